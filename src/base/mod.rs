@@ -1,0 +1,27 @@
+//! Words everyone speaks: ids, bit fields, time as an argument, replayable chance, the geometry of a
+//! torrent, rates, units and text from outside.
+//!
+//! This room knows nothing of BitTorrent messages, files or sockets, and nothing here reads a clock
+//! or the system's randomness: a caller passes a [`Moment`] and a seeded [`Rng`].
+
+mod bitfield;
+mod geometry;
+mod ids;
+mod moment;
+mod rate;
+mod rng;
+mod timers;
+pub mod units;
+mod untrusted;
+
+pub use bitfield::Bitfield;
+pub use geometry::{
+    BLOCK_LEN, Block, FileIndex, FilePart, Geometry, GeometryError, MAX_PIECE_LEN, MAX_PIECES, MAX_TOTAL_LEN,
+    Piece, Span,
+};
+pub use ids::{IdError, InfoHash, PeerId, Sha1Digest, Sha256Digest};
+pub use moment::Moment;
+pub use rate::{Bucket, Meter};
+pub use rng::Rng;
+pub use timers::Timers;
+pub use untrusted::Untrusted;

@@ -1,0 +1,3 @@
+//! torr: a BitTorrent client.
+
+pub mod base;

@@ -1,0 +1,1 @@
+//! The tests of torr as one binary.
