@@ -1,0 +1,139 @@
+//! What faces may ask of the engine.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::base::InfoHash;
+use crate::proto::metainfo::Metainfo;
+use crate::swarm::event::{Order, Priority};
+
+/// What to do with files that are there already when a torrent is added.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Existing {
+    /// Hash them and keep the pieces that match; refuse a file that we did not begin and in which
+    /// nothing matches.
+    #[default]
+    Check,
+    /// Refuse any file that we did not begin.
+    Refuse,
+    /// Believe that they are complete and right.
+    Trust,
+    /// Hash them and overwrite whatever does not match, whoever it belongs to.
+    Overwrite,
+}
+
+/// How the space of files is reserved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Alloc {
+    /// Not at all.
+    None,
+    /// As a hole that is filled as pieces come.
+    #[default]
+    Sparse,
+    /// All of it at once.
+    Full,
+}
+
+/// When to stop seeding; whichever comes first. Nothing set means for ever.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Until {
+    /// When this many times the size was uploaded.
+    pub ratio: Option<f64>,
+    /// When this long has passed since the torrent was complete.
+    pub time: Option<Duration>,
+    /// When this many other peers that were seen incomplete have everything.
+    pub copies: Option<u32>,
+}
+
+/// What happens when every wanted piece is there.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub enum After {
+    /// The torrent leaves the swarm and is done.
+    #[default]
+    Stop,
+    /// It gives back until then.
+    Seed(Until),
+}
+
+/// A torrent to add, and how.
+#[derive(Clone, Debug)]
+pub struct Add {
+    /// The checked torrent.
+    pub metainfo: Metainfo,
+    /// The directory in which its file or folder lies or will lie.
+    pub folder: PathBuf,
+    /// What to do with files that are there.
+    pub existing: Existing,
+    /// How space is reserved.
+    pub alloc: Alloc,
+    /// The priority of each file, by its number; empty for all normal.
+    pub priorities: Vec<Priority>,
+    /// The order of pieces.
+    pub order: Order,
+    /// Fetch the first and last pieces of each file first.
+    pub ends_first: bool,
+    /// What happens at the end.
+    pub after: After,
+    /// Only give, never fetch: what is missing is an error (`torr seed`).
+    pub seed_only: bool,
+    /// Announce to trackers at all.
+    pub use_trackers: bool,
+    /// More trackers, each a tier of its own behind those of the torrent.
+    pub trackers: Vec<String>,
+    /// Peers to try first.
+    pub peers: Vec<SocketAddr>,
+    /// Limits of this torrent in bytes per second.
+    pub down: Option<u64>,
+    /// Limits of this torrent in bytes per second.
+    pub up: Option<u64>,
+    /// The most connections of this torrent.
+    pub max_peers: usize,
+}
+
+impl Add {
+    /// This torrent into this folder with every default.
+    pub fn new(metainfo: Metainfo, folder: PathBuf) -> Self {
+        Self {
+            metainfo,
+            folder,
+            existing: Existing::default(),
+            alloc: Alloc::default(),
+            priorities: Vec::new(),
+            order: Order::default(),
+            ends_first: false,
+            after: After::default(),
+            seed_only: false,
+            use_trackers: true,
+            trackers: Vec::new(),
+            peers: Vec::new(),
+            down: None,
+            up: None,
+            max_peers: 100,
+        }
+    }
+}
+
+/// A command to a running engine.
+#[derive(Debug)]
+pub enum Command {
+    /// Add a torrent. Its id is its info-hash.
+    Add(Box<Add>),
+    /// Stop moving bytes of a torrent.
+    Pause(InfoHash),
+    /// Go on with it.
+    Resume(InfoHash),
+    /// Take it out of the session; files stay.
+    Remove(InfoHash),
+    /// Set the limits of the whole session, bytes per second.
+    Limits {
+        /// Downwards.
+        down: Option<u64>,
+        /// Upwards.
+        up: Option<u64>,
+    },
+    /// Connect to these peers.
+    Peers(InfoHash, Vec<SocketAddr>),
+    /// Look at one torrent in detail in every further `View`, or at none.
+    Look(Option<InfoHash>),
+}

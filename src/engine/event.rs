@@ -1,0 +1,103 @@
+//! What faces hear: things that happened once.
+
+use std::path::PathBuf;
+
+use crate::base::{InfoHash, Untrusted};
+
+/// What kind of fault stopped a torrent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FaultKind {
+    /// No space is left.
+    NoSpace,
+    /// We may not write or read there.
+    Permission,
+    /// The device failed.
+    Io,
+    /// Files that should be there are not, or are incomplete (`torr seed`).
+    FilesMissing,
+    /// Files changed under us.
+    Changed,
+    /// Files that are not ours are in the way.
+    Foreign,
+    /// The torrent is in the session already.
+    Duplicate,
+    /// A bug.
+    Internal,
+}
+
+impl FaultKind {
+    /// The word in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::NoSpace => "no_space",
+            Self::Permission => "permission",
+            Self::Io => "io",
+            Self::FilesMissing => "files_missing",
+            Self::Changed => "changed_on_disk",
+            Self::Foreign => "foreign_data",
+            Self::Duplicate => "duplicate",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// A fault, told in a sentence, with what to do apart from it.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Fault {
+    /// What kind.
+    pub kind: FaultKind,
+    /// What happened, on what; clean for a terminal.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+/// Something happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A torrent is in the session.
+    Added {
+        /// Which.
+        id: InfoHash,
+        /// Its name.
+        name: Untrusted,
+        /// Its size in bytes.
+        size: u64,
+        /// How many files it has.
+        files: u32,
+    },
+    /// Its files were looked through.
+    Checked {
+        /// Which.
+        id: InfoHash,
+        /// Bytes found right.
+        have: u64,
+    },
+    /// Every wanted piece is verified and written.
+    Finished {
+        /// Which.
+        id: InfoHash,
+        /// Where the file or folder is.
+        path: PathBuf,
+    },
+    /// It has left the swarm after its goal was reached.
+    Done {
+        /// Which.
+        id: InfoHash,
+    },
+    /// It stopped with a fault.
+    Failed {
+        /// Which.
+        id: InfoHash,
+        /// Why.
+        fault: Fault,
+    },
+    /// Something worth a line.
+    Note {
+        /// Which.
+        id: InfoHash,
+        /// The line, clean for a terminal.
+        text: String,
+    },
+}

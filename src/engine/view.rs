@@ -1,0 +1,186 @@
+//! What faces see: one immutable snapshot.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::base::{Bitfield, InfoHash, Untrusted};
+
+/// The state of a torrent, by the words people and scripts see.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum State {
+    /// Hashing what is on the disk.
+    Checking,
+    /// Waiting its turn.
+    Queued,
+    /// Fetching pieces.
+    Downloading,
+    /// Would fetch pieces, and nothing moves; `reason` says why.
+    Waiting,
+    /// Everything wanted is here and is given to others.
+    Seeding,
+    /// Everything wanted is here and the torrent has left the swarm.
+    Done,
+    /// Stopped by the user.
+    Paused,
+    /// Stopped by a fault; `reason` says which.
+    Error,
+}
+
+impl State {
+    /// The word in JSON and text.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Checking => "checking",
+            Self::Queued => "queued",
+            Self::Downloading => "downloading",
+            Self::Waiting => "waiting",
+            Self::Seeding => "seeding",
+            Self::Done => "done",
+            Self::Paused => "paused",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// Why a torrent is in its state: a word for scripts and a sentence for people.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reason {
+    /// The word, e.g. `choked_by_all`.
+    pub word: &'static str,
+    /// The sentence, clean for a terminal.
+    pub text: String,
+}
+
+/// The whole session at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    /// One row per torrent, in the order they were added.
+    pub torrents: Vec<Row>,
+    /// The detail of the torrent looked at.
+    pub detail: Option<Detail>,
+    /// The port on which peers reach us, if we listen.
+    pub port: Option<u16>,
+    /// Bytes per second downwards, all torrents.
+    pub down: f64,
+    /// Bytes per second upwards, all torrents.
+    pub up: f64,
+}
+
+/// One torrent.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Its id.
+    pub id: InfoHash,
+    /// Its name.
+    pub name: Untrusted,
+    /// Its state.
+    pub state: State,
+    /// Why.
+    pub reason: Reason,
+    /// Bytes that are wanted (padding not counted).
+    pub wanted: u64,
+    /// Wanted bytes that are verified and written.
+    pub done: u64,
+    /// Bytes hashed so far while checking.
+    pub checked: u64,
+    /// Bytes of files that are wanted.
+    pub files: u32,
+    /// Payload per second downwards.
+    pub down: f64,
+    /// Payload per second upwards.
+    pub up: f64,
+    /// Payload received in this run that was of use.
+    pub received: u64,
+    /// Payload received in this run that was of no use.
+    pub wasted: u64,
+    /// Payload sent in this run.
+    pub sent: u64,
+    /// Payload sent over all runs.
+    pub sent_ever: u64,
+    /// Connected peers.
+    pub peers: u32,
+    /// Connected peers that have everything.
+    pub seeds: u32,
+    /// Seeds in the swarm, as far as the trackers know.
+    pub swarm_seeds: Option<u32>,
+    /// Leechers in the swarm, as far as the trackers know.
+    pub swarm_leechers: Option<u32>,
+    /// How many other peers completed while connected to us.
+    pub copies: u32,
+    /// Time to completion at the present average, if it can be told.
+    pub eta: Option<Duration>,
+    /// Time spent moving bytes or waiting for them, checking not counted.
+    pub active: Duration,
+    /// Where the file or folder is.
+    pub path: PathBuf,
+}
+
+impl Row {
+    /// Uploaded by wanted bytes.
+    pub fn ratio(&self) -> f64 {
+        if self.wanted == 0 { 0.0 } else { self.sent_ever as f64 / self.wanted as f64 }
+    }
+
+    /// From 0 to 1.
+    pub fn progress(&self) -> f64 {
+        if self.wanted == 0 { 1.0 } else { self.done as f64 / self.wanted as f64 }
+    }
+}
+
+/// One torrent in detail.
+#[derive(Clone, Debug)]
+pub struct Detail {
+    /// Which.
+    pub id: InfoHash,
+    /// The pieces we have.
+    pub have: Bitfield,
+    /// Its connections.
+    pub peers: Vec<PeerRow>,
+    /// Its trackers.
+    pub trackers: Vec<TrackerRow>,
+}
+
+/// One connection.
+#[derive(Clone, Debug)]
+pub struct PeerRow {
+    /// The address at the other end.
+    pub addr: SocketAddr,
+    /// What it calls itself.
+    pub client: Untrusted,
+    /// Whether it connected to us.
+    pub incoming: bool,
+    /// From 0 to 1.
+    pub progress: f64,
+    /// Payload per second from it.
+    pub down: f64,
+    /// Payload per second to it.
+    pub up: f64,
+    /// We want something it has.
+    pub interested: bool,
+    /// It answers our requests.
+    pub unchoked_us: bool,
+    /// It wants something we have.
+    pub wants: bool,
+    /// We answer its requests.
+    pub unchoked_by_us: bool,
+}
+
+/// One tracker.
+#[derive(Clone, Debug)]
+pub struct TrackerRow {
+    /// Its announce URL.
+    pub url: Untrusted,
+    /// Its tier, counted from 0.
+    pub tier: usize,
+    /// What it last said, in a sentence.
+    pub status: String,
+    /// Whether it answered when last asked; unknown before the first answer.
+    pub working: Option<bool>,
+    /// Until the next announce.
+    pub next: Option<Duration>,
+    /// Seeds it knows.
+    pub seeds: Option<u32>,
+    /// Leechers it knows.
+    pub leechers: Option<u32>,
+}

@@ -1,0 +1,6 @@
+//! Bytes to values and back: bencode, torrent files, handshakes, peer messages, what trackers say.
+//!
+//! Everything that comes from outside is bounded and checked here, once. The room remembers at most
+//! half a message; it has no clock and opens nothing.
+
+pub mod message;
