@@ -52,3 +52,4 @@
 //! Payload never enters the quiet half: it hears that a block landed, not what is in it.
 
 pub mod base;
+pub mod hash;
