@@ -3,4 +3,6 @@
 //! Everything that comes from outside is bounded and checked here, once. The room remembers at most
 //! half a message; it has no clock and opens nothing.
 
+pub mod extended;
+pub mod handshake;
 pub mod message;
