@@ -6,3 +6,4 @@
 pub mod extended;
 pub mod handshake;
 pub mod message;
+pub mod splitter;
