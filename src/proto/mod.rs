@@ -5,6 +5,7 @@
 //! second check. What it writes is canonical.
 
 pub mod announce;
+pub mod bencode;
 
 pub use announce::{
     Announce, AnnounceEvent, AnnounceReply, Refusal, Retry, ScrapeCounts, ScrapeReply, clamp_interval,
