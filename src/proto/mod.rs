@@ -6,6 +6,7 @@
 
 pub mod announce;
 pub mod bencode;
+pub mod paths;
 
 pub use announce::{
     Announce, AnnounceEvent, AnnounceReply, Refusal, Retry, ScrapeCounts, ScrapeReply, clamp_interval,
