@@ -53,3 +53,5 @@
 
 pub mod base;
 pub mod hash;
+pub mod proto;
+pub mod swarm;
