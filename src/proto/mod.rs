@@ -6,8 +6,11 @@
 
 pub mod announce;
 pub mod bencode;
+pub mod metainfo;
 pub mod paths;
 
 pub use announce::{
     Announce, AnnounceEvent, AnnounceReply, Refusal, Retry, ScrapeCounts, ScrapeReply, clamp_interval,
 };
+pub use metainfo::{Attributes, Content, Draft, DraftFile, Extras, File, Metainfo, MetainfoError, Note};
+pub use paths::SafePath;
