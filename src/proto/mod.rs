@@ -8,6 +8,9 @@ pub mod announce;
 pub mod bencode;
 pub mod metainfo;
 pub mod paths;
+mod percent;
+pub mod tracker_http;
+pub mod tracker_udp;
 
 pub use announce::{
     Announce, AnnounceEvent, AnnounceReply, Refusal, Retry, ScrapeCounts, ScrapeReply, clamp_interval,
