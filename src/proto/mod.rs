@@ -6,6 +6,7 @@
 
 pub mod announce;
 pub mod bencode;
+pub mod magnet;
 pub mod metainfo;
 pub mod paths;
 mod percent;
