@@ -133,7 +133,7 @@ pub(super) fn left_or_something(left: u64) -> u64 {
 
 /// A count as a tracker gave it: nothing where it is negative or absurd.
 pub(super) fn count(number: i64) -> Option<u32> {
-    u32::try_from(number).ok().filter(|&n| n <= i32::MAX as u32)
+    i32::try_from(number).ok().and_then(|n| u32::try_from(n).ok())
 }
 
 /// A tracker's text, cut to [`MAX_TEXT`] characters.

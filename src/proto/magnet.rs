@@ -53,13 +53,12 @@ impl fmt::Display for Magnet {
             between = "&";
             f.write_str(&part)
         };
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         if let Some(digest) = self.info_hash.sha1() {
-            part("xt", &format!("urn:btih:{}", hex(&digest)))?;
+            part("xt", &format!("urn:btih:{}", InfoHash::v1(digest)))?;
         }
         if let Some(digest) = self.info_hash.sha256() {
             // The multihash prefix: SHA-256, 32 bytes.
-            part("xt", &format!("urn:btmh:1220{}", hex(&digest)))?;
+            part("xt", &format!("urn:btmh:1220{}", InfoHash::v2(digest)))?;
         }
         let encoded = |text: &str| {
             let mut out = String::new();

@@ -269,7 +269,7 @@ mod tests {
         assert_eq!(of("d5:peers5:abcdee").peers, []);
         assert_eq!(of("d5:peersi5ee").peers, []);
         assert_eq!(of("d11:external ip3:abce").external_ip, None);
-        let many = [b"d5:peers60000:".as_slice(), &[1; 60_000], b"e"].concat();
+        let many = [b"d5:peers60000:".as_slice(), &[1].repeat(60_000), b"e"].concat();
         assert_eq!(read_announce(&many).unwrap().peers.len(), MAX_PEERS);
         assert_eq!(read_announce(b"le"), Err(ReplyError::Kind));
         assert!(matches!(read_announce(b"<html>"), Err(ReplyError::Bencode(_))));
