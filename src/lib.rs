@@ -54,4 +54,6 @@
 pub mod base;
 pub mod hash;
 pub mod proto;
+pub mod net;
+pub mod store;
 pub mod swarm;
