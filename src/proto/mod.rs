@@ -3,4 +3,14 @@
 //! Everything that comes from outside is bounded and checked here, once. The room remembers at most
 //! half a message; it has no clock and opens nothing.
 
+pub mod announce;
+pub mod bencode;
+pub mod extended;
+pub mod handshake;
 pub mod message;
+pub mod paths;
+pub mod splitter;
+
+pub use announce::{
+    Announce, AnnounceEvent, AnnounceReply, Refusal, Retry, ScrapeCounts, ScrapeReply, clamp_interval,
+};
