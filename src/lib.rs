@@ -53,5 +53,6 @@
 
 pub mod base;
 pub mod hash;
+pub mod net;
 pub mod proto;
 pub mod swarm;

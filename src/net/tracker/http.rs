@@ -73,7 +73,9 @@ impl Http {
             Ok(addrs) => Ok(addrs),
             // Behind a proxy it is usual that names are known to the proxy alone. Pinned to no address at all,
             // the client can only go through it.
-            Err(ResolveError::Unknown) if PROXY_VARIABLES.iter().any(|name| std::env::var_os(name).is_some()) => {
+            Err(ResolveError::Unknown)
+                if PROXY_VARIABLES.iter().any(|name| std::env::var_os(name).is_some()) =>
+            {
                 Ok(Vec::new())
             }
             Err(why) => Err(why.to_string()),

@@ -122,6 +122,9 @@ mod tests {
     #[test]
     fn a_bound_client_stays_in_its_family() {
         assert!(look("http://127.0.0.1:80/announce", None, Some("127.0.0.1")).is_ok());
-        assert!(matches!(look("http://127.0.0.1:80/announce", None, Some("::1")), Err(ResolveError::Refused(_))));
+        assert!(matches!(
+            look("http://127.0.0.1:80/announce", None, Some("::1")),
+            Err(ResolveError::Refused(_))
+        ));
     }
 }

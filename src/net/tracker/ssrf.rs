@@ -121,6 +121,11 @@ impl TrackerUrl {
         Ok(checked)
     }
 
+    /// The address of one request to this tracker, made of the tracker's own.
+    pub fn asking(&self, text: &str) -> Result<Self, Forbidden> {
+        Self::take(Url::parse(text).map_err(|_| Forbidden::Malformed)?)
+    }
+
     /// The address an answer redirects to. Its query may hold our keys: most trackers that redirect
     /// repeat what we asked.
     pub fn redirected(&self, location: &str) -> Result<Self, Forbidden> {
@@ -162,7 +167,8 @@ impl TrackerUrl {
         url.set_fragment(None);
         // Hosts of schemes the URL standard does not know are kept as they are written; here they become
         // what they would be in `http`: an IP address, or a name in punycode.
-        let host = Host::parse(url.host_str().ok_or(Forbidden::Malformed)?).map_err(|_| Forbidden::Malformed)?;
+        let host =
+            Host::parse(url.host_str().ok_or(Forbidden::Malformed)?).map_err(|_| Forbidden::Malformed)?;
         let port = url.port_or_known_default().filter(|&port| port != 0).ok_or(Forbidden::NoPort)?;
         Ok(Self { url, way, host, port })
     }
@@ -178,18 +184,18 @@ fn brings_our_keys(url: &Url) -> bool {
 
 fn is_local_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
-    match (a, b, c) {
-        // This network, private, loopback, multicast and reserved.
-        (0 | 10 | 127 | 224..=255, _, _) => true,
-        // Shared by carriers, link-local, private, protocol assignments, private, benchmarks.
-        (100, 64..=127, _)
-        | (169, 254, _)
-        | (172, 16..=31, _)
-        | (192, 0, 0)
-        | (192, 168, _)
-        | (198, 18..=19, _) => true,
-        _ => false,
-    }
+    // In this order: this network, private, loopback, multicast and reserved; shared by carriers; link-local;
+    // private; protocol assignments; private; benchmarks.
+    matches!(
+        (a, b, c),
+        (0 | 10 | 127 | 224..=255, _, _)
+            | (100, 64..=127, _)
+            | (169, 254, _)
+            | (172, 16..=31, _)
+            | (192, 0, 0)
+            | (192, 168, _)
+            | (198, 18..=19, _)
+    )
 }
 
 fn is_local_v6(address: Ipv6Addr) -> bool {
@@ -205,14 +211,16 @@ fn is_local_v6(address: Ipv6Addr) -> bool {
 }
 
 fn carried_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let s = address.segments();
-    let pair = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
-    match s {
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some(pair(high, low)),
-        [0, 0, 0, 0, 0, 0, high, low] if high != 0 => Some(pair(high, low)),
-        [0x2002, high, low, ..] => Some(pair(high, low)),
-        _ => None,
-    }
+    let (high, low) = match address.segments() {
+        // Mapped, NAT64, 6to4.
+        [0, 0, 0, 0, 0, 0xffff, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x2002, high, low, ..] => (high, low),
+        // Compatible, unless it is `::` or `::1`.
+        [0, 0, 0, 0, 0, 0, high, low] if high != 0 => (high, low),
+        _ => return None,
+    };
+    Some(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)))
 }
 
 #[cfg(test)]
@@ -230,17 +238,52 @@ mod tests {
     #[test]
     fn local_addresses_are_known_in_every_disguise() {
         for text in [
-            "127.0.0.1", "127.255.255.255", "0.0.0.0", "0.1.2.3", "10.0.0.1", "172.16.0.1", "172.31.255.255",
-            "192.168.1.1", "169.254.169.254", "100.64.0.1", "100.127.255.255", "192.0.0.8", "198.18.0.1",
-            "224.0.0.1", "255.255.255.255", "::", "::1", "fe80::1", "fec0::1", "fc00::1", "fdff::1", "ff02::1",
-            "::ffff:127.0.0.1", "::ffff:10.1.2.3", "::127.0.0.1", "64:ff9b::127.0.0.1", "64:ff9b:1::1",
-            "2002:7f00:1::", "2002:a00:1::1",
+            "127.0.0.1",
+            "127.255.255.255",
+            "0.0.0.0",
+            "0.1.2.3",
+            "10.0.0.1",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "100.127.255.255",
+            "192.0.0.8",
+            "198.18.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "fe80::1",
+            "fec0::1",
+            "fc00::1",
+            "fdff::1",
+            "ff02::1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.1.2.3",
+            "::127.0.0.1",
+            "64:ff9b::127.0.0.1",
+            "64:ff9b:1::1",
+            "2002:7f00:1::",
+            "2002:a00:1::1",
         ] {
             assert_eq!(Reach::of(ip(text)), Reach::Local, "{text}");
         }
         for text in [
-            "1.1.1.1", "100.63.0.1", "100.128.0.1", "172.15.0.1", "172.32.0.1", "192.0.1.1", "192.167.1.1",
-            "198.20.0.1", "223.255.255.255", "2606:4700::1", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8", "2002:808:808::1",
+            "1.1.1.1",
+            "100.63.0.1",
+            "100.128.0.1",
+            "172.15.0.1",
+            "172.32.0.1",
+            "192.0.1.1",
+            "192.167.1.1",
+            "198.20.0.1",
+            "223.255.255.255",
+            "2606:4700::1",
+            "::ffff:8.8.8.8",
+            "64:ff9b::8.8.8.8",
+            "2002:808:808::1",
         ] {
             assert_eq!(Reach::of(ip(text)), Reach::Global, "{text}");
         }
@@ -248,12 +291,27 @@ mod tests {
 
     #[test]
     fn other_schemes_are_refused() {
-        for text in ["file:///etc/passwd", "ftp://example.org/announce", "gopher://example.org:70/announce",
-            "ws://example.org/announce", "wss://tracker.example.org/", "javascript:alert(1)", "data:,x", "unix:/run/x"]
-        {
+        for text in [
+            "file:///etc/passwd",
+            "ftp://example.org/announce",
+            "gopher://example.org:70/announce",
+            "ws://example.org/announce",
+            "wss://tracker.example.org/",
+            "javascript:alert(1)",
+            "data:,x",
+            "unix:/run/x",
+        ] {
             assert!(TrackerUrl::parse(text).is_err(), "{text}");
         }
-        for text in ["", "example.org", "/announce", "http://", "http:///announce", "udp://", "http://[::1", "http://a b/"] {
+        for text in [
+            "",
+            "example.org",
+            "/announce",
+            "http://",
+            "udp://",
+            "http://[::1",
+            "http://a b/",
+        ] {
             assert!(TrackerUrl::parse(text).is_err(), "{text}");
         }
         assert_eq!(TrackerUrl::parse(&format!("http://a/{}", "x".repeat(5000))), Err(Forbidden::Malformed));
@@ -269,9 +327,17 @@ mod tests {
 
     #[test]
     fn our_own_keys_may_not_come_with_the_address() {
-        for query in ["info_hash=x", "INFO_HASH=x", "a=b&Event=stopped", "a=b;left=0", "%69nfo_hash=x", "port", "peer%5Fid=1",
-            "x=%26&key=3", "+key=3"]
-        {
+        for query in [
+            "info_hash=x",
+            "INFO_HASH=x",
+            "a=b&Event=stopped",
+            "a=b;left=0",
+            "%69nfo_hash=x",
+            "port",
+            "peer%5Fid=1",
+            "x=%26&key=3",
+            "+key=3",
+        ] {
             let text = format!("http://example.org/announce?{query}");
             assert_eq!(TrackerUrl::parse(&text), Err(Forbidden::QueryKey), "{query}");
         }
@@ -283,14 +349,26 @@ mod tests {
     #[test]
     fn a_local_tracker_must_look_like_one() {
         let local = ip("192.168.1.1");
-        for text in ["http://router/announce", "http://router:8080/announce?passkey=1", "http://router/scrape",
-            "udp://router:1", "udp://router:1/", "udp://router:1/announce"]
-        {
+        for text in [
+            "http://router/announce",
+            "http://router:8080/announce?passkey=1",
+            "http://router/scrape",
+            "udp://router:1",
+            "udp://router:1/",
+            "udp://router:1/announce",
+        ] {
             assert_eq!(url(text).may_reach(local, None), Ok(()), "{text}");
         }
-        for text in ["http://router/", "http://router/reboot", "http://router/announce/", "http://router/announce.php",
-            "http://router/x/announce", "http://router/Announce", "http://router//announce", "udp://router:1/x"]
-        {
+        for text in [
+            "http://router/",
+            "http://router/reboot",
+            "http://router/announce/",
+            "http://router/announce.php",
+            "http://router/x/announce",
+            "http://router/Announce",
+            "http://router//announce",
+            "udp://router:1/x",
+        ] {
             assert_eq!(url(text).may_reach(local, None), Err(Forbidden::LocalPath), "{text}");
             assert_eq!(url(text).may_reach(ip("8.8.8.8"), None), Ok(()), "{text}");
         }
@@ -301,9 +379,15 @@ mod tests {
     #[test]
     fn no_redirect_leads_from_the_internet_into_a_local_network() {
         let start = url("http://tracker.example.org/announce");
-        for location in ["http://127.0.0.1/announce", "http://169.254.169.254/announce", "http://[::1]/announce",
-            "//localhost/announce", "http://2130706433/announce", "http://0x7f.1/announce", "http://intranet/announce"]
-        {
+        for location in [
+            "http://127.0.0.1/announce",
+            "http://169.254.169.254/announce",
+            "http://[::1]/announce",
+            "//localhost/announce",
+            "http://2130706433/announce",
+            "http://0x7f.1/announce",
+            "http://intranet/announce",
+        ] {
             let next = start.redirected(location).expect("the text alone is fine");
             let there = match next.host {
                 Host::Ipv4(v4) => IpAddr::V4(v4),
@@ -320,7 +404,9 @@ mod tests {
     #[test]
     fn a_redirect_stays_with_http_and_does_not_lose_encryption() {
         let start = url("https://tracker.example.org/announce");
-        for location in ["file:///etc/passwd", "ftp://example.org/", "udp://example.org:1/announce", "gopher://x/"] {
+        for location in
+            ["file:///etc/passwd", "ftp://example.org/", "udp://example.org:1/announce", "gopher://x/"]
+        {
             assert_eq!(start.redirected(location), Err(Forbidden::RedirectScheme), "{location}");
         }
         assert_eq!(start.redirected("http://tracker.example.org/announce"), Err(Forbidden::Downgrade));
@@ -337,7 +423,7 @@ mod tests {
             let host = url(&format!("{scheme}://Bücher.example:80/announce")).host;
             assert_eq!(host, Host::Domain("xn--bcher-kva.example".to_owned()), "{scheme}");
             let host = url(&format!("{scheme}://127.1:80/announce")).host;
-            assert_eq!(host, Host::Ipv4(Ipv4Addr::LOCALHOST), "{scheme}");
+            assert_eq!(host, Host::<String>::Ipv4(Ipv4Addr::LOCALHOST), "{scheme}");
         }
     }
 }

@@ -74,13 +74,7 @@ impl Peers {
     }
 
     /// Pushes up to `most` addresses that `fits` accepts: a run of the list from a place of chance, around its end.
-    pub fn draw(
-        &self,
-        most: usize,
-        rng: &mut Rng,
-        fits: impl Fn(&Peer) -> bool,
-        out: &mut Vec<SocketAddr>,
-    ) {
+    pub fn draw(&self, most: usize, rng: &mut Rng, fits: impl Fn(&Peer) -> bool, out: &mut Vec<SocketAddr>) {
         let Some(start) = rng.index(self.list.len()) else { return };
         let (after, before) = (&self.list[start..], &self.list[..start]);
         out.extend(after.iter().chain(before).filter(|&peer| fits(peer)).take(most).map(|peer| peer.addr));

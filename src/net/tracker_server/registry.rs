@@ -191,7 +191,13 @@ impl Swarm {
         if of.is_ipv4() { &mut self.v4 } else { &mut self.v6 }
     }
 
-    fn note(&mut self, asker: SocketAddr, announce: &Announce, until: Moment, room: bool) -> Option<PeerEvent> {
+    fn note(
+        &mut self,
+        asker: SocketAddr,
+        announce: &Announce,
+        until: Moment,
+        room: bool,
+    ) -> Option<PeerEvent> {
         let peers = self.family(asker);
         if announce.event == AnnounceEvent::Stopped {
             return peers.remove(asker).map(|_| PeerEvent::Left);
@@ -222,7 +228,10 @@ impl Swarm {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one call, and every part of an answer depends on all of it")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call, and every part of an answer depends on all of it"
+    )]
     fn draw(
         &mut self,
         now: Moment,
