@@ -1,4 +1,5 @@
 //! torr: a BitTorrent client.
 
 pub mod base;
+pub mod hash;
 pub mod store;
