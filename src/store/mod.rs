@@ -6,10 +6,17 @@
 
 mod assembly;
 mod error;
+mod files;
 mod layout;
+mod map;
+mod place;
 mod pool;
+mod sigbus;
+mod volume;
 
 pub use assembly::Assembly;
 pub use error::{DiskError, DiskErrorKind};
+pub use files::{Found, Handles};
 pub use layout::{Alloc, DiskIo, FileSpec, Layout, VolumeOptions};
 pub use pool::{BUF_LEN, Buf, Pool, PoolCounters};
+pub use volume::{FileFact, Stamp, Stamps, Volume};
