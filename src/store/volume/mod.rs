@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+pub(super) use self::reading::Presence;
 use self::seams::Seams;
 pub use self::survey::{FileFact, Stamp, Stamps};
 use super::error::{DiskError, DiskErrorKind};
