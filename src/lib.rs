@@ -1,3 +1,5 @@
 //! torr: a BitTorrent client.
 
 pub mod base;
+pub mod proto;
+pub mod swarm;
