@@ -90,6 +90,8 @@ pub struct Candidates {
     ours: Vec<SocketAddr>,
     me: Option<SocketAddr>,
     dialling: usize,
+    /// Entries with failures; while there are none, nothing can be dropped.
+    failed: usize,
     tokens: f64,
     filled: Moment,
     turn: usize,
@@ -107,6 +109,7 @@ impl Candidates {
             ours,
             me: None,
             dialling: 0,
+            failed: 0,
             tokens: MOST_DIALS as f64,
             filled: now,
             turn: 0,
@@ -163,6 +166,7 @@ impl Candidates {
         }
         if let Some(known) = self.list.get_mut(&addr) {
             if source == Source::User {
+                self.failed -= usize::from(known.failures > 0);
                 known.failures = 0;
             }
             return;
@@ -182,6 +186,9 @@ impl Candidates {
     /// Makes room for one more of a source: drops the address that failed most, of the same source
     /// or, where the whole list is full, of any.
     fn evict(&mut self, source: Source, any: bool) -> bool {
+        if self.failed == 0 {
+            return false;
+        }
         let idle = self.list.iter().filter(|(_, c)| c.state == State::Idle && (any || c.source == source));
         let worst = idle.filter(|(_, c)| c.failures > 0).max_by_key(|(_, c)| c.failures);
         let Some(addr) = worst.map(|(&addr, _)| addr) else { return false };
@@ -190,9 +197,9 @@ impl Candidates {
     }
 
     fn forget(&mut self, addr: SocketAddr) {
-        if let Some(gone) = self.list.remove(&addr)
-            && let Some(share) = self.shares.get_mut(&gone.source)
-        {
+        let Some(gone) = self.list.remove(&addr) else { return };
+        self.failed -= usize::from(gone.failures > 0);
+        if let Some(share) = self.shares.get_mut(&gone.source) {
             *share = share.saturating_sub(1);
         }
     }
@@ -322,6 +329,7 @@ impl Candidates {
             candidate.state = State::Idle;
             candidate.seed = seed;
             if useful {
+                self.failed -= usize::from(candidate.failures > 0);
                 candidate.failures = 0;
             }
         }
@@ -339,6 +347,7 @@ impl Candidates {
 
     fn wait(&mut self, now: Moment, addr: SocketAddr, its_fault: bool) {
         let Some(candidate) = self.list.get_mut(&addr) else { return };
+        self.failed += usize::from(its_fault && candidate.failures == 0);
         candidate.failures += u32::from(its_fault);
         let user = candidate.source == Source::User;
         if candidate.failures >= MOST_FAILURES && !user {

@@ -98,11 +98,6 @@ impl Started {
         self.open.get(&piece)
     }
 
-    /// One open piece, to change who owns it.
-    pub fn get_mut(&mut self, piece: Piece) -> Option<&mut Open> {
-        self.open.get_mut(&piece)
-    }
-
     /// All of them, in order.
     pub fn iter(&self) -> impl Iterator<Item = (Piece, &Open)> {
         self.open.iter().map(|(&piece, open)| (piece, open))
