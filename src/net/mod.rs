@@ -12,6 +12,8 @@ pub mod limit;
 mod listen;
 pub mod peer;
 mod socket;
+#[cfg(test)]
+mod tests;
 
 pub use dial::{Bind, dial};
 pub use hello::Patience;

@@ -22,6 +22,9 @@ async fn exchange(mut ends: Ends, shape: Geometry) {
             FromPeer::Sent(spans) => sent += spans.len(),
             other => panic!("{other:?}"),
         }
+        if waiting.is_empty() {
+            continue;
+        }
         let ready = waiting.drain(..).map(|span| {
             let mut buf = ends.pool.try_take().expect("the pool is large enough");
             buf.fill(&bytes(span.into()));
