@@ -69,7 +69,7 @@ async fn a_full_channel_stops_reading_and_loses_nothing() {
 #[tokio::test]
 async fn what_is_taken_back_is_not_sent() {
     let (left, right) = pair().await;
-    let (mut left, _right) = (start(left, terms(100)), right);
+    let mut left = start(left, terms(100));
     let shape = shape(8);
     // The other side reads nothing, so that most of this stays here.
     let all = blocks(&shape);
@@ -83,7 +83,7 @@ async fn what_is_taken_back_is_not_sent() {
     }
     left.order(ToPeer::Unserve(Vec::new()));
     left.order(ToPeer::Say(Message::Choke));
-    drop(_right);
+    drop(right);
     let mut sent = 0;
     let why = loop {
         match left.next().await {
