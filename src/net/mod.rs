@@ -14,6 +14,8 @@ pub mod peer;
 mod socket;
 pub mod tracker;
 pub mod tracker_server;
+#[cfg(test)]
+mod tests;
 
 pub use dial::{Bind, dial};
 pub use hello::Patience;
