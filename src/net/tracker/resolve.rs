@@ -5,18 +5,19 @@ use std::net::{IpAddr, SocketAddr};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::Host;
 
+use crate::proto::tracker_udp::Family;
+
 use super::ssrf::{Reach, TrackerUrl};
 
 /// The most addresses of one name that are tried.
 const MAX_ADDRESSES: usize = 8;
 
 /// Resolves a tracker's host and keeps the addresses that no rule forbids. `from` is where the answer
-/// came from that redirected here; `bind` is the address we are told to use, whose family is then the only one.
-/// Errors are sentences.
+/// came from that redirected here; addresses outside of `families` are left out.
 pub async fn resolve(
     tracker: &TrackerUrl,
     from: Option<Reach>,
-    bind: Option<IpAddr>,
+    families: Families,
 ) -> Result<Vec<SocketAddr>, ResolveError> {
     let found: Vec<SocketAddr> = match &tracker.host {
         Host::Ipv4(v4) => vec![(*v4, tracker.port).into()],
@@ -41,14 +42,36 @@ pub async fn resolve(
     if let (true, Some(why)) = (allowed.is_empty(), refusal) {
         return Err(ResolveError::Refused(why.to_string()));
     }
-    allowed.retain(|addr| bind.is_none_or(|ours| ours.is_ipv4() == addr.is_ipv4()));
+    allowed.retain(|addr| families.contain(addr.ip()));
     if allowed.is_empty() {
-        return Err(ResolveError::Refused(
-            "the tracker has no address of the kind we are bound to".to_owned(),
-        ));
+        return Err(ResolveError::Refused("the tracker has no address of the kind we use".to_owned()));
     }
     allowed.truncate(MAX_ADDRESSES);
     Ok(allowed)
+}
+
+/// The families whose addresses may be used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Families {
+    /// Both.
+    Any,
+    /// This one.
+    Only(Family),
+}
+
+impl Families {
+    /// Those that can be reached from this address of ours.
+    pub fn of(bind: Option<IpAddr>) -> Self {
+        match bind {
+            None => Self::Any,
+            Some(IpAddr::V4(_)) => Self::Only(Family::V4),
+            Some(IpAddr::V6(_)) => Self::Only(Family::V6),
+        }
+    }
+
+    fn contain(self, ip: IpAddr) -> bool {
+        self == Self::Any || self == Self::of(Some(ip))
+    }
 }
 
 /// Why there is no address to connect to.
@@ -103,7 +126,7 @@ mod tests {
             .enable_all()
             .build()
             .expect("a runtime")
-            .block_on(resolve(&tracker, from, bind))
+            .block_on(resolve(&tracker, from, Families::of(bind)))
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::proto::announce::{Announce, AnnounceReply, Refusal, ScrapeReply};
 use crate::proto::tracker_udp::{CONNECTION_LIFE, Family, MAX_DATAGRAM, Request, Response};
 use crate::swarm::event::TrackerFailure;
 
-use super::resolve::resolve;
+use super::resolve::{Families, resolve};
 use super::ssrf::TrackerUrl;
 use super::{refused, unreachable};
 
@@ -65,6 +65,7 @@ impl Udp {
     pub async fn announce(
         &self,
         tracker: &TrackerUrl,
+        families: Families,
         announce: &Announce,
     ) -> Result<AnnounceReply, TrackerFailure> {
         let url_data = path_and_query(tracker);
@@ -78,13 +79,14 @@ impl Udp {
             Response::Announce { reply, .. } => Some(reply),
             _ => None,
         };
-        self.ask(tracker, request, take).await
+        self.ask(tracker, families, request, take).await
     }
 
     /// Scrapes one torrent.
     pub async fn scrape(
         &self,
         tracker: &TrackerUrl,
+        families: Families,
         info_hash: InfoHash,
     ) -> Result<ScrapeReply, TrackerFailure> {
         let request =
@@ -96,7 +98,7 @@ impl Udp {
             }
             _ => None,
         };
-        self.ask(tracker, request, take).await
+        self.ask(tracker, families, request, take).await
     }
 
     /// Goes round the tracker's addresses until one answers. Each is asked once per round, and the wait
@@ -104,11 +106,11 @@ impl Udp {
     async fn ask<T>(
         &self,
         tracker: &TrackerUrl,
+        families: Families,
         build: impl Fn(u64, u32) -> Request,
         take: impl Fn(Response) -> Option<T>,
     ) -> Result<T, TrackerFailure> {
-        let mut addrs =
-            resolve(tracker, None, self.bind).await.map_err(|why| unreachable(why.to_string()))?;
+        let mut addrs = resolve(tracker, None, families).await.map_err(|why| unreachable(why.to_string()))?;
         let mut sentence = "the tracker does not answer".to_owned();
         for round in 0..=MAX_DOUBLINGS {
             let wait = self.first_wait.saturating_mul(1 << round);
