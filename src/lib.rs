@@ -55,4 +55,6 @@ pub mod base;
 pub mod hash;
 pub mod net;
 pub mod proto;
+pub mod net;
+pub mod store;
 pub mod swarm;

@@ -10,7 +10,14 @@ pub mod handshake;
 pub mod message;
 pub mod paths;
 pub mod splitter;
+pub mod magnet;
+pub mod metainfo;
+mod percent;
+pub mod tracker_http;
+pub mod tracker_udp;
 
 pub use announce::{
     Announce, AnnounceEvent, AnnounceReply, Refusal, Retry, ScrapeCounts, ScrapeReply, clamp_interval,
 };
+pub use metainfo::{Attributes, Content, Draft, DraftFile, Extras, File, Metainfo, MetainfoError, Note};
+pub use paths::SafePath;
