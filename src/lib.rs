@@ -55,6 +55,5 @@ pub mod base;
 pub mod hash;
 pub mod net;
 pub mod proto;
-pub mod net;
 pub mod store;
 pub mod swarm;

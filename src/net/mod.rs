@@ -12,14 +12,11 @@ pub mod limit;
 mod listen;
 pub mod peer;
 mod socket;
+pub mod tracker;
+pub mod tracker_server;
 
 pub use dial::{Bind, dial};
 pub use hello::Patience;
 pub use limit::{Limit, Limits};
 pub use listen::{Caller, Listener, Lookup, Registration};
 pub use peer::{FromPeer, Terms, ToPeer};
-//! This room decides nothing. It carries out what the quiet rooms order, bounds what comes in, and
-//! reports facts. Of `swarm` it knows the event types only.
-
-pub mod tracker;
-pub mod tracker_server;
