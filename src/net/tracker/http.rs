@@ -3,7 +3,7 @@
 //! Each hop gets a client of its own, pinned to the addresses that were just checked. Announces are minutes
 //! apart, so there is no connection worth keeping.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use rustls::ClientConfig;
 use rustls_platform_verifier::BuilderVerifierExt;
 
 use crate::base::Untrusted;
+use crate::net::Bind;
 
 use super::resolve::{Families, Pinned, ResolveError, resolve};
 use super::ssrf::{Forbidden, MAX_REDIRECTS, Reach, TrackerUrl};
@@ -38,7 +39,7 @@ pub struct Page {
 
 /// The way to HTTP trackers.
 pub struct Http {
-    bind: Option<IpAddr>,
+    bind: Bind,
     connect_timeout: Duration,
     stall_timeout: Duration,
     // Reading the system's certificates takes a while and is needed by few runs, so it waits for the first https.
@@ -46,8 +47,8 @@ pub struct Http {
 }
 
 impl Http {
-    /// A way that leaves through this address, if one is given.
-    pub fn new(bind: Option<IpAddr>, connect_timeout: Duration, stall_timeout: Duration) -> Self {
+    /// A way that leaves through these addresses.
+    pub fn new(bind: Bind, connect_timeout: Duration, stall_timeout: Duration) -> Self {
         Self { bind, connect_timeout, stall_timeout, tls: OnceLock::new() }
     }
 
@@ -86,7 +87,7 @@ impl Http {
         Ok(Page { status, body })
     }
 
-    fn client(&self, here: &TrackerUrl, addrs: Vec<SocketAddr>) -> Result<Client, String> {
+    fn client(&self, here: &TrackerUrl, mut addrs: Vec<SocketAddr>) -> Result<Client, String> {
         let mut builder = Client::builder()
             .user_agent(USER_AGENT)
             .redirect(redirect::Policy::none())
@@ -94,8 +95,12 @@ impl Http {
             .http1_only()
             .http1_max_headers(MAX_HEADERS)
             .pool_max_idle_per_host(0)
-            .connect_timeout(self.connect_timeout)
-            .local_address(self.bind);
+            .connect_timeout(self.connect_timeout);
+        if let (Some(&first), true) = (addrs.first(), self.bind != Bind::ANY) {
+            // A client leaves through one address, so it goes to one family.
+            addrs.retain(|addr| addr.is_ipv4() == first.is_ipv4());
+            builder = builder.local_address(self.bind.towards(first));
+        }
         if addrs.iter().any(|addr| addr.ip().to_canonical().is_loopback()) {
             builder = builder.no_proxy();
         }

@@ -10,10 +10,11 @@ mod resolve;
 pub mod ssrf;
 mod udp;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::base::InfoHash;
+use crate::net::Bind;
 use crate::proto::announce::{Announce, AnnounceEvent, AnnounceReply, Refusal, Retry, ScrapeReply};
 use crate::proto::tracker_http;
 use crate::swarm::event::TrackerFailure;
@@ -28,8 +29,8 @@ use udp::Udp;
 /// How trackers are asked.
 #[derive(Clone, Debug)]
 pub struct TrackerConfig {
-    /// The address of ours to ask from; any if `None`. Trackers without an address of its family are then not asked.
-    pub bind: Option<IpAddr>,
+    /// Our addresses to ask from. Trackers without an address of their families are not asked.
+    pub bind: Bind,
     /// How long a request may take in all.
     pub deadline: Duration,
     /// How long the goodbye (`stopped`) may take in all.
@@ -45,7 +46,7 @@ pub struct TrackerConfig {
 impl Default for TrackerConfig {
     fn default() -> Self {
         Self {
-            bind: None,
+            bind: Bind::ANY,
             deadline: Duration::from_secs(60),
             stopped_deadline: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(10),
@@ -84,7 +85,7 @@ impl Trackers {
         let tracker = parse(url)?;
         self.within(deadline, &tracker, async {
             if self.has_both(&tracker).await {
-                return over_both(|family| self.announce_over(&tracker, Families::Only(family), announce))
+                return over_both(|family| self.announce_over(&tracker, Families::only(family), announce))
                     .await;
             }
             self.announce_over(&tracker, Families::of(self.config.bind), announce).await

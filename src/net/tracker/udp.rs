@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout};
 
 use crate::base::InfoHash;
+use crate::net::Bind;
 use crate::proto::announce::{Announce, AnnounceReply, Refusal, ScrapeReply};
 use crate::proto::tracker_udp::{CONNECTION_LIFE, Family, MAX_DATAGRAM, Request, Response};
 use crate::swarm::event::TrackerFailure;
@@ -28,7 +29,7 @@ const TIDY_ABOVE: usize = 256;
 
 /// The way to UDP trackers.
 pub struct Udp {
-    bind: Option<IpAddr>,
+    bind: Bind,
     first_wait: Duration,
     ids: Mutex<BTreeMap<SocketAddr, (u64, Instant)>>,
 }
@@ -56,8 +57,8 @@ impl Miss {
 type Heard<T> = Result<T, Refusal>;
 
 impl Udp {
-    /// A way that leaves through this address, if one is given, and waits this long for the first answer.
-    pub fn new(bind: Option<IpAddr>, first_wait: Duration) -> Self {
+    /// A way that leaves through these addresses, and waits this long for the first answer.
+    pub fn new(bind: Bind, first_wait: Duration) -> Self {
         Self { bind, first_wait, ids: Mutex::default() }
     }
 
@@ -166,12 +167,8 @@ impl Udp {
     }
 
     async fn socket(&self, addr: SocketAddr) -> io::Result<UdpSocket> {
-        let any = if addr.is_ipv4() {
-            IpAddr::V4(Ipv4Addr::UNSPECIFIED)
-        } else {
-            IpAddr::V6(Ipv6Addr::UNSPECIFIED)
-        };
-        let socket = UdpSocket::bind((self.bind.unwrap_or(any), 0)).await?;
+        let local = self.bind.towards(addr).ok_or(io::ErrorKind::NetworkUnreachable)?;
+        let socket = UdpSocket::bind((local, 0)).await?;
         socket.connect(addr).await?;
         Ok(socket)
     }
