@@ -188,3 +188,18 @@ async fn a_bound_client_leaves_through_its_address() {
     let reply = patient().announce(&server.announce_urls()[0], &started(2)).await.expect("an answer");
     assert_eq!(reply.peers, ["127.0.0.77:1".parse().expect("an address")]);
 }
+
+#[tokio::test]
+async fn a_tracker_with_addresses_of_both_families_hears_of_us_under_both() {
+    let server = server("[::]", Access::Open).await;
+    let addrs = [server.http_addr().expect("HTTP"), server.udp_addr().expect("UDP")];
+    let name = tokio::net::lookup_host(("localhost", 1)).await.expect("localhost has addresses");
+    let families: BTreeSet<bool> = name.map(|addr| addr.is_ipv4()).collect();
+    let mut peers = 0;
+    for (port, (scheme, addr)) in (1..).zip(["http", "udp"].into_iter().zip(addrs)) {
+        let url = format!("{scheme}://localhost:{}/announce", addr.port());
+        patient().announce(&url, &started(port)).await.expect("an answer");
+        peers += families.len();
+        assert_eq!(server.stats().totals.peers, peers, "{scheme}");
+    }
+}

@@ -224,8 +224,8 @@ async fn what_is_no_trackers_answer_is_said_to_be_none() {
         b"i1e",
         b"le",
         b"d8:intervali1800e5:peers5:\x01\x02\x03\x04\x05",
-        &[b'l'; 200_000],
-        &[b'd'; 200_000],
+        &vec![b'l'; 200_000],
+        &vec![b'd'; 200_000],
     ] {
         unreachable(fate(Act::ok(body)).await);
     }

@@ -124,11 +124,14 @@ async fn addresses(
         Ok(addrs) => Ok(addrs),
         // Behind a proxy it is usual that names are known to the proxy alone. Pinned to no address at all,
         // the client can only go through it.
-        Err(ResolveError::Unknown) if PROXY_VARIABLES.iter().any(|name| std::env::var_os(name).is_some()) => {
-            Ok(Vec::new())
-        }
+        Err(ResolveError::Unknown) if may_use_proxy() => Ok(Vec::new()),
         Err(why) => Err(why.to_string()),
     }
+}
+
+/// Whether the environment names a proxy; only the proxy's own rules say for whom.
+pub fn may_use_proxy() -> bool {
+    PROXY_VARIABLES.iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
 fn redirection(response: &Response) -> Option<String> {

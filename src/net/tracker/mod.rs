@@ -20,7 +20,7 @@ use crate::proto::tracker_http;
 use crate::swarm::event::TrackerFailure;
 
 use families::over_both;
-use http::{Http, Page};
+use http::{Http, Page, may_use_proxy};
 use lanes::Lanes;
 use resolve::{Families, resolve};
 use ssrf::{TrackerUrl, Way};
@@ -132,8 +132,11 @@ impl Trackers {
         }
     }
 
-    /// Whether the tracker has addresses of both families that we may use.
+    /// Whether the tracker has addresses of both families that we may use. Behind a proxy we have but one address.
     async fn has_both(&self, tracker: &TrackerUrl) -> bool {
+        if tracker.way == Way::Http && may_use_proxy() {
+            return false;
+        }
         let addrs = resolve(tracker, None, Families::of(self.config.bind)).await.unwrap_or_default();
         addrs.iter().any(SocketAddr::is_ipv4) && addrs.iter().any(SocketAddr::is_ipv6)
     }
