@@ -14,8 +14,6 @@ pub mod peer;
 mod socket;
 pub mod tracker;
 pub mod tracker_server;
-#[cfg(test)]
-mod tests;
 
 pub use dial::{Bind, dial};
 pub use hello::Patience;
