@@ -18,7 +18,7 @@ impl Fault {
             DiskErrorKind::Changed => {
                 (FaultKind::Changed, "the file was changed by somebody else; run again to check it")
             }
-            DiskErrorKind::Foreign => return Self::foreign(&[error.path.clone()]),
+            DiskErrorKind::Foreign => return Self::foreign(std::slice::from_ref(&error.path)),
             DiskErrorKind::NotPlain => (FaultKind::Foreign, "torr writes to plain files only, never through links"),
             DiskErrorKind::Name => (FaultKind::Io, "the file system does not take this name; try another with -o DIR"),
             DiskErrorKind::Busy | DiskErrorKind::Cancelled | DiskErrorKind::Invalid | DiskErrorKind::Io => {

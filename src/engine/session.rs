@@ -161,7 +161,7 @@ impl Session {
     /// Divides the memory for unfinished pieces among the downloads that run.
     fn share_budget(&self) {
         let downloading = self.torrents.iter().filter(|entry| entry.is_downloading()).count();
-        let share = self.shared.budget_for(downloading);
+        let share = Shared::budget_for(downloading);
         for entry in self.torrents.iter().filter(|entry| entry.is_downloading()) {
             entry.tell(ToDriver::Budget(share));
         }

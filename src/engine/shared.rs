@@ -107,7 +107,7 @@ impl Shared {
             disk_io: config.disk_io,
             handles: Handles::from_limit(),
             limits: Limits::new(config.down, config.up),
-            trackers: Trackers::new(TrackerConfig { bind: config.bind, ..TrackerConfig::default() }),
+            trackers: Trackers::new(TrackerConfig { bind, ..TrackerConfig::default() }),
             library: config.state_dir.as_deref().map(library).transpose()?,
             events,
             port,
@@ -163,14 +163,8 @@ impl Shared {
     }
 
     /// What each of so many downloads may hold of unfinished pieces, in bytes.
-    pub(super) fn budget_for(&self, downloads: usize) -> u64 {
+    pub(super) fn budget_for(downloads: usize) -> u64 {
         OPEN_PIECES / downloads.max(1) as u64
-    }
-
-    /// Whether buffers run short, so that peers wait for the disk.
-    pub(super) fn pool_is_short(&self) -> bool {
-        let counters = self.pool.counters();
-        counters.out * 10 > counters.cap * 8
     }
 
     /// Runs something that touches files on a disk thread.
@@ -193,7 +187,7 @@ impl Shared {
 }
 
 fn reserved() -> Reserved {
-    Reserved::ours()
+    Reserved::NONE.with_fast().with_extended()
 }
 
 /// The addresses traffic leaves from.

@@ -1,5 +1,7 @@
 //! What peers, disk and trackers report, put into the words of the state machine.
 
+use std::collections::VecDeque;
+
 use tokio::sync::mpsc;
 
 use super::{Driver, Fact, Link};
@@ -67,7 +69,7 @@ impl Driver {
             limits: [self.shared.limits.clone(), self.limits.clone()],
         };
         tokio::spawn(peer::run(stream, terms, inbox, self.reports.clone()));
-        self.peers.insert(key, Link { orders, fetching: Default::default(), _member: member });
+        self.peers.insert(key, Link { orders, fetching: VecDeque::new(), _member: member });
         self.tell(Input::Connected { peer: key, addr, incoming, hello });
     }
 
