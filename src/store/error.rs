@@ -136,7 +136,9 @@ mod tests {
         assert_eq!(evil.to_string(), "cannot open a\\u{1b}[2J: permission denied");
         let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
         if home.as_os_str().len() > 1 {
-            assert!(DiskError::new(DiskErrorKind::Missing, "read", home.join("f")).to_string().contains(" ~/f:"));
+            assert!(
+                DiskError::new(DiskErrorKind::Missing, "read", home.join("f")).to_string().contains(" ~/f:")
+            );
         }
     }
 }

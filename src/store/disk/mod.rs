@@ -202,7 +202,8 @@ impl Disk {
         self.shared.work.notify_all();
         fetches.into_iter().for_each(|job| job.refuse(DiskErrorKind::Cancelled));
         checks.into_iter().for_each(|job| job.cancel());
-        let threads = std::mem::take(&mut *self.shared.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let threads =
+            std::mem::take(&mut *self.shared.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             // A thread catches what its jobs throw; there is nothing to learn from its end.
             let _ = thread.join();
@@ -257,20 +258,14 @@ impl Shared {
         if state.starved {
             return None;
         }
-        let job = state.fetches.pop_front()?;
-        let count = job.spans.len();
-        let bufs = self.serve.take_many(count);
-        if bufs.len() == count {
-            return Some(Job::Fetch(job, bufs));
+        let count = state.fetches.front()?.spans.len();
+        match self.serve.take_all_or_wait(count, &self.bell) {
+            Some(bufs) => state.fetches.pop_front().map(|job| Job::Fetch(job, bufs)),
+            None => {
+                state.starved = true;
+                None
+            }
         }
-        state.starved = true;
-        if self.serve.wait_for(count, bufs, &self.bell) {
-            // Enough came back between the two. If it is still too few, there is no memory at all.
-            state.starved = false;
-            return Some(Job::Fetch(job, self.serve.take_many(count)));
-        }
-        state.fetches.push_front(job);
-        None
     }
 }
 
@@ -295,6 +290,7 @@ impl State {
 fn work(shared: &Shared) {
     let mut scratch = Vec::new();
     while let Some(job) = shared.next() {
+        let check = if let Job::Check(job) = &job { Some(job.clone()) } else { None };
         // A panic is a bug, but one torrent's; the threads serve all of them.
         let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match job {
             Job::Keep(jobs) => keep::keep(jobs),
@@ -304,6 +300,9 @@ fn work(shared: &Shared) {
         }));
         if caught.is_err() {
             tracing::error!("a disk job panicked");
+            if let Some(check) = check {
+                check.cancel();
+            }
         }
     }
 }
@@ -316,6 +315,7 @@ impl FetchJob {
 
     fn serve(self, mut bufs: Vec<Buf>) {
         if bufs.len() < self.spans.len() {
+            // The system has no memory for more.
             return self.refuse(DiskErrorKind::Busy);
         }
         let result = self.read(&mut bufs).map(|()| bufs);
