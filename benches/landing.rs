@@ -131,7 +131,7 @@ fn check(bencher: divan::Bencher, threads: usize) {
     let disk = Disk::start(threads, Pool::new(1 << 20));
     bencher.counter(BytesCount::new(TOTAL)).bench_local(|| {
         let (tell, told) = mpsc::channel();
-        disk.check(&volume, Bitfield::all(PIECES as u32), Progress::new(), move |result| {
+        disk.check(&volume, &Bitfield::all(PIECES as u32), Progress::new(), move |result| {
             let _ = tell.send(result);
         });
         assert!(told.recv().unwrap().unwrap().is_full());

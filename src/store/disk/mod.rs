@@ -160,11 +160,11 @@ impl Disk {
     pub fn check(
         &self,
         volume: &Volume,
-        pieces: Bitfield,
+        pieces: &Bitfield,
         progress: Progress,
         done: impl FnOnce(Result<Bitfield, DiskError>) + Send + 'static,
     ) {
-        let job = Arc::new(CheckJob::new(volume.clone(), &pieces, progress, Box::new(done)));
+        let job = Arc::new(CheckJob::new(volume.clone(), pieces, progress, Box::new(done)));
         let mut state = self.shared.lock();
         if state.closing {
             drop(state);
@@ -200,8 +200,12 @@ impl Disk {
         let checks = std::mem::take(&mut state.checks);
         drop(state);
         self.shared.work.notify_all();
-        fetches.into_iter().for_each(|job| job.refuse(DiskErrorKind::Cancelled));
-        checks.into_iter().for_each(|job| job.cancel());
+        for job in fetches {
+            job.refuse(DiskErrorKind::Cancelled);
+        }
+        for job in checks {
+            job.cancel();
+        }
         let threads =
             std::mem::take(&mut *self.shared.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
@@ -259,13 +263,10 @@ impl Shared {
             return None;
         }
         let count = state.fetches.front()?.spans.len();
-        match self.serve.take_all_or_wait(count, &self.bell) {
-            Some(bufs) => state.fetches.pop_front().map(|job| Job::Fetch(job, bufs)),
-            None => {
-                state.starved = true;
-                None
-            }
-        }
+        let bufs = self.serve.take_all_or_wait(count, &self.bell);
+        state.starved = bufs.is_none();
+        let bufs = bufs?;
+        state.fetches.pop_front().map(|job| Job::Fetch(job, bufs))
     }
 }
 

@@ -2,6 +2,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::*;
+use crate::base::{Block, Piece};
 use crate::store::BUF_LEN;
 use crate::store::testing::{Sample, WAYS};
 
@@ -47,7 +48,9 @@ fn pieces_are_kept_checked_and_fetched() {
 
         let (tell, checked) = mpsc::channel();
         let progress = Progress::new();
-        disk.check(&volume, Bitfield::all(count), progress.clone(), move |result| tell.send(result).unwrap());
+        disk.check(&volume, &Bitfield::all(count), progress.clone(), move |result| {
+            tell.send(result).unwrap();
+        });
         assert!(checked.recv_timeout(PATIENCE).unwrap().unwrap().is_full());
         assert_eq!((progress.done(), progress.good()), (count, count));
 
@@ -55,7 +58,7 @@ fn pieces_are_kept_checked_and_fetched() {
         let (tell, fetched) = mpsc::channel();
         for index in 0..4 {
             let geometry = sample.geometry();
-            let spans: Vec<_> = geometry.blocks(sample.piece(index)).map(|block| block.span()).collect();
+            let spans: Vec<_> = geometry.blocks(sample.piece(index)).map(Block::span).collect();
             let tell = tell.clone();
             disk.fetch(&volume, spans, move |result| tell.send((index, result.unwrap())).unwrap());
         }
@@ -108,7 +111,7 @@ fn a_check_knows_missing_short_and_empty_files_and_can_be_called_off() {
     let disk = Disk::start(2, Pool::new(1 << 20));
     let check = |progress: Progress| {
         let (tell, told) = mpsc::channel();
-        disk.check(&volume, Bitfield::all(10), progress, move |result| tell.send(result).unwrap());
+        disk.check(&volume, &Bitfield::all(10), progress, move |result| tell.send(result).unwrap());
         told.recv_timeout(PATIENCE).unwrap()
     };
     assert!(check(Progress::new()).unwrap().is_empty());
@@ -116,7 +119,7 @@ fn a_check_knows_missing_short_and_empty_files_and_can_be_called_off() {
         let piece = sample.piece(index);
         volume.write(piece, &[sample.bytes(piece)]).unwrap();
     }
-    let good: Vec<_> = check(Progress::new()).unwrap().iter().map(|piece| piece.index()).collect();
+    let good: Vec<_> = check(Progress::new()).unwrap().iter().map(Piece::index).collect();
     assert_eq!(good, [1, 4, 9]);
     let last = folder.path().join(&sample.layout.files[2].path);
     std::fs::File::options().write(true).open(last).unwrap().set_len(49_999).unwrap();
@@ -125,7 +128,7 @@ fn a_check_knows_missing_short_and_empty_files_and_can_be_called_off() {
     progress.cancel();
     assert_eq!(check(progress).unwrap_err().kind, DiskErrorKind::Cancelled);
     let (tell, told) = mpsc::channel();
-    disk.check(&volume, Bitfield::none(10), Progress::new(), move |result| tell.send(result).unwrap());
+    disk.check(&volume, &Bitfield::none(10), Progress::new(), move |result| tell.send(result).unwrap());
     assert!(told.recv_timeout(PATIENCE).unwrap().unwrap().is_empty());
     disk.shutdown();
 }
@@ -147,9 +150,8 @@ fn zeros_that_were_never_written_are_still_zeros() {
     volume.write(last, &[sample.bytes(last)]).unwrap();
     let disk = Disk::start(1, Pool::new(1 << 20));
     let (tell, told) = mpsc::channel();
-    disk.check(&volume, Bitfield::all(7), Progress::new(), move |result| tell.send(result).unwrap());
-    let good: Vec<_> =
-        told.recv_timeout(PATIENCE).unwrap().unwrap().iter().map(|piece| piece.index()).collect();
+    disk.check(&volume, &Bitfield::all(7), Progress::new(), move |result| tell.send(result).unwrap());
+    let good: Vec<_> = told.recv_timeout(PATIENCE).unwrap().unwrap().iter().map(Piece::index).collect();
     assert_eq!(good, [0, 1, 2, 4, 6]);
     disk.shutdown();
 }
@@ -173,7 +175,7 @@ fn the_end_finishes_writes_and_drops_reads() {
         let tell = tell.clone();
         let assembly = assembled(&sample, index, &pool);
         disk.keep(&volume, assembly, false, move |kept| {
-            tell.send(matches!(kept, Kept::Written { .. })).unwrap()
+            tell.send(matches!(kept, Kept::Written { .. })).unwrap();
         });
     }
     let span = sample.geometry().span_at(0, 0, 5).unwrap();

@@ -116,7 +116,7 @@ fn only_unchanged_files_are_believed() {
         file.set_modified(time).unwrap();
     };
     touch(saved + Duration::from_secs(5));
-    let left: Vec<_> = trusted(&volume, &entry).unwrap().iter().map(|piece| piece.index()).collect();
+    let left: Vec<_> = trusted(&volume, &entry).unwrap().iter().map(crate::base::Piece::index).collect();
     assert_eq!(left, [0, 1]);
     entry.running = true;
     assert!(trusted(&volume, &entry).unwrap().is_full());
