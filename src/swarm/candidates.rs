@@ -86,7 +86,7 @@ pub struct Candidates {
     list: BTreeMap<SocketAddr, Candidate>,
     shares: BTreeMap<Source, usize>,
     tried_at: BTreeMap<IpAddr, Moment>,
-    banned: BTreeSet<IpAddr>,
+    banned: BTreeSet<SocketAddr>,
     ours: Vec<SocketAddr>,
     me: Option<SocketAddr>,
     dialling: usize,
@@ -161,7 +161,7 @@ impl Candidates {
     pub fn add(&mut self, now: Moment, source: Source, addr: SocketAddr) {
         let ip = addr.ip();
         let impossible = addr.port() == 0 || ip.is_unspecified() || ip.is_multicast();
-        if impossible || self.is_ours(addr) || self.is_banned(ip) {
+        if impossible || self.is_ours(addr) || self.is_banned(addr) {
             return;
         }
         if let Some(known) = self.list.get_mut(&addr) {
@@ -213,16 +213,17 @@ impl Candidates {
     }
 
     /// Whether nobody at this address is talked to.
-    pub fn is_banned(&self, ip: IpAddr) -> bool {
-        self.banned.contains(&ip.to_canonical())
+    pub fn is_banned(&self, addr: SocketAddr) -> bool {
+        self.banned.contains(&who(addr))
     }
 
     /// Talks to nobody at this address any more.
-    pub fn ban(&mut self, ip: IpAddr) {
+    pub fn ban(&mut self, addr: SocketAddr) {
+        let banned = who(addr);
         if self.banned.len() < MOST_BANNED {
-            self.banned.insert(ip.to_canonical());
+            self.banned.insert(banned);
         }
-        let there: Vec<_> = self.list.keys().filter(|addr| addr.ip() == ip).copied().collect();
+        let there: Vec<_> = self.list.keys().filter(|&&addr| who(addr) == banned).copied().collect();
         there.into_iter().for_each(|addr| self.forget(addr));
     }
 
@@ -314,12 +315,17 @@ impl Candidates {
         }
     }
 
-    /// A connection to this address stands, whoever made it.
+    /// A dial led to a connection; whether it is kept is another question.
+    pub fn answered(&mut self, addr: SocketAddr) {
+        self.end_dial(addr);
+        self.dials.connected += 1;
+    }
+
+    /// A connection to this address is kept, whoever made it.
     pub fn connected(&mut self, addr: SocketAddr) {
         self.end_dial(addr);
         if let Some(candidate) = self.list.get_mut(&addr) {
             candidate.state = State::Connected;
-            self.dials.connected += 1;
         }
     }
 
@@ -360,6 +366,13 @@ impl Candidates {
     }
 }
 
+/// By what a peer is blamed and banned: its address on the Internet, whatever the port; on this machine
+/// and the local network, where many share one, the port as well.
+pub fn who(addr: SocketAddr) -> SocketAddr {
+    let ip = addr.ip().to_canonical();
+    SocketAddr::new(ip, if is_near(ip) { addr.port() } else { 0 })
+}
+
 /// Whether an address is on this machine or the local network.
 fn is_near(ip: IpAddr) -> bool {
     match ip.to_canonical() {
@@ -391,7 +404,7 @@ mod tests {
             list.add(at(0), Source::Pex, text.parse().unwrap());
         }
         assert_eq!(list.len(), 0);
-        list.ban([9, 9, 9, 9].into());
+        list.ban("9.9.9.9:1".parse().unwrap());
         list.add(at(0), Source::Pex, "9.9.9.9:5".parse().unwrap());
         assert_eq!((list.len(), next(&mut list, 0)), (0, None));
     }
