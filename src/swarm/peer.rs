@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::base::{Bitfield, Meter, Moment, PeerId, Piece, Span, Untrusted};
 use crate::proto::handshake::Reserved;
 
-use super::candidates::who;
 use super::pipeline::Pipeline;
+use super::who::who;
 
 /// Rates are averaged over about this long.
 const WINDOW: Duration = Duration::from_secs(5);
@@ -31,6 +31,7 @@ pub enum Counted {
 }
 
 /// One connected peer.
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing that is so or is not")]
 #[derive(Clone, Debug)]
 pub struct Peer {
     /// The address at the other end.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::event::{Hello, Input, Order, Output, Priority, Wish};
 use super::super::torrent::Config;
 use super::stage::{Stage, asked, cancelled, config, said, verifies};
-use crate::base::PeerId;
+use crate::base::{PeerId, Piece};
 use crate::proto::handshake::Reserved;
 use crate::proto::message::Message;
 
@@ -60,7 +60,9 @@ fn slow_peers_share_a_piece_and_fast_ones_have_their_own() {
     let (slow, blocks) = stage.meet_seed(1);
     stage.hear(slow, Message::Choke);
     let out = blocks.iter().map(|b| stage.wanted(b.piece().index(), b.index())).collect::<Vec<_>>();
-    out.into_iter().for_each(|wanted| drop(stage.hear(slow, Message::Reject(wanted))));
+    for wanted in out {
+        stage.hear(slow, Message::Reject(wanted));
+    }
     let (fast, first) = stage.meet_seed(2);
     assert_eq!(first[0].piece(), blocks[0].piece(), "what is begun is finished first");
     stage.now += Duration::from_millis(200);
@@ -175,7 +177,7 @@ fn skipped_pieces_are_never_asked_and_high_ones_come_first() {
     assert!(first.iter().all(|b| b.piece().index() == 6));
     stage.drain(peer, first);
     assert!(stage.torrent.is_finished());
-    assert_eq!(stage.torrent.have().iter().map(|p| p.index()).collect::<Vec<_>>(), [2, 6]);
+    assert_eq!(stage.torrent.have().iter().map(Piece::index).collect::<Vec<_>>(), [2, 6]);
     let summary = stage.torrent.summary(stage.now);
     assert_eq!((summary.wanted, summary.done), (2 * 65_536, 2 * 65_536));
 }
