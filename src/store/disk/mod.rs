@@ -202,7 +202,8 @@ impl Disk {
         self.shared.work.notify_all();
         fetches.into_iter().for_each(|job| job.refuse(DiskErrorKind::Cancelled));
         checks.into_iter().for_each(|job| job.cancel());
-        let threads = std::mem::take(&mut *self.shared.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let threads =
+            std::mem::take(&mut *self.shared.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             // A thread catches what its jobs throw; there is nothing to learn from its end.
             let _ = thread.join();

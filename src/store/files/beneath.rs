@@ -43,7 +43,8 @@ pub enum Found {
 impl Found {
     fn of(stat: &Stat) -> Self {
         if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile {
-            let mtime_ns = stat.st_mtime.saturating_mul(1_000_000_000).saturating_add(stat.st_mtime_nsec as i64);
+            let mtime_ns =
+                stat.st_mtime.saturating_mul(1_000_000_000).saturating_add(stat.st_mtime_nsec as i64);
             Self::Plain { size: stat.st_size as u64, mtime_ns }
         } else {
             Self::Other
@@ -194,7 +195,10 @@ mod tests {
         let purpose = Purpose::Write { executable: false };
         for path in ["dir/secret", "file", "dir/new", "../x", "dir"] {
             assert!(root.open_file(Path::new(path), purpose).is_err(), "{path}");
-            assert!(root.walk(Path::new(path), OFlags::RDWR | OFlags::CREATE, Mode::empty()).is_err(), "{path}");
+            assert!(
+                root.walk(Path::new(path), OFlags::RDWR | OFlags::CREATE, Mode::empty()).is_err(),
+                "{path}"
+            );
         }
         assert_eq!(root.look(Path::new("file")).unwrap(), Found::Other);
         assert_eq!(root.look(Path::new("dir/secret")).unwrap(), Found::Other);

@@ -114,7 +114,8 @@ impl Handles {
 
     /// Forgets all files of a volume.
     pub(in crate::store) fn forget_volume(&self, volume: u64) {
-        let keys: Vec<_> = self.lock().open.range((volume, 0)..=(volume, u32::MAX)).map(|(&key, _)| key).collect();
+        let keys: Vec<_> =
+            self.lock().open.range((volume, 0)..=(volume, u32::MAX)).map(|(&key, _)| key).collect();
         keys.into_iter().for_each(|key| self.forget(key));
     }
 

@@ -93,8 +93,10 @@ impl Library {
     /// What is known of a torrent.
     pub fn load(&self, id: &InfoHash) -> Result<Option<Entry>, DiskError> {
         let id = id.to_string();
-        self.read(|table| Ok(table.get(id.as_str())?.map(|value| value.value().to_vec()).into_iter().collect()))
-            .map(|mut entries| entries.pop())
+        self.read(|table| {
+            Ok(table.get(id.as_str())?.map(|value| value.value().to_vec()).into_iter().collect())
+        })
+        .map(|mut entries| entries.pop())
     }
 
     /// What is known of all torrents, in the order of their info-hashes.
@@ -193,7 +195,9 @@ pub fn trusted(volume: &Volume, entry: &Entry) -> Result<Bitfield, DiskError> {
     let last_ns = last.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
     volume.unchanged(&entry.have, &entry.stamps, |old, new| {
         if entry.running {
-            new.size >= old.size && new.mtime_ns >= old.mtime_ns && i128::from(new.mtime_ns) <= last_ns as i128
+            new.size >= old.size
+                && new.mtime_ns >= old.mtime_ns
+                && i128::from(new.mtime_ns) <= last_ns as i128
         } else {
             old == new
         }
@@ -225,7 +229,6 @@ impl Trouble {
         }
     }
 }
-
 
 #[cfg(test)]
 mod tests;

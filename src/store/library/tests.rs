@@ -96,8 +96,7 @@ fn only_unchanged_files_are_believed() {
     let id = InfoHash::v1([3; 20]);
     let layout =
         Layout::new(id, geometry.clone(), vec![file("a"), file("b")], vec![[0; 20]; 5].into()).unwrap();
-    let volume =
-        Volume::new(folder.path(), layout, VolumeOptions::default(), &[], &Handles::new(8)).unwrap();
+    let volume = Volume::new(folder.path(), layout, VolumeOptions::default(), &[], &Handles::new(8)).unwrap();
     for piece in geometry.pieces() {
         volume.write(piece, &[vec![7; geometry.len_of(piece) as usize]]).unwrap();
     }

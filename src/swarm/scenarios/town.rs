@@ -260,7 +260,11 @@ impl Town {
     fn run(&mut self, limit: u64) {
         let start = self.now;
         while !self.is_done() {
-            assert!(self.now.since(start).as_secs() < limit, "not everyone has finished: {:?}", self.shares());
+            assert!(
+                self.now.since(start).as_secs() < limit,
+                "not everyone has finished: {:?}",
+                self.shares()
+            );
             self.go_on();
         }
     }
