@@ -4,4 +4,6 @@
 #![allow(missing_docs, reason = "the name of a test is its sentence")]
 
 mod architecture;
+mod interop;
+mod support;
 mod trackers;
