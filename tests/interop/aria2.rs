@@ -25,7 +25,8 @@ impl Aria2 {
     fn download(&mut self) -> Option<Value> {
         let program = self.program.as_mut().expect("a torrent was added");
         program.assert_running();
-        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "aria2.tellActive", "params": [] }).to_string();
+        let body =
+            json!({ "jsonrpc": "2.0", "id": 1, "method": "aria2.tellActive", "params": [] }).to_string();
         let answer = http::request(self.place.control(), "POST /jsonrpc", &[], body.as_bytes()).ok()?;
         answer.json()["result"].get(0).cloned()
     }
@@ -46,9 +47,18 @@ impl Client for Aria2 {
             .args([format!("--dht-listen-port={port}"), format!("--dht-listen-addr={ip}")])
             .args(["--bt-enable-lpd=false", "--enable-peer-exchange=false", "--follow-torrent=true"])
             .args(["--summary-interval=0", "--show-console-readout=false", "--console-log-level=notice"])
-            .args(["--file-allocation=none", "--disk-cache=0", "--allow-overwrite=true", "--check-integrity=true"])
+            .args([
+                "--file-allocation=none",
+                "--disk-cache=0",
+                "--allow-overwrite=true",
+                "--check-integrity=true",
+            ])
             .args(["--seed-ratio=0.0", "--bt-max-peers=0"])
-            .args([format!("--interface={ip}"), format!("--bt-external-ip={ip}"), format!("--listen-port={port}")])
+            .args([
+                format!("--interface={ip}"),
+                format!("--bt-external-ip={ip}"),
+                format!("--listen-port={port}"),
+            ])
             .args(["--enable-rpc=true".to_owned(), "--rpc-listen-all=true".to_owned()])
             .arg(format!("--rpc-listen-port={}", self.place.control().port()))
             .arg(format!("--dir={}", save.display()))

@@ -1,6 +1,6 @@
 //! HTTP/1.0 as far as the clients' control interfaces and the tracker need it.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddrV4, TcpStream};
 use std::time::Duration;
 
@@ -39,12 +39,30 @@ pub fn request(at: SocketAddrV4, line: &str, headers: &[(&str, &str)], body: &[u
     head.push_str("\r\n");
     stream.write_all(head.as_bytes())?;
     stream.write_all(body)?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
+    read(stream)
+}
+
+/// Reads an answer to the end that its length gives, or, without one, to the end of the connection. qBittorrent keeps
+/// connections open whatever it is told.
+fn read(stream: TcpStream) -> io::Result<Response> {
     let bad = || io::Error::new(io::ErrorKind::InvalidData, "not an HTTP answer");
-    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").ok_or_else(bad)?;
-    let body = answer.split_off(end + 4);
-    let head = String::from_utf8_lossy(&answer).into_owned();
+    let mut stream = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if stream.read_line(&mut head)? == 0 {
+            return Err(bad());
+        }
+    }
     let status = head.split(' ').nth(1).and_then(|word| word.parse().ok()).ok_or_else(bad)?;
-    Ok(Response { status, head, body })
+    let mut response = Response { status, head, body: Vec::new() };
+    match response.header("Content-Length") {
+        Some(len) => {
+            response.body = vec![0; len.parse().map_err(|_| bad())?];
+            stream.read_exact(&mut response.body)?;
+        }
+        None => {
+            stream.read_to_end(&mut response.body)?;
+        }
+    }
+    Ok(response)
 }

@@ -9,7 +9,7 @@ use super::client::{Client, Place};
 use crate::support::program::{Program, bare};
 
 pub const NAME: &str = "python3-libtorrent";
-const SCRIPT: &str = include_str!("libtorrent.py");
+const SCRIPT: &str = include_str!("lt.py");
 
 /// The Python that Debian's packages are for; another may come first in the path.
 pub fn python(args: &[&str]) -> Command {

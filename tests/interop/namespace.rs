@@ -48,7 +48,10 @@ pub fn isolated(test: &str, needs: &[&str], body: impl FnOnce(&Path)) {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let mut command = Command::new(UNSHARE[0]);
     command.args(&UNSHARE[1..]).arg(std::env::current_exe().expect("the path of this test program"));
-    command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(INSIDE, "1").env("TMPDIR", dir.path());
+    command
+        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .env(INSIDE, "1")
+        .env("TMPDIR", dir.path());
     let mut child = Program::start("inside", &mut command, dir.path());
     let status = wait_for(test, LIMIT, || child.ended());
     assert!(status.success() && child.output().contains("1 passed"), "inside the namespace: {status}");
@@ -60,7 +63,8 @@ fn missing(needs: &[&str]) -> Option<String> {
     if let Some(program) = needs.iter().chain(&["ip", "unshare"]).find(|need| !installed(need)) {
         return Some(format!("{program} is not installed"));
     }
-    let namespaces = NAMESPACES.get_or_init(|| runs(Command::new(UNSHARE[0]).args(&UNSHARE[1..]).arg("true")));
+    let namespaces =
+        NAMESPACES.get_or_init(|| runs(Command::new(UNSHARE[0]).args(&UNSHARE[1..]).arg("true")));
     (!namespaces).then(|| "no right to make namespaces (root has it)".to_owned())
 }
 

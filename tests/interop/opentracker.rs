@@ -33,43 +33,44 @@ impl By {
 }
 
 pub struct Tracker {
-    program: Program,
+    /// Runs as long as this lives.
+    _program: Program,
 }
 
 impl Tracker {
     /// A tracker for the torrents of these info-hashes (hexadecimal).
-    pub fn start(dir: &Path, hashes: &[&str]) -> Self {
+    pub fn start<'a>(dir: &Path, hashes: impl IntoIterator<Item = &'a str>) -> Self {
         let home = dir.join(NAME);
         let mut command = Command::new(NAME);
         bare(&mut command, &home);
         // It changes its root to this directory and its user to nobody before it reads the list.
         fs::set_permissions(&home, fs::Permissions::from_mode(0o755)).expect("rights of a directory");
-        fs::write(home.join("white"), hashes.iter().map(|hash| format!("{hash}\n")).collect::<String>())
+        fs::write(home.join("white"), hashes.into_iter().flat_map(|hash| [hash, "\n"]).collect::<String>())
             .expect("the whitelist");
         let (ip, port) = (AT.ip().to_string(), AT.port().to_string());
-        command.args(["-i", &ip, "-p", &port, "-P", &port, "-d"]).arg(&home).args(["-w", "white", "-u", "nobody"]);
+        command
+            .args(["-i", &ip, "-p", &port, "-P", &port, "-d"])
+            .arg(&home)
+            .args(["-w", "white", "-u", "nobody"]);
         let mut program = Program::start(NAME, &mut command, dir);
         wait_for("the tracker listens", LIMIT, || {
             program.assert_running();
             net::TcpStream::connect(AT).ok()
         });
-        Self { program }
+        Self { _program: program }
     }
 
-    /// Waits until it knows this many peers that have all and that lack something.
+    /// Waits until it knows this many peers that have all.
     #[track_caller]
-    pub fn wait_for_peers(&mut self, hash: &str, complete: u64, incomplete: u64) {
-        let query: String = hash.as_bytes().chunks(2).flat_map(|pair| [b'%', pair[0], pair[1]]).map(char::from).collect();
+    pub fn wait_for_seeds(&self, hash: &str, seeds: u64) {
+        let query: String =
+            hash.as_bytes().chunks(2).flat_map(|pair| [b'%', pair[0], pair[1]]).map(char::from).collect();
         let line = format!("GET /scrape?info_hash={query}");
-        wait_for(&format!("the tracker knows {complete} seeds and {incomplete} others"), LIMIT, || {
-            self.program.assert_running();
+        wait_for(&format!("the tracker knows {seeds} seeds"), LIMIT, || {
             let answer = http::request(AT, &line, &[], &[]).ok()?.body;
             let answer = String::from_utf8_lossy(&answer);
-            let count = |key: &str| -> Option<u64> {
-                answer.split_once(key)?.1.split_once('e').and_then(|(digits, _)| digits.parse().ok())
-            };
-            let found = (count("8:completei")?, count("10:incompletei")?);
-            (found.0 >= complete && found.1 >= incomplete).then_some(())
+            let count = answer.split_once("8:completei")?.1.split_once('e')?.0;
+            (count.parse::<u64>().ok()? >= seeds).then_some(())
         });
     }
 }

@@ -1,40 +1,35 @@
 //! The other clients among themselves: when these fail, it is not torr's fault.
 
-use super::client::{Scene, Start};
+use super::client::{OTHERS, Start, all_programs};
 use super::namespace::{isolated, test_name};
-use super::opentracker::{self, By};
-use super::{aria2, libtorrent, qbittorrent, rtorrent, transmission};
+use super::opentracker::By;
+use super::scene::{Share, load, swarm, transfers};
 
-/// Every client once gives and once takes.
-const RING: [(&str, Start); 5] = [
-    (transmission::NAME, transmission::start),
-    (aria2::NAME, aria2::start),
-    (rtorrent::NAME, rtorrent::start),
-    (qbittorrent::NAME, qbittorrent::start),
-    (libtorrent::NAME, libtorrent::start),
-];
-
-fn ring(test: &str, by: By) {
-    let mut needs: Vec<_> = RING.iter().map(|client| client.0).collect();
-    needs.push(opentracker::NAME);
-    isolated(test, &needs, |dir| {
-        for (index, (from, seeder)) in RING.iter().enumerate() {
-            let (to, leecher) = RING[(index + 1) % RING.len()];
-            let at = std::time::Instant::now();
-            let dir = dir.join(index.to_string());
-            std::fs::create_dir(&dir).expect("a directory for a transfer");
-            Scene::new(&dir, by).transfer(*seeder, leecher);
-            println!("{from} to {to}, {by:?}: {:?}", at.elapsed());
-        }
-    });
+/// Everyone once gives and once takes.
+fn ring(by: By) -> Vec<(By, Start, Start)> {
+    (0..OTHERS.len()).map(|index| (by, OTHERS[index].1, OTHERS[(index + 1) % OTHERS.len()].1)).collect()
 }
 
 #[test]
 fn the_others_serve_one_another_over_udp() {
-    ring(test_name!(), By::Udp);
+    isolated(test_name!(), &all_programs(), |dir| transfers(dir, &ring(By::Udp)));
 }
 
 #[test]
 fn the_others_serve_one_another_over_http() {
-    ring(test_name!(), By::Http);
+    isolated(test_name!(), &all_programs(), |dir| transfers(dir, &ring(By::Http)));
+}
+
+#[test]
+fn the_others_complete_one_another() {
+    isolated(test_name!(), &all_programs(), |dir| swarm(dir, By::Udp, &OTHERS.map(|other| other.1)));
+}
+
+#[test]
+fn the_others_load_a_torrent_by_its_hash() {
+    isolated(test_name!(), &all_programs(), |dir| {
+        let share = Share::new(dir, 0, By::Http);
+        share.content.write(dir);
+        load(dir, &OTHERS.map(|other| other.1), &share.torrent, dir, &share.hash);
+    });
 }

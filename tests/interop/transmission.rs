@@ -87,6 +87,10 @@ impl Client for Transmission {
         })
     }
 
+    fn omits_empty_files(&self) -> bool {
+        true
+    }
+
     fn info_hash(&mut self) -> Option<String> {
         self.torrent()?["hashString"].as_str().map(str::to_lowercase)
     }

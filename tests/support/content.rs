@@ -1,6 +1,7 @@
 //! Content to share: generated from a seed, never stored.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use torr::base::Rng;
@@ -18,7 +19,8 @@ impl Content {
         let mut files: Vec<_> = files
             .iter()
             .map(|&(path, len)| {
-                let mut bytes: Vec<u8> = (0..len.div_ceil(8)).flat_map(|_| rng.next_u64().to_le_bytes()).collect();
+                let mut bytes: Vec<u8> =
+                    (0..len.div_ceil(8)).flat_map(|_| rng.next_u64().to_le_bytes()).collect();
                 bytes.truncate(len);
                 (path.to_owned(), bytes)
             })
@@ -60,37 +62,46 @@ impl Content {
 
     /// Writes everything below `dir`.
     pub fn write(&self, dir: &Path) {
-        self.write_part(dir, 1, |_| true);
+        for (path, bytes) in &self.files {
+            self.write_file(dir, path, bytes);
+        }
     }
 
-    /// Writes, below `dir`, the pieces for which `has` says so. Files without any byte of them are not made.
+    /// Writes, below `dir`, only the pieces for which `has` says so, and zeros around them. Files without any byte of
+    /// these pieces are not made.
     pub fn write_part(&self, dir: &Path, piece_len: usize, has: impl Fn(usize) -> bool) {
-        let mut at = 0;
-        for (path, bytes) in &self.files {
-            let mut part = vec![0; bytes.len()];
-            let mut any = bytes.is_empty() && piece_len == 1;
-            for (index, byte) in bytes.iter().enumerate() {
-                if has((at + index) / piece_len) {
-                    part[index] = *byte;
-                    any = true;
-                }
+        let mut line = self.line();
+        for (index, piece) in line.chunks_mut(piece_len).enumerate() {
+            if !has(index) {
+                piece.fill(0);
             }
-            at += bytes.len();
-            if any {
-                let path = dir.join(&self.name).join(path);
-                fs::create_dir_all(path.parent().expect("a file is in a directory")).expect("a directory");
-                fs::write(path, part).expect("a file of the content");
+        }
+        let mut rest = &line[..];
+        for (path, bytes) in &self.files {
+            let (part, after) = rest.split_at(bytes.len());
+            rest = after;
+            if part.iter().any(|byte| *byte != 0) {
+                self.write_file(dir, path, part);
             }
         }
     }
 
-    /// What is missing or different below `dir`, one sentence; `None` where all is there.
-    pub fn difference(&self, dir: &Path) -> Option<String> {
+    fn write_file(&self, dir: &Path, path: &str, bytes: &[u8]) {
+        let path = dir.join(&self.name).join(path);
+        fs::create_dir_all(path.parent().expect("a file is in a directory")).expect("a directory");
+        fs::write(path, bytes).expect("a file of the content");
+    }
+
+    /// What is missing or different below `dir`, one sentence; `None` where all is there. Files without bytes may be
+    /// absent if `sparing_empty`.
+    pub fn difference(&self, dir: &Path, sparing_empty: bool) -> Option<String> {
         self.files.iter().find_map(|(path, bytes)| match fs::read(dir.join(&self.name).join(path)) {
+            Err(error) if error.kind() == ErrorKind::NotFound && bytes.is_empty() && sparing_empty => None,
             Err(error) => Some(format!("{path}: {error}")),
             Ok(found) if found.len() != bytes.len() => {
                 Some(format!("{path}: {} bytes instead of {}", found.len(), bytes.len()))
             }
+            Ok(found) if found == *bytes => None,
             Ok(found) => {
                 let at = found.iter().zip(bytes).position(|(a, b)| a != b)?;
                 Some(format!("{path}: differs from byte {at}"))

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 /// How much of a log is shown when a test fails, in bytes.
-const TAIL: usize = 3000;
+const TAIL: usize = 20_000;
 
 /// A running program, killed on drop. When the test fails, the end of its log is printed.
 pub struct Program {
@@ -56,7 +56,12 @@ impl Program {
             }
             text[from..].to_owned()
         };
-        format!("--- {}, stdout:\n{}\n--- stderr:\n{}", self.name, end(self.output()), end(read_lossy(&self.log)))
+        format!(
+            "--- {}, stdout:\n{}\n--- stderr:\n{}",
+            self.name,
+            end(self.output()),
+            end(read_lossy(&self.log))
+        )
     }
 }
 

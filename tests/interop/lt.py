@@ -1,8 +1,8 @@
 """libtorrent as the tests need it; what it finds goes to stdout as lines of JSON.
 
-    libtorrent.py share IP PORT SAVE TORRENT    check what is there, download, seed until killed
-    libtorrent.py show TORRENT                  what the torrent says
-    libtorrent.py check SAVE TORRENT            which pieces and files are good
+    lt.py share IP PORT SAVE TORRENT    check what is there, download, seed until killed
+    lt.py show TORRENT                  what the torrent says
+    lt.py check SAVE TORRENT            which pieces and files are good
 """
 import json
 import sys
@@ -16,10 +16,11 @@ def say(**line):
 
 
 def begin(torrent, save, **settings):
+    category = lt.alert.category_t
     quiet = {"enable_dht": False, "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False,
              "enable_outgoing_utp": False, "enable_incoming_utp": False, "dht_bootstrap_nodes": "",
              "in_enc_policy": 2, "out_enc_policy": 2, "allow_multiple_connections_per_ip": True,
-             "ssrf_mitigation": False, "alert_mask": lt.alert.category_t.all_categories}
+             "ssrf_mitigation": False, "alert_mask": category.error_notification | category.status_notification | category.tracker_notification | category.connect_notification}
     session = lt.session({**quiet, **settings})
     params = lt.add_torrent_params()
     params.ti = lt.torrent_info(torrent)
