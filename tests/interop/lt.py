@@ -5,6 +5,7 @@
     lt.py check SAVE TORRENT            which pieces and files are good
 """
 import json
+import os
 import sys
 import time
 
@@ -20,7 +21,8 @@ def begin(torrent, save, **settings):
     quiet = {"enable_dht": False, "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False,
              "enable_outgoing_utp": False, "enable_incoming_utp": False, "dht_bootstrap_nodes": "",
              "in_enc_policy": 2, "out_enc_policy": 2, "allow_multiple_connections_per_ip": True,
-             "ssrf_mitigation": False, "alert_mask": category.error_notification | category.status_notification | category.tracker_notification | category.connect_notification}
+             "ssrf_mitigation": False, "alert_mask": category.error_notification | category.status_notification |
+             category.tracker_notification | category.connect_notification}
     session = lt.session({**quiet, **settings})
     params = lt.add_torrent_params()
     params.ti = lt.torrent_info(torrent)
@@ -65,6 +67,8 @@ def check(save, torrent):
     have = handle.file_progress()
     say(pieces=list(status.pieces), files=[
         {"path": files.file_path(i), "size": files.file_size(i), "have": have[i]} for i in range(files.num_files())])
+    # The end of a session would wait for its trackers.
+    os._exit(0)
 
 
 {"share": share, "show": show, "check": check}[sys.argv[1]](*sys.argv[2:])
