@@ -16,8 +16,8 @@ pub struct Aria2 {
     program: Option<Program>,
 }
 
-pub fn start(place: Place) -> Box<dyn Client> {
-    Box::new(Aria2 { place, program: None })
+pub fn start(place: &Place) -> Box<dyn Client> {
+    Box::new(Aria2 { place: place.clone(), program: None })
 }
 
 impl Aria2 {

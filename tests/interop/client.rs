@@ -28,7 +28,7 @@ pub trait Client {
 }
 
 /// Starts a client, idle.
-pub type Start = fn(Place) -> Box<dyn Client>;
+pub type Start = fn(&Place) -> Box<dyn Client>;
 
 /// Every other client, and the program it needs.
 pub const OTHERS: [(&str, Start); 5] = [

@@ -23,8 +23,8 @@ pub struct Libtorrent {
     program: Option<Program>,
 }
 
-pub fn start(place: Place) -> Box<dyn Client> {
-    Box::new(Libtorrent { place, program: None })
+pub fn start(place: &Place) -> Box<dyn Client> {
+    Box::new(Libtorrent { place: place.clone(), program: None })
 }
 
 /// What libtorrent reads in a torrent.
@@ -49,8 +49,8 @@ impl Libtorrent {
         let program = self.program.as_mut().expect("a torrent was added");
         program.assert_running();
         let output = program.output();
-        let lines = output.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        lines.filter_map(|line| line.get(key).cloned()).next()
+        let mut lines = output.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.find_map(|line| line.get(key).cloned())
     }
 }
 

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Mutex;
 use std::time::Duration;
 use std::{fs, net};
 
@@ -33,8 +34,7 @@ impl By {
 }
 
 pub struct Tracker {
-    /// Runs as long as this lives.
-    _program: Program,
+    program: Mutex<Program>,
 }
 
 impl Tracker {
@@ -57,7 +57,7 @@ impl Tracker {
             program.assert_running();
             net::TcpStream::connect(AT).ok()
         });
-        Self { _program: program }
+        Self { program: Mutex::new(program) }
     }
 
     /// Waits until it knows this many peers that have all.
@@ -67,6 +67,7 @@ impl Tracker {
             hash.as_bytes().chunks(2).flat_map(|pair| [b'%', pair[0], pair[1]]).map(char::from).collect();
         let line = format!("GET /scrape?info_hash={query}");
         wait_for(&format!("the tracker knows {seeds} seeds"), LIMIT, || {
+            self.program.lock().expect("nobody panicked with it").assert_running();
             let answer = http::request(AT, &line, &[], &[]).ok()?.body;
             let answer = String::from_utf8_lossy(&answer);
             let count = answer.split_once("8:completei")?.1.split_once('e')?.0;

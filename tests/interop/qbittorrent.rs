@@ -18,7 +18,7 @@ pub struct Qbittorrent {
     program: Program,
 }
 
-pub fn start(place: Place) -> Box<dyn Client> {
+pub fn start(place: &Place) -> Box<dyn Client> {
     let (ip, port, control) = (place.ip(), place.port(), place.control().port());
     let save = place.save();
     let config = format!(
@@ -47,7 +47,7 @@ pub fn start(place: Place) -> Box<dyn Client> {
         .arg(format!("--profile={}", profile.display()))
         .arg(format!("--webui-port={control}"));
     let program = Program::start(NAME, &mut command, &place.home);
-    let mut client = Qbittorrent { place, program };
+    let mut client = Qbittorrent { place: place.clone(), program };
     wait_for("qbittorrent answers", SETTLE, || client.request("GET /api/v2/app/version", &[], &[]));
     Box::new(client)
 }

@@ -16,7 +16,7 @@ pub struct Rtorrent {
     socket: PathBuf,
 }
 
-pub fn start(place: Place) -> Box<dyn Client> {
+pub fn start(place: &Place) -> Box<dyn Client> {
     let session = place.home.join("session");
     std::fs::create_dir_all(&session).expect("a directory for the session");
     let socket = place.home.join("scgi");
@@ -50,10 +50,10 @@ impl Rtorrent {
     /// The scalars of the answer, in order; `None` while nobody listens.
     fn call(&mut self, method: &str, arguments: &[&str]) -> Option<Vec<String>> {
         self.program.assert_running();
-        let params: String = arguments
-            .iter()
-            .map(|text| format!("<param><value><string>{}</string></value></param>", escape(text)))
-            .collect();
+        let mut params = String::new();
+        for text in arguments {
+            params.extend(["<param><value><string>", &escape(text), "</string></value></param>"]);
+        }
         let body = format!(
             "<?xml version=\"1.0\"?><methodCall><methodName>{method}</methodName><params>{params}</params></methodCall>"
         );

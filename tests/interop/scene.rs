@@ -64,27 +64,27 @@ pub fn transfers(dir: &Path, transfers: &[Transfer]) {
         for ((number, share), &(by, from, to)) in (0..).zip(&shares).zip(transfers) {
             let places = [2 * number, 2 * number + 1].map(|number| Place::new(dir, number));
             let tracker = &tracker;
-            scope.spawn(move || transfer(share, tracker, by, places, from, to));
+            scope.spawn(move || transfer(share, tracker, by, &places, from, to));
         }
     });
 }
 
-fn transfer(share: &Share, tracker: &Tracker, by: By, places: [Place; 2], from: Start, to: Start) {
+fn transfer(share: &Share, tracker: &Tracker, by: By, places: &[Place; 2], from: Start, to: Start) {
     let start = Instant::now();
-    let [there, here] = places.map(|place| (place.save(), place));
-    share.content.write(&there.0);
-    let mut seeder = from(there.1);
-    seeder.add(&share.torrent, &there.0);
+    let [there, here] = places.each_ref().map(Place::save);
+    share.content.write(&there);
+    let mut seeder = from(&places[0]);
+    seeder.add(&share.torrent, &there);
     let name = seeder.name();
     wait_for(&format!("{name} has checked its files"), SETTLE, || seeder.has_all().then_some(()));
     tracker.wait_for_seeds(&share.hash, 1);
-    let mut leecher = to(here.1);
-    leecher.add(&share.torrent, &here.0);
+    let mut leecher = to(&places[1]);
+    leecher.add(&share.torrent, &here);
     wait_for(&format!("{} has downloaded from {name}, {by:?}", leecher.name()), TRANSFER, || {
         assert!(seeder.has_all(), "{name} has lost something");
         leecher.has_all().then_some(())
     });
-    share.assert_arrived(&*leecher, &here.0);
+    share.assert_arrived(&*leecher, &here);
     println!("{name} to {} by {by:?}: {:?}", leecher.name(), start.elapsed());
 }
 
@@ -97,7 +97,7 @@ pub fn swarm(dir: &Path, by: By, starts: &[Start]) {
         let place = Place::new(dir, number);
         let save = place.save();
         share.content.write_part(&save, PIECE_LEN, |piece| piece % starts.len() == usize::from(number));
-        members.push((start(place), save));
+        members.push((start(&place), save));
     }
     let start = Instant::now();
     for (client, save) in &mut members {
@@ -123,7 +123,7 @@ pub fn swarm(dir: &Path, by: By, starts: &[Start]) {
 /// Lets clients load a torrent whose content lies in `data`: each knows it by `hash` and finds every piece good.
 pub fn load(dir: &Path, starts: &[Start], torrent: &Path, data: &Path, hash: &str) {
     for (number, start) in (0..).zip(starts) {
-        let mut client = start(Place::new(dir, number));
+        let mut client = start(&Place::new(dir, number));
         client.add(torrent, data);
         let name = client.name();
         let found = wait_for(&format!("{name} loads the torrent"), SETTLE, || client.info_hash());

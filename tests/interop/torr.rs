@@ -26,16 +26,16 @@ pub struct Torr {
     program: Option<Program>,
 }
 
-pub fn seed(place: Place) -> Box<dyn Client> {
-    Box::new(Torr { place, way: Way::Seed, program: None })
+pub fn seed(place: &Place) -> Box<dyn Client> {
+    Box::new(Torr { place: place.clone(), way: Way::Seed, program: None })
 }
 
-pub fn get(place: Place) -> Box<dyn Client> {
-    Box::new(Torr { place, way: Way::Get, program: None })
+pub fn get(place: &Place) -> Box<dyn Client> {
+    Box::new(Torr { place: place.clone(), way: Way::Get, program: None })
 }
 
-pub fn get_and_stay(place: Place) -> Box<dyn Client> {
-    Box::new(Torr { place, way: Way::GetAndStay, program: None })
+pub fn get_and_stay(place: &Place) -> Box<dyn Client> {
+    Box::new(Torr { place: place.clone(), way: Way::GetAndStay, program: None })
 }
 
 /// Runs torr to its end: the exit code and the lines of JSON it printed.

@@ -19,7 +19,7 @@ pub struct Transmission {
     session: String,
 }
 
-pub fn start(place: Place) -> Box<dyn Client> {
+pub fn start(place: &Place) -> Box<dyn Client> {
     let settings = json!({
         "bind-address-ipv4": place.ip(), "bind-address-ipv6": "::1",
         "peer-port": place.at.port(), "peer-port-random-on-start": false, "port-forwarding-enabled": false,
@@ -37,14 +37,14 @@ pub fn start(place: Place) -> Box<dyn Client> {
     bare(&mut command, &place.home);
     command.args(["--foreground", "--config-dir"]).arg(config);
     let program = Program::start(NAME, &mut command, &place.home);
-    let mut client = Transmission { place, program, session: String::new() };
-    wait_for("transmission answers", SETTLE, || client.call("session-get", json!({})));
+    let mut client = Transmission { place: place.clone(), program, session: String::new() };
+    wait_for("transmission answers", SETTLE, || client.call("session-get", &json!({})));
     Box::new(client)
 }
 
 impl Transmission {
     /// The answer's arguments; `None` while nobody listens.
-    fn call(&mut self, method: &str, arguments: Value) -> Option<Value> {
+    fn call(&mut self, method: &str, arguments: &Value) -> Option<Value> {
         self.program.assert_running();
         let body = json!({ "method": method, "arguments": arguments }).to_string();
         for _ in 0..2 {
@@ -53,7 +53,8 @@ impl Transmission {
             let answer = http::request(self.place.control(), line, &headers, body.as_bytes()).ok()?;
             if answer.status == 409 {
                 // The first answer only tells the session's name.
-                self.session = answer.header("X-Transmission-Session-Id").expect("a session id").to_owned();
+                let session = answer.header("X-Transmission-Session-Id").expect("a session id");
+                session.clone_into(&mut self.session);
                 continue;
             }
             let answer = answer.json();
@@ -65,7 +66,7 @@ impl Transmission {
 
     fn torrent(&mut self) -> Option<Value> {
         let fields = ["hashString", "status", "leftUntilDone", "error", "errorString"];
-        let answer = self.call("torrent-get", json!({ "fields": fields }))?;
+        let answer = self.call("torrent-get", &json!({ "fields": fields }))?;
         answer["torrents"].get(0).cloned()
     }
 }
@@ -77,7 +78,7 @@ impl Client for Transmission {
 
     fn add(&mut self, torrent: &Path, save: &Path) {
         let arguments = json!({ "filename": torrent, "download-dir": save, "paused": false });
-        self.call("torrent-add", arguments).expect("transmission answers");
+        self.call("torrent-add", &arguments).expect("transmission answers");
     }
 
     fn has_all(&mut self) -> bool {

@@ -13,6 +13,9 @@ pub struct Content {
 }
 
 impl Content {
+    /// The name of the awkward content.
+    pub const AWKWARD: &str = "Inhalt für alle";
+
     /// Files of these paths (relative, with `/`) and lengths below a directory `name`.
     pub fn new(seed: u64, name: &str, files: &[(&str, usize)]) -> Self {
         let mut rng = Rng::new(seed);
@@ -43,7 +46,7 @@ impl Content {
             ("small/c", 16383),
             ("z last", 1_904_099),
         ];
-        Self::new(seed, "Inhalt für alle", &files)
+        Self::new(seed, Self::AWKWARD, &files)
     }
 
     pub fn name(&self) -> &str {
