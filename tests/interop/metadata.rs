@@ -63,7 +63,7 @@ fn assert_shown_alike(dir: &Path, torrent: &Path, content: &Content) {
     assert_eq!(value("Name:"), ours["name"].as_str(), "{text}");
     assert!(value("Hash:").or(value("Hash v1:")) == ours["info_hash"].as_str(), "{text}");
     assert_eq!(value("Piece Count:"), Some(&*ours["pieces"].to_string()), "{text}");
-    assert_eq!(value("Piece Size:"), Some("64.00 KiB"), "{text}");
+    assert!(value("Piece Size:").is_some_and(|size| size.starts_with("64")), "{text}");
     for path in files(&ours, "size").into_keys() {
         assert!(text.contains(&format!("  {}/{path} (", content.name())), "{path}: {text}");
     }

@@ -9,7 +9,7 @@ use super::client::{Client, Place, SETTLE, Start};
 use super::opentracker::{By, Tracker};
 use crate::support::bencode::v1_torrent;
 use crate::support::content::Content;
-use crate::support::wait::wait_for;
+use crate::support::wait::{poll, wait_for};
 
 /// For one transfer. On an idle machine most take two seconds; transmission decides only every ten seconds whom it
 /// serves and from whom it wants something.
@@ -38,16 +38,12 @@ impl Share {
     /// Compares the files of a client that says it has all. It may say so before its last write.
     #[track_caller]
     fn assert_arrived(&self, client: &dyn Client, save: &Path) {
-        let mut difference = String::new();
-        let start = Instant::now();
-        while start.elapsed() < SETTLE {
-            match self.content.difference(save, client.omits_empty_files()) {
-                None => return,
-                Some(found) => difference = found,
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
-        panic!("{}: {difference}", client.name());
+        let mut difference = None;
+        poll(SETTLE, || {
+            difference = self.content.difference(save, client.omits_empty_files());
+            difference.is_none().then_some(())
+        });
+        assert!(difference.is_none(), "{}: {difference:?}", client.name());
     }
 }
 
