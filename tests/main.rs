@@ -5,4 +5,6 @@
 
 mod architecture;
 mod loopback;
+mod interop;
+mod support;
 mod trackers;
