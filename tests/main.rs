@@ -4,7 +4,7 @@
 #![allow(missing_docs, reason = "the name of a test is its sentence")]
 
 mod architecture;
-mod loopback;
 mod interop;
+mod loopback;
 mod support;
 mod trackers;

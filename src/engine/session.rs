@@ -240,7 +240,8 @@ impl Entry {
 
     /// Whether it takes one of the places for downloads.
     fn is_downloading(&self) -> bool {
-        let counts = matches!(self.row.state, State::Downloading | State::Waiting | State::Checking | State::Queued);
+        let counts =
+            matches!(self.row.state, State::Downloading | State::Waiting | State::Checking | State::Queued);
         matches!(&self.turn, Turn::Running(running) if counts && !running.task.is_finished())
     }
 }

@@ -9,7 +9,8 @@ const LENS: [usize; 5] = [300_000, 0, 1, 2_000_000, 65_536];
 /// A client that has everything and gives it.
 async fn seeder(world: &World) -> Client {
     let client = world.client(world.full("seeder")).await;
-    let add = torr::engine::Add { seed_only: true, after: After::Seed(Until::default()), ..world.add(&client) };
+    let add =
+        torr::engine::Add { seed_only: true, after: After::Seed(Until::default()), ..world.add(&client) };
     client.handle.send(Command::Add(Box::new(add)));
     client
 }
@@ -32,22 +33,25 @@ async fn a_download_goes_on_where_it_was_stopped() {
     let world = World::with(&LENS);
     let seeder = seeder(&world).await;
     let folder = world.empty("leecher");
-    let mut leecher = world.client(folder.clone()).await;
-    let slow = torr::engine::Add {
-        peers: vec![seeder.addr().await],
-        down: Some(400 * 1024),
-        ..world.add(&leecher)
-    };
+    let leecher = world.client(folder.clone()).await;
+    let slow =
+        torr::engine::Add { peers: vec![seeder.addr().await], down: Some(400 * 1024), ..world.add(&leecher) };
     leecher.handle.send(Command::Add(Box::new(slow)));
     let mut views = leecher.handle.views();
-    let some = |view: &std::sync::Arc<torr::engine::View>| view.torrents.first().is_some_and(|row| row.done > 200_000);
-    tokio::time::timeout(super::world::PATIENCE, views.wait_for(some)).await.expect("in time").expect("lives");
+    let some = |view: &std::sync::Arc<torr::engine::View>| {
+        view.torrents.first().is_some_and(|row| row.done > 200_000)
+    };
+    tokio::time::timeout(super::world::PATIENCE, views.wait_for(some))
+        .await
+        .expect("in time")
+        .expect("lives");
     leecher.handle.stop().await;
 
     let mut again = world.client(folder).await;
     let add = torr::engine::Add { peers: vec![seeder.addr().await], ..world.add(&again) };
     again.handle.send(Command::Add(Box::new(add)));
-    let have = again.until(|event| if let Event::Checked { have, .. } = event { Some(*have) } else { None }).await;
+    let have =
+        again.until(|event| if let Event::Checked { have, .. } = event { Some(*have) } else { None }).await;
     assert!(have > 200_000, "only {have} bytes were remembered");
     again.until_done().await;
     world.assert_same(&again.folder);
@@ -62,7 +66,9 @@ async fn files_of_somebody_else_are_refused_and_kept() {
     std::fs::write(&precious, b"my only copy").expect("files can be written");
     let mut leecher = world.client(leecher_folder).await;
     leecher.handle.send(Command::Add(Box::new(world.add(&leecher))));
-    let kind = leecher.until(|event| if let Event::Failed { fault, .. } = event { Some(fault.kind) } else { None }).await;
+    let kind = leecher
+        .until(|event| if let Event::Failed { fault, .. } = event { Some(fault.kind) } else { None })
+        .await;
     assert_eq!(kind, FaultKind::Foreign);
     assert_eq!(std::fs::read(&precious).expect("is there"), b"my only copy");
 }
@@ -75,6 +81,8 @@ async fn a_seeder_that_lacks_something_says_so() {
     let mut seeder = world.client(folder).await;
     let add = torr::engine::Add { seed_only: true, ..world.add(&seeder) };
     seeder.handle.send(Command::Add(Box::new(add)));
-    let kind = seeder.until(|event| if let Event::Failed { fault, .. } = event { Some(fault.kind) } else { None }).await;
+    let kind = seeder
+        .until(|event| if let Event::Failed { fault, .. } = event { Some(fault.kind) } else { None })
+        .await;
     assert_eq!(kind, FaultKind::FilesMissing);
 }

@@ -52,7 +52,13 @@ impl Driver {
         }
     }
 
-    pub(super) fn connected(&mut self, stream: tokio::net::TcpStream, addr: std::net::SocketAddr, incoming: bool, hello: Hello) {
+    pub(super) fn connected(
+        &mut self,
+        stream: tokio::net::TcpStream,
+        addr: std::net::SocketAddr,
+        incoming: bool,
+        hello: Hello,
+    ) {
         let Some(member) = self.shared.join() else {
             if !incoming {
                 self.tell(Input::DialFailed { addr, why: crate::swarm::event::DialFailure::Local });

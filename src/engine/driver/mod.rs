@@ -230,7 +230,9 @@ impl Driver {
                 self.paused = false;
                 self.tell(Input::Wish(Wish::Resume));
             }
-            ToDriver::Peers(addrs) => self.tell(Input::Found { source: crate::swarm::event::Source::User, addrs }),
+            ToDriver::Peers(addrs) => {
+                self.tell(Input::Found { source: crate::swarm::event::Source::User, addrs })
+            }
             ToDriver::Budget(bytes) => self.tell(Input::Budget { bytes }),
             ToDriver::Look(look) => self.reporter.look = look,
             ToDriver::Stop => {}

@@ -65,15 +65,19 @@ pub(super) async fn open(
     let (volume, survey, entry, known) = looked.map_err(disk)?;
 
     if add.existing == Existing::Refuse
-        && let Some(fact) = survey.iter().find(|fact| fact.found != Found::Missing && !known.is_ours(fact.file))
+        && let Some(fact) =
+            survey.iter().find(|fact| fact.found != Found::Missing && !known.is_ours(fact.file))
     {
         return Err(Fault::foreign(std::slice::from_ref(&fact.path)));
     }
-    let Some(have) = check(shared, &volume, &geometry, &known, orders, reporter).await? else { return Ok(None) };
+    let Some(have) = check(shared, &volume, &geometry, &known, orders, reporter).await? else {
+        return Ok(None);
+    };
 
     if add.existing == Existing::Check {
         let ours = |path: &PathBuf| survey.iter().any(|fact| fact.path == *path && known.is_ours(fact.file));
-        let foreign: Vec<PathBuf> = volume.foreign(&survey, &have).into_iter().filter(|path| !ours(path)).collect();
+        let foreign: Vec<PathBuf> =
+            volume.foreign(&survey, &have).into_iter().filter(|path| !ours(path)).collect();
         if !foreign.is_empty() && !seed_only {
             return Err(Fault::foreign(&foreign));
         }
@@ -90,7 +94,10 @@ pub(super) async fn open(
                     add.metainfo.name(),
                     Untrusted::new(add.folder.to_string_lossy())
                 ),
-                hint: Some("name the folder with -o; `torr verify` says what is damaged, `torr get` fetches it".into()),
+                hint: Some(
+                    "name the folder with -o; `torr verify` says what is damaged, `torr get` fetches it"
+                        .into(),
+                ),
             });
         }
     } else {
@@ -123,7 +130,8 @@ pub(super) fn swarm_config(shared: &Shared, add: &Add, opened: &Opened) -> (Vec<
     let mut urls = Vec::new();
     let mut tiers = Vec::new();
     if add.use_trackers {
-        let of_torrent = add.metainfo.extras().trackers.iter().map(|tier| tier.iter().map(Untrusted::raw).collect());
+        let of_torrent =
+            add.metainfo.extras().trackers.iter().map(|tier| tier.iter().map(Untrusted::raw).collect());
         let added = add.trackers.iter().map(|url| vec![url.as_str()]);
         for tier in of_torrent.chain(added) {
             let tier: Vec<&str> = tier;
@@ -203,9 +211,10 @@ impl Known {
 
 fn is_whole(geometry: &Geometry, survey: &[store::FileFact], file: FileIndex) -> bool {
     let range = geometry.file_range(file);
-    survey.iter().any(
-        |fact| fact.file == file && matches!(fact.found, Found::Plain { size, .. } if size == range.end - range.start),
-    )
+    survey.iter().any(|fact| {
+        fact.file == file
+            && matches!(fact.found, Found::Plain { size, .. } if size == range.end - range.start)
+    })
 }
 
 /// Hashes what has to be hashed, with progress; nothing if it was called off.
@@ -223,7 +232,7 @@ async fn check(
     }
     let progress = Progress::default();
     let (done, mut result) = oneshot::channel();
-    shared.disk.check(volume, known.check.clone(), progress.clone(), move |matching| {
+    shared.disk.check(volume, &known.check, progress.clone(), move |matching| {
         let _ = done.send(matching);
     });
     let mut tick = time::interval(Duration::from_millis(250));

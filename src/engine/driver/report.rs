@@ -203,7 +203,9 @@ fn tracker_status(tracker: &TrackerSummary) -> String {
         (false, None) => "not asked yet".to_owned(),
         (false, Some(true)) => match said {
             Some(warning) => format!("works, but warns: {warning}"),
-            None => format!("works, gave {}", crate::base::units::plural(tracker.peers as u64, "peer", "peers")),
+            None => {
+                format!("works, gave {}", crate::base::units::plural(tracker.peers as u64, "peer", "peers"))
+            }
         },
         (false, Some(false)) if tracker.refused => format!("refuses: {}", said.unwrap_or_default()),
         (false, Some(false)) => said.unwrap_or_else(|| "does not answer".to_owned()),

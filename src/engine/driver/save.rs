@@ -53,7 +53,15 @@ pub(super) struct Saver {
 
 impl Saver {
     pub(super) const fn new(now: Moment, totals: Totals) -> Self {
-        Self { dirty: false, saving: false, last: now, last_sync: now, unsynced: false, totals, complained: false }
+        Self {
+            dirty: false,
+            saving: false,
+            last: now,
+            last_sync: now,
+            unsynced: false,
+            totals,
+            complained: false,
+        }
     }
 
     /// Payload sent in all earlier runs, in bytes.
