@@ -1,3 +1,4 @@
 //! torr: a BitTorrent client.
 
 pub mod base;
+pub mod proto;
