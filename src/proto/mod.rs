@@ -1,13 +1,16 @@
-//! Bytes to values and back: bencode, torrent files, tracker messages and peer messages.
+//! Bytes to values and back: bencode, torrent files, handshakes, peer messages, what trackers say.
 //!
-//! This room remembers at most half a message. It has no clock, no socket and no file; it takes
-//! bytes that came from outside, checks them once against fixed bounds, and gives values that need no
-//! second check. What it writes is canonical.
+//! Everything that comes from outside is bounded and checked here, once. The room remembers at most
+//! half a message; it has no clock and opens nothing.
 
 pub mod announce;
 pub mod bencode;
+pub mod extended;
+pub mod handshake;
+pub mod message;
 pub mod metainfo;
 pub mod paths;
+pub mod splitter;
 
 pub use announce::{
     Announce, AnnounceEvent, AnnounceReply, Refusal, Retry, ScrapeCounts, ScrapeReply, clamp_interval,

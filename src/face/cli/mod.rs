@@ -18,6 +18,7 @@ mod progress;
 mod signals;
 mod style;
 mod surroundings;
+mod tree;
 mod usage;
 
 use std::ffi::OsString;

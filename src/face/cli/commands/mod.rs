@@ -1,9 +1,9 @@
 //! One command per file.
 
-mod create;
+//mod create;
 mod help;
 mod show;
-mod verify;
+//mod verify;
 mod version;
 
 use clap::Subcommand;
@@ -16,9 +16,9 @@ use super::output::Output;
 /// What torr can be told to do.
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    Create(create::CreateArgs),
+    //Create(create::CreateArgs),
     Show(show::ShowArgs),
-    Verify(verify::VerifyArgs),
+    //Verify(verify::VerifyArgs),
     /// Print the version
     Version,
     Help(help::HelpArgs),
@@ -28,9 +28,9 @@ impl Command {
     /// Does it.
     pub fn run(&self, _global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
         match self {
-            Self::Create(args) => create::run(args, output),
+            //Self::Create(args) => create::run(args, output),
             Self::Show(args) => show::run(args, output),
-            Self::Verify(args) => verify::run(args, output),
+            //Self::Verify(args) => verify::run(args, output),
             Self::Version => version::run(output),
             Self::Help(args) => help::run(args, output),
         }

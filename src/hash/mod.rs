@@ -1,0 +1,21 @@
+//! SHA-1 and SHA-256 of one message, and SHA-1 of many messages at once.
+//!
+//! A whole piece is verified in one go, several pieces side by side: a core that waits for one
+//! stream's rounds has time for those of three others. [`sha1_many`] does that on processors whose
+//! SHA instructions allow it and hashes one message after the other elsewhere; its digests are the
+//! same everywhere.
+//!
+//! This room knows bytes and digests; what a piece is, where it lives and on which thread it is
+//! hashed is for others to know.
+
+mod backend;
+#[cfg(target_arch = "x86_64")]
+mod lanes_x86;
+mod many;
+#[cfg(target_arch = "x86_64")]
+mod message;
+mod one;
+
+pub use backend::{describe, lanes};
+pub use many::{sha1_each, sha1_many};
+pub use one::{Sha1, Sha256, sha1, sha256};
