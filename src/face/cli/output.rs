@@ -2,6 +2,7 @@
 //! from the other for whether it is a terminal. Nothing here panics when a reader has gone away.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -90,6 +91,13 @@ impl Output {
     /// Writes one line of data to standard output.
     pub fn line(&self, line: &str) -> Result<(), Failure> {
         self.data(format!("{line}\n").as_bytes())
+    }
+
+    /// Writes a path for a program to use: byte for byte, and this after it.
+    pub fn path(&self, path: &Path, end: u8) -> Result<(), Failure> {
+        let mut bytes = path.as_os_str().as_encoded_bytes().to_vec();
+        bytes.push(end);
+        self.data(&bytes)
     }
 
     /// Writes a document or an event to standard output, where JSON was asked for.

@@ -169,11 +169,11 @@ mod tests {
         assert_eq!(
             text,
             "movies/\n\
-             ├─ spring/                 5.29 MiB\n\
-             │  ├─ [1] spring-4k.mkv       5 MiB\n\
-             │  └─ [2] extras.zip        300 KiB\n\
-             └─ sintel/                    1 KiB\n   \
-                └─ [3] a                   1 KiB"
+             ├─ spring/                5.29 MiB\n\
+             │  ├─ [1] spring-4k.mkv      5 MiB\n\
+             │  └─ [2] extras.zip       300 KiB\n\
+             └─ sintel/                   1 KiB\n   \
+                └─ [3] a                  1 KiB"
         );
         let short = lines(&torrent, Style { ascii: true, colour: false }, 30, 2);
         assert_eq!(short, ["movies/", "|- spring/   5.29 MiB", "... 4 lines more (--all)"]);

@@ -2,4 +2,5 @@
 
 pub mod global;
 pub mod network;
+pub mod select;
 pub mod when;

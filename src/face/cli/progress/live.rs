@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn redrawing_leaves_nothing_behind() {
-        let mut screen = vt100::Parser::new(10, 40, 0);
+        let mut screen = vt100::Parser::new(10.try_into().unwrap(), 40.try_into().unwrap(), 0);
         let mut feed = |text: &str| {
             screen.process(text.replace('\n', "\r\n").as_bytes());
             screen.screen().contents()

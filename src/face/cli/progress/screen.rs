@@ -157,7 +157,7 @@ fn share(part: u64, whole: u64) -> f64 {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::face::cli) mod tests {
     use std::time::Duration;
 
     use proptest::prelude::*;
@@ -167,7 +167,7 @@ pub(super) mod tests {
     use crate::engine::Reason;
 
     /// A download in full swing.
-    pub(in crate::face::cli::progress) fn row(name: &str, state: State) -> Row {
+    pub(in crate::face::cli) fn row(name: &str, state: State) -> Row {
         Row {
             id: InfoHash::v1([8; 20]),
             name: name.into(),
@@ -206,7 +206,7 @@ pub(super) mod tests {
             shown,
             [
                 "ubuntu-26.04-desktop-amd64.iso",
-                "  ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━╸───────────  74.3 %   4.16 of 5.6 GiB   41 s left",
+                "  ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━╸───────────  74.3 %   4.16 of 5.6 GiB   41 s left",
                 "  ↓ 38.2 MiB/s   ↑ 1.1 MiB/s   62 peers, 48 of them seeds",
             ]
         );
@@ -270,7 +270,7 @@ pub(super) mod tests {
             prop_assert!(shown.len() <= MOST_ROWS + 2);
             for line in shown {
                 prop_assert!(width(&line) < columns, "{:?} in {}", line, columns);
-                prop_assert!(!line.contains(['\u{1b}', '\r', '\n']));
+                prop_assert!(!line.chars().any(char::is_control));
             }
         }
     }
