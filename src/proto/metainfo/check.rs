@@ -2,14 +2,12 @@
 
 use sha1::Digest as _;
 
-use super::wire::{self, Loose, RawFile, RawFiles, RawInfo, RawOuter};
+use super::extras::{extras, text};
+use super::wire::{self, Loose, RawFile, RawFiles, RawInfo};
 use super::{Attributes, Extras, File, Metainfo, MetainfoError, Note};
 use crate::base::{Geometry, InfoHash, Sha1Digest, Sha256Digest, Untrusted};
 use crate::proto::bencode::{Limits, Scan, scan};
 use crate::proto::paths::{self, SafePath};
-
-/// The end of the year 9999, beyond which no calendar of ours reaches.
-const LAST_DATE: i64 = 253_402_300_799;
 
 /// Checks a torrent file.
 pub(super) fn file(bytes: &[u8]) -> Result<Metainfo, MetainfoError> {
@@ -182,54 +180,6 @@ fn original<'a>(path: &SafePath, given: impl Iterator<Item = &'a [u8]> + Clone) 
         return None;
     }
     Some(given.map(Untrusted::from_bytes).collect())
-}
-
-/// What lies outside the info dictionary; nothing of it is vital.
-fn extras(outer: &RawOuter, notes: &mut Vec<Note>) -> Extras {
-    let mut seen = std::collections::BTreeSet::new();
-    let mut fresh = |url: &Vec<u8>| -> Option<Untrusted> {
-        let url = url.trim_ascii();
-        (!url.is_empty() && seen.insert(url.to_vec())).then(|| Untrusted::from_bytes(url))
-    };
-    let tiers = outer.announce_list.kept.iter().map(|tier| tier.iter().filter_map(&mut fresh).collect());
-    let mut trackers: Vec<Vec<Untrusted>> = tiers.filter(|tier: &Vec<_>| !tier.is_empty()).collect();
-    if let (true, Loose::Bytes(url)) = (trackers.is_empty(), &outer.announce) {
-        trackers.extend(fresh(url).map(|url| vec![url]));
-    }
-    let urls = |list: &[Vec<u8>]| -> Vec<Untrusted> {
-        list.iter()
-            .map(|url| url.trim_ascii())
-            .filter(|url| !url.is_empty())
-            .map(Untrusted::from_bytes)
-            .collect()
-    };
-    let mut nodes = Vec::new();
-    for (host, port) in &outer.nodes.kept {
-        if let (false, Ok(port @ 1..)) = (host.is_empty(), u16::try_from(*port)) {
-            nodes.push((Untrusted::from_bytes(host), port));
-        }
-    }
-    let no_nodes = outer.nodes.kept.len() - nodes.len();
-    let dropped = [
-        (outer.announce_list.dropped, Note::TrackersDropped as fn(usize) -> Note),
-        (outer.url_list.dropped + outer.httpseeds.dropped, Note::WebSeedsDropped),
-        (outer.nodes.dropped + no_nodes, Note::NodesDropped),
-    ];
-    notes.extend(dropped.iter().filter(|(n, _)| *n > 0).map(|(n, note)| note(*n)));
-    Extras {
-        trackers,
-        web_seeds: urls(&outer.url_list.kept),
-        http_seeds: urls(&outer.httpseeds.kept),
-        nodes,
-        comment: text(&outer.comment_utf8).or_else(|| text(&outer.comment)),
-        created_by: text(&outer.created_by),
-        creation_date: outer.creation_date.int().filter(|date| (0..=LAST_DATE).contains(date)),
-        encoding: text(&outer.encoding),
-    }
-}
-
-fn text(value: &Loose) -> Option<Untrusted> {
-    value.bytes().filter(|bytes| !bytes.is_empty()).map(Untrusted::from_bytes)
 }
 
 /// What to say of a value that is not as it must be.

@@ -7,6 +7,7 @@
 mod check;
 mod draft;
 mod error;
+mod extras;
 mod file;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use std::ops::Range;
 
 pub use draft::{Content, Draft, DraftFile, auto_piece_len};
 pub use error::{MetainfoError, Note};
+pub use extras::Extras;
 pub use file::{Attributes, File};
 
 use crate::base::{FileIndex, Geometry, InfoHash, Piece, Sha1Digest, Untrusted};
@@ -35,27 +37,6 @@ pub struct Metainfo {
     source: Option<Untrusted>,
     extras: Extras,
     notes: Vec<Note>,
-}
-
-/// What a torrent file says outside its info dictionary: not covered by the info-hash.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Extras {
-    /// Tracker URLs in tiers (BEP 12), at most 200, none twice.
-    pub trackers: Vec<Vec<Untrusted>>,
-    /// Web seeds of BEP 19 (`url-list`), at most 200.
-    pub web_seeds: Vec<Untrusted>,
-    /// Web seeds of BEP 17 (`httpseeds`), at most 200; only shown.
-    pub http_seeds: Vec<Untrusted>,
-    /// DHT nodes (BEP 5), host and port, at most 200.
-    pub nodes: Vec<(Untrusted, u16)>,
-    /// A comment.
-    pub comment: Option<Untrusted>,
-    /// The program that made it.
-    pub created_by: Option<Untrusted>,
-    /// When it was made, in seconds since 1970: 0 to the end of the year 9999.
-    pub creation_date: Option<i64>,
-    /// The encoding of texts that are not UTF-8; only shown.
-    pub encoding: Option<Untrusted>,
 }
 
 impl Metainfo {

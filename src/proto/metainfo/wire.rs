@@ -399,3 +399,29 @@ impl Lenient for Option<Vec<Vec<u8>>> {
         Ok(path)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::proto::bencode::{Limits, scan};
+
+    proptest! {
+        #[test]
+        fn checked_bencode_is_never_refused(
+            noise in prop::collection::vec(prop::sample::select(b"iillddee0123:-a".to_vec()), 0..60),
+            key in prop::sample::select(vec!["5:files", "5:nodes", "13:announce-list", "8:url-list", "4:name"]),
+        ) {
+            let wrapped = [b"d", key.as_bytes(), noise.as_slice(), b"e"].concat();
+            let listed = [b"d", key.as_bytes(), b"l", noise.as_slice(), b"ee"].concat();
+            for bytes in [noise, wrapped, listed] {
+                if let Ok(found) = scan(&bytes, Limits::KRPC, b"") {
+                    let checked = &bytes[..found.len];
+                    prop_assert!(serde_bencode::from_bytes::<As<RawOuter>>(checked).is_ok());
+                    prop_assert!(serde_bencode::from_bytes::<As<RawInfo>>(checked).is_ok());
+                }
+            }
+        }
+    }
+}
