@@ -1,5 +1,6 @@
 //! Faults of the rooms below in the words of this one.
 
+use crate::engine::{Fault, FaultKind};
 use crate::store::{DiskError, DiskErrorKind};
 
 use super::error::Failure;
@@ -27,4 +28,20 @@ pub fn disk(error: &DiskError) -> Failure {
         Some(hint) => failure.hint(hint),
         None => failure,
     }
+}
+
+/// A fault of the engine.
+pub fn engine(fault: &Fault) -> Failure {
+    let exit = match fault.kind {
+        FaultKind::NoSpace
+        | FaultKind::Permission
+        | FaultKind::Io
+        | FaultKind::FilesMissing
+        | FaultKind::Changed
+        | FaultKind::Foreign => Exit::Disk,
+        FaultKind::Duplicate => Exit::Busy,
+        FaultKind::Network => Exit::Usage,
+        FaultKind::Internal => Exit::Internal,
+    };
+    Failure { hint: fault.hint.clone(), ..Failure::new(exit, fault.kind.word(), fault.message.clone()) }
 }

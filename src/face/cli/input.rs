@@ -66,7 +66,7 @@ fn file(path: &Path) -> Result<Vec<u8>, Failure> {
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => {
             let message = format!("{} is a directory, not a torrent file", shown(path));
-            let hint = format!("to make a torrent of it: torr create {}", quoted(path));
+            let hint = format!("to share a folder: torr create {}, then torr seed the torrent file", quoted(path));
             return Err(Failure::new(Exit::Input, "not_a_torrent", message).hint(hint));
         }
         Ok(_) => {}
@@ -116,7 +116,7 @@ mod tests {
         let failure = refused("/nowhere/a.torrent");
         assert_eq!((failure.exit, failure.kind), (Exit::Input, "not_found"));
         let failure = refused("/tmp");
-        assert_eq!((failure.exit, failure.hint.as_deref()), (Exit::Input, Some("to make a torrent of it: torr create /tmp")));
+        assert_eq!((failure.exit, failure.hint.as_deref()), (Exit::Input, Some("to share a folder: torr create /tmp, then torr seed the torrent file")));
     }
 
     #[test]

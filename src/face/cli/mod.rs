@@ -10,14 +10,18 @@ mod commands;
 mod crash;
 mod error;
 mod exit;
+mod faults;
 mod input;
 mod json;
 mod log;
 mod output;
+mod place;
 mod progress;
 mod signals;
+mod state;
 mod style;
 mod surroundings;
+mod transfer;
 mod tree;
 mod usage;
 

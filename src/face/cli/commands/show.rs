@@ -135,7 +135,8 @@ fn fields(torrent: &Metainfo) -> Vec<(&'static str, String)> {
     fields
 }
 
-fn plain_files(torrent: &Metainfo) -> String {
+/// The files with tabs between number, size and path.
+pub fn plain_files(torrent: &Metainfo) -> String {
     listed(torrent).map(|file| format!("{}\t{}\t{}\n", file.number, file.len, Untrusted::new(file.path))).collect()
 }
 
@@ -223,6 +224,11 @@ fn wrap(text: &str, columns: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// Writes the document about a torrent.
+pub fn document_to(torrent: &Metainfo, output: &Output) -> Result<(), Failure> {
+    output.event(&document(torrent))
 }
 
 #[derive(Serialize)]

@@ -1,6 +1,5 @@
 //! `torr verify`: data against a torrent.
 
-mod place;
 mod report;
 mod text;
 
@@ -21,11 +20,11 @@ use crate::face::cli::json::hex;
 use crate::face::cli::output::{Output, Progress as Shown};
 use crate::face::cli::progress::hashing::{self, Hashing};
 use crate::face::cli::tree::is_stored;
+use crate::face::cli::place::{self, Place, Top};
 use crate::face::cli::{faults, signals};
 use crate::proto::metainfo::Metainfo;
 use crate::store::{Disk, FileSpec, Found, Handles, Layout, Pool, Progress, Volume, VolumeOptions};
 
-use place::{Place, Top};
 use report::{FileReport, Status, There};
 
 /// Check data against a torrent
@@ -80,7 +79,7 @@ impl Verdict<'_> {
 pub fn run(args: &VerifyArgs, output: &Output) -> Result<Exit, Failure> {
     let torrent = input::torrent(&args.torrent).map_err(|failure| swapped(args).unwrap_or(failure))?;
     signals::end_at_once(output);
-    let place = place::find(&torrent, args.data.as_deref())?;
+    let place = place::find(&torrent, args.data.as_deref(), &format!("torr verify {}", torrent.argument()))?;
     let volume = volume(&torrent.metainfo, &place)?;
     let there = survey(&torrent.metainfo, &volume)?;
     let good = check(args, &torrent.metainfo, &volume, output)?;

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::face::cli::error::{Failure, shown};
-use crate::face::cli::exit::Exit;
-use crate::face::cli::input::{Torrent, quoted};
+use super::error::{Failure, shown};
+use super::exit::Exit;
+use super::input::{Torrent, quoted};
+use super::tree::is_stored;
 use crate::proto::metainfo::Metainfo;
 
 /// Where the files of a torrent lie.
@@ -57,7 +58,8 @@ impl Place {
 }
 
 /// Looks for the data: where it was said to be, or else in the current directory and beside the torrent.
-pub fn find(torrent: &Torrent, given: Option<&Path>) -> Result<Place, Failure> {
+/// `example` begins the command that says where it is.
+pub fn find(torrent: &Torrent, given: Option<&Path>, example: &str) -> Result<Place, Failure> {
     match given {
         Some(given) => at(&torrent.metainfo, given),
         None => {
@@ -67,7 +69,7 @@ pub fn find(torrent: &Torrent, given: Option<&Path>) -> Result<Place, Failure> {
             found.ok_or_else(|| {
                 let name = torrent.metainfo.name().fit(100);
                 let message = format!("the data of {name} is neither here nor beside the torrent");
-                let hint = format!("say where it is: torr verify {} FOLDER", torrent.argument());
+                let hint = format!("say where it is: {example} FOLDER");
                 Failure::new(Exit::Disk, "not_found", message).hint(hint)
             })
         }
@@ -102,7 +104,7 @@ fn within(torrent: &Metainfo, folder: &Path) -> Option<Place> {
 
 /// The outermost name of a torrent's files.
 fn top(torrent: &Metainfo) -> PathBuf {
-    let first = torrent.files().iter().find(|file| crate::face::cli::tree::is_stored(file.attributes()));
+    let first = torrent.files().iter().find(|file| is_stored(file.attributes()));
     let path = first.or(torrent.files().first()).map(|file| file.path().as_path());
     path.and_then(|path| path.components().next()).map(|name| PathBuf::from(name.as_os_str())).unwrap_or_default()
 }
