@@ -55,5 +55,8 @@ pub mod base;
 pub mod engine;
 pub mod face;
 pub mod hash;
+pub mod net;
 pub mod proto;
+pub mod net;
+pub mod store;
 pub mod swarm;
