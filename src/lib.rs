@@ -57,6 +57,5 @@ pub mod face;
 pub mod hash;
 pub mod net;
 pub mod proto;
-pub mod net;
 pub mod store;
 pub mod swarm;

@@ -5,11 +5,22 @@
 //! handed to [`Disk`], whose plain threads end each job by calling the closure that came with it.
 
 mod assembly;
+mod disk;
 mod error;
+mod files;
 mod layout;
+mod library;
+mod map;
+mod place;
 mod pool;
+mod sigbus;
+mod volume;
 
 pub use assembly::Assembly;
+pub use disk::{Disk, Kept, Progress};
 pub use error::{DiskError, DiskErrorKind};
+pub use files::{Found, Handles};
 pub use layout::{Alloc, DiskIo, FileSpec, Layout, VolumeOptions};
+pub use library::{Entry, Library, trusted};
 pub use pool::{BUF_LEN, Buf, Pool, PoolCounters};
+pub use volume::{FileFact, Stamp, Stamps, Volume};

@@ -91,22 +91,17 @@ impl Pool {
             .collect()
     }
 
-    /// Exactly this many buffers, or none and the waker is called when some have come back.
-    pub(super) fn take_all_or_wait(&self, count: usize, waker: &Waker) -> Option<Vec<Buf>> {
-        let bufs = self.take_many(count);
-        if bufs.len() == count {
-            return Some(bufs);
-        }
-        // The waiter is noted after its buffers are back, so that it is not woken by them.
-        drop(bufs);
+    /// Gives back `some`, which are too few, and calls the waker when buffers come back after that.
+    /// Says `true` instead if `count` are there meanwhile.
+    pub(super) fn wait_for(&self, count: usize, some: Vec<Buf>, waker: &Waker) -> bool {
+        // They must not wake who gives them back.
+        drop(some);
         let mut state = self.shared.lock();
-        if self.shared.cap - state.in_use >= count {
-            drop(state);
-            waker.wake_by_ref();
-        } else {
+        let there = self.shared.cap - state.in_use >= count;
+        if !there {
             state.wait(waker);
         }
-        None
+        there
     }
 
     /// The most buffers there may be.
