@@ -17,8 +17,6 @@ const MOST_BYTES: u64 = 16 << 20;
 pub struct Torrent {
     /// What it says.
     pub metainfo: Metainfo,
-    /// Its bytes as they stand in the file.
-    pub bytes: Vec<u8>,
     /// Where it was read from; nothing for standard input.
     pub path: Option<PathBuf>,
 }
@@ -52,7 +50,7 @@ pub fn torrent(argument: &Path) -> Result<Torrent, Failure> {
     let metainfo = Metainfo::parse(&bytes).map_err(|error| {
         Failure::new(Exit::Input, "malformed", format!("{}: {error}", name()))
     })?;
-    Ok(Torrent { metainfo, bytes, path })
+    Ok(Torrent { metainfo, path })
 }
 
 /// A path as it can be pasted into a shell.

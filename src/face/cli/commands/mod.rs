@@ -1,9 +1,13 @@
 //! One command per file.
 
-//mod create;
+mod create;
+mod demo;
+mod get;
 mod help;
+mod seed;
 mod show;
-//mod verify;
+mod tracker;
+mod verify;
 mod version;
 
 use clap::Subcommand;
@@ -16,23 +20,31 @@ use super::output::Output;
 /// What torr can be told to do.
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    //Create(create::CreateArgs),
+    Get(Box<get::GetArgs>),
+    Seed(Box<seed::SeedArgs>),
+    Create(create::CreateArgs),
     Show(show::ShowArgs),
-    //Verify(verify::VerifyArgs),
+    Verify(verify::VerifyArgs),
+    Tracker(tracker::TrackerArgs),
+    Demo(demo::DemoArgs),
+    Help(help::HelpArgs),
     /// Print the version
     Version,
-    Help(help::HelpArgs),
 }
 
 impl Command {
     /// Does it.
-    pub fn run(&self, _global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+    pub fn run(&self, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
         match self {
-            //Self::Create(args) => create::run(args, output),
+            Self::Get(args) => get::run(args, global, output),
+            Self::Seed(args) => seed::run(args, global, output),
+            Self::Create(args) => create::run(args, output),
             Self::Show(args) => show::run(args, output),
-            //Self::Verify(args) => verify::run(args, output),
-            Self::Version => version::run(output),
+            Self::Verify(args) => verify::run(args, output),
+            Self::Tracker(args) => tracker::run(args, output),
+            Self::Demo(args) => demo::run(args, output),
             Self::Help(args) => help::run(args, output),
+            Self::Version => version::run(output),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What is allowed in a torrent and seldom meant.
 
-use std::path::Path;
+use crate::store::ScannedFile;
 
 /// What the lints look at.
 pub struct Facts<'a> {
@@ -10,8 +10,8 @@ pub struct Facts<'a> {
     pub private: bool,
     /// How many trackers there are.
     pub trackers: usize,
-    /// The paths of the files.
-    pub paths: &'a [&'a Path],
+    /// The files.
+    pub files: &'a [ScannedFile],
 }
 
 /// A sentence for each, with its name at the end.
@@ -23,12 +23,12 @@ pub fn find(facts: &Facts<'_>) -> Vec<String> {
     if facts.private && facts.trackers == 0 {
         found.push("a private torrent without a tracker finds no peers (private-without-tracker)".to_owned());
     }
-    let count = |bad: &dyn Fn(&Path) -> bool| facts.paths.iter().filter(|path| bad(path)).count();
-    let long = count(&|path| path.as_os_str().len() > 200);
+    let count = |bad: &dyn Fn(&[String]) -> bool| facts.files.iter().filter(|file| bad(&file.names)).count();
+    let long = count(&|names| names.iter().map(|name| name.len() + 1).sum::<usize>() > 200);
     if long > 0 {
         found.push(format!("{long} of the paths are too long for some systems (path-too-long)"));
     }
-    let odd = count(&|path| path.iter().any(|part| !portable(&part.to_string_lossy())));
+    let odd = count(&|names| names.iter().any(|name| !portable(name)));
     if odd > 0 {
         found.push(format!("{odd} of the paths have names that Windows does not take (name-not-portable)"));
     }
@@ -51,11 +51,17 @@ mod tests {
 
     #[test]
     fn what_is_seldom_meant_is_found() {
-        let paths = [Path::new("a/CON.txt"), Path::new("a/ok"), Path::new("b?")];
-        let found = find(&Facts { piece_len: 48 << 10, private: true, trackers: 0, paths: &paths });
+        let file = |path: &str| ScannedFile {
+            path: path.into(),
+            names: path.split('/').map(str::to_owned).collect(),
+            len: 1,
+            executable: false,
+        };
+        let files = [file("a/CON.txt"), file("a/ok"), file("b?")];
+        let found = find(&Facts { piece_len: 48 << 10, private: true, trackers: 0, files: &files });
         assert_eq!(found.len(), 3);
         assert!(found[2].starts_with("2 of the paths"));
-        assert!(find(&Facts { piece_len: 1 << 20, private: true, trackers: 1, paths: &paths[1..2] }).is_empty());
+        assert!(find(&Facts { piece_len: 1 << 20, private: true, trackers: 1, files: &files[1..2] }).is_empty());
         assert!(portable("common") && portable("com") && !portable("COM1.x") && !portable("x."));
     }
 }

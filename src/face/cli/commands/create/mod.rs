@@ -1,5 +1,6 @@
 //! `torr create`: a torrent file from a file or a folder.
 
+mod gather;
 mod lints;
 
 use std::ffi::OsStr;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::base::{MAX_PIECE_LEN, MAX_PIECES, Sha1Digest, Untrusted, units};
+use crate::base::{Geometry, GeometryError, MAX_PIECE_LEN, Sha1Digest, Untrusted, units};
 use crate::face::cli::args::network;
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
@@ -19,9 +20,10 @@ use crate::face::cli::progress::hashing::{self, Hashing};
 use crate::face::cli::style::Role;
 use crate::face::cli::{faults, signals};
 use crate::proto::metainfo::{Attributes, Content, Draft, DraftFile, Extras, Metainfo, auto_piece_len};
-use crate::store::{self, Progress, Scan, ScanOptions};
+use crate::store::{self, Progress};
 
 use super::show::magnet;
+use gather::Gathered;
 
 /// Make a torrent file
 ///
@@ -109,26 +111,26 @@ pub fn run(args: &CreateArgs, output: &Output) -> Result<Exit, Failure> {
     let name = name(args)?;
     let target = Target::new(args, &name);
     target.check(args.force || args.dry_run)?;
-    let scan = scan(args)?;
-    let total = scan.files.iter().fold(0_u64, |sum, file| sum.saturating_add(file.len));
-    let piece_len = piece_len(args.piece_size, total)?;
+    let scan = gather::gather(&args.path, args.hidden, args.junk)?;
+    let total = scan.total();
+    let shape = shape(args.piece_size, &scan)?;
+    let piece_len = shape.piece_len();
     announce_scan(&scan, total, output)?;
     for warning in lints::find(&lints::Facts {
         piece_len,
         private: args.private,
         trackers: args.tracker.len(),
-        paths: &scan.files.iter().map(|file| file.path.as_path()).collect::<Vec<_>>(),
+        files: &scan.files,
     }) {
         output.warn(&warning);
     }
     if args.dry_run {
-        let pieces = total.div_ceil(u64::from(piece_len));
-        let text = format!("{} of {}; nothing was written", units::plural(pieces, "piece", "pieces"), units::size(piece_len.into()));
+        let text = format!("{} of {}; nothing was written", units::plural(shape.piece_count().into(), "piece", "pieces"), units::size(piece_len.into()));
         output.say(&text);
         return Ok(Exit::Done);
     }
-    let digests = hash(args, &scan, piece_len, total, output)?;
-    let bytes = draft(args, name, &scan, piece_len, &digests)?.to_bytes();
+    let digests = hash(args, &scan, &shape, output)?;
+    let bytes = draft(args, name, &scan, piece_len, &digests).to_bytes();
     let made = Metainfo::parse(&bytes).map_err(|error| {
         Failure::new(Exit::Input, "malformed", format!("this would make no usable torrent: {error}"))
     })?;
@@ -153,36 +155,16 @@ fn name(args: &CreateArgs) -> Result<String, Failure> {
     Ok(name.to_owned())
 }
 
-fn scan(args: &CreateArgs) -> Result<Scan, Failure> {
-    let options = ScanOptions { hidden: args.hidden, junk: args.junk };
-    let scan = store::scan(&args.path, &options).map_err(|error| faults::disk(&error))?;
-    if let Some(first) = scan.unnamed.first() {
-        let message = format!("the name of {} is not UTF-8, which a torrent cannot say", shown(first));
-        return Err(Failure::new(Exit::Disk, "not_utf8", message).hint("rename it"));
-    }
-    if scan.files.iter().all(|file| file.len == 0) {
-        let message = format!("{} has no content to share", shown(&args.path));
-        let hint = if scan.hidden + scan.junk > 0 { Some("hidden and junk files are left out: --hidden, --junk") } else { None };
-        let failure = Failure::new(Exit::Disk, "empty", message);
-        return Err(match hint {
-            Some(hint) => failure.hint(hint),
-            None => failure,
-        });
-    }
-    Ok(scan)
+fn shape(wish: PieceSize, scan: &Gathered) -> Result<Geometry, Failure> {
+    let len = wish.0.unwrap_or_else(|| auto_piece_len(scan.total()));
+    let shape = Geometry::new(u64::from(len), scan.files.iter().map(|file| (file.len, false)));
+    shape.map_err(|error| {
+        let failure = Failure::usage(format!("this makes no torrent: {error}"));
+        if matches!(error, GeometryError::TooManyPieces(_)) { failure.hint("choose a larger --piece-size") } else { failure }
+    })
 }
 
-fn piece_len(wish: PieceSize, total: u64) -> Result<u32, Failure> {
-    let len = wish.0.unwrap_or_else(|| auto_piece_len(total));
-    let pieces = total.div_ceil(u64::from(len));
-    if pieces > u64::from(MAX_PIECES) {
-        let message = format!("{} pieces of {} are more than a torrent may have", units::count(pieces), units::size(len.into()));
-        return Err(Failure::usage(message).hint("choose a larger --piece-size"));
-    }
-    Ok(len)
-}
-
-fn announce_scan(scan: &Scan, total: u64, output: &Output) -> Result<(), Failure> {
+fn announce_scan(scan: &Gathered, total: u64, output: &Output) -> Result<(), Failure> {
     #[derive(Serialize)]
     struct Scanned {
         schema: &'static str,
@@ -200,12 +182,12 @@ fn announce_scan(scan: &Scan, total: u64, output: &Output) -> Result<(), Failure
         size: total,
         hidden_skipped: scan.hidden,
         junk_skipped: scan.junk,
-        links_skipped: scan.links,
+        links_skipped: scan.special,
     })?;
     let skipped = [
         (scan.hidden, "hidden file", "hidden files", " (--hidden to include)"),
         (scan.junk, "junk file", "junk files", " (--junk to include)"),
-        (scan.links, "symbolic link", "symbolic links", ""),
+        (scan.special, "link or device", "links and devices", ""),
     ];
     let skipped = skipped.iter().filter(|(count, ..)| *count > 0).map(|(count, one, many, how)| {
         format!("    {} skipped{how}", units::plural(*count, one, many))
@@ -218,16 +200,17 @@ fn announce_scan(scan: &Scan, total: u64, output: &Output) -> Result<(), Failure
 const SCHEMA: &str = "torr.create/1";
 
 /// Hashes on threads of the store and shows how far it is.
-fn hash(args: &CreateArgs, scan: &Scan, piece_len: u32, total: u64, output: &Output) -> Result<Vec<Sha1Digest>, Failure> {
-    let files: Vec<(PathBuf, u64)> = scan.files.iter().map(|file| (scan.root.join(&file.path), file.len)).collect();
+fn hash(args: &CreateArgs, scan: &Gathered, shape: &Geometry, output: &Output) -> Result<Vec<Sha1Digest>, Failure> {
+    let files: Vec<(Option<PathBuf>, u64)> = scan.files.iter().map(|file| (Some(file.path.clone()), file.len)).collect();
     let threads = args.threads.map_or_else(cores, usize::from);
     let progress = Progress::default();
     let (send, done) = mpsc::channel();
     let begun = Instant::now();
-    let worker = progress.clone();
+    let (worker, total, piece_len) = (progress.clone(), shape.total(), shape.piece_len());
+    let shape = shape.clone();
     std::thread::Builder::new()
         .name("torr-create".to_owned())
-        .spawn(move || drop(send.send(store::hash_pieces(&files, piece_len, threads, &worker))))
+        .spawn(move || drop(send.send(store::hash_pieces(&files, &shape, threads, &worker))))
         .map_err(|error| Failure::new(Exit::Disk, "io", format!("cannot start a thread: {error}")))?;
     let mut told = Told::new(output);
     loop {
@@ -286,22 +269,21 @@ impl Told {
     }
 }
 
-fn draft(args: &CreateArgs, name: String, scan: &Scan, piece_len: u32, digests: &[Sha1Digest]) -> Result<Draft, Failure> {
+fn draft(args: &CreateArgs, name: String, scan: &Gathered, piece_len: u32, digests: &[Sha1Digest]) -> Draft {
     let attributes = |executable| if executable { Attributes::EXECUTABLE } else { Attributes::NONE };
     let content = match scan.files.as_slice() {
-        [file] if scan.single => Content::Single(file.len, attributes(file.executable)),
+        [file] if !scan.is_folder => Content::Single(file.len, attributes(file.executable)),
         files => Content::Several(
             files
                 .iter()
                 .map(|file| {
-                    let path = file.path.components().map(|part| part.as_os_str().to_string_lossy().into_owned());
-                    DraftFile { path: path.collect(), len: file.len, attributes: attributes(file.executable) }
+                    DraftFile { path: file.names.clone(), len: file.len, attributes: attributes(file.executable) }
                 })
                 .collect(),
         ),
     };
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    Ok(Draft {
+    Draft {
         name,
         content,
         piece_len,
@@ -315,7 +297,7 @@ fn draft(args: &CreateArgs, name: String, scan: &Scan, piece_len: u32, digests: 
             creation_date: (!args.no_date).then(|| i64::try_from(now).unwrap_or(0)),
             ..Extras::default()
         },
-    })
+    }
 }
 
 /// Where the torrent file goes.
@@ -435,11 +417,5 @@ mod tests {
         for bad in ["0", "1000", "17K", "1T", "x"] {
             assert!(piece_size(bad).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn too_many_pieces_are_refused() {
-        assert!(piece_len(PieceSize(Some(16 << 10)), 1 << 40).is_err());
-        assert_eq!(piece_len(PieceSize(None), 1 << 40), Ok(16 << 20));
     }
 }

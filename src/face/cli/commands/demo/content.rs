@@ -5,13 +5,13 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::base::{Rng, Sha1Digest};
+use crate::base::{Geometry, Rng, Sha1Digest};
 use crate::proto::metainfo::{Attributes, Content, Draft, DraftFile, Extras, Metainfo};
 
 /// The name of the torrent.
 pub const NAME: &str = "torr-demo";
 /// The length of a piece.
-pub const PIECE_LEN: u32 = 256 << 10;
+const PIECE_LEN: u32 = 256 << 10;
 
 /// The files with their shares of the whole, in sixteenths.
 const FILES: [(&str, u64); 5] =
@@ -24,6 +24,12 @@ pub fn files(size: u64) -> Vec<(PathBuf, u64)> {
     // The remainder keeps pieces from ending where files do, as in real torrents.
     let len = |share: u64| if share == 0 { README.len() as u64 } else { size / 16 * share + 1234 * share };
     FILES.iter().map(|&(name, share)| (PathBuf::from(name), len(share))).collect()
+}
+
+/// The shape of the torrent.
+pub fn shape(size: u64) -> Geometry {
+    let files = files(size).into_iter().map(|(_, len)| (len, false));
+    Geometry::new(PIECE_LEN.into(), files).expect("at most a few gibibytes in pieces of 256 KiB")
 }
 
 /// Writes the files below this folder. Ends early, with an error, when told to stop.

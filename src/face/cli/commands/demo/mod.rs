@@ -136,11 +136,13 @@ impl<'a> Play<'a> {
         let (size, folder, stop) = (self.size, given.to_owned(), self.stop.clone());
         let written = self.elsewhere(move || content::write(&folder, size, SEED, &stop)).await?;
         written.map_err(|error| Failure::disk("write", given, &error))?;
-        let files: Vec<(PathBuf, u64)> =
-            content::files(size).into_iter().map(|(path, len)| (given.join(content::NAME).join(path), len)).collect();
+        let path = |path| Some(given.join(content::NAME).join(path));
+        let files: Vec<(Option<PathBuf>, u64)> =
+            content::files(size).into_iter().map(|(name, len)| (path(name), len)).collect();
+        let shape = content::shape(size);
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let hashed = self
-            .elsewhere(move || store::hash_pieces(&files, content::PIECE_LEN, threads, &Progress::default()))
+            .elsewhere(move || store::hash_pieces(&files, &shape, threads, &Progress::new()))
             .await?;
         let digests = hashed.map_err(|error| faults::disk(&error))?;
         Ok(content::torrent(size, &digests, trackers))
