@@ -25,7 +25,7 @@ impl Bind {
     /// Only this machine.
     pub const LOOPBACK: Self = Self { v4: Some(Ipv4Addr::LOCALHOST), v6: Some(Ipv6Addr::LOCALHOST) };
 
-    fn towards(self, addr: SocketAddr) -> Option<IpAddr> {
+    pub(super) fn towards(self, addr: SocketAddr) -> Option<IpAddr> {
         match addr {
             SocketAddr::V4(_) => self.v4.map(IpAddr::V4),
             SocketAddr::V6(_) => self.v6.map(IpAddr::V6),

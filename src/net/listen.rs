@@ -48,6 +48,8 @@ pub type Lookup = Arc<dyn Fn(&[u8; 20]) -> Option<Registration> + Send + Sync>;
 
 /// Calls that wait for [`TcpListener::accept`] in the kernel.
 const BACKLOG: i32 = 512;
+/// How often the system may choose another port.
+const CHOICES: usize = 8;
 /// The pause after an error that will not go away at once, such as no free descriptors.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -62,6 +64,19 @@ impl Listener {
     /// Listens on this port, 0 for one the system chooses. A family the machine lacks is left out as
     /// long as the other works. Has to be called within a runtime.
     pub fn bind(bind: Bind, port: u16) -> io::Result<Self> {
+        let chosen_for_v4 = |error: &io::Error| port == 0 && error.kind() == io::ErrorKind::AddrInUse;
+        let mut listener = Self::try_bind(bind, port);
+        for _ in 0..CHOICES {
+            // The port the system chose for IPv4 may be somebody else's for IPv6.
+            if !listener.as_ref().is_err_and(chosen_for_v4) {
+                break;
+            }
+            listener = Self::try_bind(bind, port);
+        }
+        listener
+    }
+
+    fn try_bind(bind: Bind, port: u16) -> io::Result<Self> {
         let addresses = [bind.v4.map(IpAddr::V4), bind.v6.map(IpAddr::V6)];
         let mut listener = Self { sockets: Vec::new(), port };
         let mut refused = None;

@@ -1,10 +1,10 @@
-//! Bytes in motion: sockets and the tasks that serve them.
+//! Bytes in motion: sockets and tasks.
 //!
-//! This room acts and does not decide. It dials, listens and exchanges handshakes; each connection is
-//! a task ([`peer::run`]) that takes orders from the driver of its torrent and reports what came in, a
-//! burst at a time. Of the room `swarm` it knows only the names of facts.
+//! This room decides nothing. It carries out what the quiet rooms order, bounds what comes in, and
+//! reports facts. Of `swarm` it knows the event types only. Payload goes from the socket straight into
+//! the buffers of `store`, and from them straight into the socket.
 
-#![allow(clippy::disallowed_methods, reason = "the clock is read here")]
+#![allow(clippy::disallowed_methods, reason = "a loud room: it waits for sockets and so reads the clock")]
 
 mod dial;
 mod hello;
@@ -12,14 +12,11 @@ pub mod limit;
 mod listen;
 pub mod peer;
 mod socket;
+pub mod tracker;
+pub mod tracker_server;
 
 pub use dial::{Bind, dial};
 pub use hello::Patience;
 pub use limit::{Limit, Limits};
 pub use listen::{Caller, Listener, Lookup, Registration};
 pub use peer::{FromPeer, Terms, ToPeer};
-//! This room decides nothing. It carries out what the quiet rooms order, bounds what comes in, and
-//! reports facts. Of `swarm` it knows the event types only.
-
-pub mod tracker;
-pub mod tracker_server;

@@ -7,12 +7,12 @@ pub mod announce;
 pub mod bencode;
 pub mod extended;
 pub mod handshake;
-pub mod message;
-pub mod paths;
-pub mod splitter;
 pub mod magnet;
+pub mod message;
 pub mod metainfo;
+pub mod paths;
 mod percent;
+pub mod splitter;
 pub mod tracker_http;
 pub mod tracker_udp;
 

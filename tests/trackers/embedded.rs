@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use torr::base::InfoHash;
+use torr::net::Bind;
+use torr::net::tracker::{TrackerConfig, Trackers};
 use torr::net::tracker_server::{Access, PeerEvent, ServerConfig, TrackerServer};
 use torr::proto::announce::AnnounceEvent;
 use torr::swarm::event::TrackerFailure;
@@ -170,4 +172,34 @@ async fn an_unproven_source_gets_no_more_bytes_than_it_sent() {
     }
     assert!(received <= sent.iter().map(|packet| packet.len()).sum::<usize>() + connect.len());
     assert_eq!(server.stats().announces + server.stats().scrapes, 0);
+}
+
+#[tokio::test]
+async fn a_bound_client_leaves_through_its_address() {
+    let server = server("127.0.0.1", Access::Open).await;
+    let trackers = Trackers::new(TrackerConfig {
+        bind: Bind { v4: Some([127, 0, 0, 77].into()), v6: None },
+        ..TrackerConfig::default()
+    });
+    for url in server.announce_urls() {
+        let reply = trackers.announce(&url, &started(1)).await.expect("an answer");
+        assert_eq!(reply.peers, []);
+    }
+    let reply = patient().announce(&server.announce_urls()[0], &started(2)).await.expect("an answer");
+    assert_eq!(reply.peers, ["127.0.0.77:1".parse().expect("an address")]);
+}
+
+#[tokio::test]
+async fn a_tracker_with_addresses_of_both_families_hears_of_us_under_both() {
+    let server = server("[::]", Access::Open).await;
+    let addrs = [server.http_addr().expect("HTTP"), server.udp_addr().expect("UDP")];
+    let name = tokio::net::lookup_host(("localhost", 1)).await.expect("localhost has addresses");
+    let families: BTreeSet<bool> = name.map(|addr| addr.is_ipv4()).collect();
+    let mut peers = 0;
+    for (port, (scheme, addr)) in (1..).zip(["http", "udp"].into_iter().zip(addrs)) {
+        let url = format!("{scheme}://localhost:{}/announce", addr.port());
+        patient().announce(&url, &started(port)).await.expect("an answer");
+        peers += families.len();
+        assert_eq!(server.stats().totals.peers, peers, "{scheme}");
+    }
 }

@@ -91,7 +91,8 @@ mod tests {
         assert_eq!(v6.len(), MOST_OF_ONE);
         assert!(doorway.enter("2001:db8:0:2::1".parse().unwrap()).is_some());
         drop((places, v6));
-        assert_eq!((doorway.lock().total, doorway.lock().by_origin.len()), (0, 0));
+        let waiting = doorway.lock();
+        assert_eq!((waiting.total, waiting.by_origin.len()), (0, 0));
     }
 
     #[test]

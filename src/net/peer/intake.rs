@@ -111,7 +111,7 @@ impl Intake {
         ready!(stream.poll_read_ready(context)).map_err(|_| Departure::Closed)?;
         ready!(self.poll_buffer(context));
         let blocks = self.reach();
-        let room = self.guess.room(self.rest(), &self.owed, blocks);
+        let room = guess::room(self.rest(), &self.owed, blocks);
         let granted = ready!(self.throttle.poll_grant(context, room as u64)) as usize;
         let rest = self.current.as_mut().and_then(|current| {
             let missing = self.splitter.payload_left();

@@ -9,6 +9,8 @@ mod outbox;
 mod owed;
 mod reports;
 mod task;
+#[cfg(test)]
+mod tests;
 
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{Sender, UnboundedReceiver};
@@ -78,5 +80,5 @@ pub async fn run(
     orders: UnboundedReceiver<ToPeer>,
     reports: Sender<(PeerKey, FromPeer)>,
 ) {
-    task::Task::new(stream, terms, orders, reports).run().await;
+    task::Task::new(stream, &terms, orders, reports).run().await;
 }

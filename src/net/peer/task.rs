@@ -39,14 +39,14 @@ enum End {
 impl Task {
     pub(super) fn new(
         stream: TcpStream,
-        terms: Terms,
+        terms: &Terms,
         orders: UnboundedReceiver<ToPeer>,
         reports: Sender<(PeerKey, FromPeer)>,
     ) -> Self {
         let down = Throttle::new(terms.limits.each_ref().map(|limits| limits.down.clone()));
         let up = Throttle::new(terms.limits.each_ref().map(|limits| limits.up.clone()));
         let reports = Reports::new(terms.key, reports);
-        Self { stream, orders, reports, intake: Intake::new(&terms, down), outbox: Outbox::new(up) }
+        Self { stream, orders, reports, intake: Intake::new(terms, down), outbox: Outbox::new(up) }
     }
 
     pub(super) async fn run(mut self) {

@@ -3,7 +3,7 @@
 //! Each hop gets a client of its own, pinned to the addresses that were just checked. Announces are minutes
 //! apart, so there is no connection worth keeping.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -13,8 +13,9 @@ use rustls::ClientConfig;
 use rustls_platform_verifier::BuilderVerifierExt;
 
 use crate::base::Untrusted;
+use crate::net::Bind;
 
-use super::resolve::{Pinned, ResolveError, resolve};
+use super::resolve::{Families, Pinned, ResolveError, resolve};
 use super::ssrf::{Forbidden, MAX_REDIRECTS, Reach, TrackerUrl};
 
 /// The longest answer that is read, after inflating.
@@ -38,51 +39,55 @@ pub struct Page {
 
 /// The way to HTTP trackers.
 pub struct Http {
-    bind: Option<IpAddr>,
+    bind: Bind,
     connect_timeout: Duration,
+    stall_timeout: Duration,
     // Reading the system's certificates takes a while and is needed by few runs, so it waits for the first https.
     tls: OnceLock<Result<ClientConfig, String>>,
 }
 
 impl Http {
-    /// A way that leaves through this address, if one is given.
-    pub fn new(bind: Option<IpAddr>, connect_timeout: Duration) -> Self {
-        Self { bind, connect_timeout, tls: OnceLock::new() }
+    /// A way that leaves through these addresses.
+    pub fn new(bind: Bind, connect_timeout: Duration, stall_timeout: Duration) -> Self {
+        Self { bind, connect_timeout, stall_timeout, tls: OnceLock::new() }
     }
 
     /// Fetches what is at this address, following redirects as far as the rules allow. Errors are sentences.
-    pub async fn get(&self, start: TrackerUrl) -> Result<Page, String> {
+    pub async fn get(&self, start: TrackerUrl, families: Families) -> Result<Page, String> {
         let mut here = start;
         let mut from = None;
         for _ in 0..=MAX_REDIRECTS {
-            let addrs = self.addresses(&here, from).await?;
+            let addrs = addresses(&here, from, families).await?;
             // Once an answer has come from the internet, the chain stays suspect.
             let global = addrs.is_empty() || addrs.iter().any(|addr| Reach::of(addr.ip()) == Reach::Global);
             from = if global { Some(Reach::Global) } else { from.or(Some(Reach::Local)) };
 
             let request = self.client(&here, addrs)?.get(here.url.clone());
             let response = request.send().await.map_err(|error| sentence(&error))?;
-            let Some(location) = redirection(&response) else { return read(response).await };
+            let Some(location) = redirection(&response) else { return self.read(response).await };
             here = here.redirected(&location).map_err(|why| why.to_string())?;
         }
         Err(Forbidden::RedirectLoop.to_string())
     }
 
-    async fn addresses(&self, here: &TrackerUrl, from: Option<Reach>) -> Result<Vec<SocketAddr>, String> {
-        match resolve(here, from, self.bind).await {
-            Ok(addrs) => Ok(addrs),
-            // Behind a proxy it is usual that names are known to the proxy alone. Pinned to no address at all,
-            // the client can only go through it.
-            Err(ResolveError::Unknown)
-                if PROXY_VARIABLES.iter().any(|name| std::env::var_os(name).is_some()) =>
-            {
-                Ok(Vec::new())
+    async fn read(&self, mut response: Response) -> Result<Page, String> {
+        let status = response.status();
+        let mut body = Vec::new();
+        // What frames a body is not counted as part of it, so a body that does not grow has to end too.
+        while let Some(chunk) = tokio::time::timeout(self.stall_timeout, response.chunk())
+            .await
+            .map_err(|_| "the tracker's answer stalls".to_owned())?
+            .map_err(|error| sentence(&error))?
+        {
+            if body.len() + chunk.len() > MAX_BODY {
+                return Err("the tracker's answer is larger than 1 MiB".to_owned());
             }
-            Err(why) => Err(why.to_string()),
+            body.extend_from_slice(&chunk);
         }
+        Ok(Page { status, body })
     }
 
-    fn client(&self, here: &TrackerUrl, addrs: Vec<SocketAddr>) -> Result<Client, String> {
+    fn client(&self, here: &TrackerUrl, mut addrs: Vec<SocketAddr>) -> Result<Client, String> {
         let mut builder = Client::builder()
             .user_agent(USER_AGENT)
             .redirect(redirect::Policy::none())
@@ -90,8 +95,12 @@ impl Http {
             .http1_only()
             .http1_max_headers(MAX_HEADERS)
             .pool_max_idle_per_host(0)
-            .connect_timeout(self.connect_timeout)
-            .local_address(self.bind);
+            .connect_timeout(self.connect_timeout);
+        if let (Some(&first), true) = (addrs.first(), self.bind != Bind::ANY) {
+            // A client leaves through one address, so it goes to one family.
+            addrs.retain(|addr| addr.is_ipv4() == first.is_ipv4());
+            builder = builder.local_address(self.bind.towards(first));
+        }
         if addrs.iter().any(|addr| addr.ip().to_canonical().is_loopback()) {
             builder = builder.no_proxy();
         }
@@ -106,6 +115,25 @@ impl Http {
     }
 }
 
+async fn addresses(
+    here: &TrackerUrl,
+    from: Option<Reach>,
+    families: Families,
+) -> Result<Vec<SocketAddr>, String> {
+    match resolve(here, from, families).await {
+        Ok(addrs) => Ok(addrs),
+        // Behind a proxy it is usual that names are known to the proxy alone. Pinned to no address at all,
+        // the client can only go through it.
+        Err(ResolveError::Unknown) if may_use_proxy() => Ok(Vec::new()),
+        Err(why) => Err(why.to_string()),
+    }
+}
+
+/// Whether the environment names a proxy; only the proxy's own rules say for whom.
+pub fn may_use_proxy() -> bool {
+    PROXY_VARIABLES.iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+}
+
 fn redirection(response: &Response) -> Option<String> {
     let moved = [
         StatusCode::MOVED_PERMANENTLY,
@@ -116,18 +144,6 @@ fn redirection(response: &Response) -> Option<String> {
     ];
     let location = response.headers().get(LOCATION).filter(|_| moved.contains(&response.status()))?;
     Some(String::from_utf8_lossy(location.as_bytes()).into_owned())
-}
-
-async fn read(mut response: Response) -> Result<Page, String> {
-    let status = response.status();
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| sentence(&error))? {
-        if body.len() + chunk.len() > MAX_BODY {
-            return Err("the tracker's answer is larger than 1 MiB".to_owned());
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(Page { status, body })
 }
 
 fn tls() -> Result<ClientConfig, String> {

@@ -5,18 +5,20 @@ use std::net::{IpAddr, SocketAddr};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::Host;
 
+use crate::net::Bind;
+use crate::proto::tracker_udp::Family;
+
 use super::ssrf::{Reach, TrackerUrl};
 
 /// The most addresses of one name that are tried.
 const MAX_ADDRESSES: usize = 8;
 
 /// Resolves a tracker's host and keeps the addresses that no rule forbids. `from` is where the answer
-/// came from that redirected here; `bind` is the address we are told to use, whose family is then the only one.
-/// Errors are sentences.
+/// came from that redirected here; addresses outside of `families` are left out.
 pub async fn resolve(
     tracker: &TrackerUrl,
     from: Option<Reach>,
-    bind: Option<IpAddr>,
+    families: Families,
 ) -> Result<Vec<SocketAddr>, ResolveError> {
     let found: Vec<SocketAddr> = match &tracker.host {
         Host::Ipv4(v4) => vec![(*v4, tracker.port).into()],
@@ -41,14 +43,35 @@ pub async fn resolve(
     if let (true, Some(why)) = (allowed.is_empty(), refusal) {
         return Err(ResolveError::Refused(why.to_string()));
     }
-    allowed.retain(|addr| bind.is_none_or(|ours| ours.is_ipv4() == addr.is_ipv4()));
+    allowed.retain(|addr| families.contain(addr.ip()));
     if allowed.is_empty() {
-        return Err(ResolveError::Refused(
-            "the tracker has no address of the kind we are bound to".to_owned(),
-        ));
+        return Err(ResolveError::Refused("the tracker has no address of the kind we use".to_owned()));
     }
     allowed.truncate(MAX_ADDRESSES);
     Ok(allowed)
+}
+
+/// The families whose addresses may be used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Families {
+    v4: bool,
+    v6: bool,
+}
+
+impl Families {
+    /// Those that can be reached from these addresses of ours.
+    pub fn of(bind: Bind) -> Self {
+        Self { v4: bind.v4.is_some(), v6: bind.v6.is_some() }
+    }
+
+    /// This one alone.
+    pub fn only(family: Family) -> Self {
+        Self { v4: family == Family::V4, v6: family == Family::V6 }
+    }
+
+    fn contain(self, ip: IpAddr) -> bool {
+        if ip.is_ipv4() { self.v4 } else { self.v6 }
+    }
 }
 
 /// Why there is no address to connect to.
@@ -96,35 +119,35 @@ impl Resolve for Pinned {
 mod tests {
     use super::*;
 
-    fn look(text: &str, from: Option<Reach>, bind: Option<&str>) -> Result<Vec<SocketAddr>, ResolveError> {
+    fn look(text: &str, from: Option<Reach>, bind: Bind) -> Result<Vec<SocketAddr>, ResolveError> {
         let tracker = TrackerUrl::parse(text).expect("a test address");
-        let bind = bind.map(|ip| ip.parse().expect("a test address"));
         tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .expect("a runtime")
-            .block_on(resolve(&tracker, from, bind))
+            .block_on(resolve(&tracker, from, Families::of(bind)))
     }
 
     #[test]
     fn the_rules_are_applied_to_what_a_name_resolves_to() {
-        assert!(look("http://localhost:80/announce", None, None).is_ok_and(|found| !found.is_empty()));
+        assert!(look("http://localhost:80/announce", None, Bind::ANY).is_ok_and(|found| !found.is_empty()));
         for (text, from) in [
             ("http://localhost:80/admin", None),
             ("http://localhost:80/announce", Some(Reach::Global)),
             ("http://[::ffff:127.0.0.1]/announce", Some(Reach::Global)),
             ("http://127.1/", None),
         ] {
-            assert!(matches!(look(text, from, None), Err(ResolveError::Refused(_))), "{text}");
+            assert!(matches!(look(text, from, Bind::ANY), Err(ResolveError::Refused(_))), "{text}");
         }
     }
 
     #[test]
     fn a_bound_client_stays_in_its_family() {
-        assert!(look("http://127.0.0.1:80/announce", None, Some("127.0.0.1")).is_ok());
-        assert!(matches!(
-            look("http://127.0.0.1:80/announce", None, Some("::1")),
-            Err(ResolveError::Refused(_))
-        ));
+        let (v4, v6) = (Bind { v6: None, ..Bind::ANY }, Bind { v4: None, ..Bind::ANY });
+        assert!(look("http://127.0.0.1:80/announce", None, v4).is_ok());
+        assert!(look("http://[::1]:80/announce", None, v6).is_ok());
+        for (text, bind) in [("http://127.0.0.1:80/announce", v6), ("http://[::1]:80/announce", v4)] {
+            assert!(matches!(look(text, None, bind), Err(ResolveError::Refused(_))), "{text}");
+        }
     }
 }

@@ -303,15 +303,7 @@ mod tests {
         ] {
             assert!(TrackerUrl::parse(text).is_err(), "{text}");
         }
-        for text in [
-            "",
-            "example.org",
-            "/announce",
-            "http://",
-            "udp://",
-            "http://[::1",
-            "http://a b/",
-        ] {
+        for text in ["", "example.org", "/announce", "http://", "udp://", "http://[::1", "http://a b/"] {
             assert!(TrackerUrl::parse(text).is_err(), "{text}");
         }
         assert_eq!(TrackerUrl::parse(&format!("http://a/{}", "x".repeat(5000))), Err(Forbidden::Malformed));

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,11 +13,12 @@ use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout};
 
 use crate::base::InfoHash;
+use crate::net::Bind;
 use crate::proto::announce::{Announce, AnnounceReply, Refusal, ScrapeReply};
 use crate::proto::tracker_udp::{CONNECTION_LIFE, Family, MAX_DATAGRAM, Request, Response};
 use crate::swarm::event::TrackerFailure;
 
-use super::resolve::resolve;
+use super::resolve::{Families, resolve};
 use super::ssrf::TrackerUrl;
 use super::{refused, unreachable};
 
@@ -28,7 +29,7 @@ const TIDY_ABOVE: usize = 256;
 
 /// The way to UDP trackers.
 pub struct Udp {
-    bind: Option<IpAddr>,
+    bind: Bind,
     first_wait: Duration,
     ids: Mutex<BTreeMap<SocketAddr, (u64, Instant)>>,
 }
@@ -56,8 +57,8 @@ impl Miss {
 type Heard<T> = Result<T, Refusal>;
 
 impl Udp {
-    /// A way that leaves through this address, if one is given, and waits this long for the first answer.
-    pub fn new(bind: Option<IpAddr>, first_wait: Duration) -> Self {
+    /// A way that leaves through these addresses, and waits this long for the first answer.
+    pub fn new(bind: Bind, first_wait: Duration) -> Self {
         Self { bind, first_wait, ids: Mutex::default() }
     }
 
@@ -65,6 +66,7 @@ impl Udp {
     pub async fn announce(
         &self,
         tracker: &TrackerUrl,
+        families: Families,
         announce: &Announce,
     ) -> Result<AnnounceReply, TrackerFailure> {
         let url_data = path_and_query(tracker);
@@ -78,13 +80,14 @@ impl Udp {
             Response::Announce { reply, .. } => Some(reply),
             _ => None,
         };
-        self.ask(tracker, request, take).await
+        self.ask(tracker, families, request, take).await
     }
 
     /// Scrapes one torrent.
     pub async fn scrape(
         &self,
         tracker: &TrackerUrl,
+        families: Families,
         info_hash: InfoHash,
     ) -> Result<ScrapeReply, TrackerFailure> {
         let request =
@@ -96,7 +99,7 @@ impl Udp {
             }
             _ => None,
         };
-        self.ask(tracker, request, take).await
+        self.ask(tracker, families, request, take).await
     }
 
     /// Goes round the tracker's addresses until one answers. Each is asked once per round, and the wait
@@ -104,11 +107,11 @@ impl Udp {
     async fn ask<T>(
         &self,
         tracker: &TrackerUrl,
+        families: Families,
         build: impl Fn(u64, u32) -> Request,
         take: impl Fn(Response) -> Option<T>,
     ) -> Result<T, TrackerFailure> {
-        let mut addrs =
-            resolve(tracker, None, self.bind).await.map_err(|why| unreachable(why.to_string()))?;
+        let mut addrs = resolve(tracker, None, families).await.map_err(|why| unreachable(why.to_string()))?;
         let mut sentence = "the tracker does not answer".to_owned();
         for round in 0..=MAX_DOUBLINGS {
             let wait = self.first_wait.saturating_mul(1 << round);
@@ -164,12 +167,8 @@ impl Udp {
     }
 
     async fn socket(&self, addr: SocketAddr) -> io::Result<UdpSocket> {
-        let any = if addr.is_ipv4() {
-            IpAddr::V4(Ipv4Addr::UNSPECIFIED)
-        } else {
-            IpAddr::V6(Ipv6Addr::UNSPECIFIED)
-        };
-        let socket = UdpSocket::bind((self.bind.unwrap_or(any), 0)).await?;
+        let local = self.bind.towards(addr).ok_or(io::ErrorKind::NetworkUnreachable)?;
+        let socket = UdpSocket::bind((local, 0)).await?;
         socket.connect(addr).await?;
         Ok(socket)
     }

@@ -64,7 +64,7 @@ mod tests {
             line(&at, Style::default(), 100),
             "[2/3] hash    ━━━━━━━━━━━━━━━━━━━━━━────────────  65 %  612 MiB/s  2 s left  IMG_2231.CR3"
         );
-        assert_eq!(line(&at, Style::default(), 20), "[2/3] hash      66…");
+        assert_eq!(line(&at, Style::default(), 20), "[2/3] hash      65…");
     }
 
     proptest! {

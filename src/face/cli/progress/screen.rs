@@ -210,7 +210,7 @@ pub(in crate::face::cli) mod tests {
                 "  ↓ 38.2 MiB/s   ↑ 1.1 MiB/s   62 peers, 48 of them seeds",
             ]
         );
-        assert_eq!(lines(&view, Style::default(), 40), ["ubuntu-26.04-de… 74 % 38.2 MiB/s 41 s"]);
+        assert_eq!(lines(&view, Style::default(), 40), ["ubuntu-26.04-desk… 74 % 38.2 MiB/s 41 s"]);
         assert_eq!(lines(&view, Style::default(), 21), ["74 % 38.2 MiB/s 41 s"]);
     }
 

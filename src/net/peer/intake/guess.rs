@@ -40,11 +40,6 @@ impl Default for Guess {
 }
 
 impl Guess {
-    /// The bytes a read of `rest`, this many blocks and the spill can bring.
-    pub(super) fn room(&self, rest: usize, owed: &Owed, blocks: usize) -> usize {
-        rest + (0..blocks).map(|place| PIECE_HEADER_LEN + len_of(owed, place)).sum::<usize>() + SPILL
-    }
-
     /// Reads at most `most` bytes.
     pub(super) fn read(
         &mut self,
@@ -100,6 +95,11 @@ impl Guess {
             self.reach.min(touched.max(self.reach / 2))
         };
     }
+}
+
+/// The bytes a read of `rest`, this many blocks and the spill can bring.
+pub(super) fn room(rest: usize, owed: &Owed, blocks: usize) -> usize {
+    rest + (0..blocks).map(|place| PIECE_HEADER_LEN + len_of(owed, place)).sum::<usize>() + SPILL
 }
 
 thread_local! {
