@@ -16,6 +16,8 @@ mod place;
 mod pool;
 mod scan;
 mod sigbus;
+#[cfg(test)]
+mod testing;
 mod volume;
 
 pub use assembly::Assembly;

@@ -111,7 +111,10 @@ impl Ways {
         let per_mib = faults / (mapped >> 20);
         if per_mib > MOST_FAULTS && self.maps.swap(false, Ordering::Relaxed) {
             self.handles.shun_maps_on(self.system.device);
-            tracing::info!(per_mib, "no huge pages on this file system; files are written positionally from now on");
+            tracing::info!(
+                per_mib,
+                "no huge pages on this file system; files are written positionally from now on"
+            );
         }
         // The last few hundred MiB count, not those of yesterday.
         if mapped > 16 * TRIAL {

@@ -84,24 +84,26 @@ impl Pool {
 
     /// Up to this many buffers, as many as there are.
     pub fn take_many(&self, count: usize) -> Vec<Buf> {
-        let mut state = self.shared.lock();
-        std::iter::from_fn(|| self.shared.take(&mut state))
+        self.take_locked(&mut self.shared.lock(), count)
+    }
+
+    fn take_locked(&self, state: &mut State, count: usize) -> Vec<Buf> {
+        std::iter::from_fn(|| self.shared.take(state))
             .take(count)
             .map(|data| Buf { data: Some(data), len: 0, home: self.shared.clone() })
             .collect()
     }
 
-    /// Gives back `some`, which are too few, and calls the waker when buffers come back after that.
-    /// Says `true` instead if `count` are there meanwhile.
-    pub(super) fn wait_for(&self, count: usize, some: Vec<Buf>, waker: &Waker) -> bool {
-        // They must not wake who gives them back.
-        drop(some);
+    /// This many buffers at once, or none, and the waker is called when some come back. Fewer if the
+    /// system has no memory for them.
+    pub(super) fn take_all_or_wait(&self, count: usize, waker: &Waker) -> Option<Vec<Buf>> {
         let mut state = self.shared.lock();
-        let there = self.shared.cap - state.in_use >= count;
-        if !there {
+        if self.shared.cap - state.in_use < count {
+            state.refused += 1;
             state.wait(waker);
+            return None;
         }
-        there
+        Some(self.take_locked(&mut state, count))
     }
 
     /// The most buffers there may be.

@@ -161,7 +161,8 @@ impl CheckJob {
     fn good_among(&self, pieces: &[Piece], scratch: &mut Vec<u8>) -> Result<Vec<Piece>, DiskError> {
         let layout = self.volume.layout();
         let geometry = &layout.geometry;
-        let right = |piece: Piece, digest: &Sha1Digest| layout.digests.get(piece.index() as usize) == Some(digest);
+        let right =
+            |piece: Piece, digest: &Sha1Digest| layout.digests.get(piece.index() as usize) == Some(digest);
         let mut good = Vec::new();
         let mut to_read = Vec::new();
         for &piece in pieces {
@@ -193,7 +194,9 @@ impl CheckJob {
             }
         }
         let digests = hash::sha1_many(read.iter().map(|(_, bytes)| std::iter::once(*bytes)));
-        good.extend(read.iter().zip(digests).filter(|((piece, _), d)| right(*piece, d)).map(|((p, _), _)| *p));
+        good.extend(
+            read.iter().zip(digests).filter(|((piece, _), d)| right(*piece, d)).map(|((p, _), _)| *p),
+        );
         Ok(good)
     }
 

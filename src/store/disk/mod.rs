@@ -160,11 +160,11 @@ impl Disk {
     pub fn check(
         &self,
         volume: &Volume,
-        pieces: Bitfield,
+        pieces: &Bitfield,
         progress: Progress,
         done: impl FnOnce(Result<Bitfield, DiskError>) + Send + 'static,
     ) {
-        let job = Arc::new(CheckJob::new(volume.clone(), &pieces, progress, Box::new(done)));
+        let job = Arc::new(CheckJob::new(volume.clone(), pieces, progress, Box::new(done)));
         let mut state = self.shared.lock();
         if state.closing {
             drop(state);
@@ -200,9 +200,14 @@ impl Disk {
         let checks = std::mem::take(&mut state.checks);
         drop(state);
         self.shared.work.notify_all();
-        fetches.into_iter().for_each(|job| job.refuse(DiskErrorKind::Cancelled));
-        checks.into_iter().for_each(|job| job.cancel());
-        let threads = std::mem::take(&mut *self.shared.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for job in fetches {
+            job.refuse(DiskErrorKind::Cancelled);
+        }
+        for job in checks {
+            job.cancel();
+        }
+        let threads =
+            std::mem::take(&mut *self.shared.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             // A thread catches what its jobs throw; there is nothing to learn from its end.
             let _ = thread.join();
@@ -257,20 +262,11 @@ impl Shared {
         if state.starved {
             return None;
         }
-        let job = state.fetches.pop_front()?;
-        let count = job.spans.len();
-        let bufs = self.serve.take_many(count);
-        if bufs.len() == count {
-            return Some(Job::Fetch(job, bufs));
-        }
-        state.starved = true;
-        if self.serve.wait_for(count, bufs, &self.bell) {
-            // Enough came back between the two. If it is still too few, there is no memory at all.
-            state.starved = false;
-            return Some(Job::Fetch(job, self.serve.take_many(count)));
-        }
-        state.fetches.push_front(job);
-        None
+        let count = state.fetches.front()?.spans.len();
+        let bufs = self.serve.take_all_or_wait(count, &self.bell);
+        state.starved = bufs.is_none();
+        let bufs = bufs?;
+        state.fetches.pop_front().map(|job| Job::Fetch(job, bufs))
     }
 }
 
@@ -295,6 +291,7 @@ impl State {
 fn work(shared: &Shared) {
     let mut scratch = Vec::new();
     while let Some(job) = shared.next() {
+        let check = if let Job::Check(job) = &job { Some(job.clone()) } else { None };
         // A panic is a bug, but one torrent's; the threads serve all of them.
         let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match job {
             Job::Keep(jobs) => keep::keep(jobs),
@@ -304,6 +301,9 @@ fn work(shared: &Shared) {
         }));
         if caught.is_err() {
             tracing::error!("a disk job panicked");
+            if let Some(check) = check {
+                check.cancel();
+            }
         }
     }
 }
@@ -316,6 +316,7 @@ impl FetchJob {
 
     fn serve(self, mut bufs: Vec<Buf>) {
         if bufs.len() < self.spans.len() {
+            // The system has no memory for more.
             return self.refuse(DiskErrorKind::Busy);
         }
         let result = self.read(&mut bufs).map(|()| bufs);

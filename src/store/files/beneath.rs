@@ -43,7 +43,8 @@ pub enum Found {
 impl Found {
     fn of(stat: &Stat) -> Self {
         if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile {
-            let mtime_ns = stat.st_mtime.saturating_mul(1_000_000_000).saturating_add(stat.st_mtime_nsec as i64);
+            let mtime_ns =
+                stat.st_mtime.saturating_mul(1_000_000_000).saturating_add(stat.st_mtime_nsec as i64);
             Self::Plain { size: stat.st_size as u64, mtime_ns }
         } else {
             Self::Other
@@ -119,10 +120,8 @@ impl Root {
     fn open_at(&self, path: &Path, flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
         let rules = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
         match rustix::fs::openat2(&self.folder, path, flags, mode, rules) {
-            // An old kernel, or a sandbox that does not know the call.
-            Err(Errno::NOSYS | Errno::PERM) => self.walk(path, flags, mode),
-            // A race with a renaming; the kernel asks to try again.
-            Err(Errno::AGAIN) => self.walk(path, flags, mode),
+            // An old kernel, a sandbox that does not know the call, or a race with a renaming.
+            Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => self.walk(path, flags, mode),
             other => other,
         }
     }
@@ -194,7 +193,10 @@ mod tests {
         let purpose = Purpose::Write { executable: false };
         for path in ["dir/secret", "file", "dir/new", "../x", "dir"] {
             assert!(root.open_file(Path::new(path), purpose).is_err(), "{path}");
-            assert!(root.walk(Path::new(path), OFlags::RDWR | OFlags::CREATE, Mode::empty()).is_err(), "{path}");
+            assert!(
+                root.walk(Path::new(path), OFlags::RDWR | OFlags::CREATE, Mode::empty()).is_err(),
+                "{path}"
+            );
         }
         assert_eq!(root.look(Path::new("file")).unwrap(), Found::Other);
         assert_eq!(root.look(Path::new("dir/secret")).unwrap(), Found::Other);

@@ -114,8 +114,11 @@ impl Handles {
 
     /// Forgets all files of a volume.
     pub(in crate::store) fn forget_volume(&self, volume: u64) {
-        let keys: Vec<_> = self.lock().open.range((volume, 0)..=(volume, u32::MAX)).map(|(&key, _)| key).collect();
-        keys.into_iter().for_each(|key| self.forget(key));
+        let keys: Vec<_> =
+            self.lock().open.range((volume, 0)..=(volume, u32::MAX)).map(|(&key, _)| key).collect();
+        for key in keys {
+            self.forget(key);
+        }
     }
 
     /// Whether writing through maps proved slow on this device.

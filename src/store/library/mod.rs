@@ -78,7 +78,7 @@ impl Library {
             std::fs::create_dir_all(folder)
                 .map_err(|error| DiskError::from_io("make the folder", folder, &error))?;
         }
-        self.with(|database| {
+        self.with(false, |database| {
             let change = database.begin_write()?;
             {
                 let mut table = change.open_table(TORRENTS)?;
@@ -93,8 +93,10 @@ impl Library {
     /// What is known of a torrent.
     pub fn load(&self, id: &InfoHash) -> Result<Option<Entry>, DiskError> {
         let id = id.to_string();
-        self.read(|table| Ok(table.get(id.as_str())?.map(|value| value.value().to_vec()).into_iter().collect()))
-            .map(|mut entries| entries.pop())
+        self.read(|table| {
+            Ok(table.get(id.as_str())?.map(|value| value.value().to_vec()).into_iter().collect())
+        })
+        .map(|mut entries| entries.pop())
     }
 
     /// What is known of all torrents, in the order of their info-hashes.
@@ -108,7 +110,7 @@ impl Library {
             return Ok(());
         }
         let id = id.to_string();
-        self.with(|database| {
+        self.with(false, |database| {
             let change = database.begin_write()?;
             change.open_table(TORRENTS)?.remove(id.as_str())?;
             Ok(change.commit()?)
@@ -122,7 +124,7 @@ impl Library {
         if !self.path.exists() {
             return Ok(Vec::new());
         }
-        let found = self.with(|database| match database.begin_read()?.open_table(TORRENTS) {
+        let found = self.with(true, |database| match database.begin_read()?.open_table(TORRENTS) {
             Ok(table) => rows(&table),
             Err(redb::TableError::TableDoesNotExist(_)) => Ok(Vec::new()),
             Err(error) => Err(error.into()),
@@ -135,24 +137,32 @@ impl Library {
         })
     }
 
-    /// Does something with the file open. A file that cannot be understood is set aside, and the work
+    /// Does something with the file open, and every page of it proven before where that is asked. A file that cannot be understood is set aside, and the work
     /// done with a new one.
-    fn with<T>(&self, work: impl Fn(&Database) -> Result<T, redb::Error>) -> Result<T, DiskError> {
-        match self.attempt(&work) {
+    fn with<T>(
+        &self,
+        proven: bool,
+        work: impl Fn(&Database) -> Result<T, redb::Error>,
+    ) -> Result<T, DiskError> {
+        match self.attempt(proven, &work) {
             Err(Trouble::Unreadable) => {
                 self.set_aside("damaged")?;
-                self.attempt(&work).map_err(|trouble| self.describe(trouble))
+                self.attempt(proven, &work).map_err(|trouble| self.describe(trouble))
             }
             other => other.map_err(|trouble| self.describe(trouble)),
         }
     }
 
-    fn attempt<T>(&self, work: impl Fn(&Database) -> Result<T, redb::Error>) -> Result<T, Trouble> {
+    fn attempt<T>(
+        &self,
+        proven: bool,
+        work: impl Fn(&Database) -> Result<T, redb::Error>,
+    ) -> Result<T, Trouble> {
         let opened = || {
             let mut builder = Database::builder();
             builder.set_cache_size(CACHE).set_concurrency_mode(ConcurrencyMode::MultiWriter);
-            // A file that was altered is to be an error, not something to trust.
-            builder.set_check_integrity_on_open(true);
+            // What is read is believed, so a file that was altered is to be an error.
+            builder.set_check_integrity_on_open(proven);
             let database = builder.create(&self.path)?;
             work(&database)
         };
@@ -193,7 +203,9 @@ pub fn trusted(volume: &Volume, entry: &Entry) -> Result<Bitfield, DiskError> {
     let last_ns = last.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
     volume.unchanged(&entry.have, &entry.stamps, |old, new| {
         if entry.running {
-            new.size >= old.size && new.mtime_ns >= old.mtime_ns && i128::from(new.mtime_ns) <= last_ns as i128
+            new.size >= old.size
+                && new.mtime_ns >= old.mtime_ns
+                && i128::from(new.mtime_ns) <= last_ns as i128
         } else {
             old == new
         }
@@ -225,7 +237,6 @@ impl Trouble {
         }
     }
 }
-
 
 #[cfg(test)]
 mod tests;

@@ -69,7 +69,9 @@ fn scanned(path: PathBuf, names: Vec<String>, meta: &Metadata) -> ScannedFile {
 impl Scan {
     fn folder(&mut self, folder: &Path, names: &mut Vec<String>, hidden: bool) -> Result<(), DiskError> {
         if names.len() >= DEEPEST {
-            return Err(DiskError::new(DiskErrorKind::Invalid, "read", folder).with("folders are nested too deep"));
+            return Err(
+                DiskError::new(DiskErrorKind::Invalid, "read", folder).with("folders are nested too deep")
+            );
         }
         let failed = |error: std::io::Error| DiskError::from_io("read", folder, &error);
         let mut here = Vec::new();

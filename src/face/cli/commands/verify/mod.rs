@@ -139,7 +139,7 @@ fn check(args: &VerifyArgs, torrent: &Metainfo, volume: &Volume, output: &Output
     let disk = Disk::start(threads, Pool::new(4 << 20));
     let progress = Progress::default();
     let (send, done) = mpsc::channel();
-    disk.check(volume, Bitfield::all(shape.piece_count()), progress.clone(), move |result| drop(send.send(result)));
+    disk.check(volume, &Bitfield::all(shape.piece_count()), progress.clone(), move |result| drop(send.send(result)));
     let begun = Instant::now();
     let mut last = Duration::ZERO;
     let usual = if output.json { 1 } else { 30 };
