@@ -53,6 +53,7 @@
 
 pub mod base;
 pub mod engine;
+pub mod face;
 pub mod hash;
 pub mod net;
 pub mod proto;
