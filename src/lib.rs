@@ -1,5 +1,60 @@
-//! torr: a BitTorrent client.
+//! torr, a BitTorrent client: a terminal UI, a command line and a headless daemon over one engine.
+//!
+//! # The house
+//!
+//! > **Decide in silence, move in parallel.** The quiet half holds every decision and touches no clock,
+//! > socket, thread, file or unseeded chance. The loud half moves bytes and decides nothing. Faces look
+//! > at snapshots and send wishes.
+//!
+//! Imports point down; `tests/architecture.rs` fails on an upward arrow.
+//!
+//! ```text
+//! main → face → engine → net → { swarm, store } → proto → hash → base
+//! ```
+//!
+//! | room | what it is for | quiet |
+//! | --- | --- | --- |
+//! | [`base`] | words everyone speaks: ids, time as an argument, geometry, rates, text from outside | yes |
+//! | [`hash`] | SHA-1 of one buffer, or of many at once in SIMD lanes | yes |
+//! | [`proto`] | bytes to values and back: bencode, torrent files, peer messages, tracker messages | yes |
+//! | [`swarm`] | one torrent as a state machine: which piece, which peer, who is choked, who lied | yes |
+//! | [`store`] | bytes at rest: buffers, files, maps, disk threads, resume data | no |
+//! | [`net`] | bytes in motion: connections, trackers, rate limits | no |
+//! | [`engine`] | puts it together; the public door: commands in, events and snapshots out | no |
+//! | [`face`] | how people meet it: the command line | no |
+//!
+//! # The journey of one block
+//!
+//! A block is 16 KiB of a piece, the unit of a request. Down:
+//!
+//! 1. A peer unchokes us. The driver of the torrent hands the fact to [`swarm`], which sees an empty
+//!    pipeline and picks a run of blocks, most of them from one piece.
+//! 2. The order `Ask` goes to the peer's task, which encodes all requests of the run into one write and
+//!    remembers what it is owed.
+//! 3. Bytes arrive. The task takes buffers of one block each from a bounded pool and reads header,
+//!    block, header, block … with one vectored call straight into them. No buffer is free: it does not
+//!    read, and TCP slows the sender down; nothing else waits.
+//! 4. The socket runs dry or 256 KiB have come: one message gives the filled buffers to the driver. They
+//!    move by ownership, so no two tasks ever see the same bytes: no lock, no aliasing. A twin of a block
+//!    in the end game simply comes second and is dropped.
+//! 5. The piece is whole: a disk thread hashes it, several pieces at once in SIMD lanes, while it is
+//!    warm in the cache.
+//! 6. It is right: the same thread copies it into its place in the memory-mapped file (or writes it
+//!    positionally where maps do badly), and those who lack it hear `Have`. It is wrong: nothing is
+//!    written, and the digests of its blocks convict the peer that lied once the piece comes out right.
+//! 7. The buffers return to the pool. Resume data follows every few seconds, and never claims a piece
+//!    whose bytes are not safe yet.
+//!
+//! Up: a request is checked for choke, limits and range; the order `Serve` names a burst of spans; a
+//! disk thread makes their bytes ready; the peer's task sends header, block, header, block … in one
+//! vectored write.
+//!
+//! Payload never enters the quiet half: it hears that a block landed, not what is in it.
 
 pub mod base;
+pub mod engine;
 pub mod hash;
+pub mod net;
+pub mod proto;
 pub mod store;
+pub mod swarm;

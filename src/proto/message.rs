@@ -1,6 +1,10 @@
 //! Peer messages as values (BEP 3, BEP 5, BEP 6, BEP 10). Numbers are as they came: only the torrent
 //! they are for can say whether they are in range.
 
+pub(in crate::proto) mod codec;
+
+pub use codec::{MAX_EXTENDED_LEN, PIECE_HEADER_LEN, piece_header};
+
 /// The numbers of a request, a cancel, a reject or the header of a block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Wanted {

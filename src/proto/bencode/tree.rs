@@ -1,0 +1,193 @@
+//! A flat view of bencode.
+
+use super::number::parse_int;
+use super::scan::{BencodeError, Limits, Step, Walk, What};
+
+/// A checked value with everything in it, borrowed from the bytes it was read from. It is one list of
+/// nodes in the order of the bytes, built without recursion; 12 bytes per value.
+#[derive(Clone, Debug)]
+pub struct Tree<'a> {
+    bytes: &'a [u8],
+    nodes: Vec<Node>,
+    len: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    begin: u32,
+    end: u32,
+    /// The number of the node after this one and all it contains.
+    next: u32,
+}
+
+impl<'a> Tree<'a> {
+    /// Reads the value that `bytes` begin with.
+    pub fn parse(bytes: &'a [u8], limits: Limits) -> Result<Self, BencodeError> {
+        let mut walk = Walk::new(bytes, limits)?;
+        let mut nodes: Vec<Node> = Vec::new();
+        let mut open: Vec<usize> = Vec::new();
+        while let Some(Step { what, begin, end, .. }) = walk.step()? {
+            let number = nodes.len();
+            match what {
+                What::End => {
+                    if let Some(container) = open.pop() {
+                        nodes[container].end = end as u32;
+                        nodes[container].next = number as u32;
+                    }
+                    continue;
+                }
+                What::List | What::Dict => open.push(number),
+                What::Int | What::Bytes | What::Key => {}
+            }
+            nodes.push(Node { begin: begin as u32, end: end as u32, next: number as u32 + 1 });
+        }
+        Ok(Self { bytes, nodes, len: walk.at })
+    }
+
+    /// The outermost value.
+    pub fn root(&self) -> Value<'a, '_> {
+        Value { tree: self, at: 0 }
+    }
+
+    /// The bytes after the value.
+    pub fn rest(&self) -> &'a [u8] {
+        &self.bytes[self.len..]
+    }
+}
+
+/// One value of a [`Tree`].
+#[derive(Clone, Copy, Debug)]
+pub struct Value<'a, 't> {
+    tree: &'t Tree<'a>,
+    at: u32,
+}
+
+impl<'a, 't> Value<'a, 't> {
+    /// The bytes of the value as they stand.
+    pub fn raw(&self) -> &'a [u8] {
+        let node = self.node();
+        &self.tree.bytes[node.begin as usize..node.end as usize]
+    }
+
+    /// The offset of its first byte.
+    pub fn offset(&self) -> usize {
+        self.node().begin as usize
+    }
+
+    /// The number, if it is one.
+    pub fn int(&self) -> Option<i64> {
+        match self.raw() {
+            [b'i', digits @ .., b'e'] => parse_int(digits),
+            _ => None,
+        }
+    }
+
+    /// The content, if it is a string.
+    pub fn bytes(&self) -> Option<&'a [u8]> {
+        let raw = self.raw();
+        if !raw.first()?.is_ascii_digit() {
+            return None;
+        }
+        let colon = raw.iter().position(|&b| b == b':')?;
+        raw.get(colon + 1..)
+    }
+
+    /// The items, if it is a list; nothing otherwise.
+    pub fn list(&self) -> impl Iterator<Item = Value<'a, 't>> + use<'a, 't> {
+        self.children(b'l')
+    }
+
+    /// The keys and values in the order of the bytes, if it is a dictionary; nothing otherwise.
+    pub fn dict(&self) -> impl Iterator<Item = (&'a [u8], Value<'a, 't>)> + use<'a, 't> {
+        let mut children = self.children(b'd');
+        std::iter::from_fn(move || Some((children.next()?.bytes()?, children.next()?)))
+    }
+
+    /// The value under a key, if this is a dictionary that has it; the first, where there are several.
+    pub fn get(&self, key: &[u8]) -> Option<Value<'a, 't>> {
+        self.dict().find(|(name, _)| *name == key).map(|(_, value)| value)
+    }
+
+    /// Whether it is a list.
+    pub fn is_list(&self) -> bool {
+        self.raw().first() == Some(&b'l')
+    }
+
+    /// Whether it is a dictionary.
+    pub fn is_dict(&self) -> bool {
+        self.raw().first() == Some(&b'd')
+    }
+
+    fn node(&self) -> Node {
+        self.tree.nodes[self.at as usize]
+    }
+
+    /// What lies directly within it, where it begins with this byte.
+    fn children(&self, kind: u8) -> impl Iterator<Item = Value<'a, 't>> + use<'a, 't> {
+        let tree = self.tree;
+        let end = if self.raw().first() == Some(&kind) { self.node().next } else { 0 };
+        let mut at = self.at + 1;
+        std::iter::from_fn(move || {
+            let value = (at < end).then_some(Value { tree, at })?;
+            at = value.node().next;
+            Some(value)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn values_are_found_where_they_stand() {
+        let bytes = b"d1:ali1e2:xyle1:zd1:qi-3eee1:bi7eerest";
+        let tree = Tree::parse(bytes, Limits::MESSAGE).unwrap();
+        let root = tree.root();
+        assert!(root.is_dict() && !root.is_list());
+        assert_eq!(tree.rest(), b"rest");
+        assert_eq!(root.get(b"b").unwrap().int(), Some(7));
+        assert!(root.get(b"c").is_none());
+        let list = root.get(b"a").unwrap();
+        assert!(list.is_list());
+        assert_eq!(list.offset(), 4);
+        let items: Vec<_> = list.list().collect();
+        assert_eq!(items.len(), 5);
+        assert_eq!((items[0].int(), items[1].bytes()), (Some(1), Some(b"xy".as_slice())));
+        assert_eq!((items[2].raw(), items[2].list().count()), (b"le".as_slice(), 0));
+        assert_eq!(items[4].get(b"q").unwrap().int(), Some(-3));
+        assert_eq!(root.dict().map(|(key, _)| key).collect::<Vec<_>>(), [b"a", b"b"]);
+    }
+
+    #[test]
+    fn a_value_is_of_one_kind() {
+        let tree = Tree::parse(b"l0:i0ee", Limits::MESSAGE).unwrap();
+        let items: Vec<_> = tree.root().list().collect();
+        assert_eq!((items[0].bytes(), items[0].int()), (Some(b"".as_slice()), None));
+        assert_eq!((items[1].bytes(), items[1].int()), (None, Some(0)));
+        assert_eq!(items[1].list().count() + items[1].dict().count() + tree.root().dict().count(), 0);
+        assert!(tree.root().bytes().is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn every_value_of_any_tree_can_be_read(bytes in prop::collection::vec(prop::sample::select(b"ilde0123:-a".to_vec()), 0..60)) {
+            if let Ok(tree) = Tree::parse(&bytes, Limits::KRPC) {
+                let mut left = vec![tree.root()];
+                let mut seen = 0;
+                while let Some(value) = left.pop() {
+                    seen += 1;
+                    prop_assert!(value.int().is_some() || value.bytes().is_some() || value.is_list() || value.is_dict());
+                    left.extend(value.list());
+                    for (_, inner) in value.dict() {
+                        seen += 1;
+                        left.push(inner);
+                    }
+                }
+                prop_assert_eq!(seen, tree.nodes.len());
+            }
+        }
+    }
+}
