@@ -11,7 +11,6 @@ use std::collections::VecDeque;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
 
 use memmap2::MmapMut;
 
@@ -22,8 +21,8 @@ pub const BUF_LEN: usize = BLOCK_LEN as usize;
 
 /// Free buffers that are always kept: 1 MiB.
 const RESERVE: usize = 64;
-/// While buffers come back, those that were not needed for so long are released.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// After so many have come back (256 MiB), those that were not needed meanwhile are released.
+const PERIOD: u32 = 16_384;
 
 /// A bounded supply of buffers. Clones share it.
 #[derive(Clone)]
@@ -43,7 +42,8 @@ struct State {
     peak: usize,
     /// The fewest free buffers since the last trim: so many were not needed.
     least_free: usize,
-    trimmed: Option<Instant>,
+    /// How many have come back since then.
+    returned: u32,
     waiting: VecDeque<Waker>,
     refused: u64,
 }
@@ -128,8 +128,8 @@ impl Pool {
     }
 
     /// Releases the free buffers that nobody needed since they were last released, but for a small
-    /// reserve. While buffers come and go that happens by itself every two seconds; whoever wants memory
-    /// to fall when all is quiet calls this twice, some seconds apart.
+    /// reserve. While buffers come and go that happens by itself; whoever wants memory to fall when all is
+    /// quiet calls this now and then: the second call in quiet releases all.
     pub fn trim(&self) {
         let released = self.shared.lock().unneeded();
         drop(released);
@@ -169,10 +169,8 @@ impl Shared {
         let mut state = self.lock();
         state.free.push(data);
         state.in_use -= 1;
-        // The clock is not asked for every buffer.
-        let maybe = state.free.len() > RESERVE && state.in_use.is_multiple_of(RESERVE);
-        let due = maybe && state.trimmed.get_or_insert_with(Instant::now).elapsed() >= PATIENCE;
-        let released = if due { state.unneeded() } else { Vec::new() };
+        state.returned += 1;
+        let released = if state.returned >= PERIOD { state.unneeded() } else { Vec::new() };
         // One waiter for one buffer; but a waiter that has lost interest must not keep the others
         // asleep, so all are woken once there is plenty.
         let wake = if state.in_use <= self.cap / 2 { state.waiting.len() } else { 1 };
@@ -190,7 +188,7 @@ impl State {
         let idle = self.least_free.min(self.free.len()).saturating_sub(RESERVE);
         let keep = self.free.len() - idle;
         self.least_free = keep;
-        self.trimmed = Some(Instant::now());
+        self.returned = 0;
         self.free.split_off(keep)
     }
 
