@@ -21,6 +21,7 @@ pub use self::keep::Kept;
 use super::assembly::Assembly;
 use super::error::{DiskError, DiskErrorKind};
 use super::pool::{Buf, Pool};
+use super::sigbus;
 use super::volume::Volume;
 use crate::base::{Bitfield, Span};
 use crate::hash;
@@ -85,6 +86,7 @@ impl Wake for Bell {
 impl Disk {
     /// Starts this many threads, but at least one. Reads take their buffers from `serve`.
     pub fn start(threads: usize, serve: Pool) -> Self {
+        sigbus::survive_size_limits();
         let shared = Arc::new_cyclic(|weak: &Weak<Shared>| Shared {
             serve,
             state: Mutex::default(),
