@@ -11,8 +11,9 @@ pub const RANDOM_FIRST: u32 = 4;
 const EXTENT: u64 = 4 << 20;
 /// How many extents are kept in mind.
 const EXTENTS: usize = 8;
-/// A piece in a begun extent is preferred while at most this many more peers have it than the rarest.
-const NEARLY: u32 = 1;
+/// A piece in a begun extent is preferred while no more peers have it than have the rarest, and one in
+/// this many: what is truly rare comes first.
+const NEARLY: u32 = 8;
 
 /// What a peer can give.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +52,7 @@ impl Picker {
         } else if ours < RANDOM_FIRST {
             anything(rarity, geometry, offer, rng).or_else(|| rarest(rarity, geometry, offer))
         } else {
-            rarest(rarity, geometry, offer).map(|piece| self.beside(piece, rarity, geometry, offer.has))
+            rarest(rarity, geometry, offer).map(|piece| self.beside(piece, rarity, geometry, offer.has, rng))
         };
         if let Some(piece) = picked {
             self.begun(geometry, piece);
@@ -60,12 +61,27 @@ impl Picker {
     }
 
     /// A piece in an extent already begun, if one is nearly as rare as `piece` and no less wanted.
-    fn beside(&self, piece: Piece, rarity: &Rarity, geometry: &Geometry, has: &Bitfield) -> Piece {
-        let (class, limit) = (rarity.class(piece), rarity.count(piece) + NEARLY);
+    fn beside(
+        &self,
+        piece: Piece,
+        rarity: &Rarity,
+        geometry: &Geometry,
+        has: &Bitfield,
+        rng: &mut Rng,
+    ) -> Piece {
+        let count = rarity.count(piece);
+        let (class, limit) = (rarity.class(piece), count + count / NEARLY);
         let fits = |&p: &Piece| {
             rarity.free().has(p) && has.has(p) && rarity.class(p) == class && rarity.count(p) <= limit
         };
-        let found = self.extents.iter().find_map(|&extent| pieces_of(geometry, extent).find(fits));
+        // Any of them, not the first: those who fetch the same from one seed must not fetch it in one order.
+        let found = self.extents.iter().find_map(|&extent| {
+            let from = rng.below(EXTENT / u64::from(geometry.piece_len()).max(1)) as usize;
+            pieces_of(geometry, extent)
+                .skip(from)
+                .find(fits)
+                .or_else(|| pieces_of(geometry, extent).find(fits))
+        });
         found.unwrap_or(piece)
     }
 
