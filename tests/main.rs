@@ -4,4 +4,5 @@
 #![allow(missing_docs, reason = "the name of a test is its sentence")]
 
 mod architecture;
+mod cli;
 mod trackers;

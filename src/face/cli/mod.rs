@@ -84,7 +84,8 @@ fn run(arguments: Vec<OsString>) -> Exit {
     if arguments.len() <= 1 {
         return usage::nothing_asked(&around);
     }
-    let parsed = Cli::command().try_get_matches_from(&arguments).and_then(|found| Cli::from_arg_matches(&found));
+    let parsed =
+        Cli::command().try_get_matches_from(&arguments).and_then(|found| Cli::from_arg_matches(&found));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return usage::answer(&error, &arguments, &around),
