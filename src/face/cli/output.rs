@@ -152,7 +152,7 @@ pub fn raw(text: &str) {
 }
 
 fn colour(flag: Option<When>, around: &Surroundings, tty: bool) -> bool {
-    let wish = flag.or_else(|| match around.torr_color.as_deref() {
+    let wish = flag.or(match around.torr_color.as_deref() {
         Some("always") => Some(When::Always),
         Some("never") => Some(When::Never),
         Some("auto") => Some(When::Auto),
@@ -160,8 +160,8 @@ fn colour(flag: Option<When>, around: &Surroundings, tty: bool) -> bool {
     });
     match wish {
         Some(When::Always) => true,
-        Some(When::Never) => false,
         Some(When::Auto) => tty && around.smart(),
+        Some(When::Never) => false,
         None if around.no_color => false,
         None => around.force_color || (tty && around.smart()),
     }

@@ -173,7 +173,7 @@ fn plain(error: &clap::Error) -> Failure {
     let sentence = first.join(" ");
     let sentence = sentence.strip_prefix("error: ").unwrap_or(&sentence).trim_end_matches('.');
     let tips: Vec<String> =
-        text.lines().filter_map(|line| line.trim().strip_prefix("tip: ")).map(|tip| clean(tip)).collect();
+        text.lines().filter_map(|line| line.trim().strip_prefix("tip: ")).map(clean).collect();
     let usage = text
         .lines()
         .find_map(|line| line.strip_prefix("Usage: "))

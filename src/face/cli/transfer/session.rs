@@ -149,7 +149,7 @@ impl<'a> Session<'a> {
                 Ok(())
             }
             Event::Failed { id, fault } => {
-                self.fail(id, faults::engine(&fault).about(id));
+                self.fail(id, &faults::engine(&fault).about(id));
                 Ok(())
             }
             Event::Note { id, text } => {
@@ -174,7 +174,7 @@ impl<'a> Session<'a> {
         }
         for row in late {
             handle.send(Command::Remove(row.id));
-            self.fail(row.id, gave_up(&row, limit));
+            self.fail(row.id, &gave_up(&row, limit));
         }
         Ok(())
     }
@@ -192,13 +192,13 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn fail(&mut self, id: InfoHash, failure: Failure) {
+    fn fail(&mut self, id: InfoHash, failure: &Failure) {
         if let Some(running) = self.running.get_mut(&id)
             && !running.over
         {
             running.over = true;
-            self.output.fail(&failure);
-            self.outcomes.failed(&failure);
+            self.output.fail(failure);
+            self.outcomes.failed(failure);
         }
     }
 

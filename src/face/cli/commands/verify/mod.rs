@@ -163,7 +163,7 @@ fn check(
     let progress = Progress::default();
     let (send, done) = mpsc::channel();
     disk.check(volume, &Bitfield::all(shape.piece_count()), progress.clone(), move |result| {
-        drop(send.send(result))
+        drop(send.send(result));
     });
     let begun = Instant::now();
     let mut last = Duration::ZERO;
@@ -361,7 +361,7 @@ fn events(verdict: &Verdict<'_>, output: &Output) -> Result<(), Failure> {
         schema: SCHEMA,
         event: "summary",
         ok,
-        code: if ok { 0 } else { 1 },
+        code: u8::from(!ok),
         torrent: verdict.torrent.info_hash().to_string(),
         path: std::path::absolute(&own).unwrap_or(own).to_string_lossy().into_owned(),
         good: text::part_good(verdict),
