@@ -5,4 +5,7 @@
 
 mod architecture;
 mod cli;
+mod interop;
+mod loopback;
+mod support;
 mod trackers;

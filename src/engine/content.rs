@@ -21,5 +21,7 @@ fn wanted_files<'a>(
     let wanted = |at: usize| priorities.get(at).copied().unwrap_or_default() != Priority::Skip;
     let content = |file: &File| !file.attributes().is_pad() && !file.attributes().is_link();
     let files = metainfo.files().iter().enumerate();
-    files.filter(move |(at, file)| content(file) && wanted(*at)).map(|(at, file)| (FileIndex(at as u32), file))
+    files
+        .filter(move |(at, file)| content(file) && wanted(*at))
+        .map(|(at, file)| (FileIndex(at as u32), file))
 }

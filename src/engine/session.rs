@@ -161,7 +161,7 @@ impl Session {
     /// Divides the memory for unfinished pieces among the downloads that run.
     fn share_budget(&self) {
         let downloading = self.torrents.iter().filter(|entry| entry.is_downloading()).count();
-        let share = self.shared.budget_for(downloading);
+        let share = Shared::budget_for(downloading);
         for entry in self.torrents.iter().filter(|entry| entry.is_downloading()) {
             entry.tell(ToDriver::Budget(share));
         }
@@ -240,7 +240,8 @@ impl Entry {
 
     /// Whether it takes one of the places for downloads.
     fn is_downloading(&self) -> bool {
-        let counts = matches!(self.row.state, State::Downloading | State::Waiting | State::Checking | State::Queued);
+        let counts =
+            matches!(self.row.state, State::Downloading | State::Waiting | State::Checking | State::Queued);
         matches!(&self.turn, Turn::Running(running) if counts && !running.task.is_finished())
     }
 }

@@ -83,7 +83,8 @@ impl Shared {
         let listener = listen(&config, bind)?;
         let port = listener.port();
         let mut chance = [0_u8; 12 + 4 + 8];
-        getrandom::fill(&mut chance).map_err(|error| fault(FaultKind::Internal, format!("no randomness: {error}")))?;
+        getrandom::fill(&mut chance)
+            .map_err(|error| fault(FaultKind::Internal, format!("no randomness: {error}")))?;
         let (name, rest) = chance.split_at(12);
         let id = PeerId::new(name.try_into().expect("twelve of the bytes drawn"));
         let (key, seed) = rest.split_at(4);
@@ -107,7 +108,7 @@ impl Shared {
             disk_io: config.disk_io,
             handles: Handles::from_limit(),
             limits: Limits::new(config.down, config.up),
-            trackers: Trackers::new(TrackerConfig { bind: config.bind, ..TrackerConfig::default() }),
+            trackers: Trackers::new(TrackerConfig { bind, ..TrackerConfig::default() }),
             library: config.state_dir.as_deref().map(library).transpose()?,
             events,
             port,
@@ -116,9 +117,11 @@ impl Shared {
             members: Arc::new(AtomicUsize::new(0)),
             max_peers: config.max_peers,
             peers: AtomicU64::new(0),
-            seeds: AtomicU64::new(config.seed.unwrap_or_else(|| {
-                u64::from_be_bytes(seed.try_into().expect("eight of the bytes drawn"))
-            })),
+            seeds: AtomicU64::new(
+                config.seed.unwrap_or_else(|| {
+                    u64::from_be_bytes(seed.try_into().expect("eight of the bytes drawn"))
+                }),
+            ),
         }))
     }
 
@@ -163,14 +166,8 @@ impl Shared {
     }
 
     /// What each of so many downloads may hold of unfinished pieces, in bytes.
-    pub(super) fn budget_for(&self, downloads: usize) -> u64 {
+    pub(super) fn budget_for(downloads: usize) -> u64 {
         OPEN_PIECES / downloads.max(1) as u64
-    }
-
-    /// Whether buffers run short, so that peers wait for the disk.
-    pub(super) fn pool_is_short(&self) -> bool {
-        let counters = self.pool.counters();
-        counters.out * 10 > counters.cap * 8
     }
 
     /// Runs something that touches files on a disk thread.
@@ -193,7 +190,7 @@ impl Shared {
 }
 
 fn reserved() -> Reserved {
-    Reserved::ours()
+    Reserved::NONE.with_fast().with_extended()
 }
 
 /// The addresses traffic leaves from.
@@ -209,17 +206,20 @@ fn bind(address: Option<IpAddr>, ipv6: bool) -> Bind {
 /// Listens on the port that was asked for or fails; else on the preferred one, else on any.
 fn listen(config: &EngineConfig, bind: Bind) -> Result<Listener, Fault> {
     let refused = |port: u16, error: std::io::Error| {
-        let place = config.bind.map_or_else(|| format!("port {port}"), |ip| format!("{}", SocketAddr::new(ip, port)));
+        let place =
+            config.bind.map_or_else(|| format!("port {port}"), |ip| format!("{}", SocketAddr::new(ip, port)));
         let (why, hint) = match error.kind() {
-            std::io::ErrorKind::AddrInUse => {
-                ("another program uses it".to_owned(), "choose another port with -p, or leave -p out for any free one")
-            }
+            std::io::ErrorKind::AddrInUse => (
+                "another program uses it".to_owned(),
+                "choose another port with -p, or leave -p out for any free one",
+            ),
             std::io::ErrorKind::PermissionDenied => {
                 ("not permitted".to_owned(), "ports below 1024 need privileges; choose a higher one with -p")
             }
-            std::io::ErrorKind::AddrNotAvailable => {
-                ("this machine has no such address".to_owned(), "`ip addr` lists the addresses of this machine")
-            }
+            std::io::ErrorKind::AddrNotAvailable => (
+                "this machine has no such address".to_owned(),
+                "`ip addr` lists the addresses of this machine",
+            ),
             _ => (error.to_string(), "choose another port with -p or another address with --bind"),
         };
         Fault {

@@ -170,7 +170,10 @@ fn nobody(c: &Circumstances) -> (State, Reason) {
         if c.refused > 0 {
             how.push(format!("{} refuse", c.refused));
         }
-        return waiting("all_connects_failed", format!("{} known, none accepts: {}", peers(c.known), how.join(", ")));
+        return waiting(
+            "all_connects_failed",
+            format!("{} known, none accepts: {}", peers(c.known), how.join(", ")),
+        );
     }
     if c.known > 0 || (c.young && !all_fail) {
         let text = match c.known {
@@ -181,7 +184,11 @@ fn nobody(c: &Circumstances) -> (State, Reason) {
     }
     if all_fail {
         let said = c.refusal.as_ref().map_or(String::new(), |text| format!(": '{text}'"));
-        let which = if c.trackers == 1 { "its tracker fails".into() } else { format!("all {} trackers fail", c.trackers) };
+        let which = if c.trackers == 1 {
+            "its tracker fails".into()
+        } else {
+            format!("all {} trackers fail", c.trackers)
+        };
         return waiting("trackers_fail", format!("no peers known, and {which}{said}"));
     }
     let text = match (c.trackers, c.trackers_working) {
@@ -189,7 +196,11 @@ fn nobody(c: &Circumstances) -> (State, Reason) {
         (_, 0) => format!("no peers known; {} silent so far", trackers(c.trackers)),
         (_, n) => {
             let verb = if n == 1 { "says" } else { "say" };
-            format!("nobody announced for this torrent: {} {verb} {} seeds", trackers(n), c.swarm_seeds.unwrap_or(0))
+            format!(
+                "nobody announced for this torrent: {} {verb} {} seeds",
+                trackers(n),
+                c.swarm_seeds.unwrap_or(0)
+            )
         }
     };
     waiting("no_peers_known", text)
@@ -256,7 +267,12 @@ mod tests {
                 "added_existing_files",
                 "checking files that were already there",
             ),
-            (alone.clone(), State::Waiting, "no_peers_known", "nobody announced for this torrent: 2 trackers say 0 seeds"),
+            (
+                alone.clone(),
+                State::Waiting,
+                "no_peers_known",
+                "nobody announced for this torrent: 2 trackers say 0 seeds",
+            ),
             (
                 Circumstances { trackers: 0, trackers_working: 0, ..alone.clone() },
                 State::Waiting,
@@ -288,7 +304,12 @@ mod tests {
                 "all_connects_failed",
                 "12 peers known, none accepts: 9 time out, 3 refuse",
             ),
-            (Circumstances { known: 12, ..alone.clone() }, State::Downloading, "starting", "connecting to 12 peers"),
+            (
+                Circumstances { known: 12, ..alone.clone() },
+                State::Downloading,
+                "starting",
+                "connecting to 12 peers",
+            ),
             (Circumstances { young: true, ..alone }, State::Downloading, "starting", "looking for peers"),
             (
                 Circumstances { useful: 0, missing: 212, best_copy: 0.9975, peers: 4, ..quiet.clone() },
@@ -339,7 +360,12 @@ mod tests {
                 "limited_by_you",
                 "giving at your limit of 977 KiB/s",
             ),
-            (Circumstances { finished: true, done: true, ..well() }, State::Done, "goal_reached", "complete; not seeding"),
+            (
+                Circumstances { finished: true, done: true, ..well() },
+                State::Done,
+                "goal_reached",
+                "complete; not seeding",
+            ),
         ];
         for (circumstances, state, word, text) in table {
             assert_eq!(told(&circumstances), (state, word, text.to_owned()));

@@ -25,10 +25,10 @@ impl Torrent {
                 self.told(now, key, bits, out);
             }
             Message::HaveAll if fast => {
-                self.told(now, key, Some(Bitfield::all(self.geometry.piece_count())), out)
+                self.told(now, key, Some(Bitfield::all(self.geometry.piece_count())), out);
             }
             Message::HaveNone if fast => {
-                self.told(now, key, Some(Bitfield::none(self.geometry.piece_count())), out)
+                self.told(now, key, Some(Bitfield::none(self.geometry.piece_count())), out);
             }
             Message::Request(wanted) => self.requested(now, key, wanted, out),
             Message::Cancel(wanted) => self.cancelled(now, key, wanted, out),
@@ -87,7 +87,6 @@ impl Torrent {
             return self.close(now, key, Departure::Protocol, out);
         };
         let Some(peer) = self.peers.get_mut(&key) else { return };
-        peer.told = true;
         if !peer.has.insert(piece) {
             return self.strike(now, key, out);
         }

@@ -79,7 +79,8 @@ impl Torrent {
 
     fn round(&mut self, now: Moment, out: &mut Vec<Output>) {
         for key in self.keys() {
-            let Some(peer) = self.peers.get(&key) else { continue };
+            let Some(peer) = self.peers.get_mut(&key) else { continue };
+            peer.forgive(ROUND.as_secs() as u32);
             let busy = peer.wants || peer.interested;
             if now.since(peer.heard_at) >= IDLE {
                 self.close(now, key, Departure::Silent, out);
@@ -135,6 +136,7 @@ impl Torrent {
         out: &mut Vec<Output>,
     ) {
         self.announcer.announced(now, tracker, &answer, &mut self.rng);
+        self.announce_due(now, out);
         let Ok(reply) = answer else { return };
         if let Some(warning) = reply.warning {
             out.push(Output::Note(Note::TrackerWarning(tracker, warning)));

@@ -4,10 +4,10 @@
 //! the list of them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::base::{Bitfield, Geometry, InfoHash, Meter, Moment, PeerId, Rng, Timers};
+use crate::base::{Bitfield, Geometry, InfoHash, Meter, Moment, PeerId, Piece, Rng, Timers};
 use crate::proto::message::Message;
 
 use super::announcer::Announcer;
@@ -96,6 +96,7 @@ pub(super) struct Counters {
     pub(super) copies: u32,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing that is so or is not")]
 /// One torrent: give it facts with [`Torrent::handle`], and `Tick` when [`Torrent::deadline`] is reached.
 #[derive(Clone, Debug)]
 pub struct Torrent {
@@ -107,7 +108,7 @@ pub struct Torrent {
     pub(super) picker: Picker,
     pub(super) started: Started,
     pub(super) peers: BTreeMap<PeerKey, Peer>,
-    pub(super) senders: BTreeMap<PeerKey, IpAddr>,
+    pub(super) senders: BTreeMap<PeerKey, SocketAddr>,
     pub(super) candidates: Candidates,
     pub(super) announcer: Announcer,
     pub(super) choker: Choker,
@@ -129,12 +130,15 @@ pub struct Torrent {
 
 impl Torrent {
     /// A torrent that holds the pieces in `have` (all of them in the files and right). The first
-    /// announce is due at once. The same seed and facts give the same orders.
+    /// announce is due at once; a torrent that lacks nothing wanted is finished from the start and notes
+    /// nothing. The same seed and facts give the same orders.
     pub fn new(now: Moment, mut config: Config, geometry: Arc<Geometry>, have: Bitfield, seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         config.max_peers = config.max_peers.max(1);
         let priorities = if config.seed_only {
-            vec![Priority::Skip; geometry.piece_count() as usize]
+            // What is there is what is wanted.
+            let wanted = |piece| if have.has(piece) { Priority::Normal } else { Priority::Skip };
+            geometry.pieces().map(wanted).collect()
         } else {
             std::mem::take(&mut config.priorities)
         };
@@ -196,6 +200,11 @@ impl Torrent {
     /// Whether the user paused it.
     pub const fn is_paused(&self) -> bool {
         self.paused
+    }
+
+    /// Whether blocks of this piece are being fetched or put together.
+    pub fn is_open(&self, piece: Piece) -> bool {
+        self.started.get(piece).is_some()
     }
 
     /// Whether it has left the swarm for good.

@@ -1,5 +1,7 @@
 //! What peers, disk and trackers report, put into the words of the state machine.
 
+use std::collections::VecDeque;
+
 use tokio::sync::mpsc;
 
 use super::{Driver, Fact, Link};
@@ -50,7 +52,13 @@ impl Driver {
         }
     }
 
-    pub(super) fn connected(&mut self, stream: tokio::net::TcpStream, addr: std::net::SocketAddr, incoming: bool, hello: Hello) {
+    pub(super) fn connected(
+        &mut self,
+        stream: tokio::net::TcpStream,
+        addr: std::net::SocketAddr,
+        incoming: bool,
+        hello: Hello,
+    ) {
         let Some(member) = self.shared.join() else {
             if !incoming {
                 self.tell(Input::DialFailed { addr, why: crate::swarm::event::DialFailure::Local });
@@ -67,7 +75,7 @@ impl Driver {
             limits: [self.shared.limits.clone(), self.limits.clone()],
         };
         tokio::spawn(peer::run(stream, terms, inbox, self.reports.clone()));
-        self.peers.insert(key, Link { orders, fetching: Default::default(), _member: member });
+        self.peers.insert(key, Link { orders, fetching: VecDeque::new(), _member: member });
         self.tell(Input::Connected { peer: key, addr, incoming, hello });
     }
 

@@ -45,7 +45,7 @@ impl Goal {
 
 fn enough(until: Until, now: Moment, since: Moment, summary: &Summary, sent_before: u64) -> bool {
     let sent = sent_before.saturating_add(summary.sent) as f64;
-    until.ratio.is_some_and(|ratio| sent >= ratio * summary.wanted_bytes as f64)
+    until.ratio.is_some_and(|ratio| sent >= ratio * summary.wanted as f64)
         || until.time.is_some_and(|time| now.since(since) >= time)
         || until.copies.is_some_and(|copies| summary.copies >= copies)
 }

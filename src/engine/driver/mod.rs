@@ -176,7 +176,7 @@ impl Driver {
     }
 
     async fn run(mut self, mut inbox: Inbox, listing: Listing) {
-        let _ = self.shared.events.send(Event::Checked { id: self.id, have: self.summary().done_bytes });
+        let _ = self.shared.events.send(Event::Checked { id: self.id, have: self.summary().done });
         if !self.add.peers.is_empty() {
             let addrs = self.add.peers.clone();
             self.tell(Input::Found { source: crate::swarm::event::Source::User, addrs });
@@ -230,7 +230,9 @@ impl Driver {
                 self.paused = false;
                 self.tell(Input::Wish(Wish::Resume));
             }
-            ToDriver::Peers(addrs) => self.tell(Input::Found { source: crate::swarm::event::Source::User, addrs }),
+            ToDriver::Peers(addrs) => {
+                self.tell(Input::Found { source: crate::swarm::event::Source::User, addrs })
+            }
             ToDriver::Budget(bytes) => self.tell(Input::Budget { bytes }),
             ToDriver::Look(look) => self.reporter.look = look,
             ToDriver::Stop => {}

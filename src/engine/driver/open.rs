@@ -10,7 +10,7 @@ use tokio::time::{self, MissedTickBehavior};
 use super::ToDriver;
 use super::report::Reporter;
 use super::save::{self, Totals};
-use crate::base::{Bitfield, FileIndex, Geometry};
+use crate::base::{Bitfield, FileIndex, Geometry, Untrusted};
 use crate::engine::command::{Add, Alloc, Existing};
 use crate::engine::event::{Fault, FaultKind};
 use crate::engine::shared::Shared;
@@ -49,7 +49,7 @@ pub(super) async fn open(
     let wanted = wanted_files(add, &geometry);
     let (root, handles) = (add.folder.clone(), shared.handles.clone());
     let (id, library) = (add.metainfo.info_hash(), shared.library.clone());
-    let seed_only = add.seed_only;
+    let (seed_only, existing) = (add.seed_only, add.existing);
     let looked = shared
         .on_disk(move || {
             if seed_only && !root.is_dir() {
@@ -58,22 +58,26 @@ pub(super) async fn open(
             let volume = Volume::new(&root, layout, options, &wanted, &handles)?;
             let survey = volume.survey()?;
             let entry = library.and_then(|library| save::load(&library, id, &root));
-            Ok((volume, survey, entry))
+            let known = Known::from(&volume, &survey, entry.as_ref(), existing)?;
+            Ok((volume, survey, entry, known))
         })
         .await;
-    let (volume, survey, entry) = looked.map_err(disk)?;
+    let (volume, survey, entry, known) = looked.map_err(disk)?;
 
-    let known = Known::from(&volume, &geometry, &survey, entry.as_ref(), add.existing);
     if add.existing == Existing::Refuse
-        && let Some(fact) = survey.iter().find(|fact| fact.found != Found::Missing && !known.is_ours(fact.file))
+        && let Some(fact) =
+            survey.iter().find(|fact| fact.found != Found::Missing && !known.is_ours(fact.file))
     {
-        return Err(Fault::foreign(&[fact.path.clone()]));
+        return Err(Fault::foreign(std::slice::from_ref(&fact.path)));
     }
-    let Some(have) = check(shared, &volume, &geometry, &known, orders, reporter).await? else { return Ok(None) };
+    let Some(have) = check(shared, &volume, &geometry, &known, orders, reporter).await? else {
+        return Ok(None);
+    };
 
     if add.existing == Existing::Check {
         let ours = |path: &PathBuf| survey.iter().any(|fact| fact.path == *path && known.is_ours(fact.file));
-        let foreign: Vec<PathBuf> = volume.foreign(&survey, &have).into_iter().filter(|path| !ours(path)).collect();
+        let foreign: Vec<PathBuf> =
+            volume.foreign(&survey, &have).into_iter().filter(|path| !ours(path)).collect();
         if !foreign.is_empty() && !seed_only {
             return Err(Fault::foreign(&foreign));
         }
@@ -88,9 +92,12 @@ pub(super) async fn open(
                     missing,
                     geometry.piece_count(),
                     add.metainfo.name(),
-                    crate::base::Untrusted::new(add.folder.to_string_lossy())
+                    Untrusted::new(add.folder.to_string_lossy())
                 ),
-                hint: Some("name the folder with -o; `torr verify` says what is damaged, `torr get` fetches it".into()),
+                hint: Some(
+                    "name the folder with -o; `torr verify` says what is damaged, `torr get` fetches it"
+                        .into(),
+                ),
             });
         }
     } else {
@@ -100,7 +107,7 @@ pub(super) async fn open(
         let (folder, totals) = (add.folder.clone(), Totals::of(entry.as_ref()));
         shared
             .on_disk(move || {
-                ready.prepare(&state)?;
+                ready.prepare()?;
                 if let Some(library) = library {
                     save::first(&library, id, &folder, &ready, &state, totals);
                 }
@@ -123,7 +130,8 @@ pub(super) fn swarm_config(shared: &Shared, add: &Add, opened: &Opened) -> (Vec<
     let mut urls = Vec::new();
     let mut tiers = Vec::new();
     if add.use_trackers {
-        let of_torrent = add.metainfo.extras().trackers.iter().map(|tier| tier.iter().map(|url| url.raw()).collect());
+        let of_torrent =
+            add.metainfo.extras().trackers.iter().map(|tier| tier.iter().map(Untrusted::raw).collect());
         let added = add.trackers.iter().map(|url| vec![url.as_str()]);
         for tier in of_torrent.chain(added) {
             let tier: Vec<&str> = tier;
@@ -162,11 +170,11 @@ struct Known {
 impl Known {
     fn from(
         volume: &Volume,
-        geometry: &Geometry,
         survey: &[store::FileFact],
         entry: Option<&Entry>,
         existing: Existing,
-    ) -> Self {
+    ) -> Result<Self, DiskError> {
+        let geometry = &*volume.layout().geometry;
         let count = geometry.piece_count();
         let ours = (0..geometry.file_count()).map(|_| entry.is_some()).collect();
         if existing == Existing::Trust {
@@ -176,10 +184,10 @@ impl Known {
                     have.remove(piece);
                 }
             }
-            return Self { have, check: Bitfield::none(count), ours };
+            return Ok(Self { have, check: Bitfield::none(count), ours });
         }
         let (have, unchanged) = match entry {
-            Some(entry) => (store::trusted(volume, entry), save::unchanged(volume, entry)),
+            Some(entry) => (store::trusted(volume, entry)?, save::unchanged(volume, entry)?),
             None => (Bitfield::none(count), Vec::new()),
         };
         let mut check = Bitfield::none(count);
@@ -193,7 +201,7 @@ impl Known {
                 }
             }
         }
-        Self { have, check, ours }
+        Ok(Self { have, check, ours })
     }
 
     fn is_ours(&self, file: FileIndex) -> bool {
@@ -203,9 +211,10 @@ impl Known {
 
 fn is_whole(geometry: &Geometry, survey: &[store::FileFact], file: FileIndex) -> bool {
     let range = geometry.file_range(file);
-    survey.iter().any(
-        |fact| fact.file == file && matches!(fact.found, Found::Plain { size, .. } if size == range.end - range.start),
-    )
+    survey.iter().any(|fact| {
+        fact.file == file
+            && matches!(fact.found, Found::Plain { size, .. } if size == range.end - range.start)
+    })
 }
 
 /// Hashes what has to be hashed, with progress; nothing if it was called off.
@@ -223,7 +232,7 @@ async fn check(
     }
     let progress = Progress::default();
     let (done, mut result) = oneshot::channel();
-    shared.disk.check(volume, known.check.clone(), progress.clone(), move |matching| {
+    shared.disk.check(volume, &known.check, progress.clone(), move |matching| {
         let _ = done.send(matching);
     });
     let mut tick = time::interval(Duration::from_millis(250));

@@ -107,7 +107,9 @@ impl Driver {
     fn note(&mut self, note: Note) {
         let text = match note {
             Note::Finished => return self.finished(),
-            Note::SpoiledPiece(piece) => format!("piece {} came out wrong and is fetched again", piece.index()),
+            Note::SpoiledPiece(piece) => {
+                format!("piece {} came out wrong and is fetched again", piece.index())
+            }
             Note::Banned(addr) => format!("{addr} sent wrong bytes and is banned"),
             Note::TrackerWarning(_, text) => format!("a tracker warns: {}", text.fit(200)),
         };

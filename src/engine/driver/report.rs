@@ -10,7 +10,7 @@ use crate::engine::command::Add;
 use crate::engine::event::Fault;
 use crate::engine::view::{Detail, PeerRow, Row, State, TrackerRow};
 use crate::engine::why::{Circumstances, why};
-use crate::swarm::Summary;
+use crate::swarm::{Summary, TrackerSummary};
 
 /// Time after the start in which nothing has to be explained yet.
 const YOUNG: Duration = Duration::from_secs(5);
@@ -104,11 +104,11 @@ impl Driver {
         let circumstances = self.circumstances(now, summary);
         let reporter = &mut self.reporter;
         let started = *reporter.started.get_or_insert(now);
-        let eta = reporter.eta(now, summary.wanted_bytes.saturating_sub(summary.done_bytes), summary.down);
+        let eta = reporter.eta(now, summary.wanted.saturating_sub(summary.done), summary.down);
         let row = &mut reporter.row;
         (row.state, row.reason) = why(&circumstances);
-        row.wanted = summary.wanted_bytes;
-        row.done = summary.done_bytes;
+        row.wanted = summary.wanted;
+        row.done = summary.done;
         row.down = summary.down;
         row.up = summary.up;
         row.received = summary.received;
@@ -128,6 +128,9 @@ impl Driver {
 
     fn circumstances(&self, now: Moment, s: &Summary) -> Circumstances {
         let session = &self.shared.limits;
+        // Addresses that may still answer keep the rest from being called hopeless.
+        let hopeless = if s.fresh == 0 && s.dialling == 0 { s.known } else { 0 };
+        let failed = |count: u64| count.min(u64::from(hopeless)) as u32;
         let least = |a: Option<u64>, b: Option<u64>| a.into_iter().chain(b).min();
         Circumstances {
             fault: self.fault.as_ref().map(|fault| (fault.kind.word(), fault.message.clone())),
@@ -140,29 +143,29 @@ impl Driver {
             private: self.add.metainfo.is_private(),
             trackers: s.trackers,
             trackers_working: s.trackers_working,
-            trackers_failing: s.trackers_failing,
-            refusal: s.refusal.as_ref().map(|text| text.fit(200)),
+            trackers_failing: s.trackers_failed,
+            refusal: s.refused.as_ref().map(|text| text.fit(200)),
             swarm_seeds: s.swarm_seeds,
             known: s.known,
-            timed_out: s.timed_out,
-            refused: s.refused,
+            timed_out: failed(s.dials.timed_out),
+            refused: failed(s.dials.refused + s.dials.unreachable + s.dials.bad_handshake),
             peers: s.peers,
-            useful: s.useful,
-            choking: s.choking,
+            useful: s.interesting,
+            choking: s.choking_us,
             wanting: s.wanting,
-            missing: s.missing,
-            best_copy: s.best_copy,
+            missing: s.nobody_has,
+            best_copy: s.availability.min(1.0),
             down: s.down,
             up: s.up,
             down_limit: least(session.down.get(), self.add.down),
             up_limit: least(session.up.get(), self.add.up),
-            disk_behind: self.shared.pool_is_short() && self.keeping > 4,
+            disk_behind: s.short_of_memory && self.keeping > 4,
             disk_rate: s.down,
         }
     }
 
     fn detail(&self, now: Moment) -> Detail {
-        let peers = self.torrent.peers(now).into_iter().map(|peer| PeerRow {
+        let peers = self.torrent.peers(now).map(|peer| PeerRow {
             addr: peer.addr,
             client: peer.client,
             incoming: peer.incoming,
@@ -174,10 +177,10 @@ impl Driver {
             wants: peer.wants,
             unchoked_by_us: peer.unchoked_by_us,
         });
-        let trackers = self.torrent.trackers(now).into_iter().map(|tracker| TrackerRow {
+        let trackers = self.torrent.trackers(now).map(|tracker| TrackerRow {
             url: Untrusted::new(self.urls.get(tracker.key.0).cloned().unwrap_or_default()),
             tier: tracker.tier,
-            status: tracker.status,
+            status: tracker_status(&tracker),
             working: tracker.working,
             next: tracker.next,
             seeds: tracker.seeds,
@@ -189,5 +192,22 @@ impl Driver {
             peers: peers.collect(),
             trackers: trackers.collect(),
         }
+    }
+}
+
+/// What a tracker last said, in a sentence.
+fn tracker_status(tracker: &TrackerSummary) -> String {
+    let said = tracker.said.as_ref().map(|text| text.fit(200));
+    match (tracker.asking, tracker.working) {
+        (true, _) => "being asked".to_owned(),
+        (false, None) => "not asked yet".to_owned(),
+        (false, Some(true)) => match said {
+            Some(warning) => format!("works, but warns: {warning}"),
+            None => {
+                format!("works, gave {}", crate::base::units::plural(tracker.peers as u64, "peer", "peers"))
+            }
+        },
+        (false, Some(false)) if tracker.refused => format!("refuses: {}", said.unwrap_or_default()),
+        (false, Some(false)) => said.unwrap_or_else(|| "does not answer".to_owned()),
     }
 }

@@ -10,8 +10,9 @@ use std::time::{Duration, SystemTime};
 
 use super::{Driver, Fact};
 use crate::base::{Bitfield, InfoHash, Moment};
-use crate::store::{DiskError, Entry, Library, LibraryError, Volume};
+use crate::store::{DiskError, Entry, Library, Stamps, Volume};
 use crate::swarm::Summary;
+use crate::swarm::event::Priority;
 
 /// How often a changed state is saved.
 const SAVE_EVERY: Duration = Duration::from_secs(5);
@@ -52,7 +53,15 @@ pub(super) struct Saver {
 
 impl Saver {
     pub(super) const fn new(now: Moment, totals: Totals) -> Self {
-        Self { dirty: false, saving: false, last: now, last_sync: now, unsynced: false, totals, complained: false }
+        Self {
+            dirty: false,
+            saving: false,
+            last: now,
+            last_sync: now,
+            unsynced: false,
+            totals,
+            complained: false,
+        }
     }
 
     /// Payload sent in all earlier runs, in bytes.
@@ -75,7 +84,7 @@ impl Driver {
             self.saver.last_sync = now;
         }
         let (volume, facts) = (self.volume.clone(), self.facts.clone());
-        let entry = self.entry(summary);
+        let entry = self.entry(summary, true);
         self.shared.disk.run(move || {
             let error = save(&library, &volume, entry, sync).err();
             let _ = facts.send(Fact::Saved { synced: sync, error });
@@ -85,7 +94,7 @@ impl Driver {
     /// Saves at the end of the torrent's life in this session, without waiting for the disk.
     pub(super) async fn save_at_the_end(&mut self, summary: &Summary) {
         let Some(library) = self.shared.library.clone() else { return };
-        let (volume, entry) = (self.volume.clone(), self.entry(summary));
+        let (volume, entry) = (self.volume.clone(), self.entry(summary, false));
         let saved = self.shared.on_disk(move || Ok(save(&library, &volume, entry, false))).await;
         if let Ok(Err(error)) = saved {
             tracing::warn!(error, "resume data is not saved");
@@ -105,20 +114,21 @@ impl Driver {
         }
     }
 
-    fn entry(&self, summary: &Summary) -> Entry {
+    fn entry(&self, summary: &Summary, running: bool) -> Entry {
         let totals = self.saver.totals;
         let now = SystemTime::now();
         Entry {
             id: self.id,
             folder: self.add.folder.clone(),
-            stamps: self.volume.stamps(),
+            stamps: Stamps::default(),
             have: self.torrent.have().clone(),
             uploaded: totals.sent.saturating_add(summary.sent),
             downloaded: totals.received.saturating_add(summary.received),
             added: totals.added.unwrap_or(now),
             finished: totals.finished.or(self.goal.is_finished().then_some(now)),
-            running: true,
             saved: now,
+            running,
+            partial: self.add.priorities.contains(&Priority::Skip),
             extra: Vec::new(),
         }
     }
@@ -137,14 +147,15 @@ pub(super) fn first(
     let entry = Entry {
         id,
         folder: folder.to_owned(),
-        stamps: volume.stamps(),
+        stamps: Stamps::default(),
         have: have.clone(),
         uploaded: totals.sent,
         downloaded: totals.received,
         added: totals.added.unwrap_or(now),
         finished: totals.finished,
-        running: true,
         saved: now,
+        running: true,
+        partial: false,
         extra: Vec::new(),
     };
     if let Err(error) = save(library, volume, entry, false) {
@@ -161,29 +172,34 @@ pub(super) fn load(library: &Library, id: InfoHash, folder: &Path) -> Option<Ent
             return None;
         }
     };
-    (entry.folder == folder).then_some(entry).map(|mut entry| {
-        let believed = entry.extra.is_empty() || entry.extra == boot();
-        if !believed {
-            // The machine has started again since, and what it had not written is gone.
-            entry.have = Bitfield::none(entry.have.len());
-            entry.stamps = Default::default();
-        }
-        entry
-    })
+    if entry.folder != folder {
+        return None;
+    }
+    let mut entry = entry;
+    if !entry.extra.is_empty() && entry.extra != boot() {
+        // The machine has started again since, and what it had not written is gone.
+        entry.have = Bitfield::none(entry.have.len());
+        entry.stamps = Stamps::default();
+    }
+    Some(entry)
 }
 
-/// Per file of the volume, whether it is as the record left it.
-pub(super) fn unchanged(volume: &Volume, entry: &Entry) -> Vec<bool> {
-    entry.stamps.unchanged(&volume.stamps())
+/// Per file of the volume, whether it is exactly as the record left it.
+pub(super) fn unchanged(volume: &Volume, entry: &Entry) -> Result<Vec<bool>, DiskError> {
+    let now = volume.stamps()?;
+    Ok(now.files.iter().enumerate().map(|(at, stamp)| entry.stamps.files.get(at) == Some(stamp)).collect())
 }
 
 fn save(library: &Library, volume: &Volume, mut entry: Entry, sync: bool) -> Result<(), String> {
     if sync {
-        volume.flush().map_err(|error: DiskError| error.to_string())?;
+        volume.flush().map_err(|error| error.to_string())?;
     } else {
         entry.extra = boot();
     }
-    library.save(&[entry]).map_err(|error: LibraryError| error.to_string())
+    // What is written behind this point may make a file younger than its stamp; what the record claims
+    // was written before.
+    entry.stamps = volume.stamps().map_err(|error| error.to_string())?;
+    library.save(&[entry]).map_err(|error| error.to_string())
 }
 
 /// The name of the machine's present boot; empty where it has none, and then only flushed records are made

@@ -7,11 +7,11 @@ use super::super::torrent::Torrent;
 use crate::base::Moment;
 
 /// Panics unless the parts of a torrent agree with one another.
-pub fn check(torrent: &Torrent, now: Moment) {
+pub fn check(torrent: &Torrent, now: Moment, open_before: u64) {
     let geometry = &torrent.geometry;
     let mut asked = BTreeSet::new();
     for (piece, open) in torrent.started.iter() {
-        assert!(torrent.progress.lacking().has(piece), "an open piece is wanted");
+        assert!(open.is_whole() || torrent.progress.lacking().has(piece), "an open piece is wanted");
         assert!(!torrent.rarity.free().has(piece), "an open piece cannot be begun again");
         let blocks: BTreeSet<_> = torrent.started.asked(geometry, piece).iter().map(|(b, _)| *b).collect();
         let all = geometry.blocks_in(piece);
@@ -29,7 +29,8 @@ pub fn check(torrent: &Torrent, now: Moment) {
         .collect();
     assert_eq!(asked, owed, "what is asked is what is owed");
     let one = torrent.started.iter().count() <= 1;
-    assert!(one || torrent.started.bytes() <= torrent.budget, "open pieces keep to the budget");
+    let most = torrent.budget.max(open_before);
+    assert!(one || torrent.started.bytes() <= most, "open pieces keep to the budget");
     for piece in torrent.progress.lacking().iter() {
         let open = torrent.started.get(piece).is_some();
         assert!(open != torrent.rarity.free().has(piece), "a lacking piece is open or can be begun");

@@ -3,6 +3,7 @@
 mod announcing;
 mod asking;
 mod blaming;
+mod chaos;
 mod invariants;
 mod meeting;
 mod serving;

@@ -55,8 +55,9 @@ impl Stage {
     /// Gives a fact and returns the orders.
     pub fn give(&mut self, input: Input) -> Vec<Output> {
         let mut out = Vec::new();
+        let before = self.torrent.started.bytes();
         self.torrent.handle(self.now, input, &mut out);
-        invariants::check(&self.torrent, self.now);
+        invariants::check(&self.torrent, self.now, before);
         out
     }
 
