@@ -4,6 +4,7 @@
 #![allow(missing_docs, reason = "the name of a test is its sentence")]
 
 mod architecture;
+mod cli;
 mod interop;
 mod loopback;
 mod support;

@@ -59,8 +59,12 @@ impl Failure {
     /// The disk refused something: `verb` as in "read", "write", "create".
     pub fn disk(verb: &str, path: &Path, error: &io::Error) -> Self {
         let (kind, hint) = match error.kind() {
-            io::ErrorKind::PermissionDenied => ("permission", Some("choose another place, or change its permissions")),
-            io::ErrorKind::ReadOnlyFilesystem => ("permission", Some("this file system is read-only; choose another place")),
+            io::ErrorKind::PermissionDenied => {
+                ("permission", Some("choose another place, or change its permissions"))
+            }
+            io::ErrorKind::ReadOnlyFilesystem => {
+                ("permission", Some("this file system is read-only; choose another place"))
+            }
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 ("no_space", Some("free some space, or choose another disk"))
             }
@@ -121,7 +125,9 @@ mod tests {
 
     #[test]
     fn an_error_document_has_the_promised_fields_in_order() {
-        let failure = Failure::new(Exit::Network, "no_peers", "nobody answered").hint("try later").about(InfoHash::v1([0xab; 20]));
+        let failure = Failure::new(Exit::Network, "no_peers", "nobody answered")
+            .hint("try later")
+            .about(InfoHash::v1([0xab; 20]));
         assert_eq!(
             serde_json::to_string(&failure.document()).unwrap(),
             format!(
@@ -135,7 +141,11 @@ mod tests {
     fn what_the_system_says_is_put_in_our_words() {
         let error = io::Error::from_raw_os_error(21);
         assert_eq!(reason(&error), "is a directory");
-        let failure = Failure::disk("write", Path::new("/x/a\u{1b}b"), &io::Error::from(io::ErrorKind::PermissionDenied));
+        let failure = Failure::disk(
+            "write",
+            Path::new("/x/a\u{1b}b"),
+            &io::Error::from(io::ErrorKind::PermissionDenied),
+        );
         assert_eq!(failure.message, "cannot write /x/a\\u{1b}b: permission denied");
         assert_eq!((failure.exit, failure.kind), (Exit::Disk, "permission"));
     }

@@ -37,7 +37,8 @@ impl Torrent {
 /// Reads a torrent: a file, or `-` for standard input. What is something else is refused by its name.
 pub fn torrent(argument: &Path) -> Result<Torrent, Failure> {
     let (path, bytes) = if argument == Path::new("-") {
-        let bytes = bounded(&mut io::stdin().lock()).map_err(|error| Failure::disk("read", Path::new("standard input"), &error))?;
+        let bytes = bounded(&mut io::stdin().lock())
+            .map_err(|error| Failure::disk("read", Path::new("standard input"), &error))?;
         (None, bytes)
     } else {
         (Some(argument.to_owned()), file(argument)?)
@@ -47,9 +48,8 @@ pub fn torrent(argument: &Path) -> Result<Torrent, Failure> {
         let message = format!("{} is too large for a torrent (more than 16 MiB)", name());
         return Err(Failure::new(Exit::Input, "malformed", message));
     }
-    let metainfo = Metainfo::parse(&bytes).map_err(|error| {
-        Failure::new(Exit::Input, "malformed", format!("{}: {error}", name()))
-    })?;
+    let metainfo = Metainfo::parse(&bytes)
+        .map_err(|error| Failure::new(Exit::Input, "malformed", format!("{}: {error}", name())))?;
     Ok(Torrent { metainfo, path })
 }
 
@@ -57,14 +57,19 @@ pub fn torrent(argument: &Path) -> Result<Torrent, Failure> {
 pub fn quoted(path: &Path) -> String {
     let text = shown(path).clean();
     let plain = |c: char| c.is_alphanumeric() || "/._-+,:@%~=".contains(c);
-    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    if !text.is_empty() && text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
 }
 
 fn file(path: &Path) -> Result<Vec<u8>, Failure> {
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => {
             let message = format!("{} is a directory, not a torrent file", shown(path));
-            let hint = format!("to share a folder: torr create {}, then torr seed the torrent file", quoted(path));
+            let hint =
+                format!("to share a folder: torr create {}, then torr seed the torrent file", quoted(path));
             return Err(Failure::new(Exit::Input, "not_a_torrent", message).hint(hint));
         }
         Ok(_) => {}
@@ -79,7 +84,8 @@ fn file(path: &Path) -> Result<Vec<u8>, Failure> {
 /// network.
 fn not_there(path: &Path) -> Failure {
     let text = path.to_string_lossy();
-    let starts = |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    let starts =
+        |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
     let base32 = text.len() == 32 && text.bytes().all(|b| b.is_ascii_alphanumeric());
     let what = if starts("magnet:") {
         "a magnet link"
@@ -114,7 +120,10 @@ mod tests {
         let failure = refused("/nowhere/a.torrent");
         assert_eq!((failure.exit, failure.kind), (Exit::Input, "not_found"));
         let failure = refused("/tmp");
-        assert_eq!((failure.exit, failure.hint.as_deref()), (Exit::Input, Some("to share a folder: torr create /tmp, then torr seed the torrent file")));
+        assert_eq!(
+            (failure.exit, failure.hint.as_deref()),
+            (Exit::Input, Some("to share a folder: torr create /tmp, then torr seed the torrent file"))
+        );
     }
 
     #[test]

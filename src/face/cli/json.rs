@@ -28,7 +28,11 @@ pub fn hex(bytes: &[u8]) -> String {
 struct Harmless;
 
 impl Formatter for Harmless {
-    fn write_string_fragment<W: io::Write + ?Sized>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+    fn write_string_fragment<W: io::Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
         let mut begin = 0;
         for (at, c) in fragment.char_indices() {
             if steers(c) {

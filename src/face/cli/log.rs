@@ -16,7 +16,8 @@ pub fn start(verbose: u8, output: &Output) {
         _ => "trace",
     };
     let chosen = std::env::var("TORR_LOG").ok().filter(|text| !text.is_empty());
-    let filter = chosen.and_then(|text| EnvFilter::try_new(text).ok()).unwrap_or_else(|| EnvFilter::new(level));
+    let filter =
+        chosen.and_then(|text| EnvFilter::try_new(text).ok()).unwrap_or_else(|| EnvFilter::new(level));
     let live = output.live.clone();
     // A second start, as tests in one process may make, leaves the first log in place.
     let _ = tracing_subscriber::fmt()

@@ -5,6 +5,18 @@
 //! with, or a [`Failure`](error::Failure); nothing below [`main`] ends the process, except for the
 //! signals that end a command which has nothing to put away.
 
+#![allow(clippy::disallowed_methods, reason = "people see clocks: progress is told as time passes")]
+#![allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line or a fact of the surroundings"
+)]
+#![allow(clippy::struct_field_names, reason = "fields are named as scripts read them")]
+#![allow(clippy::format_push_string, clippy::format_collect, reason = "short texts, written as they read")]
+#![allow(clippy::unused_self, reason = "writing is asked of the output, which owns the streams")]
+#![allow(clippy::match_same_arms, reason = "one arm per rule, in the order of the rules")]
+#![allow(clippy::single_match_else, reason = "both arms weigh the same")]
+#![cfg_attr(test, allow(clippy::single_range_in_vec_init, reason = "lists of ranges are what is tested"))]
+
 mod args;
 mod commands;
 mod crash;
@@ -40,7 +52,9 @@ use surroundings::Surroundings;
 pub fn main() -> ExitCode {
     crash::install();
     // The hook has said what happened; what is left is to end with the right code.
-    std::panic::catch_unwind(|| run(std::env::args_os().collect())).unwrap_or(Exit::Internal).into()
+    std::panic::catch_unwind(|| run(&std::env::args_os().collect::<Vec<_>>()))
+        .unwrap_or(Exit::Internal)
+        .into()
 }
 
 /// torr moves files between people over BitTorrent
@@ -79,15 +93,16 @@ const LONG_AFTER: &str = "Examples:
 Environment: NO_COLOR, FORCE_COLOR, CLICOLOR_FORCE, TORR_COLOR, TORR_ASCII, TORR_LOG, COLUMNS, TERM, CI.
 'torr help COMMAND' tells everything about a command, 'torr help exit-codes' what the exit codes mean.";
 
-fn run(arguments: Vec<OsString>) -> Exit {
+fn run(arguments: &[OsString]) -> Exit {
     let around = Surroundings::here();
     if arguments.len() <= 1 {
         return usage::nothing_asked(&around);
     }
-    let parsed = Cli::command().try_get_matches_from(&arguments).and_then(|found| Cli::from_arg_matches(&found));
+    let parsed =
+        Cli::command().try_get_matches_from(arguments).and_then(|found| Cli::from_arg_matches(&found));
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => return usage::answer(&error, &arguments, &around),
+        Err(error) => return usage::answer(&error, arguments, &around),
     };
     let output = Output::new(&cli.global, &around);
     log::start(cli.global.verbose, &output);

@@ -127,7 +127,8 @@ impl Output {
             let _ = self.line(&json::line(&failure.document()));
         }
         if self.quiet < 2 {
-            let mut text = format!("{} {}\n", self.err.paint(Role::Bad, "error:"), self.err.own(&failure.message));
+            let mut text =
+                format!("{} {}\n", self.err.paint(Role::Bad, "error:"), self.err.own(&failure.message));
             if let Some(hint) = &failure.hint {
                 text.push_str(&format!("{}  {}\n", self.err.paint(Role::Warn, "hint:"), self.err.own(hint)));
             }
@@ -151,7 +152,7 @@ pub fn raw(text: &str) {
 }
 
 fn colour(flag: Option<When>, around: &Surroundings, tty: bool) -> bool {
-    let wish = flag.or_else(|| match around.torr_color.as_deref() {
+    let wish = flag.or(match around.torr_color.as_deref() {
         Some("always") => Some(When::Always),
         Some("never") => Some(When::Never),
         Some("auto") => Some(When::Auto),
@@ -159,8 +160,8 @@ fn colour(flag: Option<When>, around: &Surroundings, tty: bool) -> bool {
     });
     match wish {
         Some(When::Always) => true,
-        Some(When::Never) => false,
         Some(When::Auto) => tty && around.smart(),
+        Some(When::Never) => false,
         None if around.no_color => false,
         None => around.force_color || (tty && around.smart()),
     }
@@ -176,7 +177,9 @@ fn progress(flags: &GlobalArgs, around: &Surroundings) -> Progress {
         Mode::Json => Progress::Json,
         Mode::None => Progress::None,
         // Log lines and a bar on the same screen would tear each other apart.
-        Mode::Auto if around.stderr_tty && around.smart() && !around.ci && flags.verbose == 0 => Progress::Bar,
+        Mode::Auto if around.stderr_tty && around.smart() && !around.ci && flags.verbose == 0 => {
+            Progress::Bar
+        }
         Mode::Auto => Progress::Lines,
     }
 }
@@ -204,7 +207,10 @@ mod tests {
         assert!(!of(&plain, &Surroundings { no_color: true, ..terminal() }));
         assert!(!of(&plain, &Surroundings { no_color: true, force_color: true, ..terminal() }));
         assert!(of(&flag(When::Always), &Surroundings { no_color: true, ..terminal() }));
-        assert!(of(&plain, &Surroundings { no_color: true, torr_color: Some("always".into()), ..terminal() }));
+        assert!(of(
+            &plain,
+            &Surroundings { no_color: true, torr_color: Some("always".into()), ..terminal() }
+        ));
         assert!(!of(&flag(When::Never), &Surroundings { force_color: true, ..terminal() }));
         assert!(!of(&plain, &Surroundings { term: Some("dumb".into()), ..terminal() }));
         assert!(!of(&plain, &Surroundings { stdout_tty: false, ..terminal() }));

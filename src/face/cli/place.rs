@@ -98,7 +98,13 @@ fn within(torrent: &Metainfo, folder: &Path) -> Option<Place> {
         return Some(Place { root: folder.to_owned(), top: Top::Same });
     }
     let inside = Place { root: folder.to_owned(), top: Top::None };
-    let some = || torrent.files().iter().take(1000).any(|file| folder.join(inside.path(file.path().as_path())).is_file());
+    let some = || {
+        torrent
+            .files()
+            .iter()
+            .take(1000)
+            .any(|file| folder.join(inside.path(file.path().as_path())).is_file())
+    };
     (!torrent.is_single_file() && some()).then_some(inside)
 }
 
@@ -106,7 +112,9 @@ fn within(torrent: &Metainfo, folder: &Path) -> Option<Place> {
 fn top(torrent: &Metainfo) -> PathBuf {
     let first = torrent.files().iter().find(|file| is_stored(file.attributes()));
     let path = first.or(torrent.files().first()).map(|file| file.path().as_path());
-    path.and_then(|path| path.components().next()).map(|name| PathBuf::from(name.as_os_str())).unwrap_or_default()
+    path.and_then(|path| path.components().next())
+        .map(|name| PathBuf::from(name.as_os_str()))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

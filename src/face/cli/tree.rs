@@ -19,11 +19,12 @@ pub struct Listed<'a> {
 
 /// The files that are stored: padding and links are not.
 pub fn listed(torrent: &Metainfo) -> impl Iterator<Item = Listed<'_>> {
-    torrent.files().iter().enumerate().filter(|(_, file)| is_stored(file.attributes())).map(|(at, file)| Listed {
-        number: at + 1,
-        path: file.path().as_str(),
-        len: file.len(),
-    })
+    torrent
+        .files()
+        .iter()
+        .enumerate()
+        .filter(|(_, file)| is_stored(file.attributes()))
+        .map(|(at, file)| Listed { number: at + 1, path: file.path().as_str(), len: file.len() })
 }
 
 /// Whether a file with these attributes is found on a disk.
@@ -122,7 +123,11 @@ fn draw(dirs: &[Dir<'_>], at: usize, indent: &str, style: Style, rows: &mut Vec<
             Entry::Dir(name, dir) => {
                 // The size of the whole stands elsewhere.
                 let size = if top { String::new() } else { units::size(dirs[*dir].size) };
-                rows.push(Row { stem: format!("{indent}{branch}"), name: Untrusted::new(format!("{name}/")), size });
+                rows.push(Row {
+                    stem: format!("{indent}{branch}"),
+                    name: Untrusted::new(format!("{name}/")),
+                    size,
+                });
                 let deeper = match (top, number == last) {
                     (true, _) => String::new(),
                     (false, true) => format!("{indent}   "),
@@ -164,7 +169,11 @@ mod tests {
 
     #[test]
     fn a_tree_shows_numbers_and_sizes() {
-        let torrent = torrent(&[("spring/spring-4k.mkv", 5 << 20), ("spring/extras.zip", 300 << 10), ("sintel/a", 1 << 10)]);
+        let torrent = torrent(&[
+            ("spring/spring-4k.mkv", 5 << 20),
+            ("spring/extras.zip", 300 << 10),
+            ("sintel/a", 1 << 10),
+        ]);
         let text = lines(&torrent, Style::default(), 80, 100).join("\n");
         assert_eq!(
             text,

@@ -14,17 +14,76 @@ use crate::base::Untrusted;
 
 /// Commands that torr is going to have.
 const COMMANDS_TO_COME: [&str; 15] = [
-    "add", "edit", "magnet", "daemon", "ctl", "dht", "doctor", "config", "keys", "register", "completions", "man",
-    "open", "tui", "attach",
+    "add",
+    "edit",
+    "magnet",
+    "daemon",
+    "ctl",
+    "dht",
+    "doctor",
+    "config",
+    "keys",
+    "register",
+    "completions",
+    "man",
+    "open",
+    "tui",
+    "attach",
 ];
 /// Flags that torr is going to have, of whatever command.
 const FLAGS_TO_COME: [&str; 52] = [
-    "--dht", "--pex", "--lsd", "--upnp", "--utp", "--trackers", "--ipv6", "--encryption", "--proxy", "--web-seed",
-    "--pick", "-S", "--torrent-only", "--to-stdout", "--run", "--config", "-C", "--profile", "--socket", "--lan",
-    "--qr", "--follow", "--new", "--no-address", "--save", "--exclude", "-x", "--include", "--ignore-files", "--sort",
-    "--reuse", "--seed", "--magnet", "--node", "--created-by", "--allow", "--fetch", "--raw", "--lint", "--swarm",
-    "--all", "--fix", "--quick", "--file", "--ignore-empty", "--open", "--interval", "--select", "-s", "--name",
-    "--once", "--rehash",
+    "--dht",
+    "--pex",
+    "--lsd",
+    "--upnp",
+    "--utp",
+    "--trackers",
+    "--ipv6",
+    "--encryption",
+    "--proxy",
+    "--web-seed",
+    "--pick",
+    "-S",
+    "--torrent-only",
+    "--to-stdout",
+    "--run",
+    "--config",
+    "-C",
+    "--profile",
+    "--socket",
+    "--lan",
+    "--qr",
+    "--follow",
+    "--new",
+    "--no-address",
+    "--save",
+    "--exclude",
+    "-x",
+    "--include",
+    "--ignore-files",
+    "--sort",
+    "--reuse",
+    "--seed",
+    "--magnet",
+    "--node",
+    "--created-by",
+    "--allow",
+    "--fetch",
+    "--raw",
+    "--lint",
+    "--swarm",
+    "--all",
+    "--fix",
+    "--quick",
+    "--file",
+    "--ignore-empty",
+    "--open",
+    "--interval",
+    "--select",
+    "-s",
+    "--name",
+    "--once",
+    "--rehash",
 ];
 
 /// `torr` alone. The full-screen view will answer this on a terminal; a pipe never gets it.
@@ -97,7 +156,9 @@ fn unknown_command(name: &str, error: &clap::Error) -> Failure {
         return Failure::not_yet(&format!("torr {shown}")).hint("'torr help' lists the commands");
     }
     let hint = match error.get(ContextKind::SuggestedSubcommand) {
-        Some(ContextValue::Strings(names)) if !names.is_empty() => format!("did you mean: torr {}", names.join(", torr ")),
+        Some(ContextValue::Strings(names)) if !names.is_empty() => {
+            format!("did you mean: torr {}", names.join(", torr "))
+        }
         Some(ContextValue::String(name)) => format!("did you mean: torr {name}"),
         _ => "'torr help' lists the commands".to_owned(),
     };
@@ -112,8 +173,11 @@ fn plain(error: &clap::Error) -> Failure {
     let sentence = first.join(" ");
     let sentence = sentence.strip_prefix("error: ").unwrap_or(&sentence).trim_end_matches('.');
     let tips: Vec<String> =
-        text.lines().filter_map(|line| line.trim().strip_prefix("tip: ")).map(|tip| clean(tip)).collect();
-    let usage = text.lines().find_map(|line| line.strip_prefix("Usage: ")).map(|line| format!("usage: {}", clean(line)));
+        text.lines().filter_map(|line| line.trim().strip_prefix("tip: ")).map(clean).collect();
+    let usage = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Usage: "))
+        .map(|line| format!("usage: {}", clean(line)));
     let hint = if tips.is_empty() { usage } else { Some(tips.join("; ")) };
     let failure = Failure::usage(sentence);
     match hint {

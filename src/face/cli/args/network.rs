@@ -85,7 +85,8 @@ fn peer(text: &str) -> Result<SocketAddr, String> {
         return if addr.port() == 0 { Err("port 0 reaches nobody".to_owned()) } else { Ok(addr) };
     }
     let (host, port) = text.rsplit_once(':').ok_or("a peer is written HOST:PORT")?;
-    let port: u16 = port.parse().ok().filter(|&port| port > 0).ok_or("the port is a number from 1 to 65535")?;
+    let port: u16 =
+        port.parse().ok().filter(|&port| port > 0).ok_or("the port is a number from 1 to 65535")?;
     let found = std::net::ToSocketAddrs::to_socket_addrs(&(host, port));
     found.ok().and_then(|mut found| found.next()).ok_or_else(|| "nobody knows this name".to_owned())
 }
@@ -99,7 +100,14 @@ mod tests {
         for good in ["udp://t.example:6969", "http://t.example/announce", "https://[::1]:1/announce"] {
             assert_eq!(tracker(good), Ok(good.to_owned()));
         }
-        for bad in ["", "t.example", "udp://t.example", "ftp://t.example/announce", "file:///etc/passwd", "udp://:80"] {
+        for bad in [
+            "",
+            "t.example",
+            "udp://t.example",
+            "ftp://t.example/announce",
+            "file:///etc/passwd",
+            "udp://:80",
+        ] {
             assert!(tracker(bad).is_err(), "{bad}");
         }
     }

@@ -161,7 +161,13 @@ mod tests {
 
     #[test]
     fn patterns_match_as_in_a_shell() {
-        for (glob, text, yes) in [("a*c", "abbc", true), ("a*c", "abb", false), ("?", "", false), ("**", "", true), ("*a*b", "xaaab", true)] {
+        for (glob, text, yes) in [
+            ("a*c", "abbc", true),
+            ("a*c", "abb", false),
+            ("?", "", false),
+            ("**", "", true),
+            ("*a*b", "xaaab", true),
+        ] {
             assert_eq!(matches(glob.as_bytes(), text.as_bytes()), yes, "{glob} {text}");
         }
         assert!(!matches(&b"*a".repeat(200), &b"a".repeat(100)));

@@ -72,7 +72,8 @@ mod tests {
 
     #[test]
     fn what_is_no_goal_is_refused() {
-        for bad in ["", "0", "-1", "soon", "copies:0", "copies:x", "1,2", "1h,2h", "1,", "inf", "NaN", "off"] {
+        for bad in ["", "0", "-1", "soon", "copies:0", "copies:x", "1,2", "1h,2h", "1,", "inf", "NaN", "off"]
+        {
             assert!(until(bad).is_err(), "{bad}");
         }
     }

@@ -27,10 +27,13 @@ use crate::face::cli::tree;
 /// checked first and what is good is kept, so the same command goes on where an earlier one stopped.
 /// When the output is not a terminal only the finished paths are printed.
 #[derive(Args, Debug)]
-#[command(visible_alias = "download", after_help = "Examples:
+#[command(
+    visible_alias = "download",
+    after_help = "Examples:
   torr get ubuntu.torrent
   torr get a.torrent b.torrent -o ~/dl --seed 2.0,7d
-  mpv \"$(torr get -q film.torrent)\"")]
+  mpv \"$(torr get -q film.torrent)\""
+)]
 pub struct GetArgs {
     /// Torrent files, or - for one on standard input
     #[arg(value_name = "TORRENT", required_unless_present = "input")]
@@ -175,8 +178,10 @@ const MOST_LIST: u64 = 16 << 20;
 fn job(args: &GetArgs, torrent: &Torrent) -> Result<(Add, Job), Failure> {
     let metainfo = torrent.metainfo.clone();
     let id = metainfo.info_hash();
-    let priorities = select::priorities(&metainfo, &args.select).map_err(|why| Failure::usage(why).about(id))?;
-    let folder = std::path::absolute(&args.output).map_err(|error| Failure::disk("use", &args.output, &error))?;
+    let priorities =
+        select::priorities(&metainfo, &args.select).map_err(|why| Failure::usage(why).about(id))?;
+    let folder =
+        std::path::absolute(&args.output).map_err(|error| Failure::disk("use", &args.output, &error))?;
     let job = Job {
         id,
         name: metainfo.name().clone(),
@@ -226,7 +231,11 @@ fn patience(text: &str) -> Result<Patience, String> {
         return Ok(Patience(None));
     }
     let time = units::parse_span(text).map_err(|error| error.to_string())?;
-    if time.is_zero() { Err("no time at all; write none to wait for ever".to_owned()) } else { Ok(Patience(Some(time))) }
+    if time.is_zero() {
+        Err("no time at all; write none to wait for ever".to_owned())
+    } else {
+        Ok(Patience(Some(time)))
+    }
 }
 
 #[cfg(test)]

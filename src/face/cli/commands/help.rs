@@ -2,10 +2,10 @@
 
 use clap::{Args, CommandFactory};
 
+use crate::base::Untrusted;
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::{Exit, MEANINGS};
 use crate::face::cli::output::Output;
-use crate::base::Untrusted;
 
 /// Help on a command or a topic
 #[derive(Args, Debug)]
@@ -26,7 +26,9 @@ pub fn run(args: &HelpArgs, output: &Output) -> Result<Exit, Failure> {
             Some(found) => found.render_long_help().to_string(),
             None => {
                 let message = format!("there is no help on '{}'", Untrusted::new(topic));
-                return Err(Failure::usage(message).hint("topics: the commands of 'torr help', and exit-codes"));
+                return Err(
+                    Failure::usage(message).hint("topics: the commands of 'torr help', and exit-codes")
+                );
             }
         },
     };

@@ -19,10 +19,13 @@ use crate::face::cli::transfer::{self, Job, Outcomes, Plan, Verb};
 ///
 /// The data is checked first; what is missing is an error and never fetched. Ctrl-C stops.
 #[derive(Args, Debug)]
-#[command(visible_alias = "share", after_help = "Examples:
+#[command(
+    visible_alias = "share",
+    after_help = "Examples:
   torr seed photos.torrent
   torr seed photos.torrent -o ~/pictures --until 2.0,7d
-  torr create photos/ && torr seed photos.torrent")]
+  torr create photos/ && torr seed photos.torrent"
+)]
 pub struct SeedArgs {
     /// Torrent files
     #[arg(value_name = "TORRENT", required = true)]
@@ -67,13 +70,18 @@ fn job(args: &SeedArgs, argument: &std::path::Path) -> Result<(Add, Job), Failur
     let torrent = input::torrent(argument)?;
     let id = torrent.metainfo.info_hash();
     let example = format!("torr seed {} -o", torrent.argument());
-    let place = place::find(&torrent, args.output.as_deref(), &example).map_err(|failure| failure.about(id))?;
+    let place =
+        place::find(&torrent, args.output.as_deref(), &example).map_err(|failure| failure.about(id))?;
     if place.top != Top::Same {
-        let message = format!("the data in {} does not bear the name the torrent gives it", shown(&place.own(&torrent.metainfo)));
+        let message = format!(
+            "the data in {} does not bear the name the torrent gives it",
+            shown(&place.own(&torrent.metainfo))
+        );
         let hint = format!("rename it to {}", quoted(std::path::Path::new(&torrent.metainfo.name().clean())));
         return Err(Failure::new(Exit::Disk, "files_missing", message).hint(hint).about(id));
     }
-    let folder = std::path::absolute(&place.root).map_err(|error| Failure::disk("use", &place.root, &error))?;
+    let folder =
+        std::path::absolute(&place.root).map_err(|error| Failure::disk("use", &place.root, &error))?;
     let job = Job {
         id,
         name: torrent.metainfo.name().clone(),

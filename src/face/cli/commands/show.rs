@@ -22,11 +22,14 @@ use crate::proto::metainfo::Metainfo;
 /// Names, sizes, trackers and the magnet link. Into a pipe goes one value per line, name and value
 /// with a tab between, sizes in bytes.
 #[derive(Args, Debug)]
-#[command(visible_alias = "info", after_help = "Examples:
+#[command(
+    visible_alias = "info",
+    after_help = "Examples:
   torr show ubuntu.torrent
   torr show --field magnet ubuntu.torrent
   torr show --files ubuntu.torrent | cut -f3
-  torr show --json ubuntu.torrent | jq .size")]
+  torr show --json ubuntu.torrent | jq .size"
+)]
 pub struct ShowArgs {
     /// A torrent file, or - for standard input
     #[arg(value_name = "TORRENT")]
@@ -60,7 +63,8 @@ pub fn run(args: &ShowArgs, output: &Output) -> Result<Exit, Failure> {
         let lines = tree::lines(torrent, output.out, output.columns(), usize::MAX);
         output.data((lines.join("\n") + "\n").as_bytes())?;
     } else if output.plain {
-        let lines: String = fields(torrent).iter().map(|(name, value)| format!("{name}\t{value}\n")).collect();
+        let lines: String =
+            fields(torrent).iter().map(|(name, value)| format!("{name}\t{value}\n")).collect();
         output.data((lines + &plain_file_lines(torrent)).as_bytes())?;
     } else {
         output.data(text(torrent, args.all, output).as_bytes())?;
@@ -70,7 +74,8 @@ pub fn run(args: &ShowArgs, output: &Output) -> Result<Exit, Failure> {
 
 fn one(torrent: &Metainfo, field: &str, output: &Output) -> Result<Exit, Failure> {
     let fields = fields(torrent);
-    let values: Vec<&String> = fields.iter().filter(|(name, _)| *name == field).map(|(_, value)| value).collect();
+    let values: Vec<&String> =
+        fields.iter().filter(|(name, _)| *name == field).map(|(_, value)| value).collect();
     if values.is_empty() && !OPTIONAL.contains(&field) {
         let mut known: Vec<&str> = fields.iter().map(|(name, _)| *name).chain(OPTIONAL).collect();
         known.sort_unstable();
@@ -137,7 +142,9 @@ fn fields(torrent: &Metainfo) -> Vec<(&'static str, String)> {
 
 /// The files with tabs between number, size and path.
 pub fn plain_files(torrent: &Metainfo) -> String {
-    listed(torrent).map(|file| format!("{}\t{}\t{}\n", file.number, file.len, Untrusted::new(file.path))).collect()
+    listed(torrent)
+        .map(|file| format!("{}\t{}\t{}\n", file.number, file.len, Untrusted::new(file.path)))
+        .collect()
 }
 
 fn plain_file_lines(torrent: &Metainfo) -> String {
@@ -177,17 +184,27 @@ fn text(torrent: &Metainfo, all: bool, output: &Output) -> String {
     put("Name", wrapped(torrent.name()));
     put("Info hash", vec![format!("{}   v1", torrent.info_hash())]);
     let files = listed(torrent).count() as u64;
-    let count = if torrent.is_single_file() { "one file".to_owned() } else { units::plural(files, "file", "files") };
+    let count =
+        if torrent.is_single_file() { "one file".to_owned() } else { units::plural(files, "file", "files") };
     put("Size", vec![format!("{} in {count}", units::size(content(torrent)))]);
-    let pieces = format!("{} x {}", units::count(u64::from(shape.piece_count())), units::size(u64::from(shape.piece_len())));
+    let pieces = format!(
+        "{} x {}",
+        units::count(u64::from(shape.piece_count())),
+        units::size(u64::from(shape.piece_len()))
+    );
     put("Pieces", vec![pieces]);
-    let date = created(torrent).map(|at| at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string());
+    let date =
+        created(torrent).map(|at| at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string());
     let by = extras.created_by.as_ref().map(|by| format!("by {by}"));
     let made: Vec<String> = [date, by].into_iter().flatten().collect();
     if !made.is_empty() {
         put("Created", wrap(&made.join(" "), room));
     }
-    let private = if torrent.is_private() { "yes (trackers only: no DHT, PEX or LSD)" } else { "no (DHT, PEX and LSD allowed)" };
+    let private = if torrent.is_private() {
+        "yes (trackers only: no DHT, PEX or LSD)"
+    } else {
+        "no (DHT, PEX and LSD allowed)"
+    };
     put("Private", vec![private.to_owned()]);
     if let Some(source) = torrent.source() {
         put("Source", wrapped(source));
@@ -196,7 +213,10 @@ fn text(torrent: &Metainfo, all: bool, output: &Output) -> String {
         put("Comment", wrapped(comment));
     }
     let tiers = extras.trackers.iter().enumerate();
-    put("Trackers", tiers.flat_map(|(tier, urls)| urls.iter().map(move |url| format!("{}  {url}", tier + 1))).collect());
+    put(
+        "Trackers",
+        tiers.flat_map(|(tier, urls)| urls.iter().map(move |url| format!("{}  {url}", tier + 1))).collect(),
+    );
     put("Web seeds", extras.web_seeds.iter().chain(&extras.http_seeds).map(Untrusted::clean).collect());
     put("DHT nodes", extras.nodes.iter().map(|(host, port)| format!("{host}:{port}")).collect());
     put("Files", tree::lines(torrent, style, room, if all { usize::MAX } else { FEW_LINES }));

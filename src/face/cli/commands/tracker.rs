@@ -66,10 +66,18 @@ async fn serve(args: &TrackerArgs, output: &Output) -> Result<Exit, Failure> {
         http: (!args.udp).then_some(listen),
         udp: (!args.http).then_some(listen),
         interval,
-        access: if args.allow.is_empty() { Access::Open } else { Access::Only(args.allow.iter().copied().collect::<BTreeSet<_>>()) },
+        access: if args.allow.is_empty() {
+            Access::Open
+        } else {
+            Access::Only(args.allow.iter().copied().collect::<BTreeSet<_>>())
+        },
     };
     let server = TrackerServer::start(config).await.map_err(|error| {
-        let why = if error.kind() == std::io::ErrorKind::AddrInUse { "another program uses it".to_owned() } else { reason(&error) };
+        let why = if error.kind() == std::io::ErrorKind::AddrInUse {
+            "another program uses it".to_owned()
+        } else {
+            reason(&error)
+        };
         Failure::new(Exit::Usage, "network", format!("cannot listen on {listen}: {why}"))
             .hint("choose another place with --listen ADDR:PORT; port 0 takes any free one")
     })?;

@@ -80,7 +80,10 @@ mod tests {
         };
         let lines = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
         assert_eq!(feed("before\n"), "before");
-        assert_eq!(feed(&redraw(0, &lines(&["one", "a long line", "three"]))), "before\none\na long line\nthree");
+        assert_eq!(
+            feed(&redraw(0, &lines(&["one", "a long line", "three"]))),
+            "before\none\na long line\nthree"
+        );
         assert_eq!(feed(&redraw(3, &lines(&["1", "2"]))), "before\n1\n2");
         assert_eq!(feed(&redraw(2, &[])), "before");
         assert_eq!(feed("after\n"), "before\nafter");

@@ -67,7 +67,8 @@ pub fn line(row: &Row) -> String {
     let id = row.id.short();
     match row.state {
         State::Downloading => {
-            let eta = eta_text(row.eta, row.down, row.active).map_or_else(|| "-".to_owned(), |eta| format!("{eta} left"));
+            let eta = eta_text(row.eta, row.down, row.active)
+                .map_or_else(|| "-".to_owned(), |eta| format!("{eta} left"));
             format!(
                 "{id}  {}  {}  {}  {eta}  {}",
                 percent(row.progress()),
@@ -137,7 +138,10 @@ mod tests {
         );
         assert_eq!(line(&row("a", State::Waiting)), "080808 waiting: no peers yet");
         let id = InfoHash::v1([8; 20]);
-        assert_eq!(metadata(id, &"ubuntu.iso\u{1b}".into(), 1, 6_012_954_214), "080808 metadata: ubuntu.iso\\u{1b}, 1 file, 5.6 GiB");
+        assert_eq!(
+            metadata(id, &"ubuntu.iso\u{1b}".into(), 1, 6_012_954_214),
+            "080808 metadata: ubuntu.iso\\u{1b}, 1 file, 5.6 GiB"
+        );
         assert_eq!(done(id, 6_012_954_214, at(166)), "080808 done: 5.6 GiB in 2 min 46 s");
     }
 }

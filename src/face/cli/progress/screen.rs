@@ -28,9 +28,11 @@ pub fn lines(view: &View, style: Style, columns: usize) -> Vec<String> {
 fn single(row: &Row, style: Style, room: usize) -> Vec<String> {
     let name = style.fit(&row.name, room);
     let (part, amount, after) = match row.state {
-        State::Checking => {
-            (share(row.checked, row.wanted), of(row.checked, row.wanted, " of "), "checking what is there".to_owned())
-        }
+        State::Checking => (
+            share(row.checked, row.wanted),
+            of(row.checked, row.wanted, " of "),
+            "checking what is there".to_owned(),
+        ),
         State::Downloading => {
             (row.progress(), of(row.done, row.wanted, " of "), left(row.eta, row.down, row.active))
         }
@@ -87,7 +89,8 @@ fn narrow(row: &Row, style: Style, room: usize) -> String {
 
 fn several(rows: &[Row], view: &View, style: Style, room: usize) -> Vec<String> {
     let ended = |row: &Row| matches!(row.state, State::Done | State::Seeding | State::Error);
-    let mut shown: Vec<&Row> = rows.iter().filter(|row| matches!(row.state, State::Downloading | State::Checking)).collect();
+    let mut shown: Vec<&Row> =
+        rows.iter().filter(|row| matches!(row.state, State::Downloading | State::Checking)).collect();
     shown.extend(rows.iter().filter(|row| row.state == State::Waiting));
     shown.extend(rows.iter().filter(|row| row.state == State::Seeding));
     let hidden = shown.len().saturating_sub(MOST_ROWS);
@@ -100,7 +103,12 @@ fn several(rows: &[Row], view: &View, style: Style, room: usize) -> Vec<String> 
             lines.push(format!("  … {} more: {hidden} active, {queued} queued", hidden + queued));
         }
     }
-    lines.push(total(rows, rows.iter().filter(|row| ended(row) && row.state != State::Error).count(), view, style));
+    lines.push(total(
+        rows,
+        rows.iter().filter(|row| ended(row) && row.state != State::Error).count(),
+        view,
+        style,
+    ));
     lines
 }
 
@@ -227,7 +235,10 @@ pub(in crate::face::cli) mod tests {
         rows.push(row("done.iso", State::Done));
         let shown = lines(&view(rows), Style::default(), 80);
         assert_eq!(shown.len(), 4, "{shown:#?}");
-        assert!(shown[0].starts_with("  ubuntu.iso  ") && shown[0].ends_with("38.2 MiB/s        41 s"), "{shown:#?}");
+        assert!(
+            shown[0].starts_with("  ubuntu.iso  ") && shown[0].ends_with("38.2 MiB/s        41 s"),
+            "{shown:#?}"
+        );
         assert!(shown[1].contains("waiting: no peers yet"));
         assert_eq!(shown[2], "  … 3 more: 0 active, 3 queued");
         assert_eq!(shown[3], "  total  1 of 6 done   74 %   25 of 33.6 GiB   ↓ 41.3 MiB/s   3 min 34 s left");

@@ -129,7 +129,9 @@ mod tests {
         let hash = "08".repeat(20);
         assert_eq!(
             json::line(&metadata("torr.get/1", id, &"ubuntu".into(), 6_012_954_214, 1)),
-            format!(r#"{{"schema":"torr.get/1","event":"metadata","torrent":"{hash}","name":"ubuntu","size":6012954214,"files":1}}"#)
+            format!(
+                r#"{{"schema":"torr.get/1","event":"metadata","torrent":"{hash}","name":"ubuntu","size":6012954214,"files":1}}"#
+            )
         );
         let text = json::line(&progress("torr.get/1", &row("ubuntu", State::Downloading)));
         let start = format!(
@@ -138,9 +140,15 @@ mod tests {
         assert!(text.starts_with(&start), "{text}");
         assert_eq!(
             json::line(&done("torr.get/1", id, Path::new("/home/u/iso/ubuntu.iso"), 166)),
-            format!(r#"{{"schema":"torr.get/1","event":"done","torrent":"{hash}","path":"/home/u/iso/ubuntu.iso","seconds":166,"verified":true}}"#)
+            format!(
+                r#"{{"schema":"torr.get/1","event":"done","torrent":"{hash}","path":"/home/u/iso/ubuntu.iso","seconds":166,"verified":true}}"#
+            )
         );
-        let summary = Summary { schema: "torr.get/1", event: "summary", ok: true, code: 0, done: 1, failed: 0 };
-        assert_eq!(json::line(&summary), r#"{"schema":"torr.get/1","event":"summary","ok":true,"code":0,"done":1,"failed":0}"#);
+        let summary =
+            Summary { schema: "torr.get/1", event: "summary", ok: true, code: 0, done: 1, failed: 0 };
+        assert_eq!(
+            json::line(&summary),
+            r#"{"schema":"torr.get/1","event":"summary","ok":true,"code":0,"done":1,"failed":0}"#
+        );
     }
 }

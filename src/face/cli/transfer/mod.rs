@@ -97,10 +97,7 @@ pub fn apply(network: &NetworkArgs, add: &mut Add) {
 }
 
 /// Runs what needs the engine, and leaves nothing of it behind.
-pub fn block_on(
-    output: &Output,
-    work: impl Future<Output = Result<Exit, Failure>>,
-) -> Result<Exit, Failure> {
+pub fn block_on(output: &Output, work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
         Failure::new(Exit::Internal, "internal", format!("cannot start: {}", super::error::reason(&error)))
     })?;

@@ -86,7 +86,9 @@ impl<'a> Session<'a> {
         let (waiting, running) = plan
             .jobs
             .into_iter()
-            .map(|(add, job)| (add, (job.id, Running { job, stall: Stall::default(), path: None, over: false })))
+            .map(|(add, job)| {
+                (add, (job.id, Running { job, stall: Stall::default(), path: None, over: false }))
+            })
             .unzip();
         Self {
             verb: plan.verb,
@@ -147,7 +149,7 @@ impl<'a> Session<'a> {
                 Ok(())
             }
             Event::Failed { id, fault } => {
-                self.fail(id, faults::engine(&fault).about(id));
+                self.fail(id, &faults::engine(&fault).about(id));
                 Ok(())
             }
             Event::Note { id, text } => {
@@ -172,7 +174,7 @@ impl<'a> Session<'a> {
         }
         for row in late {
             handle.send(Command::Remove(row.id));
-            self.fail(row.id, gave_up(&row, limit));
+            self.fail(row.id, &gave_up(&row, limit));
         }
         Ok(())
     }
@@ -190,13 +192,13 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn fail(&mut self, id: InfoHash, failure: Failure) {
+    fn fail(&mut self, id: InfoHash, failure: &Failure) {
         if let Some(running) = self.running.get_mut(&id)
             && !running.over
         {
             running.over = true;
-            self.output.fail(&failure);
-            self.outcomes.failed(&failure);
+            self.output.fail(failure);
+            self.outcomes.failed(failure);
         }
     }
 
@@ -207,7 +209,8 @@ impl<'a> Session<'a> {
     }
 
     fn interrupted(&self, exit: Exit) -> Result<Exit, Failure> {
-        let unfinished = self.running.values().filter(|running| !running.over && running.path.is_none()).count();
+        let unfinished =
+            self.running.values().filter(|running| !running.over && running.path.is_none()).count();
         if unfinished > 0 && self.verb == Verb::Get {
             self.output.say("stopped; the same command goes on where this one left off");
         }
@@ -221,7 +224,9 @@ fn gave_up(row: &Row, limit: Duration) -> Failure {
     let reason = if row.reason.text.is_empty() { row.state.word() } else { &row.reason.text };
     let kind = if row.peers == 0 && row.state == State::Waiting { "no_peers" } else { "no_progress" };
     let message = format!("{}: nothing came for {}: {reason}", row.name.fit(100), units::span(limit));
-    Failure::new(Exit::Network, kind, message).hint("run it again to go on; --timeout says how long to wait").about(row.id)
+    Failure::new(Exit::Network, kind, message)
+        .hint("run it again to go on; --timeout says how long to wait")
+        .about(row.id)
 }
 
 #[cfg(test)]

@@ -66,7 +66,10 @@ impl<'a> Telling<'a> {
             self.output.live.draw(screen::lines(view, self.output.err, self.output.columns()));
         }
         for row in &view.torrents {
-            if self.output.progress == Progress::Lines && row.state != crate::engine::State::Done && self.lines.due(row, now) {
+            if self.output.progress == Progress::Lines
+                && row.state != crate::engine::State::Done
+                && self.lines.due(row, now)
+            {
                 self.line(&news::line(row));
             }
             if (self.output.json || self.output.progress == Progress::Json) && self.events.due(row, now) {
@@ -98,7 +101,11 @@ impl<'a> Telling<'a> {
     pub fn seeding(&self, job: &Job, path: &Path) -> Result<(), Failure> {
         self.line(&format!("{} seeding {}", job.id.short(), shown(path)));
         if self.output.progress != Progress::Lines {
-            self.output.say(&format!("{} seeding {}", self.output.err.paint(Role::Good, self.output.err.ok()), shown(path)));
+            self.output.say(&format!(
+                "{} seeding {}",
+                self.output.err.paint(Role::Good, self.output.err.ok()),
+                shown(path)
+            ));
         }
         self.event(&events::done(self.schema, job.id, path, 0))
     }
@@ -109,7 +116,11 @@ impl<'a> Telling<'a> {
         if self.output.progress == Progress::Lines {
             self.line(&format!("{} {text}", job.id.short()));
         } else {
-            self.output.say(&format!("{} {} {text}", self.output.err.paint(Role::Good, self.output.err.ok()), job.name.fit(80)));
+            self.output.say(&format!(
+                "{} {} {text}",
+                self.output.err.paint(Role::Good, self.output.err.ok()),
+                job.name.fit(80)
+            ));
         }
     }
 
@@ -163,7 +174,8 @@ fn story(job: &Job, size: u64, received: u64, took: Duration, style: Style) -> S
     } else {
         format!("in {} ({})", units::span(took), units::rate(received as f64 / took_seconds))
     };
-    let place = if job.folder == Path::new(".") { "this folder".to_owned() } else { shown(&job.folder).clean() };
+    let place =
+        if job.folder == Path::new(".") { "this folder".to_owned() } else { shown(&job.folder).clean() };
     let then = if job.seeds {
         "Seeding; Ctrl-C stops".to_owned()
     } else {
@@ -203,6 +215,9 @@ mod tests {
         job.seeds = true;
         job.folder = ".".into();
         let text = story(&job, 1024, 0, Duration::ZERO, Style::default());
-        assert_eq!(text, "✓ ubuntu.iso  1 KiB was already there, every piece verified\n  saved in this folder.  Seeding; Ctrl-C stops");
+        assert_eq!(
+            text,
+            "✓ ubuntu.iso  1 KiB was already there, every piece verified\n  saved in this folder.  Seeding; Ctrl-C stops"
+        );
     }
 }

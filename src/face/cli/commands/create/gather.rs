@@ -53,7 +53,11 @@ pub fn gather(path: &Path, hidden: bool, junk: bool) -> Result<Gathered, Failure
     if found.total() == 0 {
         let failure = Failure::new(Exit::Disk, "empty", format!("{} has no content to share", shown(path)));
         let skipped = found.hidden + found.junk > 0;
-        return Err(if skipped { failure.hint("hidden files and junk are left out: --hidden, --junk") } else { failure });
+        return Err(if skipped {
+            failure.hint("hidden files and junk are left out: --hidden, --junk")
+        } else {
+            failure
+        });
     }
     Ok(found)
 }
@@ -90,7 +94,11 @@ mod tests {
         }
         let names = |hidden, junk| {
             let found = gather(dir.path(), hidden, junk).unwrap();
-            (found.files.iter().map(|file| file.names.join("/")).collect::<Vec<_>>(), found.hidden, found.junk)
+            (
+                found.files.iter().map(|file| file.names.join("/")).collect::<Vec<_>>(),
+                found.hidden,
+                found.junk,
+            )
         };
         assert_eq!(names(false, false), (vec!["a".into()], 2, 1));
         assert_eq!(names(true, false), (vec![".b".into(), ".git/x".into(), "a".into()], 0, 1));

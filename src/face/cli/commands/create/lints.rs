@@ -18,7 +18,9 @@ pub struct Facts<'a> {
 pub fn find(facts: &Facts<'_>) -> Vec<String> {
     let mut found = Vec::new();
     if !facts.piece_len.is_power_of_two() {
-        found.push("the piece size is no power of two, which some clients do not take (uneven-piece)".to_owned());
+        found.push(
+            "the piece size is no power of two, which some clients do not take (uneven-piece)".to_owned(),
+        );
     }
     if facts.private && facts.trackers == 0 {
         found.push("a private torrent without a tracker finds no peers (private-without-tracker)".to_owned());
@@ -39,7 +41,8 @@ fn portable(name: &str) -> bool {
     let reserved = ["con", "prn", "aux", "nul"];
     let stem = name.split('.').next().unwrap_or(name).to_ascii_lowercase();
     let numbered = ["com", "lpt"].iter().any(|port| {
-        stem.strip_prefix(port).is_some_and(|rest| rest.len() == 1 && rest.bytes().all(|b| b.is_ascii_digit()))
+        stem.strip_prefix(port)
+            .is_some_and(|rest| rest.len() == 1 && rest.bytes().all(|b| b.is_ascii_digit()))
     });
     let odd = |c: char| c.is_control() || "<>:\"\\|?*".contains(c);
     !(name.ends_with(['.', ' ']) || name.contains(odd) || reserved.contains(&stem.as_str()) || numbered)
@@ -61,7 +64,9 @@ mod tests {
         let found = find(&Facts { piece_len: 48 << 10, private: true, trackers: 0, files: &files });
         assert_eq!(found.len(), 3);
         assert!(found[2].starts_with("2 of the paths"));
-        assert!(find(&Facts { piece_len: 1 << 20, private: true, trackers: 1, files: &files[1..2] }).is_empty());
+        assert!(
+            find(&Facts { piece_len: 1 << 20, private: true, trackers: 1, files: &files[1..2] }).is_empty()
+        );
         assert!(portable("common") && portable("com") && !portable("COM1.x") && !portable("x."));
     }
 }

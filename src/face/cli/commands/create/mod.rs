@@ -125,7 +125,11 @@ pub fn run(args: &CreateArgs, output: &Output) -> Result<Exit, Failure> {
         output.warn(&warning);
     }
     if args.dry_run {
-        let text = format!("{} of {}; nothing was written", units::plural(shape.piece_count().into(), "piece", "pieces"), units::size(piece_len.into()));
+        let text = format!(
+            "{} of {}; nothing was written",
+            units::plural(shape.piece_count().into(), "piece", "pieces"),
+            units::size(piece_len.into())
+        );
         output.say(&text);
         return Ok(Exit::Done);
     }
@@ -135,7 +139,8 @@ pub fn run(args: &CreateArgs, output: &Output) -> Result<Exit, Failure> {
         Failure::new(Exit::Input, "malformed", format!("this would make no usable torrent: {error}"))
     })?;
     if bytes.len() > 16 << 20 {
-        return Err(Failure::usage("the torrent file would be larger than 16 MiB").hint("choose a larger --piece-size"));
+        return Err(Failure::usage("the torrent file would be larger than 16 MiB")
+            .hint("choose a larger --piece-size"));
     }
     target.write(&bytes, args.force, output)?;
     finish(&made, &target, bytes.len() as u64, output)
@@ -146,7 +151,8 @@ fn name(args: &CreateArgs) -> Result<String, Failure> {
         let bad = name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']);
         return if bad { Err(Failure::usage("--name must be one plain name")) } else { Ok(name.clone()) };
     }
-    let whole = std::fs::canonicalize(&args.path).map_err(|error| Failure::disk("read", &args.path, &error))?;
+    let whole =
+        std::fs::canonicalize(&args.path).map_err(|error| Failure::disk("read", &args.path, &error))?;
     let name = whole.file_name().unwrap_or(OsStr::new("")).to_str().unwrap_or("");
     if name.is_empty() {
         let message = format!("{} has no name that a torrent can bear", shown(&args.path));
@@ -160,7 +166,11 @@ fn shape(wish: PieceSize, scan: &Gathered) -> Result<Geometry, Failure> {
     let shape = Geometry::new(u64::from(len), scan.files.iter().map(|file| (file.len, false)));
     shape.map_err(|error| {
         let failure = Failure::usage(format!("this makes no torrent: {error}"));
-        if matches!(error, GeometryError::TooManyPieces(_)) { failure.hint("choose a larger --piece-size") } else { failure }
+        if matches!(error, GeometryError::TooManyPieces(_)) {
+            failure.hint("choose a larger --piece-size")
+        } else {
+            failure
+        }
     })
 }
 
@@ -189,9 +199,10 @@ fn announce_scan(scan: &Gathered, total: u64, output: &Output) -> Result<(), Fai
         (scan.junk, "junk file", "junk files", " (--junk to include)"),
         (scan.special, "link or device", "links and devices", ""),
     ];
-    let skipped = skipped.iter().filter(|(count, ..)| *count > 0).map(|(count, one, many, how)| {
-        format!("    {} skipped{how}", units::plural(*count, one, many))
-    });
+    let skipped = skipped
+        .iter()
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, one, many, how)| format!("    {} skipped{how}", units::plural(*count, one, many)));
     let files = units::plural(scan.files.len() as u64, "file", "files");
     output.say(&format!("[1/3] scan    {files}, {}{}", units::size(total), skipped.collect::<String>()));
     Ok(())
@@ -200,8 +211,14 @@ fn announce_scan(scan: &Gathered, total: u64, output: &Output) -> Result<(), Fai
 const SCHEMA: &str = "torr.create/1";
 
 /// Hashes on threads of the store and shows how far it is.
-fn hash(args: &CreateArgs, scan: &Gathered, shape: &Geometry, output: &Output) -> Result<Vec<Sha1Digest>, Failure> {
-    let files: Vec<(Option<PathBuf>, u64)> = scan.files.iter().map(|file| (Some(file.path.clone()), file.len)).collect();
+fn hash(
+    args: &CreateArgs,
+    scan: &Gathered,
+    shape: &Geometry,
+    output: &Output,
+) -> Result<Vec<Sha1Digest>, Failure> {
+    let files: Vec<(Option<PathBuf>, u64)> =
+        scan.files.iter().map(|file| (Some(file.path.clone()), file.len)).collect();
     let threads = args.threads.map_or_else(cores, usize::from);
     let progress = Progress::default();
     let (send, done) = mpsc::channel();
@@ -262,7 +279,9 @@ impl Told {
         let event = Hashed { schema: SCHEMA, event: "progress", done, size: total };
         match output.progress {
             Shown::Lines => output.say(&hashing::line(&at, output.err, 100)),
-            Shown::Json => crate::face::cli::output::raw(&format!("{}\n", crate::face::cli::json::line(&event))),
+            Shown::Json => {
+                crate::face::cli::output::raw(&format!("{}\n", crate::face::cli::json::line(&event)));
+            }
             Shown::Bar | Shown::None => {}
         }
         output.event(&event)
@@ -276,13 +295,16 @@ fn draft(args: &CreateArgs, name: String, scan: &Gathered, piece_len: u32, diges
         files => Content::Several(
             files
                 .iter()
-                .map(|file| {
-                    DraftFile { path: file.names.clone(), len: file.len, attributes: attributes(file.executable) }
+                .map(|file| DraftFile {
+                    path: file.names.clone(),
+                    len: file.len,
+                    attributes: attributes(file.executable),
                 })
                 .collect(),
         ),
     };
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let now =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     Draft {
         name,
         content,
@@ -291,7 +313,11 @@ fn draft(args: &CreateArgs, name: String, scan: &Gathered, piece_len: u32, diges
         private: args.private,
         source: args.source.clone(),
         extras: Extras {
-            trackers: args.tracker.iter().map(|tier| tier.0.iter().map(|url| Untrusted::new(url.as_str())).collect()).collect(),
+            trackers: args
+                .tracker
+                .iter()
+                .map(|tier| tier.0.iter().map(|url| Untrusted::new(url.as_str())).collect())
+                .collect(),
             comment: args.comment.as_deref().map(Untrusted::new),
             created_by: Some(Untrusted::new(concat!("torr ", env!("CARGO_PKG_VERSION")))),
             creation_date: (!args.no_date).then(|| i64::try_from(now).unwrap_or(0)),
@@ -321,7 +347,8 @@ impl Target {
         match self {
             Self::File(path) if !may_overwrite && path.symlink_metadata().is_ok() => {
                 let message = format!("{} is there already", shown(path));
-                Err(Failure::new(Exit::Disk, "exists", message).hint("overwrite it with --force, or choose another name with -o"))
+                Err(Failure::new(Exit::Disk, "exists", message)
+                    .hint("overwrite it with --force, or choose another name with -o"))
             }
             _ => Ok(()),
         }
@@ -400,8 +427,11 @@ fn piece_size(text: &str) -> Result<PieceSize, String> {
         return Ok(PieceSize(None));
     }
     let size = units::parse_size(text).map_err(|error| error.to_string())?;
-    let size = u32::try_from(size).ok().filter(|&size| (16 << 10..=MAX_PIECE_LEN).contains(&size) && size % (16 << 10) == 0);
-    size.map(|size| PieceSize(Some(size))).ok_or_else(|| "a piece has a multiple of 16 KiB, up to 511 MiB".to_owned())
+    let size = u32::try_from(size)
+        .ok()
+        .filter(|&size| (16 << 10..=MAX_PIECE_LEN).contains(&size) && size % (16 << 10) == 0);
+    size.map(|size| PieceSize(Some(size)))
+        .ok_or_else(|| "a piece has a multiple of 16 KiB, up to 511 MiB".to_owned())
 }
 
 #[cfg(test)]

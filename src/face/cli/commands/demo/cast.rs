@@ -90,13 +90,23 @@ impl Seeder {
             (None, true) => pad("left", 13),
             (None, false) => pad("not here yet", 13),
         };
-        format!("  {}  {now}   gave {}   {}", pad(self.name, 4), pad_left(&units::size(self.gave), 8), self.habit)
+        format!(
+            "  {}  {now}   gave {}   {}",
+            pad(self.name, 4),
+            pad_left(&units::size(self.gave), 8),
+            self.habit
+        )
     }
 }
 
 /// An engine on loopback that remembers nothing.
 pub async fn engine(up: Option<u64>) -> Result<Handle, Fault> {
-    let config = EngineConfig { bind: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), ipv6: false, up, ..EngineConfig::default() };
+    let config = EngineConfig {
+        bind: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        ipv6: false,
+        up,
+        ..EngineConfig::default()
+    };
     Engine::start(config).await
 }
 

@@ -14,8 +14,13 @@ pub const NAME: &str = "torr-demo";
 const PIECE_LEN: u32 = 256 << 10;
 
 /// The files with their shares of the whole, in sixteenths.
-const FILES: [(&str, u64); 5] =
-    [("film.mkv", 9), ("album/01 overture.flac", 2), ("album/02 finale.flac", 2), ("photos.zip", 3), ("README.txt", 0)];
+const FILES: [(&str, u64); 5] = [
+    ("film.mkv", 9),
+    ("album/01 overture.flac", 2),
+    ("album/02 finale.flac", 2),
+    ("photos.zip", 3),
+    ("README.txt", 0),
+];
 
 const README: &[u8] = b"These files hold nothing but chance.\n";
 
@@ -75,7 +80,10 @@ pub fn torrent(size: u64, digests: &[Sha1Digest], trackers: Vec<String>) -> Meta
         digests: digests.concat(),
         private: false,
         source: None,
-        extras: Extras { trackers: vec![trackers.into_iter().map(Into::into).collect()], ..Extras::default() },
+        extras: Extras {
+            trackers: vec![trackers.into_iter().map(Into::into).collect()],
+            ..Extras::default()
+        },
     };
     Metainfo::parse(&draft.to_bytes()).expect("what we write we can read")
 }

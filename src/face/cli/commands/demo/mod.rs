@@ -56,7 +56,8 @@ const LONGEST: Duration = Duration::from_secs(300);
 /// Shows it.
 pub fn run(args: &DemoArgs, output: &Output) -> Result<Exit, Failure> {
     block_on(output, async {
-        let folder = Folder::new().map_err(|error| Failure::disk("create a folder in", &std::env::temp_dir(), &error))?;
+        let folder = Folder::new()
+            .map_err(|error| Failure::disk("create a folder in", &std::env::temp_dir(), &error))?;
         let mut signals = Signals::take().map_err(|error| {
             Failure::new(Exit::Internal, "internal", format!("cannot listen for signals: {error}"))
         })?;
@@ -141,9 +142,8 @@ impl<'a> Play<'a> {
             content::files(size).into_iter().map(|(name, len)| (path(name), len)).collect();
         let shape = content::shape(size);
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let hashed = self
-            .elsewhere(move || store::hash_pieces(&files, &shape, threads, &Progress::new()))
-            .await?;
+        let hashed =
+            self.elsewhere(move || store::hash_pieces(&files, &shape, threads, &Progress::new())).await?;
         let digests = hashed.map_err(|error| faults::disk(&error))?;
         Ok(content::torrent(size, &digests, trackers))
     }
@@ -215,7 +215,13 @@ impl<'a> Play<'a> {
         }
         let seeder = &self.seeders[at];
         self.say(&format!("{} {what} at {}  ({})", seeder.name, percent(progress), seeder.habit));
-        self.output.event(&News { schema: SCHEMA, event: what, seeder: seeder.name, progress, gave: seeder.gave })
+        self.output.event(&News {
+            schema: SCHEMA,
+            event: what,
+            seeder: seeder.name,
+            progress,
+            gave: seeder.gave,
+        })
     }
 
     fn show(&mut self, row: &Row) -> Result<(), Failure> {
@@ -230,7 +236,8 @@ impl<'a> Play<'a> {
         let output = self.output;
         if output.progress == Shown::Bar {
             let columns = output.columns();
-            let mut lines = screen::lines(&View { torrents: vec![row.clone()], ..View::default() }, output.err, columns);
+            let mut lines =
+                screen::lines(&View { torrents: vec![row.clone()], ..View::default() }, output.err, columns);
             let seeders = self.seeders.iter().map(|seeder| output.err.own(&seeder.line(output.err)));
             lines.extend(seeders.map(|line| output.err.fit_line(&line, columns.saturating_sub(1))));
             output.live.draw(lines);
@@ -241,12 +248,21 @@ impl<'a> Play<'a> {
         if now.saturating_sub(at) >= every && (row.progress() - progress >= 0.1 || output.json) {
             self.said = (row.progress(), now);
             if output.progress == Shown::Lines {
-                let gave: Vec<String> =
-                    self.seeders.iter().map(|seeder| format!("{} {}", seeder.name, units::size(seeder.gave))).collect();
+                let gave: Vec<String> = self
+                    .seeders
+                    .iter()
+                    .map(|seeder| format!("{} {}", seeder.name, units::size(seeder.gave)))
+                    .collect();
                 self.say(&format!("{}   given: {}", cast::download_line(row), gave.join(", ")));
             }
             let gave = self.seeders.iter().map(|seeder| seeder.gave).collect();
-            output.event(&Now { schema: SCHEMA, event: "progress", progress: row.progress(), down: row.down as u64, gave })?;
+            output.event(&Now {
+                schema: SCHEMA,
+                event: "progress",
+                progress: row.progress(),
+                down: row.down as u64,
+                gave,
+            })?;
         }
         Ok(())
     }
@@ -289,17 +305,26 @@ impl<'a> Play<'a> {
         let names = self.seeders.iter().map(|seeder| width(seeder.name)).max().unwrap_or(0);
         for seeder in &self.seeders {
             let name = seeder.name;
-            text.push_str(&format!("  {name:<names$}  gave {:>8}   {}\n", units::size(seeder.gave), seeder.habit));
+            text.push_str(&format!(
+                "  {name:<names$}  gave {:>8}   {}\n",
+                units::size(seeder.gave),
+                seeder.habit
+            ));
         }
         text.push_str(&format!("  {} came twice or not at all right\n", units::size(row.wasted)));
         output.data(style.own(&text).as_bytes())
     }
 
     /// Runs work that blocks on a thread for such work, and remembers it until it has ended.
-    async fn elsewhere<T: Send + 'static>(&mut self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+    async fn elsewhere<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Failure> {
         let (send, result) = tokio::sync::oneshot::channel();
         self.work = Some(tokio::task::spawn_blocking(move || drop(send.send(work()))));
-        let ended = result.await.map_err(|_| Failure::new(Exit::Internal, "internal", "a part of the demo has crashed"));
+        let ended = result
+            .await
+            .map_err(|_| Failure::new(Exit::Internal, "internal", "a part of the demo has crashed"));
         self.work = None;
         ended
     }
@@ -325,7 +350,12 @@ impl<'a> Play<'a> {
 
 async fn tracker() -> Result<TrackerServer, Failure> {
     let any = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-    let config = ServerConfig { http: Some(any), udp: Some(any), interval: Duration::from_secs(60), access: Access::Open };
+    let config = ServerConfig {
+        http: Some(any),
+        udp: Some(any),
+        interval: Duration::from_secs(60),
+        access: Access::Open,
+    };
     TrackerServer::start(config).await.map_err(|error| {
         Failure::new(Exit::Network, "network", format!("cannot listen on loopback: {}", reason(&error)))
     })

@@ -18,9 +18,9 @@ use crate::face::cli::exit::Exit;
 use crate::face::cli::input::{self, Torrent, quoted};
 use crate::face::cli::json::hex;
 use crate::face::cli::output::{Output, Progress as Shown};
+use crate::face::cli::place::{self, Place, Top};
 use crate::face::cli::progress::hashing::{self, Hashing};
 use crate::face::cli::tree::is_stored;
-use crate::face::cli::place::{self, Place, Top};
 use crate::face::cli::{faults, signals};
 use crate::proto::metainfo::Metainfo;
 use crate::store::{Disk, FileSpec, Found, Handles, Layout, Pool, Progress, Volume, VolumeOptions};
@@ -32,10 +32,13 @@ use report::{FileReport, Status, There};
 /// Says which files are damaged, with pieces and bytes, and how to repair them. Nothing is changed.
 /// Exit code 0 if all is good, 1 if not, 3 or 5 if it could not be checked.
 #[derive(Args, Debug)]
-#[command(visible_alias = "check", after_help = "Examples:
+#[command(
+    visible_alias = "check",
+    after_help = "Examples:
   torr verify distro.torrent
   torr verify distro.torrent ~/dl
-  torr verify --json distro.torrent | jq 'select(.status == \"damaged\")'")]
+  torr verify --json distro.torrent | jq 'select(.status == \"damaged\")'"
+)]
 pub struct VerifyArgs {
     /// A torrent file, or - for standard input
     #[arg(value_name = "TORRENT")]
@@ -67,7 +70,11 @@ struct Verdict<'a> {
 impl Verdict<'_> {
     fn bad_bytes(&self) -> u64 {
         let shape = self.torrent.geometry();
-        shape.pieces().filter(|&piece| !self.good.has(piece)).map(|piece| u64::from(shape.len_of(piece))).sum()
+        shape
+            .pieces()
+            .filter(|&piece| !self.good.has(piece))
+            .map(|piece| u64::from(shape.len_of(piece)))
+            .sum()
     }
 
     fn all_good(&self) -> bool {
@@ -83,7 +90,8 @@ pub fn run(args: &VerifyArgs, output: &Output) -> Result<Exit, Failure> {
     let volume = volume(&torrent.metainfo, &place)?;
     let there = survey(&torrent.metainfo, &volume)?;
     let good = check(args, &torrent.metainfo, &volume, output)?;
-    let stored: Vec<bool> = torrent.metainfo.files().iter().map(|file| is_stored(file.attributes())).collect();
+    let stored: Vec<bool> =
+        torrent.metainfo.files().iter().map(|file| is_stored(file.attributes())).collect();
     let verdict = Verdict {
         files: report::report(torrent.metainfo.geometry(), &there, &stored, &good),
         extra: if args.extra { extra(&torrent.metainfo, &place)? } else { Vec::new() },
@@ -99,7 +107,11 @@ pub fn run(args: &VerifyArgs, output: &Output) -> Result<Exit, Failure> {
 fn swapped(args: &VerifyArgs) -> Option<Failure> {
     let data = args.data.as_deref()?;
     input::torrent(data).ok()?;
-    let message = format!("{} is the torrent and {} the data: the arguments are swapped", shown(data), shown(&args.torrent));
+    let message = format!(
+        "{} is the torrent and {} the data: the arguments are swapped",
+        shown(data),
+        shown(&args.torrent)
+    );
     Some(Failure::usage(message).hint(format!("torr verify {} {}", quoted(data), quoted(&args.torrent))))
 }
 
@@ -107,14 +119,20 @@ fn volume(torrent: &Metainfo, place: &Place) -> Result<Volume, Failure> {
     let files = torrent.files().iter().enumerate().map(|(at, file)| {
         let pad = file.attributes().is_pad();
         // A link holds no bytes and may bear the name of a file, so it stands under a name of its own.
-        let path = if is_stored(file.attributes()) { place.path(file.path().as_path()) } else { PathBuf::from(format!(".torr-none-{at}")) };
+        let path = if is_stored(file.attributes()) {
+            place.path(file.path().as_path())
+        } else {
+            PathBuf::from(format!(".torr-none-{at}"))
+        };
         FileSpec { path, len: file.len(), pad, executable: false }
     });
     let shape = Arc::new(torrent.geometry().clone());
     let digests: Vec<_> = shape.pieces().map(|piece| torrent.digest(piece)).collect();
     let layout = Layout::new(torrent.info_hash(), shape, files.collect(), digests.into());
     layout
-        .and_then(|layout| Volume::new(&place.root, layout, VolumeOptions::default(), &[], &Handles::from_limit()))
+        .and_then(|layout| {
+            Volume::new(&place.root, layout, VolumeOptions::default(), &[], &Handles::from_limit())
+        })
         .map_err(|error| faults::disk(&error))
 }
 
@@ -133,13 +151,20 @@ fn survey(torrent: &Metainfo, volume: &Volume) -> Result<Vec<There>, Failure> {
 }
 
 /// Hashes everything on threads of the store and shows how far it is.
-fn check(args: &VerifyArgs, torrent: &Metainfo, volume: &Volume, output: &Output) -> Result<Bitfield, Failure> {
+fn check(
+    args: &VerifyArgs,
+    torrent: &Metainfo,
+    volume: &Volume,
+    output: &Output,
+) -> Result<Bitfield, Failure> {
     let shape = torrent.geometry();
     let threads = args.threads.map_or_else(cores, usize::from);
     let disk = Disk::start(threads, Pool::new(4 << 20));
     let progress = Progress::default();
     let (send, done) = mpsc::channel();
-    disk.check(volume, &Bitfield::all(shape.piece_count()), progress.clone(), move |result| drop(send.send(result)));
+    disk.check(volume, &Bitfield::all(shape.piece_count()), progress.clone(), move |result| {
+        drop(send.send(result));
+    });
     let begun = Instant::now();
     let mut last = Duration::ZERO;
     let usual = if output.json { 1 } else { 30 };
@@ -185,7 +210,8 @@ fn extra(torrent: &Metainfo, place: &Place) -> Result<Vec<PathBuf>, Failure> {
     if torrent.is_single_file() {
         return Ok(Vec::new());
     }
-    let known: BTreeSet<PathBuf> = torrent.files().iter().map(|file| place.path(file.path().as_path())).collect();
+    let known: BTreeSet<PathBuf> =
+        torrent.files().iter().map(|file| place.path(file.path().as_path())).collect();
     let own = place.own(torrent);
     let mut found = Vec::new();
     let mut dirs = vec![own.clone()];
@@ -247,7 +273,11 @@ fn repair(verdict: &Verdict<'_>, torrent: &Torrent) -> Option<String> {
     };
     // A file without a single good piece could be anybody's.
     let foreign = verdict.files.iter().any(|file| file.found.is_some_and(|len| len > 0) && !file.some_good);
-    let overwrite = if foreign || verdict.files.iter().any(|file| file.status == Status::Long) { " --overwrite" } else { "" };
+    let overwrite = if foreign || verdict.files.iter().any(|file| file.status == Status::Long) {
+        " --overwrite"
+    } else {
+        ""
+    };
     let fetch = units::size(verdict.bad_bytes());
     Some(format!("torr get {}{folder}{overwrite}        (will fetch {fetch})", torrent.argument()))
 }
@@ -303,8 +333,16 @@ fn events(verdict: &Verdict<'_>, output: &Output) -> Result<(), Failure> {
             size: known.len(),
             status: file.status.word(),
             found_size: file.found,
-            bad_ranges: file.bad.iter().map(|range| Bad { first: range.start, last: range.end - 1 }).collect(),
-            bad_pieces: file.pieces.iter().map(|range| Bad { first: range.start.into(), last: (range.end - 1).into() }).collect(),
+            bad_ranges: file
+                .bad
+                .iter()
+                .map(|range| Bad { first: range.start, last: range.end - 1 })
+                .collect(),
+            bad_pieces: file
+                .pieces
+                .iter()
+                .map(|range| Bad { first: range.start.into(), last: (range.end - 1).into() })
+                .collect(),
             either_with: file.or.iter().map(|other| other.0 + 1).collect(),
         })?;
     }
@@ -323,7 +361,7 @@ fn events(verdict: &Verdict<'_>, output: &Output) -> Result<(), Failure> {
         schema: SCHEMA,
         event: "summary",
         ok,
-        code: if ok { 0 } else { 1 },
+        code: u8::from(!ok),
         torrent: verdict.torrent.info_hash().to_string(),
         path: std::path::absolute(&own).unwrap_or(own).to_string_lossy().into_owned(),
         good: text::part_good(verdict),

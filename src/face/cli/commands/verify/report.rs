@@ -92,7 +92,8 @@ pub fn report(shape: &Geometry, there: &[There], stored: &[bool], good: &Bitfiel
         })
         .collect();
     for piece in shape.pieces() {
-        let parts: Vec<FilePart> = shape.parts_of(piece).filter(|part| stored[part.file.0 as usize]).collect();
+        let parts: Vec<FilePart> =
+            shape.parts_of(piece).filter(|part| stored[part.file.0 as usize]).collect();
         if good.has(piece) {
             for part in parts {
                 files[part.file.0 as usize].some_good = true;

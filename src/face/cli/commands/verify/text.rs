@@ -23,7 +23,11 @@ pub fn full(verdict: &Verdict<'_>, repair: Option<&str>, style: Style, columns: 
         table(&mut text, verdict, style, columns);
     }
     if verdict.good.count() < verdict.good.len() {
-        let pieces = format!("{} of {} pieces", units::count(verdict.good.count().into()), units::count(verdict.good.len().into()));
+        let pieces = format!(
+            "{} of {} pieces",
+            units::count(verdict.good.count().into()),
+            units::count(verdict.good.len().into())
+        );
         let room = columns.saturating_sub(width(&pieces) + 6).clamp(1, 66);
         let _ = writeln!(text, "\n  {}   {pieces}", map(verdict, style, room));
     }
@@ -39,7 +43,10 @@ pub fn headline(verdict: &Verdict<'_>, style: Style) -> String {
     if verdict.all_good() {
         let size = units::size(verdict.files.iter().map(|file| len(verdict, file)).sum());
         let files = units::plural(files, "file", "files");
-        return format!("{} all good: {files}, {size}, every piece matches", style.paint(Role::Good, style.ok()));
+        return format!(
+            "{} all good: {files}, {size}, every piece matches",
+            style.paint(Role::Good, style.ok())
+        );
     }
     let need = if bad_files(verdict) == 1 { "needs" } else { "need" };
     format!(
@@ -55,9 +62,16 @@ pub fn headline(verdict: &Verdict<'_>, style: Style) -> String {
 pub fn plain(verdict: &Verdict<'_>) -> String {
     let mut text = String::new();
     for file in &verdict.files {
-        let bad: Vec<String> = file.bad.iter().map(|range| format!("{}-{}", range.start, range.end - 1)).collect();
+        let bad: Vec<String> =
+            file.bad.iter().map(|range| format!("{}-{}", range.start, range.end - 1)).collect();
         let (word, number) = (file.status.word(), file.file.0 + 1);
-        let _ = writeln!(text, "{word}\t{number}\t{}\t{}\t{}", len(verdict, file), name(verdict, file), bad.join(","));
+        let _ = writeln!(
+            text,
+            "{word}\t{number}\t{}\t{}\t{}",
+            len(verdict, file),
+            name(verdict, file),
+            bad.join(",")
+        );
     }
     for path in &verdict.extra {
         let _ = writeln!(text, "extra\t\t\t{}\t", shown(path));
@@ -115,18 +129,31 @@ fn why(verdict: &Verdict<'_>, file: &FileReport, style: Style) -> String {
         Status::Ok | Status::Missing => String::new(),
         Status::Short => {
             let cut = file.found.unwrap_or(0);
-            let inner: Vec<Range<u64>> = file.bad.iter().filter(|range| range.start < cut).cloned().collect();
+            let inner: Vec<Range<u64>> = file
+                .bad
+                .iter()
+                .filter(|range| range.start < cut)
+                .map(|range| range.start..range.end.min(cut))
+                .collect();
             let ends = "ends too early";
             if inner.is_empty() { ends.to_owned() } else { format!("{ends}; {}", bytes(&inner)) }
         }
         Status::Damaged => format!("{}, {}", pieces(&file.pieces), bytes(&file.bad)),
         Status::Either => {
-            let others: Vec<String> =
-                file.or.iter().take(3).map(|other| {
+            let others: Vec<String> = file
+                .or
+                .iter()
+                .take(3)
+                .map(|other| {
                     let path = verdict.torrent.files()[other.0 as usize].path().as_path();
                     style.fit(&shown(&verdict.place.path(path)), 40)
-                }).collect();
-            format!("{} covers this and {}; v1 cannot tell which is bad", pieces(&file.pieces), others.join(", "))
+                })
+                .collect();
+            format!(
+                "{} covers this and {}; v1 cannot tell which is bad",
+                pieces(&file.pieces),
+                others.join(", ")
+            )
         }
         Status::Unproven => format!("{} cannot be checked without the file beside it", pieces(&file.pieces)),
         Status::Long => "there are bytes after its end".to_owned(),
@@ -167,7 +194,10 @@ fn map(verdict: &Verdict<'_>, style: Style, columns: usize) -> String {
     (0..cells)
         .map(|cell| {
             let range = cell * count / cells..(cell + 1) * count / cells;
-            let good = range.clone().filter(|&at| shape.piece(at as u32).is_some_and(|piece| verdict.good.has(piece))).count();
+            let good = range
+                .clone()
+                .filter(|&at| shape.piece(at as u32).is_some_and(|piece| verdict.good.has(piece)))
+                .count();
             match good {
                 good if good == range.len() => signs[0],
                 0 => signs[2],
