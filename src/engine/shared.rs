@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -88,6 +88,10 @@ impl Shared {
         let (name, rest) = chance.split_at(12);
         let id = PeerId::new(name.try_into().expect("twelve of the bytes drawn"));
         let (key, seed) = rest.split_at(4);
+        let library = match config.state_dir {
+            Some(place) => Some(library(place).await?),
+            None => None,
+        };
         let torrents = Arc::new(Mutex::new(BTreeMap::new()));
         let lookup: Lookup = {
             let torrents = torrents.clone();
@@ -109,7 +113,7 @@ impl Shared {
             handles: Handles::from_limit(),
             limits: Limits::new(config.down, config.up),
             trackers: Trackers::new(TrackerConfig { bind, ..TrackerConfig::default() }),
-            library: config.state_dir.as_deref().map(library).transpose()?,
+            library,
             events,
             port,
             listening: tokio::spawn(listener.run(lookup, patience)),
@@ -235,8 +239,8 @@ fn listen(config: &EngineConfig, bind: Bind) -> Result<Listener, Fault> {
     preferred.map_or_else(|| Listener::bind(bind, 0).map_err(|error| refused(0, error)), Ok)
 }
 
-fn library(state_dir: &Path) -> Result<Library, Fault> {
-    std::fs::create_dir_all(state_dir).map_err(|error| {
+async fn library(state_dir: PathBuf) -> Result<Library, Fault> {
+    tokio::fs::create_dir_all(&state_dir).await.map_err(|error| {
         let place = Untrusted::new(state_dir.to_string_lossy());
         fault(FaultKind::Permission, format!("cannot use the state directory {place}: {error}"))
     })?;

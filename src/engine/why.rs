@@ -336,7 +336,7 @@ mod tests {
                 "running at your limit of 2.86 MiB/s",
             ),
             (
-                Circumstances { disk_behind: true, disk_rate: 8.0 * 1048576.0, ..well() },
+                Circumstances { disk_behind: true, disk_rate: 8_388_608.0, ..well() },
                 State::Downloading,
                 "disk_slow",
                 "the disk takes 8 MiB/s and is the slowest part",

@@ -8,7 +8,7 @@ use super::Scene;
 #[test]
 fn only_the_path_goes_into_a_pipe() {
     let scene = Scene::new();
-    scene.write("film.mkv", [7; 50_000]);
+    scene.write("film.mkv", vec![7; 50_000]);
     let ran = scene.run(&["create", "film.mkv"]);
     let path = fs::canonicalize(scene.path()).unwrap().join("film.mkv.torrent");
     assert_eq!((ran.code, ran.out.trim_end()), (0, path.to_str().unwrap()), "{}", ran.err);

@@ -231,7 +231,7 @@ impl Driver {
                 self.tell(Input::Wish(Wish::Resume));
             }
             ToDriver::Peers(addrs) => {
-                self.tell(Input::Found { source: crate::swarm::event::Source::User, addrs })
+                self.tell(Input::Found { source: crate::swarm::event::Source::User, addrs });
             }
             ToDriver::Budget(bytes) => self.tell(Input::Budget { bytes }),
             ToDriver::Look(look) => self.reporter.look = look,
