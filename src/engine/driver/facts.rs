@@ -1,6 +1,6 @@
 //! What peers, disk and trackers report, put into the words of the state machine.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 
 use tokio::sync::mpsc;
 
@@ -41,7 +41,7 @@ impl Driver {
             Fact::Dialled { addr, result: Ok((stream, hello)) } => self.connected(stream, addr, false, hello),
             Fact::Dialled { addr, result: Err(why) } => self.tell(Input::DialFailed { addr, why }),
             Fact::Kept(kept) => self.kept(kept),
-            Fact::Fetched { peer, spans, result } => self.fetched(peer, spans, result),
+            Fact::Fetched { peer, burst, spans, result } => self.fetched(peer, burst, spans, result),
             Fact::Heard(input) => {
                 if matches!(input, Input::Announced { .. }) {
                     self.announcing = self.announcing.saturating_sub(1);
@@ -75,7 +75,7 @@ impl Driver {
             limits: [self.shared.limits.clone(), self.limits.clone()],
         };
         tokio::spawn(peer::run(stream, terms, inbox, self.reports.clone()));
-        self.peers.insert(key, Link { orders, fetching: VecDeque::new(), _member: member });
+        self.peers.insert(key, Link { orders, fetching: BTreeMap::new(), burst: 0, _member: member });
         self.tell(Input::Connected { peer: key, addr, incoming, hello });
     }
 
@@ -110,11 +110,12 @@ impl Driver {
     fn fetched(
         &mut self,
         peer: PeerKey,
+        burst: u64,
         spans: Vec<crate::base::Span>,
         result: Result<Vec<crate::store::Buf>, crate::store::DiskError>,
     ) {
         let Some(link) = self.peers.get_mut(&peer) else { return };
-        let wanted = link.fetching.pop_front().unwrap_or_default();
+        let wanted = link.fetching.remove(&burst).unwrap_or_default();
         match result {
             Ok(bufs) => {
                 let ready = spans.into_iter().zip(bufs).filter(|(span, _)| wanted.contains(span)).collect();

@@ -9,7 +9,7 @@ mod orders;
 mod report;
 mod save;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,7 +55,7 @@ pub(super) struct Published {
 enum Fact {
     Dialled { addr: SocketAddr, result: Result<(TcpStream, Hello), DialFailure> },
     Kept(Kept),
-    Fetched { peer: PeerKey, spans: Vec<Span>, result: Result<Vec<Buf>, DiskError> },
+    Fetched { peer: PeerKey, burst: u64, spans: Vec<Span>, result: Result<Vec<Buf>, DiskError> },
     Heard(Input),
     Saved { synced: bool, error: Option<String> },
 }
@@ -63,8 +63,11 @@ enum Fact {
 /// The driver's end of one connection.
 struct Link {
     orders: mpsc::UnboundedSender<ToPeer>,
-    /// Bursts that the disk is reading for it; spans that were called off are missing in them.
-    fetching: VecDeque<Vec<Span>>,
+    /// Bursts that the disk is reading for it, by number, for they may be ready in any order; spans that
+    /// were called off are missing in them.
+    fetching: BTreeMap<u64, Vec<Span>>,
+    /// The number of the next burst.
+    burst: u64,
     _member: Membership,
 }
 

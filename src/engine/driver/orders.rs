@@ -54,16 +54,18 @@ impl Driver {
 
     fn serve(&mut self, peer: PeerKey, spans: Vec<Span>) {
         let Some(link) = self.peers.get_mut(&peer) else { return };
-        link.fetching.push_back(spans.clone());
+        let burst = link.burst;
+        link.burst += 1;
+        link.fetching.insert(burst, spans.clone());
         let facts = self.facts.clone();
         self.shared.disk.fetch(&self.volume, spans.clone(), move |result| {
-            let _ = facts.send(Fact::Fetched { peer, spans, result });
+            let _ = facts.send(Fact::Fetched { peer, burst, spans, result });
         });
     }
 
     fn unserve(&mut self, peer: PeerKey, spans: Vec<Span>) {
         let Some(link) = self.peers.get_mut(&peer) else { return };
-        for burst in &mut link.fetching {
+        for burst in link.fetching.values_mut() {
             burst.retain(|span| !spans.is_empty() && !spans.contains(span));
         }
         link.say(ToPeer::Unserve(spans));
