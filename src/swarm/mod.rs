@@ -5,3 +5,7 @@
 //! generator. So a swarm of sixty of these runs in a simulated world in a plain `cargo test`.
 
 pub mod event;
+pub mod picker;
+mod pipeline;
+pub mod rarity;
+mod started;

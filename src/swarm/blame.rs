@@ -1,0 +1,109 @@
+//! Who sent the wrong bytes of a piece.
+//!
+//! A spoiled piece leaves a record of what everyone sent: the digest of each block. When the piece
+//! is right at last, whoever sent another digest lied, and nobody else did. A peer that sent a
+//! whole wrong piece alone is found at once.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::base::{Piece, Sha1Digest};
+
+/// The most pieces of which records are kept; the records of lower pieces are dropped first.
+const MOST_PIECES: usize = 256;
+/// The most failures of one piece that are kept.
+const MOST_FAILURES: usize = 8;
+
+/// Who sent a block and what it was.
+type Sent = (IpAddr, Sha1Digest);
+
+/// The records; see the head of this file.
+#[derive(Clone, Debug, Default)]
+pub struct Blame {
+    records: BTreeMap<Piece, Vec<Vec<Sent>>>,
+}
+
+impl Blame {
+    /// Whether a piece was wrong before, so that its digests are wanted.
+    pub fn has_record(&self, piece: Piece) -> bool {
+        self.records.contains_key(&piece)
+    }
+
+    /// Whether this address sent a part of the piece when it came out wrong.
+    pub fn is_suspect(&self, piece: Piece, addr: IpAddr) -> bool {
+        self.records.get(&piece).is_some_and(|r| r.iter().flatten().any(|&(sender, _)| sender == addr))
+    }
+
+    /// A piece came out wrong: who sent each block, and its digest. Says who is known to have lied.
+    pub fn spoiled(&mut self, piece: Piece, senders: &[IpAddr], digests: &[Sha1Digest]) -> Vec<IpAddr> {
+        if let Some(&first) = senders.first()
+            && senders.iter().all(|&sender| sender == first)
+        {
+            return vec![first];
+        }
+        if digests.len() == senders.len() {
+            if self.records.len() >= MOST_PIECES && !self.has_record(piece) {
+                self.records.pop_first();
+            }
+            let failures = self.records.entry(piece).or_default();
+            failures.truncate(MOST_FAILURES - 1);
+            failures.push(senders.iter().copied().zip(digests.iter().copied()).collect());
+        }
+        Vec::new()
+    }
+
+    /// A piece is right, and these are the digests of its blocks. Says who had sent others.
+    pub fn verified(&mut self, piece: Piece, digests: &[Sha1Digest]) -> Vec<IpAddr> {
+        let mut liars: Vec<IpAddr> = Vec::new();
+        for failure in self.records.remove(&piece).unwrap_or_default() {
+            if failure.len() == digests.len() {
+                let wrong = failure.iter().zip(digests).filter(|((_, sent), right)| sent != *right);
+                liars.extend(wrong.map(|((sender, _), _)| *sender));
+            }
+        }
+        liars.sort_unstable();
+        liars.dedup();
+        liars
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Geometry;
+
+    fn ip(n: u8) -> IpAddr {
+        [10, 0, 0, n].into()
+    }
+
+    #[test]
+    fn exactly_those_who_sent_other_bytes_are_found() {
+        let piece = Geometry::single(65_536, 65_536).unwrap().piece(0).unwrap();
+        let mut blame = Blame::default();
+        assert!(blame.spoiled(piece, &[ip(1), ip(2), ip(3)], &[[1; 20], [0xbd; 20], [3; 20]]).is_empty());
+        assert!(blame.is_suspect(piece, ip(1)) && blame.is_suspect(piece, ip(2)) && !blame.is_suspect(piece, ip(9)));
+        assert_eq!(blame.verified(piece, &[[1; 20], [2; 20], [3; 20]]), [ip(2)]);
+        assert!(!blame.has_record(piece));
+    }
+
+    #[test]
+    fn who_sent_all_of_a_wrong_piece_is_found_at_once() {
+        let piece = Geometry::single(65_536, 65_536).unwrap().piece(0).unwrap();
+        let mut blame = Blame::default();
+        assert_eq!(blame.spoiled(piece, &[ip(1), ip(1)], &[[1; 20]; 2]), [ip(1)]);
+        assert!(!blame.has_record(piece));
+    }
+
+    #[test]
+    fn records_stay_bounded() {
+        let geometry = Geometry::single(1, 1000).unwrap();
+        let mut blame = Blame::default();
+        for piece in geometry.pieces() {
+            for _ in 0..20 {
+                blame.spoiled(piece, &[ip(1), ip(2)], &[[1; 20]; 2]);
+            }
+        }
+        assert_eq!(blame.records.len(), MOST_PIECES);
+        assert!(blame.records.values().all(|failures| failures.len() <= MOST_FAILURES));
+    }
+}

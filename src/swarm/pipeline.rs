@@ -1,0 +1,222 @@
+//! What one peer owes us, and how much it should owe.
+//!
+//! The depth is bandwidth times delay. It doubles each round trip while that makes the peer faster
+//! (slow start); then it is what the peer sends in its latency and one second more. One second is
+//! enough to ride over a lost packet or a late wake-up of either side, while less in flight means
+//! fewer twins in the end game and less to take back when the peer goes away.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::base::{BLOCK_LEN, Block, Moment};
+
+/// The least depth of a peer that sends.
+pub const LEAST_DEPTH: u32 = 4;
+/// The greatest depth, whatever the peer says it takes.
+pub const MOST_DEPTH: u32 = 500;
+/// The depth a peer takes that does not say (`reqq`, BEP 10).
+pub const USUAL_DEPTH: u32 = 250;
+/// The most blocks that are gathered into one order.
+const RUN: u32 = 16;
+/// What a peer should owe beyond its latency.
+const QUEUE: Duration = Duration::from_secs(1);
+/// How long a peer may owe without sending.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Even a peer known to be fast may stop for this long.
+const LEAST_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The pipeline of one peer.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    owed: VecDeque<Block>,
+    depth: u32,
+    cap: u32,
+    starting: bool,
+    last_rate: f64,
+    asked_empty: Option<Moment>,
+    latency: Duration,
+    gap: Duration,
+    progress: Moment,
+    snubbed: bool,
+}
+
+impl Pipeline {
+    /// Owing nothing.
+    pub fn new(now: Moment) -> Self {
+        Self {
+            owed: VecDeque::new(),
+            depth: LEAST_DEPTH,
+            cap: USUAL_DEPTH,
+            starting: true,
+            last_rate: 0.0,
+            asked_empty: None,
+            latency: Duration::from_millis(100),
+            gap: PATIENCE,
+            progress: now,
+            snubbed: false,
+        }
+    }
+
+    /// What it owes, in the order it was asked.
+    pub const fn owed(&self) -> &VecDeque<Block> {
+        &self.owed
+    }
+
+    /// How many blocks it should owe now.
+    pub fn depth(&self) -> u32 {
+        if self.snubbed { 1 } else { self.depth.min(self.cap) }
+    }
+
+    /// It has owed for too long without sending.
+    pub const fn is_snubbed(&self) -> bool {
+        self.snubbed
+    }
+
+    /// What the peer says it takes (`reqq`).
+    pub fn limit(&mut self, reqq: u32) {
+        self.cap = reqq.clamp(1, MOST_DEPTH);
+    }
+
+    /// How many blocks to ask now. Nothing while the room is small against the depth, so that one
+    /// order, and one write, carries many requests.
+    pub fn room(&self) -> usize {
+        let room = self.depth().saturating_sub(self.owed.len() as u32);
+        if room >= (self.depth() / 2).clamp(1, RUN) { room as usize } else { 0 }
+    }
+
+    /// It was asked.
+    pub fn asked(&mut self, now: Moment, blocks: &[Block]) {
+        if self.owed.is_empty() {
+            self.progress = now;
+            self.asked_empty = Some(now);
+        }
+        self.owed.extend(blocks);
+    }
+
+    /// A block came from it. Says whether it was owed.
+    pub fn landed(&mut self, now: Moment, block: Block) -> bool {
+        if !self.forget(block) {
+            return false;
+        }
+        let waited = now.since(self.progress);
+        if let Some(asked) = self.asked_empty.take() {
+            // Only a request into an empty pipeline measures the way and not the queue.
+            self.latency = now.since(asked).min(Duration::from_secs(2));
+        }
+        self.gap = if self.gap == PATIENCE { waited } else { (self.gap * 7 + waited) / 8 };
+        self.progress = now;
+        self.snubbed = false;
+        if self.starting {
+            self.depth = (self.depth + 1).min(MOST_DEPTH);
+        }
+        true
+    }
+
+    /// It does not owe this block any more. Says whether it did.
+    pub fn forget(&mut self, block: Block) -> bool {
+        let at = self.owed.iter().position(|&b| b == block);
+        at.and_then(|at| self.owed.remove(at)).is_some()
+    }
+
+    /// It owes nothing any more; what it did owe.
+    pub fn clear(&mut self) -> Vec<Block> {
+        self.asked_empty = None;
+        self.owed.drain(..).collect()
+    }
+
+    /// How long until it has sent what it owes, at this rate in bytes per second.
+    pub fn eta(&self, rate: f64) -> Duration {
+        let bytes = f64::from(BLOCK_LEN) * self.owed.len() as f64;
+        if self.snubbed || rate < 1.0 {
+            return Duration::from_secs(3600);
+        }
+        self.latency + Duration::from_secs_f64((bytes / rate).min(3600.0))
+    }
+
+    /// Adjusts the depth to the rate in bytes per second, about once a second; says whether the peer
+    /// has just run out of patience with us.
+    pub fn pulse(&mut self, now: Moment, rate: f64) -> bool {
+        if self.starting && rate > 0.0 {
+            self.starting = rate > self.last_rate * 1.1;
+            self.last_rate = rate;
+        }
+        if !self.starting {
+            let seconds = (self.latency + QUEUE).as_secs_f64();
+            let blocks = (rate * seconds / f64::from(BLOCK_LEN)).ceil() as u32;
+            self.depth = blocks.clamp(LEAST_DEPTH, MOST_DEPTH);
+        }
+        let late = self.deadline().is_some_and(|at| at <= now);
+        self.snubbed |= late;
+        late
+    }
+
+    /// When its debt becomes too old.
+    pub fn deadline(&self) -> Option<Moment> {
+        let patience = (self.gap * 20 + self.latency * 4).clamp(LEAST_PATIENCE, PATIENCE);
+        (!self.owed.is_empty()).then(|| self.progress + patience)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Geometry;
+
+    fn at(ms: u64) -> Moment {
+        Moment::START + Duration::from_millis(ms)
+    }
+
+    /// A peer that sends `rate` blocks per second after a latency; how deep its pipeline gets.
+    fn run(rate: u64, latency: u64) -> (u32, Pipeline) {
+        let shape = Geometry::single(1 << 28, 1 << 28).unwrap();
+        let piece = shape.piece(0).unwrap();
+        let mut blocks = shape.blocks(piece);
+        let mut pipeline = Pipeline::new(at(0));
+        pipeline.limit(MOST_DEPTH);
+        let mut meter = crate::base::Meter::new(at(0), Duration::from_secs(2));
+        let (mut line, mut free_at) = (VecDeque::new(), 0);
+        for ms in 0..12_000 {
+            let room = pipeline.room();
+            if room > 0 {
+                let ask: Vec<_> = blocks.by_ref().take(room).collect();
+                pipeline.asked(at(ms), &ask);
+                line.extend(ask.into_iter().map(|block| (ms + latency, block)));
+            }
+            while let Some(&(arrived, block)) = line.front().filter(|(arrived, _)| arrived.max(&free_at) <= &ms) {
+                free_at = free_at.max(arrived * 1000 / 1000).max(ms) + 1000 / rate.min(1000);
+                line.pop_front();
+                assert!(pipeline.landed(at(ms), block));
+                meter.add(at(ms), u64::from(BLOCK_LEN));
+            }
+            if ms % 1000 == 0 {
+                pipeline.pulse(at(ms), meter.rate(at(ms)));
+            }
+        }
+        (pipeline.depth(), pipeline)
+    }
+
+    #[test]
+    fn the_depth_follows_bandwidth_times_delay() {
+        let (slow, _) = run(2, 50);
+        let (fast, _) = run(100, 50);
+        let (far, _) = run(100, 500);
+        assert!((LEAST_DEPTH..8).contains(&slow), "{slow}");
+        assert!((80..150).contains(&fast), "{fast}");
+        assert!((120..200).contains(&far), "{far}");
+    }
+
+    #[test]
+    fn who_owes_for_too_long_is_snubbed_until_it_sends() {
+        let shape = Geometry::single(65_536, 65_536).unwrap();
+        let blocks: Vec<_> = shape.blocks(shape.piece(0).unwrap()).collect();
+        let mut pipeline = Pipeline::new(at(0));
+        pipeline.asked(at(0), &blocks[..2]);
+        assert!(!pipeline.pulse(at(59_000), 0.0));
+        assert!(pipeline.pulse(at(60_000), 0.0));
+        assert_eq!((pipeline.clear().len(), pipeline.room()), (2, 1));
+        pipeline.asked(at(61_000), &blocks[..1]);
+        assert!(pipeline.landed(at(62_000), blocks[0]));
+        assert!(!pipeline.is_snubbed());
+        assert!(!pipeline.landed(at(62_000), blocks[0]));
+    }
+}

@@ -1,0 +1,330 @@
+//! The open pieces: begun, and not yet verified, spoiled or given up.
+//!
+//! A block of an open piece is free, asked of somebody, or landed; every method keeps exactly one of
+//! the three. In the end game a block may be asked of several: the first of them is in its cell, the
+//! others are its twins.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::base::{Block, Geometry, Moment, Piece};
+
+use super::event::PeerKey;
+
+/// The most peers of which one block is asked at a time.
+pub const MOST_ASKERS: usize = 3;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Cell {
+    Free,
+    Asked(PeerKey),
+    Landed(PeerKey),
+}
+
+/// One open piece.
+#[derive(Clone, Debug)]
+pub struct Open {
+    cells: Vec<Cell>,
+    free: u32,
+    landed: u32,
+    len: u32,
+    /// The fast peer that fetches the whole of it, so that a wrong piece has one sender.
+    pub owner: Option<PeerKey>,
+    /// It was wrong before: nobody but the owner fetches it while the owner sends.
+    pub strict: bool,
+    /// When a block last landed, or when it was opened.
+    pub touched: Moment,
+}
+
+impl Open {
+    /// Blocks nobody is asked for.
+    pub const fn free(&self) -> u32 {
+        self.free
+    }
+
+    /// Blocks that are in.
+    pub const fn landed(&self) -> u32 {
+        self.landed
+    }
+
+    /// Whether every block is in.
+    pub fn is_whole(&self) -> bool {
+        self.landed as usize == self.cells.len()
+    }
+
+    /// Who sent each block, once the piece is whole.
+    pub fn senders(&self) -> Vec<PeerKey> {
+        self.cells.iter().filter_map(|c| if let Cell::Landed(peer) = c { Some(*peer) } else { None }).collect()
+    }
+}
+
+/// What the arrival of a block means.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Arrival {
+    /// It was missing; these others were asked for it too and need not send it.
+    New(Vec<PeerKey>),
+    /// It was the last one missing of its piece.
+    Last(Vec<PeerKey>),
+    /// It was in already.
+    Twin,
+    /// Its piece is not open.
+    Stray,
+}
+
+/// All open pieces.
+#[derive(Clone, Debug, Default)]
+pub struct Started {
+    open: BTreeMap<Piece, Open>,
+    with_free: BTreeSet<Piece>,
+    twins: BTreeMap<Block, Vec<PeerKey>>,
+    bytes: u64,
+}
+
+impl Started {
+    /// Bytes of the open pieces.
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Whether nothing is open.
+    pub fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// One open piece.
+    pub fn get(&self, piece: Piece) -> Option<&Open> {
+        self.open.get(&piece)
+    }
+
+    /// One open piece, to change who owns it.
+    pub fn get_mut(&mut self, piece: Piece) -> Option<&mut Open> {
+        self.open.get_mut(&piece)
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (Piece, &Open)> {
+        self.open.iter().map(|(&piece, open)| (piece, open))
+    }
+
+    /// Those with blocks nobody is asked for.
+    pub fn with_free(&self) -> impl Iterator<Item = (Piece, &Open)> {
+        self.with_free.iter().filter_map(|&piece| Some((piece, self.open.get(&piece)?)))
+    }
+
+    /// Opens a piece with every block free.
+    pub fn open(&mut self, now: Moment, geometry: &Geometry, piece: Piece, owner: Option<PeerKey>, strict: bool) {
+        let blocks = geometry.blocks_in(piece);
+        let len = geometry.len_of(piece);
+        let cells = vec![Cell::Free; blocks as usize];
+        let open = Open { cells, free: blocks, landed: 0, len, owner, strict, touched: now };
+        if self.open.insert(piece, open).is_none() {
+            self.bytes += u64::from(len);
+        }
+        self.with_free.insert(piece);
+    }
+
+    /// Closes a piece, whatever became of its blocks.
+    pub fn close(&mut self, piece: Piece) -> Option<Open> {
+        let open = self.open.remove(&piece)?;
+        self.bytes -= u64::from(open.len);
+        self.with_free.remove(&piece);
+        Some(open)
+    }
+
+    /// Takes up to `most` free blocks of a piece for a peer, the first ones first.
+    pub fn take(&mut self, geometry: &Geometry, piece: Piece, peer: PeerKey, most: usize) -> Vec<Block> {
+        let Some(open) = self.open.get_mut(&piece) else { return Vec::new() };
+        let mut taken = Vec::with_capacity(most.min(open.free as usize));
+        for (index, cell) in open.cells.iter_mut().enumerate() {
+            if open.free == 0 || taken.len() >= most {
+                break;
+            }
+            if *cell == Cell::Free
+                && let Some(block) = geometry.block(piece, index as u32)
+            {
+                *cell = Cell::Asked(peer);
+                open.free -= 1;
+                taken.push(block);
+            }
+        }
+        if open.free == 0 {
+            self.with_free.remove(&piece);
+        }
+        taken
+    }
+
+    /// The blocks of a piece that may be asked of one more peer: asked already, of fewer than
+    /// [`MOST_ASKERS`], and not of `peer`; each with the first who was asked.
+    pub fn twinnable<'a>(
+        &'a self,
+        geometry: &'a Geometry,
+        piece: Piece,
+        peer: PeerKey,
+    ) -> impl Iterator<Item = (Block, PeerKey, usize)> + 'a {
+        let cells = self.open.get(&piece).map_or(&[][..], |open| &open.cells);
+        cells.iter().enumerate().filter_map(move |(index, cell)| {
+            let Cell::Asked(first) = *cell else { return None };
+            let block = geometry.block(piece, index as u32)?;
+            let twins = self.twins.get(&block).map_or(&[][..], Vec::as_slice);
+            let askers = 1 + twins.len();
+            (first != peer && !twins.contains(&peer) && askers < MOST_ASKERS).then_some((block, first, askers))
+        })
+    }
+
+    /// Notes that an asked block is asked of one more peer.
+    pub fn add_twin(&mut self, block: Block, peer: PeerKey) {
+        self.twins.entry(block).or_default().push(peer);
+    }
+
+    /// A block came in from a peer, asked for or not.
+    pub fn landed(&mut self, now: Moment, block: Block, peer: PeerKey) -> Arrival {
+        let Some(open) = self.open.get_mut(&block.piece()) else { return Arrival::Stray };
+        let Some(cell) = open.cells.get_mut(block.index() as usize) else { return Arrival::Stray };
+        let mut losers = Vec::new();
+        match *cell {
+            Cell::Landed(_) => return Arrival::Twin,
+            Cell::Free => {
+                open.free -= 1;
+                if open.free == 0 {
+                    self.with_free.remove(&block.piece());
+                }
+            }
+            Cell::Asked(first) => {
+                if first != peer {
+                    losers.push(first);
+                }
+                if !self.twins.is_empty()
+                    && let Some(twins) = self.twins.remove(&block)
+                {
+                    losers.extend(twins.into_iter().filter(|&twin| twin != peer));
+                }
+            }
+        }
+        *cell = Cell::Landed(peer);
+        open.landed += 1;
+        open.touched = now;
+        if open.is_whole() { Arrival::Last(losers) } else { Arrival::New(losers) }
+    }
+
+    /// A peer will not send a block after all. Says whether the block is free now.
+    pub fn release(&mut self, block: Block, peer: PeerKey) -> bool {
+        let Some(open) = self.open.get_mut(&block.piece()) else { return false };
+        let Some(cell) = open.cells.get_mut(block.index() as usize) else { return false };
+        let Cell::Asked(first) = *cell else { return false };
+        let twins = self.twins.get_mut(&block);
+        if first != peer {
+            if let Some(twins) = twins {
+                twins.retain(|&twin| twin != peer);
+                if twins.is_empty() {
+                    self.twins.remove(&block);
+                }
+            }
+            return false;
+        }
+        if let Some(twins) = twins {
+            *cell = Cell::Asked(twins.remove(0));
+            if twins.is_empty() {
+                self.twins.remove(&block);
+            }
+            return false;
+        }
+        *cell = Cell::Free;
+        open.free += 1;
+        self.with_free.insert(block.piece());
+        true
+    }
+
+    /// Everyone who is asked for a block of this piece, with the block.
+    pub fn asked(&self, geometry: &Geometry, piece: Piece) -> Vec<(Block, PeerKey)> {
+        let cells = self.open.get(&piece).map_or(&[][..], |open| &open.cells);
+        let mut asked = Vec::new();
+        for (index, cell) in cells.iter().enumerate() {
+            if let (Cell::Asked(first), Some(block)) = (cell, geometry.block(piece, index as u32)) {
+                asked.push((block, *first));
+                asked.extend(self.twins.get(&block).into_iter().flatten().map(|&twin| (block, twin)));
+            }
+        }
+        asked
+    }
+
+    /// Pieces that this peer owns are anybody's again.
+    pub fn disown(&mut self, peer: PeerKey) {
+        for open in self.open.values_mut().filter(|open| open.owner == Some(peer)) {
+            (open.owner, open.strict) = (None, false);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const A: PeerKey = PeerKey(1);
+    const B: PeerKey = PeerKey(2);
+
+    fn one_open() -> (Geometry, Piece, Started) {
+        let geometry = Geometry::single(65_536, 100_000).unwrap();
+        let piece = geometry.piece(0).unwrap();
+        let mut started = Started::default();
+        started.open(Moment::START, &geometry, piece, None, false);
+        (geometry, piece, started)
+    }
+
+    #[test]
+    fn the_last_block_makes_a_piece_whole() {
+        let (geometry, piece, mut started) = one_open();
+        let blocks = started.take(&geometry, piece, A, 9);
+        assert_eq!(blocks.len(), 4);
+        for &block in &blocks[..3] {
+            assert_eq!(started.landed(Moment::START, block, A), Arrival::New(vec![]));
+        }
+        assert_eq!(started.landed(Moment::START, blocks[0], A), Arrival::Twin);
+        assert_eq!(started.landed(Moment::START, blocks[3], A), Arrival::Last(vec![]));
+        assert_eq!(started.close(piece).map(|o| o.senders()), Some(vec![A; 4]));
+        assert_eq!(started.landed(Moment::START, blocks[0], A), Arrival::Stray);
+        assert_eq!(started.bytes(), 0);
+    }
+
+    #[test]
+    fn the_twin_of_a_block_takes_the_place_of_the_first_asked() {
+        let (geometry, piece, mut started) = one_open();
+        let block = started.take(&geometry, piece, A, 1)[0];
+        assert_eq!(started.twinnable(&geometry, piece, A).count(), 0);
+        assert_eq!(started.twinnable(&geometry, piece, B).collect::<Vec<_>>(), [(block, A, 1)]);
+        started.add_twin(block, B);
+        assert!(!started.release(block, A));
+        assert!(started.release(block, B));
+        let block = started.take(&geometry, piece, A, 1)[0];
+        started.add_twin(block, B);
+        assert_eq!(started.landed(Moment::START, block, B), Arrival::New(vec![A]));
+    }
+
+    proptest! {
+        #[test]
+        fn asked_and_landed_and_free_are_all(steps in prop::collection::vec((0_u8..4, 0_u64..3, 0_u32..4), 0..200)) {
+            let (geometry, piece, mut started) = one_open();
+            for (what, peer, block) in steps {
+                let peer = PeerKey(peer);
+                let block = geometry.block(piece, block).unwrap();
+                match what {
+                    0 => { started.take(&geometry, piece, peer, 2); }
+                    1 => { started.release(block, peer); }
+                    2 => { started.landed(Moment::START, block, peer); }
+                    _ => if started.twinnable(&geometry, piece, peer).any(|(b, ..)| b == block) {
+                        started.add_twin(block, peer);
+                    },
+                }
+                let open = started.get(piece).unwrap();
+                let count = |f: fn(&Cell) -> bool| open.cells.iter().filter(|&c| f(c)).count() as u32;
+                prop_assert_eq!(count(|c| *c == Cell::Free), open.free());
+                prop_assert_eq!(count(|c| matches!(c, Cell::Landed(_))), open.landed());
+                prop_assert_eq!(started.with_free().count() == 1, open.free() > 0);
+                for (block, twins) in &started.twins {
+                    prop_assert!(matches!(open.cells[block.index() as usize], Cell::Asked(_)));
+                    prop_assert!(!twins.is_empty() && twins.len() < MOST_ASKERS);
+                }
+            }
+        }
+    }
+}
