@@ -4,3 +4,4 @@
 #![allow(missing_docs, reason = "the name of a test is its sentence")]
 
 mod architecture;
+mod sim;
