@@ -81,7 +81,11 @@ mod tests {
         let piece = Geometry::single(65_536, 65_536).unwrap().piece(0).unwrap();
         let mut blame = Blame::default();
         assert!(blame.spoiled(piece, &[ip(1), ip(2), ip(3)], &[[1; 20], [0xbd; 20], [3; 20]]).is_empty());
-        assert!(blame.is_suspect(piece, ip(1)) && blame.is_suspect(piece, ip(2)) && !blame.is_suspect(piece, ip(9)));
+        assert!(
+            blame.is_suspect(piece, ip(1))
+                && blame.is_suspect(piece, ip(2))
+                && !blame.is_suspect(piece, ip(9))
+        );
         assert_eq!(blame.verified(piece, &[[1; 20], [2; 20], [3; 20]]), [ip(2)]);
         assert!(!blame.has_record(piece));
     }

@@ -151,7 +151,16 @@ mod tests {
 
     fn contender(n: u64, gives: f64) -> Contender {
         let (since, came) = (at(0), at(0));
-        Contender { peer: PeerKey(n), unchoked: false, since, came, gives, takes: 0.0, got: 0, snubbed: false }
+        Contender {
+            peer: PeerKey(n),
+            unchoked: false,
+            since,
+            came,
+            gives,
+            takes: 0.0,
+            got: 0,
+            snubbed: false,
+        }
     }
 
     #[test]

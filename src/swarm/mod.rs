@@ -3,9 +3,34 @@
 //! This room is quiet. It takes facts with the time at which they became known, and orders what is to
 //! be done about them; it owns no socket, file, clock or thread, and its only chance is a seeded
 //! generator. So a swarm of sixty of these runs in a simulated world in a plain `cargo test`.
+//!
+//! It has a waist. Below are parts that know nothing of torrents and are tested alone: [`rarity`],
+//! [`picker`], `started`, `progress`, `pipeline`, `choker`, `candidates`, `announcer`, `blame`. In the
+//! middle is [`Torrent`], the struct that holds them. Above are verbs that introduce the parts to one
+//! another: meeting, hearing, asking, landing, serving, steering. `handle.rs` on top lists them.
 
+mod allowed_fast;
+mod announcer;
+mod asking;
+mod blame;
+mod candidates;
+mod choker;
 pub mod event;
+mod handle;
+mod hearing;
+mod landing;
+mod meeting;
+mod peer;
+mod peer_priority;
 pub mod picker;
 mod pipeline;
+mod progress;
 pub mod rarity;
+mod serving;
 mod started;
+mod steering;
+mod summary;
+mod torrent;
+
+pub use summary::{Dials, PeerSummary, Summary, TrackerSummary};
+pub use torrent::{Config, Torrent};

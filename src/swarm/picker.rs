@@ -44,7 +44,9 @@ impl Picker {
     ) -> Option<Piece> {
         let picked = if order == Order::InOrder {
             lowest(rarity, geometry, offer.has)
-        } else if let Some(&piece) = offer.suggested.iter().find(|&&p| rarity.free().has(p) && offer.has.has(p)) {
+        } else if let Some(&piece) =
+            offer.suggested.iter().find(|&&p| rarity.free().has(p) && offer.has.has(p))
+        {
             Some(piece)
         } else if ours < RANDOM_FIRST {
             any(rarity, geometry, offer, rng).or_else(|| rarest(rarity, geometry, offer))
@@ -170,7 +172,9 @@ mod tests {
         }
         let all = Bitfield::all(100);
         let mut pick = |rarity: &Rarity, order| {
-            Picker::default().pick(rarity, &geometry, order, 50, offer(&all), &mut Rng::new(1)).map(Piece::index)
+            Picker::default()
+                .pick(rarity, &geometry, order, 50, offer(&all), &mut Rng::new(1))
+                .map(Piece::index)
         };
         assert_eq!(pick(&rarity, Order::RarestFirst), Some(42));
         assert_eq!(pick(&rarity, Order::InOrder), Some(0));

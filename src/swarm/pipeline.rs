@@ -22,6 +22,10 @@ const RUN: u32 = 16;
 const QUEUE: Duration = Duration::from_secs(1);
 /// How long a peer may owe without sending.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// A peer of which no rate is known yet is taken to send this much: bytes per second.
+const LEAST_RATE: f64 = 65_536.0;
+/// A peer that owes and sends nothing for this long is doubted.
+const SILENCE: Duration = Duration::from_secs(2);
 /// Even a peer known to be fast may stop for this long.
 const LEAST_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -125,12 +129,17 @@ impl Pipeline {
     }
 
     /// How long until it has sent what it owes, at this rate in bytes per second.
-    pub fn eta(&self, rate: f64) -> Duration {
-        let bytes = f64::from(BLOCK_LEN) * self.owed.len() as f64;
-        if self.snubbed || rate < 1.0 {
-            return Duration::from_secs(3600);
+    pub fn eta(&self, now: Moment, rate: f64) -> Duration {
+        if self.owed.is_empty() {
+            return self.latency;
         }
-        self.latency + Duration::from_secs_f64((bytes / rate).min(3600.0))
+        let bytes = f64::from(BLOCK_LEN) * self.owed.len() as f64;
+        let sending = Duration::from_secs_f64((bytes / rate.max(LEAST_RATE)).min(3600.0));
+        // One that has just stopped may go on; the longer it does not, the less it is believed.
+        let silent = now.since(self.progress);
+        let doubt = if silent > SILENCE { silent * 2 } else { Duration::ZERO };
+        let snubbed = if self.snubbed { PATIENCE } else { Duration::ZERO };
+        self.latency + sending + doubt + snubbed
     }
 
     /// Adjusts the depth to the rate in bytes per second, about once a second; says whether the peer
@@ -182,7 +191,9 @@ mod tests {
                 pipeline.asked(at(ms), &ask);
                 line.extend(ask.into_iter().map(|block| (ms + latency, block)));
             }
-            while let Some(&(arrived, block)) = line.front().filter(|(arrived, _)| arrived.max(&free_at) <= &ms) {
+            while let Some(&(arrived, block)) =
+                line.front().filter(|(arrived, _)| arrived.max(&free_at) <= &ms)
+            {
                 free_at = free_at.max(arrived * 1000 / 1000).max(ms) + 1000 / rate.min(1000);
                 line.pop_front();
                 assert!(pipeline.landed(at(ms), block));

@@ -53,7 +53,10 @@ impl Open {
 
     /// Who sent each block, once the piece is whole.
     pub fn senders(&self) -> Vec<PeerKey> {
-        self.cells.iter().filter_map(|c| if let Cell::Landed(peer) = c { Some(*peer) } else { None }).collect()
+        self.cells
+            .iter()
+            .filter_map(|c| if let Cell::Landed(peer) = c { Some(*peer) } else { None })
+            .collect()
     }
 }
 
@@ -111,7 +114,14 @@ impl Started {
     }
 
     /// Opens a piece with every block free.
-    pub fn open(&mut self, now: Moment, geometry: &Geometry, piece: Piece, owner: Option<PeerKey>, strict: bool) {
+    pub fn open(
+        &mut self,
+        now: Moment,
+        geometry: &Geometry,
+        piece: Piece,
+        owner: Option<PeerKey>,
+        strict: bool,
+    ) {
         let blocks = geometry.blocks_in(piece);
         let len = geometry.len_of(piece);
         let cells = vec![Cell::Free; blocks as usize];
@@ -166,7 +176,8 @@ impl Started {
             let block = geometry.block(piece, index as u32)?;
             let twins = self.twins.get(&block).map_or(&[][..], Vec::as_slice);
             let askers = 1 + twins.len();
-            (first != peer && !twins.contains(&peer) && askers < MOST_ASKERS).then_some((block, first, askers))
+            (first != peer && !twins.contains(&peer) && askers < MOST_ASKERS)
+                .then_some((block, first, askers))
         })
     }
 

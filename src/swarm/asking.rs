@@ -1,0 +1,264 @@
+//! Whom to ask for what.
+
+use std::time::Duration;
+
+use crate::base::{Block, Moment, Piece};
+
+use super::event::{Order, Output, PeerKey};
+use super::picker::Offer;
+use super::torrent::Torrent;
+
+/// A peer that sends a whole piece within this time gets it for itself, so that a wrong one has one
+/// sender and a slow neighbour cannot hold it up.
+const WHOLE_PIECE: f64 = 20.0;
+/// An open piece that nobody can go on with makes room after this long, where memory is short.
+const STALLED: Duration = Duration::from_secs(30);
+/// A twin is asked for only if it is expected to come this much earlier.
+const TWIN_GAIN: Duration = Duration::from_secs(1);
+/// The most twins asked for in one order.
+const TWINS: usize = 16;
+
+impl Torrent {
+    /// Asks everyone who has room for more.
+    pub(super) fn feed(&mut self, now: Moment, out: &mut Vec<Output>) {
+        if self.finished || self.paused {
+            self.hungry.clear();
+            self.freed = false;
+            return;
+        }
+        if std::mem::take(&mut self.freed) {
+            let dry = self.peers.iter().filter(|(_, peer)| peer.dry).map(|(&key, _)| key);
+            self.hungry.extend(dry);
+        }
+        if self.hungry.len() <= 1 {
+            if let Some(key) = self.hungry.pop_first() {
+                self.ask(now, key, out);
+            }
+            return;
+        }
+        let mut hungry: Vec<_> = std::mem::take(&mut self.hungry).into_iter().collect();
+        // What is scarce goes to the fastest first.
+        let rate = |key: &PeerKey| self.peers.get(key).map_or(0.0, |peer| peer.down.rate(now));
+        hungry.sort_by(|a, b| rate(b).total_cmp(&rate(a)));
+        for key in hungry {
+            self.ask(now, key, out);
+        }
+    }
+
+    fn ask(&mut self, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
+        let Some(peer) = self.peers.get(&key).filter(|peer| peer.may_be_asked()) else { return };
+        let room = peer.pipeline.room();
+        if room == 0 {
+            return;
+        }
+        let mut blocks: Vec<Block> = Vec::with_capacity(room);
+        let geometry = self.geometry.clone();
+        while blocks.len() < room {
+            let Some(piece) = self.choose(now, key) else { break };
+            let taken = self.started.take(&geometry, piece, key, room - blocks.len());
+            if taken.is_empty() {
+                break;
+            }
+            blocks.extend(taken);
+        }
+        let dry = blocks.len() < room;
+        if blocks.is_empty() {
+            blocks = self.twins(now, key, room.min(TWINS));
+        }
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        peer.dry = dry;
+        if !blocks.is_empty() {
+            peer.pipeline.asked(now, &blocks);
+            out.push(Output::Ask { peer: key, blocks });
+        }
+    }
+
+    /// The piece from which a peer is asked next: what is begun is finished first, then a new one is
+    /// begun if memory allows, and at last others are helped with theirs.
+    fn choose(&mut self, now: Moment, key: PeerKey) -> Option<Piece> {
+        let peer = self.peers.get(&key)?;
+        let in_order = self.config.order == Order::InOrder;
+        let ip = peer.addr.ip().to_canonical();
+        let usable = self.started.with_free().filter(|(piece, _)| peer.may_give(*piece));
+        let mut begun: Option<((u8, u32, u32), Piece)> = None;
+        let mut help: Option<(u32, Piece)> = None;
+        for (piece, open) in usable {
+            let mine = open.owner == Some(key);
+            if mine || open.owner.is_none() {
+                let suspect = !mine && self.blame.is_suspect(piece, ip);
+                let rank = match in_order {
+                    true => (u8::from(suspect), 0, piece.index()),
+                    false => (u8::from(suspect) * 2 + u8::from(!mine), open.free(), piece.index()),
+                };
+                if begun.is_none_or(|(best, _)| rank < best) {
+                    begun = Some((rank, piece));
+                }
+            } else if !open.strict && help.is_none_or(|(free, _)| open.free() > free) {
+                help = Some((open.free(), piece));
+            }
+        }
+        if let Some((_, piece)) = begun {
+            return Some(piece);
+        }
+        self.begin(now, key).or(help.map(|(_, piece)| piece))
+    }
+
+    /// Begins a new piece for a peer, if memory allows.
+    fn begin(&mut self, now: Moment, key: PeerKey) -> Option<Piece> {
+        let peer = self.peers.get(&key)?;
+        let fits =
+            |len: u64| self.started.is_empty() || self.started.bytes().saturating_add(len) <= self.budget;
+        if self.rarity.free().is_empty() || !fits(1) {
+            return None;
+        }
+        let piece = if peer.chokes_us {
+            let allowed = peer.allowed_us.iter().copied();
+            allowed.into_iter().find(|&piece| self.rarity.free().has(piece) && peer.has.has(piece))?
+        } else {
+            let offer = Offer { has: &peer.has, interesting: peer.interesting, suggested: &peer.suggested };
+            let ours = self.progress.have().count();
+            self.picker.pick(&self.rarity, &self.geometry, self.config.order, ours, offer, &mut self.rng)?
+        };
+        let len = self.geometry.len_of(piece);
+        if !fits(u64::from(len)) {
+            return None;
+        }
+        let fast = peer.down.rate(now) * WHOLE_PIECE >= f64::from(len);
+        let strict = self.blame.has_record(piece);
+        let owner = (fast || strict).then_some(key);
+        self.rarity.take(piece);
+        self.started.open(now, &self.geometry, piece, owner, strict);
+        Some(piece)
+    }
+
+    /// Blocks that others owe and this peer would bring earlier. In the end game any of them; before
+    /// that only what holds memory while there is none for a new piece.
+    fn twins(&mut self, now: Moment, key: PeerKey, most: usize) -> Vec<Block> {
+        let Some(peer) = self.peers.get(&key) else { return Vec::new() };
+        let end_game = self.in_end_game();
+        let nothing_to_begin = self.progress.interesting(&peer.has) == 0;
+        if peer.pipeline.is_snubbed() || nothing_to_begin {
+            return Vec::new();
+        }
+        let mine = peer.pipeline.eta(now, peer.down.rate(now));
+        let limit = if end_game { mine + TWIN_GAIN } else { mine + TWIN_GAIN * 10 };
+        let mut found: Vec<(usize, std::cmp::Reverse<Duration>, Block)> = Vec::new();
+        for (piece, open) in self.started.iter() {
+            if open.is_whole() || open.strict || !peer.may_give(piece) {
+                continue;
+            }
+            for (block, first, askers) in self.started.twinnable(&self.geometry, piece, key) {
+                let eta =
+                    self.peers.get(&first).map_or(Duration::ZERO, |p| p.pipeline.eta(now, p.down.rate(now)));
+                if eta > limit {
+                    found.push((askers, std::cmp::Reverse(eta), block));
+                }
+            }
+        }
+        found.sort_unstable();
+        found.truncate(most);
+        let blocks: Vec<Block> = found.into_iter().map(|(_, _, block)| block).collect();
+        for &block in &blocks {
+            self.started.add_twin(block, key);
+        }
+        blocks
+    }
+
+    /// It chokes us.
+    pub(super) fn choked(&mut self, key: PeerKey) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        peer.chokes_us = true;
+        // With the fast extension each request is answered or rejected (BEP 6); without, all are void.
+        if !peer.fast() {
+            for block in peer.pipeline.clear() {
+                self.started.release(block, key);
+            }
+            self.freed = true;
+        }
+        self.started.disown(key);
+    }
+
+    /// It does not choke us any more.
+    pub(super) fn unchoked(&mut self, key: PeerKey) {
+        if let Some(peer) = self.peers.get_mut(&key) {
+            peer.chokes_us = false;
+            self.hungry.insert(key);
+        }
+    }
+
+    /// It will not send a block (BEP 6).
+    pub(super) fn rejected(&mut self, now: Moment, key: PeerKey, block: Block, out: &mut Vec<Output>) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        if !peer.pipeline.forget(block) {
+            return self.strike(now, key, out);
+        }
+        // A rejected piece is not allowed after all, or we would ask for ever.
+        if peer.chokes_us {
+            peer.allowed_us.retain(|&piece| piece != block.piece());
+        }
+        let angry = !peer.chokes_us && peer.strike();
+        self.freed |= self.started.release(block, key);
+        // A choke may follow, so others are asked first; this one is fed by the next pulse.
+        if angry {
+            self.close(now, key, super::event::Departure::Protocol, out);
+        }
+    }
+
+    /// It owes for too long: others get what it owes.
+    pub(super) fn snub(&mut self, key: PeerKey, out: &mut Vec<Output>) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        let owed: Vec<Block> = peer.pipeline.owed().iter().copied().collect();
+        self.started.disown(key);
+        self.take_back(key, &owed, out);
+    }
+
+    /// Takes back requests from a peer.
+    pub(super) fn take_back(&mut self, key: PeerKey, blocks: &[Block], out: &mut Vec<Output>) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        let gone: Vec<Block> = blocks.iter().copied().filter(|&block| peer.pipeline.forget(block)).collect();
+        for &block in &gone {
+            self.freed |= self.started.release(block, key);
+        }
+        if !gone.is_empty() {
+            self.hungry.insert(key);
+            out.push(Output::Cancel { peer: key, blocks: gone });
+        }
+    }
+
+    /// Gives up an open piece: what landed of it is thrown away, what is asked is taken back.
+    pub(super) fn abandon(&mut self, piece: Piece, out: &mut Vec<Output>) {
+        for (block, key) in self.started.asked(&self.geometry, piece) {
+            self.take_back(key, &[block], out);
+        }
+        if self.started.close(piece).is_some() {
+            out.push(Output::Discard { piece });
+            self.put_back(piece);
+        }
+    }
+
+    /// A piece can be begun again, if it is still wanted.
+    pub(super) fn put_back(&mut self, piece: Piece) {
+        if self.progress.lacking().has(piece) {
+            self.rarity.put(piece, self.progress.priority(piece), &mut self.rng);
+        }
+        self.freed = true;
+    }
+
+    /// Where memory is used up and peers wait for something to do, gives up the open piece that nobody
+    /// can go on with and that loses least.
+    pub(super) fn drop_stalled(&mut self, now: Moment, out: &mut Vec<Output>) {
+        let full = self.started.bytes() + u64::from(self.geometry.piece_len()) > self.budget;
+        let waits =
+            self.peers.values().any(|peer| peer.dry && peer.may_be_asked() && !peer.pipeline.is_snubbed());
+        if !full || !waits || self.rarity.free().is_empty() {
+            return;
+        }
+        let stalled = self.started.with_free().filter(|(piece, open)| {
+            let stuck = now.since(open.touched) >= STALLED;
+            stuck && !self.peers.values().any(|peer| peer.may_give(*piece) && !peer.pipeline.is_snubbed())
+        });
+        if let Some((_, piece)) = stalled.map(|(piece, open)| (open.landed(), piece)).min() {
+            self.abandon(piece, out);
+        }
+    }
+}

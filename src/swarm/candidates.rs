@@ -1,0 +1,452 @@
+//! Addresses that may be peers, and which of them to try next.
+//!
+//! The list is bounded, each source has a share of it, and the sources take turns when one is chosen,
+//! so that a source full of lies cannot hide the one true address of another. Failure makes an
+//! address wait, twice as long each time, and leave at last.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use crate::base::{Moment, Rng};
+
+use super::event::{DialFailure, Source};
+use super::peer_priority::peer_priority;
+
+/// The most addresses kept.
+const MOST: usize = 3000;
+/// The most dials under way at a time.
+const MOST_DIALS: usize = 30;
+/// Dials per second once the first [`MOST_DIALS`] have been made.
+const DIALS_PER_SECOND: f64 = 10.0;
+/// An address on the Internet is dialled at most once in this time.
+const PER_ADDRESS: Duration = Duration::from_secs(60);
+/// The same for a local one, and for what the user named.
+const PER_NEAR_ADDRESS: Duration = Duration::from_secs(5);
+/// The longest wait after failures.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+/// An address that failed this often in a row is forgotten, unless the user named it.
+const MOST_FAILURES: u32 = 6;
+/// The most addresses that are banned at a time.
+const MOST_BANNED: usize = 10_000;
+
+const SOURCES: [Source; 7] =
+    [Source::User, Source::Lsd, Source::Tracker, Source::Incoming, Source::Resume, Source::Pex, Source::Dht];
+
+/// The most addresses of one source.
+const fn share(source: Source) -> usize {
+    match source {
+        Source::User | Source::Tracker | Source::Dht => MOST / 2,
+        Source::Pex | Source::Incoming => MOST / 3,
+        Source::Lsd | Source::Resume => MOST / 10,
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    Idle,
+    Dialling,
+    Connected,
+}
+
+#[derive(Clone, Debug)]
+struct Candidate {
+    source: Source,
+    state: State,
+    failures: u32,
+    next: Moment,
+    rank: u32,
+    seed: bool,
+}
+
+/// How dials ended so far.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Dials {
+    /// Begun.
+    pub tried: u64,
+    /// Connections that stood.
+    pub connected: u64,
+    /// Nothing answered.
+    pub timed_out: u64,
+    /// The other side refused.
+    pub refused: u64,
+    /// There was no way.
+    pub unreachable: u64,
+    /// It was no peer of this torrent.
+    pub bad_handshake: u64,
+    /// It was ourselves.
+    pub ourselves: u64,
+    /// We could not.
+    pub local: u64,
+}
+
+/// The list; see the head of this file.
+#[derive(Clone, Debug)]
+pub struct Candidates {
+    list: BTreeMap<SocketAddr, Candidate>,
+    shares: BTreeMap<Source, usize>,
+    tried_at: BTreeMap<IpAddr, Moment>,
+    banned: BTreeSet<IpAddr>,
+    ours: Vec<SocketAddr>,
+    me: Option<SocketAddr>,
+    dialling: usize,
+    tokens: f64,
+    filled: Moment,
+    turn: usize,
+    dials: Dials,
+}
+
+impl Candidates {
+    /// No addresses; `ours` are those on which we listen.
+    pub fn new(now: Moment, ours: Vec<SocketAddr>) -> Self {
+        Self {
+            list: BTreeMap::new(),
+            shares: BTreeMap::new(),
+            tried_at: BTreeMap::new(),
+            banned: BTreeSet::new(),
+            ours,
+            me: None,
+            dialling: 0,
+            tokens: MOST_DIALS as f64,
+            filled: now,
+            turn: 0,
+            dials: Dials::default(),
+        }
+    }
+
+    /// How dials ended so far.
+    pub const fn dials(&self) -> Dials {
+        self.dials
+    }
+
+    /// How many addresses are known.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// How many dials are under way.
+    pub const fn dialling(&self) -> usize {
+        self.dialling
+    }
+
+    /// How many addresses have not failed and are not connected.
+    pub fn fresh(&self) -> usize {
+        self.list.values().filter(|c| c.state == State::Idle && c.failures == 0).count()
+    }
+
+    /// Who told us of this address.
+    pub fn source_of(&self, addr: SocketAddr) -> Option<Source> {
+        self.list.get(&addr).map(|c| c.source)
+    }
+
+    /// Our own address as others see it, by which peers are ranked.
+    pub fn set_me(&mut self, me: SocketAddr) {
+        if self.me != Some(me) {
+            self.me = Some(me);
+            for (&addr, candidate) in &mut self.list {
+                candidate.rank = peer_priority(me, addr);
+            }
+        }
+    }
+
+    /// The rank of an address (BEP 40); the greater is better.
+    pub fn rank(&self, addr: SocketAddr) -> u32 {
+        peer_priority(self.me.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0))), addr)
+    }
+
+    /// Adds an address, unless it is none, ours, banned, known, or beyond the share of its source.
+    pub fn add(&mut self, now: Moment, source: Source, addr: SocketAddr) {
+        let ip = addr.ip();
+        let impossible = addr.port() == 0 || ip.is_unspecified() || ip.is_multicast();
+        if impossible || self.is_ours(addr) || self.is_banned(ip) {
+            return;
+        }
+        if let Some(known) = self.list.get_mut(&addr) {
+            if source == Source::User {
+                known.failures = 0;
+            }
+            return;
+        }
+        let full = self.list.len() >= MOST;
+        if (full || self.shares.get(&source).copied().unwrap_or(0) >= share(source))
+            && !self.evict(source, full)
+        {
+            return;
+        }
+        let rank = self.rank(addr);
+        let candidate = Candidate { source, state: State::Idle, failures: 0, next: now, rank, seed: false };
+        self.list.insert(addr, candidate);
+        *self.shares.entry(source).or_default() += 1;
+    }
+
+    /// Makes room for one more of a source: drops the address that failed most, of the same source
+    /// or, where the whole list is full, of any.
+    fn evict(&mut self, source: Source, any: bool) -> bool {
+        let idle = self.list.iter().filter(|(_, c)| c.state == State::Idle && (any || c.source == source));
+        let worst = idle.filter(|(_, c)| c.failures > 0).max_by_key(|(_, c)| c.failures);
+        let Some(addr) = worst.map(|(&addr, _)| addr) else { return false };
+        self.forget(addr);
+        true
+    }
+
+    fn forget(&mut self, addr: SocketAddr) {
+        if let Some(gone) = self.list.remove(&addr)
+            && let Some(share) = self.shares.get_mut(&gone.source)
+        {
+            *share = share.saturating_sub(1);
+        }
+    }
+
+    fn is_ours(&self, addr: SocketAddr) -> bool {
+        let same = |ours: &SocketAddr| {
+            ours.port() == addr.port()
+                && (ours.ip() == addr.ip() || (ours.ip().is_unspecified() && addr.ip().is_loopback()))
+        };
+        self.ours.iter().any(same) || self.me == Some(addr)
+    }
+
+    /// Whether nobody at this address is talked to.
+    pub fn is_banned(&self, ip: IpAddr) -> bool {
+        self.banned.contains(&ip.to_canonical())
+    }
+
+    /// Talks to nobody at this address any more.
+    pub fn ban(&mut self, ip: IpAddr) {
+        if self.banned.len() < MOST_BANNED {
+            self.banned.insert(ip.to_canonical());
+        }
+        let there: Vec<_> = self.list.keys().filter(|addr| addr.ip() == ip).copied().collect();
+        there.into_iter().for_each(|addr| self.forget(addr));
+    }
+
+    /// The address to dial now, if one may be dialled. While we are complete, those known to be
+    /// complete are passed over.
+    pub fn next(&mut self, now: Moment, complete: bool, rng: &mut Rng) -> Option<SocketAddr> {
+        self.fill(now);
+        if self.dialling >= MOST_DIALS || self.tokens < 1.0 {
+            return None;
+        }
+        let addr = (0..SOURCES.len()).find_map(|step| {
+            let source = SOURCES[(self.turn + step) % SOURCES.len()];
+            self.shares.get(&source).filter(|&&share| share > 0)?;
+            let of_source =
+                self.list.iter().filter(|(_, c)| c.source == source && self.may_dial(c, complete));
+            let ready = of_source.filter(|(addr, c)| self.ready_at(addr, c) <= now);
+            let best = ready.max_by_key(|(addr, c)| (std::cmp::Reverse(c.failures), c.rank, **addr));
+            best.map(|(&addr, _)| addr)
+        })?;
+        self.turn = self.turn % SOURCES.len() + 1 + rng.below(2) as usize;
+        self.tokens -= 1.0;
+        self.dialling += 1;
+        self.dials.tried += 1;
+        if self.tried_at.len() >= MOST {
+            self.tried_at.retain(|_, &mut at| now.since(at) < PER_ADDRESS);
+        }
+        self.tried_at.insert(addr.ip(), now);
+        if let Some(candidate) = self.list.get_mut(&addr) {
+            candidate.state = State::Dialling;
+        }
+        Some(addr)
+    }
+
+    /// When [`Self::next`] may have an address, if not now.
+    pub fn due(&self, now: Moment, complete: bool) -> Option<Moment> {
+        if self.dialling >= MOST_DIALS {
+            return None;
+        }
+        let able = self.list.iter().filter(|(_, c)| self.may_dial(c, complete));
+        let at = able.map(|(addr, c)| self.ready_at(addr, c)).min()?;
+        let tokens = self.tokens + now.since(self.filled).as_secs_f64() * DIALS_PER_SECOND;
+        // The grain of a millisecond keeps rounding from waking us a little too early for ever.
+        let token =
+            Duration::from_secs_f64(((1.0 - tokens) / DIALS_PER_SECOND).max(0.0)) + Duration::from_millis(1);
+        Some(if tokens >= 1.0 { at } else { at.max(now + token) })
+    }
+
+    fn may_dial(&self, c: &Candidate, complete: bool) -> bool {
+        c.state == State::Idle && !(complete && c.seed)
+    }
+
+    fn ready_at(&self, addr: &SocketAddr, c: &Candidate) -> Moment {
+        match self.tried_at.get(&addr.ip()) {
+            Some(&tried) if !is_near(addr.ip()) => c.next.max(tried + PER_ADDRESS),
+            _ => c.next,
+        }
+    }
+
+    fn fill(&mut self, now: Moment) {
+        let gained = now.since(self.filled).as_secs_f64() * DIALS_PER_SECOND;
+        self.tokens = (self.tokens + gained).min(MOST_DIALS as f64);
+        self.filled = now;
+    }
+
+    /// A dial failed.
+    pub fn failed(&mut self, now: Moment, addr: SocketAddr, why: DialFailure) {
+        let dials = &mut self.dials;
+        *match why {
+            DialFailure::TimedOut => &mut dials.timed_out,
+            DialFailure::Refused => &mut dials.refused,
+            DialFailure::Unreachable => &mut dials.unreachable,
+            DialFailure::BadHandshake => &mut dials.bad_handshake,
+            DialFailure::Ourselves => &mut dials.ourselves,
+            DialFailure::Local => &mut dials.local,
+        } += 1;
+        self.end_dial(addr);
+        if why == DialFailure::Ourselves {
+            self.is_us(addr);
+        } else {
+            self.wait(now, addr, why != DialFailure::Local);
+        }
+    }
+
+    /// An address turned out to be ours.
+    pub fn is_us(&mut self, addr: SocketAddr) {
+        self.forget(addr);
+        if self.ours.len() < 16 && !self.ours.contains(&addr) {
+            self.ours.push(addr);
+        }
+    }
+
+    /// A connection to this address stands, whoever made it.
+    pub fn connected(&mut self, addr: SocketAddr) {
+        self.end_dial(addr);
+        if let Some(candidate) = self.list.get_mut(&addr) {
+            candidate.state = State::Connected;
+            self.dials.connected += 1;
+        }
+    }
+
+    /// A connection ended; it was of use or it was not, and the other side was complete or was not.
+    pub fn left(&mut self, now: Moment, addr: SocketAddr, useful: bool, seed: bool) {
+        if let Some(candidate) = self.list.get_mut(&addr) {
+            candidate.state = State::Idle;
+            candidate.seed = seed;
+            if useful {
+                candidate.failures = 0;
+            }
+        }
+        self.wait(now, addr, !useful);
+    }
+
+    fn end_dial(&mut self, addr: SocketAddr) {
+        if let Some(candidate) = self.list.get_mut(&addr)
+            && candidate.state == State::Dialling
+        {
+            candidate.state = State::Idle;
+            self.dialling -= 1;
+        }
+    }
+
+    fn wait(&mut self, now: Moment, addr: SocketAddr, its_fault: bool) {
+        let Some(candidate) = self.list.get_mut(&addr) else { return };
+        candidate.failures += u32::from(its_fault);
+        let user = candidate.source == Source::User;
+        if candidate.failures >= MOST_FAILURES && !user {
+            self.forget(addr);
+            return;
+        }
+        let least = if user || is_near(addr.ip()) { PER_NEAR_ADDRESS } else { PER_ADDRESS };
+        candidate.next =
+            now + (least * (1 << candidate.failures.saturating_sub(1).min(10))).min(LONGEST_WAIT);
+    }
+}
+
+/// Whether an address is on this machine or the local network.
+fn is_near(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(s: u64) -> Moment {
+        Moment::START + Duration::from_secs(s)
+    }
+
+    fn addr(n: u32) -> SocketAddr {
+        (std::net::Ipv4Addr::from(0x0b00_0000 + n), 6881).into()
+    }
+
+    fn next(list: &mut Candidates, s: u64) -> Option<SocketAddr> {
+        list.next(at(s), false, &mut Rng::new(1))
+    }
+
+    #[test]
+    fn what_cannot_be_dialled_is_not_kept() {
+        let mut list = Candidates::new(at(0), vec!["0.0.0.0:51413".parse().unwrap()]);
+        for text in ["1.2.3.4:0", "0.0.0.0:5", "224.0.0.1:5", "127.0.0.1:51413"] {
+            list.add(at(0), Source::Pex, text.parse().unwrap());
+        }
+        assert_eq!(list.len(), 0);
+        list.ban([9, 9, 9, 9].into());
+        list.add(at(0), Source::Pex, "9.9.9.9:5".parse().unwrap());
+        assert_eq!((list.len(), next(&mut list, 0)), (0, None));
+    }
+
+    #[test]
+    fn the_first_dials_are_made_at_once_and_the_rest_at_a_rate() {
+        let mut list = Candidates::new(at(0), vec![]);
+        (0..200).for_each(|n| list.add(at(0), Source::Tracker, addr(n)));
+        let first: Vec<_> = std::iter::from_fn(|| next(&mut list, 0)).collect();
+        assert_eq!(first.len(), MOST_DIALS);
+        assert_eq!(list.due(at(0), false), None);
+        first.iter().for_each(|&a| list.failed(at(0), a, DialFailure::Refused));
+        assert_eq!(next(&mut list, 0), None);
+        assert!(list.due(at(0), false).unwrap() > at(0));
+        assert_eq!(std::iter::from_fn(|| next(&mut list, 1)).count(), 10);
+    }
+
+    #[test]
+    fn failures_make_an_address_wait_longer_and_leave_at_last() {
+        let mut list = Candidates::new(at(0), vec![]);
+        list.add(at(0), Source::Dht, addr(1));
+        let (mut now, mut waits) = (0, Vec::new());
+        while let Some(due) = list.due(at(now), false) {
+            waits.push(due.since(at(now)).as_secs());
+            now = due.since_start().as_secs() + 1;
+            let dialled = next(&mut list, now).unwrap();
+            list.failed(at(now), dialled, DialFailure::TimedOut);
+        }
+        assert_eq!(waits, [0, 60, 120, 240, 480, 960]);
+        assert_eq!((list.len(), list.dialling(), list.dials().timed_out), (0, 0, 6));
+    }
+
+    #[test]
+    fn one_true_address_is_found_among_fifty_thousand_false_ones() {
+        let mut list = Candidates::new(at(0), vec![]);
+        (0..50_000).for_each(|n| list.add(at(0), Source::Pex, addr(n)));
+        let truth = addr(77_777);
+        list.add(at(0), Source::Tracker, truth);
+        assert!(list.len() <= MOST);
+        let tried: Vec<_> = std::iter::from_fn(|| next(&mut list, 0)).take(20).collect();
+        assert!(tried.contains(&truth));
+    }
+
+    #[test]
+    fn an_address_on_the_internet_is_dialled_once_a_minute() {
+        let mut list = Candidates::new(at(0), vec![]);
+        for port in 1..20 {
+            list.add(at(0), Source::Pex, ([8, 8, 8, 8], port).into());
+            list.add(at(0), Source::Pex, ([127, 0, 0, 1], port).into());
+        }
+        let tried: Vec<_> = std::iter::from_fn(|| next(&mut list, 0)).collect();
+        assert_eq!(tried.iter().filter(|a| !a.ip().is_loopback()).count(), 1);
+        assert_eq!(tried.len(), 20);
+        assert!(list.due(at(0), false).is_some_and(|due| due >= at(60)));
+    }
+
+    #[test]
+    fn seeds_are_not_dialled_once_we_are_complete() {
+        let mut list = Candidates::new(at(0), vec![]);
+        list.add(at(0), Source::Pex, addr(1));
+        list.connected(addr(1));
+        list.left(at(0), addr(1), true, true);
+        assert_eq!(list.next(at(900), true, &mut Rng::new(1)), None);
+        assert_eq!(list.due(at(900), true), None);
+        assert!(list.next(at(900), false, &mut Rng::new(1)).is_some());
+    }
+}

@@ -1,0 +1,157 @@
+//! What becomes of blocks and pieces.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::base::{Block, Moment, Piece, Sha1Digest};
+use crate::proto::extended::encode_dont_have;
+use crate::proto::message::Message;
+
+use super::event::{Note, Output, PeerKey};
+use super::started::Arrival;
+use super::torrent::Torrent;
+
+impl Torrent {
+    pub(super) fn landed(&mut self, now: Moment, key: PeerKey, blocks: &[Block], out: &mut Vec<Output>) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        peer.heard_at = now;
+        let mut losers: BTreeMap<PeerKey, Vec<Block>> = BTreeMap::new();
+        let mut stray = None;
+        for &block in blocks {
+            let bytes = u64::from(block.len());
+            if let Some(peer) = self.peers.get_mut(&key) {
+                peer.pipeline.landed(now, block);
+                peer.down.add(now, bytes);
+            }
+            let (others, whole) = match self.started.landed(now, block, key) {
+                Arrival::New(others) => (others, false),
+                Arrival::Last(others) => (others, true),
+                Arrival::Twin => {
+                    self.counters.wasted += bytes;
+                    continue;
+                }
+                Arrival::Stray => {
+                    self.counters.wasted += bytes;
+                    if stray != Some(block.piece()) {
+                        stray = Some(block.piece());
+                        out.push(Output::Discard { piece: block.piece() });
+                    }
+                    continue;
+                }
+            };
+            self.counters.down.add(now, bytes);
+            for other in others {
+                losers.entry(other).or_default().push(block);
+            }
+            if whole {
+                let piece = block.piece();
+                out.push(Output::Verify { piece, digests: self.blame.has_record(piece) });
+            }
+        }
+        for (loser, blocks) in losers {
+            self.take_back(loser, &blocks, out);
+        }
+        self.hungry.insert(key);
+    }
+
+    pub(super) fn wasted(&mut self, now: Moment, key: PeerKey, bytes: u64) {
+        self.counters.wasted += bytes;
+        if let Some(peer) = self.peers.get_mut(&key) {
+            peer.heard_at = now;
+        }
+    }
+
+    pub(super) fn verified(
+        &mut self,
+        now: Moment,
+        piece: Piece,
+        digests: &[Sha1Digest],
+        out: &mut Vec<Output>,
+    ) {
+        if self.started.close(piece).is_none() {
+            return;
+        }
+        let geometry = self.geometry.clone();
+        if !self.progress.gain(&geometry, piece) {
+            return;
+        }
+        for liar in self.blame.verified(piece, digests) {
+            self.ban(now, liar, out);
+        }
+        for key in self.keys() {
+            let Some(peer) = self.peers.get_mut(&key) else { continue };
+            if peer.has.has(piece) {
+                peer.interesting -= 1;
+                self.show_interest(now, key, out);
+            } else {
+                self.say(now, key, Message::Have(piece.index()), out);
+            }
+        }
+        self.freed = true;
+        self.finish(now, out);
+    }
+
+    /// Notices that nothing is lacking any more.
+    pub(super) fn finish(&mut self, now: Moment, out: &mut Vec<Output>) {
+        if self.finished || !self.progress.lacking().is_empty() {
+            return;
+        }
+        self.finished = true;
+        out.push(Output::Note(Note::Finished));
+        if self.progress.have().is_full() {
+            for (tracker, event) in self.announcer.completed() {
+                self.announce(tracker, event, out);
+            }
+        }
+        for key in self.keys() {
+            self.say_handshake(now, key, out);
+            self.close_if_useless(now, key, out);
+        }
+        self.rechoke(now, out);
+    }
+
+    pub(super) fn spoiled(
+        &mut self,
+        now: Moment,
+        piece: Piece,
+        digests: &[Sha1Digest],
+        out: &mut Vec<Output>,
+    ) {
+        let Some(open) = self.started.close(piece) else { return };
+        self.counters.wasted += u64::from(self.geometry.len_of(piece));
+        out.push(Output::Note(Note::SpoiledPiece(piece)));
+        let senders: Option<Vec<IpAddr>> =
+            open.senders().iter().map(|key| self.senders.get(key).copied()).collect();
+        // A sender that is forgotten leaves nothing to compare.
+        for liar in self.blame.spoiled(piece, &senders.unwrap_or_default(), digests) {
+            self.ban(now, liar, out);
+        }
+        self.put_back(piece);
+    }
+
+    pub(super) fn unwritten(&mut self, piece: Piece) {
+        if self.started.close(piece).is_some() {
+            self.put_back(piece);
+        }
+    }
+
+    pub(super) fn lost(&mut self, now: Moment, piece: Piece, out: &mut Vec<Output>) {
+        let geometry = self.geometry.clone();
+        if !self.progress.lose(&geometry, piece) {
+            return;
+        }
+        self.put_back(piece);
+        self.finished = self.progress.lacking().is_empty();
+        for key in self.keys() {
+            self.withdraw(now, key, piece, out);
+            let Some(peer) = self.peers.get_mut(&key) else { continue };
+            if self.progress.lacking().has(piece) && peer.has.has(piece) {
+                peer.interesting += 1;
+            }
+            if let Some(id) = peer.dont_have_id {
+                self.say(now, key, Message::Extended { id, body: encode_dont_have(piece.index()) }, out);
+            }
+            self.show_interest(now, key, out);
+        }
+    }
+}

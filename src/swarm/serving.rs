@@ -1,0 +1,210 @@
+//! What others want of us.
+
+use crate::base::{Moment, Piece, Span};
+use crate::proto::message::{Message, Wanted};
+
+use super::choker::{Contender, slots};
+use super::event::{Output, PeerKey};
+use super::peer::{MOST_REQUESTS, Peer, SERVE_AHEAD};
+use super::torrent::Torrent;
+
+/// How often a peer may ask for each block of a piece it may have while choked.
+const FAST_TIMES: u32 = 3;
+
+impl Torrent {
+    /// It is interested in us, or is not any more.
+    pub(super) fn wanted(&mut self, now: Moment, key: PeerKey, wants: bool, out: &mut Vec<Output>) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        if peer.wants != wants {
+            peer.wants = wants;
+            peer.interest_at = now;
+        }
+        self.fill_slots(now, out);
+        self.close_if_useless(now, key, out);
+    }
+
+    pub(super) fn requested(&mut self, now: Moment, key: PeerKey, wanted: Wanted, out: &mut Vec<Output>) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        let span = self.geometry.span_at(wanted.piece, wanted.begin, wanted.len);
+        let held = span.filter(|span| self.progress.have().has(span.piece()));
+        let blocks = held.map_or(0, |span| self.geometry.blocks_in(span.piece()));
+        let known = |span: &Span| peer.queue.contains(span) || peer.serving.contains(span);
+        let room = peer.queue.len() + peer.serving.len() < MOST_REQUESTS;
+        match held {
+            Some(span) if room && !known(&span) && (!peer.choked || allowed(peer, span.piece(), blocks)) => {
+                peer.queue.push_back(span);
+                self.serve(key, out);
+            }
+            _ => {
+                if peer.fast() {
+                    self.say(now, key, Message::Reject(wanted), out);
+                }
+                self.strike(now, key, out);
+            }
+        }
+    }
+
+    pub(super) fn cancelled(&mut self, now: Moment, key: PeerKey, wanted: Wanted, out: &mut Vec<Output>) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        let Some(span) = self.geometry.span_at(wanted.piece, wanted.begin, wanted.len) else {
+            return self.strike(now, key, out);
+        };
+        let fast = peer.fast();
+        if let Some(at) = peer.queue.iter().position(|&waiting| waiting == span) {
+            peer.queue.remove(at);
+        } else if forget_served(peer, span) {
+            out.push(Output::Unserve { peer: key, spans: vec![span] });
+        } else {
+            // It may have crossed with the block on its way.
+            return self.strike(now, key, out);
+        }
+        if fast {
+            self.say(now, key, Message::Reject(wanted), out);
+        }
+        self.serve(key, out);
+    }
+
+    pub(super) fn sent(&mut self, now: Moment, key: PeerKey, spans: &[Span], out: &mut Vec<Output>) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        for &span in spans {
+            forget_served(peer, span);
+            peer.up.add(now, u64::from(span.len()));
+            self.counters.up.add(now, u64::from(span.len()));
+        }
+        peer.said_at = now;
+        self.serve(key, out);
+    }
+
+    /// Orders the next burst, if little of the last is left.
+    fn serve(&mut self, key: PeerKey, out: &mut Vec<Output>) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        if peer.serving_bytes >= SERVE_AHEAD / 2 || peer.queue.is_empty() {
+            return;
+        }
+        let mut spans = Vec::new();
+        while peer.serving_bytes < SERVE_AHEAD
+            && let Some(span) = peer.queue.pop_front()
+        {
+            peer.serving_bytes += u64::from(span.len());
+            peer.serving.push_back(span);
+            spans.push(span);
+        }
+        out.push(Output::Serve { peer: key, spans });
+    }
+
+    /// Serves nothing of a piece any more.
+    pub(super) fn withdraw(&mut self, now: Moment, key: PeerKey, piece: Piece, out: &mut Vec<Output>) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        peer.allowed.retain(|&(allowed, _)| allowed != piece);
+        let served: Vec<Span> = peer.serving.iter().filter(|span| span.piece() == piece).copied().collect();
+        let waiting: Vec<Span> = peer.queue.iter().filter(|span| span.piece() == piece).copied().collect();
+        peer.queue.retain(|span| span.piece() != piece);
+        for &span in &served {
+            forget_served(peer, span);
+        }
+        let fast = peer.fast();
+        if !served.is_empty() {
+            out.push(Output::Unserve { peer: key, spans: served.clone() });
+        }
+        for span in served.into_iter().chain(waiting).filter(|_| fast) {
+            self.say(now, key, Message::Reject(span.into()), out);
+        }
+        self.serve(key, out);
+    }
+
+    /// The round of the choker.
+    pub(super) fn rechoke(&mut self, now: Moment, out: &mut Vec<Output>) {
+        if self.paused {
+            return;
+        }
+        let contenders = self.contenders(now);
+        let chosen = self.choker.round(now, self.finished, self.slots(now), &contenders, &mut self.rng);
+        let chosen: std::collections::BTreeSet<PeerKey> = chosen.into_iter().collect();
+        for key in self.keys() {
+            let Some(peer) = self.peers.get(&key) else { continue };
+            match (peer.choked, chosen.contains(&key)) {
+                (true, true) => self.unchoke(now, key, out),
+                (false, false) => self.choke(now, key, out),
+                _ => {}
+            }
+        }
+    }
+
+    /// Gives free slots away at once.
+    pub(super) fn fill_slots(&mut self, now: Moment, out: &mut Vec<Output>) {
+        if self.paused {
+            return;
+        }
+        let slots = self.slots(now);
+        let mut contenders = self.contenders(now);
+        let mut taken = contenders.iter().filter(|c| c.unchoked).count();
+        while taken < slots
+            && let Some(next) = self.choker.next(now, self.finished, &contenders)
+        {
+            self.unchoke(now, next, out);
+            contenders.retain(|c| c.peer != next);
+            taken += 1;
+        }
+    }
+
+    fn slots(&self, now: Moment) -> usize {
+        slots(self.config.upload_limit, self.counters.up.rate(now))
+    }
+
+    fn contenders(&self, now: Moment) -> Vec<Contender> {
+        let wanting = self.peers.iter().filter(|(_, peer)| peer.wants && !peer.is_seed());
+        let contenders = wanting.map(|(&key, peer)| Contender {
+            peer: key,
+            unchoked: !peer.choked,
+            since: peer.choked_at,
+            came: peer.came,
+            gives: peer.down.rate(now),
+            takes: peer.up.rate(now),
+            got: peer.up.total() - peer.sent_before,
+            snubbed: peer.pipeline.is_snubbed(),
+        });
+        contenders.collect()
+    }
+
+    fn unchoke(&mut self, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
+        if let Some(peer) = self.peers.get_mut(&key) {
+            peer.choked = false;
+            peer.choked_at = now;
+            peer.sent_before = peer.up.total();
+            self.say(now, key, Message::Unchoke, out);
+        }
+    }
+
+    fn choke(&mut self, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        peer.choked = true;
+        peer.choked_at = now;
+        let fast = peer.fast();
+        let mut void: Vec<Span> = peer.serving.drain(..).collect();
+        void.extend(peer.queue.drain(..));
+        peer.serving_bytes = 0;
+        self.say(now, key, Message::Choke, out);
+        if !void.is_empty() {
+            out.push(Output::Unserve { peer: key, spans: Vec::new() });
+        }
+        for span in void.into_iter().filter(|_| fast) {
+            self.say(now, key, Message::Reject(span.into()), out);
+        }
+    }
+}
+
+/// Whether a choked peer may have one more block of a piece (BEP 6); it is counted.
+fn allowed(peer: &mut Peer, piece: Piece, blocks: u32) -> bool {
+    let entry = peer.allowed.iter_mut().find(|(allowed, _)| *allowed == piece);
+    entry.is_some_and(|(_, times)| {
+        *times += 1;
+        *times <= blocks * FAST_TIMES
+    })
+}
+
+fn forget_served(peer: &mut Peer, span: Span) -> bool {
+    let Some(at) = peer.serving.iter().position(|&served| served == span) else { return false };
+    peer.serving.remove(at);
+    peer.serving_bytes -= u64::from(span.len());
+    true
+}
