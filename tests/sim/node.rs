@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use torr::base::{Bitfield, Geometry, InfoHash, Moment, PeerId, Piece, Rng};
 use torr::proto::handshake::Reserved;
-use torr::swarm::Torrent;
+use torr::swarm::{Config, Torrent};
 use torr::swarm::event::{Order, Priority, TrackerKey};
-use torr::swarm::torrent::Config;
+
 
 use super::checks::Ledger;
 use super::disk::Disk;

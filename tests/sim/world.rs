@@ -295,7 +295,8 @@ impl World {
         self.hear(at, Input::Budget { bytes: budget });
     }
 
-    fn leave(&mut self, at: usize) {
+    /// A node says goodbye and goes for good.
+    pub fn leave(&mut self, at: usize) {
         self.hear(at, Input::Wish(Wish::Stop));
         if self.nodes[at].is_on() && self.nodes[at].ledger.peer_count() > 0 {
             self.fail(at, "it stops and keeps connections");
@@ -335,7 +336,7 @@ impl World {
         }
     }
 
-    fn ends(&mut self, number: usize, side: usize, why: Departure) {
+    pub(super) fn ends(&mut self, number: usize, side: usize, why: Departure) {
         let conn = &mut self.conns[number];
         let at = conn.ends[side];
         if std::mem::take(&mut conn.known[side]) {

@@ -1,7 +1,5 @@
 //! Where the seed is the narrow place, the swarm takes little longer than the seed needs for one copy.
 
-use std::time::Duration;
-
 use crate::sim::plan::{KIB, MIB, NodePlan, Plan};
 use crate::sim::world::World;
 

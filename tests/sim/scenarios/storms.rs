@@ -96,12 +96,10 @@ fn tracker(rng: &mut Rng) -> TrackerPlan {
 
 fn weather(rng: &mut Rng, plan: &mut Plan) {
     let count = plan.nodes.len();
-    let mut at = |rng: &mut Rng, s: u64, fault| {
-        let ms = rng.below(1000);
-        plan.faults.push((Duration::from_millis(s * 1000 + ms), fault));
-    };
+    let offset = rng.below(1000);
+    let mut at = |s: u64, fault| plan.faults.push((Duration::from_millis(s * 1000 + offset), fault));
     if rng.one_in(2) {
-        at(rng, 0, Fault::Breaks(100 + rng.below(2000)));
+        at(0, Fault::Breaks(100 + rng.below(2000)));
     }
     for _ in 0..rng.below(1 + count as u64 / 2) {
         let node = rng.below(count as u64) as usize;
@@ -109,23 +107,23 @@ fn weather(rng: &mut Rng, plan: &mut Plan) {
         let end = begin + 1 + rng.below(STORM - 1 - begin);
         match rng.below(7) {
             0 => {
-                at(rng, begin, Fault::Crash(node));
-                at(rng, end, Fault::Return(node));
+                at(begin, Fault::Crash(node));
+                at(end, Fault::Return(node));
             }
             1 => {
-                at(rng, begin, Fault::Part(0..node));
-                at(rng, end, Fault::Heal);
+                at(begin, Fault::Part(0..node));
+                at(end, Fault::Heal);
             }
-            2 => at(rng, begin, Fault::Cut(node)),
+            2 => at(begin, Fault::Cut(node)),
             3 => {
-                at(rng, begin, Fault::DiskFull(node));
-                at(rng, end, Fault::DiskFreed(node));
+                at(begin, Fault::DiskFull(node));
+                at(end, Fault::DiskFreed(node));
             }
-            4 if node > 0 => at(rng, begin, Fault::PieceLost(node)),
-            5 if node > 0 => at(rng, begin, Fault::Leave(node)),
+            4 if node > 0 => at(begin, Fault::PieceLost(node)),
+            5 if node > 0 => at(begin, Fault::Leave(node)),
             _ => {
-                at(rng, begin, Fault::TrackerDies(0));
-                at(rng, end, Fault::TrackerReturns(0));
+                at(begin, Fault::TrackerDies(0));
+                at(end, Fault::TrackerReturns(0));
             }
         }
     }
