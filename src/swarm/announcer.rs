@@ -289,9 +289,7 @@ mod tests {
     }
 
     fn asked(due: &[Due]) -> Vec<TrackerKey> {
-        due.iter()
-            .map(|d| if let Due::Announce(key, _) | Due::Scrape(key) = d { *key } else { unreachable!() })
-            .collect()
+        due.iter().map(|&(Due::Announce(key, _) | Due::Scrape(key))| key).collect()
     }
 
     #[test]

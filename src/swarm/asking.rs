@@ -1,16 +1,20 @@
 //! Whom to ask for what.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::base::{Block, Moment, Piece};
 
 use super::event::{Order, Output, PeerKey};
 use super::picker::Offer;
+use super::started::Open;
 use super::torrent::Torrent;
 
 /// A peer that sends a whole piece within this time gets it for itself, so that a wrong one has one
 /// sender and a slow neighbour cannot hold it up.
 const WHOLE_PIECE: f64 = 20.0;
+/// Seconds within which the sole sender of a doubtful piece has to bring it.
+const RESERVED: f64 = 60.0;
 /// An open piece that nobody can go on with makes room after this long, where memory is short.
 const STALLED: Duration = Duration::from_secs(30);
 /// A twin is asked for only if it is expected to come this much earlier.
@@ -78,14 +82,13 @@ impl Torrent {
     fn choose(&mut self, now: Moment, key: PeerKey) -> Option<Piece> {
         let peer = self.peers.get(&key)?;
         let in_order = self.config.order == Order::InOrder;
-        let ip = peer.addr.ip().to_canonical();
         let usable = self.started.with_free().filter(|(piece, _)| peer.may_give(*piece));
         let mut begun: Option<((u8, u32, u32), Piece)> = None;
         let mut help: Option<(u32, Piece)> = None;
         for (piece, open) in usable {
             let mine = open.owner == Some(key);
             if mine || open.owner.is_none() {
-                let suspect = !mine && self.blame.is_suspect(piece, ip);
+                let suspect = !mine && self.blame.is_suspect(piece, peer.who());
                 let rank = match in_order {
                     true => (u8::from(suspect), 0, piece.index()),
                     false => (u8::from(suspect) * 2 + u8::from(!mine), open.free(), piece.index()),
@@ -93,7 +96,7 @@ impl Torrent {
                 if begun.is_none_or(|(best, _)| rank < best) {
                     begun = Some((rank, piece));
                 }
-            } else if !open.strict && help.is_none_or(|(free, _)| open.free() > free) {
+            } else if !self.is_reserved(now, open) && help.is_none_or(|(free, _)| open.free() > free) {
                 help = Some((open.free(), piece));
             }
         }
@@ -101,6 +104,13 @@ impl Torrent {
             return Some(piece);
         }
         self.begin(now, key).or(help.map(|(_, piece)| piece))
+    }
+
+    /// Whether a piece that was wrong before is to come from its owner alone: as long as that one is
+    /// going to bring the rest of it within a minute.
+    fn is_reserved(&self, now: Moment, open: &Open) -> bool {
+        let owner = open.owner.and_then(|key| self.peers.get(&key));
+        open.strict && owner.is_some_and(|owner| owner.down.rate(now) * RESERVED >= open.missing() as f64)
     }
 
     /// Begins a new piece for a peer, if memory allows.
@@ -144,7 +154,7 @@ impl Torrent {
         let limit = if end_game { mine + TWIN_GAIN } else { mine + TWIN_GAIN * 10 };
         let mut found: Vec<(usize, std::cmp::Reverse<Duration>, Block)> = Vec::new();
         for (piece, open) in self.started.iter() {
-            if open.is_whole() || open.strict || !peer.may_give(piece) {
+            if open.is_whole() || self.is_reserved(now, open) || !peer.may_give(piece) {
                 continue;
             }
             for (block, first, askers) in self.started.twinnable(&self.geometry, piece, key) {
@@ -197,8 +207,9 @@ impl Torrent {
             peer.allowed_us.retain(|&piece| piece != block.piece());
         }
         let angry = !peer.chokes_us && peer.strike();
-        self.freed |= self.started.release(block, key);
         // A choke may follow, so others are asked first; this one is fed by the next pulse.
+        peer.dry = true;
+        self.started.release(block, key);
         if angry {
             self.close(now, key, super::event::Departure::Protocol, out);
         }
@@ -227,8 +238,12 @@ impl Torrent {
 
     /// Gives up an open piece: what landed of it is thrown away, what is asked is taken back.
     pub(super) fn abandon(&mut self, piece: Piece, out: &mut Vec<Output>) {
+        let mut askers: BTreeMap<PeerKey, Vec<Block>> = BTreeMap::new();
         for (block, key) in self.started.asked(&self.geometry, piece) {
-            self.take_back(key, &[block], out);
+            askers.entry(key).or_default().push(block);
+        }
+        for (key, blocks) in askers {
+            self.take_back(key, &blocks, out);
         }
         if self.started.close(piece).is_some() {
             out.push(Output::Discard { piece });

@@ -5,7 +5,7 @@
 //! whole wrong piece alone is found at once.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 
 use crate::base::{Piece, Sha1Digest};
 
@@ -15,7 +15,7 @@ const MOST_PIECES: usize = 256;
 const MOST_FAILURES: usize = 8;
 
 /// Who sent a block and what it was.
-type Sent = (IpAddr, Sha1Digest);
+type Sent = (SocketAddr, Sha1Digest);
 
 /// The records; see the head of this file.
 #[derive(Clone, Debug, Default)]
@@ -30,12 +30,17 @@ impl Blame {
     }
 
     /// Whether this address sent a part of the piece when it came out wrong.
-    pub fn is_suspect(&self, piece: Piece, addr: IpAddr) -> bool {
+    pub fn is_suspect(&self, piece: Piece, addr: SocketAddr) -> bool {
         self.records.get(&piece).is_some_and(|r| r.iter().flatten().any(|&(sender, _)| sender == addr))
     }
 
     /// A piece came out wrong: who sent each block, and its digest. Says who is known to have lied.
-    pub fn spoiled(&mut self, piece: Piece, senders: &[IpAddr], digests: &[Sha1Digest]) -> Vec<IpAddr> {
+    pub fn spoiled(
+        &mut self,
+        piece: Piece,
+        senders: &[SocketAddr],
+        digests: &[Sha1Digest],
+    ) -> Vec<SocketAddr> {
         if let Some(&first) = senders.first()
             && senders.iter().all(|&sender| sender == first)
         {
@@ -53,8 +58,8 @@ impl Blame {
     }
 
     /// A piece is right, and these are the digests of its blocks. Says who had sent others.
-    pub fn verified(&mut self, piece: Piece, digests: &[Sha1Digest]) -> Vec<IpAddr> {
-        let mut liars: Vec<IpAddr> = Vec::new();
+    pub fn verified(&mut self, piece: Piece, digests: &[Sha1Digest]) -> Vec<SocketAddr> {
+        let mut liars: Vec<SocketAddr> = Vec::new();
         for failure in self.records.remove(&piece).unwrap_or_default() {
             if failure.len() == digests.len() {
                 let wrong = failure.iter().zip(digests).filter(|((_, sent), right)| sent != *right);
@@ -72,8 +77,8 @@ mod tests {
     use super::*;
     use crate::base::Geometry;
 
-    fn ip(n: u8) -> IpAddr {
-        [10, 0, 0, n].into()
+    fn ip(n: u8) -> SocketAddr {
+        ([10, 0, 0, n], 0).into()
     }
 
     #[test]

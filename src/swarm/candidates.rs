@@ -86,10 +86,12 @@ pub struct Candidates {
     list: BTreeMap<SocketAddr, Candidate>,
     shares: BTreeMap<Source, usize>,
     tried_at: BTreeMap<IpAddr, Moment>,
-    banned: BTreeSet<IpAddr>,
+    banned: BTreeSet<SocketAddr>,
     ours: Vec<SocketAddr>,
     me: Option<SocketAddr>,
     dialling: usize,
+    /// Entries with failures; while there are none, nothing can be dropped.
+    failed: usize,
     tokens: f64,
     filled: Moment,
     turn: usize,
@@ -107,6 +109,7 @@ impl Candidates {
             ours,
             me: None,
             dialling: 0,
+            failed: 0,
             tokens: MOST_DIALS as f64,
             filled: now,
             turn: 0,
@@ -158,11 +161,12 @@ impl Candidates {
     pub fn add(&mut self, now: Moment, source: Source, addr: SocketAddr) {
         let ip = addr.ip();
         let impossible = addr.port() == 0 || ip.is_unspecified() || ip.is_multicast();
-        if impossible || self.is_ours(addr) || self.is_banned(ip) {
+        if impossible || self.is_ours(addr) || self.is_banned(addr) {
             return;
         }
         if let Some(known) = self.list.get_mut(&addr) {
             if source == Source::User {
+                self.failed -= usize::from(known.failures > 0);
                 known.failures = 0;
             }
             return;
@@ -182,6 +186,9 @@ impl Candidates {
     /// Makes room for one more of a source: drops the address that failed most, of the same source
     /// or, where the whole list is full, of any.
     fn evict(&mut self, source: Source, any: bool) -> bool {
+        if self.failed == 0 {
+            return false;
+        }
         let idle = self.list.iter().filter(|(_, c)| c.state == State::Idle && (any || c.source == source));
         let worst = idle.filter(|(_, c)| c.failures > 0).max_by_key(|(_, c)| c.failures);
         let Some(addr) = worst.map(|(&addr, _)| addr) else { return false };
@@ -190,9 +197,9 @@ impl Candidates {
     }
 
     fn forget(&mut self, addr: SocketAddr) {
-        if let Some(gone) = self.list.remove(&addr)
-            && let Some(share) = self.shares.get_mut(&gone.source)
-        {
+        let Some(gone) = self.list.remove(&addr) else { return };
+        self.failed -= usize::from(gone.failures > 0);
+        if let Some(share) = self.shares.get_mut(&gone.source) {
             *share = share.saturating_sub(1);
         }
     }
@@ -206,16 +213,17 @@ impl Candidates {
     }
 
     /// Whether nobody at this address is talked to.
-    pub fn is_banned(&self, ip: IpAddr) -> bool {
-        self.banned.contains(&ip.to_canonical())
+    pub fn is_banned(&self, addr: SocketAddr) -> bool {
+        self.banned.contains(&who(addr))
     }
 
     /// Talks to nobody at this address any more.
-    pub fn ban(&mut self, ip: IpAddr) {
+    pub fn ban(&mut self, addr: SocketAddr) {
+        let banned = who(addr);
         if self.banned.len() < MOST_BANNED {
-            self.banned.insert(ip.to_canonical());
+            self.banned.insert(banned);
         }
-        let there: Vec<_> = self.list.keys().filter(|addr| addr.ip() == ip).copied().collect();
+        let there: Vec<_> = self.list.keys().filter(|&&addr| who(addr) == banned).copied().collect();
         there.into_iter().for_each(|addr| self.forget(addr));
     }
 
@@ -307,12 +315,17 @@ impl Candidates {
         }
     }
 
-    /// A connection to this address stands, whoever made it.
+    /// A dial led to a connection; whether it is kept is another question.
+    pub fn answered(&mut self, addr: SocketAddr) {
+        self.end_dial(addr);
+        self.dials.connected += 1;
+    }
+
+    /// A connection to this address is kept, whoever made it.
     pub fn connected(&mut self, addr: SocketAddr) {
         self.end_dial(addr);
         if let Some(candidate) = self.list.get_mut(&addr) {
             candidate.state = State::Connected;
-            self.dials.connected += 1;
         }
     }
 
@@ -322,6 +335,7 @@ impl Candidates {
             candidate.state = State::Idle;
             candidate.seed = seed;
             if useful {
+                self.failed -= usize::from(candidate.failures > 0);
                 candidate.failures = 0;
             }
         }
@@ -339,6 +353,7 @@ impl Candidates {
 
     fn wait(&mut self, now: Moment, addr: SocketAddr, its_fault: bool) {
         let Some(candidate) = self.list.get_mut(&addr) else { return };
+        self.failed += usize::from(its_fault && candidate.failures == 0);
         candidate.failures += u32::from(its_fault);
         let user = candidate.source == Source::User;
         if candidate.failures >= MOST_FAILURES && !user {
@@ -349,6 +364,13 @@ impl Candidates {
         candidate.next =
             now + (least * (1 << candidate.failures.saturating_sub(1).min(10))).min(LONGEST_WAIT);
     }
+}
+
+/// By what a peer is blamed and banned: its address on the Internet, whatever the port; on this machine
+/// and the local network, where many share one, the port as well.
+pub fn who(addr: SocketAddr) -> SocketAddr {
+    let ip = addr.ip().to_canonical();
+    SocketAddr::new(ip, if is_near(ip) { addr.port() } else { 0 })
 }
 
 /// Whether an address is on this machine or the local network.
@@ -382,7 +404,7 @@ mod tests {
             list.add(at(0), Source::Pex, text.parse().unwrap());
         }
         assert_eq!(list.len(), 0);
-        list.ban([9, 9, 9, 9].into());
+        list.ban("9.9.9.9:1".parse().unwrap());
         list.add(at(0), Source::Pex, "9.9.9.9:5".parse().unwrap());
         assert_eq!((list.len(), next(&mut list, 0)), (0, None));
     }

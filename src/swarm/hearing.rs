@@ -87,7 +87,6 @@ impl Torrent {
             return self.close(now, key, Departure::Protocol, out);
         };
         let Some(peer) = self.peers.get_mut(&key) else { return };
-        peer.told = true;
         if !peer.has.insert(piece) {
             return self.strike(now, key, out);
         }

@@ -1,7 +1,7 @@
 //! What becomes of blocks and pieces.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 
 use crate::base::{Block, Moment, Piece, Sha1Digest};
 use crate::proto::extended::encode_dont_have;
@@ -72,6 +72,7 @@ impl Torrent {
             return;
         }
         let geometry = self.geometry.clone();
+        let lacking = self.progress.lacking().has(piece);
         if !self.progress.gain(&geometry, piece) {
             return;
         }
@@ -81,7 +82,7 @@ impl Torrent {
         for key in self.keys() {
             let Some(peer) = self.peers.get_mut(&key) else { continue };
             if peer.has.has(piece) {
-                peer.interesting -= 1;
+                peer.interesting -= u32::from(lacking);
                 self.show_interest(now, key, out);
             } else {
                 self.say(now, key, Message::Have(piece.index()), out);
@@ -120,7 +121,7 @@ impl Torrent {
         let Some(open) = self.started.close(piece) else { return };
         self.counters.wasted += u64::from(self.geometry.len_of(piece));
         out.push(Output::Note(Note::SpoiledPiece(piece)));
-        let senders: Option<Vec<IpAddr>> =
+        let senders: Option<Vec<SocketAddr>> =
             open.senders().iter().map(|key| self.senders.get(key).copied()).collect();
         // A sender that is forgotten leaves nothing to compare.
         for liar in self.blame.spoiled(piece, &senders.unwrap_or_default(), digests) {

@@ -1,6 +1,6 @@
 //! How connections begin and end.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::base::Moment;
@@ -66,12 +66,12 @@ impl Torrent {
     ) {
         self.redial = true;
         if !incoming {
-            self.candidates.connected(addr);
+            self.candidates.answered(addr);
         }
         if let Some(why) = self.unwelcome(now, addr, incoming, hello, out) {
             if why == Departure::Ourselves && !incoming {
                 self.candidates.is_us(addr);
-            } else if why != Departure::Duplicate && !incoming {
+            } else if !incoming && !self.peers.values().any(|peer| peer.listens == Some(addr)) {
                 self.candidates.left(now, addr, false, false);
             }
             out.push(Output::Close { peer: key, why });
@@ -79,8 +79,11 @@ impl Torrent {
         }
         let pieces = self.geometry.piece_count();
         let peer = Peer::new(now, addr, incoming, hello.id, hello.reserved, pieces);
+        if let Some(listens) = peer.listens {
+            self.candidates.connected(listens);
+        }
+        self.senders.insert(key, peer.who());
         self.peers.insert(key, peer);
-        self.senders.insert(key, addr.ip().to_canonical());
         while self.senders.len() > MOST_SENDERS {
             let gone = self.senders.keys().find(|key| !self.peers.contains_key(key)).copied();
             let Some(gone) = gone else { break };
@@ -104,7 +107,7 @@ impl Torrent {
         if hello.id == self.config.id {
             return Some(Departure::Ourselves);
         }
-        if self.candidates.is_banned(addr.ip()) {
+        if self.candidates.is_banned(addr) {
             return Some(Departure::Lied);
         }
         // An id proves nothing: it counts only together with the address, else one could keep others away.
@@ -114,6 +117,13 @@ impl Torrent {
             // Both ends keep the connection that was made by the one with the greater id.
             let keep_incoming = hello.id > self.config.id;
             if twin_incoming == incoming || incoming != keep_incoming {
+                if let Some(peer) =
+                    self.peers.get_mut(&twin).filter(|peer| !incoming && peer.listens.is_none())
+                {
+                    // The one that is kept can be dialled there, so it need not be.
+                    peer.listens = Some(addr);
+                    self.candidates.connected(addr);
+                }
                 return Some(Departure::Duplicate);
             }
             self.close(now, twin, Departure::Duplicate, out);
@@ -240,15 +250,18 @@ impl Torrent {
     }
 
     /// Never talks to this address again.
-    pub(super) fn ban(&mut self, now: Moment, ip: IpAddr, out: &mut Vec<Output>) {
-        self.candidates.ban(ip);
+    pub(super) fn ban(&mut self, now: Moment, who: SocketAddr, out: &mut Vec<Output>) {
+        self.candidates.ban(who);
+        let mut known = who;
         for key in self.keys() {
-            let addr = self.peers.get(&key).map(|peer| peer.addr);
-            if let Some(addr) = addr.filter(|addr| addr.ip().to_canonical() == ip) {
-                self.close(now, key, Departure::Lied, out);
-                out.push(Output::Note(Note::Banned(addr)));
+            let Some(peer) = self.peers.get(&key).filter(|peer| peer.who() == who) else { continue };
+            known = peer.addr;
+            if let Some(listens) = peer.listens {
+                self.candidates.ban(listens);
             }
+            self.close(now, key, Departure::Lied, out);
         }
+        out.push(Output::Note(Note::Banned(known)));
     }
 
     /// Counts a pointless or impossible message; too many end the connection.

@@ -26,6 +26,8 @@ pub mod picker;
 mod pipeline;
 mod progress;
 pub mod rarity;
+#[cfg(test)]
+mod scenarios;
 mod serving;
 mod started;
 mod steering;

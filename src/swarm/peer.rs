@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::base::{Bitfield, Meter, Moment, PeerId, Piece, Span, Untrusted};
 use crate::proto::handshake::Reserved;
 
+use super::candidates::who;
 use super::pipeline::Pipeline;
 
 /// Rates are averaged over about this long.
@@ -166,6 +167,17 @@ impl Peer {
     pub const fn strike(&mut self) -> bool {
         self.strikes += 1;
         self.strikes > MOST_STRIKES
+    }
+
+    /// Forgives some strikes: about one each second may be chance.
+    pub const fn forgive(&mut self, strikes: u32) {
+        self.strikes = self.strikes.saturating_sub(strikes);
+    }
+
+    /// By what it is blamed and banned. An address on the Internet is one peer, whatever its port; on a
+    /// local network or this machine many may share an address.
+    pub fn who(&self) -> SocketAddr {
+        who(self.addr)
     }
 
     /// Whether we may ask it for blocks of this piece.

@@ -49,7 +49,7 @@ impl Picker {
         {
             Some(piece)
         } else if ours < RANDOM_FIRST {
-            any(rarity, geometry, offer, rng).or_else(|| rarest(rarity, geometry, offer))
+            anything(rarity, geometry, offer, rng).or_else(|| rarest(rarity, geometry, offer))
         } else {
             rarest(rarity, geometry, offer).map(|piece| self.beside(piece, rarity, geometry, offer.has))
         };
@@ -100,7 +100,7 @@ fn rarest(rarity: &Rarity, geometry: &Geometry, offer: Offer<'_>) -> Option<Piec
 }
 
 /// Any piece of the highest priority that has a piece the peer has, by a few throws.
-fn any(rarity: &Rarity, geometry: &Geometry, offer: Offer<'_>, rng: &mut Rng) -> Option<Piece> {
+fn anything(rarity: &Rarity, geometry: &Geometry, offer: Offer<'_>, rng: &mut Rng) -> Option<Piece> {
     let shelf = CLASSES.into_iter().map(|class| rarity.rarest(class)).find(|shelf| !shelf.is_empty())?;
     (0..16).find_map(|_| {
         let piece = geometry.piece(shelf[rng.index(shelf.len())?])?;
@@ -171,7 +171,7 @@ mod tests {
             rarity.up(piece, &mut rng);
         }
         let all = Bitfield::all(100);
-        let mut pick = |rarity: &Rarity, order| {
+        let pick = |rarity: &Rarity, order| {
             Picker::default()
                 .pick(rarity, &geometry, order, 50, offer(&all), &mut Rng::new(1))
                 .map(Piece::index)

@@ -1,5 +1,7 @@
 //! What others want of us.
 
+use std::time::Duration;
+
 use crate::base::{Moment, Piece, Span};
 use crate::proto::message::{Message, Wanted};
 
@@ -8,6 +10,10 @@ use super::event::{Output, PeerKey};
 use super::peer::{MOST_REQUESTS, Peer, SERVE_AHEAD};
 use super::torrent::Torrent;
 
+/// Requests may arrive for this long after a choke that crossed them.
+const CROSSING: Duration = Duration::from_secs(30);
+/// A peer that changes its mind faster than this is struck.
+const FICKLE: Duration = Duration::from_secs(1);
 /// How often a peer may ask for each block of a piece it may have while choked.
 const FAST_TIMES: u32 = 3;
 
@@ -15,9 +21,14 @@ impl Torrent {
     /// It is interested in us, or is not any more.
     pub(super) fn wanted(&mut self, now: Moment, key: PeerKey, wants: bool, out: &mut Vec<Output>) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
-        if peer.wants != wants {
-            peer.wants = wants;
-            peer.interest_at = now;
+        if peer.wants == wants {
+            return;
+        }
+        let fickle = now.since(peer.interest_at) < FICKLE && now.since(peer.came) >= FICKLE;
+        peer.wants = wants;
+        peer.interest_at = now;
+        if fickle {
+            self.strike(now, key, out);
         }
         self.fill_slots(now, out);
         self.close_if_useless(now, key, out);
@@ -36,10 +47,14 @@ impl Torrent {
                 self.serve(key, out);
             }
             _ => {
+                // What was under way when we choked it is no fault of its own.
+                let crossed = peer.choked && held.is_some() && now.since(peer.choked_at) < CROSSING;
                 if peer.fast() {
                     self.say(now, key, Message::Reject(wanted), out);
                 }
-                self.strike(now, key, out);
+                if !crossed {
+                    self.strike(now, key, out);
+                }
             }
         }
     }

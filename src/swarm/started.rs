@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::base::{Block, Geometry, Moment, Piece};
+use crate::base::{BLOCK_LEN, Block, Geometry, Moment, Piece};
 
 use super::event::PeerKey;
 
@@ -44,6 +44,11 @@ impl Open {
     /// Blocks that are in.
     pub const fn landed(&self) -> u32 {
         self.landed
+    }
+
+    /// Bytes that are not in yet, the last block taken for a full one.
+    pub fn missing(&self) -> u64 {
+        (self.cells.len() as u64 - u64::from(self.landed)) * u64::from(BLOCK_LEN)
     }
 
     /// Whether every block is in.
@@ -96,11 +101,6 @@ impl Started {
     /// One open piece.
     pub fn get(&self, piece: Piece) -> Option<&Open> {
         self.open.get(&piece)
-    }
-
-    /// One open piece, to change who owns it.
-    pub fn get_mut(&mut self, piece: Piece) -> Option<&mut Open> {
-        self.open.get_mut(&piece)
     }
 
     /// All of them, in order.

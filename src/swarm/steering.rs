@@ -79,7 +79,8 @@ impl Torrent {
 
     fn round(&mut self, now: Moment, out: &mut Vec<Output>) {
         for key in self.keys() {
-            let Some(peer) = self.peers.get(&key) else { continue };
+            let Some(peer) = self.peers.get_mut(&key) else { continue };
+            peer.forgive(ROUND.as_secs() as u32);
             let busy = peer.wants || peer.interested;
             if now.since(peer.heard_at) >= IDLE {
                 self.close(now, key, Departure::Silent, out);

@@ -4,7 +4,7 @@
 //! the list of them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::base::{Bitfield, Geometry, InfoHash, Meter, Moment, PeerId, Rng, Timers};
@@ -107,7 +107,7 @@ pub struct Torrent {
     pub(super) picker: Picker,
     pub(super) started: Started,
     pub(super) peers: BTreeMap<PeerKey, Peer>,
-    pub(super) senders: BTreeMap<PeerKey, IpAddr>,
+    pub(super) senders: BTreeMap<PeerKey, SocketAddr>,
     pub(super) candidates: Candidates,
     pub(super) announcer: Announcer,
     pub(super) choker: Choker,
@@ -129,12 +129,15 @@ pub struct Torrent {
 
 impl Torrent {
     /// A torrent that holds the pieces in `have` (all of them in the files and right). The first
-    /// announce is due at once. The same seed and facts give the same orders.
+    /// announce is due at once; a torrent that lacks nothing wanted is finished from the start and notes
+    /// nothing. The same seed and facts give the same orders.
     pub fn new(now: Moment, mut config: Config, geometry: Arc<Geometry>, have: Bitfield, seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         config.max_peers = config.max_peers.max(1);
         let priorities = if config.seed_only {
-            vec![Priority::Skip; geometry.piece_count() as usize]
+            // What is there is what is wanted.
+            let wanted = |piece| if have.has(piece) { Priority::Normal } else { Priority::Skip };
+            geometry.pieces().map(wanted).collect()
         } else {
             std::mem::take(&mut config.priorities)
         };

@@ -1,0 +1,11 @@
+//! Whole torrents under test: facts in, orders out, names as sentences.
+
+mod announcing;
+mod asking;
+mod blaming;
+mod chaos;
+mod invariants;
+mod meeting;
+mod serving;
+mod stage;
+mod town;

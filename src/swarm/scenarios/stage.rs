@@ -1,0 +1,185 @@
+//! One torrent, and scripted peers.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::event::{Hello, Input, Output, PeerKey, TrackerKey};
+use super::super::torrent::{Config, Torrent};
+use super::invariants;
+use crate::base::{Bitfield, Block, Geometry, InfoHash, Moment, PeerId, Piece};
+use crate::proto::announce::AnnounceEvent;
+use crate::proto::handshake::Reserved;
+use crate::proto::message::{Message, Wanted};
+
+/// A torrent under test.
+pub struct Stage {
+    pub torrent: Torrent,
+    pub geometry: Arc<Geometry>,
+    pub now: Moment,
+    next: u64,
+}
+
+pub const HASH: InfoHash = InfoHash::v1([7; 20]);
+
+/// A config with our id in the middle of all ids.
+pub fn config() -> Config {
+    Config { port: 51_413, ..Config::new(HASH, PeerId([0x80; 20])) }
+}
+
+pub fn addr(n: u8) -> SocketAddr {
+    (Ipv4Addr::new(11, 0, n, 1), 6881).into()
+}
+
+pub fn modern() -> Reserved {
+    Reserved::NONE.with_fast().with_extended()
+}
+
+impl Stage {
+    /// A torrent of this many pieces of 64 KiB (four blocks), holding none.
+    pub fn leech(pieces: u32) -> Self {
+        Self::with(pieces, false, config())
+    }
+
+    pub fn seed(pieces: u32) -> Self {
+        Self::with(pieces, true, config())
+    }
+
+    pub fn with(pieces: u32, complete: bool, config: Config) -> Self {
+        let geometry = Arc::new(Geometry::single(65_536, 65_536 * u64::from(pieces)).unwrap());
+        let have = if complete { Bitfield::all(pieces) } else { Bitfield::none(pieces) };
+        let now = Moment::START + Duration::from_secs(1);
+        Self { torrent: Torrent::new(now, config, geometry.clone(), have, 42), geometry, now, next: 0 }
+    }
+
+    /// Gives a fact and returns the orders.
+    pub fn give(&mut self, input: Input) -> Vec<Output> {
+        let mut out = Vec::new();
+        let before = self.torrent.started.bytes();
+        self.torrent.handle(self.now, input, &mut out);
+        invariants::check(&self.torrent, self.now, before);
+        out
+    }
+
+    /// Lets time pass, ticking at every deadline; returns the orders.
+    pub fn pass(&mut self, seconds: u64) -> Vec<Output> {
+        let end = self.now + Duration::from_secs(seconds);
+        let (mut out, mut ticks) = (Vec::new(), 0);
+        while let Some(at) = self.torrent.deadline().filter(|&at| at <= end) {
+            self.now = self.now.max(at);
+            out.extend(self.give(Input::Tick));
+            ticks += 1;
+            assert!(ticks < 100 + seconds * 20, "the torrent ticks without rest");
+        }
+        self.now = end;
+        out
+    }
+
+    /// Connects a peer that calls us and speaks every extension.
+    pub fn connect(&mut self, n: u8) -> (PeerKey, Vec<Output>) {
+        self.connect_as(n, true, Hello { id: PeerId([n; 20]), reserved: modern() })
+    }
+
+    pub fn connect_as(&mut self, n: u8, incoming: bool, hello: Hello) -> (PeerKey, Vec<Output>) {
+        self.next += 1;
+        let peer = PeerKey(self.next);
+        let out = self.give(Input::Connected { peer, addr: addr(n), incoming, hello });
+        (peer, out)
+    }
+
+    pub fn hear(&mut self, peer: PeerKey, message: Message) -> Vec<Output> {
+        self.give(Input::Heard { peer, message })
+    }
+
+    /// Connects a peer that has everything and unchokes us; returns what it is asked.
+    pub fn meet_seed(&mut self, n: u8) -> (PeerKey, Vec<Block>) {
+        let (peer, _) = self.connect(n);
+        self.hear(peer, Message::HaveAll);
+        let out = self.hear(peer, Message::Unchoke);
+        (peer, asked(&out, peer))
+    }
+
+    /// Connects a peer that has nothing and is interested.
+    pub fn meet_leech(&mut self, n: u8) -> (PeerKey, Vec<Output>) {
+        let (peer, mut out) = self.connect(n);
+        out.extend(self.hear(peer, Message::HaveNone));
+        out.extend(self.hear(peer, Message::Interested));
+        (peer, out)
+    }
+
+    pub fn land(&mut self, peer: PeerKey, blocks: &[Block]) -> Vec<Output> {
+        self.give(Input::Landed { peer, blocks: blocks.to_vec() })
+    }
+
+    /// Lets a peer send all it is asked, and every piece come out right, until nothing is asked.
+    pub fn drain(&mut self, peer: PeerKey, first: Vec<Block>) -> Vec<Output> {
+        let (mut all, mut owed) = (Vec::new(), first);
+        while !owed.is_empty() {
+            self.now += Duration::from_millis(20);
+            let mut out = self.land(peer, &std::mem::take(&mut owed));
+            for piece in verifies(&out) {
+                out.extend(self.give(Input::Verified { piece, digests: vec![] }));
+            }
+            owed = asked(&out, peer);
+            all.extend(out);
+        }
+        all
+    }
+
+    pub fn piece(&self, index: u32) -> Piece {
+        self.geometry.piece(index).unwrap()
+    }
+
+    pub fn wanted(&self, piece: u32, block: u32) -> Wanted {
+        self.geometry.block(self.piece(piece), block).unwrap().span().into()
+    }
+}
+
+pub fn asked(out: &[Output], of: PeerKey) -> Vec<Block> {
+    let blocks = out.iter().filter_map(|o| match o {
+        Output::Ask { peer, blocks } if *peer == of => Some(blocks.clone()),
+        _ => None,
+    });
+    blocks.flatten().collect()
+}
+
+pub fn cancelled(out: &[Output], of: PeerKey) -> Vec<Block> {
+    let blocks = out.iter().filter_map(|o| match o {
+        Output::Cancel { peer, blocks } if *peer == of => Some(blocks.clone()),
+        _ => None,
+    });
+    blocks.flatten().collect()
+}
+
+pub fn said(out: &[Output], to: PeerKey) -> Vec<Message> {
+    let messages = out.iter().filter_map(|o| match o {
+        Output::Say { peer, message } if *peer == to => Some(message.clone()),
+        _ => None,
+    });
+    messages.collect()
+}
+
+pub fn closed(out: &[Output], key: PeerKey) -> Option<super::super::event::Departure> {
+    out.iter().find_map(|o| match o {
+        Output::Close { peer, why } if *peer == key => Some(*why),
+        _ => None,
+    })
+}
+
+pub fn verifies(out: &[Output]) -> Vec<Piece> {
+    out.iter()
+        .filter_map(|o| if let Output::Verify { piece, .. } = o { Some(*piece) } else { None })
+        .collect()
+}
+
+pub fn dials(out: &[Output]) -> Vec<SocketAddr> {
+    out.iter().filter_map(|o| if let Output::Dial { addr } = o { Some(*addr) } else { None }).collect()
+}
+
+pub fn announces(out: &[Output]) -> Vec<(TrackerKey, AnnounceEvent)> {
+    let announces = out.iter().filter_map(|o| match o {
+        Output::Announce { tracker, announce } => Some((*tracker, announce.event)),
+        _ => None,
+    });
+    announces.collect()
+}
