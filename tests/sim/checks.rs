@@ -27,7 +27,10 @@ struct Side {
     they_allow: BTreeSet<u32>,
     we_allow: BTreeSet<u32>,
     owes: u32,
-    requests: BTreeSet<(u32, u32, u32)>,
+    /// How often each span was requested and not answered: each request has one answer (BEP 6).
+    requests: BTreeMap<(u32, u32, u32), u32>,
+    /// Ordered to go out and not reported as sent.
+    serving: Vec<Span>,
     said_pieces: bool,
 }
 
@@ -64,6 +67,18 @@ fn ensure(lawful: bool, sentence: impl FnOnce() -> String) -> Verdict {
 
 fn key(wanted: Wanted) -> (u32, u32, u32) {
     (wanted.piece, wanted.begin, wanted.len)
+}
+
+impl Side {
+    /// One request of this span is answered. Says whether there was one.
+    fn answer(&mut self, wanted: Wanted) -> bool {
+        let Some(times) = self.requests.get_mut(&key(wanted)) else { return false };
+        *times -= 1;
+        if *times == 0 {
+            self.requests.remove(&key(wanted));
+        }
+        true
+    }
 }
 
 impl Ledger {
@@ -124,7 +139,8 @@ impl Ledger {
                     they_allow: BTreeSet::new(),
                     we_allow: BTreeSet::new(),
                     owes: 0,
-                    requests: BTreeSet::new(),
+                    requests: BTreeMap::new(),
+                    serving: Vec::new(),
                     said_pieces: false,
                 };
                 self.peers.insert(*peer, side);
@@ -142,6 +158,11 @@ impl Ledger {
                         }
                     });
                     self.fresh.push(block);
+                }
+            }
+            Input::Sent { peer, spans } => {
+                if let Some(side) = self.peers.get_mut(peer) {
+                    side.serving.retain(|span| !spans.contains(span));
                 }
             }
             Input::Left { peer, .. } => self.gone(*peer),
@@ -187,10 +208,10 @@ impl Ledger {
                 side.they_allow.insert(*piece);
             }
             Message::Request(wanted) => {
-                side.requests.insert(key(*wanted));
+                *side.requests.entry(key(*wanted)).or_default() += 1;
             }
-            Message::Cancel(wanted) => {
-                side.requests.remove(&key(*wanted));
+            Message::Cancel(wanted) if !side.fast => {
+                side.answer(*wanted);
             }
             Message::Reject(w) => {
                 if let Some(block) = self.geometry.block_at(w.piece, w.begin, w.len) {
@@ -213,7 +234,7 @@ impl Ledger {
                 Ok(())
             }
             Output::Serve { peer, spans } => spans.iter().try_for_each(|&span| self.serves(*peer, span)),
-            Output::Unserve { peer, .. } => self.side(*peer).map(|_| ()),
+            Output::Unserve { peer, spans } => self.unserves(*peer, spans),
             Output::Close { peer, why } => {
                 let addr = self.side(*peer)?.addr;
                 if *why == Departure::Lied {
@@ -300,7 +321,7 @@ impl Ledger {
                 side.we_allow.insert(*piece);
             }
             Message::Reject(wanted) => {
-                side.requests.remove(&key(*wanted));
+                ensure(side.answer(*wanted), || format!("{wanted:?} is rejected and was not asked"))?;
             }
             Message::Have(piece) => {
                 let piece = self.geometry.piece(*piece);
@@ -359,7 +380,17 @@ impl Ledger {
         ensure(!side.we_choke || side.we_allow.contains(&span.piece().index()), || {
             format!("{span:?} is served to {peer:?}, which is choked")
         })?;
-        ensure(side.requests.remove(&key(span.into())), || format!("{span:?} is served and was not asked"))
+        side.serving.push(span);
+        ensure(side.answer(span.into()), || format!("{span:?} is served and was not asked"))
+    }
+
+    fn unserves(&mut self, peer: PeerKey, spans: &[Span]) -> Verdict {
+        let side = self.peers.get_mut(&peer).ok_or_else(|| format!("an order for {peer:?}, which is not there"))?;
+        let back = |span: &Span| spans.is_empty() || spans.contains(span);
+        for span in side.serving.extract_if(.., |span| back(span)) {
+            *side.requests.entry(key(span.into())).or_default() += 1;
+        }
+        Ok(())
     }
 
     fn convicts(&mut self, addr: SocketAddr) -> Verdict {
