@@ -53,5 +53,7 @@
 
 pub mod base;
 pub mod hash;
+pub mod net;
 pub mod proto;
+pub mod store;
 pub mod swarm;

@@ -5,3 +5,4 @@
 
 mod architecture;
 mod sim;
+mod trackers;

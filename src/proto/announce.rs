@@ -125,9 +125,15 @@ pub fn clamp_interval(seconds: Option<i64>) -> Duration {
     }
 }
 
+/// The bytes left as they are told to a tracker: where nobody knows yet, a block's worth, since 0 would
+/// make us a seed.
+pub(super) fn left_or_something(left: u64) -> u64 {
+    if left == u64::MAX { u64::from(crate::base::BLOCK_LEN) } else { left }
+}
+
 /// A count as a tracker gave it: nothing where it is negative or absurd.
 pub(super) fn count(number: i64) -> Option<u32> {
-    u32::try_from(number).ok().filter(|&n| n <= i32::MAX as u32)
+    i32::try_from(number).ok().and_then(|n| u32::try_from(n).ok())
 }
 
 /// A tracker's text, cut to [`MAX_TEXT`] characters.

@@ -7,10 +7,17 @@ pub mod announce;
 pub mod bencode;
 pub mod extended;
 pub mod handshake;
+pub mod magnet;
 pub mod message;
+pub mod metainfo;
 pub mod paths;
+mod percent;
 pub mod splitter;
+pub mod tracker_http;
+pub mod tracker_udp;
 
 pub use announce::{
     Announce, AnnounceEvent, AnnounceReply, Refusal, Retry, ScrapeCounts, ScrapeReply, clamp_interval,
 };
+pub use metainfo::{Attributes, Content, Draft, DraftFile, Extras, File, Metainfo, MetainfoError, Note};
+pub use paths::SafePath;

@@ -4,8 +4,9 @@
 //! it belongs and says so with [`Splitter::moved`]. Everything else is gathered as its bytes come in,
 //! so that a length that was only claimed costs no memory.
 
-use crate::proto::message::codec::{PIECE_HEADER_LEN, Shape, kind, read, shape};
-use crate::proto::message::{Message, Wanted};
+use crate::base::BLOCK_LEN;
+use crate::proto::message::codec::{Shape, read, shape};
+use crate::proto::message::{Message, PIECE_HEADER_LEN, Wanted, piece_header};
 
 /// What the stream holds next.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -126,17 +127,15 @@ impl Splitter {
         }
     }
 
-    /// The block announced by these bytes, if the stream is at the beginning of a message and they
-    /// are exactly the header of a block. Otherwise nothing changes, and [`Splitter::next`] has to
+    /// Whether the stream is at the beginning of a message and these are the bytes of the header of
+    /// this block; then its payload is next. Otherwise nothing changes, and [`Splitter::next`] has to
     /// look at them.
-    pub fn piece_header(&mut self, bytes: &[u8; PIECE_HEADER_LEN]) -> Option<Wanted> {
-        let (len, kind) = prefix(bytes);
-        if !self.at_boundary() || kind != kind::PIECE || shape(kind, len.checked_sub(1)?, None).is_none() {
-            return None;
+    pub fn goes_on_with(&mut self, bytes: &[u8; PIECE_HEADER_LEN], block: Wanted) -> bool {
+        let so = self.at_boundary() && (1..=BLOCK_LEN).contains(&block.len) && *bytes == piece_header(block);
+        if so {
+            self.state = State::Payload { missing: block.len as usize };
         }
-        let wanted = Wanted { piece: number(bytes, 5), begin: number(bytes, 9), len: len - 9 };
-        self.state = State::Payload { missing: wanted.len as usize };
-        Some(wanted)
+        so
     }
 
     /// Goes on with a header; changes the state when it is whole.
@@ -193,10 +192,6 @@ fn take<'a>(input: &mut &'a [u8], most: usize) -> &'a [u8] {
     taken
 }
 
-fn prefix(head: &[u8; PIECE_HEADER_LEN]) -> (u32, u8) {
-    (number(head, 0), head[4])
-}
-
 fn number(head: &[u8; PIECE_HEADER_LEN], at: usize) -> u32 {
     u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]])
 }
@@ -206,8 +201,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::base::BLOCK_LEN;
-    use crate::proto::message::piece_header;
 
     const PIECES: u32 = 20;
 
@@ -314,15 +307,17 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_header_is_recognised_at_once() {
+    fn an_expected_header_is_recognised_at_once() {
         let block = Wanted { piece: 3, begin: BLOCK_LEN, len: BLOCK_LEN };
         let mut splitter = Splitter::new(None);
-        assert_eq!(splitter.piece_header(b"\0\0\0\x05\x04\0\0\0\x01\0\0\0\0"), None);
-        assert_eq!(splitter.piece_header(&piece_header(Wanted { len: 0, ..block })), None);
-        assert_eq!(splitter.piece_header(&piece_header(Wanted { len: BLOCK_LEN + 1, ..block })), None);
-        assert_eq!(splitter.piece_header(&piece_header(block)), Some(block));
+        assert!(!splitter.goes_on_with(b"\0\0\0\x05\x04\0\0\0\x01\0\0\0\0", block));
+        for other in [Wanted { len: 0, ..block }, Wanted { len: BLOCK_LEN + 1, ..block }] {
+            assert!(!splitter.goes_on_with(&piece_header(other), other));
+        }
+        assert!(!splitter.goes_on_with(&piece_header(block), Wanted { piece: 4, ..block }));
+        assert!(splitter.goes_on_with(&piece_header(block), block));
         assert_eq!(splitter.payload_left(), BLOCK_LEN as usize);
-        assert_eq!(splitter.piece_header(&piece_header(block)), None);
+        assert!(!splitter.goes_on_with(&piece_header(block), block));
         splitter.moved(BLOCK_LEN as usize);
         assert!(splitter.at_boundary());
         let mut half: &[u8] = &[0, 0];

@@ -85,7 +85,9 @@ impl Announcer {
         let mut built = Vec::new();
         for (number, keys) in tiers.iter().enumerate() {
             let mut order: Vec<usize> = keys.iter().map(|key| key.0).collect();
-            order.iter().for_each(|&i| trackers[i].tier = number);
+            for &i in &order {
+                trackers[i].tier = number;
+            }
             rng.shuffle(&mut order);
             if !order.is_empty() {
                 built.push(Tier { order, at: 0, rounds: 0, next: now });
@@ -124,10 +126,8 @@ impl Announcer {
                 continue;
             }
             let key = tier.order[tier.at];
-            let event = match self.trackers[key].started {
-                false => AnnounceEvent::Started,
-                true => AnnounceEvent::None,
-            };
+            let known = self.trackers[key].started;
+            let event = if known { AnnounceEvent::None } else { AnnounceEvent::Started };
             self.trackers[key].asking = Some(event);
             due.push(Due::Announce(TrackerKey(key), event));
         }
@@ -279,12 +279,14 @@ mod tests {
         range.map(TrackerKey).collect()
     }
 
-    fn reply(interval: u64) -> Result<AnnounceReply, TrackerFailure> {
+    type Answer = Result<AnnounceReply, TrackerFailure>;
+
+    fn reply(interval: u64) -> AnnounceReply {
         let interval = Duration::from_secs(interval);
-        Ok(AnnounceReply { interval, seeds: Some(1), leechers: Some(1), ..AnnounceReply::default() })
+        AnnounceReply { interval, seeds: Some(1), leechers: Some(1), ..AnnounceReply::default() }
     }
 
-    fn failure() -> Result<AnnounceReply, TrackerFailure> {
+    fn failure() -> Answer {
         Err(TrackerFailure::Unreachable("no route".into()))
     }
 
@@ -303,7 +305,7 @@ mod tests {
         announcer.announced(at(1), first[0], &failure(), &mut rng);
         let second = asked(&announcer.due(at(1)));
         assert_ne!(first[0], second[0]);
-        announcer.announced(at(2), second[0], &reply(1800), &mut rng);
+        announcer.announced(at(2), second[0], &Ok(reply(1800)), &mut rng);
         assert_eq!(announcer.deadline(), Some(at(1802)));
         let third = announcer.due(at(1802));
         assert_eq!(third, [Due::Announce(second[0], AnnounceEvent::None)]);
@@ -331,7 +333,7 @@ mod tests {
         for (interval, wait) in [(0, 60), (1 << 31, 86_400)] {
             let mut announcer = Announcer::new(at(0), &[keys(0..1)], &mut rng);
             announcer.due(at(0));
-            announcer.announced(at(0), TrackerKey(0), &reply(interval), &mut rng);
+            announcer.announced(at(0), TrackerKey(0), &Ok(reply(interval)), &mut rng);
             assert_eq!(announcer.deadline(), Some(at(wait)));
         }
     }
@@ -341,7 +343,7 @@ mod tests {
         let mut rng = Rng::new(1);
         let mut announcer = Announcer::new(at(0), &[keys(0..1)], &mut rng);
         announcer.due(at(0));
-        announcer.announced(at(0), TrackerKey(0), &reply(1800), &mut rng);
+        announcer.announced(at(0), TrackerKey(0), &Ok(reply(1800)), &mut rng);
         announcer.hurry(at(10));
         assert_eq!(announcer.deadline(), Some(at(300)));
         announcer.hurry(at(400));
@@ -353,7 +355,7 @@ mod tests {
         let mut rng = Rng::new(1);
         let mut announcer = Announcer::new(at(0), &[keys(0..1), keys(1..2)], &mut rng);
         announcer.due(at(0));
-        announcer.announced(at(0), TrackerKey(0), &reply(1800), &mut rng);
+        announcer.announced(at(0), TrackerKey(0), &Ok(reply(1800)), &mut rng);
         announcer.announced(at(0), TrackerKey(1), &failure(), &mut rng);
         assert_eq!(announcer.completed(), [(TrackerKey(0), AnnounceEvent::Completed)]);
         assert_eq!(announcer.completed(), []);

@@ -89,9 +89,10 @@ impl Torrent {
             let mine = open.owner == Some(key);
             if mine || open.owner.is_none() {
                 let suspect = !mine && self.blame.is_suspect(piece, peer.who());
-                let rank = match in_order {
-                    true => (u8::from(suspect), 0, piece.index()),
-                    false => (u8::from(suspect) * 2 + u8::from(!mine), open.free(), piece.index()),
+                let rank = if in_order {
+                    (u8::from(suspect), 0, piece.index())
+                } else {
+                    (u8::from(suspect) * 2 + u8::from(!mine), open.free(), piece.index())
                 };
                 if begun.is_none_or(|(best, _)| rank < best) {
                     begun = Some((rank, piece));

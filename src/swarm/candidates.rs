@@ -10,15 +10,13 @@ use std::time::Duration;
 
 use crate::base::{Moment, Rng};
 
+use super::dials::{Dials, MOST_DIALS, Pace};
 use super::event::{DialFailure, Source};
 use super::peer_priority::peer_priority;
+use super::who::{is_near, who};
 
 /// The most addresses kept.
 const MOST: usize = 3000;
-/// The most dials under way at a time.
-const MOST_DIALS: usize = 30;
-/// Dials per second once the first [`MOST_DIALS`] have been made.
-const DIALS_PER_SECOND: f64 = 10.0;
 /// An address on the Internet is dialled at most once in this time.
 const PER_ADDRESS: Duration = Duration::from_secs(60);
 /// The same for a local one, and for what the user named.
@@ -59,27 +57,6 @@ struct Candidate {
     seed: bool,
 }
 
-/// How dials ended so far.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Dials {
-    /// Begun.
-    pub tried: u64,
-    /// Connections that stood.
-    pub connected: u64,
-    /// Nothing answered.
-    pub timed_out: u64,
-    /// The other side refused.
-    pub refused: u64,
-    /// There was no way.
-    pub unreachable: u64,
-    /// It was no peer of this torrent.
-    pub bad_handshake: u64,
-    /// It was ourselves.
-    pub ourselves: u64,
-    /// We could not.
-    pub local: u64,
-}
-
 /// The list; see the head of this file.
 #[derive(Clone, Debug)]
 pub struct Candidates {
@@ -92,8 +69,7 @@ pub struct Candidates {
     dialling: usize,
     /// Entries with failures; while there are none, nothing can be dropped.
     failed: usize,
-    tokens: f64,
-    filled: Moment,
+    pace: Pace,
     turn: usize,
     dials: Dials,
 }
@@ -110,8 +86,7 @@ impl Candidates {
             me: None,
             dialling: 0,
             failed: 0,
-            tokens: MOST_DIALS as f64,
-            filled: now,
+            pace: Pace::new(now),
             turn: 0,
             dials: Dials::default(),
         }
@@ -224,27 +199,28 @@ impl Candidates {
             self.banned.insert(banned);
         }
         let there: Vec<_> = self.list.keys().filter(|&&addr| who(addr) == banned).copied().collect();
-        there.into_iter().for_each(|addr| self.forget(addr));
+        for addr in there {
+            self.forget(addr);
+        }
     }
 
     /// The address to dial now, if one may be dialled. While we are complete, those known to be
     /// complete are passed over.
     pub fn next(&mut self, now: Moment, complete: bool, rng: &mut Rng) -> Option<SocketAddr> {
-        self.fill(now);
-        if self.dialling >= MOST_DIALS || self.tokens < 1.0 {
+        if self.dialling >= MOST_DIALS || !self.pace.wait(now).is_zero() {
             return None;
         }
         let addr = (0..SOURCES.len()).find_map(|step| {
             let source = SOURCES[(self.turn + step) % SOURCES.len()];
             self.shares.get(&source).filter(|&&share| share > 0)?;
             let of_source =
-                self.list.iter().filter(|(_, c)| c.source == source && self.may_dial(c, complete));
+                self.list.iter().filter(|(_, c)| c.source == source && Self::may_dial(c, complete));
             let ready = of_source.filter(|(addr, c)| self.ready_at(addr, c) <= now);
             let best = ready.max_by_key(|(addr, c)| (std::cmp::Reverse(c.failures), c.rank, **addr));
             best.map(|(&addr, _)| addr)
         })?;
         self.turn = self.turn % SOURCES.len() + 1 + rng.below(2) as usize;
-        self.tokens -= 1.0;
+        self.pace.take(now);
         self.dialling += 1;
         self.dials.tried += 1;
         if self.tried_at.len() >= MOST {
@@ -262,16 +238,12 @@ impl Candidates {
         if self.dialling >= MOST_DIALS {
             return None;
         }
-        let able = self.list.iter().filter(|(_, c)| self.may_dial(c, complete));
+        let able = self.list.iter().filter(|(_, c)| Self::may_dial(c, complete));
         let at = able.map(|(addr, c)| self.ready_at(addr, c)).min()?;
-        let tokens = self.tokens + now.since(self.filled).as_secs_f64() * DIALS_PER_SECOND;
-        // The grain of a millisecond keeps rounding from waking us a little too early for ever.
-        let token =
-            Duration::from_secs_f64(((1.0 - tokens) / DIALS_PER_SECOND).max(0.0)) + Duration::from_millis(1);
-        Some(if tokens >= 1.0 { at } else { at.max(now + token) })
+        Some(at.max(now + self.pace.wait(now)))
     }
 
-    fn may_dial(&self, c: &Candidate, complete: bool) -> bool {
+    fn may_dial(c: &Candidate, complete: bool) -> bool {
         c.state == State::Idle && !(complete && c.seed)
     }
 
@@ -282,23 +254,9 @@ impl Candidates {
         }
     }
 
-    fn fill(&mut self, now: Moment) {
-        let gained = now.since(self.filled).as_secs_f64() * DIALS_PER_SECOND;
-        self.tokens = (self.tokens + gained).min(MOST_DIALS as f64);
-        self.filled = now;
-    }
-
     /// A dial failed.
     pub fn failed(&mut self, now: Moment, addr: SocketAddr, why: DialFailure) {
-        let dials = &mut self.dials;
-        *match why {
-            DialFailure::TimedOut => &mut dials.timed_out,
-            DialFailure::Refused => &mut dials.refused,
-            DialFailure::Unreachable => &mut dials.unreachable,
-            DialFailure::BadHandshake => &mut dials.bad_handshake,
-            DialFailure::Ourselves => &mut dials.ourselves,
-            DialFailure::Local => &mut dials.local,
-        } += 1;
+        self.dials.failed(why);
         self.end_dial(addr);
         if why == DialFailure::Ourselves {
             self.is_us(addr);
@@ -366,21 +324,6 @@ impl Candidates {
     }
 }
 
-/// By what a peer is blamed and banned: its address on the Internet, whatever the port; on this machine
-/// and the local network, where many share one, the port as well.
-pub fn who(addr: SocketAddr) -> SocketAddr {
-    let ip = addr.ip().to_canonical();
-    SocketAddr::new(ip, if is_near(ip) { addr.port() } else { 0 })
-}
-
-/// Whether an address is on this machine or the local network.
-fn is_near(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
-        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -416,7 +359,9 @@ mod tests {
         let first: Vec<_> = std::iter::from_fn(|| next(&mut list, 0)).collect();
         assert_eq!(first.len(), MOST_DIALS);
         assert_eq!(list.due(at(0), false), None);
-        first.iter().for_each(|&a| list.failed(at(0), a, DialFailure::Refused));
+        for &a in &first {
+            list.failed(at(0), a, DialFailure::Refused);
+        }
         assert_eq!(next(&mut list, 0), None);
         assert!(list.due(at(0), false).unwrap() > at(0));
         assert_eq!(std::iter::from_fn(|| next(&mut list, 1)).count(), 10);

@@ -96,7 +96,7 @@ impl Choker {
     }
 
     /// The next peer for a slot that is free, of those who have none.
-    pub fn next(&self, now: Moment, seeding: bool, contenders: &[Contender]) -> Option<PeerKey> {
+    pub fn next(now: Moment, seeding: bool, contenders: &[Contender]) -> Option<PeerKey> {
         let waiting = contenders.iter().filter(|c| !c.unchoked);
         let best = if seeding {
             waiting.min_by_key(|c| turn_key(now, c))

@@ -15,7 +15,7 @@ impl Torrent {
             Input::Tick => {}
             Input::Found { source, addrs } => self.found(now, source, &addrs),
             Input::Connected { peer, addr, incoming, hello } => {
-                self.connected(now, peer, addr, incoming, hello, out)
+                self.connected(now, peer, addr, incoming, hello, out);
             }
             Input::DialFailed { addr, why } => self.dial_failed(now, addr, why),
             Input::Heard { peer, message } => self.heard(now, peer, message, out),

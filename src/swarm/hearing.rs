@@ -25,10 +25,10 @@ impl Torrent {
                 self.told(now, key, bits, out);
             }
             Message::HaveAll if fast => {
-                self.told(now, key, Some(Bitfield::all(self.geometry.piece_count())), out)
+                self.told(now, key, Some(Bitfield::all(self.geometry.piece_count())), out);
             }
             Message::HaveNone if fast => {
-                self.told(now, key, Some(Bitfield::none(self.geometry.piece_count())), out)
+                self.told(now, key, Some(Bitfield::none(self.geometry.piece_count())), out);
             }
             Message::Request(wanted) => self.requested(now, key, wanted, out),
             Message::Cancel(wanted) => self.cancelled(now, key, wanted, out),

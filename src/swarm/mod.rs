@@ -15,6 +15,7 @@ mod asking;
 mod blame;
 mod candidates;
 mod choker;
+mod dials;
 pub mod event;
 mod handle;
 mod hearing;
@@ -33,6 +34,7 @@ mod started;
 mod steering;
 mod summary;
 mod torrent;
+mod who;
 
 pub use summary::{Dials, PeerSummary, Summary, TrackerSummary};
 pub use torrent::{Config, Torrent};

@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::base::{Bitfield, Meter, Moment, PeerId, Piece, Span, Untrusted};
 use crate::proto::handshake::Reserved;
 
-use super::candidates::who;
 use super::pipeline::Pipeline;
+use super::who::who;
 
 /// Rates are averaged over about this long.
 const WINDOW: Duration = Duration::from_secs(5);
@@ -16,8 +16,8 @@ const WINDOW: Duration = Duration::from_secs(5);
 const MOST_STRIKES: u32 = 300;
 /// The most requests that wait for one peer; as many are named in our extension handshake.
 pub const MOST_REQUESTS: usize = 500;
-/// Bytes ordered to be served and not yet sent, above which nothing more is ordered.
-pub const SERVE_AHEAD: u64 = 512 * 1024;
+/// Bytes ordered to be served and not yet sent are filled up to this when half of it is left.
+pub const SERVE_AHEAD: u64 = 1 << 20;
 /// The most pieces kept of those a peer suggests, or allows while it chokes us.
 pub const MOST_HINTS: usize = 32;
 
@@ -31,6 +31,7 @@ pub enum Counted {
 }
 
 /// One connected peer.
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing that is so or is not")]
 #[derive(Clone, Debug)]
 pub struct Peer {
     /// The address at the other end.

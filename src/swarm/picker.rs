@@ -11,8 +11,10 @@ pub const RANDOM_FIRST: u32 = 4;
 const EXTENT: u64 = 4 << 20;
 /// How many extents are kept in mind.
 const EXTENTS: usize = 8;
-/// A piece in a begun extent is preferred while at most this many more peers have it than the rarest.
+/// A piece in a begun extent is preferred while at most this many more peers have it than the rarest,
 const NEARLY: u32 = 1;
+/// where at least this many have the rarest. What fewer have is spread first, wherever it lies.
+const SCARCE: u32 = 3;
 
 /// What a peer can give.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +53,7 @@ impl Picker {
         } else if ours < RANDOM_FIRST {
             anything(rarity, geometry, offer, rng).or_else(|| rarest(rarity, geometry, offer))
         } else {
-            rarest(rarity, geometry, offer).map(|piece| self.beside(piece, rarity, geometry, offer.has))
+            rarest(rarity, geometry, offer).map(|piece| self.beside(piece, rarity, geometry, offer.has, rng))
         };
         if let Some(piece) = picked {
             self.begun(geometry, piece);
@@ -59,13 +61,26 @@ impl Picker {
         picked
     }
 
-    /// A piece in an extent already begun, if one is nearly as rare as `piece` and no less wanted.
-    fn beside(&self, piece: Piece, rarity: &Rarity, geometry: &Geometry, has: &Bitfield) -> Piece {
-        let (class, limit) = (rarity.class(piece), rarity.count(piece) + NEARLY);
+    /// A piece in an extent already begun, if one is nearly as rare as `piece` and no less wanted. Which
+    /// one is chance: a swarm whose members all took the first would fetch the same pieces all over.
+    fn beside(
+        &self,
+        piece: Piece,
+        rarity: &Rarity,
+        geometry: &Geometry,
+        has: &Bitfield,
+        rng: &mut Rng,
+    ) -> Piece {
+        let (class, count) = (rarity.class(piece), rarity.count(piece));
+        let limit = if count >= SCARCE { count + NEARLY } else { count };
         let fits = |&p: &Piece| {
             rarity.free().has(p) && has.has(p) && rarity.class(p) == class && rarity.count(p) <= limit
         };
-        let found = self.extents.iter().find_map(|&extent| pieces_of(geometry, extent).find(fits));
+        let found = self.extents.iter().find_map(|&extent| {
+            let (pieces, first) = pieces_of(geometry, extent);
+            let turn = rng.index(pieces)?;
+            (turn..pieces).chain(0..turn).filter_map(|at| geometry.piece(first + at as u32)).find(fits)
+        });
         found.unwrap_or(piece)
     }
 
@@ -78,12 +93,12 @@ impl Picker {
     }
 }
 
-/// The pieces that begin in an extent.
-fn pieces_of(geometry: &Geometry, extent: u64) -> impl Iterator<Item = Piece> + '_ {
+/// How many pieces begin in an extent, and the number of the first.
+fn pieces_of(geometry: &Geometry, extent: u64) -> (usize, u32) {
     let len = u64::from(geometry.piece_len());
     let first = (extent * EXTENT).div_ceil(len);
-    let end = ((extent + 1) * EXTENT).div_ceil(len);
-    (first..end).filter_map(|i| geometry.piece(i as u32))
+    let end = ((extent + 1) * EXTENT).div_ceil(len).min(u64::from(geometry.piece_count()));
+    (end.saturating_sub(first) as usize, first as u32)
 }
 
 /// The rarest piece the peer has, of the highest priority.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::base::{Moment, Piece, Span};
 use crate::proto::message::{Message, Wanted};
 
-use super::choker::{Contender, slots};
+use super::choker::{Choker, Contender, slots};
 use super::event::{Output, PeerKey};
 use super::peer::{MOST_REQUESTS, Peer, SERVE_AHEAD};
 use super::torrent::Torrent;
@@ -154,7 +154,7 @@ impl Torrent {
         let mut contenders = self.contenders(now);
         let mut taken = contenders.iter().filter(|c| c.unchoked).count();
         while taken < slots
-            && let Some(next) = self.choker.next(now, self.finished, &contenders)
+            && let Some(next) = Choker::next(now, self.finished, &contenders)
         {
             self.unchoke(now, next, out);
             contenders.retain(|c| c.peer != next);

@@ -136,6 +136,7 @@ impl Torrent {
         out: &mut Vec<Output>,
     ) {
         self.announcer.announced(now, tracker, &answer, &mut self.rng);
+        self.announce_due(now, out);
         let Ok(reply) = answer else { return };
         if let Some(warning) = reply.warning {
             out.push(Output::Note(Note::TrackerWarning(tracker, warning)));

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use crate::base::{Moment, Untrusted};
 
-pub use super::candidates::Dials;
+pub use super::dials::Dials;
 use super::event::{PeerKey, Source, TrackerKey};
 use super::torrent::Torrent;
 
 /// A torrent at one moment.
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing that is so or is not")]
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Summary {
     /// Bytes that are wanted; padding is not counted here or below.
@@ -94,6 +95,7 @@ pub struct Summary {
 }
 
 /// One connection at one moment.
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing that is so or is not")]
 #[derive(Clone, PartialEq, Debug)]
 pub struct PeerSummary {
     /// Its key.

@@ -96,6 +96,7 @@ pub(super) struct Counters {
     pub(super) copies: u32,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing that is so or is not")]
 /// One torrent: give it facts with [`Torrent::handle`], and `Tick` when [`Torrent::deadline`] is reached.
 #[derive(Clone, Debug)]
 pub struct Torrent {

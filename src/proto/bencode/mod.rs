@@ -4,6 +4,7 @@
 //! it are given to a recursive reader. [`Tree`] is a flat view for messages whose shape is not known
 //! beforehand. [`DictWriter`] writes, and its output is canonical whatever the order of the calls.
 
+mod number;
 mod scan;
 mod tree;
 mod write;

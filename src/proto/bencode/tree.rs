@@ -1,6 +1,7 @@
 //! A flat view of bencode.
 
-use super::scan::{BencodeError, Limits, Step, Walk, What, parse_int};
+use super::number::parse_int;
+use super::scan::{BencodeError, Limits, Step, Walk, What};
 
 /// A checked value with everything in it, borrowed from the bytes it was read from. It is one list of
 /// nodes in the order of the bytes, built without recursion; 12 bytes per value.

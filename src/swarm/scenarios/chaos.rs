@@ -61,7 +61,7 @@ impl World {
             match order {
                 Output::Ask { peer, blocks } => self.owed.extend(blocks.iter().map(|&b| (*peer, b))),
                 Output::Cancel { peer, blocks } => {
-                    self.owed.retain(|(p, b)| p != peer || !blocks.contains(b))
+                    self.owed.retain(|(p, b)| p != peer || !blocks.contains(b));
                 }
                 Output::Serve { peer, spans } => self.served.extend(spans.iter().map(|&s| (*peer, s))),
                 Output::Unserve { peer, spans } => {

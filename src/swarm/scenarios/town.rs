@@ -259,27 +259,35 @@ impl Town {
     /// Runs until everyone has finished; panics after this many seconds.
     fn run(&mut self, limit: u64) {
         let start = self.now;
-        while self.nodes.iter().any(|node| node.finished.is_none()) {
+        while !self.is_done() {
             assert!(
                 self.now.since(start).as_secs() < limit,
                 "not everyone has finished: {:?}",
                 self.shares()
             );
-            let heap = self.heap.keys().next().map(|&(at, _)| at);
-            let ticks = self.nodes.iter().enumerate().filter_map(|(i, n)| Some((n.torrent.deadline()?, i)));
-            let tick = ticks.min();
-            match (heap, tick) {
-                (Some(at), tick) if tick.is_none_or(|(t, _)| at <= t) => {
-                    let ((at, _), (node, event)) = self.heap.pop_first().unwrap();
-                    self.now = self.now.max(at);
-                    self.step(node, event);
-                }
-                (_, Some((at, node))) => {
-                    self.now = self.now.max(at);
-                    self.give(node, Input::Tick);
-                }
-                _ => panic!("nothing is going to happen"),
+            self.go_on();
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.nodes.iter().all(|node| node.finished.is_some())
+    }
+
+    /// Lets the next thing happen.
+    fn go_on(&mut self) {
+        let event = self.heap.keys().next().map(|&(at, _)| at);
+        let ticks = self.nodes.iter().enumerate().filter_map(|(i, n)| Some((n.torrent.deadline()?, i)));
+        match (event, ticks.min()) {
+            (Some(at), tick) if tick.is_none_or(|(t, _)| at <= t) => {
+                let ((at, _), (node, event)) = self.heap.pop_first().unwrap();
+                self.now = self.now.max(at);
+                self.step(node, event);
             }
+            (_, Some((at, node))) => {
+                self.now = self.now.max(at);
+                self.give(node, Input::Tick);
+            }
+            _ => panic!("nothing is going to happen"),
         }
     }
 
@@ -353,22 +361,8 @@ fn whoever_comes_and_goes_everyone_finishes() {
         let mut rng = Rng::new(seed);
         for _ in 0..40 {
             let at = town.now + Duration::from_millis(500 + rng.below(500));
-            while town.nodes.iter().any(|node| node.finished.is_none()) && town.now < at {
-                let heap = town.heap.keys().next().map(|&(at, _)| at);
-                let tick =
-                    town.nodes.iter().enumerate().filter_map(|(i, n)| Some((n.torrent.deadline()?, i))).min();
-                match (heap, tick) {
-                    (Some(at), tick) if tick.is_none_or(|(t, _)| at <= t) => {
-                        let ((at, _), (node, event)) = town.heap.pop_first().unwrap();
-                        town.now = town.now.max(at);
-                        town.step(node, event);
-                    }
-                    (_, Some((at, node))) => {
-                        town.now = town.now.max(at);
-                        town.give(node, Input::Tick);
-                    }
-                    _ => break,
-                }
+            while !town.is_done() && town.now < at {
+                town.go_on();
             }
             // A connection breaks, or a piece goes bad on a disk.
             let node = rng.below(8) as usize;
@@ -380,10 +374,12 @@ fn whoever_comes_and_goes_everyone_finishes() {
                 town.push(town.now, other, Event::Give(Input::Left { peer: theirs, why }));
             }
             let have: Vec<_> = town.nodes[node].torrent.have().iter().collect();
-            if node >= 2 && town.nodes[node].finished.is_none() && rng.one_in(3) {
-                if let Some(i) = rng.index(have.len()) {
-                    town.give(node, Input::Lost { piece: have[i] });
-                }
+            if node >= 2
+                && town.nodes[node].finished.is_none()
+                && rng.one_in(3)
+                && let Some(i) = rng.index(have.len())
+            {
+                town.give(node, Input::Lost { piece: have[i] });
             }
         }
         town.run(400);

@@ -1,0 +1,22 @@
+//! Bytes in motion: sockets and tasks.
+//!
+//! This room decides nothing. It carries out what the quiet rooms order, bounds what comes in, and
+//! reports facts. Of `swarm` it knows the event types only. Payload goes from the socket straight into
+//! the buffers of `store`, and from them straight into the socket.
+
+#![allow(clippy::disallowed_methods, reason = "a loud room: it waits for sockets and so reads the clock")]
+
+mod dial;
+mod hello;
+pub mod limit;
+mod listen;
+pub mod peer;
+mod socket;
+pub mod tracker;
+pub mod tracker_server;
+
+pub use dial::{Bind, dial};
+pub use hello::Patience;
+pub use limit::{Limit, Limits};
+pub use listen::{Caller, Listener, Lookup, Registration};
+pub use peer::{FromPeer, Terms, ToPeer};

@@ -1,0 +1,58 @@
+//! The numbers of bencode: canonical or refused.
+
+use std::ops::Range;
+
+use super::scan::{BencodeError, Fault};
+
+/// Where the integer that begins at `begin` (with its `i`) ends.
+pub(super) fn int_end(bytes: &[u8], begin: usize) -> Result<usize, BencodeError> {
+    let negative = bytes.get(begin + 1) == Some(&b'-');
+    let first = begin + 1 + usize::from(negative);
+    let end = number_end(bytes, first, begin, b'e')?;
+    let fail = |fault| Err(BencodeError { at: begin, fault });
+    match &bytes[first..end] {
+        [b'0'] if negative => return fail(Fault::MinusZero),
+        [b'0', _, ..] => return fail(Fault::LeadingZero),
+        _ => {}
+    }
+    if parse_int(&bytes[begin + 1..end]).is_none() {
+        return fail(Fault::TooLarge);
+    }
+    Ok(end + 1)
+}
+
+/// The content of the string that begins at `begin` with its length.
+pub(super) fn string_range(bytes: &[u8], begin: usize) -> Result<Range<usize>, BencodeError> {
+    let colon = number_end(bytes, begin, begin, b':')?;
+    let fail = |fault| Err(BencodeError { at: begin, fault });
+    if let [b'0', _, ..] = &bytes[begin..colon] {
+        return fail(Fault::LeadingZero);
+    }
+    let Some(len) = parse_int(&bytes[begin..colon]) else { return fail(Fault::TooLarge) };
+    let start = colon + 1;
+    let end = usize::try_from(len).ok().and_then(|len| start.checked_add(len));
+    match end.filter(|&end| end <= bytes.len()) {
+        Some(end) => Ok(start..end),
+        None => fail(Fault::StringTooLong),
+    }
+}
+
+/// Where the digits from `first` on end, which must be at the byte `stop`.
+fn number_end(bytes: &[u8], first: usize, token: usize, stop: u8) -> Result<usize, BencodeError> {
+    // No number that fits has more digits; an endless one is not read to its end.
+    const MOST_DIGITS: usize = 19;
+    let rest = bytes.get(first..).unwrap_or_default();
+    let digits = rest.iter().take(MOST_DIGITS + 1).take_while(|b| b.is_ascii_digit()).count();
+    let fault = match rest.get(digits) {
+        _ if digits > MOST_DIGITS => Fault::TooLarge,
+        None => Fault::EndsEarly,
+        Some(&byte) if byte == stop && digits > 0 => return Ok(first + digits),
+        Some(_) => Fault::NoNumber,
+    };
+    Err(BencodeError { at: token, fault })
+}
+
+/// The value of digits with an optional sign, where it fits.
+pub(super) fn parse_int(digits: &[u8]) -> Option<i64> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}

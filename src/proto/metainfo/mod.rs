@@ -1,0 +1,129 @@
+//! Torrent files (BEP 3, 5, 12, 19, 27, 47) into checked values.
+//!
+//! The bytes pass the guard of [`bencode`](super::bencode) first; only then serde_bencode reads them. The
+//! info-hash is taken over the raw bytes of the info dictionary, which are kept. What is vital is
+//! checked and refused by name ([`MetainfoError`]); what is not is passed over with a [`Note`].
+
+mod check;
+mod draft;
+mod error;
+mod extras;
+mod file;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use std::ops::Range;
+
+pub use draft::{Content, Draft, DraftFile, auto_piece_len};
+pub use error::{MetainfoError, Note};
+pub use extras::Extras;
+pub use file::{Attributes, File};
+
+use crate::base::{FileIndex, Geometry, InfoHash, Piece, Sha1Digest, Untrusted};
+
+/// A checked torrent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Metainfo {
+    info_hash: InfoHash,
+    raw_info: Box<[u8]>,
+    /// Where the piece digests lie in `raw_info`.
+    digests: Range<usize>,
+    name: Untrusted,
+    geometry: Geometry,
+    files: Vec<File>,
+    single: bool,
+    private: bool,
+    source: Option<Untrusted>,
+    extras: Extras,
+    notes: Vec<Note>,
+}
+
+impl Metainfo {
+    /// Reads a torrent file of at most 16 MiB.
+    pub fn parse(bytes: &[u8]) -> Result<Self, MetainfoError> {
+        check::file(bytes)
+    }
+
+    /// Reads an info dictionary alone, as peers send it (BEP 9). There must be nothing after it. Whether
+    /// it is the wanted one is told by [`info_hash`](Self::info_hash).
+    pub fn from_info(raw_info: &[u8]) -> Result<Self, MetainfoError> {
+        check::info(raw_info)
+    }
+
+    /// The same torrent with other trackers, texts and so on.
+    pub fn with_extras(self, extras: Extras) -> Self {
+        Self { extras, ..self }
+    }
+
+    /// What identifies it.
+    pub const fn info_hash(&self) -> InfoHash {
+        self.info_hash
+    }
+
+    /// The info dictionary as it stands in the file.
+    pub fn raw_info(&self) -> &[u8] {
+        &self.raw_info
+    }
+
+    /// The name as it was given: of the file, or of the directory that holds the files.
+    pub const fn name(&self) -> &Untrusted {
+        &self.name
+    }
+
+    /// Pieces and files as one line of bytes.
+    pub const fn geometry(&self) -> &Geometry {
+        &self.geometry
+    }
+
+    /// The SHA-1 of a piece.
+    ///
+    /// # Panics
+    /// If the piece comes from the geometry of another torrent that has more pieces.
+    pub fn digest(&self, piece: Piece) -> Sha1Digest {
+        let at = piece.index() as usize * 20;
+        let mut digest = [0; 20];
+        digest.copy_from_slice(&self.digests()[at..at + 20]);
+        digest
+    }
+
+    /// The digests of all pieces, end to end.
+    pub fn digests(&self) -> &[u8] {
+        &self.raw_info[self.digests.clone()]
+    }
+
+    /// The files in their order, pad files and links included; at least one.
+    pub fn files(&self) -> &[File] {
+        &self.files
+    }
+
+    /// The file of this number, if there is one.
+    pub fn file(&self, file: FileIndex) -> Option<&File> {
+        self.files.get(file.0 as usize)
+    }
+
+    /// Whether it was described as a single file, which lies in no directory of its own.
+    pub const fn is_single_file(&self) -> bool {
+        self.single
+    }
+
+    /// Whether peers may come from its trackers only (BEP 27).
+    pub const fn is_private(&self) -> bool {
+        self.private
+    }
+
+    /// Where it was first published, as some private trackers want it.
+    pub const fn source(&self) -> Option<&Untrusted> {
+        self.source.as_ref()
+    }
+
+    /// What the file says beyond the info dictionary.
+    pub const fn extras(&self) -> &Extras {
+        &self.extras
+    }
+
+    /// What was passed over.
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+}

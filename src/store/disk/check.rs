@@ -1,0 +1,244 @@
+//! Hashing what is on the disk.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Done;
+use crate::base::{Bitfield, Piece, Sha1Digest};
+use crate::hash;
+use crate::store::error::{DiskError, DiskErrorKind};
+use crate::store::volume::{Presence, Volume};
+
+/// How much is read into memory for one step, in bytes; a longer piece is hashed as it is read.
+const STEP: usize = 8 << 20;
+/// How much of such a piece is read at once, in bytes.
+const RUN: usize = 1 << 20;
+
+/// How far a check has come, and the way to call it off. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    shared: Arc<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    done: AtomicU32,
+    good: AtomicU32,
+    cancelled: AtomicBool,
+}
+
+impl Progress {
+    /// Nothing done yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many pieces have been looked at.
+    pub fn done(&self) -> u32 {
+        self.shared.done.load(Ordering::Relaxed)
+    }
+
+    /// How many of them were right.
+    pub fn good(&self) -> u32 {
+        self.shared.good.load(Ordering::Relaxed)
+    }
+
+    /// Calls the work off; it ends with [`DiskErrorKind::Cancelled`] soon.
+    pub fn cancel(&self) {
+        self.shared.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was called off.
+    pub fn is_cancelled(&self) -> bool {
+        self.shared.cancelled.load(Ordering::Relaxed)
+    }
+
+    pub(in crate::store) fn count(&self, pieces: u32, good: u32) {
+        self.shared.done.fetch_add(pieces, Ordering::Relaxed);
+        self.shared.good.fetch_add(good, Ordering::Relaxed);
+    }
+}
+
+/// A check that several threads take steps of.
+pub(super) struct CheckJob {
+    volume: Volume,
+    pieces: Vec<Piece>,
+    per_step: usize,
+    next: AtomicUsize,
+    progress: Progress,
+    state: Mutex<Outcome>,
+}
+
+struct Outcome {
+    good: Bitfield,
+    settled: usize,
+    /// The digest of so many zeros, by their number: holes are not read.
+    zeros: BTreeMap<u32, Sha1Digest>,
+    error: Option<DiskError>,
+    done: Option<Done<Result<Bitfield, DiskError>>>,
+}
+
+impl CheckJob {
+    pub(super) fn new(
+        volume: Volume,
+        pieces: &Bitfield,
+        progress: Progress,
+        done: Done<Result<Bitfield, DiskError>>,
+    ) -> Self {
+        let geometry = &volume.layout().geometry;
+        let count = geometry.piece_count();
+        let per_step = (STEP / geometry.piece_len() as usize).clamp(1, hash::lanes().max(1) * 8);
+        let pieces = pieces.iter().filter(|piece| piece.index() < count).collect();
+        let outcome = Outcome {
+            good: Bitfield::none(count),
+            settled: 0,
+            zeros: BTreeMap::new(),
+            error: None,
+            done: Some(done),
+        };
+        Self { volume, pieces, per_step, next: AtomicUsize::new(0), progress, state: Mutex::new(outcome) }
+    }
+
+    /// Whether there is a step to take; a check of nothing has one, to say so.
+    pub(super) fn has_steps(&self) -> bool {
+        let next = self.next.load(Ordering::Relaxed);
+        next < self.pieces.len() || (self.pieces.is_empty() && next == 0)
+    }
+
+    pub(super) fn cancel(&self) {
+        self.finish(Some(DiskError::new(DiskErrorKind::Cancelled, "check", self.volume.root())));
+    }
+
+    /// Takes the next step, if there is one left.
+    pub(super) fn step(&self, scratch: &mut Vec<u8>) {
+        let from = self.next.fetch_add(self.per_step, Ordering::Relaxed);
+        if self.progress.is_cancelled() {
+            self.next.store(usize::MAX / 2, Ordering::Relaxed);
+            return self.cancel();
+        }
+        let to = (from + self.per_step).min(self.pieces.len());
+        let Some(mine) = self.pieces.get(from..to) else { return };
+        for &piece in self.pieces.iter().skip(to).take(self.per_step) {
+            self.volume.will_read(piece);
+        }
+        match self.good_among(mine, scratch) {
+            Ok(good) => {
+                self.progress.count(mine.len() as u32, good.len() as u32);
+                let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+                state.settled += mine.len();
+                for piece in good {
+                    state.good.insert(piece);
+                }
+                let all = state.settled == self.pieces.len();
+                drop(state);
+                if all {
+                    self.finish(None);
+                }
+            }
+            Err(error) => {
+                self.next.store(usize::MAX / 2, Ordering::Relaxed);
+                self.finish(Some(error));
+            }
+        }
+    }
+
+    fn finish(&self, error: Option<DiskError>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.error = state.error.take().or(error);
+        let result = match &state.error {
+            Some(error) => Err(error.clone()),
+            None => Ok(state.good.clone()),
+        };
+        let done = state.done.take();
+        drop(state);
+        if let Some(done) = done {
+            done(result);
+        }
+    }
+
+    /// Those of a few pieces that are right.
+    fn good_among(&self, pieces: &[Piece], scratch: &mut Vec<u8>) -> Result<Vec<Piece>, DiskError> {
+        let layout = self.volume.layout();
+        let geometry = &layout.geometry;
+        let right =
+            |piece: Piece, digest: &Sha1Digest| layout.digests.get(piece.index() as usize) == Some(digest);
+        let mut good = Vec::new();
+        let mut to_read = Vec::new();
+        for &piece in pieces {
+            match self.volume.presence(piece)? {
+                Presence::Absent => {}
+                Presence::Hole => {
+                    if right(piece, &self.digest_of_zeros(geometry.len_of(piece))) {
+                        good.push(piece);
+                    }
+                }
+                Presence::There => to_read.push(piece),
+            }
+        }
+        if geometry.piece_len() as usize > STEP {
+            for piece in to_read {
+                if self.stream(piece, scratch)?.is_some_and(|digest| right(piece, &digest)) {
+                    good.push(piece);
+                }
+            }
+            return Ok(good);
+        }
+        let piece_len = geometry.piece_len() as usize;
+        scratch.resize(scratch.len().max(to_read.len() * piece_len), 0);
+        let mut read = Vec::with_capacity(to_read.len());
+        for (piece, place) in to_read.into_iter().zip(scratch.chunks_exact_mut(piece_len)) {
+            let place = &mut place[..geometry.len_of(piece) as usize];
+            if present(self.volume.read(geometry.piece_range(piece).start, &mut [place]))? {
+                read.push((piece, &*place));
+            }
+        }
+        let digests = hash::sha1_many(read.iter().map(|(_, bytes)| std::iter::once(*bytes)));
+        good.extend(
+            read.iter().zip(digests).filter(|((piece, _), d)| right(*piece, d)).map(|((p, _), _)| *p),
+        );
+        Ok(good)
+    }
+
+    /// The digest of a piece too long to be held in memory.
+    fn stream(&self, piece: Piece, scratch: &mut Vec<u8>) -> Result<Option<Sha1Digest>, DiskError> {
+        scratch.resize(scratch.len().max(RUN), 0);
+        let range = self.volume.layout().geometry.piece_range(piece);
+        let mut hasher = hash::Sha1::new();
+        let mut at = range.start;
+        while at < range.end {
+            let run = &mut scratch[..RUN.min((range.end - at) as usize)];
+            if !present(self.volume.read(at, &mut [run]))? {
+                return Ok(None);
+            }
+            hasher.update(run);
+            at += run.len() as u64;
+        }
+        Ok(Some(hasher.finish()))
+    }
+
+    fn digest_of_zeros(&self, len: u32) -> Sha1Digest {
+        let known = self.state.lock().unwrap_or_else(PoisonError::into_inner).zeros.get(&len).copied();
+        known.unwrap_or_else(|| {
+            let mut hasher = hash::Sha1::new();
+            let zeros = [0; 16_384];
+            let mut left = len as usize;
+            while left > 0 {
+                hasher.update(&zeros[..left.min(zeros.len())]);
+                left -= left.min(zeros.len());
+            }
+            let digest = hasher.finish();
+            self.state.lock().unwrap_or_else(PoisonError::into_inner).zeros.insert(len, digest);
+            digest
+        })
+    }
+}
+
+/// Whether a read found its bytes; a file that went away or shrank meanwhile has none.
+fn present(read: Result<(), DiskError>) -> Result<bool, DiskError> {
+    match read {
+        Ok(()) => Ok(true),
+        Err(error) if matches!(error.kind, DiskErrorKind::Missing | DiskErrorKind::Changed) => Ok(false),
+        Err(error) => Err(error),
+    }
+}

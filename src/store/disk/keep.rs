@@ -1,0 +1,81 @@
+//! Verify, then write: several whole pieces are hashed at once, and those that are right are written.
+
+use super::Done;
+use crate::base::{Piece, Sha1Digest};
+use crate::hash;
+use crate::store::assembly::Assembly;
+use crate::store::error::{DiskError, DiskErrorKind};
+use crate::store::pool::Buf;
+use crate::store::volume::Volume;
+
+/// What became of a piece that was to be kept.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Kept {
+    /// It has the right digest and is in the files, if not yet durable.
+    Written {
+        /// Which.
+        piece: Piece,
+        /// The digest of each of its blocks, where they were asked for; else empty.
+        digests: Vec<Sha1Digest>,
+    },
+    /// It has another digest; its blocks are gone.
+    Spoiled {
+        /// Which.
+        piece: Piece,
+        /// The digest of each of its blocks.
+        digests: Vec<Sha1Digest>,
+    },
+    /// It could not be written; its blocks are gone.
+    Failed {
+        /// Which.
+        piece: Piece,
+        /// Why.
+        error: DiskError,
+    },
+}
+
+pub(super) struct KeepJob {
+    pub(super) volume: Volume,
+    pub(super) assembly: Assembly,
+    pub(super) digests: bool,
+    pub(super) done: Done<Kept>,
+}
+
+impl KeepJob {
+    /// Ends the job without doing it.
+    pub(super) fn refuse(self) {
+        let error = DiskError::new(DiskErrorKind::Cancelled, "write to", self.volume.root());
+        (self.done)(Kept::Failed { piece: self.assembly.piece(), error });
+    }
+}
+
+/// Hashes the pieces side by side, then writes one after the other.
+pub(super) fn keep(jobs: Vec<KeepJob>) {
+    let mut whole = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        let piece = job.assembly.piece();
+        match job.assembly.into_bufs() {
+            Ok(bufs) => whole.push((job.volume, piece, bufs, job.digests, job.done)),
+            Err(_) => {
+                let error = DiskError::new(DiskErrorKind::Invalid, "write to", job.volume.root());
+                (job.done)(Kept::Failed { piece, error: error.with("blocks are missing") });
+            }
+        }
+    }
+    let found = hash::sha1_many(whole.iter().map(|(_, _, bufs, ..)| bufs));
+    for ((volume, piece, bufs, digests, done), found) in whole.into_iter().zip(found) {
+        let right = volume.layout().digests.get(piece.index() as usize) == Some(&found);
+        done(settle(&volume, piece, &bufs, digests, right));
+    }
+}
+
+fn settle(volume: &Volume, piece: Piece, bufs: &[Buf], digests: bool, right: bool) -> Kept {
+    let digests = if digests || !right { hash::sha1_each(bufs) } else { Vec::new() };
+    if !right {
+        return Kept::Spoiled { piece, digests };
+    }
+    match volume.write(piece, bufs) {
+        Ok(()) => Kept::Written { piece, digests },
+        Err(error) => Kept::Failed { piece, error },
+    }
+}

@@ -1,0 +1,353 @@
+//! The disk threads: plain threads that hash, write, read and flush, so that no thread that serves
+//! sockets or a screen ever waits for a disk.
+//!
+//! Work waits in four lines. Whole pieces are taken several at once, from whichever torrents they are,
+//! for several are hashed in the time of one. Reads wait for buffers of their own bounded pool, and a
+//! check of many pieces is cut into small steps, so that nothing keeps the others waiting for long.
+
+mod check;
+mod keep;
+
+use std::collections::VecDeque;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Wake, Waker};
+use std::thread::JoinHandle;
+
+use self::check::CheckJob;
+pub use self::check::Progress;
+use self::keep::KeepJob;
+pub use self::keep::Kept;
+use super::assembly::Assembly;
+use super::error::{DiskError, DiskErrorKind};
+use super::pool::{Buf, Pool};
+use super::volume::Volume;
+use crate::base::{Bitfield, Span};
+use crate::hash;
+
+/// The most reads that may wait.
+const MOST_FETCHES: usize = 4096;
+
+type Done<T> = Box<dyn FnOnce(T) + Send>;
+
+/// The disk threads and their work. Clones share them; [`Disk::shutdown`] ends them.
+#[derive(Clone)]
+pub struct Disk {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    serve: Pool,
+    state: Mutex<State>,
+    work: Condvar,
+    bell: Waker,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+#[derive(Default)]
+struct State {
+    keeps: VecDeque<KeepJob>,
+    fetches: VecDeque<FetchJob>,
+    runs: VecDeque<Box<dyn FnOnce() + Send>>,
+    checks: VecDeque<Arc<CheckJob>>,
+    /// The first read waits for buffers.
+    starved: bool,
+    /// Counts jobs, so that the lines take turns.
+    turn: u8,
+    closing: bool,
+}
+
+struct FetchJob {
+    volume: Volume,
+    spans: Vec<Span>,
+    done: Done<Result<Vec<Buf>, DiskError>>,
+}
+
+enum Job {
+    Keep(Vec<KeepJob>),
+    Fetch(FetchJob, Vec<Buf>),
+    Run(Box<dyn FnOnce() + Send>),
+    Check(Arc<CheckJob>),
+}
+
+/// Tells the disk threads that buffers for reading have come back.
+struct Bell(Weak<Shared>);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.lock().starved = false;
+            shared.work.notify_all();
+        }
+    }
+}
+
+impl Disk {
+    /// Starts this many threads, but at least one. Reads take their buffers from `serve`.
+    pub fn start(threads: usize, serve: Pool) -> Self {
+        let shared = Arc::new_cyclic(|weak: &Weak<Shared>| Shared {
+            serve,
+            state: Mutex::default(),
+            work: Condvar::new(),
+            bell: Waker::from(Arc::new(Bell(weak.clone()))),
+            threads: Mutex::default(),
+        });
+        let running = (0..threads.max(1)).filter_map(|_| {
+            let shared = shared.clone();
+            std::thread::Builder::new().name("torr-disk".into()).spawn(move || work(&shared)).ok()
+        });
+        let running: Vec<_> = running.collect();
+        assert!(!running.is_empty(), "the system gives no thread to a process that only begins");
+        *shared.threads.lock().unwrap_or_else(PoisonError::into_inner) = running;
+        Self { shared }
+    }
+
+    /// As many threads as there are processors, at least two, so that a slow read does not hold up
+    /// everything, and at most eight.
+    pub fn usual_threads() -> usize {
+        std::thread::available_parallelism().map_or(2, NonZeroUsize::get).clamp(2, 8)
+    }
+
+    /// Hashes a piece whose blocks have all landed and writes it if it is right. `digests` says whether
+    /// the digests of its blocks are wanted even then.
+    ///
+    /// There is no bound here: who hands over a piece hands over its buffers, and those are bounded.
+    pub fn keep(
+        &self,
+        volume: &Volume,
+        assembly: Assembly,
+        digests: bool,
+        done: impl FnOnce(Kept) + Send + 'static,
+    ) {
+        let job = KeepJob { volume: volume.clone(), assembly, digests, done: Box::new(done) };
+        let mut state = self.shared.lock();
+        if state.closing {
+            drop(state);
+            return job.refuse();
+        }
+        state.keeps.push_back(job);
+        drop(state);
+        self.shared.work.notify_one();
+    }
+
+    /// Reads spans, each into a buffer of its own, in their order. Too many waiting reads, or more spans
+    /// than there are buffers, are refused as [`DiskErrorKind::Busy`].
+    pub fn fetch(
+        &self,
+        volume: &Volume,
+        spans: Vec<Span>,
+        done: impl FnOnce(Result<Vec<Buf>, DiskError>) + Send + 'static,
+    ) {
+        let job = FetchJob { volume: volume.clone(), spans, done: Box::new(done) };
+        let mut state = self.shared.lock();
+        let kind = match () {
+            () if state.closing => Some(DiskErrorKind::Cancelled),
+            () if job.spans.len() > self.shared.serve.cap() => Some(DiskErrorKind::Busy),
+            () if state.fetches.len() >= MOST_FETCHES => Some(DiskErrorKind::Busy),
+            () => None,
+        };
+        if let Some(kind) = kind {
+            drop(state);
+            return job.refuse(kind);
+        }
+        state.fetches.push_back(job);
+        drop(state);
+        self.shared.work.notify_one();
+    }
+
+    /// Hashes what is on the disk of these pieces; tells which are right. Steps of it are done between
+    /// other work, on all threads.
+    pub fn check(
+        &self,
+        volume: &Volume,
+        pieces: Bitfield,
+        progress: Progress,
+        done: impl FnOnce(Result<Bitfield, DiskError>) + Send + 'static,
+    ) {
+        let job = Arc::new(CheckJob::new(volume.clone(), &pieces, progress, Box::new(done)));
+        let mut state = self.shared.lock();
+        if state.closing {
+            drop(state);
+            return job.cancel();
+        }
+        state.checks.push_back(job);
+        drop(state);
+        self.shared.work.notify_all();
+    }
+
+    /// Makes durable what was written to a volume before this call.
+    pub fn flush(&self, volume: &Volume, done: impl FnOnce(Result<(), DiskError>) + Send + 'static) {
+        let volume = volume.clone();
+        self.run(move || done(volume.flush()));
+    }
+
+    /// Runs anything that touches files. Dropped without a call if the threads are ending.
+    pub fn run(&self, job: impl FnOnce() + Send + 'static) {
+        let mut state = self.shared.lock();
+        if !state.closing {
+            state.runs.push_back(Box::new(job));
+            drop(state);
+            self.shared.work.notify_one();
+        }
+    }
+
+    /// Ends the threads and waits for them: what is to be written or run is done before, reads and
+    /// checks are called off. Must not be called on one of the threads.
+    pub fn shutdown(&self) {
+        let mut state = self.shared.lock();
+        state.closing = true;
+        let fetches = std::mem::take(&mut state.fetches);
+        let checks = std::mem::take(&mut state.checks);
+        drop(state);
+        self.shared.work.notify_all();
+        fetches.into_iter().for_each(|job| job.refuse(DiskErrorKind::Cancelled));
+        checks.into_iter().for_each(|job| job.cancel());
+        let threads =
+            std::mem::take(&mut *self.shared.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            // A thread catches what its jobs throw; there is nothing to learn from its end.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl std::fmt::Debug for Disk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let state = self.shared.lock();
+        write!(f, "Disk({} to keep, {} to fetch, ", state.keeps.len(), state.fetches.len())?;
+        write!(f, "{} to run, {} to check)", state.runs.len(), state.checks.len())
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No job runs while this is held.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next job; waits for one. `None` when there will be no more.
+    fn next(&self) -> Option<Job> {
+        let mut state = self.lock();
+        loop {
+            state.turn = state.turn.wrapping_add(1);
+            // Reads and writes go first in turns, what runs once comes every third time.
+            let lines = match state.turn % 3 {
+                0 => [0, 1, 2, 3],
+                1 => [1, 0, 2, 3],
+                _ => [2, 0, 1, 3],
+            };
+            for line in lines {
+                let job = match line {
+                    0 => state.next_keeps(),
+                    1 => self.next_fetch(&mut state),
+                    2 => state.runs.pop_front().map(Job::Run),
+                    _ => state.next_check().map(Job::Check),
+                };
+                if job.is_some() {
+                    return job;
+                }
+            }
+            if state.closing {
+                return None;
+            }
+            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn next_fetch(&self, state: &mut State) -> Option<Job> {
+        if state.starved {
+            return None;
+        }
+        let job = state.fetches.pop_front()?;
+        let count = job.spans.len();
+        let bufs = self.serve.take_many(count);
+        if bufs.len() == count {
+            return Some(Job::Fetch(job, bufs));
+        }
+        state.starved = true;
+        if self.serve.wait_for(count, bufs, &self.bell) {
+            // Enough came back between the two. If it is still too few, there is no memory at all.
+            state.starved = false;
+            return Some(Job::Fetch(job, self.serve.take_many(count)));
+        }
+        state.fetches.push_front(job);
+        None
+    }
+}
+
+impl State {
+    fn next_keeps(&mut self) -> Option<Job> {
+        let count = self.keeps.len().min(hash::lanes().max(1));
+        (count > 0).then(|| Job::Keep(self.keeps.drain(..count).collect()))
+    }
+
+    /// The next check that has a step left; it stays in line until it has none.
+    fn next_check(&mut self) -> Option<Arc<CheckJob>> {
+        while let Some(job) = self.checks.pop_front() {
+            if job.has_steps() {
+                self.checks.push_back(job.clone());
+                return Some(job);
+            }
+        }
+        None
+    }
+}
+
+fn work(shared: &Shared) {
+    let mut scratch = Vec::new();
+    while let Some(job) = shared.next() {
+        // A panic is a bug, but one torrent's; the threads serve all of them.
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match job {
+            Job::Keep(jobs) => keep::keep(jobs),
+            Job::Fetch(job, bufs) => job.serve(bufs),
+            Job::Run(run) => run(),
+            Job::Check(job) => job.step(&mut scratch),
+        }));
+        if caught.is_err() {
+            tracing::error!("a disk job panicked");
+        }
+    }
+}
+
+impl FetchJob {
+    fn refuse(self, kind: DiskErrorKind) {
+        let error = DiskError::new(kind, "read from", self.volume.root());
+        (self.done)(Err(error));
+    }
+
+    fn serve(self, mut bufs: Vec<Buf>) {
+        if bufs.len() < self.spans.len() {
+            return self.refuse(DiskErrorKind::Busy);
+        }
+        let result = self.read(&mut bufs).map(|()| bufs);
+        (self.done)(result);
+    }
+
+    /// Reads the spans, those that follow one another on the line at once.
+    fn read(&self, bufs: &mut [Buf]) -> Result<(), DiskError> {
+        let geometry = &self.volume.layout().geometry;
+        let start = |span: &Span| geometry.piece_range(span.piece()).start + u64::from(span.begin());
+        let mut at = 0;
+        while at < self.spans.len() {
+            let first = start(&self.spans[at]);
+            let mut end = first;
+            let mut slices: Vec<&mut [u8]> = Vec::new();
+            let mut count = 0;
+            for (span, buf) in self.spans[at..].iter().zip(&mut bufs[at..]) {
+                if start(span) != end {
+                    break;
+                }
+                end += u64::from(span.len());
+                count += 1;
+                buf.set_len(span.len() as usize);
+                slices.push(&mut buf.whole_mut()[..span.len() as usize]);
+            }
+            self.volume.read(first, &mut slices)?;
+            at += count;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! What can go wrong with bytes at rest, in one sentence.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::base::{Untrusted, units};
+
+/// The kind of a disk's fault, for those who decide what to do.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum DiskErrorKind {
+    /// The file system or the quota is full, or a limit of file sizes is reached.
+    NoSpace,
+    /// We may not.
+    Permission,
+    /// The file system is read-only.
+    ReadOnly,
+    /// The file or folder is not there.
+    Missing,
+    /// A file is not as we left it: truncated, replaced or removed by somebody else.
+    Changed,
+    /// A file is in the way that we did not begin.
+    Foreign,
+    /// A symbolic link or something else that is no plain file or folder is in the way.
+    NotPlain,
+    /// A name the file system does not take.
+    Name,
+    /// Another process holds it, or too much is asked at once.
+    Busy,
+    /// What was asked for makes no sense for this torrent.
+    Invalid,
+    /// The work was called off.
+    Cancelled,
+    /// The device failed, or anything else.
+    Io,
+}
+
+/// A disk's fault. Displays as one sentence without a full stop, cleaned of what a file's name could
+/// do to a terminal.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DiskError {
+    /// The kind.
+    pub kind: DiskErrorKind,
+    /// What was being done, as an infinitive: `write`, `open`.
+    pub what: &'static str,
+    /// To which file or folder; empty if to none.
+    pub path: PathBuf,
+    /// What more there is to say; may be empty.
+    pub detail: String,
+}
+
+impl DiskError {
+    /// A fault of this kind.
+    pub fn new(kind: DiskErrorKind, what: &'static str, path: impl Into<PathBuf>) -> Self {
+        Self { kind, what, path: path.into(), detail: String::new() }
+    }
+
+    /// The same with something more to say.
+    pub fn with(mut self, detail: impl Into<String>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+
+    /// A fault the system reported.
+    pub fn from_io(what: &'static str, path: impl Into<PathBuf>, error: &io::Error) -> Self {
+        let kind = kind_of(error);
+        let detail = if kind == DiskErrorKind::Io { error.to_string() } else { String::new() };
+        Self { kind, what, path: path.into(), detail }
+    }
+
+    /// Too little space: what is needed and what there is, in bytes.
+    pub fn no_space(what: &'static str, path: impl Into<PathBuf>, needed: u64, free: u64) -> Self {
+        let detail = format!("needs {}, {} free", units::size(needed), units::size(free));
+        Self::new(DiskErrorKind::NoSpace, what, path).with(detail)
+    }
+}
+
+fn kind_of(error: &io::Error) -> DiskErrorKind {
+    use DiskErrorKind as K;
+    match error.raw_os_error() {
+        Some(libc::ENOSPC | libc::EDQUOT | libc::EFBIG) => K::NoSpace,
+        Some(libc::EACCES | libc::EPERM) => K::Permission,
+        Some(libc::EROFS) => K::ReadOnly,
+        Some(libc::ENOENT) => K::Missing,
+        Some(libc::ELOOP | libc::ENOTDIR | libc::EISDIR | libc::EXDEV) => K::NotPlain,
+        Some(libc::ENAMETOOLONG | libc::EINVAL | libc::EILSEQ) => K::Name,
+        Some(libc::EBUSY | libc::ETXTBSY | libc::EMFILE | libc::ENFILE) => K::Busy,
+        _ if error.kind() == io::ErrorKind::UnexpectedEof => K::Changed,
+        _ => K::Io,
+    }
+}
+
+impl fmt::Display for DiskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = match self.kind {
+            DiskErrorKind::NoSpace => "no space left",
+            DiskErrorKind::Permission => "permission denied",
+            DiskErrorKind::ReadOnly => "the file system is read-only",
+            DiskErrorKind::Missing => "it is not there",
+            DiskErrorKind::Changed => "it was changed by somebody else",
+            DiskErrorKind::Foreign => "a file that torr did not begin is in the way",
+            DiskErrorKind::NotPlain => "something that is no plain file or folder is in the way",
+            DiskErrorKind::Name => "the file system does not take this name or request",
+            DiskErrorKind::Busy => "it is in use, or too much is open",
+            DiskErrorKind::Invalid => "it does not fit the torrent",
+            DiskErrorKind::Cancelled => "called off",
+            DiskErrorKind::Io => "input/output error",
+        };
+        write!(f, "cannot {}", self.what)?;
+        if !self.path.as_os_str().is_empty() {
+            write!(f, " {}", shown(&self.path))?;
+        }
+        write!(f, ": {why}")?;
+        if self.detail.is_empty() { Ok(()) } else { write!(f, " ({})", Untrusted::new(&*self.detail)) }
+    }
+}
+
+impl std::error::Error for DiskError {}
+
+/// A path as people write it, with `~` for the home folder, and cleaned.
+fn shown(path: &Path) -> String {
+    let home = std::env::var_os("HOME").filter(|home| home.len() > 1);
+    let short = home.and_then(|home| path.strip_prefix(home).ok().map(|rest| Path::new("~").join(rest)));
+    Untrusted::from_bytes(short.as_deref().unwrap_or(path).as_os_str().as_encoded_bytes()).clean()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_is_one_clean_sentence() {
+        let full = DiskError::no_space("write", "/x/y.mkv", 13 << 30, (2 << 30) + (100 << 20));
+        assert_eq!(full.to_string(), "cannot write /x/y.mkv: no space left (needs 13 GiB, 2.1 GiB free)");
+        let evil = DiskError::from_io("open", "a\u{1b}[2J", &io::Error::from_raw_os_error(libc::EACCES));
+        assert_eq!(evil.to_string(), "cannot open a\\u{1b}[2J: permission denied");
+        let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
+        if home.as_os_str().len() > 1 {
+            assert!(
+                DiskError::new(DiskErrorKind::Missing, "read", home.join("f")).to_string().contains(" ~/f:")
+            );
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Opening files beneath a root without ever leaving it.
+//!
+//! Names come from torrents, and what lies in the folder may change at any moment, so the system is
+//! asked to resolve a path without following any symbolic link and without leaving the root. Where it
+//! cannot, the path is walked name by name.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::io::Errno;
+
+/// What a file is opened for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::store) enum Purpose {
+    /// To be read; it has to exist.
+    Read,
+    /// To be read and written; it is created, with its folders, if it does not exist.
+    Write {
+        /// Whether a new file may be executed.
+        executable: bool,
+    },
+}
+
+/// What lies at a path. Only what lies there itself counts, not what a link points to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Found {
+    /// Nothing.
+    Missing,
+    /// A plain file.
+    Plain {
+        /// Its length in bytes.
+        size: u64,
+        /// When it was last changed, in nanoseconds since 1970.
+        mtime_ns: i64,
+    },
+    /// Something else: a folder, a link, a device.
+    Other,
+}
+
+impl Found {
+    fn of(stat: &Stat) -> Self {
+        if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile {
+            let mtime_ns =
+                stat.st_mtime.saturating_mul(1_000_000_000).saturating_add(stat.st_mtime_nsec as i64);
+            Self::Plain { size: stat.st_size as u64, mtime_ns }
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// A folder beneath which files are opened.
+#[derive(Debug)]
+pub(in crate::store) struct Root {
+    path: PathBuf,
+    folder: OwnedFd,
+}
+
+impl Root {
+    /// Opens the folder, which has to exist.
+    pub(in crate::store) fn open(path: &Path) -> io::Result<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(Self { path: path.to_owned(), folder: rustix::fs::open(path, flags, Mode::empty())? })
+    }
+
+    /// Where it is.
+    pub(in crate::store) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens a plain file.
+    pub(in crate::store) fn open_file(&self, path: &Path, purpose: Purpose) -> io::Result<File> {
+        // A pipe at this place must not block us; for plain files the flag means nothing.
+        let common = OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = match purpose {
+            Purpose::Read => self.open_at(path, common | OFlags::RDONLY, Mode::empty())?,
+            Purpose::Write { executable } => {
+                let flags = common | OFlags::RDWR | OFlags::CREATE;
+                let mode = Mode::from_raw_mode(if executable { 0o777 } else { 0o666 });
+                match self.open_at(path, flags, mode) {
+                    Err(Errno::NOENT) => {
+                        self.make_folders(path.parent().unwrap_or(Path::new("")))?;
+                        self.open_at(path, flags, mode)?
+                    }
+                    other => other?,
+                }
+            }
+        };
+        match Found::of(&rustix::fs::fstat(&file)?) {
+            Found::Plain { .. } => Ok(file.into()),
+            _ => Err(Errno::ISDIR.into()),
+        }
+    }
+
+    /// What lies at a path.
+    pub(in crate::store) fn look(&self, path: &Path) -> io::Result<Found> {
+        match self.open_at(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()) {
+            Ok(place) => Ok(Found::of(&rustix::fs::fstat(&place)?)),
+            Err(Errno::NOENT) => Ok(Found::Missing),
+            Err(Errno::NOTDIR | Errno::LOOP) => Ok(Found::Other),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Makes the entries of a folder durable.
+    pub(in crate::store) fn sync_folder(&self, path: &Path) -> io::Result<()> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        Ok(rustix::fs::fsync(self.open_at(path, flags, Mode::empty())?)?)
+    }
+
+    /// Removes a file in the root itself.
+    pub(in crate::store) fn remove(&self, name: &Path) -> io::Result<()> {
+        Ok(rustix::fs::unlinkat(&self.folder, name, AtFlags::empty())?)
+    }
+
+    fn open_at(&self, path: &Path, flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
+        let rules = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        match rustix::fs::openat2(&self.folder, path, flags, mode, rules) {
+            // An old kernel, or a sandbox that does not know the call.
+            Err(Errno::NOSYS | Errno::PERM) => self.walk(path, flags, mode),
+            // A race with a renaming; the kernel asks to try again.
+            Err(Errno::AGAIN) => self.walk(path, flags, mode),
+            other => other,
+        }
+    }
+
+    fn walk(&self, path: &Path, flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
+        let name = path.file_name().unwrap_or(".".as_ref());
+        let parent = descend(self.folder.as_fd(), path.parent().unwrap_or(Path::new("")), false)?;
+        let parent = parent.as_ref().map_or(self.folder.as_fd(), AsFd::as_fd);
+        rustix::fs::openat(parent, name, flags | OFlags::NOFOLLOW, mode)
+    }
+
+    fn make_folders(&self, path: &Path) -> rustix::io::Result<()> {
+        descend(self.folder.as_fd(), path, true).map(drop)
+    }
+}
+
+/// Walks down, one plain folder at a time, and makes those that are missing if it may. `None` if there
+/// was nothing to walk.
+fn descend(from: BorrowedFd<'_>, path: &Path, make: bool) -> rustix::io::Result<Option<OwnedFd>> {
+    let mut at: Option<OwnedFd> = None;
+    for name in path.components() {
+        let here = at.as_ref().map_or(from, AsFd::as_fd);
+        let name = match name {
+            std::path::Component::Normal(name) => name,
+            std::path::Component::CurDir => continue,
+            _ => return Err(Errno::XDEV),
+        };
+        if make {
+            match rustix::fs::mkdirat(here, name, Mode::from_raw_mode(0o777)) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        at = Some(rustix::fs::openat(here, name, flags, Mode::empty())?);
+    }
+    Ok(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn files_and_folders_are_made_as_needed() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Root::open(folder.path()).unwrap();
+        let path = Path::new("a/b/run.sh");
+        assert_eq!(root.look(path).unwrap(), Found::Missing);
+        assert!(root.open_file(path, Purpose::Read).is_err());
+        let file = root.open_file(path, Purpose::Write { executable: true }).unwrap();
+        file.set_len(7).unwrap();
+        assert!(matches!(root.look(path).unwrap(), Found::Plain { size: 7, .. }));
+        assert_ne!(file.metadata().unwrap().permissions().mode() & 0o100, 0);
+        root.sync_folder(Path::new("a/b")).unwrap();
+        root.sync_folder(Path::new("")).unwrap();
+    }
+
+    #[test]
+    fn no_link_is_followed_on_either_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        std::fs::write(outside.path().join("secret"), "x").unwrap();
+        symlink(outside.path(), folder.path().join("dir")).unwrap();
+        symlink(outside.path().join("secret"), folder.path().join("file")).unwrap();
+        let root = Root::open(folder.path()).unwrap();
+        let purpose = Purpose::Write { executable: false };
+        for path in ["dir/secret", "file", "dir/new", "../x", "dir"] {
+            assert!(root.open_file(Path::new(path), purpose).is_err(), "{path}");
+            assert!(
+                root.walk(Path::new(path), OFlags::RDWR | OFlags::CREATE, Mode::empty()).is_err(),
+                "{path}"
+            );
+        }
+        assert_eq!(root.look(Path::new("file")).unwrap(), Found::Other);
+        assert_eq!(root.look(Path::new("dir/secret")).unwrap(), Found::Other);
+        assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_pipe_is_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Root::open(folder.path()).unwrap();
+        let mode = Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(&root.folder, "pipe", FileType::Fifo, mode, 0).unwrap();
+        assert!(root.open_file(Path::new("pipe"), Purpose::Read).is_err());
+        assert_eq!(root.look(Path::new("pipe")).unwrap(), Found::Other);
+    }
+}

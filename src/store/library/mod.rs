@@ -1,0 +1,234 @@
+//! The library: what is remembered of each torrent from one run to the next, in one transactional file.
+//!
+//! The file is opened for each load or save and closed again, and several processes may have it open, so
+//! that several torr can run at once. A file that is damaged or of a newer version is set aside under
+//! another name, never deleted; its torrents are then checked by hashing.
+
+mod record;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use redb::{ConcurrencyMode, Database, ReadableDatabase, ReadableTable, TableDefinition};
+
+use self::record::RecordError;
+use super::error::{DiskError, DiskErrorKind};
+use super::volume::{Stamps, Volume};
+use crate::base::{Bitfield, InfoHash};
+
+const TORRENTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("torrents");
+
+/// Memory for pages of the file; it is open only for moments.
+const CACHE: usize = 4 << 20;
+
+/// For so long after the last save a process that died may have gone on writing.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// What is remembered of one torrent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Entry {
+    /// Which.
+    pub id: InfoHash,
+    /// The folder in which its files lie.
+    pub folder: PathBuf,
+    /// By what its files are known again.
+    pub stamps: Stamps,
+    /// The pieces whose bytes are verified and durable. Nobody may save a piece before
+    /// [`Volume::flush`] has returned after it was written.
+    pub have: Bitfield,
+    /// Payload sent, over all runs, in bytes.
+    pub uploaded: u64,
+    /// Payload received, over all runs, in bytes.
+    pub downloaded: u64,
+    /// When it was added.
+    pub added: SystemTime,
+    /// When every wanted piece was there, if they were.
+    pub finished: Option<SystemTime>,
+    /// When this was saved.
+    pub saved: SystemTime,
+    /// Whether files may have been written to after this was saved.
+    pub running: bool,
+    /// Whether only some of its files are wanted.
+    pub partial: bool,
+    /// Whatever else the owner of the entry wants to keep.
+    pub extra: Vec<u8>,
+}
+
+/// The library file.
+#[derive(Clone, Debug)]
+pub struct Library {
+    path: PathBuf,
+}
+
+impl Library {
+    /// The library in this file, which need not exist; its folder is made when something is saved.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Saves these entries, all or none, and durably. [`DiskErrorKind::Busy`] says that another
+    /// program holds the file.
+    pub fn save(&self, entries: &[Entry]) -> Result<(), DiskError> {
+        if let Some(folder) = self.path.parent() {
+            std::fs::create_dir_all(folder)
+                .map_err(|error| DiskError::from_io("make the folder", folder, &error))?;
+        }
+        self.with(|database| {
+            let change = database.begin_write()?;
+            {
+                let mut table = change.open_table(TORRENTS)?;
+                for entry in entries {
+                    table.insert(entry.id.to_string().as_str(), record::encode(entry).as_slice())?;
+                }
+            }
+            Ok(change.commit()?)
+        })
+    }
+
+    /// What is known of a torrent.
+    pub fn load(&self, id: &InfoHash) -> Result<Option<Entry>, DiskError> {
+        let id = id.to_string();
+        self.read(|table| {
+            Ok(table.get(id.as_str())?.map(|value| value.value().to_vec()).into_iter().collect())
+        })
+        .map(|mut entries| entries.pop())
+    }
+
+    /// What is known of all torrents, in the order of their info-hashes.
+    pub fn load_all(&self) -> Result<Vec<Entry>, DiskError> {
+        self.read(|table| table.iter()?.map(|row| Ok(row?.1.value().to_vec())).collect())
+    }
+
+    /// Forgets a torrent.
+    pub fn remove(&self, id: &InfoHash) -> Result<(), DiskError> {
+        if !self.path.exists() {
+            return Ok(());
+        }
+        let id = id.to_string();
+        self.with(|database| {
+            let change = database.begin_write()?;
+            change.open_table(TORRENTS)?.remove(id.as_str())?;
+            Ok(change.commit()?)
+        })
+    }
+
+    fn read(
+        &self,
+        rows: impl Fn(&redb::ReadOnlyTable<&'static str, &'static [u8]>) -> Result<Vec<Vec<u8>>, redb::Error>,
+    ) -> Result<Vec<Entry>, DiskError> {
+        if !self.path.exists() {
+            return Ok(Vec::new());
+        }
+        let found = self.with(|database| match database.begin_read()?.open_table(TORRENTS) {
+            Ok(table) => rows(&table),
+            Err(redb::TableError::TableDoesNotExist(_)) => Ok(Vec::new()),
+            Err(error) => Err(error.into()),
+        })?;
+        let decoded: Result<Vec<_>, _> = found.iter().map(|row| record::decode(row)).collect();
+        decoded.or_else(|error| {
+            let why = if error == RecordError::Newer { "written by a newer torr" } else { "damaged" };
+            self.set_aside(why)?;
+            Ok(Vec::new())
+        })
+    }
+
+    /// Does something with the file open. A file that cannot be understood is set aside, and the work
+    /// done with a new one.
+    fn with<T>(&self, work: impl Fn(&Database) -> Result<T, redb::Error>) -> Result<T, DiskError> {
+        match self.attempt(&work) {
+            Err(Trouble::Unreadable) => {
+                self.set_aside("damaged")?;
+                self.attempt(&work).map_err(|trouble| self.describe(trouble))
+            }
+            other => other.map_err(|trouble| self.describe(trouble)),
+        }
+    }
+
+    fn attempt<T>(&self, work: impl Fn(&Database) -> Result<T, redb::Error>) -> Result<T, Trouble> {
+        let opened = || {
+            let mut builder = Database::builder();
+            builder.set_cache_size(CACHE).set_concurrency_mode(ConcurrencyMode::MultiWriter);
+            // A file that was altered is to be an error, not something to trust.
+            builder.set_check_integrity_on_open(true);
+            let database = builder.create(&self.path)?;
+            work(&database)
+        };
+        // A database may panic over a file it believed to be in order.
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(opened));
+        result.unwrap_or(Err(redb::Error::Corrupted(String::new()))).map_err(Trouble::of)
+    }
+
+    /// Moves the file to the first free name of `NAME.bad`, `NAME.bad1`, …
+    fn set_aside(&self, why: &str) -> Result<(), DiskError> {
+        let names = (0..1000).map(|number| {
+            let mut name = self.path.clone().into_os_string();
+            name.push(if number == 0 { ".bad".to_owned() } else { format!(".bad{number}") });
+            PathBuf::from(name)
+        });
+        let failed = |error| DiskError::from_io("set aside", self.path.as_path(), &error);
+        let mut free = names.filter(|name| !name.exists());
+        let aside = free.next().ok_or_else(|| failed(std::io::ErrorKind::AlreadyExists.into()))?;
+        tracing::warn!(?aside, why, "the library was set aside; torrents are checked again");
+        std::fs::rename(&self.path, aside).map_err(failed)
+    }
+
+    fn describe(&self, trouble: Trouble) -> DiskError {
+        let (what, path) = ("use the library", self.path.as_path());
+        match trouble {
+            Trouble::Busy => DiskError::new(DiskErrorKind::Busy, what, path),
+            Trouble::Io(error) => DiskError::from_io(what, path, &error),
+            Trouble::Unreadable => DiskError::new(DiskErrorKind::Io, what, path).with("it cannot be read"),
+        }
+    }
+}
+
+/// The pieces of an entry that may be believed without hashing: those whose files are as they were
+/// when it was saved. An entry of a process that was still running may be followed by its last
+/// writes, so there a file may be a little younger.
+pub fn trusted(volume: &Volume, entry: &Entry) -> Result<Bitfield, DiskError> {
+    let last = entry.saved.checked_add(GRACE).unwrap_or(entry.saved);
+    let last_ns = last.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
+    volume.unchanged(&entry.have, &entry.stamps, |old, new| {
+        if entry.running {
+            new.size >= old.size
+                && new.mtime_ns >= old.mtime_ns
+                && i128::from(new.mtime_ns) <= last_ns as i128
+        } else {
+            old == new
+        }
+    })
+}
+
+/// What can go wrong with the file.
+enum Trouble {
+    Busy,
+    Io(std::io::Error),
+    Unreadable,
+}
+
+impl Trouble {
+    fn of(error: redb::Error) -> Self {
+        match error {
+            redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => Self::Busy,
+            // Too short, or no database at all, is reported like this.
+            redb::Error::Io(error)
+                if matches!(
+                    error.kind(),
+                    std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof
+                ) =>
+            {
+                Self::Unreadable
+            }
+            redb::Error::Io(error) => Self::Io(error),
+            _ => Self::Unreadable,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,200 @@
+//! The bytes of one entry of the library.
+//!
+//! A record is a version, the fields in the order of [`Entry`], little-endian and with counts before
+//! lists, and at the end the SHA-1 digest of all before it.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use super::Entry;
+use crate::base::{Bitfield, InfoHash, MAX_PIECES};
+use crate::hash;
+use crate::store::volume::{Stamp, Stamps};
+
+/// The version of records this program writes, and the newest it reads.
+const VERSION: u16 = 1;
+/// The most bytes of a list in a record; a torrent has far fewer.
+const LONGEST: usize = 256 << 20;
+
+/// Why bytes are no record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum RecordError {
+    /// A newer program wrote it.
+    Newer,
+    /// It is damaged.
+    Damaged,
+}
+
+pub(super) fn encode(entry: &Entry) -> Vec<u8> {
+    let mut out = Vec::new();
+    out.extend(VERSION.to_le_bytes());
+    put_bytes(&mut out, entry.id.to_string().as_bytes());
+    put_bytes(&mut out, entry.folder.as_os_str().as_bytes());
+    put_number(&mut out, entry.stamps.files.len() as u64);
+    for stamp in entry.stamps.files.iter().chain([&entry.stamps.part]) {
+        match stamp {
+            None => out.push(0),
+            Some(stamp) => {
+                out.push(1);
+                put_number(&mut out, stamp.size);
+                put_number(&mut out, stamp.mtime_ns as u64);
+            }
+        }
+    }
+    put_number(&mut out, u64::from(entry.have.len()));
+    put_bytes(&mut out, entry.have.as_bytes());
+    put_number(&mut out, entry.uploaded);
+    put_number(&mut out, entry.downloaded);
+    put_time(&mut out, Some(entry.added));
+    put_time(&mut out, entry.finished);
+    put_time(&mut out, Some(entry.saved));
+    out.push(u8::from(entry.running));
+    out.push(u8::from(entry.partial));
+    put_bytes(&mut out, &entry.extra);
+    let digest = hash::sha1(&out);
+    out.extend(digest);
+    out
+}
+
+pub(super) fn decode(bytes: &[u8]) -> Result<Entry, RecordError> {
+    let version = bytes.first_chunk().copied().map(u16::from_le_bytes).ok_or(RecordError::Damaged)?;
+    let (body, digest) = bytes.split_last_chunk::<20>().ok_or(RecordError::Damaged)?;
+    if hash::sha1(body) != *digest {
+        return Err(RecordError::Damaged);
+    }
+    if version > VERSION {
+        return Err(RecordError::Newer);
+    }
+    let mut reader = Reader(body.get(2..).unwrap_or_default());
+    let entry = reader.entry().ok_or(RecordError::Damaged)?;
+    if reader.0.is_empty() { Ok(entry) } else { Err(RecordError::Damaged) }
+}
+
+fn put_number(out: &mut Vec<u8>, number: u64) {
+    out.extend(number.to_le_bytes());
+}
+
+fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    put_number(out, bytes.len() as u64);
+    out.extend(bytes);
+}
+
+/// Nanoseconds since 1970, at least 1; 0 is none.
+fn put_time(out: &mut Vec<u8>, time: Option<SystemTime>) {
+    let since = time.map(|time| time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
+    put_number(out, since.map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX).max(1)));
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn entry(&mut self) -> Option<Entry> {
+        let id: InfoHash = std::str::from_utf8(self.bytes()?).ok()?.parse().ok()?;
+        let folder = PathBuf::from(OsString::from_vec(self.bytes()?.to_vec()));
+        let count = usize::try_from(self.number()?).ok().filter(|&count| count <= self.0.len())?;
+        let files = (0..count).map(|_| self.stamp()).collect::<Option<_>>()?;
+        let stamps = Stamps { files, part: self.stamp()? };
+        let pieces = u32::try_from(self.number()?).ok().filter(|&pieces| pieces <= MAX_PIECES)?;
+        let have = Bitfield::from_bytes(self.bytes()?, pieces)?;
+        Some(Entry {
+            id,
+            folder,
+            stamps,
+            have,
+            uploaded: self.number()?,
+            downloaded: self.number()?,
+            added: self.time()??,
+            finished: self.time()?,
+            saved: self.time()??,
+            running: self.flag()?,
+            partial: self.flag()?,
+            extra: self.bytes()?.to_vec(),
+        })
+    }
+
+    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn number(&mut self) -> Option<u64> {
+        let (number, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(u64::from_le_bytes(*number))
+    }
+
+    fn flag(&mut self) -> Option<bool> {
+        match self.take(1)? {
+            [0] => Some(false),
+            [1] => Some(true),
+            _ => None,
+        }
+    }
+
+    fn bytes(&mut self) -> Option<&'a [u8]> {
+        let len = usize::try_from(self.number()?).ok().filter(|&len| len <= LONGEST)?;
+        self.take(len)
+    }
+
+    fn stamp(&mut self) -> Option<Option<Stamp>> {
+        Some(if self.flag()? {
+            Some(Stamp { size: self.number()?, mtime_ns: self.number()? as i64 })
+        } else {
+            None
+        })
+    }
+
+    fn time(&mut self) -> Option<Option<SystemTime>> {
+        match self.number()? {
+            0 => Some(None),
+            since => SystemTime::UNIX_EPOCH.checked_add(Duration::from_nanos(since)).map(Some),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::library::tests::entry;
+
+    #[test]
+    fn a_record_reads_back_what_was_written() {
+        let entry = entry(7);
+        assert_eq!(decode(&encode(&entry)), Ok(entry));
+    }
+
+    #[test]
+    fn every_cut_and_every_flipped_bit_is_noticed() {
+        let bytes = encode(&entry(1));
+        for cut in 0..bytes.len() {
+            assert_eq!(decode(&bytes[..cut]), Err(RecordError::Damaged));
+        }
+        for bit in 0..bytes.len() * 8 {
+            let mut bent = bytes.clone();
+            bent[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(decode(&bent), Err(RecordError::Damaged));
+        }
+    }
+
+    #[test]
+    fn a_newer_version_is_told_apart_and_bad_counts_do_no_harm() {
+        let seal = |mut body: Vec<u8>| {
+            let digest = hash::sha1(&body);
+            body.extend(digest);
+            body
+        };
+        let good = encode(&entry(1));
+        let mut newer = good[..good.len() - 20].to_vec();
+        newer[0] = 9;
+        assert_eq!(decode(&seal(newer)), Err(RecordError::Newer));
+        for at in 2..good.len() - 20 {
+            let mut bent = good[..good.len() - 20].to_vec();
+            bent[at] = 0xff;
+            // Whatever comes of it, it is an answer.
+            let _ = decode(&seal(bent));
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Bytes at rest: buffers, files, maps, whole pieces hashed and written by disk threads, and what is
+//! remembered from one run to the next.
+//!
+//! This room acts and does not decide. It knows neither peers nor sockets nor an async runtime: work is
+//! handed to [`Disk`], whose plain threads end each job by calling the closure that came with it.
+
+mod assembly;
+mod atomic;
+mod disk;
+mod error;
+mod files;
+mod layout;
+mod library;
+mod map;
+mod place;
+mod pool;
+mod scan;
+mod sigbus;
+mod volume;
+
+pub use assembly::Assembly;
+pub use atomic::write_atomic;
+pub use disk::{Disk, Kept, Progress};
+pub use error::{DiskError, DiskErrorKind};
+pub use files::{Found, Handles};
+pub use layout::{Alloc, DiskIo, FileSpec, Layout, VolumeOptions};
+pub use library::{Entry, Library, trusted};
+pub use pool::{BUF_LEN, Buf, Pool, PoolCounters};
+pub use scan::{Scan, ScannedFile, hash_pieces, scan};
+pub use volume::{FileFact, Stamp, Stamps, Volume};

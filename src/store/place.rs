@@ -1,0 +1,218 @@
+//! *Put this verified run at this place*: the one function behind which both ways of writing stand.
+
+use std::fs::File;
+use std::io;
+use std::io::IoSlice;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
+
+use super::files::{FileSystem, Handles};
+use super::layout::DiskIo;
+use super::map;
+
+/// Space is reserved in runs of this many bytes.
+pub(super) const EXTENT: u64 = 16 << 20;
+/// Shorter runs are written positionally: a map costs more than it saves.
+const LEAST_RUN: usize = 256 << 10;
+/// How much is written through maps before their faults are judged, in bytes.
+const TRIAL: u64 = 16 << 20;
+/// More minor faults per MiB than this say that huge pages do not come: with them there are one to
+/// four, without them 256.
+const MOST_FAULTS: u64 = 64;
+/// The most slices the kernel takes in one call (`IOV_MAX`).
+const MOST_SLICES: usize = 1024;
+
+/// The ways of writing to one file system, and what was learnt about them.
+#[derive(Debug)]
+pub(super) struct Ways {
+    io: DiskIo,
+    maps: AtomicBool,
+    reserves: AtomicBool,
+    system: FileSystem,
+    handles: Handles,
+    mapped: AtomicU64,
+    faults: AtomicU64,
+}
+
+impl Ways {
+    /// The ways on this file system, for pieces of this length.
+    pub(super) fn new(io: DiskIo, system: FileSystem, piece_len: u32, handles: &Handles) -> Self {
+        let maps = match io {
+            DiskIo::Mmap => true,
+            DiskIo::Pwrite => false,
+            DiskIo::Auto => {
+                !system.remote && piece_len as usize >= LEAST_RUN && !handles.maps_are_slow_on(system.device)
+            }
+        };
+        Self {
+            io,
+            maps: AtomicBool::new(maps),
+            reserves: AtomicBool::new(!system.remote),
+            system,
+            handles: handles.clone(),
+            mapped: AtomicU64::new(0),
+            faults: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether writing goes through maps now.
+    pub(super) fn uses_maps(&self) -> bool {
+        self.maps.load(Ordering::Relaxed)
+    }
+
+    /// Puts `slices`, end to end, at this place. `reserved` says whether the space there is reserved.
+    pub(super) fn put(&self, file: &File, offset: u64, slices: &[&[u8]], reserved: bool) -> io::Result<()> {
+        let len: usize = slices.iter().map(|slice| slice.len()).sum();
+        let wanted = reserved && self.uses_maps() && (len >= LEAST_RUN || self.io == DiskIo::Mmap);
+        if !wanted {
+            return write_at(file, offset, slices);
+        }
+        let before = map::minor_faults();
+        match map::copy_in(file, offset, slices) {
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                self.maps.store(false, Ordering::Relaxed);
+                return write_at(file, offset, slices);
+            }
+            other => other?,
+        }
+        if self.io == DiskIo::Auto {
+            self.judge(map::minor_faults().saturating_sub(before), len as u64);
+        }
+        Ok(())
+    }
+
+    /// Reserves a run of a file. `false` says that the file system cannot.
+    pub(super) fn reserve(&self, file: &File, offset: u64, len: u64) -> io::Result<bool> {
+        if !self.reserves.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
+        loop {
+            match rustix::fs::fallocate(file, FallocateFlags::empty(), offset, len) {
+                Ok(()) => return Ok(true),
+                Err(Errno::INTR) => {}
+                Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
+                    self.reserves.store(false, Ordering::Relaxed);
+                    return Ok(false);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Counts what a copy cost, and leaves maps when they are slow here.
+    fn judge(&self, faults: u64, bytes: u64) {
+        let faults = self.faults.fetch_add(faults, Ordering::Relaxed) + faults;
+        let mapped = self.mapped.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if mapped < TRIAL {
+            return;
+        }
+        let per_mib = faults / (mapped >> 20);
+        if per_mib > MOST_FAULTS && self.maps.swap(false, Ordering::Relaxed) {
+            self.handles.shun_maps_on(self.system.device);
+            tracing::info!(
+                per_mib,
+                "no huge pages on this file system; files are written positionally from now on"
+            );
+        }
+        // The last few hundred MiB count, not those of yesterday.
+        if mapped > 16 * TRIAL {
+            self.mapped.store(mapped / 2, Ordering::Relaxed);
+            self.faults.store(faults / 2, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Writes all slices, end to end, to a place of a file.
+pub(super) fn write_at(file: &File, mut offset: u64, slices: &[&[u8]]) -> io::Result<()> {
+    let mut slices: Vec<IoSlice<'_>> = slices.iter().map(|slice| IoSlice::new(slice)).collect();
+    let mut rest = slices.as_mut_slice();
+    IoSlice::advance_slices(&mut rest, 0);
+    while !rest.is_empty() {
+        let some = rest.len().min(MOST_SLICES);
+        match rustix::io::pwritev(file, &rest[..some], offset) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => {
+                offset += count as u64;
+                IoSlice::advance_slices(&mut rest, count);
+            }
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Fills all slices, end to end, from a place of a file; `UnexpectedEof` if it ends before.
+pub(super) fn read_at(file: &File, mut offset: u64, mut rest: &mut [io::IoSliceMut<'_>]) -> io::Result<()> {
+    io::IoSliceMut::advance_slices(&mut rest, 0);
+    while !rest.is_empty() {
+        let some = rest.len().min(MOST_SLICES);
+        match rustix::io::preadv(file, &mut rest[..some], offset) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => {
+                offset += count as u64;
+                io::IoSliceMut::advance_slices(&mut rest, count);
+            }
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::IoSliceMut;
+
+    use super::*;
+
+    fn ways(io: DiskIo) -> (Ways, File) {
+        let file = tempfile::tempfile().unwrap();
+        let system = FileSystem::of(&file).unwrap();
+        (Ways::new(io, system, 1 << 20, &Handles::new(8)), file)
+    }
+
+    #[test]
+    fn both_ways_write_the_same() {
+        let text: Vec<u8> = (0..700_000_u32).map(|i| (i % 251) as u8).collect();
+        let slices: Vec<&[u8]> = text.chunks(16_384).collect();
+        for io in [DiskIo::Mmap, DiskIo::Pwrite, DiskIo::Auto] {
+            let (ways, file) = ways(io);
+            let reserved = ways.reserve(&file, 0, 1_000_000).unwrap();
+            ways.put(&file, 12_345, &slices, reserved).unwrap();
+            let mut read = vec![0; text.len()];
+            let (front, back) = read.split_at_mut(5_000);
+            read_at(&file, 12_345, &mut [IoSliceMut::new(front), IoSliceMut::new(back)]).unwrap();
+            assert_eq!(read, text);
+            let beyond = read_at(&file, 999_990, &mut [IoSliceMut::new(&mut [0; 100])]);
+            if reserved {
+                assert_eq!(beyond.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+            }
+        }
+    }
+
+    #[test]
+    fn maps_are_left_when_they_fault_too_often() {
+        let (ways, _file) = ways(DiskIo::Auto);
+        ways.maps.store(true, Ordering::Relaxed);
+        for _ in 0..20 {
+            ways.judge(2, 1 << 20);
+        }
+        assert!(ways.uses_maps());
+        for _ in 0..20 {
+            ways.judge(256, 1 << 20);
+        }
+        assert!(!ways.uses_maps());
+        assert!(ways.handles.maps_are_slow_on(ways.system.device));
+    }
+
+    #[test]
+    fn more_slices_than_one_call_takes() {
+        let (_, file) = ways(DiskIo::Pwrite);
+        let slices = vec![b"abc".as_slice(); 2 * MOST_SLICES + 1];
+        write_at(&file, 5, &slices).unwrap();
+        assert_eq!(file.metadata().unwrap().len(), 5 + 3 * slices.len() as u64);
+    }
+}

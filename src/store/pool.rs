@@ -1,0 +1,352 @@
+//! A bounded supply of 16 KiB buffers.
+//!
+//! Payload moves by ownership: a [`Buf`] is filled by whoever reads the socket, handed on to the
+//! assembly of its piece, to a disk thread, and comes back here when it is dropped. The cap is hard:
+//! when it is reached, who wants a buffer waits, and with it the peer that would have filled it.
+//!
+//! Every buffer is a mapping of its own, so what is released goes back to the system at once instead
+//! of into the holes of a heap.
+
+use std::collections::VecDeque;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use memmap2::MmapMut;
+
+use crate::base::BLOCK_LEN;
+
+/// The capacity of every buffer in bytes: one block.
+pub const BUF_LEN: usize = BLOCK_LEN as usize;
+
+/// Free buffers that are kept when nothing is in use: 1 MiB.
+const RESERVE: usize = 64;
+
+/// A bounded supply of buffers. Clones share it.
+#[derive(Clone)]
+pub struct Pool {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    cap: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    free: Vec<MmapMut>,
+    in_use: usize,
+    peak: usize,
+    /// The fewest free buffers since the last trim: so many were not needed.
+    least_free: usize,
+    waiting: VecDeque<Waker>,
+    refused: u64,
+}
+
+/// What a pool has and had, in buffers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PoolCounters {
+    /// The most there may be.
+    pub cap: usize,
+    /// How many are out.
+    pub in_use: usize,
+    /// How many lie ready.
+    pub free: usize,
+    /// The most that were ever out at once.
+    pub peak: usize,
+    /// How often somebody had to wait or go without.
+    pub refused: u64,
+}
+
+impl Pool {
+    /// A pool of at most this many bytes, rounded down to whole buffers, but at least one.
+    pub fn new(bytes: usize) -> Self {
+        let shared = Shared { cap: (bytes / BUF_LEN).max(1), state: Mutex::default() };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// A buffer, if there is one.
+    pub fn try_take(&self) -> Option<Buf> {
+        let data = self.shared.take(&mut self.shared.lock())?;
+        Some(Buf { data: Some(data), len: 0, home: self.shared.clone() })
+    }
+
+    /// A buffer as soon as there is one; the task is woken then. A wake-up is no promise: ask again.
+    pub fn poll_take(&self, context: &mut Context<'_>) -> Poll<Buf> {
+        let mut state = self.shared.lock();
+        if let Some(data) = self.shared.take(&mut state) {
+            return Poll::Ready(Buf { data: Some(data), len: 0, home: self.shared.clone() });
+        }
+        state.wait(context.waker());
+        Poll::Pending
+    }
+
+    /// Up to this many buffers, as many as there are.
+    pub fn take_many(&self, count: usize) -> Vec<Buf> {
+        let mut state = self.shared.lock();
+        std::iter::from_fn(|| self.shared.take(&mut state))
+            .take(count)
+            .map(|data| Buf { data: Some(data), len: 0, home: self.shared.clone() })
+            .collect()
+    }
+
+    /// Gives back `some`, which are too few, and calls the waker when buffers come back after that.
+    /// Says `true` instead if `count` are there meanwhile.
+    pub(super) fn wait_for(&self, count: usize, some: Vec<Buf>, waker: &Waker) -> bool {
+        // They must not wake who gives them back.
+        drop(some);
+        let mut state = self.shared.lock();
+        let there = self.shared.cap - state.in_use >= count;
+        if !there {
+            state.wait(waker);
+        }
+        there
+    }
+
+    /// The most buffers there may be.
+    pub fn cap(&self) -> usize {
+        self.shared.cap
+    }
+
+    /// What the pool has and had.
+    pub fn counters(&self) -> PoolCounters {
+        let state = self.shared.lock();
+        PoolCounters {
+            cap: self.shared.cap,
+            in_use: state.in_use,
+            free: state.free.len(),
+            peak: state.peak,
+            refused: state.refused,
+        }
+    }
+
+    /// Releases the free buffers that nobody needed since the last call, but for a small reserve.
+    /// Meant to be called every few seconds; when the last buffer comes back it happens by itself.
+    pub fn trim(&self) {
+        let mut state = self.shared.lock();
+        let idle = state.least_free.min(state.free.len()).saturating_sub(RESERVE);
+        let keep = state.free.len() - idle;
+        let released = state.free.split_off(keep);
+        state.least_free = keep;
+        drop(state);
+        drop(released);
+    }
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.counters().fmt(f)
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics between two changes that belong together.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, state: &mut State) -> Option<MmapMut> {
+        let data = if state.in_use >= self.cap {
+            None
+        } else {
+            // Without memory from the system the pool is as good as empty.
+            state.free.pop().or_else(|| MmapMut::map_anon(BUF_LEN).ok())
+        };
+        if data.is_some() {
+            state.in_use += 1;
+            state.peak = state.peak.max(state.in_use);
+            state.least_free = state.least_free.min(state.free.len());
+        } else {
+            state.refused += 1;
+        }
+        data
+    }
+
+    fn give_back(&self, data: MmapMut) {
+        let mut state = self.lock();
+        state.free.push(data);
+        state.in_use -= 1;
+        let released = if state.in_use == 0 && state.free.len() > RESERVE {
+            state.least_free = state.least_free.min(RESERVE);
+            state.free.split_off(RESERVE)
+        } else {
+            Vec::new()
+        };
+        // One waiter for one buffer; but a waiter that has lost interest must not keep the others
+        // asleep, so all are woken once there is plenty.
+        let wake = if state.in_use <= self.cap / 2 { state.waiting.len() } else { 1 };
+        let wake = wake.min(state.waiting.len());
+        let woken: Vec<_> = state.waiting.drain(..wake).collect();
+        drop(state);
+        drop(released);
+        woken.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl State {
+    fn wait(&mut self, waker: &Waker) {
+        if !self.waiting.iter().any(|known| known.will_wake(waker)) {
+            self.waiting.push_back(waker.clone());
+        }
+    }
+}
+
+/// A buffer of [`BUF_LEN`] bytes of which the first `len` are filled. Goes back to its pool on drop.
+pub struct Buf {
+    /// Only missing while it is dropped.
+    data: Option<MmapMut>,
+    len: usize,
+    home: Arc<Shared>,
+}
+
+impl Buf {
+    /// The part that is not filled yet; what is written there counts after [`Buf::advance`].
+    pub fn spare_mut(&mut self) -> &mut [u8] {
+        let len = self.len;
+        &mut self.whole_mut()[len..]
+    }
+
+    /// Says that this many more bytes are filled.
+    ///
+    /// # Panics
+    /// If there is no room for so many.
+    pub fn advance(&mut self, count: usize) {
+        assert!(count <= BUF_LEN - self.len, "a buffer holds no more than {BUF_LEN} bytes");
+        self.len += count;
+    }
+
+    /// Sets how many bytes are filled, at most [`BUF_LEN`].
+    ///
+    /// # Panics
+    /// If there is no room for so many.
+    pub fn set_len(&mut self, len: usize) {
+        assert!(len <= BUF_LEN, "a buffer holds no more than {BUF_LEN} bytes");
+        self.len = len;
+    }
+
+    /// All of the buffer, filled or not.
+    pub fn whole_mut(&mut self) -> &mut [u8] {
+        self.data.as_mut().expect("a buffer has its memory until it is dropped")
+    }
+
+    /// Fills the buffer with a copy of these bytes.
+    ///
+    /// # Panics
+    /// If there are more than [`BUF_LEN`].
+    pub fn fill(&mut self, bytes: &[u8]) {
+        self.whole_mut()[..bytes.len()].copy_from_slice(bytes);
+        self.len = bytes.len();
+    }
+}
+
+impl Deref for Buf {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        let data = self.data.as_ref().expect("a buffer has its memory until it is dropped");
+        &data[..self.len]
+    }
+}
+
+impl AsRef<[u8]> for Buf {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl std::fmt::Debug for Buf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Buf({} bytes)", self.len)
+    }
+}
+
+impl Drop for Buf {
+    fn drop(&mut self) {
+        if let Some(data) = self.data.take() {
+            self.home.give_back(data);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Bell(AtomicUsize);
+
+    impl Wake for Bell {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn the_cap_is_hard_and_a_buffer_that_comes_back_wakes_who_waits() {
+        let pool = Pool::new(4 * BUF_LEN + 5);
+        let mut held = pool.take_many(10);
+        assert_eq!(held.len(), 4);
+        assert!(pool.try_take().is_none());
+        let bell = Arc::new(Bell::default());
+        let waker = Waker::from(bell.clone());
+        let mut context = Context::from_waker(&waker);
+        assert!(pool.poll_take(&mut context).is_pending());
+        assert!(pool.poll_take(&mut context).is_pending());
+        held.pop();
+        assert_eq!(bell.0.load(Ordering::SeqCst), 1);
+        assert!(pool.poll_take(&mut context).is_ready());
+    }
+
+    #[test]
+    fn a_waiter_that_forgot_does_not_keep_the_others_asleep() {
+        let pool = Pool::new(4 * BUF_LEN);
+        let held = pool.take_many(4);
+        let bells: Vec<_> = (0..6).map(|_| Arc::new(Bell::default())).collect();
+        for bell in &bells {
+            let waker = Waker::from(bell.clone());
+            assert!(pool.poll_take(&mut Context::from_waker(&waker)).is_pending());
+        }
+        drop(held);
+        assert!(bells.iter().all(|bell| bell.0.load(Ordering::SeqCst) == 1));
+    }
+
+    #[test]
+    fn memory_is_released_when_nothing_is_in_use() {
+        let pool = Pool::new(1000 * BUF_LEN);
+        let held = pool.take_many(1000);
+        assert_eq!(held.len(), 1000);
+        drop(held);
+        let after = pool.counters();
+        assert_eq!((after.in_use, after.free, after.peak), (0, RESERVE, 1000));
+    }
+
+    #[test]
+    fn trimming_releases_what_was_not_needed() {
+        let pool = Pool::new(1000 * BUF_LEN);
+        let one = pool.try_take();
+        drop(pool.take_many(500));
+        pool.trim();
+        assert_eq!(pool.counters().free, 500);
+        pool.trim();
+        assert_eq!(pool.counters().free, RESERVE);
+        drop(one);
+    }
+
+    #[test]
+    fn a_buffer_shows_only_what_is_filled() {
+        let pool = Pool::new(BUF_LEN);
+        let mut buf = pool.try_take().unwrap();
+        buf.spare_mut()[..3].copy_from_slice(b"abc");
+        buf.advance(3);
+        buf.spare_mut()[..2].copy_from_slice(b"de");
+        buf.advance(2);
+        assert_eq!(&*buf, b"abcde");
+        assert_eq!(buf.spare_mut().len(), BUF_LEN - 5);
+        drop(buf);
+        assert!(pool.try_take().unwrap().is_empty());
+    }
+}

@@ -1,0 +1,146 @@
+//! A guard against SIGBUS: what happens when a mapped page of a file is gone.
+//!
+//! A file that is truncated under a map, or a device that is lost, turns a plain store into a signal
+//! that ends the process. The guard knows the ranges that are mapped now. A fault inside one of them
+//! gets an anonymous page of zeros, and the range is marked as poisoned, so that whoever copies can
+//! throw the result away. Any other fault takes its course as if the guard were not there.
+#![allow(unsafe_code)]
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// The most ranges that can be guarded at once: far more than there are disk threads.
+const SLOTS: usize = 128;
+
+struct Slot {
+    /// 0 while the slot is free, 1 while it is being filled or emptied.
+    start: AtomicUsize,
+    end: AtomicUsize,
+    poisoned: AtomicBool,
+}
+
+const FREE: usize = 0;
+const TAKEN: usize = 1;
+
+static TABLE: [Slot; SLOTS] = [const {
+    Slot { start: AtomicUsize::new(FREE), end: AtomicUsize::new(0), poisoned: AtomicBool::new(false) }
+}; SLOTS];
+
+/// What was there before; written once, before the handler is installed.
+static PREVIOUS: OnceLock<libc::sigaction> = OnceLock::new();
+static INSTALLED: OnceLock<bool> = OnceLock::new();
+
+/// A guarded range of addresses. Must be dropped before the range is unmapped.
+pub(super) struct Guard {
+    slot: &'static Slot,
+}
+
+impl Guard {
+    /// Guards the pages from `start` on for `len` bytes. `None` if the guard cannot be installed or
+    /// too many ranges are guarded already: then nothing may be touched.
+    pub(super) fn new(start: *const u8, len: usize) -> Option<Self> {
+        if !*INSTALLED.get_or_init(install) {
+            return None;
+        }
+        let slot = TABLE.iter().find(|slot| {
+            slot.start.compare_exchange(FREE, TAKEN, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        })?;
+        slot.poisoned.store(false, Ordering::Relaxed);
+        slot.end.store(start as usize + len, Ordering::Relaxed);
+        slot.start.store(start as usize, Ordering::Release);
+        Some(Self { slot })
+    }
+
+    /// Whether a page of the range was gone when it was touched.
+    pub(super) fn is_poisoned(&self) -> bool {
+        self.slot.poisoned.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.slot.start.store(FREE, Ordering::Release);
+    }
+}
+
+fn install() -> bool {
+    // SAFETY: `sigaction` is plain data for which all zeros is a valid value.
+    let mut previous: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: asks for the present action only; `previous` is valid for writing.
+    if unsafe { libc::sigaction(libc::SIGBUS, std::ptr::null(), &raw mut previous) } != 0 {
+        return false;
+    }
+    if PREVIOUS.set(previous).is_err() {
+        return false;
+    }
+    // SAFETY: as above.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = handle as *const () as usize;
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+    // SAFETY: the handler has the signature SA_SIGINFO asks for and does only what a signal handler may.
+    unsafe {
+        libc::sigemptyset(&raw mut action.sa_mask);
+        libc::sigaction(libc::SIGBUS, &raw const action, std::ptr::null_mut()) == 0
+    }
+}
+
+/// Runs on the thread that faulted, between two of its instructions: atomics and system calls only.
+extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    // SAFETY: errno belongs to this thread; the interrupted code must find it as it was.
+    let errno = unsafe { *libc::__errno_location() };
+    // SAFETY: the kernel passes a valid siginfo to a handler with SA_SIGINFO.
+    let address = unsafe { (*info).si_addr() } as usize;
+    let mut ours = false;
+    for slot in &TABLE {
+        let start = slot.start.load(Ordering::Acquire);
+        if start > TAKEN && (start..slot.end.load(Ordering::Relaxed)).contains(&address) {
+            slot.poisoned.store(true, Ordering::Release);
+            ours = true;
+        }
+    }
+    if ours && give_zeros(address) {
+        // SAFETY: as above.
+        unsafe { *libc::__errno_location() = errno };
+        return;
+    }
+    pass_on(signal, info, context);
+}
+
+/// Puts a page of zeros where the page at this address is gone.
+fn give_zeros(address: usize) -> bool {
+    // SAFETY: asks for a number.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
+    let place = (address & !(page - 1)) as *mut libc::c_void;
+    // SAFETY: the page lies in a map of ours that is guarded now, hence mapped until the thread that
+    // faulted goes on; nothing but the copy that faulted refers to its bytes.
+    let at = unsafe { libc::mmap(place, page, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) };
+    at == place
+}
+
+/// Does what would have been done without us.
+fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    let Some(previous) = PREVIOUS.get() else { return };
+    match previous.sa_sigaction {
+        libc::SIG_DFL | libc::SIG_IGN => {
+            // Ignoring a fault would run into it for ever; so the default: returning faults again.
+            // SAFETY: sets the default action, then returns to the instruction that faulted.
+            unsafe {
+                let mut default: libc::sigaction = std::mem::zeroed();
+                default.sa_sigaction = libc::SIG_DFL;
+                libc::sigaction(signal, &raw const default, std::ptr::null_mut());
+            }
+        }
+        handler if previous.sa_flags & libc::SA_SIGINFO != 0 => {
+            // SAFETY: the action was installed with SA_SIGINFO, so it is a function of this type.
+            let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) =
+                unsafe { std::mem::transmute(handler) };
+            handler(signal, info, context);
+        }
+        handler => {
+            // SAFETY: the action was installed without SA_SIGINFO, so it is a function of this type.
+            let handler: extern "C" fn(libc::c_int) = unsafe { std::mem::transmute(handler) };
+            handler(signal);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Files that become wanted or are wanted no longer.
+
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use super::{Base, IN_FILE, Inner, PART, UNKNOWN, Volume};
+use crate::base::{Bitfield, FileIndex};
+use crate::store::error::{DiskError, DiskErrorKind};
+use crate::store::files::Found;
+use crate::store::place::read_at;
+
+/// How much is moved at once, in bytes.
+const RUN: u64 = 1 << 20;
+
+impl Volume {
+    /// Says of each file whether it is wanted from now on (empty means all are). What the part file
+    /// holds of files that become wanted, in pieces of `have`, is moved into place; a part file that
+    /// nobody needs any more is removed. A file that is wanted no longer stays as it is.
+    pub fn set_wanted(&self, wanted: &[bool], have: &Bitfield) -> Result<(), DiskError> {
+        let inner = &*self.inner;
+        if !wanted.is_empty() && wanted.len() != inner.layout.files.len() {
+            return Err(DiskError::new(DiskErrorKind::Invalid, "choose the files of", inner.root.as_path()));
+        }
+        let _all = inner.moving.write().unwrap_or_else(PoisonError::into_inner);
+        let base = match inner.base(false) {
+            Ok(base) => Some(base),
+            Err(error) if error.kind == DiskErrorKind::Missing => None,
+            Err(error) => return Err(error),
+        };
+        let mut part_needed = false;
+        for at in 0..inner.layout.files.len() {
+            let file = FileIndex(at as u32);
+            let want = wanted.get(at).copied().unwrap_or(true);
+            let place = &inner.places[at];
+            if inner.layout.files[at].pad {
+                place.store(IN_FILE, Ordering::Relaxed);
+            } else if want {
+                if let Some(base) = &base
+                    && inner.is_in_part(file)?
+                {
+                    inner.move_into_place(base, file, have)?;
+                }
+                place.store(IN_FILE, Ordering::Relaxed);
+            } else {
+                let there = match &base {
+                    Some(base) => inner.look(base, file.0)? != Found::Missing,
+                    None => false,
+                };
+                if !there {
+                    place.store(UNKNOWN, Ordering::Relaxed);
+                }
+                part_needed |= inner.is_in_part(file)?;
+            }
+        }
+        if let Some(base) = base
+            && !part_needed
+            && inner.look(&base, PART)? != Found::Missing
+        {
+            // Not before what was moved is safe.
+            self.flush()?;
+            inner.handles.forget((inner.number, PART));
+            inner.ledger().dirty.remove(&PART);
+            let removed = base.root.remove(&inner.seams.name);
+            removed.map_err(|error| DiskError::from_io("remove", inner.shown(PART), &error))?;
+        }
+        Ok(())
+    }
+}
+
+impl Inner {
+    /// Copies what the part file holds of a file.
+    fn move_into_place(&self, base: &Base, file: FileIndex, have: &Bitfield) -> Result<(), DiskError> {
+        let geometry = &self.layout.geometry;
+        let range = geometry.file_range(file);
+        let pieces = geometry.pieces_of(file).filter_map(|index| geometry.piece(index));
+        for piece in pieces.filter(|&piece| have.has(piece)) {
+            let mine = geometry.piece_range(piece);
+            let mine = mine.start.max(range.start)..mine.end.min(range.end);
+            let mut at = mine.start;
+            while at < mine.end {
+                let run = at..mine.end.min(at + RUN);
+                let Some(part) = geometry.parts(run.clone()).next() else { break };
+                if let Some((PART, offset)) = self.locate(&part, piece.index())? {
+                    let mut bytes = vec![0; part.len as usize];
+                    let open = self.open_to_read(PART)?;
+                    read_at(&open.file, offset, &mut [std::io::IoSliceMut::new(&mut bytes)])
+                        .map_err(|error| DiskError::from_io("read", self.shown(PART), &error))?;
+                    self.put(base, file.0, part.offset, &[&bytes])?;
+                }
+                at += part.len;
+            }
+        }
+        Ok(())
+    }
+}

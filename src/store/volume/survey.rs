@@ -1,0 +1,182 @@
+//! Looking at what is there: before anything is written, and to know it again later.
+
+use std::path::PathBuf;
+
+use super::{Inner, PART, Volume};
+use crate::base::{Bitfield, FileIndex};
+use crate::store::error::{DiskError, DiskErrorKind};
+use crate::store::files::{Found, free_space};
+use crate::store::layout::Alloc;
+
+/// What lies where a file of the torrent belongs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FileFact {
+    /// The file.
+    pub file: FileIndex,
+    /// Its whole path.
+    pub path: PathBuf,
+    /// What lies there.
+    pub found: Found,
+}
+
+/// By what a file is known again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stamp {
+    /// Its length in bytes.
+    pub size: u64,
+    /// When it was last changed, in nanoseconds since 1970.
+    pub mtime_ns: i64,
+}
+
+/// By what the files of a volume are known again.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Stamps {
+    /// Each file, in the torrent's order; `None` for padding and what is not there.
+    pub files: Vec<Option<Stamp>>,
+    /// The part file.
+    pub part: Option<Stamp>,
+}
+
+impl Volume {
+    /// What is there now, file by file, padding left out.
+    pub fn survey(&self) -> Result<Vec<FileFact>, DiskError> {
+        let inner = &*self.inner;
+        let files = inner.layout.files.iter().enumerate().filter(|(_, spec)| !spec.pad);
+        files
+            .map(|(at, _)| {
+                let key = at as u32;
+                Ok(FileFact { file: FileIndex(key), path: inner.shown(key), found: inner.found(key)? })
+            })
+            .collect()
+    }
+
+    /// Of the files of a survey, those that are somebody else's as far as the bytes tell: longer than
+    /// they may be, no plain file, or not empty and without any piece that matches (`have`).
+    pub fn foreign(&self, survey: &[FileFact], have: &Bitfield) -> Vec<PathBuf> {
+        let geometry = &self.inner.layout.geometry;
+        let is_foreign = |fact: &&FileFact| match fact.found {
+            Found::Missing => false,
+            Found::Other => true,
+            Found::Plain { size, .. } => {
+                let matches = geometry
+                    .pieces_of(fact.file)
+                    .filter_map(|index| geometry.piece(index))
+                    .any(|piece| have.has(piece));
+                size > self.inner.spec(fact.file).len || (size > 0 && !matches)
+            }
+        };
+        survey.iter().filter(is_foreign).map(|fact| fact.path.clone()).collect()
+    }
+
+    /// Makes ready for writing: the root, the space as far as it can be known and is to be reserved,
+    /// and the wanted files that are empty.
+    pub fn prepare(&self) -> Result<(), DiskError> {
+        let inner = &*self.inner;
+        let base = inner.base(true)?;
+        let mut needed = 0_u64;
+        let mut wanted = Vec::new();
+        for (at, spec) in inner.layout.files.iter().enumerate() {
+            let key = at as u32;
+            if spec.pad || inner.places[at].load(std::sync::atomic::Ordering::Relaxed) != super::IN_FILE {
+                continue;
+            }
+            wanted.push((key, spec.len));
+            needed = needed.saturating_add(spec.len - inner.stored(key)?.min(spec.len));
+        }
+        let folder = std::fs::File::open(&inner.root).and_then(free_space);
+        let free = folder.map_err(|error| DiskError::from_io("look at", inner.root.as_path(), &error))?;
+        if needed > free {
+            return Err(DiskError::no_space("download to", inner.root.as_path(), needed, free));
+        }
+        for (key, len) in wanted {
+            if len == 0 {
+                inner.open_to_write(&base, key)?;
+            } else if inner.options.alloc == Alloc::Full {
+                let open = inner.open_to_write(&base, key)?;
+                // Where the file system cannot reserve there is nothing better than a hole.
+                base.ways
+                    .reserve(&open.file, 0, len)
+                    .map_err(|error| DiskError::from_io("reserve", inner.shown(key), &error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// By what its files are known again. To be taken after [`Volume::flush`].
+    pub fn stamps(&self) -> Result<Stamps, DiskError> {
+        let inner = &*self.inner;
+        let stamp = |key| {
+            Ok(match inner.found(key)? {
+                Found::Plain { size, mtime_ns } => Some(Stamp { size, mtime_ns }),
+                _ => None,
+            })
+        };
+        let files = inner.layout.files.iter().enumerate();
+        let files = files.map(|(at, spec)| if spec.pad { Ok(None) } else { stamp(at as u32) });
+        Ok(Stamps { files: files.collect::<Result<_, DiskError>>()?, part: stamp(PART)? })
+    }
+
+    /// The stamps that decide about each piece are accepted by `same`, which gets the old and the new
+    /// one; the pieces of `have` for which all are.
+    pub(in crate::store) fn unchanged(
+        &self,
+        have: &Bitfield,
+        old: &Stamps,
+        same: impl Fn(Stamp, Stamp) -> bool,
+    ) -> Result<Bitfield, DiskError> {
+        let inner = &*self.inner;
+        let new = self.stamps()?;
+        let accepted = |old: Option<Stamp>, new: Option<Stamp>| match (old, new) {
+            (Some(old), Some(new)) => same(old, new),
+            _ => false,
+        };
+        let files: Vec<bool> = (0..inner.layout.files.len())
+            .map(|at| accepted(old.files.get(at).copied().flatten(), new.files[at]))
+            .collect();
+        let part = accepted(old.part, new.part);
+        let geometry = &inner.layout.geometry;
+        let mut kept = Bitfield::none(geometry.piece_count());
+        for piece in have.iter().filter(|piece| piece.index() < geometry.piece_count()) {
+            let mut all = true;
+            for file in geometry.parts_of(piece) {
+                all &= match inner.locate(&file, piece.index())? {
+                    None => true,
+                    Some((PART, _)) => part,
+                    Some((key, offset)) => {
+                        let long = new.files[key as usize].is_some_and(|now| now.size >= offset + file.len);
+                        files[key as usize] && long
+                    }
+                };
+            }
+            if all {
+                kept.insert(piece);
+            }
+        }
+        Ok(kept)
+    }
+}
+
+impl Inner {
+    /// What lies at a file's place; nothing, if there is not even the root.
+    fn found(&self, key: u32) -> Result<Found, DiskError> {
+        match self.base(false) {
+            Ok(base) => self.look(&base, key),
+            Err(error) if error.kind == DiskErrorKind::Missing => Ok(Found::Missing),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// How many bytes of the disk a file takes already.
+    fn stored(&self, key: u32) -> Result<u64, DiskError> {
+        use std::os::unix::fs::MetadataExt;
+        match self.open_to_read(key) {
+            Ok(open) => {
+                let meta = open.file.metadata();
+                let meta = meta.map_err(|error| DiskError::from_io("look at", self.shown(key), &error))?;
+                Ok(meta.blocks().saturating_mul(512))
+            }
+            Err(error) if error.kind == DiskErrorKind::Missing => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+}

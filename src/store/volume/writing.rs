@@ -1,0 +1,144 @@
+//! Putting verified pieces into their files, and making files durable.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::sync::PoisonError;
+
+use super::{Base, Inner, PART, Volume};
+use crate::base::Piece;
+use crate::store::error::{DiskError, DiskErrorKind};
+use crate::store::files::free_space;
+use crate::store::layout::Alloc;
+use crate::store::place::EXTENT;
+
+impl Volume {
+    /// Writes a verified piece, given as chunks end to end.
+    pub fn write<B: AsRef<[u8]>>(&self, piece: Piece, chunks: &[B]) -> Result<(), DiskError> {
+        let inner = &*self.inner;
+        let total: u64 = chunks.iter().map(|chunk| chunk.as_ref().len() as u64).sum();
+        let range = inner.layout.geometry.piece_range(piece);
+        if total != range.end - range.start {
+            return Err(DiskError::new(DiskErrorKind::Invalid, "write a piece of", inner.root.as_path()));
+        }
+        let base = inner.base(true)?;
+        let _stay = inner.moving.read().unwrap_or_else(PoisonError::into_inner);
+        let mut chunks = chunks.iter().map(AsRef::as_ref);
+        let mut rest: &[u8] = &[];
+        let mut slices = Vec::new();
+        for part in inner.layout.geometry.parts(range) {
+            slices.clear();
+            let mut missing = part.len as usize;
+            while missing > 0 {
+                if rest.is_empty() {
+                    rest = chunks.next().expect("the chunks are as long as the parts, see above");
+                }
+                let (now, later) = rest.split_at(missing.min(rest.len()));
+                slices.push(now);
+                missing -= now.len();
+                rest = later;
+            }
+            if let Some((key, offset)) = inner.locate(&part, piece.index())? {
+                inner.put(&base, key, offset, &slices)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes everything durable that was written before this call.
+    pub fn flush(&self) -> Result<(), DiskError> {
+        let inner = &*self.inner;
+        let (dirty, folders) = {
+            let mut ledger = inner.ledger();
+            (std::mem::take(&mut ledger.dirty), std::mem::take(&mut ledger.folders))
+        };
+        if dirty.is_empty() && folders.is_empty() {
+            return Ok(());
+        }
+        let flushed = inner.base(false).and_then(|base| {
+            dirty.iter().try_for_each(|&key| inner.flush_file(key))?;
+            folders.iter().try_for_each(|folder| {
+                let synced = base.root.sync_folder(folder);
+                synced.map_err(|error| DiskError::from_io("flush", inner.root.join(folder), &error))
+            })
+        });
+        if flushed.is_err() {
+            let mut ledger = inner.ledger();
+            ledger.dirty.extend(dirty);
+            ledger.folders.extend(folders);
+        }
+        flushed
+    }
+}
+
+impl Inner {
+    /// Puts bytes at a place of a file of which all is known.
+    pub(super) fn put(&self, base: &Base, key: u32, offset: u64, slices: &[&[u8]]) -> Result<(), DiskError> {
+        let open = self.open_to_write(base, key)?;
+        let len: u64 = slices.iter().map(|slice| slice.len() as u64).sum();
+        // Noted before, so that a flush that comes between is not the last.
+        self.ledger().dirty.insert(key);
+        let result = self
+            .reserve(base, key, &open.file, offset, len)
+            .and_then(|reserved| base.ways.put(&open.file, offset, slices, reserved));
+        result.map_err(|error| {
+            // What was reserved or opened may be gone.
+            self.forget(key);
+            let path = self.shown(key);
+            let failed = DiskError::from_io("write", &path, &error);
+            match (failed.kind, free_space(&open.file)) {
+                (DiskErrorKind::NoSpace, Ok(free)) => DiskError::no_space("write", path, len, free),
+                _ => failed,
+            }
+        })
+    }
+
+    /// Reserves the extents that a run touches. `false` if maps must not be used there.
+    fn reserve(&self, base: &Base, key: u32, file: &File, offset: u64, len: u64) -> io::Result<bool> {
+        let Some(spec) = self.layout.files.get(key as usize) else { return Ok(false) };
+        if self.options.alloc == Alloc::None && !base.ways.uses_maps() {
+            return Ok(false);
+        }
+        for extent in offset / EXTENT..(offset + len).div_ceil(EXTENT) {
+            let name = (key, extent as u32);
+            if self.ledger().extents.contains(&name) {
+                continue;
+            }
+            let start = extent * EXTENT;
+            match base.ways.reserve(file, start, EXTENT.min(spec.len - start)) {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
+                // The extent does not fit, but perhaps the run does.
+                Err(error) if error.raw_os_error() == Some(libc::ENOSPC) => return Ok(false),
+                Err(error) => return Err(error),
+            }
+            self.ledger().extents.insert(name);
+        }
+        Ok(true)
+    }
+
+    fn forget(&self, key: u32) {
+        self.handles.forget((self.number, key));
+        let mut ledger = self.ledger();
+        let gone: Vec<_> = ledger.extents.range((key, 0)..=(key, u32::MAX)).copied().collect();
+        for extent in gone {
+            ledger.extents.remove(&extent);
+        }
+    }
+
+    /// Makes one file durable, and sees whether it is still the one we write to.
+    pub(super) fn flush_file(&self, key: u32) -> Result<(), DiskError> {
+        let open = self.open_to_read(key)?;
+        let failed = |error: io::Error| DiskError::from_io("flush", self.shown(key), &error);
+        open.file.sync_data().map_err(failed)?;
+        let now = open.file.metadata().map_err(failed)?;
+        let short = key != PART
+            && self.options.alloc != Alloc::None
+            && now.len() < self.layout.files[key as usize].len;
+        if now.nlink() == 0 || short {
+            self.forget(key);
+            return Err(DiskError::new(DiskErrorKind::Changed, "flush", self.shown(key)));
+        }
+        Ok(())
+    }
+}
