@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use divan::{Bencher, black_box};
-use torr::base::{Bitfield, Geometry, InfoHash, Moment, PeerId, Rng};
+use torr::base::{Bitfield, Block, Geometry, InfoHash, Moment, PeerId, Piece, Rng};
 use torr::proto::handshake::Reserved;
 use torr::proto::message::Message;
 use torr::swarm::event::{Hello, Input, Order, Output, PeerKey, Priority};
@@ -115,8 +115,8 @@ fn land_one_block(bencher: Bencher<'_, '_>) {
         };
         torrent.handle(now, input, &mut out);
     });
+}
 
-    fn block_of(piece: torr::base::Piece) -> torr::base::Block {
-        geometry().block(piece, 0).expect("every piece has a block")
-    }
+fn block_of(piece: Piece) -> Block {
+    geometry().block(piece, 0).expect("every piece has a block")
 }

@@ -19,6 +19,12 @@ const RESERVED: f64 = 60.0;
 const STALLED: Duration = Duration::from_secs(30);
 /// A twin is asked for only if it is expected to come this much earlier.
 const TWIN_GAIN: Duration = Duration::from_secs(1);
+/// With fewer open pieces than this, twins are looked for each time; else once a second for each peer.
+const FEW_OPEN: usize = 32;
+/// The most open pieces looked through for twins.
+const MOST_LOOKED_AT: usize = 256;
+/// The most peers that are looked at again whenever something becomes free.
+const AWAKENED: usize = 32;
 /// The most twins asked for in one order.
 const TWINS: usize = 16;
 
@@ -30,9 +36,15 @@ impl Torrent {
             self.freed = false;
             return;
         }
+        // What is scarce goes to the fastest first; who is left out is looked at in the next pulse.
+        let rate = |key: &PeerKey| self.peers.get(key).map_or(0.0, |peer| peer.down.rate(now));
         if std::mem::take(&mut self.freed) {
-            let dry = self.peers.iter().filter(|(_, peer)| peer.dry).map(|(&key, _)| key);
-            self.hungry.extend(dry);
+            let dry = self.peers.iter().filter(|(_, peer)| peer.dry && peer.may_be_asked());
+            let mut dry: Vec<PeerKey> = dry.map(|(&key, _)| key).collect();
+            if dry.len() > AWAKENED {
+                dry.sort_by(|a, b| rate(b).total_cmp(&rate(a)));
+            }
+            self.hungry.extend(dry.into_iter().take(AWAKENED));
         }
         if self.hungry.len() <= 1 {
             if let Some(key) = self.hungry.pop_first() {
@@ -41,7 +53,6 @@ impl Torrent {
             return;
         }
         let mut hungry: Vec<_> = std::mem::take(&mut self.hungry).into_iter().collect();
-        // What is scarce goes to the fastest first.
         let rate = |key: &PeerKey| self.peers.get(key).map_or(0.0, |peer| peer.down.rate(now));
         hungry.sort_by(|a, b| rate(b).total_cmp(&rate(a)));
         for key in hungry {
@@ -82,29 +93,26 @@ impl Torrent {
     fn choose(&mut self, now: Moment, key: PeerKey) -> Option<Piece> {
         let peer = self.peers.get(&key)?;
         let in_order = self.config.order == Order::InOrder;
-        let usable = self.started.with_free().filter(|(piece, _)| peer.may_give(*piece));
-        let mut begun: Option<((u8, u32, u32), Piece)> = None;
-        let mut help: Option<(u32, Piece)> = None;
-        for (piece, open) in usable {
-            let mine = open.owner == Some(key);
-            if mine || open.owner.is_none() {
-                let suspect = !mine && self.blame.is_suspect(piece, peer.who());
-                let rank = if in_order {
-                    (u8::from(suspect), 0, piece.index())
-                } else {
-                    (u8::from(suspect) * 2 + u8::from(!mine), open.free(), piece.index())
-                };
-                if begun.is_none_or(|(best, _)| rank < best) {
-                    begun = Some((rank, piece));
-                }
-            } else if !self.is_reserved(now, open) && help.is_none_or(|(free, _)| open.free() > free) {
-                help = Some((open.free(), piece));
-            }
-        }
-        if let Some((_, piece)) = begun {
+        let own = peer.own.and_then(|piece| Some((piece, self.started.get(piece)?)));
+        if let Some((piece, _)) = own.filter(|(_, open)| open.owner == Some(key) && open.free() > 0)
+            && peer.may_give(piece)
+        {
             return Some(piece);
         }
-        self.begin(now, key).or(help.map(|(_, piece)| piece))
+        let usable = self.started.shared().filter(|(piece, _)| peer.may_give(*piece));
+        let begun = usable.min_by_key(|(piece, open)| {
+            let suspect = self.blame.is_suspect(*piece, peer.who());
+            (suspect, if in_order { 0 } else { open.free() }, *piece)
+        });
+        if let Some((piece, _)) = begun {
+            return Some(piece);
+        }
+        self.begin(now, key).or_else(|| {
+            let peer = self.peers.get(&key)?;
+            let others = self.started.owned().filter(|(piece, _)| peer.may_give(*piece));
+            let open = others.filter(|(_, open)| open.owner == Some(key) || !self.is_reserved(now, open));
+            open.max_by_key(|(_, open)| open.free()).map(|(piece, _)| piece)
+        })
     }
 
     /// Whether a piece that was wrong before is to come from its owner alone: as long as that one is
@@ -119,7 +127,7 @@ impl Torrent {
         let peer = self.peers.get(&key)?;
         let fits =
             |len: u64| self.started.is_empty() || self.started.bytes().saturating_add(len) <= self.budget;
-        if self.rarity.free().is_empty() || !fits(1) {
+        if self.rarity.free().is_empty() || !fits(u64::from(self.geometry.piece_len())) {
             return None;
         }
         let piece = if peer.chokes_us {
@@ -131,36 +139,41 @@ impl Torrent {
             self.picker.pick(&self.rarity, &self.geometry, self.config.order, ours, offer, &mut self.rng)?
         };
         let len = self.geometry.len_of(piece);
-        if !fits(u64::from(len)) {
-            return None;
-        }
         let fast = peer.down.rate(now) * WHOLE_PIECE >= f64::from(len);
         let strict = self.blame.has_record(piece);
         let owner = (fast || strict).then_some(key);
         self.rarity.take(piece);
         self.started.open(now, &self.geometry, piece, owner, strict);
+        if let Some(peer) = self.peers.get_mut(&key).filter(|_| owner.is_some()) {
+            peer.own = Some(piece);
+        }
         Some(piece)
     }
 
     /// Blocks that others owe and this peer would bring earlier. In the end game any of them; before
     /// that only what holds memory while there is none for a new piece.
     fn twins(&mut self, now: Moment, key: PeerKey, most: usize) -> Vec<Block> {
-        let Some(peer) = self.peers.get(&key) else { return Vec::new() };
         let end_game = self.in_end_game();
-        let nothing_to_begin = self.progress.interesting(&peer.has) == 0;
-        if peer.pipeline.is_snubbed() || nothing_to_begin {
+        let Some(peer) = self.peers.get_mut(&key) else { return Vec::new() };
+        let few = end_game && self.started.iter().take(FEW_OPEN).count() < FEW_OPEN;
+        if peer.pipeline.is_snubbed() || (now < peer.next_twins && !few) {
             return Vec::new();
         }
+        peer.next_twins = now + Duration::from_secs(1);
+        let Some(peer) = self.peers.get(&key) else { return Vec::new() };
         let mine = peer.pipeline.eta(now, peer.down.rate(now));
         let limit = if end_game { mine + TWIN_GAIN } else { mine + TWIN_GAIN * 10 };
+        let mut etas: BTreeMap<PeerKey, Duration> = BTreeMap::new();
         let mut found: Vec<(usize, std::cmp::Reverse<Duration>, Block)> = Vec::new();
-        for (piece, open) in self.started.iter() {
-            if open.is_whole() || self.is_reserved(now, open) || !peer.may_give(piece) {
-                continue;
-            }
+        let open = self.started.iter().filter(|(piece, open)| {
+            !open.is_whole() && peer.may_give(*piece) && !self.is_reserved(now, open)
+        });
+        for (piece, _) in open.take(MOST_LOOKED_AT) {
             for (block, first, askers) in self.started.twinnable(&self.geometry, piece, key) {
-                let eta =
-                    self.peers.get(&first).map_or(Duration::ZERO, |p| p.pipeline.eta(now, p.down.rate(now)));
+                let of = |first: &PeerKey| {
+                    self.peers.get(first).map_or(Duration::ZERO, |p| p.pipeline.eta(now, p.down.rate(now)))
+                };
+                let eta = *etas.entry(first).or_insert_with_key(of);
                 if eta > limit {
                     found.push((askers, std::cmp::Reverse(eta), block));
                 }
@@ -208,9 +221,10 @@ impl Torrent {
             peer.allowed_us.retain(|&piece| piece != block.piece());
         }
         let angry = !peer.chokes_us && peer.strike();
-        // A choke may follow, so others are asked first; this one is fed by the next pulse.
         peer.dry = true;
-        self.started.release(block, key);
+        let choked = peer.chokes_us;
+        // Asked again at once it would reject again at once: it waits for the next pulse, and others with it.
+        self.freed |= self.started.release(block, key) && choked;
         if angry {
             self.close(now, key, super::event::Departure::Protocol, out);
         }

@@ -8,7 +8,7 @@ use crate::proto::extended::encode_dont_have;
 use crate::proto::message::Message;
 
 use super::event::{Note, Output, PeerKey};
-use super::started::Arrival;
+use super::started::{Arrival, Open};
 use super::torrent::Torrent;
 
 impl Torrent {
@@ -68,7 +68,7 @@ impl Torrent {
         digests: &[Sha1Digest],
         out: &mut Vec<Output>,
     ) {
-        if self.started.close(piece).is_none() {
+        if self.close_whole(piece).is_none() {
             return;
         }
         let geometry = self.geometry.clone();
@@ -90,6 +90,12 @@ impl Torrent {
         }
         self.freed = true;
         self.finish(now, out);
+    }
+
+    /// Closes a piece that was to be verified; a verdict on any other would be about another life of it.
+    fn close_whole(&mut self, piece: Piece) -> Option<Open> {
+        self.started.get(piece).filter(|open| open.is_whole())?;
+        self.started.close(piece)
     }
 
     /// Notices that nothing is lacking any more.
@@ -118,7 +124,7 @@ impl Torrent {
         digests: &[Sha1Digest],
         out: &mut Vec<Output>,
     ) {
-        let Some(open) = self.started.close(piece) else { return };
+        let Some(open) = self.close_whole(piece) else { return };
         self.counters.wasted += u64::from(self.geometry.len_of(piece));
         out.push(Output::Note(Note::SpoiledPiece(piece)));
         let senders: Option<Vec<SocketAddr>> =
@@ -131,7 +137,7 @@ impl Torrent {
     }
 
     pub(super) fn unwritten(&mut self, piece: Piece) {
-        if self.started.close(piece).is_some() {
+        if self.close_whole(piece).is_some() {
             self.put_back(piece);
         }
     }

@@ -84,6 +84,10 @@ pub struct Peer {
     pub pipeline: Pipeline,
     /// It could be asked for more than was found for it.
     pub dry: bool,
+    /// The piece begun for it alone.
+    pub own: Option<Piece>,
+    /// When what others owe may be looked through for it again.
+    pub next_twins: Moment,
     /// Requests of it that wait.
     pub queue: VecDeque<Span>,
     /// Spans ordered to be served and not yet sent.
@@ -141,6 +145,8 @@ impl Peer {
             suggested: Vec::new(),
             pipeline: Pipeline::new(now),
             dry: false,
+            own: None,
+            next_twins: now,
             queue: VecDeque::new(),
             serving: VecDeque::new(),
             serving_bytes: 0,

@@ -82,7 +82,9 @@ pub enum Arrival {
 #[derive(Clone, Debug, Default)]
 pub struct Started {
     open: BTreeMap<Piece, Open>,
-    with_free: BTreeSet<Piece>,
+    /// Pieces with free blocks: those that are anybody's, and those that have an owner.
+    shared: BTreeSet<Piece>,
+    owned: BTreeSet<Piece>,
     twins: BTreeMap<Block, Vec<PeerKey>>,
     bytes: u64,
 }
@@ -110,7 +112,27 @@ impl Started {
 
     /// Those with blocks nobody is asked for.
     pub fn with_free(&self) -> impl Iterator<Item = (Piece, &Open)> {
-        self.with_free.iter().filter_map(|&piece| Some((piece, self.open.get(&piece)?)))
+        self.shared().chain(self.owned())
+    }
+
+    /// Of those, the ones that are anybody's.
+    pub fn shared(&self) -> impl Iterator<Item = (Piece, &Open)> {
+        self.shared.iter().filter_map(|&piece| Some((piece, self.open.get(&piece)?)))
+    }
+
+    /// Of those, the ones that have an owner.
+    pub fn owned(&self) -> impl Iterator<Item = (Piece, &Open)> {
+        self.owned.iter().filter_map(|&piece| Some((piece, self.open.get(&piece)?)))
+    }
+
+    /// Sets right on which list a piece is.
+    fn list(&mut self, piece: Piece) {
+        self.shared.remove(&piece);
+        self.owned.remove(&piece);
+        if let Some(open) = self.open.get(&piece).filter(|open| open.free > 0) {
+            let list = if open.owner.is_some() { &mut self.owned } else { &mut self.shared };
+            list.insert(piece);
+        }
     }
 
     /// Opens a piece with every block free.
@@ -129,14 +151,14 @@ impl Started {
         if self.open.insert(piece, open).is_none() {
             self.bytes += u64::from(len);
         }
-        self.with_free.insert(piece);
+        self.list(piece);
     }
 
     /// Closes a piece, whatever became of its blocks.
     pub fn close(&mut self, piece: Piece) -> Option<Open> {
         let open = self.open.remove(&piece)?;
         self.bytes -= u64::from(open.len);
-        self.with_free.remove(&piece);
+        self.list(piece);
         Some(open)
     }
 
@@ -157,7 +179,7 @@ impl Started {
             }
         }
         if open.free == 0 {
-            self.with_free.remove(&piece);
+            self.list(piece);
         }
         taken
     }
@@ -193,12 +215,7 @@ impl Started {
         let mut losers = Vec::new();
         match *cell {
             Cell::Landed(_) => return Arrival::Twin,
-            Cell::Free => {
-                open.free -= 1;
-                if open.free == 0 {
-                    self.with_free.remove(&block.piece());
-                }
-            }
+            Cell::Free => open.free -= 1,
             Cell::Asked(first) => {
                 if first != peer {
                     losers.push(first);
@@ -213,7 +230,11 @@ impl Started {
         *cell = Cell::Landed(peer);
         open.landed += 1;
         open.touched = now;
-        if open.is_whole() { Arrival::Last(losers) } else { Arrival::New(losers) }
+        let (whole, all_taken) = (open.is_whole(), open.free == 0);
+        if all_taken {
+            self.list(block.piece());
+        }
+        if whole { Arrival::Last(losers) } else { Arrival::New(losers) }
     }
 
     /// A peer will not send a block after all. Says whether the block is free now.
@@ -240,7 +261,9 @@ impl Started {
         }
         *cell = Cell::Free;
         open.free += 1;
-        self.with_free.insert(block.piece());
+        if open.free == 1 {
+            self.list(block.piece());
+        }
         true
     }
 
@@ -259,8 +282,11 @@ impl Started {
 
     /// Pieces that this peer owns are anybody's again.
     pub fn disown(&mut self, peer: PeerKey) {
-        for open in self.open.values_mut().filter(|open| open.owner == Some(peer)) {
+        for (&piece, open) in self.open.iter_mut().filter(|(_, open)| open.owner == Some(peer)) {
             (open.owner, open.strict) = (None, false);
+            if self.owned.remove(&piece) {
+                self.shared.insert(piece);
+            }
         }
     }
 }

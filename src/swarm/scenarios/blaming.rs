@@ -71,9 +71,9 @@ fn a_piece_that_was_wrong_is_fetched_from_one_peer_alone() {
     stage.land(a, &blocks[..3]);
     stage.hear(a, Message::Choke);
     let wanted = stage.wanted(0, blocks[3].index());
-    stage.hear(a, Message::Reject(wanted));
-    let out = stage.pass(2);
-    stage.land(b, &asked(&out, b));
+    let out = stage.hear(a, Message::Reject(wanted));
+    let out = stage.land(b, &asked(&out, b));
+    assert_eq!(verifies(&out), [stage.piece(0)]);
     let out = stage.give(Input::Spoiled { piece: stage.piece(0), digests: vec![[5; 20]; 4] });
     assert_eq!(asked(&out, b).len(), 4);
     let out = stage.hear(a, Message::Unchoke);
