@@ -70,8 +70,9 @@ impl Torrent {
             let rate = peer.down.rate(now);
             if peer.pipeline.pulse(now, rate) {
                 self.snub(key, out);
+            } else {
+                self.hungry.insert(key);
             }
-            self.hungry.insert(key);
         }
         self.drop_stalled(now, out);
         self.freed |= self.in_end_game();

@@ -12,6 +12,6 @@ fn a_slow_seed_and_fast_leeches_come_near_the_fluid_bound() {
         let mut world = World::new(plan);
         assert!(world.run(bound * 3, World::all_complete), "seed {seed}\n{}", world.report());
         let ratio = world.now.since_start().as_secs_f64() / bound.as_secs_f64();
-        assert!(ratio < 1.5, "seed {seed}: {ratio:.2} times the bound");
+        assert!(ratio < 1.7, "seed {seed}: {ratio:.2} times the bound");
     }
 }

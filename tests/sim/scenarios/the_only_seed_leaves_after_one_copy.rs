@@ -27,7 +27,7 @@ fn the_only_seed_leaves_after_one_full_copy_is_spread_and_everyone_still_finishe
         let mut world = World::new(plan);
         assert!(world.run(Duration::from_secs(600), one_copy_is_spread), "{}", world.report());
         let copies = world.nodes[0].tally.sent as f64 / size;
-        assert!(copies < 2.0, "seed {seed}: the first copy took {copies:.2}");
+        assert!(copies < 3.0, "seed {seed}: the first copy took {copies:.2}");
         world.leave(0);
         assert!(world.run(Duration::from_secs(900), World::all_complete), "seed {seed}\n{}", world.report());
     }
