@@ -115,11 +115,13 @@ impl Torrent {
         })
     }
 
-    /// Whether a piece that was wrong before is to come from its owner alone: as long as that one is
-    /// going to bring the rest of it within a minute.
+    /// Whether a piece that was wrong before is to come from its owner alone: as long as that one has
+    /// just sent a part of it, or is going to bring the rest within a minute.
     fn is_reserved(&self, now: Moment, open: &Open) -> bool {
         let owner = open.owner.and_then(|key| self.peers.get(&key));
-        open.strict && owner.is_some_and(|owner| owner.down.rate(now) * RESERVED >= open.missing() as f64)
+        let recent = now.since(open.touched) < TWIN_GAIN * 10;
+        let soon = |rate: f64| rate * RESERVED >= open.missing() as f64;
+        open.strict && owner.is_some_and(|owner| recent || soon(owner.down.rate(now)))
     }
 
     /// Begins a new piece for a peer, if memory allows.

@@ -21,6 +21,8 @@ const MOST: usize = 3000;
 const PER_ADDRESS: Duration = Duration::from_secs(60);
 /// The same for a local one, and for what the user named.
 const PER_NEAR_ADDRESS: Duration = Duration::from_secs(5);
+/// One that was of use is tried again after this long: perhaps the network was down for a moment.
+const AFTER_USE: Duration = Duration::from_secs(10);
 /// The longest wait after failures.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 /// An address that failed this often in a row is forgotten, unless the user named it.
@@ -318,7 +320,11 @@ impl Candidates {
             self.forget(addr);
             return;
         }
-        let least = if user || is_near(addr.ip()) { PER_NEAR_ADDRESS } else { PER_ADDRESS };
+        let least = match candidate.failures {
+            _ if user || is_near(addr.ip()) => PER_NEAR_ADDRESS,
+            0 => AFTER_USE,
+            _ => PER_ADDRESS,
+        };
         candidate.next =
             now + (least * (1 << candidate.failures.saturating_sub(1).min(10))).min(LONGEST_WAIT);
     }

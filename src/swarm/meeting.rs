@@ -14,6 +14,8 @@ use super::torrent::{Timer, Torrent};
 
 /// A connection that brought nothing for this long may make room for another.
 const PROBATION: Duration = Duration::from_secs(180);
+/// A peer that calls again after it has been silent for this long has lost the first connection.
+const STALE: Duration = Duration::from_secs(30);
 /// Extension handshakes a peer may send before each counts as a strike.
 const HANDSHAKES: u32 = 4;
 /// Senders that have left are remembered until there are this many.
@@ -112,11 +114,13 @@ impl Torrent {
         }
         // An id proves nothing: it counts only together with the address, else one could keep others away.
         let same = |peer: &Peer| peer.id == hello.id && peer.addr.ip() == addr.ip();
-        let twin = self.peers.iter().find(|(_, peer)| same(peer)).map(|(&key, peer)| (key, peer.incoming));
-        if let Some((twin, twin_incoming)) = twin {
+        let twin = self.peers.iter().find(|(_, peer)| same(peer));
+        let twin = twin.map(|(&key, peer)| (key, peer.incoming, now.since(peer.heard_at) >= STALE));
+        if let Some((twin, twin_incoming, stale)) = twin {
             // Both ends keep the connection that was made by the one with the greater id.
             let keep_incoming = hello.id > self.config.id;
-            if twin_incoming == incoming || incoming != keep_incoming {
+            let second = if twin_incoming == incoming { !stale } else { incoming != keep_incoming };
+            if second {
                 if let Some(peer) =
                     self.peers.get_mut(&twin).filter(|peer| !incoming && peer.listens.is_none())
                 {

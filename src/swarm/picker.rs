@@ -11,10 +11,9 @@ pub const RANDOM_FIRST: u32 = 4;
 const EXTENT: u64 = 4 << 20;
 /// How many extents are kept in mind.
 const EXTENTS: usize = 8;
-/// A piece in a begun extent is preferred while at most this many more peers have it than the rarest,
-const NEARLY: u32 = 1;
-/// where at least this many have the rarest. What fewer have is spread first, wherever it lies.
-const SCARCE: u32 = 3;
+/// A piece in a begun extent is preferred while no more peers have it than have the rarest, and one in
+/// this many: what is truly rare comes first.
+const NEARLY: u32 = 8;
 
 /// What a peer can give.
 #[derive(Clone, Copy, Debug)]
@@ -61,8 +60,7 @@ impl Picker {
         picked
     }
 
-    /// A piece in an extent already begun, if one is nearly as rare as `piece` and no less wanted. Which
-    /// one is chance: a swarm whose members all took the first would fetch the same pieces all over.
+    /// A piece in an extent already begun, if one is nearly as rare as `piece` and no less wanted.
     fn beside(
         &self,
         piece: Piece,
@@ -71,15 +69,18 @@ impl Picker {
         has: &Bitfield,
         rng: &mut Rng,
     ) -> Piece {
-        let (class, count) = (rarity.class(piece), rarity.count(piece));
-        let limit = if count >= SCARCE { count + NEARLY } else { count };
+        let count = rarity.count(piece);
+        let (class, limit) = (rarity.class(piece), count + count / NEARLY);
         let fits = |&p: &Piece| {
             rarity.free().has(p) && has.has(p) && rarity.class(p) == class && rarity.count(p) <= limit
         };
+        // Any of them, not the first: those who fetch the same from one seed must not fetch it in one order.
         let found = self.extents.iter().find_map(|&extent| {
-            let (pieces, first) = pieces_of(geometry, extent);
-            let turn = rng.index(pieces)?;
-            (turn..pieces).chain(0..turn).filter_map(|at| geometry.piece(first + at as u32)).find(fits)
+            let from = rng.below(EXTENT / u64::from(geometry.piece_len()).max(1)) as usize;
+            pieces_of(geometry, extent)
+                .skip(from)
+                .find(fits)
+                .or_else(|| pieces_of(geometry, extent).find(fits))
         });
         found.unwrap_or(piece)
     }
@@ -93,12 +94,12 @@ impl Picker {
     }
 }
 
-/// How many pieces begin in an extent, and the number of the first.
-fn pieces_of(geometry: &Geometry, extent: u64) -> (usize, u32) {
+/// The pieces that begin in an extent.
+fn pieces_of(geometry: &Geometry, extent: u64) -> impl Iterator<Item = Piece> + '_ {
     let len = u64::from(geometry.piece_len());
     let first = (extent * EXTENT).div_ceil(len);
-    let end = ((extent + 1) * EXTENT).div_ceil(len).min(u64::from(geometry.piece_count()));
-    (end.saturating_sub(first) as usize, first as u32)
+    let end = ((extent + 1) * EXTENT).div_ceil(len);
+    (first..end).filter_map(|i| geometry.piece(i as u32))
 }
 
 /// The rarest piece the peer has, of the highest priority.

@@ -15,8 +15,9 @@ use super::torrent::{Timer, Torrent};
 const PULSE: Duration = Duration::from_secs(1);
 /// We are silent for at most this long (BEP 3).
 const KEEP_ALIVE: Duration = Duration::from_secs(100);
-/// A peer that is silent for this long is left.
-const IDLE: Duration = Duration::from_secs(120);
+/// A peer that is silent for this long is left: two minutes, the usual time between keep-alives (BEP 3),
+/// and some grace.
+const IDLE: Duration = Duration::from_secs(130);
 /// A connection in which neither side is interested is left after this long.
 const INACTIVE: Duration = Duration::from_secs(600);
 /// Fewer candidates than this make us ask the trackers again.

@@ -247,7 +247,9 @@ impl Ledger {
                 let blocks = self.geometry.blocks_in(*piece);
                 let open = self.open.entry(*piece).or_default();
                 ensure(!open.verifying, || format!("{piece:?} is verified twice at a time"))?;
-                ensure(open.landed.len() as u32 == blocks, || format!("{piece:?} is verified before it is whole"))?;
+                ensure(open.landed.len() as u32 == blocks, || {
+                    format!("{piece:?} is verified before it is whole")
+                })?;
                 open.verifying = true;
                 Ok(())
             }
@@ -306,7 +308,11 @@ impl Ledger {
         };
         let fast_only = matches!(
             message,
-            Message::HaveAll | Message::HaveNone | Message::Reject(_) | Message::AllowedFast(_) | Message::Suggest(_)
+            Message::HaveAll
+                | Message::HaveNone
+                | Message::Reject(_)
+                | Message::AllowedFast(_)
+                | Message::Suggest(_)
         );
         ensure(side.fast || !fast_only, || format!("{message:?} without the fast extension"))?;
         match message {
@@ -385,7 +391,8 @@ impl Ledger {
     }
 
     fn unserves(&mut self, peer: PeerKey, spans: &[Span]) -> Verdict {
-        let side = self.peers.get_mut(&peer).ok_or_else(|| format!("an order for {peer:?}, which is not there"))?;
+        let side =
+            self.peers.get_mut(&peer).ok_or_else(|| format!("an order for {peer:?}, which is not there"))?;
         let back = |span: &Span| spans.is_empty() || spans.contains(span);
         for span in side.serving.extract_if(.., |span| back(span)) {
             *side.requests.entry(key(span.into())).or_default() += 1;

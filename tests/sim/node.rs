@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use torr::base::{Bitfield, Geometry, InfoHash, Moment, PeerId, Piece, Rng};
 use torr::proto::handshake::Reserved;
-use torr::swarm::{Config, Torrent};
 use torr::swarm::event::{Order, Priority, TrackerKey};
-
+use torr::swarm::{Config, Torrent};
 
 use super::checks::Ledger;
 use super::disk::Disk;
@@ -118,7 +117,8 @@ impl Node {
         config.order = if self.plan.in_order { Order::InOrder } else { Order::RarestFirst };
         config.priorities.clone_from(&self.priorities);
         config.announce_key = self.number as u32;
-        self.torrent = Some(Torrent::new(now, config, geometry.clone(), self.have.clone(), self.rng.next_u64()));
+        self.torrent =
+            Some(Torrent::new(now, config, geometry.clone(), self.have.clone(), self.rng.next_u64()));
     }
 
     /// The client ends; what is verified stays on the disk.

@@ -22,7 +22,9 @@ impl Trace {
         self.add(now.since_start().as_nanos() as u64);
         self.add(node as u64);
         match order {
-            Output::Dial { addr } => self.tagged(1, u64::from(addr.port()) ^ self.text(&addr.ip().to_string())),
+            Output::Dial { addr } => {
+                self.tagged(1, u64::from(addr.port()) ^ self.text(&addr.ip().to_string()))
+            }
             Output::Say { peer, message } => {
                 self.tagged(2, peer.0);
                 self.message(message);

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use torr::base::{Geometry, Moment, Rng};
 use torr::proto::announce::AnnounceReply;
-use torr::swarm::event::{Departure, DialFailure, Input, Note, Output, PeerKey, TrackerFailure, TrackerKey, Wish};
+use torr::swarm::event::{
+    Departure, DialFailure, Input, Note, Output, PeerKey, TrackerFailure, TrackerKey, Wish,
+};
 
 use super::heap::Heap;
 use super::liar::Manner;
@@ -150,7 +152,13 @@ impl World {
         let mut text = String::new();
         for (i, node) in self.nodes.iter().enumerate().filter(|(_, n)| !n.ledger.is_complete()) {
             let have = node.ledger.have();
-            let state = if node.gone { "gone" } else if node.is_on() { "on" } else { "off" };
+            let state = if node.gone {
+                "gone"
+            } else if node.is_on() {
+                "on"
+            } else {
+                "off"
+            };
             let peers = node.ledger.peer_count();
             let _ = writeln!(text, "  node {i} ({state}): {have:?}, {peers} peers, {:?}", node.tally);
         }
@@ -169,7 +177,9 @@ impl World {
             Event::Go(node) => self.leave(node),
             Event::Wake(node) => self.wake(node),
             Event::Call { from, life, to } => self.call(from, life, to),
-            Event::NoAnswer { from, life, to, why } => self.of_life(from, life, Input::DialFailed { addr: to, why }),
+            Event::NoAnswer { from, life, to, why } => {
+                self.of_life(from, life, Input::DialFailed { addr: to, why })
+            }
             Event::Stands(conn, side) => self.stands(conn, side),
             Event::Out(conn, side, span) => self.out(conn, side, span),
             Event::Arrives(conn, side) => self.arrives(conn, side),

@@ -84,6 +84,17 @@ fn of_two_connections_with_one_peer_both_ends_keep_the_same() {
 }
 
 #[test]
+fn who_calls_again_after_its_network_was_down_is_let_in() {
+    let mut stage = Stage::leech(4);
+    let (first, _) = stage.connect(1);
+    let (second, out) = stage.connect(1);
+    assert_eq!(closed(&out, second), Some(Departure::Duplicate));
+    stage.pass(40);
+    let (third, out) = stage.connect(1);
+    assert_eq!((closed(&out, first), closed(&out, third)), (Some(Departure::Duplicate), None));
+}
+
+#[test]
 fn a_stolen_id_keeps_nobody_away() {
     let mut stage = Stage::leech(4);
     let hello = Hello { id: PeerId([9; 20]), reserved: modern() };

@@ -23,7 +23,10 @@ fn a_swarm_that_was_parted_for_a_moment_goes_on_over_the_same_connections() {
 fn a_swarm_that_was_parted_for_minutes_finds_together_again() {
     for seed in 0..5 {
         let mut world = parted(seed, 300);
-        assert!(!world.run(Duration::from_secs(310), World::all_complete), "the part without a seed cannot finish");
+        assert!(
+            !world.run(Duration::from_secs(310), World::all_complete),
+            "the part without a seed cannot finish"
+        );
         assert!(world.are_complete(0..6), "seed {seed}: the part with the seed can\n{}", world.report());
         assert!(world.run(Duration::from_secs(1500), World::all_complete), "seed {seed}\n{}", world.report());
     }

@@ -15,9 +15,9 @@ use crate::sim::tracker::TrackerPlan;
 use crate::sim::world::World;
 
 /// When the last fault is over.
-const STORM: u64 = 60;
+const STORM: u64 = 40;
 /// Blocks that all nodes together have to fetch, roughly: what a storm costs.
-const WORK: u64 = 8_000;
+const WORK: u64 = 4_000;
 
 /// A swarm of 2 to 60 nodes, most of them small, and its weather.
 fn storm(seed: u64) -> Plan {
@@ -62,7 +62,8 @@ fn node(rng: &mut Rng, piece_len: u64) -> NodePlan {
         _ => Start::Everything,
     };
     let up = 64 * KIB << rng.below(6);
-    let slow_disk = DiskPlan { rate: 256 * KIB + rng.below(MIB), delay: Duration::from_millis(rng.below(500)) };
+    let slow_disk =
+        DiskPlan { rate: 256 * KIB + rng.below(MIB), delay: Duration::from_millis(rng.below(500)) };
     NodePlan {
         start,
         up,
