@@ -59,7 +59,11 @@ impl Torrent {
         if self.timers.get(Timer::Round).is_none() {
             self.timers.set(Timer::Round, now + ROUND);
         }
-        let owing = || self.peers.values().any(|peer| peer.dry || !peer.pipeline.owed().is_empty());
+        let owing = || {
+            self.peers
+                .values()
+                .any(|peer| peer.dry || peer.pipeline.is_snubbed() || !peer.pipeline.owed().is_empty())
+        };
         if self.timers.get(Timer::Pulse).is_none() && !self.finished && owing() {
             self.timers.set(Timer::Pulse, now + PULSE);
         }

@@ -18,6 +18,7 @@ const MOST_ASKERS: usize = 3;
 const DIAL_PAUSE: Duration = Duration::from_secs(60);
 
 /// One end of a connection as its node must see it.
+#[allow(clippy::struct_excessive_bools, reason = "the state of each side, as BEP 3 names it")]
 struct Side {
     addr: SocketAddr,
     fast: bool,
@@ -230,7 +231,9 @@ impl Ledger {
             Output::Ask { peer, blocks } => blocks.iter().try_for_each(|&block| self.asks(*peer, block)),
             Output::Cancel { peer, blocks } => {
                 self.side(*peer)?;
-                blocks.iter().for_each(|&block| self.unask(*peer, block));
+                for &block in blocks {
+                    self.unask(*peer, block);
+                }
                 Ok(())
             }
             Output::Serve { peer, spans } => spans.iter().try_for_each(|&span| self.serves(*peer, span)),
@@ -430,7 +433,9 @@ impl Ledger {
     fn unask_all(&mut self, peer: PeerKey) {
         let of_peer = |(&block, askers): (&Block, &Vec<PeerKey>)| askers.contains(&peer).then_some(block);
         let blocks: Vec<_> = self.askers.iter().filter_map(of_peer).collect();
-        blocks.into_iter().for_each(|block| self.unask(peer, block));
+        for block in blocks {
+            self.unask(peer, block);
+        }
     }
 
     fn open(&mut self, piece: Piece, change: impl FnOnce(&mut Open)) {

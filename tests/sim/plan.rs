@@ -67,6 +67,7 @@ pub enum Start {
 }
 
 /// One node.
+#[allow(clippy::struct_excessive_bools, reason = "knobs that have nothing to do with one another")]
 #[derive(Clone, Debug)]
 pub struct NodePlan {
     pub start: Start,
@@ -169,11 +170,6 @@ impl Plan {
 
     pub fn nodes(mut self, count: usize, node: &NodePlan) -> Self {
         self.nodes.extend(std::iter::repeat_with(|| node.clone()).take(count));
-        self
-    }
-
-    pub fn tracker(mut self, tracker: TrackerPlan) -> Self {
-        self.trackers = vec![tracker];
         self
     }
 

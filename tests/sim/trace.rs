@@ -22,9 +22,7 @@ impl Trace {
         self.add(now.since_start().as_nanos() as u64);
         self.add(node as u64);
         match order {
-            Output::Dial { addr } => {
-                self.tagged(1, u64::from(addr.port()) ^ self.text(&addr.ip().to_string()))
-            }
+            Output::Dial { addr } => self.tagged(1, text(&addr.to_string())),
             Output::Say { peer, message } => {
                 self.tagged(2, peer.0);
                 self.message(message);
@@ -52,7 +50,7 @@ impl Trace {
             Output::Note(note) => match note {
                 Note::Finished => self.add(12),
                 Note::SpoiledPiece(piece) => self.tagged(13, u64::from(piece.index())),
-                Note::Banned(addr) => self.tagged(14, self.text(&addr.to_string())),
+                Note::Banned(addr) => self.tagged(14, text(&addr.to_string())),
                 Note::TrackerWarning(tracker, _) => self.tagged(15, tracker.0 as u64),
             },
         }
@@ -110,10 +108,10 @@ impl Trace {
             self.add(chunk.iter().fold(0, |number, &byte| number << 8 | u64::from(byte)));
         }
     }
+}
 
-    fn text(self, text: &str) -> u64 {
-        let mut trace = Self::new();
-        trace.bytes(0, text.as_bytes());
-        trace.0
-    }
+fn text(text: &str) -> u64 {
+    let mut trace = Trace::new();
+    trace.bytes(0, text.as_bytes());
+    trace.0
 }

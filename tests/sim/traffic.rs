@@ -218,13 +218,12 @@ impl World {
         let peer = PeerKey(number as u64);
         match way.deliver() {
             Parcel::Bytes(span, content) => {
-                match way.settle(&self.geometry, span) {
-                    Some(block) => way.burst.push((block, content)),
-                    None => {
-                        let bytes = u64::from(span.len());
-                        self.nodes[to].tally.wasted += bytes;
-                        self.hear(to, Input::Wasted { peer, bytes });
-                    }
+                if let Some(block) = way.settle(&self.geometry, span) {
+                    way.burst.push((block, content));
+                } else {
+                    let bytes = u64::from(span.len());
+                    self.nodes[to].tally.wasted += bytes;
+                    self.hear(to, Input::Wasted { peer, bytes });
                 }
                 let way = &self.conns[number].ways[side];
                 if way.burst.len() >= BURST || !way.more_at_once(self.now) {

@@ -178,7 +178,7 @@ impl World {
             Event::Wake(node) => self.wake(node),
             Event::Call { from, life, to } => self.call(from, life, to),
             Event::NoAnswer { from, life, to, why } => {
-                self.of_life(from, life, Input::DialFailed { addr: to, why })
+                self.of_life(from, life, Input::DialFailed { addr: to, why });
             }
             Event::Stands(conn, side) => self.stands(conn, side),
             Event::Out(conn, side, span) => self.out(conn, side, span),
@@ -263,14 +263,13 @@ impl World {
                     self.heap.put(now + delay, Event::Answer(at, life, tracker, Box::new(answer)));
                 }
             }
-            Output::Scrape { .. } => {}
             Output::Note(Note::Banned(addr)) => {
                 self.nodes[at].tally.banned.insert(addr.ip());
             }
             Output::Note(Note::SpoiledPiece(piece)) => {
                 *self.nodes[at].tally.spoiled.entry(piece).or_default() += 1;
             }
-            Output::Note(_) => {}
+            Output::Scrape { .. } | Output::Note(_) => {}
         }
     }
 

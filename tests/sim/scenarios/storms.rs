@@ -61,7 +61,7 @@ fn node(rng: &mut Rng, piece_len: u64) -> NodePlan {
         _ if manner == Manner::Honest => Start::Nothing,
         _ => Start::Everything,
     };
-    let up = 64 * KIB << rng.below(6);
+    let up = (64 * KIB) << rng.below(6);
     let slow_disk =
         DiskPlan { rate: 256 * KIB + rng.below(MIB), delay: Duration::from_millis(rng.below(500)) };
     NodePlan {
@@ -139,9 +139,8 @@ fn survive(seed: u64) -> Trace {
     let limit = calm + plan.fluid_bound() * 20 + Duration::from_secs(1800);
     let mut world = World::new(plan);
     world.run(calm, |_| false);
-    if !world.run(limit, World::all_complete) {
-        panic!("seed {seed}: after {limit:?} not everyone who can has finished\n{}", world.report());
-    }
+    let arrived = world.run(limit, World::all_complete);
+    assert!(arrived, "seed {seed}: after {limit:?} not everyone who can has finished\n{}", world.report());
     world.trace()
 }
 
