@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use torr::base::{Bitfield, Block, Geometry, Moment, Piece, Span};
 use torr::proto::message::{Message, Wanted};
-use torr::swarm::event::{Departure, Input, Note, Output, PeerKey};
+use torr::swarm::event::{Departure, Input, Note, Output, PeerKey, Priority, Wish};
 
 /// The most blocks one peer may owe.
 const MOST_OWED: u32 = 500;
@@ -181,6 +181,15 @@ impl Ledger {
                 self.have.remove(*piece);
             }
             Input::Budget { bytes } => self.budget = *bytes,
+            Input::Wish(Wish::Priorities(priorities)) => {
+                for (piece, priority) in self.geometry.pieces().zip(priorities) {
+                    if *priority == Priority::Skip {
+                        self.wanted.remove(piece);
+                    } else {
+                        self.wanted.insert(piece);
+                    }
+                }
+            }
             _ => {}
         }
     }

@@ -40,8 +40,9 @@ pub struct Node {
     /// When it was complete for the first time.
     pub completed: Option<Moment>,
     pub tally: Tally,
+    /// What its user wanted at first.
+    pub priorities: Vec<Priority>,
     have: Bitfield,
-    priorities: Vec<Priority>,
 }
 
 /// What a node lived through.

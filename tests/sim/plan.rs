@@ -53,6 +53,16 @@ pub enum Fault {
     TrackerDies(usize),
     /// It answers again.
     TrackerReturns(usize),
+    /// The user of a node pauses it.
+    Pause(usize),
+    /// And lets it go on.
+    Resume(usize),
+    /// The user skips each piece with this chance, in percent.
+    Skip(usize, u64),
+    /// The user wants what was wanted at first.
+    Unskip(usize),
+    /// The user changes the upload limit.
+    UploadLimit(usize, Option<u64>),
     /// From now on one block in so many breaks its connection; 0 for none.
     Breaks(u64),
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use torr::base::{Moment, Rng, Untrusted};
-use torr::proto::announce::{Announce, AnnounceEvent, AnnounceReply, clamp_interval};
+use torr::proto::announce::{Announce, AnnounceEvent, AnnounceReply, MIN_INTERVAL, clamp_interval};
 use torr::swarm::event::TrackerFailure;
 
 use super::plan::fake_address;
@@ -47,13 +47,23 @@ pub struct Tracker {
     plan: TrackerPlan,
     /// Who is there, when it was last heard of, and whether it has everything.
     peers: BTreeMap<SocketAddr, (Moment, bool)>,
+    /// When each was last answered in its turn.
+    regular: BTreeMap<SocketAddr, Moment>,
     pub dead: bool,
     fakes: u64,
 }
 
 impl Tracker {
     pub fn new(plan: TrackerPlan) -> Self {
-        Self { plan, peers: BTreeMap::new(), dead: false, fakes: 0 }
+        Self { plan, peers: BTreeMap::new(), regular: BTreeMap::new(), dead: false, fakes: 0 }
+    }
+
+    /// Whether a regular announce comes within a minute of the last one that was answered. What a node
+    /// says of its own accord, that it is complete or goes, is not counted.
+    pub fn is_too_soon(&self, now: Moment, from: SocketAddr, announce: &Announce) -> bool {
+        let regular = announce.event == AnnounceEvent::None;
+        let last = self.regular.get(&from);
+        regular && last.is_some_and(|&last| now.since(last) < MIN_INTERVAL)
     }
 
     /// Answers an announce of a node at this address, and says how long the answer is under way.
@@ -65,6 +75,8 @@ impl Tracker {
         announce: &Announce,
     ) -> (Duration, Result<AnnounceReply, TrackerFailure>) {
         if self.dead || self.plan.forgets > 0 && rng.one_in(self.plan.forgets) {
+            // It may try again sooner than after an answer.
+            self.regular.remove(&from);
             return (PATIENCE, Err(TrackerFailure::Unreachable("no answer".to_owned())));
         }
         if self.plan.refuses {
@@ -73,6 +85,9 @@ impl Tracker {
         }
         let interval = clamp_interval(Some(self.plan.interval));
         self.peers.retain(|_, (heard, _)| now.since(*heard) < interval * 2);
+        if matches!(announce.event, AnnounceEvent::None | AnnounceEvent::Started) {
+            self.regular.insert(from, now);
+        }
         if announce.event == AnnounceEvent::Stopped {
             self.peers.remove(&from);
         } else {

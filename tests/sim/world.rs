@@ -10,7 +10,7 @@ use std::time::Duration;
 use torr::base::{Geometry, Moment, Rng};
 use torr::proto::announce::AnnounceReply;
 use torr::swarm::event::{
-    Departure, DialFailure, Input, Note, Output, PeerKey, TrackerFailure, TrackerKey, Wish,
+    Departure, DialFailure, Input, Note, Output, PeerKey, Priority, TrackerFailure, TrackerKey, Wish,
 };
 
 use super::heap::Heap;
@@ -201,11 +201,15 @@ impl World {
         if self.log == Some(at) {
             eprintln!("{:?} hears {input:?}", now.since_start());
         }
-        self.changed |= matches!(input, Input::Verified { .. } | Input::Lost { .. });
+        let changed = matches!(input, Input::Verified { .. } | Input::Lost { .. } | Input::Wish(_));
+        self.changed |= changed;
         node.ledger.fact(&input);
         let mut orders = std::mem::take(&mut self.orders);
         torrent.handle(now, input, &mut orders);
         let deadline = torrent.deadline();
+        if changed && torrent.have() != node.ledger.have() {
+            self.fail(at, "it does not have what was verified");
+        }
         for order in orders.drain(..) {
             if self.log == Some(at) {
                 eprintln!("{:?} orders {order:?}", now.since_start());
@@ -257,6 +261,9 @@ impl World {
             Output::Announce { tracker, announce } => {
                 self.nodes[at].tally.announces += 1;
                 let from = address_of(at);
+                if self.trackers[tracker.0].is_too_soon(now, from, &announce) {
+                    self.fail(at, "it announces again within a minute");
+                }
                 let (delay, answer) = self.trackers[tracker.0].announced(now, &mut self.rng, from, &announce);
                 let stopped = announce.event == torr::proto::announce::AnnounceEvent::Stopped;
                 if !stopped {
@@ -414,6 +421,19 @@ impl World {
             }
             Fault::TrackerDies(at) => self.trackers[at].dead = true,
             Fault::TrackerReturns(at) => self.trackers[at].dead = false,
+            Fault::Pause(at) => self.hear(at, Input::Wish(Wish::Pause)),
+            Fault::Resume(at) => self.hear(at, Input::Wish(Wish::Resume)),
+            Fault::Skip(at, percent) => {
+                let all = self.geometry.pieces();
+                let skip = |_| if self.rng.below(100) < percent { Priority::Skip } else { Priority::Normal };
+                let priorities = all.map(skip).collect();
+                self.hear(at, Input::Wish(Wish::Priorities(priorities)));
+            }
+            Fault::Unskip(at) => {
+                let priorities = self.nodes[at].priorities.clone();
+                self.hear(at, Input::Wish(Wish::Priorities(priorities)));
+            }
+            Fault::UploadLimit(at, limit) => self.hear(at, Input::Wish(Wish::UploadLimit(limit))),
             Fault::Breaks(often) => self.breaks = often,
         }
     }

@@ -106,7 +106,7 @@ fn weather(rng: &mut Rng, plan: &mut Plan) {
         let node = rng.below(count as u64) as usize;
         let begin = rng.below(STORM - 10);
         let end = begin + 1 + rng.below(STORM - 1 - begin);
-        match rng.below(7) {
+        match rng.below(11) {
             0 => {
                 at(begin, Fault::Crash(node));
                 at(end, Fault::Return(node));
@@ -122,6 +122,15 @@ fn weather(rng: &mut Rng, plan: &mut Plan) {
             }
             4 if node > 0 => at(begin, Fault::PieceLost(node)),
             5 if node > 0 => at(begin, Fault::Leave(node)),
+            6 | 7 => {
+                at(begin, Fault::Pause(node));
+                at(end, Fault::Resume(node));
+            }
+            8 => {
+                at(begin, Fault::Skip(node, rng.below(100)));
+                at(end, Fault::Unskip(node));
+            }
+            9 => at(begin, Fault::UploadLimit(node, Some(rng.below(MIB)))),
             _ => {
                 at(begin, Fault::TrackerDies(0));
                 at(end, Fault::TrackerReturns(0));
