@@ -1,14 +1,13 @@
 //! What peers, disk and trackers report, put into the words of the state machine.
 
-use std::collections::BTreeMap;
-
 use tokio::sync::mpsc;
 
+use super::reads::Reads;
 use super::{Driver, Fact, Link};
 use crate::engine::event::Fault;
 use crate::net::{FromPeer, Terms, ToPeer, peer};
 use crate::proto::message::Message;
-use crate::store::{Assembly, Kept};
+use crate::store::{Assembly, Buf, DiskError, Kept};
 use crate::swarm::event::{Hello, Input, PeerKey};
 
 impl Driver {
@@ -41,7 +40,7 @@ impl Driver {
             Fact::Dialled { addr, result: Ok((stream, hello)) } => self.connected(stream, addr, false, hello),
             Fact::Dialled { addr, result: Err(why) } => self.tell(Input::DialFailed { addr, why }),
             Fact::Kept(kept) => self.kept(kept),
-            Fact::Fetched { peer, burst, spans, result } => self.fetched(peer, burst, spans, result),
+            Fact::Fetched { peer, result } => self.fetched(peer, result),
             Fact::Heard(input) => {
                 if matches!(input, Input::Announced { .. }) {
                     self.announcing = self.announcing.saturating_sub(1);
@@ -75,11 +74,11 @@ impl Driver {
             limits: [self.shared.limits.clone(), self.limits.clone()],
         };
         tokio::spawn(peer::run(stream, terms, inbox, self.reports.clone()));
-        self.peers.insert(key, Link { orders, fetching: BTreeMap::new(), burst: 0, _member: member });
+        self.peers.insert(key, Link { orders, reads: Reads::default(), _member: member });
         self.tell(Input::Connected { peer: key, addr, incoming, hello });
     }
 
-    fn landed(&mut self, peer: PeerKey, blocks: Vec<(crate::base::Block, crate::store::Buf)>) {
+    fn landed(&mut self, peer: PeerKey, blocks: Vec<(crate::base::Block, Buf)>) {
         let names = blocks.iter().map(|(block, _)| *block).collect();
         for (block, buf) in blocks {
             let piece = block.piece();
@@ -107,19 +106,13 @@ impl Driver {
         }
     }
 
-    fn fetched(
-        &mut self,
-        peer: PeerKey,
-        burst: u64,
-        spans: Vec<crate::base::Span>,
-        result: Result<Vec<crate::store::Buf>, crate::store::DiskError>,
-    ) {
+    fn fetched(&mut self, peer: PeerKey, result: Result<Vec<Buf>, DiskError>) {
         let Some(link) = self.peers.get_mut(&peer) else { return };
-        let wanted = link.fetching.remove(&burst).unwrap_or_default();
         match result {
             Ok(bufs) => {
-                let ready = spans.into_iter().zip(bufs).filter(|(span, _)| wanted.contains(span)).collect();
+                let ready = link.reads.end(bufs);
                 link.say(ToPeer::Serve(ready));
+                self.read_on(peer);
             }
             Err(error) => {
                 self.fault.get_or_insert_with(|| Fault::from_disk(&error));

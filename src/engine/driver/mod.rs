@@ -6,6 +6,7 @@ mod facts;
 mod goal;
 mod open;
 mod orders;
+mod reads;
 mod report;
 mod save;
 
@@ -19,13 +20,14 @@ use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::{self, Instant, MissedTickBehavior};
 
 use self::goal::Goal;
+use self::reads::Reads;
 use self::report::Reporter;
 use self::save::Saver;
 use super::command::Add;
 use super::event::{Event, Fault};
 use super::shared::{Listing, Membership, Shared};
 use super::view::{Detail, Row};
-use crate::base::{Geometry, InfoHash, Moment, Piece, Span};
+use crate::base::{Geometry, InfoHash, Moment, Piece};
 use crate::net::{Caller, FromPeer, Limits, ToPeer};
 use crate::store::{Assembly, Buf, DiskError, Kept, Volume};
 use crate::swarm::event::{DialFailure, Hello, Input, Output, PeerKey, TrackerKey, Wish};
@@ -55,7 +57,7 @@ pub(super) struct Published {
 enum Fact {
     Dialled { addr: SocketAddr, result: Result<(TcpStream, Hello), DialFailure> },
     Kept(Kept),
-    Fetched { peer: PeerKey, burst: u64, spans: Vec<Span>, result: Result<Vec<Buf>, DiskError> },
+    Fetched { peer: PeerKey, result: Result<Vec<Buf>, DiskError> },
     Heard(Input),
     Saved { synced: bool, error: Option<String> },
 }
@@ -63,11 +65,7 @@ enum Fact {
 /// The driver's end of one connection.
 struct Link {
     orders: mpsc::UnboundedSender<ToPeer>,
-    /// Bursts that the disk is reading for it, by number, for they may be ready in any order; spans that
-    /// were called off are missing in them.
-    fetching: BTreeMap<u64, Vec<Span>>,
-    /// The number of the next burst.
-    burst: u64,
+    reads: Reads,
     _member: Membership,
 }
 

@@ -53,21 +53,24 @@ impl Driver {
     }
 
     fn serve(&mut self, peer: PeerKey, spans: Vec<Span>) {
-        let Some(link) = self.peers.get_mut(&peer) else { return };
-        let burst = link.burst;
-        link.burst += 1;
-        link.fetching.insert(burst, spans.clone());
+        if let Some(link) = self.peers.get_mut(&peer) {
+            link.reads.add(spans);
+            self.read_on(peer);
+        }
+    }
+
+    /// Has the disk read the next burst for a peer, unless it is at one.
+    pub(super) fn read_on(&mut self, peer: PeerKey) {
+        let Some(burst) = self.peers.get_mut(&peer).and_then(|link| link.reads.start()) else { return };
         let facts = self.facts.clone();
-        self.shared.disk.fetch(&self.volume, spans.clone(), move |result| {
-            let _ = facts.send(Fact::Fetched { peer, burst, spans, result });
+        self.shared.disk.fetch(&self.volume, burst, move |result| {
+            let _ = facts.send(Fact::Fetched { peer, result });
         });
     }
 
     fn unserve(&mut self, peer: PeerKey, spans: Vec<Span>) {
         let Some(link) = self.peers.get_mut(&peer) else { return };
-        for burst in link.fetching.values_mut() {
-            burst.retain(|span| !spans.is_empty() && !spans.contains(span));
-        }
+        link.reads.call_off(&spans);
         link.say(ToPeer::Unserve(spans));
     }
 
