@@ -52,6 +52,8 @@
 //! Payload never enters the quiet half: it hears that a block landed, not what is in it.
 
 pub mod base;
+pub mod engine;
+pub mod face;
 pub mod hash;
 pub mod net;
 pub mod proto;

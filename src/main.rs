@@ -1,2 +1,7 @@
-//! t
-fn main() {}
+//! The `torr` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    torr::face::cli::main()
+}

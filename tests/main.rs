@@ -4,5 +4,9 @@
 #![allow(missing_docs, reason = "the name of a test is its sentence")]
 
 mod architecture;
+mod cli;
+mod interop;
+mod loopback;
 mod sim;
+mod support;
 mod trackers;

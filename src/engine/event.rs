@@ -21,6 +21,8 @@ pub enum FaultKind {
     Foreign,
     /// The torrent is in the session already.
     Duplicate,
+    /// No socket could be opened.
+    Network,
     /// A bug.
     Internal,
 }
@@ -36,6 +38,7 @@ impl FaultKind {
             Self::Changed => "changed_on_disk",
             Self::Foreign => "foreign_data",
             Self::Duplicate => "duplicate",
+            Self::Network => "network",
             Self::Internal => "internal",
         }
     }

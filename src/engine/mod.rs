@@ -2,12 +2,29 @@
 //!
 //! A face starts an [`Engine`], sends it [`Command`]s through a [`Handle`], hears [`Event`]s and
 //! looks at [`View`]s. Behind the door one task per torrent drives its state machine, peers are
-//! tasks of their own, and disk threads do whatever touches a file.
+//! tasks of their own, and disk threads do whatever touches a file. This room reads the clock and
+//! draws the seeds; it takes no decision about peers and pieces.
 
+#![allow(clippy::disallowed_methods, reason = "a loud room: it is here that the clock is read")]
+
+mod clock;
 mod command;
+mod config;
+pub mod content;
+mod driver;
 mod event;
+mod fault;
+mod handle;
+mod session;
+mod shared;
 mod view;
+mod why;
 
 pub use command::{Add, After, Alloc, Command, Existing, Until};
+pub use config::EngineConfig;
 pub use event::{Event, Fault, FaultKind};
+pub use handle::{Engine, Handle};
 pub use view::{Detail, PeerRow, Reason, Row, State, TrackerRow, View};
+
+pub use crate::net::tracker_server;
+pub use crate::swarm::event::{Order, Priority};

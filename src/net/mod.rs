@@ -12,6 +12,8 @@ pub mod limit;
 mod listen;
 pub mod peer;
 mod socket;
+#[cfg(test)]
+mod tests;
 pub mod tracker;
 pub mod tracker_server;
 

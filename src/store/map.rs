@@ -11,7 +11,7 @@ use memmap2::{Advice, MmapOptions};
 
 use super::sigbus::Guard;
 
-/// Maps begin at multiples of this, so that the page cache can use pages of this size.
+/// Maps begin and end at multiples of this: only then one fault maps a huge page of the page cache.
 const HUGE: u64 = 2 << 20;
 
 /// Copies `slices`, end to end, to this place of a file whose space is reserved. An `UnexpectedEof`
@@ -21,9 +21,11 @@ pub(super) fn copy_in(file: &File, offset: u64, slices: &[&[u8]]) -> io::Result<
     let len: usize = slices.iter().map(|slice| slice.len()).sum();
     let start = offset & !(HUGE - 1);
     let lead = (offset - start) as usize;
+    // What lies beyond the end of the file, or beyond the run, is mapped but never touched.
+    let whole = (lead + len).next_multiple_of(HUGE as usize);
     let map = MmapOptions::new()
         .offset(start)
-        .len(lead + len)
+        .len(whole)
         .map_raw(file)
         .map_err(|_| io::Error::from(io::ErrorKind::Unsupported))?;
     // A map may lie beyond the end of its file; touching it there would fault.
@@ -39,7 +41,7 @@ pub(super) fn copy_in(file: &File, offset: u64, slices: &[&[u8]]) -> io::Result<
     }
     let mut at = lead;
     for slice in slices {
-        // SAFETY: `at + slice.len()` is at most `lead + len`, the length of the map, which is mapped for
+        // SAFETY: `at + slice.len()` is at most `lead + len`, within the map, which is there for
         // writing until the end of this function. The slice is memory of ours, so the two do not
         // overlap. A fault on the way is answered by the guard.
         unsafe { std::ptr::copy_nonoverlapping(slice.as_ptr(), map.as_mut_ptr().add(at), slice.len()) };

@@ -4,6 +4,11 @@
 //! This room acts and does not decide. It knows neither peers nor sockets nor an async runtime: work is
 //! handed to [`Disk`], whose plain threads end each job by calling the closure that came with it.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a loud room: it works with threads and with the times of files"
+)]
+
 mod assembly;
 mod atomic;
 mod disk;
@@ -16,6 +21,8 @@ mod place;
 mod pool;
 mod scan;
 mod sigbus;
+#[cfg(test)]
+mod testing;
 mod volume;
 
 pub use assembly::Assembly;

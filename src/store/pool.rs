@@ -19,8 +19,10 @@ use crate::base::BLOCK_LEN;
 /// The capacity of every buffer in bytes: one block.
 pub const BUF_LEN: usize = BLOCK_LEN as usize;
 
-/// Free buffers that are kept when nothing is in use: 1 MiB.
+/// Free buffers that are always kept: 1 MiB.
 const RESERVE: usize = 64;
+/// After so many have come back (256 MiB), those that were not needed meanwhile are released.
+const PERIOD: u32 = 16_384;
 
 /// A bounded supply of buffers. Clones share it.
 #[derive(Clone)]
@@ -40,6 +42,8 @@ struct State {
     peak: usize,
     /// The fewest free buffers since the last trim: so many were not needed.
     least_free: usize,
+    /// How many have come back since then.
+    returned: u32,
     waiting: VecDeque<Waker>,
     refused: u64,
 }
@@ -84,24 +88,26 @@ impl Pool {
 
     /// Up to this many buffers, as many as there are.
     pub fn take_many(&self, count: usize) -> Vec<Buf> {
-        let mut state = self.shared.lock();
-        std::iter::from_fn(|| self.shared.take(&mut state))
+        self.take_locked(&mut self.shared.lock(), count)
+    }
+
+    fn take_locked(&self, state: &mut State, count: usize) -> Vec<Buf> {
+        std::iter::from_fn(|| self.shared.take(state))
             .take(count)
             .map(|data| Buf { data: Some(data), len: 0, home: self.shared.clone() })
             .collect()
     }
 
-    /// Gives back `some`, which are too few, and calls the waker when buffers come back after that.
-    /// Says `true` instead if `count` are there meanwhile.
-    pub(super) fn wait_for(&self, count: usize, some: Vec<Buf>, waker: &Waker) -> bool {
-        // They must not wake who gives them back.
-        drop(some);
+    /// This many buffers at once, or none, and the waker is called when some come back. Fewer if the
+    /// system has no memory for them.
+    pub(super) fn take_all_or_wait(&self, count: usize, waker: &Waker) -> Option<Vec<Buf>> {
         let mut state = self.shared.lock();
-        let there = self.shared.cap - state.in_use >= count;
-        if !there {
+        if self.shared.cap - state.in_use < count {
+            state.refused += 1;
             state.wait(waker);
+            return None;
         }
-        there
+        Some(self.take_locked(&mut state, count))
     }
 
     /// The most buffers there may be.
@@ -121,15 +127,11 @@ impl Pool {
         }
     }
 
-    /// Releases the free buffers that nobody needed since the last call, but for a small reserve.
-    /// Meant to be called every few seconds; when the last buffer comes back it happens by itself.
+    /// Releases the free buffers that nobody needed since they were last released, but for a small
+    /// reserve. While buffers come and go that happens by itself; whoever wants memory to fall when all is
+    /// quiet calls this now and then: the second call in quiet releases all.
     pub fn trim(&self) {
-        let mut state = self.shared.lock();
-        let idle = state.least_free.min(state.free.len()).saturating_sub(RESERVE);
-        let keep = state.free.len() - idle;
-        let released = state.free.split_off(keep);
-        state.least_free = keep;
-        drop(state);
+        let released = self.shared.lock().unneeded();
         drop(released);
     }
 }
@@ -167,12 +169,8 @@ impl Shared {
         let mut state = self.lock();
         state.free.push(data);
         state.in_use -= 1;
-        let released = if state.in_use == 0 && state.free.len() > RESERVE {
-            state.least_free = state.least_free.min(RESERVE);
-            state.free.split_off(RESERVE)
-        } else {
-            Vec::new()
-        };
+        state.returned += 1;
+        let released = if state.returned >= PERIOD { state.unneeded() } else { Vec::new() };
         // One waiter for one buffer; but a waiter that has lost interest must not keep the others
         // asleep, so all are woken once there is plenty.
         let wake = if state.in_use <= self.cap / 2 { state.waiting.len() } else { 1 };
@@ -185,6 +183,15 @@ impl Shared {
 }
 
 impl State {
+    /// Takes the free buffers out that nobody needed since the last time.
+    fn unneeded(&mut self) -> Vec<MmapMut> {
+        let idle = self.least_free.min(self.free.len()).saturating_sub(RESERVE);
+        let keep = self.free.len() - idle;
+        self.least_free = keep;
+        self.returned = 0;
+        self.free.split_off(keep)
+    }
+
     fn wait(&mut self, waker: &Waker) {
         if !self.waiting.iter().any(|known| known.will_wake(waker)) {
             self.waiting.push_back(waker.clone());
@@ -320,6 +327,8 @@ mod tests {
         let held = pool.take_many(1000);
         assert_eq!(held.len(), 1000);
         drop(held);
+        pool.trim();
+        pool.trim();
         let after = pool.counters();
         assert_eq!((after.in_use, after.free, after.peak), (0, RESERVE, 1000));
     }

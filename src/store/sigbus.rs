@@ -63,6 +63,21 @@ impl Drop for Guard {
     }
 }
 
+/// Has a write beyond the limit of file sizes (`RLIMIT_FSIZE`) fail with EFBIG, an error like others,
+/// instead of ending the process, unless somebody has decided otherwise.
+pub(super) fn survive_size_limits() {
+    // SAFETY: `sigaction` is plain data for which all zeros is a valid value; the calls get pointers
+    // that are valid, and ignoring a signal runs no code of ours.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        let known = libc::sigaction(libc::SIGXFSZ, std::ptr::null(), &raw mut action) == 0;
+        if known && action.sa_sigaction == libc::SIG_DFL {
+            action.sa_sigaction = libc::SIG_IGN;
+            libc::sigaction(libc::SIGXFSZ, &raw const action, std::ptr::null_mut());
+        }
+    }
+}
+
 fn install() -> bool {
     // SAFETY: `sigaction` is plain data for which all zeros is a valid value.
     let mut previous: libc::sigaction = unsafe { std::mem::zeroed() };

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::base::{Bitfield, Geometry, InfoHash, Meter, Moment, PeerId, Rng, Timers};
+use crate::base::{Bitfield, Geometry, InfoHash, Meter, Moment, PeerId, Piece, Rng, Timers};
 use crate::proto::message::Message;
 
 use super::announcer::Announcer;
@@ -200,6 +200,11 @@ impl Torrent {
     /// Whether the user paused it.
     pub const fn is_paused(&self) -> bool {
         self.paused
+    }
+
+    /// Whether blocks of this piece are being fetched or put together.
+    pub fn is_open(&self, piece: Piece) -> bool {
+        self.started.get(piece).is_some()
     }
 
     /// Whether it has left the swarm for good.

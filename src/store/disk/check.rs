@@ -10,8 +10,11 @@ use crate::hash;
 use crate::store::error::{DiskError, DiskErrorKind};
 use crate::store::volume::{Presence, Volume};
 
-/// How much is read into memory for one step, in bytes; a longer piece is hashed as it is read.
-const STEP: usize = 8 << 20;
+/// How much is read for one step, in bytes: what stays in the cache until it is hashed.
+const STEP: usize = 4 << 20;
+/// How much more may be read so that several long pieces are hashed at once. A piece that is longer
+/// still is hashed as it is read.
+const MOST: usize = 32 << 20;
 /// How much of such a piece is read at once, in bytes.
 const RUN: usize = 1 << 20;
 
@@ -88,7 +91,8 @@ impl CheckJob {
     ) -> Self {
         let geometry = &volume.layout().geometry;
         let count = geometry.piece_count();
-        let per_step = (STEP / geometry.piece_len() as usize).clamp(1, hash::lanes().max(1) * 8);
+        let piece_len = geometry.piece_len() as usize;
+        let per_step = (STEP / piece_len).max(hash::lanes().min(MOST / piece_len)).clamp(1, 1024);
         let pieces = pieces.iter().filter(|piece| piece.index() < count).collect();
         let outcome = Outcome {
             good: Bitfield::none(count),
@@ -112,6 +116,14 @@ impl CheckJob {
 
     /// Takes the next step, if there is one left.
     pub(super) fn step(&self, scratch: &mut Vec<u8>) {
+        self.take_step(scratch);
+        if !self.has_steps() {
+            // Nobody knows when the memory will be needed again.
+            *scratch = Vec::new();
+        }
+    }
+
+    fn take_step(&self, scratch: &mut Vec<u8>) {
         let from = self.next.fetch_add(self.per_step, Ordering::Relaxed);
         if self.progress.is_cancelled() {
             self.next.store(usize::MAX / 2, Ordering::Relaxed);
@@ -176,7 +188,7 @@ impl CheckJob {
                 Presence::There => to_read.push(piece),
             }
         }
-        if geometry.piece_len() as usize > STEP {
+        if geometry.piece_len() as usize > MOST {
             for piece in to_read {
                 if self.stream(piece, scratch)?.is_some_and(|digest| right(piece, &digest)) {
                     good.push(piece);

@@ -54,18 +54,20 @@ pub(super) fn keep(jobs: Vec<KeepJob>) {
     let mut whole = Vec::with_capacity(jobs.len());
     for job in jobs {
         let piece = job.assembly.piece();
-        match job.assembly.into_bufs() {
-            Ok(bufs) => whole.push((job.volume, piece, bufs, job.digests, job.done)),
-            Err(_) => {
-                let error = DiskError::new(DiskErrorKind::Invalid, "write to", job.volume.root());
-                (job.done)(Kept::Failed { piece, error: error.with("blocks are missing") });
-            }
+        if let Ok(bufs) = job.assembly.into_bufs() {
+            whole.push((job.volume, piece, bufs, job.digests, job.done));
+        } else {
+            let error = DiskError::new(DiskErrorKind::Invalid, "write to", job.volume.root());
+            (job.done)(Kept::Failed { piece, error: error.with("blocks are missing") });
         }
     }
     let found = hash::sha1_many(whole.iter().map(|(_, _, bufs, ..)| bufs));
     for ((volume, piece, bufs, digests, done), found) in whole.into_iter().zip(found) {
         let right = volume.layout().digests.get(piece.index() as usize) == Some(&found);
-        done(settle(&volume, piece, &bufs, digests, right));
+        let kept = settle(&volume, piece, &bufs, digests, right);
+        // Who hears of the piece may count on its memory.
+        drop(bufs);
+        done(kept);
     }
 }
 

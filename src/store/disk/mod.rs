@@ -21,6 +21,7 @@ pub use self::keep::Kept;
 use super::assembly::Assembly;
 use super::error::{DiskError, DiskErrorKind};
 use super::pool::{Buf, Pool};
+use super::sigbus;
 use super::volume::Volume;
 use crate::base::{Bitfield, Span};
 use crate::hash;
@@ -85,6 +86,7 @@ impl Wake for Bell {
 impl Disk {
     /// Starts this many threads, but at least one. Reads take their buffers from `serve`.
     pub fn start(threads: usize, serve: Pool) -> Self {
+        sigbus::survive_size_limits();
         let shared = Arc::new_cyclic(|weak: &Weak<Shared>| Shared {
             serve,
             state: Mutex::default(),
@@ -160,11 +162,11 @@ impl Disk {
     pub fn check(
         &self,
         volume: &Volume,
-        pieces: Bitfield,
+        pieces: &Bitfield,
         progress: Progress,
         done: impl FnOnce(Result<Bitfield, DiskError>) + Send + 'static,
     ) {
-        let job = Arc::new(CheckJob::new(volume.clone(), &pieces, progress, Box::new(done)));
+        let job = Arc::new(CheckJob::new(volume.clone(), pieces, progress, Box::new(done)));
         let mut state = self.shared.lock();
         if state.closing {
             drop(state);
@@ -200,8 +202,12 @@ impl Disk {
         let checks = std::mem::take(&mut state.checks);
         drop(state);
         self.shared.work.notify_all();
-        fetches.into_iter().for_each(|job| job.refuse(DiskErrorKind::Cancelled));
-        checks.into_iter().for_each(|job| job.cancel());
+        for job in fetches {
+            job.refuse(DiskErrorKind::Cancelled);
+        }
+        for job in checks {
+            job.cancel();
+        }
         let threads =
             std::mem::take(&mut *self.shared.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
@@ -258,20 +264,11 @@ impl Shared {
         if state.starved {
             return None;
         }
-        let job = state.fetches.pop_front()?;
-        let count = job.spans.len();
-        let bufs = self.serve.take_many(count);
-        if bufs.len() == count {
-            return Some(Job::Fetch(job, bufs));
-        }
-        state.starved = true;
-        if self.serve.wait_for(count, bufs, &self.bell) {
-            // Enough came back between the two. If it is still too few, there is no memory at all.
-            state.starved = false;
-            return Some(Job::Fetch(job, self.serve.take_many(count)));
-        }
-        state.fetches.push_front(job);
-        None
+        let count = state.fetches.front()?.spans.len();
+        let bufs = self.serve.take_all_or_wait(count, &self.bell);
+        state.starved = bufs.is_none();
+        let bufs = bufs?;
+        state.fetches.pop_front().map(|job| Job::Fetch(job, bufs))
     }
 }
 
@@ -296,6 +293,7 @@ impl State {
 fn work(shared: &Shared) {
     let mut scratch = Vec::new();
     while let Some(job) = shared.next() {
+        let check = if let Job::Check(job) = &job { Some(job.clone()) } else { None };
         // A panic is a bug, but one torrent's; the threads serve all of them.
         let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match job {
             Job::Keep(jobs) => keep::keep(jobs),
@@ -305,6 +303,9 @@ fn work(shared: &Shared) {
         }));
         if caught.is_err() {
             tracing::error!("a disk job panicked");
+            if let Some(check) = check {
+                check.cancel();
+            }
         }
     }
 }
@@ -317,6 +318,7 @@ impl FetchJob {
 
     fn serve(self, mut bufs: Vec<Buf>) {
         if bufs.len() < self.spans.len() {
+            // The system has no memory for more.
             return self.refuse(DiskErrorKind::Busy);
         }
         let result = self.read(&mut bufs).map(|()| bufs);

@@ -120,10 +120,8 @@ impl Root {
     fn open_at(&self, path: &Path, flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
         let rules = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
         match rustix::fs::openat2(&self.folder, path, flags, mode, rules) {
-            // An old kernel, or a sandbox that does not know the call.
-            Err(Errno::NOSYS | Errno::PERM) => self.walk(path, flags, mode),
-            // A race with a renaming; the kernel asks to try again.
-            Err(Errno::AGAIN) => self.walk(path, flags, mode),
+            // An old kernel, a sandbox that does not know the call, or a race with a renaming.
+            Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => self.walk(path, flags, mode),
             other => other,
         }
     }

@@ -116,7 +116,9 @@ impl Handles {
     pub(in crate::store) fn forget_volume(&self, volume: u64) {
         let keys: Vec<_> =
             self.lock().open.range((volume, 0)..=(volume, u32::MAX)).map(|(&key, _)| key).collect();
-        keys.into_iter().for_each(|key| self.forget(key));
+        for key in keys {
+            self.forget(key);
+        }
     }
 
     /// Whether writing through maps proved slow on this device.

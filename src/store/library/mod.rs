@@ -78,7 +78,7 @@ impl Library {
             std::fs::create_dir_all(folder)
                 .map_err(|error| DiskError::from_io("make the folder", folder, &error))?;
         }
-        self.with(|database| {
+        self.with(false, |database| {
             let change = database.begin_write()?;
             {
                 let mut table = change.open_table(TORRENTS)?;
@@ -110,7 +110,7 @@ impl Library {
             return Ok(());
         }
         let id = id.to_string();
-        self.with(|database| {
+        self.with(false, |database| {
             let change = database.begin_write()?;
             change.open_table(TORRENTS)?.remove(id.as_str())?;
             Ok(change.commit()?)
@@ -124,7 +124,7 @@ impl Library {
         if !self.path.exists() {
             return Ok(Vec::new());
         }
-        let found = self.with(|database| match database.begin_read()?.open_table(TORRENTS) {
+        let found = self.with(true, |database| match database.begin_read()?.open_table(TORRENTS) {
             Ok(table) => rows(&table),
             Err(redb::TableError::TableDoesNotExist(_)) => Ok(Vec::new()),
             Err(error) => Err(error.into()),
@@ -137,24 +137,32 @@ impl Library {
         })
     }
 
-    /// Does something with the file open. A file that cannot be understood is set aside, and the work
+    /// Does something with the file open, and every page of it proven before where that is asked. A file that cannot be understood is set aside, and the work
     /// done with a new one.
-    fn with<T>(&self, work: impl Fn(&Database) -> Result<T, redb::Error>) -> Result<T, DiskError> {
-        match self.attempt(&work) {
+    fn with<T>(
+        &self,
+        proven: bool,
+        work: impl Fn(&Database) -> Result<T, redb::Error>,
+    ) -> Result<T, DiskError> {
+        match self.attempt(proven, &work) {
             Err(Trouble::Unreadable) => {
                 self.set_aside("damaged")?;
-                self.attempt(&work).map_err(|trouble| self.describe(trouble))
+                self.attempt(proven, &work).map_err(|trouble| self.describe(trouble))
             }
             other => other.map_err(|trouble| self.describe(trouble)),
         }
     }
 
-    fn attempt<T>(&self, work: impl Fn(&Database) -> Result<T, redb::Error>) -> Result<T, Trouble> {
+    fn attempt<T>(
+        &self,
+        proven: bool,
+        work: impl Fn(&Database) -> Result<T, redb::Error>,
+    ) -> Result<T, Trouble> {
         let opened = || {
             let mut builder = Database::builder();
             builder.set_cache_size(CACHE).set_concurrency_mode(ConcurrencyMode::MultiWriter);
-            // A file that was altered is to be an error, not something to trust.
-            builder.set_check_integrity_on_open(true);
+            // What is read is believed, so a file that was altered is to be an error.
+            builder.set_check_integrity_on_open(proven);
             let database = builder.create(&self.path)?;
             work(&database)
         };

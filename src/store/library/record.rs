@@ -15,8 +15,6 @@ use crate::store::volume::{Stamp, Stamps};
 
 /// The version of records this program writes, and the newest it reads.
 const VERSION: u16 = 1;
-/// The most bytes of a list in a record; a torrent has far fewer.
-const LONGEST: usize = 256 << 20;
 
 /// Why bytes are no record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,7 +66,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Entry, RecordError> {
         return Err(RecordError::Newer);
     }
     let mut reader = Reader(body.get(2..).unwrap_or_default());
-    let entry = reader.entry().ok_or(RecordError::Damaged)?;
+    let entry = reader.entry()?;
     if reader.0.is_empty() { Ok(entry) } else { Err(RecordError::Damaged) }
 }
 
@@ -90,67 +88,75 @@ fn put_time(out: &mut Vec<u8>, time: Option<SystemTime>) {
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    fn entry(&mut self) -> Option<Entry> {
-        let id: InfoHash = std::str::from_utf8(self.bytes()?).ok()?.parse().ok()?;
+    fn entry(&mut self) -> Result<Entry, RecordError> {
+        let damaged = RecordError::Damaged;
+        let id = std::str::from_utf8(self.bytes()?).map_err(|_| damaged)?;
+        let id: InfoHash = id.parse().map_err(|_| damaged)?;
         let folder = PathBuf::from(OsString::from_vec(self.bytes()?.to_vec()));
-        let count = usize::try_from(self.number()?).ok().filter(|&count| count <= self.0.len())?;
-        let files = (0..count).map(|_| self.stamp()).collect::<Option<_>>()?;
+        let count = self.number()? as usize;
+        if count > self.0.len() {
+            return Err(damaged);
+        }
+        let files = (0..count).map(|_| self.stamp()).collect::<Result<_, _>>()?;
         let stamps = Stamps { files, part: self.stamp()? };
-        let pieces = u32::try_from(self.number()?).ok().filter(|&pieces| pieces <= MAX_PIECES)?;
-        let have = Bitfield::from_bytes(self.bytes()?, pieces)?;
-        Some(Entry {
+        let pieces = self.number()?;
+        let pieces = u32::try_from(pieces).ok().filter(|&pieces| pieces <= MAX_PIECES).ok_or(damaged)?;
+        let have = Bitfield::from_bytes(self.bytes()?, pieces).ok_or(damaged)?;
+        Ok(Entry {
             id,
             folder,
             stamps,
             have,
             uploaded: self.number()?,
             downloaded: self.number()?,
-            added: self.time()??,
+            added: self.time()?.ok_or(damaged)?,
             finished: self.time()?,
-            saved: self.time()??,
+            saved: self.time()?.ok_or(damaged)?,
             running: self.flag()?,
             partial: self.flag()?,
             extra: self.bytes()?.to_vec(),
         })
     }
 
-    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(count)?;
+    fn take(&mut self, count: usize) -> Result<&'a [u8], RecordError> {
+        let (taken, rest) = self.0.split_at_checked(count).ok_or(RecordError::Damaged)?;
         self.0 = rest;
-        Some(taken)
+        Ok(taken)
     }
 
-    fn number(&mut self) -> Option<u64> {
-        let (number, rest) = self.0.split_first_chunk()?;
+    fn number(&mut self) -> Result<u64, RecordError> {
+        let (number, rest) = self.0.split_first_chunk().ok_or(RecordError::Damaged)?;
         self.0 = rest;
-        Some(u64::from_le_bytes(*number))
+        Ok(u64::from_le_bytes(*number))
     }
 
-    fn flag(&mut self) -> Option<bool> {
+    fn flag(&mut self) -> Result<bool, RecordError> {
         match self.take(1)? {
-            [0] => Some(false),
-            [1] => Some(true),
-            _ => None,
+            [0] => Ok(false),
+            [1] => Ok(true),
+            _ => Err(RecordError::Damaged),
         }
     }
 
-    fn bytes(&mut self) -> Option<&'a [u8]> {
-        let len = usize::try_from(self.number()?).ok().filter(|&len| len <= LONGEST)?;
-        self.take(len)
+    fn bytes(&mut self) -> Result<&'a [u8], RecordError> {
+        let len = self.number()?;
+        self.take(usize::try_from(len).unwrap_or(usize::MAX))
     }
 
-    fn stamp(&mut self) -> Option<Option<Stamp>> {
-        Some(if self.flag()? {
-            Some(Stamp { size: self.number()?, mtime_ns: self.number()? as i64 })
-        } else {
-            None
-        })
+    fn stamp(&mut self) -> Result<Option<Stamp>, RecordError> {
+        if !self.flag()? {
+            return Ok(None);
+        }
+        Ok(Some(Stamp { size: self.number()?, mtime_ns: self.number()? as i64 }))
     }
 
-    fn time(&mut self) -> Option<Option<SystemTime>> {
+    fn time(&mut self) -> Result<Option<SystemTime>, RecordError> {
         match self.number()? {
-            0 => Some(None),
-            since => SystemTime::UNIX_EPOCH.checked_add(Duration::from_nanos(since)).map(Some),
+            0 => Ok(None),
+            since => {
+                let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_nanos(since));
+                time.map(Some).ok_or(RecordError::Damaged)
+            }
         }
     }
 }

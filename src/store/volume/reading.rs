@@ -38,8 +38,9 @@ impl Volume {
                 if rest.is_empty() {
                     rest = slices.next().expect("the slices are as long as the parts, see above");
                 }
-                let (now, later) = std::mem::take(&mut rest).split_at_mut(missing.min(rest.len()));
-                missing -= now.len();
+                let count = missing.min(rest.len());
+                let (now, later) = std::mem::take(&mut rest).split_at_mut(count);
+                missing -= count;
                 run.push(IoSliceMut::new(now));
                 rest = later;
             }

@@ -1,0 +1,53 @@
+//! How an engine is set up.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+/// The settings of a session. The default downloads and seeds with no limit, listens on any free
+/// port and remembers nothing.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// The port to listen on. If it is taken the engine does not start.
+    pub port: Option<u16>,
+    /// The port to try first where `port` is not given; if it is taken, any free one serves.
+    pub preferred_port: Option<u16>,
+    /// The address all traffic leaves from and arrives at.
+    pub bind: Option<IpAddr>,
+    /// Use IPv6 as well.
+    pub ipv6: bool,
+    /// Bytes per second downwards, for the session.
+    pub down: Option<u64>,
+    /// Bytes per second upwards, for the session.
+    pub up: Option<u64>,
+    /// The most connections of the session.
+    pub max_peers: usize,
+    /// How many torrents may download at once; others wait their turn.
+    pub jobs: usize,
+    /// Where resume data is kept; without it every run begins by looking at the files.
+    pub state_dir: Option<PathBuf>,
+    /// How verified pieces are written.
+    pub disk_io: crate::store::DiskIo,
+    /// Disk threads.
+    pub disk_threads: usize,
+    /// The seed of all chance that need not be secret; drawn from the system where not given.
+    pub seed: Option<u64>,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            port: None,
+            preferred_port: None,
+            bind: None,
+            ipv6: true,
+            down: None,
+            up: None,
+            max_peers: 400,
+            jobs: 5,
+            state_dir: None,
+            disk_io: crate::store::DiskIo::default(),
+            disk_threads: 2,
+            seed: None,
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! What of a torrent is content: files, without padding and links, as far as they are wanted.
+
+use crate::base::FileIndex;
+use crate::proto::metainfo::{File, Metainfo};
+use crate::swarm::event::Priority;
+
+/// How many files are wanted.
+pub fn file_count(metainfo: &Metainfo, priorities: &[Priority]) -> u32 {
+    wanted_files(metainfo, priorities).count() as u32
+}
+
+/// How many bytes of files are wanted.
+pub fn wanted(metainfo: &Metainfo, priorities: &[Priority]) -> u64 {
+    wanted_files(metainfo, priorities).map(|(_, file)| file.len()).sum()
+}
+
+fn wanted_files<'a>(
+    metainfo: &'a Metainfo,
+    priorities: &'a [Priority],
+) -> impl Iterator<Item = (FileIndex, &'a File)> {
+    let wanted = |at: usize| priorities.get(at).copied().unwrap_or_default() != Priority::Skip;
+    let content = |file: &File| !file.attributes().is_pad() && !file.attributes().is_link();
+    let files = metainfo.files().iter().enumerate();
+    files
+        .filter(move |(at, file)| content(file) && wanted(*at))
+        .map(|(at, file)| (FileIndex(at as u32), file))
+}

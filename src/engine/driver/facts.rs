@@ -1,0 +1,135 @@
+//! What peers, disk and trackers report, put into the words of the state machine.
+
+use std::collections::VecDeque;
+
+use tokio::sync::mpsc;
+
+use super::{Driver, Fact, Link};
+use crate::engine::event::Fault;
+use crate::net::{FromPeer, Terms, ToPeer, peer};
+use crate::proto::message::Message;
+use crate::store::{Assembly, Kept};
+use crate::swarm::event::{Hello, Input, PeerKey};
+
+impl Driver {
+    /// A report of a peer's task.
+    pub(super) fn reported(&mut self, (peer, report): (PeerKey, FromPeer)) {
+        if !self.peers.contains_key(&peer) {
+            return;
+        }
+        match report {
+            FromPeer::Heard(message) => {
+                let choked = message == Message::Choke;
+                self.tell(Input::Heard { peer, message });
+                if choked && let Some(link) = self.peers.get(&peer) {
+                    link.say(ToPeer::ChokeSeen);
+                }
+            }
+            FromPeer::Landed(blocks) => self.landed(peer, blocks),
+            FromPeer::Wasted(bytes) => self.tell(Input::Wasted { peer, bytes }),
+            FromPeer::Sent(spans) => self.tell(Input::Sent { peer, spans }),
+            FromPeer::Left(why) => {
+                self.peers.remove(&peer);
+                self.tell(Input::Left { peer, why });
+            }
+        }
+    }
+
+    /// What comes back from an order.
+    pub(super) fn fact(&mut self, fact: Fact) {
+        match fact {
+            Fact::Dialled { addr, result: Ok((stream, hello)) } => self.connected(stream, addr, false, hello),
+            Fact::Dialled { addr, result: Err(why) } => self.tell(Input::DialFailed { addr, why }),
+            Fact::Kept(kept) => self.kept(kept),
+            Fact::Fetched { peer, spans, result } => self.fetched(peer, spans, result),
+            Fact::Heard(input) => {
+                if matches!(input, Input::Announced { .. }) {
+                    self.announcing = self.announcing.saturating_sub(1);
+                }
+                self.tell(input);
+            }
+            Fact::Saved { synced, error } => self.saved(synced, error),
+        }
+    }
+
+    pub(super) fn connected(
+        &mut self,
+        stream: tokio::net::TcpStream,
+        addr: std::net::SocketAddr,
+        incoming: bool,
+        hello: Hello,
+    ) {
+        let Some(member) = self.shared.join() else {
+            if !incoming {
+                self.tell(Input::DialFailed { addr, why: crate::swarm::event::DialFailure::Local });
+            }
+            return;
+        };
+        let key = self.shared.next_peer();
+        let (orders, inbox) = mpsc::unbounded_channel();
+        let terms = Terms {
+            key,
+            fast: hello.reserved.fast(),
+            pieces: Some(self.geometry.piece_count()),
+            pool: self.shared.pool.clone(),
+            limits: [self.shared.limits.clone(), self.limits.clone()],
+        };
+        tokio::spawn(peer::run(stream, terms, inbox, self.reports.clone()));
+        self.peers.insert(key, Link { orders, fetching: VecDeque::new(), _member: member });
+        self.tell(Input::Connected { peer: key, addr, incoming, hello });
+    }
+
+    fn landed(&mut self, peer: PeerKey, blocks: Vec<(crate::base::Block, crate::store::Buf)>) {
+        let names = blocks.iter().map(|(block, _)| *block).collect();
+        for (block, buf) in blocks {
+            let piece = block.piece();
+            if !self.torrent.is_open(piece) {
+                continue;
+            }
+            let geometry = &self.geometry;
+            self.assemblies.entry(piece).or_insert_with(|| Assembly::new(geometry, piece)).land(block, buf);
+        }
+        self.tell(Input::Landed { peer, blocks: names });
+    }
+
+    fn kept(&mut self, kept: Kept) {
+        self.keeping = self.keeping.saturating_sub(1);
+        match kept {
+            Kept::Written { piece, digests } => {
+                self.saver.dirty = true;
+                self.tell(Input::Verified { piece, digests });
+            }
+            Kept::Spoiled { piece, digests } => self.tell(Input::Spoiled { piece, digests }),
+            Kept::Failed { piece, error } => {
+                self.tell(Input::Unwritten { piece });
+                self.fault.get_or_insert_with(|| Fault::from_disk(&error));
+            }
+        }
+    }
+
+    fn fetched(
+        &mut self,
+        peer: PeerKey,
+        spans: Vec<crate::base::Span>,
+        result: Result<Vec<crate::store::Buf>, crate::store::DiskError>,
+    ) {
+        let Some(link) = self.peers.get_mut(&peer) else { return };
+        let wanted = link.fetching.pop_front().unwrap_or_default();
+        match result {
+            Ok(bufs) => {
+                let ready = spans.into_iter().zip(bufs).filter(|(span, _)| wanted.contains(span)).collect();
+                link.say(ToPeer::Serve(ready));
+            }
+            Err(error) => {
+                self.fault.get_or_insert_with(|| Fault::from_disk(&error));
+            }
+        }
+    }
+}
+
+impl Link {
+    /// Orders; a task that has just ended reports that itself.
+    pub(super) fn say(&self, order: ToPeer) {
+        let _ = self.orders.send(order);
+    }
+}

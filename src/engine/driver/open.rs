@@ -1,0 +1,297 @@
+//! Before the first connection: what lies on the disk, what of it is ours, and which pieces are right.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{self, MissedTickBehavior};
+
+use super::ToDriver;
+use super::report::Reporter;
+use super::save::{self, Totals};
+use crate::base::{Bitfield, FileIndex, Geometry, Untrusted};
+use crate::engine::command::{Add, Alloc, Existing};
+use crate::engine::event::{Fault, FaultKind};
+use crate::engine::shared::Shared;
+use crate::proto::metainfo::Metainfo;
+use crate::store::{self, DiskError, Entry, FileSpec, Found, Layout, Progress, Volume, VolumeOptions};
+use crate::swarm;
+use crate::swarm::event::{Priority, TrackerKey};
+
+/// A torrent whose files have been looked through.
+pub(super) struct Opened {
+    pub geometry: Arc<Geometry>,
+    pub volume: Volume,
+    pub have: Bitfield,
+    pub totals: Totals,
+}
+
+/// Opens the files of a torrent; nothing if it was called off meanwhile.
+pub(super) async fn open(
+    shared: &Arc<Shared>,
+    add: &Add,
+    orders: &mut mpsc::UnboundedReceiver<ToDriver>,
+    reporter: &mut Reporter,
+) -> Result<Option<Opened>, Fault> {
+    let disk = |error: DiskError| Fault::from_disk(&error);
+    let layout = layout(&add.metainfo).map_err(disk)?;
+    let geometry = layout.geometry.clone();
+    let options = VolumeOptions {
+        io: shared.disk_io,
+        alloc: match add.alloc {
+            Alloc::None => store::Alloc::None,
+            Alloc::Sparse => store::Alloc::Sparse,
+            Alloc::Full => store::Alloc::Full,
+        },
+        overwrite: add.existing == Existing::Overwrite,
+    };
+    let wanted = wanted_files(add, &geometry);
+    let (root, handles) = (add.folder.clone(), shared.handles.clone());
+    let (id, library) = (add.metainfo.info_hash(), shared.library.clone());
+    let (seed_only, existing) = (add.seed_only, add.existing);
+    let looked = shared
+        .on_disk(move || {
+            if seed_only && !root.is_dir() {
+                return Err(DiskError::new(store::DiskErrorKind::Missing, "open", &root));
+            }
+            let volume = Volume::new(&root, layout, options, &wanted, &handles)?;
+            let survey = volume.survey()?;
+            let entry = library.and_then(|library| save::load(&library, id, &root));
+            let known = Known::from(&volume, &survey, entry.as_ref(), existing)?;
+            Ok((volume, survey, entry, known))
+        })
+        .await;
+    let (volume, survey, entry, known) = looked.map_err(disk)?;
+
+    if add.existing == Existing::Refuse
+        && let Some(fact) =
+            survey.iter().find(|fact| fact.found != Found::Missing && !known.is_ours(fact.file))
+    {
+        return Err(Fault::foreign(std::slice::from_ref(&fact.path)));
+    }
+    let Some(have) = check(shared, &volume, &geometry, &known, orders, reporter).await? else {
+        return Ok(None);
+    };
+
+    if add.existing == Existing::Check {
+        let ours = |path: &PathBuf| survey.iter().any(|fact| fact.path == *path && known.is_ours(fact.file));
+        let foreign: Vec<PathBuf> =
+            volume.foreign(&survey, &have).into_iter().filter(|path| !ours(path)).collect();
+        if !foreign.is_empty() && !seed_only {
+            return Err(Fault::foreign(&foreign));
+        }
+    }
+    if seed_only {
+        let missing = geometry.piece_count() - have.count();
+        if missing > 0 {
+            return Err(Fault {
+                kind: FaultKind::FilesMissing,
+                message: format!(
+                    "{} of {} pieces of {} are missing or damaged in {}",
+                    missing,
+                    geometry.piece_count(),
+                    add.metainfo.name(),
+                    Untrusted::new(add.folder.to_string_lossy())
+                ),
+                hint: Some(
+                    "name the folder with -o; `torr verify` says what is damaged, `torr get` fetches it"
+                        .into(),
+                ),
+            });
+        }
+    } else {
+        // Before a byte is written the library knows that these files are ours.
+        let (ready, state) = (volume.clone(), have.clone());
+        let library = shared.library.clone();
+        let (folder, totals) = (add.folder.clone(), Totals::of(entry.as_ref()));
+        shared
+            .on_disk(move || {
+                ready.prepare()?;
+                if let Some(library) = library {
+                    save::first(&library, id, &folder, &ready, &state, totals);
+                }
+                Ok(())
+            })
+            .await
+            .map_err(disk)?;
+    }
+    Ok(Some(Opened { geometry, volume, have, totals: Totals::of(entry.as_ref()) }))
+}
+
+/// The name of the file or folder that appears in the torrent's folder.
+pub(super) fn top_name(metainfo: &Metainfo) -> PathBuf {
+    let first = metainfo.files().first().map(|file| file.path().as_path().to_owned()).unwrap_or_default();
+    first.components().next().map(|part| PathBuf::from(part.as_os_str())).unwrap_or_default()
+}
+
+/// How the state machine is set up for this torrent, and the trackers' URLs by key.
+pub(super) fn swarm_config(shared: &Shared, add: &Add, opened: &Opened) -> (Vec<String>, swarm::Config) {
+    let mut urls = Vec::new();
+    let mut tiers = Vec::new();
+    if add.use_trackers {
+        let of_torrent =
+            add.metainfo.extras().trackers.iter().map(|tier| tier.iter().map(Untrusted::raw).collect());
+        let added = add.trackers.iter().map(|url| vec![url.as_str()]);
+        for tier in of_torrent.chain(added) {
+            let tier: Vec<&str> = tier;
+            let keys = tier.into_iter().map(|url| {
+                urls.push(url.to_owned());
+                TrackerKey(urls.len() - 1)
+            });
+            tiers.push(keys.collect());
+        }
+    }
+    let config = swarm::Config {
+        info_hash: add.metainfo.info_hash(),
+        id: shared.id,
+        port: shared.port().unwrap_or(0),
+        private: add.metainfo.is_private(),
+        announce_key: shared.announce_key,
+        trackers: tiers,
+        max_peers: add.max_peers,
+        upload_limit: add.up.or(shared.limits.up.get()),
+        order: add.order,
+        priorities: piece_priorities(add, &opened.geometry),
+        seed_only: add.seed_only,
+        ours: shared.ours.clone(),
+        client: concat!("torr ", env!("CARGO_PKG_VERSION")).to_owned(),
+    };
+    (urls, config)
+}
+
+/// What is known of the pieces before anything is hashed.
+struct Known {
+    have: Bitfield,
+    check: Bitfield,
+    ours: Vec<bool>,
+}
+
+impl Known {
+    fn from(
+        volume: &Volume,
+        survey: &[store::FileFact],
+        entry: Option<&Entry>,
+        existing: Existing,
+    ) -> Result<Self, DiskError> {
+        let geometry = &*volume.layout().geometry;
+        let count = geometry.piece_count();
+        let ours = (0..geometry.file_count()).map(|_| entry.is_some()).collect();
+        if existing == Existing::Trust {
+            let mut have = Bitfield::all(count);
+            for piece in geometry.pieces() {
+                if geometry.parts_of(piece).any(|part| !part.pad && !is_whole(geometry, survey, part.file)) {
+                    have.remove(piece);
+                }
+            }
+            return Ok(Self { have, check: Bitfield::none(count), ours });
+        }
+        let (have, unchanged) = match entry {
+            Some(entry) => (store::trusted(volume, entry)?, save::unchanged(volume, entry)?),
+            None => (Bitfield::none(count), Vec::new()),
+        };
+        let mut check = Bitfield::none(count);
+        for fact in survey.iter().filter(|fact| matches!(fact.found, Found::Plain { .. })) {
+            if unchanged.get(fact.file.0 as usize).copied().unwrap_or(false) {
+                continue;
+            }
+            for piece in geometry.pieces_of(fact.file).filter_map(|index| geometry.piece(index)) {
+                if !have.has(piece) {
+                    check.insert(piece);
+                }
+            }
+        }
+        Ok(Self { have, check, ours })
+    }
+
+    fn is_ours(&self, file: FileIndex) -> bool {
+        self.ours.get(file.0 as usize).copied().unwrap_or(false)
+    }
+}
+
+fn is_whole(geometry: &Geometry, survey: &[store::FileFact], file: FileIndex) -> bool {
+    let range = geometry.file_range(file);
+    survey.iter().any(|fact| {
+        fact.file == file
+            && matches!(fact.found, Found::Plain { size, .. } if size == range.end - range.start)
+    })
+}
+
+/// Hashes what has to be hashed, with progress; nothing if it was called off.
+async fn check(
+    shared: &Arc<Shared>,
+    volume: &Volume,
+    geometry: &Geometry,
+    known: &Known,
+    orders: &mut mpsc::UnboundedReceiver<ToDriver>,
+    reporter: &mut Reporter,
+) -> Result<Option<Bitfield>, Fault> {
+    let mut have = known.have.clone();
+    if known.check.is_empty() {
+        return Ok(Some(have));
+    }
+    let progress = Progress::default();
+    let (done, mut result) = oneshot::channel();
+    shared.disk.check(volume, &known.check, progress.clone(), move |matching| {
+        let _ = done.send(matching);
+    });
+    let mut tick = time::interval(Duration::from_millis(250));
+    tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let found = loop {
+        tokio::select! {
+            found = &mut result => break found,
+            _ = tick.tick() => {
+                let bytes = u64::from(progress.done()) * u64::from(geometry.piece_len());
+                reporter.checking(bytes.min(geometry.total()));
+            }
+            order = orders.recv() => if matches!(order, None | Some(ToDriver::Stop)) {
+                progress.cancel();
+                return Ok(None);
+            },
+        }
+    };
+    let Ok(found) = found else { return Ok(None) };
+    for piece in found.map_err(|error| Fault::from_disk(&error))?.iter() {
+        have.insert(piece);
+    }
+    Ok(Some(have))
+}
+
+fn layout(metainfo: &Metainfo) -> Result<Layout, DiskError> {
+    let files = metainfo.files().iter().map(|file| FileSpec {
+        path: file.path().as_path().to_owned(),
+        len: file.len(),
+        pad: file.attributes().is_pad(),
+        executable: file.attributes().is_executable(),
+    });
+    let digests: Vec<_> = metainfo.geometry().pieces().map(|piece| metainfo.digest(piece)).collect();
+    Layout::new(metainfo.info_hash(), Arc::new(metainfo.geometry().clone()), files.collect(), digests.into())
+}
+
+fn wanted_files(add: &Add, geometry: &Geometry) -> Vec<bool> {
+    let priority = |file: u32| add.priorities.get(file as usize).copied().unwrap_or_default();
+    (0..geometry.file_count()).map(|file| priority(file) != Priority::Skip).collect()
+}
+
+/// The priority of a piece is the highest of the files it holds bytes of; with `ends_first` the first and
+/// last pieces of every wanted file come before the rest.
+fn piece_priorities(add: &Add, geometry: &Geometry) -> Vec<Priority> {
+    if add.priorities.is_empty() && !add.ends_first {
+        return Vec::new();
+    }
+    let mut pieces = vec![Priority::Skip; geometry.piece_count() as usize];
+    for file in (0..geometry.file_count()).map(FileIndex) {
+        let priority = add.priorities.get(file.0 as usize).copied().unwrap_or_default();
+        if geometry.is_pad(file) || priority == Priority::Skip {
+            continue;
+        }
+        let range = geometry.pieces_of(file);
+        for at in range.clone() {
+            let end = add.ends_first && (at == range.start || at + 1 == range.end);
+            let wanted = if end { Priority::High } else { priority };
+            let piece = &mut pieces[at as usize];
+            *piece = (*piece).max(wanted);
+        }
+    }
+    pieces
+}

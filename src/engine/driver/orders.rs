@@ -1,0 +1,118 @@
+//! The orders of the state machine, carried out: one line per order.
+
+use std::net::SocketAddr;
+
+use super::{Driver, Fact};
+use crate::base::{Piece, Span};
+use crate::engine::event::Event;
+use crate::net::{ToPeer, dial};
+use crate::proto::announce::{Announce, AnnounceEvent};
+use crate::swarm::event::{Input, Note, Output, PeerKey, TrackerKey};
+
+impl Driver {
+    /// Carries out what lies in `out`. Orders cause no facts by themselves, so there is no recursion.
+    pub(super) fn carry_out(&mut self) {
+        let mut out = std::mem::take(&mut self.out);
+        for order in out.drain(..) {
+            match order {
+                Output::Dial { addr } => self.dial(addr),
+                Output::Say { peer, message } => self.send(peer, ToPeer::Say(message)),
+                Output::Ask { peer, blocks } => self.send(peer, ToPeer::Ask(blocks)),
+                Output::Cancel { peer, blocks } => self.send(peer, ToPeer::Cancel(blocks)),
+                Output::Serve { peer, spans } => self.serve(peer, spans),
+                Output::Unserve { peer, spans } => self.unserve(peer, spans),
+                Output::Close { peer, .. } => {
+                    self.send(peer, ToPeer::Close);
+                    self.peers.remove(&peer);
+                }
+                Output::Verify { piece, digests } => self.verify(piece, digests),
+                Output::Discard { piece } => {
+                    self.assemblies.remove(&piece);
+                }
+                Output::Announce { tracker, announce } => self.announce(tracker, announce),
+                Output::Scrape { tracker } => self.scrape(tracker),
+                Output::Note(note) => self.note(note),
+            }
+        }
+        self.out = out;
+    }
+
+    fn send(&self, peer: PeerKey, order: ToPeer) {
+        if let Some(link) = self.peers.get(&peer) {
+            link.say(order);
+        }
+    }
+
+    fn dial(&self, addr: SocketAddr) {
+        let (facts, bind, ours) = (self.facts.clone(), self.shared.bind, self.shared.handshake(self.id));
+        let patience = self.shared.patience;
+        tokio::spawn(async move {
+            let result = dial(addr, bind, &ours, patience).await;
+            let _ = facts.send(Fact::Dialled { addr, result });
+        });
+    }
+
+    fn serve(&mut self, peer: PeerKey, spans: Vec<Span>) {
+        let Some(link) = self.peers.get_mut(&peer) else { return };
+        link.fetching.push_back(spans.clone());
+        let facts = self.facts.clone();
+        self.shared.disk.fetch(&self.volume, spans.clone(), move |result| {
+            let _ = facts.send(Fact::Fetched { peer, spans, result });
+        });
+    }
+
+    fn unserve(&mut self, peer: PeerKey, spans: Vec<Span>) {
+        let Some(link) = self.peers.get_mut(&peer) else { return };
+        for burst in &mut link.fetching {
+            burst.retain(|span| !spans.is_empty() && !spans.contains(span));
+        }
+        link.say(ToPeer::Unserve(spans));
+    }
+
+    fn verify(&mut self, piece: Piece, digests: bool) {
+        let Some(assembly) = self.assemblies.remove(&piece) else {
+            unreachable!("the machine orders Verify only after every block of the piece has landed here");
+        };
+        self.keeping += 1;
+        let facts = self.facts.clone();
+        self.shared.disk.keep(&self.volume, assembly, digests, move |kept| {
+            let _ = facts.send(Fact::Kept(kept));
+        });
+    }
+
+    fn announce(&mut self, tracker: TrackerKey, announce: Announce) {
+        let Some(url) = self.urls.get(tracker.0).cloned() else { return };
+        let (facts, shared) = (self.facts.clone(), self.shared.clone());
+        // Only farewells are waited for when the torrent leaves.
+        self.announcing += 1;
+        let last = announce.event == AnnounceEvent::Stopped;
+        tokio::spawn(async move {
+            let answer = shared.trackers.announce(&url, &announce).await;
+            if !last {
+                tracing::debug!(url, ok = answer.is_ok(), "announced");
+            }
+            let _ = facts.send(Fact::Heard(Input::Announced { tracker, answer }));
+        });
+    }
+
+    fn scrape(&self, tracker: TrackerKey) {
+        let Some(url) = self.urls.get(tracker.0).cloned() else { return };
+        let (facts, shared, id) = (self.facts.clone(), self.shared.clone(), self.id);
+        tokio::spawn(async move {
+            let answer = shared.trackers.scrape(&url, id).await;
+            let _ = facts.send(Fact::Heard(Input::Scraped { tracker, answer }));
+        });
+    }
+
+    fn note(&mut self, note: Note) {
+        let text = match note {
+            Note::Finished => return self.finished(),
+            Note::SpoiledPiece(piece) => {
+                format!("piece {} came out wrong and is fetched again", piece.index())
+            }
+            Note::Banned(addr) => format!("{addr} sent wrong bytes and is banned"),
+            Note::TrackerWarning(_, text) => format!("a tracker warns: {}", text.fit(200)),
+        };
+        let _ = self.shared.events.send(Event::Note { id: self.id, text });
+    }
+}

@@ -1,0 +1,213 @@
+//! What a driver shows of its torrent.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::{Driver, Published};
+use crate::base::{Moment, Untrusted};
+use crate::engine::command::Add;
+use crate::engine::event::Fault;
+use crate::engine::view::{Detail, PeerRow, Row, State, TrackerRow};
+use crate::engine::why::{Circumstances, why};
+use crate::swarm::{Summary, TrackerSummary};
+
+/// Time after the start in which nothing has to be explained yet.
+const YOUNG: Duration = Duration::from_secs(5);
+/// The window of the average that tells the time to completion.
+const ETA_WINDOW: Duration = Duration::from_secs(20);
+
+/// Keeps the row and publishes it.
+pub(super) struct Reporter {
+    publish: watch::Sender<Option<Published>>,
+    /// The last row; the fixed parts are filled at the start.
+    row: Row,
+    /// Whether somebody looks at the detail.
+    pub look: bool,
+    /// Whether the torrent has reached its goal and left the swarm.
+    pub done: bool,
+    started: Option<Moment>,
+    average: Option<(Moment, f64)>,
+}
+
+impl Reporter {
+    pub(super) fn new(publish: watch::Sender<Option<Published>>, add: &Add) -> Self {
+        let metainfo = &add.metainfo;
+        let (state, reason) = why(&Circumstances { checking: true, ..Circumstances::default() });
+        let row = Row {
+            id: metainfo.info_hash(),
+            name: metainfo.name().clone(),
+            state,
+            reason,
+            wanted: crate::engine::content::wanted(metainfo, &add.priorities),
+            done: 0,
+            checked: 0,
+            files: crate::engine::content::file_count(metainfo, &add.priorities),
+            down: 0.0,
+            up: 0.0,
+            received: 0,
+            wasted: 0,
+            sent: 0,
+            sent_ever: 0,
+            peers: 0,
+            seeds: 0,
+            swarm_seeds: None,
+            swarm_leechers: None,
+            copies: 0,
+            eta: None,
+            active: Duration::ZERO,
+            path: add.folder.join(super::open::top_name(metainfo)),
+        };
+        Self { publish, row, look: false, done: false, started: None, average: None }
+    }
+
+    /// Files are being hashed; so many bytes of them are.
+    pub(super) fn checking(&mut self, bytes: u64) {
+        self.row.checked = bytes;
+        self.show(None);
+    }
+
+    /// The torrent was called off before it started.
+    pub(super) fn left_before_start(&mut self) {
+        self.row.state = State::Done;
+        self.show(None);
+    }
+
+    /// The torrent could not be started.
+    pub(super) fn failed_before_start(&mut self, fault: &Fault) {
+        let fault = Some((fault.kind.word(), fault.message.clone()));
+        (self.row.state, self.row.reason) = why(&Circumstances { fault, ..Circumstances::default() });
+        self.show(None);
+    }
+
+    fn show(&self, detail: Option<Detail>) {
+        self.publish.send_replace(Some(Published { row: self.row.clone(), detail }));
+    }
+
+    /// Time to completion at the average of the last seconds; nothing in the first ones, or when
+    /// almost nothing comes.
+    fn eta(&mut self, now: Moment, left: u64, down: f64) -> Option<Duration> {
+        let (last, average) = self.average.unwrap_or((now, down));
+        let weight = (-now.since(last).as_secs_f64() / ETA_WINDOW.as_secs_f64()).exp();
+        let average = average * weight + down * (1.0 - weight);
+        self.average = Some((now, average));
+        let age = now.since(self.started.unwrap_or(now));
+        if left == 0 || age < YOUNG || average < 1024.0 {
+            return None;
+        }
+        Some(Duration::from_secs_f64((left as f64 / average).min(1e9)))
+    }
+}
+
+impl Driver {
+    pub(super) fn publish(&mut self, now: Moment, summary: &Summary) {
+        let circumstances = self.circumstances(now, summary);
+        let reporter = &mut self.reporter;
+        let started = *reporter.started.get_or_insert(now);
+        let eta = reporter.eta(now, summary.wanted.saturating_sub(summary.done), summary.down);
+        let row = &mut reporter.row;
+        (row.state, row.reason) = why(&circumstances);
+        row.wanted = summary.wanted;
+        row.done = summary.done;
+        row.down = summary.down;
+        row.up = summary.up;
+        row.received = summary.received;
+        row.wasted = summary.wasted;
+        row.sent = summary.sent;
+        row.sent_ever = self.saver.sent_before().saturating_add(summary.sent);
+        row.peers = summary.peers;
+        row.seeds = summary.seeds;
+        row.swarm_seeds = summary.swarm_seeds;
+        row.swarm_leechers = summary.swarm_leechers;
+        row.copies = summary.copies;
+        row.eta = eta;
+        row.active = now.since(started);
+        let detail = self.reporter.look.then(|| self.detail(now));
+        self.reporter.show(detail);
+    }
+
+    fn circumstances(&self, now: Moment, s: &Summary) -> Circumstances {
+        let session = &self.shared.limits;
+        // Addresses that may still answer keep the rest from being called hopeless.
+        let hopeless = if s.fresh == 0 && s.dialling == 0 { s.known } else { 0 };
+        let failed = |count: u64| count.min(u64::from(hopeless)) as u32;
+        let least = |a: Option<u64>, b: Option<u64>| a.into_iter().chain(b).min();
+        Circumstances {
+            fault: self.fault.as_ref().map(|fault| (fault.kind.word(), fault.message.clone())),
+            paused: self.paused,
+            queued_behind: None,
+            checking: false,
+            finished: self.goal.is_finished(),
+            done: self.reporter.done,
+            young: now.since(self.reporter.started.unwrap_or(now)) < YOUNG,
+            private: self.add.metainfo.is_private(),
+            trackers: s.trackers,
+            trackers_working: s.trackers_working,
+            trackers_failing: s.trackers_failed,
+            refusal: s.refused.as_ref().map(|text| text.fit(200)),
+            swarm_seeds: s.swarm_seeds,
+            known: s.known,
+            timed_out: failed(s.dials.timed_out),
+            refused: failed(s.dials.refused + s.dials.unreachable + s.dials.bad_handshake),
+            peers: s.peers,
+            useful: s.interesting,
+            choking: s.choking_us,
+            wanting: s.wanting,
+            missing: s.nobody_has,
+            best_copy: s.availability.min(1.0),
+            down: s.down,
+            up: s.up,
+            down_limit: least(session.down.get(), self.add.down),
+            up_limit: least(session.up.get(), self.add.up),
+            disk_behind: s.short_of_memory && self.keeping > 4,
+            disk_rate: s.down,
+        }
+    }
+
+    fn detail(&self, now: Moment) -> Detail {
+        let peers = self.torrent.peers(now).map(|peer| PeerRow {
+            addr: peer.addr,
+            client: peer.client,
+            incoming: peer.incoming,
+            progress: peer.progress,
+            down: peer.down,
+            up: peer.up,
+            interested: peer.interested,
+            unchoked_us: peer.unchoked_us,
+            wants: peer.wants,
+            unchoked_by_us: peer.unchoked_by_us,
+        });
+        let trackers = self.torrent.trackers(now).map(|tracker| TrackerRow {
+            url: Untrusted::new(self.urls.get(tracker.key.0).cloned().unwrap_or_default()),
+            tier: tracker.tier,
+            status: tracker_status(&tracker),
+            working: tracker.working,
+            next: tracker.next,
+            seeds: tracker.seeds,
+            leechers: tracker.leechers,
+        });
+        Detail {
+            id: self.id,
+            have: self.torrent.have().clone(),
+            peers: peers.collect(),
+            trackers: trackers.collect(),
+        }
+    }
+}
+
+/// What a tracker last said, in a sentence.
+fn tracker_status(tracker: &TrackerSummary) -> String {
+    let said = tracker.said.as_ref().map(|text| text.fit(200));
+    match (tracker.asking, tracker.working) {
+        (true, _) => "being asked".to_owned(),
+        (false, None) => "not asked yet".to_owned(),
+        (false, Some(true)) => match said {
+            Some(warning) => format!("works, but warns: {warning}"),
+            None => {
+                format!("works, gave {}", crate::base::units::plural(tracker.peers as u64, "peer", "peers"))
+            }
+        },
+        (false, Some(false)) if tracker.refused => format!("refuses: {}", said.unwrap_or_default()),
+        (false, Some(false)) => said.unwrap_or_else(|| "does not answer".to_owned()),
+    }
+}

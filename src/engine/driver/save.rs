@@ -1,0 +1,209 @@
+//! Resume data: what a later run may believe without hashing.
+//!
+//! A record never claims a piece whose bytes could be gone. Bytes that were written survive a crash of
+//! the program but not one of the machine, so a record that was saved without waiting for the disk
+//! carries the name of the machine's present boot, and is believed in that boot only; a record saved
+//! behind a flush carries none.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use super::{Driver, Fact};
+use crate::base::{Bitfield, InfoHash, Moment};
+use crate::store::{DiskError, Entry, Library, Stamps, Volume};
+use crate::swarm::Summary;
+use crate::swarm::event::Priority;
+
+/// How often a changed state is saved.
+const SAVE_EVERY: Duration = Duration::from_secs(5);
+/// How often it is saved behind a flush.
+const SYNC_EVERY: Duration = Duration::from_secs(60);
+
+/// What was moved in all earlier runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Totals {
+    pub sent: u64,
+    pub received: u64,
+    pub added: Option<SystemTime>,
+    pub finished: Option<SystemTime>,
+}
+
+impl Totals {
+    pub(super) fn of(entry: Option<&Entry>) -> Self {
+        entry.map_or_else(Self::default, |entry| Self {
+            sent: entry.uploaded,
+            received: entry.downloaded,
+            added: Some(entry.added),
+            finished: entry.finished,
+        })
+    }
+}
+
+/// When to save, and what is not saved yet.
+pub(super) struct Saver {
+    /// Something changed since the last save.
+    pub dirty: bool,
+    saving: bool,
+    last: Moment,
+    last_sync: Moment,
+    unsynced: bool,
+    totals: Totals,
+    complained: bool,
+}
+
+impl Saver {
+    pub(super) const fn new(now: Moment, totals: Totals) -> Self {
+        Self {
+            dirty: false,
+            saving: false,
+            last: now,
+            last_sync: now,
+            unsynced: false,
+            totals,
+            complained: false,
+        }
+    }
+
+    /// Payload sent in all earlier runs, in bytes.
+    pub(super) const fn sent_before(&self) -> u64 {
+        self.totals.sent
+    }
+}
+
+impl Driver {
+    /// Saves if something changed and the last save is long enough ago.
+    pub(super) fn save_if_due(&mut self, now: Moment, summary: &Summary) {
+        let sync = self.saver.unsynced && now.since(self.saver.last_sync) >= SYNC_EVERY;
+        let due = self.saver.dirty && now.since(self.saver.last) >= SAVE_EVERY;
+        if self.saver.saving || !(due || sync) {
+            return;
+        }
+        let Some(library) = self.shared.library.clone() else { return };
+        (self.saver.saving, self.saver.dirty, self.saver.last) = (true, false, now);
+        if sync {
+            self.saver.last_sync = now;
+        }
+        let (volume, facts) = (self.volume.clone(), self.facts.clone());
+        let entry = self.entry(summary, true);
+        self.shared.disk.run(move || {
+            let error = save(&library, &volume, entry, sync).err();
+            let _ = facts.send(Fact::Saved { synced: sync, error });
+        });
+    }
+
+    /// Saves at the end of the torrent's life in this session, without waiting for the disk.
+    pub(super) async fn save_at_the_end(&mut self, summary: &Summary) {
+        let Some(library) = self.shared.library.clone() else { return };
+        let (volume, entry) = (self.volume.clone(), self.entry(summary, false));
+        let saved = self.shared.on_disk(move || Ok(save(&library, &volume, entry, false))).await;
+        if let Ok(Err(error)) = saved {
+            tracing::warn!(error, "resume data is not saved");
+        }
+    }
+
+    pub(super) fn saved(&mut self, synced: bool, error: Option<String>) {
+        self.saver.saving = false;
+        match error {
+            None => self.saver.unsynced = !synced,
+            Some(error) => {
+                self.saver.dirty = true;
+                if !std::mem::replace(&mut self.saver.complained, true) {
+                    tracing::warn!(error, "resume data is not saved; the next run will hash the files");
+                }
+            }
+        }
+    }
+
+    fn entry(&self, summary: &Summary, running: bool) -> Entry {
+        let totals = self.saver.totals;
+        let now = SystemTime::now();
+        Entry {
+            id: self.id,
+            folder: self.add.folder.clone(),
+            stamps: Stamps::default(),
+            have: self.torrent.have().clone(),
+            uploaded: totals.sent.saturating_add(summary.sent),
+            downloaded: totals.received.saturating_add(summary.received),
+            added: totals.added.unwrap_or(now),
+            finished: totals.finished.or(self.goal.is_finished().then_some(now)),
+            saved: now,
+            running,
+            partial: self.add.priorities.contains(&Priority::Skip),
+            extra: Vec::new(),
+        }
+    }
+}
+
+/// Says before the first byte is written that the files of a torrent are ours.
+pub(super) fn first(
+    library: &Library,
+    id: InfoHash,
+    folder: &Path,
+    volume: &Volume,
+    have: &Bitfield,
+    totals: Totals,
+) {
+    let now = SystemTime::now();
+    let entry = Entry {
+        id,
+        folder: folder.to_owned(),
+        stamps: Stamps::default(),
+        have: have.clone(),
+        uploaded: totals.sent,
+        downloaded: totals.received,
+        added: totals.added.unwrap_or(now),
+        finished: totals.finished,
+        saved: now,
+        running: true,
+        partial: false,
+        extra: Vec::new(),
+    };
+    if let Err(error) = save(library, volume, entry, false) {
+        tracing::warn!(error, "resume data is not saved; the next run will hash the files");
+    }
+}
+
+/// What the library knows of a torrent in this folder.
+pub(super) fn load(library: &Library, id: InfoHash, folder: &Path) -> Option<Entry> {
+    let entry = match library.load(&id) {
+        Ok(entry) => entry?,
+        Err(error) => {
+            tracing::warn!(%error, "resume data cannot be read; the files are hashed");
+            return None;
+        }
+    };
+    if entry.folder != folder {
+        return None;
+    }
+    let mut entry = entry;
+    if !entry.extra.is_empty() && entry.extra != boot() {
+        // The machine has started again since, and what it had not written is gone.
+        entry.have = Bitfield::none(entry.have.len());
+        entry.stamps = Stamps::default();
+    }
+    Some(entry)
+}
+
+/// Per file of the volume, whether it is exactly as the record left it.
+pub(super) fn unchanged(volume: &Volume, entry: &Entry) -> Result<Vec<bool>, DiskError> {
+    let now = volume.stamps()?;
+    Ok(now.files.iter().enumerate().map(|(at, stamp)| entry.stamps.files.get(at) == Some(stamp)).collect())
+}
+
+fn save(library: &Library, volume: &Volume, mut entry: Entry, sync: bool) -> Result<(), String> {
+    if sync {
+        volume.flush().map_err(|error| error.to_string())?;
+    } else {
+        entry.extra = boot();
+    }
+    // What is written behind this point may make a file younger than its stamp; what the record claims
+    // was written before.
+    entry.stamps = volume.stamps().map_err(|error| error.to_string())?;
+    library.save(&[entry]).map_err(|error| error.to_string())
+}
+
+/// The name of the machine's present boot; empty where it has none, and then only flushed records are made
+/// good use of.
+fn boot() -> Vec<u8> {
+    std::fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_else(|_| b"unknown".to_vec())
+}

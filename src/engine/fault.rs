@@ -1,0 +1,57 @@
+//! Faults of the disk in the words of faces: what happened, on what, and what to do.
+
+use std::path::PathBuf;
+
+use super::event::{Fault, FaultKind};
+use crate::base::{Untrusted, units};
+use crate::store::{DiskError, DiskErrorKind};
+
+impl Fault {
+    /// A disk's fault.
+    pub(super) fn from_disk(error: &DiskError) -> Self {
+        let (kind, hint) = match error.kind {
+            DiskErrorKind::NoSpace => {
+                (FaultKind::NoSpace, "free some space, or choose another disk with -o DIR")
+            }
+            DiskErrorKind::Permission | DiskErrorKind::ReadOnly => {
+                (FaultKind::Permission, "choose a folder you may write to with -o DIR")
+            }
+            DiskErrorKind::Missing => {
+                (FaultKind::FilesMissing, "is it the right folder? name it with -o DIR")
+            }
+            DiskErrorKind::Changed => {
+                (FaultKind::Changed, "the file was changed by somebody else; run again to check it")
+            }
+            DiskErrorKind::Foreign => return Self::foreign(std::slice::from_ref(&error.path)),
+            DiskErrorKind::NotPlain => {
+                (FaultKind::Foreign, "torr writes to plain files only, never through links")
+            }
+            DiskErrorKind::Name => {
+                (FaultKind::Io, "the file system does not take this name; try another with -o DIR")
+            }
+            DiskErrorKind::Busy | DiskErrorKind::Cancelled | DiskErrorKind::Invalid | DiskErrorKind::Io => {
+                (FaultKind::Io, "run again to go on; what is verified is kept")
+            }
+        };
+        Self { kind, message: error.to_string(), hint: Some(hint.to_owned()) }
+    }
+
+    /// Files that are not ours are in the way.
+    pub(super) fn foreign(paths: &[PathBuf]) -> Self {
+        let names: Vec<String> =
+            paths.iter().take(3).map(|path| Untrusted::new(path.to_string_lossy()).to_string()).collect();
+        let more = match paths.len().saturating_sub(names.len()) {
+            0 => String::new(),
+            n => format!(" and {}", units::plural(n as u64, "more", "more")),
+        };
+        Self {
+            kind: FaultKind::Foreign,
+            message: format!(
+                "{}{more} {} there already and holds nothing of this torrent",
+                names.join(", "),
+                if paths.len() == 1 { "is" } else { "are" }
+            ),
+            hint: Some("choose another folder with -o DIR, or --overwrite to replace what is there".into()),
+        }
+    }
+}

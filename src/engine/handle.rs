@@ -1,0 +1,66 @@
+//! The door: what a face holds of a running engine.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::command::Command;
+use super::config::EngineConfig;
+use super::event::{Event, Fault};
+use super::session::{self, ToSession};
+use super::view::View;
+
+/// Starts engines.
+pub struct Engine;
+
+impl Engine {
+    /// Starts a session inside the tokio runtime of the caller. Fails if the port is taken, the bind
+    /// address is not ours, or the state directory cannot be used.
+    pub async fn start(config: EngineConfig) -> Result<Handle, Fault> {
+        let (events, heard) = mpsc::unbounded_channel();
+        let (view, views) = watch::channel(Arc::new(View::default()));
+        let (orders, inbox) = mpsc::unbounded_channel();
+        session::start(config, events, view, inbox).await?;
+        Ok(Handle { orders, views, events: Some(heard) })
+    }
+}
+
+/// A running session. Dropping it stops the session without waiting for it.
+#[derive(Debug)]
+pub struct Handle {
+    orders: mpsc::UnboundedSender<ToSession>,
+    views: watch::Receiver<Arc<View>>,
+    events: Option<mpsc::UnboundedReceiver<Event>>,
+}
+
+impl Handle {
+    /// Sends a command. What comes of it is told by events.
+    pub fn send(&self, command: Command) {
+        // A session that has ended hears nothing; its last event has said why.
+        let _ = self.orders.send(ToSession::Command(command));
+    }
+
+    /// The latest snapshot.
+    pub fn view(&self) -> Arc<View> {
+        self.views.borrow().clone()
+    }
+
+    /// Snapshots as they come, at most four a second.
+    pub fn views(&self) -> watch::Receiver<Arc<View>> {
+        self.views.clone()
+    }
+
+    /// What happens. Can be taken once.
+    pub fn events(&mut self) -> Option<mpsc::UnboundedReceiver<Event>> {
+        self.events.take()
+    }
+
+    /// Saves, tells the trackers, ends every connection. Returns within two seconds, whatever
+    /// trackers and peers do.
+    pub async fn stop(&self) {
+        let (done, ended) = oneshot::channel();
+        if self.orders.send(ToSession::Stop(done)).is_ok() {
+            let _ = ended.await;
+        }
+    }
+}

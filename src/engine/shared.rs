@@ -1,0 +1,256 @@
+//! What all torrents of a session share: clock, sockets, buffers, disk threads, limits, trackers.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::clock::Clock;
+use super::config::EngineConfig;
+use super::event::{Event, Fault, FaultKind};
+use crate::base::{BLOCK_LEN, InfoHash, PeerId, Untrusted};
+use crate::net::tracker::{TrackerConfig, Trackers};
+use crate::net::{Bind, Caller, Limits, Listener, Lookup, Patience, Registration};
+use crate::proto::handshake::{Handshake, Reserved};
+use crate::store::{Disk, DiskError, DiskErrorKind, DiskIo, Handles, Library, Pool};
+use crate::swarm::event::PeerKey;
+
+/// Bytes of unfinished pieces that all downloads together may hold in memory.
+const OPEN_PIECES: u64 = 32 << 20;
+/// Bytes that are read for peers and not sent yet, all torrents together.
+const SERVE_POOL: usize = 16 << 20;
+/// Callers that may wait for a torrent.
+const CALLERS: usize = 64;
+
+/// The shared parts of a session.
+pub(super) struct Shared {
+    pub clock: Clock,
+    pub id: PeerId,
+    pub announce_key: u32,
+    pub bind: Bind,
+    pub patience: Patience,
+    /// Our own addresses, as far as they are known.
+    pub ours: Vec<SocketAddr>,
+    pub pool: Pool,
+    pub disk: Disk,
+    pub disk_io: DiskIo,
+    pub handles: Handles,
+    pub limits: Limits,
+    pub trackers: Trackers,
+    pub library: Option<Library>,
+    pub events: mpsc::UnboundedSender<Event>,
+    port: u16,
+    listening: JoinHandle<()>,
+    torrents: Arc<Mutex<BTreeMap<[u8; 20], Registration>>>,
+    members: Arc<AtomicUsize>,
+    max_peers: usize,
+    peers: AtomicU64,
+    seeds: AtomicU64,
+}
+
+/// The place of one connection within the session's limit; dropping it makes room.
+pub(super) struct Membership(Arc<AtomicUsize>);
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Keeps a torrent open to callers; dropping it turns them away.
+pub(super) struct Listing {
+    wire: [u8; 20],
+    torrents: Arc<Mutex<BTreeMap<[u8; 20], Registration>>>,
+}
+
+impl Drop for Listing {
+    fn drop(&mut self) {
+        lock(&self.torrents).remove(&self.wire);
+    }
+}
+
+impl Shared {
+    /// Opens the sockets and starts the disk threads.
+    pub(super) async fn start(
+        config: EngineConfig,
+        events: mpsc::UnboundedSender<Event>,
+    ) -> Result<Arc<Self>, Fault> {
+        let bind = bind(config.bind, config.ipv6);
+        let listener = listen(&config, bind)?;
+        let port = listener.port();
+        let mut chance = [0_u8; 12 + 4 + 8];
+        getrandom::fill(&mut chance)
+            .map_err(|error| fault(FaultKind::Internal, format!("no randomness: {error}")))?;
+        let (name, rest) = chance.split_at(12);
+        let id = PeerId::new(name.try_into().expect("twelve of the bytes drawn"));
+        let (key, seed) = rest.split_at(4);
+        let library = match config.state_dir {
+            Some(place) => Some(library(place).await?),
+            None => None,
+        };
+        let torrents = Arc::new(Mutex::new(BTreeMap::new()));
+        let lookup: Lookup = {
+            let torrents = torrents.clone();
+            Arc::new(move |wire: &[u8; 20]| lock(&torrents).get(wire).cloned())
+        };
+        let patience = Patience::default();
+        let peers_memory = config.max_peers.saturating_mul(BLOCK_LEN as usize);
+        let ours = config.bind.map(|ip| SocketAddr::new(ip, port)).into_iter().collect();
+        Ok(Arc::new(Self {
+            clock: Clock::start(),
+            id,
+            announce_key: u32::from_be_bytes(key.try_into().expect("four of the bytes drawn")),
+            bind,
+            patience,
+            ours,
+            pool: Pool::new(OPEN_PIECES as usize + peers_memory),
+            disk: Disk::start(config.disk_threads.max(1), Pool::new(SERVE_POOL)),
+            disk_io: config.disk_io,
+            handles: Handles::from_limit(),
+            limits: Limits::new(config.down, config.up),
+            trackers: Trackers::new(TrackerConfig { bind, ..TrackerConfig::default() }),
+            library,
+            events,
+            port,
+            listening: tokio::spawn(listener.run(lookup, patience)),
+            torrents,
+            members: Arc::new(AtomicUsize::new(0)),
+            max_peers: config.max_peers,
+            peers: AtomicU64::new(0),
+            seeds: AtomicU64::new(
+                config.seed.unwrap_or_else(|| {
+                    u64::from_be_bytes(seed.try_into().expect("eight of the bytes drawn"))
+                }),
+            ),
+        }))
+    }
+
+    /// The port on which peers reach us.
+    pub(super) fn port(&self) -> Option<u16> {
+        (self.port != 0).then_some(self.port)
+    }
+
+    pub(super) fn set_limits(&self, down: Option<u64>, up: Option<u64>) {
+        self.limits.down.set(down);
+        self.limits.up.set(up);
+    }
+
+    /// The handshake by which we introduce ourselves for a torrent.
+    pub(super) fn handshake(&self, torrent: InfoHash) -> Handshake {
+        Handshake { info_hash: torrent.wire(), id: self.id, reserved: reserved() }
+    }
+
+    /// Opens a torrent to callers.
+    pub(super) fn listen_for(&self, torrent: InfoHash) -> (Listing, mpsc::Receiver<Caller>) {
+        let (callers, called) = mpsc::channel(CALLERS);
+        let wire = torrent.wire();
+        lock(&self.torrents).insert(wire, Registration { id: self.id, reserved: reserved(), callers });
+        (Listing { wire, torrents: self.torrents.clone() }, called)
+    }
+
+    /// A place for one more connection, if there is one.
+    pub(super) fn join(&self) -> Option<Membership> {
+        let room = |n: usize| (n < self.max_peers).then_some(n + 1);
+        let joined = self.members.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok();
+        joined.then(|| Membership(self.members.clone()))
+    }
+
+    /// A key that no connection has had before.
+    pub(super) fn next_peer(&self) -> PeerKey {
+        PeerKey(self.peers.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A seed for one torrent's chance.
+    pub(super) fn draw_seed(&self) -> u64 {
+        crate::base::Rng::new(self.seeds.fetch_add(1, Ordering::Relaxed)).next_u64()
+    }
+
+    /// What each of so many downloads may hold of unfinished pieces, in bytes.
+    pub(super) fn budget_for(downloads: usize) -> u64 {
+        OPEN_PIECES / downloads.max(1) as u64
+    }
+
+    /// Runs something that touches files on a disk thread.
+    pub(super) async fn on_disk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, DiskError> + Send + 'static,
+    ) -> Result<T, DiskError> {
+        let (done, result) = oneshot::channel();
+        self.disk.run(move || {
+            let _ = done.send(work());
+        });
+        result.await.unwrap_or_else(|_| Err(DiskError::new(DiskErrorKind::Cancelled, "finish", "")))
+    }
+
+    /// Closes the sockets and ends the disk threads behind what they are writing.
+    pub(super) fn stop(&self) {
+        self.listening.abort();
+        self.disk.shutdown();
+    }
+}
+
+fn reserved() -> Reserved {
+    Reserved::NONE.with_fast().with_extended()
+}
+
+/// The addresses traffic leaves from.
+fn bind(address: Option<IpAddr>, ipv6: bool) -> Bind {
+    match address {
+        None if ipv6 => Bind::ANY,
+        None => Bind { v6: None, ..Bind::ANY },
+        Some(IpAddr::V4(v4)) => Bind { v4: Some(v4), v6: None },
+        Some(IpAddr::V6(v6)) => Bind { v4: None, v6: Some(v6) },
+    }
+}
+
+/// Listens on the port that was asked for or fails; else on the preferred one, else on any.
+fn listen(config: &EngineConfig, bind: Bind) -> Result<Listener, Fault> {
+    let refused = |port: u16, error: std::io::Error| {
+        let place =
+            config.bind.map_or_else(|| format!("port {port}"), |ip| format!("{}", SocketAddr::new(ip, port)));
+        let (why, hint) = match error.kind() {
+            std::io::ErrorKind::AddrInUse => (
+                "another program uses it".to_owned(),
+                "choose another port with -p, or leave -p out for any free one",
+            ),
+            std::io::ErrorKind::PermissionDenied => {
+                ("not permitted".to_owned(), "ports below 1024 need privileges; choose a higher one with -p")
+            }
+            std::io::ErrorKind::AddrNotAvailable => (
+                "this machine has no such address".to_owned(),
+                "`ip addr` lists the addresses of this machine",
+            ),
+            _ => (error.to_string(), "choose another port with -p or another address with --bind"),
+        };
+        Fault {
+            kind: FaultKind::Network,
+            message: format!("cannot listen on {place}: {why}"),
+            hint: Some(hint.to_owned()),
+        }
+    };
+    if let Some(port) = config.port {
+        return Listener::bind(bind, port).map_err(|error| refused(port, error));
+    }
+    let preferred = config.preferred_port.and_then(|port| Listener::bind(bind, port).ok());
+    preferred.map_or_else(|| Listener::bind(bind, 0).map_err(|error| refused(0, error)), Ok)
+}
+
+async fn library(state_dir: PathBuf) -> Result<Library, Fault> {
+    tokio::fs::create_dir_all(&state_dir).await.map_err(|error| {
+        let place = Untrusted::new(state_dir.to_string_lossy());
+        fault(FaultKind::Permission, format!("cannot use the state directory {place}: {error}"))
+    })?;
+    Ok(Library::new(state_dir.join("library.redb")))
+}
+
+fn fault(kind: FaultKind, message: String) -> Fault {
+    Fault { kind, message, hint: None }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

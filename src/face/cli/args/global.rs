@@ -1,0 +1,77 @@
+//! Flags of every command, before it or after it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, ValueEnum};
+
+use crate::base::units;
+
+/// Flags of every command.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Everywhere")]
+pub struct GlobalArgs {
+    /// Only errors; twice: nothing at all, look at the exit code
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub quiet: u8,
+    /// Tell more on standard error: -v info, -vv debug, -vvv trace
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Only JSON on standard output: one document, or one event per line for what runs long
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// One record per line, tab-separated, raw numbers; chosen by itself when the output is not a terminal
+    #[arg(long, global = true, conflicts_with = "json")]
+    pub plain: bool,
+    /// Colours
+    #[arg(long, global = true, value_name = "WHEN", hide_possible_values = false)]
+    pub color: Option<When>,
+    /// No characters above U+007F from torr (names are still shown)
+    #[arg(long, global = true)]
+    pub ascii: bool,
+    /// How progress is told on standard error
+    #[arg(long, global = true, value_name = "HOW", default_value = "auto")]
+    pub progress: Mode,
+    /// Time between two lines or JSON events of progress
+    #[arg(long, global = true, value_name = "TIME", value_parser = units::parse_span)]
+    pub interval: Option<Duration>,
+    /// Never ask anything
+    #[arg(long, global = true)]
+    pub no_input: bool,
+    /// Answer yes to harmless questions
+    #[arg(short, long, global = true)]
+    pub yes: bool,
+    /// Use no configuration file
+    #[arg(long, global = true)]
+    pub no_config: bool,
+    /// Where torr keeps its state
+    #[arg(long, global = true, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum When {
+    /// On terminals that know them
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// How progress is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub enum Mode {
+    /// A bar on a terminal, lines elsewhere
+    #[default]
+    Auto,
+    /// A bar redrawn in place
+    Bar,
+    /// Lines
+    Lines,
+    /// JSON events on standard error
+    Json,
+    /// Not at all
+    None,
+}

@@ -1,0 +1,6 @@
+//! Groups of flags that several commands share.
+
+pub mod global;
+pub mod network;
+pub mod select;
+pub mod when;

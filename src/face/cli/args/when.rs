@@ -1,0 +1,80 @@
+//! When to stop giving: `--seed` and `--until`.
+
+use crate::base::units;
+use crate::engine::{After, Until};
+
+/// Reads `forever`, a ratio (`2.0`), a time (`30m`), `copies:1`, or several with commas between,
+/// of which the first to come true counts.
+pub fn until(text: &str) -> Result<Until, String> {
+    let mut until = Until::default();
+    if text.trim().eq_ignore_ascii_case("forever") {
+        return Ok(until);
+    }
+    for part in text.split(',').map(str::trim) {
+        let twice = || format!("'{text}' says the same thing twice");
+        if let Some(copies) = part.strip_prefix("copies:") {
+            let copies = copies.parse().ok().filter(|&copies| copies > 0);
+            let copies = copies.ok_or_else(|| format!("'{part}' is no number of copies; write copies:1"))?;
+            if until.copies.replace(copies).is_some() {
+                return Err(twice());
+            }
+        } else if let Some(ratio) = ratio(part) {
+            if until.ratio.replace(ratio).is_some() {
+                return Err(twice());
+            }
+        } else if part.is_empty() || part.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(wrong(text));
+        } else {
+            let time = units::parse_span(part).map_err(|_| wrong(text))?;
+            if until.time.replace(time).is_some() {
+                return Err(twice());
+            }
+        }
+    }
+    Ok(until)
+}
+
+/// Reads what [`until`] reads, or `off`.
+pub fn after(text: &str) -> Result<After, String> {
+    if text.trim().eq_ignore_ascii_case("off") { Ok(After::Stop) } else { until(text).map(After::Seed) }
+}
+
+/// A number alone is a ratio: `2` or `2.0`, neither negative nor endless.
+fn ratio(text: &str) -> Option<f64> {
+    let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let value: f64 = if plain { text.parse().ok()? } else { return None };
+    (value.is_finite() && value > 0.0 && value <= 1e6).then_some(value)
+}
+
+fn wrong(text: &str) -> String {
+    format!("'{text}' is no goal; write a ratio (2.0), a time (30m), copies:1 or forever")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn goals_are_read_as_people_write_them() {
+        let none = Until::default();
+        assert_eq!(until("forever"), Ok(none));
+        assert_eq!(until("2.0"), Ok(Until { ratio: Some(2.0), ..none }));
+        assert_eq!(until("30m"), Ok(Until { time: Some(Duration::from_secs(1800)), ..none }));
+        assert_eq!(
+            until("2,7d,copies:3"),
+            Ok(Until { ratio: Some(2.0), time: Some(Duration::from_secs(604_800)), copies: Some(3) })
+        );
+        assert_eq!(after("off"), Ok(After::Stop));
+        assert_eq!(after("1.5"), Ok(After::Seed(Until { ratio: Some(1.5), ..none })));
+    }
+
+    #[test]
+    fn what_is_no_goal_is_refused() {
+        for bad in ["", "0", "-1", "soon", "copies:0", "copies:x", "1,2", "1h,2h", "1,", "inf", "NaN", "off"]
+        {
+            assert!(until(bad).is_err(), "{bad}");
+        }
+    }
+}

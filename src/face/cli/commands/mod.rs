@@ -1,0 +1,50 @@
+//! One command per file.
+
+mod create;
+mod demo;
+mod get;
+mod help;
+mod seed;
+mod show;
+mod tracker;
+mod verify;
+mod version;
+
+use clap::Subcommand;
+
+use super::args::global::GlobalArgs;
+use super::error::Failure;
+use super::exit::Exit;
+use super::output::Output;
+
+/// What torr can be told to do.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    Get(Box<get::GetArgs>),
+    Seed(Box<seed::SeedArgs>),
+    Create(create::CreateArgs),
+    Show(show::ShowArgs),
+    Verify(verify::VerifyArgs),
+    Tracker(tracker::TrackerArgs),
+    Demo(demo::DemoArgs),
+    Help(help::HelpArgs),
+    /// Print the version
+    Version,
+}
+
+impl Command {
+    /// Does it.
+    pub fn run(&self, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+        match self {
+            Self::Get(args) => get::run(args, global, output),
+            Self::Seed(args) => seed::run(args, global, output),
+            Self::Create(args) => create::run(args, output),
+            Self::Show(args) => show::run(args, output),
+            Self::Verify(args) => verify::run(args, output),
+            Self::Tracker(args) => tracker::run(args, output),
+            Self::Demo(args) => demo::run(args, output),
+            Self::Help(args) => help::run(args, output),
+            Self::Version => version::run(output),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! JSON for scripts, one document or one event per line.
+
+use std::io;
+
+use serde::Serialize;
+use serde_json::ser::Formatter;
+
+use crate::base::Untrusted;
+
+/// The document as one line without its line end. Every character that could steer a terminal is
+/// written as a `\u` escape: the value is exact, and looking at it is harmless.
+pub fn line(document: &impl Serialize) -> String {
+    let mut out = Vec::with_capacity(256);
+    let mut writer = serde_json::Serializer::with_formatter(&mut out, Harmless);
+    document.serialize(&mut writer).expect("our documents have string keys and memory does not fail");
+    String::from_utf8(out).expect("the serializer writes UTF-8")
+}
+
+/// Raw bytes in hexadecimal, for paths that are no text.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+struct Harmless;
+
+impl Formatter for Harmless {
+    fn write_string_fragment<W: io::Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut begin = 0;
+        for (at, c) in fragment.char_indices() {
+            if steers(c) {
+                writer.write_all(&fragment.as_bytes()[begin..at])?;
+                let mut units = [0; 2];
+                for unit in c.encode_utf16(&mut units) {
+                    write!(writer, "\\u{unit:04x}")?;
+                }
+                begin = at + c.len_utf8();
+            }
+        }
+        writer.write_all(&fragment.as_bytes()[begin..])
+    }
+}
+
+/// Whether text from outside may not show this character as it is.
+fn steers(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
+    let mut buffer = [0; 4];
+    let text: &str = c.encode_utf8(&mut buffer);
+    Untrusted::new(text).clean() != text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_is_exact_and_harmless() {
+        let name = "a\u{1b}[2J\u{9b}\u{202e}\u{7f}\"é日";
+        let text = line(&serde_json::json!({ "name": name }));
+        assert_eq!(text, r#"{"name":"a\u001b[2J\u009b\u202e\u007f\"é日"}"#);
+        let back: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(back["name"], name);
+    }
+}

@@ -1,0 +1,244 @@
+//! The two streams. Data goes to standard output, words to standard error; each is looked at apart
+//! from the other for whether it is a terminal. Nothing here panics when a reader has gone away.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::args::global::{GlobalArgs, Mode, When};
+use super::error::Failure;
+use super::exit::Exit;
+use super::json;
+use super::progress::live::Live;
+use super::style::{Role, Style};
+use super::surroundings::Surroundings;
+
+/// How progress is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Progress {
+    /// Bars redrawn in place on standard error.
+    Bar,
+    /// Lines on standard error.
+    Lines,
+    /// JSON events on standard error.
+    Json,
+    /// Not at all.
+    None,
+}
+
+/// Where and how a command writes.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// The look of standard output.
+    pub out: Style,
+    /// The look of standard error.
+    pub err: Style,
+    /// Standard output is a terminal.
+    pub stdout_tty: bool,
+    /// Standard error is a terminal.
+    pub stderr_tty: bool,
+    /// How often `-q` was given.
+    pub quiet: u8,
+    /// Only JSON on standard output.
+    pub json: bool,
+    /// One record per line, tab-separated, raw numbers.
+    pub plain: bool,
+    /// How progress is told.
+    pub progress: Progress,
+    /// The time between lines or events of progress, if the user chose one.
+    pub interval: Option<Duration>,
+    /// The lines at the bottom of the terminal.
+    pub live: Live,
+    /// The width of the terminal where the environment fixes it.
+    columns: Option<usize>,
+}
+
+impl Output {
+    /// What the flags and the surroundings come to.
+    pub fn new(flags: &GlobalArgs, around: &Surroundings) -> Self {
+        let ascii = flags.ascii || around.ascii || !around.utf8;
+        let style = |tty| Style { ascii, colour: colour(flags.color, around, tty) };
+        Self {
+            out: style(around.stdout_tty),
+            err: style(around.stderr_tty),
+            stdout_tty: around.stdout_tty,
+            stderr_tty: around.stderr_tty,
+            quiet: flags.quiet,
+            json: flags.json,
+            plain: flags.plain || !around.stdout_tty,
+            progress: progress(flags, around),
+            interval: flags.interval,
+            live: Live::default(),
+            columns: around.columns,
+        }
+    }
+
+    /// Writes data to standard output, all of it or the reason why not.
+    pub fn data(&self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe => Failure::closed(),
+            _ => Failure::new(
+                Exit::Disk,
+                "io",
+                format!("cannot write to standard output: {}", super::error::reason(&error)),
+            ),
+        })
+    }
+
+    /// Writes one line of data to standard output.
+    pub fn line(&self, line: &str) -> Result<(), Failure> {
+        self.data(format!("{line}\n").as_bytes())
+    }
+
+    /// Writes a path for a program to use: byte for byte, and this after it.
+    pub fn path(&self, path: &Path, end: u8) -> Result<(), Failure> {
+        let mut bytes = path.as_os_str().as_encoded_bytes().to_vec();
+        bytes.push(end);
+        self.data(&bytes)
+    }
+
+    /// Writes a document or an event to standard output, where JSON was asked for.
+    pub fn event(&self, document: &impl Serialize) -> Result<(), Failure> {
+        if self.json { self.line(&json::line(document)) } else { Ok(()) }
+    }
+
+    /// Says a line to the person, unless they want quiet. Whether anybody reads it does not matter.
+    pub fn say(&self, line: &str) {
+        if self.quiet == 0 {
+            self.live.above(&format!("{}\n", self.err.own(line)));
+        }
+    }
+
+    /// Warns the person.
+    pub fn warn(&self, line: &str) {
+        self.say(&format!("{} {line}", self.err.paint(Role::Warn, "warning:")));
+    }
+
+    /// Tells a failure: a sentence and a hint to the person, a document to the script.
+    pub fn fail(&self, failure: &Failure) {
+        if failure.exit == Exit::Pipe {
+            return;
+        }
+        if self.json {
+            // If nobody reads this either, there is no one left to tell.
+            let _ = self.line(&json::line(&failure.document()));
+        }
+        if self.quiet < 2 {
+            let mut text =
+                format!("{} {}\n", self.err.paint(Role::Bad, "error:"), self.err.own(&failure.message));
+            if let Some(hint) = &failure.hint {
+                text.push_str(&format!("{}  {}\n", self.err.paint(Role::Warn, "hint:"), self.err.own(hint)));
+            }
+            self.live.above(&text);
+        }
+    }
+
+    /// The columns of the terminal: 80 where nobody knows, and never fewer than 10.
+    pub fn columns(&self) -> usize {
+        let measured = || crossterm::terminal::window_size().ok().map(|size| usize::from(size.columns));
+        let tty = self.stdout_tty || self.stderr_tty;
+        let columns = self.columns.or_else(|| if tty { measured() } else { None });
+        columns.filter(|&columns| columns > 0).unwrap_or(80).clamp(10, 1000)
+    }
+}
+
+/// Writes to standard error as it is; if nobody reads, nobody misses it.
+pub fn raw(text: &str) {
+    let mut stderr = io::stderr().lock();
+    let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+}
+
+fn colour(flag: Option<When>, around: &Surroundings, tty: bool) -> bool {
+    let wish = flag.or(match around.torr_color.as_deref() {
+        Some("always") => Some(When::Always),
+        Some("never") => Some(When::Never),
+        Some("auto") => Some(When::Auto),
+        _ => None,
+    });
+    match wish {
+        Some(When::Always) => true,
+        Some(When::Auto) => tty && around.smart(),
+        Some(When::Never) => false,
+        None if around.no_color => false,
+        None => around.force_color || (tty && around.smart()),
+    }
+}
+
+fn progress(flags: &GlobalArgs, around: &Surroundings) -> Progress {
+    if flags.quiet > 0 {
+        return Progress::None;
+    }
+    match flags.progress {
+        Mode::Bar => Progress::Bar,
+        Mode::Lines => Progress::Lines,
+        Mode::Json => Progress::Json,
+        Mode::None => Progress::None,
+        // Log lines and a bar on the same screen would tear each other apart.
+        Mode::Auto if around.stderr_tty && around.smart() && !around.ci && flags.verbose == 0 => {
+            Progress::Bar
+        }
+        Mode::Auto => Progress::Lines,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terminal() -> Surroundings {
+        Surroundings {
+            stdout_tty: true,
+            stderr_tty: true,
+            term: Some("xterm".to_owned()),
+            utf8: true,
+            ..Surroundings::default()
+        }
+    }
+
+    #[test]
+    fn colour_is_decided_in_the_promised_order() {
+        let plain = GlobalArgs::default();
+        let flag = |when| GlobalArgs { color: Some(when), ..GlobalArgs::default() };
+        let of = |flags: &GlobalArgs, around: &Surroundings| Output::new(flags, around).out.colour;
+        assert!(of(&plain, &terminal()));
+        assert!(!of(&plain, &Surroundings { no_color: true, ..terminal() }));
+        assert!(!of(&plain, &Surroundings { no_color: true, force_color: true, ..terminal() }));
+        assert!(of(&flag(When::Always), &Surroundings { no_color: true, ..terminal() }));
+        assert!(of(
+            &plain,
+            &Surroundings { no_color: true, torr_color: Some("always".into()), ..terminal() }
+        ));
+        assert!(!of(&flag(When::Never), &Surroundings { force_color: true, ..terminal() }));
+        assert!(!of(&plain, &Surroundings { term: Some("dumb".into()), ..terminal() }));
+        assert!(!of(&plain, &Surroundings { stdout_tty: false, ..terminal() }));
+        assert!(of(&plain, &Surroundings { stdout_tty: false, force_color: true, ..terminal() }));
+    }
+
+    #[test]
+    fn each_stream_is_looked_at_apart() {
+        let output = Output::new(&GlobalArgs::default(), &Surroundings { stdout_tty: false, ..terminal() });
+        assert!(!output.out.colour && output.err.colour && output.plain);
+        assert_eq!(output.progress, Progress::Bar);
+    }
+
+    #[test]
+    fn bars_need_a_terminal_that_can_redraw() {
+        let of = |around: Surroundings| Output::new(&GlobalArgs::default(), &around).progress;
+        assert_eq!(of(terminal()), Progress::Bar);
+        assert_eq!(of(Surroundings { ci: true, ..terminal() }), Progress::Lines);
+        assert_eq!(of(Surroundings { term: None, ..terminal() }), Progress::Lines);
+        assert_eq!(of(Surroundings { term: Some("dumb".into()), ..terminal() }), Progress::Lines);
+        assert_eq!(of(Surroundings { stderr_tty: false, ..terminal() }), Progress::Lines);
+        let quiet = GlobalArgs { quiet: 1, ..GlobalArgs::default() };
+        assert_eq!(Output::new(&quiet, &terminal()).progress, Progress::None);
+    }
+
+    #[test]
+    fn a_locale_without_utf8_gets_ascii() {
+        assert!(Output::new(&GlobalArgs::default(), &Surroundings { utf8: false, ..terminal() }).out.ascii);
+        assert!(!Output::new(&GlobalArgs::default(), &terminal()).out.ascii);
+    }
+}

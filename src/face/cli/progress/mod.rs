@@ -1,0 +1,8 @@
+//! Progress. What to show is worked out by pure functions from a snapshot to lines of text; only
+//! [`live`] touches the terminal.
+
+pub mod amounts;
+pub mod hashing;
+pub mod live;
+pub mod news;
+pub mod screen;

@@ -1,0 +1,154 @@
+//! What scripts hear of transfers.
+
+use serde::Serialize;
+
+use crate::base::{InfoHash, Untrusted};
+use crate::engine::Row;
+use crate::face::cli::json::hex;
+use crate::face::cli::progress::amounts::eta_known;
+
+use std::path::Path;
+
+/// What is known of a torrent before anything moves.
+#[derive(Serialize)]
+pub struct Metadata {
+    schema: &'static str,
+    event: &'static str,
+    torrent: String,
+    name: String,
+    size: u64,
+    files: u64,
+}
+
+/// The event of a new torrent.
+pub fn metadata(schema: &'static str, id: InfoHash, name: &Untrusted, size: u64, files: u64) -> Metadata {
+    Metadata { schema, event: "metadata", torrent: id.to_string(), name: name.raw().to_owned(), size, files }
+}
+
+/// How far a torrent is.
+#[derive(Serialize)]
+pub struct Progress {
+    schema: &'static str,
+    event: &'static str,
+    torrent: String,
+    state: &'static str,
+    reason: &'static str,
+    progress: f64,
+    done: u64,
+    size: u64,
+    down: u64,
+    up: u64,
+    eta_s: Option<u64>,
+    peers: u32,
+    seeds: u32,
+    reason_text: String,
+    sent: u64,
+    ratio: f64,
+}
+
+/// The event of progress.
+pub fn progress(schema: &'static str, row: &Row) -> Progress {
+    Progress {
+        schema,
+        event: "progress",
+        torrent: row.id.to_string(),
+        state: row.state.word(),
+        reason: row.reason.word,
+        progress: thousandths(row.progress()),
+        done: row.done,
+        size: row.wanted,
+        down: row.down.max(0.0) as u64,
+        up: row.up.max(0.0) as u64,
+        eta_s: eta_known(row.eta, row.down, row.active).map(|eta| eta.as_secs()),
+        peers: row.peers,
+        seeds: row.seeds,
+        reason_text: row.reason.text.clone(),
+        sent: row.sent,
+        ratio: thousandths(row.ratio()),
+    }
+}
+
+/// A torrent is complete.
+#[derive(Serialize)]
+pub struct Done {
+    schema: &'static str,
+    event: &'static str,
+    torrent: String,
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_hex: Option<String>,
+    seconds: u64,
+    verified: bool,
+}
+
+/// The event of completion.
+pub fn done(schema: &'static str, id: InfoHash, path: &Path, seconds: u64) -> Done {
+    Done {
+        schema,
+        event: "done",
+        torrent: id.to_string(),
+        path: path.to_string_lossy().into_owned(),
+        path_hex: path.to_str().is_none().then(|| hex(path.as_os_str().as_encoded_bytes())),
+        seconds,
+        verified: true,
+    }
+}
+
+/// The end of the command.
+#[derive(Serialize)]
+pub struct Summary {
+    /// The schema.
+    pub schema: &'static str,
+    /// `summary`.
+    pub event: &'static str,
+    /// All went well.
+    pub ok: bool,
+    /// The exit code.
+    pub code: u8,
+    /// How many ended well.
+    pub done: usize,
+    /// How many did not.
+    pub failed: usize,
+}
+
+/// Cut to three digits after the point, so that 1 is said only when it is true.
+fn thousandths(value: f64) -> f64 {
+    if value.is_finite() { (value * 1000.0).floor() / 1000.0 } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::State;
+    use crate::face::cli::json;
+    use crate::face::cli::progress::screen::tests::row;
+
+    #[test]
+    fn events_are_as_promised() {
+        let id = InfoHash::v1([8; 20]);
+        let hash = "08".repeat(20);
+        assert_eq!(
+            json::line(&metadata("torr.get/1", id, &"ubuntu".into(), 6_012_954_214, 1)),
+            format!(
+                r#"{{"schema":"torr.get/1","event":"metadata","torrent":"{hash}","name":"ubuntu","size":6012954214,"files":1}}"#
+            )
+        );
+        let text = json::line(&progress("torr.get/1", &row("ubuntu", State::Downloading)));
+        let start = format!(
+            r#"{{"schema":"torr.get/1","event":"progress","torrent":"{hash}","state":"downloading","reason":"ok","progress":0.743,"done":4467625984,"size":6012954214,"down":40055603,"up":1153433,"eta_s":41,"peers":62,"seeds":48"#
+        );
+        assert!(text.starts_with(&start), "{text}");
+        assert_eq!(
+            json::line(&done("torr.get/1", id, Path::new("/home/u/iso/ubuntu.iso"), 166)),
+            format!(
+                r#"{{"schema":"torr.get/1","event":"done","torrent":"{hash}","path":"/home/u/iso/ubuntu.iso","seconds":166,"verified":true}}"#
+            )
+        );
+        let summary =
+            Summary { schema: "torr.get/1", event: "summary", ok: true, code: 0, done: 1, failed: 0 };
+        assert_eq!(
+            json::line(&summary),
+            r#"{"schema":"torr.get/1","event":"summary","ok":true,"code":0,"done":1,"failed":0}"#
+        );
+    }
+}

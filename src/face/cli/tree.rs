@@ -1,0 +1,201 @@
+//! The files of a torrent as a tree of text.
+
+use std::collections::BTreeMap;
+
+use super::style::{Style, pad, pad_left, width};
+use crate::base::{Untrusted, units};
+use crate::proto::metainfo::Metainfo;
+
+/// A file with the number people name it by, counted from 1 over all files of the torrent.
+#[derive(Clone, Copy, Debug)]
+pub struct Listed<'a> {
+    /// The number.
+    pub number: usize,
+    /// The path below the folder of downloads, still a stranger's words.
+    pub path: &'a str,
+    /// Bytes.
+    pub len: u64,
+}
+
+/// The files that are stored: padding and links are not.
+pub fn listed(torrent: &Metainfo) -> impl Iterator<Item = Listed<'_>> {
+    torrent
+        .files()
+        .iter()
+        .enumerate()
+        .filter(|(_, file)| is_stored(file.attributes()))
+        .map(|(at, file)| Listed { number: at + 1, path: file.path().as_str(), len: file.len() })
+}
+
+/// Whether a file with these attributes is found on a disk.
+pub fn is_stored(attributes: crate::proto::metainfo::Attributes) -> bool {
+    !attributes.is_pad() && !attributes.is_link()
+}
+
+/// The tree, at most `most` lines of it with a word on what is left out, no line wider than `columns`.
+pub fn lines(torrent: &Metainfo, style: Style, columns: usize, most: usize) -> Vec<String> {
+    let mut dirs = vec![Dir::default()];
+    for file in listed(torrent) {
+        place(&mut dirs, file);
+    }
+    let mut rows = Vec::new();
+    draw(&dirs, 0, "", style, &mut rows);
+    let hidden = rows.len().saturating_sub(most);
+    rows.truncate(most);
+    let sizes = rows.iter().map(|row| width(&row.size)).max().unwrap_or(0);
+    let widest = rows.iter().map(|row| width(&row.stem) + width(&row.name.clean())).max().unwrap_or(0);
+    let room = columns.saturating_sub(sizes + 3).max(8);
+    let column = widest.min(room);
+    let mut lines: Vec<String> = rows
+        .iter()
+        .map(|row| {
+            let stem = style.fit_line(&row.stem, column.saturating_sub(4));
+            let name = style.fit(&row.name, column.saturating_sub(width(&stem)));
+            format!("{}   {}", pad(&format!("{stem}{name}"), column), pad_left(&row.size, sizes))
+        })
+        .map(|line| line.trim_end().to_owned())
+        .collect();
+    if hidden > 0 {
+        lines.push(style.own(&format!("… {} more (--all)", units::plural(hidden as u64, "line", "lines"))));
+    }
+    lines
+}
+
+/// A directory: its entries in the order in which they first appear.
+#[derive(Default)]
+struct Dir<'a> {
+    entries: Vec<Entry<'a>>,
+    /// The place of each subdirectory in `entries`.
+    known: BTreeMap<&'a str, usize>,
+    size: u64,
+}
+
+enum Entry<'a> {
+    Dir(&'a str, usize),
+    File(&'a str, Listed<'a>),
+}
+
+struct Row {
+    stem: String,
+    name: Untrusted,
+    size: String,
+}
+
+fn place<'a>(dirs: &mut Vec<Dir<'a>>, file: Listed<'a>) {
+    let mut at = 0;
+    let mut parts = file.path.split('/').peekable();
+    while let Some(part) = parts.next() {
+        dirs[at].size = dirs[at].size.saturating_add(file.len);
+        if parts.peek().is_none() {
+            dirs[at].entries.push(Entry::File(part, file));
+            return;
+        }
+        let next = match dirs[at].known.get(part) {
+            Some(&next) => next,
+            None => {
+                let next = dirs.len();
+                dirs.push(Dir::default());
+                dirs[at].known.insert(part, next);
+                dirs[at].entries.push(Entry::Dir(part, next));
+                next
+            }
+        };
+        at = next;
+    }
+}
+
+/// Paths are at most a hundred deep, so the calls are too.
+fn draw(dirs: &[Dir<'_>], at: usize, indent: &str, style: Style, rows: &mut Vec<Row>) {
+    let last = dirs[at].entries.len().saturating_sub(1);
+    let top = at == 0;
+    for (number, entry) in dirs[at].entries.iter().enumerate() {
+        let branch = match (top, number == last) {
+            (true, _) => "",
+            (false, true) => style.sign("└─ ", "`- "),
+            (false, false) => style.sign("├─ ", "|- "),
+        };
+        match entry {
+            Entry::File(name, file) => rows.push(Row {
+                stem: format!("{indent}{branch}[{}] ", file.number),
+                name: Untrusted::new(*name),
+                size: units::size(file.len),
+            }),
+            Entry::Dir(name, dir) => {
+                // The size of the whole stands elsewhere.
+                let size = if top { String::new() } else { units::size(dirs[*dir].size) };
+                rows.push(Row {
+                    stem: format!("{indent}{branch}"),
+                    name: Untrusted::new(format!("{name}/")),
+                    size,
+                });
+                let deeper = match (top, number == last) {
+                    (true, _) => String::new(),
+                    (false, true) => format!("{indent}   "),
+                    (false, false) => format!("{indent}{}", style.sign("│  ", "|  ")),
+                };
+                draw(dirs, *dir, &deeper, style, rows);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::metainfo::{Attributes, Content, Draft, DraftFile, Extras};
+
+    fn torrent(files: &[(&str, u64)]) -> Metainfo {
+        let total: u64 = files.iter().map(|(_, len)| len).sum();
+        let draft = Draft {
+            name: "movies".to_owned(),
+            content: Content::Several(
+                files
+                    .iter()
+                    .map(|&(path, len)| DraftFile {
+                        path: path.split('/').map(str::to_owned).collect(),
+                        len,
+                        attributes: Attributes::NONE,
+                    })
+                    .collect(),
+            ),
+            piece_len: 1 << 20,
+            digests: vec![0; total.div_ceil(1 << 20) as usize * 20],
+            private: false,
+            source: None,
+            extras: Extras::default(),
+        };
+        Metainfo::parse(&draft.to_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_tree_shows_numbers_and_sizes() {
+        let torrent = torrent(&[
+            ("spring/spring-4k.mkv", 5 << 20),
+            ("spring/extras.zip", 300 << 10),
+            ("sintel/a", 1 << 10),
+        ]);
+        let text = lines(&torrent, Style::default(), 80, 100).join("\n");
+        assert_eq!(
+            text,
+            "movies/\n\
+             ├─ spring/                5.29 MiB\n\
+             │  ├─ [1] spring-4k.mkv      5 MiB\n\
+             │  └─ [2] extras.zip       300 KiB\n\
+             └─ sintel/                   1 KiB\n   \
+                └─ [3] a                  1 KiB"
+        );
+        let short = lines(&torrent, Style { ascii: true, colour: false }, 30, 2);
+        assert_eq!(short, ["movies/", "|- spring/   5.29 MiB", "... 4 lines more (--all)"]);
+    }
+
+    #[test]
+    fn a_tree_fits_its_columns() {
+        let deep = "d/".repeat(90) + "file-with-a-long-name";
+        let torrent = torrent(&[(&deep, 1 << 20), ("b", 5)]);
+        for columns in [20, 40, 80] {
+            for line in lines(&torrent, Style::default(), columns, 500) {
+                assert!(width(&line) <= columns, "{columns}: {line}");
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The command line as scripts meet it: the real binary, with its streams as pipes.
+
+mod contract;
+mod create;
+mod refusals;
+mod verify;
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// A folder of its own with the program in it.
+struct Scene {
+    dir: tempfile::TempDir,
+}
+
+/// How a run ended.
+struct Ran {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Scene {
+    fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+
+    /// The program with nothing of the caller's environment that it looks at.
+    fn command<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_torr"));
+        command.current_dir(self.path()).env_clear().args(arguments);
+        command.env("HOME", self.path()).env("LANG", "C.UTF-8").env("TERM", "xterm").env("TZ", "UTC");
+        command
+    }
+
+    /// Runs it; nothing it writes into a pipe may steer a terminal.
+    fn run<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Ran {
+        let Output { status, stdout, stderr } = self.command(arguments).output().unwrap();
+        let (out, err) =
+            (String::from_utf8_lossy(&stdout).into_owned(), String::from_utf8_lossy(&stderr).into_owned());
+        for text in [&out, &err] {
+            assert!(!text.contains(['\u{1b}', '\r', '\u{7}']), "{text:?}");
+        }
+        Ran { code: status.code().expect("no signal"), out, err }
+    }
+
+    /// A folder of three files and its torrent, in pieces of 16 KiB.
+    fn photos(&self) {
+        let bytes =
+            |len: usize, salt: usize| (0..len).map(|i| (i * 31 + i / 251 + salt) as u8).collect::<Vec<_>>();
+        self.write("photos/a.bin", bytes(100_000, 1));
+        self.write("photos/sub/b.bin", bytes(70_000, 2));
+        self.write("photos/sub/c.bin", bytes(10_000, 3));
+        let made = self.run(&["create", "photos", "--piece-size", "16K", "--no-date"]);
+        assert_eq!(made.code, 0, "{}", made.err);
+    }
+}
+
+impl Ran {
+    fn json(&self) -> Vec<serde_json::Value> {
+        self.out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect()
+    }
+}

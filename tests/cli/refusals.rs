@@ -1,0 +1,55 @@
+//! What is refused, with which words and which code.
+
+use super::Scene;
+
+#[test]
+fn each_bad_input_has_its_code_and_a_sentence() {
+    let scene = Scene::new();
+    scene.write("bad.torrent", "d4:infod4:name1:xe");
+    scene.write("text.torrent", "hello");
+    scene.write("folder/a", "x");
+    let hash = "ab".repeat(20);
+    let cases: &[(&[&str], i32, &str)] = &[
+        (&["show", "bad.torrent"], 3, "error: bad.torrent: the file is not well-formed"),
+        (&["show", "text.torrent"], 3, "error: text.torrent: "),
+        (&["show", "nowhere.torrent"], 3, "error: there is no torrent file nowhere.torrent"),
+        (&["show", "folder"], 3, "hint:  to share a folder: torr create folder"),
+        (&["get", "folder"], 3, "error: folder is a directory"),
+        (&["get", "bad.torrent", "nowhere.torrent"], 3, "error: bad.torrent"),
+        (&["get", "magnet:?xt=urn:btih:x"], 2, "error: a magnet link is not available yet"),
+        (&["get", "https://x.example/a.torrent"], 2, "not available yet"),
+        (&["get", &hash], 2, "error: an info hash is not available yet"),
+        (&["get", "--dht", "bad.torrent"], 2, "error: --dht is not available yet"),
+        (&["get", "bad.torrent", "--down", "200"], 2, "write 200K"),
+        (&["get"], 2, "error: "),
+        (&["sho"], 2, "hint:  did you mean: torr show"),
+        (&["doctor"], 2, "error: torr doctor is not available yet"),
+        (&["x.torrent"], 2, "hint:  to download: torr get x.torrent"),
+        (&["create", "nowhere"], 5, "error: cannot read nowhere: "),
+        (&["create", "folder", "--format", "hybrid"], 2, "error: the hybrid format is not available yet"),
+        (&["create", "folder", "-t", "ftp://x"], 2, "http, https or udp"),
+        (&["seed", "bad.torrent"], 3, "error: bad.torrent"),
+        (&["tracker", "--listen", "203.0.113.1:1"], 2, "error: cannot listen on 203.0.113.1:1"),
+        (&["help", "nothing"], 2, "error: there is no help on 'nothing'"),
+    ];
+    for (arguments, code, words) in cases {
+        let ran = scene.run(arguments);
+        assert_eq!(ran.code, *code, "{arguments:?}: {}", ran.err);
+        assert!(ran.err.contains(words), "{arguments:?}: {}", ran.err);
+        assert_eq!(ran.out, "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn an_error_is_a_document_for_scripts_and_silent_when_asked() {
+    let scene = Scene::new();
+    for arguments in [&["--json", "show", "nowhere.torrent"][..], &["sho", "--json"]] {
+        let json = scene.run(arguments).json();
+        assert_eq!(
+            (json.len(), &json[0]["schema"], &json[0]["ok"]),
+            (1, &"torr.error/1".into(), &false.into())
+        );
+    }
+    let ran = scene.run(&["-qq", "show", "nowhere.torrent"]);
+    assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (3, "", ""));
+}

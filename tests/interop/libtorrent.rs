@@ -1,0 +1,76 @@
+//! libtorrent (the one of Rasterbar), through a small Python script.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::client::{Client, Place};
+use crate::support::program::{Program, bare};
+
+pub const NAME: &str = "python3-libtorrent";
+const SCRIPT: &str = include_str!("lt.py");
+
+/// The Python that Debian's packages are for; another may come first in the path.
+pub fn python(args: &[&str]) -> Command {
+    let mut command = Command::new("/usr/bin/python3");
+    command.args(args);
+    command
+}
+
+pub struct Libtorrent {
+    place: Place,
+    program: Option<Program>,
+}
+
+pub fn start(place: &Place) -> Box<dyn Client> {
+    Box::new(Libtorrent { place: place.clone(), program: None })
+}
+
+/// What libtorrent reads in a torrent.
+pub fn show(torrent: &Path) -> Value {
+    run("show", &[torrent])
+}
+
+/// Which pieces and files libtorrent finds good in `save`.
+pub fn check(torrent: &Path, save: &Path) -> Value {
+    run("check", &[save, torrent])
+}
+
+fn run(verb: &str, paths: &[&Path]) -> Value {
+    let output = python(&["-c", SCRIPT, verb]).args(paths).output().expect("python runs");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "libtorrent {verb}: {error}");
+    serde_json::from_slice(&output.stdout).expect("a line of JSON")
+}
+
+impl Libtorrent {
+    fn said(&mut self, key: &str) -> Option<Value> {
+        let program = self.program.as_mut().expect("a torrent was added");
+        program.assert_running();
+        let output = program.output();
+        let mut lines = output.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.find_map(|line| line.get(key).cloned())
+    }
+}
+
+impl Client for Libtorrent {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn add(&mut self, torrent: &Path, save: &Path) {
+        let mut command = python(&["-c", SCRIPT, "share", &self.place.ip(), &self.place.port()]);
+        command.arg(save).arg(torrent);
+        bare(&mut command, &self.place.home);
+        self.program = Some(Program::start(NAME, &mut command, &self.place.home));
+    }
+
+    fn has_all(&mut self) -> bool {
+        self.said("has_all").is_some()
+    }
+
+    fn info_hash(&mut self) -> Option<String> {
+        self.said("hash")?.as_str().map(str::to_owned)
+    }
+}

@@ -1,0 +1,74 @@
+"""libtorrent as the tests need it; what it finds goes to stdout as lines of JSON.
+
+    lt.py share IP PORT SAVE TORRENT    check what is there, download, seed until killed
+    lt.py show TORRENT                  what the torrent says
+    lt.py check SAVE TORRENT            which pieces and files are good
+"""
+import json
+import os
+import sys
+import time
+
+import libtorrent as lt
+
+
+def say(**line):
+    print(json.dumps(line), flush=True)
+
+
+def begin(torrent, save, **settings):
+    category = lt.alert.category_t
+    quiet = {"enable_dht": False, "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False,
+             "enable_outgoing_utp": False, "enable_incoming_utp": False, "dht_bootstrap_nodes": "",
+             "in_enc_policy": 2, "out_enc_policy": 2, "allow_multiple_connections_per_ip": True,
+             "ssrf_mitigation": False, "alert_mask": category.error_notification | category.status_notification |
+             category.tracker_notification | category.connect_notification}
+    session = lt.session({**quiet, **settings})
+    params = lt.add_torrent_params()
+    params.ti = lt.torrent_info(torrent)
+    params.save_path = save
+    flags = lt.torrent_flags
+    params.flags &= ~(flags.auto_managed | flags.paused)
+    params.flags |= flags.disable_dht | flags.disable_lsd | flags.disable_pex
+    return session, session.add_torrent(params)
+
+
+def share(ip, port, save, torrent):
+    session, handle = begin(torrent, save, listen_interfaces=ip + ":" + port, outgoing_interfaces=ip)
+    say(hash=str(handle.info_hashes().v1))
+    told = False
+    while True:
+        session.wait_for_alert(50)
+        for alert in session.pop_alerts():
+            if isinstance(alert, (lt.torrent_error_alert, lt.file_error_alert, lt.listen_failed_alert)):
+                sys.exit(alert.message())
+            print(alert.message(), file=sys.stderr, flush=True)
+        if not told and handle.status().is_seeding:
+            told = True
+            say(has_all=True)
+
+
+def show(torrent):
+    info = lt.torrent_info(torrent)
+    files = info.files()
+    say(name=info.name(), hash=str(info.info_hashes().v1), size=info.total_size(), piece_length=info.piece_length(),
+        pieces=info.num_pieces(), private=info.priv(), comment=info.comment(),
+        trackers=[tracker.url for tracker in info.trackers()],
+        files=[{"path": files.file_path(i), "size": files.file_size(i)} for i in range(files.num_files())])
+
+
+def check(save, torrent):
+    session, handle = begin(torrent, save, listen_interfaces="", outgoing_interfaces="lo")
+    busy = (lt.torrent_status.checking_files, lt.torrent_status.checking_resume_data)
+    while handle.status().state in busy:
+        time.sleep(0.02)
+    status = handle.status(lt.torrent_handle.query_pieces)
+    files = handle.torrent_file().files()
+    have = handle.file_progress()
+    say(pieces=list(status.pieces), files=[
+        {"path": files.file_path(i), "size": files.file_size(i), "have": have[i]} for i in range(files.num_files())])
+    # The end of a session would wait for its trackers.
+    os._exit(0)
+
+
+{"share": share, "show": show, "check": check}[sys.argv[1]](*sys.argv[2:])

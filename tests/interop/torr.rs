@@ -1,0 +1,99 @@
+//! torr itself, by its command line.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::client::{Client, Place};
+use crate::support::program::{self, Program};
+
+const NAME: &str = "torr";
+
+/// Which command shares the torrent, and what its success looks like.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// `torr seed`, which says that it seeds.
+    Seed,
+    /// `torr get`, which ends with success.
+    Get,
+    /// `torr get --seed forever`, which says that it is done.
+    GetAndStay,
+}
+
+pub struct Torr {
+    place: Place,
+    way: Way,
+    program: Option<Program>,
+}
+
+pub fn seed(place: &Place) -> Box<dyn Client> {
+    Box::new(Torr { place: place.clone(), way: Way::Seed, program: None })
+}
+
+pub fn get(place: &Place) -> Box<dyn Client> {
+    Box::new(Torr { place: place.clone(), way: Way::Get, program: None })
+}
+
+pub fn get_and_stay(place: &Place) -> Box<dyn Client> {
+    Box::new(Torr { place: place.clone(), way: Way::GetAndStay, program: None })
+}
+
+/// Runs torr to its end: the exit code and the lines of JSON it printed.
+pub fn run(home: &Path, args: &[&str], paths: &[&Path]) -> (Option<i32>, Vec<Value>) {
+    let output = program::torr(home).args(args).args(paths).output().expect("torr runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let lines = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    eprintln!(
+        "torr {args:?} {paths:?}: {}\n{text}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    (output.status.code(), lines)
+}
+
+impl Torr {
+    fn said(&self) -> Vec<Value> {
+        let output = self.program.as_ref().expect("a torrent was added").output();
+        output.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+}
+
+impl Client for Torr {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn add(&mut self, torrent: &Path, save: &Path) {
+        let mut command = program::torr(&self.place.home);
+        command.arg(if self.way == Way::Seed { "seed" } else { "get" }).arg(torrent).arg("-o").arg(save);
+        command.args(["-p", &self.place.port(), "--bind", &self.place.ip(), "--json"]);
+        command.args(["--no-dht", "--no-pex", "--no-lsd", "--no-upnp", "--no-utp"]);
+        if self.way == Way::GetAndStay {
+            command.args(["--seed", "forever"]);
+        }
+        self.program = Some(Program::start(NAME, &mut command, &self.place.home));
+    }
+
+    fn has_all(&mut self) -> bool {
+        let way = self.way;
+        let program = self.program.as_mut().expect("a torrent was added");
+        match way {
+            Way::Get => program.ended().is_some_and(|status| {
+                assert!(status.success(), "torr get: {status}");
+                true
+            }),
+            Way::Seed => {
+                program.assert_running();
+                self.said().iter().any(|line| line["state"] == "seeding")
+            }
+            Way::GetAndStay => {
+                program.assert_running();
+                self.said().iter().any(|line| line["event"] == "done")
+            }
+        }
+    }
+
+    fn info_hash(&mut self) -> Option<String> {
+        self.said().iter().find_map(|line| line["torrent"].as_str().map(str::to_owned))
+    }
+}

@@ -1,0 +1,4 @@
+//! Real engines, real sockets, real files, on 127.0.0.1.
+
+mod transfer;
+mod world;
