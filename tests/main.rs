@@ -8,4 +8,5 @@ mod cli;
 mod interop;
 mod loopback;
 mod support;
+mod sim;
 mod trackers;

@@ -1,6 +1,7 @@
 //! What faces hear: things that happened once.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::base::{InfoHash, Untrusted};
 
@@ -83,6 +84,10 @@ pub enum Event {
         id: InfoHash,
         /// Where the file or folder is.
         path: PathBuf,
+        /// Bytes that came from peers for it in this session and were of use.
+        received: u64,
+        /// How long it was on its way in this session.
+        took: Duration,
     },
     /// It has left the swarm after its goal was reached.
     Done {

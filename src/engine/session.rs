@@ -14,7 +14,7 @@ use super::content;
 use super::driver::{self, Published, ToDriver};
 use super::event::{Event, Fault, FaultKind};
 use super::shared::Shared;
-use super::view::{Row, State, View};
+use super::view::{Reason, Row, State, View};
 use super::why::{Circumstances, why};
 use crate::base::InfoHash;
 
@@ -41,7 +41,7 @@ pub(super) async fn start(
 ) -> Result<(), Fault> {
     let jobs = config.jobs.max(1);
     let shared = Shared::start(config, events.clone()).await?;
-    let session = Session { shared, events, view, jobs, torrents: Vec::new(), look: None };
+    let session = Session { shared, events, view, jobs, torrents: Vec::new(), look: None, stopping: false };
     tokio::spawn(session.run(inbox));
     Ok(())
 }
@@ -53,6 +53,8 @@ struct Session {
     jobs: usize,
     torrents: Vec<Entry>,
     look: Option<InfoHash>,
+    /// Drivers end because they were told to.
+    stopping: bool,
 }
 
 /// One torrent of the session.
@@ -151,6 +153,7 @@ impl Session {
             }
             let (orders, inbox) = mpsc::unbounded_channel();
             let (publish, published) = watch::channel(None);
+            (entry.row.state, entry.row.reason) = starting(add);
             let task = tokio::spawn(driver::run(self.shared.clone(), add.clone(), inbox, publish));
             entry.turn = Turn::Running(Running { orders, published, task });
             entry.tell(ToDriver::Look(look == Some(entry.id)));
@@ -173,7 +176,10 @@ impl Session {
         let mut ended = false;
         for entry in &mut self.torrents {
             let Turn::Running(running) = &mut entry.turn else { continue };
-            if running.published.has_changed().unwrap_or(false)
+            // Looked at before what it published, or its last word could fall between the two.
+            let over = running.task.is_finished();
+            // One that has ended may have left a word that was not seen.
+            if running.published.has_changed().unwrap_or(true)
                 && let Some(published) = running.published.borrow_and_update().clone()
             {
                 ended |= entry.row.state != published.row.state;
@@ -182,8 +188,8 @@ impl Session {
                     detail = published.detail;
                 }
             }
-            let failed = running.task.is_finished() && !matches!(entry.row.state, State::Done | State::Error);
-            if failed {
+            let failed = over && !matches!(entry.row.state, State::Done | State::Error);
+            if failed && !self.stopping {
                 // The driver ended without its last word: it panicked. The others go on.
                 entry.row.state = State::Error;
                 entry.row.reason.word = FaultKind::Internal.word();
@@ -197,7 +203,7 @@ impl Session {
                 ended = true;
             }
         }
-        if ended {
+        if ended && !self.stopping {
             self.give_turns();
         }
         let kept = self.view.borrow().detail.clone().filter(|d| self.look == Some(d.id));
@@ -215,10 +221,11 @@ impl Session {
 
     async fn stop(mut self) {
         let mut tasks = Vec::new();
-        for entry in self.torrents.drain(..) {
+        self.stopping = true;
+        for entry in &mut self.torrents {
             entry.tell(ToDriver::Stop);
-            if let Turn::Running(running) = entry.turn {
-                tasks.push(running.task);
+            if let Turn::Running(running) = &mut entry.turn {
+                tasks.push(&mut running.task);
             }
         }
         let all = async {
@@ -227,6 +234,8 @@ impl Session {
             }
         };
         let _ = time::timeout(STOP_WITHIN, all).await;
+        // The last view holds what each of them moved in all.
+        self.look_round();
         self.shared.stop();
     }
 }
@@ -243,6 +252,15 @@ impl Entry {
         let counts =
             matches!(self.row.state, State::Downloading | State::Waiting | State::Checking | State::Queued);
         matches!(&self.turn, Turn::Running(running) if counts && !running.task.is_finished())
+    }
+}
+
+/// What a torrent is when its turn has come, before its driver says more.
+fn starting(add: &Add) -> (State, Reason) {
+    if add.seed_only {
+        why(&Circumstances { checking: true, ..Circumstances::default() })
+    } else {
+        (State::Downloading, Reason { word: "starting", text: "starting".into() })
     }
 }
 

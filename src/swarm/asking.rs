@@ -236,8 +236,12 @@ impl Torrent {
     pub(super) fn snub(&mut self, key: PeerKey, out: &mut Vec<Output>) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         let owed: Vec<Block> = peer.pipeline.owed().iter().copied().collect();
+        // It is asked anew by the next pulse. Were it asked for the same block at once, its answer to the
+        // cancel (BEP 6) would be taken for the answer to the new request.
+        peer.dry = false;
         self.started.disown(key);
         self.take_back(key, &owed, out);
+        self.hungry.remove(&key);
     }
 
     /// Takes back requests from a peer.

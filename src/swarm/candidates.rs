@@ -68,7 +68,8 @@ pub struct Candidates {
     banned: BTreeSet<SocketAddr>,
     ours: Vec<SocketAddr>,
     me: Option<SocketAddr>,
-    dialling: usize,
+    /// Dials under way. A candidate may become connected, banned or forgotten meanwhile.
+    dialling: BTreeSet<SocketAddr>,
     /// Entries with failures; while there are none, nothing can be dropped.
     failed: usize,
     pace: Pace,
@@ -86,7 +87,7 @@ impl Candidates {
             banned: BTreeSet::new(),
             ours,
             me: None,
-            dialling: 0,
+            dialling: BTreeSet::new(),
             failed: 0,
             pace: Pace::new(now),
             turn: 0,
@@ -105,8 +106,8 @@ impl Candidates {
     }
 
     /// How many dials are under way.
-    pub const fn dialling(&self) -> usize {
-        self.dialling
+    pub fn dialling(&self) -> usize {
+        self.dialling.len()
     }
 
     /// How many addresses have not failed and are not connected.
@@ -209,7 +210,7 @@ impl Candidates {
     /// The address to dial now, if one may be dialled. While we are complete, those known to be
     /// complete are passed over.
     pub fn next(&mut self, now: Moment, complete: bool, rng: &mut Rng) -> Option<SocketAddr> {
-        if self.dialling >= MOST_DIALS || !self.pace.wait(now).is_zero() {
+        if self.dialling.len() >= MOST_DIALS || !self.pace.wait(now).is_zero() {
             return None;
         }
         let addr = (0..SOURCES.len()).find_map(|step| {
@@ -223,7 +224,7 @@ impl Candidates {
         })?;
         self.turn = self.turn % SOURCES.len() + 1 + rng.below(2) as usize;
         self.pace.take(now);
-        self.dialling += 1;
+        self.dialling.insert(addr);
         self.dials.tried += 1;
         if self.tried_at.len() >= MOST {
             self.tried_at.retain(|_, &mut at| now.since(at) < PER_ADDRESS);
@@ -237,7 +238,7 @@ impl Candidates {
 
     /// When [`Self::next`] may have an address, if not now.
     pub fn due(&self, now: Moment, complete: bool) -> Option<Moment> {
-        if self.dialling >= MOST_DIALS {
+        if self.dialling.len() >= MOST_DIALS {
             return None;
         }
         let able = self.list.iter().filter(|(_, c)| Self::may_dial(c, complete));
@@ -283,7 +284,6 @@ impl Candidates {
 
     /// A connection to this address is kept, whoever made it.
     pub fn connected(&mut self, addr: SocketAddr) {
-        self.end_dial(addr);
         if let Some(candidate) = self.list.get_mut(&addr) {
             candidate.state = State::Connected;
         }
@@ -292,7 +292,7 @@ impl Candidates {
     /// A connection ended; it was of use or it was not, and the other side was complete or was not.
     pub fn left(&mut self, now: Moment, addr: SocketAddr, useful: bool, seed: bool) {
         if let Some(candidate) = self.list.get_mut(&addr) {
-            candidate.state = State::Idle;
+            candidate.state = if self.dialling.contains(&addr) { State::Dialling } else { State::Idle };
             candidate.seed = seed;
             if useful {
                 self.failed -= usize::from(candidate.failures > 0);
@@ -303,11 +303,11 @@ impl Candidates {
     }
 
     fn end_dial(&mut self, addr: SocketAddr) {
+        self.dialling.remove(&addr);
         if let Some(candidate) = self.list.get_mut(&addr)
             && candidate.state == State::Dialling
         {
             candidate.state = State::Idle;
-            self.dialling -= 1;
         }
     }
 

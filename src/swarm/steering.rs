@@ -59,7 +59,11 @@ impl Torrent {
         if self.timers.get(Timer::Round).is_none() {
             self.timers.set(Timer::Round, now + ROUND);
         }
-        let owing = || self.peers.values().any(|peer| peer.dry || !peer.pipeline.owed().is_empty());
+        let owing = || {
+            self.peers
+                .values()
+                .any(|peer| peer.dry || peer.pipeline.is_snubbed() || !peer.pipeline.owed().is_empty())
+        };
         if self.timers.get(Timer::Pulse).is_none() && !self.finished && owing() {
             self.timers.set(Timer::Pulse, now + PULSE);
         }
@@ -71,8 +75,9 @@ impl Torrent {
             let rate = peer.down.rate(now);
             if peer.pipeline.pulse(now, rate) {
                 self.snub(key, out);
+            } else {
+                self.hungry.insert(key);
             }
-            self.hungry.insert(key);
         }
         self.drop_stalled(now, out);
         self.freed |= self.in_end_game();

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::{self, Instant, MissedTickBehavior};
 
 use self::goal::Goal;
@@ -30,7 +30,7 @@ use super::view::{Detail, Row};
 use crate::base::{Geometry, InfoHash, Moment, Piece};
 use crate::net::{Caller, FromPeer, Limits, ToPeer};
 use crate::store::{Assembly, Buf, DiskError, Kept, Volume};
-use crate::swarm::event::{DialFailure, Hello, Input, Output, PeerKey, Wish};
+use crate::swarm::event::{DialFailure, Hello, Input, Output, PeerKey, TrackerKey, Wish};
 use crate::swarm::{Summary, Torrent};
 
 /// What the session tells a driver.
@@ -104,6 +104,9 @@ struct Driver {
     reporter: Reporter,
     paused: bool,
     fault: Option<Fault>,
+    began: Moment,
+    /// One announce at a time for each tracker, or a farewell could overtake what went before it.
+    speaking: BTreeMap<TrackerKey, Arc<Mutex<()>>>,
 }
 
 /// What the driver listens to.
@@ -171,6 +174,8 @@ impl Driver {
             reporter,
             paused: false,
             fault: None,
+            began: now,
+            speaking: BTreeMap::new(),
             shared,
             add,
         }
@@ -263,7 +268,8 @@ impl Driver {
         let now = self.now();
         if self.goal.finish(now) {
             let path = self.add.folder.join(open::top_name(&self.add.metainfo));
-            let _ = self.shared.events.send(Event::Finished { id: self.id, path });
+            let (received, took) = (self.summary().received, now.since(self.began));
+            let _ = self.shared.events.send(Event::Finished { id: self.id, path, received, took });
         }
     }
 

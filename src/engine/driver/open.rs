@@ -101,17 +101,16 @@ pub(super) async fn open(
             });
         }
     } else {
-        // Before a byte is written the library knows that these files are ours.
+        // Before anything is made or written the library knows that these files are ours.
         let (ready, state) = (volume.clone(), have.clone());
         let library = shared.library.clone();
         let (folder, totals) = (add.folder.clone(), Totals::of(entry.as_ref()));
         shared
             .on_disk(move || {
-                ready.prepare()?;
                 if let Some(library) = library {
                     save::first(&library, id, &folder, &ready, &state, totals);
                 }
-                Ok(())
+                ready.prepare()
             })
             .await
             .map_err(disk)?;

@@ -91,7 +91,9 @@ impl Driver {
         // Only farewells are waited for when the torrent leaves.
         self.announcing += 1;
         let last = announce.event == AnnounceEvent::Stopped;
+        let turn = self.speaking.entry(tracker).or_default().clone();
         tokio::spawn(async move {
+            let _turn = turn.lock().await;
             let answer = shared.trackers.announce(&url, &announce).await;
             if !last {
                 tracing::debug!(url, ok = answer.is_ok(), "announced");

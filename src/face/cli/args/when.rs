@@ -34,9 +34,10 @@ pub fn until(text: &str) -> Result<Until, String> {
     Ok(until)
 }
 
-/// Reads what [`until`] reads, or `off`.
+/// Reads what [`until`] reads, or `off`, which `0` also means.
 pub fn after(text: &str) -> Result<After, String> {
-    if text.trim().eq_ignore_ascii_case("off") { Ok(After::Stop) } else { until(text).map(After::Seed) }
+    let off = text.trim().eq_ignore_ascii_case("off") || text.trim() == "0";
+    if off { Ok(After::Stop) } else { until(text).map(After::Seed) }
 }
 
 /// A number alone is a ratio: `2` or `2.0`, neither negative nor endless.
@@ -67,6 +68,7 @@ mod tests {
             Ok(Until { ratio: Some(2.0), time: Some(Duration::from_secs(604_800)), copies: Some(3) })
         );
         assert_eq!(after("off"), Ok(After::Stop));
+        assert_eq!(after("0"), Ok(After::Stop));
         assert_eq!(after("1.5"), Ok(After::Seed(Until { ratio: Some(1.5), ..none })));
     }
 

@@ -37,7 +37,8 @@ impl News {
     /// Whether there is something to say about this torrent, `now` being any steady clock.
     pub fn due(&mut self, row: &Row, now: Duration) -> bool {
         let due = match self.said.get(&row.id) {
-            None => true,
+            // What has only just begun has nothing to say yet.
+            None => self.every.is_some() || row.state != State::Downloading || row.reason.word != "starting",
             Some(said) if said.state != row.state => true,
             Some(said) if row.state == State::Waiting && said.reason != row.reason.word => true,
             Some(said) => match (self.every, row.state) {
@@ -91,8 +92,10 @@ pub fn line(row: &Row) -> String {
 }
 
 /// The last line of a torrent: `08ada5 done: 5.6 GiB in 2 min 46 s`.
-pub fn done(id: InfoHash, size: u64, took: Duration) -> String {
-    format!("{} done: {} in {}", id.short(), units::size(size), units::span(took))
+pub fn done(id: InfoHash, size: u64, received: u64, took: Duration) -> String {
+    let how =
+        if received == 0 { ", all of it was there".to_owned() } else { format!(" in {}", units::span(took)) };
+    format!("{} done: {}{how}", id.short(), units::size(size))
 }
 
 #[cfg(test)]
@@ -142,6 +145,7 @@ mod tests {
             metadata(id, &"ubuntu.iso\u{1b}".into(), 1, 6_012_954_214),
             "080808 metadata: ubuntu.iso\\u{1b}, 1 file, 5.6 GiB"
         );
-        assert_eq!(done(id, 6_012_954_214, at(166)), "080808 done: 5.6 GiB in 2 min 46 s");
+        assert_eq!(done(id, 6_012_954_214, 1, at(166)), "080808 done: 5.6 GiB in 2 min 46 s");
+        assert_eq!(done(id, 6_012_954_214, 0, at(0)), "080808 done: 5.6 GiB, all of it was there");
     }
 }

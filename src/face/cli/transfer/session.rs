@@ -115,7 +115,7 @@ impl<'a> Session<'a> {
                 biased;
                 signal = signals.next() => return Ok(Some(signal)),
                 event = events.recv() => match event {
-                    Some(event) => self.hear(event, &handle.view())?,
+                    Some(event) => self.hear(event)?,
                     None => {
                         let message = "the engine has ended by itself";
                         return Err(Failure::new(Exit::Internal, "internal", message));
@@ -127,20 +127,19 @@ impl<'a> Session<'a> {
         Ok(None)
     }
 
-    fn hear(&mut self, event: Event, view: &Arc<View>) -> Result<(), Failure> {
-        let row = |id: InfoHash| view.torrents.iter().find(|row| row.id == id);
+    fn hear(&mut self, event: Event) -> Result<(), Failure> {
         match event {
             Event::Added { id, name, size, files } => self.telling.added(id, &name, size, files.into()),
             Event::Checked { id, have } => {
                 self.telling.checked(id, have);
                 Ok(())
             }
-            Event::Finished { id, path } => {
+            Event::Finished { id, path, received, took } => {
                 let Some(running) = self.running.get_mut(&id) else { return Ok(()) };
                 let path = std::path::absolute(&path).unwrap_or(path);
                 running.path = Some(path.clone());
                 match self.verb {
-                    Verb::Get => self.telling.finished(&running.job, &path, row(id)),
+                    Verb::Get => self.telling.finished(&running.job, &path, received, took),
                     Verb::Seed => self.telling.seeding(&running.job, &path),
                 }
             }

@@ -1,11 +1,11 @@
 //! What people and scripts are told of transfers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
 use crate::base::{InfoHash, Untrusted, units};
-use crate::engine::{Row, View};
+use crate::engine::{State, View};
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::input::quoted;
@@ -29,6 +29,7 @@ pub struct Telling<'a> {
     lines: News,
     events: News,
     sizes: BTreeMap<InfoHash, u64>,
+    complete: BTreeSet<InfoHash>,
 }
 
 impl<'a> Telling<'a> {
@@ -41,6 +42,7 @@ impl<'a> Telling<'a> {
             lines: News::new(output.interval),
             events: News::new(Some(output.interval.unwrap_or(JSON_EVERY))),
             sizes: BTreeMap::new(),
+            complete: BTreeSet::new(),
         }
     }
 
@@ -66,10 +68,11 @@ impl<'a> Telling<'a> {
             self.output.live.draw(screen::lines(view, self.output.err, self.output.columns()));
         }
         for row in &view.torrents {
-            if self.output.progress == Progress::Lines
-                && row.state != crate::engine::State::Done
-                && self.lines.due(row, now)
-            {
+            // A view may be older than the news that it is complete.
+            if self.complete.contains(&row.id) && row.state != State::Seeding {
+                continue;
+            }
+            if self.output.progress == Progress::Lines && self.lines.due(row, now) {
                 self.line(&news::line(row));
             }
             if (self.output.json || self.output.progress == Progress::Json) && self.events.due(row, now) {
@@ -80,12 +83,11 @@ impl<'a> Telling<'a> {
     }
 
     /// A download is complete.
-    pub fn finished(&self, job: &Job, path: &Path, row: Option<&Row>) -> Result<(), Failure> {
-        let took = row.map_or(Duration::ZERO, |row| row.active);
+    pub fn finished(&mut self, job: &Job, path: &Path, received: u64, took: Duration) -> Result<(), Failure> {
+        self.complete.insert(job.id);
         let size = self.sizes.get(&job.id).copied().unwrap_or(0);
-        self.line(&news::done(job.id, size, took));
+        self.line(&news::done(job.id, size, received, took));
         self.event(&events::done(self.schema, job.id, path, took.as_secs()))?;
-        let received = row.map_or(0, |row| row.received);
         if self.output.progress != Progress::Lines {
             self.output.say(&story(job, size, received, took, self.output.err));
         } else if self.output.stdout_tty && !self.output.json {
@@ -98,7 +100,8 @@ impl<'a> Telling<'a> {
     }
 
     /// A torrent is given to others from here on.
-    pub fn seeding(&self, job: &Job, path: &Path) -> Result<(), Failure> {
+    pub fn seeding(&mut self, job: &Job, path: &Path) -> Result<(), Failure> {
+        self.complete.insert(job.id);
         self.line(&format!("{} seeding {}", job.id.short(), shown(path)));
         if self.output.progress != Progress::Lines {
             self.output.say(&format!(

@@ -63,11 +63,12 @@ impl Seeder {
         Ok(())
     }
 
-    /// Goes, after a last look at what it gave.
+    /// Goes, and leaves behind what it gave in all.
     pub async fn go(&mut self) {
-        self.look();
-        if let Some(engine) = self.engine.take() {
+        if let Some(engine) = &self.engine {
             engine.stop().await;
+            self.look();
+            self.engine = None;
             self.gone = true;
             self.rate = 0.0;
         }

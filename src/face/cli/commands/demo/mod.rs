@@ -14,10 +14,10 @@ use clap::Args;
 use serde::Serialize;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::base::units;
+use crate::base::{InfoHash, units};
 use crate::engine::tracker_server::{Access, ServerConfig, TrackerServer};
 use crate::engine::{Add, Command, Event, Handle, Row, View};
-use crate::face::cli::error::{Failure, reason};
+use crate::face::cli::error::{Failure, reason, shown};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::faults;
 use crate::face::cli::output::{Output, Progress as Shown};
@@ -91,7 +91,10 @@ struct Play<'a> {
     downloader: Option<Handle>,
     /// Work on another thread that may still be going on.
     work: Option<tokio::task::JoinHandle<()>>,
+    /// When the command began: the clock of all lines.
     begun: Instant,
+    /// When the download began.
+    moving: Instant,
     said: (f64, Duration),
 }
 
@@ -106,18 +109,22 @@ impl<'a> Play<'a> {
             downloader: None,
             work: None,
             begun: Instant::now(),
+            moving: Instant::now(),
             said: (0.0, Duration::ZERO),
         }
     }
 
     async fn all(&mut self) -> Result<Exit, Failure> {
         let (given, taken) = (self.folder.join("given"), self.folder.join("taken"));
-        self.say(&format!("making {} of files in {}", units::size(self.size), self.folder.display()));
+        self.say(&format!("making {} of files in {}", units::size(self.size), shown(&self.folder)));
         let tracker = tracker().await?;
         let torrent = self.prepare(&given, tracker.announce_urls()).await?;
-        self.say(&format!("a tracker answers at {}", tracker.announce_urls().join(" and ")));
-        let row = self.move_it(&torrent, &given, &taken).await?;
-        let took = self.begun.elapsed();
+        self.say(&format!(
+            "a tracker answers at {}",
+            tracker.announce_urls().first().map_or("", String::as_str)
+        ));
+        let took = self.move_it(&torrent, &given, &taken).await?;
+        let wasted = self.count(torrent.info_hash()).await?;
         self.say("comparing every byte with the original");
         let (size, stop) = (self.size, self.stop.clone());
         let compared = self
@@ -125,10 +132,10 @@ impl<'a> Play<'a> {
             .await?
             .map_err(|error| Failure::new(Exit::Disk, "io", format!("cannot compare: {}", reason(&error))))?;
         let bytes = compared.map_err(|path| {
-            Failure::new(Exit::No, "damaged", format!("{} did not arrive as it was sent", path.display()))
+            Failure::new(Exit::No, "damaged", format!("{} did not arrive as it was sent", shown(&path)))
         })?;
         tracker.stop().await;
-        self.tell_the_story(&row, bytes, took)?;
+        self.tell_the_story(wasted, bytes, took)?;
         Ok(Exit::Done)
     }
 
@@ -149,21 +156,21 @@ impl<'a> Play<'a> {
     }
 
     /// Lets them come and go while the download runs, until it is complete.
-    async fn move_it(&mut self, torrent: &Metainfo, given: &Path, taken: &Path) -> Result<Row, Failure> {
+    async fn move_it(&mut self, torrent: &Metainfo, given: &Path, taken: &Path) -> Result<Duration, Failure> {
         let fault = |fault| faults::engine(&fault);
         let mut downloader = cast::engine(None).await.map_err(fault)?;
         let mut events = downloader.events().expect("nobody else has taken the events of this engine");
         let id = torrent.info_hash();
-        self.begun = Instant::now();
+        self.moving = Instant::now();
         downloader.send(Command::Add(Box::new(Add::new(torrent.clone(), taken.to_owned()))));
         self.downloader = Some(downloader);
         let mut ticks = interval(Duration::from_millis(100));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
+        let took = loop {
             tokio::select! {
                 biased;
                 event = events.recv() => match event {
-                    Some(Event::Finished { .. }) => break,
+                    Some(Event::Finished { took, .. }) => break took,
                     Some(Event::Failed { fault, .. }) => return Err(faults::engine(&fault)),
                     Some(_) => {}
                     None => return Err(Failure::new(Exit::Internal, "internal", "the engine has ended by itself")),
@@ -174,18 +181,27 @@ impl<'a> Play<'a> {
                     if let Some(row) = row {
                         self.show(&row)?;
                     }
-                    if self.begun.elapsed() > LONGEST {
+                    if self.moving.elapsed() > LONGEST {
                         return Err(Failure::new(Exit::Network, "no_progress", "the swarm did not finish in five minutes"));
                     }
                 }
             }
-        }
+        };
         self.output.live.erase();
+        Ok(took)
+    }
+
+    /// Sends everybody home, so that what each of them gave is final; says how many bytes came in vain.
+    async fn count(&mut self, id: InfoHash) -> Result<u64, Failure> {
         for seeder in &mut self.seeders {
-            seeder.look();
+            seeder.go().await;
         }
-        let row = self.downloader.as_ref().and_then(|engine| cast::row(engine, id));
-        row.ok_or_else(|| Failure::new(Exit::Internal, "internal", "the engine forgot its torrent"))
+        let Some(downloader) = &self.downloader else { return Ok(0) };
+        downloader.stop().await;
+        let row = cast::row(downloader, id);
+        let row =
+            row.ok_or_else(|| Failure::new(Exit::Internal, "internal", "the engine forgot its torrent"))?;
+        Ok(row.wasted)
     }
 
     /// Who comes and who goes at this point of the download.
@@ -242,7 +258,7 @@ impl<'a> Play<'a> {
             lines.extend(seeders.map(|line| output.err.fit_line(&line, columns.saturating_sub(1))));
             output.live.draw(lines);
         }
-        let now = self.begun.elapsed();
+        let now = self.moving.elapsed();
         let (progress, at) = self.said;
         let every = output.interval.unwrap_or(Duration::from_secs(1));
         if now.saturating_sub(at) >= every && (row.progress() - progress >= 0.1 || output.json) {
@@ -267,7 +283,7 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
-    fn tell_the_story(&self, row: &Row, bytes: u64, took: Duration) -> Result<(), Failure> {
+    fn tell_the_story(&self, wasted: u64, bytes: u64, took: Duration) -> Result<(), Failure> {
         #[derive(Serialize)]
         struct Done {
             schema: &'static str,
@@ -287,7 +303,7 @@ impl<'a> Play<'a> {
             ok: true,
             size: bytes,
             seconds: took.as_secs_f64(),
-            wasted: row.wasted,
+            wasted,
             gave,
             identical: true,
         })?;
@@ -311,7 +327,7 @@ impl<'a> Play<'a> {
                 seeder.habit
             ));
         }
-        text.push_str(&format!("  {} came twice or not at all right\n", units::size(row.wasted)));
+        text.push_str(&format!("  {} came twice or not at all right\n", units::size(wasted)));
         output.data(style.own(&text).as_bytes())
     }
 

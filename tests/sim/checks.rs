@@ -1,0 +1,465 @@
+//! What must hold at every step, whatever the weather: a ledger that one node's facts and orders are
+//! booked in, and that refuses an order that is not lawful.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use torr::base::{Bitfield, Block, Geometry, Moment, Piece, Span};
+use torr::proto::message::{Message, Wanted};
+use torr::swarm::event::{Departure, Input, Note, Output, PeerKey, Priority, Wish};
+
+/// The most blocks one peer may owe.
+const MOST_OWED: u32 = 500;
+/// The most peers that may owe the same block.
+const MOST_ASKERS: usize = 3;
+/// The same address is not dialled again before this time.
+const DIAL_PAUSE: Duration = Duration::from_secs(60);
+
+/// One end of a connection as its node must see it.
+#[allow(clippy::struct_excessive_bools, reason = "the state of each side, as BEP 3 names it")]
+struct Side {
+    addr: SocketAddr,
+    fast: bool,
+    they_choke: bool,
+    we_choke: bool,
+    they_have: Bitfield,
+    they_allow: BTreeSet<u32>,
+    we_allow: BTreeSet<u32>,
+    owes: u32,
+    /// How often each span was requested and not answered: each request has one answer (BEP 6).
+    requests: BTreeMap<(u32, u32, u32), u32>,
+    /// Ordered to go out and not reported as sent.
+    serving: Vec<Span>,
+    said_pieces: bool,
+}
+
+#[derive(Default)]
+struct Open {
+    asked: u32,
+    landed: BTreeSet<u32>,
+    verifying: bool,
+}
+
+/// The books of one node.
+pub struct Ledger {
+    geometry: Arc<Geometry>,
+    liars: Arc<BTreeSet<IpAddr>>,
+    have: Bitfield,
+    wanted: Bitfield,
+    open: BTreeMap<Piece, Open>,
+    open_bytes: u64,
+    askers: BTreeMap<Block, Vec<PeerKey>>,
+    peers: BTreeMap<PeerKey, Side>,
+    budget: u64,
+    max_peers: usize,
+    banned: BTreeSet<IpAddr>,
+    dialled: BTreeMap<SocketAddr, Moment>,
+    dialling: BTreeSet<SocketAddr>,
+    fresh: Vec<Block>,
+}
+
+type Verdict = Result<(), String>;
+
+fn ensure(lawful: bool, sentence: impl FnOnce() -> String) -> Verdict {
+    if lawful { Ok(()) } else { Err(sentence()) }
+}
+
+fn key(wanted: Wanted) -> (u32, u32, u32) {
+    (wanted.piece, wanted.begin, wanted.len)
+}
+
+impl Side {
+    /// One request of this span is answered. Says whether there was one.
+    fn answer(&mut self, wanted: Wanted) -> bool {
+        let Some(times) = self.requests.get_mut(&key(wanted)) else { return false };
+        *times -= 1;
+        if *times == 0 {
+            self.requests.remove(&key(wanted));
+        }
+        true
+    }
+}
+
+impl Ledger {
+    pub fn new(
+        geometry: Arc<Geometry>,
+        liars: Arc<BTreeSet<IpAddr>>,
+        have: Bitfield,
+        wanted: Bitfield,
+        budget: u64,
+        max_peers: usize,
+    ) -> Self {
+        Self {
+            geometry,
+            liars,
+            have,
+            wanted,
+            open: BTreeMap::new(),
+            open_bytes: 0,
+            askers: BTreeMap::new(),
+            peers: BTreeMap::new(),
+            budget,
+            max_peers,
+            banned: BTreeSet::new(),
+            dialled: BTreeMap::new(),
+            dialling: BTreeSet::new(),
+            fresh: Vec::new(),
+        }
+    }
+
+    /// What has been verified and not lost.
+    pub fn have(&self) -> &Bitfield {
+        &self.have
+    }
+
+    /// Whether it has all it wants.
+    pub fn is_complete(&self) -> bool {
+        !self.have.lacks_some_of(&self.wanted)
+    }
+
+    /// How many connections it knows of.
+    pub fn peer_count(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// Books a fact, before the node hears it.
+    pub fn fact(&mut self, input: &Input) {
+        match input {
+            Input::Connected { peer, addr, hello, incoming } => {
+                if !incoming {
+                    self.dialling.remove(addr);
+                }
+                let side = Side {
+                    addr: *addr,
+                    fast: hello.reserved.fast(),
+                    they_choke: true,
+                    we_choke: true,
+                    they_have: Bitfield::none(self.geometry.piece_count()),
+                    they_allow: BTreeSet::new(),
+                    we_allow: BTreeSet::new(),
+                    owes: 0,
+                    requests: BTreeMap::new(),
+                    serving: Vec::new(),
+                    said_pieces: false,
+                };
+                self.peers.insert(*peer, side);
+            }
+            Input::DialFailed { addr, .. } => {
+                self.dialling.remove(addr);
+            }
+            Input::Heard { peer, message } => self.heard(*peer, message),
+            Input::Landed { peer, blocks } => {
+                for &block in blocks {
+                    self.unask(*peer, block);
+                    self.open(block.piece(), |open| {
+                        if !open.verifying {
+                            open.landed.insert(block.index());
+                        }
+                    });
+                    self.fresh.push(block);
+                }
+            }
+            Input::Sent { peer, spans } => {
+                if let Some(side) = self.peers.get_mut(peer) {
+                    side.serving.retain(|span| !spans.contains(span));
+                }
+            }
+            Input::Left { peer, .. } => self.gone(*peer),
+            Input::Verified { piece, .. } => {
+                self.have.insert(*piece);
+                self.open(*piece, |open| *open = Open::default());
+            }
+            Input::Spoiled { piece, .. } | Input::Unwritten { piece } => {
+                self.open(*piece, |open| {
+                    open.verifying = false;
+                    open.landed.clear();
+                });
+            }
+            Input::Lost { piece } => {
+                self.have.remove(*piece);
+            }
+            Input::Budget { bytes } => self.budget = *bytes,
+            Input::Wish(Wish::Priorities(priorities)) => {
+                for (piece, priority) in self.geometry.pieces().zip(priorities) {
+                    if *priority == Priority::Skip {
+                        self.wanted.remove(piece);
+                    } else {
+                        self.wanted.insert(piece);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn heard(&mut self, peer: PeerKey, message: &Message) {
+        let pieces = self.geometry.piece_count();
+        let Some(side) = self.peers.get_mut(&peer) else { return };
+        match message {
+            Message::Choke => {
+                side.they_choke = true;
+                if !side.fast {
+                    self.unask_all(peer);
+                }
+            }
+            Message::Unchoke => side.they_choke = false,
+            Message::Have(piece) => {
+                if let Some(piece) = self.geometry.piece(*piece) {
+                    side.they_have.insert(piece);
+                }
+            }
+            Message::Bitfield(bytes) => {
+                side.they_have = Bitfield::from_bytes(bytes, pieces).expect("nodes send lawful bitfields");
+            }
+            Message::HaveAll => side.they_have = Bitfield::all(pieces),
+            Message::AllowedFast(piece) => {
+                side.they_allow.insert(*piece);
+            }
+            Message::Request(wanted) => {
+                *side.requests.entry(key(*wanted)).or_default() += 1;
+            }
+            Message::Cancel(wanted) if !side.fast => {
+                side.answer(*wanted);
+            }
+            Message::Reject(w) => {
+                if let Some(block) = self.geometry.block_at(w.piece, w.begin, w.len) {
+                    self.unask(peer, block);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Books an order, or says why it is not lawful.
+    pub fn order(&mut self, now: Moment, order: &Output) -> Verdict {
+        match order {
+            Output::Dial { addr } => self.dials(now, *addr),
+            Output::Say { peer, message } => self.says(*peer, message),
+            Output::Ask { peer, blocks } => blocks.iter().try_for_each(|&block| self.asks(*peer, block)),
+            Output::Cancel { peer, blocks } => {
+                self.side(*peer)?;
+                for &block in blocks {
+                    self.unask(*peer, block);
+                }
+                Ok(())
+            }
+            Output::Serve { peer, spans } => spans.iter().try_for_each(|&span| self.serves(*peer, span)),
+            Output::Unserve { peer, spans } => self.unserves(*peer, spans),
+            Output::Close { peer, why } => {
+                let addr = self.side(*peer)?.addr;
+                if *why == Departure::Lied {
+                    self.convicts(addr)?;
+                }
+                self.gone(*peer);
+                Ok(())
+            }
+            Output::Verify { piece, .. } => {
+                let blocks = self.geometry.blocks_in(*piece);
+                let open = self.open.entry(*piece).or_default();
+                ensure(!open.verifying, || format!("{piece:?} is verified twice at a time"))?;
+                ensure(open.landed.len() as u32 == blocks, || {
+                    format!("{piece:?} is verified before it is whole")
+                })?;
+                open.verifying = true;
+                Ok(())
+            }
+            Output::Discard { piece } => {
+                self.open(*piece, |open| open.landed.clear());
+                Ok(())
+            }
+            Output::Note(Note::Banned(addr)) => self.convicts(*addr),
+            Output::Note(Note::Finished) => {
+                ensure(self.is_complete(), || "it says it has finished, and has not".to_owned())
+            }
+            Output::Announce { announce, .. } => {
+                let range = |p| self.geometry.len_of(p) as u64;
+                let held: u64 = self.have.iter().map(range).sum();
+                ensure(announce.left <= self.geometry.total() - held.min(self.geometry.total()), || {
+                    format!("it announces {} bytes left and holds {held}", announce.left)
+                })
+            }
+            Output::Scrape { .. } | Output::Note(_) => Ok(()),
+        }
+    }
+
+    /// Everything that follows from a fact has been ordered.
+    pub fn settled(&mut self) -> Verdict {
+        for block in std::mem::take(&mut self.fresh) {
+            if let Some(askers) = self.askers.get(&block) {
+                return Err(format!("{block:?} is in and still asked of {askers:?}"));
+            }
+        }
+        ensure(self.peers.len() <= self.max_peers + 1, || format!("{} connections", self.peers.len()))
+    }
+
+    /// Whether a span that waits may still go out.
+    pub fn may_go_out(&self, peer: PeerKey, span: Span) -> Verdict {
+        let side = self.side(peer)?;
+        ensure(!side.we_choke || side.we_allow.contains(&span.piece().index()), || {
+            format!("{span:?} goes out to {peer:?}, which is choked")
+        })
+    }
+
+    fn dials(&mut self, now: Moment, addr: SocketAddr) -> Verdict {
+        ensure(!self.banned.contains(&addr.ip()), || format!("it dials {addr}, which is banned"))?;
+        ensure(self.dialling.insert(addr), || format!("it dials {addr} twice at a time"))?;
+        let last = self.dialled.insert(addr, now);
+        ensure(last.is_none_or(|last| now.since(last) >= DIAL_PAUSE), || {
+            format!("it dials {addr} again after {:?}", now.since(last.unwrap_or(now)))
+        })?;
+        let all = self.peers.len() + self.dialling.len();
+        ensure(all <= self.max_peers, || format!("{all} connections and dials are too many"))
+    }
+
+    fn says(&mut self, peer: PeerKey, message: &Message) -> Verdict {
+        let have = &self.have;
+        let Some(side) = self.peers.get_mut(&peer) else {
+            return Err(format!("it says {message:?} to {peer:?}, which is not there"));
+        };
+        let fast_only = matches!(
+            message,
+            Message::HaveAll
+                | Message::HaveNone
+                | Message::Reject(_)
+                | Message::AllowedFast(_)
+                | Message::Suggest(_)
+        );
+        ensure(side.fast || !fast_only, || format!("{message:?} without the fast extension"))?;
+        match message {
+            Message::Choke => {
+                side.we_choke = true;
+                if !side.fast {
+                    side.requests.clear();
+                }
+            }
+            Message::Unchoke => side.we_choke = false,
+            Message::AllowedFast(piece) => {
+                side.we_allow.insert(*piece);
+            }
+            Message::Reject(wanted) => {
+                ensure(side.answer(*wanted), || format!("{wanted:?} is rejected and was not asked"))?;
+            }
+            Message::Have(piece) => {
+                let piece = self.geometry.piece(*piece);
+                ensure(piece.is_some_and(|p| have.has(p)), || format!("it claims {piece:?} and has it not"))?;
+                side.said_pieces = true;
+            }
+            Message::Bitfield(bytes) => {
+                let claimed = Bitfield::from_bytes(bytes, have.len());
+                let true_claim = claimed.is_some_and(|claimed| !have.lacks_some_of(&claimed));
+                ensure(true_claim, || "its bitfield claims what it has not".to_owned())?;
+                ensure(!side.said_pieces, || "a bitfield is not the first word".to_owned())?;
+                side.said_pieces = true;
+            }
+            Message::HaveAll | Message::HaveNone => {
+                let all = matches!(message, Message::HaveAll);
+                ensure(!all || have.is_full(), || "it claims all and has not".to_owned())?;
+                ensure(!side.said_pieces, || "HaveAll or HaveNone is not the first word".to_owned())?;
+                side.said_pieces = true;
+            }
+            Message::Request(_) | Message::Cancel(_) => {
+                return Err(format!("{message:?} is said, not asked or cancelled"));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn asks(&mut self, peer: PeerKey, block: Block) -> Verdict {
+        let piece = block.piece();
+        ensure(!self.have.has(piece), || format!("{block:?} is asked and its piece is there"))?;
+        ensure(self.wanted.has(piece), || format!("{block:?} is asked and nobody wants it"))?;
+        if let Some(open) = self.open.get(&piece) {
+            ensure(!open.verifying, || format!("{block:?} is asked while its piece is verified"))?;
+            ensure(!open.landed.contains(&block.index()), || format!("{block:?} is asked and is in"))?;
+        }
+        let side = self.peers.get_mut(&peer).ok_or_else(|| format!("{block:?} is asked of a stranger"))?;
+        ensure(side.they_have.has(piece), || format!("{block:?} is asked of {peer:?}, which has it not"))?;
+        ensure(!side.they_choke || side.they_allow.contains(&piece.index()), || {
+            format!("{block:?} is asked of {peer:?}, which chokes")
+        })?;
+        side.owes += 1;
+        ensure(side.owes <= MOST_OWED, || format!("{peer:?} owes {} blocks", side.owes))?;
+        let askers = self.askers.entry(block).or_default();
+        ensure(!askers.contains(&peer), || format!("{block:?} is asked twice of {peer:?}"))?;
+        askers.push(peer);
+        ensure(askers.len() <= MOST_ASKERS, || format!("{block:?} is asked of {askers:?}"))?;
+        self.open(piece, |open| open.asked += 1);
+        let (bytes, budget) = (self.open_bytes, self.budget);
+        let one = u64::from(self.geometry.len_of(piece));
+        ensure(bytes <= budget.max(one), || format!("{bytes} bytes are open and {budget} are allowed"))
+    }
+
+    fn serves(&mut self, peer: PeerKey, span: Span) -> Verdict {
+        ensure(self.have.has(span.piece()), || format!("{span:?} is served and not there"))?;
+        let side = self.peers.get_mut(&peer).ok_or_else(|| format!("{span:?} is served to a stranger"))?;
+        ensure(!side.we_choke || side.we_allow.contains(&span.piece().index()), || {
+            format!("{span:?} is served to {peer:?}, which is choked")
+        })?;
+        side.serving.push(span);
+        ensure(side.answer(span.into()), || format!("{span:?} is served and was not asked"))
+    }
+
+    fn unserves(&mut self, peer: PeerKey, spans: &[Span]) -> Verdict {
+        let side =
+            self.peers.get_mut(&peer).ok_or_else(|| format!("an order for {peer:?}, which is not there"))?;
+        let back = |span: &Span| spans.is_empty() || spans.contains(span);
+        for span in side.serving.extract_if(.., |span| back(span)) {
+            *side.requests.entry(key(span.into())).or_default() += 1;
+        }
+        Ok(())
+    }
+
+    fn convicts(&mut self, addr: SocketAddr) -> Verdict {
+        self.banned.insert(addr.ip());
+        ensure(self.liars.contains(&addr.ip()), || format!("{addr} is banned and never lied"))
+    }
+
+    fn side(&self, peer: PeerKey) -> Result<&Side, String> {
+        self.peers.get(&peer).ok_or_else(|| format!("an order for {peer:?}, which is not there"))
+    }
+
+    fn gone(&mut self, peer: PeerKey) {
+        self.unask_all(peer);
+        self.peers.remove(&peer);
+    }
+
+    fn unask(&mut self, peer: PeerKey, block: Block) {
+        let Some(askers) = self.askers.get_mut(&block) else { return };
+        let Some(at) = askers.iter().position(|&p| p == peer) else { return };
+        askers.remove(at);
+        if askers.is_empty() {
+            self.askers.remove(&block);
+        }
+        if let Some(side) = self.peers.get_mut(&peer) {
+            side.owes -= 1;
+        }
+        self.open(block.piece(), |open| open.asked -= 1);
+    }
+
+    fn unask_all(&mut self, peer: PeerKey) {
+        let of_peer = |(&block, askers): (&Block, &Vec<PeerKey>)| askers.contains(&peer).then_some(block);
+        let blocks: Vec<_> = self.askers.iter().filter_map(of_peer).collect();
+        for block in blocks {
+            self.unask(peer, block);
+        }
+    }
+
+    fn open(&mut self, piece: Piece, change: impl FnOnce(&mut Open)) {
+        let len = u64::from(self.geometry.len_of(piece));
+        let was = self.open.contains_key(&piece);
+        let open = self.open.entry(piece).or_default();
+        change(open);
+        let is = open.asked > 0 || !open.landed.is_empty() || open.verifying;
+        if !is {
+            self.open.remove(&piece);
+        }
+        match (was, is) {
+            (false, true) => self.open_bytes += len,
+            (true, false) => self.open_bytes -= len,
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! One scenario per file; their names are sentences.
+
+mod a_disk_is_full_and_then_freed;
+mod a_late_comer_finishes;
+mod a_parted_swarm_heals;
+mod a_slow_peer_does_not_hold_the_last_pieces;
+mod a_slow_seed_feeds_a_fast_swarm;
+mod liars_are_found_and_banned;
+mod one_real_peer_among_thousands_of_fakes;
+mod storms;
+mod the_only_seed_leaves_after_one_copy;
+mod the_tracker_dies_after_the_first_announce;
+mod times;
