@@ -31,6 +31,8 @@ pub struct Circumstances {
     pub trackers_failing: u32,
     /// What a tracker said when it refused, clean for a terminal.
     pub refusal: Option<String>,
+    /// Why a tracker could not be asked, clean for a terminal.
+    pub failure: Option<String>,
     /// Seeds in the swarm, as the trackers say.
     pub swarm_seeds: Option<u32>,
     /// Addresses known, connected ones included.
@@ -158,9 +160,14 @@ fn fetching(c: &Circumstances) -> (State, Reason) {
 fn nobody(c: &Circumstances) -> (State, Reason) {
     let waiting = |word, text: String| (State::Waiting, Reason { word, text });
     let all_fail = c.trackers > 0 && c.trackers_failing == c.trackers;
+    // A refusal is in the tracker's own words; a failure is in ours.
+    let fails = match (&c.refusal, &c.failure) {
+        (Some(text), _) => format!("refuses us: '{text}'"),
+        (None, Some(text)) => format!("fails: {text}"),
+        (None, None) => "fails".to_owned(),
+    };
     if c.private && all_fail {
-        let said = c.refusal.as_ref().map_or(String::new(), |text| format!(": '{text}'"));
-        return waiting("trackers_fail", format!("private torrent and its tracker refuses us{said}"));
+        return waiting("trackers_fail", format!("private torrent and its tracker {fails}"));
     }
     if c.known > 0 && c.timed_out + c.refused >= c.known {
         let mut how = Vec::new();
@@ -175,7 +182,7 @@ fn nobody(c: &Circumstances) -> (State, Reason) {
             format!("{} known, none accepts: {}", peers(c.known), how.join(", ")),
         );
     }
-    if c.known > 0 || (c.young && !all_fail) {
+    if c.known > 0 || (c.young && !all_fail && c.trackers > 0) {
         let text = match c.known {
             0 => "looking for peers".into(),
             n => format!("connecting to {}", peers(n)),
@@ -183,13 +190,17 @@ fn nobody(c: &Circumstances) -> (State, Reason) {
         return (State::Downloading, Reason { word: "starting", text });
     }
     if all_fail {
-        let said = c.refusal.as_ref().map_or(String::new(), |text| format!(": '{text}'"));
         let which = if c.trackers == 1 {
-            "its tracker fails".into()
+            format!("its tracker {fails}")
         } else {
-            format!("all {} trackers fail", c.trackers)
+            let said = c.refusal.as_ref().or(c.failure.as_ref());
+            format!(
+                "all {} trackers fail{}",
+                c.trackers,
+                said.map_or(String::new(), |text| format!(": {text}"))
+            )
         };
-        return waiting("trackers_fail", format!("no peers known, and {which}{said}"));
+        return waiting("trackers_fail", format!("no peers known, and {which}"));
     }
     let text = match (c.trackers, c.trackers_working) {
         (0, _) => "no peers known, and the torrent names no tracker to ask".into(),
@@ -297,6 +308,18 @@ mod tests {
                 State::Waiting,
                 "trackers_fail",
                 "no peers known, and all 2 trackers fail",
+            ),
+            (
+                Circumstances {
+                    trackers: 1,
+                    trackers_working: 0,
+                    trackers_failing: 1,
+                    failure: Some("connection refused".into()),
+                    ..alone.clone()
+                },
+                State::Waiting,
+                "trackers_fail",
+                "no peers known, and its tracker fails: connection refused",
             ),
             (
                 Circumstances { known: 12, timed_out: 9, refused: 3, ..alone.clone() },

@@ -2,12 +2,14 @@
 
 mod contract;
 mod create;
+mod party;
 mod refusals;
+mod transfers;
 mod verify;
 
 use std::ffi::OsStr;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// A folder of its own with the program in it.
 struct Scene {
@@ -46,7 +48,12 @@ impl Scene {
 
     /// Runs it; nothing it writes into a pipe may steer a terminal.
     fn run<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Ran {
-        let Output { status, stdout, stderr } = self.command(arguments).output().unwrap();
+        Self::ran(&mut self.command(arguments))
+    }
+
+    /// Runs a command that was got ready.
+    fn ran(command: &mut Command) -> Ran {
+        let Output { status, stdout, stderr } = command.stdin(Stdio::null()).output().unwrap();
         let (out, err) =
             (String::from_utf8_lossy(&stdout).into_owned(), String::from_utf8_lossy(&stderr).into_owned());
         for text in [&out, &err] {

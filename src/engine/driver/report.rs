@@ -16,6 +16,8 @@ use crate::swarm::{Summary, TrackerSummary};
 const YOUNG: Duration = Duration::from_secs(5);
 /// The window of the average that tells the time to completion.
 const ETA_WINDOW: Duration = Duration::from_secs(20);
+/// Bytes per second below which no time to completion is told.
+const SLOWEST: f64 = 1024.0;
 
 /// Keeps the row and publishes it.
 pub(super) struct Reporter {
@@ -27,7 +29,27 @@ pub(super) struct Reporter {
     /// Whether the torrent has reached its goal and left the swarm.
     pub done: bool,
     started: Option<Moment>,
-    average: Option<(Moment, f64)>,
+    average: Option<Average>,
+}
+
+/// An average of the rate over [`ETA_WINDOW`] that begins when bytes begin to come, and is not held down
+/// by the time before.
+struct Average {
+    began: Moment,
+    last: Moment,
+    sum: f64,
+    weight: f64,
+}
+
+impl Average {
+    /// Takes in the rate at this moment; says the average, in bytes per second.
+    fn add(&mut self, now: Moment, rate: f64) -> f64 {
+        let keep = (-now.since(self.last).as_secs_f64() / ETA_WINDOW.as_secs_f64()).exp();
+        self.last = now;
+        self.sum = self.sum * keep + rate * (1.0 - keep);
+        self.weight = self.weight * keep + (1.0 - keep);
+        if self.weight > 0.0 { self.sum / self.weight } else { rate }
+    }
 }
 
 impl Reporter {
@@ -87,15 +109,15 @@ impl Reporter {
     /// Time to completion at the average of the last seconds; nothing in the first ones, or when
     /// almost nothing comes.
     fn eta(&mut self, now: Moment, left: u64, down: f64) -> Option<Duration> {
-        let (last, average) = self.average.unwrap_or((now, down));
-        let weight = (-now.since(last).as_secs_f64() / ETA_WINDOW.as_secs_f64()).exp();
-        let average = average * weight + down * (1.0 - weight);
-        self.average = Some((now, average));
-        let age = now.since(self.started.unwrap_or(now));
-        if left == 0 || age < YOUNG || average < 1024.0 {
+        if self.average.is_none() && down < SLOWEST {
             return None;
         }
-        Some(Duration::from_secs_f64((left as f64 / average).min(1e9)))
+        let average = self.average.get_or_insert(Average { began: now, last: now, sum: 0.0, weight: 0.0 });
+        let rate = average.add(now, down);
+        if left == 0 || now.since(average.began) < YOUNG || rate < SLOWEST {
+            return None;
+        }
+        Some(Duration::from_secs_f64((left as f64 / rate).min(1e9)))
     }
 }
 
@@ -144,6 +166,7 @@ impl Driver {
             trackers: s.trackers,
             trackers_working: s.trackers_working,
             trackers_failing: s.trackers_failed,
+            failure: self.failure(now),
             refusal: s.refused.as_ref().map(|text| text.fit(200)),
             swarm_seeds: s.swarm_seeds,
             known: s.known,
@@ -162,6 +185,12 @@ impl Driver {
             disk_behind: s.short_of_memory && self.keeping > 4,
             disk_rate: s.down,
         }
+    }
+
+    /// What the first tracker that fails says of it.
+    fn failure(&self, now: Moment) -> Option<String> {
+        let failing = self.torrent.trackers(now).find(|tracker| tracker.working == Some(false))?;
+        failing.said.map(|text| text.fit(200))
     }
 
     fn detail(&self, now: Moment) -> Detail {

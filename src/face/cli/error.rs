@@ -68,7 +68,10 @@ impl Failure {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 ("no_space", Some("free some space, or choose another disk"))
             }
-            io::ErrorKind::NotFound => ("not_found", None),
+            io::ErrorKind::NotFound => ("not_found", Some("look whether the path is right")),
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+                ("not_plain", Some("a file is where a folder has to be; choose another place"))
+            }
             _ => ("io", None),
         };
         let message = format!("cannot {verb} {}: {}", shown(path), reason(error));

@@ -48,8 +48,10 @@ pub fn torrent(argument: &Path) -> Result<Torrent, Failure> {
         let message = format!("{} is too large for a torrent (more than 16 MiB)", name());
         return Err(Failure::new(Exit::Input, "malformed", message));
     }
-    let metainfo = Metainfo::parse(&bytes)
-        .map_err(|error| Failure::new(Exit::Input, "malformed", format!("{}: {error}", name())))?;
+    let metainfo = Metainfo::parse(&bytes).map_err(|error| {
+        Failure::new(Exit::Input, "malformed", format!("{}: {error}", name()))
+            .hint("it may be cut off or something else, such as a web page; fetch the torrent file again")
+    })?;
     Ok(Torrent { metainfo, path })
 }
 

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::base::{InfoHash, units};
-use crate::engine::{Command, Engine, EngineConfig, Event, Handle, Row, State, View};
+use crate::engine::{Command, Engine, EngineConfig, Event, FaultKind, Handle, Row, State, View};
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::faults;
+use crate::face::cli::input::quoted;
 use crate::face::cli::output::Output;
 use crate::face::cli::signals::Signals;
 
@@ -148,7 +149,13 @@ impl<'a> Session<'a> {
                 Ok(())
             }
             Event::Failed { id, fault } => {
-                self.fail(id, &faults::engine(&fault).about(id));
+                let mut failure = faults::engine(&fault).about(id);
+                if fault.kind == FaultKind::FilesMissing
+                    && let Some(running) = self.running.get(&id)
+                {
+                    failure = failure.hint(repair(&running.job));
+                }
+                self.fail(id, &failure);
                 Ok(())
             }
             Event::Note { id, text } => {
@@ -216,6 +223,13 @@ impl<'a> Session<'a> {
         super::summary(self.verb, &self.outcomes, exit, self.output)?;
         Ok(exit)
     }
+}
+
+/// What to do about data that is missing or damaged.
+fn repair(job: &Job) -> String {
+    let place = quoted(&job.folder);
+    let argument = &job.argument;
+    format!("torr verify {argument} {place} says what is wrong, torr get {argument} -o {place} fetches it")
 }
 
 /// Nothing came for as long as was allowed.

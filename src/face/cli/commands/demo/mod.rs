@@ -327,7 +327,8 @@ impl<'a> Play<'a> {
                 seeder.habit
             ));
         }
-        text.push_str(&format!("  {} came twice or not at all right\n", units::size(wasted)));
+        let vain = if wasted == 0 { "nothing".to_owned() } else { units::size(wasted) };
+        text.push_str(&format!("  {vain} came twice or damaged\n"));
         output.data(style.own(&text).as_bytes())
     }
 

@@ -1,0 +1,114 @@
+//! A tracker, one who gives and those who take: processes of their own on loopback.
+
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
+
+use super::{Ran, Scene};
+use crate::support::program::Program;
+use crate::support::wait::wait_for;
+
+/// How long anything may take before the test fails.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A tracker that runs, and a scene in which torrents are made that name it.
+pub struct Party {
+    pub scene: Scene,
+    url: String,
+    _tracker: Program,
+    seeders: Vec<Program>,
+}
+
+impl Party {
+    pub fn new() -> Self {
+        let scene = Scene::new();
+        let mut command = scene.command(&["tracker", "--open", "--listen", "127.0.0.1:0"]);
+        let tracker = Program::start("tracker", &mut command, scene.path());
+        let url = wait_for("the tracker says where it is", PATIENCE, || {
+            tracker.output().lines().find(|line| line.starts_with("http")).map(str::to_owned)
+        });
+        Self { scene, url, _tracker: tracker, seeders: Vec::new() }
+    }
+
+    /// A file of so many bytes in the folder `given`, and its torrent `NAME.torrent`.
+    pub fn make(&self, name: &str, len: usize) -> Vec<u8> {
+        let bytes = bytes(len);
+        self.scene.write(&format!("given/{name}"), &bytes);
+        self.torrent(name);
+        bytes
+    }
+
+    /// The torrent `NAME.torrent` of a file or directory in the folder `given`.
+    pub fn torrent(&self, name: &str) {
+        let (path, torrent) = (format!("given/{name}"), format!("{name}.torrent"));
+        let made =
+            self.scene.run(&["create", &path, "-o", &torrent, "-t", &self.url, "--piece-size", "32K", "-q"]);
+        assert_eq!(made.code, 0, "{}", made.err);
+    }
+
+    /// Gives what these torrents name, from the folder `given`, and waits until it does.
+    pub fn seed(&mut self, names: &[&str]) {
+        self.seed_with(names, &[]);
+    }
+
+    pub fn seed_with(&mut self, names: &[&str], flags: &[&str]) {
+        let torrents: Vec<String> = names.iter().map(|name| format!("{name}.torrent")).collect();
+        let mut arguments = vec!["seed", "--json", "-o", "given"];
+        arguments.extend(torrents.iter().map(String::as_str));
+        arguments.extend(flags);
+        let log = format!("seeder-{}", self.seeders.len());
+        let seeder = Program::start(&log, &mut self.command(&log, &arguments), self.scene.path());
+        wait_for("all is given", PATIENCE, || {
+            let seeding = |name: &&str| {
+                let path = self.scene.path().join("given").join(name);
+                let path = path.to_str().unwrap().to_owned();
+                seeder.output().lines().any(|line| line.contains(r#""event":"done""#) && line.contains(&path))
+            };
+            names.iter().all(|name| seeding(name)).then_some(())
+        });
+        wait_for("the state says so", PATIENCE, || {
+            seeder.output().contains(r#""state":"seeding""#).then_some(())
+        });
+        self.seeders.push(seeder);
+    }
+
+    /// The program with a state of its own, on loopback only.
+    pub fn command(&self, state: &str, arguments: &[&str]) -> Command {
+        let mut command = self.scene.command(arguments);
+        command.args(["--bind", "127.0.0.1", "--state-dir", &format!("state-{state}")]);
+        command
+    }
+
+    /// Gets; gives up where nothing comes.
+    pub fn get(&self, state: &str, arguments: &[&str]) -> Ran {
+        let mut all = vec!["get", "--timeout", "30s"];
+        all.extend(arguments);
+        Scene::ran(&mut self.command(state, &all))
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.scene.path().join(name)
+    }
+
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// What a path on standard output has to be.
+    pub fn line(&self, name: &str) -> String {
+        format!("{}\n", self.path(name).display())
+    }
+}
+
+/// Bytes in which no two pieces are the same.
+pub fn bytes(len: usize) -> Vec<u8> {
+    let mut rng = torr::base::Rng::new(len as u64);
+    let mut bytes: Vec<u8> = (0..len.div_ceil(8)).flat_map(|_| rng.next_u64().to_le_bytes()).collect();
+    bytes.truncate(len);
+    bytes
+}
+
+/// Waits until a program has ended.
+pub fn end(program: &mut Program) -> ExitStatus {
+    wait_for("the program ends", PATIENCE, || program.ended())
+}
