@@ -7,6 +7,6 @@ mod architecture;
 mod cli;
 mod interop;
 mod loopback;
-mod support;
 mod sim;
+mod support;
 mod trackers;

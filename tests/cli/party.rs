@@ -64,7 +64,7 @@ impl Party {
                 let path = path.to_str().unwrap().to_owned();
                 seeder.output().lines().any(|line| line.contains(r#""event":"done""#) && line.contains(&path))
             };
-            names.iter().all(|name| seeding(name)).then_some(())
+            names.iter().all(seeding).then_some(())
         });
         wait_for("the state says so", PATIENCE, || {
             seeder.output().contains(r#""state":"seeding""#).then_some(())
