@@ -29,6 +29,8 @@ pub enum ToSession {
 
 /// How often views are made.
 const VIEW_EVERY: Duration = Duration::from_millis(250);
+/// After how many views buffers that nobody needed are given back to the system.
+const TRIM_EVERY: u32 = 20;
 /// How long ending may take: every driver has finished by then or is left behind.
 const STOP_WITHIN: Duration = Duration::from_millis(1900);
 
@@ -205,6 +207,10 @@ impl Session {
         }
         if ended && !self.stopping {
             self.give_turns();
+        }
+        self.views = self.views.wrapping_add(1);
+        if self.views.is_multiple_of(TRIM_EVERY) {
+            self.shared.pool.trim();
         }
         let kept = self.view.borrow().detail.clone().filter(|d| self.look == Some(d.id));
         let torrents: Vec<Row> = self.torrents.iter().map(|entry| entry.row.clone()).collect();
