@@ -43,7 +43,8 @@ pub(super) async fn start(
 ) -> Result<(), Fault> {
     let jobs = config.jobs.max(1);
     let shared = Shared::start(config, events.clone()).await?;
-    let session = Session { shared, events, view, jobs, torrents: Vec::new(), look: None, stopping: false };
+    let session =
+        Session { shared, events, view, jobs, torrents: Vec::new(), look: None, views: 0, stopping: false };
     tokio::spawn(session.run(inbox));
     Ok(())
 }
@@ -55,6 +56,8 @@ struct Session {
     jobs: usize,
     torrents: Vec<Entry>,
     look: Option<InfoHash>,
+    /// How many views were made.
+    views: u32,
     /// Drivers end because they were told to.
     stopping: bool,
 }
