@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use super::Moment;
 
+/// Seconds in which bytes are gathered before they are folded into an average.
+const FOLD: f64 = 0.1;
+
 /// A rate in bytes per second, averaged over the last seconds: each second's share decays
 /// exponentially with a time constant the caller chooses.
 #[derive(Clone, Debug)]
@@ -31,9 +34,9 @@ impl Meter {
 
     /// Counts bytes that moved just now.
     pub fn add(&mut self, now: Moment, bytes: u64) {
+        self.fold(now);
         self.total = self.total.saturating_add(bytes);
         self.pending = self.pending.saturating_add(bytes);
-        self.fold(now);
     }
 
     /// Bytes per second as of now. While the meter is younger than its window the average is over
@@ -57,11 +60,13 @@ impl Meter {
     /// Folds what is pending into the average, at most ten times a second.
     fn fold(&mut self, now: Moment) {
         let span = now.since(self.last).as_secs_f64();
-        if span < 0.1 {
+        if span < FOLD {
             return;
         }
-        let keep = (-span / self.window).exp();
-        self.rate = self.rate * keep + (self.pending as f64 / span) * (1.0 - keep);
+        // What is pending came within the first of these moments, and fades from there.
+        let keep = (-FOLD / self.window).exp();
+        let fade = (-(span - FOLD) / self.window).exp();
+        self.rate = (self.rate * keep + (self.pending as f64 / FOLD) * (1.0 - keep)) * fade;
         self.pending = 0;
         self.last = now;
     }

@@ -267,7 +267,7 @@ impl Entry {
 /// What a torrent is when its turn has come, before its driver says more.
 fn starting(add: &Add) -> (State, Reason) {
     if add.seed_only {
-        why(&Circumstances { checking: true, ..Circumstances::default() })
+        (State::Checking, Reason { word: "starting", text: "looking at the files".into() })
     } else {
         (State::Downloading, Reason { word: "starting", text: "starting".into() })
     }

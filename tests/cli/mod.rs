@@ -2,8 +2,11 @@
 
 mod contract;
 mod create;
+mod faults;
 mod party;
 mod refusals;
+mod signals;
+mod terminal;
 mod transfers;
 mod verify;
 

@@ -14,7 +14,7 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// A tracker that runs, and a scene in which torrents are made that name it.
 pub struct Party {
     pub scene: Scene,
-    url: String,
+    pub url: String,
     _tracker: Program,
     seeders: Vec<Program>,
 }
@@ -48,14 +48,18 @@ impl Party {
 
     /// Gives what these torrents name, from the folder `given`, and waits until it does.
     pub fn seed(&mut self, names: &[&str]) {
-        self.seed_with(names, &[]);
+        let torrents: Vec<String> = names.iter().map(|name| format!("{name}.torrent")).collect();
+        self.share(&torrents, names);
     }
 
-    pub fn seed_with(&mut self, names: &[&str], flags: &[&str]) {
-        let torrents: Vec<String> = names.iter().map(|name| format!("{name}.torrent")).collect();
+    /// Gives the torrent of this file, whose data has this name.
+    pub fn seed_as(&mut self, torrent: &str, name: &str) {
+        self.share(&[torrent.to_owned()], &[name]);
+    }
+
+    fn share(&mut self, torrents: &[String], names: &[&str]) {
         let mut arguments = vec!["seed", "--json", "-o", "given"];
         arguments.extend(torrents.iter().map(String::as_str));
-        arguments.extend(flags);
         let log = format!("seeder-{}", self.seeders.len());
         let seeder = Program::start(&log, &mut self.command(&log, &arguments), self.scene.path());
         wait_for("all is given", PATIENCE, || {

@@ -34,6 +34,16 @@ impl Program {
         read_lossy(&self.log.with_extension("out"))
     }
 
+    /// What it has printed to stderr so far.
+    pub fn errors(&self) -> String {
+        read_lossy(&self.log)
+    }
+
+    /// The id of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// How it ended; `None` while it runs.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("the state of a child")

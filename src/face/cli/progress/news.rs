@@ -38,7 +38,7 @@ impl News {
     pub fn due(&mut self, row: &Row, now: Duration) -> bool {
         let due = match self.said.get(&row.id) {
             // What has only just begun has nothing to say yet.
-            None => self.every.is_some() || row.state != State::Downloading || row.reason.word != "starting",
+            None => self.every.is_some() || row.reason.word != "starting",
             Some(said) if said.state != row.state => true,
             Some(said) if row.state == State::Waiting && said.reason != row.reason.word => true,
             Some(said) => match (self.every, row.state) {

@@ -1,0 +1,135 @@
+//! Ctrl-C, termination and sudden death.
+
+use std::net::TcpListener;
+use std::process::Command;
+use std::time::Duration;
+
+use super::Scene;
+use super::party::{PATIENCE, Party};
+use crate::support::program::Program;
+use crate::support::wait::wait_for;
+
+/// An end that is put off until a tracker answers would take its whole patience, a minute.
+const SOON: Duration = Duration::from_secs(10);
+
+fn send(program: &Program, signal: &str) {
+    let sent = Command::new("kill").args([signal, &program.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+/// Sends a signal and waits for the end; says the code.
+fn stop(program: &mut Program, signal: &str) -> Option<i32> {
+    send(program, signal);
+    wait_for("the program ends", SOON, || program.ended()).code()
+}
+
+/// A tracker that accepts and never answers.
+fn mute() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/announce", listener.local_addr().unwrap());
+    (listener, url)
+}
+
+#[test]
+fn a_tracker_that_never_answers_does_not_hold_up_the_end() {
+    let scene = Scene::new();
+    let (_listener, url) = mute();
+    scene.write("given/x.bin", super::party::bytes(100_000));
+    assert_eq!(scene.run(&["create", "given/x.bin", "-o", "x.torrent", "-t", &url]).code, 0);
+    let cases = [
+        ("get", vec!["get", "x.torrent", "-o", "got"], "-INT", 130),
+        ("term", vec!["get", "x.torrent", "-o", "got"], "-TERM", 143),
+        ("seed", vec!["seed", "x.torrent", "-o", "given"], "-INT", 130),
+    ];
+    for (name, arguments, signal, code) in cases {
+        let mut command = scene.command(&arguments);
+        command.args(["--bind", "127.0.0.1", "--state-dir", name, "--interval", "1s"]);
+        let mut program = Program::start(name, &mut command, scene.path());
+        wait_for("it has begun", PATIENCE, || program.errors().contains("metadata").then_some(()));
+        assert_eq!(stop(&mut program, signal), Some(code), "{}", program.tail());
+        let errors = program.errors();
+        assert_eq!(errors.matches("stopping, saving progress").count(), 1, "{errors}");
+        assert!(!errors.contains("panicked") && !errors.contains("error"), "{errors}");
+    }
+}
+
+#[test]
+fn a_tracker_ends_when_asked() {
+    let scene = Scene::new();
+    let mut command = scene.command(&["tracker", "--listen", "127.0.0.1:0"]);
+    let mut tracker = Program::start("tracker", &mut command, scene.path());
+    wait_for("it listens", PATIENCE, || tracker.output().contains("http://").then_some(()));
+    assert_eq!(stop(&mut tracker, "-INT"), Some(130));
+}
+
+#[test]
+fn an_interrupted_download_goes_on_without_hashing() {
+    let mut party = Party::new();
+    let bytes = party.make("x.bin", 4_000_000);
+    party.seed(&["x.bin"]);
+    let arguments = ["get", "x.bin.torrent", "-o", "got", "--down", "1M", "--json", "--interval", "1s"];
+    let mut part = Program::start("part", &mut party.command("a", &arguments), party.scene.path());
+    wait_for("a part is there", PATIENCE, || some_done(&part.output()).then_some(()));
+    assert_eq!(stop(&mut part, "-INT"), Some(130), "{}", part.tail());
+    assert!(part.errors().contains("the same command goes on"), "{}", part.errors());
+    let last = part.output().lines().last().map(str::to_owned).unwrap_or_default();
+    assert!(last.contains(r#""event":"summary","ok":false,"code":130"#), "{last}");
+
+    let rest = party.get("a", &["x.bin.torrent", "-o", "got", "--json"]);
+    assert_eq!(rest.code, 0, "{}", rest.err);
+    assert!(rest.err.contains("already there"), "{}", rest.err);
+    assert!(!rest.out.contains("added_existing_files"), "{}", rest.out);
+    assert!(party.read("got/x.bin") == bytes);
+}
+
+#[test]
+fn sudden_death_loses_nothing_that_was_right() {
+    let mut party = Party::new();
+    let bytes = party.make("x.bin", 2_000_000);
+    party.seed(&["x.bin"]);
+    for round in 0..10 {
+        let name = format!("round-{round}");
+        let arguments = ["get", "x.bin.torrent", "-o", "got", "--down", "500K", "--json", "--interval", "1s"];
+        let mut program = Program::start(&name, &mut party.command("a", &arguments), party.scene.path());
+        // Each round dies at another point: at once, when the files are made, in the midst of it.
+        wait_for("its moment has come", PATIENCE, || {
+            let due = match round % 4 {
+                0 => true,
+                1 => party.path("state-a/library.redb").exists(),
+                2 => party.path("got/x.bin").exists(),
+                _ => some_done(&program.output()),
+            };
+            (due || program.ended().is_some()).then_some(())
+        });
+        send_if_alive(&mut program);
+        assert!(!program.errors().contains("error"), "{}", program.tail());
+    }
+    let rest = party.get("a", &["x.bin.torrent", "-o", "got"]);
+    assert_eq!(rest.code, 0, "{}", rest.err);
+    assert!(party.read("got/x.bin") == bytes);
+}
+
+fn send_if_alive(program: &mut Program) {
+    if program.ended().is_none() {
+        send(program, "-KILL");
+        wait_for("it is dead", PATIENCE, || program.ended());
+    }
+}
+
+fn some_done(output: &str) -> bool {
+    output.lines().any(|line| line.contains(r#""event":"progress""#) && !line.contains(r#""done":0,"#))
+}
+
+#[test]
+fn a_demo_cleans_up_when_it_is_interrupted() {
+    let scene = Scene::new();
+    std::fs::create_dir(scene.path().join("tmp")).unwrap();
+    let mut command = scene.command(&["demo", "--size", "16M"]);
+    command.env("TMPDIR", scene.path().join("tmp"));
+    let mut demo = Program::start("demo", &mut command, scene.path());
+    wait_for("somebody has come", PATIENCE, || demo.errors().contains("ann came").then_some(()));
+    assert_eq!(stop(&mut demo, "-INT"), Some(130), "{}", demo.tail());
+    assert!(demo.errors().contains("stopping, cleaning up"), "{}", demo.errors());
+    let left: Vec<_> = std::fs::read_dir(scene.path().join("tmp")).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
