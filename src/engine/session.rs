@@ -276,29 +276,5 @@ fn starting(add: &Add) -> (State, Reason) {
 /// The row of a torrent that waits its turn.
 fn waiting_row(add: &Add, jobs: usize) -> Row {
     let circumstances = Circumstances { queued_behind: Some(jobs as u32), ..Circumstances::default() };
-    let (state, reason) = why(&circumstances);
-    Row {
-        id: add.metainfo.info_hash(),
-        name: add.metainfo.name().clone(),
-        state,
-        reason,
-        wanted: content::wanted(&add.metainfo, &add.priorities),
-        done: 0,
-        checked: 0,
-        files: content::file_count(&add.metainfo, &add.priorities),
-        down: 0.0,
-        up: 0.0,
-        received: 0,
-        wasted: 0,
-        sent: 0,
-        sent_ever: 0,
-        peers: 0,
-        seeds: 0,
-        swarm_seeds: None,
-        swarm_leechers: None,
-        copies: 0,
-        eta: None,
-        active: Duration::ZERO,
-        path: add.folder.clone(),
-    }
+    add.row(add.folder.clone(), why(&circumstances))
 }
