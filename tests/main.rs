@@ -7,6 +7,7 @@ mod architecture;
 mod cli;
 mod interop;
 mod loopback;
+mod samples;
 mod sim;
 mod support;
 mod trackers;

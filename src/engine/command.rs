@@ -6,7 +6,11 @@ use std::time::Duration;
 
 use crate::base::InfoHash;
 use crate::proto::metainfo::Metainfo;
+use crate::store::Alloc;
 use crate::swarm::event::{Order, Priority};
+
+use super::content;
+use super::view::{Reason, Row, State};
 
 /// What to do with files that are there already when a torrent is added.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -21,18 +25,6 @@ pub enum Existing {
     Trust,
     /// Hash them and overwrite whatever does not match, whoever it belongs to.
     Overwrite,
-}
-
-/// How the space of files is reserved.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Alloc {
-    /// Not at all.
-    None,
-    /// As a hole that is filled as pieces come.
-    #[default]
-    Sparse,
-    /// All of it at once.
-    Full,
 }
 
 /// When to stop seeding; whichever comes first. Nothing set means for ever.
@@ -110,6 +102,34 @@ impl Add {
             down: None,
             up: None,
             max_peers: 100,
+        }
+    }
+
+    /// Its row before anything has moved.
+    pub(super) fn row(&self, path: PathBuf, (state, reason): (State, Reason)) -> Row {
+        Row {
+            id: self.metainfo.info_hash(),
+            name: self.metainfo.name().clone(),
+            state,
+            reason,
+            wanted: content::wanted(&self.metainfo, &self.priorities),
+            done: 0,
+            checked: 0,
+            files: content::file_count(&self.metainfo, &self.priorities),
+            down: 0.0,
+            up: 0.0,
+            received: 0,
+            wasted: 0,
+            sent: 0,
+            sent_ever: 0,
+            peers: 0,
+            seeds: 0,
+            swarm_seeds: None,
+            swarm_leechers: None,
+            copies: 0,
+            eta: None,
+            active: Duration::ZERO,
+            path,
         }
     }
 }

@@ -20,11 +20,12 @@ mod shared;
 mod view;
 mod why;
 
-pub use command::{Add, After, Alloc, Command, Existing, Until};
+pub use command::{Add, After, Command, Existing, Until};
 pub use config::EngineConfig;
 pub use event::{Event, Fault, FaultKind};
 pub use handle::{Engine, Handle};
 pub use view::{Detail, PeerRow, Reason, Row, State, TrackerRow, View};
 
 pub use crate::net::tracker_server;
+pub use crate::store::Alloc;
 pub use crate::swarm::event::{Order, Priority};

@@ -29,6 +29,8 @@ pub enum ToSession {
 
 /// How often views are made.
 const VIEW_EVERY: Duration = Duration::from_millis(250);
+/// After how many views buffers that nobody needed are given back to the system.
+const TRIM_EVERY: u32 = 20;
 /// How long ending may take: every driver has finished by then or is left behind.
 const STOP_WITHIN: Duration = Duration::from_millis(1900);
 
@@ -41,7 +43,8 @@ pub(super) async fn start(
 ) -> Result<(), Fault> {
     let jobs = config.jobs.max(1);
     let shared = Shared::start(config, events.clone()).await?;
-    let session = Session { shared, events, view, jobs, torrents: Vec::new(), look: None, stopping: false };
+    let session =
+        Session { shared, events, view, jobs, torrents: Vec::new(), look: None, views: 0, stopping: false };
     tokio::spawn(session.run(inbox));
     Ok(())
 }
@@ -53,6 +56,8 @@ struct Session {
     jobs: usize,
     torrents: Vec<Entry>,
     look: Option<InfoHash>,
+    /// How many views were made.
+    views: u32,
     /// Drivers end because they were told to.
     stopping: bool,
 }
@@ -206,6 +211,10 @@ impl Session {
         if ended && !self.stopping {
             self.give_turns();
         }
+        self.views = self.views.wrapping_add(1);
+        if self.views.is_multiple_of(TRIM_EVERY) {
+            self.shared.pool.trim();
+        }
         let kept = self.view.borrow().detail.clone().filter(|d| self.look == Some(d.id));
         let torrents: Vec<Row> = self.torrents.iter().map(|entry| entry.row.clone()).collect();
         let (down, up) = torrents.iter().fold((0.0, 0.0), |(d, u), row| (d + row.down, u + row.up));
@@ -267,29 +276,5 @@ fn starting(add: &Add) -> (State, Reason) {
 /// The row of a torrent that waits its turn.
 fn waiting_row(add: &Add, jobs: usize) -> Row {
     let circumstances = Circumstances { queued_behind: Some(jobs as u32), ..Circumstances::default() };
-    let (state, reason) = why(&circumstances);
-    Row {
-        id: add.metainfo.info_hash(),
-        name: add.metainfo.name().clone(),
-        state,
-        reason,
-        wanted: content::wanted(&add.metainfo, &add.priorities),
-        done: 0,
-        checked: 0,
-        files: content::file_count(&add.metainfo, &add.priorities),
-        down: 0.0,
-        up: 0.0,
-        received: 0,
-        wasted: 0,
-        sent: 0,
-        sent_ever: 0,
-        peers: 0,
-        seeds: 0,
-        swarm_seeds: None,
-        swarm_leechers: None,
-        copies: 0,
-        eta: None,
-        active: Duration::ZERO,
-        path: add.folder.clone(),
-    }
+    add.row(add.folder.clone(), why(&circumstances))
 }

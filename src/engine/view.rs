@@ -84,7 +84,7 @@ pub struct Row {
     pub done: u64,
     /// Bytes hashed so far while checking.
     pub checked: u64,
-    /// Bytes of files that are wanted.
+    /// How many files are wanted.
     pub files: u32,
     /// Payload per second downwards.
     pub down: f64,

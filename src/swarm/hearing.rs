@@ -20,15 +20,16 @@ impl Torrent {
             Message::Interested => self.wanted(now, key, true, out),
             Message::NotInterested => self.wanted(now, key, false, out),
             Message::Have(index) => self.has(now, key, index, out),
-            Message::Bitfield(bytes) => {
-                let bits = Bitfield::from_bytes(&bytes, self.geometry.piece_count());
-                self.told(now, key, bits, out);
+            Message::Bitfield(bytes) => match Bitfield::from_bytes(&bytes, self.geometry.piece_count()) {
+                Some(bits) if peer.told => self.told_again(now, key, &bits, out),
+                Some(bits) => self.told(now, key, bits, out),
+                None => self.close(now, key, Departure::Protocol, out),
+            },
+            Message::HaveAll if fast && !peer.told => {
+                self.told(now, key, Bitfield::all(self.geometry.piece_count()), out);
             }
-            Message::HaveAll if fast => {
-                self.told(now, key, Some(Bitfield::all(self.geometry.piece_count())), out);
-            }
-            Message::HaveNone if fast => {
-                self.told(now, key, Some(Bitfield::none(self.geometry.piece_count())), out);
+            Message::HaveNone if fast && !peer.told => {
+                self.told(now, key, Bitfield::none(self.geometry.piece_count()), out);
             }
             Message::Request(wanted) => self.requested(now, key, wanted, out),
             Message::Cancel(wanted) => self.cancelled(now, key, wanted, out),
@@ -55,11 +56,8 @@ impl Torrent {
     }
 
     /// It told which pieces it has, all at once.
-    fn told(&mut self, now: Moment, key: PeerKey, bits: Option<Bitfield>, out: &mut Vec<Output>) {
+    fn told(&mut self, now: Moment, key: PeerKey, bits: Bitfield, out: &mut Vec<Output>) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
-        let (Some(bits), false) = (bits, peer.told) else {
-            return self.close(now, key, Departure::Protocol, out);
-        };
         peer.told = true;
         if peer.has.is_empty() && bits.is_full() {
             self.rarity.seed_came();
@@ -79,6 +77,18 @@ impl Torrent {
         self.show_interest(now, key, out);
         self.allow_fast(now, key, out);
         self.close_if_useless(now, key, out);
+    }
+
+    /// It told its pieces once more. aria2 does so instead of many `have`, where that is shorter.
+    fn told_again(&mut self, now: Moment, key: PeerKey, bits: &Bitfield, out: &mut Vec<Output>) {
+        let Some(peer) = self.peers.get(&key) else { return };
+        let new: Vec<Piece> = bits.iter().filter(|&piece| !peer.has.has(piece)).collect();
+        if new.is_empty() {
+            return self.strike(now, key, out);
+        }
+        for piece in new {
+            self.has(now, key, piece.index(), out);
+        }
     }
 
     /// It has one more piece.

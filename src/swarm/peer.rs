@@ -52,7 +52,7 @@ pub struct Peer {
     pub has: Bitfield,
     /// How they are counted.
     pub counted: Counted,
-    /// It has told its pieces, so it may not do so again.
+    /// It has told its pieces.
     pub told: bool,
     /// It was incomplete when it came.
     pub was_incomplete: bool,

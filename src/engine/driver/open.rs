@@ -11,7 +11,7 @@ use super::ToDriver;
 use super::report::Reporter;
 use super::save::{self, Totals};
 use crate::base::{Bitfield, FileIndex, Geometry, Untrusted};
-use crate::engine::command::{Add, Alloc, Existing};
+use crate::engine::command::{Add, Existing};
 use crate::engine::event::{Fault, FaultKind};
 use crate::engine::shared::Shared;
 use crate::proto::metainfo::Metainfo;
@@ -39,11 +39,7 @@ pub(super) async fn open(
     let geometry = layout.geometry.clone();
     let options = VolumeOptions {
         io: shared.disk_io,
-        alloc: match add.alloc {
-            Alloc::None => store::Alloc::None,
-            Alloc::Sparse => store::Alloc::Sparse,
-            Alloc::Full => store::Alloc::Full,
-        },
+        alloc: add.alloc,
         overwrite: add.existing == Existing::Overwrite,
     };
     let wanted = wanted_files(add, &geometry);

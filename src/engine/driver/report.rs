@@ -54,32 +54,9 @@ impl Average {
 
 impl Reporter {
     pub(super) fn new(publish: watch::Sender<Option<Published>>, add: &Add) -> Self {
-        let metainfo = &add.metainfo;
-        let (state, reason) = why(&Circumstances { checking: true, ..Circumstances::default() });
-        let row = Row {
-            id: metainfo.info_hash(),
-            name: metainfo.name().clone(),
-            state,
-            reason,
-            wanted: crate::engine::content::wanted(metainfo, &add.priorities),
-            done: 0,
-            checked: 0,
-            files: crate::engine::content::file_count(metainfo, &add.priorities),
-            down: 0.0,
-            up: 0.0,
-            received: 0,
-            wasted: 0,
-            sent: 0,
-            sent_ever: 0,
-            peers: 0,
-            seeds: 0,
-            swarm_seeds: None,
-            swarm_leechers: None,
-            copies: 0,
-            eta: None,
-            active: Duration::ZERO,
-            path: add.folder.join(super::open::top_name(metainfo)),
-        };
+        let told = why(&Circumstances { checking: true, ..Circumstances::default() });
+        let path = add.folder.join(super::open::top_name(&add.metainfo));
+        let row = add.row(path, told);
         Self { publish, row, look: false, done: false, started: None, average: None }
     }
 

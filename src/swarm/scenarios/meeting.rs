@@ -147,8 +147,20 @@ fn what_cannot_be_ends_the_connection() {
 }
 
 #[test]
+fn a_bitfield_may_come_again_and_only_adds() {
+    let mut stage = Stage::seed(4);
+    let (peer, _) = stage.connect(1);
+    for bits in [0x00, 0x40, 0xc0, 0x20, 0xe0] {
+        assert_eq!(closed(&stage.hear(peer, Message::Bitfield(vec![bits])), peer), None);
+    }
+    assert_eq!(stage.torrent.peers[&peer].has.as_bytes(), [0xe0]);
+    assert_eq!(closed(&stage.hear(peer, Message::Bitfield(vec![0xf0])), peer), Some(Departure::Useless));
+}
+
+#[test]
 fn floods_end_the_connection_and_cost_little() {
-    let floods: [fn(u32) -> Message; 7] = [
+    let floods: [fn(u32) -> Message; 8] = [
+        |_| Message::Bitfield(vec![0x10]),
         |_| Message::Unknown(77),
         |_| Message::Port(5),
         |i| Message::Suggest(i % 4),

@@ -1,9 +1,9 @@
 //! Which files of a torrent: `--select`.
 
 use crate::base::{Untrusted, units};
+use crate::engine::Priority;
 use crate::face::cli::tree::{Listed, is_stored, listed};
 use crate::proto::metainfo::Metainfo;
-use crate::swarm::event::Priority;
 
 /// One wish about files. Later ones override earlier ones.
 #[derive(Clone, PartialEq, Eq, Debug)]
