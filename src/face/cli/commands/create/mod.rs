@@ -1,12 +1,11 @@
 //! `torr create`: a torrent file from a file or a folder.
 
 mod gather;
+mod hash;
 mod lints;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -15,12 +14,11 @@ use crate::base::{Geometry, GeometryError, MAX_PIECE_LEN, Sha1Digest, Untrusted,
 use crate::face::cli::args::network;
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
-use crate::face::cli::output::{Output, Progress as Shown};
-use crate::face::cli::progress::hashing::{self, Hashing};
+use crate::face::cli::output::Output;
 use crate::face::cli::style::Role;
 use crate::face::cli::{faults, signals};
 use crate::proto::metainfo::{Attributes, Content, Draft, DraftFile, Extras, Metainfo, auto_piece_len};
-use crate::store::{self, Progress};
+use crate::store;
 
 use super::show::magnet;
 use gather::Gathered;
@@ -133,7 +131,8 @@ pub fn run(args: &CreateArgs, output: &Output) -> Result<Exit, Failure> {
         output.say(&text);
         return Ok(Exit::Done);
     }
-    let digests = hash(args, &scan, &shape, output)?;
+    let threads = args.threads.map_or_else(hash::cores, usize::from);
+    let digests = hash::hash(&scan, &shape, threads, output)?;
     let bytes = draft(args, name, &scan, piece_len, &digests).to_bytes();
     let made = Metainfo::parse(&bytes).map_err(|error| {
         Failure::new(Exit::Input, "malformed", format!("this would make no usable torrent: {error}"))
@@ -209,84 +208,6 @@ fn announce_scan(scan: &Gathered, total: u64, output: &Output) -> Result<(), Fai
 }
 
 const SCHEMA: &str = "torr.create/1";
-
-/// Hashes on threads of the store and shows how far it is.
-fn hash(
-    args: &CreateArgs,
-    scan: &Gathered,
-    shape: &Geometry,
-    output: &Output,
-) -> Result<Vec<Sha1Digest>, Failure> {
-    let files: Vec<(Option<PathBuf>, u64)> =
-        scan.files.iter().map(|file| (Some(file.path.clone()), file.len)).collect();
-    let threads = args.threads.map_or_else(cores, usize::from);
-    let progress = Progress::default();
-    let (send, done) = mpsc::channel();
-    let begun = Instant::now();
-    let (worker, total, piece_len) = (progress.clone(), shape.total(), shape.piece_len());
-    let shape = shape.clone();
-    std::thread::Builder::new()
-        .name("torr-create".to_owned())
-        .spawn(move || drop(send.send(store::hash_pieces(&files, &shape, threads, &worker))))
-        .map_err(|error| Failure::new(Exit::Disk, "io", format!("cannot start a thread: {error}")))?;
-    let mut told = Told::new(output);
-    loop {
-        let hashed = u64::from(progress.done()).saturating_mul(u64::from(piece_len)).min(total);
-        match done.recv_timeout(Duration::from_millis(100)) {
-            Ok(result) => {
-                output.live.erase();
-                let digests = result.map_err(|error| faults::disk(&error))?;
-                let rate = total as f64 / begun.elapsed().as_secs_f64().max(0.001);
-                output.say(&format!("[2/3] hash    {}, {}", units::size(total), units::rate(rate)));
-                return Ok(digests);
-            }
-            Err(RecvTimeoutError::Timeout) => told.tell(hashed, total, begun.elapsed(), output)?,
-            Err(RecvTimeoutError::Disconnected) => {
-                return Err(Failure::new(Exit::Internal, "internal", "hashing ended without a result"));
-            }
-        }
-    }
-}
-
-/// Progress of hashing in whatever form is wanted.
-struct Told {
-    last: Duration,
-    every: Duration,
-}
-
-impl Told {
-    fn new(output: &Output) -> Self {
-        let usual = if output.json { 1 } else { 30 };
-        Self { last: Duration::ZERO, every: output.interval.unwrap_or(Duration::from_secs(usual)) }
-    }
-
-    fn tell(&mut self, done: u64, total: u64, elapsed: Duration, output: &Output) -> Result<(), Failure> {
-        #[derive(Serialize)]
-        struct Hashed {
-            schema: &'static str,
-            event: &'static str,
-            done: u64,
-            size: u64,
-        }
-        let at = Hashing { label: "[2/3] hash    ", done, total, elapsed, file: None };
-        if output.progress == Shown::Bar {
-            output.live.draw(vec![hashing::line(&at, output.err, output.columns())]);
-        }
-        if elapsed.saturating_sub(self.last) < self.every {
-            return Ok(());
-        }
-        self.last = elapsed;
-        let event = Hashed { schema: SCHEMA, event: "progress", done, size: total };
-        match output.progress {
-            Shown::Lines => output.say(&hashing::line(&at, output.err, 100)),
-            Shown::Json => {
-                crate::face::cli::output::raw(&format!("{}\n", crate::face::cli::json::line(&event)));
-            }
-            Shown::Bar | Shown::None => {}
-        }
-        output.event(&event)
-    }
-}
 
 fn draft(args: &CreateArgs, name: String, scan: &Gathered, piece_len: u32, digests: &[Sha1Digest]) -> Draft {
     let attributes = |executable| if executable { Attributes::EXECUTABLE } else { Attributes::NONE };
@@ -412,10 +333,6 @@ fn finish(made: &Metainfo, target: &Target, len: u64, output: &Output) -> Result
         output.path(&path, b'\n')?;
     }
     Ok(Exit::Done)
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn tier(text: &str) -> Result<Tier, String> {
