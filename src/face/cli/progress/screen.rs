@@ -261,7 +261,7 @@ pub(in crate::face::cli) mod tests {
         );
         assert_eq!(
             shown,
-            ["  ubuntu.iso           74 % 38.2 MiB/s", "  total  1 of 2   74 %   ↓ 41.3 MiB/s"]
+            ["  ubuntu.iso            74 % 38.2 MiB/s", "  total  1 of 2   74 %   ↓ 41.3 MiB/s"]
         );
     }
 
