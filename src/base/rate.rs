@@ -168,6 +168,14 @@ mod tests {
     }
 
     #[test]
+    fn what_came_at_once_fades() {
+        let mut meter = Meter::new(at(0), Duration::from_secs(5));
+        meter.add(at(1000), 1_000_000);
+        assert!(meter.rate(at(1500)) > 100_000.0);
+        assert!(meter.rate(at(60_000)) < 10.0, "{}", meter.rate(at(60_000)));
+    }
+
+    #[test]
     fn a_young_meter_does_not_under_report() {
         let mut meter = Meter::new(at(0), Duration::from_secs(20));
         for tick in 1..=10 {

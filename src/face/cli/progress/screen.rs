@@ -108,12 +108,16 @@ fn several(rows: &[Row], view: &View, style: Style, room: usize) -> Vec<String> 
         rows.iter().filter(|row| ended(row) && row.state != State::Error).count(),
         view,
         style,
+        room,
     ));
     lines
 }
 
 fn one_of_several(row: &Row, style: Style, room: usize) -> String {
     let facts = match row.state {
+        State::Downloading if room < NARROW => {
+            format!("{} {}", pad_left(&percent(row.progress()), 5), pad_left(&units::rate(row.down), 10))
+        }
         State::Downloading => {
             let bar = if room >= 79 { format!("{}  ", style.bar(row.progress(), 11)) } else { String::new() };
             let eta = eta_text(row.eta, row.down, row.active).unwrap_or_else(|| "-".to_owned());
@@ -138,10 +142,14 @@ fn one_of_several(row: &Row, style: Style, room: usize) -> String {
     format!("  {}  {facts}", pad(&style.fit(&row.name, column), column))
 }
 
-fn total(rows: &[Row], finished: usize, view: &View, style: Style) -> String {
+fn total(rows: &[Row], finished: usize, view: &View, style: Style, room: usize) -> String {
     let sum = |pick: fn(&Row) -> u64| rows.iter().fold(0_u64, |sum, row| sum.saturating_add(pick(row)));
     let (done, wanted) = (sum(|row| row.done), sum(|row| row.wanted));
     let missing = wanted.saturating_sub(done);
+    if room < NARROW {
+        let (part, rate) = (percent(share(done, wanted)), units::rate(view.down));
+        return format!("  total  {finished} of {}   {part}   {} {rate}", rows.len(), style.down());
+    }
     let mut text = format!(
         "  total  {finished} of {} done   {}   {}   {} {}",
         rows.len(),
@@ -242,6 +250,19 @@ pub(in crate::face::cli) mod tests {
         assert!(shown[1].contains("waiting: no peers yet"));
         assert_eq!(shown[2], "  … 3 more: 0 active, 3 queued");
         assert_eq!(shown[3], "  total  1 of 6 done   74 %   25 of 33.6 GiB   ↓ 41.3 MiB/s   3 min 34 s left");
+    }
+
+    #[test]
+    fn several_keep_their_names_on_a_narrow_terminal() {
+        let shown = lines(
+            &view(vec![row("ubuntu.iso", State::Downloading), row("debian.iso", State::Done)]),
+            Style::default(),
+            40,
+        );
+        assert_eq!(
+            shown,
+            ["  ubuntu.iso           74 % 38.2 MiB/s", "  total  1 of 2   74 %   ↓ 41.3 MiB/s"]
+        );
     }
 
     #[test]
