@@ -45,6 +45,8 @@ pub struct Tracker {
     /// To be sent back to it.
     pub id: Option<Vec<u8>>,
     started: bool,
+    /// It was out of reach when it was to hear that we are complete.
+    owed_completed: bool,
     answered: Moment,
     min_interval: Duration,
     scraping: bool,
@@ -126,8 +128,11 @@ impl Announcer {
                 continue;
             }
             let key = tier.order[tier.at];
-            let known = self.trackers[key].started;
-            let event = if known { AnnounceEvent::None } else { AnnounceEvent::Started };
+            let event = match &self.trackers[key] {
+                tracker if !tracker.started => AnnounceEvent::Started,
+                tracker if tracker.owed_completed => AnnounceEvent::Completed,
+                _ => AnnounceEvent::None,
+            };
             self.trackers[key].asking = Some(event);
             due.push(Due::Announce(TrackerKey(key), event));
         }
@@ -159,6 +164,7 @@ impl Announcer {
         match answer {
             Ok(reply) => {
                 tracker.started |= event == AnnounceEvent::Started;
+                tracker.owed_completed &= event != AnnounceEvent::Completed;
                 (tracker.failures, tracker.refused) = (0, false);
                 (tracker.answered, tracker.peers) = (now, reply.peers.len());
                 tracker.said.clone_from(&reply.warning);
@@ -176,6 +182,7 @@ impl Announcer {
             }
             Err(failure) => {
                 tracker.failures += 1;
+                tracker.owed_completed |= event == AnnounceEvent::Completed;
                 let mut least = None;
                 (tracker.said, tracker.refused) = match failure {
                     TrackerFailure::Refused(words, again) => {
@@ -363,6 +370,20 @@ mod tests {
         assert_eq!((announcer.stop(), announcer.deadline()), (vec![], None));
         announcer.resume(at(50));
         assert_eq!(announcer.due(at(50)).len(), 2);
+    }
+
+    #[test]
+    fn a_tracker_that_missed_the_completion_is_told_again() {
+        let mut rng = Rng::new(1);
+        let mut announcer = Announcer::new(at(0), &[keys(0..1)], &mut rng);
+        announcer.due(at(0));
+        announcer.announced(at(0), TrackerKey(0), &Ok(reply(1800)), &mut rng);
+        assert_eq!(announcer.completed(), [(TrackerKey(0), AnnounceEvent::Completed)]);
+        announcer.announced(at(10), TrackerKey(0), &failure(), &mut rng);
+        let again = [Due::Announce(TrackerKey(0), AnnounceEvent::Completed)];
+        assert_eq!(announcer.due(at(100)), again);
+        announcer.announced(at(100), TrackerKey(0), &Ok(reply(1800)), &mut rng);
+        assert_eq!(announcer.due(at(1900)), [Due::Announce(TrackerKey(0), AnnounceEvent::None)]);
     }
 
     #[test]

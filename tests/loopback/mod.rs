@@ -1,4 +1,5 @@
 //! Real engines, real sockets, real files, on 127.0.0.1.
 
+mod faults;
 mod transfer;
 mod world;
