@@ -81,11 +81,14 @@ impl Torrent {
         }
         for key in self.keys() {
             let Some(peer) = self.peers.get_mut(&key) else { continue };
-            if peer.has.has(piece) {
+            let has = peer.has.has(piece);
+            if has {
                 peer.interesting -= u32::from(lacking);
+            }
+            // Those that have it hear of it too: who seeds wants to know when somebody has a whole copy.
+            self.say(now, key, Message::Have(piece.index()), out);
+            if has {
                 self.show_interest(now, key, out);
-            } else {
-                self.say(now, key, Message::Have(piece.index()), out);
             }
         }
         self.freed = true;

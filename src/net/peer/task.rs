@@ -114,7 +114,11 @@ impl Task {
     fn heed(&mut self, context: &mut Context<'_>) -> Result<(), End> {
         while let Poll::Ready(order) = self.orders.poll_recv(context) {
             match order {
-                None | Some(ToPeer::Close) => return Err(End::Quiet),
+                None | Some(ToPeer::Close) => {
+                    // What was said just before goes out if the socket takes it: the last `Have` among it.
+                    let _ = self.outbox.poll_write(context, &self.stream);
+                    return Err(End::Quiet);
+                }
                 Some(ToPeer::Say(message)) => self.outbox.say(&message),
                 Some(ToPeer::Ask(blocks)) => {
                     if self.intake.ask(&blocks) {
