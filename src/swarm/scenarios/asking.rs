@@ -20,7 +20,7 @@ fn interest_is_told_as_soon_as_there_is_a_reason() {
     assert_eq!(first.len(), 4);
     let out = stage.drain(peer, first);
     assert!(said(&out, peer).contains(&Message::NotInterested));
-    assert!(!said(&out, peer).contains(&Message::Have(3)), "it has that piece itself");
+    assert!(said(&out, peer).contains(&Message::Have(3)), "who seeds counts whole copies");
 }
 
 #[test]
