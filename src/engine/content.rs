@@ -19,9 +19,8 @@ fn wanted_files<'a>(
     priorities: &'a [Priority],
 ) -> impl Iterator<Item = (FileIndex, &'a File)> {
     let wanted = |at: usize| priorities.get(at).copied().unwrap_or_default() != Priority::Skip;
-    let content = |file: &File| !file.attributes().is_pad() && !file.attributes().is_link();
     let files = metainfo.files().iter().enumerate();
     files
-        .filter(move |(at, file)| content(file) && wanted(*at))
+        .filter(move |(at, file)| file.is_stored() && wanted(*at))
         .map(|(at, file)| (FileIndex(at as u32), file))
 }

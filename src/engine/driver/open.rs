@@ -256,7 +256,7 @@ fn layout(metainfo: &Metainfo) -> Result<Layout, DiskError> {
     let files = metainfo.files().iter().map(|file| FileSpec {
         path: file.path().as_path().to_owned(),
         len: file.len(),
-        pad: file.attributes().is_pad(),
+        pad: !file.is_stored(),
         executable: file.attributes().is_executable(),
     });
     let digests: Vec<_> = metainfo.geometry().pieces().map(|piece| metainfo.digest(piece)).collect();

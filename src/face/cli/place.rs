@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use super::error::{Failure, shown};
 use super::exit::Exit;
 use super::input::{Torrent, quoted};
-use super::tree::is_stored;
 use crate::proto::metainfo::Metainfo;
 
 /// Where the files of a torrent lie.
@@ -110,7 +109,7 @@ fn within(torrent: &Metainfo, folder: &Path) -> Option<Place> {
 
 /// The outermost name of a torrent's files.
 fn top(torrent: &Metainfo) -> PathBuf {
-    let first = torrent.files().iter().find(|file| is_stored(file.attributes()));
+    let first = torrent.files().iter().find(|file| file.is_stored());
     let path = first.or(torrent.files().first()).map(|file| file.path().as_path());
     path.and_then(|path| path.components().next())
         .map(|name| PathBuf::from(name.as_os_str()))

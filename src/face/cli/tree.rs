@@ -19,17 +19,11 @@ pub struct Listed<'a> {
 
 /// The files that are stored: padding and links are not.
 pub fn listed(torrent: &Metainfo) -> impl Iterator<Item = Listed<'_>> {
-    torrent
-        .files()
-        .iter()
-        .enumerate()
-        .filter(|(_, file)| is_stored(file.attributes()))
-        .map(|(at, file)| Listed { number: at + 1, path: file.path().as_str(), len: file.len() })
-}
-
-/// Whether a file with these attributes is found on a disk.
-pub fn is_stored(attributes: crate::proto::metainfo::Attributes) -> bool {
-    !attributes.is_pad() && !attributes.is_link()
+    torrent.files().iter().enumerate().filter(|(_, file)| file.is_stored()).map(|(at, file)| Listed {
+        number: at + 1,
+        path: file.path().as_str(),
+        len: file.len(),
+    })
 }
 
 /// The tree, at most `most` lines of it with a word on what is left out, no line wider than `columns`.

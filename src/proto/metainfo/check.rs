@@ -53,7 +53,7 @@ pub(super) fn info(raw: &[u8]) -> Result<Metainfo, MetainfoError> {
         (None, length) => (vec![one_file(length, &read.attr, &name)?], true),
     };
     let piece_len = read.piece_length.int().ok_or(lacks(&read.piece_length, "piece length"))?;
-    let lens = files.iter().map(|file| (file.len, file.attributes.is_pad()));
+    let lens = files.iter().map(|file| (file.len, !file.is_stored()));
     let geometry = Geometry::new(u64::try_from(piece_len).unwrap_or(0), lens)?;
     let digests = digests(raw, &found, &geometry)?;
     if found.unsorted.is_some() {
@@ -130,8 +130,7 @@ fn files(raw: &RawFiles, name: &[u8], notes: &mut Vec<Note>) -> Result<Vec<File>
         files.push(several_file(raw, number + 1, one, name)?);
     }
     // Padding and links are never stored, so they take no name from anybody.
-    let is_stored = |file: &File| !file.attributes.is_pad() && !file.attributes.is_link();
-    let stored: Vec<usize> = (0..files.len()).filter(|&n| is_stored(&files[n])).collect();
+    let stored: Vec<usize> = (0..files.len()).filter(|&n| files[n].is_stored()).collect();
     let wanted = stored.iter().filter_map(|&n| Some(std::iter::once(name).chain(raw.path(&raw.list[n])?)));
     let resolved = paths::resolve(wanted)?;
     let mut renamed = 0;

@@ -31,6 +31,11 @@ impl File {
         self.attributes
     }
 
+    /// Whether it is found on a disk: neither padding nor a link.
+    pub const fn is_stored(&self) -> bool {
+        !self.attributes.is_pad() && !self.attributes.is_link()
+    }
+
     /// The components of its path as they were given (with the torrent's name first), where they differ
     /// from those of [`path`](Self::path): web seeds know the file by them.
     pub fn original(&self) -> Option<&[Untrusted]> {

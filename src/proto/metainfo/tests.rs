@@ -225,6 +225,14 @@ fn a_link_with_bytes_is_a_file() {
 }
 
 #[test]
+fn links_and_padding_take_no_place_among_the_files() {
+    let raw = b"d5:filesld4:attr1:l6:lengthi0e4:pathl1:aeed6:lengthi1e4:pathl1:aeee4:name1:n12:piece lengthi9e6:pieces20:aaaaaaaaaaaaaaaaaaaae";
+    let read = Metainfo::from_info(raw).unwrap();
+    assert_eq!(read.files().iter().map(File::is_stored).collect::<Vec<_>>(), [false, true]);
+    assert!(read.geometry().is_pad(FileIndex(0)) && !read.geometry().is_pad(FileIndex(1)));
+}
+
+#[test]
 fn versions_are_told_apart() {
     let v2 = b"d4:infod9:file treede12:meta versioni2e4:name1:n12:piece lengthi16384eee";
     assert_eq!(refusal(v2), MetainfoError::V2Only);

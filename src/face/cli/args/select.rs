@@ -2,7 +2,7 @@
 
 use crate::base::{Untrusted, units};
 use crate::engine::Priority;
-use crate::face::cli::tree::{Listed, is_stored, listed};
+use crate::face::cli::tree::{Listed, listed};
 use crate::proto::metainfo::Metainfo;
 
 /// One wish about files. Later ones override earlier ones.
@@ -54,7 +54,7 @@ pub fn priorities(torrent: &Metainfo, wishes: &[Select]) -> Result<Vec<Priority>
             return Err(format!("no file of {} is meant by the selection", torrent.name().fit(80)));
         }
     }
-    let stored = |at: usize| is_stored(torrent.files()[at].attributes());
+    let stored = |at: usize| torrent.files()[at].is_stored();
     if !(0..wanted.len()).any(|at| wanted[at] && stored(at)) {
         return Err(format!("the selection leaves nothing of {}", torrent.name().fit(80)));
     }

@@ -20,7 +20,6 @@ use crate::face::cli::json::hex;
 use crate::face::cli::output::{Output, Progress as Shown};
 use crate::face::cli::place::{self, Place, Top};
 use crate::face::cli::progress::hashing::{self, Hashing};
-use crate::face::cli::tree::is_stored;
 use crate::face::cli::{faults, signals};
 use crate::proto::metainfo::Metainfo;
 use crate::store::{Disk, FileSpec, Found, Handles, Layout, Pool, Progress, Volume, VolumeOptions};
@@ -90,8 +89,7 @@ pub fn run(args: &VerifyArgs, output: &Output) -> Result<Exit, Failure> {
     let volume = volume(&torrent.metainfo, &place)?;
     let there = survey(&torrent.metainfo, &volume)?;
     let good = check(args, &torrent.metainfo, &volume, output)?;
-    let stored: Vec<bool> =
-        torrent.metainfo.files().iter().map(|file| is_stored(file.attributes())).collect();
+    let stored: Vec<bool> = torrent.metainfo.files().iter().map(|file| file.is_stored()).collect();
     let verdict = Verdict {
         files: report::report(torrent.metainfo.geometry(), &there, &stored, &good),
         extra: if args.extra { extra(&torrent.metainfo, &place)? } else { Vec::new() },
@@ -117,9 +115,9 @@ fn swapped(args: &VerifyArgs) -> Option<Failure> {
 
 fn volume(torrent: &Metainfo, place: &Place) -> Result<Volume, Failure> {
     let files = torrent.files().iter().enumerate().map(|(at, file)| {
-        let pad = file.attributes().is_pad();
-        // A link holds no bytes and may bear the name of a file, so it stands under a name of its own.
-        let path = if is_stored(file.attributes()) {
+        let pad = !file.is_stored();
+        // What is not stored may bear the name of a file, so it stands under a name of its own.
+        let path = if file.is_stored() {
             place.path(file.path().as_path())
         } else {
             PathBuf::from(format!(".torr-none-{at}"))
