@@ -78,7 +78,7 @@ const REPORTS_AT_ONCE: usize = 64;
 /// How long trackers may take to hear that we leave.
 const FAREWELL: Duration = Duration::from_millis(900);
 /// How long pieces that are whole may take to be written when we leave.
-const LAST_WRITES: Duration = Duration::from_millis(1200);
+const LAST_WRITES: Duration = Duration::from_millis(800);
 
 struct Driver {
     shared: Arc<Shared>,
@@ -276,8 +276,7 @@ impl Driver {
     /// Leaves the swarm: the machine says goodbye, what is whole is written, what is known is saved.
     async fn leave(mut self, mut inbox: Inbox) {
         let reached = self.goal.is_reached();
-        self.tell(Input::Wish(Wish::Stop));
-        self.peers.clear();
+        // Before the goodbye, for a machine that has stopped takes in no more pieces.
         let quiet = async {
             while self.keeping > 0 {
                 match inbox.facts.recv().await {
@@ -287,6 +286,8 @@ impl Driver {
             }
         };
         let _ = time::timeout(LAST_WRITES, quiet).await;
+        self.tell(Input::Wish(Wish::Stop));
+        self.peers.clear();
         let summary = self.summary();
         self.save_at_the_end(&summary).await;
         let farewell = async {

@@ -33,8 +33,8 @@ pub struct Entry {
     pub folder: PathBuf,
     /// By what its files are known again.
     pub stamps: Stamps,
-    /// The pieces whose bytes are verified and durable. Nobody may save a piece before
-    /// [`Volume::flush`] has returned after it was written.
+    /// The pieces whose bytes are verified and written. Who saves without having waited for
+    /// [`Volume::flush`] has to note in `extra` that they may be gone after a power cut.
     pub have: Bitfield,
     /// Payload sent, over all runs, in bytes.
     pub uploaded: u64,
