@@ -171,7 +171,11 @@ impl Known {
     ) -> Result<Self, DiskError> {
         let geometry = &*volume.layout().geometry;
         let count = geometry.piece_count();
-        let ours = (0..geometry.file_count()).map(|_| entry.is_some()).collect();
+        // A run that was cut off may have begun any file; one that ended well has noted which.
+        let begun = |file: usize| {
+            entry.is_some_and(|e| e.running || e.stamps.files.get(file).is_some_and(Option::is_some))
+        };
+        let ours = (0..geometry.file_count() as usize).map(begun).collect();
         if existing == Existing::Trust {
             let mut have = Bitfield::all(count);
             for piece in geometry.pieces() {

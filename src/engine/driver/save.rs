@@ -180,6 +180,7 @@ pub(super) fn load(library: &Library, id: InfoHash, folder: &Path) -> Option<Ent
         // The machine has started again since, and what it had not written is gone.
         entry.have = Bitfield::none(entry.have.len());
         entry.stamps = Stamps::default();
+        entry.running = true;
     }
     Some(entry)
 }
