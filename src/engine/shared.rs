@@ -36,6 +36,8 @@ pub(super) struct Shared {
     /// Our own addresses, as far as they are known.
     pub ours: Vec<SocketAddr>,
     pub pool: Pool,
+    /// Bytes for the blocks that are just coming in, beside those of unfinished pieces.
+    peers_memory: usize,
     pub disk: Disk,
     pub disk_io: DiskIo,
     pub handles: Handles,
@@ -108,6 +110,7 @@ impl Shared {
             patience,
             ours,
             pool: Pool::new(OPEN_PIECES as usize + peers_memory),
+            peers_memory,
             disk: Disk::start(config.disk_threads.max(1), Pool::new(SERVE_POOL)),
             disk_io: config.disk_io,
             handles: Handles::from_limit(),
@@ -172,6 +175,12 @@ impl Shared {
     /// What each of so many downloads may hold of unfinished pieces, in bytes.
     pub(super) fn budget_for(downloads: usize) -> u64 {
         OPEN_PIECES / downloads.max(1) as u64
+    }
+
+    /// Makes room for so many bytes of unfinished pieces, if they are more than usual.
+    pub(super) fn hold_open(&self, bytes: u64) {
+        let bytes = usize::try_from(bytes.max(OPEN_PIECES)).unwrap_or(usize::MAX);
+        self.pool.set_cap(bytes.saturating_add(self.peers_memory));
     }
 
     /// Runs something that touches files on a disk thread.

@@ -9,6 +9,7 @@
 
 use std::collections::VecDeque;
 use std::ops::Deref;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -31,7 +32,7 @@ pub struct Pool {
 }
 
 struct Shared {
-    cap: usize,
+    cap: AtomicUsize,
     state: Mutex<State>,
 }
 
@@ -66,7 +67,7 @@ pub struct PoolCounters {
 impl Pool {
     /// A pool of at most this many bytes, rounded down to whole buffers, but at least one.
     pub fn new(bytes: usize) -> Self {
-        let shared = Shared { cap: (bytes / BUF_LEN).max(1), state: Mutex::default() };
+        let shared = Shared { cap: AtomicUsize::new(Self::whole(bytes)), state: Mutex::default() };
         Self { shared: Arc::new(shared) }
     }
 
@@ -102,7 +103,7 @@ impl Pool {
     /// system has no memory for them.
     pub(super) fn take_all_or_wait(&self, count: usize, waker: &Waker) -> Option<Vec<Buf>> {
         let mut state = self.shared.lock();
-        if self.shared.cap - state.in_use < count {
+        if self.shared.cap().saturating_sub(state.in_use) < count {
             state.refused += 1;
             state.wait(waker);
             return None;
@@ -112,14 +113,27 @@ impl Pool {
 
     /// The most buffers there may be.
     pub fn cap(&self) -> usize {
-        self.shared.cap
+        self.shared.cap()
+    }
+
+    /// Changes how many bytes there may be, rounded down to whole buffers, but at least one. Buffers that
+    /// are out stay out; where there are more of them than there may be, none is given until enough
+    /// have come back.
+    pub fn set_cap(&self, bytes: usize) {
+        self.shared.cap.store(Self::whole(bytes), Ordering::Relaxed);
+        let woken = std::mem::take(&mut self.shared.lock().waiting);
+        woken.into_iter().for_each(Waker::wake);
+    }
+
+    const fn whole(bytes: usize) -> usize {
+        if bytes < BUF_LEN { 1 } else { bytes / BUF_LEN }
     }
 
     /// What the pool has and had.
     pub fn counters(&self) -> PoolCounters {
         let state = self.shared.lock();
         PoolCounters {
-            cap: self.shared.cap,
+            cap: self.shared.cap(),
             in_use: state.in_use,
             free: state.free.len(),
             peak: state.peak,
@@ -143,13 +157,17 @@ impl std::fmt::Debug for Pool {
 }
 
 impl Shared {
+    fn cap(&self) -> usize {
+        self.cap.load(Ordering::Relaxed)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing panics between two changes that belong together.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn take(&self, state: &mut State) -> Option<MmapMut> {
-        let data = if state.in_use >= self.cap {
+        let data = if state.in_use >= self.cap() {
             None
         } else {
             // Without memory from the system the pool is as good as empty.
@@ -173,7 +191,7 @@ impl Shared {
         let released = if state.returned >= PERIOD { state.unneeded() } else { Vec::new() };
         // One waiter for one buffer; but a waiter that has lost interest must not keep the others
         // asleep, so all are woken once there is plenty.
-        let wake = if state.in_use <= self.cap / 2 { state.waiting.len() } else { 1 };
+        let wake = if state.in_use <= self.cap() / 2 { state.waiting.len() } else { 1 };
         let wake = wake.min(state.waiting.len());
         let woken: Vec<_> = state.waiting.drain(..wake).collect();
         drop(state);
@@ -343,6 +361,22 @@ mod tests {
         pool.trim();
         assert_eq!(pool.counters().free, RESERVE);
         drop(one);
+    }
+
+    #[test]
+    fn a_pool_grows_and_shrinks() {
+        let pool = Pool::new(BUF_LEN);
+        let one = pool.try_take().unwrap();
+        assert!(pool.try_take().is_none());
+        pool.set_cap(3 * BUF_LEN);
+        let more = pool.take_many(5);
+        assert_eq!(more.len(), 2);
+        pool.set_cap(0);
+        assert_eq!(pool.cap(), 1);
+        drop(more);
+        assert!(pool.try_take().is_none());
+        drop(one);
+        assert!(pool.try_take().is_some());
     }
 
     #[test]

@@ -58,6 +58,17 @@ async fn a_download_goes_on_where_it_was_stopped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_piece_longer_than_the_usual_memory_comes_whole() {
+    let world = World::in_pieces(&[45 << 20], 64 << 20);
+    let seeder = seeder(&world).await;
+    let mut leecher = world.client(world.empty("leecher")).await;
+    let add = torr::engine::Add { peers: vec![seeder.addr().await], ..world.add(&leecher) };
+    leecher.handle.send(Command::Add(Box::new(add)));
+    leecher.until_done().await;
+    world.assert_same(&leecher.folder);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn files_of_somebody_else_are_refused_and_kept() {
     let world = World::with(&LENS);
     let leecher_folder = world.empty("leecher");

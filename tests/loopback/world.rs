@@ -30,6 +30,11 @@ pub struct Client {
 impl World {
     /// A folder `content` with files of these lengths, cut into pieces of 32 KiB.
     pub fn with(lens: &[usize]) -> Self {
+        Self::in_pieces(lens, 32 * 1024)
+    }
+
+    /// The same in pieces of this length.
+    pub fn in_pieces(lens: &[usize], piece_len: u32) -> Self {
         let dir = TempDir::new().expect("a temporary folder can be made");
         let mut rng = Rng::new(lens.iter().sum::<usize>() as u64);
         let mut line = Vec::new();
@@ -46,8 +51,8 @@ impl World {
         let draft = Draft {
             name: "content".into(),
             content: Content::Several(listed),
-            piece_len: 32 * 1024,
-            digests: line.chunks(32 * 1024).flat_map(sha1).collect(),
+            piece_len,
+            digests: line.chunks(piece_len as usize).flat_map(sha1).collect(),
             private: false,
             source: None,
             extras: Extras::default(),

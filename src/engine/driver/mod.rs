@@ -126,13 +126,16 @@ pub(super) async fn run(
 ) {
     let id = add.metainfo.info_hash();
     let mut reporter = Reporter::new(publish, &add);
-    match open::open(&shared, &add, &mut orders, &mut reporter).await {
+    let mut early = Vec::new();
+    match open::open(&shared, &add, &mut orders, &mut early, &mut reporter).await {
         Ok(Some(opened)) => {
             let (facts, facts_in) = mpsc::unbounded_channel();
             let (reports, reports_in) = mpsc::channel(REPORTS);
             let (listing, callers) = shared.listen_for(id);
             let inbox = Inbox { orders, facts: facts_in, reports: reports_in, callers };
-            Driver::new(shared, add, opened, facts, reports, reporter).run(inbox, listing).await;
+            let mut driver = Driver::new(shared, add, opened, facts, reports, reporter);
+            early.into_iter().for_each(|order| driver.ordered(order));
+            driver.run(inbox, listing).await;
         }
         Ok(None) => reporter.left_before_start(),
         Err(fault) => {

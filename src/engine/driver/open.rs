@@ -27,11 +27,13 @@ pub(super) struct Opened {
     pub totals: Totals,
 }
 
-/// Opens the files of a torrent; nothing if it was called off meanwhile.
+/// Opens the files of a torrent; nothing if it was called off meanwhile. Orders that are for later are kept
+/// in `early`.
 pub(super) async fn open(
     shared: &Arc<Shared>,
     add: &Add,
     orders: &mut mpsc::UnboundedReceiver<ToDriver>,
+    early: &mut Vec<ToDriver>,
     reporter: &mut Reporter,
 ) -> Result<Option<Opened>, Fault> {
     let disk = |error: DiskError| Fault::from_disk(&error);
@@ -66,7 +68,7 @@ pub(super) async fn open(
     {
         return Err(Fault::foreign(std::slice::from_ref(&fact.path)));
     }
-    let Some(have) = check(shared, &volume, &geometry, &known, orders, reporter).await? else {
+    let Some(have) = check(shared, &volume, &known, orders, early, reporter).await? else {
         return Ok(None);
     };
 
@@ -220,11 +222,12 @@ fn is_whole(geometry: &Geometry, survey: &[store::FileFact], file: FileIndex) ->
 async fn check(
     shared: &Arc<Shared>,
     volume: &Volume,
-    geometry: &Geometry,
     known: &Known,
     orders: &mut mpsc::UnboundedReceiver<ToDriver>,
+    early: &mut Vec<ToDriver>,
     reporter: &mut Reporter,
 ) -> Result<Option<Bitfield>, Fault> {
+    let geometry = &volume.layout().geometry;
     let mut have = known.have.clone();
     if known.check.is_empty() {
         return Ok(Some(have));
@@ -243,9 +246,12 @@ async fn check(
                 let bytes = u64::from(progress.done()) * u64::from(geometry.piece_len());
                 reporter.checking(bytes.min(geometry.total()));
             }
-            order = orders.recv() => if matches!(order, None | Some(ToDriver::Stop)) {
-                progress.cancel();
-                return Ok(None);
+            order = orders.recv() => match order {
+                None | Some(ToDriver::Stop) => {
+                    progress.cancel();
+                    return Ok(None);
+                }
+                Some(order) => early.push(order),
             },
         }
     };
