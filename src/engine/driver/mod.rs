@@ -134,7 +134,9 @@ pub(super) async fn run(
             let (listing, callers) = shared.listen_for(id);
             let inbox = Inbox { orders, facts: facts_in, reports: reports_in, callers };
             let mut driver = Driver::new(shared, add, opened, facts, reports, reporter);
-            early.into_iter().for_each(|order| driver.ordered(order));
+            for order in early {
+                driver.ordered(order);
+            }
             driver.run(inbox, listing).await;
         }
         Ok(None) => reporter.left_before_start(),

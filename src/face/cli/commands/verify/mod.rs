@@ -21,7 +21,7 @@ use crate::face::cli::output::{Output, Progress as Shown};
 use crate::face::cli::place::{self, Place, Top};
 use crate::face::cli::progress::hashing::{self, Hashing};
 use crate::face::cli::{faults, signals};
-use crate::proto::metainfo::Metainfo;
+use crate::proto::metainfo::{File, Metainfo};
 use crate::store::{Disk, FileSpec, Found, Handles, Layout, Pool, Progress, Volume, VolumeOptions};
 
 use report::{FileReport, Status, There};
@@ -89,7 +89,7 @@ pub fn run(args: &VerifyArgs, output: &Output) -> Result<Exit, Failure> {
     let volume = volume(&torrent.metainfo, &place)?;
     let there = survey(&torrent.metainfo, &volume)?;
     let good = check(args, &torrent.metainfo, &volume, output)?;
-    let stored: Vec<bool> = torrent.metainfo.files().iter().map(|file| file.is_stored()).collect();
+    let stored: Vec<bool> = torrent.metainfo.files().iter().map(File::is_stored).collect();
     let verdict = Verdict {
         files: report::report(torrent.metainfo.geometry(), &there, &stored, &good),
         extra: if args.extra { extra(&torrent.metainfo, &place)? } else { Vec::new() },
