@@ -281,6 +281,10 @@ impl Driver {
     /// Leaves the swarm: the machine says goodbye, what is whole is written, what is known is saved.
     async fn leave(mut self, mut inbox: Inbox) {
         let reached = self.goal.is_reached();
+        // What peers have reported already counts, so that figures add up at the end.
+        while let Ok(report) = inbox.reports.try_recv() {
+            self.reported(report);
+        }
         // Before the goodbye, for a machine that has stopped takes in no more pieces.
         let quiet = async {
             while self.keeping > 0 {
