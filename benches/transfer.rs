@@ -21,7 +21,7 @@ fn main() {
     let rounds = numbers.get(1).copied().unwrap_or(3).max(1);
     let dir = tempfile::tempdir().expect("a temporary folder can be made");
     let torrent = prepare(dir.path(), mib);
-    let (mut seeder, port) = seed(dir.path(), &torrent);
+    let (mut seeder, _told, port) = seed(dir.path(), &torrent);
     let mut results: Vec<Cost> = (0..rounds).map(|_| get(dir.path(), &torrent, port, mib)).collect();
     let _ = seeder.kill();
     let _ = seeder.wait();
@@ -73,8 +73,8 @@ fn prepare(dir: &Path, mib: u64) -> std::path::PathBuf {
     torrent
 }
 
-/// A seeder and its port.
-fn seed(dir: &Path, torrent: &Path) -> (Child, u16) {
+/// A seeder, what it tells (whose end must stay open, or it stops), and its port.
+fn seed(dir: &Path, torrent: &Path) -> (Child, impl Sized, u16) {
     // Free a moment ago; whoever takes it in between makes the bench fail, not lie.
     let port = std::net::TcpListener::bind(("127.0.0.1", 0))
         .and_then(|s| s.local_addr())
@@ -87,10 +87,10 @@ fn seed(dir: &Path, torrent: &Path) -> (Child, u16) {
             .stderr(Stdio::null())
             .spawn()
             .expect("torr starts");
-    let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-    let ready = lines.map_while(Result::ok).any(|line| line.contains("\"state\":\"seeding\""));
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let ready = lines.by_ref().map_while(Result::ok).any(|line| line.contains("\"state\":\"seeding\""));
     assert!(ready, "the seeder ended");
-    (child, port)
+    (child, lines, port)
 }
 
 fn get(dir: &Path, torrent: &Path, port: u16, mib: u64) -> Cost {
