@@ -1,6 +1,7 @@
 //! What is refused, with which words and which code.
 
 use super::Scene;
+use crate::support::schema;
 
 #[test]
 fn each_bad_input_has_its_code_and_a_sentence() {
@@ -44,11 +45,8 @@ fn each_bad_input_has_its_code_and_a_sentence() {
 fn an_error_is_a_document_for_scripts_and_silent_when_asked() {
     let scene = Scene::new();
     for arguments in [&["--json", "show", "nowhere.torrent"][..], &["sho", "--json"]] {
-        let json = scene.run(arguments).json();
-        assert_eq!(
-            (json.len(), &json[0]["schema"], &json[0]["ok"]),
-            (1, &"torr.error/1".into(), &false.into())
-        );
+        let documents = schema::check_lines(&scene.run(arguments).out);
+        assert_eq!((documents.len(), &documents[0]["schema"]), (1, &"torr.error/1".into()));
     }
     let ran = scene.run(&["-qq", "show", "nowhere.torrent"]);
     assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (3, "", ""));

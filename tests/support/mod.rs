@@ -3,4 +3,5 @@
 pub mod bencode;
 pub mod content;
 pub mod program;
+pub mod schema;
 pub mod wait;
