@@ -8,6 +8,10 @@ use std::ops::Range;
 
 /// The length of a block, the unit of a request: 16 KiB (BEP 3). The last block of a piece may be shorter.
 pub const BLOCK_LEN: u32 = 16 * 1024;
+/// Blocks of a run: a piece that is too long to be held whole is hashed and written in runs of 1 MiB.
+pub const RUN_BLOCKS: u32 = 64;
+/// The length of a run in bytes; the last run of a piece may be shorter.
+pub const RUN_LEN: u64 = (RUN_BLOCKS * BLOCK_LEN) as u64;
 /// The most pieces a torrent may have.
 pub const MAX_PIECES: u32 = 1 << 21;
 /// The longest piece, in bytes.

@@ -17,7 +17,7 @@ mod untrusted;
 pub use bitfield::Bitfield;
 pub use geometry::{
     BLOCK_LEN, Block, FileIndex, FilePart, Geometry, GeometryError, MAX_PIECE_LEN, MAX_PIECES, MAX_TOTAL_LEN,
-    Piece, Span,
+    Piece, RUN_BLOCKS, RUN_LEN, Span,
 };
 pub use ids::{IdError, InfoHash, PeerId, Sha1Digest, Sha256Digest};
 pub use moment::Moment;

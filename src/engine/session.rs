@@ -66,8 +66,6 @@ struct Session {
 struct Entry {
     id: InfoHash,
     turn: Turn,
-    /// The length of its pieces in bytes.
-    piece_len: u64,
     /// The last row its driver published, or one made for it while it waits.
     row: Row,
 }
@@ -143,8 +141,7 @@ impl Session {
             files: content::file_count(&add.metainfo, &add.priorities),
         });
         let row = waiting_row(&add, self.jobs);
-        let piece_len = u64::from(add.metainfo.geometry().piece_len());
-        self.torrents.push(Entry { id, piece_len, turn: Turn::Waiting(add), row });
+        self.torrents.push(Entry { id, turn: Turn::Waiting(add), row });
     }
 
     /// Starts those who wait, as far as there is room for more downloads.
@@ -173,8 +170,6 @@ impl Session {
     fn share_budget(&self) {
         let downloading: Vec<&Entry> = self.torrents.iter().filter(|entry| entry.is_downloading()).collect();
         let share = Shared::budget_for(downloading.len());
-        // One piece is always allowed, however long it is.
-        self.shared.hold_open(downloading.iter().map(|entry| share.max(entry.piece_len)).sum());
         for entry in downloading {
             entry.tell(ToDriver::Budget(share));
         }

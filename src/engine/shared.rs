@@ -38,6 +38,8 @@ pub(super) struct Shared {
     pub pool: Pool,
     /// Bytes for the blocks that are just coming in, beside those of unfinished pieces.
     peers_memory: usize,
+    /// Bytes that the torrents have set aside for unfinished pieces.
+    claimed: Mutex<u64>,
     pub disk: Disk,
     pub disk_io: DiskIo,
     pub handles: Handles,
@@ -60,6 +62,33 @@ pub(super) struct Membership(Arc<AtomicUsize>);
 impl Drop for Membership {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The memory set aside for the unfinished pieces of one torrent; dropping it gives it up.
+pub(super) struct Claim {
+    shared: Arc<Shared>,
+    bytes: u64,
+}
+
+impl Claim {
+    /// Nothing is set aside.
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+        Self { shared: shared.clone(), bytes: 0 }
+    }
+
+    /// So much is set aside from now on.
+    pub(super) fn set(&mut self, bytes: u64) {
+        if bytes != self.bytes {
+            self.shared.claim(self.bytes, bytes);
+            self.bytes = bytes;
+        }
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.set(0);
     }
 }
 
@@ -111,6 +140,7 @@ impl Shared {
             ours,
             pool: Pool::new(OPEN_PIECES as usize + peers_memory),
             peers_memory,
+            claimed: Mutex::default(),
             disk: Disk::start(config.disk_threads.max(1), Pool::new(SERVE_POOL)),
             disk_io: config.disk_io,
             handles: Handles::from_limit(),
@@ -177,10 +207,21 @@ impl Shared {
         OPEN_PIECES / downloads.max(1) as u64
     }
 
-    /// Makes room for so many bytes of unfinished pieces, if they are more than usual.
-    pub(super) fn hold_open(&self, bytes: u64) {
-        let bytes = usize::try_from(bytes.max(OPEN_PIECES)).unwrap_or(usize::MAX);
-        self.pool.set_cap(bytes.saturating_add(self.peers_memory));
+    /// One torrent has so many bytes set aside, and no longer so many.
+    ///
+    /// The shares of all torrents make up what the pool has. Only where one has not come down yet to a share
+    /// that became smaller, or where there are so many downloads that a share is less than the run or piece
+    /// that each may hold in any case, are the claims more, and the pool follows them: a torrent that waited
+    /// for the buffers of another could wait for ever, for the other may wait for its.
+    fn claim(&self, before: u64, after: u64) {
+        // Held until the pool knows, or an older sum could overtake a newer one.
+        let mut claimed = lock(&self.claimed);
+        let most = *claimed;
+        *claimed = claimed.saturating_sub(before).saturating_add(after);
+        if most.max(*claimed) > OPEN_PIECES {
+            let bytes = usize::try_from(OPEN_PIECES.max(*claimed)).unwrap_or(usize::MAX);
+            self.pool.set_cap(bytes.saturating_add(self.peers_memory));
+        }
     }
 
     /// Runs something that touches files on a disk thread.

@@ -3,8 +3,7 @@
 use super::backend::Backend;
 #[cfg(target_arch = "x86_64")]
 use super::lanes_x86::ShaNi;
-#[cfg(target_arch = "x86_64")]
-use super::message::Message;
+use super::message::{Message, Stream};
 use super::one::Sha1;
 use crate::base::Sha1Digest;
 
@@ -31,6 +30,56 @@ where
     sha1_many(chunks.into_iter().map(std::iter::once))
 }
 
+/// A part of a message that comes in parts.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'a, B> {
+    /// What was hashed of the message before.
+    pub from: Stream,
+    /// The part, in chunks; whole blocks of 64 bytes unless it is the last.
+    pub chunks: &'a [B],
+    /// Whether the message ends with it.
+    pub last: bool,
+}
+
+/// Hashes parts of different messages, and each of their chunks for itself, all side by side: the streams
+/// after each part, and the digests of all chunks in their order.
+///
+/// # Panics
+/// If a part that is not the last does not make whole blocks of 64 bytes.
+pub fn sha1_parts<B: AsRef<[u8]>>(parts: &[Part<'_, B>]) -> (Vec<Stream>, Vec<Sha1Digest>) {
+    parts_with(Backend::best(), parts)
+}
+
+fn parts_with<B: AsRef<[u8]>>(backend: Backend, parts: &[Part<'_, B>]) -> (Vec<Stream>, Vec<Sha1Digest>) {
+    // The streams first: they are the longest, and the chunks fill the lanes beside them.
+    let streams = parts.iter().map(|part| Message::resumed(part.from, part.chunks.iter(), part.last));
+    let chunks = parts.iter().flat_map(|part| part.chunks);
+    let messages = streams.chain(chunks.map(|chunk| Message::new(std::slice::from_ref(chunk).iter())));
+    let mut streams = match backend {
+        #[cfg(target_arch = "x86_64")]
+        Backend::ShaNi(kernel) => in_lanes(kernel, messages),
+        Backend::Serial => messages.map(to_the_end).collect(),
+    };
+    let digests = streams.split_off(parts.len()).iter().map(Stream::digest).collect();
+    (streams, digests)
+}
+
+fn to_the_end<'a, I, B>(mut message: Message<'a, I>) -> Stream
+where
+    I: Iterator<Item = &'a B>,
+    B: AsRef<[u8]> + ?Sized + 'a,
+{
+    while message.prepare() {
+        let mut state = message.state;
+        let run = message.run();
+        let blocks = run.len();
+        sha1::block_api::compress(&mut state, run);
+        message.state = state;
+        message.consume(blocks);
+    }
+    message.stream()
+}
+
 fn with<'a, M, C, B>(backend: Backend, messages: M) -> Vec<Sha1Digest>
 where
     M: IntoIterator<Item = C>,
@@ -40,7 +89,9 @@ where
     let messages = messages.into_iter().map(C::into_iter);
     match backend {
         #[cfg(target_arch = "x86_64")]
-        Backend::ShaNi(kernel) => in_lanes(kernel, messages),
+        Backend::ShaNi(kernel) => {
+            in_lanes(kernel, messages.map(Message::new)).iter().map(Stream::digest).collect()
+        }
         Backend::Serial => messages.map(serial).collect(),
     }
 }
@@ -58,34 +109,34 @@ where
 
 /// Keeps the lanes full while there are messages, then finishes those that are left in fewer lanes.
 #[cfg(target_arch = "x86_64")]
-fn in_lanes<'a, I, B>(kernel: ShaNi, messages: impl Iterator<Item = I>) -> Vec<Sha1Digest>
+fn in_lanes<'a, I, B>(kernel: ShaNi, messages: impl Iterator<Item = Message<'a, I>>) -> Vec<Stream>
 where
     I: Iterator<Item = &'a B>,
     B: AsRef<[u8]> + ?Sized + 'a,
 {
-    let mut digests = Vec::with_capacity(messages.size_hint().0);
+    let mut streams = Vec::with_capacity(messages.size_hint().0);
     let mut messages = messages.fuse();
     let mut lanes = Vec::with_capacity(ShaNi::LANES);
     loop {
         lanes.retain_mut(|(index, message): &mut (usize, Message<'a, I>)| {
             let more = message.prepare();
             if !more {
-                digests[*index] = message.digest();
+                streams[*index] = message.stream();
             }
             more
         });
         while lanes.len() < ShaNi::LANES
-            && let Some(chunks) = messages.next()
+            && let Some(message) = messages.next()
         {
-            lanes.push((digests.len(), Message::new(chunks)));
-            digests.push([0; 20]);
+            lanes.push((streams.len(), message));
+            streams.push(Stream::default());
         }
         match lanes.as_mut_slice() {
             [a, b, c, d] => step(kernel, [a, b, c, d]),
             [a, b, c] => step(kernel, [a, b, c]),
             [a, b] => step(kernel, [a, b]),
             [a] => step(kernel, [a]),
-            _ => return digests,
+            _ => return streams,
         }
     }
 }
@@ -206,6 +257,34 @@ mod tests {
         let expected: Vec<_> = chunks.iter().map(|chunk| sha1(chunk)).collect();
         assert_eq!(sha1_each(&chunks), expected);
         assert_eq!(sha1_many(chunks.iter().map(|chunk| [*chunk])), expected);
+    }
+
+    #[test]
+    fn a_message_in_parts_is_the_message_and_each_chunk_is_itself() {
+        let bytes = text(5 * 4096 + 77, 1);
+        let other = text(3 * 4096, 2);
+        for backend in backends() {
+            let (mut streams, mut digests) = ([Stream::default(); 2], Vec::new());
+            let cuts = [(0..4096 * 2, 0..4096), (4096 * 2..4096 * 4, 4096..4096 * 3)];
+            for (a, b) in cuts {
+                let chunks: Vec<Vec<&[u8]>> =
+                    [&bytes[a], &other[b]].iter().map(|part| part.chunks(1024).collect()).collect();
+                let part = |at: usize| Part { from: streams[at], chunks: &chunks[at], last: false };
+                let (after, each) = parts_with(backend, &[part(0), part(1)]);
+                let expected: Vec<_> = chunks.iter().flatten().map(|chunk| sha1(chunk)).collect();
+                assert_eq!(each, expected, "{backend:?}");
+                streams.copy_from_slice(&after);
+                digests.extend(each);
+            }
+            let rest = [&bytes[4096 * 4..]];
+            let ends = [
+                Part { from: streams[0], chunks: &rest[..], last: true },
+                Part { from: streams[1], chunks: &[], last: true },
+            ];
+            let (after, each) = parts_with(backend, &ends);
+            assert_eq!(each, [sha1(rest[0])], "{backend:?}");
+            assert_eq!([after[0].digest(), after[1].digest()], [sha1(&bytes), sha1(&other)], "{backend:?}");
+        }
     }
 
     /// Lengths that favour the places where padding and blocks end.

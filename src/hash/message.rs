@@ -15,6 +15,30 @@ const LENGTH_AT: usize = BLOCK - 8;
 /// FIPS 180-4, section 5.3.1.
 const INITIAL: State = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
 
+/// How far a message that comes in parts is hashed: whole blocks of it, so many bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stream {
+    state: State,
+    length: u64,
+}
+
+impl Default for Stream {
+    fn default() -> Self {
+        Self { state: INITIAL, length: 0 }
+    }
+}
+
+impl Stream {
+    /// The digest, once the last part is hashed.
+    pub fn digest(&self) -> Sha1Digest {
+        let mut digest = [0; 20];
+        for (bytes, word) in digest.as_chunks_mut().0.iter_mut().zip(self.state) {
+            *bytes = word.to_be_bytes();
+        }
+        digest
+    }
+}
+
 /// One message and how far it is hashed.
 ///
 /// Blocks are compressed where they lie. Only a block that spans two chunks, and the padding, are
@@ -33,6 +57,8 @@ pub(super) struct Message<'a, I> {
     /// The blocks of `gathered` that are whole and not consumed, from and up to.
     whole: (usize, usize),
     padded: bool,
+    /// These are not the last chunks of the message, and whole blocks: there is no padding yet.
+    open: bool,
 }
 
 impl<'a, I, B> Message<'a, I>
@@ -42,15 +68,22 @@ where
 {
     /// A message of which nothing is hashed, with its first run ready: even an empty one has padding.
     pub(super) fn new(chunks: I) -> Self {
+        Self::resumed(Stream::default(), chunks, true)
+    }
+
+    /// A message that is hashed as far as `from`, and goes on with these chunks; `last` says whether it
+    /// ends with them. If not, they must make whole blocks.
+    pub(super) fn resumed(from: Stream, chunks: I, last: bool) -> Self {
         let mut message = Self {
-            state: INITIAL,
+            state: from.state,
             chunks,
             chunk: &[],
-            length: 0,
+            length: from.length,
             waiting: 0,
             gathered: [[0; BLOCK]; 2],
             whole: (0, 0),
             padded: false,
+            open: !last,
         };
         message.prepare();
         message
@@ -71,6 +104,10 @@ where
                     Some(chunk) => {
                         self.chunk = chunk.as_ref();
                         self.length += self.chunk.len() as u64;
+                    }
+                    None if self.open => {
+                        assert_eq!(self.waiting, 0, "a part that is not the last makes whole blocks");
+                        return false;
                     }
                     None => self.pad(),
                 }
@@ -99,13 +136,9 @@ where
         }
     }
 
-    /// The digest, once [`prepare`](Self::prepare) has said that there is nothing left.
-    pub(super) fn digest(&self) -> Sha1Digest {
-        let mut digest = [0; 20];
-        for (bytes, word) in digest.as_chunks_mut().0.iter_mut().zip(self.state) {
-            *bytes = word.to_be_bytes();
-        }
-        digest
+    /// How far it is hashed, once [`prepare`](Self::prepare) has said that there is nothing left.
+    pub(super) const fn stream(&self) -> Stream {
+        Stream { state: self.state, length: self.length }
     }
 
     /// Moves bytes that make no run of their own into the block they share with the next chunk.

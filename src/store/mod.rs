@@ -25,9 +25,9 @@ mod sigbus;
 mod testing;
 mod volume;
 
-pub use assembly::Assembly;
+pub use assembly::{Assembly, Front, Run};
 pub use atomic::write_atomic;
-pub use disk::{Disk, Kept, Progress};
+pub use disk::{Disk, Kept, Progress, Settled};
 pub use error::{DiskError, DiskErrorKind};
 pub use files::{Found, Handles};
 pub use layout::{Alloc, DiskIo, FileSpec, Layout, VolumeOptions};

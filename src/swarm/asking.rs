@@ -7,6 +7,7 @@ use crate::base::{Block, Moment, Piece};
 
 use super::event::{Order, Output, PeerKey};
 use super::picker::Offer;
+use super::reach::{self, Reach};
 use super::started::Open;
 use super::torrent::Torrent;
 
@@ -15,6 +16,9 @@ use super::torrent::Torrent;
 const WHOLE_PIECE: f64 = 20.0;
 /// Seconds within which the sole sender of a doubtful piece has to bring it.
 const RESERVED: f64 = 60.0;
+/// The part of the memory that one long piece may hold while others can be begun: one in so many. A quarter
+/// of the usual memory is what the fastest peer owes.
+const STRETCHED: u64 = 4;
 /// An open piece that nobody can go on with makes room after this long, where memory is short.
 const STALLED: Duration = Duration::from_secs(30);
 /// A twin is asked for only if it is expected to come this much earlier.
@@ -89,7 +93,8 @@ impl Torrent {
     }
 
     /// The piece from which a peer is asked next: what is begun is finished first, then a new one is
-    /// begun if memory allows, and at last others are helped with theirs.
+    /// begun if memory allows, and at last others are helped with theirs. Of long pieces that are begun
+    /// more is got into reach, up to a share of memory before a new one is begun, and then up to all.
     fn choose(&mut self, now: Moment, key: PeerKey) -> Option<Piece> {
         let peer = self.peers.get(&key)?;
         let in_order = self.config.order == Order::InOrder;
@@ -99,6 +104,11 @@ impl Torrent {
         {
             return Some(piece);
         }
+        let share = (self.budget / STRETCHED).max(2 * reach::STRETCH);
+        if let Some(piece) = self.stretch(now, key, share, |open| open.owner == Some(key)) {
+            return Some(piece);
+        }
+        let peer = self.peers.get(&key)?;
         let usable = self.started.shared().filter(|(piece, _)| peer.may_give(*piece));
         let begun = usable.min_by_key(|(piece, open)| {
             let suspect = self.blame.is_suspect(*piece, peer.who());
@@ -107,12 +117,53 @@ impl Torrent {
         if let Some((piece, _)) = begun {
             return Some(piece);
         }
-        self.begin(now, key).or_else(|| {
-            let peer = self.peers.get(&key)?;
-            let others = self.started.owned().filter(|(piece, _)| peer.may_give(*piece));
-            let open = others.filter(|(_, open)| open.owner == Some(key) || !self.is_reserved(now, open));
-            open.max_by_key(|(_, open)| open.free()).map(|(piece, _)| piece)
+        let begun = self.stretch(now, key, share, |open| open.owner.is_none());
+        begun.or_else(|| self.begin(now, key)).or_else(|| self.help(now, key)).or_else(|| {
+            let budget = self.budget;
+            self.stretch(now, key, budget, |_| true)
         })
+    }
+
+    /// A piece of somebody else.
+    fn help(&self, now: Moment, key: PeerKey) -> Option<Piece> {
+        let peer = self.peers.get(&key)?;
+        let others = self.started.owned().filter(|(piece, _)| peer.may_give(*piece));
+        let open = others.filter(|(_, open)| !self.is_kept_from(now, key, open));
+        open.max_by_key(|(_, open)| open.free()).map(|(piece, _)| piece)
+    }
+
+    /// Gets more of a long piece that is begun into reach, one of those that `fits` picks, if memory allows
+    /// and the piece does not hold more than `most` by it.
+    fn stretch(
+        &mut self,
+        now: Moment,
+        key: PeerKey,
+        most: u64,
+        fits: impl Fn(&Open) -> bool,
+    ) -> Option<Piece> {
+        if self.started.bytes().saturating_add(reach::STRETCH) > self.budget {
+            return None;
+        }
+        let peer = self.peers.get(&key)?;
+        let short = |open: &Open| open.free() == 0 && open.reach().held() + reach::STRETCH <= most;
+        let usable = self.started.elastic().filter(|(piece, open)| {
+            short(open) && fits(open) && peer.may_give(*piece) && !self.is_kept_from(now, key, open)
+        });
+        let (piece, _) = usable.min_by_key(|(piece, open)| {
+            (self.blame.is_suspect(*piece, peer.who()), open.missing(), *piece)
+        })?;
+        self.started.stretch(piece);
+        Some(piece)
+    }
+
+    /// Whether a piece is to come from somebody else alone.
+    fn is_kept_from(&self, now: Moment, key: PeerKey, open: &Open) -> bool {
+        open.owner != Some(key) && self.is_reserved(now, open)
+    }
+
+    /// Bytes that must be free for a new piece.
+    pub(super) fn least_room(&self) -> u64 {
+        reach::at_first(self.geometry.piece_len(), self.budget)
     }
 
     /// Whether a piece that was wrong before is to come from its owner alone: as long as that one has
@@ -129,7 +180,7 @@ impl Torrent {
         let peer = self.peers.get(&key)?;
         let fits =
             |len: u64| self.started.is_empty() || self.started.bytes().saturating_add(len) <= self.budget;
-        if self.rarity.free().is_empty() || !fits(u64::from(self.geometry.piece_len())) {
+        if self.rarity.free().is_empty() || !fits(self.least_room()) {
             return None;
         }
         let piece = if peer.chokes_us {
@@ -145,7 +196,8 @@ impl Torrent {
         let strict = self.blame.has_record(piece);
         let owner = (fast || strict).then_some(key);
         self.rarity.take(piece);
-        self.started.open(now, &self.geometry, piece, owner, strict);
+        let reach = Reach::new(self.geometry.blocks_in(piece), self.budget);
+        self.started.open(now, &self.geometry, piece, reach, owner, strict);
         if let Some(peer) = self.peers.get_mut(&key).filter(|_| owner.is_some()) {
             peer.own = Some(piece);
         }
@@ -283,7 +335,7 @@ impl Torrent {
     /// Where memory is used up and peers wait for something to do, gives up the open piece that nobody
     /// can go on with and that loses least.
     pub(super) fn drop_stalled(&mut self, now: Moment, out: &mut Vec<Output>) {
-        let full = self.started.bytes() + u64::from(self.geometry.piece_len()) > self.budget;
+        let full = self.started.bytes() + self.least_room() > self.budget;
         let waits =
             self.peers.values().any(|peer| peer.dry && peer.may_be_asked() && !peer.pipeline.is_snubbed());
         if !full || !waits || self.rarity.free().is_empty() {

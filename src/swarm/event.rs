@@ -217,7 +217,16 @@ pub enum Input {
         /// The digest of each of its blocks.
         digests: Vec<Sha1Digest>,
     },
-    /// A piece whose blocks had all come in could not be written; its blocks are gone.
+    /// So many blocks at the front of a piece that is taken in runs are hashed and written, and hold no
+    /// memory any more.
+    Settled {
+        /// Which.
+        piece: Piece,
+        /// How many blocks, counted from the first.
+        blocks: u32,
+    },
+    /// A piece whose blocks had all come in, or a run of one that is taken in runs, could not be written;
+    /// its blocks are gone.
     Unwritten {
         /// Which.
         piece: Piece,
@@ -241,7 +250,8 @@ pub enum Input {
         /// The answer.
         answer: Result<ScrapeReply, TrackerFailure>,
     },
-    /// How many bytes of unfinished pieces may be held in memory from now on. One piece is always allowed.
+    /// How many bytes of unfinished pieces may be held in memory from now on. One piece is always allowed, or
+    /// one run of a piece that is longer.
     Budget {
         /// Bytes.
         bytes: u64,

@@ -139,9 +139,17 @@ impl Torrent {
         self.put_back(piece);
     }
 
-    pub(super) fn unwritten(&mut self, piece: Piece) {
+    /// Blocks at the front of a long piece have left memory.
+    pub(super) fn settled(&mut self, piece: Piece, blocks: u32) {
+        self.started.settle(piece, blocks);
+        self.freed = true;
+    }
+
+    pub(super) fn unwritten(&mut self, piece: Piece, out: &mut Vec<Output>) {
         if self.close_whole(piece).is_some() {
             self.put_back(piece);
+        } else if self.is_in_runs(piece) {
+            self.abandon(piece, out);
         }
     }
 

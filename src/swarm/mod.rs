@@ -5,7 +5,7 @@
 //! generator. So a swarm of sixty of these runs in a simulated world in a plain `cargo test`.
 //!
 //! It has a waist. Below are parts that know nothing of torrents and are tested alone: [`rarity`],
-//! [`picker`], `started`, `progress`, `pipeline`, `choker`, `candidates`, `announcer`, `blame`. In the
+//! [`picker`], `started`, `reach`, `progress`, `pipeline`, `choker`, `candidates`, `announcer`, `blame`. In the
 //! middle is [`Torrent`], the struct that holds them. Above are verbs that introduce the parts to one
 //! another: meeting, hearing, asking, landing, serving, steering. `handle.rs` on top lists them.
 
@@ -27,6 +27,7 @@ pub mod picker;
 mod pipeline;
 mod progress;
 pub mod rarity;
+mod reach;
 #[cfg(test)]
 mod scenarios;
 mod serving;

@@ -2,13 +2,15 @@
 //!
 //! A block of an open piece is free, asked of somebody, or landed; every method keeps exactly one of
 //! the three. In the end game a block may be asked of several: the first of them is in its cell, the
-//! others are its twins.
+//! others are its twins. Of a long piece only what is in [`Reach`] is free to be asked.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use crate::base::{BLOCK_LEN, Block, Geometry, Moment, Piece};
 
 use super::event::PeerKey;
+use super::reach::Reach;
 
 /// The most peers of which one block is asked at a time.
 pub const MOST_ASKERS: usize = 3;
@@ -26,7 +28,7 @@ pub struct Open {
     cells: Vec<Cell>,
     free: u32,
     landed: u32,
-    len: u32,
+    reach: Reach,
     /// The fast peer that fetches the whole of it, so that a wrong piece has one sender.
     pub owner: Option<PeerKey>,
     /// It was wrong before: nobody but the owner fetches it while the owner sends.
@@ -36,9 +38,14 @@ pub struct Open {
 }
 
 impl Open {
-    /// Blocks nobody is asked for.
+    /// Blocks in reach that nobody is asked for.
     pub const fn free(&self) -> u32 {
         self.free
+    }
+
+    /// How far it is in reach.
+    pub const fn reach(&self) -> &Reach {
+        &self.reach
     }
 
     /// Blocks that are in.
@@ -54,6 +61,10 @@ impl Open {
     /// Whether every block is in.
     pub fn is_whole(&self) -> bool {
         self.landed as usize == self.cells.len()
+    }
+
+    fn in_reach(&self) -> impl Iterator<Item = (u32, &Cell)> {
+        self.reach.range().filter_map(|index| Some((index, self.cells.get(index as usize)?)))
     }
 
     /// Who sent each block, once the piece is whole.
@@ -72,7 +83,7 @@ pub enum Arrival {
     New(Vec<PeerKey>),
     /// It was the last one missing of its piece.
     Last(Vec<PeerKey>),
-    /// It was in already.
+    /// It was in already, or is out of reach and not taken in.
     Twin,
     /// Its piece is not open.
     Stray,
@@ -85,12 +96,14 @@ pub struct Started {
     /// Pieces with free blocks: those that are anybody's, and those that have an owner.
     shared: BTreeSet<Piece>,
     owned: BTreeSet<Piece>,
+    /// Pieces of which more can be got into reach.
+    elastic: BTreeSet<Piece>,
     twins: BTreeMap<Block, Vec<PeerKey>>,
     bytes: u64,
 }
 
 impl Started {
-    /// Bytes of the open pieces.
+    /// Bytes that the open pieces hold: of buffers set aside for them, filled or not.
     pub const fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -125,6 +138,11 @@ impl Started {
         self.owned.iter().filter_map(|&piece| Some((piece, self.open.get(&piece)?)))
     }
 
+    /// Those of which more can be got into reach.
+    pub fn elastic(&self) -> impl Iterator<Item = (Piece, &Open)> {
+        self.elastic.iter().filter_map(|&piece| Some((piece, self.open.get(&piece)?)))
+    }
+
     /// Sets right on which list a piece is.
     fn list(&mut self, piece: Piece) {
         self.shared.remove(&piece);
@@ -135,21 +153,46 @@ impl Started {
         }
     }
 
-    /// Opens a piece with every block free.
+    /// Opens a piece with every block free that is in reach.
     pub fn open(
         &mut self,
         now: Moment,
         geometry: &Geometry,
         piece: Piece,
+        reach: Reach,
         owner: Option<PeerKey>,
         strict: bool,
     ) {
-        let blocks = geometry.blocks_in(piece);
-        let len = geometry.len_of(piece);
-        let cells = vec![Cell::Free; blocks as usize];
-        let open = Open { cells, free: blocks, landed: 0, len, owner, strict, touched: now };
+        let cells = vec![Cell::Free; geometry.blocks_in(piece) as usize];
+        let free = reach.range().len() as u32;
+        if reach.can_stretch() {
+            self.elastic.insert(piece);
+        }
+        let held = reach.held();
+        let open = Open { cells, free, landed: 0, reach, owner, strict, touched: now };
         if self.open.insert(piece, open).is_none() {
-            self.bytes += u64::from(len);
+            self.bytes += held;
+        }
+        self.list(piece);
+    }
+
+    /// Gets one run more of a piece into reach, all of it free.
+    pub fn stretch(&mut self, piece: Piece) {
+        self.reach_on(piece, Reach::stretch);
+    }
+
+    /// So many blocks of a piece have left memory, and its reach follows.
+    pub fn settle(&mut self, piece: Piece, blocks: u32) {
+        self.reach_on(piece, |reach| reach.settle(blocks));
+    }
+
+    fn reach_on(&mut self, piece: Piece, change: impl FnOnce(&mut Reach) -> Range<u32>) {
+        let Some(open) = self.open.get_mut(&piece) else { return };
+        self.bytes -= open.reach.held();
+        open.free += change(&mut open.reach).len() as u32;
+        self.bytes += open.reach.held();
+        if !open.reach.can_stretch() {
+            self.elastic.remove(&piece);
         }
         self.list(piece);
     }
@@ -157,7 +200,8 @@ impl Started {
     /// Closes a piece, whatever became of its blocks.
     pub fn close(&mut self, piece: Piece) -> Option<Open> {
         let open = self.open.remove(&piece)?;
-        self.bytes -= u64::from(open.len);
+        self.bytes -= open.reach.held();
+        self.elastic.remove(&piece);
         self.list(piece);
         Some(open)
     }
@@ -166,12 +210,13 @@ impl Started {
     pub fn take(&mut self, geometry: &Geometry, piece: Piece, peer: PeerKey, most: usize) -> Vec<Block> {
         let Some(open) = self.open.get_mut(&piece) else { return Vec::new() };
         let mut taken = Vec::with_capacity(most.min(open.free as usize));
-        for (index, cell) in open.cells.iter_mut().enumerate() {
+        for index in open.reach.range() {
             if open.free == 0 || taken.len() >= most {
                 break;
             }
+            let cell = &mut open.cells[index as usize];
             if *cell == Cell::Free
-                && let Some(block) = geometry.block(piece, index as u32)
+                && let Some(block) = geometry.block(piece, index)
             {
                 *cell = Cell::Asked(peer);
                 open.free -= 1;
@@ -192,10 +237,10 @@ impl Started {
         piece: Piece,
         peer: PeerKey,
     ) -> impl Iterator<Item = (Block, PeerKey, usize)> + 'a {
-        let cells = self.open.get(&piece).map_or(&[][..], |open| &open.cells);
-        cells.iter().enumerate().filter_map(move |(index, cell)| {
+        let cells = self.open.get(&piece).into_iter().flat_map(Open::in_reach);
+        cells.filter_map(move |(index, cell)| {
             let Cell::Asked(first) = *cell else { return None };
-            let block = geometry.block(piece, index as u32)?;
+            let block = geometry.block(piece, index)?;
             let twins = self.twins.get(&block).map_or(&[][..], Vec::as_slice);
             let askers = 1 + twins.len();
             (first != peer && !twins.contains(&peer) && askers < MOST_ASKERS)
@@ -212,6 +257,10 @@ impl Started {
     pub fn landed(&mut self, now: Moment, block: Block, peer: PeerKey) -> Arrival {
         let Some(open) = self.open.get_mut(&block.piece()) else { return Arrival::Stray };
         let Some(cell) = open.cells.get_mut(block.index() as usize) else { return Arrival::Stray };
+        if !open.reach.range().contains(&block.index()) {
+            // Asked for in an earlier life of the piece, and on its way already when that ended.
+            return Arrival::Twin;
+        }
         let mut losers = Vec::new();
         match *cell {
             Cell::Landed(_) => return Arrival::Twin,
@@ -269,10 +318,9 @@ impl Started {
 
     /// Everyone who is asked for a block of this piece, with the block.
     pub fn asked(&self, geometry: &Geometry, piece: Piece) -> Vec<(Block, PeerKey)> {
-        let cells = self.open.get(&piece).map_or(&[][..], |open| &open.cells);
         let mut asked = Vec::new();
-        for (index, cell) in cells.iter().enumerate() {
-            if let (Cell::Asked(first), Some(block)) = (cell, geometry.block(piece, index as u32)) {
+        for (index, cell) in self.open.get(&piece).into_iter().flat_map(Open::in_reach) {
+            if let (Cell::Asked(first), Some(block)) = (cell, geometry.block(piece, index)) {
                 asked.push((block, *first));
                 asked.extend(self.twins.get(&block).into_iter().flatten().map(|&twin| (block, twin)));
             }
@@ -304,8 +352,34 @@ mod tests {
         let geometry = Geometry::single(65_536, 100_000).unwrap();
         let piece = geometry.piece(0).unwrap();
         let mut started = Started::default();
-        started.open(Moment::START, &geometry, piece, None, false);
+        started.open(Moment::START, &geometry, piece, Reach::new(4, 0), None, false);
         (geometry, piece, started)
+    }
+
+    #[test]
+    fn of_a_long_piece_only_what_is_in_reach_is_given_and_taken() {
+        let geometry = Geometry::single(3 << 20, 3 << 20).unwrap();
+        let piece = geometry.piece(0).unwrap();
+        let mut started = Started::default();
+        started.open(Moment::START, &geometry, piece, Reach::new(192, 0), None, false);
+        assert_eq!((started.bytes(), started.elastic().count()), (1 << 20, 1));
+        let blocks = started.take(&geometry, piece, A, 500);
+        assert_eq!((blocks.len(), started.with_free().count()), (64, 0));
+        let beyond = geometry.block(piece, 64).unwrap();
+        assert_eq!(started.landed(Moment::START, beyond, B), Arrival::Twin);
+        started.stretch(piece);
+        assert_eq!((started.bytes(), started.take(&geometry, piece, B, 500).len()), (2 << 20, 64));
+        for &block in &blocks {
+            assert_eq!(started.landed(Moment::START, block, A), Arrival::New(vec![]));
+        }
+        assert_eq!(started.asked(&geometry, piece).len(), 64);
+        started.settle(piece, 64);
+        assert_eq!((started.bytes(), started.with_free().count()), (1 << 20, 0));
+        started.stretch(piece);
+        assert_eq!((started.get(piece).unwrap().free(), started.elastic().count()), (64, 0));
+        assert_eq!(started.landed(Moment::START, blocks[0], B), Arrival::Twin);
+        started.close(piece);
+        assert_eq!(started.bytes(), 0);
     }
 
     #[test]

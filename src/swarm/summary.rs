@@ -188,7 +188,7 @@ impl Torrent {
             open: self.started.bytes(),
             budget: self.budget,
             short_of_memory: !self.started.is_empty()
-                && self.started.bytes() + u64::from(self.geometry.piece_len()) > self.budget
+                && self.started.bytes() + self.least_room() > self.budget
                 && self.peers.values().any(|peer| peer.dry),
             end_game: !self.finished && self.in_end_game(),
             finished: self.finished,

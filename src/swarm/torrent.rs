@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::base::{Bitfield, Geometry, InfoHash, Meter, Moment, PeerId, Piece, Rng, Timers};
+use crate::base::{Bitfield, Block, Geometry, InfoHash, Meter, Moment, PeerId, Piece, Rng, Timers};
 use crate::proto::message::Message;
 
 use super::announcer::Announcer;
@@ -202,9 +202,22 @@ impl Torrent {
         self.paused
     }
 
-    /// Whether blocks of this piece are being fetched or put together.
-    pub fn is_open(&self, piece: Piece) -> bool {
-        self.started.get(piece).is_some()
+    /// Whether this block is of use when it lands: its piece is open, and it is in reach there.
+    pub fn takes(&self, block: Block) -> bool {
+        let open = self.started.get(block.piece());
+        open.is_some_and(|open| open.reach().range().contains(&block.index()))
+    }
+
+    /// Whether this piece is open and taken in runs, each of which is to be hashed and written as soon as
+    /// its blocks have landed and those before it are; `Settled` follows for each but the last.
+    pub fn is_in_runs(&self, piece: Piece) -> bool {
+        self.started.get(piece).is_some_and(|open| open.reach().is_in_runs())
+    }
+
+    /// Bytes of the buffers that are set aside for blocks of open pieces, filled or not. What has landed
+    /// and has not been reported as `Verified`, `Spoiled`, `Unwritten` or `Settled` is never more.
+    pub fn held(&self) -> u64 {
+        self.started.bytes()
     }
 
     /// Whether it has left the swarm for good.

@@ -3,6 +3,7 @@
 mod contract;
 mod create;
 mod faults;
+mod long_pieces;
 mod party;
 mod refusals;
 mod signals;

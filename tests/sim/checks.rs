@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use torr::base::{Bitfield, Block, Geometry, Moment, Piece, Span};
+use torr::base::{Bitfield, Block, Geometry, Moment, Piece, RUN_LEN, Span};
 use torr::proto::message::{Message, Wanted};
 use torr::swarm::event::{Departure, Input, Note, Output, PeerKey, Priority, Wish};
 
@@ -387,6 +387,10 @@ impl Ledger {
         askers.push(peer);
         ensure(askers.len() <= MOST_ASKERS, || format!("{block:?} is asked of {askers:?}"))?;
         self.open(piece, |open| open.asked += 1);
+        // Of a long piece only a part is held; what has landed of all is checked as it lands.
+        if self.geometry.piece_len() > RUN_LEN as u32 {
+            return Ok(());
+        }
         let (bytes, budget) = (self.open_bytes, self.budget);
         let one = u64::from(self.geometry.len_of(piece));
         ensure(bytes <= budget.max(one), || format!("{bytes} bytes are open and {budget} are allowed"))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use torr::base::{Block, Geometry, Moment, Piece, Sha1Digest};
+use torr::base::{BLOCK_LEN, Block, Geometry, Moment, Piece, RUN_BLOCKS, RUN_LEN, Sha1Digest};
 
 use super::liar::{Content, digest};
 
@@ -34,19 +34,35 @@ pub struct Disk {
     plan: DiskPlan,
     assemblies: BTreeMap<Piece, BTreeMap<u32, Content>>,
     jobs: BTreeMap<Piece, (BTreeMap<u32, Content>, bool)>,
+    /// How many blocks of a long piece are written early.
+    settled: BTreeMap<Piece, u32>,
+    /// Runs that are being written, by number.
+    runs: BTreeMap<u64, Piece>,
+    count: u64,
     free_at: Moment,
     pub full: bool,
 }
 
 impl Disk {
     pub fn new(plan: DiskPlan) -> Self {
-        Self { plan, assemblies: BTreeMap::new(), jobs: BTreeMap::new(), free_at: Moment::START, full: false }
+        Self {
+            plan,
+            assemblies: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            settled: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            count: 0,
+            free_at: Moment::START,
+            full: false,
+        }
     }
 
     /// Everything unfinished is forgotten, as when the program ends.
     pub fn forget(&mut self) {
         self.assemblies.clear();
         self.jobs.clear();
+        self.settled.clear();
+        self.runs.clear();
     }
 
     /// A block came in.
@@ -59,21 +75,61 @@ impl Disk {
     /// A piece is not wanted any more.
     pub fn discard(&mut self, piece: Piece) {
         self.assemblies.remove(&piece);
+        self.settled.remove(&piece);
+        self.runs.retain(|_, of| *of != piece);
+    }
+
+    /// The next run of a long piece, if it is there and no other is being written: its number, and when it
+    /// will be written. The last run is for `verify`.
+    pub fn run(&mut self, now: Moment, geometry: &Geometry, piece: Piece) -> Option<(u64, Moment)> {
+        let blocks = self.assemblies.get(&piece)?;
+        let end = self.settled.get(&piece).copied().unwrap_or(0) + RUN_BLOCKS;
+        let there = blocks.range(end - RUN_BLOCKS..end).count() as u32 == RUN_BLOCKS;
+        if !there || end >= geometry.blocks_in(piece) || self.runs.values().any(|of| *of == piece) {
+            return None;
+        }
+        self.count += 1;
+        self.runs.insert(self.count, piece);
+        Some((self.count, self.busy(now, RUN_LEN)))
+    }
+
+    /// The time of a run has come: of which piece how many blocks are written, unless there is no room for
+    /// them; `None` if it was forgotten.
+    pub fn run_done(&mut self, number: u64) -> Option<(Piece, Option<u32>)> {
+        let piece = self.runs.remove(&number)?;
+        let settled = self.settled.entry(piece).or_default();
+        *settled += RUN_BLOCKS;
+        Some((piece, Some(*settled).filter(|_| !self.full)))
+    }
+
+    /// Bytes of a piece that are in memory.
+    pub fn held(&self) -> u64 {
+        let landed: usize = self.assemblies.values().chain(self.jobs.values().map(|(b, _)| b)).map(BTreeMap::len).sum();
+        let left: u32 = self.settled.values().sum();
+        (landed as u64 - u64::from(left)) * u64::from(BLOCK_LEN)
+    }
+
+    fn busy(&mut self, now: Moment, bytes: u64) -> Moment {
+        let work = Duration::from_secs_f64(bytes as f64 / self.plan.rate as f64);
+        self.free_at = self.free_at.max(now) + work + self.plan.delay;
+        self.free_at
     }
 
     /// A piece is to be hashed and written; when that will be done.
     pub fn verify(&mut self, now: Moment, geometry: &Geometry, piece: Piece, digests: bool) -> Moment {
         let blocks = self.assemblies.remove(&piece).unwrap_or_default();
         assert_eq!(blocks.len() as u32, geometry.blocks_in(piece), "piece {} is not whole", piece.index());
-        let work = Duration::from_secs_f64(f64::from(geometry.len_of(piece)) / self.plan.rate as f64);
-        self.free_at = self.free_at.max(now) + work + self.plan.delay;
+        let early = u64::from(self.settled.get(&piece).copied().unwrap_or(0) * BLOCK_LEN);
+        // A run that is being written is one with the rest from now on.
+        self.runs.retain(|_, of| *of != piece);
         self.jobs.insert(piece, (blocks, digests));
-        self.free_at
+        self.busy(now, u64::from(geometry.len_of(piece)) - early)
     }
 
     /// The time of a job has come; `None` if it was forgotten.
     pub fn done(&mut self, piece: Piece) -> Option<Outcome> {
         let (blocks, wanted) = self.jobs.remove(&piece)?;
+        self.settled.remove(&piece);
         let right = blocks.values().all(|&content| content == 0);
         let digests = || blocks.iter().map(|(&at, &content)| digest(piece.index(), at, content)).collect();
         Some(match (right, self.full) {

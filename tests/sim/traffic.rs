@@ -1,6 +1,7 @@
 //! How calls, words and blocks travel: what the world does between the order of one node and the fact of
 //! another.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -265,12 +266,19 @@ impl World {
         let node = &mut self.nodes[to];
         for &(block, content) in &burst {
             node.tally.landed += u64::from(block.len());
-            if !node.ledger.have().has(block.piece()) {
+            if node.torrent.as_ref().is_some_and(|torrent| torrent.takes(block)) {
                 node.disk.land(block, content);
             }
         }
+        let held = node.torrent.as_ref().map_or(0, torr::swarm::Torrent::held);
+        if node.disk.held() > held {
+            let sentence = format!("{} bytes have landed and {held} are set aside", node.disk.held());
+            self.fail(to, &sentence);
+        }
+        let pieces: BTreeSet<_> = burst.iter().map(|(block, _)| block.piece()).collect();
         let blocks = burst.into_iter().map(|(block, _)| block).collect();
         self.hear(to, Input::Landed { peer: PeerKey(number as u64), blocks });
+        pieces.into_iter().for_each(|piece| self.run_on(to, piece));
     }
 
     /// The network was parted or healed: connections stop or go on.

@@ -52,6 +52,8 @@ pub enum Event {
     Ends(usize, usize, Departure),
     /// A disk has finished a piece.
     Disk(usize, u64, torr::base::Piece),
+    /// A disk has written a run of a long piece, by its number.
+    Run(usize, u64, u64),
     /// The answer of a tracker comes.
     Answer(usize, u64, TrackerKey, Box<Result<AnnounceReply, TrackerFailure>>),
     /// Something goes wrong, or stops to.
@@ -186,6 +188,7 @@ impl World {
             Event::Through(conn, side) => self.through(conn, side),
             Event::Ends(conn, side, why) => self.ends(conn, side, why),
             Event::Disk(node, life, piece) => self.disk_done(node, life, piece),
+            Event::Run(node, life, number) => self.run_done(node, life, number),
             Event::Answer(node, life, tracker, answer) => {
                 self.of_life(node, life, Input::Announced { tracker, answer: *answer });
             }
@@ -357,6 +360,29 @@ impl World {
         let at = conn.ends[side];
         if std::mem::take(&mut conn.known[side]) {
             self.hear(at, Input::Left { peer: PeerKey(number as u64), why });
+        }
+    }
+
+    /// Has the disk write the next run of a long piece, if it is there.
+    pub(super) fn run_on(&mut self, at: usize, piece: torr::base::Piece) {
+        let node = &mut self.nodes[at];
+        let in_runs = node.torrent.as_ref().is_some_and(|torrent| torrent.is_in_runs(piece));
+        if let Some((number, done)) = node.disk.run(self.now, &self.geometry, piece).filter(|_| in_runs) {
+            self.heap.put(done, Event::Run(at, node.lives, number));
+        }
+    }
+
+    fn run_done(&mut self, at: usize, life: u64, number: u64) {
+        if self.nodes[at].lives != life {
+            return;
+        }
+        let Some((piece, settled)) = self.nodes[at].disk.run_done(number) else { return };
+        if let Some(blocks) = settled {
+            self.hear(at, Input::Settled { piece, blocks });
+            self.run_on(at, piece);
+        } else {
+            self.hear(at, Input::Unwritten { piece });
+            self.hear(at, Input::Wish(Wish::Pause));
         }
     }
 

@@ -4,10 +4,11 @@ use tokio::sync::mpsc;
 
 use super::reads::Reads;
 use super::{Driver, Fact, Link};
+use crate::base::Piece;
 use crate::engine::event::Fault;
 use crate::net::{FromPeer, Terms, ToPeer, peer};
 use crate::proto::message::Message;
-use crate::store::{Assembly, Buf, DiskError, Kept};
+use crate::store::{Buf, DiskError, Kept, Settled};
 use crate::swarm::event::{Hello, Input, PeerKey};
 
 impl Driver {
@@ -40,6 +41,7 @@ impl Driver {
             Fact::Dialled { addr, result: Ok((stream, hello)) } => self.connected(stream, addr, false, hello),
             Fact::Dialled { addr, result: Err(why) } => self.tell(Input::DialFailed { addr, why }),
             Fact::Kept(kept) => self.kept(kept),
+            Fact::Settled(settled) => self.settled(settled),
             Fact::Fetched { peer, result } => self.fetched(peer, result),
             Fact::Heard(input) => {
                 if matches!(input, Input::Announced { .. }) {
@@ -80,15 +82,51 @@ impl Driver {
 
     fn landed(&mut self, peer: PeerKey, blocks: Vec<(crate::base::Block, Buf)>) {
         let names = blocks.iter().map(|(block, _)| *block).collect();
+        let mut in_runs: Vec<Piece> = Vec::new();
         for (block, buf) in blocks {
-            let piece = block.piece();
-            if !self.torrent.is_open(piece) {
+            if !self.torrent.takes(block) {
                 continue;
             }
-            let geometry = &self.geometry;
-            self.assemblies.entry(piece).or_insert_with(|| Assembly::new(geometry, piece)).land(block, buf);
+            let piece = block.piece();
+            let runs = self.torrent.is_in_runs(piece);
+            if runs && in_runs.last() != Some(&piece) {
+                in_runs.push(piece);
+            }
+            self.pieces.land(&self.geometry, block, buf, runs);
         }
         self.tell(Input::Landed { peer, blocks: names });
+        for piece in in_runs {
+            self.go_on_with(piece);
+        }
+    }
+
+    /// A run of a long piece is hashed and written, or could not be.
+    fn settled(&mut self, settled: Settled) {
+        let front = match settled {
+            Settled::On(front) => front,
+            Settled::Stale(front) => {
+                self.keeping = self.keeping.saturating_sub(1);
+                let piece = front.piece();
+                self.pieces.back(front);
+                return self.go_on_with(piece);
+            }
+            Settled::Ended(front, kept) => {
+                let piece = front.piece();
+                if self.pieces.back(front).is_some() {
+                    self.pieces.discard(piece);
+                }
+                self.kept(kept);
+                return self.go_on_with(piece);
+            }
+        };
+        self.keeping = self.keeping.saturating_sub(1);
+        // The file is younger now than the last record says.
+        self.saver.dirty = true;
+        let piece = front.piece();
+        if let Some(blocks) = self.pieces.back(front) {
+            self.tell(Input::Settled { piece, blocks });
+        }
+        self.go_on_with(piece);
     }
 
     fn kept(&mut self, kept: Kept) {

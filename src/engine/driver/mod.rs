@@ -6,6 +6,7 @@ mod facts;
 mod goal;
 mod open;
 mod orders;
+mod pieces;
 mod reads;
 mod report;
 mod save;
@@ -20,16 +21,17 @@ use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::{self, Instant, MissedTickBehavior};
 
 use self::goal::Goal;
+use self::pieces::Pieces;
 use self::reads::Reads;
 use self::report::Reporter;
 use self::save::Saver;
 use super::command::Add;
 use super::event::{Event, Fault};
-use super::shared::{Listing, Membership, Shared};
+use super::shared::{Claim, Listing, Membership, Shared};
 use super::view::{Detail, Row};
-use crate::base::{Geometry, InfoHash, Moment, Piece};
+use crate::base::{Geometry, InfoHash, Moment};
 use crate::net::{Caller, FromPeer, Limits, ToPeer};
-use crate::store::{Assembly, Buf, DiskError, Kept, Volume};
+use crate::store::{Buf, DiskError, Kept, Settled, Volume};
 use crate::swarm::event::{DialFailure, Hello, Input, Output, PeerKey, TrackerKey, Wish};
 use crate::swarm::{Summary, Torrent};
 
@@ -57,6 +59,7 @@ pub(super) struct Published {
 enum Fact {
     Dialled { addr: SocketAddr, result: Result<(TcpStream, Hello), DialFailure> },
     Kept(Kept),
+    Settled(Settled),
     Fetched { peer: PeerKey, result: Result<Vec<Buf>, DiskError> },
     Heard(Input),
     Saved { synced: bool, error: Option<String> },
@@ -92,8 +95,10 @@ struct Driver {
     urls: Vec<String>,
     out: Vec<Output>,
     peers: BTreeMap<PeerKey, Link>,
-    assemblies: BTreeMap<Piece, Assembly>,
-    /// Pieces that the disk is hashing and writing.
+    pieces: Pieces,
+    /// The memory set aside for them.
+    claim: Claim,
+    /// Pieces and runs that the disk is hashing and writing.
     keeping: usize,
     /// Announces that are under way.
     announcing: usize,
@@ -169,7 +174,8 @@ impl Driver {
             urls,
             out: Vec::new(),
             peers: BTreeMap::new(),
-            assemblies: BTreeMap::new(),
+            pieces: Pieces::default(),
+            claim: Claim::new(&shared),
             keeping: 0,
             announcing: 0,
             facts,
@@ -265,6 +271,7 @@ impl Driver {
     fn tell(&mut self, input: Input) {
         let now = self.now();
         self.torrent.handle(now, input, &mut self.out);
+        self.claim.set(self.torrent.held());
         self.carry_out();
     }
 

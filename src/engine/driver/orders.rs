@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::pieces::Work;
 use super::{Driver, Fact};
 use crate::base::{Piece, Span};
 use crate::engine::event::Event;
@@ -26,9 +27,7 @@ impl Driver {
                     self.peers.remove(&peer);
                 }
                 Output::Verify { piece, digests } => self.verify(piece, digests),
-                Output::Discard { piece } => {
-                    self.assemblies.remove(&piece);
-                }
+                Output::Discard { piece } => self.pieces.discard(piece),
                 Output::Announce { tracker, announce } => self.announce(tracker, announce),
                 Output::Scrape { tracker } => self.scrape(tracker),
                 Output::Note(note) => self.note(note),
@@ -75,14 +74,25 @@ impl Driver {
     }
 
     fn verify(&mut self, piece: Piece, digests: bool) {
-        let Some(assembly) = self.assemblies.remove(&piece) else {
-            unreachable!("the machine orders Verify only after every block of the piece has landed here");
-        };
+        self.pieces.verify(piece, digests);
+        self.go_on_with(piece);
+    }
+
+    /// Hands to the disk threads what is to be done for a piece now.
+    pub(super) fn go_on_with(&mut self, piece: Piece) {
+        let Some(work) = self.pieces.next(piece) else { return };
         self.keeping += 1;
         let facts = self.facts.clone();
-        self.shared.disk.keep(&self.volume, assembly, digests, move |kept| {
-            let _ = facts.send(Fact::Kept(kept));
-        });
+        match work {
+            Work::Keep(assembly, digests) => {
+                self.shared.disk.keep(&self.volume, assembly, digests, move |kept| {
+                    let _ = facts.send(Fact::Kept(kept));
+                });
+            }
+            Work::Settle(run) => self.shared.disk.settle(&self.volume, run, move |settled| {
+                let _ = facts.send(Fact::Settled(settled));
+            }),
+        }
     }
 
     fn announce(&mut self, tracker: TrackerKey, announce: Announce) {

@@ -2,11 +2,13 @@
 //! sockets or a screen ever waits for a disk.
 //!
 //! Work waits in four lines. Whole pieces are taken several at once, from whichever torrents they are,
-//! for several are hashed in the time of one. Reads wait for buffers of their own bounded pool, and a
+//! for several are hashed in the time of one; so are runs of pieces too long to be held whole, which take
+//! turns with them. Reads wait for buffers of their own bounded pool, and a
 //! check of many pieces is cut into small steps, so that nothing keeps the others waiting for long.
 
 mod check;
 mod keep;
+mod settle;
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
@@ -18,7 +20,9 @@ use self::check::CheckJob;
 pub use self::check::Progress;
 use self::keep::KeepJob;
 pub use self::keep::Kept;
-use super::assembly::Assembly;
+use self::settle::SettleJob;
+pub use self::settle::Settled;
+use super::assembly::{Assembly, Run};
 use super::error::{DiskError, DiskErrorKind};
 use super::pool::{Buf, Pool};
 use super::sigbus;
@@ -48,6 +52,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     keeps: VecDeque<KeepJob>,
+    settles: VecDeque<SettleJob>,
     fetches: VecDeque<FetchJob>,
     runs: VecDeque<Box<dyn FnOnce() + Send>>,
     checks: VecDeque<Arc<CheckJob>>,
@@ -55,6 +60,8 @@ struct State {
     starved: bool,
     /// Counts jobs, so that the lines take turns.
     turn: u8,
+    /// Runs had their turn last, not whole pieces.
+    settled: bool,
     closing: bool,
 }
 
@@ -66,6 +73,7 @@ struct FetchJob {
 
 enum Job {
     Keep(Vec<KeepJob>),
+    Settle(Vec<SettleJob>),
     Fetch(FetchJob, Vec<Buf>),
     Run(Box<dyn FnOnce() + Send>),
     Check(Arc<CheckJob>),
@@ -128,6 +136,20 @@ impl Disk {
             return job.refuse();
         }
         state.keeps.push_back(job);
+        drop(state);
+        self.shared.work.notify_one();
+    }
+
+    /// Hashes a run of a piece on from where its front is and writes it early. The last one is written only
+    /// if the piece has proved right with it; what was written of a wrong piece must not be claimed.
+    pub fn settle(&self, volume: &Volume, run: Run, done: impl FnOnce(Settled) + Send + 'static) {
+        let job = SettleJob { volume: volume.clone(), run, done: Box::new(done) };
+        let mut state = self.shared.lock();
+        if state.closing {
+            drop(state);
+            return job.refuse();
+        }
+        state.settles.push_back(job);
         drop(state);
         self.shared.work.notify_one();
     }
@@ -220,7 +242,8 @@ impl Disk {
 impl std::fmt::Debug for Disk {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let state = self.shared.lock();
-        write!(f, "Disk({} to keep, {} to fetch, ", state.keeps.len(), state.fetches.len())?;
+        write!(f, "Disk({} to keep, {} to settle, ", state.keeps.len(), state.settles.len())?;
+        write!(f, "{} to fetch, ", state.fetches.len())?;
         write!(f, "{} to run, {} to check)", state.runs.len(), state.checks.len())
     }
 }
@@ -244,7 +267,7 @@ impl Shared {
             };
             for line in lines {
                 let job = match line {
-                    0 => state.next_keeps(),
+                    0 => state.next_landed(),
                     1 => self.next_fetch(&mut state),
                     2 => state.runs.pop_front().map(Job::Run),
                     _ => state.next_check().map(Job::Check),
@@ -273,6 +296,17 @@ impl Shared {
 }
 
 impl State {
+    /// Whole pieces or runs, whichever did not have their turn last.
+    fn next_landed(&mut self) -> Option<Job> {
+        let settles = self.settles.len().min(hash::lanes().max(1));
+        if settles > 0 && (!self.settled || self.keeps.is_empty()) {
+            self.settled = true;
+            return Some(Job::Settle(self.settles.drain(..settles).collect()));
+        }
+        self.settled = false;
+        self.next_keeps()
+    }
+
     fn next_keeps(&mut self) -> Option<Job> {
         let count = self.keeps.len().min(hash::lanes().max(1));
         (count > 0).then(|| Job::Keep(self.keeps.drain(..count).collect()))
@@ -297,6 +331,7 @@ fn work(shared: &Shared) {
         // A panic is a bug, but one torrent's; the threads serve all of them.
         let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match job {
             Job::Keep(jobs) => keep::keep(jobs),
+            Job::Settle(jobs) => settle::settle(jobs),
             Job::Fetch(job, bufs) => job.serve(bufs),
             Job::Run(run) => run(),
             Job::Check(job) => job.step(&mut scratch),

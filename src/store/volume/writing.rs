@@ -15,11 +15,22 @@ use crate::store::place::EXTENT;
 impl Volume {
     /// Writes a verified piece, given as chunks end to end.
     pub fn write<B: AsRef<[u8]>>(&self, piece: Piece, chunks: &[B]) -> Result<(), DiskError> {
+        if length(chunks) != u64::from(self.inner.layout.geometry.len_of(piece)) {
+            return Err(self.misfit());
+        }
+        self.write_run(piece, 0, chunks)
+    }
+
+    /// Writes a run of a piece, given as chunks end to end, from the byte `begin` of the piece on. The
+    /// piece must not be claimed by anybody before it is verified as a whole: until then its place holds
+    /// anything, as a hole does.
+    pub fn write_run<B: AsRef<[u8]>>(&self, piece: Piece, begin: u64, chunks: &[B]) -> Result<(), DiskError> {
         let inner = &*self.inner;
-        let total: u64 = chunks.iter().map(|chunk| chunk.as_ref().len() as u64).sum();
-        let range = inner.layout.geometry.piece_range(piece);
-        if total != range.end - range.start {
-            return Err(DiskError::new(DiskErrorKind::Invalid, "write a piece of", inner.root.as_path()));
+        let whole = inner.layout.geometry.piece_range(piece);
+        let start = whole.start.saturating_add(begin);
+        let range = start..start.saturating_add(length(chunks));
+        if range.end > whole.end {
+            return Err(self.misfit());
         }
         let base = inner.base(true)?;
         let _stay = inner.moving.read().unwrap_or_else(PoisonError::into_inner);
@@ -43,6 +54,10 @@ impl Volume {
             }
         }
         Ok(())
+    }
+
+    fn misfit(&self) -> DiskError {
+        DiskError::new(DiskErrorKind::Invalid, "write a piece of", self.root())
     }
 
     /// Makes everything durable that was written before this call.
@@ -141,4 +156,8 @@ impl Inner {
         }
         Ok(())
     }
+}
+
+fn length<B: AsRef<[u8]>>(chunks: &[B]) -> u64 {
+    chunks.iter().map(|chunk| chunk.as_ref().len() as u64).sum()
 }

@@ -5,6 +5,7 @@ mod asking;
 mod blaming;
 mod chaos;
 mod invariants;
+mod long_pieces;
 mod meeting;
 mod serving;
 mod stage;

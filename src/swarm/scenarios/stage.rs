@@ -46,7 +46,13 @@ impl Stage {
     }
 
     pub fn with(pieces: u32, complete: bool, config: Config) -> Self {
-        let geometry = Arc::new(Geometry::single(65_536, 65_536 * u64::from(pieces)).unwrap());
+        let geometry = Geometry::single(65_536, 65_536 * u64::from(pieces)).unwrap();
+        Self::of(Arc::new(geometry), complete, config)
+    }
+
+    /// A torrent of this geometry, holding all or none.
+    pub fn of(geometry: Arc<Geometry>, complete: bool, config: Config) -> Self {
+        let pieces = geometry.piece_count();
         let have = if complete { Bitfield::all(pieces) } else { Bitfield::none(pieces) };
         let now = Moment::START + Duration::from_secs(1);
         Self { torrent: Torrent::new(now, config, geometry.clone(), have, 42), geometry, now, next: 0 }

@@ -5,6 +5,7 @@ mod a_late_comer_finishes;
 mod a_parted_swarm_heals;
 mod a_slow_peer_does_not_hold_the_last_pieces;
 mod a_slow_seed_feeds_a_fast_swarm;
+mod long_pieces_come_with_little_memory;
 mod liars_are_found_and_banned;
 mod one_real_peer_among_thousands_of_fakes;
 mod storms;

@@ -1,0 +1,89 @@
+//! Runs of pieces that are too long to be held whole: hashed on from where the front of the piece is, and
+//! written early.
+//!
+//! What is written early lies at its place in pieces that nobody claims: it is never served and never
+//! named in resume data before the last run has proved the whole piece right. If it proves wrong, its place
+//! holds what a hole may hold: anything.
+
+use super::Done;
+use super::keep::Kept;
+use crate::base::BLOCK_LEN;
+use crate::hash::{self, Part};
+use crate::store::assembly::{Front, Run};
+use crate::store::error::{DiskError, DiskErrorKind};
+use crate::store::volume::Volume;
+
+/// What became of a run.
+#[derive(Debug)]
+pub enum Settled {
+    /// It is hashed and in its place, and its buffers are free.
+    On(Front),
+    /// It was the last, or could not be written: what became of the piece.
+    Ended(Front, Kept),
+    /// Its piece was given up before it was written.
+    Stale(Front),
+}
+
+pub(super) struct SettleJob {
+    pub(super) volume: Volume,
+    pub(super) run: Run,
+    pub(super) done: Done<Settled>,
+}
+
+impl SettleJob {
+    /// Ends the job without doing it.
+    pub(super) fn refuse(self) {
+        let error = DiskError::new(DiskErrorKind::Cancelled, "write to", self.volume.root());
+        let kept = Kept::Failed { piece: self.run.piece(), error };
+        (self.done)(Settled::Ended(self.run.front, kept));
+    }
+
+    /// Writes what was just hashed, unless it is known to be wrong or its piece is given up.
+    fn end(self) {
+        let Self { volume, run: Run { mut front, first, bufs, last }, done } = self;
+        let piece = front.piece();
+        let settled = if front.is_stale() {
+            Settled::Stale(front)
+        } else if last.is_some()
+            && volume.layout().digests.get(piece.index() as usize) != Some(&front.stream.digest())
+        {
+            let digests = std::mem::take(&mut front.digests);
+            Settled::Ended(front, Kept::Spoiled { piece, digests })
+        } else {
+            let written = volume.write_run(piece, u64::from(first) * u64::from(BLOCK_LEN), &bufs);
+            match (written, last) {
+                (Err(error), _) => Settled::Ended(front, Kept::Failed { piece, error }),
+                (Ok(()), None) => Settled::On(front),
+                (Ok(()), Some(wanted)) => {
+                    let digests = if wanted { std::mem::take(&mut front.digests) } else { Vec::new() };
+                    Settled::Ended(front, Kept::Written { piece, digests })
+                }
+            }
+        };
+        // Who hears of the run may count on its memory.
+        drop(bufs);
+        done(settled);
+    }
+}
+
+/// Hashes the runs side by side, each of another piece, then writes one after the other.
+pub(super) fn settle(mut jobs: Vec<SettleJob>) {
+    let parts: Vec<Part<'_, _>> = jobs
+        .iter()
+        .map(|SettleJob { run, .. }| Part {
+            from: run.front.stream,
+            chunks: &run.bufs,
+            last: run.last.is_some(),
+        })
+        .collect();
+    let (streams, digests) = hash::sha1_parts(&parts);
+    let mut digests = digests.into_iter();
+    for (job, stream) in jobs.iter_mut().zip(streams) {
+        job.run.front.stream = stream;
+        job.run.front.digests.extend(digests.by_ref().take(job.run.bufs.len()));
+    }
+    jobs.into_iter().for_each(SettleJob::end);
+}
+
+#[cfg(test)]
+mod tests;

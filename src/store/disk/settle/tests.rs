@@ -1,0 +1,182 @@
+//! Runs of long pieces, from blocks that land in any order to files.
+
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::base::{Block, FileIndex, RUN_BLOCKS, Rng};
+use crate::store::testing::{Sample, WAYS};
+use crate::store::{Assembly, BUF_LEN, Buf, Disk, DiskIo, Pool};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+const MIB: u64 = 1 << 20;
+
+/// One long piece on its way through a disk, with a pool of little more than a run.
+struct Way<'a> {
+    sample: &'a Sample,
+    volume: Volume,
+    disk: Disk,
+    pool: Pool,
+    assembly: Assembly,
+    settled: Receiver<Settled>,
+    tell: mpsc::Sender<Settled>,
+}
+
+impl<'a> Way<'a> {
+    fn new(sample: &'a Sample, root: &std::path::Path, io: DiskIo, wanted: &[bool]) -> Self {
+        let (tell, settled) = mpsc::channel();
+        Self {
+            sample,
+            volume: sample.volume(root, io, wanted),
+            disk: Disk::start(2, Pool::new(MIB as usize)),
+            pool: Pool::new((RUN_BLOCKS as usize + 9) * BUF_LEN),
+            assembly: Assembly::in_runs(sample.geometry(), sample.piece(0)),
+            settled,
+            tell,
+        }
+    }
+
+    fn buf(&self, block: Block) -> Buf {
+        let mut buf = self.pool.try_take().expect("what is in reach has a buffer");
+        let begin = block.begin() as usize;
+        buf.fill(&self.sample.line[begin..begin + block.len() as usize]);
+        buf
+    }
+
+    fn go_on(&mut self, verify: Option<bool>) -> bool {
+        let Some(run) = self.assembly.next_run(verify) else { return false };
+        let tell = self.tell.clone();
+        self.disk.settle(&self.volume, run, move |settled| tell.send(settled).unwrap());
+        true
+    }
+
+    fn hear(&self) -> Settled {
+        self.settled.recv_timeout(PATIENCE).expect("the disk answers")
+    }
+
+    /// Lands the blocks of the piece in a random order within reach, spoils those that `spoils` names, and
+    /// says what became of the piece.
+    fn through(&mut self, seed: u64, spoils: impl Fn(Block) -> bool) -> Kept {
+        let mut rng = Rng::new(seed);
+        let piece = self.sample.piece(0);
+        let mut waiting: Vec<_> = self.sample.geometry().blocks(piece).collect();
+        let mut front = 0;
+        loop {
+            while !waiting.is_empty() {
+                let reach = waiting.iter().take_while(|block| block.index() < front + RUN_BLOCKS + 9).count();
+                let Some(at) = rng.index(reach) else { break };
+                let block = waiting.remove(at);
+                let mut buf = self.buf(block);
+                buf.whole_mut()[1] ^= u8::from(spoils(block));
+                assert!(self.assembly.land(block, buf));
+            }
+            assert!(self.go_on(waiting.is_empty().then_some(true)), "the front can always go on");
+            match self.hear() {
+                Settled::On(back) => {
+                    front = back.blocks();
+                    assert!(self.assembly.go_on(back));
+                }
+                Settled::Ended(_, kept) => return kept,
+                Settled::Stale(_) => panic!("its assembly is there"),
+            }
+        }
+    }
+}
+
+impl Drop for Way<'_> {
+    fn drop(&mut self) {
+        self.disk.shutdown();
+    }
+}
+
+/// Two files with padding between them, and a third, in one piece that is no whole number of runs.
+fn sample() -> Sample {
+    let lens = [(MIB + 5, false), (70_001, true), (MIB / 2, false), (300_003, false)];
+    Sample::new(4 * MIB, &lens)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+    #[test]
+    fn a_long_piece_arrives_with_few_buffers_in_whatever_order(seed in any::<u64>(), way in 0_usize..2) {
+        let sample = sample();
+        let folder = tempfile::tempdir().unwrap();
+        let mut way = Way::new(&sample, folder.path(), WAYS[way], &[]);
+        let Kept::Written { piece, digests } = way.through(seed, |_| false) else { panic!("it is right") };
+        prop_assert_eq!(piece, sample.piece(0));
+        let expected: Vec<_> = sample.line.chunks(BUF_LEN).map(hash::sha1).collect();
+        prop_assert_eq!(digests, expected);
+        prop_assert_eq!(way.pool.counters().in_use, 0);
+        for at in [0, 2, 3] {
+            let path = folder.path().join(&sample.layout.files[at].path);
+            prop_assert!(std::fs::read(path).unwrap() == sample.file(at));
+        }
+    }
+}
+
+#[test]
+fn a_long_piece_that_proves_wrong_tells_which_block_was() {
+    let sample = sample();
+    let folder = tempfile::tempdir().unwrap();
+    let mut way = Way::new(&sample, folder.path(), WAYS[1], &[]);
+    let Kept::Spoiled { digests, .. } = way.through(3, |block| block.index() == 70) else {
+        panic!("it is wrong")
+    };
+    let expected: Vec<_> = sample.line.chunks(BUF_LEN).map(hash::sha1).collect();
+    let wrong: Vec<_> = (0..expected.len()).filter(|&at| digests[at] != expected[at]).collect();
+    assert_eq!((digests.len(), wrong), (expected.len(), vec![70]));
+    assert_eq!(way.pool.counters().in_use, 0);
+}
+
+#[test]
+fn what_is_shared_with_skipped_files_goes_where_partial_pieces_go() {
+    let sample = sample();
+    let folder = tempfile::tempdir().unwrap();
+    let mut way = Way::new(&sample, folder.path(), WAYS[0], &[false, true, true, false]);
+    assert!(matches!(way.through(5, |_| false), Kept::Written { .. }));
+    for (at, there) in [(0, false), (2, true), (3, false)] {
+        let path = folder.path().join(&sample.layout.files[at].path);
+        assert_eq!(path.exists(), there, "{}", path.display());
+    }
+    let mut read = vec![0; sample.line.len()];
+    way.volume.read(0, &mut [&mut read]).unwrap();
+    assert!(read == sample.line);
+}
+
+#[test]
+fn early_writes_stay_within_their_piece() {
+    // The second piece begins in the middle of a file, and is held when the first is written early.
+    let sample = Sample::new(2 * MIB, &[(MIB, false), (2 * MIB, false), (MIB, false)]);
+    let folder = tempfile::tempdir().unwrap();
+    let mut way = Way::new(&sample, folder.path(), WAYS[0], &[true, false, true]);
+    let second = sample.piece(1);
+    way.volume.write(second, &[sample.bytes(second)]).unwrap();
+    assert!(matches!(way.through(8, |_| true), Kept::Spoiled { .. }));
+    let mut read = vec![0; 2 * MIB as usize];
+    way.volume.read(2 * MIB, &mut [&mut read]).unwrap();
+    assert!(read == sample.bytes(second), "a verified byte was overwritten");
+    let range = sample.geometry().file_range(FileIndex(1));
+    assert!(range.start < 2 * MIB && range.end > 2 * MIB, "the file in the middle has a share in both");
+    let chunk = vec![0; 10];
+    assert!(way.volume.write_run(sample.piece(0), 2 * MIB - 9, &[chunk]).is_err(), "beyond its end");
+}
+
+#[test]
+fn a_run_of_a_piece_that_was_given_up_is_not_written() {
+    let sample = sample();
+    let folder = tempfile::tempdir().unwrap();
+    let mut way = Way::new(&sample, folder.path(), WAYS[1], &[]);
+    for block in sample.geometry().blocks(sample.piece(0)).take(RUN_BLOCKS as usize) {
+        let buf = way.buf(block);
+        way.assembly.land(block, buf);
+    }
+    let run = way.assembly.next_run(None).unwrap();
+    way.assembly = Assembly::in_runs(sample.geometry(), sample.piece(0));
+    let tell = way.tell.clone();
+    way.disk.settle(&way.volume, run, move |settled| tell.send(settled).unwrap());
+    assert!(matches!(way.hear(), Settled::Stale(_)));
+    assert!(!folder.path().join("top").exists());
+    assert_eq!(way.pool.counters().in_use, 0);
+}
