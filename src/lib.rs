@@ -42,6 +42,11 @@
 //! 6. It is right: the same thread copies it into its place in the memory-mapped file (or writes it
 //!    positionally where maps do badly), and those who lack it hear `Have`. It is wrong: nothing is
 //!    written, and the digests of its blocks convict the peer that lied once the piece comes out right.
+//!
+//!    A piece too long to be held whole is fetched front first, and goes this way in runs of 1 MiB: each is
+//!    hashed on from where the last one ended, and written early, so that its buffers are free again. Its
+//!    place is like a hole that may hold anything until the last run has proved the piece right: it is
+//!    neither claimed nor served before.
 //! 7. The buffers return to the pool. Resume data follows every few seconds, and never claims a piece
 //!    whose bytes are not safe yet.
 //!

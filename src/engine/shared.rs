@@ -304,3 +304,37 @@ fn fault(kind: FaultKind, message: String) -> Fault {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_pool_follows_claims_beyond_what_there_is_usually() {
+        let config = EngineConfig { bind: Some([127, 0, 0, 1].into()), ..EngineConfig::default() };
+        let (events, _kept) = mpsc::unbounded_channel();
+        let shared = Shared::start(config, events).await.expect("loopback is there");
+        let usual = shared.pool.cap();
+        let blocks = |bytes: u64| (bytes / u64::from(BLOCK_LEN)) as usize;
+        let (mut one, mut two) = (Claim::new(&shared), Claim::new(&shared));
+        one.set(OPEN_PIECES);
+        assert_eq!(shared.pool.cap(), usual, "that is what there is");
+        two.set(5 << 20);
+        assert_eq!(shared.pool.cap(), usual + blocks(5 << 20));
+        one.set(OPEN_PIECES - (3 << 20));
+        assert_eq!(shared.pool.cap(), usual + blocks(2 << 20));
+        drop(two);
+        assert_eq!(shared.pool.cap(), usual);
+        let sums: Vec<_> = (0..8)
+            .map(|_| {
+                let mut claim = Claim::new(&shared);
+                std::thread::spawn(move || (0..500).for_each(|at| claim.set(at << 20)))
+            })
+            .collect();
+        for sum in sums {
+            sum.join().expect("claims do not panic");
+        }
+        assert_eq!(shared.pool.cap(), usual, "all is given up");
+        shared.stop();
+    }
+}

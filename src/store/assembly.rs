@@ -22,7 +22,7 @@ pub struct Assembly {
     left: u32,
     /// The blocks from the first that has not left to the last that has landed.
     blocks: VecDeque<Option<Buf>>,
-    runs: Option<Runs>,
+    runs: Option<Box<Runs>>,
 }
 
 #[derive(Debug)]
@@ -101,8 +101,9 @@ impl Assembly {
     pub fn in_runs(geometry: &Geometry, piece: Piece) -> Self {
         let total = geometry.blocks_in(piece);
         let life = Arc::new(());
-        let front = Front { piece, stream: Stream::default(), digests: Vec::new(), life: Arc::downgrade(&life) };
-        let runs = Some(Runs { front: Some(front), life });
+        let front =
+            Front { piece, stream: Stream::default(), digests: Vec::new(), life: Arc::downgrade(&life) };
+        let runs = Some(Box::new(Runs { front: Some(front), life }));
         Self { piece, total, missing: total, left: 0, blocks: VecDeque::new(), runs }
     }
 
@@ -160,9 +161,8 @@ impl Assembly {
     pub fn next_run(&mut self, verify: Option<bool>) -> Option<Run> {
         let count = RUN_BLOCKS.min(self.total - self.left);
         let is_last = self.left + count == self.total;
-        let ready = count > 0
-            && (!is_last || verify.is_some())
-            && (0..count as usize).all(|at| self.holds(at));
+        let ready =
+            count > 0 && (!is_last || verify.is_some()) && (0..count as usize).all(|at| self.holds(at));
         let front = self.runs.as_mut().filter(|_| ready)?.front.take()?;
         let bufs = self.blocks.drain(..count as usize).flatten().collect();
         let first = self.left;

@@ -21,7 +21,8 @@ fn memory_is_bounded_whatever_the_length_of_pieces() {
     let mut party = Party::new();
     let whole = bytes(130 * MIB);
     party.scene.write("given/long.bin", &whole);
-    let made = ["create", "given/long.bin", "-o", "long.bin.torrent", "-t", &party.url, "--piece-size", "64M"];
+    let made =
+        ["create", "given/long.bin", "-o", "long.bin.torrent", "-t", &party.url, "--piece-size", "64M"];
     let made = party.scene.run(&[&made[..], &["-q"]].concat());
     assert_eq!(made.code, 0, "{}", made.err);
     party.seed(&["long.bin"]);

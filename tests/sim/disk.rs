@@ -104,7 +104,8 @@ impl Disk {
 
     /// Bytes of a piece that are in memory.
     pub fn held(&self) -> u64 {
-        let landed: usize = self.assemblies.values().chain(self.jobs.values().map(|(b, _)| b)).map(BTreeMap::len).sum();
+        let landed: usize =
+            self.assemblies.values().chain(self.jobs.values().map(|(b, _)| b)).map(BTreeMap::len).sum();
         let left: u32 = self.settled.values().sum();
         (landed as u64 - u64::from(left)) * u64::from(BLOCK_LEN)
     }

@@ -278,7 +278,9 @@ impl World {
         let pieces: BTreeSet<_> = burst.iter().map(|(block, _)| block.piece()).collect();
         let blocks = burst.into_iter().map(|(block, _)| block).collect();
         self.hear(to, Input::Landed { peer: PeerKey(number as u64), blocks });
-        pieces.into_iter().for_each(|piece| self.run_on(to, piece));
+        for piece in pieces {
+            self.run_on(to, piece);
+        }
     }
 
     /// The network was parted or healed: connections stop or go on.

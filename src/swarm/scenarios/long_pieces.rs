@@ -90,7 +90,8 @@ impl World {
         self.peers.push(peer);
         self.follow(&out);
         let all = n == 0 || self.calm || self.rng.one_in(2);
-        let has = if all { Message::HaveAll } else { Message::Bitfield(vec![(self.rng.below(8) << 5) as u8]) };
+        let has =
+            if all { Message::HaveAll } else { Message::Bitfield(vec![(self.rng.below(8) << 5) as u8]) };
         self.give(Input::Heard { peer, message: has });
         self.give(Input::Heard { peer, message: Message::Unchoke });
     }
@@ -223,7 +224,7 @@ fn a_hole_whose_peer_falls_silent_is_asked_of_another() {
     let mut landed = BTreeSet::new();
     for _ in 0..100 {
         let out = if owed.is_empty() { stage.pass(1) } else { stage.land(other, &owed) };
-        landed.extend(owed.drain(..).map(|block| block.index()));
+        landed.extend(owed.drain(..).map(Block::index));
         owed = asked(&out, other);
     }
     let front: BTreeSet<u32> = (0..RUN_BLOCKS).collect();
@@ -252,7 +253,7 @@ fn a_run_that_cannot_be_written_gives_up_its_piece() {
 #[test]
 fn where_memory_is_plenty_pieces_are_taken_whole() {
     let geometry = Arc::new(Geometry::single(4 * RUN, 40 * RUN).unwrap());
-    for (budget, in_runs) in [(32 * RUN, false), (31 * RUN, true)] {
+    for (budget, in_runs) in [(16 * RUN, false), (15 * RUN, true)] {
         let mut stage = Stage::of(geometry.clone(), false, config());
         stage.give(Input::Budget { bytes: budget });
         let (_, blocks) = stage.meet_seed(1);

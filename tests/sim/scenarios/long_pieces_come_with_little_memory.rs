@@ -37,7 +37,8 @@ fn everybody_gets_everything_whoever_comes_and_goes() {
 #[test]
 fn who_lies_about_long_pieces_is_found_and_nobody_else() {
     for seed in 0..6 {
-        let manner = [Manner::AlwaysLies, Manner::OneBlockPerPiece, Manner::Sometimes(100)][seed as usize % 3];
+        let manner =
+            [Manner::AlwaysLies, Manner::OneBlockPerPiece, Manner::Sometimes(100)][seed as usize % 3];
         let plan = plan(seed, 2 * MIB).node(NodePlan::seed().up(2 * MIB).manner(manner));
         let mut world = World::new(plan);
         let done = world.run(Duration::from_secs(900), World::all_complete);

@@ -180,3 +180,17 @@ fn a_run_of_a_piece_that_was_given_up_is_not_written() {
     assert!(!folder.path().join("top").exists());
     assert_eq!(way.pool.counters().in_use, 0);
 }
+
+#[test]
+fn a_run_that_cannot_be_written_ends_its_piece() {
+    let sample = sample();
+    let folder = tempfile::tempdir().unwrap();
+    // What stands where the first file belongs is no file.
+    std::fs::create_dir_all(folder.path().join(&sample.layout.files[0].path)).unwrap();
+    let mut way = Way::new(&sample, folder.path(), WAYS[1], &[]);
+    let Kept::Failed { piece, .. } = way.through(1, |_| false) else { panic!("it is written nowhere") };
+    assert_eq!(
+        (piece, way.pool.counters().in_use),
+        (sample.piece(0), way.assembly.bytes().div_ceil(BUF_LEN as u64) as usize)
+    );
+}
