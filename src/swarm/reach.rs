@@ -37,7 +37,7 @@ impl Reach {
     /// whole where it is no longer than a run, or where several like it may be held.
     pub fn new(blocks: u32, budget: u64) -> Self {
         /// Pieces of one length that must fit the budget to be held whole: so many are hashed side by side,
-        /// which is cheaper by half than hashing runs.
+        /// and the digests of their blocks are spared.
         const WHOLE: u64 = 4;
         let len = u64::from(blocks) * u64::from(BLOCK_LEN);
         let in_runs = blocks > RUN_BLOCKS && len * WHOLE > budget;
