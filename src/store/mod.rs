@@ -33,5 +33,8 @@ pub use files::{Found, Handles};
 pub use layout::{Alloc, DiskIo, FileSpec, Layout, VolumeOptions};
 pub use library::{Entry, Library, trusted};
 pub use pool::{BUF_LEN, Buf, Pool, PoolCounters};
-pub use scan::{Scan, ScannedFile, hash_pieces, scan};
+pub use scan::{
+    Patterns, Scan, ScannedFile, Seen, Skipped, Wishes, changed, hash_pieces, hash_some_pieces, scan,
+    unreadable,
+};
 pub use volume::{FileFact, Stamp, Stamps, Volume};

@@ -2,6 +2,7 @@
 
 mod contract;
 mod create;
+mod edit;
 mod faults;
 mod long_pieces;
 mod party;

@@ -37,6 +37,11 @@ pub fn check(torrent: &Path, save: &Path) -> Value {
     run("check", &[save, torrent])
 }
 
+/// Has libtorrent make a v1 torrent of a directory.
+pub fn make(data: &Path, torrent: &Path, piece_len: u32) {
+    run("make", &[data, torrent, Path::new(&piece_len.to_string())]);
+}
+
 fn run(verb: &str, paths: &[&Path]) -> Value {
     let output = python(&["-c", SCRIPT, verb]).args(paths).output().expect("python runs");
     let error = String::from_utf8_lossy(&output.stderr);

@@ -3,6 +3,7 @@
     lt.py share IP PORT SAVE TORRENT    check what is there, download, seed until killed
     lt.py show TORRENT                  what the torrent says
     lt.py check SAVE TORRENT            which pieces and files are good
+    lt.py make DATA TORRENT PIECE_LEN   make a v1 torrent, files in the order of their paths
 """
 import json
 import os
@@ -71,4 +72,19 @@ def check(save, torrent):
     os._exit(0)
 
 
-{"share": share, "show": show, "check": check}[sys.argv[1]](*sys.argv[2:])
+def make(data, torrent, piece_len):
+    parent, name = os.path.split(os.path.abspath(data))
+    found = [os.path.relpath(os.path.join(top, one), data).split(os.sep)
+             for top, _, names in os.walk(data) for one in names]
+    files = lt.file_storage()
+    for parts in sorted(found, key=lambda parts: [part.encode() for part in parts]):
+        path = os.path.join(name, *parts)
+        files.add_file(path, os.path.getsize(os.path.join(parent, path)))
+    made = lt.create_torrent(files, int(piece_len), lt.create_torrent.v1_only)
+    lt.set_piece_hashes(made, parent)
+    with open(torrent, "wb") as out:
+        out.write(lt.bencode(made.generate()))
+    say(made=True)
+
+
+{"share": share, "show": show, "check": check, "make": make}[sys.argv[1]](*sys.argv[2:])

@@ -8,6 +8,7 @@ mod aria2;
 mod client;
 mod http;
 mod libtorrent;
+mod making;
 mod metadata;
 mod namespace;
 mod opentracker;

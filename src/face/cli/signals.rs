@@ -1,7 +1,10 @@
 //! Ctrl-C and its relatives.
 
 use std::io;
+use std::path::PathBuf;
 use std::process;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -37,21 +40,81 @@ impl Signals {
     }
 }
 
-/// For commands that have nothing to put away: the first signal says a word and ends the process.
-pub fn end_at_once(output: &Output) {
-    let output = output.clone();
-    let wait = move || {
-        if let Some(exit) = wait_for_one() {
-            output.live.erase();
-            output.say("stopped");
-            process::exit(i32::from(exit.code()));
-        }
-    };
-    // Without the thread the signal still ends the process, only without the word.
-    let _ = std::thread::Builder::new().name("torr-signals".to_owned()).spawn(wait);
+/// Held while something is put in place; an end at once waits for it.
+static PUTTING: Mutex<()> = Mutex::new(());
+
+/// That a signal ends the process. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct AtOnce {
+    whose: Arc<AtomicU8>,
+    /// A file of ours that nobody needs afterwards.
+    litter: Arc<Mutex<Option<PathBuf>>>,
 }
 
-fn wait_for_one() -> Option<Exit> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().ok()?;
-    runtime.block_on(async { Some(Signals::take().ok()?.next().await) })
+/// Any signal ends the process.
+const OURS: u8 = 0;
+/// Ctrl-C is meant for a program that we run.
+const LENT: u8 = 1;
+/// Signals are somebody else's.
+const LEFT: u8 = 2;
+
+impl AtOnce {
+    /// From here on signals are somebody else's.
+    pub fn leave(&self) {
+        self.whose.store(LEFT, Ordering::SeqCst);
+    }
+
+    /// Leaves Ctrl-C to a program that is run for the person, such as an editor, until the work is done.
+    pub fn lend<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.whose.store(LENT, Ordering::SeqCst);
+        let done = work();
+        self.whose.store(OURS, Ordering::SeqCst);
+        done
+    }
+
+    /// Has a file removed if a signal ends the process; the one that was named before is not.
+    pub fn remove_at_end(&self, file: Option<PathBuf>) {
+        *self.litter.lock().unwrap_or_else(PoisonError::into_inner) = file;
+    }
+
+    /// A signal has come: ends the process, unless it is not ours.
+    fn heard(&self, exit: Exit, output: &Output) {
+        let _quiet = PUTTING.lock().unwrap_or_else(PoisonError::into_inner);
+        let whose = self.whose.load(Ordering::SeqCst);
+        if whose == LEFT || (whose == LENT && exit == Exit::Interrupted) {
+            return;
+        }
+        if let Some(litter) = &*self.litter.lock().unwrap_or_else(PoisonError::into_inner) {
+            let _ = std::fs::remove_file(litter);
+        }
+        output.live.erase();
+        output.say("stopped");
+        process::exit(i32::from(exit.code()));
+    }
+}
+
+/// For commands that have nothing to put away: a signal says a word and ends the process.
+pub fn end_at_once(output: &Output) -> AtOnce {
+    let ending = AtOnce { whose: Arc::default(), litter: Arc::default() };
+    let (heard, output) = (ending.clone(), output.clone());
+    let wait = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+        // Without it the signal still ends the process, only without the word.
+        let Ok(runtime) = runtime else { return };
+        runtime.block_on(async {
+            let Ok(mut signals) = Signals::take() else { return };
+            loop {
+                let exit = signals.next().await;
+                heard.heard(exit, &output);
+            }
+        });
+    };
+    let _ = std::thread::Builder::new().name("torr-signals".to_owned()).spawn(wait);
+    ending
+}
+
+/// Does what must be done whole or not at all: an end at once that is asked for meanwhile comes after it.
+pub fn undisturbed<T>(work: impl FnOnce() -> T) -> T {
+    let _held = PUTTING.lock().unwrap_or_else(PoisonError::into_inner);
+    work()
 }

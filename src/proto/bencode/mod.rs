@@ -11,4 +11,4 @@ mod write;
 
 pub use scan::{BencodeError, Fault, Limits, Scan, scan};
 pub use tree::{Tree, Value};
-pub use write::{DictWriter, ListWriter, dict};
+pub use write::{DictWriter, ListWriter, dict, int, list, string};

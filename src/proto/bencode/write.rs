@@ -16,6 +16,27 @@ pub fn dict(fill: impl FnOnce(&mut DictWriter)) -> Vec<u8> {
     out
 }
 
+/// The bytes of a list.
+pub fn list(fill: impl FnOnce(&mut ListWriter)) -> Vec<u8> {
+    let mut out = Vec::new();
+    ListWriter::write(fill, &mut out);
+    out
+}
+
+/// The bytes of a string.
+pub fn string(content: impl AsRef<[u8]>) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_bytes(&mut out, content.as_ref());
+    out
+}
+
+/// The bytes of a number.
+pub fn int(number: i64) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_int(&mut out, number);
+    out
+}
+
 /// Collects the entries of a dictionary and writes them in the order of their keys. A key that is given
 /// twice keeps the later value.
 #[derive(Debug, Default)]
@@ -135,6 +156,14 @@ mod tests {
                 .int("z", 3);
         });
         assert_eq!(bytes, b"d1:ad1:ni-9223372036854775808ee1:lli1e1:xled1:ai5e1:b0:ee1:zi3ee");
+        let alone = (
+            list(|l| {
+                l.int(1);
+            }),
+            string("x"),
+            int(-3),
+        );
+        assert_eq!(alone, (b"li1ee".to_vec(), b"1:x".to_vec(), b"i-3e".to_vec()));
         let found = scan(&bytes, Limits::MESSAGE, b"l").unwrap();
         assert_eq!((found.len, found.unsorted, found.duplicates.len()), (bytes.len(), None, 0));
     }

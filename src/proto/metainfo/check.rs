@@ -1,11 +1,10 @@
 //! From what stands in a file to what can be relied on.
 
-use sha1::Digest as _;
-
 use super::extras::{extras, text};
 use super::wire::{self, Loose, RawFile, RawFiles, RawInfo};
 use super::{Attributes, Extras, File, Metainfo, MetainfoError, Note};
-use crate::base::{Geometry, InfoHash, Sha1Digest, Sha256Digest, Untrusted};
+use crate::base::{Geometry, InfoHash, Untrusted};
+use crate::hash::{sha1, sha256};
 use crate::proto::bencode::{Limits, Scan, scan};
 use crate::proto::paths::{self, SafePath};
 
@@ -77,7 +76,7 @@ pub(super) fn info(raw: &[u8]) -> Result<Metainfo, MetainfoError> {
 /// The info-hash, after a look at which versions of torrents this is.
 fn identity(raw: &[u8], info: &RawInfo, found: &Scan) -> Result<InfoHash, MetainfoError> {
     let has_v1_part = found.wanted.is_some() || info.files.is_some() || !info.length.is_absent();
-    let v1 = sha1_of(raw);
+    let v1 = sha1(raw);
     match info.meta_version.int() {
         None | Some(1) if !has_v1_part && !info.file_tree.is_absent() => Err(MetainfoError::V2Only),
         None | Some(1) => Ok(InfoHash::v1(v1)),
@@ -85,18 +84,10 @@ fn identity(raw: &[u8], info: &RawInfo, found: &Scan) -> Result<InfoHash, Metain
         Some(2) => match found.unsorted {
             Some(at) => Err(MetainfoError::OutOfOrder { at }),
             None if info.file_tree != Loose::Other => Err(lacks(&info.file_tree, "file tree")),
-            None => Ok(InfoHash::hybrid(v1, sha256_of(raw))),
+            None => Ok(InfoHash::hybrid(v1, sha256(raw))),
         },
         Some(other) => Err(MetainfoError::UnknownVersion(other)),
     }
-}
-
-fn sha1_of(bytes: &[u8]) -> Sha1Digest {
-    sha1::Sha1::digest(bytes).into()
-}
-
-fn sha256_of(bytes: &[u8]) -> Sha256Digest {
-    sha2::Sha256::digest(bytes).into()
 }
 
 /// Where the content of `pieces` lies, if it fits the geometry.

@@ -6,8 +6,11 @@
 
 mod check;
 mod draft;
+mod edit;
+mod entries;
 mod error;
 mod extras;
+mod fields;
 mod file;
 #[cfg(test)]
 mod tests;
@@ -16,8 +19,10 @@ mod wire;
 use std::ops::Range;
 
 pub use draft::{Content, Draft, DraftFile, auto_piece_len};
+pub use edit::{Edit, EditError};
 pub use error::{MetainfoError, Note};
 pub use extras::Extras;
+pub use fields::{Field, Fields};
 pub use file::{Attributes, File};
 
 use crate::base::{FileIndex, Geometry, InfoHash, Piece, Sha1Digest, Untrusted};

@@ -15,6 +15,8 @@ use crate::store::place::read_at;
 
 /// How much a thread reads before it hashes, in bytes. More would not stay in the cache.
 const BATCH: usize = 4 << 20;
+/// A piece longer than this is hashed as it is read, so that memory does not grow with it.
+const LONG: usize = 16 << 20;
 
 /// The digests of the pieces of files, each a path and its length, end to end. A file of no path is
 /// padding (BEP 47). A file that has another length meanwhile is [`DiskErrorKind::Changed`].
@@ -24,7 +26,19 @@ pub fn hash_pieces(
     threads: usize,
     progress: &Progress,
 ) -> Result<Vec<Sha1Digest>, DiskError> {
-    let count = geometry.piece_count() as usize;
+    let all: Vec<Piece> = geometry.pieces().collect();
+    hash_some_pieces(files, geometry, &all, threads, progress)
+}
+
+/// The digests of some of the pieces, in the order in which they are given.
+pub fn hash_some_pieces(
+    files: &[(Option<PathBuf>, u64)],
+    geometry: &Geometry,
+    pieces: &[Piece],
+    threads: usize,
+    progress: &Progress,
+) -> Result<Vec<Sha1Digest>, DiskError> {
+    let count = pieces.len();
     let shape = files.iter().map(|(path, len)| (*len, path.is_none()));
     let same = Geometry::new(u64::from(geometry.piece_len()), shape).is_ok_and(|shape| shape == *geometry);
     if !same {
@@ -36,15 +50,14 @@ pub fn hash_pieces(
     let outcome = Mutex::new((vec![[0; 20]; count], None));
     let work = || {
         let mut reader = Reader { files, geometry, open: None };
-        let mut scratch = vec![0; per_step.min(count) * piece_len];
+        let room = if piece_len > LONG { BATCH } else { per_step.min(count) * piece_len };
+        let mut scratch = vec![0; room];
         loop {
             let from = next.fetch_add(per_step, Ordering::Relaxed);
             if from >= count {
                 return;
             }
-            let pieces: Vec<Piece> =
-                (from..count.min(from + per_step)).filter_map(|index| geometry.piece(index as u32)).collect();
-            let result = reader.digests(&pieces, &mut scratch);
+            let result = reader.digests(&pieces[from..count.min(from + per_step)], &mut scratch);
             let result = if progress.is_cancelled() {
                 Err(DiskError::new(DiskErrorKind::Cancelled, "hash", ""))
             } else {
@@ -65,7 +78,7 @@ pub fn hash_pieces(
         }
     };
     std::thread::scope(|scope| {
-        for _ in 1..threads.clamp(1, count.div_ceil(per_step)) {
+        for _ in 1..threads.clamp(1, count.div_ceil(per_step).max(1)) {
             scope.spawn(work);
         }
         work();
@@ -85,19 +98,36 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn digests(&mut self, pieces: &[Piece], scratch: &mut [u8]) -> Result<Vec<Sha1Digest>, DiskError> {
+        if self.geometry.piece_len() as usize > LONG {
+            return pieces.iter().map(|&piece| self.digest_of_long(piece, scratch)).collect();
+        }
         let mut rest = &mut *scratch;
         let mut read = Vec::with_capacity(pieces.len());
         for &piece in pieces {
             let (place, later) = std::mem::take(&mut rest).split_at_mut(self.geometry.len_of(piece) as usize);
             rest = later;
-            self.read(piece, place)?;
+            self.read(self.geometry.piece_range(piece).start, place)?;
             read.push(&*place);
         }
         Ok(hash::sha1_many(read.iter().map(|bytes| std::iter::once(*bytes))))
     }
 
-    fn read(&mut self, piece: Piece, mut place: &mut [u8]) -> Result<(), DiskError> {
-        for part in self.geometry.parts_of(piece) {
+    fn digest_of_long(&mut self, piece: Piece, scratch: &mut [u8]) -> Result<Sha1Digest, DiskError> {
+        let mut at = self.geometry.piece_range(piece);
+        let mut hash = hash::Sha1::new();
+        while !at.is_empty() {
+            let len = (at.end - at.start).min(scratch.len() as u64);
+            let run = &mut scratch[..len as usize];
+            self.read(at.start, run)?;
+            hash.update(run);
+            at.start += len;
+        }
+        Ok(hash.finish())
+    }
+
+    /// Reads from this place of the whole on.
+    fn read(&mut self, from: u64, mut place: &mut [u8]) -> Result<(), DiskError> {
+        for part in self.geometry.parts(from..from + place.len() as u64) {
             let (now, later) = std::mem::take(&mut place).split_at_mut(part.len as usize);
             place = later;
             match &self.files[part.file.0 as usize] {
@@ -154,6 +184,13 @@ mod tests {
             assert_eq!(hash_pieces(&files, &geometry, threads, &progress).unwrap(), expected);
             assert_eq!(progress.done(), geometry.piece_count());
         }
+        let some: Vec<Piece> = geometry.pieces().step_by(3).collect();
+        let found = hash_some_pieces(&files, &geometry, &some, 2, &Progress::new()).unwrap();
+        assert_eq!(found, expected.iter().copied().step_by(3).collect::<Vec<_>>());
+        assert!(hash_some_pieces(&files, &geometry, &[], 2, &Progress::new()).unwrap().is_empty());
+        // A piece that is longer than all of it, read in runs.
+        let long = Geometry::new(32 << 20, files.iter().map(|(path, len)| (*len, path.is_none()))).unwrap();
+        assert_eq!(hash_pieces(&files, &long, 2, &Progress::new()).unwrap(), [hash::sha1(&line)]);
         let progress = Progress::new();
         progress.cancel();
         let cancelled = hash_pieces(&files, &geometry, 2, &progress).unwrap_err();

@@ -1,20 +1,17 @@
 //! What a new torrent is made of: listing the files under a path, and hashing them.
 
+mod globs;
 mod hashing;
+mod ignores;
+mod walk;
 
 use std::fs::Metadata;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-pub use self::hashing::hash_pieces;
+pub use self::globs::Patterns;
+pub use self::hashing::{hash_pieces, hash_some_pieces};
 use super::error::{DiskError, DiskErrorKind};
-
-/// Files that systems leave behind and nobody wants in a torrent.
-const JUNK: [&str; 4] = ["Thumbs.db", "ehthumbs.db", "desktop.ini", "Desktop.ini"];
-/// The most files a torrent is made of.
-const MOST_FILES: usize = 1_000_000;
-/// The deepest folder that is looked into.
-const DEEPEST: usize = 64;
 
 /// One file that was found.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,6 +24,39 @@ pub struct ScannedFile {
     pub len: u64,
     /// Whether its owner may execute it.
     pub executable: bool,
+    /// By what it is known again.
+    pub seen: Seen,
+}
+
+/// What tells whether a file is still the one that was looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Seen {
+    len: u64,
+    /// When it was written last, in nanoseconds since 1970.
+    mtime_ns: i128,
+    /// When it was written, renamed or replaced last; unlike the other it cannot be set to a wish.
+    ctime_ns: i128,
+    device: u64,
+    inode: u64,
+}
+
+/// Which files are wanted. What is meant by `include` is taken, a folder with all it holds, whatever else
+/// would leave it out; then `exclude` is heard, then the ignore files, then what is junk or hidden. A
+/// folder that is left out takes with it all that is not included by itself.
+#[derive(Clone, Debug, Default)]
+pub struct Wishes {
+    /// Files and folders that begin with a dot.
+    pub hidden: bool,
+    /// Files that systems leave behind.
+    pub junk: bool,
+    /// What links point to.
+    pub follow: bool,
+    /// Whether `.gitignore` and `.ignore` files are heard.
+    pub ignore_files: bool,
+    /// Always taken.
+    pub include: Patterns,
+    /// Left out.
+    pub exclude: Patterns,
 }
 
 /// What was found under a path.
@@ -36,107 +66,116 @@ pub struct Scan {
     pub files: Vec<ScannedFile>,
     /// Whether the path is a folder.
     pub is_folder: bool,
-    /// How many hidden files and folders were left out.
-    pub hidden: u64,
-    /// How many files that systems leave behind were left out.
-    pub junk: u64,
-    /// Links, devices and the like, which were left out.
-    pub special: Vec<PathBuf>,
-    /// Files and folders whose names are not UTF-8, which were left out.
+    /// How many of them were reached by a link.
+    pub linked: u64,
+    /// What was left out.
+    pub skipped: Skipped,
+    /// Wanted files and folders whose names are not UTF-8.
     pub unnamed: Vec<PathBuf>,
 }
 
-/// Lists the files under a path, or the one file that it is. `hidden` says whether hidden files and
-/// those that systems leave behind are listed too. Links are not followed, but for the path itself.
-pub fn scan(path: &Path, hidden: bool) -> Result<Scan, DiskError> {
-    let failed = |error| DiskError::from_io("read", path, &error);
-    let meta = std::fs::metadata(path).map_err(failed)?;
-    let mut scan = Scan { is_folder: meta.is_dir(), ..Scan::default() };
+/// How many files and folders were left out, by the reason. A folder counts once, with all it holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Skipped {
+    /// They are hidden.
+    pub hidden: u64,
+    /// Systems leave them behind.
+    pub junk: u64,
+    /// A pattern excluded them.
+    pub excluded: u64,
+    /// An ignore file did.
+    pub ignored: u64,
+    /// They are links.
+    pub links: u64,
+    /// They are devices, sockets and the like.
+    pub special: u64,
+}
+
+impl Skipped {
+    /// All of them.
+    pub const fn total(&self) -> u64 {
+        self.hidden + self.junk + self.excluded + self.ignored + self.links + self.special
+    }
+}
+
+/// Lists the files under a path, or the one file that it is, to which no wish applies. The path itself
+/// may be a link. A link that leads nowhere or back into a folder it lies in is an error where links
+/// are followed.
+pub fn scan(path: &Path, wishes: &Wishes) -> Result<Scan, DiskError> {
+    let meta = std::fs::metadata(path).map_err(|error| DiskError::from_io("read", path, &error))?;
     if meta.is_file() {
-        scan.files.push(scanned(path.to_owned(), Vec::new(), &meta));
-    } else if meta.is_dir() {
-        scan.folder(path, &mut Vec::new(), hidden)?;
-    } else {
+        let file = ScannedFile::new(path.to_owned(), Vec::new(), &meta);
+        return Ok(Scan { files: vec![file], ..Scan::default() });
+    }
+    if !meta.is_dir() {
         return Err(DiskError::new(DiskErrorKind::NotPlain, "read", path));
     }
-    Ok(scan)
+    walk::folder(path, &meta, wishes)
 }
 
-fn scanned(path: PathBuf, names: Vec<String>, meta: &Metadata) -> ScannedFile {
-    ScannedFile { path, names, len: meta.len(), executable: meta.permissions().mode() & 0o100 != 0 }
+/// The first of these files that is not what it was when it was found.
+pub fn changed(files: &[ScannedFile]) -> Option<&ScannedFile> {
+    files.iter().find(|file| std::fs::metadata(&file.path).map_or(true, |meta| !file.seen.is(&meta)))
 }
 
-impl Scan {
-    fn folder(&mut self, folder: &Path, names: &mut Vec<String>, hidden: bool) -> Result<(), DiskError> {
-        if names.len() >= DEEPEST {
-            return Err(
-                DiskError::new(DiskErrorKind::Invalid, "read", folder).with("folders are nested too deep")
-            );
+/// The first of these files that we may not read.
+pub fn unreadable(files: &[ScannedFile]) -> Option<&ScannedFile> {
+    let readable = |path: &Path| rustix::fs::access(path, rustix::fs::Access::READ_OK).is_ok();
+    files.iter().find(|file| !readable(&file.path))
+}
+
+impl ScannedFile {
+    fn new(path: PathBuf, names: Vec<String>, meta: &Metadata) -> Self {
+        let executable = meta.permissions().mode() & 0o100 != 0;
+        Self { path, names, len: meta.len(), executable, seen: Seen::of(meta) }
+    }
+}
+
+impl Seen {
+    fn of(meta: &Metadata) -> Self {
+        let ns = |seconds: i64, ns: i64| i128::from(seconds) * 1_000_000_000 + i128::from(ns);
+        Self {
+            len: meta.len(),
+            mtime_ns: ns(meta.mtime(), meta.mtime_nsec()),
+            ctime_ns: ns(meta.ctime(), meta.ctime_nsec()),
+            device: meta.dev(),
+            inode: meta.ino(),
         }
-        let failed = |error: std::io::Error| DiskError::from_io("read", folder, &error);
-        let mut here = Vec::new();
-        for entry in std::fs::read_dir(folder).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            match entry.file_name().into_string() {
-                Ok(name) => here.push((name, entry)),
-                Err(_) => self.unnamed.push(entry.path()),
-            }
-        }
-        here.sort_by(|(a, _), (b, _)| a.cmp(b));
-        for (name, entry) in here {
-            if !hidden && name.starts_with('.') {
-                self.hidden += 1;
-                continue;
-            }
-            if !hidden && JUNK.contains(&name.as_str()) {
-                self.junk += 1;
-                continue;
-            }
-            let path = entry.path();
-            let meta = entry.metadata().map_err(|error| DiskError::from_io("read", &path, &error))?;
-            names.push(name);
-            if meta.is_dir() {
-                self.folder(&path, names, hidden)?;
-            } else if meta.is_file() {
-                if self.files.len() >= MOST_FILES {
-                    let error = DiskError::new(DiskErrorKind::Invalid, "read", folder);
-                    return Err(error.with("there are more than a million files"));
-                }
-                self.files.push(scanned(path, names.clone(), &meta));
-            } else {
-                self.special.push(path);
-            }
-            names.pop();
-        }
-        Ok(())
+    }
+
+    /// The same file with the same content, as far as its size and time tell. Another name or other
+    /// permissions do not matter.
+    fn is(&self, meta: &Metadata) -> bool {
+        let other = Self::of(meta);
+        *self == Self { ctime_ns: self.ctime_ns, ..other }
+    }
+
+    /// Whether nothing has happened to the file since the second that began at this time.
+    pub fn older_than(&self, unix_seconds: i64) -> bool {
+        self.mtime_ns.max(self.ctime_ns) < i128::from(unix_seconds) * 1_000_000_000
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsStr;
-    use std::os::unix::ffi::OsStrExt;
-
     use super::*;
 
     #[test]
-    fn files_are_listed_in_order_and_what_is_left_out_is_counted() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        std::fs::create_dir_all(at("b/c")).unwrap();
-        std::fs::create_dir_all(at(".git")).unwrap();
-        for (name, text) in [("b/c/z", "zz"), ("b/a", "a"), ("a", ""), (".x", "x"), ("Thumbs.db", "x")] {
-            std::fs::write(at(name), text).unwrap();
-        }
-        std::fs::write(folder.path().join(OsStr::from_bytes(b"\xff")), "x").unwrap();
-        std::os::unix::fs::symlink("a", at("link")).unwrap();
-        let found = scan(folder.path(), false).unwrap();
-        let names: Vec<_> = found.files.iter().map(|file| (file.names.join("/"), file.len)).collect();
-        assert_eq!(names, [("a".into(), 0), ("b/a".into(), 1), ("b/c/z".into(), 2)]);
-        assert_eq!((found.hidden, found.junk, found.special.len(), found.unnamed.len()), (2, 1, 1, 1));
-        assert_eq!(scan(folder.path(), true).unwrap().files.len(), 5);
-        let single = scan(&at("b/a"), false).unwrap();
-        assert!(!single.is_folder && single.files[0].names.is_empty());
-        assert_eq!(scan(&at("none"), false).unwrap_err().kind, DiskErrorKind::Missing);
+    fn a_file_is_known_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        std::fs::write(&path, "one").unwrap();
+        let files = scan(&path, &Wishes::default()).unwrap().files;
+        assert!(files[0].names.is_empty() && changed(&files).is_none() && unreadable(&files).is_none());
+        let second = (files[0].seen.ctime_ns / 1_000_000_000) as i64;
+        assert!(!files[0].seen.older_than(second) && files[0].seen.older_than(second + 1));
+        let past = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1000);
+        std::fs::File::options().write(true).open(&path).unwrap().set_modified(past).unwrap();
+        assert_eq!(changed(&files), Some(&files[0]));
+        // A time that was set back does not make it old.
+        let files = scan(&path, &Wishes::default()).unwrap().files;
+        assert!(!files[0].seen.older_than(second));
+        std::fs::remove_file(&path).unwrap();
+        assert!(changed(&files).is_some() && unreadable(&files).is_some());
     }
 }

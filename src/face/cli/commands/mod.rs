@@ -2,6 +2,7 @@
 
 mod create;
 mod demo;
+mod edit;
 mod get;
 mod help;
 mod seed;
@@ -22,9 +23,10 @@ use super::output::Output;
 pub enum Command {
     Get(Box<get::GetArgs>),
     Seed(Box<seed::SeedArgs>),
-    Create(create::CreateArgs),
+    Create(Box<create::CreateArgs>),
     Show(show::ShowArgs),
     Verify(verify::VerifyArgs),
+    Edit(Box<edit::EditArgs>),
     Tracker(tracker::TrackerArgs),
     Demo(demo::DemoArgs),
     Help(help::HelpArgs),
@@ -38,9 +40,10 @@ impl Command {
         match self {
             Self::Get(args) => get::run(args, global, output),
             Self::Seed(args) => seed::run(args, global, output),
-            Self::Create(args) => create::run(args, output),
+            Self::Create(args) => create::run(args, global, output),
             Self::Show(args) => show::run(args, output),
             Self::Verify(args) => verify::run(args, output),
+            Self::Edit(args) => edit::run(args, global.no_input, output),
             Self::Tracker(args) => tracker::run(args, output),
             Self::Demo(args) => demo::run(args, output),
             Self::Help(args) => help::run(args, output),

@@ -1,25 +1,24 @@
-//! The files that go into a new torrent.
+//! The first step: the files that go into a new torrent.
 
 use std::path::Path;
 
+use super::Sort;
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::faults;
-use crate::store::{self, ScannedFile};
+use crate::store::{self, ScannedFile, Skipped, Wishes};
 
 /// What was found, and how much was left out.
 #[derive(Clone, Debug, Default)]
 pub struct Gathered {
-    /// The files, by path.
+    /// The files, in the order of the torrent.
     pub files: Vec<ScannedFile>,
     /// They lie in a folder.
     pub is_folder: bool,
-    /// Hidden files and folders left out.
-    pub hidden: u64,
-    /// Junk left out.
-    pub junk: u64,
-    /// Links, devices and the like left out.
-    pub special: u64,
+    /// How many were reached by links.
+    pub linked: u64,
+    /// What was left out.
+    pub skipped: Skipped,
 }
 
 impl Gathered {
@@ -29,54 +28,56 @@ impl Gathered {
     }
 }
 
-/// Looks under a path. Hidden files and junk come along only where they are asked for.
-pub fn gather(path: &Path, hidden: bool, junk: bool) -> Result<Gathered, Failure> {
-    let scan = store::scan(path, hidden || junk).map_err(|error| faults::disk(&error))?;
+/// Looks under a path. The torrent file that is to be written is never part of itself.
+pub fn gather(path: &Path, wishes: &Wishes, sort: Sort, own: Option<&Path>) -> Result<Gathered, Failure> {
+    let scan = store::scan(path, wishes).map_err(|error| faults::disk(&error))?;
     if let Some(first) = scan.unnamed.first() {
         let message = format!("the name of {} is not UTF-8, which a torrent cannot say", shown(first));
-        return Err(Failure::new(Exit::Disk, "not_utf8", message).hint("rename it"));
+        return Err(
+            Failure::new(Exit::Disk, "not_utf8", message).hint("rename it, or leave it out with --exclude")
+        );
     }
-    let mut found = Gathered {
-        is_folder: scan.is_folder,
-        hidden: scan.hidden,
-        junk: scan.junk,
-        special: scan.special.len() as u64,
-        ..Gathered::default()
-    };
-    for file in scan.files {
-        match kind(&file.names) {
-            Kind::Junk if !junk => found.junk += 1,
-            Kind::Hidden if !hidden => found.hidden += 1,
-            _ => found.files.push(file),
-        }
+    let mut found =
+        Gathered { files: scan.files, is_folder: scan.is_folder, linked: scan.linked, skipped: scan.skipped };
+    if let Some(own) = own {
+        leave_out_own(&mut found, path, own)?;
+    }
+    if sort == Sort::Size {
+        found.files.sort_by_key(|file| std::cmp::Reverse(file.len));
     }
     if found.total() == 0 {
         let failure = Failure::new(Exit::Disk, "empty", format!("{} has no content to share", shown(path)));
-        let skipped = found.hidden + found.junk > 0;
-        return Err(if skipped {
-            failure.hint("hidden files and junk are left out: --hidden, --junk")
-        } else {
-            failure
+        return Err(match super::told::skipped(&found.skipped) {
+            Some(skipped) => failure.hint(skipped),
+            None => failure,
         });
     }
     Ok(found)
 }
 
-#[derive(PartialEq, Eq, Debug)]
-enum Kind {
-    Plain,
-    Hidden,
-    Junk,
+/// The first file that cannot be read ends the work before it begins.
+pub fn check_readable(found: &Gathered) -> Result<(), Failure> {
+    let Some(file) = store::unreadable(&found.files) else { return Ok(()) };
+    let opened = std::fs::File::open(&file.path);
+    let error = opened.err().unwrap_or_else(|| std::io::ErrorKind::PermissionDenied.into());
+    let hint = "change its permissions, or leave it out with --exclude";
+    Err(Failure::disk("read", &file.path, &error).hint(hint))
 }
 
-/// What a file is by its names; the one file that was asked for by itself is plain.
-fn kind(names: &[String]) -> Kind {
-    let junk = [".DS_Store", "Thumbs.db", "ehthumbs.db", "desktop.ini", "Desktop.ini"];
-    match names.split_last() {
-        Some((last, _)) if junk.contains(&last.as_str()) => Kind::Junk,
-        _ if names.iter().any(|name| name.starts_with('.')) => Kind::Hidden,
-        _ => Kind::Plain,
+fn leave_out_own(found: &mut Gathered, path: &Path, own: &Path) -> Result<(), Failure> {
+    let Ok(own) = std::fs::canonicalize(own) else { return Ok(()) };
+    let is_own = |file: &ScannedFile| {
+        file.path.file_name() == own.file_name()
+            && std::fs::canonicalize(&file.path).is_ok_and(|path| path == own)
+    };
+    if !found.is_folder && found.files.iter().any(is_own) {
+        let message = format!("{} would be overwritten by its own torrent file", shown(path));
+        return Err(Failure::usage(message).hint("choose another name with -o"));
     }
+    let before = found.files.len();
+    found.files.retain(|file| !is_own(file));
+    found.skipped.excluded += (before - found.files.len()) as u64;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -85,25 +86,38 @@ mod tests {
 
     use super::*;
 
+    fn names(found: &Gathered) -> Vec<String> {
+        found.files.iter().map(|file| file.names.join("/")).collect()
+    }
+
     #[test]
-    fn hidden_files_and_junk_come_along_only_where_asked_for() {
+    fn the_largest_come_first_where_that_is_wanted() {
         let dir = tempfile::tempdir().unwrap();
-        fs::create_dir(dir.path().join(".git")).unwrap();
-        for name in ["a", ".b", "Thumbs.db", ".git/x"] {
-            fs::write(dir.path().join(name), "x").unwrap();
+        for (name, len) in [("a", 1), ("b", 3), ("c", 2), ("d", 3)] {
+            fs::write(dir.path().join(name), "x".repeat(len)).unwrap();
         }
-        let names = |hidden, junk| {
-            let found = gather(dir.path(), hidden, junk).unwrap();
-            (
-                found.files.iter().map(|file| file.names.join("/")).collect::<Vec<_>>(),
-                found.hidden,
-                found.junk,
-            )
-        };
-        assert_eq!(names(false, false), (vec!["a".into()], 2, 1));
-        assert_eq!(names(true, false), (vec![".b".into(), ".git/x".into(), "a".into()], 0, 1));
-        assert_eq!(names(false, true), (vec!["Thumbs.db".into(), "a".into()], 2, 0));
-        fs::remove_file(dir.path().join("a")).unwrap();
-        assert_eq!(gather(dir.path(), false, false).unwrap_err().kind, "empty");
+        let of = |sort| names(&gather(dir.path(), &Wishes::default(), sort, None).unwrap());
+        assert_eq!((of(Sort::Path).concat(), of(Sort::Size).concat()), ("abcd".into(), "bdca".into()));
+    }
+
+    #[test]
+    fn a_torrent_is_never_part_of_itself() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        for name in ["a", "d.torrent"] {
+            fs::write(at(name), "x").unwrap();
+        }
+        let found = gather(dir.path(), &Wishes::default(), Sort::Path, Some(&at("d.torrent"))).unwrap();
+        assert_eq!((names(&found), found.skipped.excluded), (vec!["a".into()], 1));
+        let refused = gather(&at("a"), &Wishes::default(), Sort::Path, Some(&at("a"))).unwrap_err();
+        assert_eq!(refused.exit, Exit::Usage);
+    }
+
+    #[test]
+    fn nothing_to_share_says_what_was_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(".a"), "x").unwrap();
+        let failure = gather(dir.path(), &Wishes::default(), Sort::Path, None).unwrap_err();
+        assert_eq!((failure.kind, failure.hint.as_deref()), ("empty", Some("skipped 1 hidden (--hidden)")));
     }
 }

@@ -3,35 +3,45 @@
 mod gather;
 mod hash;
 mod lints;
+mod plan;
+mod reuse;
+pub mod target;
+mod told;
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
-use serde::Serialize;
+use clap::{Args, FromArgMatches, ValueEnum};
 
-use crate::base::{Geometry, GeometryError, MAX_PIECE_LEN, Sha1Digest, Untrusted, units};
-use crate::face::cli::args::network;
+use crate::face::cli::args::global::GlobalArgs;
+use crate::face::cli::args::torrent::{Node, PieceSize, Tier, node, piece_size, plain_name, tier, web_seed};
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
-use crate::face::cli::style::Role;
-use crate::face::cli::{faults, signals};
-use crate::proto::metainfo::{Attributes, Content, Draft, DraftFile, Extras, Metainfo, auto_piece_len};
-use crate::store;
+use crate::face::cli::{input, signals};
+use crate::store::{Patterns, Wishes};
 
-use super::show::magnet;
-use gather::Gathered;
+use super::seed;
+use lints::Lint;
+use reuse::Reused;
+use target::Target;
 
 /// Make a torrent file
 ///
-/// Hidden files and junk (.DS_Store, Thumbs.db, desktop.ini) are left out and counted. Nothing is
-/// overwritten without --force. When the output is not a terminal only the path of the new file is
-/// printed.
+/// Hidden files and junk (.DS_Store, Thumbs.db, desktop.ini) are left out, links are not followed, and
+/// all that is left out is counted. Nothing is overwritten without --force. When the output is not a
+/// terminal only the path of the new file is printed.
+///
+/// Which files: what an --include means is taken whatever else would leave it out, a folder with all it
+/// holds; then --exclude is heard, then the files .ignore and .gitignore (with --ignore-files), then
+/// what is junk or hidden. A pattern without a slash means a name at any depth, one with a slash a path
+/// below PATH, one with a slash at its end folders only; * stands for anything but a slash, ** for
+/// anything. A PATH that is a file is always taken.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   torr create photos/
   torr create photos/ -t udp://tracker.example.org:6969 -o /tmp/photos.torrent
+  torr create src/ --ignore-files -x '*.o' --include docs/
+  torr create season/ --reuse season-old.torrent
   torr create ubuntu.iso -o - | torr show -")]
 pub struct CreateArgs {
     /// The file or folder
@@ -49,45 +59,80 @@ pub struct CreateArgs {
     /// The size of a piece: auto, or a power of two from 16K to 16M as a rule
     #[arg(long, value_name = "SIZE", value_parser = piece_size, default_value = "auto")]
     piece_size: PieceSize,
-    /// Peers come from the trackers only (BEP 27)
-    #[arg(long)]
-    private: bool,
+    /// The name of the torrent [default: that of PATH]
+    #[arg(long, value_name = "NAME", value_parser = plain_name)]
+    name: Option<String>,
     /// A comment
     #[arg(long, value_name = "TEXT")]
     comment: Option<String>,
-    /// The name of the torrent [default: that of PATH]
-    #[arg(long, value_name = "NAME")]
-    name: Option<String>,
     /// Where it is first published; changes the info hash
     #[arg(long, value_name = "TEXT")]
     source: Option<String>,
+    /// The program that made it; empty for none
+    #[arg(long, value_name = "TEXT", default_value = concat!("torr ", env!("CARGO_PKG_VERSION")))]
+    created_by: String,
     /// Do not say when it was made
     #[arg(long)]
     no_date: bool,
-    /// Include hidden files
+    /// Peers come from the trackers only (BEP 27)
     #[arg(long)]
+    private: bool,
+    /// A web server that has the files (BEP 19); may be given several times
+    #[arg(long, value_name = "URL", value_parser = web_seed)]
+    web_seed: Vec<String>,
+    /// A node of the distributed hash table to begin with (BEP 5); may be given several times
+    #[arg(long, value_name = "HOST:PORT", value_parser = node)]
+    node: Vec<Node>,
+    /// Leave out what this pattern means; may be given several times
+    #[arg(short = 'x', long, value_name = "GLOB", help_heading = "Which files")]
+    exclude: Vec<String>,
+    /// Take what this pattern means, whatever else would leave it out
+    #[arg(long, value_name = "GLOB", help_heading = "Which files")]
+    include: Vec<String>,
+    /// Include hidden files
+    #[arg(long, help_heading = "Which files")]
     hidden: bool,
     /// Include junk files
-    #[arg(long)]
+    #[arg(long, help_heading = "Which files")]
     junk: bool,
-    /// Look, say what would be made, and write nothing
+    /// Follow links; one that leads nowhere or in a circle is then an error
+    #[arg(long, help_heading = "Which files")]
+    follow: bool,
+    /// Leave out what .gitignore and .ignore files within PATH say
+    #[arg(long, help_heading = "Which files")]
+    ignore_files: bool,
+    /// The order of the files: path, or size with the largest first
+    #[arg(long, value_name = "BY", default_value = "path", help_heading = "Which files")]
+    sort: Sort,
+    /// Take over the hashes of files that have not changed since this torrent was made
+    ///
+    /// A file counts as unchanged if its path and size are the same and it was neither written nor
+    /// replaced since the second in which the old torrent says it was made. Pieces are taken over where
+    /// their size and their place in the files are the same; --piece-size auto keeps the old size.
+    #[arg(long, value_name = "TORRENT")]
+    reuse: Option<PathBuf>,
+    /// Say what would be made; hash and write nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
     /// Overwrite an existing torrent file
     #[arg(short, long)]
     force: bool,
+    /// Print the magnet link on standard output, in place of the path
+    #[arg(long)]
+    magnet: bool,
+    /// Draw the link as a QR code; not available yet
+    #[arg(long)]
+    qr: bool,
+    /// Seed it afterwards, as torr seed does
+    #[arg(long)]
+    seed: bool,
     /// How many threads hash [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
+    /// Do not warn of this; may be given several times
+    #[arg(long, value_name = "NAME")]
+    allow: Vec<Lint>,
 }
-
-/// One tier of trackers.
-#[derive(Clone, Debug)]
-struct Tier(Vec<String>);
-
-/// A size, or whatever suits.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct PieceSize(Option<u32>);
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 enum Format {
@@ -99,270 +144,122 @@ enum Format {
     Hybrid,
 }
 
-/// Makes it.
-pub fn run(args: &CreateArgs, output: &Output) -> Result<Exit, Failure> {
-    if args.format != Format::V1 {
-        let name = if args.format == Format::V2 { "v2" } else { "hybrid" };
-        return Err(Failure::not_yet(&format!("the {name} format")).hint("use --format v1"));
-    }
-    signals::end_at_once(output);
-    let name = name(args)?;
-    let target = Target::new(args, &name);
-    target.check(args.force || args.dry_run)?;
-    let scan = gather::gather(&args.path, args.hidden, args.junk)?;
-    let total = scan.total();
-    let shape = shape(args.piece_size, &scan)?;
-    let piece_len = shape.piece_len();
-    announce_scan(&scan, total, output)?;
-    for warning in lints::find(&lints::Facts {
-        piece_len,
-        private: args.private,
-        trackers: args.tracker.len(),
-        files: &scan.files,
-    }) {
-        output.warn(&warning);
-    }
-    if args.dry_run {
-        let text = format!(
-            "{} of {}; nothing was written",
-            units::plural(shape.piece_count().into(), "piece", "pieces"),
-            units::size(piece_len.into())
-        );
-        output.say(&text);
-        return Ok(Exit::Done);
-    }
-    let threads = args.threads.map_or_else(hash::cores, usize::from);
-    let digests = hash::hash(&scan, &shape, threads, output)?;
-    let bytes = draft(args, name, &scan, piece_len, &digests).to_bytes();
-    let made = Metainfo::parse(&bytes).map_err(|error| {
-        Failure::new(Exit::Input, "malformed", format!("this would make no usable torrent: {error}"))
-    })?;
-    if bytes.len() > 16 << 20 {
-        return Err(Failure::usage("the torrent file would be larger than 16 MiB")
-            .hint("choose a larger --piece-size"));
-    }
-    target.write(&bytes, args.force, output)?;
-    finish(&made, &target, bytes.len() as u64, output)
-}
-
-fn name(args: &CreateArgs) -> Result<String, Failure> {
-    if let Some(name) = &args.name {
-        let bad = name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']);
-        return if bad { Err(Failure::usage("--name must be one plain name")) } else { Ok(name.clone()) };
-    }
-    let whole =
-        std::fs::canonicalize(&args.path).map_err(|error| Failure::disk("read", &args.path, &error))?;
-    let name = whole.file_name().unwrap_or(OsStr::new("")).to_str().unwrap_or("");
-    if name.is_empty() {
-        let message = format!("{} has no name that a torrent can bear", shown(&args.path));
-        return Err(Failure::usage(message).hint("give one: --name NAME"));
-    }
-    Ok(name.to_owned())
-}
-
-fn shape(wish: PieceSize, scan: &Gathered) -> Result<Geometry, Failure> {
-    let len = wish.0.unwrap_or_else(|| auto_piece_len(scan.total()));
-    let shape = Geometry::new(u64::from(len), scan.files.iter().map(|file| (file.len, false)));
-    shape.map_err(|error| {
-        let failure = Failure::usage(format!("this makes no torrent: {error}"));
-        if matches!(error, GeometryError::TooManyPieces(_)) {
-            failure.hint("choose a larger --piece-size")
-        } else {
-            failure
-        }
-    })
-}
-
-fn announce_scan(scan: &Gathered, total: u64, output: &Output) -> Result<(), Failure> {
-    #[derive(Serialize)]
-    struct Scanned {
-        schema: &'static str,
-        event: &'static str,
-        files: usize,
-        size: u64,
-        hidden_skipped: u64,
-        junk_skipped: u64,
-        links_skipped: u64,
-    }
-    output.event(&Scanned {
-        schema: SCHEMA,
-        event: "scan",
-        files: scan.files.len(),
-        size: total,
-        hidden_skipped: scan.hidden,
-        junk_skipped: scan.junk,
-        links_skipped: scan.special,
-    })?;
-    let skipped = [
-        (scan.hidden, "hidden file", "hidden files", " (--hidden to include)"),
-        (scan.junk, "junk file", "junk files", " (--junk to include)"),
-        (scan.special, "link or device", "links and devices", ""),
-    ];
-    let skipped = skipped
-        .iter()
-        .filter(|(count, ..)| *count > 0)
-        .map(|(count, one, many, how)| format!("    {} skipped{how}", units::plural(*count, one, many)));
-    let files = units::plural(scan.files.len() as u64, "file", "files");
-    output.say(&format!("[1/3] scan    {files}, {}{}", units::size(total), skipped.collect::<String>()));
-    Ok(())
+/// The order of the files.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Sort {
+    /// By their names, folder by folder
+    Path,
+    /// The largest first
+    Size,
 }
 
 const SCHEMA: &str = "torr.create/1";
 
-fn draft(args: &CreateArgs, name: String, scan: &Gathered, piece_len: u32, digests: &[Sha1Digest]) -> Draft {
-    let attributes = |executable| if executable { Attributes::EXECUTABLE } else { Attributes::NONE };
-    let content = match scan.files.as_slice() {
-        [file] if !scan.is_folder => Content::Single(file.len, attributes(file.executable)),
-        files => Content::Several(
-            files
-                .iter()
-                .map(|file| DraftFile {
-                    path: file.names.clone(),
-                    len: file.len,
-                    attributes: attributes(file.executable),
-                })
-                .collect(),
-        ),
+/// Makes it.
+pub fn run(args: &CreateArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+    refuse(args, output)?;
+    let ending = signals::end_at_once(output);
+    // Before the files are looked at, so that what is written to later on is newer.
+    let now = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs() as i64);
+    let name = plan::name(args)?;
+    let target = Target::new(args.output.as_deref(), format!("{name}.torrent").into());
+    target.check(args.force || args.dry_run, output)?;
+    let old = args.reuse.as_deref().map(input::torrent).transpose()?.map(|old| old.metainfo);
+    let found = gather::gather(&args.path, &wishes(args)?, args.sort, target.path())?;
+    let shape = plan::shape(args.piece_size, &found, old.as_ref())?;
+    told::scan(&found, output)?;
+    if args.seed && found.linked > 0 {
+        return Err(
+            Failure::usage("--seed does not give what was reached by links").hint("leave out --follow")
+        );
+    }
+    gather::check_readable(&found)?;
+    let mut draft = plan::draft(args, name, &found, &shape, now);
+    let (bytes, planned) = plan::made(&draft)?;
+    told::findings(&lints::find(&draft, &found, &shape, bytes.len(), &args.allow), output)?;
+    let reused = match &old {
+        Some(old) => reuse::find(old, &draft.name, &found, &shape, now),
+        None => Reused::nothing(&shape),
     };
-    let now =
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    Draft {
-        name,
-        content,
-        piece_len,
-        digests: digests.concat(),
-        private: args.private,
-        source: args.source.clone(),
-        extras: Extras {
-            trackers: args
-                .tracker
-                .iter()
-                .map(|tier| tier.0.iter().map(|url| Untrusted::new(url.as_str())).collect())
-                .collect(),
-            comment: args.comment.as_deref().map(Untrusted::new),
-            created_by: Some(Untrusted::new(concat!("torr ", env!("CARGO_PKG_VERSION")))),
-            creation_date: (!args.no_date).then(|| i64::try_from(now).unwrap_or(0)),
-            ..Extras::default()
-        },
+    told::reuse(&reused, &shape, args, output)?;
+    if args.dry_run {
+        told::plan(&planned, &found, &target, bytes.len(), args, output)?;
+        return Ok(Exit::Done);
+    }
+    let threads = args.threads.map_or_else(hash::cores, usize::from);
+    draft.digests = hash::hash(&found, &shape, &reused, threads, output)?;
+    let (bytes, made) = plan::made(&draft)?;
+    target.write(&bytes, args.force, output)?;
+    told::done(&made, &target, bytes.len(), args, output)?;
+    match target.path() {
+        Some(torrent) if args.seed => {
+            ending.leave();
+            give(&args.path, torrent, global, output)
+        }
+        _ => Ok(Exit::Done),
     }
 }
 
-/// Where the torrent file goes.
-enum Target {
-    Stdout,
-    File(PathBuf),
+/// Refuses before any work what cannot be done.
+fn refuse(args: &CreateArgs, output: &Output) -> Result<(), Failure> {
+    if args.format != Format::V1 {
+        let name = if args.format == Format::V2 { "v2" } else { "hybrid" };
+        return Err(Failure::not_yet(&format!("the {name} format")).hint("use --format v1"));
+    }
+    if args.qr {
+        return Err(Failure::not_yet("--qr").hint("--magnet prints the link"));
+    }
+    let to_stdout = args.output.as_deref() == Some(Path::new("-"));
+    if to_stdout && args.magnet {
+        return Err(Failure::usage("--magnet and -o - both want standard output"));
+    }
+    if to_stdout && output.stdout_tty && !args.dry_run {
+        return Err(Failure::usage("a torrent file is no text for a terminal")
+            .hint("write it to a file with -o FILE"));
+    }
+    if args.seed {
+        if to_stdout {
+            return Err(Failure::usage("--seed needs a torrent file").hint("write it to a file with -o FILE"));
+        }
+        let on_disk = plan::name_on_disk(&args.path)?;
+        if args.name.as_ref().is_some_and(|name| *name != on_disk) {
+            let message = format!(
+                "--seed needs data of the name the torrent gives it, and {} has another",
+                shown(&args.path)
+            );
+            return Err(Failure::usage(message).hint("rename it, or leave out --name"));
+        }
+    }
+    Ok(())
 }
 
-impl Target {
-    fn new(args: &CreateArgs, name: &str) -> Self {
-        match &args.output {
-            Some(path) if path == Path::new("-") => Self::Stdout,
-            Some(path) if path.is_dir() => Self::File(path.join(format!("{name}.torrent"))),
-            Some(path) => Self::File(path.clone()),
-            None => Self::File(PathBuf::from(format!("{name}.torrent"))),
-        }
-    }
-
-    /// Refuses before the work what would be refused after it.
-    fn check(&self, may_overwrite: bool) -> Result<(), Failure> {
-        match self {
-            Self::File(path) if !may_overwrite && path.symlink_metadata().is_ok() => {
-                let message = format!("{} is there already", shown(path));
-                Err(Failure::new(Exit::Disk, "exists", message)
-                    .hint("overwrite it with --force, or choose another name with -o"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn write(&self, bytes: &[u8], overwrite: bool, output: &Output) -> Result<(), Failure> {
-        match self {
-            Self::Stdout if output.json => Err(Failure::usage("--json and -o - both want standard output")),
-            Self::Stdout => output.data(bytes),
-            Self::File(path) => {
-                store::write_atomic(path, bytes, overwrite).map_err(|error| faults::disk(&error))?;
-                output.say(&format!("[3/3] write   {}", shown(path)));
-                Ok(())
-            }
-        }
-    }
-}
-
-fn finish(made: &Metainfo, target: &Target, len: u64, output: &Output) -> Result<Exit, Failure> {
-    #[derive(Serialize)]
-    struct Done {
-        schema: &'static str,
-        event: &'static str,
-        path: Option<String>,
-        torrent: String,
-        name: String,
-        size: u64,
-        pieces: u32,
-        piece_length: u32,
-        magnet: String,
-    }
-    let shape = made.geometry();
-    let path = match target {
-        Target::Stdout => None,
-        Target::File(path) => Some(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+fn wishes(args: &CreateArgs) -> Result<Wishes, Failure> {
+    let patterns = |flag: &str, patterns: &[String]| {
+        Patterns::new(patterns).map_err(|error| {
+            let clean = crate::base::Untrusted::new(error).clean();
+            Failure::usage(format!("{flag}: {clean}"))
+        })
     };
-    output.event(&Done {
-        schema: SCHEMA,
-        event: "done",
-        path: path.as_deref().map(|path| path.to_string_lossy().into_owned()),
-        torrent: made.info_hash().to_string(),
-        name: made.name().raw().to_owned(),
-        size: shape.total(),
-        pieces: shape.piece_count(),
-        piece_length: shape.piece_len(),
-        magnet: magnet(made),
-    })?;
-    output.say(&format!(
-        "{} {}, {} of {}",
-        output.err.paint(Role::Good, output.err.ok()),
-        units::size(len),
-        units::plural(u64::from(shape.piece_count()), "piece", "pieces"),
-        units::size(u64::from(shape.piece_len()))
-    ));
-    output.say(&format!("  {}", magnet(made)));
-    if let Some(path) = path
-        && !output.stdout_tty
-        && !output.json
-        && output.quiet < 2
-    {
-        output.path(&path, b'\n')?;
-    }
-    Ok(Exit::Done)
+    Ok(Wishes {
+        hidden: args.hidden,
+        junk: args.junk,
+        follow: args.follow,
+        ignore_files: args.ignore_files,
+        include: patterns("--include", &args.include)?,
+        exclude: patterns("--exclude", &args.exclude)?,
+    })
 }
 
-fn tier(text: &str) -> Result<Tier, String> {
-    text.split(',').map(|url| network::tracker(url.trim())).collect::<Result<_, _>>().map(Tier)
-}
-
-fn piece_size(text: &str) -> Result<PieceSize, String> {
-    if text.eq_ignore_ascii_case("auto") {
-        return Ok(PieceSize(None));
-    }
-    let size = units::parse_size(text).map_err(|error| error.to_string())?;
-    let size = u32::try_from(size)
-        .ok()
-        .filter(|&size| (16 << 10..=MAX_PIECE_LEN).contains(&size) && size % (16 << 10) == 0);
-    size.map(|size| PieceSize(Some(size)))
-        .ok_or_else(|| "a piece has a multiple of 16 KiB, up to 511 MiB".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tiers_and_sizes_are_read() {
-        assert_eq!(tier("udp://a:1, http://b/announce").unwrap().0, ["udp://a:1", "http://b/announce"]);
-        assert!(tier("udp://a:1,").is_err());
-        assert_eq!(piece_size("auto"), Ok(PieceSize(None)));
-        assert_eq!(piece_size("256K"), Ok(PieceSize(Some(262_144))));
-        for bad in ["0", "1000", "17K", "1T", "x"] {
-            assert!(piece_size(bad).is_err(), "{bad}");
-        }
-    }
+/// Goes on as `torr seed TORRENT -o FOLDER` would.
+fn give(data: &Path, torrent: &Path, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+    let data = std::fs::canonicalize(data).map_err(|error| Failure::disk("read", data, &error))?;
+    let torrent = std::path::absolute(torrent).map_err(|error| Failure::disk("read", torrent, &error))?;
+    let folder = data.parent().unwrap_or(&data);
+    let line = ["seed".as_ref(), torrent.as_os_str(), "-o".as_ref(), folder.as_os_str()];
+    let command = seed::SeedArgs::augment_args(clap::Command::new("seed"));
+    let seeding = command
+        .try_get_matches_from(line)
+        .and_then(|found| seed::SeedArgs::from_arg_matches(&found))
+        .map_err(|error| Failure::new(Exit::Internal, "internal", error.kind().to_string()))?;
+    seed::run(&seeding, global, output)
 }

@@ -1,0 +1,269 @@
+//! What is said of a torrent that is made.
+
+use serde::Serialize;
+
+use super::gather::Gathered;
+use super::lints::Finding;
+use super::reuse::Reused;
+use super::target::Target;
+use super::{CreateArgs, SCHEMA};
+use crate::base::{Geometry, Untrusted, units};
+use crate::face::cli::commands::show::magnet;
+use crate::face::cli::error::{Failure, shown};
+use crate::face::cli::output::Output;
+use crate::face::cli::style::{Role, pad_left};
+use crate::proto::metainfo::Metainfo;
+use crate::store::Skipped;
+
+/// The first step.
+pub fn scan(found: &Gathered, output: &Output) -> Result<(), Failure> {
+    #[derive(Serialize)]
+    struct Scanned {
+        schema: &'static str,
+        event: &'static str,
+        files: usize,
+        size: u64,
+        hidden_skipped: u64,
+        junk_skipped: u64,
+        excluded_skipped: u64,
+        ignored_skipped: u64,
+        links_skipped: u64,
+        special_skipped: u64,
+    }
+    let skipped = &found.skipped;
+    output.event(&Scanned {
+        schema: SCHEMA,
+        event: "scan",
+        files: found.files.len(),
+        size: found.total(),
+        hidden_skipped: skipped.hidden,
+        junk_skipped: skipped.junk,
+        excluded_skipped: skipped.excluded,
+        ignored_skipped: skipped.ignored,
+        links_skipped: skipped.links,
+        special_skipped: skipped.special,
+    })?;
+    let files = units::plural(found.files.len() as u64, "file", "files");
+    output.say(&format!("[1/3] scan    {files}, {}", units::size(found.total())));
+    if let Some(skipped) = self::skipped(skipped) {
+        output.say(&format!("              {skipped}"));
+    }
+    Ok(())
+}
+
+/// `skipped 2 hidden (--hidden), 1 excluded`; nothing where nothing was.
+pub fn skipped(skipped: &Skipped) -> Option<String> {
+    let kinds = [
+        (skipped.hidden, "hidden (--hidden)"),
+        (skipped.junk, "junk (--junk)"),
+        (skipped.excluded, "excluded"),
+        (skipped.ignored, "by ignore files"),
+        (skipped.links, if skipped.links == 1 { "link (--follow)" } else { "links (--follow)" }),
+        (skipped.special, "special"),
+    ];
+    let kinds: Vec<String> = kinds
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, kind)| format!("{} {kind}", units::count(*count)))
+        .collect();
+    (!kinds.is_empty()).then(|| format!("skipped {}", kinds.join(", ")))
+}
+
+/// What is seldom meant.
+pub fn findings(findings: &[Finding], output: &Output) -> Result<(), Failure> {
+    #[derive(Serialize)]
+    struct Warning<'a> {
+        schema: &'static str,
+        event: &'static str,
+        lint: &'a str,
+        message: &'a str,
+    }
+    for Finding { lint, text } in findings {
+        let lint = lint.name();
+        output.warn(&format!("{text} ({lint})"));
+        output.event(&Warning { schema: SCHEMA, event: "warning", lint: &lint, message: text })?;
+    }
+    Ok(())
+}
+
+/// What is taken over from an old torrent.
+pub fn reuse(reused: &Reused, shape: &Geometry, args: &CreateArgs, output: &Output) -> Result<(), Failure> {
+    #[derive(Serialize)]
+    struct Reuse<'a> {
+        schema: &'static str,
+        event: &'static str,
+        pieces: u32,
+        of_pieces: u32,
+        size: u64,
+        reason: Option<&'a str>,
+    }
+    let Some(old) = &args.reuse else { return Ok(()) };
+    if let Some(because) = &reused.none_because {
+        output.warn(&format!("nothing of {} can be reused, all is hashed: {because}", shown(old)));
+    }
+    let (pieces, size) = reused.amount(shape);
+    output.event(&Reuse {
+        schema: SCHEMA,
+        event: "reuse",
+        pieces,
+        of_pieces: shape.piece_count(),
+        size,
+        reason: reused.none_because.as_deref(),
+    })
+}
+
+/// What would be made: the files as data, the rest in words.
+pub fn plan(
+    made: &Metainfo,
+    found: &Gathered,
+    target: &Target,
+    len: usize,
+    args: &CreateArgs,
+    output: &Output,
+) -> Result<(), Failure> {
+    #[derive(Serialize)]
+    struct Planned {
+        path: String,
+        size: u64,
+    }
+    #[derive(Serialize)]
+    struct Plan<'a> {
+        schema: &'static str,
+        event: &'static str,
+        path: Option<String>,
+        name: &'a str,
+        size: u64,
+        pieces: u32,
+        piece_length: u32,
+        torrent_size: usize,
+        files: Vec<Planned>,
+    }
+    let name = made.name().raw();
+    let path = |names: &[String]| {
+        std::iter::once(name).chain(names.iter().map(String::as_str)).collect::<Vec<_>>().join("/")
+    };
+    let shape = made.geometry();
+    if output.json {
+        let file = |file: &crate::store::ScannedFile| Planned { path: path(&file.names), size: file.len };
+        return output.event(&Plan {
+            schema: SCHEMA,
+            event: "plan",
+            path: absolute(target),
+            name,
+            size: shape.total(),
+            pieces: shape.piece_count(),
+            piece_length: shape.piece_len(),
+            torrent_size: len,
+            files: found.files.iter().map(file).collect(),
+        });
+    }
+    let lines: String = found
+        .files
+        .iter()
+        .map(|file| {
+            let path = Untrusted::new(path(&file.names));
+            if output.plain {
+                format!("{}\t{path}\n", file.len)
+            } else {
+                let room = output.columns().saturating_sub(13);
+                format!("  {}  {}\n", pad_left(&units::size(file.len), 8), output.out.fit(&path, room))
+            }
+        })
+        .collect();
+    if output.quiet == 0 {
+        output.data(lines.as_bytes())?;
+    }
+    if let Some(path) = target.path()
+        && !args.force
+        && path.symlink_metadata().is_ok()
+    {
+        output.warn(&format!("{} is there already; only --force overwrites it", shown(path)));
+    }
+    output.say(&format!("would write {}: {}; nothing was written", shown_target(target), summary(made, len)));
+    Ok(())
+}
+
+/// The third step, and the end.
+pub fn done(
+    made: &Metainfo,
+    target: &Target,
+    len: usize,
+    args: &CreateArgs,
+    output: &Output,
+) -> Result<(), Failure> {
+    #[derive(Serialize)]
+    struct Done {
+        schema: &'static str,
+        event: &'static str,
+        path: Option<String>,
+        torrent: String,
+        name: String,
+        size: u64,
+        pieces: u32,
+        piece_length: u32,
+        torrent_size: usize,
+        magnet: String,
+    }
+    let shape = made.geometry();
+    output.event(&Done {
+        schema: SCHEMA,
+        event: "done",
+        path: absolute(target),
+        torrent: made.info_hash().to_string(),
+        name: made.name().raw().to_owned(),
+        size: shape.total(),
+        pieces: shape.piece_count(),
+        piece_length: shape.piece_len(),
+        torrent_size: len,
+        magnet: magnet(made),
+    })?;
+    output.say(&format!("[3/3] write   {}", shown_target(target)));
+    output.say(&format!("{} {}", output.err.paint(Role::Good, output.err.ok()), summary(made, len)));
+    if output.json {
+        output.say(&format!("  {}", magnet(made)));
+        return Ok(());
+    }
+    if args.magnet {
+        return output.line(&magnet(made));
+    }
+    output.say(&format!("  {}", magnet(made)));
+    if let Some(path) = target.path()
+        && !output.stdout_tty
+        && output.quiet < 2
+    {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        output.path(&path, b'\n')?;
+    }
+    Ok(())
+}
+
+/// `41 KiB, 1 946 pieces of 1 MiB`.
+fn summary(made: &Metainfo, len: usize) -> String {
+    let shape = made.geometry();
+    let pieces = units::plural(u64::from(shape.piece_count()), "piece", "pieces");
+    format!("{}, {pieces} of {}", units::size(len as u64), units::size(u64::from(shape.piece_len())))
+}
+
+fn shown_target(target: &Target) -> String {
+    target.path().map_or_else(|| "standard output".to_owned(), |path| shown(path).clean())
+}
+
+fn absolute(target: &Target) -> Option<String> {
+    let path = target.path()?;
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    Some(path.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_skipped_is_one_line() {
+        assert_eq!(skipped(&Skipped::default()), None);
+        let some = Skipped { hidden: 2, ignored: 1200, links: 1, ..Skipped::default() };
+        let many = units::count(1200);
+        let line = format!("skipped 2 hidden (--hidden), {many} by ignore files, 1 link (--follow)");
+        assert_eq!(skipped(&some), Some(line));
+    }
+}

@@ -1,0 +1,176 @@
+//! What the flags ask for.
+
+use super::EditArgs;
+use crate::base::Untrusted;
+use crate::face::cli::error::Failure;
+use crate::face::cli::exit::Exit;
+use crate::face::cli::output::Output;
+use crate::proto::metainfo::Fields;
+
+/// The values as they shall be. Trackers are replaced first, then taken away, then added.
+pub fn wanted(args: &EditArgs, old: &Fields, output: &Output) -> Result<Fields, Failure> {
+    let mut new = old.clone();
+    for pair in args.replace_tracker.chunks(2) {
+        if let [from, to] = pair {
+            replace(&mut new.trackers, from, to)?;
+        }
+    }
+    for url in &args.remove_tracker {
+        let all: Vec<&Untrusted> = new.trackers.iter().flatten().collect();
+        let gone = meant("tracker", url, &all)?;
+        for tier in &mut new.trackers {
+            tier.retain(|url| !gone.contains(url));
+        }
+        new.trackers.retain(|tier| !tier.is_empty());
+    }
+    for tier in &args.tracker {
+        let mut fresh: Vec<Untrusted> = Vec::new();
+        for url in tier.0.iter().map(|url| Untrusted::new(url.as_str())) {
+            if new.trackers.iter().flatten().chain(&fresh).any(|other| *other == url) {
+                output.warn(&format!("the tracker {url} is there already"));
+            } else {
+                fresh.push(url);
+            }
+        }
+        if !fresh.is_empty() {
+            new.trackers.push(fresh);
+        }
+    }
+    for url in &args.remove_web_seed {
+        let gone = meant("web seed", url, &new.web_seeds.iter().collect::<Vec<_>>())?;
+        new.web_seeds.retain(|url| !gone.contains(url));
+    }
+    for url in args.web_seed.iter().map(|url| Untrusted::new(url.as_str())) {
+        if new.web_seeds.contains(&url) {
+            output.warn(&format!("the web seed {url} is there already"));
+        } else {
+            new.web_seeds.push(url);
+        }
+    }
+    let text = |value: &mut Option<Untrusted>, wish: Option<&str>| {
+        if let Some(wish) = wish {
+            *value = (!wish.is_empty()).then(|| Untrusted::new(wish));
+        }
+    };
+    text(&mut new.comment, args.comment.as_deref());
+    text(&mut new.created_by, args.created_by.as_deref());
+    text(&mut new.source, args.source.as_deref());
+    if args.no_date {
+        new.creation_date = None;
+    }
+    if let Some(name) = &args.name {
+        new.name = Untrusted::new(name.as_str());
+    }
+    new.private = (new.private || args.private) && !args.public;
+    Ok(new)
+}
+
+fn replace(trackers: &mut Vec<Vec<Untrusted>>, from: &str, to: &str) -> Result<(), Failure> {
+    let all: Vec<&Untrusted> = trackers.iter().flatten().collect();
+    if !all.iter().any(|url| url.raw() == from) {
+        return Err(missing("tracker", from, &all));
+    }
+    let twice = from != to && all.iter().any(|url| url.raw() == to);
+    for tier in trackers.iter_mut() {
+        if twice {
+            tier.retain(|url| url.raw() != from);
+        }
+        for url in tier.iter_mut().filter(|url| url.raw() == from) {
+            *url = Untrusted::new(to);
+        }
+    }
+    trackers.retain(|tier| !tier.is_empty());
+    Ok(())
+}
+
+/// Those that are to go: all of them, or the one of this URL.
+fn meant(what: &str, wish: &str, there: &[&Untrusted]) -> Result<Vec<Untrusted>, Failure> {
+    let gone: Vec<Untrusted> =
+        there.iter().filter(|url| wish == "all" || url.raw() == wish).map(|&url| url.clone()).collect();
+    if gone.is_empty() && wish != "all" { Err(missing(what, wish, there)) } else { Ok(gone) }
+}
+
+fn missing(what: &str, wish: &str, there: &[&Untrusted]) -> Failure {
+    let failure =
+        Failure::new(Exit::No, "no_match", format!("there is no {what} {}", Untrusted::new(wish).fit(200)));
+    let list: Vec<String> = there.iter().take(10).map(|url| url.fit(100)).collect();
+    let more = if there.len() > 10 { ", …" } else { "" };
+    failure.hint(if list.is_empty() {
+        format!("the torrent names no {what}; nothing was written")
+    } else {
+        format!("there are: {}{more}; nothing was written", list.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::face::cli::args::global::GlobalArgs;
+    use crate::face::cli::surroundings::Surroundings;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: EditArgs,
+    }
+
+    fn of(flags: &[&str], old: &Fields) -> Result<Fields, Failure> {
+        let line = Line::try_parse_from(["edit", "x.torrent"].iter().chain(flags)).unwrap();
+        let output = Output::new(&GlobalArgs { quiet: 2, ..GlobalArgs::default() }, &Surroundings::default());
+        wanted(&line.args, old, &output)
+    }
+
+    fn old() -> Fields {
+        Fields {
+            trackers: vec![vec!["udp://a:1".into(), "udp://b:1".into()], vec!["udp://c:1".into()]],
+            web_seeds: vec!["http://w/".into()],
+            comment: Some("c".into()),
+            private: true,
+            creation_date: Some(1),
+            ..Fields::default()
+        }
+    }
+
+    fn trackers(flags: &[&str]) -> String {
+        let new = of(flags, &old()).unwrap();
+        let tier = |tier: &Vec<Untrusted>| {
+            tier.iter()
+                .map(|url| url.raw().trim_start_matches("udp://").replace(":1", ""))
+                .collect::<String>()
+        };
+        new.trackers.iter().map(tier).collect::<Vec<_>>().join("|")
+    }
+
+    #[test]
+    fn trackers_are_replaced_removed_and_added_in_this_order() {
+        assert_eq!(trackers(&["-t", "udp://d:1,udp://a:1", "-t", "udp://e:1"]), "ab|c|d|e");
+        assert_eq!(trackers(&["--remove-tracker", "udp://c:1"]), "ab");
+        assert_eq!(trackers(&["--remove-tracker", "all", "-t", "udp://x:1"]), "x");
+        assert_eq!(trackers(&["--replace-tracker", "udp://a:1", "udp://z:1"]), "zb|c");
+        assert_eq!(trackers(&["--replace-tracker", "udp://a:1", "udp://c:1"]), "b|c");
+        assert_eq!(trackers(&["--replace-tracker", "udp://a:1", "udp://a:1"]), "ab|c");
+        let both = ["--replace-tracker", "udp://a:1", "udp://z:1", "--remove-tracker", "udp://z:1"];
+        assert_eq!(trackers(&both), "b|c");
+        for flags in [["--remove-tracker", "udp://x:1"].as_slice(), &["--replace-tracker", "x", "udp://y:1"]]
+        {
+            let failure = of(flags, &old()).unwrap_err();
+            assert_eq!((failure.exit, failure.kind), (Exit::No, "no_match"));
+            assert!(failure.hint.unwrap().starts_with("there are: udp://a:1, udp://b:1, udp://c:1"));
+        }
+    }
+
+    #[test]
+    fn other_values_are_set_and_taken_away() {
+        let flags =
+            ["--comment", "", "--public", "--no-date", "--source", "s", "--remove-web-seed", "http://w/"];
+        let new = of(&flags, &old()).unwrap();
+        assert_eq!((new.comment, new.private, new.creation_date), (None, false, None));
+        assert_eq!((new.source, new.web_seeds.len()), (Some("s".into()), 0));
+        let new = of(&["--web-seed", "http://v/", "--web-seed", "http://w/", "--private"], &old()).unwrap();
+        assert_eq!((new.web_seeds, new.private), (vec!["http://w/".into(), "http://v/".into()], true));
+        assert_eq!(of(&["--comment", "c"], &old()), Ok(old()));
+        assert_eq!(of(&["--remove-web-seed", "x"], &Fields::default()).unwrap_err().kind, "no_match");
+    }
+}

@@ -1,0 +1,205 @@
+//! `torr edit`: another torrent file with some values changed and all else as it was.
+
+mod change;
+mod editor;
+mod page;
+mod source;
+mod told;
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::face::cli::args::network::tracker;
+use crate::face::cli::args::torrent::{Tier, plain_name, tier, web_seed};
+use crate::face::cli::error::{Failure, shown};
+use crate::face::cli::exit::Exit;
+use crate::face::cli::output::Output;
+use crate::face::cli::signals;
+use crate::proto::metainfo::{Edit, EditError, Field};
+
+use super::create::target::Target;
+use source::Source;
+
+/// Change trackers, comment and so on of a torrent file
+///
+/// Writes a new file, NAME.edited.torrent beside the old one unless -o or --in-place says otherwise.
+/// What is not changed stays as it is, to the byte. A change of the name, the source or of private or
+/// public changes the info hash: it makes another torrent, with a swarm of its own. An empty TEXT takes
+/// the value away. Trackers are replaced first, then taken away, then added.
+///
+/// With --in-place the old file is kept as FILE.bak, or FILE.bak2 and so on where that is taken.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  torr edit photos.torrent --comment 'summer 2026' --tracker udp://tracker.example.org:6969
+  torr edit photos.torrent --in-place --replace-tracker udp://old.example:1 udp://new.example:1
+  torr edit photos.torrent --private -o private.torrent
+  torr edit photos.torrent --editor")]
+pub struct EditArgs {
+    /// A torrent file, or - for standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Where to write the new torrent file; - for standard output [default: NAME.edited.torrent beside FILE]
+    #[arg(short, long, value_name = "OUT", conflicts_with = "in_place")]
+    output: Option<PathBuf>,
+    /// Change FILE itself; the old one is kept beside it
+    #[arg(long)]
+    in_place: bool,
+    /// Overwrite an existing OUT
+    #[arg(short, long)]
+    force: bool,
+    /// Add a tracker as the last tier; a,b for two of the same tier; may be given several times
+    #[arg(short, long, value_name = "URL", value_parser = tier)]
+    tracker: Vec<Tier>,
+    /// Take a tracker away; all for every one; may be given several times
+    #[arg(long, value_name = "URL")]
+    remove_tracker: Vec<String>,
+    /// Put a tracker in the place of another; may be given several times
+    #[arg(long, value_names = ["OLD", "NEW"], num_args = 2)]
+    replace_tracker: Vec<String>,
+    /// Add a web seed; may be given several times
+    #[arg(long, value_name = "URL", value_parser = web_seed)]
+    web_seed: Vec<String>,
+    /// Take a web seed away; all for every one; may be given several times
+    #[arg(long, value_name = "URL")]
+    remove_web_seed: Vec<String>,
+    /// Another comment
+    #[arg(long, value_name = "TEXT")]
+    comment: Option<String>,
+    /// Another program that made it
+    #[arg(long, value_name = "TEXT")]
+    created_by: Option<String>,
+    /// Do not say when it was made
+    #[arg(long)]
+    no_date: bool,
+    /// Another name; changes the info hash
+    #[arg(long, value_name = "NAME", value_parser = plain_name, help_heading = "Changes of the info hash")]
+    name: Option<String>,
+    /// Peers come from the trackers only (BEP 27)
+    #[arg(long, conflicts_with = "public", help_heading = "Changes of the info hash")]
+    private: bool,
+    /// Peers may come from everywhere
+    #[arg(long, help_heading = "Changes of the info hash")]
+    public: bool,
+    /// Another place of first publication
+    #[arg(long, value_name = "TEXT", help_heading = "Changes of the info hash")]
+    source: Option<String>,
+    /// Change it in an editor, $VISUAL or $EDITOR, after the changes above
+    #[arg(long)]
+    editor: bool,
+}
+
+impl EditArgs {
+    /// Whether anything is asked for.
+    fn is_idle(&self) -> bool {
+        let lists = [&self.remove_tracker, &self.replace_tracker, &self.web_seed, &self.remove_web_seed];
+        let texts = [&self.comment, &self.created_by, &self.name, &self.source];
+        let flags = self.no_date || self.private || self.public || self.editor;
+        !flags
+            && self.tracker.is_empty()
+            && lists.iter().all(|list| list.is_empty())
+            && texts.iter().all(|text| text.is_none())
+    }
+}
+
+/// Changes it.
+pub fn run(args: &EditArgs, no_input: bool, output: &Output) -> Result<Exit, Failure> {
+    if args.is_idle() {
+        return Err(Failure::usage("nothing was given to change")
+            .hint("'torr help edit' lists what can be changed; --editor opens it in an editor"));
+    }
+    for url in args.replace_tracker.iter().skip(1).step_by(2) {
+        tracker(url).map_err(|error| Failure::usage(format!("--replace-tracker: {error}")))?;
+    }
+    let source = Source::read(&args.file)?;
+    let target = target(args, &source, output)?;
+    let mut edit = Edit::new(&source.bytes).map_err(|error| source.malformed(&error))?;
+    if edit.trailing() > 0 {
+        output.warn(&format!("{} bytes after the end of the torrent are left out", edit.trailing()));
+    }
+    let before = edit.info_hash();
+    let mut wanted = change::wanted(args, edit.fields(), output)?;
+    if args.editor {
+        wanted = editor::edited(&edit, &wanted, no_input, &signals::end_at_once(output), output)?;
+    } else {
+        signals::end_at_once(output);
+    }
+    if args.private && wanted.trackers.is_empty() {
+        output.warn("a private torrent without a tracker finds no peers");
+    }
+    let changed = edit.apply(&wanted).map_err(|error| refused(&source, &error))?;
+    let bytes = edit.to_bytes();
+    let in_place = args.in_place && !changed.is_empty();
+    let mut backup = None;
+    if in_place {
+        backup = Some(source.keep()?);
+    }
+    if in_place || !args.in_place {
+        target.write(&bytes, args.force || args.in_place, output)?;
+    }
+    if let (true, Some(path)) = (in_place, target.path()) {
+        source.same_rights(path);
+    }
+    let told = told::Told { before, after: edit.info_hash(), changed: &changed, target: &target, backup };
+    told.tell(args.in_place, output)?;
+    Ok(Exit::Done)
+}
+
+/// Where the new file goes.
+fn target(args: &EditArgs, source: &Source, output: &Output) -> Result<Target, Failure> {
+    let Some(path) = &source.path else {
+        if args.in_place || args.output.is_none() {
+            return Err(Failure::usage(
+                "what comes from standard input needs -o OUT, or -o - for standard output",
+            ));
+        }
+        let target = Target::new(args.output.as_deref(), "edited.torrent".into());
+        target.check(args.force, output)?;
+        return Ok(target);
+    };
+    if args.in_place {
+        return Ok(Target::File(path.clone()));
+    }
+    let mut usual = source.given.file_stem().unwrap_or_default().to_owned();
+    usual.push(".edited.torrent");
+    let target = Target::new(args.output.as_deref(), source.given.with_file_name(usual));
+    if target == Target::Stdout && output.stdout_tty {
+        return Err(Failure::usage("a torrent file is no text for a terminal")
+            .hint("write it to a file with -o FILE"));
+    }
+    let itself = target.path().and_then(|path| std::fs::canonicalize(path).ok());
+    if itself.is_some_and(|itself| itself == *path) {
+        let message = format!("{} is the torrent file itself", shown(&source.given));
+        return Err(Failure::usage(message).hint("to change it, with a copy of the old one: --in-place"));
+    }
+    target.check(args.force, output)?;
+    Ok(target)
+}
+
+fn refused(source: &Source, error: &EditError) -> Failure {
+    match error {
+        EditError::Malformed(_) => Failure::new(
+            Exit::Input,
+            "malformed",
+            format!("{} cannot be changed so: {error}", source.shown()),
+        ),
+        EditError::Unsorted | EditError::NamesDiffer => {
+            Failure::new(Exit::Input, "not_editable", format!("{}: {error}", source.shown()))
+                .hint("trackers, web seeds, comment and date can be changed")
+        }
+    }
+}
+
+/// What a field is called in a sentence.
+fn words(field: Field) -> &'static str {
+    match field {
+        Field::Trackers => "trackers",
+        Field::WebSeeds => "web seeds",
+        Field::Comment => "comment",
+        Field::CreatedBy => "created by",
+        Field::CreationDate => "creation date",
+        Field::Name => "name",
+        Field::Private => "private",
+        Field::Source => "source",
+    }
+}
