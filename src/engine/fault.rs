@@ -38,20 +38,34 @@ impl Fault {
 
     /// Files that are not ours are in the way.
     pub(super) fn foreign(paths: &[PathBuf]) -> Self {
+        let hint = "choose another folder with -o DIR, or --overwrite to replace what is there";
+        Self::in_the_way(paths, "there already and holds nothing of this torrent", hint)
+    }
+
+    /// Files that we did not begin are in the way, and none may be.
+    pub(super) fn not_begun(paths: &[PathBuf]) -> Self {
+        let hint = "choose another folder with -o DIR, or leave --existing out to have them looked at";
+        Self::in_the_way(paths, "there already and was not begun by torr", hint)
+    }
+
+    /// Files are to be believed complete, and their length says that they are not.
+    pub(super) fn not_whole(paths: &[PathBuf]) -> Self {
+        let hint = "leave --existing out to have them looked at, or choose another folder with -o DIR";
+        Self::in_the_way(paths, "there already with another length than this torrent's", hint)
+    }
+
+    fn in_the_way(paths: &[PathBuf], what: &str, hint: &str) -> Self {
         let names: Vec<String> =
             paths.iter().take(3).map(|path| Untrusted::new(path.to_string_lossy()).to_string()).collect();
         let more = match paths.len().saturating_sub(names.len()) {
             0 => String::new(),
             n => format!(" and {}", units::plural(n as u64, "more", "more")),
         };
+        let is = if paths.len() == 1 { "is" } else { "are" };
         Self {
             kind: FaultKind::Foreign,
-            message: format!(
-                "{}{more} {} there already and holds nothing of this torrent",
-                names.join(", "),
-                if paths.len() == 1 { "is" } else { "are" }
-            ),
-            hint: Some("choose another folder with -o DIR, or --overwrite to replace what is there".into()),
+            message: format!("{}{more} {is} {what}", names.join(", ")),
+            hint: Some(hint.into()),
         }
     }
 }

@@ -16,6 +16,7 @@ mod socket;
 mod tests;
 pub mod tracker;
 pub mod tracker_server;
+pub mod web;
 
 pub use dial::{Bind, dial};
 pub use hello::Patience;

@@ -18,7 +18,7 @@ fn each_bad_input_has_its_code_and_a_sentence() {
         (&["get", "folder"], 3, "error: folder is a directory"),
         (&["get", "bad.torrent", "nowhere.torrent"], 3, "error: bad.torrent"),
         (&["get", "magnet:?xt=urn:btih:x"], 2, "error: a magnet link is not available yet"),
-        (&["get", "https://x.example/a.torrent"], 2, "not available yet"),
+        (&["get", "https://x.example:0/a.torrent"], 3, "error: cannot fetch https://x.example:0/a.torrent: "),
         (&["get", &hash], 2, "error: an info hash is not available yet"),
         (&["get", "--dht", "bad.torrent"], 2, "error: --dht is not available yet"),
         (&["get", "bad.torrent", "--down", "200"], 2, "write 200K"),

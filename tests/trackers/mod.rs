@@ -3,7 +3,7 @@
 mod embedded;
 mod hostile_http;
 mod hostile_udp;
-mod script;
+pub mod script;
 
 use std::time::Duration;
 

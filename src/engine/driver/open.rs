@@ -46,7 +46,7 @@ pub(super) async fn open(
     };
     let wanted = wanted_files(add, &geometry);
     let (root, handles) = (add.folder.clone(), shared.handles.clone());
-    let (id, library) = (add.metainfo.info_hash(), shared.library.clone());
+    let (torrent, library) = (add.metainfo.clone(), shared.library.clone());
     let (seed_only, existing) = (add.seed_only, add.existing);
     let looked = shared
         .on_disk(move || {
@@ -55,19 +55,14 @@ pub(super) async fn open(
             }
             let volume = Volume::new(&root, layout, options, &wanted, &handles)?;
             let survey = volume.survey()?;
-            let entry = library.and_then(|library| save::load(&library, id, &root));
+            let entry = library.and_then(|library| save::load(&library, &torrent, &root));
             let known = Known::from(&volume, &survey, entry.as_ref(), existing)?;
             Ok((volume, survey, entry, known))
         })
         .await;
     let (volume, survey, entry, known) = looked.map_err(disk)?;
 
-    if add.existing == Existing::Refuse
-        && let Some(fact) =
-            survey.iter().find(|fact| fact.found != Found::Missing && !known.is_ours(fact.file))
-    {
-        return Err(Fault::foreign(std::slice::from_ref(&fact.path)));
-    }
+    refuse(add, &geometry, &survey, &known)?;
     let Some(have) = check(shared, &volume, &known, orders, early, reporter).await? else {
         return Ok(None);
     };
@@ -102,11 +97,12 @@ pub(super) async fn open(
         // Before anything is made or written the library knows that these files are ours.
         let (ready, state) = (volume.clone(), have.clone());
         let library = shared.library.clone();
-        let (folder, totals) = (add.folder.clone(), Totals::of(entry.as_ref()));
+        let (torrent, folder) = (add.metainfo.clone(), add.folder.clone());
+        let totals = Totals::of(entry.as_ref());
         shared
             .on_disk(move || {
                 if let Some(library) = library {
-                    save::first(&library, id, &folder, &ready, &state, totals);
+                    save::first(&library, &torrent, &folder, &ready, &state, totals);
                 }
                 ready.prepare()
             })
@@ -114,6 +110,26 @@ pub(super) async fn open(
             .map_err(disk)?;
     }
     Ok(Some(Opened { geometry, volume, have, totals: Totals::of(entry.as_ref()) }))
+}
+
+/// What is in the way whatever its bytes are.
+fn refuse(add: &Add, geometry: &Geometry, survey: &[store::FileFact], known: &Known) -> Result<(), Fault> {
+    let strange = |fact: &&store::FileFact| fact.found != Found::Missing && !known.is_ours(fact.file);
+    let paths = |wrong: &dyn Fn(&store::FileFact) -> bool| -> Vec<PathBuf> {
+        survey.iter().filter(strange).filter(|fact| wrong(fact)).map(|fact| fact.path.clone()).collect()
+    };
+    match add.existing {
+        Existing::Refuse => match paths(&|_| true) {
+            all if all.is_empty() => Ok(()),
+            all => Err(Fault::not_begun(&all)),
+        },
+        // Pieces of these would be fetched and written over what is believed to be right.
+        Existing::Trust => match paths(&|fact| !has_its_length(geometry, fact)) {
+            all if all.is_empty() || add.seed_only => Ok(()),
+            all => Err(Fault::not_whole(&all)),
+        },
+        Existing::Check | Existing::Overwrite => Ok(()),
+    }
 }
 
 /// The name of the file or folder that appears in the torrent's folder.
@@ -211,11 +227,12 @@ impl Known {
 }
 
 fn is_whole(geometry: &Geometry, survey: &[store::FileFact], file: FileIndex) -> bool {
-    let range = geometry.file_range(file);
-    survey.iter().any(|fact| {
-        fact.file == file
-            && matches!(fact.found, Found::Plain { size, .. } if size == range.end - range.start)
-    })
+    survey.iter().any(|fact| fact.file == file && has_its_length(geometry, fact))
+}
+
+fn has_its_length(geometry: &Geometry, fact: &store::FileFact) -> bool {
+    let range = geometry.file_range(fact.file);
+    matches!(fact.found, Found::Plain { size, .. } if size == range.end - range.start)
 }
 
 /// Hashes what has to be hashed, with progress; nothing if it was called off.

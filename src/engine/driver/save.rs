@@ -9,7 +9,8 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::{Driver, Fact};
-use crate::base::{Bitfield, InfoHash, Moment};
+use crate::base::{Bitfield, Moment};
+use crate::proto::metainfo::Metainfo;
 use crate::store::{DiskError, Entry, Library, Stamps, Volume};
 use crate::swarm::Summary;
 use crate::swarm::event::Priority;
@@ -129,7 +130,7 @@ impl Driver {
             saved: now,
             running,
             partial: self.add.priorities.contains(&Priority::Skip),
-            extra: Vec::new(),
+            extra: renamed(&self.add.metainfo),
         }
     }
 }
@@ -137,7 +138,7 @@ impl Driver {
 /// Says before the first byte is written that the files of a torrent are ours.
 pub(super) fn first(
     library: &Library,
-    id: InfoHash,
+    torrent: &Metainfo,
     folder: &Path,
     volume: &Volume,
     have: &Bitfield,
@@ -145,7 +146,7 @@ pub(super) fn first(
 ) {
     let now = SystemTime::now();
     let entry = Entry {
-        id,
+        id: torrent.info_hash(),
         folder: folder.to_owned(),
         stamps: Stamps::default(),
         have: have.clone(),
@@ -156,26 +157,29 @@ pub(super) fn first(
         saved: now,
         running: true,
         partial: false,
-        extra: Vec::new(),
+        extra: renamed(torrent),
     };
     if let Err(error) = save(library, volume, entry, false) {
         tracing::warn!(error, "resume data is not saved; the next run will hash the files");
     }
 }
 
-/// What the library knows of a torrent in this folder.
-pub(super) fn load(library: &Library, id: InfoHash, folder: &Path) -> Option<Entry> {
-    let entry = match library.load(&id) {
+/// What the library knows of a torrent in this folder under this name. Files of another name are not those
+/// that we began.
+pub(super) fn load(library: &Library, torrent: &Metainfo, folder: &Path) -> Option<Entry> {
+    let entry = match library.load(&torrent.info_hash()) {
         Ok(entry) => entry?,
         Err(error) => {
             tracing::warn!(%error, "resume data cannot be read; the files are hashed");
             return None;
         }
     };
-    if entry.folder != folder {
+    let mut entry = entry;
+    let named = entry.extra.iter().position(|&byte| byte == NAMED).unwrap_or(entry.extra.len());
+    let name = entry.extra.split_off(named);
+    if entry.folder != folder || name != renamed(torrent) {
         return None;
     }
-    let mut entry = entry;
     if !entry.extra.is_empty() && entry.extra != boot() {
         // The machine has started again since, and what it had not written is gone.
         entry.have = Bitfield::none(entry.have.len());
@@ -195,12 +199,20 @@ fn save(library: &Library, volume: &Volume, mut entry: Entry, sync: bool) -> Res
     if sync {
         volume.flush().map_err(|error| error.to_string())?;
     } else {
-        entry.extra = boot();
+        entry.extra.splice(..0, boot());
     }
     // What is written behind this point may make a file younger than its stamp; what the record claims
     // was written before.
     entry.stamps = volume.stamps().map_err(|error| error.to_string())?;
     library.save(&[entry]).map_err(|error| error.to_string())
+}
+
+/// Stands in a record between the name of a boot and that of the files, neither of which holds it.
+const NAMED: u8 = 0;
+
+/// What a record says about the name of the torrent's files: nothing where they bear the torrent's own.
+fn renamed(torrent: &Metainfo) -> Vec<u8> {
+    torrent.root_name().map_or_else(Vec::new, |name| [&[NAMED], name.as_bytes()].concat())
 }
 
 /// The name of the machine's present boot; empty where it has none, and then only flushed records are made

@@ -2,12 +2,17 @@
 
 use std::panic::{self, PanicHookInfo};
 
+use super::commands::get::pick::restore;
 use super::output::raw;
 use crate::base::Untrusted;
 
 /// Has panics told in our words.
 pub fn install() {
-    panic::set_hook(Box::new(|info| raw(&told(info))));
+    panic::set_hook(Box::new(|info| {
+        // What is said on a screen that is taken away is lost.
+        restore();
+        raw(&told(info));
+    }));
 }
 
 fn told(info: &PanicHookInfo<'_>) -> String {

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -117,4 +117,34 @@ pub fn end_at_once(output: &Output) -> AtOnce {
 pub fn undisturbed<T>(work: impl FnOnce() -> T) -> T {
     let _held = PUTTING.lock().unwrap_or_else(PoisonError::into_inner);
     work()
+}
+
+/// For a screen that reads keys: the first signal is noted, and the one who draws looks for it.
+#[derive(Debug)]
+pub struct Watch(Arc<OnceLock<Exit>>);
+
+impl Watch {
+    /// Takes the signals over.
+    pub fn start() -> Self {
+        let seen = Arc::new(OnceLock::new());
+        let note = seen.clone();
+        let wait = move || {
+            if let Some(exit) = wait_for_one() {
+                let _ = note.set(exit);
+            }
+        };
+        // Without the thread a signal ends the process, as it does anywhere.
+        let _ = std::thread::Builder::new().name("torr-signals".to_owned()).spawn(wait);
+        Self(seen)
+    }
+
+    /// What the process ends with, if a signal has asked it to.
+    pub fn seen(&self) -> Option<Exit> {
+        self.0.get().copied()
+    }
+}
+
+fn wait_for_one() -> Option<Exit> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().ok()?;
+    runtime.block_on(async { Some(Signals::take().ok()?.next().await) })
 }

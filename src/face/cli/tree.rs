@@ -28,8 +28,18 @@ pub fn listed(torrent: &Metainfo) -> impl Iterator<Item = Listed<'_>> {
 
 /// The tree, at most `most` lines of it with a word on what is left out, no line wider than `columns`.
 pub fn lines(torrent: &Metainfo, style: Style, columns: usize, most: usize) -> Vec<String> {
+    lines_of(listed(torrent), style, columns, most)
+}
+
+/// The same of some files.
+pub fn lines_of<'a>(
+    files: impl Iterator<Item = Listed<'a>>,
+    style: Style,
+    columns: usize,
+    most: usize,
+) -> Vec<String> {
     let mut dirs = vec![Dir::default()];
-    for file in listed(torrent) {
+    for file in files {
         place(&mut dirs, file);
     }
     let mut rows = Vec::new();

@@ -30,7 +30,7 @@ const COMMANDS_TO_COME: [&str; 14] = [
     "attach",
 ];
 /// Flags that torr is going to have, of whatever command.
-const FLAGS_TO_COME: [&str; 52] = [
+const FLAGS_TO_COME: [&str; 49] = [
     "--dht",
     "--pex",
     "--lsd",
@@ -41,11 +41,8 @@ const FLAGS_TO_COME: [&str; 52] = [
     "--encryption",
     "--proxy",
     "--web-seed",
-    "--pick",
-    "-S",
     "--torrent-only",
     "--to-stdout",
-    "--run",
     "--config",
     "-C",
     "--profile",

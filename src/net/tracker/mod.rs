@@ -15,12 +15,13 @@ use std::time::Duration;
 
 use crate::base::InfoHash;
 use crate::net::Bind;
+use crate::net::web::client::may_use_proxy;
 use crate::proto::announce::{Announce, AnnounceEvent, AnnounceReply, Refusal, Retry, ScrapeReply};
 use crate::proto::tracker_http;
 use crate::swarm::event::TrackerFailure;
 
 use families::over_both;
-use http::{Http, Page, may_use_proxy};
+use http::{Http, Page};
 use lanes::Lanes;
 use resolve::{Families, resolve};
 use ssrf::{TrackerUrl, Way};

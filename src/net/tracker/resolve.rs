@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::Host;
 
 use crate::net::Bind;
@@ -89,29 +88,6 @@ impl std::fmt::Display for ResolveError {
             Self::Unknown => f.write_str("the tracker's name does not resolve"),
             Self::Refused(sentence) => f.write_str(sentence),
         }
-    }
-}
-
-/// Gives an HTTP client the addresses that were checked, so that a second look-up with another answer
-/// cannot lead elsewhere. Other names (that of a proxy) are looked up as usual.
-pub struct Pinned {
-    /// The name.
-    pub host: String,
-    /// Its addresses; with none, only a proxy can reach it.
-    pub addrs: Vec<SocketAddr>,
-}
-
-impl Resolve for Pinned {
-    fn resolve(&self, name: Name) -> Resolving {
-        if name.as_str().eq_ignore_ascii_case(&self.host) {
-            let addrs: Addrs = Box::new(self.addrs.clone().into_iter());
-            return Box::pin(std::future::ready(Ok(addrs)));
-        }
-        Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let addrs: Addrs = Box::new(found.into_iter());
-            Ok(addrs)
-        })
     }
 }
 

@@ -8,9 +8,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
-/// The most redirects that are followed for one request.
-pub const MAX_REDIRECTS: usize = 5;
-
 /// The longest address of a tracker, in bytes, first or redirected to.
 const MAX_URL_LEN: usize = 4096;
 

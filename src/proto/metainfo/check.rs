@@ -66,6 +66,7 @@ pub(super) fn info(raw: &[u8]) -> Result<Metainfo, MetainfoError> {
         geometry,
         files,
         single,
+        renamed: false,
         private: read.private.int().is_some_and(|flag| flag != 0),
         source: text(&read.source),
         extras: Extras::default(),

@@ -38,6 +38,7 @@ pub struct Metainfo {
     geometry: Geometry,
     files: Vec<File>,
     single: bool,
+    renamed: bool,
     private: bool,
     source: Option<Untrusted>,
     extras: Extras,
@@ -59,6 +60,22 @@ impl Metainfo {
     /// The same torrent with other trackers, texts and so on.
     pub fn with_extras(self, extras: Extras) -> Self {
         Self { extras, ..self }
+    }
+
+    /// The same torrent with its file or directory called something else on the disk. What cannot be a
+    /// name is changed until it can.
+    pub fn with_root_name(mut self, name: &str) -> Self {
+        for file in &mut self.files {
+            file.path = file.path.with_root(name.as_bytes());
+            file.link = file.link.as_ref().map(|link| link.with_root(name.as_bytes()));
+        }
+        self.renamed = true;
+        self
+    }
+
+    /// What its file or directory is called on the disk instead of the name it was given, if it is.
+    pub fn root_name(&self) -> Option<&str> {
+        self.files.first().filter(|_| self.renamed)?.path.components().next()
     }
 
     /// What identifies it.

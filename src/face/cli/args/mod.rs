@@ -5,3 +5,4 @@ pub mod network;
 pub mod select;
 pub mod torrent;
 pub mod when;
+pub mod words;

@@ -1,47 +1,50 @@
 //! Which files of a torrent: `--select`.
 
+use globset::{GlobBuilder, GlobMatcher};
+
 use crate::base::{Untrusted, units};
 use crate::engine::Priority;
 use crate::face::cli::tree::{Listed, listed};
 use crate::proto::metainfo::Metainfo;
 
 /// One wish about files. Later ones override earlier ones.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Select {
+    /// As it was written.
+    text: String,
     wanted: bool,
     which: Which,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 enum Which {
     Numbers(Vec<(usize, usize)>),
-    Glob(String),
-    Larger(u64),
-    Smaller(u64),
+    Name(GlobMatcher),
+    Path(GlobMatcher),
+    /// Bytes from the first to the last of these.
+    Size(u64, u64),
 }
 
-/// Reads `1-3,7`, `*.mkv`, `!*.txt`, `size>100M`, `size<1G`.
+/// Reads `1-3,7`, `*.mkv`, `sub/*.{jpg,png}`, `!*.txt`, `size>100M`, `size<=1G`.
 pub fn select(text: &str) -> Result<Select, String> {
     let (wanted, rest) = text.strip_prefix('!').map_or((true, text), |rest| (false, rest));
-    let which = if let Some(size) = rest.strip_prefix("size>") {
-        Which::Larger(units::parse_size(size).map_err(|error| error.to_string())?)
-    } else if let Some(size) = rest.strip_prefix("size<") {
-        Which::Smaller(units::parse_size(size).map_err(|error| error.to_string())?)
+    let which = if let Some(size) = rest.strip_prefix("size").filter(|size| size.starts_with(['<', '>', '=']))
+    {
+        sizes(size)?
     } else if !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit() || b == b'-' || b == b',') {
         Which::Numbers(rest.split(',').map(numbers).collect::<Result<_, _>>()?)
     } else if rest.is_empty() {
         return Err("write numbers (1-3,7), a pattern ('*.mkv', '!*.txt') or size>100M".to_owned());
     } else {
-        Which::Glob(rest.to_owned())
+        pattern(rest)?
     };
-    Ok(Select { wanted, which })
+    Ok(Select { text: text.to_owned(), wanted, which })
 }
 
-/// The priority of each file; empty where all are wanted. If the first wish names what is wanted,
-/// nothing else is; if it names what is not, all else is.
-pub fn priorities(torrent: &Metainfo, wishes: &[Select]) -> Result<Vec<Priority>, String> {
-    let Some(first) = wishes.first() else { return Ok(Vec::new()) };
-    let mut wanted = vec![!first.wanted; torrent.files().len()];
+/// Whether each file is wanted, by its index. If the first wish names what is wanted, nothing else is; if it
+/// names what is not, or there is none, all else is.
+pub fn wanted(torrent: &Metainfo, wishes: &[Select]) -> Result<Vec<bool>, String> {
+    let mut wanted = vec![wishes.first().is_none_or(|first| !first.wanted); torrent.files().len()];
     for wish in wishes {
         let mut hit = false;
         for file in listed(torrent) {
@@ -51,29 +54,60 @@ pub fn priorities(torrent: &Metainfo, wishes: &[Select]) -> Result<Vec<Priority>
             }
         }
         if !hit {
-            return Err(format!("no file of {} is meant by the selection", torrent.name().fit(80)));
+            let (wish, name) = (Untrusted::new(wish.text.as_str()), torrent.name());
+            return Err(format!("no file of {} is meant by --select '{}'", name.fit(80), wish.fit(60)));
         }
     }
-    let stored = |at: usize| torrent.files()[at].is_stored();
-    if !(0..wanted.len()).any(|at| wanted[at] && stored(at)) {
+    if !listed(torrent).any(|file| wanted[file.number - 1]) {
         return Err(format!("the selection leaves nothing of {}", torrent.name().fit(80)));
     }
-    Ok(wanted.iter().map(|&wanted| if wanted { Priority::Normal } else { Priority::Skip }).collect())
+    Ok(wanted)
+}
+
+/// The priority of each file; empty where all are wanted.
+pub fn priorities(wanted: &[bool]) -> Vec<Priority> {
+    if wanted.iter().all(|&wanted| wanted) {
+        return Vec::new();
+    }
+    wanted.iter().map(|&wanted| if wanted { Priority::Normal } else { Priority::Skip }).collect()
 }
 
 impl Which {
     fn meets(&self, file: &Listed<'_>) -> bool {
+        let below = || file.path.split_once('/').map_or(file.path, |(_, below)| below);
         match self {
             Self::Numbers(ranges) => ranges.iter().any(|&(from, to)| (from..=to).contains(&file.number)),
-            Self::Larger(size) => file.len > *size,
-            Self::Smaller(size) => file.len < *size,
-            // Without a slash a pattern means the name, with one the path below the torrent's directory.
-            Self::Glob(glob) => {
-                let below = file.path.split_once('/').map_or(file.path, |(_, below)| below);
-                let name = below.rsplit('/').next().unwrap_or(below);
-                matches(glob.as_bytes(), if glob.contains('/') { below } else { name }.as_bytes())
-            }
+            Self::Size(from, to) => (*from..=*to).contains(&file.len),
+            Self::Name(glob) => glob.is_match(below().rsplit('/').next().unwrap_or_default()),
+            Self::Path(glob) => glob.is_match(below()),
         }
+    }
+}
+
+/// `*` stands for anything, `?` for one character, `[a-z]` for one of these, `{a,b}` for one of these words;
+/// upper and lower case are the same. Without a slash a pattern means the name, with one the path below the
+/// torrent's directory; with one at its end, all that is in a folder.
+fn pattern(text: &str) -> Result<Which, String> {
+    let whole = if text.ends_with('/') { format!("{text}**") } else { text.to_owned() };
+    let glob = GlobBuilder::new(&whole).case_insensitive(true).backslash_escape(true).build();
+    let matcher = glob.map_err(|error| {
+        format!("'{}' is no pattern: {}", Untrusted::new(text), Untrusted::new(error.kind().to_string()))
+    })?;
+    let matcher = matcher.compile_matcher();
+    Ok(if text.contains('/') { Which::Path(matcher) } else { Which::Name(matcher) })
+}
+
+fn sizes(text: &str) -> Result<Which, String> {
+    let (sign, size) = text.split_at(text.find(|c| !matches!(c, '<' | '>' | '=')).unwrap_or(text.len()));
+    let size = units::parse_size(size).map_err(|error| error.to_string())?;
+    let nothing = || format!("no file is of {size} bytes and smaller");
+    match sign {
+        ">" => Ok(Which::Size(size.saturating_add(1), u64::MAX)),
+        ">=" => Ok(Which::Size(size, u64::MAX)),
+        "<" => Ok(Which::Size(0, size.checked_sub(1).ok_or_else(nothing)?)),
+        "<=" => Ok(Which::Size(0, size)),
+        "=" => Ok(Which::Size(size, size)),
+        _ => Err(format!("'{sign}' compares nothing; write size>100M or size<=1G")),
     }
 }
 
@@ -82,34 +116,6 @@ fn numbers(part: &str) -> Result<(usize, usize), String> {
     let (from, to) = part.split_once('-').unwrap_or((part, part));
     let (from, to) = (from.parse().map_err(|_| wrong())?, to.parse().map_err(|_| wrong())?);
     if from == 0 || from > to { Err(wrong()) } else { Ok((from, to)) }
-}
-
-/// `*` stands for anything, `?` for one byte, letters of ASCII in either case. Takes time in the
-/// product of the lengths at most.
-fn matches(glob: &[u8], text: &[u8]) -> bool {
-    let (mut g, mut t) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match glob.get(g) {
-            Some(b'*') => {
-                star = Some((g, t));
-                g += 1;
-            }
-            Some(&c) if c == b'?' || c.eq_ignore_ascii_case(&text[t]) => {
-                g += 1;
-                t += 1;
-            }
-            _ => match star {
-                Some((at, from)) => {
-                    star = Some((at, from + 1));
-                    g = at + 1;
-                    t = from + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    glob[g..].iter().all(|&c| c == b'*')
 }
 
 #[cfg(test)]
@@ -135,41 +141,65 @@ mod tests {
         Metainfo::parse(&draft.to_bytes()).unwrap()
     }
 
-    fn wanted(wishes: &[&str]) -> Vec<bool> {
+    fn of(wishes: &[&str]) -> Result<Vec<bool>, String> {
         let wishes: Vec<Select> = wishes.iter().map(|text| select(text).unwrap()).collect();
-        priorities(&torrent(), &wishes).unwrap().iter().map(|&p| p != Priority::Skip).collect()
+        wanted(&torrent(), &wishes)
     }
 
     #[test]
     fn the_last_wish_wins() {
-        assert_eq!(wanted(&["1-2"]), [true, true, false]);
-        assert_eq!(wanted(&["*.mkv"]), [true, false, true]);
-        assert_eq!(wanted(&["!*.txt"]), [true, false, true]);
-        assert_eq!(wanted(&["size>50", "!sub/*"]), [true, false, false]);
-        assert_eq!(wanted(&["3,1"]), [true, false, true]);
-        assert!(wanted(&[]).is_empty());
+        let of = |wishes: &[&str]| of(wishes).unwrap();
+        assert_eq!(of(&["1-2"]), [true, true, false]);
+        assert_eq!(of(&["*.mkv"]), [true, false, true]);
+        assert_eq!(of(&["!*.txt"]), [true, false, true]);
+        assert_eq!(of(&["size>50", "!sub/*"]), [true, false, false]);
+        assert_eq!(of(&["3,1"]), [true, false, true]);
+        assert_eq!(of(&["!*.mkv", "3"]), [false, true, true]);
+        assert_eq!(of(&[]), [true, true, true]);
     }
 
     #[test]
-    fn a_selection_of_nothing_is_told() {
-        let of = |text| priorities(&torrent(), &[select(text).unwrap()]);
-        assert!(of("9").is_err() && of("*.iso").is_err() && of("!*").is_err());
-        for bad in ["", "!", "0", "3-1", "1-", "size>x"] {
+    fn patterns_are_those_of_a_shell() {
+        let of = |wishes: &[&str]| of(wishes).unwrap();
+        assert_eq!(of(&["*.{mkv,iso}"]), [true, false, true]);
+        assert_eq!(of(&["[ab].*"]), [true, true, false]);
+        assert_eq!(of(&["?.txt"]), [false, true, false]);
+        assert_eq!(of(&["sub/"]), [false, false, true]);
+        assert_eq!(of(&["**/c.mkv"]), [false, false, true]);
+        assert_eq!(of(&["!su*/*"]), [true, true, false]);
+        for bad in ["[a", "{a", "{a,{b}"] {
             assert!(select(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
-    fn patterns_match_as_in_a_shell() {
-        for (glob, text, yes) in [
-            ("a*c", "abbc", true),
-            ("a*c", "abb", false),
-            ("?", "", false),
-            ("**", "", true),
-            ("*a*b", "xaaab", true),
+    fn sizes_compare_in_every_way() {
+        for (wish, sizes) in [
+            ("size>100", [true, false, false]),
+            ("size>=100", [true, false, true]),
+            ("size<100", [false, true, false]),
+            ("size<=100", [false, true, true]),
+            ("size=10", [false, true, false]),
+            ("!size>4K", [false, true, true]),
         ] {
-            assert_eq!(matches(glob.as_bytes(), text.as_bytes()), yes, "{glob} {text}");
+            assert_eq!(of(&[wish]).unwrap(), sizes, "{wish}");
         }
-        assert!(!matches(&b"*a".repeat(200), &b"a".repeat(100)));
+    }
+
+    #[test]
+    fn a_selection_of_nothing_is_told() {
+        for nothing in [["9"], ["*.iso"], ["!*"]] {
+            assert!(of(&nothing).is_err(), "{nothing:?}");
+        }
+        assert_eq!(of(&["*.iso"]).unwrap_err(), "no file of t is meant by --select '*.iso'");
+        for bad in ["", "!", "0", "3-1", "1-", "size>x", "size<0", "size=>1", "size<>1"] {
+            assert!(select(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn all_wanted_needs_no_priorities() {
+        assert!(priorities(&[true, true]).is_empty());
+        assert_eq!(priorities(&[true, false]), [Priority::Normal, Priority::Skip]);
     }
 }

@@ -3,7 +3,7 @@
 mod create;
 mod demo;
 mod edit;
-mod get;
+pub mod get;
 mod help;
 mod seed;
 mod show;

@@ -1,6 +1,7 @@
 //! `torr seed`: share data that is here.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -10,10 +11,11 @@ use crate::face::cli::args::network::NetworkArgs;
 use crate::face::cli::args::when::until;
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
-use crate::face::cli::input::{self, quoted};
+use crate::face::cli::input::{self, Reading, quoted};
 use crate::face::cli::output::Output;
-use crate::face::cli::place::{self, Top};
+use crate::face::cli::place::{self, Place, Top};
 use crate::face::cli::transfer::{self, Job, Outcomes, Plan, Verb};
+use crate::proto::paths::safe_name;
 
 /// Share data that is already here
 ///
@@ -45,7 +47,7 @@ pub fn run(args: &SeedArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
     let mut outcomes = Outcomes::default();
     let mut jobs: Vec<(Add, Job)> = Vec::new();
     for argument in &args.torrents {
-        match job(args, argument) {
+        match job(args, argument, output) {
             Ok((_, job)) if jobs.iter().any(|(_, other)| other.id == job.id) => {
                 output.warn(&format!("{} is given twice", job.name.fit(100)));
             }
@@ -62,31 +64,36 @@ pub fn run(args: &SeedArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
         return Ok(exit);
     }
     let config = transfer::config(&args.network, jobs.len(), global.state_dir.as_deref());
-    let plan = Plan { verb: Verb::Seed, jobs, outcomes, timeout: None, path_end: b'\n' };
+    let plan =
+        Plan { verb: Verb::Seed, jobs, more: None, outcomes, timeout: None, path_end: b'\n', run: None };
     transfer::run(plan, config, output)
 }
 
-fn job(args: &SeedArgs, argument: &std::path::Path) -> Result<(Add, Job), Failure> {
-    let torrent = input::torrent(argument)?;
+fn job(args: &SeedArgs, argument: &Path, output: &Output) -> Result<(Add, Job), Failure> {
+    let reading = Reading { bind: args.network.bind, ..Reading::alone(output) };
+    let mut torrent = input::read(argument, &reading)?;
     let id = torrent.metainfo.info_hash();
     let example = format!("torr seed {} -o", torrent.argument());
     let place =
         place::find(&torrent, args.output.as_deref(), &example).map_err(|failure| failure.about(id))?;
-    if place.top != Top::Same {
+    let Some((root, renamed)) = named(&place) else {
         let message = format!(
-            "the data in {} does not bear the name the torrent gives it",
+            "the data in {} has a name that a torrent cannot have",
             shown(&place.own(&torrent.metainfo))
         );
-        let hint = format!("rename it to {}", quoted(std::path::Path::new(&torrent.metainfo.name().clean())));
+        let hint = format!("rename it to {}", quoted(Path::new(&torrent.metainfo.name().clean())));
         return Err(Failure::new(Exit::Disk, "files_missing", message).hint(hint).about(id));
+    };
+    if let Some(name) = &renamed {
+        torrent.metainfo = torrent.metainfo.with_root_name(name);
     }
-    let folder =
-        std::path::absolute(&place.root).map_err(|error| Failure::disk("use", &place.root, &error))?;
+    let folder = std::path::absolute(&root).map_err(|error| Failure::disk("use", &root, &error))?;
     let job = Job {
         id,
         name: torrent.metainfo.name().clone(),
         argument: torrent.argument(),
-        folder: place.root,
+        folder: root,
+        renamed,
         seeds: true,
     };
     let mut add = Add::new(torrent.metainfo, folder);
@@ -94,4 +101,38 @@ fn job(args: &SeedArgs, argument: &std::path::Path) -> Result<(Add, Job), Failur
     add.after = After::Seed(args.until);
     transfer::apply(&args.network, &mut add);
     Ok((add, job))
+}
+
+/// The folder in which the data lies, and its name there where that is not the torrent's own. Nothing where
+/// the name is none that a file of a torrent can have.
+fn named(place: &Place) -> Option<(PathBuf, Option<String>)> {
+    let safe =
+        |name: &OsStr| name.to_str().filter(|name| safe_name(name.as_bytes()) == *name).map(str::to_owned);
+    match &place.top {
+        Top::Same => Some((place.root.clone(), None)),
+        Top::Named(name) => Some((place.root.clone(), Some(safe(name.as_os_str())?))),
+        Top::None => {
+            let own = place.root.canonicalize().ok()?;
+            Some((own.parent()?.to_owned(), Some(safe(own.file_name()?)?)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_under_another_name_is_found_by_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let films = dir.path().canonicalize().unwrap().join("films");
+        std::fs::create_dir(&films).unwrap();
+        let at = |root: &Path, top| named(&Place { root: root.to_owned(), top });
+        let parent = films.parent().unwrap().to_owned();
+        assert_eq!(at(&films, Top::Same), Some((films.clone(), None)));
+        assert_eq!(at(&films, Top::None), Some((parent, Some("films".to_owned()))));
+        assert_eq!(at(&films, Top::Named("x.iso".into())), Some((films.clone(), Some("x.iso".to_owned()))));
+        assert_eq!(at(&films, Top::Named("x.".into())), None);
+        assert_eq!(at(Path::new("/"), Top::None), None);
+    }
 }

@@ -13,7 +13,7 @@ use crate::face::cli::exit::Exit;
 use crate::face::cli::input;
 use crate::face::cli::output::Output;
 use crate::face::cli::style::{Role, pad_left, width};
-use crate::face::cli::tree::{self, listed};
+use crate::face::cli::tree::{self, Listed, listed};
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
 
@@ -31,7 +31,7 @@ use crate::proto::metainfo::Metainfo;
   torr show --json ubuntu.torrent | jq .size"
 )]
 pub struct ShowArgs {
-    /// A torrent file, or - for standard input
+    /// A torrent file, its address on the web, or - for standard input
     #[arg(value_name = "TORRENT")]
     torrent: PathBuf,
     /// Only the files: number, size, path
@@ -50,7 +50,7 @@ const FEW_LINES: usize = 40;
 
 /// Shows it.
 pub fn run(args: &ShowArgs, output: &Output) -> Result<Exit, Failure> {
-    let torrent = input::torrent(&args.torrent)?;
+    let torrent = input::torrent(&args.torrent, output)?;
     let torrent = &torrent.metainfo;
     if let Some(field) = &args.field {
         return one(torrent, field, output);
@@ -142,9 +142,12 @@ fn fields(torrent: &Metainfo) -> Vec<(&'static str, String)> {
 
 /// The files with tabs between number, size and path.
 pub fn plain_files(torrent: &Metainfo) -> String {
-    listed(torrent)
-        .map(|file| format!("{}\t{}\t{}\n", file.number, file.len, Untrusted::new(file.path)))
-        .collect()
+    listed(torrent).map(|file| plain_file(&file)).collect()
+}
+
+/// One file, one line: number, size, path.
+pub fn plain_file(file: &Listed<'_>) -> String {
+    format!("{}\t{}\t{}\n", file.number, file.len, Untrusted::new(file.path))
 }
 
 fn plain_file_lines(torrent: &Metainfo) -> String {
@@ -244,11 +247,6 @@ fn wrap(text: &str, columns: usize) -> Vec<String> {
         }
     }
     lines
-}
-
-/// Writes the document about a torrent.
-pub fn document_to(torrent: &Metainfo, output: &Output) -> Result<(), Failure> {
-    output.event(&document(torrent))
 }
 
 #[derive(Serialize)]

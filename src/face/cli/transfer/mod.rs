@@ -2,6 +2,7 @@
 //! last of them has ended.
 
 mod events;
+mod hook;
 mod outcome;
 mod session;
 mod stall;
@@ -10,10 +11,13 @@ mod telling;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tokio::sync::mpsc;
+
 use crate::base::{InfoHash, Untrusted};
 use crate::engine::{Add, EngineConfig};
 
 use super::args::network::NetworkArgs;
+use super::args::words::Words;
 use super::error::Failure;
 use super::exit::Exit;
 use super::output::Output;
@@ -49,13 +53,22 @@ pub struct Plan {
     pub verb: Verb,
     /// The torrents, each with what has to be known to tell of it.
     pub jobs: Vec<(Add, Job)>,
+    /// Those that are still being read, if there may be any.
+    pub more: Option<Arrivals>,
     /// Those that failed before they began.
     pub outcomes: Outcomes,
     /// How long a torrent may wait without progress.
     pub timeout: Option<Duration>,
     /// What stands after each path on standard output.
     pub path_end: u8,
+    /// What is run after each download.
+    pub run: Option<Words>,
 }
+
+/// A torrent that was asked for and has been read, or why it could not be.
+pub type Arrival = Result<Box<(Add, Job)>, Failure>;
+/// Torrents as they are read.
+pub type Arrivals = mpsc::Receiver<Arrival>;
 
 /// One torrent of a command.
 #[derive(Clone, Debug)]
@@ -68,8 +81,18 @@ pub struct Job {
     pub argument: String,
     /// The folder its file or directory lies in, as it was given.
     pub folder: PathBuf,
+    /// What its file or directory is called there, where that is not what the torrent calls it.
+    pub renamed: Option<String>,
     /// It is given to others after it is complete.
     pub seeds: bool,
+}
+
+impl Job {
+    /// Where its data is found, as `verify` and `seed` want it: the folder it lies in, or what lies there
+    /// under another name.
+    pub fn place(&self) -> PathBuf {
+        self.renamed.as_ref().map_or_else(|| self.folder.clone(), |name| self.folder.join(name))
+    }
 }
 
 /// The settings of an engine for these flags.

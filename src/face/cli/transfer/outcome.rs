@@ -9,6 +9,7 @@ pub struct Outcomes {
     /// How many ended well.
     pub done: usize,
     failed: Vec<Exit>,
+    flawed: bool,
 }
 
 impl Outcomes {
@@ -22,6 +23,11 @@ impl Outcomes {
         self.failed.push(failure.exit);
     }
 
+    /// One ended well, but what was to follow did not.
+    pub fn flawed(&mut self) {
+        self.flawed = true;
+    }
+
     /// How many did not end well.
     pub fn failures(&self) -> usize {
         self.failed.len()
@@ -30,6 +36,7 @@ impl Outcomes {
     /// All well: 0. Some of several: 1. None: the most serious one.
     pub fn exit(&self) -> Exit {
         match (self.done, self.failed.as_slice()) {
+            (_, []) if self.flawed => Exit::No,
             (_, []) => Exit::Done,
             (0, failed) => failed.iter().copied().fold(Exit::Done, Exit::worse),
             _ => Exit::No,
@@ -46,6 +53,9 @@ mod tests {
         let failure = |exit| Failure::new(exit, "x", "x");
         let mut outcomes = Outcomes::default();
         assert_eq!(outcomes.exit(), Exit::Done);
+        outcomes.flawed();
+        assert_eq!(outcomes.exit(), Exit::No);
+        let mut outcomes = Outcomes::default();
         outcomes.failed(&failure(Exit::Disk));
         outcomes.failed(&failure(Exit::Network));
         assert_eq!(outcomes.exit(), Exit::Disk);

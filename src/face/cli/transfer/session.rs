@@ -16,9 +16,10 @@ use crate::face::cli::input::quoted;
 use crate::face::cli::output::Output;
 use crate::face::cli::signals::Signals;
 
+use super::hook::Hooks;
 use super::stall::Stall;
 use super::telling::Telling;
-use super::{Job, Outcomes, Plan, Verb, block_on};
+use super::{Arrival, Arrivals, Job, Outcomes, Plan, Verb, block_on};
 
 /// How often the snapshot is looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -31,12 +32,20 @@ pub fn run(plan: Plan, config: EngineConfig, output: &Output) -> Result<Exit, Fa
         let mut signals = Signals::take().map_err(|error| {
             Failure::new(Exit::Internal, "internal", format!("cannot listen for signals: {error}"))
         })?;
+        let mut plan = plan;
+        let signal = first(&mut plan, &mut signals, output).await;
+        if plan.jobs.is_empty() {
+            let exit = signal.unwrap_or_else(|| plan.outcomes.exit());
+            super::summary(plan.verb, &plan.outcomes, exit, output)?;
+            return Ok(exit);
+        }
         let mut handle = Engine::start(config).await.map_err(|fault| faults::engine(&fault))?;
         let mut session = Session::new(plan, output);
         let result = session.go(&mut handle, &mut signals).await;
         output.live.erase();
         match result {
             Ok(Some(signal)) => {
+                session.hooks.stop();
                 stop(&handle, &mut signals, output, true).await;
                 session.interrupted(signal)
             }
@@ -50,6 +59,32 @@ pub fn run(plan: Plan, config: EngineConfig, output: &Output) -> Result<Exit, Fa
             }
         }
     })
+}
+
+/// Waits for the first torrent that can be worked on; gives back the signal that came before it.
+async fn first(plan: &mut Plan, signals: &mut Signals, output: &Output) -> Option<Exit> {
+    while plan.jobs.is_empty()
+        && let Some(more) = &mut plan.more
+    {
+        let arrival = tokio::select! {
+            biased;
+            signal = signals.next() => {
+                output.live.erase();
+                output.say("stopped; nothing was begun");
+                return Some(signal);
+            }
+            arrival = more.recv() => arrival,
+        };
+        match arrival {
+            Some(Ok(job)) => plan.jobs.push(*job),
+            Some(Err(failure)) => {
+                output.fail(&failure);
+                plan.outcomes.failed(&failure);
+            }
+            None => plan.more = None,
+        }
+    }
+    None
 }
 
 /// Ends the engine in good order, but never waits long, and not at all after a second signal.
@@ -69,6 +104,9 @@ struct Session<'a> {
     /// Those that are not added yet.
     waiting: Vec<crate::engine::Add>,
     running: BTreeMap<InfoHash, Running>,
+    /// Those that are still being read.
+    more: Option<Arrivals>,
+    hooks: Hooks,
     outcomes: Outcomes,
     timeout: Option<Duration>,
     telling: Telling<'a>,
@@ -82,20 +120,31 @@ struct Running {
     over: bool,
 }
 
+impl Running {
+    fn new(job: Job) -> Self {
+        Self { job, stall: Stall::default(), path: None, over: false }
+    }
+}
+
+/// The next torrent that is read; waits for ever where there are no more.
+async fn next(more: &mut Option<Arrivals>) -> Option<Arrival> {
+    match more {
+        Some(more) => more.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
 impl<'a> Session<'a> {
     fn new(plan: Plan, output: &'a Output) -> Self {
-        let (waiting, running) = plan
-            .jobs
-            .into_iter()
-            .map(|(add, job)| {
-                (add, (job.id, Running { job, stall: Stall::default(), path: None, over: false }))
-            })
-            .unzip();
+        let (waiting, running) =
+            plan.jobs.into_iter().map(|(add, job)| (add, (job.id, Running::new(job)))).unzip();
         Self {
             verb: plan.verb,
             output,
             waiting,
             running,
+            more: plan.more,
+            hooks: Hooks::new(plan.run),
             outcomes: plan.outcomes,
             timeout: plan.timeout,
             telling: Telling::new(plan.verb, plan.path_end, output),
@@ -111,7 +160,10 @@ impl<'a> Session<'a> {
         }
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while self.running.values().any(|running| !running.over) {
+        while self.more.is_some()
+            || !self.hooks.are_idle()
+            || self.running.values().any(|running| !running.over)
+        {
             tokio::select! {
                 biased;
                 signal = signals.next() => return Ok(Some(signal)),
@@ -122,10 +174,35 @@ impl<'a> Session<'a> {
                         return Err(Failure::new(Exit::Internal, "internal", message));
                     }
                 },
+                arrival = next(&mut self.more) => self.arrived(arrival, handle),
+                ended = self.hooks.ended() => self.hook_ended(ended),
                 _ = ticks.tick() => self.look(&handle.view(), handle)?,
             }
         }
         Ok(None)
+    }
+
+    /// One more torrent was read, or could not be, or all are.
+    fn arrived(&mut self, arrival: Option<Arrival>, handle: &Handle) {
+        match arrival {
+            None => self.more = None,
+            Some(Ok(job)) => {
+                let (add, job) = *job;
+                self.running.insert(job.id, Running::new(job));
+                handle.send(Command::Add(Box::new(add)));
+            }
+            Some(Err(failure)) => {
+                self.output.fail(&failure);
+                self.outcomes.failed(&failure);
+            }
+        }
+    }
+
+    fn hook_ended(&mut self, ended: Result<(), Failure>) {
+        if let Err(failure) = ended {
+            self.output.fail(&failure);
+            self.outcomes.flawed();
+        }
     }
 
     fn hear(&mut self, event: Event) -> Result<(), Failure> {
@@ -140,7 +217,12 @@ impl<'a> Session<'a> {
                 let path = std::path::absolute(&path).unwrap_or(path);
                 running.path = Some(path.clone());
                 match self.verb {
-                    Verb::Get => self.telling.finished(&running.job, &path, received, took),
+                    Verb::Get => {
+                        self.telling.finished(&running.job, &path, received, took)?;
+                        let begun = self.hooks.start(&running.job, &path, self.output);
+                        self.hook_ended(begun);
+                        Ok(())
+                    }
                     Verb::Seed => self.telling.seeding(&running.job, &path),
                 }
             }
@@ -227,7 +309,7 @@ impl<'a> Session<'a> {
 
 /// What to do about data that is missing or damaged.
 fn repair(job: &Job) -> String {
-    let place = quoted(&job.folder);
+    let place = quoted(&job.place());
     let argument = &job.argument;
     format!("torr verify {argument} {place} says what is wrong, torr get {argument} -o {place} fetches it")
 }

@@ -182,7 +182,7 @@ fn story(job: &Job, size: u64, received: u64, took: Duration, style: Style) -> S
     let then = if job.seeds {
         "Seeding; Ctrl-C stops".to_owned()
     } else {
-        format!("Not seeding; to give back:  torr seed {}{}", job.argument, folder_flag(&job.folder))
+        format!("Not seeding; to give back:  torr seed {}{}", job.argument, folder_flag(&job.place()))
     };
     format!(
         "{} {}  {} {came}, every piece verified\n  saved in {place}.  {then}",
@@ -207,6 +207,7 @@ mod tests {
             name: "ubuntu.iso".into(),
             argument: "ubuntu.torrent".to_owned(),
             folder: "iso".into(),
+            renamed: None,
             seeds: false,
         };
         let text = story(&job, 6_012_954_214, 6_012_954_214, Duration::from_secs(166), Style::default());

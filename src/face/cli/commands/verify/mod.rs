@@ -83,7 +83,8 @@ impl Verdict<'_> {
 
 /// Checks it.
 pub fn run(args: &VerifyArgs, output: &Output) -> Result<Exit, Failure> {
-    let torrent = input::torrent(&args.torrent).map_err(|failure| swapped(args).unwrap_or(failure))?;
+    let torrent =
+        input::torrent(&args.torrent, output).map_err(|failure| swapped(args).unwrap_or(failure))?;
     signals::end_at_once(output);
     let place = place::find(&torrent, args.data.as_deref(), &format!("torr verify {}", torrent.argument()))?;
     let volume = volume(&torrent.metainfo, &place)?;
@@ -104,7 +105,7 @@ pub fn run(args: &VerifyArgs, output: &Output) -> Result<Exit, Failure> {
 /// The data first and the torrent second is a common slip.
 fn swapped(args: &VerifyArgs) -> Option<Failure> {
     let data = args.data.as_deref()?;
-    input::torrent(data).ok()?;
+    input::torrent_file(data).ok()?;
     let message = format!(
         "{} is the torrent and {} the data: the arguments are swapped",
         shown(data),

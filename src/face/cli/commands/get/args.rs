@@ -1,0 +1,190 @@
+//! The flags of `torr get`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::base::{Untrusted, units};
+use crate::engine::{self, After};
+use crate::face::cli::args::network::NetworkArgs;
+use crate::face::cli::args::select::{Select, select};
+use crate::face::cli::args::when::after;
+use crate::face::cli::args::words::{Words, words};
+use crate::proto::paths::safe_name;
+
+/// Download, verify, exit
+///
+/// Runs in the foreground until everything is there and verified. Files that are there already are
+/// checked first and what is good is kept, so the same command goes on where an earlier one stopped.
+/// When the output is not a terminal only the finished paths are printed.
+#[derive(Args, Clone, Debug)]
+#[command(
+    visible_alias = "download",
+    after_help = "Examples:
+  torr get ubuntu.torrent
+  torr get https://releases.example/ubuntu.torrent -o ~/iso --seed 2.0,7d
+  mpv \"$(torr get -q film.torrent)\""
+)]
+pub struct GetArgs {
+    /// Torrent files, their addresses on the web, or - for one on standard input
+    #[arg(value_name = "TORRENT", required_unless_present = "input")]
+    pub torrents: Vec<PathBuf>,
+    /// Where to save; made if it is not there
+    #[arg(short, long, value_name = "DIR", default_value = ".")]
+    pub output: PathBuf,
+    /// Call the file or folder this instead of what the torrent calls it; for one torrent
+    #[arg(long, value_name = "NAME", value_parser = name, conflicts_with = "input")]
+    pub name: Option<String>,
+    /// A file with one torrent per line, # begins a comment; - for standard input, each line as it comes
+    #[arg(short, long, value_name = "FILE")]
+    pub input: Option<PathBuf>,
+    /// Which files: 1-3,7 or '*.mkv' or '!*.txt' or size>100M; may be given several times, the last match counts
+    #[arg(short, long, value_name = "SPEC", value_parser = select)]
+    pub select: Vec<Select>,
+    /// Choose the files from a tree before it starts
+    #[arg(short = 'S', long, conflicts_with = "list")]
+    pub pick: bool,
+    /// List the files with their numbers and sizes, and download nothing
+    #[arg(short, long)]
+    pub list: bool,
+    /// Downloads at once
+    #[arg(short, long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub jobs: u16,
+    /// From the beginning to the end
+    #[arg(long)]
+    pub in_order: bool,
+    /// The first and last pieces of each file first
+    #[arg(long)]
+    pub ends_first: bool,
+    /// Give back afterwards: off, a ratio (2.0), a time (30m), forever, or 2.0,7d for whichever is first
+    #[arg(long, value_name = "WHEN", value_parser = after, default_value = "off")]
+    pub seed: After,
+    /// Keep the torrent file too, beside the data
+    #[arg(long)]
+    pub save_torrent: bool,
+    /// Give up after so long without progress; none to wait for ever [default: none on a terminal, else 10m]
+    #[arg(long, value_name = "TIME", value_parser = patience)]
+    pub timeout: Option<Patience>,
+    /// What to do with files that are there
+    #[arg(long, value_name = "HOW", default_value = "check")]
+    pub existing: ExistingArg,
+    /// Overwrite files that are not ours
+    #[arg(long, conflicts_with = "existing")]
+    pub overwrite: bool,
+    /// How space is reserved
+    #[arg(long, value_name = "HOW", default_value = "sparse")]
+    pub alloc: AllocArg,
+    /// Run this after each download: a program and its arguments, split at blanks, '…' and "…" keep them
+    /// together; no shell. TORR_NAME, TORR_PATH and TORR_INFOHASH are in its environment
+    #[arg(long, value_name = "CMD", value_parser = words)]
+    pub run: Option<Words>,
+    /// A zero byte after each path on standard output instead of a line end
+    #[arg(short = '0', long)]
+    pub print0: bool,
+    #[command(flatten)]
+    pub network: NetworkArgs,
+}
+
+/// What to do with files that are there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum ExistingArg {
+    /// Keep what matches, refuse what is foreign
+    Check,
+    /// Refuse any file that we did not begin
+    Refuse,
+    /// Believe that they are right
+    Trust,
+}
+
+/// How space is reserved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum AllocArg {
+    /// Not at all
+    None,
+    /// As a hole that fills
+    Sparse,
+    /// All of it at once
+    Full,
+}
+
+/// How long to wait without progress.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Patience(Option<Duration>);
+
+/// The patience with which a script waits: it must not hang for ever.
+const UNWATCHED: Duration = Duration::from_secs(600);
+
+impl GetArgs {
+    /// What the engine does with files that are there.
+    pub const fn existing(&self) -> engine::Existing {
+        match self.existing {
+            _ if self.overwrite => engine::Existing::Overwrite,
+            ExistingArg::Check => engine::Existing::Check,
+            ExistingArg::Refuse => engine::Existing::Refuse,
+            ExistingArg::Trust => engine::Existing::Trust,
+        }
+    }
+
+    /// How the engine reserves space.
+    pub const fn alloc(&self) -> engine::Alloc {
+        match self.alloc {
+            AllocArg::None => engine::Alloc::None,
+            AllocArg::Sparse => engine::Alloc::Sparse,
+            AllocArg::Full => engine::Alloc::Full,
+        }
+    }
+
+    /// How long a torrent may wait without progress; `watched` by a person or not.
+    pub fn patience(&self, watched: bool) -> Option<Duration> {
+        let usual = if watched { None } else { Some(UNWATCHED) };
+        self.timeout.map_or(usual, |patience| patience.0)
+    }
+}
+
+fn patience(text: &str) -> Result<Patience, String> {
+    if text.eq_ignore_ascii_case("none") {
+        return Ok(Patience(None));
+    }
+    let time = units::parse_span(text).map_err(|error| error.to_string())?;
+    if time.is_zero() {
+        Err("no time at all; write none to wait for ever".to_owned())
+    } else {
+        Ok(Patience(Some(time)))
+    }
+}
+
+/// Reads the name of a file or folder: what any system takes, and no path.
+fn name(text: &str) -> Result<String, String> {
+    if text.contains('/') {
+        return Err("a name holds no slash; --output says which folder".to_owned());
+    }
+    let safe = safe_name(text.as_bytes());
+    if safe == text {
+        return Ok(safe);
+    }
+    Err(format!("not every system can call a file so; take '{}'", Untrusted::new(safe).fit(60)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_is_a_time_or_none() {
+        assert_eq!(patience("none"), Ok(Patience(None)));
+        assert_eq!(patience("90s"), Ok(Patience(Some(Duration::from_secs(90)))));
+        assert!(patience("0").is_err() && patience("soon").is_err());
+    }
+
+    #[test]
+    fn a_name_is_one_safe_element_of_a_path() {
+        for good in ["a", "Größe 2.iso", ".hidden", "…"] {
+            assert_eq!(name(good), Ok(good.to_owned()));
+        }
+        for bad in ["", ".", "..", "a/b", "/a", "a\0b", "a\n", "nul", "a.", "a ", &"x".repeat(256)] {
+            assert!(name(bad).is_err(), "{bad:?}");
+        }
+        assert!(name("con").unwrap_err().contains("'_con'"));
+    }
+}

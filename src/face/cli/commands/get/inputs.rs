@@ -1,0 +1,214 @@
+//! What is asked for, in the order in which it is asked, and how it becomes work.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, IsTerminal, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
+
+use crate::face::cli::error::Failure;
+use crate::face::cli::exit::Exit;
+use crate::face::cli::input::Kind;
+use crate::face::cli::output::Output;
+use crate::face::cli::transfer::{Arrival, Arrivals};
+
+use super::args::GetArgs;
+use super::jobs::Maker;
+
+/// The longest line of a list, in bytes.
+const MOST_LINE: usize = 64 << 10;
+/// The most lines of a list that name a torrent.
+const MOST_NAMED: usize = 100_000;
+/// Torrents that are ready and wait to be taken.
+const READY: usize = 16;
+/// Addresses of the web that are asked at once.
+const LANES: usize = 4;
+
+/// The torrents of a command line, then those of its list, line by line as they come.
+pub struct Arguments {
+    given: std::vec::IntoIter<PathBuf>,
+    list: Option<List>,
+}
+
+impl Arguments {
+    /// Those of this command line.
+    pub fn of(args: &GetArgs, output: &Output) -> Result<Self, Failure> {
+        let stdin = Path::new("-");
+        let uses = args.torrents.iter().filter(|path| *path == stdin).count();
+        if uses + usize::from(args.input.as_deref() == Some(stdin)) > 1 {
+            return Err(Failure::usage("standard input is named twice, and it can be read only once"));
+        }
+        if let (Some(_), count @ 2..) = (&args.name, args.torrents.len()) {
+            let message = format!("--name names one torrent, and {count} are given");
+            return Err(Failure::usage(message).hint("leave --name out, or get them one by one"));
+        }
+        let list = args.input.as_deref().map(|path| List::open(path, output)).transpose()?;
+        Ok(Self { given: args.torrents.clone().into_iter(), list })
+    }
+
+    /// Whether there is one and no more.
+    pub fn is_one(&self) -> bool {
+        self.list.is_none() && self.given.len() == 1
+    }
+}
+
+impl Iterator for Arguments {
+    type Item = Result<PathBuf, Failure>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(argument) = self.given.next() {
+            return Some(Ok(argument));
+        }
+        let next = self.list.as_mut()?.next();
+        if !matches!(next, Some(Ok(_))) {
+            self.list = None;
+        }
+        next
+    }
+}
+
+/// A list of torrents that is read line by line.
+struct List {
+    path: PathBuf,
+    lines: Box<dyn BufRead + Send>,
+    named: usize,
+}
+
+impl List {
+    fn open(path: &Path, output: &Output) -> Result<Self, Failure> {
+        let lines: Box<dyn BufRead + Send> = if path == Path::new("-") {
+            if io::stdin().is_terminal() {
+                output.say("one torrent per line; Ctrl-D ends the list");
+            }
+            Box::new(BufReader::new(io::stdin()))
+        } else {
+            let file = File::open(path).map_err(|error| Failure::disk("read", path, &error))?;
+            Box::new(BufReader::new(file))
+        };
+        Ok(Self { path: path.to_owned(), lines, named: 0 })
+    }
+
+    /// The next line that names a torrent; after an error there are no more.
+    fn next(&mut self) -> Option<Result<PathBuf, Failure>> {
+        loop {
+            let mut line = Vec::new();
+            let read = (&mut self.lines).take(MOST_LINE as u64 + 1).read_until(b'\n', &mut line);
+            if let Err(error) = read {
+                return Some(Err(Failure::disk("read", &self.path, &error)));
+            }
+            if line.is_empty() {
+                let none = || Err(Failure::usage("the list names no torrent"));
+                return (self.named == 0).then(none);
+            }
+            if line.len() > MOST_LINE {
+                let message = "a line of the list is longer than any name of a torrent";
+                return Some(Err(Failure::new(Exit::Input, "malformed", message)));
+            }
+            let text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line).trim_ascii();
+            if text.is_empty() || text.starts_with(b"#") {
+                continue;
+            }
+            self.named += 1;
+            if self.named > MOST_NAMED {
+                let message = format!("the list names more than {MOST_NAMED} torrents");
+                return Some(Err(Failure::new(Exit::Input, "malformed", message)));
+            }
+            return Some(Ok(path(text)));
+        }
+    }
+}
+
+fn path(bytes: &[u8]) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+    std::ffi::OsStr::from_bytes(bytes).into()
+}
+
+/// Reads all that is asked for, each torrent as soon as it can be: none waits for another that is slow.
+pub fn start(arguments: Arguments, maker: Maker) -> Result<Arrivals, Failure> {
+    let (send, arrivals) = tokio::sync::mpsc::channel(READY);
+    let work = move || read_all(arguments, &Arc::new(maker), &send);
+    thread::Builder::new().name("torr-inputs".to_owned()).spawn(work).map_err(|error| {
+        let why = crate::face::cli::error::reason(&error);
+        Failure::new(Exit::Internal, "internal", format!("cannot start: {why}"))
+    })?;
+    Ok(arrivals)
+}
+
+/// Where torrents are handed over.
+type Sink = tokio::sync::mpsc::Sender<Arrival>;
+
+fn read_all(arguments: Arguments, maker: &Arc<Maker>, send: &Sink) {
+    let (ask, asked) = mpsc::channel::<PathBuf>();
+    let asked = Arc::new(Mutex::new(asked));
+    let mut lanes = 0;
+    for argument in arguments {
+        let made = match argument {
+            Ok(argument) if matches!(Kind::of(&argument), Kind::Web(_)) => {
+                if lanes < LANES && lane(&asked, maker, send).is_ok() {
+                    lanes += 1;
+                }
+                if lanes > 0 && ask.send(argument.clone()).is_ok() {
+                    continue;
+                }
+                maker.make(&argument)
+            }
+            Ok(argument) => maker.make(&argument),
+            Err(failure) => Err(failure),
+        };
+        if tell(made, send).is_err() {
+            return;
+        }
+    }
+}
+
+/// One more who asks the web, until nothing more is to be asked.
+fn lane(asked: &Arc<Mutex<mpsc::Receiver<PathBuf>>>, maker: &Arc<Maker>, send: &Sink) -> io::Result<()> {
+    let (asked, maker, send) = (asked.clone(), maker.clone(), send.clone());
+    let work = move || {
+        loop {
+            let next = asked.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let Ok(argument) = next else { return };
+            if tell(maker.make(&argument), &send).is_err() {
+                return;
+            }
+        }
+    };
+    thread::Builder::new().name("torr-fetch".to_owned()).spawn(work).map(|_| ())
+}
+
+/// Hands over what was made, unless nobody takes it any more.
+fn tell(made: Result<Option<super::jobs::Made>, Failure>, send: &Sink) -> Result<(), ()> {
+    let arrival = match made {
+        Ok(None) => return Ok(()),
+        Ok(Some(made)) => Ok(made),
+        Err(failure) => Err(failure),
+    };
+    send.blocking_send(arrival).map_err(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(text: &[u8]) -> Vec<Result<PathBuf, Failure>> {
+        let list = List { path: "list".into(), lines: Box::new(io::Cursor::new(text.to_vec())), named: 0 };
+        Arguments { given: vec![PathBuf::from("first")].into_iter(), list: Some(list) }.collect()
+    }
+
+    #[test]
+    fn a_list_has_comments_blanks_and_any_line_ends() {
+        let text = b"\xef\xbb\xbfa.torrent\r\n# no\n\n  b c.torrent  \n\xff\nhttps://x/#y";
+        let named: Vec<PathBuf> = named(text).into_iter().map(Result::unwrap).collect();
+        let expected: [&[u8]; 5] = [b"first", b"a.torrent", b"b c.torrent", b"\xff", b"https://x/#y"];
+        assert_eq!(named, expected.map(path));
+    }
+
+    #[test]
+    fn a_list_that_cannot_be_used_says_so_and_ends() {
+        for text in [b"".to_vec(), b"# nothing\n".to_vec(), vec![b'x'; MOST_LINE + 1]] {
+            let named = named(&text);
+            assert!(named.len() == 2 && named[1].is_err(), "{named:?}");
+        }
+        assert_eq!(named(&[b"a\n".repeat(3), vec![b'x'; 2 * MOST_LINE], b"\nb".to_vec()].concat()).len(), 5);
+    }
+}

@@ -1,0 +1,89 @@
+//! `torr get --list`: the files with their numbers, and nothing else.
+
+use serde::Serialize;
+
+use crate::face::cli::commands::show;
+use crate::face::cli::error::Failure;
+use crate::face::cli::exit::Exit;
+use crate::face::cli::output::Output;
+use crate::face::cli::transfer::Outcomes;
+use crate::face::cli::tree::{self, listed};
+use crate::proto::metainfo::Metainfo;
+
+use super::inputs::Arguments;
+use super::jobs::Maker;
+
+/// Lists the files of each torrent as it is read; those that the flags select, documents also say which they
+/// do not.
+pub fn run(arguments: Arguments, maker: &Maker, output: &Output) -> Result<Exit, Failure> {
+    let mut outcomes = Outcomes::default();
+    for argument in arguments {
+        let told = argument.and_then(|argument| {
+            let Some(torrent) = maker.read(&argument)? else { return Ok(()) };
+            let wanted = maker.wanted(&torrent.metainfo)?;
+            list(&torrent.metainfo, &wanted, outcomes.done > 0, output)?;
+            outcomes.done();
+            Ok(())
+        });
+        match told {
+            Ok(()) => {}
+            Err(failure) if failure.exit == Exit::Pipe => return Err(failure),
+            Err(failure) => {
+                output.fail(&failure);
+                outcomes.failed(&failure);
+            }
+        }
+    }
+    Ok(outcomes.exit())
+}
+
+/// One file of a torrent, for scripts.
+#[derive(Serialize)]
+struct Line<'a> {
+    index: usize,
+    path: &'a str,
+    size: u64,
+    selected: bool,
+}
+
+/// The files of one torrent, for scripts.
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    torrent: String,
+    name: &'a str,
+    size: u64,
+    selected_size: u64,
+    files: Vec<Line<'a>>,
+}
+
+fn list(torrent: &Metainfo, wanted: &[bool], more: bool, output: &Output) -> Result<(), Failure> {
+    if output.json {
+        return output.event(&document(torrent, wanted));
+    }
+    let selected = listed(torrent).filter(|file| wanted.get(file.number - 1).copied().unwrap_or(true));
+    if output.plain {
+        return output.data(selected.map(|file| show::plain_file(&file)).collect::<String>().as_bytes());
+    }
+    let lines = tree::lines_of(selected, output.out, output.columns(), usize::MAX);
+    let between = if more { "\n" } else { "" };
+    output.data(format!("{between}{}\n", lines.join("\n")).as_bytes())
+}
+
+fn document<'a>(torrent: &'a Metainfo, wanted: &[bool]) -> Document<'a> {
+    let line = |file: tree::Listed<'a>| Line {
+        index: file.number,
+        path: file.path,
+        size: file.len,
+        selected: wanted.get(file.number - 1).copied().unwrap_or(true),
+    };
+    let files: Vec<Line<'a>> = listed(torrent).map(line).collect();
+    Document {
+        schema: "torr.get.list/1",
+        torrent: torrent.info_hash().to_string(),
+        name: torrent.name().raw(),
+        size: files.iter().map(|file| file.size).sum(),
+        selected_size: files.iter().filter(|file| file.selected).map(|file| file.size).sum(),
+        files,
+    }
+}

@@ -1,0 +1,50 @@
+//! `torr get`: download, verify, exit.
+
+mod args;
+mod inputs;
+mod jobs;
+mod list;
+pub mod pick;
+
+use crate::face::cli::args::global::GlobalArgs;
+use crate::face::cli::error::Failure;
+use crate::face::cli::exit::Exit;
+use crate::face::cli::output::Output;
+use crate::face::cli::signals;
+use crate::face::cli::transfer::{self, Outcomes, Plan, Verb};
+
+pub use args::GetArgs;
+
+use inputs::Arguments;
+use jobs::Maker;
+
+/// Gets them.
+pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+    if args.pick {
+        pick::possible(global.no_input, output)?;
+    }
+    let arguments = Arguments::of(args, output)?;
+    let maker = Maker::new(args, arguments.is_one() || args.list || args.pick, output);
+    if args.list {
+        signals::end_at_once(output);
+        return list::run(arguments, &maker, output);
+    }
+    let mut plan = Plan {
+        verb: Verb::Get,
+        jobs: Vec::new(),
+        more: None,
+        outcomes: Outcomes::default(),
+        timeout: args.patience(output.stderr_tty),
+        path_end: if args.print0 { 0 } else { b'\n' },
+        run: args.run.clone(),
+    };
+    if args.pick {
+        if let Some(left) = pick::all(arguments, &maker, &mut plan, &args.output, output)? {
+            return Ok(left);
+        }
+    } else {
+        plan.more = Some(inputs::start(arguments, maker)?);
+    }
+    let config = transfer::config(&args.network, usize::from(args.jobs), global.state_dir.as_deref());
+    transfer::run(plan, config, output)
+}

@@ -1,0 +1,134 @@
+//! `torr get --pick`: a person chooses the files of each torrent before anything is begun.
+
+mod model;
+mod nodes;
+mod screen;
+mod view;
+
+use std::io::{self, IsTerminal};
+use std::path::Path;
+
+use crate::face::cli::error::Failure;
+use crate::face::cli::exit::Exit;
+use crate::face::cli::input::Torrent;
+use crate::face::cli::output::Output;
+use crate::face::cli::signals::Watch;
+use crate::face::cli::transfer::{self, Plan};
+
+use model::Picker;
+use screen::End;
+use view::Frame;
+
+use super::inputs::Arguments;
+use super::jobs::Maker;
+
+pub use screen::restore;
+
+/// Whether anybody is there who could choose.
+pub fn possible(no_input: bool, output: &Output) -> Result<(), Failure> {
+    let hint = "choose with --select; --list shows the files";
+    if no_input {
+        return Err(Failure::usage("--pick asks, and --no-input forbids to ask").hint(hint));
+    }
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+    if !io::stdin().is_terminal() || !output.stderr_tty || dumb {
+        return Err(Failure::usage("--pick needs a terminal to show the files on").hint(hint));
+    }
+    Ok(())
+}
+
+/// Reads all torrents, has their files chosen and plans them; or nothing, and the end of the process.
+pub fn all(
+    arguments: Arguments,
+    maker: &Maker,
+    plan: &mut Plan,
+    folder: &Path,
+    output: &Output,
+) -> Result<Option<Exit>, Failure> {
+    let watch = Watch::start();
+    let mut chosen: Vec<(Torrent, Vec<bool>)> = Vec::new();
+    for argument in arguments {
+        let read = argument.and_then(|argument| maker.read(&argument));
+        let wanted = read.and_then(|torrent| match torrent {
+            Some(torrent) => maker.wanted(&torrent.metainfo).map(|wanted| Some((torrent, wanted))),
+            None => Ok(None),
+        });
+        if let Some(exit) = watch.seen() {
+            return left(plan, exit, output).map(Some);
+        }
+        match wanted {
+            Ok(None) => {}
+            Ok(Some((torrent, mut wanted))) => {
+                let frame =
+                    Frame { name: torrent.metainfo.name().clone(), free: free(folder), style: output.err };
+                let mut picker = Picker::new(&torrent.metainfo, &wanted);
+                match screen::choose(&mut picker, &frame, &watch)? {
+                    End::Start => {}
+                    End::Leave(exit) => return left(plan, exit, output).map(Some),
+                }
+                picker.mark(&mut wanted);
+                chosen.push((torrent, wanted));
+            }
+            Err(failure) => {
+                output.fail(&failure);
+                plan.outcomes.failed(&failure);
+            }
+        }
+    }
+    for (torrent, wanted) in chosen {
+        match maker.work(torrent, &wanted) {
+            Ok(job) => plan.jobs.push(*job),
+            Err(failure) => {
+                output.fail(&failure);
+                plan.outcomes.failed(&failure);
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn left(plan: &Plan, exit: Exit, output: &Output) -> Result<Exit, Failure> {
+    output.say("left; nothing was downloaded");
+    transfer::summary(plan.verb, &plan.outcomes, exit, output)?;
+    Ok(exit)
+}
+
+/// Bytes that are free where this folder is or will be.
+fn free(folder: &Path) -> Option<u64> {
+    let folder = std::path::absolute(folder).ok()?;
+    let there = folder.ancestors().find(|folder| folder.is_dir())?;
+    let system = rustix::fs::statvfs(there).ok()?;
+    Some(system.f_bavail.saturating_mul(system.f_frsize))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::metainfo::{Attributes, Content, Draft, DraftFile, Extras, Metainfo};
+
+    /// A torrent `t` of these files.
+    pub fn torrent(files: &[(&str, u64)]) -> Metainfo {
+        let total: u64 = files.iter().map(|(_, len)| len).sum();
+        let file = |&(path, len): &(&str, u64)| DraftFile {
+            path: path.split('/').map(str::to_owned).collect(),
+            len,
+            attributes: Attributes::NONE,
+        };
+        let draft = Draft {
+            name: "t".to_owned(),
+            content: Content::Several(files.iter().map(file).collect()),
+            piece_len: 1 << 20,
+            digests: vec![0; total.div_ceil(1 << 20) as usize * 20],
+            private: false,
+            source: None,
+            extras: Extras::default(),
+        };
+        Metainfo::parse(&draft.to_bytes()).unwrap()
+    }
+
+    #[test]
+    fn free_space_is_that_of_the_first_folder_there_is() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(free(&dir.path().join("not/yet/there")).is_some_and(|free| free > 0));
+    }
+}

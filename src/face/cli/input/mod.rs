@@ -1,0 +1,221 @@
+//! What stands where a torrent is asked for: a file, standard input, an address on the web. This is the one
+//! place where each [`Kind`] becomes a checked torrent.
+
+mod kind;
+mod web;
+
+use std::fs::{self, File};
+use std::io::{self, IsTerminal, Read};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use super::error::{Failure, shown};
+use super::exit::Exit;
+use super::output::Output;
+use crate::base::Untrusted;
+use crate::proto::metainfo::Metainfo;
+
+pub use kind::Kind;
+
+/// The largest torrent file that is read, in bytes.
+pub const MOST_BYTES: u64 = 16 << 20;
+
+/// A torrent file that was read and checked.
+#[derive(Clone, Debug)]
+pub struct Torrent {
+    /// What it says.
+    pub metainfo: Metainfo,
+    /// The file as it was read.
+    pub bytes: Vec<u8>,
+    /// Where it was read from, as it was given; nothing for standard input.
+    pub path: Option<PathBuf>,
+}
+
+impl Torrent {
+    /// The torrent as it is written on a command line.
+    pub fn argument(&self) -> String {
+        self.path.as_deref().map_or_else(|| "-".to_owned(), quoted)
+    }
+
+    /// The directory of the torrent file, if it is a file.
+    pub fn directory(&self) -> Option<&Path> {
+        let path = self.path.as_deref()?;
+        let Kind::File(path) = Kind::of(path) else { return None };
+        let parent = path.parent()?;
+        Some(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
+    }
+}
+
+/// How torrents are read.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading<'a> {
+    /// Where it is said that one is slow to come.
+    pub output: &'a Output,
+    /// The address the web is asked from, if it is not any.
+    pub bind: Option<IpAddr>,
+    /// Nothing else draws on the screen meanwhile.
+    pub alone: bool,
+}
+
+impl<'a> Reading<'a> {
+    /// One torrent, and nothing else to do until it is read.
+    pub const fn alone(output: &'a Output) -> Self {
+        Self { output, bind: None, alone: true }
+    }
+}
+
+/// Reads a torrent: a file, `-` for standard input, or the address of a torrent file on the web. What is
+/// something else is refused by its name. Waits for the web as long as the web may take.
+pub fn torrent(argument: &Path, output: &Output) -> Result<Torrent, Failure> {
+    read(argument, &Reading::alone(output))
+}
+
+/// The same in this way.
+pub fn read(argument: &Path, reading: &Reading<'_>) -> Result<Torrent, Failure> {
+    let from_file = |bytes| checked(bytes, Some(argument), &shown(argument));
+    match Kind::of(argument) {
+        Kind::Stdin => checked(stdin()?, None, &Untrusted::new("standard input")),
+        Kind::Web(url) => {
+            checked(web::bytes(url, reading)?, Some(argument), &Untrusted::new(web::shown(url)))
+        }
+        Kind::File(path) => from_file(file(path)?),
+        Kind::Magnet(_) => Err(not_yet("a magnet link")),
+        Kind::Hash(_) => Err(not_yet("an info hash")),
+    }
+}
+
+/// Reads a torrent that can only be a file; for guesses, which must cost nothing.
+pub fn torrent_file(path: &Path) -> Result<Torrent, Failure> {
+    checked(file(path)?, Some(path), &shown(path))
+}
+
+fn not_yet(what: &str) -> Failure {
+    Failure::not_yet(what).hint("use a .torrent file: torr get FILE.torrent")
+}
+
+fn checked(bytes: Vec<u8>, path: Option<&Path>, name: &Untrusted) -> Result<Torrent, Failure> {
+    if bytes.len() as u64 > MOST_BYTES {
+        let message = format!("{name} is too large for a torrent (more than 16 MiB)");
+        return Err(Failure::new(Exit::Input, "too_large", message));
+    }
+    if is_web_page(&bytes) {
+        let message = format!("{name} is a web page, not a torrent file");
+        let hint = "open it in a browser and copy the address of the torrent file itself";
+        return Err(Failure::new(Exit::Input, "not_a_torrent", message).hint(hint));
+    }
+    let metainfo = Metainfo::parse(&bytes).map_err(|error| {
+        Failure::new(Exit::Input, "malformed", format!("{name}: {error}"))
+            .hint("it may be cut off or something else, such as a web page; fetch the torrent file again")
+    })?;
+    Ok(Torrent { metainfo, bytes, path: path.map(Path::to_owned) })
+}
+
+fn is_web_page(bytes: &[u8]) -> bool {
+    let start = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
+    let starts = |tag: &[u8]| start.get(..tag.len()).is_some_and(|s| s.eq_ignore_ascii_case(tag));
+    starts(b"<!doctype") || starts(b"<html") || starts(b"<head") || starts(b"<?xml")
+}
+
+fn stdin() -> Result<Vec<u8>, Failure> {
+    let stdin = io::stdin();
+    if stdin.is_terminal() {
+        return Err(Failure::usage(
+            "- means a torrent file on standard input, and standard input is a terminal",
+        )
+        .hint("pipe it in, as in: torr get - < FILE.torrent"));
+    }
+    bounded(&mut stdin.lock()).map_err(|error| Failure::disk("read", Path::new("standard input"), &error))
+}
+
+/// A path as it can be pasted into a shell.
+pub fn quoted(path: &Path) -> String {
+    let text = shown(path).clean();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+,:@%~=".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
+fn file(path: &Path) -> Result<Vec<u8>, Failure> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => {
+            let message = format!("{} is a directory, not a torrent file", shown(path));
+            let hint =
+                format!("to share a folder: torr create {}, then torr seed the torrent file", quoted(path));
+            return Err(Failure::new(Exit::Input, "not_a_torrent", message).hint(hint));
+        }
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let message = format!("there is no torrent file {}", shown(path));
+            return Err(Failure::new(Exit::Input, "not_found", message));
+        }
+        Err(error) => return Err(Failure::disk("read", path, &error)),
+    }
+    let read = File::open(path).and_then(|mut file| bounded(&mut file));
+    read.map_err(|error| Failure::disk("read", path, &error))
+}
+
+/// Reads one byte more than is allowed at most, so that too much can be told from enough.
+fn bounded(from: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::face::cli::args::global::GlobalArgs;
+    use crate::face::cli::surroundings::Surroundings;
+
+    fn refused(text: &str) -> Failure {
+        let output = Output::new(&GlobalArgs::default(), &Surroundings::default());
+        torrent(Path::new(text), &output).unwrap_err()
+    }
+
+    #[test]
+    fn what_is_no_torrent_file_is_refused_by_its_name() {
+        assert_eq!(refused("magnet:?xt=urn:btih:x").message, "a magnet link is not available yet");
+        assert_eq!(refused(&"ab".repeat(20)).message, "an info hash is not available yet");
+        let failure = refused("http://x.example:0/a.torrent");
+        assert_eq!((failure.exit, failure.kind), (Exit::Input, "bad_address"));
+        let failure = refused("/nowhere/a.torrent");
+        assert_eq!((failure.exit, failure.kind), (Exit::Input, "not_found"));
+        let failure = refused("/tmp");
+        assert_eq!(
+            (failure.exit, failure.hint.as_deref()),
+            (Exit::Input, Some("to share a folder: torr create /tmp, then torr seed the torrent file"))
+        );
+    }
+
+    #[test]
+    fn web_pages_are_known_from_afar() {
+        for page in ["<!DOCTYPE html><p>", "\n <HTML>", "\u{feff}<html>"] {
+            assert!(is_web_page(page.as_bytes()), "{page}");
+        }
+        assert!(!is_web_page(b"d4:infode") && !is_web_page(b"<") && !is_web_page(b""));
+    }
+
+    #[test]
+    fn only_files_lie_in_a_directory() {
+        let from = |path: &str| Torrent {
+            metainfo: Metainfo::parse(SMALL).unwrap(),
+            bytes: SMALL.to_vec(),
+            path: Some(path.into()),
+        };
+        assert_eq!(from("a.torrent").directory(), Some(Path::new(".")));
+        assert_eq!(from("x/a.torrent").directory(), Some(Path::new("x")));
+        assert_eq!(from("https://x.example/a.torrent").directory(), None);
+    }
+
+    const SMALL: &[u8] =
+        b"d4:infod6:lengthi3e4:name1:b12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaaee";
+
+    #[test]
+    fn paths_are_quoted_for_a_shell() {
+        assert_eq!(quoted(Path::new("a/b.torrent")), "a/b.torrent");
+        assert_eq!(quoted(Path::new("it's here")), "'it'\\''s here'");
+    }
+}

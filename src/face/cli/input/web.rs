@@ -1,0 +1,157 @@
+//! A torrent file from the web.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use crate::base::{Untrusted, units};
+use crate::engine::web::{Rules, WebError, fetch};
+use crate::face::cli::error::Failure;
+use crate::face::cli::exit::Exit;
+use crate::face::cli::output::{Output, Progress};
+
+use super::{MOST_BYTES, Reading};
+
+/// How long nothing is said of a fetch.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The bytes of what is at this address.
+pub fn bytes(url: &str, reading: &Reading<'_>) -> Result<Vec<u8>, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+        let why = crate::face::cli::error::reason(&error);
+        Failure::new(Exit::Internal, "internal", format!("cannot start: {why}"))
+    })?;
+    let rules = Rules::new(reading.bind, MOST_BYTES as usize);
+    let telling = Telling::new(url, reading);
+    let work = async {
+        let fetched = fetch(url, &rules, |got, size| telling.got(got, size));
+        tokio::pin!(fetched);
+        loop {
+            tokio::select! {
+                fetched = &mut fetched => return fetched,
+                // Nothing may come at all, and that is told too.
+                () = tokio::time::sleep(Duration::from_millis(250)) => telling.tell(),
+            }
+        }
+    };
+    let fetched = runtime.block_on(work);
+    // A look-up of a name that hangs in the system must not hold up the end.
+    runtime.shutdown_background();
+    telling.over();
+    fetched.map_err(|error| failure(url, &error))
+}
+
+/// An address as errors show it: without its query and its user, which may be secrets.
+pub fn shown(url: &str) -> String {
+    let bare = url.split(['?', '#']).next().unwrap_or(url);
+    let bare = match (bare.find("://"), bare.find('@')) {
+        (Some(scheme), Some(user)) if user > scheme && !bare[scheme + 3..user].contains('/') => {
+            format!("{}{}", &bare[..scheme + 3], &bare[user + 1..])
+        }
+        _ => bare.to_owned(),
+    };
+    Untrusted::new(bare).fit(200)
+}
+
+fn failure(url: &str, error: &WebError) -> Failure {
+    let (exit, kind, hint) = match error {
+        WebError::Address(_) => (Exit::Input, "bad_address", "write https://HOST/FILE.torrent"),
+        WebError::Unreachable(_) => {
+            (Exit::Network, "unreachable", "look whether the address is right and the network is there")
+        }
+        WebError::Tls(_) => (
+            Exit::Network,
+            "tls",
+            "the server does not prove who it is; look at the clock of this machine, or fetch the torrent file another way",
+        ),
+        WebError::Status { .. } => (
+            Exit::Network,
+            "http_status",
+            "look whether the address is right; some sites need a login: fetch the torrent file with a browser",
+        ),
+        WebError::Redirect(_) => (Exit::Network, "redirect", "fetch the torrent file with a browser"),
+        WebError::TooLarge(_) => (
+            Exit::Input,
+            "too_large",
+            "a torrent file has at most 16 MiB; is this the address of the data itself?",
+        ),
+    };
+    Failure::new(exit, kind, format!("cannot fetch {}: {error}", shown(url))).hint(hint)
+}
+
+/// Says that a fetch is slow: as a line that is redrawn, or once where others have the screen.
+struct Telling<'a> {
+    output: &'a Output,
+    live: bool,
+    name: String,
+    begun: Instant,
+    last: Cell<(u64, Option<u64>)>,
+    told: Cell<bool>,
+}
+
+impl<'a> Telling<'a> {
+    fn new(url: &str, reading: &Reading<'a>) -> Self {
+        let output = reading.output;
+        Self {
+            output,
+            live: reading.alone && output.progress == Progress::Bar,
+            name: shown(url),
+            begun: Instant::now(),
+            last: Cell::new((0, None)),
+            told: Cell::new(false),
+        }
+    }
+
+    fn got(&self, got: u64, size: Option<u64>) {
+        self.last.set((got, size));
+        self.tell();
+    }
+
+    fn tell(&self) {
+        if self.begun.elapsed() < PATIENCE {
+            return;
+        }
+        let amount = match self.last.get() {
+            (0, _) => "no answer yet".to_owned(),
+            (got, Some(size)) => format!("{} of {}", units::size(got), units::size(size)),
+            (got, None) => units::size(got),
+        };
+        if self.live {
+            let room = self.output.columns().saturating_sub(1);
+            let line = format!("  fetching {}  {amount}", self.name);
+            self.output.live.draw(vec![self.output.err.fit_line(&line, room)]);
+            self.told.set(true);
+        } else if !self.told.replace(true) && self.output.progress != Progress::None {
+            self.output.say(&format!("fetching {}: {amount}", self.name));
+        }
+    }
+
+    fn over(&self) {
+        if self.live && self.told.get() {
+            self.output.live.erase();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_shown_without_their_secrets() {
+        assert_eq!(shown("https://x.example/a.torrent?passkey=1#x"), "https://x.example/a.torrent");
+        assert_eq!(shown("https://me:secret@x.example/a"), "https://x.example/a");
+        assert_eq!(shown("https://x.example/@a"), "https://x.example/@a");
+        assert_eq!(shown("http://x/\u{1b}[2J"), "http://x/\\u{1b}[2J");
+    }
+
+    #[test]
+    fn every_error_says_whose_turn_it_is() {
+        let of = |error| failure("http://x/a", &error);
+        let status = WebError::Status { host: "x".into(), status: "404 Not Found".into() };
+        assert_eq!(of(status.clone()).exit, Exit::Network);
+        assert_eq!(of(status).message, "cannot fetch http://x/a: x answers 404 Not Found");
+        assert_eq!(of(WebError::TooLarge("x".into())).exit, Exit::Input);
+        assert_eq!(of(WebError::Address("x".into())).exit, Exit::Input);
+        assert_eq!(of(WebError::Tls("x".into())).kind, "tls");
+    }
+}

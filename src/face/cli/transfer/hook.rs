@@ -1,0 +1,161 @@
+//! What is run after each download: `--run`. A program with its arguments and no shell; what it needs to
+//! know stands in its environment and never in the command. Whatever it prints goes to standard error.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use tokio::sync::mpsc;
+
+use crate::base::{InfoHash, Untrusted};
+use crate::face::cli::args::words::Words;
+use crate::face::cli::error::{Failure, reason, shown};
+use crate::face::cli::exit::Exit;
+use crate::face::cli::output::{Output, Progress};
+
+use super::Job;
+
+/// The longest line of a program that is shown whole, in bytes.
+const MOST_LINE: u64 = 4096;
+
+/// The programs that run after downloads.
+pub struct Hooks {
+    command: Option<Words>,
+    running: Vec<Arc<Mutex<Running>>>,
+    tell: mpsc::UnboundedSender<Result<(), Failure>>,
+    ends: mpsc::UnboundedReceiver<Result<(), Failure>>,
+    open: usize,
+}
+
+/// One program; its child is taken when it has ended, and its number means nothing from then on.
+struct Running(Option<Child>);
+
+impl Hooks {
+    /// Runs this after each download, if anything.
+    pub fn new(command: Option<Words>) -> Self {
+        let (tell, ends) = mpsc::unbounded_channel();
+        Self { command, running: Vec::new(), tell, ends, open: 0 }
+    }
+
+    /// Starts it for a download that is complete and lies here.
+    pub fn start(&mut self, job: &Job, path: &Path, output: &Output) -> Result<(), Failure> {
+        let Some(words) = &self.command else { return Ok(()) };
+        let told = Told { id: job.id, name: job.name.clone(), program: words.program().to_owned() };
+        let mut command = Command::new(words.program());
+        command
+            .args(words.arguments())
+            .env("TORR_NAME", without_zero(job.name.raw()))
+            .env("TORR_PATH", path)
+            .env("TORR_INFOHASH", job.id.to_string())
+            .stdin(Stdio::null());
+        let started = streams(&mut command, output).and_then(|()| command.spawn());
+        // The streams that the command holds would keep its readers waiting for an end.
+        drop(command);
+        let child = started.map_err(|error| told.failure(&format!("cannot be run: {}", reason(&error))))?;
+        let pid = Pid::from_child(&child);
+        let running = Arc::new(Mutex::new(Running(Some(child))));
+        self.running.push(running.clone());
+        self.open += 1;
+        let tell = self.tell.clone();
+        let wait = move || {
+            let ended = wait(pid, &running);
+            let _ = tell.send(told.of(ended));
+        };
+        thread::Builder::new().name("torr-run".to_owned()).spawn(wait).map(|_| ()).map_err(|error| {
+            self.open -= 1;
+            Failure::new(Exit::Internal, "internal", format!("cannot wait for --run: {}", reason(&error)))
+        })
+    }
+
+    /// Whether nothing runs.
+    pub const fn are_idle(&self) -> bool {
+        self.open == 0
+    }
+
+    /// Waits for the next one to end and says how it did; for ever where nothing runs.
+    pub async fn ended(&mut self) -> Result<(), Failure> {
+        let ended = self.ends.recv().await;
+        self.open = self.open.saturating_sub(1);
+        ended.unwrap_or(Ok(()))
+    }
+
+    /// Asks all that run to end.
+    pub fn stop(&self) {
+        for running in &self.running {
+            if let Running(Some(child)) = &*lock(running) {
+                // One that does not want to end is left alone.
+                let _ = kill_process(Pid::from_child(child), Signal::TERM);
+            }
+        }
+    }
+}
+
+fn lock(running: &Mutex<Running>) -> std::sync::MutexGuard<'_, Running> {
+    running.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits for the end, and only then takes the child away, so that nobody signals a stranger.
+fn wait(pid: Pid, running: &Mutex<Running>) -> io::Result<ExitStatus> {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(pid), options) {}
+    let child = lock(running).0.take();
+    child.map_or_else(|| Err(io::ErrorKind::NotFound.into()), |mut child| child.wait())
+}
+
+/// Both outputs go to our standard error: as they are, or line by line above what is drawn there.
+fn streams(command: &mut Command, output: &Output) -> io::Result<()> {
+    if output.progress != Progress::Bar {
+        let stderr = || io::stderr().as_fd().try_clone_to_owned().map(Stdio::from);
+        command.stdout(stderr()?).stderr(stderr()?);
+        return Ok(());
+    }
+    let (reader, writer) = io::pipe()?;
+    command.stdout(writer.try_clone()?).stderr(writer);
+    let output = output.clone();
+    let show = move || {
+        let mut reader = BufReader::new(reader);
+        loop {
+            let mut line = Vec::new();
+            match (&mut reader).take(MOST_LINE).read_until(b'\n', &mut line) {
+                Ok(0) | Err(_) => return,
+                Ok(_) => output.say(&Untrusted::from_bytes(line.trim_ascii_end()).clean()),
+            }
+        }
+    };
+    thread::Builder::new().name("torr-run-out".to_owned()).spawn(show).map(|_| ())
+}
+
+/// A name as it may stand in an environment.
+fn without_zero(name: &str) -> String {
+    name.replace('\0', "\u{fffd}")
+}
+
+/// What a failure is told of.
+struct Told {
+    id: InfoHash,
+    name: Untrusted,
+    program: String,
+}
+
+impl Told {
+    fn of(&self, ended: io::Result<ExitStatus>) -> Result<(), Failure> {
+        let status = ended.map_err(|error| self.failure(&format!("is lost: {}", reason(&error))))?;
+        match status.code() {
+            Some(0) => Ok(()),
+            Some(code) => Err(self.failure(&format!("ended with exit code {code}"))),
+            None => Err(self.failure("was ended by a signal")),
+        }
+    }
+
+    fn failure(&self, what: &str) -> Failure {
+        let program = shown(Path::new(&self.program)).fit(80);
+        let message = format!("{}: {program} {what}", self.name.fit(80));
+        Failure::new(Exit::No, "run_failed", message)
+            .hint("the download itself is complete; this was the program of --run")
+            .about(self.id)
+    }
+}
