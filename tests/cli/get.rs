@@ -89,9 +89,10 @@ fn what_the_web_may_not_do_is_one_sentence() {
         "/loop" => Act::redirect("/loop"),
         "/file" => Act::redirect("file:///etc/passwd"),
         "/large" => Act::Pour(b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), vec![b'x'; 1 << 16]),
+        "/bomb" => Act::page("200 OK", "Content-Encoding: gzip\r\n", &gzip(64 << 20)),
         "/said" => Act::Say(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n".to_vec()),
         "/short" => Act::Say(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nd4:".to_vec()),
-        "/error" => Act::page("500 Oops \x1b[2J", "", b""),
+        "/error" => Act::page("500 <script>", "", b""),
         _ => Act::Say(b"what".to_vec()),
     });
     let cases = [
@@ -101,6 +102,7 @@ fn what_the_web_may_not_do_is_one_sentence() {
         ("/loop", 4, "redirect", "redirects too often"),
         ("/file", 4, "redirect", "redirects to something that is neither http nor https"),
         ("/large", 3, "too_large", "is too large"),
+        ("/bomb", 3, "too_large", "is too large"),
         ("/said", 3, "too_large", "is too large"),
         ("/short", 4, "unreachable", "broke off or is damaged"),
         ("/error", 4, "http_status", "answers 500 Internal Server Error"),
@@ -124,6 +126,46 @@ fn what_the_web_may_not_do_is_one_sentence() {
     // A server that cannot encrypt.
     let plain = web.url("/page").replace("http:", "https:");
     assert_eq!(scene.run(&["get", &plain]).code, 4);
+}
+
+/// So many zeros, compressed.
+fn gzip(len: usize) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    for _ in 0..len >> 20 {
+        encoder.write_all(&vec![0; 1 << 20]).unwrap();
+    }
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn a_certificate_nobody_vouches_for_is_refused() {
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let cert = include_bytes!("../trackers/self_signed.cert.der").to_vec().into();
+    let key = include_bytes!("../trackers/self_signed.key.der").to_vec();
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert], rustls::pki_types::PrivatePkcs8KeyDer::from(key).into())
+        .unwrap();
+    let config = std::sync::Arc::new(config);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        while let Ok((mut tcp, _)) = listener.accept() {
+            let mut tls = rustls::ServerConnection::new(config.clone()).unwrap();
+            let _ = rustls::Stream::new(&mut tls, &mut tcp).write_all(b"HTTP/1.1 200 OK\r\n\r\nd");
+        }
+    });
+    let scene = Scene::new();
+    for host in ["127.0.0.1", "localhost"] {
+        let ran = scene.run(&["get", &format!("https://{host}:{port}/x.torrent"), "--json"]);
+        assert_eq!(ran.code, 4, "{}", ran.err);
+        let error = &ran.json()[0];
+        schema::check(error);
+        assert_eq!(error["kind"], "tls", "{}", ran.err);
+        assert!(error["message"].as_str().unwrap().contains("certificate"), "{}", ran.err);
+    }
 }
 
 #[test]
@@ -381,7 +423,7 @@ fn every_order_brings_every_byte() {
     party.seed(&["x.bin"]);
     for flags in [&["--in-order"][..], &["--ends-first"], &["--in-order", "--ends-first", "--alloc", "full"]]
     {
-        let folder = flags.concat();
+        let folder = format!("got{}", flags.concat());
         let mut arguments = vec!["x.bin.torrent", "-o", &folder];
         arguments.extend(flags);
         let got = party.get(&folder, &arguments);

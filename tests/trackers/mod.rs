@@ -3,6 +3,7 @@
 mod embedded;
 mod hostile_http;
 mod hostile_udp;
+mod hostile_web;
 pub mod script;
 
 use std::time::Duration;

@@ -49,7 +49,7 @@ pub fn words(text: &str) -> Result<Words, String> {
                 }
             }
             '\\' => {
-                word.get_or_insert_default().push(chars.next().ok_or("nothing stands behind the last \\")?)
+                word.get_or_insert_default().push(chars.next().ok_or("nothing stands behind the last \\")?);
             }
             c => word.get_or_insert_default().push(c),
         }

@@ -24,6 +24,7 @@ use crate::proto::paths::safe_name;
     after_help = "Examples:
   torr get ubuntu.torrent
   torr get https://releases.example/ubuntu.torrent -o ~/iso --seed 2.0,7d
+  printf '%s\n' *.torrent | torr get -i - --run 'notify-send done'
   mpv \"$(torr get -q film.torrent)\""
 )]
 pub struct GetArgs {

@@ -139,7 +139,7 @@ impl Picker {
             }
             Key::Escape | Key::Char('q') => return Step::Leave,
             Key::Enter if self.totals().0 == 0 => {
-                self.word = "nothing is chosen; space chooses, a chooses all"
+                self.word = "nothing is chosen; space chooses, a chooses all";
             }
             Key::Enter => return Step::Start,
             Key::Char(_) | Key::Backspace => {}
