@@ -72,42 +72,63 @@ pub fn torrent(argument: &Path, output: &Output) -> Result<Torrent, Failure> {
 
 /// The same in this way.
 pub fn read(argument: &Path, reading: &Reading<'_>) -> Result<Torrent, Failure> {
-    let from_file = |bytes| checked(bytes, Some(argument), &shown(argument));
-    match Kind::of(argument) {
-        Kind::Stdin => checked(stdin()?, None, &Untrusted::new("standard input")),
-        Kind::Web(url) => {
-            checked(web::bytes(url, reading)?, Some(argument), &Untrusted::new(web::shown(url)))
-        }
-        Kind::File(path) => from_file(file(path)?),
-        Kind::Magnet(_) => Err(not_yet("a magnet link")),
-        Kind::Hash(_) => Err(not_yet("an info hash")),
-    }
+    checked(argument, bytes(argument, reading)?)
 }
 
 /// Reads a torrent that can only be a file; for guesses, which must cost nothing.
 pub fn torrent_file(path: &Path) -> Result<Torrent, Failure> {
-    checked(file(path)?, Some(path), &shown(path))
+    checked(path, bounded(path, file(path)?)?)
+}
+
+/// The bytes of what is said to be a torrent, not looked into and not too many.
+pub fn bytes(argument: &Path, reading: &Reading<'_>) -> Result<Vec<u8>, Failure> {
+    let bytes = match Kind::of(argument) {
+        Kind::Stdin => stdin()?,
+        Kind::Web(url) => web::bytes(url, reading)?,
+        Kind::File(path) => file(path)?,
+        Kind::Magnet(_) => return Err(not_yet("a magnet link")),
+        Kind::Hash(_) => return Err(not_yet("an info hash")),
+    };
+    bounded(argument, bytes)
+}
+
+/// What was read from there is no torrent.
+pub fn malformed(argument: &Path, why: &impl std::fmt::Display) -> Failure {
+    Failure::new(Exit::Input, "malformed", format!("{}: {why}", name(argument)))
+        .hint("it may be cut off or something else, such as a web page; fetch the torrent file again")
 }
 
 fn not_yet(what: &str) -> Failure {
     Failure::not_yet(what).hint("use a .torrent file: torr get FILE.torrent")
 }
 
-fn checked(bytes: Vec<u8>, path: Option<&Path>, name: &Untrusted) -> Result<Torrent, Failure> {
+fn checked(argument: &Path, bytes: Vec<u8>) -> Result<Torrent, Failure> {
+    let metainfo = Metainfo::parse(&bytes).map_err(|error| malformed(argument, &error))?;
+    let path = (argument != Path::new("-")).then(|| argument.to_owned());
+    Ok(Torrent { metainfo, bytes, path })
+}
+
+/// Not more bytes than are read, and no web page, which servers give in place of almost anything.
+fn bounded(argument: &Path, bytes: Vec<u8>) -> Result<Vec<u8>, Failure> {
     if bytes.len() as u64 > MOST_BYTES {
-        let message = format!("{name} is too large for a torrent (more than 16 MiB)");
+        let message = format!("{} is too large for a torrent (more than 16 MiB)", name(argument));
         return Err(Failure::new(Exit::Input, "too_large", message));
     }
     if is_web_page(&bytes) {
-        let message = format!("{name} is a web page, not a torrent file");
+        let message = format!("{} is a web page, not a torrent file", name(argument));
         let hint = "open it in a browser and copy the address of the torrent file itself";
         return Err(Failure::new(Exit::Input, "not_a_torrent", message).hint(hint));
     }
-    let metainfo = Metainfo::parse(&bytes).map_err(|error| {
-        Failure::new(Exit::Input, "malformed", format!("{name}: {error}"))
-            .hint("it may be cut off or something else, such as a web page; fetch the torrent file again")
-    })?;
-    Ok(Torrent { metainfo, bytes, path: path.map(Path::to_owned) })
+    Ok(bytes)
+}
+
+/// How sentences name what is read from there.
+fn name(argument: &Path) -> Untrusted {
+    match Kind::of(argument) {
+        Kind::Stdin => Untrusted::new("standard input"),
+        Kind::Web(url) => Untrusted::new(web::shown(url)),
+        Kind::Magnet(_) | Kind::Hash(_) | Kind::File(_) => shown(argument),
+    }
 }
 
 fn is_web_page(bytes: &[u8]) -> bool {
@@ -124,7 +145,7 @@ fn stdin() -> Result<Vec<u8>, Failure> {
         )
         .hint("pipe it in, as in: torr get - < FILE.torrent"));
     }
-    bounded(&mut stdin.lock()).map_err(|error| Failure::disk("read", Path::new("standard input"), &error))
+    read_some(&mut stdin.lock()).map_err(|error| Failure::disk("read", Path::new("standard input"), &error))
 }
 
 /// A path as it can be pasted into a shell.
@@ -153,12 +174,12 @@ fn file(path: &Path) -> Result<Vec<u8>, Failure> {
         }
         Err(error) => return Err(Failure::disk("read", path, &error)),
     }
-    let read = File::open(path).and_then(|mut file| bounded(&mut file));
+    let read = File::open(path).and_then(|mut file| read_some(&mut file));
     read.map_err(|error| Failure::disk("read", path, &error))
 }
 
 /// Reads one byte more than is allowed at most, so that too much can be told from enough.
-fn bounded(from: &mut impl Read) -> io::Result<Vec<u8>> {
+fn read_some(from: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     from.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
