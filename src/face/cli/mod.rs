@@ -29,6 +29,8 @@ mod log;
 mod output;
 mod place;
 mod progress;
+#[allow(dead_code, reason = "drawn by the commands that print links")]
+mod qr;
 mod signals;
 mod state;
 mod style;
