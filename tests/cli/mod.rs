@@ -4,10 +4,13 @@ mod contract;
 mod create;
 mod faults;
 mod long_pieces;
+mod magnet;
 mod party;
 mod refusals;
+mod show;
 mod signals;
 mod terminal;
+mod tracker;
 mod transfers;
 mod verify;
 

@@ -9,13 +9,13 @@ use super::Scene;
 use super::party::{PATIENCE, Party};
 
 /// What a terminal showed, from the first frame to the last, and the exit code.
-struct Seen {
+pub struct Seen {
     frames: Vec<String>,
-    code: u32,
+    pub code: u32,
 }
 
 impl Seen {
-    fn last(&self) -> &str {
+    pub fn last(&self) -> &str {
         self.frames.last().map_or("", String::as_str)
     }
 
@@ -25,7 +25,7 @@ impl Seen {
 }
 
 /// Runs the program with all its streams on a terminal of this size.
-fn watch(scene: &Scene, arguments: &[&str], rows: u16, columns: u16) -> Seen {
+pub fn watch(scene: &Scene, arguments: &[&str], rows: u16, columns: u16) -> Seen {
     let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
     let pair = native_pty_system().openpty(size).unwrap();
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_torr"));

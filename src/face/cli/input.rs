@@ -36,23 +36,35 @@ impl Torrent {
 
 /// Reads a torrent: a file, or `-` for standard input. What is something else is refused by its name.
 pub fn torrent(argument: &Path) -> Result<Torrent, Failure> {
-    let (path, bytes) = if argument == Path::new("-") {
-        let bytes = bounded(&mut io::stdin().lock())
-            .map_err(|error| Failure::disk("read", Path::new("standard input"), &error))?;
-        (None, bytes)
+    let bytes = bytes(argument)?;
+    let metainfo = Metainfo::parse(&bytes).map_err(|error| malformed(argument, &error))?;
+    let path = (argument != Path::new("-")).then(|| argument.to_owned());
+    Ok(Torrent { metainfo, path })
+}
+
+/// The bytes of what is said to be a torrent file, unread and not too many.
+pub fn bytes(argument: &Path) -> Result<Vec<u8>, Failure> {
+    let bytes = if argument == Path::new("-") {
+        bounded(&mut io::stdin().lock())
+            .map_err(|error| Failure::disk("read", Path::new("standard input"), &error))?
     } else {
-        (Some(argument.to_owned()), file(argument)?)
+        file(argument)?
     };
-    let name = || path.as_deref().map_or_else(|| Untrusted::new("standard input"), shown);
     if bytes.len() as u64 > MOST_BYTES {
-        let message = format!("{} is too large for a torrent (more than 16 MiB)", name());
+        let message = format!("{} is too large for a torrent (more than 16 MiB)", name(argument));
         return Err(Failure::new(Exit::Input, "malformed", message));
     }
-    let metainfo = Metainfo::parse(&bytes).map_err(|error| {
-        Failure::new(Exit::Input, "malformed", format!("{}: {error}", name()))
-            .hint("it may be cut off or something else, such as a web page; fetch the torrent file again")
-    })?;
-    Ok(Torrent { metainfo, path })
+    Ok(bytes)
+}
+
+/// What was read is no torrent.
+pub fn malformed(argument: &Path, why: &impl std::fmt::Display) -> Failure {
+    Failure::new(Exit::Input, "malformed", format!("{}: {why}", name(argument)))
+        .hint("it may be cut off or something else, such as a web page; fetch the torrent file again")
+}
+
+fn name(argument: &Path) -> Untrusted {
+    if argument == Path::new("-") { Untrusted::new("standard input") } else { shown(argument) }
 }
 
 /// A path as it can be pasted into a shell.

@@ -27,9 +27,9 @@ mod input;
 mod json;
 mod log;
 mod output;
+mod pager;
 mod place;
 mod progress;
-#[allow(dead_code, reason = "drawn by the commands that print links")]
 mod qr;
 mod signals;
 mod state;

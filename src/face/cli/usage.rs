@@ -13,10 +13,9 @@ use super::surroundings::Surroundings;
 use crate::base::Untrusted;
 
 /// Commands that torr is going to have.
-const COMMANDS_TO_COME: [&str; 15] = [
+const COMMANDS_TO_COME: [&str; 14] = [
     "add",
     "edit",
-    "magnet",
     "daemon",
     "ctl",
     "dht",

@@ -9,8 +9,12 @@ mod draft;
 mod error;
 mod extras;
 mod file;
+mod file_tree;
+mod hybrid;
+mod layers;
 #[cfg(test)]
 mod tests;
+mod v2;
 mod wire;
 
 use std::ops::Range;
@@ -19,6 +23,10 @@ pub use draft::{Content, Draft, DraftFile, auto_piece_len};
 pub use error::{MetainfoError, Note};
 pub use extras::Extras;
 pub use file::{Attributes, File};
+pub use file_tree::FileTreeError;
+pub use hybrid::HybridError;
+pub use layers::LayersError;
+pub use v2::{V2File, V2Torrent};
 
 use crate::base::{FileIndex, Geometry, InfoHash, Piece, Sha1Digest, Untrusted};
 

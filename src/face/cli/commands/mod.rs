@@ -4,6 +4,7 @@ mod create;
 mod demo;
 mod get;
 mod help;
+mod magnet;
 mod seed;
 mod show;
 mod tracker;
@@ -24,7 +25,8 @@ pub enum Command {
     Seed(Box<seed::SeedArgs>),
     Create(create::CreateArgs),
     Show(show::ShowArgs),
-    Verify(verify::VerifyArgs),
+    Verify(Box<verify::VerifyArgs>),
+    Magnet(magnet::MagnetArgs),
     Tracker(tracker::TrackerArgs),
     Demo(demo::DemoArgs),
     Help(help::HelpArgs),
@@ -40,7 +42,8 @@ impl Command {
             Self::Seed(args) => seed::run(args, global, output),
             Self::Create(args) => create::run(args, output),
             Self::Show(args) => show::run(args, output),
-            Self::Verify(args) => verify::run(args, output),
+            Self::Verify(args) => verify::run(args, global, output),
+            Self::Magnet(args) => magnet::run(args, output),
             Self::Tracker(args) => tracker::run(args, output),
             Self::Demo(args) => demo::run(args, output),
             Self::Help(args) => help::run(args, output),
