@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::Scene;
 use super::party::Party;
+use super::terminal::watch_with;
 use crate::support::schema;
 
 /// A sample torrent of the repository, as `NAME` in the scene.
@@ -41,6 +42,36 @@ fn torrents_of_every_version_are_shown_with_their_hashes_and_files() {
         let magnet = scene.run(&["show", "--field", "magnet", &file]).out;
         assert_eq!((magnet.contains("urn:btih:"), magnet.contains("urn:btmh:1220")), (v1, v2), "{name}");
     }
+}
+
+#[test]
+fn a_terminal_gets_a_picture_and_a_pager_what_is_too_long_for_it() {
+    let scene = Scene::new();
+    sample(&scene, "hybrid.torrent");
+    let path = std::env::var("PATH").unwrap_or_default();
+    let with = |rows, pager: &str| {
+        let environment = [("PATH", path.as_str()), ("PAGER", pager)];
+        let seen = watch_with(&scene, &["show", "hybrid.torrent"], rows, 100, &environment);
+        assert_eq!(seen.code, 0, "{}", seen.last());
+        seen.last().to_owned()
+    };
+    let picture = with(60, "sed s/^/paged/");
+    for line in [
+        "        Name  many-files",
+        "   Info hash  ",
+        "   v1\n",
+        "   v2\n",
+        "Private  no (DHT, PEX and LSD allowed)",
+    ] {
+        assert!(picture.contains(line), "{line}\n{picture}");
+    }
+    assert!(picture.contains("├─ music/") && !picture.contains("paged"), "{picture}");
+    assert!(with(10, "sed s/^/paged/").lines().any(|line| line.starts_with("paged")));
+    for none in ["", "cat"] {
+        assert!(!with(10, none).contains("paged"));
+    }
+    // A pager that is not there hides nothing.
+    assert!(with(20, "no-such-pager").contains("Magnet"));
 }
 
 #[test]

@@ -26,6 +26,17 @@ impl Seen {
 
 /// Runs the program with all its streams on a terminal of this size.
 pub fn watch(scene: &Scene, arguments: &[&str], rows: u16, columns: u16) -> Seen {
+    watch_with(scene, arguments, rows, columns, &[])
+}
+
+/// The same with these variables in the environment.
+pub fn watch_with(
+    scene: &Scene,
+    arguments: &[&str],
+    rows: u16,
+    columns: u16,
+    environment: &[(&str, &str)],
+) -> Seen {
     let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
     let pair = native_pty_system().openpty(size).unwrap();
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_torr"));
@@ -36,6 +47,7 @@ pub fn watch(scene: &Scene, arguments: &[&str], rows: u16, columns: u16) -> Seen
         command.env(name, value);
     }
     command.env("HOME", scene.path());
+    environment.iter().for_each(|(name, value)| command.env(name, value));
     let mut child = pair.slave.spawn_command(command).unwrap();
     drop(pair.slave);
     let mut reader = pair.master.try_clone_reader().unwrap();

@@ -39,13 +39,25 @@ pub fn show(output: &Output, text: &str) -> Result<(), Failure> {
 fn pager(output: &Output, text: &str) -> Option<String> {
     let rows = crossterm::terminal::window_size().ok().map(|size| usize::from(size.rows));
     let rows = rows.filter(|&rows| rows > 0)?;
-    let wish = env::var("PAGER").ok();
-    choose(wish.as_deref(), output.stdout_tty && lines(text, output.columns()) >= rows)
+    if !output.stdout_tty || lines(text, output.columns()) < rows {
+        return None;
+    }
+    match env::var("PAGER") {
+        Ok(wish) => chosen(&wish),
+        Err(_) => there(USUAL).then(|| USUAL.to_owned()),
+    }
 }
 
-fn choose(wish: Option<&str>, too_long: bool) -> Option<String> {
-    let pager = wish.unwrap_or(USUAL).trim();
-    (too_long && !pager.is_empty() && pager != "cat").then(|| pager.to_owned())
+/// The pager a user wants, if any.
+fn chosen(wish: &str) -> Option<String> {
+    let pager = wish.trim();
+    (!pager.is_empty() && pager != "cat").then(|| pager.to_owned())
+}
+
+/// Whether there is a program of this name.
+fn there(name: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|folder| folder.join(name).is_file())
 }
 
 /// The command is the user's own and may have arguments, so it is for the shell to read.
@@ -77,11 +89,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_too_long_is_paged() {
-        assert_eq!(choose(None, true).as_deref(), Some("less"));
-        assert_eq!(choose(Some("more -x"), true).as_deref(), Some("more -x"));
-        for (wish, too_long) in [(None, false), (Some(""), true), (Some(" "), true), (Some("cat"), true)] {
-            assert_eq!(choose(wish, too_long), None);
+    fn no_pager_can_be_wished_for() {
+        assert_eq!(chosen("more -x").as_deref(), Some("more -x"));
+        for wish in ["", " ", "cat"] {
+            assert_eq!(chosen(wish), None);
         }
     }
 

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 
 use crate::base::{Untrusted, units};
 use crate::face::cli::output::Output;
-use crate::face::cli::style::{Role, pad_left, width};
+use crate::face::cli::style::{Role, Style, pad, pad_left, width};
 use crate::face::cli::tree;
 
 use super::about::{About, Content};
@@ -36,7 +36,7 @@ pub fn text(about: &About, all: bool, output: &Output) -> String {
         None => vec!["not in the link; only the torrent itself knows it".to_owned()],
     };
     put("Name", name);
-    put("Info hash", hashes(about));
+    put("Info hash", hashes(about, style, room));
     if let Some(content) = &about.content {
         put("Size", vec![size(content)]);
         put("Pieces", vec![pieces(content)]);
@@ -71,11 +71,18 @@ pub fn text(about: &About, all: bool, output: &Output) -> String {
     text
 }
 
-fn hashes(about: &About) -> Vec<String> {
-    let digits = |hash: &String| hash.len();
-    let (v1, v2) = (about.v1(), about.v2_hash());
-    let widest = v1.iter().chain(&v2).map(digits).max().unwrap_or(0).min(64);
-    let line = |hash: Option<String>, version| hash.map(|hash| format!("{hash:<widest$}   {version}"));
+/// The hashes with their versions. That of v2 is too long for most terminals, so there its middle is left
+/// out; the link has all of it.
+fn hashes(about: &About, style: Style, room: usize) -> Vec<String> {
+    let whole = 64 + "   v2".len() <= room;
+    let shortened = |hash: String| {
+        let dots = style.sign("…", "...");
+        let start = 40 - 8 - width(dots);
+        if whole { hash } else { format!("{}{dots}{}", &hash[..start], &hash[hash.len() - 8..]) }
+    };
+    let (v1, v2) = (about.v1(), about.v2_hash().map(shortened));
+    let widest = v1.iter().chain(&v2).map(|hash| width(hash)).max().unwrap_or(0);
+    let line = |hash: Option<String>, version| hash.map(|hash| format!("{}   {version}", pad(&hash, widest)));
     [line(v1, "v1"), line(v2, "v2")].into_iter().flatten().collect()
 }
 
