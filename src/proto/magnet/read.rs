@@ -253,7 +253,7 @@ fn v1(text: &str) -> Option<Sha1Digest> {
             letter @ b'2'..=b'7' => letter - b'2' + 26,
             _ => return None,
         };
-        bits = bits << 5 | u32::from(value);
+        bits = (bits << 5) | u32::from(value);
         held += 5;
         if held >= 8 {
             held -= 8;

@@ -1,7 +1,7 @@
 //! What is allowed in a torrent and seldom meant. Findings that `torr create` warns of too bear the
 //! names they have there.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 use unicode_normalization::UnicodeNormalization;
@@ -94,8 +94,8 @@ fn those<'a>(mut files: impl Iterator<Item = &'a Entry>) -> Option<String> {
 /// composition apart.
 fn collisions(files: &[Entry]) -> Vec<&Entry> {
     let fold = |path: &str| path.nfc().collect::<String>().to_lowercase();
-    let mut seen: BTreeMap<String, ()> = BTreeMap::new();
-    files.iter().filter(|file| seen.insert(fold(&file.path), ()).is_some()).collect()
+    let mut seen = BTreeSet::new();
+    files.iter().filter(|file| !seen.insert(fold(&file.path))).collect()
 }
 
 fn portable(name: &str) -> bool {

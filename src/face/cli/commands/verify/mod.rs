@@ -155,10 +155,12 @@ pub fn run(args: &VerifyArgs, global: &GlobalArgs, output: &Output) -> Result<Ex
         quick: args.quick,
     };
     tell(args, &verdict, &torrent, output)?;
-    match verdict.all_good() {
-        true => Ok(Exit::Done),
-        false if args.fix => fix::fix(args, &verdict, &torrent, global, output),
-        false => Ok(Exit::No),
+    if verdict.all_good() {
+        Ok(Exit::Done)
+    } else if args.fix {
+        fix::fix(args, &verdict, &torrent, global, output)
+    } else {
+        Ok(Exit::No)
     }
 }
 
