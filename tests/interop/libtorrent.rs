@@ -37,6 +37,11 @@ pub fn check(torrent: &Path, save: &Path) -> Value {
     run("check", &[save, torrent])
 }
 
+/// Makes a torrent of this path: v1 and v2 as a rule, and otherwise what the flags say.
+pub fn make(flags: u32, path: &Path, torrent: &Path) {
+    run("make", &[Path::new(&flags.to_string()), path, torrent]);
+}
+
 fn run(verb: &str, paths: &[&Path]) -> Value {
     let output = python(&["-c", SCRIPT, verb]).args(paths).output().expect("python runs");
     let error = String::from_utf8_lossy(&output.stderr);

@@ -214,11 +214,11 @@ fn tell(peer: &PeerSeen, sizes: &Sizes, output: &Output) -> Result<(), Failure> 
     Ok(())
 }
 
-/// From 0 to 1, where it can be told: a peer may claim anything.
+/// From 0 to 1, where it can be told. Peers count padding too, and may claim anything.
 fn progress(left: Option<u64>, size: Option<u64>) -> Option<f64> {
     match (left?, size) {
         (0, _) => Some(1.0),
-        (left, Some(size)) if left <= size => Some((size - left) as f64 / size as f64),
+        (left, Some(size @ 1..)) => Some(size.saturating_sub(left) as f64 / size as f64),
         _ => None,
     }
 }
@@ -249,7 +249,7 @@ mod tests {
             (None, Some(10), None),
             (Some(0), None, Some(1.0)),
             (Some(4), Some(10), Some(0.6)),
-            (Some(11), Some(10), None),
+            (Some(11), Some(10), Some(0.0)),
             (Some(4), None, None),
         ] {
             assert_eq!(progress(left, size), wanted, "{left:?} {size:?}");
