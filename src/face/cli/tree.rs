@@ -44,7 +44,7 @@ pub fn drawn<'a>(
         place(&mut dirs, file);
     }
     let mut rows = Vec::new();
-    for open_up_to in [usize::MAX, 20, 10, 5, 2, 0] {
+    for open_up_to in [usize::MAX, 20, 10, 5, 2, 1, 0] {
         rows.clear();
         draw(&dirs, 0, "", &Drawing { style, open_up_to }, &mut rows);
         if rows.len() <= most {
@@ -230,6 +230,7 @@ mod tests {
         );
         let shorter = lines(&torrent, Style { ascii: true, colour: false }, 50, 2);
         assert_eq!(shorter[1..], ["|- spring/   5.29 MiB   ... 2 files (--all)", "... 1 line more (--all)"]);
+        assert_eq!(shorter[0], "movies/");
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub struct Entry {
     pub number: usize,
     /// Its path, a stranger's words.
     pub path: String,
+    /// The path as it was given, where it could not be used like that.
+    pub given: Option<String>,
     /// Bytes.
     pub len: u64,
     /// What it is besides.
@@ -68,11 +70,12 @@ pub struct Hints {
 impl About {
     /// A torrent file that has a v1 part.
     pub fn torrent(torrent: &Metainfo) -> Self {
-        let files = listed(torrent).map(|file| Entry {
-            number: file.number,
-            path: file.path.to_owned(),
-            len: file.len,
-            attributes: torrent.files()[file.number - 1].attributes(),
+        let files = listed(torrent).map(|file| {
+            let known = &torrent.files()[file.number - 1];
+            let given =
+                known.original().map(|names| names.iter().map(Untrusted::raw).collect::<Vec<_>>().join("/"));
+            let path = file.path.to_owned();
+            Entry { number: file.number, path, given, len: file.len, attributes: known.attributes() }
         });
         let shape = torrent.geometry();
         let content = Content {

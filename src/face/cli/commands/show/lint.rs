@@ -69,10 +69,10 @@ fn of_content(about: &About, content: &Content, add: &mut impl FnMut(&'static st
         let text = "a web seed of a folder is the address of the folder around it and ends with a slash";
         add("web-seed-without-slash", text);
     }
-    if let Some(which) = those(content.files.iter().filter(|file| file.path.len() > LONG_PATH)) {
+    if let Some(which) = those(content.files.iter().filter(|file| given(file).len() > LONG_PATH)) {
         add("path-too-long", &format!("{which} too long for some systems"));
     }
-    let odd = |file: &&Entry| !file.path.split('/').all(portable);
+    let odd = |file: &&Entry| !given(file).split('/').all(portable);
     if let Some(which) = those(content.files.iter().filter(odd)) {
         add("name-not-portable", &format!("{which} of names that Windows does not take"));
     }
@@ -83,7 +83,7 @@ fn of_content(about: &About, content: &Content, add: &mut impl FnMut(&'static st
 
 /// `3 paths are`, with the first as an example.
 fn those<'a>(mut files: impl Iterator<Item = &'a Entry>) -> Option<String> {
-    let first = Untrusted::new(files.next()?.path.as_str()).fit(60);
+    let first = Untrusted::new(given(files.next()?)).fit(60);
     Some(match files.count() {
         0 => format!("the path {first} is"),
         more => format!("{} (the first is {first}) are", units::plural(more as u64 + 1, "path", "paths")),
@@ -95,7 +95,12 @@ fn those<'a>(mut files: impl Iterator<Item = &'a Entry>) -> Option<String> {
 fn collisions(files: &[Entry]) -> Vec<&Entry> {
     let fold = |path: &str| path.nfc().collect::<String>().to_lowercase();
     let mut seen = BTreeSet::new();
-    files.iter().filter(|file| !seen.insert(fold(&file.path))).collect()
+    files.iter().filter(|file| !seen.insert(fold(given(file)))).collect()
+}
+
+/// The path as others see it.
+fn given(file: &Entry) -> &str {
+    file.given.as_deref().unwrap_or(&file.path)
 }
 
 fn portable(name: &str) -> bool {
@@ -132,7 +137,7 @@ mod tests {
     }
 
     fn entry(path: &str, number: usize) -> Entry {
-        Entry { number, path: path.to_owned(), len: 5, attributes: Attributes::NONE }
+        Entry { number, path: path.to_owned(), given: None, len: 5, attributes: Attributes::NONE }
     }
 
     #[test]

@@ -15,7 +15,9 @@ use crate::face::cli::output::{Output, Progress as Shown};
 use crate::face::cli::place::Place;
 use crate::face::cli::progress::hashing::{self, Hashing};
 use crate::proto::metainfo::Metainfo;
-use crate::store::{Disk, FileSpec, Found, Handles, Layout, Pool, Progress, Volume, VolumeOptions};
+use crate::store::{
+    Alloc, Disk, DiskError, FileSpec, Found, Handles, Layout, Pool, Progress, Volume, VolumeOptions,
+};
 
 use super::SCHEMA;
 use super::report::There;
@@ -29,19 +31,7 @@ pub struct Files<'a> {
 impl<'a> Files<'a> {
     /// Those at this place.
     pub fn at(torrent: &'a Metainfo, place: &Place) -> Result<Self, Failure> {
-        let files = torrent.files().iter().enumerate().map(|(at, file)| {
-            let pad = !file.is_stored();
-            // What is not stored may bear the name of a file, so it stands under a name of its own.
-            let path = if file.is_stored() {
-                place.path(file.path().as_path())
-            } else {
-                PathBuf::from(format!(".torr-none-{at}"))
-            };
-            FileSpec { path, len: file.len(), pad, executable: false }
-        });
-        let shape = Arc::new(torrent.geometry().clone());
-        let digests: Vec<_> = shape.pieces().map(|piece| torrent.digest(piece)).collect();
-        let layout = Layout::new(torrent.info_hash(), shape, files.collect(), digests.into());
+        let layout = layout(torrent, place);
         let volume = layout.and_then(|layout| {
             Volume::new(&place.root, layout, VolumeOptions::default(), &[], &Handles::from_limit())
         });
@@ -116,6 +106,31 @@ impl<'a> Files<'a> {
             }
         }
     }
+}
+
+/// Cuts these files to the length they have in the torrent, where they are longer.
+pub fn cut(torrent: &Metainfo, place: &Place, which: &[bool]) -> Result<(), Failure> {
+    // What is reserved in full is opened and brought to its length before anything is written.
+    let options = VolumeOptions { alloc: Alloc::Full, overwrite: true, ..VolumeOptions::default() };
+    let volume = layout(torrent, place)
+        .and_then(|layout| Volume::new(&place.root, layout, options, which, &Handles::from_limit()));
+    volume.and_then(|volume| volume.prepare()).map_err(|error| faults::disk(&error))
+}
+
+fn layout(torrent: &Metainfo, place: &Place) -> Result<Layout, DiskError> {
+    let files = torrent.files().iter().enumerate().map(|(at, file)| {
+        let pad = !file.is_stored();
+        // What is not stored may bear the name of a file, so it stands under a name of its own.
+        let path = if file.is_stored() {
+            place.path(file.path().as_path())
+        } else {
+            PathBuf::from(format!(".torr-none-{at}"))
+        };
+        FileSpec { path, len: file.len(), pad, executable: false }
+    });
+    let shape = Arc::new(torrent.geometry().clone());
+    let digests: Vec<_> = shape.pieces().map(|piece| torrent.digest(piece)).collect();
+    Layout::new(torrent.info_hash(), shape, files.collect(), digests.into())
 }
 
 #[derive(Serialize)]

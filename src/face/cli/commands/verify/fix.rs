@@ -12,6 +12,7 @@ use crate::face::cli::output::Output;
 use crate::face::cli::place::Top;
 use crate::face::cli::transfer::{self, Job, Outcomes, Plan, Verb};
 
+use super::check::cut;
 use super::report::{FileReport, Status};
 use super::{Verdict, VerifyArgs, name};
 
@@ -27,6 +28,13 @@ pub fn fix(
     output: &Output,
 ) -> Result<Exit, Failure> {
     may(args, verdict, torrent)?;
+    let mut long = vec![false; verdict.chosen.len()];
+    for file in verdict.files.iter().filter(|file| is_long(file, verdict.len_of(file))) {
+        long[file.file.0 as usize] = true;
+    }
+    if long.contains(&true) {
+        cut(&torrent.metainfo, verdict.place, &long)?;
+    }
     let id = torrent.metainfo.info_hash();
     output.say(&format!("repairing: {} to fetch", units::size(verdict.bad_bytes())));
     let root = &verdict.place.root;
@@ -101,7 +109,12 @@ fn may(args: &VerifyArgs, verdict: &Verdict<'_>, torrent: &Torrent) -> Result<()
 }
 
 fn doubtful(file: &FileReport, len: u64) -> bool {
-    file.found.is_some_and(|found| found > len || (found > 0 && found < len && !file.some_good))
+    let nowhere = file.found.is_some_and(|found| found > 0 && found < len && !file.some_good);
+    nowhere || is_long(file, len)
+}
+
+fn is_long(file: &FileReport, len: u64) -> bool {
+    file.found.is_some_and(|found| found > len)
 }
 
 #[cfg(test)]
