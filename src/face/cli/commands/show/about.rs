@@ -9,6 +9,9 @@ use crate::face::cli::tree::{Listed, listed};
 use crate::proto::magnet::{Magnet, MagnetNote};
 use crate::proto::metainfo::{Attributes, Extras, Metainfo, V2Torrent};
 
+/// What is noted of a torrent without a v1 part, which is no fault of it.
+pub const V2_ALONE: &str = "this torrent is v2 alone: torr can show it, but not download it yet";
+
 /// What is known of a torrent.
 pub struct About {
     /// What identifies it.
@@ -120,7 +123,7 @@ impl About {
             files,
         };
         let mut notes: Vec<String> = torrent.notes.iter().map(ToString::to_string).collect();
-        notes.push("this torrent is v2 alone: torr can show it, but not download it yet".to_owned());
+        notes.push(V2_ALONE.to_owned());
         Self {
             info_hash: torrent.info_hash,
             name: Some(torrent.name.clone()),

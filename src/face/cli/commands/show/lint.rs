@@ -8,7 +8,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::base::{Untrusted, units};
 
-use super::about::{About, Content, Entry};
+use super::about::{About, Content, Entry, V2_ALONE};
 
 /// Bytes of a path above which systems of 260 characters have no room for a folder to put it in.
 const LONG_PATH: usize = 200;
@@ -46,7 +46,7 @@ pub fn find(about: &About, bytes: usize) -> Vec<Finding> {
     if let Some(url) = extras.trackers.iter().flatten().find(odd_tracker) {
         add("odd-tracker", &format!("the tracker {} is neither http, https nor udp", url.fit(60)));
     }
-    for note in &about.notes {
+    for note in about.notes.iter().filter(|note| *note != V2_ALONE) {
         add("note", note);
     }
     found
