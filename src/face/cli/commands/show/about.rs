@@ -109,6 +109,7 @@ impl About {
             torrent.files.iter().enumerate().filter(|(_, file)| stored(file)).map(|(at, file)| Entry {
                 number: at + 1,
                 path: file.path.as_str().to_owned(),
+                given: None,
                 len: file.len,
                 attributes: file.attributes,
             });
