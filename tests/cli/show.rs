@@ -216,8 +216,8 @@ fn trackers_are_asked_how_large_the_swarm_is() {
     let hash = party.scene.run(&["show", "--field", "info_hash", "x.bin.torrent"]).out;
     let dead = format!("http://127.0.0.1:{port}/announce");
     let link = |trackers: &[&str]| {
-        let trackers: String = trackers.iter().map(|url| format!("&tr={url}")).collect();
-        format!("magnet:?xt=urn:btih:{}{trackers}", hash.trim())
+        let trackers = trackers.join("&tr=");
+        format!("magnet:?xt=urn:btih:{}&tr={trackers}", hash.trim())
     };
     let udp_url = party.udp();
     let ran = party.scene.run(&["show", "--swarm", &link(&[&dead, &udp_url])]);

@@ -47,7 +47,9 @@ pub fn watch_with(
         command.env(name, value);
     }
     command.env("HOME", scene.path());
-    environment.iter().for_each(|(name, value)| command.env(name, value));
+    for (name, value) in environment {
+        command.env(name, value);
+    }
     let mut child = pair.slave.spawn_command(command).unwrap();
     drop(pair.slave);
     let mut reader = pair.master.try_clone_reader().unwrap();

@@ -385,8 +385,9 @@ mod tests {
         for bad in ["", "-", "1-", "+1", "1,,2", "99999999999", "x"] {
             assert!(of(&format!("&so=1&so={bad}")).0.select.is_empty(), "{bad}");
         }
-        let many: String = (0..1000).map(|n| format!("&tr=udp://t:{n}&x.pe=1.1.1.1:{}", n + 1)).collect();
-        let (magnet, notes) = of(&many);
+        let many: Vec<String> =
+            (0..1000).map(|n| format!("&tr=udp://t:{n}&x.pe=1.1.1.1:{}", n + 1)).collect();
+        let (magnet, notes) = of(&many.concat());
         assert_eq!((magnet.trackers.len(), magnet.peers.len()), (200, 200));
         assert_eq!(notes, [MagnetNote::Trackers(800), MagnetNote::Peers(800)]);
     }

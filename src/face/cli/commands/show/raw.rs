@@ -108,7 +108,9 @@ mod tests {
             Json::String(text) => put(text.as_bytes(), out),
             Json::Array(items) => {
                 out.push(b'l');
-                items.iter().for_each(|item| back(item, out));
+                for item in items {
+                    back(item, out);
+                }
                 out.push(b'e');
             }
             Json::Object(entries) => {
