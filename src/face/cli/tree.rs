@@ -26,14 +26,14 @@ pub fn listed(torrent: &Metainfo) -> impl Iterator<Item = Listed<'_>> {
     })
 }
 
-/// The tree of a torrent, as [`drawn`] shows it.
+/// The tree of a torrent, as [`lines_of`] shows it.
 pub fn lines(torrent: &Metainfo, style: Style, columns: usize, most: usize) -> Vec<String> {
-    drawn(listed(torrent), style, columns, most)
+    lines_of(listed(torrent), style, columns, most)
 }
 
 /// The tree, no line wider than `columns` and at most `most` of them: where that is not enough,
 /// directories with many files are shown closed, and what is still too much is only counted.
-pub fn drawn<'a>(
+pub fn lines_of<'a>(
     files: impl Iterator<Item = Listed<'a>>,
     style: Style,
     columns: usize,

@@ -2,6 +2,7 @@
 
 use crate::base::Untrusted;
 use crate::face::cli::error::Failure;
+use crate::face::cli::tree::Listed;
 
 use super::about::About;
 
@@ -79,7 +80,12 @@ pub fn fields(about: &About) -> Vec<(&'static str, String)> {
 
 /// The files with tabs between number, size and path.
 pub fn files(about: &About) -> impl Iterator<Item = String> + '_ {
-    about.listed().map(|file| format!("{}\t{}\t{}", file.number, file.len, Untrusted::new(file.path)))
+    about.listed().map(|listed| file(&listed))
+}
+
+/// One file with tabs between number, size and path.
+pub fn file(file: &Listed<'_>) -> String {
+    format!("{}\t{}\t{}", file.number, file.len, Untrusted::new(file.path))
 }
 
 /// The values of one field, perhaps none; a failure where there is no such field.

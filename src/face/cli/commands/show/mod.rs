@@ -123,7 +123,7 @@ pub fn tell(about: &About, only_files: bool, all: bool, output: &Output) -> Resu
         text.extend(fields::files(about).map(|file| format!("{start}{file}\n")));
         output.data(text.as_bytes())
     } else if only_files {
-        let lines = tree::drawn(about.listed(), output.out, output.columns(), usize::MAX);
+        let lines = tree::lines_of(about.listed(), output.out, output.columns(), usize::MAX);
         pager::show(output, &(lines.join("\n") + "\n"))
     } else {
         pager::show(output, &text::text(about, all, output))
@@ -249,9 +249,12 @@ pub fn magnet(torrent: &Metainfo) -> String {
 
 /// The files with tabs between number, size and path.
 pub fn plain_files(torrent: &Metainfo) -> String {
-    tree::listed(torrent)
-        .map(|file| format!("{}\t{}\t{}\n", file.number, file.len, Untrusted::new(file.path)))
-        .collect()
+    tree::listed(torrent).map(|file| plain_file(&file)).collect()
+}
+
+/// One file, one line: number, size, path.
+pub fn plain_file(file: &tree::Listed<'_>) -> String {
+    fields::file(file) + "\n"
 }
 
 /// Writes the document about a torrent.

@@ -64,7 +64,7 @@ pub fn text(about: &About, all: bool, output: &Output) -> String {
         put("Wanted", hints.select.iter().map(|files| format!("files {files}")).collect());
     }
     if about.content.is_some() {
-        put("Files", tree::drawn(about.listed(), style, room, if all { usize::MAX } else { FEW_LINES }));
+        put("Files", tree::lines_of(about.listed(), style, room, if all { usize::MAX } else { FEW_LINES }));
     }
     put("Magnet", vec![about.magnet.to_string()]);
     put("Note", about.notes.iter().flat_map(|note| wrap(note, room)).collect());
