@@ -61,7 +61,7 @@ pub fn lines_of<'a>(
     let mut lines: Vec<String> = rows
         .iter()
         .map(|row| {
-            let stem = style.fit_line(&row.stem, column.saturating_sub(4));
+            let stem = style.fit_line(&row.stem, column.saturating_sub(width(&row.name.clean()).min(4)));
             let name = style.fit(&row.name, column.saturating_sub(width(&stem)));
             let size = pad_left(&row.size, sizes);
             style
@@ -224,9 +224,9 @@ mod tests {
         assert_eq!(
             short.join("\n"),
             "movies/\n\
-             |- spring/   5.29 MiB   ... 2 files (--all)\n\
-             `- sintel/      1 KiB\n   \
-                `- [3] a     1 KiB"
+             |- spring/    5.29 MiB   ... 2 files (--all)\n\
+             `- sintel/       1 KiB\n   \
+                `- [3] a      1 KiB"
         );
         let shorter = lines(&torrent, Style { ascii: true, colour: false }, 50, 2);
         assert_eq!(shorter[1..], ["|- spring/   5.29 MiB   ... 2 files (--all)", "... 1 line more (--all)"]);
