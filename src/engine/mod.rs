@@ -11,6 +11,7 @@ mod clock;
 mod command;
 mod config;
 pub mod content;
+mod counts;
 mod driver;
 mod event;
 mod fault;
@@ -22,6 +23,7 @@ mod why;
 
 pub use command::{Add, After, Command, Existing, Until};
 pub use config::EngineConfig;
+pub use counts::{Counted, counts};
 pub use event::{Event, Fault, FaultKind};
 pub use handle::{Engine, Handle};
 pub use view::{Detail, PeerRow, Reason, Row, State, TrackerRow, View};

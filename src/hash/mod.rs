@@ -13,10 +13,12 @@ mod backend;
 #[cfg(target_arch = "x86_64")]
 mod lanes_x86;
 mod many;
+mod merkle;
 mod message;
 mod one;
 
 pub use backend::{describe, lanes};
 pub use many::{Part, sha1_each, sha1_many, sha1_parts};
+pub use merkle::{merkle_root, zero_tree};
 pub use message::Stream;
 pub use one::{Sha1, Sha256, sha1, sha256};

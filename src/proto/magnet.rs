@@ -1,11 +1,16 @@
-//! Magnet links (BEP 9) that torr writes.
+//! Magnet links (BEP 9, 53), written and read.
+
+mod read;
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV6};
+use std::ops::RangeInclusive;
 
 use super::metainfo::Metainfo;
 use super::percent;
 use crate::base::{InfoHash, Untrusted};
+
+pub use read::{MagnetError, MagnetNote};
 
 /// What a magnet link tells. Its [`Display`](fmt::Display) is the link: printable ASCII whatever is in it.
 ///
@@ -13,6 +18,7 @@ use crate::base::{InfoHash, Untrusted};
 /// use torr::{base::InfoHash, proto::magnet::Magnet};
 /// let link = Magnet::new(InfoHash::v1([0xab; 20])).to_string();
 /// assert_eq!(link, format!("magnet:?xt=urn:btih:{}", "ab".repeat(20)));
+/// assert_eq!(Magnet::parse(&link), Ok(Magnet::new(InfoHash::v1([0xab; 20]))));
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Magnet {
@@ -20,18 +26,30 @@ pub struct Magnet {
     pub info_hash: InfoHash,
     /// What to call it until its metadata is there.
     pub name: Option<Untrusted>,
-    /// Tracker URLs.
+    /// Tracker URLs, none twice.
     pub trackers: Vec<Untrusted>,
     /// Web seeds of BEP 19.
     pub web_seeds: Vec<Untrusted>,
     /// Addresses of peers.
     pub peers: Vec<SocketAddr>,
+    /// Peers that are known by name: host and port.
+    pub named_peers: Vec<(Untrusted, u16)>,
+    /// Which files are wanted, by their numbers counted from 0 (BEP 53); all of them where empty.
+    pub select: Vec<RangeInclusive<u32>>,
 }
 
 impl Magnet {
     /// The shortest link: the info-hash alone.
     pub const fn new(info_hash: InfoHash) -> Self {
-        Self { info_hash, name: None, trackers: Vec::new(), web_seeds: Vec::new(), peers: Vec::new() }
+        Self {
+            info_hash,
+            name: None,
+            trackers: Vec::new(),
+            web_seeds: Vec::new(),
+            peers: Vec::new(),
+            named_peers: Vec::new(),
+            select: Vec::new(),
+        }
     }
 
     /// A link with the name, all trackers and all web seeds of a torrent.
@@ -42,6 +60,16 @@ impl Magnet {
             web_seeds: torrent.extras().web_seeds.clone(),
             ..Self::new(torrent.info_hash())
         }
+    }
+
+    /// Reads a link. What is not vital and cannot be used is passed over.
+    pub fn parse(link: &str) -> Result<Self, MagnetError> {
+        Self::parse_with_notes(link).map(|(magnet, _)| magnet)
+    }
+
+    /// Reads a link and tells what was passed over.
+    pub fn parse_with_notes(link: &str) -> Result<(Self, Vec<MagnetNote>), MagnetError> {
+        read::read(link)
     }
 }
 
@@ -75,9 +103,27 @@ impl fmt::Display for Magnet {
             part("ws", &encoded(seed.raw()))?;
         }
         for peer in &self.peers {
-            part("x.pe", &peer.to_string())?;
+            part("x.pe", &global(*peer).to_string())?;
+        }
+        for (host, port) in &self.named_peers {
+            part("x.pe", &format!("{}:{port}", encoded(host.raw())))?;
+        }
+        if !self.select.is_empty() {
+            let ranges = self.select.iter().map(|range| match (range.start(), range.end()) {
+                (from, to) if from == to => from.to_string(),
+                (from, to) => format!("{from}-{to}"),
+            });
+            part("so", &ranges.collect::<Vec<_>>().join(","))?;
         }
         Ok(())
+    }
+}
+
+/// The address without what means something on this machine alone.
+fn global(peer: SocketAddr) -> SocketAddr {
+    match peer {
+        SocketAddr::V4(_) => peer,
+        SocketAddr::V6(v6) => SocketAddrV6::new(*v6.ip(), v6.port(), 0, 0).into(),
     }
 }
 
@@ -92,13 +138,15 @@ mod tests {
             trackers: vec!["udp://t:1/a?b".into(), "http://u".into()],
             web_seeds: vec!["http://w/".into()],
             peers: vec!["1.2.3.4:5".parse().unwrap(), "[::1]:6".parse().unwrap()],
+            named_peers: vec![("peer.example".into(), 7)],
+            select: vec![0..=0, 4..=6],
             ..Magnet::new(InfoHash::hybrid([1; 20], [2; 32]))
         };
         assert_eq!(
             magnet.to_string(),
             format!(
                 "magnet:?xt=urn:btih:{}&xt=urn:btmh:1220{}&dn=%C3%A9%20%26%20%1B&tr=udp%3A%2F%2Ft%3A1%2Fa%3Fb\
-                 &tr=http%3A%2F%2Fu&ws=http%3A%2F%2Fw%2F&x.pe=1.2.3.4:5&x.pe=[::1]:6",
+                 &tr=http%3A%2F%2Fu&ws=http%3A%2F%2Fw%2F&x.pe=1.2.3.4:5&x.pe=[::1]:6&x.pe=peer.example:7&so=0,4-6",
                 "01".repeat(20),
                 "02".repeat(32)
             )

@@ -4,13 +4,16 @@ mod contract;
 mod create;
 mod edit;
 mod faults;
-mod long_pieces;
 mod get;
+mod long_pieces;
+mod magnet;
 mod party;
 mod pick;
 mod refusals;
+mod show;
 mod signals;
 mod terminal;
+mod tracker;
 mod transfers;
 mod verify;
 

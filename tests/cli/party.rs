@@ -15,7 +15,7 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Party {
     pub scene: Scene,
     pub url: String,
-    _tracker: Program,
+    tracker: Program,
     seeders: Vec<Program>,
 }
 
@@ -27,7 +27,13 @@ impl Party {
         let url = wait_for("the tracker says where it is", PATIENCE, || {
             tracker.output().lines().find(|line| line.starts_with("http")).map(str::to_owned)
         });
-        Self { scene, url, _tracker: tracker, seeders: Vec::new() }
+        Self { scene, url, tracker, seeders: Vec::new() }
+    }
+
+    /// Where the tracker is asked over UDP.
+    pub fn udp(&self) -> String {
+        let output = self.tracker.output();
+        output.lines().find(|line| line.starts_with("udp")).expect("a tracker serves both").to_owned()
     }
 
     /// A file of so many bytes in the folder `given`, and its torrent `NAME.torrent`.

@@ -9,13 +9,13 @@ use super::Scene;
 use super::party::{PATIENCE, Party};
 
 /// What a terminal showed, from the first frame to the last, and the exit code.
-struct Seen {
+pub struct Seen {
     frames: Vec<String>,
-    code: u32,
+    pub code: u32,
 }
 
 impl Seen {
-    fn last(&self) -> &str {
+    pub fn last(&self) -> &str {
         self.frames.last().map_or("", String::as_str)
     }
 
@@ -25,7 +25,18 @@ impl Seen {
 }
 
 /// Runs the program with all its streams on a terminal of this size.
-fn watch(scene: &Scene, arguments: &[&str], rows: u16, columns: u16) -> Seen {
+pub fn watch(scene: &Scene, arguments: &[&str], rows: u16, columns: u16) -> Seen {
+    watch_with(scene, arguments, rows, columns, &[])
+}
+
+/// The same with these variables in the environment.
+pub fn watch_with(
+    scene: &Scene,
+    arguments: &[&str],
+    rows: u16,
+    columns: u16,
+    environment: &[(&str, &str)],
+) -> Seen {
     let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
     let pair = native_pty_system().openpty(size).unwrap();
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_torr"));
@@ -36,6 +47,9 @@ fn watch(scene: &Scene, arguments: &[&str], rows: u16, columns: u16) -> Seen {
         command.env(name, value);
     }
     command.env("HOME", scene.path());
+    for (name, value) in environment {
+        command.env(name, value);
+    }
     let mut child = pair.slave.spawn_command(command).unwrap();
     drop(pair.slave);
     let mut reader = pair.master.try_clone_reader().unwrap();

@@ -42,6 +42,11 @@ pub fn make(data: &Path, torrent: &Path, piece_len: u32) {
     run("make", &[data, torrent, Path::new(&piece_len.to_string())]);
 }
 
+/// Makes a torrent of this path: v1 and v2 as a rule, and otherwise what the flags say.
+pub fn make_as(flags: u32, path: &Path, torrent: &Path) {
+    run("make_as", &[Path::new(&flags.to_string()), path, torrent]);
+}
+
 fn run(verb: &str, paths: &[&Path]) -> Value {
     let output = python(&["-c", SCRIPT, verb]).args(paths).output().expect("python runs");
     let error = String::from_utf8_lossy(&output.stderr);

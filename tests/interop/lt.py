@@ -4,6 +4,7 @@
     lt.py show TORRENT                  what the torrent says
     lt.py check SAVE TORRENT            which pieces and files are good
     lt.py make DATA TORRENT PIECE_LEN   make a v1 torrent, files in the order of their paths
+    lt.py make_as FLAGS PATH TORRENT       a torrent of this path; without flags it is v1 and v2
 """
 import json
 import os
@@ -52,7 +53,7 @@ def share(ip, port, save, torrent):
 def show(torrent):
     info = lt.torrent_info(torrent)
     files = info.files()
-    say(name=info.name(), hash=str(info.info_hashes().v1), size=info.total_size(), piece_length=info.piece_length(),
+    say(name=info.name(), hash=str(info.info_hashes().v1), hash_v2=str(info.info_hashes().v2), size=info.total_size(), piece_length=info.piece_length(),
         pieces=info.num_pieces(), private=info.priv(), comment=info.comment(),
         trackers=[tracker.url for tracker in info.trackers()],
         files=[{"path": files.file_path(i), "size": files.file_size(i)} for i in range(files.num_files())])
@@ -87,4 +88,14 @@ def make(data, torrent, piece_len):
     say(made=True)
 
 
-{"share": share, "show": show, "check": check, "make": make}[sys.argv[1]](*sys.argv[2:])
+def make_as(flags, path, torrent):
+    files = lt.file_storage()
+    lt.add_files(files, path)
+    made = lt.create_torrent(files, 65536, int(flags))
+    lt.set_piece_hashes(made, os.path.dirname(path))
+    with open(torrent, "wb") as out:
+        out.write(lt.bencode(made.generate()))
+    say(made=torrent)
+
+
+{"share": share, "show": show, "check": check, "make": make, "make_as": make_as}[sys.argv[1]](*sys.argv[2:])

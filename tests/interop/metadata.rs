@@ -127,3 +127,25 @@ fn a_torrent_of_torr_loads_everywhere_with_its_hash() {
         load(dir, &OTHERS.map(|other| other.1), &torrent, dir, &hash);
     });
 }
+
+#[test]
+fn hybrid_and_v2_torrents_of_libtorrent_are_understood() {
+    isolated(test_name!(), &[libtorrent::NAME], |dir| {
+        let content = Content::awkward(7);
+        content.write(dir);
+        // As it does by itself, in the order of v2 with and without padding at the end, and v2 alone.
+        for (flags, v1) in [(0, true), (128, true), (512, true), (32, false)] {
+            let torrent = dir.join(format!("made {flags}.torrent"));
+            libtorrent::make_as(flags, &dir.join(content.name()), &torrent);
+            let (ours, theirs) = (shown_by_torr(dir, &torrent), libtorrent::show(&torrent));
+            assert_eq!(ours["info_hash_v2"], theirs["hash_v2"], "{flags}");
+            assert_eq!(ours["info_hash"].as_str(), theirs["hash"].as_str().filter(|_| v1), "{flags}");
+            let expected = content.files().iter().map(|(path, bytes)| (path.clone(), bytes.len() as u64));
+            assert_eq!(files(&ours, "size"), expected.collect(), "{flags}");
+            if v1 {
+                let (code, found) = verified_by_torr(dir, &torrent);
+                assert_eq!((code, found.len()), (Some(0), content.files().len()), "{flags}");
+            }
+        }
+    });
+}

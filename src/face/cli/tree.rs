@@ -26,12 +26,8 @@ pub fn listed(torrent: &Metainfo) -> impl Iterator<Item = Listed<'_>> {
     })
 }
 
-/// The tree, at most `most` lines of it with a word on what is left out, no line wider than `columns`.
-pub fn lines(torrent: &Metainfo, style: Style, columns: usize, most: usize) -> Vec<String> {
-    lines_of(listed(torrent), style, columns, most)
-}
-
-/// The same of some files.
+/// The tree, no line wider than `columns` and at most `most` of them: where that is not enough,
+/// directories with many files are shown closed, and what is still too much is only counted.
 pub fn lines_of<'a>(
     files: impl Iterator<Item = Listed<'a>>,
     style: Style,
@@ -43,19 +39,28 @@ pub fn lines_of<'a>(
         place(&mut dirs, file);
     }
     let mut rows = Vec::new();
-    draw(&dirs, 0, "", style, &mut rows);
+    for open_up_to in [usize::MAX, 20, 10, 5, 2, 1, 0] {
+        rows.clear();
+        draw(&dirs, 0, "", &Drawing { style, open_up_to }, &mut rows);
+        if rows.len() <= most {
+            break;
+        }
+    }
     let hidden = rows.len().saturating_sub(most);
     rows.truncate(most);
     let sizes = rows.iter().map(|row| width(&row.size)).max().unwrap_or(0);
+    let notes = rows.iter().map(|row| width(&row.note)).max().unwrap_or(0);
     let widest = rows.iter().map(|row| width(&row.stem) + width(&row.name.clean())).max().unwrap_or(0);
-    let room = columns.saturating_sub(sizes + 3).max(8);
+    let room = columns.saturating_sub(sizes + notes + 3).max(8);
     let column = widest.min(room);
     let mut lines: Vec<String> = rows
         .iter()
         .map(|row| {
-            let stem = style.fit_line(&row.stem, column.saturating_sub(4));
+            let stem = style.fit_line(&row.stem, column.saturating_sub(width(&row.name.clean()).min(4)));
             let name = style.fit(&row.name, column.saturating_sub(width(&stem)));
-            format!("{}   {}", pad(&format!("{stem}{name}"), column), pad_left(&row.size, sizes))
+            let size = pad_left(&row.size, sizes);
+            style
+                .fit_line(&format!("{}   {size}{}", pad(&format!("{stem}{name}"), column), row.note), columns)
         })
         .map(|line| line.trim_end().to_owned())
         .collect();
@@ -65,6 +70,13 @@ pub fn lines_of<'a>(
     lines
 }
 
+/// How the tree is drawn.
+struct Drawing {
+    style: Style,
+    /// Directories with more files than this in them are shown closed.
+    open_up_to: usize,
+}
+
 /// A directory: its entries in the order in which they first appear.
 #[derive(Default)]
 struct Dir<'a> {
@@ -72,6 +84,7 @@ struct Dir<'a> {
     /// The place of each subdirectory in `entries`.
     known: BTreeMap<&'a str, usize>,
     size: u64,
+    files: usize,
 }
 
 enum Entry<'a> {
@@ -83,6 +96,7 @@ struct Row {
     stem: String,
     name: Untrusted,
     size: String,
+    note: String,
 }
 
 fn place<'a>(dirs: &mut Vec<Dir<'a>>, file: Listed<'a>) {
@@ -90,6 +104,7 @@ fn place<'a>(dirs: &mut Vec<Dir<'a>>, file: Listed<'a>) {
     let mut parts = file.path.split('/').peekable();
     while let Some(part) = parts.next() {
         dirs[at].size = dirs[at].size.saturating_add(file.len);
+        dirs[at].files += 1;
         if parts.peek().is_none() {
             dirs[at].entries.push(Entry::File(part, file));
             return;
@@ -109,7 +124,8 @@ fn place<'a>(dirs: &mut Vec<Dir<'a>>, file: Listed<'a>) {
 }
 
 /// Paths are at most a hundred deep, so the calls are too.
-fn draw(dirs: &[Dir<'_>], at: usize, indent: &str, style: Style, rows: &mut Vec<Row>) {
+fn draw(dirs: &[Dir<'_>], at: usize, indent: &str, how: &Drawing, rows: &mut Vec<Row>) {
+    let style = how.style;
     let last = dirs[at].entries.len().saturating_sub(1);
     let top = at == 0;
     for (number, entry) in dirs[at].entries.iter().enumerate() {
@@ -123,21 +139,32 @@ fn draw(dirs: &[Dir<'_>], at: usize, indent: &str, style: Style, rows: &mut Vec<
                 stem: format!("{indent}{branch}[{}] ", file.number),
                 name: Untrusted::new(*name),
                 size: units::size(file.len),
+                note: String::new(),
             }),
             Entry::Dir(name, dir) => {
                 // The size of the whole stands elsewhere.
                 let size = if top { String::new() } else { units::size(dirs[*dir].size) };
+                let closed = !top && dirs[*dir].files > how.open_up_to;
+                let files = || units::plural(dirs[*dir].files as u64, "file", "files");
                 rows.push(Row {
                     stem: format!("{indent}{branch}"),
                     name: Untrusted::new(format!("{name}/")),
                     size,
+                    note: if closed {
+                        style.own(&format!("   … {} (--all)", files()))
+                    } else {
+                        String::new()
+                    },
                 });
+                if closed {
+                    continue;
+                }
                 let deeper = match (top, number == last) {
                     (true, _) => String::new(),
                     (false, true) => format!("{indent}   "),
                     (false, false) => format!("{indent}{}", style.sign("│  ", "|  ")),
                 };
-                draw(dirs, *dir, &deeper, style, rows);
+                draw(dirs, *dir, &deeper, how, rows);
             }
         }
     }
@@ -178,7 +205,7 @@ mod tests {
             ("spring/extras.zip", 300 << 10),
             ("sintel/a", 1 << 10),
         ]);
-        let text = lines(&torrent, Style::default(), 80, 100).join("\n");
+        let text = lines_of(listed(&torrent), Style::default(), 80, 100).join("\n");
         assert_eq!(
             text,
             "movies/\n\
@@ -188,8 +215,17 @@ mod tests {
              └─ sintel/                   1 KiB\n   \
                 └─ [3] a                  1 KiB"
         );
-        let short = lines(&torrent, Style { ascii: true, colour: false }, 30, 2);
-        assert_eq!(short, ["movies/", "|- spring/   5.29 MiB", "... 4 lines more (--all)"]);
+        let short = lines_of(listed(&torrent), Style { ascii: true, colour: false }, 50, 5);
+        assert_eq!(
+            short.join("\n"),
+            "movies/\n\
+             |- spring/    5.29 MiB   ... 2 files (--all)\n\
+             `- sintel/       1 KiB\n   \
+                `- [3] a      1 KiB"
+        );
+        let shorter = lines_of(listed(&torrent), Style { ascii: true, colour: false }, 50, 2);
+        assert_eq!(shorter[1..], ["|- spring/   5.29 MiB   ... 2 files (--all)", "... 1 line more (--all)"]);
+        assert_eq!(shorter[0], "movies/");
     }
 
     #[test]
@@ -197,8 +233,10 @@ mod tests {
         let deep = "d/".repeat(90) + "file-with-a-long-name";
         let torrent = torrent(&[(&deep, 1 << 20), ("b", 5)]);
         for columns in [20, 40, 80] {
-            for line in lines(&torrent, Style::default(), columns, 500) {
-                assert!(width(&line) <= columns, "{columns}: {line}");
+            for most in [500, 10, 1] {
+                for line in lines_of(listed(&torrent), Style::default(), columns, most) {
+                    assert!(width(&line) <= columns.max(24), "{columns}: {line}");
+                }
             }
         }
     }

@@ -13,9 +13,8 @@ use super::surroundings::Surroundings;
 use crate::base::Untrusted;
 
 /// Commands that torr is going to have.
-const COMMANDS_TO_COME: [&str; 14] = [
+const COMMANDS_TO_COME: [&str; 13] = [
     "add",
-    "magnet",
     "daemon",
     "ctl",
     "dht",

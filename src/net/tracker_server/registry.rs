@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::base::{InfoHash, Moment, Rng};
+use crate::base::{InfoHash, MAX_TOTAL_LEN, Moment, Rng};
 use crate::proto::announce::{Announce, AnnounceEvent, ScrapeCounts};
 
 use super::peers::{Peer, Peers};
@@ -61,6 +61,8 @@ pub struct PeerSeen {
     pub addr: SocketAddr,
     /// What happened.
     pub event: PeerEvent,
+    /// The bytes it said it lacks; nothing where it did not say or does not know.
+    pub left: Option<u64>,
 }
 
 /// What an announce is answered with.
@@ -140,7 +142,9 @@ impl Registry {
         self.peers = self.peers + swarm.len() - known_before;
 
         let mut answer = Answer { counts: swarm.counts(), ..Answer::default() };
-        answer.seen = event.map(|event| PeerSeen { info_hash: announce.info_hash, addr: asker, event });
+        // What knows no size yet claims that next to everything is missing.
+        let left = Some(announce.left).filter(|&left| left < MAX_TOTAL_LEN);
+        answer.seen = event.map(|event| PeerSeen { info_hash: announce.info_hash, addr: asker, event, left });
         if announce.event != AnnounceEvent::Stopped {
             let want = announce.numwant.map_or(DEFAULT_WANT, |want| MAX_WANT.min(want as usize));
             swarm.draw(now, asker, announce.left == 0, want, families, &mut self.rng, &mut answer.peers);
@@ -163,7 +167,7 @@ impl Registry {
         for (&key, swarm) in &mut self.torrents {
             let gone = swarm.v4.expire(now).into_iter().chain(swarm.v6.expire(now));
             let info_hash = InfoHash::v1(key);
-            seen.extend(gone.map(|addr| PeerSeen { info_hash, addr, event: PeerEvent::Expired }));
+            seen.extend(gone.map(|addr| PeerSeen { info_hash, addr, event: PeerEvent::Expired, left: None }));
         }
         self.peers -= seen.len();
         self.torrents.retain(|_, swarm| !swarm.v4.is_empty() || !swarm.v6.is_empty());

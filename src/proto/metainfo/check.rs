@@ -2,10 +2,10 @@
 
 use super::extras::{extras, text};
 use super::wire::{self, Loose, RawFile, RawFiles, RawInfo};
-use super::{Attributes, Extras, File, Metainfo, MetainfoError, Note};
+use super::{Attributes, Extras, File, Metainfo, MetainfoError, Note, hybrid, layers};
 use crate::base::{Geometry, InfoHash, Untrusted};
 use crate::hash::{sha1, sha256};
-use crate::proto::bencode::{Limits, Scan, scan};
+use crate::proto::bencode::{Limits, Scan, Tree, scan};
 use crate::proto::paths::{self, SafePath};
 
 /// Checks a torrent file.
@@ -16,6 +16,9 @@ pub(super) fn file(bytes: &[u8]) -> Result<Metainfo, MetainfoError> {
     }
     let raw_info = found.wanted.ok_or(MetainfoError::NoInfo)?;
     let torrent = info(&bytes[raw_info.clone()]).map_err(|error| error.shifted(raw_info.start))?;
+    if torrent.info_hash.sha256().is_some() {
+        layers(&bytes[..found.len], torrent.geometry.piece_len())?;
+    }
     let mut notes = Vec::new();
     let extras = extras(&wire::read(&bytes[..found.len]), &mut notes);
     if found.len < bytes.len() {
@@ -55,6 +58,13 @@ pub(super) fn info(raw: &[u8]) -> Result<Metainfo, MetainfoError> {
     let lens = files.iter().map(|file| (file.len, !file.is_stored()));
     let geometry = Geometry::new(u64::try_from(piece_len).unwrap_or(0), lens)?;
     let digests = digests(raw, &found, &geometry)?;
+    if info_hash.sha256().is_some() {
+        let piece_len = u64::from(geometry.piece_len());
+        let v1 = hybrid::V1 { name: &name, several: read.files.as_ref(), files: &files, piece_len };
+        let tree = Tree::parse(raw, Limits::TORRENT)?;
+        let file_tree = tree.root().get(b"file tree").ok_or(MetainfoError::Missing("file tree"))?;
+        hybrid::agree(&v1, file_tree)?;
+    }
     if found.unsorted.is_some() {
         notes.push(Note::OutOfOrder);
     }
@@ -72,6 +82,16 @@ pub(super) fn info(raw: &[u8]) -> Result<Metainfo, MetainfoError> {
         extras: Extras::default(),
         notes,
     })
+}
+
+/// Checks the piece layers of a hybrid torrent, where it brings them.
+fn layers(bytes: &[u8], piece_len: u32) -> Result<(), MetainfoError> {
+    let tree = Tree::parse(bytes, Limits::TORRENT)?;
+    let file_tree = tree.root().get(b"info").and_then(|info| info.get(b"file tree"));
+    match (tree.root().get(b"piece layers"), file_tree) {
+        (Some(there), Some(file_tree)) => layers::check(there, file_tree, piece_len),
+        _ => Ok(()),
+    }
 }
 
 /// The info-hash, after a look at which versions of torrents this is.

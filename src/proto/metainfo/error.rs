@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::hybrid::HybridError;
+use super::layers::LayersError;
 use crate::base::{Geometry, GeometryError, units};
 use crate::proto::bencode::BencodeError;
 use crate::proto::paths::TooManyDirectories;
@@ -87,6 +89,12 @@ pub enum MetainfoError {
     /// More directories than anyone needs.
     #[error("{0}")]
     Directories(#[from] TooManyDirectories),
+    /// A file tree that is none, or a v1 half that means other files.
+    #[error("{0}")]
+    Hybrid(#[from] HybridError),
+    /// Piece layers that cannot be right.
+    #[error("{0}")]
+    Layers(#[from] LayersError),
 }
 
 impl MetainfoError {

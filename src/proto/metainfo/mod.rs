@@ -12,8 +12,12 @@ mod error;
 mod extras;
 mod fields;
 mod file;
+mod file_tree;
+mod hybrid;
+mod layers;
 #[cfg(test)]
 mod tests;
+mod v2;
 mod wire;
 
 use std::ops::Range;
@@ -24,6 +28,10 @@ pub use error::{MetainfoError, Note};
 pub use extras::Extras;
 pub use fields::{Field, Fields};
 pub use file::{Attributes, File};
+pub use file_tree::FileTreeError;
+pub use hybrid::HybridError;
+pub use layers::LayersError;
+pub use v2::{V2File, V2Torrent};
 
 use crate::base::{FileIndex, Geometry, InfoHash, Piece, Sha1Digest, Untrusted};
 

@@ -5,6 +5,7 @@ mod demo;
 mod edit;
 pub mod get;
 mod help;
+mod magnet;
 mod seed;
 mod show;
 mod tracker;
@@ -25,7 +26,8 @@ pub enum Command {
     Seed(Box<seed::SeedArgs>),
     Create(Box<create::CreateArgs>),
     Show(show::ShowArgs),
-    Verify(verify::VerifyArgs),
+    Verify(Box<verify::VerifyArgs>),
+    Magnet(magnet::MagnetArgs),
     Edit(Box<edit::EditArgs>),
     Tracker(tracker::TrackerArgs),
     Demo(demo::DemoArgs),
@@ -42,7 +44,8 @@ impl Command {
             Self::Seed(args) => seed::run(args, global, output),
             Self::Create(args) => create::run(args, global, output),
             Self::Show(args) => show::run(args, output),
-            Self::Verify(args) => verify::run(args, output),
+            Self::Verify(args) => verify::run(args, global, output),
+            Self::Magnet(args) => magnet::run(args, output),
             Self::Edit(args) => edit::run(args, global.no_input, output),
             Self::Tracker(args) => tracker::run(args, output),
             Self::Demo(args) => demo::run(args, output),

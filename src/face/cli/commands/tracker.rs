@@ -1,19 +1,24 @@
 //! `torr tracker`: a small tracker for a local network or for tests.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
 
 use crate::base::{InfoHash, units};
-use crate::engine::tracker_server::{Access, PeerEvent, PeerSeen, ServerConfig, TrackerServer};
+use crate::engine::tracker_server::{Access, PeerEvent, PeerSeen, ServerConfig, ServerStats, TrackerServer};
 use crate::face::cli::error::{Failure, reason};
 use crate::face::cli::exit::Exit;
+use crate::face::cli::input;
 use crate::face::cli::output::Output;
+use crate::face::cli::progress::amounts::percent;
 use crate::face::cli::signals::Signals;
 use crate::face::cli::transfer::block_on;
+
+use super::show;
 
 /// A small tracker for a local network or for tests
 ///
@@ -24,7 +29,7 @@ use crate::face::cli::transfer::block_on;
 #[command(after_help = "Examples:
   torr tracker
   torr tracker --listen 0.0.0.0:6969
-  torr tracker --listen 127.0.0.1:0 --allow 9f2c41d0a7c3f3f7be42d7c7e3b5d1a0b4e0c1aa")]
+  torr tracker --allow photos.torrent --allow 9f2c41d0a7c3f3f7be42d7c7e3b5d1a0b4e0c1aa")]
 pub struct TrackerArgs {
     /// Where to listen; port 0 for any free one [default: the private address of this machine, port 6969]
     #[arg(long, value_name = "ADDR:PORT")]
@@ -38,9 +43,10 @@ pub struct TrackerArgs {
     /// Serve every torrent (the default)
     #[arg(long, conflicts_with = "allow")]
     open: bool,
-    /// Serve only this torrent; may be given several times
-    #[arg(long, value_name = "HASH")]
-    allow: Vec<InfoHash>,
+    /// Serve only this torrent: an info hash, a magnet link or a torrent file, by which progress can be
+    /// shown; may be given several times
+    #[arg(long, value_name = "HASH|FILE")]
+    allow: Vec<PathBuf>,
 }
 
 const SCHEMA: &str = "torr.tracker/1";
@@ -62,6 +68,7 @@ async fn serve(args: &TrackerArgs, output: &Output) -> Result<Exit, Failure> {
     if interval.is_zero() {
         return Err(Failure::usage("peers cannot announce all the time; write --interval 60s"));
     }
+    let known = known(&args.allow, output)?;
     let config = ServerConfig {
         http: (!args.udp).then_some(listen),
         udp: (!args.http).then_some(listen),
@@ -69,7 +76,7 @@ async fn serve(args: &TrackerArgs, output: &Output) -> Result<Exit, Failure> {
         access: if args.allow.is_empty() {
             Access::Open
         } else {
-            Access::Only(args.allow.iter().copied().collect::<BTreeSet<_>>())
+            Access::Only(known.keys().copied().collect())
         },
     };
     let server = TrackerServer::start(config).await.map_err(|error| {
@@ -87,7 +94,7 @@ async fn serve(args: &TrackerArgs, output: &Output) -> Result<Exit, Failure> {
         tokio::select! {
             exit = signals.next() => break exit,
             peer = seen.recv() => match peer {
-                Ok(peer) => tell(&peer, output)?,
+                Ok(peer) => tell(&peer, &known, output)?,
                 Err(tokio::sync::broadcast::error::RecvError::Lagged(missed)) => {
                     output.warn(&format!("{} not shown, they came too fast", units::plural(missed, "event", "events")));
                 }
@@ -95,14 +102,65 @@ async fn serve(args: &TrackerArgs, output: &Output) -> Result<Exit, Failure> {
             },
         }
     };
-    let totals = server.stats().totals;
+    let stats = server.stats();
     server.stop().await;
-    output.say(&format!(
-        "stopped; knew {} in {}",
-        units::plural(totals.peers as u64, "peer", "peers"),
-        units::plural(totals.torrents as u64, "torrent", "torrents")
-    ));
+    goodbye(&stats, output)?;
     Ok(exit)
+}
+
+/// The torrents that are served, each with its size where that is known.
+fn known(allow: &[PathBuf], output: &Output) -> Result<Sizes, Failure> {
+    let mut sizes = Sizes::new();
+    for argument in allow {
+        let about = match show::link(argument) {
+            Some(link) => show::explain(&link)?,
+            None => show::look(&input::bytes(argument, &input::Reading::alone(output))?, argument)?,
+        };
+        let size = about.content.map(|content| content.size);
+        // A torrent of both versions has a swarm by each of its names.
+        let names = [about.info_hash.sha1().map(InfoHash::v1), about.info_hash.sha256().map(InfoHash::v2)];
+        sizes.extend(names.into_iter().flatten().map(|name| (name, size)));
+    }
+    Ok(sizes)
+}
+
+/// Bytes of torrents by their name.
+type Sizes = BTreeMap<InfoHash, Option<u64>>;
+
+fn goodbye(stats: &ServerStats, output: &Output) -> Result<(), Failure> {
+    #[derive(Serialize)]
+    struct Summary {
+        schema: &'static str,
+        event: &'static str,
+        announces: u64,
+        scrapes: u64,
+        refused: u64,
+        torrents: usize,
+        peers: usize,
+        seeds: usize,
+    }
+    let ServerStats { announces, scrapes, refused, totals } = *stats;
+    if !output.json {
+        let count = |n: usize, one, many| units::plural(n as u64, one, many);
+        output.say(&format!(
+            "stopped; {} answered, {} refused; knew {} ({}) in {}",
+            units::plural(announces + scrapes, "request", "requests"),
+            units::count(refused),
+            count(totals.peers, "peer", "peers"),
+            count(totals.seeds, "seed", "seeds"),
+            count(totals.torrents, "torrent", "torrents"),
+        ));
+    }
+    output.event(&Summary {
+        schema: SCHEMA,
+        event: "summary",
+        announces,
+        scrapes,
+        refused,
+        torrents: totals.torrents,
+        peers: totals.peers,
+        seeds: totals.seeds,
+    })
 }
 
 fn tell_where(urls: &[String], output: &Output) -> Result<(), Failure> {
@@ -120,13 +178,15 @@ fn tell_where(urls: &[String], output: &Output) -> Result<(), Failure> {
     output.data(lines.as_bytes())
 }
 
-fn tell(peer: &PeerSeen, output: &Output) -> Result<(), Failure> {
+fn tell(peer: &PeerSeen, sizes: &Sizes, output: &Output) -> Result<(), Failure> {
     #[derive(Serialize)]
     struct Peer {
         schema: &'static str,
         event: &'static str,
         torrent: String,
         peer: String,
+        left: Option<u64>,
+        progress: Option<f64>,
     }
     let word = match peer.event {
         PeerEvent::Joined => "joined",
@@ -134,13 +194,33 @@ fn tell(peer: &PeerSeen, output: &Output) -> Result<(), Failure> {
         PeerEvent::Left => "left",
         PeerEvent::Expired => "expired",
     };
+    // Peers of a v2 torrent announce the beginning of its hash.
+    let same = |name: &&InfoHash| name.wire() == peer.info_hash.wire();
+    let size = sizes.keys().find(same).and_then(|name| sizes[name]);
+    let progress = progress(peer.left, size);
     if output.json {
-        let (torrent, peer) = (peer.info_hash.to_string(), peer.addr.to_string());
-        return output.event(&Peer { schema: SCHEMA, event: word, torrent, peer });
+        let (torrent, addr) = (peer.info_hash.to_string(), peer.addr.to_string());
+        let left = peer.left;
+        return output.event(&Peer { schema: SCHEMA, event: word, torrent, peer: addr, left, progress });
     }
     let time = jiff::Zoned::now().strftime("%H:%M:%S").to_string();
-    output.say(&format!("{time} {} {word:<9} {}", peer.info_hash.short(), peer.addr));
+    let far = match (peer.left, progress) {
+        (Some(0), _) => "   seed".to_owned(),
+        (_, Some(part)) => format!("   {}", percent(part)),
+        (Some(left), None) => format!("   {} to go", units::size(left)),
+        (None, None) => String::new(),
+    };
+    output.say(&format!("{time} {} {word:<9} {}{far}", peer.info_hash.short(), peer.addr));
     Ok(())
+}
+
+/// From 0 to 1, where it can be told. Peers count padding too, and may claim anything.
+fn progress(left: Option<u64>, size: Option<u64>) -> Option<f64> {
+    match (left?, size) {
+        (0, _) => Some(1.0),
+        (left, Some(size @ 1..)) => Some(size.saturating_sub(left) as f64 / size as f64),
+        _ => None,
+    }
 }
 
 /// The private address by which this machine would go out, or else loopback: a tracker is not put on
@@ -157,4 +237,22 @@ fn private_address() -> IpAddr {
         }
     };
     outward().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_is_told_where_it_can_be() {
+        for (left, size, wanted) in [
+            (None, Some(10), None),
+            (Some(0), None, Some(1.0)),
+            (Some(4), Some(10), Some(0.6)),
+            (Some(11), Some(10), Some(0.0)),
+            (Some(4), None, None),
+        ] {
+            assert_eq!(progress(left, size), wanted, "{left:?} {size:?}");
+        }
+    }
 }

@@ -164,7 +164,8 @@ pub fn run(args: &CreateArgs, global: &GlobalArgs, output: &Output) -> Result<Ex
     let name = plan::name(args)?;
     let target = Target::new(args.output.as_deref(), format!("{name}.torrent").into());
     target.check(args.force || args.dry_run, output)?;
-    let old = args.reuse.as_deref().map(|path| input::torrent(path, output)).transpose()?.map(|old| old.metainfo);
+    let old =
+        args.reuse.as_deref().map(|path| input::torrent(path, output)).transpose()?.map(|old| old.metainfo);
     let found = gather::gather(&args.path, &wishes(args)?, args.sort, target.path())?;
     let shape = plan::shape(args.piece_size, &found, old.as_ref())?;
     told::scan(&found, output)?;

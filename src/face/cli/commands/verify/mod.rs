@@ -1,41 +1,44 @@
 //! `torr verify`: data against a torrent.
 
+mod check;
+mod events;
+mod extra;
+mod fix;
 mod report;
 mod text;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
-use serde::Serialize;
+use globset::{GlobBuilder, GlobMatcher};
 
 use crate::base::{Bitfield, Untrusted, units};
+use crate::face::cli::args::global::GlobalArgs;
+use crate::face::cli::args::network::NetworkArgs;
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::input::{self, Torrent, quoted};
-use crate::face::cli::json::hex;
-use crate::face::cli::output::{Output, Progress as Shown};
+use crate::face::cli::output::Output;
 use crate::face::cli::place::{self, Place, Top};
-use crate::face::cli::progress::hashing::{self, Hashing};
-use crate::face::cli::{faults, signals};
+use crate::face::cli::signals;
+use crate::face::cli::tree;
 use crate::proto::metainfo::{File, Metainfo};
-use crate::store::{Disk, FileSpec, Found, Handles, Layout, Pool, Progress, Volume, VolumeOptions};
 
-use report::{FileReport, Status, There};
+use check::Files;
+use report::{FileReport, Status};
 
 /// Check data against a torrent
 ///
-/// Says which files are damaged, with pieces and bytes, and how to repair them. Nothing is changed.
-/// Exit code 0 if all is good, 1 if not, 3 or 5 if it could not be checked.
+/// Says which files are damaged, with pieces and bytes, and how to repair them. Nothing is changed, unless
+/// --fix says so. Exit code 0 if all is good, 1 if not, 3 or 5 if it could not be checked.
 #[derive(Args, Debug)]
 #[command(
     visible_alias = "check",
     after_help = "Examples:
   torr verify distro.torrent
-  torr verify distro.torrent ~/dl
+  torr verify distro.torrent ~/dl --extra
+  torr verify distro.torrent ~/dl --fix
   torr verify --json distro.torrent | jq 'select(.status == \"damaged\")'"
 )]
 pub struct VerifyArgs {
@@ -45,212 +48,204 @@ pub struct VerifyArgs {
     /// Where its data is [default: here, or beside the torrent file]
     #[arg(value_name = "DATA")]
     data: Option<PathBuf>,
+    /// Only files like this: '*.flac', or 'disc1/*' for a path below the torrent's folder; may be given
+    /// several times
+    #[arg(long, value_name = "GLOB", value_parser = glob)]
+    file: Vec<FileGlob>,
+    /// Only look whether the files are there and have the right sizes; hash nothing
+    #[arg(long, conflicts_with = "fix")]
+    quick: bool,
+    /// Fetch what is bad. What is good stays, and nothing is done if there is anything to lose by it
+    #[arg(long)]
+    fix: bool,
+    /// With --fix: also overwrite files in which nothing matches, and cut those that are too long
+    #[arg(long, requires = "fix")]
+    overwrite: bool,
+    /// With --fix: give up after so long without progress [default: none on a terminal, else 10m]
+    #[arg(long, value_name = "TIME", value_parser = units::parse_span, requires = "fix")]
+    timeout: Option<Duration>,
     /// Also list files that are not in the torrent
     #[arg(long)]
     extra: bool,
+    /// Do not miss files that have no bytes
+    #[arg(long)]
+    ignore_empty: bool,
     /// How many threads hash [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
+    #[command(flatten)]
+    network: NetworkArgs,
 }
 
-/// Files beyond the torrent's are looked for up to this many entries.
-const MOST_ENTRIES: usize = 1_000_000;
 const SCHEMA: &str = "torr.verify/1";
 
 /// What was found out about the whole.
 struct Verdict<'a> {
     torrent: &'a Metainfo,
     place: &'a Place,
+    /// The files that were looked at, by their numbers from 0.
+    chosen: Vec<bool>,
+    /// The pieces that were hashed.
+    asked: Bitfield,
+    /// Those of them that match.
     good: Bitfield,
     files: Vec<FileReport>,
-    extra: Vec<PathBuf>,
+    /// Files that are not the torrent's, if they were looked for.
+    extra: Option<Vec<PathBuf>>,
+    /// Nothing was hashed.
+    quick: bool,
 }
 
 impl Verdict<'_> {
     fn bad_bytes(&self) -> u64 {
+        self.bytes(|piece| self.asked.has(piece) && !self.good.has(piece))
+    }
+
+    fn asked_bytes(&self) -> u64 {
+        self.bytes(|piece| self.asked.has(piece))
+    }
+
+    fn bytes(&self, which: impl Fn(crate::base::Piece) -> bool) -> u64 {
         let shape = self.torrent.geometry();
-        shape
-            .pieces()
-            .filter(|&piece| !self.good.has(piece))
-            .map(|piece| u64::from(shape.len_of(piece)))
-            .sum()
+        shape.pieces().filter(|&piece| which(piece)).map(|piece| u64::from(shape.len_of(piece))).sum()
+    }
+
+    fn len_of(&self, file: &FileReport) -> u64 {
+        self.torrent.files()[file.file.0 as usize].len()
     }
 
     fn all_good(&self) -> bool {
-        self.good.is_full() && self.files.iter().all(|file| file.status == Status::Ok)
+        self.good.count() == self.asked.count() && self.files.iter().all(|file| file.status == Status::Ok)
     }
 }
 
 /// Checks it.
-pub fn run(args: &VerifyArgs, output: &Output) -> Result<Exit, Failure> {
-    let torrent =
-        input::torrent(&args.torrent, output).map_err(|failure| swapped(args).unwrap_or(failure))?;
-    signals::end_at_once(output);
-    let place = place::find(&torrent, args.data.as_deref(), &format!("torr verify {}", torrent.argument()))?;
-    let volume = volume(&torrent.metainfo, &place)?;
-    let there = survey(&torrent.metainfo, &volume)?;
-    let good = check(args, &torrent.metainfo, &volume, output)?;
+pub fn run(args: &VerifyArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+    let (torrent, data) = arguments(args, output)?;
+    if !args.fix {
+        signals::end_at_once(output);
+    }
+    let place = place::find(&torrent, data.as_deref(), &format!("torr verify {}", torrent.argument()))?;
+    let chosen = chosen(args, &torrent.metainfo)?;
+    let files = Files::at(&torrent.metainfo, &place)?;
+    let there = files.survey()?;
+    let shape = torrent.metainfo.geometry();
+    let (asked, good) = if args.quick {
+        (Bitfield::none(shape.piece_count()), Bitfield::none(shape.piece_count()))
+    } else {
+        let asked = files.pieces_of(&chosen);
+        let good = files.hash(&asked, args.threads.map_or_else(cores, usize::from), output)?;
+        (asked, good)
+    };
     let stored: Vec<bool> = torrent.metainfo.files().iter().map(File::is_stored).collect();
+    let mut found = report::report(shape, &there, &stored, &asked, &good);
+    found.retain(|file| chosen[file.file.0 as usize]);
+    if args.ignore_empty {
+        let empty = |file: &FileReport| torrent.metainfo.files()[file.file.0 as usize].len() == 0;
+        found.retain(|file| file.status != Status::Missing || !empty(file));
+    }
     let verdict = Verdict {
-        files: report::report(torrent.metainfo.geometry(), &there, &stored, &good),
-        extra: if args.extra { extra(&torrent.metainfo, &place)? } else { Vec::new() },
+        files: found,
+        extra: if args.extra { Some(extra::extra(&torrent.metainfo, &place)?) } else { None },
         torrent: &torrent.metainfo,
         place: &place,
+        chosen,
+        asked,
         good,
+        quick: args.quick,
     };
-    tell(&verdict, &torrent, output)?;
-    Ok(if verdict.all_good() { Exit::Done } else { Exit::No })
-}
-
-/// The data first and the torrent second is a common slip.
-fn swapped(args: &VerifyArgs) -> Option<Failure> {
-    let data = args.data.as_deref()?;
-    input::torrent_file(data).ok()?;
-    let message = format!(
-        "{} is the torrent and {} the data: the arguments are swapped",
-        shown(data),
-        shown(&args.torrent)
-    );
-    Some(Failure::usage(message).hint(format!("torr verify {} {}", quoted(data), quoted(&args.torrent))))
-}
-
-fn volume(torrent: &Metainfo, place: &Place) -> Result<Volume, Failure> {
-    let files = torrent.files().iter().enumerate().map(|(at, file)| {
-        let pad = !file.is_stored();
-        // What is not stored may bear the name of a file, so it stands under a name of its own.
-        let path = if file.is_stored() {
-            place.path(file.path().as_path())
-        } else {
-            PathBuf::from(format!(".torr-none-{at}"))
-        };
-        FileSpec { path, len: file.len(), pad, executable: false }
-    });
-    let shape = Arc::new(torrent.geometry().clone());
-    let digests: Vec<_> = shape.pieces().map(|piece| torrent.digest(piece)).collect();
-    let layout = Layout::new(torrent.info_hash(), shape, files.collect(), digests.into());
-    layout
-        .and_then(|layout| {
-            Volume::new(&place.root, layout, VolumeOptions::default(), &[], &Handles::from_limit())
-        })
-        .map_err(|error| faults::disk(&error))
-}
-
-fn survey(torrent: &Metainfo, volume: &Volume) -> Result<Vec<There>, Failure> {
-    let mut there = vec![There::Nothing; torrent.files().len()];
-    for fact in volume.survey().map_err(|error| faults::disk(&error))? {
-        if let Some(slot) = there.get_mut(fact.file.0 as usize) {
-            *slot = match fact.found {
-                Found::Missing => There::Nothing,
-                Found::Plain { size, .. } => There::File(size),
-                Found::Other => There::Other,
-            };
-        }
-    }
-    Ok(there)
-}
-
-/// Hashes everything on threads of the store and shows how far it is.
-fn check(
-    args: &VerifyArgs,
-    torrent: &Metainfo,
-    volume: &Volume,
-    output: &Output,
-) -> Result<Bitfield, Failure> {
-    let shape = torrent.geometry();
-    let threads = args.threads.map_or_else(cores, usize::from);
-    let disk = Disk::start(threads, Pool::new(4 << 20));
-    let progress = Progress::default();
-    let (send, done) = mpsc::channel();
-    disk.check(volume, &Bitfield::all(shape.piece_count()), progress.clone(), move |result| {
-        drop(send.send(result));
-    });
-    let begun = Instant::now();
-    let mut last = Duration::ZERO;
-    let usual = if output.json { 1 } else { 30 };
-    let every = output.interval.unwrap_or(Duration::from_secs(usual));
-    loop {
-        match done.recv_timeout(Duration::from_millis(100)) {
-            Ok(result) => {
-                output.live.erase();
-                disk.shutdown();
-                return result.map_err(|error| faults::disk(&error));
-            }
-            Err(RecvTimeoutError::Disconnected) => {
-                return Err(Failure::new(Exit::Internal, "internal", "checking ended without a result"));
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-        }
-        let hashed = (u64::from(progress.done()) * u64::from(shape.piece_len())).min(shape.total());
-        let elapsed = begun.elapsed();
-        let at = Hashing { label: "verify  ", done: hashed, total: shape.total(), elapsed, file: None };
-        if output.progress == Shown::Bar {
-            output.live.draw(vec![hashing::line(&at, output.err, output.columns())]);
-        }
-        if elapsed.saturating_sub(last) >= every {
-            last = elapsed;
-            if output.progress == Shown::Lines {
-                output.say(&hashing::line(&at, output.err, 100));
-            }
-            output.event(&Hashed { schema: SCHEMA, event: "progress", done: hashed, size: shape.total() })?;
-        }
+    tell(args, &verdict, &torrent, output)?;
+    if verdict.all_good() {
+        Ok(Exit::Done)
+    } else if args.fix {
+        fix::fix(args, &verdict, &torrent, global, output)
+    } else {
+        Ok(Exit::No)
     }
 }
 
-#[derive(Serialize)]
-struct Hashed {
-    schema: &'static str,
-    event: &'static str,
-    done: u64,
-    size: u64,
+/// The torrent and where its data is. The data first and the torrent second is a common slip, and what is
+/// meant is clear.
+fn arguments(args: &VerifyArgs, output: &Output) -> Result<(Torrent, Option<PathBuf>), Failure> {
+    let failure = match input::torrent(&args.torrent, output) {
+        Ok(torrent) => return Ok((torrent, args.data.clone())),
+        Err(failure) => failure,
+    };
+    let second = args.data.as_deref().filter(|_| args.torrent.exists());
+    let Some(Ok(torrent)) = second.map(input::torrent_file) else { return Err(failure) };
+    output.warn(&format!(
+        "the arguments are swapped: checking {} against {}",
+        shown(&args.torrent),
+        torrent.argument()
+    ));
+    Ok((torrent, Some(args.torrent.clone())))
 }
 
-/// Files in the torrent's directory that are not the torrent's, by their paths below the root.
-fn extra(torrent: &Metainfo, place: &Place) -> Result<Vec<PathBuf>, Failure> {
-    if torrent.is_single_file() {
-        return Ok(Vec::new());
+/// Which files are looked at, by their numbers from 0.
+fn chosen(args: &VerifyArgs, torrent: &Metainfo) -> Result<Vec<bool>, Failure> {
+    let mut chosen: Vec<bool> = torrent.files().iter().map(File::is_stored).collect();
+    if args.file.is_empty() {
+        return Ok(chosen);
     }
-    let known: BTreeSet<PathBuf> =
-        torrent.files().iter().map(|file| place.path(file.path().as_path())).collect();
-    let own = place.own(torrent);
-    let mut found = Vec::new();
-    let mut dirs = vec![own.clone()];
-    let mut seen = 0;
-    while let Some(dir) = dirs.pop() {
-        let entries = match std::fs::read_dir(&dir) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && dir == own => break,
-            Err(error) => return Err(Failure::disk("list", &dir, &error)),
-        };
-        for entry in entries.flatten() {
-            seen += 1;
-            if seen > MOST_ENTRIES {
-                break;
-            }
-            let path = entry.path();
-            // A link to a directory is an entry, not a way.
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                dirs.push(path);
-            } else if let Ok(below) = path.strip_prefix(&place.root)
-                && !known.contains(below)
-            {
-                found.push(below.to_owned());
+    let mut met = vec![false; args.file.len()];
+    chosen.fill(false);
+    for file in tree::listed(torrent) {
+        for (glob, met) in args.file.iter().zip(&mut met) {
+            if glob.meets(file.path, torrent.is_single_file()) {
+                chosen[file.number - 1] = true;
+                *met = true;
             }
         }
     }
-    found.sort();
-    Ok(found)
+    match args.file.iter().zip(met).find(|(_, met)| !met) {
+        Some((glob, _)) => {
+            let message = format!("no file of {} is like {}", torrent.name().fit(80), glob.text.fit(80));
+            let hint = format!("torr show --files {} lists them", quoted(&args.torrent));
+            Err(Failure::usage(message).hint(hint).about(torrent.info_hash()))
+        }
+        None => Ok(chosen),
+    }
 }
 
-fn tell(verdict: &Verdict<'_>, torrent: &Torrent, output: &Output) -> Result<(), Failure> {
+/// A pattern for files. Without a slash it means the name, with one the path below the torrent's folder.
+#[derive(Clone, Debug)]
+struct FileGlob {
+    text: Untrusted,
+    whole_path: bool,
+    matcher: GlobMatcher,
+}
+
+impl FileGlob {
+    fn meets(&self, path: &str, single: bool) -> bool {
+        let below = if single { path } else { path.split_once('/').map_or(path, |(_, below)| below) };
+        let name = below.rsplit('/').next().unwrap_or(below);
+        self.matcher.is_match(if self.whole_path { below } else { name })
+    }
+}
+
+fn glob(text: &str) -> Result<FileGlob, String> {
+    let built = GlobBuilder::new(text).case_insensitive(true).build();
+    let glob = built.map_err(|error| format!("this is no pattern: {}", error.kind()))?;
+    if text.is_empty() {
+        return Err("write a pattern such as '*.flac'".to_owned());
+    }
+    let whole_path = text.contains('/');
+    Ok(FileGlob { text: Untrusted::new(text), whole_path, matcher: glob.compile_matcher() })
+}
+
+fn tell(args: &VerifyArgs, verdict: &Verdict<'_>, torrent: &Torrent, output: &Output) -> Result<(), Failure> {
     if output.json {
-        return events(verdict, output);
+        return events::events(verdict, output);
     }
     if output.quiet > 0 {
         return Ok(());
     }
-    let repair = if verdict.all_good() { None } else { repair(verdict, torrent) };
-    if output.plain {
+    let repair = if verdict.all_good() || args.fix { None } else { repair(verdict, torrent) };
+    // With --fix standard output is for the path of what was repaired.
+    if output.plain && !args.fix {
         output.data(text::plain(verdict).as_bytes())?;
+    }
+    if output.plain {
         output.say(&text::headline(verdict, output.err));
         if let Some(repair) = repair {
             output.say(&format!("Repair:  {repair}"));
@@ -271,113 +266,50 @@ fn repair(verdict: &Verdict<'_>, torrent: &Torrent) -> Option<String> {
         folder => format!(" -o {}", quoted(folder)),
     };
     // A file without a single good piece could be anybody's.
-    let foreign = verdict.files.iter().any(|file| file.found.is_some_and(|len| len > 0) && !file.some_good);
+    let unknown = |file: &FileReport| file.found.is_some_and(|len| len > 0) && !file.some_good;
+    let foreign = !verdict.quick && verdict.files.iter().any(unknown);
     let overwrite = if foreign || verdict.files.iter().any(|file| file.status == Status::Long) {
         " --overwrite"
     } else {
         ""
     };
-    let fetch = units::size(verdict.bad_bytes());
-    Some(format!("torr get {}{folder}{overwrite}        (will fetch {fetch})", torrent.argument()))
+    let fetch = if verdict.quick {
+        String::new()
+    } else {
+        format!("        (will fetch {})", units::size(verdict.bad_bytes()))
+    };
+    Some(format!("torr get {}{folder}{overwrite}{fetch}", torrent.argument()))
 }
 
-fn events(verdict: &Verdict<'_>, output: &Output) -> Result<(), Failure> {
-    #[derive(Serialize)]
-    struct Bad {
-        first: u64,
-        last: u64,
-    }
-    #[derive(Serialize)]
-    struct File {
-        schema: &'static str,
-        event: &'static str,
-        index: u32,
-        path: String,
-        size: u64,
-        status: &'static str,
-        found_size: Option<u64>,
-        bad_ranges: Vec<Bad>,
-        bad_pieces: Vec<Bad>,
-        either_with: Vec<u32>,
-    }
-    #[derive(Serialize)]
-    struct Extra {
-        schema: &'static str,
-        event: &'static str,
-        path: String,
-        path_hex: Option<String>,
-    }
-    #[derive(Serialize)]
-    struct Summary {
-        schema: &'static str,
-        event: &'static str,
-        ok: bool,
-        code: u8,
-        torrent: String,
-        path: String,
-        good: f64,
-        pieces: u32,
-        pieces_good: u32,
-        bytes_bad: u64,
-        files: usize,
-        files_bad: usize,
-    }
-    for file in &verdict.files {
-        let known = &verdict.torrent.files()[file.file.0 as usize];
-        output.event(&File {
-            schema: SCHEMA,
-            event: "file",
-            index: file.file.0 + 1,
-            path: verdict.place.path(known.path().as_path()).to_string_lossy().into_owned(),
-            size: known.len(),
-            status: file.status.word(),
-            found_size: file.found,
-            bad_ranges: file
-                .bad
-                .iter()
-                .map(|range| Bad { first: range.start, last: range.end - 1 })
-                .collect(),
-            bad_pieces: file
-                .pieces
-                .iter()
-                .map(|range| Bad { first: range.start.into(), last: (range.end - 1).into() })
-                .collect(),
-            either_with: file.or.iter().map(|other| other.0 + 1).collect(),
-        })?;
-    }
-    for path in &verdict.extra {
-        let odd = path.to_str().is_none();
-        output.event(&Extra {
-            schema: SCHEMA,
-            event: "extra",
-            path: path.to_string_lossy().into_owned(),
-            path_hex: odd.then(|| hex(path.as_os_str().as_encoded_bytes())),
-        })?;
-    }
-    let ok = verdict.all_good();
-    let own = verdict.place.own(verdict.torrent);
-    output.event(&Summary {
-        schema: SCHEMA,
-        event: "summary",
-        ok,
-        code: u8::from(!ok),
-        torrent: verdict.torrent.info_hash().to_string(),
-        path: std::path::absolute(&own).unwrap_or(own).to_string_lossy().into_owned(),
-        good: text::part_good(verdict),
-        pieces: verdict.good.len(),
-        pieces_good: verdict.good.count(),
-        bytes_bad: verdict.bad_bytes(),
-        files: verdict.files.len(),
-        files_bad: text::bad_files(verdict),
-    })
-}
-
-/// A path of the torrent for people.
+/// A path of the torrent for people: below the torrent's own folder, where it has one.
 fn name(verdict: &Verdict<'_>, file: &FileReport) -> Untrusted {
-    let path = verdict.torrent.files()[file.file.0 as usize].path();
-    shown(&verdict.place.path(path.as_path()))
+    name_of(verdict, file.file.0 as usize)
+}
+
+fn name_of(verdict: &Verdict<'_>, index: usize) -> Untrusted {
+    let path = verdict.torrent.files()[index].path().as_path();
+    if verdict.torrent.is_single_file() {
+        return shown(&verdict.place.path(path));
+    }
+    let mut parts = path.components();
+    parts.next();
+    shown(parts.as_path())
 }
 
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_mean_names_or_paths() {
+        let meets = |pattern: &str, path: &str| glob(pattern).unwrap().meets(path, false);
+        assert!(meets("*.flac", "album/disc1/01.FLAC") && meets("disc1/*", "album/disc1/01.flac"));
+        assert!(!meets("album/*", "album/disc1/01.flac") && !meets("disc1", "album/disc1/01.flac"));
+        assert!(glob("x.iso").unwrap().meets("x.iso", true));
+        assert!(glob("").is_err() && glob("[").is_err());
+    }
 }

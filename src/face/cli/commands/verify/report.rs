@@ -73,8 +73,15 @@ pub struct FileReport {
 }
 
 /// What was found out about the files that are stored, in their order. `there` has an entry for every
-/// file of the torrent, `stored` says which of them count.
-pub fn report(shape: &Geometry, there: &[There], stored: &[bool], good: &Bitfield) -> Vec<FileReport> {
+/// file of the torrent, `stored` says which of them count; of the pieces that were `asked` for, `good` are
+/// those that match.
+pub fn report(
+    shape: &Geometry,
+    there: &[There],
+    stored: &[bool],
+    asked: &Bitfield,
+    good: &Bitfield,
+) -> Vec<FileReport> {
     let mut files: Vec<FileReport> = (0..shape.file_count())
         .map(|index| {
             let found = there[index as usize];
@@ -91,7 +98,7 @@ pub fn report(shape: &Geometry, there: &[There], stored: &[bool], good: &Bitfiel
             FileReport { file: FileIndex(index), status, found, bad, pieces, or, some_good: len == 0 }
         })
         .collect();
-    for piece in shape.pieces() {
+    for piece in shape.pieces().filter(|&piece| asked.has(piece)) {
         let parts: Vec<FilePart> =
             shape.parts_of(piece).filter(|part| stored[part.file.0 as usize]).collect();
         if good.has(piece) {
@@ -157,7 +164,7 @@ mod tests {
         for &piece in bad {
             good.remove(shape.piece(piece).unwrap());
         }
-        report(&shape, &there, &[true; 4], &good)
+        report(&shape, &there, &[true; 4], &Bitfield::all(shape.piece_count()), &good)
     }
 
     const ALL: [There; 4] = [There::File(25), There::File(10), There::File(10), There::File(0)];
@@ -169,6 +176,16 @@ mod tests {
     #[test]
     fn all_good_is_ok() {
         assert_eq!(statuses(&told(ALL, &[])), [Status::Ok; 4]);
+    }
+
+    #[test]
+    fn where_nothing_was_asked_only_sizes_count() {
+        let shape = shape();
+        let none = Bitfield::none(shape.piece_count());
+        let there = [There::File(25), There::File(9), There::Nothing, There::File(0)];
+        let files = report(&shape, &there, &[true; 4], &none, &none);
+        assert_eq!(statuses(&files), [Status::Ok, Status::Short, Status::Missing, Status::Ok]);
+        assert!(files.iter().all(|file| file.bad.is_empty() && file.pieces.is_empty()));
     }
 
     #[test]

@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use crate::base::units;
+use crate::base::{Untrusted, units};
 use crate::face::cli::error::shown;
 use crate::face::cli::progress::amounts::{of, percent_fine};
 use crate::face::cli::style::{Role, Style, pad, pad_left, width};
 
 use super::report::{FileReport, Status};
-use super::{Verdict, name};
+use super::{Verdict, name, name_of};
 
 /// Ranges that are named before the rest is only counted.
 const MOST_RANGES: usize = 3;
@@ -18,18 +18,20 @@ const MOST_RANGES: usize = 3;
 pub fn full(verdict: &Verdict<'_>, repair: Option<&str>, style: Style, columns: usize) -> String {
     let mut text = headline(verdict, style);
     text.push('\n');
-    if !verdict.all_good() || !verdict.extra.is_empty() {
+    if !verdict.all_good() || verdict.extra.as_ref().is_some_and(|extra| !extra.is_empty()) {
         text.push('\n');
         table(&mut text, verdict, style, columns);
     }
-    if verdict.good.count() < verdict.good.len() {
+    if verdict.good.count() < verdict.asked.count() {
         let pieces = format!(
             "{} of {} pieces",
             units::count(verdict.good.count().into()),
-            units::count(verdict.good.len().into())
+            units::count(verdict.asked.count().into())
         );
         let room = columns.saturating_sub(width(&pieces) + 6).clamp(1, 66);
         let _ = writeln!(text, "\n  {}   {pieces}", map(verdict, style, room));
+    } else if repair.is_some() {
+        text.push('\n');
     }
     if let Some(repair) = repair {
         let _ = writeln!(text, "  Repair:  {repair}");
@@ -40,12 +42,22 @@ pub fn full(verdict: &Verdict<'_>, repair: Option<&str>, style: Style, columns: 
 /// `✗ 97.0 % good: 4 of 7 files need repair`
 pub fn headline(verdict: &Verdict<'_>, style: Style) -> String {
     let files = verdict.files.len() as u64;
+    let good = style.paint(Role::Good, style.ok());
     if verdict.all_good() {
         let size = units::size(verdict.files.iter().map(|file| len(verdict, file)).sum());
         let files = units::plural(files, "file", "files");
+        return if verdict.quick {
+            format!("{good} all there: {files}, {size}, the sizes are right; nothing was hashed")
+        } else {
+            format!("{good} all good: {files}, {size}, every piece matches")
+        };
+    }
+    if verdict.quick {
         return format!(
-            "{} all good: {files}, {size}, every piece matches",
-            style.paint(Role::Good, style.ok())
+            "{} {} of {} missing or of a wrong size; nothing was hashed",
+            style.paint(Role::Bad, style.bad()),
+            bad_files(verdict),
+            units::plural(files, "file", "files"),
         );
     }
     let need = if bad_files(verdict) == 1 { "needs" } else { "need" };
@@ -69,11 +81,11 @@ pub fn plain(verdict: &Verdict<'_>) -> String {
             text,
             "{word}\t{number}\t{}\t{}\t{}",
             len(verdict, file),
-            name(verdict, file),
+            shown(&verdict.place.path(verdict.torrent.files()[file.file.0 as usize].path().as_path())),
             bad.join(",")
         );
     }
-    for path in &verdict.extra {
+    for path in verdict.extra.iter().flatten() {
         let _ = writeln!(text, "extra\t\t\t{}\t", shown(path));
     }
     text
@@ -81,8 +93,8 @@ pub fn plain(verdict: &Verdict<'_>) -> String {
 
 /// From 0 to 1, by bytes.
 pub fn part_good(verdict: &Verdict<'_>) -> f64 {
-    let total = verdict.torrent.geometry().total();
-    (total - verdict.bad_bytes()) as f64 / total as f64
+    let total = verdict.asked_bytes();
+    if total == 0 { 1.0 } else { (total - verdict.bad_bytes()) as f64 / total as f64 }
 }
 
 /// Files that are not certain to be right.
@@ -95,32 +107,61 @@ fn table(text: &mut String, verdict: &Verdict<'_>, style: Style, columns: usize)
     let size_column = sizes.iter().map(|size| width(size)).max().unwrap_or(0);
     let longest = verdict.files.iter().map(|file| width(&name(verdict, file).clean())).max().unwrap_or(0);
     let names = longest.min(columns.saturating_sub(size_column + 45).clamp(16, 60));
-    for (file, size) in verdict.files.iter().zip(&sizes) {
+    let mut line = |word: &str, role, name: &Untrusted, facts: &str| {
+        let name = pad(&style.fit(name, names), names);
+        let facts = style.own(&format!("{name}   {facts}"));
+        let facts = style.fit_line(&facts, columns.saturating_sub(13).max(10));
+        let _ = writeln!(text, "  {}  {}", style.paint(role, &pad(word, 8)), facts.trim_end());
+    };
+    let mut rest = verdict.files.iter().zip(&sizes).peekable();
+    while let Some((file, size)) = rest.next() {
+        if let Some((other, _)) = rest.next_if(|(other, _)| is_pair(file, other)) {
+            let piece = pieces(&file.pieces);
+            line("either", Role::Warn, &name(verdict, file), &format!("{piece} covers the end of one"));
+            let end = "and the start of the other; v1 cannot tell which";
+            line("", Role::Warn, &name(verdict, other), end);
+            continue;
+        }
         let role = match file.status {
             Status::Ok => Role::Good,
             Status::Unproven | Status::Either => Role::Warn,
             _ => Role::Bad,
         };
-        let facts = format!(
-            "{}  {}   {}",
-            pad(&style.fit(&name(verdict, file), names), names),
-            pad_left(size, size_column),
-            why(verdict, file, style)
-        );
-        let line = style.fit_line(&style.own(&facts), columns.saturating_sub(13).max(10));
-        let _ = writeln!(text, "  {}  {}", style.paint(role, &pad(file.status.word(), 8)), line.trim_end());
+        let mut facts = match file.status {
+            Status::Short | Status::Long => of(file.found.unwrap_or(0), len(verdict, file), " of "),
+            Status::Missing | Status::Blocked | Status::Either => String::new(),
+            _ => pad_left(size, size_column),
+        };
+        let why = why(verdict, file, style);
+        if !(why.is_empty() || facts.is_empty()) {
+            facts.push_str("   ");
+        }
+        line(file.status.word(), role, &name(verdict, file), &(facts + &why));
     }
-    for path in &verdict.extra {
-        let path = style.fit(&shown(path), columns.saturating_sub(13).max(10));
+    for path in verdict.extra.iter().flatten() {
+        let own = verdict.place.own(verdict.torrent);
+        let below = own.strip_prefix(&verdict.place.root).ok().and_then(|own| path.strip_prefix(own).ok());
+        let below = below.unwrap_or(path);
+        let path = style.fit(&shown(below), columns.saturating_sub(13).max(10));
         let _ = writeln!(text, "  {}  {path}", style.paint(Role::Dim, &pad("extra", 8)));
     }
 }
 
+/// Two files of which one is bad, by a piece that covers both and no third.
+fn is_pair(file: &FileReport, other: &FileReport) -> bool {
+    let either = |file: &FileReport| file.status == Status::Either;
+    either(file)
+        && either(other)
+        && file.pieces == other.pieces
+        && file.or == [other.file]
+        && other.or == [file.file]
+}
+
+/// The size as it stands in its column.
 fn size(verdict: &Verdict<'_>, file: &FileReport) -> String {
     match file.status {
-        Status::Missing | Status::Blocked => String::new(),
-        Status::Short | Status::Long => of(file.found.unwrap_or(0), len(verdict, file), " of "),
-        _ => units::size(len(verdict, file)),
+        Status::Ok | Status::Damaged | Status::Unproven => units::size(len(verdict, file)),
+        _ => String::new(),
     }
 }
 
@@ -135,8 +176,8 @@ fn why(verdict: &Verdict<'_>, file: &FileReport, style: Style) -> String {
                 .filter(|range| range.start < cut)
                 .map(|range| range.start..range.end.min(cut))
                 .collect();
-            let ends = "ends too early";
-            if inner.is_empty() { ends.to_owned() } else { format!("{ends}; {}", bytes(&inner)) }
+            // That it ends too early is told by its sizes.
+            if inner.is_empty() { String::new() } else { bytes(&inner) }
         }
         Status::Damaged => format!("{}, {}", pieces(&file.pieces), bytes(&file.bad)),
         Status::Either => {
@@ -144,10 +185,7 @@ fn why(verdict: &Verdict<'_>, file: &FileReport, style: Style) -> String {
                 .or
                 .iter()
                 .take(3)
-                .map(|other| {
-                    let path = verdict.torrent.files()[other.0 as usize].path().as_path();
-                    style.fit(&shown(&verdict.place.path(path)), 40)
-                })
+                .map(|other| style.fit(&name_of(verdict, other.0 as usize), 40))
                 .collect();
             format!(
                 "{} covers this and {}; v1 cannot tell which is bad",
@@ -187,19 +225,16 @@ fn listed(ranges: &[Range<u64>]) -> String {
 
 /// All pieces as one row of signs.
 fn map(verdict: &Verdict<'_>, style: Style, columns: usize) -> String {
-    let count = verdict.good.len() as usize;
+    let asked: Vec<bool> = verdict.asked.iter().map(|piece| verdict.good.has(piece)).collect();
+    let count = asked.len();
     let cells = columns.min(count).max(1);
     let signs = if style.ascii { ['#', '~', '.'] } else { ['█', '▒', '░'] };
-    let shape = verdict.torrent.geometry();
     (0..cells)
         .map(|cell| {
-            let range = cell * count / cells..(cell + 1) * count / cells;
-            let good = range
-                .clone()
-                .filter(|&at| shape.piece(at as u32).is_some_and(|piece| verdict.good.has(piece)))
-                .count();
+            let part = &asked[cell * count / cells..(cell + 1) * count / cells];
+            let good = part.iter().filter(|&&good| good).count();
             match good {
-                good if good == range.len() => signs[0],
+                good if good == part.len() => signs[0],
                 0 => signs[2],
                 _ => signs[1],
             }
@@ -208,7 +243,7 @@ fn map(verdict: &Verdict<'_>, style: Style, columns: usize) -> String {
 }
 
 fn len(verdict: &Verdict<'_>, file: &FileReport) -> u64 {
-    verdict.torrent.files()[file.file.0 as usize].len()
+    verdict.len_of(file)
 }
 
 #[cfg(test)]

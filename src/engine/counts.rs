@@ -1,0 +1,41 @@
+//! How large a swarm is, asked of trackers without joining it (BEP 48, BEP 15).
+
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use crate::base::{InfoHash, Untrusted};
+use crate::net::tracker::{TrackerConfig, Trackers};
+use crate::proto::announce::ScrapeCounts;
+use crate::swarm::event::TrackerFailure;
+
+/// What a tracker said of a torrent, or why it said nothing; a sentence, clean for a terminal.
+pub type Counted = Result<ScrapeCounts, String>;
+
+/// Asks all trackers at once and waits no longer than this. The answers come in the order of the URLs.
+pub async fn counts(urls: Vec<String>, info_hash: InfoHash, patience: Duration) -> Vec<Counted> {
+    let config = TrackerConfig {
+        deadline: patience,
+        connect_timeout: TrackerConfig::default().connect_timeout.min(patience),
+        stall_timeout: TrackerConfig::default().stall_timeout.min(patience),
+        // One datagram may be lost without the tracker being taken for dead.
+        udp_first_wait: TrackerConfig::default().udp_first_wait.min(patience / 4),
+        ..TrackerConfig::default()
+    };
+    let trackers = std::sync::Arc::new(Trackers::new(config));
+    let mut answers: Vec<Counted> = vec![Err("the tracker was not asked".to_owned()); urls.len()];
+    let mut asking = JoinSet::new();
+    for (at, url) in urls.into_iter().enumerate() {
+        let trackers = trackers.clone();
+        asking.spawn(async move { (at, trackers.scrape(&url, info_hash).await) });
+    }
+    while let Some(ended) = asking.join_next().await {
+        let Ok((at, answer)) = ended else { continue };
+        answers[at] = match answer {
+            Ok(reply) => Ok(reply.torrents.first().map(|(_, counts)| *counts).unwrap_or_default()),
+            Err(TrackerFailure::Refused(words, _)) => Err(format!("the tracker says: {words}")),
+            Err(TrackerFailure::Unreachable(sentence)) => Err(Untrusted::new(sentence).clean()),
+        };
+    }
+    answers
+}

@@ -1,0 +1,269 @@
+//! `torr show`: what a torrent file or a magnet link says.
+
+pub mod about;
+mod document;
+mod fields;
+mod lint;
+mod raw;
+mod swarm;
+mod text;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::base::{InfoHash, Untrusted, units};
+use crate::face::cli::error::Failure;
+use crate::face::cli::exit::Exit;
+use crate::face::cli::output::Output;
+use crate::face::cli::style::Role;
+use crate::face::cli::{input, json, pager, tree};
+use crate::proto::bencode::{Limits, Tree};
+use crate::proto::magnet::Magnet;
+use crate::proto::metainfo::{Metainfo, MetainfoError, V2Torrent};
+
+use about::About;
+
+/// Look inside a torrent file or a magnet link
+///
+/// Names, sizes, trackers and the magnet link. Nothing is asked of the network, unless --swarm says so.
+/// Into a pipe goes one value per line, name and value with a tab between, sizes in bytes. On a terminal
+/// that it does not fit, the text goes through $PAGER.
+#[derive(Args, Debug)]
+#[command(
+    visible_alias = "info",
+    after_help = "Examples:
+  torr show ubuntu.torrent
+  torr show 'magnet:?xt=urn:btih:…'
+  torr show --field magnet ubuntu.torrent
+  torr show --files ubuntu.torrent | cut -f3
+  torr show --json ubuntu.torrent | jq .size
+  torr show --swarm ubuntu.torrent"
+)]
+pub struct ShowArgs {
+    /// A torrent file, - for standard input, a magnet link or an info hash
+    #[arg(value_name = "TORRENT")]
+    torrent: PathBuf,
+    /// Only the files: number, size, path
+    #[arg(long, group = "what")]
+    files: bool,
+    /// Only one value, for scripts: name, info_hash, size, tracker, …; those of the plain output. Exit
+    /// code 1 if the torrent does not say it
+    #[arg(long, value_name = "NAME", group = "what")]
+    field: Option<String>,
+    /// The whole tree of files, however long
+    #[arg(long)]
+    all: bool,
+    /// The file as it stands, as JSON; strings that are no text as {"$hex": "…"}
+    #[arg(long, group = "what")]
+    raw: bool,
+    /// What is allowed and seldom meant; exit code 1 if something is found
+    #[arg(long, group = "what")]
+    lint: bool,
+    /// Ask the trackers how many seeds and leechers there are
+    #[arg(long, group = "what")]
+    swarm: bool,
+    /// How long the trackers may take [default: 15s]
+    #[arg(long, value_name = "TIME", value_parser = units::parse_span, requires = "swarm")]
+    timeout: Option<Duration>,
+    /// Ask the swarm for what a magnet link does not say; not available yet
+    #[arg(long)]
+    fetch: bool,
+}
+
+/// What the argument turned out to be.
+struct Source {
+    about: About,
+    /// The file, unless it is a link.
+    bytes: Option<Vec<u8>>,
+}
+
+/// Shows it.
+pub fn run(args: &ShowArgs, output: &Output) -> Result<Exit, Failure> {
+    if args.fetch {
+        return Err(Failure::not_yet("--fetch").hint("without it torr show explains the link itself"));
+    }
+    if args.raw && link(&args.torrent).is_none() {
+        return raw(&input::bytes(&args.torrent, &input::Reading::alone(output))?, &args.torrent, output);
+    }
+    let Source { about, bytes } = source(&args.torrent, output)?;
+    if args.raw || (args.lint && bytes.is_none()) {
+        let flag = if args.raw { "--raw" } else { "--lint" };
+        return Err(Failure::usage(format!("{flag} looks at a torrent file, and this is a link")));
+    }
+    if let Some(field) = &args.field {
+        return one(&about, field, output);
+    }
+    if args.lint {
+        return lint(&about, bytes.map_or(0, |bytes| bytes.len()), output);
+    }
+    if args.swarm {
+        return swarm::ask(&about, args.timeout.unwrap_or(swarm::PATIENCE), output);
+    }
+    tell(&about, args.files, args.all, output)?;
+    Ok(Exit::Done)
+}
+
+/// Tells what is known, in the way the output wants it.
+pub fn tell(about: &About, only_files: bool, all: bool, output: &Output) -> Result<(), Failure> {
+    if output.json {
+        output.event(&document::document(about))
+    } else if only_files && about.content.is_none() {
+        let message = "the link does not say which files there are";
+        Err(Failure::new(Exit::No, "no_metadata", message).about(about.info_hash))
+    } else if output.plain {
+        let mut text = String::new();
+        if !only_files {
+            let line = |(name, value): &(&str, String)| format!("{name}\t{value}\n");
+            text.extend(fields::fields(about).iter().map(line));
+        }
+        let start = if only_files { "" } else { "file\t" };
+        text.extend(fields::files(about).map(|file| format!("{start}{file}\n")));
+        output.data(text.as_bytes())
+    } else if only_files {
+        let lines = tree::lines_of(about.listed(), output.out, output.columns(), usize::MAX);
+        pager::show(output, &(lines.join("\n") + "\n"))
+    } else {
+        pager::show(output, &text::text(about, all, output))
+    }
+}
+
+/// The link in an argument that is one, or is an info-hash and no file.
+pub fn link(argument: &Path) -> Option<String> {
+    let text = argument.to_str()?.trim();
+    if text.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("magnet:")) {
+        return Some(text.to_owned());
+    }
+    let hash = text.parse::<InfoHash>().is_ok();
+    let base32 =
+        text.len() == 32 && text.bytes().all(|b| b.is_ascii_alphabetic() || (b'2'..=b'7').contains(&b));
+    if !(hash || base32) || argument.symlink_metadata().is_ok() {
+        return None;
+    }
+    let kind = if text.len() == 64 { "btmh:1220" } else { "btih:" };
+    Some(format!("magnet:?xt=urn:{kind}{text}"))
+}
+
+/// What a link says.
+pub fn explain(link: &str) -> Result<About, Failure> {
+    let (magnet, notes) = Magnet::parse_with_notes(link).map_err(|error| {
+        Failure::new(Exit::Input, "malformed", error.to_string())
+            .hint("put the whole link in single quotes, or the shell takes it apart at each &")
+    })?;
+    Ok(About::link(magnet, &notes))
+}
+
+/// What is said by the bytes of a torrent file of whatever version.
+pub fn look(bytes: &[u8], argument: &Path) -> Result<About, Failure> {
+    match Metainfo::parse(bytes) {
+        Ok(torrent) => Ok(About::torrent(&torrent)),
+        Err(MetainfoError::V2Only) => match V2Torrent::parse(bytes) {
+            Ok(torrent) => Ok(About::v2(&torrent)),
+            Err(error) => Err(input::malformed(argument, &error)),
+        },
+        Err(error) => Err(input::malformed(argument, &error)),
+    }
+}
+
+fn source(argument: &Path, output: &Output) -> Result<Source, Failure> {
+    if let Some(link) = link(argument) {
+        return Ok(Source { about: explain(&link)?, bytes: None });
+    }
+    let bytes = input::bytes(argument, &input::Reading::alone(output))?;
+    Ok(Source { about: look(&bytes, argument)?, bytes: Some(bytes) })
+}
+
+fn one(about: &About, field: &str, output: &Output) -> Result<Exit, Failure> {
+    #[derive(Serialize)]
+    struct Field<'a> {
+        schema: &'static str,
+        field: &'a str,
+        values: &'a [String],
+    }
+    let values = fields::one(about, field)?;
+    if output.json {
+        output.event(&Field { schema: "torr.show.field/1", field, values: &values })?;
+    } else {
+        let lines: String = values.iter().map(|value| format!("{value}\n")).collect();
+        output.data(lines.as_bytes())?;
+    }
+    Ok(if values.is_empty() { Exit::No } else { Exit::Done })
+}
+
+fn raw(bytes: &[u8], argument: &Path, output: &Output) -> Result<Exit, Failure> {
+    #[derive(Serialize)]
+    struct Document<'a, 't> {
+        schema: &'static str,
+        torrent: raw::Raw<'a, 't>,
+        trailing_bytes: usize,
+    }
+    let tree = Tree::parse(bytes, Limits::TORRENT).map_err(|error| input::malformed(argument, &error))?;
+    let (torrent, after) = (raw::Raw::new(tree.root()), tree.rest().len());
+    if output.json {
+        output.event(&Document { schema: "torr.show.raw/1", torrent, trailing_bytes: after })?;
+    } else {
+        if after > 0 {
+            output.warn(&format!("{} after the end left out", units::plural(after as u64, "byte", "bytes")));
+        }
+        pager::show(output, &(json::pretty(&torrent) + "\n"))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn lint(about: &About, bytes: usize, output: &Output) -> Result<Exit, Failure> {
+    #[derive(Serialize)]
+    struct Document<'a> {
+        schema: &'static str,
+        torrent: String,
+        ok: bool,
+        findings: &'a [lint::Finding],
+    }
+    let findings = lint::find(about, bytes);
+    let ok = findings.is_empty();
+    if output.json {
+        let torrent = about.info_hash.to_string();
+        output.event(&Document { schema: "torr.show.lint/1", torrent, ok, findings: &findings })?;
+    } else if output.plain {
+        let lines: String =
+            findings.iter().map(|found| format!("{}\t{}\n", found.name, found.text)).collect();
+        output.data(lines.as_bytes())?;
+    } else if ok {
+        output.line(&format!("{} nothing to remark", output.out.paint(Role::Good, output.out.ok())))?;
+    } else {
+        let mark = output.out.paint(Role::Warn, "!");
+        let lines: String = findings
+            .iter()
+            .map(|found| format!("{mark} {} ({})\n", output.out.own(&found.text), found.name))
+            .collect();
+        output.data(lines.as_bytes())?;
+    }
+    Ok(if ok { Exit::Done } else { Exit::No })
+}
+
+/// The link to this torrent.
+pub fn magnet(torrent: &Metainfo) -> String {
+    Untrusted::new(Magnet::of(torrent).to_string()).clean()
+}
+
+/// One file, one line: number, size, path.
+pub fn plain_file(file: &tree::Listed<'_>) -> String {
+    fields::file(file) + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_and_hashes_are_told_from_files() {
+        let of = |text: &str| link(Path::new(text));
+        assert_eq!(of("magnet:?x").as_deref(), Some("magnet:?x"));
+        assert_eq!(of(&"ab".repeat(20)).unwrap(), format!("magnet:?xt=urn:btih:{}", "ab".repeat(20)));
+        assert_eq!(of(&"ab".repeat(32)).unwrap(), format!("magnet:?xt=urn:btmh:1220{}", "ab".repeat(32)));
+        assert!(of(&"a".repeat(32)).is_some() && of(&"1".repeat(32)).is_none());
+        assert_eq!(of("a.torrent"), None);
+        assert_eq!(of("-"), None);
+    }
+}

@@ -1,0 +1,142 @@
+//! Looking at the files and hashing them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::base::{Bitfield, FileIndex};
+use crate::face::cli::error::Failure;
+use crate::face::cli::exit::Exit;
+use crate::face::cli::faults;
+use crate::face::cli::output::{Output, Progress as Shown};
+use crate::face::cli::place::Place;
+use crate::face::cli::progress::hashing::{self, Hashing};
+use crate::proto::metainfo::Metainfo;
+use crate::store::{
+    Alloc, Disk, DiskError, FileSpec, Found, Handles, Layout, Pool, Progress, Volume, VolumeOptions,
+};
+
+use super::SCHEMA;
+use super::report::There;
+
+/// The files of a torrent as they lie on the disk.
+pub struct Files<'a> {
+    torrent: &'a Metainfo,
+    volume: Volume,
+}
+
+impl<'a> Files<'a> {
+    /// Those at this place.
+    pub fn at(torrent: &'a Metainfo, place: &Place) -> Result<Self, Failure> {
+        let layout = layout(torrent, place);
+        let volume = layout.and_then(|layout| {
+            Volume::new(&place.root, layout, VolumeOptions::default(), &[], &Handles::from_limit())
+        });
+        Ok(Self { torrent, volume: volume.map_err(|error| faults::disk(&error))? })
+    }
+
+    /// What lies where each file should be.
+    pub fn survey(&self) -> Result<Vec<There>, Failure> {
+        let mut there = vec![There::Nothing; self.torrent.files().len()];
+        for fact in self.volume.survey().map_err(|error| faults::disk(&error))? {
+            if let Some(slot) = there.get_mut(fact.file.0 as usize) {
+                *slot = match fact.found {
+                    Found::Missing => There::Nothing,
+                    Found::Plain { size, .. } => There::File(size),
+                    Found::Other => There::Other,
+                };
+            }
+        }
+        Ok(there)
+    }
+
+    /// The pieces that cover at least one of these files.
+    pub fn pieces_of(&self, chosen: &[bool]) -> Bitfield {
+        let shape = self.torrent.geometry();
+        let mut pieces = Bitfield::none(shape.piece_count());
+        for index in (0..shape.file_count()).filter(|&index| chosen[index as usize]) {
+            for piece in shape.pieces_of(FileIndex(index)).filter_map(|piece| shape.piece(piece)) {
+                pieces.insert(piece);
+            }
+        }
+        pieces
+    }
+
+    /// Hashes these pieces on threads of the store and shows how far it is; those that match.
+    pub fn hash(&self, asked: &Bitfield, threads: usize, output: &Output) -> Result<Bitfield, Failure> {
+        let shape = self.torrent.geometry();
+        let total: u64 = asked.iter().map(|piece| u64::from(shape.len_of(piece))).sum();
+        let disk = Disk::start(threads, Pool::new(4 << 20));
+        let progress = Progress::default();
+        let (send, done) = mpsc::channel();
+        disk.check(&self.volume, asked, progress.clone(), move |result| {
+            drop(send.send(result));
+        });
+        let begun = Instant::now();
+        let mut last = Duration::ZERO;
+        let usual = if output.json { 1 } else { 30 };
+        let every = output.interval.unwrap_or(Duration::from_secs(usual));
+        loop {
+            match done.recv_timeout(Duration::from_millis(100)) {
+                Ok(result) => {
+                    output.live.erase();
+                    disk.shutdown();
+                    return result.map_err(|error| faults::disk(&error));
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(Failure::new(Exit::Internal, "internal", "checking ended without a result"));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            let hashed = (u64::from(progress.done()) * u64::from(shape.piece_len())).min(total);
+            let elapsed = begun.elapsed();
+            let at = Hashing { label: "verify  ", done: hashed, total, elapsed, file: None };
+            if output.progress == Shown::Bar {
+                output.live.draw(vec![hashing::line(&at, output.err, output.columns())]);
+            }
+            if elapsed.saturating_sub(last) >= every {
+                last = elapsed;
+                if output.progress == Shown::Lines {
+                    output.say(&hashing::line(&at, output.err, 100));
+                }
+                output.event(&Hashed { schema: SCHEMA, event: "progress", done: hashed, size: total })?;
+            }
+        }
+    }
+}
+
+/// Cuts these files to the length they have in the torrent, where they are longer.
+pub fn cut(torrent: &Metainfo, place: &Place, which: &[bool]) -> Result<(), Failure> {
+    // What is reserved in full is opened and brought to its length before anything is written.
+    let options = VolumeOptions { alloc: Alloc::Full, overwrite: true, ..VolumeOptions::default() };
+    let volume = layout(torrent, place)
+        .and_then(|layout| Volume::new(&place.root, layout, options, which, &Handles::from_limit()));
+    volume.and_then(|volume| volume.prepare()).map_err(|error| faults::disk(&error))
+}
+
+fn layout(torrent: &Metainfo, place: &Place) -> Result<Layout, DiskError> {
+    let files = torrent.files().iter().enumerate().map(|(at, file)| {
+        let pad = !file.is_stored();
+        // What is not stored may bear the name of a file, so it stands under a name of its own.
+        let path = if file.is_stored() {
+            place.path(file.path().as_path())
+        } else {
+            PathBuf::from(format!(".torr-none-{at}"))
+        };
+        FileSpec { path, len: file.len(), pad, executable: false }
+    });
+    let shape = Arc::new(torrent.geometry().clone());
+    let digests: Vec<_> = shape.pieces().map(|piece| torrent.digest(piece)).collect();
+    Layout::new(torrent.info_hash(), shape, files.collect(), digests.into())
+}
+
+#[derive(Serialize)]
+struct Hashed {
+    schema: &'static str,
+    event: &'static str,
+    done: u64,
+    size: u64,
+}

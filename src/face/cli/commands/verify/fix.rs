@@ -1,0 +1,150 @@
+//! Fetching what is bad.
+
+use std::time::Duration;
+
+use crate::base::units;
+use crate::engine::{Add, Existing, Priority};
+use crate::face::cli::args::global::GlobalArgs;
+use crate::face::cli::error::{Failure, shown};
+use crate::face::cli::exit::Exit;
+use crate::face::cli::input::{Torrent, quoted};
+use crate::face::cli::output::Output;
+use crate::face::cli::place::Top;
+use crate::face::cli::transfer::{self, Job, Outcomes, Plan, Verb};
+
+use super::check::cut;
+use super::report::{FileReport, Status};
+use super::{Verdict, VerifyArgs, name};
+
+/// The patience with which a script waits: it must not hang for ever.
+const UNWATCHED: Duration = Duration::from_secs(600);
+
+/// Fetches the pieces that do not match, into the files that are there. What matches stays as it is.
+pub fn fix(
+    args: &VerifyArgs,
+    verdict: &Verdict<'_>,
+    torrent: &Torrent,
+    global: &GlobalArgs,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    may(args, verdict, torrent)?;
+    let mut long = vec![false; verdict.chosen.len()];
+    for file in verdict.files.iter().filter(|file| is_long(file, verdict.len_of(file))) {
+        long[file.file.0 as usize] = true;
+    }
+    if long.contains(&true) {
+        cut(&torrent.metainfo, verdict.place, &long)?;
+    }
+    let id = torrent.metainfo.info_hash();
+    output.say(&format!("repairing: {} to fetch", units::size(verdict.bad_bytes())));
+    let root = &verdict.place.root;
+    let folder = std::path::absolute(root).map_err(|error| Failure::disk("use", root, &error))?;
+    let mut add = Add::new(torrent.metainfo.clone(), folder);
+    // Whatever could be lost by this has been looked at before.
+    add.existing = Existing::Overwrite;
+    if verdict.chosen.iter().zip(torrent.metainfo.files()).any(|(chosen, file)| !chosen && file.is_stored()) {
+        let wanted = |chosen: &bool| if *chosen { Priority::Normal } else { Priority::Skip };
+        add.priorities = verdict.chosen.iter().map(wanted).collect();
+    }
+    transfer::apply(&args.network, &mut add);
+    let job = Job {
+        id,
+        name: torrent.metainfo.name().clone(),
+        argument: torrent.argument(),
+        folder: root.clone(),
+        renamed: None,
+        seeds: false,
+    };
+    let mut config = transfer::config(&args.network, 1, global.state_dir.as_deref());
+    // What is remembered of these files says that they are good, or nobody would have had to look.
+    config.state_dir = None;
+    let usual = if output.stderr_tty { None } else { Some(UNWATCHED) };
+    let plan = Plan {
+        verb: Verb::Get,
+        jobs: vec![(add, job)],
+        more: None,
+        outcomes: Outcomes::default(),
+        timeout: args.timeout.or(usual),
+        path_end: b'\n',
+        run: None,
+    };
+    transfer::run(plan, config, output)
+}
+
+/// Refuses where repairing would destroy what might be of worth: bytes after the end of a file, and files
+/// of another length in which nothing matches, so that they may be something else altogether.
+fn may(args: &VerifyArgs, verdict: &Verdict<'_>, torrent: &Torrent) -> Result<(), Failure> {
+    let id = torrent.metainfo.info_hash();
+    if verdict.place.top != Top::Same {
+        let own = verdict.place.own(&torrent.metainfo);
+        let message = format!("{} does not bear the name that the torrent gives it", shown(&own));
+        let hint = format!("rename it to {}", torrent.metainfo.name().fit(100));
+        return Err(Failure::new(Exit::Disk, "renamed", message).hint(hint).about(id));
+    }
+    if let Some(file) = verdict.files.iter().find(|file| file.status == Status::Blocked) {
+        let message = format!("something that is no file is in the place of {}", name(verdict, file));
+        return Err(Failure::new(Exit::Disk, "not_plain", message).hint("move it away").about(id));
+    }
+    let doubtful: Vec<&FileReport> =
+        verdict.files.iter().filter(|file| doubtful(file, verdict.len_of(file))).collect();
+    match doubtful.as_slice() {
+        [first, more @ ..] if !args.overwrite => {
+            let and = match more.len() {
+                0 => String::new(),
+                n => format!(" (and {})", units::plural(n as u64, "other file", "other files")),
+            };
+            let why = match first.found {
+                Some(found) if found > verdict.len_of(first) => {
+                    "has bytes after its end, which would be cut off"
+                }
+                _ => "matches nowhere and has another length, so it may be something else",
+            };
+            let message = format!("{}{and} {why}", name(verdict, first));
+            let place = quoted(&verdict.place.root);
+            let hint = format!(
+                "to overwrite all the same: torr verify --fix --overwrite {} {place}",
+                torrent.argument()
+            );
+            Err(Failure::new(Exit::Disk, "foreign_data", message).hint(hint).about(id))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn doubtful(file: &FileReport, len: u64) -> bool {
+    let nowhere = file.found.is_some_and(|found| found > 0 && found < len && !file.some_good);
+    nowhere || is_long(file, len)
+}
+
+fn is_long(file: &FileReport, len: u64) -> bool {
+    file.found.is_some_and(|found| found > len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::FileIndex;
+
+    #[test]
+    fn only_what_might_be_something_else_is_doubtful() {
+        let file = |found, some_good| FileReport {
+            file: FileIndex(0),
+            status: Status::Damaged,
+            found,
+            bad: Vec::new(),
+            pieces: Vec::new(),
+            or: Vec::new(),
+            some_good,
+        };
+        for (found, some_good, wanted) in [
+            (None, false, false),
+            (Some(0), false, false),
+            (Some(10), false, false),
+            (Some(9), false, true),
+            (Some(9), true, false),
+            (Some(11), true, true),
+        ] {
+            assert_eq!(doubtful(&file(found, some_good), 10), wanted, "{found:?} {some_good}");
+        }
+    }
+}
