@@ -15,6 +15,8 @@ mod driver;
 mod event;
 mod fault;
 mod handle;
+mod reader;
+mod recall;
 mod session;
 mod shared;
 mod view;
@@ -24,6 +26,8 @@ pub use command::{Add, After, Command, Existing, Until};
 pub use config::EngineConfig;
 pub use event::{Event, Fault, FaultKind};
 pub use handle::{Engine, Handle};
+pub use reader::{Chunk, Feed, Read, Reader};
+pub use recall::{Recalled, recall, remembered};
 pub use view::{Detail, PeerRow, Reason, Row, State, TrackerRow, View};
 
 pub use crate::net::tracker_server;

@@ -26,6 +26,7 @@ impl Torrent {
             Input::Verified { piece, digests } => self.verified(now, piece, &digests, out),
             Input::Spoiled { piece, digests } => self.spoiled(now, piece, &digests, out),
             Input::Unwritten { piece } => self.unwritten(piece),
+            Input::Unserved { peer, spans } => self.unserved(now, peer, &spans, out),
             Input::Lost { piece } => self.lost(now, piece, out),
             Input::Announced { tracker, answer } => self.announced(now, tracker, answer, out),
             Input::Scraped { tracker, answer } => self.scraped(now, tracker, &answer),

@@ -6,6 +6,7 @@ mod faults;
 mod party;
 mod refusals;
 mod signals;
+mod stream;
 mod terminal;
 mod transfers;
 mod verify;

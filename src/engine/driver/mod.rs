@@ -9,6 +9,7 @@ mod orders;
 mod reads;
 mod report;
 mod save;
+mod stream;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -23,13 +24,14 @@ use self::goal::Goal;
 use self::reads::Reads;
 use self::report::Reporter;
 use self::save::Saver;
+use self::stream::Stream;
 use super::command::Add;
 use super::event::{Event, Fault};
 use super::shared::{Listing, Membership, Shared};
 use super::view::{Detail, Row};
 use crate::base::{Geometry, InfoHash, Moment, Piece};
 use crate::net::{Caller, FromPeer, Limits, ToPeer};
-use crate::store::{Assembly, Buf, DiskError, Kept, Volume};
+use crate::store::{Assembly, Buf, DiskError, Hold, Kept, Volume};
 use crate::swarm::event::{DialFailure, Hello, Input, Output, PeerKey, TrackerKey, Wish};
 use crate::swarm::{Summary, Torrent};
 
@@ -59,6 +61,10 @@ enum Fact {
     Kept(Kept),
     Fetched { peer: PeerKey, result: Result<Vec<Buf>, DiskError> },
     Heard(Input),
+    /// What could not be read for a peer may be tried again.
+    ReadAgain { peer: PeerKey },
+    /// Who reads while it comes is here, on the line of bytes.
+    ReadTo(u64),
     Saved { synced: bool, error: Option<String> },
 }
 
@@ -102,9 +108,12 @@ struct Driver {
     goal: Goal,
     saver: Saver,
     reporter: Reporter,
+    stream: Option<Stream>,
     paused: bool,
     fault: Option<Fault>,
     began: Moment,
+    /// Kept until the last word is saved.
+    _hold: Option<Hold>,
     /// One announce at a time for each tracker, or a farewell could overtake what went before it.
     speaking: BTreeMap<TrackerKey, Arc<Mutex<()>>>,
 }
@@ -177,9 +186,11 @@ impl Driver {
             goal: Goal::new(add.after),
             saver: Saver::new(now, opened.totals),
             reporter,
+            stream: None,
             paused: false,
             fault: None,
             began: now,
+            _hold: opened.hold,
             speaking: BTreeMap::new(),
             shared,
             add,
@@ -188,6 +199,9 @@ impl Driver {
 
     async fn run(mut self, mut inbox: Inbox, listing: Listing) {
         let _ = self.shared.events.send(Event::Checked { id: self.id, have: self.summary().done });
+        if let Some(feed) = self.add.read.take() {
+            self.read(feed);
+        }
         if !self.add.peers.is_empty() {
             let addrs = self.add.peers.clone();
             self.tell(Input::Found { source: crate::swarm::event::Source::User, addrs });

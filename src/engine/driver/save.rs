@@ -9,8 +9,9 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::{Driver, Fact};
-use crate::base::{Bitfield, InfoHash, Moment};
-use crate::store::{DiskError, Entry, Library, Stamps, Volume};
+use crate::base::{Bitfield, InfoHash, Moment, Untrusted};
+use crate::engine::command::Add;
+use crate::store::{DiskError, Entry, Library, MOST_REMEMBERED, Remembered, Stamps, Volume};
 use crate::swarm::Summary;
 use crate::swarm::event::Priority;
 
@@ -128,39 +129,61 @@ impl Driver {
             finished: totals.finished.or(self.goal.is_finished().then_some(now)),
             saved: now,
             running,
-            partial: self.add.priorities.contains(&Priority::Skip),
+            partial: is_partial(&self.add, self.torrent.have()),
             extra: Vec::new(),
         }
     }
 }
 
-/// Says before the first byte is written that the files of a torrent are ours.
-pub(super) fn first(
-    library: &Library,
-    id: InfoHash,
-    folder: &Path,
-    volume: &Volume,
-    have: &Bitfield,
-    totals: Totals,
-) {
+/// What is known of a torrent before its first byte moves in this session.
+pub(super) fn beginning(add: &Add, have: &Bitfield, totals: Totals) -> Entry {
     let now = SystemTime::now();
-    let entry = Entry {
-        id,
-        folder: folder.to_owned(),
+    Entry {
+        id: add.metainfo.info_hash(),
+        folder: add.folder.clone(),
         stamps: Stamps::default(),
         have: have.clone(),
         uploaded: totals.sent,
         downloaded: totals.received,
         added: totals.added.unwrap_or(now),
-        finished: totals.finished,
+        finished: totals.finished.or(add.seed_only.then_some(now)),
         saved: now,
-        running: true,
-        partial: false,
+        // Who only gives writes to nothing.
+        running: !add.seed_only,
+        partial: is_partial(add, have),
         extra: Vec::new(),
-    };
+    }
+}
+
+/// Says before the first byte is written that the files of a torrent are ours.
+pub(super) fn first(library: &Library, volume: &Volume, entry: Entry) {
     if let Err(error) = save(library, volume, entry, false) {
         tracing::warn!(error, "resume data is not saved; the next run will hash the files");
     }
+}
+
+/// Whether only a part of the torrent is wanted, or was when it was fetched.
+fn is_partial(add: &Add, have: &Bitfield) -> bool {
+    add.priorities.contains(&Priority::Skip) || (add.seed_only && !have.is_full())
+}
+
+/// Keeps the torrent file, so that the torrent can be gone on with by its info-hash, and forgets what is old.
+pub(super) fn remember(library: &Library, id: InfoHash, torrent: &[u8]) {
+    let kept = Remembered::of(library.folder()).keep(&id, torrent);
+    if let Err(error) = kept.and_then(|()| library.prune(MOST_REMEMBERED)) {
+        tracing::warn!(%error, "the torrent may not be remembered; its torrent file is needed to go on");
+    }
+}
+
+/// The torrent file that is remembered: with the trackers that were added to it.
+pub(super) fn torrent_file(add: &Add) -> Vec<u8> {
+    let mut extras = add.metainfo.extras().clone();
+    for url in &add.trackers {
+        if !extras.trackers.iter().flatten().any(|known| known.raw() == url) {
+            extras.trackers.push(vec![Untrusted::new(url.as_str())]);
+        }
+    }
+    add.metainfo.clone().with_extras(extras).to_bytes()
 }
 
 /// What the library knows of a torrent in this folder.

@@ -18,7 +18,7 @@ use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::input::{self, Torrent};
 use crate::face::cli::output::Output;
-use crate::face::cli::transfer::{self, Job, Outcomes, Plan, Verb};
+use crate::face::cli::transfer::{self, Job, Outcomes, Plan, Verb, stream};
 use crate::face::cli::tree;
 
 /// Download, verify, exit
@@ -32,7 +32,8 @@ use crate::face::cli::tree;
     after_help = "Examples:
   torr get ubuntu.torrent
   torr get a.torrent b.torrent -o ~/dl --seed 2.0,7d
-  mpv \"$(torr get -q film.torrent)\""
+  mpv \"$(torr get -q film.torrent)\"
+  torr get film.torrent -q --to-stdout | mpv -"
 )]
 pub struct GetArgs {
     /// Torrent files, or - for one on standard input
@@ -74,6 +75,10 @@ pub struct GetArgs {
     /// How space is reserved
     #[arg(long, value_name = "HOW", default_value = "sparse")]
     alloc: AllocArg,
+    /// The only file, or the one that --select leaves, to standard output in order while it comes; it is saved
+    /// as well
+    #[arg(long, conflicts_with_all = ["list", "print0"])]
+    to_stdout: bool,
     /// A zero byte after each path on standard output instead of a line end
     #[arg(short = '0', long)]
     print0: bool,
@@ -109,10 +114,14 @@ const UNWATCHED: Duration = Duration::from_secs(600);
 
 /// Gets them.
 pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+    let arguments = arguments(args)?;
+    if args.to_stdout {
+        stream::allowed(output, arguments.len())?;
+    }
     let mut outcomes = Outcomes::default();
     let mut torrents = Vec::new();
     let mut known = BTreeSet::new();
-    for argument in arguments(args)? {
+    for argument in arguments {
         match input::torrent(&argument) {
             Ok(torrent) if known.insert(torrent.metainfo.info_hash()) => torrents.push(torrent),
             Ok(torrent) => output.warn(&format!("{} is given twice", torrent.metainfo.name().fit(100))),
@@ -126,8 +135,15 @@ pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit,
         return list(&torrents, &outcomes, output);
     }
     let mut jobs = Vec::new();
+    let mut to_stdout = None;
     for torrent in torrents {
-        match job(args, &torrent) {
+        let job = job(args, &torrent).and_then(|(mut add, job)| {
+            if args.to_stdout {
+                to_stdout = Some(stream::of_only_file(&mut add)?);
+            }
+            Ok((add, job))
+        });
+        match job {
             Ok(job) => jobs.push(job),
             Err(failure) => {
                 output.fail(&failure);
@@ -147,7 +163,8 @@ pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit,
         jobs,
         outcomes,
         timeout: args.timeout.map_or(usual, |patience| patience.0),
-        path_end: if args.print0 { 0 } else { b'\n' },
+        path_end: (!args.to_stdout).then_some(if args.print0 { 0 } else { b'\n' }),
+        stream: to_stdout,
     };
     let config = transfer::config(&args.network, usize::from(args.jobs), global.state_dir.as_deref());
     transfer::run(plan, config, output)

@@ -5,13 +5,14 @@ mod events;
 mod outcome;
 mod session;
 mod stall;
+pub mod stream;
 mod telling;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::base::{InfoHash, Untrusted};
-use crate::engine::{Add, EngineConfig};
+use crate::engine::{Add, EngineConfig, Reader};
 
 use super::args::network::NetworkArgs;
 use super::error::Failure;
@@ -53,8 +54,10 @@ pub struct Plan {
     pub outcomes: Outcomes,
     /// How long a torrent may wait without progress.
     pub timeout: Option<Duration>,
-    /// What stands after each path on standard output.
-    pub path_end: u8,
+    /// What stands after each path on standard output; nothing where paths do not go there.
+    pub path_end: Option<u8>,
+    /// What goes to standard output while it comes.
+    pub stream: Option<Reader>,
 }
 
 /// One torrent of a command.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::base::{InfoHash, units};
-use crate::engine::{Command, Engine, EngineConfig, Event, FaultKind, Handle, Row, State, View};
+use crate::engine::{Command, Engine, EngineConfig, Event, FaultKind, Handle, Reader, Row, State, View};
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::faults;
@@ -17,6 +17,7 @@ use crate::face::cli::output::Output;
 use crate::face::cli::signals::Signals;
 
 use super::stall::Stall;
+use super::stream::{Stream, Streamed};
 use super::telling::Telling;
 use super::{Job, Outcomes, Plan, Verb, block_on};
 
@@ -37,7 +38,7 @@ pub fn run(plan: Plan, config: EngineConfig, output: &Output) -> Result<Exit, Fa
         output.live.erase();
         match result {
             Ok(Some(signal)) => {
-                stop(&handle, &mut signals, output, true).await;
+                stop(&handle, &mut signals, output, signal != Exit::Pipe).await;
                 session.interrupted(signal)
             }
             Ok(None) => {
@@ -72,6 +73,8 @@ struct Session<'a> {
     outcomes: Outcomes,
     timeout: Option<Duration>,
     telling: Telling<'a>,
+    /// What is to go to standard output.
+    to_stdout: Option<Reader>,
     begun: Instant,
 }
 
@@ -99,6 +102,7 @@ impl<'a> Session<'a> {
             outcomes: plan.outcomes,
             timeout: plan.timeout,
             telling: Telling::new(plan.verb, plan.path_end, output),
+            to_stdout: plan.stream,
             begun: Instant::now(),
         }
     }
@@ -109,9 +113,10 @@ impl<'a> Session<'a> {
         for add in self.waiting.drain(..) {
             handle.send(Command::Add(Box::new(add)));
         }
+        let mut stream = self.to_stdout.take().map(Stream::start).transpose()?;
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while self.running.values().any(|running| !running.over) {
+        while stream.is_some() || self.running.values().any(|running| !running.over) {
             tokio::select! {
                 biased;
                 signal = signals.next() => return Ok(Some(signal)),
@@ -122,7 +127,22 @@ impl<'a> Session<'a> {
                         return Err(Failure::new(Exit::Internal, "internal", message));
                     }
                 },
-                _ = ticks.tick() => self.look(&handle.view(), handle)?,
+                streamed = ended(&mut stream), if stream.is_some() => {
+                    stream = None;
+                    match streamed {
+                        Streamed::Whole => {}
+                        Streamed::Closed => return Ok(Some(Exit::Pipe)),
+                        // The torrent that cut it off has said why, or is about to.
+                        Streamed::Cut => {}
+                        Streamed::Failed(failure) => return Err(failure),
+                    }
+                }
+                _ = ticks.tick() => {
+                    if stream.is_some() && Stream::is_abandoned() {
+                        return Ok(Some(Exit::Pipe));
+                    }
+                    self.look(&handle.view(), handle)?;
+                }
             }
         }
         Ok(None)
@@ -217,11 +237,19 @@ impl<'a> Session<'a> {
     fn interrupted(&self, exit: Exit) -> Result<Exit, Failure> {
         let unfinished =
             self.running.values().filter(|running| !running.over && running.path.is_none()).count();
-        if unfinished > 0 && self.verb == Verb::Get {
+        if unfinished > 0 && self.verb == Verb::Get && exit != Exit::Pipe {
             self.output.say("stopped; the same command goes on where this one left off");
         }
         super::summary(self.verb, &self.outcomes, exit, self.output)?;
         Ok(exit)
+    }
+}
+
+/// How writing to standard output ended; never, where nothing is written there.
+async fn ended(stream: &mut Option<Stream>) -> Streamed {
+    match stream {
+        Some(stream) => stream.ended().await,
+        None => std::future::pending().await,
     }
 }
 
