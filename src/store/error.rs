@@ -136,6 +136,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_passes_is_told_from_what_is_broken() {
+        let passes = |code| kind_of(&io::Error::from_raw_os_error(code)).is_passing();
+        assert!([libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::EBUSY].into_iter().all(passes));
+        assert!(![libc::EIO, libc::ENOSPC, libc::ENOENT, libc::EACCES, libc::EROFS].into_iter().any(passes));
+        assert!(!kind_of(&io::ErrorKind::UnexpectedEof.into()).is_passing());
+    }
+
+    #[test]
     fn a_fault_is_one_clean_sentence() {
         let full = DiskError::no_space("write", "/x/y.mkv", 13 << 30, (2 << 30) + (100 << 20));
         assert_eq!(full.to_string(), "cannot write /x/y.mkv: no space left (needs 13 GiB, 2.1 GiB free)");

@@ -40,7 +40,8 @@ impl Remembered {
     pub fn keep(&self, id: &InfoHash, torrent: &[u8]) -> Result<(), DiskError> {
         let path = self.path(id);
         let known = self.read(id).ok().flatten().is_some_and(|known| known == torrent);
-        let touched = known && File::open(&path).and_then(|file| file.set_modified(SystemTime::now())).is_ok();
+        let touched =
+            known && File::open(&path).and_then(|file| file.set_modified(SystemTime::now())).is_ok();
         if !touched {
             std::fs::create_dir_all(&self.folder)
                 .map_err(|error| DiskError::from_io("make the folder", &self.folder, &error))?;

@@ -128,12 +128,7 @@ impl Torrent {
     }
 
     /// Begins a new piece for a peer, if memory allows: the first of those ahead, where there are any.
-    pub(super) fn begin(
-        &mut self,
-        now: Moment,
-        key: PeerKey,
-        ahead: Option<Range<u32>>,
-    ) -> Option<Piece> {
+    pub(super) fn begin(&mut self, now: Moment, key: PeerKey, ahead: Option<Range<u32>>) -> Option<Piece> {
         let peer = self.peers.get(&key)?;
         let fits =
             |len: u64| self.started.is_empty() || self.started.bytes().saturating_add(len) <= self.budget;

@@ -5,8 +5,8 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 
-use super::party::{PATIENCE, Party, bytes, end};
 use super::Scene;
+use super::party::{PATIENCE, Party, bytes, end};
 use crate::support::bencode::Value;
 use crate::support::program::Program;
 use crate::support::wait::wait_for;
@@ -98,8 +98,7 @@ fn a_file_goes_out_in_order_while_it_comes() {
     let mut get = to_stdout(&party, &["film.bin.torrent", "--down", "1M"]);
     assert!(get.read(300_000) == bytes[..300_000]);
     assert!(get.is_running());
-    let part = std::fs::metadata(party.path("got/film.bin")).unwrap();
-    assert!(part.blocks() * 512 <= part.size(), "it is not all there yet");
+    assert!(party.read("got/film.bin") != bytes, "it is not all there yet");
     assert!(get.rest() == bytes[300_000..]);
     let (status, err) = get.end();
     assert_eq!(status.code(), Some(0), "{err}");
@@ -138,7 +137,8 @@ fn a_closed_pipe_ends_it_quietly_and_what_came_is_kept() {
     assert!(party.read("got/film.bin") == bytes);
 
     // Even where nothing comes that could be written into it.
-    let mut none = to_stdout(&party, &["film.bin.torrent", "-o", "other", "--no-trackers"]);
+    let arguments = ["get", "film.bin.torrent", "--to-stdout", "-o", "other", "--no-trackers"];
+    let mut none = Piped::start(party.command("b", &arguments));
     let mut errors = none.child.stderr.take().unwrap();
     let mut byte = [0];
     errors.read_exact(&mut byte).unwrap();
@@ -207,7 +207,7 @@ fn space_is_reserved_as_it_is_asked() {
         drop(get);
         let all = bytes.len() as u64;
         match alloc {
-            "none" => assert!(size < all / 2 && stored < all / 2, "{size} {stored}"),
+            "none" => assert!(size <= all && stored < 8 << 20, "{size} {stored}"),
             "sparse" => assert!(size == all && stored < all, "{size} {stored}"),
             _ => assert!(size == all && stored >= all, "{size} {stored}"),
         }
@@ -314,7 +314,11 @@ fn what_was_fetched_is_given_by_its_hash() {
     std::fs::rename(party.path("got"), party.path("moved")).unwrap();
     let gone = show(&hash[..6], &[]);
     assert_eq!(gone.code, 5, "{}", gone.err);
-    assert!(gone.err.contains("film.bin is no longer in ") && gone.err.contains(" -o FOLDER"), "{}", gone.err);
+    assert!(
+        gone.err.contains("film.bin is no longer in ") && gone.err.contains(" -o FOLDER"),
+        "{}",
+        gone.err
+    );
     assert_eq!(show(&hash[..6], &["-o", "moved"]).code, 0);
     assert_eq!(show(&hash[..6], &[]).code, 0, "the new place is remembered");
     let damaged = party.path("moved/film.bin");
@@ -349,9 +353,7 @@ fn two_run_side_by_side_but_not_on_the_same_torrent() {
     party.seed(&["long.bin", "short.bin"]);
     let arguments = ["get", "long.bin.torrent", "-o", "got", "--down", "600K", "--json"];
     let mut first = Program::start("first", &mut party.command("a", &arguments), party.scene.path());
-    wait_for("it downloads", PATIENCE, || {
-        first.output().contains(r#""state":"downloading""#).then_some(())
-    });
+    wait_for("it downloads", PATIENCE, || first.output().contains(r#""state":"downloading""#).then_some(()));
     let beside = party.get("a", &["short.bin.torrent", "-o", "got"]);
     assert_eq!(beside.code, 0, "{}", beside.err);
     assert!(party.read("got/short.bin") == short);
@@ -372,13 +374,8 @@ fn a_seeder_that_runs_out_of_files_for_a_moment_goes_on() {
         party.scene.write(&format!("given/many/{at:02}.bin"), bytes(30_000 + at));
     }
     party.torrent("many");
-    // So few descriptors that strangers who call take all that are left.
-    let mut command = Command::new("sh");
-    let script = r#"ulimit -n 48 && exec "$0" "$@""#;
-    command.args(["-c", script, env!("CARGO_BIN_EXE_torr"), "seed", "many.torrent", "-o", "given", "--json"]);
-    command.args(["--bind", "127.0.0.1", "--state-dir", "state-few", "--no-trackers"]);
-    command.current_dir(party.scene.path()).env("HOME", party.scene.path()).env("LANG", "C.UTF-8");
-    let mut seeder = Program::start("few", &mut command, party.scene.path());
+    let arguments = ["seed", "many.torrent", "-o", "given", "--json", "--no-trackers", "-vv"];
+    let mut seeder = Program::start("few", &mut party.command("few", &arguments), party.scene.path());
     let port = wait_for("it seeds", PATIENCE, || {
         seeder.output().contains(r#""state":"seeding""#).then_some(())?;
         std::fs::read_to_string(party.path("state-few/port")).ok()?.trim().parse::<u16>().ok()
@@ -388,14 +385,16 @@ fn a_seeder_that_runs_out_of_files_for_a_moment_goes_on() {
         ["get", "many.torrent", "-o", "got", "--no-trackers", "--peer", &peer, "--down", "200K", "--json"];
     let mut get = Program::start("get", &mut party.command("a", &arguments), party.scene.path());
     wait_for("some is there", PATIENCE, || party.path("got/many").exists().then_some(()));
-    let fds = || std::fs::read_dir(format!("/proc/{}/fd", seeder.id())).map_or(0, Iterator::count);
-    let mut callers = Vec::new();
-    wait_for("there is no descriptor left", PATIENCE, || {
-        callers.extend(std::net::TcpStream::connect(("127.0.0.1", port)));
-        (fds() >= 46).then_some(())
-    });
-    // They go away, and it goes on.
-    drop(callers);
+    // No file can be opened any more, and what others have of it is of no use here.
+    let pid = rustix::process::Pid::from_raw(seeder.id() as i32);
+    let limit = |files| {
+        let most = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
+        let limit = rustix::process::Rlimit { current: Some(files), maximum: most };
+        rustix::process::prlimit(pid, rustix::process::Resource::Nofile, limit).unwrap();
+    };
+    limit(3);
+    wait_for("a read fails", PATIENCE, || seeder.errors().contains("a read is tried again").then_some(()));
+    limit(1024);
     assert_eq!(end(&mut get).code(), Some(0), "{}", get.tail());
     seeder.assert_running();
     assert!(!seeder.output().contains(r#""state":"error""#), "{}", seeder.tail());

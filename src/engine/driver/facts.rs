@@ -120,6 +120,7 @@ impl Driver {
             // The disk is well, only too busy: that is no fault of the torrent.
             Err(error) if error.kind.is_passing() => match link.reads.failed() {
                 Next::Again(after) => {
+                    tracing::debug!(%error, ?after, "a read is tried again");
                     let facts = self.facts.clone();
                     tokio::spawn(async move {
                         tokio::time::sleep(after).await;

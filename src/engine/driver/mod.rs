@@ -57,15 +57,26 @@ pub(super) struct Published {
 
 /// What comes back from the tasks and jobs that carry out orders.
 enum Fact {
-    Dialled { addr: SocketAddr, result: Result<(TcpStream, Hello), DialFailure> },
+    Dialled {
+        addr: SocketAddr,
+        result: Result<(TcpStream, Hello), DialFailure>,
+    },
     Kept(Kept),
-    Fetched { peer: PeerKey, result: Result<Vec<Buf>, DiskError> },
+    Fetched {
+        peer: PeerKey,
+        result: Result<Vec<Buf>, DiskError>,
+    },
     Heard(Input),
     /// What could not be read for a peer may be tried again.
-    ReadAgain { peer: PeerKey },
+    ReadAgain {
+        peer: PeerKey,
+    },
     /// Who reads while it comes is here, on the line of bytes.
     ReadTo(u64),
-    Saved { synced: bool, error: Option<String> },
+    Saved {
+        synced: bool,
+        error: Option<String>,
+    },
 }
 
 /// The driver's end of one connection.

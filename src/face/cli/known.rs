@@ -154,6 +154,9 @@ mod tests {
             remembered.keep(&id, torrent("x").to_bytes().as_slice()).unwrap();
         }
         let failure = recall(Path::new("abab"), Some(state.path())).unwrap_err();
-        assert_eq!((failure.exit, failure.message.as_str()), (Exit::Usage, "abab begins 9 remembered torrents"));
+        assert_eq!(
+            (failure.exit, failure.message.as_str()),
+            (Exit::Usage, "abab begins 9 remembered torrents")
+        );
     }
 }

@@ -9,7 +9,9 @@ mod record;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use redb::{ConcurrencyMode, Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
+use redb::{
+    ConcurrencyMode, Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition,
+};
 
 use self::record::RecordError;
 use super::error::{DiskError, DiskErrorKind};
@@ -145,7 +147,8 @@ impl Library {
                 for row in table.iter()? {
                     let (key, value) = row?;
                     // What cannot be read is no loss.
-                    let saved = record::decode(value.value()).map_or(SystemTime::UNIX_EPOCH, |entry| entry.saved);
+                    let saved =
+                        record::decode(value.value()).map_or(SystemTime::UNIX_EPOCH, |entry| entry.saved);
                     by_age.push((saved, key.value().to_owned()));
                 }
                 by_age.sort();

@@ -163,6 +163,20 @@ mod tests {
     use std::io::Read as _;
 
     use super::*;
+    use crate::face::cli::args::global::GlobalArgs;
+    use crate::face::cli::surroundings::Surroundings;
+
+    #[test]
+    fn bytes_do_not_go_to_terminals_nor_between_json() {
+        let tty = Surroundings { stdout_tty: true, ..Surroundings::default() };
+        let of = |flags: &GlobalArgs, around: &Surroundings| allowed(&Output::new(flags, around), 1);
+        let refused = of(&GlobalArgs::default(), &tty).unwrap_err();
+        assert_eq!(refused.exit, Exit::Usage);
+        assert!(refused.hint.unwrap().contains("--to-stdout | mpv -"));
+        let json = GlobalArgs { json: true, ..GlobalArgs::default() };
+        assert!(of(&json, &Surroundings::default()).is_err());
+        assert!(of(&GlobalArgs::default(), &Surroundings::default()).is_ok());
+    }
 
     #[test]
     fn a_pipe_whose_reader_has_gone_is_noticed_without_writing() {
