@@ -91,14 +91,13 @@ pub(super) async fn open(
     let (ready, state, wanted) = (volume.clone(), have.clone(), wanted_files(add, &geometry));
     let library = shared.library.clone();
     let totals = Totals::of(entry.as_ref());
-    let (beginning, torrent) = (save::beginning(add, &have, totals), save::torrent_file(add));
+    let beginning = save::beginning(add, &have, totals);
     shared
         .on_disk(move || {
             if !seed_only {
                 ready.room_for(&wanted)?;
             }
             if let Some(library) = &library {
-                save::remember(library, id, &torrent);
                 save::first(library, &ready, beginning);
             }
             if seed_only {
@@ -109,6 +108,11 @@ pub(super) async fn open(
         })
         .await
         .map_err(disk)?;
+    if let Some(library) = shared.library.clone() {
+        // Nothing waits for this.
+        let torrent = save::torrent_file(add);
+        shared.disk.run(move || save::remember(&library, id, &torrent));
+    }
     Ok(Some(Opened { geometry, volume, have, totals, hold }))
 }
 

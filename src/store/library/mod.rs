@@ -136,13 +136,17 @@ impl Library {
             return Ok(());
         }
         self.with(false, |database| {
+            let count = match database.begin_read()?.open_table(TORRENTS) {
+                Ok(table) => table.len()? as usize,
+                Err(redb::TableError::TableDoesNotExist(_)) => 0,
+                Err(error) => return Err(error.into()),
+            };
+            if count <= most {
+                return Ok(());
+            }
             let change = database.begin_write()?;
             {
                 let mut table = change.open_table(TORRENTS)?;
-                let count = table.len()? as usize;
-                if count <= most {
-                    return Ok(());
-                }
                 let mut by_age = Vec::with_capacity(count);
                 for row in table.iter()? {
                     let (key, value) = row?;
@@ -152,7 +156,7 @@ impl Library {
                     by_age.push((saved, key.value().to_owned()));
                 }
                 by_age.sort();
-                for (_, key) in by_age.iter().take(count - most + most / 10) {
+                for (_, key) in by_age.iter().take(by_age.len().saturating_sub(most) + most / 10) {
                     table.remove(key.as_str())?;
                 }
                 tracing::info!(most, "torrents saved long ago were forgotten; their files will be hashed");
