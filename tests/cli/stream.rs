@@ -371,7 +371,7 @@ fn two_run_side_by_side_but_not_on_the_same_torrent() {
 fn a_seeder_that_runs_out_of_files_for_a_moment_goes_on() {
     let party = Party::new();
     for at in 0..40 {
-        party.scene.write(&format!("given/many/{at:02}.bin"), bytes(30_000 + at));
+        party.scene.write(&format!("given/many/{at:02}.bin"), bytes(250_000 + at));
     }
     party.torrent("many");
     let arguments = ["seed", "many.torrent", "-o", "given", "--json", "--no-trackers", "-vv"];
@@ -382,7 +382,7 @@ fn a_seeder_that_runs_out_of_files_for_a_moment_goes_on() {
     });
     let peer = format!("127.0.0.1:{port}");
     let arguments =
-        ["get", "many.torrent", "-o", "got", "--no-trackers", "--peer", &peer, "--down", "200K", "--json"];
+        ["get", "many.torrent", "-o", "got", "--no-trackers", "--peer", &peer, "--down", "2M", "--json"];
     let mut get = Program::start("get", &mut party.command("a", &arguments), party.scene.path());
     wait_for("some is there", PATIENCE, || party.path("got/many").exists().then_some(()));
     // No file can be opened any more, and what others have of it is of no use here.

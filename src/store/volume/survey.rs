@@ -153,7 +153,10 @@ impl Volume {
             for file in geometry.parts_of(piece) {
                 all &= match inner.locate(&file, piece.index())? {
                     None => true,
-                    Some((PART, _)) => part,
+                    // A file that was there and is gone has taken its bytes with it.
+                    Some((PART, _)) => {
+                        part && old.files.get(file.file.0 as usize).is_some_and(Option::is_none)
+                    }
                     Some((key, offset)) => {
                         let long = new.files[key as usize].is_some_and(|now| now.size >= offset + file.len);
                         files[key as usize] && long
