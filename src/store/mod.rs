@@ -32,7 +32,7 @@ pub use atomic::write_atomic;
 pub use disk::{Disk, Kept, Progress};
 pub use error::{DiskError, DiskErrorKind};
 pub use files::{Found, Handles};
-pub use hold::Hold;
+pub use hold::{Hold, Holder};
 pub use layout::{Alloc, DiskIo, FileSpec, Layout, VolumeOptions};
 pub use library::{Entry, Library, trusted};
 pub use pool::{BUF_LEN, Buf, Pool, PoolCounters};

@@ -351,7 +351,7 @@ fn two_run_side_by_side_but_not_on_the_same_torrent() {
     let long = party.make("long.bin", 3_000_000);
     let short = party.make("short.bin", 200_000);
     party.seed(&["long.bin", "short.bin"]);
-    let arguments = ["get", "long.bin.torrent", "-o", "got", "--down", "600K", "--json"];
+    let arguments = ["get", "long.bin.torrent", "-o", "got", "--down", "100K", "--json"];
     let mut first = Program::start("first", &mut party.command("a", &arguments), party.scene.path());
     wait_for("it downloads", PATIENCE, || first.output().contains(r#""state":"downloading""#).then_some(()));
     let beside = party.get("a", &["short.bin.torrent", "-o", "got"]);
@@ -361,9 +361,16 @@ fn two_run_side_by_side_but_not_on_the_same_torrent() {
     assert_eq!(same.code, 7, "{}", same.err);
     let sentence = format!("long.bin is active in another torr (process {})", first.id());
     assert!(same.err.contains(&sentence) && same.err.contains("hint:"), "{}", same.err);
-    assert_eq!(end(&mut first).code(), Some(0), "{}", first.tail());
-    assert!(party.read("got/long.bin") == long);
+    let elsewhere = party.get("a", &["long.bin.torrent", "-o", "elsewhere"]);
+    assert_eq!(elsewhere.code, 0, "{}", elsewhere.err);
+    assert!(elsewhere.err.contains("has this torrent elsewhere"), "{}", elsewhere.err);
+    assert!(party.read("elsewhere/long.bin") == long);
+    // One that ends lets it go.
+    let interrupted = Command::new("kill").args(["-INT", &first.id().to_string()]).status().unwrap();
+    assert!(interrupted.success());
+    assert_eq!(end(&mut first).code(), Some(130), "{}", first.tail());
     assert_eq!(party.get("a", &["long.bin.torrent", "-o", "got"]).code, 0);
+    assert!(party.read("got/long.bin") == long);
     assert_eq!(std::fs::read_dir(party.path("state-a/active")).unwrap().count(), 0);
 }
 

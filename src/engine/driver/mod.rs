@@ -123,8 +123,8 @@ struct Driver {
     paused: bool,
     fault: Option<Fault>,
     began: Moment,
-    /// Kept until the last word is saved.
-    _hold: Option<Hold>,
+    /// The right to keep the torrent's record, until the last word is saved.
+    hold: Option<Hold>,
     /// One announce at a time for each tracker, or a farewell could overtake what went before it.
     speaking: BTreeMap<TrackerKey, Arc<Mutex<()>>>,
 }
@@ -201,7 +201,7 @@ impl Driver {
             paused: false,
             fault: None,
             began: now,
-            _hold: opened.hold,
+            hold: opened.hold,
             speaking: BTreeMap::new(),
             shared,
             add,

@@ -12,7 +12,7 @@ use super::report::Reporter;
 use super::save::{self, Totals};
 use crate::base::{Bitfield, FileIndex, Geometry, Untrusted};
 use crate::engine::command::{Add, Existing};
-use crate::engine::event::{Fault, FaultKind};
+use crate::engine::event::{Event, Fault, FaultKind};
 use crate::engine::shared::Shared;
 use crate::proto::metainfo::Metainfo;
 use crate::store::{self, DiskError, Entry, FileSpec, Found, Hold, Layout, Progress, Volume, VolumeOptions};
@@ -89,7 +89,9 @@ pub(super) async fn open(
     }
     // Before anything is made or written the library knows that these files are ours.
     let (ready, state, wanted) = (volume.clone(), have.clone(), wanted_files(add, &geometry));
-    let library = shared.library.clone();
+    // Without the hold the record is another's.
+    let library = shared.library.clone().filter(|_| hold.is_some());
+    let remembering = library.clone();
     let totals = Totals::of(entry.as_ref());
     let beginning = save::beginning(add, &have, totals);
     shared
@@ -108,7 +110,7 @@ pub(super) async fn open(
         })
         .await
         .map_err(disk)?;
-    if let Some(library) = shared.library.clone() {
+    if let Some(library) = remembering {
         // Nothing waits for this.
         let torrent = save::torrent_file(add);
         shared.disk.run(move || save::remember(&library, id, &torrent));
@@ -116,25 +118,30 @@ pub(super) async fn open(
     Ok(Some(Opened { geometry, volume, have, totals, hold }))
 }
 
-/// Takes the torrent, so that no other process works on it meanwhile.
+/// Takes the torrent, so that no other process works on it in the same folder meanwhile. One that works
+/// on it elsewhere keeps the record of it, and this run keeps none: then there is nothing to hold.
 async fn hold(shared: &Shared, add: &Add) -> Result<Option<Hold>, Fault> {
     let Some(library) = shared.library.clone() else { return Ok(None) };
-    let id = add.metainfo.info_hash();
-    match shared.on_disk(move || Hold::take(library.folder(), &id)).await {
-        Ok(hold) => Ok(Some(hold)),
-        Err(error) if error.kind == store::DiskErrorKind::Busy => Err(Fault {
-            kind: FaultKind::Duplicate,
-            message: match error.detail.as_str() {
-                "" => format!("{} is active in another torr", add.metainfo.name()),
-                process => format!("{} is active in another torr ({process})", add.metainfo.name()),
-            },
-            hint: Some("let that one end, or stop it; a --state-dir of its own keeps one apart".into()),
-        }),
+    let (id, folder) = (add.metainfo.info_hash(), add.folder.clone());
+    let holder = match shared.on_disk(move || Hold::take(library.folder(), &id, &folder)).await {
+        Ok(Ok(hold)) => return Ok(Some(hold)),
+        Ok(Err(holder)) => holder,
         Err(error) => {
-            tracing::warn!(%error, "nothing keeps a second torr away from this torrent");
-            Ok(None)
+            tracing::warn!(%error, "nothing is remembered of this torrent");
+            return Ok(None);
         }
+    };
+    let process = holder.process.map(|pid| format!(" (process {pid})")).unwrap_or_default();
+    if holder.folder.is_some_and(|folder| folder != add.folder) {
+        let text = format!("another torr{process} has this torrent elsewhere; this run is not remembered");
+        let _ = shared.events.send(Event::Note { id, text });
+        return Ok(None);
     }
+    Err(Fault {
+        kind: FaultKind::Duplicate,
+        message: format!("{} is active in another torr{process}", add.metainfo.name()),
+        hint: Some("let that one end, or stop it".into()),
+    })
 }
 
 /// Whether everything is there that is to be given: the whole torrent, or what was chosen of it when it was

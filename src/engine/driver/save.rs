@@ -79,7 +79,7 @@ impl Driver {
         if self.saver.saving || !(due || sync) {
             return;
         }
-        let Some(library) = self.shared.library.clone() else { return };
+        let Some(library) = self.library() else { return };
         (self.saver.saving, self.saver.dirty, self.saver.last) = (true, false, now);
         if sync {
             self.saver.last_sync = now;
@@ -94,7 +94,7 @@ impl Driver {
 
     /// Saves at the end of the torrent's life in this session, without waiting for the disk.
     pub(super) async fn save_at_the_end(&mut self, summary: &Summary) {
-        let Some(library) = self.shared.library.clone() else { return };
+        let Some(library) = self.library() else { return };
         let (volume, entry) = (self.volume.clone(), self.entry(summary, false));
         let saved = self.shared.on_disk(move || Ok(save(&library, &volume, entry, false))).await;
         if let Ok(Err(error)) = saved {
@@ -113,6 +113,11 @@ impl Driver {
                 }
             }
         }
+    }
+
+    /// Where this torrent's record is kept, if it is ours to keep.
+    fn library(&self) -> Option<Library> {
+        self.shared.library.clone().filter(|_| self.hold.is_some())
     }
 
     fn entry(&self, summary: &Summary, running: bool) -> Entry {
