@@ -381,8 +381,13 @@ fn a_seeder_that_runs_out_of_files_for_a_moment_goes_on() {
         party.scene.write(&format!("given/many/{at:02}.bin"), bytes(250_000 + at));
     }
     party.torrent("many");
-    let arguments = ["seed", "many.torrent", "-o", "given", "--json", "--no-trackers", "-vv"];
-    let mut seeder = Program::start("few", &mut party.command("few", &arguments), party.scene.path());
+    // So few descriptors that files are closed and opened again all the time.
+    let mut command = Command::new("sh");
+    let script = r#"ulimit -S -n 64 && exec "$0" "$@""#;
+    command.args(["-c", script, env!("CARGO_BIN_EXE_torr"), "seed", "many.torrent", "-o", "given", "--json"]);
+    command.args(["--bind", "127.0.0.1", "--state-dir", "state-few", "--no-trackers", "-vv"]);
+    command.current_dir(party.scene.path()).env("HOME", party.scene.path()).env("LANG", "C.UTF-8");
+    let mut seeder = Program::start("few", &mut command, party.scene.path());
     let port = wait_for("it seeds", PATIENCE, || {
         seeder.output().contains(r#""state":"seeding""#).then_some(())?;
         std::fs::read_to_string(party.path("state-few/port")).ok()?.trim().parse::<u16>().ok()
@@ -401,7 +406,7 @@ fn a_seeder_that_runs_out_of_files_for_a_moment_goes_on() {
     };
     limit(3);
     wait_for("a read fails", PATIENCE, || seeder.errors().contains("a read is tried again").then_some(()));
-    limit(1024);
+    limit(64);
     assert_eq!(end(&mut get).code(), Some(0), "{}", get.tail());
     seeder.assert_running();
     assert!(!seeder.output().contains(r#""state":"error""#), "{}", seeder.tail());
