@@ -71,7 +71,7 @@ impl Reads {
         self.tries += 1;
         if self.tries < TRIES {
             let [first, longest] = PAUSES;
-            return Next::Again((first * (1 << self.tries.min(16) >> 1)).min(longest));
+            return Next::Again((first * (1 << (self.tries.min(16) - 1))).min(longest));
         }
         Next::GiveUp(self.end(std::iter::repeat(())).into_iter().map(|(span, ())| span).collect())
     }

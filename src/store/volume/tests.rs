@@ -136,7 +136,7 @@ fn a_file_that_was_removed_is_not_looked_for_in_the_part_file() {
         let kept = || {
             let volume = sample.volume(folder.path(), io, &[false; 3]);
             let kept = volume.unchanged(&have, &stamps, |old, new| old == new).unwrap();
-            kept.iter().map(|piece| piece.index()).collect::<Vec<_>>()
+            kept.iter().map(crate::base::Piece::index).collect::<Vec<_>>()
         };
         assert_eq!(kept(), [0, 1, 2, 3, 4, 5], "what was wanted need not be known");
         std::fs::remove_file(folder.path().join(&sample.layout.files[0].path)).unwrap();
