@@ -10,6 +10,7 @@ use crate::store::Alloc;
 use crate::swarm::event::{Order, Priority};
 
 use super::content;
+use super::reader::Feed;
 use super::view::{Reason, Row, State};
 
 /// What to do with files that are there already when a torrent is added.
@@ -81,6 +82,8 @@ pub struct Add {
     pub up: Option<u64>,
     /// The most connections of this torrent.
     pub max_peers: usize,
+    /// Who reads a file of it while it comes.
+    pub read: Option<Feed>,
 }
 
 impl Add {
@@ -102,6 +105,7 @@ impl Add {
             down: None,
             up: None,
             max_peers: 100,
+            read: None,
         }
     }
 

@@ -16,6 +16,8 @@ mod driver;
 mod event;
 mod fault;
 mod handle;
+mod reader;
+mod recall;
 mod session;
 mod shared;
 mod view;
@@ -26,6 +28,8 @@ pub use config::EngineConfig;
 pub use counts::{Counted, counts};
 pub use event::{Event, Fault, FaultKind};
 pub use handle::{Engine, Handle};
+pub use reader::{Chunk, Feed, Read, Reader};
+pub use recall::{Recalled, recall, remembered};
 pub use view::{Detail, PeerRow, Reason, Row, State, TrackerRow, View};
 
 pub use crate::net::tracker_server;

@@ -294,7 +294,7 @@ async fn library(state_dir: PathBuf) -> Result<Library, Fault> {
         let place = Untrusted::new(state_dir.to_string_lossy());
         fault(FaultKind::Permission, format!("cannot use the state directory {place}: {error}"))
     })?;
-    Ok(Library::new(state_dir.join("library.redb")))
+    Ok(Library::of(&state_dir))
 }
 
 fn fault(kind: FaultKind, message: String) -> Fault {

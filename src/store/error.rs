@@ -75,6 +75,13 @@ impl DiskError {
     }
 }
 
+impl DiskErrorKind {
+    /// Whether the same may well succeed a little later.
+    pub const fn is_passing(self) -> bool {
+        matches!(self, Self::Busy)
+    }
+}
+
 fn kind_of(error: &io::Error) -> DiskErrorKind {
     use DiskErrorKind as K;
     match error.raw_os_error() {
@@ -84,7 +91,7 @@ fn kind_of(error: &io::Error) -> DiskErrorKind {
         Some(libc::ENOENT) => K::Missing,
         Some(libc::ELOOP | libc::ENOTDIR | libc::EISDIR | libc::EXDEV) => K::NotPlain,
         Some(libc::ENAMETOOLONG | libc::EINVAL | libc::EILSEQ) => K::Name,
-        Some(libc::EBUSY | libc::ETXTBSY | libc::EMFILE | libc::ENFILE) => K::Busy,
+        Some(libc::EBUSY | libc::ETXTBSY | libc::EMFILE | libc::ENFILE | libc::ENOMEM) => K::Busy,
         _ if error.kind() == io::ErrorKind::UnexpectedEof => K::Changed,
         _ => K::Io,
     }
@@ -127,6 +134,14 @@ fn shown(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_passes_is_told_from_what_is_broken() {
+        let passes = |code| kind_of(&io::Error::from_raw_os_error(code)).is_passing();
+        assert!([libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::EBUSY].into_iter().all(passes));
+        assert!(![libc::EIO, libc::ENOSPC, libc::ENOENT, libc::EACCES, libc::EROFS].into_iter().any(passes));
+        assert!(!kind_of(&io::ErrorKind::UnexpectedEof.into()).is_passing());
+    }
 
     #[test]
     fn a_fault_is_one_clean_sentence() {

@@ -14,11 +14,13 @@ mod atomic;
 mod disk;
 mod error;
 mod files;
+mod hold;
 mod layout;
 mod library;
 mod map;
 mod place;
 mod pool;
+mod remembered;
 mod scan;
 mod sigbus;
 #[cfg(test)]
@@ -30,9 +32,11 @@ pub use atomic::write_atomic;
 pub use disk::{Disk, Kept, Progress, Settled};
 pub use error::{DiskError, DiskErrorKind};
 pub use files::{Found, Handles};
+pub use hold::{Hold, Holder};
 pub use layout::{Alloc, DiskIo, FileSpec, Layout, VolumeOptions};
 pub use library::{Entry, Library, trusted};
 pub use pool::{BUF_LEN, Buf, Pool, PoolCounters};
+pub use remembered::{MOST_REMEMBERED, Remembered};
 pub use scan::{
     Patterns, Scan, ScannedFile, Seen, Skipped, Wishes, changed, hash_pieces, hash_some_pieces, scan,
     unreadable,

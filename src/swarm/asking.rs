@@ -1,6 +1,7 @@
 //! Whom to ask for what.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::base::{Block, Moment, Piece};
@@ -22,7 +23,7 @@ const STRETCHED: u64 = 4;
 /// An open piece that nobody can go on with makes room after this long, where memory is short.
 const STALLED: Duration = Duration::from_secs(30);
 /// A twin is asked for only if it is expected to come this much earlier.
-const TWIN_GAIN: Duration = Duration::from_secs(1);
+pub(super) const TWIN_GAIN: Duration = Duration::from_secs(1);
 /// With fewer open pieces than this, twins are looked for each time; else once a second for each peer.
 const FEW_OPEN: usize = 32;
 /// The most open pieces looked through for twins.
@@ -72,8 +73,10 @@ impl Torrent {
         }
         let mut blocks: Vec<Block> = Vec::with_capacity(room);
         let geometry = self.geometry.clone();
+        blocks.extend(self.twins_ahead(now, key, room.min(TWINS)));
         while blocks.len() < room {
-            let Some(piece) = self.choose(now, key) else { break };
+            let next = self.choose_ahead(now, key).or_else(|| self.choose(now, key));
+            let Some(piece) = next else { break };
             let taken = self.started.take(&geometry, piece, key, room - blocks.len());
             if taken.is_empty() {
                 break;
@@ -118,7 +121,7 @@ impl Torrent {
             return Some(piece);
         }
         let begun = self.stretch(now, key, share, |open| open.owner.is_none());
-        begun.or_else(|| self.begin(now, key)).or_else(|| self.help(now, key)).or_else(|| {
+        begun.or_else(|| self.begin(now, key, None)).or_else(|| self.help(now, key)).or_else(|| {
             let budget = self.budget;
             self.stretch(now, key, budget, |_| true)
         })
@@ -168,24 +171,28 @@ impl Torrent {
 
     /// Whether a piece that was wrong before is to come from its owner alone: as long as that one has
     /// just sent a part of it, or is going to bring the rest within a minute.
-    fn is_reserved(&self, now: Moment, open: &Open) -> bool {
+    pub(super) fn is_reserved(&self, now: Moment, open: &Open) -> bool {
         let owner = open.owner.and_then(|key| self.peers.get(&key));
         let recent = now.since(open.touched) < TWIN_GAIN * 10;
         let soon = |rate: f64| rate * RESERVED >= open.missing() as f64;
         open.strict && owner.is_some_and(|owner| recent || soon(owner.down.rate(now)))
     }
 
-    /// Begins a new piece for a peer, if memory allows.
-    fn begin(&mut self, now: Moment, key: PeerKey) -> Option<Piece> {
+    /// Begins a new piece for a peer, if memory allows: the first of those ahead, where there are any.
+    pub(super) fn begin(&mut self, now: Moment, key: PeerKey, ahead: Option<Range<u32>>) -> Option<Piece> {
         let peer = self.peers.get(&key)?;
         let fits =
             |len: u64| self.started.is_empty() || self.started.bytes().saturating_add(len) <= self.budget;
         if self.rarity.free().is_empty() || !fits(self.least_room()) {
             return None;
         }
+        let is_ahead = ahead.is_some();
         let piece = if peer.chokes_us {
-            let allowed = peer.allowed_us.iter().copied();
-            allowed.into_iter().find(|&piece| self.rarity.free().has(piece) && peer.has.has(piece))?
+            let mut allowed = peer.allowed_us.iter().copied();
+            let near = |piece: &Piece| ahead.as_ref().is_none_or(|ahead| ahead.contains(&piece.index()));
+            allowed.find(|p| near(p) && self.rarity.free().has(*p) && peer.has.has(*p))?
+        } else if let Some(ahead) = ahead {
+            self.picker.first_of(&self.rarity, &self.geometry, ahead, &peer.has)?
         } else {
             let offer = Offer { has: &peer.has, interesting: peer.interesting, suggested: &peer.suggested };
             let ours = self.progress.have().count();
@@ -194,7 +201,8 @@ impl Torrent {
         let len = self.geometry.len_of(piece);
         let fast = peer.down.rate(now) * WHOLE_PIECE >= f64::from(len);
         let strict = self.blame.has_record(piece);
-        let owner = (fast || strict).then_some(key);
+        // What somebody waits for comes from all who have it.
+        let owner = ((fast && !is_ahead) || strict).then_some(key);
         self.rarity.take(piece);
         let reach = Reach::new(self.geometry.blocks_in(piece), self.budget);
         self.started.open(now, &self.geometry, piece, reach, owner, strict);

@@ -251,8 +251,10 @@ impl Candidates {
     }
 
     fn ready_at(&self, addr: &SocketAddr, c: &Candidate) -> Moment {
+        // What others are guarded against is a list full of lies; what the user named is none.
+        let trusted = c.source == Source::User;
         match self.tried_at.get(&addr.ip()) {
-            Some(&tried) if !is_near(addr.ip()) => c.next.max(tried + PER_ADDRESS),
+            Some(&tried) if !is_near(addr.ip()) && !trusted => c.next.max(tried + PER_ADDRESS),
             _ => c.next,
         }
     }
@@ -421,5 +423,34 @@ mod tests {
         assert_eq!(list.next(at(900), true, &mut Rng::new(1)), None);
         assert_eq!(list.due(at(900), true), None);
         assert!(list.next(at(900), false, &mut Rng::new(1)).is_some());
+    }
+
+    #[test]
+    fn what_the_user_named_is_soon_dialled_again() {
+        let again = |source, others: u32| {
+            let mut list = Candidates::new(at(0), vec![]);
+            list.add(at(0), source, addr(1));
+            assert_eq!(next(&mut list, 0), Some(addr(1)));
+            list.answered(addr(1));
+            list.connected(addr(1));
+            (2..2 + others).for_each(|n| list.add(at(0), Source::Pex, addr(n)));
+            while let Some(other) = next(&mut list, 1) {
+                list.failed(at(1), other, DialFailure::Refused);
+            }
+            list.left(at(2), addr(1), true, true);
+            // When it may be dialled, and again after so many failures.
+            let mut waits = Vec::new();
+            let mut now = 2;
+            for _ in 0..3 {
+                let due = list.ready_at(&addr(1), &list.list[&addr(1)]).since_start().as_secs();
+                waits.push(due - now);
+                now = due;
+                list.tried_at.insert(addr(1).ip(), at(now));
+                list.failed(at(now), addr(1), DialFailure::Refused);
+            }
+            waits
+        };
+        assert_eq!(again(Source::User, 3), [5, 5, 10]);
+        assert_eq!(again(Source::Tracker, 3), [58, 60, 120]);
     }
 }

@@ -3,6 +3,7 @@
 //! from here, and from nowhere else.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::base::{Block, PeerId, Piece, Sha1Digest, Span, Untrusted};
@@ -130,6 +131,9 @@ pub enum Wish {
     Priorities(Vec<Priority>),
     /// The order of pieces from now on.
     Order(Order),
+    /// Somebody reads these pieces as they come: they are fetched first and in order, and nobody may hold
+    /// up the first of them. Numbers beyond the last piece mean nothing; an empty range ends it.
+    Ahead(Range<u32>),
     /// Announce now, as far as the trackers' min interval allows.
     Announce,
     /// The user's upload limit in bytes per second, from which the number of upload slots follows.
@@ -230,6 +234,13 @@ pub enum Input {
     Unwritten {
         /// Which.
         piece: Piece,
+    },
+    /// Spans ordered by `Serve` could not be read for the moment; they are not sent.
+    Unserved {
+        /// To whom they were to go.
+        peer: PeerKey,
+        /// Which.
+        spans: Vec<Span>,
     },
     /// A piece we claimed could not be read, or proved wrong on the disk; it is ours no longer.
     Lost {

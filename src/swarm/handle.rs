@@ -27,6 +27,7 @@ impl Torrent {
             Input::Spoiled { piece, digests } => self.spoiled(now, piece, &digests, out),
             Input::Settled { piece, blocks } => self.settled(piece, blocks),
             Input::Unwritten { piece } => self.unwritten(piece, out),
+            Input::Unserved { peer, spans } => self.unserved(now, peer, &spans, out),
             Input::Lost { piece } => self.lost(now, piece, out),
             Input::Announced { tracker, answer } => self.announced(now, tracker, answer, out),
             Input::Scraped { tracker, answer } => self.scraped(now, tracker, &answer),

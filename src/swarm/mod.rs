@@ -7,8 +7,9 @@
 //! It has a waist. Below are parts that know nothing of torrents and are tested alone: [`rarity`],
 //! [`picker`], `started`, `reach`, `progress`, `pipeline`, `choker`, `candidates`, `announcer`, `blame`. In the
 //! middle is [`Torrent`], the struct that holds them. Above are verbs that introduce the parts to one
-//! another: meeting, hearing, asking, landing, serving, steering. `handle.rs` on top lists them.
+//! another: meeting, hearing, asking, ahead, landing, serving, steering. `handle.rs` on top lists them.
 
+mod ahead;
 mod allowed_fast;
 mod announcer;
 mod asking;

@@ -1,5 +1,7 @@
 //! Which piece to begin next for a peer.
 
+use std::ops::Range;
+
 use crate::base::{Bitfield, Geometry, Piece, Rng};
 
 use super::event::{Order, Priority};
@@ -54,6 +56,22 @@ impl Picker {
         } else {
             rarest(rarity, geometry, offer).map(|piece| self.beside(piece, rarity, geometry, offer.has, rng))
         };
+        if let Some(piece) = picked {
+            self.begun(geometry, piece);
+        }
+        picked
+    }
+
+    /// The first piece of a range that can be begun for a peer that has these.
+    pub fn first_of(
+        &mut self,
+        rarity: &Rarity,
+        geometry: &Geometry,
+        range: Range<u32>,
+        has: &Bitfield,
+    ) -> Option<Piece> {
+        let mut pieces = range.filter_map(|index| geometry.piece(index));
+        let picked = pieces.find(|&piece| rarity.free().has(piece) && has.has(piece));
         if let Some(piece) = picked {
             self.begun(geometry, piece);
         }

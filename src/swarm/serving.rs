@@ -90,6 +90,18 @@ impl Torrent {
         self.serve(key, out);
     }
 
+    /// Spans could not be read for the moment: who asked for them is told, or asks again by itself.
+    pub(super) fn unserved(&mut self, now: Moment, key: PeerKey, spans: &[Span], out: &mut Vec<Output>) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        let gone: Vec<Span> = spans.iter().copied().filter(|&span| forget_served(peer, span)).collect();
+        if peer.fast() {
+            for span in gone {
+                self.say(now, key, Message::Reject(span.into()), out);
+            }
+        }
+        self.serve(key, out);
+    }
+
     /// Orders the next burst, if little of the last is left.
     fn serve(&mut self, key: PeerKey, out: &mut Vec<Output>) {
         let Some(peer) = self.peers.get_mut(&key) else { return };

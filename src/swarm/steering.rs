@@ -179,6 +179,10 @@ impl Torrent {
             Wish::Priorities(priorities) if !self.config.seed_only => self.prioritise(now, priorities, out),
             Wish::Priorities(_) => {}
             Wish::Order(order) => self.config.order = order,
+            Wish::Ahead(pieces) => {
+                self.ahead = pieces.start..pieces.end.min(self.geometry.piece_count());
+                self.freed = true;
+            }
             Wish::Announce => {
                 self.announcer.hurry(now);
                 self.announce_due(now, out);

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::base::{Bitfield, Block, Geometry, InfoHash, Meter, Moment, PeerId, Piece, Rng, Timers};
@@ -117,6 +118,8 @@ pub struct Torrent {
     pub(super) timers: Timers<Timer>,
     /// Bytes of open pieces that are allowed.
     pub(super) budget: u64,
+    /// Pieces that somebody reads as they come, by their numbers.
+    pub(super) ahead: Range<u32>,
     /// Peers that may have room in their pipeline.
     pub(super) hungry: BTreeSet<PeerKey>,
     /// Blocks or budget became free, so peers that found nothing may find something.
@@ -169,6 +172,7 @@ impl Torrent {
             },
             timers: Timers::new(),
             budget: 64 << 20,
+            ahead: 0..0,
             hungry: BTreeSet::new(),
             freed: false,
             redial: false,

@@ -12,6 +12,7 @@ mod pick;
 mod refusals;
 mod show;
 mod signals;
+mod stream;
 mod terminal;
 mod tracker;
 mod transfers;

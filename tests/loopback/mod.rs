@@ -2,5 +2,6 @@
 
 mod faults;
 mod long_pieces;
+mod reading;
 mod transfer;
 mod world;

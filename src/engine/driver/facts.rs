@@ -2,7 +2,7 @@
 
 use tokio::sync::mpsc;
 
-use super::reads::Reads;
+use super::reads::{Next, Reads};
 use super::{Driver, Fact, Link};
 use crate::base::Piece;
 use crate::engine::event::Fault;
@@ -49,6 +49,8 @@ impl Driver {
                 }
                 self.tell(input);
             }
+            Fact::ReadAgain { peer } => self.read_again(peer),
+            Fact::ReadTo(at) => self.read_to(at),
             Fact::Saved { synced, error } => self.saved(synced, error),
         }
     }
@@ -135,6 +137,7 @@ impl Driver {
             Kept::Written { piece, digests } => {
                 self.saver.dirty = true;
                 self.tell(Input::Verified { piece, digests });
+                self.more_is_verified();
             }
             Kept::Spoiled { piece, digests } => self.tell(Input::Spoiled { piece, digests }),
             Kept::Failed { piece, error } => {
@@ -152,6 +155,22 @@ impl Driver {
                 link.say(ToPeer::Serve(ready));
                 self.read_on(peer);
             }
+            // The disk is well, only too busy: that is no fault of the torrent.
+            Err(error) if error.kind.is_passing() => match link.reads.failed() {
+                Next::Again(after) => {
+                    tracing::debug!(%error, ?after, "a read is tried again");
+                    let facts = self.facts.clone();
+                    tokio::spawn(async move {
+                        tokio::time::sleep(after).await;
+                        let _ = facts.send(Fact::ReadAgain { peer });
+                    });
+                }
+                Next::GiveUp(spans) => {
+                    tracing::debug!(%error, "requests are turned down");
+                    self.tell(Input::Unserved { peer, spans });
+                    self.read_on(peer);
+                }
+            },
             Err(error) => {
                 self.fault.get_or_insert_with(|| Fault::from_disk(&error));
             }

@@ -10,6 +10,7 @@ mod pieces;
 mod reads;
 mod report;
 mod save;
+mod stream;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -25,13 +26,15 @@ use self::pieces::Pieces;
 use self::reads::Reads;
 use self::report::Reporter;
 use self::save::Saver;
+pub(super) use self::save::name_of;
+use self::stream::Stream;
 use super::command::Add;
 use super::event::{Event, Fault};
 use super::shared::{Claim, Listing, Membership, Shared};
 use super::view::{Detail, Row};
 use crate::base::{Geometry, InfoHash, Moment};
 use crate::net::{Caller, FromPeer, Limits, ToPeer};
-use crate::store::{Buf, DiskError, Kept, Settled, Volume};
+use crate::store::{Buf, DiskError, Hold, Kept, Settled, Volume};
 use crate::swarm::event::{DialFailure, Hello, Input, Output, PeerKey, TrackerKey, Wish};
 use crate::swarm::{Summary, Torrent};
 
@@ -57,12 +60,27 @@ pub(super) struct Published {
 
 /// What comes back from the tasks and jobs that carry out orders.
 enum Fact {
-    Dialled { addr: SocketAddr, result: Result<(TcpStream, Hello), DialFailure> },
+    Dialled {
+        addr: SocketAddr,
+        result: Result<(TcpStream, Hello), DialFailure>,
+    },
     Kept(Kept),
     Settled(Settled),
-    Fetched { peer: PeerKey, result: Result<Vec<Buf>, DiskError> },
+    Fetched {
+        peer: PeerKey,
+        result: Result<Vec<Buf>, DiskError>,
+    },
     Heard(Input),
-    Saved { synced: bool, error: Option<String> },
+    /// What could not be read for a peer may be tried again.
+    ReadAgain {
+        peer: PeerKey,
+    },
+    /// Who reads while it comes is here, on the line of bytes.
+    ReadTo(u64),
+    Saved {
+        synced: bool,
+        error: Option<String>,
+    },
 }
 
 /// The driver's end of one connection.
@@ -107,9 +125,12 @@ struct Driver {
     goal: Goal,
     saver: Saver,
     reporter: Reporter,
+    stream: Option<Stream>,
     paused: bool,
     fault: Option<Fault>,
     began: Moment,
+    /// The right to keep the torrent's record, until the last word is saved.
+    hold: Option<Hold>,
     /// One announce at a time for each tracker, or a farewell could overtake what went before it.
     speaking: BTreeMap<TrackerKey, Arc<Mutex<()>>>,
 }
@@ -183,9 +204,11 @@ impl Driver {
             goal: Goal::new(add.after),
             saver: Saver::new(now, opened.totals),
             reporter,
+            stream: None,
             paused: false,
             fault: None,
             began: now,
+            hold: opened.hold,
             speaking: BTreeMap::new(),
             shared,
             add,
@@ -194,6 +217,9 @@ impl Driver {
 
     async fn run(mut self, mut inbox: Inbox, listing: Listing) {
         let _ = self.shared.events.send(Event::Checked { id: self.id, have: self.summary().done });
+        if let Some(feed) = self.add.read.take() {
+            self.read(feed);
+        }
         if !self.add.peers.is_empty() {
             let addrs = self.add.peers.clone();
             self.tell(Input::Found { source: crate::swarm::event::Source::User, addrs });

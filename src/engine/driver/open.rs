@@ -12,10 +12,10 @@ use super::report::Reporter;
 use super::save::{self, Totals};
 use crate::base::{Bitfield, FileIndex, Geometry, Untrusted};
 use crate::engine::command::{Add, Existing};
-use crate::engine::event::{Fault, FaultKind};
+use crate::engine::event::{Event, Fault, FaultKind};
 use crate::engine::shared::Shared;
 use crate::proto::metainfo::Metainfo;
-use crate::store::{self, DiskError, Entry, FileSpec, Found, Layout, Progress, Volume, VolumeOptions};
+use crate::store::{self, DiskError, Entry, FileSpec, Found, Hold, Layout, Progress, Volume, VolumeOptions};
 use crate::swarm;
 use crate::swarm::event::{Priority, TrackerKey};
 
@@ -25,6 +25,8 @@ pub(super) struct Opened {
     pub volume: Volume,
     pub have: Bitfield,
     pub totals: Totals,
+    /// No other process works on this torrent, as far as the state directory tells.
+    pub hold: Option<Hold>,
 }
 
 /// Opens the files of a torrent; nothing if it was called off meanwhile. Orders that are for later are kept
@@ -44,8 +46,9 @@ pub(super) async fn open(
         alloc: add.alloc,
         overwrite: add.existing == Existing::Overwrite,
     };
-    let wanted = wanted_files(add, &geometry);
+    let hold = hold(shared, add).await?;
     let (root, handles) = (add.folder.clone(), shared.handles.clone());
+    let id = add.metainfo.info_hash();
     let (torrent, library) = (add.metainfo.clone(), shared.library.clone());
     let (seed_only, existing) = (add.seed_only, add.existing);
     let looked = shared
@@ -53,7 +56,9 @@ pub(super) async fn open(
             if seed_only && !root.is_dir() {
                 return Err(DiskError::new(store::DiskErrorKind::Missing, "open", &root));
             }
-            let volume = Volume::new(&root, layout, options, &wanted, &handles)?;
+            // What was wanted the last time is not known: where bytes lie is told by which files are there.
+            let nothing = vec![false; layout.files.len()];
+            let volume = Volume::new(&root, layout, options, &nothing, &handles)?;
             let survey = volume.survey()?;
             let entry = library.and_then(|library| save::load(&library, &torrent, &root));
             let known = Known::from(&volume, &survey, entry.as_ref(), existing)?;
@@ -76,40 +81,90 @@ pub(super) async fn open(
         }
     }
     if seed_only {
-        let missing = geometry.piece_count() - have.count();
-        if missing > 0 {
-            return Err(Fault {
-                kind: FaultKind::FilesMissing,
-                message: format!(
-                    "{} of {} pieces of {} are missing or damaged in {}",
-                    missing,
-                    geometry.piece_count(),
-                    add.metainfo.name(),
-                    Untrusted::new(add.folder.to_string_lossy())
-                ),
-                hint: Some(
-                    "name the folder with -o; `torr verify` says what is damaged, `torr get` fetches it"
-                        .into(),
-                ),
-            });
-        }
-    } else {
-        // Before anything is made or written the library knows that these files are ours.
-        let (ready, state) = (volume.clone(), have.clone());
-        let library = shared.library.clone();
-        let (torrent, folder) = (add.metainfo.clone(), add.folder.clone());
-        let totals = Totals::of(entry.as_ref());
-        shared
-            .on_disk(move || {
-                if let Some(library) = library {
-                    save::first(&library, &torrent, &folder, &ready, &state, totals);
-                }
-                ready.prepare()
-            })
-            .await
-            .map_err(disk)?;
+        all_is_there(add, &have, entry.as_ref())?;
     }
-    Ok(Some(Opened { geometry, volume, have, totals: Totals::of(entry.as_ref()) }))
+    // Before anything is made or written the library knows that these files are ours.
+    let (ready, state, wanted) = (volume.clone(), have.clone(), wanted_files(add, &geometry));
+    // Without the hold the record is another's.
+    let library = shared.library.clone().filter(|_| hold.is_some());
+    let remembering = library.clone();
+    let totals = Totals::of(entry.as_ref());
+    let beginning = save::beginning(add, &have, totals);
+    shared
+        .on_disk(move || {
+            if !seed_only {
+                ready.room_for(&wanted)?;
+            }
+            if let Some(library) = &library {
+                save::first(library, &ready, beginning);
+            }
+            if seed_only {
+                return Ok(());
+            }
+            ready.set_wanted(&wanted, &state)?;
+            ready.prepare()
+        })
+        .await
+        .map_err(disk)?;
+    if let Some(library) = remembering {
+        // Nothing waits for this.
+        let torrent = save::torrent_file(add);
+        shared.disk.run(move || save::remember(&library, id, &torrent));
+    }
+    Ok(Some(Opened { geometry, volume, have, totals, hold }))
+}
+
+/// Takes the torrent, so that no other process works on it in the same folder meanwhile. One that works
+/// on it elsewhere keeps the record of it, and this run keeps none: then there is nothing to hold.
+async fn hold(shared: &Shared, add: &Add) -> Result<Option<Hold>, Fault> {
+    let Some(library) = shared.library.clone() else { return Ok(None) };
+    let (id, folder) = (add.metainfo.info_hash(), add.folder.clone());
+    let holder = match shared.on_disk(move || Hold::take(library.folder(), &id, &folder)).await {
+        Ok(Ok(hold)) => return Ok(Some(hold)),
+        Ok(Err(holder)) => holder,
+        Err(error) => {
+            tracing::warn!(%error, "nothing is remembered of this torrent");
+            return Ok(None);
+        }
+    };
+    let process = holder.process.map(|pid| format!(" (process {pid})")).unwrap_or_default();
+    if holder.folder.is_some_and(|folder| folder != add.folder) {
+        let text = format!("another torr{process} has this torrent elsewhere; this run is not remembered");
+        let _ = shared.events.send(Event::Note { id, text });
+        return Ok(None);
+    }
+    Err(Fault {
+        kind: FaultKind::Duplicate,
+        message: format!("{} is active in another torr{process}", add.metainfo.name()),
+        hint: Some("let that one end, or stop it".into()),
+    })
+}
+
+/// Whether everything is there that is to be given: the whole torrent, or what was chosen of it when it was
+/// fetched.
+fn all_is_there(add: &Add, have: &Bitfield, entry: Option<&Entry>) -> Result<(), Fault> {
+    let chosen = entry.filter(|entry| entry.partial && entry.finished.is_some() && !have.is_empty());
+    let (missing, all, what) = match chosen {
+        Some(entry) => {
+            let missing = entry.have.iter().filter(|&piece| !have.has(piece)).count();
+            (missing as u32, entry.have.count(), "that were fetched of ")
+        }
+        None => (have.len() - have.count(), have.len(), "of "),
+    };
+    if missing == 0 {
+        return Ok(());
+    }
+    let folder = Untrusted::new(add.folder.to_string_lossy());
+    Err(Fault {
+        kind: FaultKind::FilesMissing,
+        message: format!(
+            "{missing} of {all} pieces {what}{} are missing or damaged in {folder}",
+            add.metainfo.name(),
+        ),
+        hint: Some(
+            "name the folder with -o; `torr verify` says what is damaged, `torr get` fetches it".into(),
+        ),
+    })
 }
 
 /// What is in the way whatever its bytes are.

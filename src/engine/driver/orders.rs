@@ -60,7 +60,21 @@ impl Driver {
 
     /// Has the disk read the next burst for a peer, unless it is at one.
     pub(super) fn read_on(&mut self, peer: PeerKey) {
-        let Some(burst) = self.peers.get_mut(&peer).and_then(|link| link.reads.start()) else { return };
+        if let Some(burst) = self.peers.get_mut(&peer).and_then(|link| link.reads.start()) {
+            self.fetch(peer, burst);
+        }
+    }
+
+    /// Has the disk read a burst once more that it could not read before.
+    pub(super) fn read_again(&mut self, peer: PeerKey) {
+        match self.peers.get_mut(&peer).map(|link| link.reads.again()) {
+            Some(burst) if burst.is_empty() => self.read_on(peer),
+            Some(burst) => self.fetch(peer, burst),
+            None => {}
+        }
+    }
+
+    fn fetch(&self, peer: PeerKey, burst: Vec<Span>) {
         let facts = self.facts.clone();
         self.shared.disk.fetch(&self.volume, burst, move |result| {
             let _ = facts.send(Fact::Fetched { peer, result });

@@ -3,11 +3,17 @@
 //! up the next burst.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::base::Span;
 
 /// Spans in one burst: 1 MiB of whole blocks.
 const BURST: usize = 64;
+/// How often a burst is tried that cannot be read for the moment: for half a minute in all, in which a
+/// peer still waits for it.
+const TRIES: u32 = 20;
+/// The first and the longest time between two tries.
+const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(2)];
 
 #[derive(Default)]
 pub(super) struct Reads {
@@ -15,6 +21,17 @@ pub(super) struct Reads {
     waiting: VecDeque<Span>,
     /// The burst under way; `None` for a span that was called off.
     burst: Option<Vec<Option<Span>>>,
+    /// How often it could not be read.
+    tries: u32,
+}
+
+/// What becomes of a burst that could not be read for the moment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Next {
+    /// It is tried again after this time.
+    Again(Duration),
+    /// It has been tried often enough; these of its spans are still wanted.
+    GiveUp(Vec<Span>),
 }
 
 impl Reads {
@@ -44,8 +61,30 @@ impl Reads {
 
     /// The burst under way has ended with these, one for each of its spans: those still wanted.
     pub(super) fn end<T>(&mut self, read: impl IntoIterator<Item = T>) -> Vec<(Span, T)> {
+        self.tries = 0;
         let burst = self.burst.take().into_iter().flatten();
         burst.zip(read).filter_map(|(span, read)| Some((span?, read))).collect()
+    }
+
+    /// The burst under way could not be read for the moment.
+    pub(super) fn failed(&mut self) -> Next {
+        self.tries += 1;
+        if self.tries < TRIES {
+            let [first, longest] = PAUSES;
+            return Next::Again((first * (1 << (self.tries.min(16) - 1))).min(longest));
+        }
+        Next::GiveUp(self.end(std::iter::repeat(())).into_iter().map(|(span, ())| span).collect())
+    }
+
+    /// What of the burst under way is still wanted, to be read once more; it has ended where that is nothing.
+    pub(super) fn again(&mut self) -> Vec<Span> {
+        let wanted: Vec<Span> = self.burst.take().into_iter().flatten().flatten().collect();
+        if wanted.is_empty() {
+            self.tries = 0;
+        } else {
+            self.burst = Some(wanted.iter().copied().map(Some).collect());
+        }
+        wanted
     }
 }
 
@@ -98,6 +137,34 @@ mod tests {
         assert_eq!(reads.start(), Some(vec![all[4], all[1]]));
         reads.call_off(&[]);
         assert_eq!(reads.end([4, 1]), []);
+        assert_eq!(reads.start(), None);
+    }
+
+    #[test]
+    fn what_cannot_be_read_for_the_moment_is_tried_again_and_given_up_at_last() {
+        let all = spans(3);
+        let mut reads = Reads::default();
+        reads.add(all.clone());
+        reads.start();
+        let Next::Again(first) = reads.failed() else { panic!("given up at once") };
+        assert_eq!(first, PAUSES[0]);
+        reads.call_off(&[all[1]]);
+        assert_eq!(reads.again(), [all[0], all[2]]);
+        assert_eq!(reads.start(), None, "it is still under way");
+        let mut waited = first;
+        let given_up = loop {
+            match reads.failed() {
+                Next::Again(after) => waited += after,
+                Next::GiveUp(spans) => break spans,
+            }
+        };
+        assert_eq!(given_up, [all[0], all[2]]);
+        assert!((20..60).contains(&waited.as_secs()), "{waited:?}");
+        reads.add(vec![all[1]]);
+        assert_eq!(reads.start(), Some(vec![all[1]]));
+        assert_eq!(reads.failed(), Next::Again(PAUSES[0]), "a new burst begins anew");
+        reads.call_off(&[]);
+        assert_eq!(reads.again(), []);
         assert_eq!(reads.start(), None);
     }
 }

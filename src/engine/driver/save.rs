@@ -9,9 +9,10 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::{Driver, Fact};
-use crate::base::{Bitfield, Moment};
+use crate::base::{Bitfield, InfoHash, Moment, Untrusted};
+use crate::engine::command::Add;
 use crate::proto::metainfo::Metainfo;
-use crate::store::{DiskError, Entry, Library, Stamps, Volume};
+use crate::store::{DiskError, Entry, Library, MOST_REMEMBERED, Remembered, Stamps, Volume};
 use crate::swarm::Summary;
 use crate::swarm::event::Priority;
 
@@ -79,7 +80,7 @@ impl Driver {
         if self.saver.saving || !(due || sync) {
             return;
         }
-        let Some(library) = self.shared.library.clone() else { return };
+        let Some(library) = self.library() else { return };
         (self.saver.saving, self.saver.dirty, self.saver.last) = (true, false, now);
         if sync {
             self.saver.last_sync = now;
@@ -94,7 +95,7 @@ impl Driver {
 
     /// Saves at the end of the torrent's life in this session, without waiting for the disk.
     pub(super) async fn save_at_the_end(&mut self, summary: &Summary) {
-        let Some(library) = self.shared.library.clone() else { return };
+        let Some(library) = self.library() else { return };
         let (volume, entry) = (self.volume.clone(), self.entry(summary, false));
         let saved = self.shared.on_disk(move || Ok(save(&library, &volume, entry, false))).await;
         if let Ok(Err(error)) = saved {
@@ -115,6 +116,11 @@ impl Driver {
         }
     }
 
+    /// Where this torrent's record is kept, if it is ours to keep.
+    fn library(&self) -> Option<Library> {
+        self.shared.library.clone().filter(|_| self.hold.is_some())
+    }
+
     fn entry(&self, summary: &Summary, running: bool) -> Entry {
         let totals = self.saver.totals;
         let now = SystemTime::now();
@@ -129,39 +135,61 @@ impl Driver {
             finished: totals.finished.or(self.goal.is_finished().then_some(now)),
             saved: now,
             running,
-            partial: self.add.priorities.contains(&Priority::Skip),
+            partial: is_partial(&self.add, self.torrent.have()),
             extra: renamed(&self.add.metainfo),
         }
     }
 }
 
-/// Says before the first byte is written that the files of a torrent are ours.
-pub(super) fn first(
-    library: &Library,
-    torrent: &Metainfo,
-    folder: &Path,
-    volume: &Volume,
-    have: &Bitfield,
-    totals: Totals,
-) {
+/// What is known of a torrent before its first byte moves in this session.
+pub(super) fn beginning(add: &Add, have: &Bitfield, totals: Totals) -> Entry {
     let now = SystemTime::now();
-    let entry = Entry {
-        id: torrent.info_hash(),
-        folder: folder.to_owned(),
+    Entry {
+        id: add.metainfo.info_hash(),
+        folder: add.folder.clone(),
         stamps: Stamps::default(),
         have: have.clone(),
         uploaded: totals.sent,
         downloaded: totals.received,
         added: totals.added.unwrap_or(now),
-        finished: totals.finished,
+        finished: totals.finished.or(add.seed_only.then_some(now)),
         saved: now,
-        running: true,
-        partial: false,
-        extra: renamed(torrent),
-    };
+        // Who only gives writes to nothing.
+        running: !add.seed_only,
+        partial: is_partial(add, have),
+        extra: renamed(&add.metainfo),
+    }
+}
+
+/// Says before the first byte is written that the files of a torrent are ours.
+pub(super) fn first(library: &Library, volume: &Volume, entry: Entry) {
     if let Err(error) = save(library, volume, entry, false) {
         tracing::warn!(error, "resume data is not saved; the next run will hash the files");
     }
+}
+
+/// Whether only a part of the torrent is wanted, or was when it was fetched.
+fn is_partial(add: &Add, have: &Bitfield) -> bool {
+    add.priorities.contains(&Priority::Skip) || (add.seed_only && !have.is_full())
+}
+
+/// Keeps the torrent file, so that the torrent can be gone on with by its info-hash, and forgets what is old.
+pub(super) fn remember(library: &Library, id: InfoHash, torrent: &[u8]) {
+    let kept = Remembered::of(library.folder()).keep(&id, torrent);
+    if let Err(error) = kept.and_then(|()| library.prune(MOST_REMEMBERED)) {
+        tracing::warn!(%error, "the torrent may not be remembered; its torrent file is needed to go on");
+    }
+}
+
+/// The torrent file that is remembered: with the trackers that were added to it.
+pub(super) fn torrent_file(add: &Add) -> Vec<u8> {
+    let mut extras = add.metainfo.extras().clone();
+    for url in &add.trackers {
+        if !extras.trackers.iter().flatten().any(|known| known.raw() == url) {
+            extras.trackers.push(vec![Untrusted::new(url.as_str())]);
+        }
+    }
+    add.metainfo.clone().with_extras(extras).to_bytes()
 }
 
 /// What the library knows of a torrent in this folder under this name. Files of another name are not those
@@ -209,6 +237,12 @@ fn save(library: &Library, volume: &Volume, mut entry: Entry, sync: bool) -> Res
 
 /// Stands in a record between the name of a boot and that of the files, neither of which holds it.
 const NAMED: u8 = 0;
+
+/// What a record says the torrent's files are called instead of the torrent's own name for them.
+pub(in crate::engine) fn name_of(entry: &Entry) -> Option<&str> {
+    let at = entry.extra.iter().position(|&byte| byte == NAMED)?;
+    std::str::from_utf8(&entry.extra[at + 1..]).ok()
+}
 
 /// What a record says about the name of the torrent's files: nothing where they bear the torrent's own.
 fn renamed(torrent: &Metainfo) -> Vec<u8> {

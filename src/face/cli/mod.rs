@@ -25,6 +25,7 @@ mod exit;
 mod faults;
 mod input;
 mod json;
+mod known;
 mod log;
 mod output;
 mod pager;

@@ -92,7 +92,7 @@ fn at(torrent: &Metainfo, given: &Path) -> Result<Place, Failure> {
 }
 
 /// The data in this folder, or this folder as the data.
-fn within(torrent: &Metainfo, folder: &Path) -> Option<Place> {
+pub fn within(torrent: &Metainfo, folder: &Path) -> Option<Place> {
     if folder.join(top(torrent)).symlink_metadata().is_ok() {
         return Some(Place { root: folder.to_owned(), top: Top::Same });
     }

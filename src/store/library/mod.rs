@@ -9,7 +9,9 @@ mod record;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use redb::{ConcurrencyMode, Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{
+    ConcurrencyMode, Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition,
+};
 
 use self::record::RecordError;
 use super::error::{DiskError, DiskErrorKind};
@@ -66,6 +68,16 @@ impl Library {
         Self { path: path.into() }
     }
 
+    /// The library of this state directory.
+    pub fn of(state: &Path) -> Self {
+        Self::new(state.join("library.redb"))
+    }
+
+    /// The folder it lies in.
+    pub fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+
     /// Where it lies.
     pub fn path(&self) -> &Path {
         &self.path
@@ -113,6 +125,42 @@ impl Library {
         self.with(false, |database| {
             let change = database.begin_write()?;
             change.open_table(TORRENTS)?.remove(id.as_str())?;
+            Ok(change.commit()?)
+        })
+    }
+
+    /// Forgets the torrents saved longest ago where there are more than `most`, and then some more, so that
+    /// it is seldom done. All a forgotten torrent costs is that its files are hashed when it comes again.
+    pub fn prune(&self, most: usize) -> Result<(), DiskError> {
+        if !self.path.exists() {
+            return Ok(());
+        }
+        self.with(false, |database| {
+            let count = match database.begin_read()?.open_table(TORRENTS) {
+                Ok(table) => table.len()? as usize,
+                Err(redb::TableError::TableDoesNotExist(_)) => 0,
+                Err(error) => return Err(error.into()),
+            };
+            if count <= most {
+                return Ok(());
+            }
+            let change = database.begin_write()?;
+            {
+                let mut table = change.open_table(TORRENTS)?;
+                let mut by_age = Vec::with_capacity(count);
+                for row in table.iter()? {
+                    let (key, value) = row?;
+                    // What cannot be read is no loss.
+                    let saved =
+                        record::decode(value.value()).map_or(SystemTime::UNIX_EPOCH, |entry| entry.saved);
+                    by_age.push((saved, key.value().to_owned()));
+                }
+                by_age.sort();
+                for (_, key) in by_age.iter().take(by_age.len().saturating_sub(most) + most / 10) {
+                    table.remove(key.as_str())?;
+                }
+                tracing::info!(most, "torrents saved long ago were forgotten; their files will be hashed");
+            }
             Ok(change.commit()?)
         })
     }

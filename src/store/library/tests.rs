@@ -54,6 +54,20 @@ fn several_may_save_at_once() {
 }
 
 #[test]
+fn those_saved_longest_ago_are_forgotten_and_some_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = Library::new(folder.path().join("library.redb"));
+    library.prune(20).unwrap();
+    let saved = |seed: u8| SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000 - u64::from(seed));
+    let all: Vec<Entry> = (0..25).map(|seed| Entry { saved: saved(seed), ..entry(seed) }).collect();
+    library.save(&all).unwrap();
+    library.prune(25).unwrap();
+    assert_eq!(library.load_all().unwrap().len(), 25);
+    library.prune(20).unwrap();
+    assert_eq!(library.load_all().unwrap(), all[..18]);
+}
+
+#[test]
 fn a_file_held_by_another_is_busy() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("library.redb");

@@ -13,7 +13,7 @@ mod writing;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 pub(super) use self::reading::Presence;
@@ -41,6 +41,8 @@ struct Inner {
     base: Mutex<Option<Arc<Base>>>,
     /// Per file, one of the constants below.
     places: Box<[AtomicU8]>,
+    /// Per file, whether it is wanted.
+    wanted: Box<[AtomicBool]>,
     seams: Seams,
     /// Held for reading while bytes are read or written, for writing while they change their place.
     moving: RwLock<()>,
@@ -77,8 +79,9 @@ const PART: u32 = u32::MAX;
 
 impl Volume {
     /// The files of `layout` beneath `root`, which need not exist. `wanted` says of each file whether
-    /// its bytes are to be stored; empty means all are. It has to be what it was when the volume was
-    /// used last; changes go through [`Volume::set_wanted`].
+    /// its bytes are to be stored; empty means all are. A file named as wanted is taken to hold its bytes
+    /// itself, so it has to be what it was when the volume was used last: who does not know that names
+    /// none, and then says what is wanted with [`Volume::set_wanted`].
     pub fn new(
         root: &Path,
         layout: Layout,
@@ -89,9 +92,10 @@ impl Volume {
         if !wanted.is_empty() && wanted.len() != layout.files.len() {
             return Err(DiskError::new(DiskErrorKind::Invalid, "choose the files of", root));
         }
-        let places = (0..layout.files.len())
-            .map(|at| AtomicU8::new(if wanted.get(at).copied().unwrap_or(true) { IN_FILE } else { UNKNOWN }))
-            .collect();
+        let is_wanted = |at: usize| wanted.get(at).copied().unwrap_or(true);
+        let place = |at| AtomicU8::new(if is_wanted(at) { IN_FILE } else { UNKNOWN });
+        let places = (0..layout.files.len()).map(place).collect();
+        let wanted = (0..layout.files.len()).map(|at| AtomicBool::new(is_wanted(at))).collect();
         let inner = Inner {
             number: handles.new_volume(),
             root: root.to_owned(),
@@ -101,6 +105,7 @@ impl Volume {
             handles: handles.clone(),
             base: Mutex::default(),
             places,
+            wanted,
             moving: RwLock::default(),
             ledger: Mutex::default(),
         };

@@ -32,6 +32,7 @@ impl Volume {
             let file = FileIndex(at as u32);
             let want = wanted.get(at).copied().unwrap_or(true);
             let place = &inner.places[at];
+            inner.wanted[at].store(want, Ordering::Relaxed);
             if inner.layout.files[at].pad {
                 place.store(IN_FILE, Ordering::Relaxed);
             } else if want {

@@ -1,6 +1,7 @@
 //! Looking at what is there: before anything is written, and to know it again later.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Inner, PART, Volume};
 use crate::base::{Bitfield, FileIndex};
@@ -72,23 +73,15 @@ impl Volume {
     /// and the wanted files that are empty.
     pub fn prepare(&self) -> Result<(), DiskError> {
         let inner = &*self.inner;
+        let is_wanted = |at: &AtomicBool| at.load(Ordering::Relaxed);
+        let wanted: Vec<bool> = inner.wanted.iter().map(is_wanted).collect();
+        self.room_for(&wanted)?;
         let base = inner.base(true)?;
-        let mut needed = 0_u64;
-        let mut wanted = Vec::new();
         for (at, spec) in inner.layout.files.iter().enumerate() {
-            let key = at as u32;
-            if spec.pad || inner.places[at].load(std::sync::atomic::Ordering::Relaxed) != super::IN_FILE {
+            let (key, len) = (at as u32, spec.len);
+            if spec.pad || !wanted[at] {
                 continue;
             }
-            wanted.push((key, spec.len));
-            needed = needed.saturating_add(spec.len - inner.stored(key)?.min(spec.len));
-        }
-        let folder = std::fs::File::open(&inner.root).and_then(free_space);
-        let free = folder.map_err(|error| DiskError::from_io("look at", inner.root.as_path(), &error))?;
-        if needed > free {
-            return Err(DiskError::no_space("download to", inner.root.as_path(), needed, free));
-        }
-        for (key, len) in wanted {
             if len == 0 {
                 inner.open_to_write(&base, key)?;
             } else if inner.options.alloc == Alloc::Full {
@@ -98,6 +91,25 @@ impl Volume {
                     .reserve(&open.file, 0, len)
                     .map_err(|error| DiskError::from_io("reserve", inner.shown(key), &error))?;
             }
+        }
+        Ok(())
+    }
+
+    /// Whether there is room on the disk for what these files still lack (empty means all files).
+    /// Makes the root, to know which disk it is.
+    pub fn room_for(&self, wanted: &[bool]) -> Result<(), DiskError> {
+        let inner = &*self.inner;
+        inner.base(true)?;
+        let mut needed = 0_u64;
+        for (at, spec) in inner.layout.files.iter().enumerate() {
+            if !spec.pad && wanted.get(at).copied().unwrap_or(true) {
+                needed = needed.saturating_add(spec.len - inner.stored(at as u32)?.min(spec.len));
+            }
+        }
+        let folder = std::fs::File::open(&inner.root).and_then(free_space);
+        let free = folder.map_err(|error| DiskError::from_io("look at", inner.root.as_path(), &error))?;
+        if needed > free {
+            return Err(DiskError::no_space("download to", inner.root.as_path(), needed, free));
         }
         Ok(())
     }
@@ -141,7 +153,10 @@ impl Volume {
             for file in geometry.parts_of(piece) {
                 all &= match inner.locate(&file, piece.index())? {
                     None => true,
-                    Some((PART, _)) => part,
+                    // A file that was there and is gone has taken its bytes with it.
+                    Some((PART, _)) => {
+                        part && old.files.get(file.file.0 as usize).is_some_and(Option::is_none)
+                    }
                     Some((key, offset)) => {
                         let long = new.files[key as usize].is_some_and(|now| now.size >= offset + file.len);
                         files[key as usize] && long

@@ -122,6 +122,29 @@ fn skipped_files_are_not_created_until_they_are_wanted() {
 }
 
 #[test]
+fn a_file_that_was_removed_is_not_looked_for_in_the_part_file() {
+    let sample = Sample::new(16_384, &[(20_000, false), (5_000, false), (60_000, false)]);
+    for io in WAYS {
+        let folder = tempfile::tempdir().unwrap();
+        let volume = sample.volume(folder.path(), io, &[true, false, true]);
+        for piece in sample.geometry().pieces() {
+            volume.write(piece, &[sample.bytes(piece)]).unwrap();
+        }
+        volume.flush().unwrap();
+        let stamps = volume.stamps().unwrap();
+        let have = Bitfield::all(sample.geometry().piece_count());
+        let kept = || {
+            let volume = sample.volume(folder.path(), io, &[false; 3]);
+            let kept = volume.unchanged(&have, &stamps, |old, new| old == new).unwrap();
+            kept.iter().map(crate::base::Piece::index).collect::<Vec<_>>()
+        };
+        assert_eq!(kept(), [0, 1, 2, 3, 4, 5], "what was wanted need not be known");
+        std::fs::remove_file(folder.path().join(&sample.layout.files[0].path)).unwrap();
+        assert_eq!(kept(), [2, 3, 4, 5]);
+    }
+}
+
+#[test]
 fn a_file_that_goes_away_is_noticed() {
     let sample = Sample::new(1 << 20, &[(3 << 20, false)]);
     let whole = sample.piece(1);

@@ -111,7 +111,8 @@ impl Inner {
     /// Reserves the extents that a run touches. `false` if maps must not be used there.
     fn reserve(&self, base: &Base, key: u32, file: &File, offset: u64, len: u64) -> io::Result<bool> {
         let Some(spec) = self.layout.files.get(key as usize) else { return Ok(false) };
-        if self.options.alloc == Alloc::None && !base.ways.uses_maps() {
+        if self.options.alloc == Alloc::None {
+            // A file that may only grow cannot be mapped ahead of what is written.
             return Ok(false);
         }
         for extent in offset / EXTENT..(offset + len).div_ceil(EXTENT) {

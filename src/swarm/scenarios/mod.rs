@@ -1,5 +1,6 @@
 //! Whole torrents under test: facts in, orders out, names as sentences.
 
+mod ahead;
 mod announcing;
 mod asking;
 mod blaming;

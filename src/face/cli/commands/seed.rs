@@ -11,9 +11,11 @@ use crate::face::cli::args::network::NetworkArgs;
 use crate::face::cli::args::when::until;
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
-use crate::face::cli::input::{self, Reading, quoted};
+use crate::face::cli::input::{self, Reading, Torrent, quoted};
+use crate::face::cli::known;
 use crate::face::cli::output::Output;
 use crate::face::cli::place::{self, Place, Top};
+use crate::face::cli::state;
 use crate::face::cli::transfer::{self, Job, Outcomes, Plan, Verb};
 use crate::proto::paths::safe_name;
 
@@ -26,10 +28,11 @@ use crate::proto::paths::safe_name;
     after_help = "Examples:
   torr seed photos.torrent
   torr seed photos.torrent -o ~/pictures --until 2.0,7d
+  torr seed 08ada5                       what torr get fetched, where it put it
   torr create photos/ && torr seed photos.torrent"
 )]
 pub struct SeedArgs {
-    /// Torrent files
+    /// Torrent files, or the beginning of the info hash of one that was fetched or given before
     #[arg(value_name = "TORRENT", required = true)]
     torrents: Vec<PathBuf>,
     /// Where the data is [default: here, or beside the torrent file]
@@ -46,8 +49,9 @@ pub struct SeedArgs {
 pub fn run(args: &SeedArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
     let mut outcomes = Outcomes::default();
     let mut jobs: Vec<(Add, Job)> = Vec::new();
+    let state = state::directory(global.state_dir.as_deref());
     for argument in &args.torrents {
-        match job(args, argument, output) {
+        match job(args, argument, state.as_deref(), output) {
             Ok((_, job)) if jobs.iter().any(|(_, other)| other.id == job.id) => {
                 output.warn(&format!("{} is given twice", job.name.fit(100)));
             }
@@ -64,18 +68,43 @@ pub fn run(args: &SeedArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
         return Ok(exit);
     }
     let config = transfer::config(&args.network, jobs.len(), global.state_dir.as_deref());
-    let plan =
-        Plan { verb: Verb::Seed, jobs, more: None, outcomes, timeout: None, path_end: b'\n', run: None };
+    let plan = Plan {
+        verb: Verb::Seed,
+        jobs,
+        more: None,
+        outcomes,
+        timeout: None,
+        path_end: Some(b'\n'),
+        stream: None,
+        run: None,
+    };
     transfer::run(plan, config, output)
 }
 
-fn job(args: &SeedArgs, argument: &Path, output: &Output) -> Result<(Add, Job), Failure> {
-    let reading = Reading { bind: args.network.bind, ..Reading::alone(output) };
-    let mut torrent = input::read(argument, &reading)?;
+fn job(
+    args: &SeedArgs,
+    argument: &Path,
+    state: Option<&Path>,
+    output: &Output,
+) -> Result<(Add, Job), Failure> {
+    let known = known::recall(argument, state)?;
+    let mut torrent = match &known {
+        Some(known) => Torrent {
+            metainfo: known.metainfo.clone(),
+            bytes: known.metainfo.to_bytes(),
+            path: Some(known.torrent_file.clone()),
+        },
+        None => input::read(argument, &Reading { bind: args.network.bind, ..Reading::alone(output) })?,
+    };
     let id = torrent.metainfo.info_hash();
     let example = format!("torr seed {} -o", torrent.argument());
-    let place =
-        place::find(&torrent, args.output.as_deref(), &example).map_err(|failure| failure.about(id))?;
+    let place = match (&known, &args.output) {
+        (Some(known), None) => {
+            let folder = known.folder.as_deref().and_then(|folder| place::within(&torrent.metainfo, folder));
+            folder.ok_or_else(|| known::gone(known, argument))?
+        }
+        _ => place::find(&torrent, args.output.as_deref(), &example).map_err(|failure| failure.about(id))?,
+    };
     let Some((root, renamed)) = named(&place) else {
         let message = format!(
             "the data in {} has a name that a torrent cannot have",
@@ -93,7 +122,7 @@ fn job(args: &SeedArgs, argument: &Path, output: &Output) -> Result<(Add, Job), 
         name: torrent.metainfo.name().clone(),
         argument: torrent.argument(),
         folder: root,
-        renamed,
+        renamed: torrent.metainfo.root_name().map(str::to_owned),
         seeds: true,
     };
     let mut add = Add::new(torrent.metainfo, folder);

@@ -6,6 +6,7 @@ mod hook;
 mod outcome;
 mod session;
 mod stall;
+pub mod stream;
 mod telling;
 
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::base::{InfoHash, Untrusted};
-use crate::engine::{Add, EngineConfig};
+use crate::engine::{Add, EngineConfig, Reader};
 
 use super::args::network::NetworkArgs;
 use super::args::words::Words;
@@ -59,8 +60,10 @@ pub struct Plan {
     pub outcomes: Outcomes,
     /// How long a torrent may wait without progress.
     pub timeout: Option<Duration>,
-    /// What stands after each path on standard output.
-    pub path_end: u8,
+    /// What stands after each path on standard output; nothing where paths do not go there.
+    pub path_end: Option<u8>,
+    /// What goes to standard output while it comes.
+    pub stream: Option<Reader>,
     /// What is run after each download.
     pub run: Option<Words>,
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::base::{InfoHash, units};
-use crate::engine::{Command, Engine, EngineConfig, Event, FaultKind, Handle, Row, State, View};
+use crate::engine::{Command, Engine, EngineConfig, Event, FaultKind, Handle, Reader, Row, State, View};
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::faults;
@@ -18,6 +18,7 @@ use crate::face::cli::signals::Signals;
 
 use super::hook::Hooks;
 use super::stall::Stall;
+use super::stream::{Stream, Streamed};
 use super::telling::Telling;
 use super::{Arrival, Arrivals, Job, Outcomes, Plan, Verb, block_on};
 
@@ -46,7 +47,7 @@ pub fn run(plan: Plan, config: EngineConfig, output: &Output) -> Result<Exit, Fa
         match result {
             Ok(Some(signal)) => {
                 session.hooks.stop();
-                stop(&handle, &mut signals, output, true).await;
+                stop(&handle, &mut signals, output, signal != Exit::Pipe).await;
                 session.interrupted(signal)
             }
             Ok(None) => {
@@ -110,6 +111,8 @@ struct Session<'a> {
     outcomes: Outcomes,
     timeout: Option<Duration>,
     telling: Telling<'a>,
+    /// What is to go to standard output.
+    to_stdout: Option<Reader>,
     begun: Instant,
 }
 
@@ -148,6 +151,7 @@ impl<'a> Session<'a> {
             outcomes: plan.outcomes,
             timeout: plan.timeout,
             telling: Telling::new(plan.verb, plan.path_end, output),
+            to_stdout: plan.stream,
             begun: Instant::now(),
         }
     }
@@ -158,9 +162,11 @@ impl<'a> Session<'a> {
         for add in self.waiting.drain(..) {
             handle.send(Command::Add(Box::new(add)));
         }
+        let mut stream = self.to_stdout.take().map(Stream::start).transpose()?;
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while self.more.is_some()
+            || stream.is_some()
             || !self.hooks.are_idle()
             || self.running.values().any(|running| !running.over)
         {
@@ -175,8 +181,23 @@ impl<'a> Session<'a> {
                     }
                 },
                 arrival = next(&mut self.more) => self.arrived(arrival, handle),
-                ended = self.hooks.ended() => self.hook_ended(ended),
-                _ = ticks.tick() => self.look(&handle.view(), handle)?,
+                hook = self.hooks.ended() => self.hook_ended(hook),
+                streamed = ended(&mut stream), if stream.is_some() => {
+                    stream = None;
+                    match streamed {
+                        Streamed::Whole => {}
+                        Streamed::Closed => return Ok(Some(Exit::Pipe)),
+                        // The torrent that cut it off has said why, or is about to.
+                        Streamed::Cut => {}
+                        Streamed::Failed(failure) => return Err(failure),
+                    }
+                }
+                _ = ticks.tick() => {
+                    if stream.is_some() && Stream::is_abandoned() {
+                        return Ok(Some(Exit::Pipe));
+                    }
+                    self.look(&handle.view(), handle)?;
+                }
             }
         }
         Ok(None)
@@ -299,11 +320,19 @@ impl<'a> Session<'a> {
     fn interrupted(&self, exit: Exit) -> Result<Exit, Failure> {
         let unfinished =
             self.running.values().filter(|running| !running.over && running.path.is_none()).count();
-        if unfinished > 0 && self.verb == Verb::Get {
+        if unfinished > 0 && self.verb == Verb::Get && exit != Exit::Pipe {
             self.output.say("stopped; the same command goes on where this one left off");
         }
         super::summary(self.verb, &self.outcomes, exit, self.output)?;
         Ok(exit)
+    }
+}
+
+/// How writing to standard output ended; never, where nothing is written there.
+async fn ended(stream: &mut Option<Stream>) -> Streamed {
+    match stream {
+        Some(stream) => stream.ended().await,
+        None => std::future::pending().await,
     }
 }
 

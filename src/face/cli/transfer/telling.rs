@@ -24,7 +24,7 @@ const JSON_EVERY: Duration = Duration::from_secs(1);
 /// Tells of transfers in whatever form is wanted.
 pub struct Telling<'a> {
     schema: &'static str,
-    path_end: u8,
+    path_end: Option<u8>,
     output: &'a Output,
     lines: News,
     events: News,
@@ -34,7 +34,7 @@ pub struct Telling<'a> {
 
 impl<'a> Telling<'a> {
     /// Nothing was told yet.
-    pub fn new(verb: Verb, path_end: u8, output: &'a Output) -> Self {
+    pub fn new(verb: Verb, path_end: Option<u8>, output: &'a Output) -> Self {
         Self {
             schema: verb.schema(),
             path_end,
@@ -93,8 +93,12 @@ impl<'a> Telling<'a> {
         } else if self.output.stdout_tty && !self.output.json {
             self.output.line(&story(job, size, received, took, self.output.out))?;
         }
-        if !self.output.stdout_tty && !self.output.json && self.output.quiet < 2 {
-            self.output.path(path, self.path_end)?;
+        if let Some(end) = self.path_end
+            && !self.output.stdout_tty
+            && !self.output.json
+            && self.output.quiet < 2
+        {
+            self.output.path(path, end)?;
         }
         Ok(())
     }

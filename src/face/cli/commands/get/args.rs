@@ -25,7 +25,8 @@ use crate::proto::paths::safe_name;
   torr get ubuntu.torrent
   torr get https://releases.example/ubuntu.torrent -o ~/iso --seed 2.0,7d
   printf '%s\n' *.torrent | torr get -i - --run 'notify-send done'
-  mpv \"$(torr get -q film.torrent)\""
+  mpv \"$(torr get -q film.torrent)\"
+  torr get film.torrent -q --to-stdout | mpv -"
 )]
 pub struct GetArgs {
     /// Torrent files, their addresses on the web, or - for one on standard input
@@ -76,6 +77,10 @@ pub struct GetArgs {
     /// How space is reserved
     #[arg(long, value_name = "HOW", default_value = "sparse")]
     pub alloc: AllocArg,
+    /// The only file, or the one that --select leaves, to standard output in order while it comes; it is saved
+    /// as well
+    #[arg(long, conflicts_with_all = ["list", "print0", "pick", "input"])]
+    pub to_stdout: bool,
     /// Run this after each download: a program and its arguments, split at blanks, '…' and "…" keep them
     /// together; no shell. TORR_NAME, TORR_PATH and TORR_INFOHASH are in its environment
     #[arg(long, value_name = "CMD", value_parser = words)]

@@ -11,7 +11,7 @@ use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 use crate::face::cli::signals;
-use crate::face::cli::transfer::{self, Outcomes, Plan, Verb};
+use crate::face::cli::transfer::{self, Outcomes, Plan, Verb, stream};
 
 pub use args::GetArgs;
 
@@ -22,6 +22,9 @@ use jobs::Maker;
 pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
     if args.pick {
         pick::possible(global.no_input, output)?;
+    }
+    if args.to_stdout {
+        stream::allowed(output, args.torrents.len())?;
     }
     let arguments = Arguments::of(args, output)?;
     let maker = Maker::new(args, arguments.is_one() || args.list || args.pick, output);
@@ -35,12 +38,20 @@ pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit,
         more: None,
         outcomes: Outcomes::default(),
         timeout: args.patience(output.stderr_tty),
-        path_end: if args.print0 { 0 } else { b'\n' },
+        path_end: (!args.to_stdout).then_some(if args.print0 { 0 } else { b'\n' }),
+        stream: None,
         run: args.run.clone(),
     };
     if args.pick {
         if let Some(left) = pick::all(arguments, &maker, &mut plan, &args.output, output)? {
             return Ok(left);
+        }
+    } else if args.to_stdout {
+        // What goes to standard output has to be known before anything does.
+        for argument in arguments {
+            let Some((mut add, job)) = maker.make(&argument?)?.map(|made| *made) else { continue };
+            plan.stream = Some(stream::of_only_file(&mut add)?);
+            plan.jobs.push((add, job));
         }
     } else {
         plan.more = Some(inputs::start(arguments, maker)?);

@@ -65,7 +65,8 @@ pub fn fix(
         more: None,
         outcomes: Outcomes::default(),
         timeout: args.timeout.or(usual),
-        path_end: b'\n',
+        path_end: Some(b'\n'),
+        stream: None,
         run: None,
     };
     transfer::run(plan, config, output)

@@ -1,0 +1,99 @@
+//! Reading a file of a torrent while it comes.
+
+use tokio::sync::mpsc;
+
+use super::event::Fault;
+use crate::base::FileIndex;
+use crate::store::Buf;
+
+/// Chunks that lie ready for a reader; with the one that is being read from the disk, and the one in the
+/// reader's hands, at most 1 MiB.
+pub(super) const CHUNKS: usize = 2;
+
+/// Reads a file of a torrent from its beginning to its end: verified bytes, in order, as soon as
+/// they are there. The torrent fetches first what the reader will want next. A reader that takes nothing
+/// holds up nothing but itself: the download goes on into the files.
+#[derive(Debug)]
+pub struct Reader {
+    parts: mpsc::Receiver<Part>,
+    ended: bool,
+}
+
+/// What a reader hears next.
+#[derive(Debug)]
+pub enum Read {
+    /// More of the file.
+    Bytes(Chunk),
+    /// The file has ended: every byte of it was read.
+    End,
+    /// There will be no more although the file has not ended: the torrent stopped, or the disk failed.
+    Cut(Option<Fault>),
+}
+
+/// Bytes of a file.
+#[derive(Debug)]
+pub struct Chunk(pub(super) Vec<Buf>);
+
+/// What comes from the torrent.
+#[derive(Debug)]
+pub(super) enum Part {
+    Bytes(Chunk),
+    End,
+    Failed(Fault),
+}
+
+/// The other end of a [`Reader`], which goes to the engine with the torrent.
+#[derive(Clone, Debug)]
+pub struct Feed {
+    pub(super) file: FileIndex,
+    pub(super) to: mpsc::Sender<Part>,
+}
+
+impl Reader {
+    /// A reader of this file, and what makes it one: see [`Add::read`](super::Add::read).
+    pub fn of(file: FileIndex) -> (Feed, Self) {
+        let (to, parts) = mpsc::channel(CHUNKS);
+        (Feed { file, to }, Self { parts, ended: false })
+    }
+
+    /// Waits for what is next.
+    pub async fn next(&mut self) -> Read {
+        let part = self.parts.recv().await;
+        self.take(part)
+    }
+
+    /// The same for a plain thread.
+    ///
+    /// # Panics
+    /// Within an async runtime.
+    pub fn next_blocking(&mut self) -> Read {
+        let part = self.parts.blocking_recv();
+        self.take(part)
+    }
+
+    fn take(&mut self, part: Option<Part>) -> Read {
+        match part {
+            Some(Part::Bytes(chunk)) => Read::Bytes(chunk),
+            Some(Part::End) => {
+                self.ended = true;
+                Read::End
+            }
+            Some(Part::Failed(fault)) => Read::Cut(Some(fault)),
+            None if self.ended => Read::End,
+            None => Read::Cut(None),
+        }
+    }
+}
+
+impl Chunk {
+    /// The bytes, in order.
+    pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().map(|buf| &**buf)
+    }
+
+    /// How many they are.
+    #[allow(clippy::len_without_is_empty, reason = "it is never empty")]
+    pub fn len(&self) -> usize {
+        self.0.iter().map(|buf| buf.len()).sum()
+    }
+}

@@ -1,0 +1,162 @@
+//! Torrents named by the beginning of their info hash: those that `get` and `seed` have had before.
+
+use std::path::Path;
+
+use super::error::{Failure, shown};
+use super::exit::Exit;
+use super::faults;
+use super::input::quoted;
+use crate::base::InfoHash;
+use crate::engine::{self, Recalled};
+
+/// With fewer digits too much is meant.
+const FEWEST_DIGITS: usize = 4;
+/// How many are named where one was not found, or several were.
+const NAMED: usize = 3;
+
+/// The torrent that is meant by the beginning of its info hash; nothing if this is no such beginning, or if
+/// there is a file of that name.
+pub fn recall(argument: &Path, state: Option<&Path>) -> Result<Option<Recalled>, Failure> {
+    let Some(digits) = digits(argument).filter(|_| argument.symlink_metadata().is_err()) else {
+        return Ok(None);
+    };
+    let Some(state) = state else {
+        let message = format!("{digits} is no file, and without a home nothing is remembered");
+        return Err(Failure::usage(message).hint("say where with --state-dir"));
+    };
+    let all = engine::remembered(state).map_err(|error| faults::disk(&error))?;
+    let meant: Vec<&InfoHash> = all.iter().filter(|id| id.to_string().starts_with(&digits)).collect();
+    match meant[..] {
+        [id] => {
+            let found = engine::recall(state, id).map_err(|error| faults::disk(&error).about(*id))?;
+            found.map(Some).ok_or_else(|| {
+                let message = format!("what is remembered of {digits} in {} is damaged", shown(state));
+                Failure::new(Exit::Input, "malformed", message).hint("give the torrent file").about(*id)
+            })
+        }
+        [] => Err(unknown(&digits, state, &all)),
+        _ => {
+            let message = format!("{digits} begins {} remembered torrents", meant.len());
+            let hint = format!("write more of it: {}", names(state, &meant));
+            Err(Failure::usage(message).hint(hint))
+        }
+    }
+}
+
+/// The argument as digits of an info hash, if it can be the beginning of one.
+fn digits(argument: &Path) -> Option<String> {
+    let text = argument.to_str()?;
+    let fits = (FEWEST_DIGITS..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit());
+    fits.then(|| text.to_ascii_lowercase())
+}
+
+fn unknown(digits: &str, state: &Path, all: &[InfoHash]) -> Failure {
+    let message = format!("{digits} is neither a torrent file nor remembered in {}", shown(state));
+    let failure = Failure::new(Exit::Input, "not_found", message);
+    if all.is_empty() {
+        return failure.hint("torr get and torr seed remember what they are given; name the torrent file");
+    }
+    // Those that begin alike, or else those used last.
+    let alike: Vec<&InfoHash> = all.iter().filter(|id| id.to_string().starts_with(&digits[..2])).collect();
+    let near: Vec<&InfoHash> = if alike.is_empty() { all.iter().collect() } else { alike };
+    let near = &near[..near.len().min(NAMED)];
+    let verb = if all.len() > near.len() { "remembered are, among others," } else { "remembered:" };
+    failure.hint(format!("{verb} {}", names(state, near)))
+}
+
+fn names(state: &Path, ids: &[&InfoHash]) -> String {
+    let name = |id: &&InfoHash| {
+        let name = engine::recall(state, id).ok().flatten().map(|known| known.metainfo.name().fit(40));
+        format!("{} {}", &id.to_string()[..10], name.unwrap_or_else(|| "(damaged)".to_owned()))
+    };
+    let mut names: Vec<String> = ids.iter().take(NAMED).map(name).collect();
+    if ids.len() > NAMED {
+        names.push("…".to_owned());
+    }
+    names.join(", ")
+}
+
+/// The data of a remembered torrent is not where it was.
+pub fn gone(known: &Recalled, argument: &Path) -> Failure {
+    let name = known.metainfo.name().fit(100);
+    let (argument, torrent) = (quoted(argument), quoted(&known.torrent_file));
+    let id = known.metainfo.info_hash();
+    match &known.folder {
+        Some(folder) => {
+            let message = format!("{name} is no longer in {}", shown(folder));
+            let hint = format!(
+                "if it was moved: torr seed {argument} -o FOLDER; to fetch it again: torr get {torrent} -o {}",
+                quoted(folder)
+            );
+            Failure::new(Exit::Disk, "files_missing", message).hint(hint).about(id)
+        }
+        None => {
+            let message = format!("where the data of {name} lies is not remembered");
+            let hint = format!("say where: torr seed {argument} -o FOLDER");
+            Failure::new(Exit::Disk, "files_missing", message).hint(hint).about(id)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::metainfo::{Attributes, Content, Draft, Extras, Metainfo};
+    use crate::store::Remembered;
+
+    fn torrent(name: &str) -> Metainfo {
+        let draft = Draft {
+            name: name.into(),
+            content: Content::Single(1, Attributes::NONE),
+            piece_len: 16 << 10,
+            digests: vec![0; 20],
+            private: false,
+            source: None,
+            extras: Extras::default(),
+        };
+        Metainfo::parse(&draft.to_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_beginning_that_is_unique_is_enough() {
+        let state = tempfile::tempdir().unwrap();
+        let find = |text: &str| recall(Path::new(text), Some(state.path()));
+        let failure = find("abcd").unwrap_err();
+        assert_eq!((failure.exit, failure.kind), (Exit::Input, "not_found"));
+        let remembered = Remembered::of(state.path());
+        let mut all: Vec<Metainfo> = (0..300).map(|n| torrent(&format!("film {n}"))).collect();
+        for torrent in &all {
+            remembered.keep(&torrent.info_hash(), &torrent.to_bytes()).unwrap();
+        }
+        all.sort_by_key(Metainfo::info_hash);
+        for torrent in all.iter().step_by(50) {
+            let hash = torrent.info_hash().to_string();
+            for text in [hash.clone(), hash.to_uppercase(), hash[..16].to_owned()] {
+                assert_eq!(find(&text).unwrap().unwrap().metainfo, *torrent, "{text}");
+            }
+        }
+        assert!(find("abc").unwrap().is_none() && find("film.torrent").unwrap().is_none());
+        let none = find("0000000000000000").unwrap_err();
+        assert!(none.hint.unwrap().starts_with("remembered are, among others, "));
+        // One file damaged in place: its name is known, what it says is not believed.
+        let hash = all[0].info_hash();
+        std::fs::write(remembered.path(&hash), all[1].to_bytes()).unwrap();
+        assert_eq!(find(&hash.to_string()).unwrap_err().kind, "malformed");
+    }
+
+    #[test]
+    fn several_are_listed() {
+        let state = tempfile::tempdir().unwrap();
+        let remembered = Remembered::of(state.path());
+        let names: Vec<String> = (0..9).map(|n| format!("{}{n}", "ab".repeat(19) + "a")).collect();
+        for name in &names {
+            let id: InfoHash = name.parse().unwrap();
+            remembered.keep(&id, torrent("x").to_bytes().as_slice()).unwrap();
+        }
+        let failure = recall(Path::new("abab"), Some(state.path())).unwrap_err();
+        assert_eq!(
+            (failure.exit, failure.message.as_str()),
+            (Exit::Usage, "abab begins 9 remembered torrents")
+        );
+    }
+}

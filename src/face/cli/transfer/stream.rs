@@ -1,0 +1,205 @@
+//! `--to-stdout`: one file goes to standard output while it comes.
+//!
+//! A plain thread takes the bytes and writes them, so that a reader that is slow or stops holds up nothing
+//! but this thread: with it the engine stops reading ahead, while the download goes on into the files.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use tokio::sync::oneshot;
+
+use crate::base::FileIndex;
+use crate::engine::{Add, Priority, Read, Reader};
+use crate::face::cli::error::{Failure, reason};
+use crate::face::cli::exit::Exit;
+use crate::face::cli::faults;
+use crate::face::cli::output::Output;
+
+/// How long to wait for a standard output that takes nothing and does not block.
+const FULL: Duration = Duration::from_secs(1);
+
+/// How writing to standard output ended.
+#[derive(Debug)]
+pub enum Streamed {
+    /// Every byte of the file is out.
+    Whole,
+    /// Nobody reads any more.
+    Closed,
+    /// The torrent ended before the file did; it says why itself.
+    Cut,
+    /// The bytes could not be read or written.
+    Failed(Failure),
+}
+
+/// Refuses what cannot go to standard output as a file. `torrents` is how many were given.
+pub fn allowed(output: &Output, torrents: usize) -> Result<(), Failure> {
+    if output.json {
+        let message = "--to-stdout and --json both want standard output";
+        return Err(Failure::usage(message).hint("--progress json tells scripts on standard error"));
+    }
+    if output.stdout_tty {
+        let message = "--to-stdout would write the file's bytes to this terminal";
+        let hint = "let a program read them: torr get FILE.torrent --to-stdout | mpv -";
+        return Err(Failure::usage(message).hint(hint));
+    }
+    if torrents > 1 {
+        let message = format!("--to-stdout writes one file, and {torrents} torrents are given");
+        return Err(Failure::usage(message).hint("give one torrent"));
+    }
+    Ok(())
+}
+
+/// Reads the one file that is wanted of a torrent while it comes.
+pub fn of_only_file(add: &mut Add) -> Result<Reader, Failure> {
+    let torrent = &add.metainfo;
+    let is_wanted = |at: usize| add.priorities.get(at).copied().unwrap_or_default() != Priority::Skip;
+    let wanted = torrent.files().iter().enumerate().filter(|(at, file)| file.is_stored() && is_wanted(*at));
+    let wanted: Vec<usize> = wanted.map(|(at, _)| at).take(2).collect();
+    if let [only] = wanted[..] {
+        let (feed, reader) = Reader::of(FileIndex(only as u32));
+        add.read = Some(feed);
+        return Ok(reader);
+    }
+    let name = torrent.name().fit(80);
+    let message = format!("--to-stdout writes one file, and several of {name} are wanted");
+    Err(Failure::usage(message)
+        .hint("choose one with --select; torr get --list shows the numbers")
+        .about(torrent.info_hash()))
+}
+
+/// Writes what a reader reads.
+#[derive(Debug)]
+pub struct Stream {
+    done: oneshot::Receiver<Streamed>,
+}
+
+impl Stream {
+    /// Begins.
+    pub fn start(reader: Reader) -> Result<Self, Failure> {
+        let failed = |error: &io::Error| {
+            Failure::new(Exit::Internal, "internal", format!("cannot begin to write: {}", reason(error)))
+        };
+        // Not through the buffer of lines that the rest of the program writes with.
+        let out = io::stdout().as_fd().try_clone_to_owned().map_err(|error| failed(&error))?;
+        let (tell, done) = oneshot::channel();
+        let run = move || {
+            // Nobody to tell is no trouble.
+            let _ = tell.send(pump(reader, &mut File::from(out)));
+        };
+        let thread = std::thread::Builder::new().name("torr-stdout".to_owned()).spawn(run);
+        thread.map(|_| Self { done }).map_err(|error| failed(&error))
+    }
+
+    /// Waits until all is written or nothing more can be. May be dropped and called again, until it has
+    /// answered.
+    pub async fn ended(&mut self) -> Streamed {
+        // The thread ends without a word only by a panic, which has been told.
+        (&mut self.done).await.unwrap_or(Streamed::Cut)
+    }
+
+    /// Whether whoever read standard output has gone away, even if there is nothing to write now.
+    pub fn is_abandoned() -> bool {
+        has_no_reader(io::stdout().as_fd())
+    }
+}
+
+fn has_no_reader(out: BorrowedFd<'_>) -> bool {
+    let mut fds = [PollFd::new(&out, PollFlags::empty())];
+    let polled = poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+    polled.is_ok() && fds[0].revents().contains(PollFlags::ERR)
+}
+
+fn pump(mut reader: Reader, out: &mut File) -> Streamed {
+    loop {
+        match reader.next_blocking() {
+            Read::Bytes(chunk) => {
+                for slice in chunk.slices() {
+                    if let Err(error) = write_all(out, slice) {
+                        return Streamed::of(&error);
+                    }
+                }
+            }
+            Read::End => return Streamed::Whole,
+            Read::Cut(None) => return Streamed::Cut,
+            Read::Cut(Some(fault)) => return Streamed::Failed(faults::engine(&fault)),
+        }
+    }
+}
+
+impl Streamed {
+    fn of(error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::Closed;
+        }
+        let kind = if error.kind() == io::ErrorKind::StorageFull { "no_space" } else { "io" };
+        let message = format!("cannot write to standard output: {}", reason(error));
+        Self::Failed(Failure::new(Exit::Disk, kind, message))
+    }
+}
+
+/// Writes all of it, also where standard output was set not to block by somebody who shares it.
+fn write_all(out: &mut File, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match out.write(bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => bytes = &bytes[count..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let timeout = Timespec { tv_sec: FULL.as_secs() as i64, tv_nsec: 0 };
+                // Whatever it says, the next write says it better.
+                let _ = poll(&mut [PollFd::new(out, PollFlags::OUT)], Some(&timeout));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+    use crate::face::cli::args::global::GlobalArgs;
+    use crate::face::cli::surroundings::Surroundings;
+
+    #[test]
+    fn bytes_do_not_go_to_terminals_nor_between_json() {
+        let tty = Surroundings { stdout_tty: true, ..Surroundings::default() };
+        let of = |flags: &GlobalArgs, around: &Surroundings| allowed(&Output::new(flags, around), 1);
+        let refused = of(&GlobalArgs::default(), &tty).unwrap_err();
+        assert_eq!(refused.exit, Exit::Usage);
+        assert!(refused.hint.unwrap().contains("--to-stdout | mpv -"));
+        let json = GlobalArgs { json: true, ..GlobalArgs::default() };
+        assert!(of(&json, &Surroundings::default()).is_err());
+        assert!(of(&GlobalArgs::default(), &Surroundings::default()).is_ok());
+    }
+
+    #[test]
+    fn a_pipe_whose_reader_has_gone_is_noticed_without_writing() {
+        let (reader, writer) = io::pipe().unwrap();
+        assert!(!has_no_reader(writer.as_fd()));
+        drop(reader);
+        assert!(has_no_reader(writer.as_fd()));
+        assert!(!has_no_reader(tempfile::tempfile().unwrap().as_fd()), "a file has no reader and needs none");
+    }
+
+    #[test]
+    fn a_pipe_that_does_not_block_gets_everything() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        rustix::fs::fcntl_setfl(&writer, rustix::fs::OFlags::NONBLOCK).unwrap();
+        let bytes: Vec<u8> = (0..1_000_000_u32).map(|i| (i % 251) as u8).collect();
+        let expected = bytes.clone();
+        let writing = std::thread::spawn(move || {
+            let mut out = File::from(std::os::fd::OwnedFd::from(writer));
+            write_all(&mut out, &bytes).unwrap();
+        });
+        let mut read = Vec::new();
+        reader.read_to_end(&mut read).unwrap();
+        writing.join().unwrap();
+        assert!(read == expected);
+    }
+}

@@ -1,0 +1,124 @@
+//! One process at a time keeps the record of a torrent and works in its folder: two that did would undo each
+//! other's work.
+
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::error::DiskError;
+use crate::base::InfoHash;
+
+/// The sole right to work on a torrent among all processes with the same state directory. It ends with this
+/// value, and with the process however that ends.
+#[derive(Debug)]
+pub struct Hold {
+    path: PathBuf,
+    /// Locked; nothing else is done with it.
+    _file: File,
+}
+
+/// Who has a torrent, as far as that can be told.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Holder {
+    /// The number of its process.
+    pub process: Option<u32>,
+    /// The folder in which it works.
+    pub folder: Option<PathBuf>,
+}
+
+impl Hold {
+    /// Takes a torrent to work on it in this folder, or says who has it.
+    pub fn take(state: &Path, id: &InfoHash, work: &Path) -> Result<Result<Self, Holder>, DiskError> {
+        let folder = state.join("active");
+        let path = folder.join(format!("{id}.lock"));
+        let failed = |error: std::io::Error| DiskError::from_io("lock", &path, &error);
+        std::fs::create_dir_all(&folder).map_err(failed)?;
+        loop {
+            let mut options = OpenOptions::new();
+            let mut file =
+                options.read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(Err(Holder::read(&mut file))),
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
+            }
+            // Whoever had it may have removed the file between the two steps: then this lock is of a file
+            // that nobody else will find.
+            let same = |there: std::fs::Metadata, ours: std::fs::Metadata| {
+                (there.dev(), there.ino()) == (ours.dev(), ours.ino())
+            };
+            if std::fs::metadata(&path).is_ok_and(|there| file.metadata().is_ok_and(|ours| same(there, ours)))
+            {
+                let mut words = format!("{}\n", std::process::id()).into_bytes();
+                words.extend_from_slice(work.as_os_str().as_bytes());
+                // Only to be told; the lock is what counts.
+                let _ = file.set_len(0).and_then(|()| file.write_all(&words));
+                return Ok(Ok(Self { path, _file: file }));
+            }
+        }
+    }
+}
+
+impl Holder {
+    /// What stands in the file; it may be half written.
+    fn read(file: &mut File) -> Self {
+        let mut words = Vec::new();
+        let _ = file.take(8192).read_to_end(&mut words);
+        let Some(end) = words.iter().position(|&byte| byte == b'\n') else { return Self::default() };
+        let process = std::str::from_utf8(&words[..end]).ok().and_then(|text| text.parse().ok());
+        let folder = PathBuf::from(OsString::from_vec(words.split_off(end + 1)));
+        Self { process, folder: (!folder.as_os_str().is_empty()).then_some(folder) }
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        // While it is still locked; a file that stays is only litter.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_torrent_is_held_once_and_let_go() {
+        let state = tempfile::tempdir().unwrap();
+        let (one, other) = (InfoHash::v1([1; 20]), InfoHash::v1([2; 20]));
+        let take = |id: &InfoHash| Hold::take(state.path(), id, Path::new("/some where")).unwrap();
+        let held = take(&one).unwrap();
+        let holder = Holder { process: Some(std::process::id()), folder: Some("/some where".into()) };
+        assert_eq!(take(&one).unwrap_err(), holder);
+        let beside = take(&other).unwrap();
+        drop(held);
+        let again = take(&one).unwrap();
+        drop((again, beside));
+        assert_eq!(std::fs::read_dir(state.path().join("active")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn many_at_once_never_hold_it_together() {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        let state = tempfile::tempdir().unwrap();
+        let holders = AtomicU32::new(0);
+        let id = InfoHash::v1([1; 20]);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let mut times = 0;
+                    while times < 50 {
+                        let Ok(hold) = Hold::take(state.path(), &id, state.path()).unwrap() else { continue };
+                        assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0);
+                        times += 1;
+                        holders.fetch_sub(1, Ordering::SeqCst);
+                        drop(hold);
+                    }
+                });
+            }
+        });
+    }
+}

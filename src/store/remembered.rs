@@ -1,0 +1,145 @@
+//! The torrent files of what was fetched or given, by which it is gone on with under its info-hash alone:
+//! one file for each in a folder of the state directory, the newest of them.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::atomic::write_atomic;
+use super::error::{DiskError, DiskErrorKind};
+use crate::base::InfoHash;
+
+/// How many torrents are remembered. Looking through more would make every start slow, and who has that
+/// many keeps the torrent files elsewhere.
+pub const MOST_REMEMBERED: usize = 1000;
+/// The most bytes of torrent files that are kept.
+const MOST_BYTES: u64 = 256 << 20;
+/// The largest torrent file, in bytes.
+const MOST_EACH: u64 = 32 << 20;
+
+/// The torrent files that are remembered.
+#[derive(Clone, Debug)]
+pub struct Remembered {
+    folder: PathBuf,
+}
+
+struct Known {
+    id: InfoHash,
+    used: SystemTime,
+    len: u64,
+}
+
+impl Remembered {
+    /// Those of this state directory.
+    pub fn of(state: &Path) -> Self {
+        Self { folder: state.join("torrents") }
+    }
+
+    /// Remembers a torrent as the newest, and forgets the oldest where there are too many.
+    pub fn keep(&self, id: &InfoHash, torrent: &[u8]) -> Result<(), DiskError> {
+        let path = self.path(id);
+        let known = self.read(id).ok().flatten().is_some_and(|known| known == torrent);
+        let touched =
+            known && File::open(&path).and_then(|file| file.set_modified(SystemTime::now())).is_ok();
+        if !touched {
+            std::fs::create_dir_all(&self.folder)
+                .map_err(|error| DiskError::from_io("make the folder", &self.folder, &error))?;
+            write_atomic(&path, torrent, true)?;
+        }
+        self.forget_old(MOST_REMEMBERED, MOST_BYTES)
+    }
+
+    /// The torrent file of this info-hash, if it is remembered.
+    pub fn read(&self, id: &InfoHash) -> Result<Option<Vec<u8>>, DiskError> {
+        let path = self.path(id);
+        let failed = |error: io::Error| DiskError::from_io("read", &path, &error);
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(failed)?,
+        };
+        let mut bytes = Vec::new();
+        file.take(MOST_EACH + 1).read_to_end(&mut bytes).map_err(failed)?;
+        if bytes.len() as u64 > MOST_EACH {
+            return Err(DiskError::new(DiskErrorKind::Invalid, "read", path));
+        }
+        Ok(Some(bytes))
+    }
+
+    /// All that are remembered, those used last first.
+    pub fn all(&self) -> Result<Vec<InfoHash>, DiskError> {
+        Ok(self.known()?.into_iter().map(|known| known.id).collect())
+    }
+
+    /// Where the torrent file of this info-hash lies, if it is remembered.
+    pub fn path(&self, id: &InfoHash) -> PathBuf {
+        self.folder.join(format!("{id}.torrent"))
+    }
+
+    fn known(&self) -> Result<Vec<Known>, DiskError> {
+        let failed = |error: io::Error| DiskError::from_io("look into", &self.folder, &error);
+        let entries = match std::fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(failed)?,
+        };
+        let mut known = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name();
+            let id = name.to_str().and_then(|name| name.strip_suffix(".torrent")?.parse().ok());
+            // Whatever else lies there is not ours.
+            if let (Some(id), Ok(meta)) = (id, entry.metadata()) {
+                let used = meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+                known.push(Known { id, used, len: meta.len() });
+            }
+        }
+        known.sort_by_key(|known| (std::cmp::Reverse(known.used), known.id));
+        Ok(known)
+    }
+
+    fn forget_old(&self, most: usize, most_bytes: u64) -> Result<(), DiskError> {
+        let mut bytes = 0;
+        for (at, known) in self.known()?.iter().enumerate() {
+            bytes += known.len;
+            if at >= most || bytes > most_bytes {
+                tracing::info!(id = %known.id, most, "a torrent not used for long is remembered no more");
+                let path = self.path(&known.id);
+                std::fs::remove_file(&path).map_err(|error| DiskError::from_io("remove", &path, &error))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn id(n: u8) -> InfoHash {
+        InfoHash::v1([n; 20])
+    }
+
+    #[test]
+    fn what_is_kept_is_found_and_the_last_used_is_first() {
+        let state = tempfile::tempdir().unwrap();
+        let remembered = Remembered::of(state.path());
+        assert_eq!((remembered.all().unwrap(), remembered.read(&id(1)).unwrap()), (vec![], None));
+        for n in 1..=3 {
+            remembered.keep(&id(n), &[n; 10]).unwrap();
+            let age = SystemTime::now() - Duration::from_secs(100 - u64::from(n));
+            File::open(remembered.path(&id(n))).unwrap().set_modified(age).unwrap();
+        }
+        std::fs::write(state.path().join("torrents/mine.txt"), "not yours").unwrap();
+        assert_eq!(remembered.all().unwrap(), [id(3), id(2), id(1)]);
+        remembered.keep(&id(1), &[1; 10]).unwrap();
+        assert_eq!(remembered.all().unwrap(), [id(1), id(3), id(2)]);
+        assert_eq!(remembered.read(&id(2)).unwrap(), Some(vec![2; 10]));
+        remembered.forget_old(2, 1000).unwrap();
+        assert_eq!(remembered.all().unwrap(), [id(1), id(3)]);
+        remembered.forget_old(9, 15).unwrap();
+        assert_eq!(remembered.all().unwrap(), [id(1)]);
+        assert!(state.path().join("torrents/mine.txt").exists());
+    }
+}

@@ -1,0 +1,65 @@
+//! A file is read while it comes.
+
+use torr::base::FileIndex;
+use torr::engine::{Add, After, Command, Read, Reader, Until};
+
+use super::world::{Client, PATIENCE, World};
+
+const LENS: [usize; 4] = [300_001, 0, 2_000_003, 65_536];
+
+async fn seeder(world: &World) -> Client {
+    let client = world.client(world.full("seeder")).await;
+    let add = Add { seed_only: true, after: After::Seed(Until::default()), ..world.add(&client) };
+    client.handle.send(Command::Add(Box::new(add)));
+    client
+}
+
+/// Everything that comes, and how it ends.
+async fn read(reader: &mut Reader) -> (Vec<u8>, Read) {
+    let mut bytes = Vec::new();
+    loop {
+        match tokio::time::timeout(PATIENCE, reader.next()).await.expect("in time") {
+            Read::Bytes(chunk) => {
+                assert!(chunk.len() <= 256 << 10);
+                chunk.slices().for_each(|slice| bytes.extend_from_slice(slice));
+            }
+            end => return (bytes, end),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_byte_is_read_once_and_in_order() {
+    let world = World::with(&LENS);
+    let seeder = seeder(&world).await;
+    let leecher = world.client(world.empty("leecher")).await;
+    let (feed, mut reader) = Reader::of(FileIndex(2));
+    let add = Add { read: Some(feed), peers: vec![seeder.addr().await], ..world.add(&leecher) };
+    leecher.handle.send(Command::Add(Box::new(add)));
+    let (bytes, end) = read(&mut reader).await;
+    assert!(matches!(end, Read::End), "{end:?}");
+    assert!(bytes == std::fs::read(seeder.folder.join("content/file-2.bin")).expect("is there"));
+    assert!(matches!(reader.next().await, Read::End), "the end stays the end");
+    leecher.handle.stop().await;
+
+    // All is there: it is read without anybody, and an empty file is at its end at once.
+    for (file, len) in [(3, LENS[3]), (1, 0)] {
+        let again = world.client(leecher.folder.clone()).await;
+        let (feed, mut reader) = Reader::of(FileIndex(file));
+        again.handle.send(Command::Add(Box::new(Add { read: Some(feed), ..world.add(&again) })));
+        let (bytes, end) = read(&mut reader).await;
+        assert!(matches!(end, Read::End) && bytes.len() == len, "{end:?}");
+        again.handle.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_is_cut_off_when_the_torrent_ends_before_the_file() {
+    let world = World::with(&LENS);
+    let leecher = world.client(world.empty("leecher")).await;
+    let (feed, mut reader) = Reader::of(FileIndex(2));
+    leecher.handle.send(Command::Add(Box::new(Add { read: Some(feed), ..world.add(&leecher) })));
+    leecher.handle.send(Command::Remove(world.metainfo.info_hash()));
+    let (bytes, end) = read(&mut reader).await;
+    assert!(bytes.is_empty() && matches!(end, Read::Cut(None)), "{end:?}");
+}
