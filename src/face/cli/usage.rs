@@ -13,7 +13,7 @@ use super::surroundings::Surroundings;
 use crate::base::Untrusted;
 
 /// Commands that torr is going to have.
-const COMMANDS_TO_COME: [&str; 15] = [
+const COMMANDS_TO_COME: [&str; 14] = [
     "add",
     "edit",
     "magnet",
@@ -21,7 +21,6 @@ const COMMANDS_TO_COME: [&str; 15] = [
     "ctl",
     "dht",
     "doctor",
-    "config",
     "keys",
     "register",
     "completions",
@@ -31,26 +30,13 @@ const COMMANDS_TO_COME: [&str; 15] = [
     "attach",
 ];
 /// Flags that torr is going to have, of whatever command.
-const FLAGS_TO_COME: [&str; 52] = [
-    "--dht",
-    "--pex",
-    "--lsd",
-    "--upnp",
-    "--utp",
-    "--trackers",
-    "--ipv6",
-    "--encryption",
-    "--proxy",
+const FLAGS_TO_COME: [&str; 39] = [
     "--web-seed",
     "--pick",
     "-S",
     "--torrent-only",
     "--to-stdout",
     "--run",
-    "--config",
-    "-C",
-    "--profile",
-    "--socket",
     "--lan",
     "--qr",
     "--follow",
@@ -206,8 +192,8 @@ mod tests {
     #[test]
     fn what_is_to_come_says_so() {
         assert_eq!(told(&["torr", "doctor"]).message, "torr doctor is not available yet");
-        assert_eq!(told(&["torr", "get", "--dht", "x"]).message, "--dht is not available yet");
-        assert_eq!(told(&["torr", "get", "--proxy=http://x", "x"]).message, "--proxy is not available yet");
+        assert_eq!(told(&["torr", "get", "--lan", "x"]).message, "--lan is not available yet");
+        assert_eq!(told(&["torr", "get", "--qr=always", "x"]).message, "--qr is not available yet");
         assert_eq!(told(&["torr", "magnet:?xt=a"]).message, "a magnet link is not available yet");
         assert_eq!(told(&["torr", "a.torrent"]).hint.as_deref(), Some("to download: torr get a.torrent"));
     }

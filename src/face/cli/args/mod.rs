@@ -3,4 +3,5 @@
 pub mod global;
 pub mod network;
 pub mod select;
+pub mod switches;
 pub mod when;

@@ -18,7 +18,7 @@ use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::input::{self, Torrent};
 use crate::face::cli::output::Output;
-use crate::face::cli::transfer::{self, Job, Outcomes, Plan, Verb};
+use crate::face::cli::transfer::{self, Job, Outcomes, Plan, Setup, Verb};
 use crate::face::cli::tree;
 
 /// Download, verify, exit
@@ -50,18 +50,18 @@ pub struct GetArgs {
     /// List the files with their numbers and sizes, and download nothing
     #[arg(short, long)]
     list: bool,
-    /// Downloads at once
-    #[arg(short, long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
-    jobs: u16,
+    /// Downloads at once [default: 5]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    jobs: Option<u16>,
     /// From the beginning to the end
     #[arg(long)]
     in_order: bool,
     /// The first and last pieces of each file first
     #[arg(long)]
     ends_first: bool,
-    /// Give back afterwards: off, a ratio (2.0), a time (30m), forever, or 2.0,7d for whichever is first
-    #[arg(long, value_name = "WHEN", value_parser = after, default_value = "off")]
-    seed: After,
+    /// Give back afterwards: off, a ratio (2.0), a time (30m), forever, or 2.0,7d for whichever is first [default: off]
+    #[arg(long, value_name = "WHEN", value_parser = after)]
+    seed: Option<After>,
     /// Give up after so long without progress; none to wait for ever [default: none on a terminal, else 10m]
     #[arg(long, value_name = "TIME", value_parser = patience)]
     timeout: Option<Patience>,
@@ -109,6 +109,7 @@ const UNWATCHED: Duration = Duration::from_secs(600);
 
 /// Gets them.
 pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+    let setup = Setup::new(&args.network, global, output)?;
     let mut outcomes = Outcomes::default();
     let mut torrents = Vec::new();
     let mut known = BTreeSet::new();
@@ -127,7 +128,7 @@ pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit,
     }
     let mut jobs = Vec::new();
     for torrent in torrents {
-        match job(args, &torrent) {
+        match job(args, &setup, torrent) {
             Ok(job) => jobs.push(job),
             Err(failure) => {
                 output.fail(&failure);
@@ -135,12 +136,9 @@ pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit,
             }
         }
     }
-    if jobs.is_empty() {
-        let exit = outcomes.exit();
-        transfer::summary(Verb::Get, &outcomes, exit, output)?;
-        return Ok(exit);
+    if !jobs.is_empty() {
+        fs::create_dir_all(&args.output).map_err(|error| Failure::disk("create", &args.output, &error))?;
     }
-    fs::create_dir_all(&args.output).map_err(|error| Failure::disk("create", &args.output, &error))?;
     let usual = if output.stderr_tty { None } else { Some(UNWATCHED) };
     let plan = Plan {
         verb: Verb::Get,
@@ -149,8 +147,7 @@ pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit,
         timeout: args.timeout.map_or(usual, |patience| patience.0),
         path_end: if args.print0 { 0 } else { b'\n' },
     };
-    let config = transfer::config(&args.network, usize::from(args.jobs), global.state_dir.as_deref());
-    transfer::run(plan, config, output)
+    transfer::run(plan, setup.engine(setup.jobs(args.jobs)), output)
 }
 
 fn arguments(args: &GetArgs) -> Result<Vec<PathBuf>, Failure> {
@@ -175,21 +172,11 @@ fn arguments(args: &GetArgs) -> Result<Vec<PathBuf>, Failure> {
 /// The most bytes of a list of torrents that are read.
 const MOST_LIST: u64 = 16 << 20;
 
-fn job(args: &GetArgs, torrent: &Torrent) -> Result<(Add, Job), Failure> {
-    let metainfo = torrent.metainfo.clone();
-    let id = metainfo.info_hash();
+fn job(args: &GetArgs, setup: &Setup, torrent: Torrent) -> Result<(Add, Job), Failure> {
+    let id = torrent.metainfo.info_hash();
     let priorities =
-        select::priorities(&metainfo, &args.select).map_err(|why| Failure::usage(why).about(id))?;
-    let folder =
-        std::path::absolute(&args.output).map_err(|error| Failure::disk("use", &args.output, &error))?;
-    let job = Job {
-        id,
-        name: metainfo.name().clone(),
-        argument: torrent.argument(),
-        folder: args.output.clone(),
-        seeds: args.seed != After::Stop,
-    };
-    let mut add = Add::new(metainfo, folder);
+        select::priorities(&torrent.metainfo, &args.select).map_err(|why| Failure::usage(why).about(id))?;
+    let (mut add, job) = setup.job(torrent, &args.output, setup.after(args.seed))?;
     add.existing = match args.existing {
         _ if args.overwrite => engine::Existing::Overwrite,
         ExistingArg::Check => engine::Existing::Check,
@@ -204,8 +191,6 @@ fn job(args: &GetArgs, torrent: &Torrent) -> Result<(Add, Job), Failure> {
     add.priorities = priorities;
     add.order = if args.in_order { Order::InOrder } else { Order::RarestFirst };
     add.ends_first = args.ends_first;
-    add.after = args.seed;
-    transfer::apply(&args.network, &mut add);
     Ok((add, job))
 }
 

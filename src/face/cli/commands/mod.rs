@@ -1,5 +1,6 @@
 //! One command per file.
 
+mod config;
 mod create;
 mod demo;
 mod get;
@@ -26,6 +27,7 @@ pub enum Command {
     Show(show::ShowArgs),
     Verify(verify::VerifyArgs),
     Tracker(tracker::TrackerArgs),
+    Config(config::ConfigArgs),
     Demo(demo::DemoArgs),
     Help(help::HelpArgs),
     /// Print the version
@@ -42,6 +44,7 @@ impl Command {
             Self::Show(args) => show::run(args, output),
             Self::Verify(args) => verify::run(args, output),
             Self::Tracker(args) => tracker::run(args, output),
+            Self::Config(args) => config::run(args, global, output),
             Self::Demo(args) => demo::run(args, output),
             Self::Help(args) => help::run(args, output),
             Self::Version => version::run(output),

@@ -13,7 +13,7 @@ use crate::face::cli::exit::Exit;
 use crate::face::cli::input::{self, quoted};
 use crate::face::cli::output::Output;
 use crate::face::cli::place::{self, Top};
-use crate::face::cli::transfer::{self, Job, Outcomes, Plan, Verb};
+use crate::face::cli::transfer::{self, Job, Outcomes, Plan, Setup, Verb};
 
 /// Share data that is already here
 ///
@@ -42,10 +42,11 @@ pub struct SeedArgs {
 
 /// Shares them.
 pub fn run(args: &SeedArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+    let setup = Setup::new(&args.network, global, output)?;
     let mut outcomes = Outcomes::default();
     let mut jobs: Vec<(Add, Job)> = Vec::new();
     for argument in &args.torrents {
-        match job(args, argument) {
+        match job(args, &setup, argument) {
             Ok((_, job)) if jobs.iter().any(|(_, other)| other.id == job.id) => {
                 output.warn(&format!("{} is given twice", job.name.fit(100)));
             }
@@ -56,17 +57,12 @@ pub fn run(args: &SeedArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
             }
         }
     }
-    if jobs.is_empty() {
-        let exit = outcomes.exit();
-        transfer::summary(Verb::Seed, &outcomes, exit, output)?;
-        return Ok(exit);
-    }
-    let config = transfer::config(&args.network, jobs.len(), global.state_dir.as_deref());
+    let config = setup.engine(jobs.len());
     let plan = Plan { verb: Verb::Seed, jobs, outcomes, timeout: None, path_end: b'\n' };
     transfer::run(plan, config, output)
 }
 
-fn job(args: &SeedArgs, argument: &std::path::Path) -> Result<(Add, Job), Failure> {
+fn job(args: &SeedArgs, setup: &Setup, argument: &std::path::Path) -> Result<(Add, Job), Failure> {
     let torrent = input::torrent(argument)?;
     let id = torrent.metainfo.info_hash();
     let example = format!("torr seed {} -o", torrent.argument());
@@ -80,18 +76,7 @@ fn job(args: &SeedArgs, argument: &std::path::Path) -> Result<(Add, Job), Failur
         let hint = format!("rename it to {}", quoted(std::path::Path::new(&torrent.metainfo.name().clean())));
         return Err(Failure::new(Exit::Disk, "files_missing", message).hint(hint).about(id));
     }
-    let folder =
-        std::path::absolute(&place.root).map_err(|error| Failure::disk("use", &place.root, &error))?;
-    let job = Job {
-        id,
-        name: torrent.metainfo.name().clone(),
-        argument: torrent.argument(),
-        folder: place.root,
-        seeds: true,
-    };
-    let mut add = Add::new(torrent.metainfo, folder);
+    let (mut add, job) = setup.job(torrent, &place.root, After::Seed(args.until))?;
     add.seed_only = true;
-    add.after = After::Seed(args.until);
-    transfer::apply(&args.network, &mut add);
     Ok((add, job))
 }

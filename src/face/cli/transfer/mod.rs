@@ -4,24 +4,24 @@
 mod events;
 mod outcome;
 mod session;
+mod setup;
 mod stall;
 mod telling;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::base::{InfoHash, Untrusted};
-use crate::engine::{Add, EngineConfig};
+use crate::engine::Add;
 
-use super::args::network::NetworkArgs;
 use super::error::Failure;
 use super::exit::Exit;
 use super::output::Output;
-use super::state;
 
 pub use outcome::Outcomes;
 pub use session::run;
-pub use telling::summary;
+pub use setup::Setup;
+use telling::summary;
 
 /// What a command wants of its torrents.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -70,30 +70,6 @@ pub struct Job {
     pub folder: PathBuf,
     /// It is given to others after it is complete.
     pub seeds: bool,
-}
-
-/// The settings of an engine for these flags.
-pub fn config(network: &NetworkArgs, jobs: usize, state_dir: Option<&Path>) -> EngineConfig {
-    let state_dir = state::directory(state_dir);
-    EngineConfig {
-        port: network.port,
-        preferred_port: state_dir.as_deref().and_then(state::port),
-        bind: network.bind,
-        ipv6: !network.no_ipv6,
-        down: network.down.0,
-        up: network.up.0,
-        jobs,
-        state_dir,
-        ..EngineConfig::default()
-    }
-}
-
-/// What the flags say about each torrent.
-pub fn apply(network: &NetworkArgs, add: &mut Add) {
-    add.use_trackers = !network.no_trackers;
-    add.trackers.clone_from(&network.tracker);
-    add.peers.clone_from(&network.peer);
-    add.max_peers = usize::from(network.max_peers);
 }
 
 /// Runs what needs the engine, and leaves nothing of it behind.
