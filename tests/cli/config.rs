@@ -45,6 +45,9 @@ fn no_file_is_needed_and_none_is_written() {
         assert_eq!(ran.code, 0, "{line:?} {}", ran.err);
     }
     assert!(!scene.path().join(".config").exists());
+    let ran = scene.run(&["config", "shwo"]);
+    assert!(ran.code == 2 && ran.err.contains("did you mean: torr config show"), "{}", ran.err);
+    assert_eq!(scene.run(&["config"]).code, 2);
 }
 
 #[test]
@@ -122,6 +125,7 @@ fn a_wrong_value_ends_whatever_needs_it() {
     let ran = scene.with(&[("TORR_NETWORK_PORT", "66000")], &["get", "photos.torrent", "--no-config"]);
     assert_eq!(ran.code, 2);
     assert!(ran.err.contains("TORR_NETWORK_PORT: network.port cannot be '66000'"), "{}", ran.err);
+    scene.config("");
     let ran = scene.run(&["-C", "none.toml", "get", "photos.torrent"]);
     assert!(ran.code == 2 && ran.err.contains("none.toml: there is no such file"), "{}", ran.err);
 }

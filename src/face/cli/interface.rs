@@ -1,19 +1,24 @@
 //! The address that `--bind` means. What it names has to be there: with a tunnel that is down nothing may
 //! leave another way.
 
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-
-use socket2::{Domain, SockAddr, Socket, Type};
+use std::net::IpAddr;
 
 use super::error::{Failure, reason};
 use crate::base::Untrusted;
+
+/// A network interface: its number, its name, and the addresses to leave from.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+struct Interface {
+    number: u32,
+    name: String,
+    addresses: Vec<IpAddr>,
+}
 
 /// An address as it is, or that of a network interface: IPv4 before IPv6.
 pub fn address(text: &str, ipv6: bool) -> Result<IpAddr, Failure> {
     let found = match text.parse() {
         Ok(address) => address,
-        Err(_) => of_interface(text, ipv6)?,
+        Err(_) => chosen(text, &of_system(text)?, ipv6)?,
     };
     if found.is_ipv6() && !ipv6 {
         let message = format!("{found} is an IPv6 address, but IPv6 is switched off");
@@ -22,61 +27,141 @@ pub fn address(text: &str, ipv6: bool) -> Result<IpAddr, Failure> {
     Ok(found)
 }
 
-fn of_interface(name: &str, ipv6: bool) -> Result<IpAddr, Failure> {
-    // Nothing is sent: connecting a datagram socket only looks up the way, here the way through this
-    // interface, and with it the address to leave from. Both are reserved for documentation (RFC 5737 and
-    // 3849).
-    let v4 = outward(name, Domain::IPV4, (Ipv4Addr::new(192, 0, 2, 1), 9).into());
-    let v6 = || outward(name, Domain::IPV6, (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1), 9).into());
+fn of_system(name: &str) -> Result<Vec<Interface>, Failure> {
+    system::interfaces().map_err(|error| {
+        let name = Untrusted::new(name);
+        Failure::usage(format!("cannot find the network interface '{name}': {}", reason(&error)))
+            .hint("give its address instead; `ip addr` tells it")
+    })
+}
+
+fn chosen(name: &str, interfaces: &[Interface], ipv6: bool) -> Result<IpAddr, Failure> {
     let shown = Untrusted::new(name);
-    match v4 {
-        Ok(Some(address)) => return Ok(address),
-        Err(error) if error.raw_os_error() == Some(libc::ENODEV) => {
-            let failure = Failure::usage(format!("there is no network interface '{shown}'"));
-            return Err(
-                failure.hint(interfaces().unwrap_or_else(|| "`ip addr` lists those there are".to_owned()))
-            );
-        }
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            let message = format!("cannot look at the interface '{shown}': {}", reason(&error));
-            return Err(Failure::usage(message).hint("give its address instead; `ip addr` tells it"));
-        }
-        _ if ipv6 => {
-            if let Ok(Some(address)) = v6() {
-                return Ok(address);
+    let Some(found) = interfaces.iter().find(|interface| interface.name == name) else {
+        let names = interfaces.iter().take(20).map(|other| Untrusted::new(other.name.as_str()).fit(15));
+        let names: Vec<String> = names.collect();
+        return Err(Failure::usage(format!("there is no network interface '{shown}'"))
+            .hint(format!("there are: {}", names.join(", "))));
+    };
+    let v4 = found.addresses.iter().find(|address| address.is_ipv4());
+    let v6 = found.addresses.iter().find(|address| address.is_ipv6() && ipv6);
+    v4.or(v6).copied().ok_or_else(|| {
+        Failure::usage(format!("the network interface '{shown}' has no address to leave from"))
+            .hint("is it up? `ip addr` tells; nothing leaves another way")
+    })
+}
+
+/// Linux tells over a socket to the kernel (rtnetlink): a request for a list, then messages, each with
+/// attributes. Numbers are in the order of this machine.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod system {
+    use std::io::{self, Read};
+    use std::net::IpAddr;
+    use std::time::Duration;
+
+    use socket2::{Domain, Socket, Type};
+
+    use super::Interface;
+
+    const DONE: u16 = 3;
+    const ERROR: u16 = 2;
+    /// The question for a list, the kind of message in the answer, and the length of its fixed part.
+    const LINKS: (u16, u16, usize) = (18, 16, 16);
+    const ADDRESSES: (u16, u16, usize) = (22, 20, 8);
+    const LINK_NAME: u16 = 3;
+    const ADDRESS: u16 = 1;
+    /// Of two ends of a line, ours.
+    const LOCAL: u16 = 2;
+    /// An address that means something only together with its interface.
+    const SCOPE_LINK: u8 = 253;
+    /// The kernel answers at once; the rest is for a machine that is very busy.
+    const PATIENCE: Duration = Duration::from_secs(5);
+    const MOST_CHUNKS: usize = 1000;
+
+    pub fn interfaces() -> io::Result<Vec<Interface>> {
+        let mut interfaces = Vec::new();
+        list(LINKS, |fixed, attributes| {
+            let name = attribute(attributes, LINK_NAME).unwrap_or_default();
+            let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
+            let name = String::from_utf8_lossy(name).into_owned();
+            interfaces.push(Interface { number: number(fixed, 4), name, addresses: Vec::new() });
+        })?;
+        list(ADDRESSES, |fixed, attributes| {
+            let bytes = attribute(attributes, LOCAL).or_else(|| attribute(attributes, ADDRESS));
+            let address = bytes.and_then(|bytes| {
+                let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+                v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
+            });
+            let own = interfaces.iter_mut().find(|interface| interface.number == number(fixed, 4));
+            if let (Some(address), Some(own)) = (address, own)
+                && fixed[3] != SCOPE_LINK
+            {
+                own.addresses.push(address);
+            }
+        })?;
+        Ok(interfaces)
+    }
+
+    /// Asks for a list and hands out the fixed part and the attributes of each message of it.
+    fn list((ask, answer, fixed): (u16, u16, usize), mut each: impl FnMut(&[u8], &[u8])) -> io::Result<()> {
+        let mut socket = Socket::new(Domain::from(libc::AF_NETLINK), Type::RAW, None)?;
+        socket.set_read_timeout(Some(PATIENCE))?;
+        // Length, kind, "a list, please", no sequence number, no sender; then a fixed part of zeros.
+        let mut request = Vec::new();
+        request.extend_from_slice(&(16 + fixed as u32).to_ne_bytes());
+        request.extend_from_slice(&ask.to_ne_bytes());
+        request.extend_from_slice(&0x301_u16.to_ne_bytes());
+        request.resize(16 + fixed, 0);
+        socket.send(&request)?;
+        let mut chunk = vec![0; 64 << 10];
+        for _ in 0..MOST_CHUNKS {
+            let len = socket.read(&mut chunk)?;
+            let mut rest = &chunk[..len];
+            while rest.len() >= 16 {
+                let len = (number(rest, 0) as usize).clamp(16, rest.len());
+                let (message, after) = rest.split_at(len);
+                match u16::from_ne_bytes([message[4], message[5]]) {
+                    DONE => return Ok(()),
+                    ERROR => return Err(io::Error::other("the kernel refuses to list them")),
+                    kind if kind == answer && len >= 16 + fixed => {
+                        each(&message[16..16 + fixed], &message[16 + fixed..]);
+                    }
+                    _ => {}
+                }
+                rest = after.get(len.next_multiple_of(4) - len..).unwrap_or_default();
             }
         }
-        _ => {}
+        Err(io::Error::other("the list does not end"))
     }
-    let message = format!("the network interface '{shown}' has no address to leave from");
-    Err(Failure::usage(message).hint("is it up? `ip addr` tells; nothing leaves another way"))
-}
 
-fn outward(interface: &str, domain: Domain, far: SocketAddr) -> io::Result<Option<IpAddr>> {
-    let socket = Socket::new(domain, Type::DGRAM, None)?;
-    through(&socket, interface)?;
-    socket.connect(&SockAddr::from(far))?;
-    let near = socket.local_addr()?.as_socket().map(|near| near.ip());
-    Ok(near.filter(|near| !near.is_unspecified()))
-}
+    /// The first attribute of this kind.
+    fn attribute(mut rest: &[u8], kind: u16) -> Option<&[u8]> {
+        while let [a, b, c, d, ..] = *rest {
+            let len = usize::from(u16::from_ne_bytes([a, b])).max(4);
+            let value = rest.get(4..len)?;
+            if u16::from_ne_bytes([c, d]) == kind {
+                return Some(value);
+            }
+            rest = rest.get(len.next_multiple_of(4)..)?;
+        }
+        None
+    }
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn through(socket: &Socket, interface: &str) -> io::Result<()> {
-    socket.bind_device(Some(interface.as_bytes()))
+    fn number(bytes: &[u8], at: usize) -> u32 {
+        let bytes = bytes.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
+        bytes.map_or(0, u32::from_ne_bytes)
+    }
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn through(_: &Socket, _: &str) -> io::Result<()> {
-    Err(io::Error::new(io::ErrorKind::PermissionDenied, "this system does not tell"))
-}
+mod system {
+    use std::io;
 
-/// A sentence that lists the interfaces.
-fn interfaces() -> Option<String> {
-    let names = std::fs::read_dir("/sys/class/net").ok()?.flatten().map(|entry| entry.file_name());
-    let mut names: Vec<String> = names.map(|name| Untrusted::new(name.to_string_lossy()).fit(15)).collect();
-    names.sort();
-    names.truncate(20);
-    (!names.is_empty()).then(|| format!("there are: {}", names.join(", ")))
+    use super::Interface;
+
+    pub fn interfaces() -> io::Result<Vec<Interface>> {
+        Err(io::Error::other("torr can list them on Linux only"))
+    }
 }
 
 #[cfg(test)]
@@ -98,5 +183,21 @@ mod tests {
         let failure = address("torr-none", true).unwrap_err();
         assert_eq!(failure.message, "there is no network interface 'torr-none'");
         assert!(failure.hint.unwrap().contains("lo"));
+    }
+
+    #[test]
+    fn one_without_a_fitting_address_is_refused() {
+        let both = Interface {
+            number: 2,
+            name: "wg0".to_owned(),
+            addresses: vec!["2001:db8::7".parse().unwrap(), "10.0.0.7".parse().unwrap()],
+        };
+        let six = Interface { name: "wg6".to_owned(), addresses: both.addresses[..1].to_vec(), number: 3 };
+        let none = Interface { name: "down".to_owned(), ..Interface::default() };
+        let all = [both.clone(), six, none];
+        assert_eq!(chosen("wg0", &all, true), Ok(both.addresses[1]));
+        assert_eq!(chosen("wg6", &all, true), Ok(both.addresses[0]));
+        assert!(chosen("wg6", &all, false).is_err());
+        assert!(chosen("down", &all, true).unwrap_err().message.contains("no address to leave from"));
     }
 }

@@ -132,6 +132,16 @@ fn failure(error: &clap::Error) -> Failure {
 
 fn unknown_command(name: &str, error: &clap::Error) -> Failure {
     let shown = Untrusted::new(name);
+    let above = above(error);
+    if above != "torr" {
+        let failure = Failure::usage(format!("there is no command '{above} {shown}'"));
+        return match error.get(ContextKind::SuggestedSubcommand) {
+            Some(ContextValue::Strings(names)) if !names.is_empty() => {
+                failure.hint(format!("did you mean: {above} {}", names.join(&format!(", {above} "))))
+            }
+            _ => failure.hint(format!("'{above} --help' lists its commands")),
+        };
+    }
     if name.starts_with("magnet:") {
         return Failure::not_yet("a magnet link").hint("use a .torrent file: torr get FILE.torrent");
     }
@@ -149,6 +159,14 @@ fn unknown_command(name: &str, error: &clap::Error) -> Failure {
         _ => "'torr help' lists the commands".to_owned(),
     };
     Failure::usage(format!("there is no command '{shown}'")).hint(hint)
+}
+
+/// The words before the one that is no command: `torr`, or `torr config`.
+fn above(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let usage = text.lines().find_map(|line| line.strip_prefix("Usage: ")).unwrap_or("torr");
+    let words: Vec<&str> = usage.split(' ').take_while(|word| !word.starts_with(['[', '<'])).collect();
+    words.join(" ")
 }
 
 /// Any other error: clap's first paragraph is the sentence, its tips are the hint.
@@ -187,6 +205,9 @@ mod tests {
         let failure = told(&["torr", "sho"]);
         assert_eq!(failure.message, "there is no command 'sho'");
         assert_eq!(failure.hint.as_deref(), Some("did you mean: torr show"));
+        let failure = told(&["torr", "config", "shwo"]);
+        assert_eq!(failure.message, "there is no command 'torr config shwo'");
+        assert_eq!(failure.hint.as_deref(), Some("did you mean: torr config show"));
     }
 
     #[test]

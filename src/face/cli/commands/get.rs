@@ -18,7 +18,7 @@ use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::input::{self, Torrent};
 use crate::face::cli::output::Output;
-use crate::face::cli::transfer::{self, Job, Outcomes, Plan, Setup, Verb};
+use crate::face::cli::transfer::{Job, Outcomes, Plan, Setup, Verb};
 use crate::face::cli::tree;
 
 /// Download, verify, exit
@@ -147,7 +147,7 @@ pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit,
         timeout: args.timeout.map_or(usual, |patience| patience.0),
         path_end: if args.print0 { 0 } else { b'\n' },
     };
-    transfer::run(plan, setup.engine(setup.jobs(args.jobs)), output)
+    setup.run(plan, setup.jobs(args.jobs), output)
 }
 
 fn arguments(args: &GetArgs) -> Result<Vec<PathBuf>, Failure> {

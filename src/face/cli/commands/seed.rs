@@ -13,7 +13,7 @@ use crate::face::cli::exit::Exit;
 use crate::face::cli::input::{self, quoted};
 use crate::face::cli::output::Output;
 use crate::face::cli::place::{self, Top};
-use crate::face::cli::transfer::{self, Job, Outcomes, Plan, Setup, Verb};
+use crate::face::cli::transfer::{Job, Outcomes, Plan, Setup, Verb};
 
 /// Share data that is already here
 ///
@@ -57,9 +57,9 @@ pub fn run(args: &SeedArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
             }
         }
     }
-    let config = setup.engine(jobs.len());
+    let count = jobs.len();
     let plan = Plan { verb: Verb::Seed, jobs, outcomes, timeout: None, path_end: b'\n' };
-    transfer::run(plan, config, output)
+    setup.run(plan, count, output)
 }
 
 fn job(args: &SeedArgs, setup: &Setup, argument: &std::path::Path) -> Result<(Add, Job), Failure> {

@@ -7,25 +7,27 @@ const LONGEST: usize = 48;
 
 /// The key most like this name, full or without its section, if it is like any.
 pub fn key(name: &str) -> Option<&'static str> {
-    let full = keys::names().iter().map(String::as_str);
-    let best = nearest(name, full.clone());
-    let last = name.rsplit('.').next().unwrap_or(name);
-    // The right name in the wrong section, or in none.
-    best.or_else(|| {
-        let wanted =
-            nearest(last, full.clone().filter_map(|full| full.split_once('.')).map(|(_, name)| name))?;
-        full.clone().find(|full| full.split_once('.').is_some_and(|(_, name)| name == wanted))
-    })
+    let (section, last) = name.split_once('.').unwrap_or(("", name));
+    let full = keys::names().iter().filter_map(|full| Some((full.as_str(), full.split_once('.')?)));
+    let near =
+        full.clone().filter_map(|(full, (at, known))| Some((far(section, at)? + far(last, known)?, full)));
+    // Perhaps it is the right name in the wrong section, or in none.
+    let elsewhere = || full.clone().filter_map(|(full, (_, known))| Some((far(last, known)?, full))).min();
+    near.min().or_else(elsewhere).map(|(_, full)| full)
 }
 
-/// The word most like this one, if one is: about a third of the letters may be wrong.
+/// The word most like this one, if one is.
 pub fn nearest<'a>(word: &str, among: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    among.filter_map(|other| Some((far(word, other)?, other))).min().map(|(_, other)| other)
+}
+
+/// How far two words are from each other, unless it is too far: a third of the letters may be wrong.
+fn far(word: &str, other: &str) -> Option<usize> {
     if word.len() > LONGEST {
         return None;
     }
     let most = (word.chars().count() / 3).clamp(1, 4);
-    let ranked = among.map(|other| (distance(word, other), other));
-    ranked.min_by_key(|(far, _)| *far).filter(|(far, _)| *far <= most).map(|(_, other)| other)
+    Some(distance(word, other)).filter(|far| *far <= most)
 }
 
 /// How many letters have to be put in, taken out, changed, or swapped with their neighbour.

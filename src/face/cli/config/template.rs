@@ -16,7 +16,7 @@ pub fn text() -> String {
         text.push_str(&format!("\n# {about}.\n[{section}]\n"));
         for key in KEYS.iter().filter(|key| key.section == section) {
             let later = if key.used { "" } else { " (not used yet)" };
-            text.push_str(&format!("# {}{later}\n# {}\n", capital(key.about), key.kind.allowed()));
+            text.push_str(&format!("# {}{later}\n# Write {}\n", capital(key.about), key.kind.allowed()));
             text.push_str(&format!("{} = {}\n", key.name, key.default()));
         }
     }

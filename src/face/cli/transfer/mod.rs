@@ -19,7 +19,6 @@ use super::exit::Exit;
 use super::output::Output;
 
 pub use outcome::Outcomes;
-pub use session::run;
 pub use setup::Setup;
 use telling::summary;
 

@@ -25,13 +25,8 @@ const TICK: Duration = Duration::from_millis(100);
 /// The longest an orderly end may take.
 const STOP: Duration = Duration::from_secs(2);
 
-/// Does what is planned and says what the process ends with. Where nothing is left to do, no engine starts.
+/// Does what is planned and says what the process ends with.
 pub fn run(plan: Plan, config: EngineConfig, output: &Output) -> Result<Exit, Failure> {
-    if plan.jobs.is_empty() {
-        let exit = plan.outcomes.exit();
-        super::summary(plan.verb, &plan.outcomes, exit, output)?;
-        return Ok(exit);
-    }
     block_on(output, async {
         let mut signals = Signals::take().map_err(|error| {
             Failure::new(Exit::Internal, "internal", format!("cannot listen for signals: {error}"))

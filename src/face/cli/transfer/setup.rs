@@ -9,11 +9,12 @@ use crate::face::cli::args::network::NetworkArgs;
 use crate::face::cli::config::places::Sources;
 use crate::face::cli::config::{Config, Origin};
 use crate::face::cli::error::Failure;
+use crate::face::cli::exit::Exit;
 use crate::face::cli::input::Torrent;
 use crate::face::cli::output::Output;
 use crate::face::cli::{interface, state};
 
-use super::Job;
+use super::{Job, Plan};
 
 /// The settings of one run. What was asked for and cannot be done has been refused by now.
 #[derive(Clone, Debug)]
@@ -53,8 +54,18 @@ impl Setup {
         flag.unwrap_or_else(|| self.config.after("seeding.get"))
     }
 
+    /// Does what is planned, so many torrents at once. Where nothing is left to do no engine starts.
+    pub fn run(&self, plan: Plan, jobs: usize, output: &Output) -> Result<Exit, Failure> {
+        if plan.jobs.is_empty() {
+            let exit = plan.outcomes.exit();
+            super::summary(plan.verb, &plan.outcomes, exit, output)?;
+            return Ok(exit);
+        }
+        super::session::run(plan, self.engine(jobs), output)
+    }
+
     /// The settings of the engine.
-    pub fn engine(&self, jobs: usize) -> EngineConfig {
+    fn engine(&self, jobs: usize) -> EngineConfig {
         let port = u16::try_from(self.config.number("network.port")).ok().filter(|&port| port != 0);
         let by_flag = matches!(self.config.setting("network.port").origin, Origin::Flag(_));
         // A port of the configuration serves one run at a time; a second one takes any other.

@@ -26,18 +26,20 @@ use std::path::{Path, PathBuf};
 ///   1. flags of the command line
 ///   2. variables TORR_<SECTION>_<KEY>, such as TORR_LIMITS_DOWN=2M
 ///   3. the file given with -C
-///   4. your own file: $XDG_CONFIG_HOME/torr/config.toml or ~/.config/torr/config.toml; TORR_CONFIG names
-///      another one
+///   4. your own file: the one that TORR_CONFIG names, or else
+///      $XDG_CONFIG_HOME/torr/config.toml, or ~/.config/torr/config.toml
 ///   5. /etc/torr/config.toml
 ///   6. the defaults
 ///
-/// --no-config leaves out all files. --profile NAME (or TORR_PROFILE) makes [profile.NAME.section] stronger
-/// than [section] in every file, and keeps a state of its own. A key that nobody knows is a warning, a value
-/// that cannot be is an error.
+/// --no-config leaves out all files. --profile NAME (or TORR_PROFILE) makes
+/// [profile.NAME.section] stronger than [section] in every file, and keeps a
+/// state of its own. A key that nobody knows is a warning, a value that cannot
+/// be is an error.
 #[derive(Args, Debug)]
 #[command(
     verbatim_doc_comment,
     subcommand_required = true,
+    arg_required_else_help = false,
     disable_help_subcommand = true,
     after_help = "Examples:
   torr config init                        write a file with every key and what it is for
