@@ -181,7 +181,7 @@ fn show_and_path_tell_what_is_in_use() {
         (PathBuf::from(found["path"].as_str().unwrap()), found["exists"].as_bool().unwrap())
     };
     assert_eq!(of("user_config"), (scene.path().join(FILE), true));
-    assert_eq!(of("given_config").1, false);
+    assert!(!of("given_config").1);
     assert_eq!(of("state"), (scene.path().join(".local/state/torr/profiles/work"), false));
 }
 

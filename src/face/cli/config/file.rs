@@ -80,7 +80,7 @@ fn decode(bytes: Vec<u8>, path: &Path) -> Result<String, Problem> {
     }
     String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = 1 + good.iter().filter(|&&byte| byte == b'\n').count();
+        let line = good.split(|&byte| byte == b'\n').count();
         let origin = Origin::File { path: path.to_owned(), line: Some(line) };
         let why = "this is not UTF-8".to_owned();
         Problem { origin, ..Problem::unread(path, why, "save the file as UTF-8") }
@@ -360,7 +360,6 @@ mod tests {
         assert!(problem(vec![b'#'; 2 << 20]).contains("too large"));
         assert!(matches!(read(Path::new("/dev/null/x")), Read::Absent));
         assert!(matches!(read(Path::new("/")), Read::Problem(_)));
-        assert_eq!(told(&"x = 1\n".repeat(1)).len(), 1);
         let many: String = (0..10_000).map(|n| format!("x{n} = 1\n")).collect();
         assert_eq!(told(&format!("{many}[network]\nport = true")).len(), MOST_PROBLEMS + 1);
     }

@@ -154,6 +154,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::engine::Until;
     use crate::face::cli::config::kind::Value;
 
     #[derive(Parser)]
@@ -196,7 +197,7 @@ mod tests {
         assert_eq!((both.jobs(None), both.jobs(Some(2))), (9, 2));
         assert_eq!(
             (both.after(None), both.after(Some(After::Stop))),
-            (After::Seed(Default::default()), After::Stop)
+            (After::Seed(Until::default()), After::Stop)
         );
         assert_eq!(
             (setup(&[], &[]).unwrap().jobs(None), setup(&[], &[]).unwrap().after(None)),

@@ -20,24 +20,9 @@ use crate::face::cli::output::Output;
 use std::path::{Path, PathBuf};
 
 /// Look at the configuration, check it, change it
-///
-/// No file is needed and none is written unless you ask. What is stronger, from the top:
-///
-///   1. flags of the command line
-///   2. variables TORR_<SECTION>_<KEY>, such as TORR_LIMITS_DOWN=2M
-///   3. the file given with -C
-///   4. your own file: the one that TORR_CONFIG names, or else
-///      $XDG_CONFIG_HOME/torr/config.toml, or ~/.config/torr/config.toml
-///   5. /etc/torr/config.toml
-///   6. the defaults
-///
-/// --no-config leaves out all files. --profile NAME (or TORR_PROFILE) makes
-/// [profile.NAME.section] stronger than [section] in every file, and keeps a
-/// state of its own. A key that nobody knows is a warning, a value that cannot
-/// be is an error.
 #[derive(Args, Debug)]
 #[command(
-    verbatim_doc_comment,
+    long_about = LONG,
     subcommand_required = true,
     arg_required_else_help = false,
     disable_help_subcommand = true,
@@ -51,6 +36,23 @@ pub struct ConfigArgs {
     #[command(subcommand)]
     what: What,
 }
+
+const LONG: &str = "Look at the configuration, check it, change it
+
+No file is needed and none is written unless you ask. What is stronger, from the top:
+
+  1. flags of the command line
+  2. variables TORR_<SECTION>_<KEY>, such as TORR_LIMITS_DOWN=2M
+  3. the file given with -C
+  4. your own file: the one that TORR_CONFIG names, or else
+     $XDG_CONFIG_HOME/torr/config.toml, or ~/.config/torr/config.toml
+  5. /etc/torr/config.toml
+  6. the defaults
+
+--no-config leaves out all files. --profile NAME (or TORR_PROFILE) makes
+[profile.NAME.section] stronger than [section] in every file, and keeps a
+state of its own. A key that nobody knows is a warning, a value that cannot
+be is an error.";
 
 #[derive(Subcommand, Debug)]
 enum What {
