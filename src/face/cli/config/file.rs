@@ -250,7 +250,7 @@ impl Scan<'_> {
 }
 
 /// The keys of a table with what they hold.
-pub fn pairs<'a>(table: &'a dyn TableLike) -> impl Iterator<Item = (&'a TomlKey, &'a Item)> {
+pub fn pairs(table: &dyn TableLike) -> impl Iterator<Item = (&TomlKey, &Item)> {
     table.iter().filter_map(|(name, _)| table.get_key_value(name))
 }
 

@@ -54,7 +54,7 @@ fn is_ours(name: &str) -> bool {
         rest.is_some_and(|(start, rest)| {
             start.eq_ignore_ascii_case(section)
                 && rest.starts_with('_')
-                && start.chars().all(|c| c.is_uppercase())
+                && start.chars().all(char::is_uppercase)
         })
     })
 }

@@ -73,7 +73,7 @@ enum What {
     Set {
         /// Such as limits.down
         key: String,
-        /// The value; for lists one or more, or one such as '["a", "b"]' or '[]'
+        /// The value; for lists one or more, or `[]` for none
         #[arg(required = true)]
         value: Vec<String>,
     },
