@@ -102,10 +102,16 @@ pub fn parse_rate(text: &str) -> Result<Option<u64>, UnitError> {
     if matches!(text.to_ascii_lowercase().as_str(), "none" | "unlimited" | "0") {
         return Ok(None);
     }
-    let bare = text.bytes().all(|b| b.is_ascii_digit());
-    match parse_size(text.strip_suffix("/s").unwrap_or(text))? {
-        few @ 1..1000 if bare => {
-            Err(UnitError(format!("{few} bytes per second? write {few}K for KiB/s, or none for no limit")))
+    let text = text.strip_suffix("/s").unwrap_or(text).trim_end();
+    // A number without a unit.
+    if text.parse::<f64>().is_ok_and(|few| few > 0.0 && few < 1000.0) {
+        return Err(UnitError(format!(
+            "{text} bytes per second? write {text}K for KiB/s, or none for no limit"
+        )));
+    }
+    match parse_size(text)? {
+        0 if text.contains(|c: char| c.is_ascii_digit() && c != '0') => {
+            Err(UnitError(format!("{text} is less than one byte per second; write none for no limit")))
         }
         0 => Ok(None),
         rate => Ok(Some(rate)),
@@ -198,7 +204,13 @@ mod tests {
         assert_eq!(parse_size("2 m"), Ok(2_097_152));
         assert_eq!(parse_rate("none"), Ok(None));
         assert_eq!(parse_rate("2M/s"), Ok(Some(2_097_152)));
-        assert!(parse_rate("200").is_err());
+        for few in ["1", "200", "999", "0.4", "200.5", "200/s", "1e2", "0.0001K"] {
+            assert!(parse_rate(few).is_err(), "{few}");
+        }
+        assert_eq!(
+            (parse_rate("1000"), parse_rate("0.0"), parse_rate("0K/s")),
+            (Ok(Some(1000)), Ok(None), Ok(None))
+        );
         for bad in ["", "K", "-5", "1e9", "5X", "99999999999G", "1..2"] {
             assert!(parse_size(bad).is_err(), "{bad}");
         }

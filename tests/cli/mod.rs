@@ -1,5 +1,6 @@
 //! The command line as scripts meet it: the real binary, with its streams as pipes.
 
+mod config;
 mod contract;
 mod create;
 mod edit;

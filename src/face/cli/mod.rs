@@ -19,11 +19,13 @@
 
 mod args;
 mod commands;
+mod config;
 mod crash;
 mod error;
 mod exit;
 mod faults;
 mod input;
+mod interface;
 mod json;
 mod known;
 mod log;
@@ -93,7 +95,8 @@ const LONG_AFTER: &str = "Examples:
   torr create photos/                    make photos.torrent
   torr demo                              watch a small swarm on this machine
 
-Environment: NO_COLOR, FORCE_COLOR, CLICOLOR_FORCE, TORR_COLOR, TORR_ASCII, TORR_LOG, COLUMNS, TERM, CI.
+Environment: NO_COLOR, FORCE_COLOR, CLICOLOR_FORCE, TORR_COLOR, TORR_ASCII, TORR_LOG, TORR_CONFIG,
+TORR_STATE_DIR, TORR_PROFILE, TORR_<SECTION>_<KEY> (see 'torr help config'), COLUMNS, TERM, CI.
 'torr help COMMAND' tells everything about a command, 'torr help exit-codes' what the exit codes mean.";
 
 fn run(arguments: &[OsString]) -> Exit {
@@ -103,13 +106,14 @@ fn run(arguments: &[OsString]) -> Exit {
     }
     let parsed =
         Cli::command().try_get_matches_from(arguments).and_then(|found| Cli::from_arg_matches(&found));
-    let cli = match parsed {
+    let mut cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return usage::answer(&error, arguments, &around),
     };
     let output = Output::new(&cli.global, &around);
     log::start(cli.global.verbose, &output);
-    cli.command.run(&cli.global, &output).unwrap_or_else(|failure| {
+    let settled = state::settle(&mut cli.global);
+    settled.and_then(|()| cli.command.run(&cli.global, &output)).unwrap_or_else(|failure| {
         output.live.erase();
         output.fail(&failure);
         failure.exit

@@ -4,6 +4,10 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::args::global::GlobalArgs;
+use super::error::Failure;
+use crate::base::Untrusted;
+
 /// The ports of which one is chosen once: those that no program is registered for.
 const PORTS: std::ops::RangeInclusive<u16> = 49_152..=65_534;
 
@@ -16,6 +20,37 @@ pub fn directory(flag: Option<&Path>) -> Option<PathBuf> {
         .or_else(|| var("TORR_STATE_DIR"))
         .or_else(|| var("XDG_STATE_HOME").filter(absolute).map(|base| base.join("torr")))
         .or_else(|| var("HOME").filter(absolute).map(|home| home.join(".local/state/torr")))
+}
+
+/// Settles what the flags of everywhere and the environment say about profile, state and daemon, so that
+/// from here on the flags alone say it. A profile has a state of its own below that of everybody, unless
+/// the flag names a directory.
+pub fn settle(global: &mut GlobalArgs) -> Result<(), Failure> {
+    if global.socket.is_some() {
+        return Err(
+            Failure::not_yet("--socket").hint("there is no daemon yet: torr get and torr seed do all")
+        );
+    }
+    if global.profile.is_none()
+        && let Some(name) = env::var_os("TORR_PROFILE").filter(|name| !name.is_empty())
+    {
+        let name = profile(&name.to_string_lossy());
+        global.profile = Some(name.map_err(|why| Failure::usage(format!("TORR_PROFILE: {why}")))?);
+    }
+    if let (Some(profile), None) = (&global.profile, &global.state_dir) {
+        global.state_dir = directory(None).map(|base| base.join("profiles").join(profile));
+    }
+    Ok(())
+}
+
+/// Reads the name of a profile, which is also that of a directory.
+pub fn profile(text: &str) -> Result<String, String> {
+    let good = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    if (1..=64).contains(&text.len()) && text.bytes().all(good) {
+        return Ok(text.to_owned());
+    }
+    let shown = Untrusted::new(text).fit(64);
+    Err(format!("'{shown}' is no name of a profile; write letters, digits, - and _, 64 at most"))
 }
 
 /// The port that was chosen in an earlier run, or a new one that is remembered from here on: it is
@@ -37,6 +72,30 @@ pub fn port(directory: &Path) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_profile_is_named_as_a_directory_can_be() {
+        assert!(profile("work-2_x").is_ok());
+        for bad in ["", ".", "..", "a/b", "a b", "\u{1b}", &"x".repeat(65)] {
+            assert!(profile(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_profile_has_a_state_of_its_own() {
+        let mut global = GlobalArgs { profile: Some("work".to_owned()), ..GlobalArgs::default() };
+        settle(&mut global).unwrap();
+        assert!(global.state_dir.is_none_or(|dir| dir.ends_with("profiles/work")));
+        let mut global = GlobalArgs {
+            profile: Some("work".to_owned()),
+            state_dir: Some("/x".into()),
+            ..GlobalArgs::default()
+        };
+        settle(&mut global).unwrap();
+        assert_eq!(global.state_dir, Some("/x".into()));
+        let mut global = GlobalArgs { socket: Some("/x".into()), ..GlobalArgs::default() };
+        assert_eq!(settle(&mut global).unwrap_err().message, "--socket is not available yet");
+    }
 
     #[test]
     fn a_port_is_chosen_once() {

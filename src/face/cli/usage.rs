@@ -13,13 +13,12 @@ use super::surroundings::Surroundings;
 use crate::base::Untrusted;
 
 /// Commands that torr is going to have.
-const COMMANDS_TO_COME: [&str; 13] = [
+const COMMANDS_TO_COME: [&str; 12] = [
     "add",
     "daemon",
     "ctl",
     "dht",
     "doctor",
-    "config",
     "keys",
     "register",
     "completions",
@@ -29,57 +28,8 @@ const COMMANDS_TO_COME: [&str; 13] = [
     "attach",
 ];
 /// Flags that torr is going to have, of whatever command.
-const FLAGS_TO_COME: [&str; 49] = [
-    "--dht",
-    "--pex",
-    "--lsd",
-    "--upnp",
-    "--utp",
-    "--trackers",
-    "--ipv6",
-    "--encryption",
-    "--proxy",
-    "--web-seed",
-    "--torrent-only",
-    "--to-stdout",
-    "--config",
-    "-C",
-    "--profile",
-    "--socket",
-    "--lan",
-    "--qr",
-    "--follow",
-    "--new",
-    "--no-address",
-    "--save",
-    "--exclude",
-    "-x",
-    "--include",
-    "--ignore-files",
-    "--sort",
-    "--reuse",
-    "--seed",
-    "--magnet",
-    "--node",
-    "--created-by",
-    "--allow",
-    "--fetch",
-    "--raw",
-    "--lint",
-    "--swarm",
-    "--all",
-    "--fix",
-    "--quick",
-    "--file",
-    "--ignore-empty",
-    "--open",
-    "--interval",
-    "--select",
-    "-s",
-    "--name",
-    "--once",
-    "--rehash",
-];
+const FLAGS_TO_COME: [&str; 7] =
+    ["--torrent-only", "--lan", "--new", "--no-address", "--save", "--once", "--rehash"];
 
 /// `torr` alone. The full-screen view will answer this on a terminal; a pipe never gets it.
 pub fn nothing_asked(around: &Surroundings) -> Exit {
@@ -141,6 +91,16 @@ fn failure(error: &clap::Error) -> Failure {
 
 fn unknown_command(name: &str, error: &clap::Error) -> Failure {
     let shown = Untrusted::new(name);
+    let above = above(error);
+    if above != "torr" {
+        let failure = Failure::usage(format!("there is no command '{above} {shown}'"));
+        return match error.get(ContextKind::SuggestedSubcommand) {
+            Some(ContextValue::Strings(names)) if !names.is_empty() => {
+                failure.hint(format!("did you mean: {above} {}", names.join(&format!(", {above} "))))
+            }
+            _ => failure.hint(format!("'{above} --help' lists its commands")),
+        };
+    }
     if name.starts_with("magnet:") {
         return Failure::not_yet("a magnet link").hint("use a .torrent file: torr get FILE.torrent");
     }
@@ -158,6 +118,14 @@ fn unknown_command(name: &str, error: &clap::Error) -> Failure {
         _ => "'torr help' lists the commands".to_owned(),
     };
     Failure::usage(format!("there is no command '{shown}'")).hint(hint)
+}
+
+/// The words before the one that is no command: `torr`, or `torr config`.
+fn above(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let usage = text.lines().find_map(|line| line.strip_prefix("Usage: ")).unwrap_or("torr");
+    let words: Vec<&str> = usage.split(' ').take_while(|word| !word.starts_with(['[', '<'])).collect();
+    words.join(" ")
 }
 
 /// Any other error: clap's first paragraph is the sentence, its tips are the hint.
@@ -196,13 +164,16 @@ mod tests {
         let failure = told(&["torr", "sho"]);
         assert_eq!(failure.message, "there is no command 'sho'");
         assert_eq!(failure.hint.as_deref(), Some("did you mean: torr show"));
+        let failure = told(&["torr", "config", "shwo"]);
+        assert_eq!(failure.message, "there is no command 'torr config shwo'");
+        assert_eq!(failure.hint.as_deref(), Some("did you mean: torr config show"));
     }
 
     #[test]
     fn what_is_to_come_says_so() {
         assert_eq!(told(&["torr", "doctor"]).message, "torr doctor is not available yet");
-        assert_eq!(told(&["torr", "get", "--dht", "x"]).message, "--dht is not available yet");
-        assert_eq!(told(&["torr", "get", "--proxy=http://x", "x"]).message, "--proxy is not available yet");
+        assert_eq!(told(&["torr", "get", "--lan", "x"]).message, "--lan is not available yet");
+        assert_eq!(told(&["torr", "get", "--qr=always", "x"]).message, "--qr is not available yet");
         assert_eq!(told(&["torr", "magnet:?xt=a"]).message, "a magnet link is not available yet");
         assert_eq!(told(&["torr", "a.torrent"]).hint.as_deref(), Some("to download: torr get a.torrent"));
     }

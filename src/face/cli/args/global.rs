@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, ValueEnum};
 
 use crate::base::units;
+use crate::face::cli::state;
 
 /// Flags of every command.
 #[derive(Args, Clone, Debug, Default)]
@@ -41,12 +42,21 @@ pub struct GlobalArgs {
     /// Answer yes to harmless questions
     #[arg(short, long, global = true)]
     pub yes: bool,
+    /// A configuration file that is stronger than the user's
+    #[arg(short = 'C', long, global = true, value_name = "FILE", conflicts_with = "no_config")]
+    pub config: Option<PathBuf>,
     /// Use no configuration file
     #[arg(long, global = true)]
     pub no_config: bool,
+    /// A set of values of its own in the configuration, and a state of its own
+    #[arg(long, global = true, value_name = "NAME", value_parser = state::profile)]
+    pub profile: Option<String>,
     /// Where torr keeps its state
     #[arg(long, global = true, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
+    /// Which daemon to talk to
+    #[arg(long, global = true, value_name = "PATH", hide_short_help = true)]
+    pub socket: Option<PathBuf>,
 }
 
 /// When to use colours.

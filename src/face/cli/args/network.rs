@@ -1,66 +1,99 @@
 //! Flags of everything that moves bytes.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use clap::Args;
 
-use crate::base::units;
+use super::switches::Switches;
+use crate::face::cli::config::keys;
+use crate::face::cli::config::kind::Value;
 
-/// Flags of everything that moves bytes.
+/// Flags of everything that moves bytes. Those that are keys of the configuration as well are read as it
+/// reads them.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Network")]
 pub struct NetworkArgs {
-    /// The port on which peers reach us [default: any free one]
+    /// The port on which peers reach us [default: one chosen once, or any free one]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub port: Option<u16>,
-    /// Use only this local address
-    #[arg(long, value_name = "ADDR")]
-    pub bind: Option<IpAddr>,
-    /// The most bytes per second downwards: 500K, 2M, 1.5MiB, none
-    #[arg(long, value_name = "RATE", value_parser = rate, default_value = "none")]
-    pub down: Rate,
-    /// The most bytes per second upwards
-    #[arg(long, value_name = "RATE", value_parser = rate, default_value = "none")]
-    pub up: Rate,
-    /// The most connections of one torrent
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=400))]
-    pub max_peers: u16,
+    port: Option<u16>,
+    /// Use only this local address or network interface
+    #[arg(long, value_name = "ADDR|IFACE", value_parser = bind)]
+    bind: Option<Value>,
+    /// The most bytes per second downwards: 500K, 2M, 1.5MiB, none [default: none]
+    #[arg(long, value_name = "RATE", value_parser = down)]
+    down: Option<Value>,
+    /// The most bytes per second upwards [default: none]
+    #[arg(long, value_name = "RATE", value_parser = up)]
+    up: Option<Value>,
+    /// The most connections of one torrent [default: 100]
+    #[arg(long, value_name = "N", value_parser = max_peers)]
+    max_peers: Option<Value>,
     /// One more tracker, behind those of the torrent; may be given several times
     #[arg(long, value_name = "URL", value_parser = tracker)]
     pub tracker: Vec<String>,
     /// A peer to try first, as ADDRESS:PORT; may be given several times
     #[arg(long, value_name = "HOST:PORT", value_parser = peer)]
     pub peer: Vec<SocketAddr>,
-    /// Ask no tracker
-    #[arg(long)]
-    pub no_trackers: bool,
-    /// Do not use the distributed hash table
-    #[arg(long)]
-    pub no_dht: bool,
-    /// Do not exchange addresses with peers
-    #[arg(long)]
-    pub no_pex: bool,
-    /// Do not look for peers in the local network
-    #[arg(long)]
-    pub no_lsd: bool,
-    /// Do not ask the router for a port
-    #[arg(long)]
-    pub no_upnp: bool,
-    /// Do not use uTP
-    #[arg(long)]
-    pub no_utp: bool,
-    /// Do not use IPv6
-    #[arg(long)]
-    pub no_ipv6: bool,
+    /// One more web server that has the data; may be given several times
+    #[arg(long, value_name = "URL", hide_short_help = true)]
+    pub web_seed: Vec<String>,
+    /// Encrypt connections: prefer, require, off [default: prefer]
+    #[arg(long, value_name = "HOW", value_parser = encryption, hide_short_help = true)]
+    encryption: Option<Value>,
+    /// Go through a proxy
+    #[arg(long, value_name = "URL", value_parser = proxy, hide_short_help = true)]
+    proxy: Option<Value>,
+    #[command(flatten)]
+    pub switches: Switches,
 }
 
-/// Bytes per second, or no limit.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Rate(pub Option<u64>);
+impl NetworkArgs {
+    /// What the flags say about keys of the configuration: the key, the value, the flag.
+    pub fn keys(&self) -> Vec<(&'static str, Value, &'static str)> {
+        let port = self.port.map(|port| Value::Number(port.into()));
+        let given = [
+            ("network.port", &port, "--port"),
+            ("network.bind", &self.bind, "--bind"),
+            ("network.encryption", &self.encryption, "--encryption"),
+            ("network.proxy", &self.proxy, "--proxy"),
+            ("limits.down", &self.down, "--down"),
+            ("limits.up", &self.up, "--up"),
+            ("limits.peers_per_torrent", &self.max_peers, "--max-peers"),
+        ];
+        let given = given.into_iter().filter_map(|(key, value, flag)| Some((key, value.clone()?, flag)));
+        let switches = self.switches.keys().into_iter().map(|(key, on, flag)| (key, Value::Switch(on), flag));
+        given.chain(switches).collect()
+    }
+}
 
-/// Reads a rate.
-pub fn rate(text: &str) -> Result<Rate, units::UnitError> {
-    units::parse_rate(text).map(Rate)
+fn key(name: &str, text: &str) -> Result<Value, String> {
+    let kind = keys::find(name).expect("a key of the table").kind;
+    kind.read(text)
+        .and_then(|value| if text.is_empty() { Err(format!("write {}", kind.allowed())) } else { Ok(value) })
+}
+
+fn bind(text: &str) -> Result<Value, String> {
+    key("network.bind", text)
+}
+
+fn down(text: &str) -> Result<Value, String> {
+    key("limits.down", text)
+}
+
+fn up(text: &str) -> Result<Value, String> {
+    key("limits.up", text)
+}
+
+fn max_peers(text: &str) -> Result<Value, String> {
+    key("limits.peers_per_torrent", text)
+}
+
+fn encryption(text: &str) -> Result<Value, String> {
+    key("network.encryption", text)
+}
+
+fn proxy(text: &str) -> Result<Value, String> {
+    key("network.proxy", text)
 }
 
 /// Reads the URL of a tracker: http, https or udp, with a host.
@@ -93,7 +126,53 @@ fn peer(text: &str) -> Result<SocketAddr, String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        network: NetworkArgs,
+    }
+
+    fn told(line: &[&str]) -> Result<Vec<String>, String> {
+        let line =
+            Line::try_parse_from(std::iter::once(&"x").chain(line)).map_err(|error| error.to_string())?;
+        let keys = line.network.keys().into_iter();
+        Ok(keys.map(|(key, value, flag)| format!("{key} {value} {flag}")).collect())
+    }
+
+    #[test]
+    fn flags_set_keys_and_the_last_of_two_that_differ_wins() {
+        assert_eq!(told(&[]), Ok(vec![]));
+        assert_eq!(
+            told(&["--down", "2M", "--bind", "wg0", "--max-peers", "7", "-p", "5"]).unwrap(),
+            [
+                "network.port 5 --port",
+                "network.bind \"wg0\" --bind",
+                "limits.down \"2M\" --down",
+                "limits.peers_per_torrent 7 --max-peers"
+            ]
+        );
+        assert_eq!(told(&["--dht", "--no-dht"]).unwrap(), ["network.dht false --no-dht"]);
+        assert_eq!(told(&["--no-ipv6", "--no-ipv6", "--ipv6"]).unwrap(), ["network.ipv6 true --ipv6"]);
+    }
+
+    #[test]
+    fn values_that_cannot_be_are_refused_at_once() {
+        for bad in [
+            ["--down", "200"],
+            ["--up", "fast"],
+            ["--max-peers", "0"],
+            ["--bind", ""],
+            ["--proxy", "x"],
+            ["--encryption", "maybe"],
+        ] {
+            assert!(told(&bad).is_err(), "{bad:?}");
+        }
+        assert!(told(&["--up", "999.5"]).unwrap_err().contains("write 999.5K"));
+    }
 
     #[test]
     fn trackers_are_checked_at_once() {

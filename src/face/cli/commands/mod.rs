@@ -1,5 +1,6 @@
 //! One command per file.
 
+mod config;
 mod create;
 mod demo;
 mod edit;
@@ -30,6 +31,7 @@ pub enum Command {
     Magnet(magnet::MagnetArgs),
     Edit(Box<edit::EditArgs>),
     Tracker(tracker::TrackerArgs),
+    Config(config::ConfigArgs),
     Demo(demo::DemoArgs),
     Help(help::HelpArgs),
     /// Print the version
@@ -48,6 +50,7 @@ impl Command {
             Self::Magnet(args) => magnet::run(args, output),
             Self::Edit(args) => edit::run(args, global.no_input, output),
             Self::Tracker(args) => tracker::run(args, output),
+            Self::Config(args) => config::run(args, global, output),
             Self::Demo(args) => demo::run(args, output),
             Self::Help(args) => help::run(args, output),
             Self::Version => version::run(output),

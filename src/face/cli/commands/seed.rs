@@ -16,7 +16,7 @@ use crate::face::cli::known;
 use crate::face::cli::output::Output;
 use crate::face::cli::place::{self, Place, Top};
 use crate::face::cli::state;
-use crate::face::cli::transfer::{self, Job, Outcomes, Plan, Verb};
+use crate::face::cli::transfer::{Job, Outcomes, Plan, Setup, Verb};
 use crate::proto::paths::safe_name;
 
 /// Share data that is already here
@@ -47,11 +47,12 @@ pub struct SeedArgs {
 
 /// Shares them.
 pub fn run(args: &SeedArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+    let setup = Setup::new(&args.network, global, output)?;
     let mut outcomes = Outcomes::default();
     let mut jobs: Vec<(Add, Job)> = Vec::new();
     let state = state::directory(global.state_dir.as_deref());
     for argument in &args.torrents {
-        match job(args, argument, state.as_deref(), output) {
+        match job(args, &setup, argument, state.as_deref(), output) {
             Ok((_, job)) if jobs.iter().any(|(_, other)| other.id == job.id) => {
                 output.warn(&format!("{} is given twice", job.name.fit(100)));
             }
@@ -62,12 +63,7 @@ pub fn run(args: &SeedArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
             }
         }
     }
-    if jobs.is_empty() {
-        let exit = outcomes.exit();
-        transfer::summary(Verb::Seed, &outcomes, exit, output)?;
-        return Ok(exit);
-    }
-    let config = transfer::config(&args.network, jobs.len(), global.state_dir.as_deref());
+    let count = jobs.len();
     let plan = Plan {
         verb: Verb::Seed,
         jobs,
@@ -78,11 +74,12 @@ pub fn run(args: &SeedArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
         stream: None,
         run: None,
     };
-    transfer::run(plan, config, output)
+    setup.run(plan, count, output)
 }
 
 fn job(
     args: &SeedArgs,
+    setup: &Setup,
     argument: &Path,
     state: Option<&Path>,
     output: &Output,
@@ -94,7 +91,7 @@ fn job(
             bytes: known.metainfo.to_bytes(),
             path: Some(known.torrent_file.clone()),
         },
-        None => input::read(argument, &Reading { bind: args.network.bind, ..Reading::alone(output) })?,
+        None => input::read(argument, &Reading { bind: setup.bind(), ..Reading::alone(output) })?,
     };
     let id = torrent.metainfo.info_hash();
     let example = format!("torr seed {} -o", torrent.argument());
@@ -116,19 +113,8 @@ fn job(
     if let Some(name) = &renamed {
         torrent.metainfo = torrent.metainfo.with_root_name(name);
     }
-    let folder = std::path::absolute(&root).map_err(|error| Failure::disk("use", &root, &error))?;
-    let job = Job {
-        id,
-        name: torrent.metainfo.name().clone(),
-        argument: torrent.argument(),
-        folder: root,
-        renamed: torrent.metainfo.root_name().map(str::to_owned),
-        seeds: true,
-    };
-    let mut add = Add::new(torrent.metainfo, folder);
+    let (mut add, job) = setup.job(torrent, &root, After::Seed(args.until))?;
     add.seed_only = true;
-    add.after = After::Seed(args.until);
-    transfer::apply(&args.network, &mut add);
     Ok((add, job))
 }
 

@@ -5,27 +5,26 @@ mod events;
 mod hook;
 mod outcome;
 mod session;
+mod setup;
 mod stall;
 pub mod stream;
 mod telling;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use crate::base::{InfoHash, Untrusted};
-use crate::engine::{Add, EngineConfig, Reader};
+use crate::engine::{Add, Reader};
 
-use super::args::network::NetworkArgs;
 use super::args::words::Words;
 use super::error::Failure;
 use super::exit::Exit;
 use super::output::Output;
-use super::state;
 
 pub use outcome::Outcomes;
-pub use session::run;
+pub use setup::Setup;
 pub use telling::summary;
 
 /// What a command wants of its torrents.
@@ -96,30 +95,6 @@ impl Job {
     pub fn place(&self) -> PathBuf {
         self.renamed.as_ref().map_or_else(|| self.folder.clone(), |name| self.folder.join(name))
     }
-}
-
-/// The settings of an engine for these flags.
-pub fn config(network: &NetworkArgs, jobs: usize, state_dir: Option<&Path>) -> EngineConfig {
-    let state_dir = state::directory(state_dir);
-    EngineConfig {
-        port: network.port,
-        preferred_port: state_dir.as_deref().and_then(state::port),
-        bind: network.bind,
-        ipv6: !network.no_ipv6,
-        down: network.down.0,
-        up: network.up.0,
-        jobs,
-        state_dir,
-        ..EngineConfig::default()
-    }
-}
-
-/// What the flags say about each torrent.
-pub fn apply(network: &NetworkArgs, add: &mut Add) {
-    add.use_trackers = !network.no_trackers;
-    add.trackers.clone_from(&network.tracker);
-    add.peers.clone_from(&network.peer);
-    add.max_peers = usize::from(network.max_peers);
 }
 
 /// Runs what needs the engine, and leaves nothing of it behind.

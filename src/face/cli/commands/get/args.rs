@@ -50,18 +50,18 @@ pub struct GetArgs {
     /// List the files with their numbers and sizes, and download nothing
     #[arg(short, long)]
     pub list: bool,
-    /// Downloads at once
-    #[arg(short, long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
-    pub jobs: u16,
+    /// Downloads at once [default: 5]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub jobs: Option<u16>,
     /// From the beginning to the end
     #[arg(long)]
     pub in_order: bool,
     /// The first and last pieces of each file first
     #[arg(long)]
     pub ends_first: bool,
-    /// Give back afterwards: off, a ratio (2.0), a time (30m), forever, or 2.0,7d for whichever is first
-    #[arg(long, value_name = "WHEN", value_parser = after, default_value = "off")]
-    pub seed: After,
+    /// Give back afterwards: off, a ratio (2.0), a time (30m), forever, or 2.0,7d for whichever is first [default: off]
+    #[arg(long, value_name = "WHEN", value_parser = after)]
+    pub seed: Option<After>,
     /// Keep the torrent file too, beside the data
     #[arg(long)]
     pub save_torrent: bool,

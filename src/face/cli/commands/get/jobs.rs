@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use crate::base::InfoHash;
-use crate::engine::{Add, After, Order};
+use crate::engine::{Add, Order};
 use crate::face::cli::args::select::{priorities, wanted};
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::faults;
 use crate::face::cli::input::{self, Reading, Torrent};
 use crate::face::cli::output::Output;
-use crate::face::cli::transfer::{self, Job};
+use crate::face::cli::transfer::{Job, Setup};
 use crate::proto::metainfo::Metainfo;
 use crate::proto::paths::{MAX_COMPONENT, safe_name};
 use crate::store::{DiskErrorKind, write_atomic};
@@ -27,6 +27,7 @@ pub type Made = Box<(Add, Job)>;
 /// Makes work of torrents, by the flags of one command. Several may ask at once.
 pub struct Maker {
     args: GetArgs,
+    setup: Setup,
     output: Output,
     /// There is but one torrent, so that the screen is free while it is fetched.
     alone: bool,
@@ -43,8 +44,14 @@ struct Taken {
 
 impl Maker {
     /// One for this command line.
-    pub fn new(args: &GetArgs, alone: bool, output: &Output) -> Self {
-        Self { args: args.clone(), output: output.clone(), alone, taken: Mutex::default() }
+    pub fn new(args: &GetArgs, setup: &Setup, alone: bool, output: &Output) -> Self {
+        Self {
+            args: args.clone(),
+            setup: setup.clone(),
+            output: output.clone(),
+            alone,
+            taken: Mutex::default(),
+        }
     }
 
     /// Reads a torrent and makes work of it; nothing if it is in work already.
@@ -56,7 +63,7 @@ impl Maker {
 
     /// Reads a torrent; nothing if it was read already.
     pub fn read(&self, argument: &Path) -> Result<Option<Torrent>, Failure> {
-        let reading = Reading { output: &self.output, bind: self.args.network.bind, alone: self.alone };
+        let reading = Reading { output: &self.output, bind: self.setup.bind(), alone: self.alone };
         let mut torrent = input::read(argument, &reading)?;
         if !self.taken().torrents.insert(torrent.metainfo.info_hash()) {
             self.output.warn(&format!("{} is given twice", torrent.metainfo.name().fit(100)));
@@ -91,22 +98,12 @@ impl Maker {
             self.take(&torrent.metainfo, &name)?;
             save(&args.output.join(name), &torrent.bytes)?;
         }
-        let job = Job {
-            id: torrent.metainfo.info_hash(),
-            name: torrent.metainfo.name().clone(),
-            argument: torrent.argument(),
-            folder: args.output.clone(),
-            renamed: args.name.clone(),
-            seeds: args.seed != After::Stop,
-        };
-        let mut add = Add::new(torrent.metainfo, folder);
+        let (mut add, job) = self.setup.job(torrent, &args.output, self.setup.after(args.seed))?;
         add.existing = args.existing();
         add.alloc = args.alloc();
         add.priorities = priorities(wanted);
         add.order = if args.in_order { Order::InOrder } else { Order::RarestFirst };
         add.ends_first = args.ends_first;
-        add.after = args.seed;
-        transfer::apply(&args.network, &mut add);
         Ok(Box::new((add, job)))
     }
 

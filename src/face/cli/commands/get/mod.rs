@@ -11,7 +11,7 @@ use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 use crate::face::cli::signals;
-use crate::face::cli::transfer::{self, Outcomes, Plan, Verb, stream};
+use crate::face::cli::transfer::{Outcomes, Plan, Setup, Verb, stream};
 
 pub use args::GetArgs;
 
@@ -27,7 +27,8 @@ pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit,
         stream::allowed(output, args.torrents.len())?;
     }
     let arguments = Arguments::of(args, output)?;
-    let maker = Maker::new(args, arguments.is_one() || args.list || args.pick, output);
+    let setup = Setup::new(&args.network, global, output)?;
+    let maker = Maker::new(args, &setup, arguments.is_one() || args.list || args.pick, output);
     if args.list {
         signals::end_at_once(output);
         return list::run(arguments, &maker, output);
@@ -56,6 +57,5 @@ pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit,
     } else {
         plan.more = Some(inputs::start(arguments, maker)?);
     }
-    let config = transfer::config(&args.network, usize::from(args.jobs), global.state_dir.as_deref());
-    transfer::run(plan, config, output)
+    setup.run(plan, setup.jobs(args.jobs), output)
 }

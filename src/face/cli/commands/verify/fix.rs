@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use crate::base::units;
-use crate::engine::{Add, Existing, Priority};
+use crate::engine::{After, Existing, Priority};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::input::{Torrent, quoted};
 use crate::face::cli::output::Output;
 use crate::face::cli::place::Top;
-use crate::face::cli::transfer::{self, Job, Outcomes, Plan, Verb};
+use crate::face::cli::transfer::{Outcomes, Plan, Setup, Verb};
 
 use super::check::cut;
 use super::report::{FileReport, Status};
@@ -35,29 +35,15 @@ pub fn fix(
     if long.contains(&true) {
         cut(&torrent.metainfo, verdict.place, &long)?;
     }
-    let id = torrent.metainfo.info_hash();
     output.say(&format!("repairing: {} to fetch", units::size(verdict.bad_bytes())));
-    let root = &verdict.place.root;
-    let folder = std::path::absolute(root).map_err(|error| Failure::disk("use", root, &error))?;
-    let mut add = Add::new(torrent.metainfo.clone(), folder);
+    let setup = Setup::new(&args.network, global, output)?.forgetful();
+    let (mut add, job) = setup.job(torrent.clone(), &verdict.place.root, After::Stop)?;
     // Whatever could be lost by this has been looked at before.
     add.existing = Existing::Overwrite;
     if verdict.chosen.iter().zip(torrent.metainfo.files()).any(|(chosen, file)| !chosen && file.is_stored()) {
         let wanted = |chosen: &bool| if *chosen { Priority::Normal } else { Priority::Skip };
         add.priorities = verdict.chosen.iter().map(wanted).collect();
     }
-    transfer::apply(&args.network, &mut add);
-    let job = Job {
-        id,
-        name: torrent.metainfo.name().clone(),
-        argument: torrent.argument(),
-        folder: root.clone(),
-        renamed: None,
-        seeds: false,
-    };
-    let mut config = transfer::config(&args.network, 1, global.state_dir.as_deref());
-    // What is remembered of these files says that they are good, or nobody would have had to look.
-    config.state_dir = None;
     let usual = if output.stderr_tty { None } else { Some(UNWATCHED) };
     let plan = Plan {
         verb: Verb::Get,
@@ -69,7 +55,8 @@ pub fn fix(
         stream: None,
         run: None,
     };
-    transfer::run(plan, config, output)
+    // What is remembered of these files says that they are good, or nobody would have had to look.
+    setup.run(plan, 1, output)
 }
 
 /// Refuses where repairing would destroy what might be of worth: bytes after the end of a file, and files

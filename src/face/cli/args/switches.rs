@@ -1,0 +1,73 @@
+//! What can be switched on and off: each has a flag for either, and the last one given wins, so that both
+//! the configuration and an alias of the shell can be overridden.
+
+use clap::Args;
+
+/// Ways to find and reach peers.
+#[derive(Args, Clone, Default, Debug)]
+#[command(next_help_heading = "Network")]
+pub struct Switches {
+    /// Ask no tracker
+    #[arg(long, overrides_with_all = ["trackers", "no_trackers"])]
+    no_trackers: bool,
+    /// Do not use the distributed hash table
+    #[arg(long, overrides_with_all = ["dht", "no_dht"])]
+    no_dht: bool,
+    /// Do not exchange addresses with peers
+    #[arg(long, overrides_with_all = ["pex", "no_pex"])]
+    no_pex: bool,
+    /// Do not look for peers in the local network
+    #[arg(long, overrides_with_all = ["lsd", "no_lsd"])]
+    no_lsd: bool,
+    /// Do not ask the router for a port
+    #[arg(long, overrides_with_all = ["upnp", "no_upnp"])]
+    no_upnp: bool,
+    /// Do not use uTP
+    #[arg(long, overrides_with_all = ["utp", "no_utp"])]
+    no_utp: bool,
+    /// Do not use IPv6
+    #[arg(long, overrides_with_all = ["ipv6", "no_ipv6"])]
+    no_ipv6: bool,
+    /// Ask trackers (the default)
+    #[arg(long, overrides_with_all = ["trackers", "no_trackers"], hide_short_help = true)]
+    trackers: bool,
+    /// Use the distributed hash table
+    #[arg(long, overrides_with_all = ["dht", "no_dht"], hide_short_help = true)]
+    dht: bool,
+    /// Exchange addresses with peers
+    #[arg(long, overrides_with_all = ["pex", "no_pex"], hide_short_help = true)]
+    pex: bool,
+    /// Look for peers in the local network
+    #[arg(long, overrides_with_all = ["lsd", "no_lsd"], hide_short_help = true)]
+    lsd: bool,
+    /// Ask the router for a port
+    #[arg(long, overrides_with_all = ["upnp", "no_upnp"], hide_short_help = true)]
+    upnp: bool,
+    /// Use uTP
+    #[arg(long, overrides_with_all = ["utp", "no_utp"], hide_short_help = true)]
+    utp: bool,
+    /// Use IPv6 (the default, where the configuration does not say otherwise)
+    #[arg(long, overrides_with_all = ["ipv6", "no_ipv6"], hide_short_help = true)]
+    ipv6: bool,
+}
+
+impl Switches {
+    /// Whether trackers are asked.
+    pub const fn ask_trackers(&self) -> bool {
+        !self.no_trackers
+    }
+
+    /// Those that were given and are keys of the configuration: the key, on or off, the flag.
+    pub fn keys(&self) -> Vec<(&'static str, bool, &'static str)> {
+        let all = [
+            ("network.dht", self.dht, "--dht", self.no_dht, "--no-dht"),
+            ("network.pex", self.pex, "--pex", self.no_pex, "--no-pex"),
+            ("network.lsd", self.lsd, "--lsd", self.no_lsd, "--no-lsd"),
+            ("network.upnp", self.upnp, "--upnp", self.no_upnp, "--no-upnp"),
+            ("network.utp", self.utp, "--utp", self.no_utp, "--no-utp"),
+            ("network.ipv6", self.ipv6, "--ipv6", self.no_ipv6, "--no-ipv6"),
+        ];
+        let given = all.into_iter().filter(|(_, yes, _, no, _)| *yes || *no);
+        given.map(|(key, yes, flag, _, other)| (key, yes, if yes { flag } else { other })).collect()
+    }
+}

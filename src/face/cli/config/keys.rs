@@ -1,0 +1,270 @@
+//! Every key there is.
+
+use std::sync::LazyLock;
+
+use super::kind::{Kind, Value};
+
+/// One key of the configuration.
+#[derive(PartialEq, Debug)]
+pub struct Key {
+    /// The table it stands in.
+    pub section: &'static str,
+    /// Its name there.
+    pub name: &'static str,
+    /// What its value may be.
+    pub kind: Kind,
+    /// Its default, as it is written in a file.
+    default: &'static str,
+    /// What it is for, in one line.
+    pub about: &'static str,
+    /// Whether this version of torr acts on it. The others are known and checked, so that a file that
+    /// has them already is right.
+    pub used: bool,
+}
+
+impl Key {
+    /// Section and name: `network.port`.
+    pub fn full(&self) -> String {
+        format!("{}.{}", self.section, self.name)
+    }
+
+    /// The variable that sets it: `TORR_NETWORK_PORT`.
+    pub fn variable(&self) -> String {
+        format!("TORR_{}_{}", self.section, self.name).to_ascii_uppercase()
+    }
+
+    /// Its default.
+    pub fn default(&self) -> Value {
+        let value = self.default.parse().ok().and_then(|value| Value::from_toml(&value));
+        value.expect("the defaults of the table are written as in a file")
+    }
+}
+
+/// What each section is about.
+pub const SECTIONS: [(&str, &str); 8] = [
+    ("paths", "Where things go. Paths are absolute or begin with ~/"),
+    ("network", "How torr reaches others and is reached"),
+    ("limits", "How much at most"),
+    ("seeding", "How much is given back"),
+    ("remove", "Taking torrents out of the list"),
+    ("ui", "The full-screen view"),
+    ("daemon", "Running headless"),
+    ("hooks", "Programs to run: program and arguments, no shell"),
+];
+
+const fn key(
+    section: &'static str,
+    name: &'static str,
+    kind: Kind,
+    default: &'static str,
+    about: &'static str,
+) -> Key {
+    Key { section, name, kind, default, about, used: true }
+}
+
+const fn later(
+    section: &'static str,
+    name: &'static str,
+    kind: Kind,
+    default: &'static str,
+    about: &'static str,
+) -> Key {
+    Key { section, name, kind, default, about, used: false }
+}
+
+const PEERS: Kind = Kind::Number { least: 1, most: 10_000 };
+
+/// The table of keys, in the order in which they are shown.
+pub static KEYS: [Key; 39] = [
+    later(
+        "paths",
+        "downloads",
+        Kind::Path,
+        r#""~/Downloads""#,
+        "where downloads go; torr get saves in the current folder all the same",
+    ),
+    later(
+        "paths",
+        "incomplete",
+        Kind::Path,
+        r#""""#,
+        "where unfinished downloads lie; empty: in the same place",
+    ),
+    later("paths", "watch", Kind::Paths, "[]", "folders in which torrent files are picked up"),
+    key(
+        "network",
+        "port",
+        Kind::Number { least: 0, most: 65_535 },
+        "0",
+        "the port on which peers reach us, if it is free; 0: pick one and remember it",
+    ),
+    key("network", "bind", Kind::Bind, r#""""#, "use only this address or network interface; empty: all"),
+    key(
+        "network",
+        "encryption",
+        Kind::Choice(&["prefer", "require", "off"]),
+        r#""prefer""#,
+        "encrypt connections; this version cannot, so with require nothing is transferred",
+    ),
+    later("network", "dht", Kind::Switch, "true", "find peers by the distributed hash table"),
+    later("network", "pex", Kind::Switch, "true", "exchange addresses with peers"),
+    later("network", "lsd", Kind::Switch, "true", "find peers in the local network"),
+    later("network", "upnp", Kind::Switch, "true", "ask the router for a port"),
+    later("network", "utp", Kind::Switch, "true", "use uTP beside TCP"),
+    key("network", "ipv6", Kind::Switch, "true", "use IPv6 beside IPv4"),
+    key(
+        "network",
+        "proxy",
+        Kind::Proxy,
+        r#""""#,
+        "a proxy; this version cannot use one, so with one nothing is transferred",
+    ),
+    key("limits", "down", Kind::Rate, r#""none""#, "bytes per second downwards"),
+    key("limits", "up", Kind::Rate, r#""none""#, "bytes per second upwards"),
+    later(
+        "limits",
+        "alt_down",
+        Kind::Rate,
+        r#""500K""#,
+        "the other limit downwards, while it is switched on",
+    ),
+    later("limits", "alt_up", Kind::Rate, r#""100K""#, "the other limit upwards, while it is switched on"),
+    key("limits", "active_downloads", Kind::Number { least: 1, most: 1000 }, "5", "downloads at once"),
+    key("limits", "peers_per_torrent", PEERS, "100", "connections of one torrent"),
+    key("limits", "peers_total", PEERS, "400", "connections in all"),
+    later("limits", "min_free_space", Kind::Size, r#""1GiB""#, "pause rather than fill the disk"),
+    later(
+        "seeding",
+        "ratio",
+        Kind::Ratio,
+        "2.0",
+        "stop when this many times the size was given; 0: no limit; torr seed goes on until it is told otherwise",
+    ),
+    later(
+        "seeding",
+        "time",
+        Kind::Time,
+        r#""none""#,
+        "stop after this long; torr seed goes on until it is told otherwise",
+    ),
+    key(
+        "seeding",
+        "get",
+        Kind::After,
+        r#""off""#,
+        "what torr get does after the download: as its flag --seed",
+    ),
+    later("remove", "default", Kind::Choice(&["keep", "trash"]), r#""keep""#, "what becomes of the files"),
+    later("remove", "undo_seconds", Kind::Number { least: 0, most: 3600 }, "10", "how long it can be undone"),
+    later(
+        "ui",
+        "theme",
+        Kind::Text,
+        r#""terminal""#,
+        "a theme; terminal: the sixteen colours of the terminal",
+    ),
+    later(
+        "ui",
+        "unicode",
+        Kind::Choice(&["auto", "full", "basic", "ascii"]),
+        r#""auto""#,
+        "which characters are drawn",
+    ),
+    later(
+        "ui",
+        "graph",
+        Kind::Choice(&["block", "braille", "ascii", "off"]),
+        r#""block""#,
+        "how graphs are drawn",
+    ),
+    later("ui", "columns", Kind::Text, r#""auto""#, "the columns of the list"),
+    later("ui", "units", Kind::Choice(&["binary", "si"]), r#""binary""#, "KiB or kB"),
+    later(
+        "ui",
+        "fps",
+        Kind::Number { least: 1, most: 60 },
+        "10",
+        "how often the screen is drawn at most, per second",
+    ),
+    later("ui", "mouse", Kind::Switch, "true", "listen to the mouse"),
+    later(
+        "ui",
+        "on_quit",
+        Kind::Choice(&["ask", "stop", "background"]),
+        r#""ask""#,
+        "what quitting does while something transfers",
+    ),
+    later(
+        "ui",
+        "notify",
+        Kind::Choices(&["toast", "bell", "title", "desktop", "command"]),
+        r#"["toast"]"#,
+        "how a finished download is told",
+    ),
+    later(
+        "ui",
+        "accessible",
+        Kind::Switch,
+        "false",
+        "lines of text for screen readers instead of a drawn screen",
+    ),
+    later("daemon", "http", Kind::Listen, r#""""#, "where its HTTP interface listens; empty: nowhere"),
+    later(
+        "daemon",
+        "token_file",
+        Kind::Path,
+        r#""""#,
+        "the file with the secret that clients of the HTTP interface must know",
+    ),
+    later("hooks", "done", Kind::Command, "[]", "run when a download is done"),
+];
+
+static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| KEYS.iter().map(Key::full).collect());
+
+/// The names of all keys, in the order of the table.
+pub fn names() -> &'static [String] {
+    &NAMES
+}
+
+/// Where in the table a key stands, by its full name.
+pub fn position(name: &str) -> Option<usize> {
+    NAMES.iter().position(|known| known == name)
+}
+
+/// A key, by its full name.
+pub fn find(name: &str) -> Option<&'static Key> {
+    position(name).map(|at| &KEYS[at])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_order_and_names_nothing_twice() {
+        let sections: Vec<&str> = SECTIONS.iter().map(|(name, _)| *name).collect();
+        let rank =
+            |key: &Key| sections.iter().position(|name| *name == key.section).expect("a known section");
+        assert!(KEYS.is_sorted_by_key(rank));
+        let mut names: Vec<String> = KEYS.iter().map(Key::variable).collect();
+        // These mean something else.
+        for other in ["CONFIG", "STATE_DIR", "SOCKET", "LOG", "COLOR", "ASCII", "PROFILE"] {
+            names.push(format!("TORR_{other}"));
+        }
+        names.sort();
+        let before = names.len();
+        names.dedup();
+        assert_eq!(names.len(), before);
+    }
+
+    #[test]
+    fn descriptions_are_one_plain_line() {
+        for key in &KEYS {
+            assert!(
+                key.about.is_ascii() && key.about.len() < 110 && !key.about.ends_with('.'),
+                "{}",
+                key.full()
+            );
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! What the configuration and the flags come to for a command that transfers.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use crate::engine::{Add, After, EngineConfig};
+use crate::face::cli::args::global::GlobalArgs;
+use crate::face::cli::args::network::NetworkArgs;
+use crate::face::cli::config::places::Sources;
+use crate::face::cli::config::{Config, Origin};
+use crate::face::cli::error::Failure;
+use crate::face::cli::exit::Exit;
+use crate::face::cli::input::Torrent;
+use crate::face::cli::output::Output;
+use crate::face::cli::{interface, state};
+
+use super::{Job, Plan};
+
+/// The settings of one run. What was asked for and cannot be done has been refused by now.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    config: Config,
+    network: NetworkArgs,
+    bind: Option<IpAddr>,
+    state_dir: Option<PathBuf>,
+}
+
+impl Setup {
+    /// Reads the configuration and lays the flags over it.
+    pub fn new(network: &NetworkArgs, global: &GlobalArgs, output: &Output) -> Result<Self, Failure> {
+        let config = Config::ready(&Sources::here(global), output)?;
+        Self::of(config, network, state::directory(global.state_dir.as_deref()))
+    }
+
+    fn of(mut config: Config, network: &NetworkArgs, state_dir: Option<PathBuf>) -> Result<Self, Failure> {
+        for (key, value, flag) in network.keys() {
+            config.flag(key, value, flag);
+        }
+        refuse_what_is_to_come(&config, network)?;
+        let bind = match config.text("network.bind") {
+            text if text.is_empty() => None,
+            text => Some(interface::address(&text, config.switch("network.ipv6"))?),
+        };
+        Ok(Self { config, network: network.clone(), bind, state_dir })
+    }
+
+    /// The same for a run that neither reads nor writes what is remembered of torrents.
+    pub fn forgetful(mut self) -> Self {
+        self.state_dir = None;
+        self
+    }
+
+    /// The address everything goes out from, if it is not any.
+    pub const fn bind(&self) -> Option<IpAddr> {
+        self.bind
+    }
+
+    /// How many downloads run at once.
+    pub fn jobs(&self, flag: Option<u16>) -> usize {
+        flag.map_or_else(|| self.config.number("limits.active_downloads") as usize, usize::from)
+    }
+
+    /// What happens after a download.
+    pub fn after(&self, flag: Option<After>) -> After {
+        flag.unwrap_or_else(|| self.config.after("seeding.get"))
+    }
+
+    /// Does what is planned, so many torrents at once. Where nothing is left to do no engine starts.
+    pub fn run(&self, plan: Plan, jobs: usize, output: &Output) -> Result<Exit, Failure> {
+        if plan.jobs.is_empty() && plan.more.is_none() {
+            let exit = plan.outcomes.exit();
+            super::summary(plan.verb, &plan.outcomes, exit, output)?;
+            return Ok(exit);
+        }
+        super::session::run(plan, self.engine(jobs), output)
+    }
+
+    /// The settings of the engine.
+    fn engine(&self, jobs: usize) -> EngineConfig {
+        let port = u16::try_from(self.config.number("network.port")).ok().filter(|&port| port != 0);
+        let by_flag = matches!(self.config.setting("network.port").origin, Origin::Flag(_));
+        // A port of the configuration serves one run at a time; a second one takes any other.
+        let remembered = || self.state_dir.as_deref().and_then(state::port);
+        EngineConfig {
+            port: port.filter(|_| by_flag),
+            preferred_port: port.or_else(remembered),
+            bind: self.bind,
+            ipv6: self.config.switch("network.ipv6"),
+            down: self.config.rate("limits.down"),
+            up: self.config.rate("limits.up"),
+            max_peers: self.config.number("limits.peers_total") as usize,
+            jobs,
+            state_dir: self.state_dir.clone(),
+            ..EngineConfig::default()
+        }
+    }
+
+    /// One torrent whose data lies or will lie in this folder.
+    pub fn job(&self, torrent: Torrent, folder: &Path, after: After) -> Result<(Add, Job), Failure> {
+        let job = Job {
+            id: torrent.metainfo.info_hash(),
+            name: torrent.metainfo.name().clone(),
+            argument: torrent.argument(),
+            folder: folder.to_owned(),
+            renamed: torrent.metainfo.root_name().map(str::to_owned),
+            seeds: after != After::Stop,
+        };
+        let folder = std::path::absolute(folder).map_err(|error| Failure::disk("use", folder, &error))?;
+        let mut add = Add::new(torrent.metainfo, folder);
+        add.after = after;
+        add.use_trackers = self.network.switches.ask_trackers();
+        add.trackers.clone_from(&self.network.tracker);
+        add.peers.clone_from(&self.network.peer);
+        add.max_peers = self.config.number("limits.peers_per_torrent") as usize;
+        Ok((add, job))
+    }
+}
+
+/// The ways to find and reach peers that torr is going to have. Their keys are true from the beginning, so
+/// that only a flag is a wish to be refused.
+const TO_COME: [&str; 5] = ["network.dht", "network.pex", "network.lsd", "network.upnp", "network.utp"];
+
+/// Refuses what was asked for and is not there. What is meant to protect people is never left out in
+/// silence, wherever it was asked for.
+fn refuse_what_is_to_come(config: &Config, network: &NetworkArgs) -> Result<(), Failure> {
+    if !network.web_seed.is_empty() {
+        return Err(Failure::not_yet("--web-seed").hint("without it, the data comes from peers alone"));
+    }
+    for name in TO_COME {
+        if let Origin::Flag(flag) = config.setting(name).origin
+            && config.switch(name)
+        {
+            return Err(Failure::not_yet(flag).hint("peers come from trackers, and from --peer"));
+        }
+    }
+    let encryption = config.setting("network.encryption");
+    let wish = config.text("network.encryption");
+    if wish == "require" || (wish == "prefer" && matches!(encryption.origin, Origin::Flag(_))) {
+        let what = asked("network.encryption", &wish, &encryption.origin);
+        return Err(
+            Failure::not_yet(&what).hint("connections are not encrypted; --encryption off accepts that")
+        );
+    }
+    let proxy = config.text("network.proxy");
+    if !proxy.is_empty() {
+        let what = asked("network.proxy", "", &config.setting("network.proxy").origin);
+        return Err(
+            Failure::not_yet(&what).hint("nothing is sent another way; take it out to go without one")
+        );
+    }
+    Ok(())
+}
+
+/// A wish and where it stands.
+fn asked(key: &str, value: &str, origin: &Origin) -> String {
+    match origin {
+        Origin::Flag(flag) => format!("{flag} {value}").trim_end().to_owned(),
+        Origin::Default => key.to_owned(),
+        other if value.is_empty() => format!("{key} ({other})"),
+        other => format!("{key} = \"{value}\" ({other})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::engine::Until;
+    use crate::face::cli::config::kind::Value;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        network: NetworkArgs,
+    }
+
+    fn setup(keys: &[(&str, Value)], flags: &[&str]) -> Result<Setup, Failure> {
+        let mut config = Config::built_in();
+        for (name, value) in keys {
+            let setting = config.settings.iter_mut().find(|setting| setting.key.full() == *name).unwrap();
+            setting.value = value.clone();
+            setting.origin = Origin::File { path: "/c".into(), line: Some(3) };
+        }
+        let line = Line::try_parse_from(std::iter::once(&"x").chain(flags)).unwrap();
+        Setup::of(config, &line.network, None)
+    }
+
+    #[test]
+    fn flags_win_over_the_configuration_and_that_over_the_defaults() {
+        let text = |text: &str| Value::Text(text.to_owned());
+        let keys = [
+            ("limits.down", text("1M")),
+            ("limits.up", text("2M")),
+            ("network.ipv6", Value::Switch(false)),
+            ("network.port", Value::Number(5000)),
+            ("limits.active_downloads", Value::Number(9)),
+            ("seeding.get", text("forever")),
+            ("network.bind", text("127.0.0.1")),
+        ];
+        let engine = setup(&keys, &[]).unwrap().engine(1);
+        assert_eq!((engine.down, engine.up, engine.ipv6), (Some(1 << 20), Some(2 << 20), false));
+        assert_eq!((engine.port, engine.preferred_port), (None, Some(5000)));
+        assert_eq!((engine.bind, engine.max_peers), (Some("127.0.0.1".parse().unwrap()), 400));
+        let both = setup(&keys, &["--down", "none", "--ipv6", "-p", "6000", "--bind", "::1"]).unwrap();
+        let engine = both.engine(1);
+        assert_eq!((engine.down, engine.up, engine.ipv6), (None, Some(2 << 20), true));
+        assert_eq!((engine.port, engine.bind), (Some(6000), Some("::1".parse().unwrap())));
+        assert_eq!((both.jobs(None), both.jobs(Some(2))), (9, 2));
+        assert_eq!(
+            (both.after(None), both.after(Some(After::Stop))),
+            (After::Seed(Until::default()), After::Stop)
+        );
+        assert_eq!(
+            (setup(&[], &[]).unwrap().jobs(None), setup(&[], &[]).unwrap().after(None)),
+            (5, After::Stop)
+        );
+    }
+
+    #[test]
+    fn what_is_not_there_is_refused_and_switching_it_off_is_not() {
+        let told = |flags: &[&str]| setup(&[], flags).map(drop).map_err(|failure| failure.message);
+        for (flags, what) in [
+            (&["--dht"][..], "--dht"),
+            (&["--no-utp", "--utp"], "--utp"),
+            (&["--web-seed", "http://x/"], "--web-seed"),
+            (&["--encryption", "require"], "--encryption require"),
+            (&["--encryption", "prefer"], "--encryption prefer"),
+            (&["--proxy", "socks5://127.0.0.1:1"], "--proxy"),
+        ] {
+            assert_eq!(told(flags), Err(format!("{what} is not available yet")));
+        }
+        let off = [
+            "--no-dht",
+            "--no-pex",
+            "--no-lsd",
+            "--no-upnp",
+            "--no-utp",
+            "--no-trackers",
+            "--encryption",
+            "off",
+        ];
+        assert_eq!(told(&off), Ok(()));
+        assert_eq!(told(&["--trackers", "--ipv6"]), Ok(()));
+    }
+
+    #[test]
+    fn what_protects_is_not_left_out_in_silence() {
+        let keys = [("network.encryption", Value::Text("require".to_owned()))];
+        let failure = setup(&keys, &[]).unwrap_err();
+        assert_eq!(failure.message, "network.encryption = \"require\" (/c:3) is not available yet");
+        assert!(setup(&keys, &["--encryption", "off"]).is_ok());
+        let keys = [("network.proxy", Value::Text("socks5://h:1".to_owned()))];
+        assert_eq!(setup(&keys, &[]).unwrap_err().message, "network.proxy (/c:3) is not available yet");
+        let keys = [("network.bind", Value::Text("torr-none".to_owned()))];
+        assert!(setup(&keys, &[]).is_err());
+    }
+}
