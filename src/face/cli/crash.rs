@@ -3,11 +3,12 @@
 use std::panic::{self, PanicHookInfo};
 
 use super::output::raw;
+use super::progress::live;
 use crate::base::Untrusted;
 
 /// Has panics told in our words.
 pub fn install() {
-    panic::set_hook(Box::new(|info| raw(&told(info))));
+    panic::set_hook(Box::new(|info| raw(&(live::last_words().to_owned() + &told(info)))));
 }
 
 fn told(info: &PanicHookInfo<'_>) -> String {

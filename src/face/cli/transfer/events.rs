@@ -82,7 +82,7 @@ pub struct Done {
 }
 
 /// The event of completion.
-pub fn done(schema: &'static str, id: InfoHash, path: &Path, seconds: u64) -> Done {
+pub fn done(schema: &'static str, id: InfoHash, path: &Path, seconds: u64, verified: bool) -> Done {
     Done {
         schema,
         event: "done",
@@ -90,7 +90,7 @@ pub fn done(schema: &'static str, id: InfoHash, path: &Path, seconds: u64) -> Do
         path: path.to_string_lossy().into_owned(),
         path_hex: path.to_str().is_none().then(|| hex(path.as_os_str().as_encoded_bytes())),
         seconds,
-        verified: true,
+        verified,
     }
 }
 
@@ -139,7 +139,7 @@ mod tests {
         );
         assert!(text.starts_with(&start), "{text}");
         assert_eq!(
-            json::line(&done("torr.get/1", id, Path::new("/home/u/iso/ubuntu.iso"), 166)),
+            json::line(&done("torr.get/1", id, Path::new("/home/u/iso/ubuntu.iso"), 166, true)),
             format!(
                 r#"{{"schema":"torr.get/1","event":"done","torrent":"{hash}","path":"/home/u/iso/ubuntu.iso","seconds":166,"verified":true}}"#
             )

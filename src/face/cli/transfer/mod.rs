@@ -5,6 +5,7 @@ mod events;
 mod outcome;
 mod session;
 mod stall;
+mod story;
 mod telling;
 
 use std::path::{Path, PathBuf};

@@ -1,27 +1,28 @@
 //! From the start of the engine to the end of the last torrent.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::timeout;
 
 use crate::base::{InfoHash, units};
-use crate::engine::{Command, Engine, EngineConfig, Event, FaultKind, Handle, Row, State, View};
+use crate::engine::{
+    Add, After, Command, Engine, EngineConfig, Event, Existing, FaultKind, Handle, Reason, Row, State, Until, View,
+};
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::faults;
 use crate::face::cli::input::quoted;
-use crate::face::cli::output::Output;
-use crate::face::cli::signals::Signals;
+use crate::face::cli::output::{Output, Progress};
+use crate::face::cli::signals::{Resizes, Signals};
 
 use super::stall::Stall;
+use super::story::{self, Finish};
 use super::telling::Telling;
 use super::{Job, Outcomes, Plan, Verb, block_on};
 
-/// How often the snapshot is looked at.
-const TICK: Duration = Duration::from_millis(100);
 /// The longest an orderly end may take.
 const STOP: Duration = Duration::from_secs(2);
 
@@ -34,29 +35,21 @@ pub fn run(plan: Plan, config: EngineConfig, output: &Output) -> Result<Exit, Fa
         let mut handle = Engine::start(config).await.map_err(|fault| faults::engine(&fault))?;
         let mut session = Session::new(plan, output);
         let result = session.go(&mut handle, &mut signals).await;
+        if matches!(result, Ok(Some(_))) {
+            output.live.leave();
+            output.say("stopping, saving progress (Ctrl-C again to skip)");
+        }
         output.live.erase();
-        match result {
-            Ok(Some(signal)) => {
-                stop(&handle, &mut signals, output, true).await;
-                session.interrupted(signal)
-            }
-            Ok(None) => {
-                stop(&handle, &mut signals, output, false).await;
-                session.ended()
-            }
-            Err(failure) => {
-                stop(&handle, &mut signals, output, false).await;
-                Err(failure)
-            }
+        stop(&handle, &mut signals).await;
+        match result? {
+            Some(signal) => session.interrupted(signal, &handle.view()),
+            None => session.ended(),
         }
     })
 }
 
 /// Ends the engine in good order, but never waits long, and not at all after a second signal.
-async fn stop(handle: &Handle, signals: &mut Signals, output: &Output, told: bool) {
-    if told {
-        output.say("stopping, saving progress (Ctrl-C again to skip)");
-    }
+async fn stop(handle: &Handle, signals: &mut Signals) {
     tokio::select! {
         _ = timeout(STOP, handle.stop()) => {}
         _ = signals.next() => {}
@@ -67,7 +60,7 @@ struct Session<'a> {
     verb: Verb,
     output: &'a Output,
     /// Those that are not added yet.
-    waiting: Vec<crate::engine::Add>,
+    waiting: Vec<Add>,
     running: BTreeMap<InfoHash, Running>,
     outcomes: Outcomes,
     timeout: Option<Duration>,
@@ -77,28 +70,42 @@ struct Session<'a> {
 
 struct Running {
     job: Job,
+    after: After,
+    /// Files that were there are believed to be right.
+    trusting: bool,
+    /// Bytes that were there when it began.
+    found: u64,
     stall: Stall,
     path: Option<PathBuf>,
     over: bool,
 }
 
+impl Running {
+    fn new(job: Job, add: &Add) -> Self {
+        let trusting = add.existing == Existing::Trust;
+        Self { job, after: add.after, trusting, found: 0, stall: Stall::default(), path: None, over: false }
+    }
+}
+
 impl<'a> Session<'a> {
     fn new(plan: Plan, output: &'a Output) -> Self {
-        let (waiting, running) = plan
+        let lost = plan.outcomes.failures();
+        let (waiting, running): (_, BTreeMap<_, _>) = plan
             .jobs
             .into_iter()
             .map(|(add, job)| {
-                (add, (job.id, Running { job, stall: Stall::default(), path: None, over: false }))
+                let running = Running::new(job, &add);
+                (add, (running.job.id, running))
             })
             .unzip();
         Self {
             verb: plan.verb,
             output,
+            telling: Telling::new(plan.verb, plan.path_end, running.len(), lost, output),
             waiting,
             running,
             outcomes: plan.outcomes,
             timeout: plan.timeout,
-            telling: Telling::new(plan.verb, plan.path_end, output),
             begun: Instant::now(),
         }
     }
@@ -109,45 +116,45 @@ impl<'a> Session<'a> {
         for add in self.waiting.drain(..) {
             handle.send(Command::Add(Box::new(add)));
         }
-        let mut ticks = interval(TICK);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let bar = self.output.progress == Progress::Bar;
+        let mut views = handle.views();
+        let mut resizes = Resizes::watch(bar);
+        // Who takes what one torrent gives is shown beside it.
+        if let (true, 1, Some(running)) = (bar, self.running.len(), self.running.values().next())
+            && running.job.seeds
+        {
+            handle.send(Command::Look(Some(running.job.id)));
+        }
         while self.running.values().any(|running| !running.over) {
             tokio::select! {
                 biased;
                 signal = signals.next() => return Ok(Some(signal)),
                 event = events.recv() => match event {
-                    Some(event) => self.hear(event)?,
+                    Some(event) => self.hear(event, handle)?,
                     None => {
                         let message = "the engine has ended by itself";
                         return Err(Failure::new(Exit::Internal, "internal", message));
                     }
                 },
-                _ = ticks.tick() => self.look(&handle.view(), handle)?,
+                Ok(()) = views.changed() => self.look(&handle.view(), handle)?,
+                () = resizes.next() => self.telling.progress(&handle.view(), self.begun.elapsed())?,
             }
         }
         Ok(None)
     }
 
-    fn hear(&mut self, event: Event) -> Result<(), Failure> {
+    fn hear(&mut self, event: Event, handle: &Handle) -> Result<(), Failure> {
         match event {
             Event::Added { id, name, size, files } => self.telling.added(id, &name, size, files.into()),
             Event::Checked { id, have } => {
                 self.telling.checked(id, have);
-                Ok(())
-            }
-            Event::Finished { id, path, received, took } => {
-                let Some(running) = self.running.get_mut(&id) else { return Ok(()) };
-                let path = std::path::absolute(&path).unwrap_or(path);
-                running.path = Some(path.clone());
-                match self.verb {
-                    Verb::Get => self.telling.finished(&running.job, &path, received, took),
-                    Verb::Seed => self.telling.seeding(&running.job, &path),
+                if let Some(running) = self.running.get_mut(&id) {
+                    running.found = have;
                 }
-            }
-            Event::Done { id } => {
-                self.over(id);
                 Ok(())
             }
+            Event::Finished { id, path, received, took } => self.complete(id, &path, received, took),
+            Event::Done { id } => self.over(id, handle),
             Event::Failed { id, fault } => {
                 let mut failure = faults::engine(&fault).about(id);
                 if fault.kind == FaultKind::FilesMissing
@@ -155,6 +162,8 @@ impl<'a> Session<'a> {
                 {
                     failure = failure.hint(repair(&running.job));
                 }
+                let reason = Reason { word: fault.kind.reason(), text: fault.message };
+                self.telling.last(row(&handle.view(), id), State::Error, reason)?;
                 self.fail(id, &failure);
                 Ok(())
             }
@@ -163,6 +172,27 @@ impl<'a> Session<'a> {
                 Ok(())
             }
         }
+    }
+
+    /// Every wanted piece is there.
+    fn complete(&mut self, id: InfoHash, path: &Path, received: u64, took: Duration) -> Result<(), Failure> {
+        let Some(running) = self.running.get_mut(&id) else { return Ok(()) };
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        running.path = Some(path.clone());
+        let job = &running.job;
+        if self.verb == Verb::Seed {
+            let until = if let After::Seed(until) = running.after { until } else { Until::default() };
+            return self.telling.seeding(job, &path, until);
+        }
+        self.telling.finished(&Finish {
+            job,
+            path: &path,
+            size: self.telling.size(id),
+            received,
+            took,
+            after: running.after,
+            verified: !running.trusting || running.found == 0,
+        })
     }
 
     fn look(&mut self, view: &Arc<View>, handle: &Handle) -> Result<(), Failure> {
@@ -186,16 +216,11 @@ impl<'a> Session<'a> {
     }
 
     /// A torrent has reached its goal.
-    fn over(&mut self, id: InfoHash) {
-        if let Some(running) = self.running.get_mut(&id)
-            && !running.over
-        {
-            running.over = true;
-            self.outcomes.done();
-            if running.job.seeds {
-                self.telling.goal(&running.job);
-            }
-        }
+    fn over(&mut self, id: InfoHash, handle: &Handle) -> Result<(), Failure> {
+        let Some(running) = self.running.get_mut(&id).filter(|running| !running.over) else { return Ok(()) };
+        running.over = true;
+        self.outcomes.done();
+        if running.job.seeds { self.telling.goal(&running.job, row(&handle.view(), id)) } else { Ok(()) }
     }
 
     fn fail(&mut self, id: InfoHash, failure: &Failure) {
@@ -203,6 +228,7 @@ impl<'a> Session<'a> {
             && !running.over
         {
             running.over = true;
+            self.telling.failed(id);
             self.output.fail(failure);
             self.outcomes.failed(failure);
         }
@@ -210,19 +236,30 @@ impl<'a> Session<'a> {
 
     fn ended(&self) -> Result<Exit, Failure> {
         let exit = self.outcomes.exit();
+        self.telling.farewell(&self.outcomes, self.begun.elapsed());
         super::summary(self.verb, &self.outcomes, exit, self.output)?;
         Ok(exit)
     }
 
-    fn interrupted(&self, exit: Exit) -> Result<Exit, Failure> {
-        let unfinished =
-            self.running.values().filter(|running| !running.over && running.path.is_none()).count();
-        if unfinished > 0 && self.verb == Verb::Get {
-            self.output.say("stopped; the same command goes on where this one left off");
+    /// Says what was kept, and how to go on.
+    fn interrupted(&self, exit: Exit, view: &View) -> Result<Exit, Failure> {
+        let done = |id: &InfoHash| row(view, *id).map_or(0, |row| row.done);
+        let open = self.running.iter().filter(|(_, running)| !running.over && running.path.is_none());
+        let unfinished: Vec<_> = open.map(|(id, _)| (done(id), self.telling.size(*id))).collect();
+        let complete = self.running.values().filter(|running| running.path.is_some()).count();
+        if unfinished.is_empty() || self.verb == Verb::Seed {
+            let sent = view.torrents.iter().map(|row| row.sent).sum();
+            self.output.say(&format!("stopped: {} sent in this run", units::size(sent)));
+        } else {
+            self.output.say(&story::cut_off(&unfinished, complete));
         }
         super::summary(self.verb, &self.outcomes, exit, self.output)?;
         Ok(exit)
     }
+}
+
+fn row(view: &View, id: InfoHash) -> Option<&Row> {
+    view.torrents.iter().find(|row| row.id == id)
 }
 
 /// What to do about data that is missing or damaged.
