@@ -59,7 +59,11 @@ fn lines_tell_of_each_and_of_all() {
     ever(" done: 684 KiB in ");
     ever("total   2 of 3 done, 1 failed  1.53 MiB in ");
     ever("/1.57 MiB  ");
-    assert!(got.err.contains(&format!("error: dead.bin: nothing came for 2 s: {WHY}\nhint:  ")), "{}", got.err);
+    assert!(
+        got.err.contains(&format!("error: dead.bin: nothing came for 2 s: {WHY}\nhint:  ")),
+        "{}",
+        got.err
+    );
     // What moves is told with its share, amount, rate, time and peers.
     let moving = |line: &&&str| line.ends_with(" peer") && line.contains(" %  ") && line.contains("iB/s  ");
     assert!(lines.iter().any(|line| moving(&line)), "{}", got.err);
@@ -74,7 +78,8 @@ fn events_agree_with_their_schema() {
     let dead = events.iter().find(|event| event["name"] == "dead.bin").unwrap()["torrent"].clone();
     let of = |kind: &str| events.iter().filter(|event| event["event"] == kind).collect::<Vec<_>>();
     assert_eq!((of("metadata").len(), of("done").len(), of("summary").len()), (3, 2, 1), "{}", got.out);
-    let why = of("progress").into_iter().find(|event| event["torrent"] == dead && event["state"] == "waiting");
+    let why =
+        of("progress").into_iter().find(|event| event["torrent"] == dead && event["state"] == "waiting");
     let why = why.unwrap_or_else(|| panic!("{}", got.out));
     assert_eq!((&why["reason"], &why["reason_text"]), (&"no_peers_known".into(), &WHY.into()));
     assert_eq!((&why["eta_s"], &why["peers"]), (&serde_json::Value::Null, &0.into()));
@@ -98,7 +103,12 @@ fn seeding_agrees_with_its_schema_and_tells_its_end() {
     assert_eq!(seeded.code, 0, "{}", seeded.err);
     let events = check_lines(&seeded.out);
     let last = &events[events.len() - 2..];
-    assert_eq!((&last[0]["state"], &last[0]["reason"]), (&"done".into(), &"goal_reached".into()), "{}", seeded.out);
+    assert_eq!(
+        (&last[0]["state"], &last[0]["reason"]),
+        (&"done".into(), &"goal_reached".into()),
+        "{}",
+        seeded.out
+    );
     assert_eq!((&last[1]["event"], &last[1]["ok"]), (&"summary".into(), &true.into()));
     assert!(seeded.err.contains(" until 1 s have passed; Ctrl-C stops"), "{}", seeded.err);
 }
@@ -110,7 +120,8 @@ fn a_torrent_that_fails_says_in_which_state() {
     let got = party.get("f", &["a.bin.torrent", "-o", "foreign", "--json"]);
     assert_eq!(got.code, 5, "{}", got.err);
     let events = check_lines(&got.out);
-    let state = events.iter().find(|event| event["state"] == "error").unwrap_or_else(|| panic!("{}", got.out));
+    let state =
+        events.iter().find(|event| event["state"] == "error").unwrap_or_else(|| panic!("{}", got.out));
     assert_eq!(state["reason"], "permission");
     assert!(state["reason_text"].as_str().unwrap().contains("holds nothing of this torrent"), "{state}");
     assert!(events.iter().any(|event| event["kind"] == "foreign_data"), "{}", got.out);
@@ -139,9 +150,11 @@ fn quiet_keeps_the_paths_and_quieter_keeps_nothing() {
     assert_eq!((got.code, got.out.as_str(), got.err.as_str()), (0, "", ""));
     let got = party.get("q", &["a.bin.torrent", "-o", "q", "-q", "-0"]);
     assert_eq!(got.out, party.line("q/a.bin").replace('\n', "\0"));
-    let none = Scene::ran(&mut party.command("q", &["get", "dead.torrent", "-o", "q", "--timeout", "1s", "-qq"]));
+    let none =
+        Scene::ran(&mut party.command("q", &["get", "dead.torrent", "-o", "q", "--timeout", "1s", "-qq"]));
     assert_eq!((none.code, none.out.as_str(), none.err.as_str()), (4, "", ""));
-    let some = Scene::ran(&mut party.command("q", &["get", "dead.torrent", "-o", "q", "--timeout", "1s", "-q"]));
+    let some =
+        Scene::ran(&mut party.command("q", &["get", "dead.torrent", "-o", "q", "--timeout", "1s", "-q"]));
     assert!(some.err.starts_with("error: ") && some.err.lines().count() == 2, "{}", some.err);
 }
 
@@ -162,7 +175,8 @@ fn trust_is_not_called_verified() {
 fn a_reader_of_events_that_goes_away_ends_it() {
     let party = party();
     let arguments = ["get", "dead.torrent", "-o", "c", "--json", "--interval", "1s"];
-    let mut child = party.command("c", &arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child =
+        party.command("c", &arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert!(line.contains(r#""event":"metadata""#), "{line}");
@@ -183,14 +197,17 @@ fn the_schema_knows_the_words_of_every_state() {
     ];
     for command in ["get", "seed"] {
         let file = format!("{}/src/face/cli/schemas/torr.{command}.1.json", env!("CARGO_MANIFEST_DIR"));
-        let schema: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        let schema: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
         let progress = &schema["$defs"]["progress"];
         let rules = progress["allOf"].as_array().unwrap();
         for state in states {
             let of = |rule: &&serde_json::Value| rule["if"]["properties"]["state"]["const"] == state.word();
             let rule = rules.iter().find(of).unwrap_or_else(|| panic!("{state:?}"));
             assert_eq!(rule["then"]["properties"]["reason"]["enum"], serde_json::json!(state.reasons()));
-            assert!(progress["properties"]["state"]["enum"].as_array().unwrap().contains(&state.word().into()));
+            assert!(
+                progress["properties"]["state"]["enum"].as_array().unwrap().contains(&state.word().into())
+            );
         }
     }
 }

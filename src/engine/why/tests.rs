@@ -136,9 +136,15 @@ fn trackers_that_fail_are_quoted() {
     let private = Circumstances { private: true, refusal: refusal.clone(), ..deaf() };
     fails(&private, "private torrent and its tracker refuses us: 'unregistered torrent'");
     let public = Circumstances { refusal, ..two.clone() };
-    fails(&public, "no peers known, and none of its 2 trackers helps, one refuses us: 'unregistered torrent'");
+    fails(
+        &public,
+        "no peers known, and none of its 2 trackers helps, one refuses us: 'unregistered torrent'",
+    );
     // One of two still works or has not answered.
-    assert_eq!(told(&Circumstances { trackers_failing: 1, trackers_working: 1, ..two.clone() }).1, "no_peers_known");
+    assert_eq!(
+        told(&Circumstances { trackers_failing: 1, trackers_working: 1, ..two.clone() }).1,
+        "no_peers_known"
+    );
     assert_eq!(told(&Circumstances { trackers_failing: 1, ..two }).1, "no_peers_known");
 }
 
@@ -169,7 +175,8 @@ fn known_peers_that_let_nobody_in_are_counted() {
         &asked,
         "3 trackers answered, none knows a seed; 12 peers known, none accepts: 9 time out, 3 refuse",
     );
-    let tracker = Circumstances { trackers: 1, trackers_working: 1, known: 1, refused: 0, timed_out: 1, ..asked };
+    let tracker =
+        Circumstances { trackers: 1, trackers_working: 1, known: 1, refused: 0, timed_out: 1, ..asked };
     failed(
         &tracker,
         "its tracker answered and knows no seed; 1 peer known, and it does not accept: 1 times out",

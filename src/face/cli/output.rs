@@ -188,8 +188,8 @@ fn progress(flags: &GlobalArgs, around: &Surroundings) -> Progress {
         return Progress::None;
     }
     match flags.progress {
-        // Nothing that is no terminal is ever drawn on.
-        Mode::Bar if around.stderr_tty => Progress::Bar,
+        // Even if asked for: what is no terminal, or a dumb one, is never redrawn.
+        Mode::Bar if around.stderr_tty && around.smart() => Progress::Bar,
         Mode::Bar => Progress::Lines,
         Mode::Lines => Progress::Lines,
         Mode::Json => Progress::Json,
@@ -250,14 +250,20 @@ mod tests {
         assert_eq!(of(Surroundings { term: Some("dumb".into()), ..terminal() }), Progress::Lines);
         assert_eq!(of(Surroundings { stderr_tty: false, ..terminal() }), Progress::Lines);
         let bar = GlobalArgs { progress: Mode::Bar, ..GlobalArgs::default() };
-        let with = |flags: &GlobalArgs, around| Output::new(flags, &around).progress;
-        assert_eq!(with(&bar, Surroundings { stderr_tty: false, ..terminal() }), Progress::Lines);
-        assert_eq!(with(&bar, Surroundings { ci: true, ..terminal() }), Progress::Bar);
-        let json = GlobalArgs { json: true, ..GlobalArgs::default() };
-        assert_eq!(with(&json, terminal()), Progress::Lines);
-        assert_eq!(with(&json, Surroundings { stdout_tty: false, ..terminal() }), Progress::Bar);
+        let asked = |around: Surroundings| Output::new(&bar, &around).progress;
+        assert_eq!(asked(Surroundings { ci: true, ..terminal() }), Progress::Bar);
+        assert_eq!(asked(Surroundings { stderr_tty: false, ..terminal() }), Progress::Lines);
+        assert_eq!(asked(Surroundings { term: None, ..terminal() }), Progress::Lines);
         let quiet = GlobalArgs { quiet: 1, ..GlobalArgs::default() };
         assert_eq!(Output::new(&quiet, &terminal()).progress, Progress::None);
+    }
+
+    #[test]
+    fn json_and_a_bar_do_not_share_a_terminal() {
+        let json = GlobalArgs { json: true, ..GlobalArgs::default() };
+        let of = |around: Surroundings| Output::new(&json, &around).progress;
+        assert_eq!(of(terminal()), Progress::Lines);
+        assert_eq!(of(Surroundings { stdout_tty: false, ..terminal() }), Progress::Bar);
     }
 
     #[test]

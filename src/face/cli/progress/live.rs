@@ -155,14 +155,11 @@ mod tests {
         );
         assert_eq!(feed(&frame("", true, &lines(&["1", "2"]), 40)), "before\n1\n2");
         assert_eq!(feed(&frame("word", true, &lines(&["1", "2"]), 40)), "before\nword\n1\n2");
+        // It takes two rows, and the screen knows that they are one line.
         let long = "x".repeat(45);
-        let wrapped = format!("{}\n{}", "x".repeat(40), "x".repeat(5));
-        assert_eq!(
-            feed(&frame(&long, true, &lines(&["1", "2"]), 40)),
-            format!("before\nword\n{wrapped}\n1\n2")
-        );
-        assert_eq!(feed(&frame("end", true, &[], 40)), format!("before\nword\n{wrapped}\nend"));
-        assert_eq!(feed("after\r\n"), format!("before\nword\n{wrapped}\nend\nafter"));
+        assert_eq!(feed(&frame(&long, true, &lines(&["1", "2"]), 40)), format!("before\nword\n{long}\n1\n2"));
+        assert_eq!(feed(&frame("end", true, &[], 40)), format!("before\nword\n{long}\nend"));
+        assert_eq!(feed("after\r\n"), format!("before\nword\n{long}\nend\nafter"));
     }
 
     #[test]
@@ -176,7 +173,8 @@ mod tests {
                 screen.process(&[byte]);
                 let seen = screen.screen().contents();
                 assert!(seen.contains("name") || seen.contains("rates"), "{seen}");
-                assert!(seen.contains("=") && !screen.screen().hide_cursor(), "{seen}");
+                assert!(seen.contains('=') || n == 9, "{seen}");
+                assert!(!screen.screen().hide_cursor(), "{seen}");
             }
         }
         assert_eq!(screen.screen().contents(), format!("5\na word\nname\n{}\nrates", "=".repeat(18)));
@@ -187,7 +185,8 @@ mod tests {
         for (rows, columns) in [(10, 12), (4, 40), (3, 7), (2, 2)] {
             let mut screen = screen(10, 40);
             screen.process(b"above\r\n");
-            screen.process(frame("", false, &lines(&["a long first line", "second", "third"]), 40).as_bytes());
+            screen
+                .process(frame("", false, &lines(&["a long first line", "second", "third"]), 40).as_bytes());
             screen.screen_mut().set_size(rows.try_into().unwrap(), columns.try_into().unwrap());
             screen.process(frame("", true, &lines(&["x"]), 40).as_bytes());
             let seen = screen.screen().contents();
@@ -198,6 +197,9 @@ mod tests {
 
     #[test]
     fn colours_take_no_columns() {
-        assert_eq!([seen(""), seen("abc"), seen("\u{1b}[32m✓\u{1b}[0m a"), seen("\u{1b}[1mab")], [0, 3, 3, 2]);
+        assert_eq!(
+            [seen(""), seen("abc"), seen("\u{1b}[32m✓\u{1b}[0m a"), seen("\u{1b}[1mab")],
+            [0, 3, 3, 2]
+        );
     }
 }

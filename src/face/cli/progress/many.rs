@@ -25,10 +25,8 @@ pub(super) fn lines(rows: &[Row], lost: usize, view: &View, style: Style, size: 
     let shown = shown(rows, most);
     let name = rows.iter().map(|row| width(&row.name.clean())).max().unwrap_or(0);
     let mut lines: Vec<String> = shown.iter().map(|row| line(row, name, style, room)).collect();
-    let waits = |row: &&Row| matches!(row.state, State::Queued | State::Paused);
-    let queued = rows.iter().filter(waits).count() - shown.iter().copied().filter(waits).count();
-    let active = rows.iter().filter(|row| !ended(row) && !waits(row)).count()
-        - shown.iter().filter(|row| !waits(row)).count();
+    let queued = rows.iter().filter(|row| matches!(row.state, State::Queued | State::Paused)).count();
+    let active = rows.iter().filter(|row| rank(row).is_some()).count() - shown.len();
     if active + queued > 0 {
         lines.push(format!("  … {} more: {active} active, {queued} queued", active + queued));
     }
@@ -40,24 +38,23 @@ pub(super) fn lines(rows: &[Row], lost: usize, view: &View, style: Style, size: 
     lines
 }
 
-/// Those that get a line: what moves comes before what waits for others, and what waits its turn gets one
-/// only where nothing else is under way.
+/// Those that get a line: what moves comes before what waits for others. Their order is that of the rows.
 fn shown(rows: &[Row], most: usize) -> Vec<&Row> {
-    let rank = |row: &Row| match row.state {
-        State::Downloading | State::Checking => 0,
-        State::Waiting => 1,
-        State::Seeding => 2,
-        _ => 3,
-    };
-    let mut chosen: Vec<usize> = (0..rows.len()).filter(|&at| rank(&rows[at]) < 3).collect();
+    let mut chosen: Vec<usize> = (0..rows.len()).filter(|&at| rank(&rows[at]).is_some()).collect();
     chosen.sort_by_key(|&at| rank(&rows[at]));
     chosen.truncate(most);
     chosen.sort_unstable();
     chosen.into_iter().map(|at| &rows[at]).collect()
 }
 
-fn ended(row: &Row) -> bool {
-    matches!(row.state, State::Done | State::Error)
+/// How much a row is of interest, the most interesting first; not at all if it has ended or waits its turn.
+const fn rank(row: &Row) -> Option<u8> {
+    match row.state {
+        State::Downloading | State::Checking => Some(0),
+        State::Waiting => Some(1),
+        State::Seeding => Some(2),
+        State::Queued | State::Paused | State::Done | State::Error => None,
+    }
 }
 
 fn line(row: &Row, longest: usize, style: Style, room: usize) -> String {
@@ -134,9 +131,8 @@ impl Sum {
         let sum = |pick: fn(&Row) -> u64| rows.iter().fold(0_u64, |sum, row| sum.saturating_add(pick(row)));
         let failed = rows.iter().filter(|row| row.state == State::Error).count() + lost;
         let finished = rows.iter().filter(|row| matches!(row.state, State::Done | State::Seeding)).count();
-        let steady = |row: &&Row| {
-            row.state == State::Downloading && eta_text(row.eta, row.down, row.active).is_some()
-        };
+        let steady =
+            |row: &&Row| row.state == State::Downloading && eta_text(row.eta, row.down, row.active).is_some();
         let average = |row: &Row| {
             let left = row.eta.unwrap_or_default().as_secs_f64().max(1.0);
             row.wanted.saturating_sub(row.done) as f64 / left

@@ -206,7 +206,10 @@ mod tests {
         let still = Row { down: 100.0, ..row("a", State::Downloading) };
         assert_eq!(line(&still), "080808  74 %  4.2/5.6 GiB  no peers yet");
         let sum = Sum::of(&[row("a", State::Downloading), row("b", State::Done)], 1);
-        assert_eq!(total(&sum, 4e7), "total   1 of 3 done, 1 failed  74 %  8.3/11.2 GiB  38.1 MiB/s  1 min 22 s left");
+        assert_eq!(
+            total(&sum, 4e7),
+            "total   1 of 3 done, 1 failed  74 %  8.3/11.2 GiB  38.1 MiB/s  1 min 22 s left"
+        );
         assert_eq!(line(&row("a", State::Waiting)), "080808 waiting: no peers yet");
         let id = InfoHash::v1([8; 20]);
         assert_eq!(

@@ -14,7 +14,12 @@ const BAR: usize = 46;
 /// Its name, a bar, and how it fares. One that only gives needs no bar.
 pub(super) fn lines(row: &Row, detail: Option<&Detail>, style: Style, room: usize) -> Vec<String> {
     if row.state == State::Seeding {
-        return vec![format!(" {}", joined(&giving(row, detail, style), "   ", room.saturating_sub(1)))];
+        let mut parts = giving(row, detail, style);
+        // The first and the last say the most.
+        while parts.len() > 2 && width(&parts.join("   ")) >= room {
+            parts.remove(parts.len() - 2);
+        }
+        return vec![format!(" {}", joined(&parts, "   ", room.saturating_sub(1)))];
     }
     let (part, amount, after) = match row.state {
         State::Checking => (
@@ -45,7 +50,7 @@ fn under(row: &Row, style: Style) -> String {
     }
 }
 
-/// How giving goes, the most important first.
+/// How giving goes.
 fn giving(row: &Row, detail: Option<&Detail>, style: Style) -> Vec<String> {
     let who = match detail.filter(|detail| detail.id == row.id).map(|detail| detail.peers.as_slice()) {
         Some([only]) => format!("1 peer ({})", percent(only.progress)),
@@ -70,7 +75,9 @@ pub(super) fn narrow(row: &Row, style: Style, room: usize) -> String {
             let eta = eta_text(row.eta, row.down, row.active).unwrap_or_default();
             joined(&[part, units::rate(row.down), eta], " ", room)
         }
-        State::Checking => joined(&[percent(share(row.checked, row.to_check)), "checking".to_owned()], " ", room),
+        State::Checking => {
+            joined(&[percent(share(row.checked, row.to_check)), "checking".to_owned()], " ", room)
+        }
         State::Seeding if moves(row) => joined(
             &[format!("{} {}", style.up(), units::rate(row.up)), format!("ratio {:.2}", row.ratio())],
             " ",
@@ -79,7 +86,8 @@ pub(super) fn narrow(row: &Row, style: Style, room: usize) -> String {
         // The reason is worth more than the name.
         _ => {
             let name = if room < 40 { String::new() } else { format!("{} ", style.fit(&row.name, room / 4)) };
-            return format!("{name}{part} {}", status::reason(row));
+            let part = if row.state == State::Seeding { String::new() } else { part + " " };
+            return format!("{name}{part}{}", status::reason(row));
         }
     };
     let rest = room.saturating_sub(width(&facts) + 1);

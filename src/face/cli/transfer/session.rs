@@ -9,7 +9,8 @@ use tokio::time::timeout;
 
 use crate::base::{InfoHash, units};
 use crate::engine::{
-    Add, After, Command, Engine, EngineConfig, Event, Existing, FaultKind, Handle, Reason, Row, State, Until, View,
+    Add, After, Command, Engine, EngineConfig, Event, Existing, FaultKind, Handle, Reason, Row, State, Until,
+    View,
 };
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
@@ -163,7 +164,7 @@ impl<'a> Session<'a> {
                     failure = failure.hint(repair(&running.job));
                 }
                 let reason = Reason { word: fault.kind.reason(), text: fault.message };
-                self.telling.last(row(&handle.view(), id), State::Error, reason)?;
+                self.telling.last(id, row(&handle.view(), id), State::Error, reason)?;
                 self.fail(id, &failure);
                 Ok(())
             }
@@ -242,16 +243,22 @@ impl<'a> Session<'a> {
     }
 
     /// Says what was kept, and how to go on.
-    fn interrupted(&self, exit: Exit, view: &View) -> Result<Exit, Failure> {
+    fn interrupted(&mut self, exit: Exit, view: &View) -> Result<Exit, Failure> {
         let done = |id: &InfoHash| row(view, *id).map_or(0, |row| row.done);
         let open = self.running.iter().filter(|(_, running)| !running.over && running.path.is_none());
         let unfinished: Vec<_> = open.map(|(id, _)| (done(id), self.telling.size(*id))).collect();
-        let complete = self.running.values().filter(|running| running.path.is_some()).count();
-        if unfinished.is_empty() || self.verb == Verb::Seed {
+        if self.verb == Verb::Get {
+            for running in self.running.values_mut().filter(|running| running.path.is_some() && !running.over)
+            {
+                running.over = true;
+                self.outcomes.done();
+            }
+        }
+        if self.verb == Verb::Get && !unfinished.is_empty() {
+            self.output.say(&story::cut_off(&unfinished, self.outcomes.done));
+        } else if self.running.values().any(|running| running.job.seeds) {
             let sent = view.torrents.iter().map(|row| row.sent).sum();
             self.output.say(&format!("stopped: {} sent in this run", units::size(sent)));
-        } else {
-            self.output.say(&story::cut_off(&unfinished, complete));
         }
         super::summary(self.verb, &self.outcomes, exit, self.output)?;
         Ok(exit)

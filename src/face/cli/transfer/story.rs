@@ -176,7 +176,10 @@ mod tests {
             until_when(Until { copies: Some(1), ..none }),
             "until another has all of it; Ctrl-C stops"
         );
-        assert_eq!(until_when(Until { copies: Some(3), ..none }), "until 3 others have all of it; Ctrl-C stops");
+        assert_eq!(
+            until_when(Until { copies: Some(3), ..none }),
+            "until 3 others have all of it; Ctrl-C stops"
+        );
     }
 
     #[test]

@@ -142,7 +142,8 @@ impl<'a> Telling<'a> {
 
     /// How many have failed and are not in the view, or only as what they were before.
     fn lost(&self, view: &View) -> usize {
-        let told = |id: &&InfoHash| view.torrents.iter().any(|row| row.id == **id && row.state == State::Error);
+        let told =
+            |id: &&InfoHash| view.torrents.iter().any(|row| row.id == **id && row.state == State::Error);
         self.lost_before + self.failed.iter().filter(|id| !told(id)).count()
     }
 
@@ -192,7 +193,7 @@ impl<'a> Telling<'a> {
             format!("{sign} {} {text}", job.name.fit(80))
         });
         let reason = Reason { word: "goal_reached", text: format!("complete; {text}") };
-        self.last(row, State::Done, reason)
+        self.last(job.id, row, State::Done, reason)
     }
 
     /// A torrent has failed: from here on nothing more is told of it.
@@ -201,11 +202,9 @@ impl<'a> Telling<'a> {
         self.failed.insert(id);
     }
 
-    /// The state in which a torrent ends.
-    pub fn last(&self, row: Option<&Row>, state: State, reason: Reason) -> Result<(), Failure> {
-        let Some(row) = row else { return Ok(()) };
-        let row = Row { state, reason, down: 0.0, up: 0.0, eta: None, ..row.clone() };
-        self.event(&events::progress(self.verb.schema(), &row))
+    /// The state in which a torrent ends; the row is the last one that was seen.
+    pub fn last(&self, id: InfoHash, row: Option<&Row>, state: State, reason: Reason) -> Result<(), Failure> {
+        self.event(&events::last(self.verb.schema(), id, self.size(id), row, state, reason))
     }
 
     /// Something worth a line.

@@ -40,7 +40,15 @@ pub(in crate::face::cli) fn row(name: &str, state: State) -> Row {
 
 fn because(state: State, word: &'static str, text: &str) -> Row {
     let reason = Reason { word, text: text.to_owned() };
-    Row { reason, down: 0.0, up: 0.0, peers: 0, seeds: 0, eta: None, ..row("ubuntu-26.04-desktop-amd64.iso", state) }
+    Row {
+        reason,
+        down: 0.0,
+        up: 0.0,
+        peers: 0,
+        seeds: 0,
+        eta: None,
+        ..row("ubuntu-26.04-desktop-amd64.iso", state)
+    }
 }
 
 fn view(torrents: Vec<Row>) -> View {
@@ -89,7 +97,8 @@ fn one_that_does_not_move_says_why() {
         because(State::Paused, "user", "paused by you"),
         because(State::Error, "no_space", "cannot write a: no space left"),
     ];
-    let all: Vec<String> = scenes.into_iter().map(|row| shown(&view(vec![row]), 0, Style::default())).collect();
+    let all: Vec<String> =
+        scenes.into_iter().map(|row| shown(&view(vec![row]), 0, Style::default())).collect();
     insta::assert_snapshot!(all.join("\n"));
 }
 
@@ -112,8 +121,10 @@ fn one_with_a_hostile_name() {
         "👩\u{200d}👩\u{200d}👧 ❤\u{fe0f} a\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}",
         "",
     ];
-    let all: Vec<String> =
-        names.iter().map(|name| shown(&view(vec![row(name, State::Downloading)]), 0, Style::default())).collect();
+    let all: Vec<String> = names
+        .iter()
+        .map(|name| shown(&view(vec![row(name, State::Downloading)]), 0, Style::default()))
+        .collect();
     insta::assert_snapshot!(all.join("\n"));
 }
 
@@ -125,10 +136,14 @@ fn several_with_a_line_each_and_a_total() {
         eta: Some(Duration::from_secs(5460)),
         ..row("archlinux-2026.11.01-x86_64.iso", State::Downloading)
     };
-    let waiting = Row { name: "debian-13.5.0-amd64-DVD-1.iso".into(), ..because(State::Waiting, "no_peers_known", "no peers yet") };
+    let waiting = Row {
+        name: "debian-13.5.0-amd64-DVD-1.iso".into(),
+        ..because(State::Waiting, "no_peers_known", "no peers yet")
+    };
     let queued = Row { done: 0, ..because(State::Queued, "too_many_active", "waiting its turn") };
     let done = Row { done: 6_012_954_214, ..row("done.iso", State::Done) };
-    let mut rows = vec![row(UBUNTU, State::Downloading), done.clone(), slow, waiting, row("文件.iso", State::Checking)];
+    let mut rows =
+        vec![row(UBUNTU, State::Downloading), done.clone(), slow, waiting, row("文件.iso", State::Checking)];
     rows.extend((0..8).map(|_| queued.clone()));
     rows.push(done);
     insta::assert_snapshot!(both(&view(rows), 1));
@@ -154,7 +169,8 @@ fn as_many_as_half_of_the_terminal_holds() {
 fn a_torrent_keeps_its_place_whatever_becomes_of_the_others() {
     let mut rows: Vec<Row> = (0..3).map(|at| row(&format!("{at}.iso"), State::Downloading)).collect();
     rows[0].state = State::Waiting;
-    let shown = |rows: &[Row]| lines(&view(rows.to_vec()), 0, Style::default(), Size { columns: 80, rows: 24 });
+    let shown =
+        |rows: &[Row]| lines(&view(rows.to_vec()), 0, Style::default(), Size { columns: 80, rows: 24 });
     let before = shown(&rows);
     assert!(before[0].contains("0.iso") && before[2].contains("2.iso"), "{before:#?}");
     rows[1].state = State::Done;
