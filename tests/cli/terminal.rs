@@ -133,7 +133,7 @@ fn nothing_flickers() {
     for byte in &seen.bytes {
         screen.process(&[*byte]);
         let shown = screen.screen().contents();
-        if shown.contains("✓ x.bin") || shown.contains("✓ ") {
+        if shown.contains('✓') {
             break;
         }
         // A frame ends where it began.

@@ -96,7 +96,8 @@ pub fn last_words() -> &'static str {
 /// A frame, from the beginning of the first line to the beginning of the first line: the text, and below it
 /// the lines. Where none stood before there is nothing to write over.
 fn frame(text: &str, over: bool, lines: &[String], columns: usize) -> String {
-    let mut out = String::new();
+    // Keys that were pressed may have moved the cursor along its row.
+    let mut out = String::from(if over { "\r" } else { "" });
     for line in text.lines() {
         out.push_str(line);
         // A row that is full to its last column has nothing behind it that could stay.
@@ -153,6 +154,7 @@ mod tests {
             feed(&frame("", false, &lines(&["one", "a long line", "three"]), 40)),
             "before\none\na long line\nthree"
         );
+        feed("^C");
         assert_eq!(feed(&frame("", true, &lines(&["1", "2"]), 40)), "before\n1\n2");
         assert_eq!(feed(&frame("word", true, &lines(&["1", "2"]), 40)), "before\nword\n1\n2");
         // It takes two rows, and the screen knows that they are one line.

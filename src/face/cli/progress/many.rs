@@ -63,14 +63,14 @@ fn line(row: &Row, longest: usize, style: Style, room: usize) -> String {
         let name = room.saturating_sub(width(&facts) + 4);
         return columns(&style.fit(&row.name, name), name, &facts);
     }
-    let wide = if room < NARROW { fields(&[("", 5), ("", 10)]) } else { full(row, style) };
+    let wide = if room < NARROW { fields(&[("", 4), ("", 10)]) } else { full(row, style) };
     let name = longest.clamp(NAME, room.saturating_sub(width(&wide) + 4).max(NAME));
     let facts = match row.state {
         State::Downloading if moves(row) && room < NARROW => {
-            fields(&[(&percent(part(row)), 5), (&units::rate(row.down), 10)])
+            fields(&[(&percent(part(row)), 4), (&units::rate(row.down), 10)])
         }
         State::Downloading if moves(row) => full(row, style),
-        State::Checking => format!("{}  checking", fields(&[(&percent(part(row)), 5)])),
+        State::Checking => format!("{}  checking", fields(&[(&percent(part(row)), 4)])),
         State::Seeding if moves(row) => {
             format!("{} {}   ratio {:.2}", style.up(), units::rate(row.up), row.ratio())
         }
@@ -85,7 +85,7 @@ fn full(row: &Row, style: Style) -> String {
     let eta = eta.map_or_else(|| "-".to_owned(), span_short);
     let share = percent(part(row));
     let bar = style.bar(part(row), 11);
-    fields(&[(&share, 5), (&bar, 11), (&units::rate(row.down), 10), (&eta, 9)])
+    fields(&[(&share, 4), (&bar, 11), (&units::rate(row.down), 10), (&eta, 9)])
 }
 
 fn part(row: &Row) -> f64 {

@@ -40,7 +40,8 @@ pub(super) fn joined(parts: &[String], between: &str, room: usize) -> String {
         if !text.is_empty() && width(&text) + width(gap) + width(part) > room {
             break;
         }
-        text = text + gap + part;
+        text.push_str(gap);
+        text.push_str(part);
     }
     text
 }
