@@ -184,7 +184,8 @@ fn a_storm_of_sizes_leaves_no_trace() {
     terminal.wait_for(" 5");
     assert_eq!(terminal.end(), 0, "{}", terminal.contents());
     let last = terminal.contents().replace('\n', "");
-    assert!(last.starts_with("what stood there before"), "{last}");
+    // It was cut when the terminal had twenty columns, and nothing was written over it.
+    assert!(last.starts_with("what stood there"), "{last}");
     assert!(last.contains("✓ x.bin") && !last.contains(" % ") && !last.contains('━'), "{last}");
 }
 

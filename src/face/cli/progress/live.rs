@@ -179,7 +179,7 @@ mod tests {
                 assert!(!screen.screen().hide_cursor(), "{seen}");
             }
         }
-        assert_eq!(screen.screen().contents(), format!("5\na word\nname\n{}\nrates", "=".repeat(18)));
+        assert_eq!(screen.screen().contents(), format!("4\n5\na word\nname\n{}\nrates", "=".repeat(18)));
     }
 
     #[test]
