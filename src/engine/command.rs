@@ -119,6 +119,7 @@ impl Add {
             wanted: content::wanted(&self.metainfo, &self.priorities),
             done: 0,
             checked: 0,
+            to_check: 0,
             files: content::file_count(&self.metainfo, &self.priorities),
             down: 0.0,
             up: 0.0,

@@ -43,6 +43,18 @@ impl FaultKind {
             Self::Internal => "internal",
         }
     }
+
+    /// The word for a torrent that this fault has stopped: one of [`State::reasons`](super::State::reasons),
+    /// which are fewer. Files that are not ours are a place where we may not write.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::NoSpace => "no_space",
+            Self::Permission | Self::Foreign | Self::Duplicate => "permission",
+            Self::FilesMissing => "files_missing",
+            Self::Changed => "changed_on_disk",
+            Self::Io | Self::Network | Self::Internal => "io",
+        }
+    }
 }
 
 /// A fault, told in a sentence, with what to do apart from it.

@@ -197,7 +197,7 @@ impl Session {
             if failed && !self.stopping {
                 // The driver ended without its last word: it panicked. The others go on.
                 entry.row.state = State::Error;
-                entry.row.reason.word = FaultKind::Internal.word();
+                entry.row.reason.word = FaultKind::Internal.reason();
                 entry.row.reason.text = "an internal error stopped this torrent".into();
                 let fault = Fault {
                     kind: FaultKind::Internal,
@@ -267,7 +267,7 @@ impl Entry {
 /// What a torrent is when its turn has come, before its driver says more.
 fn starting(add: &Add) -> (State, Reason) {
     if add.seed_only {
-        (State::Checking, Reason { word: "starting", text: "looking at the files".into() })
+        why(&Circumstances { unseen: true, ..Circumstances::default() })
     } else {
         (State::Downloading, Reason { word: "starting", text: "starting".into() })
     }

@@ -41,6 +41,29 @@ impl State {
             Self::Error => "error",
         }
     }
+
+    /// Every word that [`Reason::word`] may have in this state. Words are only ever added.
+    pub const fn reasons(self) -> &'static [&'static str] {
+        match self {
+            Self::Checking => &["added_existing_files", "user", "after_crash"],
+            Self::Queued => &["too_many_active", "waiting_for_check"],
+            Self::Downloading => {
+                &["ok", "starting", "slow_peers", "choked_by_all", "limited_by_you", "disk_slow"]
+            }
+            Self::Waiting => &[
+                "no_peers_known",
+                "all_connects_failed",
+                "peers_lack_pieces",
+                "trackers_fail",
+                "dht_off_private",
+                "offline",
+            ],
+            Self::Seeding => &["ok", "nobody_interested", "limited_by_you"],
+            Self::Done => &["goal_reached", "not_seeding"],
+            Self::Paused => &["user", "schedule", "low_space"],
+            Self::Error => &["no_space", "permission", "io", "files_missing", "changed_on_disk"],
+        }
+    }
 }
 
 /// Why a torrent is in its state: a word for scripts and a sentence for people.
@@ -84,6 +107,8 @@ pub struct Row {
     pub done: u64,
     /// Bytes hashed so far while checking.
     pub checked: u64,
+    /// Bytes to hash while checking.
+    pub to_check: u64,
     /// How many files are wanted.
     pub files: u32,
     /// Payload per second downwards.
@@ -108,7 +133,7 @@ pub struct Row {
     pub swarm_leechers: Option<u32>,
     /// How many other peers completed while connected to us.
     pub copies: u32,
-    /// Time to completion at the present average, if it can be told.
+    /// Time to completion at the present average, if it can be told; while checking, time to its end.
     pub eta: Option<Duration>,
     /// Time spent moving bytes or waiting for them, checking not counted.
     pub active: Duration,

@@ -11,6 +11,7 @@ mod hello;
 pub mod limit;
 mod listen;
 pub mod peer;
+pub mod route;
 mod socket;
 #[cfg(test)]
 mod tests;

@@ -39,6 +39,7 @@ fn a_tracker_that_never_answers_does_not_hold_up_the_end() {
     let cases = [
         ("get", vec!["get", "x.torrent", "-o", "got"], "-INT", 130),
         ("term", vec!["get", "x.torrent", "-o", "got"], "-TERM", 143),
+        ("hup", vec!["get", "x.torrent", "-o", "got"], "-HUP", 143),
         ("seed", vec!["seed", "x.torrent", "-o", "given"], "-INT", 130),
     ];
     for (name, arguments, signal, code) in cases {
@@ -51,6 +52,25 @@ fn a_tracker_that_never_answers_does_not_hold_up_the_end() {
         assert_eq!(errors.matches("stopping, saving progress").count(), 1, "{errors}");
         assert!(!errors.contains("panicked") && !errors.contains("error"), "{errors}");
     }
+}
+
+#[test]
+fn a_second_ctrl_c_skips_what_is_left_to_do() {
+    let scene = Scene::new();
+    let (_listener, url) = mute();
+    scene.write("given/x.bin", super::party::bytes(100_000));
+    assert_eq!(scene.run(&["create", "given/x.bin", "-o", "x.torrent", "-t", &url]).code, 0);
+    let mut command = scene.command(&["get", "x.torrent", "-o", "got", "--bind", "127.0.0.1", "--json"]);
+    let mut program = Program::start("twice", &mut command, scene.path());
+    wait_for("it has begun", PATIENCE, || program.output().contains("metadata").then_some(()));
+    send(&program, "-INT");
+    wait_for("it says so", SOON, || program.errors().contains("stopping, saving progress").then_some(()));
+    // It may have ended by itself by now; that is as good.
+    let _ = Command::new("kill").args(["-INT", &program.id().to_string()]).status();
+    assert_eq!(wait_for("it ends", SOON, || program.ended()).code(), Some(130), "{}", program.tail());
+    assert!(program.errors().contains("stopped before anything came"), "{}", program.errors());
+    let last = crate::support::schema::check_lines(&program.output()).pop().unwrap();
+    assert_eq!((&last["event"], &last["code"]), (&"summary".into(), &130.into()));
 }
 
 #[test]

@@ -1,15 +1,12 @@
 //! Progress on a real terminal: drawn, redrawn, and gone at the end.
 
-use std::io::Read;
-use std::sync::mpsc;
-
-use portable_pty::{CommandBuilder, PtySize, native_pty_system};
-
 use super::Scene;
-use super::party::{PATIENCE, Party};
+use super::party::Party;
+use super::pty::{Terminal, screen};
 
 /// What a terminal showed, from the first frame to the last, and the exit code.
 pub struct Seen {
+    bytes: Vec<u8>,
     frames: Vec<String>,
     pub code: u32,
 }
@@ -21,6 +18,11 @@ impl Seen {
 
     fn ever(&self, text: &str) -> bool {
         self.frames.iter().any(|frame| frame.contains(text))
+    }
+
+    /// How many times lines were drawn.
+    fn drawn(&self) -> usize {
+        String::from_utf8_lossy(&self.bytes).matches("\u{1b}[?7l").count()
     }
 }
 
@@ -37,48 +39,22 @@ pub fn watch_with(
     columns: u16,
     environment: &[(&str, &str)],
 ) -> Seen {
-    let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
-    let pair = native_pty_system().openpty(size).unwrap();
-    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_torr"));
-    command.env_clear();
-    command.cwd(scene.path());
+    let mut command = Terminal::command(scene, env!("CARGO_BIN_EXE_torr"));
     command.args(arguments);
-    for (name, value) in [("LANG", "C.UTF-8"), ("TERM", "xterm"), ("TZ", "UTC")] {
-        command.env(name, value);
-    }
-    command.env("HOME", scene.path());
     for (name, value) in environment {
         command.env(name, value);
     }
-    let mut child = pair.slave.spawn_command(command).unwrap();
-    drop(pair.slave);
-    let mut reader = pair.master.try_clone_reader().unwrap();
-    let (send, chunks) = mpsc::channel();
-    std::thread::spawn(move || {
-        let mut chunk = [0; 4096];
-        // A terminal whose last program has ended gives an error instead of an end.
-        while let Ok(len @ 1..) = reader.read(&mut chunk) {
-            if send.send(chunk[..len].to_vec()).is_err() {
-                break;
-            }
-        }
-    });
-    let mut screen = vt100::Parser::new(rows.try_into().unwrap(), columns.try_into().unwrap(), 0);
-    let mut frames = Vec::new();
-    loop {
-        match chunks.recv_timeout(PATIENCE) {
-            Ok(chunk) => {
-                screen.process(&chunk);
-                frames.push(screen.screen().contents());
-            }
-            Err(mpsc::RecvTimeoutError::Disconnected) => break,
-            Err(mpsc::RecvTimeoutError::Timeout) => {
-                child.kill().unwrap();
-                panic!("nothing happens any more: {frames:?}");
-            }
-        }
-    }
-    Seen { frames, code: child.wait().unwrap().exit_code() }
+    let mut terminal = Terminal::start(command, rows, columns);
+    let code = terminal.end();
+    Seen { bytes: terminal.bytes, frames: terminal.frames, code }
+}
+
+/// Gets `x.bin` slowly enough to be watched.
+fn slowly<'a>(state: &'a str, rate: &'a str) -> Vec<&'a str> {
+    let mut arguments =
+        vec!["get", "x.bin.torrent", "-o", state, "--state-dir", state, "--bind", "127.0.0.1"];
+    arguments.extend(["--down", rate, "--timeout", "30s"]);
+    arguments
 }
 
 #[test]
@@ -109,11 +85,7 @@ fn a_bar_is_drawn_and_gives_way_to_the_story() {
     };
 
     let wide = get("wide", 24, 80);
-    assert!(
-        wide.ever("of 1.43 MiB") && wide.ever("↓ ") && wide.ever("1 peer, 1 of them a seed"),
-        "{:#?}",
-        wide.frames
-    );
+    assert!(wide.ever("of 1.43 MiB") && wide.ever("↓ ") && wide.ever("1 peer, a seed"), "{:#?}", wide.frames);
     let lines: Vec<&str> = wide.last().lines().collect();
     assert_eq!(lines.len(), 2, "{}", wide.last());
     assert!(lines[0].starts_with("✓ x.bin  1.43 MiB in "), "{}", wide.last());
@@ -154,7 +126,143 @@ fn several_have_a_line_each_and_a_total() {
     let seen = watch(&party.scene, &arguments, 24, 80);
     assert_eq!(seen.code, 0, "{}", seen.last());
     assert!(seen.ever("  total  0 of 2 done") && seen.ever("of 1.43 MiB"), "{:#?}", seen.frames);
-    assert!(!seen.last().contains("total") && seen.last().matches('✓').count() == 2, "{}", seen.last());
+    let last = seen.last();
+    assert!(!last.contains("total") && last.matches("every piece verified").count() == 2, "{last}");
+    assert!(last.contains("✓ 2 of 2 done  1.43 MiB in "), "{last}");
+}
+
+#[test]
+fn nothing_flickers() {
+    let mut party = Party::new();
+    party.make("x.bin", 2_500_000);
+    party.seed(&["x.bin"]);
+    let seen = watch(&party.scene, &slowly("a", "1M"), 24, 80);
+    assert_eq!(seen.code, 0, "{}", seen.last());
+    assert!(seen.drawn() > 3, "{}", seen.drawn());
+    let text = String::from_utf8_lossy(&seen.bytes).into_owned();
+    for bad in ["\u{1b}[2J", "\u{1b}[?25l", "\u{1b}[6n", "\u{1b}[?1049h", "\u{1b}[H"] {
+        assert!(!text.contains(bad), "{bad:?} in {text:?}");
+    }
+    // From the first bar to the story there is no byte after which name, bar or the line below are gone.
+    let mut screen = screen(24, 80);
+    let mut begun = false;
+    for byte in &seen.bytes {
+        screen.process(&[*byte]);
+        let shown = screen.screen().contents();
+        if shown.contains('✓') {
+            break;
+        }
+        // A frame ends where it began.
+        begun |= shown.lines().count() == 3 && screen.screen().cursor_position() == (0, 0);
+        if begun {
+            let lines: Vec<&str> = shown.lines().collect();
+            assert!(lines.len() == 3 && lines.iter().all(|line| !line.trim().is_empty()), "{shown:?}");
+            assert!(lines[1].contains(['━', '─']), "{shown:?}");
+        }
+    }
+    assert!(begun, "{text:?}");
+    assert_eq!(seen.last().lines().count(), 2, "{}", seen.last());
+}
+
+#[test]
+fn nothing_is_written_while_nothing_changes() {
+    let scene = Scene::new();
+    scene.write("given/x.bin", super::party::bytes(100_000));
+    assert_eq!(scene.run(&["create", "given/x.bin", "-o", "x.torrent"]).code, 0);
+    let arguments =
+        ["get", "x.torrent", "-o", "got", "--state-dir", "s", "--bind", "127.0.0.1", "--timeout", "3s"];
+    let seen = watch(&scene, &arguments, 24, 80);
+    assert_eq!(seen.code, 4, "{}", seen.last());
+    assert!(
+        seen.ever("waiting: no peers known, and the torrent names no tracker to ask"),
+        "{:#?}",
+        seen.frames
+    );
+    // The engine was looked at twelve times.
+    assert!(seen.drawn() <= 4, "{:#?}", seen.frames);
+    assert!(seen.last().starts_with("error: x.bin: nothing came for 3 s: no peers known"), "{}", seen.last());
+}
+
+#[test]
+fn a_storm_of_sizes_leaves_no_trace() {
+    let mut party = Party::new();
+    party.make("x.bin", 2_500_000);
+    party.seed(&["x.bin"]);
+    let mut command = Terminal::command(&party.scene, "/bin/sh");
+    command.args(["-c", r#"echo "what stood there before"; exec "$0" "$@""#, env!("CARGO_BIN_EXE_torr")]);
+    command.args(slowly("a", "1M"));
+    let mut terminal = Terminal::start(command, 24, 80);
+    terminal.wait_for(" % ");
+    for round in 0..200_u16 {
+        terminal.resize(4 + round % 30, 20 + round * 7 % 130);
+    }
+    terminal.resize(12, 30);
+    terminal.wait_for(" 5");
+    assert_eq!(terminal.end(), 0, "{}", terminal.contents());
+    let last = terminal.contents().replace('\n', "");
+    // It was cut when the terminal had twenty columns, and nothing was written over it.
+    assert!(last.starts_with("what stood there"), "{last}");
+    assert!(last.contains("✓ x.bin") && !last.contains(" % ") && !last.contains('━'), "{last}");
+}
+
+#[test]
+fn ctrl_c_on_a_terminal_says_how_to_go_on() {
+    let mut party = Party::new();
+    party.make("x.bin", 3_000_000);
+    party.seed(&["x.bin"]);
+    let mut terminal = Terminal::torr(&party.scene, &slowly("a", "300K"), 24, 80);
+    terminal.wait_for("  9.");
+    terminal.press("\u{3}");
+    assert_eq!(terminal.end(), 130, "{}", terminal.contents());
+    let last = terminal.contents();
+    assert!(last.contains("stopping, saving progress (Ctrl-C again to skip)"), "{last}");
+    assert!(last.contains(" of 2.86 MiB are kept; the same command goes on from there"), "{last}");
+    assert!(!last.contains('━') && !last.contains("peer"), "{last}");
+}
+
+#[test]
+fn seeding_on_a_terminal_is_one_line_that_says_how_to_stop() {
+    let scene = Scene::new();
+    scene.photos();
+    let mut terminal = Terminal::torr(
+        &scene,
+        &["seed", "photos.torrent", "--bind", "127.0.0.1", "--state-dir", "s"],
+        24,
+        80,
+    );
+    terminal.wait_for("\n seeding: nobody is asking for it at the moment   sent 0 B   Ctrl-C stops");
+    let shown = terminal.contents();
+    assert!(shown.starts_with("✓ seeding ") && shown.contains("until you stop it with Ctrl-C"), "{shown}");
+    terminal.press("\u{3}");
+    assert_eq!(terminal.end(), 130, "{}", terminal.contents());
+    assert!(terminal.contents().contains("stopped: 0 B sent in this run"), "{}", terminal.contents());
+}
+
+#[test]
+fn a_dumb_terminal_gets_lines_without_escapes() {
+    let mut party = Party::new();
+    party.make("x.bin", 300_000);
+    party.seed(&["x.bin"]);
+    for (at, (name, value)) in
+        [("TERM", Some("dumb")), ("TERM", None), ("CI", Some("1"))].into_iter().enumerate()
+    {
+        let state = format!("state-{at}");
+        let mut command = Terminal::command(&party.scene, env!("CARGO_BIN_EXE_torr"));
+        command.args(slowly(&state, "1M"));
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        }
+        let mut terminal = Terminal::start(command, 24, 80);
+        assert_eq!(terminal.end(), 0, "{}", terminal.contents());
+        let text = String::from_utf8_lossy(&terminal.bytes).replace("\r\n", "\n");
+        // Colours are another matter, and CI alone does not forbid them.
+        let escapes = text.matches('\u{1b}').count() - text.matches("\u{1b}[").count();
+        assert!(!text.contains('\r') && escapes == 0 && !text.contains("\u{1b}[?"), "{text:?}");
+        assert!(name == "CI" || !text.contains('\u{1b}'), "{text:?}");
+        assert!(text.contains(" metadata: x.bin, 1 file, 293 KiB\n"), "{text:?}");
+        assert!(text.contains(" done: 293 KiB in ") && text.contains("every piece verified"), "{text:?}");
+    }
 }
 
 #[test]

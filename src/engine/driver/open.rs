@@ -304,6 +304,7 @@ async fn check(
     if known.check.is_empty() {
         return Ok(Some(have));
     }
+    let to_check = (u64::from(known.check.count()) * u64::from(geometry.piece_len())).min(geometry.total());
     let progress = Progress::default();
     let (done, mut result) = oneshot::channel();
     shared.disk.check(volume, &known.check, progress.clone(), move |matching| {
@@ -316,7 +317,7 @@ async fn check(
             found = &mut result => break found,
             _ = tick.tick() => {
                 let bytes = u64::from(progress.done()) * u64::from(geometry.piece_len());
-                reporter.checking(bytes.min(geometry.total()));
+                reporter.checking(bytes, to_check);
             }
             order = orders.recv() => match order {
                 None | Some(ToDriver::Stop) => {

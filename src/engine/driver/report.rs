@@ -1,15 +1,16 @@
 //! What a driver shows of its torrent.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
 use super::{Driver, Published};
 use crate::base::{Moment, Untrusted};
-use crate::engine::command::Add;
+use crate::engine::command::{Add, After};
 use crate::engine::event::Fault;
-use crate::engine::view::{Detail, PeerRow, Row, State, TrackerRow};
+use crate::engine::view::{Detail, PeerRow, Reason, Row, State, TrackerRow};
 use crate::engine::why::{Circumstances, why};
+use crate::net::route;
 use crate::swarm::{Summary, TrackerSummary};
 
 /// Time after the start in which nothing has to be explained yet.
@@ -30,6 +31,8 @@ pub(super) struct Reporter {
     pub done: bool,
     started: Option<Moment>,
     average: Option<Average>,
+    /// When hashing began.
+    checking: Option<Instant>,
 }
 
 /// An average of the rate over [`ETA_WINDOW`] that begins when bytes begin to come, and is not held down
@@ -54,27 +57,38 @@ impl Average {
 
 impl Reporter {
     pub(super) fn new(publish: watch::Sender<Option<Published>>, add: &Add) -> Self {
-        let told = why(&Circumstances { checking: true, ..Circumstances::default() });
+        let told = why(&Circumstances { unseen: true, ..Circumstances::default() });
         let path = add.folder.join(super::open::top_name(&add.metainfo));
         let row = add.row(path, told);
-        Self { publish, row, look: false, done: false, started: None, average: None }
+        Self { publish, row, look: false, done: false, started: None, average: None, checking: None }
     }
 
-    /// Files are being hashed; so many bytes of them are.
-    pub(super) fn checking(&mut self, bytes: u64) {
-        self.row.checked = bytes;
+    /// Files are being hashed; so many bytes of so many are.
+    pub(super) fn checking(&mut self, bytes: u64, of: u64) {
+        let took = self.checking.get_or_insert_with(Instant::now).elapsed();
+        self.row.checked = bytes.min(of);
+        self.row.to_check = of;
+        // The first instants say nothing about the rest.
+        let rate = bytes as f64 / took.as_secs_f64().max(0.001);
+        let told = took >= Duration::from_secs(1) && rate >= SLOWEST;
+        let left = of.saturating_sub(bytes) as f64 / rate.max(1.0);
+        let check_left = told.then(|| Duration::from_secs_f64(left.clamp(1.0, 1e9)));
+        let circumstances = Circumstances { checking: true, check_left, ..Circumstances::default() };
+        (self.row.state, self.row.reason) = why(&circumstances);
+        self.row.eta = check_left;
         self.show(None);
     }
 
     /// The torrent was called off before it started.
     pub(super) fn left_before_start(&mut self) {
         self.row.state = State::Done;
+        self.row.reason = Reason { word: "not_seeding", text: "stopped before it began".into() };
         self.show(None);
     }
 
     /// The torrent could not be started.
     pub(super) fn failed_before_start(&mut self, fault: &Fault) {
-        let fault = Some((fault.kind.word(), fault.message.clone()));
+        let fault = Some((fault.kind.reason(), fault.message.clone()));
         (self.row.state, self.row.reason) = why(&Circumstances { fault, ..Circumstances::default() });
         self.show(None);
     }
@@ -132,12 +146,17 @@ impl Driver {
         let failed = |count: u64| count.min(u64::from(hopeless)) as u32;
         let least = |a: Option<u64>, b: Option<u64>| a.into_iter().chain(b).min();
         Circumstances {
-            fault: self.fault.as_ref().map(|fault| (fault.kind.word(), fault.message.clone())),
+            fault: self.fault.as_ref().map(|fault| (fault.kind.reason(), fault.message.clone())),
             paused: self.paused,
             queued_behind: None,
+            unseen: false,
             checking: false,
+            check_left: None,
             finished: self.goal.is_finished(),
             done: self.reporter.done,
+            gives_back: self.add.after != After::Stop,
+            offline: self.is_offline(s),
+            trackers_off: !self.add.use_trackers,
             young: now.since(self.reporter.started.unwrap_or(now)) < YOUNG,
             private: self.add.metainfo.is_private(),
             trackers: s.trackers,
@@ -162,6 +181,13 @@ impl Driver {
             disk_behind: s.short_of_memory && self.keeping > 4,
             disk_rate: s.down,
         }
+    }
+
+    /// Whether nobody can be reached from here. Whoever chose an address may have no more than a part of the
+    /// network in mind.
+    fn is_offline(&self, s: &Summary) -> bool {
+        let nothing = s.peers == 0 && s.trackers_working == 0 && !self.goal.is_finished();
+        nothing && self.shared.ours.is_empty() && !route::leads_out()
     }
 
     /// What the first tracker that fails says of it.

@@ -12,6 +12,7 @@ use super::error::Failure;
 use super::exit::Exit;
 use super::json;
 use super::progress::live::Live;
+use super::progress::screen::Size;
 use super::style::{Role, Style};
 use super::surroundings::Surroundings;
 
@@ -53,6 +54,8 @@ pub struct Output {
     pub live: Live,
     /// The width of the terminal where the environment fixes it.
     columns: Option<usize>,
+    /// The same for its height.
+    rows: Option<usize>,
 }
 
 impl Output {
@@ -72,6 +75,7 @@ impl Output {
             interval: flags.interval,
             live: Live::default(),
             columns: around.columns,
+            rows: around.rows,
         }
     }
 
@@ -136,6 +140,18 @@ impl Output {
         }
     }
 
+    /// How large the terminal is: 80 by 24 where nobody knows.
+    pub fn size(&self) -> Size {
+        let measured = crossterm::terminal::window_size().ok();
+        let measured = measured.map(|size| (usize::from(size.columns), usize::from(size.rows)));
+        let columns = self.columns.or(measured.map(|(columns, _)| columns));
+        let rows = self.rows.or(measured.map(|(_, rows)| rows));
+        Size {
+            columns: columns.filter(|&columns| columns > 0).unwrap_or(80).clamp(10, 1000),
+            rows: rows.filter(|&rows| rows > 0).unwrap_or(24).min(1000),
+        }
+    }
+
     /// The columns of the terminal: 80 where nobody knows, and never fewer than 10.
     pub fn columns(&self) -> usize {
         let measured = || crossterm::terminal::window_size().ok().map(|size| usize::from(size.columns));
@@ -172,14 +188,15 @@ fn progress(flags: &GlobalArgs, around: &Surroundings) -> Progress {
         return Progress::None;
     }
     match flags.progress {
-        Mode::Bar => Progress::Bar,
+        // Even if asked for: what is no terminal, or a dumb one, is never redrawn.
+        Mode::Bar if around.stderr_tty && around.smart() => Progress::Bar,
+        Mode::Bar => Progress::Lines,
         Mode::Lines => Progress::Lines,
         Mode::Json => Progress::Json,
         Mode::None => Progress::None,
-        // Log lines and a bar on the same screen would tear each other apart.
-        Mode::Auto if around.stderr_tty && around.smart() && !around.ci && flags.verbose == 0 => {
-            Progress::Bar
-        }
+        // Other lines and a bar on the same screen would tear each other apart.
+        Mode::Auto if flags.verbose > 0 || (flags.json && around.stdout_tty) => Progress::Lines,
+        Mode::Auto if around.stderr_tty && around.smart() && !around.ci => Progress::Bar,
         Mode::Auto => Progress::Lines,
     }
 }
@@ -232,8 +249,21 @@ mod tests {
         assert_eq!(of(Surroundings { term: None, ..terminal() }), Progress::Lines);
         assert_eq!(of(Surroundings { term: Some("dumb".into()), ..terminal() }), Progress::Lines);
         assert_eq!(of(Surroundings { stderr_tty: false, ..terminal() }), Progress::Lines);
+        let bar = GlobalArgs { progress: Mode::Bar, ..GlobalArgs::default() };
+        let asked = |around: Surroundings| Output::new(&bar, &around).progress;
+        assert_eq!(asked(Surroundings { ci: true, ..terminal() }), Progress::Bar);
+        assert_eq!(asked(Surroundings { stderr_tty: false, ..terminal() }), Progress::Lines);
+        assert_eq!(asked(Surroundings { term: None, ..terminal() }), Progress::Lines);
         let quiet = GlobalArgs { quiet: 1, ..GlobalArgs::default() };
         assert_eq!(Output::new(&quiet, &terminal()).progress, Progress::None);
+    }
+
+    #[test]
+    fn json_and_a_bar_do_not_share_a_terminal() {
+        let json = GlobalArgs { json: true, ..GlobalArgs::default() };
+        let of = |around: Surroundings| Output::new(&json, &around).progress;
+        assert_eq!(of(terminal()), Progress::Lines);
+        assert_eq!(of(Surroundings { stdout_tty: false, ..terminal() }), Progress::Bar);
     }
 
     #[test]

@@ -40,6 +40,28 @@ impl Signals {
     }
 }
 
+/// Changes of the terminal's size.
+#[derive(Debug)]
+pub struct Resizes(Option<Signal>);
+
+impl Resizes {
+    /// Watches for them, if it is wanted and the system lets us. Needs a tokio runtime.
+    pub fn watch(wanted: bool) -> Self {
+        Self(if wanted { signal(SignalKind::window_change()).ok() } else { None })
+    }
+
+    /// Waits for the next one, for ever if none are watched for.
+    pub async fn next(&mut self) {
+        let change = match &mut self.0 {
+            Some(changes) => changes.recv().await,
+            None => None,
+        };
+        if change.is_none() {
+            std::future::pending().await
+        }
+    }
+}
+
 /// Held while something is put in place; an end at once waits for it.
 static PUTTING: Mutex<()> = Mutex::new(());
 

@@ -26,6 +26,8 @@ pub struct Surroundings {
     pub utf8: bool,
     /// `COLUMNS`.
     pub columns: Option<usize>,
+    /// `LINES`.
+    pub rows: Option<usize>,
 }
 
 impl Surroundings {
@@ -46,6 +48,7 @@ impl Surroundings {
             ascii: on("TORR_ASCII"),
             utf8: locale.contains("utf-8") || locale.contains("utf8"),
             columns: var("COLUMNS").and_then(|text| text.parse().ok()),
+            rows: var("LINES").and_then(|text| text.parse().ok()),
         }
     }
 

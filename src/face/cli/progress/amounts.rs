@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::base::units;
 
-/// `4.2 of 5.6 GiB` with any word between: both in the unit of the whole, three digits at most.
+/// `4.2 of 5.6 GiB` with any word between: both in the unit of the whole, three digits at most. The part has
+/// as many digits after the point as the whole, so that the text keeps its width while it grows.
 pub fn of(done: u64, total: u64, between: &str) -> String {
     let whole = units::size(total);
     let Some((number, unit)) = whole.split_once(' ') else { return whole };
@@ -18,15 +19,15 @@ pub fn of(done: u64, total: u64, between: &str) -> String {
         _ => 0,
     };
     let value = done as f64 / 1024_f64.powi(power);
-    let decimals = match value {
-        _ if power == 0 => 0,
-        v if v < 9.995 => 2,
-        v if v < 99.95 => 1,
-        _ => 0,
-    };
-    let text = format!("{value:.decimals$}");
-    let text = if decimals > 0 { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    format!("{text}{between}{number} {unit}")
+    let after = number.split_once('.').map_or(0, |(_, after)| after.len());
+    let least = usize::from(power > 0 && number.len() < 3);
+    let decimals = if value >= 99.95 { 0 } else { after.max(least) };
+    let part = format!("{value:.decimals$}");
+    if part.bytes().any(|b| matches!(b, b'1'..=b'9')) {
+        return format!("{part}{between}{whole}");
+    }
+    let part = if done == 0 { "0".to_owned() } else { units::size(done) };
+    format!("{part}{between}{whole}")
 }
 
 /// `74 %`; never 100 before it is true.
@@ -47,7 +48,17 @@ pub fn left(eta: Option<Duration>, rate: f64, active: Duration) -> String {
 
 /// The time to the end, where it means something: not below 1 KiB/s and not in the first five seconds.
 pub fn eta_text(eta: Option<Duration>, rate: f64, active: Duration) -> Option<String> {
-    eta_known(eta, rate, active).map(|eta| units::span(eta.max(Duration::from_secs(1))))
+    eta_known(eta, rate, active).map(span)
+}
+
+/// A time to come, never less than a second.
+pub fn span(time: Duration) -> String {
+    units::span(time.max(Duration::from_secs(1)))
+}
+
+/// The same for a narrow column: `1 h 31 m`.
+pub fn span_short(time: Duration) -> String {
+    span(time).replace("min", "m")
 }
 
 /// The same as a time.
@@ -65,9 +76,12 @@ mod tests {
 
     #[test]
     fn both_numbers_share_the_unit_of_the_whole() {
-        assert_eq!(of(4_467_625_984, 6_012_954_214, " of "), "4.16 of 5.6 GiB");
-        assert_eq!(of(1 << 30, 6_012_954_214, "/"), "1/5.6 GiB");
+        assert_eq!(of(4_467_625_984, 6_012_954_214, " of "), "4.2 of 5.6 GiB");
+        assert_eq!(of(1 << 30, 6_012_954_214, "/"), "1.0/5.6 GiB");
         assert_eq!(of(0, 6_012_954_214, " of "), "0 of 5.6 GiB");
+        assert_eq!(of(1 << 20, 6_012_954_214, " of "), "1 MiB of 5.6 GiB");
+        assert_eq!(of(786_432, 1_499_463, " of "), "0.75 of 1.43 MiB");
+        assert_eq!(of(1 << 19, 1 << 20, " of "), "0.5 of 1 MiB");
         assert_eq!(of(7, 999, " of "), "7 of 999 B");
         assert_eq!(of(600 << 20, 700 << 20, " of "), "600 of 700 MiB");
         assert_eq!(of(0, 0, " of "), "0 of 0 B");

@@ -4,5 +4,8 @@
 pub mod amounts;
 pub mod hashing;
 pub mod live;
+pub mod many;
 pub mod news;
+mod one;
 pub mod screen;
+mod status;

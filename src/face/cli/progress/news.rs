@@ -7,7 +7,9 @@ use std::time::Duration;
 use crate::base::{InfoHash, Untrusted, units};
 use crate::engine::{Row, State};
 
-use super::amounts::{eta_text, of, percent};
+use super::amounts::{eta_text, of, percent, span};
+use super::many::Sum;
+use super::status::{self, moves};
 
 const TENTHS: f64 = 0.1;
 const HALF_MINUTE: Duration = Duration::from_secs(30);
@@ -18,6 +20,8 @@ pub struct News {
     /// The time between lines that the user chose.
     every: Option<Duration>,
     said: BTreeMap<InfoHash, Said>,
+    /// When the total was last told, and how far it was.
+    total: Option<(Duration, f64)>,
 }
 
 #[derive(Debug)]
@@ -31,27 +35,49 @@ struct Said {
 impl News {
     /// Nothing was said; with a time between lines if the user chose one.
     pub fn new(every: Option<Duration>) -> Self {
-        Self { every, said: BTreeMap::new() }
+        Self { every, said: BTreeMap::new(), total: None }
     }
 
     /// Whether there is something to say about this torrent, `now` being any steady clock.
     pub fn due(&mut self, row: &Row, now: Duration) -> bool {
+        let word = if moves(row) { "ok" } else { row.reason.word };
         let due = match self.said.get(&row.id) {
             // What has only just begun has nothing to say yet.
-            None => self.every.is_some() || row.reason.word != "starting",
+            None => self.every.is_some() || !matches!(row.reason.word, "starting" | "waiting_for_check"),
             Some(said) if said.state != row.state => true,
-            Some(said) if row.state == State::Waiting && said.reason != row.reason.word => true,
-            Some(said) => match (self.every, row.state) {
-                (Some(every), _) => now.saturating_sub(said.at) >= every,
-                (None, State::Downloading) => {
-                    row.progress() - said.progress >= TENTHS && now.saturating_sub(said.at) >= HALF_MINUTE
+            // What has ended is told once.
+            Some(_) if matches!(row.state, State::Done | State::Error) => false,
+            Some(said) if row.state == State::Waiting && said.reason != word => true,
+            Some(said) => {
+                let passed = now.saturating_sub(said.at);
+                match (self.every, row.state) {
+                    (Some(every), _) => passed >= every,
+                    (None, State::Downloading) => {
+                        let stands = said.reason != word && word != "starting";
+                        (stands || row.progress() - said.progress >= TENTHS) && passed >= HALF_MINUTE
+                    }
+                    (None, _) => false,
                 }
-                (None, _) => false,
-            },
+            }
         };
         if due {
-            let said = Said { state: row.state, reason: row.reason.word, progress: row.progress(), at: now };
+            let said = Said { state: row.state, reason: word, progress: row.progress(), at: now };
             self.said.insert(row.id, said);
+        }
+        due
+    }
+
+    /// Whether there is something to say about all of them together.
+    pub fn total_due(&mut self, sum: &Sum, now: Duration) -> bool {
+        let part = sum.part();
+        let (at, told) = *self.total.get_or_insert((now, part));
+        let passed = now.saturating_sub(at);
+        let due = match self.every {
+            Some(every) => passed >= every,
+            None => part - told >= TENTHS && passed >= HALF_MINUTE,
+        };
+        if due {
+            self.total = Some((now, part));
         }
         due
     }
@@ -63,21 +89,18 @@ pub fn metadata(id: InfoHash, name: &Untrusted, files: u64, size: u64) -> String
     format!("{} metadata: {}, {files}, {}", id.short(), name.fit(200), units::size(size))
 }
 
-/// The line of a torrent on its way: `08ada5  18 %  1/5.6 GiB  34.9 MiB/s  2 min 12 s left  41 peers`.
+/// The line of a torrent on its way: `08ada5  18 %  1.0/5.6 GiB  34.9 MiB/s  2 min 12 s left  41 peers`.
 pub fn line(row: &Row) -> String {
     let id = row.id.short();
+    let so_far = || format!("{id}  {}  {}", percent(row.progress()), of(row.done, row.wanted, "/"));
     match row.state {
-        State::Downloading => {
+        State::Downloading if moves(row) => {
             let eta = eta_text(row.eta, row.down, row.active)
                 .map_or_else(|| "-".to_owned(), |eta| format!("{eta} left"));
-            format!(
-                "{id}  {}  {}  {}  {eta}  {}",
-                percent(row.progress()),
-                of(row.done, row.wanted, "/"),
-                units::rate(row.down),
-                units::plural(u64::from(row.peers), "peer", "peers")
-            )
+            let peers = units::plural(u64::from(row.peers), "peer", "peers");
+            format!("{}  {}  {eta}  {peers}", so_far(), units::rate(row.down))
         }
+        State::Downloading => format!("{}  {}", so_far(), status::reason(row)),
         State::Seeding => format!(
             "{id} seeding  {}  {}  sent {}  ratio {:.2}",
             units::rate(row.up),
@@ -85,10 +108,20 @@ pub fn line(row: &Row) -> String {
             units::size(row.sent),
             row.ratio()
         ),
-        State::Checking => format!("{id} checking what is there"),
-        state if row.reason.text.is_empty() => format!("{id} {}", state.word()),
-        state => format!("{id} {}: {}", state.word(), row.reason.text),
+        _ => format!("{id} {}", status::reason(row)),
     }
+}
+
+/// The line of all of them: `total   2 of 14 done  31 %  9.8/31.4 GiB  41.3 MiB/s  9 min left`.
+pub fn total(sum: &Sum, down: f64) -> String {
+    let left = sum.left().map_or_else(|| "-".to_owned(), |left| format!("{} left", span(left)));
+    format!(
+        "total   {}  {}  {}  {}  {left}",
+        sum.counts(" done"),
+        percent(sum.part()),
+        of(sum.done, sum.wanted, "/"),
+        units::rate(down)
+    )
 }
 
 /// The last line of a torrent: `08ada5 done: 5.6 GiB in 2 min 46 s`.
@@ -125,6 +158,37 @@ mod tests {
     }
 
     #[test]
+    fn what_stops_moving_is_told_but_not_at_every_breath() {
+        let mut news = News::new(None);
+        let mut torrent = row("a", State::Downloading);
+        assert!(news.due(&torrent, at(0)));
+        torrent.down = 0.0;
+        torrent.reason.word = "choked_by_all";
+        assert!(!news.due(&torrent, at(5)), "it may be a breath");
+        assert!(news.due(&torrent, at(31)));
+        assert!(!news.due(&torrent, at(90)), "nothing is new");
+        torrent.state = State::Waiting;
+        torrent.reason.word = "no_peers_known";
+        assert!(news.due(&torrent, at(91)));
+        torrent.reason.word = "trackers_fail";
+        assert!(news.due(&torrent, at(92)));
+        torrent.state = State::Error;
+        assert!(news.due(&torrent, at(93)) && !news.due(&torrent, at(200)));
+    }
+
+    #[test]
+    fn the_total_is_told_as_rarely_as_the_rest() {
+        let mut news = News::new(None);
+        let part = |done: u64| Sum::of(&[Row { done, ..row("a", State::Downloading) }], 1);
+        let tenth = 6_012_954_214 / 10 + 1;
+        assert!(!news.total_due(&part(0), at(0)));
+        assert!(!news.total_due(&part(tenth), at(29)) && !news.total_due(&part(tenth / 2), at(60)));
+        assert!(news.total_due(&part(tenth), at(61)) && !news.total_due(&part(tenth), at(200)));
+        let mut often = News::new(Some(at(1)));
+        assert!(!often.total_due(&part(0), at(0)) && often.total_due(&part(0), at(1)));
+    }
+
+    #[test]
     fn an_interval_is_kept_whatever_happens() {
         let mut news = News::new(Some(at(5)));
         let torrent = row("a", State::Downloading);
@@ -137,7 +201,14 @@ mod tests {
     fn lines_read_as_promised() {
         assert_eq!(
             line(&row("a", State::Downloading)),
-            "080808  74 %  4.16/5.6 GiB  38.2 MiB/s  41 s left  62 peers"
+            "080808  74 %  4.2/5.6 GiB  38.2 MiB/s  41 s left  62 peers"
+        );
+        let still = Row { down: 100.0, ..row("a", State::Downloading) };
+        assert_eq!(line(&still), "080808  74 %  4.2/5.6 GiB  no peers yet");
+        let sum = Sum::of(&[row("a", State::Downloading), row("b", State::Done)], 1);
+        assert_eq!(
+            total(&sum, 4e7),
+            "total   1 of 3 done, 1 failed  74 %  8.3/11.2 GiB  38.1 MiB/s  1 min 22 s left"
         );
         assert_eq!(line(&row("a", State::Waiting)), "080808 waiting: no peers yet");
         let id = InfoHash::v1([8; 20]);

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::base::{InfoHash, Untrusted};
-use crate::engine::Row;
+use crate::engine::{Reason, Row, State};
 use crate::face::cli::json::hex;
 use crate::face::cli::progress::amounts::eta_known;
 
@@ -68,6 +68,36 @@ pub fn progress(schema: &'static str, row: &Row) -> Progress {
     }
 }
 
+/// The event of progress with which a torrent ends; the row is the last one that was seen, if any was.
+pub fn last(
+    schema: &'static str,
+    id: InfoHash,
+    size: u64,
+    row: Option<&Row>,
+    state: State,
+    reason: Reason,
+) -> Progress {
+    let ratio = row.map_or(0.0, Row::ratio);
+    Progress {
+        schema,
+        event: "progress",
+        torrent: id.to_string(),
+        state: state.word(),
+        reason: reason.word,
+        progress: thousandths(row.map_or(0.0, Row::progress)),
+        done: row.map_or(0, |row| row.done),
+        size: row.map_or(size, |row| row.wanted),
+        down: 0,
+        up: 0,
+        eta_s: None,
+        peers: 0,
+        seeds: 0,
+        reason_text: reason.text,
+        sent: row.map_or(0, |row| row.sent),
+        ratio: thousandths(ratio),
+    }
+}
+
 /// A torrent is complete.
 #[derive(Serialize)]
 pub struct Done {
@@ -82,7 +112,7 @@ pub struct Done {
 }
 
 /// The event of completion.
-pub fn done(schema: &'static str, id: InfoHash, path: &Path, seconds: u64) -> Done {
+pub fn done(schema: &'static str, id: InfoHash, path: &Path, seconds: u64, verified: bool) -> Done {
     Done {
         schema,
         event: "done",
@@ -90,7 +120,7 @@ pub fn done(schema: &'static str, id: InfoHash, path: &Path, seconds: u64) -> Do
         path: path.to_string_lossy().into_owned(),
         path_hex: path.to_str().is_none().then(|| hex(path.as_os_str().as_encoded_bytes())),
         seconds,
-        verified: true,
+        verified,
     }
 }
 
@@ -119,7 +149,6 @@ fn thousandths(value: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::State;
     use crate::face::cli::json;
     use crate::face::cli::progress::screen::tests::row;
 
@@ -139,7 +168,7 @@ mod tests {
         );
         assert!(text.starts_with(&start), "{text}");
         assert_eq!(
-            json::line(&done("torr.get/1", id, Path::new("/home/u/iso/ubuntu.iso"), 166)),
+            json::line(&done("torr.get/1", id, Path::new("/home/u/iso/ubuntu.iso"), 166, true)),
             format!(
                 r#"{{"schema":"torr.get/1","event":"done","torrent":"{hash}","path":"/home/u/iso/ubuntu.iso","seconds":166,"verified":true}}"#
             )

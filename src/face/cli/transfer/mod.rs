@@ -7,6 +7,7 @@ mod outcome;
 mod session;
 mod setup;
 mod stall;
+mod story;
 pub mod stream;
 mod telling;
 
@@ -87,6 +88,8 @@ pub struct Job {
     pub renamed: Option<String>,
     /// It is given to others after it is complete.
     pub seeds: bool,
+    /// The command that gives it to others later.
+    pub give_back: String,
 }
 
 impl Job {

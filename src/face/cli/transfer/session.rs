@@ -1,28 +1,32 @@
 //! From the start of the engine to the end of the last torrent.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::base::{InfoHash, units};
-use crate::engine::{Command, Engine, EngineConfig, Event, FaultKind, Handle, Reader, Row, State, View};
+use crate::engine::{
+    Add, After, Command, Engine, EngineConfig, Event, Existing, FaultKind, Handle, Reader, Reason, Row,
+    State, Until, View,
+};
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::faults;
 use crate::face::cli::input::quoted;
-use crate::face::cli::output::Output;
-use crate::face::cli::signals::Signals;
+use crate::face::cli::output::{Output, Progress};
+use crate::face::cli::signals::{Resizes, Signals};
 
 use super::hook::Hooks;
 use super::stall::Stall;
+use super::story::{self, Finish};
 use super::stream::{Stream, Streamed};
 use super::telling::Telling;
 use super::{Arrival, Arrivals, Job, Outcomes, Plan, Verb, block_on};
 
-/// How often the snapshot is looked at.
+/// How often it is looked whether anybody still reads what goes to standard output.
 const TICK: Duration = Duration::from_millis(100);
 /// The longest an orderly end may take.
 const STOP: Duration = Duration::from_secs(2);
@@ -43,21 +47,19 @@ pub fn run(plan: Plan, config: EngineConfig, output: &Output) -> Result<Exit, Fa
         let mut handle = Engine::start(config).await.map_err(|fault| faults::engine(&fault))?;
         let mut session = Session::new(plan, output);
         let result = session.go(&mut handle, &mut signals).await;
+        if let Ok(Some(signal)) = result {
+            session.hooks.stop();
+            // Who closed the pipe has seen enough.
+            if signal != Exit::Pipe {
+                output.live.leave();
+                output.say("stopping, saving progress (Ctrl-C again to skip)");
+            }
+        }
         output.live.erase();
-        match result {
-            Ok(Some(signal)) => {
-                session.hooks.stop();
-                stop(&handle, &mut signals, output, signal != Exit::Pipe).await;
-                session.interrupted(signal)
-            }
-            Ok(None) => {
-                stop(&handle, &mut signals, output, false).await;
-                session.ended()
-            }
-            Err(failure) => {
-                stop(&handle, &mut signals, output, false).await;
-                Err(failure)
-            }
+        stop(&handle, &mut signals).await;
+        match result? {
+            Some(signal) => session.interrupted(signal, &handle.view()),
+            None => session.ended(),
         }
     })
 }
@@ -89,10 +91,7 @@ async fn first(plan: &mut Plan, signals: &mut Signals, output: &Output) -> Optio
 }
 
 /// Ends the engine in good order, but never waits long, and not at all after a second signal.
-async fn stop(handle: &Handle, signals: &mut Signals, output: &Output, told: bool) {
-    if told {
-        output.say("stopping, saving progress (Ctrl-C again to skip)");
-    }
+async fn stop(handle: &Handle, signals: &mut Signals) {
     tokio::select! {
         _ = timeout(STOP, handle.stop()) => {}
         _ = signals.next() => {}
@@ -103,7 +102,7 @@ struct Session<'a> {
     verb: Verb,
     output: &'a Output,
     /// Those that are not added yet.
-    waiting: Vec<crate::engine::Add>,
+    waiting: Vec<Add>,
     running: BTreeMap<InfoHash, Running>,
     /// Those that are still being read.
     more: Option<Arrivals>,
@@ -118,14 +117,20 @@ struct Session<'a> {
 
 struct Running {
     job: Job,
+    after: After,
+    /// Files that were there are believed to be right.
+    trusting: bool,
+    /// Bytes that were there when it began.
+    found: u64,
     stall: Stall,
     path: Option<PathBuf>,
     over: bool,
 }
 
 impl Running {
-    fn new(job: Job) -> Self {
-        Self { job, stall: Stall::default(), path: None, over: false }
+    fn new(job: Job, add: &Add) -> Self {
+        let trusting = add.existing == Existing::Trust;
+        Self { job, after: add.after, trusting, found: 0, stall: Stall::default(), path: None, over: false }
     }
 }
 
@@ -137,21 +142,36 @@ async fn next(more: &mut Option<Arrivals>) -> Option<Arrival> {
     }
 }
 
+/// How what goes to standard output ended; waits for ever where nothing does.
+async fn ended(stream: &mut Option<Stream>) -> Streamed {
+    match stream {
+        Some(stream) => stream.ended().await,
+        None => std::future::pending().await,
+    }
+}
+
 impl<'a> Session<'a> {
     fn new(plan: Plan, output: &'a Output) -> Self {
-        let (waiting, running) =
-            plan.jobs.into_iter().map(|(add, job)| (add, (job.id, Running::new(job)))).unzip();
+        let lost = plan.outcomes.failures();
+        let (waiting, running): (_, BTreeMap<_, _>) = plan
+            .jobs
+            .into_iter()
+            .map(|(add, job)| {
+                let running = Running::new(job, &add);
+                (add, (running.job.id, running))
+            })
+            .unzip();
         Self {
             verb: plan.verb,
             output,
+            telling: Telling::new(plan.verb, plan.path_end, running.len(), lost, output),
             waiting,
             running,
             more: plan.more,
             hooks: Hooks::new(plan.run),
+            to_stdout: plan.stream,
             outcomes: plan.outcomes,
             timeout: plan.timeout,
-            telling: Telling::new(plan.verb, plan.path_end, output),
-            to_stdout: plan.stream,
             begun: Instant::now(),
         }
     }
@@ -161,6 +181,15 @@ impl<'a> Session<'a> {
         let mut events = handle.events().expect("nobody else has taken the events of this engine");
         for add in self.waiting.drain(..) {
             handle.send(Command::Add(Box::new(add)));
+        }
+        let bar = self.output.progress == Progress::Bar;
+        let mut views = handle.views();
+        let mut resizes = Resizes::watch(bar);
+        // Who takes what one torrent gives is shown beside it.
+        if let (true, 1, Some(running)) = (bar, self.running.len(), self.running.values().next())
+            && running.job.seeds
+        {
+            handle.send(Command::Look(Some(running.job.id)));
         }
         let mut stream = self.to_stdout.take().map(Stream::start).transpose()?;
         let mut ticks = interval(TICK);
@@ -174,7 +203,7 @@ impl<'a> Session<'a> {
                 biased;
                 signal = signals.next() => return Ok(Some(signal)),
                 event = events.recv() => match event {
-                    Some(event) => self.hear(event)?,
+                    Some(event) => self.hear(event, handle)?,
                     None => {
                         let message = "the engine has ended by itself";
                         return Err(Failure::new(Exit::Internal, "internal", message));
@@ -182,7 +211,7 @@ impl<'a> Session<'a> {
                 },
                 arrival = next(&mut self.more) => self.arrived(arrival, handle),
                 hook = self.hooks.ended() => self.hook_ended(hook),
-                streamed = ended(&mut stream), if stream.is_some() => {
+                streamed = ended(&mut stream) => {
                     stream = None;
                     match streamed {
                         Streamed::Whole => {}
@@ -192,12 +221,13 @@ impl<'a> Session<'a> {
                         Streamed::Failed(failure) => return Err(failure),
                     }
                 }
-                _ = ticks.tick() => {
-                    if stream.is_some() && Stream::is_abandoned() {
+                _ = ticks.tick(), if stream.is_some() => {
+                    if Stream::is_abandoned() {
                         return Ok(Some(Exit::Pipe));
                     }
-                    self.look(&handle.view(), handle)?;
                 }
+                Ok(()) = views.changed() => self.look(&handle.view(), handle)?,
+                () = resizes.next() => self.telling.progress(&handle.view(), self.begun.elapsed())?,
             }
         }
         Ok(None)
@@ -209,12 +239,14 @@ impl<'a> Session<'a> {
             None => self.more = None,
             Some(Ok(job)) => {
                 let (add, job) = *job;
-                self.running.insert(job.id, Running::new(job));
+                self.running.insert(job.id, Running::new(job, &add));
+                self.telling.one_more();
                 handle.send(Command::Add(Box::new(add)));
             }
             Some(Err(failure)) => {
                 self.output.fail(&failure);
                 self.outcomes.failed(&failure);
+                self.telling.one_less();
             }
         }
     }
@@ -226,31 +258,18 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn hear(&mut self, event: Event) -> Result<(), Failure> {
+    fn hear(&mut self, event: Event, handle: &Handle) -> Result<(), Failure> {
         match event {
             Event::Added { id, name, size, files } => self.telling.added(id, &name, size, files.into()),
             Event::Checked { id, have } => {
                 self.telling.checked(id, have);
-                Ok(())
-            }
-            Event::Finished { id, path, received, took } => {
-                let Some(running) = self.running.get_mut(&id) else { return Ok(()) };
-                let path = std::path::absolute(&path).unwrap_or(path);
-                running.path = Some(path.clone());
-                match self.verb {
-                    Verb::Get => {
-                        self.telling.finished(&running.job, &path, received, took)?;
-                        let begun = self.hooks.start(&running.job, &path, self.output);
-                        self.hook_ended(begun);
-                        Ok(())
-                    }
-                    Verb::Seed => self.telling.seeding(&running.job, &path),
+                if let Some(running) = self.running.get_mut(&id) {
+                    running.found = have;
                 }
-            }
-            Event::Done { id } => {
-                self.over(id);
                 Ok(())
             }
+            Event::Finished { id, path, received, took } => self.complete(id, &path, received, took),
+            Event::Done { id } => self.over(id, handle),
             Event::Failed { id, fault } => {
                 let mut failure = faults::engine(&fault).about(id);
                 if fault.kind == FaultKind::FilesMissing
@@ -258,6 +277,8 @@ impl<'a> Session<'a> {
                 {
                     failure = failure.hint(repair(&running.job));
                 }
+                let reason = Reason { word: fault.kind.reason(), text: fault.message };
+                self.telling.last(id, row(&handle.view(), id), State::Error, reason)?;
                 self.fail(id, &failure);
                 Ok(())
             }
@@ -266,6 +287,30 @@ impl<'a> Session<'a> {
                 Ok(())
             }
         }
+    }
+
+    /// Every wanted piece is there.
+    fn complete(&mut self, id: InfoHash, path: &Path, received: u64, took: Duration) -> Result<(), Failure> {
+        let Some(running) = self.running.get_mut(&id) else { return Ok(()) };
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        running.path = Some(path.clone());
+        let job = &running.job;
+        if self.verb == Verb::Seed {
+            let until = if let After::Seed(until) = running.after { until } else { Until::default() };
+            return self.telling.seeding(job, &path, until);
+        }
+        self.telling.finished(&Finish {
+            job,
+            path: &path,
+            size: self.telling.size(id),
+            received,
+            took,
+            after: running.after,
+            verified: !running.trusting || running.found == 0,
+        })?;
+        let begun = self.hooks.start(&running.job, &path, self.output);
+        self.hook_ended(begun);
+        Ok(())
     }
 
     fn look(&mut self, view: &Arc<View>, handle: &Handle) -> Result<(), Failure> {
@@ -289,16 +334,11 @@ impl<'a> Session<'a> {
     }
 
     /// A torrent has reached its goal.
-    fn over(&mut self, id: InfoHash) {
-        if let Some(running) = self.running.get_mut(&id)
-            && !running.over
-        {
-            running.over = true;
-            self.outcomes.done();
-            if running.job.seeds {
-                self.telling.goal(&running.job);
-            }
-        }
+    fn over(&mut self, id: InfoHash, handle: &Handle) -> Result<(), Failure> {
+        let Some(running) = self.running.get_mut(&id).filter(|running| !running.over) else { return Ok(()) };
+        running.over = true;
+        self.outcomes.done();
+        if running.job.seeds { self.telling.goal(&running.job, row(&handle.view(), id)) } else { Ok(()) }
     }
 
     fn fail(&mut self, id: InfoHash, failure: &Failure) {
@@ -306,6 +346,7 @@ impl<'a> Session<'a> {
             && !running.over
         {
             running.over = true;
+            self.telling.failed(id);
             self.output.fail(failure);
             self.outcomes.failed(failure);
         }
@@ -313,27 +354,38 @@ impl<'a> Session<'a> {
 
     fn ended(&self) -> Result<Exit, Failure> {
         let exit = self.outcomes.exit();
+        self.telling.farewell(&self.outcomes, self.begun.elapsed());
         super::summary(self.verb, &self.outcomes, exit, self.output)?;
         Ok(exit)
     }
 
-    fn interrupted(&self, exit: Exit) -> Result<Exit, Failure> {
-        let unfinished =
-            self.running.values().filter(|running| !running.over && running.path.is_none()).count();
-        if unfinished > 0 && self.verb == Verb::Get && exit != Exit::Pipe {
-            self.output.say("stopped; the same command goes on where this one left off");
+    /// Says what was kept, and how to go on.
+    fn interrupted(&mut self, exit: Exit, view: &View) -> Result<Exit, Failure> {
+        let done = |id: &InfoHash| row(view, *id).map_or(0, |row| row.done);
+        let open = self.running.iter().filter(|(_, running)| !running.over && running.path.is_none());
+        let unfinished: Vec<_> = open.map(|(id, _)| (done(id), self.telling.size(*id))).collect();
+        if self.verb == Verb::Get {
+            for running in self.running.values_mut().filter(|running| running.path.is_some() && !running.over)
+            {
+                running.over = true;
+                self.outcomes.done();
+            }
+        }
+        if exit == Exit::Pipe {
+            // Nobody is there to be told.
+        } else if self.verb == Verb::Get && !unfinished.is_empty() {
+            self.output.say(&story::cut_off(&unfinished, self.outcomes.done));
+        } else if self.running.values().any(|running| running.job.seeds) {
+            let sent = view.torrents.iter().map(|row| row.sent).sum();
+            self.output.say(&format!("stopped: {} sent in this run", units::size(sent)));
         }
         super::summary(self.verb, &self.outcomes, exit, self.output)?;
         Ok(exit)
     }
 }
 
-/// How writing to standard output ended; never, where nothing is written there.
-async fn ended(stream: &mut Option<Stream>) -> Streamed {
-    match stream {
-        Some(stream) => stream.ended().await,
-        None => std::future::pending().await,
-    }
+fn row(view: &View, id: InfoHash) -> Option<&Row> {
+    view.torrents.iter().find(|row| row.id == id)
 }
 
 /// What to do about data that is missing or damaged.

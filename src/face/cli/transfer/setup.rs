@@ -10,7 +10,7 @@ use crate::face::cli::config::places::Sources;
 use crate::face::cli::config::{Config, Origin};
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
-use crate::face::cli::input::Torrent;
+use crate::face::cli::input::{Torrent, quoted};
 use crate::face::cli::output::Output;
 use crate::face::cli::{interface, state};
 
@@ -23,13 +23,16 @@ pub struct Setup {
     network: NetworkArgs,
     bind: Option<IpAddr>,
     state_dir: Option<PathBuf>,
+    /// It is where it is without a flag.
+    usual_state: bool,
 }
 
 impl Setup {
     /// Reads the configuration and lays the flags over it.
     pub fn new(network: &NetworkArgs, global: &GlobalArgs, output: &Output) -> Result<Self, Failure> {
         let config = Config::ready(&Sources::here(global), output)?;
-        Self::of(config, network, state::directory(global.state_dir.as_deref()))
+        let setup = Self::of(config, network, state::directory(global.state_dir.as_deref()))?;
+        Ok(Self { usual_state: global.state_dir.is_none(), ..setup })
     }
 
     fn of(mut config: Config, network: &NetworkArgs, state_dir: Option<PathBuf>) -> Result<Self, Failure> {
@@ -41,7 +44,7 @@ impl Setup {
             text if text.is_empty() => None,
             text => Some(interface::address(&text, config.switch("network.ipv6"))?),
         };
-        Ok(Self { config, network: network.clone(), bind, state_dir })
+        Ok(Self { config, network: network.clone(), bind, state_dir, usual_state: true })
     }
 
     /// The same for a run that neither reads nor writes what is remembered of torrents.
@@ -104,6 +107,7 @@ impl Setup {
             folder: folder.to_owned(),
             renamed: torrent.metainfo.root_name().map(str::to_owned),
             seeds: after != After::Stop,
+            give_back: self.give_back(&torrent, folder),
         };
         let folder = std::path::absolute(folder).map_err(|error| Failure::disk("use", folder, &error))?;
         let mut add = Add::new(torrent.metainfo, folder);
@@ -113,6 +117,26 @@ impl Setup {
         add.peers.clone_from(&self.network.peer);
         add.max_peers = self.config.number("limits.peers_per_torrent") as usize;
         Ok((add, job))
+    }
+}
+
+impl Setup {
+    /// The command that gives a torrent to others later: what is remembered needs no more than its name.
+    fn give_back(&self, torrent: &Torrent, folder: &Path) -> String {
+        let short = torrent.metainfo.info_hash().short();
+        match &self.state_dir {
+            Some(_) if self.usual_state => format!("torr seed {short}"),
+            Some(state) => format!("torr seed {short} --state-dir {}", quoted(state)),
+            None => {
+                let place = match torrent.metainfo.root_name() {
+                    Some(name) => folder.join(name),
+                    None => folder.to_owned(),
+                };
+                let here = place == Path::new(".");
+                let place = if here { String::new() } else { format!(" -o {}", quoted(&place)) };
+                format!("torr seed {}{place}", torrent.argument())
+            }
+        }
     }
 }
 

@@ -1,21 +1,24 @@
 //! What people and scripts are told of transfers.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
 use crate::base::{InfoHash, Untrusted, units};
-use crate::engine::{State, View};
+use crate::engine::{Reason, Row, State, Until, View};
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
-use crate::face::cli::input::quoted;
 use crate::face::cli::json;
 use crate::face::cli::output::{Output, Progress, raw};
+use crate::face::cli::progress::amounts;
+use crate::face::cli::progress::many::Sum;
 use crate::face::cli::progress::news::{self, News};
 use crate::face::cli::progress::screen;
-use crate::face::cli::style::{Role, Style};
+use crate::face::cli::style::Role;
 
 use super::events;
+use super::story::{self, Finish};
 use super::{Job, Outcomes, Verb};
 
 /// The time between two JSON events of progress, unless the user chose one.
@@ -23,120 +26,238 @@ const JSON_EVERY: Duration = Duration::from_secs(1);
 
 /// Tells of transfers in whatever form is wanted.
 pub struct Telling<'a> {
-    schema: &'static str,
+    verb: Verb,
     path_end: Option<u8>,
     output: &'a Output,
     lines: News,
     events: News,
+    /// Torrents that have neither failed nor are complete.
+    open: usize,
+    /// Torrents that failed before they could begin.
+    lost_before: usize,
     sizes: BTreeMap<InfoHash, u64>,
-    complete: BTreeSet<InfoHash>,
+    /// Complete, and whether they are given to others from here on.
+    complete: BTreeMap<InfoHash, bool>,
+    failed: BTreeSet<InfoHash>,
 }
 
 impl<'a> Telling<'a> {
-    /// Nothing was told yet.
-    pub fn new(verb: Verb, path_end: Option<u8>, output: &'a Output) -> Self {
+    /// Nothing was told yet of so many torrents; so many others have failed before they could begin.
+    pub fn new(verb: Verb, path_end: Option<u8>, torrents: usize, lost: usize, output: &'a Output) -> Self {
         Self {
-            schema: verb.schema(),
+            verb,
             path_end,
             output,
             lines: News::new(output.interval),
             events: News::new(Some(output.interval.unwrap_or(JSON_EVERY))),
+            open: torrents,
+            lost_before: lost,
             sizes: BTreeMap::new(),
-            complete: BTreeSet::new(),
+            complete: BTreeMap::new(),
+            failed: BTreeSet::new(),
         }
+    }
+
+    /// One more torrent has come.
+    pub fn one_more(&mut self) {
+        self.open += 1;
+    }
+
+    /// One more has failed before it could begin.
+    pub fn one_less(&mut self) {
+        self.lost_before += 1;
     }
 
     /// A torrent is in the session.
     pub fn added(&mut self, id: InfoHash, name: &Untrusted, size: u64, files: u64) -> Result<(), Failure> {
         self.sizes.insert(id, size);
         self.line(&news::metadata(id, name, files, size));
-        self.event(&events::metadata(self.schema, id, name, size, files))
+        self.event(&events::metadata(self.verb.schema(), id, name, size, files))
     }
 
     /// What is there was looked through.
     pub fn checked(&self, id: InfoHash, have: u64) {
-        let size = self.sizes.get(&id).copied().unwrap_or(0);
+        let size = self.size(id);
         if have > 0 && have < size {
-            let text = crate::face::cli::progress::amounts::of(have, size, " of ");
+            let text = amounts::of(have, size, " of ");
             self.line(&format!("{} found {text} already there", id.short()));
         }
     }
 
+    /// The size of a torrent that was added.
+    pub fn size(&self, id: InfoHash) -> u64 {
+        self.sizes.get(&id).copied().unwrap_or(0)
+    }
+
     /// How everything fares.
     pub fn progress(&mut self, view: &View, now: Duration) -> Result<(), Failure> {
-        if self.output.progress == Progress::Bar {
-            self.output.live.draw(screen::lines(view, self.output.err, self.output.columns()));
+        let (view, lost) = (self.caught_up(view), self.lost(view));
+        match self.output.progress {
+            Progress::Bar => {
+                let over = |row: &Row| matches!(row.state, State::Done | State::Error);
+                let lines = if view.torrents.iter().all(over) {
+                    Vec::new()
+                } else {
+                    screen::lines(&view, lost, self.output.err, self.output.size())
+                };
+                self.output.live.draw(lines);
+            }
+            Progress::Lines if view.torrents.len() + lost > 1 => {
+                let sum = Sum::of(&view.torrents, lost);
+                if self.lines.total_due(&sum, now) {
+                    self.line(&news::total(&sum, view.down));
+                }
+            }
+            _ => {}
         }
         for row in &view.torrents {
-            // A view may be older than the news that it is complete.
-            if self.complete.contains(&row.id) && row.state != State::Seeding {
+            // The end of each is told as it comes.
+            if matches!(row.state, State::Done | State::Error) {
                 continue;
             }
             if self.output.progress == Progress::Lines && self.lines.due(row, now) {
                 self.line(&news::line(row));
             }
             if (self.output.json || self.output.progress == Progress::Json) && self.events.due(row, now) {
-                self.event(&events::progress(self.schema, row))?;
+                self.event(&events::progress(self.verb.schema(), row))?;
             }
         }
         Ok(())
     }
 
+    /// The view as it is by now: it may be older than the news that a torrent is complete or has failed, and
+    /// a torrent that was given up may still be in it.
+    fn caught_up<'v>(&self, view: &'v View) -> Cow<'v, View> {
+        let (complete, failed) = (&self.complete, &self.failed);
+        let old = |row: &Row| !matches!(row.state, State::Done | State::Seeding | State::Error);
+        let late = |row: &Row| old(row) && (complete.contains_key(&row.id) || failed.contains(&row.id));
+        if !view.torrents.iter().any(late) {
+            return Cow::Borrowed(view);
+        }
+        let mut view = view.clone();
+        view.torrents.retain(|row| !failed.contains(&row.id) || row.state == State::Error);
+        for row in view.torrents.iter_mut().filter(|row| late(row)) {
+            let seeds = complete.get(&row.id).copied().unwrap_or(false);
+            (row.state, row.reason) = if seeds {
+                let text = "nobody is asking for it at the moment".to_owned();
+                (State::Seeding, Reason { word: "nobody_interested", text })
+            } else {
+                (State::Done, Reason { word: "not_seeding", text: "complete; not seeding".to_owned() })
+            };
+            (row.done, row.down, row.eta) = (row.wanted, 0.0, None);
+        }
+        view.down = view.torrents.iter().map(|row| row.down).sum();
+        Cow::Owned(view)
+    }
+
+    /// How many have failed and are not in the view, or only as what they were before.
+    fn lost(&self, view: &View) -> usize {
+        let told =
+            |id: &&InfoHash| view.torrents.iter().any(|row| row.id == **id && row.state == State::Error);
+        self.lost_before + self.failed.iter().filter(|id| !told(id)).count()
+    }
+
     /// A download is complete.
-    pub fn finished(&mut self, job: &Job, path: &Path, received: u64, took: Duration) -> Result<(), Failure> {
-        self.complete.insert(job.id);
-        let size = self.sizes.get(&job.id).copied().unwrap_or(0);
-        self.line(&news::done(job.id, size, received, took));
-        self.event(&events::done(self.schema, job.id, path, took.as_secs()))?;
-        if self.output.progress != Progress::Lines {
-            self.output.say(&story(job, size, received, took, self.output.err));
-        } else if self.output.stdout_tty && !self.output.json {
-            self.output.line(&story(job, size, received, took, self.output.out))?;
+    pub fn finished(&mut self, finish: &Finish<'_>) -> Result<(), Failure> {
+        let job = finish.job;
+        self.open = self.open.saturating_sub(1);
+        self.complete.insert(job.id, job.seeds);
+        self.line(&news::done(job.id, finish.size, finish.received, finish.took));
+        let seconds = finish.took.as_secs();
+        self.event(&events::done(self.verb.schema(), job.id, finish.path, seconds, finish.verified))?;
+        match self.output.progress {
+            Progress::Bar | Progress::None => {
+                // The last one takes the place of the lines that told of it.
+                if self.open == 0 && !self.complete.values().any(|&seeds| seeds) {
+                    self.output.live.leave();
+                }
+                self.output.say(&story::finished(finish, self.output.err));
+            }
+            Progress::Lines if self.output.stdout_tty && !self.output.json => {
+                self.output.line(&story::finished(finish, self.output.out))?;
+            }
+            Progress::Lines | Progress::Json => {}
         }
         if let Some(end) = self.path_end
             && !self.output.stdout_tty
             && !self.output.json
             && self.output.quiet < 2
         {
-            self.output.path(path, end)?;
+            self.output.path(finish.path, end)?;
         }
         Ok(())
     }
 
     /// A torrent is given to others from here on.
-    pub fn seeding(&mut self, job: &Job, path: &Path) -> Result<(), Failure> {
-        self.complete.insert(job.id);
-        self.line(&format!("{} seeding {}", job.id.short(), shown(path)));
-        if self.output.progress != Progress::Lines {
-            self.output.say(&format!(
-                "{} seeding {}",
-                self.output.err.paint(Role::Good, self.output.err.ok()),
-                shown(path)
-            ));
-        }
-        self.event(&events::done(self.schema, job.id, path, 0))
+    pub fn seeding(&mut self, job: &Job, path: &Path, until: Until) -> Result<(), Failure> {
+        self.open = self.open.saturating_sub(1);
+        self.complete.insert(job.id, true);
+        let until = story::until_when(until);
+        self.words(job.id, &format!("seeding {} {until}", shown(path)), |text| {
+            format!("{} {text}", self.output.err.paint(Role::Good, self.output.err.ok()))
+        });
+        self.event(&events::done(self.verb.schema(), job.id, path, 0, true))
     }
 
-    /// The goal of giving is reached.
-    pub fn goal(&self, job: &Job) {
+    /// The goal of giving is reached; the row is the last one that was seen.
+    pub fn goal(&self, job: &Job, row: Option<&Row>) -> Result<(), Failure> {
         let text = "has given back as much as was asked";
-        if self.output.progress == Progress::Lines {
-            self.line(&format!("{} {text}", job.id.short()));
-        } else {
-            self.output.say(&format!(
-                "{} {} {text}",
-                self.output.err.paint(Role::Good, self.output.err.ok()),
-                job.name.fit(80)
-            ));
-        }
+        self.words(job.id, text, |text| {
+            let sign = self.output.err.paint(Role::Good, self.output.err.ok());
+            format!("{sign} {} {text}", job.name.fit(80))
+        });
+        let reason = Reason { word: "goal_reached", text: format!("complete; {text}") };
+        self.last(job.id, row, State::Done, reason)
+    }
+
+    /// A torrent has failed: from here on nothing more is told of it.
+    pub fn failed(&mut self, id: InfoHash) {
+        self.open = self.open.saturating_sub(usize::from(!self.complete.contains_key(&id)));
+        self.failed.insert(id);
+    }
+
+    /// The state in which a torrent ends; the row is the last one that was seen.
+    pub fn last(&self, id: InfoHash, row: Option<&Row>, state: State, reason: Reason) -> Result<(), Failure> {
+        self.event(&events::last(self.verb.schema(), id, self.size(id), row, state, reason))
     }
 
     /// Something worth a line.
     pub fn note(&self, id: InfoHash, text: &str) {
+        self.words(id, text, |text| format!("  {text}"));
+    }
+
+    /// How several of them ended, in one line.
+    pub fn farewell(&self, outcomes: &Outcomes, took: Duration) {
+        let (done, failed) = (outcomes.done, outcomes.failures());
+        if done + failed < 2 {
+            return;
+        }
+        let bytes: u64 = self.complete.keys().map(|&id| self.size(id)).sum();
+        let failures = if failed == 0 { String::new() } else { format!(", {failed} failed") };
+        let amount = match self.verb {
+            Verb::Get if done > 0 => format!("  {} in {}", units::size(bytes), units::span(took)),
+            _ => String::new(),
+        };
+        let text = format!("{done} of {} done{failures}{amount}", done + failed);
         if self.output.progress == Progress::Lines {
-            self.line(&format!("{} {text}", id.short()));
-        } else {
-            self.output.say(&format!("  {text}"));
+            self.line(&format!("total   {text}"));
+        } else if self.output.progress != Progress::Json {
+            let style = self.output.err;
+            let sign = if failed == 0 {
+                style.paint(Role::Good, style.ok())
+            } else {
+                style.paint(Role::Bad, style.bad())
+            };
+            self.output.say(&format!("{sign} {text}"));
+        }
+    }
+
+    /// Words about a torrent: a line for a log, or what stands above the bar.
+    fn words(&self, id: InfoHash, text: &str, bar: impl Fn(&str) -> String) {
+        match self.output.progress {
+            Progress::Lines => self.line(&format!("{} {text}", id.short())),
+            Progress::Bar | Progress::None => self.output.say(&bar(text)),
+            Progress::Json => {}
         }
     }
 
@@ -148,84 +269,26 @@ impl<'a> Telling<'a> {
     }
 
     fn event(&self, event: &impl serde::Serialize) -> Result<(), Failure> {
-        if self.output.progress == Progress::Json {
-            raw(&format!("{}\n", json::line(event)));
-        }
-        self.output.event(event)
+        tell(event, self.output)
     }
 }
 
 /// The last event of the command.
 pub fn summary(verb: Verb, outcomes: &Outcomes, exit: Exit, output: &Output) -> Result<(), Failure> {
-    let (done, failed) = (outcomes.done, outcomes.failures());
-    if done + failed > 1 && exit != Exit::Done {
-        output.say(&format!("{done} of {} done, {failed} failed", done + failed));
-    }
-    output.event(&events::Summary {
+    let summary = events::Summary {
         schema: verb.schema(),
         event: "summary",
         ok: exit == Exit::Done,
         code: exit.code(),
-        done,
-        failed,
-    })
-}
-
-/// The end of a download, and the answer to whether it is given back.
-fn story(job: &Job, size: u64, received: u64, took: Duration, style: Style) -> String {
-    let took_seconds = took.as_secs_f64();
-    let came = if received == 0 {
-        "was already there".to_owned()
-    } else if took_seconds < 0.05 {
-        "in no time".to_owned()
-    } else {
-        format!("in {} ({})", units::span(took), units::rate(received as f64 / took_seconds))
+        done: outcomes.done,
+        failed: outcomes.failures(),
     };
-    let place =
-        if job.folder == Path::new(".") { "this folder".to_owned() } else { shown(&job.folder).clean() };
-    let then = if job.seeds {
-        "Seeding; Ctrl-C stops".to_owned()
-    } else {
-        format!("Not seeding; to give back:  torr seed {}{}", job.argument, folder_flag(&job.place()))
-    };
-    format!(
-        "{} {}  {} {came}, every piece verified\n  saved in {place}.  {then}",
-        style.paint(Role::Good, style.ok()),
-        style.paint(Role::Strong, &job.name.fit(200)),
-        units::size(size),
-    )
+    tell(&summary, output)
 }
 
-fn folder_flag(folder: &Path) -> String {
-    if folder == Path::new(".") { String::new() } else { format!(" -o {}", quoted(folder)) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_end_answers_whether_it_seeds() {
-        let mut job = Job {
-            id: InfoHash::v1([8; 20]),
-            name: "ubuntu.iso".into(),
-            argument: "ubuntu.torrent".to_owned(),
-            folder: "iso".into(),
-            renamed: None,
-            seeds: false,
-        };
-        let text = story(&job, 6_012_954_214, 6_012_954_214, Duration::from_secs(166), Style::default());
-        assert_eq!(
-            text,
-            "✓ ubuntu.iso  5.6 GiB in 2 min 46 s (34.5 MiB/s), every piece verified\n  \
-             saved in iso.  Not seeding; to give back:  torr seed ubuntu.torrent -o iso"
-        );
-        job.seeds = true;
-        job.folder = ".".into();
-        let text = story(&job, 1024, 0, Duration::ZERO, Style::default());
-        assert_eq!(
-            text,
-            "✓ ubuntu.iso  1 KiB was already there, every piece verified\n  saved in this folder.  Seeding; Ctrl-C stops"
-        );
+fn tell(event: &impl serde::Serialize, output: &Output) -> Result<(), Failure> {
+    if output.progress == Progress::Json {
+        raw(&format!("{}\n", json::line(event)));
     }
+    output.event(event)
 }

@@ -251,9 +251,10 @@ impl<'a> Play<'a> {
         }
         let output = self.output;
         if output.progress == Shown::Bar {
-            let columns = output.columns();
-            let mut lines =
-                screen::lines(&View { torrents: vec![row.clone()], ..View::default() }, output.err, columns);
+            let size = output.size();
+            let columns = size.columns;
+            let view = View { torrents: vec![row.clone()], ..View::default() };
+            let mut lines = screen::lines(&view, 0, output.err, size);
             let seeders = self.seeders.iter().map(|seeder| output.err.own(&seeder.line(output.err)));
             lines.extend(seeders.map(|line| output.err.fit_line(&line, columns.saturating_sub(1))));
             output.live.draw(lines);

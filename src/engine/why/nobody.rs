@@ -1,0 +1,105 @@
+//! Nobody is connected: who was asked, and what did they say?
+
+use super::super::view::{Reason, State};
+use super::{Circumstances, peers};
+use crate::base::units;
+
+/// Why nobody is connected.
+pub(super) fn why(c: &Circumstances) -> (State, Reason) {
+    let waiting = |word, text: String| (State::Waiting, Reason { word, text });
+    let starting = |text: String| (State::Downloading, Reason { word: "starting", text });
+    let all_fail = c.trackers > 0 && c.trackers_failing >= c.trackers;
+    if c.offline {
+        return waiting("offline", "this machine is offline: it has no way to the internet".into());
+    }
+    if c.private && all_fail {
+        return waiting("trackers_fail", format!("private torrent and {}", failing(c)));
+    }
+    if c.known > 0 && c.timed_out.saturating_add(c.refused) >= c.known {
+        return waiting("all_connects_failed", unreachable(c));
+    }
+    if c.known > 0 {
+        return starting(format!("connecting to {}", peers(c.known)));
+    }
+    if c.young && !all_fail && c.trackers > c.trackers_working {
+        return starting("looking for peers".into());
+    }
+    if all_fail {
+        return waiting("trackers_fail", format!("no peers known, and {}", failing(c)));
+    }
+    if c.private && (c.trackers == 0 || c.trackers_working > 0) {
+        return waiting("dht_off_private", private(c));
+    }
+    waiting("no_peers_known", unknown(c))
+}
+
+/// Addresses are known, and none of them lets us in.
+fn unreachable(c: &Circumstances) -> String {
+    let mut how = Vec::new();
+    for (count, one, many) in [(c.timed_out, "times out", "time out"), (c.refused, "refuses", "refuse")] {
+        match count {
+            0 => {}
+            1 => how.push(format!("1 {one}")),
+            n => how.push(format!("{n} {many}")),
+        }
+    }
+    let none = if c.known == 1 { "and it does not accept" } else { "none accepts" };
+    let found = format!("{} known, {none}: {}", peers(c.known), how.join(", "));
+    if c.trackers_working > 0 && c.swarm_seeds == Some(0) {
+        return format!("{}; {found}", answered(c));
+    }
+    found
+}
+
+/// `3 trackers answered, none knows a seed`.
+fn answered(c: &Circumstances) -> String {
+    match c.trackers_working {
+        1 => "its tracker answered and knows no seed".into(),
+        n => format!("{} answered, none knows a seed", trackers(n)),
+    }
+}
+
+/// No tracker works. A refusal is in the tracker's own words; a failure is in ours.
+fn failing(c: &Circumstances) -> String {
+    match (c.trackers, &c.refusal, &c.failure) {
+        (1, Some(text), _) => format!("its tracker refuses us: '{text}'"),
+        (1, None, Some(text)) => format!("its tracker fails: {text}"),
+        (1, None, None) => "its tracker fails".into(),
+        (n, Some(text), _) => format!("none of its {n} trackers helps, one refuses us: '{text}'"),
+        (n, None, Some(text)) => format!("all {n} trackers fail: {text}"),
+        (n, None, None) => format!("all {n} trackers fail"),
+    }
+}
+
+/// A private torrent may be looked for nowhere but at its trackers.
+fn private(c: &Circumstances) -> String {
+    match (c.trackers, c.trackers_working) {
+        (0, _) if c.trackers_off => "private torrent, and trackers are switched off".into(),
+        (0, _) => "private torrent that names no tracker, so nobody may look for peers".into(),
+        (1, _) => "private torrent: only its tracker may find peers, and it knows none".into(),
+        _ => "private torrent: only its trackers may find peers, and they know none".into(),
+    }
+}
+
+/// Nobody named anybody.
+fn unknown(c: &Circumstances) -> String {
+    match (c.trackers, c.trackers_working) {
+        (0, _) if c.trackers_off => "no peers known, and trackers are switched off".into(),
+        (0, _) => "no peers known, and the torrent names no tracker to ask".into(),
+        (_, 0) => format!("no peers known; {} silent so far", trackers(c.trackers)),
+        (_, 1) => said(c, "1 tracker says"),
+        (_, n) => said(c, &format!("{} say", trackers(n))),
+    }
+}
+
+fn said(c: &Circumstances, who: &str) -> String {
+    let seeds = u64::from(c.swarm_seeds.unwrap_or(0));
+    match seeds {
+        0 => format!("nobody announced for this torrent: {who} 0 seeds"),
+        n => format!("no peers known, though {who} there are {}", units::plural(n, "seed", "seeds")),
+    }
+}
+
+fn trackers(n: u32) -> String {
+    units::plural(u64::from(n), "tracker", "trackers")
+}

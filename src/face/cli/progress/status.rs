@@ -1,0 +1,39 @@
+//! How a torrent fares, in words that stand in every form of progress.
+
+use crate::base::units;
+use crate::engine::{Row, State};
+
+/// Bytes per second below which nothing moves.
+const NOTHING: f64 = 1024.0;
+
+/// Whether there is anything to see but a reason.
+pub fn moves(row: &Row) -> bool {
+    match row.state {
+        State::Downloading => row.down >= NOTHING,
+        State::Seeding => row.up >= NOTHING,
+        State::Checking => true,
+        _ => false,
+    }
+}
+
+/// Why it is as it is: `waiting: no peers yet`.
+pub fn reason(row: &Row) -> String {
+    match (row.state, row.reason.text.as_str()) {
+        (state, "") => state.word().to_owned(),
+        // What is under way needs no word in front of it.
+        (State::Downloading, text) => text.to_owned(),
+        (state, text) if text.starts_with(state.word()) => text.to_owned(),
+        (state, text) => format!("{}: {text}", state.word()),
+    }
+}
+
+/// `62 peers, 48 of them seeds`.
+pub fn peers(row: &Row) -> String {
+    let peers = units::plural(u64::from(row.peers), "peer", "peers");
+    match row.seeds {
+        0 => peers,
+        seeds if seeds == row.peers && seeds == 1 => "1 peer, a seed".to_owned(),
+        1 => format!("{peers}, 1 of them a seed"),
+        seeds => format!("{peers}, {} of them seeds", units::count(u64::from(seeds))),
+    }
+}

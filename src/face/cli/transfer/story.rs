@@ -1,0 +1,200 @@
+//! The words at the end of a transfer: what there is, where it is, and what becomes of it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::base::units;
+use crate::engine::{After, Until};
+use crate::face::cli::error::shown;
+use crate::face::cli::progress::amounts::of;
+use crate::face::cli::style::{Role, Style};
+
+use super::Job;
+
+/// A download that is complete.
+#[derive(Clone, Copy, Debug)]
+pub struct Finish<'a> {
+    /// Which.
+    pub job: &'a Job,
+    /// Where its file or folder is.
+    pub path: &'a Path,
+    /// Its size in bytes.
+    pub size: u64,
+    /// How much of that came from others in this run.
+    pub received: u64,
+    /// How long it was on its way in this run.
+    pub took: Duration,
+    /// What happens now.
+    pub after: After,
+    /// Every piece was hashed and found right, in this run or in one before.
+    pub verified: bool,
+}
+
+/// The end of a download, and the answer to whether it is given back.
+pub fn finished(finish: &Finish<'_>, style: Style) -> String {
+    let job = finish.job;
+    let how = if finish.verified { "every piece verified" } else { "taken at its word, not verified" };
+    let then = match finish.after {
+        After::Stop => format!("Not seeding; to give back:  {}", job.give_back),
+        After::Seed(until) => format!("Seeding {}", until_when(until)),
+    };
+    format!(
+        "{} {}  {} {}, {how}\n  saved in {}.  {then}",
+        style.paint(Role::Good, style.ok()),
+        style.paint(Role::Strong, &job.name.fit(200)),
+        units::size(finish.size),
+        came(finish.received, finish.took),
+        place(&job.folder),
+    )
+}
+
+/// `in 2 min 46 s (34.5 MiB/s)`.
+pub fn came(received: u64, took: Duration) -> String {
+    let seconds = took.as_secs_f64();
+    if received == 0 {
+        "was already there".to_owned()
+    } else if seconds < 0.05 {
+        "in no time".to_owned()
+    } else {
+        match units::rate(received as f64 / seconds).as_str() {
+            "-" => format!("in {}", units::span(took)),
+            rate => format!("in {} ({rate})", units::span(took)),
+        }
+    }
+}
+
+/// `until it has given back 2 times its size or 7 d have passed; Ctrl-C stops`.
+pub fn until_when(until: Until) -> String {
+    let mut goals = Vec::new();
+    if let Some(ratio) = until.ratio {
+        goals.push(format!("it has given back {ratio} times its size"));
+    }
+    if let Some(time) = until.time {
+        goals.push(format!("{} have passed", units::span(time)));
+    }
+    match until.copies {
+        Some(1) => goals.push("another has all of it".to_owned()),
+        Some(copies) => goals.push(format!("{} others have all of it", units::count(u64::from(copies)))),
+        None => {}
+    }
+    if goals.is_empty() {
+        return "until you stop it with Ctrl-C".to_owned();
+    }
+    format!("until {}; Ctrl-C stops", goals.join(" or "))
+}
+
+/// What was kept of downloads that were cut off: one is named by its bytes, several are counted.
+pub fn cut_off(unfinished: &[(u64, u64)], done: usize) -> String {
+    let kept = match unfinished {
+        [(0, _)] => return "stopped before anything came; the same command begins again".to_owned(),
+        [(kept, size)] if done == 0 => format!("{} are kept", of(*kept, *size, " of ")),
+        some => format!("{done} of {} are done, what came of the rest is kept", done + some.len()),
+    };
+    format!("stopped: {kept}; the same command goes on from there")
+}
+
+/// A folder as people say it.
+fn place(folder: &Path) -> String {
+    if folder == Path::new(".") {
+        return "this folder".to_owned();
+    }
+    shown(&homely(folder, std::env::var_os("HOME").map(PathBuf::from))).clean()
+}
+
+/// The path with `~` for the user's home.
+fn homely(path: &Path, home: Option<PathBuf>) -> PathBuf {
+    let below = home.filter(|home| home.is_absolute() && home.parent().is_some());
+    match below.and_then(|home| path.strip_prefix(home).map(Path::to_owned).ok()) {
+        Some(rest) if rest.as_os_str().is_empty() => PathBuf::from("~"),
+        Some(rest) => Path::new("~").join(rest),
+        None => path.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::InfoHash;
+
+    fn job() -> Job {
+        Job {
+            id: InfoHash::v1([8; 20]),
+            name: "ubuntu.iso".into(),
+            argument: "ubuntu.torrent".to_owned(),
+            folder: "iso".into(),
+            renamed: None,
+            seeds: false,
+            give_back: "torr seed 080808".to_owned(),
+        }
+    }
+
+    fn finish(job: &Job) -> Finish<'_> {
+        Finish {
+            job,
+            path: Path::new("/iso/ubuntu.iso"),
+            size: 6_012_954_214,
+            received: 6_012_954_214,
+            took: Duration::from_secs(166),
+            after: After::Stop,
+            verified: true,
+        }
+    }
+
+    #[test]
+    fn the_end_answers_whether_it_seeds() {
+        let mut job = job();
+        assert_eq!(
+            finished(&finish(&job), Style::default()),
+            "✓ ubuntu.iso  5.6 GiB in 2 min 46 s (34.5 MiB/s), every piece verified\n  \
+             saved in iso.  Not seeding; to give back:  torr seed 080808"
+        );
+        job.folder = ".".into();
+        let after = After::Seed(Until::default());
+        let there = Finish { size: 1024, received: 0, after, verified: false, ..finish(&job) };
+        assert_eq!(
+            finished(&there, Style::default()),
+            "✓ ubuntu.iso  1 KiB was already there, taken at its word, not verified\n  \
+             saved in this folder.  Seeding until you stop it with Ctrl-C"
+        );
+    }
+
+    #[test]
+    fn seeding_says_until_when_and_how_to_stop() {
+        let none = Until::default();
+        let week = Some(Duration::from_secs(604_800));
+        assert_eq!(
+            until_when(Until { ratio: Some(2.0), time: week, ..none }),
+            "until it has given back 2 times its size or 7 d have passed; Ctrl-C stops"
+        );
+        assert_eq!(
+            until_when(Until { copies: Some(1), ..none }),
+            "until another has all of it; Ctrl-C stops"
+        );
+        assert_eq!(
+            until_when(Until { copies: Some(3), ..none }),
+            "until 3 others have all of it; Ctrl-C stops"
+        );
+    }
+
+    #[test]
+    fn what_was_cut_off_says_how_to_go_on() {
+        assert_eq!(
+            cut_off(&[(1 << 29, 1 << 30)], 0),
+            "stopped: 0.5 of 1 GiB are kept; the same command goes on from there"
+        );
+        assert_eq!(cut_off(&[(0, 9)], 2), "stopped before anything came; the same command begins again");
+        assert_eq!(
+            cut_off(&[(1, 9), (0, 9)], 2),
+            "stopped: 2 of 4 are done, what came of the rest is kept; the same command goes on from there"
+        );
+    }
+
+    #[test]
+    fn a_home_is_said_as_people_say_it() {
+        let home = || Some(PathBuf::from("/home/u"));
+        let of = |path: &str| homely(Path::new(path), home());
+        assert_eq!([of("/home/u/iso"), of("/home/u")], [PathBuf::from("~/iso"), PathBuf::from("~")]);
+        assert_eq!([of("/home/uu"), of("iso")], [PathBuf::from("/home/uu"), PathBuf::from("iso")]);
+        assert_eq!(homely(Path::new("/x"), Some("/".into())), Path::new("/x"));
+    }
+}
