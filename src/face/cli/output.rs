@@ -172,7 +172,9 @@ fn progress(flags: &GlobalArgs, around: &Surroundings) -> Progress {
         return Progress::None;
     }
     match flags.progress {
-        Mode::Bar => Progress::Bar,
+        // Even if asked for: what is no terminal, or a dumb one, is never redrawn.
+        Mode::Bar if around.stderr_tty && around.smart() => Progress::Bar,
+        Mode::Bar => Progress::Lines,
         Mode::Lines => Progress::Lines,
         Mode::Json => Progress::Json,
         Mode::None => Progress::None,
@@ -232,6 +234,11 @@ mod tests {
         assert_eq!(of(Surroundings { term: None, ..terminal() }), Progress::Lines);
         assert_eq!(of(Surroundings { term: Some("dumb".into()), ..terminal() }), Progress::Lines);
         assert_eq!(of(Surroundings { stderr_tty: false, ..terminal() }), Progress::Lines);
+        let bar = GlobalArgs { progress: Mode::Bar, ..GlobalArgs::default() };
+        let asked = |around: Surroundings| Output::new(&bar, &around).progress;
+        assert_eq!(asked(Surroundings { ci: true, ..terminal() }), Progress::Bar);
+        assert_eq!(asked(Surroundings { stderr_tty: false, ..terminal() }), Progress::Lines);
+        assert_eq!(asked(Surroundings { term: None, ..terminal() }), Progress::Lines);
         let quiet = GlobalArgs { quiet: 1, ..GlobalArgs::default() };
         assert_eq!(Output::new(&quiet, &terminal()).progress, Progress::None);
     }

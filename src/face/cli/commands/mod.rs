@@ -1,15 +1,19 @@
 //! One command per file.
 
+mod completions;
 mod create;
 mod demo;
 mod edit;
 mod get;
-mod help;
+pub mod help;
+mod man;
+mod open;
+mod register;
 mod seed;
 mod show;
 mod tracker;
 mod verify;
-mod version;
+pub mod version;
 
 use clap::Subcommand;
 
@@ -29,8 +33,12 @@ pub enum Command {
     Edit(Box<edit::EditArgs>),
     Tracker(tracker::TrackerArgs),
     Demo(demo::DemoArgs),
+    Register(register::RegisterArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
+    Open(open::OpenArgs),
     Help(help::HelpArgs),
-    /// Print the version
+    /// Print the version, with -v also what it was built with
     Version,
 }
 
@@ -46,8 +54,12 @@ impl Command {
             Self::Edit(args) => edit::run(args, global.no_input, output),
             Self::Tracker(args) => tracker::run(args, output),
             Self::Demo(args) => demo::run(args, output),
+            Self::Register(args) => register::run(args, global, output),
+            Self::Completions(args) => completions::run(args, output),
+            Self::Man(args) => man::run(args, output),
+            Self::Open(args) => open::run(args, global, output),
             Self::Help(args) => help::run(args, output),
-            Self::Version => version::run(output),
+            Self::Version => version::run(global, output),
         }
     }
 }
