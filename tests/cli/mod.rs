@@ -1,15 +1,24 @@
 //! The command line as scripts meet it: the real binary, with its streams as pipes.
 
+mod codes;
+mod completions;
 mod contract;
 mod create;
 mod edit;
+mod examples;
 mod faults;
 mod long_pieces;
+mod man;
+mod matrix;
 mod party;
 mod refusals;
+mod register;
+mod shell;
 mod signals;
+mod snapshots;
 mod terminal;
 mod transfers;
+mod typed;
 mod verify;
 
 use std::ffi::OsStr;

@@ -69,7 +69,7 @@ pub fn run(args: &CompletionsArgs, output: &Output) -> Result<Exit, Failure> {
         let shell = shell.unwrap_or_default();
         output.event(&Document { schema: "torr.completions/1", shell, script })?;
     } else {
-        output.data(script.as_bytes())?;
+        output.data(output.out.own(&script).as_bytes())?;
     }
     Ok(Exit::Done)
 }

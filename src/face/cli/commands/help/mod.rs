@@ -47,11 +47,12 @@ pub fn print(text: &str, topic: Option<&String>, output: &Output) -> Result<(), 
     struct Help<'a> {
         schema: &'static str,
         topic: Option<&'a str>,
-        text: &'a str,
+        text: String,
     }
+    let text: String = text.lines().map(|line| format!("{}\n", line.trim_end())).collect();
     if output.json {
         output.event(&Help { schema: "torr.help/1", topic: topic.map(String::as_str), text })
     } else {
-        output.data(output.out.own(text).as_bytes())
+        output.data(output.out.own(&text).as_bytes())
     }
 }

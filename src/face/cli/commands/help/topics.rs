@@ -11,7 +11,7 @@ pub const TOPICS: [(&str, &str); 4] = [
 ];
 
 /// The variables that are looked at, and what for.
-pub const VARIABLES: [(&str, &str); 21] = [
+pub const VARIABLES: [(&str, &str); 25] = [
     ("TORR_CONFIG", "the configuration file, instead of the usual one"),
     ("TORR_PROFILE", "the profile: a section of the configuration with a state of its own"),
     ("TORR_STATE_DIR", "where torr keeps its state; without it $XDG_STATE_HOME/torr, ~/.local/state/torr"),
@@ -24,6 +24,10 @@ pub const VARIABLES: [(&str, &str); 21] = [
     ("TERM", "dumb or unset: no colours and nothing that is redrawn"),
     ("COLUMNS", "the width of the terminal, instead of the one that it tells"),
     ("CI", "anything: lines instead of a bar that is redrawn"),
+    ("ALL_PROXY", "a proxy for what goes by HTTP to trackers; peers and UDP are not sent through it"),
+    ("HTTPS_PROXY", "the same for https:// alone"),
+    ("HTTP_PROXY", "the same for http:// alone"),
+    ("NO_PROXY", "hosts that are reached without it, with commas between"),
     ("LC_ALL", "the locale; torr keeps to ASCII where it does not say UTF-8"),
     ("LC_CTYPE", "the same where LC_ALL is unset"),
     ("LANG", "the same where both are unset"),
@@ -141,6 +145,7 @@ mod tests {
                 let quoted = code.split('"').skip(1).step_by(2);
                 let name = |word: &&str| {
                     word.len() > 1
+                        && !word.starts_with("CARGO_")
                         && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
                         && !word.ends_with('_')
                 };
@@ -154,8 +159,10 @@ mod tests {
         let mut read = BTreeSet::new();
         read_in(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src"), &mut read);
         let listed: BTreeSet<String> = VARIABLES.iter().map(|(name, _)| (*name).to_owned()).collect();
-        // What the standard library reads for us.
-        let by_others = BTreeSet::from(["TMPDIR".to_owned()]);
+        // What libraries read for us.
+        let by_others = BTreeSet::from(
+            ["TMPDIR", "ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"].map(str::to_owned),
+        );
         let read: BTreeSet<String> = read.union(&by_others).cloned().collect();
         assert_eq!(read, listed);
     }

@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::base::Untrusted;
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
+use crate::face::cli::json::path_hex;
 use crate::face::cli::output::Output;
 use pages::Page;
 
@@ -50,6 +51,8 @@ struct PageDocument {
     section: u8,
     /// Where it was written; nothing where it is here.
     path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_hex: Option<String>,
     text: Option<String>,
 }
 
@@ -73,9 +76,15 @@ fn one(pages: &[Page], name: &str, output: &Output) -> Result<PageDocument, Fail
     })?;
     let text = source(page);
     if !output.json {
-        output.data(text.as_bytes())?;
+        output.data(output.out.own(&text).as_bytes())?;
     }
-    Ok(PageDocument { name: page.name.clone(), section: page.section, path: None, text: Some(text) })
+    Ok(PageDocument {
+        name: page.name.clone(),
+        section: page.section,
+        path: None,
+        path_hex: None,
+        text: Some(text),
+    })
 }
 
 fn write_all(pages: &[Page], dir: &Path, output: &Output) -> Result<Vec<PageDocument>, Failure> {
@@ -94,7 +103,13 @@ fn write_all(pages: &[Page], dir: &Path, output: &Output) -> Result<Vec<PageDocu
                 output.path(&path, b'\n')?;
             }
             let shown = path.to_string_lossy().into_owned();
-            Ok(PageDocument { name: page.name.clone(), section: page.section, path: Some(shown), text: None })
+            Ok(PageDocument {
+                name: page.name.clone(),
+                section: page.section,
+                path: Some(shown),
+                path_hex: path_hex(&path),
+                text: None,
+            })
         })
         .collect()
 }

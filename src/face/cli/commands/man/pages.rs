@@ -56,8 +56,7 @@ fn torr(root: &Command, commands: &[&Command]) -> Page {
         }
         page.part(title);
         for command in found {
-            let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-            page.term(&[&format!("torr {}", command.get_name())], &about);
+            page.term(&[&format!("torr {}", command.get_name())], &about(command));
         }
     }
     page.section("FLAGS OF EVERY COMMAND").flow("They stand before or after the command.");
@@ -83,10 +82,9 @@ fn torr(root: &Command, commands: &[&Command]) -> Page {
 fn of_command(command: &Command) -> Page {
     let name = format!("torr-{}", command.get_name());
     let own = command.clone().mut_args(|arg| if arg.is_global_set() { arg.hide(true) } else { arg });
-    let about = command.get_about().map(ToString::to_string).unwrap_or_default();
     let mut page = Writer::default();
     page.title(&name.to_uppercase(), 1, DATE, MANUAL);
-    page.section("NAME").flow(&format!("{name} - {about}"));
+    page.section("NAME").flow(&format!("{name} - {}", about(command)));
     page.section("SYNOPSIS");
     let usage = own.clone().render_usage().to_string();
     let usage = usage.strip_prefix("Usage: ").unwrap_or(&usage);
@@ -140,11 +138,25 @@ fn full_stop(text: &str) -> String {
     if text.ends_with(['.', '!', '?', ':']) || text.is_empty() { text } else { format!("{text}.") }
 }
 
+/// The flags with what they do, section by section.
 fn options(command: Command) -> String {
+    // What the short help leaves out belongs to the manual.
+    let command = command.mut_args(|arg| arg.hide_short_help(false));
     let mut bytes = Vec::new();
     let written = Man::new(command).render_options_section(&mut bytes);
     written.expect("writing into memory does not fail");
-    String::from_utf8_lossy(&bytes).into_owned()
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    // A break beside an empty line is one too many for those who read closely.
+    text.replace("\n.br\n\n.br\n", "\n.sp\n").replace("\n\n.br\n", "\n").replace("\n.RS 14\n", "\n.RS 4\n")
+}
+
+/// What a command does, as it stands behind its name.
+fn about(command: &Command) -> String {
+    let text = command.get_about().map(ToString::to_string).unwrap_or_default();
+    let mut chars = text.chars();
+    let first = chars.next().map(|first| first.to_lowercase().to_string()).unwrap_or_default();
+    let word = chars.as_str().chars().next().is_some_and(char::is_uppercase);
+    if word { text } else { format!("{first}{}", chars.as_str()) }
 }
 
 /// The examples of a help text, as they are typed.

@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
+use crate::face::cli::json::path_hex;
 use crate::face::cli::output::Output;
 use crate::face::cli::{ask, folders};
 use defaults::Made;
@@ -51,6 +52,8 @@ struct Step {
     action: &'static str,
     /// The file; nothing for `run`.
     path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_hex: Option<String>,
     /// The program and its arguments; nothing for files.
     command: Option<Vec<String>>,
 }
@@ -135,7 +138,7 @@ fn entry_there(path: &Path) -> Result<Option<Entry>, Failure> {
 
 fn registering(place: &Place) -> Vec<Step> {
     let set = match on_path("xdg-mime") {
-        Some(_) => Step { action: "run", path: None, command: Some(xdg_mime()) },
+        Some(_) => Step { action: "run", path: None, path_hex: None, command: Some(xdg_mime()) },
         None => Step::file("edit", &place.defaults),
     };
     vec![Step::file("write", &place.entry), set]
@@ -197,7 +200,12 @@ fn xdg_mime() -> Vec<String> {
 
 impl Step {
     fn file(action: &'static str, path: &Path) -> Self {
-        Self { action, path: Some(path.to_string_lossy().into_owned()), command: None }
+        Self {
+            action,
+            path: Some(path.to_string_lossy().into_owned()),
+            path_hex: path_hex(path),
+            command: None,
+        }
     }
 
     fn text(&self, dry: bool) -> String {
