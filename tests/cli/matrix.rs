@@ -167,6 +167,16 @@ fn json_is_what_its_schema_says_and_nothing_else() {
 }
 
 #[test]
+fn the_demo_keeps_to_its_schema() {
+    let scene = Scene::new();
+    let arguments = ["demo", "--size", "4M", "--interval", "1s"];
+    let ran = command(&scene, &arguments, &["--json"], &[("TMPDIR", scene.path().to_str().unwrap())]).output();
+    let events = schema::check_lines(&String::from_utf8(ran.unwrap().stdout).unwrap());
+    let came = events.iter().filter(|event| event["event"] == "came").count();
+    assert!(came >= 2 && events.last().is_some_and(|event| event["event"] == "done"), "{events:?}");
+}
+
+#[test]
 fn a_reader_that_has_gone_is_no_reason_to_panic() {
     let scene = scene();
     for (arguments, code) in COMMANDS {
