@@ -1,4 +1,5 @@
-//! Each exit code that is documented comes out of a run. Code 6 has no run yet: it is for the daemon.
+//! Each exit code that is documented comes out of a run. Codes 6 and 7 have none yet: 6 is for the daemon,
+//! and 7 for a torrent or a state that another process holds, which nothing looks at so far.
 
 use std::io;
 use std::process::Stdio;

@@ -7,11 +7,21 @@ use super::Scene;
 use super::typed::typed;
 use crate::support::schema;
 
-/// The commands that help lists.
+/// The commands that help lists, by the words that call them; those of a command come behind it.
 pub fn commands(scene: &Scene) -> Vec<String> {
     let help = scene.run(&["help"]).out;
     let lines = help.lines().skip_while(|line| *line != "Transfer:").take_while(|line| *line != "Flags:");
-    lines.filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next().map(str::to_owned)).collect()
+    let names = lines.filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next());
+    names.flat_map(|name| [vec![name.to_owned()], nested(scene, name)].concat()).collect()
+}
+
+fn nested(scene: &Scene, name: &str) -> Vec<String> {
+    let help = scene.run(&[name, "-h"]).out;
+    let lines =
+        help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    // What is said of a command may go on in the next line, further to the right.
+    let names = lines.filter(|line| line.chars().nth(2).is_some_and(|c| c != ' '));
+    names.filter_map(|line| line.split_whitespace().next()).map(|word| format!("{name} {word}")).collect()
 }
 
 #[test]
@@ -38,11 +48,13 @@ fn short_help_is_short_and_long_help_is_the_same_everywhere() {
     let top = scene.run(&["-h"]).out;
     assert!(!top.contains("--state-dir") && top.matches("\n  torr ").count() == 3, "{top}");
     for command in commands(&scene) {
-        let (short, long) = (scene.run(&[command.as_str(), "-h"]), scene.run(&[command.as_str(), "--help"]));
+        let words: Vec<&str> = command.split(' ').collect();
+        let (short, long) =
+            (scene.run(&[&words[..], &["-h"]].concat()), scene.run(&[&words[..], &["--help"]].concat()));
         assert_eq!((short.code, long.code), (0, 0), "{command}");
         assert!(short.out.len() < long.out.len(), "{command}");
         assert!(long.out.contains("--state-dir") && !short.out.contains("--state-dir"), "{command}");
-        assert_eq!(scene.run(&["help", &command]).out, long.out, "{command}");
+        assert_eq!(scene.run(&[&["help"][..], &words].concat()).out, long.out, "{command}");
         for text in [&short.out, &long.out] {
             assert!(text.lines().all(|line| line.chars().count() <= 120), "{command}: {text}");
         }

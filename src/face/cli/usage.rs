@@ -96,7 +96,7 @@ pub fn answer(error: &clap::Error, arguments: &[OsString], around: &Surroundings
 
 /// The flags that decide how an answer is told, even if nothing else could be read.
 fn flags_so_far(arguments: &[OsString]) -> GlobalArgs {
-    let words: Vec<&str> = arguments.iter().skip(1).map_while(|argument| argument.to_str()).collect();
+    let words: Vec<&str> = arguments.iter().skip(1).filter_map(|argument| argument.to_str()).collect();
     let words = words.split(|word| *word == "--").next().unwrap_or_default();
     let has = |flag: &str| words.contains(&flag);
     let short = |letter: char| {
@@ -196,14 +196,22 @@ fn unknown_flag(flag: &str, error: &clap::Error) -> Failure {
 
 /// The commands that know a flag.
 fn owners(flag: &str) -> Vec<String> {
-    let has = |command: &&clap::Command| {
-        command.get_arguments().any(|argument| {
-            let short = argument.get_short().is_some_and(|letter| flag == format!("-{letter}"));
-            short || argument.get_long().is_some_and(|long| flag.strip_prefix("--") == Some(long))
-        })
-    };
-    let command = definition::command();
-    command.get_subcommands().filter(has).map(|found| format!("torr {}", found.get_name())).collect()
+    fn look(command: &clap::Command, words: &str, flag: &str, found: &mut Vec<String>) {
+        for command in command.get_subcommands() {
+            let words = format!("{words} {}", command.get_name());
+            let knows = command.get_arguments().any(|argument| {
+                let short = argument.get_short().is_some_and(|letter| flag == format!("-{letter}"));
+                short || argument.get_long().is_some_and(|long| flag.strip_prefix("--") == Some(long))
+            });
+            if knows {
+                found.push(words.clone());
+            }
+            look(command, &words, flag, found);
+        }
+    }
+    let mut found = Vec::new();
+    look(&definition::command(), "torr", flag, &mut found);
+    found
 }
 
 fn unknown_value(error: &clap::Error) -> Failure {

@@ -11,9 +11,7 @@ pub const TOPICS: [(&str, &str); 4] = [
 ];
 
 /// The variables that are looked at, and what for.
-pub const VARIABLES: [(&str, &str); 25] = [
-    ("TORR_CONFIG", "the configuration file, instead of the usual one"),
-    ("TORR_PROFILE", "the profile: a section of the configuration with a state of its own"),
+pub const VARIABLES: [(&str, &str); 23] = [
     ("TORR_STATE_DIR", "where torr keeps its state; without it $XDG_STATE_HOME/torr, ~/.local/state/torr"),
     ("TORR_COLOR", "auto, always or never; --color wins over it"),
     ("TORR_ASCII", "anything but 0: no characters above U+007F from torr, as --ascii"),

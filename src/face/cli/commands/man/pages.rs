@@ -96,8 +96,7 @@ fn of_command(command: &Command) -> Page {
         page.mixed(&[words.as_str(), line.strip_prefix(words.as_str()).unwrap_or(line)]);
     }
     page.section("DESCRIPTION");
-    let story = command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default();
-    for (at, text) in story.split("\n\n").enumerate() {
+    for (at, text) in long_about(command).split("\n\n").enumerate() {
         if at > 0 {
             page.paragraph();
         }
@@ -107,12 +106,28 @@ fn of_command(command: &Command) -> Page {
         page.paragraph().mixed(&[&format!("torr {alias}"), " is the same command."]);
     }
     page.rendered(&options(own));
+    nested(&mut page, command, &words);
     page.section("FURTHER FLAGS").flow("The flags of every command are in torr(1).");
     examples(&mut page, command);
     page.section("EXIT STATUS").flow("0 if everything was done; torr-exit-codes(7) tells the others.");
     page.section("SEE ALSO");
     see(&mut page, &["torr(1)", "torr-exit-codes(7)"]);
     Page { name, section: 1, text: page.finish() }
+}
+
+/// The commands of a command, each with its flags.
+fn nested(page: &mut Writer, command: &Command, words: &str) {
+    for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
+        let words = format!("{words} {}", below.get_name());
+        page.section(&words.to_uppercase());
+        let own = below.clone().mut_args(|arg| if arg.is_global_set() { arg.hide(true) } else { arg });
+        let usage = own.clone().render_usage().to_string();
+        let usage = usage.strip_prefix("Usage: ").unwrap_or(&usage).to_owned();
+        page.mixed(&[words.as_str(), usage.strip_prefix(words.as_str()).unwrap_or(&usage)]);
+        page.paragraph().flow(&story(below));
+        page.rendered(&options(own).replace(".SH OPTIONS\n", ""));
+        nested(page, below, &words);
+    }
 }
 
 fn exit_codes() -> Page {
@@ -130,6 +145,15 @@ fn exit_codes() -> Page {
     page.section("SEE ALSO");
     see(&mut page, &["torr(1)"]);
     Page { name: "torr-exit-codes".to_owned(), section: 7, text: page.finish() }
+}
+
+fn long_about(command: &Command) -> String {
+    command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default()
+}
+
+/// All that is said of a command, in one paragraph.
+fn story(command: &Command) -> String {
+    long_about(command).split("\n\n").map(|text| full_stop(text.trim())).collect::<Vec<_>>().join(" ")
 }
 
 /// The first sentence of a help text has no full stop; a paragraph has.
