@@ -21,7 +21,7 @@ fn file(name: &str) -> PathBuf {
 fn add(name: &str, lines: &[String]) {
     let mut text = fs::read_to_string(file(name)).unwrap_or_else(|_| format!("# {name}\n"));
     for line in lines.iter().filter(|line| !text.contains(&format!("\n$ {line}\n"))).collect::<Vec<_>>() {
-        text.push_str(&format!("\n```\n$ {line}\n\n```\n"));
+        text.extend(["\n```\n$ ", line.as_str(), "\n\n```\n"]);
     }
     fs::create_dir_all(file(name).parent().unwrap()).unwrap();
     fs::write(file(name), text).unwrap();

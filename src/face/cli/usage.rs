@@ -1,5 +1,6 @@
 //! What is wrong with a command line, in our words, and the answers to `--help` and `--version`.
 
+use std::error::Error as _;
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -132,6 +133,13 @@ fn failure(error: &clap::Error) -> Failure {
         ErrorKind::InvalidSubcommand => unknown_command(&told(error, ContextKind::InvalidSubcommand), error),
         ErrorKind::UnknownArgument => unknown_flag(&told(error, ContextKind::InvalidArg), error),
         ErrorKind::InvalidValue => unknown_value(error),
+        ErrorKind::ValueValidation => wrong_value(error),
+        ErrorKind::ArgumentConflict => conflict(error),
+        ErrorKind::MissingRequiredArgument => {
+            let missing = told(error, ContextKind::InvalidArg);
+            let verb = if missing.contains(", ") { "are" } else { "is" };
+            Failure::usage(format!("{} {verb} missing", clean(&missing))).hint(how(error))
+        }
         ErrorKind::MissingSubcommand => {
             Failure::usage("no command was given").hint("'torr help' lists the commands")
         }
@@ -174,9 +182,9 @@ fn could_be_a_torrent(name: &str) -> bool {
 
 fn unknown_flag(flag: &str, error: &clap::Error) -> Failure {
     let bare = flag.split('=').next().unwrap_or(flag);
-    // A word too many comes as an unknown flag, too.
     if !bare.starts_with('-') {
-        return plain(error);
+        return Failure::usage(format!("there is a word too many: '{}'", Untrusted::new(flag)))
+            .hint(how(error));
     }
     let elsewhere = owners(bare);
     if elsewhere.is_empty() && FLAGS_TO_COME.contains(&bare) {
@@ -190,8 +198,7 @@ fn unknown_flag(flag: &str, error: &clap::Error) -> Failure {
     if !elsewhere.is_empty() {
         return failure.hint(format!("it is a flag of {}", elsewhere.join(", ")));
     }
-    let usage = usage(error).unwrap_or_else(|| "'torr help' tells more".to_owned());
-    failure.hint(usage)
+    failure.hint(how(error))
 }
 
 /// The commands that know a flag.
@@ -228,6 +235,36 @@ fn unknown_value(error: &clap::Error) -> Failure {
     Failure::usage(sentence).hint(format!("{guess}there are {known}"))
 }
 
+/// A value that its flag refused; the reason often says what to write instead.
+fn wrong_value(error: &clap::Error) -> Failure {
+    let (value, argument) = (told(error, ContextKind::InvalidValue), told(error, ContextKind::InvalidArg));
+    let name = argument.split([' ', '=']).next().unwrap_or_default();
+    let reason = error.source().map(|reason| clean(&reason.to_string())).unwrap_or_default();
+    let value = Untrusted::new(&value).clean();
+    let at = if reason.contains(&value) { name.to_owned() } else { format!("{name} '{value}'") };
+    match reason.split_once("; write ").or_else(|| reason.split_once("? write ")) {
+        Some((why, what)) => {
+            let mark = if reason[why.len()..].starts_with('?') { "?" } else { "" };
+            Failure::usage(format!("{at}: {why}{mark}")).hint(format!("write {what}"))
+        }
+        None => Failure::usage(format!("{at}: {reason}")).hint(how(error)),
+    }
+}
+
+/// Flags that exclude each other, or one that was given twice.
+fn conflict(error: &clap::Error) -> Failure {
+    let word = |text: &str| clean(text.split([' ', '=']).next().unwrap_or_default());
+    let (one, others) = (word(&told(error, ContextKind::InvalidArg)), told(error, ContextKind::PriorArg));
+    let others: Vec<String> = others.split(", ").map(word).filter(|other| !other.is_empty()).collect();
+    if others.is_empty() {
+        return plain(error);
+    }
+    if others.contains(&one) {
+        return Failure::usage(format!("{one} was given twice")).hint("once is enough");
+    }
+    Failure::usage(format!("{one} cannot be used with {}", others.join(", "))).hint("leave one of them out")
+}
+
 /// Any other error: clap's first paragraph is the sentence, its tips are the hint.
 fn plain(error: &clap::Error) -> Failure {
     let text = error.render().to_string();
@@ -236,14 +273,15 @@ fn plain(error: &clap::Error) -> Failure {
     let sentence = sentence.strip_prefix("error: ").unwrap_or(&sentence).trim_end_matches('.');
     let tips: Vec<String> =
         text.lines().filter_map(|line| line.trim().strip_prefix("tip: ")).map(clean).collect();
-    let hint = if tips.is_empty() { usage(error) } else { Some(tips.join("; ")) };
-    Failure::usage(sentence).hint(hint.unwrap_or_else(|| "'torr help' tells more".to_owned()))
+    let hint = if tips.is_empty() { how(error) } else { tips.join("; ") };
+    Failure::usage(sentence).hint(hint)
 }
 
 /// How the command is called.
-fn usage(error: &clap::Error) -> Option<String> {
+fn how(error: &clap::Error) -> String {
     let text = error.render().to_string();
-    text.lines().find_map(|line| line.strip_prefix("Usage: ")).map(|line| format!("usage: {}", clean(line)))
+    let usage = text.lines().find_map(|line| line.strip_prefix("Usage: "));
+    usage.map_or_else(|| "'torr help' tells more".to_owned(), |line| format!("usage: {}", clean(line)))
 }
 
 fn clean(line: &str) -> String {
@@ -300,7 +338,7 @@ mod tests {
         assert_eq!(failure.message, "'alway' is no value of --color");
         assert_eq!(failure.hint.as_deref(), Some("did you mean: always; there are auto, always, never"));
         let failure = told(&["torr", "version", "extra"]);
-        assert_eq!(failure.message, "unexpected argument 'extra' found");
+        assert_eq!(failure.message, "there is a word too many: 'extra'");
     }
 
     #[test]
@@ -322,9 +360,19 @@ mod tests {
         let failure = told(&["torr", "get", "--no-such\u{1b}[2J", "x"]);
         assert_eq!(failure.message, "there is no flag '--no-such\\u{1b}[2J' here");
         let failure = told(&["torr", "get"]);
-        assert!(failure.message.contains("required") && !failure.message.contains('\n'), "{failure:?}");
+        assert!(
+            failure.message.contains("TORRENT") && failure.message.ends_with(" is missing"),
+            "{failure:?}"
+        );
         let failure = told(&["torr", "get", "x", "--down", "200"]);
-        assert!(failure.message.contains("write 200K"), "{failure:?}");
+        assert_eq!(failure.message, "--down: 200 bytes per second?");
+        assert_eq!(failure.hint.as_deref(), Some("write 200K for KiB/s, or none for no limit"));
+        let failure = told(&["torr", "get", "x", "--tracker", "ftp://x/a"]);
+        assert_eq!(failure.message, "--tracker 'ftp://x/a': a tracker speaks http, https or udp");
+        let failure = told(&["torr", "version", "--json", "--plain"]);
+        assert_eq!(failure.message, "--json cannot be used with --plain");
+        let failure = told(&["torr", "get", "x", "--jobs", "1", "--jobs", "2"]);
+        assert_eq!(failure.message, "--jobs was given twice");
     }
 
     #[test]
