@@ -36,7 +36,9 @@ const COMMANDS: [(&[&str], i32); 21] = [
 ];
 
 /// What is added to a command line, and what is set in its environment.
-const SURROUNDINGS: [(&[&str], &[(&str, &str)]); 14] = [
+type Surrounding = (&'static [&'static str], &'static [(&'static str, &'static str)]);
+
+const SURROUNDINGS: [Surrounding; 14] = [
     (&[], &[]),
     (&[], &[("TERM", "dumb")]),
     (&[], &[("TERM", "")]),
@@ -122,7 +124,7 @@ fn what_goes_into_a_pipe_steers_no_terminal() {
 #[test]
 fn colours_that_are_forced_are_colours_and_nothing_else() {
     let scene = scene();
-    let forced: [(&[&str], &[(&str, &str)]); 5] = [
+    let forced: [Surrounding; 5] = [
         (&[], &[("FORCE_COLOR", "1")]),
         (&[], &[("CLICOLOR_FORCE", "1")]),
         (&[], &[("TORR_COLOR", "always"), ("NO_COLOR", "1")]),
@@ -152,7 +154,7 @@ fn without_colours(bytes: &[u8]) -> Vec<u8> {
             .map(|code| (code, code.iter().take_while(|b| b.is_ascii_digit() || **b == b';').count()));
         match digits {
             Some((code, count)) if first == 0x1b && code.get(count) == Some(&b'm') => {
-                rest = &code[count + 1..]
+                rest = &code[count + 1..];
             }
             _ => {
                 out.push(first);
