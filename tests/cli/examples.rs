@@ -28,7 +28,7 @@ enum End {
 use End::{Elsewhere, Interrupted, Well};
 
 /// An example, the files it needs, and how it ends. `a.torrent` is a torrent, `a` and `dl/a` are
-/// its data; each of these is given by the seeder.
+/// its data; each of these is given by the seeder. `a.torrent=b.torrent` is `b.torrent` by another name.
 type Row = (&'static str, &'static [&'static str], End);
 
 const SEEDS: End = Interrupted("seeding");
@@ -52,7 +52,25 @@ const TABLE: &[Row] = &[
     ("torr create holiday -t udp://tracker.example.org:6969", &["holiday"], Well),
     ("torr create photos/", &["photos"], Well),
     ("torr create photos/ -t udp://tracker.example.org:6969 -o /tmp/photos.torrent", &["photos"], Well),
+    ("torr create src/ --ignore-files -x '*.o' --include docs/", &["src"], Well),
+    (
+        "torr create season/ --reuse season-old.torrent",
+        &["season", "season-old.torrent=season.torrent"],
+        Well,
+    ),
     ("torr create ubuntu.iso -o - | torr show -", &["ubuntu.iso"], Well),
+    (
+        "torr edit photos.torrent --comment 'summer 2026' --tracker udp://tracker.example.org:6969",
+        &["photos.torrent"],
+        Well,
+    ),
+    (
+        "torr edit photos.torrent --in-place --replace-tracker udp://old.example:1 udp://new.example:1",
+        &["photos.torrent=old.torrent"],
+        Well,
+    ),
+    ("torr edit photos.torrent --private -o private.torrent", &["photos.torrent"], Well),
+    ("torr edit photos.torrent --editor", &["photos.torrent"], Well),
     ("torr show distro.torrent", &["distro.torrent"], Well),
     ("torr show ubuntu.torrent", &["ubuntu.torrent"], Well),
     ("torr show --field magnet ubuntu.torrent", &["ubuntu.torrent"], Well),
@@ -145,10 +163,14 @@ fn bare(line: &str) -> String {
 /// Everything that the rows name, given by a seeder.
 fn party() -> Party {
     let mut party = Party::new();
-    let names: BTreeSet<&str> =
-        TABLE.iter().flat_map(|(_, needs, _)| *needs).map(|need| plain(need)).collect();
+    let names: BTreeSet<&str> = TABLE
+        .iter()
+        .flat_map(|(_, needs, _)| *needs)
+        .map(|need| plain(need))
+        .filter(|name| *name != "old")
+        .collect();
     for name in &names {
-        if ["photos", "holiday"].contains(name) {
+        if ["photos", "holiday", "src", "season"].contains(name) {
             for (file, len) in [("a.jpg", 50_000), ("sub/b.jpg", 40_000)] {
                 party.scene.write(&format!("given/{name}/{file}"), super::party::bytes(len + name.len()));
             }
@@ -157,6 +179,8 @@ fn party() -> Party {
             party.make(name, 200_000 + name.len());
         }
     }
+    let old = ["create", "given/photos", "-o", "old.torrent", "-t", "udp://old.example:1"];
+    assert_eq!(party.scene.run(&old).code, 0);
     party.seed(&names.into_iter().collect::<Vec<_>>());
     for (name, text) in [("torr", TORR)].iter().chain(&OTHERS) {
         party.scene.write(&format!("bin/{name}"), text);
@@ -168,6 +192,7 @@ fn party() -> Party {
 
 /// The name of a torrent or of data, wherever it lies.
 fn plain(need: &str) -> &str {
+    let need = need.split('=').next_back().unwrap_or(need);
     let need = need.strip_suffix(".torrent").unwrap_or(need);
     need.rsplit('/').next().unwrap_or(need)
 }
@@ -181,7 +206,8 @@ fn prepare(party: &Party, needs: &[&str], home: &Path) {
     }
     for need in needs {
         if need.ends_with(".torrent") {
-            fs::copy(party.path(need), home.join(need)).unwrap();
+            let (name, given) = need.split_once('=').unwrap_or((need, need));
+            fs::copy(party.path(given), home.join(name)).unwrap();
         } else {
             let into = home.join(need);
             fs::create_dir_all(into.parent().unwrap()).unwrap();
@@ -203,6 +229,7 @@ fn start(party: &Party, line: &str, home: &Path) -> Child {
         .env("HOME", home)
         .env("TMPDIR", home)
         .env("LANG", "C.UTF-8")
+        .env("EDITOR", "true")
         .env("TORR_BINARY", env!("CARGO_BIN_EXE_torr"))
         .current_dir(home)
         .stdin(Stdio::null())

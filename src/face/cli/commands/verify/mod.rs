@@ -16,7 +16,7 @@ use crate::base::{Bitfield, Untrusted, units};
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::input::{self, Torrent, quoted};
-use crate::face::cli::json::hex;
+use crate::face::cli::json::{hex, path_hex};
 use crate::face::cli::output::{Output, Progress as Shown};
 use crate::face::cli::place::{self, Place, Top};
 use crate::face::cli::progress::hashing::{self, Hashing};
@@ -314,6 +314,8 @@ fn events(verdict: &Verdict<'_>, output: &Output) -> Result<(), Failure> {
         code: u8,
         torrent: String,
         path: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        path_hex: Option<String>,
         good: f64,
         pieces: u32,
         pieces_good: u32,
@@ -355,13 +357,15 @@ fn events(verdict: &Verdict<'_>, output: &Output) -> Result<(), Failure> {
     }
     let ok = verdict.all_good();
     let own = verdict.place.own(verdict.torrent);
+    let own = std::path::absolute(&own).unwrap_or(own);
     output.event(&Summary {
         schema: SCHEMA,
         event: "summary",
         ok,
         code: u8::from(!ok),
         torrent: verdict.torrent.info_hash().to_string(),
-        path: std::path::absolute(&own).unwrap_or(own).to_string_lossy().into_owned(),
+        path: own.to_string_lossy().into_owned(),
+        path_hex: path_hex(&own),
         good: text::part_good(verdict),
         pieces: verdict.good.len(),
         pieces_good: verdict.good.count(),
