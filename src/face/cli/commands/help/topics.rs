@@ -11,7 +11,7 @@ pub const TOPICS: [(&str, &str); 4] = [
 ];
 
 /// The variables that are looked at, and what for.
-pub const VARIABLES: [(&str, &str); 23] = [
+pub const VARIABLES: [(&str, &str); 25] = [
     ("TORR_STATE_DIR", "where torr keeps its state; without it $XDG_STATE_HOME/torr, ~/.local/state/torr"),
     ("TORR_COLOR", "auto, always or never; --color wins over it"),
     ("TORR_ASCII", "anything but 0: no characters above U+007F from torr, as --ascii"),
@@ -29,6 +29,8 @@ pub const VARIABLES: [(&str, &str); 23] = [
     ("LC_ALL", "the locale; torr keeps to ASCII where it does not say UTF-8"),
     ("LC_CTYPE", "the same where LC_ALL is unset"),
     ("LANG", "the same where both are unset"),
+    ("VISUAL", "the editor for edit --editor"),
+    ("EDITOR", "the same where VISUAL is unset"),
     ("HOME", "where the folders below are, if they are not named"),
     ("XDG_CONFIG_HOME", "configuration, ~/.config without it"),
     ("XDG_STATE_HOME", "state, ~/.local/state without it"),
