@@ -1,24 +1,33 @@
 //! The command line as scripts meet it: the real binary, with its streams as pipes.
 
+mod codes;
+mod completions;
 mod config;
 mod contract;
 mod create;
 mod edit;
+mod examples;
 mod faults;
 mod get;
 mod long_pieces;
 mod magnet;
+mod man;
+mod matrix;
 mod party;
 mod pick;
 mod pty;
 mod refusals;
+mod register;
+mod shell;
 mod show;
 mod signals;
+mod snapshots;
 mod stream;
 mod telling;
 mod terminal;
 mod tracker;
 mod transfers;
+mod typed;
 mod verify;
 
 use std::ffi::OsStr;

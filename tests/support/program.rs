@@ -85,6 +85,20 @@ impl Drop for Program {
     }
 }
 
+/// Where a program is; `None` where it is not installed, which fails where everything has to be.
+pub fn installed(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file());
+    if found.is_none() {
+        assert!(
+            std::env::var_os("TORR_INTEROP").is_none_or(|value| value != "required"),
+            "{name} is not installed"
+        );
+        eprintln!("skipped: {name} is not installed");
+    }
+    found
+}
+
 fn read_lossy(path: &Path) -> String {
     String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
 }

@@ -1,6 +1,7 @@
 //! JSON for scripts, one document or one event per line.
 
 use std::io;
+use std::path::Path;
 
 use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter};
@@ -32,6 +33,11 @@ pub fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+/// The bytes of a path in hexadecimal, if it is no text; for the field `path_hex` beside `path`.
+pub fn path_hex(path: &Path) -> Option<String> {
+    path.to_str().is_none().then(|| hex(path.as_os_str().as_encoded_bytes()))
 }
 
 struct Harmless;

@@ -18,12 +18,15 @@
 #![cfg_attr(test, allow(clippy::single_range_in_vec_init, reason = "lists of ranges are what is tested"))]
 
 mod args;
+mod ask;
 mod commands;
 mod config;
 mod crash;
+mod definition;
 mod error;
 mod exit;
 mod faults;
+mod folders;
 mod input;
 mod interface;
 mod json;
@@ -45,7 +48,7 @@ mod usage;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches, Parser};
+use clap::{FromArgMatches, Parser};
 
 use args::global::GlobalArgs;
 use commands::Command;
@@ -79,6 +82,9 @@ pub fn main() -> ExitCode {
 struct Cli {
     #[command(flatten)]
     global: GlobalArgs,
+    /// Fail as a bug would; for tests
+    #[arg(long, global = true, hide = true)]
+    debug_panic: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -88,16 +94,16 @@ const EXAMPLES: &str = "Examples:
   torr create photos/                    make photos.torrent
   torr demo                              watch a small swarm on this machine
 
-'torr help COMMAND' tells everything about a command.";
+'torr help COMMAND' tells everything about a command, 'torr --help' also lists the flags that every
+command takes.";
 
 const LONG_AFTER: &str = "Examples:
   torr get ubuntu.torrent -o ~/iso       download, verify, exit
   torr create photos/                    make photos.torrent
   torr demo                              watch a small swarm on this machine
 
-Environment: NO_COLOR, FORCE_COLOR, CLICOLOR_FORCE, TORR_COLOR, TORR_ASCII, TORR_LOG, TORR_CONFIG,
-TORR_STATE_DIR, TORR_PROFILE, TORR_<SECTION>_<KEY> (see 'torr help config'), COLUMNS, TERM, CI.
-'torr help COMMAND' tells everything about a command, 'torr help exit-codes' what the exit codes mean.";
+'torr help COMMAND' tells everything about a command. There is also 'torr help exit-codes',
+'torr help environment', 'torr help units' and 'torr help json'.";
 
 fn run(arguments: &[OsString]) -> Exit {
     let around = Surroundings::here();
@@ -105,13 +111,14 @@ fn run(arguments: &[OsString]) -> Exit {
         return usage::nothing_asked(&around);
     }
     let parsed =
-        Cli::command().try_get_matches_from(arguments).and_then(|found| Cli::from_arg_matches(&found));
+        definition::command().try_get_matches_from(arguments).and_then(|found| Cli::from_arg_matches(&found));
     let mut cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return usage::answer(&error, arguments, &around),
     };
     let output = Output::new(&cli.global, &around);
     log::start(cli.global.verbose, &output);
+    assert!(!cli.debug_panic, "--debug-panic was given");
     let settled = state::settle(&mut cli.global);
     settled.and_then(|()| cli.command.run(&cli.global, &output)).unwrap_or_else(|failure| {
         output.live.erase();
@@ -123,11 +130,6 @@ fn run(arguments: &[OsString]) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_definition_of_the_command_line_holds_together() {
-        Cli::command().debug_assert();
-    }
 
     #[test]
     fn flags_of_everywhere_stand_before_and_after_the_command() {

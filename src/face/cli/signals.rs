@@ -57,7 +57,7 @@ impl Resizes {
             None => None,
         };
         if change.is_none() {
-            std::future::pending().await;
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -1,17 +1,21 @@
 //! One command per file.
 
+mod completions;
 mod config;
 mod create;
 mod demo;
 mod edit;
 pub mod get;
-mod help;
+pub mod help;
 mod magnet;
+mod man;
+mod open;
+mod register;
 mod seed;
 mod show;
 mod tracker;
 mod verify;
-mod version;
+pub mod version;
 
 use clap::Subcommand;
 
@@ -33,8 +37,12 @@ pub enum Command {
     Tracker(tracker::TrackerArgs),
     Config(config::ConfigArgs),
     Demo(demo::DemoArgs),
+    Register(register::RegisterArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
+    Open(open::OpenArgs),
     Help(help::HelpArgs),
-    /// Print the version
+    /// Print the version, with -v also what it was built with
     Version,
 }
 
@@ -52,8 +60,12 @@ impl Command {
             Self::Tracker(args) => tracker::run(args, output),
             Self::Config(args) => config::run(args, global, output),
             Self::Demo(args) => demo::run(args, output),
+            Self::Register(args) => register::run(args, global, output),
+            Self::Completions(args) => completions::run(args, output),
+            Self::Man(args) => man::run(args, output),
+            Self::Open(args) => open::run(args, global, output),
             Self::Help(args) => help::run(args, output),
-            Self::Version => version::run(output),
+            Self::Version => version::run(global, output),
         }
     }
 }

@@ -2,23 +2,82 @@
 
 use serde::Serialize;
 
+use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
+use crate::hash;
 
-/// Prints the version.
-pub fn run(output: &Output) -> Result<Exit, Failure> {
-    #[derive(Serialize)]
-    struct Version {
-        schema: &'static str,
-        name: &'static str,
-        version: &'static str,
-    }
-    let version = env!("CARGO_PKG_VERSION");
+/// What this program is and what it was built with.
+#[derive(Serialize)]
+struct Version {
+    schema: &'static str,
+    name: &'static str,
+    version: &'static str,
+    /// Where the source is known: the commit it was built from.
+    commit: Option<&'static str>,
+    rustc: Option<&'static str>,
+    target: Option<&'static str>,
+    profile: Option<&'static str>,
+    /// What the code has been built to do apart from the usual.
+    features: Vec<&'static str>,
+    /// How this processor hashes.
+    hashing: String,
+    licence: &'static str,
+}
+
+/// Prints the version; with `-v` or `--json` also what it was built with.
+pub fn run(global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+    let version = version();
     if output.json {
-        output.event(&Version { schema: "torr.version/1", name: "torr", version })?;
+        output.event(&version)?;
+    } else if global.verbose == 0 {
+        output.line(&format!("torr {}", version.version))?;
     } else {
-        output.line(&format!("torr {version}"))?;
+        output.data(text(&version, output.plain).as_bytes())?;
     }
     Ok(Exit::Done)
+}
+
+fn version() -> Version {
+    Version {
+        schema: "torr.version/1",
+        name: "torr",
+        version: env!("CARGO_PKG_VERSION"),
+        commit: known(env!("TORR_COMMIT")),
+        rustc: known(env!("TORR_RUSTC")),
+        target: known(env!("TORR_TARGET")),
+        profile: known(env!("TORR_PROFILE_NAME")),
+        features: if cfg!(debug_assertions) { vec!["debug-assertions"] } else { Vec::new() },
+        hashing: hash::describe(),
+        licence: env!("CARGO_PKG_LICENSE"),
+    }
+}
+
+fn known(text: &'static str) -> Option<&'static str> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+fn text(version: &Version, plain: bool) -> String {
+    let features = version.features.join(", ");
+    let rows = [
+        ("version", Some(version.version)),
+        ("commit", version.commit),
+        ("rustc", version.rustc),
+        ("target", version.target),
+        ("profile", version.profile),
+        ("features", Some(features.as_str()).filter(|text| !text.is_empty())),
+        ("hashing", Some(version.hashing.as_str())),
+        ("licence", Some(version.licence)),
+    ];
+    let row = |(name, value): &(&str, Option<&str>)| match value {
+        value if plain => format!("{name}\t{}\n", value.unwrap_or_default()),
+        value => format!("{name:>9}  {}\n", value.unwrap_or("-")),
+    };
+    let rows: String = rows.iter().map(row).collect();
+    if plain {
+        rows
+    } else {
+        format!("torr {}\n{}", version.version, rows.split_once('\n').unwrap_or_default().1)
+    }
 }

@@ -10,6 +10,7 @@ use super::{CreateArgs, SCHEMA};
 use crate::base::{Geometry, Untrusted, units};
 use crate::face::cli::commands::show::magnet;
 use crate::face::cli::error::{Failure, shown};
+use crate::face::cli::json::path_hex;
 use crate::face::cli::output::Output;
 use crate::face::cli::style::{Role, pad_left};
 use crate::proto::metainfo::Metainfo;
@@ -196,6 +197,8 @@ pub fn done(
         schema: &'static str,
         event: &'static str,
         path: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        path_hex: Option<String>,
         torrent: String,
         name: String,
         size: u64,
@@ -209,6 +212,11 @@ pub fn done(
         schema: SCHEMA,
         event: "done",
         path: absolute(target),
+        path_hex: target
+            .path()
+            .map(|path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()))
+            .as_deref()
+            .and_then(path_hex),
         torrent: made.info_hash().to_string(),
         name: made.name().raw().to_owned(),
         size: shape.total(),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::face::cli::error::Failure;
-use crate::face::cli::json::hex;
+use crate::face::cli::json::{hex, path_hex};
 use crate::face::cli::output::Output;
 
 use super::{SCHEMA, Verdict, text};
@@ -44,6 +44,8 @@ struct Summary {
     code: u8,
     torrent: String,
     path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_hex: Option<String>,
     hashed: bool,
     good: Option<f64>,
     pieces: Option<u32>,
@@ -91,13 +93,15 @@ pub fn events(verdict: &Verdict<'_>, output: &Output) -> Result<(), Failure> {
     let ok = verdict.all_good();
     let own = verdict.place.own(verdict.torrent);
     let hashed = !verdict.quick;
+    let own = std::path::absolute(&own).unwrap_or(own);
     output.event(&Summary {
         schema: SCHEMA,
         event: "summary",
         ok,
         code: u8::from(!ok),
         torrent: verdict.torrent.info_hash().to_string(),
-        path: std::path::absolute(&own).unwrap_or(own).to_string_lossy().into_owned(),
+        path: own.to_string_lossy().into_owned(),
+        path_hex: path_hex(&own),
         hashed,
         good: hashed.then(|| text::part_good(verdict)),
         pieces: hashed.then(|| verdict.asked.count()),

@@ -1,0 +1,73 @@
+//! Each exit code that is documented comes out of a run. Codes 6 and 7 have none yet: 6 is for the daemon,
+//! and 7 for a torrent or a state that another process holds, which nothing looks at so far.
+
+use std::io;
+use std::process::Stdio;
+use std::time::Duration;
+
+use super::party::PATIENCE;
+use super::{Ran, Scene};
+use crate::support::program::Program;
+use crate::support::schema;
+use crate::support::wait::wait_for;
+
+#[track_caller]
+fn assert_ends(ran: &Ran, code: i32, words: &str) {
+    assert_eq!(ran.code, code, "{}{}", ran.out, ran.err);
+    assert!(ran.err.contains(words) && !ran.err.contains("panicked"), "{}", ran.err);
+}
+
+#[test]
+fn the_codes_are_listed_as_they_are() {
+    let scene = Scene::new();
+    let help = scene.run(&["help", "exit-codes"]).out;
+    let codes: Vec<i32> = help
+        .lines()
+        .filter_map(|line| line.strip_prefix(' ')?.split_whitespace().next()?.parse().ok())
+        .collect();
+    assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 7, 70, 130, 141, 143]);
+}
+
+#[test]
+fn each_code_has_a_run_that_ends_with_it() {
+    let scene = Scene::new();
+    scene.photos();
+    assert_ends(&scene.run(&["verify", "photos.torrent"]), 0, "");
+    scene.write("damaged/photos/a.bin", vec![0; 100_000]);
+    assert_ends(&scene.run(&["verify", "photos.torrent", "damaged"]), 1, "");
+    assert_ends(&scene.run(&["verify"]), 2, "error: ");
+    assert_ends(&scene.run(&["verify", "photos/a.bin"]), 3, "error: ");
+    let nobody = ["get", "photos.torrent", "-o", "got", "--bind", "127.0.0.1", "--timeout", "1s"];
+    assert_ends(&scene.run(&nobody), 4, "error: ");
+    assert_ends(&scene.run(&["create", "photos"]), 5, "is there already");
+    let bug = scene.run(&["version", "--debug-panic"]);
+    assert_ends(&bug, 70, "This is a bug in torr");
+    let mut closed = scene.command(&["show", "photos.torrent"]);
+    let (reader, writer) = io::pipe().unwrap();
+    drop(reader);
+    let closed = closed.stdin(Stdio::null()).stdout(writer).output().unwrap();
+    assert_eq!((closed.status.code(), closed.stderr), (Some(141), Vec::new()));
+}
+
+#[test]
+fn a_signal_has_its_code() {
+    let scene = Scene::new();
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        let mut command = scene.command(&["tracker", "--listen", "127.0.0.1:0"]);
+        let mut program = Program::start("tracker", &mut command, scene.path());
+        wait_for("it listens", PATIENCE, || program.output().contains("http://").then_some(()));
+        let sent = std::process::Command::new("kill").args([signal, &program.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+        let end = wait_for("it ends", Duration::from_secs(10), || program.ended());
+        assert_eq!(end.code(), Some(code));
+    }
+}
+
+#[test]
+fn a_bug_is_told_to_scripts_by_its_code() {
+    let scene = Scene::new();
+    let ran = scene.run(&["version", "--json", "--debug-panic"]);
+    assert_eq!((ran.code, ran.out.as_str()), (70, ""));
+    let failed = schema::check_lines(&scene.run(&["show", "nowhere.torrent", "--json"]).out);
+    assert_eq!(failed[0]["code"], 3);
+}
