@@ -9,10 +9,12 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use super::Scene;
+use super::get::Web;
 use super::party::{PATIENCE, Party};
 use super::shell::commands;
 use crate::support::program::installed;
 use crate::support::wait::wait_for;
+use crate::trackers::script::Act;
 
 /// How an example ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -43,6 +45,11 @@ const TABLE: &[Row] = &[
     ("torr get distro.torrent --down 2M --up 500K", &["distro.torrent"], Well),
     ("torr get distro.torrent --json", &["distro.torrent"], Well),
     ("torr get ubuntu.torrent", &["ubuntu.torrent"], Well),
+    ("torr get https://releases.example/ubuntu.torrent -o ~/iso", &["ubuntu.torrent"], Well),
+    ("torr get https://releases.example/ubuntu.torrent -o ~/iso --seed 2.0,7d", &["ubuntu.torrent"], SEEDS),
+    ("printf '%s\\n' *.torrent | torr get -i - --run 'notify-send done'", &["a.torrent", "b.torrent"], Well),
+    ("torr get film.torrent -q --to-stdout | mpv -", &["film.torrent"], Well),
+    ("torr seed 08ada5", &["distro.torrent"], SEEDS),
     ("torr get ubuntu.torrent -o ~/iso", &["ubuntu.torrent"], Well),
     ("mpv \"$(torr get -q film.torrent)\"", &["film.torrent"], Well),
     ("torr seed distro.torrent -o ~/dl", &["distro.torrent", "dl/distro"], SEEDS),
@@ -83,13 +90,24 @@ const TABLE: &[Row] = &[
         &["distro.torrent", "distro"],
         Well,
     ),
+    ("torr verify distro.torrent ~/dl --extra", &["distro.torrent", "dl/distro"], Well),
+    ("torr verify distro.torrent ~/dl --fix", &["distro.torrent", "dl/distro"], Well),
+    ("torr magnet ubuntu.torrent", &["ubuntu.torrent"], Well),
+    ("torr magnet photos.torrent --short --peer 192.168.1.20:51999 --qr", &["photos.torrent"], Well),
+    ("torr magnet 'magnet:?xt=urn:btih:…'", &[], Well),
+    ("torr show 'magnet:?xt=urn:btih:…'", &[], Well),
+    ("torr show --swarm ubuntu.torrent", &["ubuntu.torrent"], Well),
+    ("torr config init", &[], Well),
+    ("torr config show --origin", &[], Well),
+    ("torr config set limits.down 2M", &[], Well),
+    ("torr -C ./torr.toml config check", &["torr.toml"], Well),
     ("torr tracker", &[], Interrupted("http://")),
-    ("torr tracker --listen 0.0.0.0:6969", &[], Interrupted("http://")),
     (
-        "torr tracker --listen 127.0.0.1:0 --allow 9f2c41d0a7c3f3f7be42d7c7e3b5d1a0b4e0c1aa",
-        &[],
+        "torr tracker --allow photos.torrent --allow 9f2c41d0a7c3f3f7be42d7c7e3b5d1a0b4e0c1aa",
+        &["photos.torrent"],
         Interrupted("http://"),
     ),
+    ("torr tracker --listen 0.0.0.0:6969", &[], Interrupted("http://")),
     ("torr demo", &[], Well),
     ("torr demo --size 64M", &[], Well),
     ("torr register --dry-run", &[], Well),
@@ -113,6 +131,11 @@ for word; do case $word in -*) ;; *) command=$word; break ;; esac; done
 listens=
 for word; do
     shift
+    case $word in
+        https://releases.example/*) word=$RELEASES/${word##*/} ;;
+        08ada5) word=$(printf %.6s "$HASH") ;;
+        magnet:*…) word=magnet:?xt=urn:btih:$HASH ;;
+    esac
     case $word in --listen) listens=yes ;; 0.0.0.0:*) word=127.0.0.1:0 ;; 64M) word=8M ;; --size) sized=yes ;; esac
     set -- "$@" "$word"
 done
@@ -125,8 +148,9 @@ exec "$TORR_BINARY" "$@"
 "#;
 
 /// Programs of the examples that would open a window or a pager.
-const OTHERS: [(&str, &str); 2] = [
-    ("mpv", "#!/bin/sh\ntest -f \"$1\"\n"),
+const OTHERS: [(&str, &str); 3] = [
+    ("mpv", "#!/bin/sh\nif [ \"$1\" = - ]; then test \"$(wc -c)\" -gt 0; else test -f \"$1\"; fi\n"),
+    ("notify-send", "#!/bin/sh\ntest -e \"$TORR_PATH\"\n"),
     ("man", "#!/bin/sh\ntest \"$1\" = -l && grep -q '^\\.TH TORR'\n"),
 ];
 
@@ -167,7 +191,7 @@ fn party() -> Party {
         .iter()
         .flat_map(|(_, needs, _)| *needs)
         .map(|need| plain(need))
-        .filter(|name| *name != "old")
+        .filter(|name| *name != "old" && !name.ends_with(".toml"))
         .collect();
     for name in &names {
         if ["photos", "holiday", "src", "season"].contains(name) {
@@ -205,7 +229,9 @@ fn prepare(party: &Party, needs: &[&str], home: &Path) {
         fs::create_dir_all(home.join(folder)).unwrap();
     }
     for need in needs {
-        if need.ends_with(".torrent") {
+        if need.ends_with(".toml") {
+            fs::write(home.join(need), "[limits]\ndown = \"2M\"\n").unwrap();
+        } else if need.ends_with(".torrent") {
             let (name, given) = need.split_once('=').unwrap_or((need, need));
             fs::copy(party.path(given), home.join(name)).unwrap();
         } else {
@@ -218,7 +244,7 @@ fn prepare(party: &Party, needs: &[&str], home: &Path) {
     }
 }
 
-fn start(party: &Party, line: &str, home: &Path) -> Child {
+fn start(party: &Party, releases: &str, line: &str, home: &Path) -> Child {
     let path = format!("{}:{}", party.path("bin").display(), std::env::var("PATH").unwrap());
     // What is kept outside of the home is kept within it all the same.
     let line = line.replace(" /tmp/", &format!(" {}/", home.display()));
@@ -231,6 +257,8 @@ fn start(party: &Party, line: &str, home: &Path) -> Child {
         .env("LANG", "C.UTF-8")
         .env("EDITOR", "true")
         .env("TORR_BINARY", env!("CARGO_BIN_EXE_torr"))
+        .env("RELEASES", releases)
+        .env("HASH", info_hash(party, "distro.torrent"))
         .current_dir(home)
         .stdin(Stdio::null())
         .stdout(File::create(home.join("said.out")).unwrap())
@@ -240,9 +268,18 @@ fn start(party: &Party, line: &str, home: &Path) -> Child {
         .unwrap()
 }
 
-fn run(party: &Party, (line, needs, end): Row, home: &Path) {
+fn info_hash(party: &Party, torrent: &str) -> String {
+    party.scene.run(&["show", "--field", "info_hash", torrent]).out.trim().to_owned()
+}
+
+fn run(party: &Party, releases: &str, (line, needs, end): Row, home: &Path) {
     prepare(party, needs, home);
-    let mut child = start(party, line, home);
+    if line.contains("08ada5") {
+        // What it goes on with.
+        let got = start(party, releases, "torr get -q distro.torrent", home).wait().unwrap();
+        assert!(got.success());
+    }
+    let mut child = start(party, releases, line, home);
     let said = || {
         let read = |name| fs::read_to_string(home.join(name)).unwrap_or_default();
         format!("{}{}", read("said.out"), read("said.err"))
@@ -287,9 +324,12 @@ fn every_example_does_what_it_says() {
         return;
     }
     let party = party();
+    let torrent = party.read("ubuntu.torrent");
+    let web = Web::new(move |_| Act::ok(&torrent));
+    let releases = web.url("");
     for (at, row) in TABLE.iter().enumerate().filter(|(_, (_, _, end))| *end != Elsewhere) {
         let home = party.path(&format!("example-{at}"));
         fs::create_dir(&home).unwrap();
-        run(&party, *row, &home);
+        run(&party, &releases, *row, &home);
     }
 }

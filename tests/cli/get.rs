@@ -11,14 +11,14 @@ use crate::support::wait::wait_for;
 use crate::trackers::script::{Act, Script};
 
 /// A web server on loopback that does what it is told.
-struct Web {
+pub struct Web {
     script: Script,
     _runtime: tokio::runtime::Runtime,
 }
 
 impl Web {
     /// Does what is asked for by the path of each request.
-    fn new(act: impl Fn(&str) -> Act + Send + 'static) -> Self {
+    pub fn new(act: impl Fn(&str) -> Act + Send + 'static) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let act = move |line: &str| act(line.split(' ').nth(1).unwrap_or_default());
@@ -26,7 +26,7 @@ impl Web {
         Self { script, _runtime: runtime }
     }
 
-    fn url(&self, path: &str) -> String {
+    pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.script.addr)
     }
 }

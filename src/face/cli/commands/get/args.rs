@@ -24,7 +24,7 @@ use crate::proto::paths::safe_name;
     after_help = "Examples:
   torr get ubuntu.torrent
   torr get https://releases.example/ubuntu.torrent -o ~/iso --seed 2.0,7d
-  printf '%s\n' *.torrent | torr get -i - --run 'notify-send done'
+  printf '%s\\n' *.torrent | torr get -i - --run 'notify-send done'
   mpv \"$(torr get -q film.torrent)\"
   torr get film.torrent -q --to-stdout | mpv -"
 )]

@@ -11,7 +11,9 @@ pub const TOPICS: [(&str, &str); 4] = [
 ];
 
 /// The variables that are looked at, and what for.
-pub const VARIABLES: [(&str, &str); 25] = [
+pub const VARIABLES: [(&str, &str); 31] = [
+    ("TORR_CONFIG", "your configuration file, instead of $XDG_CONFIG_HOME/torr/config.toml"),
+    ("TORR_PROFILE", "the profile, as --profile"),
     ("TORR_STATE_DIR", "where torr keeps its state; without it $XDG_STATE_HOME/torr, ~/.local/state/torr"),
     ("TORR_COLOR", "auto, always or never; --color wins over it"),
     ("TORR_ASCII", "anything but 0: no characters above U+007F from torr, as --ascii"),
@@ -21,6 +23,7 @@ pub const VARIABLES: [(&str, &str); 25] = [
     ("CLICOLOR_FORCE", "the same as FORCE_COLOR"),
     ("TERM", "dumb or unset: no colours and nothing that is redrawn"),
     ("COLUMNS", "the width of the terminal, instead of the one that it tells"),
+    ("LINES", "the same for its height"),
     ("CI", "anything: lines instead of a bar that is redrawn"),
     ("ALL_PROXY", "a proxy for what goes by HTTP to trackers; peers and UDP are not sent through it"),
     ("HTTPS_PROXY", "the same for https:// alone"),
@@ -29,7 +32,10 @@ pub const VARIABLES: [(&str, &str); 25] = [
     ("LC_ALL", "the locale; torr keeps to ASCII where it does not say UTF-8"),
     ("LC_CTYPE", "the same where LC_ALL is unset"),
     ("LANG", "the same where both are unset"),
-    ("VISUAL", "the editor for edit --editor"),
+    ("PAGER", "what shows long texts on a terminal, less without it; empty or cat: nothing"),
+    ("LESS", "flags for less; FRX where it is unset"),
+    ("LV", "the same for lv; -c where it is unset"),
+    ("VISUAL", "the editor for edit --editor and config edit"),
     ("EDITOR", "the same where VISUAL is unset"),
     ("HOME", "where the folders below are, if they are not named"),
     ("XDG_CONFIG_HOME", "configuration, ~/.config without it"),
@@ -68,7 +74,11 @@ fn exit_codes() -> String {
 
 fn environment() -> String {
     let lines: String = VARIABLES.iter().map(|(name, what)| format!("  {name:<16} {what}\n")).collect();
-    format!("Environment\n\n{lines}\nA flag wins over a variable. An empty variable is as good as none.\n")
+    format!(
+        "Environment\n\n{lines}\n\
+         Each key of the configuration is also a variable: TORR_SECTION_KEY, such as TORR_LIMITS_DOWN.\n\n\
+         A flag wins over a variable. An empty variable is as good as none.\n"
+    )
 }
 
 const UNITS: &str = "\
@@ -148,6 +158,7 @@ mod tests {
                         && !word.starts_with("CARGO_")
                         && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
                         && !word.ends_with('_')
+                        && *word != "FRX"
                 };
                 found.extend(quoted.filter(name).map(str::to_owned));
             }

@@ -5,6 +5,7 @@ use clap_mangen::Man;
 
 use super::roff::Writer;
 use crate::face::cli::commands::help::topics::{EXIT_CODES_NOTE, TOPICS, VARIABLES};
+use crate::face::cli::config::keys::{KEYS, SECTIONS};
 use crate::face::cli::definition::{self, GROUPS};
 use crate::face::cli::exit::MEANINGS;
 
@@ -32,6 +33,7 @@ pub fn all() -> Vec<Page> {
     let commands: Vec<&Command> = root.get_subcommands().filter(|command| !command.is_hide_set()).collect();
     let mut pages = vec![torr(&root, &commands)];
     pages.extend(commands.iter().map(|command| of_command(command)));
+    pages.push(configuration());
     pages.push(exit_codes());
     pages
 }
@@ -128,6 +130,36 @@ fn nested(page: &mut Writer, command: &Command, words: &str) {
         page.rendered(&options(own).replace(".SH OPTIONS\n", ""));
         nested(page, below, &words);
     }
+}
+
+fn configuration() -> Page {
+    let mut page = Writer::default();
+    page.title("TORR.TOML", 5, DATE, MANUAL);
+    page.section("NAME").flow("torr.toml - the configuration of torr");
+    page.section("DESCRIPTION")
+        .flow(
+            "No file is needed, and none is written before you ask for it: torr config init writes one with",
+        )
+        .flow("every key at its default. The format is TOML.");
+    page.paragraph()
+        .flow("Your own file is $XDG_CONFIG_HOME/torr/config.toml (or what TORR_CONFIG names), that of the")
+        .flow("system is /etc/torr/config.toml, and -C FILE names one more, which wins over both.")
+        .flow("A variable wins over files, a flag over all.");
+    page.paragraph().flow(
+        "A table [profile.NAME.SECTION] counts only with --profile NAME and wins over [SECTION] there.",
+    );
+    page.paragraph().flow("torr config show --origin says what is in force, and who set it.");
+    for (section, about) in SECTIONS {
+        page.section(&section.to_uppercase()).flow(&full_stop(about));
+        for key in KEYS.iter().filter(|key| key.section == section) {
+            let soon = if key.used { "" } else { " Not used yet." };
+            let what = format!("{} The default is {}.{soon}", full_stop(key.about), key.default());
+            page.term(&[&key.full()], &what);
+        }
+    }
+    page.section("SEE ALSO");
+    see(&mut page, &["torr(1)", "torr-config(1)"]);
+    Page { name: "torr.toml".to_owned(), section: 5, text: page.finish() }
 }
 
 fn exit_codes() -> Page {
