@@ -40,7 +40,6 @@ const TABLE: &[Row] = &[
     ("cargo test", &[], Elsewhere),
     ("torr get distro.torrent", &["distro.torrent"], Well),
     ("torr get a.torrent b.torrent -o ~/dl -j 2", &["a.torrent", "b.torrent"], Well),
-    ("torr get a.torrent b.torrent -o ~/dl --seed 2.0,7d", &["a.torrent", "b.torrent"], SEEDS),
     ("torr get distro.torrent --seed 2.0,7d", &["distro.torrent"], SEEDS),
     ("torr get distro.torrent --down 2M --up 500K", &["distro.torrent"], Well),
     ("torr get distro.torrent --json", &["distro.torrent"], Well),

@@ -212,7 +212,7 @@ fn ctrl_c_on_a_terminal_says_how_to_go_on() {
     party.make("x.bin", 3_000_000);
     party.seed(&["x.bin"]);
     let mut terminal = Terminal::torr(&party.scene, &slowly("a", "300K"), 24, 80);
-    terminal.wait_for("  9.");
+    terminal.wait_for("━━");
     terminal.press("\u{3}");
     assert_eq!(terminal.end(), 130, "{}", terminal.contents());
     let last = terminal.contents();
