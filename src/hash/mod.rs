@@ -9,6 +9,7 @@
 //! hashed is for others to know.
 
 mod backend;
+mod crc32c;
 #[cfg(target_arch = "x86_64")]
 mod lanes_x86;
 mod many;
@@ -17,5 +18,6 @@ mod message;
 mod one;
 
 pub use backend::{describe, lanes};
+pub use crc32c::crc32c;
 pub use many::{sha1_each, sha1_many};
 pub use one::{Sha1, Sha256, sha1, sha256};
