@@ -9,7 +9,7 @@
 //! Imports point down; `tests/architecture.rs` fails on an upward arrow.
 //!
 //! ```text
-//! main → face → engine → net → { swarm, store } → proto → hash → base
+//! main → face → engine → net → { swarm, store, dht } → proto → hash → base
 //! ```
 //!
 //! | room | what it is for | quiet |
@@ -18,6 +18,7 @@
 //! | [`hash`] | SHA-1 of one buffer, or of many at once in SIMD lanes | yes |
 //! | [`proto`] | bytes to values and back: bencode, torrent files, peer messages, tracker messages | yes |
 //! | [`swarm`] | one torrent as a state machine: which piece, which peer, who is choked, who lied | yes |
+//! | [`dht`] | a node of the distributed hash table as a state machine | yes |
 //! | [`store`] | bytes at rest: buffers, files, maps, disk threads, resume data | no |
 //! | [`net`] | bytes in motion: connections, trackers, rate limits | no |
 //! | [`engine`] | puts it together; the public door: commands in, events and snapshots out | no |
@@ -57,6 +58,7 @@
 //! Payload never enters the quiet half: it hears that a block landed, not what is in it.
 
 pub mod base;
+pub mod dht;
 pub mod engine;
 pub mod face;
 pub mod hash;

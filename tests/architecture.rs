@@ -5,18 +5,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room and the rooms it may import, lowest first.
-const ROOMS: [(&str, &[&str]); 8] = [
+const ROOMS: [(&str, &[&str]); 9] = [
     ("base", &[]),
     ("hash", &["base"]),
     ("proto", &["base", "hash"]),
     ("swarm", &["base", "hash", "proto"]),
+    ("dht", &["base", "hash", "proto"]),
     ("store", &["base", "hash", "proto"]),
     ("net", &["base", "hash", "proto", "swarm", "store"]),
-    ("engine", &["base", "hash", "proto", "swarm", "store", "net"]),
+    ("engine", &["base", "hash", "proto", "swarm", "dht", "store", "net"]),
     ("face", &["base", "hash", "proto", "store", "engine"]),
 ];
 
-const QUIET: [&str; 4] = ["base", "hash", "proto", "swarm"];
+const QUIET: [&str; 5] = ["base", "hash", "proto", "swarm", "dht"];
 
 /// What a quiet room never names: clocks, threads, files, sockets, chance that is not seeded.
 const LOUD_WORDS: [&str; 17] = [

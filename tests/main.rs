@@ -5,6 +5,7 @@
 
 mod architecture;
 mod cli;
+mod dht;
 mod interop;
 mod loopback;
 mod samples;

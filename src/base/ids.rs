@@ -134,6 +134,39 @@ impl fmt::Debug for PeerId {
     }
 }
 
+/// A place in the distributed hash table (BEP 5): of a node, or of what is looked for. How far two are
+/// apart is their exclusive or, read as a number.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(pub [u8; 20]);
+
+impl NodeId {
+    /// How far the other is away; the smaller, the nearer. Only to be compared with other distances.
+    #[must_use]
+    pub fn distance(&self, other: &Self) -> [u8; 20] {
+        std::array::from_fn(|at| self.0[at] ^ other.0[at])
+    }
+
+    /// How many bits the two have in common before the first that differs: 0 to 160.
+    pub fn common_bits(&self, other: &Self) -> u32 {
+        let distance = self.distance(other);
+        let zeros = distance.iter().take_while(|&&byte| byte == 0).count();
+        let rest = distance.get(zeros).map_or(0, |byte| byte.leading_zeros());
+        zeros as u32 * 8 + rest
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+impl fmt::Debug for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NodeId({self})")
+    }
+}
+
 fn hex(bytes: &[u8]) -> String {
     use fmt::Write;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
@@ -161,6 +194,16 @@ mod tests {
         for text in ["", "abc", &"g".repeat(40), &"+1".repeat(20), &"é".repeat(20)] {
             assert_eq!(text.parse::<InfoHash>(), Err(IdError), "{text}");
         }
+    }
+
+    #[test]
+    fn nodes_are_as_far_apart_as_their_first_difference() {
+        let (a, mut b) = (NodeId([0x80; 20]), NodeId([0x80; 20]));
+        assert_eq!((a.common_bits(&b), a.distance(&b)), (160, [0; 20]));
+        b.0[2] ^= 0x10;
+        assert_eq!(a.common_bits(&b), 19);
+        assert_eq!(a.common_bits(&NodeId([0; 20])), 0);
+        assert!(a.distance(&b) < a.distance(&NodeId([0; 20])));
     }
 
     #[test]

@@ -13,15 +13,17 @@ mod rng;
 mod timers;
 pub mod units;
 mod untrusted;
+mod who;
 
 pub use bitfield::Bitfield;
 pub use geometry::{
     BLOCK_LEN, Block, FileIndex, FilePart, Geometry, GeometryError, MAX_PIECE_LEN, MAX_PIECES, MAX_TOTAL_LEN,
     Piece, RUN_BLOCKS, RUN_LEN, Span,
 };
-pub use ids::{IdError, InfoHash, PeerId, Sha1Digest, Sha256Digest};
+pub use ids::{IdError, InfoHash, NodeId, PeerId, Sha1Digest, Sha256Digest};
 pub use moment::Moment;
 pub use rate::{Bucket, Meter};
 pub use rng::Rng;
 pub use timers::Timers;
 pub use untrusted::Untrusted;
+pub use who::{is_near, network, who};

@@ -10,6 +10,7 @@
 //! hashed is for others to know.
 
 mod backend;
+mod crc32c;
 #[cfg(target_arch = "x86_64")]
 mod lanes_x86;
 mod many;
@@ -18,6 +19,7 @@ mod message;
 mod one;
 
 pub use backend::{describe, lanes};
+pub use crc32c::crc32c;
 pub use many::{Part, sha1_each, sha1_many, sha1_parts};
 pub use merkle::{merkle_root, zero_tree};
 pub use message::Stream;

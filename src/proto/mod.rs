@@ -7,6 +7,7 @@ pub mod announce;
 pub mod bencode;
 pub mod extended;
 pub mod handshake;
+pub mod krpc;
 pub mod magnet;
 pub mod message;
 pub mod metainfo;

@@ -8,12 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::base::{Moment, Rng};
+use crate::base::{Moment, Rng, is_near, who};
 
 use super::dials::{Dials, MOST_DIALS, Pace};
 use super::event::{DialFailure, Source};
 use super::peer_priority::peer_priority;
-use super::who::{is_near, who};
 
 /// The most addresses kept.
 const MOST: usize = 3000;

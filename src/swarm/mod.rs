@@ -36,7 +36,6 @@ mod started;
 mod steering;
 mod summary;
 mod torrent;
-mod who;
 
 pub use summary::{Dials, PeerSummary, Summary, TrackerSummary};
 pub use torrent::{Config, Torrent};

@@ -4,11 +4,10 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::base::{Bitfield, Meter, Moment, PeerId, Piece, Span, Untrusted};
+use crate::base::{Bitfield, Meter, Moment, PeerId, Piece, Span, Untrusted, who};
 use crate::proto::handshake::Reserved;
 
 use super::pipeline::Pipeline;
-use super::who::who;
 
 /// Rates are averaged over about this long.
 const WINDOW: Duration = Duration::from_secs(5);

@@ -12,7 +12,7 @@
 
 mod checks;
 mod disk;
-mod heap;
+pub mod heap;
 mod liar;
 mod link;
 mod node;

@@ -17,6 +17,17 @@ pub fn is_near(ip: IpAddr) -> bool {
     }
 }
 
+/// The network an address is in as far as one owner can be taken to have all of it: the first three bytes
+/// of IPv4, the first eight of IPv6.
+pub fn network(ip: IpAddr) -> [u8; 8] {
+    let mut bytes = [0; 8];
+    match ip.to_canonical() {
+        IpAddr::V4(v4) => bytes[..3].copy_from_slice(&v4.octets()[..3]),
+        IpAddr::V6(v6) => bytes.copy_from_slice(&v6.octets()[..8]),
+    }
+    bytes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -28,5 +39,14 @@ mod tests {
         assert_eq!(of("[::ffff:8.8.8.8]:1"), of("8.8.8.8:2"));
         assert_ne!(of("127.0.0.1:1"), of("127.0.0.1:2"));
         assert_ne!(of("[fe80::1]:1"), of("[fe80::1]:2"));
+    }
+
+    #[test]
+    fn neighbours_share_a_network() {
+        let of = |text: &str| network(text.parse().unwrap());
+        assert_eq!(of("192.0.2.1"), of("::ffff:192.0.2.200"));
+        assert_ne!(of("192.0.2.1"), of("192.0.3.1"));
+        assert_eq!(of("2001:db8:0:1::1"), of("2001:db8:0:1:ffff::2"));
+        assert_ne!(of("2001:db8:0:1::1"), of("2001:db8:0:2::1"));
     }
 }

@@ -1,0 +1,143 @@
+//! What was asked and not yet answered.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::base::{Moment, NodeId};
+
+/// After this time an answer is late: somebody else is asked meanwhile.
+pub(super) const LATE: Duration = Duration::from_millis(1000);
+/// After this time no answer is expected any more.
+pub(super) const LOST: Duration = Duration::from_secs(6);
+/// The most questions under way.
+const MOST: usize = 2000;
+
+/// A question that is under way.
+#[derive(Clone, Debug)]
+pub(super) struct Flight<P> {
+    /// Whom it was asked.
+    pub(super) to: SocketAddr,
+    /// Who is there, as far as that is known: an answer under another name does not count.
+    pub(super) id: Option<NodeId>,
+    /// When.
+    pub(super) sent: Moment,
+    /// What for.
+    pub(super) purpose: P,
+    late: bool,
+}
+
+/// How long a question has been waiting.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Waited {
+    /// The answer is late; the question stays.
+    Late,
+    /// The answer will not come; the question is gone.
+    Lost,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Flights<P> {
+    flights: BTreeMap<u16, Flight<P>>,
+    due: BTreeSet<(Moment, u16)>,
+}
+
+impl<P> Default for Flights<P> {
+    fn default() -> Self {
+        Self { flights: BTreeMap::new(), due: BTreeSet::new() }
+    }
+}
+
+impl<P: Clone> Flights<P> {
+    /// Begins one under a free number near `chance`; `None` if too many are under way.
+    pub(super) fn begin(
+        &mut self,
+        now: Moment,
+        chance: u16,
+        to: SocketAddr,
+        id: Option<NodeId>,
+        purpose: P,
+    ) -> Option<u16> {
+        if self.flights.len() >= MOST {
+            return None;
+        }
+        let mut number = chance;
+        while self.flights.contains_key(&number) {
+            number = number.wrapping_add(1);
+        }
+        self.flights.insert(number, Flight { to, id, sent: now, purpose, late: false });
+        self.due.insert((now + LATE, number));
+        Some(number)
+    }
+
+    /// Ends the one that this answer belongs to: the number and the address must be right.
+    pub(super) fn end(&mut self, number: u16, from: SocketAddr) -> Option<Flight<P>> {
+        self.flights.get(&number).filter(|flight| flight.to == from)?;
+        let flight = self.flights.remove(&number)?;
+        self.due.remove(&(flight.sent + if flight.late { LOST } else { LATE }, number));
+        Some(flight)
+    }
+
+    /// The next one that is late or lost by now.
+    pub(super) fn waited(&mut self, now: Moment) -> Option<(Waited, Flight<P>)> {
+        let &(at, number) = self.due.first()?;
+        if at > now {
+            return None;
+        }
+        self.due.pop_first();
+        let flight = self.flights.get_mut(&number)?;
+        if flight.late {
+            return Some((Waited::Lost, self.flights.remove(&number)?));
+        }
+        flight.late = true;
+        self.due.insert((flight.sent + LOST, number));
+        Some((Waited::Late, flight.clone()))
+    }
+
+    /// When the next one is late or lost.
+    pub(super) fn deadline(&self) -> Option<Moment> {
+        self.due.first().map(|&(at, _)| at)
+    }
+
+    /// Whether somebody at this address is being asked.
+    pub(super) fn is_asked(&self, addr: SocketAddr) -> bool {
+        self.flights.values().any(|flight| flight.to == addr)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.flights.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_needs_the_number_and_the_address() {
+        let addr = |port| SocketAddr::from(([10, 0, 0, 1], port));
+        let mut flights = Flights::default();
+        let one = flights.begin(Moment::START, 7, addr(1), None, "a").unwrap();
+        let two = flights.begin(Moment::START, 7, addr(2), None, "b").unwrap();
+        assert_eq!((one, two, flights.len()), (7, 8, 2));
+        assert!(flights.end(7, addr(2)).is_none() && flights.end(9, addr(1)).is_none());
+        assert_eq!(flights.end(8, addr(2)).unwrap().purpose, "b");
+        assert!(flights.end(8, addr(2)).is_none());
+        assert!(flights.is_asked(addr(1)) && !flights.is_asked(addr(2)));
+    }
+
+    #[test]
+    fn what_waits_is_late_once_and_then_lost() {
+        let addr = SocketAddr::from(([10, 0, 0, 1], 1));
+        let mut flights = Flights::default();
+        flights.begin(Moment::START, 65535, addr, None, ()).unwrap();
+        flights.begin(Moment::START, 65535, addr, None, ()).unwrap();
+        assert_eq!(flights.deadline(), Some(Moment::START + LATE));
+        assert!(flights.waited(Moment::START).is_none());
+        let mut all =
+            |now| std::iter::from_fn(|| flights.waited(now)).map(|(waited, _)| waited).collect::<Vec<_>>();
+        assert_eq!(all(Moment::START + LATE), [Waited::Late, Waited::Late]);
+        assert_eq!(all(Moment::START + LOST), [Waited::Lost, Waited::Lost]);
+        assert_eq!((flights.deadline(), flights.len()), (None, 0));
+    }
+}

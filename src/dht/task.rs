@@ -1,0 +1,100 @@
+//! One task under way.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use crate::base::NodeId;
+use crate::proto::krpc::Item;
+
+use super::bloom::Bloom;
+use super::event::{Family, Goal, Outcome};
+use super::lookup::Lookup;
+
+/// Peers that one task tells of at most.
+const MOST_PEERS: usize = 2000;
+
+#[derive(Clone, Debug)]
+pub(super) struct Task {
+    pub(super) goal: Goal,
+    /// One search in each family the node speaks.
+    pub(super) lookups: Vec<(Family, Lookup)>,
+    /// Nobody asked for it but the node itself.
+    pub(super) own: bool,
+    pub(super) outcome: Outcome,
+    /// Stores under way, once the search has ended.
+    pub(super) stores: usize,
+    pub(super) storing: bool,
+    pub(super) item: Option<Item>,
+    pub(super) filters: Option<(Bloom, Bloom)>,
+    peers: BTreeSet<SocketAddr>,
+}
+
+impl Task {
+    pub(super) fn new(goal: Goal, own: bool) -> Self {
+        Self {
+            goal,
+            lookups: Vec::new(),
+            own,
+            outcome: Outcome::default(),
+            stores: 0,
+            storing: false,
+            item: None,
+            filters: None,
+            peers: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn lookup(&mut self, family: Family) -> Option<&mut Lookup> {
+        self.lookups.iter_mut().find(|(of, _)| *of == family).map(|(_, lookup)| lookup)
+    }
+
+    /// The peers among these that were not found before.
+    pub(super) fn found(&mut self, peers: &[SocketAddr]) -> Vec<SocketAddr> {
+        let room = MOST_PEERS.saturating_sub(self.peers.len());
+        let mut new: Vec<SocketAddr> =
+            peers.iter().copied().filter(|peer| !self.peers.contains(peer)).collect();
+        new.truncate(room);
+        self.peers.extend(&new);
+        self.outcome.peers = self.peers.len() as u32;
+        new
+    }
+
+    /// Takes an item if it is what is looked for, proven, and newer than what was found.
+    pub(super) fn take(&mut self, item: Item, target: NodeId) -> bool {
+        let newer = match (&self.item, item.seq()) {
+            (None, _) => true,
+            (Some(known), seq) => seq > known.seq(),
+        };
+        let good = newer && item.target() == target && item.check().is_ok();
+        if good {
+            self.item = Some(item);
+        }
+        good
+    }
+
+    /// Counts the filters of one node in.
+    pub(super) fn count(&mut self, seeds: Option<&[u8; 256]>, others: Option<&[u8; 256]>) {
+        let filters = self.filters.get_or_insert_with(Default::default);
+        if let Some(seeds) = seeds {
+            filters.0.merge(seeds);
+        }
+        if let Some(others) = others {
+            filters.1.merge(others);
+        }
+    }
+}
+
+impl Goal {
+    /// The place the search goes to; nothing for one that asks a single node.
+    pub(super) fn target(&self) -> Option<NodeId> {
+        Some(match self {
+            Self::Nodes(target)
+            | Self::Scrape(target)
+            | Self::Sample(target)
+            | Self::Peers { info_hash: target, .. }
+            | Self::Get { target, .. } => *target,
+            Self::Put { item, .. } => item.target(),
+            Self::Ping(_) => return None,
+        })
+    }
+}

@@ -1,0 +1,98 @@
+//! Tokens (BEP 5): only who can receive at an address can announce from it.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::base::{Moment, NodeId};
+use crate::hash::sha256;
+
+use super::secrets::Secrets;
+
+/// How long a secret makes tokens; they are good for once more as long.
+const LIFE: Duration = Duration::from_secs(300);
+/// The bytes of a token.
+pub(super) const LEN: usize = 8;
+
+#[derive(Clone)]
+pub(super) struct Tokens {
+    current: [u8; 32],
+    last: [u8; 32],
+    since: Moment,
+}
+
+impl Tokens {
+    pub(super) fn new(now: Moment, secrets: &mut Secrets) -> Self {
+        Self { current: secrets.draw(), last: secrets.draw(), since: now }
+    }
+
+    /// Changes the secret when its time has come.
+    pub(super) fn turn(&mut self, now: Moment, secrets: &mut Secrets) {
+        let age = now.since(self.since);
+        if age >= LIFE {
+            self.last = if age >= 2 * LIFE { secrets.draw() } else { self.current };
+            self.current = secrets.draw();
+            self.since = now;
+        }
+    }
+
+    /// The token with which somebody at this address may store something at this place.
+    pub(super) fn make(&self, ip: IpAddr, target: &NodeId) -> [u8; LEN] {
+        digest(&self.current, ip, target)
+    }
+
+    /// Whether it is a token that was given to this address for this place within the last minutes.
+    pub(super) fn good(&self, token: &[u8], ip: IpAddr, target: &NodeId) -> bool {
+        [&self.current, &self.last].into_iter().any(|secret| digest(secret, ip, target) == token)
+    }
+}
+
+impl std::fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Tokens(since {:?})", self.since)
+    }
+}
+
+fn digest(secret: &[u8; 32], ip: IpAddr, target: &NodeId) -> [u8; LEN] {
+    let mut bytes = Vec::with_capacity(68);
+    bytes.extend(secret);
+    match ip.to_canonical() {
+        IpAddr::V4(v4) => bytes.extend(v4.octets()),
+        IpAddr::V6(v6) => bytes.extend(v6.octets()),
+    }
+    bytes.extend(target.0);
+    let digest = sha256(&bytes);
+    std::array::from_fn(|at| digest[at])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_good_for_its_address_and_place_and_some_minutes() {
+        let mut secrets = Secrets::new([1; 32]);
+        let start = Moment::START;
+        let mut tokens = Tokens::new(start, &mut secrets);
+        let (ip, other) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
+        let (place, elsewhere) = (NodeId([1; 20]), NodeId([2; 20]));
+        let token = tokens.make(ip, &place);
+        assert!(tokens.good(&token, ip, &place));
+        assert!(tokens.good(&token, "::ffff:10.0.0.1".parse().unwrap(), &place));
+        assert!(!tokens.good(&token, other, &place) && !tokens.good(&token, ip, &elsewhere));
+        assert!(!tokens.good(b"", ip, &place) && !tokens.good(&[0; 8], ip, &place));
+        tokens.turn(start + LIFE, &mut secrets);
+        assert!(tokens.good(&token, ip, &place));
+        assert_ne!(tokens.make(ip, &place), token);
+        tokens.turn(start + 2 * LIFE, &mut secrets);
+        assert!(!tokens.good(&token, ip, &place));
+    }
+
+    #[test]
+    fn after_a_long_sleep_nothing_old_is_good() {
+        let mut secrets = Secrets::new([1; 32]);
+        let mut tokens = Tokens::new(Moment::START, &mut secrets);
+        let token = tokens.make(IpAddr::from([10, 0, 0, 1]), &NodeId([1; 20]));
+        tokens.turn(Moment::START + 3 * LIFE, &mut secrets);
+        assert!(!tokens.good(&token, IpAddr::from([10, 0, 0, 1]), &NodeId([1; 20])));
+    }
+}

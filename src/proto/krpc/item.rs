@@ -1,0 +1,164 @@
+//! Items that nodes keep for others (BEP 44).
+
+use ed25519_dalek::{Signature, VerifyingKey};
+
+use crate::base::NodeId;
+use crate::hash::{Sha1, sha1};
+use crate::proto::bencode::{Limits, scan};
+
+/// The most bytes of a value in its bencoded form.
+pub const MAX_VALUE: usize = 1000;
+/// The most bytes of a salt.
+pub const MAX_SALT: usize = 64;
+
+/// An item: a value that proves itself by its digest, or one that its owner has signed and may replace.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Item {
+    /// Raw bencode.
+    Immutable(Vec<u8>),
+    /// Raw bencode with a signature.
+    Mutable {
+        /// The owner's public key (ed25519).
+        key: [u8; 32],
+        /// What tells several items of one owner apart.
+        salt: Vec<u8>,
+        /// The larger, the newer.
+        seq: i64,
+        /// The owner's signature of salt, number and value.
+        signature: [u8; 64],
+        /// Raw bencode.
+        value: Vec<u8>,
+    },
+}
+
+/// What is wrong with an item.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ItemError {
+    /// The value has more than [`MAX_VALUE`] bytes.
+    #[error("the value is longer than {MAX_VALUE} bytes")]
+    TooLong,
+    /// The salt has more than [`MAX_SALT`] bytes.
+    #[error("the salt is longer than {MAX_SALT} bytes")]
+    SaltTooLong,
+    /// The value is no bencode, or not in the one form that can be signed.
+    #[error("the value is not canonical bencode")]
+    NotCanonical,
+    /// The owner did not sign this.
+    #[error("the signature is wrong")]
+    BadSignature,
+}
+
+impl Item {
+    /// Where it is kept: near the digest of the value, or of key and salt.
+    pub fn target(&self) -> NodeId {
+        match self {
+            Self::Immutable(value) => NodeId(sha1(value)),
+            Self::Mutable { key, salt, .. } => Self::target_of(key, salt),
+        }
+    }
+
+    /// Where the items of this owner under this salt are kept.
+    pub fn target_of(key: &[u8; 32], salt: &[u8]) -> NodeId {
+        let mut digest = Sha1::new();
+        digest.update(key);
+        digest.update(salt);
+        NodeId(digest.finish())
+    }
+
+    /// The raw bencode.
+    pub fn value(&self) -> &[u8] {
+        match self {
+            Self::Immutable(value) | Self::Mutable { value, .. } => value,
+        }
+    }
+
+    /// The number of a mutable item.
+    pub const fn seq(&self) -> Option<i64> {
+        match self {
+            Self::Immutable(_) => None,
+            Self::Mutable { seq, .. } => Some(*seq),
+        }
+    }
+
+    /// Whether it may be kept and given on: lengths, form and signature.
+    pub fn check(&self) -> Result<(), ItemError> {
+        let value = self.value();
+        if value.len() > MAX_VALUE {
+            return Err(ItemError::TooLong);
+        }
+        let scan = scan(value, Limits::KRPC, b"").map_err(|_| ItemError::NotCanonical)?;
+        if scan.len != value.len() || scan.unsorted.is_some() {
+            return Err(ItemError::NotCanonical);
+        }
+        let Self::Mutable { key, salt, seq, signature, .. } = self else { return Ok(()) };
+        if salt.len() > MAX_SALT {
+            return Err(ItemError::SaltTooLong);
+        }
+        let key = VerifyingKey::from_bytes(key).map_err(|_| ItemError::BadSignature)?;
+        key.verify_strict(&signed(salt, *seq, value), &Signature::from_bytes(signature))
+            .map_err(|_| ItemError::BadSignature)
+    }
+}
+
+/// The bytes an owner signs.
+pub(super) fn signed(salt: &[u8], seq: i64, value: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(value.len() + salt.len() + 48);
+    if !salt.is_empty() {
+        bytes.extend(format!("4:salt{}:", salt.len()).into_bytes());
+        bytes.extend(salt);
+    }
+    bytes.extend(format!("3:seqi{seq}e1:v").into_bytes());
+    bytes.extend(value);
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes<const N: usize>(hex: &str) -> [u8; N] {
+        std::array::from_fn(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap())
+    }
+
+    fn mutable(salt: &str, signature: &str) -> Item {
+        Item::Mutable {
+            key: bytes("77ff84905a91936367c01360803104f92432fcd904a43511876df5cdf3e7e548"),
+            salt: salt.into(),
+            seq: 1,
+            signature: bytes(signature),
+            value: b"12:Hello World!".to_vec(),
+        }
+    }
+
+    #[test]
+    fn the_published_vectors_hold() {
+        let plain = mutable(
+            "",
+            "305ac8aeb6c9c151fa120f120ea2cfb923564e11552d06a5d856091e5e853cff1260d3f39e4999684aa92eb73ffd136e6f4f3ecbfda0ce53a1608ecd7ae21f01",
+        );
+        assert_eq!(plain.check(), Ok(()));
+        assert_eq!(plain.target().to_string(), "4a533d47ec9c7d95b1ad75f576cffc641853b750");
+        let salted = mutable(
+            "foobar",
+            "6834284b6b24c3204eb2fea824d82f88883a3d95e8b4a21b8c0ded553d17d17ddf9a8a7104b1258f30bed3787e6cb896fca78c58f8e03b5f18f14951a87d9a08",
+        );
+        assert_eq!(salted.check(), Ok(()));
+        assert_eq!(salted.target().to_string(), "411eba73b6f087ca51a3795d9c8c938d365e32c1");
+        let immutable = Item::Immutable(b"12:Hello World!".to_vec());
+        assert_eq!(immutable.check(), Ok(()));
+        assert_eq!(immutable.target().to_string(), "e5f96f6f38320f0f33959cb4d3d656452117aadb");
+    }
+
+    #[test]
+    fn what_is_wrong_is_told() {
+        let signed = "305ac8aeb6c9c151fa120f120ea2cfb923564e11552d06a5d856091e5e853cff1260d3f39e4999684aa92eb73ffd136e6f4f3ecbfda0ce53a1608ecd7ae21f01";
+        assert_eq!(mutable("x", signed).check(), Err(ItemError::BadSignature));
+        assert_eq!(mutable(&"x".repeat(65), signed).check(), Err(ItemError::SaltTooLong));
+        let immutable = |value: &[u8]| Item::Immutable(value.to_vec()).check();
+        assert_eq!(immutable(b"i1ei2e"), Err(ItemError::NotCanonical));
+        assert_eq!(immutable(b"hello"), Err(ItemError::NotCanonical));
+        assert_eq!(immutable(b"d1:bi1e1:ai1ee"), Err(ItemError::NotCanonical));
+        assert_eq!(immutable(&[b"996:".to_vec(), vec![0; 996]].concat()), Ok(()));
+        assert_eq!(immutable(&[b"997:".to_vec(), vec![0; 997]].concat()), Err(ItemError::TooLong));
+    }
+}
