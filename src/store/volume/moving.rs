@@ -58,17 +58,25 @@ impl Volume {
             && inner.look(&base, PART)? != Found::Missing
         {
             // Not before what was moved is safe.
-            self.flush()?;
-            inner.handles.forget((inner.number, PART));
-            inner.ledger().dirty.remove(&PART);
-            let removed = base.root.remove(&inner.seams.name);
-            removed.map_err(|error| DiskError::from_io("remove", inner.shown(PART), &error))?;
+            self.flush_now()?;
+            inner.remove_part(&base)?;
         }
         Ok(())
     }
 }
 
 impl Inner {
+    /// Removes the part file, while nobody uses it.
+    pub(super) fn remove_part(&self, base: &Base) -> Result<(), DiskError> {
+        self.forget(PART);
+        let mut ledger = self.ledger();
+        ledger.dirty.remove(&PART);
+        ledger.aside.clear();
+        drop(ledger);
+        let removed = base.root.remove(&self.seams.name);
+        removed.map_err(|error| DiskError::from_io("remove", self.shown(PART), &error))
+    }
+
     /// Copies what the part file holds of a file.
     fn move_into_place(&self, base: &Base, file: FileIndex, have: &Bitfield) -> Result<(), DiskError> {
         let geometry = &self.layout.geometry;

@@ -27,6 +27,10 @@ pub struct Stamp {
     pub size: u64,
     /// When it was last changed, in nanoseconds since 1970.
     pub mtime_ns: i64,
+    /// When it or what the system knows of it was last changed: who sets the time above back changes this.
+    pub ctime_ns: i64,
+    /// Its number on the disk.
+    pub inode: u64,
 }
 
 /// By what the files of a volume are known again.
@@ -70,7 +74,7 @@ impl Volume {
     }
 
     /// Makes ready for writing: the root, the space as far as it can be known and is to be reserved,
-    /// and the wanted files that are empty.
+    /// and the wanted files that are empty. Wanted files that are too long are cut, where they may be.
     pub fn prepare(&self) -> Result<(), DiskError> {
         let inner = &*self.inner;
         let is_wanted = |at: &AtomicBool| at.load(Ordering::Relaxed);
@@ -82,9 +86,11 @@ impl Volume {
             if spec.pad || !wanted[at] {
                 continue;
             }
-            if len == 0 {
+            let long = || matches!(inner.found(key), Ok(Found::Plain { size, .. }) if size > len);
+            if len == 0 || (inner.options.overwrite && long()) {
                 inner.open_to_write(&base, key)?;
-            } else if inner.options.alloc == Alloc::Full {
+            }
+            if len > 0 && inner.options.alloc == Alloc::Full {
                 let open = inner.open_to_write(&base, key)?;
                 // Where the file system cannot reserve there is nothing better than a hole.
                 base.ways
@@ -119,7 +125,9 @@ impl Volume {
         let inner = &*self.inner;
         let stamp = |key| {
             Ok(match inner.found(key)? {
-                Found::Plain { size, mtime_ns } => Some(Stamp { size, mtime_ns }),
+                Found::Plain { size, mtime_ns, ctime_ns, inode } => {
+                    Some(Stamp { size, mtime_ns, ctime_ns, inode })
+                }
                 _ => None,
             })
         };
