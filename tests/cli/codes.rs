@@ -86,8 +86,8 @@ fn a_torrent_that_another_process_has_in_the_same_folder_is_left_to_it() {
     let killed = std::process::Command::new("kill").args(["-KILL", &first.id().to_string()]).status();
     assert!(killed.unwrap().success());
     end(&mut first);
-    let ran = party.get("a", &["x.bin.torrent", "-o", "got", "--timeout", "1s"]);
-    assert_ends(&ran, 4, "error: ");
+    let arguments = ["get", "x.bin.torrent", "-o", "got", "--timeout", "1s"];
+    assert_ends(&Scene::ran(&mut party.command("a", &arguments)), 4, "error: ");
 }
 
 #[test]

@@ -86,19 +86,38 @@ fn a_file_that_is_too_long_is_cut_only_where_that_is_meant() {
 }
 
 #[test]
-fn a_longer_file_that_was_not_asked_for_keeps_its_end() {
+fn a_stranger_that_was_not_asked_for_is_left_alone() {
     let mut party = Party::new();
     let (a, b) = (bytes(50_000), bytes(60_000));
     party.scene.write("given/two/a", &a);
     party.scene.write("given/two/b", &b);
     party.torrent("two");
     party.seed(&["two"]);
-    let long = [&b[..], &[7; 50_000]].concat();
-    party.scene.write("got/two/b", &long);
-    let got = party.get("a", &["two.torrent", "-o", "got", "--overwrite", "--select", "two/a"]);
-    assert_eq!(got.code, 0, "{}", got.err);
-    assert!(party.read("got/two/a") == a);
-    assert!(party.read("got/two/b") == long, "nobody asked for it");
+    // One piece lies in both; the second file is another's, of whatever length.
+    for (name, len) in [("short", 100), ("same", 60_000), ("long", 90_000)] {
+        let mine = vec![7; len];
+        party.scene.write(&format!("{name}/two/b"), &mine);
+        let arguments = ["two.torrent", "-o", name, "--select", "a"];
+        let refused = party.get("a", &arguments);
+        assert_eq!(refused.code, 5, "{name}: {}", refused.err);
+        for _ in 0..2 {
+            let got = party.get("a", &[&arguments[..], &["--overwrite"]].concat());
+            assert_eq!(got.code, 0, "{name}: {}", got.err);
+            assert!(party.read(&format!("{name}/two/a")) == a);
+            assert!(party.read(&format!("{name}/two/b")) == mine, "{name}: nobody asked for it");
+        }
+        // Nor by a repair of the other one.
+        party.scene.write(&format!("{name}/two/a"), [&a[..40_000], &[0; 10_000]].concat());
+        let mut fix = party.command("a", &["verify", "--fix", "two.torrent", name, "--select", "a"]);
+        let fixed = Scene::ran(fix.args(["--timeout", "30s"]));
+        assert_eq!(fixed.code, 0, "{name}: {}{}", fixed.out, fixed.err);
+        assert!(party.read(&format!("{name}/two/a")) == a && party.read(&format!("{name}/two/b")) == mine);
+        // Until it is asked for.
+        let all = party.get("a", &["two.torrent", "-o", name, "--overwrite"]);
+        assert_eq!(all.code, 0, "{name}: {}", all.err);
+        assert!(party.read(&format!("{name}/two/b")) == b);
+        assert_eq!(party.scene.run(&["verify", "two.torrent", name]).code, 0);
+    }
 }
 
 #[test]

@@ -97,6 +97,7 @@ pub(super) async fn open(
     if seed_only {
         all_is_there(add, &have, entry.as_ref())?;
     }
+    let strangers = strangers(add, &volume, &survey, &known, &have);
     // Before anything is made or written the library knows that these files are ours.
     let (ready, state, wanted) = (volume.clone(), have.clone(), wanted_files(add, &geometry));
     // Without the hold the record is another's.
@@ -115,6 +116,7 @@ pub(super) async fn open(
             if seed_only {
                 return Ok(());
             }
+            ready.leave_alone(&strangers, &state);
             ready.set_wanted(&wanted, &state)?;
             ready.prepare()
         })
@@ -185,6 +187,20 @@ fn all_is_there(add: &Add, have: &Bitfield, entry: Option<&Entry>) -> Result<(),
             "name the folder with -o; `torr verify` says what is damaged, `torr get` fetches it".into(),
         ),
     })
+}
+
+/// The files that are somebody else's and that nobody asked to be replaced.
+fn strangers(
+    add: &Add,
+    volume: &Volume,
+    survey: &[store::FileFact],
+    known: &Known,
+    have: &Bitfield,
+) -> Vec<FileIndex> {
+    let foreign = volume.foreign(survey, have);
+    let is_skipped = |file: FileIndex| add.priorities.get(file.0 as usize) == Some(&Priority::Skip);
+    let strange = survey.iter().filter(|fact| is_skipped(fact.file) && !known.is_ours(fact.file));
+    strange.filter(|fact| foreign.contains(&fact.path)).map(|fact| fact.file).collect()
 }
 
 /// What is in the way whatever its bytes are.

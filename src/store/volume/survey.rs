@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Inner, PART, Volume};
+use super::{IN_PART, Inner, PART, Volume};
 use crate::base::{Bitfield, FileIndex};
 use crate::store::error::{DiskError, DiskErrorKind};
 use crate::store::files::{Found, free_space};
@@ -36,7 +36,7 @@ pub struct Stamp {
 /// By what the files of a volume are known again.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Stamps {
-    /// Each file, in the torrent's order; `None` for padding and what is not there.
+    /// Each file, in the torrent's order; `None` for padding and what is not there or somebody else's.
     pub files: Vec<Option<Stamp>>,
     /// The part file.
     pub part: Option<Stamp>,
@@ -132,7 +132,10 @@ impl Volume {
             })
         };
         let files = inner.layout.files.iter().enumerate();
-        let files = files.map(|(at, spec)| if spec.pad { Ok(None) } else { stamp(at as u32) });
+        // What lies at the place of a file whose bytes are elsewhere is not ours.
+        let is_ours = |at: usize| inner.places[at].load(Ordering::Relaxed) != IN_PART;
+        let files =
+            files.map(|(at, spec)| if !spec.pad && is_ours(at) { stamp(at as u32) } else { Ok(None) });
         Ok(Stamps { files: files.collect::<Result<_, DiskError>>()?, part: stamp(PART)? })
     }
 
