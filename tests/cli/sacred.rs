@@ -108,7 +108,7 @@ fn a_stranger_that_was_not_asked_for_is_left_alone() {
         }
         // Nor by a repair of the other one.
         party.scene.write(&format!("{name}/two/a"), [&a[..40_000], &[0; 10_000]].concat());
-        let mut fix = party.command("a", &["verify", "--fix", "two.torrent", name, "--select", "a"]);
+        let mut fix = party.command("a", &["verify", "--fix", "two.torrent", name, "--file", "a"]);
         let fixed = Scene::ran(fix.args(["--timeout", "30s"]));
         assert_eq!(fixed.code, 0, "{name}: {}{}", fixed.out, fixed.err);
         assert!(party.read(&format!("{name}/two/a")) == a && party.read(&format!("{name}/two/b")) == mine);

@@ -113,7 +113,7 @@ fn files_at(torrent: &Metainfo, place: &Place) -> (usize, usize) {
     let first = torrent.files().iter().filter(|file| file.is_stored()).take(1000);
     let found = first.filter_map(|file| {
         let path = place.root.join(place.path(file.path().as_path()));
-        path.metadata().ok().filter(|found| found.is_file()).map(|found| found.len() == file.len())
+        path.metadata().ok().filter(std::fs::Metadata::is_file).map(|found| found.len() == file.len())
     });
     found.fold((0, 0), |(right, all), is_right| (right + usize::from(is_right), all + 1))
 }
