@@ -134,3 +134,29 @@ fn times_of_the_future_do_no_harm() {
         assert!(party.read("got/x.bin") == bytes);
     }
 }
+
+#[test]
+fn lies_do_not_reach_a_file_that_nobody_asked_for() {
+    const MIB: usize = 1 << 20;
+    let mut party = Party::new();
+    // The second piece, too long to be held whole, lies in both files.
+    let whole = bytes(32 * MIB);
+    let (a, b) = whole.split_at(20 * MIB);
+    party.scene.write("given/t/a", a);
+    party.scene.write("given/t/b", b);
+    let made = ["create", "given/t", "-o", "t.torrent", "-t", &party.url, "--piece-size", "16M", "-q"];
+    assert_eq!(party.scene.run(&made).code, 0);
+    party.seed(&["t"]);
+    // Who gives it is not what it was when it was looked at.
+    let file = File::options().write(true).open(party.path("given/t/b")).unwrap();
+    file.write_all_at(&[!b[11 * MIB]], 11 * MIB as u64).unwrap();
+    let mut mine = a.to_vec();
+    mine[17 * MIB..][..1000].fill(7);
+    party.scene.write("got/t/a", &mine);
+    let arguments = ["get", "t.torrent", "-o", "got", "--select", "b", "--timeout", "3s"];
+    let got = Scene::ran(&mut party.command("a", &arguments));
+    assert_eq!(got.code, 4, "{}", got.err);
+    assert!(party.read("got/t/a") == mine, "it holds what nobody has proved");
+    let names = std::fs::read_dir(party.path("got")).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(names.count(), 2, "the bytes came, and lie aside");
+}
