@@ -42,6 +42,12 @@ impl Fault {
         Self::in_the_way(paths, "there already and holds nothing of this torrent", hint)
     }
 
+    /// Files hold what is ours, and something more behind it.
+    pub(super) fn too_long(paths: &[PathBuf]) -> Self {
+        let hint = "choose another folder with -o DIR, or --overwrite to cut off what is too much";
+        Self::in_the_way(paths, "there already and longer than this torrent's file", hint)
+    }
+
     /// Files that we did not begin are in the way, and none may be.
     pub(super) fn not_begun(paths: &[PathBuf]) -> Self {
         let hint = "choose another folder with -o DIR, or leave --existing out to have them looked at";

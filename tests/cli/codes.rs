@@ -1,11 +1,10 @@
-//! Each exit code that is documented comes out of a run. Codes 6 and 7 have none yet: 6 is for the daemon,
-//! and 7 for a torrent or a state that another process holds, which nothing looks at so far.
+//! Each exit code that is documented comes out of a run. Code 6 has none yet: it is for the daemon.
 
 use std::io;
 use std::process::Stdio;
 use std::time::Duration;
 
-use super::party::PATIENCE;
+use super::party::{PATIENCE, Party, end};
 use super::{Ran, Scene};
 use crate::support::program::Program;
 use crate::support::schema;
@@ -61,6 +60,34 @@ fn a_signal_has_its_code() {
         let end = wait_for("it ends", Duration::from_secs(10), || program.ended());
         assert_eq!(end.code(), Some(code));
     }
+}
+
+#[test]
+fn a_torrent_that_another_process_has_in_the_same_folder_is_left_to_it() {
+    let party = Party::new();
+    party.make("x.bin", 300_000);
+    let arguments = ["get", "x.bin.torrent", "-o", "got", "--timeout", "none"];
+    let mut first = Program::start("first", &mut party.command("a", &arguments), party.scene.path());
+    wait_for("the torrent is taken", PATIENCE, || {
+        let mut locks = std::fs::read_dir(party.path("state-a/active")).ok()?;
+        let lock = std::fs::read(locks.next()?.ok()?.path()).ok()?;
+        (party.path("got").is_dir() && lock.ends_with(b"got")).then_some(())
+    });
+    let ran = party.get("a", &["x.bin.torrent", "-o", "got"]);
+    assert_ends(&ran, 7, &format!("active in another torr (process {})", first.id()));
+    let ran = party.get("a", &["x.bin.torrent", "-o", "got", "--json"]);
+    let documents = ran.json();
+    let error = documents.iter().find(|document| document["schema"] == "torr.error/1").unwrap();
+    assert_eq!((ran.code, &error["code"]), (7, &7.into()), "{error}");
+    // The same folder under another name.
+    std::os::unix::fs::symlink("got", party.path("link")).unwrap();
+    assert_ends(&party.get("a", &["x.bin.torrent", "-o", "link"]), 7, "active in another torr");
+    // It ends with its process, however that ends.
+    let killed = std::process::Command::new("kill").args(["-KILL", &first.id().to_string()]).status();
+    assert!(killed.unwrap().success());
+    end(&mut first);
+    let arguments = ["get", "x.bin.torrent", "-o", "got", "--timeout", "1s"];
+    assert_ends(&Scene::ran(&mut party.command("a", &arguments)), 4, "error: ");
 }
 
 #[test]

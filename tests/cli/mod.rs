@@ -18,6 +18,7 @@ mod pick;
 mod pty;
 mod refusals;
 mod register;
+mod sacred;
 mod shell;
 mod show;
 mod signals;

@@ -1,6 +1,6 @@
 //! Before the first connection: what lies on the disk, what of it is ours, and which pieces are right.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,16 +73,31 @@ pub(super) async fn open(
     };
 
     if add.existing == Existing::Check {
-        let ours = |path: &PathBuf| survey.iter().any(|fact| fact.path == *path && known.is_ours(fact.file));
+        // What has bytes after its end was never left like that by us.
+        let is_ours = |fact: &store::FileFact| known.is_ours(fact.file) && !is_too_long(&geometry, fact);
+        let ours = |path: &PathBuf| survey.iter().any(|fact| fact.path == *path && is_ours(fact));
         let foreign: Vec<PathBuf> =
             volume.foreign(&survey, &have).into_iter().filter(|path| !ours(path)).collect();
         if !foreign.is_empty() && !seed_only {
-            return Err(Fault::foreign(&foreign));
+            let matches = |fact: &store::FileFact| {
+                let pieces = geometry.pieces_of(fact.file).filter_map(|index| geometry.piece(index));
+                pieces.into_iter().any(|piece| have.has(piece))
+            };
+            let long = |path: &PathBuf| {
+                let mut facts = survey.iter().filter(|fact| fact.path == *path);
+                facts.any(|fact| is_too_long(&geometry, fact) && matches(fact))
+            };
+            return Err(if foreign.iter().all(long) {
+                Fault::too_long(&foreign)
+            } else {
+                Fault::foreign(&foreign)
+            });
         }
     }
     if seed_only {
         all_is_there(add, &have, entry.as_ref())?;
     }
+    let strangers = strangers(add, &volume, &survey, &known, &have);
     // Before anything is made or written the library knows that these files are ours.
     let (ready, state, wanted) = (volume.clone(), have.clone(), wanted_files(add, &geometry));
     // Without the hold the record is another's.
@@ -101,6 +116,7 @@ pub(super) async fn open(
             if seed_only {
                 return Ok(());
             }
+            ready.leave_alone(&strangers, &state);
             ready.set_wanted(&wanted, &state)?;
             ready.prepare()
         })
@@ -128,7 +144,7 @@ async fn hold(shared: &Shared, add: &Add) -> Result<Option<Hold>, Fault> {
         }
     };
     let process = holder.process.map(|pid| format!(" (process {pid})")).unwrap_or_default();
-    if holder.folder.is_some_and(|folder| folder != add.folder) {
+    if holder.folder.is_some_and(|folder| !is_same_folder(&folder, &add.folder)) {
         let text = format!("another torr{process} has this torrent elsewhere; this run is not remembered");
         let _ = shared.events.send(Event::Note { id, text });
         return Ok(None);
@@ -138,6 +154,12 @@ async fn hold(shared: &Shared, add: &Add) -> Result<Option<Hold>, Fault> {
         message: format!("{} is active in another torr{process}", add.metainfo.name()),
         hint: Some("let that one end, or stop it".into()),
     })
+}
+
+/// Whether two paths lead to the same folder, by whatever names.
+fn is_same_folder(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    one == other || real(one).is_some_and(|one| real(other) == Some(one))
 }
 
 /// Whether everything is there that is to be given: the whole torrent, or what was chosen of it when it was
@@ -165,6 +187,20 @@ fn all_is_there(add: &Add, have: &Bitfield, entry: Option<&Entry>) -> Result<(),
             "name the folder with -o; `torr verify` says what is damaged, `torr get` fetches it".into(),
         ),
     })
+}
+
+/// The files that are somebody else's and that nobody asked to be replaced.
+fn strangers(
+    add: &Add,
+    volume: &Volume,
+    survey: &[store::FileFact],
+    known: &Known,
+    have: &Bitfield,
+) -> Vec<FileIndex> {
+    let foreign = volume.foreign(survey, have);
+    let is_skipped = |file: FileIndex| add.priorities.get(file.0 as usize) == Some(&Priority::Skip);
+    let strange = survey.iter().filter(|fact| is_skipped(fact.file) && !known.is_ours(fact.file));
+    strange.filter(|fact| foreign.contains(&fact.path)).map(|fact| fact.file).collect()
 }
 
 /// What is in the way whatever its bytes are.
@@ -244,9 +280,19 @@ impl Known {
     ) -> Result<Self, DiskError> {
         let geometry = &*volume.layout().geometry;
         let count = geometry.piece_count();
-        // A run that was cut off may have begun any file; one that ended well has noted which.
+        // A run that was cut off may have begun any file that it has not noted; and what has come in the
+        // place of one that was noted is another's.
+        let mut inodes = vec![None; geometry.file_count() as usize];
+        for fact in survey {
+            if let Found::Plain { inode, .. } = fact.found {
+                inodes[fact.file.0 as usize] = Some(inode);
+            }
+        }
         let begun = |file: usize| {
-            entry.is_some_and(|e| e.running || e.stamps.files.get(file).is_some_and(Option::is_some))
+            entry.is_some_and(|e| match e.stamps.files.get(file).copied().flatten() {
+                Some(stamp) => inodes[file] == Some(stamp.inode),
+                None => e.running,
+            })
         };
         let ours = (0..geometry.file_count() as usize).map(begun).collect();
         if existing == Existing::Trust {
@@ -288,6 +334,11 @@ fn is_whole(geometry: &Geometry, survey: &[store::FileFact], file: FileIndex) ->
 fn has_its_length(geometry: &Geometry, fact: &store::FileFact) -> bool {
     let range = geometry.file_range(fact.file);
     matches!(fact.found, Found::Plain { size, .. } if size == range.end - range.start)
+}
+
+fn is_too_long(geometry: &Geometry, fact: &store::FileFact) -> bool {
+    let range = geometry.file_range(fact.file);
+    matches!(fact.found, Found::Plain { size, .. } if size > range.end - range.start)
 }
 
 /// Hashes what has to be hashed, with progress; nothing if it was called off.

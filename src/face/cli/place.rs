@@ -93,18 +93,29 @@ fn at(torrent: &Metainfo, given: &Path) -> Result<Place, Failure> {
 
 /// The data in this folder, or this folder as the data.
 pub fn within(torrent: &Metainfo, folder: &Path) -> Option<Place> {
-    if folder.join(top(torrent)).symlink_metadata().is_ok() {
-        return Some(Place { root: folder.to_owned(), top: Top::Same });
+    let below = Place { root: folder.to_owned(), top: Top::Same };
+    let named = folder.join(top(torrent)).symlink_metadata().is_ok();
+    if torrent.is_single_file() {
+        return named.then_some(below);
     }
+    // Something in the data may have the name of the data itself, so what is in there decides.
     let inside = Place { root: folder.to_owned(), top: Top::None };
-    let some = || {
-        torrent
-            .files()
-            .iter()
-            .take(1000)
-            .any(|file| folder.join(inside.path(file.path().as_path())).is_file())
-    };
-    (!torrent.is_single_file() && some()).then_some(inside)
+    let (there, here) = (files_at(torrent, &below), files_at(torrent, &inside));
+    match named {
+        true if there >= here => Some(below),
+        _ if here > (0, 0) => Some(inside),
+        _ => named.then_some(below),
+    }
+}
+
+/// How many of the first files are at this place with the right length, and how many at all.
+fn files_at(torrent: &Metainfo, place: &Place) -> (usize, usize) {
+    let first = torrent.files().iter().filter(|file| file.is_stored()).take(1000);
+    let found = first.filter_map(|file| {
+        let path = place.root.join(place.path(file.path().as_path()));
+        path.metadata().ok().filter(std::fs::Metadata::is_file).map(|found| found.len() == file.len())
+    });
+    found.fold((0, 0), |(right, all), is_right| (right + usize::from(is_right), all + 1))
 }
 
 /// The outermost name of a torrent's files.

@@ -3,7 +3,8 @@
 //!
 //! What is written early lies at its place in pieces that nobody claims: it is never served and never
 //! named in resume data before the last run has proved the whole piece right. If it proves wrong, its place
-//! holds what a hole may hold: anything.
+//! holds what a hole may hold: anything. Only the place of a file that is there and not wanted is left
+//! alone: its bytes wait in the part file until they are proved right.
 
 use super::Done;
 use super::keep::Kept;
@@ -50,7 +51,11 @@ impl SettleJob {
             let digests = std::mem::take(&mut front.digests);
             Settled::Ended(front, Kept::Spoiled { piece, digests })
         } else {
-            let written = volume.write_run(piece, u64::from(first) * u64::from(BLOCK_LEN), &bufs);
+            let begin = u64::from(first) * u64::from(BLOCK_LEN);
+            let written = match last {
+                None => volume.write_early(piece, begin, &bufs),
+                Some(_) => volume.write_last(piece, begin, &bufs),
+            };
             match (written, last) {
                 (Err(error), _) => Settled::Ended(front, Kept::Failed { piece, error }),
                 (Ok(()), None) => Settled::On(front),

@@ -35,6 +35,10 @@ pub enum Found {
         size: u64,
         /// When it was last changed, in nanoseconds since 1970.
         mtime_ns: i64,
+        /// When it or what the system knows of it was last changed, which nobody can set back.
+        ctime_ns: i64,
+        /// Its number on the disk.
+        inode: u64,
     },
     /// Something else: a folder, a link, a device.
     Other,
@@ -43,9 +47,13 @@ pub enum Found {
 impl Found {
     fn of(stat: &Stat) -> Self {
         if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile {
-            let mtime_ns =
-                stat.st_mtime.saturating_mul(1_000_000_000).saturating_add(stat.st_mtime_nsec as i64);
-            Self::Plain { size: stat.st_size as u64, mtime_ns }
+            let ns = |seconds: i64, ns: i64| seconds.saturating_mul(1_000_000_000).saturating_add(ns);
+            Self::Plain {
+                size: stat.st_size as u64,
+                mtime_ns: ns(stat.st_mtime, stat.st_mtime_nsec as i64),
+                ctime_ns: ns(stat.st_ctime, stat.st_ctime_nsec as i64),
+                inode: stat.st_ino,
+            }
         } else {
             Self::Other
         }

@@ -252,8 +252,10 @@ pub fn trusted(volume: &Volume, entry: &Entry) -> Result<Bitfield, DiskError> {
     volume.unchanged(&entry.have, &entry.stamps, |old, new| {
         if entry.running {
             new.size >= old.size
+                && new.inode == old.inode
                 && new.mtime_ns >= old.mtime_ns
-                && i128::from(new.mtime_ns) <= last_ns as i128
+                && new.ctime_ns >= old.ctime_ns
+                && i128::from(new.mtime_ns.max(new.ctime_ns)) <= last_ns as i128
         } else {
             old == new
         }

@@ -14,7 +14,7 @@ use crate::hash;
 use crate::store::volume::{Stamp, Stamps};
 
 /// The version of records this program writes, and the newest it reads.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
 /// Why bytes are no record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,6 +38,8 @@ pub(super) fn encode(entry: &Entry) -> Vec<u8> {
                 out.push(1);
                 put_number(&mut out, stamp.size);
                 put_number(&mut out, stamp.mtime_ns as u64);
+                put_number(&mut out, stamp.ctime_ns as u64);
+                put_number(&mut out, stamp.inode);
             }
         }
     }
@@ -65,9 +67,9 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Entry, RecordError> {
     if version > VERSION {
         return Err(RecordError::Newer);
     }
-    let mut reader = Reader(body.get(2..).unwrap_or_default());
+    let mut reader = Reader { rest: body.get(2..).unwrap_or_default(), version };
     let entry = reader.entry()?;
-    if reader.0.is_empty() { Ok(entry) } else { Err(RecordError::Damaged) }
+    if reader.rest.is_empty() { Ok(entry) } else { Err(RecordError::Damaged) }
 }
 
 fn put_number(out: &mut Vec<u8>, number: u64) {
@@ -85,7 +87,10 @@ fn put_time(out: &mut Vec<u8>, time: Option<SystemTime>) {
     put_number(out, since.map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX).max(1)));
 }
 
-struct Reader<'a>(&'a [u8]);
+struct Reader<'a> {
+    rest: &'a [u8],
+    version: u16,
+}
 
 impl<'a> Reader<'a> {
     fn entry(&mut self) -> Result<Entry, RecordError> {
@@ -94,7 +99,7 @@ impl<'a> Reader<'a> {
         let id: InfoHash = id.parse().map_err(|_| damaged)?;
         let folder = PathBuf::from(OsString::from_vec(self.bytes()?.to_vec()));
         let count = self.number()? as usize;
-        if count > self.0.len() {
+        if count > self.rest.len() {
             return Err(damaged);
         }
         let files = (0..count).map(|_| self.stamp()).collect::<Result<_, _>>()?;
@@ -119,14 +124,14 @@ impl<'a> Reader<'a> {
     }
 
     fn take(&mut self, count: usize) -> Result<&'a [u8], RecordError> {
-        let (taken, rest) = self.0.split_at_checked(count).ok_or(RecordError::Damaged)?;
-        self.0 = rest;
+        let (taken, rest) = self.rest.split_at_checked(count).ok_or(RecordError::Damaged)?;
+        self.rest = rest;
         Ok(taken)
     }
 
     fn number(&mut self) -> Result<u64, RecordError> {
-        let (number, rest) = self.0.split_first_chunk().ok_or(RecordError::Damaged)?;
-        self.0 = rest;
+        let (number, rest) = self.rest.split_first_chunk().ok_or(RecordError::Damaged)?;
+        self.rest = rest;
         Ok(u64::from_le_bytes(*number))
     }
 
@@ -147,7 +152,13 @@ impl<'a> Reader<'a> {
         if !self.flag()? {
             return Ok(None);
         }
-        Ok(Some(Stamp { size: self.number()?, mtime_ns: self.number()? as i64 }))
+        let (size, mtime_ns) = (self.number()?, self.number()? as i64);
+        // The first version had no more: then no file has these, and all are looked at again.
+        let (ctime_ns, inode) = match self.version {
+            ..2 => (i64::MAX, 0),
+            _ => (self.number()? as i64, self.number()?),
+        };
+        Ok(Some(Stamp { size, mtime_ns, ctime_ns, inode }))
     }
 
     fn time(&mut self) -> Result<Option<SystemTime>, RecordError> {

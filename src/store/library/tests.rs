@@ -7,7 +7,7 @@ use crate::store::{FileSpec, Handles, Layout, Stamp, VolumeOptions};
 pub(super) fn entry(seed: u8) -> Entry {
     let mut have = Bitfield::none(19);
     have.insert(Geometry::single(1, 19).unwrap().piece(u32::from(seed) % 19).unwrap());
-    let stamp = Stamp { size: 5, mtime_ns: -3 };
+    let stamp = Stamp { size: 5, mtime_ns: -3, ctime_ns: -2, inode: u64::MAX };
     let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
     Entry {
         id: InfoHash::v1([seed; 20]),

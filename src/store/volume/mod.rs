@@ -4,6 +4,7 @@
 //! part file, which holds the bytes of skipped files that share a piece with wanted ones. Files are
 //! opened when they are needed first and closed when others need the descriptor.
 
+mod aside;
 mod moving;
 mod reading;
 mod seams;
@@ -65,6 +66,8 @@ struct Ledger {
     dirty: BTreeSet<u32>,
     /// Folders in which something was created since the last flush.
     folders: BTreeSet<PathBuf>,
+    /// Pieces of which unproven bytes were laid aside in the part file.
+    aside: BTreeSet<u32>,
 }
 
 /// Not wanted, and nobody has looked yet whether it exists.
@@ -202,15 +205,21 @@ impl Inner {
         let file = part.file;
         let in_part = self.is_in_part(file)?;
         // A whole piece of a skipped file that came all the same belongs into the file.
-        let slot = self.seams.slot(piece).filter(|_| in_part);
-        Ok(Some(match slot {
-            Some(slot) => {
-                let piece_len = u64::from(self.layout.geometry.piece_len());
-                let line = self.layout.geometry.file_range(file).start + part.offset;
-                (PART, slot * piece_len + line % piece_len)
-            }
+        Ok(Some(match self.in_slot(part, piece).filter(|_| in_part) {
+            Some(offset) => (PART, offset),
             None => (file.0, part.offset),
         }))
+    }
+
+    /// Where in the part file this part of a piece has its place, if the piece has a slot there.
+    fn in_slot(&self, part: &FilePart, piece: u32) -> Option<u64> {
+        let piece_len = u64::from(self.layout.geometry.piece_len());
+        let line = self.layout.geometry.file_range(part.file).start + part.offset;
+        self.seams.slot(piece).map(|slot| slot * piece_len + line % piece_len)
+    }
+
+    fn is_wanted(&self, key: u32) -> bool {
+        self.wanted[key as usize].load(Ordering::Relaxed)
     }
 
     /// Whether the bytes of a file that it shares with others lie in the part file.
@@ -267,7 +276,9 @@ impl Inner {
                 let error = DiskError::new(DiskErrorKind::Foreign, "write", self.shown(key));
                 return Err(error.with("it is longer than the torrent's file"));
             }
-            if present > len || (present < len && sized) {
+            // What follows the end of a file that nobody asked for is not in the way.
+            let cut = present > len && self.is_wanted(key);
+            if cut || (present < len && sized) {
                 file.set_len(len).map_err(failed)?;
             }
         }

@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
-use super::{Base, IN_FILE, Inner, PART, UNKNOWN, Volume};
+use super::{Base, IN_FILE, IN_PART, Inner, PART, UNKNOWN, Volume};
 use crate::base::{Bitfield, FileIndex};
 use crate::store::error::{DiskError, DiskErrorKind};
 use crate::store::files::Found;
@@ -13,6 +13,21 @@ use crate::store::place::read_at;
 const RUN: u64 = 1 << 20;
 
 impl Volume {
+    /// Says that these files, which are there and not wanted, are somebody else's: what they share with
+    /// wanted ones goes to the part file as if they were not there. Not so where they hold some of it
+    /// already, in a piece of `have`.
+    pub fn leave_alone(&self, files: &[FileIndex], have: &Bitfield) {
+        let inner = &*self.inner;
+        let _all = inner.moving.write().unwrap_or_else(PoisonError::into_inner);
+        for &file in files {
+            let mut pieces = inner.layout.geometry.pieces_of(file);
+            let holds = |index| inner.layout.geometry.piece(index).is_some_and(|piece| have.has(piece));
+            if !pieces.any(|index| inner.seams.slot(index).is_some() && holds(index)) {
+                inner.places[file.0 as usize].store(IN_PART, Ordering::Relaxed);
+            }
+        }
+    }
+
     /// Says of each file whether it is wanted from now on (empty means all are). What the part file
     /// holds of files that become wanted, in pieces of `have`, is moved into place; a part file that
     /// nobody needs any more is removed. A file that is wanted no longer stays as it is.
@@ -58,17 +73,25 @@ impl Volume {
             && inner.look(&base, PART)? != Found::Missing
         {
             // Not before what was moved is safe.
-            self.flush()?;
-            inner.handles.forget((inner.number, PART));
-            inner.ledger().dirty.remove(&PART);
-            let removed = base.root.remove(&inner.seams.name);
-            removed.map_err(|error| DiskError::from_io("remove", inner.shown(PART), &error))?;
+            self.flush_now()?;
+            inner.remove_part(&base)?;
         }
         Ok(())
     }
 }
 
 impl Inner {
+    /// Removes the part file, while nobody uses it.
+    pub(super) fn remove_part(&self, base: &Base) -> Result<(), DiskError> {
+        self.forget(PART);
+        let mut ledger = self.ledger();
+        ledger.dirty.remove(&PART);
+        ledger.aside.clear();
+        drop(ledger);
+        let removed = base.root.remove(&self.seams.name);
+        removed.map_err(|error| DiskError::from_io("remove", self.shown(PART), &error))
+    }
+
     /// Copies what the part file holds of a file.
     fn move_into_place(&self, base: &Base, file: FileIndex, have: &Bitfield) -> Result<(), DiskError> {
         let geometry = &self.layout.geometry;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Inner, PART, Volume};
+use super::{IN_PART, Inner, PART, Volume};
 use crate::base::{Bitfield, FileIndex};
 use crate::store::error::{DiskError, DiskErrorKind};
 use crate::store::files::{Found, free_space};
@@ -27,12 +27,16 @@ pub struct Stamp {
     pub size: u64,
     /// When it was last changed, in nanoseconds since 1970.
     pub mtime_ns: i64,
+    /// When it or what the system knows of it was last changed: who sets the time above back changes this.
+    pub ctime_ns: i64,
+    /// Its number on the disk.
+    pub inode: u64,
 }
 
 /// By what the files of a volume are known again.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Stamps {
-    /// Each file, in the torrent's order; `None` for padding and what is not there.
+    /// Each file, in the torrent's order; `None` for padding and what is not there or somebody else's.
     pub files: Vec<Option<Stamp>>,
     /// The part file.
     pub part: Option<Stamp>,
@@ -70,7 +74,7 @@ impl Volume {
     }
 
     /// Makes ready for writing: the root, the space as far as it can be known and is to be reserved,
-    /// and the wanted files that are empty.
+    /// and the wanted files that are empty. Wanted files that are too long are cut, where they may be.
     pub fn prepare(&self) -> Result<(), DiskError> {
         let inner = &*self.inner;
         let is_wanted = |at: &AtomicBool| at.load(Ordering::Relaxed);
@@ -82,9 +86,11 @@ impl Volume {
             if spec.pad || !wanted[at] {
                 continue;
             }
-            if len == 0 {
+            let long = || matches!(inner.found(key), Ok(Found::Plain { size, .. }) if size > len);
+            if len == 0 || (inner.options.overwrite && long()) {
                 inner.open_to_write(&base, key)?;
-            } else if inner.options.alloc == Alloc::Full {
+            }
+            if len > 0 && inner.options.alloc == Alloc::Full {
                 let open = inner.open_to_write(&base, key)?;
                 // Where the file system cannot reserve there is nothing better than a hole.
                 base.ways
@@ -119,12 +125,17 @@ impl Volume {
         let inner = &*self.inner;
         let stamp = |key| {
             Ok(match inner.found(key)? {
-                Found::Plain { size, mtime_ns } => Some(Stamp { size, mtime_ns }),
+                Found::Plain { size, mtime_ns, ctime_ns, inode } => {
+                    Some(Stamp { size, mtime_ns, ctime_ns, inode })
+                }
                 _ => None,
             })
         };
         let files = inner.layout.files.iter().enumerate();
-        let files = files.map(|(at, spec)| if spec.pad { Ok(None) } else { stamp(at as u32) });
+        // What lies at the place of a file whose bytes are elsewhere is not ours.
+        let is_ours = |at: usize| inner.places[at].load(Ordering::Relaxed) != IN_PART;
+        let files =
+            files.map(|(at, spec)| if !spec.pad && is_ours(at) { stamp(at as u32) } else { Ok(None) });
         Ok(Stamps { files: files.collect::<Result<_, DiskError>>()?, part: stamp(PART)? })
     }
 

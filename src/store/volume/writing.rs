@@ -18,13 +18,41 @@ impl Volume {
         if length(chunks) != u64::from(self.inner.layout.geometry.len_of(piece)) {
             return Err(self.misfit());
         }
-        self.write_run(piece, 0, chunks)
+        self.write_run(piece, 0, chunks, true)
     }
 
-    /// Writes a run of a piece, given as chunks end to end, from the byte `begin` of the piece on. The
-    /// piece must not be claimed by anybody before it is verified as a whole: until then its place holds
-    /// anything, as a hole does.
-    pub fn write_run<B: AsRef<[u8]>>(&self, piece: Piece, begin: u64, chunks: &[B]) -> Result<(), DiskError> {
+    /// Writes a run of a piece that is not verified yet, given as chunks end to end, from the byte `begin`
+    /// of the piece on. The piece must not be claimed by anybody before it is verified as a whole: until
+    /// then its place holds anything, as a hole does. What belongs to a file that is there and not wanted
+    /// is only laid aside.
+    pub fn write_early<B: AsRef<[u8]>>(
+        &self,
+        piece: Piece,
+        begin: u64,
+        chunks: &[B],
+    ) -> Result<(), DiskError> {
+        self.write_run(piece, begin, chunks, false)
+    }
+
+    /// Writes the last run of a piece that is verified with it, from the byte `begin` of the piece on, and
+    /// puts into place what was laid aside of the runs before.
+    pub fn write_last<B: AsRef<[u8]>>(
+        &self,
+        piece: Piece,
+        begin: u64,
+        chunks: &[B],
+    ) -> Result<(), DiskError> {
+        self.take_from_aside(piece, begin)?;
+        self.write_run(piece, begin, chunks, true)
+    }
+
+    fn write_run<B: AsRef<[u8]>>(
+        &self,
+        piece: Piece,
+        begin: u64,
+        chunks: &[B],
+        proven: bool,
+    ) -> Result<(), DiskError> {
         let inner = &*self.inner;
         let whole = inner.layout.geometry.piece_range(piece);
         let start = whole.start.saturating_add(begin);
@@ -49,7 +77,15 @@ impl Volume {
                 missing -= now.len();
                 rest = later;
             }
-            if let Some((key, offset)) = inner.locate(&part, piece.index())? {
+            let aside = if proven { None } else { inner.aside(&part, piece.index())? };
+            if aside.is_some() {
+                inner.ledger().aside.insert(piece.index());
+            }
+            let place = match aside {
+                Some(offset) => Some((PART, offset)),
+                None => inner.locate(&part, piece.index())?,
+            };
+            if let Some((key, offset)) = place {
                 inner.put(&base, key, offset, &slices)?;
             }
         }
@@ -62,6 +98,13 @@ impl Volume {
 
     /// Makes everything durable that was written before this call.
     pub fn flush(&self) -> Result<(), DiskError> {
+        // The part file goes away only while nobody holds this.
+        let _stay = self.inner.moving.read().unwrap_or_else(PoisonError::into_inner);
+        self.flush_now()
+    }
+
+    /// The same for who has seen to it that no bytes change their place meanwhile.
+    pub(super) fn flush_now(&self) -> Result<(), DiskError> {
         let inner = &*self.inner;
         let (dirty, folders) = {
             let mut ledger = inner.ledger();
@@ -133,7 +176,7 @@ impl Inner {
         Ok(true)
     }
 
-    fn forget(&self, key: u32) {
+    pub(super) fn forget(&self, key: u32) {
         self.handles.forget((self.number, key));
         let mut ledger = self.ledger();
         let gone: Vec<_> = ledger.extents.range((key, 0)..=(key, u32::MAX)).copied().collect();

@@ -146,6 +146,39 @@ fn what_is_shared_with_skipped_files_goes_where_partial_pieces_go() {
 }
 
 #[test]
+fn a_file_that_is_there_and_not_wanted_gets_nothing_but_what_is_right() {
+    let sample = sample();
+    // A file before the wanted one and one after it, of which one is of another length.
+    let before = vec![0xa5; (MIB + 5) as usize];
+    let after = vec![0x5a; 200_000];
+    for io in WAYS {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |at: usize| folder.path().join(&sample.layout.files[at].path);
+        for (at, bytes) in [(0, &before), (3, &after)] {
+            std::fs::create_dir_all(path(at).parent().unwrap()).unwrap();
+            std::fs::write(path(at), bytes).unwrap();
+        }
+        let wanted = [false, true, true, false];
+        let part = {
+            let mut way = Way::new(&sample, folder.path(), io, &wanted);
+            assert!(matches!(way.through(4, |block| block.index() == 3), Kept::Spoiled { .. }));
+            folder.path().join(way.volume.part_name())
+        };
+        assert!(std::fs::read(path(0)).unwrap() == before && std::fs::read(path(3)).unwrap() == after);
+        let mut way = Way::new(&sample, folder.path(), io, &wanted);
+        assert!(matches!(way.through(6, |_| false), Kept::Written { .. }));
+        for at in [0, 2, 3] {
+            assert!(std::fs::read(path(at)).unwrap() == sample.file(at), "{at}");
+        }
+        way.volume.flush().unwrap();
+        assert!(!part.exists(), "nobody needs it any more");
+        let mut read = vec![0; sample.line.len()];
+        way.volume.read(0, &mut [&mut read]).unwrap();
+        assert!(read == sample.line);
+    }
+}
+
+#[test]
 fn early_writes_stay_within_their_piece() {
     // The second piece begins in the middle of a file, and is held when the first is written early.
     let sample = Sample::new(2 * MIB, &[(MIB, false), (2 * MIB, false), (MIB, false)]);
@@ -160,7 +193,7 @@ fn early_writes_stay_within_their_piece() {
     let range = sample.geometry().file_range(FileIndex(1));
     assert!(range.start < 2 * MIB && range.end > 2 * MIB, "the file in the middle has a share in both");
     let chunk = vec![0; 10];
-    assert!(way.volume.write_run(sample.piece(0), 2 * MIB - 9, &[chunk]).is_err(), "beyond its end");
+    assert!(way.volume.write_early(sample.piece(0), 2 * MIB - 9, &[chunk]).is_err(), "beyond its end");
 }
 
 #[test]

@@ -66,12 +66,19 @@ pub fn check_readable(found: &Gathered) -> Result<(), Failure> {
 
 fn leave_out_own(found: &mut Gathered, path: &Path, own: &Path) -> Result<(), Failure> {
     let Ok(own) = std::fs::canonicalize(own) else { return Ok(()) };
+    // Only a link can lead to it under another name, and most files are none.
+    let may_be_named_otherwise = found.linked > 0 || !found.is_folder;
     let is_own = |file: &ScannedFile| {
-        file.path.file_name() == own.file_name()
+        (may_be_named_otherwise || file.path.file_name() == own.file_name())
             && std::fs::canonicalize(&file.path).is_ok_and(|path| path == own)
     };
-    if !found.is_folder && found.files.iter().any(is_own) {
-        let message = format!("{} would be overwritten by its own torrent file", shown(path));
+    // An earlier torrent file in the folder is no content; anything else is, whatever is forced.
+    let is_torrent = own.extension().is_some_and(|extension| extension == "torrent");
+    if !(found.is_folder && is_torrent)
+        && let Some(file) = found.files.iter().find(|file| is_own(file))
+    {
+        let shown = shown(if found.is_folder { &file.path } else { path });
+        let message = format!("{shown} would be overwritten by its own torrent file");
         return Err(Failure::usage(message).hint("choose another name with -o"));
     }
     let before = found.files.len();
@@ -111,6 +118,11 @@ mod tests {
         assert_eq!((names(&found), found.skipped.excluded), (vec!["a".into()], 1));
         let refused = gather(&at("a"), &Wishes::default(), Sort::Path, Some(&at("a"))).unwrap_err();
         assert_eq!(refused.exit, Exit::Usage);
+        let refused = gather(dir.path(), &Wishes::default(), Sort::Path, Some(&at("a"))).unwrap_err();
+        assert_eq!(refused.exit, Exit::Usage, "content is not given up for a torrent");
+        std::os::unix::fs::symlink("a", at("link")).unwrap();
+        let refused = gather(&at("link"), &Wishes::default(), Sort::Path, Some(&at("a"))).unwrap_err();
+        assert_eq!(refused.exit, Exit::Usage, "it leads to the same file");
     }
 
     #[test]
