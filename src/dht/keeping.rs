@@ -36,7 +36,6 @@ impl Dht {
     pub(super) fn keep(&mut self, now: Moment, out: &mut Vec<Output>) {
         while let Some(Timer::Round) = self.timers.expire(now) {
             self.timers.set(Timer::Round, now + ROUND);
-            self.tokens.turn(now, &mut self.secrets);
             self.peers.forget(now);
             self.items.forget(now);
             for at in 0..self.sides.len() {

@@ -123,6 +123,7 @@ impl Dht {
 
     /// Takes a fact that became known at `now`, and pushes what is to be done about it.
     pub fn handle(&mut self, now: Moment, input: Input<'_>, out: &mut Vec<Output>) {
+        self.tokens.turn(now, &mut self.secrets);
         match input {
             Input::Tick => {}
             Input::Heard { from, bytes } => self.heard(now, from, bytes, out),
