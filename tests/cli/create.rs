@@ -264,7 +264,11 @@ fn the_code_of_the_link_is_drawn_where_it_can_be() {
     assert_eq!(code, of_the_file.lines().skip(1).collect::<Vec<_>>());
     assert_eq!(drawn.out.lines().count(), 1, "only the path is data: {}", drawn.out);
     let ascii = scene.run(&["create", "a", "-f", "--qr", "--ascii"]);
-    assert!(ascii.code == 0 && ascii.err.contains("no QR code: it cannot be drawn in ASCII"), "{}", ascii.err);
+    assert!(
+        ascii.code == 0 && ascii.err.contains("no QR code: it cannot be drawn in ASCII"),
+        "{}",
+        ascii.err
+    );
 }
 
 /// Makes the torrent `d.torrent`, and waits until what changes from here on is newer than it says it is.
