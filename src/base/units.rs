@@ -5,12 +5,12 @@ use std::time::Duration;
 /// A size in binary units, three significant digits at most: `999 B`, `4.2 MiB`, `5.64 GiB`.
 pub fn size(bytes: u64) -> String {
     const NAMES: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    if bytes < 1024 {
+    // From there on there would be four digits, here and in every other unit.
+    if bytes < 1000 {
         return format!("{bytes} B");
     }
     let mut value = bytes as f64 / 1024.0;
     let mut name = 0;
-    // 999.5 would print as four digits.
     while value >= 999.5 && name + 1 < NAMES.len() {
         value /= 1024.0;
         name += 1;
@@ -166,7 +166,9 @@ mod tests {
     fn sizes_have_three_digits_at_most() {
         let cases = [
             (0, "0 B"),
-            (1023, "1023 B"),
+            (999, "999 B"),
+            (1000, "0.98 KiB"),
+            (1023, "1 KiB"),
             (1024, "1 KiB"),
             (1536, "1.5 KiB"),
             (1_048_576, "1 MiB"),
@@ -232,8 +234,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_size_is_wider_than_its_field(bytes in any::<u64>()) {
-            prop_assert!(size(bytes).len() <= 8);
+        fn no_size_is_wider_than_its_field(bytes in any::<u64>(), shift in 0_u32..64) {
+            let text = size(bytes >> shift);
+            prop_assert!(text.len() <= 8, "{text}");
+            prop_assert!(text.bytes().filter(u8::is_ascii_digit).count() <= 3, "{text}");
         }
     }
 }

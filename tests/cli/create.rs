@@ -248,9 +248,27 @@ fn the_link_takes_the_place_of_the_path() {
     assert!(!ran.err.contains("magnet:"), "{}", ran.err);
     assert_eq!(scene.run(&["create", "a", "--magnet", "-o", "-"]).code, 2);
     assert_eq!(scene.run(&["create", "a", "--json", "-o", "-"]).code, 2);
-    assert_eq!(scene.run(&["create", "a", "--qr", "-f"]).code, 2);
     let later = scene.run(&["create", "a", "--format", "hybrid"]);
     assert_eq!((later.code, later.err.contains("the hybrid format is not available yet")), (2, true));
+}
+
+#[test]
+fn the_code_of_the_link_is_drawn_where_it_can_be() {
+    let scene = Scene::new();
+    scene.write("a", "hello");
+    let drawn = scene.run(&["create", "a", "--qr"]);
+    let code: Vec<&str> = drawn.err.lines().filter(|line| line.contains('█')).collect();
+    assert_eq!((drawn.code, code.len()), (0, 21), "{}", drawn.err);
+    // It says what the one of the finished torrent says.
+    let of_the_file = scene.run(&["magnet", "a.torrent", "--qr"]).out;
+    assert_eq!(code, of_the_file.lines().skip(1).collect::<Vec<_>>());
+    assert_eq!(drawn.out.lines().count(), 1, "only the path is data: {}", drawn.out);
+    let ascii = scene.run(&["create", "a", "-f", "--qr", "--ascii"]);
+    assert!(
+        ascii.code == 0 && ascii.err.contains("no QR code: it cannot be drawn in ASCII"),
+        "{}",
+        ascii.err
+    );
 }
 
 /// Makes the torrent `d.torrent`, and waits until what changes from here on is newer than it says it is.

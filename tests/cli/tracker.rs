@@ -55,6 +55,34 @@ fn peers_are_told_as_they_come_and_go() {
 }
 
 #[test]
+fn nobody_is_left_behind_by_a_download_that_ends_at_once() {
+    let scene = Scene::new();
+    scene.photos();
+    let (mut tracker, url) = start(&scene, &["--json"]);
+    let mut seeder = seed(&scene, &url, "photos.torrent");
+    wait_for("the seed has joined", PATIENCE, || tracker.output().contains(r#""joined""#).then_some(()));
+    for go in 0..8 {
+        let (folder, state) = (format!("dl{go}"), format!("state{go}"));
+        let arguments = ["get", "photos.torrent", "--tracker", &url, "--bind", "127.0.0.1", "-o", &folder];
+        let ran = Scene::ran(scene.command(&arguments).args(["--state-dir", &state, "--timeout", "60s"]));
+        assert_eq!(ran.code, 0, "{}", ran.err);
+    }
+    interrupt(&seeder);
+    end(&mut seeder);
+    interrupt(&tracker);
+    end(&mut tracker);
+    // A farewell that overtakes the news of the end would leave a peer that is not there.
+    let events = schema::check_lines(&tracker.output());
+    let summary = events.last().unwrap();
+    assert_eq!(
+        (&summary["event"], &summary["peers"]),
+        (&"summary".into(), &0.into()),
+        "{}",
+        tracker.output()
+    );
+}
+
+#[test]
 fn a_torrent_that_is_not_allowed_is_refused() {
     let scene = Scene::new();
     scene.photos();
@@ -83,6 +111,7 @@ fn a_torrent_that_is_not_allowed_is_refused() {
         (&["tracker", "--open", "--allow", "photos.torrent"][..], 2, "cannot be used with"),
         (&["tracker", "--allow", "nothing"], 3, "there is no torrent file nothing"),
         (&["tracker", "--interval", "0"], 2, "--interval 60s"),
+        (&["tracker", "--listen", "127.0.0.1"], 2, "hint:  write 0.0.0.0:6969"),
     ] {
         let ran = scene.run(arguments);
         assert_eq!(ran.code, code, "{arguments:?}: {}", ran.err);

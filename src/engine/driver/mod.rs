@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{self, Instant, MissedTickBehavior};
 
 use self::goal::Goal;
@@ -131,8 +131,9 @@ struct Driver {
     began: Moment,
     /// The right to keep the torrent's record, until the last word is saved.
     hold: Option<Hold>,
-    /// One announce at a time for each tracker, or a farewell could overtake what went before it.
-    speaking: BTreeMap<TrackerKey, Arc<Mutex<()>>>,
+    /// The end of the last announce to each tracker: the next one waits for it, or a farewell could overtake
+    /// what went before it.
+    speaking: BTreeMap<TrackerKey, oneshot::Receiver<()>>,
 }
 
 /// What the driver listens to.

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use tokio::sync::oneshot;
+
 use super::pieces::Work;
 use super::{Driver, Fact};
 use crate::base::{Piece, Span};
@@ -115,13 +117,19 @@ impl Driver {
         // Only farewells are waited for when the torrent leaves.
         self.announcing += 1;
         let last = announce.event == AnnounceEvent::Stopped;
-        let turn = self.speaking.entry(tracker).or_default().clone();
+        // The turns are given out here: tasks need not start in the order in which they are spawned.
+        let (over, next) = oneshot::channel::<()>();
+        let before = self.speaking.insert(tracker, next);
         tokio::spawn(async move {
-            let _turn = turn.lock().await;
+            if let Some(before) = before {
+                // It only ever ends by being dropped.
+                let _ = before.await;
+            }
             let answer = shared.trackers.announce(&url, &announce).await;
             if !last {
                 tracing::debug!(url, ok = answer.is_ok(), "announced");
             }
+            drop(over);
             let _ = facts.send(Fact::Heard(Input::Announced { tracker, answer }));
         });
     }

@@ -94,16 +94,17 @@ const EXAMPLES: &str = "Examples:
   torr create photos/                    make photos.torrent
   torr demo                              watch a small swarm on this machine
 
-'torr help COMMAND' tells everything about a command, 'torr --help' also lists the flags that every
-command takes.";
+'torr help COMMAND' tells everything about a command, 'torr --help' also lists
+the flags that every command takes.";
 
 const LONG_AFTER: &str = "Examples:
   torr get ubuntu.torrent -o ~/iso       download, verify, exit
   torr create photos/                    make photos.torrent
   torr demo                              watch a small swarm on this machine
 
-'torr help COMMAND' tells everything about a command. There is also 'torr help exit-codes',
-'torr help environment', 'torr help units' and 'torr help json'.";
+'torr help COMMAND' tells everything about a command. There is also
+'torr help exit-codes', 'torr help environment', 'torr help units' and
+'torr help json'.";
 
 fn run(arguments: &[OsString]) -> Exit {
     let around = Surroundings::here();

@@ -8,6 +8,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::args::global::{GlobalArgs, When};
 use super::commands::{help, version};
+use super::config::near;
 use super::definition;
 use super::error::Failure;
 use super::exit::Exit;
@@ -131,13 +132,24 @@ fn unknown_command(name: &str, error: &clap::Error) -> Failure {
     if COMMANDS_TO_COME.contains(&name) {
         return Failure::not_yet(&format!("torr {shown}")).hint("'torr help' lists the commands");
     }
-    let suggested = told(error, ContextKind::SuggestedSubcommand);
+    let mut suggested = told(error, ContextKind::SuggestedSubcommand);
+    if suggested.is_empty() {
+        suggested = near_command(name).unwrap_or_default();
+    }
     let hint = if suggested.is_empty() {
         "'torr help' lists the commands".to_owned()
     } else {
         format!("did you mean: torr {}", suggested.replace(", ", ", torr "))
     };
     Failure::usage(format!("there is no command '{shown}'")).hint(hint)
+}
+
+/// The command that a slip of the hand makes of this: clap likes long words, and `gte` is no less a slip.
+fn near_command(name: &str) -> Option<String> {
+    let all = definition::command();
+    let names = all.get_subcommands().filter(|command| !command.is_hide_set());
+    let names = names.flat_map(|command| command.get_visible_aliases().chain([command.get_name()]));
+    near::nearest(name, names).map(str::to_owned)
 }
 
 /// The words before the one that is no command: `torr`, or `torr config`.
@@ -221,7 +233,10 @@ fn wrong_value(error: &clap::Error) -> Failure {
             let mark = if reason[why.len()..].starts_with('?') { "?" } else { "" };
             Failure::usage(format!("{at}: {why}{mark}")).hint(format!("write {what}"))
         }
-        None => Failure::usage(format!("{at}: {reason}")).hint(how(error)),
+        None => match owners(name).as_slice() {
+            [only] => Failure::usage(format!("{at}: {reason}")).hint(format!("'{only} --help' tells more")),
+            _ => Failure::usage(format!("{at}: {reason}")).hint(how(error)),
+        },
     }
 }
 
@@ -275,6 +290,10 @@ mod tests {
         let failure = told(&["torr", "sho"]);
         assert_eq!(failure.message, "there is no command 'sho'");
         assert_eq!(failure.hint.as_deref(), Some("did you mean: torr show"));
+        for (word, meant) in [("gte", "get"), ("eidt", "edit"), ("chekc", "check")] {
+            assert_eq!(told(&["torr", word]).hint, Some(format!("did you mean: torr {meant}")));
+        }
+        assert_eq!(told(&["torr", "xyzzy"]).hint.as_deref(), Some("'torr help' lists the commands"));
     }
 
     #[test]

@@ -107,7 +107,10 @@ pub fn sentence(error: &reqwest::Error, who: &str) -> String {
     if cause.is::<reqwest::Error>() {
         return beginning;
     }
-    format!("{beginning}: {}", Untrusted::new(cause.to_string()).fit(200))
+    // The number of an error of the system tells nobody anything.
+    let cause = cause.to_string();
+    let cause = cause.split(" (os error").next().unwrap_or_default();
+    format!("{beginning}: {}", Untrusted::new(cause).fit(200))
 }
 
 /// Gives an HTTP client the addresses that were checked, so that a second look-up with another answer

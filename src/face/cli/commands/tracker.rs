@@ -32,7 +32,7 @@ use super::show;
   torr tracker --allow photos.torrent --allow 9f2c41d0a7c3f3f7be42d7c7e3b5d1a0b4e0c1aa")]
 pub struct TrackerArgs {
     /// Where to listen; port 0 for any free one [default: the private address of this machine, port 6969]
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = place)]
     listen: Option<SocketAddr>,
     /// Only UDP
     #[arg(long)]
@@ -221,6 +221,11 @@ fn progress(left: Option<u64>, size: Option<u64>) -> Option<f64> {
         (left, Some(size @ 1..)) => Some(size.saturating_sub(left) as f64 / size as f64),
         _ => None,
     }
+}
+
+fn place(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "this is no address with a port; write 0.0.0.0:6969, or [::1]:6969 for IPv6".to_owned())
 }
 
 /// The private address by which this machine would go out, or else loopback: a tracker is not put on

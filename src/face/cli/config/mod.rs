@@ -12,7 +12,7 @@ pub mod change;
 pub mod file;
 pub mod keys;
 pub mod kind;
-mod near;
+pub mod near;
 pub mod origin;
 pub mod places;
 mod renamed;

@@ -39,13 +39,20 @@ pub fn finished(finish: &Finish<'_>, style: Style) -> String {
         After::Seed(until) => format!("Seeding {}", until_when(until)),
     };
     format!(
-        "{} {}  {} {}, {how}\n  saved in {}.  {then}",
+        "{} {}  {}{} {}, {how}\n  saved in {}.  {then}",
         style.paint(Role::Good, style.ok()),
         style.paint(Role::Strong, &job.name.fit(200)),
         units::size(finish.size),
+        part(finish.received, finish.size),
         came(finish.received, finish.took),
         place(&job.folder),
     )
+}
+
+/// `, 1.2 MiB of it` where the rest was there: the time and the rate that follow are of what came.
+fn part(received: u64, size: u64) -> String {
+    let (came, all) = (units::size(received), units::size(size));
+    if received == 0 || received >= size || came == all { String::new() } else { format!(", {came} of it") }
 }
 
 /// `in 2 min 46 s (34.5 MiB/s)`.
@@ -86,7 +93,9 @@ pub fn until_when(until: Until) -> String {
 /// What was kept of downloads that were cut off: one is named by its bytes, several are counted.
 pub fn cut_off(unfinished: &[(u64, u64)], done: usize) -> String {
     let kept = match unfinished {
-        [(0, _)] => return "stopped before anything came; the same command begins again".to_owned(),
+        [(0, _)] if done == 0 => {
+            return "stopped before anything came; the same command begins again".to_owned();
+        }
         [(kept, size)] if done == 0 => format!("{} are kept", of(*kept, *size, " of ")),
         some => format!("{done} of {} are done, what came of the rest is kept", done + some.len()),
     };
@@ -159,6 +168,14 @@ mod tests {
     }
 
     #[test]
+    fn the_rate_is_of_what_came() {
+        let job = job();
+        let rest = Finish { received: 34 << 20, took: Duration::from_secs(1), ..finish(&job) };
+        let text = finished(&rest, Style::default());
+        assert!(text.starts_with("✓ ubuntu.iso  5.6 GiB, 34 MiB of it in 1 s (34 MiB/s), every"), "{text}");
+    }
+
+    #[test]
     fn seeding_says_until_when_and_how_to_stop() {
         let none = Until::default();
         let week = Some(Duration::from_secs(604_800));
@@ -182,7 +199,7 @@ mod tests {
             cut_off(&[(1 << 29, 1 << 30)], 0),
             "stopped: 0.5 of 1 GiB are kept; the same command goes on from there"
         );
-        assert_eq!(cut_off(&[(0, 9)], 2), "stopped before anything came; the same command begins again");
+        assert_eq!(cut_off(&[(0, 9)], 0), "stopped before anything came; the same command begins again");
         assert_eq!(
             cut_off(&[(1, 9), (0, 9)], 2),
             "stopped: 2 of 4 are done, what came of the rest is kept; the same command goes on from there"

@@ -120,7 +120,7 @@ pub struct CreateArgs {
     /// Print the magnet link on standard output, in place of the path
     #[arg(long)]
     magnet: bool,
-    /// Draw the link as a QR code; not available yet
+    /// Also draw a QR code of the info hash
     #[arg(long)]
     qr: bool,
     /// Seed it afterwards, as torr seed does
@@ -206,9 +206,6 @@ fn refuse(args: &CreateArgs, output: &Output) -> Result<(), Failure> {
     if args.format != Format::V1 {
         let name = if args.format == Format::V2 { "v2" } else { "hybrid" };
         return Err(Failure::not_yet(&format!("the {name} format")).hint("use --format v1"));
-    }
-    if args.qr {
-        return Err(Failure::not_yet("--qr").hint("--magnet prints the link"));
     }
     let to_stdout = args.output.as_deref() == Some(Path::new("-"));
     if to_stdout && args.magnet {

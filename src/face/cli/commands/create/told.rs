@@ -12,7 +12,9 @@ use crate::face::cli::commands::show::magnet;
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::json::path_hex;
 use crate::face::cli::output::Output;
+use crate::face::cli::qr;
 use crate::face::cli::style::{Role, pad_left};
+use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
 use crate::store::Skipped;
 
@@ -227,14 +229,18 @@ pub fn done(
     })?;
     output.say(&format!("[3/3] write   {}", shown_target(target)));
     output.say(&format!("{} {}", output.err.paint(Role::Good, output.err.ok()), summary(made, len)));
-    if output.json {
+    if output.json || !args.magnet {
         output.say(&format!("  {}", magnet(made)));
+    }
+    if args.qr {
+        code(made, output);
+    }
+    if output.json {
         return Ok(());
     }
     if args.magnet {
         return output.line(&magnet(made));
     }
-    output.say(&format!("  {}", magnet(made)));
     if let Some(path) = target.path()
         && !output.stdout_tty
         && output.quiet < 2
@@ -243,6 +249,15 @@ pub fn done(
         output.path(&path, b'\n')?;
     }
     Ok(())
+}
+
+/// A QR code of the info hash, or why there is none.
+fn code(made: &Metainfo, output: &Output) {
+    let link = Magnet::of(made);
+    match qr::draw(&qr::short_link(&link), output.err, output.columns()) {
+        Ok(lines) => lines.iter().for_each(|line| output.say(line)),
+        Err(why) => output.say(&why.to_string()),
+    }
 }
 
 /// `41 KiB, 1 946 pieces of 1 MiB`.

@@ -63,47 +63,72 @@ pub fn names() -> String {
 
 /// What more there is to say about the exit codes.
 pub const EXIT_CODES_NOTE: &str = "\
-With several inputs the code is the most serious one, not the last one; where some of several\n\
-downloads are done and others failed it is 1, and the JSON summary has the code of each.";
+With several inputs the code is the most serious one, not the last one; where\n\
+some of several downloads are done and others failed it is 1, and the JSON\n\
+has the code of each that failed.";
 
 fn exit_codes() -> String {
     let lines: String =
-        MEANINGS.iter().map(|(exit, meaning)| format!("{:>5}  {meaning}\n", exit.code())).collect();
+        MEANINGS.iter().map(|(exit, meaning)| entry(&format!("{:>5}  ", exit.code()), meaning)).collect();
     format!("Exit codes\n\n{lines}\n{EXIT_CODES_NOTE}\n")
 }
 
 fn environment() -> String {
-    let lines: String = VARIABLES.iter().map(|(name, what)| format!("  {name:<16} {what}\n")).collect();
+    let lines: String = VARIABLES.iter().map(|(name, what)| entry(&format!("  {name:<16} "), what)).collect();
     format!(
         "Environment\n\n{lines}\n\
-         Each key of the configuration is also a variable: TORR_SECTION_KEY, such as TORR_LIMITS_DOWN.\n\n\
+         Each key of the configuration is also a variable: TORR_SECTION_KEY, such as\n\
+         TORR_LIMITS_DOWN.\n\n\
          A flag wins over a variable. An empty variable is as good as none.\n"
     )
+}
+
+/// A name and what it is, in lines of at most 79 columns.
+fn entry(name: &str, what: &str) -> String {
+    let indent = name.chars().count();
+    let (mut text, mut at) = (name.trim_end().to_owned(), name.trim_end().chars().count());
+    let mut gap = indent - at;
+    for word in what.split(' ') {
+        let long = word.chars().count();
+        if at > indent && at + 1 + long > 79 {
+            text.push('\n');
+            (at, gap) = (0, indent);
+        }
+        text.push_str(&" ".repeat(gap));
+        text.push_str(word);
+        (at, gap) = (at + gap + long, 1);
+    }
+    text + "\n"
 }
 
 const UNITS: &str = "\
 Units
 
-Sizes   500K  2M  1.5MiB  700MB  4096      K, M, G, T and KiB, MiB, GiB, TiB count in 1024,
-                                           kB, MB, GB, TB in 1000; a bare number is bytes
-Rates   500K  2M  none                     the same per second; a bare number below 1000 is refused,
-                                           for 200 was hardly meant to be 200 bytes per second
-Times   90s  30m  2h  7d  1h30m            a bare number is seconds
-Goals   off  2.0  30m  forever  2.0,7d     a ratio, a time, or both: whichever comes first
+Sizes  500K  2M  1.5MiB  700MB  4096   K, M, G, T and KiB, MiB, GiB, TiB count
+                                       in 1024, kB, MB, GB, TB in 1000; a bare
+                                       number is bytes
+Rates  500K  2M  none                  the same per second; a bare number below
+                                       1000 is refused, for 200 was hardly meant
+                                       to be 200 bytes per second
+Times  90s  30m  2h  7d  1h30m         a bare number is seconds
+Goals  off  2.0  30m  forever  2.0,7d  a ratio, a time, or both: whichever comes
+                                       first
 
-What torr prints counts in 1024 (KiB, MiB, GiB) with at most three digits; JSON and --plain have bytes,
-bytes per second and seconds as numbers.
+What torr prints counts in 1024 (KiB, MiB, GiB) with at most three digits; JSON
+and --plain have bytes, bytes per second and seconds as numbers.
 ";
 
 const JSON: &str = "\
 JSON
 
-With --json only JSON goes to standard output, also where a command fails: one document, or one event
-per line where a command runs long. Words for people may still go to standard error.
+With --json only JSON goes to standard output, also where a command fails: one
+document, or one event per line where a command runs long. Words for people may
+still go to standard error.
 
-Every document names its schema, as in \"schema\":\"torr.show/1\". Within the same number fields are
-only added. What is not known is null, never 0 or -1. Sizes are bytes, rates bytes per second, times
-seconds, dates RFC 3339 in UTC. A path that is not UTF-8 also comes as path_hex.
+Every document names its schema, as in \"schema\":\"torr.show/1\". Within the same
+number fields are only added. What is not known is null, never 0 or -1. Sizes
+are bytes, rates bytes per second, times seconds, dates RFC 3339 in UTC. A path
+that is not UTF-8 also comes as path_hex.
 
 A failure is a document of its own:
   {\"schema\":\"torr.error/1\",\"ok\":false,\"code\":3,\"kind\":\"not_found\",\"message\":\"…\",\"hint\":\"…\",\"torrent\":null}
@@ -124,7 +149,7 @@ mod tests {
         for (name, _) in TOPICS {
             let text = text(name).unwrap();
             for line in text.lines().filter(|line| !line.contains('{')) {
-                assert!(line.chars().count() <= 125, "{name}: {line}");
+                assert!(line.chars().count() < 80, "{name}: {line}");
             }
         }
     }

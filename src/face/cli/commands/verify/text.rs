@@ -128,7 +128,7 @@ fn table(text: &mut String, verdict: &Verdict<'_>, style: Style, columns: usize)
             _ => Role::Bad,
         };
         let mut facts = match file.status {
-            Status::Short | Status::Long => of(file.found.unwrap_or(0), len(verdict, file), " of "),
+            Status::Short => of(file.found.unwrap_or(0), len(verdict, file), " of "),
             Status::Missing | Status::Blocked | Status::Either => String::new(),
             _ => pad_left(size, size_column),
         };
@@ -137,6 +137,9 @@ fn table(text: &mut String, verdict: &Verdict<'_>, style: Style, columns: usize)
             facts.push_str("   ");
         }
         line(file.status.word(), role, &name(verdict, file), &(facts + &why));
+        if file.status == Status::Either {
+            line("", role, &Untrusted::new(""), "v1 cannot tell which is bad");
+        }
     }
     for path in verdict.extra.iter().flatten() {
         let own = verdict.place.own(verdict.torrent);
@@ -160,7 +163,7 @@ fn is_pair(file: &FileReport, other: &FileReport) -> bool {
 /// The size as it stands in its column.
 fn size(verdict: &Verdict<'_>, file: &FileReport) -> String {
     match file.status {
-        Status::Ok | Status::Damaged | Status::Unproven => units::size(len(verdict, file)),
+        Status::Ok | Status::Damaged | Status::Unproven | Status::Long => units::size(len(verdict, file)),
         _ => String::new(),
     }
 }
@@ -187,11 +190,8 @@ fn why(verdict: &Verdict<'_>, file: &FileReport, style: Style) -> String {
                 .take(3)
                 .map(|other| style.fit(&name_of(verdict, other.0 as usize), 40))
                 .collect();
-            format!(
-                "{} covers this and {}; v1 cannot tell which is bad",
-                pieces(&file.pieces),
-                others.join(", ")
-            )
+            let covers = if piece_count(&file.pieces) == 1 { "covers" } else { "cover" };
+            format!("{} {covers} this and {}", pieces(&file.pieces), others.join(", "))
         }
         Status::Unproven => format!("{} cannot be checked without the file beside it", pieces(&file.pieces)),
         Status::Long => "there are bytes after its end".to_owned(),
@@ -201,9 +201,13 @@ fn why(verdict: &Verdict<'_>, file: &FileReport, style: Style) -> String {
 
 /// `pieces 241-243, 250`
 fn pieces(ranges: &[Range<u32>]) -> String {
-    let one = ranges.iter().map(|range| range.end - range.start).sum::<u32>() == 1;
+    let one = piece_count(ranges) == 1;
     let ranges: Vec<Range<u64>> = ranges.iter().map(|range| range.start.into()..range.end.into()).collect();
     format!("{} {}", if one { "piece" } else { "pieces" }, listed(&ranges))
+}
+
+fn piece_count(ranges: &[Range<u32>]) -> u32 {
+    ranges.iter().map(|range| range.end - range.start).sum()
 }
 
 /// `bytes 262144-1048575`
