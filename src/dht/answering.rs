@@ -17,7 +17,9 @@ const AMPLIFY: usize = 3;
 /// The longest answer: it fits into one frame on any path.
 const MOST_BYTES: usize = 1200;
 /// The bytes of an answer around its lists: the frame, id, token, address and version.
-const FRAME: usize = 140;
+const FRAME: usize = 110;
+/// The bytes of the question back whether somebody is there.
+const PING: usize = 66;
 /// Bytes of a node of IPv4 and of IPv6, and of a peer with its frame.
 const NODE: [usize; 2] = [26, 38];
 const PEER: [usize; 2] = [8, 21];
@@ -51,11 +53,11 @@ impl Dht {
         }
         let proven = side.table.knows(&id, from) || self.shows_token(from, &query);
         let unknown = !proven && !read_only && side.table.has_room(&id, from);
-        let room = if proven { MOST_BYTES } else { (len * AMPLIFY).min(MOST_BYTES) };
+        let stranger = (len * AMPLIFY).saturating_sub(if unknown { PING } else { 0 });
+        let room = if proven { MOST_BYTES } else { stranger.min(MOST_BYTES) };
         match self.answer(now, from, own, query, room.saturating_sub(FRAME)) {
             Ok(reply) => {
-                let mut packet = Packet::new(transaction.clone(), Body::Reply(Box::new(reply)));
-                packet.seen_as = Some(from);
+                let packet = shortened(transaction, reply, from, room);
                 self.reply(now, from, packet, out);
             }
             Err(code) => self.refuse(now, from, transaction.clone(), code, out),
@@ -213,6 +215,22 @@ impl Dht {
                     SocketAddr::V4(_) => None,
                 })
                 .collect();
+        }
+    }
+}
+
+/// The answer without the last of its nodes and peers, as far as it would be longer than this.
+fn shortened(transaction: &Transaction, mut reply: Reply, to: SocketAddr, most: usize) -> Packet {
+    /// What the version adds, which is the same in every packet.
+    const VERSION: usize = 9;
+    loop {
+        let mut packet = Packet::new(transaction.clone(), Body::Reply(Box::new(reply.clone())));
+        packet.seen_as = Some(to);
+        let fits = packet.encode().len() + VERSION <= most;
+        let shorter =
+            reply.nodes6.pop().is_some() || reply.nodes.pop().is_some() || reply.peers.pop().is_some();
+        if fits || !shorter {
+            return packet;
         }
     }
 }

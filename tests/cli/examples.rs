@@ -190,7 +190,7 @@ fn party() -> Party {
         .iter()
         .flat_map(|(_, needs, _)| *needs)
         .map(|need| plain(need))
-        .filter(|name| *name != "old" && !name.ends_with(".toml"))
+        .filter(|name| *name != "old" && *name != "torr.toml")
         .collect();
     for name in &names {
         if ["photos", "holiday", "src", "season"].contains(name) {
@@ -228,7 +228,7 @@ fn prepare(party: &Party, needs: &[&str], home: &Path) {
         fs::create_dir_all(home.join(folder)).unwrap();
     }
     for need in needs {
-        if need.ends_with(".toml") {
+        if *need == "torr.toml" {
             fs::write(home.join(need), "[limits]\ndown = \"2M\"\n").unwrap();
         } else if need.ends_with(".torrent") {
             let (name, given) = need.split_once('=').unwrap_or((need, need));

@@ -132,10 +132,7 @@ fn unknown_command(name: &str, error: &clap::Error) -> Failure {
     if COMMANDS_TO_COME.contains(&name) {
         return Failure::not_yet(&format!("torr {shown}")).hint("'torr help' lists the commands");
     }
-    let mut suggested = told(error, ContextKind::SuggestedSubcommand);
-    if suggested.is_empty() {
-        suggested = near_command(name).unwrap_or_default();
-    }
+    let suggested = near_command(name).unwrap_or_else(|| told(error, ContextKind::SuggestedSubcommand));
     let hint = if suggested.is_empty() {
         "'torr help' lists the commands".to_owned()
     } else {
@@ -144,7 +141,8 @@ fn unknown_command(name: &str, error: &clap::Error) -> Failure {
     Failure::usage(format!("there is no command '{shown}'")).hint(hint)
 }
 
-/// The command that a slip of the hand makes of this: clap likes long words, and `gte` is no less a slip.
+/// The command of which this is a slip of the hand. Where there is one, it is more likely meant than what
+/// has many letters in common.
 fn near_command(name: &str) -> Option<String> {
     let all = definition::command();
     let names = all.get_subcommands().filter(|command| !command.is_hide_set());
