@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -141,18 +142,25 @@ pub fn undisturbed<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
+/// How long the one who draws has to look for a signal and to end.
+const IN_TIME: Duration = Duration::from_secs(1);
+
 /// For a screen that reads keys: the first signal is noted, and the one who draws looks for it.
 #[derive(Debug)]
 pub struct Watch(Arc<OnceLock<Exit>>);
 
 impl Watch {
-    /// Takes the signals over.
-    pub fn start() -> Self {
+    /// Takes the signals over. A screen that does not look for the signal in time is waiting for a terminal
+    /// that has gone away: then it is given back in this way, and the process ends.
+    pub fn start(give_back: fn()) -> Self {
         let seen = Arc::new(OnceLock::new());
         let note = seen.clone();
         let wait = move || {
             if let Some(exit) = wait_for_one() {
                 let _ = note.set(exit);
+                std::thread::sleep(IN_TIME);
+                give_back();
+                process::exit(i32::from(exit.code()));
             }
         };
         // Without the thread a signal ends the process, as it does anywhere.

@@ -45,7 +45,7 @@ pub fn all(
     folder: &Path,
     output: &Output,
 ) -> Result<Option<Exit>, Failure> {
-    let watch = Watch::start();
+    let watch = Watch::start(restore);
     let mut chosen: Vec<(Torrent, Vec<bool>)> = Vec::new();
     for argument in arguments {
         let read = argument.and_then(|argument| maker.read(&argument));
