@@ -35,6 +35,7 @@ mod log;
 mod output;
 mod pager;
 mod place;
+mod portable;
 mod progress;
 mod qr;
 mod signals;

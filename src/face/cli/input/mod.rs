@@ -170,7 +170,8 @@ fn file(path: &Path) -> Result<Vec<u8>, Failure> {
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let message = format!("there is no torrent file {}", shown(path));
-            return Err(Failure::new(Exit::Input, "not_found", message));
+            let hint = "check the name; a torrent is a file, an address on the web, or - for standard input";
+            return Err(Failure::new(Exit::Input, "not_found", message).hint(hint));
         }
         Err(error) => return Err(Failure::disk("read", path, &error)),
     }

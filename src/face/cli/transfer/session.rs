@@ -371,8 +371,12 @@ impl<'a> Session<'a> {
                 self.outcomes.done();
             }
         }
+        let checking = |id: &InfoHash| row(view, *id).is_some_and(|row| row.state == State::Checking);
+        let checked_only = self.running.iter().any(|(id, running)| !running.over && checking(id));
         if exit == Exit::Pipe {
             // Nobody is there to be told.
+        } else if checked_only && self.outcomes.done == 0 {
+            self.output.say(story::CUT_OFF_WHILE_CHECKING);
         } else if self.verb == Verb::Get && !unfinished.is_empty() {
             self.output.say(&story::cut_off(&unfinished, self.outcomes.done));
         } else if self.running.values().any(|running| running.job.seeds) {

@@ -90,6 +90,10 @@ pub fn until_when(until: Until) -> String {
     format!("until {}; Ctrl-C stops", goals.join(" or "))
 }
 
+/// The end of a command that had not yet seen what there is.
+pub const CUT_OFF_WHILE_CHECKING: &str =
+    "stopped while looking at what is there, which stays as it is; the same command begins again";
+
 /// What was kept of downloads that were cut off: one is named by its bytes, several are counted.
 pub fn cut_off(unfinished: &[(u64, u64)], done: usize) -> String {
     let kept = match unfinished {

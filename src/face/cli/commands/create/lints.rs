@@ -7,6 +7,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::gather::Gathered;
 use crate::base::{Geometry, Untrusted, units};
+use crate::face::cli::portable::portable;
 use crate::proto::metainfo::Draft;
 use crate::store::ScannedFile;
 
@@ -134,17 +135,6 @@ fn collisions(files: &[ScannedFile]) -> Vec<&ScannedFile> {
         }
     }
     collide
-}
-
-fn portable(name: &str) -> bool {
-    let reserved = ["con", "prn", "aux", "nul"];
-    let stem = name.split('.').next().unwrap_or(name).to_ascii_lowercase();
-    let numbered = ["com", "lpt"].iter().any(|port| {
-        stem.strip_prefix(port)
-            .is_some_and(|rest| rest.len() == 1 && rest.bytes().all(|b| b.is_ascii_digit()))
-    });
-    let odd = |c: char| c.is_control() || "<>:\"\\|?*".contains(c);
-    !(name.ends_with(['.', ' ']) || name.contains(odd) || reserved.contains(&stem.as_str()) || numbered)
 }
 
 #[cfg(test)]

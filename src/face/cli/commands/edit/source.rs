@@ -41,7 +41,7 @@ impl Source {
             let path = fs::canonicalize(argument).map_err(|error| match error.kind() {
                 io::ErrorKind::NotFound => {
                     let message = format!("there is no torrent file {}", shown(argument));
-                    Failure::new(Exit::Input, "not_found", message)
+                    Failure::new(Exit::Input, "not_found", message).hint("check the name")
                 }
                 _ => failed(error),
             })?;

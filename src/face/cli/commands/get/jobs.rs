@@ -77,7 +77,10 @@ impl Maker {
 
     /// Which of its files are wanted, as far as the flags say.
     pub fn wanted(&self, torrent: &Metainfo) -> Result<Vec<bool>, Failure> {
-        wanted(torrent, &self.args.select).map_err(|why| Failure::usage(why).about(torrent.info_hash()))
+        wanted(torrent, &self.args.select).map_err(|why| {
+            let hint = "torr get --list shows the files with their numbers";
+            Failure::usage(why).hint(hint).about(torrent.info_hash())
+        })
     }
 
     /// Makes work of a torrent of which these files are wanted.

@@ -7,6 +7,7 @@ use serde::Serialize;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::base::{Untrusted, units};
+use crate::face::cli::portable::portable;
 
 use super::about::{About, Content, Entry, V2_ALONE};
 
@@ -101,17 +102,6 @@ fn collisions(files: &[Entry]) -> Vec<&Entry> {
 /// The path as others see it.
 fn given(file: &Entry) -> &str {
     file.given.as_deref().unwrap_or(&file.path)
-}
-
-fn portable(name: &str) -> bool {
-    let reserved = ["con", "prn", "aux", "nul"];
-    let stem = name.split('.').next().unwrap_or(name).to_ascii_lowercase();
-    let numbered = ["com", "lpt"].iter().any(|port| {
-        stem.strip_prefix(port)
-            .is_some_and(|rest| rest.len() == 1 && rest.bytes().all(|b| b.is_ascii_digit()))
-    });
-    let odd = |c: char| c.is_control() || "<>:\"\\|?*".contains(c);
-    !(name.ends_with(['.', ' ']) || name.contains(odd) || reserved.contains(&stem.as_str()) || numbered)
 }
 
 #[cfg(test)]
