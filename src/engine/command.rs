@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::base::InfoHash;
+use crate::base::{InfoHash, Untrusted};
 use crate::proto::metainfo::Metainfo;
 use crate::store::Alloc;
 use crate::swarm::event::{Order, Priority};
@@ -86,6 +86,44 @@ pub struct Add {
     pub read: Option<Feed>,
 }
 
+/// A torrent of which only its name is known, as a magnet link tells it: find its metadata.
+///
+/// When peers have sent it and it proved right, [`Event::Metadata`](super::Event::Metadata) brings it. The
+/// torrent then stays in the swarm, giving the metadata to others, until it is removed or an [`Add`] of
+/// the same info-hash takes over its place, its peers and its connections.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Find {
+    /// Which torrent. Until its metadata is there, this is its id.
+    pub info_hash: InfoHash,
+    /// What the link calls it.
+    pub name: Option<Untrusted>,
+    /// Announce to trackers at all.
+    pub use_trackers: bool,
+    /// Trackers, each a tier of its own.
+    pub trackers: Vec<String>,
+    /// Peers to try first.
+    pub peers: Vec<SocketAddr>,
+    /// Peers to try first that are known by name: host and port.
+    pub named_peers: Vec<(String, u16)>,
+    /// The most connections of this torrent.
+    pub max_peers: usize,
+}
+
+impl Find {
+    /// This torrent, with every default.
+    pub const fn new(info_hash: InfoHash) -> Self {
+        Self {
+            info_hash,
+            name: None,
+            use_trackers: true,
+            trackers: Vec::new(),
+            peers: Vec::new(),
+            named_peers: Vec::new(),
+            max_peers: 100,
+        }
+    }
+}
+
 impl Add {
     /// This torrent into this folder with every default.
     pub fn new(metainfo: Metainfo, folder: PathBuf) -> Self {
@@ -142,8 +180,10 @@ impl Add {
 /// A command to a running engine.
 #[derive(Debug)]
 pub enum Command {
-    /// Add a torrent. Its id is its info-hash.
+    /// Add a torrent. Its id is its info-hash. One whose metadata was found goes on with the connections it has.
     Add(Box<Add>),
+    /// Find the metadata of a torrent. Its id is its info-hash.
+    Find(Box<Find>),
     /// Stop moving bytes of a torrent.
     Pause(InfoHash),
     /// Go on with it.

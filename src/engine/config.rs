@@ -23,6 +23,16 @@ pub struct EngineConfig {
     pub max_peers: usize,
     /// How many torrents may download at once; others wait their turn.
     pub jobs: usize,
+    /// Find peers through the distributed hash table (BEP 5), for torrents that are not private.
+    pub dht: bool,
+    /// Where nodes of the DHT may be, as `host:port`, for the beginning.
+    pub dht_bootstrap: Vec<String>,
+    /// Exchange addresses of peers with peers (BEP 11), for torrents that are not private.
+    pub pex: bool,
+    /// Find peers on the local network (BEP 14), for torrents that are not private.
+    pub lsd: bool,
+    /// Where what can be found again is kept, such as nodes of the DHT.
+    pub cache_dir: Option<PathBuf>,
     /// Where resume data is kept; without it every run begins by looking at the files.
     pub state_dir: Option<PathBuf>,
     /// How verified pieces are written.
@@ -44,6 +54,11 @@ impl Default for EngineConfig {
             up: None,
             max_peers: 400,
             jobs: 5,
+            dht: false,
+            dht_bootstrap: Vec::new(),
+            pex: false,
+            lsd: false,
+            cache_dir: None,
             state_dir: None,
             disk_io: crate::store::DiskIo::default(),
             disk_threads: 2,

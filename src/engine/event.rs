@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::base::{InfoHash, Untrusted};
+use crate::proto::metainfo::Metainfo;
 
 /// What kind of fault stopped a torrent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -82,6 +83,13 @@ pub enum Event {
         size: u64,
         /// How many files it has.
         files: u32,
+    },
+    /// The metadata of a torrent that was to be found is here and proved right.
+    Metadata {
+        /// Which, as it was asked for.
+        id: InfoHash,
+        /// What it says. It names no trackers: those of the link are the asker's to add.
+        metainfo: Box<Metainfo>,
     },
     /// Its files were looked through.
     Checked {

@@ -23,7 +23,7 @@ mod shared;
 mod view;
 mod why;
 
-pub use command::{Add, After, Command, Existing, Until};
+pub use command::{Add, After, Command, Existing, Find, Until};
 pub use config::EngineConfig;
 pub use counts::{Counted, counts};
 pub use event::{Event, Fault, FaultKind};

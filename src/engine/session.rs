@@ -105,6 +105,7 @@ impl Session {
     fn command(&mut self, command: Command) {
         match command {
             Command::Add(add) => self.add(add),
+            Command::Find(_) => {}
             Command::Pause(id) => self.tell(id, ToDriver::Pause),
             Command::Resume(id) => self.tell(id, ToDriver::Resume),
             Command::Peers(id, addrs) => self.tell(id, ToDriver::Peers(addrs)),
@@ -218,7 +219,8 @@ impl Session {
         let kept = self.view.borrow().detail.clone().filter(|d| self.look == Some(d.id));
         let torrents: Vec<Row> = self.torrents.iter().map(|entry| entry.row.clone()).collect();
         let (down, up) = torrents.iter().fold((0.0, 0.0), |(d, u), row| (d + row.down, u + row.up));
-        let view = View { torrents, detail: detail.or(kept), port: self.shared.port(), down, up };
+        let view =
+            View { torrents, detail: detail.or(kept), port: self.shared.port(), dht_nodes: None, down, up };
         self.view.send_replace(Arc::new(view));
     }
 

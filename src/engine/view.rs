@@ -9,6 +9,8 @@ use crate::base::{Bitfield, InfoHash, Untrusted};
 /// The state of a torrent, by the words people and scripts see.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum State {
+    /// Only its name is known; its metadata is being looked for.
+    Metadata,
     /// Hashing what is on the disk.
     Checking,
     /// Waiting its turn.
@@ -31,6 +33,7 @@ impl State {
     /// The word in JSON and text.
     pub const fn word(self) -> &'static str {
         match self {
+            Self::Metadata => "metadata",
             Self::Checking => "checking",
             Self::Queued => "queued",
             Self::Downloading => "downloading",
@@ -45,6 +48,7 @@ impl State {
     /// Every word that [`Reason::word`] may have in this state. Words are only ever added.
     pub const fn reasons(self) -> &'static [&'static str] {
         match self {
+            Self::Metadata => &["searching_peers", "peers_without_metadata", "bad_magnet"],
             Self::Checking => &["added_existing_files", "user", "after_crash"],
             Self::Queued => &["too_many_active", "waiting_for_check"],
             Self::Downloading => {
@@ -84,6 +88,8 @@ pub struct View {
     pub detail: Option<Detail>,
     /// The port on which peers reach us, if we listen.
     pub port: Option<u16>,
+    /// How many nodes of the DHT we know; nothing where it is off.
+    pub dht_nodes: Option<u32>,
     /// Bytes per second downwards, all torrents.
     pub down: f64,
     /// Bytes per second upwards, all torrents.

@@ -261,6 +261,13 @@ pub enum Input {
         /// The answer.
         answer: Result<ScrapeReply, TrackerFailure>,
     },
+    /// A search for peers in the DHT has ended. What it found came as `Found`.
+    LookedUp {
+        /// How many nodes answered.
+        answered: u32,
+        /// How many peers they knew.
+        peers: u32,
+    },
     /// How many bytes of unfinished pieces may be held in memory from now on. One piece is always allowed, or
     /// one run of a piece that is longer.
     Budget {
@@ -345,6 +352,18 @@ pub enum Output {
     Scrape {
         /// Which tracker.
         tracker: TrackerKey,
+    },
+    /// Search for peers in the DHT (BEP 5); `Found` follows as they are found, and `LookedUp` at the end.
+    Lookup {
+        /// Say that we have it, too.
+        announce: bool,
+        /// We have all of it (BEP 33).
+        seed: bool,
+    },
+    /// A node of the DHT may be there: a peer's PORT message says so.
+    Node {
+        /// Where.
+        addr: SocketAddr,
     },
     /// Something happened that people may want to know.
     Note(Note),

@@ -33,6 +33,12 @@ pub struct Config {
     pub port: u16,
     /// Peers may come from trackers and the user only (BEP 27).
     pub private: bool,
+    /// Search for peers in the DHT; never done where `private` is set.
+    pub dht: bool,
+    /// Exchange addresses with peers (BEP 11); never done where `private` is set.
+    pub pex: bool,
+    /// The bytes of the info dictionary, for peers that lack them (BEP 9); empty if they are not to be given.
+    pub info: Arc<[u8]>,
     /// The number by which trackers know us again after an address change.
     pub announce_key: u32,
     /// The tiers of trackers (BEP 12), by their place in the whole list.
@@ -61,6 +67,9 @@ impl Config {
             id,
             port: 0,
             private: false,
+            dht: false,
+            pex: false,
+            info: Arc::default(),
             announce_key: 0,
             trackers: Vec::new(),
             max_peers: 100,

@@ -32,6 +32,7 @@ impl Driver {
                 Output::Discard { piece } => self.pieces.discard(piece),
                 Output::Announce { tracker, announce } => self.announce(tracker, announce),
                 Output::Scrape { tracker } => self.scrape(tracker),
+                Output::Lookup { .. } | Output::Node { .. } => {}
                 Output::Note(note) => self.note(note),
             }
         }

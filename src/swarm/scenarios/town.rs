@@ -192,7 +192,11 @@ impl Town {
             Output::Discard { piece } => drop(self.nodes[at].pieces.remove(&piece)),
             Output::Note(Note::Finished) => self.nodes[at].finished = Some(now),
             Output::Note(Note::Banned(addr)) => self.nodes[at].banned.push(addr),
-            Output::Announce { .. } | Output::Scrape { .. } | Output::Note(_) => {}
+            Output::Announce { .. }
+            | Output::Scrape { .. }
+            | Output::Lookup { .. }
+            | Output::Node { .. }
+            | Output::Note(_) => {}
         }
     }
 

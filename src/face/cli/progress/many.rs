@@ -50,7 +50,7 @@ fn shown(rows: &[Row], most: usize) -> Vec<&Row> {
 /// How much a row is of interest, the most interesting first; not at all if it has ended or waits its turn.
 const fn rank(row: &Row) -> Option<u8> {
     match row.state {
-        State::Downloading | State::Checking => Some(0),
+        State::Metadata | State::Downloading | State::Checking => Some(0),
         State::Waiting => Some(1),
         State::Seeding => Some(2),
         State::Queued | State::Paused | State::Done | State::Error => None,

@@ -261,6 +261,7 @@ impl<'a> Session<'a> {
     fn hear(&mut self, event: Event, handle: &Handle) -> Result<(), Failure> {
         match event {
             Event::Added { id, name, size, files } => self.telling.added(id, &name, size, files.into()),
+            Event::Metadata { .. } => Ok(()),
             Event::Checked { id, have } => {
                 self.telling.checked(id, have);
                 if let Some(running) = self.running.get_mut(&id) {
