@@ -47,6 +47,8 @@ pub(super) struct Shared {
     pub trackers: Trackers,
     pub library: Option<Library>,
     pub events: mpsc::UnboundedSender<Event>,
+    /// Whether peers are told of one another (BEP 11).
+    pub pex: bool,
     port: u16,
     listening: JoinHandle<()>,
     torrents: Arc<Mutex<BTreeMap<[u8; 20], Registration>>>,
@@ -148,6 +150,7 @@ impl Shared {
             trackers: Trackers::new(TrackerConfig { bind, ..TrackerConfig::default() }),
             library,
             events,
+            pex: config.pex,
             port,
             listening: tokio::spawn(listener.run(lookup, patience)),
             torrents,
