@@ -37,4 +37,4 @@ pub use view::{Detail, PeerRow, Reason, Row, State, TrackerRow, View};
 pub use crate::net::tracker_server;
 pub use crate::net::web;
 pub use crate::store::Alloc;
-pub use crate::swarm::event::{Order, Priority};
+pub use crate::swarm::event::{Order, Priority, Source};

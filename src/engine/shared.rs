@@ -51,6 +51,8 @@ pub(super) struct Shared {
     pub dht: Option<Node>,
     pub library: Option<Library>,
     pub events: mpsc::UnboundedSender<Event>,
+    /// Whether peers are told of one another (BEP 11).
+    pub pex: bool,
     port: u16,
     listening: JoinHandle<()>,
     torrents: Arc<Mutex<BTreeMap<[u8; 20], Registration>>>,
@@ -157,6 +159,7 @@ impl Shared {
             dht,
             library,
             events,
+            pex: config.pex,
             port,
             listening: tokio::spawn(listener.run(lookup, patience)),
             torrents,

@@ -1,6 +1,7 @@
 //! The extension protocol (BEP 10): its handshake, and the small extensions that need no file of
 //! their own, which are `lt_donthave` (BEP 54) and `upload_only` (BEP 21).
 
+pub mod pex;
 mod reader;
 
 use std::net::IpAddr;

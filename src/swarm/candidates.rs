@@ -4,6 +4,7 @@
 //! so that a source full of lies cannot hide the one true address of another. Failure makes an
 //! address wait, twice as long each time, and leave at last.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use crate::base::{Moment, Rng, is_near, who};
 use super::dials::{Dials, MOST_DIALS, Pace};
 use super::event::{DialFailure, Source};
 use super::peer_priority::peer_priority;
+use super::tellers::{PER_TELLER, Tellers};
 
 /// The most addresses kept.
 const MOST: usize = 3000;
@@ -51,6 +53,8 @@ enum State {
 #[derive(Clone, Debug)]
 struct Candidate {
     source: Source,
+    /// The peer that told us of it, if one did.
+    teller: Option<SocketAddr>,
     state: State,
     failures: u32,
     next: Moment,
@@ -63,6 +67,7 @@ struct Candidate {
 pub struct Candidates {
     list: BTreeMap<SocketAddr, Candidate>,
     shares: BTreeMap<Source, usize>,
+    tellers: Tellers,
     tried_at: BTreeMap<IpAddr, Moment>,
     banned: BTreeSet<SocketAddr>,
     ours: Vec<SocketAddr>,
@@ -82,6 +87,7 @@ impl Candidates {
         Self {
             list: BTreeMap::new(),
             shares: BTreeMap::new(),
+            tellers: Tellers::default(),
             tried_at: BTreeMap::new(),
             banned: BTreeSet::new(),
             ours,
@@ -136,41 +142,78 @@ impl Candidates {
 
     /// Adds an address, unless it is none, ours, banned, known, or beyond the share of its source.
     pub fn add(&mut self, now: Moment, source: Source, addr: SocketAddr) {
+        if self.may_add(source, addr) && self.make_room(source) {
+            self.put(now, source, None, false, addr);
+        }
+    }
+
+    /// Adds an address a peer told us of (BEP 11), unless it is beyond the share of this peer. It may be one that has
+    /// everything.
+    pub fn told(&mut self, now: Moment, teller: SocketAddr, addr: SocketAddr, seed: bool) {
+        let (source, teller) = (Source::Pex, who(teller));
+        if !self.may_add(source, addr) {
+            return;
+        }
+        let kept = self.tellers.kept(teller);
+        let has_room = if kept >= PER_TELLER {
+            self.evict(|c| c.teller == Some(teller) && c.failures > 0)
+        } else {
+            self.make_room(source) || self.hush(kept)
+        };
+        if has_room {
+            self.put(now, source, Some(teller), seed, addr);
+        }
+    }
+
+    /// Whether an address can be and is new.
+    fn may_add(&mut self, source: Source, addr: SocketAddr) -> bool {
         let ip = addr.ip();
         let impossible = addr.port() == 0 || ip.is_unspecified() || ip.is_multicast();
         if impossible || self.is_ours(addr) || self.is_banned(addr) {
-            return;
-        }
-        if let Some(known) = self.list.get_mut(&addr) {
-            if source == Source::User {
-                self.failed -= usize::from(known.failures > 0);
-                known.failures = 0;
-            }
-            return;
-        }
-        let full = self.list.len() >= MOST;
-        if (full || self.shares.get(&source).copied().unwrap_or(0) >= share(source))
-            && !self.evict(source, full)
-        {
-            return;
-        }
-        let rank = self.rank(addr);
-        let candidate = Candidate { source, state: State::Idle, failures: 0, next: now, rank, seed: false };
-        self.list.insert(addr, candidate);
-        *self.shares.entry(source).or_default() += 1;
-    }
-
-    /// Makes room for one more of a source: drops the address that failed most, of the same source
-    /// or, where the whole list is full, of any.
-    fn evict(&mut self, source: Source, any: bool) -> bool {
-        if self.failed == 0 {
             return false;
         }
-        let idle = self.list.iter().filter(|(_, c)| c.state == State::Idle && (any || c.source == source));
-        let worst = idle.filter(|(_, c)| c.failures > 0).max_by_key(|(_, c)| c.failures);
-        let Some(addr) = worst.map(|(&addr, _)| addr) else { return false };
-        self.forget(addr);
-        true
+        let Some(known) = self.list.get_mut(&addr) else { return true };
+        if source == Source::User {
+            self.failed -= usize::from(known.failures > 0);
+            known.failures = 0;
+        }
+        false
+    }
+
+    fn put(&mut self, now: Moment, source: Source, teller: Option<SocketAddr>, seed: bool, addr: SocketAddr) {
+        let rank = self.rank(addr);
+        let candidate = Candidate { source, teller, state: State::Idle, failures: 0, next: now, rank, seed };
+        self.list.insert(addr, candidate);
+        *self.shares.entry(source).or_default() += 1;
+        if let Some(teller) = teller {
+            self.tellers.keep(teller);
+        }
+    }
+
+    /// Whether there is room for one more of a source, if need be in place of one that failed: of the same source
+    /// or, where the whole list is full, of any.
+    fn make_room(&mut self, source: Source) -> bool {
+        let full = self.list.len() >= MOST;
+        if !full && self.shares.get(&source).copied().unwrap_or(0) < share(source) {
+            return true;
+        }
+        self.failed > 0 && self.evict(|c| (full || c.source == source) && c.failures > 0)
+    }
+
+    /// Makes room for one who told so much, at the cost of one who told more.
+    fn hush(&mut self, kept: usize) -> bool {
+        let loudest = self.tellers.loudest().filter(|&(_, most)| most > kept + 1);
+        loudest.is_some_and(|(loudest, _)| self.evict(|c| c.teller == Some(loudest)))
+    }
+
+    /// Drops the address that failed most of those that fit, and are not in use.
+    fn evict(&mut self, fits: impl Fn(&Candidate) -> bool) -> bool {
+        let idle = self.list.iter().filter(|(_, c)| c.state == State::Idle && fits(c));
+        let worst = idle.max_by_key(|(_, c)| c.failures).map(|(&addr, _)| addr);
+        if let Some(addr) = worst {
+            self.forget(addr);
+        }
+        worst.is_some()
     }
 
     fn forget(&mut self, addr: SocketAddr) {
@@ -178,6 +221,9 @@ impl Candidates {
         self.failed -= usize::from(gone.failures > 0);
         if let Some(share) = self.shares.get_mut(&gone.source) {
             *share = share.saturating_sub(1);
+        }
+        if let Some(teller) = gone.teller {
+            self.tellers.drop(teller);
         }
     }
 
@@ -218,7 +264,8 @@ impl Candidates {
             let of_source =
                 self.list.iter().filter(|(_, c)| c.source == source && Self::may_dial(c, complete));
             let ready = of_source.filter(|(addr, c)| self.ready_at(addr, c) <= now);
-            let best = ready.max_by_key(|(addr, c)| (std::cmp::Reverse(c.failures), c.rank, **addr));
+            let turns = |c: &Candidate| c.teller.map_or(0, |teller| self.tellers.turns(teller));
+            let best = ready.max_by_key(|(addr, c)| (Reverse(c.failures), Reverse(turns(c)), c.rank, **addr));
             best.map(|(&addr, _)| addr)
         })?;
         self.turn = self.turn % SOURCES.len() + 1 + rng.below(2) as usize;
@@ -231,6 +278,9 @@ impl Candidates {
         self.tried_at.insert(addr.ip(), now);
         if let Some(candidate) = self.list.get_mut(&addr) {
             candidate.state = State::Dialling;
+            if let Some(teller) = candidate.teller {
+                self.tellers.take_turn(teller);
+            }
         }
         Some(addr)
     }
@@ -398,6 +448,30 @@ mod tests {
         assert!(list.len() <= MOST);
         let tried: Vec<_> = std::iter::from_fn(|| next(&mut list, 0)).take(20).collect();
         assert!(tried.contains(&truth));
+    }
+
+    #[test]
+    fn who_tells_more_is_not_heard_more() {
+        let teller = |n: u8| SocketAddr::from(([12, 0, 0, n], 6881));
+        let mut list = Candidates::new(at(0), vec![]);
+        for liar in 0..40 {
+            (0..1000).for_each(|n| list.told(at(0), teller(liar), addr(u32::from(liar) << 16 | n), false));
+        }
+        assert_eq!(list.len(), share(Source::Pex));
+        let truth = addr(0x77_7777);
+        list.told(at(0), teller(99), truth, false);
+        assert!(list.list.contains_key(&truth), "the loudest makes room");
+        let mut tried = Vec::new();
+        for s in 0..10 {
+            while let Some(one) = next(&mut list, s) {
+                tried.push(one);
+                list.failed(at(s), one, DialFailure::TimedOut);
+            }
+        }
+        assert!(tried.iter().position(|&one| one == truth).is_some_and(|at| at <= 40), "{}", tried.len());
+        // Nobody of whom there is a share gets another one, unless something failed.
+        let kept = list.tellers.kept(who(teller(0)));
+        assert!((1..=PER_TELLER).contains(&kept), "{kept}");
     }
 
     #[test]

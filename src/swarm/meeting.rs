@@ -86,6 +86,7 @@ impl Torrent {
         }
         self.senders.insert(key, peer.who());
         self.peers.insert(key, peer);
+        self.news(now);
         while self.senders.len() > MOST_SENDERS {
             let gone = self.senders.keys().find(|key| !self.peers.contains_key(key)).copied();
             let Some(gone) = gone else { break };
@@ -157,9 +158,12 @@ impl Torrent {
     /// Sends our extension handshake (BEP 10), the first or one that tells what has changed.
     pub(super) fn say_handshake(&mut self, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
         let Some(peer) = self.peers.get(&key).filter(|peer| peer.reserved.extended()) else { return };
-        let ours = [Extension::DontHave, Extension::UploadOnly];
+        let mut ours = vec![Extension::DontHave, Extension::UploadOnly];
+        if self.exchanges() {
+            ours.push(Extension::Pex);
+        }
         let handshake = ExtendedHandshake {
-            ids: ours.map(|extension| (extension, extension.our_id())).to_vec(),
+            ids: ours.into_iter().map(|extension| (extension, extension.our_id())).collect(),
             port: Some(self.config.port).filter(|&port| port != 0),
             reqq: Some(MOST_REQUESTS as u32),
             upload_only: Some(self.finished),
@@ -177,6 +181,9 @@ impl Torrent {
         let Ok(hand) = ExtendedHandshake::decode(body) else { return self.strike(now, key, out) };
         if let Some(&(_, id)) = hand.ids.iter().find(|(extension, _)| *extension == Extension::DontHave) {
             peer.dont_have_id = Some(id).filter(|&id| id != 0);
+        }
+        if let Some(&(_, id)) = hand.ids.iter().find(|(extension, _)| *extension == Extension::Pex) {
+            peer.pex_id = Some(id).filter(|&id| id != 0);
         }
         if let Some(reqq) = hand.reqq {
             peer.pipeline.limit(reqq);
@@ -197,6 +204,7 @@ impl Torrent {
         if repeated {
             self.strike(now, key, out);
         }
+        self.news(now);
         self.close_if_useless(now, key, out);
     }
 
@@ -247,6 +255,7 @@ impl Torrent {
         self.hungry.remove(&key);
         self.freed = true;
         self.redial = true;
+        self.news(now);
         if let Some(addr) = peer.listens {
             let useful = peer.down.total() > 0 || peer.up.total() > 0 || why == Departure::Stopping;
             self.candidates.left(now, addr, useful && why != Departure::Protocol, peer.is_seed());

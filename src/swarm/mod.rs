@@ -5,9 +5,9 @@
 //! generator. So a swarm of sixty of these runs in a simulated world in a plain `cargo test`.
 //!
 //! It has a waist. Below are parts that know nothing of torrents and are tested alone: [`rarity`],
-//! [`picker`], `started`, `reach`, `progress`, `pipeline`, `choker`, `candidates`, `announcer`, `blame`. In the
-//! middle is [`Torrent`], the struct that holds them. Above are verbs that introduce the parts to one
-//! another: meeting, hearing, asking, ahead, landing, serving, steering. `handle.rs` on top lists them.
+//! [`picker`], `started`, `reach`, `progress`, `pipeline`, `choker`, `candidates`, `tellers`, `announcer`, `pex`,
+//! `blame`. In the middle is [`Torrent`], the struct that holds them. Above are verbs that introduce the parts to
+//! one another: meeting, hearing, exchanging, asking, ahead, landing, serving, steering. `handle.rs` on top lists them.
 
 mod ahead;
 mod allowed_fast;
@@ -18,12 +18,14 @@ mod candidates;
 mod choker;
 mod dials;
 pub mod event;
+mod exchanging;
 mod handle;
 mod hearing;
 mod landing;
 mod meeting;
 mod peer;
 mod peer_priority;
+mod pex;
 pub mod picker;
 mod pipeline;
 mod progress;
@@ -35,6 +37,7 @@ mod serving;
 mod started;
 mod steering;
 mod summary;
+mod tellers;
 mod torrent;
 
 pub use summary::{Dials, PeerSummary, Summary, TrackerSummary};

@@ -32,6 +32,7 @@ impl Torrent {
                 Timer::Dial => self.redial = true,
                 Timer::Pulse => self.pulse(now, out),
                 Timer::Round => self.round(now, out),
+                Timer::Exchange => self.exchange(now, out),
             }
             if self.stopped {
                 return;

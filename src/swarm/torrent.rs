@@ -94,6 +94,8 @@ pub(super) enum Timer {
     Pulse,
     /// Slots are given and silence is noticed, while anyone is connected.
     Round,
+    /// Peers may be told of one another.
+    Exchange,
 }
 
 /// Bytes that moved.

@@ -252,7 +252,7 @@ pub(super) fn swarm_config(shared: &Shared, add: &Add, opened: &Opened) -> (Vec<
         port: shared.port().unwrap_or(0),
         private: add.metainfo.is_private(),
         dht: false,
-        pex: false,
+        pex: shared.pex,
         info: Arc::default(),
         announce_key: shared.announce_key,
         trackers: tiers,
