@@ -16,6 +16,7 @@ mod driver;
 mod event;
 mod fault;
 mod handle;
+mod lsd;
 mod reader;
 mod recall;
 mod session;
@@ -32,6 +33,7 @@ pub use reader::{Chunk, Feed, Read, Reader};
 pub use recall::{Recalled, recall, remembered};
 pub use view::{Detail, PeerRow, Reason, Row, State, TrackerRow, View};
 
+pub use crate::net::interfaces;
 pub use crate::net::tracker_server;
 pub use crate::net::web;
 pub use crate::store::Alloc;
