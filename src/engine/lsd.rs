@@ -157,6 +157,6 @@ impl Service {
             tracing::info!("no network interface to find peers in the local network");
         }
         self.silent = silent;
-        self.local.set_networks(self.multicast.networks());
+        self.local.set_networks(self.clock.now(), self.multicast.networks());
     }
 }

@@ -81,8 +81,14 @@ impl Local {
         self.cookie
     }
 
-    /// The networks this machine is in: an address of each, and how many of its bits all members share.
-    pub fn set_networks(&mut self, networks: Vec<(IpAddr, u8)>) {
+    /// The networks this machine is in: an address of each, and how many of its bits all members share. Where
+    /// one is new, whoever is in it hears of all torrents as soon as may be.
+    pub fn set_networks(&mut self, now: Moment, networks: Vec<(IpAddr, u8)>) {
+        if networks.iter().any(|network| !self.networks.contains(network)) {
+            for listed in self.torrents.values_mut() {
+                listed.hurry(now + GATHER);
+            }
+        }
         self.networks = networks;
     }
 
@@ -117,8 +123,7 @@ impl Local {
             found.push((*torrent, addr));
             if listed.meets(now, addr) {
                 let soon = now + ANSWER.mul_f64(self.rng.fraction());
-                let allowed = listed.last.map_or(soon, |last| soon.max(last + MINUTE));
-                listed.next = listed.next.min(allowed);
+                listed.hurry(soon);
             }
         }
         found
@@ -173,6 +178,12 @@ impl Local {
 }
 
 impl Listed {
+    /// It is announced at this time, or as soon after it as may be.
+    fn hurry(&mut self, at: Moment) {
+        let allowed = self.last.map_or(at, |last| at.max(last + MINUTE));
+        self.next = self.next.min(allowed);
+    }
+
     /// Notes a neighbour; says whether it is new.
     fn meets(&mut self, now: Moment, addr: SocketAddr) -> bool {
         let before = self.neighbours.insert(addr, now);
@@ -301,11 +312,14 @@ mod tests {
         for stranger in ["8.8.8.8:6771", "[2001:db8:1::5]:6771"] {
             assert!(local.heard(at(1), from(stranger), &search(5, &[A])).is_empty());
         }
-        local.set_networks(vec![
-            ("8.8.8.1".parse().unwrap(), 24),
-            ("2001:db8:1::1".parse().unwrap(), 64),
-            ("9.9.9.9".parse().unwrap(), 0),
-        ]);
+        local.set_networks(
+            at(0),
+            vec![
+                ("8.8.8.1".parse().unwrap(), 24),
+                ("2001:db8:1::1".parse().unwrap(), 64),
+                ("9.9.9.9".parse().unwrap(), 0),
+            ],
+        );
         for (other, near) in [
             ("8.8.8.8:1", true),
             ("8.8.9.8:1", false),
@@ -314,6 +328,18 @@ mod tests {
         ] {
             assert_eq!(local.heard(at(1), from(other), &search(5, &[A])).len(), usize::from(near), "{other}");
         }
+    }
+
+    #[test]
+    fn a_network_that_comes_hears_of_everything_soon() {
+        let mut local = local();
+        local.join(at(0), A);
+        turns(&mut local, 100_000);
+        let home = vec![("10.0.0.1".parse().unwrap(), 24)];
+        local.set_networks(at(150_000), home.clone());
+        assert_eq!(turns(&mut local, 150_100), [(150_050, vec![A])]);
+        local.set_networks(at(220_000), home);
+        assert_eq!(turns(&mut local, 400_000), []);
     }
 
     #[test]
