@@ -18,6 +18,7 @@ mod event;
 mod fault;
 mod handle;
 mod ports;
+mod lsd;
 mod reader;
 mod recall;
 mod session;
@@ -34,6 +35,7 @@ pub use reader::{Chunk, Feed, Read, Reader};
 pub use recall::{Recalled, recall, remembered};
 pub use view::{Detail, PeerRow, Reason, Row, State, TrackerRow, View};
 
+pub use crate::net::interfaces;
 pub use crate::net::tracker_server;
 pub use crate::net::web;
 pub use crate::store::Alloc;

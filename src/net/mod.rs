@@ -9,8 +9,10 @@
 pub mod datagrams;
 mod dial;
 mod hello;
+pub mod interfaces;
 pub mod limit;
 mod listen;
+pub mod lsd;
 pub mod peer;
 pub mod route;
 mod socket;
