@@ -174,6 +174,7 @@ impl Torrent {
                 self.close_if_useless(now, key, out);
             }
             Some(Extension::Pex) if self.exchanges() => self.told_of(now, key, body, out),
+            Some(Extension::Metadata) => self.metadata(now, key, body, out),
             _ => self.strike(now, key, out),
         }
     }

@@ -9,6 +9,7 @@ use crate::proto::message::Message;
 
 use super::allowed_fast::{ALLOWED, allowed_fast};
 use super::event::{Departure, DialFailure, Hello, Note, Output, PeerKey, Source};
+use super::lending::{offered, size_of};
 use super::peer::{Counted, MOST_REQUESTS, Peer};
 use super::torrent::{Timer, Torrent};
 
@@ -23,8 +24,7 @@ const MOST_SENDERS: usize = 4096;
 
 impl Torrent {
     pub(super) fn found(&mut self, now: Moment, source: Source, addrs: &[SocketAddr]) {
-        let open = matches!(source, Source::User | Source::Tracker | Source::Resume | Source::Incoming);
-        if self.config.private && !open {
+        if self.config.private && !source.is_open() {
             return;
         }
         for &addr in addrs {
@@ -158,12 +158,13 @@ impl Torrent {
     /// Sends our extension handshake (BEP 10), the first or one that tells what has changed.
     pub(super) fn say_handshake(&mut self, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
         let Some(peer) = self.peers.get(&key).filter(|peer| peer.reserved.extended()) else { return };
-        let mut ours = vec![Extension::DontHave, Extension::UploadOnly];
+        let mut ours = offered(&self.config.info);
         if self.exchanges() {
             ours.push(Extension::Pex);
         }
         let handshake = ExtendedHandshake {
             ids: ours.into_iter().map(|extension| (extension, extension.our_id())).collect(),
+            metadata_size: size_of(&self.config.info),
             port: Some(self.config.port).filter(|&port| port != 0),
             reqq: Some(MOST_REQUESTS as u32),
             upload_only: Some(self.finished),
@@ -184,6 +185,9 @@ impl Torrent {
         }
         if let Some(&(_, id)) = hand.ids.iter().find(|(extension, _)| *extension == Extension::Pex) {
             peer.pex_id = Some(id).filter(|&id| id != 0);
+        }
+        if let Some(&(_, id)) = hand.ids.iter().find(|(extension, _)| *extension == Extension::Metadata) {
+            peer.metadata_id = Some(id).filter(|&id| id != 0);
         }
         if let Some(reqq) = hand.reqq {
             peer.pipeline.limit(reqq);

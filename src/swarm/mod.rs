@@ -23,6 +23,8 @@ mod exchanging;
 mod handle;
 mod hearing;
 mod landing;
+mod lender;
+mod lending;
 pub mod local;
 mod meeting;
 mod peer;
@@ -35,12 +37,15 @@ pub mod rarity;
 mod reach;
 #[cfg(test)]
 mod scenarios;
+pub mod seeker;
 mod serving;
 mod started;
 mod steering;
+mod succession;
 mod summary;
 mod tellers;
 mod torrent;
 
+pub use succession::Heritage;
 pub use summary::{Dials, PeerSummary, Summary, TrackerSummary};
 pub use torrent::{Config, Torrent};

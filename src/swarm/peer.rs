@@ -8,6 +8,7 @@ use crate::base::{Bitfield, Meter, Moment, PeerId, Piece, Span, Untrusted, who};
 use crate::proto::handshake::Reserved;
 
 use super::pex::Exchange;
+use super::lender::Lender;
 use super::pipeline::Pipeline;
 
 /// Rates are averaged over about this long.
@@ -78,6 +79,10 @@ pub struct Peer {
     pub pex_id: Option<u8>,
     /// What it was told of other peers.
     pub exchange: Exchange,
+    /// The number it gave `ut_metadata`.
+    pub metadata_id: Option<u8>,
+    /// What it asks for of the info dictionary.
+    pub lender: Lender,
     /// Pieces we may ask for while choked (BEP 6).
     pub allowed_us: Vec<Piece>,
     /// Pieces it may ask for while choked (BEP 6), with how many blocks of each it asked for.
@@ -146,6 +151,8 @@ impl Peer {
             dont_have_id: None,
             pex_id: None,
             exchange: Exchange::default(),
+            metadata_id: None,
+            lender: Lender::new(now),
             allowed_us: Vec::new(),
             allowed: Vec::new(),
             suggested: Vec::new(),

@@ -28,6 +28,7 @@ impl Driver {
             FromPeer::Landed(blocks) => self.landed(peer, blocks),
             FromPeer::Wasted(bytes) => self.tell(Input::Wasted { peer, bytes }),
             FromPeer::Sent(spans) => self.tell(Input::Sent { peer, spans }),
+            FromPeer::Drained => self.tell(Input::Drained { peer }),
             FromPeer::Left(why) => {
                 self.peers.remove(&peer);
                 self.tell(Input::Left { peer, why });
