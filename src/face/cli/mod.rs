@@ -32,6 +32,7 @@ mod interface;
 mod json;
 mod known;
 mod log;
+mod make;
 mod output;
 mod pager;
 mod place;

@@ -3,6 +3,7 @@
 
 mod events;
 mod hook;
+pub mod link;
 mod outcome;
 mod session;
 mod setup;
@@ -10,6 +11,7 @@ mod stall;
 mod story;
 pub mod stream;
 mod telling;
+mod watch;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -66,6 +68,8 @@ pub struct Plan {
     pub stream: Option<Reader>,
     /// What is run after each download.
     pub run: Option<Words>,
+    /// How others are told where to fetch what is given.
+    pub links: Option<link::Links>,
 }
 
 /// A torrent that was asked for and has been read, or why it could not be.

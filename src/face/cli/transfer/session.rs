@@ -20,10 +20,12 @@ use crate::face::cli::output::{Output, Progress};
 use crate::face::cli::signals::{Resizes, Signals};
 
 use super::hook::Hooks;
+use super::link::Links;
 use super::stall::Stall;
 use super::story::{self, Finish};
 use super::stream::{Stream, Streamed};
 use super::telling::Telling;
+use super::watch::{self, Watch};
 use super::{Arrival, Arrivals, Job, Outcomes, Plan, Verb, block_on};
 
 /// How often it is looked whether anybody still reads what goes to standard output.
@@ -112,6 +114,7 @@ struct Session<'a> {
     telling: Telling<'a>,
     /// What is to go to standard output.
     to_stdout: Option<Reader>,
+    links: Links,
     begun: Instant,
 }
 
@@ -170,6 +173,7 @@ impl<'a> Session<'a> {
             more: plan.more,
             hooks: Hooks::new(plan.run),
             to_stdout: plan.stream,
+            links: plan.links.unwrap_or_default(),
             outcomes: plan.outcomes,
             timeout: plan.timeout,
             begun: Instant::now(),
@@ -192,6 +196,8 @@ impl<'a> Session<'a> {
             handle.send(Command::Look(Some(running.job.id)));
         }
         let mut stream = self.to_stdout.take().map(Stream::start).transpose()?;
+        let files = self.links.given.iter().map(|(id, given)| (*id, given.files.clone()));
+        let mut watch = Watch::start(files.collect());
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while self.more.is_some()
@@ -211,6 +217,7 @@ impl<'a> Session<'a> {
                 },
                 arrival = next(&mut self.more) => self.arrived(arrival, handle),
                 hook = self.hooks.ended() => self.hook_ended(hook),
+                (id, file) = watch.next() => self.changed(id, &file, handle)?,
                 streamed = ended(&mut stream) => {
                     stream = None;
                     match streamed {
@@ -269,7 +276,10 @@ impl<'a> Session<'a> {
                 }
                 Ok(())
             }
-            Event::Finished { id, path, received, took } => self.complete(id, &path, received, took),
+            Event::Finished { id, path, received, took } => {
+                self.complete(id, &path, received, took)?;
+                self.links.tell(id, handle.view().port, self.output)
+            }
             Event::Done { id } => self.over(id, handle),
             Event::Failed { id, fault } => {
                 let mut failure = faults::engine(&fault).about(id);
@@ -311,6 +321,20 @@ impl<'a> Session<'a> {
         })?;
         let begun = self.hooks.start(&running.job, &path, self.output);
         self.hook_ended(begun);
+        Ok(())
+    }
+
+    /// A file is no longer what was hashed: nobody can take what it has become.
+    fn changed(&mut self, id: InfoHash, file: &Path, handle: &Handle) -> Result<(), Failure> {
+        let Some(given) = self.links.given.get(&id) else { return Ok(()) };
+        if self.running.get(&id).is_none_or(|running| running.over) {
+            return Ok(());
+        }
+        let failure = watch::changed(id, file, &given.path);
+        let reason = Reason { word: FaultKind::Changed.reason(), text: failure.message.clone() };
+        self.telling.last(id, row(&handle.view(), id), State::Error, reason)?;
+        handle.send(Command::Remove(id));
+        self.fail(id, &failure);
         Ok(())
     }
 

@@ -14,6 +14,7 @@ use crate::face::cli::input::{Torrent, quoted};
 use crate::face::cli::output::Output;
 use crate::face::cli::{interface, state};
 
+use super::link::Links;
 use super::{Job, Plan};
 
 /// The settings of one run. What was asked for and cannot be done has been refused by now.
@@ -25,6 +26,8 @@ pub struct Setup {
     state_dir: Option<PathBuf>,
     /// It is where it is without a flag.
     usual_state: bool,
+    /// Nobody outside the local network is told anything.
+    lan: bool,
 }
 
 impl Setup {
@@ -44,13 +47,47 @@ impl Setup {
             text if text.is_empty() => None,
             text => Some(interface::address(&text, config.switch("network.ipv6"))?),
         };
-        Ok(Self { config, network: network.clone(), bind, state_dir, usual_state: true })
+        Ok(Self { config, network: network.clone(), bind, state_dir, usual_state: true, lan: false })
     }
 
     /// The same for a run that neither reads nor writes what is remembered of torrents.
     pub fn forgetful(mut self) -> Self {
         self.state_dir = None;
         self
+    }
+
+    /// The same for one who gives: what is said of web servers is told to others and not used. With `lan`
+    /// nobody outside the local network is told anything.
+    pub fn giving(
+        network: &NetworkArgs,
+        lan: bool,
+        global: &GlobalArgs,
+        output: &Output,
+    ) -> Result<Self, Failure> {
+        let mut network = network.clone();
+        network.web_seed.clear();
+        Ok(Self { lan, ..Self::new(&network, global, output)? })
+    }
+
+    /// Where it is remembered what was fetched and given.
+    pub fn state_dir(&self) -> Option<&Path> {
+        self.state_dir.as_deref()
+    }
+
+    /// How others reach us, as far as that is known before we listen.
+    pub fn links(&self) -> Links {
+        Links {
+            addresses: interface::own(self.bind, self.config.switch("network.ipv6")),
+            bound: self.bind.is_some(),
+            lan: self.lan,
+            dht: self.engine(1).dht,
+            ..Links::default()
+        }
+    }
+
+    /// Whether trackers are asked.
+    pub const fn asks_trackers(&self) -> bool {
+        !self.lan && self.network.switches.ask_trackers()
     }
 
     /// The address everything goes out from, if it is not any.
@@ -84,7 +121,7 @@ impl Setup {
         let by_flag = matches!(self.config.setting("network.port").origin, Origin::Flag(_));
         // A port of the configuration serves one run at a time; a second one takes any other.
         let remembered = || self.state_dir.as_deref().and_then(state::port);
-        EngineConfig {
+        let config = EngineConfig {
             port: port.filter(|_| by_flag),
             preferred_port: port.or_else(remembered),
             bind: self.bind,
@@ -97,7 +134,8 @@ impl Setup {
             lsd: self.config.switch("network.lsd"),
             state_dir: self.state_dir.clone(),
             ..EngineConfig::default()
-        }
+        };
+        if self.lan { EngineConfig { dht: false, pex: false, lsd: true, ..config } } else { config }
     }
 
     /// One torrent whose data lies or will lie in this folder.
@@ -114,7 +152,7 @@ impl Setup {
         let folder = std::path::absolute(folder).map_err(|error| Failure::disk("use", folder, &error))?;
         let mut add = Add::new(torrent.metainfo, folder);
         add.after = after;
-        add.use_trackers = self.network.switches.ask_trackers();
+        add.use_trackers = self.asks_trackers();
         add.trackers.clone_from(&self.network.tracker);
         add.peers.clone_from(&self.network.peer);
         add.max_peers = self.config.number("limits.peers_per_torrent") as usize;

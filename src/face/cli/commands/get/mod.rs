@@ -42,6 +42,7 @@ pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit,
         path_end: (!args.to_stdout).then_some(if args.print0 { 0 } else { b'\n' }),
         stream: None,
         run: args.run.clone(),
+        links: None,
     };
     if args.pick {
         if let Some(left) = pick::all(arguments, &maker, &mut plan, &args.output, output)? {

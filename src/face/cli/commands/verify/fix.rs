@@ -54,6 +54,7 @@ pub fn fix(
         path_end: Some(b'\n'),
         stream: None,
         run: None,
+        links: None,
     };
     // What is remembered of these files says that they are good, or nobody would have had to look.
     setup.run(plan, 1, output)
