@@ -8,6 +8,7 @@ use crate::proto::extended::{ExtendedHandshake, Extension, HANDSHAKE_ID};
 use crate::proto::message::Message;
 
 use super::allowed_fast::{ALLOWED, allowed_fast};
+use super::candidates::Seeker;
 use super::event::{Departure, DialFailure, Hello, Note, Output, PeerKey, Source};
 use super::peer::{Counted, MOST_REQUESTS, Peer};
 use super::torrent::{Timer, Torrent};
@@ -40,15 +41,24 @@ impl Torrent {
         if self.paused {
             return;
         }
-        let complete = self.finished;
+        let seeker = self.seeker();
         while self.peers.len() + self.candidates.dialling() < self.config.max_peers {
-            let Some(addr) = self.candidates.next(now, complete, &mut self.rng) else {
-                if let Some(due) = self.candidates.due(now, complete) {
+            let Some(addr) = self.candidates.next(now, seeker, &mut self.rng) else {
+                if let Some(due) = self.candidates.due(now, seeker) {
                     self.timers.set(Timer::Dial, due.max(now + Duration::from_millis(1)));
                 }
                 return;
             };
             out.push(Output::Dial { addr });
+        }
+    }
+
+    /// For whom addresses are sought now.
+    fn seeker(&self) -> Seeker {
+        match (self.finished, self.peers.is_empty()) {
+            (true, _) => Seeker::Complete,
+            (false, true) => Seeker::Alone,
+            (false, false) => Seeker::InCompany,
         }
     }
 
@@ -287,7 +297,7 @@ impl Torrent {
     /// Where all places are taken and others wait, lets go of the one that brought least.
     pub(super) fn make_room(&mut self, now: Moment, out: &mut Vec<Output>) {
         if self.peers.len() >= self.config.max_peers
-            && self.candidates.due(now, self.finished).is_some_and(|at| at <= now)
+            && self.candidates.due(now, self.seeker()).is_some_and(|at| at <= now)
             && let Some(worst) = self.worst(now)
         {
             self.close(now, worst, Departure::Replaced, out);
