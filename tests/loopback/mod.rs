@@ -4,4 +4,5 @@ mod faults;
 mod long_pieces;
 mod reading;
 mod transfer;
+mod turns;
 mod world;
