@@ -40,7 +40,9 @@ fn main() {
     let link = prepare(dir, &tracker_url);
     let (mut seeder, _told, port) = seed(dir);
     let peer = format!("127.0.0.1:{port}");
-    println!("from a magnet link to the first verified piece, loopback, median of {rounds} (least, most), ms");
+    println!(
+        "from a magnet link to the first verified piece, loopback, median of {rounds} (least, most), ms"
+    );
     row("torr", rounds, || by_torr(dir, &format!("{link}&x.pe={peer}")));
     if runs(PYTHON, &["-c", "import libtorrent"]) {
         row("libtorrent", rounds, || by_libtorrent(dir, &link, &peer));
@@ -99,7 +101,8 @@ fn prepare(dir: &Path, tracker: &str) -> String {
         .stdout(Stdio::null())
         .status();
     assert!(made.expect("torr starts").success());
-    let shown = torr(dir).args(["magnet", text(&torrent), "--trackers", "none"]).output().expect("torr starts");
+    let shown =
+        torr(dir).args(["magnet", text(&torrent), "--trackers", "none"]).output().expect("torr starts");
     let link = String::from_utf8(shown.stdout).expect("links are ASCII").trim().to_owned();
     assert!(link.starts_with("magnet:?xt=urn:btih:"), "{link}");
     link
@@ -174,7 +177,12 @@ sys.exit("no piece came")
 fn by_aria2(dir: &Path, link: &str) -> f64 {
     let folder = fresh(dir);
     let mut get = Command::new("aria2c");
-    get.args(["--seed-time=0", "--enable-dht=false", "--bt-enable-lpd=false", "--enable-peer-exchange=false"]);
+    get.args([
+        "--seed-time=0",
+        "--enable-dht=false",
+        "--bt-enable-lpd=false",
+        "--enable-peer-exchange=false",
+    ]);
     get.args(["--interface=127.0.0.1", "-q", "-d", text(&folder), link]).env("HOME", &folder);
     get.stdin(Stdio::null()).stdout(Stdio::null());
     let start = Instant::now();

@@ -31,6 +31,8 @@ pub enum ToSession {
 const VIEW_EVERY: Duration = Duration::from_millis(250);
 /// After how many views buffers that nobody needed are given back to the system.
 const TRIM_EVERY: u32 = 20;
+/// Peers that are kept for a torrent until its turn comes.
+const MOST_PEERS: usize = 1000;
 /// How long ending may take: every driver has finished by then or is left behind.
 const STOP_WITHIN: Duration = Duration::from_millis(1900);
 
@@ -73,8 +75,11 @@ struct Entry {
 }
 
 enum Turn {
-    /// It waits; nothing of it runs.
-    Waiting(Box<Add>),
+    /// It waits; nothing of it runs. One that is paused lets the others go first.
+    Waiting {
+        add: Box<Add>,
+        paused: bool,
+    },
     Running(Running),
 }
 
@@ -144,7 +149,7 @@ impl Session {
             files: content::file_count(&add.metainfo, &add.priorities),
         });
         let row = waiting_row(&add, self.jobs);
-        self.torrents.push(Entry { id, turn: Turn::Waiting(add), row });
+        self.torrents.push(Entry { id, turn: Turn::Waiting { add, paused: false }, row });
     }
 
     /// Starts those who wait, as far as there is room for more downloads.
@@ -152,7 +157,7 @@ impl Session {
         let mut free = self.jobs.saturating_sub(self.torrents.iter().filter(|e| e.is_downloading()).count());
         let look = self.look;
         for entry in &mut self.torrents {
-            let Turn::Waiting(add) = &entry.turn else { continue };
+            let Turn::Waiting { add, paused: false } = &entry.turn else { continue };
             if !add.seed_only {
                 if free == 0 {
                     continue;
@@ -226,9 +231,24 @@ impl Session {
         self.view.send_replace(Arc::new(view));
     }
 
-    fn tell(&self, id: InfoHash, order: ToDriver) {
-        if let Some(entry) = self.torrents.iter().find(|entry| entry.id == id) {
-            entry.tell(order);
+    fn tell(&mut self, id: InfoHash, order: ToDriver) {
+        let jobs = self.jobs;
+        let Some(entry) = self.torrents.iter_mut().find(|entry| entry.id == id) else { return };
+        match &mut entry.turn {
+            Turn::Running(_) => entry.tell(order),
+            Turn::Waiting { add, paused } => {
+                match order {
+                    ToDriver::Pause => *paused = true,
+                    ToDriver::Resume => *paused = false,
+                    ToDriver::Peers(addrs) => {
+                        add.peers.extend(addrs);
+                        add.peers.truncate(MOST_PEERS);
+                    }
+                    // The rest is told when its turn comes, or is for what runs.
+                    ToDriver::Budget(_) | ToDriver::Look(_) | ToDriver::Stop => {}
+                }
+                (entry.row.state, entry.row.reason) = waiting(jobs, *paused);
+            }
         }
     }
 
@@ -279,6 +299,10 @@ fn starting(add: &Add) -> (State, Reason) {
 
 /// The row of a torrent that waits its turn.
 fn waiting_row(add: &Add, jobs: usize) -> Row {
-    let circumstances = Circumstances { queued_behind: Some(jobs as u32), ..Circumstances::default() };
-    add.row(add.folder.clone(), why(&circumstances))
+    add.row(add.folder.clone(), waiting(jobs, false))
+}
+
+/// What such a torrent is.
+fn waiting(jobs: usize, paused: bool) -> (State, Reason) {
+    why(&Circumstances { paused, queued_behind: Some(jobs as u32), ..Circumstances::default() })
 }

@@ -43,6 +43,17 @@ const fn share(source: Source) -> usize {
     }
 }
 
+/// For whom an address is sought.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Dialler {
+    /// Who lacks something, and is connected to others.
+    InCompany,
+    /// Who lacks something, and is connected to nobody.
+    Alone,
+    /// Who is complete: those known to be complete are passed over.
+    Complete,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
     Idle,
@@ -60,6 +71,8 @@ struct Candidate {
     next: Moment,
     rank: u32,
     seed: bool,
+    /// The last connection was of use, and nothing has failed since.
+    proven: bool,
 }
 
 /// The list; see the head of this file.
@@ -182,7 +195,8 @@ impl Candidates {
 
     fn put(&mut self, now: Moment, source: Source, teller: Option<SocketAddr>, seed: bool, addr: SocketAddr) {
         let rank = self.rank(addr);
-        let candidate = Candidate { source, teller, state: State::Idle, failures: 0, next: now, rank, seed };
+        let (state, failures) = (State::Idle, 0);
+        let candidate = Candidate { source, teller, state, failures, next: now, rank, seed, proven: false };
         self.list.insert(addr, candidate);
         *self.shares.entry(source).or_default() += 1;
         if let Some(teller) = teller {
@@ -260,9 +274,8 @@ impl Candidates {
         }
     }
 
-    /// The address to dial now, if one may be dialled. While we are complete, those known to be
-    /// complete are passed over.
-    pub fn next(&mut self, now: Moment, complete: bool, rng: &mut Rng) -> Option<SocketAddr> {
+    /// The address to dial now, if one may be dialled.
+    pub fn next(&mut self, now: Moment, dialler: Dialler, rng: &mut Rng) -> Option<SocketAddr> {
         if self.dialling.len() >= MOST_DIALS || !self.pace.wait(now).is_zero() {
             return None;
         }
@@ -270,8 +283,8 @@ impl Candidates {
             let source = SOURCES[(self.turn + step) % SOURCES.len()];
             self.shares.get(&source).filter(|&&share| share > 0)?;
             let of_source =
-                self.list.iter().filter(|(_, c)| c.source == source && Self::may_dial(c, complete));
-            let ready = of_source.filter(|(addr, c)| self.ready_at(addr, c) <= now);
+                self.list.iter().filter(|(_, c)| c.source == source && Self::may_dial(c, dialler));
+            let ready = of_source.filter(|(addr, c)| self.ready_at(addr, c, dialler) <= now);
             let turns = |c: &Candidate| c.teller.map_or(0, |teller| self.tellers.turns(teller));
             let best = ready.max_by_key(|(addr, c)| (Reverse(c.failures), Reverse(turns(c)), c.rank, **addr));
             best.map(|(&addr, _)| addr)
@@ -294,22 +307,24 @@ impl Candidates {
     }
 
     /// When [`Self::next`] may have an address, if not now.
-    pub fn due(&self, now: Moment, complete: bool) -> Option<Moment> {
+    pub fn due(&self, now: Moment, dialler: Dialler) -> Option<Moment> {
         if self.dialling.len() >= MOST_DIALS {
             return None;
         }
-        let able = self.list.iter().filter(|(_, c)| Self::may_dial(c, complete));
-        let at = able.map(|(addr, c)| self.ready_at(addr, c)).min()?;
+        let able = self.list.iter().filter(|(_, c)| Self::may_dial(c, dialler));
+        let at = able.map(|(addr, c)| self.ready_at(addr, c, dialler)).min()?;
         Some(at.max(now + self.pace.wait(now)))
     }
 
-    fn may_dial(c: &Candidate, complete: bool) -> bool {
-        c.state == State::Idle && !(complete && c.seed)
+    fn may_dial(c: &Candidate, dialler: Dialler) -> bool {
+        c.state == State::Idle && !(dialler == Dialler::Complete && c.seed)
     }
 
-    fn ready_at(&self, addr: &SocketAddr, c: &Candidate) -> Moment {
-        // What others are guarded against is a list full of lies; what the user named is none.
-        let trusted = c.source == Source::User;
+    fn ready_at(&self, addr: &SocketAddr, c: &Candidate, dialler: Dialler) -> Moment {
+        // What others are guarded against is a list full of lies. What the user named is none; and where a
+        // peer of this torrent answered and was of use there is one, which who has nobody else may try once
+        // more without waiting out the minute.
+        let trusted = c.source == Source::User || (c.proven && dialler == Dialler::Alone);
         match self.tried_at.get(&addr.ip()) {
             Some(&tried) if !is_near(addr.ip()) && !trusted => c.next.max(tried + PER_ADDRESS),
             _ => c.next,
@@ -356,6 +371,7 @@ impl Candidates {
             if useful {
                 self.failed -= usize::from(candidate.failures > 0);
                 candidate.failures = 0;
+                candidate.proven = true;
             }
         }
         self.wait(now, addr, !useful);
@@ -374,6 +390,7 @@ impl Candidates {
         let Some(candidate) = self.list.get_mut(&addr) else { return };
         self.failed += usize::from(its_fault && candidate.failures == 0);
         candidate.failures += u32::from(its_fault);
+        candidate.proven &= !its_fault;
         let user = candidate.source == Source::User;
         if candidate.failures >= MOST_FAILURES && !user {
             self.forget(addr);
@@ -402,7 +419,7 @@ mod tests {
     }
 
     fn next(list: &mut Candidates, s: u64) -> Option<SocketAddr> {
-        list.next(at(s), false, &mut Rng::new(1))
+        list.next(at(s), Dialler::InCompany, &mut Rng::new(1))
     }
 
     #[test]
@@ -423,12 +440,12 @@ mod tests {
         (0..200).for_each(|n| list.add(at(0), Source::Tracker, addr(n)));
         let first: Vec<_> = std::iter::from_fn(|| next(&mut list, 0)).collect();
         assert_eq!(first.len(), MOST_DIALS);
-        assert_eq!(list.due(at(0), false), None);
+        assert_eq!(list.due(at(0), Dialler::InCompany), None);
         for &a in &first {
             list.failed(at(0), a, DialFailure::Refused);
         }
         assert_eq!(next(&mut list, 0), None);
-        assert!(list.due(at(0), false).unwrap() > at(0));
+        assert!(list.due(at(0), Dialler::InCompany).unwrap() > at(0));
         assert_eq!(std::iter::from_fn(|| next(&mut list, 1)).count(), 10);
     }
 
@@ -437,7 +454,7 @@ mod tests {
         let mut list = Candidates::new(at(0), vec![]);
         list.add(at(0), Source::Dht, addr(1));
         let (mut now, mut waits) = (0, Vec::new());
-        while let Some(due) = list.due(at(now), false) {
+        while let Some(due) = list.due(at(now), Dialler::InCompany) {
             waits.push(due.since(at(now)).as_secs());
             now = due.since_start().as_secs() + 1;
             let dialled = next(&mut list, now).unwrap();
@@ -492,7 +509,7 @@ mod tests {
         let tried: Vec<_> = std::iter::from_fn(|| next(&mut list, 0)).collect();
         assert_eq!(tried.iter().filter(|a| !a.ip().is_loopback()).count(), 1);
         assert_eq!(tried.len(), 20);
-        assert!(list.due(at(0), false).is_some_and(|due| due >= at(60)));
+        assert!(list.due(at(0), Dialler::InCompany).is_some_and(|due| due >= at(60)));
     }
 
     #[test]
@@ -501,9 +518,9 @@ mod tests {
         list.add(at(0), Source::Pex, addr(1));
         list.connected(addr(1));
         list.left(at(0), addr(1), true, true);
-        assert_eq!(list.next(at(900), true, &mut Rng::new(1)), None);
-        assert_eq!(list.due(at(900), true), None);
-        assert!(list.next(at(900), false, &mut Rng::new(1)).is_some());
+        assert_eq!(list.next(at(900), Dialler::Complete, &mut Rng::new(1)), None);
+        assert_eq!(list.due(at(900), Dialler::Complete), None);
+        assert!(list.next(at(900), Dialler::InCompany, &mut Rng::new(1)).is_some());
     }
 
     #[test]
@@ -523,7 +540,8 @@ mod tests {
             let mut waits = Vec::new();
             let mut now = 2;
             for _ in 0..3 {
-                let due = list.ready_at(&addr(1), &list.list[&addr(1)]).since_start().as_secs();
+                let due =
+                    list.ready_at(&addr(1), &list.list[&addr(1)], Dialler::InCompany).since_start().as_secs();
                 waits.push(due - now);
                 now = due;
                 list.tried_at.insert(addr(1).ip(), at(now));
@@ -533,5 +551,40 @@ mod tests {
         };
         assert_eq!(again(Source::User, 3), [5, 5, 10]);
         assert_eq!(again(Source::Tracker, 3), [58, 60, 120]);
+    }
+
+    #[test]
+    fn who_has_nobody_else_soon_tries_again_the_one_that_was_of_use() {
+        let alone = |list: &mut Candidates, s: u64| list.next(at(s), Dialler::Alone, &mut Rng::new(1));
+        let mut list = Candidates::new(at(0), vec![]);
+        let (used, beside) = (addr(1), SocketAddr::new(addr(1).ip(), 7000));
+        list.add(at(0), Source::Tracker, used);
+        assert_eq!(alone(&mut list, 0), Some(used));
+        list.answered(used);
+        list.connected(used);
+        // What lies at the same address was of no use yet.
+        list.add(at(1), Source::Pex, beside);
+        list.left(at(2), used, true, true);
+        assert_eq!(list.due(at(2), Dialler::Alone), Some(at(12)));
+        assert_eq!((alone(&mut list, 11), next(&mut list, 59)), (None, None), "others wait out the minute");
+        assert_eq!(alone(&mut list, 12), Some(used));
+        // It does not answer: once was enough.
+        list.failed(at(13), used, DialFailure::Refused);
+        assert_eq!(list.due(at(13), Dialler::Alone), Some(at(72)));
+        assert_eq!(alone(&mut list, 72), Some(beside));
+        list.failed(at(72), beside, DialFailure::Refused);
+        assert_eq!(alone(&mut list, 131), None);
+        // It answers and is of use again: so it goes on.
+        assert_eq!(alone(&mut list, 132), Some(used));
+        list.answered(used);
+        list.connected(used);
+        list.left(at(140), used, true, true);
+        assert_eq!(list.due(at(140), Dialler::Alone), Some(at(150)));
+        // After a connection that was of no use it waits like any other at its address.
+        assert_eq!(alone(&mut list, 150), Some(used));
+        list.answered(used);
+        list.connected(used);
+        list.left(at(151), used, false, true);
+        assert_eq!(list.due(at(151), Dialler::Alone), Some(at(210)));
     }
 }

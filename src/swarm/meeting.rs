@@ -8,6 +8,7 @@ use crate::proto::extended::{ExtendedHandshake, Extension, HANDSHAKE_ID};
 use crate::proto::message::Message;
 
 use super::allowed_fast::{ALLOWED, allowed_fast};
+use super::candidates::Dialler;
 use super::event::{Departure, DialFailure, Hello, Note, Output, PeerKey, Source};
 use super::lending::{offered, size_of};
 use super::peer::{Counted, MOST_REQUESTS, Peer};
@@ -40,15 +41,24 @@ impl Torrent {
         if self.paused {
             return;
         }
-        let complete = self.finished;
+        let dialler = self.dialler();
         while self.peers.len() + self.candidates.dialling() < self.config.max_peers {
-            let Some(addr) = self.candidates.next(now, complete, &mut self.rng) else {
-                if let Some(due) = self.candidates.due(now, complete) {
+            let Some(addr) = self.candidates.next(now, dialler, &mut self.rng) else {
+                if let Some(due) = self.candidates.due(now, dialler) {
                     self.timers.set(Timer::Dial, due.max(now + Duration::from_millis(1)));
                 }
                 return;
             };
             out.push(Output::Dial { addr });
+        }
+    }
+
+    /// For whom addresses are sought now.
+    fn dialler(&self) -> Dialler {
+        match (self.finished, self.peers.is_empty()) {
+            (true, _) => Dialler::Complete,
+            (false, true) => Dialler::Alone,
+            (false, false) => Dialler::InCompany,
         }
     }
 
@@ -300,7 +310,7 @@ impl Torrent {
     /// Where all places are taken and others wait, lets go of the one that brought least.
     pub(super) fn make_room(&mut self, now: Moment, out: &mut Vec<Output>) {
         if self.peers.len() >= self.config.max_peers
-            && self.candidates.due(now, self.finished).is_some_and(|at| at <= now)
+            && self.candidates.due(now, self.dialler()).is_some_and(|at| at <= now)
             && let Some(worst) = self.worst(now)
         {
             self.close(now, worst, Departure::Replaced, out);

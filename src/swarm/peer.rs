@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::base::{Bitfield, Meter, Moment, PeerId, Piece, Span, Untrusted, who};
 use crate::proto::handshake::Reserved;
 
-use super::pex::Exchange;
 use super::lender::Lender;
+use super::pex::Exchange;
 use super::pipeline::Pipeline;
 
 /// Rates are averaged over about this long.

@@ -5,4 +5,5 @@ mod long_pieces;
 mod nodes;
 mod reading;
 mod transfer;
+mod turns;
 mod world;

@@ -4,6 +4,7 @@
 
 mod facts;
 mod goal;
+mod leave;
 mod open;
 mod orders;
 mod pieces;
@@ -98,10 +99,6 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(250);
 const REPORTS: usize = 256;
 /// Reports taken at one go before timers and orders get their turn.
 const REPORTS_AT_ONCE: usize = 64;
-/// How long trackers may take to hear that we leave.
-const FAREWELL: Duration = Duration::from_millis(900);
-/// How long pieces that are whole may take to be written when we leave.
-const LAST_WRITES: Duration = Duration::from_millis(800);
 
 struct Driver {
     shared: Arc<Shared>,
@@ -328,48 +325,6 @@ impl Driver {
             let (received, took) = (self.summary().received, now.since(self.began));
             let _ = self.shared.events.send(Event::Finished { id: self.id, path, received, took });
         }
-    }
-
-    /// Leaves the swarm: the machine says goodbye, what is whole is written, what is known is saved.
-    async fn leave(mut self, mut inbox: Inbox) {
-        let reached = self.goal.is_reached();
-        self.presence = None;
-        // What peers have reported already counts, so that figures add up at the end.
-        while let Ok(report) = inbox.reports.try_recv() {
-            self.reported(report);
-        }
-        // Before the goodbye, for a machine that has stopped takes in no more pieces.
-        let quiet = async {
-            while self.keeping > 0 {
-                match inbox.facts.recv().await {
-                    Some(fact) => self.fact(fact),
-                    None => break,
-                }
-            }
-        };
-        let _ = time::timeout(LAST_WRITES, quiet).await;
-        self.tell(Input::Wish(Wish::Stop));
-        self.peers.clear();
-        let summary = self.summary();
-        self.save_at_the_end(&summary).await;
-        let farewell = async {
-            while self.announcing > 0 {
-                match inbox.facts.recv().await {
-                    Some(fact) => self.fact(fact),
-                    None => break,
-                }
-            }
-        };
-        let _ = time::timeout(FAREWELL, farewell).await;
-        let now = self.now();
-        self.reporter.done = reached && self.fault.is_none();
-        self.publish(now, &summary);
-        let event = match self.fault.take() {
-            Some(fault) => Event::Failed { id: self.id, fault },
-            None if reached => Event::Done { id: self.id },
-            None => return,
-        };
-        let _ = self.shared.events.send(event);
     }
 
     fn now(&self) -> Moment {
