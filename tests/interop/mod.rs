@@ -15,6 +15,7 @@ mod namespace;
 mod opentracker;
 mod others;
 mod pairs;
+mod pex;
 mod qbittorrent;
 mod rtorrent;
 mod scene;

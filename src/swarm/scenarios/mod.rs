@@ -5,6 +5,7 @@ mod announcing;
 mod asking;
 mod blaming;
 mod chaos;
+mod exchanging;
 mod invariants;
 mod long_pieces;
 mod meeting;
