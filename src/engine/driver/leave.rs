@@ -216,7 +216,7 @@ mod tests {
         scene.until_disk(|disk| disk.contains(" 1 to run")).await;
         scene.gate.send(()).unwrap();
         until(|| scene.task.is_finished().then_some(())).await;
-        scene.shared.stop();
+        scene.shared.stop().await;
         assert_eq!(scene.claimed_and_believed(), (THERE as u32, THERE as u32));
     }
 
@@ -256,6 +256,6 @@ mod tests {
         let entry = farewell.recv_timeout(PATIENCE).expect("the tracker hears of it");
         assert!(!entry.running && entry.have.is_full(), "{} of {PIECES}", entry.have.count());
         assert_eq!(scene.claimed_and_believed(), (PIECES as u32, PIECES as u32));
-        scene.shared.stop();
+        scene.shared.stop().await;
     }
 }
