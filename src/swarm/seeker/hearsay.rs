@@ -49,7 +49,9 @@ impl Hearsay {
             }
             Message::Suggest(piece) if fast => hint(&mut self.suggested, piece),
             Message::AllowedFast(piece) if fast => hint(&mut self.allowed, piece),
-            Message::Suggest(_) | Message::AllowedFast(_) | Message::Reject(_) if !fast => return Err(Broken),
+            Message::Suggest(_) | Message::AllowedFast(_) | Message::Reject(_) if !fast => {
+                return Err(Broken);
+            }
             _ => {}
         }
         Ok(())

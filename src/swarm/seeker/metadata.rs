@@ -187,7 +187,8 @@ impl Hunt {
                 break;
             }
             let room = AT_ONCE - offer.asked.len();
-            let open = work.pieces.iter().enumerate().filter(|(_, place)| place.bytes.is_none() && may(place));
+            let open =
+                work.pieces.iter().enumerate().filter(|(_, place)| place.bytes.is_none() && may(place));
             let open = open.map(|(piece, _)| piece as u32).filter(|piece| !offer.asked.contains(piece));
             chosen = open.take(room).collect();
         }
@@ -204,14 +205,7 @@ impl Hunt {
     }
 
     /// A piece came.
-    pub fn got(
-        &mut self,
-        now: Moment,
-        peer: PeerKey,
-        piece: u32,
-        total: Option<u32>,
-        bytes: Vec<u8>,
-    ) -> Got {
+    pub fn got(&mut self, now: Moment, peer: PeerKey, piece: u32, total: Option<u32>, bytes: Vec<u8>) -> Got {
         let draft = self.draft_of(peer);
         let (Some(draft), Some(offer)) = (draft, self.offers.get_mut(&peer)) else { return Got::Pointless };
         let len = metadata_piece_len(offer.size, piece);
@@ -309,9 +303,10 @@ impl Hunt {
 
     /// Gives up those who do not answer, and drafts that take too long while others wait for room.
     fn give_up(&mut self, now: Moment) {
-        let silent = self.offers.iter().filter(|(_, offer)| {
-            !offer.asked.is_empty() && now.since(offer.heard) >= SILENT
-        });
+        let silent = self
+            .offers
+            .iter()
+            .filter(|(_, offer)| !offer.asked.is_empty() && now.since(offer.heard) >= SILENT);
         let silent: Vec<PeerKey> = silent.map(|(&peer, _)| peer).collect();
         for peer in silent {
             self.release(peer);

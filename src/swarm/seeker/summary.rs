@@ -1,6 +1,5 @@
 //! What the search tells about itself.
 
-
 use super::Seeker;
 use crate::base::{Moment, Untrusted};
 use crate::swarm::dials::Dials;
