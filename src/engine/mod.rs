@@ -17,6 +17,7 @@ mod event;
 mod fault;
 mod finder;
 mod handle;
+mod lsd;
 mod reader;
 mod recall;
 mod session;
@@ -33,6 +34,7 @@ pub use reader::{Chunk, Feed, Read, Reader};
 pub use recall::{Recalled, recall, remembered};
 pub use view::{Detail, PeerRow, Reason, Row, State, TrackerRow, View};
 
+pub use crate::net::interfaces;
 pub use crate::net::tracker_server;
 pub use crate::net::web;
 pub use crate::store::Alloc;

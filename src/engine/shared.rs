@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use super::clock::Clock;
 use super::config::EngineConfig;
 use super::event::{Event, Fault, FaultKind};
+use super::lsd::Lsd;
 use crate::base::{BLOCK_LEN, InfoHash, PeerId, Untrusted};
 use crate::net::tracker::{TrackerConfig, Trackers};
 use crate::net::{Bind, Caller, Limits, Listener, Lookup, Patience, Registration};
@@ -45,6 +46,8 @@ pub(super) struct Shared {
     pub handles: Handles,
     pub limits: Limits,
     pub trackers: Trackers,
+    /// The way to the local network, where it is wished and there is one.
+    pub lsd: Option<Lsd>,
     pub library: Option<Library>,
     pub events: mpsc::UnboundedSender<Event>,
     port: u16,
@@ -113,12 +116,18 @@ impl Shared {
         let bind = bind(config.bind, config.ipv6);
         let listener = listen(&config, bind)?;
         let port = listener.port();
-        let mut chance = [0_u8; 12 + 4 + 8];
+        let mut chance = [0_u8; 12 + 4 + 8 + 4];
         getrandom::fill(&mut chance)
             .map_err(|error| fault(FaultKind::Internal, format!("no randomness: {error}")))?;
         let (name, rest) = chance.split_at(12);
         let id = PeerId::new(name.try_into().expect("twelve of the bytes drawn"));
-        let (key, seed) = rest.split_at(4);
+        let (key, rest) = rest.split_at(4);
+        let (seed, cookie) = rest.split_at(8);
+        let seed = u64::from_be_bytes(seed.try_into().expect("eight of the bytes drawn"));
+        let cookie = u32::from_be_bytes(cookie.try_into().expect("four of the bytes drawn"));
+        let seed = config.seed.unwrap_or(seed);
+        let clock = Clock::start();
+        let lsd = config.lsd.then(|| Lsd::start(bind, port, clock, cookie, seed)).flatten();
         let library = match config.state_dir {
             Some(place) => Some(library(place).await?),
             None => None,
@@ -132,7 +141,7 @@ impl Shared {
         let peers_memory = config.max_peers.saturating_mul(BLOCK_LEN as usize);
         let ours = config.bind.map(|ip| SocketAddr::new(ip, port)).into_iter().collect();
         Ok(Arc::new(Self {
-            clock: Clock::start(),
+            clock,
             id,
             announce_key: u32::from_be_bytes(key.try_into().expect("four of the bytes drawn")),
             bind,
@@ -146,6 +155,7 @@ impl Shared {
             handles: Handles::from_limit(),
             limits: Limits::new(config.down, config.up),
             trackers: Trackers::new(TrackerConfig { bind, ..TrackerConfig::default() }),
+            lsd,
             library,
             events,
             port,
@@ -154,11 +164,7 @@ impl Shared {
             members: Arc::new(AtomicUsize::new(0)),
             max_peers: config.max_peers,
             peers: AtomicU64::new(0),
-            seeds: AtomicU64::new(
-                config.seed.unwrap_or_else(|| {
-                    u64::from_be_bytes(seed.try_into().expect("eight of the bytes drawn"))
-                }),
-            ),
+            seeds: AtomicU64::new(seed),
         }))
     }
 
@@ -239,6 +245,9 @@ impl Shared {
     /// Closes the sockets and ends the disk threads behind what they are writing.
     pub(super) fn stop(&self) {
         self.listening.abort();
+        if let Some(lsd) = &self.lsd {
+            lsd.stop();
+        }
         self.disk.shutdown();
     }
 }

@@ -8,8 +8,10 @@
 
 mod dial;
 mod hello;
+pub mod interfaces;
 pub mod limit;
 mod listen;
+pub mod lsd;
 pub mod peer;
 pub mod route;
 mod socket;

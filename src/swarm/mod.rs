@@ -8,6 +8,7 @@
 //! [`picker`], `started`, `reach`, `progress`, `pipeline`, `choker`, `candidates`, `announcer`, `blame`. In the
 //! middle is [`Torrent`], the struct that holds them. Above are verbs that introduce the parts to one
 //! another: meeting, hearing, asking, ahead, landing, serving, steering. `handle.rs` on top lists them.
+//! [`local`] stands beside: it decides for all torrents of a session what the local network hears of them.
 
 mod ahead;
 mod allowed_fast;
@@ -23,6 +24,7 @@ mod hearing;
 mod landing;
 mod lender;
 mod lending;
+pub mod local;
 mod meeting;
 mod peer;
 mod peer_priority;

@@ -71,9 +71,9 @@ impl Client for Libtorrent {
 
     fn add(&mut self, torrent: &Path, save: &Path) {
         let mut command = python(&["-c", SCRIPT, "share", &self.place.ip(), &self.place.port()]);
-        command.arg(save).arg(torrent);
+        command.arg(save).arg(torrent).args(self.place.lsd.then_some("lsd"));
         bare(&mut command, &self.place.home);
-        self.program = Some(Program::start(NAME, &mut command, &self.place.home));
+        self.program = Some(self.place.start(NAME, command));
     }
 
     fn has_all(&mut self) -> bool {

@@ -1,6 +1,6 @@
 """libtorrent as the tests need it; what it finds goes to stdout as lines of JSON.
 
-    lt.py share IP PORT SAVE TORRENT    check what is there, download, seed until killed
+    lt.py share IP PORT SAVE TORRENT [lsd]    check what is there, download, seed until killed
     lt.py show TORRENT                  what the torrent says
     lt.py check SAVE TORRENT            which pieces and files are good
     lt.py make DATA TORRENT PIECE_LEN   make a v1 torrent, files in the order of their paths
@@ -31,12 +31,15 @@ def begin(torrent, save, **settings):
     params.save_path = save
     flags = lt.torrent_flags
     params.flags &= ~(flags.auto_managed | flags.paused)
-    params.flags |= flags.disable_dht | flags.disable_lsd | flags.disable_pex
+    params.flags |= flags.disable_dht | flags.disable_pex
+    if not settings.get("enable_lsd"):
+        params.flags |= flags.disable_lsd
     return session, session.add_torrent(params)
 
 
-def share(ip, port, save, torrent):
-    session, handle = begin(torrent, save, listen_interfaces=ip + ":" + port, outgoing_interfaces=ip)
+def share(ip, port, save, torrent, lsd=None):
+    session, handle = begin(torrent, save, listen_interfaces=ip + ":" + port, outgoing_interfaces=ip,
+                            enable_lsd=lsd is not None)
     say(hash=str(handle.info_hashes().v1))
     told = False
     while True:

@@ -67,11 +67,12 @@ impl Client for Torr {
         let mut command = program::torr(&self.place.home);
         command.arg(if self.way == Way::Seed { "seed" } else { "get" }).arg(torrent).arg("-o").arg(save);
         command.args(["-p", &self.place.port(), "--bind", &self.place.ip(), "--json"]);
-        command.args(["--no-dht", "--no-pex", "--no-lsd", "--no-upnp", "--no-utp"]);
+        command.args(["--no-dht", "--no-pex", "--no-upnp", "--no-utp", "-vv"]);
+        command.arg(if self.place.lsd { "--lsd" } else { "--no-lsd" });
         if self.way == Way::GetAndStay {
             command.args(["--seed", "forever"]);
         }
-        self.program = Some(Program::start(NAME, &mut command, &self.place.home));
+        self.program = Some(self.place.start(NAME, command));
     }
 
     fn has_all(&mut self) -> bool {

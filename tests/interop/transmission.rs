@@ -23,7 +23,7 @@ pub fn start(place: &Place) -> Box<dyn Client> {
     let settings = json!({
         "bind-address-ipv4": place.ip(), "bind-address-ipv6": "::1",
         "peer-port": place.at.port(), "peer-port-random-on-start": false, "port-forwarding-enabled": false,
-        "dht-enabled": false, "pex-enabled": false, "lpd-enabled": false, "utp-enabled": false, "encryption": 0,
+        "dht-enabled": false, "pex-enabled": false, "lpd-enabled": place.lsd, "utp-enabled": false, "encryption": 0,
         "rpc-enabled": true, "rpc-port": place.control().port(), "rpc-bind-address": place.ip(),
         "rpc-whitelist-enabled": false, "rpc-host-whitelist-enabled": false, "rpc-authentication-required": false,
         "download-dir": place.save(), "incomplete-dir-enabled": false, "rename-partial-files": false,
@@ -36,7 +36,7 @@ pub fn start(place: &Place) -> Box<dyn Client> {
     let mut command = Command::new(NAME);
     bare(&mut command, &place.home);
     command.args(["--foreground", "--config-dir"]).arg(config);
-    let program = Program::start(NAME, &mut command, &place.home);
+    let program = place.start(NAME, command);
     let mut client = Transmission { place: place.clone(), program, session: String::new() };
     wait_for("transmission answers", SETTLE, || client.call("session-get", &json!({})));
     Box::new(client)

@@ -33,13 +33,16 @@ use self::stream::Stream;
 use super::command::Add;
 use super::event::{Event, Fault};
 use super::finder::{Estate, Finder};
+use super::lsd::Presence;
 use super::shared::{Claim, Listing, Membership, Shared};
 use super::view::{Detail, Row};
 use crate::base::{Geometry, InfoHash, Moment};
 use crate::net::{Caller, FromPeer, Limits, ToPeer};
 use crate::proto::announce::AnnounceReply;
 use crate::store::{Buf, DiskError, Hold, Kept, Settled, Volume};
-use crate::swarm::event::{DialFailure, Hello, Input, Output, PeerKey, TrackerFailure, TrackerKey, Wish};
+use crate::swarm::event::{
+    DialFailure, Hello, Input, Output, PeerKey, Source, TrackerFailure, TrackerKey, Wish,
+};
 use crate::swarm::{Summary, Torrent};
 
 /// What the session tells a driver.
@@ -136,6 +139,8 @@ struct Driver {
     saver: Saver,
     reporter: Reporter,
     stream: Option<Stream>,
+    /// The local network hears of us.
+    presence: Option<Presence>,
     paused: bool,
     fault: Option<Fault>,
     began: Moment,
@@ -227,6 +232,7 @@ impl Driver {
             saver: Saver::new(now, opened.totals),
             reporter,
             stream: None,
+            presence: None,
             paused: false,
             fault: None,
             began: now,
@@ -244,8 +250,9 @@ impl Driver {
         }
         if !self.add.peers.is_empty() {
             let addrs = self.add.peers.clone();
-            self.tell(Input::Found { source: crate::swarm::event::Source::User, addrs });
+            self.tell(Input::Found { source: Source::User, addrs });
         }
+        self.show_up();
         if self.torrent.is_finished() {
             self.finished();
         }
@@ -289,18 +296,30 @@ impl Driver {
         match order {
             ToDriver::Pause => {
                 self.paused = true;
+                self.presence = None;
                 self.tell(Input::Wish(Wish::Pause));
             }
             ToDriver::Resume => {
                 self.paused = false;
+                self.show_up();
                 self.tell(Input::Wish(Wish::Resume));
             }
             ToDriver::Peers(addrs) => {
-                self.tell(Input::Found { source: crate::swarm::event::Source::User, addrs });
+                self.tell(Input::Found { source: Source::User, addrs });
             }
             ToDriver::Budget(bytes) => self.tell(Input::Budget { bytes }),
             ToDriver::Look(look) => self.reporter.look = look,
             ToDriver::HandOver(_) | ToDriver::Stop => {}
+        }
+    }
+
+    /// Lets the local network hear of this torrent, unless it is private (BEP 27).
+    fn show_up(&mut self) {
+        if let Some(lsd) = self.shared.lsd.as_ref().filter(|_| !self.add.metainfo.is_private()) {
+            let facts = self.facts.clone();
+            self.presence = Some(lsd.join(self.id, move |addrs| {
+                let _ = facts.send(Fact::Heard(Input::Found { source: Source::Lsd, addrs }));
+            }));
         }
     }
 
@@ -336,6 +355,7 @@ impl Driver {
     /// Leaves the swarm: the machine says goodbye, what is whole is written, what is known is saved.
     async fn leave(mut self, mut inbox: Inbox) {
         let reached = self.goal.is_reached();
+        self.presence = None;
         // What peers have reported already counts, so that figures add up at the end.
         while let Ok(report) = inbox.reports.try_recv() {
             self.reported(report);

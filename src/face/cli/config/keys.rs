@@ -108,7 +108,7 @@ pub static KEYS: [Key; 39] = [
     ),
     later("network", "dht", Kind::Switch, "true", "find peers by the distributed hash table"),
     later("network", "pex", Kind::Switch, "true", "exchange addresses with peers"),
-    later("network", "lsd", Kind::Switch, "true", "find peers in the local network"),
+    key("network", "lsd", Kind::Switch, "true", "find peers in the local network"),
     later("network", "upnp", Kind::Switch, "true", "ask the router for a port"),
     later("network", "utp", Kind::Switch, "true", "use uTP beside TCP"),
     key("network", "ipv6", Kind::Switch, "true", "use IPv6 beside IPv4"),

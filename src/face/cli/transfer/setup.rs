@@ -93,6 +93,7 @@ impl Setup {
             up: self.config.rate("limits.up"),
             max_peers: self.config.number("limits.peers_total") as usize,
             jobs,
+            lsd: self.config.switch("network.lsd"),
             state_dir: self.state_dir.clone(),
             ..EngineConfig::default()
         }
@@ -142,7 +143,7 @@ impl Setup {
 
 /// The ways to find and reach peers that torr is going to have. Their keys are true from the beginning, so
 /// that only a flag is a wish to be refused.
-const TO_COME: [&str; 5] = ["network.dht", "network.pex", "network.lsd", "network.upnp", "network.utp"];
+const TO_COME: [&str; 4] = ["network.dht", "network.pex", "network.upnp", "network.utp"];
 
 /// Refuses what was asked for and is not there. What is meant to protect people is never left out in
 /// silence, wherever it was asked for.
@@ -154,7 +155,9 @@ fn refuse_what_is_to_come(config: &Config, network: &NetworkArgs) -> Result<(), 
         if let Origin::Flag(flag) = config.setting(name).origin
             && config.switch(name)
         {
-            return Err(Failure::not_yet(flag).hint("peers come from trackers, and from --peer"));
+            return Err(
+                Failure::not_yet(flag).hint("peers come from trackers, the local network, and --peer")
+            );
         }
     }
     let encryption = config.setting("network.encryption");
