@@ -16,6 +16,7 @@ pub mod dht;
 mod driver;
 mod event;
 mod fault;
+mod finder;
 mod handle;
 mod lsd;
 mod ports;

@@ -215,7 +215,7 @@ impl Announcer {
     /// was to be announced to, if it works.
     pub fn adopt_one(&mut self, tracker: TrackerKey, known: &Tracker, next: Option<Moment>) {
         let Some(ours) = self.trackers.get_mut(tracker.0) else { return };
-        *ours = Tracker { tier: ours.tier, ..known.clone() };
+        *ours = Tracker { tier: ours.tier, scraping: false, ..known.clone() };
         let Some(tier) = self.tiers.iter_mut().find(|tier| tier.order.contains(&tracker.0)) else { return };
         if let Some(next) = next {
             tier.order.retain(|&other| other != tracker.0);

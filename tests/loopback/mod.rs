@@ -3,6 +3,7 @@
 mod dht;
 mod faults;
 mod long_pieces;
+mod magnet;
 mod nodes;
 mod reading;
 mod transfer;

@@ -5,14 +5,12 @@ use std::time::Duration;
 
 use tokio::time::{self, Instant};
 
-use super::{Driver, Inbox};
+use super::{Driver, FAREWELL, Inbox};
 use crate::engine::event::Event;
 use crate::swarm::event::{Input, Wish};
 
 /// How long pieces that are whole may take to be written.
 const LAST_WRITES: Duration = Duration::from_millis(1100);
-/// How long trackers may take to hear that we leave.
-const FAREWELL: Duration = Duration::from_millis(900);
 /// How long all of it may take; the session waits a little longer.
 const ALL: Duration = Duration::from_millis(1750);
 
@@ -163,7 +161,7 @@ mod tests {
             add.after = After::Seed(Until::default());
             let (orders, inbox) = mpsc::unbounded_channel();
             let (publish, published) = watch::channel(None);
-            let task = tokio::spawn(run(shared.clone(), Box::new(add), inbox, publish));
+            let task = tokio::spawn(run(shared.clone(), Box::new(add), None, inbox, publish));
             let checked = time::timeout(PATIENCE, heard.recv()).await.unwrap();
             assert!(matches!(checked, Some(Event::Checked { .. })), "{checked:?}");
             // From here on the only disk thread is busy, so that whatever comes waits to be written.

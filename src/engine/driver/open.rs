@@ -267,7 +267,7 @@ pub(super) fn swarm_config(shared: &Shared, add: &Add, opened: &Opened) -> (Vec<
         private: add.metainfo.is_private(),
         dht: shared.dht_for(add.metainfo.is_private()).is_some(),
         pex: shared.pex,
-        info: Arc::default(),
+        info: add.metainfo.raw_info().into(),
         announce_key: shared.announce_key,
         trackers: tiers,
         max_peers: add.max_peers,
