@@ -51,7 +51,7 @@ impl Maker<'_> {
         let path =
             std::fs::canonicalize(argument).map_err(|error| Failure::disk("read", argument, &error))?;
         let name = name(&path)?;
-        let own = save::target(self.args.save.as_deref(), &path);
+        let own = save::target(self.args.save.as_ref(), &path);
         let at = SystemTime::now();
         let files = gather::gather(&path, &self.args.making.wishes(), Sort::Path, own.as_deref())?;
         if files.linked > 0 {
