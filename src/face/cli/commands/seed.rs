@@ -64,16 +64,7 @@ pub fn run(args: &SeedArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
         }
     }
     let count = jobs.len();
-    let plan = Plan {
-        verb: Verb::Seed,
-        jobs,
-        more: None,
-        outcomes,
-        timeout: None,
-        path_end: Some(b'\n'),
-        stream: None,
-        run: None,
-    };
+    let plan = Plan { outcomes, ..Plan::new(Verb::Seed).with(jobs) };
     setup.run(plan, count, output)
 }
 
@@ -90,6 +81,7 @@ fn job(
             metainfo: known.metainfo.clone(),
             bytes: known.metainfo.to_bytes(),
             path: Some(known.torrent_file.clone()),
+            link: None,
         },
         None => input::read(argument, &Reading { bind: setup.bind(), ..Reading::alone(output) })?,
     };

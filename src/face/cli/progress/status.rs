@@ -21,7 +21,7 @@ pub fn reason(row: &Row) -> String {
     match (row.state, row.reason.text.as_str()) {
         (state, "") => state.word().to_owned(),
         // What is under way needs no word in front of it.
-        (State::Downloading, text) => text.to_owned(),
+        (State::Metadata | State::Downloading, text) => text.to_owned(),
         (state, text) if text.starts_with(state.word()) => text.to_owned(),
         (state, text) => format!("{}: {text}", state.word()),
     }
