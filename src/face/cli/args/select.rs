@@ -226,7 +226,10 @@ mod tests {
         let of = |ranges: &[RangeInclusive<u32>]| wanted_by_link(&torrent(), ranges);
         assert_eq!(of(&[0..=0, 2..=2]), Ok((vec![true, false, true], 0)));
         assert_eq!(of(&[1..=u32::MAX]), Ok((vec![false, true, true], (1 << 32) - 3)));
-        assert_eq!(of(&[3..=3]).unwrap_err(), "the link chooses files by their numbers, and t has none of these");
+        assert_eq!(
+            of(&[3..=3]).unwrap_err(),
+            "the link chooses files by their numbers, and t has none of these"
+        );
     }
 
     #[test]

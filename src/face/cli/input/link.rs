@@ -161,7 +161,9 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let torrent = torrent();
         let (v1, hash) = (torrent.info_hash().sha1().unwrap(), torrent.info_hash().to_string());
-        assert!(link(&hash).remembered(Some(state.path())).is_none() && link(&hash).remembered(None).is_none());
+        assert!(
+            link(&hash).remembered(Some(state.path())).is_none() && link(&hash).remembered(None).is_none()
+        );
         Remembered::of(state.path()).keep(&torrent.info_hash(), &torrent.to_bytes()).unwrap();
         assert_eq!(link(&hash).remembered(Some(state.path())).as_ref(), Some(&torrent));
         let both = Magnet::new(InfoHash::hybrid(v1, [7; 32])).to_string();

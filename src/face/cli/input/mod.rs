@@ -109,8 +109,9 @@ fn only_a_link(argument: &Path) -> Failure {
         Ok(link) => link,
     };
     let what = if matches!(Kind::of(argument), Kind::Hash(_)) { "an info hash" } else { "a magnet link" };
-    let failure = Failure::usage(format!("{what} names a torrent, and the torrent file itself is needed here"))
-        .hint(format!("to get the file: torr magnet {} --fetch -o FILE.torrent", quoted(argument)));
+    let failure =
+        Failure::usage(format!("{what} names a torrent, and the torrent file itself is needed here"))
+            .hint(format!("to get the file: torr magnet {} --fetch -o FILE.torrent", quoted(argument)));
     match link {
         Some(link) => failure.about(link.magnet.info_hash),
         None => failure,
@@ -185,7 +186,7 @@ fn file(path: &Path) -> Result<Vec<u8>, Failure> {
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let message = format!("there is no torrent file {}", shown(path));
-            let hint = "check the name; a torrent is a file, an address on the web, or - for standard input";
+            let hint = "check the name; a torrent is a file, a magnet link, an info hash, an address on the web, or - for standard input";
             return Err(Failure::new(Exit::Input, "not_found", message).hint(hint));
         }
         Err(error) => return Err(Failure::disk("read", path, &error)),
@@ -216,7 +217,10 @@ mod tests {
     fn what_is_no_torrent_file_is_refused_by_its_name() {
         assert_eq!(refused("magnet:?xt=urn:btih:x").kind, "malformed");
         let failure = refused(&"ab".repeat(20));
-        assert_eq!(failure.message, "an info hash names a torrent, and the torrent file itself is needed here");
+        assert_eq!(
+            failure.message,
+            "an info hash names a torrent, and the torrent file itself is needed here"
+        );
         assert!(failure.hint.unwrap().contains("--fetch -o FILE.torrent"));
         let failure = refused("http://x.example:0/a.torrent");
         assert_eq!((failure.exit, failure.kind), (Exit::Input, "bad_address"));

@@ -74,7 +74,7 @@ fn line(row: &Row, longest: usize, style: Style, room: usize) -> String {
         State::Seeding if moves(row) => {
             format!("{} {}   ratio {:.2}", style.up(), units::rate(row.up), row.ratio())
         }
-        _ => status::reason(row),
+        _ => status::brief(row),
     };
     columns(&style.fit(&row.name, name), name, &facts)
 }
@@ -103,11 +103,8 @@ fn total(rows: &[Row], lost: usize, view: &View, style: Style, room: usize) -> S
     let parts = if room < NARROW {
         vec![format!("total  {}", sum.counts("")), share, rate]
     } else {
-        let amount = if sum.wanted == 0 && sum.unknown > 0 {
-            String::new()
-        } else {
-            of(sum.done, sum.wanted, " of ")
-        };
+        let amount =
+            if sum.wanted == 0 && sum.unknown > 0 { String::new() } else { of(sum.done, sum.wanted, " of ") };
         vec![format!("total  {}", sum.counts(" done")), share, amount, rate, left]
     };
     format!("  {}", joined(&parts, "   ", room.saturating_sub(2)))
@@ -172,7 +169,8 @@ impl Sum {
     /// The time until all of it is there at the average of those whose time is known.
     pub fn left(&self) -> Option<Duration> {
         let left = self.missing() as f64 / self.average;
-        (self.unknown == 0 && self.missing() > 0 && self.average >= 1024.0).then(|| Duration::from_secs_f64(left.min(1e9)))
+        (self.unknown == 0 && self.missing() > 0 && self.average >= 1024.0)
+            .then(|| Duration::from_secs_f64(left.min(1e9)))
     }
 
     fn missing(&self) -> u64 {

@@ -104,7 +104,7 @@ pub(super) fn narrow(row: &Row, style: Style, room: usize) -> String {
             let name = if room < 40 { String::new() } else { format!("{} ", style.fit(&row.name, room / 4)) };
             let nothing_yet = matches!(row.state, State::Seeding | State::Metadata);
             let part = if nothing_yet { String::new() } else { part + " " };
-            return format!("{name}{part}{}", status::reason(row));
+            return format!("{name}{part}{}", status::brief(row));
         }
     };
     let rest = room.saturating_sub(width(&facts) + 1);

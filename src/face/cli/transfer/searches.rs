@@ -9,6 +9,7 @@ use crate::base::{InfoHash, Untrusted, units};
 use crate::engine::{Command, Handle, Row, View};
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
+use crate::face::cli::progress::status::LOOKING;
 use crate::proto::metainfo::Metainfo;
 
 use super::stall::Stall;
@@ -109,7 +110,7 @@ impl Searches {
 /// Nobody has sent the metadata of a torrent for as long as was allowed.
 pub fn no_metadata(name: &Untrusted, row: &Row, limit: Duration) -> Failure {
     let text = &row.reason.text;
-    let asked = text.strip_prefix("looking for anyone who has the file list: ").unwrap_or(text);
+    let asked = text.strip_prefix(LOOKING).unwrap_or(text);
     let asked = if asked.is_empty() { String::new() } else { format!(": {asked}") };
     let message =
         format!("{}: nobody has sent the file list within {}{asked}", name.fit(100), units::span(limit));
@@ -127,10 +128,8 @@ mod tests {
     #[test]
     fn giving_up_says_who_was_asked() {
         let text = "looking for anyone who has the file list: 2 trackers silent, 0 peers".to_owned();
-        let torrent = Row {
-            reason: Reason { word: "searching_peers", text },
-            ..row("ubuntu", State::Metadata)
-        };
+        let torrent =
+            Row { reason: Reason { word: "searching_peers", text }, ..row("ubuntu", State::Metadata) };
         let failure = no_metadata(&"ubuntu".into(), &torrent, Duration::from_secs(60));
         assert_eq!((failure.exit, failure.kind), (Exit::Network, "no_metadata"));
         assert_eq!(

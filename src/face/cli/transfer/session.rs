@@ -320,12 +320,7 @@ impl<'a> Session<'a> {
     }
 
     /// Work was made of a torrent whose metadata was found under this id.
-    fn made(
-        &mut self,
-        id: InfoHash,
-        made: Result<Work, Failure>,
-        handle: &Handle,
-    ) -> Result<(), Failure> {
+    fn made(&mut self, id: InfoHash, made: Result<Work, Failure>, handle: &Handle) -> Result<(), Failure> {
         if !matches!(made, Ok(Work::Move(_))) {
             handle.send(Command::Remove(id));
         }

@@ -49,7 +49,9 @@ impl Arguments {
             }
             if args.torrents.len() > 1 || args.input.is_some() {
                 let message = "--torrent-only=FILE names one file, and several torrents are given";
-                return Err(Failure::usage(message).hint("write --torrent-only alone: each gets its own name"));
+                return Err(
+                    Failure::usage(message).hint("write --torrent-only alone: each gets its own name")
+                );
             }
         }
         let list = args.input.as_deref().map(|path| List::open(path, output)).transpose()?;

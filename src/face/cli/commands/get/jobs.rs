@@ -146,7 +146,10 @@ impl Maker {
             })?;
             if beyond > 0 {
                 let files = units::plural(beyond, "file", "files");
-                self.output.warn(&format!("the link chooses {files} that {} does not have", metainfo.name().fit(80)));
+                self.output.warn(&format!(
+                    "the link chooses {files} that {} does not have",
+                    metainfo.name().fit(80)
+                ));
             }
             return Ok(wanted);
         }
@@ -236,7 +239,7 @@ fn top(torrent: &Metainfo) -> PathBuf {
 }
 
 /// What the torrent file is called beside data of this name.
-fn torrent_name(top: &Path) -> PathBuf {
+pub fn torrent_name(top: &Path) -> PathBuf {
     const EXTENSION: &str = ".torrent";
     let name = top.to_string_lossy();
     let name = &name[..name.floor_char_boundary(MAX_COMPONENT - EXTENSION.len())];

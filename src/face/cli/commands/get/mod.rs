@@ -15,6 +15,7 @@ use crate::face::cli::signals;
 use crate::face::cli::transfer::{Plan, Setup, Verb, stream};
 
 pub use args::GetArgs;
+pub use jobs::torrent_name;
 
 use found::Torrents;
 use inputs::Arguments;
