@@ -21,6 +21,8 @@ pub mod event;
 mod handle;
 mod hearing;
 mod landing;
+mod lender;
+mod lending;
 mod meeting;
 mod peer;
 mod peer_priority;
@@ -31,11 +33,14 @@ pub mod rarity;
 mod reach;
 #[cfg(test)]
 mod scenarios;
+pub mod seeker;
 mod serving;
 mod started;
 mod steering;
+mod succession;
 mod summary;
 mod torrent;
 
+pub use succession::Heritage;
 pub use summary::{Dials, PeerSummary, Summary, TrackerSummary};
 pub use torrent::{Config, Torrent};

@@ -26,6 +26,7 @@ mod definition;
 mod error;
 mod exit;
 mod faults;
+mod fetch;
 mod folders;
 mod input;
 mod interface;

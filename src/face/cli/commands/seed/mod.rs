@@ -145,17 +145,7 @@ fn give(
 ) -> Result<Exit, Failure> {
     let links = Links { hide_addresses: args.no_address, qr: args.qr, given, ..setup.links() };
     let count = jobs.len();
-    let plan = Plan {
-        verb: Verb::Seed,
-        jobs,
-        more: None,
-        outcomes,
-        timeout: None,
-        path_end: Some(b'\n'),
-        stream: None,
-        run: None,
-        links: Some(links),
-    };
+    let plan = Plan { outcomes, links: Some(links), ..Plan::new(Verb::Seed).with(jobs) };
     setup.run(plan, count, output)
 }
 
