@@ -119,14 +119,18 @@ fn the_data_of_a_known_torrent_is_shared_as_that_torrent() {
     let scene = Scene::new();
     many(&scene);
     scene.write("d/.hidden", "in the torrent, and passed over by default");
-    let made = scene.run(&["create", "d", "--hidden", "--piece-size", "32K", "-q", "-o", "x.torrent", "--magnet"]);
+    let made =
+        scene.run(&["create", "d", "--hidden", "--piece-size", "32K", "-q", "-o", "x.torrent", "--magnet"]);
     let known = hash(&made.out).to_owned();
     assert_eq!(link(&scene, &["x.torrent"]).0.find(&known), Some(20));
     for flags in [&["d"][..], &["d", "--rehash"]] {
         let (same, said) = link(&scene, flags);
         assert_eq!(hash(&same), known, "{said}");
         let short = &known[..6];
-        assert!(said.contains(&format!("this is the data of d ({short})")) && said.contains("--new"), "{said}");
+        assert!(
+            said.contains(&format!("this is the data of d ({short})")) && said.contains("--new"),
+            "{said}"
+        );
     }
     let (new, said) = link(&scene, &["d", "--new"]);
     assert!(hash(&new) != known && !said.contains("this is the data"), "{said}");
@@ -147,8 +151,20 @@ fn what_is_asked_for_stands_in_the_torrent_and_in_the_link() {
     scene.write("a b", bytes(70_000));
     let (told, _) = link(
         &scene,
-        &["a b", "--tracker", "http://127.0.0.1:1/announce", "--web-seed", "http://w.example/", "--comment", "so",
-          "--piece-size", "32K", "--private", "--save", "--no-address"],
+        &[
+            "a b",
+            "--tracker",
+            "http://127.0.0.1:1/announce",
+            "--web-seed",
+            "http://w.example/",
+            "--comment",
+            "so",
+            "--piece-size",
+            "32K",
+            "--private",
+            "--save",
+            "--no-address",
+        ],
     );
     assert!(
         told.ends_with("&dn=a%20b&tr=http%3A%2F%2F127.0.0.1%3A1%2Fannounce&ws=http%3A%2F%2Fw.example%2F"),
@@ -156,7 +172,10 @@ fn what_is_asked_for_stands_in_the_torrent_and_in_the_link() {
     );
     let show = scene.run(&["show", "--json", "a b.torrent"]).json().remove(0);
     assert_eq!(show["info_hash"], hash(&told));
-    assert_eq!((&show["comment"], &show["private"], &show["piece_length"]), (&"so".into(), &true.into(), &32_768.into()));
+    assert_eq!(
+        (&show["comment"], &show["private"], &show["piece_length"]),
+        (&"so".into(), &true.into(), &32_768.into())
+    );
     // The same again is no other file; another one is never written over.
     let (again, _) = link(&scene, &["a b", "--private", "--piece-size", "32K", "--save"]);
     assert_eq!(hash(&again), hash(&told));
@@ -166,7 +185,10 @@ fn what_is_asked_for_stands_in_the_torrent_and_in_the_link() {
     assert!(refused.err.contains("mine is there already and is another file"), "{}", refused.err);
     assert_eq!(fs::read(scene.path().join("mine")).unwrap(), b"mine");
     let local = link(&scene, &["a b", "--lan", "--piece-size", "32K", "--private"]).0;
-    assert!(!local.contains("&tr=") && !local.contains("&ws=") && local.contains("&x.pe=127.0.0.1:"), "{local}");
+    assert!(
+        !local.contains("&tr=") && !local.contains("&ws=") && local.contains("&x.pe=127.0.0.1:"),
+        "{local}"
+    );
 }
 
 #[test]
@@ -224,7 +246,12 @@ fn what_cannot_be_shared_is_refused_in_a_sentence() {
     ] {
         let arguments = [&["seed", "--bind", "127.0.0.1"], arguments].concat();
         let ran = scene.run(&arguments);
-        assert_eq!((ran.code, ran.err.contains(sentence), ran.out.as_str()), (code, true, ""), "{arguments:?}: {}", ran.err);
+        assert_eq!(
+            (ran.code, ran.err.contains(sentence), ran.out.as_str()),
+            (code, true, ""),
+            "{arguments:?}: {}",
+            ran.err
+        );
     }
     // The name of what is shared is part of the torrent too.
     let odd = scene.path().join(std::ffi::OsStr::from_bytes(b"\xfe"));
@@ -237,7 +264,12 @@ fn what_cannot_be_shared_is_refused_in_a_sentence() {
     // Whoever may do anything is not stopped by permissions.
     if fs::File::open(&secret).is_err() {
         let ran = scene.run(&["seed", "photos"]);
-        assert_eq!((ran.code, ran.err.contains("photos/secret: permission denied")), (5, true), "{}", ran.err);
+        assert_eq!(
+            (ran.code, ran.err.contains("photos/secret: permission denied")),
+            (5, true),
+            "{}",
+            ran.err
+        );
     }
 }
 
@@ -266,11 +298,62 @@ fn who_has_the_torrent_file_and_the_address_can_fetch_it() {
     let (mut program, told) = seeder(&scene, "seed", &["d", "--once", "--save"]);
     let address = told["addresses"][0].as_str().unwrap();
     let got = scene.run(&[
-        "get", "d.torrent", "-o", "got", "--peer", address, "--bind", "127.0.0.1", "--state-dir", "state-get", "--timeout", "30s",
+        "get",
+        "d.torrent",
+        "-o",
+        "got",
+        "--peer",
+        address,
+        "--bind",
+        "127.0.0.1",
+        "--state-dir",
+        "state-get",
+        "--timeout",
+        "30s",
     ]);
     assert_eq!(got.code, 0, "{}", got.err);
     same(&scene, "d", "got/d");
     assert_eq!(end(&mut program).code(), Some(0), "{}", program.tail());
+}
+
+/// Runs the command that was printed, as it stands, in a folder of its own.
+fn literally(scene: &Scene, name: &str, told: &Value) -> Program {
+    let bin = Path::new(env!("CARGO_BIN_EXE_torr")).parent().unwrap().to_owned();
+    let folder = scene.path().join(name);
+    fs::create_dir_all(&folder).unwrap();
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(told["command"].as_str().unwrap()).current_dir(&folder).env_clear();
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    command.env("PATH", path).env("HOME", &folder).env("LANG", "C.UTF-8");
+    Program::start(&format!("{name}-log"), &mut command, scene.path())
+}
+
+#[test]
+fn the_printed_command_is_all_that_the_other_side_needs() {
+    let scene = Scene::new();
+    many(&scene);
+    let (mut seeder, told) = seeder(&scene, "seed", &["d", "--once"]);
+    let mut getter = literally(&scene, "there", &told);
+    assert_eq!(end(&mut getter).code(), Some(0), "{}", getter.tail());
+    same(&scene, "d", "there/d");
+    assert_eq!(getter.output().trim_end(), scene.path().join("there/d").to_str().unwrap());
+    assert_eq!(end(&mut seeder).code(), Some(0), "{}", seeder.tail());
+}
+
+#[test]
+fn several_receivers_get_all_of_it() {
+    let scene = Scene::new();
+    scene.write("it's a film.mkv", bytes(3_000_000));
+    let (mut seeder, told) = seeder(&scene, "seed", &["it's a film.mkv", "--until", "copies:3"]);
+    let mut getters: Vec<Program> =
+        ["one", "two", "three"].iter().map(|name| literally(&scene, name, &told)).collect();
+    for getter in &mut getters {
+        assert_eq!(end(getter).code(), Some(0), "{}", getter.tail());
+    }
+    for name in ["one", "two", "three"] {
+        same(&scene, "it's a film.mkv", &format!("{name}/it's a film.mkv"));
+    }
+    assert_eq!(end(&mut seeder).code(), Some(0), "{}", seeder.tail());
 }
 
 #[test]

@@ -1,8 +1,7 @@
 //! The address that `--bind` means. What it names has to be there: with a tunnel that is down nothing may
 //! leave another way.
 
-use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use super::error::{Failure, reason};
 use crate::base::Untrusted;
@@ -12,19 +11,8 @@ use crate::base::Untrusted;
 struct Interface {
     number: u32,
     name: String,
-    /// It is up, and there is something at its other end.
-    runs: bool,
     addresses: Vec<IpAddr>,
 }
-
-/// The most addresses of ours that others are told.
-const MOST_TOLD: usize = 4;
-
-/// Beginnings of the names of interfaces that lead to nobody but what runs on this machine.
-const INNER: [&str; 14] = [
-    "docker", "br-", "veth", "virbr", "vnet", "vmnet", "vboxnet", "lxcbr", "lxdbr", "cni", "flannel",
-    "podman", "cali", "kube",
-];
 
 /// An address as it is, or that of a network interface: IPv4 before IPv6.
 pub fn address(text: &str, ipv6: bool) -> Result<IpAddr, Failure> {
@@ -39,56 +27,10 @@ pub fn address(text: &str, ipv6: bool) -> Result<IpAddr, Failure> {
     Ok(found)
 }
 
-/// The addresses at which others reach us, the best first: those of the local network, then those of the
-/// Internet, IPv4 before IPv6. Where everything goes out from one address it is that one. The addresses of
-/// this machine alone are told where there are no others.
-pub fn own(bind: Option<IpAddr>, ipv6: bool) -> Vec<IpAddr> {
-    // Where they cannot be listed, none is told.
-    told(bind, ipv6, &system::interfaces().unwrap_or_default())
-}
-
-fn told(bind: Option<IpAddr>, ipv6: bool, interfaces: &[Interface]) -> Vec<IpAddr> {
-    if let Some(only) = bind.filter(|bind| !bind.is_unspecified()) {
-        return vec![only];
-    }
-    let fits = |address: &IpAddr| match bind {
-        Some(any) => any.is_ipv4() == address.is_ipv4() || (any.is_ipv6() && ipv6),
-        None => address.is_ipv4() || ipv6,
-    };
-    let inner = |name: &str| INNER.iter().any(|start| name.starts_with(start));
-    let outer = interfaces.iter().filter(|interface| interface.runs && !inner(&interface.name));
-    let all = outer.flat_map(|interface| &interface.addresses).copied().filter(fits);
-    let (mut here, mut found): (Vec<IpAddr>, Vec<IpAddr>) = all.partition(IpAddr::is_loopback);
-    found.retain(|address| is_of_use(*address));
-    found.sort_by_key(|address| (address.is_ipv6(), !is_local(*address)));
-    let mut seen = BTreeSet::new();
-    found.retain(|address| seen.insert(*address));
-    found.truncate(MOST_TOLD);
-    if found.is_empty() {
-        here.truncate(1);
-        return here;
-    }
-    found
-}
-
-/// Whether it belongs to a network that is nobody else's: RFC 1918, 4193 and 6598.
-pub fn is_local(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => v4.is_private() || (v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64),
-        IpAddr::V6(v6) => is_unique_local(v6),
-    }
-}
-
-fn is_unique_local(v6: Ipv6Addr) -> bool {
-    v6.segments()[0] & 0xfe00 == 0xfc00
-}
-
-/// Whether anybody can connect to it from another machine by what it is alone.
-fn is_of_use(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => !v4.is_link_local() && !v4.is_unspecified() && !v4.is_multicast(),
-        IpAddr::V6(v6) => is_unique_local(v6) || v6.segments()[0] & 0xe000 == 0x2000,
-    }
+/// All of them, by their names; none where the system does not list them.
+pub fn all() -> Vec<(String, Vec<IpAddr>)> {
+    let all = system::interfaces().unwrap_or_default();
+    all.into_iter().map(|interface| (interface.name, interface.addresses)).collect()
 }
 
 fn of_system(name: &str) -> Result<Vec<Interface>, Failure> {
@@ -138,10 +80,6 @@ mod system {
     const LOCAL: u16 = 2;
     /// An address that means something only together with its interface.
     const SCOPE_LINK: u8 = 253;
-    /// An address that cannot be used (it is somebody else's) or not yet, or soon no more.
-    const UNFIT: u8 = 0x08 | 0x40 | 0x20;
-    /// An interface is up, and what it leads to is there.
-    const UP_AND_RUNNING: u32 = 0x1 | 0x40;
     /// The kernel answers at once; the rest is for a machine that is very busy.
     const PATIENCE: Duration = Duration::from_secs(5);
     const MOST_CHUNKS: usize = 1000;
@@ -152,8 +90,7 @@ mod system {
             let name = attribute(attributes, LINK_NAME).unwrap_or_default();
             let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
             let name = String::from_utf8_lossy(name).into_owned();
-            let runs = number(fixed, 8) & UP_AND_RUNNING == UP_AND_RUNNING;
-            interfaces.push(Interface { number: number(fixed, 4), name, runs, addresses: Vec::new() });
+            interfaces.push(Interface { number: number(fixed, 4), name, addresses: Vec::new() });
         })?;
         list(ADDRESSES, |fixed, attributes| {
             let bytes = attribute(attributes, LOCAL).or_else(|| attribute(attributes, ADDRESS));
@@ -164,7 +101,6 @@ mod system {
             let own = interfaces.iter_mut().find(|interface| interface.number == number(fixed, 4));
             if let (Some(address), Some(own)) = (address, own)
                 && fixed[3] != SCOPE_LINK
-                && fixed[2] & UNFIT == 0
             {
                 own.addresses.push(address);
             }
@@ -260,50 +196,14 @@ mod tests {
         let both = Interface {
             number: 2,
             name: "wg0".to_owned(),
-            runs: true,
             addresses: vec!["2001:db8::7".parse().unwrap(), "10.0.0.7".parse().unwrap()],
         };
-        let six = Interface {
-            name: "wg6".to_owned(),
-            addresses: both.addresses[..1].to_vec(),
-            number: 3,
-            runs: true,
-        };
+        let six = Interface { name: "wg6".to_owned(), addresses: both.addresses[..1].to_vec(), number: 3 };
         let none = Interface { name: "down".to_owned(), ..Interface::default() };
         let all = [both.clone(), six, none];
         assert_eq!(chosen("wg0", &all, true), Ok(both.addresses[1]));
         assert_eq!(chosen("wg6", &all, true), Ok(both.addresses[0]));
         assert!(chosen("wg6", &all, false).is_err());
         assert!(chosen("down", &all, true).unwrap_err().message.contains("no address to leave from"));
-    }
-
-    #[test]
-    fn others_are_told_what_leads_to_us_the_local_network_first() {
-        let of = |name: &str, addresses: &[&str]| Interface {
-            name: name.to_owned(),
-            runs: name != "down",
-            addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
-            ..Interface::default()
-        };
-        let all = [
-            of("lo", &["127.0.0.1", "::1"]),
-            of("docker0", &["172.17.0.1"]),
-            of("down", &["192.168.9.9"]),
-            of("eth0", &["2001:db8::7", "fd00::7", "203.0.113.40", "192.168.1.20", "169.254.3.4"]),
-            of("wlan0", &["10.0.0.7", "192.168.1.20"]),
-        ];
-        let tell = |bind: Option<&str>, ipv6, interfaces: &[Interface]| -> Vec<String> {
-            let bind = bind.map(|bind| bind.parse().unwrap());
-            told(bind, ipv6, interfaces).iter().map(ToString::to_string).collect()
-        };
-        let four = ["192.168.1.20", "10.0.0.7", "203.0.113.40"];
-        assert_eq!(tell(None, true, &all), [&four[..], &["fd00::7"]].concat());
-        assert_eq!(tell(None, false, &all), four);
-        assert_eq!(tell(Some("0.0.0.0"), true, &all), four);
-        assert_eq!(tell(Some("10.0.0.7"), true, &all), ["10.0.0.7"]);
-        assert_eq!(tell(Some("127.0.0.1"), true, &all), ["127.0.0.1"]);
-        assert_eq!(tell(None, true, &all[..3]), ["127.0.0.1"]);
-        assert!(tell(None, true, &[]).is_empty());
-        assert!(is_local("100.64.0.1".parse().unwrap()) && !is_local("100.128.0.1".parse().unwrap()));
     }
 }

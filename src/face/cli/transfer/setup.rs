@@ -12,7 +12,7 @@ use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::input::{Link, Torrent, quoted};
 use crate::face::cli::output::Output;
-use crate::face::cli::{interface, state};
+use crate::face::cli::{address, interface, state};
 use crate::proto::magnet::Magnet;
 
 use super::link::Links;
@@ -70,15 +70,10 @@ impl Setup {
         Ok(Self { lan, ..Self::new(&network, global, output)? })
     }
 
-    /// Where it is remembered what was fetched and given.
-    pub fn state_dir(&self) -> Option<&Path> {
-        self.state_dir.as_deref()
-    }
-
     /// How others reach us, as far as that is known before we listen.
     pub fn links(&self) -> Links {
         Links {
-            addresses: interface::own(self.bind, self.config.switch("network.ipv6")),
+            addresses: address::own(self.bind, self.config.switch("network.ipv6")),
             bound: self.bind.is_some(),
             lan: self.lan,
             dht: self.engine(1).dht,

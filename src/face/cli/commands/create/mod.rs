@@ -181,7 +181,7 @@ pub fn run(args: &CreateArgs, global: &GlobalArgs, output: &Output) -> Result<Ex
     match target.path() {
         Some(path) if args.seed => {
             ending.leave();
-            let torrent = Torrent { metainfo: made, bytes, path: Some(path.to_owned()) };
+            let torrent = Torrent { metainfo: made, bytes, path: Some(path.to_owned()), link: None };
             give(&args.path, torrent, found, global, output)
         }
         _ => Ok(Exit::Done),

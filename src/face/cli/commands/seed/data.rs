@@ -168,7 +168,7 @@ impl Maker<'_> {
             metainfo = metainfo.with_extras(extras);
         }
         let path = (!recalled.torrent_file.as_os_str().is_empty()).then_some(recalled.torrent_file);
-        let torrent = Torrent { bytes: metainfo.to_bytes(), metainfo, path };
+        let torrent = Torrent { bytes: metainfo.to_bytes(), metainfo, path, link: None };
         let folder = recalled.folder.unwrap_or_default();
         let mut share = torrent::ready(self.args, self.setup, torrent, &folder, found.path.clone())?;
         share.add.existing = existing;

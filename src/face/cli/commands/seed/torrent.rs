@@ -30,22 +30,6 @@ pub fn share(args: &SeedArgs, setup: &Setup, argument: &Path, output: &Output) -
             "check the name; what is shared is a file, a folder, a torrent file or its address on the web";
         return Err(Failure::new(Exit::Input, "not_found", message).hint(hint));
     }
-<<<<<<< HEAD:src/face/cli/commands/seed/torrent.rs
-=======
-    let count = jobs.len();
-    let plan = Plan { outcomes, ..Plan::new(Verb::Seed).with(jobs) };
-    setup.run(plan, count, output)
-}
-
-fn job(
-    args: &SeedArgs,
-    setup: &Setup,
-    argument: &Path,
-    state: Option<&Path>,
-    output: &Output,
-) -> Result<(Add, Job), Failure> {
-    let known = known::recall(argument, state)?;
->>>>>>> link:src/face/cli/commands/seed.rs
     let mut torrent = match &known {
         Some(known) => Torrent {
             metainfo: known.metainfo.clone(),
