@@ -27,11 +27,7 @@ pub fn remembered(state: &Path) -> Result<Vec<InfoHash>, DiskError> {
 
 /// What is remembered of a torrent; nothing if its torrent file is not there, or is not the right one any more.
 pub fn recall(state: &Path, id: &InfoHash) -> Result<Option<Recalled>, DiskError> {
-    let remembered = Remembered::of(state);
-    let Some(bytes) = remembered.read(id)? else { return Ok(None) };
-    let Some(metainfo) = Metainfo::parse(&bytes).ok().filter(|found| found.info_hash() == *id) else {
-        return Ok(None);
-    };
+    let Some(metainfo) = recall_metainfo(state, id)? else { return Ok(None) };
     let entry = Library::of(state).load(id)?;
     let metainfo = match entry.as_ref().and_then(name_of) {
         Some(name) => metainfo.with_root_name(name),
@@ -39,7 +35,7 @@ pub fn recall(state: &Path, id: &InfoHash) -> Result<Option<Recalled>, DiskError
     };
     Ok(Some(Recalled {
         metainfo,
-        torrent_file: remembered.path(id),
+        torrent_file: Remembered::of(state).path(id),
         folder: entry.map(|entry| entry.folder),
     }))
 }
@@ -79,4 +75,11 @@ impl Recalled {
         let folder = self.folder.as_deref();
         folder.is_some_and(|folder| untouched(&Library::of(state), &self.metainfo, folder))
     }
+}
+
+/// The torrent that is remembered under an info-hash, as its torrent file has it. One that is v1 and v2 is
+/// remembered by its v1 digits.
+pub fn recall_metainfo(state: &Path, id: &InfoHash) -> Result<Option<Metainfo>, DiskError> {
+    let Some(bytes) = Remembered::of(state).read(id)? else { return Ok(None) };
+    Ok(Metainfo::parse(&bytes).ok().filter(|found| found.info_hash().wire() == id.wire()))
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::{ScannedFile, Seen};
-use crate::base::{FileIndex, Geometry, Piece, Sha1Digest};
+use crate::base::{FileIndex, Geometry, InfoHash, Piece, Sha1Digest};
 use crate::hash;
 use crate::store::atomic::write_atomic;
 use crate::store::error::DiskError;
@@ -188,8 +188,8 @@ impl Hashes {
 
     fn place(&self, path: &Path, piece_len: u32) -> PathBuf {
         let name = [path.as_os_str().as_bytes(), &[0], &piece_len.to_le_bytes()].concat();
-        let name: String = hash::sha1(&name).iter().map(|byte| format!("{byte:02x}")).collect();
-        self.folder.join(name).with_extension(EXTENSION)
+        let name = InfoHash::v1(hash::sha1(&name));
+        self.folder.join(format!("{name}.{EXTENSION}"))
     }
 
     fn forget_old(&self, most: usize, most_bytes: u64) -> Result<(), DiskError> {

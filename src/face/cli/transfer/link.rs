@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use crate::base::{InfoHash, units};
 use crate::engine::content;
+use crate::face::cli::address::is_local;
 use crate::face::cli::error::Failure;
-use crate::face::cli::interface::is_local;
 use crate::face::cli::output::{Output, Progress, raw};
 use crate::face::cli::{json, qr};
 use crate::proto::magnet::Magnet;
@@ -204,22 +204,22 @@ impl Links {
                 "The link names nobody who has it: the other side needs our address (--peer).".to_owned(),
             );
         }
-        lines.extend(self.reach(port));
+        lines.push(self.reach(port));
         lines
     }
 
     /// Where we can be reached from.
-    fn reach(&self, port: Option<u16>) -> Option<String> {
-        let Some(port) = port else { return Some("Nobody can connect to us: no port is open.".to_owned()) };
+    fn reach(&self, port: Option<u16>) -> String {
+        let Some(port) = port else { return "Nobody can connect to us: no port is open.".to_owned() };
         if self.addresses.is_empty() {
-            return Some(format!("Our own addresses are not known; peers reach us on port {port}."));
+            return format!("Our own addresses are not known; peers reach us on port {port}.");
         }
         if self.addresses.iter().all(IpAddr::is_loopback) {
             let why = if self.bound { "" } else { ": it has no network" };
-            return Some(format!("this machine only{why}"));
+            return format!("this machine only{why}");
         }
         if self.lan {
-            return Some("same network: ready".to_owned());
+            return "same network: ready".to_owned();
         }
         let outside = |v6: bool| self.addresses.iter().any(|ip| ip.is_ipv6() == v6 && !is_local(*ip));
         let internet = match (outside(false), outside(true)) {
@@ -227,7 +227,7 @@ impl Links {
             (false, true) => format!("by IPv6 if port {port} is open, by IPv4 if the router forwards it"),
             (false, false) => format!("only if the router forwards port {port} to this machine"),
         };
-        Some(format!("same network: ready    internet: {internet}"))
+        format!("same network: ready    internet: {internet}")
     }
 
     fn draw(&self, link: &Magnet, output: &Output) {
@@ -304,7 +304,7 @@ mod tests {
         assert_eq!(said(&lan, &given(false))[1], "same network: ready");
         assert_eq!(lan.addresses(Some(5)), ["192.168.1.20:5".parse().unwrap()]);
         assert!(said(&links(&[]), &given(false))[1].contains("names nobody"));
-        assert_eq!(local.reach(None).unwrap(), "Nobody can connect to us: no port is open.");
+        assert_eq!(local.reach(None), "Nobody can connect to us: no port is open.");
     }
 
     #[test]

@@ -6,13 +6,14 @@ mod told;
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, FromArgMatches};
+use clap::Args;
 
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::args::torrent::{Node, PieceSize, Tier, node, piece_size, plain_name, tier, web_seed};
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
-use crate::face::cli::make::gather::{self, Sort};
+use crate::face::cli::input::Torrent;
+use crate::face::cli::make::gather::{self, Gathered, Sort};
 use crate::face::cli::make::hash;
 use crate::face::cli::make::lints::{self, Lint};
 use crate::face::cli::make::plan::{self, Format, Recipe};
@@ -178,9 +179,10 @@ pub fn run(args: &CreateArgs, global: &GlobalArgs, output: &Output) -> Result<Ex
     target.write(&bytes, args.force, output)?;
     told::done(&made, &target, bytes.len(), args, output)?;
     match target.path() {
-        Some(torrent) if args.seed => {
+        Some(path) if args.seed => {
             ending.leave();
-            give(&args.path, torrent, global, output)
+            let torrent = Torrent { metainfo: made, bytes, path: Some(path.to_owned()), link: None };
+            give(&args.path, torrent, found, global, output)
         }
         _ => Ok(Exit::Done),
     }
@@ -259,16 +261,15 @@ fn wishes(args: &CreateArgs) -> Result<Wishes, Failure> {
     })
 }
 
-/// Goes on as `torr seed TORRENT -o FOLDER` would.
-fn give(data: &Path, torrent: &Path, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+/// Goes on as `torr seed` would.
+fn give(
+    data: &Path,
+    torrent: Torrent,
+    found: Gathered,
+    global: &GlobalArgs,
+    output: &Output,
+) -> Result<Exit, Failure> {
     let data = std::fs::canonicalize(data).map_err(|error| Failure::disk("read", data, &error))?;
-    let torrent = std::path::absolute(torrent).map_err(|error| Failure::disk("read", torrent, &error))?;
-    let folder = data.parent().unwrap_or(&data);
-    let line = ["seed".as_ref(), torrent.as_os_str(), "-o".as_ref(), folder.as_os_str()];
-    let command = seed::SeedArgs::augment_args(clap::Command::new("seed"));
-    let seeding = command
-        .try_get_matches_from(line)
-        .and_then(|found| seed::SeedArgs::from_arg_matches(&found))
-        .map_err(|error| Failure::new(Exit::Internal, "internal", error.kind().to_string()))?;
-    seed::run(&seeding, global, output)
+    let folder = data.parent().unwrap_or(&data).to_owned();
+    seed::go_on(torrent, &folder, found.files, data, global, output)
 }

@@ -51,7 +51,7 @@ impl Maker<'_> {
         let path =
             std::fs::canonicalize(argument).map_err(|error| Failure::disk("read", argument, &error))?;
         let name = name(&path)?;
-        let own = save::target(self.args.save.as_deref(), &path);
+        let own = save::target(self.args.save.as_ref(), &path);
         let at = SystemTime::now();
         let files = gather::gather(&path, &self.args.making.wishes(), Sort::Path, own.as_deref())?;
         if files.linked > 0 {
@@ -168,7 +168,7 @@ impl Maker<'_> {
             metainfo = metainfo.with_extras(extras);
         }
         let path = (!recalled.torrent_file.as_os_str().is_empty()).then_some(recalled.torrent_file);
-        let torrent = Torrent { bytes: metainfo.to_bytes(), metainfo, path };
+        let torrent = Torrent { bytes: metainfo.to_bytes(), metainfo, path, link: None };
         let folder = recalled.folder.unwrap_or_default();
         let mut share = torrent::ready(self.args, self.setup, torrent, &folder, found.path.clone())?;
         share.add.existing = existing;

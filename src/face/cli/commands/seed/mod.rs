@@ -7,22 +7,24 @@ mod save;
 mod torrent;
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, FromArgMatches};
 
 use crate::base::InfoHash;
-use crate::engine::{Add, Until};
+use crate::engine::{Add, Existing, Until};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::args::network::NetworkArgs;
 use crate::face::cli::args::when::until;
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
-use crate::face::cli::input::{self, Kind, MOST_BYTES};
+use crate::face::cli::input::{self, Kind, MOST_BYTES, Torrent};
 use crate::face::cli::output::Output;
 use crate::face::cli::signals;
 use crate::face::cli::transfer::link::{Given, Links, Qr};
 use crate::face::cli::transfer::{Job, Outcomes, Plan, Setup, Verb};
+use crate::store::ScannedFile;
 
 use making::MakingArgs;
 
@@ -61,8 +63,9 @@ pub struct SeedArgs {
     #[arg(long)]
     no_address: bool,
     /// Write the torrent file too, beside the data or as FILE; never over another file
-    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
-    save: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    #[allow(clippy::option_option, reason = "without the flag, with it alone, and with a file")]
+    save: Option<Option<PathBuf>>,
     /// A QR code of the info hash and our best address
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     qr: Qr,
@@ -108,6 +111,29 @@ pub fn run(args: &SeedArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
     give(args, &setup, jobs, given, outcomes, output)
 }
 
+/// Goes on with a torrent that was just made of the data in this folder, as `torr seed` would without any
+/// flag: what was hashed a moment ago is not hashed again.
+pub fn go_on(
+    torrent: Torrent,
+    folder: &Path,
+    files: Vec<ScannedFile>,
+    data: PathBuf,
+    global: &GlobalArgs,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    let line = [OsStr::new("seed"), data.as_os_str()];
+    let args = SeedArgs::augment_args(clap::Command::new("seed"))
+        .try_get_matches_from(line)
+        .and_then(|found| SeedArgs::from_arg_matches(&found))
+        .map_err(|error| Failure::new(Exit::Internal, "internal", error.kind().to_string()))?;
+    let setup = Setup::giving(&args.network, args.lan, global, output)?;
+    let mut share = torrent::ready(&args, &setup, torrent, folder, data)?;
+    share.add.existing = Existing::Trust;
+    share.given.files = files;
+    let given = BTreeMap::from([(share.job.id, share.given)]);
+    give(&args, &setup, vec![(share.add, share.job)], given, Outcomes::default(), output)
+}
+
 /// Gives what was made ready.
 fn give(
     args: &SeedArgs,
@@ -119,17 +145,7 @@ fn give(
 ) -> Result<Exit, Failure> {
     let links = Links { hide_addresses: args.no_address, qr: args.qr, given, ..setup.links() };
     let count = jobs.len();
-    let plan = Plan {
-        verb: Verb::Seed,
-        jobs,
-        more: None,
-        outcomes,
-        timeout: None,
-        path_end: Some(b'\n'),
-        stream: None,
-        run: None,
-        links: Some(links),
-    };
+    let plan = Plan { outcomes, links: Some(links), ..Plan::new(Verb::Seed).with(jobs) };
     setup.run(plan, count, output)
 }
 
@@ -143,9 +159,8 @@ impl SeedArgs {
 /// Refuses before any work what cannot be done.
 fn check(args: &SeedArgs) -> Result<(), Failure> {
     args.making.format.check()?;
-    let names_a_file =
-        args.save.as_deref().is_some_and(|file| !file.as_os_str().is_empty() && !file.is_dir());
-    if names_a_file && args.paths.len() > 1 {
+    let file = args.save.as_ref().and_then(Option::as_deref);
+    if file.is_some_and(|file| !file.is_dir()) && args.paths.len() > 1 {
         let message =
             format!("--save=FILE names one torrent file, and {} things are shared", args.paths.len());
         return Err(Failure::usage(message).hint("--save alone writes each beside its data"));
@@ -168,7 +183,7 @@ fn share(args: &SeedArgs, setup: &Setup, argument: &Path, output: &Output) -> Re
         }
         torrent::share(args, setup, argument, output)?
     };
-    save::save(args.save.as_deref(), &share, output)?;
+    save::save(args.save.as_ref(), &share, output)?;
     Ok(share)
 }
 

@@ -13,20 +13,23 @@ use crate::store::{DiskErrorKind, write_atomic};
 
 use super::Share;
 
-/// Where the torrent file of this data goes: beside it where no file is named (an empty path).
-pub fn target(wish: Option<&Path>, data: &Path) -> Option<PathBuf> {
+/// No file, one beside the data, or this one.
+type Wish = Option<PathBuf>;
+
+/// Where the torrent file of this data goes, if it goes anywhere: beside it where no file is named.
+pub fn target(wish: Option<&Wish>, data: &Path) -> Option<PathBuf> {
     let wish = wish?;
     let mut name = data.file_name().unwrap_or_default().to_owned();
     name.push(".torrent");
     Some(match wish {
-        none if none.as_os_str().is_empty() => data.with_file_name(name),
-        folder if folder.is_dir() => folder.join(name),
-        file => file.to_owned(),
+        None => data.with_file_name(name),
+        Some(folder) if folder.is_dir() => folder.join(name),
+        Some(file) => file.clone(),
     })
 }
 
 /// Writes it, if that is wanted. A file that is there stays as it is.
-pub fn save(wish: Option<&Path>, share: &Share, output: &Output) -> Result<(), Failure> {
+pub fn save(wish: Option<&Wish>, share: &Share, output: &Output) -> Result<(), Failure> {
     let data = share.add.folder.join(top(share));
     let Some(path) = target(wish, &data) else { return Ok(()) };
     let bytes = share.add.metainfo.to_bytes();
@@ -73,8 +76,8 @@ mod tests {
         let data = dir.path().join("photos 2026.01");
         let beside = dir.path().join("photos 2026.01.torrent");
         assert_eq!(target(None, &data), None);
-        assert_eq!(target(Some(Path::new("")), &data), Some(beside.clone()));
-        assert_eq!(target(Some(dir.path()), &data), Some(beside));
-        assert_eq!(target(Some(Path::new("x")), &data), Some("x".into()));
+        assert_eq!(target(Some(&None), &data), Some(beside.clone()));
+        assert_eq!(target(Some(&Some(dir.path().to_owned())), &data), Some(beside));
+        assert_eq!(target(Some(&Some("x".into())), &data), Some("x".into()));
     }
 }

@@ -35,6 +35,7 @@ pub fn share(args: &SeedArgs, setup: &Setup, argument: &Path, output: &Output) -
             metainfo: known.metainfo.clone(),
             bytes: known.metainfo.to_bytes(),
             path: Some(known.torrent_file.clone()),
+            link: None,
         },
         None => input::read(argument, &Reading { bind: setup.bind(), ..Reading::alone(output) })?,
     };
