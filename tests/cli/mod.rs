@@ -5,6 +5,7 @@ mod completions;
 mod config;
 mod contract;
 mod create;
+mod daemon;
 mod edit;
 mod examples;
 mod faults;

@@ -18,9 +18,9 @@ use super::surroundings::Surroundings;
 use crate::base::Untrusted;
 
 /// Commands that torr is going to have.
-const COMMANDS_TO_COME: [&str; 6] = ["add", "daemon", "ctl", "dht", "doctor", "keys"];
+const COMMANDS_TO_COME: [&str; 4] = ["daemon", "dht", "doctor", "keys"];
 /// Flags that torr is going to have, of whatever command.
-const FLAGS_TO_COME: [&str; 1] = ["--torrent-only"];
+const FLAGS_TO_COME: [&str; 1] = ["--spawn"];
 
 /// `torr` alone. The full-screen view will answer this on a terminal; a pipe never gets it.
 pub fn nothing_asked(around: &Surroundings) -> Exit {
