@@ -12,6 +12,7 @@ mod faults;
 mod get;
 mod long_pieces;
 mod magnet;
+mod magnets;
 mod man;
 mod matrix;
 mod party;
