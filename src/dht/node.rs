@@ -198,9 +198,7 @@ impl Dht {
             Ok(Packet { transaction, body: Body::Query(id, query), read_only, .. }) => {
                 self.asked(now, from, bytes.len(), &transaction, id, query, read_only, out);
             }
-            Ok(Packet { transaction, body, seen_as, .. }) => {
-                self.answered(now, from, &transaction, body, seen_as, out);
-            }
+            Ok(packet) => self.answered(now, from, packet, out),
             Err(malformed) => {
                 if let Some((transaction, code)) = malformed.answer {
                     self.refuse(now, from, transaction, code, out);
