@@ -18,7 +18,7 @@ use super::surroundings::Surroundings;
 use crate::base::Untrusted;
 
 /// Commands that torr is going to have.
-const COMMANDS_TO_COME: [&str; 6] = ["add", "daemon", "ctl", "dht", "doctor", "keys"];
+const COMMANDS_TO_COME: [&str; 5] = ["add", "daemon", "ctl", "doctor", "keys"];
 /// Flags that torr is going to have, of whatever command.
 const FLAGS_TO_COME: [&str; 7] =
     ["--torrent-only", "--lan", "--new", "--no-address", "--save", "--once", "--rehash"];

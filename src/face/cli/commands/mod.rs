@@ -4,6 +4,7 @@ mod completions;
 mod config;
 mod create;
 mod demo;
+mod dht;
 mod edit;
 pub mod get;
 pub mod help;
@@ -35,6 +36,7 @@ pub enum Command {
     Magnet(magnet::MagnetArgs),
     Edit(Box<edit::EditArgs>),
     Tracker(tracker::TrackerArgs),
+    Dht(dht::DhtArgs),
     Config(config::ConfigArgs),
     Demo(demo::DemoArgs),
     Register(register::RegisterArgs),
@@ -58,6 +60,7 @@ impl Command {
             Self::Magnet(args) => magnet::run(args, output),
             Self::Edit(args) => edit::run(args, global.no_input, output),
             Self::Tracker(args) => tracker::run(args, output),
+            Self::Dht(args) => dht::run(args, global, output),
             Self::Config(args) => config::run(args, global, output),
             Self::Demo(args) => demo::run(args, output),
             Self::Register(args) => register::run(args, global, output),
