@@ -1,7 +1,7 @@
 //! What all torrents of a session share: clock, sockets, buffers, disk threads, limits, trackers.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,10 +11,12 @@ use tokio::task::JoinHandle;
 
 use super::clock::Clock;
 use super::config::EngineConfig;
+use super::dht::{Node, NodeConfig};
 use super::event::{Event, Fault, FaultKind};
+use super::ports;
 use crate::base::{BLOCK_LEN, InfoHash, PeerId, Untrusted};
 use crate::net::tracker::{TrackerConfig, Trackers};
-use crate::net::{Bind, Caller, Limits, Listener, Lookup, Patience, Registration};
+use crate::net::{Bind, Caller, Datagrams, Limits, Listener, Lookup, Patience, Registration, bind_both};
 use crate::proto::handshake::{Handshake, Reserved};
 use crate::store::{Disk, DiskError, DiskErrorKind, DiskIo, Handles, Library, Pool};
 use crate::swarm::event::PeerKey;
@@ -45,6 +47,8 @@ pub(super) struct Shared {
     pub handles: Handles,
     pub limits: Limits,
     pub trackers: Trackers,
+    /// The node of the DHT, if it is used.
+    pub dht: Option<Node>,
     pub library: Option<Library>,
     pub events: mpsc::UnboundedSender<Event>,
     port: u16,
@@ -110,8 +114,8 @@ impl Shared {
         config: EngineConfig,
         events: mpsc::UnboundedSender<Event>,
     ) -> Result<Arc<Self>, Fault> {
-        let bind = bind(config.bind, config.ipv6);
-        let listener = listen(&config, bind)?;
+        let bind = ports::bind(config.bind, config.ipv6);
+        let (listener, datagrams) = open(&config, bind)?;
         let port = listener.port();
         let mut chance = [0_u8; 12 + 4 + 8];
         getrandom::fill(&mut chance)
@@ -119,6 +123,10 @@ impl Shared {
         let (name, rest) = chance.split_at(12);
         let id = PeerId::new(name.try_into().expect("twelve of the bytes drawn"));
         let (key, seed) = rest.split_at(4);
+        let dht = match datagrams {
+            Some(datagrams) => Some(Node::over(datagrams, node_config(&config)).await?),
+            None => None,
+        };
         let library = match config.state_dir {
             Some(place) => Some(library(place).await?),
             None => None,
@@ -146,6 +154,7 @@ impl Shared {
             handles: Handles::from_limit(),
             limits: Limits::new(config.down, config.up),
             trackers: Trackers::new(TrackerConfig { bind, ..TrackerConfig::default() }),
+            dht,
             library,
             events,
             port,
@@ -247,46 +256,15 @@ fn reserved() -> Reserved {
     Reserved::NONE.with_fast().with_extended()
 }
 
-/// The addresses traffic leaves from.
-fn bind(address: Option<IpAddr>, ipv6: bool) -> Bind {
-    match address {
-        None if ipv6 => Bind::ANY,
-        None => Bind { v6: None, ..Bind::ANY },
-        Some(IpAddr::V4(v4)) => Bind { v4: Some(v4), v6: None },
-        Some(IpAddr::V6(v6)) => Bind { v4: None, v6: Some(v6) },
-    }
-}
-
-/// Listens on the port that was asked for or fails; else on the preferred one, else on any.
-fn listen(config: &EngineConfig, bind: Bind) -> Result<Listener, Fault> {
-    let refused = |port: u16, error: std::io::Error| {
-        let place =
-            config.bind.map_or_else(|| format!("port {port}"), |ip| format!("{}", SocketAddr::new(ip, port)));
-        let (why, hint) = match error.kind() {
-            std::io::ErrorKind::AddrInUse => (
-                "another program uses it".to_owned(),
-                "choose another port with -p, or leave -p out for any free one",
-            ),
-            std::io::ErrorKind::PermissionDenied => {
-                ("not permitted".to_owned(), "ports below 1024 need privileges; choose a higher one with -p")
-            }
-            std::io::ErrorKind::AddrNotAvailable => (
-                "this machine has no such address".to_owned(),
-                "`ip addr` lists the addresses of this machine",
-            ),
-            _ => (error.to_string(), "choose another port with -p or another address with --bind"),
-        };
-        Fault {
-            kind: FaultKind::Network,
-            message: format!("cannot listen on {place}: {why}"),
-            hint: Some(hint.to_owned()),
+/// Opens the way in for connections, and for datagrams if they are used, both on one port.
+fn open(config: &EngineConfig, bind: Bind) -> Result<(Listener, Option<Datagrams>), Fault> {
+    ports::choose(config.bind, config.port, config.preferred_port, |port| {
+        if config.dht {
+            bind_both(bind, port).map(|(listener, datagrams)| (listener, Some(datagrams)))
+        } else {
+            Listener::bind(bind, port).map(|listener| (listener, None))
         }
-    };
-    if let Some(port) = config.port {
-        return Listener::bind(bind, port).map_err(|error| refused(port, error));
-    }
-    let preferred = config.preferred_port.and_then(|port| Listener::bind(bind, port).ok());
-    preferred.map_or_else(|| Listener::bind(bind, 0).map_err(|error| refused(0, error)), Ok)
+    })
 }
 
 async fn library(state_dir: PathBuf) -> Result<Library, Fault> {
@@ -295,6 +273,17 @@ async fn library(state_dir: PathBuf) -> Result<Library, Fault> {
         fault(FaultKind::Permission, format!("cannot use the state directory {place}: {error}"))
     })?;
     Ok(Library::of(&state_dir))
+}
+
+/// How the session's node of the DHT is set up.
+fn node_config(config: &EngineConfig) -> NodeConfig {
+    NodeConfig {
+        bind: config.bind,
+        ipv6: config.ipv6,
+        bootstrap: config.dht_bootstrap.clone(),
+        file: config.cache_dir.as_ref().map(|folder| folder.join("dht-nodes")),
+        ..NodeConfig::default()
+    }
 }
 
 fn fault(kind: FaultKind, message: String) -> Fault {

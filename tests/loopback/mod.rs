@@ -2,6 +2,7 @@
 
 mod faults;
 mod long_pieces;
+mod nodes;
 mod reading;
 mod transfer;
 mod world;
