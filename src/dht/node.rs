@@ -180,6 +180,11 @@ impl Dht {
         self.peers.len()
     }
 
+    /// How many nodes a task that is under way has asked, and how many have answered.
+    pub fn steps(&self, key: TaskKey) -> Option<(u32, u32)> {
+        self.tasks.get(&key).map(|task| (task.outcome.asked, task.outcome.answered))
+    }
+
     /// Whether an answer to a question of this number may come.
     pub fn is_busy(&self, key: TaskKey) -> bool {
         self.tasks.contains_key(&key)

@@ -55,6 +55,8 @@ pub(super) struct Runner {
     /// Addresses to which there is no way, as sending has just shown.
     unsent: VecDeque<SocketAddr>,
     tasks: BTreeMap<TaskKey, mpsc::UnboundedSender<News>>,
+    /// How far those have come who were told of it.
+    steps: BTreeMap<TaskKey, (u32, u32)>,
     next_task: u64,
     /// Tasks that have not begun, and since when they wait.
     waiting: VecDeque<(Moment, Goal, mpsc::UnboundedSender<News>)>,
@@ -105,6 +107,7 @@ impl Runner {
             out: Vec::new(),
             unsent: VecDeque::new(),
             tasks: BTreeMap::new(),
+            steps: BTreeMap::new(),
             next_task: 0,
             waiting: VecDeque::new(),
             names: config.bootstrap,
@@ -172,6 +175,7 @@ impl Runner {
     fn look_after(&mut self) {
         let now = self.clock.now();
         self.drop_the_forgotten();
+        self.tell_steps();
         self.begin_waiting(now);
         self.find_names(now);
         if now >= self.save_at && self.saving.as_ref().is_none_or(JoinHandle::is_finished) {
@@ -190,6 +194,17 @@ impl Runner {
         for key in gone {
             self.tasks.remove(&key);
             self.tell(Input::Drop(key));
+        }
+    }
+
+    /// Tells of the steps that tasks have taken.
+    fn tell_steps(&mut self) {
+        self.steps.retain(|key, _| self.tasks.contains_key(key));
+        for (&key, news) in &self.tasks {
+            let Some((asked, answered)) = self.dht.steps(key) else { continue };
+            if self.steps.insert(key, (asked, answered)) != Some((asked, answered)) {
+                let _ = news.send(News::Steps { asked, answered });
+            }
         }
     }
 

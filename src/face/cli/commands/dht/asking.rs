@@ -163,8 +163,12 @@ impl Asking<'_> {
         let found = timeout_at(self.end.into(), tokio::net::lookup_host((name.0.as_str(), name.1))).await;
         let found: Vec<SocketAddr> = found.ok().and_then(Result::ok).into_iter().flatten().collect();
         if found.is_empty() {
-            return Err(Failure::new(Exit::Network, "unknown_name", format!("nobody knows the name {}", name.0))
-                .hint("check how it is written, or give an address"));
+            return Err(Failure::new(
+                Exit::Network,
+                "unknown_name",
+                format!("nobody knows the name {}", name.0),
+            )
+            .hint("check how it is written, or give an address"));
         }
         found.into_iter().find(reachable).ok_or_else(|| {
             Failure::new(Exit::Usage, "network", format!("{name} cannot be reached from here"))
@@ -237,7 +241,10 @@ mod tests {
 
     #[test]
     fn times_are_told_with_what_digits_they_have() {
-        assert_eq!([took(Duration::from_millis(340)), took(Duration::from_secs(75))], ["0.3 s", "1 min 15 s"]);
+        assert_eq!(
+            [took(Duration::from_millis(340)), took(Duration::from_secs(75))],
+            ["0.3 s", "1 min 15 s"]
+        );
         assert!((seconds(Duration::from_micros(1_234_567)) - 1.235).abs() < 1e-9);
         assert_eq!(sought(12, 7).steps(), "12 nodes asked, 7 answered, 0.0 s");
     }

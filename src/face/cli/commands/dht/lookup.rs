@@ -112,7 +112,8 @@ async fn scrape(asking: &Asking<'_>, torrent: InfoHash, output: &Output) -> Resu
     let goal = Goal::Scrape(target::place(&torrent));
     let sought = asking.seek(goal, |_| Ok(ControlFlow::Continue(()))).await?;
     let counts = sought.outcome.scrape.as_ref();
-    let counts = counts.map(|(seeds, others)| (seeds.estimate().round() as u64, others.estimate().round() as u64));
+    let counts =
+        counts.map(|(seeds, others)| (seeds.estimate().round() as u64, others.estimate().round() as u64));
     let exit = sought.exit(counts.is_some())?;
     if output.json {
         output.event(&document(torrent, exit, &sought, counts))?;

@@ -162,12 +162,7 @@ fn tell_where(
 }
 
 /// Tells how the node is doing, to people only if it is something new.
-fn tell(
-    status: Status,
-    told: &mut Option<String>,
-    began: Instant,
-    output: &Output,
-) -> Result<(), Failure> {
+fn tell(status: Status, told: &mut Option<String>, began: Instant, output: &Output) -> Result<(), Failure> {
     if output.json {
         return output.event(&doing("status", status, began));
     }
@@ -181,7 +176,8 @@ fn tell(
 }
 
 fn draw(status: Status, began: Instant, output: &Output) {
-    let line = format!("{}   {}", words(status), units::span(Duration::from_secs(began.elapsed().as_secs().max(1))));
+    let line =
+        format!("{}   {}", words(status), units::span(Duration::from_secs(began.elapsed().as_secs().max(1))));
     let line = output.err.fit_line(&line, output.columns().saturating_sub(1));
     output.live.draw(vec![line]);
 }
