@@ -10,7 +10,7 @@ use super::Scene;
 use crate::support::schema;
 
 /// Each command line with its exit code. Commands that write do so again and again without harm.
-const COMMANDS: [(&[&str], i32); 21] = [
+const COMMANDS: [(&[&str], i32); 23] = [
     (&["show", "photos.torrent"], 0),
     (&["show", "--files", "photos.torrent"], 0),
     (&["show", "bad.torrent"], 3),
@@ -24,6 +24,8 @@ const COMMANDS: [(&[&str], i32); 21] = [
     (&["seed", "bad.torrent", "--bind", "127.0.0.1"], 3),
     (&["seed", "photos.torrent", "-o", "damaged", "--bind", "127.0.0.1"], 5),
     (&["tracker", "--listen", "203.0.113.1:1"], 2),
+    (&["dht", "lookup", "bad.torrent"], 3),
+    (&["dht", "node", "--bind", "203.0.113.1"], 2),
     (&["register", "--dry-run"], 0),
     (&["register"], 2),
     (&["completions", "fish"], 0),

@@ -5,6 +5,7 @@ mod completions;
 mod config;
 mod contract;
 mod create;
+mod dht;
 mod edit;
 mod examples;
 mod faults;

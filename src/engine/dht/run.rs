@@ -182,8 +182,7 @@ impl Runner {
             self.save_at = now + SAVE_EVERY;
             self.saving = self.save();
         }
-        let status = Status::of(&self.dht, self.resolving.is_some());
-        self.status.send_if_modified(|known| std::mem::replace(known, status) != status);
+        publish(&self.dht, self.resolving.is_some(), &self.status);
     }
 
     /// Nobody waits for these any more.
@@ -291,7 +290,11 @@ impl Runner {
                 Output::Peers(key, peers) => (key, News::Peers(peers), false),
                 Output::Samples(key, samples) => (key, News::Samples(samples), false),
                 Output::Item(key, item) => (key, News::Item(item), false),
-                Output::Ended(key, outcome) => (key, News::Ended(outcome), true),
+                Output::Ended(key, outcome) => {
+                    // Who hears of the end finds what came of it in the status.
+                    publish(&self.dht, self.resolving.is_some(), &self.status);
+                    (key, News::Ended(outcome), true)
+                }
             };
             if let Some(task) = self.tasks.get(&key) {
                 // Who does not listen any more is found when it is next looked for.
@@ -319,6 +322,12 @@ impl Runner {
             resolving.abort();
         }
     }
+}
+
+/// Shows how the node is doing, if that has changed.
+fn publish(dht: &Dht, resolving: bool, to: &watch::Sender<Status>) {
+    let status = Status::of(dht, resolving);
+    to.send_if_modified(|known| std::mem::replace(known, status) != status);
 }
 
 /// What the names led to; never, if none are being looked up.

@@ -211,9 +211,13 @@ pub fn nodes(number: u32) -> String {
     units::plural(u64::from(number), "node", "nodes")
 }
 
-/// A span of time that was measured: `0.3 s`, `4 s`.
+/// A span of time that was measured: `4 ms`, `1.3 s`, `2 min 5 s`.
 pub fn took(time: Duration) -> String {
-    if time < Duration::from_secs(10) { format!("{:.1} s", time.as_secs_f64()) } else { units::span(time) }
+    match time.as_millis() {
+        ms @ ..1000 => format!("{} ms", ms.max(1)),
+        1000..10_000 => format!("{:.1} s", time.as_secs_f64()),
+        _ => units::span(time),
+    }
 }
 
 /// Seconds for scripts, in thousandths.
@@ -243,9 +247,9 @@ mod tests {
     fn times_are_told_with_what_digits_they_have() {
         assert_eq!(
             [took(Duration::from_millis(340)), took(Duration::from_secs(75))],
-            ["0.3 s", "1 min 15 s"]
+            ["340 ms", "1 min 15 s"]
         );
         assert!((seconds(Duration::from_micros(1_234_567)) - 1.235).abs() < 1e-9);
-        assert_eq!(sought(12, 7).steps(), "12 nodes asked, 7 answered, 0.0 s");
+        assert_eq!(sought(12, 7).steps(), "12 nodes asked, 7 answered, 1 ms");
     }
 }

@@ -78,6 +78,8 @@ pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit,
             })
             .await?;
         if item.is_some() {
+            // One that proves itself ends the search before its steps are told.
+            sought.outcome.asked = sought.outcome.asked.max(1);
             sought.outcome.answered = sought.outcome.answered.max(1);
         }
         let exit = sought.exit(item.is_some())?;
