@@ -21,6 +21,7 @@ pub mod event;
 mod handle;
 mod hearing;
 mod landing;
+mod lookups;
 mod meeting;
 mod peer;
 mod peer_priority;
@@ -37,5 +38,5 @@ mod steering;
 mod summary;
 mod torrent;
 
-pub use summary::{Dials, PeerSummary, Summary, TrackerSummary};
+pub use summary::{Dials, PeerSummary, Searched, Summary, TrackerSummary};
 pub use torrent::{Config, Torrent};
