@@ -1,5 +1,6 @@
 //! libtorrent (the one of Rasterbar), through a small Python script.
 
+use std::net::SocketAddrV4;
 use std::path::Path;
 use std::process::Command;
 
@@ -20,11 +21,27 @@ pub fn python(args: &[&str]) -> Command {
 
 pub struct Libtorrent {
     place: Place,
+    /// Where its node of the DHT begins, if it has one.
+    nodes: String,
     program: Option<Program>,
 }
 
 pub fn start(place: &Place) -> Box<dyn Client> {
-    Box::new(Libtorrent { place: place.clone(), program: None })
+    Box::new(Libtorrent { place: place.clone(), nodes: String::new(), program: None })
+}
+
+/// One that uses the DHT, and begins at these nodes.
+pub fn start_in_dht(place: &Place, nodes: &[SocketAddrV4]) -> Box<dyn Client> {
+    let nodes: Vec<String> = nodes.iter().map(ToString::to_string).collect();
+    Box::new(Libtorrent { place: place.clone(), nodes: nodes.join(","), program: None })
+}
+
+/// Has a node of libtorrent at this place put a text (BEP 44), and get the items at these targets.
+pub fn items(place: &Place, nodes: &[SocketAddrV4], text: &str, targets: &[String]) -> Value {
+    let nodes: Vec<String> = nodes.iter().map(ToString::to_string).collect();
+    let arguments = [place.ip(), place.port(), nodes.join(","), text.to_owned()];
+    let paths: Vec<&Path> = arguments.iter().chain(targets).map(Path::new).collect();
+    run("items", &paths)
 }
 
 /// What libtorrent reads in a torrent.
@@ -71,7 +88,7 @@ impl Client for Libtorrent {
 
     fn add(&mut self, torrent: &Path, save: &Path) {
         let mut command = python(&["-c", SCRIPT, "share", &self.place.ip(), &self.place.port()]);
-        command.arg(save).arg(torrent);
+        command.arg(save).arg(torrent).arg(&self.nodes);
         bare(&mut command, &self.place.home);
         self.program = Some(Program::start(NAME, &mut command, &self.place.home));
     }

@@ -1,5 +1,6 @@
 //! transmission-daemon, steered by its RPC.
 
+use std::net::SocketAddrV4;
 use std::path::Path;
 use std::process::Command;
 
@@ -20,10 +21,19 @@ pub struct Transmission {
 }
 
 pub fn start(place: &Place) -> Box<dyn Client> {
+    begin(place, None)
+}
+
+/// One that uses the DHT, and begins at these nodes.
+pub fn start_in_dht(place: &Place, nodes: &[SocketAddrV4]) -> Box<dyn Client> {
+    begin(place, Some(nodes))
+}
+
+fn begin(place: &Place, nodes: Option<&[SocketAddrV4]>) -> Box<dyn Client> {
     let settings = json!({
         "bind-address-ipv4": place.ip(), "bind-address-ipv6": "::1",
         "peer-port": place.at.port(), "peer-port-random-on-start": false, "port-forwarding-enabled": false,
-        "dht-enabled": false, "pex-enabled": false, "lpd-enabled": false, "utp-enabled": false, "encryption": 0,
+        "dht-enabled": nodes.is_some(), "pex-enabled": false, "lpd-enabled": false, "utp-enabled": false, "encryption": 0,
         "rpc-enabled": true, "rpc-port": place.control().port(), "rpc-bind-address": place.ip(),
         "rpc-whitelist-enabled": false, "rpc-host-whitelist-enabled": false, "rpc-authentication-required": false,
         "download-dir": place.save(), "incomplete-dir-enabled": false, "rename-partial-files": false,
@@ -33,6 +43,9 @@ pub fn start(place: &Place) -> Box<dyn Client> {
     let config = place.home.join("config");
     std::fs::create_dir_all(&config).expect("a directory for the configuration");
     std::fs::write(config.join("settings.json"), settings.to_string()).expect("the configuration");
+    let lines: String =
+        nodes.unwrap_or_default().iter().map(|node| format!("{} {}\n", node.ip(), node.port())).collect();
+    std::fs::write(config.join("dht.bootstrap"), lines).expect("where the DHT begins");
     let mut command = Command::new(NAME);
     bare(&mut command, &place.home);
     command.args(["--foreground", "--config-dir"]).arg(config);
