@@ -15,7 +15,7 @@ fn nothing_asked_in_a_pipe_is_short_help_on_standard_error() {
 #[test]
 fn every_command_has_help_with_examples() {
     let scene = Scene::new();
-    for command in ["get", "seed", "create", "show", "verify", "magnet", "tracker", "demo"] {
+    for command in ["get", "seed", "create", "show", "verify", "magnet", "tracker", "dht", "demo"] {
         let ran = scene.run(&["help", command]);
         assert_eq!(ran.code, 0, "{command}");
         assert!(ran.out.contains("Usage:") && ran.out.contains("Examples:"), "{command}: {}", ran.out);

@@ -13,7 +13,7 @@ use crate::support::schema;
 const LINK: &str = "magnet:?xt=urn:btih:abababababababababababababababababababab&dn=a%1B[2Jname";
 
 /// Each command line with its exit code. Commands that write do so again and again without harm.
-const COMMANDS: [(&[&str], i32); 27] = [
+const COMMANDS: [(&[&str], i32); 29] = [
     (&["show", LINK], 0),
     (&["magnet", LINK], 0),
     (&["verify", LINK], 2),
@@ -33,6 +33,8 @@ const COMMANDS: [(&[&str], i32); 27] = [
     (&["seed", "bad.torrent", "--bind", "127.0.0.1"], 3),
     (&["seed", "photos.torrent", "-o", "damaged", "--bind", "127.0.0.1"], 5),
     (&["tracker", "--listen", "203.0.113.1:1"], 2),
+    (&["dht", "lookup", "bad.torrent"], 3),
+    (&["dht", "node", "--bind", "203.0.113.1"], 2),
     (&["register", "--dry-run"], 0),
     (&["register"], 2),
     (&["completions", "fish"], 0),

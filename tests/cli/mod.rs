@@ -6,6 +6,7 @@ mod config;
 mod contract;
 mod create;
 mod daemon;
+mod dht;
 mod edit;
 mod examples;
 mod faults;

@@ -6,6 +6,7 @@
 
 mod aria2;
 mod client;
+mod dht;
 mod http;
 mod libtorrent;
 mod local;

@@ -18,7 +18,7 @@ use super::surroundings::Surroundings;
 use crate::base::Untrusted;
 
 /// Commands that torr is going to have.
-const COMMANDS_TO_COME: [&str; 4] = ["daemon", "dht", "doctor", "keys"];
+const COMMANDS_TO_COME: [&str; 3] = ["daemon", "doctor", "keys"];
 /// Flags that torr is going to have, of whatever command.
 const FLAGS_TO_COME: [&str; 1] = ["--spawn"];
 
