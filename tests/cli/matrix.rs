@@ -2,11 +2,10 @@
 //! schema says, quiet is quiet, and nobody who goes away makes a command panic.
 
 use std::ffi::{OsStr, OsString};
-use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::process::{Command, Output, Stdio};
 
-use super::Scene;
+use super::{Scene, unread};
 use crate::support::schema;
 
 /// A torrent that nobody has.
@@ -207,25 +206,18 @@ fn a_reader_that_has_gone_is_no_reason_to_panic() {
         for more in [&[][..], &["--json"], &["-v"]] {
             let what = format!("{arguments:?} {more:?}");
             let speaks = !command(&scene, arguments, more, &[]).output().unwrap().stdout.is_empty();
-            let out = command(&scene, arguments, more, &[]).stdout(closed()).output().unwrap();
+            let out = command(&scene, arguments, more, &[]).stdout(unread()).output().unwrap();
             // An error may keep its own code, as nobody misses its document.
             let kept = code > 1 && out.status.code() == Some(code);
             let alone = if speaks && !kept { 141 } else { code };
             assert_clean(&out, alone, &what);
-            let err = command(&scene, arguments, more, &[]).stderr(closed()).output().unwrap();
+            let err = command(&scene, arguments, more, &[]).stderr(unread()).output().unwrap();
             assert_eq!(err.status.code(), Some(code), "{what}");
             let both =
-                command(&scene, arguments, more, &[]).stdout(closed()).stderr(closed()).status().unwrap();
+                command(&scene, arguments, more, &[]).stdout(unread()).stderr(unread()).status().unwrap();
             assert_eq!(both.code(), Some(alone), "{what}");
         }
     }
-}
-
-/// The end of a pipe that nobody reads.
-fn closed() -> io::PipeWriter {
-    let (reader, writer) = io::pipe().unwrap();
-    drop(reader);
-    writer
 }
 
 #[test]
