@@ -23,6 +23,8 @@ pub enum FaultKind {
     Foreign,
     /// The torrent is in the session already.
     Duplicate,
+    /// What a link names was found, and cannot be used.
+    BadMagnet,
     /// No socket could be opened.
     Network,
     /// A bug.
@@ -40,6 +42,7 @@ impl FaultKind {
             Self::Changed => "changed_on_disk",
             Self::Foreign => "foreign_data",
             Self::Duplicate => "duplicate",
+            Self::BadMagnet => "bad_magnet",
             Self::Network => "network",
             Self::Internal => "internal",
         }
@@ -53,7 +56,7 @@ impl FaultKind {
             Self::Permission | Self::Foreign | Self::Duplicate => "permission",
             Self::FilesMissing => "files_missing",
             Self::Changed => "changed_on_disk",
-            Self::Io | Self::Network | Self::Internal => "io",
+            Self::Io | Self::BadMagnet | Self::Network | Self::Internal => "io",
         }
     }
 }

@@ -15,6 +15,7 @@ mod counts;
 mod driver;
 mod event;
 mod fault;
+mod finder;
 mod handle;
 mod lsd;
 mod reader;

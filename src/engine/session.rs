@@ -8,15 +8,16 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{self, MissedTickBehavior};
 
-use super::command::{Add, Command};
+use super::command::{Add, Command, Find};
 use super::config::EngineConfig;
 use super::content;
 use super::driver::{self, Published, ToDriver};
 use super::event::{Event, Fault, FaultKind};
+use super::finder::{self, Finder};
 use super::shared::Shared;
 use super::view::{Reason, Row, State, View};
 use super::why::{Circumstances, why};
-use crate::base::InfoHash;
+use crate::base::{InfoHash, Untrusted};
 
 /// What the session hears from its handle.
 #[derive(Debug)]
@@ -71,8 +72,10 @@ struct Entry {
 }
 
 enum Turn {
-    /// It waits; nothing of it runs.
-    Waiting(Box<Add>),
+    /// Its metadata is looked for, or was found.
+    Finding(Running),
+    /// It waits; nothing of it runs but the search that found its metadata.
+    Waiting(Box<Add>, Option<Finder>),
     Running(Running),
 }
 
@@ -105,33 +108,48 @@ impl Session {
     fn command(&mut self, command: Command) {
         match command {
             Command::Add(add) => self.add(add),
-            Command::Find(_) => {}
+            Command::Find(find) => self.find(*find),
             Command::Pause(id) => self.tell(id, ToDriver::Pause),
             Command::Resume(id) => self.tell(id, ToDriver::Resume),
             Command::Peers(id, addrs) => self.tell(id, ToDriver::Peers(addrs)),
             Command::Remove(id) => {
                 self.tell(id, ToDriver::Stop);
-                self.torrents.retain(|entry| entry.id != id);
+                self.torrents.retain(|entry| !entry.is(id));
             }
             Command::Limits { down, up } => self.shared.set_limits(down, up),
             Command::Look(id) => {
                 self.look = id;
                 for entry in &self.torrents {
-                    entry.tell(ToDriver::Look(Some(entry.id) == id));
+                    entry.tell(ToDriver::Look(id.is_some_and(|id| entry.is(id))));
                 }
             }
         }
         self.give_turns();
     }
 
+    fn find(&mut self, find: Find) {
+        let id = find.info_hash;
+        let there = self.torrents.iter().find(|entry| entry.is(id));
+        let fault = there.map(|entry| there_already(&entry.row.name)).or_else(|| finder::refuse(&find));
+        if let Some(fault) = fault {
+            let _ = self.events.send(Event::Failed { id, fault });
+            return;
+        }
+        let (orders, inbox) = mpsc::unbounded_channel();
+        let (publish, published) = watch::channel(None);
+        let row = finder::row(&find);
+        let task = tokio::spawn(finder::run(self.shared.clone(), find, inbox, publish));
+        let turn = Turn::Finding(Running { orders, published, task });
+        let entry = Entry { id, turn, row };
+        entry.tell(ToDriver::Look(self.look.is_some_and(|look| entry.is(look))));
+        self.torrents.push(entry);
+    }
+
     fn add(&mut self, add: Box<Add>) {
         let id = add.metainfo.info_hash();
-        if self.torrents.iter().any(|entry| entry.id == id) {
-            let fault = Fault {
-                kind: FaultKind::Duplicate,
-                message: format!("{} is there already", add.metainfo.name()),
-                hint: None,
-            };
+        let place = self.torrents.iter().position(|entry| entry.is(id));
+        if place.is_some_and(|at| !matches!(self.torrents[at].turn, Turn::Finding(_))) {
+            let fault = there_already(add.metainfo.name());
             let _ = self.events.send(Event::Failed { id, fault });
             return;
         }
@@ -142,7 +160,19 @@ impl Session {
             files: content::file_count(&add.metainfo, &add.priorities),
         });
         let row = waiting_row(&add, self.jobs);
-        self.torrents.push(Entry { id, turn: Turn::Waiting(add), row });
+        let Some(at) = place else {
+            self.torrents.push(Entry { id, turn: Turn::Waiting(add, None), row });
+            return;
+        };
+        // It takes the place of the search, which goes on until its turn has come.
+        let entry = &mut self.torrents[at];
+        let before = std::mem::replace(&mut entry.turn, Turn::Waiting(add, None));
+        if let (Turn::Waiting(_, finder), Turn::Finding(Running { orders, task, .. })) =
+            (&mut entry.turn, before)
+        {
+            *finder = Some(Finder { orders, task });
+        }
+        (entry.id, entry.row) = (id, row);
     }
 
     /// Starts those who wait, as far as there is room for more downloads.
@@ -150,7 +180,7 @@ impl Session {
         let mut free = self.jobs.saturating_sub(self.torrents.iter().filter(|e| e.is_downloading()).count());
         let look = self.look;
         for entry in &mut self.torrents {
-            let Turn::Waiting(add) = &entry.turn else { continue };
+            let Turn::Waiting(add, finder) = &mut entry.turn else { continue };
             if !add.seed_only {
                 if free == 0 {
                     continue;
@@ -160,9 +190,10 @@ impl Session {
             let (orders, inbox) = mpsc::unbounded_channel();
             let (publish, published) = watch::channel(None);
             (entry.row.state, entry.row.reason) = starting(add);
-            let task = tokio::spawn(driver::run(self.shared.clone(), add.clone(), inbox, publish));
+            let task =
+                tokio::spawn(driver::run(self.shared.clone(), add.clone(), finder.take(), inbox, publish));
             entry.turn = Turn::Running(Running { orders, published, task });
-            entry.tell(ToDriver::Look(look == Some(entry.id)));
+            entry.tell(ToDriver::Look(look.is_some_and(|look| entry.is(look))));
         }
         self.share_budget();
     }
@@ -181,7 +212,7 @@ impl Session {
         let mut detail = None;
         let mut ended = false;
         for entry in &mut self.torrents {
-            let Turn::Running(running) = &mut entry.turn else { continue };
+            let (Turn::Running(running) | Turn::Finding(running)) = &mut entry.turn else { continue };
             // Looked at before what it published, or its last word could fall between the two.
             let over = running.task.is_finished();
             // One that has ended may have left a word that was not seen.
@@ -190,7 +221,7 @@ impl Session {
             {
                 ended |= entry.row.state != published.row.state;
                 entry.row = published.row;
-                if self.look == Some(entry.id) {
+                if self.look.is_some_and(|look| look.wire() == entry.id.wire()) {
                     detail = published.detail;
                 }
             }
@@ -225,7 +256,7 @@ impl Session {
     }
 
     fn tell(&self, id: InfoHash, order: ToDriver) {
-        if let Some(entry) = self.torrents.iter().find(|entry| entry.id == id) {
+        if let Some(entry) = self.torrents.iter().find(|entry| entry.is(id)) {
             entry.tell(order);
         }
     }
@@ -235,8 +266,10 @@ impl Session {
         self.stopping = true;
         for entry in &mut self.torrents {
             entry.tell(ToDriver::Stop);
-            if let Turn::Running(running) = &mut entry.turn {
-                tasks.push(&mut running.task);
+            match &mut entry.turn {
+                Turn::Running(running) | Turn::Finding(running) => tasks.push(&mut running.task),
+                Turn::Waiting(_, Some(finder)) => tasks.push(&mut finder.task),
+                Turn::Waiting(_, None) => {}
             }
         }
         let all = async {
@@ -253,9 +286,17 @@ impl Session {
 
 impl Entry {
     fn tell(&self, order: ToDriver) {
-        if let Turn::Running(running) = &self.turn {
-            let _ = running.orders.send(order);
-        }
+        let orders = match &self.turn {
+            Turn::Running(running) | Turn::Finding(running) => &running.orders,
+            Turn::Waiting(_, Some(finder)) => &finder.orders,
+            Turn::Waiting(_, None) => return,
+        };
+        let _ = orders.send(order);
+    }
+
+    /// Whether this names it. A link may tell less of its name than its metadata does.
+    fn is(&self, id: InfoHash) -> bool {
+        self.id.wire() == id.wire()
     }
 
     /// Whether it takes one of the places for downloads.
@@ -264,6 +305,10 @@ impl Entry {
             matches!(self.row.state, State::Downloading | State::Waiting | State::Checking | State::Queued);
         matches!(&self.turn, Turn::Running(running) if counts && !running.task.is_finished())
     }
+}
+
+fn there_already(name: &Untrusted) -> Fault {
+    Fault { kind: FaultKind::Duplicate, message: format!("{name} is there already"), hint: None }
 }
 
 /// What a torrent is when its turn has come, before its driver says more.

@@ -2,6 +2,7 @@
 //! sentence. The first rule that holds wins.
 
 mod nobody;
+pub mod search;
 #[cfg(test)]
 mod tests;
 

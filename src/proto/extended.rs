@@ -1,10 +1,15 @@
 //! The extension protocol (BEP 10): its handshake, and the small extensions that need no file of
-//! their own, which are `lt_donthave` (BEP 54) and `upload_only` (BEP 21).
+//! their own, which are `lt_donthave` (BEP 54) and `upload_only` (BEP 21). Those of `ut_metadata` (BEP 9)
+//! are in `metadata.rs`.
 
+mod metadata;
 mod reader;
 
 use std::net::IpAddr;
 
+pub use self::metadata::{
+    MAX_METADATA, METADATA_PIECE, MetadataMessage, metadata_piece_len, metadata_pieces,
+};
 use self::reader::Reader;
 use crate::base::Untrusted;
 
@@ -90,6 +95,22 @@ impl ExtendedHandshake {
     /// The number the sender gave this extension, if it supports it.
     pub fn id_of(&self, extension: Extension) -> Option<u8> {
         self.ids.iter().find(|(known, id)| *known == extension && *id != 0).map(|&(_, id)| id)
+    }
+
+    /// Takes in what a later handshake of the same peer says; what it does not mention stays.
+    pub fn update(&mut self, later: Self) {
+        for (extension, id) in later.ids {
+            match self.ids.iter_mut().find(|(known, _)| *known == extension) {
+                Some(entry) => entry.1 = id,
+                None => self.ids.push((extension, id)),
+            }
+        }
+        self.metadata_size = later.metadata_size.or(self.metadata_size);
+        self.port = later.port.or(self.port);
+        self.reqq = later.reqq.or(self.reqq);
+        self.upload_only = later.upload_only.or(self.upload_only);
+        self.client = later.client.or_else(|| self.client.take());
+        self.your_ip = later.your_ip.or(self.your_ip);
     }
 
     /// The body of the message, to be sent as [`HANDSHAKE_ID`].
@@ -240,6 +261,17 @@ mod tests {
         assert_eq!(read.id_of(Extension::Metadata), None);
         let strange = ExtendedHandshake::decode(b"d1:mi5e4:xxxxlld1:a0:eee1:pi5eetrailing").unwrap();
         assert_eq!(strange, ExtendedHandshake { port: Some(5), ..Default::default() });
+    }
+
+    #[test]
+    fn a_later_handshake_changes_only_what_it_mentions() {
+        let decode = |body: &[u8]| ExtendedHandshake::decode(body).unwrap();
+        let mut known = decode(b"d1:md11:ut_metadatai2e6:ut_pexi1ee4:reqqi250e1:v3:olde");
+        known.update(decode(b"d1:md6:ut_pexi0e11:lt_donthavei7ee13:metadata_sizei99ee"));
+        let ids = [Extension::Metadata, Extension::Pex, Extension::DontHave].map(|e| known.id_of(e));
+        assert_eq!(ids, [Some(2), None, Some(7)]);
+        assert_eq!((known.metadata_size, known.reqq), (Some(99), Some(250)));
+        assert_eq!(known.client, Some(Untrusted::new("old")));
     }
 
     #[test]

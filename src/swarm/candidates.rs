@@ -206,6 +206,14 @@ impl Candidates {
         }
     }
 
+    /// Keeps those addresses only that peers of a private torrent may have (BEP 27).
+    pub fn keep_open(&mut self) {
+        let closed = self.list.iter().filter(|(_, c)| !c.source.is_open());
+        for addr in closed.map(|(&addr, _)| addr).collect::<Vec<_>>() {
+            self.forget(addr);
+        }
+    }
+
     /// The address to dial now, if one may be dialled. While we are complete, those known to be
     /// complete are passed over.
     pub fn next(&mut self, now: Moment, complete: bool, rng: &mut Rng) -> Option<SocketAddr> {

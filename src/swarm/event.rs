@@ -10,6 +10,7 @@ use crate::base::{Block, PeerId, Piece, Sha1Digest, Span, Untrusted};
 use crate::proto::announce::{Announce, AnnounceReply, ScrapeReply};
 use crate::proto::handshake::Reserved;
 use crate::proto::message::Message;
+use crate::proto::metainfo::{Metainfo, MetainfoError};
 
 /// One connection to a peer. Never used again after it has ended.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -36,6 +37,13 @@ pub enum Source {
     Resume,
     /// It called us.
     Incoming,
+}
+
+impl Source {
+    /// Whether peers of a private torrent may come from there (BEP 27).
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::User | Self::Tracker | Self::Resume | Self::Incoming)
+    }
 }
 
 /// What the handshake of a peer said (BEP 3, BEP 10).
@@ -199,6 +207,11 @@ pub enum Input {
         peer: PeerKey,
         /// Which spans of those ordered by `Serve`; they no longer count against its queue.
         spans: Vec<Span>,
+    },
+    /// Messages of extensions were said, and everything said so far has gone out.
+    Drained {
+        /// To whom.
+        peer: PeerKey,
     },
     /// A connection ended, for whatever reason but our own `Close`.
     Left {
@@ -365,6 +378,9 @@ pub enum Output {
         /// Where.
         addr: SocketAddr,
     },
+    /// The info dictionary is here and has the digest that was asked for (BEP 9): what it says, or why it
+    /// cannot be used.
+    Metadata(Result<Box<Metainfo>, MetainfoError>),
     /// Something happened that people may want to know.
     Note(Note),
 }

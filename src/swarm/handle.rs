@@ -22,6 +22,7 @@ impl Torrent {
             Input::Landed { peer, blocks } => self.landed(now, peer, &blocks, out),
             Input::Wasted { peer, bytes } => self.wasted(now, peer, bytes),
             Input::Sent { peer, spans } => self.sent(now, peer, &spans, out),
+            Input::Drained { peer } => self.drained(now, peer, out),
             Input::Left { peer, why } => self.left(now, peer, why, out),
             Input::Verified { piece, digests } => self.verified(now, piece, &digests, out),
             Input::Spoiled { piece, digests } => self.spoiled(now, piece, &digests, out),

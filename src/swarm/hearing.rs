@@ -173,6 +173,7 @@ impl Torrent {
                 self.strike(now, key, out);
                 self.close_if_useless(now, key, out);
             }
+            Some(Extension::Metadata) => self.metadata(now, key, body, out),
             _ => self.strike(now, key, out),
         }
     }

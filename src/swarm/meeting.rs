@@ -9,6 +9,7 @@ use crate::proto::message::Message;
 
 use super::allowed_fast::{ALLOWED, allowed_fast};
 use super::event::{Departure, DialFailure, Hello, Note, Output, PeerKey, Source};
+use super::lending::{offered, size_of};
 use super::peer::{Counted, MOST_REQUESTS, Peer};
 use super::torrent::{Timer, Torrent};
 
@@ -23,8 +24,7 @@ const MOST_SENDERS: usize = 4096;
 
 impl Torrent {
     pub(super) fn found(&mut self, now: Moment, source: Source, addrs: &[SocketAddr]) {
-        let open = matches!(source, Source::User | Source::Tracker | Source::Resume | Source::Incoming);
-        if self.config.private && !open {
+        if self.config.private && !source.is_open() {
             return;
         }
         for &addr in addrs {
@@ -157,9 +157,10 @@ impl Torrent {
     /// Sends our extension handshake (BEP 10), the first or one that tells what has changed.
     pub(super) fn say_handshake(&mut self, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
         let Some(peer) = self.peers.get(&key).filter(|peer| peer.reserved.extended()) else { return };
-        let ours = [Extension::DontHave, Extension::UploadOnly];
+        let ours = offered(&self.config.info);
         let handshake = ExtendedHandshake {
-            ids: ours.map(|extension| (extension, extension.our_id())).to_vec(),
+            ids: ours.into_iter().map(|extension| (extension, extension.our_id())).collect(),
+            metadata_size: size_of(&self.config.info),
             port: Some(self.config.port).filter(|&port| port != 0),
             reqq: Some(MOST_REQUESTS as u32),
             upload_only: Some(self.finished),
@@ -177,6 +178,9 @@ impl Torrent {
         let Ok(hand) = ExtendedHandshake::decode(body) else { return self.strike(now, key, out) };
         if let Some(&(_, id)) = hand.ids.iter().find(|(extension, _)| *extension == Extension::DontHave) {
             peer.dont_have_id = Some(id).filter(|&id| id != 0);
+        }
+        if let Some(&(_, id)) = hand.ids.iter().find(|(extension, _)| *extension == Extension::Metadata) {
+            peer.metadata_id = Some(id).filter(|&id| id != 0);
         }
         if let Some(reqq) = hand.reqq {
             peer.pipeline.limit(reqq);

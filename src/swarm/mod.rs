@@ -22,6 +22,8 @@ pub mod event;
 mod handle;
 mod hearing;
 mod landing;
+mod lender;
+mod lending;
 pub mod local;
 mod meeting;
 mod peer;
@@ -33,11 +35,14 @@ pub mod rarity;
 mod reach;
 #[cfg(test)]
 mod scenarios;
+pub mod seeker;
 mod serving;
 mod started;
 mod steering;
+mod succession;
 mod summary;
 mod torrent;
 
+pub use succession::Heritage;
 pub use summary::{Dials, PeerSummary, Summary, TrackerSummary};
 pub use torrent::{Config, Torrent};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::base::{Bitfield, Meter, Moment, PeerId, Piece, Span, Untrusted, who};
 use crate::proto::handshake::Reserved;
 
+use super::lender::Lender;
 use super::pipeline::Pipeline;
 
 /// Rates are averaged over about this long.
@@ -73,6 +74,10 @@ pub struct Peer {
     pub upload_only: bool,
     /// The number it gave `lt_donthave`.
     pub dont_have_id: Option<u8>,
+    /// The number it gave `ut_metadata`.
+    pub metadata_id: Option<u8>,
+    /// What it asks for of the info dictionary.
+    pub lender: Lender,
     /// Pieces we may ask for while choked (BEP 6).
     pub allowed_us: Vec<Piece>,
     /// Pieces it may ask for while choked (BEP 6), with how many blocks of each it asked for.
@@ -139,6 +144,8 @@ impl Peer {
             interest_at: now,
             upload_only: false,
             dont_have_id: None,
+            metadata_id: None,
+            lender: Lender::new(now),
             allowed_us: Vec::new(),
             allowed: Vec::new(),
             suggested: Vec::new(),

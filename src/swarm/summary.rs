@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::base::{Moment, Untrusted};
 
+use super::announcer::Announcer;
 pub use super::dials::Dials;
 use super::event::{PeerKey, Source, TrackerKey};
 use super::torrent::Torrent;
@@ -248,18 +249,23 @@ impl Torrent {
 
     /// Every tracker as it is now, in the order of keys.
     pub fn trackers(&self, now: Moment) -> impl Iterator<Item = TrackerSummary> + '_ {
-        self.announcer.trackers().iter().enumerate().map(move |(at, known)| TrackerSummary {
-            key: TrackerKey(at),
-            tier: known.tier,
-            asking: known.asking.is_some(),
-            working: known.working,
-            failures: known.failures,
-            said: known.said.clone(),
-            refused: known.refused,
-            next: self.announcer.next_of(TrackerKey(at)).map(|next| next.since(now)),
-            seeds: known.seeds,
-            leechers: known.leechers,
-            peers: known.peers,
-        })
+        trackers(&self.announcer, now)
     }
+}
+
+/// Every tracker of an announcer as it is now, in the order of keys.
+pub(super) fn trackers(announcer: &Announcer, now: Moment) -> impl Iterator<Item = TrackerSummary> + '_ {
+    announcer.trackers().iter().enumerate().map(move |(at, known)| TrackerSummary {
+        key: TrackerKey(at),
+        tier: known.tier,
+        asking: known.asking.is_some(),
+        working: known.working,
+        failures: known.failures,
+        said: known.said.clone(),
+        refused: known.refused,
+        next: announcer.next_of(TrackerKey(at)).map(|next| next.since(now)),
+        seeds: known.seeds,
+        leechers: known.leechers,
+        peers: known.peers,
+    })
 }

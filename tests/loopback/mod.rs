@@ -2,6 +2,7 @@
 
 mod faults;
 mod long_pieces;
+mod magnet;
 mod reading;
 mod transfer;
 mod world;

@@ -280,7 +280,11 @@ impl Ledger {
                     format!("it announces {} bytes left and holds {held}", announce.left)
                 })
             }
-            Output::Scrape { .. } | Output::Lookup { .. } | Output::Node { .. } | Output::Note(_) => Ok(()),
+            Output::Scrape { .. }
+            | Output::Lookup { .. }
+            | Output::Node { .. }
+            | Output::Metadata(_)
+            | Output::Note(_) => Ok(()),
         }
     }
 

@@ -48,6 +48,7 @@ impl Trace {
             }
             Output::Lookup { announce, seed } => self.tagged(30, u64::from(*announce) * 2 + u64::from(*seed)),
             Output::Node { addr } => self.tagged(31, addr.port().into()),
+            Output::Metadata(found) => self.tagged(32, u64::from(found.is_ok())),
             Output::Scrape { tracker } => self.tagged(11, tracker.0 as u64),
             Output::Note(note) => match note {
                 Note::Finished => self.add(12),

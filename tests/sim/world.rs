@@ -279,7 +279,11 @@ impl World {
             Output::Note(Note::SpoiledPiece(piece)) => {
                 *self.nodes[at].tally.spoiled.entry(piece).or_default() += 1;
             }
-            Output::Scrape { .. } | Output::Lookup { .. } | Output::Node { .. } | Output::Note(_) => {}
+            Output::Scrape { .. }
+            | Output::Lookup { .. }
+            | Output::Node { .. }
+            | Output::Metadata(_)
+            | Output::Note(_) => {}
         }
     }
 

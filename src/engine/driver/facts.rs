@@ -9,7 +9,7 @@ use crate::engine::event::Fault;
 use crate::net::{FromPeer, Terms, ToPeer, peer};
 use crate::proto::message::Message;
 use crate::store::{Buf, DiskError, Kept, Settled};
-use crate::swarm::event::{Hello, Input, PeerKey};
+use crate::swarm::event::{Hello, Input, PeerKey, TrackerKey};
 
 impl Driver {
     /// A report of a peer's task.
@@ -28,6 +28,7 @@ impl Driver {
             FromPeer::Landed(blocks) => self.landed(peer, blocks),
             FromPeer::Wasted(bytes) => self.tell(Input::Wasted { peer, bytes }),
             FromPeer::Sent(spans) => self.tell(Input::Sent { peer, spans }),
+            FromPeer::Drained => self.tell(Input::Drained { peer }),
             FromPeer::Left(why) => {
                 self.peers.remove(&peer);
                 self.tell(Input::Left { peer, why });
@@ -40,6 +41,11 @@ impl Driver {
         match fact {
             Fact::Dialled { addr, result: Ok((stream, hello)) } => self.connected(stream, addr, false, hello),
             Fact::Dialled { addr, result: Err(why) } => self.tell(Input::DialFailed { addr, why }),
+            Fact::Answered { url, answer } => {
+                if let Some(at) = self.urls.iter().position(|known| *known == url) {
+                    self.tell(Input::Announced { tracker: TrackerKey(at), answer: *answer });
+                }
+            }
             Fact::Kept(kept) => self.kept(kept),
             Fact::Settled(settled) => self.settled(settled),
             Fact::Fetched { peer, result } => self.fetched(peer, result),

@@ -11,6 +11,7 @@ mod reads;
 mod report;
 mod save;
 mod stream;
+mod succession;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -25,22 +26,26 @@ use self::goal::Goal;
 use self::pieces::Pieces;
 use self::reads::Reads;
 use self::report::Reporter;
+pub(super) use self::report::tracker_status;
 use self::save::Saver;
 pub(super) use self::save::name_of;
 use self::stream::Stream;
 use super::command::Add;
 use super::event::{Event, Fault};
+use super::finder::{Estate, Finder};
 use super::lsd::Presence;
 use super::shared::{Claim, Listing, Membership, Shared};
 use super::view::{Detail, Row};
 use crate::base::{Geometry, InfoHash, Moment};
 use crate::net::{Caller, FromPeer, Limits, ToPeer};
+use crate::proto::announce::AnnounceReply;
 use crate::store::{Buf, DiskError, Hold, Kept, Settled, Volume};
-use crate::swarm::event::{DialFailure, Hello, Input, Output, PeerKey, Source, TrackerKey, Wish};
+use crate::swarm::event::{
+    DialFailure, Hello, Input, Output, PeerKey, Source, TrackerFailure, TrackerKey, Wish,
+};
 use crate::swarm::{Summary, Torrent};
 
 /// What the session tells a driver.
-#[derive(Debug)]
 pub(super) enum ToDriver {
     Pause,
     Resume,
@@ -49,6 +54,8 @@ pub(super) enum ToDriver {
     Budget(u64),
     /// Whether somebody looks at the detail.
     Look(bool),
+    /// Leave everything to the driver of the torrent; only a search does.
+    HandOver(oneshot::Sender<Box<Estate>>),
     Stop,
 }
 
@@ -60,10 +67,15 @@ pub(super) struct Published {
 }
 
 /// What comes back from the tasks and jobs that carry out orders.
-enum Fact {
+pub(super) enum Fact {
     Dialled {
         addr: SocketAddr,
         result: Result<(TcpStream, Hello), DialFailure>,
+    },
+    /// A tracker answered an announce that a search had made.
+    Answered {
+        url: String,
+        answer: Box<Result<AnnounceReply, TrackerFailure>>,
     },
     Kept(Kept),
     Settled(Settled),
@@ -94,11 +106,11 @@ struct Link {
 /// How often rows are published and goals looked at.
 const PUBLISH_EVERY: Duration = Duration::from_millis(250);
 /// Reports of peers that may wait for the driver before peers wait for it.
-const REPORTS: usize = 256;
+pub(super) const REPORTS: usize = 256;
 /// Reports taken at one go before timers and orders get their turn.
 const REPORTS_AT_ONCE: usize = 64;
 /// How long trackers may take to hear that we leave.
-const FAREWELL: Duration = Duration::from_millis(900);
+pub(super) const FAREWELL: Duration = Duration::from_millis(900);
 /// How long pieces that are whole may take to be written when we leave.
 const LAST_WRITES: Duration = Duration::from_millis(800);
 
@@ -147,10 +159,12 @@ struct Inbox {
     callers: mpsc::Receiver<Caller>,
 }
 
-/// Opens a torrent and drives it to its end.
+/// Opens a torrent and drives it to its end. Where its metadata was looked for, the search goes on until
+/// the files are looked through; then its connections are taken over.
 pub(super) async fn run(
     shared: Arc<Shared>,
     add: Box<Add>,
+    finder: Option<Finder>,
     mut orders: mpsc::UnboundedReceiver<ToDriver>,
     publish: watch::Sender<Option<Published>>,
 ) {
@@ -159,11 +173,20 @@ pub(super) async fn run(
     let mut early = Vec::new();
     match open::open(&shared, &add, &mut orders, &mut early, &mut reporter).await {
         Ok(Some(opened)) => {
-            let (facts, facts_in) = mpsc::unbounded_channel();
-            let (reports, reports_in) = mpsc::channel(REPORTS);
-            let (listing, callers) = shared.listen_for(id);
-            let inbox = Inbox { orders, facts: facts_in, reports: reports_in, callers };
-            let mut driver = Driver::new(shared, add, opened, facts, reports, reporter);
+            let estate = match finder {
+                Some(finder) => finder.hand_over().await,
+                None => None,
+            };
+            let (mut driver, inbox, listing) = match estate {
+                Some(estate) => succession::succeed(shared, add, opened, *estate, orders, reporter),
+                None => {
+                    let (facts, facts_in) = mpsc::unbounded_channel();
+                    let (reports, reports_in) = mpsc::channel(REPORTS);
+                    let (listing, callers) = shared.listen_for(id);
+                    let inbox = Inbox { orders, facts: facts_in, reports: reports_in, callers };
+                    (Driver::new(shared, add, opened, facts, reports, reporter), inbox, listing)
+                }
+            };
             for order in early {
                 driver.ordered(order);
             }
@@ -286,7 +309,7 @@ impl Driver {
             }
             ToDriver::Budget(bytes) => self.tell(Input::Budget { bytes }),
             ToDriver::Look(look) => self.reporter.look = look,
-            ToDriver::Stop => {}
+            ToDriver::HandOver(_) | ToDriver::Stop => {}
         }
     }
 

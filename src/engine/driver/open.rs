@@ -253,7 +253,7 @@ pub(super) fn swarm_config(shared: &Shared, add: &Add, opened: &Opened) -> (Vec<
         private: add.metainfo.is_private(),
         dht: false,
         pex: false,
-        info: Arc::default(),
+        info: add.metainfo.raw_info().into(),
         announce_key: shared.announce_key,
         trackers: tiers,
         max_peers: add.max_peers,

@@ -33,6 +33,8 @@ impl Driver {
                 Output::Announce { tracker, announce } => self.announce(tracker, announce),
                 Output::Scrape { tracker } => self.scrape(tracker),
                 Output::Lookup { .. } | Output::Node { .. } => {}
+                // A torrent that is driven has its metadata.
+                Output::Metadata(_) => {}
                 Output::Note(note) => self.note(note),
             }
         }

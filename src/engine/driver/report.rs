@@ -228,7 +228,7 @@ impl Driver {
 }
 
 /// What a tracker last said, in a sentence.
-fn tracker_status(tracker: &TrackerSummary) -> String {
+pub(in crate::engine) fn tracker_status(tracker: &TrackerSummary) -> String {
     let said = tracker.said.as_ref().map(|text| text.fit(200));
     match (tracker.asking, tracker.working) {
         (true, _) => "being asked".to_owned(),

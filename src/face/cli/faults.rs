@@ -40,6 +40,7 @@ pub fn engine(fault: &Fault) -> Failure {
         | FaultKind::Changed
         | FaultKind::Foreign => Exit::Disk,
         FaultKind::Duplicate => Exit::Busy,
+        FaultKind::BadMagnet => Exit::Input,
         FaultKind::Network => Exit::Usage,
         FaultKind::Internal => Exit::Internal,
     };

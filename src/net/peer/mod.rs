@@ -54,6 +54,8 @@ pub enum FromPeer {
     Wasted(u64),
     /// These spans went out.
     Sent(Vec<Span>),
+    /// Messages of extensions were said, and all that was said so far has gone out.
+    Drained,
     /// The connection ended by itself; the last report of this peer.
     Left(Departure),
 }

@@ -28,6 +28,10 @@ pub(super) struct Outbox {
     /// How much of `messages` is out. Only one of `messages_out` and `front_out` is ever not 0 when a
     /// call begins.
     messages_out: usize,
+    /// Whether there is one of an extension among them: those may be long, and be asked for again and again.
+    extended: bool,
+    /// Such have gone out, and nothing waits behind them.
+    drained: bool,
     blocks: VecDeque<Outgoing>,
     /// How much of the first block and its header is out.
     front_out: usize,
@@ -57,6 +61,8 @@ impl Outbox {
         Self {
             messages: Vec::new(),
             messages_out: 0,
+            extended: false,
+            drained: false,
             blocks: VecDeque::new(),
             front_out: 0,
             sent: Vec::new(),
@@ -66,6 +72,12 @@ impl Outbox {
 
     pub(super) fn say(&mut self, message: &Message) {
         message.encode(&mut self.messages);
+        self.extended |= matches!(message, Message::Extended { id: 1.., .. });
+    }
+
+    /// Whether messages of extensions have gone out since the last look and none waits.
+    pub(super) fn take_drained(&mut self) -> bool {
+        std::mem::take(&mut self.drained)
     }
 
     /// Whether so much waits that the peer cannot be reading.
@@ -174,6 +186,7 @@ impl Outbox {
             self.messages.clear();
             self.messages.shrink_to(KEPT);
             self.messages_out = 0;
+            self.drained |= std::mem::take(&mut self.extended);
         }
         payload + self.advance_blocks(&mut bytes, BLOCKS_PER_CALL)
     }

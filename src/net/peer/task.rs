@@ -87,6 +87,9 @@ impl Task {
         if !sent.is_empty() {
             self.reports.push(FromPeer::Sent(sent));
         }
+        if self.outbox.take_drained() {
+            self.reports.push(FromPeer::Drained);
+        }
         // While the driver lags behind nothing is read.
         if self.flush(context)? {
             match self.intake.poll_read(context, &self.stream, &mut self.reports) {

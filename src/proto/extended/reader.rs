@@ -17,6 +17,11 @@ impl<'a> Reader<'a> {
         Self { rest: bytes }
     }
 
+    /// How many bytes have not been walked over.
+    pub(super) const fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     pub(super) fn at_dictionary(&self) -> bool {
         self.rest.first() == Some(&b'd')
     }

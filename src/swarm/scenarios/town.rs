@@ -196,6 +196,7 @@ impl Town {
             | Output::Scrape { .. }
             | Output::Lookup { .. }
             | Output::Node { .. }
+            | Output::Metadata(_)
             | Output::Note(_) => {}
         }
     }

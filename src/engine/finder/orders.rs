@@ -1,0 +1,129 @@
+//! The orders of the search, carried out.
+
+use std::net::SocketAddr;
+
+use tokio::sync::oneshot;
+
+use super::{Driver, Fact};
+use crate::base::Untrusted;
+use crate::engine::event::{Event, Fault};
+use crate::net::{ToPeer, dial};
+use crate::proto::announce::{Announce, AnnounceEvent};
+use crate::swarm::event::{Input, Note, Output, PeerKey, Source, TrackerKey, Wish};
+
+/// The most addresses of one name that are tried.
+const MOST_ADDRESSES: usize = 8;
+
+impl Driver {
+    /// Carries out what lies in `out`.
+    pub(super) fn carry_out(&mut self) {
+        let mut out = std::mem::take(&mut self.out);
+        let mut useless: Option<Fault> = None;
+        for order in out.drain(..) {
+            match order {
+                Output::Dial { addr } => self.dial(addr),
+                Output::Say { peer, message } => self.send(peer, ToPeer::Say(message)),
+                Output::Close { peer, .. } => {
+                    self.send(peer, ToPeer::Close);
+                    self.links.remove(&peer);
+                }
+                Output::Announce { tracker, announce } => self.announce(tracker, announce),
+                Output::Scrape { tracker } => self.scrape(tracker),
+                Output::Metadata(result) => {
+                    self.found(result);
+                    useless.clone_from(&self.fault);
+                }
+                Output::Note(note) => self.note(&note),
+                Output::Lookup { .. } | Output::Node { .. } => {}
+                // Of pieces a search orders nothing.
+                Output::Ask { .. }
+                | Output::Cancel { .. }
+                | Output::Serve { .. }
+                | Output::Unserve { .. }
+                | Output::Verify { .. }
+                | Output::Discard { .. } => {}
+            }
+        }
+        self.out = out;
+        if useless.is_some() {
+            // There is nothing more to look for.
+            let now = self.now();
+            self.seeker.handle(now, Input::Wish(Wish::Stop), &mut self.out);
+            self.carry_out();
+        }
+    }
+
+    fn send(&self, peer: PeerKey, order: ToPeer) {
+        if let Some(link) = self.links.get(&peer) {
+            let _ = link.orders.send(order);
+        }
+    }
+
+    fn dial(&self, addr: SocketAddr) {
+        let (facts, bind) = (self.facts.clone(), self.shared.bind);
+        let (ours, patience) = (self.shared.handshake(self.find.info_hash), self.shared.patience);
+        tokio::spawn(async move {
+            let result = dial(addr, bind, &ours, patience).await;
+            let _ = facts.send(Fact::Dialled { addr, result });
+        });
+    }
+
+    /// Asks the system for the addresses of a peer that is known by name.
+    pub(super) fn resolve(&self, host: String, port: u16) {
+        let (facts, events, id) = (self.facts.clone(), self.shared.events.clone(), self.find.info_hash);
+        tokio::spawn(async move {
+            match tokio::net::lookup_host((host.as_str(), port)).await {
+                Ok(found) => {
+                    let addrs: Vec<SocketAddr> = found.take(MOST_ADDRESSES).collect();
+                    let _ = facts.send(Fact::Heard(Input::Found { source: Source::User, addrs }));
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "the name of a peer is not known");
+                    let text = format!(
+                        "the peer {} is not known by that name",
+                        Untrusted::new(host.as_str()).fit(100)
+                    );
+                    let _ = events.send(Event::Note { id, text });
+                }
+            }
+        });
+    }
+
+    fn announce(&mut self, tracker: TrackerKey, announce: Announce) {
+        let Some(url) = self.urls.get(tracker.0).cloned() else { return };
+        let (facts, shared) = (self.facts.clone(), self.shared.clone());
+        self.announcing += 1;
+        let (over, next) = oneshot::channel::<()>();
+        let before = self.speaking.insert(tracker, next);
+        tokio::spawn(async move {
+            if let Some(before) = before {
+                // It only ever ends by being dropped.
+                let _ = before.await;
+            }
+            let answer = shared.trackers.announce(&url, &announce).await;
+            if announce.event != AnnounceEvent::Stopped {
+                tracing::debug!(url, ok = answer.is_ok(), "announced");
+            }
+            drop(over);
+            let _ = facts.send(Fact::Answered { url, answer: Box::new(answer) });
+        });
+    }
+
+    fn scrape(&self, tracker: TrackerKey) {
+        let Some(url) = self.urls.get(tracker.0).cloned() else { return };
+        let (facts, shared, id) = (self.facts.clone(), self.shared.clone(), self.find.info_hash);
+        tokio::spawn(async move {
+            let answer = shared.trackers.scrape(&url, id).await;
+            let _ = facts.send(Fact::Heard(Input::Scraped { tracker, answer }));
+        });
+    }
+
+    fn note(&self, note: &Note) {
+        let text = match note {
+            Note::Banned(addr) => format!("{addr} sent a wrong file list and is banned"),
+            Note::TrackerWarning(_, text) => format!("a tracker warns: {}", text.fit(200)),
+            Note::Finished | Note::SpoiledPiece(_) => return,
+        };
+        let _ = self.shared.events.send(Event::Note { id: self.find.info_hash, text });
+    }
+}

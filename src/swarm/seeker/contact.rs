@@ -1,0 +1,78 @@
+//! What is known of one peer of a torrent whose metadata is looked for.
+
+use std::net::SocketAddr;
+
+use super::hearsay::Hearsay;
+use crate::base::{Moment, who};
+use crate::proto::extended::Extension;
+use crate::swarm::event::Hello;
+use crate::swarm::lender::Lender;
+
+/// Strikes after which a peer is left: messages that are pointless, or that cannot be.
+const MOST_STRIKES: u32 = 300;
+
+/// One connected peer.
+#[derive(Clone, Debug)]
+pub struct Contact {
+    /// The address at the other end.
+    pub addr: SocketAddr,
+    /// Where it can be dialled, if known.
+    pub listens: Option<SocketAddr>,
+    /// Whether it made the connection.
+    pub incoming: bool,
+    /// What its handshake said.
+    pub hello: Hello,
+    /// When it came.
+    pub came: Moment,
+    /// When it last said anything.
+    pub heard_at: Moment,
+    /// When we last said anything to it.
+    pub said_at: Moment,
+    /// What it said.
+    pub hearsay: Hearsay,
+    /// Extension handshakes it sent.
+    pub handshakes: u32,
+    /// What it asks for of the info dictionary.
+    pub lender: Lender,
+    strikes: u32,
+}
+
+impl Contact {
+    /// A peer that has just come.
+    pub fn new(now: Moment, addr: SocketAddr, incoming: bool, hello: Hello) -> Self {
+        Self {
+            addr,
+            listens: (!incoming).then_some(addr),
+            incoming,
+            hello,
+            came: now,
+            heard_at: now,
+            said_at: now,
+            hearsay: Hearsay::default(),
+            handshakes: 0,
+            lender: Lender::new(now),
+            strikes: 0,
+        }
+    }
+
+    /// The number it gave `ut_metadata`.
+    pub fn metadata_id(&self) -> Option<u8> {
+        self.hearsay.hand().and_then(|hand| hand.id_of(Extension::Metadata))
+    }
+
+    /// By what it is blamed and banned.
+    pub fn who(&self) -> SocketAddr {
+        who(self.addr)
+    }
+
+    /// Counts a pointless or impossible message; says whether there were too many.
+    pub const fn strike(&mut self) -> bool {
+        self.strikes += 1;
+        self.strikes > MOST_STRIKES
+    }
+
+    /// Forgives some strikes.
+    pub const fn forgive(&mut self, strikes: u32) {
+        self.strikes = self.strikes.saturating_sub(strikes);
+    }
+}

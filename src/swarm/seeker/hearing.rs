@@ -1,0 +1,207 @@
+//! What peers say, and the dictionary as it comes.
+
+use std::net::SocketAddr;
+
+use super::metadata::Got;
+use super::{Seeker, Timer};
+use crate::base::{InfoHash, Moment};
+use crate::hash::{sha1, sha256};
+use crate::proto::extended::{ExtendedHandshake, Extension, HANDSHAKE_ID, MetadataMessage};
+use crate::proto::message::Message;
+use crate::proto::metainfo::Metainfo;
+use crate::swarm::event::{Departure, Output, PeerKey, Source};
+use crate::swarm::lending::piece_of;
+
+/// Extension handshakes a peer may send before each counts as a strike.
+const HANDSHAKES: u32 = 4;
+
+impl Seeker {
+    pub(super) fn heard(&mut self, now: Moment, key: PeerKey, message: Message, out: &mut Vec<Output>) {
+        let Some(contact) = self.contacts.get_mut(&key) else { return };
+        contact.heard_at = now;
+        let fast = contact.hello.reserved.fast();
+        match message {
+            Message::KeepAlive | Message::Have(_) => {}
+            Message::Extended { id: HANDSHAKE_ID, body } => return self.shake(now, key, &body, out),
+            Message::Extended { id, body } => return self.extended(now, key, id, &body, out),
+            Message::Request(wanted) => {
+                if fast {
+                    self.say(now, key, Message::Reject(wanted), out);
+                }
+                return self.strike(now, key, out);
+            }
+            Message::Port(port) => {
+                if port != 0 && self.config.dht && !self.config.private {
+                    out.push(Output::Node { addr: SocketAddr::new(contact.addr.ip(), port) });
+                }
+                return self.strike(now, key, out);
+            }
+            Message::Bitfield(_) | Message::HaveAll | Message::HaveNone => {}
+            _ => {
+                // They cost little, and are never needed often.
+                if contact.strike() {
+                    return self.close(now, key, Departure::Protocol, out);
+                }
+            }
+        }
+        let Some(contact) = self.contacts.get_mut(&key) else { return };
+        if contact.hearsay.heard(message, fast).is_err() {
+            self.close(now, key, Departure::Protocol, out);
+        }
+    }
+
+    /// An extension handshake came.
+    fn shake(&mut self, now: Moment, key: PeerKey, body: &[u8], out: &mut Vec<Output>) {
+        let Some(contact) = self.contacts.get_mut(&key) else { return };
+        contact.handshakes += 1;
+        let repeated = contact.handshakes > HANDSHAKES;
+        let Ok(hand) = ExtendedHandshake::decode(body) else { return self.strike(now, key, out) };
+        if let (Some(port), true) = (hand.port, contact.incoming && contact.listens.is_none()) {
+            let addr = SocketAddr::new(contact.addr.ip(), port);
+            contact.listens = Some(addr);
+            self.candidates.add(now, Source::Incoming, addr);
+            self.candidates.connected(addr);
+        }
+        contact.hearsay.shook(hand);
+        let size = contact.hearsay.hand().and_then(|hand| hand.metadata_size).filter(|&size| size > 0);
+        if let (Some(size), true, false) = (size, contact.metadata_id().is_some(), self.found) {
+            if !self.hunt.offered(now, key, size) {
+                // It lies, or the dictionary is longer than we take from anybody.
+                self.too_long = self.too_long.saturating_add(1);
+                return self.close(now, key, Departure::Useless, out);
+            }
+            self.ask(now, out);
+        }
+        if repeated {
+            self.strike(now, key, out);
+        }
+    }
+
+    fn extended(&mut self, now: Moment, key: PeerKey, id: u8, body: &[u8], out: &mut Vec<Output>) {
+        if Extension::from_our_id(id) != Some(Extension::Metadata) {
+            return self.strike(now, key, out);
+        }
+        match MetadataMessage::decode(body) {
+            Ok(MetadataMessage::Request(piece)) => self.wanted(now, key, piece, out),
+            Ok(MetadataMessage::Data { piece, total, bytes }) => {
+                self.received = self.received.saturating_add(bytes.len() as u64);
+                match self.hunt.got(now, key, piece, total, bytes) {
+                    Got::Taken => {
+                        let asked = self.hunt.ask_one(now, key);
+                        self.ask_of(now, key, asked, out);
+                    }
+                    // What two were asked for comes twice.
+                    Got::Pointless => {
+                        if !self.found {
+                            let asked = self.hunt.ask_one(now, key);
+                            self.ask_of(now, key, asked, out);
+                        }
+                        self.strike(now, key, out);
+                    }
+                    Got::Absurd => self.close(now, key, Departure::Protocol, out),
+                    Got::Whole(draft, whole) if is_it(self.config.info_hash, &whole) => {
+                        let _ = draft;
+                        self.find(now, whole, out);
+                    }
+                    Got::Whole(draft, _) => {
+                        if let Some(liar) = self.hunt.wrong(draft) {
+                            self.ban(now, liar, out);
+                        }
+                        self.ask(now, out);
+                    }
+                }
+            }
+            Ok(MetadataMessage::Reject(piece)) => {
+                if !self.hunt.refused(now, key, piece) {
+                    self.strike(now, key, out);
+                }
+                self.ask(now, out);
+            }
+            Ok(MetadataMessage::Unknown) | Err(_) => self.strike(now, key, out),
+        }
+    }
+
+    /// The dictionary is here.
+    fn find(&mut self, now: Moment, whole: Vec<u8>, out: &mut Vec<Output>) {
+        self.found = true;
+        self.hunt = super::Hunt::default();
+        self.timers.stop(Timer::Ask);
+        let metainfo = Metainfo::from_info(&whole);
+        self.info = whole.into();
+        if metainfo.as_ref().is_ok_and(Metainfo::is_private) {
+            self.turn_private(now, out);
+        }
+        out.push(Output::Metadata(metainfo.map(Box::new)));
+        for key in self.keys() {
+            self.say_handshake(now, key, out);
+        }
+    }
+
+    /// The torrent proves private: from now on peers may come from trackers and the user only (BEP 27).
+    fn turn_private(&mut self, now: Moment, out: &mut Vec<Output>) {
+        self.config.private = true;
+        self.timers.stop(Timer::Lookup);
+        for key in self.keys() {
+            let listens = self.contacts.get(&key).and_then(|contact| contact.listens);
+            let source = listens.and_then(|addr| self.candidates.source_of(addr));
+            if source.is_some_and(|source| !source.is_open()) {
+                self.close(now, key, Departure::Useless, out);
+            }
+        }
+        self.candidates.keep_open();
+    }
+
+    /// A peer lacks the dictionary itself.
+    fn wanted(&mut self, now: Moment, key: PeerKey, piece: u32, out: &mut Vec<Output>) {
+        let Some(contact) = self.contacts.get_mut(&key) else { return };
+        let Some(id) = contact.metadata_id() else { return self.strike(now, key, out) };
+        if contact.lender.asked(now, self.info.len() as u32, piece) {
+            self.lend(now, key, out);
+        } else {
+            let body = MetadataMessage::Reject(piece).encode();
+            self.say(now, key, Message::Extended { id, body }, out);
+            self.strike(now, key, out);
+        }
+    }
+
+    /// What was said to a peer is on its way: there is room for more.
+    pub(super) fn drained(&mut self, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
+        if let Some(contact) = self.contacts.get_mut(&key) {
+            contact.lender.drained();
+            self.lend(now, key, out);
+        }
+    }
+
+    fn lend(&mut self, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
+        let info = self.info.clone();
+        let Some(contact) = self.contacts.get_mut(&key) else { return };
+        let Some(id) = contact.metadata_id() else { return };
+        for piece in contact.lender.next() {
+            self.say(now, key, piece_of(&info, piece, id), out);
+        }
+    }
+
+    /// Asks whoever may be asked for pieces of the dictionary.
+    pub(super) fn ask(&mut self, now: Moment, out: &mut Vec<Output>) {
+        if self.found || self.paused {
+            return;
+        }
+        for (key, pieces) in self.hunt.ask(now) {
+            self.ask_of(now, key, pieces, out);
+        }
+    }
+
+    fn ask_of(&mut self, now: Moment, key: PeerKey, pieces: Vec<u32>, out: &mut Vec<Output>) {
+        let Some(id) = self.contacts.get(&key).and_then(super::Contact::metadata_id) else { return };
+        for piece in pieces {
+            let body = MetadataMessage::Request(piece).encode();
+            self.say(now, key, Message::Extended { id, body }, out);
+        }
+    }
+}
+
+/// Whether these bytes are the dictionary of this torrent: every digest that is known must be right.
+fn is_it(wanted: InfoHash, bytes: &[u8]) -> bool {
+    wanted.sha1().is_none_or(|digest| sha1(bytes) == digest)
+        && wanted.sha256().is_none_or(|digest| sha256(bytes) == digest)
+}

@@ -1,0 +1,106 @@
+//! What the search tells about itself.
+
+use super::Seeker;
+use crate::base::{Moment, Untrusted};
+use crate::swarm::dials::Dials;
+use crate::swarm::event::PeerKey;
+use crate::swarm::summary::{PeerSummary, TrackerSummary};
+
+/// A search at one moment.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct SeekerSummary {
+    /// It was found, of use or not.
+    pub found: bool,
+    /// Paused by the user.
+    pub paused: bool,
+    /// Connected peers.
+    pub peers: u32,
+    /// Connected peers that offer the dictionary.
+    pub offering: u32,
+    /// Peers that claimed a longer dictionary than is taken from anybody.
+    pub too_long: u32,
+    /// Bytes of the dictionary that are there, of the draft that has most, and its length.
+    pub progress: Option<(u64, u32)>,
+    /// Addresses known.
+    pub known: u32,
+    /// Of those, how many have neither failed nor are connected.
+    pub fresh: u32,
+    /// Dials under way.
+    pub dialling: u32,
+    /// How dials ended.
+    pub dials: Dials,
+    /// Trackers asked.
+    pub trackers: u32,
+    /// Trackers that answered when last asked.
+    pub trackers_working: u32,
+    /// Trackers that did not.
+    pub trackers_failed: u32,
+    /// Seeds in the swarm, as the tracker says that knows most.
+    pub swarm_seeds: Option<u32>,
+    /// Leechers in the swarm, as the tracker says that knows most.
+    pub swarm_leechers: Option<u32>,
+    /// A search in the DHT is under way.
+    pub looking_up: bool,
+    /// Nodes of the DHT that answered in all searches.
+    pub nodes: u32,
+}
+
+impl Seeker {
+    /// The search as it is now.
+    pub fn summary(&self) -> SeekerSummary {
+        let trackers = self.announcer.trackers();
+        let count = |working| trackers.iter().filter(|t| t.working == Some(working)).count() as u32;
+        SeekerSummary {
+            found: self.found,
+            paused: self.paused,
+            peers: self.contacts.len() as u32,
+            offering: self.hunt.offers() as u32,
+            too_long: self.too_long,
+            progress: self.hunt.progress(),
+            known: self.candidates.len() as u32,
+            fresh: self.candidates.fresh() as u32,
+            dialling: self.candidates.dialling() as u32,
+            dials: self.candidates.dials(),
+            trackers: trackers.len() as u32,
+            trackers_working: count(true),
+            trackers_failed: count(false),
+            swarm_seeds: trackers.iter().filter_map(|t| t.seeds).max(),
+            swarm_leechers: trackers.iter().filter_map(|t| t.leechers).max(),
+            looking_up: self.looking_up,
+            nodes: self.nodes,
+        }
+    }
+
+    /// Every connection as it is now. Nothing is known of pieces.
+    pub fn peers(&self, now: Moment) -> impl Iterator<Item = PeerSummary> + '_ {
+        self.contacts.iter().map(move |(&key, contact): (&PeerKey, _)| PeerSummary {
+            key,
+            addr: contact.addr,
+            client: client(contact),
+            incoming: contact.incoming,
+            source: contact.listens.and_then(|addr| self.candidates.source_of(addr)),
+            age: now.since(contact.came),
+            progress: 0.0,
+            down: 0.0,
+            up: 0.0,
+            received: 0,
+            sent: 0,
+            interested: false,
+            unchoked_us: false,
+            wants: contact.hearsay.is_interested(),
+            unchoked_by_us: false,
+            snubs_us: false,
+            owes: 0,
+            depth: 0,
+        })
+    }
+
+    /// Every tracker as it is now, in the order of keys.
+    pub fn trackers(&self, now: Moment) -> impl Iterator<Item = TrackerSummary> + '_ {
+        super::super::summary::trackers(&self.announcer, now)
+    }
+}
+
+fn client(contact: &super::Contact) -> Untrusted {
+    contact.hearsay.hand().and_then(|hand| hand.client.clone()).unwrap_or_default()
+}
