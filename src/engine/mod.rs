@@ -31,7 +31,7 @@ pub use counts::{Counted, counts};
 pub use event::{Event, Fault, FaultKind};
 pub use handle::{Engine, Handle};
 pub use reader::{Chunk, Feed, Read, Reader};
-pub use recall::{Recalled, recall, remembered};
+pub use recall::{Recalled, recall, recall_metainfo, recalled_at, remembered};
 pub use view::{Detail, PeerRow, Reason, Row, State, TrackerRow, View};
 
 pub use crate::net::interfaces;

@@ -44,6 +44,8 @@ pub(super) async fn start(
 ) -> Result<(), Fault> {
     let jobs = config.jobs.max(1);
     let shared = Shared::start(config, events.clone()).await?;
+    // Whoever hears of a torrent can tell where it is found.
+    view.send_replace(Arc::new(View { port: shared.port(), ..View::default() }));
     let session =
         Session { shared, events, view, jobs, torrents: Vec::new(), look: None, views: 0, stopping: false };
     tokio::spawn(session.run(inbox));

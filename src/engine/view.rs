@@ -153,8 +153,11 @@ impl Row {
         if self.wanted == 0 { 0.0 } else { self.sent_ever as f64 / self.wanted as f64 }
     }
 
-    /// From 0 to 1.
+    /// From 0 to 1; 0 while it is not known what there is.
     pub fn progress(&self) -> f64 {
+        if self.state == State::Metadata {
+            return 0.0;
+        }
         if self.wanted == 0 { 1.0 } else { self.done as f64 / self.wanted as f64 }
     }
 }

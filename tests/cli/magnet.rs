@@ -63,8 +63,9 @@ fn a_link_is_explained_and_changed() {
     let ran = scene.run(&["magnet", "--trackers", "first", &link]);
     assert_eq!(ran.out, format!("magnet:?xt=urn:btih:{hash}&dn=x&tr=udp%3A%2F%2Ft%3A1\n"));
     for (arguments, code, words) in [
-        (&["magnet", "--fetch", &link][..], 2, "--fetch is not available yet"),
-        (&["magnet", "-o", "x", &link], 2, "--fetch"),
+        (&["magnet", "-o", "x", &link][..], 2, "--fetch"),
+        (&["magnet", "--fetch", "-o", "t.bin.torrent", &link], 5, "t.bin.torrent is there already"),
+        (&["magnet", "--fetch", "-o", "x", "--short", &link], 2, "--output cannot be used with --short"),
         (&["magnet", "t.bin.torrent", "--peer", "nowhere"], 2, "HOST:PORT"),
         (&["magnet", "magnet:?xt=urn:btih:%zz"], 3, "two hexadecimal digits"),
         (&["magnet", "nowhere.torrent"], 3, "there is no torrent file"),

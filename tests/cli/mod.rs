@@ -19,6 +19,7 @@ mod pty;
 mod refusals;
 mod register;
 mod sacred;
+mod share;
 mod shell;
 mod show;
 mod signals;

@@ -9,7 +9,9 @@ fn each_bad_input_has_its_code_and_a_sentence() {
     scene.write("bad.torrent", "d4:infod4:name1:xe");
     scene.write("text.torrent", "hello");
     scene.write("folder/a", "x");
-    let hash = "ab".repeat(20);
+    let (hash, v2) = ("ab".repeat(20), "ab".repeat(32));
+    let (link, v2_link) =
+        (format!("magnet:?xt=urn:btih:{hash}&dn=x"), format!("magnet:?xt=urn:btmh:1220{v2}"));
     let cases: &[(&[&str], i32, &str)] = &[
         (&["show", "bad.torrent"], 3, "error: bad.torrent: the file is not well-formed"),
         (&["show", "text.torrent"], 3, "error: text.torrent: "),
@@ -17,9 +19,31 @@ fn each_bad_input_has_its_code_and_a_sentence() {
         (&["show", "folder"], 3, "hint:  to share a folder: torr create folder"),
         (&["get", "folder"], 3, "error: folder is a directory"),
         (&["get", "bad.torrent", "nowhere.torrent"], 3, "error: bad.torrent"),
-        (&["get", "magnet:?xt=urn:btih:x"], 2, "error: a magnet link is not available yet"),
+        (&["get", "magnet:?xt=urn:btih:x"], 3, "error: the info hash after urn:btih: must have 40"),
+        (&["get", "magnet:?dn=x"], 3, "error: the magnet link names no torrent"),
+        (&["get", "--list", "magnet:?dn=x"], 3, "hint:  put the whole link in single quotes"),
+        (&["get", "--torrent-only", "magnet:?xt=urn:btih:%zz"], 3, "two hexadecimal digits"),
+        (&["get", &v2], 3, "error: v2-only torrents are not supported yet"),
+        (&["get", &v2_link], 3, "error: v2-only torrents are not supported yet"),
+        (&["show", "--fetch", &v2], 3, "error: v2-only torrents are not supported yet"),
+        (&["show", "--raw", &hash], 2, "hint:  to fetch the file first: --raw --fetch"),
+        (&["show", "--timeout", "1s", &hash], 2, "--fetch"),
+        (
+            &["verify", &hash],
+            2,
+            "error: an info hash names a torrent, and the torrent file itself is needed here",
+        ),
+        (&["verify", &link, "folder"], 2, "hint:  to get the file: torr magnet 'magnet:?xt=urn:btih:"),
+        (&["edit", &link, "--in-place", "--comment", "x"], 2, "error: a magnet link names a torrent"),
+        (&["create", "folder", "--reuse", &link], 2, "error: a magnet link names a torrent"),
+        (&["get", "--torrent-only=-", &hash], 2, "hint:  to standard output: torr magnet LINK --fetch -o -"),
+        (&["get", "--torrent-only=x", &hash, &link], 2, "error: --torrent-only=FILE names one file"),
+        (
+            &["get", "--torrent-only", "--select", "1", &hash],
+            2,
+            "error: --torrent-only cannot be used with --select",
+        ),
         (&["get", "https://x.example:0/a.torrent"], 3, "error: cannot fetch https://x.example:0/a.torrent: "),
-        (&["get", &hash], 2, "error: an info hash is not available yet"),
         (&["get", "--dht", "bad.torrent"], 2, "error: --dht is not available yet"),
         (&["get", "bad.torrent", "--down", "200"], 2, "write 200K"),
         (&["get"], 2, "error: "),

@@ -124,7 +124,6 @@ fn a_link_is_explained_offline() {
     for (arguments, code, words) in [
         (&["show", "magnet:?dn=x"][..], 3, "names no torrent"),
         (&["show", "magnet:?xt=urn:btih:abc"], 3, "40 hexadecimal digits or 32 of base32"),
-        (&["show", "--fetch", &link], 2, "--fetch is not available yet"),
         (&["show", "--raw", &link], 2, "--raw looks at a torrent file"),
         (&["show", "--lint", &link], 2, "--lint looks at a torrent file"),
         (&["show", "--files", &link], 1, "does not say which files there are"),

@@ -23,6 +23,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{self, Instant, MissedTickBehavior};
 
 use self::goal::Goal;
+pub(super) use self::open::untouched;
 use self::pieces::Pieces;
 use self::reads::Reads;
 use self::report::Reporter;

@@ -20,6 +20,12 @@ pub fn address(text: &str, ipv6: bool) -> Result<IpAddr, Failure> {
     Ok(found)
 }
 
+/// All of them, by their names; none where the system does not list them.
+pub fn all() -> Vec<(String, Vec<IpAddr>)> {
+    let all = system::interfaces().unwrap_or_default();
+    all.into_iter().map(|interface| (interface.name, interface.addresses)).collect()
+}
+
 fn of_system(name: &str) -> Result<Vec<Interface>, Failure> {
     interfaces::list().map_err(|error| {
         let name = Untrusted::new(name);

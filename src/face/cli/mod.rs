@@ -17,6 +17,7 @@
 #![allow(clippy::single_match_else, reason = "both arms weigh the same")]
 #![cfg_attr(test, allow(clippy::single_range_in_vec_init, reason = "lists of ranges are what is tested"))]
 
+mod address;
 mod args;
 mod ask;
 mod commands;
@@ -26,12 +27,14 @@ mod definition;
 mod error;
 mod exit;
 mod faults;
+mod fetch;
 mod folders;
 mod input;
 mod interface;
 mod json;
 mod known;
 mod log;
+mod make;
 mod output;
 mod pager;
 mod place;

@@ -10,7 +10,7 @@ use crate::face::cli::config::kind::Value;
 
 /// Flags of everything that moves bytes. Those that are keys of the configuration as well are read as it
 /// reads them.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Default, Debug)]
 #[command(next_help_heading = "Network")]
 pub struct NetworkArgs {
     /// The port on which peers reach us [default: one chosen once, or any free one]

@@ -1,5 +1,7 @@
 //! Which files of a torrent: `--select`.
 
+use std::ops::RangeInclusive;
+
 use globset::{GlobBuilder, GlobMatcher};
 
 use crate::base::{Untrusted, units};
@@ -62,6 +64,28 @@ pub fn wanted(torrent: &Metainfo, wishes: &[Select]) -> Result<Vec<bool>, String
         return Err(format!("the selection leaves nothing of {}", torrent.name().fit(80)));
     }
     Ok(wanted)
+}
+
+/// Whether each file is wanted by a link that chooses files (BEP 53), and how many of its numbers there are
+/// no files for. A failure in words where none is left.
+pub fn wanted_by_link(
+    torrent: &Metainfo,
+    ranges: &[RangeInclusive<u32>],
+) -> Result<(Vec<bool>, u64), String> {
+    let mut wanted = vec![false; torrent.files().len()];
+    let mut beyond = 0;
+    for range in ranges {
+        let (from, end) = (u64::from(*range.start()), u64::from(*range.end()) + 1);
+        let number = |at: u64| at.min(wanted.len() as u64) as usize;
+        let here = number(from)..number(end);
+        beyond += end.saturating_sub(from) - here.len() as u64;
+        wanted[here].fill(true);
+    }
+    if !listed(torrent).any(|file| wanted[file.number - 1]) {
+        let name = torrent.name().fit(80);
+        return Err(format!("the link chooses files by their numbers, and {name} has none of these"));
+    }
+    Ok((wanted, beyond))
 }
 
 /// The priority of each file; empty where all are wanted.
@@ -195,6 +219,17 @@ mod tests {
         for bad in ["", "!", "0", "3-1", "1-", "size>x", "size<0", "size=>1", "size<>1"] {
             assert!(select(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_link_chooses_by_numbers_from_0() {
+        let of = |ranges: &[RangeInclusive<u32>]| wanted_by_link(&torrent(), ranges);
+        assert_eq!(of(&[0..=0, 2..=2]), Ok((vec![true, false, true], 0)));
+        assert_eq!(of(&[1..=u32::MAX]), Ok((vec![false, true, true], (1 << 32) - 3)));
+        assert_eq!(
+            of(&[3..=3]).unwrap_err(),
+            "the link chooses files by their numbers, and t has none of these"
+        );
     }
 
     #[test]

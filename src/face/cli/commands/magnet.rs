@@ -1,29 +1,40 @@
-//! `torr magnet`: from a torrent file to its link, and what a link says.
+//! `torr magnet`: from a torrent file to its link, what a link says, and from a link to its torrent file.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::base::{InfoHash, Untrusted};
-use crate::face::cli::error::Failure;
+use crate::base::{InfoHash, Untrusted, units};
+use crate::face::cli::args::global::GlobalArgs;
+use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
+use crate::face::cli::fetch::{self, Who};
+use crate::face::cli::input::Link;
+use crate::face::cli::json::path_hex;
 use crate::face::cli::output::Output;
+use crate::face::cli::style::Role;
 use crate::face::cli::{input, qr};
 use crate::proto::magnet::Magnet;
+use crate::proto::paths::safe_name;
 
+use super::create::target::Target;
+use super::get::torrent_name;
 use super::show::{self, about::About};
 
-/// Make a magnet link of a torrent file, or explain one
+/// Make a magnet link of a torrent file, explain one, or make it a torrent file
 ///
 /// A link leads to the same torrent as the file: the receiver finds peers by the trackers and addresses in
-/// it, or by its info hash alone.
+/// it, or by its info hash alone. With --fetch the swarm is asked for what the link leaves out: the link is
+/// printed with its name, or with -o written as a torrent file.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   torr magnet ubuntu.torrent
   torr magnet photos.torrent --short --peer 192.168.1.20:51999 --qr
-  torr magnet 'magnet:?xt=urn:btih:…'")]
+  torr magnet 'magnet:?xt=urn:btih:…'
+  torr magnet 'magnet:?xt=urn:btih:…' --fetch -o ubuntu.torrent")]
 pub struct MagnetArgs {
     /// A torrent file or - for standard input; or a magnet link or an info hash, to be explained
     #[arg(value_name = "TORRENT")]
@@ -40,12 +51,18 @@ pub struct MagnetArgs {
     /// Also draw a QR code of the info hash and the first peer
     #[arg(long)]
     qr: bool,
-    /// Ask the swarm for the torrent file of a link; not available yet
+    /// Ask the swarm for what a link or an info hash leaves out
     #[arg(long)]
     fetch: bool,
-    /// Where --fetch writes the torrent file; not available yet
-    #[arg(short, long, value_name = "FILE", requires = "fetch")]
+    /// Where --fetch writes the torrent file; - for standard output
+    #[arg(short, long, value_name = "FILE", requires = "fetch", conflicts_with_all = ["short", "trackers", "qr"])]
     output: Option<PathBuf>,
+    /// Overwrite a file that is there
+    #[arg(short, long, requires = "output")]
+    force: bool,
+    /// How long --fetch may take [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = units::parse_span, requires = "fetch")]
+    timeout: Option<Duration>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -65,28 +82,84 @@ enum Peer {
     Named(String, u16),
 }
 
-/// Prints or explains it.
-pub fn run(args: &MagnetArgs, output: &Output) -> Result<Exit, Failure> {
-    if args.fetch {
-        return Err(Failure::not_yet("--fetch").hint("without it torr magnet explains the link itself"));
-    }
-    let given = show::link(&args.torrent);
-    let about = match &given {
-        Some(link) => show::explain(link)?,
-        None => show::look(&input::bytes(&args.torrent, &input::Reading::alone(output))?, &args.torrent)?,
+/// Prints, explains or fetches it.
+pub fn run(args: &MagnetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+    let given = Link::of(&args.torrent)?;
+    let explain = given.is_some() && !args.fetch;
+    let (about, bytes) = match given {
+        Some(link) if args.fetch => {
+            // In a folder it gets a name that is not known yet.
+            if let Some(target) =
+                args.output.as_deref().filter(|path| !path.is_dir()).map(|path| target(path, ""))
+            {
+                target.check(args.force, output)?;
+            }
+            let patience = args.timeout.unwrap_or(fetch::PATIENCE);
+            let torrent = fetch::torrent(link, who(&args.peer), patience, global, output)?;
+            (About::torrent(&torrent.metainfo), Some(torrent.bytes))
+        }
+        Some(link) => (About::link(link.magnet, &link.notes), None),
+        None => {
+            let bytes = input::bytes(&args.torrent, &input::Reading::alone(output))?;
+            (show::look(&bytes, &args.torrent)?, Some(bytes))
+        }
     };
     let changes = args.short || !args.peer.is_empty() || args.trackers != Which::All;
     let link = shaped(args, about.magnet.clone());
+    if let (Some(path), Some(bytes)) = (&args.output, bytes) {
+        let target = target(path, about.name.as_ref().map_or("", Untrusted::raw));
+        target.check(args.force, output)?;
+        target.write(&bytes, args.force, output)?;
+        return kept(&about, &link, &target, bytes.len(), output);
+    }
     // A link that is to be made into another link needs no explanation.
-    if given.is_some() && !changes && !output.json {
+    if explain && !changes && !output.json {
         show::tell(&about, false, true, output)?;
     } else if output.json {
-        output.event(&document(&about, &link))?;
+        output.event(&document(&about, &link, None))?;
     } else {
         output.line(&link.to_string())?;
     }
     if args.qr && !output.json {
         draw(&link, output)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Where the torrent file goes; in a folder under the name of the torrent.
+fn target(path: &Path, name: &str) -> Target {
+    Target::new(Some(path), torrent_name(Path::new(&safe_name(name.as_bytes()))))
+}
+
+/// Peers of the command line are asked as well.
+fn who(peers: &[Peer]) -> Who {
+    let mut who = Who::default();
+    for peer in peers {
+        match peer {
+            Peer::At(addr) => who.peers.push(*addr),
+            Peer::Named(host, port) => who.named_peers.push((host.clone(), *port)),
+        }
+    }
+    who
+}
+
+/// The torrent file is where it was wanted.
+fn kept(about: &About, link: &Magnet, target: &Target, len: usize, output: &Output) -> Result<Exit, Failure> {
+    let Some(path) = target.path() else { return Ok(Exit::Done) };
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    if output.json {
+        output.event(&document(about, link, Some(&path)))?;
+        return Ok(Exit::Done);
+    }
+    let name = about.name.as_ref().map(|name| name.fit(100)).unwrap_or_default();
+    output.say(&format!(
+        "{} {}  the torrent file of {name}, {}",
+        output.err.paint(Role::Good, output.err.ok()),
+        shown(&path),
+        units::size(len as u64)
+    ));
+    if !output.stdout_tty && output.quiet < 2 {
+        output.path(&path, b'\n')?;
     }
     Ok(Exit::Done)
 }
@@ -132,9 +205,12 @@ struct Document {
     peers: Vec<String>,
     select: Option<String>,
     notes: Vec<String>,
+    path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_hex: Option<String>,
 }
 
-fn document(about: &About, link: &Magnet) -> Document {
+fn document(about: &About, link: &Magnet, path: Option<&Path>) -> Document {
     let raw = |text: &Untrusted| text.raw().to_owned();
     let told = About::link(link.clone(), &[]);
     let hints = told.link.as_ref();
@@ -151,6 +227,8 @@ fn document(about: &About, link: &Magnet) -> Document {
         peers: hints.map(|hints| hints.peers.clone()).unwrap_or_default(),
         select: hints.and_then(|hints| hints.select.clone()),
         notes: if known { about.notes.clone() } else { Vec::new() },
+        path: path.map(|path| path.to_string_lossy().into_owned()),
+        path_hex: path.and_then(path_hex),
     }
 }
 

@@ -12,13 +12,13 @@ use crate::base::{InfoHash, units};
 use crate::engine::tracker_server::{Access, PeerEvent, PeerSeen, ServerConfig, ServerStats, TrackerServer};
 use crate::face::cli::error::{Failure, reason};
 use crate::face::cli::exit::Exit;
-use crate::face::cli::input;
+use crate::face::cli::input::{self, Link};
 use crate::face::cli::output::Output;
 use crate::face::cli::progress::amounts::percent;
 use crate::face::cli::signals::Signals;
 use crate::face::cli::transfer::block_on;
 
-use super::show;
+use super::show::{self, about::About};
 
 /// A small tracker for a local network or for tests
 ///
@@ -112,8 +112,8 @@ async fn serve(args: &TrackerArgs, output: &Output) -> Result<Exit, Failure> {
 fn known(allow: &[PathBuf], output: &Output) -> Result<Sizes, Failure> {
     let mut sizes = Sizes::new();
     for argument in allow {
-        let about = match show::link(argument) {
-            Some(link) => show::explain(&link)?,
+        let about = match Link::of(argument)? {
+            Some(link) => About::link(link.magnet, &link.notes),
             None => show::look(&input::bytes(argument, &input::Reading::alone(output))?, argument)?,
         };
         let size = about.content.map(|content| content.size);

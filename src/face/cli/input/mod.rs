@@ -2,6 +2,7 @@
 //! place where each [`Kind`] becomes a checked torrent.
 
 mod kind;
+mod link;
 mod web;
 
 use std::fs::{self, File};
@@ -13,9 +14,11 @@ use super::error::{Failure, shown};
 use super::exit::Exit;
 use super::output::Output;
 use crate::base::Untrusted;
+use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
 
 pub use kind::Kind;
+pub use link::Link;
 
 /// The largest torrent file that is read, in bytes.
 pub const MOST_BYTES: u64 = 16 << 20;
@@ -29,6 +32,8 @@ pub struct Torrent {
     pub bytes: Vec<u8>,
     /// Where it was read from, as it was given; nothing for standard input.
     pub path: Option<PathBuf>,
+    /// The link by which it was named, if it was.
+    pub link: Option<Box<Magnet>>,
 }
 
 impl Torrent {
@@ -86,8 +91,7 @@ pub fn bytes(argument: &Path, reading: &Reading<'_>) -> Result<Vec<u8>, Failure>
         Kind::Stdin => stdin()?,
         Kind::Web(url) => web::bytes(url, reading)?,
         Kind::File(path) => file(path)?,
-        Kind::Magnet(_) => return Err(not_yet("a magnet link")),
-        Kind::Hash(_) => return Err(not_yet("an info hash")),
+        Kind::Magnet(_) | Kind::Hash(_) => return Err(only_a_link(argument)),
     };
     bounded(argument, bytes)
 }
@@ -98,14 +102,26 @@ pub fn malformed(argument: &Path, why: &impl std::fmt::Display) -> Failure {
         .hint("it may be cut off or something else, such as a web page; fetch the torrent file again")
 }
 
-fn not_yet(what: &str) -> Failure {
-    Failure::not_yet(what).hint("use a .torrent file: torr get FILE.torrent")
+/// What needs a torrent file, and was given the name of one.
+fn only_a_link(argument: &Path) -> Failure {
+    let link = match Link::of(argument) {
+        Err(failure) => return failure,
+        Ok(link) => link,
+    };
+    let what = if matches!(Kind::of(argument), Kind::Hash(_)) { "an info hash" } else { "a magnet link" };
+    let failure =
+        Failure::usage(format!("{what} names a torrent, and the torrent file itself is needed here"))
+            .hint(format!("to get the file: torr magnet {} --fetch -o FILE.torrent", quoted(argument)));
+    match link {
+        Some(link) => failure.about(link.magnet.info_hash),
+        None => failure,
+    }
 }
 
 fn checked(argument: &Path, bytes: Vec<u8>) -> Result<Torrent, Failure> {
     let metainfo = Metainfo::parse(&bytes).map_err(|error| malformed(argument, &error))?;
     let path = (argument != Path::new("-")).then(|| argument.to_owned());
-    Ok(Torrent { metainfo, bytes, path })
+    Ok(Torrent { metainfo, bytes, path, link: None })
 }
 
 /// Not more bytes than are read, and no web page, which servers give in place of almost anything.
@@ -163,14 +179,13 @@ fn file(path: &Path) -> Result<Vec<u8>, Failure> {
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => {
             let message = format!("{} is a directory, not a torrent file", shown(path));
-            let hint =
-                format!("to share a folder: torr create {}, then torr seed the torrent file", quoted(path));
+            let hint = format!("to share a folder: torr seed {}", quoted(path));
             return Err(Failure::new(Exit::Input, "not_a_torrent", message).hint(hint));
         }
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let message = format!("there is no torrent file {}", shown(path));
-            let hint = "check the name; a torrent is a file, an address on the web, or - for standard input";
+            let hint = "check the name; a torrent is a file, a magnet link, an info hash, an address on the web, or - for standard input";
             return Err(Failure::new(Exit::Input, "not_found", message).hint(hint));
         }
         Err(error) => return Err(Failure::disk("read", path, &error)),
@@ -199,8 +214,13 @@ mod tests {
 
     #[test]
     fn what_is_no_torrent_file_is_refused_by_its_name() {
-        assert_eq!(refused("magnet:?xt=urn:btih:x").message, "a magnet link is not available yet");
-        assert_eq!(refused(&"ab".repeat(20)).message, "an info hash is not available yet");
+        assert_eq!(refused("magnet:?xt=urn:btih:x").kind, "malformed");
+        let failure = refused(&"ab".repeat(20));
+        assert_eq!(
+            failure.message,
+            "an info hash names a torrent, and the torrent file itself is needed here"
+        );
+        assert!(failure.hint.unwrap().contains("--fetch -o FILE.torrent"));
         let failure = refused("http://x.example:0/a.torrent");
         assert_eq!((failure.exit, failure.kind), (Exit::Input, "bad_address"));
         let failure = refused("/nowhere/a.torrent");
@@ -208,7 +228,7 @@ mod tests {
         let failure = refused("/tmp");
         assert_eq!(
             (failure.exit, failure.hint.as_deref()),
-            (Exit::Input, Some("to share a folder: torr create /tmp, then torr seed the torrent file"))
+            (Exit::Input, Some("to share a folder: torr seed /tmp"))
         );
     }
 
@@ -226,6 +246,7 @@ mod tests {
             metainfo: Metainfo::parse(SMALL).unwrap(),
             bytes: SMALL.to_vec(),
             path: Some(path.into()),
+            link: None,
         };
         assert_eq!(from("a.torrent").directory(), Some(Path::new(".")));
         assert_eq!(from("x/a.torrent").directory(), Some(Path::new("x")));

@@ -74,7 +74,7 @@ fn line(row: &Row, longest: usize, style: Style, room: usize) -> String {
         State::Seeding if moves(row) => {
             format!("{} {}   ratio {:.2}", style.up(), units::rate(row.up), row.ratio())
         }
-        _ => status::reason(row),
+        _ => status::brief(row),
     };
     columns(&style.fit(&row.name, name), name, &facts)
 }
@@ -103,7 +103,8 @@ fn total(rows: &[Row], lost: usize, view: &View, style: Style, room: usize) -> S
     let parts = if room < NARROW {
         vec![format!("total  {}", sum.counts("")), share, rate]
     } else {
-        let amount = of(sum.done, sum.wanted, " of ");
+        let amount =
+            if sum.wanted == 0 && sum.unknown > 0 { String::new() } else { of(sum.done, sum.wanted, " of ") };
         vec![format!("total  {}", sum.counts(" done")), share, amount, rate, left]
     };
     format!("  {}", joined(&parts, "   ", room.saturating_sub(2)))
@@ -119,8 +120,10 @@ pub struct Sum {
     pub all: usize,
     /// Bytes that are there.
     pub done: u64,
-    /// Bytes that are wanted.
+    /// Bytes that are wanted, as far as that is known.
     pub wanted: u64,
+    /// Torrents of which it is not known.
+    unknown: usize,
     /// Bytes per second over the last while.
     average: f64,
 }
@@ -143,6 +146,7 @@ impl Sum {
             all: rows.len() + lost,
             done: sum(|row| row.done),
             wanted: sum(|row| row.wanted),
+            unknown: rows.iter().filter(|row| row.state == State::Metadata).count(),
             average: rows.iter().filter(steady).map(average).sum(),
         }
     }
@@ -153,15 +157,20 @@ impl Sum {
         format!("{} of {}{word}{failed}", self.finished, self.all)
     }
 
-    /// From 0 to 1.
+    /// From 0 to 1, of what is known; less than 1 while that is not all.
     pub fn part(&self) -> f64 {
-        share(self.done, self.wanted)
+        match (self.unknown, self.wanted) {
+            (0, _) => share(self.done, self.wanted),
+            (_, 0) => 0.0,
+            _ => share(self.done, self.wanted).min(0.999),
+        }
     }
 
     /// The time until all of it is there at the average of those whose time is known.
     pub fn left(&self) -> Option<Duration> {
         let left = self.missing() as f64 / self.average;
-        (self.missing() > 0 && self.average >= 1024.0).then(|| Duration::from_secs_f64(left.min(1e9)))
+        (self.unknown == 0 && self.missing() > 0 && self.average >= 1024.0)
+            .then(|| Duration::from_secs_f64(left.min(1e9)))
     }
 
     fn missing(&self) -> u64 {

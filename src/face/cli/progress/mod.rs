@@ -8,4 +8,4 @@ pub mod many;
 pub mod news;
 mod one;
 pub mod screen;
-mod status;
+pub mod status;

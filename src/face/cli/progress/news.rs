@@ -13,6 +13,8 @@ use super::status::{self, moves};
 
 const TENTHS: f64 = 0.1;
 const HALF_MINUTE: Duration = Duration::from_secs(30);
+/// How long nothing is said of a search for metadata, which is mostly over before.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What was last said about each torrent.
 #[derive(Debug, Default)]
@@ -20,6 +22,8 @@ pub struct News {
     /// The time between lines that the user chose.
     every: Option<Duration>,
     said: BTreeMap<InfoHash, Said>,
+    /// When each search for metadata was first seen.
+    sought: BTreeMap<InfoHash, Duration>,
     /// When the total was last told, and how far it was.
     total: Option<(Duration, f64)>,
 }
@@ -28,6 +32,8 @@ pub struct News {
 struct Said {
     state: State,
     reason: &'static str,
+    /// The sentence, where it tells more than the word.
+    text: String,
     progress: f64,
     at: Duration,
 }
@@ -35,13 +41,14 @@ struct Said {
 impl News {
     /// Nothing was said; with a time between lines if the user chose one.
     pub fn new(every: Option<Duration>) -> Self {
-        Self { every, said: BTreeMap::new(), total: None }
+        Self { every, ..Self::default() }
     }
 
     /// Whether there is something to say about this torrent, `now` being any steady clock.
     pub fn due(&mut self, row: &Row, now: Duration) -> bool {
         let word = if moves(row) { "ok" } else { row.reason.word };
         let due = match self.said.get(&row.id) {
+            _ if row.state == State::Metadata => self.search_due(row, now),
             // What has only just begun has nothing to say yet.
             None => self.every.is_some() || !matches!(row.reason.word, "starting" | "waiting_for_check"),
             Some(said) if said.state != row.state => true,
@@ -61,10 +68,27 @@ impl News {
             }
         };
         if due {
-            let said = Said { state: row.state, reason: word, progress: row.progress(), at: now };
+            let text = if row.state == State::Metadata { row.reason.text.clone() } else { String::new() };
+            let said = Said { state: row.state, reason: word, text, progress: row.progress(), at: now };
             self.said.insert(row.id, said);
         }
         due
+    }
+
+    /// Whether there is something to say about a search for metadata: first after a while, then seldom, and
+    /// never the same twice.
+    fn search_due(&mut self, row: &Row, now: Duration) -> bool {
+        let since = *self.sought.entry(row.id).or_insert(now);
+        match (self.every, self.said.get(&row.id).filter(|said| said.state == State::Metadata)) {
+            (Some(every), Some(said)) => now.saturating_sub(said.at) >= every,
+            (Some(_), None) => true,
+            (None, None) => now.saturating_sub(since) >= PATIENCE,
+            (None, Some(said)) => {
+                let passed = now.saturating_sub(said.at);
+                let other = said.reason != row.reason.word && passed >= PATIENCE;
+                other || (said.text != row.reason.text && passed >= HALF_MINUTE)
+            }
+        }
     }
 
     /// Whether there is something to say about all of them together.
@@ -155,6 +179,22 @@ mod tests {
         assert!(!news.due(&torrent, at(200)), "too little");
         torrent.done = torrent.wanted / 9;
         assert!(news.due(&torrent, at(200)));
+    }
+
+    #[test]
+    fn a_search_is_told_when_it_takes_long() {
+        let mut news = News::new(None);
+        let mut torrent = row("a", State::Metadata);
+        assert!(!news.due(&torrent, at(5)) && !news.due(&torrent, at(7)), "it is mostly over by then");
+        assert!(news.due(&torrent, at(8)));
+        assert!(!news.due(&torrent, at(99)), "nothing is new");
+        torrent.reason.text = "2 trackers silent".to_owned();
+        assert!(news.due(&torrent, at(99)) && !news.due(&torrent, at(199)));
+        torrent.reason.word = "peers_without_metadata";
+        assert!(news.due(&torrent, at(200)));
+        torrent.state = State::Downloading;
+        assert!(news.due(&torrent, at(201)));
+        assert!(News::new(Some(at(1))).due(&row("a", State::Metadata), at(0)));
     }
 
     #[test]

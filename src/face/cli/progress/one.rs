@@ -21,6 +21,9 @@ pub(super) fn lines(row: &Row, detail: Option<&Detail>, style: Style, room: usiz
         }
         return vec![format!(" {}", joined(&parts, "   ", room.saturating_sub(1)))];
     }
+    if row.state == State::Metadata {
+        return seeking(row, style, room);
+    }
     let (part, amount, after) = match row.state {
         State::Checking => (
             share(row.checked, row.to_check),
@@ -36,6 +39,19 @@ pub(super) fn lines(row: &Row, detail: Option<&Detail>, style: Style, room: usiz
     let facts = facts.trim_end();
     let bar = style.bar(part, room.saturating_sub(2 + width(facts)).min(BAR));
     vec![style.fit(&row.name, room), format!("  {bar}{facts}"), format!("  {}", under(row, style))]
+}
+
+/// Its name, and who was asked for the rest, in two lines where one does not hold it.
+fn seeking(row: &Row, style: Style, room: usize) -> Vec<String> {
+    let mut lines = vec![style.fit(&row.name, room)];
+    let reason = status::reason(row);
+    match reason.split_once(": ") {
+        Some((what, who)) if width(&reason) + 2 > room => {
+            lines.extend([format!("  {what}:"), format!("  {who}")]);
+        }
+        _ => lines.push(format!("  {reason}")),
+    }
+    lines
 }
 
 /// What stands below the bar: rates while bytes move, the reason while they do not.
@@ -86,8 +102,9 @@ pub(super) fn narrow(row: &Row, style: Style, room: usize) -> String {
         // The reason is worth more than the name.
         _ => {
             let name = if room < 40 { String::new() } else { format!("{} ", style.fit(&row.name, room / 4)) };
-            let part = if row.state == State::Seeding { String::new() } else { part + " " };
-            return format!("{name}{part}{}", status::reason(row));
+            let nothing_yet = matches!(row.state, State::Seeding | State::Metadata);
+            let part = if nothing_yet { String::new() } else { part + " " };
+            return format!("{name}{part}{}", status::brief(row));
         }
     };
     let rest = room.saturating_sub(width(&facts) + 1);

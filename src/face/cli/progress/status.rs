@@ -5,6 +5,8 @@ use crate::engine::{Row, State};
 
 /// Bytes per second below which nothing moves.
 const NOTHING: f64 = 1024.0;
+/// What stands before those who were asked for metadata.
+pub const LOOKING: &str = "looking for anyone who has the file list: ";
 
 /// Whether there is anything to see but a reason.
 pub fn moves(row: &Row) -> bool {
@@ -21,9 +23,17 @@ pub fn reason(row: &Row) -> String {
     match (row.state, row.reason.text.as_str()) {
         (state, "") => state.word().to_owned(),
         // What is under way needs no word in front of it.
-        (State::Downloading, text) => text.to_owned(),
+        (State::Metadata | State::Downloading, text) => text.to_owned(),
         (state, text) if text.starts_with(state.word()) => text.to_owned(),
         (state, text) => format!("{}: {text}", state.word()),
+    }
+}
+
+/// The same where there is room for less: of a search for metadata, who was asked.
+pub fn brief(row: &Row) -> String {
+    match row.reason.text.strip_prefix(LOOKING) {
+        Some(asked) if row.state == State::Metadata => format!("looking: {asked}"),
+        _ => reason(row),
     }
 }
 

@@ -33,9 +33,9 @@ pub struct Progress {
     torrent: String,
     state: &'static str,
     reason: &'static str,
-    progress: f64,
+    progress: Option<f64>,
     done: u64,
-    size: u64,
+    size: Option<u64>,
     down: u64,
     up: u64,
     eta_s: Option<u64>,
@@ -43,7 +43,7 @@ pub struct Progress {
     seeds: u32,
     reason_text: String,
     sent: u64,
-    ratio: f64,
+    ratio: Option<f64>,
 }
 
 /// The event of progress.
@@ -54,9 +54,9 @@ pub fn progress(schema: &'static str, row: &Row) -> Progress {
         torrent: row.id.to_string(),
         state: row.state.word(),
         reason: row.reason.word,
-        progress: thousandths(row.progress()),
+        progress: known(row).map(|row| thousandths(row.progress())),
         done: row.done,
-        size: row.wanted,
+        size: known(row).map(|row| row.wanted),
         down: row.down.max(0.0) as u64,
         up: row.up.max(0.0) as u64,
         eta_s: eta_known(row.eta, row.down, row.active).map(|eta| eta.as_secs()),
@@ -64,29 +64,36 @@ pub fn progress(schema: &'static str, row: &Row) -> Progress {
         seeds: row.seeds,
         reason_text: row.reason.text.clone(),
         sent: row.sent,
-        ratio: thousandths(row.ratio()),
+        ratio: known(row).map(|row| thousandths(row.ratio())),
     }
+}
+
+/// The row, if it is known how large its torrent is.
+fn known(row: &Row) -> Option<&Row> {
+    Some(row).filter(|row| row.state != State::Metadata)
 }
 
 /// The event of progress with which a torrent ends; the row is the last one that was seen, if any was.
 pub fn last(
     schema: &'static str,
     id: InfoHash,
-    size: u64,
+    size: Option<u64>,
     row: Option<&Row>,
     state: State,
     reason: Reason,
 ) -> Progress {
-    let ratio = row.map_or(0.0, Row::ratio);
+    let seen = row.and_then(known);
+    // What was never seen has not begun.
+    let share = |of: fn(&Row) -> f64| seen.map(of).or(size.map(|_| 0.0)).map(thousandths);
     Progress {
         schema,
         event: "progress",
         torrent: id.to_string(),
         state: state.word(),
         reason: reason.word,
-        progress: thousandths(row.map_or(0.0, Row::progress)),
+        progress: share(Row::progress),
         done: row.map_or(0, |row| row.done),
-        size: row.map_or(size, |row| row.wanted),
+        size: seen.map(|row| row.wanted).or(size),
         down: 0,
         up: 0,
         eta_s: None,
@@ -94,7 +101,7 @@ pub fn last(
         seeds: 0,
         reason_text: reason.text,
         sent: row.map_or(0, |row| row.sent),
-        ratio: thousandths(ratio),
+        ratio: share(Row::ratio),
     }
 }
 
@@ -167,6 +174,9 @@ mod tests {
             r#"{{"schema":"torr.get/1","event":"progress","torrent":"{hash}","state":"downloading","reason":"ok","progress":0.743,"done":4467625984,"size":6012954214,"down":40055603,"up":1153433,"eta_s":41,"peers":62,"seeds":48"#
         );
         assert!(text.starts_with(&start), "{text}");
+        let text = json::line(&progress("torr.get/1", &row("ubuntu", State::Metadata)));
+        assert!(text.contains(r#""progress":null,"done":"#) && text.contains(r#""size":null,"#), "{text}");
+        assert!(text.ends_with(r#""ratio":null}"#), "{text}");
         assert_eq!(
             json::line(&done("torr.get/1", id, Path::new("/home/u/iso/ubuntu.iso"), 166, true)),
             format!(

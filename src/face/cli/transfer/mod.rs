@@ -2,31 +2,39 @@
 //! last of them has ended.
 
 mod events;
+mod finder;
 mod hook;
+pub mod link;
 mod outcome;
+mod searches;
 mod session;
 mod setup;
 mod stall;
 mod story;
 pub mod stream;
 mod telling;
+mod watch;
+mod work;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 
 use crate::base::{InfoHash, Untrusted};
-use crate::engine::{Add, Reader};
+use crate::engine::Add;
 
 use super::args::words::Words;
 use super::error::Failure;
 use super::exit::Exit;
 use super::output::Output;
 
+pub use finder::{Finder, Started};
 pub use outcome::Outcomes;
 pub use setup::Setup;
 pub use telling::summary;
+pub use work::{Kept, Ready, Search, Work};
 
 /// What a command wants of its torrents.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,24 +60,49 @@ impl Verb {
 pub struct Plan {
     /// What the command wants.
     pub verb: Verb,
-    /// The torrents, each with what has to be known to tell of it.
-    pub jobs: Vec<(Add, Job)>,
+    /// The torrents that are known before it begins.
+    pub works: Vec<Work>,
     /// Those that are still being read, if there may be any.
     pub more: Option<Arrivals>,
+    /// The engine, if it runs already.
+    pub engine: Option<Started>,
     /// Those that failed before they began.
     pub outcomes: Outcomes,
     /// How long a torrent may wait without progress.
     pub timeout: Option<Duration>,
     /// What stands after each path on standard output; nothing where paths do not go there.
     pub path_end: Option<u8>,
-    /// What goes to standard output while it comes.
-    pub stream: Option<Reader>,
     /// What is run after each download.
     pub run: Option<Words>,
+    /// How others are told where to fetch what is given.
+    pub links: Option<link::Links>,
+}
+
+impl Plan {
+    /// Nothing is to be done yet.
+    pub fn new(verb: Verb) -> Self {
+        Self {
+            verb,
+            works: Vec::new(),
+            more: None,
+            engine: None,
+            outcomes: Outcomes::default(),
+            timeout: None,
+            path_end: Some(b'\n'),
+            run: None,
+            links: None,
+        }
+    }
+
+    /// The same with these torrents.
+    pub fn with(mut self, jobs: impl IntoIterator<Item = (Add, Job)>) -> Self {
+        self.works.extend(jobs.into_iter().map(|(add, job)| Work::of(add, job)));
+        self
+    }
 }
 
 /// A torrent that was asked for and has been read, or why it could not be.
-pub type Arrival = Result<Box<(Add, Job)>, Failure>;
+pub type Arrival = Result<Work, Failure>;
 /// Torrents as they are read.
 pub type Arrivals = mpsc::Receiver<Arrival>;
 
@@ -102,12 +135,42 @@ impl Job {
 
 /// Runs what needs the engine, and leaves nothing of it behind.
 pub fn block_on(output: &Output, work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
-        Failure::new(Exit::Internal, "internal", format!("cannot start: {}", super::error::reason(&error)))
-    })?;
-    let result = runtime.block_on(work);
+    on(&Ground::new()?, output, work)
+}
+
+/// The same where an engine may run already.
+fn on(
+    ground: &Ground,
+    output: &Output,
+    work: impl Future<Output = Result<Exit, Failure>>,
+) -> Result<Exit, Failure> {
+    let result = ground.block_on(work);
     output.live.erase();
-    // A task that hangs in the system must not hold up the end.
-    runtime.shutdown_background();
     result
+}
+
+/// What an engine runs on. A task that hangs in the system does not hold up its end.
+#[derive(Debug)]
+struct Ground(Option<Runtime>);
+
+impl Ground {
+    fn new() -> Result<Self, Failure> {
+        let runtime = Builder::new_multi_thread().enable_all().build().map_err(|error| {
+            let why = super::error::reason(&error);
+            Failure::new(Exit::Internal, "internal", format!("cannot start: {why}"))
+        })?;
+        Ok(Self(Some(runtime)))
+    }
+
+    fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.0.as_ref().expect("it is there until it is dropped").block_on(work)
+    }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }

@@ -1,16 +1,19 @@
 //! From the start of the engine to the end of the last torrent.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::base::{InfoHash, units};
 use crate::engine::{
-    Add, After, Command, Engine, EngineConfig, Event, Existing, FaultKind, Handle, Reader, Reason, Row,
-    State, Until, View,
+    Add, After, Command, Engine, EngineConfig, Event, Existing, FaultKind, Handle, Reason, Row, State, Until,
+    View,
 };
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
@@ -20,11 +23,14 @@ use crate::face::cli::output::{Output, Progress};
 use crate::face::cli::signals::{Resizes, Signals};
 
 use super::hook::Hooks;
+use super::link::Links;
+use super::searches::Searches;
 use super::stall::Stall;
 use super::story::{self, Finish};
 use super::stream::{Stream, Streamed};
 use super::telling::Telling;
-use super::{Arrival, Arrivals, Job, Outcomes, Plan, Verb, block_on};
+use super::watch::{self, Watch};
+use super::{Arrival, Arrivals, Job, Outcomes, Plan, Ready, Started, Verb, Work, block_on, on};
 
 /// How often it is looked whether anybody still reads what goes to standard output.
 const TICK: Duration = Duration::from_millis(100);
@@ -32,54 +38,80 @@ const TICK: Duration = Duration::from_millis(100);
 const STOP: Duration = Duration::from_secs(2);
 
 /// Does what is planned and says what the process ends with.
-pub fn run(plan: Plan, config: EngineConfig, output: &Output) -> Result<Exit, Failure> {
-    block_on(output, async {
-        let mut signals = Signals::take().map_err(|error| {
-            Failure::new(Exit::Internal, "internal", format!("cannot listen for signals: {error}"))
-        })?;
-        let mut plan = plan;
-        let signal = first(&mut plan, &mut signals, output).await;
-        if plan.jobs.is_empty() {
-            let exit = signal.unwrap_or_else(|| plan.outcomes.exit());
-            super::summary(plan.verb, &plan.outcomes, exit, output)?;
-            return Ok(exit);
+pub fn run(mut plan: Plan, config: EngineConfig, output: &Output) -> Result<Exit, Failure> {
+    match plan.engine.take() {
+        Some(Started { ground, handle, events }) => {
+            on(&ground, output, go(plan, Some((handle, events)), config, output))
         }
-        let mut handle = Engine::start(config).await.map_err(|fault| faults::engine(&fault))?;
-        let mut session = Session::new(plan, output);
-        let result = session.go(&mut handle, &mut signals).await;
-        if let Ok(Some(signal)) = result {
-            session.hooks.stop();
-            // Who closed the pipe has seen enough.
-            if signal != Exit::Pipe {
-                output.live.leave();
-                output.say("stopping, saving progress (Ctrl-C again to skip)");
-            }
-        }
-        output.live.erase();
-        stop(&handle, &mut signals).await;
-        match result? {
-            Some(signal) => session.interrupted(signal, &handle.view()),
-            None => session.ended(),
-        }
-    })
+        None => block_on(output, go(plan, None, config, output)),
+    }
 }
 
-/// Waits for the first torrent that can be worked on; gives back the signal that came before it.
-async fn first(plan: &mut Plan, signals: &mut Signals, output: &Output) -> Option<Exit> {
-    while plan.jobs.is_empty()
+/// The same with an engine that may run already.
+async fn go(
+    mut plan: Plan,
+    engine: Option<(Handle, Events)>,
+    config: EngineConfig,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    let mut signals = Signals::take().map_err(|error| {
+        Failure::new(Exit::Internal, "internal", format!("cannot listen for signals: {error}"))
+    })?;
+    let signal = first(&mut plan, &mut signals, output).await?;
+    if plan.works.is_empty() {
+        if let Some((handle, _)) = engine {
+            stop(&handle, &mut signals).await;
+        }
+        let exit = signal.unwrap_or_else(|| plan.outcomes.exit());
+        super::summary(plan.verb, &plan.outcomes, exit, output)?;
+        return Ok(exit);
+    }
+    let (handle, events) = match engine {
+        Some(running) => running,
+        None => {
+            let mut handle = Engine::start(config).await.map_err(|fault| faults::engine(&fault))?;
+            let events = handle.events().expect("nobody else has taken the events of this engine");
+            (handle, events)
+        }
+    };
+    let mut session = Session::new(&mut plan, output);
+    let result = session.go(plan.works, &handle, events, &mut signals).await;
+    if let Ok(Some(signal)) = result {
+        session.hooks.stop();
+        // Who closed the pipe has seen enough.
+        if signal != Exit::Pipe && !session.running.is_empty() {
+            output.live.leave();
+            output.say("stopping, saving progress (Ctrl-C again to skip)");
+        }
+    }
+    output.live.erase();
+    stop(&handle, &mut signals).await;
+    match result? {
+        Some(signal) => session.interrupted(signal, &handle.view()),
+        None => session.ended(),
+    }
+}
+
+/// Waits for the first torrent for which an engine is needed; gives back the signal that came before it.
+async fn first(plan: &mut Plan, signals: &mut Signals, output: &Output) -> Result<Option<Exit>, Failure> {
+    while plan.works.is_empty()
         && let Some(more) = &mut plan.more
     {
         let arrival = tokio::select! {
             biased;
             signal = signals.next() => {
                 output.live.erase();
-                output.say("stopped; nothing was begun");
-                return Some(signal);
+                output.say(story::NOTHING_BEGUN);
+                return Ok(Some(signal));
             }
             arrival = more.recv() => arrival,
         };
         match arrival {
-            Some(Ok(job)) => plan.jobs.push(*job),
+            Some(Ok(Work::Kept(kept))) => {
+                Telling::new(plan.verb, plan.path_end, 1, 0, output).kept(&kept, None, Duration::ZERO)?;
+                plan.outcomes.done();
+            }
+            Some(Ok(work)) => plan.works.push(work),
             Some(Err(failure)) => {
                 output.fail(&failure);
                 plan.outcomes.failed(&failure);
@@ -87,7 +119,7 @@ async fn first(plan: &mut Plan, signals: &mut Signals, output: &Output) -> Optio
             None => plan.more = None,
         }
     }
-    None
+    Ok(None)
 }
 
 /// Ends the engine in good order, but never waits long, and not at all after a second signal.
@@ -101,19 +133,25 @@ async fn stop(handle: &Handle, signals: &mut Signals) {
 struct Session<'a> {
     verb: Verb,
     output: &'a Output,
-    /// Those that are not added yet.
-    waiting: Vec<Add>,
     running: BTreeMap<InfoHash, Running>,
+    /// Those of which only the name is known.
+    searches: Searches,
+    /// Peers whose names are being looked up.
+    lookups: JoinSet<(InfoHash, Vec<SocketAddr>)>,
     /// Those that are still being read.
     more: Option<Arrivals>,
     hooks: Hooks,
     outcomes: Outcomes,
     timeout: Option<Duration>,
     telling: Telling<'a>,
-    /// What is to go to standard output.
-    to_stdout: Option<Reader>,
+    /// What goes to standard output.
+    stream: Option<Stream>,
+    links: Links,
     begun: Instant,
 }
+
+/// What an engine tells.
+type Events = mpsc::UnboundedReceiver<Event>;
 
 struct Running {
     job: Job,
@@ -151,51 +189,47 @@ async fn ended(stream: &mut Option<Stream>) -> Streamed {
 }
 
 impl<'a> Session<'a> {
-    fn new(plan: Plan, output: &'a Output) -> Self {
+    fn new(plan: &mut Plan, output: &'a Output) -> Self {
         let lost = plan.outcomes.failures();
-        let (waiting, running): (_, BTreeMap<_, _>) = plan
-            .jobs
-            .into_iter()
-            .map(|(add, job)| {
-                let running = Running::new(job, &add);
-                (add, (running.job.id, running))
-            })
-            .unzip();
         Self {
             verb: plan.verb,
             output,
-            telling: Telling::new(plan.verb, plan.path_end, running.len(), lost, output),
-            waiting,
-            running,
-            more: plan.more,
-            hooks: Hooks::new(plan.run),
-            to_stdout: plan.stream,
-            outcomes: plan.outcomes,
+            telling: Telling::new(plan.verb, plan.path_end, 0, lost, output),
+            running: BTreeMap::new(),
+            searches: Searches::default(),
+            lookups: JoinSet::new(),
+            more: plan.more.take(),
+            hooks: Hooks::new(plan.run.take()),
+            outcomes: std::mem::take(&mut plan.outcomes),
+            links: plan.links.take().unwrap_or_default(),
             timeout: plan.timeout,
+            stream: None,
             begun: Instant::now(),
         }
     }
 
     /// Runs until every torrent has ended, or until a signal.
-    async fn go(&mut self, handle: &mut Handle, signals: &mut Signals) -> Result<Option<Exit>, Failure> {
-        let mut events = handle.events().expect("nobody else has taken the events of this engine");
-        for add in self.waiting.drain(..) {
-            handle.send(Command::Add(Box::new(add)));
+    async fn go(
+        &mut self,
+        works: Vec<Work>,
+        handle: &Handle,
+        mut events: Events,
+        signals: &mut Signals,
+    ) -> Result<Option<Exit>, Failure> {
+        for work in works {
+            self.telling.one_more();
+            self.begin(work, handle)?;
         }
-        let bar = self.output.progress == Progress::Bar;
+        self.look_closer(handle);
         let mut views = handle.views();
-        let mut resizes = Resizes::watch(bar);
-        // Who takes what one torrent gives is shown beside it.
-        if let (true, 1, Some(running)) = (bar, self.running.len(), self.running.values().next())
-            && running.job.seeds
-        {
-            handle.send(Command::Look(Some(running.job.id)));
-        }
-        let mut stream = self.to_stdout.take().map(Stream::start).transpose()?;
+        let mut resizes = Resizes::watch(self.output.progress == Progress::Bar);
+        let files = self.links.given.iter().map(|(id, given)| (*id, given.files.clone()));
+        let mut watch = Watch::start(files.collect());
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while self.more.is_some()
-            || stream.is_some()
+            || self.stream.is_some()
+            || !self.searches.are_over()
             || !self.hooks.are_idle()
             || self.running.values().any(|running| !running.over)
         {
@@ -209,10 +243,13 @@ impl<'a> Session<'a> {
                         return Err(Failure::new(Exit::Internal, "internal", message));
                     }
                 },
-                arrival = next(&mut self.more) => self.arrived(arrival, handle),
+                arrival = next(&mut self.more) => self.arrived(arrival, handle)?,
+                (id, made) = self.searches.made() => self.made(id, made, handle)?,
+                Some(Ok((id, peers))) = self.lookups.join_next() => handle.send(Command::Peers(id, peers)),
                 hook = self.hooks.ended() => self.hook_ended(hook),
-                streamed = ended(&mut stream) => {
-                    stream = None;
+                (id, file) = watch.next() => self.changed(id, &file, handle)?,
+                streamed = ended(&mut self.stream) => {
+                    self.stream = None;
                     match streamed {
                         Streamed::Whole => {}
                         Streamed::Closed => return Ok(Some(Exit::Pipe)),
@@ -221,7 +258,7 @@ impl<'a> Session<'a> {
                         Streamed::Failed(failure) => return Err(failure),
                     }
                 }
-                _ = ticks.tick(), if stream.is_some() => {
+                _ = ticks.tick(), if self.stream.is_some() => {
                     if Stream::is_abandoned() {
                         return Ok(Some(Exit::Pipe));
                     }
@@ -233,15 +270,52 @@ impl<'a> Session<'a> {
         Ok(None)
     }
 
+    /// Does the next thing for a torrent.
+    fn begin(&mut self, work: Work, handle: &Handle) -> Result<(), Failure> {
+        match work {
+            Work::Find(search) => self.searches.add(*search, handle),
+            Work::Move(ready) => {
+                let Ready { add, job, stream, named_peers } = *ready;
+                let id = job.id;
+                self.running.insert(id, Running::new(job, &add));
+                handle.send(Command::Add(Box::new(add)));
+                if let Some(reader) = stream {
+                    self.stream = Some(Stream::start(reader)?);
+                }
+                for (host, port) in named_peers {
+                    self.lookups.spawn(async move {
+                        let found = tokio::net::lookup_host((host.as_str(), port)).await;
+                        (id, found.map(Iterator::collect).unwrap_or_default())
+                    });
+                }
+            }
+            Work::Kept(kept) => {
+                let view = handle.view();
+                self.telling.kept(&kept, row(&view, kept.id), self.begun.elapsed())?;
+                self.outcomes.done();
+            }
+        }
+        Ok(())
+    }
+
+    /// Who takes what one torrent gives is shown beside it.
+    fn look_closer(&self, handle: &Handle) {
+        if self.output.progress == Progress::Bar
+            && self.searches.are_over()
+            && let (1, Some(running)) = (self.running.len(), self.running.values().next())
+            && running.job.seeds
+        {
+            handle.send(Command::Look(Some(running.job.id)));
+        }
+    }
+
     /// One more torrent was read, or could not be, or all are.
-    fn arrived(&mut self, arrival: Option<Arrival>, handle: &Handle) {
+    fn arrived(&mut self, arrival: Option<Arrival>, handle: &Handle) -> Result<(), Failure> {
         match arrival {
             None => self.more = None,
-            Some(Ok(job)) => {
-                let (add, job) = *job;
-                self.running.insert(job.id, Running::new(job, &add));
+            Some(Ok(work)) => {
                 self.telling.one_more();
-                handle.send(Command::Add(Box::new(add)));
+                self.begin(work, handle)?;
             }
             Some(Err(failure)) => {
                 self.output.fail(&failure);
@@ -249,6 +323,20 @@ impl<'a> Session<'a> {
                 self.telling.one_less();
             }
         }
+        Ok(())
+    }
+
+    /// Work was made of a torrent whose metadata was found under this id.
+    fn made(&mut self, id: InfoHash, made: Result<Work, Failure>, handle: &Handle) -> Result<(), Failure> {
+        if !matches!(made, Ok(Work::Move(_))) {
+            handle.send(Command::Remove(id));
+        }
+        match made {
+            Ok(work) => self.begin(work, handle)?,
+            Err(failure) => self.lost(id, &failure),
+        }
+        self.look_closer(handle);
+        Ok(())
     }
 
     fn hook_ended(&mut self, ended: Result<(), Failure>) {
@@ -261,7 +349,10 @@ impl<'a> Session<'a> {
     fn hear(&mut self, event: Event, handle: &Handle) -> Result<(), Failure> {
         match event {
             Event::Added { id, name, size, files } => self.telling.added(id, &name, size, files.into()),
-            Event::Metadata { .. } => Ok(()),
+            Event::Metadata { id, metainfo } => {
+                self.searches.found(id, *metainfo, handle);
+                Ok(())
+            }
             Event::Checked { id, have } => {
                 self.telling.checked(id, have);
                 if let Some(running) = self.running.get_mut(&id) {
@@ -269,7 +360,10 @@ impl<'a> Session<'a> {
                 }
                 Ok(())
             }
-            Event::Finished { id, path, received, took } => self.complete(id, &path, received, took),
+            Event::Finished { id, path, received, took } => {
+                self.complete(id, &path, received, took)?;
+                self.links.tell(id, handle.view().port, self.output)
+            }
             Event::Done { id } => self.over(id, handle),
             Event::Failed { id, fault } => {
                 let mut failure = faults::engine(&fault).about(id);
@@ -280,7 +374,11 @@ impl<'a> Session<'a> {
                 }
                 let reason = Reason { word: fault.kind.reason(), text: fault.message };
                 self.telling.last(id, row(&handle.view(), id), State::Error, reason)?;
-                self.fail(id, &failure);
+                if self.searches.give_up(id, handle) {
+                    self.lost(id, &failure);
+                } else {
+                    self.fail(id, &failure);
+                }
                 Ok(())
             }
             Event::Note { id, text } => {
@@ -314,6 +412,20 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// A file is no longer what was hashed: nobody can take what it has become.
+    fn changed(&mut self, id: InfoHash, file: &Path, handle: &Handle) -> Result<(), Failure> {
+        let Some(given) = self.links.given.get(&id) else { return Ok(()) };
+        if self.running.get(&id).is_none_or(|running| running.over) {
+            return Ok(());
+        }
+        let failure = watch::changed(id, file, &given.path);
+        let reason = Reason { word: FaultKind::Changed.reason(), text: failure.message.clone() };
+        self.telling.last(id, row(&handle.view(), id), State::Error, reason)?;
+        handle.send(Command::Remove(id));
+        self.fail(id, &failure);
+        Ok(())
+    }
+
     fn look(&mut self, view: &Arc<View>, handle: &Handle) -> Result<(), Failure> {
         let now = self.begun.elapsed();
         self.telling.progress(view, now)?;
@@ -331,6 +443,11 @@ impl<'a> Session<'a> {
             handle.send(Command::Remove(row.id));
             self.fail(row.id, &gave_up(&row, limit));
         }
+        for (id, failure) in self.searches.late(view, now, limit) {
+            handle.send(Command::Remove(id));
+            self.searches.give_up(id, handle);
+            self.lost(id, &failure);
+        }
         Ok(())
     }
 
@@ -347,10 +464,15 @@ impl<'a> Session<'a> {
             && !running.over
         {
             running.over = true;
-            self.telling.failed(id);
-            self.output.fail(failure);
-            self.outcomes.failed(failure);
+            self.lost(id, failure);
         }
+    }
+
+    /// Nothing comes of a torrent.
+    fn lost(&mut self, id: InfoHash, failure: &Failure) {
+        self.telling.failed(id);
+        self.output.fail(failure);
+        self.outcomes.failed(failure);
     }
 
     fn ended(&self) -> Result<Exit, Failure> {
@@ -364,7 +486,9 @@ impl<'a> Session<'a> {
     fn interrupted(&mut self, exit: Exit, view: &View) -> Result<Exit, Failure> {
         let done = |id: &InfoHash| row(view, *id).map_or(0, |row| row.done);
         let open = self.running.iter().filter(|(_, running)| !running.over && running.path.is_none());
-        let unfinished: Vec<_> = open.map(|(id, _)| (done(id), self.telling.size(*id))).collect();
+        let mut unfinished: Vec<_> = open.map(|(id, _)| (done(id), self.telling.size(*id))).collect();
+        // Nothing came of those that are still looked for.
+        unfinished.extend(std::iter::repeat_n((0, 0), self.searches.count()));
         if self.verb == Verb::Get {
             for running in self.running.values_mut().filter(|running| running.path.is_some() && !running.over)
             {
@@ -376,6 +500,8 @@ impl<'a> Session<'a> {
         let checked_only = self.running.iter().any(|(id, running)| !running.over && checking(id));
         if exit == Exit::Pipe {
             // Nobody is there to be told.
+        } else if self.running.is_empty() && self.outcomes.done == 0 {
+            self.output.say(story::NOTHING_BEGUN);
         } else if checked_only && self.outcomes.done == 0 {
             self.output.say(story::CUT_OFF_WHILE_CHECKING);
         } else if self.verb == Verb::Get && !unfinished.is_empty() {

@@ -3,17 +3,19 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use crate::engine::{Add, After, EngineConfig};
+use crate::engine::{Add, After, EngineConfig, Find};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::args::network::NetworkArgs;
 use crate::face::cli::config::places::Sources;
 use crate::face::cli::config::{Config, Origin};
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
-use crate::face::cli::input::{Torrent, quoted};
+use crate::face::cli::input::{Link, Torrent, quoted};
 use crate::face::cli::output::Output;
-use crate::face::cli::{interface, state};
+use crate::face::cli::{address, interface, state};
+use crate::proto::magnet::Magnet;
 
+use super::link::Links;
 use super::{Job, Plan};
 
 /// The settings of one run. What was asked for and cannot be done has been refused by now.
@@ -25,6 +27,8 @@ pub struct Setup {
     state_dir: Option<PathBuf>,
     /// It is where it is without a flag.
     usual_state: bool,
+    /// Nobody outside the local network is told anything.
+    lan: bool,
 }
 
 impl Setup {
@@ -44,13 +48,42 @@ impl Setup {
             text if text.is_empty() => None,
             text => Some(interface::address(&text, config.switch("network.ipv6"))?),
         };
-        Ok(Self { config, network: network.clone(), bind, state_dir, usual_state: true })
+        Ok(Self { config, network: network.clone(), bind, state_dir, usual_state: true, lan: false })
     }
 
     /// The same for a run that neither reads nor writes what is remembered of torrents.
     pub fn forgetful(mut self) -> Self {
         self.state_dir = None;
         self
+    }
+
+    /// The same for one who gives: what is said of web servers is told to others and not used. With `lan`
+    /// nobody outside the local network is told anything.
+    pub fn giving(
+        network: &NetworkArgs,
+        lan: bool,
+        global: &GlobalArgs,
+        output: &Output,
+    ) -> Result<Self, Failure> {
+        let mut network = network.clone();
+        network.web_seed.clear();
+        Ok(Self { lan, ..Self::new(&network, global, output)? })
+    }
+
+    /// How others reach us, as far as that is known before we listen.
+    pub fn links(&self) -> Links {
+        Links {
+            addresses: address::own(self.bind, self.config.switch("network.ipv6")),
+            bound: self.bind.is_some(),
+            lan: self.lan,
+            dht: self.engine(1).dht,
+            ..Links::default()
+        }
+    }
+
+    /// Whether trackers are asked.
+    pub const fn asks_trackers(&self) -> bool {
+        !self.lan && self.network.switches.ask_trackers()
     }
 
     /// The address everything goes out from, if it is not any.
@@ -70,7 +103,7 @@ impl Setup {
 
     /// Does what is planned, so many torrents at once. Where nothing is left to do no engine starts.
     pub fn run(&self, plan: Plan, jobs: usize, output: &Output) -> Result<Exit, Failure> {
-        if plan.jobs.is_empty() && plan.more.is_none() {
+        if plan.works.is_empty() && plan.more.is_none() && plan.engine.is_none() {
             let exit = plan.outcomes.exit();
             super::summary(plan.verb, &plan.outcomes, exit, output)?;
             return Ok(exit);
@@ -79,12 +112,12 @@ impl Setup {
     }
 
     /// The settings of the engine.
-    fn engine(&self, jobs: usize) -> EngineConfig {
+    pub(super) fn engine(&self, jobs: usize) -> EngineConfig {
         let port = u16::try_from(self.config.number("network.port")).ok().filter(|&port| port != 0);
         let by_flag = matches!(self.config.setting("network.port").origin, Origin::Flag(_));
         // A port of the configuration serves one run at a time; a second one takes any other.
         let remembered = || self.state_dir.as_deref().and_then(state::port);
-        EngineConfig {
+        let config = EngineConfig {
             port: port.filter(|_| by_flag),
             preferred_port: port.or_else(remembered),
             bind: self.bind,
@@ -96,7 +129,8 @@ impl Setup {
             lsd: self.config.switch("network.lsd"),
             state_dir: self.state_dir.clone(),
             ..EngineConfig::default()
-        }
+        };
+        if self.lan { EngineConfig { dht: false, pex: false, lsd: true, ..config } } else { config }
     }
 
     /// One torrent whose data lies or will lie in this folder.
@@ -111,13 +145,41 @@ impl Setup {
             give_back: self.give_back(&torrent, folder),
         };
         let folder = std::path::absolute(folder).map_err(|error| Failure::disk("use", folder, &error))?;
+        let link = torrent.link;
         let mut add = Add::new(torrent.metainfo, folder);
         add.after = after;
-        add.use_trackers = self.network.switches.ask_trackers();
+        add.use_trackers = self.asks_trackers();
         add.trackers.clone_from(&self.network.tracker);
         add.peers.clone_from(&self.network.peer);
         add.max_peers = self.config.number("limits.peers_per_torrent") as usize;
+        if let Some(link) = link {
+            let new = link.peers.iter().filter(|peer| !self.network.peer.contains(peer));
+            add.peers.extend(new);
+        }
         Ok((add, job))
+    }
+
+    /// How the torrent of a link is found. One that nobody could be asked for is refused.
+    pub fn find(&self, link: &Link) -> Result<Find, Failure> {
+        link.can_be_found()?;
+        let Magnet { info_hash, trackers, peers, named_peers, .. } = &link.magnet;
+        let more = |url: &&String| !trackers.iter().any(|known| known.raw() == url.as_str());
+        let more = self.network.tracker.iter().filter(more).cloned();
+        let new = peers.iter().filter(|peer| !self.network.peer.contains(peer));
+        Ok(Find {
+            name: Some(link.name()),
+            use_trackers: self.network.switches.ask_trackers(),
+            trackers: trackers.iter().map(|url| url.raw().to_owned()).chain(more).collect(),
+            peers: self.network.peer.iter().chain(new).copied().collect(),
+            named_peers: named_peers.iter().map(|(host, port)| (host.raw().to_owned(), *port)).collect(),
+            max_peers: self.config.number("limits.peers_per_torrent") as usize,
+            ..Find::new(*info_hash)
+        })
+    }
+
+    /// Where torrents are remembered.
+    pub fn state_dir(&self) -> Option<&Path> {
+        self.state_dir.as_deref()
     }
 }
 

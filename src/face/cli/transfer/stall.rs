@@ -16,7 +16,7 @@ impl Stall {
     /// which something should come counts.
     pub fn look(&mut self, row: &Row, now: Duration) -> Duration {
         let here = (row.received.max(row.done), row.checked);
-        let should = matches!(row.state, State::Downloading | State::Waiting);
+        let should = matches!(row.state, State::Metadata | State::Downloading | State::Waiting);
         if !should || self.seen != Some(here) {
             self.seen = Some(here);
             self.since = now;

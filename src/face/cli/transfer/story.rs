@@ -6,10 +6,11 @@ use std::time::Duration;
 use crate::base::units;
 use crate::engine::{After, Until};
 use crate::face::cli::error::shown;
+use crate::face::cli::input::quoted;
 use crate::face::cli::progress::amounts::of;
 use crate::face::cli::style::{Role, Style};
 
-use super::Job;
+use super::{Job, Kept};
 
 /// A download that is complete.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +47,19 @@ pub fn finished(finish: &Finish<'_>, style: Style) -> String {
         part(finish.received, finish.size),
         came(finish.received, finish.took),
         place(&job.folder),
+    )
+}
+
+/// The end where no more than the torrent file was wanted.
+pub fn kept(kept: &Kept, style: Style) -> String {
+    let files = units::plural(kept.files, "file", "files");
+    format!(
+        "{} {}  {files}, {}\n  the torrent file is {}.  To download:  torr get {}",
+        style.paint(Role::Good, style.ok()),
+        style.paint(Role::Strong, &kept.name.fit(200)),
+        units::size(kept.size),
+        shown(&homely(&kept.path, home())),
+        quoted(&kept.path),
     )
 }
 
@@ -94,6 +108,9 @@ pub fn until_when(until: Until) -> String {
 pub const CUT_OFF_WHILE_CHECKING: &str =
     "stopped while looking at what is there, which stays as it is; the same command begins again";
 
+/// The end of a command that had not yet anything to begin with.
+pub const NOTHING_BEGUN: &str = "stopped; nothing was begun";
+
 /// What was kept of downloads that were cut off: one is named by its bytes, several are counted.
 pub fn cut_off(unfinished: &[(u64, u64)], done: usize) -> String {
     let kept = match unfinished {
@@ -111,7 +128,11 @@ fn place(folder: &Path) -> String {
     if folder == Path::new(".") {
         return "this folder".to_owned();
     }
-    shown(&homely(folder, std::env::var_os("HOME").map(PathBuf::from))).clean()
+    shown(&homely(folder, home())).clean()
+}
+
+fn home() -> Option<PathBuf> {
+    std::env::var_os("HOME").map(PathBuf::from)
 }
 
 /// The path with `~` for the user's home.

@@ -19,7 +19,7 @@ use crate::face::cli::style::Role;
 
 use super::events;
 use super::story::{self, Finish};
-use super::{Job, Outcomes, Verb};
+use super::{Job, Kept, Outcomes, Verb};
 
 /// The time between two JSON events of progress, unless the user chose one.
 const JSON_EVERY: Duration = Duration::from_secs(1);
@@ -39,6 +39,8 @@ pub struct Telling<'a> {
     /// Complete, and whether they are given to others from here on.
     complete: BTreeMap<InfoHash, bool>,
     failed: BTreeSet<InfoHash>,
+    /// Torrents of which no more than the torrent file was wanted, as they ended.
+    kept: Vec<Row>,
 }
 
 impl<'a> Telling<'a> {
@@ -55,6 +57,7 @@ impl<'a> Telling<'a> {
             sizes: BTreeMap::new(),
             complete: BTreeMap::new(),
             failed: BTreeSet::new(),
+            kept: Vec::new(),
         }
     }
 
@@ -131,10 +134,13 @@ impl<'a> Telling<'a> {
         let (complete, failed) = (&self.complete, &self.failed);
         let old = |row: &Row| !matches!(row.state, State::Done | State::Seeding | State::Error);
         let late = |row: &Row| old(row) && (complete.contains_key(&row.id) || failed.contains(&row.id));
-        if !view.torrents.iter().any(late) {
+        if self.kept.is_empty() && !view.torrents.iter().any(late) {
             return Cow::Borrowed(view);
         }
         let mut view = view.clone();
+        // What was left on purpose still counts.
+        view.torrents.retain(|row| self.kept.iter().all(|kept| kept.id != row.id));
+        view.torrents.extend(self.kept.iter().cloned());
         view.torrents.retain(|row| !failed.contains(&row.id) || row.state == State::Error);
         for row in view.torrents.iter_mut().filter(|row| late(row)) {
             let seeds = complete.get(&row.id).copied().unwrap_or(false);
@@ -178,14 +184,40 @@ impl<'a> Telling<'a> {
             }
             Progress::Lines | Progress::Json => {}
         }
-        if let Some(end) = self.path_end
-            && !self.output.stdout_tty
-            && !self.output.json
-            && self.output.quiet < 2
-        {
-            self.output.path(finish.path, end)?;
+        self.path(finish.path)
+    }
+
+    /// Of a torrent the torrent file was wanted, and it is there; the row is the last one that was seen.
+    pub fn kept(&mut self, kept: &Kept, row: Option<&Row>, took: Duration) -> Result<(), Failure> {
+        self.open = self.open.saturating_sub(1);
+        self.added(kept.id, &kept.name, kept.size, kept.files)?;
+        self.complete.insert(kept.id, false);
+        self.kept.extend(row.map(|row| Row { state: State::Done, ..row.clone() }));
+        self.line(&format!("{} saved {}", kept.id.short(), shown(&kept.path)));
+        self.event(&events::done(self.verb.schema(), kept.id, &kept.path, took.as_secs(), true))?;
+        match self.output.progress {
+            Progress::Bar | Progress::None => {
+                if self.open == 0 {
+                    self.output.live.leave();
+                }
+                self.output.say(&story::kept(kept, self.output.err));
+            }
+            Progress::Lines if self.output.stdout_tty && !self.output.json => {
+                self.output.line(&story::kept(kept, self.output.out))?;
+            }
+            Progress::Lines | Progress::Json => {}
         }
-        Ok(())
+        self.path(&kept.path)
+    }
+
+    /// The path of what was wanted, for whoever reads standard output.
+    fn path(&self, path: &Path) -> Result<(), Failure> {
+        match self.path_end {
+            Some(end) if !self.output.stdout_tty && !self.output.json && self.output.quiet < 2 => {
+                self.output.path(path, end)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A torrent is given to others from here on.
@@ -218,7 +250,8 @@ impl<'a> Telling<'a> {
 
     /// The state in which a torrent ends; the row is the last one that was seen.
     pub fn last(&self, id: InfoHash, row: Option<&Row>, state: State, reason: Reason) -> Result<(), Failure> {
-        self.event(&events::last(self.verb.schema(), id, self.size(id), row, state, reason))
+        let size = self.sizes.get(&id).copied();
+        self.event(&events::last(self.verb.schema(), id, size, row, state, reason))
     }
 
     /// Something worth a line.
@@ -232,10 +265,11 @@ impl<'a> Telling<'a> {
         if done + failed < 2 {
             return;
         }
-        let bytes: u64 = self.complete.keys().map(|&id| self.size(id)).sum();
+        let fetched = self.complete.keys().filter(|id| self.kept.iter().all(|kept| kept.id != **id));
+        let bytes: u64 = fetched.map(|&id| self.size(id)).sum();
         let failures = if failed == 0 { String::new() } else { format!(", {failed} failed") };
         let amount = match self.verb {
-            Verb::Get if done > 0 => format!("  {} in {}", units::size(bytes), units::span(took)),
+            Verb::Get if bytes > 0 => format!("  {} in {}", units::size(bytes), units::span(took)),
             _ => String::new(),
         };
         let text = format!("{done} of {} done{failures}{amount}", done + failed);

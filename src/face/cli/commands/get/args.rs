@@ -23,13 +23,15 @@ use crate::proto::paths::safe_name;
     visible_alias = "download",
     after_help = "Examples:
   torr get ubuntu.torrent
-  torr get https://releases.example/ubuntu.torrent -o ~/iso --seed 2.0,7d
+  torr get 'magnet:?xt=urn:btih:…' -o ~/iso --seed 2.0,7d
+  torr get https://releases.example/ubuntu.torrent
   printf '%s\\n' *.torrent | torr get -i - --run 'notify-send done'
   mpv \"$(torr get -q film.torrent)\"
   torr get film.torrent -q --to-stdout | mpv -"
 )]
 pub struct GetArgs {
-    /// Torrent files, their addresses on the web, or - for one on standard input
+    /// Magnet links, info hashes, torrent files, their addresses on the web, or - for a torrent file on
+    /// standard input
     #[arg(value_name = "TORRENT", required_unless_present = "input")]
     pub torrents: Vec<PathBuf>,
     /// Where to save; made if it is not there
@@ -41,7 +43,7 @@ pub struct GetArgs {
     /// A file with one torrent per line, # begins a comment; - for standard input, each line as it comes
     #[arg(short, long, value_name = "FILE")]
     pub input: Option<PathBuf>,
-    /// Which files: 1-3,7 or '*.mkv' or '!*.txt' or size>100M; may be given several times, the last match counts
+    /// Which files, whatever a link chooses: 1-3,7 or '*.mkv' or '!*.txt' or size>100M; may be given several times, the last match counts
     #[arg(short, long, value_name = "SPEC", value_parser = select)]
     pub select: Vec<Select>,
     /// Choose the files from a tree before it starts
@@ -65,6 +67,11 @@ pub struct GetArgs {
     /// Keep the torrent file too, beside the data
     #[arg(long)]
     pub save_torrent: bool,
+    /// Fetch only the torrent file of a link, as FILE or under its own name; no data
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "",
+        conflicts_with_all = ["list", "pick", "to_stdout", "save_torrent", "select", "in_order", "ends_first",
+            "seed", "existing", "alloc", "run", "name"])]
+    pub torrent_only: Option<PathBuf>,
     /// Give up after so long without progress; none to wait for ever [default: none on a terminal, else 10m]
     #[arg(long, value_name = "TIME", value_parser = patience)]
     pub timeout: Option<Patience>,

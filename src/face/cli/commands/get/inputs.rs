@@ -10,7 +10,7 @@ use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::input::Kind;
 use crate::face::cli::output::Output;
-use crate::face::cli::transfer::{Arrival, Arrivals};
+use crate::face::cli::transfer::{Arrival, Arrivals, Work};
 
 use super::args::GetArgs;
 use super::jobs::Maker;
@@ -42,8 +42,25 @@ impl Arguments {
             let message = format!("--name names one torrent, and {count} are given");
             return Err(Failure::usage(message).hint("leave --name out, or get them one by one"));
         }
+        if let Some(file) = args.torrent_only.as_ref().filter(|file| !file.as_os_str().is_empty()) {
+            if file == stdin {
+                let hint = "to standard output: torr magnet LINK --fetch -o -";
+                return Err(Failure::usage("--torrent-only writes a file").hint(hint));
+            }
+            if args.torrents.len() > 1 || args.input.is_some() {
+                let message = "--torrent-only=FILE names one file, and several torrents are given";
+                return Err(
+                    Failure::usage(message).hint("write --torrent-only alone: each gets its own name")
+                );
+            }
+        }
         let list = args.input.as_deref().map(|path| List::open(path, output)).transpose()?;
         Ok(Self { given: args.torrents.clone().into_iter(), list })
+    }
+
+    /// Those that are given, and those of the list, which may come later.
+    pub fn apart(self) -> (Vec<PathBuf>, Self) {
+        (self.given.collect(), Self { given: Vec::new().into_iter(), list: self.list })
     }
 
     /// Whether there is one and no more.
@@ -126,7 +143,7 @@ fn path(bytes: &[u8]) -> PathBuf {
 /// Reads all that is asked for, each torrent as soon as it can be: none waits for another that is slow.
 pub fn start(arguments: Arguments, maker: Maker) -> Result<Arrivals, Failure> {
     let (send, arrivals) = tokio::sync::mpsc::channel(READY);
-    let work = move || read_all(arguments, &Arc::new(maker), &send);
+    let work = move || read_all(arguments, &maker, &send);
     thread::Builder::new().name("torr-inputs".to_owned()).spawn(work).map_err(|error| {
         let why = crate::face::cli::error::reason(&error);
         Failure::new(Exit::Internal, "internal", format!("cannot start: {why}"))
@@ -137,7 +154,7 @@ pub fn start(arguments: Arguments, maker: Maker) -> Result<Arrivals, Failure> {
 /// Where torrents are handed over.
 type Sink = tokio::sync::mpsc::Sender<Arrival>;
 
-fn read_all(arguments: Arguments, maker: &Arc<Maker>, send: &Sink) {
+fn read_all(arguments: Arguments, maker: &Maker, send: &Sink) {
     let (ask, asked) = mpsc::channel::<PathBuf>();
     let asked = Arc::new(Mutex::new(asked));
     let mut lanes = 0;
@@ -162,7 +179,7 @@ fn read_all(arguments: Arguments, maker: &Arc<Maker>, send: &Sink) {
 }
 
 /// One more who asks the web, until nothing more is to be asked.
-fn lane(asked: &Arc<Mutex<mpsc::Receiver<PathBuf>>>, maker: &Arc<Maker>, send: &Sink) -> io::Result<()> {
+fn lane(asked: &Arc<Mutex<mpsc::Receiver<PathBuf>>>, maker: &Maker, send: &Sink) -> io::Result<()> {
     let (asked, maker, send) = (asked.clone(), maker.clone(), send.clone());
     let work = move || {
         loop {
@@ -177,7 +194,7 @@ fn lane(asked: &Arc<Mutex<mpsc::Receiver<PathBuf>>>, maker: &Arc<Maker>, send: &
 }
 
 /// Hands over what was made, unless nobody takes it any more.
-fn tell(made: Result<Option<super::jobs::Made>, Failure>, send: &Sink) -> Result<(), ()> {
+fn tell(made: Result<Option<Work>, Failure>, send: &Sink) -> Result<(), ()> {
     let arrival = match made {
         Ok(None) => return Ok(()),
         Ok(Some(made)) => Ok(made),

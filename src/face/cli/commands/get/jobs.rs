@@ -4,42 +4,51 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::base::InfoHash;
-use crate::engine::{Add, Order};
-use crate::face::cli::args::select::{priorities, wanted};
+use crate::base::{InfoHash, Untrusted, units};
+use crate::engine::Order;
+use crate::face::cli::args::select::{priorities, wanted, wanted_by_link};
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::faults;
-use crate::face::cli::input::{self, Reading, Torrent};
+use crate::face::cli::input::{self, Link, Reading, Torrent};
 use crate::face::cli::output::Output;
-use crate::face::cli::transfer::{Job, Setup};
+use crate::face::cli::transfer::{Kept, Ready, Search, Setup, Work, stream};
+use crate::face::cli::tree::listed;
 use crate::proto::metainfo::Metainfo;
 use crate::proto::paths::{MAX_COMPONENT, safe_name};
 use crate::store::{DiskErrorKind, write_atomic};
 
 use super::args::GetArgs;
 
-/// What the engine is told of a torrent, and what is to be known to tell of it.
-pub type Made = Box<(Add, Job)>;
-
-/// Makes work of torrents, by the flags of one command. Several may ask at once.
+/// Makes work of torrents, by the flags of one command. Several may ask at once; clones are the same.
+#[derive(Clone)]
 pub struct Maker {
     args: GetArgs,
     setup: Setup,
     output: Output,
     /// There is but one torrent, so that the screen is free while it is fetched.
     alone: bool,
-    taken: Mutex<Taken>,
+    taken: Arc<Mutex<Taken>>,
 }
 
 /// What torrents of this command have taken already.
 #[derive(Default)]
 struct Taken {
-    torrents: BTreeSet<InfoHash>,
+    /// By the digits under which peers know them.
+    torrents: BTreeSet<[u8; 20]>,
     /// Whose the names in the folder of downloads are.
     names: BTreeMap<PathBuf, String>,
+}
+
+/// What an argument turned out to be.
+#[derive(Debug)]
+pub enum Asked {
+    /// A torrent that is known.
+    Torrent(Box<Torrent>),
+    /// A link to one that is not.
+    Link(Box<Link>),
 }
 
 impl Maker {
@@ -50,46 +59,113 @@ impl Maker {
             setup: setup.clone(),
             output: output.clone(),
             alone,
-            taken: Mutex::default(),
+            taken: Arc::default(),
         }
     }
 
-    /// Reads a torrent and makes work of it; nothing if it is in work already.
-    pub fn make(&self, argument: &Path) -> Result<Option<Made>, Failure> {
-        let Some(torrent) = self.read(argument)? else { return Ok(None) };
-        let wanted = self.wanted(&torrent.metainfo)?;
-        self.work(torrent, &wanted).map(Some)
+    /// Reads a torrent or a link and makes work of it; nothing if it is in work already.
+    pub fn make(&self, argument: &Path) -> Result<Option<Work>, Failure> {
+        match self.ask(argument)? {
+            None => Ok(None),
+            Some(Asked::Torrent(torrent)) => self.begin(*torrent).map(Some),
+            Some(Asked::Link(link)) => self.search(*link).map(Some),
+        }
     }
 
-    /// Reads a torrent; nothing if it was read already.
-    pub fn read(&self, argument: &Path) -> Result<Option<Torrent>, Failure> {
-        let reading = Reading { output: &self.output, bind: self.setup.bind(), alone: self.alone };
-        let mut torrent = input::read(argument, &reading)?;
-        if !self.taken().torrents.insert(torrent.metainfo.info_hash()) {
-            self.output.warn(&format!("{} is given twice", torrent.metainfo.name().fit(100)));
+    /// Reads a torrent or a link; nothing if it was read already.
+    pub fn ask(&self, argument: &Path) -> Result<Option<Asked>, Failure> {
+        let Some(link) = Link::of(argument)? else {
+            let reading = Reading { output: &self.output, bind: self.setup.bind(), alone: self.alone };
+            let torrent = input::read(argument, &reading)?;
+            let new = self.is_new(&torrent.metainfo.info_hash(), torrent.metainfo.name());
+            return Ok(new.then(|| Asked::Torrent(Box::new(self.named(torrent)))));
+        };
+        link.can_be_found()?;
+        if !self.is_new(&link.magnet.info_hash, &link.name()) {
             return Ok(None);
         }
+        for note in &link.notes {
+            tracing::info!("the magnet link: {note}");
+        }
+        if !link.magnet.web_seeds.is_empty() {
+            tracing::info!("the magnet link names web seeds, which are not used yet");
+        }
+        Ok(Some(match link.remembered(self.setup.state_dir()) {
+            Some(metainfo) => Asked::Torrent(Box::new(self.known(link, metainfo))),
+            None => Asked::Link(Box::new(link)),
+        }))
+    }
+
+    /// Whether this is the first time that this torrent is asked for.
+    fn is_new(&self, id: &InfoHash, name: &Untrusted) -> bool {
+        let new = self.taken().torrents.insert(id.wire());
+        if !new {
+            self.output.warn(&format!("{} is given twice", name.fit(100)));
+        }
+        new
+    }
+
+    /// The torrent of a link whose metadata is known.
+    pub fn known(&self, link: Link, metainfo: Metainfo) -> Torrent {
+        self.named(link.torrent(metainfo))
+    }
+
+    fn named(&self, mut torrent: Torrent) -> Torrent {
         if let Some(name) = &self.args.name {
             torrent.metainfo = torrent.metainfo.with_root_name(name);
         }
-        Ok(Some(torrent))
+        torrent
     }
 
-    /// Which of its files are wanted, as far as the flags say.
-    pub fn wanted(&self, torrent: &Metainfo) -> Result<Vec<bool>, Failure> {
-        wanted(torrent, &self.args.select).map_err(|why| {
+    /// A link whose metadata is to be found, and what comes of it then.
+    fn search(&self, link: Link) -> Result<Work, Failure> {
+        let (find, name, maker) = (self.setup.find(&link)?, link.name(), self.clone());
+        let then = move |metainfo| maker.begin(maker.known(link, metainfo));
+        Ok(Work::Find(Box::new(Search { find, name, then: Box::new(then) })))
+    }
+
+    /// Makes work of a torrent that is known.
+    fn begin(&self, torrent: Torrent) -> Result<Work, Failure> {
+        if let Some(wish) = &self.args.torrent_only {
+            let id = torrent.metainfo.info_hash();
+            return self.keep_only(&torrent, wish).map(Work::Kept).map_err(|failure| failure.about(id));
+        }
+        let wanted = self.wanted(&torrent)?;
+        self.work(torrent, &wanted)
+    }
+
+    /// Which of its files are wanted, as far as the flags say, or else the link.
+    pub fn wanted(&self, torrent: &Torrent) -> Result<Vec<bool>, Failure> {
+        let (metainfo, id) = (&torrent.metainfo, torrent.metainfo.info_hash());
+        if let Some(link) = torrent.link.as_ref().filter(|link| !link.select.is_empty())
+            && self.args.select.is_empty()
+        {
+            let (wanted, beyond) = wanted_by_link(metainfo, &link.select).map_err(|why| {
+                let hint = "choose files with --select; torr get --list --select '*' shows them all";
+                Failure::new(Exit::Input, "malformed", why).hint(hint).about(id)
+            })?;
+            if beyond > 0 {
+                let files = units::plural(beyond, "file", "files");
+                self.output.warn(&format!(
+                    "the link chooses {files} that {} does not have",
+                    metainfo.name().fit(80)
+                ));
+            }
+            return Ok(wanted);
+        }
+        wanted(metainfo, &self.args.select).map_err(|why| {
             let hint = "torr get --list shows the files with their numbers";
-            Failure::usage(why).hint(hint).about(torrent.info_hash())
+            Failure::usage(why).hint(hint).about(id)
         })
     }
 
     /// Makes work of a torrent of which these files are wanted.
-    pub fn work(&self, torrent: Torrent, wanted: &[bool]) -> Result<Made, Failure> {
+    pub fn work(&self, torrent: Torrent, wanted: &[bool]) -> Result<Work, Failure> {
         let id = torrent.metainfo.info_hash();
         self.prepare(torrent, wanted).map_err(|failure| failure.about(id))
     }
 
-    fn prepare(&self, torrent: Torrent, wanted: &[bool]) -> Result<Made, Failure> {
+    fn prepare(&self, torrent: Torrent, wanted: &[bool]) -> Result<Work, Failure> {
         let args = &self.args;
         let folder =
             std::path::absolute(&args.output).map_err(|error| Failure::disk("use", &args.output, &error))?;
@@ -99,15 +175,41 @@ impl Maker {
         if args.save_torrent {
             let name = torrent_name(&top);
             self.take(&torrent.metainfo, &name)?;
-            save(&args.output.join(name), &torrent.bytes)?;
+            let hint = "move it away, leave --save-torrent out, or choose another folder with -o DIR";
+            save(&args.output.join(name), &torrent.bytes, false, hint)?;
         }
+        let named_peers = named_peers(&torrent);
         let (mut add, job) = self.setup.job(torrent, &args.output, self.setup.after(args.seed))?;
         add.existing = args.existing();
         add.alloc = args.alloc();
         add.priorities = priorities(wanted);
         add.order = if args.in_order { Order::InOrder } else { Order::RarestFirst };
         add.ends_first = args.ends_first;
-        Ok(Box::new((add, job)))
+        // What goes to standard output has to be known before anything does.
+        let stream = if args.to_stdout { Some(stream::of_only_file(&mut add)?) } else { None };
+        Ok(Work::Move(Box::new(Ready { add, job, stream, named_peers })))
+    }
+
+    /// Keeps the torrent file and nothing else.
+    fn keep_only(&self, torrent: &Torrent, wish: &Path) -> Result<Kept, Failure> {
+        let args = &self.args;
+        let metainfo = &torrent.metainfo;
+        let name = if wish.as_os_str().is_empty() { torrent_name(&top(metainfo)) } else { wish.to_owned() };
+        self.take(metainfo, &name)?;
+        let path = args.output.join(name);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|error| Failure::disk("create", folder, &error))?;
+        }
+        let hint = "overwrite it with --overwrite, or choose another name with --torrent-only=FILE";
+        save(&path, &torrent.bytes, args.overwrite, hint)?;
+        let path = std::path::absolute(&path).map_err(|error| Failure::disk("use", &path, &error))?;
+        Ok(Kept {
+            id: metainfo.info_hash(),
+            name: metainfo.name().clone(),
+            size: listed(metainfo).map(|file| file.len).fold(0, u64::saturating_add),
+            files: listed(metainfo).count() as u64,
+            path,
+        })
     }
 
     /// Takes a name in the folder of downloads for a torrent, unless another torrent of this command has it:
@@ -137,21 +239,26 @@ fn top(torrent: &Metainfo) -> PathBuf {
 }
 
 /// What the torrent file is called beside data of this name.
-fn torrent_name(top: &Path) -> PathBuf {
+pub fn torrent_name(top: &Path) -> PathBuf {
     const EXTENSION: &str = ".torrent";
     let name = top.to_string_lossy();
     let name = &name[..name.floor_char_boundary(MAX_COMPONENT - EXTENSION.len())];
     safe_name(format!("{name}{EXTENSION}").as_bytes()).into()
 }
 
-/// Keeps the torrent file here; another file of this name stays as it is.
-fn save(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    match write_atomic(path, bytes, false) {
+/// The peers that the link of a torrent knows by name.
+fn named_peers(torrent: &Torrent) -> Vec<(String, u16)> {
+    let named = torrent.link.iter().flat_map(|link| &link.named_peers);
+    named.map(|(host, port)| (host.raw().to_owned(), *port)).collect()
+}
+
+/// Keeps the torrent file here; another file of this name stays as it is, unless it may be overwritten.
+fn save(path: &Path, bytes: &[u8], overwrite: bool, hint: &str) -> Result<(), Failure> {
+    match write_atomic(path, bytes, overwrite) {
         Ok(()) => Ok(()),
         Err(error) if error.kind == DiskErrorKind::Foreign && holds(path, bytes) => Ok(()),
         Err(error) if error.kind == DiskErrorKind::Foreign => {
             let message = format!("{} is there already and is another file", shown(path));
-            let hint = "move it away, leave --save-torrent out, or choose another folder with -o DIR";
             Err(Failure::new(Exit::Disk, "foreign_data", message).hint(hint))
         }
         Err(error) => Err(faults::disk(&error)),
@@ -177,14 +284,16 @@ mod tests {
     fn a_saved_torrent_replaces_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.torrent");
-        save(&path, b"one").unwrap();
-        save(&path, b"one").unwrap();
-        let failure = save(&path, b"two").unwrap_err();
+        save(&path, b"one", false, "x").unwrap();
+        save(&path, b"one", false, "x").unwrap();
+        let failure = save(&path, b"two", false, "x").unwrap_err();
         assert_eq!((failure.exit, failure.kind), (Exit::Disk, "foreign_data"));
         assert_eq!(fs::read(&path).unwrap(), b"one");
+        save(&path, b"two", true, "x").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
         let folder = dir.path().join("y.torrent");
         fs::create_dir(&folder).unwrap();
-        assert!(save(&folder, b"one").is_err());
+        assert!(save(&folder, b"one", false, "x").is_err());
     }
 
     #[test]

@@ -10,17 +10,16 @@ use crate::face::cli::transfer::Outcomes;
 use crate::face::cli::tree::{self, listed};
 use crate::proto::metainfo::Metainfo;
 
-use super::inputs::Arguments;
+use super::found::Torrents;
 use super::jobs::Maker;
 
 /// Lists the files of each torrent as it is read; those that the flags select, documents also say which they
 /// do not.
-pub fn run(arguments: Arguments, maker: &Maker, output: &Output) -> Result<Exit, Failure> {
+pub fn run(torrents: &mut Torrents<'_>, maker: &Maker, output: &Output) -> Result<Exit, Failure> {
     let mut outcomes = Outcomes::default();
-    for argument in arguments {
-        let told = argument.and_then(|argument| {
-            let Some(torrent) = maker.read(&argument)? else { return Ok(()) };
-            let wanted = maker.wanted(&torrent.metainfo)?;
+    while let Some(torrent) = torrents.next(&|| false) {
+        let told = torrent.and_then(|torrent| {
+            let wanted = maker.wanted(&torrent)?;
             list(&torrent.metainfo, &wanted, outcomes.done > 0, output)?;
             outcomes.done();
             Ok(())

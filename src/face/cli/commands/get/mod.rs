@@ -1,6 +1,7 @@
 //! `torr get`: download, verify, exit.
 
 mod args;
+mod found;
 mod inputs;
 mod jobs;
 mod list;
@@ -11,10 +12,12 @@ use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 use crate::face::cli::signals;
-use crate::face::cli::transfer::{Outcomes, Plan, Setup, Verb, stream};
+use crate::face::cli::transfer::{Plan, Setup, Verb, stream};
 
 pub use args::GetArgs;
+pub use jobs::torrent_name;
 
+use found::Torrents;
 use inputs::Arguments;
 use jobs::Maker;
 
@@ -29,33 +32,39 @@ pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit,
     let arguments = Arguments::of(args, output)?;
     let setup = Setup::new(&args.network, global, output)?;
     let maker = Maker::new(args, &setup, arguments.is_one() || args.list || args.pick, output);
+    let jobs = setup.jobs(args.jobs);
+    let patience = args.patience(output.stderr_tty);
     if args.list {
         signals::end_at_once(output);
-        return list::run(arguments, &maker, output);
+        let mut torrents = Torrents::of(arguments, &maker, &setup, patience, jobs, output);
+        let ended = list::run(&mut torrents, &maker, output);
+        torrents.stop();
+        return ended;
     }
     let mut plan = Plan {
-        verb: Verb::Get,
-        jobs: Vec::new(),
-        more: None,
-        outcomes: Outcomes::default(),
-        timeout: args.patience(output.stderr_tty),
+        timeout: patience,
         path_end: (!args.to_stdout).then_some(if args.print0 { 0 } else { b'\n' }),
-        stream: None,
         run: args.run.clone(),
+        ..Plan::new(Verb::Get)
     };
     if args.pick {
-        if let Some(left) = pick::all(arguments, &maker, &mut plan, &args.output, output)? {
-            return Ok(left);
+        let mut torrents = Torrents::of(arguments, &maker, &setup, patience, jobs, output);
+        let left = pick::all(&mut torrents, &maker, &mut plan, &args.output, output);
+        if !matches!(left, Ok(None)) {
+            torrents.stop();
+        } else {
+            plan.engine = torrents.into_engine(&plan.works);
+        }
+        if let Some(exit) = left? {
+            return Ok(exit);
         }
     } else if args.to_stdout {
-        // What goes to standard output has to be known before anything does.
+        // One torrent at most is given, and where it fails nothing is left to do.
         for argument in arguments {
-            let Some((mut add, job)) = maker.make(&argument?)?.map(|made| *made) else { continue };
-            plan.stream = Some(stream::of_only_file(&mut add)?);
-            plan.jobs.push((add, job));
+            plan.works.extend(maker.make(&argument?)?);
         }
     } else {
         plan.more = Some(inputs::start(arguments, maker)?);
     }
-    setup.run(plan, setup.jobs(args.jobs), output)
+    setup.run(plan, jobs, output)
 }

@@ -3,7 +3,8 @@
 use crate::face::cli::exit::MEANINGS;
 
 /// The topics with what each is about.
-pub const TOPICS: [(&str, &str); 4] = [
+pub const TOPICS: [(&str, &str); 5] = [
+    ("torrents", "the ways to name a torrent, and what a magnet link may say"),
     ("exit-codes", "what the process says when it ends"),
     ("environment", "the variables that torr looks at"),
     ("units", "how sizes, rates and times are written"),
@@ -48,6 +49,7 @@ pub const VARIABLES: [(&str, &str); 31] = [
 /// Everything about a topic.
 pub fn text(topic: &str) -> Option<String> {
     match topic {
+        "torrents" => Some(TORRENTS.to_owned()),
         "exit-codes" => Some(exit_codes()),
         "environment" => Some(environment()),
         "units" => Some(UNITS.to_owned()),
@@ -100,6 +102,38 @@ fn entry(name: &str, what: &str) -> String {
     }
     text + "\n"
 }
+
+const TORRENTS: &str = "\
+Torrents
+
+Where a command asks for a TORRENT it takes
+
+  FILE.torrent            a torrent file
+  -                       a torrent file on standard input
+  https://…  http://…     the address of a torrent file
+  'magnet:?xt=urn:…'      a magnet link, in single quotes: the shell would take
+                          it apart at each &
+  9f2c41…                 an info hash: 40 hexadecimal digits or 32 letters of
+                          base32 (v1), 64 hexadecimal digits (v2)
+
+A link and an info hash only name a torrent. torr get asks the swarm for the
+rest, the list of files, and then does what it does with a torrent file; what
+torr has had before it remembers. torr show and torr magnet say what a link
+says, with --fetch they ask as well. Where the torrent file itself is needed:
+torr magnet LINK --fetch -o FILE.torrent.
+
+What counts in a link
+
+  xt=urn:btih:… urn:btmh: the info hash of v1, of v2, or both
+  dn=                     a name until the torrent's own is known
+  tr=                     trackers: http, https, udp
+  x.pe=                   peers: ADDRESS:PORT, [ADDRESS]:PORT, NAME:PORT
+  so=0,2,4-6              the files that are wanted, counted from 0; --select
+                          wins over it
+  ws=                     web seeds, which are kept and not used yet
+
+Torrents of v2 alone can be shown, and not be downloaded yet.
+";
 
 const UNITS: &str = "\
 Units

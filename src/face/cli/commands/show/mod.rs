@@ -11,12 +11,15 @@ mod text;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde::Serialize;
 
-use crate::base::{InfoHash, Untrusted, units};
+use crate::base::{Untrusted, units};
+use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
+use crate::face::cli::fetch::{self, Who};
+use crate::face::cli::input::Link;
 use crate::face::cli::output::Output;
 use crate::face::cli::style::Role;
 use crate::face::cli::{input, json, pager, tree};
@@ -28,15 +31,18 @@ use about::About;
 
 /// Look inside a torrent file or a magnet link
 ///
-/// Names, sizes, trackers and the magnet link. Nothing is asked of the network, unless --swarm says so.
+/// Names, sizes, trackers and the magnet link. Nothing is asked of the network, unless --fetch or --swarm
+/// say so.
 /// Into a pipe goes one value per line, name and value with a tab between, sizes in bytes. On a terminal
 /// that it does not fit, the text goes through $PAGER.
 #[derive(Args, Debug)]
 #[command(
     visible_alias = "info",
+    group = ArgGroup::new("asks").multiple(true),
     after_help = "Examples:
   torr show ubuntu.torrent
   torr show 'magnet:?xt=urn:btih:…'
+  torr show --fetch --files 'magnet:?xt=urn:btih:…'
   torr show --field magnet ubuntu.torrent
   torr show --files ubuntu.torrent | cut -f3
   torr show --json ubuntu.torrent | jq .size
@@ -63,14 +69,14 @@ pub struct ShowArgs {
     #[arg(long, group = "what")]
     lint: bool,
     /// Ask the trackers how many seeds and leechers there are
-    #[arg(long, group = "what")]
+    #[arg(long, groups = ["what", "asks"])]
     swarm: bool,
-    /// How long the trackers may take [default: 15s]
-    #[arg(long, value_name = "TIME", value_parser = units::parse_span, requires = "swarm")]
-    timeout: Option<Duration>,
-    /// Ask the swarm for what a magnet link does not say; not available yet
-    #[arg(long)]
+    /// Ask the swarm for what a magnet link or an info hash leaves out, and show it as a torrent file
+    #[arg(long, group = "asks")]
     fetch: bool,
+    /// How long that may take [default: 60s to fetch, 15s for the trackers]
+    #[arg(long, value_name = "TIME", value_parser = units::parse_span, requires = "asks")]
+    timeout: Option<Duration>,
 }
 
 /// What the argument turned out to be.
@@ -81,17 +87,20 @@ struct Source {
 }
 
 /// Shows it.
-pub fn run(args: &ShowArgs, output: &Output) -> Result<Exit, Failure> {
-    if args.fetch {
-        return Err(Failure::not_yet("--fetch").hint("without it torr show explains the link itself"));
-    }
-    if args.raw && link(&args.torrent).is_none() {
+pub fn run(args: &ShowArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+    if args.raw && Link::of(&args.torrent)?.is_none() {
         return raw(&input::bytes(&args.torrent, &input::Reading::alone(output))?, &args.torrent, output);
     }
-    let Source { about, bytes } = source(&args.torrent, output)?;
+    let Source { about, bytes } = source(args, global, output)?;
+    if args.raw
+        && let Some(bytes) = &bytes
+    {
+        return raw(bytes, &args.torrent, output);
+    }
     if args.raw || (args.lint && bytes.is_none()) {
         let flag = if args.raw { "--raw" } else { "--lint" };
-        return Err(Failure::usage(format!("{flag} looks at a torrent file, and this is a link")));
+        let message = format!("{flag} looks at a torrent file, and this is a link");
+        return Err(Failure::usage(message).hint(format!("to fetch the file first: {flag} --fetch")));
     }
     if let Some(field) = &args.field {
         return one(&about, field, output);
@@ -112,7 +121,8 @@ pub fn tell(about: &About, only_files: bool, all: bool, output: &Output) -> Resu
         output.event(&document::document(about))
     } else if only_files && about.content.is_none() {
         let message = "the link does not say which files there are";
-        Err(Failure::new(Exit::No, "no_metadata", message).about(about.info_hash))
+        let failure = Failure::new(Exit::No, "no_metadata", message).about(about.info_hash);
+        Err(failure.hint("to ask the swarm for them: torr show --files --fetch"))
     } else if output.plain {
         let mut text = String::new();
         if !only_files {
@@ -130,31 +140,6 @@ pub fn tell(about: &About, only_files: bool, all: bool, output: &Output) -> Resu
     }
 }
 
-/// The link in an argument that is one, or is an info-hash and no file.
-pub fn link(argument: &Path) -> Option<String> {
-    let text = argument.to_str()?.trim();
-    if text.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("magnet:")) {
-        return Some(text.to_owned());
-    }
-    let hash = text.parse::<InfoHash>().is_ok();
-    let base32 =
-        text.len() == 32 && text.bytes().all(|b| b.is_ascii_alphabetic() || (b'2'..=b'7').contains(&b));
-    if !(hash || base32) || argument.symlink_metadata().is_ok() {
-        return None;
-    }
-    let kind = if text.len() == 64 { "btmh:1220" } else { "btih:" };
-    Some(format!("magnet:?xt=urn:{kind}{text}"))
-}
-
-/// What a link says.
-pub fn explain(link: &str) -> Result<About, Failure> {
-    let (magnet, notes) = Magnet::parse_with_notes(link).map_err(|error| {
-        Failure::new(Exit::Input, "malformed", error.to_string())
-            .hint("put the whole link in single quotes, or the shell takes it apart at each &")
-    })?;
-    Ok(About::link(magnet, &notes))
-}
-
 /// What is said by the bytes of a torrent file of whatever version.
 pub fn look(bytes: &[u8], argument: &Path) -> Result<About, Failure> {
     match Metainfo::parse(bytes) {
@@ -167,12 +152,17 @@ pub fn look(bytes: &[u8], argument: &Path) -> Result<About, Failure> {
     }
 }
 
-fn source(argument: &Path, output: &Output) -> Result<Source, Failure> {
-    if let Some(link) = link(argument) {
-        return Ok(Source { about: explain(&link)?, bytes: None });
+fn source(args: &ShowArgs, global: &GlobalArgs, output: &Output) -> Result<Source, Failure> {
+    let Some(link) = Link::of(&args.torrent)? else {
+        let bytes = input::bytes(&args.torrent, &input::Reading::alone(output))?;
+        return Ok(Source { about: look(&bytes, &args.torrent)?, bytes: Some(bytes) });
+    };
+    if !args.fetch {
+        return Ok(Source { about: About::link(link.magnet, &link.notes), bytes: None });
     }
-    let bytes = input::bytes(argument, &input::Reading::alone(output))?;
-    Ok(Source { about: look(&bytes, argument)?, bytes: Some(bytes) })
+    let patience = args.timeout.unwrap_or(fetch::PATIENCE);
+    let torrent = fetch::torrent(link, Who::default(), patience, global, output)?;
+    Ok(Source { about: About::torrent(&torrent.metainfo), bytes: Some(torrent.bytes) })
 }
 
 fn one(about: &About, field: &str, output: &Output) -> Result<Exit, Failure> {
@@ -250,20 +240,4 @@ pub fn magnet(torrent: &Metainfo) -> String {
 /// One file, one line: number, size, path.
 pub fn plain_file(file: &tree::Listed<'_>) -> String {
     fields::file(file) + "\n"
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn links_and_hashes_are_told_from_files() {
-        let of = |text: &str| link(Path::new(text));
-        assert_eq!(of("magnet:?x").as_deref(), Some("magnet:?x"));
-        assert_eq!(of(&"ab".repeat(20)).unwrap(), format!("magnet:?xt=urn:btih:{}", "ab".repeat(20)));
-        assert_eq!(of(&"ab".repeat(32)).unwrap(), format!("magnet:?xt=urn:btmh:1220{}", "ab".repeat(32)));
-        assert!(of(&"a".repeat(32)).is_some() && of(&"1".repeat(32)).is_none());
-        assert_eq!(of("a.torrent"), None);
-        assert_eq!(of("-"), None);
-    }
 }

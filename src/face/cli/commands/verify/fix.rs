@@ -10,7 +10,7 @@ use crate::face::cli::exit::Exit;
 use crate::face::cli::input::{Torrent, quoted};
 use crate::face::cli::output::Output;
 use crate::face::cli::place::Top;
-use crate::face::cli::transfer::{Outcomes, Plan, Setup, Verb};
+use crate::face::cli::transfer::{Plan, Setup, Verb};
 
 use super::check::cut;
 use super::report::{FileReport, Status};
@@ -45,16 +45,7 @@ pub fn fix(
         add.priorities = verdict.chosen.iter().map(wanted).collect();
     }
     let usual = if output.stderr_tty { None } else { Some(UNWATCHED) };
-    let plan = Plan {
-        verb: Verb::Get,
-        jobs: vec![(add, job)],
-        more: None,
-        outcomes: Outcomes::default(),
-        timeout: args.timeout.or(usual),
-        path_end: Some(b'\n'),
-        stream: None,
-        run: None,
-    };
+    let plan = Plan { timeout: args.timeout.or(usual), ..Plan::new(Verb::Get).with([(add, job)]) };
     // What is remembered of these files says that they are good, or nobody would have had to look.
     setup.run(plan, 1, output)
 }

@@ -113,6 +113,17 @@ fn one_that_is_checked_or_given() {
 }
 
 #[test]
+fn one_of_which_only_the_name_is_known() {
+    let text = "looking for anyone who has the file list: 2 trackers silent, DHT 312 nodes asked, 0 peers";
+    let long = because(State::Metadata, "searching_peers", text);
+    let short = because(State::Metadata, "searching_peers", "looking for anyone who has the file list");
+    let several = vec![long.clone(), row("b.iso", State::Downloading)];
+    let scenes = [vec![long], vec![short], several];
+    let all: Vec<String> = scenes.into_iter().map(|rows| both(&view(rows), 0)).collect();
+    insta::assert_snapshot!(all.join("\n"));
+}
+
+#[test]
 fn one_with_a_hostile_name() {
     let names = [
         "\u{1b}]0;pwned\u{7}\u{1b}[2J\u{9b}5n\r\nx",
@@ -187,7 +198,8 @@ fn the_total_counts_what_failed_and_takes_the_average_of_all() {
     assert_eq!(shown.last().unwrap(), text);
 }
 
-const ALL: [State; 8] = [
+const ALL: [State; 9] = [
+    State::Metadata,
     State::Checking,
     State::Queued,
     State::Downloading,

@@ -19,7 +19,7 @@ use model::Picker;
 use screen::End;
 use view::Frame;
 
-use super::inputs::Arguments;
+use super::found::Torrents;
 use super::jobs::Maker;
 
 pub use screen::restore;
@@ -39,7 +39,7 @@ pub fn possible(no_input: bool, output: &Output) -> Result<(), Failure> {
 
 /// Reads all torrents, has their files chosen and plans them; or nothing, and the end of the process.
 pub fn all(
-    arguments: Arguments,
+    torrents: &mut Torrents<'_>,
     maker: &Maker,
     plan: &mut Plan,
     folder: &Path,
@@ -47,18 +47,16 @@ pub fn all(
 ) -> Result<Option<Exit>, Failure> {
     let watch = Watch::start(restore);
     let mut chosen: Vec<(Torrent, Vec<bool>)> = Vec::new();
-    for argument in arguments {
-        let read = argument.and_then(|argument| maker.read(&argument));
-        let wanted = read.and_then(|torrent| match torrent {
-            Some(torrent) => maker.wanted(&torrent.metainfo).map(|wanted| Some((torrent, wanted))),
-            None => Ok(None),
+    while let Some(torrent) = torrents.next(&|| watch.seen().is_some()) {
+        let wanted = torrent.and_then(|torrent| {
+            let wanted = maker.wanted(&torrent)?;
+            Ok((torrent, wanted))
         });
         if let Some(exit) = watch.seen() {
             return left(plan, exit, output).map(Some);
         }
         match wanted {
-            Ok(None) => {}
-            Ok(Some((torrent, mut wanted))) => {
+            Ok((torrent, mut wanted)) => {
                 let frame =
                     Frame { name: torrent.metainfo.name().clone(), free: free(folder), style: output.err };
                 let mut picker = Picker::new(&torrent.metainfo, &wanted);
@@ -77,7 +75,7 @@ pub fn all(
     }
     for (torrent, wanted) in chosen {
         match maker.work(torrent, &wanted) {
-            Ok(job) => plan.jobs.push(*job),
+            Ok(work) => plan.works.push(work),
             Err(failure) => {
                 output.fail(&failure);
                 plan.outcomes.failed(&failure);

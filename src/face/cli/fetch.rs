@@ -1,0 +1,51 @@
+//! The torrent of a link in full, for commands that want no more of it: what is not remembered is asked of the
+//! swarm.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::args::global::GlobalArgs;
+use super::args::network::NetworkArgs;
+use super::error::Failure;
+use super::input::{Link, Torrent};
+use super::output::Output;
+use super::signals;
+use super::transfer::{Finder, Setup};
+
+/// How long the swarm may take unless `--timeout` says otherwise.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Who is asked beside those whom the link names.
+#[derive(Clone, Debug, Default)]
+pub struct Who {
+    /// Peers by their addresses.
+    pub peers: Vec<SocketAddr>,
+    /// Peers by host and port.
+    pub named_peers: Vec<(String, u16)>,
+}
+
+/// Fetches the metadata of a link. A signal ends the process meanwhile: there is nothing to put away.
+pub fn torrent(
+    link: Link,
+    who: Who,
+    patience: Duration,
+    global: &GlobalArgs,
+    output: &Output,
+) -> Result<Torrent, Failure> {
+    let setup = Setup::new(&NetworkArgs::default(), global, output)?;
+    link.can_be_found()?;
+    if let Some(metainfo) = link.remembered(setup.state_dir()) {
+        return Ok(link.torrent(metainfo));
+    }
+    let mut find = setup.find(&link)?;
+    find.peers.extend(who.peers);
+    find.named_peers.extend(who.named_peers);
+    let ending = signals::end_at_once(output);
+    let mut finder = Finder::start(&setup, 1, output)?;
+    let id = find.info_hash;
+    finder.look_for(find);
+    let found = finder.wait(id, Some(patience), || false);
+    finder.stop();
+    ending.leave();
+    found.map(|metainfo| link.torrent(metainfo))
+}

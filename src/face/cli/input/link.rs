@@ -1,0 +1,173 @@
+//! Torrents that are named by a magnet link or by their info hash alone: what the link says, and what becomes
+//! of it once the torrent's metadata is there.
+
+use std::path::{Path, PathBuf};
+
+use super::{Kind, Torrent};
+use crate::base::{InfoHash, Untrusted};
+use crate::engine;
+use crate::face::cli::error::Failure;
+use crate::face::cli::exit::Exit;
+use crate::proto::magnet::{Magnet, MagnetNote};
+use crate::proto::metainfo::{Metainfo, MetainfoError};
+
+/// The most trackers and web seeds of a torrent, of each.
+const MOST_KEPT: usize = 200;
+
+/// A link; an info hash is the shortest one.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// What it says.
+    pub magnet: Magnet,
+    /// What of it was passed over.
+    pub notes: Vec<MagnetNote>,
+    /// As it was given.
+    argument: PathBuf,
+}
+
+impl Link {
+    /// The link in an argument; nothing where the argument names a torrent in another way.
+    pub fn of(argument: &Path) -> Result<Option<Self>, Failure> {
+        let link = match Kind::of(argument) {
+            Kind::Magnet(link) => link.to_owned(),
+            Kind::Hash(hash) => spelled_out(hash),
+            Kind::Stdin | Kind::Web(_) | Kind::File(_) => return Ok(None),
+        };
+        let (magnet, notes) = Magnet::parse_with_notes(&link).map_err(|error| {
+            Failure::new(Exit::Input, "malformed", error.to_string())
+                .hint("put the whole link in single quotes, or the shell takes it apart at each &")
+        })?;
+        Ok(Some(Self { magnet, notes, argument: argument.to_owned() }))
+    }
+
+    /// Refuses a torrent that nobody could be asked for.
+    pub fn can_be_found(&self) -> Result<(), Failure> {
+        if self.magnet.info_hash.sha1().is_some() {
+            return Ok(());
+        }
+        let failure = Failure::new(Exit::Input, "malformed", MetainfoError::V2Only.to_string());
+        Err(failure.about(self.magnet.info_hash))
+    }
+
+    /// What to call it until its metadata is there: its name, or else its info hash.
+    pub fn name(&self) -> Untrusted {
+        self.magnet.name.clone().unwrap_or_else(|| Untrusted::new(self.magnet.info_hash.to_string()))
+    }
+
+    /// The torrent, if it is remembered from an earlier run. What cannot be read is not remembered.
+    pub fn remembered(&self, state: Option<&Path>) -> Option<Metainfo> {
+        let wire = self.magnet.info_hash.wire();
+        let state = state?;
+        // A torrent of both versions is remembered by the same digits as by its v1 hash alone.
+        let known = engine::recall_metainfo(state, &InfoHash::v1(wire)).ok()??;
+        agrees(&self.magnet.info_hash, &known.info_hash()).then_some(known)
+    }
+
+    /// The torrent with its metadata: the trackers and web seeds of the link are its own from here on.
+    pub fn torrent(self, metainfo: Metainfo) -> Torrent {
+        let Magnet { trackers, web_seeds, .. } = &self.magnet;
+        let mut extras = metainfo.extras().clone();
+        for tier in &mut extras.trackers {
+            tier.retain(|url| !trackers.contains(url));
+        }
+        extras.trackers.retain(|tier| !tier.is_empty());
+        // A link has no tiers: each tracker is asked by itself.
+        extras.trackers.splice(0..0, trackers.iter().map(|url| vec![url.clone()]));
+        extras.trackers.truncate(MOST_KEPT);
+        extras.web_seeds.retain(|url| !web_seeds.contains(url));
+        extras.web_seeds.splice(0..0, web_seeds.iter().cloned());
+        extras.web_seeds.truncate(MOST_KEPT);
+        let metainfo = metainfo.with_extras(extras);
+        let bytes = metainfo.to_bytes();
+        Torrent { metainfo, bytes, path: Some(self.argument), link: Some(Box::new(self.magnet)) }
+    }
+}
+
+/// Whether a torrent is the one that is meant, as far as the link names it.
+fn agrees(asked: &InfoHash, found: &InfoHash) -> bool {
+    asked.sha256().is_none_or(|digest| found.sha256().is_none_or(|found| found == digest))
+}
+
+/// The link that says no more than an info hash.
+fn spelled_out(hash: &str) -> String {
+    let kind = if hash.len() == 64 { "btmh:1220" } else { "btih:" };
+    format!("magnet:?xt=urn:{kind}{hash}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::metainfo::{Attributes, Content, Draft};
+    use crate::store::Remembered;
+
+    fn link(text: &str) -> Link {
+        Link::of(Path::new(text)).unwrap().unwrap()
+    }
+
+    fn torrent() -> Metainfo {
+        let draft = Draft {
+            name: "x".into(),
+            content: Content::Single(1, Attributes::NONE),
+            piece_len: 16 << 10,
+            digests: vec![0; 20],
+            private: false,
+            source: None,
+            extras: Default::default(),
+        };
+        Metainfo::parse(&draft.to_bytes()).unwrap()
+    }
+
+    #[test]
+    fn links_and_hashes_are_told_from_files() {
+        let of = |text: &str| link(text).magnet.to_string();
+        let v1 = format!("magnet:?xt=urn:btih:{}", "ab".repeat(20));
+        assert_eq!([of(&v1), of(&"AB".repeat(20))], [v1.clone(), v1]);
+        assert_eq!(of(&"ab".repeat(32)), format!("magnet:?xt=urn:btmh:1220{}", "ab".repeat(32)));
+        assert_eq!(of(&"a".repeat(32)), format!("magnet:?xt=urn:btih:{}", "0".repeat(40)));
+        for other in ["a.torrent", "-", "https://x.example/a", "1111"] {
+            assert!(Link::of(Path::new(other)).unwrap().is_none(), "{other}");
+        }
+        let failure = Link::of(Path::new("magnet:?dn=x")).unwrap_err();
+        assert_eq!((failure.exit, failure.kind), (Exit::Input, "malformed"));
+    }
+
+    #[test]
+    fn a_torrent_without_a_v1_part_is_refused_as_its_file_is() {
+        assert!(link(&"ab".repeat(20)).can_be_found().is_ok());
+        let failure = link(&"ab".repeat(32)).can_be_found().unwrap_err();
+        assert_eq!(failure.message, "v2-only torrents are not supported yet");
+    }
+
+    #[test]
+    fn what_the_link_knows_goes_into_the_torrent() {
+        let torrent = torrent();
+        let text = format!(
+            "magnet:?xt=urn:btih:{}&tr=udp://a:1&tr=udp://b:1&ws=http://w/&so=0&x.pe=1.2.3.4:5",
+            torrent.info_hash()
+        );
+        let found = link(&text).torrent(torrent.clone());
+        let again = Metainfo::parse(&found.bytes).unwrap();
+        assert_eq!(again, found.metainfo);
+        assert_eq!(again.extras().trackers, [vec!["udp://a:1".into()], vec!["udp://b:1".into()]]);
+        assert_eq!(again.extras().web_seeds, ["http://w/".into()]);
+        assert_eq!(found.link.as_ref().unwrap().select, [0..=0]);
+        // What is known already is not said twice.
+        let twice = link(&text).torrent(again.clone());
+        assert_eq!(twice.metainfo, again);
+    }
+
+    #[test]
+    fn what_was_had_before_is_remembered() {
+        let state = tempfile::tempdir().unwrap();
+        let torrent = torrent();
+        let (v1, hash) = (torrent.info_hash().sha1().unwrap(), torrent.info_hash().to_string());
+        assert!(
+            link(&hash).remembered(Some(state.path())).is_none() && link(&hash).remembered(None).is_none()
+        );
+        Remembered::of(state.path()).keep(&torrent.info_hash(), &torrent.to_bytes()).unwrap();
+        assert_eq!(link(&hash).remembered(Some(state.path())).as_ref(), Some(&torrent));
+        let both = Magnet::new(InfoHash::hybrid(v1, [7; 32])).to_string();
+        assert_eq!(link(&both).remembered(Some(state.path())).as_ref(), Some(&torrent));
+        assert!(link(&"ab".repeat(20)).remembered(Some(state.path())).is_none());
+    }
+}

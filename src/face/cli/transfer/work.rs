@@ -1,0 +1,76 @@
+//! What is to be done for one torrent, as far as is known.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::base::{InfoHash, Untrusted};
+use crate::engine::{Add, Find, Reader};
+use crate::face::cli::error::Failure;
+use crate::proto::metainfo::Metainfo;
+
+use super::Job;
+
+/// The next thing to be done for a torrent.
+#[derive(Debug)]
+pub enum Work {
+    /// Its data is to be fetched or given.
+    Move(Box<Ready>),
+    /// Only its name is known: its metadata is to be found first.
+    Find(Box<Search>),
+    /// Nothing: its torrent file was wanted, and is kept.
+    Kept(Kept),
+}
+
+impl Work {
+    /// This torrent, which can begin.
+    pub fn of(add: Add, job: Job) -> Self {
+        Self::Move(Box::new(Ready { add, job, stream: None, named_peers: Vec::new() }))
+    }
+}
+
+/// A torrent that can begin.
+#[derive(Debug)]
+pub struct Ready {
+    /// What the engine is told.
+    pub add: Add,
+    /// What has to be known to tell of it.
+    pub job: Job,
+    /// What goes to standard output while it comes.
+    pub stream: Option<Reader>,
+    /// Peers that are known by name, to be looked up.
+    pub named_peers: Vec<(String, u16)>,
+}
+
+/// A torrent whose metadata is to be found.
+pub struct Search {
+    /// What the engine is told.
+    pub find: Find,
+    /// What to call it until then.
+    pub name: Untrusted,
+    /// What comes of it.
+    pub then: Then,
+}
+
+/// From metadata to what is to be done next; may wait for the disk.
+pub type Then = Box<dyn FnOnce(Metainfo) -> Result<Work, Failure> + Send>;
+
+impl fmt::Debug for Search {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Search").field("find", &self.find).finish_non_exhaustive()
+    }
+}
+
+/// A torrent file that is kept.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// Of which torrent.
+    pub id: InfoHash,
+    /// Its name.
+    pub name: Untrusted,
+    /// Bytes of its data.
+    pub size: u64,
+    /// How many files that is.
+    pub files: u64,
+    /// Where the torrent file is.
+    pub path: PathBuf,
+}
