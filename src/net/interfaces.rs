@@ -13,9 +13,11 @@ pub struct Interface {
     pub name: String,
     /// It is switched on.
     pub up: bool,
+    /// It is up, and there is something at its other end.
+    pub runs: bool,
     /// It can send to groups.
     pub multicast: bool,
-    /// Its addresses.
+    /// Its addresses, as far as they can be used now.
     pub addresses: Vec<Address>,
 }
 
@@ -52,7 +54,10 @@ mod system {
     /// Of two ends of a line, ours.
     const LOCAL: u16 = 2;
     const SCOPE_LINK: u8 = 253;
+    /// An address that cannot be used (it is somebody else's) or not yet, or soon no more.
+    const UNFIT: u8 = 0x08 | 0x40 | 0x20;
     const UP: u32 = 1;
+    const RUNNING: u32 = 0x40;
     const MULTICAST: u32 = 0x1000;
     /// The kernel answers at once; the rest is for a machine that is very busy.
     const PATIENCE: Duration = Duration::from_secs(5);
@@ -70,6 +75,7 @@ mod system {
                 number: number(fixed, 4),
                 name,
                 up: flags & UP != 0,
+                runs: flags & UP != 0 && flags & RUNNING != 0,
                 multicast: flags & MULTICAST != 0,
                 addresses: Vec::new(),
             });
@@ -81,7 +87,9 @@ mod system {
                 v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
             });
             let own = interfaces.iter_mut().find(|interface| interface.number == number(fixed, 4));
-            if let (Some(ip), Some(own)) = (address, own) {
+            if let (Some(ip), Some(own)) = (address, own)
+                && fixed[2] & UNFIT == 0
+            {
                 own.addresses.push(Address { ip, bits: fixed[1], link: fixed[3] == SCOPE_LINK });
             }
         })?;

@@ -248,7 +248,7 @@ fn any(group: IpAddr) -> SocketAddr {
 fn any_interface() -> Interface {
     let any = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
     let addresses = any.map(|ip| Address { ip, bits: 0, link: false }).to_vec();
-    Interface { number: 0, name: "any".to_owned(), up: true, multicast: true, addresses }
+    Interface { number: 0, name: "any".to_owned(), up: true, runs: true, multicast: true, addresses }
 }
 
 /// Whether an address is the interface's, or one of a whole network that is its own.

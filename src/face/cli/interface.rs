@@ -20,10 +20,15 @@ pub fn address(text: &str, ipv6: bool) -> Result<IpAddr, Failure> {
     Ok(found)
 }
 
-/// All of them, by their names; none where the system does not list them.
+/// Those that lead anywhere, by their names, with their addresses that mean something by themselves; none where
+/// the system does not list them.
 pub fn all() -> Vec<(String, Vec<IpAddr>)> {
-    let all = system::interfaces().unwrap_or_default();
-    all.into_iter().map(|interface| (interface.name, interface.addresses)).collect()
+    let all = interfaces::list().unwrap_or_default().into_iter().filter(|interface| interface.runs);
+    all.map(|interface| {
+        let own = interface.addresses.iter().filter(|address| !address.link).map(|address| address.ip);
+        (interface.name, own.collect())
+    })
+    .collect()
 }
 
 fn of_system(name: &str) -> Result<Vec<Interface>, Failure> {
