@@ -145,7 +145,8 @@ fn what_is_chosen_is_fetched() {
 fn the_files_of_links_are_found_before_they_are_chosen() {
     let given = Given::new();
     let (set, film) = (given.link("set") + "&so=1", given.link("film.bin"));
-    let arguments = ["get", "--pick", &set, &film, "-o", "got", "--bind", "127.0.0.1", "--state-dir", "state"];
+    let arguments =
+        ["get", "--pick", &set, &film, "-o", "got", "--bind", "127.0.0.1", "--state-dir", "state"];
     let mut terminal = Terminal::start(&given.party.scene, &arguments, 24, 80);
     let screen = terminal.sees("1 of 3 files");
     assert!(screen.contains("Choose files of set") && screen.contains("[x] b.mkv"), "{screen}");
