@@ -1,8 +1,10 @@
 //! Torrents of earlier runs: what is remembered of them in a state directory.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::driver::name_of;
+use super::driver::{name_of, untouched};
 use crate::base::InfoHash;
 use crate::proto::metainfo::Metainfo;
 use crate::store::{DiskError, Library, Remembered};
@@ -36,6 +38,43 @@ pub fn recall(state: &Path, id: &InfoHash) -> Result<Option<Recalled>, DiskError
         torrent_file: Remembered::of(state).path(id),
         folder: entry.map(|entry| entry.folder),
     }))
+}
+
+/// The torrents of earlier runs whose file or folder lay exactly here, those used last first.
+pub fn recalled_at(state: &Path, path: &Path) -> Result<Vec<Recalled>, DiskError> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(Vec::new()) };
+    let mut folders: BTreeMap<PathBuf, bool> = BTreeMap::new();
+    let mut is_here = |folder: &Path| {
+        let same = || folder == parent || folder.canonicalize().is_ok_and(|real| real == parent);
+        *folders.entry(folder.to_owned()).or_insert_with(same)
+    };
+    let entries = Library::of(state).load_all()?;
+    let here: BTreeSet<InfoHash> =
+        entries.into_iter().filter(|entry| is_here(&entry.folder)).map(|entry| entry.id).collect();
+    if here.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for id in remembered(state)?.into_iter().filter(|id| here.contains(id)) {
+        if let Some(recalled) = recall(state, &id)?.filter(|recalled| recalled.top() == name) {
+            found.push(recalled);
+        }
+    }
+    Ok(found)
+}
+
+impl Recalled {
+    /// What its file or folder is called.
+    fn top(&self) -> &OsStr {
+        let first = self.metainfo.files().first().and_then(|file| file.path().components().next());
+        OsStr::new(first.unwrap_or_default())
+    }
+
+    /// Whether every piece of it was verified in an earlier run and no file has changed since.
+    pub fn is_untouched(&self, state: &Path) -> bool {
+        let folder = self.folder.as_deref();
+        folder.is_some_and(|folder| untouched(&Library::of(state), &self.metainfo, folder))
+    }
 }
 
 /// The torrent that is remembered under an info-hash, as its torrent file has it. One that is v1 and v2 is

@@ -38,7 +38,7 @@ pub use library::{Entry, Library, trusted};
 pub use pool::{BUF_LEN, Buf, Pool, PoolCounters};
 pub use remembered::{MOST_REMEMBERED, Remembered};
 pub use scan::{
-    Patterns, Scan, ScannedFile, Seen, Skipped, Wishes, changed, hash_pieces, hash_some_pieces, scan,
-    unreadable,
+    Hashed, Hashes, Patterns, Scan, ScannedFile, Seen, Skipped, Wishes, changed, hash_pieces,
+    hash_some_pieces, same_piece, scan, unreadable,
 };
 pub use volume::{FileFact, Stamp, Stamps, Volume};

@@ -15,7 +15,9 @@ use crate::engine::command::{Add, Existing};
 use crate::engine::event::{Event, Fault, FaultKind};
 use crate::engine::shared::Shared;
 use crate::proto::metainfo::Metainfo;
-use crate::store::{self, DiskError, Entry, FileSpec, Found, Hold, Layout, Progress, Volume, VolumeOptions};
+use crate::store::{
+    self, DiskError, Entry, FileSpec, Found, Handles, Hold, Layout, Library, Progress, Volume, VolumeOptions,
+};
 use crate::swarm;
 use crate::swarm::event::{Priority, TrackerKey};
 
@@ -128,6 +130,18 @@ pub(super) async fn open(
         shared.disk.run(move || save::remember(&library, id, &torrent));
     }
     Ok(Some(Opened { geometry, volume, have, totals, hold }))
+}
+
+/// Whether every piece was verified in an earlier run and no file has changed since.
+pub(in crate::engine) fn untouched(library: &Library, torrent: &Metainfo, folder: &Path) -> bool {
+    let look = || -> Result<bool, DiskError> {
+        let Some(entry) = save::load(library, torrent, folder) else { return Ok(false) };
+        let layout = layout(torrent)?;
+        let nothing = vec![false; layout.files.len()];
+        let volume = Volume::new(folder, layout, VolumeOptions::default(), &nothing, &Handles::from_limit())?;
+        Ok(store::trusted(&volume, &entry)?.is_full())
+    };
+    look().unwrap_or(false)
 }
 
 /// Takes the torrent, so that no other process works on it in the same folder meanwhile. One that works
@@ -251,8 +265,8 @@ pub(super) fn swarm_config(shared: &Shared, add: &Add, opened: &Opened) -> (Vec<
         id: shared.id,
         port: shared.port().unwrap_or(0),
         private: add.metainfo.is_private(),
-        dht: false,
-        pex: false,
+        dht: shared.dht_for(add.metainfo.is_private()).is_some(),
+        pex: shared.pex,
         info: add.metainfo.raw_info().into(),
         announce_key: shared.announce_key,
         trackers: tiers,

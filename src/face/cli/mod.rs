@@ -17,11 +17,13 @@
 #![allow(clippy::single_match_else, reason = "both arms weigh the same")]
 #![cfg_attr(test, allow(clippy::single_range_in_vec_init, reason = "lists of ranges are what is tested"))]
 
+mod address;
 mod args;
 mod ask;
 mod commands;
 mod config;
 mod crash;
+mod daemon;
 mod definition;
 mod error;
 mod exit;
@@ -33,6 +35,7 @@ mod interface;
 mod json;
 mod known;
 mod log;
+mod make;
 mod output;
 mod pager;
 mod place;

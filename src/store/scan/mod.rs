@@ -3,6 +3,7 @@
 mod globs;
 mod hashing;
 mod ignores;
+mod kept;
 mod walk;
 
 use std::fs::Metadata;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 pub use self::globs::Patterns;
 pub use self::hashing::{hash_pieces, hash_some_pieces};
+pub use self::kept::{Hashed, Hashes, same_piece};
 use super::error::{DiskError, DiskErrorKind};
 
 /// One file that was found.

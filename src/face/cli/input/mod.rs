@@ -179,8 +179,7 @@ fn file(path: &Path) -> Result<Vec<u8>, Failure> {
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => {
             let message = format!("{} is a directory, not a torrent file", shown(path));
-            let hint =
-                format!("to share a folder: torr create {}, then torr seed the torrent file", quoted(path));
+            let hint = format!("to share a folder: torr seed {}", quoted(path));
             return Err(Failure::new(Exit::Input, "not_a_torrent", message).hint(hint));
         }
         Ok(_) => {}
@@ -229,7 +228,7 @@ mod tests {
         let failure = refused("/tmp");
         assert_eq!(
             (failure.exit, failure.hint.as_deref()),
-            (Exit::Input, Some("to share a folder: torr create /tmp, then torr seed the torrent file"))
+            (Exit::Input, Some("to share a folder: torr seed /tmp"))
         );
     }
 

@@ -4,6 +4,7 @@
 mod events;
 mod finder;
 mod hook;
+pub mod link;
 mod outcome;
 mod searches;
 mod session;
@@ -12,6 +13,7 @@ mod stall;
 mod story;
 pub mod stream;
 mod telling;
+mod watch;
 mod work;
 
 use std::path::PathBuf;
@@ -72,6 +74,8 @@ pub struct Plan {
     pub path_end: Option<u8>,
     /// What is run after each download.
     pub run: Option<Words>,
+    /// How others are told where to fetch what is given.
+    pub links: Option<link::Links>,
 }
 
 impl Plan {
@@ -86,6 +90,7 @@ impl Plan {
             timeout: None,
             path_end: Some(b'\n'),
             run: None,
+            links: None,
         }
     }
 

@@ -23,11 +23,13 @@ use crate::face::cli::output::{Output, Progress};
 use crate::face::cli::signals::{Resizes, Signals};
 
 use super::hook::Hooks;
+use super::link::Links;
 use super::searches::Searches;
 use super::stall::Stall;
 use super::story::{self, Finish};
 use super::stream::{Stream, Streamed};
 use super::telling::Telling;
+use super::watch::{self, Watch};
 use super::{Arrival, Arrivals, Job, Outcomes, Plan, Ready, Started, Verb, Work, block_on, on};
 
 /// How often it is looked whether anybody still reads what goes to standard output.
@@ -144,6 +146,7 @@ struct Session<'a> {
     telling: Telling<'a>,
     /// What goes to standard output.
     stream: Option<Stream>,
+    links: Links,
     begun: Instant,
 }
 
@@ -198,6 +201,7 @@ impl<'a> Session<'a> {
             more: plan.more.take(),
             hooks: Hooks::new(plan.run.take()),
             outcomes: std::mem::take(&mut plan.outcomes),
+            links: plan.links.take().unwrap_or_default(),
             timeout: plan.timeout,
             stream: None,
             begun: Instant::now(),
@@ -219,6 +223,8 @@ impl<'a> Session<'a> {
         self.look_closer(handle);
         let mut views = handle.views();
         let mut resizes = Resizes::watch(self.output.progress == Progress::Bar);
+        let files = self.links.given.iter().map(|(id, given)| (*id, given.files.clone()));
+        let mut watch = Watch::start(files.collect());
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while self.more.is_some()
@@ -241,6 +247,7 @@ impl<'a> Session<'a> {
                 (id, made) = self.searches.made() => self.made(id, made, handle)?,
                 Some(Ok((id, peers))) = self.lookups.join_next() => handle.send(Command::Peers(id, peers)),
                 hook = self.hooks.ended() => self.hook_ended(hook),
+                (id, file) = watch.next() => self.changed(id, &file, handle)?,
                 streamed = ended(&mut self.stream) => {
                     self.stream = None;
                     match streamed {
@@ -353,7 +360,10 @@ impl<'a> Session<'a> {
                 }
                 Ok(())
             }
-            Event::Finished { id, path, received, took } => self.complete(id, &path, received, took),
+            Event::Finished { id, path, received, took } => {
+                self.complete(id, &path, received, took)?;
+                self.links.tell(id, handle.view().port, self.output)
+            }
             Event::Done { id } => self.over(id, handle),
             Event::Failed { id, fault } => {
                 let mut failure = faults::engine(&fault).about(id);
@@ -399,6 +409,20 @@ impl<'a> Session<'a> {
         })?;
         let begun = self.hooks.start(&running.job, &path, self.output);
         self.hook_ended(begun);
+        Ok(())
+    }
+
+    /// A file is no longer what was hashed: nobody can take what it has become.
+    fn changed(&mut self, id: InfoHash, file: &Path, handle: &Handle) -> Result<(), Failure> {
+        let Some(given) = self.links.given.get(&id) else { return Ok(()) };
+        if self.running.get(&id).is_none_or(|running| running.over) {
+            return Ok(());
+        }
+        let failure = watch::changed(id, file, &given.path);
+        let reason = Reason { word: FaultKind::Changed.reason(), text: failure.message.clone() };
+        self.telling.last(id, row(&handle.view(), id), State::Error, reason)?;
+        handle.send(Command::Remove(id));
+        self.fail(id, &failure);
         Ok(())
     }
 

@@ -12,9 +12,10 @@ use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::input::{Link, Torrent, quoted};
 use crate::face::cli::output::Output;
-use crate::face::cli::{interface, state};
+use crate::face::cli::{address, interface, state};
 use crate::proto::magnet::Magnet;
 
+use super::link::Links;
 use super::{Job, Plan};
 
 /// The settings of one run. What was asked for and cannot be done has been refused by now.
@@ -26,6 +27,8 @@ pub struct Setup {
     state_dir: Option<PathBuf>,
     /// It is where it is without a flag.
     usual_state: bool,
+    /// Nobody outside the local network is told anything.
+    lan: bool,
 }
 
 impl Setup {
@@ -45,13 +48,42 @@ impl Setup {
             text if text.is_empty() => None,
             text => Some(interface::address(&text, config.switch("network.ipv6"))?),
         };
-        Ok(Self { config, network: network.clone(), bind, state_dir, usual_state: true })
+        Ok(Self { config, network: network.clone(), bind, state_dir, usual_state: true, lan: false })
     }
 
     /// The same for a run that neither reads nor writes what is remembered of torrents.
     pub fn forgetful(mut self) -> Self {
         self.state_dir = None;
         self
+    }
+
+    /// The same for one who gives: what is said of web servers is told to others and not used. With `lan`
+    /// nobody outside the local network is told anything.
+    pub fn giving(
+        network: &NetworkArgs,
+        lan: bool,
+        global: &GlobalArgs,
+        output: &Output,
+    ) -> Result<Self, Failure> {
+        let mut network = network.clone();
+        network.web_seed.clear();
+        Ok(Self { lan, ..Self::new(&network, global, output)? })
+    }
+
+    /// How others reach us, as far as that is known before we listen.
+    pub fn links(&self) -> Links {
+        Links {
+            addresses: address::own(self.bind, self.config.switch("network.ipv6")),
+            bound: self.bind.is_some(),
+            lan: self.lan,
+            dht: self.engine(1).dht,
+            ..Links::default()
+        }
+    }
+
+    /// Whether trackers are asked.
+    pub const fn asks_trackers(&self) -> bool {
+        !self.lan && self.network.switches.ask_trackers()
     }
 
     /// The address everything goes out from, if it is not any.
@@ -85,7 +117,7 @@ impl Setup {
         let by_flag = matches!(self.config.setting("network.port").origin, Origin::Flag(_));
         // A port of the configuration serves one run at a time; a second one takes any other.
         let remembered = || self.state_dir.as_deref().and_then(state::port);
-        EngineConfig {
+        let config = EngineConfig {
             port: port.filter(|_| by_flag),
             preferred_port: port.or_else(remembered),
             bind: self.bind,
@@ -94,9 +126,12 @@ impl Setup {
             up: self.config.rate("limits.up"),
             max_peers: self.config.number("limits.peers_total") as usize,
             jobs,
+            pex: self.config.switch("network.pex"),
+            lsd: self.config.switch("network.lsd"),
             state_dir: self.state_dir.clone(),
             ..EngineConfig::default()
-        }
+        };
+        if self.lan { EngineConfig { dht: false, pex: false, lsd: true, ..config } } else { config }
     }
 
     /// One torrent whose data lies or will lie in this folder.
@@ -114,7 +149,7 @@ impl Setup {
         let link = torrent.link;
         let mut add = Add::new(torrent.metainfo, folder);
         add.after = after;
-        add.use_trackers = self.network.switches.ask_trackers();
+        add.use_trackers = self.asks_trackers();
         add.trackers.clone_from(&self.network.tracker);
         add.peers.clone_from(&self.network.peer);
         add.max_peers = self.config.number("limits.peers_per_torrent") as usize;
@@ -171,7 +206,7 @@ impl Setup {
 
 /// The ways to find and reach peers that torr is going to have. Their keys are true from the beginning, so
 /// that only a flag is a wish to be refused.
-const TO_COME: [&str; 5] = ["network.dht", "network.pex", "network.lsd", "network.upnp", "network.utp"];
+const TO_COME: [&str; 3] = ["network.dht", "network.upnp", "network.utp"];
 
 /// Refuses what was asked for and is not there. What is meant to protect people is never left out in
 /// silence, wherever it was asked for.
@@ -183,7 +218,9 @@ fn refuse_what_is_to_come(config: &Config, network: &NetworkArgs) -> Result<(), 
         if let Origin::Flag(flag) = config.setting(name).origin
             && config.switch(name)
         {
-            return Err(Failure::not_yet(flag).hint("peers come from trackers, and from --peer"));
+            return Err(
+                Failure::not_yet(flag).hint("peers come from trackers, the local network, and --peer")
+            );
         }
     }
     let encryption = config.setting("network.encryption");
@@ -294,7 +331,11 @@ mod tests {
             "off",
         ];
         assert_eq!(told(&off), Ok(()));
-        assert_eq!(told(&["--trackers", "--ipv6"]), Ok(()));
+        assert_eq!(told(&["--trackers", "--ipv6", "--pex"]), Ok(()));
+        let pex = |keys: &[(&str, Value)], flags: &[&str]| setup(keys, flags).unwrap().engine(1).pex;
+        assert!(pex(&[], &[]) && !pex(&[], &["--no-pex"]));
+        let off = [("network.pex", Value::Switch(false))];
+        assert!(!pex(&off, &[]) && pex(&off, &["--pex"]));
     }
 
     #[test]

@@ -1,27 +1,27 @@
 //! `torr create`: a torrent file from a file or a folder.
 
-mod gather;
-mod hash;
-mod lints;
-mod plan;
 mod reuse;
 pub mod target;
 mod told;
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, FromArgMatches, ValueEnum};
+use clap::Args;
 
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::args::torrent::{Node, PieceSize, Tier, node, piece_size, plain_name, tier, web_seed};
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
+use crate::face::cli::input::Torrent;
+use crate::face::cli::make::gather::{self, Gathered, Sort};
+use crate::face::cli::make::hash;
+use crate::face::cli::make::lints::{self, Lint};
+use crate::face::cli::make::plan::{self, Format, Recipe};
 use crate::face::cli::output::Output;
 use crate::face::cli::{input, signals};
 use crate::store::{Patterns, Wishes};
 
 use super::seed;
-use lints::Lint;
 use reuse::Reused;
 use target::Target;
 
@@ -134,26 +134,9 @@ pub struct CreateArgs {
     allow: Vec<Lint>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-enum Format {
-    /// Version 1 (BEP 3)
-    V1,
-    /// Version 2 (BEP 52); not available yet
-    V2,
-    /// Both; not available yet
-    Hybrid,
-}
-
-/// The order of the files.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum Sort {
-    /// By their names, folder by folder
-    Path,
-    /// The largest first
-    Size,
-}
-
 const SCHEMA: &str = "torr.create/1";
+/// How hashing is told.
+const HASHING: hash::Style = hash::Style { schema: SCHEMA, event: "progress", label: "[2/3] hash    " };
 
 /// Makes it.
 pub fn run(args: &CreateArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
@@ -161,7 +144,7 @@ pub fn run(args: &CreateArgs, global: &GlobalArgs, output: &Output) -> Result<Ex
     let ending = signals::end_at_once(output);
     // Before the files are looked at, so that what is written to later on is newer.
     let now = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs() as i64);
-    let name = plan::name(args)?;
+    let name = name(args)?;
     let target = Target::new(args.output.as_deref(), format!("{name}.torrent").into());
     target.check(args.force || args.dry_run, output)?;
     let old =
@@ -175,9 +158,9 @@ pub fn run(args: &CreateArgs, global: &GlobalArgs, output: &Output) -> Result<Ex
         );
     }
     gather::check_readable(&found)?;
-    let mut draft = plan::draft(args, name, &found, &shape, now);
+    let mut draft = plan::draft(&args.recipe(name, now), &found, &shape);
     let (bytes, planned) = plan::made(&draft)?;
-    told::findings(&lints::find(&draft, &found, &shape, bytes.len(), &args.allow), output)?;
+    lints::tell(&lints::find(&draft, &found, &shape, bytes.len(), &args.allow), SCHEMA, output)?;
     let reused = match &old {
         Some(old) => reuse::find(old, &draft.name, &found, &shape, now),
         None => Reused::nothing(&shape),
@@ -188,14 +171,18 @@ pub fn run(args: &CreateArgs, global: &GlobalArgs, output: &Output) -> Result<Ex
         return Ok(Exit::Done);
     }
     let threads = args.threads.map_or_else(hash::cores, usize::from);
-    draft.digests = hash::hash(&found, &shape, &reused, threads, output)?;
+    let hashed = hash::hash(&hash::line(&found), &shape, &reused.digests, threads, HASHING, output)?;
+    hash::check_unchanged(&found)?;
+    told::hashed(&hashed, &reused, &shape, output);
+    draft.digests = hashed.joined();
     let (bytes, made) = plan::made(&draft)?;
     target.write(&bytes, args.force, output)?;
     told::done(&made, &target, bytes.len(), args, output)?;
     match target.path() {
-        Some(torrent) if args.seed => {
+        Some(path) if args.seed => {
             ending.leave();
-            give(&args.path, torrent, global, output)
+            let torrent = Torrent { metainfo: made, bytes, path: Some(path.to_owned()), link: None };
+            give(&args.path, torrent, found, global, output)
         }
         _ => Ok(Exit::Done),
     }
@@ -203,10 +190,7 @@ pub fn run(args: &CreateArgs, global: &GlobalArgs, output: &Output) -> Result<Ex
 
 /// Refuses before any work what cannot be done.
 fn refuse(args: &CreateArgs, output: &Output) -> Result<(), Failure> {
-    if args.format != Format::V1 {
-        let name = if args.format == Format::V2 { "v2" } else { "hybrid" };
-        return Err(Failure::not_yet(&format!("the {name} format")).hint("use --format v1"));
-    }
+    args.format.check()?;
     let to_stdout = args.output.as_deref() == Some(Path::new("-"));
     if to_stdout && args.magnet {
         return Err(Failure::usage("--magnet and -o - both want standard output"));
@@ -231,6 +215,35 @@ fn refuse(args: &CreateArgs, output: &Output) -> Result<(), Failure> {
     Ok(())
 }
 
+impl CreateArgs {
+    fn recipe(&self, name: String, now: i64) -> Recipe {
+        Recipe {
+            name,
+            private: self.private,
+            source: self.source.clone(),
+            trackers: self.tracker.clone(),
+            web_seeds: self.web_seed.clone(),
+            nodes: self.node.clone(),
+            comment: self.comment.clone(),
+            created_by: self.created_by.clone(),
+            date: (!self.no_date).then_some(now),
+        }
+    }
+}
+
+/// The name: what was asked for, or that of the path.
+fn name(args: &CreateArgs) -> Result<String, Failure> {
+    if let Some(name) = &args.name {
+        return Ok(name.clone());
+    }
+    let name = plan::name_on_disk(&args.path)?;
+    if name.is_empty() {
+        let message = format!("{} has no name that a torrent can bear", shown(&args.path));
+        return Err(Failure::usage(message).hint("give one: --name NAME"));
+    }
+    Ok(name)
+}
+
 fn wishes(args: &CreateArgs) -> Result<Wishes, Failure> {
     let patterns = |flag: &str, patterns: &[String]| {
         Patterns::new(patterns).map_err(|error| {
@@ -248,16 +261,15 @@ fn wishes(args: &CreateArgs) -> Result<Wishes, Failure> {
     })
 }
 
-/// Goes on as `torr seed TORRENT -o FOLDER` would.
-fn give(data: &Path, torrent: &Path, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+/// Goes on as `torr seed` would.
+fn give(
+    data: &Path,
+    torrent: Torrent,
+    found: Gathered,
+    global: &GlobalArgs,
+    output: &Output,
+) -> Result<Exit, Failure> {
     let data = std::fs::canonicalize(data).map_err(|error| Failure::disk("read", data, &error))?;
-    let torrent = std::path::absolute(torrent).map_err(|error| Failure::disk("read", torrent, &error))?;
-    let folder = data.parent().unwrap_or(&data);
-    let line = ["seed".as_ref(), torrent.as_os_str(), "-o".as_ref(), folder.as_os_str()];
-    let command = seed::SeedArgs::augment_args(clap::Command::new("seed"));
-    let seeding = command
-        .try_get_matches_from(line)
-        .and_then(|found| seed::SeedArgs::from_arg_matches(&found))
-        .map_err(|error| Failure::new(Exit::Internal, "internal", error.kind().to_string()))?;
-    seed::run(&seeding, global, output)
+    let folder = data.parent().unwrap_or(&data).to_owned();
+    seed::go_on(torrent, &folder, found.files, data, global, output)
 }

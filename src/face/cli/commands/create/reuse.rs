@@ -6,9 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use super::gather::Gathered;
-use crate::base::{FileIndex, Geometry, Piece, Sha1Digest, units};
+use crate::base::{FileIndex, Geometry, Sha1Digest, units};
+use crate::face::cli::make::gather::Gathered;
 use crate::proto::metainfo::{File, Metainfo};
+use crate::store::same_piece;
 
 /// What can be taken over: a digest for each piece that need not be hashed.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -29,11 +30,6 @@ impl Reused {
     pub fn amount(&self, shape: &Geometry) -> (u32, u64) {
         let known = shape.pieces().filter(|piece| self.digests[piece.index() as usize].is_some());
         known.fold((0, 0), |(pieces, bytes), piece| (pieces + 1, bytes + u64::from(shape.len_of(piece))))
-    }
-
-    /// The pieces that are to be hashed.
-    pub fn rest(&self, shape: &Geometry) -> Vec<Piece> {
-        shape.pieces().filter(|piece| self.digests[piece.index() as usize].is_none()).collect()
     }
 }
 
@@ -91,17 +87,6 @@ fn names(old: &Metainfo, file: &File) -> Vec<String> {
         None => file.path().components().map(str::to_owned).collect(),
     };
     all.into_iter().skip(usize::from(!old.is_single_file())).collect()
-}
-
-/// The old piece that consists of the same bytes.
-fn same_piece(theirs: &Geometry, ours: &Geometry, same: &[Option<FileIndex>], piece: Piece) -> Option<Piece> {
-    let first = ours.parts_of(piece).next()?;
-    let begin = theirs.file_range(same[first.file.0 as usize]?).start + first.offset;
-    let piece_len = u64::from(theirs.piece_len());
-    let candidate = theirs.piece(u32::try_from(begin / piece_len).ok()?)?;
-    let parts = ours.parts_of(piece).map(|part| Some((same[part.file.0 as usize]?, part.offset, part.len)));
-    let their_parts = theirs.parts_of(candidate).map(|part| Some((part.file, part.offset, part.len)));
-    (begin.is_multiple_of(piece_len) && parts.eq(their_parts)).then_some(candidate)
 }
 
 #[cfg(test)]
@@ -190,7 +175,7 @@ mod tests {
         let shape = |len: usize| Geometry::new(len as u64, [(2 * K as u64, false)]).unwrap();
         let why = |date, len, now| {
             let reused = find(&Case::old(&files, date), "new", &found, &shape(len), now);
-            assert_eq!((reused.amount(&shape(len)).0, reused.rest(&shape(len)).len()), (0, 2 * K / len));
+            assert_eq!((reused.amount(&shape(len)).0, reused.digests.iter().flatten().count()), (0, 0));
             reused.none_because.unwrap()
         };
         assert_eq!(why(None, K, case.now), "it does not say when it was made");

@@ -2,8 +2,6 @@
 
 use serde::Serialize;
 
-use super::gather::Gathered;
-use super::lints::Finding;
 use super::reuse::Reused;
 use super::target::Target;
 use super::{CreateArgs, SCHEMA};
@@ -11,80 +9,20 @@ use crate::base::{Geometry, Untrusted, units};
 use crate::face::cli::commands::show::magnet;
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::json::path_hex;
+use crate::face::cli::make::gather::{self, Gathered};
+use crate::face::cli::make::hash::Hashed;
 use crate::face::cli::output::Output;
 use crate::face::cli::qr;
 use crate::face::cli::style::{Role, pad_left};
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
-use crate::store::Skipped;
 
 /// The first step.
 pub fn scan(found: &Gathered, output: &Output) -> Result<(), Failure> {
-    #[derive(Serialize)]
-    struct Scanned {
-        schema: &'static str,
-        event: &'static str,
-        files: usize,
-        size: u64,
-        hidden_skipped: u64,
-        junk_skipped: u64,
-        excluded_skipped: u64,
-        ignored_skipped: u64,
-        links_skipped: u64,
-        special_skipped: u64,
-    }
-    let skipped = &found.skipped;
-    output.event(&Scanned {
-        schema: SCHEMA,
-        event: "scan",
-        files: found.files.len(),
-        size: found.total(),
-        hidden_skipped: skipped.hidden,
-        junk_skipped: skipped.junk,
-        excluded_skipped: skipped.excluded,
-        ignored_skipped: skipped.ignored,
-        links_skipped: skipped.links,
-        special_skipped: skipped.special,
-    })?;
-    let files = units::plural(found.files.len() as u64, "file", "files");
-    output.say(&format!("[1/3] scan    {files}, {}", units::size(found.total())));
-    if let Some(skipped) = self::skipped(skipped) {
+    output.event(&gather::scanned(SCHEMA, found))?;
+    output.say(&format!("[1/3] scan    {}", gather::amount(found)));
+    if let Some(skipped) = gather::skipped(&found.skipped) {
         output.say(&format!("              {skipped}"));
-    }
-    Ok(())
-}
-
-/// `skipped 2 hidden (--hidden), 1 excluded`; nothing where nothing was.
-pub fn skipped(skipped: &Skipped) -> Option<String> {
-    let kinds = [
-        (skipped.hidden, "hidden (--hidden)"),
-        (skipped.junk, "junk (--junk)"),
-        (skipped.excluded, "excluded"),
-        (skipped.ignored, "by ignore files"),
-        (skipped.links, if skipped.links == 1 { "link (--follow)" } else { "links (--follow)" }),
-        (skipped.special, "special"),
-    ];
-    let kinds: Vec<String> = kinds
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, kind)| format!("{} {kind}", units::count(*count)))
-        .collect();
-    (!kinds.is_empty()).then(|| format!("skipped {}", kinds.join(", ")))
-}
-
-/// What is seldom meant.
-pub fn findings(findings: &[Finding], output: &Output) -> Result<(), Failure> {
-    #[derive(Serialize)]
-    struct Warning<'a> {
-        schema: &'static str,
-        event: &'static str,
-        lint: &'a str,
-        message: &'a str,
-    }
-    for Finding { lint, text } in findings {
-        let lint = lint.name();
-        output.warn(&format!("{text} ({lint})"));
-        output.event(&Warning { schema: SCHEMA, event: "warning", lint: &lint, message: text })?;
     }
     Ok(())
 }
@@ -113,6 +51,19 @@ pub fn reuse(reused: &Reused, shape: &Geometry, args: &CreateArgs, output: &Outp
         size,
         reason: reused.none_because.as_deref(),
     })
+}
+
+/// The second step.
+pub fn hashed(hashed: &Hashed, reused: &Reused, shape: &Geometry, output: &Output) {
+    let amount = hashed.amount().unwrap_or_else(|| "nothing new".to_owned());
+    let taken_over = match reused.amount(shape) {
+        (0, _) => String::new(),
+        (pieces, bytes) => {
+            let of = units::count(shape.piece_count().into());
+            format!(", {} reused ({} of {of} pieces)", units::size(bytes), units::count(pieces.into()))
+        }
+    };
+    output.say(&format!("[2/3] hash    {amount}{taken_over}"));
 }
 
 /// What would be made: the files as data, the rest in words.
@@ -275,18 +226,4 @@ fn absolute(target: &Target) -> Option<String> {
     let path = target.path()?;
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     Some(path.to_string_lossy().into_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_skipped_is_one_line() {
-        assert_eq!(skipped(&Skipped::default()), None);
-        let some = Skipped { hidden: 2, ignored: 1200, links: 1, ..Skipped::default() };
-        let many = units::count(1200);
-        let line = format!("skipped 2 hidden (--hidden), {many} by ignore files, 1 link (--follow)");
-        assert_eq!(skipped(&some), Some(line));
-    }
 }

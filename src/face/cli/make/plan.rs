@@ -3,11 +3,12 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::CreateArgs;
+use clap::ValueEnum;
+
 use super::gather::Gathered;
 use crate::base::{Geometry, GeometryError, Untrusted};
-use crate::face::cli::args::torrent::PieceSize;
-use crate::face::cli::error::{Failure, shown};
+use crate::face::cli::args::torrent::{Node, PieceSize, Tier};
+use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::proto::metainfo::{Attributes, Content, Draft, DraftFile, Extras, Metainfo, auto_piece_len};
 
@@ -16,17 +17,50 @@ const MOST_BYTES: usize = 16 << 20;
 /// An old torrent's size of pieces is kept for this many of them.
 const GOOD_COUNT: std::ops::RangeInclusive<u64> = 500..=2500;
 
-/// The name: what was asked for, or that of the path.
-pub fn name(args: &CreateArgs) -> Result<String, Failure> {
-    if let Some(name) = &args.name {
-        return Ok(name.clone());
+/// The version of the format.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Format {
+    /// Version 1 (BEP 3)
+    V1,
+    /// Version 2 (BEP 52); not available yet
+    V2,
+    /// Both; not available yet
+    Hybrid,
+}
+
+impl Format {
+    /// Refuses what cannot be made.
+    pub fn check(self) -> Result<(), Failure> {
+        let name = match self {
+            Self::V1 => return Ok(()),
+            Self::V2 => "v2",
+            Self::Hybrid => "hybrid",
+        };
+        Err(Failure::not_yet(&format!("the {name} format")).hint("use --format v1"))
     }
-    let name = name_on_disk(&args.path)?;
-    if name.is_empty() {
-        let message = format!("{} has no name that a torrent can bear", shown(&args.path));
-        return Err(Failure::usage(message).hint("give one: --name NAME"));
-    }
-    Ok(name)
+}
+
+/// What stands in a torrent beside its files.
+#[derive(Clone, Debug, Default)]
+pub struct Recipe {
+    /// Its name.
+    pub name: String,
+    /// Peers come from the trackers only (BEP 27).
+    pub private: bool,
+    /// Where it is first published.
+    pub source: Option<String>,
+    /// Its trackers.
+    pub trackers: Vec<Tier>,
+    /// Web servers that have the files.
+    pub web_seeds: Vec<String>,
+    /// Nodes of the distributed hash table.
+    pub nodes: Vec<Node>,
+    /// A comment.
+    pub comment: Option<String>,
+    /// The program that made it; empty for none.
+    pub created_by: String,
+    /// When it was made, in seconds since 1970.
+    pub date: Option<i64>,
 }
 
 /// What the file or folder is called where it lies; empty where that is no text.
@@ -54,7 +88,7 @@ pub fn shape(wish: PieceSize, found: &Gathered, old: Option<&Metainfo>) -> Resul
 }
 
 /// The torrent, with zeros for digests.
-pub fn draft(args: &CreateArgs, name: String, found: &Gathered, shape: &Geometry, now: i64) -> Draft {
+pub fn draft(recipe: &Recipe, found: &Gathered, shape: &Geometry) -> Draft {
     let attributes = |executable| if executable { Attributes::EXECUTABLE } else { Attributes::NONE };
     let content = match found.files.as_slice() {
         [file] if !found.is_folder => Content::Single(file.len, attributes(file.executable)),
@@ -72,19 +106,19 @@ pub fn draft(args: &CreateArgs, name: String, found: &Gathered, shape: &Geometry
     let texts = |texts: &[String]| texts.iter().map(Untrusted::new).collect::<Vec<_>>();
     let given = |text: &str| (!text.is_empty()).then(|| Untrusted::new(text));
     Draft {
-        name,
+        name: recipe.name.clone(),
         content,
         piece_len: shape.piece_len(),
         digests: vec![0; shape.piece_count() as usize * 20],
-        private: args.private,
-        source: args.source.clone().filter(|source| !source.is_empty()),
+        private: recipe.private,
+        source: recipe.source.clone().filter(|source| !source.is_empty()),
         extras: Extras {
-            trackers: args.tracker.iter().map(|tier| texts(&tier.0)).collect(),
-            web_seeds: texts(&args.web_seed),
-            nodes: args.node.iter().map(|node| (Untrusted::new(node.0.as_str()), node.1)).collect(),
-            comment: args.comment.as_deref().and_then(given),
-            created_by: given(&args.created_by),
-            creation_date: (!args.no_date).then_some(now),
+            trackers: recipe.trackers.iter().map(|tier| texts(&tier.0)).collect(),
+            web_seeds: texts(&recipe.web_seeds),
+            nodes: recipe.nodes.iter().map(|node| (Untrusted::new(node.0.as_str()), node.1)).collect(),
+            comment: recipe.comment.as_deref().and_then(given),
+            created_by: given(&recipe.created_by),
+            creation_date: recipe.date,
             ..Extras::default()
         },
     }

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use clap::ValueEnum;
+use serde::Serialize;
 use unicode_normalization::UnicodeNormalization;
 
 use super::gather::Gathered;
 use crate::base::{Geometry, Untrusted, units};
+use crate::face::cli::error::Failure;
+use crate::face::cli::output::Output;
 use crate::face::cli::portable::portable;
 use crate::proto::metainfo::Draft;
 use crate::store::ScannedFile;
@@ -48,6 +51,23 @@ impl Lint {
     pub fn name(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
     }
+}
+
+/// Warns of what was found, with events of this schema.
+pub fn tell(findings: &[Finding], schema: &'static str, output: &Output) -> Result<(), Failure> {
+    #[derive(Serialize)]
+    struct Warning<'a> {
+        schema: &'static str,
+        event: &'static str,
+        lint: &'a str,
+        message: &'a str,
+    }
+    for Finding { lint, text } in findings {
+        let lint = lint.name();
+        output.warn(&format!("{text} ({lint})"));
+        output.event(&Warning { schema, event: "warning", lint: &lint, message: text })?;
+    }
+    Ok(())
 }
 
 /// Bytes of a path with the torrent's name, above which systems of 260 characters have no room for a

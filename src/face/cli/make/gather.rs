@@ -1,12 +1,24 @@
-//! The first step: the files that go into a new torrent.
+//! The files that go into a new torrent.
 
 use std::path::Path;
 
-use super::Sort;
+use clap::ValueEnum;
+use serde::Serialize;
+
+use crate::base::units;
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::faults;
 use crate::store::{self, ScannedFile, Skipped, Wishes};
+
+/// The order of the files.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Sort {
+    /// By their names, folder by folder
+    Path,
+    /// The largest first
+    Size,
+}
 
 /// What was found, and how much was left out.
 #[derive(Clone, Debug, Default)]
@@ -47,7 +59,7 @@ pub fn gather(path: &Path, wishes: &Wishes, sort: Sort, own: Option<&Path>) -> R
     }
     if found.total() == 0 {
         let failure = Failure::new(Exit::Disk, "empty", format!("{} has no content to share", shown(path)));
-        return Err(match super::told::skipped(&found.skipped) {
+        return Err(match skipped(&found.skipped) {
             Some(skipped) => failure.hint(skipped),
             None => failure,
         });
@@ -62,6 +74,60 @@ pub fn check_readable(found: &Gathered) -> Result<(), Failure> {
     let error = opened.err().unwrap_or_else(|| std::io::ErrorKind::PermissionDenied.into());
     let hint = "change its permissions, or leave it out with --exclude";
     Err(Failure::disk("read", &file.path, &error).hint(hint))
+}
+
+/// The event of what was found, of this schema.
+pub fn scanned(schema: &'static str, found: &Gathered) -> impl Serialize {
+    #[derive(Serialize)]
+    struct Scanned {
+        schema: &'static str,
+        event: &'static str,
+        files: usize,
+        size: u64,
+        hidden_skipped: u64,
+        junk_skipped: u64,
+        excluded_skipped: u64,
+        ignored_skipped: u64,
+        links_skipped: u64,
+        special_skipped: u64,
+    }
+    let skipped = &found.skipped;
+    Scanned {
+        schema,
+        event: "scan",
+        files: found.files.len(),
+        size: found.total(),
+        hidden_skipped: skipped.hidden,
+        junk_skipped: skipped.junk,
+        excluded_skipped: skipped.excluded,
+        ignored_skipped: skipped.ignored,
+        links_skipped: skipped.links,
+        special_skipped: skipped.special,
+    }
+}
+
+/// `412 files, 1.9 GiB`.
+pub fn amount(found: &Gathered) -> String {
+    let files = units::plural(found.files.len() as u64, "file", "files");
+    format!("{files}, {}", units::size(found.total()))
+}
+
+/// `skipped 2 hidden (--hidden), 1 excluded`; nothing where nothing was.
+pub fn skipped(skipped: &Skipped) -> Option<String> {
+    let kinds = [
+        (skipped.hidden, "hidden (--hidden)"),
+        (skipped.junk, "junk (--junk)"),
+        (skipped.excluded, "excluded"),
+        (skipped.ignored, "by ignore files"),
+        (skipped.links, if skipped.links == 1 { "link (--follow)" } else { "links (--follow)" }),
+        (skipped.special, "special"),
+    ];
+    let kinds: Vec<String> = kinds
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, kind)| format!("{} {kind}", units::count(*count)))
+        .collect();
+    (!kinds.is_empty()).then(|| format!("skipped {}", kinds.join(", ")))
 }
 
 fn leave_out_own(found: &mut Gathered, path: &Path, own: &Path) -> Result<(), Failure> {
@@ -131,5 +197,14 @@ mod tests {
         fs::write(dir.path().join(".a"), "x").unwrap();
         let failure = gather(dir.path(), &Wishes::default(), Sort::Path, None).unwrap_err();
         assert_eq!((failure.kind, failure.hint.as_deref()), ("empty", Some("skipped 1 hidden (--hidden)")));
+    }
+
+    #[test]
+    fn what_was_skipped_is_one_line() {
+        assert_eq!(skipped(&Skipped::default()), None);
+        let some = Skipped { hidden: 2, ignored: 1200, links: 1, ..Skipped::default() };
+        let many = units::count(1200);
+        let line = format!("skipped 2 hidden (--hidden), {many} by ignore files, 1 link (--follow)");
+        assert_eq!(skipped(&some), Some(line));
     }
 }

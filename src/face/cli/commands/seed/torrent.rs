@@ -1,81 +1,35 @@
-//! `torr seed`: share data that is here.
+//! Data of a torrent that exists already.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
-
-use crate::engine::{Add, After, Until};
-use crate::face::cli::args::global::GlobalArgs;
-use crate::face::cli::args::network::NetworkArgs;
-use crate::face::cli::args::when::until;
+use crate::base::Untrusted;
+use crate::engine::After;
+use crate::face::cli::args::torrent::web_seed;
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
-use crate::face::cli::input::{self, Reading, Torrent, quoted};
+use crate::face::cli::input::{self, Kind, Reading, Torrent, quoted};
 use crate::face::cli::known;
 use crate::face::cli::output::Output;
 use crate::face::cli::place::{self, Place, Top};
-use crate::face::cli::state;
-use crate::face::cli::transfer::{Job, Outcomes, Plan, Setup, Verb};
+use crate::face::cli::transfer::Setup;
+use crate::face::cli::transfer::link::Given;
 use crate::proto::paths::safe_name;
 
-/// Share data that is already here
-///
-/// The data is checked first; what is missing is an error and never fetched. Ctrl-C stops.
-#[derive(Args, Debug)]
-#[command(
-    visible_alias = "share",
-    after_help = "Examples:
-  torr seed photos.torrent
-  torr seed photos.torrent -o ~/pictures --until 2.0,7d
-  torr seed 08ada5                       what torr get fetched, where it put it
-  torr create photos/ && torr seed photos.torrent"
-)]
-pub struct SeedArgs {
-    /// Torrent files, or the beginning of the info hash of one that was fetched or given before
-    #[arg(value_name = "TORRENT", required = true)]
-    torrents: Vec<PathBuf>,
-    /// Where the data is [default: here, or beside the torrent file]
-    #[arg(short, long, value_name = "DIR")]
-    output: Option<PathBuf>,
-    /// When to stop: a ratio (2.0), a time (1h), copies:1, forever, or several with commas
-    #[arg(long, value_name = "WHEN", value_parser = until, default_value = "forever")]
-    until: Until,
-    #[command(flatten)]
-    network: NetworkArgs,
-}
+use super::{SeedArgs, Share};
 
-/// Shares them.
-pub fn run(args: &SeedArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
-    let setup = Setup::new(&args.network, global, output)?;
-    let mut outcomes = Outcomes::default();
-    let mut jobs: Vec<(Add, Job)> = Vec::new();
-    let state = state::directory(global.state_dir.as_deref());
-    for argument in &args.torrents {
-        match job(args, &setup, argument, state.as_deref(), output) {
-            Ok((_, job)) if jobs.iter().any(|(_, other)| other.id == job.id) => {
-                output.warn(&format!("{} is given twice", job.name.fit(100)));
-            }
-            Ok(job) => jobs.push(job),
-            Err(failure) => {
-                output.fail(&failure);
-                outcomes.failed(&failure);
-            }
-        }
+/// A torrent file, or one that is remembered, with its data where it lies.
+pub fn share(args: &SeedArgs, setup: &Setup, argument: &Path, output: &Output) -> Result<Share, Failure> {
+    let known = known::recall(argument, setup.state_dir())?;
+    if known.is_none()
+        && let Kind::File(path) = Kind::of(argument)
+        && path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+    {
+        let message = format!("there is no file, folder or torrent {}", shown(path));
+        let hint =
+            "check the name; what is shared is a file, a folder, a torrent file or its address on the web";
+        return Err(Failure::new(Exit::Input, "not_found", message).hint(hint));
     }
-    let count = jobs.len();
-    let plan = Plan { outcomes, ..Plan::new(Verb::Seed).with(jobs) };
-    setup.run(plan, count, output)
-}
-
-fn job(
-    args: &SeedArgs,
-    setup: &Setup,
-    argument: &Path,
-    state: Option<&Path>,
-    output: &Output,
-) -> Result<(Add, Job), Failure> {
-    let known = known::recall(argument, state)?;
     let mut torrent = match &known {
         Some(known) => Torrent {
             metainfo: known.metainfo.clone(),
@@ -105,9 +59,42 @@ fn job(
     if let Some(name) = &renamed {
         torrent.metainfo = torrent.metainfo.with_root_name(name);
     }
-    let (mut add, job) = setup.job(torrent, &root, After::Seed(args.until))?;
+    let path = place.own(&torrent.metainfo);
+    ready(args, setup, torrent, &root, path)
+}
+
+/// Makes it ready to be given from this folder; `path` is what the user calls its data.
+pub fn ready(
+    args: &SeedArgs,
+    setup: &Setup,
+    mut torrent: Torrent,
+    folder: &Path,
+    path: PathBuf,
+) -> Result<Share, Failure> {
+    let mut extras = torrent.metainfo.extras().clone();
+    for url in &args.network.web_seed {
+        let url = Untrusted::new(web_seed(url).map_err(Failure::usage)?);
+        if !extras.web_seeds.contains(&url) {
+            extras.web_seeds.push(url);
+        }
+    }
+    torrent.metainfo = torrent.metainfo.with_extras(extras);
+    let mut given = Given::new(&torrent.metainfo, path);
+    let added = args.network.tracker.iter().map(|url| Untrusted::new(url.as_str()));
+    for url in added {
+        if !given.magnet.trackers.contains(&url) {
+            given.magnet.trackers.push(url);
+        }
+    }
+    if !setup.asks_trackers() {
+        given.magnet.trackers.clear();
+    }
+    if args.lan {
+        given.magnet.web_seeds.clear();
+    }
+    let (mut add, job) = setup.job(torrent, folder, After::Seed(args.until()))?;
     add.seed_only = true;
-    Ok((add, job))
+    Ok(Share { add, job, given })
 }
 
 /// The folder in which the data lies, and its name there where that is not the torrent's own. Nothing where

@@ -1,15 +1,13 @@
-//! The second step: hashing on threads of the store, with progress.
+//! Hashing on threads of the store, with progress.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::SCHEMA;
 use super::gather::Gathered;
-use super::reuse::Reused;
-use crate::base::{Geometry, Piece, Untrusted, units};
+use crate::base::{Geometry, Piece, Sha1Digest, Untrusted, units};
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::faults;
@@ -17,46 +15,80 @@ use crate::face::cli::output::{Output, Progress as Shown};
 use crate::face::cli::progress::hashing::{self, Hashing};
 use crate::store::{self, DiskError, DiskErrorKind, Progress};
 
-/// The digests of all pieces, end to end: those that are known, and the others hashed. A file that is
-/// not the same before and afterwards is an error.
+/// How the progress of hashing is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    /// The schema of its events.
+    pub schema: &'static str,
+    /// What they are called.
+    pub event: &'static str,
+    /// What stands in front of the line.
+    pub label: &'static str,
+}
+
+/// Files end to end, each a path and its length; one of no path is padding.
+pub type Line = Vec<(Option<PathBuf>, u64)>;
+
+/// What came of it.
+#[derive(Clone, Debug, Default)]
+pub struct Hashed {
+    /// The digests of all pieces: those that were known, and the others.
+    pub digests: Vec<Sha1Digest>,
+    /// How many bytes were hashed.
+    pub bytes: u64,
+    /// How long that took.
+    pub took: Duration,
+}
+
+impl Hashed {
+    /// The digests end to end.
+    pub fn joined(&self) -> Vec<u8> {
+        self.digests.concat()
+    }
+
+    /// `1.9 GiB, 612 MiB/s`; nothing where nothing was hashed.
+    pub fn amount(&self) -> Option<String> {
+        let rate = units::rate(self.bytes as f64 / self.took.as_secs_f64().max(0.001));
+        (self.bytes > 0).then(|| format!("{}, {rate}", units::size(self.bytes)))
+    }
+}
+
+/// The files of a new torrent as they are hashed.
+pub fn line(found: &Gathered) -> Line {
+    found.files.iter().map(|file| (Some(file.path.clone()), file.len)).collect()
+}
+
+/// Hashes the pieces whose digest is not known, on so many threads.
 pub fn hash(
-    found: &Gathered,
+    files: &Line,
     shape: &Geometry,
-    reused: &Reused,
+    known: &[Option<Sha1Digest>],
     threads: usize,
+    style: Style,
     output: &Output,
-) -> Result<Vec<u8>, Failure> {
-    let rest = reused.rest(shape);
-    let total = rest.iter().map(|&piece| u64::from(shape.len_of(piece))).sum();
+) -> Result<Hashed, Failure> {
+    let unknown = |piece: &Piece| known.get(piece.index() as usize).copied().flatten().is_none();
+    let rest: Vec<Piece> = shape.pieces().filter(unknown).collect();
+    let bytes = rest.iter().map(|&piece| u64::from(shape.len_of(piece))).sum();
     let begun = Instant::now();
-    let mut new = hash_rest(found, shape, &rest, total, threads, output)?.into_iter();
-    if let Some(file) = store::changed(&found.files) {
-        return Err(changed(&file.path));
-    }
-    let digests: Vec<u8> =
-        reused.digests.iter().flat_map(|known| known.or_else(|| new.next()).unwrap_or_default()).collect();
-    let elapsed = begun.elapsed().as_secs_f64();
-    let rate = units::rate(total as f64 / elapsed.max(0.001));
-    let hashed =
-        if total == 0 { "nothing new".to_owned() } else { format!("{}, {rate}", units::size(total)) };
-    output.say(&format!("[2/3] hash    {hashed}{}", taken_over(reused, shape)));
-    Ok(digests)
+    let mut new = hash_rest(files, shape, &rest, bytes, threads, style, output)?.into_iter();
+    let digests = shape
+        .pieces()
+        .map(|piece| known.get(piece.index() as usize).copied().flatten().or_else(|| new.next()))
+        .map(Option::unwrap_or_default)
+        .collect();
+    Ok(Hashed { digests, bytes, took: begun.elapsed() })
 }
 
-fn taken_over(reused: &Reused, shape: &Geometry) -> String {
-    match reused.amount(shape) {
-        (0, _) => String::new(),
-        (pieces, bytes) => {
-            let of = units::count(shape.piece_count().into());
-            format!(", {} reused ({} of {of} pieces)", units::size(bytes), units::count(pieces.into()))
-        }
-    }
+/// A file that is not what it was when it was found is an error: its digests are of neither.
+pub fn check_unchanged(found: &Gathered) -> Result<(), Failure> {
+    store::changed(&found.files).map_or(Ok(()), |file| Err(changed(&file.path)))
 }
 
-fn changed(path: &std::path::Path) -> Failure {
+fn changed(path: &Path) -> Failure {
     let message = format!("{} changed while it was hashed", shown(path));
     Failure::new(Exit::Disk, "changed_on_disk", message)
-        .hint("make the torrent again when nobody writes to it; nothing was written")
+        .hint("run it again when nobody writes to it; nothing was written")
 }
 
 fn failed(error: &DiskError) -> Failure {
@@ -68,25 +100,24 @@ fn failed(error: &DiskError) -> Failure {
 
 /// Hashes on threads of the store and shows how far it is.
 fn hash_rest(
-    found: &Gathered,
+    files: &Line,
     shape: &Geometry,
     rest: &[Piece],
     total: u64,
     threads: usize,
+    style: Style,
     output: &Output,
-) -> Result<Vec<[u8; 20]>, Failure> {
-    let files: Vec<(Option<PathBuf>, u64)> =
-        found.files.iter().map(|file| (Some(file.path.clone()), file.len)).collect();
+) -> Result<Vec<Sha1Digest>, Failure> {
     let progress = Progress::default();
     let (send, done) = mpsc::channel();
     let begun = Instant::now();
-    let (worker, wanted, whole) = (progress.clone(), rest.to_vec(), shape.clone());
-    let work = move || drop(send.send(store::hash_some_pieces(&files, &whole, &wanted, threads, &worker)));
+    let (worker, line, wanted, whole) = (progress.clone(), files.clone(), rest.to_vec(), shape.clone());
+    let work = move || drop(send.send(store::hash_some_pieces(&line, &whole, &wanted, threads, &worker)));
     std::thread::Builder::new()
-        .name("torr-create".to_owned())
+        .name("torr-hash".to_owned())
         .spawn(work)
         .map_err(|error| Failure::new(Exit::Disk, "io", format!("cannot start a thread: {error}")))?;
-    let mut told = Told::new(output);
+    let mut told = Told::new(style, output);
     loop {
         match done.recv_timeout(Duration::from_millis(100)) {
             Ok(result) => {
@@ -98,7 +129,7 @@ fn hash_rest(
                 let hashed = (pieces as u64).saturating_mul(u64::from(shape.piece_len())).min(total);
                 // Pieces are begun in their order, so the next one tells what is read just now.
                 let next = rest.get(pieces).and_then(|&piece| shape.parts_of(piece).next());
-                let file = next.map(|part| name(found, part.file.0 as usize));
+                let file = next.and_then(|part| name(files, part.file.0 as usize));
                 told.tell(hashed, total, begun.elapsed(), file.as_ref(), output)?;
             }
             Err(RecvTimeoutError::Disconnected) => {
@@ -108,20 +139,20 @@ fn hash_rest(
     }
 }
 
-fn name(found: &Gathered, file: usize) -> Untrusted {
-    let file = &found.files[file];
-    let own = || file.path.file_name().map(|name| name.to_string_lossy().into_owned());
-    Untrusted::new(file.names.last().cloned().or_else(own).unwrap_or_default())
+fn name(files: &Line, file: usize) -> Option<Untrusted> {
+    let path = files.get(file)?.0.as_deref()?;
+    path.file_name().map(|name| Untrusted::new(name.to_string_lossy()))
 }
 
 /// Progress of hashing in whatever form is wanted.
 struct Told {
+    style: Style,
     last: Duration,
     every: Duration,
 }
 
 #[derive(Serialize)]
-struct Hashed<'a> {
+struct Event<'a> {
     schema: &'static str,
     event: &'static str,
     done: u64,
@@ -133,9 +164,10 @@ struct Hashed<'a> {
 }
 
 impl Told {
-    fn new(output: &Output) -> Self {
+    fn new(style: Style, output: &Output) -> Self {
         let usual = if output.json { 1 } else { 30 };
-        Self { last: Duration::ZERO, every: output.interval.unwrap_or(Duration::from_secs(usual)) }
+        let every = output.interval.unwrap_or(Duration::from_secs(usual));
+        Self { style, last: Duration::ZERO, every }
     }
 
     fn tell(
@@ -146,7 +178,7 @@ impl Told {
         file: Option<&Untrusted>,
         output: &Output,
     ) -> Result<(), Failure> {
-        let at = Hashing { label: "[2/3] hash    ", done, total, elapsed, file };
+        let at = Hashing { label: self.style.label, done, total, elapsed, file };
         if output.progress == Shown::Bar {
             output.live.draw(vec![hashing::line(&at, output.err, output.columns())]);
         }
@@ -155,9 +187,9 @@ impl Told {
         }
         self.last = elapsed;
         let rate = done as f64 / elapsed.as_secs_f64().max(0.001);
-        let event = Hashed {
-            schema: SCHEMA,
-            event: "progress",
+        let event = Event {
+            schema: self.style.schema,
+            event: self.style.event,
             done,
             size: total,
             progress: done as f64 / total.max(1) as f64,

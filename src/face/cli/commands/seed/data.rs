@@ -1,0 +1,242 @@
+//! A file or a folder: found, hashed as far as it has changed, and made into a torrent, unless it is the
+//! data of one that is known.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::base::{Geometry, Sha1Digest, units};
+use crate::engine::{self, Existing, Recalled};
+use crate::face::cli::args::torrent::{Tier, web_seed};
+use crate::face::cli::error::{Failure, shown};
+use crate::face::cli::exit::Exit;
+use crate::face::cli::folders;
+use crate::face::cli::input::Torrent;
+use crate::face::cli::make::gather::{self, Gathered, Sort};
+use crate::face::cli::make::hash::{self, Hashed};
+use crate::face::cli::make::lints::{self, Lint};
+use crate::face::cli::make::plan::{self, Recipe};
+use crate::face::cli::output::Output;
+use crate::face::cli::transfer::{Setup, Verb};
+use crate::proto::metainfo::{Draft, Metainfo};
+use crate::store::{self, Hashes, Remembered};
+
+use super::{SeedArgs, Share, known, save, torrent};
+
+/// How hashing is told.
+const HASHING: hash::Style =
+    hash::Style { schema: Verb::Seed.schema(), event: "hashing", label: " hashing " };
+
+/// Makes ready what is shared.
+pub struct Maker<'a> {
+    /// The flags of the command.
+    pub args: &'a SeedArgs,
+    /// Its settings.
+    pub setup: &'a Setup,
+    /// Where it is told.
+    pub output: &'a Output,
+}
+
+/// What lies under a path, before it is hashed.
+struct Found {
+    path: PathBuf,
+    /// When it was looked at.
+    at: SystemTime,
+    files: Gathered,
+    shape: Geometry,
+}
+
+impl Maker<'_> {
+    /// A file or a folder, as a torrent.
+    pub fn share(&self, argument: &Path) -> Result<Share, Failure> {
+        let path =
+            std::fs::canonicalize(argument).map_err(|error| Failure::disk("read", argument, &error))?;
+        let name = name(&path)?;
+        let own = save::target(self.args.save.as_ref(), &path);
+        let at = SystemTime::now();
+        let files = gather::gather(&path, &self.args.making.wishes(), Sort::Path, own.as_deref())?;
+        if files.linked > 0 {
+            let count = units::plural(files.linked, "file", "files");
+            let message =
+                format!("{count} in {} would be reached by links, and those cannot be given", shown(&path));
+            return Err(Failure::not_yet("--follow").hint(message));
+        }
+        let shape = plan::shape(self.args.making.piece_size, &files, None)?;
+        self.output.event(&gather::scanned(Verb::Seed.schema(), &files))?;
+        gather::check_readable(&files)?;
+        let found = Found { path, at, files, shape };
+        let draft = plan::draft(&self.recipe(name)?, &found.files, &found.shape);
+        let (bytes, planned) = plan::made(&draft)?;
+        check_names(&planned, &found)?;
+        self.warn(&draft, &found, bytes.len())?;
+        let (share, hashed) = self.known_or_new(draft, &found)?;
+        self.tell(&found.files, hashed.as_ref());
+        Ok(share)
+    }
+
+    /// The torrent that is known of this data, or a new one; and what was hashed for it, if anything had to be
+    /// looked at.
+    fn known_or_new(&self, mut draft: Draft, found: &Found) -> Result<(Share, Option<Hashed>), Failure> {
+        let mut hashed = None;
+        for recalled in self.candidates(found) {
+            let torrent = &recalled.metainfo;
+            let state = self.setup.state_dir().unwrap_or(Path::new(""));
+            let untouched = !self.args.making.rehash && recalled.is_untouched(state);
+            let of_known = if untouched {
+                None
+            } else if hash::line(&found.files) == known::line(torrent, &found.path)
+                && *torrent.geometry() == found.shape
+            {
+                if hashed.is_none() {
+                    hashed = Some(self.hash(found)?);
+                }
+                hashed.clone()
+            } else {
+                let line = known::line(torrent, &found.path);
+                let unknown = vec![None; torrent.geometry().piece_count() as usize];
+                let of_known =
+                    hash::hash(&line, torrent.geometry(), &unknown, hash::cores(), HASHING, self.output)?;
+                hash::check_unchanged(&found.files)?;
+                Some(of_known)
+            };
+            if of_known.as_ref().is_some_and(|hashed| hashed.joined() != torrent.digests()) {
+                continue;
+            }
+            if !known::is_the_same(torrent, &draft) {
+                let (name, id) = (torrent.name().fit(60), torrent.info_hash().short());
+                let text =
+                    format!("this is the data of {name} ({id}), which is shared so that its swarm stays one");
+                self.output.say(&format!(" note: {text}; --new makes a new torrent"));
+            }
+            let existing = if untouched { Existing::Check } else { Existing::Trust };
+            return Ok((self.ready(recalled, existing, found)?, of_known));
+        }
+        let hashed = match hashed {
+            Some(hashed) => hashed,
+            None => self.hash(found)?,
+        };
+        draft.digests = hashed.joined();
+        let (_, metainfo) = plan::made(&draft)?;
+        let state = self.setup.state_dir();
+        let torrent_file = state.map(|state| Remembered::of(state).path(&metainfo.info_hash()));
+        let folder = found.path.parent().map(Path::to_owned);
+        let recalled = Recalled { metainfo, torrent_file: torrent_file.unwrap_or_default(), folder };
+        Ok((self.ready(recalled, Existing::Trust, found)?, Some(hashed)))
+    }
+
+    /// The torrents of earlier runs whose data this may be, those used last first.
+    fn candidates(&self, found: &Found) -> Vec<Recalled> {
+        let Some(state) = self.setup.state_dir().filter(|_| !self.args.making.new) else { return Vec::new() };
+        let all = engine::recalled_at(state, &found.path).unwrap_or_else(|error| {
+            tracing::warn!(%error, "what is remembered cannot be read; a new torrent is made");
+            Vec::new()
+        });
+        let is_it = |recalled: &Recalled| {
+            known::fits(&self.args.making, &recalled.metainfo)
+                && known::is_data_of(&recalled.metainfo, &found.files, &found.path)
+        };
+        all.into_iter().filter(is_it).collect()
+    }
+
+    /// Hashes what has changed since it was hashed last, and keeps what comes of it.
+    fn hash(&self, found: &Found) -> Result<Hashed, Failure> {
+        let cache = folders::cache().map(|cache| Hashes::of(&cache));
+        let piece_len = found.shape.piece_len();
+        let kept = cache.as_ref().filter(|_| !self.args.making.rehash);
+        let kept = kept.and_then(|cache| cache.read(&found.path, piece_len));
+        let files = &found.files.files;
+        let known: Vec<Option<Sha1Digest>> = match &kept {
+            Some(kept) => kept.digests(files, &found.shape),
+            None => vec![None; found.shape.piece_count() as usize],
+        };
+        let line = hash::line(&found.files);
+        let hashed = hash::hash(&line, &found.shape, &known, hash::cores(), HASHING, self.output)?;
+        hash::check_unchanged(&found.files)?;
+        let keep = store::Hashed::new(files, piece_len, hashed.digests.clone(), found.at);
+        if let Some(cache) = cache.filter(|_| kept.as_ref() != Some(&keep))
+            && let Err(error) = cache.keep(&found.path, &keep)
+        {
+            tracing::warn!(%error, "the next run will hash everything again");
+        }
+        Ok(hashed)
+    }
+
+    fn ready(&self, recalled: Recalled, existing: Existing, found: &Found) -> Result<Share, Failure> {
+        let mut metainfo = recalled.metainfo;
+        if let Some(comment) = &self.args.making.comment {
+            let mut extras = metainfo.extras().clone();
+            extras.comment = (!comment.is_empty()).then(|| comment.as_str().into());
+            metainfo = metainfo.with_extras(extras);
+        }
+        let path = (!recalled.torrent_file.as_os_str().is_empty()).then_some(recalled.torrent_file);
+        let torrent = Torrent { bytes: metainfo.to_bytes(), metainfo, path, link: None };
+        let folder = recalled.folder.unwrap_or_default();
+        let mut share = torrent::ready(self.args, self.setup, torrent, &folder, found.path.clone())?;
+        share.add.existing = existing;
+        share.given.files.clone_from(&found.files.files);
+        Ok(share)
+    }
+
+    fn recipe(&self, name: String) -> Result<Recipe, Failure> {
+        let network = &self.args.network;
+        let web_seeds = network.web_seed.iter().map(|url| web_seed(url).map_err(Failure::usage));
+        Ok(Recipe {
+            name,
+            private: self.args.making.private,
+            trackers: network.tracker.iter().map(|url| Tier(vec![url.clone()])).collect(),
+            web_seeds: web_seeds.collect::<Result<_, _>>()?,
+            comment: self.args.making.comment.clone(),
+            created_by: concat!("torr ", env!("CARGO_PKG_VERSION")).to_owned(),
+            // Without the time of day the torrent is the same in every run.
+            ..Recipe::default()
+        })
+    }
+
+    fn warn(&self, draft: &Draft, found: &Found, size: usize) -> Result<(), Failure> {
+        // Our address in the link is where its peers come from.
+        let allowed: &[Lint] = if self.args.no_address { &[] } else { &[Lint::PrivateWithoutTracker] };
+        let findings = lints::find(draft, &found.files, &found.shape, size, allowed);
+        lints::tell(&findings, Verb::Seed.schema(), self.output)
+    }
+
+    /// ` hashed  412 files, 1.9 GiB, 612 MiB/s    (skipped 2 hidden (--hidden))`
+    fn tell(&self, found: &Gathered, hashed: Option<&Hashed>) {
+        let skipped = gather::skipped(&found.skipped).map(|text| format!("    ({text})")).unwrap_or_default();
+        let amount = gather::amount(found);
+        let text = match hashed.and_then(|hashed| Some((hashed.bytes, hashed.amount()?))) {
+            Some((bytes, rate)) if bytes >= found.total() => {
+                let rate = rate.rsplit(", ").next().unwrap_or_default();
+                format!(" hashed  {amount}, {rate}")
+            }
+            Some((_, part)) => format!(" hashed  {part} of {amount}; the rest has not changed"),
+            None => format!(" known   {amount}; nothing has changed since it was hashed"),
+        };
+        self.output.say(&format!("{text}{skipped}"));
+    }
+}
+
+/// The name of the torrent: that of the file or folder.
+fn name(path: &Path) -> Result<String, Failure> {
+    let Some(name) = path.file_name() else {
+        let message = format!("{} has no name that a torrent can bear", shown(path));
+        return Err(Failure::usage(message).hint("share what lies in it"));
+    };
+    name.to_str().map(str::to_owned).ok_or_else(|| {
+        let message = format!("the name of {} is not UTF-8, which a torrent cannot say", shown(path));
+        Failure::new(Exit::Disk, "not_utf8", message).hint("rename it")
+    })
+}
+
+/// Names that are changed wherever a torrent is stored would not be found here either.
+fn check_names(planned: &Metainfo, found: &Found) -> Result<(), Failure> {
+    let name = planned.name().raw();
+    for (file, own) in planned.files().iter().zip(&found.files.files) {
+        let names = std::iter::once(name).chain(own.names.iter().map(String::as_str));
+        if !names.eq(file.path().components()) {
+            let message = format!("{} has a name that a torrent cannot have", shown(&own.path));
+            let there = crate::base::Untrusted::new(file.path().as_str()).fit(100);
+            let hint = format!("rename it; others would get it as {there}");
+            return Err(Failure::new(Exit::Disk, "bad_name", message).hint(hint));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,224 @@
+//! `torr seed`: share a file, a folder or a torrent.
+
+mod data;
+mod known;
+mod making;
+mod save;
+mod torrent;
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, FromArgMatches};
+
+use crate::base::InfoHash;
+use crate::engine::{Add, Existing, Until};
+use crate::face::cli::args::global::GlobalArgs;
+use crate::face::cli::args::network::NetworkArgs;
+use crate::face::cli::args::when::until;
+use crate::face::cli::error::Failure;
+use crate::face::cli::exit::Exit;
+use crate::face::cli::input::{self, Kind, MOST_BYTES, Torrent};
+use crate::face::cli::output::Output;
+use crate::face::cli::signals;
+use crate::face::cli::transfer::link::{Given, Links, Qr};
+use crate::face::cli::transfer::{Job, Outcomes, Plan, Setup, Verb};
+use crate::store::ScannedFile;
+
+use making::MakingArgs;
+
+/// Share a file, a folder or a torrent
+///
+/// A file or a folder is hashed, and what others need to fetch it is printed: the command for the other
+/// side, and a QR code of the link. The second time nothing is hashed that has not changed, and the link is
+/// the same. The data of a torrent file is checked first; what is missing is an error and never fetched.
+/// When the output is not a terminal only the link is printed. Ctrl-C stops.
+#[derive(Args, Debug)]
+#[command(
+    visible_alias = "share",
+    after_help = "Examples:
+  torr seed photos/
+  torr seed photos/ --lan --once
+  torr seed photos.torrent -o ~/pictures --until 2.0,7d
+  torr seed 08ada5                       what torr get fetched, where it put it"
+)]
+pub struct SeedArgs {
+    /// Files and folders; torrent files, or the beginning of the info hash of one fetched or given before
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<PathBuf>,
+    /// Where the data of a torrent is [default: here, or beside the torrent file]
+    #[arg(short, long, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// When to stop: a ratio (2.0), a time (1h), copies:1, forever, or several with commas
+    #[arg(long, value_name = "WHEN", value_parser = until, default_value = "forever")]
+    until: Until,
+    /// Stop when another has all of it, as --until copies:1
+    #[arg(long, conflicts_with = "until")]
+    once: bool,
+    /// For the local network only: no tracker, no DHT, and a link with local addresses alone
+    #[arg(long, conflicts_with_all = ["tracker", "trackers", "dht", "pex", "no_lsd"])]
+    lan: bool,
+    /// Leave our addresses out of the link
+    #[arg(long)]
+    no_address: bool,
+    /// Write the torrent file too, beside the data or as FILE; never over another file
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    #[allow(clippy::option_option, reason = "without the flag, with it alone, and with a file")]
+    save: Option<Option<PathBuf>>,
+    /// A QR code of the info hash and our best address
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    qr: Qr,
+    #[command(flatten)]
+    making: MakingArgs,
+    #[command(flatten)]
+    network: NetworkArgs,
+}
+
+/// Something that is shared: what the engine is told, what is told of it, and how others find it.
+struct Share {
+    add: Add,
+    job: Job,
+    given: Given,
+}
+
+/// Shares them.
+pub fn run(args: &SeedArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+    check(args)?;
+    let setup = Setup::giving(&args.network, args.lan, global, output)?;
+    let ending = signals::end_at_once(output);
+    let mut outcomes = Outcomes::default();
+    let mut jobs: Vec<(Add, Job)> = Vec::new();
+    let mut given: BTreeMap<InfoHash, Given> = BTreeMap::new();
+    for argument in &args.paths {
+        match share(args, &setup, argument, output) {
+            Ok(Share { job, .. }) if given.contains_key(&job.id) => {
+                output.warn(&format!("{} is given twice", job.name.fit(100)));
+            }
+            Ok(share) => {
+                given.insert(share.job.id, share.given);
+                jobs.push((share.add, share.job));
+            }
+            // Whoever reads what we print has gone away.
+            Err(failure) if failure.exit == Exit::Pipe => return Err(failure),
+            Err(failure) => {
+                output.fail(&failure);
+                outcomes.failed(&failure);
+            }
+        }
+    }
+    ending.leave();
+    give(args, &setup, jobs, given, outcomes, output)
+}
+
+/// Goes on with a torrent that was just made of the data in this folder, as `torr seed` would without any
+/// flag: what was hashed a moment ago is not hashed again.
+pub fn go_on(
+    torrent: Torrent,
+    folder: &Path,
+    files: Vec<ScannedFile>,
+    data: PathBuf,
+    global: &GlobalArgs,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    let line = [OsStr::new("seed"), data.as_os_str()];
+    let args = SeedArgs::augment_args(clap::Command::new("seed"))
+        .try_get_matches_from(line)
+        .and_then(|found| SeedArgs::from_arg_matches(&found))
+        .map_err(|error| Failure::new(Exit::Internal, "internal", error.kind().to_string()))?;
+    let setup = Setup::giving(&args.network, args.lan, global, output)?;
+    let mut share = torrent::ready(&args, &setup, torrent, folder, data)?;
+    share.add.existing = Existing::Trust;
+    share.given.files = files;
+    let given = BTreeMap::from([(share.job.id, share.given)]);
+    give(&args, &setup, vec![(share.add, share.job)], given, Outcomes::default(), output)
+}
+
+/// Gives what was made ready.
+fn give(
+    args: &SeedArgs,
+    setup: &Setup,
+    jobs: Vec<(Add, Job)>,
+    given: BTreeMap<InfoHash, Given>,
+    outcomes: Outcomes,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    let links = Links { hide_addresses: args.no_address, qr: args.qr, given, ..setup.links() };
+    let count = jobs.len();
+    let plan = Plan { outcomes, links: Some(links), ..Plan::new(Verb::Seed).with(jobs) };
+    setup.run(plan, count, output)
+}
+
+impl SeedArgs {
+    /// When to stop.
+    fn until(&self) -> Until {
+        if self.once { Until { copies: Some(1), ..Until::default() } } else { self.until }
+    }
+}
+
+/// Refuses before any work what cannot be done.
+fn check(args: &SeedArgs) -> Result<(), Failure> {
+    args.making.format.check()?;
+    let file = args.save.as_ref().and_then(Option::as_deref);
+    if file.is_some_and(|file| !file.is_dir()) && args.paths.len() > 1 {
+        let message =
+            format!("--save=FILE names one torrent file, and {} things are shared", args.paths.len());
+        return Err(Failure::usage(message).hint("--save alone writes each beside its data"));
+    }
+    Ok(())
+}
+
+fn share(args: &SeedArgs, setup: &Setup, argument: &Path, output: &Output) -> Result<Share, Failure> {
+    let share = if is_data(argument) {
+        if args.output.is_some() {
+            let message = "-o says where the data of a torrent is, and a file or folder is the data itself";
+            return Err(Failure::usage(message).hint("leave -o out"));
+        }
+        data::Maker { args, setup, output }.share(argument)?
+    } else {
+        if let Some(flag) = args.making.given() {
+            let shown = crate::face::cli::error::shown(argument);
+            let message = format!("{flag} is for files and folders, and {shown} is a torrent already");
+            return Err(Failure::usage(message).hint("name the data instead, or leave the flag out"));
+        }
+        torrent::share(args, setup, argument, output)?
+    };
+    save::save(args.save.as_ref(), &share, output)?;
+    Ok(share)
+}
+
+/// Whether this is a file or a folder to be shared, and not a torrent: what is called a torrent or reads as
+/// one is one.
+fn is_data(argument: &Path) -> bool {
+    let Kind::File(path) = Kind::of(argument) else { return false };
+    let Ok(meta) = path.metadata() else { return false };
+    if !meta.is_file() {
+        return true;
+    }
+    let named = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("torrent"));
+    !named && (meta.len() > MOST_BYTES || input::torrent_file(path).is_err())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_and_torrents_are_told_apart() {
+        const TORRENT: &[u8] =
+            b"d4:infod6:lengthi3e4:name1:b12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaaee";
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        for (name, bytes) in [("a.torrent", TORRENT), ("b", TORRENT), ("bad.torrent", b"x"), ("c", b"x")] {
+            std::fs::write(at(name), bytes).unwrap();
+        }
+        std::fs::create_dir(at("d.torrent")).unwrap();
+        assert!(is_data(&at("c")) && is_data(&at("d.torrent")) && is_data(dir.path()));
+        for torrent in ["a.torrent", "b", "bad.torrent", "none"] {
+            assert!(!is_data(&at(torrent)), "{torrent}");
+        }
+        for torrent in ["-", "http://x/a", "magnet:?xt=urn:btih:x", "08ada5"] {
+            assert!(!is_data(Path::new(torrent)), "{torrent}");
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! `--save`: the torrent file beside the data.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::face::cli::error::{Failure, shown};
+use crate::face::cli::exit::Exit;
+use crate::face::cli::input::{self, MOST_BYTES};
+use crate::face::cli::output::Output;
+use crate::face::cli::{faults, signals};
+use crate::store::{DiskErrorKind, write_atomic};
+
+use super::Share;
+
+/// No file, one beside the data, or this one.
+type Wish = Option<PathBuf>;
+
+/// Where the torrent file of this data goes, if it goes anywhere: beside it where no file is named.
+pub fn target(wish: Option<&Wish>, data: &Path) -> Option<PathBuf> {
+    let wish = wish?;
+    let mut name = data.file_name().unwrap_or_default().to_owned();
+    name.push(".torrent");
+    Some(match wish {
+        None => data.with_file_name(name),
+        Some(folder) if folder.is_dir() => folder.join(name),
+        Some(file) => file.clone(),
+    })
+}
+
+/// Writes it, if that is wanted. A file that is there stays as it is.
+pub fn save(wish: Option<&Wish>, share: &Share, output: &Output) -> Result<(), Failure> {
+    let data = share.add.folder.join(top(share));
+    let Some(path) = target(wish, &data) else { return Ok(()) };
+    let bytes = share.add.metainfo.to_bytes();
+    match signals::undisturbed(|| write_atomic(&path, &bytes, false)) {
+        Ok(()) => output.say(&format!(" saved   {}", shown(&path))),
+        Err(error) if error.kind == DiskErrorKind::Foreign && holds(&path, &bytes) => {}
+        Err(error) if error.kind == DiskErrorKind::Foreign && is_of(&path, share) => {
+            output.say(&format!(" {} is there and is of the same torrent; it stays as it is", shown(&path)));
+        }
+        Err(error) if error.kind == DiskErrorKind::Foreign => {
+            let message = format!("{} is there already and is another file", shown(&path));
+            let hint = "move it away, or choose another name with --save=FILE";
+            return Err(Failure::new(Exit::Disk, "exists", message).hint(hint).about(share.job.id));
+        }
+        Err(error) => return Err(faults::disk(&error).about(share.job.id)),
+    }
+    Ok(())
+}
+
+/// What the data is called where it lies.
+fn top(share: &Share) -> &str {
+    let first = share.add.metainfo.files().first();
+    first.and_then(|file| file.path().components().next()).unwrap_or_default()
+}
+
+fn is_of(path: &Path, share: &Share) -> bool {
+    input::torrent_file(path).is_ok_and(|found| found.metainfo.info_hash() == share.job.id)
+}
+
+fn holds(path: &Path, bytes: &[u8]) -> bool {
+    let mut found = Vec::new();
+    let plain = path.symlink_metadata().is_ok_and(|found| found.is_file());
+    let mut read = || File::open(path).and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut found));
+    plain && read().is_ok() && found == bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_lies_beside_the_data_or_where_it_was_asked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("photos 2026.01");
+        let beside = dir.path().join("photos 2026.01.torrent");
+        assert_eq!(target(None, &data), None);
+        assert_eq!(target(Some(&None), &data), Some(beside.clone()));
+        assert_eq!(target(Some(&Some(dir.path().to_owned())), &data), Some(beside));
+        assert_eq!(target(Some(&Some("x".into())), &data), Some("x".into()));
+    }
+}
