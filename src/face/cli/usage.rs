@@ -221,7 +221,7 @@ fn owners(flag: &str) -> Vec<String> {
 fn unknown_value(error: &clap::Error) -> Failure {
     let (value, argument) = (told(error, ContextKind::InvalidValue), told(error, ContextKind::InvalidArg));
     let known = told(error, ContextKind::ValidValue);
-    let name = argument.split([' ', '=']).next().unwrap_or_default();
+    let name = argument.split([' ', '=', '[']).next().unwrap_or_default();
     let sentence = if value.is_empty() {
         format!("{name} needs a value")
     } else {
@@ -235,7 +235,7 @@ fn unknown_value(error: &clap::Error) -> Failure {
 /// A value that its flag refused; the reason often says what to write instead.
 fn wrong_value(error: &clap::Error, used: Option<&str>) -> Failure {
     let (value, argument) = (told(error, ContextKind::InvalidValue), told(error, ContextKind::InvalidArg));
-    let name = argument.split([' ', '=']).next().unwrap_or_default();
+    let name = argument.split([' ', '=', '[']).next().unwrap_or_default();
     let reason = error.source().map(|reason| clean(&reason.to_string())).unwrap_or_default();
     let value = Untrusted::new(&value).clean();
     let at = if reason.contains(&value) { name.to_owned() } else { format!("{name} '{value}'") };
@@ -253,7 +253,7 @@ fn wrong_value(error: &clap::Error, used: Option<&str>) -> Failure {
 
 /// Flags that exclude each other, or one that was given twice.
 fn conflict(error: &clap::Error) -> Failure {
-    let word = |text: &str| clean(text.split([' ', '=']).next().unwrap_or_default());
+    let word = |text: &str| clean(text.split([' ', '=', '[']).next().unwrap_or_default());
     let (one, others) = (word(&told(error, ContextKind::InvalidArg)), told(error, ContextKind::PriorArg));
     let others: Vec<String> = others.split(", ").map(word).filter(|other| !other.is_empty()).collect();
     if others.is_empty() {
