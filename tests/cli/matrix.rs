@@ -10,7 +10,7 @@ use super::Scene;
 use crate::support::schema;
 
 /// Each command line with its exit code. Commands that write do so again and again without harm.
-const COMMANDS: [(&[&str], i32); 21] = [
+const COMMANDS: [(&[&str], i32); 23] = [
     (&["show", "photos.torrent"], 0),
     (&["show", "--files", "photos.torrent"], 0),
     (&["show", "bad.torrent"], 3),
@@ -23,6 +23,8 @@ const COMMANDS: [(&[&str], i32); 21] = [
     (&["get", "--list", "photos.torrent"], 0),
     (&["seed", "bad.torrent", "--bind", "127.0.0.1"], 3),
     (&["seed", "photos.torrent", "-o", "damaged", "--bind", "127.0.0.1"], 5),
+    (&["seed", "photos", "--until", "1s", "--qr", "always", "--bind", "127.0.0.1"], 0),
+    (&["seed", "empty", "--bind", "127.0.0.1"], 5),
     (&["tracker", "--listen", "203.0.113.1:1"], 2),
     (&["register", "--dry-run"], 0),
     (&["register"], 2),
@@ -69,6 +71,7 @@ fn scene() -> Scene {
     scene.photos();
     scene.write("bad.torrent", "d4:infod4:name1:xe");
     scene.write("damaged/photos/a.bin", vec![0; 100_000]);
+    scene.write("empty/.hidden", "x");
     scene
 }
 

@@ -19,8 +19,6 @@ use crate::base::Untrusted;
 
 /// Commands that torr is going to have.
 const COMMANDS_TO_COME: [&str; 6] = ["add", "daemon", "ctl", "dht", "doctor", "keys"];
-/// Flags that torr is going to have, of whatever command.
-const FLAGS_TO_COME: [&str; 1] = ["--torrent-only"];
 
 /// `torr` alone. The full-screen view will answer this on a terminal; a pipe never gets it.
 pub fn nothing_asked(around: &Surroundings) -> Exit {
@@ -170,9 +168,6 @@ fn unknown_flag(flag: &str, error: &clap::Error) -> Failure {
             .hint(how(error));
     }
     let elsewhere = owners(bare);
-    if elsewhere.is_empty() && FLAGS_TO_COME.contains(&bare) {
-        return Failure::not_yet(bare).hint("'torr help COMMAND' lists what there is");
-    }
     let failure = Failure::usage(format!("there is no flag '{}' here", Untrusted::new(bare)));
     let suggested = told(error, ContextKind::SuggestedArg);
     if !suggested.is_empty() {
@@ -296,8 +291,6 @@ mod tests {
     #[test]
     fn what_is_to_come_says_so() {
         assert_eq!(told(&["torr", "doctor"]).message, "torr doctor is not available yet");
-        let failure = told(&["torr", "get", "--torrent-only=x", "x"]);
-        assert_eq!(failure.message, "--torrent-only is not available yet");
     }
 
     #[test]
