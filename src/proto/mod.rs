@@ -8,6 +8,7 @@ pub mod bencode;
 pub mod extended;
 pub mod handshake;
 pub mod krpc;
+pub mod lsd;
 pub mod magnet;
 pub mod message;
 pub mod metainfo;

@@ -1,4 +1,4 @@
-//! Each exit code that is documented comes out of a run. Code 6 has none yet: it is for the daemon.
+//! Each exit code that is documented comes out of a run.
 
 use std::io;
 use std::process::Stdio;
@@ -39,6 +39,7 @@ fn each_code_has_a_run_that_ends_with_it() {
     let nobody = ["get", "photos.torrent", "-o", "got", "--bind", "127.0.0.1", "--timeout", "1s"];
     assert_ends(&scene.run(&nobody), 4, "error: ");
     assert_ends(&scene.run(&["create", "photos"]), 5, "is there already");
+    assert_ends(&scene.run(&["ctl", "list"]), 6, "no torr daemon is running");
     let bug = scene.run(&["version", "--debug-panic"]);
     assert_ends(&bug, 70, "This is a bug in torr");
     let mut closed = scene.command(&["show", "photos.torrent"]);

@@ -9,8 +9,17 @@ use std::process::{Command, Output, Stdio};
 use super::Scene;
 use crate::support::schema;
 
+/// A torrent that nobody has.
+const LINK: &str = "magnet:?xt=urn:btih:abababababababababababababababababababab&dn=a%1B[2Jname";
+
 /// Each command line with its exit code. Commands that write do so again and again without harm.
-const COMMANDS: [(&[&str], i32); 23] = [
+const COMMANDS: [(&[&str], i32); 29] = [
+    (&["show", LINK], 0),
+    (&["magnet", LINK], 0),
+    (&["verify", LINK], 2),
+    (&["get", "magnet:?dn=x"], 3),
+    (&["get", LINK, "--timeout", "1s", "--bind", "127.0.0.1"], 4),
+    (&["get", "--list", LINK, "--timeout", "1s", "--bind", "127.0.0.1"], 4),
     (&["show", "photos.torrent"], 0),
     (&["show", "--files", "photos.torrent"], 0),
     (&["show", "bad.torrent"], 3),

@@ -2,7 +2,11 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
+
+use super::wire::Inside;
+use crate::support::program::Program;
 
 /// For a program to come up, for a check of its files, for finished bytes to reach the files.
 pub const SETTLE: Duration = Duration::from_secs(40);
@@ -25,6 +29,12 @@ pub trait Client {
 
     /// The info-hash under which it knows the torrent, in lower-case hexadecimal; `None` as long as it does not.
     fn info_hash(&mut self) -> Option<String>;
+}
+
+/// A client that exchanges addresses with its peers.
+pub trait Exchanging: Client {
+    /// How many peers it is connected to, as far as it told.
+    fn peers(&mut self) -> u64;
 }
 
 /// Starts a client, idle.
@@ -51,15 +61,36 @@ pub struct Place {
     pub home: PathBuf,
     /// Where peers reach it. The port 1000 above is for its control interface.
     pub at: SocketAddrV4,
+    /// On which machine; `None` for that of the test.
+    pub machine: Option<Inside>,
+    /// It finds peers in the local network.
+    pub lsd: bool,
 }
 
 impl Place {
     /// The place of the client of this number, 0 to 200.
     pub fn new(dir: &Path, number: u8) -> Self {
         let at = SocketAddrV4::new(Ipv4Addr::new(10, 99, 0, number + 10), 51000 + u16::from(number));
-        let place = Self { home: dir.join(format!("client-{number}")), at };
+        let place = Self { home: dir.join(format!("client-{number}")), at, machine: None, lsd: false };
         std::fs::create_dir_all(place.save()).expect("a directory for data");
         place
+    }
+
+    /// The place of a client that is alone on a machine and looks round in its network.
+    pub fn on(dir: &Path, name: &str, machine: &Inside) -> Self {
+        let at = SocketAddrV4::new(machine.ip, 51000);
+        let place = Self { home: dir.join(name), at, machine: Some(*machine), lsd: true };
+        std::fs::create_dir_all(place.save()).expect("a directory for data");
+        place
+    }
+
+    /// Starts its program there.
+    pub fn start(&self, name: &str, command: Command) -> Program {
+        let mut command = match self.machine {
+            Some(machine) => machine.command(&command),
+            None => command,
+        };
+        Program::start(name, &mut command, &self.home)
     }
 
     pub fn ip(&self) -> String {

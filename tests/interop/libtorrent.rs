@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::client::{Client, Place};
+use super::client::{Client, Exchanging, Place};
 use crate::support::program::{Program, bare};
 
 pub const NAME: &str = "python3-libtorrent";
@@ -20,11 +20,19 @@ pub fn python(args: &[&str]) -> Command {
 
 pub struct Libtorrent {
     place: Place,
+    /// What the script is to do.
+    verb: &'static str,
     program: Option<Program>,
 }
 
 pub fn start(place: &Place) -> Box<dyn Client> {
-    Box::new(Libtorrent { place: place.clone(), program: None })
+    Box::new(Libtorrent { place: place.clone(), verb: "share", program: None })
+}
+
+/// One that exchanges addresses with its peers; a slow one moves next to nothing either way.
+pub fn exchanging(place: &Place, slow: bool) -> Box<dyn Exchanging> {
+    let verb = if slow { "exchange_slowly" } else { "exchange" };
+    Box::new(Libtorrent { place: place.clone(), verb, program: None })
 }
 
 /// What libtorrent reads in a torrent.
@@ -70,10 +78,10 @@ impl Client for Libtorrent {
     }
 
     fn add(&mut self, torrent: &Path, save: &Path) {
-        let mut command = python(&["-c", SCRIPT, "share", &self.place.ip(), &self.place.port()]);
-        command.arg(save).arg(torrent);
+        let mut command = python(&["-c", SCRIPT, self.verb, &self.place.ip(), &self.place.port()]);
+        command.arg(save).arg(torrent).args(self.place.lsd.then_some("lsd"));
         bare(&mut command, &self.place.home);
-        self.program = Some(Program::start(NAME, &mut command, &self.place.home));
+        self.program = Some(self.place.start(NAME, command));
     }
 
     fn has_all(&mut self) -> bool {
@@ -82,5 +90,11 @@ impl Client for Libtorrent {
 
     fn info_hash(&mut self) -> Option<String> {
         self.said("hash")?.as_str().map(str::to_owned)
+    }
+}
+
+impl Exchanging for Libtorrent {
+    fn peers(&mut self) -> u64 {
+        self.said("peers").and_then(|peers| peers.as_u64()).unwrap_or(0)
     }
 }

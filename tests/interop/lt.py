@@ -1,6 +1,8 @@
 """libtorrent as the tests need it; what it finds goes to stdout as lines of JSON.
 
-    lt.py share IP PORT SAVE TORRENT    check what is there, download, seed until killed
+    lt.py share IP PORT SAVE TORRENT [lsd]    check what is there, download, seed until killed
+    lt.py exchange IP PORT SAVE TORRENT    the same, with peer exchange
+    lt.py exchange_slowly IP PORT SAVE TORRENT    the same, and hardly any bytes
     lt.py show TORRENT                  what the torrent says
     lt.py check SAVE TORRENT            which pieces and files are good
     lt.py make DATA TORRENT PIECE_LEN   make a v1 torrent, files in the order of their paths
@@ -31,20 +33,38 @@ def begin(torrent, save, **settings):
     params.save_path = save
     flags = lt.torrent_flags
     params.flags &= ~(flags.auto_managed | flags.paused)
-    params.flags |= flags.disable_dht | flags.disable_lsd | flags.disable_pex
+    params.flags |= flags.disable_dht | flags.disable_pex
+    if not settings.get("enable_lsd"):
+        params.flags |= flags.disable_lsd
     return session, session.add_torrent(params)
 
 
-def share(ip, port, save, torrent):
-    session, handle = begin(torrent, save, listen_interfaces=ip + ":" + port, outgoing_interfaces=ip)
+def exchange(ip, port, save, torrent):
+    share(ip, port, save, torrent, exchanges=True)
+
+
+def exchange_slowly(ip, port, save, torrent):
+    share(ip, port, save, torrent, exchanges=True, rate=1000)
+
+
+def share(ip, port, save, torrent, lsd=None, exchanges=False, rate=-1):
+    session, handle = begin(torrent, save, listen_interfaces=ip + ":" + port, outgoing_interfaces=ip,
+                            enable_lsd=lsd is not None)
+    if exchanges:
+        handle.unset_flags(lt.torrent_flags.disable_pex)
+    handle.set_download_limit(rate)
+    handle.set_upload_limit(rate)
     say(hash=str(handle.info_hashes().v1))
-    told = False
+    told, met = False, False
     while True:
         session.wait_for_alert(50)
         for alert in session.pop_alerts():
             if isinstance(alert, (lt.torrent_error_alert, lt.file_error_alert, lt.listen_failed_alert)):
                 sys.exit(alert.message())
             print(alert.message(), file=sys.stderr, flush=True)
+        if not met and handle.status().num_peers > 0:
+            met = True
+            say(peers=handle.status().num_peers)
         if not told and handle.status().is_seeding:
             told = True
             say(has_all=True)
@@ -98,4 +118,4 @@ def make_as(flags, path, torrent):
     say(made=torrent)
 
 
-{"share": share, "show": show, "check": check, "make": make, "make_as": make_as}[sys.argv[1]](*sys.argv[2:])
+{"share": share, "exchange": exchange, "exchange_slowly": exchange_slowly, "show": show, "check": check, "make": make, "make_as": make_as}[sys.argv[1]](*sys.argv[2:])

@@ -17,7 +17,7 @@ const REQUIRED: &str = "TORR_INTEROP";
 const INSIDE: &str = "TORR_INTEROP_INSIDE";
 /// For a whole test; what a test waits for inside is bounded more tightly.
 const LIMIT: Duration = Duration::from_secs(280);
-const UNSHARE: [&str; 5] = ["unshare", "--net", "--pid", "--fork", "--kill-child"];
+const UNSHARE: [&str; 6] = ["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"];
 
 /// The path of the function around it, as the test runner knows it.
 macro_rules! test_name {

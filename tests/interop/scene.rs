@@ -37,7 +37,7 @@ impl Share {
 
     /// Compares the files of a client that says it has all. It may say so before its last write.
     #[track_caller]
-    fn assert_arrived(&self, client: &dyn Client, save: &Path) {
+    pub fn assert_arrived(&self, client: &dyn Client, save: &Path) {
         let mut difference = None;
         poll(SETTLE, || {
             difference = self.content.difference(save, client.omits_empty_files());

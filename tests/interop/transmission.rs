@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::client::{Client, Place, SETTLE};
+use super::client::{Client, Exchanging, Place, SETTLE};
 use super::http;
 use crate::support::program::{Program, bare};
 use crate::support::wait::wait_for;
@@ -20,26 +20,40 @@ pub struct Transmission {
 }
 
 pub fn start(place: &Place) -> Box<dyn Client> {
-    let settings = json!({
+    Box::new(begin(place, &json!({})))
+}
+
+/// One that exchanges addresses with its peers; a slow one moves next to nothing either way.
+pub fn exchanging(place: &Place, slow: bool) -> Box<dyn Exchanging> {
+    let limits = json!({
+        "pex-enabled": true, "speed-limit-down-enabled": slow, "speed-limit-down": 1,
+        "speed-limit-up-enabled": slow, "speed-limit-up": 1,
+    });
+    Box::new(begin(place, &limits))
+}
+
+fn begin(place: &Place, more: &Value) -> Transmission {
+    let mut settings = json!({
         "bind-address-ipv4": place.ip(), "bind-address-ipv6": "::1",
         "peer-port": place.at.port(), "peer-port-random-on-start": false, "port-forwarding-enabled": false,
-        "dht-enabled": false, "pex-enabled": false, "lpd-enabled": false, "utp-enabled": false, "encryption": 0,
+        "dht-enabled": false, "pex-enabled": false, "lpd-enabled": place.lsd, "utp-enabled": false, "encryption": 0,
         "rpc-enabled": true, "rpc-port": place.control().port(), "rpc-bind-address": place.ip(),
         "rpc-whitelist-enabled": false, "rpc-host-whitelist-enabled": false, "rpc-authentication-required": false,
         "download-dir": place.save(), "incomplete-dir-enabled": false, "rename-partial-files": false,
         "download-queue-enabled": false, "seed-queue-enabled": false, "queue-stalled-enabled": false,
         "ratio-limit-enabled": false, "idle-seeding-limit-enabled": false,
     });
+    settings.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
     let config = place.home.join("config");
     std::fs::create_dir_all(&config).expect("a directory for the configuration");
     std::fs::write(config.join("settings.json"), settings.to_string()).expect("the configuration");
     let mut command = Command::new(NAME);
     bare(&mut command, &place.home);
     command.args(["--foreground", "--config-dir"]).arg(config);
-    let program = Program::start(NAME, &mut command, &place.home);
+    let program = place.start(NAME, command);
     let mut client = Transmission { place: place.clone(), program, session: String::new() };
     wait_for("transmission answers", SETTLE, || client.call("session-get", &json!({})));
-    Box::new(client)
+    client
 }
 
 impl Transmission {
@@ -65,7 +79,7 @@ impl Transmission {
     }
 
     fn torrent(&mut self) -> Option<Value> {
-        let fields = ["hashString", "status", "leftUntilDone", "error", "errorString"];
+        let fields = ["hashString", "status", "leftUntilDone", "error", "errorString", "peersConnected"];
         let answer = self.call("torrent-get", &json!({ "fields": fields }))?;
         answer["torrents"].get(0).cloned()
     }
@@ -94,5 +108,11 @@ impl Client for Transmission {
 
     fn info_hash(&mut self) -> Option<String> {
         self.torrent()?["hashString"].as_str().map(str::to_lowercase)
+    }
+}
+
+impl Exchanging for Transmission {
+    fn peers(&mut self) -> u64 {
+        self.torrent().and_then(|torrent| torrent["peersConnected"].as_u64()).unwrap_or(0)
     }
 }

@@ -4,6 +4,7 @@
 
 mod facts;
 mod goal;
+mod leave;
 mod open;
 mod orders;
 mod pieces;
@@ -32,15 +33,19 @@ use self::save::Saver;
 pub(super) use self::save::name_of;
 use self::stream::Stream;
 use super::command::Add;
+use super::dht::Search;
 use super::event::{Event, Fault};
 use super::finder::{Estate, Finder};
+use super::lsd::Presence;
 use super::shared::{Claim, Listing, Membership, Shared};
 use super::view::{Detail, Row};
 use crate::base::{Geometry, InfoHash, Moment};
 use crate::net::{Caller, FromPeer, Limits, ToPeer};
 use crate::proto::announce::AnnounceReply;
 use crate::store::{Buf, DiskError, Hold, Kept, Settled, Volume};
-use crate::swarm::event::{DialFailure, Hello, Input, Output, PeerKey, TrackerFailure, TrackerKey, Wish};
+use crate::swarm::event::{
+    DialFailure, Hello, Input, Output, PeerKey, Source, TrackerFailure, TrackerKey, Wish,
+};
 use crate::swarm::{Summary, Torrent};
 
 /// What the session tells a driver.
@@ -109,8 +114,6 @@ pub(super) const REPORTS: usize = 256;
 const REPORTS_AT_ONCE: usize = 64;
 /// How long trackers may take to hear that we leave.
 pub(super) const FAREWELL: Duration = Duration::from_millis(900);
-/// How long pieces that are whole may take to be written when we leave.
-const LAST_WRITES: Duration = Duration::from_millis(800);
 
 struct Driver {
     shared: Arc<Shared>,
@@ -137,11 +140,15 @@ struct Driver {
     saver: Saver,
     reporter: Reporter,
     stream: Option<Stream>,
+    /// The local network hears of us.
+    presence: Option<Presence>,
     paused: bool,
     fault: Option<Fault>,
     began: Moment,
     /// The right to keep the torrent's record, until the last word is saved.
     hold: Option<Hold>,
+    /// The search in the DHT that is under way.
+    search: Option<Search>,
     /// The end of the last announce to each tracker: the next one waits for it, or a farewell could overtake
     /// what went before it.
     speaking: BTreeMap<TrackerKey, oneshot::Receiver<()>>,
@@ -178,7 +185,7 @@ pub(super) async fn run(
                 None => {
                     let (facts, facts_in) = mpsc::unbounded_channel();
                     let (reports, reports_in) = mpsc::channel(REPORTS);
-                    let (listing, callers) = shared.listen_for(id);
+                    let (listing, callers) = shared.listen_for(id, add.metainfo.is_private());
                     let inbox = Inbox { orders, facts: facts_in, reports: reports_in, callers };
                     (Driver::new(shared, add, opened, facts, reports, reporter), inbox, listing)
                 }
@@ -228,10 +235,12 @@ impl Driver {
             saver: Saver::new(now, opened.totals),
             reporter,
             stream: None,
+            presence: None,
             paused: false,
             fault: None,
             began: now,
             hold: opened.hold,
+            search: None,
             speaking: BTreeMap::new(),
             shared,
             add,
@@ -243,10 +252,12 @@ impl Driver {
         if let Some(feed) = self.add.read.take() {
             self.read(feed);
         }
+        self.name_nodes();
         if !self.add.peers.is_empty() {
             let addrs = self.add.peers.clone();
-            self.tell(Input::Found { source: crate::swarm::event::Source::User, addrs });
+            self.tell(Input::Found { source: Source::User, addrs });
         }
+        self.show_up();
         if self.torrent.is_finished() {
             self.finished();
         }
@@ -276,6 +287,7 @@ impl Driver {
             }
         }
         drop(listing);
+        self.search = None;
         self.leave(inbox).await;
     }
 
@@ -290,18 +302,31 @@ impl Driver {
         match order {
             ToDriver::Pause => {
                 self.paused = true;
+                self.presence = None;
+                self.search = None;
                 self.tell(Input::Wish(Wish::Pause));
             }
             ToDriver::Resume => {
                 self.paused = false;
+                self.show_up();
                 self.tell(Input::Wish(Wish::Resume));
             }
             ToDriver::Peers(addrs) => {
-                self.tell(Input::Found { source: crate::swarm::event::Source::User, addrs });
+                self.tell(Input::Found { source: Source::User, addrs });
             }
             ToDriver::Budget(bytes) => self.tell(Input::Budget { bytes }),
             ToDriver::Look(look) => self.reporter.look = look,
             ToDriver::HandOver(_) | ToDriver::Stop => {}
+        }
+    }
+
+    /// Lets the local network hear of this torrent, unless it is private (BEP 27).
+    fn show_up(&mut self) {
+        if let Some(lsd) = self.shared.lsd.as_ref().filter(|_| !self.add.metainfo.is_private()) {
+            let facts = self.facts.clone();
+            self.presence = Some(lsd.join(self.id, move |addrs| {
+                let _ = facts.send(Fact::Heard(Input::Found { source: Source::Lsd, addrs }));
+            }));
         }
     }
 
@@ -332,47 +357,6 @@ impl Driver {
             let (received, took) = (self.summary().received, now.since(self.began));
             let _ = self.shared.events.send(Event::Finished { id: self.id, path, received, took });
         }
-    }
-
-    /// Leaves the swarm: the machine says goodbye, what is whole is written, what is known is saved.
-    async fn leave(mut self, mut inbox: Inbox) {
-        let reached = self.goal.is_reached();
-        // What peers have reported already counts, so that figures add up at the end.
-        while let Ok(report) = inbox.reports.try_recv() {
-            self.reported(report);
-        }
-        // Before the goodbye, for a machine that has stopped takes in no more pieces.
-        let quiet = async {
-            while self.keeping > 0 {
-                match inbox.facts.recv().await {
-                    Some(fact) => self.fact(fact),
-                    None => break,
-                }
-            }
-        };
-        let _ = time::timeout(LAST_WRITES, quiet).await;
-        self.tell(Input::Wish(Wish::Stop));
-        self.peers.clear();
-        let summary = self.summary();
-        self.save_at_the_end(&summary).await;
-        let farewell = async {
-            while self.announcing > 0 {
-                match inbox.facts.recv().await {
-                    Some(fact) => self.fact(fact),
-                    None => break,
-                }
-            }
-        };
-        let _ = time::timeout(FAREWELL, farewell).await;
-        let now = self.now();
-        self.reporter.done = reached && self.fault.is_none();
-        self.publish(now, &summary);
-        let event = match self.fault.take() {
-            Some(fault) => Event::Failed { id: self.id, fault },
-            None if reached => Event::Done { id: self.id },
-            None => return,
-        };
-        let _ = self.shared.events.send(event);
     }
 
     fn now(&self) -> Moment {

@@ -19,6 +19,7 @@ pub(super) use self::report::row;
 use super::command::Find;
 use super::driver::{FAREWELL, Fact, Published, REPORTS, ToDriver};
 use super::event::{Event, Fault, FaultKind};
+use super::lsd::Presence;
 use super::shared::{Listing, Membership, Shared};
 use crate::base::{InfoHash, Moment, Untrusted};
 use crate::net::{Caller, FromPeer, Limits, Terms, ToPeer, peer};
@@ -83,7 +84,11 @@ struct Driver {
     /// The end of the last announce to each tracker, for which the next one waits.
     speaking: BTreeMap<TrackerKey, oneshot::Receiver<()>>,
     reporter: Reporter,
+    /// The local network hears of us.
+    presence: Option<Presence>,
     paused: bool,
+    /// It has proved private.
+    private: bool,
     /// Why what was found is of no use.
     fault: Option<Fault>,
 }
@@ -102,7 +107,7 @@ pub(super) async fn run(
 ) {
     let (facts, mut facts_in) = mpsc::unbounded_channel();
     let (reports, mut reports_in) = mpsc::channel(REPORTS);
-    let (listing, mut callers) = shared.listen_for(find.info_hash);
+    let (listing, mut callers) = shared.listen_for(find.info_hash, false);
     let mut driver = Driver::new(shared, find, facts, reports, publish);
     driver.start();
     let mut tick = time::interval(PUBLISH_EVERY);
@@ -169,7 +174,9 @@ impl Driver {
             reports,
             announcing: 0,
             speaking: BTreeMap::new(),
+            presence: None,
             paused: false,
+            private: false,
             fault: None,
             find,
             shared,
@@ -185,7 +192,18 @@ impl Driver {
         for (host, port) in self.find.named_peers.clone() {
             self.resolve(host, port);
         }
+        self.show_up();
         self.tell(Input::Tick);
+    }
+
+    /// Lets the local network hear of this torrent, unless it has proved private (BEP 27).
+    fn show_up(&mut self) {
+        if let Some(lsd) = self.shared.lsd.as_ref().filter(|_| !self.private) {
+            let facts = self.facts.clone();
+            self.presence = Some(lsd.join(self.find.info_hash, move |addrs| {
+                let _ = facts.send(Fact::Heard(Input::Found { source: Source::Lsd, addrs }));
+            }));
+        }
     }
 
     fn wake_up(&self) -> Instant {
@@ -198,10 +216,12 @@ impl Driver {
         match order {
             ToDriver::Pause => {
                 self.paused = true;
+                self.presence = None;
                 self.tell(Input::Wish(Wish::Pause));
             }
             ToDriver::Resume => {
                 self.paused = false;
+                self.show_up();
                 self.tell(Input::Wish(Wish::Resume));
             }
             ToDriver::Peers(addrs) => self.tell(Input::Found { source: Source::User, addrs }),
@@ -283,10 +303,15 @@ impl Driver {
         let id = self.find.info_hash;
         let event = match result {
             Ok(metainfo) => {
+                if metainfo.is_private() {
+                    self.private = true;
+                    self.presence = None;
+                }
                 self.reporter.name(metainfo.name().clone());
                 Event::Metadata { id, metainfo }
             }
             Err(error) => {
+                self.presence = None;
                 let fault = fault(&id, &error);
                 self.fault = Some(fault.clone());
                 Event::Failed { id, fault }
@@ -297,6 +322,7 @@ impl Driver {
 
     /// Leaves the swarm and tells the trackers.
     async fn leave(mut self, mut facts: mpsc::UnboundedReceiver<Fact>) {
+        self.presence = None;
         self.tell(Input::Wish(Wish::Stop));
         self.links.clear();
         let farewell = async {

@@ -23,6 +23,7 @@ mod ask;
 mod commands;
 mod config;
 mod crash;
+mod daemon;
 mod definition;
 mod error;
 mod exit;

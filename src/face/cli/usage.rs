@@ -18,7 +18,9 @@ use super::surroundings::Surroundings;
 use crate::base::Untrusted;
 
 /// Commands that torr is going to have.
-const COMMANDS_TO_COME: [&str; 6] = ["add", "daemon", "ctl", "dht", "doctor", "keys"];
+const COMMANDS_TO_COME: [&str; 4] = ["daemon", "dht", "doctor", "keys"];
+/// Flags that torr is going to have, of whatever command.
+const FLAGS_TO_COME: [&str; 1] = ["--spawn"];
 
 /// `torr` alone. The full-screen view will answer this on a terminal; a pipe never gets it.
 pub fn nothing_asked(around: &Surroundings) -> Exit {
@@ -168,6 +170,9 @@ fn unknown_flag(flag: &str, error: &clap::Error) -> Failure {
             .hint(how(error));
     }
     let elsewhere = owners(bare);
+    if elsewhere.is_empty() && FLAGS_TO_COME.contains(&bare) {
+        return Failure::not_yet(bare).hint("'torr help COMMAND' lists what there is");
+    }
     let failure = Failure::usage(format!("there is no flag '{}' here", Untrusted::new(bare)));
     let suggested = told(error, ContextKind::SuggestedArg);
     if !suggested.is_empty() {

@@ -70,16 +70,6 @@ impl Hearsay {
         self.hand.as_ref()
     }
 
-    /// Whether it says that it has pieces.
-    pub fn has_something(&self) -> bool {
-        let told = match &self.told {
-            Some(Message::HaveAll) => true,
-            Some(Message::Bitfield(bits)) => bits.iter().any(|&byte| byte != 0),
-            _ => false,
-        };
-        told || !self.haves.is_empty()
-    }
-
     /// Whether it is interested in pieces of ours.
     pub const fn is_interested(&self) -> bool {
         self.interested

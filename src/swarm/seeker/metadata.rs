@@ -7,9 +7,9 @@
 //!   them lied, and from then on each peer of that length makes a draft *alone*. One that is wrong convicts
 //!   its maker, and an honest peer's is right.
 //! - Drafts take memory up to [`MEMORY`], whatever is claimed, and no byte of it before a byte has come. Those
-//!   who let us wait less often, and then the smaller ones, come first; one that takes too long makes room
-//!   for those who wait and has more time when its turn comes again. So nobody can keep an honest peer
-//!   from its turn for ever.
+//!   who let us wait less often, and then the smaller ones, come first, and take the room of those who come
+//!   behind them; one that takes too long makes room for those who wait and has more time when its turn comes
+//!   again. So nobody can keep an honest peer from its turn for ever.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -31,7 +31,7 @@ const SILENT: Duration = Duration::from_secs(8);
 /// A draft may take this long, and longer by its length at [`LEAST_RATE`], while others wait for room.
 const TURN: Duration = Duration::from_secs(20);
 /// Bytes per second.
-const LEAST_RATE: u32 = 32 * 1024;
+const LEAST_RATE: u32 = 256 * 1024;
 /// A peer that did not answer or refused is asked again after this long, then twice as long, and so on.
 const REST: Duration = Duration::from_secs(10);
 /// How often that is doubled.
@@ -291,14 +291,44 @@ impl Hunt {
             return true;
         }
         let Some(offer) = self.offers.get(&peer) else { return false };
+        let (misses, size) = (offer.misses, offer.size);
         let taken: u64 = self.work.values().map(|work| u64::from(work.size)).sum();
-        if taken + u64::from(offer.size) > MEMORY {
-            return false;
+        let mut missing = (taken + u64::from(size)).saturating_sub(MEMORY);
+        if missing > 0 {
+            let mut behind: Vec<(u32, u32, Draft)> = self
+                .work
+                .iter()
+                .map(|(&draft, work)| (self.least_misses(draft), work.size, draft))
+                .filter(|&(its_misses, its_size, _)| (its_misses, its_size) > (misses, size))
+                .collect();
+            behind.sort_unstable();
+            if behind.iter().map(|&(_, size, _)| u64::from(size)).sum::<u64>() < missing {
+                return false;
+            }
+            while missing > 0
+                && let Some((_, size, draft)) = behind.pop()
+            {
+                self.drop_draft(draft);
+                missing = missing.saturating_sub(u64::from(size));
+            }
         }
-        let missing = metadata_pieces(offer.size);
+        let missing = metadata_pieces(size);
         let pieces = vec![Place::default(); missing as usize];
-        self.work.insert(draft, Work { size: offer.size, began: now, missing, pieces });
+        self.work.insert(draft, Work { size, began: now, missing, pieces });
         true
+    }
+
+    /// How often the best of those who work on a draft let us wait.
+    fn least_misses(&self, draft: Draft) -> u32 {
+        self.makers(draft).filter_map(|peer| self.misses(peer)).min().unwrap_or(0)
+    }
+
+    /// A draft loses its room; says who worked on it.
+    fn drop_draft(&mut self, draft: Draft) -> Vec<PeerKey> {
+        let makers: Vec<PeerKey> = self.makers(draft).collect();
+        self.work.remove(&draft);
+        self.forget_asked(&makers);
+        makers
     }
 
     /// Gives up those who do not answer, and drafts that take too long while others wait for room.
@@ -318,17 +348,18 @@ impl Hunt {
         if !waits {
             return;
         }
+        let rests = |draft: Draft| self.makers(draft).all(|peer| !self.offers.get(&peer).is_some_and(ready));
+        let resting: Vec<Draft> = self.work.keys().copied().filter(|&draft| rests(draft)).collect();
+        for draft in resting {
+            self.drop_draft(draft);
+        }
         let late = self.work.iter().filter(|&(&draft, work)| {
-            let misses = self.makers(draft).filter_map(|peer| self.misses(peer)).min().unwrap_or(0);
             let turn = TURN + Duration::from_secs(u64::from(work.size / LEAST_RATE));
-            now.since(work.began) >= turn * (1 << misses.min(MOST_DOUBLINGS))
+            now.since(work.began) >= turn * (1 << self.least_misses(draft).min(MOST_DOUBLINGS))
         });
         let late: Vec<Draft> = late.map(|(&draft, _)| draft).collect();
         for draft in late {
-            let makers: Vec<PeerKey> = self.makers(draft).collect();
-            self.work.remove(&draft);
-            self.forget_asked(&makers);
-            for peer in makers {
+            for peer in self.drop_draft(draft) {
                 if let Some(offer) = self.offers.get_mut(&peer) {
                     // It goes behind those who wait, and need not rest when there is room again.
                     offer.misses += 1;
@@ -492,12 +523,38 @@ mod tests {
         let first = hunt.ask(at(0));
         assert_eq!(first.len(), 2);
         assert_eq!(hunt.held(), 0);
-        // An honest one comes late, and has its turn.
+        // An honest one comes late, and its turn comes at once, for it asks for less.
         assert!(hunt.offered(at(10), peer(99), SIZE));
-        let mut now = 10;
-        while !hunt.ask(at(now)).iter().any(|(who, _)| *who == peer(99)) {
-            now += 1000;
-            assert!(now < 60_000, "it waits for ever");
+        assert_eq!(hunt.ask(at(10)), [(peer(99), vec![0, 1, 2])]);
+    }
+
+    #[test]
+    fn the_longest_one_has_its_turn_among_drippers_of_the_same_length() {
+        let mut hunt = Hunt::default();
+        let size = MAX_METADATA;
+        (0..10).for_each(|n| assert!(hunt.offered(at(0), peer(n), size)));
+        // Once a shared one was wrong, each makes its own.
+        hunt.spoiled.insert(size);
+        assert!(hunt.offered(at(0), peer(10), size));
+        let mut owed: BTreeMap<PeerKey, Vec<u32>> = BTreeMap::new();
+        for second in 0..3600 {
+            let now = at(second * 1000);
+            for (who, pieces) in hunt.ask(now) {
+                owed.entry(who).or_default().extend(pieces);
+            }
+            for n in 0..11 {
+                let many = if n == 10 { 1024 } else { usize::from(second % 5 == 0) };
+                for _ in 0..many {
+                    let Some(piece) = owed.get_mut(&peer(n)).and_then(|owed| owed.pop()) else { break };
+                    let got = hunt.got(now, peer(n), piece, None, vec![0; 16_384]);
+                    if matches!(got, Got::Whole(Draft::Alone(who), _) if who == peer(10)) {
+                        return;
+                    }
+                    owed.entry(peer(n)).or_default().extend(hunt.ask_one(now, peer(n)));
+                }
+                assert!(hunt.held() <= MEMORY);
+            }
         }
+        panic!("it waits for ever");
     }
 }

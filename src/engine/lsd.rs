@@ -1,0 +1,162 @@
+//! Local Service Discovery: one task that speaks and listens for all torrents of a session.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{self, Instant, MissedTickBehavior};
+
+use super::clock::Clock;
+use crate::base::InfoHash;
+use crate::net::Bind;
+use crate::net::lsd::Multicast;
+use crate::proto::lsd;
+use crate::swarm::local::{Local, Wire};
+
+/// How often it is looked which interfaces there are.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// Up to so many torrents are told one by one: not everybody reads more than the first of a datagram.
+const ONE_BY_ONE: usize = 5;
+
+/// Takes what was found.
+type Found = Box<dyn Fn(Vec<SocketAddr>) + Send + Sync>;
+
+/// The way to the task.
+pub(super) struct Lsd {
+    wishes: mpsc::UnboundedSender<Wish>,
+    count: AtomicU64,
+    task: JoinHandle<()>,
+}
+
+/// As long as it is kept, the local network hears of a torrent, and who has it is told.
+pub(super) struct Presence {
+    wish: u64,
+    wishes: mpsc::UnboundedSender<Wish>,
+}
+
+enum Wish {
+    Join { wish: u64, wire: Wire, found: Found },
+    Leave { wish: u64 },
+}
+
+impl Lsd {
+    /// Opens the sockets and starts the task; `port` is where we are called. Nothing where the machine has no
+    /// way to speak to its network.
+    pub(super) fn start(bind: Bind, port: u16, clock: Clock, cookie: u32, seed: u64) -> Option<Self> {
+        let multicast = Multicast::open(bind);
+        let multicast =
+            multicast.inspect_err(|error| tracing::info!(%error, "no peers from the local network")).ok()?;
+        let (wishes, inbox) = mpsc::unbounded_channel();
+        let local = Local::new(clock.now(), cookie, seed);
+        let service = Service { multicast, local, port, clock, wishes: BTreeMap::new(), silent: false };
+        Some(Self { wishes, count: AtomicU64::new(0), task: tokio::spawn(service.run(inbox)) })
+    }
+
+    /// Lets the local network hear of a torrent, which must not be private.
+    pub(super) fn join(
+        &self,
+        torrent: InfoHash,
+        found: impl Fn(Vec<SocketAddr>) + Send + Sync + 'static,
+    ) -> Presence {
+        let wish = self.count.fetch_add(1, Ordering::Relaxed);
+        let _ = self.wishes.send(Wish::Join { wish, wire: torrent.wire(), found: Box::new(found) });
+        Presence { wish, wishes: self.wishes.clone() }
+    }
+
+    /// Ends the task.
+    pub(super) fn stop(&self) {
+        self.task.abort();
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        let _ = self.wishes.send(Wish::Leave { wish: self.wish });
+    }
+}
+
+struct Service {
+    multicast: Multicast,
+    local: Local,
+    port: u16,
+    clock: Clock,
+    wishes: BTreeMap<u64, (Wire, Found)>,
+    /// There is no interface to speak on, and that was said.
+    silent: bool,
+}
+
+impl Service {
+    async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Wish>) {
+        let mut look = time::interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // So that the first words have a way to go.
+        look.tick().await;
+        self.look_round();
+        let mut buf = Vec::new();
+        loop {
+            let far = self.clock.now() + LOOK_EVERY;
+            let wake = self.clock.instant(self.local.deadline().unwrap_or(far));
+            tokio::select! {
+                wish = inbox.recv() => match wish {
+                    Some(wish) => self.wish(wish),
+                    None => return,
+                },
+                (len, from) = self.multicast.hear(&mut buf) => self.heard(&buf[..len], from),
+                () = time::sleep_until(Instant::from_std(wake)) => self.speak(),
+                _ = look.tick() => self.look_round(),
+            }
+        }
+    }
+
+    fn wish(&mut self, wish: Wish) {
+        match wish {
+            Wish::Join { wish, wire, found } => {
+                self.local.join(self.clock.now(), wire);
+                self.wishes.insert(wish, (wire, found));
+            }
+            Wish::Leave { wish } => {
+                if let Some((wire, _)) = self.wishes.remove(&wish) {
+                    self.local.leave(wire);
+                }
+            }
+        }
+    }
+
+    fn heard(&mut self, datagram: &[u8], from: SocketAddr) {
+        let Ok(search) = lsd::read(datagram) else { return };
+        for (wire, addr) in self.local.heard(self.clock.now(), from, &search) {
+            tracing::debug!(%addr, "found in the local network");
+            for (_, found) in self.wishes.values().filter(|(wished, _)| *wished == wire) {
+                found(vec![addr]);
+            }
+        }
+    }
+
+    fn speak(&mut self) {
+        let due = self.local.due(self.clock.now());
+        if due.is_empty() {
+            return;
+        }
+        let each = if due.len() > ONE_BY_ONE { lsd::MOST_WRITTEN } else { 1 };
+        let (port, cookie) = (self.port, self.local.cookie());
+        self.multicast.say(|group| lsd::write(group, port, cookie, &due, each));
+    }
+
+    fn look_round(&mut self) {
+        let silent = match self.multicast.look_round() {
+            Ok(any) => !any,
+            Err(error) => {
+                tracing::debug!(%error, "the network interfaces cannot be listed");
+                true
+            }
+        };
+        if silent && !self.silent {
+            tracing::info!("no network interface to find peers in the local network");
+        }
+        self.silent = silent;
+        self.local.set_networks(self.clock.now(), self.multicast.networks());
+    }
+}

@@ -1,0 +1,170 @@
+//! What a search says, hears and keeps.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::*;
+use crate::base::Bitfield;
+use crate::proto::announce::AnnounceEvent;
+use crate::swarm::Torrent;
+use crate::swarm::event::{Departure, Source, TrackerKey, Wish};
+
+fn closed(out: &[Output], key: PeerKey) -> Option<Departure> {
+    out.iter().find_map(|o| match o {
+        Output::Close { peer, why } if *peer == key => Some(*why),
+        _ => None,
+    })
+}
+
+#[test]
+fn it_says_that_it_has_nothing_and_asks_for_all_pieces_at_once() {
+    let metainfo = torrent(3000, false);
+    let info = metainfo.raw_info();
+    let mut stage = Stage::of(config(metainfo.info_hash()));
+    let (peer, out) = stage.connect(1, true, modern());
+    let first = said(&out, peer);
+    assert_eq!(first[0], Message::HaveNone);
+    let Message::Extended { id: HANDSHAKE_ID, body } = &first[1] else { panic!("{first:?}") };
+    let ours = ExtendedHandshake::decode(body).expect("ours can be read");
+    assert_eq!((ours.id_of(Extension::Metadata), ours.metadata_size), (Some(3), None));
+    assert_eq!(first.len(), 2);
+    let out = stage.hear(peer, hand(Some(info.len() as u32)));
+    let all: Vec<_> = (0..4).map(MetadataMessage::Request).collect();
+    assert_eq!(asked(&out, peer), all);
+    assert_eq!(said(&out, peer).len(), 4, "it is interested in nothing");
+    let out = stage.send(peer, info, &[3, 1, 0]);
+    assert_eq!(found(&out), None);
+    let out = stage.send(peer, info, &[2]);
+    assert_eq!(found(&out), Some(true));
+    // The old peer hears that we have it now.
+    let Message::Extended { id: HANDSHAKE_ID, body } = &said(&out, peer)[0] else { panic!("{out:?}") };
+    let later = ExtendedHandshake::decode(body).expect("ours can be read");
+    assert_eq!(later.metadata_size, Some(info.len() as u32));
+    // And so does a new one, which is given what it asks for.
+    let (other, _) = stage.offer(2, None);
+    let out = stage.hear(other, to_us(&MetadataMessage::Request(3)));
+    let [MetadataMessage::Data { piece: 3, bytes, .. }] = &asked(&out, other)[..] else { panic!("{out:?}") };
+    assert_eq!(bytes[..], info[3 * 16_384..]);
+}
+
+#[test]
+fn one_without_the_fast_extension_hears_no_word_about_pieces() {
+    let mut stage = Stage::of(config(torrent(10, false).info_hash()));
+    let (peer, out) = stage.connect(1, false, Reserved::NONE.with_extended());
+    assert!(matches!(said(&out, peer)[..], [Message::Extended { id: HANDSHAKE_ID, .. }]));
+    let (plain, out) = stage.connect(2, false, Reserved::NONE);
+    assert!(said(&out, plain).is_empty());
+    let (peer, _) = stage.offer(3, None);
+    let out = stage.hear(peer, to_us(&MetadataMessage::Request(0)));
+    assert_eq!(asked(&out, peer), [MetadataMessage::Reject(0)], "nobody gives what it lacks");
+}
+
+#[test]
+fn what_has_the_right_digest_and_makes_no_sense_is_told() {
+    let info = b"d4:name1:xe".to_vec();
+    let mut stage = Stage::of(config(InfoHash::v1(sha1(&info))));
+    let (peer, _) = stage.offer(1, Some(info.len() as u32));
+    assert_eq!(found(&stage.send(peer, &info, &[0])), Some(false));
+}
+
+#[test]
+fn of_a_hybrid_both_digests_must_be_right() {
+    let info = torrent(10, false).raw_info().to_vec();
+    let mut stage = Stage::of(config(InfoHash::hybrid(sha1(&info), [7; 32])));
+    let (peer, _) = stage.offer(1, Some(info.len() as u32));
+    let out = stage.send(peer, &info, &[0]);
+    assert_eq!((found(&out), closed(&out, peer)), (None, Some(Departure::Lied)));
+}
+
+#[test]
+fn absurd_claims_end_the_connection() {
+    let mut stage = Stage::of(config(torrent(10, false).info_hash()));
+    for (n, size) in [1 << 31, u32::MAX, (16 << 20) + 1].into_iter().enumerate() {
+        let (peer, out) = stage.offer(n as u8, Some(size));
+        assert_eq!(closed(&out, peer), Some(Departure::Useless));
+    }
+    assert_eq!(stage.seeker.summary().too_long, 3);
+}
+
+#[test]
+fn trackers_hear_that_the_size_is_not_known() {
+    let id = torrent(10, false).info_hash();
+    let trackers = vec![vec![TrackerKey(0)]];
+    let mut stage = Stage::of(Config { trackers, ..config(id) });
+    let out = stage.give(Input::Tick);
+    let Some(Output::Announce { announce, .. }) = out.first() else { panic!("{out:?}") };
+    assert_eq!((announce.left, announce.event), (u64::MAX, AnnounceEvent::Started));
+    stage.give(Input::Announced { tracker: TrackerKey(0), answer: Ok(Default::default()) });
+    let out = stage.give(Input::Wish(Wish::Stop));
+    let Some(Output::Announce { announce, .. }) = out.first() else { panic!("{out:?}") };
+    assert_eq!((announce.left, announce.event), (u64::MAX, AnnounceEvent::Stopped));
+}
+
+#[test]
+fn one_that_proves_private_leaves_those_it_may_not_know() {
+    let metainfo = torrent(10, true);
+    let mut stage = Stage::of(Config { dht: true, ..config(metainfo.info_hash()) });
+    assert!(stage.give(Input::Tick).iter().any(|o| matches!(o, Output::Lookup { .. })));
+    let addr = |n: u8| SocketAddr::from(([11, 0, n, 1], 6881));
+    stage.give(Input::Found { source: Source::Dht, addrs: vec![addr(1), addr(3)] });
+    stage.give(Input::Found { source: Source::Tracker, addrs: vec![addr(2)] });
+    let (of_dht, _) = stage.connect(1, false, modern());
+    let (of_tracker, _) = stage.connect(2, false, modern());
+    let info = metainfo.raw_info();
+    stage.hear(of_dht, hand(Some(info.len() as u32)));
+    let mut out = stage.send(of_dht, info, &[0]);
+    assert_eq!(found(&out), Some(true));
+    out.extend(stage.give(Input::Found { source: Source::Dht, addrs: vec![addr(4)] }));
+    out.extend(stage.give(Input::LookedUp { answered: 3, peers: 1 }));
+    out.extend(stage.pass(4000));
+    assert_eq!(closed(&out, of_dht), Some(Departure::Useless));
+    assert_eq!(stage.seeker.candidates.len(), 1);
+    let of_others = |o: &Output| matches!(o, Output::Lookup { .. }) || *o == Output::Dial { addr: addr(3) };
+    assert!(!out.iter().any(of_others));
+    let _ = of_tracker;
+}
+
+#[test]
+fn a_torrent_goes_on_with_what_was_said_before() {
+    let metainfo = torrent(20, false);
+    let info = metainfo.raw_info();
+    let mut stage = Stage::of(config(metainfo.info_hash()));
+    let (seed, _) = stage.offer(1, Some(info.len() as u32));
+    stage.hear(seed, Message::HaveAll);
+    stage.hear(seed, Message::Unchoke);
+    let (short, _) = stage.offer(2, None);
+    stage.hear(short, Message::Bitfield(vec![0xff]));
+    let (leech, _) = stage.connect(3, true, Reserved::NONE);
+    stage.hear(leech, Message::Interested);
+    assert_eq!(found(&stage.send(seed, info, &[0])), Some(true));
+    let geometry = Arc::new(metainfo.geometry().clone());
+    let mut have = Bitfield::none(geometry.piece_count());
+    have.insert(geometry.piece(7).expect("there are twenty"));
+    let config = Config { info: info.into(), ..config(metainfo.info_hash()) };
+    let mut torrent = Torrent::new(stage.now, config, geometry, have, 1);
+    let mut out = Vec::new();
+    torrent.take_over(stage.now, stage.seeker.leave(), &[], &mut out);
+    let to_seed = said(&out, seed);
+    assert_eq!(to_seed[0], Message::Have(7), "a bitfield would come too late");
+    let Message::Extended { id: HANDSHAKE_ID, body } = &to_seed[1] else { panic!("{to_seed:?}") };
+    let ours = ExtendedHandshake::decode(body).expect("ours can be read");
+    assert_eq!(ours.metadata_size, Some(info.len() as u32));
+    assert_eq!(to_seed[2..], [Message::Interested]);
+    assert!(out.iter().any(|o| matches!(o, Output::Ask { peer, .. } if *peer == seed)));
+    assert_eq!(closed(&out, short), Some(Departure::Protocol), "eight pieces are not twenty");
+    assert_eq!(said(&out, leech), [Message::Have(7), Message::Unchoke]);
+    assert_eq!(torrent.summary(stage.now).peers, 2);
+}
+
+#[test]
+fn a_torrent_that_is_complete_does_not_say_have_without_end() {
+    let metainfo = torrent(30_000, false);
+    let mut stage = Stage::of(config(metainfo.info_hash()));
+    let (peer, _) = stage.offer(1, None);
+    let geometry = Arc::new(metainfo.geometry().clone());
+    let have = Bitfield::all(geometry.piece_count());
+    let mut torrent = Torrent::new(stage.now, config(metainfo.info_hash()), geometry, have, 1);
+    let mut out = Vec::new();
+    torrent.take_over(stage.now, stage.seeker.leave(), &[], &mut out);
+    assert!(closed(&out, peer).is_some() && said(&out, peer).is_empty());
+}
