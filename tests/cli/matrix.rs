@@ -31,6 +31,8 @@ const COMMANDS: [(&[&str], i32); 29] = [
     (&["get", "--list", "photos.torrent"], 0),
     (&["seed", "bad.torrent", "--bind", "127.0.0.1"], 3),
     (&["seed", "photos.torrent", "-o", "damaged", "--bind", "127.0.0.1"], 5),
+    (&["seed", "photos", "--until", "1s", "--qr", "always", "--bind", "127.0.0.1"], 0),
+    (&["seed", "empty", "--bind", "127.0.0.1"], 5),
     (&["tracker", "--listen", "203.0.113.1:1"], 2),
     (&["dht", "lookup", "bad.torrent"], 3),
     (&["dht", "node", "--bind", "203.0.113.1"], 2),
@@ -79,6 +81,7 @@ fn scene() -> Scene {
     scene.photos();
     scene.write("bad.torrent", "d4:infod4:name1:xe");
     scene.write("damaged/photos/a.bin", vec![0; 100_000]);
+    scene.write("empty/.hidden", "x");
     scene
 }
 

@@ -312,8 +312,6 @@ mod tests {
     #[test]
     fn what_is_to_come_says_so() {
         assert_eq!(told(&["torr", "doctor"]).message, "torr doctor is not available yet");
-        let failure = told(&["torr", "get", "--torrent-only=x", "x"]);
-        assert_eq!(failure.message, "--torrent-only is not available yet");
     }
 
     #[test]
