@@ -8,6 +8,7 @@ mod aria2;
 mod client;
 mod http;
 mod libtorrent;
+mod link_alone;
 mod local;
 mod making;
 mod metadata;
