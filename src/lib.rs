@@ -20,7 +20,7 @@
 //! | [`swarm`] | one torrent as a state machine: which piece, which peer, who is choked, who lied | yes |
 //! | [`dht`] | a node of the distributed hash table as a state machine | yes |
 //! | [`store`] | bytes at rest: buffers, files, maps, disk threads, resume data | no |
-//! | [`net`] | bytes in motion: connections, trackers, rate limits | no |
+//! | [`net`] | bytes in motion: connections, datagrams, trackers, the local network, rate limits | no |
 //! | [`engine`] | puts it together; the public door: commands in, events and snapshots out | no |
 //! | [`face`] | how people meet it: the command line | no |
 //!
@@ -56,6 +56,25 @@
 //! vectored write.
 //!
 //! Payload never enters the quiet half: it hears that a block landed, not what is in it.
+//!
+//! # The journey of a link
+//!
+//! A magnet link names a torrent by the digest of its info dictionary, and need not tell more: nobody keeps
+//! the list of those who have it.
+//!
+//! 1. A face sends the name to the [`engine`]. A finder drives a [`swarm::seeker::Seeker`], the state machine of a
+//!    torrent of which only the name is known.
+//! 2. Addresses come from five sides, none of which is needed: the link itself, trackers, the [`dht`] (nodes
+//!    that know nodes ever nearer to the info-hash, and at last those that keep its peers), the local network
+//!    by multicast, and peers that tell of peers once there is one. Each source has a share of one bounded list
+//!    and they take turns, so that none can drown another in lies.
+//! 3. Peers are asked for the info dictionary in pieces, several at once, each charged for no more than it has
+//!    sent. What they send is proved by the digest in the link; who lied is left.
+//! 4. The face sees what the torrent is and says what it wants of it. The driver of the torrent takes the place
+//!    of the finder with all its connections: what each peer has said is told to the new state machine as if
+//!    it came now, and the first block is asked for where the last piece of metadata came from.
+//! 5. Who has the metadata gives it to others. A torrent that turns out to be private knows from then on only
+//!    trackers and the peers the user named.
 
 pub mod base;
 pub mod dht;

@@ -32,8 +32,10 @@ pub enum ToSession {
 const VIEW_EVERY: Duration = Duration::from_millis(250);
 /// After how many views buffers that nobody needed are given back to the system.
 const TRIM_EVERY: u32 = 20;
+/// Peers that are kept for a torrent until its turn comes.
+const MOST_PEERS: usize = 1000;
 /// How long ending may take: every driver has finished by then or is left behind.
-const STOP_WITHIN: Duration = Duration::from_millis(1900);
+const STOP_WITHIN: Duration = Duration::from_millis(1600);
 
 /// Starts a session.
 pub(super) async fn start(
@@ -76,8 +78,13 @@ struct Entry {
 enum Turn {
     /// Its metadata is looked for, or was found.
     Finding(Running),
-    /// It waits; nothing of it runs but the search that found its metadata.
-    Waiting(Box<Add>, Option<Finder>),
+    /// It waits; nothing of it runs but the search that found its metadata, if there was one. A torrent that is
+    /// paused lets the others go first.
+    Waiting {
+        add: Box<Add>,
+        paused: bool,
+        finder: Option<Finder>,
+    },
     Running(Running),
 }
 
@@ -162,15 +169,16 @@ impl Session {
             files: content::file_count(&add.metainfo, &add.priorities),
         });
         let row = waiting_row(&add, self.jobs);
+        let mut waits = Turn::Waiting { add, paused: false, finder: None };
         let Some(at) = place else {
-            self.torrents.push(Entry { id, turn: Turn::Waiting(add, None), row });
+            self.torrents.push(Entry { id, turn: waits, row });
             return;
         };
         // It takes the place of the search, which goes on until its turn has come.
         let entry = &mut self.torrents[at];
-        let before = std::mem::replace(&mut entry.turn, Turn::Waiting(add, None));
-        if let (Turn::Waiting(_, finder), Turn::Finding(Running { orders, task, .. })) =
-            (&mut entry.turn, before)
+        std::mem::swap(&mut entry.turn, &mut waits);
+        if let (Turn::Waiting { finder, .. }, Turn::Finding(Running { orders, task, .. })) =
+            (&mut entry.turn, waits)
         {
             *finder = Some(Finder { orders, task });
         }
@@ -182,7 +190,7 @@ impl Session {
         let mut free = self.jobs.saturating_sub(self.torrents.iter().filter(|e| e.is_downloading()).count());
         let look = self.look;
         for entry in &mut self.torrents {
-            let Turn::Waiting(add, finder) = &mut entry.turn else { continue };
+            let Turn::Waiting { add, paused: false, finder } = &mut entry.turn else { continue };
             if !add.seed_only {
                 if free == 0 {
                     continue;
@@ -252,14 +260,35 @@ impl Session {
         let kept = self.view.borrow().detail.clone().filter(|d| self.look == Some(d.id));
         let torrents: Vec<Row> = self.torrents.iter().map(|entry| entry.row.clone()).collect();
         let (down, up) = torrents.iter().fold((0.0, 0.0), |(d, u), row| (d + row.down, u + row.up));
-        let view =
-            View { torrents, detail: detail.or(kept), port: self.shared.port(), dht_nodes: None, down, up };
+        let view = View {
+            torrents,
+            detail: detail.or(kept),
+            port: self.shared.port(),
+            dht_nodes: self.shared.dht_nodes(),
+            down,
+            up,
+        };
         self.view.send_replace(Arc::new(view));
     }
 
-    fn tell(&self, id: InfoHash, order: ToDriver) {
-        if let Some(entry) = self.torrents.iter().find(|entry| entry.is(id)) {
-            entry.tell(order);
+    fn tell(&mut self, id: InfoHash, order: ToDriver) {
+        let jobs = self.jobs;
+        let Some(entry) = self.torrents.iter_mut().find(|entry| entry.is(id)) else { return };
+        match &mut entry.turn {
+            Turn::Running(_) | Turn::Finding(_) => entry.tell(order),
+            Turn::Waiting { add, paused, .. } => {
+                match order {
+                    ToDriver::Pause => *paused = true,
+                    ToDriver::Resume => *paused = false,
+                    ToDriver::Peers(addrs) => {
+                        add.peers.extend(addrs);
+                        add.peers.truncate(MOST_PEERS);
+                    }
+                    // The rest is told when its turn comes, or is for what runs.
+                    ToDriver::Budget(_) | ToDriver::Look(_) | ToDriver::HandOver(_) | ToDriver::Stop => {}
+                }
+                (entry.row.state, entry.row.reason) = waiting(jobs, *paused);
+            }
         }
     }
 
@@ -270,8 +299,8 @@ impl Session {
             entry.tell(ToDriver::Stop);
             match &mut entry.turn {
                 Turn::Running(running) | Turn::Finding(running) => tasks.push(&mut running.task),
-                Turn::Waiting(_, Some(finder)) => tasks.push(&mut finder.task),
-                Turn::Waiting(_, None) => {}
+                Turn::Waiting { finder: Some(finder), .. } => tasks.push(&mut finder.task),
+                Turn::Waiting { finder: None, .. } => {}
             }
         }
         let all = async {
@@ -282,7 +311,7 @@ impl Session {
         let _ = time::timeout(STOP_WITHIN, all).await;
         // The last view holds what each of them moved in all.
         self.look_round();
-        self.shared.stop();
+        self.shared.stop().await;
     }
 }
 
@@ -290,8 +319,8 @@ impl Entry {
     fn tell(&self, order: ToDriver) {
         let orders = match &self.turn {
             Turn::Running(running) | Turn::Finding(running) => &running.orders,
-            Turn::Waiting(_, Some(finder)) => &finder.orders,
-            Turn::Waiting(_, None) => return,
+            Turn::Waiting { finder: Some(finder), .. } => &finder.orders,
+            Turn::Waiting { finder: None, .. } => return,
         };
         let _ = orders.send(order);
     }
@@ -324,6 +353,10 @@ fn starting(add: &Add) -> (State, Reason) {
 
 /// The row of a torrent that waits its turn.
 fn waiting_row(add: &Add, jobs: usize) -> Row {
-    let circumstances = Circumstances { queued_behind: Some(jobs as u32), ..Circumstances::default() };
-    add.row(add.folder.clone(), why(&circumstances))
+    add.row(add.folder.clone(), waiting(jobs, false))
+}
+
+/// What such a torrent is.
+fn waiting(jobs: usize, paused: bool) -> (State, Reason) {
+    why(&Circumstances { paused, queued_behind: Some(jobs as u32), ..Circumstances::default() })
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::base::{Bitfield, InfoHash, Untrusted};
+use crate::swarm::event::Source;
 
 /// The state of a torrent, by the words people and scripts see.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -184,6 +185,8 @@ pub struct PeerRow {
     pub client: Untrusted,
     /// Whether it connected to us.
     pub incoming: bool,
+    /// Who told us of it, if it is known.
+    pub source: Option<Source>,
     /// From 0 to 1.
     pub progress: f64,
     /// Payload per second from it.

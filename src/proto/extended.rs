@@ -3,6 +3,7 @@
 //! are in `metadata.rs`.
 
 mod metadata;
+pub mod pex;
 mod reader;
 
 use std::net::IpAddr;

@@ -4,6 +4,7 @@
 //! so that a source full of lies cannot hide the one true address of another. Failure makes an
 //! address wait, twice as long each time, and leave at last.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use crate::base::{Moment, Rng, is_near, who};
 use super::dials::{Dials, MOST_DIALS, Pace};
 use super::event::{DialFailure, Source};
 use super::peer_priority::peer_priority;
+use super::tellers::{PER_TELLER, Tellers};
 
 /// The most addresses kept.
 const MOST: usize = 3000;
@@ -41,6 +43,17 @@ const fn share(source: Source) -> usize {
     }
 }
 
+/// For whom an address is sought.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Dialler {
+    /// Who lacks something, and is connected to others.
+    InCompany,
+    /// Who lacks something, and is connected to nobody.
+    Alone,
+    /// Who is complete: those known to be complete are passed over.
+    Complete,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
     Idle,
@@ -51,11 +64,15 @@ enum State {
 #[derive(Clone, Debug)]
 struct Candidate {
     source: Source,
+    /// The peer that told us of it, if one did.
+    teller: Option<SocketAddr>,
     state: State,
     failures: u32,
     next: Moment,
     rank: u32,
     seed: bool,
+    /// The last connection was of use, and nothing has failed since.
+    proven: bool,
 }
 
 /// The list; see the head of this file.
@@ -63,6 +80,7 @@ struct Candidate {
 pub struct Candidates {
     list: BTreeMap<SocketAddr, Candidate>,
     shares: BTreeMap<Source, usize>,
+    tellers: Tellers,
     tried_at: BTreeMap<IpAddr, Moment>,
     banned: BTreeSet<SocketAddr>,
     ours: Vec<SocketAddr>,
@@ -82,6 +100,7 @@ impl Candidates {
         Self {
             list: BTreeMap::new(),
             shares: BTreeMap::new(),
+            tellers: Tellers::default(),
             tried_at: BTreeMap::new(),
             banned: BTreeSet::new(),
             ours,
@@ -136,41 +155,79 @@ impl Candidates {
 
     /// Adds an address, unless it is none, ours, banned, known, or beyond the share of its source.
     pub fn add(&mut self, now: Moment, source: Source, addr: SocketAddr) {
+        if self.may_add(source, addr) && self.make_room(source) {
+            self.put(now, source, None, false, addr);
+        }
+    }
+
+    /// Adds an address a peer told us of (BEP 11), unless it is beyond the share of this peer. It may be one that has
+    /// everything.
+    pub fn told(&mut self, now: Moment, teller: SocketAddr, addr: SocketAddr, seed: bool) {
+        let (source, teller) = (Source::Pex, who(teller));
+        if !self.may_add(source, addr) {
+            return;
+        }
+        let kept = self.tellers.kept(teller);
+        let has_room = if kept >= PER_TELLER {
+            self.evict(|c| c.teller == Some(teller) && c.failures > 0)
+        } else {
+            self.make_room(source) || self.hush(kept)
+        };
+        if has_room {
+            self.put(now, source, Some(teller), seed, addr);
+        }
+    }
+
+    /// Whether an address can be and is new.
+    fn may_add(&mut self, source: Source, addr: SocketAddr) -> bool {
         let ip = addr.ip();
         let impossible = addr.port() == 0 || ip.is_unspecified() || ip.is_multicast();
         if impossible || self.is_ours(addr) || self.is_banned(addr) {
-            return;
-        }
-        if let Some(known) = self.list.get_mut(&addr) {
-            if source == Source::User {
-                self.failed -= usize::from(known.failures > 0);
-                known.failures = 0;
-            }
-            return;
-        }
-        let full = self.list.len() >= MOST;
-        if (full || self.shares.get(&source).copied().unwrap_or(0) >= share(source))
-            && !self.evict(source, full)
-        {
-            return;
-        }
-        let rank = self.rank(addr);
-        let candidate = Candidate { source, state: State::Idle, failures: 0, next: now, rank, seed: false };
-        self.list.insert(addr, candidate);
-        *self.shares.entry(source).or_default() += 1;
-    }
-
-    /// Makes room for one more of a source: drops the address that failed most, of the same source
-    /// or, where the whole list is full, of any.
-    fn evict(&mut self, source: Source, any: bool) -> bool {
-        if self.failed == 0 {
             return false;
         }
-        let idle = self.list.iter().filter(|(_, c)| c.state == State::Idle && (any || c.source == source));
-        let worst = idle.filter(|(_, c)| c.failures > 0).max_by_key(|(_, c)| c.failures);
-        let Some(addr) = worst.map(|(&addr, _)| addr) else { return false };
-        self.forget(addr);
-        true
+        let Some(known) = self.list.get_mut(&addr) else { return true };
+        if source == Source::User {
+            self.failed -= usize::from(known.failures > 0);
+            known.failures = 0;
+        }
+        false
+    }
+
+    fn put(&mut self, now: Moment, source: Source, teller: Option<SocketAddr>, seed: bool, addr: SocketAddr) {
+        let rank = self.rank(addr);
+        let (state, failures) = (State::Idle, 0);
+        let candidate = Candidate { source, teller, state, failures, next: now, rank, seed, proven: false };
+        self.list.insert(addr, candidate);
+        *self.shares.entry(source).or_default() += 1;
+        if let Some(teller) = teller {
+            self.tellers.keep(teller);
+        }
+    }
+
+    /// Whether there is room for one more of a source, if need be in place of one that failed: of the same source
+    /// or, where the whole list is full, of any.
+    fn make_room(&mut self, source: Source) -> bool {
+        let full = self.list.len() >= MOST;
+        if !full && self.shares.get(&source).copied().unwrap_or(0) < share(source) {
+            return true;
+        }
+        self.failed > 0 && self.evict(|c| (full || c.source == source) && c.failures > 0)
+    }
+
+    /// Makes room for one who told so much, at the cost of one who told more.
+    fn hush(&mut self, kept: usize) -> bool {
+        let loudest = self.tellers.loudest().filter(|&(_, most)| most > kept + 1);
+        loudest.is_some_and(|(loudest, _)| self.evict(|c| c.teller == Some(loudest)))
+    }
+
+    /// Drops the address that failed most of those that fit, and are not in use.
+    fn evict(&mut self, fits: impl Fn(&Candidate) -> bool) -> bool {
+        let idle = self.list.iter().filter(|(_, c)| c.state == State::Idle && fits(c));
+        let worst = idle.max_by_key(|(_, c)| c.failures).map(|(&addr, _)| addr);
+        if let Some(addr) = worst {
+            self.forget(addr);
+        }
+        worst.is_some()
     }
 
     fn forget(&mut self, addr: SocketAddr) {
@@ -178,6 +235,9 @@ impl Candidates {
         self.failed -= usize::from(gone.failures > 0);
         if let Some(share) = self.shares.get_mut(&gone.source) {
             *share = share.saturating_sub(1);
+        }
+        if let Some(teller) = gone.teller {
+            self.tellers.drop(teller);
         }
     }
 
@@ -214,9 +274,8 @@ impl Candidates {
         }
     }
 
-    /// The address to dial now, if one may be dialled. While we are complete, those known to be
-    /// complete are passed over.
-    pub fn next(&mut self, now: Moment, complete: bool, rng: &mut Rng) -> Option<SocketAddr> {
+    /// The address to dial now, if one may be dialled.
+    pub fn next(&mut self, now: Moment, dialler: Dialler, rng: &mut Rng) -> Option<SocketAddr> {
         if self.dialling.len() >= MOST_DIALS || !self.pace.wait(now).is_zero() {
             return None;
         }
@@ -224,9 +283,10 @@ impl Candidates {
             let source = SOURCES[(self.turn + step) % SOURCES.len()];
             self.shares.get(&source).filter(|&&share| share > 0)?;
             let of_source =
-                self.list.iter().filter(|(_, c)| c.source == source && Self::may_dial(c, complete));
-            let ready = of_source.filter(|(addr, c)| self.ready_at(addr, c) <= now);
-            let best = ready.max_by_key(|(addr, c)| (std::cmp::Reverse(c.failures), c.rank, **addr));
+                self.list.iter().filter(|(_, c)| c.source == source && Self::may_dial(c, dialler));
+            let ready = of_source.filter(|(addr, c)| self.ready_at(addr, c, dialler) <= now);
+            let turns = |c: &Candidate| c.teller.map_or(0, |teller| self.tellers.turns(teller));
+            let best = ready.max_by_key(|(addr, c)| (Reverse(c.failures), Reverse(turns(c)), c.rank, **addr));
             best.map(|(&addr, _)| addr)
         })?;
         self.turn = self.turn % SOURCES.len() + 1 + rng.below(2) as usize;
@@ -239,27 +299,32 @@ impl Candidates {
         self.tried_at.insert(addr.ip(), now);
         if let Some(candidate) = self.list.get_mut(&addr) {
             candidate.state = State::Dialling;
+            if let Some(teller) = candidate.teller {
+                self.tellers.take_turn(teller);
+            }
         }
         Some(addr)
     }
 
     /// When [`Self::next`] may have an address, if not now.
-    pub fn due(&self, now: Moment, complete: bool) -> Option<Moment> {
+    pub fn due(&self, now: Moment, dialler: Dialler) -> Option<Moment> {
         if self.dialling.len() >= MOST_DIALS {
             return None;
         }
-        let able = self.list.iter().filter(|(_, c)| Self::may_dial(c, complete));
-        let at = able.map(|(addr, c)| self.ready_at(addr, c)).min()?;
+        let able = self.list.iter().filter(|(_, c)| Self::may_dial(c, dialler));
+        let at = able.map(|(addr, c)| self.ready_at(addr, c, dialler)).min()?;
         Some(at.max(now + self.pace.wait(now)))
     }
 
-    fn may_dial(c: &Candidate, complete: bool) -> bool {
-        c.state == State::Idle && !(complete && c.seed)
+    fn may_dial(c: &Candidate, dialler: Dialler) -> bool {
+        c.state == State::Idle && !(dialler == Dialler::Complete && c.seed)
     }
 
-    fn ready_at(&self, addr: &SocketAddr, c: &Candidate) -> Moment {
-        // What others are guarded against is a list full of lies; what the user named is none.
-        let trusted = c.source == Source::User;
+    fn ready_at(&self, addr: &SocketAddr, c: &Candidate, dialler: Dialler) -> Moment {
+        // What others are guarded against is a list full of lies. What the user named is none; and where a
+        // peer of this torrent answered and was of use there is one, which who has nobody else may try once
+        // more without waiting out the minute.
+        let trusted = c.source == Source::User || (c.proven && dialler == Dialler::Alone);
         match self.tried_at.get(&addr.ip()) {
             Some(&tried) if !is_near(addr.ip()) && !trusted => c.next.max(tried + PER_ADDRESS),
             _ => c.next,
@@ -306,6 +371,7 @@ impl Candidates {
             if useful {
                 self.failed -= usize::from(candidate.failures > 0);
                 candidate.failures = 0;
+                candidate.proven = true;
             }
         }
         self.wait(now, addr, !useful);
@@ -324,6 +390,7 @@ impl Candidates {
         let Some(candidate) = self.list.get_mut(&addr) else { return };
         self.failed += usize::from(its_fault && candidate.failures == 0);
         candidate.failures += u32::from(its_fault);
+        candidate.proven &= !its_fault;
         let user = candidate.source == Source::User;
         if candidate.failures >= MOST_FAILURES && !user {
             self.forget(addr);
@@ -352,7 +419,7 @@ mod tests {
     }
 
     fn next(list: &mut Candidates, s: u64) -> Option<SocketAddr> {
-        list.next(at(s), false, &mut Rng::new(1))
+        list.next(at(s), Dialler::InCompany, &mut Rng::new(1))
     }
 
     #[test]
@@ -373,12 +440,12 @@ mod tests {
         (0..200).for_each(|n| list.add(at(0), Source::Tracker, addr(n)));
         let first: Vec<_> = std::iter::from_fn(|| next(&mut list, 0)).collect();
         assert_eq!(first.len(), MOST_DIALS);
-        assert_eq!(list.due(at(0), false), None);
+        assert_eq!(list.due(at(0), Dialler::InCompany), None);
         for &a in &first {
             list.failed(at(0), a, DialFailure::Refused);
         }
         assert_eq!(next(&mut list, 0), None);
-        assert!(list.due(at(0), false).unwrap() > at(0));
+        assert!(list.due(at(0), Dialler::InCompany).unwrap() > at(0));
         assert_eq!(std::iter::from_fn(|| next(&mut list, 1)).count(), 10);
     }
 
@@ -387,7 +454,7 @@ mod tests {
         let mut list = Candidates::new(at(0), vec![]);
         list.add(at(0), Source::Dht, addr(1));
         let (mut now, mut waits) = (0, Vec::new());
-        while let Some(due) = list.due(at(now), false) {
+        while let Some(due) = list.due(at(now), Dialler::InCompany) {
             waits.push(due.since(at(now)).as_secs());
             now = due.since_start().as_secs() + 1;
             let dialled = next(&mut list, now).unwrap();
@@ -409,6 +476,30 @@ mod tests {
     }
 
     #[test]
+    fn who_tells_more_is_not_heard_more() {
+        let teller = |n: u8| SocketAddr::from(([12, 0, 0, n], 6881));
+        let mut list = Candidates::new(at(0), vec![]);
+        for liar in 0..40 {
+            (0..1000).for_each(|n| list.told(at(0), teller(liar), addr(u32::from(liar) << 16 | n), false));
+        }
+        assert_eq!(list.len(), share(Source::Pex));
+        let truth = addr(0x77_7777);
+        list.told(at(0), teller(99), truth, false);
+        assert!(list.list.contains_key(&truth), "the loudest makes room");
+        let mut tried = Vec::new();
+        for s in 0..10 {
+            while let Some(one) = next(&mut list, s) {
+                tried.push(one);
+                list.failed(at(s), one, DialFailure::TimedOut);
+            }
+        }
+        assert!(tried.iter().position(|&one| one == truth).is_some_and(|at| at <= 40), "{}", tried.len());
+        // Nobody of whom there is a share gets another one, unless something failed.
+        let kept = list.tellers.kept(who(teller(0)));
+        assert!((1..=PER_TELLER).contains(&kept), "{kept}");
+    }
+
+    #[test]
     fn an_address_on_the_internet_is_dialled_once_a_minute() {
         let mut list = Candidates::new(at(0), vec![]);
         for port in 1..20 {
@@ -418,7 +509,7 @@ mod tests {
         let tried: Vec<_> = std::iter::from_fn(|| next(&mut list, 0)).collect();
         assert_eq!(tried.iter().filter(|a| !a.ip().is_loopback()).count(), 1);
         assert_eq!(tried.len(), 20);
-        assert!(list.due(at(0), false).is_some_and(|due| due >= at(60)));
+        assert!(list.due(at(0), Dialler::InCompany).is_some_and(|due| due >= at(60)));
     }
 
     #[test]
@@ -427,9 +518,9 @@ mod tests {
         list.add(at(0), Source::Pex, addr(1));
         list.connected(addr(1));
         list.left(at(0), addr(1), true, true);
-        assert_eq!(list.next(at(900), true, &mut Rng::new(1)), None);
-        assert_eq!(list.due(at(900), true), None);
-        assert!(list.next(at(900), false, &mut Rng::new(1)).is_some());
+        assert_eq!(list.next(at(900), Dialler::Complete, &mut Rng::new(1)), None);
+        assert_eq!(list.due(at(900), Dialler::Complete), None);
+        assert!(list.next(at(900), Dialler::InCompany, &mut Rng::new(1)).is_some());
     }
 
     #[test]
@@ -449,7 +540,8 @@ mod tests {
             let mut waits = Vec::new();
             let mut now = 2;
             for _ in 0..3 {
-                let due = list.ready_at(&addr(1), &list.list[&addr(1)]).since_start().as_secs();
+                let due =
+                    list.ready_at(&addr(1), &list.list[&addr(1)], Dialler::InCompany).since_start().as_secs();
                 waits.push(due - now);
                 now = due;
                 list.tried_at.insert(addr(1).ip(), at(now));
@@ -459,5 +551,40 @@ mod tests {
         };
         assert_eq!(again(Source::User, 3), [5, 5, 10]);
         assert_eq!(again(Source::Tracker, 3), [58, 60, 120]);
+    }
+
+    #[test]
+    fn who_has_nobody_else_soon_tries_again_the_one_that_was_of_use() {
+        let alone = |list: &mut Candidates, s: u64| list.next(at(s), Dialler::Alone, &mut Rng::new(1));
+        let mut list = Candidates::new(at(0), vec![]);
+        let (used, beside) = (addr(1), SocketAddr::new(addr(1).ip(), 7000));
+        list.add(at(0), Source::Tracker, used);
+        assert_eq!(alone(&mut list, 0), Some(used));
+        list.answered(used);
+        list.connected(used);
+        // What lies at the same address was of no use yet.
+        list.add(at(1), Source::Pex, beside);
+        list.left(at(2), used, true, true);
+        assert_eq!(list.due(at(2), Dialler::Alone), Some(at(12)));
+        assert_eq!((alone(&mut list, 11), next(&mut list, 59)), (None, None), "others wait out the minute");
+        assert_eq!(alone(&mut list, 12), Some(used));
+        // It does not answer: once was enough.
+        list.failed(at(13), used, DialFailure::Refused);
+        assert_eq!(list.due(at(13), Dialler::Alone), Some(at(72)));
+        assert_eq!(alone(&mut list, 72), Some(beside));
+        list.failed(at(72), beside, DialFailure::Refused);
+        assert_eq!(alone(&mut list, 131), None);
+        // It answers and is of use again: so it goes on.
+        assert_eq!(alone(&mut list, 132), Some(used));
+        list.answered(used);
+        list.connected(used);
+        list.left(at(140), used, true, true);
+        assert_eq!(list.due(at(140), Dialler::Alone), Some(at(150)));
+        // After a connection that was of no use it waits like any other at its address.
+        assert_eq!(alone(&mut list, 150), Some(used));
+        list.answered(used);
+        list.connected(used);
+        list.left(at(151), used, false, true);
+        assert_eq!(list.due(at(151), Dialler::Alone), Some(at(210)));
     }
 }

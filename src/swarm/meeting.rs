@@ -8,6 +8,7 @@ use crate::proto::extended::{ExtendedHandshake, Extension, HANDSHAKE_ID};
 use crate::proto::message::Message;
 
 use super::allowed_fast::{ALLOWED, allowed_fast};
+use super::candidates::Dialler;
 use super::event::{Departure, DialFailure, Hello, Note, Output, PeerKey, Source};
 use super::lending::{offered, size_of};
 use super::peer::{Counted, MOST_REQUESTS, Peer};
@@ -40,15 +41,24 @@ impl Torrent {
         if self.paused {
             return;
         }
-        let complete = self.finished;
+        let dialler = self.dialler();
         while self.peers.len() + self.candidates.dialling() < self.config.max_peers {
-            let Some(addr) = self.candidates.next(now, complete, &mut self.rng) else {
-                if let Some(due) = self.candidates.due(now, complete) {
+            let Some(addr) = self.candidates.next(now, dialler, &mut self.rng) else {
+                if let Some(due) = self.candidates.due(now, dialler) {
                     self.timers.set(Timer::Dial, due.max(now + Duration::from_millis(1)));
                 }
                 return;
             };
             out.push(Output::Dial { addr });
+        }
+    }
+
+    /// For whom addresses are sought now.
+    fn dialler(&self) -> Dialler {
+        match (self.finished, self.peers.is_empty()) {
+            (true, _) => Dialler::Complete,
+            (false, true) => Dialler::Alone,
+            (false, false) => Dialler::InCompany,
         }
     }
 
@@ -86,6 +96,7 @@ impl Torrent {
         }
         self.senders.insert(key, peer.who());
         self.peers.insert(key, peer);
+        self.news(now);
         while self.senders.len() > MOST_SENDERS {
             let gone = self.senders.keys().find(|key| !self.peers.contains_key(key)).copied();
             let Some(gone) = gone else { break };
@@ -152,12 +163,18 @@ impl Torrent {
         if hello.reserved.extended() {
             self.say_handshake(now, key, out);
         }
+        if hello.reserved.dht() && self.lookups.is_some() && self.config.port != 0 {
+            self.say(now, key, Message::Port(self.config.port), out);
+        }
     }
 
     /// Sends our extension handshake (BEP 10), the first or one that tells what has changed.
     pub(super) fn say_handshake(&mut self, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
         let Some(peer) = self.peers.get(&key).filter(|peer| peer.reserved.extended()) else { return };
-        let ours = offered(&self.config.info);
+        let mut ours = offered(&self.config.info);
+        if self.exchanges() {
+            ours.push(Extension::Pex);
+        }
         let handshake = ExtendedHandshake {
             ids: ours.into_iter().map(|extension| (extension, extension.our_id())).collect(),
             metadata_size: size_of(&self.config.info),
@@ -178,6 +195,9 @@ impl Torrent {
         let Ok(hand) = ExtendedHandshake::decode(body) else { return self.strike(now, key, out) };
         if let Some(&(_, id)) = hand.ids.iter().find(|(extension, _)| *extension == Extension::DontHave) {
             peer.dont_have_id = Some(id).filter(|&id| id != 0);
+        }
+        if let Some(&(_, id)) = hand.ids.iter().find(|(extension, _)| *extension == Extension::Pex) {
+            peer.pex_id = Some(id).filter(|&id| id != 0);
         }
         if let Some(&(_, id)) = hand.ids.iter().find(|(extension, _)| *extension == Extension::Metadata) {
             peer.metadata_id = Some(id).filter(|&id| id != 0);
@@ -201,6 +221,7 @@ impl Torrent {
         if repeated {
             self.strike(now, key, out);
         }
+        self.news(now);
         self.close_if_useless(now, key, out);
     }
 
@@ -251,6 +272,7 @@ impl Torrent {
         self.hungry.remove(&key);
         self.freed = true;
         self.redial = true;
+        self.news(now);
         if let Some(addr) = peer.listens {
             let useful = peer.down.total() > 0 || peer.up.total() > 0 || why == Departure::Stopping;
             self.candidates.left(now, addr, useful && why != Departure::Protocol, peer.is_seed());
@@ -291,7 +313,7 @@ impl Torrent {
     /// Where all places are taken and others wait, lets go of the one that brought least.
     pub(super) fn make_room(&mut self, now: Moment, out: &mut Vec<Output>) {
         if self.peers.len() >= self.config.max_peers
-            && self.candidates.due(now, self.finished).is_some_and(|at| at <= now)
+            && self.candidates.due(now, self.dialler()).is_some_and(|at| at <= now)
             && let Some(worst) = self.worst(now)
         {
             self.close(now, worst, Departure::Replaced, out);

@@ -5,9 +5,9 @@
 //! generator. So a swarm of sixty of these runs in a simulated world in a plain `cargo test`.
 //!
 //! It has a waist. Below are parts that know nothing of torrents and are tested alone: [`rarity`],
-//! [`picker`], `started`, `reach`, `progress`, `pipeline`, `choker`, `candidates`, `announcer`, `blame`. In the
-//! middle is [`Torrent`], the struct that holds them. Above are verbs that introduce the parts to one
-//! another: meeting, hearing, asking, ahead, landing, serving, steering. `handle.rs` on top lists them.
+//! [`picker`], `started`, `reach`, `progress`, `pipeline`, `choker`, `candidates`, `tellers`, `announcer`, `pex`,
+//! `blame`. In the middle is [`Torrent`], the struct that holds them. Above are verbs that introduce the parts to
+//! one another: meeting, hearing, exchanging, asking, ahead, landing, serving, steering. `handle.rs` on top lists them.
 //! [`local`] stands beside: it decides for all torrents of a session what the local network hears of them.
 
 mod ahead;
@@ -19,15 +19,18 @@ mod candidates;
 mod choker;
 mod dials;
 pub mod event;
+mod exchanging;
 mod handle;
 mod hearing;
 mod landing;
 mod lender;
 mod lending;
 pub mod local;
+mod lookups;
 mod meeting;
 mod peer;
 mod peer_priority;
+mod pex;
 pub mod picker;
 mod pipeline;
 mod progress;
@@ -41,8 +44,9 @@ mod started;
 mod steering;
 mod succession;
 mod summary;
+mod tellers;
 mod torrent;
 
 pub use succession::Heritage;
-pub use summary::{Dials, PeerSummary, Summary, TrackerSummary};
+pub use summary::{Dials, PeerSummary, Searched, Summary, TrackerSummary};
 pub use torrent::{Config, Torrent};

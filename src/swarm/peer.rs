@@ -8,6 +8,7 @@ use crate::base::{Bitfield, Meter, Moment, PeerId, Piece, Span, Untrusted, who};
 use crate::proto::handshake::Reserved;
 
 use super::lender::Lender;
+use super::pex::Exchange;
 use super::pipeline::Pipeline;
 
 /// Rates are averaged over about this long.
@@ -74,6 +75,10 @@ pub struct Peer {
     pub upload_only: bool,
     /// The number it gave `lt_donthave`.
     pub dont_have_id: Option<u8>,
+    /// The number it gave `ut_pex`.
+    pub pex_id: Option<u8>,
+    /// What it was told of other peers.
+    pub exchange: Exchange,
     /// The number it gave `ut_metadata`.
     pub metadata_id: Option<u8>,
     /// What it asks for of the info dictionary.
@@ -110,6 +115,8 @@ pub struct Peer {
     pub said_at: Moment,
     /// Extension handshakes it sent.
     pub handshakes: u32,
+    /// It told where its node of the DHT is (BEP 5).
+    pub told_port: bool,
     strikes: u32,
 }
 
@@ -144,6 +151,8 @@ impl Peer {
             interest_at: now,
             upload_only: false,
             dont_have_id: None,
+            pex_id: None,
+            exchange: Exchange::default(),
             metadata_id: None,
             lender: Lender::new(now),
             allowed_us: Vec::new(),
@@ -162,6 +171,7 @@ impl Peer {
             heard_at: now,
             said_at: now,
             handshakes: 0,
+            told_port: false,
             strikes: 0,
         }
     }

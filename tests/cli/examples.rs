@@ -45,7 +45,8 @@ const TABLE: &[Row] = &[
     ("torr get distro.torrent --json", &["distro.torrent"], Well),
     ("torr get ubuntu.torrent", &["ubuntu.torrent"], Well),
     ("torr get https://releases.example/ubuntu.torrent -o ~/iso", &["ubuntu.torrent"], Well),
-    ("torr get https://releases.example/ubuntu.torrent -o ~/iso --seed 2.0,7d", &["ubuntu.torrent"], SEEDS),
+    ("torr get https://releases.example/ubuntu.torrent", &["ubuntu.torrent"], Well),
+    ("torr get 'magnet:?xt=urn:btih:…' -o ~/iso --seed 2.0,7d", &["distro.torrent"], SEEDS),
     ("printf '%s\\n' *.torrent | torr get -i - --run 'notify-send done'", &["a.torrent", "b.torrent"], Well),
     ("torr get film.torrent -q --to-stdout | mpv -", &["film.torrent"], Well),
     ("torr seed 08ada5", &["distro.torrent"], SEEDS),
@@ -54,7 +55,8 @@ const TABLE: &[Row] = &[
     ("torr seed distro.torrent -o ~/dl", &["distro.torrent", "dl/distro"], SEEDS),
     ("torr seed photos.torrent", &["photos.torrent", "photos"], SEEDS),
     ("torr seed photos.torrent -o ~/pictures --until 2.0,7d", &["photos.torrent", "pictures/photos"], SEEDS),
-    ("torr create photos/ && torr seed photos.torrent", &["photos"], SEEDS),
+    ("torr seed photos/", &["photos"], SEEDS),
+    ("torr seed photos/ --lan --once", &["photos"], SEEDS),
     ("torr create holiday -t udp://tracker.example.org:6969", &["holiday"], Well),
     ("torr create photos/", &["photos"], Well),
     ("torr create photos/ -t udp://tracker.example.org:6969 -o /tmp/photos.torrent", &["photos"], Well),
@@ -94,7 +96,9 @@ const TABLE: &[Row] = &[
     ("torr magnet ubuntu.torrent", &["ubuntu.torrent"], Well),
     ("torr magnet photos.torrent --short --peer 192.168.1.20:51999 --qr", &["photos.torrent"], Well),
     ("torr magnet 'magnet:?xt=urn:btih:…'", &[], Well),
+    ("torr magnet 'magnet:?xt=urn:btih:…' --fetch -o ubuntu.torrent", &["distro.torrent"], Well),
     ("torr show 'magnet:?xt=urn:btih:…'", &[], Well),
+    ("torr show --fetch --files 'magnet:?xt=urn:btih:…'", &["distro.torrent"], Well),
     ("torr show --swarm ubuntu.torrent", &["ubuntu.torrent"], Well),
     ("torr config init", &[], Well),
     ("torr config show --origin", &[], Well),
@@ -133,13 +137,14 @@ for word; do
     case $word in
         https://releases.example/*) word=$RELEASES/${word##*/} ;;
         08ada5) word=$(printf %.6s "$HASH") ;;
-        magnet:*…) word=magnet:?xt=urn:btih:$HASH ;;
+        magnet:*…) word="magnet:?xt=urn:btih:$HASH&tr=$TRACKER" ;;
     esac
     case $word in --listen) listens=yes ;; 0.0.0.0:*) word=127.0.0.1:0 ;; 64M) word=8M ;; --size) sized=yes ;; esac
     set -- "$@" "$word"
 done
 case $command in
     get | download | seed | share) set -- "$@" --bind 127.0.0.1 ;;
+    show | magnet) export TORR_NETWORK_BIND=127.0.0.1 ;;
     tracker) [ "$listens" ] || set -- "$@" --listen 127.0.0.1:0 ;;
     demo) [ "$sized" ] || set -- "$@" --size 8M ;;
 esac
@@ -257,6 +262,7 @@ fn start(party: &Party, releases: &str, line: &str, home: &Path) -> Child {
         .env("EDITOR", "true")
         .env("TORR_BINARY", env!("CARGO_BIN_EXE_torr"))
         .env("RELEASES", releases)
+        .env("TRACKER", &party.url)
         .env("HASH", info_hash(party, "distro.torrent"))
         .current_dir(home)
         .stdin(Stdio::null())

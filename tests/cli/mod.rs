@@ -5,12 +5,15 @@ mod completions;
 mod config;
 mod contract;
 mod create;
+mod daemon;
+mod dht;
 mod edit;
 mod examples;
 mod faults;
 mod get;
 mod long_pieces;
 mod magnet;
+mod magnets;
 mod man;
 mod matrix;
 mod party;
@@ -33,8 +36,12 @@ mod typed;
 mod verify;
 
 use std::ffi::OsStr;
+use std::io::{self, PipeWriter, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+
+use self::party::PATIENCE;
+use crate::support::wait::wait_for;
 
 /// A folder of its own with the program in it.
 struct Scene {
@@ -101,6 +108,15 @@ impl Scene {
         let made = self.run(&["create", "photos", "--piece-size", "16K", "--no-date"]);
         assert_eq!(made.code, 0, "{}", made.err);
     }
+}
+
+/// A pipe from which nobody reads. Other tests start programs meanwhile, and each of those holds what is open
+/// here for the moment before it begins: so it is looked whether the last of them is past it.
+fn unread() -> PipeWriter {
+    let (reader, mut writer) = io::pipe().unwrap();
+    drop(reader);
+    wait_for("nobody can read", PATIENCE, || writer.write(b".").is_err().then_some(()));
+    writer
 }
 
 impl Ran {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 use super::Scene;
+use super::magnets::Given;
 use super::party::{PATIENCE, Party, bytes};
 use crate::support::wait::wait_for;
 
@@ -138,6 +139,45 @@ fn what_is_chosen_is_fetched() {
     assert!(last.contains("every piece verified"), "{last}");
     assert!(party.read("got/set/sub/c.mkv") == party.read("given/set/sub/c.mkv"));
     assert!(!party.path("got/set/a.txt").exists() && !party.path("got/set/sub/b.mkv").exists());
+}
+
+#[test]
+fn the_files_of_links_are_found_before_they_are_chosen() {
+    let given = Given::new();
+    let (set, film) = (given.link("set") + "&so=1", given.link("film.bin"));
+    let arguments =
+        ["get", "--pick", &set, &film, "-o", "got", "--bind", "127.0.0.1", "--state-dir", "state"];
+    let mut terminal = Terminal::start(&given.party.scene, &arguments, 24, 80);
+    let screen = terminal.sees("1 of 3 files");
+    assert!(screen.contains("Choose files of set") && screen.contains("[x] b.mkv"), "{screen}");
+    terminal.press("\r");
+    terminal.sees("Choose files of film.bin");
+    terminal.press("\r");
+    let (code, last) = terminal.ends();
+    assert_eq!(code, 0, "{last}");
+    assert!(last.contains("2 of 2 done"), "{last}");
+    for (got, bytes) in [("set/b.mkv", "set/b.mkv"), ("film.bin", "film.bin")] {
+        let got = given.party.read(&format!("got/{got}"));
+        assert!(got == given.party.read(&format!("given/{bytes}")), "{bytes}");
+    }
+    assert!(!given.party.path("got/set/a.txt").exists());
+}
+
+#[test]
+fn a_search_on_a_terminal_says_who_was_asked_and_can_be_left() {
+    let scene = Scene::new();
+    let link = format!("magnet:?xt=urn:btih:{}&dn=some+name", "ab".repeat(20));
+    for flag in ["--pick", "--in-order"] {
+        let arguments = ["get", flag, &link, "-o", "got", "--bind", "127.0.0.1"];
+        let mut terminal = Terminal::start(&scene, &arguments, 24, 80);
+        let screen = terminal.sees("file list");
+        assert!(screen.starts_with("some name\n"), "{screen}");
+        terminal.press("\u{3}");
+        let (code, last) = terminal.ends();
+        assert_eq!(code, 130, "{last}");
+        assert!(last.contains("nothing was"), "{last}");
+        assert!(!scene.path().join("got").exists());
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn each_bad_input_has_its_code_and_a_sentence() {
         (&["show", "bad.torrent"], 3, "error: bad.torrent: the file is not well-formed"),
         (&["show", "text.torrent"], 3, "error: text.torrent: "),
         (&["show", "nowhere.torrent"], 3, "error: there is no torrent file nowhere.torrent"),
-        (&["show", "folder"], 3, "hint:  to share a folder: torr create folder"),
+        (&["show", "folder"], 3, "hint:  to share a folder: torr seed folder"),
         (&["get", "folder"], 3, "error: folder is a directory"),
         (&["get", "bad.torrent", "nowhere.torrent"], 3, "error: bad.torrent"),
         (&["get", "magnet:?xt=urn:btih:x"], 3, "error: the info hash after urn:btih: must have 40"),

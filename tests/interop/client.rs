@@ -31,6 +31,12 @@ pub trait Client {
     fn info_hash(&mut self) -> Option<String>;
 }
 
+/// A client that exchanges addresses with its peers.
+pub trait Exchanging: Client {
+    /// How many peers it is connected to, as far as it told.
+    fn peers(&mut self) -> u64;
+}
+
 /// Starts a client, idle.
 pub type Start = fn(&Place) -> Box<dyn Client>;
 

@@ -6,6 +6,7 @@
 
 mod aria2;
 mod client;
+mod dht;
 mod http;
 mod libtorrent;
 mod link_alone;
@@ -16,6 +17,7 @@ mod namespace;
 mod opentracker;
 mod others;
 mod pairs;
+mod pex;
 mod qbittorrent;
 mod rtorrent;
 mod scene;

@@ -23,19 +23,26 @@ enum Way {
 pub struct Torr {
     place: Place,
     way: Way,
+    more: Vec<String>,
     program: Option<Program>,
 }
 
 pub fn seed(place: &Place) -> Box<dyn Client> {
-    Box::new(Torr { place: place.clone(), way: Way::Seed, program: None })
+    Box::new(Torr::new(place, Way::Seed))
 }
 
 pub fn get(place: &Place) -> Box<dyn Client> {
-    Box::new(Torr { place: place.clone(), way: Way::Get, program: None })
+    Box::new(Torr::new(place, Way::Get))
 }
 
 pub fn get_and_stay(place: &Place) -> Box<dyn Client> {
-    Box::new(Torr { place: place.clone(), way: Way::GetAndStay, program: None })
+    Box::new(Torr::new(place, Way::GetAndStay))
+}
+
+/// Seeds or fetches with these arguments as well, which may take back what is switched off otherwise.
+pub fn with(place: &Place, seeds: bool, more: &[&str]) -> Torr {
+    let torr = Torr::new(place, if seeds { Way::Seed } else { Way::Get });
+    Torr { more: more.iter().map(ToString::to_string).collect(), ..torr }
 }
 
 /// Runs torr to its end: the exit code and the lines of JSON it printed.
@@ -52,6 +59,10 @@ pub fn run(home: &Path, args: &[&str], paths: &[&Path]) -> (Option<i32>, Vec<Val
 }
 
 impl Torr {
+    fn new(place: &Place, way: Way) -> Self {
+        Self { place: place.clone(), way, more: Vec::new(), program: None }
+    }
+
     fn said(&self) -> Vec<Value> {
         let output = self.program.as_ref().expect("a torrent was added").output();
         output.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
@@ -69,6 +80,7 @@ impl Client for Torr {
         command.args(["-p", &self.place.port(), "--bind", &self.place.ip(), "--json"]);
         command.args(["--no-dht", "--no-pex", "--no-upnp", "--no-utp", "-vv"]);
         command.arg(if self.place.lsd { "--lsd" } else { "--no-lsd" });
+        command.args(&self.more);
         if self.way == Way::GetAndStay {
             command.args(["--seed", "forever"]);
         }

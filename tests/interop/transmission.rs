@@ -1,11 +1,12 @@
 //! transmission-daemon, steered by its RPC.
 
+use std::net::SocketAddrV4;
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::client::{Client, Place, SETTLE};
+use super::client::{Client, Exchanging, Place, SETTLE};
 use super::http;
 use crate::support::program::{Program, bare};
 use crate::support::wait::wait_for;
@@ -20,7 +21,25 @@ pub struct Transmission {
 }
 
 pub fn start(place: &Place) -> Box<dyn Client> {
-    let settings = json!({
+    Box::new(begin(place, &json!({}), &[]))
+}
+
+/// One that exchanges addresses with its peers; a slow one moves next to nothing either way.
+pub fn exchanging(place: &Place, slow: bool) -> Box<dyn Exchanging> {
+    let limits = json!({
+        "pex-enabled": true, "speed-limit-down-enabled": slow, "speed-limit-down": 1,
+        "speed-limit-up-enabled": slow, "speed-limit-up": 1,
+    });
+    Box::new(begin(place, &limits, &[]))
+}
+
+/// One that uses the DHT, and begins at these nodes.
+pub fn start_in_dht(place: &Place, nodes: &[SocketAddrV4]) -> Box<dyn Client> {
+    Box::new(begin(place, &json!({ "dht-enabled": true }), nodes))
+}
+
+fn begin(place: &Place, more: &Value, nodes: &[SocketAddrV4]) -> Transmission {
+    let mut settings = json!({
         "bind-address-ipv4": place.ip(), "bind-address-ipv6": "::1",
         "peer-port": place.at.port(), "peer-port-random-on-start": false, "port-forwarding-enabled": false,
         "dht-enabled": false, "pex-enabled": false, "lpd-enabled": place.lsd, "utp-enabled": false, "encryption": 0,
@@ -30,16 +49,19 @@ pub fn start(place: &Place) -> Box<dyn Client> {
         "download-queue-enabled": false, "seed-queue-enabled": false, "queue-stalled-enabled": false,
         "ratio-limit-enabled": false, "idle-seeding-limit-enabled": false,
     });
+    settings.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
     let config = place.home.join("config");
     std::fs::create_dir_all(&config).expect("a directory for the configuration");
     std::fs::write(config.join("settings.json"), settings.to_string()).expect("the configuration");
+    let lines: String = nodes.iter().map(|node| format!("{} {}\n", node.ip(), node.port())).collect();
+    std::fs::write(config.join("dht.bootstrap"), lines).expect("where the DHT begins");
     let mut command = Command::new(NAME);
     bare(&mut command, &place.home);
     command.args(["--foreground", "--config-dir"]).arg(config);
     let program = place.start(NAME, command);
     let mut client = Transmission { place: place.clone(), program, session: String::new() };
     wait_for("transmission answers", SETTLE, || client.call("session-get", &json!({})));
-    Box::new(client)
+    client
 }
 
 impl Transmission {
@@ -65,7 +87,7 @@ impl Transmission {
     }
 
     fn torrent(&mut self) -> Option<Value> {
-        let fields = ["hashString", "status", "leftUntilDone", "error", "errorString"];
+        let fields = ["hashString", "status", "leftUntilDone", "error", "errorString", "peersConnected"];
         let answer = self.call("torrent-get", &json!({ "fields": fields }))?;
         answer["torrents"].get(0).cloned()
     }
@@ -94,5 +116,11 @@ impl Client for Transmission {
 
     fn info_hash(&mut self) -> Option<String> {
         self.torrent()?["hashString"].as_str().map(str::to_lowercase)
+    }
+}
+
+impl Exchanging for Transmission {
+    fn peers(&mut self) -> u64 {
+        self.torrent().and_then(|torrent| torrent["peersConnected"].as_u64()).unwrap_or(0)
     }
 }

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use torr::base::{Bitfield, Block, Geometry, Moment, Piece, RUN_LEN, Span};
+use torr::proto::extended::Extension;
+use torr::proto::extended::pex::{PexFlags, PexMessage};
 use torr::proto::message::{Message, Wanted};
 use torr::swarm::event::{Departure, Input, Note, Output, PeerKey, Priority, Wish};
 
@@ -16,6 +18,10 @@ const MOST_OWED: u32 = 500;
 const MOST_ASKERS: usize = 3;
 /// The same address is not dialled again before this time.
 const DIAL_PAUSE: Duration = Duration::from_secs(60);
+
+/// The most peers that one message adds or drops, and the time between two of them (BEP 11).
+const MOST_TOLD: usize = 50;
+const TOLD_PAUSE: Duration = Duration::from_secs(60);
 
 /// One end of a connection as its node must see it.
 #[allow(clippy::struct_excessive_bools, reason = "the state of each side, as BEP 3 names it")]
@@ -33,6 +39,8 @@ struct Side {
     /// Ordered to go out and not reported as sent.
     serving: Vec<Span>,
     said_pieces: bool,
+    /// When we last told of other peers (BEP 11).
+    told_at: Option<Moment>,
 }
 
 #[derive(Default)]
@@ -143,6 +151,7 @@ impl Ledger {
                     requests: BTreeMap::new(),
                     serving: Vec::new(),
                     said_pieces: false,
+                    told_at: None,
                 };
                 self.peers.insert(*peer, side);
             }
@@ -236,7 +245,7 @@ impl Ledger {
     pub fn order(&mut self, now: Moment, order: &Output) -> Verdict {
         match order {
             Output::Dial { addr } => self.dials(now, *addr),
-            Output::Say { peer, message } => self.says(*peer, message),
+            Output::Say { peer, message } => self.says(now, *peer, message),
             Output::Ask { peer, blocks } => blocks.iter().try_for_each(|&block| self.asks(*peer, block)),
             Output::Cancel { peer, blocks } => {
                 self.side(*peer)?;
@@ -317,7 +326,7 @@ impl Ledger {
         ensure(all <= self.max_peers, || format!("{all} connections and dials are too many"))
     }
 
-    fn says(&mut self, peer: PeerKey, message: &Message) -> Verdict {
+    fn says(&mut self, now: Moment, peer: PeerKey, message: &Message) -> Verdict {
         let have = &self.have;
         let Some(side) = self.peers.get_mut(&peer) else {
             return Err(format!("it says {message:?} to {peer:?}, which is not there"));
@@ -362,6 +371,18 @@ impl Ledger {
                 ensure(!all || have.is_full(), || "it claims all and has not".to_owned())?;
                 ensure(!side.said_pieces, || "HaveAll or HaveNone is not the first word".to_owned())?;
                 side.said_pieces = true;
+            }
+            Message::Extended { id, body } if *id == Extension::Pex.our_id() => {
+                let told = PexMessage::decode(body).map_err(|error| error.to_string())?;
+                ensure(!told.is_empty(), || "it tells of nobody".to_owned())?;
+                let most = told.added.len().max(told.dropped.len());
+                ensure(most <= MOST_TOLD, || format!("it tells of {most} peers at a time"))?;
+                let there = |(addr, _): &(SocketAddr, PexFlags)| addr.ip() == side.addr.ip();
+                ensure(!told.added.iter().any(there), || "it tells a peer of itself".to_owned())?;
+                let last = side.told_at.replace(now).map(|at| now.since(at));
+                ensure(last.is_none_or(|last| last >= TOLD_PAUSE), || {
+                    format!("it tells again after {last:?}")
+                })?;
             }
             Message::Request(_) | Message::Cancel(_) => {
                 return Err(format!("{message:?} is said, not asked or cancelled"));

@@ -117,6 +117,7 @@ impl Node {
         config.upload_limit = self.plan.says_limit.then_some(self.plan.up);
         config.order = if self.plan.in_order { Order::InOrder } else { Order::RarestFirst };
         config.priorities.clone_from(&self.priorities);
+        config.pex = self.plan.pex;
         config.announce_key = self.number as u32;
         self.torrent =
             Some(Torrent::new(now, config, geometry.clone(), self.have.clone(), self.rng.next_u64()));

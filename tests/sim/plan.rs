@@ -107,6 +107,8 @@ pub struct NodePlan {
     /// The priority of what is wanted.
     pub priority: Priority,
     pub in_order: bool,
+    /// Whether it exchanges addresses with its peers (BEP 11).
+    pub pex: bool,
 }
 
 impl NodePlan {
@@ -129,6 +131,7 @@ impl NodePlan {
             skips: 0,
             priority: Priority::Normal,
             in_order: false,
+            pex: false,
         }
     }
 

@@ -408,6 +408,12 @@ impl World {
         }
     }
 
+    /// The connections of a node, the oldest first.
+    pub fn connections_of(&self, at: usize) -> Vec<PeerKey> {
+        let live = self.conns.iter().enumerate().filter(|(_, conn)| !conn.dead && conn.ends.contains(&at));
+        live.map(|(number, _)| PeerKey(number as u64)).collect()
+    }
+
     /// The node behind an address.
     pub(super) fn node_at(&self, addr: SocketAddr) -> Option<usize> {
         self.by_address.get(&addr.ip()).copied()

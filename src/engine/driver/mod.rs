@@ -4,6 +4,7 @@
 
 mod facts;
 mod goal;
+mod leave;
 mod open;
 mod orders;
 mod pieces;
@@ -32,6 +33,7 @@ use self::save::Saver;
 pub(super) use self::save::name_of;
 use self::stream::Stream;
 use super::command::Add;
+use super::dht::Search;
 use super::event::{Event, Fault};
 use super::finder::{Estate, Finder};
 use super::lsd::Presence;
@@ -112,8 +114,6 @@ pub(super) const REPORTS: usize = 256;
 const REPORTS_AT_ONCE: usize = 64;
 /// How long trackers may take to hear that we leave.
 pub(super) const FAREWELL: Duration = Duration::from_millis(900);
-/// How long pieces that are whole may take to be written when we leave.
-const LAST_WRITES: Duration = Duration::from_millis(800);
 
 struct Driver {
     shared: Arc<Shared>,
@@ -147,6 +147,8 @@ struct Driver {
     began: Moment,
     /// The right to keep the torrent's record, until the last word is saved.
     hold: Option<Hold>,
+    /// The search in the DHT that is under way.
+    search: Option<Search>,
     /// The end of the last announce to each tracker: the next one waits for it, or a farewell could overtake
     /// what went before it.
     speaking: BTreeMap<TrackerKey, oneshot::Receiver<()>>,
@@ -183,7 +185,7 @@ pub(super) async fn run(
                 None => {
                     let (facts, facts_in) = mpsc::unbounded_channel();
                     let (reports, reports_in) = mpsc::channel(REPORTS);
-                    let (listing, callers) = shared.listen_for(id);
+                    let (listing, callers) = shared.listen_for(id, add.metainfo.is_private());
                     let inbox = Inbox { orders, facts: facts_in, reports: reports_in, callers };
                     (Driver::new(shared, add, opened, facts, reports, reporter), inbox, listing)
                 }
@@ -238,6 +240,7 @@ impl Driver {
             fault: None,
             began: now,
             hold: opened.hold,
+            search: None,
             speaking: BTreeMap::new(),
             shared,
             add,
@@ -249,6 +252,7 @@ impl Driver {
         if let Some(feed) = self.add.read.take() {
             self.read(feed);
         }
+        self.name_nodes();
         if !self.add.peers.is_empty() {
             let addrs = self.add.peers.clone();
             self.tell(Input::Found { source: Source::User, addrs });
@@ -283,6 +287,7 @@ impl Driver {
             }
         }
         drop(listing);
+        self.search = None;
         self.leave(inbox).await;
     }
 
@@ -298,6 +303,7 @@ impl Driver {
             ToDriver::Pause => {
                 self.paused = true;
                 self.presence = None;
+                self.search = None;
                 self.tell(Input::Wish(Wish::Pause));
             }
             ToDriver::Resume => {
@@ -351,48 +357,6 @@ impl Driver {
             let (received, took) = (self.summary().received, now.since(self.began));
             let _ = self.shared.events.send(Event::Finished { id: self.id, path, received, took });
         }
-    }
-
-    /// Leaves the swarm: the machine says goodbye, what is whole is written, what is known is saved.
-    async fn leave(mut self, mut inbox: Inbox) {
-        let reached = self.goal.is_reached();
-        self.presence = None;
-        // What peers have reported already counts, so that figures add up at the end.
-        while let Ok(report) = inbox.reports.try_recv() {
-            self.reported(report);
-        }
-        // Before the goodbye, for a machine that has stopped takes in no more pieces.
-        let quiet = async {
-            while self.keeping > 0 {
-                match inbox.facts.recv().await {
-                    Some(fact) => self.fact(fact),
-                    None => break,
-                }
-            }
-        };
-        let _ = time::timeout(LAST_WRITES, quiet).await;
-        self.tell(Input::Wish(Wish::Stop));
-        self.peers.clear();
-        let summary = self.summary();
-        self.save_at_the_end(&summary).await;
-        let farewell = async {
-            while self.announcing > 0 {
-                match inbox.facts.recv().await {
-                    Some(fact) => self.fact(fact),
-                    None => break,
-                }
-            }
-        };
-        let _ = time::timeout(FAREWELL, farewell).await;
-        let now = self.now();
-        self.reporter.done = reached && self.fault.is_none();
-        self.publish(now, &summary);
-        let event = match self.fault.take() {
-            Some(fault) => Event::Failed { id: self.id, fault },
-            None if reached => Event::Done { id: self.id },
-            None => return,
-        };
-        let _ = self.shared.events.send(event);
     }
 
     fn now(&self) -> Moment {

@@ -45,7 +45,8 @@ impl Totals {
 pub(super) struct Saver {
     /// Something changed since the last save.
     pub dirty: bool,
-    saving: bool,
+    /// A save is under way.
+    pub saving: bool,
     last: Moment,
     last_sync: Moment,
     unsynced: bool,
@@ -93,10 +94,11 @@ impl Driver {
         });
     }
 
-    /// Saves at the end of the torrent's life in this session, without waiting for the disk.
-    pub(super) async fn save_at_the_end(&mut self, summary: &Summary) {
+    /// Saves at the end of the torrent's life in this session, without waiting for the disk. `writing` says
+    /// that the last writes may come after it: then the record must not hold files to their stamps.
+    pub(super) async fn save_at_the_end(&mut self, summary: &Summary, writing: bool) {
         let Some(library) = self.library() else { return };
-        let (volume, entry) = (self.volume.clone(), self.entry(summary, false));
+        let (volume, entry) = (self.volume.clone(), self.entry(summary, writing));
         let saved = self.shared.on_disk(move || Ok(save(&library, &volume, entry, false))).await;
         if let Ok(Err(error)) = saved {
             tracing::warn!(error, "resume data is not saved");

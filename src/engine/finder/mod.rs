@@ -107,7 +107,7 @@ pub(super) async fn run(
 ) {
     let (facts, mut facts_in) = mpsc::unbounded_channel();
     let (reports, mut reports_in) = mpsc::channel(REPORTS);
-    let (listing, mut callers) = shared.listen_for(find.info_hash);
+    let (listing, mut callers) = shared.listen_for(find.info_hash, false);
     let mut driver = Driver::new(shared, find, facts, reports, publish);
     driver.start();
     let mut tick = time::interval(PUBLISH_EVERY);

@@ -61,7 +61,7 @@ impl Driver {
 
     fn dial(&self, addr: SocketAddr) {
         let (facts, bind) = (self.facts.clone(), self.shared.bind);
-        let (ours, patience) = (self.shared.handshake(self.find.info_hash), self.shared.patience);
+        let (ours, patience) = (self.shared.handshake(self.find.info_hash, false), self.shared.patience);
         tokio::spawn(async move {
             let result = dial(addr, bind, &ours, patience).await;
             let _ = facts.send(Fact::Dialled { addr, result });

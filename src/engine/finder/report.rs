@@ -109,6 +109,7 @@ impl Driver {
             addr: peer.addr,
             client: peer.client,
             incoming: peer.incoming,
+            source: peer.source,
             progress: peer.progress,
             down: peer.down,
             up: peer.up,

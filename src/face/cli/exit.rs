@@ -43,7 +43,7 @@ pub const MEANINGS: [(Exit, &str); 12] = [
     (Exit::Input, "the input is missing, is not a torrent, or is malformed"),
     (Exit::Network, "the network gave nothing in the time allowed: no peers, no tracker"),
     (Exit::Disk, "disk: no space, no permission, I/O error, or would overwrite foreign data"),
-    (Exit::Daemon, "no daemon, or it refused us"),
+    (Exit::Daemon, "no daemon, or it refused us (add, ctl)"),
     (Exit::Busy, "already running: state directory locked, or the same torrent is active"),
     (Exit::Internal, "internal error: a bug in torr"),
     (Exit::Interrupted, "stopped by Ctrl-C (SIGINT)"),

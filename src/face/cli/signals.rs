@@ -5,12 +5,16 @@ use std::path::PathBuf;
 use std::process;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::exit::Exit;
 use super::output::Output;
+
+/// Two signals within this time are one: `timeout` signals both the program and its group, a terminal that
+/// goes away is told of by the shell and by the system. The second of a person comes later.
+const ECHO: Duration = Duration::from_millis(500);
 
 /// The signals that ask us to stop.
 #[derive(Debug)]
@@ -18,6 +22,22 @@ pub struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
+    told: Told,
+}
+
+/// When the last signal came that was no echo.
+#[derive(Debug, Default)]
+struct Told(Option<Instant>);
+
+impl Told {
+    /// Whether a signal that comes now is another one.
+    fn is_new(&mut self, now: Instant) -> bool {
+        let new = self.0.is_none_or(|last| now.duration_since(last) >= ECHO);
+        if new {
+            self.0 = Some(now);
+        }
+        new
+    }
 }
 
 impl Signals {
@@ -28,15 +48,21 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             hangup: signal(SignalKind::hangup())?,
+            told: Told::default(),
         })
     }
 
     /// Waits for the next one and says what the process then ends with. May be dropped and called again.
     pub async fn next(&mut self) -> Exit {
-        tokio::select! {
-            _ = self.interrupt.recv() => Exit::Interrupted,
-            _ = self.terminate.recv() => Exit::Terminated,
-            _ = self.hangup.recv() => Exit::Terminated,
+        loop {
+            let exit = tokio::select! {
+                _ = self.interrupt.recv() => Exit::Interrupted,
+                _ = self.terminate.recv() => Exit::Terminated,
+                _ = self.hangup.recv() => Exit::Terminated,
+            };
+            if self.told.is_new(Instant::now()) {
+                return exit;
+            }
         }
     }
 }
@@ -177,4 +203,18 @@ impl Watch {
 fn wait_for_one() -> Option<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().ok()?;
     runtime.block_on(async { Some(Signals::take().ok()?.next().await) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_at_once_again_is_the_same_signal() {
+        let (mut told, start) = (Told::default(), Instant::now());
+        let mut at = |ms| told.is_new(start + Duration::from_millis(ms));
+        // Whoever keeps the key down is heard again too.
+        let heard = [0, 1, 200, 499, 500, 501, 900, 1200].map(&mut at);
+        assert_eq!(heard, [true, false, false, false, true, false, false, true]);
+    }
 }

@@ -22,15 +22,10 @@ pub fn directory(flag: Option<&Path>) -> Option<PathBuf> {
         .or_else(|| var("HOME").filter(absolute).map(|home| home.join(".local/state/torr")))
 }
 
-/// Settles what the flags of everywhere and the environment say about profile, state and daemon, so that
+/// Settles what the flags of everywhere and the environment say about profile and state, so that
 /// from here on the flags alone say it. A profile has a state of its own below that of everybody, unless
 /// the flag names a directory.
 pub fn settle(global: &mut GlobalArgs) -> Result<(), Failure> {
-    if global.socket.is_some() {
-        return Err(
-            Failure::not_yet("--socket").hint("there is no daemon yet: torr get and torr seed do all")
-        );
-    }
     if global.profile.is_none()
         && let Some(name) = env::var_os("TORR_PROFILE").filter(|name| !name.is_empty())
     {
@@ -93,8 +88,6 @@ mod tests {
         };
         settle(&mut global).unwrap();
         assert_eq!(global.state_dir, Some("/x".into()));
-        let mut global = GlobalArgs { socket: Some("/x".into()), ..GlobalArgs::default() };
-        assert_eq!(settle(&mut global).unwrap_err().message, "--socket is not available yet");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::{Seeker, Timer};
 use crate::base::Moment;
 use crate::proto::extended::{ExtendedHandshake, Extension, HANDSHAKE_ID};
 use crate::proto::message::Message;
+use crate::swarm::candidates::Dialler;
 use crate::swarm::event::{Departure, DialFailure, Hello, Note, Output, PeerKey, Source};
 use crate::swarm::lending::size_of;
 use crate::swarm::peer::MOST_REQUESTS;
@@ -35,9 +36,10 @@ impl Seeker {
         if self.paused {
             return;
         }
+        let dialler = if self.contacts.is_empty() { Dialler::Alone } else { Dialler::InCompany };
         while self.contacts.len() + self.candidates.dialling() < self.config.max_peers {
-            let Some(addr) = self.candidates.next(now, false, &mut self.rng) else {
-                if let Some(due) = self.candidates.due(now, false) {
+            let Some(addr) = self.candidates.next(now, dialler, &mut self.rng) else {
+                if let Some(due) = self.candidates.due(now, dialler) {
                     self.timers.set(Timer::Dial, due.max(now + Duration::from_millis(1)));
                 }
                 return;
@@ -198,7 +200,7 @@ impl Seeker {
     pub(super) fn make_room(&mut self, now: Moment, out: &mut Vec<Output>) {
         let full = self.contacts.len() >= self.config.max_peers;
         if full
-            && self.candidates.due(now, false).is_some_and(|at| at <= now)
+            && self.candidates.due(now, Dialler::InCompany).is_some_and(|at| at <= now)
             && let Some(worst) = self.worst(now)
         {
             self.close(now, worst, Departure::Replaced, out);

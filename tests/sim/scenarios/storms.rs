@@ -39,6 +39,9 @@ fn storm(seed: u64) -> Plan {
     // One of them can be relied on once the storm is over.
     plan.trackers[0] = TrackerPlan { interval: 60 + rng.below(240) as i64, ..TrackerPlan::default() };
     weather(&mut rng, &mut plan);
+    for node in &mut plan.nodes {
+        node.pex = rng.one_in(2);
+    }
     plan
 }
 
@@ -81,6 +84,7 @@ fn node(rng: &mut Rng, piece_len: u64) -> NodePlan {
         skips: if rng.one_in(10) { rng.below(100) } else { 0 },
         priority: if rng.one_in(10) { Priority::High } else { Priority::Normal },
         in_order: rng.one_in(10),
+        pex: false,
     }
 }
 

@@ -1,6 +1,6 @@
 //! `torr completions`: what a shell needs to complete our command lines.
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Command, ValueEnum};
 use clap_complete::{Generator, aot};
 use serde::Serialize;
 
@@ -76,6 +76,17 @@ pub fn run(args: &CompletionsArgs, output: &Output) -> Result<Exit, Failure> {
 
 fn script(shell: impl Generator) -> String {
     let mut bytes = Vec::new();
-    aot::generate(shell, &mut definition::command(), "torr", &mut bytes);
+    aot::generate(shell, &mut visible(&definition::command()), "torr", &mut bytes);
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The command line without what help does not list; not every shell passes over it by itself.
+fn visible(all: &Command) -> Command {
+    let arguments = all.get_arguments().filter(|argument| !argument.is_hide_set());
+    let commands = all.get_subcommands().filter(|command| !command.is_hide_set());
+    Command::new("torr")
+        .version(env!("CARGO_PKG_VERSION"))
+        .disable_help_subcommand(true)
+        .args(arguments.cloned())
+        .subcommands(commands.cloned())
 }

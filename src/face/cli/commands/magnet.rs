@@ -95,8 +95,13 @@ pub fn run(args: &MagnetArgs, global: &GlobalArgs, output: &Output) -> Result<Ex
                 target.check(args.force, output)?;
             }
             let patience = args.timeout.unwrap_or(fetch::PATIENCE);
+            let said = link.magnet.clone();
             let torrent = fetch::torrent(link, who(&args.peer), patience, global, output)?;
-            (About::torrent(&torrent.metainfo), Some(torrent.bytes))
+            let mut about = About::torrent(&torrent.metainfo);
+            // What only a link can say stays in the link.
+            let Magnet { peers, named_peers, select, .. } = said;
+            about.magnet = Magnet { peers, named_peers, select, ..about.magnet };
+            (about, Some(torrent.bytes))
         }
         Some(link) => (About::link(link.magnet, &link.notes), None),
         None => {

@@ -1,9 +1,12 @@
 //! One command per file.
 
+mod add;
 mod completions;
 mod config;
 mod create;
+mod ctl;
 mod demo;
+mod dht;
 mod edit;
 pub mod get;
 pub mod help;
@@ -29,12 +32,15 @@ use super::output::Output;
 pub enum Command {
     Get(Box<get::GetArgs>),
     Seed(Box<seed::SeedArgs>),
+    Add(add::AddArgs),
     Create(Box<create::CreateArgs>),
     Show(show::ShowArgs),
     Verify(Box<verify::VerifyArgs>),
     Magnet(magnet::MagnetArgs),
     Edit(Box<edit::EditArgs>),
+    Ctl(ctl::CtlArgs),
     Tracker(tracker::TrackerArgs),
+    Dht(dht::DhtArgs),
     Config(config::ConfigArgs),
     Demo(demo::DemoArgs),
     Register(register::RegisterArgs),
@@ -49,15 +55,22 @@ pub enum Command {
 impl Command {
     /// Does it.
     pub fn run(&self, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+        if global.socket.is_some() && !matches!(self, Self::Add(_) | Self::Ctl(_)) {
+            let failure = Failure::usage("--socket names a daemon, and this command talks to none");
+            return Err(failure.hint("leave it out"));
+        }
         match self {
             Self::Get(args) => get::run(args, global, output),
             Self::Seed(args) => seed::run(args, global, output),
+            Self::Add(args) => add::run(args, global, output),
             Self::Create(args) => create::run(args, global, output),
             Self::Show(args) => show::run(args, global, output),
             Self::Verify(args) => verify::run(args, global, output),
             Self::Magnet(args) => magnet::run(args, global, output),
             Self::Edit(args) => edit::run(args, global.no_input, output),
+            Self::Ctl(args) => ctl::run(args, global),
             Self::Tracker(args) => tracker::run(args, output),
+            Self::Dht(args) => dht::run(args, global, output),
             Self::Config(args) => config::run(args, global, output),
             Self::Demo(args) => demo::run(args, output),
             Self::Register(args) => register::run(args, global, output),

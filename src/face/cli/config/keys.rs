@@ -107,7 +107,7 @@ pub static KEYS: [Key; 39] = [
         "encrypt connections; this version cannot, so with require nothing is transferred",
     ),
     later("network", "dht", Kind::Switch, "true", "find peers by the distributed hash table"),
-    later("network", "pex", Kind::Switch, "true", "exchange addresses with peers"),
+    key("network", "pex", Kind::Switch, "true", "exchange addresses with peers"),
     key("network", "lsd", Kind::Switch, "true", "find peers in the local network"),
     later("network", "upnp", Kind::Switch, "true", "ask the router for a port"),
     later("network", "utp", Kind::Switch, "true", "use uTP beside TCP"),

@@ -103,7 +103,7 @@ pub fn malformed(argument: &Path, why: &impl std::fmt::Display) -> Failure {
 }
 
 /// What needs a torrent file, and was given the name of one.
-fn only_a_link(argument: &Path) -> Failure {
+pub fn only_a_link(argument: &Path) -> Failure {
     let link = match Link::of(argument) {
         Err(failure) => return failure,
         Ok(link) => link,

@@ -6,7 +6,8 @@ use crate::engine::{Row, State};
 /// Bytes per second below which nothing moves.
 const NOTHING: f64 = 1024.0;
 /// What stands before those who were asked for metadata.
-pub const LOOKING: &str = "looking for anyone who has the file list: ";
+const SEARCHES: [&str; 2] =
+    ["looking for anyone who has the file list: ", "nobody to ask for the file list: "];
 
 /// Whether there is anything to see but a reason.
 pub fn moves(row: &Row) -> bool {
@@ -31,10 +32,13 @@ pub fn reason(row: &Row) -> String {
 
 /// The same where there is room for less: of a search for metadata, who was asked.
 pub fn brief(row: &Row) -> String {
-    match row.reason.text.strip_prefix(LOOKING) {
-        Some(asked) if row.state == State::Metadata => format!("looking: {asked}"),
-        _ => reason(row),
-    }
+    asked(row).map_or_else(|| reason(row), |asked| format!("looking: {asked}"))
+}
+
+/// Who was asked for metadata, if that is the reason.
+pub fn asked(row: &Row) -> Option<&str> {
+    let told = SEARCHES.iter().find_map(|start| row.reason.text.strip_prefix(start));
+    told.filter(|_| row.state == State::Metadata)
 }
 
 /// `62 peers, 48 of them seeds`.

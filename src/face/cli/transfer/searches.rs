@@ -9,7 +9,7 @@ use crate::base::{InfoHash, Untrusted, units};
 use crate::engine::{Command, Handle, Row, View};
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
-use crate::face::cli::progress::status::LOOKING;
+use crate::face::cli::progress::status;
 use crate::proto::metainfo::Metainfo;
 
 use super::stall::Stall;
@@ -109,13 +109,11 @@ impl Searches {
 
 /// Nobody has sent the metadata of a torrent for as long as was allowed.
 pub fn no_metadata(name: &Untrusted, row: &Row, limit: Duration) -> Failure {
-    let text = &row.reason.text;
-    let asked = text.strip_prefix(LOOKING).unwrap_or(text);
+    let asked = status::asked(row).unwrap_or(&row.reason.text);
     let asked = if asked.is_empty() { String::new() } else { format!(": {asked}") };
-    let message =
-        format!("{}: nobody has sent the file list within {}{asked}", name.fit(100), units::span(limit));
+    let message = format!("no file list of {} came within {}{asked}", name.fit(100), units::span(limit));
     Failure::new(Exit::Network, "no_metadata", message)
-        .hint("try again later, or add a peer or a tracker (--peer, --tracker); --timeout says how long to wait")
+        .hint("try again later, or give a link with more trackers (tr=) or peers (x.pe=); --timeout says how long to wait")
         .about(row.id)
 }
 
@@ -132,9 +130,6 @@ mod tests {
             Row { reason: Reason { word: "searching_peers", text }, ..row("ubuntu", State::Metadata) };
         let failure = no_metadata(&"ubuntu".into(), &torrent, Duration::from_secs(60));
         assert_eq!((failure.exit, failure.kind), (Exit::Network, "no_metadata"));
-        assert_eq!(
-            failure.message,
-            "ubuntu: nobody has sent the file list within 1 min: 2 trackers silent, 0 peers"
-        );
+        assert_eq!(failure.message, "no file list of ubuntu came within 1 min: 2 trackers silent, 0 peers");
     }
 }

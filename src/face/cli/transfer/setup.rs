@@ -126,6 +126,7 @@ impl Setup {
             up: self.config.rate("limits.up"),
             max_peers: self.config.number("limits.peers_total") as usize,
             jobs,
+            pex: self.config.switch("network.pex"),
             lsd: self.config.switch("network.lsd"),
             state_dir: self.state_dir.clone(),
             ..EngineConfig::default()
@@ -205,7 +206,7 @@ impl Setup {
 
 /// The ways to find and reach peers that torr is going to have. Their keys are true from the beginning, so
 /// that only a flag is a wish to be refused.
-const TO_COME: [&str; 4] = ["network.dht", "network.pex", "network.upnp", "network.utp"];
+const TO_COME: [&str; 3] = ["network.dht", "network.upnp", "network.utp"];
 
 /// Refuses what was asked for and is not there. What is meant to protect people is never left out in
 /// silence, wherever it was asked for.
@@ -330,7 +331,11 @@ mod tests {
             "off",
         ];
         assert_eq!(told(&off), Ok(()));
-        assert_eq!(told(&["--trackers", "--ipv6"]), Ok(()));
+        assert_eq!(told(&["--trackers", "--ipv6", "--pex"]), Ok(()));
+        let pex = |keys: &[(&str, Value)], flags: &[&str]| setup(keys, flags).unwrap().engine(1).pex;
+        assert!(pex(&[], &[]) && !pex(&[], &["--no-pex"]));
+        let off = [("network.pex", Value::Switch(false))];
+        assert!(!pex(&off, &[]) && pex(&off, &["--pex"]));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::base::{InfoHash, units};
 use crate::engine::{Add, After, Command, Engine, EngineConfig, Fault, Handle, Row, State, Until};
 use crate::face::cli::progress::amounts::percent;
-use crate::face::cli::style::{Style, pad, pad_left};
+use crate::face::cli::style::{Style, pad, pad_left, width};
 use crate::proto::metainfo::Metainfo;
 
 /// One that gives.
@@ -84,19 +84,16 @@ impl Seeder {
         }
     }
 
-    /// A line about it.
-    pub fn line(&self, style: Style) -> String {
+    /// A line about it, shorter than `room` columns where that can be: its habit is told elsewhere too.
+    pub fn line(&self, style: Style, room: usize) -> String {
         let now = match (&self.engine, self.gone) {
             (Some(_), _) => format!("{} {}", style.up(), pad_left(&units::rate(self.rate), 11)),
             (None, true) => pad("left", 13),
             (None, false) => pad("not here yet", 13),
         };
-        format!(
-            "  {}  {now}   gave {}   {}",
-            pad(self.name, 4),
-            pad_left(&units::size(self.gave), 8),
-            self.habit
-        )
+        let line = format!("  {}  {now}   gave {}", pad(self.name, 4), pad_left(&units::size(self.gave), 8));
+        let told = format!("{line}   {}", self.habit);
+        if width(&told) < room { told } else { line }
     }
 }
 
@@ -131,9 +128,10 @@ mod tests {
     #[test]
     fn a_line_says_whether_one_is_there() {
         let [mut ann, ..] = seeders();
-        assert_eq!(ann.line(Style::default()), "  ann   not here yet    gave      0 B   leaves half-way");
+        assert_eq!(ann.line(Style::default(), 80), "  ann   not here yet    gave      0 B   leaves half-way");
         ann.gone = true;
         ann.gave = 64 << 20;
-        assert_eq!(ann.line(Style::default()), "  ann   left            gave   64 MiB   leaves half-way");
+        assert_eq!(ann.line(Style::default(), 80), "  ann   left            gave   64 MiB   leaves half-way");
+        assert_eq!(ann.line(Style::default(), 40), "  ann   left            gave   64 MiB");
     }
 }

@@ -255,7 +255,7 @@ impl<'a> Play<'a> {
             let columns = size.columns;
             let view = View { torrents: vec![row.clone()], ..View::default() };
             let mut lines = screen::lines(&view, 0, output.err, size);
-            let seeders = self.seeders.iter().map(|seeder| output.err.own(&seeder.line(output.err)));
+            let seeders = self.seeders.iter().map(|seeder| output.err.own(&seeder.line(output.err, columns)));
             lines.extend(seeders.map(|line| output.err.fit_line(&line, columns.saturating_sub(1))));
             output.live.draw(lines);
         }

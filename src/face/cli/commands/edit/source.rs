@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::base::Untrusted;
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
+use crate::face::cli::input::{Kind, only_a_link};
 use crate::face::cli::{faults, signals};
 use crate::proto::metainfo::EditError;
 use crate::store;
@@ -37,6 +38,8 @@ impl Source {
             let bytes = bounded(&mut io::stdin().lock());
             let failed = |error| Failure::disk("read", Path::new("standard input"), &error);
             Self { path: None, given: argument.to_owned(), bytes: bytes.map_err(failed)?, rights: None }
+        } else if matches!(Kind::of(argument), Kind::Magnet(_) | Kind::Hash(_)) {
+            return Err(only_a_link(argument));
         } else {
             let path = fs::canonicalize(argument).map_err(|error| match error.kind() {
                 io::ErrorKind::NotFound => {

@@ -68,10 +68,10 @@ pub struct GetArgs {
     #[arg(long)]
     pub save_torrent: bool,
     /// Fetch only the torrent file of a link, as FILE or under its own name; no data
-    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "",
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true,
         conflicts_with_all = ["list", "pick", "to_stdout", "save_torrent", "select", "in_order", "ends_first",
             "seed", "existing", "alloc", "run", "name"])]
-    pub torrent_only: Option<PathBuf>,
+    pub torrent_only: Option<Option<PathBuf>>,
     /// Give up after so long without progress; none to wait for ever [default: none on a terminal, else 10m]
     #[arg(long, value_name = "TIME", value_parser = patience)]
     pub timeout: Option<Patience>,

@@ -42,7 +42,7 @@ impl Arguments {
             let message = format!("--name names one torrent, and {count} are given");
             return Err(Failure::usage(message).hint("leave --name out, or get them one by one"));
         }
-        if let Some(file) = args.torrent_only.as_ref().filter(|file| !file.as_os_str().is_empty()) {
+        if let Some(Some(file)) = &args.torrent_only {
             if file == stdin {
                 let hint = "to standard output: torr magnet LINK --fetch -o -";
                 return Err(Failure::usage("--torrent-only writes a file").hint(hint));

@@ -128,7 +128,10 @@ impl Maker {
     fn begin(&self, torrent: Torrent) -> Result<Work, Failure> {
         if let Some(wish) = &self.args.torrent_only {
             let id = torrent.metainfo.info_hash();
-            return self.keep_only(&torrent, wish).map(Work::Kept).map_err(|failure| failure.about(id));
+            return self
+                .keep_only(&torrent, wish.as_deref())
+                .map(Work::Kept)
+                .map_err(|failure| failure.about(id));
         }
         let wanted = self.wanted(&torrent)?;
         self.work(torrent, &wanted)
@@ -176,7 +179,7 @@ impl Maker {
             let name = torrent_name(&top);
             self.take(&torrent.metainfo, &name)?;
             let hint = "move it away, leave --save-torrent out, or choose another folder with -o DIR";
-            save(&args.output.join(name), &torrent.bytes, false, hint)?;
+            save(&self.inside(&name), &torrent.bytes, false, hint)?;
         }
         let named_peers = named_peers(&torrent);
         let (mut add, job) = self.setup.job(torrent, &args.output, self.setup.after(args.seed))?;
@@ -191,12 +194,12 @@ impl Maker {
     }
 
     /// Keeps the torrent file and nothing else.
-    fn keep_only(&self, torrent: &Torrent, wish: &Path) -> Result<Kept, Failure> {
+    fn keep_only(&self, torrent: &Torrent, wish: Option<&Path>) -> Result<Kept, Failure> {
         let args = &self.args;
         let metainfo = &torrent.metainfo;
-        let name = if wish.as_os_str().is_empty() { torrent_name(&top(metainfo)) } else { wish.to_owned() };
+        let name = wish.map_or_else(|| torrent_name(&top(metainfo)), Path::to_owned);
         self.take(metainfo, &name)?;
-        let path = args.output.join(name);
+        let path = self.inside(&name);
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(|error| Failure::disk("create", folder, &error))?;
         }
@@ -218,13 +221,18 @@ impl Maker {
         let ours = torrent.name().fit(80);
         let mut taken = self.taken();
         if let Some(other) = taken.names.get(name) {
-            let path = self.args.output.join(name);
+            let path = self.inside(name);
             let message = format!("{} belongs to {other}; {ours} would use it too", shown(&path));
             let hint = "get them one by one, into different folders (-o DIR) or under another name (--name)";
             return Err(Failure::new(Exit::Disk, "same_path", message).hint(hint));
         }
         taken.names.insert(name.to_owned(), ours);
         Ok(())
+    }
+
+    /// A path in the folder of downloads, as people say it.
+    fn inside(&self, name: &Path) -> PathBuf {
+        if self.args.output == Path::new(".") { name.to_owned() } else { self.args.output.join(name) }
     }
 
     fn taken(&self) -> std::sync::MutexGuard<'_, Taken> {

@@ -12,10 +12,11 @@ pub const TOPICS: [(&str, &str); 5] = [
 ];
 
 /// The variables that are looked at, and what for.
-pub const VARIABLES: [(&str, &str); 31] = [
+pub const VARIABLES: [(&str, &str); 33] = [
     ("TORR_CONFIG", "your configuration file, instead of $XDG_CONFIG_HOME/torr/config.toml"),
     ("TORR_PROFILE", "the profile, as --profile"),
     ("TORR_STATE_DIR", "where torr keeps its state; without it $XDG_STATE_HOME/torr, ~/.local/state/torr"),
+    ("TORR_SOCKET", "where a daemon listens, as --socket"),
     ("TORR_COLOR", "auto, always or never; --color wins over it"),
     ("TORR_ASCII", "anything but 0: no characters above U+007F from torr, as --ascii"),
     ("TORR_LOG", "what the log on standard error tells, such as info or torr=debug; wins over -v"),
@@ -42,6 +43,7 @@ pub const VARIABLES: [(&str, &str); 31] = [
     ("XDG_CONFIG_HOME", "configuration, ~/.config without it"),
     ("XDG_STATE_HOME", "state, ~/.local/state without it"),
     ("XDG_DATA_HOME", "where register puts torr.desktop, ~/.local/share without it"),
+    ("XDG_RUNTIME_DIR", "where the socket of a daemon is; without it the state"),
     ("TMPDIR", "where the demo keeps what it moves"),
     ("PATH", "where register looks for torr and xdg-mime"),
 ];

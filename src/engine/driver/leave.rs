@@ -1,0 +1,259 @@
+//! Leaving the swarm, within two seconds whatever disk, trackers and peers do: what is whole is written, what
+//! is known is saved, and only then trackers are told.
+
+use std::time::Duration;
+
+use tokio::time::{self, Instant};
+
+use super::{Driver, FAREWELL, Inbox};
+use crate::engine::event::Event;
+use crate::swarm::event::{Input, Wish};
+
+/// How long pieces that are whole may take to be written.
+const LAST_WRITES: Duration = Duration::from_millis(1100);
+/// How long all of it may take; the session waits a little longer.
+const ALL: Duration = Duration::from_millis(1750);
+
+impl Driver {
+    /// Leaves the swarm and ends.
+    pub(super) async fn leave(mut self, mut inbox: Inbox) {
+        let began = Instant::now();
+        let reached = self.goal.is_reached();
+        self.presence = None;
+        // What peers have reported already counts, so that figures add up at the end.
+        while let Ok(report) = inbox.reports.try_recv() {
+            self.reported(report);
+        }
+        // Nothing more comes, so that what is there gets to the disk.
+        self.peers.clear();
+        // Before the goodbye, for a machine that has stopped takes in no more pieces. An older record must not
+        // come after the last one.
+        let written = async {
+            while self.keeping > 0 || self.saver.saving {
+                match inbox.facts.recv().await {
+                    Some(fact) => self.fact(fact),
+                    None => break,
+                }
+            }
+        };
+        let _ = time::timeout(LAST_WRITES, written).await;
+        let (summary, writing) = (self.summary(), self.keeping > 0);
+        self.save_at_the_end(&summary, writing).await;
+
+        self.tell(Input::Wish(Wish::Stop));
+        self.peers.clear();
+        let farewell = async {
+            while self.announcing > 0 {
+                match inbox.facts.recv().await {
+                    Some(fact) => self.fact(fact),
+                    None => break,
+                }
+            }
+        };
+        let _ = time::timeout_at((began + ALL).min(Instant::now() + FAREWELL), farewell).await;
+        let (now, summary) = (self.now(), self.summary());
+        self.reporter.done = reached && self.fault.is_none();
+        self.publish(now, &summary);
+        let event = match self.fault.take() {
+            Some(fault) => Event::Failed { id: self.id, fault },
+            None if reached => Event::Done { id: self.id },
+            None => return,
+        };
+        let _ = self.shared.events.send(event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{SocketAddr, TcpListener};
+    use std::path::Path;
+    use std::sync::{Arc, mpsc as std_mpsc};
+
+    use tokio::sync::{mpsc, watch};
+
+    use super::*;
+    use crate::base::Rng;
+    use crate::engine::command::{Add, After, Command, Existing, Until};
+    use crate::engine::config::EngineConfig;
+    use crate::engine::driver::{ToDriver, run};
+    use crate::engine::handle::{Engine, Handle};
+    use crate::engine::shared::Shared;
+    use crate::hash::sha1;
+    use crate::proto::metainfo::{Attributes, Content, Draft, Extras, Metainfo};
+    use crate::store::{self, Entry, FileSpec, Handles, Layout, Library, Volume, VolumeOptions};
+
+    const PIECE: usize = 16 << 10;
+    /// More than any processor hashes side by side, several times over.
+    const PIECES: usize = 160;
+    /// Of these the leecher has the first half already.
+    const THERE: usize = PIECES / 2;
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    /// Somebody who has everything, and a driver whose disk does nothing yet.
+    struct Scene {
+        dir: tempfile::TempDir,
+        metainfo: Metainfo,
+        shared: Arc<Shared>,
+        orders: mpsc::UnboundedSender<ToDriver>,
+        task: tokio::task::JoinHandle<()>,
+        gate: std_mpsc::Sender<()>,
+        _seeder: Handle,
+        _published: watch::Receiver<Option<crate::engine::driver::Published>>,
+    }
+
+    fn config(dir: &Path, name: &str) -> EngineConfig {
+        EngineConfig {
+            bind: Some([127, 0, 0, 1].into()),
+            state_dir: Some(dir.join(name)),
+            disk_threads: 1,
+            ..EngineConfig::default()
+        }
+    }
+
+    /// Asks again and again until it is so.
+    async fn until<T>(mut so: impl FnMut() -> Option<T>) -> T {
+        let found = async {
+            loop {
+                match so() {
+                    Some(found) => break found,
+                    None => time::sleep(Duration::from_millis(5)).await,
+                }
+            }
+        };
+        time::timeout(PATIENCE, found).await.expect("in time")
+    }
+
+    impl Scene {
+        async fn new(tracker: Option<String>) -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let mut rng = Rng::new(7);
+            let bytes: Vec<u8> = (0..PIECES * PIECE).map(|_| rng.next_u64() as u8).collect();
+            let mut extras = Extras::default();
+            extras.trackers.extend(tracker.map(|url| vec![url.as_str().into()]));
+            let draft = Draft {
+                name: "x.bin".into(),
+                content: Content::Single(bytes.len() as u64, Attributes::default()),
+                piece_len: PIECE as u32,
+                digests: bytes.chunks(PIECE).flat_map(sha1).collect(),
+                private: false,
+                source: None,
+                extras,
+            };
+            let metainfo = Metainfo::parse(&draft.to_bytes()).unwrap();
+            for (folder, there) in [("given", PIECES), ("got", THERE)] {
+                std::fs::create_dir(dir.path().join(folder)).unwrap();
+                std::fs::write(dir.path().join(folder).join("x.bin"), &bytes[..there * PIECE]).unwrap();
+            }
+
+            let seeder = Engine::start(config(dir.path(), "seeder")).await.unwrap();
+            let mut give = Add::new(metainfo.clone(), dir.path().join("given"));
+            (give.seed_only, give.existing, give.use_trackers) = (true, Existing::Trust, false);
+            give.after = After::Seed(Until::default());
+            seeder.send(Command::Add(Box::new(give)));
+            let mut views = seeder.views();
+            let port = time::timeout(PATIENCE, views.wait_for(|view| view.port.is_some())).await.unwrap();
+            let port = port.unwrap().port.unwrap();
+
+            let (events, mut heard) = mpsc::unbounded_channel();
+            let shared = Shared::start(config(dir.path(), "leecher"), events).await.unwrap();
+            let mut add = Add::new(metainfo.clone(), dir.path().join("got"));
+            add.after = After::Seed(Until::default());
+            let (orders, inbox) = mpsc::unbounded_channel();
+            let (publish, published) = watch::channel(None);
+            let task = tokio::spawn(run(shared.clone(), Box::new(add), None, inbox, publish));
+            let checked = time::timeout(PATIENCE, heard.recv()).await.unwrap();
+            assert!(matches!(checked, Some(Event::Checked { .. })), "{checked:?}");
+            // From here on the only disk thread is busy, so that whatever comes waits to be written.
+            let (gate, closed) = std_mpsc::channel::<()>();
+            let (at_gate, arrived) = std_mpsc::channel();
+            shared.disk.run(move || {
+                let _ = at_gate.send(());
+                let _ = closed.recv();
+            });
+            until(|| arrived.try_recv().ok()).await;
+            let peer = SocketAddr::from(([127, 0, 0, 1], port));
+            orders.send(ToDriver::Peers(vec![peer])).unwrap();
+            let scene =
+                Self { dir, metainfo, shared, orders, task, gate, _seeder: seeder, _published: published };
+            let all = format!("Disk({} to keep,", PIECES - THERE);
+            scene.until_disk(|disk| disk.starts_with(&all)).await;
+            scene
+        }
+
+        /// Waits until the disk has such work to do.
+        async fn until_disk(&self, such: impl Fn(&str) -> bool) {
+            until(|| such(&format!("{:?}", self.shared.disk)).then_some(())).await;
+        }
+
+        fn record(dir: &Path, metainfo: &Metainfo) -> Entry {
+            Library::of(&dir.join("leecher")).load(&metainfo.info_hash()).unwrap().expect("it was saved")
+        }
+
+        /// How many pieces the record claims, and how many of them the next run need not hash.
+        fn claimed_and_believed(&self) -> (u32, u32) {
+            let entry = Self::record(self.dir.path(), &self.metainfo);
+            let geometry = Arc::new(self.metainfo.geometry().clone());
+            let file =
+                FileSpec { path: "x.bin".into(), len: geometry.total(), pad: false, executable: false };
+            let digests: Vec<_> = geometry.pieces().map(|piece| self.metainfo.digest(piece)).collect();
+            let layout =
+                Layout::new(self.metainfo.info_hash(), geometry, vec![file], digests.into()).unwrap();
+            let options = VolumeOptions::default();
+            let root = self.dir.path().join("got");
+            let volume = Volume::new(&root, layout, options, &[], &Handles::new(8)).unwrap();
+            (entry.have.count(), store::trusted(&volume, &entry).unwrap().count())
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn writes_that_come_behind_the_record_do_not_spoil_it() {
+        let scene = Scene::new(None).await;
+        scene.orders.send(ToDriver::Stop).unwrap();
+        // It has waited as long as it may, and saves.
+        scene.until_disk(|disk| disk.contains(" 1 to run")).await;
+        scene.gate.send(()).unwrap();
+        until(|| scene.task.is_finished().then_some(())).await;
+        scene.shared.stop().await;
+        assert_eq!(scene.claimed_and_believed(), (THERE as u32, THERE as u32));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_record_is_saved_behind_the_last_write_and_before_a_farewell() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/announce", listener.local_addr().unwrap());
+        let (bye, farewell) = std_mpsc::channel();
+        let scene = Scene::new(Some(url)).await;
+        let (dir, metainfo) = (scene.dir.path().to_owned(), scene.metainfo.clone());
+        // A tracker that answers until somebody leaves.
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut request = Vec::new();
+                while !request.ends_with(b"\r\n\r\n") {
+                    let mut byte = [0];
+                    if stream.read_exact(&mut byte).is_err() {
+                        break;
+                    }
+                    request.push(byte[0]);
+                }
+                if String::from_utf8_lossy(&request).contains("event=stopped") {
+                    let _ = bye.send(Scene::record(&dir, &metainfo));
+                    std::mem::forget(stream);
+                    return;
+                }
+                let answer = "d8:intervali1800e5:peers0:e";
+                let head =
+                    format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close", answer.len());
+                let _ = stream.write_all(format!("{head}\r\n\r\n{answer}").as_bytes());
+            }
+        });
+        scene.orders.send(ToDriver::Stop).unwrap();
+        scene.gate.send(()).unwrap();
+        until(|| scene.task.is_finished().then_some(())).await;
+        let entry = farewell.recv_timeout(PATIENCE).expect("the tracker hears of it");
+        assert!(!entry.running && entry.have.is_full(), "{} of {PIECES}", entry.have.count());
+        assert_eq!(scene.claimed_and_believed(), (PIECES as u32, PIECES as u32));
+        scene.shared.stop().await;
+    }
+}

@@ -1,0 +1,82 @@
+//! Peers tell one another of peers (BEP 11).
+
+use std::net::SocketAddr;
+
+use crate::base::Moment;
+use crate::proto::extended::pex::PexFlags;
+use crate::proto::message::Message;
+
+use super::event::{Output, PeerKey};
+use super::peer::Peer;
+use super::pex::{Contact, GATHER, Listener};
+use super::torrent::{Timer, Torrent};
+
+impl Torrent {
+    /// Whether addresses are exchanged with peers at all: never those of a private torrent (BEP 27).
+    pub(super) const fn exchanges(&self) -> bool {
+        self.config.pex && !self.config.private
+    }
+
+    /// Somebody came, went, or said where it listens: others are to hear of it.
+    pub(super) fn news(&mut self, now: Moment) {
+        let soon = now + GATHER;
+        if self.exchanges() && self.timers.get(Timer::Exchange).is_none_or(|at| at > soon) {
+            self.timers.set(Timer::Exchange, soon);
+        }
+    }
+
+    /// Tells everybody what is new to them and may be told now.
+    pub(super) fn exchange(&mut self, now: Moment, out: &mut Vec<Output>) {
+        let contacts: Vec<Contact> = self.peers.values().filter_map(contact).collect();
+        let mut next: Option<Moment> = None;
+        for key in self.keys() {
+            let Some(peer) = self.peers.get_mut(&key) else { continue };
+            let Some(id) = peer.pex_id else { continue };
+            let to = Listener {
+                ip: peer.addr.ip(),
+                listens: peer.listens.map(canonical),
+                seed: wants_nothing(peer),
+            };
+            let message = peer.exchange.tell(now, to, &contacts, &mut self.rng);
+            let due = peer.exchange.due();
+            if due > now {
+                next = Some(next.map_or(due, |next| next.min(due)));
+            }
+            if let Some(message) = message {
+                self.say(now, key, Message::Extended { id, body: message.encode() }, out);
+            }
+        }
+        if let Some(next) = next {
+            self.timers.set(Timer::Exchange, next);
+        }
+    }
+
+    /// A peer tells of others.
+    pub(super) fn told_of(&mut self, now: Moment, key: PeerKey, body: &[u8], out: &mut Vec<Output>) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        let addr = peer.addr;
+        let Some(contacts) = peer.exchange.hear(now, addr.ip(), body) else {
+            return self.strike(now, key, out);
+        };
+        for contact in contacts {
+            self.candidates.told(now, addr, contact.addr, contact.flags.has(PexFlags::SEED));
+        }
+        self.redial = true;
+    }
+}
+
+/// What others may be told of a peer; nothing while it is unknown where it listens.
+fn contact(peer: &Peer) -> Option<Contact> {
+    let flags = PexFlags::default()
+        .with(PexFlags::SEED, wants_nothing(peer))
+        .with(PexFlags::OUTGOING, !peer.incoming);
+    peer.listens.map(|addr| Contact { addr: canonical(addr), flags })
+}
+
+const fn wants_nothing(peer: &Peer) -> bool {
+    peer.is_seed() || peer.upload_only
+}
+
+const fn canonical(addr: SocketAddr) -> SocketAddr {
+    SocketAddr::new(addr.ip().to_canonical(), addr.port())
+}
