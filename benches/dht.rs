@@ -34,7 +34,8 @@ fn place(rng: &mut Rng) -> NodeId {
 
 /// A node with a full table.
 fn node() -> Dht {
-    let config = Config { families: vec![Family::V4], answer_rate: None, ..Config::default() };
+    let config =
+        Config { families: vec![Family::V4], answer_rate: None, packet_rate: None, ..Config::default() };
     let mut dht = Dht::new(at(0), &config, [1; 32]);
     let mut rng = Rng::new(1);
     let mut out = Vec::new();

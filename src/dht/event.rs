@@ -87,6 +87,8 @@ pub enum Input<'a> {
         /// Its bytes.
         bytes: &'a [u8],
     },
+    /// What was to be sent there cannot be: there is no way to that address.
+    Unsent(SocketAddr),
     /// Here may be nodes: from an earlier run, a torrent, a peer's PORT message, a name that was looked up.
     Nodes(&'a [SocketAddr]),
     /// A task is given.

@@ -78,6 +78,13 @@ impl<P: Clone> Flights<P> {
         Some(flight)
     }
 
+    /// Ends all that go to this address.
+    pub(super) fn end_all(&mut self, to: SocketAddr) -> Vec<Flight<P>> {
+        let numbers: Vec<u16> =
+            self.flights.iter().filter(|(_, flight)| flight.to == to).map(|(&number, _)| number).collect();
+        numbers.into_iter().filter_map(|number| self.end(number, to)).collect()
+    }
+
     /// The next one that is late or lost by now.
     pub(super) fn waited(&mut self, now: Moment) -> Option<(Waited, Flight<P>)> {
         let &(at, number) = self.due.first()?;
@@ -124,6 +131,10 @@ mod tests {
         assert_eq!(flights.end(8, addr(2)).unwrap().purpose, "b");
         assert!(flights.end(8, addr(2)).is_none());
         assert!(flights.is_asked(addr(1)) && !flights.is_asked(addr(2)));
+        flights.begin(Moment::START, 1, addr(1), None, "c").unwrap();
+        flights.begin(Moment::START, 1, addr(3), None, "d").unwrap();
+        let ended: Vec<_> = flights.end_all(addr(1)).into_iter().map(|flight| flight.purpose).collect();
+        assert_eq!((ended, flights.len()), (vec!["c", "a"], 1));
     }
 
     #[test]

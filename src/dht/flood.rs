@@ -19,6 +19,10 @@ const WATCHED: usize = 20;
 pub(super) struct Flood {
     watched: Vec<Watched>,
     answers: Bucket,
+    /// The most packets in a second, the second that is counted, and how many came in it.
+    packets: Option<u32>,
+    second: u64,
+    count: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -31,9 +35,20 @@ struct Watched {
 }
 
 impl Flood {
-    /// Answers take at most so many bytes per second.
-    pub(super) fn new(now: Moment, bytes_per_second: Option<u64>) -> Self {
-        Self { watched: Vec::new(), answers: Bucket::new(now, bytes_per_second) }
+    /// Answers take at most so many bytes per second, and so many packets are looked at.
+    pub(super) fn new(now: Moment, bytes_per_second: Option<u64>, packets: Option<u32>) -> Self {
+        let answers = Bucket::new(now, bytes_per_second);
+        Self { watched: Vec::new(), answers, packets, second: 0, count: 0 }
+    }
+
+    /// A packet comes; says whether it may be looked at.
+    pub(super) fn hears(&mut self, now: Moment) -> bool {
+        let second = now.since_start().as_secs();
+        if second != self.second {
+            (self.second, self.count) = (second, 0);
+        }
+        self.count = self.count.saturating_add(1);
+        self.packets.is_none_or(|most| self.count <= most)
     }
 
     /// Somebody asks; says whether it may be answered. Programs on this machine are not counted: they
@@ -90,7 +105,7 @@ mod tests {
 
     #[test]
     fn who_asks_too_much_is_not_answered_for_a_while() {
-        let mut flood = Flood::new(at(0), None);
+        let mut flood = Flood::new(at(0), None, None);
         let (loud, calm) = (IpAddr::from([1, 2, 3, 4]), IpAddr::from([5, 6, 7, 8]));
         let answered = (0..100).filter(|&n| flood.asks(at(n * 10), loud)).count();
         assert_eq!(answered, 50);
@@ -103,8 +118,18 @@ mod tests {
     }
 
     #[test]
+    fn a_second_has_room_for_so_many_packets() {
+        let mut flood = Flood::new(at(0), None, Some(100));
+        let heard =
+            |flood: &mut Flood, from: u64| (0..1000).filter(|n| flood.hears(at(from + n / 2))).count();
+        assert_eq!((heard(&mut flood, 0), heard(&mut flood, 1000), heard(&mut flood, 5400)), (100, 100, 100));
+        let mut open = Flood::new(at(0), None, None);
+        assert_eq!(heard(&mut open, 0), 1000);
+    }
+
+    #[test]
     fn the_list_of_the_watched_is_short() {
-        let mut flood = Flood::new(at(0), None);
+        let mut flood = Flood::new(at(0), None, None);
         for n in 0..10_000_u32 {
             flood.asks(at(n.into()), IpAddr::from(n.to_be_bytes()));
         }
@@ -113,7 +138,7 @@ mod tests {
 
     #[test]
     fn answers_stay_below_their_rate() {
-        let mut flood = Flood::new(at(0), Some(8000));
+        let mut flood = Flood::new(at(0), Some(8000), None);
         let sent: usize = (0..10_000).filter(|&ms| flood.pays(at(ms), 400)).count() * 400;
         assert!((80_000..130_000).contains(&sent), "{sent}");
     }

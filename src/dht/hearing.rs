@@ -60,18 +60,20 @@ impl Dht {
                 self.advance(now, key, out);
             }
             Purpose::Step(key, depth) => {
+                // Others tell us of ourselves, too.
+                let own = [self.id(Family::V4), self.id(Family::V6)];
                 let Some(task) = self.tasks.get_mut(&key) else { return };
                 task.outcome.answered += 1;
                 if let Some(lookup) = task.lookup(Family::of(&flight.to)) {
                     lookup.answered(reply.id, flight.to, reply.token.clone(), was_late);
                 }
                 if let Some(lookup) = task.lookup(Family::V4) {
-                    for &(id, addr) in reply.nodes.iter().take(TAKEN) {
+                    for &(id, addr) in reply.nodes.iter().take(TAKEN).filter(|(id, _)| Some(*id) != own[0]) {
                         lookup.learn(id, addr.into(), depth + 1);
                     }
                 }
                 if let Some(lookup) = task.lookup(Family::V6) {
-                    for &(id, addr) in reply.nodes6.iter().take(TAKEN) {
+                    for &(id, addr) in reply.nodes6.iter().take(TAKEN).filter(|(id, _)| Some(*id) != own[1]) {
                         lookup.learn(id, addr.into(), depth + 1);
                     }
                 }
@@ -114,6 +116,13 @@ impl Dht {
         }
     }
 
+    /// There is no way to an address: whatever was asked there will not be answered.
+    pub(super) fn unsent(&mut self, now: Moment, to: SocketAddr, out: &mut Vec<Output>) {
+        for flight in self.flights.end_all(to) {
+            self.not_answered(now, &flight, out);
+        }
+    }
+
     fn not_answered(&mut self, now: Moment, flight: &Flight<Purpose>, out: &mut Vec<Output>) {
         match flight.purpose {
             Purpose::Ping => {}
@@ -143,9 +152,9 @@ impl Dht {
         }
         let chance = self.secrets.draw_id();
         let Some(side) = self.side_mut(family) else { return };
-        if let Some(ip) = side.votes.vote(by.ip(), seen.ip())
-            && !fits(&side.table.own(), ip)
-        {
+        let Some(ip) = side.votes.vote(by.ip(), seen.ip()) else { return };
+        side.seen = Some(ip);
+        if !fits(&side.table.own(), ip) {
             side.rename(node_id(ip, chance));
             out.push(Output::Seen(family, ip));
         }

@@ -1,7 +1,7 @@
 //! The struct that holds the parts of a node, and the list of what it hears.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::base::{Moment, NodeId, Rng, Timers};
@@ -33,12 +33,20 @@ pub struct Config {
     pub read_only: bool,
     /// The most bytes per second of answers.
     pub answer_rate: Option<u64>,
+    /// The most packets per second that are looked at.
+    pub packet_rate: Option<u32>,
 }
 
 impl Default for Config {
-    /// IPv4 and IPv6, answering with 8 kB/s.
+    /// IPv4 and IPv6, answering with 8 kB/s and looking at 4000 packets in a second.
     fn default() -> Self {
-        Self { families: Family::ALL.to_vec(), ids: Vec::new(), read_only: false, answer_rate: Some(8000) }
+        Self {
+            families: Family::ALL.to_vec(),
+            ids: Vec::new(),
+            read_only: false,
+            answer_rate: Some(8000),
+            packet_rate: Some(4000),
+        }
     }
 }
 
@@ -114,7 +122,7 @@ impl Dht {
             peers: Peers::default(),
             items: Items::default(),
             tokens,
-            flood: Flood::new(now, config.answer_rate),
+            flood: Flood::new(now, config.answer_rate, config.packet_rate),
             secrets,
             rng: Rng::new(seed),
             timers,
@@ -127,6 +135,7 @@ impl Dht {
         match input {
             Input::Tick => {}
             Input::Heard { from, bytes } => self.heard(now, from, bytes, out),
+            Input::Unsent(to) => self.unsent(now, to, out),
             Input::Nodes(addrs) => self.nodes(now, addrs),
             Input::Begin(key, goal) => self.begin(now, key, goal, false, out),
             Input::Drop(key) => drop(self.tasks.remove(&key)),
@@ -149,6 +158,16 @@ impl Dht {
     /// How many nodes are known to be there.
     pub fn node_count(&self, family: Family) -> usize {
         self.side(family).map_or(0, |side| side.table.len())
+    }
+
+    /// The address at which others see us in a family, once enough of them agree.
+    pub fn seen_as(&self, family: Family) -> Option<IpAddr> {
+        self.side(family).and_then(|side| side.seen)
+    }
+
+    /// Whether there is anybody in a family who could be asked: a node that is known, or an address where one may be.
+    pub fn has_anybody(&self, family: Family) -> bool {
+        self.side(family).is_some_and(|side| side.table.len() > 0 || !side.starts.is_empty())
     }
 
     /// How many questions wait for their answer.
@@ -191,6 +210,9 @@ impl Dht {
     fn heard(&mut self, now: Moment, from: SocketAddr, bytes: &[u8], out: &mut Vec<Output>) {
         // What came to a socket of IPv6 from an IPv4 address is of that family.
         let from = SocketAddr::new(from.ip().to_canonical(), from.port());
+        if !self.flood.hears(now) {
+            return;
+        }
         if from.port() == 0 || self.side(Family::of(&from)).is_none() {
             return;
         }

@@ -1,7 +1,7 @@
 //! One family of addresses: an id, a table, and where to begin when nobody is known.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::base::{Moment, NodeId};
 
@@ -17,6 +17,8 @@ pub(super) struct Side {
     pub(super) family: Family,
     pub(super) table: Table,
     pub(super) votes: Votes,
+    /// Where others see us, if enough agree.
+    pub(super) seen: Option<IpAddr>,
     /// Addresses at which nodes may be: of an earlier run, of torrents, of peers.
     pub(super) starts: BTreeSet<SocketAddr>,
     /// When we last looked for our own neighbours, and in how many tries in a row nobody was found.
@@ -30,6 +32,7 @@ impl Side {
             family,
             table: Table::new(id),
             votes: Votes::default(),
+            seen: None,
             starts: BTreeSet::new(),
             began: None,
             tries: 0,

@@ -1,21 +1,24 @@
 //! What all torrents of a session share: clock, sockets, buffers, disk threads, limits, trackers.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::clock::Clock;
 use super::config::EngineConfig;
+use super::dht::{Node, NodeConfig};
 use super::event::{Event, Fault, FaultKind};
 use super::lsd::Lsd;
+use super::ports;
 use crate::base::{BLOCK_LEN, InfoHash, PeerId, Untrusted};
 use crate::net::tracker::{TrackerConfig, Trackers};
-use crate::net::{Bind, Caller, Limits, Listener, Lookup, Patience, Registration};
+use crate::net::{Bind, Caller, Datagrams, Limits, Listener, Lookup, Patience, Registration, bind_both};
 use crate::proto::handshake::{Handshake, Reserved};
 use crate::store::{Disk, DiskError, DiskErrorKind, DiskIo, Handles, Library, Pool};
 use crate::swarm::event::PeerKey;
@@ -24,6 +27,8 @@ use crate::swarm::event::PeerKey;
 const OPEN_PIECES: u64 = 32 << 20;
 /// Bytes that are read for peers and not sent yet, all torrents together.
 const SERVE_POOL: usize = 16 << 20;
+/// How long the node of the DHT may take to save what it knows.
+const SAVE_WITHIN: Duration = Duration::from_millis(300);
 /// Callers that may wait for a torrent.
 const CALLERS: usize = 64;
 
@@ -48,6 +53,8 @@ pub(super) struct Shared {
     pub trackers: Trackers,
     /// The way to the local network, where it is wished and there is one.
     pub lsd: Option<Lsd>,
+    /// The node of the DHT, if it is used.
+    dht: Option<Node>,
     pub library: Option<Library>,
     pub events: mpsc::UnboundedSender<Event>,
     port: u16,
@@ -113,8 +120,8 @@ impl Shared {
         config: EngineConfig,
         events: mpsc::UnboundedSender<Event>,
     ) -> Result<Arc<Self>, Fault> {
-        let bind = bind(config.bind, config.ipv6);
-        let listener = listen(&config, bind)?;
+        let bind = ports::bind(config.bind, config.ipv6);
+        let (listener, datagrams) = open(&config, bind)?;
         let port = listener.port();
         let mut chance = [0_u8; 12 + 4 + 8 + 4];
         getrandom::fill(&mut chance)
@@ -128,6 +135,10 @@ impl Shared {
         let seed = config.seed.unwrap_or(seed);
         let clock = Clock::start();
         let lsd = config.lsd.then(|| Lsd::start(bind, port, clock, cookie, seed)).flatten();
+        let dht = match datagrams {
+            Some(datagrams) => Some(Node::over(datagrams, node_config(&config)).await?),
+            None => None,
+        };
         let library = match config.state_dir {
             Some(place) => Some(library(place).await?),
             None => None,
@@ -156,6 +167,7 @@ impl Shared {
             limits: Limits::new(config.down, config.up),
             trackers: Trackers::new(TrackerConfig { bind, ..TrackerConfig::default() }),
             lsd,
+            dht,
             library,
             events,
             port,
@@ -178,16 +190,28 @@ impl Shared {
         self.limits.up.set(up);
     }
 
+    /// The node of the DHT, if there is one and the torrent may use it.
+    pub(super) fn dht_for(&self, private: bool) -> Option<&Node> {
+        self.dht.as_ref().filter(|_| !private)
+    }
+
     /// The handshake by which we introduce ourselves for a torrent.
-    pub(super) fn handshake(&self, torrent: InfoHash) -> Handshake {
-        Handshake { info_hash: torrent.wire(), id: self.id, reserved: reserved() }
+    pub(super) fn handshake(&self, torrent: InfoHash, private: bool) -> Handshake {
+        Handshake { info_hash: torrent.wire(), id: self.id, reserved: self.reserved(private) }
+    }
+
+    /// What we can do in a torrent.
+    fn reserved(&self, private: bool) -> Reserved {
+        let usual = Reserved::NONE.with_fast().with_extended();
+        if self.dht_for(private).is_some() { usual.with_dht() } else { usual }
     }
 
     /// Opens a torrent to callers.
-    pub(super) fn listen_for(&self, torrent: InfoHash) -> (Listing, mpsc::Receiver<Caller>) {
+    pub(super) fn listen_for(&self, torrent: InfoHash, private: bool) -> (Listing, mpsc::Receiver<Caller>) {
         let (callers, called) = mpsc::channel(CALLERS);
         let wire = torrent.wire();
-        lock(&self.torrents).insert(wire, Registration { id: self.id, reserved: reserved(), callers });
+        let reserved = self.reserved(private);
+        lock(&self.torrents).insert(wire, Registration { id: self.id, reserved, callers });
         (Listing { wire, torrents: self.torrents.clone() }, called)
     }
 
@@ -242,60 +266,34 @@ impl Shared {
         result.await.unwrap_or_else(|_| Err(DiskError::new(DiskErrorKind::Cancelled, "finish", "")))
     }
 
+    /// How many nodes of the DHT we know, if it is used.
+    pub(super) fn dht_nodes(&self) -> Option<u32> {
+        self.dht.as_ref().map(|node| node.status().nodes() as u32)
+    }
+
     /// Closes the sockets and ends the disk threads behind what they are writing.
-    pub(super) fn stop(&self) {
+    pub(super) async fn stop(&self) {
         self.listening.abort();
         if let Some(lsd) = &self.lsd {
             lsd.stop();
+        }
+        if let Some(node) = &self.dht {
+            // What it has not saved by then it does without.
+            let _ = tokio::time::timeout(SAVE_WITHIN, node.stop()).await;
         }
         self.disk.shutdown();
     }
 }
 
-fn reserved() -> Reserved {
-    Reserved::NONE.with_fast().with_extended()
-}
-
-/// The addresses traffic leaves from.
-fn bind(address: Option<IpAddr>, ipv6: bool) -> Bind {
-    match address {
-        None if ipv6 => Bind::ANY,
-        None => Bind { v6: None, ..Bind::ANY },
-        Some(IpAddr::V4(v4)) => Bind { v4: Some(v4), v6: None },
-        Some(IpAddr::V6(v6)) => Bind { v4: None, v6: Some(v6) },
-    }
-}
-
-/// Listens on the port that was asked for or fails; else on the preferred one, else on any.
-fn listen(config: &EngineConfig, bind: Bind) -> Result<Listener, Fault> {
-    let refused = |port: u16, error: std::io::Error| {
-        let place =
-            config.bind.map_or_else(|| format!("port {port}"), |ip| format!("{}", SocketAddr::new(ip, port)));
-        let (why, hint) = match error.kind() {
-            std::io::ErrorKind::AddrInUse => (
-                "another program uses it".to_owned(),
-                "choose another port with -p, or leave -p out for any free one",
-            ),
-            std::io::ErrorKind::PermissionDenied => {
-                ("not permitted".to_owned(), "ports below 1024 need privileges; choose a higher one with -p")
-            }
-            std::io::ErrorKind::AddrNotAvailable => (
-                "this machine has no such address".to_owned(),
-                "`ip addr` lists the addresses of this machine",
-            ),
-            _ => (error.to_string(), "choose another port with -p or another address with --bind"),
-        };
-        Fault {
-            kind: FaultKind::Network,
-            message: format!("cannot listen on {place}: {why}"),
-            hint: Some(hint.to_owned()),
+/// Opens the way in for connections, and for datagrams if they are used, both on one port.
+fn open(config: &EngineConfig, bind: Bind) -> Result<(Listener, Option<Datagrams>), Fault> {
+    ports::choose(config.bind, config.port, config.preferred_port, |port| {
+        if config.dht {
+            bind_both(bind, port).map(|(listener, datagrams)| (listener, Some(datagrams)))
+        } else {
+            Listener::bind(bind, port).map(|listener| (listener, None))
         }
-    };
-    if let Some(port) = config.port {
-        return Listener::bind(bind, port).map_err(|error| refused(port, error));
-    }
-    let preferred = config.preferred_port.and_then(|port| Listener::bind(bind, port).ok());
-    preferred.map_or_else(|| Listener::bind(bind, 0).map_err(|error| refused(0, error)), Ok)
+    })
 }
 
 async fn library(state_dir: PathBuf) -> Result<Library, Fault> {
@@ -304,6 +302,17 @@ async fn library(state_dir: PathBuf) -> Result<Library, Fault> {
         fault(FaultKind::Permission, format!("cannot use the state directory {place}: {error}"))
     })?;
     Ok(Library::of(&state_dir))
+}
+
+/// How the session's node of the DHT is set up.
+fn node_config(config: &EngineConfig) -> NodeConfig {
+    NodeConfig {
+        bind: config.bind,
+        ipv6: config.ipv6,
+        bootstrap: config.dht_bootstrap.clone(),
+        file: config.cache_dir.as_ref().map(|folder| folder.join("dht-nodes")),
+        ..NodeConfig::default()
+    }
 }
 
 fn fault(kind: FaultKind, message: String) -> Fault {
@@ -344,6 +353,6 @@ mod tests {
             sum.join().expect("claims do not panic");
         }
         assert_eq!(shared.pool.cap(), usual, "all is given up");
-        shared.stop();
+        shared.stop().await;
     }
 }

@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use self::doorway::{Doorway, Place};
+use super::datagrams::Datagrams;
 use super::dial::Bind;
 use super::hello::{Patience, hear};
 use crate::base::PeerId;
@@ -52,6 +53,25 @@ const BACKLOG: i32 = 512;
 const CHOICES: usize = 8;
 /// The pause after an error that will not go away at once, such as no free descriptors.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// Both ways in on one port.
+pub fn bind_both(bind: Bind, port: u16) -> io::Result<(Listener, Datagrams)> {
+    let try_both = || {
+        let listener = Listener::bind(bind, port)?;
+        let datagrams = Datagrams::bind(bind, listener.port())?;
+        Ok((listener, datagrams))
+    };
+    let mut both = try_both();
+    for _ in 0..CHOICES {
+        // The port the system chose for connections may be somebody else's for datagrams.
+        let taken = both.as_ref().is_err_and(|error: &io::Error| error.kind() == io::ErrorKind::AddrInUse);
+        if port != 0 || !taken {
+            break;
+        }
+        both = try_both();
+    }
+    both
+}
 
 /// The sockets on which peers reach us: one for IPv4, one for IPv6, of the same port.
 #[derive(Debug)]

@@ -6,6 +6,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "a loud room: it waits for sockets and so reads the clock")]
 
+pub mod datagrams;
 mod dial;
 mod hello;
 pub mod interfaces;
@@ -21,8 +22,9 @@ pub mod tracker;
 pub mod tracker_server;
 pub mod web;
 
+pub use datagrams::Datagrams;
 pub use dial::{Bind, dial};
 pub use hello::Patience;
 pub use limit::{Limit, Limits};
-pub use listen::{Caller, Listener, Lookup, Registration};
+pub use listen::{Caller, Listener, Lookup, Registration, bind_both};
 pub use peer::{FromPeer, Terms, ToPeer};

@@ -25,6 +25,7 @@ mod landing;
 mod lender;
 mod lending;
 pub mod local;
+mod lookups;
 mod meeting;
 mod peer;
 mod peer_priority;
@@ -44,5 +45,5 @@ mod summary;
 mod torrent;
 
 pub use succession::Heritage;
-pub use summary::{Dials, PeerSummary, Summary, TrackerSummary};
+pub use summary::{Dials, PeerSummary, Searched, Summary, TrackerSummary};
 pub use torrent::{Config, Torrent};

@@ -83,6 +83,7 @@ impl World {
             families: vec![Family::of(&addr)],
             ids: vec![(Family::of(&addr), node_id(addr.ip(), chance))],
             answer_rate: None,
+            packet_rate: None,
             read_only: false,
         };
         let dht = Dht::new(self.now, &config, secret);

@@ -33,14 +33,14 @@ impl World {
         Self::in_pieces(lens, 32 * 1024)
     }
 
+    /// The same for a private torrent.
+    pub fn private(lens: &[usize]) -> Self {
+        Self::made(lens, 32 * 1024, true)
+    }
+
     /// The same in pieces of this length.
     pub fn in_pieces(lens: &[usize], piece_len: u32) -> Self {
         Self::made(lens, piece_len, false)
-    }
-
-    /// A torrent of a private tracker.
-    pub fn private(lens: &[usize]) -> Self {
-        Self::made(lens, 32 * 1024, true)
     }
 
     fn made(lens: &[usize], piece_len: u32, private: bool) -> Self {

@@ -31,6 +31,7 @@ use self::save::Saver;
 pub(super) use self::save::name_of;
 use self::stream::Stream;
 use super::command::Add;
+use super::dht::Search;
 use super::event::{Event, Fault};
 use super::finder::{Estate, Finder};
 use super::lsd::Presence;
@@ -146,6 +147,8 @@ struct Driver {
     began: Moment,
     /// The right to keep the torrent's record, until the last word is saved.
     hold: Option<Hold>,
+    /// The search in the DHT that is under way.
+    search: Option<Search>,
     /// The end of the last announce to each tracker: the next one waits for it, or a farewell could overtake
     /// what went before it.
     speaking: BTreeMap<TrackerKey, oneshot::Receiver<()>>,
@@ -177,15 +180,14 @@ pub(super) async fn run(
                 Some(finder) => finder.hand_over().await,
                 None => None,
             };
-            let (mut driver, inbox, listing) = match estate {
-                Some(estate) => succession::succeed(shared, add, opened, *estate, orders, reporter),
-                None => {
-                    let (facts, facts_in) = mpsc::unbounded_channel();
-                    let (reports, reports_in) = mpsc::channel(REPORTS);
-                    let (listing, callers) = shared.listen_for(id);
-                    let inbox = Inbox { orders, facts: facts_in, reports: reports_in, callers };
-                    (Driver::new(shared, add, opened, facts, reports, reporter), inbox, listing)
-                }
+            let (mut driver, inbox, listing) = if let Some(estate) = estate {
+                succession::succeed(shared, add, opened, *estate, orders, reporter)
+            } else {
+                let (facts, facts_in) = mpsc::unbounded_channel();
+                let (reports, reports_in) = mpsc::channel(REPORTS);
+                let (listing, callers) = shared.listen_for(id, add.metainfo.is_private());
+                let inbox = Inbox { orders, facts: facts_in, reports: reports_in, callers };
+                (Driver::new(shared, add, opened, facts, reports, reporter), inbox, listing)
             };
             for order in early {
                 driver.ordered(order);
@@ -237,6 +239,7 @@ impl Driver {
             fault: None,
             began: now,
             hold: opened.hold,
+            search: None,
             speaking: BTreeMap::new(),
             shared,
             add,
@@ -248,6 +251,7 @@ impl Driver {
         if let Some(feed) = self.add.read.take() {
             self.read(feed);
         }
+        self.name_nodes();
         if !self.add.peers.is_empty() {
             let addrs = self.add.peers.clone();
             self.tell(Input::Found { source: Source::User, addrs });
@@ -282,6 +286,7 @@ impl Driver {
             }
         }
         drop(listing);
+        self.search = None;
         self.leave(inbox).await;
     }
 
@@ -297,6 +302,7 @@ impl Driver {
             ToDriver::Pause => {
                 self.paused = true;
                 self.presence = None;
+                self.search = None;
                 self.tell(Input::Wish(Wish::Pause));
             }
             ToDriver::Resume => {

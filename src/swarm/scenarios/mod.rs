@@ -8,6 +8,7 @@ mod chaos;
 mod invariants;
 mod long_pieces;
 mod meeting;
+mod searching;
 mod serving;
 mod stage;
 mod town;

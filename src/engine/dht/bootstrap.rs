@@ -1,0 +1,86 @@
+//! Where to begin: nodes that are known by name.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::timeout;
+
+use crate::net::Bind;
+
+/// The nodes that everybody may begin with: those of the makers of the usual clients.
+pub const BOOTSTRAP: [&str; 4] = [
+    "router.bittorrent.com:6881",
+    "dht.transmissionbt.com:6881",
+    "dht.libtorrent.org:25401",
+    "router.utorrent.com:6881",
+];
+
+/// The most names of one origin that are looked at.
+pub(super) const MOST_NAMES: usize = 32;
+/// The most addresses that are taken of one name.
+const MOST_ADDRESSES: usize = 16;
+/// How long the system may take to resolve a name.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The addresses behind `host:port`, as far as they can be reached from these addresses of ours; none if the name
+/// is not known. A node that is bound to this machine asks nobody for names.
+pub async fn resolve(name: &str, bind: Bind) -> Vec<SocketAddr> {
+    let literal = name.parse::<SocketAddr>().ok();
+    let found: Vec<SocketAddr> = match (literal, split(name)) {
+        (Some(addr), _) => vec![addr],
+        (None, Some((host, port))) if host.eq_ignore_ascii_case("localhost") || !is_local(bind) => {
+            match timeout(PATIENCE, tokio::net::lookup_host((host, port))).await {
+                Ok(Ok(found)) => found.collect(),
+                Ok(Err(_)) | Err(_) => Vec::new(),
+            }
+        }
+        _ => Vec::new(),
+    };
+    let reachable = |addr: &SocketAddr| match addr {
+        SocketAddr::V4(_) => bind.v4.is_some_and(|ip| !ip.is_loopback() || addr.ip().is_loopback()),
+        SocketAddr::V6(_) => bind.v6.is_some_and(|ip| !ip.is_loopback() || addr.ip().is_loopback()),
+    };
+    found.into_iter().filter(|addr| addr.port() != 0).filter(reachable).take(MOST_ADDRESSES).collect()
+}
+
+/// The addresses behind all of these names, looked up at once.
+pub(super) async fn resolve_all(names: Vec<String>, bind: Bind) -> Vec<SocketAddr> {
+    let each = names.iter().take(2 * MOST_NAMES).map(|name| resolve(name, bind));
+    let found = join_all(each).await;
+    found.into_iter().flatten().collect()
+}
+
+fn split(name: &str) -> Option<(&str, u16)> {
+    let (host, port) = name.rsplit_once(':')?;
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let port = port.parse().ok().filter(|&port| port != 0)?;
+    (!host.is_empty()).then_some((host, port))
+}
+
+/// Whether nothing but this machine can be reached.
+fn is_local(bind: Bind) -> bool {
+    let ips = [bind.v4.map(IpAddr::V4), bind.v6.map(IpAddr::V6)];
+    ips.into_iter().flatten().all(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn names_become_addresses_that_can_be_reached() {
+        let v4 = Bind { v6: None, ..Bind::LOOPBACK };
+        let here: SocketAddr = "127.0.0.1:6881".parse().unwrap();
+        assert_eq!(resolve("127.0.0.1:6881", v4).await, [here]);
+        assert_eq!(resolve("localhost:6881", v4).await, [here]);
+        assert_eq!(resolve("[::1]:6881", Bind::LOOPBACK).await, ["[::1]:6881".parse().unwrap()]);
+        for none in
+            ["[::1]:6881", "8.8.8.8:1", "127.0.0.1:0", "127.0.0.1", "", ":1", "a:b", "localhost:70000"]
+        {
+            assert_eq!(resolve(none, v4).await, [], "{none}");
+        }
+        // Nobody is asked for a name whose bearer could not be reached anyway.
+        assert_eq!(resolve_all(BOOTSTRAP.map(String::from).to_vec(), Bind::LOOPBACK).await, []);
+    }
+}

@@ -1,0 +1,18 @@
+//! A node of the distributed hash table, connected to the world.
+//!
+//! The [`Node`] is a task that drives one state machine of the room `dht` with the clock, the sockets and the
+//! system's randomness. It needs no session: a session holds one if it may use the DHT, and a command that only
+//! wants to look something up starts its own.
+
+mod bootstrap;
+mod node;
+mod run;
+mod saved;
+mod search;
+mod status;
+
+pub use self::bootstrap::{BOOTSTRAP, resolve};
+pub use self::node::{News, Node, NodeConfig};
+pub(in crate::engine) use self::search::Search;
+pub use self::status::{FamilyStatus, Status};
+pub use crate::dht::{Announce, Bloom, Family, Goal, Outcome, fits, node_id};

@@ -1,0 +1,53 @@
+//! Which addresses and which port a session uses, and what is said when it cannot have them.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use super::event::{Fault, FaultKind};
+use crate::net::Bind;
+
+/// The addresses traffic leaves from.
+pub(super) fn bind(address: Option<IpAddr>, ipv6: bool) -> Bind {
+    match address {
+        None if ipv6 => Bind::ANY,
+        None => Bind { v6: None, ..Bind::ANY },
+        Some(IpAddr::V4(v4)) => Bind { v4: Some(v4), v6: None },
+        Some(IpAddr::V6(v6)) => Bind { v4: None, v6: Some(v6) },
+    }
+}
+
+/// Opens the port that was asked for or fails; else the preferred one, else any.
+pub(super) fn choose<T>(
+    address: Option<IpAddr>,
+    port: Option<u16>,
+    preferred: Option<u16>,
+    open: impl Fn(u16) -> io::Result<T>,
+) -> Result<T, Fault> {
+    if let Some(port) = port {
+        return open(port).map_err(|error| refused(address, port, &error));
+    }
+    let preferred = preferred.and_then(|port| open(port).ok());
+    preferred.map_or_else(|| open(0).map_err(|error| refused(address, 0, &error)), Ok)
+}
+
+fn refused(address: Option<IpAddr>, port: u16, error: &io::Error) -> Fault {
+    let place = address.map_or_else(|| format!("port {port}"), |ip| SocketAddr::new(ip, port).to_string());
+    let (why, hint) = match error.kind() {
+        io::ErrorKind::AddrInUse => (
+            "another program uses it".to_owned(),
+            "choose another port with -p, or leave -p out for any free one",
+        ),
+        io::ErrorKind::PermissionDenied => {
+            ("not permitted".to_owned(), "ports below 1024 need privileges; choose a higher one with -p")
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            ("this machine has no such address".to_owned(), "`ip addr` lists the addresses of this machine")
+        }
+        _ => (error.to_string(), "choose another port with -p or another address with --bind"),
+    };
+    Fault {
+        kind: FaultKind::Network,
+        message: format!("cannot listen on {place}: {why}"),
+        hint: Some(hint.to_owned()),
+    }
+}
