@@ -9,6 +9,7 @@ mod client;
 mod dht;
 mod http;
 mod libtorrent;
+mod link_alone;
 mod local;
 mod making;
 mod metadata;
