@@ -32,7 +32,7 @@ const VIEW_EVERY: Duration = Duration::from_millis(250);
 /// After how many views buffers that nobody needed are given back to the system.
 const TRIM_EVERY: u32 = 20;
 /// How long ending may take: every driver has finished by then or is left behind.
-const STOP_WITHIN: Duration = Duration::from_millis(1900);
+const STOP_WITHIN: Duration = Duration::from_millis(1600);
 
 /// Starts a session.
 pub(super) async fn start(
@@ -219,8 +219,14 @@ impl Session {
         let kept = self.view.borrow().detail.clone().filter(|d| self.look == Some(d.id));
         let torrents: Vec<Row> = self.torrents.iter().map(|entry| entry.row.clone()).collect();
         let (down, up) = torrents.iter().fold((0.0, 0.0), |(d, u), row| (d + row.down, u + row.up));
-        let view =
-            View { torrents, detail: detail.or(kept), port: self.shared.port(), dht_nodes: None, down, up };
+        let view = View {
+            torrents,
+            detail: detail.or(kept),
+            port: self.shared.port(),
+            dht_nodes: self.shared.dht_nodes(),
+            down,
+            up,
+        };
         self.view.send_replace(Arc::new(view));
     }
 
@@ -247,7 +253,7 @@ impl Session {
         let _ = time::timeout(STOP_WITHIN, all).await;
         // The last view holds what each of them moved in all.
         self.look_round();
-        self.shared.stop();
+        self.shared.stop().await;
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -25,6 +26,8 @@ use crate::swarm::event::PeerKey;
 const OPEN_PIECES: u64 = 32 << 20;
 /// Bytes that are read for peers and not sent yet, all torrents together.
 const SERVE_POOL: usize = 16 << 20;
+/// How long the node of the DHT may take to save what it knows.
+const SAVE_WITHIN: Duration = Duration::from_millis(300);
 /// Callers that may wait for a torrent.
 const CALLERS: usize = 64;
 
@@ -48,7 +51,7 @@ pub(super) struct Shared {
     pub limits: Limits,
     pub trackers: Trackers,
     /// The node of the DHT, if it is used.
-    pub dht: Option<Node>,
+    dht: Option<Node>,
     pub library: Option<Library>,
     pub events: mpsc::UnboundedSender<Event>,
     /// Whether peers are told of one another (BEP 11).
@@ -184,16 +187,28 @@ impl Shared {
         self.limits.up.set(up);
     }
 
+    /// The node of the DHT, if there is one and the torrent may use it.
+    pub(super) fn dht_for(&self, private: bool) -> Option<&Node> {
+        self.dht.as_ref().filter(|_| !private)
+    }
+
     /// The handshake by which we introduce ourselves for a torrent.
-    pub(super) fn handshake(&self, torrent: InfoHash) -> Handshake {
-        Handshake { info_hash: torrent.wire(), id: self.id, reserved: reserved() }
+    pub(super) fn handshake(&self, torrent: InfoHash, private: bool) -> Handshake {
+        Handshake { info_hash: torrent.wire(), id: self.id, reserved: self.reserved(private) }
+    }
+
+    /// What we can do in a torrent.
+    fn reserved(&self, private: bool) -> Reserved {
+        let usual = Reserved::NONE.with_fast().with_extended();
+        if self.dht_for(private).is_some() { usual.with_dht() } else { usual }
     }
 
     /// Opens a torrent to callers.
-    pub(super) fn listen_for(&self, torrent: InfoHash) -> (Listing, mpsc::Receiver<Caller>) {
+    pub(super) fn listen_for(&self, torrent: InfoHash, private: bool) -> (Listing, mpsc::Receiver<Caller>) {
         let (callers, called) = mpsc::channel(CALLERS);
         let wire = torrent.wire();
-        lock(&self.torrents).insert(wire, Registration { id: self.id, reserved: reserved(), callers });
+        let reserved = self.reserved(private);
+        lock(&self.torrents).insert(wire, Registration { id: self.id, reserved, callers });
         (Listing { wire, torrents: self.torrents.clone() }, called)
     }
 
@@ -248,15 +263,20 @@ impl Shared {
         result.await.unwrap_or_else(|_| Err(DiskError::new(DiskErrorKind::Cancelled, "finish", "")))
     }
 
+    /// How many nodes of the DHT we know, if it is used.
+    pub(super) fn dht_nodes(&self) -> Option<u32> {
+        self.dht.as_ref().map(|node| node.status().nodes() as u32)
+    }
+
     /// Closes the sockets and ends the disk threads behind what they are writing.
-    pub(super) fn stop(&self) {
+    pub(super) async fn stop(&self) {
         self.listening.abort();
+        if let Some(node) = &self.dht {
+            // What it has not saved by then it does without.
+            let _ = tokio::time::timeout(SAVE_WITHIN, node.stop()).await;
+        }
         self.disk.shutdown();
     }
-}
-
-fn reserved() -> Reserved {
-    Reserved::NONE.with_fast().with_extended()
 }
 
 /// Opens the way in for connections, and for datagrams if they are used, both on one port.
@@ -327,6 +347,6 @@ mod tests {
             sum.join().expect("claims do not panic");
         }
         assert_eq!(shared.pool.cap(), usual, "all is given up");
-        shared.stop();
+        shared.stop().await;
     }
 }

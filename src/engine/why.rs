@@ -49,6 +49,12 @@ pub struct Circumstances {
     pub refusal: Option<String>,
     /// Why a tracker could not be asked, clean for a terminal.
     pub failure: Option<String>,
+    /// The DHT is used for this torrent.
+    pub dht: bool,
+    /// A search in the DHT has ended.
+    pub dht_searched: bool,
+    /// Nodes of the DHT that answered when they were asked for peers, in all searches.
+    pub dht_asked: u32,
     /// Seeds in the swarm, as the trackers say.
     pub swarm_seeds: Option<u32>,
     /// Addresses known, connected ones included.

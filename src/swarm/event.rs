@@ -353,7 +353,7 @@ pub enum Output {
         /// Which tracker.
         tracker: TrackerKey,
     },
-    /// Search for peers in the DHT (BEP 5); `Found` follows as they are found, and `LookedUp` at the end.
+    /// Search for peers in the DHT (BEP 5), in place of any search under way; `Found` follows as they are found, and `LookedUp` at the end.
     Lookup {
         /// Say that we have it, too.
         announce: bool,

@@ -31,7 +31,7 @@ impl Torrent {
             Input::Lost { piece } => self.lost(now, piece, out),
             Input::Announced { tracker, answer } => self.announced(now, tracker, answer, out),
             Input::Scraped { tracker, answer } => self.scraped(now, tracker, &answer),
-            Input::LookedUp { .. } => {}
+            Input::LookedUp { answered, peers } => self.looked_up(now, answered, peers, out),
             Input::Budget { bytes } => self.set_budget(bytes),
             Input::Wish(wish) => self.wish(now, wish, out),
         }

@@ -1,5 +1,7 @@
 //! What peers say.
 
+use std::net::SocketAddr;
+
 use crate::base::{Bitfield, Moment, Piece};
 use crate::proto::extended::{Extension, HANDSHAKE_ID, decode_dont_have};
 use crate::proto::message::Message;
@@ -45,14 +47,23 @@ impl Torrent {
             }
             Message::Extended { id: HANDSHAKE_ID, body } => self.shake(now, key, &body, out),
             Message::Extended { id, body } => self.extended(now, key, id, &body, out),
-            // A DHT node may sit there; this torrent has no use for it, and one is enough.
-            Message::Port(_) | Message::Unknown(_) => self.strike(now, key, out),
+            Message::Port(port) => self.told_port(now, key, port, out),
+            Message::Unknown(_) => self.strike(now, key, out),
             Message::HaveAll
             | Message::HaveNone
             | Message::Reject(_)
             | Message::Suggest(_)
             | Message::AllowedFast(_) => self.close(now, key, Departure::Protocol, out),
         }
+    }
+
+    /// It told where its node of the DHT is (BEP 5). Once is enough, and no use where the DHT is not used.
+    fn told_port(&mut self, now: Moment, key: PeerKey, port: u16, out: &mut Vec<Output>) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        if self.lookups.is_none() || port == 0 || std::mem::replace(&mut peer.told_port, true) {
+            return self.strike(now, key, out);
+        }
+        out.push(Output::Node { addr: SocketAddr::new(peer.addr.ip(), port) });
     }
 
     /// It told which pieces it has, all at once.

@@ -108,6 +108,10 @@ impl Torrent {
         }
         self.finished = true;
         out.push(Output::Note(Note::Finished));
+        if let Some(lookups) = &mut self.lookups {
+            lookups.completed(now);
+        }
+        self.look_up(now, out);
         if self.progress.have().is_full() {
             for (tracker, event) in self.announcer.completed() {
                 self.announce(tracker, event, out);
@@ -160,6 +164,7 @@ impl Torrent {
         }
         self.put_back(piece);
         self.finished = self.progress.lacking().is_empty();
+        self.reopen();
         for key in self.keys() {
             self.withdraw(now, key, piece, out);
             let Some(peer) = self.peers.get_mut(&key) else { continue };

@@ -153,6 +153,9 @@ impl Torrent {
         if hello.reserved.extended() {
             self.say_handshake(now, key, out);
         }
+        if hello.reserved.dht() && self.lookups.is_some() && self.config.port != 0 {
+            self.say(now, key, Message::Port(self.config.port), out);
+        }
     }
 
     /// Sends our extension handshake (BEP 10), the first or one that tells what has changed.

@@ -22,6 +22,7 @@ mod exchanging;
 mod handle;
 mod hearing;
 mod landing;
+mod lookups;
 mod meeting;
 mod peer;
 mod peer_priority;
@@ -40,5 +41,5 @@ mod summary;
 mod tellers;
 mod torrent;
 
-pub use summary::{Dials, PeerSummary, Summary, TrackerSummary};
+pub use summary::{Dials, PeerSummary, Searched, Summary, TrackerSummary};
 pub use torrent::{Config, Torrent};

@@ -110,6 +110,8 @@ pub struct Peer {
     pub said_at: Moment,
     /// Extension handshakes it sent.
     pub handshakes: u32,
+    /// It told where its node of the DHT is (BEP 5).
+    pub told_port: bool,
     strikes: u32,
 }
 
@@ -162,6 +164,7 @@ impl Peer {
             heard_at: now,
             said_at: now,
             handshakes: 0,
+            told_port: false,
             strikes: 0,
         }
     }

@@ -9,6 +9,7 @@ use crate::proto::message::Message;
 use super::announcer::Due;
 use super::choker::ROUND;
 use super::event::{Departure, Note, Output, Priority, Source, TrackerFailure, TrackerKey, Wish};
+use super::lookups::Lookups;
 use super::torrent::{Timer, Torrent};
 
 /// The time between two looks at the pipelines.
@@ -29,6 +30,7 @@ impl Torrent {
         while let Some(timer) = self.timers.expire(now) {
             match timer {
                 Timer::Announce => self.announce_due(now, out),
+                Timer::Lookup => self.look_up(now, out),
                 Timer::Dial => self.redial = true,
                 Timer::Pulse => self.pulse(now, out),
                 Timer::Round => self.round(now, out),
@@ -48,9 +50,13 @@ impl Torrent {
         if self.stopped {
             return;
         }
-        match self.announcer.deadline() {
-            Some(at) => self.timers.set(Timer::Announce, at),
-            None => self.timers.stop(Timer::Announce),
+        let announce = self.announcer.deadline();
+        let lookup = self.lookups.as_ref().and_then(Lookups::deadline);
+        for (timer, deadline) in [(Timer::Announce, announce), (Timer::Lookup, lookup)] {
+            match deadline {
+                Some(at) => self.timers.set(timer, at),
+                None => self.timers.stop(timer),
+            }
         }
         if self.peers.is_empty() {
             self.timers.stop(Timer::Round);
@@ -99,11 +105,34 @@ impl Torrent {
         }
         self.make_room(now, out);
         self.rechoke(now, out);
-        let lonely = self.peers.len() < FEW && self.candidates.fresh() < FEW;
-        if lonely && !self.finished {
+        if self.is_lonely() && !self.finished {
             self.announcer.hurry(now);
         }
         self.redial = true;
+    }
+
+    /// Whether there are too few peers, and too few addresses to try.
+    fn is_lonely(&self) -> bool {
+        self.peers.len() < FEW && self.candidates.fresh() < FEW
+    }
+
+    /// Searches for peers in the DHT, if it is time.
+    pub(super) fn look_up(&mut self, now: Moment, out: &mut Vec<Output>) {
+        let few = self.is_lonely();
+        if let Some(lookups) = &mut self.lookups
+            && lookups.due(now, few)
+        {
+            let (announce, seed) = (self.config.port != 0, self.progress.have().is_full());
+            out.push(Output::Lookup { announce, seed });
+        }
+    }
+
+    /// A search in the DHT has ended.
+    pub(super) fn looked_up(&mut self, now: Moment, answered: u32, peers: u32, out: &mut Vec<Output>) {
+        if let Some(lookups) = &mut self.lookups {
+            lookups.ended(now, answered, peers, &mut self.rng);
+        }
+        self.look_up(now, out);
     }
 
     fn announce_due(&mut self, now: Moment, out: &mut Vec<Output>) {
@@ -175,7 +204,11 @@ impl Torrent {
                 self.paused = false;
                 self.redial = true;
                 self.announcer.resume(now);
+                if let Some(lookups) = &mut self.lookups {
+                    lookups.resume(now);
+                }
                 self.announce_due(now, out);
+                self.look_up(now, out);
             }
             Wish::Priorities(priorities) if !self.config.seed_only => self.prioritise(now, priorities, out),
             Wish::Priorities(_) => {}
@@ -186,7 +219,11 @@ impl Torrent {
             }
             Wish::Announce => {
                 self.announcer.hurry(now);
+                if let Some(lookups) = &mut self.lookups {
+                    lookups.hurry(now);
+                }
                 self.announce_due(now, out);
+                self.look_up(now, out);
             }
             Wish::UploadLimit(limit) => {
                 self.config.upload_limit = limit;
@@ -205,6 +242,9 @@ impl Torrent {
         self.paused = true;
         for key in self.keys() {
             self.close(now, key, Departure::Stopping, out);
+        }
+        if let Some(lookups) = &mut self.lookups {
+            lookups.stop();
         }
         for (tracker, event) in self.announcer.stop() {
             self.announce(tracker, event, out);
@@ -234,5 +274,13 @@ impl Torrent {
         self.freed = true;
         self.finished = false;
         self.finish(now, out);
+        self.reopen();
+    }
+
+    /// More may be wanted than was before.
+    pub(super) fn reopen(&mut self) {
+        if let Some(lookups) = self.lookups.as_mut().filter(|_| !self.finished) {
+            lookups.reopened();
+        }
     }
 }

@@ -7,6 +7,8 @@ use crate::base::{Moment, Untrusted};
 
 pub use super::dials::Dials;
 use super::event::{PeerKey, Source, TrackerKey};
+use super::lookups::Lookups;
+pub use super::lookups::Searched;
 use super::torrent::Torrent;
 
 /// A torrent at one moment.
@@ -88,6 +90,8 @@ pub struct Summary {
     pub trackers_failed: u32,
     /// What a tracker said that refused us.
     pub refused: Option<Untrusted>,
+    /// What came of searches in the DHT; nothing if it is not used.
+    pub dht: Option<Searched>,
     /// Seeds in the swarm, as the tracker says that knows most.
     pub swarm_seeds: Option<u32>,
     /// Leechers in the swarm, as the tracker says that knows most.
@@ -217,6 +221,7 @@ impl Torrent {
             trackers_working: trackers.iter().filter(|t| t.working == Some(true)).count() as u32,
             trackers_failed: trackers.iter().filter(|t| t.working == Some(false)).count() as u32,
             refused: trackers.iter().find(|t| t.refused).and_then(|t| t.said.clone()),
+            dht: self.lookups.as_ref().map(Lookups::searched),
             swarm_seeds: trackers.iter().filter_map(|t| t.seeds).max(),
             swarm_leechers: trackers.iter().filter_map(|t| t.leechers).max(),
         }

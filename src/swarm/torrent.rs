@@ -16,6 +16,7 @@ use super::blame::Blame;
 use super::candidates::Candidates;
 use super::choker::Choker;
 use super::event::{Order, Output, PeerKey, Priority, TrackerKey};
+use super::lookups::Lookups;
 use super::peer::Peer;
 use super::picker::Picker;
 use super::progress::Progress;
@@ -88,6 +89,8 @@ impl Config {
 pub(super) enum Timer {
     /// An announce or a scrape is due.
     Announce,
+    /// A search in the DHT may be due.
+    Lookup,
     /// An address may be dialled.
     Dial,
     /// Pipelines are looked at, while anyone owes us.
@@ -123,6 +126,8 @@ pub struct Torrent {
     pub(super) senders: BTreeMap<PeerKey, SocketAddr>,
     pub(super) candidates: Candidates,
     pub(super) announcer: Announcer,
+    /// Searches in the DHT, if it is used.
+    pub(super) lookups: Option<Lookups>,
     pub(super) choker: Choker,
     pub(super) blame: Blame,
     pub(super) counters: Counters,
@@ -162,6 +167,8 @@ impl Torrent {
             rarity.put(piece, progress.priority(piece), &mut rng);
         }
         let announcer = Announcer::new(now, &config.trackers, &mut rng);
+        let finished = progress.lacking().is_empty();
+        let lookups = (config.dht && !config.private).then(|| Lookups::new(now, finished));
         let window = std::time::Duration::from_secs(5);
         let mut torrent = Self {
             candidates: Candidates::new(now, config.ours.clone()),
@@ -173,6 +180,7 @@ impl Torrent {
             peers: BTreeMap::new(),
             senders: BTreeMap::new(),
             announcer,
+            lookups,
             choker: Choker::default(),
             blame: Blame::default(),
             counters: Counters {
@@ -189,7 +197,7 @@ impl Torrent {
             redial: false,
             paused: false,
             stopped: false,
-            finished: progress.lacking().is_empty(),
+            finished,
             progress,
             geometry,
         };

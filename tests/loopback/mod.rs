@@ -1,5 +1,6 @@
 //! Real engines, real sockets, real files, on 127.0.0.1.
 
+mod dht;
 mod faults;
 mod long_pieces;
 mod nodes;

@@ -33,8 +33,17 @@ impl World {
         Self::in_pieces(lens, 32 * 1024)
     }
 
+    /// The same for a private torrent.
+    pub fn private(lens: &[usize]) -> Self {
+        Self::made(lens, 32 * 1024, true)
+    }
+
     /// The same in pieces of this length.
     pub fn in_pieces(lens: &[usize], piece_len: u32) -> Self {
+        Self::made(lens, piece_len, false)
+    }
+
+    fn made(lens: &[usize], piece_len: u32, private: bool) -> Self {
         let dir = TempDir::new().expect("a temporary folder can be made");
         let mut rng = Rng::new(lens.iter().sum::<usize>() as u64);
         let mut line = Vec::new();
@@ -53,7 +62,7 @@ impl World {
             content: Content::Several(listed),
             piece_len,
             digests: line.chunks(piece_len as usize).flat_map(sha1).collect(),
-            private: false,
+            private,
             source: None,
             extras: Extras::default(),
         };

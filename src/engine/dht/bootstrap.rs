@@ -16,8 +16,8 @@ pub const BOOTSTRAP: [&str; 4] = [
     "router.utorrent.com:6881",
 ];
 
-/// The most names that are looked at.
-const MOST_NAMES: usize = 64;
+/// The most names of one origin that are looked at.
+pub(super) const MOST_NAMES: usize = 32;
 /// The most addresses that are taken of one name.
 const MOST_ADDRESSES: usize = 16;
 /// How long the system may take to resolve a name.
@@ -46,7 +46,7 @@ pub async fn resolve(name: &str, bind: Bind) -> Vec<SocketAddr> {
 
 /// The addresses behind all of these names, looked up at once.
 pub(super) async fn resolve_all(names: Vec<String>, bind: Bind) -> Vec<SocketAddr> {
-    let each = names.iter().take(MOST_NAMES).map(|name| resolve(name, bind));
+    let each = names.iter().take(2 * MOST_NAMES).map(|name| resolve(name, bind));
     let found = join_all(each).await;
     found.into_iter().flatten().collect()
 }

@@ -8,9 +8,11 @@ mod bootstrap;
 mod node;
 mod run;
 mod saved;
+mod search;
 mod status;
 
 pub use self::bootstrap::{BOOTSTRAP, resolve};
 pub use self::node::{News, Node, NodeConfig};
+pub(in crate::engine) use self::search::Search;
 pub use self::status::{FamilyStatus, Status};
 pub use crate::dht::{Announce, Bloom, Family, Goal, Outcome, fits, node_id};

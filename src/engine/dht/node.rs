@@ -116,7 +116,7 @@ impl Node {
         let _ = self.orders.send(Order::Nodes(addrs.to_vec()));
     }
 
-    /// Nodes may be behind these names, each `host:port`; they are looked up once.
+    /// Nodes may be behind these names, each `host:port`; they are looked up once, if few nodes are known.
     pub fn add_names(&self, names: Vec<String>) {
         let _ = self.orders.send(Order::Names(names));
     }

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
 
-use super::bootstrap::resolve_all;
+use super::bootstrap::{MOST_NAMES, resolve_all};
 use super::node::{News, NodeConfig};
 use super::saved::{MOST, Place};
 use super::status::Status;
@@ -59,6 +59,8 @@ pub(super) struct Runner {
     /// Tasks that have not begun, and since when they wait.
     waiting: VecDeque<(Moment, Goal, mpsc::UnboundedSender<News>)>,
     names: Vec<String>,
+    /// More names, that are looked up once.
+    more_names: Vec<String>,
     resolving: Option<JoinHandle<Vec<SocketAddr>>>,
     /// When nodes are looked for by name next, and how long the pause after that is.
     resolve_at: Moment,
@@ -107,7 +109,8 @@ impl Runner {
             tasks: BTreeMap::new(),
             next_task: 0,
             waiting: VecDeque::new(),
-            names: config.bootstrap,
+            names: config.bootstrap.into_iter().take(MOST_NAMES).collect(),
+            more_names: Vec::new(),
             resolving: None,
             // Nodes of the last run get a moment to answer before strangers are asked for others.
             resolve_at: if saved.nodes.is_empty() { now } else { now + AGAIN.0 },
@@ -156,7 +159,10 @@ impl Runner {
         match order {
             Order::Begin(goal, news) => self.waiting.push_back((self.clock.now(), goal, news)),
             Order::Nodes(addrs) => self.tell(Input::Nodes(&addrs)),
-            Order::Names(names) => self.resolve_also(names),
+            Order::Names(names) => {
+                let room = MOST_NAMES.saturating_sub(self.more_names.len());
+                self.more_names.extend(names.into_iter().take(room));
+            }
             Order::Stop(_) => {}
         }
     }
@@ -213,29 +219,23 @@ impl Runner {
 
     /// Looks for nodes by name while few are known.
     fn find_names(&mut self, now: Moment) {
-        if self.names.is_empty() || self.resolving.is_some() || now < self.resolve_at {
+        let due = !self.names.is_empty() && now >= self.resolve_at;
+        if self.resolving.is_some() || !(due || !self.more_names.is_empty()) {
             return;
         }
+        let more = std::mem::take(&mut self.more_names);
         if Status::of(&self.dht, false).nodes() >= FEW {
             (self.pause, self.resolve_at) = (AGAIN.0, now + AGAIN.1);
             return;
         }
-        self.resolve_at = now + self.pause;
-        self.pause = (self.pause * 2).min(AGAIN.1);
-        self.resolving = Some(tokio::spawn(resolve_all(self.names.clone(), self.bind)));
-    }
-
-    /// Names that are looked up once, in place of the node's own if these are being looked up.
-    fn resolve_also(&mut self, names: Vec<String>) {
-        let before = self.resolving.take();
-        let bind = self.bind;
-        self.resolving = Some(tokio::spawn(async move {
-            let mut found = resolve_all(names, bind).await;
-            if let Some(before) = before {
-                found.extend(before.await.unwrap_or_default());
-            }
-            found
-        }));
+        let mut names = Vec::new();
+        if due {
+            self.resolve_at = now + self.pause;
+            self.pause = (self.pause * 2).min(AGAIN.1);
+            names.clone_from(&self.names);
+        }
+        names.extend(more);
+        self.resolving = Some(tokio::spawn(resolve_all(names, self.bind)));
     }
 
     fn wake_up(&self) -> Instant {

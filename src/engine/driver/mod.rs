@@ -29,6 +29,7 @@ use self::save::Saver;
 pub(super) use self::save::name_of;
 use self::stream::Stream;
 use super::command::Add;
+use super::dht::Search;
 use super::event::{Event, Fault};
 use super::shared::{Claim, Listing, Membership, Shared};
 use super::view::{Detail, Row};
@@ -131,6 +132,8 @@ struct Driver {
     began: Moment,
     /// The right to keep the torrent's record, until the last word is saved.
     hold: Option<Hold>,
+    /// The search in the DHT that is under way.
+    search: Option<Search>,
     /// The end of the last announce to each tracker: the next one waits for it, or a farewell could overtake
     /// what went before it.
     speaking: BTreeMap<TrackerKey, oneshot::Receiver<()>>,
@@ -158,7 +161,7 @@ pub(super) async fn run(
         Ok(Some(opened)) => {
             let (facts, facts_in) = mpsc::unbounded_channel();
             let (reports, reports_in) = mpsc::channel(REPORTS);
-            let (listing, callers) = shared.listen_for(id);
+            let (listing, callers) = shared.listen_for(id, add.metainfo.is_private());
             let inbox = Inbox { orders, facts: facts_in, reports: reports_in, callers };
             let mut driver = Driver::new(shared, add, opened, facts, reports, reporter);
             for order in early {
@@ -210,6 +213,7 @@ impl Driver {
             fault: None,
             began: now,
             hold: opened.hold,
+            search: None,
             speaking: BTreeMap::new(),
             shared,
             add,
@@ -221,6 +225,7 @@ impl Driver {
         if let Some(feed) = self.add.read.take() {
             self.read(feed);
         }
+        self.name_nodes();
         if !self.add.peers.is_empty() {
             let addrs = self.add.peers.clone();
             self.tell(Input::Found { source: crate::swarm::event::Source::User, addrs });
@@ -254,6 +259,7 @@ impl Driver {
             }
         }
         drop(listing);
+        self.search = None;
         self.leave(inbox).await;
     }
 
@@ -268,6 +274,7 @@ impl Driver {
         match order {
             ToDriver::Pause => {
                 self.paused = true;
+                self.search = None;
                 self.tell(Input::Wish(Wish::Pause));
             }
             ToDriver::Resume => {

@@ -251,7 +251,7 @@ pub(super) fn swarm_config(shared: &Shared, add: &Add, opened: &Opened) -> (Vec<
         id: shared.id,
         port: shared.port().unwrap_or(0),
         private: add.metainfo.is_private(),
-        dht: false,
+        dht: shared.dht_for(add.metainfo.is_private()).is_some(),
         pex: shared.pex,
         info: Arc::default(),
         announce_key: shared.announce_key,

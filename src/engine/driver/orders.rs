@@ -7,9 +7,11 @@ use tokio::sync::oneshot;
 use super::pieces::Work;
 use super::{Driver, Fact};
 use crate::base::{Piece, Span};
+use crate::engine::dht::{Node, Search};
 use crate::engine::event::Event;
 use crate::net::{ToPeer, dial};
 use crate::proto::announce::{Announce, AnnounceEvent};
+use crate::proto::handshake::Handshake;
 use crate::swarm::event::{Input, Note, Output, PeerKey, TrackerKey};
 
 impl Driver {
@@ -32,7 +34,8 @@ impl Driver {
                 Output::Discard { piece } => self.pieces.discard(piece),
                 Output::Announce { tracker, announce } => self.announce(tracker, announce),
                 Output::Scrape { tracker } => self.scrape(tracker),
-                Output::Lookup { .. } | Output::Node { .. } => {}
+                Output::Lookup { announce, seed } => self.look_up(announce, seed),
+                Output::Node { addr } => self.add_node(addr),
                 Output::Note(note) => self.note(note),
             }
         }
@@ -46,7 +49,7 @@ impl Driver {
     }
 
     fn dial(&self, addr: SocketAddr) {
-        let (facts, bind, ours) = (self.facts.clone(), self.shared.bind, self.shared.handshake(self.id));
+        let (facts, bind, ours) = (self.facts.clone(), self.shared.bind, self.handshake());
         let patience = self.shared.patience;
         tokio::spawn(async move {
             let result = dial(addr, bind, &ours, patience).await;
@@ -133,6 +136,38 @@ impl Driver {
             drop(over);
             let _ = facts.send(Fact::Heard(Input::Announced { tracker, answer }));
         });
+    }
+
+    fn look_up(&mut self, announce: bool, seed: bool) {
+        let Some(node) = self.dht() else { return };
+        let (facts, port) = (self.facts.clone(), self.shared.port().filter(|_| announce));
+        let tell = move |input| {
+            let _ = facts.send(Fact::Heard(input));
+        };
+        self.search = Some(Search::begin(node, self.id, port, seed, tell));
+    }
+
+    fn add_node(&self, addr: SocketAddr) {
+        if let Some(node) = self.dht() {
+            node.add_nodes(&[addr]);
+        }
+    }
+
+    /// The torrent names nodes to begin with (BEP 5).
+    pub(super) fn name_nodes(&self) {
+        let nodes = &self.add.metainfo.extras().nodes;
+        if let Some(node) = self.dht().filter(|_| !nodes.is_empty()) {
+            node.add_names(nodes.iter().map(|(host, port)| format!("{}:{port}", host.raw())).collect());
+        }
+    }
+
+    /// The node of the DHT, if this torrent may use it.
+    fn dht(&self) -> Option<&Node> {
+        self.shared.dht_for(self.add.metainfo.is_private())
+    }
+
+    fn handshake(&self) -> Handshake {
+        self.shared.handshake(self.id, self.add.metainfo.is_private())
     }
 
     fn scrape(&self, tracker: TrackerKey) {

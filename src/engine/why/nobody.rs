@@ -21,11 +21,16 @@ pub(super) fn why(c: &Circumstances) -> (State, Reason) {
     if c.known > 0 {
         return starting(format!("connecting to {}", peers(c.known)));
     }
-    if c.young && !all_fail && c.trackers > c.trackers_working {
+    let asking = !all_fail && c.trackers > c.trackers_working;
+    if c.young && (asking || (c.dht && !c.dht_searched)) {
         return starting("looking for peers".into());
     }
     if all_fail {
-        return waiting("trackers_fail", format!("no peers known, and {}", failing(c)));
+        let text = match dht(c) {
+            Some(dht) => format!("no peers known: {}; {dht}", failing(c)),
+            None => format!("no peers known, and {}", failing(c)),
+        };
+        return waiting("trackers_fail", text);
     }
     if c.private && (c.trackers == 0 || c.trackers_working > 0) {
         return waiting("dht_off_private", private(c));
@@ -74,15 +79,28 @@ fn failing(c: &Circumstances) -> String {
 /// A private torrent may be looked for nowhere but at its trackers.
 fn private(c: &Circumstances) -> String {
     match (c.trackers, c.trackers_working) {
-        (0, _) if c.trackers_off => "private torrent, and trackers are switched off".into(),
+        (0, _) if c.trackers_off => "private torrent, so the DHT is off, and so are trackers".into(),
         (0, _) => "private torrent that names no tracker, so nobody may look for peers".into(),
-        (1, _) => "private torrent: only its tracker may find peers, and it knows none".into(),
-        _ => "private torrent: only its trackers may find peers, and they know none".into(),
+        (1, _) => {
+            "private torrent, so the DHT is off: only its tracker may find peers, and it knows none".into()
+        }
+        _ => {
+            "private torrent, so the DHT is off: only its trackers may find peers, and they know none".into()
+        }
     }
 }
 
 /// Nobody named anybody.
 fn unknown(c: &Circumstances) -> String {
+    if let Some(dht) = dht(c) {
+        return match (c.trackers, c.trackers_working) {
+            (0, _) if c.trackers_off => format!("no peers known: trackers are switched off, {dht}"),
+            (0, _) => format!("no peers known: {dht}"),
+            (_, 0) => format!("no peers known: {} silent, {dht}", trackers(c.trackers)),
+            (_, 1) => format!("{}, {dht}", said(c, "1 tracker says")),
+            (_, n) => format!("{}, {dht}", said(c, &format!("{} say", trackers(n)))),
+        };
+    }
     match (c.trackers, c.trackers_working) {
         (0, _) if c.trackers_off => "no peers known, and trackers are switched off".into(),
         (0, _) => "no peers known, and the torrent names no tracker to ask".into(),
@@ -90,6 +108,15 @@ fn unknown(c: &Circumstances) -> String {
         (_, 1) => said(c, "1 tracker says"),
         (_, n) => said(c, &format!("{} say", trackers(n))),
     }
+}
+
+/// What came of asking the DHT, where it is used: nobody who was not known.
+fn dht(c: &Circumstances) -> Option<String> {
+    c.dht.then(|| match c.dht_asked {
+        _ if !c.dht_searched => "the DHT is being asked".into(),
+        0 => "no node of the DHT answers".into(),
+        n => format!("DHT {} asked, 0 peers", units::plural(u64::from(n), "node", "nodes")),
+    })
 }
 
 fn said(c: &Circumstances, who: &str) -> String {

@@ -123,6 +123,28 @@ fn nobody_known_says_who_was_asked() {
 }
 
 #[test]
+fn the_dht_says_how_many_were_asked() {
+    let none = |c: &Circumstances, text| says(c, State::Waiting, "no_peers_known", text);
+    let silent = Circumstances { dht: true, trackers_working: 0, ..alone() };
+    none(&silent, "no peers known: 2 trackers silent, the DHT is being asked");
+    let young = Circumstances { young: true, ..silent.clone() };
+    says(&young, State::Downloading, "starting", "looking for peers");
+    let deaf = Circumstances { dht_searched: true, ..silent };
+    none(&deaf, "no peers known: 2 trackers silent, no node of the DHT answers");
+    let asked = Circumstances { dht_asked: 312, ..deaf };
+    none(&asked, "no peers known: 2 trackers silent, DHT 312 nodes asked, 0 peers");
+    let working = Circumstances { trackers_working: 2, ..asked.clone() };
+    none(&working, "nobody announced for this torrent: 2 trackers say 0 seeds, DHT 312 nodes asked, 0 peers");
+    let alone = Circumstances { trackers: 0, dht_asked: 1, ..asked.clone() };
+    none(&alone, "no peers known: DHT 1 node asked, 0 peers");
+    let off = Circumstances { trackers_off: true, ..alone };
+    none(&off, "no peers known: trackers are switched off, DHT 1 node asked, 0 peers");
+    let failing = Circumstances { trackers: 1, trackers_failing: 1, ..asked };
+    let text = "no peers known: its tracker fails; DHT 312 nodes asked, 0 peers";
+    says(&failing, State::Waiting, "trackers_fail", text);
+}
+
+#[test]
 fn trackers_that_fail_are_quoted() {
     let fails = |c: &Circumstances, text| says(c, State::Waiting, "trackers_fail", text);
     fails(&deaf(), "no peers known, and its tracker fails");
@@ -152,13 +174,13 @@ fn trackers_that_fail_are_quoted() {
 fn a_private_torrent_has_nobody_else_to_ask() {
     let private = |c: &Circumstances, text| says(c, State::Waiting, "dht_off_private", text);
     let two = Circumstances { private: true, ..alone() };
-    private(&two, "private torrent: only its trackers may find peers, and they know none");
+    private(&two, "private torrent, so the DHT is off: only its trackers may find peers, and they know none");
     let one = Circumstances { trackers: 1, trackers_working: 1, ..two.clone() };
-    private(&one, "private torrent: only its tracker may find peers, and it knows none");
+    private(&one, "private torrent, so the DHT is off: only its tracker may find peers, and it knows none");
     let none = Circumstances { trackers: 0, trackers_working: 0, ..two.clone() };
     private(&none, "private torrent that names no tracker, so nobody may look for peers");
     let off = Circumstances { trackers_off: true, ..none };
-    private(&off, "private torrent, and trackers are switched off");
+    private(&off, "private torrent, so the DHT is off, and so are trackers");
     let silent = Circumstances { trackers_working: 0, ..two };
     says(&silent, State::Waiting, "no_peers_known", "no peers known; 2 trackers silent so far");
 }
@@ -252,8 +274,8 @@ fn few_and_slow_peers_are_told_from_a_good_swarm() {
 
 prop_compose! {
     fn any_circumstances()(
-        flags in any::<[bool; 12]>(), behind in proptest::option::of(0_u32..9), left: Option<u16>,
-        counts in proptest::collection::vec(prop_oneof![0_u32..4, any::<u32>()], 13),
+        flags in any::<[bool; 14]>(), behind in proptest::option::of(0_u32..9), left: Option<u16>,
+        counts in proptest::collection::vec(prop_oneof![0_u32..4, any::<u32>()], 14),
         rates in proptest::collection::vec(prop_oneof![Just(0.0), 0.0..1e9, any::<f64>()], 3),
         limits in any::<[Option<u32>; 2]>(), said in any::<[bool; 2]>(), best in 0.0..1.0,
     ) -> Circumstances {
@@ -265,6 +287,7 @@ prop_compose! {
             finished: flags[5], done: flags[6], gives_back: flags[7], young: flags[8], offline: flags[9],
             private: flags[10], trackers_off: flags[11], disk_behind: flags[2],
             trackers: counts[0], trackers_working: counts[1], trackers_failing: counts[2],
+            dht: flags[12], dht_searched: flags[13], dht_asked: counts[12],
             refusal: words(said[0]), failure: words(said[1]), swarm_seeds: Some(counts[3]),
             known: counts[4], timed_out: counts[5], refused: counts[6], peers: counts[7], useful: counts[8],
             choking: counts[9], wanting: counts[10], missing: counts[11], best_copy: best,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::base::{InfoHash, units};
 use crate::engine::{
-    Add, After, Command, Engine, EngineConfig, Fault, Handle, Priority, Row, Source, State, Until, View,
+    Add, After, Command, Engine, EngineConfig, Fault, Handle, Row, Source, State, Until, View,
 };
 use crate::face::cli::progress::amounts::percent;
 use crate::face::cli::style::{Style, pad, pad_left};

@@ -8,6 +8,7 @@ use crate::engine::tracker_server::{Access, ServerConfig, TrackerServer};
 use crate::face::cli::error::{Failure, reason};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::faults;
+use crate::face::cli::progress::amounts::percent;
 
 /// How many nodes the DHT of the demo has, those of the engines not counted.
 pub const NODES: usize = 20;
@@ -56,6 +57,15 @@ impl Helpers {
             tracker.stop().await;
             self.died = Some(progress);
         }
+    }
+
+    /// A line about them.
+    pub fn line(&self) -> String {
+        let tracker = match self.died {
+            Some(at) => format!("dead since {}", percent(at)),
+            None => "answers".to_owned(),
+        };
+        format!("  tracker {tracker}   DHT {NODES} nodes   PEX on")
     }
 
     /// Everybody goes home.

@@ -304,6 +304,9 @@ impl<'a> Play<'a> {
             let mut lines = screen::lines(&view, 0, output.err, size);
             let members = self.members.iter().map(|member| output.err.own(&member.line(output.err)));
             lines.extend(members.map(|line| output.err.fit_line(&line, columns.saturating_sub(1))));
+            if let Some(helpers) = &self.helpers {
+                lines.push(output.err.fit_line(&helpers.line(), columns.saturating_sub(1)));
+            }
             output.live.draw(lines);
         }
         let now = self.moving.elapsed();

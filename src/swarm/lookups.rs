@@ -1,0 +1,256 @@
+//! When to search for peers in the DHT (BEP 5).
+//!
+//! At once, and then so often that nodes do not forget us: they keep an announce for half an hour or so. A
+//! download with too few peers searches again sooner, with ever longer pauses; so does anybody whom no node
+//! answered.
+
+use std::time::Duration;
+
+use crate::base::{Moment, Rng};
+
+/// The usual time between two searches.
+const EVERY: Duration = Duration::from_secs(15 * 60);
+/// The first pause where more is wanted than a search has brought; it doubles up to [`EVERY`].
+const FIRST_PAUSE: Duration = Duration::from_secs(30);
+/// How often a download that has peers enough looks whether it still has.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+
+/// What came of the searches so far.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Searched {
+    /// A search is under way.
+    pub searching: bool,
+    /// Searches that have ended.
+    pub searches: u32,
+    /// Nodes that answered, in all of them.
+    pub answered: u32,
+    /// Peers they knew when last asked.
+    pub peers: u32,
+}
+
+/// The searches for one torrent; see the head of this file.
+#[derive(Clone, Debug)]
+pub struct Lookups {
+    active: bool,
+    /// We have all that is wanted.
+    complete: bool,
+    said: Searched,
+    /// Searches in a row that were not enough.
+    poor: u32,
+    /// Nobody answered the last one.
+    unheard: bool,
+    /// When the next one is due in any case, and from when on it may be if more peers are wanted.
+    next: Moment,
+    early: Moment,
+    /// Another is due as soon as the one under way has ended.
+    again: bool,
+}
+
+impl Lookups {
+    /// The first search is due at once. `complete` if nothing is wanted but to be found.
+    pub fn new(now: Moment, complete: bool) -> Self {
+        Self {
+            active: true,
+            complete,
+            said: Searched::default(),
+            poor: 0,
+            unheard: false,
+            next: now,
+            early: now,
+            again: false,
+        }
+    }
+
+    /// What came of them so far.
+    pub const fn searched(&self) -> Searched {
+        self.said
+    }
+
+    /// When [`Self::due`] is to be asked.
+    pub fn deadline(&self) -> Option<Moment> {
+        let at = if self.complete { self.next } else { self.next.min(self.early) };
+        (self.active && !self.said.searching).then_some(at)
+    }
+
+    /// Whether a search is due; then it counts as begun. `few` if more peers are wanted than there are.
+    pub fn due(&mut self, now: Moment, few: bool) -> bool {
+        if self.deadline().is_none_or(|at| at > now) {
+            return false;
+        }
+        let few = few && !self.complete;
+        if now < self.next && !few {
+            self.poor = 0;
+            self.early = now + LOOK_AGAIN;
+            return false;
+        }
+        self.poor = if self.said.searches > 0 && (few || self.unheard) { self.poor + 1 } else { 0 };
+        self.said.searching = true;
+        true
+    }
+
+    /// A search has ended: so many nodes answered, so many peers they knew.
+    pub fn ended(&mut self, now: Moment, answered: u32, peers: u32, rng: &mut Rng) {
+        if !self.said.searching {
+            return;
+        }
+        self.said = Searched {
+            searching: false,
+            searches: self.said.searches.saturating_add(1),
+            answered: self.said.answered.saturating_add(answered),
+            peers,
+        };
+        self.unheard = answered == 0;
+        // Torrents that were begun together do not search together for ever.
+        let spread = 0.75 + rng.fraction() / 2.0;
+        let pause = (FIRST_PAUSE * (1 << self.poor.min(8))).min(EVERY).mul_f64(spread);
+        self.early = now + pause;
+        self.next = if self.unheard { self.early } else { now + EVERY.mul_f64(spread) };
+        if std::mem::take(&mut self.again) {
+            self.next = now;
+        }
+    }
+
+    /// The download has just become complete: whoever looks for seeds is to find us.
+    pub fn completed(&mut self, now: Moment) {
+        if std::mem::replace(&mut self.complete, true) {
+            return;
+        }
+        self.again = self.said.searching;
+        self.next = now;
+    }
+
+    /// More is wanted again of a torrent that was complete.
+    pub const fn reopened(&mut self) {
+        self.complete = false;
+    }
+
+    /// More peers are wanted, and right now.
+    pub fn hurry(&mut self, now: Moment) {
+        if self.said.searches > 0 {
+            self.next = self.next.min(self.early.max(now));
+        }
+    }
+
+    /// We leave or pause: nothing is due any more, and what is under way has come to nothing.
+    pub const fn stop(&mut self) {
+        self.active = false;
+        self.said.searching = false;
+        self.again = false;
+    }
+
+    /// We come back after a pause.
+    pub fn resume(&mut self, now: Moment) {
+        if !self.active {
+            self.active = true;
+            (self.next, self.early, self.poor) = (now, now, 0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(s: u64) -> Moment {
+        Moment::START + Duration::from_secs(s)
+    }
+
+    /// Runs searches that take a second and bring so much, until `until`; says when each began.
+    fn run(lookups: &mut Lookups, until: u64, few: bool, answered: u32, peers: u32) -> Vec<u64> {
+        let mut rng = Rng::new(1);
+        let mut began = Vec::new();
+        while let Some(now) = lookups.deadline().filter(|&at| at <= self::at(until)) {
+            if lookups.due(now, few) {
+                began.push(now.since_start().as_secs());
+                lookups.ended(now + Duration::from_secs(1), answered, peers, &mut rng);
+            }
+        }
+        began
+    }
+
+    fn pauses(began: &[u64]) -> Vec<u64> {
+        began.windows(2).map(|pair| pair[1] - pair[0]).collect()
+    }
+
+    #[test]
+    fn a_seed_is_announced_every_quarter_of_an_hour() {
+        let mut lookups = Lookups::new(at(0), true);
+        let began = run(&mut lookups, 24 * 3600, true, 30, 0);
+        assert_eq!(began[0], 0);
+        assert!(pauses(&began).iter().all(|pause| (675..=1127).contains(pause)), "{began:?}");
+        let searched = Searched { searching: false, searches: began.len() as u32, ..lookups.searched() };
+        assert_eq!((lookups.searched(), searched.answered), (searched, 30 * began.len() as u32));
+    }
+
+    #[test]
+    fn a_download_with_few_peers_searches_sooner_and_ever_more_rarely() {
+        let mut lookups = Lookups::new(at(0), false);
+        let pauses = pauses(&run(&mut lookups, 24 * 3600, true, 30, 5));
+        for (pause, usual) in pauses.iter().zip([30, 60, 120, 240, 480, 900, 900]) {
+            assert!((usual * 3 / 4..=usual * 5 / 4 + 2).contains(pause), "{pauses:?}");
+        }
+        assert!(pauses[5..].iter().all(|&pause| pause >= 675));
+        // Then there are enough, and later too few again.
+        let mut now = lookups.deadline().unwrap();
+        for _ in 0..30 {
+            now = now.max(lookups.deadline().unwrap());
+            if lookups.due(now, false) {
+                lookups.ended(now, 30, 50, &mut Rng::new(2));
+            }
+        }
+        let next = lookups.deadline().unwrap();
+        assert!(next.since(now) <= LOOK_AGAIN.max(FIRST_PAUSE * 5 / 4));
+        assert!(lookups.due(next, true), "the pauses are short again");
+    }
+
+    #[test]
+    fn whom_nobody_answers_tries_again_soon() {
+        for complete in [true, false] {
+            let mut lookups = Lookups::new(at(0), complete);
+            let began = run(&mut lookups, 3600, false, 0, 0);
+            assert!(pauses(&began)[0] <= 40 && (5..10).contains(&began.len()), "{began:?}");
+        }
+    }
+
+    #[test]
+    fn who_becomes_a_seed_says_so() {
+        let mut rng = Rng::new(1);
+        let mut lookups = Lookups::new(at(0), false);
+        assert!(lookups.due(at(0), false));
+        lookups.completed(at(5));
+        assert_eq!(lookups.deadline(), None, "one at a time");
+        lookups.ended(at(9), 30, 3, &mut rng);
+        assert!(lookups.due(at(9), false));
+        lookups.ended(at(12), 30, 3, &mut rng);
+        lookups.completed(at(20));
+        assert!(!lookups.due(at(20), true), "once is enough");
+        let mut later = Lookups::new(at(0), false);
+        assert!(later.due(at(0), false));
+        later.ended(at(2), 30, 3, &mut rng);
+        later.completed(at(20));
+        assert!(later.due(at(20), false));
+    }
+
+    #[test]
+    fn nothing_is_due_in_a_pause() {
+        let mut rng = Rng::new(1);
+        let mut lookups = Lookups::new(at(0), false);
+        assert!(lookups.due(at(0), true));
+        lookups.stop();
+        lookups.ended(at(1), 5, 5, &mut rng);
+        assert_eq!((lookups.deadline(), lookups.searched()), (None, Searched::default()));
+        assert!(!lookups.due(at(5000), true));
+        lookups.resume(at(6000));
+        assert!(lookups.due(at(6000), false) && !lookups.due(at(6000), true));
+    }
+
+    #[test]
+    fn a_wish_is_met_as_soon_as_is_decent() {
+        let mut lookups = Lookups::new(at(0), true);
+        assert!(lookups.due(at(0), false));
+        lookups.ended(at(0), 30, 3, &mut Rng::new(1));
+        lookups.hurry(at(1));
+        assert!(!lookups.due(at(1), false));
+        assert!(lookups.due(at(40), false));
+    }
+}
