@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use crate::base::Moment;
+use crate::base::{Moment, Piece};
 use crate::proto::message::Message;
 
 use super::announcer::Announcer;
@@ -109,7 +109,7 @@ impl Torrent {
 
     /// Tells a peer what has changed since the seeker greeted it, and hears what it has said so far.
     fn meet_again(&mut self, now: Moment, key: PeerKey, said: Vec<Message>, out: &mut Vec<Output>) {
-        let have: Vec<u32> = self.progress.have().iter().map(|piece| piece.index()).collect();
+        let have: Vec<u32> = self.progress.have().iter().map(Piece::index).collect();
         for piece in have {
             self.say(now, key, Message::Have(piece), out);
         }

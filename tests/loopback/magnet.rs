@@ -160,7 +160,7 @@ async fn metadata_is_found_and_the_download_goes_on_with_the_same_connection() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn metadata_of_many_pieces_comes_from_several_and_from_those_who_just_found_it() {
-    let world = World::with(&[7; 6000]);
+    let world = World::with(&vec![7; 6000]);
     assert!(world.metainfo.raw_info().len() > 10 * 16_384);
     let (one, two) = (seeder(&world, "one").await, seeder(&world, "two").await);
     let id = world.metainfo.info_hash();
@@ -195,7 +195,7 @@ async fn who_waits_for_it_beside_us_is_told_when_it_is_here() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_liar_is_left_and_the_honest_one_heard() {
-    let world = World::with(&[3; 3000]);
+    let world = World::with(&vec![3; 3000]);
     let info = world.metainfo.raw_info();
     let (listener, liar) = script().await;
     let mut leecher = world.client(world.empty("leecher")).await;

@@ -21,7 +21,11 @@ impl Seeker {
         contact.heard_at = now;
         let fast = contact.hello.reserved.fast();
         match message {
-            Message::KeepAlive | Message::Have(_) => {}
+            Message::KeepAlive
+            | Message::Have(_)
+            | Message::Bitfield(_)
+            | Message::HaveAll
+            | Message::HaveNone => {}
             Message::Extended { id: HANDSHAKE_ID, body } => return self.shake(now, key, &body, out),
             Message::Extended { id, body } => return self.extended(now, key, id, &body, out),
             Message::Request(wanted) => {
@@ -37,7 +41,6 @@ impl Seeker {
                 }
                 return self.strike(now, key, out);
             }
-            Message::Bitfield(_) | Message::HaveAll | Message::HaveNone => {}
             _ => {
                 // They cost little, and are never needed often.
                 if contact.strike() {

@@ -545,7 +545,7 @@ mod tests {
             for n in 0..11 {
                 let many = if n == 10 { 1024 } else { usize::from(second % 5 == 0) };
                 for _ in 0..many {
-                    let Some(piece) = owed.get_mut(&peer(n)).and_then(|owed| owed.pop()) else { break };
+                    let Some(piece) = owed.get_mut(&peer(n)).and_then(Vec::pop) else { break };
                     let got = hunt.got(now, peer(n), piece, None, vec![0; 16_384]);
                     if matches!(got, Got::Whole(Draft::Alone(who), _) if who == peer(10)) {
                         return;

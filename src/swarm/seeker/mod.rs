@@ -134,7 +134,7 @@ impl Seeker {
             Input::Announced { tracker, answer } => self.announced(now, tracker, answer, out),
             Input::Scraped { tracker, answer } => self.scraped(now, tracker, &answer),
             Input::LookedUp { answered, peers } => self.looked_up(now, answered, peers, out),
-            Input::Wish(wish) => self.wish(now, wish, out),
+            Input::Wish(wish) => self.wish(now, &wish, out),
             _ => {}
         }
         self.expire(now, out);

@@ -159,7 +159,7 @@ impl Seeker {
         self.look_up(now, out);
     }
 
-    pub(super) fn wish(&mut self, now: Moment, wish: Wish, out: &mut Vec<Output>) {
+    pub(super) fn wish(&mut self, now: Moment, wish: &Wish, out: &mut Vec<Output>) {
         match wish {
             Wish::Pause => self.leave_swarm(now, out),
             Wish::Resume => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::base::Bitfield;
-use crate::proto::announce::AnnounceEvent;
+use crate::proto::announce::{AnnounceEvent, AnnounceReply};
 use crate::swarm::Torrent;
 use crate::swarm::event::{Departure, Source, TrackerKey, Wish};
 
@@ -94,7 +94,7 @@ fn trackers_hear_that_the_size_is_not_known() {
     let out = stage.give(Input::Tick);
     let Some(Output::Announce { announce, .. }) = out.first() else { panic!("{out:?}") };
     assert_eq!((announce.left, announce.event), (u64::MAX, AnnounceEvent::Started));
-    stage.give(Input::Announced { tracker: TrackerKey(0), answer: Ok(Default::default()) });
+    stage.give(Input::Announced { tracker: TrackerKey(0), answer: Ok(AnnounceReply::default()) });
     let out = stage.give(Input::Wish(Wish::Stop));
     let Some(Output::Announce { announce, .. }) = out.first() else { panic!("{out:?}") };
     assert_eq!((announce.left, announce.event), (u64::MAX, AnnounceEvent::Stopped));

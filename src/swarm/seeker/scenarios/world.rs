@@ -188,9 +188,10 @@ impl World {
                 assert!(!self.banned.contains(&addr), "{addr} is banned, and dialled");
                 id[..2].copy_from_slice(&[addr.to_string().len() as u8, self.count as u8]);
                 let hello = Hello { id: PeerId(id), reserved: modern() };
-                let fact = match self.manners.contains_key(&addr) {
-                    true => Input::Connected { peer, addr, incoming: false, hello },
-                    false => Input::DialFailed { addr, why: DialFailure::TimedOut },
+                let fact = if self.manners.contains_key(&addr) {
+                    Input::Connected { peer, addr, incoming: false, hello }
+                } else {
+                    Input::DialFailed { addr, why: DialFailure::TimedOut }
                 };
                 self.after(Event::Hear(fact));
             }
