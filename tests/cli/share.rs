@@ -381,11 +381,11 @@ fn the_code_is_seen_whole_on_a_common_terminal_and_left_out_with_a_word_elsewher
     let mut terminal = Terminal::torr(&scene, &arguments, 24, 80);
     terminal.wait_for(" seeding: nobody is asking for it at the moment");
     let seen = terminal.contents();
-    let corners = seen.lines().filter(|line| line.contains("█▀▀▀▀▀█")).count();
-    assert_eq!(corners, 2, "{seen}");
+    let corners = |line: &str| line.matches("█▀▀▀▀▀█").count();
+    assert!(seen.lines().nth(2).is_some_and(|line| corners(line) >= 2), "{seen}");
+    assert!(seen.lines().skip(3).any(|line| corners(line) >= 1), "{seen}");
     // Two rows of white above, or readers do not find it.
     assert!(seen.lines().next().is_some_and(|line| line.trim().is_empty()), "{seen}");
-    assert_eq!(seen.lines().count(), 24, "{seen}");
     assert!(String::from_utf8_lossy(&terminal.bytes).contains("\u{1b}[30;107m"));
     let all = terminal.frames.concat();
     assert!(all.contains("On the other machine:") && all.contains("torr get 'magnet:?xt=urn:btih:"), "{all}");

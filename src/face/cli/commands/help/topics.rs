@@ -12,7 +12,7 @@ pub const TOPICS: [(&str, &str); 5] = [
 ];
 
 /// The variables that are looked at, and what for.
-pub const VARIABLES: [(&str, &str); 33] = [
+pub const VARIABLES: [(&str, &str); 34] = [
     ("TORR_CONFIG", "your configuration file, instead of $XDG_CONFIG_HOME/torr/config.toml"),
     ("TORR_PROFILE", "the profile, as --profile"),
     ("TORR_STATE_DIR", "where torr keeps its state; without it $XDG_STATE_HOME/torr, ~/.local/state/torr"),
@@ -42,6 +42,7 @@ pub const VARIABLES: [(&str, &str); 33] = [
     ("HOME", "where the folders below are, if they are not named"),
     ("XDG_CONFIG_HOME", "configuration, ~/.config without it"),
     ("XDG_STATE_HOME", "state, ~/.local/state without it"),
+    ("XDG_CACHE_HOME", "what can be found again, such as hashes of files; ~/.cache without it"),
     ("XDG_DATA_HOME", "where register puts torr.desktop, ~/.local/share without it"),
     ("XDG_RUNTIME_DIR", "where the socket of a daemon is; without it the state"),
     ("TMPDIR", "where the demo keeps what it moves"),
