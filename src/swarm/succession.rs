@@ -9,6 +9,7 @@ use crate::proto::message::Message;
 use super::announcer::Announcer;
 use super::candidates::Candidates;
 use super::event::{Departure, Hello, Output, PeerKey, TrackerKey};
+use super::lookups::Lookups;
 use super::peer::Peer;
 use super::torrent::Torrent;
 
@@ -22,6 +23,7 @@ pub struct Heritage {
     pub(super) peers: Vec<Heir>,
     pub(super) candidates: Candidates,
     pub(super) announcer: Announcer,
+    pub(super) lookups: Option<Lookups>,
 }
 
 /// A connection that goes on.
@@ -50,11 +52,22 @@ impl Torrent {
         same: &[Option<TrackerKey>],
         out: &mut Vec<Output>,
     ) {
-        let Heritage { peers, candidates, announcer } = heritage;
+        let Heritage { peers, candidates, announcer, lookups } = heritage;
         self.candidates = candidates;
         self.announcer.adopt(&announcer, same);
+        if let (Some(ours), Some(theirs)) = (&mut self.lookups, lookups) {
+            *ours = theirs;
+            if ours.searched().searching {
+                // That one ended with the seeker.
+                ours.stop();
+                ours.resume(now);
+            }
+        }
         if self.finished {
             self.announcer.hurry(now);
+            if let Some(lookups) = &mut self.lookups {
+                lookups.completed(now);
+            }
         }
         let stranger = |heir: &Heir, candidates: &Candidates| {
             let source = heir.listens.and_then(|addr| candidates.source_of(addr));

@@ -180,15 +180,14 @@ pub(super) async fn run(
                 Some(finder) => finder.hand_over().await,
                 None => None,
             };
-            let (mut driver, inbox, listing) = match estate {
-                Some(estate) => succession::succeed(shared, add, opened, *estate, orders, reporter),
-                None => {
-                    let (facts, facts_in) = mpsc::unbounded_channel();
-                    let (reports, reports_in) = mpsc::channel(REPORTS);
-                    let (listing, callers) = shared.listen_for(id, add.metainfo.is_private());
-                    let inbox = Inbox { orders, facts: facts_in, reports: reports_in, callers };
-                    (Driver::new(shared, add, opened, facts, reports, reporter), inbox, listing)
-                }
+            let (mut driver, inbox, listing) = if let Some(estate) = estate {
+                succession::succeed(shared, add, opened, *estate, orders, reporter)
+            } else {
+                let (facts, facts_in) = mpsc::unbounded_channel();
+                let (reports, reports_in) = mpsc::channel(REPORTS);
+                let (listing, callers) = shared.listen_for(id, add.metainfo.is_private());
+                let inbox = Inbox { orders, facts: facts_in, reports: reports_in, callers };
+                (Driver::new(shared, add, opened, facts, reports, reporter), inbox, listing)
             };
             for order in early {
                 driver.ordered(order);

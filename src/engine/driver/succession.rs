@@ -38,6 +38,14 @@ pub(super) fn succeed(
     let now = driver.now();
     driver.torrent.take_over(now, estate.heritage, &same, &mut driver.out);
     driver.carry_out();
-    let inbox = Inbox { orders, facts: facts_in, reports: reports_in, callers: estate.callers };
-    (driver, inbox, estate.listing)
+    let (listing, callers) = if driver.add.metainfo.is_private() {
+        // Callers hear from now on that nothing but trackers is used. The old listing goes before the new one
+        // comes, for it takes away whatever there is.
+        drop(estate.listing);
+        driver.shared.listen_for(driver.id, true)
+    } else {
+        (estate.listing, estate.callers)
+    };
+    let inbox = Inbox { orders, facts: facts_in, reports: reports_in, callers };
+    (driver, inbox, listing)
 }

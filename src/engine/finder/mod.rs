@@ -17,6 +17,7 @@ use tokio::time::{self, Instant, MissedTickBehavior};
 use self::report::Reporter;
 pub(super) use self::report::row;
 use super::command::Find;
+use super::dht::Search;
 use super::driver::{FAREWELL, Fact, Published, REPORTS, ToDriver};
 use super::event::{Event, Fault, FaultKind};
 use super::lsd::Presence;
@@ -86,6 +87,8 @@ struct Driver {
     reporter: Reporter,
     /// The local network hears of us.
     presence: Option<Presence>,
+    /// The search in the DHT that is under way.
+    search: Option<Search>,
     paused: bool,
     /// It has proved private.
     private: bool,
@@ -159,6 +162,7 @@ impl Driver {
             announce_key: shared.announce_key,
             trackers: (0..urls.len()).map(|at| vec![TrackerKey(at)]).collect(),
             max_peers: find.max_peers,
+            dht: shared.dht_for(false).is_some(),
             ours: shared.ours.clone(),
             ..swarm::Config::new(find.info_hash, shared.id)
         };
@@ -175,6 +179,7 @@ impl Driver {
             announcing: 0,
             speaking: BTreeMap::new(),
             presence: None,
+            search: None,
             paused: false,
             private: false,
             fault: None,
@@ -216,7 +221,7 @@ impl Driver {
         match order {
             ToDriver::Pause => {
                 self.paused = true;
-                self.presence = None;
+                (self.presence, self.search) = (None, None);
                 self.tell(Input::Wish(Wish::Pause));
             }
             ToDriver::Resume => {
@@ -305,13 +310,13 @@ impl Driver {
             Ok(metainfo) => {
                 if metainfo.is_private() {
                     self.private = true;
-                    self.presence = None;
+                    (self.presence, self.search) = (None, None);
                 }
                 self.reporter.name(metainfo.name().clone());
                 Event::Metadata { id, metainfo }
             }
             Err(error) => {
-                self.presence = None;
+                (self.presence, self.search) = (None, None);
                 let fault = fault(&id, &error);
                 self.fault = Some(fault.clone());
                 Event::Failed { id, fault }
@@ -322,7 +327,7 @@ impl Driver {
 
     /// Leaves the swarm and tells the trackers.
     async fn leave(mut self, mut facts: mpsc::UnboundedReceiver<Fact>) {
-        self.presence = None;
+        (self.presence, self.search) = (None, None);
         self.tell(Input::Wish(Wish::Stop));
         self.links.clear();
         let farewell = async {

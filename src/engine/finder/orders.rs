@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 
 use super::{Driver, Fact};
 use crate::base::Untrusted;
+use crate::engine::dht::Search;
 use crate::engine::event::{Event, Fault};
 use crate::net::{ToPeer, dial};
 use crate::proto::announce::{Announce, AnnounceEvent};
@@ -34,7 +35,12 @@ impl Driver {
                     useless.clone_from(&self.fault);
                 }
                 Output::Note(note) => self.note(&note),
-                Output::Lookup { .. } | Output::Node { .. } => {}
+                Output::Lookup { announce, seed } => self.look_up(announce, seed),
+                Output::Node { addr } => {
+                    if let Some(node) = self.shared.dht_for(self.private) {
+                        node.add_nodes(&[addr]);
+                    }
+                }
                 // Of pieces a search orders nothing.
                 Output::Ask { .. }
                 | Output::Cancel { .. }
@@ -61,7 +67,8 @@ impl Driver {
 
     fn dial(&self, addr: SocketAddr) {
         let (facts, bind) = (self.facts.clone(), self.shared.bind);
-        let (ours, patience) = (self.shared.handshake(self.find.info_hash, false), self.shared.patience);
+        let (ours, patience) =
+            (self.shared.handshake(self.find.info_hash, self.private), self.shared.patience);
         tokio::spawn(async move {
             let result = dial(addr, bind, &ours, patience).await;
             let _ = facts.send(Fact::Dialled { addr, result });
@@ -107,6 +114,15 @@ impl Driver {
             drop(over);
             let _ = facts.send(Fact::Answered { url, answer: Box::new(answer) });
         });
+    }
+
+    fn look_up(&mut self, announce: bool, seed: bool) {
+        let Some(node) = self.shared.dht_for(self.private) else { return };
+        let (facts, port) = (self.facts.clone(), self.shared.port().filter(|_| announce));
+        let tell = move |input| {
+            let _ = facts.send(Fact::Heard(input));
+        };
+        self.search = Some(Search::begin(node, self.find.info_hash, port, seed, tell));
     }
 
     fn scrape(&self, tracker: TrackerKey) {

@@ -90,7 +90,7 @@ impl Driver {
             trackers: s.trackers,
             trackers_working: s.trackers_working,
             trackers_off: !self.find.use_trackers,
-            dht: (s.looking_up || s.nodes > 0).then_some(s.nodes),
+            dht: s.dht.map(|dht| dht.answered),
         };
         let detail = self.reporter.look.then(|| self.detail(now));
         let reporter = &mut self.reporter;

@@ -95,7 +95,7 @@ fn nobody(s: &Search) -> String {
     }
     asked.push(match (s.known, s.trying) {
         (0, _) => "0 peers".into(),
-        (known, 0) if known == 1 => "1 peer known, it does not answer".into(),
+        (1, 0) => "1 peer known, it does not answer".into(),
         (known, 0) => format!("{} known, none answers", peers(known)),
         (known, _) => format!("trying {}", peers(known)),
     });

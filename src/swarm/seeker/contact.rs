@@ -32,6 +32,8 @@ pub struct Contact {
     pub hearsay: Hearsay,
     /// Extension handshakes it sent.
     pub handshakes: u32,
+    /// It told where its node of the DHT is.
+    pub told_port: bool,
     /// What it asks for of the info dictionary.
     pub lender: Lender,
     strikes: u32,
@@ -50,6 +52,7 @@ impl Contact {
             said_at: now,
             hearsay: Hearsay::default(),
             handshakes: 0,
+            told_port: false,
             lender: Lender::new(now),
             strikes: 0,
         }

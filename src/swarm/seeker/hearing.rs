@@ -31,8 +31,9 @@ impl Seeker {
                 return self.strike(now, key, out);
             }
             Message::Port(port) => {
-                if port != 0 && self.config.dht && !self.config.private {
+                if port != 0 && self.lookups.is_some() && !std::mem::replace(&mut contact.told_port, true) {
                     out.push(Output::Node { addr: SocketAddr::new(contact.addr.ip(), port) });
+                    return;
                 }
                 return self.strike(now, key, out);
             }
@@ -140,7 +141,7 @@ impl Seeker {
     /// The torrent proves private: from now on peers may come from trackers and the user only (BEP 27).
     fn turn_private(&mut self, now: Moment, out: &mut Vec<Output>) {
         self.config.private = true;
-        self.timers.stop(Timer::Lookup);
+        self.lookups = None;
         for key in self.keys() {
             let listens = self.contacts.get(&key).and_then(|contact| contact.listens);
             let source = listens.and_then(|addr| self.candidates.source_of(addr));

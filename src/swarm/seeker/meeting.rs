@@ -85,6 +85,9 @@ impl Seeker {
             self.say(now, key, Message::HaveNone, out);
         }
         self.say_handshake(now, key, out);
+        if hello.reserved.dht() && self.lookups.is_some() && self.config.port != 0 {
+            self.say(now, key, Message::Port(self.config.port), out);
+        }
     }
 
     /// Why a connection that has just come about is not wanted, if it is not.

@@ -27,6 +27,7 @@ pub use self::summary::SeekerSummary;
 use super::announcer::Announcer;
 use super::candidates::Candidates;
 use super::event::{Input, Output, PeerKey};
+use super::lookups::Lookups;
 use super::succession::{Heir, Heritage};
 use super::torrent::Config;
 use crate::base::{Moment, Rng, Timers};
@@ -61,10 +62,8 @@ pub struct Seeker {
     info: Arc<[u8]>,
     /// It was found; it may be of no use.
     found: bool,
-    /// Searches in the DHT: whether one is under way, how many there were, how many nodes answered.
-    looking_up: bool,
-    lookups: u32,
-    nodes: u32,
+    /// Searches in the DHT, if it is used.
+    lookups: Option<Lookups>,
     /// Bytes of the dictionary that came, right or wrong.
     received: u64,
     /// Peers that claimed a longer dictionary than is taken.
@@ -94,9 +93,7 @@ impl Seeker {
             timers: Timers::new(),
             info: Arc::default(),
             found: false,
-            looking_up: false,
-            lookups: 0,
-            nodes: 0,
+            lookups: config.dht.then(|| Lookups::new(now, false)),
             received: 0,
             too_long: 0,
             redial: false,
@@ -104,9 +101,6 @@ impl Seeker {
             stopped: false,
             config,
         };
-        if seeker.config.dht {
-            seeker.timers.set(Timer::Lookup, now);
-        }
         seeker.plan(now);
         seeker
     }
@@ -139,7 +133,7 @@ impl Seeker {
             Input::Left { peer, why } => self.left(now, peer, why, out),
             Input::Announced { tracker, answer } => self.announced(now, tracker, answer, out),
             Input::Scraped { tracker, answer } => self.scraped(now, tracker, &answer),
-            Input::LookedUp { answered, .. } => self.looked_up(now, answered),
+            Input::LookedUp { answered, peers } => self.looked_up(now, answered, peers, out),
             Input::Wish(wish) => self.wish(now, wish, out),
             _ => {}
         }
@@ -161,6 +155,7 @@ impl Seeker {
             peers: self.contacts.into_iter().map(heir).collect(),
             candidates: self.candidates,
             announcer: self.announcer,
+            lookups: self.lookups,
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::proto::announce::{Announce, AnnounceEvent, AnnounceReply, ScrapeReply
 use crate::proto::message::Message;
 use crate::swarm::announcer::Due;
 use crate::swarm::event::{Departure, Note, Output, Source, TrackerFailure, TrackerKey, Wish};
+use crate::swarm::lookups::Lookups;
 
 /// The time between two looks at silence.
 const ROUND: Duration = Duration::from_secs(10);
@@ -17,10 +18,6 @@ const KEEP_ALIVE: Duration = Duration::from_secs(100);
 const IDLE: Duration = Duration::from_secs(130);
 /// Fewer candidates than this make us ask the trackers again.
 const FEW: usize = 10;
-/// The time from one search in the DHT to the next, while nobody who helps is known; doubled each time.
-const LOOKUP: Duration = Duration::from_secs(30);
-/// The same at most, and once the dictionary is found.
-const LOOKUP_AT_MOST: Duration = Duration::from_secs(15 * 60);
 
 impl Seeker {
     /// Does what is due.
@@ -30,7 +27,7 @@ impl Seeker {
                 Timer::Announce => self.announce_due(now, out),
                 Timer::Dial => self.redial = true,
                 Timer::Ask => self.ask(now, out),
-                Timer::Lookup => self.look_up(out),
+                Timer::Lookup => self.look_up(now, out),
                 Timer::Round => self.round(now, out),
             }
         }
@@ -44,9 +41,13 @@ impl Seeker {
         if self.stopped {
             return;
         }
-        match self.announcer.deadline() {
-            Some(at) => self.timers.set(Timer::Announce, at),
-            None => self.timers.stop(Timer::Announce),
+        let announce = self.announcer.deadline();
+        let lookup = self.lookups.as_ref().and_then(Lookups::deadline);
+        for (timer, deadline) in [(Timer::Announce, announce), (Timer::Lookup, lookup)] {
+            match deadline {
+                Some(at) => self.timers.set(timer, at),
+                None => self.timers.stop(timer),
+            }
         }
         match self.hunt.deadline(now).filter(|_| !self.found && !self.paused) {
             // It is never put off by what happens meanwhile.
@@ -74,7 +75,7 @@ impl Seeker {
             }
         }
         self.make_room(now, out);
-        if !self.found && self.contacts.len() < FEW && self.candidates.fresh() < FEW {
+        if !self.found && self.is_lonely() {
             self.announcer.hurry(now);
         }
         self.redial = true;
@@ -135,22 +136,27 @@ impl Seeker {
         self.announcer.scraped(now, tracker, self.config.info_hash, answer);
     }
 
-    fn look_up(&mut self, out: &mut Vec<Output>) {
-        if self.looking_up || self.paused || self.config.private {
-            return;
-        }
-        self.looking_up = true;
-        out.push(Output::Lookup { announce: self.config.port != 0, seed: false });
+    /// Whether there are too few peers, and too few addresses to try.
+    fn is_lonely(&self) -> bool {
+        self.contacts.len() < FEW && self.candidates.fresh() < FEW
     }
 
-    pub(super) fn looked_up(&mut self, now: Moment, answered: u32) {
-        self.looking_up = false;
-        self.nodes = self.nodes.saturating_add(answered);
-        let wait = if self.found { LOOKUP_AT_MOST } else { LOOKUP * (1 << self.lookups.min(5)) };
-        self.lookups = self.lookups.saturating_add(1);
-        if self.config.dht && !self.config.private {
-            self.timers.set(Timer::Lookup, now + wait.min(LOOKUP_AT_MOST));
+    /// Searches for peers in the DHT, if it is time.
+    fn look_up(&mut self, now: Moment, out: &mut Vec<Output>) {
+        let few = !self.found && self.is_lonely();
+        if let Some(lookups) = &mut self.lookups
+            && lookups.due(now, few)
+        {
+            out.push(Output::Lookup { announce: self.config.port != 0, seed: false });
         }
+    }
+
+    /// A search in the DHT has ended.
+    pub(super) fn looked_up(&mut self, now: Moment, answered: u32, peers: u32, out: &mut Vec<Output>) {
+        if let Some(lookups) = &mut self.lookups {
+            lookups.ended(now, answered, peers, &mut self.rng);
+        }
+        self.look_up(now, out);
     }
 
     pub(super) fn wish(&mut self, now: Moment, wish: Wish, out: &mut Vec<Output>) {
@@ -160,14 +166,19 @@ impl Seeker {
                 self.paused = false;
                 self.redial = true;
                 self.announcer.resume(now);
-                self.announce_due(now, out);
-                if self.config.dht && !self.looking_up {
-                    self.timers.set(Timer::Lookup, now);
+                if let Some(lookups) = &mut self.lookups {
+                    lookups.resume(now);
                 }
+                self.announce_due(now, out);
+                self.look_up(now, out);
             }
             Wish::Announce => {
                 self.announcer.hurry(now);
+                if let Some(lookups) = &mut self.lookups {
+                    lookups.hurry(now);
+                }
                 self.announce_due(now, out);
+                self.look_up(now, out);
             }
             Wish::Stop => {
                 self.leave_swarm(now, out);
@@ -183,6 +194,9 @@ impl Seeker {
         self.paused = true;
         for key in self.keys() {
             self.close(now, key, Departure::Stopping, out);
+        }
+        if let Some(lookups) = &mut self.lookups {
+            lookups.stop();
         }
         for (tracker, event) in self.announcer.stop() {
             self.announce(tracker, event, out);

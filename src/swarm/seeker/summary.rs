@@ -4,6 +4,7 @@ use super::Seeker;
 use crate::base::{Moment, Untrusted};
 use crate::swarm::dials::Dials;
 use crate::swarm::event::PeerKey;
+use crate::swarm::lookups::{Lookups, Searched};
 use crate::swarm::summary::{PeerSummary, TrackerSummary};
 
 /// A search at one moment.
@@ -39,10 +40,8 @@ pub struct SeekerSummary {
     pub swarm_seeds: Option<u32>,
     /// Leechers in the swarm, as the tracker says that knows most.
     pub swarm_leechers: Option<u32>,
-    /// A search in the DHT is under way.
-    pub looking_up: bool,
-    /// Nodes of the DHT that answered in all searches.
-    pub nodes: u32,
+    /// What came of searches in the DHT, if it is used.
+    pub dht: Option<Searched>,
 }
 
 impl Seeker {
@@ -66,8 +65,7 @@ impl Seeker {
             trackers_failed: count(false),
             swarm_seeds: trackers.iter().filter_map(|t| t.seeds).max(),
             swarm_leechers: trackers.iter().filter_map(|t| t.leechers).max(),
-            looking_up: self.looking_up,
-            nodes: self.nodes,
+            dht: self.lookups.as_ref().map(Lookups::searched),
         }
     }
 

@@ -106,7 +106,7 @@ pub static KEYS: [Key; 39] = [
         r#""prefer""#,
         "encrypt connections; this version cannot, so with require nothing is transferred",
     ),
-    later("network", "dht", Kind::Switch, "true", "find peers by the distributed hash table"),
+    key("network", "dht", Kind::Switch, "true", "find peers by the distributed hash table"),
     key("network", "pex", Kind::Switch, "true", "exchange addresses with peers"),
     key("network", "lsd", Kind::Switch, "true", "find peers in the local network"),
     later("network", "upnp", Kind::Switch, "true", "ask the router for a port"),

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use crate::engine::dht::BOOTSTRAP;
 use crate::engine::{Add, After, EngineConfig, Find};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::args::network::NetworkArgs;
@@ -12,7 +13,7 @@ use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::input::{Link, Torrent, quoted};
 use crate::face::cli::output::Output;
-use crate::face::cli::{address, interface, state};
+use crate::face::cli::{address, folders, interface, state};
 use crate::proto::magnet::Magnet;
 
 use super::link::Links;
@@ -126,8 +127,11 @@ impl Setup {
             up: self.config.rate("limits.up"),
             max_peers: self.config.number("limits.peers_total") as usize,
             jobs,
+            dht: self.config.switch("network.dht"),
+            dht_bootstrap: BOOTSTRAP.map(str::to_owned).to_vec(),
             pex: self.config.switch("network.pex"),
             lsd: self.config.switch("network.lsd"),
+            cache_dir: folders::cache(),
             state_dir: self.state_dir.clone(),
             ..EngineConfig::default()
         };
@@ -169,7 +173,7 @@ impl Setup {
         let new = peers.iter().filter(|peer| !self.network.peer.contains(peer));
         Ok(Find {
             name: Some(link.name()),
-            use_trackers: self.network.switches.ask_trackers(),
+            use_trackers: self.asks_trackers(),
             trackers: trackers.iter().map(|url| url.raw().to_owned()).chain(more).collect(),
             peers: self.network.peer.iter().chain(new).copied().collect(),
             named_peers: named_peers.iter().map(|(host, port)| (host.raw().to_owned(), *port)).collect(),
@@ -206,7 +210,7 @@ impl Setup {
 
 /// The ways to find and reach peers that torr is going to have. Their keys are true from the beginning, so
 /// that only a flag is a wish to be refused.
-const TO_COME: [&str; 3] = ["network.dht", "network.upnp", "network.utp"];
+const TO_COME: [&str; 2] = ["network.upnp", "network.utp"];
 
 /// Refuses what was asked for and is not there. What is meant to protect people is never left out in
 /// silence, wherever it was asked for.
@@ -218,9 +222,8 @@ fn refuse_what_is_to_come(config: &Config, network: &NetworkArgs) -> Result<(), 
         if let Origin::Flag(flag) = config.setting(name).origin
             && config.switch(name)
         {
-            return Err(
-                Failure::not_yet(flag).hint("peers come from trackers, the local network, and --peer")
-            );
+            return Err(Failure::not_yet(flag)
+                .hint("peers come from trackers, the DHT, the local network, and --peer"));
         }
     }
     let encryption = config.setting("network.encryption");
@@ -311,8 +314,7 @@ mod tests {
     fn what_is_not_there_is_refused_and_switching_it_off_is_not() {
         let told = |flags: &[&str]| setup(&[], flags).map(drop).map_err(|failure| failure.message);
         for (flags, what) in [
-            (&["--dht"][..], "--dht"),
-            (&["--no-utp", "--utp"], "--utp"),
+            (&["--no-utp", "--utp"][..], "--utp"),
             (&["--web-seed", "http://x/"], "--web-seed"),
             (&["--encryption", "require"], "--encryption require"),
             (&["--encryption", "prefer"], "--encryption prefer"),
