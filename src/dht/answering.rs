@@ -16,6 +16,10 @@ use super::table::K;
 const AMPLIFY: usize = 3;
 /// The longest answer: it fits into one frame on any path.
 const MOST_BYTES: usize = 1200;
+/// The longest answer with an item, which comes in one piece or not at all.
+const MOST_WITH_ITEM: usize = 1280;
+/// The bytes around the value of an item, without and with key, number and signature.
+const ITEM: [usize; 2] = [10, 140];
 /// The bytes of an answer around its lists: the frame, id, token, address and version.
 const FRAME: usize = 110;
 /// The bytes of the question back whether somebody is there.
@@ -54,7 +58,8 @@ impl Dht {
         let proven = side.table.knows(&id, from) || self.shows_token(from, &query);
         let unknown = !proven && !read_only && side.table.has_room(&id, from);
         let stranger = (len * AMPLIFY).saturating_sub(if unknown { PING } else { 0 });
-        let room = if proven { MOST_BYTES } else { stranger.min(MOST_BYTES) };
+        let most = if matches!(query, Query::Get { .. }) { MOST_WITH_ITEM } else { MOST_BYTES };
+        let room = if proven { most } else { stranger.min(most) };
         match self.answer(now, from, own, query, room.saturating_sub(FRAME)) {
             Ok(reply) => {
                 let packet = shortened(transaction, reply, from, room);
@@ -154,13 +159,14 @@ impl Dht {
                 reply.token = Some(self.tokens.make(from.ip(), &target).to_vec());
                 reply.item = self.items.get(&target).map(|item| found(item, newer_than));
                 if let Some(found) = &mut reply.item {
-                    let len = found.value.as_ref().map_or(0, Vec::len) + 150;
+                    let around = ITEM[usize::from(found.key.is_some())];
+                    let len = found.value.as_ref().map_or(0, Vec::len) + around;
                     if len > room {
-                        // The value goes to whom a larger answer may be sent: an item of some size is
-                        // found at nodes that know the asker.
+                        // The value goes to whom a larger answer may be sent: who has asked at length, or
+                        // is known.
                         found.value = None;
                     }
-                    room = room.saturating_sub(found.value.as_ref().map_or(40, |_| len));
+                    room = room.saturating_sub(found.value.as_ref().map_or(around, |_| len));
                 }
                 self.add_nodes(&mut reply, from, &target, want, room);
             }

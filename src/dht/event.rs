@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::base::NodeId;
-use crate::proto::krpc::Item;
+use crate::proto::krpc::{ErrorCode, Item};
 
 use super::bloom::Bloom;
 
@@ -128,6 +128,10 @@ pub struct Outcome {
     pub answered: u32,
     /// How many have taken what was announced or put.
     pub stored: u32,
+    /// Why one that refused to take it did so.
+    pub refused: Option<ErrorCode>,
+    /// What the last node that answered runs: two letters and two bytes, where it says so (BEP 5).
+    pub version: Option<[u8; 4]>,
     /// How many peers were found.
     pub peers: u32,
     /// The nodes nearest to the target that answered, nearest first.

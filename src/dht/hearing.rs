@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::base::Moment;
-use crate::proto::krpc::{Body, Found, Item, Reply, Transaction};
+use crate::proto::krpc::{Body, Found, Item, Packet, Reply};
 
 use super::event::{Family, Goal, Output, TaskKey};
 use super::flights::{Flight, LATE};
@@ -18,13 +18,21 @@ impl Dht {
         &mut self,
         now: Moment,
         from: SocketAddr,
-        transaction: &Transaction,
-        body: Body,
-        seen_as: Option<SocketAddr>,
+        Packet { transaction, body, version, seen_as, .. }: Packet,
         out: &mut Vec<Output>,
     ) {
         let Ok(number) = transaction.bytes().try_into().map(u16::from_be_bytes) else { return };
         let Some(flight) = self.flights.end(number, from) else { return };
+        if let Purpose::Only(key) | Purpose::Step(key, _) = flight.purpose
+            && let Some(task) = self.tasks.get_mut(&key)
+        {
+            task.outcome.version = version;
+        }
+        if let (Purpose::Store(key), Body::Error(code, _)) = (flight.purpose, &body)
+            && let Some(task) = self.tasks.get_mut(&key)
+        {
+            task.outcome.refused = Some(*code);
+        }
         match body {
             Body::Reply(reply) if flight.id.is_none_or(|id| id == reply.id) => {
                 let family = Family::of(&from);

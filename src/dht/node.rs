@@ -180,6 +180,11 @@ impl Dht {
         self.peers.len()
     }
 
+    /// How many nodes a task that is under way has asked, and how many have answered.
+    pub fn steps(&self, key: TaskKey) -> Option<(u32, u32)> {
+        self.tasks.get(&key).map(|task| (task.outcome.asked, task.outcome.answered))
+    }
+
     /// Whether an answer to a question of this number may come.
     pub fn is_busy(&self, key: TaskKey) -> bool {
         self.tasks.contains_key(&key)
@@ -220,9 +225,7 @@ impl Dht {
             Ok(Packet { transaction, body: Body::Query(id, query), read_only, .. }) => {
                 self.asked(now, from, bytes.len(), &transaction, id, query, read_only, out);
             }
-            Ok(Packet { transaction, body, seen_as, .. }) => {
-                self.answered(now, from, &transaction, body, seen_as, out);
-            }
+            Ok(packet) => self.answered(now, from, packet, out),
             Err(malformed) => {
                 if let Some((transaction, code)) = malformed.answer {
                     self.refuse(now, from, transaction, code, out);

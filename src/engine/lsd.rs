@@ -146,13 +146,7 @@ impl Service {
     }
 
     fn look_round(&mut self) {
-        let silent = match self.multicast.look_round() {
-            Ok(any) => !any,
-            Err(error) => {
-                tracing::debug!(%error, "the network interfaces cannot be listed");
-                true
-            }
-        };
+        let silent = !self.multicast.look_round();
         if silent && !self.silent {
             tracing::info!("no network interface to find peers in the local network");
         }

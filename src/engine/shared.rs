@@ -51,10 +51,10 @@ pub(super) struct Shared {
     pub handles: Handles,
     pub limits: Limits,
     pub trackers: Trackers,
-    /// The node of the DHT, if it is used.
-    dht: Option<Node>,
     /// The way to the local network, where it is wished and there is one.
     pub lsd: Option<Lsd>,
+    /// The node of the DHT, if it is used.
+    dht: Option<Node>,
     pub library: Option<Library>,
     pub events: mpsc::UnboundedSender<Event>,
     /// Whether peers are told of one another (BEP 11).
@@ -168,8 +168,8 @@ impl Shared {
             handles: Handles::from_limit(),
             limits: Limits::new(config.down, config.up),
             trackers: Trackers::new(TrackerConfig { bind, ..TrackerConfig::default() }),
-            dht,
             lsd,
+            dht,
             library,
             events,
             pex: config.pex,

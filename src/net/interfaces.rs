@@ -17,7 +17,7 @@ pub struct Interface {
     pub runs: bool,
     /// It can send to groups.
     pub multicast: bool,
-    /// Its addresses.
+    /// Its addresses, as far as they can be used now.
     pub addresses: Vec<Address>,
 }
 

@@ -1,15 +1,17 @@
 //! The sockets of Local Service Discovery (BEP 14): one per family, in its group on every interface that can
 //! multicast.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, SockRef, Socket, Type};
 use tokio::net::UdpSocket;
+use tokio::time::sleep;
 
 use super::dial::Bind;
-use super::interfaces::{self, Interface};
+use super::interfaces::{self, Address, Interface};
 use crate::proto::lsd::LONGEST_READ;
 
 /// The port of both groups.
@@ -20,6 +22,9 @@ const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff15, 0, 0, 0, 0, 0, 0xefc0, 0x988f);
 const HOPS: u32 = 32;
 /// The most interfaces that are used; a machine full of virtual ones has hundreds.
 const MOST_INTERFACES: usize = 32;
+
+/// The pause after an error, which may not go away at once.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// See the head of this file.
 #[derive(Debug)]
@@ -61,9 +66,12 @@ impl Multicast {
     }
 
     /// Looks which interfaces there are now: joins the groups on those that have come, forgets those that have
-    /// gone. Says whether there is any.
-    pub fn look_round(&mut self) -> io::Result<bool> {
-        let all = interfaces::list()?;
+    /// gone. Says whether there is any. Where the system does not tell, that which it chooses itself is used.
+    pub fn look_round(&mut self) -> bool {
+        let all = interfaces::list().unwrap_or_else(|error| {
+            tracing::debug!(%error, "the network interfaces cannot be listed");
+            vec![any_interface()]
+        });
         let mut ways = BTreeMap::new();
         for interface in all.iter().filter(|interface| interface.up && interface.multicast) {
             let way = self.way(interface);
@@ -71,19 +79,17 @@ impl Multicast {
                 ways.insert(interface.number, way);
             }
         }
-        let known: BTreeSet<u32> = self.ways.keys().chain(ways.keys()).copied().collect();
-        for number in known {
-            let none = Way::default();
-            let (before, now) = (self.ways.get(&number).unwrap_or(&none), ways.get(&number).unwrap_or(&none));
-            if before != now {
-                tracing::debug!(number, ?before, ?now, "an interface for the local network changed");
-            }
-            self.member(number, before.v4.is_some(), now.v4.is_some(), before.v6, now.v6);
+        let none = Way::default();
+        for (number, way) in ways.iter().filter(|(number, way)| self.ways.get(number) != Some(way)) {
+            self.change(*number, self.ways.get(number).unwrap_or(&none), way);
+        }
+        for (number, way) in self.ways.iter().filter(|(number, _)| !ways.contains_key(number)) {
+            self.change(*number, way, &none);
         }
         let used = all.iter().filter(|interface| ways.contains_key(&interface.number));
         self.networks = used.flat_map(|used| used.addresses.iter().map(|own| (own.ip, own.bits))).collect();
         self.ways = ways;
-        Ok(!self.ways.is_empty())
+        !self.ways.is_empty()
     }
 
     /// The networks behind the interfaces in use: an address of ours, and how many bits all members share.
@@ -101,23 +107,23 @@ impl Multicast {
                 // Errors of what was sent come back here.
                 Err(error) => {
                     tracing::debug!(%error, "the local network cannot be heard");
-                    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+                    sleep(PAUSE).await;
                 }
             }
         }
     }
 
     async fn hear_either(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let ready = tokio::select! {
-            ready = readable(self.v4.as_ref()) => ready?,
-            ready = readable(self.v6.as_ref()) => ready?,
-        };
-        match ready.try_recv_from(buf) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                tokio::task::yield_now().await;
-                Box::pin(self.hear_either(buf)).await
+        loop {
+            let ready = tokio::select! {
+                ready = readable(self.v4.as_ref()) => ready?,
+                ready = readable(self.v6.as_ref()) => ready?,
+            };
+            match ready.try_recv_from(buf) {
+                // It only seemed to be ready.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                other => return other,
             }
-            other => other,
         }
     }
 
@@ -126,11 +132,11 @@ impl Multicast {
         for (&number, way) in &self.ways {
             if let (Some(socket), Some(own)) = (&self.v4, way.v4) {
                 let chosen = SockRef::from(socket).set_multicast_if_v4(&own);
-                send(socket, chosen, GROUP_V4.into(), &words, &way.name);
+                send(socket, &chosen, GROUP_V4.into(), &words, &way.name);
             }
             if let (Some(socket), true) = (&self.v6, way.v6) {
                 let chosen = SockRef::from(socket).set_multicast_if_v6(number);
-                send(socket, chosen, GROUP_V6.into(), &words, &way.name);
+                send(socket, &chosen, GROUP_V6.into(), &words, &way.name);
             }
         }
     }
@@ -158,20 +164,25 @@ impl Multicast {
     }
 
     /// Joins and leaves the groups on one interface.
-    fn member(&self, number: u32, was_v4: bool, is_v4: bool, was_v6: bool, is_v6: bool) {
+    fn change(&self, number: u32, before: &Way, now: &Way) {
+        tracing::debug!(number, ?before, ?now, "an interface for the local network changed");
         let by_number = InterfaceIndexOrAddress::Index(number);
-        // Leaving one that is gone fails, and does no harm; so does joining one that is just going.
-        if let Some(socket) = self.v4.as_ref().map(SockRef::from).filter(|_| was_v4 != is_v4) {
-            let _ = match is_v4 {
-                true => socket.join_multicast_v4_n(&GROUP_V4, &by_number),
-                false => socket.leave_multicast_v4_n(&GROUP_V4, &by_number),
-            };
-        }
-        if let Some(socket) = self.v6.as_ref().map(SockRef::from).filter(|_| was_v6 != is_v6) {
-            let _ = match is_v6 {
-                true => socket.join_multicast_v6(&GROUP_V6, number),
-                false => socket.leave_multicast_v6(&GROUP_V6, number),
-            };
+        let (v4, v6) = (self.v4.as_ref().map(SockRef::from), self.v6.as_ref().map(SockRef::from));
+        let changed = [
+            match (v4, before.v4.is_some(), now.v4.is_some()) {
+                (Some(socket), false, true) => socket.join_multicast_v4_n(&GROUP_V4, &by_number),
+                (Some(socket), true, false) => socket.leave_multicast_v4_n(&GROUP_V4, &by_number),
+                _ => Ok(()),
+            },
+            match (v6, before.v6, now.v6) {
+                (Some(socket), false, true) => socket.join_multicast_v6(&GROUP_V6, number),
+                (Some(socket), true, false) => socket.leave_multicast_v6(&GROUP_V6, number),
+                _ => Ok(()),
+            },
+        ];
+        for error in changed.into_iter().filter_map(Result::err) {
+            // Leaving one that is gone fails always.
+            tracing::debug!(%error, number, "the group on this interface");
         }
     }
 }
@@ -186,14 +197,14 @@ async fn readable(socket: Option<&UdpSocket>) -> io::Result<&UdpSocket> {
 
 fn send(
     socket: &UdpSocket,
-    chosen: io::Result<()>,
+    chosen: &io::Result<()>,
     group: IpAddr,
     words: &impl Fn(SocketAddr) -> Vec<Vec<u8>>,
     name: &str,
 ) {
     let group = SocketAddr::new(group, PORT);
     for datagram in words(group) {
-        let sent = match &chosen {
+        let sent = match chosen {
             Ok(()) => socket.try_send_to(&datagram, group),
             Err(error) => Err(error.kind().into()),
         };
@@ -231,6 +242,13 @@ fn open(group: IpAddr) -> io::Result<UdpSocket> {
 fn any(group: IpAddr) -> SocketAddr {
     let ip = if group.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     SocketAddr::new(ip, PORT)
+}
+
+/// The number and addresses that mean whichever the system likes.
+fn any_interface() -> Interface {
+    let any = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
+    let addresses = any.map(|ip| Address { ip, bits: 0, link: false }).to_vec();
+    Interface { number: 0, name: "any".to_owned(), up: true, runs: true, multicast: true, addresses }
 }
 
 /// Whether an address is the interface's, or one of a whole network that is its own.

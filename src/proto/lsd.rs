@@ -1,6 +1,7 @@
 //! Local Service Discovery (BEP 14): the datagrams by which programs on one network ask for others with
 //! the same torrent, and by which they say that they have it.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use crate::base::InfoHash;
@@ -81,9 +82,9 @@ pub fn write(group: SocketAddr, port: u16, cookie: u32, torrents: &[[u8; 20]], e
     let datagram = |torrents: &[[u8; 20]]| {
         let mut text = format!("BT-SEARCH * HTTP/1.1\r\nHost: {group}\r\nPort: {port}\r\n");
         for &torrent in torrents {
-            text.push_str(&format!("Infohash: {}\r\n", InfoHash::v1(torrent)));
+            let _ = write!(text, "Infohash: {}\r\n", InfoHash::v1(torrent));
         }
-        text.push_str(&format!("cookie: {}\r\n\r\n\r\n", cookie_text(cookie)));
+        let _ = write!(text, "cookie: {}\r\n\r\n\r\n", cookie_text(cookie));
         text.into_bytes()
     };
     torrents.chunks(each.clamp(1, MOST_WRITTEN)).map(datagram).collect()

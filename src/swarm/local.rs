@@ -42,6 +42,8 @@ pub struct Local {
     cookie: u32,
     rng: Rng,
     torrents: BTreeMap<Wire, Listed>,
+    /// When those that have left were announced, as far as that is less than a minute ago.
+    left: BTreeMap<Wire, Moment>,
     networks: Vec<(IpAddr, u8)>,
     /// The turns taken so far are earned by then.
     earned: Moment,
@@ -68,6 +70,7 @@ impl Local {
             cookie,
             rng: Rng::new(seed),
             torrents: BTreeMap::new(),
+            left: BTreeMap::new(),
             networks: Vec::new(),
             earned: now,
             minute: now,
@@ -94,9 +97,13 @@ impl Local {
 
     /// A torrent that may be talked of begins. One that is wished already goes on as it is.
     pub fn join(&mut self, now: Moment, torrent: Wire) {
-        let fresh =
-            Listed { wishes: 0, next: now + GATHER, last: None, again: true, neighbours: BTreeMap::new() };
-        self.torrents.entry(torrent).or_insert(fresh).wishes += 1;
+        self.left.retain(|_, last| now.since(*last) < MINUTE);
+        let last = self.left.remove(&torrent);
+        let listed = self.torrents.entry(torrent).or_insert_with(|| {
+            let next = last.map_or(now + GATHER, |last| last + MINUTE);
+            Listed { wishes: 0, next, last, again: last.is_none(), neighbours: BTreeMap::new() }
+        });
+        listed.wishes += 1;
     }
 
     /// One of those who wished it does no longer.
@@ -104,6 +111,7 @@ impl Local {
         if let Some(listed) = self.torrents.get_mut(&torrent) {
             listed.wishes -= 1;
             if listed.wishes == 0 {
+                self.left.extend(listed.last.map(|last| (torrent, last)));
                 self.torrents.remove(&torrent);
             }
         }
@@ -290,6 +298,19 @@ mod tests {
         local.leave(A);
         assert!(local.heard(at(300), from("10.0.0.2:6771"), &search(5, &[A])).is_empty());
         local.leave(A);
+    }
+
+    #[test]
+    fn who_leaves_and_comes_back_has_to_wait_as_well() {
+        let mut local = local();
+        local.join(at(0), A);
+        assert_eq!(local.due(at(50)), [A]);
+        local.leave(A);
+        local.join(at(1000), A);
+        assert_eq!(local.deadline(), Some(at(60_050)));
+        local.leave(A);
+        local.join(at(61_000), A);
+        assert_eq!((local.deadline(), local.left.len()), (Some(at(61_050)), 0));
     }
 
     #[test]

@@ -2,18 +2,17 @@
 //! schema says, quiet is quiet, and nobody who goes away makes a command panic.
 
 use std::ffi::{OsStr, OsString};
-use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::process::{Command, Output, Stdio};
 
-use super::Scene;
+use super::{Scene, unread};
 use crate::support::schema;
 
 /// A torrent that nobody has.
 const LINK: &str = "magnet:?xt=urn:btih:abababababababababababababababababababab&dn=a%1B[2Jname";
 
 /// Each command line with its exit code. Commands that write do so again and again without harm.
-const COMMANDS: [(&[&str], i32); 27] = [
+const COMMANDS: [(&[&str], i32); 31] = [
     (&["show", LINK], 0),
     (&["magnet", LINK], 0),
     (&["verify", LINK], 2),
@@ -32,7 +31,11 @@ const COMMANDS: [(&[&str], i32); 27] = [
     (&["get", "--list", "photos.torrent"], 0),
     (&["seed", "bad.torrent", "--bind", "127.0.0.1"], 3),
     (&["seed", "photos.torrent", "-o", "damaged", "--bind", "127.0.0.1"], 5),
+    (&["seed", "photos", "--until", "1s", "--qr", "always", "--bind", "127.0.0.1"], 0),
+    (&["seed", "empty", "--bind", "127.0.0.1"], 5),
     (&["tracker", "--listen", "203.0.113.1:1"], 2),
+    (&["dht", "lookup", "bad.torrent"], 3),
+    (&["dht", "node", "--bind", "203.0.113.1"], 2),
     (&["register", "--dry-run"], 0),
     (&["register"], 2),
     (&["completions", "fish"], 0),
@@ -78,6 +81,7 @@ fn scene() -> Scene {
     scene.photos();
     scene.write("bad.torrent", "d4:infod4:name1:xe");
     scene.write("damaged/photos/a.bin", vec![0; 100_000]);
+    scene.write("empty/.hidden", "x");
     scene
 }
 
@@ -205,25 +209,18 @@ fn a_reader_that_has_gone_is_no_reason_to_panic() {
         for more in [&[][..], &["--json"], &["-v"]] {
             let what = format!("{arguments:?} {more:?}");
             let speaks = !command(&scene, arguments, more, &[]).output().unwrap().stdout.is_empty();
-            let out = command(&scene, arguments, more, &[]).stdout(closed()).output().unwrap();
+            let out = command(&scene, arguments, more, &[]).stdout(unread()).output().unwrap();
             // An error may keep its own code, as nobody misses its document.
             let kept = code > 1 && out.status.code() == Some(code);
             let alone = if speaks && !kept { 141 } else { code };
             assert_clean(&out, alone, &what);
-            let err = command(&scene, arguments, more, &[]).stderr(closed()).output().unwrap();
+            let err = command(&scene, arguments, more, &[]).stderr(unread()).output().unwrap();
             assert_eq!(err.status.code(), Some(code), "{what}");
             let both =
-                command(&scene, arguments, more, &[]).stdout(closed()).stderr(closed()).status().unwrap();
+                command(&scene, arguments, more, &[]).stdout(unread()).stderr(unread()).status().unwrap();
             assert_eq!(both.code(), Some(alone), "{what}");
         }
     }
-}
-
-/// The end of a pipe that nobody reads.
-fn closed() -> io::PipeWriter {
-    let (reader, writer) = io::pipe().unwrap();
-    drop(reader);
-    writer
 }
 
 #[test]

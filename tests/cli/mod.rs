@@ -6,9 +6,11 @@ mod config;
 mod contract;
 mod create;
 mod daemon;
+mod dht;
 mod edit;
 mod examples;
 mod faults;
+mod finding;
 mod get;
 mod long_pieces;
 mod magnet;
@@ -35,8 +37,17 @@ mod typed;
 mod verify;
 
 use std::ffi::OsStr;
+use std::io::{self, PipeWriter, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+
+use self::party::PATIENCE;
+use crate::support::wait::wait_for;
+
+/// What keeps a program of a test to itself: no test touches the Internet, and tests of the same torrent at the
+/// same time do not find one another. The DHT can be switched on, and then begins nowhere.
+const ALONE: [(&str, &str); 3] =
+    [("TORR_NETWORK_DHT", "false"), ("TORR_NETWORK_DHT_BOOTSTRAP", "[]"), ("TORR_NETWORK_LSD", "false")];
 
 /// A folder of its own with the program in it.
 struct Scene {
@@ -70,9 +81,8 @@ impl Scene {
         let mut command = Command::new(env!("CARGO_BIN_EXE_torr"));
         command.current_dir(self.path()).env_clear().args(arguments);
         command.env("HOME", self.path()).env("LANG", "C.UTF-8").env("TERM", "xterm").env("TZ", "UTC");
-        // Tests of the same torrent at the same time are not to find one another.
-        if arguments.first().is_some_and(|verb| ["get", "seed"].iter().any(|own| verb.as_ref() == *own)) {
-            command.env("TORR_NETWORK_LSD", "false");
+        if arguments.first().is_none_or(|verb| verb.as_ref() != "config") {
+            command.envs(ALONE);
         }
         command
     }
@@ -103,6 +113,15 @@ impl Scene {
         let made = self.run(&["create", "photos", "--piece-size", "16K", "--no-date"]);
         assert_eq!(made.code, 0, "{}", made.err);
     }
+}
+
+/// A pipe from which nobody reads. Other tests start programs meanwhile, and each of those holds what is open
+/// here for the moment before it begins: so it is looked whether the last of them is past it.
+fn unread() -> PipeWriter {
+    let (reader, mut writer) = io::pipe().unwrap();
+    drop(reader);
+    wait_for("nobody can read", PATIENCE, || writer.write(b".").is_err().then_some(()));
+    writer
 }
 
 impl Ran {

@@ -10,6 +10,8 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use super::party::{PATIENCE, bytes, end};
+use super::pty::Terminal;
+use super::terminal::watch;
 use super::{Ran, Scene};
 use crate::support::program::Program;
 use crate::support::schema;
@@ -369,6 +371,38 @@ fn create_goes_on_with_sharing() {
     assert_eq!(told["torrent"], event(&program.output(), "done").unwrap()["torrent"]);
     assert!(Command::new("kill").args(["-INT", &program.id().to_string()]).status().unwrap().success());
     assert_eq!(end(&mut program).code(), Some(130), "{}", program.tail());
+}
+
+#[test]
+fn the_code_is_seen_whole_on_a_common_terminal_and_left_out_with_a_word_elsewhere() {
+    let scene = Scene::new();
+    scene.write("photos/x", bytes(100));
+    let arguments = ["seed", "photos", "--bind", "127.0.0.1", "-p", "55502", "--until", "3s"];
+    let mut terminal = Terminal::torr(&scene, &arguments, 24, 80);
+    terminal.wait_for(" seeding: nobody is asking for it at the moment");
+    let seen = terminal.contents();
+    let corners = seen.lines().filter(|line| line.contains("█▀▀▀▀▀█")).count();
+    assert_eq!(corners, 2, "{seen}");
+    // Two rows of white above, or readers do not find it.
+    assert!(seen.lines().next().is_some_and(|line| line.trim().is_empty()), "{seen}");
+    assert_eq!(seen.lines().count(), 24, "{seen}");
+    assert!(String::from_utf8_lossy(&terminal.bytes).contains("\u{1b}[30;107m"));
+    let all = terminal.frames.concat();
+    assert!(all.contains("On the other machine:") && all.contains("torr get 'magnet:?xt=urn:btih:"), "{all}");
+    assert_eq!(terminal.end(), 0);
+
+    for (rows, columns, flags, word) in [
+        (20, 80, &[][..], "no QR code: it takes 24 rows and there are 20"),
+        (40, 40, &[], "no QR code: it takes 45 columns"),
+        (40, 80, &["--ascii"], "no QR code: it cannot be drawn in ASCII"),
+        (40, 80, &["--qr", "never"], "this machine only"),
+    ] {
+        let seen = watch(&scene, &[&arguments[..7], &["1s"], flags].concat(), rows, columns);
+        let all = seen.frames.concat();
+        assert!(all.replace('\n', "").contains(&word.replace('\n', "")), "{all}");
+        assert!(!all.contains("█▀▀▀▀▀█") && (word.starts_with("this") || !all.contains('▄')), "{all}");
+        assert_eq!(seen.code, 0);
+    }
 }
 
 /// Whether two folders hold the same files.

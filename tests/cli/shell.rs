@@ -1,10 +1,9 @@
 //! The frame of the command line: the tree of commands, help, version, and what is typed wrongly.
 
-use std::io;
 use std::process::Stdio;
 
-use super::Scene;
 use super::typed::typed;
+use super::{Scene, unread};
 use crate::support::schema;
 
 /// The commands that help lists, by the words that call them; those of a command come behind it.
@@ -174,8 +173,7 @@ fn an_end_without_readers_is_quiet() {
         [&["help", "get"][..], &["version"], &["completions", "bash"], &["man"], &["get", "-h"], &["-V"]]
     {
         let mut command = scene.command(arguments);
-        let (reader, writer) = io::pipe().unwrap();
-        drop(reader);
+        let writer = unread();
         let err = writer.try_clone().unwrap();
         let both = command.stdin(Stdio::null()).stdout(writer).stderr(err).status().unwrap();
         assert_eq!(both.code(), Some(141), "{arguments:?}");

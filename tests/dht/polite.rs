@@ -114,14 +114,47 @@ fn nothing_is_kept_without_a_token() {
 #[test]
 fn an_item_is_kept_for_others() {
     let mut dht = busy_node(&open());
-    let item = Item::Immutable(b"5:hello".to_vec());
+    let item = Item::Immutable([&b"300:"[..], &[b'x'; 300]].concat());
     let target = item.target();
     let get = Query::Get { target, newer_than: None, want: None };
     let Some(Body::Reply(reply)) = answer(&mut dht, 500, address(3000), get.clone()).1 else { panic!() };
-    let put = Query::Put { token: reply.token.unwrap(), item, instead_of: None };
+    let put = Query::Put { token: reply.token.unwrap(), item: item.clone(), instead_of: None };
     assert!(matches!(answer(&mut dht, 500, address(3000), put).1, Some(Body::Reply(_))));
-    let Some(Body::Reply(reply)) = answer(&mut dht, 501, address(3001), get).1 else { panic!() };
+    let short = b"d1:ad2:id20:abcdefghij01234567896:target20:".iter().chain(&target.0);
+    let short: Vec<u8> = short.chain(b"e1:q3:get1:t2:aa1:y1:qe").copied().collect();
+    let mut out = Vec::new();
+    dht.handle(at(501), Input::Heard { from: address(3001), bytes: &short }, &mut out);
+    let Some(Output::Send { bytes, .. }) = out.first() else { panic!() };
+    let Ok(Packet { body: Body::Reply(reply), .. }) = krpc::read(bytes) else { panic!() };
     assert_eq!(reply.item.and_then(|item| item.value), None, "too long for a stranger who asked so little");
+    let Some(Body::Reply(reply)) = answer(&mut dht, 501, address(3001), get).1 else { panic!() };
+    assert_eq!(reply.item.and_then(|item| item.value).as_deref(), Some(item.value()));
+}
+
+#[test]
+fn items_as_long_as_they_may_be_are_given_to_anybody() {
+    let value = [b"996:".to_vec(), vec![b'x'; 996]].concat();
+    for item in [Item::Immutable(value.clone()), Item::signed(&[7; 32], &[b's'; 64], i64::MAX, value.clone())]
+    {
+        let mut dht = busy_node(&open());
+        let target = item.target();
+        let get = Query::Get { target, newer_than: None, want: Some(Want::BOTH) };
+        let Some(Body::Reply(reply)) = answer(&mut dht, 500, address(3000), get.clone()).1 else { panic!() };
+        let put = Query::Put { token: reply.token.unwrap(), item, instead_of: None };
+        assert!(matches!(answer(&mut dht, 500, address(3000), put).1, Some(Body::Reply(_))));
+        let ((asked, sent), body) = answer(&mut dht, 501, address(3001), get);
+        let Some(Body::Reply(reply)) = body else { panic!() };
+        assert_eq!(reply.item.and_then(|item| item.value), Some(value.clone()));
+        assert!(sent <= 3 * asked && sent <= 1400, "{sent} bytes for {asked}");
+    }
+}
+
+#[test]
+fn a_scrape_is_answered_to_anybody() {
+    let mut dht = busy_node(&open());
+    let ask = Query::GetPeers { info_hash: NodeId([5; 20]), want: None, no_seeds: false, scrape: true };
+    let Some(Body::Reply(reply)) = answer(&mut dht, 500, address(3000), ask).1 else { panic!() };
+    assert!(reply.seeds.is_some() && reply.leechers.is_some());
 }
 
 #[test]

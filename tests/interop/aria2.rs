@@ -1,5 +1,6 @@
 //! aria2c, one process per torrent, watched by its JSON-RPC.
 
+use std::net::SocketAddrV4;
 use std::path::Path;
 use std::process::Command;
 
@@ -13,11 +14,18 @@ pub const NAME: &str = "aria2c";
 
 pub struct Aria2 {
     place: Place,
+    /// Where its node of the DHT begins.
+    node: Option<SocketAddrV4>,
     program: Option<Program>,
 }
 
 pub fn start(place: &Place) -> Box<dyn Client> {
-    Box::new(Aria2 { place: place.clone(), program: None })
+    Box::new(Aria2 { place: place.clone(), node: None, program: None })
+}
+
+/// One whose node of the DHT begins at the first of these.
+pub fn start_in_dht(place: &Place, nodes: &[SocketAddrV4]) -> Box<dyn Client> {
+    Box::new(Aria2 { place: place.clone(), node: nodes.first().copied(), program: None })
 }
 
 impl Aria2 {
@@ -42,7 +50,7 @@ impl Client for Aria2 {
         let mut command = Command::new(NAME);
         bare(&mut command, &self.place.home);
         command
-            // It speaks to UDP trackers only through the socket of its DHT node. That node knows no other.
+            // It speaks to UDP trackers only through the socket of its DHT node.
             .args(["--no-conf", "--enable-dht=true", "--enable-dht6=false", "--disable-ipv6=true"])
             .args([format!("--dht-listen-port={port}"), format!("--dht-listen-addr={ip}")])
             .args(["--bt-enable-lpd=false", "--enable-peer-exchange=false", "--follow-torrent=true"])
@@ -62,6 +70,8 @@ impl Client for Aria2 {
             .args(["--enable-rpc=true".to_owned(), "--rpc-listen-all=true".to_owned()])
             .arg(format!("--rpc-listen-port={}", self.place.control().port()))
             .arg(format!("--dir={}", save.display()))
+            .args(self.node.map(|node| format!("--dht-entry-point={node}")))
+            .arg(format!("--dht-file-path={}", self.place.home.join("dht.dat").display()))
             .arg(torrent);
         self.program = Some(Program::start(NAME, &mut command, &self.place.home));
     }

@@ -77,9 +77,9 @@ impl Place {
     }
 
     /// The place of a client that is alone on a machine and looks round in its network.
-    pub fn on(dir: &Path, name: &str, machine: &Inside) -> Self {
+    pub fn on(dir: &Path, name: &str, machine: Inside) -> Self {
         let at = SocketAddrV4::new(machine.ip, 51000);
-        let place = Self { home: dir.join(name), at, machine: Some(*machine), lsd: true };
+        let place = Self { home: dir.join(name), at, machine: Some(machine), lsd: true };
         std::fs::create_dir_all(place.save()).expect("a directory for data");
         place
     }

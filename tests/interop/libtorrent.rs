@@ -1,5 +1,6 @@
 //! libtorrent (the one of Rasterbar), through a small Python script.
 
+use std::net::SocketAddrV4;
 use std::path::Path;
 use std::process::Command;
 
@@ -22,17 +23,36 @@ pub struct Libtorrent {
     place: Place,
     /// What the script is to do.
     verb: &'static str,
+    /// Where its node of the DHT begins, if it has one.
+    nodes: String,
     program: Option<Program>,
 }
 
 pub fn start(place: &Place) -> Box<dyn Client> {
-    Box::new(Libtorrent { place: place.clone(), verb: "share", program: None })
+    begin(place, "share", &[])
 }
 
 /// One that exchanges addresses with its peers; a slow one moves next to nothing either way.
 pub fn exchanging(place: &Place, slow: bool) -> Box<dyn Exchanging> {
-    let verb = if slow { "exchange_slowly" } else { "exchange" };
-    Box::new(Libtorrent { place: place.clone(), verb, program: None })
+    begin(place, if slow { "exchange_slowly" } else { "exchange" }, &[])
+}
+
+/// One that uses the DHT, and begins at these nodes.
+pub fn start_in_dht(place: &Place, nodes: &[SocketAddrV4]) -> Box<dyn Client> {
+    begin(place, "share", nodes)
+}
+
+fn begin(place: &Place, verb: &'static str, nodes: &[SocketAddrV4]) -> Box<Libtorrent> {
+    let nodes: Vec<String> = nodes.iter().map(ToString::to_string).collect();
+    Box::new(Libtorrent { place: place.clone(), verb, nodes: nodes.join(","), program: None })
+}
+
+/// Has a node of libtorrent at this place put a text (BEP 44), and get the items at these targets.
+pub fn items(place: &Place, nodes: &[SocketAddrV4], text: &str, targets: &[String]) -> Value {
+    let nodes: Vec<String> = nodes.iter().map(ToString::to_string).collect();
+    let arguments = [place.ip(), place.port(), nodes.join(","), text.to_owned()];
+    let paths: Vec<&Path> = arguments.iter().chain(targets).map(Path::new).collect();
+    run("items", &paths)
 }
 
 /// What libtorrent reads in a torrent.
@@ -79,7 +99,7 @@ impl Client for Libtorrent {
 
     fn add(&mut self, torrent: &Path, save: &Path) {
         let mut command = python(&["-c", SCRIPT, self.verb, &self.place.ip(), &self.place.port()]);
-        command.arg(save).arg(torrent).args(self.place.lsd.then_some("lsd"));
+        command.arg(save).arg(torrent).arg(&self.nodes).args(self.place.lsd.then_some("lsd"));
         bare(&mut command, &self.place.home);
         self.program = Some(self.place.start(NAME, command));
     }

@@ -21,7 +21,7 @@ const TRANSFER: Duration = Duration::from_secs(120);
 const GROUP: Ipv4Addr = Ipv4Addr::new(239, 192, 152, 143);
 
 /// One gives, the other takes; they begin in this order.
-fn transfer(dir: &Path, from: (Start, &Inside), to: (Start, &Inside)) -> [Box<dyn Client>; 2] {
+fn transfer(dir: &Path, from: (Start, Inside), to: (Start, Inside)) -> [Box<dyn Client>; 2] {
     let share = Share::new(dir, 0, By::Http);
     let (there, here) = (Place::on(dir, "from", from.1), Place::on(dir, "to", to.1));
     share.content.write(&there.save());
@@ -37,7 +37,7 @@ fn transfer(dir: &Path, from: (Start, &Inside), to: (Start, &Inside)) -> [Box<dy
 }
 
 /// The torr that lives here has heard the client that lives there.
-fn assert_heard(dir: &Path, torr: &str, other: &str, machine: &Inside) {
+fn assert_heard(dir: &Path, torr: &str, other: &str, machine: Inside) {
     let other = Place::on(dir, other, machine).at;
     let log = std::fs::read_to_string(dir.join(torr).join("torr.log")).expect("a log");
     assert!(log.contains(&format!("found in the local network addr={other}")), "{other} was not heard");
@@ -47,15 +47,15 @@ fn assert_heard(dir: &Path, torr: &str, other: &str, machine: &Inside) {
 fn two_torrs_on_one_wire() {
     isolated(test_name!(), &[NSENTER], |dir| {
         let machines = machines(dir, 2);
-        transfer(dir, (torr::seed, &machines[0].inside), (torr::get, &machines[1].inside));
+        transfer(dir, (torr::seed, machines[0].inside), (torr::get, machines[1].inside));
     });
 }
 
 #[test]
 fn two_torrs_on_one_machine() {
     isolated(test_name!(), &[NSENTER], |dir| {
-        let machine = &machines(dir, 1)[0].inside;
-        two_torrs(dir, [machine, machine]);
+        let machines = machines(dir, 1);
+        two_torrs(dir, [machines[0].inside; 2]);
     });
 }
 
@@ -63,16 +63,18 @@ fn two_torrs_on_one_machine() {
 fn two_torrs_with_link_local_addresses_alone() {
     isolated(test_name!(), &[NSENTER], |dir| {
         let machines = machines(dir, 2);
-        machines.iter().for_each(|machine| machine.inside.forget_ipv4());
-        two_torrs(dir, [&machines[0].inside, &machines[1].inside]);
+        for machine in &machines {
+            machine.inside.forget_ipv4();
+        }
+        two_torrs(dir, [machines[0].inside, machines[1].inside]);
     });
 }
 
 /// Two torrs that are bound to nothing; one gives to the other.
-fn two_torrs(dir: &Path, machines: [&Inside; 2]) {
+fn two_torrs(dir: &Path, machines: [Inside; 2]) {
     let share = Share::new(dir, 0, By::Http);
     share.content.write(dir);
-    let start = |name: &str, machine: &Inside, arguments: &[&str]| {
+    let start = |name: &str, machine: Inside, arguments: &[&str]| {
         let home = dir.join(name);
         let mut command = program::torr(&home);
         command.args(arguments).arg(&share.torrent).args(["--no-trackers", "--json", "-vv"]);
@@ -91,7 +93,7 @@ fn two_torrs(dir: &Path, machines: [&Inside; 2]) {
 fn torr_takes_from_libtorrent() {
     isolated(test_name!(), &[NSENTER, libtorrent::NAME], |dir| {
         let machines = machines(dir, 2);
-        transfer(dir, (libtorrent::start, &machines[0].inside), (torr::get, &machines[1].inside));
+        transfer(dir, (libtorrent::start, machines[0].inside), (torr::get, machines[1].inside));
     });
 }
 
@@ -99,8 +101,8 @@ fn torr_takes_from_libtorrent() {
 fn libtorrent_takes_from_torr() {
     isolated(test_name!(), &[NSENTER, libtorrent::NAME], |dir| {
         let machines = machines(dir, 2);
-        transfer(dir, (torr::seed, &machines[0].inside), (libtorrent::start, &machines[1].inside));
-        assert_heard(dir, "from", "to", &machines[1].inside);
+        transfer(dir, (torr::seed, machines[0].inside), (libtorrent::start, machines[1].inside));
+        assert_heard(dir, "from", "to", machines[1].inside);
     });
 }
 
@@ -108,7 +110,7 @@ fn libtorrent_takes_from_torr() {
 fn torr_takes_from_transmission() {
     isolated(test_name!(), &[NSENTER, transmission::NAME], |dir| {
         let machines = machines(dir, 2);
-        transfer(dir, (transmission::start, &machines[0].inside), (torr::get, &machines[1].inside));
+        transfer(dir, (transmission::start, machines[0].inside), (torr::get, machines[1].inside));
     });
 }
 
@@ -116,15 +118,16 @@ fn torr_takes_from_transmission() {
 fn transmission_takes_from_torr() {
     isolated(test_name!(), &[NSENTER, transmission::NAME], |dir| {
         let machines = machines(dir, 2);
-        transfer(dir, (torr::seed, &machines[0].inside), (transmission::start, &machines[1].inside));
-        assert_heard(dir, "from", "to", &machines[1].inside);
+        transfer(dir, (torr::seed, machines[0].inside), (transmission::start, machines[1].inside));
+        assert_heard(dir, "from", "to", machines[1].inside);
     });
 }
 
 #[test]
 fn nobody_hears_of_a_private_torrent() {
     isolated(test_name!(), &[NSENTER], |dir| {
-        let machine = &machines(dir, 1)[0].inside;
+        let machines = machines(dir, 1);
+        let machine = machines[0].inside;
         let group = UdpSocket::bind((GROUP, 6771)).expect("the group's port");
         group.join_multicast_v4(&GROUP, &TESTER).expect("the group");
         group.set_read_timeout(Some(SETTLE)).expect("a limit");

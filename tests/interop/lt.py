@@ -1,8 +1,9 @@
 """libtorrent as the tests need it; what it finds goes to stdout as lines of JSON.
 
-    lt.py share IP PORT SAVE TORRENT [lsd]    check what is there, download, seed until killed
+    lt.py share IP PORT SAVE TORRENT [NODES [lsd]]    check what is there, download, seed until killed
     lt.py exchange IP PORT SAVE TORRENT    the same, with peer exchange
     lt.py exchange_slowly IP PORT SAVE TORRENT    the same, and hardly any bytes
+    lt.py items IP PORT NODES TEXT TARGET...    put a text into the DHT, get what is at the targets
     lt.py show TORRENT                  what the torrent says
     lt.py check SAVE TORRENT            which pieces and files are good
     lt.py make DATA TORRENT PIECE_LEN   make a v1 torrent, files in the order of their paths
@@ -20,6 +21,13 @@ def say(**line):
     print(json.dumps(line), flush=True)
 
 
+def in_dht(nodes):
+    """Settings for a node among nodes that share a network, where every id is as good as another."""
+    return {"enable_dht": True, "dht_bootstrap_nodes": nodes, "dht_restrict_routing_ips": False,
+            "dht_restrict_search_ips": False, "dht_prefer_verified_node_ids": False, "dht_enforce_node_id": False,
+            "dht_ignore_dark_internet": False, "dht_announce_interval": 5}
+
+
 def begin(torrent, save, **settings):
     category = lt.alert.category_t
     quiet = {"enable_dht": False, "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False,
@@ -33,23 +41,26 @@ def begin(torrent, save, **settings):
     params.save_path = save
     flags = lt.torrent_flags
     params.flags &= ~(flags.auto_managed | flags.paused)
-    params.flags |= flags.disable_dht | flags.disable_pex
+    params.flags |= flags.disable_pex
     if not settings.get("enable_lsd"):
         params.flags |= flags.disable_lsd
+    if not settings.get("enable_dht"):
+        params.flags |= flags.disable_dht
     return session, session.add_torrent(params)
 
 
-def exchange(ip, port, save, torrent):
-    share(ip, port, save, torrent, exchanges=True)
+def exchange(ip, port, save, torrent, nodes=""):
+    share(ip, port, save, torrent, nodes, exchanges=True)
 
 
-def exchange_slowly(ip, port, save, torrent):
-    share(ip, port, save, torrent, exchanges=True, rate=1000)
+def exchange_slowly(ip, port, save, torrent, nodes=""):
+    share(ip, port, save, torrent, nodes, exchanges=True, rate=1000)
 
 
-def share(ip, port, save, torrent, lsd=None, exchanges=False, rate=-1):
+def share(ip, port, save, torrent, nodes="", lsd=None, exchanges=False, rate=-1):
+    dht = in_dht(nodes) if nodes else {}
     session, handle = begin(torrent, save, listen_interfaces=ip + ":" + port, outgoing_interfaces=ip,
-                            enable_lsd=lsd is not None)
+                            enable_lsd=lsd is not None, **dht)
     if exchanges:
         handle.unset_flags(lt.torrent_flags.disable_pex)
     handle.set_download_limit(rate)
@@ -77,6 +88,32 @@ def show(torrent):
         pieces=info.num_pieces(), private=info.priv(), comment=info.comment(),
         trackers=[tracker.url for tracker in info.trackers()],
         files=[{"path": files.file_path(i), "size": files.file_size(i)} for i in range(files.num_files())])
+
+
+def items(ip, port, nodes, text, *targets):
+    category = lt.alert.category_t
+    session = lt.session({**in_dht(nodes), "listen_interfaces": ip + ":" + port, "outgoing_interfaces": ip,
+                          "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False,
+                          "alert_mask": category.dht_notification | category.status_notification})
+    put, stored, got, asked = None, 0, {}, 0.0
+    while not stored or len(got) < len(targets):
+        session.wait_for_alert(100)
+        for alert in session.pop_alerts():
+            if isinstance(alert, lt.dht_put_alert):
+                stored = alert.num_success
+            elif isinstance(alert, lt.dht_immutable_item_alert):
+                if alert.item is not None:
+                    value = alert.item
+                    got[str(alert.target)] = value.decode() if isinstance(value, bytes) else str(value)
+        # Before it knows anybody it finds nothing and keeps nothing.
+        if session.status().dht_nodes and time.monotonic() - asked > 2:
+            asked = time.monotonic()
+            if not stored:
+                put = session.dht_put_immutable_item(text)
+            for target in targets:
+                session.dht_get_immutable_item(lt.sha1_hash(bytes.fromhex(target)))
+    say(put=str(put), stored=stored, got=got)
+    os._exit(0)
 
 
 def check(save, torrent):
@@ -118,4 +155,4 @@ def make_as(flags, path, torrent):
     say(made=torrent)
 
 
-{"share": share, "exchange": exchange, "exchange_slowly": exchange_slowly, "show": show, "check": check, "make": make, "make_as": make_as}[sys.argv[1]](*sys.argv[2:])
+{"share": share, "exchange": exchange, "exchange_slowly": exchange_slowly, "show": show, "check": check, "make": make, "items": items, "make_as": make_as}[sys.argv[1]](*sys.argv[2:])

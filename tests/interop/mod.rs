@@ -6,8 +6,10 @@
 
 mod aria2;
 mod client;
+mod dht;
 mod http;
 mod libtorrent;
+mod link_alone;
 mod local;
 mod making;
 mod metadata;

@@ -1,5 +1,6 @@
 //! transmission-daemon, steered by its RPC.
 
+use std::net::SocketAddrV4;
 use std::path::Path;
 use std::process::Command;
 
@@ -20,7 +21,7 @@ pub struct Transmission {
 }
 
 pub fn start(place: &Place) -> Box<dyn Client> {
-    Box::new(begin(place, &json!({})))
+    Box::new(begin(place, &json!({}), &[]))
 }
 
 /// One that exchanges addresses with its peers; a slow one moves next to nothing either way.
@@ -29,10 +30,15 @@ pub fn exchanging(place: &Place, slow: bool) -> Box<dyn Exchanging> {
         "pex-enabled": true, "speed-limit-down-enabled": slow, "speed-limit-down": 1,
         "speed-limit-up-enabled": slow, "speed-limit-up": 1,
     });
-    Box::new(begin(place, &limits))
+    Box::new(begin(place, &limits, &[]))
 }
 
-fn begin(place: &Place, more: &Value) -> Transmission {
+/// One that uses the DHT, and begins at these nodes.
+pub fn start_in_dht(place: &Place, nodes: &[SocketAddrV4]) -> Box<dyn Client> {
+    Box::new(begin(place, &json!({ "dht-enabled": true }), nodes))
+}
+
+fn begin(place: &Place, more: &Value, nodes: &[SocketAddrV4]) -> Transmission {
     let mut settings = json!({
         "bind-address-ipv4": place.ip(), "bind-address-ipv6": "::1",
         "peer-port": place.at.port(), "peer-port-random-on-start": false, "port-forwarding-enabled": false,
@@ -47,6 +53,8 @@ fn begin(place: &Place, more: &Value) -> Transmission {
     let config = place.home.join("config");
     std::fs::create_dir_all(&config).expect("a directory for the configuration");
     std::fs::write(config.join("settings.json"), settings.to_string()).expect("the configuration");
+    let lines: String = nodes.iter().map(|node| format!("{} {}\n", node.ip(), node.port())).collect();
+    std::fs::write(config.join("dht.bootstrap"), lines).expect("where the DHT begins");
     let mut command = Command::new(NAME);
     bare(&mut command, &place.home);
     command.args(["--foreground", "--config-dir"]).arg(config);

@@ -63,7 +63,7 @@ impl Machine {
 
 impl Inside {
     /// The same command on this machine.
-    pub fn command(&self, command: &Command) -> Command {
+    pub fn command(self, command: &Command) -> Command {
         let mut inside = Command::new("nsenter");
         inside.arg(format!("--net=/proc/{}/ns/net", self.keeper)).arg("--").arg(command.get_program());
         inside.args(command.get_args()).env_clear();
@@ -75,11 +75,11 @@ impl Inside {
     }
 
     /// Takes its IPv4 address away.
-    pub fn forget_ipv4(&self) {
+    pub fn forget_ipv4(self) {
         self.sh("ip -4 addr flush dev eth0");
     }
 
-    fn link_local(&self) -> Option<()> {
+    fn link_local(self) -> Option<()> {
         let mut show = Command::new("ip");
         show.args("-6 -o addr show dev eth0 scope link -tentative".split(' '))
             .env("PATH", std::env::var_os("PATH").unwrap_or_default());
@@ -87,7 +87,7 @@ impl Inside {
         (!output.stdout.is_empty()).then_some(())
     }
 
-    fn sh(&self, script: &str) {
+    fn sh(self, script: &str) {
         let mut sh = Command::new("sh");
         sh.args(["-c", script]).env("PATH", std::env::var_os("PATH").unwrap_or_default());
         run(&mut self.command(&sh), script);

@@ -63,6 +63,13 @@ pub enum News {
     Samples(Vec<NodeId>),
     /// An item (BEP 44), proven and newer than any before.
     Item(Item),
+    /// How many nodes were asked and have answered by now, where nothing else tells.
+    Steps {
+        /// Asked.
+        asked: u32,
+        /// Answered.
+        answered: u32,
+    },
     /// It has ended; nothing follows.
     Ended(Outcome),
 }

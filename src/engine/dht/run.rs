@@ -55,6 +55,8 @@ pub(super) struct Runner {
     /// Addresses to which there is no way, as sending has just shown.
     unsent: VecDeque<SocketAddr>,
     tasks: BTreeMap<TaskKey, mpsc::UnboundedSender<News>>,
+    /// How far those have come who were told of it.
+    steps: BTreeMap<TaskKey, (u32, u32)>,
     next_task: u64,
     /// Tasks that have not begun, and since when they wait.
     waiting: VecDeque<(Moment, Goal, mpsc::UnboundedSender<News>)>,
@@ -107,6 +109,7 @@ impl Runner {
             out: Vec::new(),
             unsent: VecDeque::new(),
             tasks: BTreeMap::new(),
+            steps: BTreeMap::new(),
             next_task: 0,
             waiting: VecDeque::new(),
             names: config.bootstrap.into_iter().take(MOST_NAMES).collect(),
@@ -178,14 +181,14 @@ impl Runner {
     fn look_after(&mut self) {
         let now = self.clock.now();
         self.drop_the_forgotten();
+        self.tell_steps();
         self.begin_waiting(now);
         self.find_names(now);
         if now >= self.save_at && self.saving.as_ref().is_none_or(JoinHandle::is_finished) {
             self.save_at = now + SAVE_EVERY;
             self.saving = self.save();
         }
-        let status = Status::of(&self.dht, self.resolving.is_some());
-        self.status.send_if_modified(|known| std::mem::replace(known, status) != status);
+        publish(&self.dht, self.resolving.is_some(), &self.status);
     }
 
     /// Nobody waits for these any more.
@@ -196,6 +199,17 @@ impl Runner {
         for key in gone {
             self.tasks.remove(&key);
             self.tell(Input::Drop(key));
+        }
+    }
+
+    /// Tells of the steps that tasks have taken.
+    fn tell_steps(&mut self) {
+        self.steps.retain(|key, _| self.tasks.contains_key(key));
+        for (&key, news) in &self.tasks {
+            let Some((asked, answered)) = self.dht.steps(key) else { continue };
+            if self.steps.insert(key, (asked, answered)) != Some((asked, answered)) {
+                let _ = news.send(News::Steps { asked, answered });
+            }
         }
     }
 
@@ -220,7 +234,8 @@ impl Runner {
     /// Looks for nodes by name while few are known.
     fn find_names(&mut self, now: Moment) {
         let due = !self.names.is_empty() && now >= self.resolve_at;
-        if self.resolving.is_some() || !(due || !self.more_names.is_empty()) {
+        let nothing = !due && self.more_names.is_empty();
+        if self.resolving.is_some() || nothing {
             return;
         }
         let more = std::mem::take(&mut self.more_names);
@@ -276,7 +291,11 @@ impl Runner {
                 Output::Peers(key, peers) => (key, News::Peers(peers), false),
                 Output::Samples(key, samples) => (key, News::Samples(samples), false),
                 Output::Item(key, item) => (key, News::Item(item), false),
-                Output::Ended(key, outcome) => (key, News::Ended(outcome), true),
+                Output::Ended(key, outcome) => {
+                    // Who hears of the end finds what came of it in the status.
+                    publish(&self.dht, self.resolving.is_some(), &self.status);
+                    (key, News::Ended(outcome), true)
+                }
             };
             if let Some(task) = self.tasks.get(&key) {
                 // Who does not listen any more is found when it is next looked for.
@@ -304,6 +323,12 @@ impl Runner {
             resolving.abort();
         }
     }
+}
+
+/// Shows how the node is doing, if that has changed.
+fn publish(dht: &Dht, resolving: bool, to: &watch::Sender<Status>) {
+    let status = Status::of(dht, resolving);
+    to.send_if_modified(|known| std::mem::replace(known, status) != status);
 }
 
 /// What the names led to; never, if none are being looked up.

@@ -20,15 +20,15 @@ pub fn address(text: &str, ipv6: bool) -> Result<IpAddr, Failure> {
     Ok(found)
 }
 
-/// All that lead somewhere, by their names, with the addresses that mean something to others; none where the
-/// system does not list them.
+/// Those that lead anywhere, by their names, with their addresses that mean something by themselves; none where
+/// the system does not list them.
 pub fn all() -> Vec<(String, Vec<IpAddr>)> {
-    let all = interfaces::list().unwrap_or_default();
-    let running = all.into_iter().filter(|interface| interface.runs);
-    let addresses = |interface: &Interface| {
-        interface.addresses.iter().filter(|address| !address.link).map(|address| address.ip).collect()
-    };
-    running.map(|interface| (interface.name.clone(), addresses(&interface))).collect()
+    let all = interfaces::list().unwrap_or_default().into_iter().filter(|interface| interface.runs);
+    all.map(|interface| {
+        let own = interface.addresses.iter().filter(|address| !address.link).map(|address| address.ip);
+        (interface.name, own.collect())
+    })
+    .collect()
 }
 
 fn of_system(name: &str) -> Result<Vec<Interface>, Failure> {

@@ -96,7 +96,7 @@ struct Cli {
 
 const EXAMPLES: &str = "Examples:
   torr get ubuntu.torrent -o ~/iso       download, verify, exit
-  torr create photos/                    make photos.torrent
+  torr seed photos/                      share it; prints the command for the other side
   torr demo                              watch a small swarm on this machine
 
 'torr help COMMAND' tells everything about a command, 'torr --help' also lists
@@ -104,7 +104,7 @@ the flags that every command takes.";
 
 const LONG_AFTER: &str = "Examples:
   torr get ubuntu.torrent -o ~/iso       download, verify, exit
-  torr create photos/                    make photos.torrent
+  torr seed photos/                      share it; prints the command for the other side
   torr demo                              watch a small swarm on this machine
 
 'torr help COMMAND' tells everything about a command. There is also

@@ -18,7 +18,7 @@ use super::surroundings::Surroundings;
 use crate::base::Untrusted;
 
 /// Commands that torr is going to have.
-const COMMANDS_TO_COME: [&str; 4] = ["daemon", "dht", "doctor", "keys"];
+const COMMANDS_TO_COME: [&str; 3] = ["daemon", "doctor", "keys"];
 /// Flags that torr is going to have, of whatever command.
 const FLAGS_TO_COME: [&str; 1] = ["--spawn"];
 
@@ -43,7 +43,7 @@ pub fn answer(error: &clap::Error, arguments: &[OsString], around: &Surroundings
             help::print(&error.render().to_string(), None, &output).map(|()| Exit::Done)
         }
         ErrorKind::DisplayVersion => version::run(&flags, &output),
-        _ => Err(failure(error)),
+        _ => Err(failure(error, in_use(arguments).as_deref())),
     };
     answered.unwrap_or_else(|failure| {
         output.fail(&failure);
@@ -84,12 +84,12 @@ fn flags_so_far(arguments: &[OsString]) -> GlobalArgs {
     }
 }
 
-fn failure(error: &clap::Error) -> Failure {
+fn failure(error: &clap::Error, used: Option<&str>) -> Failure {
     match error.kind() {
         ErrorKind::InvalidSubcommand => unknown_command(&told(error, ContextKind::InvalidSubcommand), error),
         ErrorKind::UnknownArgument => unknown_flag(&told(error, ContextKind::InvalidArg), error),
         ErrorKind::InvalidValue => unknown_value(error),
-        ErrorKind::ValueValidation => wrong_value(error),
+        ErrorKind::ValueValidation => wrong_value(error, used),
         ErrorKind::ArgumentConflict => conflict(error),
         ErrorKind::MissingRequiredArgument => {
             let missing = told(error, ContextKind::InvalidArg);
@@ -184,6 +184,20 @@ fn unknown_flag(flag: &str, error: &clap::Error) -> Failure {
     failure.hint(how(error))
 }
 
+/// The command that the words call, such as `torr config set`.
+fn in_use(arguments: &[OsString]) -> Option<String> {
+    let all = definition::command();
+    let (mut at, mut names) = (&all, vec!["torr".to_owned()]);
+    // What is none here is a value of a flag, or what the command is given.
+    for word in arguments.iter().skip(1).filter_map(|argument| argument.to_str()) {
+        if let Some(found) = at.find_subcommand(word) {
+            names.push(found.get_name().to_owned());
+            at = found;
+        }
+    }
+    (names.len() > 1).then(|| names.join(" "))
+}
+
 /// The commands that know a flag.
 fn owners(flag: &str) -> Vec<String> {
     fn look(command: &clap::Command, words: &str, flag: &str, found: &mut Vec<String>) {
@@ -219,7 +233,7 @@ fn unknown_value(error: &clap::Error) -> Failure {
 }
 
 /// A value that its flag refused; the reason often says what to write instead.
-fn wrong_value(error: &clap::Error) -> Failure {
+fn wrong_value(error: &clap::Error, used: Option<&str>) -> Failure {
     let (value, argument) = (told(error, ContextKind::InvalidValue), told(error, ContextKind::InvalidArg));
     let name = argument.split([' ', '=', '[']).next().unwrap_or_default();
     let reason = error.source().map(|reason| clean(&reason.to_string())).unwrap_or_default();
@@ -230,10 +244,10 @@ fn wrong_value(error: &clap::Error) -> Failure {
             let mark = if reason[why.len()..].starts_with('?') { "?" } else { "" };
             Failure::usage(format!("{at}: {why}{mark}")).hint(format!("write {what}"))
         }
-        None => match owners(name).as_slice() {
-            [only] => Failure::usage(format!("{at}: {reason}")).hint(format!("'{only} --help' tells more")),
-            _ => Failure::usage(format!("{at}: {reason}")).hint(how(error)),
-        },
+        None => {
+            let hint = used.map_or_else(|| how(error), |used| format!("'{used} --help' tells more"));
+            Failure::usage(format!("{at}: {reason}")).hint(hint)
+        }
     }
 }
 
@@ -279,7 +293,9 @@ mod tests {
     use super::*;
 
     fn told(line: &[&str]) -> Failure {
-        failure(&definition::command().try_get_matches_from(line).unwrap_err())
+        let words: Vec<OsString> = line.iter().map(OsString::from).collect();
+        let error = definition::command().try_get_matches_from(line).unwrap_err();
+        failure(&error, in_use(&words).as_deref())
     }
 
     #[test]
@@ -296,8 +312,6 @@ mod tests {
     #[test]
     fn what_is_to_come_says_so() {
         assert_eq!(told(&["torr", "doctor"]).message, "torr doctor is not available yet");
-        let failure = told(&["torr", "get", "--torrent-only=x", "x"]);
-        assert_eq!(failure.message, "--torrent-only is not available yet");
     }
 
     #[test]
@@ -359,6 +373,14 @@ mod tests {
         assert_eq!(failure.hint.as_deref(), Some("write 200K for KiB/s, or none for no limit"));
         let failure = told(&["torr", "get", "x", "--tracker", "ftp://x/a"]);
         assert_eq!(failure.message, "--tracker 'ftp://x/a': a tracker speaks http, https or udp");
+        for line in [
+            &["torr", "get", "--bind", "x", "--max-peers", "many", "a"][..],
+            &["torr", "share", "a", "--max-peers", "x"],
+        ] {
+            let hint = told(line).hint.unwrap();
+            let command = if line[1] == "get" { "get" } else { "seed" };
+            assert_eq!(hint, format!("'torr {command} --help' tells more"));
+        }
         let failure = told(&["torr", "version", "--json", "--plain"]);
         assert_eq!(failure.message, "--json cannot be used with --plain");
         let failure = told(&["torr", "get", "x", "--jobs", "1", "--jobs", "2"]);

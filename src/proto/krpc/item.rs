@@ -1,6 +1,6 @@
 //! Items that nodes keep for others (BEP 44).
 
-use ed25519_dalek::{Signature, VerifyingKey};
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
 use crate::base::NodeId;
 use crate::hash::{Sha1, sha1};
@@ -49,6 +49,18 @@ pub enum ItemError {
 }
 
 impl Item {
+    /// A mutable item that its owner has signed. `secret` is the owner's (an ed25519 seed).
+    pub fn signed(secret: &[u8; 32], salt: &[u8], seq: i64, value: Vec<u8>) -> Self {
+        let owner = SigningKey::from_bytes(secret);
+        let signature = owner.sign(&signed(salt, seq, &value)).to_bytes();
+        Self::Mutable { key: owner.verifying_key().to_bytes(), salt: salt.to_vec(), seq, signature, value }
+    }
+
+    /// The public key of an owner with this secret.
+    pub fn key_of(secret: &[u8; 32]) -> [u8; 32] {
+        SigningKey::from_bytes(secret).verifying_key().to_bytes()
+    }
+
     /// Where it is kept: near the digest of the value, or of key and salt.
     pub fn target(&self) -> NodeId {
         match self {
@@ -147,6 +159,13 @@ mod tests {
         let immutable = Item::Immutable(b"12:Hello World!".to_vec());
         assert_eq!(immutable.check(), Ok(()));
         assert_eq!(immutable.target().to_string(), "e5f96f6f38320f0f33959cb4d3d656452117aadb");
+    }
+
+    #[test]
+    fn what_an_owner_signs_may_be_kept() {
+        let item = Item::signed(&[7; 32], b"salt", 3, b"i5e".to_vec());
+        assert_eq!((item.check(), item.seq()), (Ok(()), Some(3)));
+        assert_eq!(item.target(), Item::target_of(&Item::key_of(&[7; 32]), b"salt"));
     }
 
     #[test]

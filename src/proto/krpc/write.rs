@@ -59,6 +59,10 @@ impl Packet {
     }
 }
 
+/// Bytes that a question for something long carries for nothing: a node that keeps its answer to a stranger
+/// below three times the question, so that nobody can have it flood a third, then has room for the answer.
+const PADDING: [u8; 330] = [b'0'; 330];
+
 impl Query {
     /// The name of the question.
     pub const fn method(&self) -> &'static str {
@@ -93,6 +97,10 @@ fn arguments(id: NodeId, query: &Query, out: &mut Out) {
             out.key("info_hash");
             out.bytes(&info_hash.0);
             out.flag("noseed", *no_seeds);
+            if *scrape {
+                out.key("pad");
+                out.bytes(&PADDING);
+            }
             out.flag("scrape", *scrape);
             wanted(*want, out);
         }
@@ -108,6 +116,8 @@ fn arguments(id: NodeId, query: &Query, out: &mut Out) {
             out.bytes(token);
         }
         Query::Get { target, newer_than, want } => {
+            out.key("pad");
+            out.bytes(&PADDING);
             if let Some(seq) = newer_than {
                 out.key("seq");
                 out.int(*seq);

@@ -72,7 +72,8 @@ fn key(name: &str, text: &str) -> Result<Value, String> {
         .and_then(|value| if text.is_empty() { Err(format!("write {}", kind.allowed())) } else { Ok(value) })
 }
 
-fn bind(text: &str) -> Result<Value, String> {
+/// Reads an address or the name of an interface.
+pub fn bind(text: &str) -> Result<Value, String> {
     key("network.bind", text)
 }
 

@@ -1,5 +1,7 @@
 //! Values that go into a torrent file: trackers, web seeds, nodes, names, sizes of pieces.
 
+use std::fmt;
+
 use super::network;
 use crate::base::{MAX_PIECE_LEN, Untrusted, units};
 
@@ -14,6 +16,16 @@ pub struct PieceSize(pub Option<u32>);
 /// A node of the distributed hash table.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Node(pub String, pub u16);
+
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.contains(':') {
+            write!(f, "[{}]:{}", self.0, self.1)
+        } else {
+            write!(f, "{}:{}", self.0, self.1)
+        }
+    }
+}
 
 /// Reads the trackers of one tier, with commas between.
 pub fn tier(text: &str) -> Result<Tier, String> {

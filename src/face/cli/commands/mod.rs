@@ -6,6 +6,7 @@ mod config;
 mod create;
 mod ctl;
 mod demo;
+mod dht;
 mod edit;
 pub mod get;
 pub mod help;
@@ -39,6 +40,7 @@ pub enum Command {
     Edit(Box<edit::EditArgs>),
     Ctl(ctl::CtlArgs),
     Tracker(tracker::TrackerArgs),
+    Dht(dht::DhtArgs),
     Config(config::ConfigArgs),
     Demo(demo::DemoArgs),
     Register(register::RegisterArgs),
@@ -68,6 +70,7 @@ impl Command {
             Self::Edit(args) => edit::run(args, global.no_input, output),
             Self::Ctl(args) => ctl::run(args, global),
             Self::Tracker(args) => tracker::run(args, output),
+            Self::Dht(args) => dht::run(args, global, output),
             Self::Config(args) => config::run(args, global, output),
             Self::Demo(args) => demo::run(args, output),
             Self::Register(args) => register::run(args, global, output),

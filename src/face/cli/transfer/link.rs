@@ -162,6 +162,8 @@ impl Links {
     /// The words around a link on a terminal; the code comes last, so that it is seen whole.
     fn story(&self, given: &Given, link: &Magnet, command: &str, port: Option<u16>, output: &Output) {
         let name = link.name.as_ref().map(|name| output.err.fit(name, 60)).unwrap_or_default();
+        // What is drawn at the bottom meanwhile would push the code off the screen.
+        output.live.erase();
         output.say("");
         output.say(&format!(" {name}    {}", given.facts));
         output.say("");
@@ -171,7 +173,6 @@ impl Links {
         for line in self.who(given, link, port) {
             output.say(&format!(" {line}"));
         }
-        output.say("");
         self.draw(link, output);
     }
 

@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use crate::engine::dht::BOOTSTRAP;
 use crate::engine::{Add, After, EngineConfig, Find};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::args::network::NetworkArgs;
@@ -128,10 +127,10 @@ impl Setup {
             max_peers: self.config.number("limits.peers_total") as usize,
             jobs,
             dht: self.config.switch("network.dht"),
-            dht_bootstrap: BOOTSTRAP.map(str::to_owned).to_vec(),
+            dht_bootstrap: self.config.list("network.dht_bootstrap"),
+            cache_dir: folders::cache(),
             pex: self.config.switch("network.pex"),
             lsd: self.config.switch("network.lsd"),
-            cache_dir: folders::cache(),
             state_dir: self.state_dir.clone(),
             ..EngineConfig::default()
         };
@@ -222,8 +221,9 @@ fn refuse_what_is_to_come(config: &Config, network: &NetworkArgs) -> Result<(), 
         if let Origin::Flag(flag) = config.setting(name).origin
             && config.switch(name)
         {
-            return Err(Failure::not_yet(flag)
-                .hint("peers come from trackers, the DHT, the local network, and --peer"));
+            return Err(
+                Failure::not_yet(flag).hint("peers come from trackers, the local network, and --peer")
+            );
         }
     }
     let encryption = config.setting("network.encryption");
@@ -314,7 +314,8 @@ mod tests {
     fn what_is_not_there_is_refused_and_switching_it_off_is_not() {
         let told = |flags: &[&str]| setup(&[], flags).map(drop).map_err(|failure| failure.message);
         for (flags, what) in [
-            (&["--no-utp", "--utp"][..], "--utp"),
+            (&["--upnp"][..], "--upnp"),
+            (&["--no-utp", "--utp"], "--utp"),
             (&["--web-seed", "http://x/"], "--web-seed"),
             (&["--encryption", "require"], "--encryption require"),
             (&["--encryption", "prefer"], "--encryption prefer"),
@@ -333,11 +334,26 @@ mod tests {
             "off",
         ];
         assert_eq!(told(&off), Ok(()));
-        assert_eq!(told(&["--trackers", "--ipv6", "--pex"]), Ok(()));
+        assert_eq!(told(&["--trackers", "--ipv6", "--pex", "--dht", "--lsd"]), Ok(()));
         let pex = |keys: &[(&str, Value)], flags: &[&str]| setup(keys, flags).unwrap().engine(1).pex;
         assert!(pex(&[], &[]) && !pex(&[], &["--no-pex"]));
         let off = [("network.pex", Value::Switch(false))];
         assert!(!pex(&off, &[]) && pex(&off, &["--pex"]));
+    }
+
+    #[test]
+    fn the_dht_is_on_and_can_be_switched_off() {
+        let dht = |keys: &[(&str, Value)], flags: &[&str]| setup(keys, flags).unwrap().engine(1);
+        let usual = dht(&[], &[]);
+        assert_eq!((usual.dht, usual.dht_bootstrap.len()), (true, 4));
+        assert!(!dht(&[], &["--no-dht"]).dht);
+        let own = [
+            ("network.dht", Value::Switch(false)),
+            ("network.dht_bootstrap", Value::List(vec!["192.0.2.1:1".to_owned()])),
+        ];
+        assert!(!dht(&own, &[]).dht);
+        let on = dht(&own, &["--dht"]);
+        assert_eq!((on.dht, on.dht_bootstrap), (true, vec!["192.0.2.1:1".to_owned()]));
     }
 
     #[test]

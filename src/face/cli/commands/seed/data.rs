@@ -16,6 +16,7 @@ use crate::face::cli::make::hash::{self, Hashed};
 use crate::face::cli::make::lints::{self, Lint};
 use crate::face::cli::make::plan::{self, Recipe};
 use crate::face::cli::output::Output;
+use crate::face::cli::style::width;
 use crate::face::cli::transfer::{Setup, Verb};
 use crate::proto::metainfo::{Draft, Metainfo};
 use crate::store::{self, Hashes, Remembered};
@@ -200,7 +201,7 @@ impl Maker<'_> {
 
     /// ` hashed  412 files, 1.9 GiB, 612 MiB/s    (skipped 2 hidden (--hidden))`
     fn tell(&self, found: &Gathered, hashed: Option<&Hashed>) {
-        let skipped = gather::skipped(&found.skipped).map(|text| format!("    ({text})")).unwrap_or_default();
+        let skipped = gather::skipped(&found.skipped);
         let amount = gather::amount(found);
         let text = match hashed.and_then(|hashed| Some((hashed.bytes, hashed.amount()?))) {
             Some((bytes, rate)) if bytes >= found.total() => {
@@ -210,7 +211,15 @@ impl Maker<'_> {
             Some((_, part)) => format!(" hashed  {part} of {amount}; the rest has not changed"),
             None => format!(" known   {amount}; nothing has changed since it was hashed"),
         };
-        self.output.say(&format!("{text}{skipped}"));
+        let line = skipped.iter().fold(text.clone(), |line, skipped| format!("{line}    ({skipped})"));
+        if width(&line) < self.output.columns() {
+            self.output.say(&line);
+            return;
+        }
+        self.output.say(&text);
+        if let Some(skipped) = skipped {
+            self.output.say(&format!("         {skipped}"));
+        }
     }
 }
 

@@ -16,7 +16,7 @@ pub struct MakingArgs {
     /// Include junk files (.DS_Store, Thumbs.db, desktop.ini)
     #[arg(long)]
     pub junk: bool,
-    /// Follow links; one that leads nowhere or in a circle is then an error
+    /// Follow links; files that are reached by them cannot be shared yet
     #[arg(long)]
     pub follow: bool,
     /// Peers come from the trackers and the link only (BEP 27)

@@ -4,7 +4,7 @@ pub mod about;
 mod document;
 mod fields;
 mod lint;
-mod raw;
+pub mod raw;
 mod swarm;
 mod text;
 

@@ -1,0 +1,255 @@
+//! A node for the time of one command, and what it is asked to find.
+
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{MissedTickBehavior, interval, timeout, timeout_at};
+
+use crate::base::units;
+use crate::engine::dht::{Goal, News, Node, NodeConfig, Outcome, Status};
+use crate::face::cli::args::global::GlobalArgs;
+use crate::face::cli::args::torrent;
+use crate::face::cli::error::Failure;
+use crate::face::cli::exit::Exit;
+use crate::face::cli::faults;
+use crate::face::cli::output::{Output, Progress};
+use crate::face::cli::signals;
+use crate::face::cli::transfer::block_on;
+
+use super::reach::Limited;
+
+/// How often the line at the bottom of a terminal is drawn anew.
+const FRAME: Duration = Duration::from_millis(200);
+/// The longest the end of a node may take.
+const STOP: Duration = Duration::from_secs(1);
+
+/// A node that asks for one command.
+pub struct Asking<'a> {
+    node: Node,
+    output: &'a Output,
+    began: Instant,
+    end: Instant,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default)]
+pub struct Sought {
+    /// How it ended; where time was up, as far as it had come.
+    pub outcome: Outcome,
+    /// The time was up before it had ended.
+    pub cut: bool,
+    /// How long it took.
+    pub time: Duration,
+}
+
+/// Runs what asks, with a node that answers nobody and ends with it.
+pub fn ask(
+    limits: &Limited,
+    global: &GlobalArgs,
+    output: &Output,
+    work: impl AsyncFnOnce(&Asking<'_>) -> Result<Exit, Failure>,
+) -> Result<Exit, Failure> {
+    let config = NodeConfig { read_only: true, ..limits.reach.config(global, output)? };
+    // There is nothing to put away that the next run could not find again.
+    signals::end_at_once(output);
+    block_on(output, async {
+        let node = Node::start(config).await.map_err(|fault| faults::engine(&fault))?;
+        let began = Instant::now();
+        let end = began.checked_add(limits.timeout).unwrap_or(began + Duration::from_secs(86_400));
+        let asking = Asking { node, output, began, end };
+        let result = work(&asking).await;
+        // What it has learned is worth a moment, not more.
+        let _ = timeout(STOP, asking.node.stop()).await;
+        result
+    })
+}
+
+impl Asking<'_> {
+    /// Has the node do something. What it finds on the way is told to `each`, which may call it enough.
+    pub async fn seek(
+        &self,
+        goal: Goal,
+        mut each: impl FnMut(News) -> Result<ControlFlow<()>, Failure>,
+    ) -> Result<Sought, Failure> {
+        let began = Instant::now();
+        let mut news = self.node.begin(goal);
+        let mut sought = Sought::default();
+        loop {
+            match self.next(&mut news, &sought, began).await {
+                Some(News::Ended(outcome)) => {
+                    sought.outcome = outcome;
+                    break;
+                }
+                Some(News::Steps { asked, answered }) => {
+                    (sought.outcome.asked, sought.outcome.answered) = (asked, answered);
+                }
+                Some(found) => {
+                    if let News::Peers(peers) = &found {
+                        sought.outcome.peers += peers.len() as u32;
+                    }
+                    self.output.live.erase();
+                    if each(found)?.is_break() {
+                        break;
+                    }
+                }
+                None => {
+                    sought.cut = true;
+                    break;
+                }
+            }
+        }
+        self.output.live.erase();
+        sought.time = began.elapsed();
+        Ok(sought)
+    }
+
+    /// The next news, with the line at the bottom drawn meanwhile; nothing when the time is up.
+    async fn next(
+        &self,
+        news: &mut UnboundedReceiver<News>,
+        sought: &Sought,
+        began: Instant,
+    ) -> Option<News> {
+        let mut frames = interval(FRAME);
+        frames.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let waiting = async {
+            loop {
+                tokio::select! {
+                    next = news.recv() => return next,
+                    _ = frames.tick() => self.draw(sought, began),
+                }
+            }
+        };
+        timeout_at(self.end.into(), waiting).await.ok().flatten()
+    }
+
+    fn draw(&self, sought: &Sought, began: Instant) {
+        if self.output.progress != Progress::Bar {
+            return;
+        }
+        let Outcome { asked, answered, peers, .. } = &sought.outcome;
+        let mut line = if *asked == 0 {
+            "looking for nodes to ask".to_owned()
+        } else {
+            format!("{} asked, {} answered", nodes(*asked), units::count(u64::from(*answered)))
+        };
+        if *peers > 0 {
+            line += &format!(", {}", units::plural(u64::from(*peers), "peer", "peers"));
+        }
+        line += &format!("   {}", units::span(began.elapsed()));
+        let line = self.output.err.fit_line(&line, self.output.columns().saturating_sub(1));
+        self.output.live.draw(vec![line]);
+    }
+
+    /// How the node is doing.
+    pub fn status(&self) -> Status {
+        self.node.status()
+    }
+
+    /// How long the command has been at it.
+    pub fn time(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// The address of a node that is known by name, of a family that can be reached.
+    pub async fn address(&self, name: &torrent::Node) -> Result<SocketAddr, Failure> {
+        let status = self.status();
+        let reachable = |addr: &SocketAddr| match addr {
+            SocketAddr::V4(_) => status.v4.is_some(),
+            SocketAddr::V6(_) => status.v6.is_some(),
+        };
+        let found = timeout_at(self.end.into(), tokio::net::lookup_host((name.0.as_str(), name.1))).await;
+        let found: Vec<SocketAddr> = found.ok().and_then(Result::ok).into_iter().flatten().collect();
+        if found.is_empty() {
+            return Err(Failure::new(
+                Exit::Network,
+                "unknown_name",
+                format!("nobody knows the name {}", name.0),
+            )
+            .hint("check how it is written, or give an address"));
+        }
+        found.into_iter().find(reachable).ok_or_else(|| {
+            Failure::new(Exit::Usage, "network", format!("{name} cannot be reached from here"))
+                .hint("--bind and --no-ipv6 say which addresses can")
+        })
+    }
+}
+
+impl Sought {
+    /// What the command ends with: whether it was found, or at least somebody answered.
+    pub fn exit(&self, found: bool) -> Result<Exit, Failure> {
+        match (found, self.outcome.answered) {
+            (true, _) => Ok(Exit::Done),
+            (false, 1..) => Ok(Exit::No),
+            (false, 0) => Err(self.nobody()),
+        }
+    }
+
+    /// No node answered.
+    fn nobody(&self) -> Failure {
+        let message = match self.outcome.asked {
+            0 => "there is no node to ask: none is known, and no name of one led anywhere".to_owned(),
+            1 => "the only node that is known did not answer".to_owned(),
+            asked => format!("none of {} nodes answered", units::count(u64::from(asked))),
+        };
+        Failure::new(Exit::Network, "no_node", message)
+            .hint("is there a network, and does it let UDP through? --bootstrap HOST:PORT begins elsewhere")
+    }
+
+    /// How many were asked and answered, and how long that took.
+    pub fn steps(&self) -> String {
+        let answered = units::count(u64::from(self.outcome.answered));
+        let cut = if self.cut { ", then the time was up" } else { "" };
+        format!("{} asked, {answered} answered, {}{cut}", nodes(self.outcome.asked), took(self.time))
+    }
+}
+
+/// `1 node`, `2 nodes`.
+pub fn nodes(number: u32) -> String {
+    units::plural(u64::from(number), "node", "nodes")
+}
+
+/// A span of time that was measured: `4 ms`, `1.3 s`, `2 min 5 s`.
+pub fn took(time: Duration) -> String {
+    match time.as_millis() {
+        ms @ ..1000 => format!("{} ms", ms.max(1)),
+        1000..10_000 => format!("{:.1} s", time.as_secs_f64()),
+        _ => units::span(time),
+    }
+}
+
+/// Seconds for scripts, in thousandths.
+pub fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1000.0).round() / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sought(asked: u32, answered: u32) -> Sought {
+        Sought { outcome: Outcome { asked, answered, ..Outcome::default() }, ..Sought::default() }
+    }
+
+    #[test]
+    fn what_a_command_ends_with_depends_on_who_answered() {
+        assert_eq!(sought(9, 0).exit(true), Ok(Exit::Done));
+        assert_eq!(sought(9, 1).exit(false), Ok(Exit::No));
+        for asked in [0, 1, 9] {
+            assert_eq!(sought(asked, 0).exit(false).unwrap_err().exit, Exit::Network);
+        }
+        assert!(sought(9, 0).exit(false).unwrap_err().message.contains("none of 9 nodes"));
+    }
+
+    #[test]
+    fn times_are_told_with_what_digits_they_have() {
+        assert_eq!(
+            [took(Duration::from_millis(340)), took(Duration::from_secs(75))],
+            ["340 ms", "1 min 15 s"]
+        );
+        assert!((seconds(Duration::from_micros(1_234_567)) - 1.235).abs() < 1e-9);
+        assert_eq!(sought(12, 7).steps(), "12 nodes asked, 7 answered, 1 ms");
+    }
+}

@@ -1,0 +1,133 @@
+//! `torr dht get`: an item that nodes keep for others (BEP 44).
+
+use std::ops::ControlFlow;
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::base::Untrusted;
+use crate::engine::dht::{Goal, News};
+use crate::face::cli::args::global::GlobalArgs;
+use crate::face::cli::commands::show::raw::Raw;
+use crate::face::cli::error::Failure;
+use crate::face::cli::exit::Exit;
+use crate::face::cli::json::hex;
+use crate::face::cli::output::Output;
+use crate::proto::bencode::{Limits, Tree};
+use crate::proto::krpc::{Item, MAX_SALT};
+
+use super::asking::{ask, seconds};
+use super::lookup::summary;
+use super::reach::Limited;
+use super::{target, value};
+
+/// Get an item that nodes keep (BEP 44)
+///
+/// The item is proven by its target. The bytes of a string go to standard output as they are, any other
+/// value as bencode. Of an item that its owner can replace it is the newest that is found.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  torr dht get e5f96f6f38320f0f33959cb4d3d656452117aadb
+  torr dht get e5f96f6f38320f0f33959cb4d3d656452117aadb --json | jq .value")]
+pub struct GetArgs {
+    /// Its target, 40 hexadecimal digits; or the public key of its owner, 64 of them
+    #[arg(value_name = "TARGET")]
+    target: String,
+    /// The salt with which its owner has put it
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, value_parser = salt)]
+    salt: String,
+    /// Print the value as bencode, even if it is a string
+    #[arg(long)]
+    bencoded: bool,
+    #[command(flatten)]
+    limits: Limited,
+}
+
+#[derive(Serialize)]
+struct Document<'a, 't> {
+    schema: &'static str,
+    ok: bool,
+    code: u8,
+    target: String,
+    value: Option<Raw<'a, 't>>,
+    bencode: Option<String>,
+    key: Option<String>,
+    seq: Option<i64>,
+    asked: u32,
+    answered: u32,
+    seconds: f64,
+}
+
+/// Gets it.
+pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+    let target = target::item(&args.target, args.salt.as_bytes())?;
+    let goal = Goal::Get { target, salt: args.salt.clone().into_bytes() };
+    ask(&args.limits, global, output, async |asking| {
+        let mut item: Option<Item> = None;
+        let mut sought = asking
+            .seek(goal, |news| {
+                if let News::Item(found) = news {
+                    let whole = found.seq().is_none();
+                    item = Some(found);
+                    if whole {
+                        // It proves itself: there is no other.
+                        return Ok(ControlFlow::Break(()));
+                    }
+                }
+                Ok(ControlFlow::Continue(()))
+            })
+            .await?;
+        if item.is_some() {
+            // One that proves itself ends the search before its steps are told.
+            sought.outcome.asked = sought.outcome.asked.max(1);
+            sought.outcome.answered = sought.outcome.answered.max(1);
+        }
+        let exit = sought.exit(item.is_some())?;
+        let raw = item.as_ref().map(Item::value);
+        if output.json {
+            let tree = raw.map(|raw| Tree::parse(raw, Limits::KRPC)).and_then(Result::ok);
+            let key = match &item {
+                Some(Item::Mutable { key, .. }) => Some(hex(key)),
+                _ => None,
+            };
+            output.event(&Document {
+                schema: "torr.dht.get/1",
+                ok: exit == Exit::Done,
+                code: exit.code(),
+                target: target.to_string(),
+                value: tree.as_ref().map(|tree| Raw::new(tree.root())),
+                bencode: raw.map(hex),
+                key,
+                seq: item.as_ref().and_then(Item::seq),
+                asked: sought.outcome.asked,
+                answered: sought.outcome.answered,
+                seconds: seconds(sought.time),
+            })?;
+            return Ok(exit);
+        }
+        match raw {
+            Some(raw) => {
+                let bytes = if args.bencoded { raw.to_vec() } else { value::content(raw) };
+                if output.stdout_tty {
+                    let text = Untrusted::from_bytes(&bytes);
+                    text.raw().lines().try_for_each(|line| output.line(&Untrusted::new(line).clean()))?;
+                } else {
+                    output.data(&bytes)?;
+                }
+                let number = item.as_ref().and_then(Item::seq);
+                let number = number.map(|seq| format!(" number {seq}")).unwrap_or_default();
+                summary(&format!("item{number}"), true, &sought, output);
+            }
+            None => summary("no such item", false, &sought, output),
+        }
+        Ok(exit)
+    })
+}
+
+/// Reads a salt.
+pub fn salt(text: &str) -> Result<String, String> {
+    if text.len() > MAX_SALT {
+        return Err(format!("a salt has at most {MAX_SALT} bytes"));
+    }
+    Ok(text.to_owned())
+}

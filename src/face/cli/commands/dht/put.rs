@@ -1,0 +1,188 @@
+//! `torr dht put`: having nodes keep an item (BEP 44).
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args};
+use serde::Serialize;
+
+use crate::base::{NodeId, units};
+use crate::engine::dht::{Goal, News};
+use crate::face::cli::args::global::GlobalArgs;
+use crate::face::cli::error::{Failure, shown};
+use crate::face::cli::exit::Exit;
+use crate::face::cli::json::hex;
+use crate::face::cli::output::Output;
+use crate::proto::krpc::{ErrorCode, Item};
+
+use super::asking::{Asking, Sought, ask, nodes, seconds};
+use super::get::salt;
+use super::lookup::summary;
+use super::reach::Limited;
+use super::secret::{self, Secret};
+use super::value;
+
+/// Have nodes keep an item (BEP 44)
+///
+/// Up to 996 bytes, kept for some two hours by the nodes that take them. Prints the target, by which anybody
+/// gets the item. Without a key the item can never change: its target is its digest. With one its owner can
+/// replace it: the target belongs to key and salt.
+#[derive(Args, Debug)]
+#[command(
+    group = ArgGroup::new("owner").args(["key", "new_key"]),
+    after_help = "Examples:
+  echo hello | torr dht put
+  torr dht put note.txt --new-key me.key
+  torr dht put note.txt --key me.key --salt notes"
+)]
+pub struct PutArgs {
+    /// What it holds; - for standard input
+    #[arg(value_name = "FILE", default_value = "-")]
+    file: PathBuf,
+    /// It is bencode already
+    #[arg(long)]
+    bencoded: bool,
+    /// Sign it with the secret in this file
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// The same with a new secret, put into a new file that only you may read
+    #[arg(long, value_name = "FILE")]
+    new_key: Option<PathBuf>,
+    /// Its number; the larger, the newer [default: one more than that of the newest there is]
+    #[arg(long, value_name = "N", requires = "owner")]
+    seq: Option<i64>,
+    /// What tells several items of one owner apart
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, value_parser = salt, requires = "owner")]
+    salt: String,
+    /// Only if the newest there is has this number
+    #[arg(long, value_name = "N", requires = "owner")]
+    cas: Option<i64>,
+    #[command(flatten)]
+    limits: Limited,
+}
+
+#[derive(Serialize)]
+struct Document {
+    schema: &'static str,
+    ok: bool,
+    code: u8,
+    target: String,
+    key: Option<String>,
+    seq: Option<i64>,
+    stored: u32,
+    refused: Option<&'static str>,
+    asked: u32,
+    answered: u32,
+    seconds: f64,
+}
+
+/// Puts it.
+pub fn run(args: &PutArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+    let value = value::read(&args.file, args.bencoded)?;
+    let secret = match (&args.key, &args.new_key) {
+        (Some(path), _) => Some(secret::read(path)?),
+        (_, Some(path)) => {
+            let secret = secret::create(path)?;
+            output.say(&format!("the secret is in {}", shown(path)));
+            Some(secret)
+        }
+        (None, None) => None,
+    };
+    ask(&args.limits, global, output, async |asking| {
+        let item = match &secret {
+            None => Item::Immutable(value),
+            Some(secret) => {
+                let seq = match args.seq {
+                    Some(seq) => seq,
+                    None => next(asking, secret, args).await?,
+                };
+                Item::signed(secret, args.salt.as_bytes(), seq, value)
+            }
+        };
+        let goal = Goal::Put { item: item.clone(), instead_of: args.cas };
+        let sought = asking.seek(goal, |_| Ok(ControlFlow::Continue(()))).await?;
+        let exit = sought.exit(sought.outcome.stored > 0)?;
+        tell(&item, exit, &sought, output)?;
+        Ok(exit)
+    })
+}
+
+/// The number after the newest that is found; 1 where there is none.
+async fn next(asking: &Asking<'_>, secret: &Secret, args: &PutArgs) -> Result<i64, Failure> {
+    if args.new_key.is_some() {
+        return Ok(1);
+    }
+    let salt = args.salt.clone().into_bytes();
+    let target: NodeId = Item::target_of(&Item::key_of(secret), &salt);
+    let mut newest = None;
+    let sought = asking
+        .seek(Goal::Get { target, salt }, |news| {
+            if let News::Item(item) = news {
+                newest = item.seq();
+            }
+            Ok(ControlFlow::Continue(()))
+        })
+        .await?;
+    // Without an answer nobody knows what there is.
+    sought.exit(newest.is_some())?;
+    match newest {
+        None => Ok(1),
+        Some(seq) => seq.checked_add(1).ok_or_else(|| {
+            Failure::new(Exit::No, "last_number", "the newest item has the largest number there is")
+                .hint("no newer one can follow; another salt begins anew")
+        }),
+    }
+}
+
+fn tell(item: &Item, exit: Exit, sought: &Sought, output: &Output) -> Result<(), Failure> {
+    let outcome = &sought.outcome;
+    let refused = outcome.refused.map(why);
+    if output.json {
+        let key = match item {
+            Item::Mutable { key, .. } => Some(hex(key)),
+            Item::Immutable(_) => None,
+        };
+        return output.event(&Document {
+            schema: "torr.dht.put/1",
+            ok: exit == Exit::Done,
+            code: exit.code(),
+            target: item.target().to_string(),
+            key,
+            seq: item.seq(),
+            stored: outcome.stored,
+            refused: refused.map(|(word, _)| word),
+            asked: outcome.asked,
+            answered: outcome.answered,
+            seconds: seconds(sought.time),
+        });
+    }
+    if outcome.stored == 0 {
+        summary("no node took it", false, sought, output);
+        if let Some((_, sentence)) = refused {
+            output.say(sentence);
+        }
+        return Ok(());
+    }
+    output.line(&item.target().to_string())?;
+    if let Item::Mutable { key, seq, .. } = item {
+        output.say(&format!("public key {}, number {seq}", hex(key)));
+    }
+    let keeps = if outcome.stored == 1 { "keeps" } else { "keep" };
+    let size = units::size(item.value().len() as u64);
+    summary(&format!("{} {keeps} {size}", nodes(outcome.stored)), true, sought, output);
+    if let Some((_, sentence)) = refused {
+        output.warn(&format!("some refused it: {sentence}"));
+    }
+    Ok(())
+}
+
+/// A refusal, for scripts and for people.
+const fn why(code: ErrorCode) -> (&'static str, &'static str) {
+    match code {
+        ErrorCode::OUTDATED => ("outdated", "they keep a newer item: --seq N gives a larger number"),
+        ErrorCode::NOT_THAT_ONE => ("cas", "the newest there is has another number than --cas says"),
+        ErrorCode::TOO_LONG => ("too_long", "it is too long for them"),
+        ErrorCode::BAD_SIGNATURE => ("bad_signature", "they hold the signature for wrong"),
+        _ => ("refused", "they do not say why"),
+    }
+}

@@ -1,0 +1,75 @@
+//! Flags about how the network is reached, and what they come to.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::base::units;
+use crate::engine::dht::{BOOTSTRAP, NodeConfig};
+use crate::face::cli::args::global::GlobalArgs;
+use crate::face::cli::args::{network, torrent};
+use crate::face::cli::config::Config;
+use crate::face::cli::config::kind::Value;
+use crate::face::cli::config::places::Sources;
+use crate::face::cli::error::Failure;
+use crate::face::cli::output::Output;
+use crate::face::cli::{folders, interface};
+
+/// Where the node begins and how it speaks.
+#[derive(Args, Clone, Debug)]
+pub struct Reach {
+    /// Begin at this node, not at the usual ones or those of the last run; may be given several times
+    #[arg(long, value_name = "HOST:PORT", value_parser = torrent::node)]
+    bootstrap: Vec<torrent::Node>,
+    /// Use only this local address or network interface
+    #[arg(long, value_name = "ADDR|IFACE", value_parser = network::bind)]
+    bind: Option<Value>,
+    /// Do not use IPv6
+    #[arg(long, overrides_with_all = ["ipv6", "no_ipv6"])]
+    no_ipv6: bool,
+    /// Use IPv6 (the default, where the configuration does not say otherwise)
+    #[arg(long, overrides_with_all = ["ipv6", "no_ipv6"], hide_short_help = true)]
+    ipv6: bool,
+}
+
+/// The same for what ends by itself.
+#[derive(Args, Clone, Debug)]
+pub struct Limited {
+    /// How long it may take
+    #[arg(long, value_name = "TIME", value_parser = units::parse_span, default_value = "20s")]
+    pub timeout: Duration,
+    #[command(flatten)]
+    pub reach: Reach,
+}
+
+impl Reach {
+    /// The settings of a node. What was asked for and cannot be done is refused.
+    pub fn config(&self, global: &GlobalArgs, output: &Output) -> Result<NodeConfig, Failure> {
+        let mut config = Config::ready(&Sources::here(global), output)?;
+        if let Some(bind) = &self.bind {
+            config.flag("network.bind", bind.clone(), "--bind");
+        }
+        if self.ipv6 || self.no_ipv6 {
+            config.flag("network.ipv6", Value::Switch(self.ipv6), "--ipv6");
+        }
+        if !config.text("network.proxy").is_empty() {
+            let origin = &config.setting("network.proxy").origin;
+            return Err(Failure::not_yet(&format!("network.proxy ({origin})"))
+                .hint("nothing is sent another way; take it out to go without one"));
+        }
+        let ipv6 = config.switch("network.ipv6");
+        let bind: Option<IpAddr> = match config.text("network.bind") {
+            text if text.is_empty() => None,
+            text => Some(interface::address(&text, ipv6)?),
+        };
+        let usual = self.bootstrap.is_empty();
+        let bootstrap = if usual {
+            BOOTSTRAP.map(String::from).to_vec()
+        } else {
+            self.bootstrap.iter().map(ToString::to_string).collect()
+        };
+        let file = folders::cache().filter(|_| usual).map(|folder| folder.join("dht-nodes"));
+        Ok(NodeConfig { bind, ipv6, bootstrap, file, ..NodeConfig::default() })
+    }
+}

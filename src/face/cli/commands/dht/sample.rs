@@ -1,0 +1,91 @@
+//! `torr dht sample`: what nodes know about.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::base::{NodeId, units};
+use crate::engine::dht::{Goal, News};
+use crate::face::cli::args::global::GlobalArgs;
+use crate::face::cli::error::Failure;
+use crate::face::cli::exit::Exit;
+use crate::face::cli::output::Output;
+
+use super::asking::{ask, seconds};
+use super::lookup::summary;
+use super::reach::Limited;
+use super::target;
+
+/// List some info hashes that nodes know (BEP 51)
+///
+/// Asks the nodes on the way to a place in the table, any place unless one is named, for some of the
+/// torrents that were announced to them. One hash per line.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  torr dht sample
+  torr dht sample 9f2c41d0a7c3f3f7be42d7c7e3b5d1a0b4e0c1aa --timeout 5s")]
+pub struct SampleArgs {
+    /// Near which place, 40 hexadecimal digits [default: any]
+    #[arg(value_name = "PLACE")]
+    place: Option<String>,
+    #[command(flatten)]
+    limits: Limited,
+}
+
+#[derive(Serialize)]
+struct Document {
+    schema: &'static str,
+    ok: bool,
+    code: u8,
+    place: String,
+    torrents: Vec<String>,
+    asked: u32,
+    answered: u32,
+    seconds: f64,
+}
+
+/// Asks for it.
+pub fn run(args: &SampleArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+    let place = match &args.place {
+        Some(text) => target::anywhere(text)?,
+        None => anywhere()?,
+    };
+    let mut seen: BTreeSet<NodeId> = BTreeSet::new();
+    ask(&args.limits, global, output, async |asking| {
+        let sought = asking
+            .seek(Goal::Sample(place), |news| {
+                if let News::Samples(hashes) = news {
+                    let new: Vec<NodeId> = hashes.into_iter().filter(|hash| seen.insert(*hash)).collect();
+                    let lines: String = new.iter().map(|hash| format!("{hash}\n")).collect();
+                    if !output.json {
+                        output.data(lines.as_bytes())?;
+                    }
+                }
+                Ok(ControlFlow::Continue(()))
+            })
+            .await?;
+        let exit = sought.exit(!seen.is_empty())?;
+        let what = units::plural(seen.len() as u64, "torrent", "torrents");
+        summary(&what, !seen.is_empty(), &sought, output);
+        output.event(&Document {
+            schema: "torr.dht.sample/1",
+            ok: exit == Exit::Done,
+            code: exit.code(),
+            place: place.to_string(),
+            torrents: seen.iter().map(ToString::to_string).collect(),
+            asked: sought.outcome.asked,
+            answered: sought.outcome.answered,
+            seconds: seconds(sought.time),
+        })?;
+        Ok(exit)
+    })
+}
+
+fn anywhere() -> Result<NodeId, Failure> {
+    let mut id = [0; 20];
+    getrandom::fill(&mut id)
+        .map_err(|error| Failure::new(Exit::Internal, "internal", format!("no randomness: {error}")))?;
+    Ok(NodeId(id))
+}

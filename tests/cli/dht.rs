@@ -1,0 +1,310 @@
+//! `torr dht`: a small network of bare nodes on loopback, and commands that ask it.
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use super::party::{PATIENCE, end};
+use super::{Ran, Scene};
+use crate::support::program::Program;
+use crate::support::schema;
+use crate::support::wait::wait_for;
+
+const HASH: &str = "9f2c41d0a7c3f3f7be42d7c7e3b5d1a0b4e0c1aa";
+
+/// Nodes that know one another.
+pub struct Nodes {
+    nodes: Vec<Program>,
+    ports: Vec<u64>,
+}
+
+impl Nodes {
+    /// So many, begun at the first of them.
+    pub fn start(scene: &Scene, count: usize) -> Self {
+        let mut nodes = Self { nodes: Vec::new(), ports: Vec::new() };
+        for at in 0..count {
+            let first = nodes.ports.first().map_or_else(|| "127.0.0.1:9".to_owned(), |port| place(*port));
+            nodes.add(scene, &format!("node-{at}"), &["--bootstrap", &first]);
+        }
+        wait_for("the nodes know one another", PATIENCE, || {
+            let known = |node: &Program| last(node)["ipv4"]["nodes"].as_u64().unwrap_or(0);
+            nodes.nodes.iter().all(|node| known(node) + 1 >= count as u64).then_some(())
+        });
+        nodes
+    }
+
+    fn add(&mut self, scene: &Scene, name: &str, flags: &[&str]) {
+        let mut arguments = vec!["dht", "node", "--bind", "127.0.0.1", "--json", "--interval", "1s"];
+        arguments.extend(["--state-dir", name]);
+        arguments.extend(flags);
+        let node = Program::start(name, &mut scene.command(&arguments), scene.path());
+        let port = wait_for("the node says where it is", PATIENCE, || {
+            let output = node.output();
+            let line = output.split_inclusive('\n').next().filter(|line| line.ends_with('\n'))?;
+            serde_json::from_str::<Value>(line).unwrap()["port"].as_u64()
+        });
+        self.nodes.push(node);
+        self.ports.push(port);
+    }
+
+    /// Where one is.
+    pub fn place(&self, at: usize) -> String {
+        place(self.ports[at])
+    }
+
+    /// Asks, beginning at this node.
+    pub fn ask(&self, scene: &Scene, at: usize, arguments: &[&str]) -> Ran {
+        Scene::ran(scene.command(&["dht"]).args(arguments).args(self.flags(at)))
+    }
+
+    /// The same for scripts: the documents, which are as their schemas say.
+    #[track_caller]
+    fn documents(&self, scene: &Scene, at: usize, arguments: &[&str], code: i32) -> Vec<Value> {
+        let ran = Scene::ran(scene.command(&["dht", "--json"]).args(arguments).args(self.flags(at)));
+        assert_eq!(ran.code, code, "{arguments:?}: {}{}", ran.out, ran.err);
+        schema::check_lines(&ran.out)
+    }
+
+    fn flags(&self, at: usize) -> [String; 4] {
+        ["--bind", "127.0.0.1", "--bootstrap", &self.place(at)].map(str::to_owned)
+    }
+}
+
+fn place(port: u64) -> String {
+    format!("127.0.0.1:{port}")
+}
+
+/// The last thing a node has told.
+fn last(node: &Program) -> Value {
+    let output = node.output();
+    let whole = output.rsplit_once('\n').map_or("", |(whole, _)| whole);
+    whole.lines().last().map_or(Value::Null, |line| serde_json::from_str(line).unwrap())
+}
+
+fn interrupt(program: &Program) {
+    kill_process(Pid::from_raw(program.id() as i32).unwrap(), Signal::INT).unwrap();
+}
+
+#[test]
+fn a_peer_that_was_announced_is_found() {
+    let scene = Scene::new();
+    scene.photos();
+    let nodes = Nodes::start(&scene, 5);
+    let none = nodes.documents(&scene, 1, &["lookup", HASH], 1);
+    assert_eq!((none.len(), &none[0]["ok"], &none[0]["peers"]), (1, &false.into(), &0.into()));
+    let announced = nodes.documents(&scene, 1, &["announce", HASH, "--port", "5001", "--seed"], 0);
+    assert_eq!((announced[0]["stored"].as_u64(), &announced[0]["seed"]), (Some(5), &true.into()));
+    let ran = nodes.ask(&scene, 2, &["announce", &format!("magnet:?xt=urn:btih:{HASH}"), "-p", "5002"]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, ""));
+    assert!(ran.err.contains("5 nodes keep that 9f2c41 is to be had on port 5002"), "{}", ran.err);
+
+    let ran = nodes.ask(&scene, 4, &["lookup", HASH]);
+    let mut found: Vec<&str> = ran.out.lines().collect();
+    found.sort_unstable();
+    assert_eq!((ran.code, found), (0, vec!["127.0.0.1:5001", "127.0.0.1:5002"]));
+    assert!(ran.err.contains("2 peers of 9f2c41: 5 nodes asked, 5 answered"), "{}", ran.err);
+    let events = nodes.documents(&scene, 3, &["lookup", HASH], 0);
+    let words: Vec<&str> = events.iter().filter_map(|event| event["event"].as_str()).collect();
+    assert_eq!(words, ["peer", "peer", "summary"]);
+    assert_eq!((&events[2]["peers"], &events[2]["seeds"]), (&2.into(), &Value::Null));
+
+    // A filter counts addresses, not ports.
+    let counts = &nodes.documents(&scene, 4, &["lookup", HASH, "--scrape"], 0)[0];
+    assert_eq!((&counts["seeds"], &counts["leechers"]), (&1.into(), &1.into()));
+    assert_eq!(nodes.ask(&scene, 4, &["lookup", HASH, "--scrape"]).out, "seeds\t1\nleechers\t1\n");
+    assert_eq!(nodes.ask(&scene, 0, &["sample"]).out, format!("{HASH}\n"));
+    assert_eq!(nodes.documents(&scene, 0, &["sample", HASH], 0)[0]["torrents"], serde_json::json!([HASH]));
+
+    // A torrent file names a torrent as well, unless that is private.
+    assert_eq!(nodes.ask(&scene, 0, &["announce", "photos.torrent", "--port", "7"]).code, 0);
+    assert_eq!(nodes.ask(&scene, 2, &["lookup", "photos.torrent"]).out, "127.0.0.1:7\n");
+    let private = ["edit", "photos.torrent", "--private", "-o", "private.torrent"];
+    assert_eq!(scene.run(&private).code, 0);
+    for verb in [&["lookup", "private.torrent"][..], &["announce", "private.torrent", "--port", "7"]] {
+        let refused = &nodes.documents(&scene, 0, verb, 2)[0];
+        assert_eq!(refused["kind"], "private");
+    }
+}
+
+#[test]
+fn an_item_that_was_put_is_got() {
+    let scene = Scene::new();
+    let nodes = Nodes::start(&scene, 3);
+    scene.write("note", "Hello World!");
+    let ran = nodes.ask(&scene, 0, &["put", "note"]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, "e5f96f6f38320f0f33959cb4d3d656452117aadb\n"));
+    let target = ran.out.trim();
+    assert_eq!(nodes.ask(&scene, 2, &["get", target]).out, "Hello World!");
+    assert_eq!(nodes.ask(&scene, 2, &["get", target, "--bencoded"]).out, "12:Hello World!");
+    let document = &nodes.documents(&scene, 1, &["get", target], 0)[0];
+    assert_eq!((&document["value"], &document["key"]), (&"Hello World!".into(), &Value::Null));
+    let none = &nodes.documents(&scene, 1, &["get", HASH], 1)[0];
+    assert_eq!((&none["value"], &none["bencode"]), (&Value::Null, &Value::Null));
+
+    // As long as it may be, and no string.
+    scene.write("long", [b'x'; 996]);
+    let target = nodes.ask(&scene, 1, &["put", "long"]).out;
+    assert_eq!(nodes.ask(&scene, 0, &["get", target.trim()]).out.len(), 996);
+    scene.write("dict", "d1:ai7ee");
+    let target = nodes.ask(&scene, 1, &["put", "dict", "--bencoded"]).out;
+    let document = &nodes.documents(&scene, 0, &["get", target.trim()], 0)[0];
+    assert_eq!(document["value"], serde_json::json!({ "a": 7 }));
+    let mut piped = scene.command(&["dht", "put", "-"]);
+    let mut piped = piped.args(nodes.flags(0)).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut piped.stdin.take().unwrap(), b"Hello World!").unwrap();
+    let out = piped.wait_with_output().unwrap().stdout;
+    assert_eq!(out, b"e5f96f6f38320f0f33959cb4d3d656452117aadb\n");
+}
+
+#[test]
+fn an_owner_replaces_an_item() {
+    let scene = Scene::new();
+    let nodes = Nodes::start(&scene, 3);
+    scene.write("one", "first");
+    scene.write("two", "second");
+    let put = |arguments: &[&str], code| {
+        let document = nodes.documents(&scene, 0, &[&["put"], arguments].concat(), code).pop().unwrap();
+        assert_eq!(document["stored"] == 0, code == 1);
+        document
+    };
+    let first = put(&["one", "--new-key", "me.key", "--salt", "notes"], 0);
+    let mode = std::fs::metadata(scene.path().join("me.key")).unwrap().permissions().mode();
+    assert_eq!((mode & 0o777, &first["seq"]), (0o600, &1.into()));
+    let (target, key) = (first["target"].as_str().unwrap(), first["key"].as_str().unwrap());
+    let get = || nodes.ask(&scene, 2, &["get", target, "--salt", "notes"]).out;
+    assert_eq!(get(), "first");
+    assert_eq!(nodes.ask(&scene, 2, &["get", key, "--salt", "notes"]).out, "first");
+    // Without the salt it proves nothing.
+    assert_eq!(nodes.ask(&scene, 2, &["get", target]).code, 1);
+
+    let owner = ["two", "--key", "me.key", "--salt", "notes"];
+    let second = put(&owner, 0);
+    assert_eq!((&second["target"], &second["seq"]), (&target.into(), &2.into()));
+    assert_eq!(get(), "second");
+    for (flags, refused) in [(&["--seq", "1"][..], "outdated"), (&["--seq", "9", "--cas", "1"], "cas")] {
+        assert_eq!(put(&[&owner[..], flags].concat(), 1)["refused"], refused);
+    }
+    assert_eq!(put(&[&owner[..], &["--seq", "9", "--cas", "2"]].concat(), 0)["seq"], 9);
+    let document = &nodes.documents(&scene, 1, &["get", target, "--salt", "notes"], 0)[0];
+    assert_eq!((&document["key"], &document["seq"]), (&key.into(), &9.into()));
+
+    // A secret is made once, and read by its owner alone.
+    let again = nodes.ask(&scene, 0, &["put", "one", "--new-key", "me.key"]);
+    assert_eq!(again.code, 5, "{}", again.err);
+    std::fs::set_permissions(scene.path().join("me.key"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    let open = nodes.ask(&scene, 0, &["put", "one", "--key", "me.key"]);
+    assert_eq!(open.code, 2);
+    assert!(open.err.contains("hint:  if nobody has: chmod 600 me.key"), "{}", open.err);
+}
+
+#[test]
+fn a_node_is_there_until_it_is_stopped() {
+    let scene = Scene::new();
+    let mut nodes = Nodes::start(&scene, 2);
+    let first = nodes.place(0);
+    let pong = &nodes.documents(&scene, 1, &["ping", &first], 0)[0];
+    assert_eq!(
+        (&pong["node"], &pong["client"], &pong["fits"]),
+        (&first.as_str().into(), &"torr".into(), &true.into())
+    );
+    let id = schema::check_lines(nodes.nodes[0].output().lines().next().unwrap())[0]["ipv4"]["id"].clone();
+    assert_eq!(pong["id"], id);
+    let plain = nodes.ask(&scene, 1, &["ping", &first]).out;
+    assert!(plain.starts_with(&format!("{first}\t{}\t", id.as_str().unwrap())), "{plain}");
+    let entered = &nodes.documents(&scene, 1, &["bootstrap"], 0)[0];
+    assert_eq!((&entered["ipv4"]["nodes"], &entered["ipv6"]), (&2.into(), &Value::Null));
+    // On one machine nobody's word about our address counts.
+    assert_eq!(nodes.ask(&scene, 1, &["bootstrap"]).out, "ipv4\t2\t\n");
+
+    // Who only asks is asked nothing.
+    nodes.add(&scene, "asks", &["--read-only", "--bootstrap", &first]);
+    let silent = nodes.documents(&scene, 0, &["ping", &nodes.place(2), "--timeout", "1s"], 4);
+    assert_eq!(silent[0]["kind"], "no_node");
+
+    interrupt(&nodes.nodes[0]);
+    assert_eq!(end(&mut nodes.nodes[0]).code(), Some(130));
+    let told = schema::check_lines(&nodes.nodes[0].output());
+    let words: Vec<&str> = told.iter().filter_map(|event| event["event"].as_str()).collect();
+    assert_eq!((words[0], words[1], *words.last().unwrap()), ("listening", "status", "summary"));
+    assert_eq!(told.last().unwrap()["ipv4"]["nodes"], 1);
+}
+
+#[test]
+fn where_nobody_answers_that_is_said() {
+    let scene = Scene::new();
+    scene.write("note", "x");
+    // Bound, so that nothing else is there, and silent.
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let silent = silent.local_addr().unwrap().to_string();
+    for verb in [
+        &["lookup", HASH][..],
+        &["lookup", HASH, "--scrape"],
+        &["announce", HASH, "--port", "5"],
+        &["get", HASH],
+        &["put", "note"],
+        &["put", "note", "--new-key", "k1"],
+        &["sample"],
+        &["bootstrap"],
+        &["ping", &silent],
+    ] {
+        let flags = ["--bind", "127.0.0.1", "--bootstrap", &silent, "--timeout", "1s"];
+        let ran = Scene::ran(scene.command(&["dht", "--json"]).args(verb).args(flags));
+        let documents = schema::check_lines(&ran.out);
+        assert_eq!((ran.code, documents.len()), (4, 1), "{verb:?}: {}{}", ran.out, ran.err);
+        assert_eq!((&documents[0]["kind"], &documents[0]["code"]), (&"no_node".into(), &4.into()));
+    }
+    // The usual nodes are on the Internet, and from this machine alone there is no way to them.
+    let ran = scene.run(&["dht", "lookup", HASH, "--bind", "127.0.0.1", "--timeout", "5s"]);
+    assert_eq!(ran.code, 4);
+    assert!(ran.err.starts_with("error: there is no node to ask"), "{}", ran.err);
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_before_anybody_is_asked() {
+    let scene = Scene::new();
+    scene.write("note", "x");
+    scene.write("bad.torrent", "d4:infod4:name1:xe");
+    scene.write("long", [b'x'; 997]);
+    scene.write("key", "no secret\n");
+    std::fs::set_permissions(scene.path().join("key"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    let short = &HASH[1..];
+    let long_salt = "x".repeat(65);
+    for (arguments, code, words) in [
+        (&["lookup", short][..], 3, "has the wrong form"),
+        (&["lookup", "bad.torrent"], 3, "bad.torrent"),
+        (&["lookup", "none.torrent"], 3, "there is no torrent file"),
+        (&["lookup", "magnet:?dn=x"], 3, "error: "),
+        (&["lookup"], 2, "TORRENT> is missing"),
+        (&["lookup", HASH, "--timeout", "soon"], 2, "'soon' is no time"),
+        (&["lookup", HASH, "--bootstrap", "nowhere"], 2, "HOST:PORT"),
+        (&["lookup", HASH, "--bind", "203.0.113.1"], 2, "cannot listen on"),
+        (&["lookup", HASH, "--bind", "::1", "--no-ipv6"], 2, "IPv6 is switched off"),
+        (&["announce", HASH], 2, "--port <N> is missing"),
+        (&["announce", HASH, "--port", "0"], 2, "--port: 0 is not in 1..=65535"),
+        (&["ping", "127.0.0.1"], 2, "HOST:PORT"),
+        (&["get", "xyz"], 3, "the 40 digits of a target"),
+        (&["get", HASH, "--salt", &long_salt], 2, "at most 64 bytes"),
+        (&["put", "none"], 5, "cannot read none"),
+        (&["put", "long"], 3, "996 bytes fit"),
+        (&["put", "note", "--bencoded"], 3, "not canonical bencode"),
+        (&["put", "note", "--seq", "3"], 2, "is missing"),
+        (&["put", "note", "--key", "key"], 3, "holds no secret"),
+        (&["put", "note", "--key", "none"], 5, "cannot read none"),
+        (&["put", "note", "--key", "key", "--new-key", "k"], 2, "cannot be used with"),
+        (&["sample", "here"], 3, "a place has 40 hexadecimal digits"),
+        (&["node", "--interval", "0s", "--bind", "127.0.0.1"], 2, "--interval 30s"),
+        (&["node", "--bind", "203.0.113.1"], 2, "cannot listen on"),
+        (&["lokup", HASH], 2, "did you mean: torr dht lookup"),
+        (&[], 2, "no command was given"),
+    ] {
+        let ran = Scene::ran(scene.command(&["dht"]).args(arguments));
+        assert_eq!(ran.code, code, "{arguments:?}: {}", ran.err);
+        assert!(ran.err.contains(words) && ran.out.is_empty(), "{arguments:?}: {}", ran.err);
+    }
+    assert!(!scene.path().join("k").exists(), "nothing was made for a command that could not run");
+    scene.write("torr.toml", "[network]\nproxy = \"socks5://127.0.0.1:1080\"\n");
+    let ran = scene.run(&["-C", "torr.toml", "dht", "lookup", HASH]);
+    assert!(ran.code == 2 && ran.err.contains("network.proxy"), "{}", ran.err);
+}
