@@ -149,7 +149,8 @@ fn scripts_hear_what_is_looked_for() {
     let error = events.iter().find(|event| event["schema"] == "torr.error/1").unwrap();
     assert_eq!((&error["code"], &error["kind"]), (&4.into(), &"no_metadata".into()), "{error}");
     let message = error["message"].as_str().unwrap();
-    assert!(message.starts_with("no file list of some name came within 2 s: 1 peer known"), "{message}");
+    assert!(message.starts_with("no file list of some name came within 2 s: "), "{message}");
+    assert!(message.contains("1 peer"), "{message}");
     assert!(!given.party.path("none").exists(), "nothing is made before it is known what");
 }
 
@@ -308,7 +309,7 @@ fn what_a_link_leaves_out_is_fetched_to_be_shown() {
         &["show", "--fetch", "--timeout", "1s", NOBODY][..],
         &["magnet", "--fetch", "--timeout", "1s", NOBODY],
     ] {
-        assert_error(&run(arguments), 4, "came within 1 s: the link names no tracker");
+        assert_error(&run(arguments), 4, &format!("no file list of {NOBODY} came within 1 s: "));
     }
 }
 

@@ -97,7 +97,7 @@ fn spelled_out(hash: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::metainfo::{Attributes, Content, Draft};
+    use crate::proto::metainfo::{Attributes, Content, Draft, Extras};
     use crate::store::Remembered;
 
     fn link(text: &str) -> Link {
@@ -112,7 +112,7 @@ mod tests {
             digests: vec![0; 20],
             private: false,
             source: None,
-            extras: Default::default(),
+            extras: Extras::default(),
         };
         Metainfo::parse(&draft.to_bytes()).unwrap()
     }

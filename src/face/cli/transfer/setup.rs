@@ -172,7 +172,7 @@ impl Setup {
         let new = peers.iter().filter(|peer| !self.network.peer.contains(peer));
         Ok(Find {
             name: Some(link.name()),
-            use_trackers: self.network.switches.ask_trackers(),
+            use_trackers: self.asks_trackers(),
             trackers: trackers.iter().map(|url| url.raw().to_owned()).chain(more).collect(),
             peers: self.network.peer.iter().chain(new).copied().collect(),
             named_peers: named_peers.iter().map(|(host, port)| (host.raw().to_owned(), *port)).collect(),

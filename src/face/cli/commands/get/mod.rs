@@ -50,10 +50,10 @@ pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit,
     if args.pick {
         let mut torrents = Torrents::of(arguments, &maker, &setup, patience, jobs, output);
         let left = pick::all(&mut torrents, &maker, &mut plan, &args.output, output);
-        if !matches!(left, Ok(None)) {
-            torrents.stop();
-        } else {
+        if matches!(left, Ok(None)) {
             plan.engine = torrents.into_engine(&plan.works);
+        } else {
+            torrents.stop();
         }
         if let Some(exit) = left? {
             return Ok(exit);
