@@ -10,6 +10,7 @@ mod dht;
 mod edit;
 mod examples;
 mod faults;
+mod finding;
 mod get;
 mod long_pieces;
 mod magnet;
@@ -43,6 +44,11 @@ use std::process::{Command, Output, Stdio};
 use self::party::PATIENCE;
 use crate::support::wait::wait_for;
 
+/// What keeps a program of a test to itself: no test touches the Internet, or meets another in the local network.
+/// The DHT can be switched on, and then begins nowhere.
+const ALONE: [(&str, &str); 3] =
+    [("TORR_NETWORK_LSD", "false"), ("TORR_NETWORK_DHT", "false"), ("TORR_NETWORK_DHT_BOOTSTRAP", "[]")];
+
 /// A folder of its own with the program in it.
 struct Scene {
     dir: tempfile::TempDir,
@@ -75,9 +81,8 @@ impl Scene {
         let mut command = Command::new(env!("CARGO_BIN_EXE_torr"));
         command.current_dir(self.path()).env_clear().args(arguments);
         command.env("HOME", self.path()).env("LANG", "C.UTF-8").env("TERM", "xterm").env("TZ", "UTC");
-        // Tests of the same torrent at the same time are not to find one another.
-        if arguments.first().is_some_and(|verb| ["get", "seed"].iter().any(|own| verb.as_ref() == *own)) {
-            command.env("TORR_NETWORK_LSD", "false");
+        if arguments.first().is_none_or(|verb| verb.as_ref() != "config") {
+            command.envs(ALONE);
         }
         command
     }

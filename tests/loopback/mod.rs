@@ -4,7 +4,7 @@ mod dht;
 mod faults;
 mod long_pieces;
 mod magnet;
-mod nodes;
+pub mod nodes;
 mod reading;
 mod transfer;
 mod turns;
