@@ -183,7 +183,6 @@ impl Torrent {
             upload_only: Some(self.finished),
             client: Some(self.config.client.as_str().into()),
             your_ip: Some(peer.addr.ip().to_canonical()),
-            ..ExtendedHandshake::default()
         };
         self.say(now, key, Message::Extended { id: HANDSHAKE_ID, body: handshake.encode() }, out);
     }

@@ -274,7 +274,6 @@ fn flags_of_what_is_to_come_are_refused_unless_they_switch_off() {
         &["--proxy", "socks5://h:1"],
         &["--encryption=require"],
         &["--web-seed", "http://h/"],
-        &["--socket", "x"],
     ] {
         let line: Vec<&str> = ["get", "photos.torrent", "--json"].iter().chain(flags).copied().collect();
         let ran = scene.run(&line);

@@ -55,7 +55,7 @@ impl Nodes {
     }
 
     /// Asks, beginning at this node.
-    fn ask(&self, scene: &Scene, at: usize, arguments: &[&str]) -> Ran {
+    pub fn ask(&self, scene: &Scene, at: usize, arguments: &[&str]) -> Ran {
         Scene::ran(scene.command(&["dht"]).args(arguments).args(self.flags(at)))
     }
 

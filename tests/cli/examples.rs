@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use super::Scene;
+use super::dht::Nodes;
 use super::get::Web;
 use super::party::{PATIENCE, Party};
 use super::shell::commands;
@@ -34,6 +35,7 @@ use End::{Elsewhere, Interrupted, Well};
 type Row = (&'static str, &'static [&'static str], End);
 
 const SEEDS: End = Interrupted("seeding");
+const LISTENS: End = Interrupted("Ctrl-C stops it");
 
 const TABLE: &[Row] = &[
     ("cargo run --release -- demo", &[], Elsewhere),
@@ -111,6 +113,25 @@ const TABLE: &[Row] = &[
         Interrupted("http://"),
     ),
     ("torr tracker --listen 0.0.0.0:6969", &[], Interrupted("http://")),
+    ("torr dht lookup 9f2c41d0a7c3f3f7be42d7c7e3b5d1a0b4e0c1aa", &[], Well),
+    ("torr dht lookup 'magnet:?xt=urn:btih:…' --timeout 1m", &[], Well),
+    ("torr dht lookup ubuntu.torrent --scrape", &["ubuntu.torrent"], Well),
+    ("torr dht announce photos.torrent --port 51999 --seed", &["photos.torrent"], Well),
+    ("torr dht announce 9f2c41d0a7c3f3f7be42d7c7e3b5d1a0b4e0c1aa --port 51999", &[], Well),
+    ("torr dht ping 192.168.1.20:6881", &[], Well),
+    ("torr dht ping router.bittorrent.com:6881 --json", &[], Well),
+    ("torr dht bootstrap", &[], Well),
+    ("torr dht bootstrap --bootstrap 192.168.1.20:6881 --json", &[], Well),
+    ("torr dht node", &[], LISTENS),
+    ("torr dht node --port 6881", &[], LISTENS),
+    ("torr dht node --bind 192.168.1.20 --bootstrap 192.168.1.21:6881", &[], LISTENS),
+    ("torr dht get e5f96f6f38320f0f33959cb4d3d656452117aadb", &[], Well),
+    ("torr dht get e5f96f6f38320f0f33959cb4d3d656452117aadb --json | jq .value", &[], Well),
+    ("echo hello | torr dht put", &[], Well),
+    ("torr dht put note.txt --new-key me.key", &["note.txt"], Well),
+    ("torr dht put note.txt --key me.key --salt notes", &["note.txt", "me.key"], Well),
+    ("torr dht sample", &[], Well),
+    ("torr dht sample 9f2c41d0a7c3f3f7be42d7c7e3b5d1a0b4e0c1aa --timeout 5s", &[], Well),
     ("torr demo", &[], Well),
     ("torr demo --size 64M", &[], Well),
     ("torr register --dry-run", &[], Well),
@@ -131,13 +152,17 @@ const TABLE: &[Row] = &[
 const TORR: &str = r#"#!/bin/sh
 command=
 for word; do case $word in -*) ;; *) command=$word; break ;; esac; done
-listens=
+listens= bound= begun=
 for word; do
     shift
     case $word in
         https://releases.example/*) word=$RELEASES/${word##*/} ;;
         08ada5) word=$(printf %.6s "$HASH") ;;
         magnet:*…) word="magnet:?xt=urn:btih:$HASH&tr=$TRACKER" ;;
+        192.168.1.2[01]:6881 | router.bittorrent.com:6881) word=$NODE ;;
+        192.168.1.20) word=127.0.0.1 ;;
+        --bind) bound=yes ;;
+        --bootstrap) begun=yes ;;
     esac
     case $word in --listen) listens=yes ;; 0.0.0.0:*) word=127.0.0.1:0 ;; 64M) word=8M ;; --size) sized=yes ;; esac
     set -- "$@" "$word"
@@ -145,6 +170,10 @@ done
 case $command in
     get | download | seed | share) set -- "$@" --bind 127.0.0.1 ;;
     show | magnet) export TORR_NETWORK_BIND=127.0.0.1 ;;
+    dht)
+        [ "$bound" ] || set -- "$@" --bind 127.0.0.1
+        [ "$begun" ] || set -- "$@" --bootstrap "$NODE"
+        ;;
     tracker) [ "$listens" ] || set -- "$@" --listen 127.0.0.1:0 ;;
     demo) [ "$sized" ] || set -- "$@" --size 8M ;;
 esac
@@ -195,7 +224,7 @@ fn party() -> Party {
         .iter()
         .flat_map(|(_, needs, _)| *needs)
         .map(|need| plain(need))
-        .filter(|name| *name != "old" && *name != "torr.toml")
+        .filter(|name| !["old", "torr.toml", "note.txt", "me.key"].contains(name))
         .collect();
     for name in &names {
         if ["photos", "holiday", "src", "season"].contains(name) {
@@ -235,6 +264,11 @@ fn prepare(party: &Party, needs: &[&str], home: &Path) {
     for need in needs {
         if *need == "torr.toml" {
             fs::write(home.join(need), "[limits]\ndown = \"2M\"\n").unwrap();
+        } else if *need == "note.txt" {
+            fs::write(home.join(need), "a note").unwrap();
+        } else if *need == "me.key" {
+            fs::write(home.join(need), "07".repeat(32)).unwrap();
+            fs::set_permissions(home.join(need), fs::Permissions::from_mode(0o600)).unwrap();
         } else if need.ends_with(".torrent") {
             let (name, given) = need.split_once('=').unwrap_or((need, need));
             fs::copy(party.path(given), home.join(name)).unwrap();
@@ -248,7 +282,17 @@ fn prepare(party: &Party, needs: &[&str], home: &Path) {
     }
 }
 
-fn start(party: &Party, releases: &str, line: &str, home: &Path) -> Child {
+/// What stands in for the world.
+struct World {
+    party: Party,
+    /// Where the files of the web are.
+    releases: String,
+    /// A node of the DHT.
+    node: String,
+}
+
+fn start(world: &World, line: &str, home: &Path) -> Child {
+    let World { party, releases, node } = world;
     let path = format!("{}:{}", party.path("bin").display(), std::env::var("PATH").unwrap());
     // What is kept outside of the home is kept within it all the same.
     let line = line.replace(" /tmp/", &format!(" {}/", home.display()));
@@ -264,6 +308,7 @@ fn start(party: &Party, releases: &str, line: &str, home: &Path) -> Child {
         .env("TORR_BINARY", env!("CARGO_BIN_EXE_torr"))
         .env("RELEASES", releases)
         .env("TRACKER", &party.url)
+        .env("NODE", node)
         .env("HASH", info_hash(party, "distro.torrent"))
         .current_dir(home)
         .stdin(Stdio::null())
@@ -278,14 +323,14 @@ fn info_hash(party: &Party, torrent: &str) -> String {
     party.scene.run(&["show", "--field", "info_hash", torrent]).out.trim().to_owned()
 }
 
-fn run(party: &Party, releases: &str, (line, needs, end): Row, home: &Path) {
-    prepare(party, needs, home);
+fn run(world: &World, (line, needs, end): Row, home: &Path) {
+    prepare(&world.party, needs, home);
     if line.contains("08ada5") {
         // What it goes on with.
-        let got = start(party, releases, "torr get -q distro.torrent", home).wait().unwrap();
+        let got = start(world, "torr get -q distro.torrent", home).wait().unwrap();
         assert!(got.success());
     }
-    let mut child = start(party, releases, line, home);
+    let mut child = start(world, line, home);
     let said = || {
         let read = |name| fs::read_to_string(home.join(name)).unwrap_or_default();
         format!("{}{}", read("said.out"), read("said.err"))
@@ -332,10 +377,19 @@ fn every_example_does_what_it_says() {
     let party = party();
     let torrent = party.read("ubuntu.torrent");
     let web = Web::new(move |_| Act::ok(&torrent));
-    let releases = web.url("");
+    let nodes = Nodes::start(&party.scene, 1);
+    party.scene.write("note", "Hello World!");
+    let mut known = vec![vec!["put", "note"]];
+    for torrent in ["9f2c41d0a7c3f3f7be42d7c7e3b5d1a0b4e0c1aa", "ubuntu.torrent", "distro.torrent"] {
+        known.push(vec!["announce", torrent, "--port", "5000"]);
+    }
+    for arguments in known {
+        assert_eq!(nodes.ask(&party.scene, 0, &arguments).code, 0, "{arguments:?}");
+    }
+    let world = World { party, releases: web.url(""), node: nodes.place(0) };
     for (at, row) in TABLE.iter().enumerate().filter(|(_, (_, _, end))| *end != Elsewhere) {
-        let home = party.path(&format!("example-{at}"));
+        let home = world.party.path(&format!("example-{at}"));
         fs::create_dir(&home).unwrap();
-        run(&party, &releases, *row, &home);
+        run(&world, *row, &home);
     }
 }

@@ -44,10 +44,10 @@ use std::process::{Command, Output, Stdio};
 use self::party::PATIENCE;
 use crate::support::wait::wait_for;
 
-/// What keeps a program of a test to itself: no test touches the Internet, or meets another in the local network.
-/// The DHT can be switched on, and then begins nowhere.
+/// What keeps a program of a test to itself: no test touches the Internet, and tests of the same torrent at the
+/// same time do not find one another. The DHT can be switched on, and then begins nowhere.
 const ALONE: [(&str, &str); 3] =
-    [("TORR_NETWORK_LSD", "false"), ("TORR_NETWORK_DHT", "false"), ("TORR_NETWORK_DHT_BOOTSTRAP", "[]")];
+    [("TORR_NETWORK_DHT", "false"), ("TORR_NETWORK_DHT_BOOTSTRAP", "[]"), ("TORR_NETWORK_LSD", "false")];
 
 /// A folder of its own with the program in it.
 struct Scene {

@@ -68,8 +68,8 @@ impl Network {
     /// Runs `torr dht` at this address, beginning at this node: the exit code and the documents.
     fn ask(&self, from: u8, via: SocketAddrV4, arguments: &[&str]) -> (Option<i32>, Vec<Value>) {
         let (from, via) = (Ipv4Addr::new(10, 99, 0, from).to_string(), via.to_string());
-        let flags = ["dht", "--json", "--bind", &from, "--bootstrap", &via, "--timeout", "15s"];
-        torr::run(&self.dir.join("home"), &[&flags, arguments].concat(), &[])
+        let flags = ["--json", "--bind", &from, "--bootstrap", &via, "--timeout", "15s"];
+        torr::run(&self.dir.join("home"), &[&["dht"], arguments, &flags].concat(), &[])
     }
 
     /// Waits until torr finds this peer, asking nobody but this node at first.

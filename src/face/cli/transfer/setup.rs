@@ -334,7 +334,7 @@ mod tests {
             "off",
         ];
         assert_eq!(told(&off), Ok(()));
-        assert_eq!(told(&["--trackers", "--ipv6", "--pex", "--dht"]), Ok(()));
+        assert_eq!(told(&["--trackers", "--ipv6", "--pex", "--dht", "--lsd"]), Ok(()));
         let pex = |keys: &[(&str, Value)], flags: &[&str]| setup(keys, flags).unwrap().engine(1).pex;
         assert!(pex(&[], &[]) && !pex(&[], &["--no-pex"]));
         let off = [("network.pex", Value::Switch(false))];

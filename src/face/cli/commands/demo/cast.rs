@@ -1,23 +1,31 @@
-//! Who takes part: three that give, each in their own way.
+//! Who takes part: those that give, each in their own way, and one that takes a little on a slow line.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use crate::base::{InfoHash, units};
-use crate::engine::{Add, After, Command, Engine, EngineConfig, Fault, Handle, Row, State, Until};
+use crate::engine::{
+    Add, After, Command, Engine, EngineConfig, Fault, Handle, Row, Source, State, Until, View,
+};
 use crate::face::cli::progress::amounts::percent;
 use crate::face::cli::style::{Style, pad, pad_left, width};
 use crate::proto::metainfo::Metainfo;
 
-/// One that gives.
+use super::content;
+
+/// One that takes part.
 #[derive(Debug)]
-pub struct Seeder {
+pub struct Member {
     /// The name.
     pub name: &'static str,
     /// What is special.
     pub habit: &'static str,
-    /// Bytes per second.
+    /// Bytes per second it gives.
     up: u64,
+    /// Bytes per second it takes, if it lacks something.
+    down: Option<u64>,
+    /// The one it knows; then it asks neither the tracker nor the DHT.
+    pub knows: Option<&'static str>,
     /// The part of the download at which it comes.
     pub comes: f64,
     /// The part of the download at which it goes.
@@ -28,39 +36,66 @@ pub struct Seeder {
     pub gave: u64,
     /// It was there and is gone.
     pub gone: bool,
+    /// By whom it and the one that downloads heard of one another.
+    pub met: Option<Source>,
     rate: f64,
 }
 
-/// The three, none of them there yet.
-pub fn seeders() -> [Seeder; 3] {
-    let seeder = |name, habit, mib: u64, comes, goes| Seeder {
+/// All of them, none there yet.
+pub fn members() -> [Member; 5] {
+    let member = |name, habit, mib: u64, comes| Member {
         name,
         habit,
         up: mib << 20,
+        down: None,
+        knows: None,
         comes,
-        goes,
+        goes: None,
         engine: None,
         gave: 0,
         gone: false,
+        met: None,
         rate: 0.0,
     };
     [
-        seeder("ann", "leaves half-way", 12, 0.0, Some(0.5)),
-        seeder("bob", "throttled to 4 MiB/s", 4, 0.0, None),
-        seeder("eve", "comes late", 16, 0.2, None),
+        Member { goes: Some(0.5), ..member("ann", "leaves half-way", 12, 0.0) },
+        member("bob", "throttled to 4 MiB/s", 4, 0.0),
+        member("eve", "comes when the tracker is dead", 10, 0.25),
+        Member { knows: Some("max"), ..member("joe", "comes late and knows only max", 8, 0.35) },
+        Member { down: Some(128 << 10), ..member("max", "takes one song on a slow line", 1, 0.0) },
     ]
 }
 
-impl Seeder {
-    /// Comes: an engine of its own that gives what is in this folder.
-    pub async fn come(&mut self, torrent: &Metainfo, folder: &Path) -> Result<(), Fault> {
-        let engine = engine(Some(self.up)).await?;
-        let mut add = Add::new(torrent.clone(), folder.to_owned());
-        add.seed_only = true;
+impl Member {
+    /// Comes: an engine of its own that gives what is in this folder, or takes a little into another one.
+    pub async fn come(
+        &mut self,
+        torrent: &Metainfo,
+        given: &Path,
+        own: &Path,
+        nodes: &[String],
+        known: Option<SocketAddr>,
+    ) -> Result<(), Fault> {
+        let nodes = if self.knows.is_some() { &[] } else { nodes };
+        let engine = engine(Some(self.up), self.down, nodes).await?;
+        let takes = self.down.is_some();
+        let mut add = Add::new(torrent.clone(), if takes { own } else { given }.to_owned());
+        if takes {
+            add.priorities = content::one_song();
+        }
+        add.seed_only = !takes;
         add.after = After::Seed(Until::default());
+        add.use_trackers = self.knows.is_none();
+        add.peers = known.into_iter().collect();
+        engine.send(Command::Look(Some(torrent.info_hash())));
         engine.send(Command::Add(Box::new(add)));
         self.engine = Some(engine);
         Ok(())
+    }
+
+    /// Where it can be reached while it is there.
+    pub fn addr(&self) -> Option<SocketAddr> {
+        self.engine.as_ref().and_then(addr)
     }
 
     /// Goes, and leaves behind what it gave in all.
@@ -84,6 +119,21 @@ impl Seeder {
         }
     }
 
+    /// Takes note of how it and the one that downloads met: the side that called knows. Says whether that is
+    /// new.
+    pub fn notice(&mut self, downloader: &Handle) -> bool {
+        let (Some(engine), None) = (&self.engine, self.met) else { return false };
+        let called = |view: &View, other| {
+            view.detail.as_ref().and_then(|detail| {
+                let to = |row: &&crate::engine::PeerRow| !row.incoming && Some(row.addr) == other;
+                detail.peers.iter().find(to).and_then(|row| row.source)
+            })
+        };
+        self.met =
+            called(&engine.view(), addr(downloader)).or_else(|| called(&downloader.view(), addr(engine)));
+        self.met.is_some()
+    }
+
     /// A line about it, shorter than `room` columns where that can be: its habit is told elsewhere too.
     pub fn line(&self, style: Style, room: usize) -> String {
         let now = match (&self.engine, self.gone) {
@@ -97,15 +147,24 @@ impl Seeder {
     }
 }
 
-/// An engine on loopback that remembers nothing.
-pub async fn engine(up: Option<u64>) -> Result<Handle, Fault> {
+/// An engine on loopback that remembers nothing; without nodes to begin with it does without the DHT.
+pub async fn engine(up: Option<u64>, down: Option<u64>, nodes: &[String]) -> Result<Handle, Fault> {
     let config = EngineConfig {
         bind: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
         ipv6: false,
         up,
+        down,
+        dht: !nodes.is_empty(),
+        dht_bootstrap: nodes.to_vec(),
+        pex: true,
         ..EngineConfig::default()
     };
     Engine::start(config).await
+}
+
+/// Where an engine can be reached.
+fn addr(engine: &Handle) -> Option<SocketAddr> {
+    engine.view().port.map(|port| (Ipv4Addr::LOCALHOST, port).into())
 }
 
 /// The torrent of this id as an engine sees it.
@@ -127,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_line_says_whether_one_is_there() {
-        let [mut ann, ..] = seeders();
+        let [mut ann, ..] = members();
         assert_eq!(ann.line(Style::default(), 80), "  ann   not here yet    gave      0 B   leaves half-way");
         ann.gone = true;
         ann.gave = 64 << 20;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::base::{Geometry, Rng, Sha1Digest};
+use crate::engine::Priority;
 use crate::proto::metainfo::{Attributes, Content, Draft, DraftFile, Extras, Metainfo};
 
 /// The name of the torrent.
@@ -29,6 +30,13 @@ pub fn files(size: u64) -> Vec<(PathBuf, u64)> {
     // The remainder keeps pieces from ending where files do, as in real torrents.
     let len = |share: u64| if share == 0 { README.len() as u64 } else { size / 16 * share + 1234 * share };
     FILES.iter().map(|&(name, share)| (PathBuf::from(name), len(share))).collect()
+}
+
+/// The priorities of one who wants nothing but the first song.
+pub fn one_song() -> Vec<Priority> {
+    let song = Path::new("album/01 overture.flac");
+    let wants = |name: &str| if Path::new(name) == song { Priority::Normal } else { Priority::Skip };
+    FILES.iter().map(|(name, _)| wants(name)).collect()
 }
 
 /// The shape of the torrent.

@@ -3,8 +3,9 @@
 mod cast;
 mod content;
 mod folder;
+mod helpers;
+mod ways;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +16,6 @@ use serde::Serialize;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::base::{InfoHash, units};
-use crate::engine::tracker_server::{Access, ServerConfig, TrackerServer};
 use crate::engine::{Add, Command, Event, Handle, Row, View};
 use crate::face::cli::error::{Failure, reason, shown};
 use crate::face::cli::exit::Exit;
@@ -29,14 +29,17 @@ use crate::face::cli::transfer::block_on;
 use crate::proto::metainfo::Metainfo;
 use crate::store::{self, Progress};
 
-use cast::Seeder;
+use cast::Member;
 use folder::Folder;
+use helpers::Helpers;
+use ways::Ways;
 
 /// Watch a small swarm on this machine
 ///
-/// Starts a tracker, three peers that give and one that takes, all of them real and all on loopback, in
-/// a temporary folder that is removed at the end. One of the three is throttled, one comes late, one
-/// leaves half-way. Every byte is compared at the end. Takes some ten seconds.
+/// Starts a tracker, a DHT of twenty nodes, five peers and one more that downloads, all of them real and all
+/// on loopback, in a temporary folder that is removed at the end. One peer is throttled and one leaves
+/// half-way. Then the tracker dies, and two more come: one is found through the DHT, the other by word of
+/// peers (PEX). Every byte is compared at the end. Takes some fifteen seconds.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   torr demo
@@ -50,6 +53,8 @@ pub struct DemoArgs {
 const SCHEMA: &str = "torr.demo/1";
 /// The seed of the content.
 const SEED: u64 = 0x746f_7272;
+/// The part of the download at which the tracker dies.
+const TRACKER_DIES: f64 = 0.2;
 /// The longest the swarm may take before something must be wrong.
 const LONGEST: Duration = Duration::from_secs(300);
 
@@ -87,7 +92,8 @@ struct Play<'a> {
     folder: PathBuf,
     output: &'a Output,
     stop: Arc<AtomicBool>,
-    seeders: [Seeder; 3],
+    members: [Member; 5],
+    helpers: Option<Helpers>,
     downloader: Option<Handle>,
     /// Work on another thread that may still be going on.
     work: Option<tokio::task::JoinHandle<()>>,
@@ -105,7 +111,8 @@ impl<'a> Play<'a> {
             folder: folder.to_owned(),
             output,
             stop,
-            seeders: cast::seeders(),
+            members: cast::members(),
+            helpers: None,
             downloader: None,
             work: None,
             begun: Instant::now(),
@@ -117,12 +124,11 @@ impl<'a> Play<'a> {
     async fn all(&mut self) -> Result<Exit, Failure> {
         let (given, taken) = (self.folder.join("given"), self.folder.join("taken"));
         self.say(&format!("making {} of files in {}", units::size(self.size), shown(&self.folder)));
-        let tracker = tracker().await?;
-        let torrent = self.prepare(&given, tracker.announce_urls()).await?;
-        self.say(&format!(
-            "a tracker answers at {}",
-            tracker.announce_urls().first().map_or("", String::as_str)
-        ));
+        let helpers = self.helpers.insert(Helpers::start().await?);
+        let trackers = helpers.trackers().to_vec();
+        let torrent = self.prepare(&given, trackers.clone()).await?;
+        self.say(&format!("a tracker answers at {}", trackers.first().map_or("", String::as_str)));
+        self.say(&format!("a DHT of {} nodes answers as well", helpers::NODES));
         let took = self.move_it(&torrent, &given, &taken).await?;
         let wasted = self.count(torrent.info_hash()).await?;
         self.say("comparing every byte with the original");
@@ -134,7 +140,6 @@ impl<'a> Play<'a> {
         let bytes = compared.map_err(|path| {
             Failure::new(Exit::No, "damaged", format!("{} did not arrive as it was sent", shown(&path)))
         })?;
-        tracker.stop().await;
         self.tell_the_story(wasted, bytes, took)?;
         Ok(Exit::Done)
     }
@@ -158,10 +163,12 @@ impl<'a> Play<'a> {
     /// Lets them come and go while the download runs, until it is complete.
     async fn move_it(&mut self, torrent: &Metainfo, given: &Path, taken: &Path) -> Result<Duration, Failure> {
         let fault = |fault| faults::engine(&fault);
-        let mut downloader = cast::engine(None).await.map_err(fault)?;
+        let nodes = self.helpers.as_ref().map(Helpers::nodes).unwrap_or_default();
+        let mut downloader = cast::engine(None, None, &nodes).await.map_err(fault)?;
         let mut events = downloader.events().expect("nobody else has taken the events of this engine");
         let id = torrent.info_hash();
         self.moving = Instant::now();
+        downloader.send(Command::Look(Some(id)));
         downloader.send(Command::Add(Box::new(Add::new(torrent.clone(), taken.to_owned()))));
         self.downloader = Some(downloader);
         let mut ticks = interval(Duration::from_millis(100));
@@ -193,8 +200,8 @@ impl<'a> Play<'a> {
 
     /// Sends everybody home, so that what each of them gave is final; says how many bytes came in vain.
     async fn count(&mut self, id: InfoHash) -> Result<u64, Failure> {
-        for seeder in &mut self.seeders {
-            seeder.go().await;
+        for member in &mut self.members {
+            member.go().await;
         }
         let Some(downloader) = &self.downloader else { return Ok(0) };
         downloader.stop().await;
@@ -204,20 +211,60 @@ impl<'a> Play<'a> {
         Ok(row.wasted)
     }
 
-    /// Who comes and who goes at this point of the download.
+    /// Who comes and who goes at this point of the download, and who meets whom.
     async fn direct(&mut self, progress: f64, torrent: &Metainfo, given: &Path) -> Result<(), Failure> {
-        for at in 0..self.seeders.len() {
-            let seeder = &mut self.seeders[at];
-            seeder.look();
-            if seeder.engine.is_none() && !seeder.gone && progress >= seeder.comes {
-                seeder.come(torrent, given).await.map_err(|fault| faults::engine(&fault))?;
+        if let Some(helpers) = self.helpers.as_mut().filter(|helpers| helpers.died.is_none())
+            && progress >= TRACKER_DIES
+        {
+            helpers.lose_tracker(progress).await;
+            self.lost(progress)?;
+        }
+        let nodes = self.helpers.as_ref().map(Helpers::nodes).unwrap_or_default();
+        for at in 0..self.members.len() {
+            let known = self.members[at].knows;
+            let known = self.members.iter().find(|other| Some(other.name) == known).and_then(Member::addr);
+            let own = self.folder.join(self.members[at].name);
+            let member = &mut self.members[at];
+            member.look();
+            if member.engine.is_none() && !member.gone && progress >= member.comes {
+                let came = member.come(torrent, given, &own, &nodes, known).await;
+                came.map_err(|fault| faults::engine(&fault))?;
                 self.news("came", at, progress)?;
-            } else if seeder.engine.is_some() && seeder.goes.is_some_and(|goes| progress >= goes) {
-                seeder.go().await;
+            } else if member.engine.is_some() && member.goes.is_some_and(|goes| progress >= goes) {
+                member.go().await;
                 self.news("left", at, progress)?;
+            } else if self.downloader.as_ref().is_some_and(|downloader| member.notice(downloader)) {
+                self.meeting(at, progress)?;
             }
         }
         Ok(())
+    }
+
+    fn lost(&self, progress: f64) -> Result<(), Failure> {
+        #[derive(Serialize)]
+        struct Lost {
+            schema: &'static str,
+            event: &'static str,
+            progress: f64,
+        }
+        self.say(&format!("the tracker died at {}", percent(progress)));
+        self.output.event(&Lost { schema: SCHEMA, event: "tracker_died", progress })
+    }
+
+    fn meeting(&self, at: usize, progress: f64) -> Result<(), Failure> {
+        #[derive(Serialize)]
+        struct Met {
+            schema: &'static str,
+            event: &'static str,
+            seeder: &'static str,
+            way: &'static str,
+            progress: f64,
+        }
+        let member = &self.members[at];
+        let Some(way) = member.met else { return Ok(()) };
+        self.say(&format!("{} met you {}", member.name, ways::told(way)));
+        let (seeder, way) = (member.name, ways::word(way));
+        self.output.event(&Met { schema: SCHEMA, event: "met", seeder, way, progress })
     }
 
     fn news(&self, what: &'static str, at: usize, progress: f64) -> Result<(), Failure> {
@@ -229,14 +276,14 @@ impl<'a> Play<'a> {
             progress: f64,
             gave: u64,
         }
-        let seeder = &self.seeders[at];
-        self.say(&format!("{} {what} at {}  ({})", seeder.name, percent(progress), seeder.habit));
+        let member = &self.members[at];
+        self.say(&format!("{} {what} at {}  ({})", member.name, percent(progress), member.habit));
         self.output.event(&News {
             schema: SCHEMA,
             event: what,
-            seeder: seeder.name,
+            seeder: member.name,
             progress,
-            gave: seeder.gave,
+            gave: member.gave,
         })
     }
 
@@ -255,8 +302,11 @@ impl<'a> Play<'a> {
             let columns = size.columns;
             let view = View { torrents: vec![row.clone()], ..View::default() };
             let mut lines = screen::lines(&view, 0, output.err, size);
-            let seeders = self.seeders.iter().map(|seeder| output.err.own(&seeder.line(output.err, columns)));
-            lines.extend(seeders.map(|line| output.err.fit_line(&line, columns.saturating_sub(1))));
+            let members = self.members.iter().map(|member| output.err.own(&member.line(output.err, columns)));
+            lines.extend(members.map(|line| output.err.fit_line(&line, columns.saturating_sub(1))));
+            if let Some(helpers) = &self.helpers {
+                lines.push(output.err.fit_line(&helpers.line(), columns.saturating_sub(1)));
+            }
             output.live.draw(lines);
         }
         let now = self.moving.elapsed();
@@ -266,13 +316,13 @@ impl<'a> Play<'a> {
             self.said = (row.progress(), now);
             if output.progress == Shown::Lines {
                 let gave: Vec<String> = self
-                    .seeders
+                    .members
                     .iter()
-                    .map(|seeder| format!("{} {}", seeder.name, units::size(seeder.gave)))
+                    .map(|member| format!("{} {}", member.name, units::size(member.gave)))
                     .collect();
                 self.say(&format!("{}   given: {}", cast::download_line(row), gave.join(", ")));
             }
-            let gave = self.seeders.iter().map(|seeder| seeder.gave).collect();
+            let gave = self.members.iter().map(|member| member.gave).collect();
             output.event(&Now {
                 schema: SCHEMA,
                 event: "progress",
@@ -295,9 +345,14 @@ impl<'a> Play<'a> {
             wasted: u64,
             gave: Vec<u64>,
             identical: bool,
+            tracker_died: Option<f64>,
+            dht_nodes: usize,
+            met: Ways,
         }
         let output = self.output;
-        let gave: Vec<u64> = self.seeders.iter().map(|seeder| seeder.gave).collect();
+        let gave: Vec<u64> = self.members.iter().map(|member| member.gave).collect();
+        let died = self.helpers.as_ref().and_then(|helpers| helpers.died);
+        let met = Ways::of(&self.members);
         output.event(&Done {
             schema: SCHEMA,
             event: "done",
@@ -307,6 +362,9 @@ impl<'a> Play<'a> {
             wasted,
             gave,
             identical: true,
+            tracker_died: died,
+            dht_nodes: helpers::NODES,
+            met,
         })?;
         if output.json {
             return Ok(());
@@ -319,17 +377,18 @@ impl<'a> Play<'a> {
             units::size(bytes),
             units::span(took)
         );
-        let names = self.seeders.iter().map(|seeder| width(seeder.name)).max().unwrap_or(0);
-        for seeder in &self.seeders {
-            let name = seeder.name;
+        let names = self.members.iter().map(|member| width(member.name)).max().unwrap_or(0);
+        for member in &self.members {
+            let name = member.name;
             text.push_str(&format!(
                 "  {name:<names$}  gave {:>8}   {}\n",
-                units::size(seeder.gave),
-                seeder.habit
+                units::size(member.gave),
+                member.habit
             ));
         }
         let vain = if wasted == 0 { "nothing".to_owned() } else { units::size(wasted) };
         text.push_str(&format!("  {vain} came twice or damaged\n"));
+        text.push_str(&met.told(died));
         output.data(style.own(&text).as_bytes())
     }
 
@@ -356,27 +415,17 @@ impl<'a> Play<'a> {
         if let Some(engine) = self.downloader.take() {
             engine.stop().await;
         }
-        for seeder in &mut self.seeders {
-            seeder.go().await;
+        for member in &mut self.members {
+            member.go().await;
+        }
+        if let Some(mut helpers) = self.helpers.take() {
+            helpers.end().await;
         }
     }
 
     fn say(&self, text: &str) {
         self.output.say(&format!("{:>5.1} s  {text}", self.begun.elapsed().as_secs_f64()));
     }
-}
-
-async fn tracker() -> Result<TrackerServer, Failure> {
-    let any = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-    let config = ServerConfig {
-        http: Some(any),
-        udp: Some(any),
-        interval: Duration::from_secs(60),
-        access: Access::Open,
-    };
-    TrackerServer::start(config).await.map_err(|error| {
-        Failure::new(Exit::Network, "network", format!("cannot listen on loopback: {}", reason(&error)))
-    })
 }
 
 fn size(text: &str) -> Result<u64, String> {

@@ -28,7 +28,7 @@ use super::{target, value};
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   torr dht get e5f96f6f38320f0f33959cb4d3d656452117aadb
-  torr dht get 411eba73b6f087ca51a3795d9c8c938d365e32c1 --salt foobar")]
+  torr dht get e5f96f6f38320f0f33959cb4d3d656452117aadb --json | jq .value")]
 pub struct GetArgs {
     /// Its target, 40 hexadecimal digits; or the public key of its owner, 64 of them
     #[arg(value_name = "TARGET")]

@@ -1,0 +1,84 @@
+//! By which ways those who take part met the one that downloads.
+
+use serde::Serialize;
+
+use crate::engine::Source;
+use crate::face::cli::progress::amounts::percent;
+
+use super::cast::Member;
+use super::helpers::NODES;
+
+/// How many met by which way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Ways {
+    /// The tracker named one to the other.
+    pub tracker: u32,
+    /// A node of the DHT did.
+    pub dht: u32,
+    /// Another peer did (BEP 11).
+    pub pex: u32,
+}
+
+impl Ways {
+    /// Counts those that met.
+    pub fn of(members: &[Member]) -> Self {
+        let count = |way| members.iter().filter(|member| member.met == Some(way)).count() as u32;
+        Self { tracker: count(Source::Tracker), dht: count(Source::Dht), pex: count(Source::Pex) }
+    }
+
+    /// Sentences, each a line of less than 80 columns.
+    pub fn told(self, died: Option<f64>) -> String {
+        let life = match died {
+            Some(at) => format!("the tracker died at {}, and the swarm carried on:", percent(at)),
+            None => "all was there before the tracker could die:".to_owned(),
+        };
+        let Self { tracker, dht, pex } = self;
+        format!(
+            "  {life}\n  you met {tracker} through the tracker, {dht} through the DHT ({NODES} nodes), {pex} through PEX\n"
+        )
+    }
+}
+
+/// The word of a way, in events.
+pub const fn word(way: Source) -> &'static str {
+    match way {
+        Source::Tracker => "tracker",
+        Source::Dht => "dht",
+        Source::Pex => "pex",
+        Source::User | Source::Lsd | Source::Resume | Source::Incoming => "other",
+    }
+}
+
+/// How a way is called in a sentence.
+pub const fn told(way: Source) -> &'static str {
+    match way {
+        Source::Tracker => "through the tracker",
+        Source::Dht => "through the DHT",
+        Source::Pex => "by word of another peer (PEX)",
+        Source::User | Source::Lsd | Source::Resume | Source::Incoming => "in another way",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::face::cli::commands::demo::cast;
+
+    #[test]
+    fn what_is_told_is_what_was_counted() {
+        let mut members = cast::members();
+        let ways = [Source::Tracker, Source::Tracker, Source::Dht, Source::Pex];
+        for (member, way) in members.iter_mut().zip(ways) {
+            member.met = Some(way);
+        }
+        let ways = Ways::of(&members);
+        assert_eq!(ways, Ways { tracker: 2, dht: 1, pex: 1 });
+        let text = ways.told(Some(0.21));
+        assert_eq!(
+            text,
+            "  the tracker died at 21 %, and the swarm carried on:\n  you met 2 through the tracker, \
+             1 through the DHT (20 nodes), 1 through PEX\n"
+        );
+        assert!(text.lines().chain(Ways::default().told(None).lines()).all(|line| line.len() < 80));
+    }
+}
