@@ -1,6 +1,7 @@
 //! The link alone: two torrs on machines of their own, on one wire, that share nothing but a link. No tracker, no
 //! name server, nobody to begin with.
 
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use crate::support::content::Content;
 use crate::support::program::{self, Program};
 use crate::support::wait::wait_for;
 
+/// Where the third machine has a node of the DHT, in the test in which there is one.
+const NODE: &[SocketAddrV4] = &[SocketAddrV4::new(Ipv4Addr::new(10, 99, 1, 3), 6881)];
 const NSENTER: &str = "nsenter";
 /// For one to find the other and to take everything.
 const TRANSFER: Duration = Duration::from_secs(60);
@@ -23,7 +26,7 @@ fn shared(dir: &Path, machines: [Inside; 2], ways: &[&str], make: impl Fn(&str) 
     let torr = |name: &str, machine: Inside, arguments: &[&str]| {
         let home = dir.join(name);
         let mut command = program::torr(&home);
-        command.args(arguments).args(ways).arg("-vv");
+        command.args(arguments).args(ways).arg("-vv").env("TORR_NETWORK_DHT_BOOTSTRAP", nodes(NODE));
         Program::start(name, &mut machine.command(&command), &home)
     };
     let data = dir.join(content.name());
@@ -37,6 +40,12 @@ fn shared(dir: &Path, machines: [Inside; 2], ways: &[&str], make: impl Fn(&str) 
     let ended = wait_for("everything comes", TRANSFER, || leecher.ended());
     assert!(ended.success(), "{link}: {ended}");
     assert_eq!(content.difference(&dir.join("leecher/got"), false), None);
+}
+
+/// Where the DHT begins, as the configuration has it.
+fn nodes(list: &[SocketAddrV4]) -> String {
+    let list: Vec<String> = list.iter().map(|node| format!("\"{node}\"")).collect();
+    format!("[{}]", list.join(", "))
 }
 
 /// The same link without anybody's address.
@@ -65,5 +74,20 @@ fn the_local_network_is_enough() {
         let machines = machines(dir, 2);
         let both = [machines[0].inside, machines[1].inside];
         shared(dir, both, &["--no-dht", "--no-pex"], without_address);
+    });
+}
+
+#[test]
+fn one_node_of_the_dht_is_enough() {
+    isolated(test_name!(), &[NSENTER], |dir| {
+        let machines = machines(dir, 3);
+        let [one, two, three] = [0, 1, 2].map(|number: usize| machines[number].inside);
+        let home = dir.join("node");
+        let mut command = program::torr(&home);
+        command.args(["dht", "node", "--json", "--port", &NODE[0].port().to_string()]);
+        command.env("TORR_NETWORK_DHT_BOOTSTRAP", nodes(&[]));
+        let node = Program::start("node", &mut three.command(&command), &home);
+        wait_for("the node is there", SETTLE, || node.output().contains("listening").then_some(()));
+        shared(dir, [one, two], &["--no-lsd", "--no-pex"], without_address);
     });
 }
