@@ -83,9 +83,8 @@ def items(ip, port, nodes, text, *targets):
             if isinstance(alert, lt.dht_put_alert):
                 stored = alert.num_success
             elif isinstance(alert, lt.dht_immutable_item_alert):
-                if alert.item is not None:
-                    value = alert.item
-                    got[str(alert.target)] = value.decode() if isinstance(value, bytes) else str(value)
+                if alert.item["value"] is not None:
+                    got[str(alert.target)] = alert.item["value"].decode()
         # Before it knows anybody it finds nothing and keeps nothing.
         if knows and time.monotonic() - asked > 2:
             asked = time.monotonic()
