@@ -43,8 +43,8 @@ fn begin(place: &Place, nodes: Option<&[SocketAddrV4]>) -> Box<dyn Client> {
     let config = place.home.join("config");
     std::fs::create_dir_all(&config).expect("a directory for the configuration");
     std::fs::write(config.join("settings.json"), settings.to_string()).expect("the configuration");
-    let lines: String =
-        nodes.unwrap_or_default().iter().map(|node| format!("{} {}\n", node.ip(), node.port())).collect();
+    let lines = nodes.unwrap_or_default().iter().map(|node| format!("{} {}", node.ip(), node.port()));
+    let lines = lines.collect::<Vec<_>>().join("\n") + "\n";
     std::fs::write(config.join("dht.bootstrap"), lines).expect("where the DHT begins");
     let mut command = Command::new(NAME);
     bare(&mut command, &place.home);
