@@ -63,7 +63,7 @@ fn questions(of: impl Fn(&mut Rng) -> Query) -> Vec<(SocketAddr, Vec<u8>)> {
     let mut rng = Rng::new(2);
     let question = |n: usize| {
         let body = Body::Query(place(&mut rng), of(&mut rng));
-        (address(n as u32 % 50_000), Packet::new(Transaction::from(n as u16), body).encode())
+        (address(n as u32 % 50_000), Packet::new(Transaction::from(n as u32), body).encode())
     };
     (0..QUESTIONS).map(question).collect()
 }

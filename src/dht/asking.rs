@@ -129,7 +129,7 @@ impl Dht {
     ) -> bool {
         let Some(own) = self.id(Family::of(&to)) else { return false };
         let drawn = self.secrets.draw();
-        let chance = u16::from_be_bytes([drawn[0], drawn[1]]);
+        let chance = u32::from_be_bytes([drawn[0], drawn[1], drawn[2], drawn[3]]);
         let Some(number) = self.flights.begin(now, chance, to, id, purpose) else {
             // Too much is under way: as if it had not been answered.
             if let Purpose::Step(key, _) = purpose

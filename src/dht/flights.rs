@@ -38,8 +38,8 @@ pub(super) enum Waited {
 
 #[derive(Clone, Debug)]
 pub(super) struct Flights<P> {
-    flights: BTreeMap<u16, Flight<P>>,
-    due: BTreeSet<(Moment, u16)>,
+    flights: BTreeMap<u32, Flight<P>>,
+    due: BTreeSet<(Moment, u32)>,
 }
 
 impl<P> Default for Flights<P> {
@@ -53,11 +53,11 @@ impl<P: Clone> Flights<P> {
     pub(super) fn begin(
         &mut self,
         now: Moment,
-        chance: u16,
+        chance: u32,
         to: SocketAddr,
         id: Option<NodeId>,
         purpose: P,
-    ) -> Option<u16> {
+    ) -> Option<u32> {
         if self.flights.len() >= MOST {
             return None;
         }
@@ -71,7 +71,7 @@ impl<P: Clone> Flights<P> {
     }
 
     /// Ends the one that this answer belongs to: the number and the address must be right.
-    pub(super) fn end(&mut self, number: u16, from: SocketAddr) -> Option<Flight<P>> {
+    pub(super) fn end(&mut self, number: u32, from: SocketAddr) -> Option<Flight<P>> {
         self.flights.get(&number).filter(|flight| flight.to == from)?;
         let flight = self.flights.remove(&number)?;
         self.due.remove(&(flight.sent + if flight.late { LOST } else { LATE }, number));
@@ -80,7 +80,7 @@ impl<P: Clone> Flights<P> {
 
     /// Ends all that go to this address.
     pub(super) fn end_all(&mut self, to: SocketAddr) -> Vec<Flight<P>> {
-        let numbers: Vec<u16> =
+        let numbers: Vec<u32> =
             self.flights.iter().filter(|(_, flight)| flight.to == to).map(|(&number, _)| number).collect();
         numbers.into_iter().filter_map(|number| self.end(number, to)).collect()
     }
@@ -141,8 +141,8 @@ mod tests {
     fn what_waits_is_late_once_and_then_lost() {
         let addr = SocketAddr::from(([10, 0, 0, 1], 1));
         let mut flights = Flights::default();
-        flights.begin(Moment::START, 65535, addr, None, ()).unwrap();
-        flights.begin(Moment::START, 65535, addr, None, ()).unwrap();
+        flights.begin(Moment::START, u32::MAX, addr, None, ()).unwrap();
+        flights.begin(Moment::START, u32::MAX, addr, None, ()).unwrap();
         assert_eq!(flights.deadline(), Some(Moment::START + LATE));
         assert!(flights.waited(Moment::START).is_none());
         let mut all =

@@ -21,7 +21,7 @@ impl Dht {
         Packet { transaction, body, version, seen_as, .. }: Packet,
         out: &mut Vec<Output>,
     ) {
-        let Ok(number) = transaction.bytes().try_into().map(u16::from_be_bytes) else { return };
+        let Ok(number) = transaction.bytes().try_into().map(u32::from_be_bytes) else { return };
         let Some(flight) = self.flights.end(number, from) else { return };
         if let Purpose::Only(key) | Purpose::Step(key, _) = flight.purpose
             && let Some(task) = self.tasks.get_mut(&key)

@@ -185,7 +185,7 @@ fn noise_is_passed_over() {
         if n % 2 == 0 {
             // Something that looks like an answer to a question that was never asked.
             let packet =
-                Packet::new(Transaction::from(n as u16), Body::Reply(Box::new(Reply::new(place(&mut rng)))));
+                Packet::new(Transaction::from(n), Body::Reply(Box::new(Reply::new(place(&mut rng)))));
             bytes = packet.encode();
         }
         dht.handle(at(600), Input::Heard { from: address(n), bytes: &bytes }, &mut out);

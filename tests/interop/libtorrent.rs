@@ -37,20 +37,19 @@ pub fn exchanging(place: &Place, slow: bool) -> Box<dyn Exchanging> {
     begin(place, if slow { "exchange_slowly" } else { "exchange" }, &[])
 }
 
-/// One that uses the DHT, and begins at these nodes.
+/// One that uses the DHT, and begins at the first of these nodes. It keeps those where it begins out of its table.
 pub fn start_in_dht(place: &Place, nodes: &[SocketAddrV4]) -> Box<dyn Client> {
     begin(place, "share", nodes)
 }
 
 fn begin(place: &Place, verb: &'static str, nodes: &[SocketAddrV4]) -> Box<Libtorrent> {
-    let nodes: Vec<String> = nodes.iter().map(ToString::to_string).collect();
-    Box::new(Libtorrent { place: place.clone(), verb, nodes: nodes.join(","), program: None })
+    let nodes = nodes.first().map(ToString::to_string).unwrap_or_default();
+    Box::new(Libtorrent { place: place.clone(), verb, nodes, program: None })
 }
 
 /// Has a node of libtorrent at this place put a text (BEP 44), and get the items at these targets.
-pub fn items(place: &Place, nodes: &[SocketAddrV4], text: &str, targets: &[String]) -> Value {
-    let nodes: Vec<String> = nodes.iter().map(ToString::to_string).collect();
-    let arguments = [place.ip(), place.port(), nodes.join(","), text.to_owned()];
+pub fn items(place: &Place, node: SocketAddrV4, text: &str, targets: &[String]) -> Value {
+    let arguments = [place.ip(), place.port(), node.to_string(), text.to_owned()];
     let paths: Vec<&Path> = arguments.iter().chain(targets).map(Path::new).collect();
     run("items", &paths)
 }

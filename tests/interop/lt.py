@@ -95,18 +95,18 @@ def items(ip, port, nodes, text, *targets):
     session = lt.session({**in_dht(nodes), "listen_interfaces": ip + ":" + port, "outgoing_interfaces": ip,
                           "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False,
                           "alert_mask": category.dht_notification | category.status_notification})
-    put, stored, got, asked = None, 0, {}, 0.0
+    put, stored, got, asked, knows = None, 0, {}, 0.0, False
     while not stored or len(got) < len(targets):
         session.wait_for_alert(100)
         for alert in session.pop_alerts():
+            knows |= isinstance(alert, lt.dht_bootstrap_alert)
             if isinstance(alert, lt.dht_put_alert):
                 stored = alert.num_success
             elif isinstance(alert, lt.dht_immutable_item_alert):
-                if alert.item is not None:
-                    value = alert.item
-                    got[str(alert.target)] = value.decode() if isinstance(value, bytes) else str(value)
+                if alert.item["value"] is not None:
+                    got[str(alert.target)] = alert.item["value"].decode()
         # Before it knows anybody it finds nothing and keeps nothing.
-        if session.status().dht_nodes and time.monotonic() - asked > 2:
+        if knows and time.monotonic() - asked > 2:
             asked = time.monotonic()
             if not stored:
                 put = session.dht_put_immutable_item(text)

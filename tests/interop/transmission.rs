@@ -53,7 +53,8 @@ fn begin(place: &Place, more: &Value, nodes: &[SocketAddrV4]) -> Transmission {
     let config = place.home.join("config");
     std::fs::create_dir_all(&config).expect("a directory for the configuration");
     std::fs::write(config.join("settings.json"), settings.to_string()).expect("the configuration");
-    let lines: String = nodes.iter().map(|node| format!("{} {}\n", node.ip(), node.port())).collect();
+    let lines = nodes.iter().map(|node| format!("{} {}", node.ip(), node.port()));
+    let lines = lines.collect::<Vec<_>>().join("\n") + "\n";
     std::fs::write(config.join("dht.bootstrap"), lines).expect("where the DHT begins");
     let mut command = Command::new(NAME);
     bare(&mut command, &place.home);

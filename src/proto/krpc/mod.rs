@@ -49,8 +49,9 @@ impl Transaction {
     }
 }
 
-impl From<u16> for Transaction {
-    fn from(number: u16) -> Self {
+/// Four bytes: some nodes answer to no other length.
+impl From<u32> for Transaction {
+    fn from(number: u32) -> Self {
         Self(number.to_be_bytes().into())
     }
 }

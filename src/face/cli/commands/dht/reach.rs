@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::base::units;
-use crate::engine::dht::{BOOTSTRAP, NodeConfig};
+use crate::engine::dht::NodeConfig;
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::args::{network, torrent};
 use crate::face::cli::config::Config;
@@ -65,7 +65,7 @@ impl Reach {
         };
         let usual = self.bootstrap.is_empty();
         let bootstrap = if usual {
-            BOOTSTRAP.map(String::from).to_vec()
+            config.list("network.dht_bootstrap")
         } else {
             self.bootstrap.iter().map(ToString::to_string).collect()
         };
