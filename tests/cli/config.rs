@@ -270,7 +270,7 @@ fn flags_of_what_is_to_come_are_refused_unless_they_switch_off() {
     let scene = Scene::new();
     scene.photos();
     for flags in [
-        &["--dht"][..],
+        &["--upnp"][..],
         &["--proxy", "socks5://h:1"],
         &["--encryption=require"],
         &["--web-seed", "http://h/"],

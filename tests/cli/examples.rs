@@ -252,6 +252,7 @@ fn start(party: &Party, releases: &str, line: &str, home: &Path) -> Child {
         .env_clear()
         .env("PATH", path)
         .env("HOME", home)
+        .envs(super::ALONE)
         .env("TMPDIR", home)
         .env("LANG", "C.UTF-8")
         .env("EDITOR", "true")

@@ -158,6 +158,7 @@ fn when_a_file_may_not_grow_what_is_there_is_kept() {
     command.args(["-c", script, env!("CARGO_BIN_EXE_torr"), "get", "x.bin.torrent", "-o", "got"]);
     command.args(["--bind", "127.0.0.1", "--state-dir", "state-a", "--timeout", "30s", "--alloc", "none"]);
     command.current_dir(party.scene.path()).env("HOME", party.scene.path()).env("LANG", "C.UTF-8");
+    command.envs(super::ALONE);
     let full = Scene::ran(command.stdin(Stdio::null()));
     assert_refused(&full, 5, "no space left");
     let got = party.get("a", &["x.bin.torrent", "-o", "got"]);

@@ -30,6 +30,9 @@ impl Terminal {
         for (name, value) in [("LANG", "C.UTF-8"), ("TERM", "xterm"), ("TZ", "UTC"), ("NO_COLOR", "1")] {
             command.env(name, value);
         }
+        for (name, value) in super::ALONE {
+            command.env(name, value);
+        }
         command.env("HOME", scene.path());
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);

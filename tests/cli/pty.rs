@@ -36,6 +36,9 @@ impl Terminal {
         for (name, value) in [("LANG", "C.UTF-8"), ("TERM", "xterm"), ("TZ", "UTC")] {
             command.env(name, value);
         }
+        for (name, value) in super::ALONE {
+            command.env(name, value);
+        }
         command.env("HOME", scene.path());
         command
     }

@@ -20,7 +20,7 @@ fn each_bad_input_has_its_code_and_a_sentence() {
         (&["get", "magnet:?xt=urn:btih:x"], 2, "error: a magnet link is not available yet"),
         (&["get", "https://x.example:0/a.torrent"], 3, "error: cannot fetch https://x.example:0/a.torrent: "),
         (&["get", &hash], 2, "error: an info hash is not available yet"),
-        (&["get", "--dht", "bad.torrent"], 2, "error: --dht is not available yet"),
+        (&["get", "--upnp", "bad.torrent"], 2, "error: --upnp is not available yet"),
         (&["get", "bad.torrent", "--down", "200"], 2, "write 200K"),
         (&["get"], 2, "error: "),
         (&["sho"], 2, "hint:  did you mean: torr show"),

@@ -387,6 +387,7 @@ fn a_seeder_that_runs_out_of_files_for_a_moment_goes_on() {
     command.args(["-c", script, env!("CARGO_BIN_EXE_torr"), "seed", "many.torrent", "-o", "given", "--json"]);
     command.args(["--bind", "127.0.0.1", "--state-dir", "state-few", "--no-trackers", "-vv"]);
     command.current_dir(party.scene.path()).env("HOME", party.scene.path()).env("LANG", "C.UTF-8");
+    command.envs(super::ALONE);
     let mut seeder = Program::start("few", &mut command, party.scene.path());
     let port = wait_for("it seeds", PATIENCE, || {
         seeder.output().contains(r#""state":"seeding""#).then_some(())?;

@@ -24,6 +24,9 @@ pub fn typed(
     command.cwd(scene.path());
     command.args(arguments);
     command.env("HOME", scene.path());
+    for (name, value) in super::ALONE {
+        command.env(name, value);
+    }
     for (name, value) in [("LANG", "C.UTF-8"), ("TERM", "xterm"), ("TZ", "UTC")].iter().chain(environment) {
         command.env(name, value);
     }

@@ -3,7 +3,7 @@
 mod dht;
 mod faults;
 mod long_pieces;
-mod nodes;
+pub mod nodes;
 mod reading;
 mod transfer;
 mod world;

@@ -220,7 +220,8 @@ impl Runner {
     /// Looks for nodes by name while few are known.
     fn find_names(&mut self, now: Moment) {
         let due = !self.names.is_empty() && now >= self.resolve_at;
-        if self.resolving.is_some() || !(due || !self.more_names.is_empty()) {
+        let nothing = !due && self.more_names.is_empty();
+        if self.resolving.is_some() || nothing {
             return;
         }
         let more = std::mem::take(&mut self.more_names);

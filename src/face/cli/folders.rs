@@ -19,6 +19,11 @@ pub fn data_home() -> Option<PathBuf> {
     base(&|name| env::var_os(name), "XDG_DATA_HOME", ".local/share")
 }
 
+/// Where torr keeps what can be found again: `$XDG_CACHE_HOME/torr` or `~/.cache/torr`.
+pub fn cache() -> Option<PathBuf> {
+    base(&|name| env::var_os(name), "XDG_CACHE_HOME", ".cache").map(|base| base.join("torr"))
+}
+
 /// Where downloads go: the folder the desktop names, or `~/Downloads`, or the current one.
 pub fn downloads() -> PathBuf {
     let home = env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());

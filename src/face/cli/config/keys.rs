@@ -75,7 +75,7 @@ const fn later(
 const PEERS: Kind = Kind::Number { least: 1, most: 10_000 };
 
 /// The table of keys, in the order in which they are shown.
-pub static KEYS: [Key; 39] = [
+pub static KEYS: [Key; 40] = [
     later(
         "paths",
         "downloads",
@@ -106,7 +106,14 @@ pub static KEYS: [Key; 39] = [
         r#""prefer""#,
         "encrypt connections; this version cannot, so with require nothing is transferred",
     ),
-    later("network", "dht", Kind::Switch, "true", "find peers by the distributed hash table"),
+    key("network", "dht", Kind::Switch, "true", "find peers by the distributed hash table"),
+    key(
+        "network",
+        "dht_bootstrap",
+        Kind::Hosts,
+        r#"["router.bittorrent.com:6881", "dht.transmissionbt.com:6881", "dht.libtorrent.org:25401", "router.utorrent.com:6881"]"#,
+        "where the distributed hash table begins while few of its nodes are known; []: nowhere",
+    ),
     key("network", "pex", Kind::Switch, "true", "exchange addresses with peers"),
     later("network", "lsd", Kind::Switch, "true", "find peers in the local network"),
     later("network", "upnp", Kind::Switch, "true", "ask the router for a port"),
@@ -255,6 +262,12 @@ mod tests {
         let before = names.len();
         names.dedup();
         assert_eq!(names.len(), before);
+    }
+
+    #[test]
+    fn the_table_begins_with_the_usual_nodes() {
+        let nodes = crate::engine::dht::BOOTSTRAP.map(String::from).to_vec();
+        assert_eq!(find("network.dht_bootstrap").unwrap().default(), Value::List(nodes));
     }
 
     #[test]

@@ -112,6 +112,8 @@ pub enum Kind {
     Path,
     /// Paths.
     Paths,
+    /// Hosts with their ports.
+    Hosts,
     /// Any text.
     Text,
     /// A program and its arguments, or nothing.
@@ -147,6 +149,7 @@ impl Kind {
             (Self::Choices(words), Value::List(_)) => texts.iter().all(|text| words.contains(&text.as_str())),
             (Self::Path, Value::Text(text)) => text.is_empty() || is_path(text),
             (Self::Paths, Value::List(_)) => texts.iter().all(|text| is_path(text)),
+            (Self::Hosts, Value::List(_)) => texts.iter().all(|text| is_host(text)),
             (Self::Text, Value::Text(text)) => !text.is_empty(),
             (Self::Command, Value::List(items)) => items.first().is_none_or(|program| !program.is_empty()),
             (Self::Bind, Value::Text(text)) => text.is_empty() || is_bindable(text),
@@ -175,11 +178,13 @@ impl Kind {
                 Ok(number) => Value::Number(number),
                 Err(_) => Value::Decimal(trimmed.parse().map_err(|_| wrong())?),
             },
-            Self::Choices(_) | Self::Paths | Self::Command if trimmed.starts_with('[') => {
+            Self::Choices(_) | Self::Paths | Self::Hosts | Self::Command if trimmed.starts_with('[') => {
                 let list = trimmed.parse::<toml_edit::Value>().ok();
                 list.as_ref().and_then(Value::from_toml).ok_or_else(wrong)?
             }
-            Self::Choices(_) | Self::Paths | Self::Command => Value::List(vec![text.to_owned()]),
+            Self::Choices(_) | Self::Paths | Self::Hosts | Self::Command => {
+                Value::List(vec![text.to_owned()])
+            }
             _ => Value::Text(text.to_owned()),
         };
         self.check(&value).map(|()| value)
@@ -198,6 +203,7 @@ impl Kind {
             Self::Choices(words) => format!("a list of some of {}", words.join(", ")),
             Self::Path => "a path that is absolute or begins with ~/".to_owned(),
             Self::Paths => "a list of paths that are absolute or begin with ~/".to_owned(),
+            Self::Hosts => "a list of HOST:PORT such as [\"192.0.2.1:6881\"]".to_owned(),
             Self::Text => "a text".to_owned(),
             Self::Command => "a list of a program and its arguments, [\"/usr/bin/notify-send\", \"done\"]".to_owned(),
             Self::Bind => "an address such as \"192.168.1.20\", or the name of a network interface".to_owned(),
@@ -223,6 +229,7 @@ impl Kind {
             Self::Choices(_) => "choices",
             Self::Path => "path",
             Self::Paths => "paths",
+            Self::Hosts => "hosts",
             Self::Text => "text",
             Self::Command => "command",
             Self::Bind => "bind",
@@ -234,7 +241,7 @@ impl Kind {
 
     /// Whether its values are lists.
     pub const fn is_list(self) -> bool {
-        matches!(self, Self::Choices(_) | Self::Paths | Self::Command)
+        matches!(self, Self::Choices(_) | Self::Paths | Self::Hosts | Self::Command)
     }
 
     /// A value in bytes, bytes per second or seconds, where that is what it means; nothing for no limit.
@@ -254,6 +261,17 @@ fn one_of(words: &[&str]) -> String {
         [rest @ .., last] if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
         _ => words.concat(),
     }
+}
+
+/// A name or an address, and a port.
+fn is_host(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else { return false };
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let named = match bare {
+        Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b)),
+    };
+    named && port.parse::<u16>().is_ok_and(|port| port != 0)
 }
 
 /// What a relative path is relative to would depend on where torr is called.
@@ -287,6 +305,10 @@ mod tests {
         assert_eq!(Kind::Rate.read("2M"), Ok(Value::Text("2M".into())));
         assert_eq!(Kind::Paths.read("~/a"), Ok(Value::List(vec!["~/a".into()])));
         assert_eq!(Kind::Paths.read(r#"["/a", "~/b"]"#), Ok(Value::List(vec!["/a".into(), "~/b".into()])));
+        assert_eq!(Kind::Hosts.read("[]"), Ok(Value::List(Vec::new())));
+        for host in ["router.example:6881", "192.0.2.1:1", "[2001:db8::1]:25401"] {
+            assert_eq!(Kind::Hosts.read(host), Ok(Value::List(vec![host.into()])));
+        }
         assert_eq!(Kind::Command.read("[]"), Ok(Value::List(Vec::new())));
         assert_eq!(Kind::After.read("2.0,7d"), Ok(Value::Text("2.0,7d".into())));
         assert_eq!(Kind::Bind.read("wg0"), Ok(Value::Text("wg0".into())));
@@ -306,6 +328,10 @@ mod tests {
             (Kind::Size, "big"),
             (Kind::Time, "soon"),
             (Kind::Path, "a/b"),
+            (Kind::Hosts, "router.example"),
+            (Kind::Hosts, "router.example:0"),
+            (Kind::Hosts, "::1:6881"),
+            (Kind::Hosts, "http://router.example:80"),
             (Kind::Paths, "[1]"),
             (Kind::Paths, "[\"/a\""),
             (Kind::Text, "a\u{1b}b"),

@@ -147,6 +147,14 @@ impl Config {
         self.setting(name).value.plain()
     }
 
+    /// A list of texts.
+    pub fn list(&self, name: &str) -> Vec<String> {
+        match &self.setting(name).value {
+            Value::List(items) => items.clone(),
+            _ => unreachable!("{name} was checked to be a list"),
+        }
+    }
+
     /// Bytes per second, or no limit.
     pub fn rate(&self, name: &str) -> Option<u64> {
         units::parse_rate(&self.text(name)).expect("rates are checked when they are read")

@@ -12,7 +12,7 @@ use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::input::{Torrent, quoted};
 use crate::face::cli::output::Output;
-use crate::face::cli::{interface, state};
+use crate::face::cli::{folders, interface, state};
 
 use super::{Job, Plan};
 
@@ -93,6 +93,9 @@ impl Setup {
             up: self.config.rate("limits.up"),
             max_peers: self.config.number("limits.peers_total") as usize,
             jobs,
+            dht: self.config.switch("network.dht"),
+            dht_bootstrap: self.config.list("network.dht_bootstrap"),
+            cache_dir: folders::cache(),
             pex: self.config.switch("network.pex"),
             state_dir: self.state_dir.clone(),
             ..EngineConfig::default()
@@ -143,7 +146,7 @@ impl Setup {
 
 /// The ways to find and reach peers that torr is going to have. Their keys are true from the beginning, so
 /// that only a flag is a wish to be refused.
-const TO_COME: [&str; 4] = ["network.dht", "network.lsd", "network.upnp", "network.utp"];
+const TO_COME: [&str; 3] = ["network.lsd", "network.upnp", "network.utp"];
 
 /// Refuses what was asked for and is not there. What is meant to protect people is never left out in
 /// silence, wherever it was asked for.
@@ -246,7 +249,7 @@ mod tests {
     fn what_is_not_there_is_refused_and_switching_it_off_is_not() {
         let told = |flags: &[&str]| setup(&[], flags).map(drop).map_err(|failure| failure.message);
         for (flags, what) in [
-            (&["--dht"][..], "--dht"),
+            (&["--upnp"][..], "--upnp"),
             (&["--no-utp", "--utp"], "--utp"),
             (&["--web-seed", "http://x/"], "--web-seed"),
             (&["--encryption", "require"], "--encryption require"),
@@ -266,11 +269,26 @@ mod tests {
             "off",
         ];
         assert_eq!(told(&off), Ok(()));
-        assert_eq!(told(&["--trackers", "--ipv6", "--pex"]), Ok(()));
+        assert_eq!(told(&["--trackers", "--ipv6", "--dht", "--pex"]), Ok(()));
         let pex = |keys: &[(&str, Value)], flags: &[&str]| setup(keys, flags).unwrap().engine(1).pex;
         assert!(pex(&[], &[]) && !pex(&[], &["--no-pex"]));
         let off = [("network.pex", Value::Switch(false))];
         assert!(!pex(&off, &[]) && pex(&off, &["--pex"]));
+    }
+
+    #[test]
+    fn the_dht_is_on_and_can_be_switched_off() {
+        let dht = |keys: &[(&str, Value)], flags: &[&str]| setup(keys, flags).unwrap().engine(1);
+        let usual = dht(&[], &[]);
+        assert_eq!((usual.dht, usual.dht_bootstrap.len()), (true, 4));
+        assert!(!dht(&[], &["--no-dht"]).dht);
+        let own = [
+            ("network.dht", Value::Switch(false)),
+            ("network.dht_bootstrap", Value::List(vec!["192.0.2.1:1".to_owned()])),
+        ];
+        assert!(!dht(&own, &[]).dht);
+        let on = dht(&own, &["--dht"]);
+        assert_eq!((on.dht, on.dht_bootstrap), (true, vec!["192.0.2.1:1".to_owned()]));
     }
 
     #[test]
