@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::base::{InfoHash, units};
 use crate::engine::{
-    Add, After, Command, Engine, EngineConfig, Fault, Handle, Row, Source, State, Until, View,
+    Add, After, Command, Engine, EngineConfig, Existing, Fault, Handle, Row, Source, State, Until, View,
 };
 use crate::face::cli::progress::amounts::percent;
 use crate::face::cli::style::{Style, pad, pad_left, width};
@@ -84,6 +84,8 @@ impl Member {
             add.priorities = content::one_song();
         }
         add.seed_only = !takes;
+        // They have just been hashed.
+        add.existing = if takes { Existing::Check } else { Existing::Trust };
         add.after = After::Seed(Until::default());
         add.use_trackers = self.knows.is_none();
         add.peers = known.into_iter().collect();
