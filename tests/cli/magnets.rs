@@ -95,7 +95,7 @@ fn a_link_is_all_it_takes() {
 /// Hexadecimal digits as letters of base32 (RFC 4648).
 fn base32(hex: &str) -> String {
     let bits: String =
-        hex.chars().map(|digit| format!("{:04b}", digit.to_digit(16).unwrap())).collect::<String>();
+        hex.chars().map(|digit| format!("{:04b}", digit.to_digit(16).unwrap())).collect::<Vec<_>>().concat();
     let letter = |at: usize| {
         let value = u8::from_str_radix(&bits[at..at + 5], 2).unwrap();
         char::from(if value < 26 { b'a' + value } else { b'2' + value - 26 })

@@ -24,6 +24,8 @@ pub struct Member {
     up: u64,
     /// Bytes per second it takes, if it lacks something.
     down: Option<u64>,
+    /// Whether it asks the DHT. Those who come while the tracker lives make do with that.
+    dht: bool,
     /// The one it knows; then it asks neither the tracker nor the DHT.
     pub knows: Option<&'static str>,
     /// The part of the download at which it comes.
@@ -48,6 +50,7 @@ pub fn members() -> [Member; 5] {
         habit,
         up: mib << 20,
         down: None,
+        dht: false,
         knows: None,
         comes,
         goes: None,
@@ -60,7 +63,7 @@ pub fn members() -> [Member; 5] {
     [
         Member { goes: Some(0.5), ..member("ann", "leaves half-way", 12, 0.0) },
         member("bob", "throttled to 4 MiB/s", 4, 0.0),
-        member("eve", "comes when the tracker is dead", 10, 0.25),
+        Member { dht: true, ..member("eve", "comes when the tracker is dead", 10, 0.25) },
         Member { knows: Some("max"), ..member("joe", "comes late and knows only max", 8, 0.35) },
         Member { down: Some(128 << 10), ..member("max", "takes one song on a slow line", 1, 0.0) },
     ]
@@ -76,7 +79,7 @@ impl Member {
         nodes: &[String],
         known: Option<SocketAddr>,
     ) -> Result<(), Fault> {
-        let nodes = if self.knows.is_some() { &[] } else { nodes };
+        let nodes = if self.dht { nodes } else { &[] };
         let engine = engine(Some(self.up), self.down, nodes).await?;
         let takes = self.down.is_some();
         let mut add = Add::new(torrent.clone(), if takes { own } else { given }.to_owned());

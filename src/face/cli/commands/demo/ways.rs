@@ -30,6 +30,10 @@ impl Ways {
     pub fn told(self, died: Option<f64>) -> String {
         let life = match died {
             Some(at) => format!("the tracker died at {}, and the swarm carried on:", percent(at)),
+            // It may be over before anybody could look who met whom.
+            None if self == Self::default() => {
+                return "  all was there before the tracker could die\n".to_owned();
+            }
             None => "all was there before the tracker could die:".to_owned(),
         };
         let Self { tracker, dht, pex } = self;
