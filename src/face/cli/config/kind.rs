@@ -178,7 +178,10 @@ impl Kind {
                 Ok(number) => Value::Number(number),
                 Err(_) => Value::Decimal(trimmed.parse().map_err(|_| wrong())?),
             },
-            Self::Choices(_) | Self::Paths | Self::Hosts | Self::Command if trimmed.starts_with('[') => {
+            // An address of IPv6 begins with a bracket, too, and does not end with one.
+            Self::Choices(_) | Self::Paths | Self::Hosts | Self::Command
+                if trimmed.starts_with('[') && (self != Self::Hosts || trimmed.ends_with(']')) =>
+            {
                 let list = trimmed.parse::<toml_edit::Value>().ok();
                 list.as_ref().and_then(Value::from_toml).ok_or_else(wrong)?
             }

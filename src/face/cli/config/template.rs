@@ -1,6 +1,10 @@
 //! The file that `torr config init` writes: every key at its default, with what it is for.
 
 use super::keys::{KEYS, SECTIONS};
+use super::kind::Value;
+
+/// The most characters of a value in a line.
+const LONGEST: usize = 100;
 
 /// The text of the file.
 pub fn text() -> String {
@@ -17,10 +21,22 @@ pub fn text() -> String {
         for key in KEYS.iter().filter(|key| key.section == section) {
             let later = if key.used { "" } else { " (not used yet)" };
             text.push_str(&format!("# {}{later}\n# Write {}\n", capital(key.about), key.kind.allowed()));
-            text.push_str(&format!("{} = {}\n", key.name, key.default()));
+            text.push_str(&format!("{} = {}\n", key.name, in_lines(&key.default())));
         }
     }
     text
+}
+
+/// A value as it stands in the file: a list that is too long for a line has a line for each of its items.
+fn in_lines(value: &Value) -> String {
+    let line = value.to_string();
+    match value {
+        Value::List(items) if line.len() > LONGEST => {
+            let items = items.iter().map(|item| format!("    {},\n", Value::Text(item.clone())));
+            format!("[\n{}]", items.collect::<String>())
+        }
+        _ => line,
+    }
 }
 
 fn capital(text: &str) -> String {
