@@ -55,7 +55,6 @@ const TABLE: &[Row] = &[
     ("torr get ubuntu.torrent -o ~/iso", &["ubuntu.torrent"], Well),
     ("mpv \"$(torr get -q film.torrent)\"", &["film.torrent"], Well),
     ("torr seed distro.torrent -o ~/dl", &["distro.torrent", "dl/distro"], SEEDS),
-    ("torr seed photos.torrent", &["photos.torrent", "photos"], SEEDS),
     ("torr seed photos.torrent -o ~/pictures --until 2.0,7d", &["photos.torrent", "pictures/photos"], SEEDS),
     ("torr seed photos/", &["photos"], SEEDS),
     ("torr seed photos/ --lan --once", &["photos"], SEEDS),
