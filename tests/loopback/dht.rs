@@ -60,7 +60,9 @@ async fn a_file_goes_across_where_nothing_is_shared_but_the_dht() {
     leecher.handle.send(Command::Add(Box::new(world.add(&leecher))));
     leecher.until_done().await;
     world.assert_same(&leecher.folder);
-    assert!(leecher.handle.view().dht_nodes.is_some_and(|nodes| nodes > 0));
+    let mut views = leecher.handle.views();
+    let knows = views.wait_for(|view| view.dht_nodes.is_some_and(|nodes| nodes > 0));
+    assert!(tokio::time::timeout(PATIENCE, knows).await.expect("in time").is_ok());
     leecher.handle.stop().await;
     seeder.handle.stop().await;
     assert!(world.dir.path().join("cache/seeder/dht-nodes").exists());
