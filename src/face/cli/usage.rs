@@ -221,12 +221,17 @@ fn owners(flag: &str) -> Vec<String> {
 fn unknown_value(error: &clap::Error) -> Failure {
     let (value, argument) = (told(error, ContextKind::InvalidValue), told(error, ContextKind::InvalidArg));
     let known = told(error, ContextKind::ValidValue);
-    let name = argument.split([' ', '=', '[']).next().unwrap_or_default();
+    // What has no flag stands in brackets: `[TORRENT]...` or `<PATH>...`.
+    let name =
+        argument.trim_matches(['[', ']', '<', '>', '.']).split([' ', '=', '[']).next().unwrap_or_default();
     let sentence = if value.is_empty() {
         format!("{name} needs a value")
     } else {
         format!("'{}' is no value of {name}", Untrusted::new(value))
     };
+    if known.is_empty() {
+        return Failure::usage(sentence).hint("nothing was given there, or a variable of the shell is empty");
+    }
     let suggested = told(error, ContextKind::SuggestedValue);
     let guess = if suggested.is_empty() { String::new() } else { format!("did you mean: {suggested}; ") };
     Failure::usage(sentence).hint(format!("{guess}there are {known}"))
@@ -307,6 +312,15 @@ mod tests {
             assert_eq!(told(&["torr", word]).hint, Some(format!("did you mean: torr {meant}")));
         }
         assert_eq!(told(&["torr", "xyzzy"]).hint.as_deref(), Some("'torr help' lists the commands"));
+    }
+
+    #[test]
+    fn an_empty_word_is_told_by_the_name_of_its_place() {
+        for (line, name) in [(["torr", "get", ""], "TORRENT"), (["torr", "seed", ""], "PATH")] {
+            let failure = told(&line);
+            assert_eq!(failure.message, format!("{name} needs a value"));
+            assert!(failure.hint.unwrap().contains("empty"));
+        }
     }
 
     #[test]
