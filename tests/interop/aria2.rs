@@ -77,7 +77,10 @@ impl Client for Aria2 {
     }
 
     fn has_all(&mut self) -> bool {
-        self.download().is_some_and(|download| download["seeder"] == "true")
+        // The info dictionary of a link is a download before that of the files.
+        self.download().is_some_and(|download| {
+            download["bittorrent"]["info"].is_object() && download["seeder"] == "true"
+        })
     }
 
     fn info_hash(&mut self) -> Option<String> {

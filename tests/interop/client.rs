@@ -16,7 +16,8 @@ pub trait Client {
     /// The program it needs.
     fn name(&self) -> &'static str;
 
-    /// Begins to share the torrent file in `save`. What already lies there is to be checked and kept.
+    /// Begins to share the torrent in `save`. What already lies there is to be checked and kept. `torrent` is its file,
+    /// or a magnet link in place of a path.
     fn add(&mut self, torrent: &Path, save: &Path);
 
     /// True when it says itself that it has every piece. Panics when it failed.

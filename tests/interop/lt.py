@@ -1,6 +1,6 @@
 """libtorrent as the tests need it; what it finds goes to stdout as lines of JSON.
 
-    lt.py share IP PORT SAVE TORRENT [NODES [lsd]]    check what is there, download, seed until killed
+    lt.py share IP PORT SAVE TORRENT [NODES [lsd]]    check what is there, download, seed until killed; a file or a link
     lt.py exchange IP PORT SAVE TORRENT    the same, with peer exchange
     lt.py exchange_slowly IP PORT SAVE TORRENT    the same, and hardly any bytes
     lt.py items IP PORT NODES TEXT TARGET...    put a text into the DHT, get what is at the targets
@@ -36,8 +36,11 @@ def begin(torrent, save, **settings):
              "ssrf_mitigation": False, "alert_mask": category.error_notification | category.status_notification |
              category.tracker_notification | category.connect_notification}
     session = lt.session({**quiet, **settings})
-    params = lt.add_torrent_params()
-    params.ti = lt.torrent_info(torrent)
+    if torrent.startswith("magnet:"):
+        params = lt.parse_magnet_uri(torrent)
+    else:
+        params = lt.add_torrent_params()
+        params.ti = lt.torrent_info(torrent)
     params.save_path = save
     flags = lt.torrent_flags
     params.flags &= ~(flags.auto_managed | flags.paused)

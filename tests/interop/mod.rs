@@ -11,6 +11,7 @@ mod http;
 mod libtorrent;
 mod link_alone;
 mod local;
+mod magnets;
 mod making;
 mod metadata;
 mod namespace;

@@ -73,12 +73,18 @@ impl Client for Qbittorrent {
     }
 
     fn add(&mut self, torrent: &Path, save: &Path) {
+        let torrent = torrent.to_str().expect("paths of tests are text");
         let part = |head: &str| format!("--{BOUNDARY}\r\nContent-Disposition: form-data; {head}\r\n\r\n");
         let mut body = part("name=\"savepath\"").into_bytes();
         body.extend(format!("{}\r\n", save.display()).bytes());
-        let head = "name=\"torrents\"; filename=\"a.torrent\"\r\nContent-Type: application/x-bittorrent";
-        body.extend(part(head).bytes());
-        body.extend(std::fs::read(torrent).expect("the torrent file"));
+        if torrent.starts_with("magnet:") {
+            body.extend(part("name=\"urls\"").bytes());
+            body.extend(torrent.bytes());
+        } else {
+            let head = "name=\"torrents\"; filename=\"a.torrent\"\r\nContent-Type: application/x-bittorrent";
+            body.extend(part(head).bytes());
+            body.extend(std::fs::read(torrent).expect("the torrent file"));
+        }
         body.extend(format!("\r\n--{BOUNDARY}--\r\n").bytes());
         let kind = format!("multipart/form-data; boundary={BOUNDARY}");
         let answer = self

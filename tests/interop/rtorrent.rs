@@ -66,10 +66,6 @@ impl Rtorrent {
         assert!(!answer.contains("<fault>"), "rtorrent: {method}: {answer}");
         Some(scalars(&answer))
     }
-
-    fn ask(&mut self, method: &str, hash: &str) -> Option<String> {
-        self.call(method, &[hash])?.pop()
-    }
 }
 
 impl Client for Rtorrent {
@@ -84,9 +80,9 @@ impl Client for Rtorrent {
     }
 
     fn has_all(&mut self) -> bool {
-        let Some(hash) = self.info_hash() else { return false };
-        let wanted = [("d.complete", "1"), ("d.hashing", "0"), ("d.is_active", "1")];
-        wanted.iter().all(|(method, value)| self.ask(method, &hash).as_deref() == Some(*value))
+        // In one call: of a link, what is only its info dictionary goes away by itself, and the files come in its place.
+        let asked = ["", "default", "d.complete=", "d.hashing=", "d.is_active=", "d.is_meta="];
+        self.call("d.multicall2", &asked).is_some_and(|found| found == ["1", "0", "1", "0"])
     }
 
     fn info_hash(&mut self) -> Option<String> {

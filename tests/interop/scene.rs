@@ -13,7 +13,7 @@ use crate::support::wait::{poll, wait_for};
 
 /// For one transfer. On an idle machine most take two seconds; transmission decides only every ten seconds whom it
 /// serves and from whom it wants something.
-const TRANSFER: Duration = Duration::from_secs(120);
+pub const TRANSFER: Duration = Duration::from_secs(120);
 /// For a swarm in which everybody needs something of everybody.
 const SWARM: Duration = Duration::from_secs(200);
 pub const PIECE_LEN: usize = 64 << 10;
@@ -28,7 +28,11 @@ pub struct Share {
 impl Share {
     /// A torrent file in `dir`, made without torr. Every number is another content.
     pub fn new(dir: &Path, number: u8, by: By) -> Self {
-        let content = Content::awkward(number.into());
+        Self::of(dir, number, by, Content::awkward(number.into()))
+    }
+
+    /// A torrent file of this content.
+    pub fn of(dir: &Path, number: u8, by: By, content: Content) -> Self {
         let (bytes, hash) = v1_torrent(&content, PIECE_LEN, &by.url());
         let torrent = dir.join(format!("{number}.torrent"));
         fs::write(&torrent, bytes).expect("a torrent file");

@@ -88,7 +88,15 @@ impl Transmission {
     }
 
     fn torrent(&mut self) -> Option<Value> {
-        let fields = ["hashString", "status", "leftUntilDone", "error", "errorString", "peersConnected"];
+        let fields = [
+            "hashString",
+            "status",
+            "leftUntilDone",
+            "metadataPercentComplete",
+            "error",
+            "errorString",
+            "peersConnected",
+        ];
         let answer = self.call("torrent-get", &json!({ "fields": fields }))?;
         answer["torrents"].get(0).cloned()
     }
@@ -107,7 +115,10 @@ impl Client for Transmission {
     fn has_all(&mut self) -> bool {
         self.torrent().is_some_and(|torrent| {
             assert_ne!(torrent["error"], 3, "transmission: {}", torrent["errorString"]);
-            torrent["status"] == SEEDING && torrent["leftUntilDone"] == 0
+            // Of what it knows by a link alone, nothing is left either.
+            torrent["metadataPercentComplete"].as_f64() == Some(1.0)
+                && torrent["status"] == SEEDING
+                && torrent["leftUntilDone"] == 0
         })
     }
 
