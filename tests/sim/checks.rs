@@ -18,6 +18,8 @@ const MOST_OWED: u32 = 500;
 const MOST_ASKERS: usize = 3;
 /// The same address is not dialled again before this time.
 const DIAL_PAUSE: Duration = Duration::from_secs(60);
+/// The same for who is connected to nobody, and was connected to that machine since the last dial.
+const LONELY_PAUSE: Duration = Duration::from_secs(10);
 
 /// The most peers that one message adds or drops, and the time between two of them (BEP 11).
 const MOST_TOLD: usize = 50;
@@ -65,6 +67,8 @@ pub struct Ledger {
     banned: BTreeSet<IpAddr>,
     dialled: BTreeMap<SocketAddr, Moment>,
     dialling: BTreeSet<SocketAddr>,
+    /// Machines with which there was a connection, until they are dialled.
+    met: BTreeSet<IpAddr>,
     fresh: Vec<Block>,
 }
 
@@ -113,6 +117,7 @@ impl Ledger {
             banned: BTreeSet::new(),
             dialled: BTreeMap::new(),
             dialling: BTreeSet::new(),
+            met: BTreeSet::new(),
             fresh: Vec::new(),
         }
     }
@@ -139,6 +144,7 @@ impl Ledger {
                 if !incoming {
                     self.dialling.remove(addr);
                 }
+                self.met.insert(addr.ip());
                 let side = Side {
                     addr: *addr,
                     fast: hello.reserved.fast(),
@@ -319,7 +325,9 @@ impl Ledger {
         ensure(!self.banned.contains(&addr.ip()), || format!("it dials {addr}, which is banned"))?;
         ensure(self.dialling.insert(addr), || format!("it dials {addr} twice at a time"))?;
         let last = self.dialled.insert(addr, now);
-        ensure(last.is_none_or(|last| now.since(last) >= DIAL_PAUSE), || {
+        let lonely = self.met.remove(&addr.ip()) && self.peers.is_empty();
+        let pause = if lonely { LONELY_PAUSE } else { DIAL_PAUSE };
+        ensure(last.is_none_or(|last| now.since(last) >= pause), || {
             format!("it dials {addr} again after {:?}", now.since(last.unwrap_or(now)))
         })?;
         let all = self.peers.len() + self.dialling.len();

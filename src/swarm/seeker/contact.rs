@@ -39,6 +39,9 @@ pub struct Contact {
     strikes: u32,
 }
 
+/// How the peer ids of rTorrent begin: by the letters of its library.
+const RTORRENT: &[u8] = b"-lt";
+
 impl Contact {
     /// A peer that has just come.
     pub fn new(now: Moment, addr: SocketAddr, incoming: bool, hello: Hello) -> Self {
@@ -66,6 +69,12 @@ impl Contact {
     /// By what it is blamed and banned.
     pub fn who(&self) -> SocketAddr {
         who(self.addr)
+    }
+
+    /// Whether it stops to hear us when it is asked for a piece of the info dictionary while it owes another, as
+    /// rTorrent 0.9 does.
+    pub fn answers_one_at_a_time(&self) -> bool {
+        self.hello.id.0.starts_with(RTORRENT)
     }
 
     /// Counts a pointless or impossible message; says whether there were too many.

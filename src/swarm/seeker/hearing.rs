@@ -67,12 +67,16 @@ impl Seeker {
             self.candidates.connected(addr);
         }
         contact.hearsay.shook(hand);
+        let one_by_one = contact.answers_one_at_a_time();
         let size = contact.hearsay.hand().and_then(|hand| hand.metadata_size).filter(|&size| size > 0);
         if let (Some(size), true, false) = (size, contact.metadata_id().is_some(), self.found) {
             if !self.hunt.offered(now, key, size) {
                 // It lies, or the dictionary is longer than we take from anybody.
                 self.too_long = self.too_long.saturating_add(1);
                 return self.close(now, key, Departure::Useless, out);
+            }
+            if one_by_one {
+                self.hunt.one_by_one(key);
             }
             self.ask(now, out);
         }

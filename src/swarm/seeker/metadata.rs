@@ -74,6 +74,8 @@ struct Offer {
     misses: u32,
     /// It is asked again then.
     rests: Option<Moment>,
+    /// The most pieces it may owe us.
+    most: usize,
 }
 
 /// One way to the whole.
@@ -108,9 +110,16 @@ impl Hunt {
             return false;
         }
         let (asked, late) = (BTreeSet::new(), BTreeSet::new());
-        let offer = Offer { size, asked, late, heard: now, misses: 0, rests: None };
+        let offer = Offer { size, asked, late, heard: now, misses: 0, rests: None, most: AT_ONCE };
         self.offers.entry(peer).or_insert(offer);
         true
+    }
+
+    /// From now on this peer is asked for a piece only when it has given the one before.
+    pub fn one_by_one(&mut self, peer: PeerKey) {
+        if let Some(offer) = self.offers.get_mut(&peer) {
+            offer.most = 1;
+        }
     }
 
     /// Whether this peer offers it.
@@ -174,7 +183,7 @@ impl Hunt {
         let (Some(offer), Some(work)) = (self.offers.get_mut(&peer), self.work.get_mut(&draft)) else {
             return Vec::new();
         };
-        if offer.rests.is_some_and(|until| until > now) || offer.asked.len() > AT_ONCE / 2 {
+        if offer.rests.is_some_and(|until| until > now) || offer.asked.len() > offer.most / 2 {
             return Vec::new();
         }
         let small = work.pieces.len() as u32 <= SMALL;
@@ -186,7 +195,7 @@ impl Hunt {
             if !chosen.is_empty() {
                 break;
             }
-            let room = AT_ONCE - offer.asked.len();
+            let room = offer.most - offer.asked.len();
             let open =
                 work.pieces.iter().enumerate().filter(|(_, place)| place.bytes.is_none() && may(place));
             let open = open.map(|(piece, _)| piece as u32).filter(|piece| !offer.asked.contains(piece));
@@ -447,6 +456,20 @@ mod tests {
         assert_eq!(send(&mut hunt, at(2), peer(1), 0, 7), Got::Taken);
         let Got::Whole(draft, whole) = send(&mut hunt, at(3), peer(0), 2, 7) else { panic!("it is whole") };
         assert_eq!((draft, whole), (Draft::Shared(SIZE), vec![7; SIZE as usize]));
+    }
+
+    #[test]
+    fn who_takes_one_question_at_a_time_is_asked_so() {
+        let mut hunt = Hunt::default();
+        assert!(hunt.offered(at(0), peer(0), SIZE));
+        hunt.one_by_one(peer(0));
+        assert_eq!(hunt.ask(at(0)), [(peer(0), vec![0])]);
+        assert!(hunt.ask(at(1)).is_empty());
+        for piece in 0..2 {
+            assert_eq!(send(&mut hunt, at(2), peer(0), piece, 7), Got::Taken);
+            assert_eq!(hunt.ask_one(at(2), peer(0)), [piece + 1]);
+        }
+        assert!(matches!(send(&mut hunt, at(3), peer(0), 2, 7), Got::Whole(..)));
     }
 
     #[test]
