@@ -221,9 +221,11 @@ fn owners(flag: &str) -> Vec<String> {
 fn unknown_value(error: &clap::Error) -> Failure {
     let (value, argument) = (told(error, ContextKind::InvalidValue), told(error, ContextKind::InvalidArg));
     let known = told(error, ContextKind::ValidValue);
-    // What has no flag stands in brackets: `[TORRENT]...` or `<PATH>...`.
-    let name =
-        argument.trim_matches(['[', ']', '<', '>', '.']).split([' ', '=', '[']).next().unwrap_or_default();
+    // What has no flag stands in brackets, which tell whether it can be left out: `[TORRENT]...`, `<PATH>...`.
+    let name = match argument.strip_prefix('[') {
+        Some(place) => format!("<{}>", place.split(']').next().unwrap_or_default()),
+        None => argument.trim_end_matches('.').split([' ', '=', '[']).next().unwrap_or_default().to_owned(),
+    };
     let sentence = if value.is_empty() {
         format!("{name} needs a value")
     } else {
@@ -316,7 +318,7 @@ mod tests {
 
     #[test]
     fn an_empty_word_is_told_by_the_name_of_its_place() {
-        for (line, name) in [(["torr", "get", ""], "TORRENT"), (["torr", "seed", ""], "PATH")] {
+        for (line, name) in [(["torr", "get", ""], "<TORRENT>"), (["torr", "seed", ""], "<PATH>")] {
             let failure = told(&line);
             assert_eq!(failure.message, format!("{name} needs a value"));
             assert!(failure.hint.unwrap().contains("empty"));
