@@ -54,7 +54,7 @@ impl Torrent {
     }
 
     fn reopen(&self, io: DiskIo) -> Volume {
-        let options = VolumeOptions { io, alloc: Alloc::Sparse, overwrite: false };
+        let options = VolumeOptions { io, alloc: Alloc::Sparse, overwrite: false, follow: false };
         let root = self.folder.path().join("root");
         Volume::new(&root, self.layout.clone(), options, &[], &Handles::new(8)).unwrap()
     }

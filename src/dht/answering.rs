@@ -24,6 +24,9 @@ const ITEM: [usize; 2] = [10, 140];
 const FRAME: usize = 110;
 /// The bytes of the question back whether somebody is there.
 const PING: usize = 66;
+/// With so many questions under way nobody is asked back any more: whoever asks in the names of thousands who do not
+/// exist would else take the places of our own searches.
+const ASKED_BACK: usize = 256;
 /// Bytes of a node of IPv4 and of IPv6, and of a peer with its frame.
 const NODE: [usize; 2] = [26, 38];
 const PEER: [usize; 2] = [8, 21];
@@ -56,7 +59,8 @@ impl Dht {
             return;
         }
         let proven = side.table.knows(&id, from) || self.shows_token(from, &query);
-        let unknown = !proven && !read_only && side.table.has_room(&id, from);
+        let calm = self.flights.len() < ASKED_BACK;
+        let unknown = calm && !proven && !read_only && side.table.has_room(&id, from);
         let stranger = (len * AMPLIFY).saturating_sub(if unknown { PING } else { 0 });
         let most = if matches!(query, Query::Get { .. }) { MOST_WITH_ITEM } else { MOST_BYTES };
         let room = if proven { most } else { stranger.min(most) };

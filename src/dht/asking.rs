@@ -150,7 +150,7 @@ impl Dht {
             match (&waited, &flight.purpose) {
                 (Waited::Late, Purpose::Step(key, _)) => {
                     if let Some(lookup) = self.tasks.get_mut(key).and_then(|task| task.lookup(family)) {
-                        lookup.waits();
+                        lookup.waits(flight.to);
                     }
                 }
                 (Waited::Lost, Purpose::Step(key, _)) => {

@@ -33,8 +33,11 @@ impl Dht {
         {
             task.outcome.refused = Some(*code);
         }
+        // A search takes a node under the name it gives itself. Where the question was whether this one is there, or
+        // brought what this one had given, another is none.
+        let is_it = |id| flight.id.is_none_or(|of| of == id) || matches!(flight.purpose, Purpose::Step(..));
         match body {
-            Body::Reply(reply) if flight.id.is_none_or(|id| id == reply.id) => {
+            Body::Reply(reply) if is_it(reply.id) => {
                 let family = Family::of(&from);
                 if let Some(side) = self.side_mut(family) {
                     side.table.answered(now, reply.id, from);

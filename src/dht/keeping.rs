@@ -9,10 +9,14 @@ use crate::proto::krpc::Query;
 
 use super::event::{Family, Goal, Output, TaskKey};
 use super::node::{Dht, Purpose, ROUND, Timer};
+use super::side::Side;
 use super::table::K;
 
 /// A node that knows its neighbours looks for new ones so often.
 const AGAIN: Duration = Duration::from_secs(15 * 60);
+/// One that knows nearly nobody tries again after this time, then after twice as long, and so on: others may have
+/// begun in the same moment.
+const SOON: Duration = Duration::from_secs(1);
 /// The longest time between two tries to find anybody at all.
 const LONGEST: Duration = Duration::from_secs(120);
 
@@ -23,7 +27,7 @@ impl Dht {
             let addr = SocketAddr::new(addr.ip().to_canonical(), addr.port());
             if let Some(side) = self.side_mut(Family::of(&addr)) {
                 side.start_at(addr);
-                if side.table.len() < K {
+                if is_lonely(side) {
                     // Who is new here begins at once.
                     side.tries = 0;
                     self.timers.set(Timer::Round, now);
@@ -35,29 +39,29 @@ impl Dht {
     /// Does what is due.
     pub(super) fn keep(&mut self, now: Moment, out: &mut Vec<Output>) {
         while let Some(Timer::Round) = self.timers.expire(now) {
-            self.timers.set(Timer::Round, now + ROUND);
             self.peers.forget(now);
             self.items.forget(now);
             for at in 0..self.sides.len() {
                 self.settle_in(now, at, out);
                 self.look_after(now, at, out);
             }
+            let tries = self.sides.iter().filter_map(|side| Some(side.began? + pause(side)));
+            let next = tries.min().unwrap_or(now + ROUND);
+            self.timers.set(Timer::Round, next.clamp(now + SOON, now + ROUND));
         }
     }
 
     /// Looks for our own neighbours: at the start until there are some, later now and then.
     fn settle_in(&mut self, now: Moment, at: usize, out: &mut Vec<Output>) {
         let side = &mut self.sides[at];
-        let lonely = side.table.len() < K;
-        if lonely && side.table.len() == 0 && side.starts.is_empty() {
+        if side.table.len() == 0 && side.starts.is_empty() {
             return;
         }
-        let pause = if lonely { LONGEST.min(ROUND * 2_u32.saturating_pow(side.tries.min(6))) } else { AGAIN };
-        if side.tries > 0 && side.began.is_some_and(|began| now.since(began) < pause) {
+        if side.tries > 0 && side.began.is_some_and(|began| now.since(began) < pause(side)) {
             return;
         }
         side.began = Some(now);
-        side.tries = if lonely { side.tries + 1 } else { 1 };
+        side.tries = if is_lonely(side) { side.tries + 1 } else { 1 };
         let own = side.table.own();
         self.begin_own(now, Goal::Nodes(own), out);
     }
@@ -79,5 +83,19 @@ impl Dht {
         let key = TaskKey(self.next_own);
         self.next_own -= 1;
         self.begin(now, key, goal, true, out);
+    }
+}
+
+/// Whether it knows too few to be found by others.
+fn is_lonely(side: &Side) -> bool {
+    side.table.len() < K
+}
+
+/// The time from one look for our own neighbours to the next.
+fn pause(side: &Side) -> Duration {
+    if is_lonely(side) {
+        LONGEST.min(SOON * 2_u32.saturating_pow(side.tries.saturating_sub(1).min(7)))
+    } else {
+        AGAIN
     }
 }

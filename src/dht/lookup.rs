@@ -1,8 +1,8 @@
 //! Asking ever nearer nodes (BEP 5): the list of one search in one family.
 //!
 //! Of the nodes it knows of the search asks the nearest, a few at a time, and learns of nearer ones. It
-//! ends when the nearest that are there have all answered. A node that is late does not hold up the
-//! others: another is asked meanwhile.
+//! ends when the nearest that are there have all answered. A node that is late holds up neither the others nor
+//! the end: the next one takes its place, until it answers after all.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -13,8 +13,8 @@ use super::table::K;
 
 /// Questions under way, not counting late ones.
 const WIDTH: usize = 4;
-/// Questions under way at most.
-const WIDEST: usize = 8;
+/// Questions under way with the late ones, so that a list of the dead costs little.
+const WIDEST: usize = 24;
 /// Nodes that are remembered, the nearest.
 const MOST: usize = 100;
 
@@ -43,8 +43,17 @@ struct Candidate {
 enum State {
     Fresh,
     Asked,
+    /// Asked, and it should have answered by now.
+    Late,
     Answered(Option<Vec<u8>>),
     Gone,
+}
+
+impl State {
+    /// Whether its place is taken by the next one.
+    fn is_passed_over(&self) -> bool {
+        matches!(self, Self::Late | Self::Gone)
+    }
 }
 
 impl Lookup {
@@ -97,8 +106,8 @@ impl Lookup {
         if self.under_way - self.late >= WIDTH || self.under_way >= WIDEST {
             return None;
         }
-        let alive = self.list.iter_mut().filter(|known| known.state != State::Gone);
-        let next = alive.take(K).find(|known| known.state == State::Fresh);
+        let there = self.list.iter_mut().filter(|known| !known.state.is_passed_over());
+        let next = there.take(K).find(|known| known.state == State::Fresh);
         if let Some(known) = next {
             known.state = State::Asked;
             self.under_way += 1;
@@ -111,16 +120,26 @@ impl Lookup {
         Some((None, addr, 1))
     }
 
-    /// A node has answered. One of which only the address was known has its name now.
+    /// A node has answered. It has the name it gives itself, whatever others call it: one that has come back under
+    /// another is still remembered by its old one, and a liar may call it anything.
     pub(super) fn answered(&mut self, id: NodeId, addr: SocketAddr, token: Option<Vec<u8>>, was_late: bool) {
         self.landed(was_late);
-        if let Some(known) = self.at(addr) {
-            known.state = State::Answered(token);
+        if let Some(at) = self.list.iter().position(|known| known.addr == addr) {
+            if self.list[at].id == id {
+                self.list[at].state = State::Answered(token);
+                return;
+            }
+            let Candidate { depth, .. } = self.list.remove(at);
+            self.insert(Candidate { id, addr, depth, state: State::Answered(token) });
             return;
         }
-        let distance = id.distance(&self.target);
+        self.insert(Candidate { id, addr, depth: 1, state: State::Answered(token) });
+    }
+
+    fn insert(&mut self, candidate: Candidate) {
+        let distance = candidate.id.distance(&self.target);
         let place = self.list.partition_point(|known| known.id.distance(&self.target) < distance);
-        self.list.insert(place, Candidate { id, addr, depth: 1, state: State::Answered(token) });
+        self.list.insert(place, candidate);
     }
 
     /// A node has not answered, or with something that cannot be.
@@ -131,15 +150,18 @@ impl Lookup {
         }
     }
 
-    /// An answer is late.
-    pub(super) fn waits(&mut self) {
+    /// The answer of the node at this address is late.
+    pub(super) fn waits(&mut self, addr: SocketAddr) {
         self.late += 1;
+        if let Some(known) = self.at(addr).filter(|known| known.state == State::Asked) {
+            known.state = State::Late;
+        }
     }
 
     /// Whether nothing is to come that could matter.
     pub(super) fn is_done(&self) -> bool {
-        let alive = self.list.iter().filter(|known| known.state != State::Gone);
-        let mut nearest = alive.take(K).peekable();
+        let there = self.list.iter().filter(|known| !known.state.is_passed_over());
+        let mut nearest = there.take(K).peekable();
         let known = nearest.peek().is_some();
         let settled = nearest.all(|known| matches!(known.state, State::Answered(_)));
         settled
@@ -199,7 +221,7 @@ mod tests {
         let mut lookup = lookup([9, 3, 5, 1, 7, 8]);
         let asked: Vec<_> = std::iter::from_fn(|| lookup.next()).map(|(id, ..)| id.unwrap().0[0]).collect();
         assert_eq!(asked, [1, 3, 5, 7]);
-        lookup.waits();
+        lookup.waits(addr(1));
         assert_eq!(lookup.next().unwrap().1, addr(8));
         assert_eq!(lookup.next(), None);
         lookup.answered(id(1), addr(1), Some(vec![1]), true);
@@ -241,6 +263,44 @@ mod tests {
         assert!(lookup.is_done());
         lookup.learn(id(4), addr(1), 2);
         assert!(lookup.is_done(), "nobody is asked twice");
+    }
+
+    #[test]
+    fn one_that_is_late_holds_up_nothing_but_counts_if_it_answers_after_all() {
+        let mut lookup = lookup(1..=20);
+        let mut asked = Vec::new();
+        while let Some((id, at, _)) = lookup.next() {
+            asked.push(at);
+            if at == addr(3) || at == addr(4) {
+                lookup.waits(at);
+            } else {
+                lookup.answered(id.unwrap(), at, None, false);
+            }
+        }
+        assert_eq!(asked, (1..=10).map(addr).collect::<Vec<_>>());
+        assert!(lookup.is_done());
+        lookup.answered(id(3), addr(3), None, true);
+        let nearest: Vec<_> = lookup.nearest().map(|(id, ..)| id).collect();
+        assert_eq!(nearest, [1, 2, 3, 5, 6, 7, 8, 9].map(id));
+        // Where there is nobody else the search waits for it.
+        let mut few = self::lookup([1, 2]);
+        few.next();
+        few.next();
+        few.answered(id(1), addr(1), None, false);
+        few.waits(addr(2));
+        assert!(!few.is_done());
+        few.failed(addr(2), true);
+        assert!(few.is_done());
+    }
+
+    #[test]
+    fn a_node_has_the_name_it_gives_itself() {
+        let mut lookup = lookup([1, 2, 3]);
+        lookup.next();
+        lookup.answered(id(9), addr(1), Some(vec![7]), false);
+        let nearest: Vec<_> = lookup.nearest().map(|(id, at, _)| (id, at)).collect();
+        assert_eq!(nearest, [(id(9), addr(1))]);
+        assert_eq!(lookup.next().unwrap().1, addr(2));
     }
 
     #[test]

@@ -70,6 +70,8 @@ pub struct Add {
     pub after: After,
     /// Only give, never fetch: what is missing is an error (`torr seed`).
     pub seed_only: bool,
+    /// With `seed_only`: files that are reached by links are given, too.
+    pub follow: bool,
     /// Announce to trackers at all.
     pub use_trackers: bool,
     /// More trackers, each a tier of its own behind those of the torrent.
@@ -137,6 +139,7 @@ impl Add {
             ends_first: false,
             after: After::default(),
             seed_only: false,
+            follow: false,
             use_trackers: true,
             trackers: Vec::new(),
             peers: Vec::new(),

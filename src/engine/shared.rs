@@ -218,6 +218,14 @@ impl Shared {
         (Listing { wire, torrents: self.torrents.clone() }, called)
     }
 
+    /// Callers of a torrent that has proved private hear from now on that nothing but trackers is used.
+    pub(super) fn turn_private(&self, torrent: InfoHash) {
+        let reserved = self.reserved(true);
+        if let Some(registration) = lock(&self.torrents).get_mut(&torrent.wire()) {
+            registration.reserved = reserved;
+        }
+    }
+
     /// A place for one more connection, if there is one.
     pub(super) fn join(&self) -> Option<Membership> {
         let room = |n: usize| (n < self.max_peers).then_some(n + 1);

@@ -93,4 +93,7 @@ pub struct VolumeOptions {
     pub alloc: Alloc,
     /// Whether files that are too long may be cut.
     pub overwrite: bool,
+    /// Whether files that are reached by links are read, wherever they lie. Nothing is ever written through a link:
+    /// such a volume is only read.
+    pub follow: bool,
 }

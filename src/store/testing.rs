@@ -68,7 +68,7 @@ impl Sample {
     }
 
     pub(super) fn volume(&self, root: &Path, io: DiskIo, wanted: &[bool]) -> Volume {
-        let options = VolumeOptions { io, alloc: Alloc::Sparse, overwrite: false };
+        let options = VolumeOptions { io, alloc: Alloc::Sparse, overwrite: false, follow: false };
         Volume::new(root, self.layout.clone(), options, wanted, &Handles::new(4)).unwrap()
     }
 }

@@ -1,14 +1,12 @@
 //! Peers tell one another of peers (BEP 11).
 
-use std::net::SocketAddr;
-
 use crate::base::Moment;
 use crate::proto::extended::pex::PexFlags;
 use crate::proto::message::Message;
 
 use super::event::{Output, PeerKey};
 use super::peer::Peer;
-use super::pex::{Contact, GATHER, Listener};
+use super::pex::{Contact, GATHER, Listener, tell_all};
 use super::torrent::{Timer, Torrent};
 
 impl Torrent {
@@ -28,23 +26,13 @@ impl Torrent {
     /// Tells everybody what is new to them and may be told now.
     pub(super) fn exchange(&mut self, now: Moment, out: &mut Vec<Output>) {
         let contacts: Vec<Contact> = self.peers.values().filter_map(contact).collect();
-        let mut next: Option<Moment> = None;
-        for key in self.keys() {
-            let Some(peer) = self.peers.get_mut(&key) else { continue };
-            let Some(id) = peer.pex_id else { continue };
-            let to = Listener {
-                ip: peer.addr.ip(),
-                listens: peer.listens.map(canonical),
-                seed: wants_nothing(peer),
-            };
-            let message = peer.exchange.tell(now, to, &contacts, &mut self.rng);
-            let due = peer.exchange.due();
-            if due > now {
-                next = Some(next.map_or(due, |next| next.min(due)));
-            }
-            if let Some(message) = message {
-                self.say(now, key, Message::Extended { id, body: message.encode() }, out);
-            }
+        let listeners = self.peers.iter_mut().filter_map(|(&key, peer)| {
+            let to = Listener::new(peer.addr, peer.listens, wants_nothing(peer));
+            Some(((key, peer.pex_id?), to, &mut peer.exchange))
+        });
+        let (messages, next) = tell_all(now, &contacts, listeners, &mut self.rng);
+        for ((key, id), message) in messages {
+            self.say(now, key, Message::Extended { id, body: message.encode() }, out);
         }
         if let Some(next) = next {
             self.timers.set(Timer::Exchange, next);
@@ -70,13 +58,9 @@ fn contact(peer: &Peer) -> Option<Contact> {
     let flags = PexFlags::default()
         .with(PexFlags::SEED, wants_nothing(peer))
         .with(PexFlags::OUTGOING, !peer.incoming);
-    peer.listens.map(|addr| Contact { addr: canonical(addr), flags })
+    peer.listens.map(|addr| Contact::new(addr, flags))
 }
 
 const fn wants_nothing(peer: &Peer) -> bool {
     peer.is_seed() || peer.upload_only
-}
-
-const fn canonical(addr: SocketAddr) -> SocketAddr {
-    SocketAddr::new(addr.ip().to_canonical(), addr.port())
 }

@@ -39,6 +39,26 @@ pub struct Listener {
     pub seed: bool,
 }
 
+/// Tells each of these what is new to it and may be told now. Gives the messages, and when there may be more to
+/// tell; nothing if everybody could be told just now.
+pub fn tell_all<'a, K>(
+    now: Moment,
+    contacts: &[Contact],
+    listeners: impl IntoIterator<Item = (K, Listener, &'a mut Exchange)>,
+    rng: &mut Rng,
+) -> (Vec<(K, PexMessage)>, Option<Moment>) {
+    let mut messages = Vec::new();
+    let mut next: Option<Moment> = None;
+    for (key, to, exchange) in listeners {
+        messages.extend(exchange.tell(now, to, contacts, rng).map(|message| (key, message)));
+        let due = exchange.due();
+        if due > now {
+            next = Some(next.map_or(due, |next| next.min(due)));
+        }
+    }
+    (messages, next)
+}
+
 /// What passed between us and one peer.
 #[derive(Clone, Debug, Default)]
 pub struct Exchange {
@@ -98,7 +118,20 @@ impl Exchange {
     }
 }
 
+impl Contact {
+    /// Of one that listens there.
+    pub const fn new(listens: SocketAddr, flags: PexFlags) -> Self {
+        Self { addr: SocketAddr::new(listens.ip().to_canonical(), listens.port()), flags }
+    }
+}
+
 impl Listener {
+    /// The one at the other end of a connection.
+    pub fn new(addr: SocketAddr, listens: Option<SocketAddr>, seed: bool) -> Self {
+        let canonical = |addr: SocketAddr| SocketAddr::new(addr.ip().to_canonical(), addr.port());
+        Self { ip: addr.ip(), listens: listens.map(canonical), seed }
+    }
+
     fn is_served_by(&self, contact: &Contact) -> bool {
         self.listens != Some(contact.addr)
             && !(self.seed && contact.flags.has(PexFlags::SEED))

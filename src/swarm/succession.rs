@@ -11,6 +11,7 @@ use super::candidates::Candidates;
 use super::event::{Departure, Hello, Output, PeerKey, TrackerKey};
 use super::lookups::Lookups;
 use super::peer::Peer;
+use super::pex::Exchange;
 use super::torrent::Torrent;
 
 /// Pieces that are told one by one to a peer that has heard before that we have none. Where we have more,
@@ -36,6 +37,8 @@ pub(super) struct Heir {
     pub(super) hello: Hello,
     /// What it has said.
     pub(super) said: Vec<Message>,
+    /// What passed between us and it about other peers.
+    pub(super) exchange: Exchange,
 }
 
 impl Torrent {
@@ -102,6 +105,7 @@ impl Torrent {
         let pieces = self.geometry.piece_count();
         let mut peer = Peer::new(now, heir.addr, heir.incoming, heir.hello.id, heir.hello.reserved, pieces);
         peer.listens = heir.listens;
+        peer.exchange = heir.exchange;
         self.senders.insert(heir.key, peer.who());
         self.peers.insert(heir.key, peer);
         heir.said

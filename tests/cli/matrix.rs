@@ -3,7 +3,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use super::{Scene, unread};
 use crate::support::schema;
@@ -91,6 +91,30 @@ fn command(scene: &Scene, arguments: &[&str], more: &[&str], environment: &[(&st
     command
 }
 
+/// Runs a command line once in each of these ways: one after the other or, where time has to pass in it, all at once,
+/// each with a state of its own.
+fn run_each(scene: &Scene, arguments: &[&str], ways: impl IntoIterator<Item = Way>) -> Vec<Output> {
+    let waits = arguments.contains(&"1s");
+    let running = ways.into_iter().enumerate().map(|(number, (more, environment, out, err))| {
+        let mut command = command(scene, arguments, more, environment);
+        if waits {
+            command.args(["--state-dir", &format!("state-{number}")]);
+        }
+        let child = command.stdout(out).stderr(err).spawn().unwrap();
+        if waits { Err(child) } else { Ok(child.wait_with_output().unwrap()) }
+    });
+    let running: Vec<Result<Output, Child>> = running.collect();
+    running.into_iter().map(|one| one.unwrap_or_else(|child| child.wait_with_output().unwrap())).collect()
+}
+
+/// More arguments, an environment, and where the output goes.
+type Way = (&'static [&'static str], &'static [(&'static str, &'static str)], Stdio, Stdio);
+
+/// The way in which all that is said is read.
+fn read((more, environment): Surrounding) -> Way {
+    (more, environment, Stdio::piped(), Stdio::piped())
+}
+
 /// Whether the bytes steer a terminal.
 fn steers(bytes: &[u8]) -> bool {
     bytes.iter().any(|byte| matches!(byte, 0x1b | b'\r' | 7 | 8))
@@ -108,9 +132,9 @@ fn assert_clean(ran: &Output, code: i32, what: &str) {
 fn what_goes_into_a_pipe_steers_no_terminal() {
     let scene = scene();
     for (arguments, code) in COMMANDS {
-        for (more, environment) in SURROUNDINGS {
+        let ran = run_each(&scene, arguments, SURROUNDINGS.map(read));
+        for ((more, environment), ran) in SURROUNDINGS.into_iter().zip(ran) {
             let what = format!("{arguments:?} {more:?} {environment:?}");
-            let ran = command(&scene, arguments, more, environment).output().unwrap();
             assert_clean(&ran, code, &what);
             if more == ["-qq"] || (more == ["-q"] && matches!(code, 0 | 1)) {
                 assert!(ran.stderr.is_empty(), "{what}: {}", String::from_utf8_lossy(&ran.stderr));
@@ -136,9 +160,9 @@ fn colours_that_are_forced_are_colours_and_nothing_else() {
         (&["--color=always"], &[("TERM", "dumb")]),
     ];
     for (arguments, code) in COMMANDS {
-        for (more, environment) in forced {
+        let ran = run_each(&scene, arguments, forced.map(read));
+        for ((more, environment), ran) in forced.into_iter().zip(ran) {
             let what = format!("{arguments:?} {more:?} {environment:?}");
-            let ran = command(&scene, arguments, more, environment).output().unwrap();
             assert_eq!(ran.status.code(), Some(code), "{what}");
             assert!(code < 2 || ran.stderr.contains(&0x1b), "{what}");
             for stream in [&ran.stdout, &ran.stderr] {
@@ -172,15 +196,12 @@ fn without_colours(bytes: &[u8]) -> Vec<u8> {
 #[test]
 fn json_is_what_its_schema_says_and_nothing_else() {
     let scene = scene();
+    let flags: [&[&str]; 4] =
+        [&["--json"], &["--json", "-q"], &["--json", "--ascii", "-v"], &["--json", "--color", "always"]];
     for (arguments, code) in COMMANDS {
-        for more in [
-            &["--json"][..],
-            &["--json", "-q"],
-            &["--json", "--ascii", "-v"],
-            &["--json", "--color", "always"],
-        ] {
+        let ran = run_each(&scene, arguments, flags.map(|more| read((more, &[]))));
+        for (more, ran) in flags.into_iter().zip(ran) {
             let what = format!("{arguments:?} {more:?}");
-            let ran = command(&scene, arguments, more, &[]).output().unwrap();
             assert_eq!(ran.status.code(), Some(code), "{what}: {}", String::from_utf8_lossy(&ran.stderr));
             assert!(!steers(&ran.stdout), "{what}");
             let documents = described(&String::from_utf8(ran.stdout).unwrap());
@@ -205,20 +226,23 @@ fn the_demo_keeps_to_its_schema() {
 #[test]
 fn a_reader_that_has_gone_is_no_reason_to_panic() {
     let scene = scene();
+    let flags: [&[&str]; 3] = [&[], &["--json"], &["-v"]];
     for (arguments, code) in COMMANDS {
-        for more in [&[][..], &["--json"], &["-v"]] {
+        let ways = flags.into_iter().flat_map(|more| {
+            let (read, gone) = (Stdio::piped, || Stdio::from(unread()));
+            [(read(), read()), (gone(), read()), (read(), gone()), (gone(), gone())]
+                .map(|(out, err)| (more, &[][..], out, err))
+        });
+        let ran = run_each(&scene, arguments, ways);
+        for (more, ran) in flags.into_iter().zip(ran.chunks(4)) {
             let what = format!("{arguments:?} {more:?}");
-            let speaks = !command(&scene, arguments, more, &[]).output().unwrap().stdout.is_empty();
-            let out = command(&scene, arguments, more, &[]).stdout(unread()).output().unwrap();
+            let [plain, out, err, both] = ran else { panic!("each was run in four ways") };
             // An error may keep its own code, as nobody misses its document.
             let kept = code > 1 && out.status.code() == Some(code);
-            let alone = if speaks && !kept { 141 } else { code };
-            assert_clean(&out, alone, &what);
-            let err = command(&scene, arguments, more, &[]).stderr(unread()).output().unwrap();
+            let alone = if !plain.stdout.is_empty() && !kept { 141 } else { code };
+            assert_clean(out, alone, &what);
             assert_eq!(err.status.code(), Some(code), "{what}");
-            let both =
-                command(&scene, arguments, more, &[]).stdout(unread()).stderr(unread()).status().unwrap();
-            assert_eq!(both.code(), Some(alone), "{what}");
+            assert_eq!(both.status.code(), Some(alone), "{what}");
         }
     }
 }

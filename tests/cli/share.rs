@@ -228,13 +228,10 @@ fn what_cannot_be_shared_is_refused_in_a_sentence() {
     fs::create_dir(scene.path().join("odd")).unwrap();
     fs::write(scene.path().join("odd").join(std::ffi::OsStr::from_bytes(b"\xff")), "x").unwrap();
     scene.write("names/aux.txt", "x");
-    scene.write("linked/x", "x");
-    std::os::unix::fs::symlink("x", scene.path().join("linked/y")).unwrap();
     for (arguments, code, sentence) in [
         (&["empty"][..], 5, "empty has no content to share"),
         (&["odd"], 5, "is not UTF-8"),
         (&["names"], 5, "names/aux.txt has a name that a torrent cannot have"),
-        (&["linked", "--follow"], 2, "--follow is not available yet"),
         (&["none"], 3, "there is no file, folder or torrent none"),
         (&["photos", "-o", "x"], 2, "is the data itself"),
         (&["photos", "--format", "v2"], 2, "the v2 format is not available yet"),
@@ -356,6 +353,44 @@ fn several_receivers_get_all_of_it() {
         same(&scene, "it's a film.mkv", &format!("{name}/it's a film.mkv"));
     }
     assert_eq!(end(&mut seeder).code(), Some(0), "{}", seeder.tail());
+}
+
+#[test]
+fn what_links_lead_to_is_shared_where_that_is_asked() {
+    let scene = Scene::new();
+    scene.write("d/own", bytes(50_000));
+    scene.write("elsewhere/one", bytes(70_000));
+    scene.write("elsewhere/deep/two", bytes(90_000));
+    std::os::unix::fs::symlink("../elsewhere/one", scene.path().join("d/one")).unwrap();
+    std::os::unix::fs::symlink("../elsewhere/deep", scene.path().join("d/more")).unwrap();
+    let hash = |told: &Value| told["torrent"].as_str().unwrap().to_owned();
+    let fetch = |told: &Value, name: &str| {
+        let mut getter = literally(&scene, name, told);
+        assert_eq!(end(&mut getter).code(), Some(0), "{}", getter.tail());
+        // The links themselves are followed by diff, too.
+        same(&scene, "d", &format!("{name}/d"));
+    };
+    let (mut first, told) = seeder(&scene, "first", &["d", "--follow", "--once"]);
+    fetch(&told, "one");
+    assert_eq!(end(&mut first).code(), Some(0), "{}", first.tail());
+    // It is remembered; what links lead to is given on request only.
+    let hash = hash(&told);
+    let seed = ["seed", "--bind", "127.0.0.1", "--state-dir", "state-first", &hash[..6]];
+    let refused = scene.run(&seed);
+    assert_eq!(refused.code, 5, "{}", refused.err);
+    let again = scene.run(&[&seed[..], &["--follow", "--until", "1s"]].concat());
+    assert_eq!((again.code, again.out.contains(&hash)), (0, true), "{}", again.err);
+
+    let arguments = ["create", "d", "--follow", "--seed", "--json", "--state-dir", "state-create"];
+    let mut command = scene.command(&arguments);
+    let mut program = Program::start("create", &mut command, scene.path());
+    let told = wait_for("the link is told", PATIENCE, || event(&program.output(), "link"));
+    fetch(&told, "two");
+    // A link that leads elsewhere now is a file that has changed.
+    fs::remove_file(scene.path().join("d/one")).unwrap();
+    scene.write("elsewhere/other", vec![1; 70_000]);
+    std::os::unix::fs::symlink("../elsewhere/other", scene.path().join("d/one")).unwrap();
+    assert_eq!(end(&mut program).code(), Some(5), "{}", program.tail());
 }
 
 #[test]

@@ -47,6 +47,7 @@ pub(super) async fn open(
         io: shared.disk_io,
         alloc: add.alloc,
         overwrite: add.existing == Existing::Overwrite,
+        follow: add.seed_only && add.follow,
     };
     let hold = hold(shared, add).await?;
     let (root, handles) = (add.folder.clone(), shared.handles.clone());

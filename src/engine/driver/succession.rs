@@ -38,14 +38,9 @@ pub(super) fn succeed(
     let now = driver.now();
     driver.torrent.take_over(now, estate.heritage, &same, &mut driver.out);
     driver.carry_out();
-    let (listing, callers) = if driver.add.metainfo.is_private() {
-        // Callers hear from now on that nothing but trackers is used. The old listing goes before the new one
-        // comes, for it takes away whatever there is.
-        drop(estate.listing);
-        driver.shared.listen_for(driver.id, true)
-    } else {
-        (estate.listing, estate.callers)
-    };
-    let inbox = Inbox { orders, facts: facts_in, reports: reports_in, callers };
-    (driver, inbox, listing)
+    if driver.add.metainfo.is_private() {
+        driver.shared.turn_private(driver.id);
+    }
+    let inbox = Inbox { orders, facts: facts_in, reports: reports_in, callers: estate.callers };
+    (driver, inbox, estate.listing)
 }

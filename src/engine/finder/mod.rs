@@ -163,6 +163,7 @@ impl Driver {
             trackers: (0..urls.len()).map(|at| vec![TrackerKey(at)]).collect(),
             max_peers: find.max_peers,
             dht: shared.dht_for(false).is_some(),
+            pex: shared.pex,
             ours: shared.ours.clone(),
             ..swarm::Config::new(find.info_hash, shared.id)
         };
@@ -311,6 +312,7 @@ impl Driver {
                 if metainfo.is_private() {
                     self.private = true;
                     (self.presence, self.search) = (None, None);
+                    self.shared.turn_private(id);
                 }
                 self.reporter.name(metainfo.name().clone());
                 Event::Metadata { id, metainfo }

@@ -3,6 +3,9 @@
 //! Names come from torrents, and what lies in the folder may change at any moment, so the system is
 //! asked to resolve a path without following any symbolic link and without leaving the root. Where it
 //! cannot, the path is walked name by name.
+//!
+//! A user may ask that files are given that links of theirs lead to. Then links are followed, and nothing is
+//! opened for writing.
 
 use std::fs::File;
 use std::io;
@@ -65,13 +68,14 @@ impl Found {
 pub(in crate::store) struct Root {
     path: PathBuf,
     folder: OwnedFd,
+    follow: bool,
 }
 
 impl Root {
-    /// Opens the folder, which has to exist.
-    pub(in crate::store) fn open(path: &Path) -> io::Result<Self> {
+    /// Opens the folder, which has to exist. With `follow`, links in it are followed and all is only read.
+    pub(in crate::store) fn open(path: &Path, follow: bool) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Ok(Self { path: path.to_owned(), folder: rustix::fs::open(path, flags, Mode::empty())? })
+        Ok(Self { path: path.to_owned(), folder: rustix::fs::open(path, flags, Mode::empty())?, follow })
     }
 
     /// Where it is.
@@ -85,6 +89,7 @@ impl Root {
         let common = OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = match purpose {
             Purpose::Read => self.open_at(path, common | OFlags::RDONLY, Mode::empty())?,
+            Purpose::Write { .. } if self.follow => return Err(Errno::ROFS.into()),
             Purpose::Write { executable } => {
                 let flags = common | OFlags::RDWR | OFlags::CREATE;
                 let mode = Mode::from_raw_mode(if executable { 0o777 } else { 0o666 });
@@ -105,7 +110,8 @@ impl Root {
 
     /// What lies at a path.
     pub(in crate::store) fn look(&self, path: &Path) -> io::Result<Found> {
-        match self.open_at(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()) {
+        let last = if self.follow { OFlags::empty() } else { OFlags::NOFOLLOW };
+        match self.open_at(path, OFlags::PATH | OFlags::CLOEXEC | last, Mode::empty()) {
             Ok(place) => Ok(Found::of(&rustix::fs::fstat(&place)?)),
             Err(Errno::NOENT) => Ok(Found::Missing),
             Err(Errno::NOTDIR | Errno::LOOP) => Ok(Found::Other),
@@ -126,6 +132,9 @@ impl Root {
     }
 
     fn open_at(&self, path: &Path, flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
+        if self.follow {
+            return rustix::fs::openat(&self.folder, path, flags, mode);
+        }
         let rules = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
         match rustix::fs::openat2(&self.folder, path, flags, mode, rules) {
             // An old kernel, a sandbox that does not know the call, or a race with a renaming.
@@ -178,7 +187,7 @@ mod tests {
     #[test]
     fn files_and_folders_are_made_as_needed() {
         let folder = tempfile::tempdir().unwrap();
-        let root = Root::open(folder.path()).unwrap();
+        let root = Root::open(folder.path(), false).unwrap();
         let path = Path::new("a/b/run.sh");
         assert_eq!(root.look(path).unwrap(), Found::Missing);
         assert!(root.open_file(path, Purpose::Read).is_err());
@@ -197,7 +206,7 @@ mod tests {
         std::fs::write(outside.path().join("secret"), "x").unwrap();
         symlink(outside.path(), folder.path().join("dir")).unwrap();
         symlink(outside.path().join("secret"), folder.path().join("file")).unwrap();
-        let root = Root::open(folder.path()).unwrap();
+        let root = Root::open(folder.path(), false).unwrap();
         let purpose = Purpose::Write { executable: false };
         for path in ["dir/secret", "file", "dir/new", "../x", "dir"] {
             assert!(root.open_file(Path::new(path), purpose).is_err(), "{path}");
@@ -212,9 +221,29 @@ mod tests {
     }
 
     #[test]
+    fn on_request_links_are_followed_and_nothing_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        std::fs::write(outside.path().join("film"), "abc").unwrap();
+        std::fs::write(folder.path().join("own"), "x").unwrap();
+        symlink(outside.path(), folder.path().join("dir")).unwrap();
+        symlink(outside.path().join("film"), folder.path().join("file")).unwrap();
+        symlink("nowhere", folder.path().join("lost")).unwrap();
+        let root = Root::open(folder.path(), true).unwrap();
+        for path in ["dir/film", "file", "own"] {
+            assert!(root.open_file(Path::new(path), Purpose::Read).is_ok(), "{path}");
+            assert!(matches!(root.look(Path::new(path)).unwrap(), Found::Plain { .. }), "{path}");
+            let purpose = Purpose::Write { executable: false };
+            assert!(root.open_file(Path::new(path), purpose).is_err(), "{path}");
+        }
+        assert_eq!(root.look(Path::new("lost")).unwrap(), Found::Missing);
+        assert_eq!(root.look(Path::new("dir")).unwrap(), Found::Other);
+    }
+
+    #[test]
     fn a_pipe_is_no_file() {
         let folder = tempfile::tempdir().unwrap();
-        let root = Root::open(folder.path()).unwrap();
+        let root = Root::open(folder.path(), false).unwrap();
         let mode = Mode::from_raw_mode(0o600);
         rustix::fs::mknodat(&root.folder, "pipe", FileType::Fifo, mode, 0).unwrap();
         assert!(root.open_file(Path::new("pipe"), Purpose::Read).is_err());

@@ -187,7 +187,7 @@ impl Inner {
             std::fs::create_dir_all(&self.root)
                 .map_err(|error| DiskError::from_io("make the folder", &self.root, &error))?;
         }
-        let opened = Root::open(&self.root).and_then(|root| {
+        let opened = Root::open(&self.root, self.options.follow).and_then(|root| {
             let system = FileSystem::of(std::fs::File::open(root.path())?)?;
             let ways = Ways::new(self.options.io, system, self.layout.geometry.piece_len(), &self.handles);
             Ok(Arc::new(Base { root, ways }))

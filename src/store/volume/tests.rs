@@ -25,7 +25,7 @@ fn pieces_become_files() {
         for alloc in [Alloc::None, Alloc::Sparse, Alloc::Full] {
             let folder = tempfile::tempdir().unwrap();
             let root = folder.path().join("not/yet");
-            let options = VolumeOptions { io, alloc, overwrite: false };
+            let options = VolumeOptions { io, alloc, overwrite: false, follow: false };
             let volume = Volume::new(&root, sample.layout.clone(), options, &[], &Handles::new(4)).unwrap();
             assert!(volume.survey().unwrap().iter().all(|fact| fact.found == Found::Missing));
             volume.prepare().unwrap();

@@ -7,6 +7,7 @@ use crate::base::{Moment, who};
 use crate::proto::extended::Extension;
 use crate::swarm::event::Hello;
 use crate::swarm::lender::Lender;
+use crate::swarm::pex::Exchange;
 
 /// Strikes after which a peer is left: messages that are pointless, or that cannot be.
 const MOST_STRIKES: u32 = 300;
@@ -36,6 +37,8 @@ pub struct Contact {
     pub told_port: bool,
     /// What it asks for of the info dictionary.
     pub lender: Lender,
+    /// What we told it of other peers, and it us.
+    pub exchange: Exchange,
     strikes: u32,
 }
 
@@ -57,6 +60,7 @@ impl Contact {
             handshakes: 0,
             told_port: false,
             lender: Lender::new(now),
+            exchange: Exchange::default(),
             strikes: 0,
         }
     }
@@ -64,6 +68,11 @@ impl Contact {
     /// The number it gave `ut_metadata`.
     pub fn metadata_id(&self) -> Option<u8> {
         self.hearsay.hand().and_then(|hand| hand.id_of(Extension::Metadata))
+    }
+
+    /// The number it gave `ut_pex`.
+    pub fn pex_id(&self) -> Option<u8> {
+        self.hearsay.hand().and_then(|hand| hand.id_of(Extension::Pex))
     }
 
     /// By what it is blamed and banned.

@@ -80,14 +80,18 @@ impl Seeker {
             }
             self.ask(now, out);
         }
+        // It may have said where it listens, or that it takes part in the exchange.
+        self.news(now);
         if repeated {
             self.strike(now, key, out);
         }
     }
 
     fn extended(&mut self, now: Moment, key: PeerKey, id: u8, body: &[u8], out: &mut Vec<Output>) {
-        if Extension::from_our_id(id) != Some(Extension::Metadata) {
-            return self.strike(now, key, out);
+        match Extension::from_our_id(id) {
+            Some(Extension::Metadata) => {}
+            Some(Extension::Pex) if self.exchanges() => return self.told_of(now, key, body, out),
+            _ => return self.strike(now, key, out),
         }
         match MetadataMessage::decode(body) {
             Ok(MetadataMessage::Request(piece)) => self.wanted(now, key, piece, out),

@@ -80,6 +80,7 @@ impl Seeker {
             self.candidates.connected(listens);
         }
         self.contacts.insert(key, contact);
+        self.news(now);
         // We have nothing, and without the fast extension that is said by saying nothing.
         if hello.reserved.fast() {
             self.say(now, key, Message::HaveNone, out);
@@ -141,8 +142,13 @@ impl Seeker {
     pub(super) fn say_handshake(&mut self, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
         let Some(contact) = self.contacts.get(&key).filter(|c| c.hello.reserved.extended()) else { return };
         let ours = [Extension::DontHave, Extension::UploadOnly, Extension::Metadata];
+        let mut ids = ours.map(|extension| (extension, extension.our_id())).to_vec();
+        if self.config.pex {
+            // Of one that has proved private it is taken back.
+            ids.push((Extension::Pex, if self.exchanges() { Extension::Pex.our_id() } else { 0 }));
+        }
         let handshake = ExtendedHandshake {
-            ids: ours.map(|extension| (extension, extension.our_id())).to_vec(),
+            ids,
             metadata_size: size_of(&self.info),
             port: Some(self.config.port).filter(|&port| port != 0),
             reqq: Some(MOST_REQUESTS as u32),
@@ -171,6 +177,7 @@ impl Seeker {
         let helpful = self.hunt.misses(key) == Some(0) || self.found;
         self.hunt.gone(key);
         self.redial = true;
+        self.news(now);
         if let Some(addr) = contact.listens {
             let useful = helpful && !matches!(why, Departure::Protocol | Departure::Lied);
             self.candidates.left(now, addr, useful || why == Departure::Stopping, false);

@@ -9,6 +9,7 @@
 //! [`Torrent`]: super::Torrent
 
 mod contact;
+mod exchanging;
 mod hearing;
 mod hearsay;
 mod meeting;
@@ -43,6 +44,8 @@ enum Timer {
     Ask,
     /// A search in the DHT is due.
     Lookup,
+    /// Peers are told of other peers.
+    Exchange,
     /// Silence is noticed, while anyone is connected.
     Round,
 }
@@ -150,6 +153,7 @@ impl Seeker {
             incoming: contact.incoming,
             hello: contact.hello,
             said: contact.hearsay.again(),
+            exchange: contact.exchange,
         };
         Heritage {
             peers: self.contacts.into_iter().map(heir).collect(),

@@ -28,6 +28,7 @@ impl Seeker {
                 Timer::Dial => self.redial = true,
                 Timer::Ask => self.ask(now, out),
                 Timer::Lookup => self.look_up(now, out),
+                Timer::Exchange => self.exchange(now, out),
                 Timer::Round => self.round(now, out),
             }
         }

@@ -1,5 +1,6 @@
 //! Searches for metadata, by script and in a small simulated world.
 
+mod exchanging;
 mod liars;
 mod meeting;
 mod world;

@@ -152,11 +152,6 @@ pub fn run(args: &CreateArgs, global: &GlobalArgs, output: &Output) -> Result<Ex
     let found = gather::gather(&args.path, &wishes(args)?, args.sort, target.path())?;
     let shape = plan::shape(args.piece_size, &found, old.as_ref())?;
     told::scan(&found, output)?;
-    if args.seed && found.linked > 0 {
-        return Err(
-            Failure::usage("--seed does not give what was reached by links").hint("leave out --follow")
-        );
-    }
     gather::check_readable(&found)?;
     let mut draft = plan::draft(&args.recipe(name, now), &found, &shape);
     let (bytes, planned) = plan::made(&draft)?;
@@ -271,5 +266,5 @@ fn give(
 ) -> Result<Exit, Failure> {
     let data = std::fs::canonicalize(data).map_err(|error| Failure::disk("read", data, &error))?;
     let folder = data.parent().unwrap_or(&data).to_owned();
-    seed::go_on(torrent, &folder, found.files, data, global, output)
+    seed::go_on(torrent, &folder, found.files, data, found.linked > 0, global, output)
 }

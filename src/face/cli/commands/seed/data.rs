@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::base::{Geometry, Sha1Digest, units};
+use crate::base::{Geometry, Sha1Digest};
 use crate::engine::{self, Existing, Recalled};
 use crate::face::cli::args::torrent::{Tier, web_seed};
 use crate::face::cli::error::{Failure, shown};
@@ -19,7 +19,7 @@ use crate::face::cli::output::Output;
 use crate::face::cli::style::width;
 use crate::face::cli::transfer::{Setup, Verb};
 use crate::proto::metainfo::{Draft, Metainfo};
-use crate::store::{self, Hashes, Remembered};
+use crate::store::{self, Hashes, Remembered, Wishes};
 
 use super::{SeedArgs, Share, known, save, torrent};
 
@@ -54,13 +54,8 @@ impl Maker<'_> {
         let name = name(&path)?;
         let own = save::target(self.args.save.as_ref(), &path);
         let at = SystemTime::now();
-        let files = gather::gather(&path, &self.args.making.wishes(), Sort::Path, own.as_deref())?;
-        if files.linked > 0 {
-            let count = units::plural(files.linked, "file", "files");
-            let message =
-                format!("{count} in {} would be reached by links, and those cannot be given", shown(&path));
-            return Err(Failure::not_yet("--follow").hint(message));
-        }
+        let wishes = Wishes { follow: self.args.follow, ..self.args.making.wishes() };
+        let files = gather::gather(&path, &wishes, Sort::Path, own.as_deref())?;
         let shape = plan::shape(self.args.making.piece_size, &files, None)?;
         self.output.event(&gather::scanned(Verb::Seed.schema(), &files))?;
         gather::check_readable(&files)?;

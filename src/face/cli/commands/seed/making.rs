@@ -16,9 +16,6 @@ pub struct MakingArgs {
     /// Include junk files (.DS_Store, Thumbs.db, desktop.ini)
     #[arg(long)]
     pub junk: bool,
-    /// Follow links; files that are reached by them cannot be shared yet
-    #[arg(long)]
-    pub follow: bool,
     /// Peers come from the trackers and the link only (BEP 27)
     #[arg(long)]
     pub private: bool,
@@ -45,7 +42,6 @@ impl MakingArgs {
         let all = [
             (self.hidden, "--hidden"),
             (self.junk, "--junk"),
-            (self.follow, "--follow"),
             (self.private, "--private"),
             (self.comment.is_some(), "--comment"),
             (self.piece_size.0.is_some(), "--piece-size"),
@@ -57,6 +53,6 @@ impl MakingArgs {
 
     /// Which files are wanted.
     pub fn wishes(&self) -> Wishes {
-        Wishes { hidden: self.hidden, junk: self.junk, follow: self.follow, ..Wishes::default() }
+        Wishes { hidden: self.hidden, junk: self.junk, ..Wishes::default() }
     }
 }

@@ -59,6 +59,9 @@ pub struct SeedArgs {
     /// For the local network only: no tracker, no DHT, and a link with local addresses alone
     #[arg(long, conflicts_with_all = ["tracker", "trackers", "dht", "pex", "no_lsd"])]
     lan: bool,
+    /// Follow links, and share what they lead to
+    #[arg(long)]
+    follow: bool,
     /// Leave our addresses out of the link
     #[arg(long)]
     no_address: bool,
@@ -112,16 +115,18 @@ pub fn run(args: &SeedArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
 }
 
 /// Goes on with a torrent that was just made of the data in this folder, as `torr seed` would without any
-/// flag: what was hashed a moment ago is not hashed again.
+/// flag, or with `--follow` alone: what was hashed a moment ago is not hashed again.
 pub fn go_on(
     torrent: Torrent,
     folder: &Path,
     files: Vec<ScannedFile>,
     data: PathBuf,
+    follow: bool,
     global: &GlobalArgs,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    let line = [OsStr::new("seed"), data.as_os_str()];
+    let flag = follow.then_some(OsStr::new("--follow"));
+    let line = [OsStr::new("seed")].into_iter().chain(flag).chain([OsStr::new("--"), data.as_os_str()]);
     let args = SeedArgs::augment_args(clap::Command::new("seed"))
         .try_get_matches_from(line)
         .and_then(|found| SeedArgs::from_arg_matches(&found))

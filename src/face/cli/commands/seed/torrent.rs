@@ -94,6 +94,7 @@ pub fn ready(
     }
     let (mut add, job) = setup.job(torrent, folder, After::Seed(args.until()))?;
     add.seed_only = true;
+    add.follow = args.follow;
     Ok(Share { add, job, given })
 }
 

@@ -1,41 +1,40 @@
 //! From the start of the engine to the end of the last torrent.
+//!
+//! Here is the loop that waits for whatever happens next; `hearing` is what is made of what the engine tells,
+//! `ending` how it ends in good order.
+
+mod ending;
+mod hearing;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval};
 
-use crate::base::{InfoHash, units};
-use crate::engine::{
-    Add, After, Command, Engine, EngineConfig, Event, Existing, FaultKind, Handle, Reason, Row, State, Until,
-    View,
-};
-use crate::face::cli::error::Failure;
-use crate::face::cli::exit::Exit;
-use crate::face::cli::faults;
-use crate::face::cli::input::quoted;
-use crate::face::cli::output::{Output, Progress};
-use crate::face::cli::signals::{Resizes, Signals};
-
+use self::ending::stop;
 use super::hook::Hooks;
 use super::link::Links;
 use super::searches::Searches;
 use super::stall::Stall;
-use super::story::{self, Finish};
+use super::story;
 use super::stream::{Stream, Streamed};
 use super::telling::Telling;
-use super::watch::{self, Watch};
+use super::watch::Watch;
 use super::{Arrival, Arrivals, Job, Outcomes, Plan, Ready, Started, Verb, Work, block_on, on};
+use crate::base::InfoHash;
+use crate::engine::{Add, After, Command, Engine, EngineConfig, Event, Existing, Handle, Row, View};
+use crate::face::cli::error::Failure;
+use crate::face::cli::exit::Exit;
+use crate::face::cli::faults;
+use crate::face::cli::output::{Output, Progress};
+use crate::face::cli::signals::{Resizes, Signals};
 
 /// How often it is looked whether anybody still reads what goes to standard output.
 const TICK: Duration = Duration::from_millis(100);
-/// The longest an orderly end may take.
-const STOP: Duration = Duration::from_secs(2);
 
 /// Does what is planned and says what the process ends with.
 pub fn run(mut plan: Plan, config: EngineConfig, output: &Output) -> Result<Exit, Failure> {
@@ -120,14 +119,6 @@ async fn first(plan: &mut Plan, signals: &mut Signals, output: &Output) -> Resul
         }
     }
     Ok(None)
-}
-
-/// Ends the engine in good order, but never waits long, and not at all after a second signal.
-async fn stop(handle: &Handle, signals: &mut Signals) {
-    tokio::select! {
-        _ = timeout(STOP, handle.stop()) => {}
-        _ = signals.next() => {}
-    }
 }
 
 struct Session<'a> {
@@ -345,208 +336,8 @@ impl<'a> Session<'a> {
             self.outcomes.flawed();
         }
     }
-
-    fn hear(&mut self, event: Event, handle: &Handle) -> Result<(), Failure> {
-        match event {
-            Event::Added { id, name, size, files } => self.telling.added(id, &name, size, files.into()),
-            Event::Metadata { id, metainfo } => {
-                self.searches.found(id, *metainfo, handle);
-                Ok(())
-            }
-            Event::Checked { id, have } => {
-                self.telling.checked(id, have);
-                if let Some(running) = self.running.get_mut(&id) {
-                    running.found = have;
-                }
-                Ok(())
-            }
-            Event::Finished { id, path, received, took } => {
-                self.complete(id, &path, received, took)?;
-                self.links.tell(id, handle.view().port, self.output)
-            }
-            Event::Done { id } => self.over(id, handle),
-            Event::Failed { id, fault } => {
-                let mut failure = faults::engine(&fault).about(id);
-                if fault.kind == FaultKind::FilesMissing
-                    && let Some(running) = self.running.get(&id)
-                {
-                    failure = failure.hint(repair(&running.job));
-                }
-                let reason = Reason { word: fault.kind.reason(), text: fault.message };
-                self.telling.last(id, row(&handle.view(), id), State::Error, reason)?;
-                if self.searches.give_up(id, handle) {
-                    self.lost(id, &failure);
-                } else {
-                    self.fail(id, &failure);
-                }
-                Ok(())
-            }
-            Event::Note { id, text } => {
-                self.telling.note(id, &text);
-                Ok(())
-            }
-        }
-    }
-
-    /// Every wanted piece is there.
-    fn complete(&mut self, id: InfoHash, path: &Path, received: u64, took: Duration) -> Result<(), Failure> {
-        let Some(running) = self.running.get_mut(&id) else { return Ok(()) };
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        running.path = Some(path.clone());
-        let job = &running.job;
-        if self.verb == Verb::Seed {
-            let until = if let After::Seed(until) = running.after { until } else { Until::default() };
-            return self.telling.seeding(job, &path, until);
-        }
-        self.telling.finished(&Finish {
-            job,
-            path: &path,
-            size: self.telling.size(id),
-            received,
-            took,
-            after: running.after,
-            verified: !running.trusting || running.found == 0,
-        })?;
-        let begun = self.hooks.start(&running.job, &path, self.output);
-        self.hook_ended(begun);
-        Ok(())
-    }
-
-    /// A file is no longer what was hashed: nobody can take what it has become.
-    fn changed(&mut self, id: InfoHash, file: &Path, handle: &Handle) -> Result<(), Failure> {
-        let Some(given) = self.links.given.get(&id) else { return Ok(()) };
-        if self.running.get(&id).is_none_or(|running| running.over) {
-            return Ok(());
-        }
-        let failure = watch::changed(id, file, &given.path);
-        let reason = Reason { word: FaultKind::Changed.reason(), text: failure.message.clone() };
-        self.telling.last(id, row(&handle.view(), id), State::Error, reason)?;
-        handle.send(Command::Remove(id));
-        self.fail(id, &failure);
-        Ok(())
-    }
-
-    fn look(&mut self, view: &Arc<View>, handle: &Handle) -> Result<(), Failure> {
-        let now = self.begun.elapsed();
-        self.telling.progress(view, now)?;
-        let Some(limit) = self.timeout else { return Ok(()) };
-        let mut late = Vec::new();
-        for row in &view.torrents {
-            if let Some(running) = self.running.get_mut(&row.id)
-                && !running.over
-                && running.stall.look(row, now) >= limit
-            {
-                late.push(row.clone());
-            }
-        }
-        for row in late {
-            handle.send(Command::Remove(row.id));
-            self.fail(row.id, &gave_up(&row, limit));
-        }
-        for (id, failure) in self.searches.late(view, now, limit) {
-            handle.send(Command::Remove(id));
-            self.searches.give_up(id, handle);
-            self.lost(id, &failure);
-        }
-        Ok(())
-    }
-
-    /// A torrent has reached its goal.
-    fn over(&mut self, id: InfoHash, handle: &Handle) -> Result<(), Failure> {
-        let Some(running) = self.running.get_mut(&id).filter(|running| !running.over) else { return Ok(()) };
-        running.over = true;
-        self.outcomes.done();
-        if running.job.seeds { self.telling.goal(&running.job, row(&handle.view(), id)) } else { Ok(()) }
-    }
-
-    fn fail(&mut self, id: InfoHash, failure: &Failure) {
-        if let Some(running) = self.running.get_mut(&id)
-            && !running.over
-        {
-            running.over = true;
-            self.lost(id, failure);
-        }
-    }
-
-    /// Nothing comes of a torrent.
-    fn lost(&mut self, id: InfoHash, failure: &Failure) {
-        self.telling.failed(id);
-        self.output.fail(failure);
-        self.outcomes.failed(failure);
-    }
-
-    fn ended(&self) -> Result<Exit, Failure> {
-        let exit = self.outcomes.exit();
-        self.telling.farewell(&self.outcomes, self.begun.elapsed());
-        super::summary(self.verb, &self.outcomes, exit, self.output)?;
-        Ok(exit)
-    }
-
-    /// Says what was kept, and how to go on.
-    fn interrupted(&mut self, exit: Exit, view: &View) -> Result<Exit, Failure> {
-        let done = |id: &InfoHash| row(view, *id).map_or(0, |row| row.done);
-        let open = self.running.iter().filter(|(_, running)| !running.over && running.path.is_none());
-        let mut unfinished: Vec<_> = open.map(|(id, _)| (done(id), self.telling.size(*id))).collect();
-        // Nothing came of those that are still looked for.
-        unfinished.extend(std::iter::repeat_n((0, 0), self.searches.count()));
-        if self.verb == Verb::Get {
-            for running in self.running.values_mut().filter(|running| running.path.is_some() && !running.over)
-            {
-                running.over = true;
-                self.outcomes.done();
-            }
-        }
-        let checking = |id: &InfoHash| row(view, *id).is_some_and(|row| row.state == State::Checking);
-        let checked_only = self.running.iter().any(|(id, running)| !running.over && checking(id));
-        if exit == Exit::Pipe {
-            // Nobody is there to be told.
-        } else if self.running.is_empty() && self.outcomes.done == 0 {
-            self.output.say(story::NOTHING_BEGUN);
-        } else if checked_only && self.outcomes.done == 0 {
-            self.output.say(story::CUT_OFF_WHILE_CHECKING);
-        } else if self.verb == Verb::Get && !unfinished.is_empty() {
-            self.output.say(&story::cut_off(&unfinished, self.outcomes.done));
-        } else if self.running.values().any(|running| running.job.seeds) {
-            let sent = view.torrents.iter().map(|row| row.sent).sum();
-            self.output.say(&format!("stopped: {} sent in this run", units::size(sent)));
-        }
-        super::summary(self.verb, &self.outcomes, exit, self.output)?;
-        Ok(exit)
-    }
 }
 
 fn row(view: &View, id: InfoHash) -> Option<&Row> {
     view.torrents.iter().find(|row| row.id == id)
-}
-
-/// What to do about data that is missing or damaged.
-fn repair(job: &Job) -> String {
-    let place = quoted(&job.place());
-    let argument = &job.argument;
-    format!("torr verify {argument} {place} says what is wrong, torr get {argument} -o {place} fetches it")
-}
-
-/// Nothing came for as long as was allowed.
-fn gave_up(row: &Row, limit: Duration) -> Failure {
-    let reason = if row.reason.text.is_empty() { row.state.word() } else { &row.reason.text };
-    let kind = if row.peers == 0 && row.state == State::Waiting { "no_peers" } else { "no_progress" };
-    let message = format!("{}: nothing came for {}: {reason}", row.name.fit(100), units::span(limit));
-    Failure::new(Exit::Network, kind, message)
-        .hint("run it again to go on; --timeout says how long to wait")
-        .about(row.id)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::face::cli::progress::screen::tests::row;
-
-    #[test]
-    fn giving_up_says_why() {
-        let mut torrent = row("ubuntu", State::Waiting);
-        torrent.peers = 0;
-        let failure = gave_up(&torrent, Duration::from_secs(600));
-        assert_eq!((failure.exit, failure.kind), (Exit::Network, "no_peers"));
-        assert_eq!(failure.message, "ubuntu: nothing came for 10 min: no peers yet");
-    }
 }

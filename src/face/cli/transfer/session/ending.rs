@@ -1,0 +1,65 @@
+//! The end: after the last torrent, or by a signal.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::super::{Verb, story, summary};
+use super::{Session, row};
+use crate::base::{InfoHash, units};
+use crate::engine::{Handle, State, View};
+use crate::face::cli::error::Failure;
+use crate::face::cli::exit::Exit;
+use crate::face::cli::signals::Signals;
+
+/// The longest an orderly end may take.
+const STOP: Duration = Duration::from_secs(2);
+
+/// Ends the engine in good order, but never waits long, and not at all after a second signal.
+pub(super) async fn stop(handle: &Handle, signals: &mut Signals) {
+    tokio::select! {
+        _ = timeout(STOP, handle.stop()) => {}
+        _ = signals.next() => {}
+    }
+}
+
+impl Session<'_> {
+    pub(super) fn ended(&self) -> Result<Exit, Failure> {
+        let exit = self.outcomes.exit();
+        self.telling.farewell(&self.outcomes, self.begun.elapsed());
+        summary(self.verb, &self.outcomes, exit, self.output)?;
+        Ok(exit)
+    }
+
+    /// Says what was kept, and how to go on.
+    pub(super) fn interrupted(&mut self, exit: Exit, view: &View) -> Result<Exit, Failure> {
+        let done = |id: &InfoHash| row(view, *id).map_or(0, |row| row.done);
+        let open = self.running.iter().filter(|(_, running)| !running.over && running.path.is_none());
+        let mut unfinished: Vec<_> = open.map(|(id, _)| (done(id), self.telling.size(*id))).collect();
+        // Nothing came of those that are still looked for.
+        unfinished.extend(std::iter::repeat_n((0, 0), self.searches.count()));
+        if self.verb == Verb::Get {
+            for running in self.running.values_mut().filter(|running| running.path.is_some() && !running.over)
+            {
+                running.over = true;
+                self.outcomes.done();
+            }
+        }
+        let checking = |id: &InfoHash| row(view, *id).is_some_and(|row| row.state == State::Checking);
+        let checked_only = self.running.iter().any(|(id, running)| !running.over && checking(id));
+        if exit == Exit::Pipe {
+            // Nobody is there to be told.
+        } else if self.running.is_empty() && self.outcomes.done == 0 {
+            self.output.say(story::NOTHING_BEGUN);
+        } else if checked_only && self.outcomes.done == 0 {
+            self.output.say(story::CUT_OFF_WHILE_CHECKING);
+        } else if self.verb == Verb::Get && !unfinished.is_empty() {
+            self.output.say(&story::cut_off(&unfinished, self.outcomes.done));
+        } else if self.running.values().any(|running| running.job.seeds) {
+            let sent = view.torrents.iter().map(|row| row.sent).sum();
+            self.output.say(&format!("stopped: {} sent in this run", units::size(sent)));
+        }
+        summary(self.verb, &self.outcomes, exit, self.output)?;
+        Ok(exit)
+    }
+}

@@ -1,0 +1,184 @@
+//! What the engine tells, and what is made of it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::story::Finish;
+use super::super::{Job, Verb, watch};
+use super::{Session, row};
+use crate::base::{InfoHash, units};
+use crate::engine::{After, Command, Event, FaultKind, Handle, Reason, Row, State, Until, View};
+use crate::face::cli::error::Failure;
+use crate::face::cli::exit::Exit;
+use crate::face::cli::faults;
+use crate::face::cli::input::quoted;
+
+impl Session<'_> {
+    pub(super) fn hear(&mut self, event: Event, handle: &Handle) -> Result<(), Failure> {
+        match event {
+            Event::Added { id, name, size, files } => self.telling.added(id, &name, size, files.into()),
+            Event::Metadata { id, metainfo } => {
+                self.searches.found(id, *metainfo, handle);
+                Ok(())
+            }
+            Event::Checked { id, have } => {
+                self.telling.checked(id, have);
+                if let Some(running) = self.running.get_mut(&id) {
+                    running.found = have;
+                }
+                Ok(())
+            }
+            Event::Finished { id, path, received, took } => {
+                self.complete(id, &path, received, took)?;
+                self.links.tell(id, handle.view().port, self.output)
+            }
+            Event::Done { id } => self.over(id, handle),
+            Event::Failed { id, fault } => {
+                let mut failure = faults::engine(&fault).about(id);
+                if fault.kind == FaultKind::FilesMissing
+                    && let Some(running) = self.running.get(&id)
+                {
+                    failure = failure.hint(repair(&running.job));
+                }
+                let reason = Reason { word: fault.kind.reason(), text: fault.message };
+                self.telling.last(id, row(&handle.view(), id), State::Error, reason)?;
+                if self.searches.give_up(id, handle) {
+                    self.lost(id, &failure);
+                } else {
+                    self.fail(id, &failure);
+                }
+                Ok(())
+            }
+            Event::Note { id, text } => {
+                self.telling.note(id, &text);
+                Ok(())
+            }
+        }
+    }
+
+    /// Every wanted piece is there.
+    pub(super) fn complete(
+        &mut self,
+        id: InfoHash,
+        path: &Path,
+        received: u64,
+        took: Duration,
+    ) -> Result<(), Failure> {
+        let Some(running) = self.running.get_mut(&id) else { return Ok(()) };
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        running.path = Some(path.clone());
+        let job = &running.job;
+        if self.verb == Verb::Seed {
+            let until = if let After::Seed(until) = running.after { until } else { Until::default() };
+            return self.telling.seeding(job, &path, until);
+        }
+        self.telling.finished(&Finish {
+            job,
+            path: &path,
+            size: self.telling.size(id),
+            received,
+            took,
+            after: running.after,
+            verified: !running.trusting || running.found == 0,
+        })?;
+        let begun = self.hooks.start(&running.job, &path, self.output);
+        self.hook_ended(begun);
+        Ok(())
+    }
+
+    /// A file is no longer what was hashed: nobody can take what it has become.
+    pub(super) fn changed(&mut self, id: InfoHash, file: &Path, handle: &Handle) -> Result<(), Failure> {
+        let Some(given) = self.links.given.get(&id) else { return Ok(()) };
+        if self.running.get(&id).is_none_or(|running| running.over) {
+            return Ok(());
+        }
+        let failure = watch::changed(id, file, &given.path);
+        let reason = Reason { word: FaultKind::Changed.reason(), text: failure.message.clone() };
+        self.telling.last(id, row(&handle.view(), id), State::Error, reason)?;
+        handle.send(Command::Remove(id));
+        self.fail(id, &failure);
+        Ok(())
+    }
+
+    pub(super) fn look(&mut self, view: &Arc<View>, handle: &Handle) -> Result<(), Failure> {
+        let now = self.begun.elapsed();
+        self.telling.progress(view, now)?;
+        let Some(limit) = self.timeout else { return Ok(()) };
+        let mut late = Vec::new();
+        for row in &view.torrents {
+            if let Some(running) = self.running.get_mut(&row.id)
+                && !running.over
+                && running.stall.look(row, now) >= limit
+            {
+                late.push(row.clone());
+            }
+        }
+        for row in late {
+            handle.send(Command::Remove(row.id));
+            self.fail(row.id, &gave_up(&row, limit));
+        }
+        for (id, failure) in self.searches.late(view, now, limit) {
+            handle.send(Command::Remove(id));
+            self.searches.give_up(id, handle);
+            self.lost(id, &failure);
+        }
+        Ok(())
+    }
+
+    /// A torrent has reached its goal.
+    pub(super) fn over(&mut self, id: InfoHash, handle: &Handle) -> Result<(), Failure> {
+        let Some(running) = self.running.get_mut(&id).filter(|running| !running.over) else { return Ok(()) };
+        running.over = true;
+        self.outcomes.done();
+        if running.job.seeds { self.telling.goal(&running.job, row(&handle.view(), id)) } else { Ok(()) }
+    }
+
+    pub(super) fn fail(&mut self, id: InfoHash, failure: &Failure) {
+        if let Some(running) = self.running.get_mut(&id)
+            && !running.over
+        {
+            running.over = true;
+            self.lost(id, failure);
+        }
+    }
+
+    /// Nothing comes of a torrent.
+    pub(super) fn lost(&mut self, id: InfoHash, failure: &Failure) {
+        self.telling.failed(id);
+        self.output.fail(failure);
+        self.outcomes.failed(failure);
+    }
+}
+
+/// What to do about data that is missing or damaged.
+fn repair(job: &Job) -> String {
+    let place = quoted(&job.place());
+    let argument = &job.argument;
+    format!("torr verify {argument} {place} says what is wrong, torr get {argument} -o {place} fetches it")
+}
+
+/// Nothing came for as long as was allowed.
+fn gave_up(row: &Row, limit: Duration) -> Failure {
+    let reason = if row.reason.text.is_empty() { row.state.word() } else { &row.reason.text };
+    let kind = if row.peers == 0 && row.state == State::Waiting { "no_peers" } else { "no_progress" };
+    let message = format!("{}: nothing came for {}: {reason}", row.name.fit(100), units::span(limit));
+    Failure::new(Exit::Network, kind, message)
+        .hint("run it again to go on; --timeout says how long to wait")
+        .about(row.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::face::cli::progress::screen::tests::row;
+
+    #[test]
+    fn giving_up_says_why() {
+        let mut torrent = row("ubuntu", State::Waiting);
+        torrent.peers = 0;
+        let failure = gave_up(&torrent, Duration::from_secs(600));
+        assert_eq!((failure.exit, failure.kind), (Exit::Network, "no_peers"));
+        assert_eq!(failure.message, "ubuntu: nothing came for 10 min: no peers yet");
+    }
+}
