@@ -1,6 +1,6 @@
 //! What an address says about who is behind it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// By what a peer is blamed and banned: its address on the Internet, whatever the port; on this machine
 /// and the local network, where many share one, the port as well.
@@ -12,8 +12,27 @@ pub fn who(addr: SocketAddr) -> SocketAddr {
 /// Whether an address is on this machine or the local network.
 pub fn is_near(ip: IpAddr) -> bool {
     match ip.to_canonical() {
-        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local() || is_shared(v4),
         IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
+}
+
+/// Whether an address is shared by the customers of one carrier, and those of a private network over the Internet
+/// (RFC 6598): nobody elsewhere can reach it.
+const fn is_shared(ip: Ipv4Addr) -> bool {
+    let [first, second, ..] = ip.octets();
+    first == 100 && second & 0xc0 == 64
+}
+
+/// Whether an address is the same machine to us and to somebody at `other` who tells us of it: those of our own machine
+/// and network are different ones elsewhere.
+pub fn means_the_same(ip: IpAddr, other: IpAddr) -> bool {
+    let (ip, other) = (ip.to_canonical(), other.to_canonical());
+    match ip {
+        // A link-local address says nothing without its link.
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => false,
+        _ if ip.is_loopback() => other.is_loopback(),
+        _ => !is_near(ip) || is_near(other),
     }
 }
 
@@ -39,6 +58,22 @@ mod tests {
         assert_eq!(of("[::ffff:8.8.8.8]:1"), of("8.8.8.8:2"));
         assert_ne!(of("127.0.0.1:1"), of("127.0.0.1:2"));
         assert_ne!(of("[fe80::1]:1"), of("[fe80::1]:2"));
+    }
+
+    #[test]
+    fn what_is_near_is_told_by_neighbours_only() {
+        let means = |one: &str, other: &str| means_the_same(one.parse().unwrap(), other.parse().unwrap());
+        for far in ["8.8.8.8", "100.63.255.255", "100.128.0.1", "2001:db8::1"] {
+            assert!(means(far, "9.9.9.9") && means(far, "192.168.1.1") && means(far, "::1"), "{far}");
+        }
+        for near in ["10.0.0.1", "192.168.1.1", "169.254.1.1", "100.64.0.1", "100.127.255.255", "fd00::1"] {
+            assert!(
+                !means(near, "8.8.8.8") && means(near, "172.16.0.1") && means(near, "127.0.0.1"),
+                "{near}"
+            );
+        }
+        assert!(!means("127.0.0.1", "192.168.1.1") && means("::ffff:127.0.0.1", "::1"));
+        assert!(!means("fe80::1", "fe80::2"));
     }
 
     #[test]

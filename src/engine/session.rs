@@ -48,8 +48,17 @@ pub(super) async fn start(
     let shared = Shared::start(config, events.clone()).await?;
     // Whoever hears of a torrent can tell where it is found.
     view.send_replace(Arc::new(View { port: shared.port(), ..View::default() }));
-    let session =
-        Session { shared, events, view, jobs, torrents: Vec::new(), look: None, views: 0, stopping: false };
+    let session = Session {
+        shared,
+        events,
+        view,
+        jobs,
+        torrents: Vec::new(),
+        leaving: Vec::new(),
+        look: None,
+        views: 0,
+        stopping: false,
+    };
     tokio::spawn(session.run(inbox));
     Ok(())
 }
@@ -60,6 +69,8 @@ struct Session {
     view: watch::Sender<Arc<View>>,
     jobs: usize,
     torrents: Vec<Entry>,
+    /// Tasks of torrents that were removed, while they take their leave.
+    leaving: Vec<JoinHandle<()>>,
     look: Option<InfoHash>,
     /// How many views were made.
     views: u32,
@@ -122,8 +133,11 @@ impl Session {
             Command::Resume(id) => self.tell(id, ToDriver::Resume),
             Command::Peers(id, addrs) => self.tell(id, ToDriver::Peers(addrs)),
             Command::Remove(id) => {
-                self.tell(id, ToDriver::Stop);
-                self.torrents.retain(|entry| !entry.is(id));
+                let (gone, kept) =
+                    std::mem::take(&mut self.torrents).into_iter().partition(|entry| entry.is(id));
+                self.torrents = kept;
+                self.leaving.retain(|task| !task.is_finished());
+                self.leaving.extend(Vec::into_iter(gone).filter_map(Entry::leave));
             }
             Command::Limits { down, up } => self.shared.set_limits(down, up),
             Command::Look(id) => {
@@ -293,7 +307,8 @@ impl Session {
     }
 
     async fn stop(mut self) {
-        let mut tasks = Vec::new();
+        let mut leaving = std::mem::take(&mut self.leaving);
+        let mut tasks: Vec<&mut JoinHandle<()>> = leaving.iter_mut().collect();
         self.stopping = true;
         for entry in &mut self.torrents {
             entry.tell(ToDriver::Stop);
@@ -316,6 +331,15 @@ impl Session {
 }
 
 impl Entry {
+    /// Tells it to stop, and gives its task, if anything of it runs.
+    fn leave(self) -> Option<JoinHandle<()>> {
+        self.tell(ToDriver::Stop);
+        match self.turn {
+            Turn::Running(running) | Turn::Finding(running) => Some(running.task),
+            Turn::Waiting { finder, .. } => finder.map(|finder| finder.task),
+        }
+    }
+
     fn tell(&self, order: ToDriver) {
         let orders = match &self.turn {
             Turn::Running(running) | Turn::Finding(running) => &running.orders,

@@ -107,12 +107,17 @@ impl Drop for Claim {
 /// Keeps a torrent open to callers; dropping it turns them away.
 pub(super) struct Listing {
     wire: [u8; 20],
+    /// By which its own entry is known from one that has come in its place.
+    callers: mpsc::Sender<Caller>,
     torrents: Arc<Mutex<BTreeMap<[u8; 20], Registration>>>,
 }
 
 impl Drop for Listing {
     fn drop(&mut self) {
-        lock(&self.torrents).remove(&self.wire);
+        let mut torrents = lock(&self.torrents);
+        if torrents.get(&self.wire).is_some_and(|entry| entry.callers.same_channel(&self.callers)) {
+            torrents.remove(&self.wire);
+        }
     }
 }
 
@@ -214,8 +219,9 @@ impl Shared {
         let (callers, called) = mpsc::channel(CALLERS);
         let wire = torrent.wire();
         let reserved = self.reserved(private);
-        lock(&self.torrents).insert(wire, Registration { id: self.id, reserved, callers });
-        (Listing { wire, torrents: self.torrents.clone() }, called)
+        let registration = Registration { id: self.id, reserved, callers: callers.clone() };
+        lock(&self.torrents).insert(wire, registration);
+        (Listing { wire, callers, torrents: self.torrents.clone() }, called)
     }
 
     /// Callers of a torrent that has proved private hear from now on that nothing but trackers is used.

@@ -116,7 +116,10 @@ impl Torrent {
         }
         if peer.has.is_full() && peer.was_incomplete {
             peer.was_incomplete = false;
-            self.counters.copies += 1;
+            // It may be connected twice, and anybody can say that it has all: who took nothing from us counts not.
+            if peer.up.total() > 0 {
+                self.copies.made(peer.id);
+            }
         }
         if self.progress.lacking().has(piece) {
             peer.interesting += 1;

@@ -35,7 +35,7 @@ impl Torrent {
         }
     }
 
-    fn lend(&mut self, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
+    pub(super) fn lend(&mut self, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
         let info = self.config.info.clone();
         let Some(peer) = self.peers.get_mut(&key) else { return };
         let Some(id) = peer.metadata_id else { return };

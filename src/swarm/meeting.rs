@@ -123,8 +123,19 @@ impl Torrent {
         if self.candidates.is_banned(addr) {
             return Some(Departure::Lied);
         }
-        // An id proves nothing: it counts only together with the address, else one could keep others away.
-        let same = |peer: &Peer| peer.id == hello.id && peer.addr.ip() == addr.ip();
+        if self.config.private && !incoming && !self.candidates.source_of(addr).is_some_and(Source::is_open) {
+            // It was dialled before the torrent proved private (BEP 27).
+            return Some(Departure::Useless);
+        }
+        // An id proves nothing: it counts only together with the address, else one could keep others away. But who
+        // answers under one id at two addresses that we dialled is taken for one, as long as the first is of use or
+        // new.
+        let serves =
+            |peer: &Peer| peer.down.total() > 0 || peer.up.total() > 0 || now.since(peer.came) < STALE;
+        let same = |peer: &Peer| {
+            peer.id == hello.id
+                && (peer.addr.ip() == addr.ip() || (!incoming && !peer.incoming && serves(peer)))
+        };
         let twin = self.peers.iter().find(|(_, peer)| same(peer));
         let twin = twin.map(|(&key, peer)| (key, peer.incoming, now.since(peer.heard_at) >= STALE));
         if let Some((twin, twin_incoming, stale)) = twin {

@@ -17,6 +17,7 @@ mod asking;
 mod blame;
 mod candidates;
 mod choker;
+mod copies;
 mod dials;
 pub mod event;
 mod exchanging;

@@ -8,7 +8,8 @@ use crate::proto::message::Message;
 
 use super::announcer::Announcer;
 use super::candidates::Candidates;
-use super::event::{Departure, Hello, Output, PeerKey, TrackerKey};
+use super::event::{Departure, Hello, Output, PeerKey, Source, TrackerKey};
+use super::lender::Lender;
 use super::lookups::Lookups;
 use super::peer::Peer;
 use super::pex::Exchange;
@@ -37,6 +38,8 @@ pub(super) struct Heir {
     pub(super) hello: Hello,
     /// What it has said.
     pub(super) said: Vec<Message>,
+    /// What it has asked for of the info dictionary.
+    pub(super) lender: Lender,
     /// What passed between us and it about other peers.
     pub(super) exchange: Exchange,
 }
@@ -74,7 +77,11 @@ impl Torrent {
         }
         let stranger = |heir: &Heir, candidates: &Candidates| {
             let source = heir.listens.and_then(|addr| candidates.source_of(addr));
-            source.is_some_and(|source| !source.is_open())
+            if heir.incoming {
+                source.is_some_and(|s| !s.is_open())
+            } else {
+                !source.is_some_and(Source::is_open)
+            }
         };
         for heir in peers {
             let key = heir.key;
@@ -106,6 +113,7 @@ impl Torrent {
         let mut peer = Peer::new(now, heir.addr, heir.incoming, heir.hello.id, heir.hello.reserved, pieces);
         peer.listens = heir.listens;
         peer.exchange = heir.exchange;
+        peer.lender = heir.lender;
         self.senders.insert(heir.key, peer.who());
         self.peers.insert(heir.key, peer);
         heir.said
@@ -121,6 +129,7 @@ impl Torrent {
         for message in said {
             self.heard(now, key, message, out);
         }
+        self.lend(now, key, out);
     }
 }
 

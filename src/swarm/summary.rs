@@ -213,7 +213,7 @@ impl Torrent {
             served: count(&|p| p.wants && !p.choked),
             best_share: f64::from(best) / f64::from(pieces),
             availability: f64::from(least) + more as f64 / f64::from(pieces),
-            copies: self.counters.copies,
+            copies: self.copies.count(),
             known: self.candidates.len() as u32,
             fresh: self.candidates.fresh() as u32,
             dialling: self.candidates.dialling() as u32,

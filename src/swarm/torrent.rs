@@ -15,6 +15,7 @@ use super::announcer::Announcer;
 use super::blame::Blame;
 use super::candidates::Candidates;
 use super::choker::Choker;
+use super::copies::Copies;
 use super::event::{Order, Output, PeerKey, Priority, TrackerKey};
 use super::lookups::Lookups;
 use super::peer::Peer;
@@ -107,8 +108,6 @@ pub(super) struct Counters {
     pub(super) down: Meter,
     pub(super) up: Meter,
     pub(super) wasted: u64,
-    /// Received and sent when announces last began, since trackers count from there.
-    pub(super) copies: u32,
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "each says one thing that is so or is not")]
@@ -131,6 +130,7 @@ pub struct Torrent {
     pub(super) choker: Choker,
     pub(super) blame: Blame,
     pub(super) counters: Counters,
+    pub(super) copies: Copies,
     pub(super) timers: Timers<Timer>,
     /// Bytes of open pieces that are allowed.
     pub(super) budget: u64,
@@ -183,12 +183,8 @@ impl Torrent {
             lookups,
             choker: Choker::default(),
             blame: Blame::default(),
-            counters: Counters {
-                down: Meter::new(now, window),
-                up: Meter::new(now, window),
-                wasted: 0,
-                copies: 0,
-            },
+            counters: Counters { down: Meter::new(now, window), up: Meter::new(now, window), wasted: 0 },
+            copies: Copies::default(),
             timers: Timers::new(),
             budget: 64 << 20,
             ahead: 0..0,

@@ -174,9 +174,10 @@ pub(super) async fn run(
     let id = add.metainfo.info_hash();
     let mut reporter = Reporter::new(publish, &add);
     let mut early = Vec::new();
+    let mut finder = finder;
     match open::open(&shared, &add, &mut orders, &mut early, &mut reporter).await {
         Ok(Some(opened)) => {
-            let estate = match finder {
+            let estate = match finder.take() {
                 Some(finder) => finder.hand_over().await,
                 None => None,
             };
@@ -199,6 +200,9 @@ pub(super) async fn run(
             reporter.failed_before_start(&fault);
             let _ = shared.events.send(Event::Failed { id, fault });
         }
+    }
+    if let Some(finder) = finder {
+        finder.leave().await;
     }
 }
 

@@ -246,7 +246,7 @@ pub(super) fn top_name(metainfo: &Metainfo) -> PathBuf {
 
 /// How the state machine is set up for this torrent, and the trackers' URLs by key.
 pub(super) fn swarm_config(shared: &Shared, add: &Add, opened: &Opened) -> (Vec<String>, swarm::Config) {
-    let mut urls = Vec::new();
+    let mut urls: Vec<String> = Vec::new();
     let mut tiers = Vec::new();
     if add.use_trackers {
         let of_torrent =
@@ -254,11 +254,17 @@ pub(super) fn swarm_config(shared: &Shared, add: &Add, opened: &Opened) -> (Vec<
         let added = add.trackers.iter().map(|url| vec![url.as_str()]);
         for tier in of_torrent.chain(added) {
             let tier: Vec<&str> = tier;
-            let keys = tier.into_iter().map(|url| {
-                urls.push(url.to_owned());
-                TrackerKey(urls.len() - 1)
-            });
-            tiers.push(keys.collect());
+            let mut keys = Vec::new();
+            for url in tier {
+                // One that is named twice is one tracker all the same.
+                if !urls.iter().any(|known| known == url) {
+                    urls.push(url.to_owned());
+                    keys.push(TrackerKey(urls.len() - 1));
+                }
+            }
+            if !keys.is_empty() {
+                tiers.push(keys);
+            }
         }
     }
     let config = swarm::Config {
@@ -268,7 +274,7 @@ pub(super) fn swarm_config(shared: &Shared, add: &Add, opened: &Opened) -> (Vec<
         private: add.metainfo.is_private(),
         dht: shared.dht_for(add.metainfo.is_private()).is_some(),
         pex: shared.pex,
-        info: add.metainfo.raw_info().into(),
+        info: if lends(add) { add.metainfo.raw_info().into() } else { Arc::default() },
         announce_key: shared.announce_key,
         trackers: tiers,
         max_peers: add.max_peers,
@@ -280,6 +286,12 @@ pub(super) fn swarm_config(shared: &Shared, add: &Add, opened: &Opened) -> (Vec<
         client: concat!("torr ", env!("CARGO_PKG_VERSION")).to_owned(),
     };
     (urls, config)
+}
+
+/// Whether others may have the info dictionary of us. That of a private torrent is for those who know it already, unless
+/// it is given with a link, which says nothing without it.
+fn lends(add: &Add) -> bool {
+    add.seed_only || !add.metainfo.is_private()
 }
 
 /// What is known of the pieces before anything is hashed.

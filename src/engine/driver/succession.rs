@@ -35,6 +35,13 @@ pub(super) fn succeed(
     }
     let place = |url: &String| estate.urls.iter().position(|known| known == url).map(TrackerKey);
     let same: Vec<Option<TrackerKey>> = driver.urls.iter().map(place).collect();
+    // What we say to a tracker comes behind what the search has said to it.
+    let mut speaking = estate.speaking;
+    let ends = same
+        .iter()
+        .enumerate()
+        .filter_map(|(at, theirs)| Some((TrackerKey(at), speaking.remove(&(*theirs)?)?)));
+    driver.speaking = ends.collect();
     let now = driver.now();
     driver.torrent.take_over(now, estate.heritage, &same, &mut driver.out);
     driver.carry_out();

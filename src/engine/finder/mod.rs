@@ -44,6 +44,8 @@ pub(super) struct Estate {
     pub heritage: Heritage,
     /// The trackers' URLs by key.
     pub urls: Vec<String>,
+    /// The end of the last announce to each of them, as far as one was made.
+    pub speaking: BTreeMap<TrackerKey, oneshot::Receiver<()>>,
     pub links: Vec<(PeerKey, Link)>,
     pub limits: Limits,
     pub facts: (mpsc::UnboundedSender<Fact>, mpsc::UnboundedReceiver<Fact>),
@@ -67,6 +69,12 @@ impl Finder {
         let (give, given) = oneshot::channel();
         self.orders.send(ToDriver::HandOver(give)).ok()?;
         given.await.ok()
+    }
+
+    /// Ends the search, and waits until trackers have heard of it.
+    pub(super) async fn leave(self) {
+        let _ = self.orders.send(ToDriver::Stop);
+        let _ = self.task.await;
     }
 }
 
@@ -111,6 +119,7 @@ pub(super) async fn run(
     let (facts, mut facts_in) = mpsc::unbounded_channel();
     let (reports, mut reports_in) = mpsc::channel(REPORTS);
     let (listing, mut callers) = shared.listen_for(find.info_hash, false);
+    let mut listing = Some(listing);
     let mut driver = Driver::new(shared, find, facts, reports, publish);
     driver.start();
     let mut tick = time::interval(PUBLISH_EVERY);
@@ -126,9 +135,12 @@ pub(super) async fn run(
             order = orders.recv() => match order {
                 None | Some(ToDriver::Stop) => break,
                 Some(ToDriver::HandOver(give)) => {
+                    // What was found to be of no use has nothing to leave.
+                    let Some(listing) = listing else { break };
                     let _ = give.send(Box::new(Estate {
                         heritage: driver.seeker.leave(),
                         urls: driver.urls,
+                        speaking: driver.speaking,
                         links: driver.links.into_iter().collect(),
                         limits: driver.limits,
                         facts: (driver.facts, facts_in),
@@ -142,6 +154,10 @@ pub(super) async fn run(
             },
             () = time::sleep_until(wake) => driver.tell(Input::Tick),
             _ = tick.tick() => driver.publish(),
+        }
+        if driver.fault.is_some() {
+            // Nobody who calls can be of use, or be given anything.
+            listing = None;
         }
     }
     drop(listing);

@@ -3,7 +3,7 @@
 //! Each hop gets a client of its own, pinned to the addresses that were just checked. Announces are minutes
 //! apart, so there is no connection worth keeping.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use reqwest::{Response, StatusCode};
@@ -22,6 +22,8 @@ const WHO: &str = "the tracker";
 /// An answer, whatever its status.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Page {
+    /// The address of the last hop, where all hops were on this machine or the local network.
+    pub near: Option<IpAddr>,
     /// The status of the last hop.
     pub status: StatusCode,
     /// The inflated body.
@@ -50,15 +52,16 @@ impl Http {
             let global = addrs.is_empty() || addrs.iter().any(|addr| Reach::of(addr.ip()) == Reach::Global);
             from = if global { Some(Reach::Global) } else { from.or(Some(Reach::Local)) };
 
+            let near = addrs.first().map(SocketAddr::ip).filter(|_| from == Some(Reach::Local));
             let request = self.clients.to(&here.url, addrs, WHO)?.get(here.url.clone());
             let response = request.send().await.map_err(|error| sentence(&error, WHO))?;
-            let Some(location) = redirection(&response) else { return self.read(response).await };
+            let Some(location) = redirection(&response) else { return self.read(response, near).await };
             here = here.redirected(&location).map_err(|why| why.to_string())?;
         }
         Err(Forbidden::RedirectLoop.to_string())
     }
 
-    async fn read(&self, mut response: Response) -> Result<Page, String> {
+    async fn read(&self, mut response: Response, near: Option<IpAddr>) -> Result<Page, String> {
         let status = response.status();
         let mut body = Vec::new();
         // What frames a body is not counted as part of it, so a body that does not grow has to end too.
@@ -72,7 +75,7 @@ impl Http {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Page { status, body })
+        Ok(Page { near, status, body })
     }
 }
 

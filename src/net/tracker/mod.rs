@@ -10,10 +10,10 @@ mod resolve;
 pub mod ssrf;
 mod udp;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::base::InfoHash;
+use crate::base::{InfoHash, is_near, means_the_same};
 use crate::net::Bind;
 use crate::net::web::client::may_use_proxy;
 use crate::proto::announce::{Announce, AnnounceEvent, AnnounceReply, Refusal, Retry, ScrapeReply};
@@ -127,7 +127,9 @@ impl Trackers {
             Way::Http => {
                 let url = tracker_http::announce_url(tracker.url.as_str(), announce);
                 let page = self.fetch(tracker, families, url).await?;
-                read(&page, tracker_http::read_announce)
+                let mut reply = read(&page, tracker_http::read_announce)?;
+                reply.peers.retain(|peer| is_meant(peer.ip(), page.near));
+                Ok(reply)
             }
             Way::Udp => self.udp.announce(tracker, families, announce).await,
         }
@@ -171,6 +173,12 @@ impl Trackers {
     }
 }
 
+/// Whether a peer can be what a tracker at this address means by it. One on the Internet cannot know our own network,
+/// and could have us knock at every door of it.
+fn is_meant(peer: IpAddr, tracker: Option<IpAddr>) -> bool {
+    tracker.map_or(!is_near(peer), |tracker| means_the_same(peer, tracker))
+}
+
 fn parse(url: &str) -> Result<TrackerUrl, TrackerFailure> {
     TrackerUrl::parse(url).map_err(|why| unreachable(why.to_string()))
 }
@@ -203,4 +211,20 @@ fn refused(refusal: Refusal) -> TrackerFailure {
 
 fn unreachable(sentence: impl Into<String>) -> TrackerFailure {
     TrackerFailure::Unreachable(sentence.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tracker_far_away_cannot_mean_our_neighbours() {
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        for near in ["127.0.0.1", "192.168.1.20", "fd00::1"] {
+            assert!(!is_meant(ip(near), None) && !is_meant(ip(near), Some(ip("8.8.8.8"))), "{near}");
+            assert!(is_meant(ip(near), Some(ip("127.0.0.1"))), "{near}");
+        }
+        assert!(is_meant(ip("192.168.1.20"), Some(ip("192.168.1.1"))));
+        assert!(is_meant(ip("9.9.9.9"), None) && is_meant(ip("9.9.9.9"), Some(ip("192.168.1.1"))));
+    }
 }

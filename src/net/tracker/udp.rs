@@ -20,7 +20,7 @@ use crate::swarm::event::TrackerFailure;
 
 use super::resolve::{Families, resolve};
 use super::ssrf::TrackerUrl;
-use super::{refused, unreachable};
+use super::{is_meant, refused, unreachable};
 
 /// How often the wait is doubled at most (BEP 15).
 const MAX_DOUBLINGS: u32 = 8;
@@ -76,8 +76,11 @@ impl Udp {
             announce: announce.clone(),
             url_data: url_data.clone(),
         };
-        let take = |response| match response {
-            Response::Announce { reply, .. } => Some(reply),
+        let take = |response, from: SocketAddr| match response {
+            Response::Announce { mut reply, .. } => {
+                reply.peers.retain(|peer| is_meant(peer.ip(), Some(from.ip())));
+                Some(reply)
+            }
             _ => None,
         };
         self.ask(tracker, families, request, take).await
@@ -92,7 +95,7 @@ impl Udp {
     ) -> Result<ScrapeReply, TrackerFailure> {
         let request =
             |connection, transaction| Request::Scrape { connection, transaction, torrents: vec![info_hash] };
-        let take = |response| match response {
+        let take = |response, _| match response {
             Response::Scrape { counts, .. } => {
                 let counts = counts.first().copied()?;
                 Some(ScrapeReply { torrents: vec![(info_hash, counts)] })
@@ -109,7 +112,7 @@ impl Udp {
         tracker: &TrackerUrl,
         families: Families,
         build: impl Fn(u64, u32) -> Request,
-        take: impl Fn(Response) -> Option<T>,
+        take: impl Fn(Response, SocketAddr) -> Option<T>,
     ) -> Result<T, TrackerFailure> {
         let mut addrs = resolve(tracker, None, families).await.map_err(|why| unreachable(why.to_string()))?;
         let mut sentence = "the tracker does not answer".to_owned();
@@ -136,10 +139,18 @@ impl Udp {
         addr: SocketAddr,
         wait: Duration,
         build: &impl Fn(u64, u32) -> Request,
-        take: &impl Fn(Response) -> Option<T>,
+        take: &impl Fn(Response, SocketAddr) -> Option<T>,
     ) -> Result<Heard<T>, Miss> {
         let socket = self.socket(addr).await.map_err(|error| Miss::from(&error))?;
-        let request = |id| exchange(&socket, addr, wait, move |transaction| build(id, transaction), take);
+        let request = |id| {
+            exchange(
+                &socket,
+                addr,
+                wait,
+                move |transaction| build(id, transaction),
+                |response| take(response, addr),
+            )
+        };
         if let Some(id) = self.known_id(addr) {
             match request(id).await {
                 Ok(Ok(answer)) => return Ok(Ok(answer)),

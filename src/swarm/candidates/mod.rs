@@ -14,12 +14,11 @@ mod waiting;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use crate::base::{Moment, Rng, who};
 
-use self::room::MOST;
-use self::waiting::PER_ADDRESS;
+use self::waiting::Knocks;
 use super::dials::{Dials, MOST_DIALS, Pace};
 use super::event::{DialFailure, Source};
 use super::peer_priority::peer_priority;
@@ -66,7 +65,7 @@ pub struct Candidates {
     list: BTreeMap<SocketAddr, Candidate>,
     shares: BTreeMap<Source, usize>,
     tellers: Tellers,
-    tried_at: BTreeMap<IpAddr, Moment>,
+    knocks: Knocks,
     banned: BTreeSet<SocketAddr>,
     ours: Vec<SocketAddr>,
     me: Option<SocketAddr>,
@@ -86,7 +85,7 @@ impl Candidates {
             list: BTreeMap::new(),
             shares: BTreeMap::new(),
             tellers: Tellers::default(),
-            tried_at: BTreeMap::new(),
+            knocks: Knocks::default(),
             banned: BTreeSet::new(),
             ours,
             me: None,
@@ -162,10 +161,7 @@ impl Candidates {
         self.pace.take(now);
         self.dialling.insert(addr);
         self.dials.tried += 1;
-        if self.tried_at.len() >= MOST {
-            self.tried_at.retain(|_, &mut at| now.since(at) < PER_ADDRESS);
-        }
-        self.tried_at.insert(addr.ip(), now);
+        self.knocks.note(now, addr.ip());
         if let Some(candidate) = self.list.get_mut(&addr) {
             candidate.state = State::Dialling;
             if let Some(teller) = candidate.teller {

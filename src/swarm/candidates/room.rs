@@ -21,10 +21,19 @@ pub(super) const fn share(source: Source) -> usize {
     }
 }
 
+/// How much a source is trusted: the user most, those from whom peers of a private torrent may come next.
+const fn trust(source: Source) -> u8 {
+    match source {
+        Source::User => 2,
+        _ if source.is_open() => 1,
+        _ => 0,
+    }
+}
+
 impl Candidates {
     /// Adds an address, unless it is none, ours, banned, known, or beyond the share of its source.
     pub fn add(&mut self, now: Moment, source: Source, addr: SocketAddr) {
-        if self.may_add(source, addr) && self.make_room(source) {
+        if self.may_add(now, source, addr) && self.make_room(source) {
             self.put(now, source, None, false, addr);
         }
     }
@@ -33,7 +42,7 @@ impl Candidates {
     /// everything.
     pub fn told(&mut self, now: Moment, teller: SocketAddr, addr: SocketAddr, seed: bool) {
         let (source, teller) = (Source::Pex, who(teller));
-        if !self.may_add(source, addr) {
+        if !self.may_add(now, source, addr) {
             return;
         }
         let kept = self.tellers.kept(teller);
@@ -48,18 +57,38 @@ impl Candidates {
     }
 
     /// Whether an address can be and is new.
-    fn may_add(&mut self, source: Source, addr: SocketAddr) -> bool {
+    fn may_add(&mut self, now: Moment, source: Source, addr: SocketAddr) -> bool {
         let ip = addr.ip();
         let impossible = addr.port() == 0 || ip.is_unspecified() || ip.is_multicast();
         if impossible || self.is_ours(addr) || self.is_banned(addr) {
             return false;
         }
-        let Some(known) = self.list.get_mut(&addr) else { return true };
+        if !self.list.contains_key(&addr) {
+            return true;
+        }
+        self.confirm(now, source, addr);
+        false
+    }
+
+    /// One more source tells of an address that is known. It counts as of the one that can be trusted most; what the
+    /// user names may be dialled at once, whatever became of it before.
+    fn confirm(&mut self, now: Moment, source: Source, addr: SocketAddr) {
+        let Some(known) = self.list.get_mut(&addr) else { return };
         if source == Source::User {
             self.failed -= usize::from(known.failures > 0);
-            known.failures = 0;
+            (known.failures, known.next) = (0, now);
         }
-        false
+        if trust(source) <= trust(known.source) {
+            return;
+        }
+        let before = std::mem::replace(&mut known.source, source);
+        if let Some(teller) = known.teller.take() {
+            self.tellers.drop(teller);
+        }
+        if let Some(share) = self.shares.get_mut(&before) {
+            *share = share.saturating_sub(1);
+        }
+        *self.shares.entry(source).or_default() += 1;
     }
 
     fn put(&mut self, now: Moment, source: Source, teller: Option<SocketAddr>, seed: bool, addr: SocketAddr) {

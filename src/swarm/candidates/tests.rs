@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::room::share;
+use super::room::{MOST, share};
 use super::*;
 use crate::swarm::tellers::PER_TELLER;
 
@@ -140,7 +140,7 @@ fn what_the_user_named_is_soon_dialled_again() {
                 list.ready_at(&addr(1), &list.list[&addr(1)], Dialler::InCompany).since_start().as_secs();
             waits.push(due - now);
             now = due;
-            list.tried_at.insert(addr(1).ip(), at(now));
+            list.knocks.note(at(now), addr(1).ip());
             list.failed(at(now), addr(1), DialFailure::Refused);
         }
         waits
@@ -182,4 +182,45 @@ fn who_has_nobody_else_soon_tries_again_the_one_that_was_of_use() {
     list.connected(used);
     list.left(at(151), used, false, true);
     assert_eq!(list.due(at(151), Dialler::Alone), Some(at(210)));
+}
+
+#[test]
+fn nobody_can_have_us_knock_at_every_door_of_a_neighbour() {
+    for source in [Source::Tracker, Source::Dht, Source::Lsd] {
+        let mut list = Candidates::new(at(0), vec![]);
+        let doors = |host: u8| (1..=200).map(move |port| SocketAddr::from(([192, 168, 1, host], port)));
+        doors(9).chain(doors(7)).for_each(|addr| list.add(at(0), source, addr));
+        let mut tried = Vec::new();
+        for s in 0..60 {
+            while let Some(one) = next(&mut list, s) {
+                tried.push(one);
+                list.failed(at(s), one, DialFailure::Refused);
+            }
+        }
+        let of =
+            |host: u8| tried.iter().filter(|addr| addr.ip().to_string().ends_with(&host.to_string())).count();
+        assert_eq!((of(9), of(7)), (30, 30), "{source:?}");
+    }
+}
+
+#[test]
+fn an_address_counts_as_of_the_source_that_is_trusted_most() {
+    let mut list = Candidates::new(at(0), vec![]);
+    list.told(at(0), addr(9), addr(1), false);
+    list.add(at(0), Source::Dht, addr(2));
+    for _ in 0..2 {
+        let one = list.next(at(4000), Dialler::InCompany, &mut Rng::new(1)).unwrap();
+        list.failed(at(4000), one, DialFailure::TimedOut);
+    }
+    list.add(at(4001), Source::Tracker, addr(1));
+    list.add(at(4001), Source::User, addr(2));
+    list.add(at(4001), Source::Dht, addr(1));
+    assert_eq!(
+        (list.source_of(addr(1)), list.source_of(addr(2))),
+        (Some(Source::Tracker), Some(Source::User))
+    );
+    assert_eq!(list.tellers.kept(who(addr(9))), 0);
+    assert_eq!(next(&mut list, 4001), Some(addr(2)), "what the user names is dialled at once");
+    list.keep_open();
+    assert_eq!(list.len(), 2);
 }

@@ -57,6 +57,62 @@ fn a_private_torrent_takes_no_address_from_strangers() {
 }
 
 #[test]
+fn a_private_torrent_keeps_no_connection_that_was_dialled_on_the_word_of_strangers() {
+    let mut stage = Stage::with(4, false, Config { private: true, ..config() });
+    stage.give(Input::Found { source: Source::User, addrs: vec![addr(1)] });
+    let hello = |n| Hello { id: PeerId([n; 20]), reserved: modern() };
+    for (n, incoming, why) in [(1, false, None), (2, false, Some(Departure::Useless)), (3, true, None)] {
+        let (peer, out) = stage.connect_as(n, incoming, hello(n));
+        assert_eq!(closed(&out, peer), why, "{n}");
+    }
+}
+
+#[test]
+fn who_answers_at_two_addresses_is_one_peer_while_the_first_is_of_use() {
+    let hello = Hello { id: PeerId([9; 20]), reserved: modern() };
+    let found = |stage: &mut Stage| {
+        stage.give(Input::Found { source: Source::User, addrs: vec![addr(1), addr(2)] });
+    };
+    let mut stage = Stage::leech(4);
+    found(&mut stage);
+    let (first, _) = stage.connect_as(1, false, hello);
+    let (second, out) = stage.connect_as(2, false, hello);
+    assert_eq!((closed(&out, second), closed(&out, first)), (Some(Departure::Duplicate), None));
+    // One that has only taken the name of another keeps it away for a moment at most.
+    let mut stage = Stage::leech(4);
+    found(&mut stage);
+    stage.connect_as(1, false, hello);
+    stage.pass(31);
+    let (second, out) = stage.connect_as(2, false, hello);
+    assert_eq!(closed(&out, second), None);
+}
+
+#[test]
+fn a_copy_is_counted_once_and_only_where_something_of_it_is_ours() {
+    let mut stage = Stage::seed(2);
+    let copies = |stage: &Stage| stage.torrent.summary(stage.now).copies;
+    let complete = |stage: &mut Stage, peer| (0..2).for_each(|n| drop(stage.hear(peer, Message::Have(n))));
+    let (liar, _) = stage.meet_leech(1);
+    complete(&mut stage, liar);
+    assert_eq!(copies(&stage), 0, "it took nothing");
+    let hello = Hello { id: PeerId([7; 20]), reserved: modern() };
+    for n in [2, 3] {
+        let (peer, _) = stage.connect_as(n, true, hello);
+        stage.hear(peer, Message::HaveNone);
+        stage.hear(peer, Message::Interested);
+        let wanted = stage.wanted(0, 0);
+        let out = stage.hear(peer, Message::Request(wanted));
+        let sent = out.iter().find_map(|o| match o {
+            Output::Serve { spans, .. } => Some(spans.clone()),
+            _ => None,
+        });
+        stage.give(Input::Sent { peer, spans: sent.expect("there are slots for both") });
+        complete(&mut stage, peer);
+        assert_eq!(copies(&stage), 1, "one peer, connected twice");
+    }
+}
+
+#[test]
 fn we_do_not_talk_to_ourselves() {
     let mut stage = Stage::leech(4);
     stage.give(Input::Found { source: Source::Tracker, addrs: vec![addr(1)] });

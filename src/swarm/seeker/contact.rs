@@ -37,6 +37,8 @@ pub struct Contact {
     pub told_port: bool,
     /// What it asks for of the info dictionary.
     pub lender: Lender,
+    /// Bytes of the info dictionary that it gave.
+    pub gave: u64,
     /// What we told it of other peers, and it us.
     pub exchange: Exchange,
     strikes: u32,
@@ -60,6 +62,7 @@ impl Contact {
             handshakes: 0,
             told_port: false,
             lender: Lender::new(now),
+            gave: 0,
             exchange: Exchange::default(),
             strikes: 0,
         }

@@ -6,7 +6,7 @@ use super::metadata::Got;
 use super::{Seeker, Timer};
 use crate::base::{InfoHash, Moment};
 use crate::hash::{sha1, sha256};
-use crate::proto::extended::{ExtendedHandshake, Extension, HANDSHAKE_ID, MetadataMessage};
+use crate::proto::extended::{ExtendedHandshake, Extension, HANDSHAKE_ID, MetadataMessage, decode_dont_have};
 use crate::proto::message::Message;
 use crate::proto::metainfo::Metainfo;
 use crate::swarm::event::{Departure, Output, PeerKey, Source};
@@ -21,11 +21,8 @@ impl Seeker {
         contact.heard_at = now;
         let fast = contact.hello.reserved.fast();
         match message {
-            Message::KeepAlive
-            | Message::Have(_)
-            | Message::Bitfield(_)
-            | Message::HaveAll
-            | Message::HaveNone => {}
+            Message::KeepAlive => return,
+            Message::Have(_) | Message::Bitfield(_) | Message::HaveAll | Message::HaveNone => {}
             Message::Extended { id: HANDSHAKE_ID, body } => return self.shake(now, key, &body, out),
             Message::Extended { id, body } => return self.extended(now, key, id, &body, out),
             Message::Request(wanted) => {
@@ -49,8 +46,10 @@ impl Seeker {
             }
         }
         let Some(contact) = self.contacts.get_mut(&key) else { return };
-        if contact.hearsay.heard(message, fast).is_err() {
-            self.close(now, key, Departure::Protocol, out);
+        match contact.hearsay.heard(message, fast) {
+            Ok(true) => {}
+            Ok(false) => self.strike(now, key, out),
+            Err(_) => self.close(now, key, Departure::Protocol, out),
         }
     }
 
@@ -91,12 +90,29 @@ impl Seeker {
         match Extension::from_our_id(id) {
             Some(Extension::Metadata) => {}
             Some(Extension::Pex) if self.exchanges() => return self.told_of(now, key, body, out),
+            Some(Extension::DontHave) => {
+                let Some(contact) = self.contacts.get_mut(&key) else { return };
+                let lost = decode_dont_have(body).map(|piece| contact.hearsay.has_not(piece));
+                if lost.is_some_and(|kept| kept.is_err()) {
+                    return self.close(now, key, Departure::Protocol, out);
+                }
+                return self.strike(now, key, out);
+            }
+            Some(Extension::UploadOnly) => {
+                if let Some(contact) = self.contacts.get_mut(&key) {
+                    contact.hearsay.upload_only(body);
+                }
+                return self.strike(now, key, out);
+            }
             _ => return self.strike(now, key, out),
         }
         match MetadataMessage::decode(body) {
             Ok(MetadataMessage::Request(piece)) => self.wanted(now, key, piece, out),
             Ok(MetadataMessage::Data { piece, total, bytes }) => {
                 self.received = self.received.saturating_add(bytes.len() as u64);
+                if let Some(contact) = self.contacts.get_mut(&key) {
+                    contact.gave = contact.gave.saturating_add(bytes.len() as u64);
+                }
                 match self.hunt.got(now, key, piece, total, bytes) {
                     Got::Taken => {
                         let asked = self.hunt.ask_one(now, key);
@@ -139,9 +155,11 @@ impl Seeker {
         self.hunt = super::Hunt::default();
         self.timers.stop(Timer::Ask);
         let metainfo = Metainfo::from_info(&whole);
-        self.info = whole.into();
         if metainfo.as_ref().is_ok_and(Metainfo::is_private) {
+            // Whoever knows the name of a private torrent need not be one of those it is for.
             self.turn_private(now, out);
+        } else {
+            self.info = whole.into();
         }
         out.push(Output::Metadata(metainfo.map(Box::new)));
         for key in self.keys() {
@@ -154,9 +172,10 @@ impl Seeker {
         self.config.private = true;
         self.lookups = None;
         for key in self.keys() {
-            let listens = self.contacts.get(&key).and_then(|contact| contact.listens);
-            let source = listens.and_then(|addr| self.candidates.source_of(addr));
-            if source.is_some_and(|source| !source.is_open()) {
+            let Some(contact) = self.contacts.get(&key) else { continue };
+            let source = contact.listens.and_then(|addr| self.candidates.source_of(addr));
+            let open = source.map_or(contact.incoming, Source::is_open);
+            if !open {
                 self.close(now, key, Departure::Useless, out);
             }
         }

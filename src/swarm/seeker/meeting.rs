@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::contact::Contact;
 use super::{Seeker, Timer};
-use crate::base::Moment;
+use crate::base::{Moment, is_near};
 use crate::proto::extended::{ExtendedHandshake, Extension, HANDSHAKE_ID};
 use crate::proto::message::Message;
 use crate::swarm::candidates::Dialler;
@@ -15,6 +15,8 @@ use crate::swarm::peer::MOST_REQUESTS;
 
 /// A peer that could not help for this long may make room for another.
 const PROBATION: Duration = Duration::from_secs(10);
+/// The most callers of one address on the Internet.
+const MOST_OF_ONE: usize = 4;
 /// A peer that calls again after it has been silent for this long has lost the first connection.
 const STALE: Duration = Duration::from_secs(30);
 
@@ -109,7 +111,15 @@ impl Seeker {
         if self.candidates.is_banned(addr) {
             return Some(Departure::Lied);
         }
-        let same = |contact: &Contact| contact.hello.id == hello.id && contact.addr.ip() == addr.ip();
+        if self.config.private && !incoming && !self.candidates.source_of(addr).is_some_and(Source::is_open) {
+            // It was dialled before the torrent proved private (BEP 27).
+            return Some(Departure::Useless);
+        }
+        let serves = |contact: &Contact| contact.gave > 0 || now.since(contact.came) < PROBATION;
+        let same = |contact: &Contact| {
+            contact.hello.id == hello.id
+                && (contact.addr.ip() == addr.ip() || (!incoming && !contact.incoming && serves(contact)))
+        };
         let twin = self.contacts.iter().find(|(_, contact)| same(contact));
         let twin = twin.map(|(&key, c)| (key, c.incoming, now.since(c.heard_at) >= STALE));
         if let Some((twin, twin_incoming, stale)) = twin {
@@ -125,6 +135,10 @@ impl Seeker {
                 self.candidates.connected(addr);
             }
             return Some(Departure::Duplicate);
+        }
+        let neighbours = self.contacts.values().filter(|contact| contact.addr.ip() == addr.ip()).count();
+        if incoming && !is_near(addr.ip()) && neighbours >= MOST_OF_ONE {
+            return Some(Departure::Replaced);
         }
         if self.contacts.len() < self.config.max_peers {
             return None;
@@ -174,7 +188,7 @@ impl Seeker {
 
     fn part(&mut self, now: Moment, key: PeerKey, why: Departure) {
         let Some(contact) = self.contacts.remove(&key) else { return };
-        let helpful = self.hunt.misses(key) == Some(0) || self.found;
+        let helpful = self.hunt.claim(key).is_some_and(|(_, misses)| misses == 0) || self.found;
         self.hunt.gone(key);
         self.redial = true;
         self.news(now);
@@ -217,13 +231,19 @@ impl Seeker {
         }
     }
 
-    /// The peer that could best be spared: of those that have been here for a while, one that offers nothing,
-    /// else the one that let us wait most often.
+    /// The peer that could best be spared, of those that have been here for a while: one that offers nothing; else one
+    /// that has given nothing, the longest claim first; else the one that let us wait most often. Who gives and never
+    /// let us wait stays.
     fn worst(&self, now: Moment) -> Option<PeerKey> {
         let old = self.contacts.iter().filter(|(_, contact)| now.since(contact.came) >= PROBATION);
-        let use_of = |key: PeerKey| self.hunt.misses(key).map(|misses| u32::MAX - misses);
-        let spare = old.map(|(&key, c)| (use_of(key), self.candidates.rank(c.addr), key));
-        spare.filter(|&(of_use, ..)| of_use != Some(u32::MAX)).min().map(|(.., key)| key)
+        let worth = |key: PeerKey, contact: &Contact| match self.hunt.claim(key) {
+            None => Some((0, 0)),
+            Some((size, _)) if contact.gave == 0 => Some((1, u32::MAX - size)),
+            Some((_, 0)) => None,
+            Some((_, misses)) => Some((2, u32::MAX - misses)),
+        };
+        let spare = old.filter_map(|(&key, c)| Some((worth(key, c)?, self.candidates.rank(c.addr), key)));
+        spare.min().map(|(.., key)| key)
     }
 
     /// Orders a message to be sent.

@@ -61,7 +61,7 @@ pub struct Seeker {
     announcer: Announcer,
     hunt: Hunt,
     timers: Timers<Timer>,
-    /// The dictionary, once it is found; empty before.
+    /// The dictionary, once it is found, if others may have it of us; empty before.
     info: Arc<[u8]>,
     /// It was found; it may be of no use.
     found: bool,
@@ -153,6 +153,7 @@ impl Seeker {
             incoming: contact.incoming,
             hello: contact.hello,
             said: contact.hearsay.again(),
+            lender: contact.lender,
             exchange: contact.exchange,
         };
         Heritage {

@@ -87,7 +87,7 @@ impl Hunt {
 
     /// How often the best of those who work on a draft let us wait.
     pub(super) fn least_misses(&self, draft: Draft) -> u32 {
-        self.makers(draft).filter_map(|peer| self.misses(peer)).min().unwrap_or(0)
+        self.makers(draft).filter_map(|peer| self.claim(peer)).map(|(_, misses)| misses).min().unwrap_or(0)
     }
 
     /// A draft loses its room; says who worked on it.

@@ -101,9 +101,9 @@ impl Hunt {
         self.offers.contains_key(&peer)
     }
 
-    /// How often this peer did not give what it offers; nothing if it offers nothing.
-    pub fn misses(&self, peer: PeerKey) -> Option<u32> {
-        self.offers.get(&peer).map(|offer| offer.misses)
+    /// The length this peer claims, and how often it did not give what it offers; nothing if it offers nothing.
+    pub fn claim(&self, peer: PeerKey) -> Option<(u32, u32)> {
+        self.offers.get(&peer).map(|offer| (offer.size, offer.misses))
     }
 
     /// How many peers offer it.
@@ -251,7 +251,7 @@ impl Hunt {
         let owing = self.offers.values().filter(|offer| !offer.asked.is_empty());
         let silent = owing.clone().map(|offer| offer.heard + SILENT);
         let slow = owing.map(|_| now + SLOW);
-        let rested = self.offers.values().filter_map(|offer| offer.rests);
+        let rested = self.offers.values().filter_map(|offer| offer.rests).filter(|&until| until > now);
         let wait = self.offers.keys().any(|&peer| self.waits(peer)).then_some(now + SLOW);
         let next = silent.chain(slow).chain(rested).chain(wait).min()?;
         Some(next.max(now + Duration::from_millis(10)))

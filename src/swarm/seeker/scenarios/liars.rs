@@ -40,6 +40,21 @@ fn an_honest_peer_that_comes_late_completes_it() {
 }
 
 #[test]
+fn those_who_claim_much_and_give_nothing_make_room() {
+    // Each claims another length, so that most of them only wait for their turn, in every place there is.
+    let metainfo = torrent(5000, false);
+    let drippers: Vec<Manner> = (0..100).map(|n| Manner::DripperOf((16 << 20) - 16_384 * n)).collect();
+    for seed in 200..210 {
+        let mut world = World::new(seed, &metainfo, &drippers);
+        world.run(120);
+        assert_eq!(world.found, None, "seed {seed}: nobody had it");
+        world.come(Manner::Honest);
+        world.run(PATIENCE);
+        assert_eq!(world.found, Some(true), "seed {seed}");
+    }
+}
+
+#[test]
 fn liars_of_one_kind_do_not_either() {
     let metainfo = torrent(5000, false);
     let size = metainfo.raw_info().len() as u32;

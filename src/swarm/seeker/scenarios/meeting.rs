@@ -116,12 +116,19 @@ fn one_that_proves_private_leaves_those_it_may_not_know() {
     assert_eq!(found(&out), Some(true));
     out.extend(stage.give(Input::Found { source: Source::Dht, addrs: vec![addr(4)] }));
     out.extend(stage.give(Input::LookedUp { answered: 3, peers: 1 }));
+    // One that was dialled before answers only now.
+    let (late, answered) = stage.connect(3, false, modern());
+    assert_eq!(closed(&answered, late), Some(Departure::Useless));
+    let (of_user, answered) = stage.connect(2, true, modern());
+    assert_eq!(closed(&answered, of_user), Some(Departure::Duplicate), "it is still there");
+    // Whoever lacks the dictionary does not get it here.
+    let out_of_us = stage.hear(of_tracker, to_us(&MetadataMessage::Request(0)));
+    assert!(!asked(&out_of_us, of_tracker).iter().any(|m| matches!(m, MetadataMessage::Data { .. })));
     out.extend(stage.pass(4000));
     assert_eq!(closed(&out, of_dht), Some(Departure::Useless));
     assert_eq!(stage.seeker.candidates.len(), 1);
     let of_others = |o: &Output| matches!(o, Output::Lookup { .. }) || *o == Output::Dial { addr: addr(3) };
     assert!(!out.iter().any(of_others));
-    let _ = of_tracker;
 }
 
 #[test]
@@ -154,6 +161,75 @@ fn a_torrent_goes_on_with_what_was_said_before() {
     assert_eq!(closed(&out, short), Some(Departure::Protocol), "eight pieces are not twenty");
     assert_eq!(said(&out, leech), [Message::Have(7), Message::Unchoke]);
     assert_eq!(torrent.summary(stage.now).peers, 2);
+}
+
+#[test]
+fn what_a_peer_has_asked_for_is_given_by_the_torrent() {
+    let metainfo = torrent(30_000, false);
+    let info = metainfo.raw_info();
+    let mut stage = Stage::of(config(metainfo.info_hash()));
+    let (seed, _) = stage.offer(1, Some(info.len() as u32));
+    let (borrower, _) = stage.offer(2, None);
+    let pieces: Vec<u32> = (0..metadata_pieces(info.len() as u32)).collect();
+    assert!(pieces.len() > 32, "more than goes out at once");
+    stage.send(seed, info, &pieces);
+    let mut given = Vec::new();
+    let mut take = |out: &[Output]| {
+        given.extend(asked(out, borrower).into_iter().filter_map(|message| match message {
+            MetadataMessage::Data { piece, .. } => Some(piece),
+            _ => None,
+        }));
+    };
+    for &piece in &pieces {
+        take(&stage.hear(borrower, to_us(&MetadataMessage::Request(piece))));
+    }
+    let geometry = Arc::new(metainfo.geometry().clone());
+    let have = Bitfield::none(geometry.piece_count());
+    let config = Config { info: info.into(), ..config(metainfo.info_hash()) };
+    let mut torrent = Torrent::new(stage.now, config, geometry, have, 1);
+    let mut out = Vec::new();
+    torrent.take_over(stage.now, stage.seeker.leave(), &[], &mut out);
+    for _ in 0..pieces.len() {
+        torrent.handle(stage.now, Input::Drained { peer: borrower }, &mut out);
+    }
+    take(&out);
+    assert_eq!(given, pieces);
+}
+
+#[test]
+fn what_a_peer_has_lost_is_not_asked_of_it() {
+    let metainfo = torrent(2, false);
+    let info = metainfo.raw_info();
+    let mut stage = Stage::of(config(metainfo.info_hash()));
+    let (seed, _) = stage.offer(1, Some(info.len() as u32));
+    stage.hear(seed, Message::HaveAll);
+    stage.hear(seed, Message::Extended { id: Extension::DontHave.our_id(), body: vec![0, 0, 0, 0] });
+    stage.hear(seed, Message::Unchoke);
+    assert_eq!(found(&stage.send(seed, info, &[0])), Some(true));
+    let geometry = Arc::new(metainfo.geometry().clone());
+    let have = Bitfield::none(geometry.piece_count());
+    let mut torrent = Torrent::new(stage.now, config(metainfo.info_hash()), geometry, have, 1);
+    let mut out = Vec::new();
+    torrent.take_over(stage.now, stage.seeker.leave(), &[], &mut out);
+    let asked =
+        out.iter().find_map(|o| if let Output::Ask { blocks, .. } = o { Some(blocks.clone()) } else { None });
+    assert!(asked.expect("it has one piece").iter().all(|block| block.piece().index() == 1));
+}
+
+#[test]
+fn mute_peers_do_not_keep_us_awake() {
+    let mut stage = Stage::of(config(torrent(10, false).info_hash()));
+    stage.offer(1, Some(400));
+    // Between two deadlines lies some time, also when its rest is over: the stage counts.
+    stage.pass(120);
+    let mut ticks = 0;
+    let end = stage.now + Duration::from_secs(60);
+    while let Some(at) = stage.seeker.deadline().filter(|&at| at <= end) {
+        stage.now = stage.now.max(at);
+        stage.give(Input::Tick);
+        ticks += 1;
+    }
+    assert!(ticks < 100, "{ticks} in a minute");
 }
 
 #[test]

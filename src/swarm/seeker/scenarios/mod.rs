@@ -12,7 +12,7 @@ use super::super::torrent::Config;
 use super::Seeker;
 use crate::base::{InfoHash, Moment, PeerId};
 use crate::hash::sha1;
-use crate::proto::extended::{ExtendedHandshake, Extension, HANDSHAKE_ID, MetadataMessage};
+use crate::proto::extended::{ExtendedHandshake, Extension, HANDSHAKE_ID, MetadataMessage, metadata_pieces};
 use crate::proto::handshake::Reserved;
 use crate::proto::message::Message;
 use crate::proto::metainfo::{Attributes, Content, Draft, Extras, Metainfo};

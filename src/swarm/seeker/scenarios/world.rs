@@ -24,6 +24,8 @@ pub enum Manner {
     Mute,
     /// Claims the longest that is taken, and answers now and then.
     Dripper,
+    /// Claims this length, and answers now and then.
+    DripperOf(u32),
     /// Turns everything down.
     Refuser,
     /// Sends pieces of impossible lengths.
@@ -226,7 +228,7 @@ impl World {
         let manner = self.manners[&self.conns[&peer]];
         let size = self.info.len() as u32;
         let size = match manner {
-            Manner::Length(size) => size,
+            Manner::Length(size) | Manner::DripperOf(size) => size,
             Manner::Bomb => 1 << 31,
             Manner::Dripper => MAX_METADATA,
             _ => size,
@@ -247,8 +249,8 @@ impl World {
             Manner::Wrong | Manner::AlmostRight => to_us(&wrong(metadata_piece_len(size, piece), Some(size))),
             Manner::Length(size) => to_us(&wrong(metadata_piece_len(size, piece).max(1), Some(size))),
             Manner::Bomb | Manner::Mute => return,
-            Manner::Dripper if self.rng.below(20) > 0 => return,
-            Manner::Dripper => to_us(&wrong(16_384, None)),
+            Manner::Dripper | Manner::DripperOf(_) if self.rng.below(20) > 0 => return,
+            Manner::Dripper | Manner::DripperOf(_) => to_us(&wrong(16_384, None)),
             Manner::Refuser => to_us(&MetadataMessage::Reject(piece)),
             Manner::Cutter => to_us(&wrong(7, Some(size))),
             Manner::Leaver => {
