@@ -46,6 +46,7 @@ impl Driver {
                     self.tell(Input::Announced { tracker: TrackerKey(at), answer: *answer });
                 }
             }
+            Fact::Ready(ready) => self.ready(ready),
             Fact::Kept(kept) => self.kept(kept),
             Fact::Settled(settled) => self.settled(settled),
             Fact::Fetched { peer, result } => self.fetched(peer, result),

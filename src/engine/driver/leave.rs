@@ -29,7 +29,7 @@ impl Driver {
         // Before the goodbye, for a machine that has stopped takes in no more pieces. An older record must not
         // come after the last one.
         let written = async {
-            while self.keeping > 0 || self.saver.saving {
+            while self.keeping > 0 || self.saver.saving || (self.unready.is_some() && self.fault.is_none()) {
                 match inbox.facts.recv().await {
                     Some(fact) => self.fact(fact),
                     None => break,
@@ -38,7 +38,9 @@ impl Driver {
         };
         let _ = time::timeout(LAST_WRITES, written).await;
         let (summary, writing) = (self.summary(), self.keeping > 0);
-        self.save_at_the_end(&summary, writing).await;
+        if self.unready.is_none() {
+            self.save_at_the_end(&summary, writing).await;
+        }
 
         self.tell(Input::Wish(Wish::Stop));
         self.peers.clear();

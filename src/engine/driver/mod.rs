@@ -13,6 +13,7 @@ mod report;
 mod save;
 mod stream;
 mod succession;
+mod unready;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -32,6 +33,7 @@ pub(super) use self::report::tracker_status;
 use self::save::Saver;
 pub(super) use self::save::name_of;
 use self::stream::Stream;
+use self::unready::Unready;
 use super::command::Add;
 use super::dht::Search;
 use super::event::{Event, Fault};
@@ -80,6 +82,8 @@ pub(super) enum Fact {
         url: String,
         answer: Box<Result<AnnounceReply, TrackerFailure>>,
     },
+    /// The disk is ready, or cannot be.
+    Ready(Result<(), DiskError>),
     Kept(Kept),
     Settled(Settled),
     Fetched {
@@ -130,6 +134,8 @@ struct Driver {
     pieces: Pieces,
     /// The memory set aside for them.
     claim: Claim,
+    /// What waits for the disk to be ready; nothing if it is.
+    unready: Option<Unready>,
     /// Pieces and runs that the disk is hashing and writing.
     keeping: usize,
     /// Announces that are under way.
@@ -175,7 +181,15 @@ pub(super) async fn run(
     let mut reporter = Reporter::new(publish, &add);
     let mut early = Vec::new();
     let mut finder = finder;
-    match open::open(&shared, &add, &mut orders, &mut early, &mut reporter).await {
+    let mut opened = open::open(&shared, &add, &mut orders, &mut early, &mut reporter).await;
+    if finder.is_none()
+        && let Ok(Some(ready)) = &mut opened
+        && let Err(error) = ready.prepared().await
+    {
+        // Without a peer to ask nothing is lost by waiting, and nobody hears of a torrent that comes to nothing.
+        opened = Err(Fault::from_disk(&error));
+    }
+    match opened {
         Ok(Some(opened)) => {
             let estate = match finder.take() {
                 Some(finder) => finder.hand_over().await,
@@ -230,6 +244,7 @@ impl Driver {
             peers: BTreeMap::new(),
             pieces: Pieces::default(),
             claim: Claim::new(&shared),
+            unready: Unready::until(opened.ready, &facts),
             keeping: 0,
             announcing: 0,
             facts,

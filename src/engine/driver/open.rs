@@ -29,6 +29,8 @@ pub(super) struct Opened {
     pub totals: Totals,
     /// No other process works on this torrent, as far as the state directory tells.
     pub hold: Option<Hold>,
+    /// Whether the disk is ready to take what comes: nothing may be read or written before.
+    pub ready: oneshot::Receiver<Result<(), DiskError>>,
 }
 
 /// Opens the files of a torrent; nothing if it was called off meanwhile. Orders that are for later are kept
@@ -101,36 +103,40 @@ pub(super) async fn open(
         all_is_there(add, &have, entry.as_ref())?;
     }
     let strangers = strangers(add, &volume, &survey, &known, &have);
-    // Before anything is made or written the library knows that these files are ours.
-    let (ready, state, wanted) = (volume.clone(), have.clone(), wanted_files(add, &geometry));
+    // Before anything is made or written the library knows that these files are ours. That takes a disk its time, in
+    // which peers can be asked already.
+    let (tell_ready, ready) = oneshot::channel();
+    let (places, state, wanted) = (volume.clone(), have.clone(), wanted_files(add, &geometry));
     // Without the hold the record is another's.
     let library = shared.library.clone().filter(|_| hold.is_some());
     let remembering = library.clone();
     let totals = Totals::of(entry.as_ref());
     let beginning = save::beginning(add, &have, totals);
-    shared
-        .on_disk(move || {
-            if !seed_only {
-                ready.room_for(&wanted)?;
-            }
-            if let Some(library) = &library {
-                save::first(library, &ready, beginning);
-            }
-            if seed_only {
-                return Ok(());
-            }
-            ready.leave_alone(&strangers, &state);
-            ready.set_wanted(&wanted, &state)?;
-            ready.prepare()
-        })
-        .await
-        .map_err(disk)?;
-    if let Some(library) = remembering {
+    let torrent = save::torrent_file(add);
+    let prepare = move || {
+        if !seed_only {
+            places.room_for(&wanted)?;
+        }
+        if let Some(library) = &library {
+            save::first(library, &places, beginning);
+        }
+        if seed_only {
+            return Ok(());
+        }
+        places.leave_alone(&strangers, &state);
+        places.set_wanted(&wanted, &state)?;
+        places.prepare()
+    };
+    shared.disk.run(move || {
+        let prepared = prepare();
+        let remember = prepared.is_ok();
+        let _ = tell_ready.send(prepared);
         // Nothing waits for this.
-        let torrent = save::torrent_file(add);
-        shared.disk.run(move || save::remember(&library, id, &torrent));
-    }
-    Ok(Some(Opened { geometry, volume, have, totals, hold }))
+        if let Some(library) = remembering.filter(|_| remember) {
+            save::remember(&library, id, &torrent);
+        }
+    });
+    Ok(Some(Opened { geometry, volume, have, totals, hold, ready }))
 }
 
 /// Whether every piece was verified in an earlier run and no file has changed since.

@@ -82,7 +82,10 @@ impl Driver {
         }
     }
 
-    fn fetch(&self, peer: PeerKey, burst: Vec<Span>) {
+    pub(super) fn fetch(&mut self, peer: PeerKey, burst: Vec<Span>) {
+        if self.puts_off_read(peer, &burst) {
+            return;
+        }
         let facts = self.facts.clone();
         self.shared.disk.fetch(&self.volume, burst, move |result| {
             let _ = facts.send(Fact::Fetched { peer, result });
@@ -102,6 +105,9 @@ impl Driver {
 
     /// Hands to the disk threads what is to be done for a piece now.
     pub(super) fn go_on_with(&mut self, piece: Piece) {
+        if self.puts_off(piece) {
+            return;
+        }
         let Some(work) = self.pieces.next(piece) else { return };
         self.keeping += 1;
         let facts = self.facts.clone();

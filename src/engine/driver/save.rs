@@ -78,7 +78,8 @@ impl Driver {
     pub(super) fn save_if_due(&mut self, now: Moment, summary: &Summary) {
         let sync = self.saver.unsynced && now.since(self.saver.last_sync) >= SYNC_EVERY;
         let due = self.saver.dirty && now.since(self.saver.last) >= SAVE_EVERY;
-        if self.saver.saving || !(due || sync) {
+        // The first record comes first.
+        if self.saver.saving || self.unready.is_some() || !(due || sync) {
             return;
         }
         let Some(library) = self.library() else { return };
