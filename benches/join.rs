@@ -5,7 +5,7 @@
 //!
 //! What is timed is the most that can be said of each without favour for torr: torr from the start of its
 //! process to its end; libtorrent from the call that adds the link to the alert of the piece, for starting
-//! Python is not its fault; aria2 from the start of its process to its end. aria2 does not read `x.pe`, so it
+//! Python is not its fault, and without µTP, which it would try first and the seeder does not speak; aria2 from the start of its process to its end. aria2 does not read `x.pe`, so it
 //! finds the peer through a tracker on loopback, which costs it one announce.
 
 #![allow(clippy::disallowed_methods, reason = "a bench reads the clock")]
@@ -152,7 +152,8 @@ import libtorrent as lt
 link, peer, save = sys.argv[1:]
 kinds = lt.alert.category_t
 session = lt.session({"listen_interfaces": "127.0.0.1:0", "enable_dht": False, "enable_lsd": False,
-    "enable_upnp": False, "enable_natpmp": False, "dht_bootstrap_nodes": "",
+    "enable_upnp": False, "enable_natpmp": False, "enable_outgoing_utp": False,
+    "enable_incoming_utp": False, "dht_bootstrap_nodes": "",
     "alert_mask": kinds.status_notification | kinds.piece_progress_notification | kinds.error_notification})
 host, port = peer.split(":")
 begun = time.monotonic()

@@ -109,6 +109,9 @@ pub struct Find {
     pub named_peers: Vec<(String, u16)>,
     /// The most connections of this torrent.
     pub max_peers: usize,
+    /// Its content is wanted, too, once the metadata is there: peers hear at once that we are interested, and have let
+    /// us in by then.
+    pub eager: bool,
 }
 
 impl Find {
@@ -122,6 +125,7 @@ impl Find {
             peers: Vec::new(),
             named_peers: Vec::new(),
             max_peers: 100,
+            eager: false,
         }
     }
 }

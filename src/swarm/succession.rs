@@ -38,6 +38,8 @@ pub(super) struct Heir {
     pub(super) hello: Hello,
     /// What it has said.
     pub(super) said: Vec<Message>,
+    /// It has heard that we are interested.
+    pub(super) interested: bool,
     /// What it has asked for of the info dictionary.
     pub(super) lender: Lender,
     /// What passed between us and it about other peers.
@@ -112,6 +114,7 @@ impl Torrent {
         let pieces = self.geometry.piece_count();
         let mut peer = Peer::new(now, heir.addr, heir.incoming, heir.hello.id, heir.hello.reserved, pieces);
         peer.listens = heir.listens;
+        peer.interested = heir.interested;
         peer.exchange = heir.exchange;
         peer.lender = heir.lender;
         self.senders.insert(heir.key, peer.who());
@@ -129,6 +132,8 @@ impl Torrent {
         for message in said {
             self.heard(now, key, message, out);
         }
+        // What we have ourselves may be all that it has.
+        self.show_interest(now, key, out);
         self.lend(now, key, out);
     }
 }

@@ -39,6 +39,8 @@ pub struct Config {
     pub dht: bool,
     /// Exchange addresses with peers (BEP 11); never done where `private` is set.
     pub pex: bool,
+    /// While only the name is known: the content is wanted, too.
+    pub eager: bool,
     /// The bytes of the info dictionary, for peers that lack them (BEP 9); empty if they are not to be given.
     pub info: Arc<[u8]>,
     /// The number by which trackers know us again after an address change.
@@ -71,6 +73,7 @@ impl Config {
             private: false,
             dht: false,
             pex: false,
+            eager: false,
             info: Arc::default(),
             announce_key: 0,
             trackers: Vec::new(),

@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use torr::base::{InfoHash, PeerId};
 use torr::engine::{Add, After, Command, Event, FaultKind, Find, State, Until, View};
+use torr::net::tracker_server::{Access, ServerConfig, TrackerServer};
 use torr::proto::extended::{ExtendedHandshake, Extension, HANDSHAKE_ID, MetadataMessage};
 use torr::proto::handshake::{HANDSHAKE_LEN, Handshake, Reserved};
 use torr::proto::message::Message;
@@ -319,4 +321,48 @@ async fn what_cannot_be_fetched_is_refused_with_a_sentence() {
     scripted.give(info, |_| false).await;
     assert_eq!(until_failed(&mut leecher).await.0, FaultKind::BadMagnet);
     sees(&leecher, |view| view.torrents.first().is_some_and(|row| row.reason.word == "bad_magnet")).await;
+}
+
+#[tokio::test]
+async fn trackers_hear_of_the_end_of_a_search_whatever_ends_it() {
+    let world = World::with(&LENS);
+    let id = world.metainfo.info_hash();
+    let seed = seeder(&world, "seed").await;
+    let at = seed.addr().await;
+    for (name, add) in [("removed", false), ("refused", true)] {
+        let config = ServerConfig {
+            http: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
+            udp: None,
+            interval: Duration::from_secs(120),
+            access: Access::Open,
+        };
+        let tracker = TrackerServer::start(config).await.expect("loopback");
+        let mut client = world.client(world.empty(name)).await;
+        let find = Find { peers: vec![at], trackers: tracker.announce_urls(), ..Find::new(id) };
+        client.handle.send(Command::Find(Box::new(find)));
+        let metainfo = *until_found(&mut client).await;
+        poll_until(|| tracker.stats().totals.peers == 1).await;
+        if add {
+            // A file is in the way, so nothing comes of the torrent.
+            let folder = client.folder.join("content");
+            std::fs::create_dir_all(&folder).expect("folders can be made");
+            std::fs::write(folder.join("file-0.bin"), "mine").expect("files can be written");
+            client.handle.send(Command::Add(Box::new(Add::new(metainfo, client.folder.clone()))));
+            until_failed(&mut client).await;
+        } else {
+            client.handle.send(Command::Remove(id));
+        }
+        client.handle.stop().await;
+        assert_eq!(tracker.stats().totals.peers, 0, "{name}: somebody is still said to be there");
+    }
+}
+
+/// Waits until this is so.
+async fn poll_until(is_so: impl Fn() -> bool) {
+    let polled = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, polled).await.expect("in time");
 }

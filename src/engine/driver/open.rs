@@ -280,6 +280,7 @@ pub(super) fn swarm_config(shared: &Shared, add: &Add, opened: &Opened) -> (Vec<
         private: add.metainfo.is_private(),
         dht: shared.dht_for(add.metainfo.is_private()).is_some(),
         pex: shared.pex,
+        eager: false,
         info: if lends(add) { add.metainfo.raw_info().into() } else { Arc::default() },
         announce_key: shared.announce_key,
         trackers: tiers,

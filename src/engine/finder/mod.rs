@@ -180,6 +180,7 @@ impl Driver {
             max_peers: find.max_peers,
             dht: shared.dht_for(false).is_some(),
             pex: shared.pex,
+            eager: find.eager,
             ours: shared.ours.clone(),
             ..swarm::Config::new(find.info_hash, shared.id)
         };

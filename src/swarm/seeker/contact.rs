@@ -37,6 +37,8 @@ pub struct Contact {
     pub told_port: bool,
     /// What it asks for of the info dictionary.
     pub lender: Lender,
+    /// It has heard that we are interested in its pieces.
+    pub interested: bool,
     /// Bytes of the info dictionary that it gave.
     pub gave: u64,
     /// What we told it of other peers, and it us.
@@ -62,6 +64,7 @@ impl Contact {
             handshakes: 0,
             told_port: false,
             lender: Lender::new(now),
+            interested: false,
             gave: 0,
             exchange: Exchange::default(),
             strikes: 0,

@@ -47,9 +47,19 @@ impl Seeker {
         }
         let Some(contact) = self.contacts.get_mut(&key) else { return };
         match contact.hearsay.heard(message, fast) {
-            Ok(true) => {}
+            Ok(true) => self.show_interest(now, key, out),
             Ok(false) => self.strike(now, key, out),
             Err(_) => self.close(now, key, Departure::Protocol, out),
+        }
+    }
+
+    /// Tells a peer that has pieces that we want some, if we do. Until it lets us in, the dictionary may be here.
+    fn show_interest(&mut self, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
+        let eager = self.config.eager;
+        let Some(contact) = self.contacts.get_mut(&key) else { return };
+        if eager && !contact.interested && contact.hearsay.has_any() {
+            contact.interested = true;
+            self.say(now, key, Message::Interested, out);
         }
     }
 

@@ -104,6 +104,16 @@ impl Hearsay {
         self.interested
     }
 
+    /// Whether it has any piece, as far as it said.
+    pub fn has_any(&self) -> bool {
+        let told = match &self.told {
+            Some(Message::HaveAll) => true,
+            Some(Message::Bitfield(bits)) => bits.iter().any(|&byte| byte != 0),
+            _ => false,
+        };
+        told || self.haves.iter().any(|&byte| byte != 0)
+    }
+
     /// All of it once more, in an order in which it may be said.
     pub fn again(self) -> Vec<Message> {
         let mut all: Vec<Message> = self.told.into_iter().collect();

@@ -153,6 +153,7 @@ impl Seeker {
             incoming: contact.incoming,
             hello: contact.hello,
             said: contact.hearsay.again(),
+            interested: contact.interested,
             lender: contact.lender,
             exchange: contact.exchange,
         };

@@ -164,6 +164,37 @@ fn a_torrent_goes_on_with_what_was_said_before() {
 }
 
 #[test]
+fn the_first_block_is_asked_for_when_the_last_piece_of_metadata_is_there() {
+    let metainfo = torrent(20, false);
+    let info = metainfo.raw_info();
+    let mut stage = Stage::of(Config { eager: true, ..config(metainfo.info_hash()) });
+    let (seed, out) = stage.connect(1, false, modern());
+    assert!(!said(&out, seed).contains(&Message::Interested), "nobody knows what it has");
+    // Each of its words is answered at once, with all that can be said by then.
+    let out = stage.hear(seed, Message::HaveAll);
+    assert_eq!(said(&out, seed), [Message::Interested]);
+    let out = stage.hear(seed, hand(Some(info.len() as u32)));
+    assert_eq!(asked(&out, seed), [MetadataMessage::Request(0)]);
+    assert_eq!(stage.hear(seed, Message::Unchoke), []);
+    let (empty, _) = stage.connect(2, false, modern());
+    assert_eq!(stage.hear(empty, Message::HaveNone), []);
+    assert_eq!(found(&stage.send(seed, info, &[0])), Some(true));
+    let take_over = |have: &dyn Fn(u32) -> Bitfield| {
+        let geometry = Arc::new(metainfo.geometry().clone());
+        let have = have(geometry.piece_count());
+        let mut torrent = Torrent::new(stage.now, config(metainfo.info_hash()), geometry, have, 1);
+        let mut out = Vec::new();
+        torrent.take_over(stage.now, stage.seeker.clone().leave(), &[], &mut out);
+        out
+    };
+    let out = take_over(&Bitfield::none);
+    assert!(out.iter().any(|o| matches!(o, Output::Ask { peer, .. } if *peer == seed)));
+    assert!(!said(&out, seed).contains(&Message::Interested), "it knows");
+    // All of it was there already: seeds part.
+    assert!(closed(&take_over(&Bitfield::all), seed).is_some());
+}
+
+#[test]
 fn what_a_peer_has_asked_for_is_given_by_the_torrent() {
     let metainfo = torrent(30_000, false);
     let info = metainfo.raw_info();

@@ -119,7 +119,8 @@ impl Maker {
 
     /// A link whose metadata is to be found, and what comes of it then.
     fn search(&self, link: Link) -> Result<Work, Failure> {
-        let (find, name, maker) = (self.setup.find(&link)?, link.name(), self.clone());
+        let (mut find, name, maker) = (self.setup.find(&link)?, link.name(), self.clone());
+        find.eager = self.args.torrent_only.is_none();
         let then = move |metainfo| maker.begin(maker.known(link, metainfo));
         Ok(Work::Find(Box::new(Search { find, name, then: Box::new(then) })))
     }
