@@ -181,7 +181,7 @@ impl Maker {
             let hint = "move it away, leave --save-torrent out, or choose another folder with -o DIR";
             save(&self.inside(&name), &torrent.bytes, false, hint)?;
         }
-        let named_peers = named_peers(&torrent);
+        let named_peers = torrent.link.iter().flat_map(|link| self.setup.named_peers_of(link)).collect();
         let (mut add, job) = self.setup.job(torrent, &args.output, self.setup.after(args.seed))?;
         add.existing = args.existing();
         add.alloc = args.alloc();
@@ -252,12 +252,6 @@ pub fn torrent_name(top: &Path) -> PathBuf {
     let name = top.to_string_lossy();
     let name = &name[..name.floor_char_boundary(MAX_COMPONENT - EXTENSION.len())];
     safe_name(format!("{name}{EXTENSION}").as_bytes()).into()
-}
-
-/// The peers that the link of a torrent knows by name.
-fn named_peers(torrent: &Torrent) -> Vec<(String, u16)> {
-    let named = torrent.link.iter().flat_map(|link| &link.named_peers);
-    named.map(|(host, port)| (host.raw().to_owned(), *port)).collect()
 }
 
 /// Keeps the torrent file here; another file of this name stays as it is, unless it may be overwritten.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::story::Finish;
-use super::super::{Job, Verb, watch};
+use super::super::watch::{self, Change};
+use super::super::{Job, Verb};
 use super::{Session, row};
 use crate::base::{InfoHash, units};
 use crate::engine::{After, Command, Event, FaultKind, Handle, Reason, Row, State, Until, View};
@@ -88,13 +89,14 @@ impl Session<'_> {
     }
 
     /// A file is no longer what was hashed: nobody can take what it has become.
-    pub(super) fn changed(&mut self, id: InfoHash, file: &Path, handle: &Handle) -> Result<(), Failure> {
+    pub(super) fn changed(&mut self, id: InfoHash, change: &Change, handle: &Handle) -> Result<(), Failure> {
         let Some(given) = self.links.given.get(&id) else { return Ok(()) };
         if self.running.get(&id).is_none_or(|running| running.over) {
             return Ok(());
         }
-        let failure = watch::changed(id, file, &given.path);
-        let reason = Reason { word: FaultKind::Changed.reason(), text: failure.message.clone() };
+        let failure = watch::told(id, change, &given.path);
+        let kind = if change.gone { FaultKind::FilesMissing } else { FaultKind::Changed };
+        let reason = Reason { word: kind.reason(), text: failure.message.clone() };
         self.telling.last(id, row(&handle.view(), id), State::Error, reason)?;
         handle.send(Command::Remove(id));
         self.fail(id, &failure);

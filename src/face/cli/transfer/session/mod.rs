@@ -238,7 +238,7 @@ impl<'a> Session<'a> {
                 (id, made) = self.searches.made() => self.made(id, made, handle)?,
                 Some(Ok((id, peers))) = self.lookups.join_next() => handle.send(Command::Peers(id, peers)),
                 hook = self.hooks.ended() => self.hook_ended(hook),
-                (id, file) = watch.next() => self.changed(id, &file, handle)?,
+                (id, change) = watch.next() => self.changed(id, &change, handle)?,
                 streamed = ended(&mut self.stream) => {
                     self.stream = None;
                     match streamed {
