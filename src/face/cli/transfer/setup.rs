@@ -16,7 +16,7 @@ use crate::face::cli::{address, folders, interface, state};
 use crate::proto::magnet::Magnet;
 
 use super::link::Links;
-use super::{Job, Plan};
+use super::{Job, Peers, Plan};
 
 /// The settings of one run. What was asked for and cannot be done has been refused by now.
 #[derive(Clone, Debug)]
@@ -183,6 +183,13 @@ impl Setup {
             max_peers: self.config.number("limits.peers_per_torrent") as usize,
             ..Find::new(*info_hash)
         })
+    }
+
+    /// The peers in a link to a torrent that is in work already.
+    pub fn peers(&self, link: &Link) -> Peers {
+        let Link { magnet, .. } = link;
+        let (peers, named) = (self.peers_of(magnet).collect(), self.named_peers_of(magnet));
+        Peers { id: magnet.info_hash, peers, named }
     }
 
     /// The addresses in a link that may be asked, beside those that were given otherwise.

@@ -6,6 +6,7 @@ mod inputs;
 mod jobs;
 mod list;
 pub mod pick;
+mod together;
 
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::error::Failure;

@@ -9,7 +9,7 @@ use super::super::watch::{self, Change};
 use super::super::{Job, Verb};
 use super::{Session, row};
 use crate::base::{InfoHash, units};
-use crate::engine::{After, Command, Event, FaultKind, Handle, Reason, Row, State, Until, View};
+use crate::engine::{Command, Event, FaultKind, Handle, Reason, Row, State, View};
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::faults;
@@ -71,8 +71,7 @@ impl Session<'_> {
         running.path = Some(path.clone());
         let job = &running.job;
         if self.verb == Verb::Seed {
-            let until = if let After::Seed(until) = running.after { until } else { Until::default() };
-            return self.telling.seeding(job, &path, until);
+            return self.telling.seeding(job, &path, running.until());
         }
         self.telling.finished(&Finish {
             job,
@@ -133,7 +132,10 @@ impl Session<'_> {
         let Some(running) = self.running.get_mut(&id).filter(|running| !running.over) else { return Ok(()) };
         running.over = true;
         self.outcomes.done();
-        if running.job.seeds { self.telling.goal(&running.job, row(&handle.view(), id)) } else { Ok(()) }
+        if !running.job.seeds {
+            return Ok(());
+        }
+        self.telling.goal(&running.job, running.until(), row(&handle.view(), id))
     }
 
     pub(super) fn fail(&mut self, id: InfoHash, failure: &Failure) {
