@@ -191,7 +191,8 @@ fn a_torrent_keeps_its_place_whatever_becomes_of_the_others() {
 
 #[test]
 fn where_nothing_is_fetched_no_rate_of_it_is_shown() {
-    let giving = || Row { done: 6_012_954_214, ..because(State::Seeding, "nobody_interested", "nobody asks") };
+    let giving =
+        || Row { done: 6_012_954_214, ..because(State::Seeding, "nobody_interested", "nobody asks") };
     let total = |up| {
         let view = View { up, ..view(vec![giving(), giving()]) };
         lines(&view, 0, Style::default(), Size { columns: 80, rows: 24 }).pop().unwrap()
