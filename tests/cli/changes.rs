@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::Scene;
 use super::party::end;
-use super::share::{event, link, many, seeder, settle};
+use super::share::{link, many, seeder, settle};
 use crate::support::program::Program;
 use crate::support::schema;
 
@@ -58,8 +58,9 @@ fn the_data_of_a_torrent_is_watched_whatever_it_is_named_by() {
 
     scene.write("d/sub1/f10", before);
     settle(&scene, "d/sub1/f10");
-    let hash = event(&seeder(&scene, "name", &["d.torrent", "--until", "1s"]).0.output(), "link").unwrap();
-    let short = &hash["torrent"].as_str().unwrap()[..6];
+    let (mut first, told) = seeder(&scene, "name", &["d.torrent", "--until", "1s"]);
+    assert_eq!(end(&mut first).code(), Some(0), "{}", first.tail());
+    let short = &told["torrent"].as_str().unwrap()[..6];
     let by_name = seeder(&scene, "name", &[short]).0;
     write(7);
     ends(by_name, "changed_on_disk", "f10 was changed while it was shared", "shares what is there now");
