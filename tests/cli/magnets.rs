@@ -325,3 +325,26 @@ fn who_stops_while_it_is_looked_for_has_begun_nothing() {
     assert!(get.errors().ends_with("stopped; nothing was begun\n"), "{}", get.errors());
     assert!(!scene.path().join("got").exists());
 }
+
+#[test]
+fn a_second_link_helps_the_first() {
+    let given = Given::new();
+    let (party, link, hash) = (&given.party, given.link("film.bin"), given.hash("film.bin"));
+    let got = party.get("a", &[&hash, &link, "-o", "one", "--no-trackers"]);
+    assert_eq!(got.code, 0, "{}", got.err);
+    given.assert_same("one/film.bin", "film.bin");
+    assert!(got.err.contains(" is given twice"), "{}", got.err);
+    let tracker = format!("magnet:?xt=urn:btih:{hash}&tr={}", party.url);
+    assert_eq!(party.get("b", &[&hash, &tracker, "-o", "two"]).code, 0);
+    given.assert_same("two/film.bin", "film.bin");
+    // In a list the first may be under way already.
+    party.scene.write("list", format!("{hash}\n{link}\n"));
+    let got = party.get("c", &["-i", "list", "-o", "three", "--no-trackers", "--json"]);
+    assert_eq!(got.code, 0, "{}", got.err);
+    given.assert_same("three/film.bin", "film.bin");
+    let last = schema::check_lines(&got.out).pop().unwrap();
+    assert_eq!((&last["done"], &last["failed"]), (&1.into(), &0.into()), "{last}");
+    // A torrent file is helped by a link, too.
+    let got = party.get("d", &["film.bin.torrent", &link, "-o", "four", "--no-trackers"]);
+    assert_eq!(got.code, 0, "{}", got.err);
+}

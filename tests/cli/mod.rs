@@ -1,5 +1,6 @@
 //! The command line as scripts meet it: the real binary, with its streams as pipes.
 
+mod changes;
 mod codes;
 mod completions;
 mod config;
@@ -12,6 +13,7 @@ mod examples;
 mod faults;
 mod finding;
 mod get;
+mod local;
 mod long_pieces;
 mod magnet;
 mod magnets;
@@ -24,6 +26,7 @@ mod refusals;
 mod register;
 mod sacred;
 mod share;
+mod share_screen;
 mod shell;
 mod show;
 mod signals;

@@ -10,21 +10,19 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use super::party::{PATIENCE, bytes, end};
-use super::pty::Terminal;
-use super::terminal::watch;
 use super::{Ran, Scene};
 use crate::support::program::Program;
 use crate::support::schema;
 use crate::support::wait::wait_for;
 
 /// Shares for a moment, on loopback only.
-fn share(scene: &Scene, arguments: &[&str]) -> Ran {
+pub fn share(scene: &Scene, arguments: &[&str]) -> Ran {
     scene.run(&[&["seed", "--bind", "127.0.0.1", "--until", "1s"], arguments].concat())
 }
 
 /// The same where all goes well; the only line on standard output, which is the link.
 #[track_caller]
-fn link(scene: &Scene, arguments: &[&str]) -> (String, String) {
+pub fn link(scene: &Scene, arguments: &[&str]) -> (String, String) {
     let ran = share(scene, arguments);
     assert_eq!(ran.code, 0, "{}", ran.err);
     let link = ran.out.strip_suffix('\n').expect("a line").to_owned();
@@ -33,12 +31,12 @@ fn link(scene: &Scene, arguments: &[&str]) -> (String, String) {
 }
 
 /// The info hash in a link.
-fn hash(link: &str) -> &str {
+pub fn hash(link: &str) -> &str {
     &link["magnet:?xt=urn:btih:".len()..][..40]
 }
 
 /// A folder of many files, long enough ago for them to be known again at once.
-fn many(scene: &Scene) {
+pub fn many(scene: &Scene) {
     for n in 0..20_usize {
         scene.write(&format!("d/sub{}/f{n}", n % 3), bytes(40_000 + n));
     }
@@ -46,7 +44,7 @@ fn many(scene: &Scene) {
 }
 
 /// Waits until a change of a file could not be hidden by the steps in which its times go on.
-fn settle(scene: &Scene, file: &str) {
+pub fn settle(scene: &Scene, file: &str) {
     let written = fs::metadata(scene.path().join(file)).unwrap().modified().unwrap();
     wait_for("the file is no longer new", PATIENCE, || {
         (SystemTime::now().duration_since(written).ok()? > Duration::from_millis(30)).then_some(())
@@ -54,7 +52,7 @@ fn settle(scene: &Scene, file: &str) {
 }
 
 /// Starts a seeder and waits for its link; its events are in its output.
-fn seeder(scene: &Scene, name: &str, arguments: &[&str]) -> (Program, Value) {
+pub fn seeder(scene: &Scene, name: &str, arguments: &[&str]) -> (Program, Value) {
     let mut command = scene.command(&[&["seed", "--bind", "127.0.0.1", "--json"], arguments].concat());
     command.args(["--state-dir", &format!("state-{name}")]);
     let program = Program::start(name, &mut command, scene.path());
@@ -62,7 +60,7 @@ fn seeder(scene: &Scene, name: &str, arguments: &[&str]) -> (Program, Value) {
     (program, link)
 }
 
-fn event(output: &str, name: &str) -> Option<Value> {
+pub fn event(output: &str, name: &str) -> Option<Value> {
     let whole = output.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     whole.into_iter().find(|event| event["event"] == name)
 }
@@ -273,24 +271,6 @@ fn what_cannot_be_shared_is_refused_in_a_sentence() {
 }
 
 #[test]
-fn a_file_that_changes_while_it_is_shared_ends_the_sharing() {
-    let scene = Scene::new();
-    many(&scene);
-    let (mut program, told) = seeder(&scene, "seed", &["d"]);
-    // What is added is not part of it.
-    scene.write("d/sub1/added", "x");
-    scene.write("d/sub1/f10", vec![9; 40_010]);
-    let ended = end(&mut program);
-    assert_eq!(ended.code(), Some(5), "{}", program.tail());
-    let events = schema::check_lines(&program.output());
-    let error = events.iter().find(|event| event["schema"] == "torr.error/1").unwrap();
-    assert_eq!((&error["kind"], &error["torrent"]), (&"changed_on_disk".into(), &told["torrent"]));
-    assert!(error["message"].as_str().unwrap().contains("f10 was changed while it was shared"), "{error}");
-    let last = events.iter().rfind(|event| event["event"] == "progress").unwrap();
-    assert_eq!((&last["state"], &last["reason"]), (&"error".into(), &"changed_on_disk".into()));
-}
-
-#[test]
 fn who_has_the_torrent_file_and_the_address_can_fetch_it() {
     let scene = Scene::new();
     many(&scene);
@@ -316,7 +296,7 @@ fn who_has_the_torrent_file_and_the_address_can_fetch_it() {
 }
 
 /// Runs the command that was printed, as it stands, in a folder of its own.
-fn literally(scene: &Scene, name: &str, told: &Value) -> Program {
+pub fn literally(scene: &Scene, name: &str, told: &Value) -> Program {
     let bin = Path::new(env!("CARGO_BIN_EXE_torr")).parent().unwrap().to_owned();
     let folder = scene.path().join(name);
     fs::create_dir_all(&folder).unwrap();
@@ -408,41 +388,9 @@ fn create_goes_on_with_sharing() {
     assert_eq!(end(&mut program).code(), Some(130), "{}", program.tail());
 }
 
-#[test]
-fn the_code_is_seen_whole_on_a_common_terminal_and_left_out_with_a_word_elsewhere() {
-    let scene = Scene::new();
-    scene.write("photos/x", bytes(100));
-    let arguments = ["seed", "photos", "--bind", "127.0.0.1", "-p", "55502", "--until", "3s"];
-    let mut terminal = Terminal::torr(&scene, &arguments, 24, 80);
-    terminal.wait_for(" seeding: nobody is asking for it at the moment");
-    let seen = terminal.contents();
-    let corners = |line: &str| line.matches("█▀▀▀▀▀█").count();
-    assert!(seen.lines().nth(2).is_some_and(|line| corners(line) >= 2), "{seen}");
-    assert!(seen.lines().skip(3).any(|line| corners(line) >= 1), "{seen}");
-    // Two rows of white above, or readers do not find it.
-    assert!(seen.lines().next().is_some_and(|line| line.trim().is_empty()), "{seen}");
-    assert!(String::from_utf8_lossy(&terminal.bytes).contains("\u{1b}[30;107m"));
-    let all = terminal.frames.concat();
-    assert!(all.contains("On the other machine:") && all.contains("torr get 'magnet:?xt=urn:btih:"), "{all}");
-    assert_eq!(terminal.end(), 0);
-
-    for (rows, columns, flags, word) in [
-        (20, 80, &[][..], "no QR code: it takes 24 rows and there are 20"),
-        (40, 40, &[], "no QR code: it takes 45 columns"),
-        (40, 80, &["--ascii"], "no QR code: it cannot be drawn in ASCII"),
-        (40, 80, &["--qr", "never"], "this machine only"),
-    ] {
-        let seen = watch(&scene, &[&arguments[..7], &["1s"], flags].concat(), rows, columns);
-        let all = seen.frames.concat();
-        assert!(all.replace('\n', "").contains(&word.replace('\n', "")), "{all}");
-        assert!(!all.contains("█▀▀▀▀▀█") && (word.starts_with("this") || !all.contains('▄')), "{all}");
-        assert_eq!(seen.code, 0);
-    }
-}
-
 /// Whether two folders hold the same files.
 #[track_caller]
-fn same(scene: &Scene, one: &str, other: &str) {
+pub fn same(scene: &Scene, one: &str, other: &str) {
     let ran = Command::new("diff").args(["-r", one, other]).current_dir(scene.path()).output().unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout));
     assert!(Path::new(&scene.path().join(other)).exists());

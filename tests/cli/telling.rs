@@ -110,7 +110,8 @@ fn seeding_agrees_with_its_schema_and_tells_its_end() {
         seeded.out
     );
     assert_eq!((&last[1]["event"], &last[1]["ok"]), (&"summary".into(), &true.into()));
-    assert!(seeded.err.contains(" until 1 s have passed; Ctrl-C stops"), "{}", seeded.err);
+    assert!(seeded.err.contains(" until 1 s has passed; Ctrl-C stops"), "{}", seeded.err);
+    assert!(seeded.err.contains(" was given for as long as was asked"), "{}", seeded.err);
 }
 
 #[test]

@@ -295,3 +295,27 @@ fn the_demo_adds_up() {
     let halves = 3 * (16 << 10);
     assert!(gave >= size && gave + halves >= size + wasted && gave <= size + wasted + (4 << 20), "{done}");
 }
+
+#[test]
+fn the_demo_keeps_its_promises() {
+    let scene = Scene::new();
+    let told = scene.run(&["demo", "--size", "64M", "--json"]);
+    assert_eq!(told.code, 0, "{}", told.err);
+    let events = told.json();
+    let met = |way: &str| {
+        let by = |event: &&serde_json::Value| event["event"] == "met" && event["way"] == way;
+        events.iter().filter(by).count()
+    };
+    let died = events.iter().position(|event| event["event"] == "tracker_died");
+    let found = events.iter().position(|event| event["way"] == "dht");
+    assert!(died.is_some() && died < found, "{}", told.out);
+    assert_eq!((met("dht"), met("pex")), (1, 1), "{}", told.out);
+    let done = events.last().unwrap();
+    assert_eq!((&done["met"]["dht"], &done["met"]["pex"]), (&1.into(), &1.into()), "{done}");
+
+    // With less to move there is time for all of it, too.
+    let seen = scene.run(&["demo", "--size", "8M"]);
+    assert_eq!(seen.code, 0, "{}", seen.err);
+    assert!(seen.out.contains("and the swarm carried on:"), "{}", seen.out);
+    assert!(seen.out.contains(" 1 through the DHT (20 nodes)"), "{}", seen.out);
+}

@@ -56,6 +56,15 @@ pub fn is_local(address: IpAddr) -> bool {
     }
 }
 
+/// Whether it is in the local network or on this machine.
+pub fn is_near(address: IpAddr) -> bool {
+    let link_local = match address {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    };
+    is_local(address) || address.is_loopback() || link_local
+}
+
 fn is_unique_local(v6: Ipv6Addr) -> bool {
     v6.segments()[0] & 0xfe00 == 0xfc00
 }
@@ -96,5 +105,10 @@ mod tests {
         assert_eq!(tell(None, true, &all[..2]), ["127.0.0.1"]);
         assert!(tell(None, true, &[]).is_empty());
         assert!(is_local("100.64.0.1".parse().unwrap()) && !is_local("100.128.0.1".parse().unwrap()));
+        let near = |address: &str| is_near(address.parse().unwrap());
+        assert!(
+            ["127.0.0.1", "::1", "169.254.3.4", "fe80::1", "192.168.1.20", "fd00::7"].map(near) == [true; 6]
+        );
+        assert!(!near("203.0.113.40") && !near("2001:db8::7"));
     }
 }

@@ -22,6 +22,8 @@ pub struct Who {
     pub peers: Vec<SocketAddr>,
     /// Peers by host and port.
     pub named_peers: Vec<(String, u16)>,
+    /// Nobody outside the local network.
+    pub lan: bool,
 }
 
 /// Fetches the metadata of a link. A signal ends the process meanwhile: there is nothing to put away.
@@ -32,7 +34,7 @@ pub fn torrent(
     global: &GlobalArgs,
     output: &Output,
 ) -> Result<Torrent, Failure> {
-    let setup = Setup::new(&NetworkArgs::default(), global, output)?;
+    let setup = Setup::new(&NetworkArgs::default(), global, output)?.local(who.lan);
     link.can_be_found()?;
     if let Some(metainfo) = link.remembered(setup.state_dir()) {
         return Ok(link.torrent(metainfo));

@@ -120,6 +120,37 @@ pub fn width(text: &str) -> usize {
     text.chars().map(|c| c.width().unwrap_or(0)).sum()
 }
 
+/// Text as lines no wider than this, broken between words; only a word that is wider by itself is taken apart.
+pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let columns = columns.max(1);
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is always one");
+        if line.is_empty() {
+            line.push_str(word);
+        } else if width(line) + 1 + width(word) <= columns {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+        while let Some(rest) = lines.last_mut().and_then(|line| take_beyond(line, columns)) {
+            lines.push(rest);
+        }
+    }
+    lines
+}
+
+/// What of a line lies beyond so many columns, taken off it.
+fn take_beyond(line: &mut String, columns: usize) -> Option<String> {
+    let mut used = 0;
+    let (at, _) = line.char_indices().find(|(at, c)| {
+        used += c.width().unwrap_or(0);
+        used > columns && *at > 0
+    })?;
+    Some(line.split_off(at))
+}
+
 /// The text with blanks on its right up to this many columns.
 pub fn pad(text: &str, columns: usize) -> String {
     format!("{text}{}", " ".repeat(columns.saturating_sub(width(text))))
@@ -176,6 +207,14 @@ mod tests {
         assert_eq!(style.own("a … b × c"), "a ... b x c");
         assert_eq!(style.fit(&Untrusted::new("Čeština"), 20), "Čeština");
         assert_eq!(style.fit(&Untrusted::new("Čeština"), 5), "Če...");
+    }
+
+    #[test]
+    fn lines_are_broken_between_words() {
+        assert_eq!(wrap("", 5), [""]);
+        assert_eq!(wrap("not yet seen from outside", 12), ["not yet seen", "from outside"]);
+        assert_eq!(wrap("a verylongword b", 6), ["a", "verylo", "ngword", "b"]);
+        assert_eq!(wrap("日本", 1), ["日", "本"]);
     }
 
     proptest! {

@@ -25,7 +25,8 @@ pub fn until(text: &str) -> Result<Until, String> {
         } else if part.is_empty() || part.bytes().all(|b| b.is_ascii_digit()) {
             return Err(wrong(text));
         } else {
-            let time = units::parse_span(part).map_err(|_| wrong(text))?;
+            let time = units::parse_span(part).ok().filter(|time| !time.is_zero());
+            let time = time.ok_or_else(|| wrong(text))?;
             if until.time.replace(time).is_some() {
                 return Err(twice());
             }
@@ -74,8 +75,10 @@ mod tests {
 
     #[test]
     fn what_is_no_goal_is_refused() {
-        for bad in ["", "0", "-1", "soon", "copies:0", "copies:x", "1,2", "1h,2h", "1,", "inf", "NaN", "off"]
-        {
+        for bad in [
+            "", "0", "0s", "0h0m", "2.0,0s", "-1", "soon", "copies:0", "copies:x", "1,2", "1h,2h", "1,",
+            "inf", "NaN", "off",
+        ] {
             assert!(until(bad).is_err(), "{bad}");
         }
     }

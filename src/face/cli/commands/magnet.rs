@@ -63,6 +63,9 @@ pub struct MagnetArgs {
     /// How long --fetch may take [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = units::parse_span, requires = "fetch")]
     timeout: Option<Duration>,
+    /// Ask the local network only: no tracker, no DHT, no PEX
+    #[arg(long, requires = "fetch")]
+    lan: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -96,7 +99,7 @@ pub fn run(args: &MagnetArgs, global: &GlobalArgs, output: &Output) -> Result<Ex
             }
             let patience = args.timeout.unwrap_or(fetch::PATIENCE);
             let said = link.magnet.clone();
-            let torrent = fetch::torrent(link, who(&args.peer), patience, global, output)?;
+            let torrent = fetch::torrent(link, who(args), patience, global, output)?;
             let mut about = About::torrent(&torrent.metainfo);
             // What only a link can say stays in the link.
             let Magnet { peers, named_peers, select, .. } = said;
@@ -137,9 +140,9 @@ fn target(path: &Path, name: &str) -> Target {
 }
 
 /// Peers of the command line are asked as well.
-fn who(peers: &[Peer]) -> Who {
-    let mut who = Who::default();
-    for peer in peers {
+fn who(args: &MagnetArgs) -> Who {
+    let mut who = Who { lan: args.lan, ..Who::default() };
+    for peer in &args.peer {
         match peer {
             Peer::At(addr) => who.peers.push(*addr),
             Peer::Named(host, port) => who.named_peers.push((host.clone(), *port)),

@@ -5,11 +5,11 @@ use std::path::Path;
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::base::units;
+use crate::base::{Untrusted, units};
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::faults;
-use crate::store::{self, ScannedFile, Skipped, Wishes};
+use crate::store::{self, Patterns, ScannedFile, Skipped, Wishes};
 
 /// The order of the files.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -65,6 +65,12 @@ pub fn gather(path: &Path, wishes: &Wishes, sort: Sort, own: Option<&Path>) -> R
         });
     }
     Ok(found)
+}
+
+/// The patterns of a flag.
+pub fn patterns(flag: &str, patterns: &[String]) -> Result<Patterns, Failure> {
+    Patterns::new(patterns)
+        .map_err(|error| Failure::usage(format!("{flag}: {}", Untrusted::new(error).clean())))
 }
 
 /// The first file that cannot be read ends the work before it begins.

@@ -97,7 +97,15 @@ fn total(rows: &[Row], lost: usize, view: &View, style: Style, room: usize) -> S
     let sum = Sum::of(rows, lost);
     let gives = sum.missing() == 0 && view.up >= 1024.0;
     let (sign, rate) = if gives { (style.up(), view.up) } else { (style.down(), view.down) };
-    let rate = format!("{sign} {}", units::rate(rate));
+    // Where nobody fetches, that nothing comes down is no news.
+    let fetches = |row: &Row| {
+        matches!(row.state, State::Metadata | State::Downloading | State::Waiting | State::Queued)
+    };
+    let rate = if rate >= 1024.0 || rows.iter().any(fetches) {
+        format!("{sign} {}", units::rate(rate))
+    } else {
+        String::new()
+    };
     let left = sum.left().map_or_else(String::new, |left| format!("{} left", span(left)));
     let share = percent(sum.part());
     let parts = if room < NARROW {

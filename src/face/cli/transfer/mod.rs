@@ -34,7 +34,7 @@ pub use finder::{Finder, Started};
 pub use outcome::Outcomes;
 pub use setup::Setup;
 pub use telling::summary;
-pub use work::{Kept, Ready, Search, Work};
+pub use work::{Kept, Peers, Ready, Search, Work};
 
 /// What a command wants of its torrents.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -13,7 +13,7 @@ use crate::face::cli::progress::status;
 use crate::proto::metainfo::Metainfo;
 
 use super::stall::Stall;
-use super::work::{Search, Then, Work};
+use super::work::{Peers, Search, Then, Work};
 
 /// So many are looked for at once; the others wait until one is found or given up.
 const AT_ONCE: usize = 64;
@@ -38,6 +38,15 @@ impl Searches {
     pub fn add(&mut self, search: Search, handle: &Handle) {
         self.waiting.push_back(search);
         self.go_on(handle);
+    }
+
+    /// More peers of one that waits its turn; says whether there is such a one.
+    pub fn add_peers(&mut self, more: &Peers) -> bool {
+        let waits = |search: &&mut Search| search.find.info_hash.wire() == more.id.wire();
+        let Some(search) = self.waiting.iter_mut().find(waits) else { return false };
+        search.find.peers.extend(&more.peers);
+        search.find.named_peers.extend(more.named.iter().cloned());
+        true
     }
 
     /// Nothing is looked for or being made.

@@ -1,6 +1,6 @@
 //! What the configuration and the flags come to for a command that transfers.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use crate::engine::{Add, After, EngineConfig, Find};
@@ -16,7 +16,7 @@ use crate::face::cli::{address, folders, interface, state};
 use crate::proto::magnet::Magnet;
 
 use super::link::Links;
-use super::{Job, Plan};
+use super::{Job, Peers, Plan};
 
 /// The settings of one run. What was asked for and cannot be done has been refused by now.
 #[derive(Clone, Debug)]
@@ -57,8 +57,12 @@ impl Setup {
         self
     }
 
-    /// The same for one who gives: what is said of web servers is told to others and not used. With `lan`
-    /// nobody outside the local network is told anything.
+    /// The same where, if this is true, nobody outside the local network is told or asked anything.
+    pub fn local(self, lan: bool) -> Self {
+        Self { lan, ..self }
+    }
+
+    /// The same for one who gives: what is said of web servers is told to others and not used.
     pub fn giving(
         network: &NetworkArgs,
         lan: bool,
@@ -67,16 +71,18 @@ impl Setup {
     ) -> Result<Self, Failure> {
         let mut network = network.clone();
         network.web_seed.clear();
-        Ok(Self { lan, ..Self::new(&network, global, output)? })
+        Ok(Self::new(&network, global, output)?.local(lan))
     }
 
     /// How others reach us, as far as that is known before we listen.
     pub fn links(&self) -> Links {
+        let engine = self.engine(1);
         Links {
             addresses: address::own(self.bind, self.config.switch("network.ipv6")),
             bound: self.bind.is_some(),
             lan: self.lan,
-            dht: self.engine(1).dht,
+            dht: engine.dht,
+            lsd: engine.lsd,
             ..Links::default()
         }
     }
@@ -157,8 +163,7 @@ impl Setup {
         add.peers.clone_from(&self.network.peer);
         add.max_peers = self.config.number("limits.peers_per_torrent") as usize;
         if let Some(link) = link {
-            let new = link.peers.iter().filter(|peer| !self.network.peer.contains(peer));
-            add.peers.extend(new);
+            add.peers.extend(self.peers_of(&link));
         }
         Ok((add, job))
     }
@@ -166,19 +171,38 @@ impl Setup {
     /// How the torrent of a link is found. One that nobody could be asked for is refused.
     pub fn find(&self, link: &Link) -> Result<Find, Failure> {
         link.can_be_found()?;
-        let Magnet { info_hash, trackers, peers, named_peers, .. } = &link.magnet;
+        let Magnet { info_hash, trackers, .. } = &link.magnet;
         let more = |url: &&String| !trackers.iter().any(|known| known.raw() == url.as_str());
         let more = self.network.tracker.iter().filter(more).cloned();
-        let new = peers.iter().filter(|peer| !self.network.peer.contains(peer));
         Ok(Find {
             name: Some(link.name()),
             use_trackers: self.asks_trackers(),
             trackers: trackers.iter().map(|url| url.raw().to_owned()).chain(more).collect(),
-            peers: self.network.peer.iter().chain(new).copied().collect(),
-            named_peers: named_peers.iter().map(|(host, port)| (host.raw().to_owned(), *port)).collect(),
+            peers: self.network.peer.iter().copied().chain(self.peers_of(&link.magnet)).collect(),
+            named_peers: self.named_peers_of(&link.magnet),
             max_peers: self.config.number("limits.peers_per_torrent") as usize,
             ..Find::new(*info_hash)
         })
+    }
+
+    /// The peers in a link to a torrent that is in work already.
+    pub fn peers(&self, link: &Link) -> Peers {
+        let Link { magnet, .. } = link;
+        let (peers, named) = (self.peers_of(magnet).collect(), self.named_peers_of(magnet));
+        Peers { id: magnet.info_hash, peers, named }
+    }
+
+    /// The addresses in a link that may be asked, beside those that were given otherwise.
+    fn peers_of(&self, link: &Magnet) -> impl Iterator<Item = SocketAddr> {
+        let may_be_asked = |peer: &&SocketAddr| !self.lan || address::is_near(peer.ip());
+        link.peers.iter().filter(|peer| !self.network.peer.contains(peer)).filter(may_be_asked).copied()
+    }
+
+    /// The peers in a link that are known by name. Where they are is known too late to leave out those outside
+    /// the local network.
+    pub fn named_peers_of(&self, link: &Magnet) -> Vec<(String, u16)> {
+        let named = link.named_peers.iter().filter(|_| !self.lan);
+        named.map(|(host, port)| (host.raw().to_owned(), *port)).collect()
     }
 
     /// Where torrents are remembered.
@@ -191,9 +215,10 @@ impl Setup {
     /// The command that gives a torrent to others later: what is remembered needs no more than its name.
     fn give_back(&self, torrent: &Torrent, folder: &Path) -> String {
         let short = torrent.metainfo.info_hash().short();
+        let lan = if self.lan { " --lan" } else { "" };
         match &self.state_dir {
-            Some(_) if self.usual_state => format!("torr seed {short}"),
-            Some(state) => format!("torr seed {short} --state-dir {}", quoted(state)),
+            Some(_) if self.usual_state => format!("torr seed {short}{lan}"),
+            Some(state) => format!("torr seed {short}{lan} --state-dir {}", quoted(state)),
             None => {
                 let place = match torrent.metainfo.root_name() {
                     Some(name) => folder.join(name),
@@ -201,7 +226,7 @@ impl Setup {
                 };
                 let here = place == Path::new(".");
                 let place = if here { String::new() } else { format!(" -o {}", quoted(&place)) };
-                format!("torr seed {}{place}", torrent.argument())
+                format!("torr seed {}{lan}{place}", torrent.argument())
             }
         }
     }

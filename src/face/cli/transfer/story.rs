@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::base::units;
-use crate::engine::{After, Until};
+use crate::engine::{After, Row, Until};
 use crate::face::cli::error::shown;
 use crate::face::cli::input::quoted;
 use crate::face::cli::progress::amounts::of;
@@ -88,10 +88,13 @@ pub fn came(received: u64, took: Duration) -> String {
 pub fn until_when(until: Until) -> String {
     let mut goals = Vec::new();
     if let Some(ratio) = until.ratio {
-        goals.push(format!("it has given back {ratio} times its size"));
+        let amount = if ratio == 1.0 { "its size".to_owned() } else { format!("{ratio} times its size") };
+        goals.push(format!("it has given back {amount}"));
     }
     if let Some(time) = until.time {
-        goals.push(format!("{} have passed", units::span(time)));
+        let span = units::span(time);
+        let one = span.strip_prefix("1 ").is_some_and(|unit| !unit.contains(' '));
+        goals.push(format!("{span} {} passed", if one { "has" } else { "have" }));
     }
     match until.copies {
         Some(1) => goals.push("another has all of it".to_owned()),
@@ -102,6 +105,24 @@ pub fn until_when(until: Until) -> String {
         return "until you stop it with Ctrl-C".to_owned();
     }
     format!("until {}; Ctrl-C stops", goals.join(" or "))
+}
+
+/// How a goal was reached, behind the name of what was given; the row is the last one that was seen.
+pub fn goal(until: Until, row: Option<&Row>) -> String {
+    let ratio = until.ratio.map(|ratio| row.is_some_and(|row| row.ratio() >= ratio));
+    let copies = until.copies.map(|copies| row.is_some_and(|row| row.copies >= copies));
+    // The row may be older than the news: what is seen to be reached counts, then what cannot be seen.
+    match (ratio, until.time, copies) {
+        (Some(true), ..) | (Some(_), None, None) => "has given back as much as was asked".to_owned(),
+        (_, None, Some(_)) | (.., Some(true)) => match until.copies {
+            Some(copies @ 2..) => {
+                format!("was fetched in full by {} others", units::count(u64::from(copies)))
+            }
+            _ => "was fetched in full by another".to_owned(),
+        },
+        (_, Some(_), _) => "was given for as long as was asked".to_owned(),
+        (None, None, None) => "has reached its goal".to_owned(),
+    }
 }
 
 /// The end of a command that had not yet seen what there is.
@@ -149,6 +170,8 @@ fn homely(path: &Path, home: Option<PathBuf>) -> PathBuf {
 mod tests {
     use super::*;
     use crate::base::InfoHash;
+    use crate::engine::State;
+    use crate::face::cli::progress::screen::tests::row;
 
     fn job() -> Job {
         Job {
@@ -216,6 +239,38 @@ mod tests {
             until_when(Until { copies: Some(3), ..none }),
             "until 3 others have all of it; Ctrl-C stops"
         );
+    }
+
+    #[test]
+    fn one_of_something_is_said_as_people_say_it() {
+        let none = Until::default();
+        let said = |until| until_when(until).replace("; Ctrl-C stops", "");
+        assert_eq!(said(Until { ratio: Some(1.0), ..none }), "until it has given back its size");
+        for (seconds, words) in
+            [(3600, "1 h has passed"), (3660, "1 h 1 min have passed"), (11, "11 s have passed")]
+        {
+            let time = Some(Duration::from_secs(seconds));
+            assert_eq!(said(Until { time, ..none }), format!("until {words}"));
+        }
+    }
+
+    #[test]
+    fn the_goal_that_was_reached_is_named() {
+        let none = Until::default();
+        let (time, ratio, copies) = (Some(Duration::from_secs(9)), Some(2.0), Some(1));
+        let mut row = row("x", State::Seeding);
+        (row.wanted, row.sent, row.sent_ever, row.copies) = (100, 0, 0, 0);
+        let time_over = "was given for as long as was asked";
+        assert_eq!(goal(Until { time, ..none }, Some(&row)), time_over);
+        assert_eq!(goal(Until { time, ratio, copies }, Some(&row)), time_over);
+        assert_eq!(goal(Until { time, ratio, copies }, None), time_over);
+        assert_eq!(goal(Until { ratio, ..none }, None), "has given back as much as was asked");
+        assert_eq!(goal(Until { copies, ..none }, None), "was fetched in full by another");
+        row.copies = 3;
+        let three = Until { time, copies: Some(3), ..none };
+        assert_eq!(goal(three, Some(&row)), "was fetched in full by 3 others");
+        (row.sent, row.sent_ever) = (200, 200);
+        assert_eq!(goal(Until { time, ratio, ..none }, Some(&row)), "has given back as much as was asked");
     }
 
     #[test]

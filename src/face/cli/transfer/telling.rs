@@ -232,9 +232,9 @@ impl<'a> Telling<'a> {
     }
 
     /// The goal of giving is reached; the row is the last one that was seen.
-    pub fn goal(&self, job: &Job, row: Option<&Row>) -> Result<(), Failure> {
-        let text = "has given back as much as was asked";
-        self.words(job.id, text, |text| {
+    pub fn goal(&self, job: &Job, until: Until, row: Option<&Row>) -> Result<(), Failure> {
+        let text = story::goal(until, row);
+        self.words(job.id, &text, |text| {
             let sign = self.output.err.paint(Role::Good, self.output.err.ok());
             format!("{sign} {} {text}", job.name.fit(80))
         });

@@ -1,7 +1,8 @@
 //! Whether files that are given are still what was hashed. Nobody can take what has changed: it would be
 //! refused piece by piece, and nobody would know why.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,8 +19,24 @@ const EVERY: Duration = Duration::from_secs(2);
 /// Looking takes this part of the time at most.
 const SHARE: u32 = 50;
 
+/// A file that is no longer what it was.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Which.
+    pub file: PathBuf,
+    /// There is no such file any more.
+    pub gone: bool,
+}
+
+impl Change {
+    fn of(file: &Path) -> Self {
+        let gone = file.metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound);
+        Self { file: file.to_owned(), gone }
+    }
+}
+
 /// The files of torrents that are given.
-pub struct Watch(Option<mpsc::UnboundedReceiver<(InfoHash, PathBuf)>>);
+pub struct Watch(Option<mpsc::UnboundedReceiver<(InfoHash, Change)>>);
 
 impl Watch {
     /// Looks at these files from here on; each torrent is told of once.
@@ -35,7 +52,7 @@ impl Watch {
                 thread::sleep(pause);
                 let begun = Instant::now();
                 given.retain(|(id, files)| match store::changed(files) {
-                    Some(file) => tell.send((*id, file.path.clone())).is_err(),
+                    Some(file) => tell.send((*id, Change::of(&file.path))).is_err(),
                     None => true,
                 });
                 pause = EVERY.max(begun.elapsed() * SHARE);
@@ -46,8 +63,8 @@ impl Watch {
         Self(started.then_some(changes))
     }
 
-    /// The next torrent of which a file has changed, and which file; waits for ever where there is none.
-    pub async fn next(&mut self) -> (InfoHash, PathBuf) {
+    /// The next torrent of which a file has changed, and how; waits for ever where there is none.
+    pub async fn next(&mut self) -> (InfoHash, Change) {
         let change = match &mut self.0 {
             Some(changes) => changes.recv().await,
             None => None,
@@ -59,10 +76,42 @@ impl Watch {
     }
 }
 
-/// What is said of it.
-pub fn changed(id: InfoHash, file: &std::path::Path, place: &std::path::Path) -> Failure {
-    let message = format!("{} was changed while it was shared", shown(file));
-    Failure::new(Exit::Disk, "changed_on_disk", message)
-        .hint(format!("torr seed {} shares what is there now, by a new link", quoted(place)))
-        .about(id)
+/// What is said of it; `place` is all that was shared.
+pub fn told(id: InfoHash, change: &Change, place: &Path) -> Failure {
+    let file = shown(&change.file);
+    let failure = if change.gone {
+        let message = format!("{file} was moved or removed while it was shared");
+        Failure::new(Exit::Disk, "files_missing", message)
+    } else {
+        Failure::new(Exit::Disk, "changed_on_disk", format!("{file} was changed while it was shared"))
+    };
+    let hint = if place.exists() {
+        format!("torr seed {} shares what is there now, by a new link", quoted(place))
+    } else {
+        "put it back, or share it from where it is now".to_owned()
+    };
+    failure.hint(hint).about(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_gone_is_told_from_what_has_changed() {
+        let dir = tempfile::tempdir().unwrap();
+        let id = InfoHash::v1([1; 20]);
+        let place = dir.path().join("d");
+        let said = |gone| told(id, &Change { file: place.join("x"), gone }, &place);
+        std::fs::create_dir(&place).unwrap();
+        for (gone, kind, words) in
+            [(true, "files_missing", "was moved or removed"), (false, "changed_on_disk", "was changed")]
+        {
+            let failure = said(gone);
+            assert_eq!((failure.exit, failure.kind), (Exit::Disk, kind));
+            assert!(failure.message.contains(words) && failure.hint.unwrap().starts_with("torr seed "));
+        }
+        std::fs::remove_dir(&place).unwrap();
+        assert!(said(true).hint.unwrap().starts_with("put it back"));
+    }
 }

@@ -1,6 +1,7 @@
 //! What is to be done for one torrent, as far as is known.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::base::{InfoHash, Untrusted};
@@ -19,6 +20,8 @@ pub enum Work {
     Find(Box<Search>),
     /// Nothing: its torrent file was wanted, and is kept.
     Kept(Kept),
+    /// It is in work already, and these are more peers of it.
+    Peers(Box<Peers>),
 }
 
 impl Work {
@@ -26,6 +29,17 @@ impl Work {
     pub fn of(add: Add, job: Job) -> Self {
         Self::Move(Box::new(Ready { add, job, stream: None, named_peers: Vec::new() }))
     }
+}
+
+/// Peers of a torrent that is in work.
+#[derive(Debug)]
+pub struct Peers {
+    /// Which torrent.
+    pub id: InfoHash,
+    /// Their addresses.
+    pub peers: Vec<SocketAddr>,
+    /// Those that are known by name, to be looked up.
+    pub named: Vec<(String, u16)>,
 }
 
 /// A torrent that can begin.

@@ -19,7 +19,7 @@ use crate::face::cli::make::lints::{self, Lint};
 use crate::face::cli::make::plan::{self, Format, Recipe};
 use crate::face::cli::output::Output;
 use crate::face::cli::{input, signals};
-use crate::store::{Patterns, Wishes};
+use crate::store::Wishes;
 
 use super::seed;
 use reuse::Reused;
@@ -240,19 +240,13 @@ fn name(args: &CreateArgs) -> Result<String, Failure> {
 }
 
 fn wishes(args: &CreateArgs) -> Result<Wishes, Failure> {
-    let patterns = |flag: &str, patterns: &[String]| {
-        Patterns::new(patterns).map_err(|error| {
-            let clean = crate::base::Untrusted::new(error).clean();
-            Failure::usage(format!("{flag}: {clean}"))
-        })
-    };
     Ok(Wishes {
         hidden: args.hidden,
         junk: args.junk,
         follow: args.follow,
         ignore_files: args.ignore_files,
-        include: patterns("--include", &args.include)?,
-        exclude: patterns("--exclude", &args.exclude)?,
+        include: gather::patterns("--include", &args.include)?,
+        exclude: gather::patterns("--exclude", &args.exclude)?,
     })
 }
 

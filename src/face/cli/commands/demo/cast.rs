@@ -43,12 +43,18 @@ pub struct Member {
     rate: f64,
 }
 
-/// All of them, none there yet.
-pub fn members() -> [Member; 5] {
+/// With less than this to move everybody gives more slowly, so that there is time to come and to be found …
+const FULL_PACE: u64 = 96 << 20;
+/// … but never more slowly than with this much: a demo should not be long.
+const SLOWEST: u64 = 8 << 20;
+
+/// All of them, none there yet, for so much to move.
+pub fn members(size: u64) -> [Member; 5] {
+    let size = size.clamp(SLOWEST, FULL_PACE);
     let member = |name, habit, mib: u64, comes| Member {
         name,
         habit,
-        up: mib << 20,
+        up: (mib << 20) * size / FULL_PACE,
         down: None,
         dht: false,
         knows: None,
@@ -62,7 +68,7 @@ pub fn members() -> [Member; 5] {
     };
     [
         Member { goes: Some(0.5), ..member("ann", "leaves half-way", 12, 0.0) },
-        member("bob", "throttled to 4 MiB/s", 4, 0.0),
+        member("bob", if size < FULL_PACE { "throttled" } else { "throttled to 4 MiB/s" }, 4, 0.0),
         Member { dht: true, ..member("eve", "comes when the tracker is dead", 10, 0.25) },
         Member { knows: Some("max"), ..member("joe", "comes late and knows only max", 8, 0.35) },
         Member { down: Some(128 << 10), ..member("max", "takes one song on a slow line", 1, 0.0) },
@@ -191,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_line_says_whether_one_is_there() {
-        let [mut ann, ..] = members();
+        let [mut ann, ..] = members(1 << 20);
         assert_eq!(ann.line(Style::default(), 80), "  ann   not here yet    gave      0 B   leaves half-way");
         ann.gone = true;
         ann.gave = 64 << 20;

@@ -111,7 +111,7 @@ impl<'a> Play<'a> {
             folder: folder.to_owned(),
             output,
             stop,
-            members: cast::members(),
+            members: cast::members(size),
             helpers: None,
             downloader: None,
             work: None,

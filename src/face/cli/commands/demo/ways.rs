@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn what_is_told_is_what_was_counted() {
-        let mut members = cast::members();
+        let mut members = cast::members(1 << 20);
         let ways = [Source::Tracker, Source::Tracker, Source::Dht, Source::Pex];
         for (member, way) in members.iter_mut().zip(ways) {
             member.met = Some(way);

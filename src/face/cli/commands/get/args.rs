@@ -95,6 +95,9 @@ pub struct GetArgs {
     /// A zero byte after each path on standard output instead of a line end
     #[arg(short = '0', long)]
     pub print0: bool,
+    /// From the local network only: no tracker, no DHT, no PEX, and of a link the local addresses alone
+    #[arg(long, conflicts_with_all = ["tracker", "trackers", "dht", "pex", "no_lsd"])]
+    pub lan: bool,
     #[command(flatten)]
     pub network: NetworkArgs,
 }

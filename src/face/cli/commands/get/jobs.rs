@@ -21,6 +21,7 @@ use crate::proto::paths::{MAX_COMPONENT, safe_name};
 use crate::store::{DiskErrorKind, write_atomic};
 
 use super::args::GetArgs;
+use super::together::Together;
 
 /// Makes work of torrents, by the flags of one command. Several may ask at once; clones are the same.
 #[derive(Clone)]
@@ -30,6 +31,7 @@ pub struct Maker {
     output: Output,
     /// There is but one torrent, so that the screen is free while it is fetched.
     alone: bool,
+    together: Together,
     taken: Arc<Mutex<Taken>>,
 }
 
@@ -59,14 +61,19 @@ impl Maker {
             setup: setup.clone(),
             output: output.clone(),
             alone,
+            together: Together::of(&args.torrents),
             taken: Arc::default(),
         }
     }
 
-    /// Reads a torrent or a link and makes work of it; nothing if it is in work already.
+    /// Reads a torrent or a link and makes work of it. Of one that is in work already no more than the peers
+    /// are of use.
     pub fn make(&self, argument: &Path) -> Result<Option<Work>, Failure> {
         match self.ask(argument)? {
-            None => Ok(None),
+            None => {
+                let link = Link::of(argument)?;
+                Ok(link.map(|link| Work::Peers(Box::new(self.setup.peers(&link)))))
+            }
             Some(Asked::Torrent(torrent)) => self.begin(*torrent).map(Some),
             Some(Asked::Link(link)) => self.search(*link).map(Some),
         }
@@ -74,7 +81,7 @@ impl Maker {
 
     /// Reads a torrent or a link; nothing if it was read already.
     pub fn ask(&self, argument: &Path) -> Result<Option<Asked>, Failure> {
-        let Some(link) = Link::of(argument)? else {
+        let Some(mut link) = Link::of(argument)? else {
             let reading = Reading { output: &self.output, bind: self.setup.bind(), alone: self.alone };
             let torrent = input::read(argument, &reading)?;
             let new = self.is_new(&torrent.metainfo.info_hash(), torrent.metainfo.name());
@@ -84,6 +91,7 @@ impl Maker {
         if !self.is_new(&link.magnet.info_hash, &link.name()) {
             return Ok(None);
         }
+        self.together.complete(&mut link.magnet);
         for note in &link.notes {
             tracing::info!("the magnet link: {note}");
         }
@@ -182,7 +190,7 @@ impl Maker {
             let hint = "move it away, leave --save-torrent out, or choose another folder with -o DIR";
             save(&self.inside(&name), &torrent.bytes, false, hint)?;
         }
-        let named_peers = named_peers(&torrent);
+        let named_peers = torrent.link.iter().flat_map(|link| self.setup.named_peers_of(link)).collect();
         let (mut add, job) = self.setup.job(torrent, &args.output, self.setup.after(args.seed))?;
         add.existing = args.existing();
         add.alloc = args.alloc();
@@ -253,12 +261,6 @@ pub fn torrent_name(top: &Path) -> PathBuf {
     let name = top.to_string_lossy();
     let name = &name[..name.floor_char_boundary(MAX_COMPONENT - EXTENSION.len())];
     safe_name(format!("{name}{EXTENSION}").as_bytes()).into()
-}
-
-/// The peers that the link of a torrent knows by name.
-fn named_peers(torrent: &Torrent) -> Vec<(String, u16)> {
-    let named = torrent.link.iter().flat_map(|link| &link.named_peers);
-    named.map(|(host, port)| (host.raw().to_owned(), *port)).collect()
 }
 
 /// Keeps the torrent file here; another file of this name stays as it is, unless it may be overwritten.

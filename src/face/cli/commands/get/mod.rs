@@ -6,6 +6,7 @@ mod inputs;
 mod jobs;
 mod list;
 pub mod pick;
+mod together;
 
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::error::Failure;
@@ -30,7 +31,7 @@ pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit,
         stream::allowed(output, args.torrents.len())?;
     }
     let arguments = Arguments::of(args, output)?;
-    let setup = Setup::new(&args.network, global, output)?;
+    let setup = Setup::new(&args.network, global, output)?.local(args.lan);
     let maker = Maker::new(args, &setup, arguments.is_one() || args.list || args.pick, output);
     let jobs = setup.jobs(args.jobs);
     let patience = args.patience(output.stderr_tty);

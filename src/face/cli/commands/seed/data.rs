@@ -19,7 +19,7 @@ use crate::face::cli::output::Output;
 use crate::face::cli::style::width;
 use crate::face::cli::transfer::{Setup, Verb};
 use crate::proto::metainfo::{Draft, Metainfo};
-use crate::store::{self, Hashes, Remembered, Wishes};
+use crate::store::{self, Hashes, Remembered};
 
 use super::{SeedArgs, Share, known, save, torrent};
 
@@ -54,7 +54,7 @@ impl Maker<'_> {
         let name = name(&path)?;
         let own = save::target(self.args.save.as_ref(), &path);
         let at = SystemTime::now();
-        let wishes = Wishes { follow: self.args.follow, ..self.args.making.wishes() };
+        let wishes = self.args.making.wishes(self.args.follow)?;
         let files = gather::gather(&path, &wishes, Sort::Path, own.as_deref())?;
         let shape = plan::shape(self.args.making.piece_size, &files, None)?;
         self.output.event(&gather::scanned(Verb::Seed.schema(), &files))?;
@@ -119,18 +119,22 @@ impl Maker<'_> {
         Ok((self.ready(recalled, Existing::Trust, found)?, Some(hashed)))
     }
 
-    /// The torrents of earlier runs whose data this may be, those used last first.
+    /// The torrents of earlier runs whose data this may be: those of the trackers that are given first, then
+    /// those used last.
     fn candidates(&self, found: &Found) -> Vec<Recalled> {
         let Some(state) = self.setup.state_dir().filter(|_| !self.args.making.new) else { return Vec::new() };
         let all = engine::recalled_at(state, &found.path).unwrap_or_else(|error| {
             tracing::warn!(%error, "what is remembered cannot be read; a new torrent is made");
             Vec::new()
         });
-        let is_it = |recalled: &Recalled| {
-            known::fits(&self.args.making, &recalled.metainfo)
-                && known::is_data_of(&recalled.metainfo, &found.files, &found.path)
+        let (making, trackers) = (&self.args.making, &self.args.network.tracker);
+        let is_it = |Recalled { metainfo, .. }: &Recalled| {
+            known::fits(making, trackers, metainfo)
+                && known::is_data_of(metainfo, &found.files, &found.path, making.chooses())
         };
-        all.into_iter().filter(is_it).collect()
+        let mut all: Vec<_> = all.into_iter().filter(is_it).collect();
+        all.sort_by_key(|recalled| !known::has_all(&recalled.metainfo, trackers));
+        all
     }
 
     /// Hashes what has changed since it was hashed last, and keeps what comes of it.

@@ -3,6 +3,8 @@
 use clap::Args;
 
 use crate::face::cli::args::torrent::{PieceSize, piece_size};
+use crate::face::cli::error::Failure;
+use crate::face::cli::make::gather::patterns;
 use crate::face::cli::make::plan::Format;
 use crate::store::Wishes;
 
@@ -10,6 +12,12 @@ use crate::store::Wishes;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "For files and folders")]
 pub struct MakingArgs {
+    /// Leave out what this pattern means; may be given several times
+    #[arg(short = 'x', long, value_name = "GLOB")]
+    pub exclude: Vec<String>,
+    /// Take what this pattern means, whatever else would leave it out
+    #[arg(long, value_name = "GLOB")]
+    pub include: Vec<String>,
     /// Include hidden files
     #[arg(long)]
     pub hidden: bool,
@@ -40,6 +48,8 @@ impl MakingArgs {
     /// The first flag that was given and means nothing to a torrent that exists.
     pub fn given(&self) -> Option<&'static str> {
         let all = [
+            (!self.exclude.is_empty(), "--exclude"),
+            (!self.include.is_empty(), "--include"),
             (self.hidden, "--hidden"),
             (self.junk, "--junk"),
             (self.private, "--private"),
@@ -52,7 +62,19 @@ impl MakingArgs {
     }
 
     /// Which files are wanted.
-    pub fn wishes(&self) -> Wishes {
-        Wishes { hidden: self.hidden, junk: self.junk, ..Wishes::default() }
+    pub fn wishes(&self, follow: bool) -> Result<Wishes, Failure> {
+        Ok(Wishes {
+            hidden: self.hidden,
+            junk: self.junk,
+            follow,
+            include: patterns("--include", &self.include)?,
+            exclude: patterns("--exclude", &self.exclude)?,
+            ..Wishes::default()
+        })
+    }
+
+    /// Whether files are chosen by their names.
+    pub const fn chooses(&self) -> bool {
+        !self.exclude.is_empty() || !self.include.is_empty()
     }
 }

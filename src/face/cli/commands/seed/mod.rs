@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, FromArgMatches};
 
-use crate::base::InfoHash;
+use crate::base::{InfoHash, Untrusted};
 use crate::engine::{Add, Existing, Until};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::args::network::NetworkArgs;
@@ -114,8 +114,8 @@ pub fn run(args: &SeedArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
     give(args, &setup, jobs, given, outcomes, output)
 }
 
-/// Goes on with a torrent that was just made of the data in this folder, as `torr seed` would without any
-/// flag, or with `--follow` alone: what was hashed a moment ago is not hashed again.
+/// Goes on with a torrent that was just made of the data in this folder, as `torr seed` would with no flag but
+/// `--follow` and the trackers that were given: what was hashed a moment ago is not hashed again.
 pub fn go_on(
     torrent: Torrent,
     folder: &Path,
@@ -125,8 +125,9 @@ pub fn go_on(
     global: &GlobalArgs,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    let flag = follow.then_some(OsStr::new("--follow"));
-    let line = [OsStr::new("seed")].into_iter().chain(flag).chain([OsStr::new("--"), data.as_os_str()]);
+    let trackers: Vec<String> = torrent.metainfo.extras().trackers.iter().flatten().map(tracker).collect();
+    let flags = trackers.iter().map(OsStr::new).chain(follow.then_some(OsStr::new("--follow")));
+    let line = [OsStr::new("seed")].into_iter().chain(flags).chain([OsStr::new("--"), data.as_os_str()]);
     let args = SeedArgs::augment_args(clap::Command::new("seed"))
         .try_get_matches_from(line)
         .and_then(|found| SeedArgs::from_arg_matches(&found))
@@ -137,6 +138,11 @@ pub fn go_on(
     share.given.files = files;
     let given = BTreeMap::from([(share.job.id, share.given)]);
     give(&args, &setup, vec![(share.add, share.job)], given, Outcomes::default(), output)
+}
+
+/// The flag that names a tracker.
+fn tracker(url: &Untrusted) -> String {
+    format!("--tracker={}", url.raw())
 }
 
 /// Gives what was made ready.

@@ -14,7 +14,9 @@ use crate::face::cli::output::Output;
 use crate::face::cli::place::{self, Place, Top};
 use crate::face::cli::transfer::Setup;
 use crate::face::cli::transfer::link::Given;
+use crate::proto::metainfo::Metainfo;
 use crate::proto::paths::safe_name;
+use crate::store::{self, ScannedFile, Wishes};
 
 use super::{SeedArgs, Share};
 
@@ -60,7 +62,18 @@ pub fn share(args: &SeedArgs, setup: &Setup, argument: &Path, output: &Output) -
         torrent.metainfo = torrent.metainfo.with_root_name(name);
     }
     let path = place.own(&torrent.metainfo);
-    ready(args, setup, torrent, &root, path)
+    // Before they are checked, so that no change is missed.
+    let files = files(&torrent.metainfo, &path, args.follow);
+    let mut share = ready(args, setup, torrent, &root, path)?;
+    share.given.files = files;
+    Ok(share)
+}
+
+/// The files of a torrent as they are now. What is not there is for the check to tell.
+fn files(torrent: &Metainfo, data: &Path, follow: bool) -> Vec<ScannedFile> {
+    let paths = super::known::line(torrent, data).into_iter().filter_map(|(path, _)| path);
+    let own = paths.filter(|path| follow || !path.is_symlink());
+    own.filter_map(|path| store::scan(&path, &Wishes::default()).ok()).flat_map(|scan| scan.files).collect()
 }
 
 /// Makes it ready to be given from this folder; `path` is what the user calls its data.
@@ -80,6 +93,12 @@ pub fn ready(
     }
     torrent.metainfo = torrent.metainfo.with_extras(extras);
     let mut given = Given::new(&torrent.metainfo, path);
+    if given.private {
+        // Whoever has the link would announce as if they were us.
+        let all = given.magnet.trackers.len();
+        given.magnet.trackers.retain(|url| args.network.tracker.iter().any(|own| own == url.raw()));
+        given.keeps_trackers = setup.asks_trackers() && given.magnet.trackers.len() < all;
+    }
     let added = args.network.tracker.iter().map(|url| Untrusted::new(url.as_str()));
     for url in added {
         if !given.magnet.trackers.contains(&url) {

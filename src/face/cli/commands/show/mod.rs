@@ -77,6 +77,9 @@ pub struct ShowArgs {
     /// How long that may take [default: 60s to fetch, 15s for the trackers]
     #[arg(long, value_name = "TIME", value_parser = units::parse_span, requires = "asks")]
     timeout: Option<Duration>,
+    /// Ask the local network only: no tracker, no DHT, no PEX
+    #[arg(long, requires = "fetch")]
+    lan: bool,
 }
 
 /// What the argument turned out to be.
@@ -161,7 +164,8 @@ fn source(args: &ShowArgs, global: &GlobalArgs, output: &Output) -> Result<Sourc
         return Ok(Source { about: About::link(link.magnet, &link.notes), bytes: None });
     }
     let patience = args.timeout.unwrap_or(fetch::PATIENCE);
-    let torrent = fetch::torrent(link, Who::default(), patience, global, output)?;
+    let who = Who { lan: args.lan, ..Who::default() };
+    let torrent = fetch::torrent(link, who, patience, global, output)?;
     Ok(Source { about: About::torrent(&torrent.metainfo), bytes: Some(torrent.bytes) })
 }
 

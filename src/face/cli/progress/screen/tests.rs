@@ -190,6 +190,18 @@ fn a_torrent_keeps_its_place_whatever_becomes_of_the_others() {
 }
 
 #[test]
+fn where_nothing_is_fetched_no_rate_of_it_is_shown() {
+    let giving =
+        || Row { done: 6_012_954_214, ..because(State::Seeding, "nobody_interested", "nobody asks") };
+    let total = |up| {
+        let view = View { up, ..view(vec![giving(), giving()]) };
+        lines(&view, 0, Style::default(), Size { columns: 80, rows: 24 }).pop().unwrap()
+    };
+    assert_eq!(total(0.0), "  total  2 of 2 done   100 %   11.2 of 11.2 GiB");
+    assert!(total(2048.0).ends_with("   ↑ 2 KiB/s"));
+}
+
+#[test]
 fn the_total_counts_what_failed_and_takes_the_average_of_all() {
     let rows = vec![row("a", State::Downloading), row("b", State::Queued)];
     let shown = lines(&view(rows), 2, Style::default(), Size { columns: 100, rows: 24 });

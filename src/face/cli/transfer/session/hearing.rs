@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::story::Finish;
-use super::super::{Job, Verb, watch};
+use super::super::watch::{self, Change};
+use super::super::{Job, Verb};
 use super::{Session, row};
 use crate::base::{InfoHash, units};
-use crate::engine::{After, Command, Event, FaultKind, Handle, Reason, Row, State, Until, View};
+use crate::engine::{Command, Event, FaultKind, Handle, Reason, Row, State, View};
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::faults;
@@ -70,8 +71,7 @@ impl Session<'_> {
         running.path = Some(path.clone());
         let job = &running.job;
         if self.verb == Verb::Seed {
-            let until = if let After::Seed(until) = running.after { until } else { Until::default() };
-            return self.telling.seeding(job, &path, until);
+            return self.telling.seeding(job, &path, running.until());
         }
         self.telling.finished(&Finish {
             job,
@@ -88,13 +88,14 @@ impl Session<'_> {
     }
 
     /// A file is no longer what was hashed: nobody can take what it has become.
-    pub(super) fn changed(&mut self, id: InfoHash, file: &Path, handle: &Handle) -> Result<(), Failure> {
+    pub(super) fn changed(&mut self, id: InfoHash, change: &Change, handle: &Handle) -> Result<(), Failure> {
         let Some(given) = self.links.given.get(&id) else { return Ok(()) };
         if self.running.get(&id).is_none_or(|running| running.over) {
             return Ok(());
         }
-        let failure = watch::changed(id, file, &given.path);
-        let reason = Reason { word: FaultKind::Changed.reason(), text: failure.message.clone() };
+        let failure = watch::told(id, change, &given.path);
+        let kind = if change.gone { FaultKind::FilesMissing } else { FaultKind::Changed };
+        let reason = Reason { word: kind.reason(), text: failure.message.clone() };
         self.telling.last(id, row(&handle.view(), id), State::Error, reason)?;
         handle.send(Command::Remove(id));
         self.fail(id, &failure);
@@ -131,7 +132,10 @@ impl Session<'_> {
         let Some(running) = self.running.get_mut(&id).filter(|running| !running.over) else { return Ok(()) };
         running.over = true;
         self.outcomes.done();
-        if running.job.seeds { self.telling.goal(&running.job, row(&handle.view(), id)) } else { Ok(()) }
+        if !running.job.seeds {
+            return Ok(());
+        }
+        self.telling.goal(&running.job, running.until(), row(&handle.view(), id))
     }
 
     pub(super) fn fail(&mut self, id: InfoHash, failure: &Failure) {

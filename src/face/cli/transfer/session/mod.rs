@@ -24,9 +24,9 @@ use super::story;
 use super::stream::{Stream, Streamed};
 use super::telling::Telling;
 use super::watch::Watch;
-use super::{Arrival, Arrivals, Job, Outcomes, Plan, Ready, Started, Verb, Work, block_on, on};
+use super::{Arrival, Arrivals, Job, Outcomes, Peers, Plan, Ready, Started, Verb, Work, block_on, on};
 use crate::base::InfoHash;
-use crate::engine::{Add, After, Command, Engine, EngineConfig, Event, Existing, Handle, Row, View};
+use crate::engine::{Add, After, Command, Engine, EngineConfig, Event, Existing, Handle, Row, Until, View};
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::faults;
@@ -110,6 +110,8 @@ async fn first(plan: &mut Plan, signals: &mut Signals, output: &Output) -> Resul
                 Telling::new(plan.verb, plan.path_end, 1, 0, output).kept(&kept, None, Duration::ZERO)?;
                 plan.outcomes.done();
             }
+            // Nothing is in work to which these could belong.
+            Some(Ok(Work::Peers(_))) => {}
             Some(Ok(work)) => plan.works.push(work),
             Some(Err(failure)) => {
                 output.fail(&failure);
@@ -161,6 +163,11 @@ impl Running {
         let trusting = add.existing == Existing::Trust;
         Self { job, after: add.after, trusting, found: 0, stall: Stall::default(), path: None, over: false }
     }
+
+    /// Until when it is given, if it is.
+    fn until(&self) -> Until {
+        if let After::Seed(until) = self.after { until } else { Until::default() }
+    }
 }
 
 /// The next torrent that is read; waits for ever where there are no more.
@@ -208,7 +215,7 @@ impl<'a> Session<'a> {
         signals: &mut Signals,
     ) -> Result<Option<Exit>, Failure> {
         for work in works {
-            self.telling.one_more();
+            self.count(&work);
             self.begin(work, handle)?;
         }
         self.look_closer(handle);
@@ -238,7 +245,7 @@ impl<'a> Session<'a> {
                 (id, made) = self.searches.made() => self.made(id, made, handle)?,
                 Some(Ok((id, peers))) = self.lookups.join_next() => handle.send(Command::Peers(id, peers)),
                 hook = self.hooks.ended() => self.hook_ended(hook),
-                (id, file) = watch.next() => self.changed(id, &file, handle)?,
+                (id, change) = watch.next() => self.changed(id, &change, handle)?,
                 streamed = ended(&mut self.stream) => {
                     self.stream = None;
                     match streamed {
@@ -261,6 +268,12 @@ impl<'a> Session<'a> {
         Ok(None)
     }
 
+    fn count(&mut self, work: &Work) {
+        if !matches!(work, Work::Peers(_)) {
+            self.telling.one_more();
+        }
+    }
+
     /// Does the next thing for a torrent.
     fn begin(&mut self, work: Work, handle: &Handle) -> Result<(), Failure> {
         match work {
@@ -273,11 +286,13 @@ impl<'a> Session<'a> {
                 if let Some(reader) = stream {
                     self.stream = Some(Stream::start(reader)?);
                 }
-                for (host, port) in named_peers {
-                    self.lookups.spawn(async move {
-                        let found = tokio::net::lookup_host((host.as_str(), port)).await;
-                        (id, found.map(Iterator::collect).unwrap_or_default())
-                    });
+                self.look_up(id, named_peers);
+            }
+            Work::Peers(more) => {
+                if !self.searches.add_peers(&more) {
+                    let Peers { id, peers, named } = *more;
+                    handle.send(Command::Peers(id, peers));
+                    self.look_up(id, named);
                 }
             }
             Work::Kept(kept) => {
@@ -287,6 +302,16 @@ impl<'a> Session<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Looks up peers of a torrent that are known by name.
+    fn look_up(&mut self, id: InfoHash, named: Vec<(String, u16)>) {
+        for (host, port) in named {
+            self.lookups.spawn(async move {
+                let found = tokio::net::lookup_host((host.as_str(), port)).await;
+                (id, found.map(Iterator::collect).unwrap_or_default())
+            });
+        }
     }
 
     /// Who takes what one torrent gives is shown beside it.
@@ -305,7 +330,7 @@ impl<'a> Session<'a> {
         match arrival {
             None => self.more = None,
             Some(Ok(work)) => {
-                self.telling.one_more();
+                self.count(&work);
                 self.begin(work, handle)?;
             }
             Some(Err(failure)) => {

@@ -1,6 +1,8 @@
 //! How others are told where to fetch what is given: the command for the other side, a QR code, and who
 //! can use them.
 
+mod words;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -13,6 +15,7 @@ use crate::engine::content;
 use crate::face::cli::address::is_local;
 use crate::face::cli::error::Failure;
 use crate::face::cli::output::{Output, Progress, raw};
+use crate::face::cli::style::width;
 use crate::face::cli::{json, qr};
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
@@ -45,6 +48,8 @@ pub struct Links {
     pub lan: bool,
     /// The distributed hash table is used.
     pub dht: bool,
+    /// The local network is told by multicast.
+    pub lsd: bool,
     /// When a QR code is drawn.
     pub qr: Qr,
     /// The torrents.
@@ -56,18 +61,20 @@ pub struct Links {
 pub struct Given {
     /// The link without our addresses.
     pub magnet: Magnet,
-    /// `412 files, 1.9 GiB, 1 MiB pieces, v1`.
+    /// `412 files, 1.9 GiB, 1 MiB pieces, v1+v2`.
     pub facts: String,
     /// Peers come from its trackers only (BEP 27).
     pub private: bool,
-    /// Its files, where we have hashed them ourselves.
+    /// It has trackers that the link does not tell.
+    pub keeps_trackers: bool,
+    /// Its files as they were before anybody was told of them.
     pub files: Vec<ScannedFile>,
     /// What the user calls it.
     pub path: PathBuf,
 }
 
 impl Given {
-    /// A torrent without files that we have hashed.
+    /// A torrent of whose files nothing is known yet.
     pub fn new(torrent: &Metainfo, path: PathBuf) -> Self {
         let files = units::plural(u64::from(content::file_count(torrent, &[])), "file", "files");
         let size = units::size(content::wanted(torrent, &[]));
@@ -82,6 +89,7 @@ impl Given {
             magnet: Magnet::of(torrent),
             facts: format!("{files}, {size}, {pieces} pieces, {version}"),
             private: torrent.is_private(),
+            keeps_trackers: false,
             files: Vec::new(),
             path,
         }
@@ -110,7 +118,7 @@ impl Links {
         if !self.hide_addresses {
             link.peers = self.addresses(port);
         }
-        let command = command(&link);
+        let command = self.command(&link);
         self.event(id, given, &link, &command, output)?;
         match output.progress {
             Progress::Bar => self.story(given, &link, &command, port, output),
@@ -127,6 +135,13 @@ impl Links {
             output.line(&link.to_string())?;
         }
         Ok(())
+    }
+
+    /// The command for the other side, fit for a shell: a link has nothing in it that ends a quotation. What is
+    /// for the local network alone is not told to others by those who fetch it either.
+    fn command(&self, link: &Magnet) -> String {
+        let flag = if self.lan { "--lan " } else { "" };
+        format!("torr get {flag}'{link}'")
     }
 
     fn addresses(&self, port: Option<u16>) -> Vec<SocketAddr> {
@@ -159,79 +174,43 @@ impl Links {
         output.event(&event)
     }
 
-    /// The words around a link on a terminal; the code comes last, so that it is seen whole.
+    /// The words around a link on a terminal. The code comes last, so that it is seen whole; where all of it
+    /// together does not fit, but the code with the command does, these two are last.
     fn story(&self, given: &Given, link: &Magnet, command: &str, port: Option<u16>, output: &Output) {
+        let size = output.size();
         let name = link.name.as_ref().map(|name| output.err.fit(name, 60)).unwrap_or_default();
+        let facts = [String::new(), format!(" {name}    {}", given.facts), String::new()];
+        let command = [" On the other machine:".to_owned(), format!("   {command}"), String::new()];
+        let who = words::laid_out(&self.who(given, link, port), size.columns.saturating_sub(1));
+        let code = self.code(link, output);
+        let height = |lines: &[String]| lines.iter().map(|line| rows(line, size.columns)).sum::<usize>();
+        // Below all of it stands the line of progress.
+        let below = |some: usize| code.len() + some + 1;
+        let all = below(height(&facts) + height(&command) + height(&who));
+        let order: [&[String]; 4] = if all > size.rows && below(height(&command)) <= size.rows {
+            [&facts, &who, &code, &command]
+        } else {
+            [&facts, &command, &who, &code]
+        };
         // What is drawn at the bottom meanwhile would push the code off the screen.
         output.live.erase();
-        output.say("");
-        output.say(&format!(" {name}    {}", given.facts));
-        output.say("");
-        output.say(" On the other machine:");
-        output.say(&format!("   {command}"));
-        output.say("");
-        for line in self.who(given, link, port) {
-            output.say(&format!(" {line}"));
-        }
-        self.draw(link, output);
+        order.into_iter().flatten().for_each(|line| output.say(line));
     }
 
     /// The same as lines of a log.
     fn lines(&self, given: &Given, link: &Magnet, command: &str, port: Option<u16>) -> Vec<String> {
         let name = link.name.as_ref().map(|name| name.fit(60)).unwrap_or_default();
         let mut lines = vec![format!("{name}: {}", given.facts), format!("on the other machine: {command}")];
-        lines.extend(self.who(given, link, port));
+        lines.extend(self.who(given, link, port).iter().map(|parts| parts.join("    ")));
         lines
-    }
-
-    /// Who can use the link, as far as that is known.
-    fn who(&self, given: &Given, link: &Magnet, port: Option<u16>) -> Vec<String> {
-        let mut finds = Vec::new();
-        if self.dht && !given.private {
-            finds.push("the DHT makes it findable");
-        }
-        if !link.trackers.is_empty() {
-            finds.push("its trackers tell who has it");
-        }
-        let mut lines = Vec::new();
-        if self.lan {
-            lines.push("Only the local network is told; nobody else learns of it from here.".to_owned());
-        } else {
-            let finds = finds.iter().map(|found| format!(", and {found}")).collect::<String>();
-            lines.push(format!("Anyone with this link can download{finds}. --lan keeps it local."));
-        }
-        if link.peers.is_empty() && link.trackers.is_empty() && (!self.dht || given.private) && !self.lan {
-            lines.push(
-                "The link names nobody who has it: the other side needs our address (--peer).".to_owned(),
-            );
-        }
-        lines.push(self.reach(port));
-        lines
-    }
-
-    /// Where we can be reached from.
-    fn reach(&self, port: Option<u16>) -> String {
-        let Some(port) = port else { return "Nobody can connect to us: no port is open.".to_owned() };
-        if self.addresses.is_empty() {
-            return format!("Our own addresses are not known; peers reach us on port {port}.");
-        }
-        if self.addresses.iter().all(IpAddr::is_loopback) {
-            let why = if self.bound { "" } else { ": it has no network" };
-            return format!("this machine only{why}");
-        }
-        if self.lan {
-            return "same network: ready".to_owned();
-        }
-        let outside = |v6: bool| self.addresses.iter().any(|ip| ip.is_ipv6() == v6 && !is_local(*ip));
-        let internet = match (outside(false), outside(true)) {
-            (true, _) => format!("port {port} has to be open; not yet seen from outside"),
-            (false, true) => format!("by IPv6 if port {port} is open, by IPv4 if the router forwards it"),
-            (false, false) => format!("only if the router forwards port {port} to this machine"),
-        };
-        format!("same network: ready    internet: {internet}")
     }
 
     fn draw(&self, link: &Magnet, output: &Output) {
+        self.code(link, output).iter().for_each(|line| output.say(line));
+    }
+
+    /// The code as lines, or why there is none; nothing where it is not wanted.
+    fn code(&self, link: &Magnet, output: &Output) -> Vec<String> {
         let auto = self.qr == Qr::Auto;
         let wanted = match self.qr {
             Qr::Never => false,
@@ -239,79 +218,37 @@ impl Links {
             Qr::Auto => output.progress == Progress::Bar && self.given.len() == 1,
         };
         if !wanted {
-            return;
+            return Vec::new();
         }
         let size = output.size();
-        match qr::draw(&qr::short_link(link), output.err, size.columns) {
+        let why = match qr::draw(&qr::short_link(link), output.err, size.columns) {
             // What stands below it would push it off the screen.
             Ok(lines) if auto && lines.len() >= size.rows => {
-                let (needs, has) = (lines.len() + 1, size.rows);
-                output.say(&format!(" no QR code: it takes {needs} rows and there are {has}"));
+                format!("no QR code: it takes {} rows and there are {}", lines.len() + 1, size.rows)
             }
-            Ok(lines) => lines.iter().for_each(|line| output.say(line)),
-            Err(why) => output.say(&format!(" {why}")),
-        }
+            Ok(lines) => return lines,
+            Err(why) => why.to_string(),
+        };
+        words::laid_out(&[vec![why]], size.columns.saturating_sub(1))
     }
 }
 
-/// The command for the other side, fit for a shell: a link has nothing in it that ends a quotation.
-fn command(link: &Magnet) -> String {
-    format!("torr get '{link}'")
+/// How many rows a line of a terminal takes.
+fn rows(line: &str, columns: usize) -> usize {
+    width(line).div_ceil(columns.max(1)).max(1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn given(private: bool) -> Given {
-        Given {
-            magnet: Magnet { name: Some("it's".into()), ..Magnet::new(InfoHash::v1([0xab; 20])) },
-            facts: "1 file".to_owned(),
-            private,
-            files: Vec::new(),
-            path: "it's".into(),
-        }
-    }
-
-    fn links(addresses: &[&str]) -> Links {
-        let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
-        Links { addresses, ..Links::default() }
-    }
-
-    fn said(links: &Links, given: &Given) -> Vec<String> {
-        let mut link = given.magnet.clone();
-        link.peers = links.addresses(Some(5));
-        links.who(given, &link, Some(5))
-    }
-
-    #[test]
-    fn only_what_is_known_is_said() {
-        let open = "Anyone with this link can download. --lan keeps it local.";
-        let local = links(&["192.168.1.20"]);
-        let forwarded = "same network: ready    internet: only if the router forwards port 5 to this machine";
-        assert_eq!(said(&local, &given(false)), [open, forwarded]);
-        let dht = Links { dht: true, ..local.clone() };
-        assert_eq!(
-            said(&dht, &given(false))[0],
-            "Anyone with this link can download, and the DHT makes it findable. --lan keeps it local."
-        );
-        assert_eq!(said(&dht, &given(true))[0], open);
-        let both = links(&["192.168.1.20", "203.0.113.40"]);
-        assert!(said(&both, &given(false))[1].ends_with("port 5 has to be open; not yet seen from outside"));
-        assert!(said(&links(&["10.0.0.1", "2001:db8::1"]), &given(false))[1].contains("by IPv6 if port 5"));
-        let bound = Links { bound: true, ..links(&["127.0.0.1"]) };
-        assert_eq!(said(&bound, &given(false))[1], "this machine only");
-        let lan = Links { lan: true, ..both };
-        assert_eq!(said(&lan, &given(false))[1], "same network: ready");
-        assert_eq!(lan.addresses(Some(5)), ["192.168.1.20:5".parse().unwrap()]);
-        assert!(said(&links(&[]), &given(false))[1].contains("names nobody"));
-        assert_eq!(local.reach(None), "Nobody can connect to us: no port is open.");
-    }
-
     #[test]
     fn the_command_is_one_word_behind_the_verb() {
-        let text = command(&given(false).magnet);
+        let link = Magnet { name: Some("it's".into()), ..Magnet::new(InfoHash::v1([0xab; 20])) };
+        let text = Links::default().command(&link);
         assert_eq!(text.matches('\'').count(), 2, "{text}");
-        assert!(text.ends_with("dn=it%27s'"), "{text}");
+        assert!(text.starts_with("torr get 'magnet:") && text.ends_with("dn=it%27s'"), "{text}");
+        let lan = Links { lan: true, ..Links::default() };
+        assert!(lan.command(&link).starts_with("torr get --lan 'magnet:"));
     }
 }

@@ -1,0 +1,80 @@
+//! What is shared and does not stay as it was.
+
+use std::fs;
+use std::path::Path;
+
+use super::Scene;
+use super::party::end;
+use super::share::{link, many, seeder, settle};
+use crate::support::program::Program;
+use crate::support::schema;
+
+#[test]
+fn a_file_that_changes_while_it_is_shared_ends_the_sharing() {
+    let scene = Scene::new();
+    many(&scene);
+    let (mut program, told) = seeder(&scene, "seed", &["d"]);
+    // What is added is not part of it.
+    scene.write("d/sub1/added", "x");
+    scene.write("d/sub1/f10", vec![9; 40_010]);
+    let ended = end(&mut program);
+    assert_eq!(ended.code(), Some(5), "{}", program.tail());
+    let events = schema::check_lines(&program.output());
+    let error = events.iter().find(|event| event["schema"] == "torr.error/1").unwrap();
+    assert_eq!((&error["kind"], &error["torrent"]), (&"changed_on_disk".into(), &told["torrent"]));
+    assert!(error["message"].as_str().unwrap().contains("f10 was changed while it was shared"), "{error}");
+    let last = events.iter().rfind(|event| event["event"] == "progress").unwrap();
+    assert_eq!((&last["state"], &last["reason"]), (&"error".into(), &"changed_on_disk".into()));
+}
+
+/// Ends with the sentence that a file has changed.
+#[track_caller]
+fn ends(mut program: Program, kind: &str, words: &str, hint: &str) {
+    assert_eq!(end(&mut program).code(), Some(5), "{}", program.tail());
+    let error = event_of(&program.output());
+    assert_eq!(error["kind"], kind, "{error}");
+    let told = |key: &str| error[key].as_str().unwrap().to_owned();
+    assert!(told("message").contains(words) && told("hint").contains(hint), "{error}");
+}
+
+fn event_of(output: &str) -> serde_json::Value {
+    let all = schema::check_lines(output);
+    all.into_iter().find(|event| event["schema"] == "torr.error/1").expect("an error is told")
+}
+
+#[test]
+fn the_data_of_a_torrent_is_watched_whatever_it_is_named_by() {
+    let scene = Scene::new();
+    many(&scene);
+    assert_eq!(scene.run(&["create", "d", "-q"]).code, 0);
+    let write = |byte: u8| {
+        scene.write("d/sub1/f10", vec![byte; 40_010]);
+        settle(&scene, "d/sub1/f10");
+    };
+    let by_file = seeder(&scene, "file", &["d.torrent"]).0;
+    let before = fs::read(scene.path().join("d/sub1/f10")).unwrap();
+    write(9);
+    ends(by_file, "changed_on_disk", "f10 was changed while it was shared", "shares what is there now");
+
+    scene.write("d/sub1/f10", before);
+    settle(&scene, "d/sub1/f10");
+    let (mut first, told) = seeder(&scene, "name", &["d.torrent", "--until", "1s"]);
+    assert_eq!(end(&mut first).code(), Some(0), "{}", first.tail());
+    let short = &told["torrent"].as_str().unwrap()[..6];
+    let by_name = seeder(&scene, "name", &[short]).0;
+    write(7);
+    ends(by_name, "changed_on_disk", "f10 was changed while it was shared", "shares what is there now");
+}
+
+#[test]
+fn what_is_moved_away_was_not_changed() {
+    let scene = Scene::new();
+    scene.write("film.bin", vec![1; 100_000]);
+    settle(&scene, "film.bin");
+    let program = seeder(&scene, "seed", &["film.bin"]).0;
+    let at = |name: &str| scene.path().join(name);
+    fs::rename(at("film.bin"), at("elsewhere.bin")).unwrap();
+    ends(program, "files_missing", "film.bin was moved or removed while it was shared", "put it back");
+    assert!(Path::new(&at("elsewhere.bin")).exists());
+    assert!(link(&scene, &["elsewhere.bin"]).0.contains("dn=elsewhere.bin"));
+}
