@@ -10,7 +10,7 @@ use super::error::Failure;
 use super::input::{Link, Torrent};
 use super::output::Output;
 use super::signals;
-use super::transfer::{Finder, Setup};
+use super::transfer::{Finder, Setup, Wish};
 
 /// How long the swarm may take unless `--timeout` says otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -40,11 +40,10 @@ pub fn torrent(
     let mut find = setup.find(&link)?;
     find.peers.extend(who.peers);
     find.named_peers.extend(who.named_peers);
-    let ending = signals::end_at_once(output);
+    let ending = signals::end_at_once(output).tell_scripts();
     let mut finder = Finder::start(&setup, 1, output)?;
-    let id = find.info_hash;
     finder.look_for(find);
-    let found = finder.wait(id, Some(patience), || false);
+    let (_, found) = finder.next(Some(patience), || Wish::Wait).expect("one is looked for");
     finder.stop();
     ending.leave();
     found.map(|metainfo| link.torrent(metainfo))

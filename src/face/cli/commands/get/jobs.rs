@@ -85,7 +85,11 @@ impl Maker {
             return Ok(None);
         }
         for note in &link.notes {
-            tracing::info!("the magnet link: {note}");
+            if note.changes_the_choice() && self.args.select.is_empty() {
+                self.output.warn(&format!("{}: {note}", link.name().fit(80)));
+            } else {
+                tracing::info!("the magnet link: {note}");
+            }
         }
         if !link.magnet.web_seeds.is_empty() {
             tracing::info!("the magnet link names web seeds, which are not used yet");
@@ -105,8 +109,15 @@ impl Maker {
         new
     }
 
+    /// The torrent of a link whose metadata was found. Who looked for it has looked up the names of its peers,
+    /// and the torrent goes on with what they lead to.
+    pub fn found(&self, mut link: Link, metainfo: Metainfo) -> Torrent {
+        link.magnet.named_peers.clear();
+        self.known(link, metainfo)
+    }
+
     /// The torrent of a link whose metadata is known.
-    pub fn known(&self, link: Link, metainfo: Metainfo) -> Torrent {
+    fn known(&self, link: Link, metainfo: Metainfo) -> Torrent {
         self.named(link.torrent(metainfo))
     }
 
@@ -120,7 +131,7 @@ impl Maker {
     /// A link whose metadata is to be found, and what comes of it then.
     fn search(&self, link: Link) -> Result<Work, Failure> {
         let (find, name, maker) = (self.setup.find(&link)?, link.name(), self.clone());
-        let then = move |metainfo| maker.begin(maker.known(link, metainfo));
+        let then = move |metainfo| maker.begin(maker.found(link, metainfo));
         Ok(Work::Find(Box::new(Search { find, name, then: Box::new(then) })))
     }
 

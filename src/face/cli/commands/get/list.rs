@@ -6,7 +6,8 @@ use crate::face::cli::commands::show;
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
-use crate::face::cli::transfer::Outcomes;
+use crate::face::cli::signals::AtOnce;
+use crate::face::cli::transfer::{Outcomes, Wish};
 use crate::face::cli::tree::{self, listed};
 use crate::proto::metainfo::Metainfo;
 
@@ -14,10 +15,19 @@ use super::found::Torrents;
 use super::jobs::Maker;
 
 /// Lists the files of each torrent as it is read; those that the flags select, documents also say which they
-/// do not.
-pub fn run(torrents: &mut Torrents<'_>, maker: &Maker, output: &Output) -> Result<Exit, Failure> {
+/// do not. Before a person Ctrl-C skips one that is looked for.
+pub fn run(
+    torrents: &mut Torrents<'_>,
+    maker: &Maker,
+    ending: &AtOnce,
+    output: &Output,
+) -> Result<Exit, Failure> {
     let mut outcomes = Outcomes::default();
-    while let Some(torrent) = torrents.next(&|| false) {
+    let mut next = || {
+        let wish = || if ending.was_pressed() { Wish::Skip } else { Wish::Wait };
+        if output.stderr_tty { ending.lend(|| torrents.next(&wish)) } else { torrents.next(&wish) }
+    };
+    while let Some(torrent) = next() {
         let told = torrent.and_then(|torrent| {
             let wanted = maker.wanted(&torrent)?;
             list(&torrent.metainfo, &wanted, outcomes.done > 0, output)?;

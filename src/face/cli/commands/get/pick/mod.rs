@@ -13,7 +13,7 @@ use crate::face::cli::exit::Exit;
 use crate::face::cli::input::Torrent;
 use crate::face::cli::output::Output;
 use crate::face::cli::signals::Watch;
-use crate::face::cli::transfer::{self, Plan};
+use crate::face::cli::transfer::{self, Plan, Wish};
 
 use model::Picker;
 use screen::End;
@@ -37,7 +37,8 @@ pub fn possible(no_input: bool, output: &Output) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Reads all torrents, has their files chosen and plans them; or nothing, and the end of the process.
+/// Reads all torrents, has their files chosen and plans them; or nothing, and the end of the process. Ctrl-C
+/// skips one that is looked for; the others, and what was chosen of them, are kept.
 pub fn all(
     torrents: &mut Torrents<'_>,
     maker: &Maker,
@@ -47,7 +48,12 @@ pub fn all(
 ) -> Result<Option<Exit>, Failure> {
     let watch = Watch::start(restore);
     let mut chosen: Vec<(Torrent, Vec<bool>)> = Vec::new();
-    while let Some(torrent) = torrents.next(&|| watch.seen().is_some()) {
+    let wish = || match watch.seen() {
+        Some(_) => Wish::Stop,
+        None if watch.was_pressed() => Wish::Skip,
+        None => Wish::Wait,
+    };
+    while let Some(torrent) = watch.away(|| torrents.next(&wish)) {
         let wanted = torrent.and_then(|torrent| {
             let wanted = maker.wanted(&torrent)?;
             Ok((torrent, wanted))
@@ -66,6 +72,9 @@ pub fn all(
                 }
                 picker.mark(&mut wanted);
                 chosen.push((torrent, wanted));
+            }
+            Err(failure) if failure.exit == Exit::Interrupted && chosen.is_empty() && torrents.are_over() => {
+                return left(plan, failure.exit, output).map(Some);
             }
             Err(failure) => {
                 output.fail(&failure);
