@@ -23,6 +23,7 @@ mod pty;
 mod refusals;
 mod register;
 mod sacred;
+mod searching;
 mod share;
 mod shell;
 mod show;

@@ -10,7 +10,7 @@ use super::error::Failure;
 use super::input::{Link, Torrent};
 use super::output::Output;
 use super::signals;
-use super::transfer::{Finder, Setup, Wish};
+use super::transfer::{Finder, Setup, Waiter};
 
 /// How long the swarm may take unless `--timeout` says otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -23,6 +23,11 @@ pub struct Who {
     /// Peers by host and port.
     pub named_peers: Vec<(String, u16)>,
 }
+
+/// One who waits until something comes, or until a signal ends the process.
+struct Alone;
+
+impl Waiter for Alone {}
 
 /// Fetches the metadata of a link. A signal ends the process meanwhile: there is nothing to put away.
 pub fn torrent(
@@ -43,7 +48,7 @@ pub fn torrent(
     let ending = signals::end_at_once(output).tell_scripts();
     let mut finder = Finder::start(&setup, 1, output)?;
     finder.look_for(find);
-    let (_, found) = finder.next(Some(patience), || Wish::Wait).expect("one is looked for");
+    let (_, found) = finder.next(Some(patience), &Alone).expect("one is looked for");
     finder.stop();
     ending.leave();
     found.map(|metainfo| link.torrent(metainfo))

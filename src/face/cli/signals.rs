@@ -120,11 +120,16 @@ impl AtOnce {
 
     /// Leaves Ctrl-C to a program that is run for the person, such as an editor, until the work is done.
     pub fn lend<T>(&self, work: impl FnOnce() -> T) -> T {
-        self.lent.store(false, Ordering::SeqCst);
-        self.whose.store(LENT, Ordering::SeqCst);
+        self.lend_out(true);
         let done = work();
-        self.whose.store(OURS, Ordering::SeqCst);
+        self.lend_out(false);
         done
+    }
+
+    /// The same for work that says itself when it begins and when it is done.
+    pub fn lend_out(&self, begins: bool) {
+        self.lent.store(false, Ordering::SeqCst);
+        self.whose.store(if begins { LENT } else { OURS }, Ordering::SeqCst);
     }
 
     /// Whether Ctrl-C was pressed since it was lent or this was last asked.
@@ -237,13 +242,11 @@ impl Watch {
         self.0.exit.get().copied()
     }
 
-    /// Does work during which no screen is there, and of which Ctrl-C ends a part: [`Watch::was_pressed`].
-    pub fn away<T>(&self, work: impl FnOnce() -> T) -> T {
+    /// Work begins, or is done, during which no screen is there and of which Ctrl-C ends a part:
+    /// [`Watch::was_pressed`].
+    pub fn away(&self, begins: bool) {
         self.0.pressed.store(false, Ordering::SeqCst);
-        self.0.away.store(true, Ordering::SeqCst);
-        let done = work();
-        self.0.away.store(false, Ordering::SeqCst);
-        done
+        self.0.away.store(begins, Ordering::SeqCst);
     }
 
     /// Whether Ctrl-C was pressed during such work since this was last asked.

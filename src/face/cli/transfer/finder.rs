@@ -51,6 +51,17 @@ pub enum Wish {
     Stop,
 }
 
+/// For whom is waited.
+pub trait Waiter {
+    /// The waiting begins, or is over. Meanwhile Ctrl-C may have another meaning than before and after.
+    fn waits(&self, _begins: bool) {}
+
+    /// What is wished by now.
+    fn wish(&self) -> Wish {
+        Wish::Wait
+    }
+}
+
 /// Finds metadata.
 pub struct Finder {
     engine: Started,
@@ -114,13 +125,14 @@ impl Finder {
 
     /// Waits for the next one of which something comes, whichever that is; for each `patience` at most. Nothing
     /// once there are no more.
-    pub fn next(&mut self, patience: Option<Duration>, wish: impl Fn() -> Wish) -> Option<Found> {
+    pub fn next(&mut self, patience: Option<Duration>, waiter: &dyn Waiter) -> Option<Found> {
         if self.sought.is_empty() {
             return None;
         }
         let begun = Instant::now();
         let Self { engine: Started { ground, handle, events }, output, sought, news, waited, .. } = self;
         let earlier = *waited;
+        waiter.waits(true);
         let (id, found) = ground.block_on(async {
             let mut views = handle.views();
             let mut ticks = interval(TICK);
@@ -149,7 +161,7 @@ impl Finder {
                         }
                         tell(&view, sought, now, news, output);
                     }
-                    _ = ticks.tick() => match wish() {
+                    _ = ticks.tick() => match waiter.wish() {
                         Wish::Wait => {}
                         Wish::Skip => {
                             let id = first(sought);
@@ -165,6 +177,7 @@ impl Finder {
                 }
             }
         });
+        waiter.waits(false);
         self.waited += begun.elapsed();
         self.output.live.erase();
         if found.is_err() {

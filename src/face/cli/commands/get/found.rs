@@ -9,7 +9,7 @@ use crate::base::InfoHash;
 use crate::face::cli::error::Failure;
 use crate::face::cli::input::{Link, Torrent};
 use crate::face::cli::output::Output;
-use crate::face::cli::transfer::{Finder, Setup, Started, Wish, Work};
+use crate::face::cli::transfer::{Finder, Setup, Started, Waiter, Work};
 
 use super::inputs::Arguments;
 use super::jobs::{Asked, Maker};
@@ -62,8 +62,8 @@ impl<'a> Torrents<'a> {
         torrents
     }
 
-    /// The next one, or why there is none of it; nothing after the last. Waiting goes by this wish.
-    pub fn next(&mut self, wish: &dyn Fn() -> Wish) -> Option<Result<Torrent, Failure>> {
+    /// The next one, or why there is none of it; nothing after the last. 
+    pub fn next(&mut self, waiter: &dyn Waiter) -> Option<Result<Torrent, Failure>> {
         loop {
             if let Some(given) = self.given.pop_front() {
                 return Some(given);
@@ -80,7 +80,7 @@ impl<'a> Torrents<'a> {
                     None => {}
                 }
             }
-            let (id, found) = self.finder.as_mut()?.next(self.patience, wish)?;
+            let (id, found) = self.finder.as_mut()?.next(self.patience, waiter)?;
             let Some(link) = self.links.remove(&id) else { continue };
             return Some(found.map(|metainfo| {
                 self.found.push(id);

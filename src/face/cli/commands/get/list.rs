@@ -7,7 +7,7 @@ use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 use crate::face::cli::signals::AtOnce;
-use crate::face::cli::transfer::{Outcomes, Wish};
+use crate::face::cli::transfer::{Outcomes, Waiter, Wish};
 use crate::face::cli::tree::{self, listed};
 use crate::proto::metainfo::Metainfo;
 
@@ -23,11 +23,8 @@ pub fn run(
     output: &Output,
 ) -> Result<Exit, Failure> {
     let mut outcomes = Outcomes::default();
-    let mut next = || {
-        let wish = || if ending.was_pressed() { Wish::Skip } else { Wish::Wait };
-        if output.stderr_tty { ending.lend(|| torrents.next(&wish)) } else { torrents.next(&wish) }
-    };
-    while let Some(torrent) = next() {
+    let reader = Reader { ending, watches: output.stderr_tty };
+    while let Some(torrent) = torrents.next(&reader) {
         let told = torrent.and_then(|torrent| {
             let wanted = maker.wanted(&torrent)?;
             list(&torrent.metainfo, &wanted, outcomes.done > 0, output)?;
@@ -44,6 +41,25 @@ pub fn run(
         }
     }
     Ok(outcomes.exit())
+}
+
+/// Who reads the list.
+struct Reader<'a> {
+    ending: &'a AtOnce,
+    /// It is a person.
+    watches: bool,
+}
+
+impl Waiter for Reader<'_> {
+    fn waits(&self, begins: bool) {
+        if self.watches {
+            self.ending.lend_out(begins);
+        }
+    }
+
+    fn wish(&self) -> Wish {
+        if self.ending.was_pressed() { Wish::Skip } else { Wish::Wait }
+    }
 }
 
 /// One file of a torrent, for scripts.

@@ -13,7 +13,7 @@ use crate::face::cli::exit::Exit;
 use crate::face::cli::input::Torrent;
 use crate::face::cli::output::Output;
 use crate::face::cli::signals::Watch;
-use crate::face::cli::transfer::{self, Plan, Wish};
+use crate::face::cli::transfer::{self, Plan, Waiter, Wish};
 
 use model::Picker;
 use screen::End;
@@ -48,12 +48,7 @@ pub fn all(
 ) -> Result<Option<Exit>, Failure> {
     let watch = Watch::start(restore);
     let mut chosen: Vec<(Torrent, Vec<bool>)> = Vec::new();
-    let wish = || match watch.seen() {
-        Some(_) => Wish::Stop,
-        None if watch.was_pressed() => Wish::Skip,
-        None => Wish::Wait,
-    };
-    while let Some(torrent) = watch.away(|| torrents.next(&wish)) {
+    while let Some(torrent) = torrents.next(&watch) {
         let wanted = torrent.and_then(|torrent| {
             let wanted = maker.wanted(&torrent)?;
             Ok((torrent, wanted))
@@ -92,6 +87,20 @@ pub fn all(
         }
     }
     Ok(None)
+}
+
+impl Waiter for Watch {
+    fn waits(&self, begins: bool) {
+        self.away(begins);
+    }
+
+    fn wish(&self) -> Wish {
+        match self.seen() {
+            Some(_) => Wish::Stop,
+            None if self.was_pressed() => Wish::Skip,
+            None => Wish::Wait,
+        }
+    }
 }
 
 fn left(plan: &Plan, exit: Exit, output: &Output) -> Result<Exit, Failure> {
