@@ -104,6 +104,11 @@ pub enum TrackerFailure {
     Unreachable(String),
 }
 
+impl TrackerFailure {
+    /// The sentence of a tracker that was asked and said nothing.
+    pub const NO_ANSWER: &'static str = "the tracker did not answer in time";
+}
+
 /// How much a file, and so its pieces, is wanted.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum Priority {

@@ -25,6 +25,7 @@ mod pty;
 mod refusals;
 mod register;
 mod sacred;
+mod searching;
 mod share;
 mod share_screen;
 mod shell;

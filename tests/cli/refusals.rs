@@ -23,9 +23,9 @@ fn each_bad_input_has_its_code_and_a_sentence() {
         (&["get", "magnet:?dn=x"], 3, "error: the magnet link names no torrent"),
         (&["get", "--list", "magnet:?dn=x"], 3, "hint:  put the whole link in single quotes"),
         (&["get", "--torrent-only", "magnet:?xt=urn:btih:%zz"], 3, "two hexadecimal digits"),
-        (&["get", &v2], 3, "error: v2-only torrents are not supported yet"),
-        (&["get", &v2_link], 3, "error: v2-only torrents are not supported yet"),
-        (&["show", "--fetch", &v2], 3, "error: v2-only torrents are not supported yet"),
+        (&["get", &v2], 3, "error: the link names the torrent by its v2 hash alone"),
+        (&["get", &v2_link], 3, "hint:  a torrent of both versions has a link with xt=urn:btih: too"),
+        (&["show", "--fetch", &v2], 3, "error: the link names the torrent by its v2 hash alone"),
         (&["show", "--raw", &hash], 2, "hint:  to fetch the file first: --raw --fetch"),
         (&["show", "--timeout", "1s", &hash], 2, "--fetch"),
         (

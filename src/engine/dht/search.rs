@@ -1,5 +1,8 @@
 //! A search that a torrent has ordered: what the node tells of it, in the words of torrents.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use tokio::task::JoinHandle;
 
 use super::node::{News, Node};
@@ -9,7 +12,10 @@ use crate::swarm::event::{Input, Source};
 
 /// A search under way; dropping it ends it, and nothing is told any more.
 #[derive(Debug)]
-pub(in crate::engine) struct Search(JoinHandle<()>);
+pub(in crate::engine) struct Search {
+    task: JoinHandle<()>,
+    answered: Arc<AtomicU32>,
+}
 
 impl Search {
     /// Searches for the peers of a torrent and tells what is found: `Found` as it comes, `LookedUp` at the end.
@@ -24,22 +30,31 @@ impl Search {
         let announce = port.map(|port| Announce { port: Some(port), seed });
         let goal = Goal::Peers { info_hash: NodeId(torrent.wire()), no_seeds: seed, announce };
         let mut news = node.begin(goal);
-        Self(tokio::spawn(async move {
+        let so_far = Arc::new(AtomicU32::new(0));
+        let count = so_far.clone();
+        let task = tokio::spawn(async move {
             let (mut answered, mut peers) = (0, 0);
             while let Some(news) = news.recv().await {
                 match news {
                     News::Peers(addrs) => tell(Input::Found { source: Source::Dht, addrs }),
                     News::Ended(outcome) => (answered, peers) = (outcome.answered, outcome.peers),
-                    News::Samples(_) | News::Item(_) | News::Steps { .. } => {}
+                    News::Steps { answered, .. } => count.store(answered, Ordering::Relaxed),
+                    News::Samples(_) | News::Item(_) => {}
                 }
             }
             tell(Input::LookedUp { answered, peers });
-        }))
+        });
+        Self { task, answered: so_far }
+    }
+
+    /// Nodes that have answered by now.
+    pub(in crate::engine) fn answered(&self) -> u32 {
+        self.answered.load(Ordering::Relaxed)
     }
 }
 
 impl Drop for Search {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
     }
 }

@@ -1,6 +1,7 @@
 //! The driver of a torrent whose metadata is looked for: the task that feeds the search with facts and
 //! carries out its orders, until it leaves everything to the driver of the torrent.
 
+mod names;
 mod orders;
 mod report;
 
@@ -14,6 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{self, Instant, MissedTickBehavior};
 
+use self::names::Names;
 use self::report::Reporter;
 pub(super) use self::report::row;
 use super::command::Find;
@@ -93,6 +95,8 @@ struct Driver {
     /// The end of the last announce to each tracker, for which the next one waits.
     speaking: BTreeMap<TrackerKey, oneshot::Receiver<()>>,
     reporter: Reporter,
+    /// How the names of peers fare.
+    names: Names,
     /// The local network hears of us.
     presence: Option<Presence>,
     /// The search in the DHT that is under way.
@@ -187,6 +191,7 @@ impl Driver {
         let seeker = Seeker::new(shared.clock.now(), config, shared.draw_seed());
         Self {
             reporter: Reporter::new(publish, &find),
+            names: Names::default(),
             seeker,
             urls,
             out: Vec::new(),
@@ -212,9 +217,7 @@ impl Driver {
             let addrs = self.find.peers.clone();
             self.tell(Input::Found { source: Source::User, addrs });
         }
-        for (host, port) in self.find.named_peers.clone() {
-            self.resolve(host, port);
-        }
+        self.resolve();
         self.show_up();
         self.tell(Input::Tick);
     }

@@ -4,16 +4,12 @@ use std::net::SocketAddr;
 
 use tokio::sync::oneshot;
 
-use super::{Driver, Fact};
-use crate::base::Untrusted;
+use super::{Driver, Fact, names};
 use crate::engine::dht::Search;
 use crate::engine::event::{Event, Fault};
 use crate::net::{ToPeer, dial};
 use crate::proto::announce::{Announce, AnnounceEvent};
 use crate::swarm::event::{Input, Note, Output, PeerKey, Source, TrackerKey, Wish};
-
-/// The most addresses of one name that are tried.
-const MOST_ADDRESSES: usize = 8;
 
 impl Driver {
     /// Carries out what lies in `out`.
@@ -75,25 +71,20 @@ impl Driver {
         });
     }
 
-    /// Asks the system for the addresses of a peer that is known by name.
-    pub(super) fn resolve(&self, host: String, port: u16) {
+    /// Looks for the peers that the link knows by name.
+    pub(super) fn resolve(&self) {
+        let names = self.find.named_peers.clone();
+        if names.is_empty() {
+            return;
+        }
         let (facts, events, id) = (self.facts.clone(), self.shared.events.clone(), self.find.info_hash);
-        tokio::spawn(async move {
-            match tokio::net::lookup_host((host.as_str(), port)).await {
-                Ok(found) => {
-                    let addrs: Vec<SocketAddr> = found.take(MOST_ADDRESSES).collect();
-                    let _ = facts.send(Fact::Heard(Input::Found { source: Source::User, addrs }));
-                }
-                Err(error) => {
-                    tracing::debug!(%error, "the name of a peer is not known");
-                    let text = format!(
-                        "the peer {} is not known by that name",
-                        Untrusted::new(host.as_str()).fit(100)
-                    );
-                    let _ = events.send(Event::Note { id, text });
-                }
-            }
-        });
+        let found = move |addrs| {
+            let _ = facts.send(Fact::Heard(Input::Found { source: Source::User, addrs }));
+        };
+        let note = move |text| {
+            let _ = events.send(Event::Note { id, text });
+        };
+        tokio::spawn(self.names.clone().look_up(names, names::ask_system, found, note));
     }
 
     fn announce(&mut self, tracker: TrackerKey, announce: Announce) {

@@ -10,6 +10,8 @@ use crate::base::{Bitfield, Moment, Untrusted};
 use crate::engine::driver::tracker_status;
 use crate::engine::view::{Detail, PeerRow, Reason, Row, State, TrackerRow};
 use crate::engine::why::search::{Search, why};
+use crate::net::route;
+use crate::swarm::seeker::SeekerSummary;
 
 /// Keeps the row and publishes it.
 pub(super) struct Reporter {
@@ -88,20 +90,42 @@ impl Driver {
             known: s.known,
             trying: s.fresh.saturating_add(s.dialling),
             trackers: s.trackers,
+            named: self.names.open(),
+            unknown_names: self.names.unknown(),
             trackers_working: s.trackers_working,
+            trackers_refused: s.trackers_refused,
+            refusal: s.refusal.as_ref().map(|text| text.fit(200)),
+            trackers_failed: s.trackers_failed,
+            failure: s.failure.as_ref().map(|text| text.fit(200)),
             trackers_off: !self.find.use_trackers,
-            dht: s.dht.map(|dht| dht.answered),
+            dht: s.dht.map(|dht| dht.answered.saturating_add(self.answering(dht.searching))),
+            dht_searched: s.dht.is_some_and(|dht| dht.searches > 0),
+            offline: self.is_offline(&s),
         };
         let detail = self.reporter.look.then(|| self.detail(now));
         let reporter = &mut self.reporter;
         let started = *reporter.started.get_or_insert(now);
         let row = &mut reporter.row;
         (row.state, row.reason) = why(&search);
+        // Drafts come and go with those who lie; what a new one has to make up for was no progress.
+        row.received = row.received.max(s.progress.map_or(0, |(have, _)| have));
         row.peers = s.peers;
         row.swarm_seeds = s.swarm_seeds;
         row.swarm_leechers = s.swarm_leechers;
         row.active = now.since(started);
         reporter.show(detail);
+    }
+
+    /// Nodes of the DHT that have answered in the search that is under way.
+    fn answering(&self, searching: bool) -> u32 {
+        self.search.as_ref().filter(|_| searching).map_or(0, super::Search::answered)
+    }
+
+    /// Whether nobody can be reached from here. Whoever chose an address may have no more than a part of the
+    /// network in mind.
+    fn is_offline(&self, s: &SeekerSummary) -> bool {
+        let nothing = s.peers == 0 && s.trackers_working == 0;
+        nothing && self.shared.ours.is_empty() && !route::leads_out()
     }
 
     fn detail(&self, now: Moment) -> Detail {

@@ -4,13 +4,16 @@ use super::super::view::{Reason, State};
 use super::{Circumstances, peers};
 use crate::base::units;
 
+/// There is no way to anybody.
+pub(super) const OFFLINE: &str = "this machine is offline: it has no way to the internet";
+
 /// Why nobody is connected.
 pub(super) fn why(c: &Circumstances) -> (State, Reason) {
     let waiting = |word, text: String| (State::Waiting, Reason { word, text });
     let starting = |text: String| (State::Downloading, Reason { word: "starting", text });
     let all_fail = c.trackers > 0 && c.trackers_failing >= c.trackers;
     if c.offline {
-        return waiting("offline", "this machine is offline: it has no way to the internet".into());
+        return waiting("offline", OFFLINE.into());
     }
     if c.private && all_fail {
         return waiting("trackers_fail", format!("private torrent and {}", failing(c)));
@@ -112,11 +115,18 @@ fn unknown(c: &Circumstances) -> String {
 
 /// What came of asking the DHT, where it is used: nobody who was not known.
 fn dht(c: &Circumstances) -> Option<String> {
-    c.dht.then(|| match c.dht_asked {
-        _ if !c.dht_searched => "the DHT is being asked".into(),
+    let asked = if c.dht_searched { c.dht_asked } else { 0 };
+    let none = if asked > 0 { ", 0 peers" } else { "" };
+    c.dht.then(|| nodes(c.dht_searched, asked) + none)
+}
+
+/// What came of asking the DHT: so many nodes answered. `searched` if a search has ended.
+pub(super) fn nodes(searched: bool, answered: u32) -> String {
+    match answered {
+        0 if !searched => "the DHT is being asked".into(),
         0 => "no node of the DHT answers".into(),
-        n => format!("DHT {} asked, 0 peers", units::plural(u64::from(n), "node", "nodes")),
-    })
+        n => format!("DHT {} asked", units::plural(u64::from(n), "node", "nodes")),
+    }
 }
 
 fn said(c: &Circumstances, who: &str) -> String {

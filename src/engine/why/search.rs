@@ -2,7 +2,7 @@
 //! file list.
 
 use super::super::view::{Reason, State};
-use super::peers;
+use super::{nobody, peers};
 use crate::base::units;
 
 /// What the rules look at.
@@ -28,12 +28,28 @@ pub struct Search {
     pub trying: u32,
     /// Trackers that are asked.
     pub trackers: u32,
+    /// Peers that are known by name alone, and whose names are being looked up.
+    pub named: u32,
+    /// Peers whose names nobody knows.
+    pub unknown_names: u32,
     /// Trackers whose last answer was an answer.
     pub trackers_working: u32,
+    /// Trackers that refused us when last asked, and what one of them said, clean for a terminal.
+    pub trackers_refused: u32,
+    /// See there.
+    pub refusal: Option<String>,
+    /// Trackers that could not be asked, and why one of them could not, clean for a terminal.
+    pub trackers_failed: u32,
+    /// See there.
+    pub failure: Option<String>,
     /// The user wants no tracker to be asked.
     pub trackers_off: bool,
     /// Nodes of the DHT that answered; nothing where it is not asked.
     pub dht: Option<u32>,
+    /// A search in the DHT has ended.
+    pub dht_searched: bool,
+    /// This machine has no way to anybody.
+    pub offline: bool,
 }
 
 /// The state of a search, and why.
@@ -77,29 +93,68 @@ fn without(s: &Search) -> String {
 
 /// Nobody is connected: who was asked.
 fn nobody(s: &Search) -> String {
-    if s.trackers == 0 && s.dht.is_none() && s.known == 0 {
+    if s.offline && s.trying == 0 {
+        return nobody::OFFLINE.into();
+    }
+    let mut asked = trackers(s);
+    asked.extend(s.dht.map(|nodes| nobody::nodes(s.dht_searched, nodes)));
+    if asked.is_empty() && s.known == 0 && s.named == 0 {
         let why = if s.trackers_off { "trackers are switched off" } else { "the link names no tracker" };
-        return format!("nobody to ask for the file list: {why} and no peer is known");
+        let peers = match s.unknown_names {
+            0 => "no peer is known".into(),
+            1 => "the peer it names is not known by that name".into(),
+            n => format!("the {} it names are not known by these names", peers(n)),
+        };
+        return format!("nobody to ask for the file list: {why} and {peers}");
     }
-    let mut asked = Vec::new();
-    let trackers = |n: u32| units::plural(u64::from(n), "tracker", "trackers");
-    let working = s.trackers_working.min(s.trackers);
-    if working > 0 {
-        asked.push(format!("{} answered", trackers(working)));
+    match s.named {
+        0 => {}
+        1 => asked.push("1 peer is looked up by its name".into()),
+        n => asked.push(format!("{} are looked up by their names", peers(n))),
     }
-    if s.trackers > working {
-        asked.push(format!("{} silent", trackers(s.trackers - working)));
+    match s.unknown_names {
+        0 => {}
+        1 => asked.push("1 peer is not known by its name".into()),
+        n => asked.push(format!("{} are not known by their names", peers(n))),
     }
-    if let Some(nodes) = s.dht {
-        asked.push(format!("DHT {} asked", units::plural(u64::from(nodes), "node", "nodes")));
+    match (s.known, s.trying) {
+        (0, _) if s.named + s.unknown_names > 0 => {}
+        (0, _) => asked.push("0 peers".into()),
+        (1, 0) => asked.push("1 peer known, it does not answer".into()),
+        (known, 0) => asked.push(format!("{} known, none answers", peers(known))),
+        (known, _) => asked.push(format!("trying {}", peers(known))),
     }
-    asked.push(match (s.known, s.trying) {
-        (0, _) => "0 peers".into(),
-        (1, 0) => "1 peer known, it does not answer".into(),
-        (known, 0) => format!("{} known, none answers", peers(known)),
-        (known, _) => format!("trying {}", peers(known)),
-    });
     format!("looking for anyone who has the file list: {}", asked.join(", "))
+}
+
+/// What came of asking trackers. A refusal is in the tracker's own words; a failure is in ours.
+fn trackers(s: &Search) -> Vec<String> {
+    let mut told = Vec::new();
+    let trackers = |n: u32| units::plural(u64::from(n), "tracker", "trackers");
+    let mut left = s.trackers;
+    let mut take = |n: u32| {
+        let n = n.min(left);
+        left -= n;
+        n
+    };
+    let working = take(s.trackers_working);
+    if working > 0 {
+        told.push(format!("{} answered", trackers(working)));
+    }
+    match (take(s.trackers_refused), s.refusal.as_deref().unwrap_or_default()) {
+        (0, _) => {}
+        (1, words) => told.push(format!("1 tracker refuses us: '{words}'")),
+        (n, words) => told.push(format!("{} refuse us, one says '{words}'", trackers(n))),
+    }
+    match (take(s.trackers_failed), s.failure.as_deref().unwrap_or("it cannot be asked")) {
+        (0, _) => {}
+        (1, why) => told.push(format!("1 tracker fails: {why}")),
+        (n, why) => told.push(format!("{} fail, one so: {why}", trackers(n))),
+    }
+    if left > 0 {
+        told.push(format!("{} silent", trackers(left)));
+    }
+    told
 }
 
 #[cfg(test)]
@@ -128,9 +183,61 @@ mod tests {
         says(&Search { known: 1, ..Search::default() }, "searching_peers", text);
         let text = "nobody to ask for the file list: the link names no tracker and no peer is known";
         says(&Search::default(), "searching_peers", text);
+        let named = Search { unknown_names: 1, ..Search::default() };
+        let text = "nobody to ask for the file list: the link names no tracker and the peer it names is not known \
+                    by that name";
+        says(&named, "searching_peers", text);
+        let text = "looking for anyone who has the file list: 2 peers are looked up by their names, 1 peer is not \
+                    known by its name";
+        says(&Search { named: 2, ..named }, "searching_peers", text);
         let off = Search { trackers_off: true, ..Search::default() };
         let text = "nobody to ask for the file list: trackers are switched off and no peer is known";
         says(&off, "searching_peers", text);
+    }
+
+    #[test]
+    fn trackers_that_refuse_or_fail_are_not_silent() {
+        let looking = |s: &Search, asked: &str| {
+            says(s, "searching_peers", &format!("looking for anyone who has the file list: {asked}"));
+        };
+        let four = Search {
+            trackers: 4,
+            trackers_working: 1,
+            trackers_refused: 1,
+            refusal: Some("go away".to_owned()),
+            trackers_failed: 1,
+            failure: Some("the connection was refused".to_owned()),
+            ..Search::default()
+        };
+        looking(
+            &four,
+            "1 tracker answered, 1 tracker refuses us: 'go away', 1 tracker fails: the connection was refused, \
+             1 tracker silent, 0 peers",
+        );
+        let many = Search { trackers_working: 0, trackers_refused: 2, trackers_failed: 2, ..four };
+        looking(
+            &many,
+            "2 trackers refuse us, one says 'go away', 2 trackers fail, one so: the connection was refused, \
+             0 peers",
+        );
+    }
+
+    #[test]
+    fn it_is_told_how_the_dht_fares() {
+        let looking = |s: &Search, asked: &str| {
+            says(s, "searching_peers", &format!("looking for anyone who has the file list: {asked}"));
+        };
+        let begun = Search { dht: Some(0), ..Search::default() };
+        looking(&begun, "the DHT is being asked, 0 peers");
+        looking(&Search { dht: Some(7), ..begun.clone() }, "DHT 7 nodes asked, 0 peers");
+        looking(&Search { dht_searched: true, ..begun.clone() }, "no node of the DHT answers, 0 peers");
+        let offline = Search { offline: true, trackers: 1, ..begun };
+        says(&offline, "searching_peers", "this machine is offline: it has no way to the internet");
+        // Whoever is near may still be reached.
+        looking(
+            &Search { known: 1, trying: 1, ..offline },
+            "1 tracker silent, the DHT is being asked, trying 1 peer",
+        );
     }
 
     #[test]
@@ -149,8 +256,8 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_happens_there_is_a_known_word_and_a_sentence(
-            flags in any::<[bool; 4]>(),
-            counts in any::<[u32; 7]>(),
+            flags in any::<[bool; 6]>(),
+            counts in any::<[u32; 11]>(),
             progress: Option<(u64, u32)>,
             dht: Option<u32>,
         ) {
@@ -167,7 +274,15 @@ mod tests {
                 trying: counts[4],
                 trackers: counts[5],
                 trackers_working: counts[6],
+                trackers_refused: counts[7] % 3,
+                refusal: flags[3].then(|| "no".to_owned()),
+                trackers_failed: counts[8] % 3,
+                failure: flags[2].then(|| "no".to_owned()),
+                named: counts[9] % 3,
+                unknown_names: counts[10] % 3,
                 dht,
+                dht_searched: flags[4],
+                offline: flags[5],
             });
             prop_assert!(state.reasons().contains(&reason.word));
             prop_assert!(!reason.text.is_empty() && !reason.text.ends_with('.'));

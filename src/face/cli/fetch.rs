@@ -10,7 +10,7 @@ use super::error::Failure;
 use super::input::{Link, Torrent};
 use super::output::Output;
 use super::signals;
-use super::transfer::{Finder, Setup};
+use super::transfer::{Finder, Setup, Waiter};
 
 /// How long the swarm may take unless `--timeout` says otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -25,6 +25,11 @@ pub struct Who {
     /// Nobody outside the local network.
     pub lan: bool,
 }
+
+/// One who waits until something comes, or until a signal ends the process.
+struct Alone;
+
+impl Waiter for Alone {}
 
 /// Fetches the metadata of a link. A signal ends the process meanwhile: there is nothing to put away.
 pub fn torrent(
@@ -42,11 +47,10 @@ pub fn torrent(
     let mut find = setup.find(&link)?;
     find.peers.extend(who.peers);
     find.named_peers.extend(who.named_peers);
-    let ending = signals::end_at_once(output);
+    let ending = signals::end_at_once(output).tell_scripts();
     let mut finder = Finder::start(&setup, 1, output)?;
-    let id = find.info_hash;
     finder.look_for(find);
-    let found = finder.wait(id, Some(patience), || false);
+    let (_, found) = finder.next(Some(patience), &Alone).expect("one is looked for");
     finder.stop();
     ending.leave();
     found.map(|metainfo| link.torrent(metainfo))

@@ -126,10 +126,7 @@ impl Output {
         if failure.exit == Exit::Pipe {
             return;
         }
-        if self.json {
-            // If nobody reads this either, there is no one left to tell.
-            let _ = self.line(&json::line(&failure.document()));
-        }
+        self.tell_script(failure);
         if self.quiet < 2 {
             let mut text =
                 format!("{} {}\n", self.err.paint(Role::Bad, "error:"), self.err.own(&failure.message));
@@ -137,6 +134,14 @@ impl Output {
                 text.push_str(&format!("{}  {}\n", self.err.paint(Role::Warn, "hint:"), self.err.own(hint)));
             }
             self.live.above(&text);
+        }
+    }
+
+    /// Tells a failure to the script alone, if one listens.
+    pub fn tell_script(&self, failure: &Failure) {
+        if self.json {
+            // If nobody reads this either, there is no one left to tell.
+            let _ = self.line(&json::line(&failure.document()));
         }
     }
 

@@ -3,12 +3,13 @@
 use std::io;
 use std::path::PathBuf;
 use std::process;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::error::Failure;
 use super::exit::Exit;
 use super::output::Output;
 
@@ -98,11 +99,15 @@ pub struct AtOnce {
     whose: Arc<AtomicU8>,
     /// A file of ours that nobody needs afterwards.
     litter: Arc<Mutex<Option<PathBuf>>>,
+    /// Ctrl-C was heard while it was lent.
+    lent: Arc<AtomicBool>,
+    /// Scripts hear of the end in a document.
+    tells: Arc<AtomicBool>,
 }
 
 /// Any signal ends the process.
 const OURS: u8 = 0;
-/// Ctrl-C is meant for a program that we run.
+/// Ctrl-C is meant for a program that we run, or for a part of the work.
 const LENT: u8 = 1;
 /// Signals are somebody else's.
 const LEFT: u8 = 2;
@@ -115,10 +120,27 @@ impl AtOnce {
 
     /// Leaves Ctrl-C to a program that is run for the person, such as an editor, until the work is done.
     pub fn lend<T>(&self, work: impl FnOnce() -> T) -> T {
-        self.whose.store(LENT, Ordering::SeqCst);
+        self.lend_out(true);
         let done = work();
-        self.whose.store(OURS, Ordering::SeqCst);
+        self.lend_out(false);
         done
+    }
+
+    /// The same for work that says itself when it begins and when it is done.
+    pub fn lend_out(&self, begins: bool) {
+        self.lent.store(false, Ordering::SeqCst);
+        self.whose.store(if begins { LENT } else { OURS }, Ordering::SeqCst);
+    }
+
+    /// Whether Ctrl-C was pressed since it was lent or this was last asked.
+    pub fn was_pressed(&self) -> bool {
+        self.lent.swap(false, Ordering::SeqCst)
+    }
+
+    /// Has scripts hear of the end by a document, where none was begun.
+    pub fn tell_scripts(self) -> Self {
+        self.tells.store(true, Ordering::SeqCst);
+        self
     }
 
     /// Has a file removed if a signal ends the process; the one that was named before is not.
@@ -130,13 +152,20 @@ impl AtOnce {
     fn heard(&self, exit: Exit, output: &Output) {
         let _quiet = PUTTING.lock().unwrap_or_else(PoisonError::into_inner);
         let whose = self.whose.load(Ordering::SeqCst);
-        if whose == LEFT || (whose == LENT && exit == Exit::Interrupted) {
+        if whose == LENT && exit == Exit::Interrupted {
+            self.lent.store(true, Ordering::SeqCst);
+            return;
+        }
+        if whose == LEFT {
             return;
         }
         if let Some(litter) = &*self.litter.lock().unwrap_or_else(PoisonError::into_inner) {
             let _ = std::fs::remove_file(litter);
         }
         output.live.erase();
+        if output.json && self.tells.load(Ordering::SeqCst) {
+            output.tell_script(&Failure::new(exit, "interrupted", "stopped"));
+        }
         output.say("stopped");
         process::exit(i32::from(exit.code()));
     }
@@ -144,7 +173,12 @@ impl AtOnce {
 
 /// For commands that have nothing to put away: a signal says a word and ends the process.
 pub fn end_at_once(output: &Output) -> AtOnce {
-    let ending = AtOnce { whose: Arc::default(), litter: Arc::default() };
+    let ending = AtOnce {
+        whose: Arc::default(),
+        litter: Arc::default(),
+        lent: Arc::default(),
+        tells: Arc::default(),
+    };
     let (heard, output) = (ending.clone(), output.clone());
     let wait = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
@@ -173,17 +207,26 @@ const IN_TIME: Duration = Duration::from_secs(1);
 
 /// For a screen that reads keys: the first signal is noted, and the one who draws looks for it.
 #[derive(Debug)]
-pub struct Watch(Arc<OnceLock<Exit>>);
+pub struct Watch(Arc<Seen>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    exit: OnceLock<Exit>,
+    /// No screen is there, and Ctrl-C ends a part of the work only.
+    away: AtomicBool,
+    /// It was pressed meanwhile.
+    pressed: AtomicBool,
+}
 
 impl Watch {
     /// Takes the signals over. A screen that does not look for the signal in time is waiting for a terminal
     /// that has gone away: then it is given back in this way, and the process ends.
     pub fn start(give_back: fn()) -> Self {
-        let seen = Arc::new(OnceLock::new());
+        let seen = Arc::new(Seen::default());
         let note = seen.clone();
         let wait = move || {
-            if let Some(exit) = wait_for_one() {
-                let _ = note.set(exit);
+            if let Some(exit) = wait_for_one(&note) {
+                let _ = note.exit.set(exit);
                 std::thread::sleep(IN_TIME);
                 give_back();
                 process::exit(i32::from(exit.code()));
@@ -196,13 +239,36 @@ impl Watch {
 
     /// What the process ends with, if a signal has asked it to.
     pub fn seen(&self) -> Option<Exit> {
-        self.0.get().copied()
+        self.0.exit.get().copied()
+    }
+
+    /// Work begins, or is done, during which no screen is there and of which Ctrl-C ends a part:
+    /// [`Watch::was_pressed`].
+    pub fn away(&self, begins: bool) {
+        self.0.pressed.store(false, Ordering::SeqCst);
+        self.0.away.store(begins, Ordering::SeqCst);
+    }
+
+    /// Whether Ctrl-C was pressed during such work since this was last asked.
+    pub fn was_pressed(&self) -> bool {
+        self.0.pressed.swap(false, Ordering::SeqCst)
     }
 }
 
-fn wait_for_one() -> Option<Exit> {
+/// The first signal that asks for the end.
+fn wait_for_one(seen: &Seen) -> Option<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().ok()?;
-    runtime.block_on(async { Some(Signals::take().ok()?.next().await) })
+    runtime.block_on(async {
+        let mut signals = Signals::take().ok()?;
+        loop {
+            let exit = signals.next().await;
+            if exit == Exit::Interrupted && seen.away.load(Ordering::SeqCst) {
+                seen.pressed.store(true, Ordering::SeqCst);
+            } else {
+                return Some(exit);
+            }
+        }
+    })
 }
 
 #[cfg(test)]

@@ -158,7 +158,7 @@ impl Trackers {
         };
         tokio::time::timeout(deadline, run)
             .await
-            .unwrap_or_else(|_| Err(unreachable("the tracker did not answer in time")))
+            .unwrap_or_else(|_| Err(unreachable(TrackerFailure::NO_ANSWER)))
     }
 
     async fn fetch(

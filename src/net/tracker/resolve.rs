@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use tokio::sync::Semaphore;
 use url::Host;
 
 use crate::net::Bind;
@@ -11,6 +12,8 @@ use super::ssrf::{Reach, TrackerUrl};
 
 /// The most addresses of one name that are tried.
 const MAX_ADDRESSES: usize = 8;
+/// So many names are looked up at once: each takes a thread for as long as the system tries.
+static NAMES: Semaphore = Semaphore::const_new(32);
 
 /// Resolves a tracker's host and keeps the addresses that no rule forbids. `from` is where the answer
 /// came from that redirected here; addresses outside of `families` are left out.
@@ -23,6 +26,7 @@ pub async fn resolve(
         Host::Ipv4(v4) => vec![(*v4, tracker.port).into()],
         Host::Ipv6(v6) => vec![(*v6, tracker.port).into()],
         Host::Domain(name) => {
+            let _lane = NAMES.acquire().await;
             let answer = tokio::net::lookup_host((name.as_str(), tracker.port)).await;
             answer.map_err(|_| ResolveError::Unknown)?.collect()
         }

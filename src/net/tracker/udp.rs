@@ -115,7 +115,7 @@ impl Udp {
         take: impl Fn(Response, SocketAddr) -> Option<T>,
     ) -> Result<T, TrackerFailure> {
         let mut addrs = resolve(tracker, None, families).await.map_err(|why| unreachable(why.to_string()))?;
-        let mut sentence = "the tracker does not answer".to_owned();
+        let mut sentence = TrackerFailure::NO_ANSWER.to_owned();
         for round in 0..=MAX_DOUBLINGS {
             let wait = self.first_wait.saturating_mul(1 << round);
             let mut silent = Vec::new();

@@ -3,7 +3,7 @@
 use super::Seeker;
 use crate::base::{Moment, Untrusted};
 use crate::swarm::dials::Dials;
-use crate::swarm::event::PeerKey;
+use crate::swarm::event::{PeerKey, TrackerFailure};
 use crate::swarm::lookups::{Lookups, Searched};
 use crate::swarm::summary::{PeerSummary, TrackerSummary};
 
@@ -34,8 +34,14 @@ pub struct SeekerSummary {
     pub trackers: u32,
     /// Trackers that answered when last asked.
     pub trackers_working: u32,
-    /// Trackers that did not.
+    /// Trackers that refused us.
+    pub trackers_refused: u32,
+    /// What one of them said.
+    pub refusal: Option<Untrusted>,
+    /// Trackers that could not be asked, or whose answer could not be read.
     pub trackers_failed: u32,
+    /// Why, of one of them.
+    pub failure: Option<Untrusted>,
     /// Seeds in the swarm, as the tracker says that knows most.
     pub swarm_seeds: Option<u32>,
     /// Leechers in the swarm, as the tracker says that knows most.
@@ -48,7 +54,13 @@ impl Seeker {
     /// The search as it is now.
     pub fn summary(&self) -> SeekerSummary {
         let trackers = self.announcer.trackers();
-        let count = |working| trackers.iter().filter(|t| t.working == Some(working)).count() as u32;
+        let refusing = || trackers.iter().filter(|t| t.working == Some(false) && t.refused);
+        // Who says nothing fails in no other way than by its silence.
+        let silent = |said: &Untrusted| said.raw() == TrackerFailure::NO_ANSWER;
+        let failing = || {
+            let failing = trackers.iter().filter(|t| t.working == Some(false) && !t.refused);
+            failing.filter(|t| !t.said.as_ref().is_some_and(silent))
+        };
         SeekerSummary {
             found: self.found,
             paused: self.paused,
@@ -61,8 +73,11 @@ impl Seeker {
             dialling: self.candidates.dialling() as u32,
             dials: self.candidates.dials(),
             trackers: trackers.len() as u32,
-            trackers_working: count(true),
-            trackers_failed: count(false),
+            trackers_working: trackers.iter().filter(|t| t.working == Some(true)).count() as u32,
+            trackers_refused: refusing().count() as u32,
+            refusal: refusing().find_map(|t| t.said.clone()),
+            trackers_failed: failing().count() as u32,
+            failure: failing().find_map(|t| t.said.clone()),
             swarm_seeds: trackers.iter().filter_map(|t| t.seeds).max(),
             swarm_leechers: trackers.iter().filter_map(|t| t.leechers).max(),
             dht: self.lookups.as_ref().map(Lookups::searched),

@@ -8,8 +8,8 @@ use crate::base::{InfoHash, Untrusted};
 use crate::engine;
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
-use crate::proto::magnet::{Magnet, MagnetNote};
-use crate::proto::metainfo::{Metainfo, MetainfoError};
+use crate::proto::magnet::{Magnet, MagnetError, MagnetNote};
+use crate::proto::metainfo::Metainfo;
 
 /// The most trackers and web seeds of a torrent, of each.
 const MOST_KEPT: usize = 200;
@@ -33,10 +33,7 @@ impl Link {
             Kind::Hash(hash) => spelled_out(hash),
             Kind::Stdin | Kind::Web(_) | Kind::File(_) => return Ok(None),
         };
-        let (magnet, notes) = Magnet::parse_with_notes(&link).map_err(|error| {
-            Failure::new(Exit::Input, "malformed", error.to_string())
-                .hint("put the whole link in single quotes, or the shell takes it apart at each &")
-        })?;
+        let (magnet, notes) = Magnet::parse_with_notes(&link).map_err(|error| refused(error, &link))?;
         Ok(Some(Self { magnet, notes, argument: argument.to_owned() }))
     }
 
@@ -45,8 +42,10 @@ impl Link {
         if self.magnet.info_hash.sha1().is_some() {
             return Ok(());
         }
-        let failure = Failure::new(Exit::Input, "malformed", MetainfoError::V2Only.to_string());
-        Err(failure.about(self.magnet.info_hash))
+        // Whether the torrent has a v1 hash as well is not known before its metadata is.
+        let message = "the link names the torrent by its v2 hash alone, and peers are found by the v1 hash";
+        let hint = "a torrent of both versions has a link with xt=urn:btih: too; v2-only torrents are not supported yet";
+        Err(Failure::new(Exit::Input, "malformed", message).hint(hint).about(self.magnet.info_hash))
     }
 
     /// What to call it until its metadata is there: its name, or else its info hash.
@@ -80,6 +79,21 @@ impl Link {
         let metainfo = metainfo.with_extras(extras);
         let bytes = metainfo.to_bytes();
         Torrent { metainfo, bytes, path: Some(self.argument), link: Some(Box::new(self.magnet)) }
+    }
+}
+
+/// Why a link is refused, and what to do where that can be told.
+fn refused(error: MagnetError, link: &str) -> Failure {
+    let failure = Failure::new(Exit::Input, "malformed", error.to_string());
+    match error {
+        // Of a link without quotes the shell leaves what stands before the first &.
+        MagnetError::NoHash if !link.contains('&') => {
+            failure.hint("put the whole link in single quotes, or the shell takes it apart at each &")
+        }
+        MagnetError::Percent { .. } | MagnetError::BadV1 | MagnetError::BadV2 | MagnetError::NoHash => {
+            failure.hint("copy the link again: it was cut off or damaged on its way")
+        }
+        MagnetError::NoMagnet | MagnetError::TooLong | MagnetError::TwoTorrents => failure,
     }
 }
 
@@ -127,15 +141,23 @@ mod tests {
         for other in ["a.torrent", "-", "https://x.example/a", "1111"] {
             assert!(Link::of(Path::new(other)).unwrap().is_none(), "{other}");
         }
-        let failure = Link::of(Path::new("magnet:?dn=x")).unwrap_err();
+        let failed = |text: &str| Link::of(Path::new(text)).unwrap_err();
+        let failure = failed("magnet:?dn=x");
         assert_eq!((failure.exit, failure.kind), (Exit::Input, "malformed"));
+        // Quotes help only against a shell that took the link apart.
+        let quotes = |text: &str| failed(text).hint.is_some_and(|hint| hint.contains("quotes"));
+        assert!(quotes("magnet:?dn=x") && quotes("magnet:?xt=urn:sha1:x"));
+        for other in ["magnet:?dn=x&tr=udp://t:1", "magnet:?xt=urn:btih:x", "magnet:?xt=urn:btih:%z", "magnet:x"] {
+            assert!(!quotes(other), "{other}");
+        }
     }
 
     #[test]
-    fn a_torrent_without_a_v1_part_is_refused_as_its_file_is() {
+    fn a_torrent_that_is_named_by_its_v2_hash_alone_is_refused() {
         assert!(link(&"ab".repeat(20)).can_be_found().is_ok());
         let failure = link(&"ab".repeat(32)).can_be_found().unwrap_err();
-        assert_eq!(failure.message, "v2-only torrents are not supported yet");
+        assert!(failure.message.contains("by its v2 hash alone"), "{}", failure.message);
+        assert!(failure.hint.unwrap().contains("xt=urn:btih:"));
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! Metadata of links that is needed before anything else can be done: to list the files, to choose among them,
 //! to show or to keep the torrent file. The engine that found it can go on with the torrents afterwards.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio::time::{interval, timeout};
 
-use crate::base::InfoHash;
-use crate::engine::{Command, Engine, Event, Find, Handle, Row, View};
+use crate::base::{InfoHash, Untrusted};
+use crate::engine::{Command, Engine, Event, Find, Handle, View};
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::faults;
@@ -37,21 +37,55 @@ pub struct Started {
     pub(super) events: mpsc::UnboundedReceiver<Event>,
 }
 
+/// So many are looked for at once; the others wait until one is found or given up.
+const AT_ONCE: usize = 64;
+
+/// What is wished of who waits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wish {
+    /// To go on.
+    Wait,
+    /// Not to wait any longer for the one that has been waited for longest.
+    Skip,
+    /// To stop.
+    Stop,
+}
+
+/// For whom is waited.
+pub trait Waiter {
+    /// The waiting begins, or is over. Meanwhile Ctrl-C may have another meaning than before and after.
+    fn waits(&self, _begins: bool) {}
+
+    /// What is wished by now.
+    fn wish(&self) -> Wish {
+        Wish::Wait
+    }
+}
+
 /// Finds metadata.
 pub struct Finder {
     engine: Started,
     output: Output,
     sought: BTreeMap<InfoHash, Sought>,
+    /// Those that are not looked for yet.
+    waiting: VecDeque<Find>,
     news: News,
     /// For how long was waited so far.
     waited: Duration,
+    /// How many were begun.
+    begun: usize,
 }
 
 struct Sought {
-    find: Find,
+    name: Untrusted,
+    /// Which of all it is.
+    turn: usize,
     stall: Stall,
     found: Option<Result<Metainfo, Failure>>,
 }
+
+/// One that is not looked for any more, and what came of it.
+pub type Found = (InfoHash, Result<Metainfo, Failure>);
 
 impl Finder {
     /// Starts an engine, for so many downloads at once later.
@@ -64,41 +98,55 @@ impl Finder {
             engine: Started { ground, handle, events },
             output: output.clone(),
             sought: BTreeMap::new(),
+            waiting: VecDeque::new(),
             news: News::new(output.interval),
             waited: Duration::ZERO,
+            begun: 0,
         })
     }
 
-    /// Begins to look for one more.
+    /// Begins to look for one more, or lets it wait.
     pub fn look_for(&mut self, find: Find) {
-        let sought = Sought { find: find.clone(), stall: Stall::default(), found: None };
-        self.sought.insert(find.info_hash, sought);
-        self.engine.handle.send(Command::Find(Box::new(find)));
+        self.waiting.push_back(find);
+        self.go_on();
     }
 
-    /// Waits for the metadata of one, `patience` at most, or until it is to stop.
-    pub fn wait(
-        &mut self,
-        id: InfoHash,
-        patience: Option<Duration>,
-        stopped: impl Fn() -> bool,
-    ) -> Result<Metainfo, Failure> {
-        let Self { engine: Started { ground, handle, events }, output, sought, news, waited } = self;
+    fn go_on(&mut self) {
+        while self.sought.len() < AT_ONCE
+            && let Some(find) = self.waiting.pop_front()
+        {
+            let name = find.name.clone().unwrap_or_default();
+            let sought = Sought { name, turn: self.begun, stall: Stall::default(), found: None };
+            self.begun += 1;
+            self.sought.insert(find.info_hash, sought);
+            self.engine.handle.send(Command::Find(Box::new(find)));
+        }
+    }
+
+    /// Waits for the next one of which something comes, whichever that is; for each `patience` at most. Nothing
+    /// once there are no more.
+    pub fn next(&mut self, patience: Option<Duration>, waiter: &dyn Waiter) -> Option<Found> {
+        if self.sought.is_empty() {
+            return None;
+        }
         let begun = Instant::now();
+        let Self { engine: Started { ground, handle, events }, output, sought, news, waited, .. } = self;
         let earlier = *waited;
-        let found = ground.block_on(async {
+        waiter.waits(true);
+        let (id, found) = ground.block_on(async {
             let mut views = handle.views();
             let mut ticks = interval(TICK);
             loop {
-                if let Some(found) = sought.get_mut(&id).and_then(|one| one.found.take()) {
+                if let Some(found) = first_found(sought) {
                     return found;
                 }
                 tokio::select! {
+                    biased;
                     event = events.recv() => match event {
-                        Some(event) => hear(event, sought),
+                        Some(event) => hear(event, sought, output),
                         None => {
                             let message = "the engine has ended by itself";
-                            return Err(Failure::new(Exit::Internal, "internal", message));
+                            return (first(sought), Err(Failure::new(Exit::Internal, "internal", message)));
                         }
                     },
                     Ok(()) = views.changed() => {
@@ -107,30 +155,37 @@ impl Finder {
                         for row in &view.torrents {
                             let Some(one) = sought.get_mut(&row.id) else { continue };
                             let since = one.stall.look(row, now);
-                            let late = patience.filter(|limit| since >= *limit && row.id == id);
-                            if let Some(limit) = late {
-                                let name = one.find.name.clone().unwrap_or_default();
-                                return Err(no_metadata(&name, row, limit));
-                            }
-                            if row.id == id {
-                                tell(row, now, news, output);
+                            if let Some(limit) = patience.filter(|limit| since >= *limit) {
+                                return (row.id, Err(no_metadata(&one.name, row, limit)));
                             }
                         }
+                        tell(&view, sought, now, news, output);
                     }
-                    _ = ticks.tick() => {
-                        if stopped() {
-                            return Err(Failure::new(Exit::Interrupted, "interrupted", "stopped"));
+                    _ = ticks.tick() => match waiter.wish() {
+                        Wish::Wait => {}
+                        Wish::Skip => {
+                            let id = first(sought);
+                            let name = sought.get(&id).map(|one| one.name.fit(100)).unwrap_or_default();
+                            let message = format!("{name} is not looked for any longer, as you wished");
+                            return (id, Err(Failure::new(Exit::Interrupted, "interrupted", message).about(id)));
+                        }
+                        Wish::Stop => {
+                            let stopped = Failure::new(Exit::Interrupted, "interrupted", "stopped");
+                            return (first(sought), Err(stopped));
                         }
                     }
                 }
             }
         });
-        *waited += begun.elapsed();
-        output.live.erase();
+        waiter.waits(false);
+        self.waited += begun.elapsed();
+        self.output.live.erase();
         if found.is_err() {
-            handle.send(Command::Remove(id));
+            self.leave(id);
         }
-        found
+        self.sought.remove(&id);
+        self.go_on();
+        Some((id, found))
     }
 
     /// One that was found is not gone on with.
@@ -150,10 +205,26 @@ impl Finder {
     }
 }
 
-fn hear(event: Event, sought: &mut BTreeMap<InfoHash, Sought>) {
+/// The one that was begun first.
+fn first(sought: &BTreeMap<InfoHash, Sought>) -> InfoHash {
+    let first = sought.iter().min_by_key(|(_, one)| one.turn);
+    *first.expect("somebody waits only while something is looked for").0
+}
+
+/// What was found, if anything was; what was begun earlier comes earlier.
+fn first_found(sought: &mut BTreeMap<InfoHash, Sought>) -> Option<Found> {
+    let (id, one) = sought.iter_mut().filter(|(_, one)| one.found.is_some()).min_by_key(|(_, one)| one.turn)?;
+    one.found.take().map(|found| (*id, found))
+}
+
+fn hear(event: Event, sought: &mut BTreeMap<InfoHash, Sought>, output: &Output) {
     let (id, found) = match event {
         Event::Metadata { id, metainfo } => (id, Ok(*metainfo)),
         Event::Failed { id, fault } => (id, Err(faults::engine(&fault).about(id))),
+        Event::Note { id, text } if sought.contains_key(&id) => {
+            output.say(&format!("{} {text}", id.short()));
+            return;
+        }
         _ => return,
     };
     if let Some(one) = sought.get_mut(&id) {
@@ -161,14 +232,21 @@ fn hear(event: Event, sought: &mut BTreeMap<InfoHash, Sought>) {
     }
 }
 
-/// Says how the search goes: in place where there is a terminal, and otherwise seldom.
-fn tell(row: &Row, now: Duration, news: &mut News, output: &Output) {
+/// Says how the searches go: in place where there is a terminal, and otherwise seldom.
+fn tell(view: &View, sought: &BTreeMap<InfoHash, Sought>, now: Duration, news: &mut News, output: &Output) {
+    let rows = || view.torrents.iter().filter(|row| sought.contains_key(&row.id));
     match output.progress {
         Progress::Bar => {
-            let view = View { torrents: vec![row.clone()], ..View::default() };
+            let view = View { torrents: rows().cloned().collect(), ..View::default() };
             output.live.draw(screen::lines(&view, 0, output.err, output.size()));
         }
-        Progress::Lines if news.due(row, now) => output.say(&news::line(row)),
-        _ => {}
+        Progress::Lines => {
+            for row in rows() {
+                if news.due(row, now) {
+                    output.say(&news::line(row));
+                }
+            }
+        }
+        Progress::None | Progress::Json => {}
     }
 }

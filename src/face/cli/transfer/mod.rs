@@ -30,7 +30,7 @@ use super::error::Failure;
 use super::exit::Exit;
 use super::output::Output;
 
-pub use finder::{Finder, Started};
+pub use finder::{Finder, Started, Waiter, Wish};
 pub use outcome::Outcomes;
 pub use setup::Setup;
 pub use telling::summary;

@@ -11,6 +11,7 @@ use crate::face::cli::args::network::NetworkArgs;
 use crate::face::cli::args::select::{Select, select};
 use crate::face::cli::args::when::after;
 use crate::face::cli::args::words::{Words, words};
+use crate::face::cli::fetch;
 use crate::proto::paths::safe_name;
 
 /// Download, verify, exit
@@ -72,7 +73,7 @@ pub struct GetArgs {
         conflicts_with_all = ["list", "pick", "to_stdout", "save_torrent", "select", "in_order", "ends_first",
             "seed", "existing", "alloc", "run", "name"])]
     pub torrent_only: Option<Option<PathBuf>>,
-    /// Give up after so long without progress; none to wait for ever [default: none on a terminal, else 10m]
+    /// Give up after so long without progress; none to wait for ever [default: none on a terminal, else 10m; with --list or --pick 60s for the file list of a link]
     #[arg(long, value_name = "TIME", value_parser = patience)]
     pub timeout: Option<Patience>,
     /// What to do with files that are there
@@ -155,6 +156,11 @@ impl GetArgs {
     pub fn patience(&self, watched: bool) -> Option<Duration> {
         let usual = if watched { None } else { Some(UNWATCHED) };
         self.timeout.map_or(usual, |patience| patience.0)
+    }
+
+    /// How long is waited for what a link leaves out where a person can do nothing else before.
+    pub fn patience_first(&self) -> Option<Duration> {
+        self.timeout.map_or(Some(fetch::PATIENCE), |patience| patience.0)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Torrents one after another, each read in full before anything is done with it: what a link does not tell
 //! is found first.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,14 +9,17 @@ use crate::base::InfoHash;
 use crate::face::cli::error::Failure;
 use crate::face::cli::input::{Link, Torrent};
 use crate::face::cli::output::Output;
-use crate::face::cli::transfer::{Finder, Setup, Started, Work};
+use crate::face::cli::transfer::{Finder, Setup, Started, Waiter, Work};
 
 use super::inputs::Arguments;
 use super::jobs::{Asked, Maker};
 
-/// The torrents of a command line in their order. Those that are given as links are looked for all at once.
+/// The torrents of a command line in their order. Those that are given as links are looked for all at once, and
+/// come after the others as they are found.
 pub struct Torrents<'a> {
-    given: VecDeque<Result<Asked, Failure>>,
+    given: VecDeque<Result<Torrent, Failure>>,
+    /// Those that are looked for.
+    links: BTreeMap<InfoHash, Link>,
     list: Arguments,
     maker: &'a Maker,
     setup: &'a Setup,
@@ -42,6 +45,7 @@ impl<'a> Torrents<'a> {
         let (given, list) = arguments.apart();
         let mut torrents = Self {
             given: VecDeque::new(),
+            links: BTreeMap::new(),
             list,
             maker,
             setup,
@@ -52,58 +56,63 @@ impl<'a> Torrents<'a> {
             found: Vec::new(),
         };
         for argument in given {
-            if let Some(asked) = torrents.ask(&argument) {
-                torrents.given.push_back(asked);
-            }
+            let read = torrents.ask(&argument);
+            torrents.given.extend(read);
         }
         torrents
     }
 
-    /// The next one, or why there is none of it; nothing after the last. Waiting ends as well when it is to
-    /// be stopped.
-    pub fn next(&mut self, stopped: &dyn Fn() -> bool) -> Option<Result<Torrent, Failure>> {
-        let asked = match self.given.pop_front() {
-            Some(asked) => asked,
-            None => loop {
-                match self.list.next()? {
-                    Ok(argument) => {
-                        if let Some(asked) = self.ask(&argument) {
-                            break asked;
-                        }
-                    }
-                    Err(failure) => break Err(failure),
-                }
-            },
-        };
-        Some(match asked {
-            Ok(Asked::Torrent(torrent)) => Ok(*torrent),
-            Ok(Asked::Link(link)) => self.find(*link, stopped),
-            Err(failure) => Err(failure),
-        })
-    }
-
-    /// Reads an argument, and begins to look for what a link leaves out; nothing if it was given before.
-    fn ask(&mut self, argument: &Path) -> Option<Result<Asked, Failure>> {
-        let asked = self.maker.ask(argument).transpose()?;
-        Some(asked.and_then(|asked| {
-            if let Asked::Link(link) = &asked {
-                let find = self.setup.find(link)?;
-                let finder = match self.finder.take() {
-                    Some(finder) => finder,
-                    None => Finder::start(self.setup, self.jobs, self.output)?,
-                };
-                self.finder.insert(finder).look_for(find);
+    /// The next one, or why there is none of it; nothing after the last. 
+    pub fn next(&mut self, waiter: &dyn Waiter) -> Option<Result<Torrent, Failure>> {
+        loop {
+            if let Some(given) = self.given.pop_front() {
+                return Some(given);
             }
-            Ok(asked)
-        }))
+            // Who writes the list line by line waits for what comes of each.
+            if self.links.is_empty() || !self.list.are_live() {
+                match self.list.next() {
+                    Some(Ok(argument)) => {
+                        let read = self.ask(&argument);
+                        self.given.extend(read);
+                        continue;
+                    }
+                    Some(Err(failure)) => return Some(Err(failure)),
+                    None => {}
+                }
+            }
+            let (id, found) = self.finder.as_mut()?.next(self.patience, waiter)?;
+            let Some(link) = self.links.remove(&id) else { continue };
+            return Some(found.map(|metainfo| {
+                self.found.push(id);
+                self.maker.found(link, metainfo)
+            }));
+        }
     }
 
-    fn find(&mut self, link: Link, stopped: &dyn Fn() -> bool) -> Result<Torrent, Failure> {
-        let id = link.magnet.info_hash;
-        let finder = self.finder.as_mut().expect("it was started when the link was read");
-        let metainfo = finder.wait(id, self.patience, stopped)?;
-        self.found.push(id);
-        Ok(self.maker.known(link, metainfo))
+    /// Whether nothing is known that could still come.
+    pub fn are_over(&self) -> bool {
+        self.given.is_empty() && self.links.is_empty()
+    }
+
+    /// Reads an argument; nothing if it was given before, or if it leaves something out, which is looked for
+    /// then.
+    fn ask(&mut self, argument: &Path) -> Option<Result<Torrent, Failure>> {
+        match self.maker.ask(argument).transpose()? {
+            Ok(Asked::Torrent(torrent)) => Some(Ok(*torrent)),
+            Ok(Asked::Link(link)) => self.look_for(*link).err().map(Err),
+            Err(failure) => Some(Err(failure)),
+        }
+    }
+
+    fn look_for(&mut self, link: Link) -> Result<(), Failure> {
+        let find = self.setup.find(&link)?;
+        let finder = match self.finder.take() {
+            Some(finder) => finder,
+            None => Finder::start(self.setup, self.jobs, self.output)?,
+        };
+        self.finder.insert(finder).look_for(find);
+        self.links.insert(link.magnet.info_hash, link);
+        Ok(())
     }
 
     /// The engine, if there is one, to go on with these.

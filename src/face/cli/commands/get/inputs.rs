@@ -15,8 +15,8 @@ use crate::face::cli::transfer::{Arrival, Arrivals, Work};
 use super::args::GetArgs;
 use super::jobs::Maker;
 
-/// The longest line of a list, in bytes.
-const MOST_LINE: usize = 64 << 10;
+/// The longest line of a list, in bytes: links may be long.
+const MOST_LINE: usize = 5 << 20;
 /// The most lines of a list that name a torrent.
 const MOST_NAMED: usize = 100_000;
 /// Torrents that are ready and wait to be taken.
@@ -63,6 +63,11 @@ impl Arguments {
         (self.given.collect(), Self { given: Vec::new().into_iter(), list: self.list })
     }
 
+    /// Whether somebody writes them line by line and waits for what comes of each.
+    pub fn are_live(&self) -> bool {
+        self.list.as_ref().is_some_and(|list| list.live)
+    }
+
     /// Whether there is one and no more.
     pub fn is_one(&self) -> bool {
         self.list.is_none() && self.given.len() == 1
@@ -76,8 +81,9 @@ impl Iterator for Arguments {
         if let Some(argument) = self.given.next() {
             return Some(Ok(argument));
         }
-        let next = self.list.as_mut()?.next();
-        if !matches!(next, Some(Ok(_))) {
+        let list = self.list.as_mut()?;
+        let next = list.next();
+        if next.is_none() || list.ended {
             self.list = None;
         }
         next
@@ -89,12 +95,17 @@ struct List {
     path: PathBuf,
     lines: Box<dyn BufRead + Send>,
     named: usize,
+    /// Nothing more is read.
+    ended: bool,
+    /// Somebody writes it line by line and waits for what comes of each.
+    live: bool,
 }
 
 impl List {
     fn open(path: &Path, output: &Output) -> Result<Self, Failure> {
+        let live = path == Path::new("-") && io::stdin().is_terminal();
         let lines: Box<dyn BufRead + Send> = if path == Path::new("-") {
-            if io::stdin().is_terminal() {
+            if live {
                 output.say("one torrent per line; Ctrl-D ends the list");
             }
             Box::new(BufReader::new(io::stdin()))
@@ -102,22 +113,26 @@ impl List {
             let file = File::open(path).map_err(|error| Failure::disk("read", path, &error))?;
             Box::new(BufReader::new(file))
         };
-        Ok(Self { path: path.to_owned(), lines, named: 0 })
+        Ok(Self { path: path.to_owned(), lines, named: 0, ended: false, live })
     }
 
-    /// The next line that names a torrent; after an error there are no more.
+    /// The next line that names a torrent. A line that cannot name any does not keep the others from it.
     fn next(&mut self) -> Option<Result<PathBuf, Failure>> {
         loop {
             let mut line = Vec::new();
             let read = (&mut self.lines).take(MOST_LINE as u64 + 1).read_until(b'\n', &mut line);
             if let Err(error) = read {
+                self.ended = true;
                 return Some(Err(Failure::disk("read", &self.path, &error)));
             }
             if line.is_empty() {
+                self.ended = true;
                 let none = || Err(Failure::usage("the list names no torrent"));
                 return (self.named == 0).then(none);
             }
             if line.len() > MOST_LINE {
+                self.named += 1;
+                self.ended = !line.ends_with(b"\n") && self.lines.skip_until(b'\n').is_err();
                 let message = "a line of the list is longer than any name of a torrent";
                 return Some(Err(Failure::new(Exit::Input, "malformed", message)));
             }
@@ -127,6 +142,7 @@ impl List {
             }
             self.named += 1;
             if self.named > MOST_NAMED {
+                self.ended = true;
                 let message = format!("the list names more than {MOST_NAMED} torrents");
                 return Some(Err(Failure::new(Exit::Input, "malformed", message)));
             }
@@ -208,7 +224,7 @@ mod tests {
     use super::*;
 
     fn named(text: &[u8]) -> Vec<Result<PathBuf, Failure>> {
-        let list = List { path: "list".into(), lines: Box::new(io::Cursor::new(text.to_vec())), named: 0 };
+        let list = List { path: "list".into(), lines: Box::new(io::Cursor::new(text.to_vec())), named: 0, ended: false, live: false };
         Arguments { given: vec![PathBuf::from("first")].into_iter(), list: Some(list) }.collect()
     }
 
@@ -221,11 +237,14 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_cannot_be_used_says_so_and_ends() {
+    fn a_line_that_cannot_be_used_says_so_and_the_others_go_on() {
         for text in [b"".to_vec(), b"# nothing\n".to_vec(), vec![b'x'; MOST_LINE + 1]] {
             let named = named(&text);
             assert!(named.len() == 2 && named[1].is_err(), "{named:?}");
         }
-        assert_eq!(named(&[b"a\n".repeat(3), vec![b'x'; 2 * MOST_LINE], b"\nb".to_vec()].concat()).len(), 5);
+        let named = named(&[b"a\n".repeat(3), vec![b'x'; 2 * MOST_LINE], b"\nb".to_vec()].concat());
+        let good: Vec<bool> = named.iter().map(Result::is_ok).collect();
+        assert_eq!(good, [true, true, true, true, false, true]);
+        assert_eq!(named[5], Ok("b".into()));
     }
 }

@@ -93,7 +93,11 @@ impl Maker {
         }
         self.together.complete(&mut link.magnet);
         for note in &link.notes {
-            tracing::info!("the magnet link: {note}");
+            if note.changes_the_choice() && self.args.select.is_empty() {
+                self.output.warn(&format!("{}: {note}", link.name().fit(80)));
+            } else {
+                tracing::info!("the magnet link: {note}");
+            }
         }
         if !link.magnet.web_seeds.is_empty() {
             tracing::info!("the magnet link names web seeds, which are not used yet");
@@ -113,8 +117,15 @@ impl Maker {
         new
     }
 
+    /// The torrent of a link whose metadata was found. Who looked for it has looked up the names of its peers,
+    /// and the torrent goes on with what they lead to.
+    pub fn found(&self, mut link: Link, metainfo: Metainfo) -> Torrent {
+        link.magnet.named_peers.clear();
+        self.known(link, metainfo)
+    }
+
     /// The torrent of a link whose metadata is known.
-    pub fn known(&self, link: Link, metainfo: Metainfo) -> Torrent {
+    fn known(&self, link: Link, metainfo: Metainfo) -> Torrent {
         self.named(link.torrent(metainfo))
     }
 
@@ -129,7 +140,7 @@ impl Maker {
     fn search(&self, link: Link) -> Result<Work, Failure> {
         let (mut find, name, maker) = (self.setup.find(&link)?, link.name(), self.clone());
         find.eager = self.args.torrent_only.is_none();
-        let then = move |metainfo| maker.begin(maker.known(link, metainfo));
+        let then = move |metainfo| maker.begin(maker.found(link, metainfo));
         Ok(Work::Find(Box::new(Search { find, name, then: Box::new(then) })))
     }
 

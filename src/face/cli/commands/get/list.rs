@@ -6,7 +6,8 @@ use crate::face::cli::commands::show;
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
-use crate::face::cli::transfer::Outcomes;
+use crate::face::cli::signals::AtOnce;
+use crate::face::cli::transfer::{Outcomes, Waiter, Wish};
 use crate::face::cli::tree::{self, listed};
 use crate::proto::metainfo::Metainfo;
 
@@ -14,10 +15,16 @@ use super::found::Torrents;
 use super::jobs::Maker;
 
 /// Lists the files of each torrent as it is read; those that the flags select, documents also say which they
-/// do not.
-pub fn run(torrents: &mut Torrents<'_>, maker: &Maker, output: &Output) -> Result<Exit, Failure> {
+/// do not. Before a person Ctrl-C skips one that is looked for.
+pub fn run(
+    torrents: &mut Torrents<'_>,
+    maker: &Maker,
+    ending: &AtOnce,
+    output: &Output,
+) -> Result<Exit, Failure> {
     let mut outcomes = Outcomes::default();
-    while let Some(torrent) = torrents.next(&|| false) {
+    let reader = Reader { ending, watches: output.stderr_tty };
+    while let Some(torrent) = torrents.next(&reader) {
         let told = torrent.and_then(|torrent| {
             let wanted = maker.wanted(&torrent)?;
             list(&torrent.metainfo, &wanted, outcomes.done > 0, output)?;
@@ -34,6 +41,25 @@ pub fn run(torrents: &mut Torrents<'_>, maker: &Maker, output: &Output) -> Resul
         }
     }
     Ok(outcomes.exit())
+}
+
+/// Who reads the list.
+struct Reader<'a> {
+    ending: &'a AtOnce,
+    /// It is a person.
+    watches: bool,
+}
+
+impl Waiter for Reader<'_> {
+    fn waits(&self, begins: bool) {
+        if self.watches {
+            self.ending.lend_out(begins);
+        }
+    }
+
+    fn wish(&self) -> Wish {
+        if self.ending.was_pressed() { Wish::Skip } else { Wish::Wait }
+    }
 }
 
 /// One file of a torrent, for scripts.

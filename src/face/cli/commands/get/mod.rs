@@ -36,9 +36,9 @@ pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit,
     let jobs = setup.jobs(args.jobs);
     let patience = args.patience(output.stderr_tty);
     if args.list {
-        signals::end_at_once(output);
-        let mut torrents = Torrents::of(arguments, &maker, &setup, patience, jobs, output);
-        let ended = list::run(&mut torrents, &maker, output);
+        let ending = signals::end_at_once(output).tell_scripts();
+        let mut torrents = Torrents::of(arguments, &maker, &setup, args.patience_first(), jobs, output);
+        let ended = list::run(&mut torrents, &maker, &ending, output);
         torrents.stop();
         return ended;
     }
@@ -49,7 +49,7 @@ pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit,
         ..Plan::new(Verb::Get)
     };
     if args.pick {
-        let mut torrents = Torrents::of(arguments, &maker, &setup, patience, jobs, output);
+        let mut torrents = Torrents::of(arguments, &maker, &setup, args.patience_first(), jobs, output);
         let left = pick::all(&mut torrents, &maker, &mut plan, &args.output, output);
         if matches!(left, Ok(None)) {
             plan.engine = torrents.into_engine(&plan.works);

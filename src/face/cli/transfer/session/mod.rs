@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -35,6 +35,9 @@ use crate::face::cli::signals::{Resizes, Signals};
 
 /// How often it is looked whether anybody still reads what goes to standard output.
 const TICK: Duration = Duration::from_millis(100);
+
+/// So many names of peers are looked up at once: each takes a thread for as long as the system tries.
+static NAMES: Semaphore = Semaphore::const_new(8);
 
 /// Does what is planned and says what the process ends with.
 pub fn run(mut plan: Plan, config: EngineConfig, output: &Output) -> Result<Exit, Failure> {
@@ -308,6 +311,7 @@ impl<'a> Session<'a> {
     fn look_up(&mut self, id: InfoHash, named: Vec<(String, u16)>) {
         for (host, port) in named {
             self.lookups.spawn(async move {
+                let _lane = NAMES.acquire().await;
                 let found = tokio::net::lookup_host((host.as_str(), port)).await;
                 (id, found.map(Iterator::collect).unwrap_or_default())
             });

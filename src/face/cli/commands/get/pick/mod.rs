@@ -13,7 +13,7 @@ use crate::face::cli::exit::Exit;
 use crate::face::cli::input::Torrent;
 use crate::face::cli::output::Output;
 use crate::face::cli::signals::Watch;
-use crate::face::cli::transfer::{self, Plan};
+use crate::face::cli::transfer::{self, Plan, Waiter, Wish};
 
 use model::Picker;
 use screen::End;
@@ -37,7 +37,8 @@ pub fn possible(no_input: bool, output: &Output) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Reads all torrents, has their files chosen and plans them; or nothing, and the end of the process.
+/// Reads all torrents, has their files chosen and plans them; or nothing, and the end of the process. Ctrl-C
+/// skips one that is looked for; the others, and what was chosen of them, are kept.
 pub fn all(
     torrents: &mut Torrents<'_>,
     maker: &Maker,
@@ -47,7 +48,7 @@ pub fn all(
 ) -> Result<Option<Exit>, Failure> {
     let watch = Watch::start(restore);
     let mut chosen: Vec<(Torrent, Vec<bool>)> = Vec::new();
-    while let Some(torrent) = torrents.next(&|| watch.seen().is_some()) {
+    while let Some(torrent) = torrents.next(&watch) {
         let wanted = torrent.and_then(|torrent| {
             let wanted = maker.wanted(&torrent)?;
             Ok((torrent, wanted))
@@ -67,6 +68,9 @@ pub fn all(
                 picker.mark(&mut wanted);
                 chosen.push((torrent, wanted));
             }
+            Err(failure) if failure.exit == Exit::Interrupted && chosen.is_empty() && torrents.are_over() => {
+                return left(plan, failure.exit, output).map(Some);
+            }
             Err(failure) => {
                 output.fail(&failure);
                 plan.outcomes.failed(&failure);
@@ -83,6 +87,20 @@ pub fn all(
         }
     }
     Ok(None)
+}
+
+impl Waiter for Watch {
+    fn waits(&self, begins: bool) {
+        self.away(begins);
+    }
+
+    fn wish(&self) -> Wish {
+        match self.seen() {
+            Some(_) => Wish::Stop,
+            None if self.was_pressed() => Wish::Skip,
+            None => Wish::Wait,
+        }
+    }
 }
 
 fn left(plan: &Plan, exit: Exit, output: &Output) -> Result<Exit, Failure> {

@@ -1,0 +1,144 @@
+//! What is said of links while metadata is looked for, and how one link does not hold up another.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::process::Command;
+
+use super::magnets::Given;
+use super::party::{PATIENCE, end};
+use super::pty::Terminal;
+use super::{Ran, Scene};
+use crate::support::program::Program;
+use crate::support::schema;
+use crate::support::wait::wait_for;
+
+/// A torrent that nobody has.
+fn nobody(rest: &str) -> String {
+    format!("magnet:?xt=urn:btih:{}&dn=nobody{rest}", "ab".repeat(20))
+}
+
+/// A tracker that refuses everybody.
+fn refusing() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            let _ = stream.read(&mut [0; 2048]);
+            let body = "d14:failure reason7:go awaye";
+            let _ = write!(stream, "HTTP/1.0 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        }
+    });
+    addr
+}
+
+/// A port at which nobody listens.
+fn deaf() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// What is said when nothing was found.
+#[track_caller]
+fn given_up(scene: &Scene, link: &str) -> String {
+    let arguments = ["get", link, "--timeout", "3s", "--bind", "127.0.0.1", "--state-dir", "state"];
+    let ran = scene.run(&arguments);
+    assert_eq!(ran.code, 4, "{}", ran.err);
+    ran.err
+}
+
+#[test]
+fn a_tracker_that_refuses_or_fails_is_not_silent() {
+    let scene = Scene::new();
+    let (refusing, deaf) = (refusing(), deaf());
+    let said = given_up(&scene, &nobody(&format!("&tr=http://{refusing}/announce")));
+    assert!(said.contains(": 1 tracker refuses us: 'go away', 0 peers"), "{said}");
+    let said = given_up(&scene, &nobody(&format!("&tr=http://{deaf}/announce")));
+    assert!(said.contains(": 1 tracker fails: "), "{said}");
+    let said = given_up(&scene, &nobody(&format!("&tr=http://{refusing}/secret")));
+    assert!(said.contains(": 1 tracker fails: a tracker on a local network must"), "{said}");
+}
+
+#[test]
+fn a_peer_that_nobody_knows_by_its_name_is_told_of() {
+    let scene = Scene::new();
+    let link = nobody("&x.pe=no..host:7020");
+    let run = |arguments: &[&str]| {
+        let mut command = scene.command(arguments);
+        Scene::ran(command.args(["--state-dir", "state"]).env("TORR_NETWORK_BIND", "127.0.0.1"))
+    };
+    for arguments in [
+        &["show", "--fetch", "--timeout", "2s", &link][..],
+        &["magnet", "--fetch", "--timeout", "2s", &link],
+        &["get", "--list", "--timeout", "2s", &link],
+    ] {
+        let ran = run(arguments);
+        assert_eq!(ran.code, 4, "{}", ran.err);
+        assert!(ran.err.contains("the peer no..host is not known by that name"), "{}", ran.err);
+        assert!(ran.err.contains("the peer it names is not known by that name"), "{}", ran.err);
+    }
+    let many: String = (0..20).map(|n| format!("&x.pe=no..host{n}:1")).collect();
+    let said = given_up(&scene, &nobody(&many));
+    assert_eq!(said.lines().filter(|line| line.contains("not known by")).count(), 2, "{said}");
+    assert!(said.contains(" and 19 others are not known by these names"), "{said}");
+}
+
+#[test]
+fn a_choice_that_cannot_be_read_is_told_of() {
+    let given = Given::new();
+    let list = |rest: &str| {
+        let ran = given.party.get("a", &["--list", &(given.link("set") + rest)]);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        ran
+    };
+    let none = list("&so=x");
+    assert_eq!(none.out.lines().count(), 3, "{}", none.out);
+    let words = "warning: set: the choice of files (so=) cannot be read, so all files are chosen";
+    assert!(none.err.replace(&given.hash("set"), "set").contains(words), "{}", none.err);
+    let some = list("&so=0,x");
+    assert_eq!(some.out, "1\t100000\tset/a.txt\n");
+    assert!(some.err.contains("1 part of the choice of files (so=) cannot be read"), "{}", some.err);
+    assert!(!given.party.get("a", &["--list", "-s", "2", &given.link("set")]).err.contains("warning"));
+}
+
+#[test]
+fn a_link_that_leads_nowhere_holds_up_no_other() {
+    let given = Given::new();
+    let (silent, film) = (nobody(&format!("&x.pe={}", deaf())), given.link("film.bin"));
+    let bad = [b"magnet:?xt=urn:btih:x\n".to_vec(), vec![b'x'; 6 << 20], b"\n".to_vec()].concat();
+    let rest = format!("{}\n", given.link("set"));
+    given.party.scene.write("list", [bad, rest.into_bytes()].concat());
+    let ran: Ran = given.party.get("a", &["--list", "--timeout", "4s", &silent, &film, "-i", "list"]);
+    assert_eq!((ran.code, ran.out.lines().filter(|line| !line.is_empty()).count()), (1, 4), "{}", ran.err);
+    let errors: Vec<&str> = ran.err.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert_eq!(errors.len(), 3, "{}", ran.err);
+    assert!(errors[2].starts_with("error: no file list of nobody came within 4 s: "), "{}", ran.err);
+}
+
+#[test]
+fn scripts_hear_that_it_was_stopped() {
+    let scene = Scene::new();
+    let link = nobody("");
+    let arguments = ["show", "--fetch", "--json", "--state-dir", "state", &link];
+    let mut command = scene.command(&arguments);
+    command.env("TORR_NETWORK_BIND", "127.0.0.1");
+    let mut show = Program::start("show", &mut command, scene.path());
+    // Its port is remembered once the engine runs, and signals are waited for before that.
+    wait_for("it looks", PATIENCE, || scene.path().join("state/port").exists().then_some(()));
+    assert!(Command::new("kill").args(["-INT", &show.id().to_string()]).status().unwrap().success());
+    assert_eq!(end(&mut show).code(), Some(130), "{}", show.tail());
+    let documents = schema::check_lines(&show.output());
+    assert_eq!(documents.len(), 1, "{}", show.output());
+    assert_eq!((&documents[0]["kind"], &documents[0]["code"]), (&"interrupted".into(), &130.into()));
+}
+
+#[test]
+fn a_person_skips_what_takes_too_long() {
+    let given = Given::new();
+    let (silent, film) = (nobody(&format!("&x.pe={}", deaf())), given.link("film.bin"));
+    let arguments = ["get", "--list", &silent, &film, "--bind", "127.0.0.1", "--state-dir", "state-a"];
+    let mut list = Terminal::torr(&given.party.scene, &arguments, 24, 100);
+    list.wait_for("film.bin");
+    list.wait_for("looking");
+    list.press("\u{3}");
+    assert_eq!(list.end(), 1, "{}", list.contents());
+    assert!(list.contents().contains("nobody is not looked for any longer, as you wished"), "{}", list.contents());
+}
