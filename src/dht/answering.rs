@@ -168,8 +168,11 @@ impl Dht {
                 self.items.put(now, from.ip(), item, instead_of)?;
             }
             Query::Sample { target, want } => {
-                let samples =
-                    Samples { known: self.peers.len() as u64, interval: SAMPLE_INTERVAL, ..Samples::default() };
+                let samples = Samples {
+                    known: self.peers.len() as u64,
+                    interval: SAMPLE_INTERVAL,
+                    ..Samples::default()
+                };
                 draft.reply.samples = Some(samples);
                 let nearest = self.nearest(from, &target, want, draft);
                 draft.add_samples(SAMPLES, |most| self.peers.sample(&mut self.rng, most));
@@ -181,7 +184,13 @@ impl Dht {
 
     /// The nodes nearest to the target, of the families that are wanted (BEP 32) and spoken: their lists belong to the
     /// answer even if they are empty.
-    fn nearest(&self, from: SocketAddr, target: &NodeId, want: Option<Want>, draft: &mut Draft) -> [Nearest; 2] {
+    fn nearest(
+        &self,
+        from: SocketAddr,
+        target: &NodeId,
+        want: Option<Want>,
+        draft: &mut Draft,
+    ) -> [Nearest; 2] {
         let want = want.unwrap_or(Want { v4: from.is_ipv4(), v6: !from.is_ipv4() });
         let side = |family, wanted: bool| self.side(family).filter(|_| wanted);
         let sides = [side(Family::V4, want.v4), side(Family::V6, want.v6)];

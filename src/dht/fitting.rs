@@ -49,7 +49,13 @@ pub(super) type Nearest = Vec<(NodeId, SocketAddr)>;
 
 impl Draft {
     /// An answer to a question of this length, beside which so many bytes are to be sent.
-    pub(super) fn new(transaction: &Transaction, to: SocketAddr, own: NodeId, len: usize, set_aside: usize) -> Self {
+    pub(super) fn new(
+        transaction: &Transaction,
+        to: SocketAddr,
+        own: NodeId,
+        len: usize,
+        set_aside: usize,
+    ) -> Self {
         let transaction = transaction.clone();
         Self { reply: Reply::new(own), transaction, to, tells: true, most: len * AMPLIFY, set_aside }
     }
