@@ -1,23 +1,40 @@
 //! Who asks too much, and how much may be answered in all.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::base::{Bucket, Moment};
+use crate::base::{Bucket, Moment, network};
 
 /// Over this time questions are counted.
 const WINDOW: Duration = Duration::from_secs(10);
-/// So many questions of one address within the window are answered: five a second.
-const MOST: u32 = 50;
+/// So many questions of one who asks within the window are answered: five a second.
+const MOST: u16 = 50;
 /// So long somebody who asked more is not answered.
 const SILENCE: Duration = Duration::from_secs(300);
-/// Addresses that are watched at once; the one that has been quiet longest makes room.
-const WATCHED: usize = 20;
+/// The most who are not answered; the one whose time is up first makes room.
+const SILENCED: usize = 1024;
+/// Counters in a row. Within a window far fewer questions are looked at than would fill them.
+const COUNTERS: usize = 4096;
+/// Rows of counters.
+const ROWS: usize = 4;
+/// The bytes of the shortest answer: with fewer left there is none.
+const LEAST: u64 = 64;
 
 /// Keeps one who asks too much, or many together, from using up what is there for all.
+///
+/// Who asks cannot be remembered one by one: whoever asks in the names of thousands would have the list forget the
+/// others. So questions are counted in a sketch: in each row one counter, drawn by digest, is shared by some; the
+/// least of the four is never less than what somebody has asked, and seldom more.
 #[derive(Clone, Debug)]
 pub(super) struct Flood {
-    watched: Vec<Watched>,
+    seed: u64,
+    counters: Box<[[u16; COUNTERS]; ROWS]>,
+    /// When the counters were last at zero.
+    since: Moment,
+    silenced: BTreeMap<Asker, Moment>,
+    /// The same by when they are answered again.
+    ends: BTreeSet<(Moment, Asker)>,
     answers: Bucket,
     /// The most packets in a second, the second that is counted, and how many came in it.
     packets: Option<u32>,
@@ -25,23 +42,26 @@ pub(super) struct Flood {
     count: u32,
 }
 
-#[derive(Clone, Debug)]
-struct Watched {
-    ip: IpAddr,
-    since: Moment,
-    last: Moment,
-    count: u32,
-    silent_until: Option<Moment>,
-}
+/// One who asks: an address of IPv4; a network of IPv6, all of whose addresses are one owner's.
+type Asker = (bool, [u8; 8]);
 
 impl Flood {
-    /// Answers take at most so many bytes per second, and so many packets are looked at.
-    pub(super) fn new(now: Moment, bytes_per_second: Option<u64>, packets: Option<u32>) -> Self {
-        let answers = Bucket::new(now, bytes_per_second);
-        Self { watched: Vec::new(), answers, packets, second: 0, count: 0 }
+    /// Answers take at most so many bytes per second, and so many packets are looked at. Nobody else knows the seed.
+    pub(super) fn new(now: Moment, seed: u64, bytes_per_second: Option<u64>, packets: Option<u32>) -> Self {
+        Self {
+            seed,
+            counters: Box::new([[0; COUNTERS]; ROWS]),
+            since: now,
+            silenced: BTreeMap::new(),
+            ends: BTreeSet::new(),
+            answers: Bucket::new(now, bytes_per_second),
+            packets,
+            second: 0,
+            count: 0,
+        }
     }
 
-    /// A packet comes; says whether it may be looked at.
+    /// A packet comes; says whether it may be looked at, whoever sent it.
     pub(super) fn hears(&mut self, now: Moment) -> bool {
         let second = now.since_start().as_secs();
         if second != self.second {
@@ -57,34 +77,59 @@ impl Flood {
         if ip.is_loopback() {
             return true;
         }
-        if let Some(entry) = self.watched.iter_mut().find(|entry| entry.ip == ip) {
-            entry.last = now;
-            if entry.silent_until.is_some_and(|until| until > now) {
-                return false;
+        if now.since(self.since) >= WINDOW {
+            self.since = now;
+            self.counters.iter_mut().for_each(|row| row.fill(0));
+            while let Some(&(end, asker)) = self.ends.first().filter(|(end, _)| *end <= now) {
+                self.ends.remove(&(end, asker));
+                self.silenced.remove(&asker);
             }
-            if now.since(entry.since) >= WINDOW || entry.silent_until.is_some() {
-                (entry.since, entry.count, entry.silent_until) = (now, 0, None);
-            }
-            entry.count += 1;
-            if entry.count > MOST {
-                entry.silent_until = Some(now + SILENCE);
-                return false;
-            }
-            return true;
         }
-        let entry = Watched { ip, since: now, last: now, count: 1, silent_until: None };
-        if self.watched.len() < WATCHED {
-            self.watched.push(entry);
-        } else {
-            // Who is silenced stays, as long as it goes on asking.
-            if let Some(oldest) = self.watched.iter_mut().min_by_key(|entry| entry.last) {
-                *oldest = entry;
+        let asker = asker(ip);
+        match self.silenced.get(&asker) {
+            Some(&end) if end > now => return false,
+            Some(&end) => {
+                self.silenced.remove(&asker);
+                self.ends.remove(&(end, asker));
             }
+            None => {}
+        }
+        if self.count(asker) > MOST {
+            self.silence(now + SILENCE, asker);
+            return false;
         }
         true
     }
 
-    /// Takes what an answer of this length costs; says whether it may be sent.
+    /// How often this one has asked within the window, this time included.
+    fn count(&mut self, (v4, bytes): Asker) -> u16 {
+        let mut digest = mixed(u64::from_be_bytes(bytes) ^ self.seed.rotate_left(u32::from(v4)));
+        let mut least = u16::MAX;
+        for row in self.counters.iter_mut() {
+            digest = mixed(digest);
+            let counter = &mut row[digest as usize % COUNTERS];
+            *counter = counter.saturating_add(1);
+            least = least.min(*counter);
+        }
+        least
+    }
+
+    fn silence(&mut self, end: Moment, asker: Asker) {
+        if self.silenced.len() >= SILENCED
+            && let Some((_, first)) = self.ends.pop_first()
+        {
+            self.silenced.remove(&first);
+        }
+        self.silenced.insert(asker, end);
+        self.ends.insert((end, asker));
+    }
+
+    /// Whether there is anything left to answer with.
+    pub(super) fn may_answer(&mut self, now: Moment) -> bool {
+        self.answers.wait(now, LEAST).is_zero()
+    }
+
+    /// Takes what a packet of this length costs; says whether it may be sent.
     pub(super) fn pays(&mut self, now: Moment, bytes: usize) -> bool {
         let bytes = bytes as u64;
         let granted = self.answers.take(now, bytes);
@@ -95,6 +140,21 @@ impl Flood {
     }
 }
 
+fn asker(ip: IpAddr) -> Asker {
+    match ip.to_canonical() {
+        IpAddr::V4(v4) => (true, u64::from(v4.to_bits()).to_be_bytes()),
+        v6 @ IpAddr::V6(_) => (false, network(v6)),
+    }
+}
+
+/// Spreads the bits of a number over all of it (the end of splitmix64).
+const fn mixed(number: u64) -> u64 {
+    let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,9 +163,13 @@ mod tests {
         Moment::START + Duration::from_millis(ms)
     }
 
+    fn flood(bytes_per_second: Option<u64>, packets: Option<u32>) -> Flood {
+        Flood::new(at(0), 7, bytes_per_second, packets)
+    }
+
     #[test]
     fn who_asks_too_much_is_not_answered_for_a_while() {
-        let mut flood = Flood::new(at(0), None, None);
+        let mut flood = flood(None, None);
         let (loud, calm) = (IpAddr::from([1, 2, 3, 4]), IpAddr::from([5, 6, 7, 8]));
         let answered = (0..100).filter(|&n| flood.asks(at(n * 10), loud)).count();
         assert_eq!(answered, 50);
@@ -118,28 +182,64 @@ mod tests {
     }
 
     #[test]
-    fn a_second_has_room_for_so_many_packets() {
-        let mut flood = Flood::new(at(0), None, Some(100));
-        let heard =
-            |flood: &mut Flood, from: u64| (0..1000).filter(|n| flood.hears(at(from + n / 2))).count();
-        assert_eq!((heard(&mut flood, 0), heard(&mut flood, 1000), heard(&mut flood, 5400)), (100, 100, 100));
-        let mut open = Flood::new(at(0), None, None);
-        assert_eq!(heard(&mut open, 0), 1000);
+    fn a_network_of_ipv6_is_one_who_asks() {
+        let mut flood = flood(None, None);
+        let ip = |net: u16, host| IpAddr::from([0x2001, 0xdb8, 0, net, 0, 0, 0, host]);
+        let answered = (0..1000_u16).filter(|&n| flood.asks(at(n.into()), ip(1, n))).count();
+        assert_eq!(answered, 50);
+        assert!(!flood.asks(at(1000), ip(1, 5000)) && flood.asks(at(1000), ip(2, 1)));
     }
 
     #[test]
-    fn the_list_of_the_watched_is_short() {
-        let mut flood = Flood::new(at(0), None, None);
-        for n in 0..10_000_u32 {
-            flood.asks(at(n.into()), IpAddr::from(n.to_be_bytes()));
+    fn many_others_do_not_make_one_forgotten() {
+        let mut flood = flood(None, Some(4000));
+        let loud = IpAddr::from([1, 2, 3, 4]);
+        let mut calm = 0;
+        // Four thousand packets in a second, one in twenty from the same address.
+        let answered = (0..40_000_u32).filter(|&n| {
+            let other = IpAddr::from((0x0900_0000 + n * 257).to_be_bytes());
+            calm += u32::from(flood.asks(at(u64::from(n) / 4), other));
+            n % 20 == 0 && flood.asks(at(u64::from(n) / 4), loud)
+        });
+        assert_eq!(answered.count(), 50);
+        assert!(calm > 39_990, "{calm} of 40000 who asked once are answered");
+    }
+
+    #[test]
+    fn a_second_has_room_for_so_many_packets() {
+        let mut limited = flood(None, Some(100));
+        let heard =
+            |flood: &mut Flood, from: u64| (0..1000).filter(|n| flood.hears(at(from + n / 2))).count();
+        assert_eq!(
+            (heard(&mut limited, 0), heard(&mut limited, 1000), heard(&mut limited, 5400)),
+            (100, 100, 100)
+        );
+        assert_eq!(heard(&mut flood(None, None), 0), 1000);
+    }
+
+    #[test]
+    fn the_list_of_the_silenced_is_short() {
+        let mut flood = flood(None, None);
+        for n in 0..3000_u32 {
+            for _ in 0..60 {
+                flood.asks(at(u64::from(n) * 100), IpAddr::from((n << 8).to_be_bytes()));
+            }
         }
-        assert_eq!(flood.watched.len(), WATCHED);
+        assert_eq!((flood.silenced.len(), flood.ends.len()), (SILENCED, SILENCED));
+        for (asker, &end) in &flood.silenced {
+            assert!(flood.ends.contains(&(end, *asker)));
+        }
+        // When their time is up, nothing of them is left.
+        assert!(flood.asks(at(700_000), IpAddr::from([9, 9, 9, 9])));
+        assert_eq!((flood.silenced.len(), flood.ends.len()), (0, 0));
     }
 
     #[test]
     fn answers_stay_below_their_rate() {
-        let mut flood = Flood::new(at(0), Some(8000), None);
+        let mut flood = flood(Some(8000), None);
         let sent: usize = (0..10_000).filter(|&ms| flood.pays(at(ms), 400)).count() * 400;
         assert!((80_000..130_000).contains(&sent), "{sent}");
+        assert!((0..1000).any(|_| !flood.pays(at(10_000), 64)) && !flood.may_answer(at(10_000)));
+        assert!(flood.may_answer(at(10_100)));
     }
 }

@@ -1,24 +1,44 @@
 //! The items that others have given us to keep (BEP 44).
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::base::{Moment, NodeId};
 use crate::proto::krpc::{ErrorCode, Item, ItemError};
 
+use super::shares::{Holder, gives_way};
+
 /// An item is kept for so long after it was last put.
 const LIFE: Duration = Duration::from_secs(2 * 3600);
 /// The most items.
 const MOST: usize = 1000;
+/// The most items of one network.
+const SHARE: usize = 50;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Items {
-    kept: BTreeMap<NodeId, (Moment, Item)>,
+    kept: BTreeMap<NodeId, Kept>,
+}
+
+#[derive(Clone, Debug)]
+struct Kept {
+    /// When it was last put.
+    at: Moment,
+    item: Item,
+    holder: Holder,
 }
 
 impl Items {
-    /// Keeps an item that was checked, unless a newer one is kept or the one to be replaced is not there.
-    pub(super) fn put(&mut self, now: Moment, item: Item, instead_of: Option<i64>) -> Result<(), ErrorCode> {
+    /// Keeps an item that somebody at this address puts, unless it is not what it should be, a newer one is kept or the
+    /// one to be replaced is not there.
+    pub(super) fn put(
+        &mut self,
+        now: Moment,
+        by: IpAddr,
+        item: Item,
+        instead_of: Option<i64>,
+    ) -> Result<(), ErrorCode> {
         item.check().map_err(|error| match error {
             ItemError::TooLong => ErrorCode::TOO_LONG,
             ItemError::SaltTooLong => ErrorCode::SALT_TOO_LONG,
@@ -26,33 +46,36 @@ impl Items {
             ItemError::BadSignature => ErrorCode::BAD_SIGNATURE,
         })?;
         let target = item.target();
-        if let (Some(new), Some((_, known))) = (item.seq(), self.kept.get(&target))
-            && let Some(old) = known.seq()
-        {
-            if instead_of.is_some_and(|seq| seq != old) {
-                return Err(ErrorCode::NOT_THAT_ONE);
+        if let Some(known) = self.kept.get_mut(&target) {
+            if let (Some(new), Some(old)) = (item.seq(), known.item.seq()) {
+                if instead_of.is_some_and(|seq| seq != old) {
+                    return Err(ErrorCode::NOT_THAT_ONE);
+                }
+                // Of equal numbers the same value may come again, to be kept for longer.
+                if new < old || (new == old && known.item.value() != item.value()) {
+                    return Err(ErrorCode::OUTDATED);
+                }
             }
-            // Of equal numbers the same value may come again, to be kept for longer.
-            if new < old || (new == old && known.value() != item.value()) {
-                return Err(ErrorCode::OUTDATED);
-            }
+            (known.at, known.item) = (now, item);
+            known.holder.joined(by);
+            return Ok(());
         }
-        if !self.kept.contains_key(&target) && self.kept.len() >= MOST {
-            let oldest = self.kept.iter().min_by_key(|(_, (at, _))| *at).map(|(&key, _)| key);
-            oldest.map(|key| self.kept.remove(&key));
+        let all = self.kept.iter().map(|(&key, kept)| (key, &kept.holder, kept.at));
+        if let Some(key) = gives_way(all, by, SHARE, MOST) {
+            self.kept.remove(&key);
         }
-        self.kept.insert(target, (now, item));
+        self.kept.insert(target, Kept { at: now, item, holder: Holder::new(by) });
         Ok(())
     }
 
     /// The item that is kept at this place.
     pub(super) fn get(&self, target: &NodeId) -> Option<&Item> {
-        self.kept.get(target).map(|(_, item)| item)
+        self.kept.get(target).map(|kept| &kept.item)
     }
 
     /// Forgets what is too old.
     pub(super) fn forget(&mut self, now: Moment) {
-        self.kept.retain(|_, (at, _)| now.since(*at) < LIFE);
+        self.kept.retain(|_, kept| now.since(kept.at) < LIFE);
     }
 }
 
@@ -75,37 +98,64 @@ mod tests {
         }
     }
 
+    /// Somebody in the n-th network of the Internet.
+    fn by(n: u16) -> IpAddr {
+        let [high, low] = n.to_be_bytes();
+        IpAddr::from([8, high, low, 1])
+    }
+
     #[test]
     fn only_newer_items_replace_others() {
         let now = Moment::START;
         let mut items = Items::default();
-        assert_eq!(items.put(now, mutable(2, b"1:a"), None), Ok(()));
-        assert_eq!(items.put(now, mutable(2, b"1:a"), None), Ok(()));
-        assert_eq!(items.put(now, mutable(2, b"1:b"), None), Err(ErrorCode::OUTDATED));
-        assert_eq!(items.put(now, mutable(1, b"1:a"), None), Err(ErrorCode::OUTDATED));
-        assert_eq!(items.put(now, mutable(3, b"1:c"), Some(1)), Err(ErrorCode::NOT_THAT_ONE));
-        assert_eq!(items.put(now, mutable(3, b"1:c"), Some(2)), Ok(()));
+        assert_eq!(items.put(now, by(1), mutable(2, b"1:a"), None), Ok(()));
+        assert_eq!(items.put(now, by(1), mutable(2, b"1:a"), None), Ok(()));
+        assert_eq!(items.put(now, by(1), mutable(2, b"1:b"), None), Err(ErrorCode::OUTDATED));
+        assert_eq!(items.put(now, by(1), mutable(1, b"1:a"), None), Err(ErrorCode::OUTDATED));
+        assert_eq!(items.put(now, by(1), mutable(3, b"1:c"), Some(1)), Err(ErrorCode::NOT_THAT_ONE));
+        assert_eq!(items.put(now, by(1), mutable(3, b"1:c"), Some(2)), Ok(()));
         let target = mutable(3, b"1:c").target();
         assert_eq!(items.get(&target).unwrap().value(), b"1:c");
         let Item::Mutable { key, salt, seq, value, .. } = mutable(4, b"1:d") else { unreachable!() };
         let forged = Item::Mutable { key, salt, seq, value, signature: [1; 64] };
-        assert_eq!(items.put(now, forged, None), Err(ErrorCode::BAD_SIGNATURE));
+        assert_eq!(items.put(now, by(1), forged, None), Err(ErrorCode::BAD_SIGNATURE));
         items.forget(now + LIFE);
         assert_eq!(items.get(&target), None);
+    }
+
+    fn number(n: u64) -> Item {
+        Item::Immutable(format!("i{n}e").into_bytes())
+    }
+
+    fn at(secs: u64) -> Moment {
+        Moment::START + Duration::from_secs(secs)
     }
 
     #[test]
     fn there_is_room_for_so_many() {
         let mut items = Items::default();
         for n in 0..MOST as u64 + 10 {
-            let item = Item::Immutable(format!("i{n}e").into_bytes());
-            items.put(Moment::START + Duration::from_secs(n), item, None).unwrap();
+            items.put(at(n), by(n as u16), number(n), None).unwrap();
         }
         assert_eq!(items.kept.len(), MOST);
-        assert_eq!(items.get(&Item::Immutable(b"i3e".to_vec()).target()), None);
+        assert_eq!(items.get(&number(3).target()), None);
         assert_eq!(
-            items.put(Moment::START, Item::Immutable(b"nonsense".to_vec()), None),
+            items.put(at(0), by(1), Item::Immutable(b"nonsense".to_vec()), None),
             Err(ErrorCode::PROTOCOL)
         );
+    }
+
+    #[test]
+    fn one_network_does_not_push_out_the_items_of_others() {
+        let mut items = Items::default();
+        for n in 0..900 {
+            items.put(at(n), by(n as u16), number(n), None).unwrap();
+        }
+        let loud = |n: u64| IpAddr::from([66, 66, 66, n as u8]);
+        for n in 0..5000 {
+            items.put(at(1000), loud(n), number(1000 + n), None).unwrap();
+        }
+        assert_eq!(items.kept.len(), 900 + SHARE);
+        assert!((0..900).all(|n| items.get(&number(n).target()).is_some()));
     }
 }

@@ -8,7 +8,8 @@
 //!
 //! Below are parts that know nothing of packets and are tested alone: `table` (whom we know), `lookup`
 //! (asking ever nearer nodes), `flights` (what was asked and not answered), `tokens`, `peers` and `items`
-//! (what is kept for others), `flood` (who asks too much), `identity` and `votes` (who we are). In the
+//! (what is kept for others), `shares` (how much of it one may fill), `flood` (who asks too much), `fitting` (how much
+//! goes into an answer), `identity` and `votes` (who we are). In the
 //! middle is [`Dht`], which holds them. Above are the verbs: answering, asking, hearing, keeping.
 //!
 //! A node speaks IPv4, IPv6 or both (BEP 32). The families are apart, each with its own id and table,
@@ -18,6 +19,7 @@ mod answering;
 mod asking;
 mod bloom;
 mod event;
+mod fitting;
 mod flights;
 mod flood;
 mod hearing;
@@ -28,6 +30,7 @@ mod lookup;
 mod node;
 mod peers;
 mod secrets;
+mod shares;
 mod side;
 mod table;
 mod task;

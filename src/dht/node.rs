@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::base::{Moment, NodeId, Rng, Timers};
 use crate::proto::krpc::{self, Body, Packet};
 
-use super::event::{Family, Input, Output, TaskKey};
+use super::event::{Family, Input, Outcome, Output, TaskKey};
 use super::flights::Flights;
 use super::flood::Flood;
 use super::items::Items;
@@ -20,7 +20,7 @@ use super::tokens::Tokens;
 /// How often the node looks after itself.
 pub(super) const ROUND: Duration = Duration::from_secs(5);
 /// What torr calls itself in packets: two letters and a version (BEP 5).
-const VERSION: [u8; 4] = *b"tR\x00\x01";
+pub(super) const VERSION: [u8; 4] = *b"tR\x00\x01";
 
 /// What a node is told once, at its start.
 #[derive(Clone, Debug)]
@@ -122,7 +122,7 @@ impl Dht {
             peers: Peers::default(),
             items: Items::default(),
             tokens,
-            flood: Flood::new(now, config.answer_rate, config.packet_rate),
+            flood: Flood::new(now, seed, config.answer_rate, config.packet_rate),
             secrets,
             rng: Rng::new(seed),
             timers,
@@ -180,9 +180,14 @@ impl Dht {
         self.peers.len()
     }
 
-    /// How many nodes a task that is under way has asked, and how many have answered.
-    pub fn steps(&self, key: TaskKey) -> Option<(u32, u32)> {
-        self.tasks.get(&key).map(|task| (task.outcome.asked, task.outcome.answered))
+    /// How many peers of them are kept.
+    pub fn peers_kept(&self) -> usize {
+        self.peers.count()
+    }
+
+    /// How far a task that is under way has come.
+    pub fn so_far(&self, key: TaskKey) -> Option<&Outcome> {
+        self.tasks.get(&key).map(|task| &task.outcome)
     }
 
     /// Whether an answer to a question of this number may come.
@@ -215,7 +220,8 @@ impl Dht {
     fn heard(&mut self, now: Moment, from: SocketAddr, bytes: &[u8], out: &mut Vec<Output>) {
         // What came to a socket of IPv6 from an IPv4 address is of that family.
         let from = SocketAddr::new(from.ip().to_canonical(), from.port());
-        if !self.flood.hears(now) {
+        // Too much comes: what may answer a question of ours is looked at nevertheless.
+        if !self.flood.hears(now) && !self.flights.is_asked(from) {
             return;
         }
         if from.port() == 0 || self.side(Family::of(&from)).is_none() {
@@ -227,8 +233,8 @@ impl Dht {
             }
             Ok(packet) => self.answered(now, from, packet, out),
             Err(malformed) => {
-                if let Some((transaction, code)) = malformed.answer {
-                    self.refuse(now, from, transaction, code, out);
+                if let Some(answer) = malformed.answer {
+                    self.garbled(now, from, bytes.len(), answer, out);
                 }
             }
         }

@@ -1,36 +1,46 @@
 //! The peers that others have announced to us.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use crate::base::{Moment, NodeId, Rng};
 
 use super::bloom::Bloom;
+use super::shares::{self, Holder, gives_way};
 
 /// An announce holds for so long.
 const LIFE: Duration = Duration::from_secs(45 * 60);
 /// The most torrents.
 const MOST_TORRENTS: usize = 2000;
+/// The most torrents that were first announced from one network.
+const SHARE: usize = 100;
 /// The most peers of one torrent and family.
 const MOST_PEERS: usize = 500;
+/// The most of them in one network.
+const NEIGHBOURS: usize = 16;
 
-/// Kept small: a peer of IPv4 takes 16 bytes.
+/// Kept small: a peer of IPv4 takes 12 bytes, one of IPv6 24.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Peers {
     torrents: BTreeMap<NodeId, Torrent>,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Torrent {
-    v4: Vec<Peer<SocketAddrV4>>,
-    v6: Vec<Peer<Box<SocketAddrV6>>>,
+    v4: Vec<Peer<4>>,
+    v6: Vec<Peer<16>>,
+    holder: Holder,
+    /// When it was last announced, and a time since when all its peers have been announced.
+    latest: u32,
+    earliest: u32,
 }
 
-/// When it was announced is counted in seconds from the start, which lasts for 68 years.
-#[derive(Clone, Debug)]
-struct Peer<A> {
-    addr: A,
+/// When it was announced is counted in seconds from the start, which lasts for 136 years.
+#[derive(Clone, Copy, Debug)]
+struct Peer<const N: usize> {
+    ip: [u8; N],
+    port: u16,
     at: u32,
     seed: bool,
 }
@@ -45,17 +55,27 @@ impl Peers {
         addr: SocketAddr,
         seed: bool,
     ) {
-        if !self.torrents.contains_key(&info_hash) && self.torrents.len() >= MOST_TORRENTS {
-            // The one that nobody has announced for longest makes room.
-            let stalest =
-                self.torrents.iter().min_by_key(|(_, torrent)| torrent.latest()).map(|(&key, _)| key);
-            stalest.map(|key| self.torrents.remove(&key));
-        }
-        let torrent = self.torrents.entry(info_hash).or_default();
         let at = seconds(now);
-        match addr {
-            SocketAddr::V4(addr) => put(&mut torrent.v4, Peer { addr, at, seed }, rng),
-            SocketAddr::V6(addr) => put(&mut torrent.v6, Peer { addr: Box::new(addr), at, seed }, rng),
+        if let Some(torrent) = self.torrents.get_mut(&info_hash) {
+            torrent.holder.joined(addr.ip());
+        } else {
+            let all = self.torrents.iter().map(|(&key, torrent)| (key, &torrent.holder, torrent.latest));
+            if let Some(key) = gives_way(all, addr.ip(), SHARE, MOST_TORRENTS) {
+                self.torrents.remove(&key);
+            }
+        }
+        let torrent = self.torrents.entry(info_hash).or_insert_with(|| Torrent {
+            v4: Vec::new(),
+            v6: Vec::new(),
+            holder: Holder::new(addr.ip()),
+            latest: at,
+            earliest: at,
+        });
+        torrent.latest = at;
+        let port = addr.port();
+        match addr.ip() {
+            IpAddr::V4(ip) => put(&mut torrent.v4, Peer { ip: ip.octets(), port, at, seed }, rng),
+            IpAddr::V6(ip) => put(&mut torrent.v6, Peer { ip: ip.octets(), port, at, seed }, rng),
         }
     }
 
@@ -69,11 +89,7 @@ impl Peers {
         no_seeds: bool,
     ) -> Vec<SocketAddr> {
         let Some(torrent) = self.torrents.get(info_hash) else { return Vec::new() };
-        if v4 {
-            draw(&torrent.v4, rng, most, no_seeds, |addr| (*addr).into())
-        } else {
-            draw(&torrent.v6, rng, most, no_seeds, |addr| (**addr).into())
-        }
+        if v4 { draw(&torrent.v4, rng, most, no_seeds) } else { draw(&torrent.v6, rng, most, no_seeds) }
     }
 
     /// The addresses of seeds and of the others.
@@ -81,13 +97,13 @@ impl Peers {
         let torrent = self.torrents.get(info_hash)?;
         let mut filters = (Bloom::default(), Bloom::default());
         let mut add = |ip: IpAddr, seed| if seed { filters.0.insert(ip) } else { filters.1.insert(ip) };
-        torrent.v4.iter().for_each(|peer| add((*peer.addr.ip()).into(), peer.seed));
-        torrent.v6.iter().for_each(|peer| add((*peer.addr.ip()).into(), peer.seed));
+        torrent.v4.iter().for_each(|peer| add(peer.ip(), peer.seed));
+        torrent.v6.iter().for_each(|peer| add(peer.ip(), peer.seed));
         Some(filters)
     }
 
-    /// Some info-hashes, drawn by lot, and how many there are.
-    pub(super) fn sample(&self, rng: &mut Rng, most: usize) -> (Vec<NodeId>, usize) {
+    /// Some info-hashes, drawn by lot.
+    pub(super) fn sample(&self, rng: &mut Rng, most: usize) -> Vec<NodeId> {
         let mut all: Vec<NodeId> = self.torrents.keys().copied().collect();
         let count = all.len();
         for at in 0..most.min(count) {
@@ -95,15 +111,16 @@ impl Peers {
             all.swap(at, other);
         }
         all.truncate(most);
-        (all, count)
+        all
     }
 
     /// Forgets what is too old.
     pub(super) fn forget(&mut self, now: Moment) {
         let oldest = seconds(now).saturating_sub(LIFE.as_secs() as u32);
         self.torrents.retain(|_, torrent| {
-            torrent.v4.retain(|peer| peer.at >= oldest);
-            torrent.v6.retain(|peer| peer.at >= oldest);
+            if torrent.earliest < oldest {
+                torrent.forget(oldest);
+            }
             !(torrent.v4.is_empty() && torrent.v6.is_empty())
         });
     }
@@ -111,39 +128,84 @@ impl Peers {
     pub(super) fn len(&self) -> usize {
         self.torrents.len()
     }
+
+    /// How many peers are kept, of all torrents.
+    pub(super) fn count(&self) -> usize {
+        self.torrents.values().map(|torrent| torrent.v4.len() + torrent.v6.len()).sum()
+    }
 }
 
 impl Torrent {
-    fn latest(&self) -> u32 {
+    fn forget(&mut self, oldest: u32) {
+        self.v4.retain(|peer| peer.at >= oldest);
+        self.v6.retain(|peer| peer.at >= oldest);
         let times = self.v4.iter().map(|peer| peer.at).chain(self.v6.iter().map(|peer| peer.at));
-        times.max().unwrap_or(0)
+        self.earliest = times.min().unwrap_or(oldest);
     }
 }
 
-fn put<A: PartialEq>(peers: &mut Vec<Peer<A>>, peer: Peer<A>, rng: &mut Rng) {
-    if let Some(known) = peers.iter_mut().find(|known| known.addr == peer.addr) {
-        *known = peer;
-    } else if peers.len() < MOST_PEERS {
-        peers.push(peer);
-    } else {
+impl<const N: usize> Peer<N>
+where
+    [u8; N]: Octets,
+{
+    fn ip(&self) -> IpAddr {
+        self.ip.ip()
+    }
+}
+
+/// The bytes of an address.
+trait Octets {
+    fn ip(&self) -> IpAddr;
+}
+
+impl Octets for [u8; 4] {
+    fn ip(&self) -> IpAddr {
+        Ipv4Addr::from(*self).into()
+    }
+}
+
+impl Octets for [u8; 16] {
+    fn ip(&self) -> IpAddr {
+        Ipv6Addr::from(*self).into()
+    }
+}
+
+/// Puts a peer in. On the Internet an address has one place (BEP 33), whatever its port, and a network some; on the
+/// local network, where many share an address, every port has one.
+fn put<const N: usize>(peers: &mut Vec<Peer<N>>, peer: Peer<N>, rng: &mut Rng)
+where
+    [u8; N]: Octets,
+{
+    let network = shares::of(peer.ip());
+    let same = |known: &Peer<N>| known.ip == peer.ip && (network.is_some() || known.port == peer.port);
+    let neighbour = |known: &Peer<N>| shares::of(known.ip()) == network;
+    let place = if let Some(known) = peers.iter().position(same) {
+        Some(known)
+    } else if network.is_some() && peers.iter().filter(|known| neighbour(known)).count() >= NEIGHBOURS {
+        let neighbours = peers.iter().enumerate().filter(|(_, known)| neighbour(known));
+        neighbours.min_by_key(|(_, known)| known.at).map(|(at, _)| at)
+    } else if peers.len() >= MOST_PEERS {
         // Whoever it replaces, a flood of announces cannot push out all others at once.
-        let at = rng.below(MOST_PEERS as u64) as usize;
-        peers[at] = peer;
+        rng.index(peers.len())
+    } else {
+        None
+    };
+    match place {
+        Some(at) => peers[at] = peer,
+        None => peers.push(peer),
     }
 }
 
-fn draw<A>(
-    peers: &[Peer<A>],
-    rng: &mut Rng,
-    most: usize,
-    no_seeds: bool,
-    addr: impl Fn(&A) -> SocketAddr,
-) -> Vec<SocketAddr> {
-    let fit: Vec<&Peer<A>> = peers.iter().filter(|peer| !(no_seeds && peer.seed)).collect();
-    let count = most.min(fit.len());
+fn draw<const N: usize>(peers: &[Peer<N>], rng: &mut Rng, most: usize, no_seeds: bool) -> Vec<SocketAddr>
+where
+    [u8; N]: Octets,
+{
     // A run from a place drawn by lot costs one draw, and everyone has the same chance.
-    let from = rng.index(fit.len()).unwrap_or(0);
-    (0..count).map(|at| addr(&fit[(from + at) % fit.len()].addr)).collect()
+    let count = |peer: &&Peer<N>| !(no_seeds && peer.seed);
+    let fit = if no_seeds { peers.iter().filter(count).count() } else { peers.len() };
+    let from = rng.index(fit).unwrap_or(0);
+    let run = peers.iter().filter(count).cycle().skip(from).take(most.min(fit));
+    run.map(|peer| SocketAddr::new(peer.ip(), peer.port)).collect()
 }
 
 fn seconds(now: Moment) -> u32 {
@@ -158,8 +220,15 @@ mod tests {
         Moment::START + Duration::from_secs(minutes * 60)
     }
 
+    /// One in a network of its own.
     fn peer(n: u16) -> SocketAddr {
-        SocketAddr::from(([10, 0, (n >> 8) as u8, n as u8], 6881))
+        SocketAddr::from(([8, (n >> 8) as u8, n as u8, 1], 6881))
+    }
+
+    fn torrent(n: u16) -> NodeId {
+        let mut hash = [2; 20];
+        hash[..2].copy_from_slice(&n.to_be_bytes());
+        NodeId(hash)
     }
 
     #[test]
@@ -191,17 +260,82 @@ mod tests {
         }
         assert_eq!(peers.torrents[&NodeId([1; 20])].v4.len(), MOST_PEERS);
         for n in 0..3000_u16 {
-            let mut hash = [2; 20];
-            hash[..2].copy_from_slice(&n.to_be_bytes());
-            peers.put(at(n.into()), &mut rng, NodeId(hash), peer(n), false);
+            peers.put(at(n.into()), &mut rng, torrent(n), peer(n), false);
         }
         assert_eq!(peers.len(), MOST_TORRENTS);
-        let (sample, known) = peers.sample(&mut rng, 20);
-        assert_eq!((sample.len(), known), (20, MOST_TORRENTS));
+        assert_eq!(peers.sample(&mut rng, 20).len(), 20);
     }
 
     #[test]
-    fn a_peer_is_small() {
-        assert!(size_of::<Peer<SocketAddrV4>>() <= 16, "{}", size_of::<Peer<SocketAddrV4>>());
+    fn an_address_on_the_internet_is_one_peer() {
+        let (mut peers, mut rng) = (Peers::default(), Rng::new(1));
+        let hash = torrent(1);
+        let all = |peers: &Peers, v4| {
+            let mut all = peers.some(&mut Rng::new(1), &hash, v4, 1000, false);
+            all.sort();
+            all
+        };
+        for n in 0..100 {
+            peers.put(at(0), &mut rng, hash, peer(n), false);
+        }
+        for port in 1..1500 {
+            peers.put(at(1), &mut rng, hash, SocketAddr::from(([66, 6, 6, 6], port)), false);
+        }
+        assert_eq!(all(&peers, true).len(), 101);
+        assert_eq!(all(&peers, true).last(), Some(&SocketAddr::from(([66, 6, 6, 6], 1499))), "its last word");
+        // A network that has all of its addresses is some, of IPv6 as well.
+        for n in 0..=255 {
+            peers.put(at(2), &mut rng, hash, SocketAddr::from(([66, 6, 6, n], 1)), false);
+        }
+        assert_eq!(all(&peers, true).len(), 100 + NEIGHBOURS);
+        for n in 0..1000 {
+            let ip = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, n);
+            peers.put(at(2), &mut rng, hash, SocketAddr::from((ip, 1)), false);
+        }
+        assert_eq!(all(&peers, false).len(), NEIGHBOURS);
+        // Nearby every port is one.
+        for port in 1..100 {
+            peers.put(at(2), &mut rng, torrent(2), SocketAddr::from(([127, 0, 0, 1], port)), false);
+        }
+        assert_eq!(peers.some(&mut rng, &torrent(2), true, 1000, false).len(), 99);
+    }
+
+    #[test]
+    fn one_network_does_not_push_out_the_torrents_of_others() {
+        let (mut peers, mut rng) = (Peers::default(), Rng::new(1));
+        for n in 0..1900 {
+            peers.put(at(0), &mut rng, torrent(n), peer(n), false);
+        }
+        for n in 0..5000 {
+            let loud = SocketAddr::from(([66, 6, 6, n as u8], 1));
+            peers.put(at(1), &mut rng, torrent(10_000 + n), loud, false);
+            // It cannot make a place its own by bringing the same.
+            peers.put(at(1), &mut rng, torrent(n % 1900), loud, false);
+        }
+        assert_eq!(peers.len(), MOST_TORRENTS);
+        assert!((0..1900).all(|n| peers.some(&mut rng, &torrent(n), true, 100, false).contains(&peer(n))));
+    }
+
+    #[test]
+    fn seeds_are_told_only_to_those_who_need_them() {
+        let (mut peers, mut rng) = (Peers::default(), Rng::new(1));
+        for n in 0..300 {
+            peers.put(at(0), &mut rng, torrent(1), peer(n), n % 3 > 0);
+        }
+        let mut told = std::collections::BTreeSet::new();
+        for _ in 0..1000 {
+            let some = peers.some(&mut rng, &torrent(1), true, 10, true);
+            assert_eq!(some.len(), 10);
+            told.extend(some);
+        }
+        assert_eq!(told, (0..100).map(|n| peer(n * 3)).collect(), "each of them at some time");
+    }
+
+    #[test]
+    fn all_that_may_be_kept_is_less_than_64_mib() {
+        let torrent = MOST_PEERS.next_power_of_two() * (size_of::<Peer<4>>() + size_of::<Peer<16>>())
+            + 2 * size_of::<(NodeId, Torrent)>();
+        assert!(MOST_TORRENTS * torrent < 64 << 20, "{}", MOST_TORRENTS * torrent);
+        assert_eq!((size_of::<Peer<4>>(), size_of::<Peer<16>>()), (12, 24));
     }
 }

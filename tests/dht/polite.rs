@@ -19,8 +19,10 @@ fn busy_node(config: &Config) -> Dht {
     let mut dht = Dht::new(at(0), config, [1; 32]);
     let mut rng = Rng::new(1);
     let mut out = Vec::new();
-    let secs = 400;
+    // Who pays for each answer gets the time for it.
+    let pace = u64::from(config.answer_rate.is_some());
     for n in 0..200 {
+        let secs = 400 - pace * (300 - u64::from(n));
         // Who asks is asked back, and who answers that is known.
         let (from, id) = (address(n), place(&mut rng));
         let ping = Packet::new(Transaction::from(1), Body::Query(id, Query::Ping)).encode();
@@ -34,6 +36,7 @@ fn busy_node(config: &Config) -> Dht {
     }
     assert!(dht.node_count(Family::V4) >= 50, "{}", dht.node_count(Family::V4));
     for n in 0..100 {
+        let secs = 400 - pace * (100 - u64::from(n));
         let from = address(1000 + n);
         let ask = Query::GetPeers { info_hash: NodeId([5; 20]), want: None, no_seeds: false, scrape: false };
         let Some(Body::Reply(reply)) = answer(&mut dht, secs, from, ask).1 else { panic!() };
@@ -65,13 +68,85 @@ fn open() -> Config {
     Config { families: vec![Family::V4], answer_rate: None, ..Config::default() }
 }
 
+/// What is sent there, in bytes, when these bytes come from there.
+fn sent(dht: &mut Dht, secs: u64, from: SocketAddr, bytes: &[u8]) -> usize {
+    let mut out = Vec::new();
+    dht.handle(at(secs), Input::Heard { from, bytes }, &mut out);
+    let sent = out.iter().map(|output| match output {
+        Output::Send { to, bytes } if *to == from => bytes.len(),
+        _ => 0,
+    });
+    sent.sum()
+}
+
+/// Has a node keep an item.
+fn put(dht: &mut Dht, secs: u64, item: &Item) {
+    let from = address(3000);
+    let get = Query::Get { target: item.target(), newer_than: None, want: None };
+    let Some(Body::Reply(reply)) = answer(dht, secs, from, get).1 else { panic!() };
+    let put = Query::Put { token: reply.token.unwrap(), item: item.clone(), instead_of: None };
+    assert!(matches!(answer(dht, secs, from, put).1, Some(Body::Reply(_))));
+}
+
+/// A string of so many bytes.
+fn text(len: usize) -> Vec<u8> {
+    [format!("{len}:").into_bytes(), vec![b'x'; len]].concat()
+}
+
+/// A question with as few bytes as there may be. Arguments are raw.
+fn bare(method: &str, id: NodeId, arguments: &[&[u8]]) -> Vec<u8> {
+    let id = [&b"d1:ad2:id20:"[..], &id.0, &arguments.concat(), b"e1:q"].concat();
+    [id, format!("{}:{method}1:t0:1:y1:qe", method.len()).into_bytes()].concat()
+}
+
+/// Every question in its shortest form, by a name for the table.
+fn shortest(id: NodeId, items: &[(&'static str, Item)]) -> Vec<(&'static str, Vec<u8>)> {
+    let (target, hash) =
+        ([&b"6:target20:"[..], &[5; 20]].concat(), [&b"9:info_hash20:"[..], &[5; 20]].concat());
+    let both: &[u8] = b"4:wantl2:n42:n6e";
+    let mut all = vec![
+        ("ping", bare("ping", id, &[])),
+        ("find_node", bare("find_node", id, &[&target])),
+        ("find_node, both", bare("find_node", id, &[&target, both])),
+        ("get_peers", bare("get_peers", id, &[&hash])),
+        ("get_peers, both", bare("get_peers", id, &[&hash, both])),
+        ("get_peers, scrape", bare("get_peers", id, &[&hash, b"6:scrapei1e"])),
+        ("announce_peer", bare("announce_peer", id, &[b"12:implied_porti1e", &hash, b"5:token0:"])),
+        ("get, nothing", bare("get", id, &[&target])),
+        ("put", bare("put", id, &[b"5:token0:1:v0:"])),
+        ("sample_infohashes", bare("sample_infohashes", id, &[&target])),
+        ("unknown", bare("x", id, &[])),
+        ("unknown, target", bare("x", id, &[&target])),
+        ("no method", b"d1:t0:1:y1:qe".to_vec()),
+        ("no arguments", b"d1:q4:ping1:t0:1:y1:qe".to_vec()),
+        ("no id", b"d1:ade1:q4:ping1:t0:1:y1:qe".to_vec()),
+        (
+            "long transaction",
+            b"d1:t32:01234567890123456789012345678901".iter().chain(b"1:y1:qe").copied().collect(),
+        ),
+        ("answer", b"d1:rd2:id20:abcdefghij0123456789e1:t0:1:y1:re".to_vec()),
+        ("noise", b"de".to_vec()),
+    ];
+    for (name, item) in items {
+        all.push((name, bare("get", id, &[b"6:target20:", &item.target().0])));
+    }
+    all
+}
+
 #[test]
-fn no_answer_to_a_stranger_is_a_weapon() {
+fn no_answer_is_a_weapon() {
     let mut dht = busy_node(&open());
     let target = NodeId([5; 20]);
     let want = Some(Want::BOTH);
-    let item = Item::Immutable(b"900:".iter().copied().chain([b'x'; 900]).collect());
-    let mut table = String::from("question             bytes   answer   times\n");
+    let signed = |salt: &[u8], len| Item::signed(&[7; 32], salt, 1, text(len));
+    let items = [
+        ("get, short", Item::Immutable(text(20))),
+        ("get, long", Item::Immutable(text(900))),
+        ("get, signed short", signed(b"a", 20)),
+        ("get, signed medium", signed(b"b", 70)),
+        ("get, signed long", signed(b"c", 900)),
+    ];
+    items.iter().for_each(|(_, item)| put(&mut dht, 450, item));
     let questions = [
         Query::Ping,
         Query::FindNode { target, want: None },
@@ -80,17 +155,125 @@ fn no_answer_to_a_stranger_is_a_weapon() {
         Query::GetPeers { info_hash: target, want, no_seeds: true, scrape: true },
         Query::AnnouncePeer { info_hash: target, port: None, token: vec![0; 8], seed: false },
         Query::Get { target, newer_than: None, want },
-        Query::Put { token: vec![0; 8], item, instead_of: None },
+        Query::Get { target: items[4].1.target(), newer_than: None, want },
+        Query::Put { token: vec![0; 8], item: items[1].1.clone(), instead_of: None },
         Query::Sample { target, want },
     ];
-    for (n, query) in questions.into_iter().enumerate() {
+    let ours = questions.map(|query| {
         let name = query.method();
-        let ((asked, sent), _) = answer(&mut dht, 500, address(2000 + n as u32), query);
-        let times = sent as f64 / asked as f64;
-        assert!(times <= 3.0, "{name}: {sent} bytes for {asked}");
-        writeln!(table, "{name:18}   {asked:5}   {sent:6}   {times:5.1}").unwrap();
+        (name, Packet::new(Transaction::from(7), Body::Query(NodeId([9; 20]), query)).encode())
+    });
+    // Whom we know we tell to anybody.
+    let find = Query::FindNode { target, want: None };
+    let Some(Body::Reply(reply)) = answer(&mut dht, 450, address(2999), find).1 else { panic!() };
+    let (id, known) = (reply.nodes[0].0, SocketAddr::V4(reply.nodes[0].1));
+
+    let mut table = String::from("question               bytes    sent   times\n");
+    let mut strangers = (2000..).map(address);
+    let mut row = |kind: &str, name: &str, bytes: &[u8], from| {
+        let sent = sent(&mut dht, 500, from, bytes);
+        let times = sent as f64 / bytes.len() as f64;
+        assert!(sent <= 3 * bytes.len(), "{kind}, {name}: {sent} bytes for {}", bytes.len());
+        writeln!(table, "{kind:3} {name:18} {:5}   {sent:5}   {times:5.2}", bytes.len()).unwrap();
+    };
+    for (name, bytes) in ours {
+        row("own", name, &bytes, strangers.next().unwrap());
+    }
+    for (name, bytes) in shortest(NodeId([9; 20]), &items) {
+        row("bare", name, &bytes, strangers.next().unwrap());
+    }
+    for (name, bytes) in shortest(id, &items) {
+        row("known", name, &bytes, known);
     }
     insta::assert_snapshot!(table);
+}
+
+#[test]
+fn what_cannot_be_read_counts_as_a_question() {
+    let mut dht = busy_node(&open());
+    let garbled = b"d1:ad2:id19:abcdefghij012345678e1:q4:ping1:t2:aa1:y1:qe";
+    let answered = (0..1000).filter(|_| sent(&mut dht, 500, address(4000), garbled) > 0).count();
+    assert_eq!(answered, 50);
+}
+
+#[test]
+fn questions_back_are_paid_like_answers() {
+    let mut dht = busy_node(&Config { answer_rate: Some(8000), ..open() });
+    let mut total = 0;
+    for n in 0..10_000_u32 {
+        let mut id = [0; 20];
+        id[..4].copy_from_slice(&n.wrapping_mul(0x9e37_79b9).to_be_bytes());
+        let ping = bare("ping", NodeId(id), &[]);
+        total += sent(&mut dht, 500 + u64::from(n / 1000), address(5000 + n), &ping);
+    }
+    assert!(total <= 10 * 8000 + 2 * 16_384, "{total} bytes in ten seconds");
+}
+
+#[test]
+fn strangers_without_number_do_not_keep_us_from_announcing() {
+    let mut dht = busy_node(&Config { families: vec![Family::V4], ..Config::default() });
+    let start = at(500);
+    let announce = Some(torr::dht::Announce { port: Some(1), seed: false });
+    let goal = Goal::Peers { info_hash: NodeId([6; 20]), no_seeds: false, announce };
+    let mut out = Vec::new();
+    let mut posts: std::collections::VecDeque<(u64, SocketAddr, Vec<u8>)> = std::collections::VecDeque::new();
+    for ms in 0..30_000_u64 {
+        let now = start + Duration::from_millis(ms);
+        let n = ms as u32;
+        let mut id = [0; 20];
+        id[..4].copy_from_slice(&n.wrapping_mul(0x9e37_79b9).to_be_bytes());
+        let ping = bare("ping", NodeId(id), &[]);
+        dht.handle(now, Input::Heard { from: address(10_000 + n), bytes: &ping }, &mut out);
+        if ms == 5000 {
+            dht.handle(now, Input::Begin(TaskKey(1), goal.clone()), &mut out);
+        }
+        while posts.front().is_some_and(|(due, _, _)| *due <= ms) {
+            let (_, from, bytes) = posts.pop_front().unwrap();
+            dht.handle(now, Input::Heard { from, bytes: &bytes }, &mut out);
+        }
+        dht.handle(now, Input::Tick, &mut out);
+        for output in std::mem::take(&mut out) {
+            match output {
+                // Those who are there answer after a while; the strangers do not exist.
+                Output::Send { to, bytes } if to < address(10_000) => {
+                    let Ok(Packet { transaction, body: Body::Query(..), .. }) = krpc::read(&bytes) else {
+                        continue;
+                    };
+                    let SocketAddr::V4(addr) = to else { panic!() };
+                    let mut id = [0; 20];
+                    id[..4].copy_from_slice(&addr.ip().octets());
+                    let mut reply = Reply::new(NodeId(id));
+                    reply.token = Some(vec![1; 8]);
+                    let reply = Packet::new(transaction, Body::Reply(Box::new(reply))).encode();
+                    posts.push_back((ms + 50, to, reply));
+                }
+                Output::Ended(_, outcome) => {
+                    assert!(outcome.stored >= 8, "{outcome:?}");
+                    return;
+                }
+                _ => {}
+            }
+        }
+    }
+    panic!("the announce has not ended");
+}
+
+#[test]
+fn answers_to_us_get_through_a_flood() {
+    let mut dht = busy_node(&open());
+    let mut out = Vec::new();
+    dht.handle(at(500), Input::Begin(TaskKey(1), Goal::Ping(address(6000))), &mut out);
+    let Some(Output::Send { bytes, .. }) = out.first() else { panic!() };
+    let transaction = krpc::read(bytes).unwrap().transaction;
+    for n in 0..5000_u32 {
+        dht.handle(at(500), Input::Heard { from: address(10_000 + n), bytes: b"d1:y1:qe" }, &mut out);
+    }
+    let reply = Packet::new(transaction, Body::Reply(Box::new(Reply::new(NodeId([3; 20]))))).encode();
+    out.clear();
+    dht.handle(at(500), Input::Heard { from: address(6000), bytes: &reply }, &mut out);
+    let ended = |output: &Output| matches!(output, Output::Ended(_, outcome) if outcome.answered == 1);
+    assert!(out.iter().any(ended), "{out:?}");
+    assert_eq!(answer(&mut dht, 500, address(6001), Query::Ping).0.1, 0, "the second is full");
 }
 
 #[test]
@@ -116,17 +299,9 @@ fn an_item_is_kept_for_others() {
     let mut dht = busy_node(&open());
     let item = Item::Immutable([&b"300:"[..], &[b'x'; 300]].concat());
     let target = item.target();
+    put(&mut dht, 500, &item);
+    assert_eq!(short_get(&mut dht, target).item, None, "too long for one who asked so little");
     let get = Query::Get { target, newer_than: None, want: None };
-    let Some(Body::Reply(reply)) = answer(&mut dht, 500, address(3000), get.clone()).1 else { panic!() };
-    let put = Query::Put { token: reply.token.unwrap(), item: item.clone(), instead_of: None };
-    assert!(matches!(answer(&mut dht, 500, address(3000), put).1, Some(Body::Reply(_))));
-    let short = b"d1:ad2:id20:abcdefghij01234567896:target20:".iter().chain(&target.0);
-    let short: Vec<u8> = short.chain(b"e1:q3:get1:t2:aa1:y1:qe").copied().collect();
-    let mut out = Vec::new();
-    dht.handle(at(501), Input::Heard { from: address(3001), bytes: &short }, &mut out);
-    let Some(Output::Send { bytes, .. }) = out.first() else { panic!() };
-    let Ok(Packet { body: Body::Reply(reply), .. }) = krpc::read(bytes) else { panic!() };
-    assert_eq!(reply.item.and_then(|item| item.value), None, "too long for a stranger who asked so little");
     let Some(Body::Reply(reply)) = answer(&mut dht, 501, address(3001), get).1 else { panic!() };
     assert_eq!(reply.item.and_then(|item| item.value).as_deref(), Some(item.value()));
 }
@@ -138,14 +313,83 @@ fn items_as_long_as_they_may_be_are_given_to_anybody() {
     {
         let mut dht = busy_node(&open());
         let target = item.target();
+        put(&mut dht, 500, &item);
         let get = Query::Get { target, newer_than: None, want: Some(Want::BOTH) };
-        let Some(Body::Reply(reply)) = answer(&mut dht, 500, address(3000), get.clone()).1 else { panic!() };
-        let put = Query::Put { token: reply.token.unwrap(), item, instead_of: None };
-        assert!(matches!(answer(&mut dht, 500, address(3000), put).1, Some(Body::Reply(_))));
         let ((asked, sent), body) = answer(&mut dht, 501, address(3001), get);
         let Some(Body::Reply(reply)) = body else { panic!() };
         assert_eq!(reply.item.and_then(|item| item.value), Some(value.clone()));
         assert!(sent <= 3 * asked && sent <= 1400, "{sent} bytes for {asked}");
+    }
+}
+
+/// What a node answers when a client that does not pad its questions asks for an item.
+fn short_get(dht: &mut Dht, target: NodeId) -> Reply {
+    let short = b"d1:ad2:id20:abcdefghij01234567896:target20:".iter().chain(&target.0);
+    let short: Vec<u8> = short.chain(b"e1:q3:get1:t4:aaaa1:v4:LT011:y1:qe").copied().collect();
+    let mut out = Vec::new();
+    dht.handle(at(501), Input::Heard { from: address(3001), bytes: &short }, &mut out);
+    let Some(Output::Send { bytes, .. }) = out.first() else { panic!() };
+    let Ok(Packet { body: Body::Reply(reply), .. }) = krpc::read(bytes) else { panic!() };
+    *reply
+}
+
+#[test]
+fn a_short_item_with_a_signature_is_given_to_other_clients() {
+    let mut dht = busy_node(&open());
+    for len in [1, 20, 80] {
+        let item = Item::signed(&[7; 32], b"", len as i64, text(len));
+        put(&mut dht, 500, &item);
+        let found = short_get(&mut dht, item.target()).item.unwrap();
+        assert_eq!(found.value.as_deref(), Some(item.value()), "{len} bytes");
+        assert!(found.key.is_some() && found.signature.is_some());
+    }
+    let item = Item::signed(&[7; 32], b"", 1000, text(300));
+    put(&mut dht, 500, &item);
+    let reply = short_get(&mut dht, item.target());
+    let found = reply.item.unwrap();
+    assert_eq!((found.value, found.key, found.signature, found.seq), (None, None, None, Some(1000)));
+    assert!(reply.nodes.len() >= 4, "{} nodes instead", reply.nodes.len());
+}
+
+#[test]
+fn a_family_without_nodes_leaves_its_room_to_the_other() {
+    let mut dht = busy_node(&Config { families: Family::ALL.to_vec(), ..open() });
+    let find = Query::FindNode { target: NodeId([5; 20]), want: Some(Want::BOTH) };
+    let Some(Body::Reply(reply)) = answer(&mut dht, 500, address(0), find).1 else { panic!() };
+    assert_eq!((reply.nodes.len(), reply.none_in), (8, Want { v4: false, v6: true }));
+    let mut young = Dht::new(at(0), &open(), [1; 32]);
+    for query in [
+        Query::FindNode { target: NodeId([5; 20]), want: None },
+        Query::GetPeers { info_hash: NodeId([5; 20]), want: None, no_seeds: false, scrape: false },
+        Query::Get { target: NodeId([5; 20]), newer_than: None, want: None },
+        Query::Sample { target: NodeId([5; 20]), want: None },
+    ] {
+        let Some(Body::Reply(reply)) = answer(&mut young, 1, address(1), query).1 else { panic!() };
+        assert_eq!(reply.none_in, Want { v4: true, v6: false }, "the key is there");
+    }
+}
+
+#[test]
+fn a_packet_has_at_most_1024_bytes() {
+    let mut dht = busy_node(&open());
+    let (target, want) = (NodeId([5; 20]), Some(Want::BOTH));
+    for query in [
+        Query::GetPeers { info_hash: target, want, no_seeds: false, scrape: true },
+        Query::Sample { target, want },
+    ] {
+        let mut bytes = Packet::new(Transaction::from(7), Body::Query(NodeId([9; 20]), query)).encode();
+        // However much is asked with.
+        bytes.resize(2000, b'0');
+        let mut out = Vec::new();
+        dht.handle(at(500), Input::Heard { from: address(3001), bytes: &bytes }, &mut out);
+        let Some(Output::Send { bytes, .. }) = out.first() else { panic!() };
+        let least = if matches!(krpc::read(bytes), Ok(Packet { body: Body::Reply(reply), .. }) if reply.seeds.is_some())
+        {
+            1000
+        } else {
+            300
+        };
+        assert!((least..=1024).contains(&bytes.len()), "{}", bytes.len());
     }
 }
 

@@ -173,6 +173,8 @@ pub struct Reply {
     pub nodes: Vec<(NodeId, SocketAddrV4)>,
     /// Nodes of IPv6.
     pub nodes6: Vec<(NodeId, SocketAddrV6)>,
+    /// The families whose list of nodes is there and has nothing in it.
+    pub none_in: Want,
     /// Peers of the torrent that was asked for.
     pub peers: Vec<SocketAddr>,
     /// What has to be shown to announce or put.
@@ -194,6 +196,7 @@ impl Reply {
             id,
             nodes: Vec::new(),
             nodes6: Vec::new(),
+            none_in: Want { v4: false, v6: false },
             peers: Vec::new(),
             token: None,
             seeds: None,
@@ -360,6 +363,11 @@ mod tests {
         round(&packet);
         packet.seen_as = Some("192.0.2.1:5".parse().unwrap());
         round(&packet);
+        let mut reply = Reply::new(NodeId([9; 20]));
+        reply.none_in = Want::BOTH;
+        let packet = Packet::new(Transaction::from(1), Body::Reply(Box::new(reply)));
+        round(&packet);
+        assert!(packet.encode().windows(18).any(|bytes| bytes == b"5:nodes0:6:nodes60"));
     }
 
     #[test]

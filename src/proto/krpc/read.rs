@@ -134,6 +134,10 @@ fn reply(values: &Value) -> Option<Reply> {
     reply.nodes = nodes.filter_map(node_v4).collect();
     let nodes = bytes(b"nodes6").unwrap_or_default().chunks_exact(38).take(MAX_NODES);
     reply.nodes6 = nodes.filter_map(node_v6).collect();
+    reply.none_in = Want {
+        v4: bytes(b"nodes").is_some() && reply.nodes.is_empty(),
+        v6: bytes(b"nodes6").is_some() && reply.nodes6.is_empty(),
+    };
     let peers = values.get(b"values").into_iter().flat_map(|peers| peers.list()).take(MAX_PEERS);
     reply.peers = peers.filter_map(|peer| addr(peer.bytes()?)).filter(|peer| peer.port() != 0).collect();
     reply.token = bytes(b"token").filter(|token| token.len() <= MAX_TOKEN).map(<[u8]>::to_vec);

@@ -167,11 +167,11 @@ fn values(reply: &Reply, out: &mut Out) {
         out.key("k");
         out.bytes(key);
     }
-    if !reply.nodes.is_empty() {
+    if reply.none_in.v4 || !reply.nodes.is_empty() {
         out.key("nodes");
         out.nodes(reply.nodes.iter().map(|&(id, addr)| (id, addr.into())), 26 * reply.nodes.len());
     }
-    if !reply.nodes6.is_empty() {
+    if reply.none_in.v6 || !reply.nodes6.is_empty() {
         out.key("nodes6");
         out.nodes(reply.nodes6.iter().map(|&(id, addr)| (id, addr.into())), 38 * reply.nodes6.len());
     }

@@ -1,0 +1,79 @@
+//! How much of what is kept for others one of them may fill.
+//!
+//! What is kept is bounded, so whoever may fill it all decides what others find here. On the Internet a network (three
+//! bytes of IPv4, eight of IPv6) has a share; the local network, where addresses cost nothing, has no such rule.
+
+use std::net::IpAddr;
+
+use crate::base::{NodeId, is_near, network};
+
+/// Who has filled one place in a store.
+#[derive(Clone, Debug)]
+pub(super) struct Holder {
+    /// The network of who came first; nothing for the local network.
+    network: Option<[u8; 8]>,
+    /// Another network has brought the same.
+    shared: bool,
+}
+
+impl Holder {
+    pub(super) fn new(ip: IpAddr) -> Self {
+        Self { network: of(ip), shared: false }
+    }
+
+    /// Somebody brings the same.
+    pub(super) fn joined(&mut self, ip: IpAddr) {
+        self.shared |= of(ip) != self.network;
+    }
+}
+
+/// Which place has to be given up for a new one of somebody at this address. If the share of its network is used up, one
+/// of those, first what nobody else has brought; else, if they are too many, one of all; always the one to which nothing
+/// was brought for longest. `all` are the places with their holders and when something was last brought.
+pub(super) fn gives_way<'a, T: Ord + Copy>(
+    all: impl Iterator<Item = (NodeId, &'a Holder, T)> + Clone,
+    ip: IpAddr,
+    share: usize,
+    most: usize,
+) -> Option<NodeId> {
+    let network = of(ip);
+    let own = all.clone().filter(|(_, holder, _)| network.is_some() && holder.network == network);
+    let place = if own.clone().count() >= share {
+        own.min_by_key(|(_, holder, at)| (holder.shared, *at))
+    } else if all.clone().count() >= most {
+        all.min_by_key(|(_, _, at)| *at)
+    } else {
+        None
+    };
+    place.map(|(key, _, _)| key)
+}
+
+/// The network of an address on the Internet.
+pub(super) fn of(ip: IpAddr) -> Option<[u8; 8]> {
+    (!is_near(ip)).then(|| network(ip))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_its_share_gives_up_its_own() {
+        let ip = |net, host| IpAddr::from([8, 8, net, host]);
+        let mut places: Vec<(NodeId, Holder, u32)> =
+            (0..10).map(|n| (NodeId([n; 20]), Holder::new(ip(n / 5, n)), u32::from(n))).collect();
+        let way = |places: &[(NodeId, Holder, u32)], ip, share, most| {
+            gives_way(places.iter().map(|(key, holder, at)| (*key, holder, *at)), ip, share, most)
+        };
+        let place = |n| Some(NodeId([n; 20]));
+        assert_eq!(way(&places, ip(1, 99), 6, 11), None);
+        assert_eq!(way(&places, ip(1, 99), 6, 10), place(0), "the one of all");
+        assert_eq!(way(&places, ip(1, 99), 5, 11), place(5), "the one of its own");
+        assert_eq!(way(&places, ip(2, 1), 5, 11), None);
+        // What others have brought as well is not given up before the rest.
+        places[5].1.joined(ip(0, 1));
+        places[6].1.joined(ip(1, 50));
+        assert_eq!(way(&places, ip(1, 99), 5, 11), place(6));
+        assert_eq!(way(&places, IpAddr::from([127, 0, 0, 1]), 0, 11), None, "nearby there are no shares");
+    }
+}
