@@ -1,6 +1,6 @@
 //! What an address says about who is behind it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// By what a peer is blamed and banned: its address on the Internet, whatever the port; on this machine
 /// and the local network, where many share one, the port as well.
@@ -15,6 +15,28 @@ pub fn is_near(ip: IpAddr) -> bool {
         IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
         IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
     }
+}
+
+/// Whether an address is the same machine to us and to somebody at `other`: those of our own machine and network are
+/// different ones elsewhere.
+pub fn means_the_same(ip: IpAddr, other: IpAddr) -> bool {
+    let (ip, other) = (ip.to_canonical(), other.to_canonical());
+    match ip {
+        // A link-local address says nothing without its link.
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => false,
+        _ if ip.is_loopback() => other.is_loopback(),
+        _ => !is_near(ip) || is_near(other),
+    }
+}
+
+/// Whether there can be somebody, and one only, at an address.
+pub fn is_one(addr: SocketAddr) -> bool {
+    let ip = addr.ip().to_canonical();
+    let reserved = |v4: Ipv4Addr| v4.octets()[0] == 0 || v4.octets()[0] >= 240;
+    addr.port() != 0
+        && !ip.is_unspecified()
+        && !ip.is_multicast()
+        && !matches!(ip, IpAddr::V4(v4) if reserved(v4))
 }
 
 /// The network an address is in as far as one owner can be taken to have all of it: the first three bytes
@@ -39,6 +61,29 @@ mod tests {
         assert_eq!(of("[::ffff:8.8.8.8]:1"), of("8.8.8.8:2"));
         assert_ne!(of("127.0.0.1:1"), of("127.0.0.1:2"));
         assert_ne!(of("[fe80::1]:1"), of("[fe80::1]:2"));
+    }
+
+    #[test]
+    fn a_near_address_means_something_only_nearby() {
+        let same = |ip: &str, other: &str| means_the_same(ip.parse().unwrap(), other.parse().unwrap());
+        assert!(same("8.8.8.8", "127.0.0.1") && same("8.8.8.8", "9.9.9.9"));
+        assert!(same("192.168.1.7", "10.0.0.1") && !same("192.168.1.7", "9.9.9.9"));
+        assert!(same("127.0.0.1", "::1") && !same("127.0.0.1", "192.168.1.7"));
+        assert!(!same("fe80::1", "fe80::2") && !same("::ffff:10.0.0.1", "9.9.9.9"));
+    }
+
+    #[test]
+    fn some_addresses_are_nobody_or_everybody() {
+        let one = |text: &str| is_one(text.parse().unwrap());
+        assert!(one("8.8.8.8:1") && one("127.0.0.1:1") && one("[2001:db8::1]:1"));
+        for not in
+            ["8.8.8.8:0", "0.0.0.0:1", "0.1.2.3:1", "224.0.0.251:1", "255.255.255.255:1", "250.1.1.1:1"]
+        {
+            assert!(!one(not), "{not}");
+        }
+        for not in ["[::]:1", "[ff02::1]:1", "[::ffff:239.1.1.1]:1", "[2001:db8::1]:0"] {
+            assert!(!one(not), "{not}");
+        }
     }
 
     #[test]

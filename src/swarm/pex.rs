@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::base::{Moment, Rng, is_near};
+use crate::base::{Moment, Rng, means_the_same};
 use crate::proto::extended::pex::{PexFlags, PexMessage};
 
 /// A peer is told something at most once in this time.
@@ -136,18 +136,6 @@ impl Listener {
         self.listens != Some(contact.addr)
             && !(self.seed && contact.flags.has(PexFlags::SEED))
             && means_the_same(contact.addr.ip(), self.ip)
-    }
-}
-
-/// Whether an address is the same machine to us and to a peer at `other`: those of our own machine and network are
-/// different ones elsewhere.
-fn means_the_same(ip: IpAddr, other: IpAddr) -> bool {
-    let (ip, other) = (ip.to_canonical(), other.to_canonical());
-    match ip {
-        // A link-local address says nothing without its link.
-        IpAddr::V6(v6) if v6.is_unicast_link_local() => false,
-        _ if ip.is_loopback() => other.is_loopback(),
-        _ => !is_near(ip) || is_near(other),
     }
 }
 
