@@ -26,4 +26,4 @@ pub use rate::{Bucket, Meter};
 pub use rng::Rng;
 pub use timers::Timers;
 pub use untrusted::Untrusted;
-pub use who::{is_near, means_the_same, network, who};
+pub use who::{is_near, is_one, means_the_same, network, who};

@@ -36,6 +36,16 @@ pub fn means_the_same(ip: IpAddr, other: IpAddr) -> bool {
     }
 }
 
+/// Whether there can be somebody, and one only, at an address.
+pub fn is_one(addr: SocketAddr) -> bool {
+    let ip = addr.ip().to_canonical();
+    let reserved = |v4: Ipv4Addr| v4.octets()[0] == 0 || v4.octets()[0] >= 240;
+    addr.port() != 0
+        && !ip.is_unspecified()
+        && !ip.is_multicast()
+        && !matches!(ip, IpAddr::V4(v4) if reserved(v4))
+}
+
 /// The network an address is in as far as one owner can be taken to have all of it: the first three bytes
 /// of IPv4, the first eight of IPv6.
 pub fn network(ip: IpAddr) -> [u8; 8] {
@@ -74,6 +84,20 @@ mod tests {
         }
         assert!(!means("127.0.0.1", "192.168.1.1") && means("::ffff:127.0.0.1", "::1"));
         assert!(!means("fe80::1", "fe80::2"));
+    }
+
+    #[test]
+    fn some_addresses_are_nobody_or_everybody() {
+        let one = |text: &str| is_one(text.parse().unwrap());
+        assert!(one("8.8.8.8:1") && one("127.0.0.1:1") && one("[2001:db8::1]:1"));
+        for not in
+            ["8.8.8.8:0", "0.0.0.0:1", "0.1.2.3:1", "224.0.0.251:1", "255.255.255.255:1", "250.1.1.1:1"]
+        {
+            assert!(!one(not), "{not}");
+        }
+        for not in ["[::]:1", "[ff02::1]:1", "[::ffff:239.1.1.1]:1", "[2001:db8::1]:0"] {
+            assert!(!one(not), "{not}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::event::{Family, Goal, Output, TaskKey};
 use super::flights::Waited;
 use super::lookup::Lookup;
 use super::node::{Dht, Purpose};
+use super::side::Side;
 use super::table::K;
 use super::task::Task;
 
@@ -31,11 +32,11 @@ impl Dht {
                 for side in &mut self.sides {
                     let mut lookup = Lookup::new(target);
                     side.table.searched(now, &target);
-                    for (id, addr) in side.table.nearest(&target, 2 * K) {
+                    for (id, addr) in side.table.to_ask(&target, 2 * K) {
                         lookup.learn(id, addr, 1);
                     }
-                    if side.table.len() < K {
-                        side.starts.iter().for_each(|&addr| lookup.try_stranger(addr));
+                    if side.is_lonely() {
+                        side.starts.in_turn().for_each(|addr| lookup.try_stranger(addr));
                     }
                     task.lookups.push((side.family, lookup));
                 }
@@ -47,7 +48,9 @@ impl Dht {
 
     /// Asks whom there is to ask, and ends the task if there is nobody left.
     pub(super) fn advance(&mut self, now: Moment, key: TaskKey, out: &mut Vec<Output>) {
-        let want = (self.sides.len() > 1).then_some(Want::BOTH);
+        // Nodes of both families take twice the room, so an answer has half as many of each (BEP 32).
+        let lonely = self.sides.iter().any(Side::is_lonely);
+        let want = (self.sides.len() > 1 && lonely).then_some(Want::BOTH);
         loop {
             let Some(task) = self.tasks.get_mut(&key) else { return };
             if task.storing {
@@ -63,7 +66,7 @@ impl Dht {
         if !task.storing && task.lookups.iter().all(|(_, lookup)| lookup.is_done()) {
             self.settle(now, key, out);
         }
-        if self.tasks.get(&key).is_some_and(|task| task.storing && task.stores == 0) {
+        if self.tasks.get(&key).is_some_and(Task::has_stored) {
             self.end(key, out);
         }
     }
@@ -158,18 +161,23 @@ impl Dht {
                         lookup.failed(flight.to, true);
                     }
                 }
+                (Waited::Late, Purpose::Store(key)) => {
+                    if let Some(task) = self.tasks.get_mut(key) {
+                        task.late_stores += 1;
+                    }
+                }
                 (Waited::Lost, Purpose::Store(key)) => {
                     if let Some(task) = self.tasks.get_mut(key) {
-                        task.stores -= 1;
+                        task.store_landed(true);
                     }
                 }
                 (Waited::Lost, Purpose::Only(key)) => self.end(*key, out),
                 _ => {}
             }
             if waited == Waited::Lost
-                && let (Some(id), Some(side)) = (flight.id, self.side_mut(family))
+                && let Some(side) = self.side_mut(family)
             {
-                side.table.failed(&id, flight.to);
+                side.failed(flight.sent, flight.id, flight.to);
             }
             if let Purpose::Step(key, _) | Purpose::Store(key) = flight.purpose {
                 self.advance(now, key, out);

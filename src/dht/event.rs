@@ -6,6 +6,7 @@ use crate::base::NodeId;
 use crate::proto::krpc::{ErrorCode, Item};
 
 use super::bloom::Bloom;
+use super::starts::Origin;
 
 /// One task that was given to the node. Never used again after it has ended.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -89,8 +90,8 @@ pub enum Input<'a> {
     },
     /// What was to be sent there cannot be: there is no way to that address.
     Unsent(SocketAddr),
-    /// Here may be nodes: from an earlier run, a torrent, a peer's PORT message, a name that was looked up.
-    Nodes(&'a [SocketAddr]),
+    /// Here may be nodes, as somebody says.
+    Nodes(Origin, &'a [SocketAddr]),
     /// A task is given.
     Begin(TaskKey, Goal),
     /// A task is of no interest any more. Nothing is told of it from now on.
@@ -126,7 +127,7 @@ pub struct Outcome {
     pub asked: u32,
     /// How many of them answered.
     pub answered: u32,
-    /// How many have taken what was announced or put.
+    /// How many have taken what was announced or put, as far as was waited for.
     pub stored: u32,
     /// Why one that refused to take it did so.
     pub refused: Option<ErrorCode>,
@@ -134,7 +135,8 @@ pub struct Outcome {
     pub version: Option<[u8; 4]>,
     /// How many peers were found.
     pub peers: u32,
-    /// The nodes nearest to the target that answered, nearest first.
+    /// The nodes nearest to the target that answered, nearest first: those whose id fits their address (BEP 42), and
+    /// others that are nearer.
     pub nearest: Vec<(NodeId, SocketAddr)>,
     /// What a scrape found: seeds and others, estimated.
     pub scrape: Option<(Bloom, Bloom)>,

@@ -2,13 +2,13 @@
 
 use std::net::SocketAddr;
 
-use crate::base::Moment;
-use crate::proto::krpc::{Body, Found, Item, Packet, Reply};
+use crate::base::{Moment, is_one, means_the_same};
+use crate::proto::krpc::{Body, ErrorCode, Found, Item, Packet, Reply};
 
 use super::event::{Family, Goal, Output, TaskKey};
 use super::flights::{Flight, LATE};
-use super::identity::{fits, node_id};
-use super::node::{Dht, Purpose};
+use super::identity::fits;
+use super::node::{Dht, Purpose, Timer};
 
 /// Nodes that are taken from one answer, in each family: who sends more wants to fill our list.
 const TAKEN: usize = 16;
@@ -33,23 +33,53 @@ impl Dht {
         {
             task.outcome.refused = Some(*code);
         }
+        let reply = match body {
+            Body::Reply(reply) => *reply,
+            Body::Error(code, _) => return self.refused(now, &flight, code, out),
+            Body::Query(..) => return,
+        };
+        let is_it = flight.id.is_none_or(|of| of == reply.id);
+        // One that was started again has another name. Which one is not for it to choose, or it could answer each
+        // search with one beside its target.
+        let may_be = is_it || fits(&reply.id, from.ip());
+        let chance = self.secrets.draw_id();
+        let Some(side) = self.side_mut(Family::of(&from)) else { return };
+        if let Some(old) = flight.id.filter(|_| !is_it) {
+            side.table.refuted(&old, from);
+        }
+        if may_be && side.answered(now, reply.id, from) {
+            // The first after a time without anybody: others may be there again, too.
+            side.tries = 0;
+            self.timers.set(Timer::Round, now);
+        }
+        if may_be
+            && let Some(seen) = seen_as
+            && let Some(side) = self.side_mut(Family::of(&from))
+            && let Some(ip) = side.seen(now, from, seen, chance)
+        {
+            out.push(Output::Seen(side.family, ip));
+        }
         // A search takes a node under the name it gives itself. Where the question was whether this one is there, or
         // brought what this one had given, another is none.
-        let is_it = |id| flight.id.is_none_or(|of| of == id) || matches!(flight.purpose, Purpose::Step(..));
-        match body {
-            Body::Reply(reply) if is_it(reply.id) => {
-                let family = Family::of(&from);
-                if let Some(side) = self.side_mut(family) {
-                    side.table.answered(now, reply.id, from);
-                }
-                if let Some(seen) = seen_as {
-                    self.seen(family, from, seen, out);
-                }
-                self.replied(now, &flight, *reply, out);
-            }
-            // An error, or somebody else than who was asked.
-            _ => self.not_answered(now, &flight, out),
+        if is_it || (may_be && matches!(flight.purpose, Purpose::Step(..))) {
+            self.replied(now, &flight, reply, out);
+        } else {
+            self.not_answered(now, &flight, out);
         }
+    }
+
+    /// Somebody has answered with an error, which is no answer. Not to know a question, or not to want to keep
+    /// something, is everybody's right.
+    fn refused(&mut self, now: Moment, flight: &Flight<Purpose>, code: ErrorCode, out: &mut Vec<Output>) {
+        let may = match flight.purpose {
+            Purpose::Store(_) => true,
+            Purpose::Step(..) => code == ErrorCode::UNKNOWN_METHOD,
+            Purpose::Ping | Purpose::Only(_) => false,
+        };
+        if let (Some(id), Some(side)) = (flight.id.filter(|_| !may), self.side_mut(Family::of(&flight.to))) {
+            side.table.failed(&id, flight.to, true);
+        }
+        self.not_answered(now, flight, out);
     }
 
     fn replied(&mut self, now: Moment, flight: &Flight<Purpose>, reply: Reply, out: &mut Vec<Output>) {
@@ -65,7 +95,7 @@ impl Dht {
             }
             Purpose::Store(key) => {
                 if let Some(task) = self.tasks.get_mut(&key) {
-                    task.stores -= 1;
+                    task.store_landed(was_late);
                     task.outcome.stored += 1;
                 }
                 self.advance(now, key, out);
@@ -78,25 +108,27 @@ impl Dht {
                 if let Some(lookup) = task.lookup(Family::of(&flight.to)) {
                     lookup.answered(reply.id, flight.to, reply.token.clone(), was_late);
                 }
-                if let Some(lookup) = task.lookup(Family::V4) {
-                    for &(id, addr) in reply.nodes.iter().take(TAKEN).filter(|(id, _)| Some(*id) != own[0]) {
-                        lookup.learn(id, addr.into(), depth + 1);
+                let v4 = reply.nodes.iter().take(TAKEN).map(|&(id, addr)| (id, SocketAddr::from(addr)));
+                let v6 = reply.nodes6.iter().take(TAKEN).map(|&(id, addr)| (id, SocketAddr::from(addr)));
+                let told = v4.chain(v6).filter(|(id, addr)| {
+                    !own.contains(&Some(*id)) && is_one(*addr) && means_the_same(addr.ip(), flight.to.ip())
+                });
+                for (id, addr) in told {
+                    if let Some(lookup) = task.lookup(Family::of(&addr)) {
+                        lookup.learn(id, addr, depth + 1);
                     }
                 }
-                if let Some(lookup) = task.lookup(Family::V6) {
-                    for &(id, addr) in reply.nodes6.iter().take(TAKEN).filter(|(id, _)| Some(*id) != own[1]) {
-                        lookup.learn(id, addr.into(), depth + 1);
-                    }
-                }
-                self.harvest(key, reply, out);
+                self.harvest(key, flight.to, reply, out);
                 self.advance(now, key, out);
             }
         }
     }
 
     /// Takes out of an answer what the task is looking for.
-    fn harvest(&mut self, key: TaskKey, reply: Reply, out: &mut Vec<Output>) {
+    fn harvest(&mut self, key: TaskKey, from: SocketAddr, mut reply: Reply, out: &mut Vec<Output>) {
         let Some(task) = self.tasks.get_mut(&key) else { return };
+        // Nobody on the Internet points us at our own machine and network.
+        reply.peers.retain(|peer| is_one(*peer) && means_the_same(peer.ip(), from.ip()));
         match &task.goal {
             Goal::Peers { .. } => {
                 let new = task.found(&reply.peers);
@@ -135,17 +167,17 @@ impl Dht {
     }
 
     fn not_answered(&mut self, now: Moment, flight: &Flight<Purpose>, out: &mut Vec<Output>) {
+        let was_late = now.since(flight.sent) >= LATE;
         match flight.purpose {
             Purpose::Ping => {}
             Purpose::Only(key) => self.end(key, out),
             Purpose::Store(key) => {
                 if let Some(task) = self.tasks.get_mut(&key) {
-                    task.stores -= 1;
+                    task.store_landed(was_late);
                 }
                 self.advance(now, key, out);
             }
             Purpose::Step(key, _) => {
-                let was_late = now.since(flight.sent) >= LATE;
                 if let Some(lookup) =
                     self.tasks.get_mut(&key).and_then(|task| task.lookup(Family::of(&flight.to)))
                 {
@@ -153,21 +185,6 @@ impl Dht {
                 }
                 self.advance(now, key, out);
             }
-        }
-    }
-
-    /// Somebody says where we are. If enough agree, the id has to fit that place.
-    fn seen(&mut self, family: Family, by: SocketAddr, seen: SocketAddr, out: &mut Vec<Output>) {
-        if Family::of(&seen) != family {
-            return;
-        }
-        let chance = self.secrets.draw_id();
-        let Some(side) = self.side_mut(family) else { return };
-        let Some(ip) = side.votes.vote(by.ip(), seen.ip()) else { return };
-        side.seen = Some(ip);
-        if !fits(&side.table.own(), ip) {
-            side.rename(node_id(ip, chance));
-            out.push(Output::Seen(family, ip));
         }
     }
 }

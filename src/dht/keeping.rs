@@ -4,35 +4,52 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::base::Moment;
+use crate::base::{Moment, is_one};
 use crate::proto::krpc::Query;
 
 use super::event::{Family, Goal, Output, TaskKey};
 use super::node::{Dht, Purpose, ROUND, Timer};
 use super::side::Side;
-use super::table::K;
+use super::starts::Origin;
 
 /// A node that knows its neighbours looks for new ones so often.
 const AGAIN: Duration = Duration::from_secs(15 * 60);
 /// One that knows nearly nobody tries again after this time, then after twice as long, and so on: others may have
 /// begun in the same moment.
 const SOON: Duration = Duration::from_secs(1);
+/// Of those in doubt so many are asked in a round, as long as few are known to be there.
+const DOUBTFUL: usize = 4;
 /// The longest time between two tries to find anybody at all.
 const LONGEST: Duration = Duration::from_secs(120);
 
 impl Dht {
     /// Addresses where nodes may be.
-    pub(super) fn nodes(&mut self, now: Moment, addrs: &[SocketAddr]) {
+    pub(super) fn nodes(&mut self, now: Moment, origin: Origin, addrs: &[SocketAddr], out: &mut Vec<Output>) {
+        let mut news = Vec::new();
         for addr in addrs {
             let addr = SocketAddr::new(addr.ip().to_canonical(), addr.port());
-            if let Some(side) = self.side_mut(Family::of(&addr)) {
-                side.start_at(addr);
-                if is_lonely(side) {
-                    // Who is new here begins at once.
-                    side.tries = 0;
-                    self.timers.set(Timer::Round, now);
+            let Some(side) = self.side_mut(Family::of(&addr)).filter(|_| is_one(addr)) else { continue };
+            if side.starts.add(origin, addr) && side.is_lonely() {
+                news.push(addr);
+            }
+        }
+        let searching: Vec<TaskKey> = self.tasks.keys().copied().filter(|_| !news.is_empty()).collect();
+        let mut settling_in = false;
+        for key in searching {
+            let Some(task) = self.tasks.get_mut(&key) else { continue };
+            settling_in |= task.own;
+            for &addr in &news {
+                if let Some(lookup) = task.lookup(Family::of(&addr)) {
+                    lookup.try_stranger(addr);
                 }
             }
+            self.advance(now, key, out);
+        }
+        if !news.is_empty() && !settling_in {
+            // Who is new here begins at once.
+            let lonely = self.sides.iter_mut().filter(|side| side.is_lonely());
+            lonely.for_each(|side| side.tries = 0);
+            self.timers.set(Timer::Round, now);
         }
     }
 
@@ -54,14 +71,14 @@ impl Dht {
     /// Looks for our own neighbours: at the start until there are some, later now and then.
     fn settle_in(&mut self, now: Moment, at: usize, out: &mut Vec<Output>) {
         let side = &mut self.sides[at];
-        if side.table.len() == 0 && side.starts.is_empty() {
+        if side.table.is_empty() && side.starts.is_empty() {
             return;
         }
         if side.tries > 0 && side.began.is_some_and(|began| now.since(began) < pause(side)) {
             return;
         }
         side.began = Some(now);
-        side.tries = if is_lonely(side) { side.tries + 1 } else { 1 };
+        side.tries = if side.is_lonely() { side.tries + 1 } else { 1 };
         let own = side.table.own();
         self.begin_own(now, Goal::Nodes(own), out);
     }
@@ -69,8 +86,13 @@ impl Dht {
     /// Asks the one that was silent longest, and searches where nothing was searched for long.
     fn look_after(&mut self, now: Moment, at: usize, out: &mut Vec<Output>) {
         let side = &mut self.sides[at];
-        if let Some((id, addr)) = side.table.quietest(now) {
-            side.table.asked(now, &id);
+        let mut silent: Vec<_> = side.table.quietest(now).into_iter().collect();
+        if side.is_lonely() {
+            // Everybody may be back in the next moment.
+            silent.extend(side.table.in_doubt(DOUBTFUL));
+        }
+        for (id, addr) in silent {
+            self.sides[at].table.asked(now, &id);
             self.ask(now, addr, Some(id), Query::Ping, Purpose::Ping, out);
         }
         let side = &mut self.sides[at];
@@ -86,14 +108,9 @@ impl Dht {
     }
 }
 
-/// Whether it knows too few to be found by others.
-fn is_lonely(side: &Side) -> bool {
-    side.table.len() < K
-}
-
 /// The time from one look for our own neighbours to the next.
 fn pause(side: &Side) -> Duration {
-    if is_lonely(side) {
+    if side.is_lonely() {
         LONGEST.min(SOON * 2_u32.saturating_pow(side.tries.saturating_sub(1).min(7)))
     } else {
         AGAIN

@@ -136,7 +136,7 @@ impl Dht {
             Input::Tick => {}
             Input::Heard { from, bytes } => self.heard(now, from, bytes, out),
             Input::Unsent(to) => self.unsent(now, to, out),
-            Input::Nodes(addrs) => self.nodes(now, addrs),
+            Input::Nodes(origin, addrs) => self.nodes(now, origin, addrs, out),
             Input::Begin(key, goal) => self.begin(now, key, goal, false, out),
             Input::Drop(key) => drop(self.tasks.remove(&key)),
         }
@@ -167,7 +167,7 @@ impl Dht {
 
     /// Whether there is anybody in a family who could be asked: a node that is known, or an address where one may be.
     pub fn has_anybody(&self, family: Family) -> bool {
-        self.side(family).is_some_and(|side| side.table.len() > 0 || !side.starts.is_empty())
+        self.side(family).is_some_and(|side| !side.table.is_empty() || !side.starts.is_empty())
     }
 
     /// How many questions wait for their answer.
@@ -198,8 +198,19 @@ impl Dht {
     /// What is worth keeping for the next run; at most `most` nodes of each family.
     pub fn saved(&self, most: usize) -> Saved {
         let ids = self.sides.iter().map(|side| (side.family, side.table.own())).collect();
-        let nodes = self.sides.iter().flat_map(|side| side.table.all().into_iter().take(most));
-        Saved { ids, nodes: nodes.map(|(_, addr)| addr).collect() }
+        let mut nodes = Vec::new();
+        for side in &self.sides {
+            // What was known before and is not refuted is worth more than an empty place.
+            let known = side.table.all().into_iter().map(|(_, addr)| addr);
+            let mut all: Vec<SocketAddr> = Vec::new();
+            for addr in known.chain(side.starts.kept()) {
+                if all.len() < most && !all.contains(&addr) {
+                    all.push(addr);
+                }
+            }
+            nodes.extend(all);
+        }
+        Saved { ids, nodes }
     }
 
     pub(super) fn side(&self, family: Family) -> Option<&Side> {

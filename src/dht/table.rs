@@ -6,6 +6,7 @@
 //! can have one place in the table per address, and one in a bucket per network, however many nodes it
 //! runs; on the local network, where addresses cost nothing, there is no such rule.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -60,9 +61,15 @@ impl Table {
         self.own
     }
 
-    /// How many nodes are known to be there.
+    /// How many nodes are known to be there: without those that are in doubt, for they have left a question
+    /// unanswered.
     pub(super) fn len(&self) -> usize {
-        self.buckets.iter().map(|bucket| bucket.nodes.len()).sum()
+        self.nodes().filter(|node| node.is_there()).count()
+    }
+
+    /// Whether there is nobody, not even one in doubt.
+    pub(super) fn is_empty(&self) -> bool {
+        self.nodes().next().is_none()
     }
 
     /// A node has answered us.
@@ -70,8 +77,7 @@ impl Table {
         if id == self.own {
             return;
         }
-        let place = who(addr);
-        if let Some(&other) = self.places.get(&place).filter(|&&other| other != id) {
+        if let Some(&other) = self.places.get(&who(addr)).filter(|&&other| other != id) {
             let Some(known) = self.find(&other) else { return };
             // Another port of an address that has its node; the same port means the node has a new id.
             if known.addr != addr && known.failures == 0 {
@@ -79,8 +85,6 @@ impl Table {
             }
             self.remove(&other);
         }
-        let node = Node { id, addr, heard: now, failures: 0, fits: fits(&id, addr.ip()) };
-        let at = self.own.common_bits(&id) as usize;
         if let Some(known) = self.find_mut(&id) {
             // The id of a node that is there, at another address, is a lie of one of the two.
             if known.addr == addr {
@@ -92,17 +96,23 @@ impl Table {
             }
             self.remove(&id);
         }
+        self.place(Node { id, addr, heard: now, failures: 0, fits: fits(&id, addr.ip()) });
+    }
+
+    /// Gives one that is not in the table the place that is its due: in its bucket, as a spare, or none.
+    fn place(&mut self, node: Node) {
+        let at = self.own.common_bits(&node.id) as usize;
         if self.buckets.len() <= at {
             self.buckets.resize_with(at + 1, Bucket::default);
         }
         let bucket = &mut self.buckets[at];
-        bucket.spares.retain(|spare| spare.id != id && spare.addr != addr);
+        bucket.spares.retain(|spare| spare.id != node.id && spare.addr != node.addr);
         if bucket.crowded_by(&node) {
             return;
         }
         if bucket.nodes.len() < room(at) {
             bucket.nodes.push(node);
-            self.places.insert(place, id);
+            self.places.insert(who(node.addr), node.id);
             return;
         }
         // One that has left questions unanswered goes, or one whose id is not its own for one whose is.
@@ -111,7 +121,7 @@ impl Table {
             Some((at, known)) if known.failures > 0 || (node.fits && !known.fits) => {
                 bucket.nodes[at] = node;
                 self.places.remove(&who(known.addr));
-                self.places.insert(place, id);
+                self.places.insert(who(node.addr), node.id);
             }
             _ => {
                 if bucket.spares.len() >= SPARES {
@@ -122,23 +132,51 @@ impl Table {
         }
     }
 
-    /// A node has left a question unanswered.
-    pub(super) fn failed(&mut self, id: &NodeId, addr: SocketAddr) {
+    /// A node has left a question unanswered. If nobody else answers either that says little: it is in doubt, and
+    /// stays.
+    pub(super) fn failed(&mut self, id: &NodeId, addr: SocketAddr, others_answer: bool) {
         let Some(node) = self.find_mut(id).filter(|node| node.addr == addr) else { return };
-        node.failures = node.failures.saturating_add(1);
+        node.failures = if others_answer { node.failures.saturating_add(1) } else { node.failures.max(1) };
         let gone = node.failures > PATIENCE;
         let at = self.own.common_bits(id) as usize;
-        let bucket = &mut self.buckets[at];
-        if gone || !bucket.spares.is_empty() {
-            self.remove(id);
-            let bucket = &mut self.buckets[at];
-            // The spare that was heard of last.
-            if let Some(spare) = bucket.spares.pop()
-                && !bucket.crowded_by(&spare)
-                && !self.places.contains_key(&who(spare.addr))
-            {
-                bucket.nodes.push(spare);
-                self.places.insert(who(spare.addr), spare.id);
+        if others_answer && (gone || !self.buckets[at].spares.is_empty()) {
+            self.replace(id);
+        }
+    }
+
+    /// There is nobody of this name at this address.
+    pub(super) fn refuted(&mut self, id: &NodeId, addr: SocketAddr) {
+        if self.knows(id, addr) {
+            self.replace(id);
+        }
+    }
+
+    /// Takes a node out; the spare that was heard of last gets its place.
+    fn replace(&mut self, id: &NodeId) {
+        self.remove(id);
+        let at = self.own.common_bits(id) as usize;
+        let Some(bucket) = self.buckets.get_mut(at) else { return };
+        if let Some(spare) = bucket.spares.pop()
+            && !bucket.crowded_by(&spare)
+            && !self.places.contains_key(&who(spare.addr))
+        {
+            bucket.nodes.push(spare);
+            self.places.insert(who(spare.addr), spare.id);
+        }
+    }
+
+    /// Takes another id for our own: everybody gets the place that is theirs now, the best first.
+    pub(super) fn rename(&mut self, own: NodeId) {
+        let mut known = Vec::new();
+        for bucket in std::mem::take(&mut self.buckets) {
+            known.extend(bucket.nodes);
+            known.extend(bucket.spares);
+        }
+        known.sort_by_key(|node| (node.failures, Reverse(node.heard)));
+        *self = Self::new(own);
+        for node in known {
+            if node.id != own && !self.places.contains_key(&who(node.addr)) {
+                self.place(node);
             }
         }
     }
@@ -158,6 +196,21 @@ impl Table {
 
     /// The `most` nodes nearest to a place, nearest first, without those that seem to be gone.
     pub(super) fn nearest(&self, target: &NodeId, most: usize) -> Vec<(NodeId, SocketAddr)> {
+        self.nearest_of(target, most, Node::is_there)
+    }
+
+    /// Whom to ask for a place: the nearest, and those in doubt where there is nobody else.
+    pub(super) fn to_ask(&self, target: &NodeId, most: usize) -> Vec<(NodeId, SocketAddr)> {
+        let there = self.nearest(target, most);
+        if there.is_empty() { self.nearest_of(target, most, |_| true) } else { there }
+    }
+
+    fn nearest_of(
+        &self,
+        target: &NodeId,
+        most: usize,
+        is_wanted: impl Fn(&Node) -> bool,
+    ) -> Vec<(NodeId, SocketAddr)> {
         let split = self.own.common_bits(target) as usize;
         let mut found: Vec<(NodeId, SocketAddr)> = Vec::with_capacity(most);
         // Nodes of the bucket of the target are nearer to it than those that are nearer to us, and these
@@ -170,19 +223,25 @@ impl Table {
             if found.len() >= most {
                 break;
             }
-            let alive = group.iter().flat_map(|bucket| &bucket.nodes).filter(|node| node.failures == 0);
-            let mut alive: Vec<_> = alive.map(|node| (target.distance(&node.id), node)).collect();
-            alive.sort_unstable_by_key(|(distance, _)| *distance);
-            found.extend(alive.into_iter().take(most - found.len()).map(|(_, node)| (node.id, node.addr)));
+            let wanted = group.iter().flat_map(|bucket| &bucket.nodes).filter(|node| is_wanted(node));
+            let mut wanted: Vec<_> = wanted.map(|node| (target.distance(&node.id), node)).collect();
+            wanted.sort_unstable_by_key(|(distance, _)| *distance);
+            found.extend(wanted.into_iter().take(most - found.len()).map(|(_, node)| (node.id, node.addr)));
         }
         found
     }
 
     /// The node that has been silent longest, if it is time to ask whether it is still there.
     pub(super) fn quietest(&self, now: Moment) -> Option<(NodeId, SocketAddr)> {
-        let nodes = self.buckets.iter().flat_map(|bucket| &bucket.nodes);
-        let quietest = nodes.min_by_key(|node| node.heard)?;
+        let quietest = self.nodes().min_by_key(|node| node.heard)?;
         (now.since(quietest.heard) >= QUIET).then_some((quietest.id, quietest.addr))
+    }
+
+    /// Those in doubt, the one that was asked longest ago first.
+    pub(super) fn in_doubt(&self, most: usize) -> Vec<(NodeId, SocketAddr)> {
+        let mut doubtful: Vec<&Node> = self.nodes().filter(|node| !node.is_there()).collect();
+        doubtful.sort_by_key(|node| node.heard);
+        doubtful.into_iter().take(most).map(|node| (node.id, node.addr)).collect()
     }
 
     /// A node is being asked: not to be asked again at once.
@@ -213,9 +272,13 @@ impl Table {
 
     /// All nodes, those heard of last first.
     pub(super) fn all(&self) -> Vec<(NodeId, SocketAddr)> {
-        let mut nodes: Vec<&Node> = self.buckets.iter().flat_map(|bucket| &bucket.nodes).collect();
-        nodes.sort_by_key(|node| (node.failures, std::cmp::Reverse(node.heard)));
+        let mut nodes: Vec<&Node> = self.nodes().collect();
+        nodes.sort_by_key(|node| (node.failures, Reverse(node.heard)));
         nodes.into_iter().map(|node| (node.id, node.addr)).collect()
+    }
+
+    fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.buckets.iter().flat_map(|bucket| &bucket.nodes)
     }
 
     fn find(&self, id: &NodeId) -> Option<&Node> {
@@ -234,6 +297,12 @@ impl Table {
             let node = bucket.nodes.swap_remove(at);
             self.places.remove(&who(node.addr));
         }
+    }
+}
+
+impl Node {
+    const fn is_there(&self) -> bool {
+        self.failures == 0
     }
 }
 
@@ -263,154 +332,4 @@ fn within(own: &NodeId, bits: u32, rng: &mut Rng) -> NodeId {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-
-    use super::*;
-
-    fn at(secs: u64) -> Moment {
-        Moment::START + Duration::from_secs(secs)
-    }
-
-    fn id(rng: &mut Rng) -> NodeId {
-        NodeId(std::array::from_fn(|_| rng.next_u64() as u8))
-    }
-
-    /// An address on the Internet in a network of its own.
-    fn away(n: u32) -> SocketAddr {
-        (Ipv4Addr::from(0x0800_0000 + (n << 8) + 1), 6881).into()
-    }
-
-    fn nearby(n: u16) -> SocketAddr {
-        ([127, 0, 0, 1], n).into()
-    }
-
-    fn full() -> (Table, Vec<(NodeId, SocketAddr)>) {
-        let mut rng = Rng::new(5);
-        let mut table = Table::new(id(&mut rng));
-        let nodes: Vec<_> = (1..3000_u16).map(|n| (id(&mut rng), nearby(n))).collect();
-        for &(id, addr) in &nodes {
-            table.answered(at(0), id, addr);
-        }
-        (table, nodes)
-    }
-
-    #[test]
-    fn the_nearest_are_the_nearest_of_all_that_are_known() {
-        let (table, _) = full();
-        let mut rng = Rng::new(9);
-        for round in 0..200 {
-            let mut target = id(&mut rng);
-            if round % 2 == 0 {
-                let shared = rng.below(20) as u32;
-                target = within(&table.own(), shared, &mut rng);
-                assert_eq!(target.common_bits(&table.own()), shared);
-            }
-            let mut all = table.all();
-            all.sort_by_key(|(id, _)| id.distance(&target));
-            for most in [1, 8, 20] {
-                assert_eq!(table.nearest(&target, most), all[..most]);
-            }
-        }
-        assert_eq!(table.nearest(&NodeId([0; 20]), 10_000).len(), table.len());
-    }
-
-    #[test]
-    fn buckets_are_wide_where_nodes_are_far() {
-        let (table, nodes) = full();
-        assert_eq!(table.buckets[0].nodes.len(), 128);
-        assert_eq!(table.buckets[4].nodes.len(), K);
-        assert!(table.buckets.iter().all(|bucket| bucket.spares.len() <= SPARES));
-        // Whoever came first has stayed.
-        assert!(table.knows(&nodes[0].0, nodes[0].1));
-        assert!(!table.knows(&nodes[0].0, nearby(9)));
-    }
-
-    #[test]
-    fn the_silent_make_room_for_spares() {
-        let (mut table, _) = full();
-        let before = table.len();
-        let (gone, addr) = table.nearest(&NodeId([0; 20]), 1)[0];
-        table.failed(&gone, nearby(9999));
-        assert!(table.knows(&gone, addr), "the words of a stranger");
-        table.failed(&gone, addr);
-        assert!(!table.knows(&gone, addr));
-        assert_eq!(table.len(), before);
-        // Without spares a node is given more time.
-        let mut small = Table::new(NodeId([0; 20]));
-        small.answered(at(0), NodeId([9; 20]), nearby(1));
-        small.failed(&NodeId([9; 20]), nearby(1));
-        assert_eq!((small.len(), small.nearest(&NodeId([9; 20]), 8).len()), (1, 0));
-        small.answered(at(1), NodeId([9; 20]), nearby(1));
-        assert_eq!(small.nearest(&NodeId([9; 20]), 8).len(), 1);
-        (0..3).for_each(|_| small.failed(&NodeId([9; 20]), nearby(1)));
-        assert_eq!(small.len(), 0);
-    }
-
-    #[test]
-    fn an_owner_on_the_internet_has_one_place() {
-        let mut rng = Rng::new(1);
-        let mut table = Table::new(id(&mut rng));
-        let one = |port| SocketAddr::from(([8, 8, 8, 8], port));
-        table.answered(at(0), id(&mut rng), one(1));
-        table.answered(at(0), id(&mut rng), one(2));
-        assert_eq!(table.len(), 1);
-        // The same socket under a new name: it was started again.
-        let renamed = id(&mut rng);
-        table.answered(at(0), renamed, one(1));
-        assert!(table.len() == 1 && table.knows(&renamed, one(1)));
-        // A network gets one node into a bucket.
-        for n in 0..250 {
-            table.answered(at(0), id(&mut rng), SocketAddr::from(([9, 9, 9, n], 1)));
-        }
-        assert!(table.len() < 12, "{}", table.len());
-        // Somebody else's name, while that one is there.
-        table.answered(at(0), renamed, away(77));
-        assert!(table.knows(&renamed, one(1)));
-        table.answered(at(0), table.own(), away(78));
-        assert!(!table.knows(&table.own(), away(78)));
-    }
-
-    #[test]
-    fn an_id_that_fits_is_preferred() {
-        let mut rng = Rng::new(2);
-        let mut table = Table::new(NodeId([0xff; 20]));
-        for n in 0..128 {
-            let mut id = id(&mut rng);
-            id.0[0] &= 0x7f;
-            table.answered(at(0), id, away(n));
-        }
-        assert_eq!(table.len(), 128);
-        let addr = (1000..5000)
-            .map(away)
-            .find(|addr| super::super::node_id(addr.ip(), [1; 20]).0[0] < 0x80)
-            .unwrap();
-        let honest = super::super::node_id(addr.ip(), [1; 20]);
-        table.answered(at(0), honest, addr);
-        assert!(table.knows(&honest, addr) && table.len() == 128);
-    }
-
-    #[test]
-    fn what_is_quiet_is_asked_and_what_is_stale_is_searched() {
-        let mut rng = Rng::new(3);
-        let mut table = Table::new(NodeId([0; 20]));
-        table.answered(at(0), NodeId([0x80; 20]), nearby(1));
-        table.answered(at(60), NodeId([0x40; 20]), nearby(2));
-        assert_eq!(table.quietest(at(899)), None);
-        assert_eq!(table.quietest(at(900)), Some((NodeId([0x80; 20]), nearby(1))));
-        table.asked(at(900), &NodeId([0x80; 20]));
-        assert_eq!(table.quietest(at(901)), None);
-        let mut refresh = |table: &mut Table, secs| {
-            table.refresh(at(secs), &mut rng).map(|target| target.common_bits(&NodeId([0; 20])))
-        };
-        // What was never searched at once, then nothing for a while.
-        assert_eq!(
-            [refresh(&mut table, 1), refresh(&mut table, 2), refresh(&mut table, 3)],
-            [Some(0), Some(1), None]
-        );
-        assert_eq!(refresh(&mut table, 900), None);
-        assert_eq!(refresh(&mut table, 901), Some(0));
-        table.searched(at(901), &NodeId([0x40; 20]));
-        assert_eq!(refresh(&mut table, 1000), None);
-    }
-}
+mod tests;

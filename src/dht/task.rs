@@ -23,6 +23,8 @@ pub(super) struct Task {
     pub(super) outcome: Outcome,
     /// Stores under way, once the search has ended.
     pub(super) stores: usize,
+    /// How many of them are late.
+    pub(super) late_stores: usize,
     pub(super) storing: bool,
     pub(super) item: Option<Item>,
     pub(super) filters: Option<(Bloom, Bloom)>,
@@ -37,11 +39,25 @@ impl Task {
             own,
             outcome: Outcome::default(),
             stores: 0,
+            late_stores: 0,
             storing: false,
             item: None,
             filters: None,
             peers: BTreeSet::new(),
         }
+    }
+
+    /// A store has come to its end.
+    pub(super) fn store_landed(&mut self, was_late: bool) {
+        self.stores = self.stores.saturating_sub(1);
+        self.late_stores = self.late_stores.saturating_sub(usize::from(was_late));
+    }
+
+    /// Whether all that matters has been stored. Those that are late may have what they were given: they are waited
+    /// for only where nobody else has it.
+    pub(super) const fn has_stored(&self) -> bool {
+        let all = self.stores == 0 || (self.outcome.stored > 0 && self.stores == self.late_stores);
+        self.storing && all
     }
 
     pub(super) fn lookup(&mut self, family: Family) -> Option<&mut Lookup> {

@@ -7,6 +7,9 @@ use crate::base::network;
 
 /// Networks that must agree.
 const ENOUGH: usize = 4;
+/// Of four words so many must agree to take another address for one that is believed: who has two ways out is seen at
+/// either, now here and now there.
+const CLEARLY: usize = 3;
 /// Networks whose words are kept.
 const MOST: usize = 50;
 
@@ -18,8 +21,9 @@ pub(super) struct Votes {
 }
 
 impl Votes {
-    /// Somebody says this is our address. Says what it is, if enough agree and more do so than not.
-    pub(super) fn vote(&mut self, by: IpAddr, seen: IpAddr) -> Option<IpAddr> {
+    /// Somebody says this is our address. Says what it is, if enough agree: more than do not, and many more if
+    /// another one is believed by now.
+    pub(super) fn vote(&mut self, by: IpAddr, seen: IpAddr, believed: Option<IpAddr>) -> Option<IpAddr> {
         self.count += 1;
         self.words.insert(network(by), (self.count, seen));
         if self.words.len() > MOST {
@@ -27,7 +31,9 @@ impl Votes {
             oldest.map(|key| self.words.remove(&key));
         }
         let agree = self.words.values().filter(|(_, word)| *word == seen).count();
-        (agree >= ENOUGH && agree * 2 > self.words.len()).then_some(seen)
+        let is_new = believed.is_some_and(|ip| ip != seen);
+        let most = if is_new { agree * 4 > self.words.len() * CLEARLY } else { agree * 2 > self.words.len() };
+        (agree >= ENOUGH && most).then_some(seen)
     }
 }
 
@@ -40,12 +46,12 @@ mod tests {
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
         let mut votes = Votes::default();
         for last in 1..100 {
-            assert_eq!(votes.vote(IpAddr::from([198, 51, 100, last]), ip("203.0.113.1")), None);
+            assert_eq!(votes.vote(IpAddr::from([198, 51, 100, last]), ip("203.0.113.1"), None), None);
         }
         for net in 1..4 {
-            assert_eq!(votes.vote(IpAddr::from([net, 2, 3, 4]), ip("203.0.113.9")), None);
+            assert_eq!(votes.vote(IpAddr::from([net, 2, 3, 4]), ip("203.0.113.9"), None), None);
         }
-        assert_eq!(votes.vote(ip("9.2.3.4"), ip("203.0.113.9")), Some(ip("203.0.113.9")));
+        assert_eq!(votes.vote(ip("9.2.3.4"), ip("203.0.113.9"), None), Some(ip("203.0.113.9")));
     }
 
     #[test]
@@ -53,10 +59,28 @@ mod tests {
         let mut votes = Votes::default();
         let word = |n: u8| IpAddr::from([203, 0, 113, n]);
         for net in 0..50 {
-            votes.vote(IpAddr::from([net, 1, 1, 1]), word(1));
+            votes.vote(IpAddr::from([net, 1, 1, 1]), word(1), None);
         }
-        let believed: Vec<_> =
-            (100..150).map(|net| votes.vote(IpAddr::from([net, 1, 1, 1]), word(2))).collect();
-        assert_eq!(believed.iter().position(Option::is_some), Some(25));
+        let mut fresh = votes.clone();
+        let mut position = |votes: &mut Votes, of| {
+            (100..150).position(|net| votes.vote(IpAddr::from([net, 1, 1, 1]), word(2), of).is_some())
+        };
+        assert_eq!(position(&mut votes, None), Some(25));
+        assert_eq!(position(&mut fresh, Some(word(1))), Some(37), "another is believed");
+    }
+
+    #[test]
+    fn two_ways_out_are_not_two_places() {
+        let mut votes = Votes::default();
+        let word = |n: u8| IpAddr::from([203, 0, 113, n]);
+        let mut rng = crate::base::Rng::new(1);
+        let (mut believed, mut changes) = (None, 0);
+        for _ in 0..5000 {
+            let by = IpAddr::from([1 + rng.below(200) as u8, 1, 1, 1]);
+            if let Some(ip) = votes.vote(by, word(rng.below(2) as u8), believed) {
+                changes += usize::from(believed.replace(ip) != Some(ip));
+            }
+        }
+        assert_eq!(changes, 1);
     }
 }

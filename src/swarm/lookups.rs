@@ -1,8 +1,8 @@
 //! When to search for peers in the DHT (BEP 5).
 //!
 //! At once, and then so often that nodes do not forget us: they keep an announce for half an hour or so. A
-//! download with too few peers searches again sooner, with ever longer pauses; so does anybody whom no node
-//! answered.
+//! download with too few peers searches again sooner, with ever longer pauses. Whom no node answered tries every
+//! minute: a search that reaches nobody costs next to nothing, and the network may be back at any time.
 
 use std::time::Duration;
 
@@ -12,6 +12,8 @@ use crate::base::{Moment, Rng};
 const EVERY: Duration = Duration::from_secs(15 * 60);
 /// The first pause where more is wanted than a search has brought; it doubles up to [`EVERY`].
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
+/// The longest pause after a search that nobody answered.
+const UNHEARD: Duration = Duration::from_secs(60);
 /// How often a download that has peers enough looks whether it still has.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
@@ -83,7 +85,13 @@ impl Lookups {
             self.early = now + LOOK_AGAIN;
             return false;
         }
-        self.poor = if self.said.searches > 0 && (few || self.unheard) { self.poor + 1 } else { 0 };
+        self.poor = match () {
+            () if self.said.searches == 0 => 0,
+            // That says nothing of the torrent.
+            () if self.unheard => 1,
+            () if few => self.poor + 1,
+            () => 0,
+        };
         self.said.searching = true;
         true
     }
@@ -102,7 +110,8 @@ impl Lookups {
         self.unheard = answered == 0;
         // Torrents that were begun together do not search together for ever.
         let spread = 0.75 + rng.fraction() / 2.0;
-        let pause = (FIRST_PAUSE * (1 << self.poor.min(8))).min(EVERY).mul_f64(spread);
+        let longest = if self.unheard { UNHEARD } else { EVERY };
+        let pause = (FIRST_PAUSE * (1 << self.poor.min(8))).min(longest).mul_f64(spread);
         self.early = now + pause;
         self.next = if self.unheard { self.early } else { now + EVERY.mul_f64(spread) };
         if std::mem::take(&mut self.again) {
@@ -208,7 +217,14 @@ mod tests {
         for complete in [true, false] {
             let mut lookups = Lookups::new(at(0), complete);
             let began = run(&mut lookups, 3600, false, 0, 0);
-            assert!(pauses(&began)[0] <= 40 && (5..10).contains(&began.len()), "{began:?}");
+            assert!(pauses(&began)[0] <= 40 && (50..80).contains(&began.len()), "{began:?}");
+            assert!(pauses(&began).iter().all(|&pause| pause <= 77), "{began:?}");
+            // Once it is heard the pauses are those of a beginner.
+            let now = lookups.deadline().unwrap();
+            assert!(lookups.due(now, !complete));
+            lookups.ended(now, 30, 5, &mut Rng::new(3));
+            let next = lookups.deadline().unwrap().since(now).as_secs();
+            assert!(if complete { next >= 675 } else { next <= 75 }, "{next}");
         }
     }
 

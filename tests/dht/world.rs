@@ -88,7 +88,7 @@ impl World {
         };
         let dht = Dht::new(self.now, &config, secret);
         self.nodes.insert(addr, Node { dht, kind, wake: None, wrote: BTreeMap::new() });
-        self.tell(addr, Input::Nodes(knows));
+        self.tell(addr, Input::Nodes(torr::dht::Origin::Told, knows));
     }
 
     pub fn leave(&mut self, addr: SocketAddr) {

@@ -46,7 +46,7 @@ pub async fn resolve(name: &str, bind: Bind) -> Vec<SocketAddr> {
 
 /// The addresses behind all of these names, looked up at once.
 pub(super) async fn resolve_all(names: Vec<String>, bind: Bind) -> Vec<SocketAddr> {
-    let each = names.iter().take(2 * MOST_NAMES).map(|name| resolve(name, bind));
+    let each = names.iter().take(MOST_NAMES).map(|name| resolve(name, bind));
     let found = join_all(each).await;
     found.into_iter().flatten().collect()
 }

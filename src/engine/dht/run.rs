@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
@@ -15,7 +16,7 @@ use super::node::{News, NodeConfig};
 use super::saved::{MOST, Place};
 use super::status::Status;
 use crate::base::Moment;
-use crate::dht::{Config, Dht, Family, Goal, Input, Output, Saved, TaskKey};
+use crate::dht::{Config, Dht, Family, Goal, Input, Origin, Output, Saved, TaskKey};
 use crate::engine::clock::Clock;
 use crate::engine::ports;
 use crate::net::datagrams::{Kind, MAX_DATAGRAM};
@@ -29,6 +30,9 @@ pub(super) enum Order {
     Names(Vec<String>),
     Stop(oneshot::Sender<()>),
 }
+
+/// What names led to.
+type Found = Vec<(Origin, Vec<SocketAddr>)>;
 
 /// Searches at once; more would take the places for questions from each other.
 const SEARCHES: usize = 64;
@@ -63,7 +67,7 @@ pub(super) struct Runner {
     names: Vec<String>,
     /// More names, that are looked up once.
     more_names: Vec<String>,
-    resolving: Option<JoinHandle<Vec<SocketAddr>>>,
+    resolving: Option<JoinHandle<Found>>,
     /// When nodes are looked for by name next, and how long the pause after that is.
     resolve_at: Moment,
     pause: Duration,
@@ -122,7 +126,7 @@ impl Runner {
             saving: None,
             save_at: now + SAVE_EVERY,
         };
-        runner.tell(Input::Nodes(&saved.nodes));
+        runner.tell(Input::Nodes(Origin::Kept, &saved.nodes));
         runner.look_after();
         runner
     }
@@ -146,7 +150,9 @@ impl Runner {
                 }
                 found = finished(&mut self.resolving) => {
                     self.resolving = None;
-                    self.tell(Input::Nodes(&found));
+                    for (origin, addrs) in found {
+                        self.tell(Input::Nodes(origin, &addrs));
+                    }
                 }
                 () = sleep_until(wake) => self.tell(Input::Tick),
             }
@@ -161,7 +167,7 @@ impl Runner {
     fn ordered(&mut self, order: Order) {
         match order {
             Order::Begin(goal, news) => self.waiting.push_back((self.clock.now(), goal, news)),
-            Order::Nodes(addrs) => self.tell(Input::Nodes(&addrs)),
+            Order::Nodes(addrs) => self.tell(Input::Nodes(Origin::Told, &addrs)),
             Order::Names(names) => {
                 let room = MOST_NAMES.saturating_sub(self.more_names.len());
                 self.more_names.extend(names.into_iter().take(room));
@@ -206,7 +212,9 @@ impl Runner {
     fn tell_steps(&mut self) {
         self.steps.retain(|key, _| self.tasks.contains_key(key));
         for (&key, news) in &self.tasks {
-            let Some((asked, answered)) = self.dht.steps(key) else { continue };
+            let Some((asked, answered)) = self.dht.so_far(key).map(|o| (o.asked, o.answered)) else {
+                continue;
+            };
             if self.steps.insert(key, (asked, answered)) != Some((asked, answered)) {
                 let _ = news.send(News::Steps { asked, answered });
             }
@@ -242,14 +250,17 @@ impl Runner {
             (self.pause, self.resolve_at) = (AGAIN.0, now + AGAIN.1);
             return;
         }
-        let mut names = Vec::new();
+        let mut names = vec![(Origin::Told, more)];
         if due {
             self.resolve_at = now + self.pause;
             self.pause = (self.pause * 2).min(AGAIN.1);
-            names.clone_from(&self.names);
+            names.push((Origin::Bootstrap, self.names.clone()));
         }
-        names.extend(more);
-        self.resolving = Some(tokio::spawn(resolve_all(names, self.bind)));
+        let bind = self.bind;
+        let resolved = names
+            .into_iter()
+            .map(move |(origin, names)| async move { (origin, resolve_all(names, bind).await) });
+        self.resolving = Some(tokio::spawn(join_all(resolved)));
     }
 
     fn wake_up(&self) -> Instant {
@@ -331,7 +342,7 @@ fn publish(dht: &Dht, resolving: bool, to: &watch::Sender<Status>) {
 }
 
 /// What the names led to; never, if none are being looked up.
-async fn finished(resolving: &mut Option<JoinHandle<Vec<SocketAddr>>>) -> Vec<SocketAddr> {
+async fn finished(resolving: &mut Option<JoinHandle<Found>>) -> Found {
     match resolving {
         Some(resolving) => resolving.await.unwrap_or_default(),
         None => std::future::pending().await,
