@@ -69,10 +69,12 @@
 //!    by multicast, and peers that tell of peers once there is one. Each source has a share of one bounded list
 //!    and they take turns, so that none can drown another in lies.
 //! 3. Peers are asked for the info dictionary in pieces, several at once, each charged for no more than it has
-//!    sent. What they send is proved by the digest in the link; who lied is left.
+//!    sent. What they send is proved by the digest in the link; who lied is left. Meanwhile peers that have pieces
+//!    hear that we want some, so that they have let us in when we know what to ask for.
 //! 4. The face sees what the torrent is and says what it wants of it. The driver of the torrent takes the place
 //!    of the finder with all its connections: what each peer has said is told to the new state machine as if
-//!    it came now, and the first block is asked for where the last piece of metadata came from.
+//!    it came now, and the first block is asked for where the last piece of metadata came from, while the disk gets
+//!    ready to take it.
 //! 5. Who has the metadata gives it to others. A torrent that turns out to be private knows from then on only
 //!    trackers and the peers the user named.
 

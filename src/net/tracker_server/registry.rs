@@ -147,7 +147,9 @@ impl Registry {
         answer.seen = event.map(|event| PeerSeen { info_hash: announce.info_hash, addr: asker, event, left });
         if announce.event != AnnounceEvent::Stopped {
             let want = announce.numwant.map_or(DEFAULT_WANT, |want| MAX_WANT.min(want as usize));
-            swarm.draw(now, asker, announce.left == 0, want, families, &mut self.rng, &mut answer.peers);
+            // Who begins may lack even the metadata: aria2 says then that nothing is left.
+            let seeds = announce.left == 0 && announce.event != AnnounceEvent::Started;
+            swarm.draw(now, asker, seeds, want, families, &mut self.rng, &mut answer.peers);
         }
         if swarm.is_forgettable() {
             self.torrents.remove(&key);
@@ -407,7 +409,8 @@ mod tests {
     fn seeds_are_not_told_of_seeds_nor_strangers_of_loopback() {
         let mut r = registry();
         tell(&mut r, 0, "127.0.0.1", &say(1, 0, AnnounceEvent::Started));
-        assert_eq!(tell(&mut r, 0, "127.0.0.1", &say(2, 0, AnnounceEvent::Started)).peers, []);
+        assert_eq!(tell(&mut r, 0, "127.0.0.1", &say(2, 0, AnnounceEvent::Started)).peers.len(), 1);
+        assert_eq!(tell(&mut r, 0, "127.0.0.1", &say(2, 0, AnnounceEvent::None)).peers, []);
         assert_eq!(tell(&mut r, 0, "127.0.0.1", &say(3, 5, AnnounceEvent::Started)).peers.len(), 2);
         assert_eq!(tell(&mut r, 0, "10.0.0.1", &say(3, 5, AnnounceEvent::Started)).peers, []);
     }
