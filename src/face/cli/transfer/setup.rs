@@ -382,6 +382,23 @@ mod tests {
     }
 
     #[test]
+    fn in_the_local_network_nobody_else_is_told_or_asked() {
+        let off = [("network.lsd", Value::Switch(false))];
+        let local = setup(&off, &["--peer", "192.0.2.9:9"]).unwrap().local(true);
+        let engine = local.engine(1);
+        assert_eq!((engine.dht, engine.pex, engine.lsd), (false, false, true));
+        let text = "&tr=udp://t.example:1&x.pe=192.0.2.1:1&x.pe=192.168.1.2:2&x.pe=host.example:3";
+        let link = format!("magnet:?xt=urn:btih:{}{text}", "ab".repeat(20));
+        let link = Link::of(Path::new(&link)).unwrap().unwrap();
+        let find = local.find(&link).unwrap();
+        assert!(!find.use_trackers && find.named_peers.is_empty());
+        let who = ["192.0.2.9:9", "192.168.1.2:2"].map(|peer| peer.parse().unwrap());
+        assert_eq!(find.peers, who, "whoever was named by a flag is asked");
+        let all = local.local(false).find(&link).unwrap();
+        assert_eq!((all.use_trackers, all.peers.len(), all.named_peers.len()), (true, 3, 1));
+    }
+
+    #[test]
     fn what_protects_is_not_left_out_in_silence() {
         let keys = [("network.encryption", Value::Text("require".to_owned()))];
         let failure = setup(&keys, &[]).unwrap_err();
