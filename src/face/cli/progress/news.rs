@@ -138,14 +138,14 @@ pub fn line(row: &Row) -> String {
 
 /// The line of all of them: `total   2 of 14 done  31 %  9.8/31.4 GiB  41.3 MiB/s  9 min left`.
 pub fn total(sum: &Sum, down: f64) -> String {
+    let (counts, part) = (sum.counts(" done"), percent(sum.part()));
+    let line = format!("total   {counts}  {part}  {}", of(sum.done, sum.wanted, "/"));
+    // Where nothing is fetched any more there is neither a rate nor an end of it.
+    if sum.finished + sum.failed == sum.all {
+        return line;
+    }
     let left = sum.left().map_or_else(|| "-".to_owned(), |left| format!("{} left", span(left)));
-    format!(
-        "total   {}  {}  {}  {}  {left}",
-        sum.counts(" done"),
-        percent(sum.part()),
-        of(sum.done, sum.wanted, "/"),
-        units::rate(down)
-    )
+    format!("{line}  {}  {left}", units::rate(down))
 }
 
 /// The last line of a torrent: `08ada5 done: 5.6 GiB in 2 min 46 s`.
@@ -250,6 +250,8 @@ mod tests {
             total(&sum, 4e7),
             "total   1 of 3 done, 1 failed  74 %  8.3/11.2 GiB  38.1 MiB/s  1 min 22 s left"
         );
+        let given = Row { done: 6_012_954_214, ..row("a", State::Seeding) };
+        assert_eq!(total(&Sum::of(&[given], 0), 0.0), "total   1 of 1 done  100 %  5.6/5.6 GiB");
         assert_eq!(line(&row("a", State::Waiting)), "080808 waiting: no peers yet");
         let id = InfoHash::v1([8; 20]);
         assert_eq!(

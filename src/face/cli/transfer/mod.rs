@@ -13,6 +13,7 @@ mod stall;
 mod story;
 pub mod stream;
 mod telling;
+mod to_come;
 mod watch;
 mod work;
 

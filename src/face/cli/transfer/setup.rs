@@ -16,6 +16,7 @@ use crate::face::cli::{address, folders, interface, state};
 use crate::proto::magnet::Magnet;
 
 use super::link::Links;
+use super::to_come::refuse_what_is_to_come;
 use super::{Job, Peers, Plan};
 
 /// The settings of one run. What was asked for and cannot be done has been refused by now.
@@ -232,53 +233,6 @@ impl Setup {
     }
 }
 
-/// The ways to find and reach peers that torr is going to have. Their keys are true from the beginning, so
-/// that only a flag is a wish to be refused.
-const TO_COME: [&str; 2] = ["network.upnp", "network.utp"];
-
-/// Refuses what was asked for and is not there. What is meant to protect people is never left out in
-/// silence, wherever it was asked for.
-fn refuse_what_is_to_come(config: &Config, network: &NetworkArgs) -> Result<(), Failure> {
-    if !network.web_seed.is_empty() {
-        return Err(Failure::not_yet("--web-seed").hint("without it, the data comes from peers alone"));
-    }
-    for name in TO_COME {
-        if let Origin::Flag(flag) = config.setting(name).origin
-            && config.switch(name)
-        {
-            return Err(
-                Failure::not_yet(flag).hint("peers come from trackers, the local network, and --peer")
-            );
-        }
-    }
-    let encryption = config.setting("network.encryption");
-    let wish = config.text("network.encryption");
-    if wish == "require" || (wish == "prefer" && matches!(encryption.origin, Origin::Flag(_))) {
-        let what = asked("network.encryption", &wish, &encryption.origin);
-        return Err(
-            Failure::not_yet(&what).hint("connections are not encrypted; --encryption off accepts that")
-        );
-    }
-    let proxy = config.text("network.proxy");
-    if !proxy.is_empty() {
-        let what = asked("network.proxy", "", &config.setting("network.proxy").origin);
-        return Err(
-            Failure::not_yet(&what).hint("nothing is sent another way; take it out to go without one")
-        );
-    }
-    Ok(())
-}
-
-/// A wish and where it stands.
-fn asked(key: &str, value: &str, origin: &Origin) -> String {
-    match origin {
-        Origin::Flag(flag) => format!("{flag} {value}").trim_end().to_owned(),
-        Origin::Default => key.to_owned(),
-        other if value.is_empty() => format!("{key} ({other})"),
-        other => format!("{key} = \"{value}\" ({other})"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -379,6 +333,23 @@ mod tests {
         assert!(!dht(&own, &[]).dht);
         let on = dht(&own, &["--dht"]);
         assert_eq!((on.dht, on.dht_bootstrap), (true, vec!["192.0.2.1:1".to_owned()]));
+    }
+
+    #[test]
+    fn in_the_local_network_nobody_else_is_told_or_asked() {
+        let off = [("network.lsd", Value::Switch(false))];
+        let local = setup(&off, &["--peer", "192.0.2.9:9"]).unwrap().local(true);
+        let engine = local.engine(1);
+        assert_eq!((engine.dht, engine.pex, engine.lsd), (false, false, true));
+        let text = "&tr=udp://t.example:1&x.pe=192.0.2.1:1&x.pe=192.168.1.2:2&x.pe=host.example:3";
+        let link = format!("magnet:?xt=urn:btih:{}{text}", "ab".repeat(20));
+        let link = Link::of(Path::new(&link)).unwrap().unwrap();
+        let find = local.find(&link).unwrap();
+        assert!(!find.use_trackers && find.named_peers.is_empty());
+        let who = ["192.0.2.9:9", "192.168.1.2:2"].map(|peer| peer.parse().unwrap());
+        assert_eq!(find.peers, who, "whoever was named by a flag is asked");
+        let all = local.local(false).find(&link).unwrap();
+        assert_eq!((all.use_trackers, all.peers.len(), all.named_peers.len()), (true, 3, 1));
     }
 
     #[test]

@@ -88,8 +88,9 @@ pub fn came(received: u64, took: Duration) -> String {
 pub fn until_when(until: Until) -> String {
     let mut goals = Vec::new();
     if let Some(ratio) = until.ratio {
-        let amount = if ratio == 1.0 { "its size".to_owned() } else { format!("{ratio} times its size") };
-        goals.push(format!("it has given back {amount}"));
+        let times = ratio.to_string();
+        let amount = if times == "1" { String::new() } else { format!("{times} times ") };
+        goals.push(format!("it has given back {amount}its size"));
     }
     if let Some(time) = until.time {
         let span = units::span(time);
@@ -262,15 +263,15 @@ mod tests {
         (row.wanted, row.sent, row.sent_ever, row.copies) = (100, 0, 0, 0);
         let time_over = "was given for as long as was asked";
         assert_eq!(goal(Until { time, ..none }, Some(&row)), time_over);
-        assert_eq!(goal(Until { time, ratio, copies }, Some(&row)), time_over);
-        assert_eq!(goal(Until { time, ratio, copies }, None), time_over);
+        assert_eq!(goal(Until { ratio, time, copies }, Some(&row)), time_over);
+        assert_eq!(goal(Until { ratio, time, copies }, None), time_over);
         assert_eq!(goal(Until { ratio, ..none }, None), "has given back as much as was asked");
         assert_eq!(goal(Until { copies, ..none }, None), "was fetched in full by another");
         row.copies = 3;
         let three = Until { time, copies: Some(3), ..none };
         assert_eq!(goal(three, Some(&row)), "was fetched in full by 3 others");
         (row.sent, row.sent_ever) = (200, 200);
-        assert_eq!(goal(Until { time, ratio, ..none }, Some(&row)), "has given back as much as was asked");
+        assert_eq!(goal(Until { ratio, time, ..none }, Some(&row)), "has given back as much as was asked");
     }
 
     #[test]
