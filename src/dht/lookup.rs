@@ -110,6 +110,13 @@ impl Lookup {
         }
     }
 
+    /// Somebody has just said that there may be a node at this address: it is the next stranger.
+    pub(super) fn try_soon(&mut self, addr: SocketAddr) {
+        if self.seen.len() < MOST && self.seen.insert(addr) {
+            self.strangers.push_front(addr);
+        }
+    }
+
     /// The next node to ask, if one is to be asked now: its name, where it is known, address and depth.
     pub(super) fn next(&mut self) -> Option<(Option<NodeId>, SocketAddr, u32)> {
         let waiting = self.under_way - self.late;
