@@ -38,9 +38,9 @@ impl Dht {
         for key in searching {
             let Some(task) = self.tasks.get_mut(&key) else { continue };
             settling_in |= task.own;
-            for &addr in &news {
+            for &addr in news.iter().rev() {
                 if let Some(lookup) = task.lookup(Family::of(&addr)) {
-                    lookup.try_stranger(addr);
+                    lookup.try_soon(addr);
                 }
             }
             self.advance(now, key, out);

@@ -22,8 +22,8 @@ use super::table::K;
 const WIDTH: usize = 4;
 /// Questions under way with the late ones, so that a list of the dead costs little.
 const WIDEST: usize = 24;
-/// Questions to nodes beside the nearest that fit.
-const BESIDE: usize = 4 * K;
+/// Questions to nodes beside the nearest that fit, and how many of them may be without an answer.
+const BESIDE: (usize, usize) = (4 * K, K);
 /// Answers of one network, after which nobody else there is asked: who has the network can name ever nearer ones.
 const TURNS: usize = 3;
 /// Addresses that are remembered.
@@ -40,8 +40,8 @@ pub(super) struct Lookup {
     seen: BTreeSet<SocketAddr>,
     under_way: usize,
     late: usize,
-    /// Questions to nodes beside the nearest that fit.
-    beside: usize,
+    /// Questions to nodes beside the nearest that fit, and how many of them have not been answered in time.
+    beside: (usize, usize),
 }
 
 #[derive(Clone, Debug)]
@@ -49,6 +49,8 @@ struct Candidate {
     id: NodeId,
     addr: SocketAddr,
     depth: u32,
+    /// It was asked beside the nearest.
+    beside: bool,
     /// Its id fits its address.
     fits: bool,
     state: State,
@@ -81,7 +83,7 @@ impl Lookup {
             seen: BTreeSet::new(),
             under_way: 0,
             late: 0,
-            beside: 0,
+            beside: (0, 0),
         }
     }
 
@@ -108,27 +110,51 @@ impl Lookup {
         }
     }
 
+    /// Somebody has just said that there may be a node at this address: it is the next stranger.
+    pub(super) fn try_soon(&mut self, addr: SocketAddr) {
+        if self.seen.len() < MOST && self.seen.insert(addr) {
+            self.strangers.push_front(addr);
+        }
+    }
+
     /// The next node to ask, if one is to be asked now: its name, where it is known, address and depth.
     pub(super) fn next(&mut self) -> Option<(Option<NodeId>, SocketAddr, u32)> {
-        if self.under_way - self.late >= WIDTH || self.under_way >= WIDEST {
+        let waiting = self.under_way - self.late;
+        if waiting >= K || self.under_way >= WIDEST {
             return None;
         }
         let there = self.choose(Candidate::is_there);
         let fresh = |&&at: &&usize| self.list[at].state == State::Fresh;
         let nearest = there.nearest.iter().find(fresh);
-        let beside = there.beside.iter().find(fresh).filter(|_| self.beside < BESIDE);
-        if let Some(&at) = nearest.or(beside) {
-            self.beside += usize::from(nearest.is_none());
-            self.under_way += 1;
-            let known = &mut self.list[at];
-            known.state = State::Asked;
-            return Some((Some(known.id), known.addr, known.depth));
+        // The others are asked at the end, all at once.
+        let beside = there.beside.iter().find(fresh).filter(|_| nearest.is_none() && self.asks_beside());
+        if let Some(&at) = beside {
+            self.beside.0 += 1;
+            return Some(self.asks(at, true));
+        }
+        if waiting >= WIDTH {
+            return None;
+        }
+        if let Some(&at) = nearest {
+            return Some(self.asks(at, false));
         }
         // Strangers are asked where there is nobody better: at the very start.
         let short = self.answered_count() < K;
         let addr = self.strangers.pop_front().filter(|_| short)?;
         self.under_way += 1;
         Some((None, addr, 1))
+    }
+
+    fn asks(&mut self, at: usize, beside: bool) -> (Option<NodeId>, SocketAddr, u32) {
+        self.under_way += 1;
+        let known = &mut self.list[at];
+        (known.state, known.beside) = (State::Asked, beside);
+        (Some(known.id), known.addr, known.depth)
+    }
+
+    /// Whether more are to be asked of those that are beside the nearest.
+    const fn asks_beside(&self) -> bool {
+        self.beside.0 < BESIDE.0 && self.beside.1 < BESIDE.1
     }
 
     /// A node has answered. It has the name it gives itself, whatever others call it: one that has come back under
@@ -152,6 +178,7 @@ impl Lookup {
         let asked = |known: &&mut Candidate| known.addr == addr && known.state == State::Asked;
         if let Some(known) = self.list.iter_mut().find(asked) {
             known.state = State::Late;
+            self.beside.1 += usize::from(known.beside);
         }
     }
 
@@ -159,7 +186,7 @@ impl Lookup {
     pub(super) fn is_done(&self) -> bool {
         let there = self.choose(Candidate::is_there);
         let is_open = |&at: &usize| match self.list[at].state {
-            State::Fresh => self.beside < BESIDE,
+            State::Fresh => self.asks_beside(),
             State::Asked => true,
             State::Late | State::Answered(_) => false,
         };
@@ -230,7 +257,7 @@ impl Lookup {
         let distance = self.distance(&id);
         let place = self.list.partition_point(|known| self.distance(&known.id) < distance);
         let fits = fits(&id, addr.ip());
-        self.list.insert(place, Candidate { id, addr, depth, fits, state });
+        self.list.insert(place, Candidate { id, addr, depth, beside: false, fits, state });
     }
 
     fn distance(&self, id: &NodeId) -> [u8; 20] {

@@ -85,13 +85,10 @@ impl Lookups {
             self.early = now + LOOK_AGAIN;
             return false;
         }
-        self.poor = match () {
-            () if self.said.searches == 0 => 0,
-            // That says nothing of the torrent.
-            () if self.unheard => 1,
-            () if few => self.poor + 1,
-            () => 0,
-        };
+        let first = self.said.searches == 0;
+        // That nobody answered says nothing of the torrent.
+        let poor = if self.unheard { 1 } else { self.poor + 1 };
+        self.poor = if !first && (few || self.unheard) { poor } else { 0 };
         self.said.searching = true;
         true
     }

@@ -2,6 +2,10 @@
 //! one seed. Each node runs the real `dht::Dht` and speaks real packets.
 
 mod attackers;
+mod distrust;
+mod families;
 mod finding;
+mod moving;
 mod polite;
+mod starting;
 mod world;

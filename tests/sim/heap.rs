@@ -6,11 +6,13 @@ use std::collections::BinaryHeap;
 use torr::base::Moment;
 
 /// Events by the moment at which they happen; those of one moment in the order in which they were put.
+#[derive(Clone)]
 pub struct Heap<E> {
     events: BinaryHeap<Reverse<Entry<E>>>,
     count: u64,
 }
 
+#[derive(Clone)]
 struct Entry<E> {
     at: Moment,
     number: u64,

@@ -188,7 +188,29 @@ fn the_end_is_with_those_that_fit_and_nearer_ones_are_beside() {
         asked += ask_all(&mut lookup, |_| true).len();
     }
     assert!(lookup.is_done());
-    assert_eq!(asked, BESIDE - 1);
+    assert_eq!(asked, BESIDE.0 - 1);
+}
+
+#[test]
+fn made_up_ones_keep_a_search_from_its_end_for_a_moment_only() {
+    let mut lookup = Lookup::new(id(0));
+    (1..=40).for_each(|n| lookup.learn(fitting(away(n)), away(n), 1));
+    for n in 1..=100 {
+        lookup.learn(id(0), ([9, 9, n, 1], 1).into(), 1);
+    }
+    let (mut honest, mut silent) = (0, Vec::new());
+    while let Some((id, at, _)) = lookup.next() {
+        if at.ip().to_string().starts_with("8.") {
+            lookup.answered(id.unwrap(), at, None, false);
+            honest += 1;
+        } else {
+            silent.push(at);
+        }
+    }
+    assert_eq!((honest, silent.len()), (K, K));
+    assert!(!lookup.is_done());
+    silent.into_iter().for_each(|at| lookup.waits(at));
+    assert!(lookup.is_done() && lookup.next().is_none());
 }
 
 #[test]
