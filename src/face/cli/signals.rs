@@ -173,12 +173,8 @@ impl AtOnce {
 
 /// For commands that have nothing to put away: a signal says a word and ends the process.
 pub fn end_at_once(output: &Output) -> AtOnce {
-    let ending = AtOnce {
-        whose: Arc::default(),
-        litter: Arc::default(),
-        lent: Arc::default(),
-        tells: Arc::default(),
-    };
+    let ending =
+        AtOnce { whose: Arc::default(), litter: Arc::default(), lent: Arc::default(), tells: Arc::default() };
     let (heard, output) = (ending.clone(), output.clone());
     let wait = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();

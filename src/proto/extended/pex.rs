@@ -164,6 +164,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1024))]
+
         #[test]
         fn what_is_written_is_read(
             added in prop::collection::vec((any_addr(), any::<u8>().prop_map(PexFlags)), 0..60),
@@ -180,7 +182,9 @@ mod tests {
         fn any_bytes_are_read_or_refused(body in prop::collection::vec(any::<u8>(), 0..300)) {
             let _ = PexMessage::decode(&body);
         }
+    }
 
+    proptest! {
         #[test]
         fn anything_that_looks_like_a_message_is_bounded(
             lists in prop::collection::vec((0_usize..6, prop::collection::vec(any::<u8>(), 0..4000)), 0..8),

@@ -81,9 +81,15 @@ impl fmt::Display for MagnetNote {
             Self::Trackers(n) => write!(f, "{} left out", many(n, "tracker", "trackers")),
             Self::WebSeeds(n) => write!(f, "{} left out", many(n, "web seed", "web seeds")),
             Self::Peers(n) => write!(f, "{} left out", many(n, "peer", "peers")),
-            Self::Select(1) => f.write_str("1 part of the choice of files (so=) cannot be read and is left out"),
-            Self::Select(n) => write!(f, "{n} parts of the choice of files (so=) cannot be read and are left out"),
-            Self::NoSelect => f.write_str("the choice of files (so=) cannot be read, so all files are chosen"),
+            Self::Select(1) => {
+                f.write_str("1 part of the choice of files (so=) cannot be read and is left out")
+            }
+            Self::Select(n) => {
+                write!(f, "{n} parts of the choice of files (so=) cannot be read and are left out")
+            }
+            Self::NoSelect => {
+                f.write_str("the choice of files (so=) cannot be read, so all files are chosen")
+            }
         }
     }
 }

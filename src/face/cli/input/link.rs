@@ -147,7 +147,9 @@ mod tests {
         // Quotes help only against a shell that took the link apart.
         let quotes = |text: &str| failed(text).hint.is_some_and(|hint| hint.contains("quotes"));
         assert!(quotes("magnet:?dn=x") && quotes("magnet:?xt=urn:sha1:x"));
-        for other in ["magnet:?dn=x&tr=udp://t:1", "magnet:?xt=urn:btih:x", "magnet:?xt=urn:btih:%z", "magnet:x"] {
+        for other in
+            ["magnet:?dn=x&tr=udp://t:1", "magnet:?xt=urn:btih:x", "magnet:?xt=urn:btih:%z", "magnet:x"]
+        {
             assert!(!quotes(other), "{other}");
         }
     }

@@ -213,7 +213,8 @@ fn first(sought: &BTreeMap<InfoHash, Sought>) -> InfoHash {
 
 /// What was found, if anything was; what was begun earlier comes earlier.
 fn first_found(sought: &mut BTreeMap<InfoHash, Sought>) -> Option<Found> {
-    let (id, one) = sought.iter_mut().filter(|(_, one)| one.found.is_some()).min_by_key(|(_, one)| one.turn)?;
+    let (id, one) =
+        sought.iter_mut().filter(|(_, one)| one.found.is_some()).min_by_key(|(_, one)| one.turn)?;
     one.found.take().map(|found| (*id, found))
 }
 

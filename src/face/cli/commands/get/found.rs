@@ -62,7 +62,7 @@ impl<'a> Torrents<'a> {
         torrents
     }
 
-    /// The next one, or why there is none of it; nothing after the last. 
+    /// The next one, or why there is none of it; nothing after the last.
     pub fn next(&mut self, waiter: &dyn Waiter) -> Option<Result<Torrent, Failure>> {
         loop {
             if let Some(given) = self.given.pop_front() {

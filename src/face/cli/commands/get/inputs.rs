@@ -224,7 +224,13 @@ mod tests {
     use super::*;
 
     fn named(text: &[u8]) -> Vec<Result<PathBuf, Failure>> {
-        let list = List { path: "list".into(), lines: Box::new(io::Cursor::new(text.to_vec())), named: 0, ended: false, live: false };
+        let list = List {
+            path: "list".into(),
+            lines: Box::new(io::Cursor::new(text.to_vec())),
+            named: 0,
+            ended: false,
+            live: false,
+        };
         Arguments { given: vec![PathBuf::from("first")].into_iter(), list: Some(list) }.collect()
     }
 
