@@ -164,8 +164,6 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(1024))]
-
         #[test]
         fn what_is_written_is_read(
             added in prop::collection::vec((any_addr(), any::<u8>().prop_map(PexFlags)), 0..60),
@@ -177,6 +175,10 @@ mod tests {
             message.dropped.sort_by_key(SocketAddr::is_ipv6);
             prop_assert_eq!(read, message);
         }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1024))]
 
         #[test]
         fn any_bytes_are_read_or_refused(body in prop::collection::vec(any::<u8>(), 0..300)) {

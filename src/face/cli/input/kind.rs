@@ -23,7 +23,8 @@ impl<'a> Kind<'a> {
     /// What this argument is. A file that is there is a file, however its name looks; addresses and links
     /// are told by how they begin.
     pub fn of(argument: &'a Path) -> Self {
-        if argument == Path::new("-") {
+        // As paths, `-` and `-/` are the same.
+        if argument.as_os_str() == "-" {
             return Self::Stdin;
         }
         let Some(text) = argument.to_str().map(str::trim) else { return Self::File(argument) };
@@ -65,7 +66,7 @@ mod tests {
         for hash in ["ab".repeat(20), "ab".repeat(32), "abcdefgh".repeat(4), "ABCDEFG7".repeat(4)] {
             assert_eq!(of(&hash), Kind::Hash(&hash));
         }
-        for file in ["a.torrent", "ab", "http:/x", "https", &"1".repeat(32), "./-"] {
+        for file in ["a.torrent", "ab", "http:/x", "https", &"1".repeat(32), "./-", "-/"] {
             assert_eq!(of(file), Kind::File(Path::new(file)), "{file}");
         }
     }
