@@ -230,6 +230,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::proto::bencode;
 
     #[test]
     fn a_handshake_reads_back_what_it_says() {
@@ -309,12 +310,68 @@ mod tests {
         assert_eq!(decode_dont_have(&[0, 0, 7]), None);
     }
 
+    prop_compose! {
+        fn handshake()(
+            ids in prop::collection::btree_map(prop::sample::select(Extension::ALL.to_vec()), any::<u8>(), 0..5),
+            metadata_size: Option<u32>,
+            port in prop::option::of(1_u16..),
+            reqq: Option<u32>,
+            upload_only: Option<bool>,
+            client in prop::option::of(".{0,100}".prop_map(Untrusted::new)),
+            your_ip: Option<IpAddr>,
+        ) -> ExtendedHandshake {
+            let ids = ids.into_iter().collect();
+            ExtendedHandshake { ids, metadata_size, port, reqq, upload_only, client, your_ip }
+        }
+    }
+
+    fn key() -> impl Strategy<Value = &'static str> {
+        let ours = ["m", "metadata_size", "p", "reqq", "upload_only", "v", "yourip"];
+        let others = ["ut_pex", "ut_metadata", "lt_donthave", "e", "x"];
+        prop::sample::select([&ours[..], &others].concat())
+    }
+
+    fn dictionary(entries: &[(&str, Vec<u8>)]) -> Vec<u8> {
+        let entry = |(key, value): &(&str, Vec<u8>)| [bencode::string(key), value.clone()].concat();
+        [b"d".to_vec(), entries.iter().flat_map(entry).collect(), b"e".to_vec()].concat()
+    }
+
+    /// Values of every kind, whatever their key is meant for.
+    fn value() -> impl Strategy<Value = Vec<u8>> {
+        let odd = prop::sample::select(vec![i64::MIN, -1, 0, 1, 255, 256, 65_536, 1 << 32, i64::MAX]);
+        let number = prop_oneof![odd, any::<i64>()].prop_map(bencode::int);
+        let text = prop::collection::vec(any::<u8>(), 0..20).prop_map(bencode::string);
+        prop_oneof![number, text].prop_recursive(3, 12, 4, |inner| {
+            let list = prop::collection::vec(inner.clone(), 0..4);
+            let list = list.prop_map(|values| [b"l".to_vec(), values.concat(), b"e".to_vec()].concat());
+            let entries = prop::collection::vec((key(), inner), 0..4);
+            prop_oneof![list, entries.prop_map(|entries| dictionary(&entries))]
+        })
+    }
+
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1024))]
+
+        #[test]
+        fn what_is_written_is_read(handshake in handshake()) {
+            prop_assert_eq!(ExtendedHandshake::decode(&handshake.encode()), Ok(handshake));
+        }
+
+        #[test]
+        fn of_odd_values_the_rest_is_read(entries in prop::collection::vec((key(), value()), 0..12)) {
+            let mut read = ExtendedHandshake::decode(&dictionary(&entries)).unwrap();
+            prop_assert!(read.client.as_ref().is_none_or(|name| name.raw().chars().count() <= MAX_CLIENT_CHARS));
+            read.ids.sort_by_key(|(extension, _)| extension.name());
+            prop_assert_eq!(ExtendedHandshake::decode(&read.encode()), Ok(read));
+        }
+
         #[test]
         fn any_bytes_are_read_or_refused(body in prop::collection::vec(any::<u8>(), 0..300)) {
             let _ = ExtendedHandshake::decode(&body);
         }
+    }
 
+    proptest! {
         #[test]
         fn anything_that_looks_like_bencode_is_read_or_refused(body in "d([dlie0-9:mpv]|1:m|1:v|1:p){0,60}") {
             let _ = ExtendedHandshake::decode(body.as_bytes());

@@ -196,6 +196,10 @@ mod tests {
                 prop_assert_eq!(&read_back, &torrents);
             }
         }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1024))]
 
         #[test]
         fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..300)) {

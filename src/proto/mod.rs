@@ -12,6 +12,8 @@ pub mod lsd;
 pub mod magnet;
 pub mod message;
 pub mod metainfo;
+#[cfg(test)]
+mod mutations;
 pub mod paths;
 mod percent;
 pub mod splitter;

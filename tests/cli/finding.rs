@@ -1,7 +1,11 @@
 //! Two programs that share a torrent file and the DHT, and nothing else.
 
+use std::net::UdpSocket;
 use std::path::Path;
 use std::time::Duration;
+
+use torr::base::NodeId;
+use torr::proto::krpc::{self, Body, Packet, Reply};
 
 use super::{ALONE, Scene};
 use crate::loopback::nodes;
@@ -49,4 +53,44 @@ fn the_dht_alone_is_enough_and_can_be_switched_off() {
     }
     assert!(scene.path().join("cache-got/torr/dht-nodes").exists(), "what it learned is kept");
     assert!(!Path::new(&scene.path().join("cache-deaf")).exists());
+}
+
+/// A node that answers every question with the names of nodes that answer none.
+fn node_of_the_silent() -> (String, Vec<UdpSocket>) {
+    let socket = || UdpSocket::bind("127.0.0.1:0").unwrap();
+    let silent: Vec<UdpSocket> = std::iter::repeat_with(socket).take(8).collect();
+    let mut reply = Reply::new(NodeId([0xaa; 20]));
+    for (number, socket) in silent.iter().enumerate() {
+        let std::net::SocketAddr::V4(addr) = socket.local_addr().unwrap() else { unreachable!() };
+        reply.nodes.push((NodeId([0xb0 + number as u8; 20]), addr));
+    }
+    reply.token = Some(vec![1]);
+    let socket = socket();
+    let addr = socket.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        let mut bytes = [0; krpc::MAX_PACKET];
+        while let Ok((len, from)) = socket.recv_from(&mut bytes) {
+            if let Ok(Packet { transaction, body: Body::Query(..), .. }) = krpc::read(&bytes[..len]) {
+                let answer = Packet::new(transaction, Body::Reply(Box::new(reply.clone())));
+                let _ = socket.send_to(&answer.encode(), from);
+            }
+        }
+    });
+    (addr, silent)
+}
+
+#[test]
+fn it_is_told_how_many_nodes_were_asked_before_the_search_has_ended() {
+    let (node, _silent) = node_of_the_silent();
+    let scene = Scene::new();
+    let link = format!("magnet:?xt=urn:btih:{}", "ab".repeat(20));
+    let mut command = scene.command(&["get", &link, "--bind", "127.0.0.1", "--timeout", "4s"]);
+    for (name, _) in ALONE {
+        command.env_remove(name);
+    }
+    command.env("TORR_NETWORK_LSD", "false").env("TORR_NETWORK_DHT_BOOTSTRAP", &node);
+    command.env("XDG_CACHE_HOME", scene.path().join("cache")).args(["--state-dir", "state"]);
+    let ran = Scene::ran(&mut command);
+    assert_eq!(ran.code, 4, "{}", ran.err);
+    assert!(ran.err.contains("within 4 s: DHT 1 node asked, 0 peers"), "{}", ran.err);
 }

@@ -118,7 +118,7 @@ fn nobody(s: &Search) -> String {
         n => asked.push(format!("{} are not known by their names", peers(n))),
     }
     match (s.known, s.trying) {
-        (0, _) if s.named + s.unknown_names > 0 => {}
+        (0, _) if s.named > 0 || s.unknown_names > 0 => {}
         (0, _) => asked.push("0 peers".into()),
         (1, 0) => asked.push("1 peer known, it does not answer".into()),
         (known, 0) => asked.push(format!("{} known, none answers", peers(known))),

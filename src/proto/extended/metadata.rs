@@ -141,6 +141,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1024))]
+
         #[test]
         fn a_message_reads_back_what_it_says(
             piece: u32,
@@ -160,7 +162,9 @@ mod tests {
         fn any_bytes_are_read_or_refused(body in prop::collection::vec(any::<u8>(), 0..300)) {
             let _ = MetadataMessage::decode(&body);
         }
+    }
 
+    proptest! {
         #[test]
         fn anything_that_looks_like_a_message_is_read_or_refused(
             body in "d(8:msg_type|5:piece|10:total_size|i[0-9-]{1,12}e|[dlie0-9:]){0,30}",

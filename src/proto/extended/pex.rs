@@ -175,12 +175,18 @@ mod tests {
             message.dropped.sort_by_key(SocketAddr::is_ipv6);
             prop_assert_eq!(read, message);
         }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1024))]
 
         #[test]
         fn any_bytes_are_read_or_refused(body in prop::collection::vec(any::<u8>(), 0..300)) {
             let _ = PexMessage::decode(&body);
         }
+    }
 
+    proptest! {
         #[test]
         fn anything_that_looks_like_a_message_is_bounded(
             lists in prop::collection::vec((0_usize..6, prop::collection::vec(any::<u8>(), 0..4000)), 0..8),

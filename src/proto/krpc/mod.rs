@@ -405,6 +405,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1024))]
+
         #[test]
         fn noise_is_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             let _ = read(&bytes);

@@ -23,7 +23,8 @@ impl<'a> Kind<'a> {
     /// What this argument is. A file that is there is a file, however its name looks; addresses and links
     /// are told by how they begin.
     pub fn of(argument: &'a Path) -> Self {
-        if argument == Path::new("-") {
+        // As paths, `-` and `-/` are the same.
+        if argument.as_os_str() == "-" {
             return Self::Stdin;
         }
         let Some(text) = argument.to_str().map(str::trim) else { return Self::File(argument) };
@@ -49,7 +50,10 @@ fn is_hash(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::face::cli::input::Link;
 
     #[test]
     fn every_way_is_told_apart() {
@@ -62,8 +66,36 @@ mod tests {
         for hash in ["ab".repeat(20), "ab".repeat(32), "abcdefgh".repeat(4), "ABCDEFG7".repeat(4)] {
             assert_eq!(of(&hash), Kind::Hash(&hash));
         }
-        for file in ["a.torrent", "ab", "http:/x", "https", &"1".repeat(32), "./-"] {
+        for file in ["a.torrent", "ab", "http:/x", "https", &"1".repeat(32), "./-", "-/"] {
             assert_eq!(of(file), Kind::File(Path::new(file)), "{file}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1024))]
+
+        #[test]
+        fn a_hash_is_told_in_every_spelling(hash in "[0-9a-fA-F]{40}|[0-9a-fA-F]{64}|[a-zA-Z2-7]{32}") {
+            let path = Path::new(&hash);
+            prop_assert_eq!(Kind::of(path), Kind::Hash(&hash));
+            prop_assert_eq!(Link::of(path).map(|link| link.is_some()), Ok(true));
+        }
+
+        #[test]
+        fn any_text_is_told_by_how_it_begins(
+            start in "(?i:(http:|https:|magnet:)(//|\\?)?)|-|",
+            rest in ".{0,70}",
+        ) {
+            let text = format!("{start}{rest}");
+            let begins = text.trim().to_lowercase();
+            match Kind::of(Path::new(&text)) {
+                Kind::Stdin => prop_assert_eq!(text, "-"),
+                Kind::Web(url) => prop_assert!(begins.starts_with("http") && url == text.trim()),
+                Kind::Magnet(link) => prop_assert!(begins.starts_with("magnet:") && link == text.trim()),
+                // What is told to be a hash is read as one.
+                Kind::Hash(_) => prop_assert!(Link::of(Path::new(&text)).is_ok_and(|link| link.is_some())),
+                Kind::File(path) => prop_assert!(path == Path::new(&text) && !begins.starts_with("magnet:")),
+            }
         }
     }
 }

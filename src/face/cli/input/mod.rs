@@ -120,7 +120,7 @@ pub fn only_a_link(argument: &Path) -> Failure {
 
 fn checked(argument: &Path, bytes: Vec<u8>) -> Result<Torrent, Failure> {
     let metainfo = Metainfo::parse(&bytes).map_err(|error| malformed(argument, &error))?;
-    let path = (argument != Path::new("-")).then(|| argument.to_owned());
+    let path = (argument.as_os_str() != "-").then(|| argument.to_owned());
     Ok(Torrent { metainfo, bytes, path, link: None })
 }
 

@@ -23,6 +23,8 @@ use super::{Ground, Setup};
 
 /// How often it is looked whether to stop.
 const TICK: Duration = Duration::from_millis(100);
+/// How long is waited before it is said that one can be skipped.
+const LONG: Duration = Duration::from_secs(5);
 /// The longest an orderly end may take.
 const STOP: Duration = Duration::from_secs(2);
 
@@ -56,6 +58,11 @@ pub trait Waiter {
     /// The waiting begins, or is over. Meanwhile Ctrl-C may have another meaning than before and after.
     fn waits(&self, _begins: bool) {}
 
+    /// Whether it is somebody who can skip one.
+    fn can_skip(&self) -> bool {
+        false
+    }
+
     /// What is wished by now.
     fn wish(&self) -> Wish {
         Wish::Wait
@@ -74,6 +81,8 @@ pub struct Finder {
     waited: Duration,
     /// How many were begun.
     begun: usize,
+    /// It was said that one can be skipped.
+    told: bool,
 }
 
 struct Sought {
@@ -102,6 +111,7 @@ impl Finder {
             news: News::new(output.interval),
             waited: Duration::ZERO,
             begun: 0,
+            told: false,
         })
     }
 
@@ -130,7 +140,8 @@ impl Finder {
             return None;
         }
         let begun = Instant::now();
-        let Self { engine: Started { ground, handle, events }, output, sought, news, waited, .. } = self;
+        let Self { engine: Started { ground, handle, events }, output, sought, news, waited, told, .. } =
+            self;
         let earlier = *waited;
         waiter.waits(true);
         let (id, found) = ground.block_on(async {
@@ -158,6 +169,10 @@ impl Finder {
                             if let Some(limit) = patience.filter(|limit| since >= *limit) {
                                 return (row.id, Err(no_metadata(&one.name, row, limit)));
                             }
+                        }
+                        if !*told && waiter.can_skip() && begun.elapsed() >= LONG {
+                            *told = true;
+                            output.say("Ctrl-C skips one whose file list is looked for");
                         }
                         tell(&view, sought, now, news, output);
                     }

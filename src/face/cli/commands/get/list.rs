@@ -57,6 +57,10 @@ impl Waiter for Reader<'_> {
         }
     }
 
+    fn can_skip(&self) -> bool {
+        self.watches
+    }
+
     fn wish(&self) -> Wish {
         if self.ending.was_pressed() { Wish::Skip } else { Wish::Wait }
     }

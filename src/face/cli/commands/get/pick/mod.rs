@@ -94,6 +94,10 @@ impl Waiter for Watch {
         self.away(begins);
     }
 
+    fn can_skip(&self) -> bool {
+        true
+    }
+
     fn wish(&self) -> Wish {
         match self.seen() {
             Some(_) => Wish::Stop,
