@@ -144,6 +144,7 @@ impl Table {
     }
 
     /// Whether this node is known and has answered from this address.
+    #[cfg(test)]
     pub(super) fn knows(&self, id: &NodeId, addr: SocketAddr) -> bool {
         self.find(id).is_some_and(|node| node.addr == addr)
     }

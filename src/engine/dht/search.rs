@@ -30,7 +30,7 @@ impl Search {
                 match news {
                     News::Peers(addrs) => tell(Input::Found { source: Source::Dht, addrs }),
                     News::Ended(outcome) => (answered, peers) = (outcome.answered, outcome.peers),
-                    News::Samples(_) | News::Item(_) | News::Steps { .. } => {}
+                    News::Samples(_) | News::Item(_) | News::Steps(_) => {}
                 }
             }
             tell(Input::LookedUp { answered, peers });
