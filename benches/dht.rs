@@ -1,18 +1,15 @@
-//! How many questions a DHT node answers on one core, and what it takes to keep all it may keep.
+//! How many questions a DHT node answers on one core (items per second), and what it takes to keep all it may keep.
 
 #![allow(missing_docs, reason = "benches have no readers but their names")]
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use divan::counter::ItemsCount;
-use divan::{AllocProfiler, Bencher, Divan};
+use divan::{Bencher, Divan};
 use torr::base::{Moment, NodeId, Rng};
-use torr::dht::{Config, Dht, Family, Input, Output};
+use torr::dht::{Config, Dht, Family, Input, Origin, Output};
 use torr::proto::krpc::{self, Body, Packet, Query, Reply, Transaction};
-
-#[global_allocator]
-static ALLOCATOR: AllocProfiler = AllocProfiler::system();
 
 fn main() {
     Divan::from_args().main();
@@ -32,16 +29,16 @@ fn place(rng: &mut Rng) -> NodeId {
     NodeId(std::array::from_fn(|_| rng.next_u64() as u8))
 }
 
-/// A node with a full table.
-fn node() -> Dht {
+/// A node with a full table of IPv4.
+fn node(families: &[Family]) -> Dht {
     let config =
-        Config { families: vec![Family::V4], answer_rate: None, packet_rate: None, ..Config::default() };
+        Config { families: families.to_vec(), answer_rate: None, packet_rate: None, ..Config::default() };
     let mut dht = Dht::new(at(0), &config, [1; 32]);
     let mut rng = Rng::new(1);
     let mut out = Vec::new();
     for round in 0..40 {
         let addrs: Vec<SocketAddr> = (0..50).map(|n| address(round * 50 + n)).collect();
-        dht.handle(at(u64::from(round) * 5), Input::Nodes(&addrs), &mut out);
+        dht.handle(at(u64::from(round) * 5), Input::Nodes(Origin::Told, &addrs), &mut out);
         for output in std::mem::take(&mut out) {
             let Output::Send { to, bytes } = output else { continue };
             let Ok(Packet { transaction, body: Body::Query(..), .. }) = krpc::read(&bytes) else { continue };
@@ -68,8 +65,7 @@ fn questions(of: impl Fn(&mut Rng) -> Query) -> Vec<(SocketAddr, Vec<u8>)> {
     (0..QUESTIONS).map(question).collect()
 }
 
-fn answer(bencher: Bencher, questions: &[(SocketAddr, Vec<u8>)]) {
-    let mut dht = node();
+fn answer(bencher: Bencher, mut dht: Dht, questions: &[(SocketAddr, Vec<u8>)]) {
     let mut out = Vec::with_capacity(4);
     let mut secs = 1000;
     bencher.counter(ItemsCount::new(questions.len())).bench_local(|| {
@@ -84,55 +80,90 @@ fn answer(bencher: Bencher, questions: &[(SocketAddr, Vec<u8>)]) {
     });
 }
 
+fn get_peers(info_hash: NodeId) -> Query {
+    Query::GetPeers { info_hash, want: None, no_seeds: false, scrape: false }
+}
+
 #[divan::bench]
 fn answer_find_node(bencher: Bencher) {
-    answer(bencher, &questions(|rng| Query::FindNode { target: place(rng), want: None }));
+    let questions = questions(|rng| Query::FindNode { target: place(rng), want: None });
+    answer(bencher, node(&[Family::V4]), &questions);
 }
 
+/// Of torrents of which no peers are known.
 #[divan::bench]
 fn answer_get_peers(bencher: Bencher) {
-    answer(
-        bencher,
-        &questions(|rng| Query::GetPeers {
-            info_hash: place(rng),
-            want: None,
-            no_seeds: false,
-            scrape: false,
-        }),
-    );
+    answer(bencher, node(&[Family::V4]), &questions(|rng| get_peers(place(rng))));
 }
 
-/// Takes 2000 torrents with 500 peers each; the memory it holds then is the greatest of `max alloc`.
+/// Of torrents with as many peers as are kept.
+#[divan::bench]
+fn answer_get_peers_of_crowds(bencher: Bencher) {
+    let mut dht = node(&[Family::V4]);
+    for torrent in 0..20 {
+        (0..500).for_each(|n| announce(&mut dht, 900, hash(torrent), v4(u32::from(torrent) * 500 + n)));
+    }
+    assert_eq!(dht.peers_kept(), 20 * 500);
+    answer(bencher, dht, &questions(|rng| get_peers(hash(rng.below(20) as u16))));
+}
+
+fn hash(torrent: u16) -> NodeId {
+    let mut hash = [9; 20];
+    hash[..2].copy_from_slice(&torrent.to_be_bytes());
+    NodeId(hash)
+}
+
+/// Peers each in a network of its own.
+fn v4(n: u32) -> SocketAddr {
+    (Ipv4Addr::from(0x2000_0000 + (n << 8) + 1), 6881).into()
+}
+
+fn v6(n: u32) -> SocketAddr {
+    (Ipv6Addr::new(0x2001, 0xdb8, (n >> 16) as u16, n as u16, 0, 0, 0, 1), 6881).into()
+}
+
+fn announce(dht: &mut Dht, secs: u64, info_hash: NodeId, from: SocketAddr) {
+    let mut out = Vec::new();
+    let mut tell = |query| {
+        let bytes = Packet::new(Transaction::from(1), Body::Query(NodeId([3; 20]), query)).encode();
+        dht.handle(at(secs), Input::Heard { from, bytes: &bytes }, &mut out);
+        let mut replies = out.drain(..).filter_map(|output| match output {
+            Output::Send { to, bytes } if to == from => match krpc::read(&bytes).ok()?.body {
+                Body::Reply(reply) => Some(reply),
+                _ => None,
+            },
+            _ => None,
+        });
+        replies.next().expect("an answer")
+    };
+    let token = tell(get_peers(info_hash)).token.expect("a token");
+    tell(Query::AnnouncePeer { info_hash, port: Some(1), token, seed: false });
+}
+
+/// The memory of this program that is in use, in bytes.
+fn resident() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: Option<usize> = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok());
+    pages.unwrap_or(0) * 4096
+}
+
+/// Takes 2000 torrents with 500 peers of each family: a million of IPv4 and a million of IPv6.
 #[divan::bench(sample_count = 1, sample_size = 1)]
-fn keep_a_million_peers(bencher: Bencher) {
-    bencher.counter(ItemsCount::new(1_000_000_usize)).bench_local(|| {
-        let mut dht = node();
-        let mut out = Vec::new();
-        let id = NodeId([3; 20]);
+fn keep_two_million_peers(bencher: Bencher) {
+    bencher.counter(ItemsCount::new(2_000_000_usize)).bench_local(|| {
+        let mut dht = node(&Family::ALL);
+        let before = resident();
         for torrent in 0..2000_u16 {
-            let mut hash = [9; 20];
-            hash[..2].copy_from_slice(&torrent.to_be_bytes());
-            let info_hash = NodeId(hash);
             for peer in 0..500_u32 {
-                let from = address(u32::from(torrent) % 60 * 1000 + peer);
-                let ask = Query::GetPeers { info_hash, want: None, no_seeds: false, scrape: false };
-                let ask = Packet::new(Transaction::from(1), Body::Query(id, ask)).encode();
-                dht.handle(at(5000), Input::Heard { from, bytes: &ask }, &mut out);
-                let token = out.drain(..).rev().find_map(|output| match output {
-                    Output::Send { bytes, .. } => match krpc::read(&bytes).ok()?.body {
-                        Body::Reply(reply) => reply.token,
-                        _ => None,
-                    },
-                    _ => None,
-                });
-                let Some(token) = token else { continue };
-                let announce = Query::AnnouncePeer { info_hash, port: Some(1), token, seed: false };
-                let announce = Packet::new(Transaction::from(1), Body::Query(id, announce)).encode();
-                dht.handle(at(5000), Input::Heard { from, bytes: &announce }, &mut out);
-                out.clear();
+                let n = u32::from(torrent) * 500 + peer;
+                announce(&mut dht, 1000 + u64::from(torrent), hash(torrent), v4(n));
+                announce(&mut dht, 1000 + u64::from(torrent), hash(torrent), v6(n));
             }
         }
-        assert_eq!(dht.torrents_kept(), 2000);
+        assert_eq!((dht.torrents_kept(), dht.peers_kept()), (2000, 2_000_000));
+        let took = resident().saturating_sub(before);
+        println!("two million peers take {:.1} MiB", took as f64 / f64::from(1 << 20));
+        assert!(took < 64 << 20, "{took} bytes");
         dht
     });
 }

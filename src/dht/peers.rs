@@ -176,12 +176,14 @@ fn put<const N: usize>(peers: &mut Vec<Peer<N>>, peer: Peer<N>, rng: &mut Rng)
 where
     [u8; N]: Octets,
 {
-    let network = shares::of(peer.ip());
-    let same = |known: &Peer<N>| known.ip == peer.ip && (network.is_some() || known.port == peer.port);
-    let neighbour = |known: &Peer<N>| shares::of(known.ip()) == network;
+    let away = shares::of(peer.ip()).is_some();
+    let same = |known: &Peer<N>| known.ip == peer.ip && (away || known.port == peer.port);
+    // As `base::network` has it.
+    let network = if N == 4 { 3 } else { 8 };
+    let neighbour = |known: &Peer<N>| known.ip[..network] == peer.ip[..network];
     let place = if let Some(known) = peers.iter().position(same) {
         Some(known)
-    } else if network.is_some() && peers.iter().filter(|known| neighbour(known)).count() >= NEIGHBOURS {
+    } else if away && peers.iter().filter(|known| neighbour(known)).count() >= NEIGHBOURS {
         let neighbours = peers.iter().enumerate().filter(|(_, known)| neighbour(known));
         neighbours.min_by_key(|(_, known)| known.at).map(|(at, _)| at)
     } else if peers.len() >= MOST_PEERS {

@@ -146,7 +146,7 @@ impl Table {
 
     /// There is nobody of this name at this address.
     pub(super) fn refuted(&mut self, id: &NodeId, addr: SocketAddr) {
-        if self.knows(id, addr) {
+        if self.find(id).is_some_and(|node| node.addr == addr) {
             self.replace(id);
         }
     }
@@ -182,6 +182,7 @@ impl Table {
     }
 
     /// Whether this node is known and has answered from this address.
+    #[cfg(test)]
     pub(super) fn knows(&self, id: &NodeId, addr: SocketAddr) -> bool {
         self.find(id).is_some_and(|node| node.addr == addr)
     }

@@ -2,14 +2,20 @@
 //!
 //! Who a datagram is for its first bytes tell ([`Kind`]). What goes wrong with one is the fault of that one, or
 //! passes: a socket is read until it is dropped.
+//!
+//! A machine may have many addresses. Who asked at one of them knows an answer only if it comes from there, so a socket
+//! that is bound to none in particular says at which a datagram came, and sends from the one it is told.
+
+mod message;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
-use tokio::io::ReadBuf;
+use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
 use super::dial::Bind;
@@ -42,12 +48,25 @@ impl Kind {
     }
 }
 
+/// A datagram that came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Received {
+    /// How many bytes of it are in the buffer.
+    pub length: usize,
+    /// Who sent it.
+    pub from: SocketAddr,
+    /// At which of our addresses it came, where that is not the one the socket is bound to.
+    pub at: Option<IpAddr>,
+}
+
 /// The sockets; see the head of this file.
 #[derive(Debug)]
 pub struct Datagrams {
     v4: Option<UdpSocket>,
     v6: Option<UdpSocket>,
     port: u16,
+    /// That IPv6 has its turn: a family that is flooded does not keep the other from being heard.
+    v6_first: AtomicBool,
 }
 
 impl Datagrams {
@@ -85,7 +104,7 @@ impl Datagrams {
             // That another program has the port for one family only would split us in two.
             Some(error) if none || error.kind() == io::ErrorKind::AddrInUse => Err(error),
             None if none => Err(io::ErrorKind::InvalidInput.into()),
-            _ => Ok(Self { v4, v6, port }),
+            _ => Ok(Self { v4, v6, port, v6_first: AtomicBool::new(false) }),
         }
     }
 
@@ -104,21 +123,25 @@ impl Datagrams {
         self.v6.is_some()
     }
 
-    /// Sends one now or not at all: what the kernel has no room for is lost, as it may be on its way.
-    pub fn send(&self, to: SocketAddr, datagram: &[u8]) -> io::Result<()> {
+    /// Sends one now or not at all: what the kernel has no room for is lost, as it may be on its way. It leaves from
+    /// `at`, if that is given, else from whichever of our addresses the system chooses.
+    pub fn send(&self, at: Option<IpAddr>, to: SocketAddr, datagram: &[u8]) -> io::Result<()> {
         let socket = if to.is_ipv4() { &self.v4 } else { &self.v6 };
         let socket = socket.as_ref().ok_or(io::ErrorKind::NetworkUnreachable)?;
         loop {
-            match SockRef::from(socket).send_to(datagram, &SockAddr::from(to)) {
+            let sent = match at {
+                Some(at) => message::send(socket, at, to, datagram),
+                None => SockRef::from(socket).send_to(datagram, &SockAddr::from(to)).map(|_| ()),
+            };
+            match sent {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => return other.map(|_| ()),
+                other => return other,
             }
         }
     }
 
-    /// The next datagram: how many bytes of it are in the buffer now, and who sent it. Nothing is lost if it
-    /// is no longer waited for.
-    pub async fn next(&self, buffer: &mut [u8]) -> (usize, SocketAddr) {
+    /// The next datagram. Nothing is lost if it is no longer waited for.
+    pub async fn next(&self, buffer: &mut [u8]) -> Received {
         loop {
             match std::future::poll_fn(|context| self.poll(context, buffer)).await {
                 Ok(received) => return received,
@@ -132,18 +155,46 @@ impl Datagrams {
     }
 
     /// A datagram that is here already.
-    pub fn try_next(&self, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
-        [&self.v4, &self.v6].into_iter().flatten().find_map(|socket| socket.try_recv_from(buffer).ok())
+    pub fn try_next(&self, buffer: &mut [u8]) -> Option<Received> {
+        self.in_turn().into_iter().flatten().find_map(|socket| self.receive(socket, buffer).ok())
     }
 
-    fn poll(&self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>> {
-        for socket in [&self.v4, &self.v6].into_iter().flatten() {
-            let mut room = ReadBuf::new(buffer);
-            if let Poll::Ready(result) = socket.poll_recv_from(context, &mut room) {
-                return Poll::Ready(result.map(|from| (room.filled().len(), from)));
+    fn poll(&self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<Received>> {
+        for socket in self.in_turn().into_iter().flatten() {
+            if let Poll::Ready(result) = self.poll_one(socket, context, buffer) {
+                return Poll::Ready(result);
             }
         }
         Poll::Pending
+    }
+
+    fn poll_one(
+        &self,
+        socket: &UdpSocket,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<Received>> {
+        loop {
+            ready!(socket.poll_recv_ready(context))?;
+            match self.receive(socket, buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    /// Takes one that is here, and gives the other family the next turn.
+    fn receive(&self, socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Received> {
+        let result = socket.try_io(Interest::READABLE, || message::receive(socket, buffer));
+        if let Ok(received) = &result {
+            self.v6_first.store(received.from.is_ipv4(), Ordering::Relaxed);
+        }
+        result
+    }
+
+    fn in_turn(&self) -> [Option<&UdpSocket>; 2] {
+        let (v4, v6) = (self.v4.as_ref(), self.v6.as_ref());
+        if self.v6_first.load(Ordering::Relaxed) { [v6, v4] } else { [v4, v6] }
     }
 }
 
@@ -154,6 +205,9 @@ fn open(addr: SocketAddr) -> io::Result<UdpSocket> {
     }
     if let Err(error) = socket.set_recv_buffer_size(BACKLOG) {
         tracing::debug!(%error, "the system's usual buffer for datagrams has to do");
+    }
+    if addr.ip().is_unspecified() {
+        message::tell_where(&socket, addr.is_ipv4())?;
     }
     socket.bind(&SockAddr::from(addr))?;
     UdpSocket::from_std(socket.into())
@@ -168,8 +222,8 @@ mod tests {
     async fn next(sockets: &Datagrams) -> (Vec<u8>, SocketAddr) {
         let mut buffer = [0; MAX_DATAGRAM];
         let heard = tokio::time::timeout(Duration::from_secs(10), sockets.next(&mut buffer));
-        let (length, from) = heard.await.expect("a datagram comes");
-        (buffer[..length].to_vec(), from)
+        let received = heard.await.expect("a datagram comes");
+        (buffer[..received.length].to_vec(), received.from)
     }
 
     #[tokio::test]
@@ -181,7 +235,7 @@ mod tests {
             addrs.push(([0, 0, 0, 0, 0, 0, 0, 1], two.port()).into());
         }
         for addr in addrs {
-            one.send(addr, b"d1:ye").unwrap();
+            one.send(None, addr, b"d1:ye").unwrap();
             let (bytes, from) = next(&two).await;
             assert_eq!((bytes.as_slice(), from.port(), from.ip()), (&b"d1:ye"[..], one.port(), addr.ip()));
         }
@@ -197,10 +251,10 @@ mod tests {
         drop(gone);
         // Nobody listens there; a family we do not have; far too long.
         for _ in 0..10 {
-            let _ = sockets.send(nobody, b"d");
+            let _ = sockets.send(None, nobody, b"d");
         }
-        assert!(sockets.send("[::1]:9".parse().unwrap(), b"d").is_err());
-        assert!(sockets.send(nobody, &vec![0; 70_000]).is_err());
+        assert!(sockets.send(None, "[::1]:9".parse().unwrap(), b"d").is_err());
+        assert!(sockets.send(None, nobody, &vec![0; 70_000]).is_err());
         let other = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         other.send_to(&[b'd'; 5000], ("127.0.0.1", sockets.port())).unwrap();
         other.send_to(b"", ("127.0.0.1", sockets.port())).unwrap();
@@ -210,6 +264,50 @@ mod tests {
         assert_eq!(next(&sockets).await, (b"d".to_vec(), other.local_addr().unwrap()));
         let mut buffer = [0; MAX_DATAGRAM];
         assert_eq!(sockets.try_next(&mut buffer), None);
+    }
+
+    #[tokio::test]
+    async fn an_answer_leaves_from_the_address_that_was_asked() {
+        let sockets = Datagrams::bind(Bind::ANY, 0).unwrap();
+        let mut buffer = [0; MAX_DATAGRAM];
+        for (ours, theirs) in [("127.0.0.2", "127.0.0.1:0"), ("127.0.0.1", "127.0.0.9:0"), ("::1", "[::1]:0")]
+        {
+            let ours: IpAddr = ours.parse().unwrap();
+            if ours.is_ipv6() && !sockets.has_v6() {
+                continue;
+            }
+            let asking = std::net::UdpSocket::bind(theirs).unwrap();
+            // Only what comes from there is heard.
+            asking.connect((ours, sockets.port())).unwrap();
+            asking.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            asking.send(b"d").unwrap();
+            let received = sockets.next(&mut buffer).await;
+            assert_eq!((received.from, received.at), (asking.local_addr().unwrap(), Some(ours)));
+            sockets.send(received.at, received.from, b"answer").unwrap();
+            let length = asking.recv(&mut buffer).unwrap();
+            assert_eq!(&buffer[..length], b"answer");
+        }
+        let strange = "192.0.2.1".parse().unwrap();
+        assert!(sockets.send(Some(strange), "127.0.0.1:9".parse().unwrap(), b"d").is_err(), "not ours");
+    }
+
+    #[tokio::test]
+    async fn families_take_turns() {
+        let sockets = Datagrams::bind(Bind::LOOPBACK, 0).unwrap();
+        if !sockets.has_v6() {
+            return;
+        }
+        let (v4, v6) = (std::net::UdpSocket::bind("127.0.0.1:0"), std::net::UdpSocket::bind("[::1]:0"));
+        let (v4, v6) = (v4.unwrap(), v6.unwrap());
+        for _ in 0..10 {
+            v4.send_to(b"4", ("127.0.0.1", sockets.port())).unwrap();
+            v6.send_to(b"6", ("::1", sockets.port())).unwrap();
+        }
+        let mut heard = String::new();
+        for _ in 0..20 {
+            heard += std::str::from_utf8(&next(&sockets).await.0).unwrap();
+        }
+        assert_eq!(heard, "46".repeat(10));
     }
 
     #[test]

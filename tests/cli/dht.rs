@@ -5,6 +5,8 @@ use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use torr::base::NodeId;
+use torr::proto::krpc::{self, Body, Packet, Query, Reply, Transaction};
 
 use super::party::{PATIENCE, end};
 use super::{Ran, Scene};
@@ -18,25 +20,42 @@ const HASH: &str = "9f2c41d0a7c3f3f7be42d7c7e3b5d1a0b4e0c1aa";
 pub struct Nodes {
     nodes: Vec<Program>,
     ports: Vec<u64>,
+    hosts: &'static [Host],
+    /// Flags of nodes and of those who ask them.
+    bind: &'static [&'static str],
 }
+
+/// An address of this machine as it is written before a port, and the family in what a node tells.
+type Host = (&'static str, &'static str);
+
+const V4: Host = ("127.0.0.1", "ipv4");
+const V6: Host = ("[::1]", "ipv6");
 
 impl Nodes {
     /// So many, begun at the first of them.
     pub fn start(scene: &Scene, count: usize) -> Self {
-        let mut nodes = Self { nodes: Vec::new(), ports: Vec::new() };
+        Self::start_on(scene, count, &[V4], &["--bind", "127.0.0.1"])
+    }
+
+    /// The same on these addresses.
+    fn start_on(scene: &Scene, count: usize, hosts: &'static [Host], bind: &'static [&'static str]) -> Self {
+        let mut nodes = Self { nodes: Vec::new(), ports: Vec::new(), hosts, bind };
         for at in 0..count {
-            let first = nodes.ports.first().map_or_else(|| "127.0.0.1:9".to_owned(), |port| place(*port));
-            nodes.add(scene, &format!("node-{at}"), &["--bootstrap", &first]);
+            let first = *nodes.ports.first().unwrap_or(&9);
+            let begin = nodes.begin_at(first);
+            nodes.add(scene, &format!("node-{at}"), &begin.iter().map(String::as_str).collect::<Vec<_>>());
         }
         wait_for("the nodes know one another", PATIENCE, || {
-            let known = |node: &Program| last(node)["ipv4"]["nodes"].as_u64().unwrap_or(0);
-            nodes.nodes.iter().all(|node| known(node) + 1 >= count as u64).then_some(())
+            let known = |node: &Program, family| last(node)[family]["nodes"].as_u64().unwrap_or(0);
+            let all = |family| nodes.nodes.iter().all(|node| known(node, family) + 1 >= count as u64);
+            hosts.iter().all(|(_, family)| all(family)).then_some(())
         });
         nodes
     }
 
     fn add(&mut self, scene: &Scene, name: &str, flags: &[&str]) {
-        let mut arguments = vec!["dht", "node", "--bind", "127.0.0.1", "--json", "--interval", "1s"];
+        let mut arguments = vec!["dht", "node", "--json", "--interval", "1s"];
+        arguments.extend(self.bind);
         arguments.extend(["--state-dir", name]);
         arguments.extend(flags);
         let node = Program::start(name, &mut scene.command(&arguments), scene.path());
@@ -51,7 +70,7 @@ impl Nodes {
 
     /// Where one is.
     pub fn place(&self, at: usize) -> String {
-        place(self.ports[at])
+        format!("{}:{}", self.hosts[0].0, self.ports[at])
     }
 
     /// Asks, beginning at this node.
@@ -67,13 +86,15 @@ impl Nodes {
         schema::check_lines(&ran.out)
     }
 
-    fn flags(&self, at: usize) -> [String; 4] {
-        ["--bind", "127.0.0.1", "--bootstrap", &self.place(at)].map(str::to_owned)
+    fn flags(&self, at: usize) -> Vec<String> {
+        let bind = self.bind.iter().map(|&flag| flag.to_owned());
+        bind.chain(self.begin_at(self.ports[at])).collect()
     }
-}
 
-fn place(port: u64) -> String {
-    format!("127.0.0.1:{port}")
+    fn begin_at(&self, port: u64) -> Vec<String> {
+        let each = |(host, _): &Host| ["--bootstrap".to_owned(), format!("{host}:{port}")];
+        self.hosts.iter().flat_map(each).collect()
+    }
 }
 
 /// The last thing a node has told.
@@ -125,6 +146,136 @@ fn a_peer_that_was_announced_is_found() {
     for verb in [&["lookup", "private.torrent"][..], &["announce", "private.torrent", "--port", "7"]] {
         let refused = &nodes.documents(&scene, 0, verb, 2)[0];
         assert_eq!(refused["kind"], "private");
+    }
+}
+
+/// Whether this machine has IPv6 at all.
+fn has_v6() -> bool {
+    let there = std::net::UdpSocket::bind("[::1]:0").is_ok();
+    if !there {
+        eprintln!("this machine has no ::1: nothing is tried over IPv6");
+    }
+    there
+}
+
+#[test]
+fn all_of_it_goes_over_ipv6() {
+    if !has_v6() {
+        return;
+    }
+    let scene = Scene::new();
+    let nodes = Nodes::start_on(&scene, 3, &[V6], &["--bind", "::1"]);
+    let announced = nodes.documents(&scene, 1, &["announce", HASH, "--port", "5001", "--seed"], 0);
+    assert_eq!(announced[0]["stored"], 3);
+    assert_eq!(nodes.ask(&scene, 2, &["lookup", HASH]).out, "[::1]:5001\n");
+    assert_eq!(nodes.ask(&scene, 2, &["lookup", HASH, "--scrape"]).out, "seeds\t1\nleechers\t0\n");
+    assert_eq!(nodes.ask(&scene, 0, &["sample"]).out, format!("{HASH}\n"));
+    scene.write("note", "Hello World!");
+    scene.write("long", [b'x'; 996]);
+    let ran = nodes.ask(&scene, 0, &["put", "note"]);
+    assert_eq!(ran.out, "e5f96f6f38320f0f33959cb4d3d656452117aadb\n", "{}", ran.err);
+    assert_eq!(nodes.ask(&scene, 2, &["get", ran.out.trim()]).out, "Hello World!");
+    let key = nodes.documents(&scene, 0, &["put", "long", "--new-key", "me.key"], 0)[0]["key"].clone();
+    assert_eq!(nodes.ask(&scene, 2, &["get", key.as_str().unwrap()]).out.len(), 996);
+    let pong = &nodes.documents(&scene, 1, &["ping", &nodes.place(0)], 0)[0];
+    assert_eq!(pong["node"], nodes.place(0));
+    assert_eq!(nodes.ask(&scene, 1, &["bootstrap"]).out, "ipv6\t3\t\n");
+}
+
+#[test]
+fn both_families_are_searched_at_once() {
+    if !has_v6() {
+        return;
+    }
+    let scene = Scene::new();
+    let nodes = Nodes::start_on(&scene, 3, &[V4, V6], &[]);
+    let announced = nodes.documents(&scene, 1, &["announce", HASH, "--port", "5001"], 0);
+    assert_eq!(announced[0]["stored"], 6, "each keeps it twice");
+    let ran = nodes.ask(&scene, 2, &["lookup", HASH]);
+    let mut found: Vec<&str> = ran.out.lines().collect();
+    found.sort_unstable();
+    assert_eq!(found, ["127.0.0.1:5001", "[::1]:5001"], "{}", ran.err);
+    scene.write("note", "Hello World!");
+    let ran = nodes.ask(&scene, 0, &["put", "note"]);
+    assert!(ran.err.contains("6 nodes keep"), "{}", ran.err);
+    // Who has one family alone finds it there.
+    for (bind, host) in [("127.0.0.1", V4.0), ("::1", V6.0)] {
+        let begin = format!("{host}:{}", nodes.ports[1]);
+        let alone = ["dht", "get", ran.out.trim(), "--bind", bind, "--bootstrap", &begin];
+        assert_eq!(scene.run(&alone).out, "Hello World!");
+    }
+    // A node that is bound to no address answers from the one that was asked.
+    for host in ["127.0.0.2", "127.0.0.77"] {
+        let place = format!("{host}:{}", nodes.ports[0]);
+        let pong = Scene::ran(
+            scene.command(&["dht", "--json", "ping", &place, "--timeout", "30s"]).args(nodes.flags(1)),
+        );
+        assert_eq!(pong.code, 0, "{}{}", pong.out, pong.err);
+        assert_eq!(schema::check_lines(&pong.out)[0]["node"], place);
+    }
+}
+
+/// A node beside the others that gives tokens, and takes what it is told to keep without a word.
+fn mute_keeper(place: &str) {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let ping = Packet::new(Transaction::from(1), Body::Query(NodeId([7; 20]), Query::Ping));
+    // Who asks is asked back, and so gets to be known.
+    socket.send_to(&ping.encode(), place).unwrap();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 2048];
+        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+            let Ok(packet) = krpc::read(&buffer[..length]) else { continue };
+            let Body::Query(_, query) = packet.body else { continue };
+            if matches!(query, Query::AnnouncePeer { .. } | Query::Put { .. }) {
+                continue;
+            }
+            let mut reply = Reply::new(NodeId([7; 20]));
+            reply.token = Some(vec![1; 8]);
+            let _ =
+                socket.send_to(&Packet::new(packet.transaction, Body::Reply(Box::new(reply))).encode(), from);
+        }
+    });
+}
+
+#[test]
+fn what_was_stored_before_the_time_was_up_is_told() {
+    let scene = Scene::new();
+    let nodes = Nodes::start(&scene, 2);
+    mute_keeper(&nodes.place(0));
+    wait_for("it is known", PATIENCE, || {
+        (last(&nodes.nodes[0])["ipv4"]["nodes"].as_u64() >= Some(2)).then_some(())
+    });
+    scene.write("note", "x");
+    for verb in [&["announce", HASH, "--port", "5001"][..], &["put", "note"]] {
+        let arguments = [verb, &["--timeout", "4s"]].concat();
+        let told = &nodes.documents(&scene, 0, &arguments, 0)[0];
+        assert_eq!((&told["stored"], &told["ok"]), (&2.into(), &true.into()), "{told}");
+    }
+}
+
+#[test]
+fn a_search_that_is_interrupted_tells_what_it_has_found() {
+    let scene = Scene::new();
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let place = silent.local_addr().unwrap().to_string();
+    for verb in [&["lookup", HASH][..], &["lookup", HASH, "--scrape"], &["get", HASH], &["sample"]] {
+        let flags = ["--bind", "127.0.0.1", "--bootstrap", &place, "--timeout", "60s"];
+        let mut command = scene.command(&["dht", "--json"]);
+        let mut program = Program::start("search", command.args(verb).args(flags), scene.path());
+        // It is searching: its own look at the network comes first, and goes to the same place.
+        let mut buffer = [0; 2048];
+        loop {
+            let length = silent.recv(&mut buffer).unwrap();
+            let Ok(packet) = krpc::read(&buffer[..length]) else { panic!() };
+            if !matches!(packet.body, Body::Query(_, Query::FindNode { .. } | Query::Ping)) {
+                break;
+            }
+        }
+        interrupt(&program);
+        assert_eq!(end(&mut program).code(), Some(130), "{verb:?}: {}", program.tail());
+        let documents = schema::check_lines(&program.output());
+        let last = documents.last().expect("a document");
+        assert_eq!((&last["ok"], &last["code"]), (&false.into(), &130.into()), "{verb:?}");
     }
 }
 
@@ -190,6 +341,11 @@ fn an_owner_replaces_an_item() {
     let document = &nodes.documents(&scene, 1, &["get", target, "--salt", "notes"], 0)[0];
     assert_eq!((&document["key"], &document["seq"]), (&key.into(), &9.into()));
 
+    // Numbers may lie below zero.
+    let low = ["one", "--key", "me.key", "--salt", "low"];
+    assert_eq!(put(&[&low[..], &["--seq", "-5"]].concat(), 0)["seq"], -5);
+    assert_eq!(put(&[&low[..], &["--seq", "-4", "--cas", "-5"]].concat(), 0)["seq"], -4);
+
     // A secret is made once, and read by its owner alone.
     let again = nodes.ask(&scene, 0, &["put", "one", "--new-key", "me.key"]);
     assert_eq!(again.code, 5, "{}", again.err);
@@ -254,7 +410,10 @@ fn where_nobody_answers_that_is_said() {
         let documents = schema::check_lines(&ran.out);
         assert_eq!((ran.code, documents.len()), (4, 1), "{verb:?}: {}{}", ran.out, ran.err);
         assert_eq!((&documents[0]["kind"], &documents[0]["code"]), (&"no_node".into(), &4.into()));
+        let asked = verb[0] == "ping" || ran.err.contains("the only node that is known did not answer");
+        assert!(asked, "{verb:?}: {}", ran.err);
     }
+    assert!(!scene.path().join("k1").exists(), "no secret for what nobody keeps");
     // The usual nodes are on the Internet, and from this machine alone there is no way to them.
     let ran = scene.run(&["dht", "lookup", HASH, "--bind", "127.0.0.1", "--timeout", "5s"]);
     assert_eq!(ran.code, 4);

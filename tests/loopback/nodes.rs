@@ -53,7 +53,7 @@ pub async fn told(mut news: UnboundedReceiver<News>) -> (Vec<News>, Outcome) {
     loop {
         match timeout(PATIENCE, news.recv()).await.expect("in time").expect("every task ends") {
             News::Ended(outcome) => return (all, outcome),
-            News::Steps { .. } => {}
+            News::Steps(_) => {}
             news => all.push(news),
         }
     }

@@ -12,7 +12,7 @@ mod search;
 mod status;
 
 pub use self::bootstrap::{BOOTSTRAP, resolve};
-pub use self::node::{News, Node, NodeConfig};
+pub use self::node::{News, Node, NodeConfig, Steps};
 pub(in crate::engine) use self::search::Search;
 pub use self::status::{FamilyStatus, Status};
 pub use crate::dht::{Announce, Bloom, Family, Goal, Outcome, fits, node_id};

@@ -12,7 +12,7 @@ use crate::dht::{Goal, Outcome};
 use crate::engine::event::{Fault, FaultKind};
 use crate::engine::ports;
 use crate::net::Datagrams;
-use crate::proto::krpc::Item;
+use crate::proto::krpc::{ErrorCode, Item};
 
 /// How a node is set up. The default listens on any free port, knows nobody and keeps nothing.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -63,15 +63,30 @@ pub enum News {
     Samples(Vec<NodeId>),
     /// An item (BEP 44), proven and newer than any before.
     Item(Item),
-    /// How many nodes were asked and have answered by now, where nothing else tells.
-    Steps {
-        /// Asked.
-        asked: u32,
-        /// Answered.
-        answered: u32,
-    },
+    /// How far it has come by now.
+    Steps(Steps),
     /// It has ended; nothing follows.
     Ended(Outcome),
+}
+
+/// How far a task has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Steps {
+    /// How many nodes were asked.
+    pub asked: u32,
+    /// How many of them have answered.
+    pub answered: u32,
+    /// How many have taken what was announced or put.
+    pub stored: u32,
+    /// Why one that refused to take it did so.
+    pub refused: Option<ErrorCode>,
+}
+
+impl Steps {
+    pub(super) fn of(outcome: &Outcome) -> Self {
+        let &Outcome { asked, answered, stored, refused, .. } = outcome;
+        Self { asked, answered, stored, refused }
+    }
 }
 
 /// A running node. Dropping it ends it, and what it knows is saved behind the dropper's back; [`Node::stop`]

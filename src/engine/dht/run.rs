@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
 
 use super::bootstrap::{MOST_NAMES, resolve_all};
-use super::node::{News, NodeConfig};
+use super::node::{News, NodeConfig, Steps};
 use super::saved::{MOST, Place};
 use super::status::Status;
 use crate::base::Moment;
 use crate::dht::{Config, Dht, Family, Goal, Input, Origin, Output, Saved, TaskKey};
 use crate::engine::clock::Clock;
 use crate::engine::ports;
-use crate::net::datagrams::{Kind, MAX_DATAGRAM};
+use crate::net::datagrams::{Kind, MAX_DATAGRAM, Received};
 use crate::net::{Bind, Datagrams};
 
 /// What the task is told.
@@ -58,9 +58,11 @@ pub(super) struct Runner {
     out: Vec<Output>,
     /// Addresses to which there is no way, as sending has just shown.
     unsent: VecDeque<SocketAddr>,
+    /// Who has just asked, and at which of our addresses.
+    asked: Option<(SocketAddr, IpAddr)>,
     tasks: BTreeMap<TaskKey, mpsc::UnboundedSender<News>>,
     /// How far those have come who were told of it.
-    steps: BTreeMap<TaskKey, (u32, u32)>,
+    steps: BTreeMap<TaskKey, Steps>,
     next_task: u64,
     /// Tasks that have not begun, and since when they wait.
     waiting: VecDeque<(Moment, Goal, mpsc::UnboundedSender<News>)>,
@@ -112,6 +114,7 @@ impl Runner {
             status,
             out: Vec::new(),
             unsent: VecDeque::new(),
+            asked: None,
             tasks: BTreeMap::new(),
             steps: BTreeMap::new(),
             next_task: 0,
@@ -141,11 +144,11 @@ impl Runner {
                     Some(Order::Stop(done)) => break Some(done),
                     Some(order) => self.ordered(order),
                 },
-                (length, from) = self.sockets.next(&mut buffer) => {
-                    self.heard(from, &buffer[..length]);
+                received = self.sockets.next(&mut buffer) => {
+                    self.heard(received, &buffer);
                     for _ in 1..AT_ONCE {
-                        let Some((length, from)) = self.sockets.try_next(&mut buffer) else { break };
-                        self.heard(from, &buffer[..length]);
+                        let Some(received) = self.sockets.try_next(&mut buffer) else { break };
+                        self.heard(received, &buffer);
                     }
                 }
                 found = finished(&mut self.resolving) => {
@@ -176,9 +179,14 @@ impl Runner {
         }
     }
 
-    fn heard(&mut self, from: SocketAddr, bytes: &[u8]) {
+    fn heard(&mut self, Received { length, from, at }: Received, buffer: &[u8]) {
+        let bytes = &buffer[..length];
         match Kind::of(bytes) {
-            Kind::Dht => self.tell(Input::Heard { from, bytes }),
+            Kind::Dht => {
+                self.asked = at.map(|at| (SocketAddr::new(from.ip(), from.port()), at));
+                self.tell(Input::Heard { from, bytes });
+                self.asked = None;
+            }
             Kind::Unknown => {}
         }
     }
@@ -187,8 +195,8 @@ impl Runner {
     fn look_after(&mut self) {
         let now = self.clock.now();
         self.drop_the_forgotten();
-        self.tell_steps();
         self.begin_waiting(now);
+        self.tell_steps();
         self.find_names(now);
         if now >= self.save_at && self.saving.as_ref().is_none_or(JoinHandle::is_finished) {
             self.save_at = now + SAVE_EVERY;
@@ -212,11 +220,9 @@ impl Runner {
     fn tell_steps(&mut self) {
         self.steps.retain(|key, _| self.tasks.contains_key(key));
         for (&key, news) in &self.tasks {
-            let Some((asked, answered)) = self.dht.so_far(key).map(|o| (o.asked, o.answered)) else {
-                continue;
-            };
-            if self.steps.insert(key, (asked, answered)) != Some((asked, answered)) {
-                let _ = news.send(News::Steps { asked, answered });
+            let Some(steps) = self.dht.so_far(key).map(Steps::of) else { continue };
+            if self.steps.insert(key, steps) != Some(steps) {
+                let _ = news.send(News::Steps(steps));
             }
         }
     }
@@ -289,7 +295,9 @@ impl Runner {
         for order in self.out.drain(..) {
             let (key, news, last) = match order {
                 Output::Send { to, bytes } => {
-                    if self.sockets.send(to, &bytes).is_err_and(|error| !passes(&error)) {
+                    // An answer leaves from the address that was asked.
+                    let at = self.asked.filter(|(from, _)| *from == to).map(|(_, at)| at);
+                    if self.sockets.send(at, to, &bytes).is_err_and(|error| !passes(&error)) {
                         self.unsent.push_back(to);
                     }
                     continue;

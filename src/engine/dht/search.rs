@@ -38,7 +38,7 @@ impl Search {
                 match news {
                     News::Peers(addrs) => tell(Input::Found { source: Source::Dht, addrs }),
                     News::Ended(outcome) => (answered, peers) = (outcome.answered, outcome.peers),
-                    News::Steps { answered, .. } => count.store(answered, Ordering::Relaxed),
+                    News::Steps(steps) => count.store(steps.answered, Ordering::Relaxed),
                     News::Samples(_) | News::Item(_) => {}
                 }
             }

@@ -5,17 +5,18 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout, timeout_at};
 
 use crate::base::units;
-use crate::engine::dht::{Goal, News, Node, NodeConfig, Outcome, Status};
+use crate::engine::dht::{Goal, News, Node, NodeConfig, Outcome, Status, Steps};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::args::torrent;
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::faults;
 use crate::face::cli::output::{Output, Progress};
-use crate::face::cli::signals;
+use crate::face::cli::signals::{self, AtOnce, Signals};
 use crate::face::cli::transfer::block_on;
 
 use super::reach::Limited;
@@ -31,6 +32,10 @@ pub struct Asking<'a> {
     output: &'a Output,
     began: Instant,
     end: Instant,
+    /// Until something is sought a signal ends the process.
+    at_once: AtOnce,
+    /// What the command ends with, once a signal has asked it to.
+    stop: watch::Receiver<Option<Exit>>,
 }
 
 /// What came of it.
@@ -40,6 +45,8 @@ pub struct Sought {
     pub outcome: Outcome,
     /// The time was up before it had ended.
     pub cut: bool,
+    /// So had a signal; the command ends with this.
+    pub stopped: Option<Exit>,
     /// How long it took.
     pub time: Duration,
 }
@@ -52,18 +59,31 @@ pub fn ask(
     work: impl AsyncFnOnce(&Asking<'_>) -> Result<Exit, Failure>,
 ) -> Result<Exit, Failure> {
     let config = NodeConfig { read_only: true, ..limits.reach.config(global, output)? };
-    // There is nothing to put away that the next run could not find again.
-    signals::end_at_once(output);
+    let at_once = signals::end_at_once(output);
     block_on(output, async {
+        let stop = stop()?;
         let node = Node::start(config).await.map_err(|fault| faults::engine(&fault))?;
         let began = Instant::now();
         let end = began.checked_add(limits.timeout).unwrap_or(began + Duration::from_secs(86_400));
-        let asking = Asking { node, output, began, end };
+        let asking = Asking { node, output, began, end, at_once, stop };
         let result = work(&asking).await;
         // What it has learned is worth a moment, not more.
         let _ = timeout(STOP, asking.node.stop()).await;
         result
     })
+}
+
+/// Listens for signals. The first one has what was found so far told, another one ends the process.
+fn stop() -> Result<watch::Receiver<Option<Exit>>, Failure> {
+    let mut signals = Signals::take().map_err(|error| {
+        Failure::new(Exit::Internal, "internal", format!("cannot listen for signals: {error}"))
+    })?;
+    let (tell, stop) = watch::channel(None);
+    tokio::spawn(async move {
+        let _ = tell.send(Some(signals.next().await));
+        std::process::exit(i32::from(signals.next().await.code()));
+    });
+    Ok(stop)
 }
 
 impl Asking<'_> {
@@ -74,6 +94,7 @@ impl Asking<'_> {
         mut each: impl FnMut(News) -> Result<ControlFlow<()>, Failure>,
     ) -> Result<Sought, Failure> {
         let began = Instant::now();
+        self.at_once.leave();
         let mut news = self.node.begin(goal);
         let mut sought = Sought::default();
         loop {
@@ -82,8 +103,9 @@ impl Asking<'_> {
                     sought.outcome = outcome;
                     break;
                 }
-                Some(News::Steps { asked, answered }) => {
-                    (sought.outcome.asked, sought.outcome.answered) = (asked, answered);
+                Some(News::Steps(Steps { asked, answered, stored, refused })) => {
+                    sought.outcome =
+                        Outcome { asked, answered, stored, refused, ..std::mem::take(&mut sought.outcome) };
                 }
                 Some(found) => {
                     if let News::Peers(peers) = &found {
@@ -96,6 +118,7 @@ impl Asking<'_> {
                 }
                 None => {
                     sought.cut = true;
+                    sought.stopped = self.stopped();
                     break;
                 }
             }
@@ -105,7 +128,7 @@ impl Asking<'_> {
         Ok(sought)
     }
 
-    /// The next news, with the line at the bottom drawn meanwhile; nothing when the time is up.
+    /// The next news, with the line at the bottom drawn meanwhile; nothing when the time is up or a signal came.
     async fn next(
         &self,
         news: &mut UnboundedReceiver<News>,
@@ -114,9 +137,12 @@ impl Asking<'_> {
     ) -> Option<News> {
         let mut frames = interval(FRAME);
         frames.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut stop = self.stop.clone();
         let waiting = async {
             loop {
                 tokio::select! {
+                    biased;
+                    _ = stop.wait_for(Option::is_some) => return None,
                     next = news.recv() => return next,
                     _ = frames.tick() => self.draw(sought, began),
                 }
@@ -146,6 +172,11 @@ impl Asking<'_> {
     /// How the node is doing.
     pub fn status(&self) -> Status {
         self.node.status()
+    }
+
+    /// What the command ends with, if a signal has asked it to.
+    pub fn stopped(&self) -> Option<Exit> {
+        *self.stop.borrow()
     }
 
     /// How long the command has been at it.
@@ -180,6 +211,9 @@ impl Asking<'_> {
 impl Sought {
     /// What the command ends with: whether it was found, or at least somebody answered.
     pub fn exit(&self, found: bool) -> Result<Exit, Failure> {
+        if let Some(exit) = self.stopped {
+            return Ok(exit);
+        }
         match (found, self.outcome.answered) {
             (true, _) => Ok(Exit::Done),
             (false, 1..) => Ok(Exit::No),
@@ -190,6 +224,7 @@ impl Sought {
     /// No node answered.
     fn nobody(&self) -> Failure {
         let message = match self.outcome.asked {
+            0 if self.cut => "the time was up before there was a node to ask".to_owned(),
             0 => "there is no node to ask: none is known, and no name of one led anywhere".to_owned(),
             1 => "the only node that is known did not answer".to_owned(),
             asked => format!("none of {} nodes answered", units::count(u64::from(asked))),
@@ -201,7 +236,11 @@ impl Sought {
     /// How many were asked and answered, and how long that took.
     pub fn steps(&self) -> String {
         let answered = units::count(u64::from(self.outcome.answered));
-        let cut = if self.cut { ", then the time was up" } else { "" };
+        let cut = match (self.stopped, self.cut) {
+            (Some(_), _) => ", then stopped",
+            (None, true) => ", then the time was up",
+            (None, false) => "",
+        };
         format!("{} asked, {answered} answered, {}{cut}", nodes(self.outcome.asked), took(self.time))
     }
 }
@@ -240,6 +279,9 @@ mod tests {
         for asked in [0, 1, 9] {
             assert_eq!(sought(asked, 0).exit(false).unwrap_err().exit, Exit::Network);
         }
+        let stopped = Sought { stopped: Some(Exit::Interrupted), ..sought(9, 0) };
+        assert_eq!(stopped.exit(true), Ok(Exit::Interrupted));
+        assert!(stopped.steps().ends_with(", then stopped"));
         assert!(sought(9, 0).exit(false).unwrap_err().message.contains("none of 9 nodes"));
     }
 

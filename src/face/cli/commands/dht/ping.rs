@@ -52,6 +52,10 @@ pub fn run(args: &PingArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
         let node = asking.address(&args.node).await?;
         let sought = asking.seek(Goal::Ping(node), |_| Ok(ControlFlow::Continue(()))).await?;
         let Some(&(id, _)) = sought.outcome.nearest.first() else {
+            if let Some(exit) = sought.stopped {
+                output.say("stopped");
+                return Ok(exit);
+            }
             return Err(Failure::new(Exit::Network, "no_node", format!("{node} does not answer"))
                 .hint("is it the UDP port of a node that is not read-only? is UDP let through?"));
         };

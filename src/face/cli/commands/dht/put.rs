@@ -49,13 +49,13 @@ pub struct PutArgs {
     #[arg(long, value_name = "FILE")]
     new_key: Option<PathBuf>,
     /// Its number; the larger, the newer [default: one more than that of the newest there is]
-    #[arg(long, value_name = "N", requires = "owner")]
+    #[arg(long, value_name = "N", requires = "owner", allow_negative_numbers = true)]
     seq: Option<i64>,
     /// What tells several items of one owner apart
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, value_parser = salt, requires = "owner")]
     salt: String,
     /// Only if the newest there is has this number
-    #[arg(long, value_name = "N", requires = "owner")]
+    #[arg(long, value_name = "N", requires = "owner", allow_negative_numbers = true)]
     cas: Option<i64>,
     #[command(flatten)]
     limits: Limited,
@@ -82,9 +82,8 @@ pub fn run(args: &PutArgs, global: &GlobalArgs, output: &Output) -> Result<Exit,
     let secret = match (&args.key, &args.new_key) {
         (Some(path), _) => Some(secret::read(path)?),
         (_, Some(path)) => {
-            let secret = secret::create(path)?;
-            output.say(&format!("the secret is in {}", shown(path)));
-            Some(secret)
+            secret::is_free(path)?;
+            Some(secret::draw()?)
         }
         (None, None) => None,
     };
@@ -93,25 +92,38 @@ pub fn run(args: &PutArgs, global: &GlobalArgs, output: &Output) -> Result<Exit,
             None => Item::Immutable(value),
             Some(secret) => {
                 let seq = match args.seq {
-                    Some(seq) => seq,
-                    None => next(asking, secret, args).await?,
+                    Some(seq) if args.new_key.is_none() => seq,
+                    wish => {
+                        let next = next(asking, secret, args).await?;
+                        wish.unwrap_or(next)
+                    }
                 };
                 Item::signed(secret, args.salt.as_bytes(), seq, value)
             }
         };
+        // A secret is put away before anything is signed with it that others see, and not before it is known that
+        // there are others.
+        let new_key = args.new_key.as_ref().zip(secret.as_ref()).filter(|_| asking.stopped().is_none());
+        if let Some((path, secret)) = new_key {
+            secret::keep(path, secret)?;
+            output.say(&format!("the secret is in {}", shown(path)));
+        }
         let goal = Goal::Put { item: item.clone(), instead_of: args.cas };
         let sought = asking.seek(goal, |_| Ok(ControlFlow::Continue(()))).await?;
+        if let Some((path, _)) = new_key
+            && sought.outcome.answered == 0
+        {
+            // Nobody has seen it.
+            let _ = std::fs::remove_file(path);
+        }
         let exit = sought.exit(sought.outcome.stored > 0)?;
         tell(&item, exit, &sought, output)?;
         Ok(exit)
     })
 }
 
-/// The number after the newest that is found; 1 where there is none.
+/// The number after the newest that is found; 1 where there is none. Fails where nobody answers.
 async fn next(asking: &Asking<'_>, secret: &Secret, args: &PutArgs) -> Result<i64, Failure> {
-    if args.new_key.is_some() {
-        return Ok(1);
-    }
     let salt = args.salt.clone().into_bytes();
     let target: NodeId = Item::target_of(&Item::key_of(secret), &salt);
     let mut newest = None;

@@ -18,30 +18,40 @@ const LONGEST: u64 = 4096;
 /// An ed25519 seed.
 pub type Secret = [u8; 32];
 
-/// Draws a secret and puts it into a new file.
-pub fn create(path: &Path) -> Result<Secret, Failure> {
+/// Draws a secret.
+pub fn draw() -> Result<Secret, Failure> {
     let mut secret = [0; 32];
     getrandom::fill(&mut secret)
         .map_err(|error| Failure::new(Exit::Internal, "internal", format!("no randomness: {error}")))?;
+    Ok(secret)
+}
+
+/// Whether a new file can have this name; without a promise that it can a moment later.
+pub fn is_free(path: &Path) -> Result<(), Failure> {
+    if path.symlink_metadata().is_ok() { Err(taken(path)) } else { Ok(()) }
+}
+
+/// Puts a secret into a new file.
+pub fn keep(path: &Path, secret: &Secret) -> Result<(), Failure> {
     let text = format!(
         "# The secret of an owner of items in the DHT (ed25519, BEP 44).\n\
          # Whoever knows it can replace them; without it nobody can.\n{}\n",
-        hex(&secret)
+        hex(secret)
     );
     let written =
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).and_then(|mut file| {
             file.write_all(text.as_bytes())?;
             file.sync_all()
         });
-    match written {
-        Ok(()) => Ok(secret),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let message = format!("{} is there already", shown(path));
-            Err(Failure::new(Exit::Disk, "foreign_data", message)
-                .hint(format!("--key {} uses the secret in it, another name makes a new one", quoted(path))))
-        }
-        Err(error) => Err(Failure::disk("create", path, &error)),
-    }
+    written.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => taken(path),
+        _ => Failure::disk("create", path, &error),
+    })
+}
+
+fn taken(path: &Path) -> Failure {
+    Failure::new(Exit::Disk, "foreign_data", format!("{} is there already", shown(path)))
+        .hint(format!("--key {} uses the secret in it, another name makes a new one", quoted(path)))
 }
 
 /// Reads the secret in a file. One that others may read is none.
@@ -78,12 +88,15 @@ mod tests {
     fn a_secret_is_for_its_owner_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
-        let secret = create(&path).unwrap();
+        let secret = draw().unwrap();
+        assert_eq!(is_free(&path), Ok(()));
+        keep(&path, &secret).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(read(&path), Ok(secret));
-        let again = create(&path).unwrap_err();
+        let again = keep(&path, &[1; 32]).unwrap_err();
         assert_eq!((again.exit, read(&path)), (Exit::Disk, Ok(secret)), "nothing is lost");
-        assert_ne!(create(&folder.path().join("other")).unwrap(), secret);
+        assert_eq!(is_free(&path), Err(again));
+        assert_ne!(draw().unwrap(), secret);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         let refused = read(&path).unwrap_err();
         assert_eq!((refused.exit, refused.kind), (Exit::Usage, "not_secret"));
