@@ -53,10 +53,10 @@ impl Side {
 
     /// Somebody has answered. Says whether that ends a time in which nobody was known to be there.
     pub(super) fn answered(&mut self, now: Moment, id: NodeId, addr: SocketAddr) -> bool {
-        let alone = self.table.len() == 0;
+        let alone = self.table.is_empty();
         self.heard = Some(now);
         self.table.answered(now, id, addr);
-        alone && self.table.len() > 0
+        alone && !self.table.is_empty()
     }
 
     /// A question that was sent then has not been answered. It counts against the one who was asked only if others

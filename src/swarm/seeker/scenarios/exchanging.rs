@@ -53,11 +53,11 @@ fn told(out: &[Output], to: PeerKey) -> Vec<SocketAddr> {
 
 /// The number `ut_pex` has in our last handshake to this peer.
 fn offered(out: &[Output], to: PeerKey) -> Option<u8> {
-    let hands = said(out, to).into_iter().filter_map(|message| match message {
+    let mut hands = said(out, to).into_iter().filter_map(|message| match message {
         Message::Extended { id: HANDSHAKE_ID, body } => ExtendedHandshake::decode(&body).ok(),
         _ => None,
     });
-    let ids = hands.last()?.ids;
+    let ids = hands.next_back()?.ids;
     ids.iter().find(|(extension, _)| *extension == Extension::Pex).map(|&(_, id)| id)
 }
 
