@@ -18,7 +18,7 @@ const HASH: &str = "9f2c41d0a7c3f3f7be42d7c7e3b5d1a0b4e0c1aa";
 
 /// Nodes that know one another.
 pub struct Nodes {
-    nodes: Vec<Program>,
+    programs: Vec<Program>,
     ports: Vec<u64>,
     hosts: &'static [Host],
     /// Flags of nodes and of those who ask them.
@@ -39,7 +39,7 @@ impl Nodes {
 
     /// The same on these addresses.
     fn start_on(scene: &Scene, count: usize, hosts: &'static [Host], bind: &'static [&'static str]) -> Self {
-        let mut nodes = Self { nodes: Vec::new(), ports: Vec::new(), hosts, bind };
+        let mut nodes = Self { programs: Vec::new(), ports: Vec::new(), hosts, bind };
         for at in 0..count {
             let first = *nodes.ports.first().unwrap_or(&9);
             let begin = nodes.begin_at(first);
@@ -47,7 +47,7 @@ impl Nodes {
         }
         wait_for("the nodes know one another", PATIENCE, || {
             let known = |node: &Program, family| last(node)[family]["nodes"].as_u64().unwrap_or(0);
-            let all = |family| nodes.nodes.iter().all(|node| known(node, family) + 1 >= count as u64);
+            let all = |family| nodes.programs.iter().all(|node| known(node, family) + 1 >= count as u64);
             hosts.iter().all(|(_, family)| all(family)).then_some(())
         });
         nodes
@@ -64,7 +64,7 @@ impl Nodes {
             let line = output.split_inclusive('\n').next().filter(|line| line.ends_with('\n'))?;
             serde_json::from_str::<Value>(line).unwrap()["port"].as_u64()
         });
-        self.nodes.push(node);
+        self.programs.push(node);
         self.ports.push(port);
     }
 
@@ -243,7 +243,7 @@ fn what_was_stored_before_the_time_was_up_is_told() {
     let nodes = Nodes::start(&scene, 2);
     mute_keeper(&nodes.place(0));
     wait_for("it is known", PATIENCE, || {
-        (last(&nodes.nodes[0])["ipv4"]["nodes"].as_u64() >= Some(2)).then_some(())
+        (last(&nodes.programs[0])["ipv4"]["nodes"].as_u64() >= Some(2)).then_some(())
     });
     scene.write("note", "x");
     for verb in [&["announce", HASH, "--port", "5001"][..], &["put", "note"]] {
@@ -365,7 +365,7 @@ fn a_node_is_there_until_it_is_stopped() {
         (&pong["node"], &pong["client"], &pong["fits"]),
         (&first.as_str().into(), &"torr".into(), &true.into())
     );
-    let id = schema::check_lines(nodes.nodes[0].output().lines().next().unwrap())[0]["ipv4"]["id"].clone();
+    let id = schema::check_lines(nodes.programs[0].output().lines().next().unwrap())[0]["ipv4"]["id"].clone();
     assert_eq!(pong["id"], id);
     let plain = nodes.ask(&scene, 1, &["ping", &first]).out;
     assert!(plain.starts_with(&format!("{first}\t{}\t", id.as_str().unwrap())), "{plain}");
@@ -379,9 +379,9 @@ fn a_node_is_there_until_it_is_stopped() {
     let silent = nodes.documents(&scene, 0, &["ping", &nodes.place(2), "--timeout", "1s"], 4);
     assert_eq!(silent[0]["kind"], "no_node");
 
-    interrupt(&nodes.nodes[0]);
-    assert_eq!(end(&mut nodes.nodes[0]).code(), Some(130));
-    let told = schema::check_lines(&nodes.nodes[0].output());
+    interrupt(&nodes.programs[0]);
+    assert_eq!(end(&mut nodes.programs[0]).code(), Some(130));
+    let told = schema::check_lines(&nodes.programs[0].output());
     let words: Vec<&str> = told.iter().filter_map(|event| event["event"].as_str()).collect();
     assert_eq!((words[0], words[1], *words.last().unwrap()), ("listening", "status", "summary"));
     assert_eq!(told.last().unwrap()["ipv4"]["nodes"], 1);

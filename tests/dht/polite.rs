@@ -146,7 +146,9 @@ fn no_answer_is_a_weapon() {
         ("get, signed medium", signed(b"b", 70)),
         ("get, signed long", signed(b"c", 900)),
     ];
-    items.iter().for_each(|(_, item)| put(&mut dht, 450, item));
+    for (_, item) in &items {
+        put(&mut dht, 450, item);
+    }
     let questions = [
         Query::Ping,
         Query::FindNode { target, want: None },
