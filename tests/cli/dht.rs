@@ -5,8 +5,6 @@ use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use torr::base::NodeId;
-use torr::proto::krpc::{self, Body, Packet, Query, Reply, Transaction};
 
 use super::party::{PATIENCE, end};
 use super::{Ran, Scene};
@@ -14,11 +12,11 @@ use crate::support::program::Program;
 use crate::support::schema;
 use crate::support::wait::wait_for;
 
-const HASH: &str = "9f2c41d0a7c3f3f7be42d7c7e3b5d1a0b4e0c1aa";
+pub(super) const HASH: &str = "9f2c41d0a7c3f3f7be42d7c7e3b5d1a0b4e0c1aa";
 
 /// Nodes that know one another.
 pub struct Nodes {
-    programs: Vec<Program>,
+    pub(super) programs: Vec<Program>,
     ports: Vec<u64>,
     hosts: &'static [Host],
     /// Flags of nodes and of those who ask them.
@@ -80,7 +78,7 @@ impl Nodes {
 
     /// The same for scripts: the documents, which are as their schemas say.
     #[track_caller]
-    fn documents(&self, scene: &Scene, at: usize, arguments: &[&str], code: i32) -> Vec<Value> {
+    pub(super) fn documents(&self, scene: &Scene, at: usize, arguments: &[&str], code: i32) -> Vec<Value> {
         let ran = Scene::ran(scene.command(&["dht", "--json"]).args(arguments).args(self.flags(at)));
         assert_eq!(ran.code, code, "{arguments:?}: {}{}", ran.out, ran.err);
         schema::check_lines(&ran.out)
@@ -98,13 +96,13 @@ impl Nodes {
 }
 
 /// The last thing a node has told.
-fn last(node: &Program) -> Value {
+pub(super) fn last(node: &Program) -> Value {
     let output = node.output();
     let whole = output.rsplit_once('\n').map_or("", |(whole, _)| whole);
     whole.lines().last().map_or(Value::Null, |line| serde_json::from_str(line).unwrap())
 }
 
-fn interrupt(program: &Program) {
+pub(super) fn interrupt(program: &Program) {
     kill_process(Pid::from_raw(program.id() as i32).unwrap(), Signal::INT).unwrap();
 }
 
@@ -212,70 +210,6 @@ fn both_families_are_searched_at_once() {
         );
         assert_eq!(pong.code, 0, "{}{}", pong.out, pong.err);
         assert_eq!(schema::check_lines(&pong.out)[0]["node"], place);
-    }
-}
-
-/// A node beside the others that gives tokens, and takes what it is told to keep without a word.
-fn mute_keeper(place: &str) {
-    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    let ping = Packet::new(Transaction::from(1), Body::Query(NodeId([7; 20]), Query::Ping));
-    // Who asks is asked back, and so gets to be known.
-    socket.send_to(&ping.encode(), place).unwrap();
-    std::thread::spawn(move || {
-        let mut buffer = [0; 2048];
-        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
-            let Ok(packet) = krpc::read(&buffer[..length]) else { continue };
-            let Body::Query(_, query) = packet.body else { continue };
-            if matches!(query, Query::AnnouncePeer { .. } | Query::Put { .. }) {
-                continue;
-            }
-            let mut reply = Reply::new(NodeId([7; 20]));
-            reply.token = Some(vec![1; 8]);
-            let _ =
-                socket.send_to(&Packet::new(packet.transaction, Body::Reply(Box::new(reply))).encode(), from);
-        }
-    });
-}
-
-#[test]
-fn what_was_stored_before_the_time_was_up_is_told() {
-    let scene = Scene::new();
-    let nodes = Nodes::start(&scene, 2);
-    mute_keeper(&nodes.place(0));
-    wait_for("it is known", PATIENCE, || {
-        (last(&nodes.programs[0])["ipv4"]["nodes"].as_u64() >= Some(2)).then_some(())
-    });
-    scene.write("note", "x");
-    for verb in [&["announce", HASH, "--port", "5001"][..], &["put", "note"]] {
-        let arguments = [verb, &["--timeout", "4s"]].concat();
-        let told = &nodes.documents(&scene, 0, &arguments, 0)[0];
-        assert_eq!((&told["stored"], &told["ok"]), (&2.into(), &true.into()), "{told}");
-    }
-}
-
-#[test]
-fn a_search_that_is_interrupted_tells_what_it_has_found() {
-    let scene = Scene::new();
-    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    let place = silent.local_addr().unwrap().to_string();
-    for verb in [&["lookup", HASH][..], &["lookup", HASH, "--scrape"], &["get", HASH], &["sample"]] {
-        let flags = ["--bind", "127.0.0.1", "--bootstrap", &place, "--timeout", "60s"];
-        let mut command = scene.command(&["dht", "--json"]);
-        let mut program = Program::start("search", command.args(verb).args(flags), scene.path());
-        // It is searching: its own look at the network comes first, and goes to the same place.
-        let mut buffer = [0; 2048];
-        loop {
-            let length = silent.recv(&mut buffer).unwrap();
-            let Ok(packet) = krpc::read(&buffer[..length]) else { panic!() };
-            if !matches!(packet.body, Body::Query(_, Query::FindNode { .. } | Query::Ping)) {
-                break;
-            }
-        }
-        interrupt(&program);
-        assert_eq!(end(&mut program).code(), Some(130), "{verb:?}: {}", program.tail());
-        let documents = schema::check_lines(&program.output());
-        let last = documents.last().expect("a document");
-        assert_eq!((&last["ok"], &last["code"]), (&false.into(), &130.into()), "{verb:?}");
     }
 }
 

@@ -4,4 +4,5 @@
 mod attackers;
 mod finding;
 mod polite;
+mod weapons;
 mod world;
