@@ -203,8 +203,8 @@ mod tests {
                 let (bytes, reply) = reply(&packet);
                 let most = (len * AMPLIFY - PING).min(MOST_BYTES);
                 assert!(bytes <= most, "{bytes} of {most}");
-                let all = reply.nodes.len() == counts[0].into()
-                    && reply.nodes6.len() == counts[1].into()
+                let all = reply.nodes.len() == usize::from(counts[0])
+                    && reply.nodes6.len() == usize::from(counts[1])
                     && reply.peers.len() == peers;
                 assert!(all || bytes + NODE[1] + PEERS_FRAME + 2 * LENGTH > most, "{bytes} of {most}");
             }
