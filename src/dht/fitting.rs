@@ -159,3 +159,67 @@ impl Draft {
             .collect();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::proto::krpc::Query;
+
+    use super::*;
+
+    fn nearest(v6: bool, count: u8) -> Nearest {
+        let ip = |n| if v6 { [0x2001, 0xdb8, n, 0, 0, 0, 0, 1].into() } else { [8, 8, n as u8, 1].into() };
+        (0..count).map(|n| (NodeId([n; 20]), SocketAddr::new(ip(n.into()), 6881))).collect()
+    }
+
+    fn draft(len: usize, want: Want, set_aside: usize) -> Draft {
+        let to = SocketAddr::from(([10, 0, 0, 1], 7));
+        let mut draft = Draft::new(&Transaction::from(7), to, NodeId([9; 20]), len, set_aside);
+        draft.reply.none_in = want;
+        draft.reply.token = Some(vec![1; 8]);
+        draft
+    }
+
+    fn reply(packet: &Packet) -> (usize, &Reply) {
+        let Body::Reply(reply) = &packet.body else { panic!() };
+        (Packet { version: Some(VERSION), ..packet.clone() }.encode().len(), reply)
+    }
+
+    #[test]
+    fn the_question_back_is_as_long_as_is_reckoned_with() {
+        let mut ping = Packet::new(Transaction::from(7), Body::Query(NodeId([9; 20]), Query::Ping));
+        ping.version = Some(VERSION);
+        assert_eq!(ping.encode().len(), PING);
+    }
+
+    #[test]
+    fn lists_fill_the_room_and_no_more() {
+        for len in 80..500 {
+            for (counts, peers) in [([8, 8], 0), ([8, 0], 30), ([0, 8], 200), ([3, 8], 1), ([1, 1], 200)] {
+                let mut draft = draft(len, Want::BOTH, PING);
+                draft.add_peers([nearest(false, counts[0]), nearest(true, counts[1])], |most| {
+                    vec!["8.8.8.8:1".parse().unwrap(); most.min(peers)]
+                });
+                let packet = draft.packet();
+                let (bytes, reply) = reply(&packet);
+                let most = (len * AMPLIFY - PING).min(MOST_BYTES);
+                assert!(bytes <= most, "{bytes} of {most}");
+                let all = reply.nodes.len() == usize::from(counts[0])
+                    && reply.nodes6.len() == usize::from(counts[1])
+                    && reply.peers.len() == peers;
+                assert!(all || bytes + NODE[1] + PEERS_FRAME + 2 * LENGTH > most, "{bytes} of {most}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_one_family_does_not_need_the_other_gets() {
+        let told = |counts: [u8; 2]| {
+            let mut draft = draft(160, Want::BOTH, 0);
+            draft.add_nodes([nearest(false, counts[0]), nearest(true, counts[1])]);
+            (draft.reply.nodes.len(), draft.reply.nodes6.len())
+        };
+        assert_eq!((told([8, 0]), told([0, 8])), ((8, 0), (0, 8)));
+        let (v4, v6) = told([8, 8]);
+        assert!(v4 >= 5 && v6 >= 4, "{v4} and {v6}");
+    }
+}

@@ -29,7 +29,8 @@ const LEAST: u64 = 64;
 #[derive(Clone, Debug)]
 pub(super) struct Flood {
     seed: u64,
-    counters: Vec<[u16; COUNTERS]>,
+    /// The rows one after another.
+    counters: Vec<u16>,
     /// When the counters were last at zero.
     since: Moment,
     silenced: BTreeMap<Asker, Moment>,
@@ -50,7 +51,7 @@ impl Flood {
     pub(super) fn new(now: Moment, seed: u64, bytes_per_second: Option<u64>, packets: Option<u32>) -> Self {
         Self {
             seed,
-            counters: vec![[0; COUNTERS]; ROWS],
+            counters: vec![0; COUNTERS * ROWS],
             since: now,
             silenced: BTreeMap::new(),
             ends: BTreeSet::new(),
@@ -79,7 +80,7 @@ impl Flood {
         }
         if now.since(self.since) >= WINDOW {
             self.since = now;
-            self.counters.iter_mut().for_each(|row| row.fill(0));
+            self.counters.fill(0);
             while let Some(&(end, asker)) = self.ends.first().filter(|(end, _)| *end <= now) {
                 self.ends.remove(&(end, asker));
                 self.silenced.remove(&asker);
@@ -105,7 +106,7 @@ impl Flood {
     fn count(&mut self, (v4, bytes): Asker) -> u16 {
         let mut digest = mixed(u64::from_be_bytes(bytes) ^ self.seed.rotate_left(u32::from(v4)));
         let mut least = u16::MAX;
-        for row in &mut self.counters {
+        for row in self.counters.chunks_exact_mut(COUNTERS) {
             digest = mixed(digest);
             let counter = &mut row[digest as usize % COUNTERS];
             *counter = counter.saturating_add(1);

@@ -5,8 +5,6 @@ use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use torr::base::NodeId;
-use torr::proto::krpc::{self, Body, Packet, Query, Reply, Transaction};
 
 use super::party::{PATIENCE, end};
 use super::{Ran, Scene};
@@ -14,11 +12,11 @@ use crate::support::program::Program;
 use crate::support::schema;
 use crate::support::wait::wait_for;
 
-const HASH: &str = "9f2c41d0a7c3f3f7be42d7c7e3b5d1a0b4e0c1aa";
+pub(super) const HASH: &str = "9f2c41d0a7c3f3f7be42d7c7e3b5d1a0b4e0c1aa";
 
 /// Nodes that know one another.
 pub struct Nodes {
-    nodes: Vec<Program>,
+    pub(super) programs: Vec<Program>,
     ports: Vec<u64>,
     hosts: &'static [Host],
     /// Flags of nodes and of those who ask them.
@@ -39,7 +37,7 @@ impl Nodes {
 
     /// The same on these addresses.
     fn start_on(scene: &Scene, count: usize, hosts: &'static [Host], bind: &'static [&'static str]) -> Self {
-        let mut nodes = Self { nodes: Vec::new(), ports: Vec::new(), hosts, bind };
+        let mut nodes = Self { programs: Vec::new(), ports: Vec::new(), hosts, bind };
         for at in 0..count {
             let first = *nodes.ports.first().unwrap_or(&9);
             let begin = nodes.begin_at(first);
@@ -47,7 +45,7 @@ impl Nodes {
         }
         wait_for("the nodes know one another", PATIENCE, || {
             let known = |node: &Program, family| last(node)[family]["nodes"].as_u64().unwrap_or(0);
-            let all = |family| nodes.nodes.iter().all(|node| known(node, family) + 1 >= count as u64);
+            let all = |family| nodes.programs.iter().all(|node| known(node, family) + 1 >= count as u64);
             hosts.iter().all(|(_, family)| all(family)).then_some(())
         });
         nodes
@@ -64,7 +62,7 @@ impl Nodes {
             let line = output.split_inclusive('\n').next().filter(|line| line.ends_with('\n'))?;
             serde_json::from_str::<Value>(line).unwrap()["port"].as_u64()
         });
-        self.nodes.push(node);
+        self.programs.push(node);
         self.ports.push(port);
     }
 
@@ -80,7 +78,7 @@ impl Nodes {
 
     /// The same for scripts: the documents, which are as their schemas say.
     #[track_caller]
-    fn documents(&self, scene: &Scene, at: usize, arguments: &[&str], code: i32) -> Vec<Value> {
+    pub(super) fn documents(&self, scene: &Scene, at: usize, arguments: &[&str], code: i32) -> Vec<Value> {
         let ran = Scene::ran(scene.command(&["dht", "--json"]).args(arguments).args(self.flags(at)));
         assert_eq!(ran.code, code, "{arguments:?}: {}{}", ran.out, ran.err);
         schema::check_lines(&ran.out)
@@ -98,13 +96,13 @@ impl Nodes {
 }
 
 /// The last thing a node has told.
-fn last(node: &Program) -> Value {
+pub(super) fn last(node: &Program) -> Value {
     let output = node.output();
     let whole = output.rsplit_once('\n').map_or("", |(whole, _)| whole);
     whole.lines().last().map_or(Value::Null, |line| serde_json::from_str(line).unwrap())
 }
 
-fn interrupt(program: &Program) {
+pub(super) fn interrupt(program: &Program) {
     kill_process(Pid::from_raw(program.id() as i32).unwrap(), Signal::INT).unwrap();
 }
 
@@ -215,70 +213,6 @@ fn both_families_are_searched_at_once() {
     }
 }
 
-/// A node beside the others that gives tokens, and takes what it is told to keep without a word.
-fn mute_keeper(place: &str) {
-    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    let ping = Packet::new(Transaction::from(1), Body::Query(NodeId([7; 20]), Query::Ping));
-    // Who asks is asked back, and so gets to be known.
-    socket.send_to(&ping.encode(), place).unwrap();
-    std::thread::spawn(move || {
-        let mut buffer = [0; 2048];
-        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
-            let Ok(packet) = krpc::read(&buffer[..length]) else { continue };
-            let Body::Query(_, query) = packet.body else { continue };
-            if matches!(query, Query::AnnouncePeer { .. } | Query::Put { .. }) {
-                continue;
-            }
-            let mut reply = Reply::new(NodeId([7; 20]));
-            reply.token = Some(vec![1; 8]);
-            let _ =
-                socket.send_to(&Packet::new(packet.transaction, Body::Reply(Box::new(reply))).encode(), from);
-        }
-    });
-}
-
-#[test]
-fn what_was_stored_before_the_time_was_up_is_told() {
-    let scene = Scene::new();
-    let nodes = Nodes::start(&scene, 2);
-    mute_keeper(&nodes.place(0));
-    wait_for("it is known", PATIENCE, || {
-        (last(&nodes.nodes[0])["ipv4"]["nodes"].as_u64() >= Some(2)).then_some(())
-    });
-    scene.write("note", "x");
-    for verb in [&["announce", HASH, "--port", "5001"][..], &["put", "note"]] {
-        let arguments = [verb, &["--timeout", "4s"]].concat();
-        let told = &nodes.documents(&scene, 0, &arguments, 0)[0];
-        assert_eq!((&told["stored"], &told["ok"]), (&2.into(), &true.into()), "{told}");
-    }
-}
-
-#[test]
-fn a_search_that_is_interrupted_tells_what_it_has_found() {
-    let scene = Scene::new();
-    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    let place = silent.local_addr().unwrap().to_string();
-    for verb in [&["lookup", HASH][..], &["lookup", HASH, "--scrape"], &["get", HASH], &["sample"]] {
-        let flags = ["--bind", "127.0.0.1", "--bootstrap", &place, "--timeout", "60s"];
-        let mut command = scene.command(&["dht", "--json"]);
-        let mut program = Program::start("search", command.args(verb).args(flags), scene.path());
-        // It is searching: its own look at the network comes first, and goes to the same place.
-        let mut buffer = [0; 2048];
-        loop {
-            let length = silent.recv(&mut buffer).unwrap();
-            let Ok(packet) = krpc::read(&buffer[..length]) else { panic!() };
-            if !matches!(packet.body, Body::Query(_, Query::FindNode { .. } | Query::Ping)) {
-                break;
-            }
-        }
-        interrupt(&program);
-        assert_eq!(end(&mut program).code(), Some(130), "{verb:?}: {}", program.tail());
-        let documents = schema::check_lines(&program.output());
-        let last = documents.last().expect("a document");
-        assert_eq!((&last["ok"], &last["code"]), (&false.into(), &130.into()), "{verb:?}");
-    }
-}
-
 #[test]
 fn an_item_that_was_put_is_got() {
     let scene = Scene::new();
@@ -365,7 +299,7 @@ fn a_node_is_there_until_it_is_stopped() {
         (&pong["node"], &pong["client"], &pong["fits"]),
         (&first.as_str().into(), &"torr".into(), &true.into())
     );
-    let id = schema::check_lines(nodes.nodes[0].output().lines().next().unwrap())[0]["ipv4"]["id"].clone();
+    let id = schema::check_lines(nodes.programs[0].output().lines().next().unwrap())[0]["ipv4"]["id"].clone();
     assert_eq!(pong["id"], id);
     let plain = nodes.ask(&scene, 1, &["ping", &first]).out;
     assert!(plain.starts_with(&format!("{first}\t{}\t", id.as_str().unwrap())), "{plain}");
@@ -379,9 +313,9 @@ fn a_node_is_there_until_it_is_stopped() {
     let silent = nodes.documents(&scene, 0, &["ping", &nodes.place(2), "--timeout", "1s"], 4);
     assert_eq!(silent[0]["kind"], "no_node");
 
-    interrupt(&nodes.nodes[0]);
-    assert_eq!(end(&mut nodes.nodes[0]).code(), Some(130));
-    let told = schema::check_lines(&nodes.nodes[0].output());
+    interrupt(&nodes.programs[0]);
+    assert_eq!(end(&mut nodes.programs[0]).code(), Some(130));
+    let told = schema::check_lines(&nodes.programs[0].output());
     let words: Vec<&str> = told.iter().filter_map(|event| event["event"].as_str()).collect();
     assert_eq!((words[0], words[1], *words.last().unwrap()), ("listening", "status", "summary"));
     assert_eq!(told.last().unwrap()["ipv4"]["nodes"], 1);

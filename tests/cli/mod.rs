@@ -8,6 +8,7 @@ mod contract;
 mod create;
 mod daemon;
 mod dht;
+mod dht_cut;
 mod edit;
 mod examples;
 mod faults;

@@ -8,4 +8,5 @@ mod finding;
 mod moving;
 mod polite;
 mod starting;
+mod weapons;
 mod world;

@@ -1,6 +1,5 @@
 //! What a node does for strangers: answers that are no weapon, and nothing without a token.
 
-use std::fmt::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -10,12 +9,12 @@ use torr::proto::krpc::{self, Body, ErrorCode, Item, Packet, Query, Reply, Trans
 
 use super::world::{address, place};
 
-fn at(secs: u64) -> Moment {
+pub(super) fn at(secs: u64) -> Moment {
     Moment::START + Duration::from_secs(secs)
 }
 
 /// A node that knows 200 others, and keeps 100 peers of the torrent `[5; 20]`.
-fn busy_node(config: &Config) -> Dht {
+pub(super) fn busy_node(config: &Config) -> Dht {
     let mut dht = Dht::new(at(0), config, [1; 32]);
     let mut rng = Rng::new(1);
     let mut out = Vec::new();
@@ -49,7 +48,12 @@ fn busy_node(config: &Config) -> Dht {
 }
 
 /// What a node answers to a question, with the lengths of both packets.
-fn answer(dht: &mut Dht, secs: u64, from: SocketAddr, query: Query) -> ((usize, usize), Option<Body>) {
+pub(super) fn answer(
+    dht: &mut Dht,
+    secs: u64,
+    from: SocketAddr,
+    query: Query,
+) -> ((usize, usize), Option<Body>) {
     let question = Packet::new(Transaction::from(7), Body::Query(NodeId([9; 20]), query)).encode();
     let mut out = Vec::new();
     dht.handle(at(secs), Input::Heard { from, bytes: &question }, &mut out);
@@ -64,12 +68,12 @@ fn answer(dht: &mut Dht, secs: u64, from: SocketAddr, query: Query) -> ((usize, 
     ((question.len(), sent), body)
 }
 
-fn open() -> Config {
+pub(super) fn open() -> Config {
     Config { families: vec![Family::V4], answer_rate: None, ..Config::default() }
 }
 
 /// What is sent there, in bytes, when these bytes come from there.
-fn sent(dht: &mut Dht, secs: u64, from: SocketAddr, bytes: &[u8]) -> usize {
+pub(super) fn sent(dht: &mut Dht, secs: u64, from: SocketAddr, bytes: &[u8]) -> usize {
     let mut out = Vec::new();
     dht.handle(at(secs), Input::Heard { from, bytes }, &mut out);
     let sent = out.iter().map(|output| match output {
@@ -80,7 +84,7 @@ fn sent(dht: &mut Dht, secs: u64, from: SocketAddr, bytes: &[u8]) -> usize {
 }
 
 /// Has a node keep an item.
-fn put(dht: &mut Dht, secs: u64, item: &Item) {
+pub(super) fn put(dht: &mut Dht, secs: u64, item: &Item) {
     let from = address(3000);
     let get = Query::Get { target: item.target(), newer_than: None, want: None };
     let Some(Body::Reply(reply)) = answer(dht, secs, from, get).1 else { panic!() };
@@ -89,103 +93,14 @@ fn put(dht: &mut Dht, secs: u64, item: &Item) {
 }
 
 /// A string of so many bytes.
-fn text(len: usize) -> Vec<u8> {
+pub(super) fn text(len: usize) -> Vec<u8> {
     [format!("{len}:").into_bytes(), vec![b'x'; len]].concat()
 }
 
 /// A question with as few bytes as there may be. Arguments are raw.
-fn bare(method: &str, id: NodeId, arguments: &[&[u8]]) -> Vec<u8> {
+pub(super) fn bare(method: &str, id: NodeId, arguments: &[&[u8]]) -> Vec<u8> {
     let id = [&b"d1:ad2:id20:"[..], &id.0, &arguments.concat(), b"e1:q"].concat();
     [id, format!("{}:{method}1:t0:1:y1:qe", method.len()).into_bytes()].concat()
-}
-
-/// Every question in its shortest form, by a name for the table.
-fn shortest(id: NodeId, items: &[(&'static str, Item)]) -> Vec<(&'static str, Vec<u8>)> {
-    let (target, hash) =
-        ([&b"6:target20:"[..], &[5; 20]].concat(), [&b"9:info_hash20:"[..], &[5; 20]].concat());
-    let both: &[u8] = b"4:wantl2:n42:n6e";
-    let mut all = vec![
-        ("ping", bare("ping", id, &[])),
-        ("find_node", bare("find_node", id, &[&target])),
-        ("find_node, both", bare("find_node", id, &[&target, both])),
-        ("get_peers", bare("get_peers", id, &[&hash])),
-        ("get_peers, both", bare("get_peers", id, &[&hash, both])),
-        ("get_peers, scrape", bare("get_peers", id, &[&hash, b"6:scrapei1e"])),
-        ("announce_peer", bare("announce_peer", id, &[b"12:implied_porti1e", &hash, b"5:token0:"])),
-        ("get, nothing", bare("get", id, &[&target])),
-        ("put", bare("put", id, &[b"5:token0:1:v0:"])),
-        ("sample_infohashes", bare("sample_infohashes", id, &[&target])),
-        ("unknown", bare("x", id, &[])),
-        ("unknown, target", bare("x", id, &[&target])),
-        ("no method", b"d1:t0:1:y1:qe".to_vec()),
-        ("no arguments", b"d1:q4:ping1:t0:1:y1:qe".to_vec()),
-        ("no id", b"d1:ade1:q4:ping1:t0:1:y1:qe".to_vec()),
-        (
-            "long transaction",
-            b"d1:t32:01234567890123456789012345678901".iter().chain(b"1:y1:qe").copied().collect(),
-        ),
-        ("answer", b"d1:rd2:id20:abcdefghij0123456789e1:t0:1:y1:re".to_vec()),
-        ("noise", b"de".to_vec()),
-    ];
-    for (name, item) in items {
-        all.push((name, bare("get", id, &[b"6:target20:", &item.target().0])));
-    }
-    all
-}
-
-#[test]
-fn no_answer_is_a_weapon() {
-    let mut dht = busy_node(&open());
-    let target = NodeId([5; 20]);
-    let want = Some(Want::BOTH);
-    let signed = |salt: &[u8], len| Item::signed(&[7; 32], salt, 1, text(len));
-    let items = [
-        ("get, short", Item::Immutable(text(20))),
-        ("get, long", Item::Immutable(text(900))),
-        ("get, signed short", signed(b"a", 20)),
-        ("get, signed medium", signed(b"b", 70)),
-        ("get, signed long", signed(b"c", 900)),
-    ];
-    items.iter().for_each(|(_, item)| put(&mut dht, 450, item));
-    let questions = [
-        Query::Ping,
-        Query::FindNode { target, want: None },
-        Query::FindNode { target, want },
-        Query::GetPeers { info_hash: target, want: None, no_seeds: false, scrape: false },
-        Query::GetPeers { info_hash: target, want, no_seeds: true, scrape: true },
-        Query::AnnouncePeer { info_hash: target, port: None, token: vec![0; 8], seed: false },
-        Query::Get { target, newer_than: None, want },
-        Query::Get { target: items[4].1.target(), newer_than: None, want },
-        Query::Put { token: vec![0; 8], item: items[1].1.clone(), instead_of: None },
-        Query::Sample { target, want },
-    ];
-    let ours = questions.map(|query| {
-        let name = query.method();
-        (name, Packet::new(Transaction::from(7), Body::Query(NodeId([9; 20]), query)).encode())
-    });
-    // Whom we know we tell to anybody.
-    let find = Query::FindNode { target, want: None };
-    let Some(Body::Reply(reply)) = answer(&mut dht, 450, address(2999), find).1 else { panic!() };
-    let (id, known) = (reply.nodes[0].0, SocketAddr::V4(reply.nodes[0].1));
-
-    let mut table = String::from("question               bytes    sent   times\n");
-    let mut strangers = (2000..).map(address);
-    let mut row = |kind: &str, name: &str, bytes: &[u8], from| {
-        let sent = sent(&mut dht, 500, from, bytes);
-        let times = sent as f64 / bytes.len() as f64;
-        assert!(sent <= 3 * bytes.len(), "{kind}, {name}: {sent} bytes for {}", bytes.len());
-        writeln!(table, "{kind:3} {name:18} {:5}   {sent:5}   {times:5.2}", bytes.len()).unwrap();
-    };
-    for (name, bytes) in ours {
-        row("own", name, &bytes, strangers.next().unwrap());
-    }
-    for (name, bytes) in shortest(NodeId([9; 20]), &items) {
-        row("bare", name, &bytes, strangers.next().unwrap());
-    }
-    for (name, bytes) in shortest(id, &items) {
-        row("known", name, &bytes, known);
-    }
-    insta::assert_snapshot!(table);
 }
 
 #[test]
@@ -366,30 +281,6 @@ fn a_family_without_nodes_leaves_its_room_to_the_other() {
     ] {
         let Some(Body::Reply(reply)) = answer(&mut young, 1, address(1), query).1 else { panic!() };
         assert_eq!(reply.none_in, Want { v4: true, v6: false }, "the key is there");
-    }
-}
-
-#[test]
-fn a_packet_has_at_most_1024_bytes() {
-    let mut dht = busy_node(&open());
-    let (target, want) = (NodeId([5; 20]), Some(Want::BOTH));
-    for query in [
-        Query::GetPeers { info_hash: target, want, no_seeds: false, scrape: true },
-        Query::Sample { target, want },
-    ] {
-        let mut bytes = Packet::new(Transaction::from(7), Body::Query(NodeId([9; 20]), query)).encode();
-        // However much is asked with.
-        bytes.resize(2000, b'0');
-        let mut out = Vec::new();
-        dht.handle(at(500), Input::Heard { from: address(3001), bytes: &bytes }, &mut out);
-        let Some(Output::Send { bytes, .. }) = out.first() else { panic!() };
-        let least = if matches!(krpc::read(bytes), Ok(Packet { body: Body::Reply(reply), .. }) if reply.seeds.is_some())
-        {
-            1000
-        } else {
-            300
-        };
-        assert!((least..=1024).contains(&bytes.len()), "{}", bytes.len());
     }
 }
 

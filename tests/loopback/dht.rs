@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use torr::base::NodeId;
-use torr::engine::dht::{Goal, News, Node};
+use torr::engine::dht::{Goal, News, Node, NodeConfig};
 use torr::engine::{Add, After, Command, Engine, EngineConfig, State, Until};
 
 use super::nodes::{addr, config, network, told, until};
@@ -111,4 +111,15 @@ async fn a_private_torrent_stays_out_of_it() {
     });
     tokio::time::timeout(PATIENCE, told).await.expect("in time").expect("the engine lives");
     assert_eq!(leecher.handle.view().torrents[0].peers, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_answers_from_the_address_that_was_asked() {
+    let everywhere = Node::start(NodeConfig { bind: None, ..config(&[]) }).await.expect("a port is free");
+    let asking = Node::start(config(&[])).await.expect("loopback is there");
+    for last in [2, 1, 77] {
+        let place = SocketAddr::from(([127, 0, 0, last], everywhere.port()));
+        let (_, outcome) = told(asking.begin(Goal::Ping(place))).await;
+        assert_eq!((outcome.answered, outcome.nearest.len()), (1, 1), "{place}");
+    }
 }
