@@ -8,7 +8,7 @@ use std::time::Duration;
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher, Divan};
 use torr::base::{Moment, NodeId, Rng};
-use torr::dht::{Config, Dht, Family, Input, Output};
+use torr::dht::{Config, Dht, Family, Input, Origin, Output};
 use torr::proto::krpc::{self, Body, Packet, Query, Reply, Transaction};
 
 #[global_allocator]
@@ -41,7 +41,7 @@ fn node() -> Dht {
     let mut out = Vec::new();
     for round in 0..40 {
         let addrs: Vec<SocketAddr> = (0..50).map(|n| address(round * 50 + n)).collect();
-        dht.handle(at(u64::from(round) * 5), Input::Nodes(&addrs), &mut out);
+        dht.handle(at(u64::from(round) * 5), Input::Nodes(Origin::Kept, &addrs), &mut out);
         for output in std::mem::take(&mut out) {
             let Output::Send { to, bytes } = output else { continue };
             let Ok(Packet { transaction, body: Body::Query(..), .. }) = krpc::read(&bytes) else { continue };

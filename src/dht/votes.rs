@@ -62,7 +62,7 @@ mod tests {
             votes.vote(IpAddr::from([net, 1, 1, 1]), word(1), None);
         }
         let mut fresh = votes.clone();
-        let mut position = |votes: &mut Votes, of| {
+        let position = |votes: &mut Votes, of| {
             (100..150).position(|net| votes.vote(IpAddr::from([net, 1, 1, 1]), word(2), of).is_some())
         };
         assert_eq!(position(&mut votes, None), Some(25));

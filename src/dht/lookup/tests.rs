@@ -170,7 +170,9 @@ fn what_is_made_up_drives_nobody_out() {
 fn the_end_is_with_those_that_fit_and_nearer_ones_are_beside() {
     let mut lookup = Lookup::new(id(0));
     let honest: Vec<_> = (1..=40).map(away).collect();
-    honest.iter().for_each(|&at| lookup.learn(fitting(at), at, 1));
+    for &at in &honest {
+        lookup.learn(fitting(at), at, 1);
+    }
     let own_choice = SocketAddr::from(([9, 9, 9, 1], 1));
     lookup.learn(id(0), own_choice, 1);
     ask_all(&mut lookup, |_| true);
@@ -184,7 +186,7 @@ fn the_end_is_with_those_that_fit_and_nearer_ones_are_beside() {
     for n in 0..250_u8 {
         let mut nearer = id(0);
         nearer.0[5] = 250 - n;
-        lookup.learn(nearer, ([10 + n, 2, 2, 2], 1).into(), 2);
+        lookup.learn(nearer, ([9, n, 2, 2], 1).into(), 2);
         asked += ask_all(&mut lookup, |_| true).len();
     }
     assert!(lookup.is_done());
@@ -209,7 +211,9 @@ fn made_up_ones_keep_a_search_from_its_end_for_a_moment_only() {
     }
     assert_eq!((honest, silent.len()), (K, K));
     assert!(!lookup.is_done());
-    silent.into_iter().for_each(|at| lookup.waits(at));
+    for at in silent {
+        lookup.waits(at);
+    }
     assert!(lookup.is_done() && lookup.next().is_none());
 }
 
