@@ -38,7 +38,7 @@ fn node(families: &[Family]) -> Dht {
     let mut out = Vec::new();
     for round in 0..40 {
         let addrs: Vec<SocketAddr> = (0..50).map(|n| address(round * 50 + n)).collect();
-        dht.handle(at(u64::from(round) * 5), Input::Nodes(Origin::Told, &addrs), &mut out);
+        dht.handle(at(u64::from(round) * 5), Input::Nodes(Origin::Kept, &addrs), &mut out);
         for output in std::mem::take(&mut out) {
             let Output::Send { to, bytes } = output else { continue };
             let Ok(Packet { transaction, body: Body::Query(..), .. }) = krpc::read(&bytes) else { continue };

@@ -43,11 +43,12 @@ impl Dht {
         // search with one beside its target.
         let may_be = is_it || fits(&reply.id, from.ip());
         let chance = self.secrets.draw_id();
+        let settles_in = self.tasks.values().any(|task| task.own);
         let Some(side) = self.side_mut(Family::of(&from)) else { return };
         if let Some(old) = flight.id.filter(|_| !is_it) {
             side.table.refuted(&old, from);
         }
-        if may_be && side.answered(now, reply.id, from) {
+        if may_be && side.answered(now, reply.id, from) && !settles_in {
             // The first after a time without anybody: others may be there again, too.
             side.tries = 0;
             self.timers.set(Timer::Round, now);

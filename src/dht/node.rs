@@ -157,7 +157,7 @@ impl Dht {
 
     /// How many nodes are known to be there.
     pub fn node_count(&self, family: Family) -> usize {
-        self.side(family).map_or(0, |side| side.table.len())
+        self.side(family).map_or(0, |side| side.table.count())
     }
 
     /// The address at which others see us in a family, once enough of them agree.

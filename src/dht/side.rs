@@ -48,15 +48,15 @@ impl Side {
 
     /// Whether it knows too few to be found by others, and to find anything.
     pub(super) fn is_lonely(&self) -> bool {
-        self.table.len() < K
+        self.table.count() < K
     }
 
     /// Somebody has answered. Says whether that ends a time in which nobody was known to be there.
     pub(super) fn answered(&mut self, now: Moment, id: NodeId, addr: SocketAddr) -> bool {
-        let alone = self.table.is_empty();
+        let alone = self.table.count() == 0;
         self.heard = Some(now);
         self.table.answered(now, id, addr);
-        alone && !self.table.is_empty()
+        alone && self.table.count() > 0
     }
 
     /// A question that was sent then has not been answered. It counts against the one who was asked only if others

@@ -105,9 +105,7 @@ mod tests {
     #[test]
     fn who_does_not_answer_goes_unless_nobody_does() {
         let mut starts = Starts::default();
-        for n in 1..=3 {
-            starts.add(Origin::Kept, addr(n));
-        }
+        assert!((1..=3).all(|n| starts.add(Origin::Kept, addr(n))));
         starts.failed(addr(1), false);
         assert_eq!(starts.kept().collect::<Vec<_>>(), [2, 3, 1].map(addr));
         starts.failed(addr(3), true);

@@ -63,7 +63,7 @@ impl Table {
 
     /// How many nodes are known to be there: without those that are in doubt, for they have left a question
     /// unanswered.
-    pub(super) fn len(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.nodes().filter(|node| node.is_there()).count()
     }
 

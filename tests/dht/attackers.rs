@@ -12,7 +12,9 @@ fn a_tenth_of_the_nodes_may_lie() {
     {
         let mut world = common(seed);
         let liars: Vec<_> = (0..50).map(|n| n * 10 + seed as u32 % 10).collect();
-        liars.iter().for_each(|&n| world.set_kind(address(n), kind));
+        for &n in &liars {
+            world.set_kind(address(n), kind);
+        }
         let honest: Vec<_> = (0..500).filter(|n| !liars.contains(n)).map(address).collect();
         let (found, _) = tries(&mut world, 100, &honest);
         assert!(found >= 99, "{kind:?}, {seed}: {found} of 100");
@@ -33,7 +35,9 @@ fn as_many_attackers_as_honest_nodes_in_four_networks_change_nothing() {
     world.run(Duration::from_secs(60));
     for kind in [Kind::Liar, Kind::Displacer] {
         let mut world = world.clone();
-        attackers.iter().for_each(|&addr| world.set_kind(addr, kind));
+        for &addr in &attackers {
+            world.set_kind(addr, kind);
+        }
         let (found, _) = tries(&mut world, 100, &honest);
         assert!(found >= 99, "{kind:?}: {found} of 100");
     }

@@ -13,7 +13,9 @@ fn percentile(mut values: Vec<f64>, percent: usize) -> f64 {
 
 /// Makes three of ten nodes something else; gives the others.
 fn three_of_ten(world: &mut World, kind: Kind) -> Vec<std::net::SocketAddr> {
-    (0..500).filter(|n| n % 10 < 3).for_each(|n| world.set_kind(address(n), kind));
+    for n in (0..500).filter(|n| n % 10 < 3) {
+        world.set_kind(address(n), kind);
+    }
     (0..500).filter(|n| n % 10 >= 3).map(address).collect()
 }
 
@@ -49,7 +51,9 @@ fn searches_take_few_steps_however_large_the_network() {
     let alive = three_of_ten(&mut dying, Kind::Dead);
     row("500, 30 % dead", dying, &alive);
     let mut lied_to = common(21);
-    (0..50).for_each(|n| lied_to.set_kind(address(n * 10), Kind::Liar));
+    for n in 0..50 {
+        lied_to.set_kind(address(n * 10), Kind::Liar);
+    }
     let honest: Vec<_> = (0..500).filter(|n| n % 10 != 0).map(address).collect();
     row("500, 10 % liars", lied_to, &honest);
     insta::assert_snapshot!(table);

@@ -143,6 +143,15 @@ async fn a_restart_is_warm() {
     assert_eq!(after.v4.unwrap().id, before.v4.unwrap().id);
     again.stop().await;
 
+    // A run that had no time to look at what was kept keeps it.
+    let length = || std::fs::metadata(&file).unwrap().len();
+    let kept_before = length();
+    let short = Node::start(kept(&[], &file)).await.expect("loopback is there");
+    let addr = addr(&nodes[0]);
+    told(short.begin(Goal::Ping(addr))).await;
+    short.stop().await;
+    assert!(length() >= kept_before, "{} of {kept_before}", length());
+
     std::fs::write(&file, b"d5:nodes4:damagee").unwrap();
     let cold = Node::start(kept(&[&nodes[0]], &file)).await.expect("a damaged file is no obstacle");
     assert_ne!(until(&cold, |status| status.nodes() >= 3).await.v4.unwrap().id, before.v4.unwrap().id);

@@ -186,7 +186,7 @@ fn the_end_is_with_those_that_fit_and_nearer_ones_are_beside() {
     for n in 0..250_u8 {
         let mut nearer = id(0);
         nearer.0[5] = 250 - n;
-        lookup.learn(nearer, ([10 + n, 2, 2, 2], 1).into(), 2);
+        lookup.learn(nearer, ([9, n, 2, 2], 1).into(), 2);
         asked += ask_all(&mut lookup, |_| true).len();
     }
     assert!(lookup.is_done());

@@ -46,7 +46,7 @@ fn the_nearest_are_the_nearest_of_all_that_are_known() {
             assert_eq!(table.nearest(&target, most), all[..most]);
         }
     }
-    assert_eq!(table.nearest(&NodeId([0; 20]), 10_000).len(), table.len());
+    assert_eq!(table.nearest(&NodeId([0; 20]), 10_000).len(), table.count());
 }
 
 #[test]
@@ -63,21 +63,21 @@ fn buckets_are_wide_where_nodes_are_far() {
 #[test]
 fn the_silent_make_room_for_spares() {
     let (mut table, _) = full();
-    let before = table.len();
+    let before = table.count();
     let (gone, addr) = table.nearest(&NodeId([0; 20]), 1)[0];
     table.failed(&gone, nearby(9999), true);
     assert!(table.knows(&gone, addr), "the words of a stranger");
     table.failed(&gone, addr, false);
-    assert!(table.knows(&gone, addr) && table.len() == before - 1, "nobody else answers either");
+    assert!(table.knows(&gone, addr) && table.count() == before - 1, "nobody else answers either");
     table.failed(&gone, addr, true);
     assert!(!table.knows(&gone, addr));
-    assert_eq!(table.len(), before);
+    assert_eq!(table.count(), before);
     // Without spares a node is given more time.
     let mut small = Table::new(NodeId([0; 20]));
     small.answered(at(0), NodeId([9; 20]), nearby(1));
     let nine = NodeId([9; 20]);
     small.failed(&nine, nearby(1), true);
-    assert_eq!((small.len(), small.nearest(&nine, 8)), (0, vec![]));
+    assert_eq!((small.count(), small.nearest(&nine, 8)), (0, vec![]));
     // Nobody is told of it, but we ask it where there is nobody else.
     assert_eq!(
         (small.to_ask(&nine, 8), small.in_doubt(8)),
@@ -96,11 +96,11 @@ fn the_silent_make_room_for_spares() {
 #[test]
 fn who_is_somebody_else_makes_room_at_once() {
     let (mut table, _) = full();
-    let (before, (gone, addr)) = (table.len(), table.nearest(&NodeId([0; 20]), 1)[0]);
+    let (before, (gone, addr)) = (table.count(), table.nearest(&NodeId([0; 20]), 1)[0]);
     table.refuted(&gone, nearby(9999));
     assert!(table.knows(&gone, addr), "somebody elsewhere");
     table.refuted(&gone, addr);
-    assert!(!table.knows(&gone, addr) && table.len() == before);
+    assert!(!table.knows(&gone, addr) && table.count() == before);
 }
 
 #[test]
@@ -110,13 +110,13 @@ fn under_another_id_it_knows_the_same_nodes() {
     for n in 0..300 {
         table.answered(at(n), id(&mut rng), away(n as u32));
     }
-    let before = table.len();
+    let before = table.count();
     let (silent, addr) = table.all()[0];
     table.failed(&silent, addr, false);
     let own = id(&mut rng);
     table.rename(own);
     assert_eq!(table.own(), own);
-    assert!(table.len() >= before * 9 / 10, "{} of {before}", table.len());
+    assert!(table.count() >= before * 9 / 10, "{} of {before}", table.count());
     assert!(table.in_doubt(8).len() <= 1);
     let mut all = table.all();
     all.sort_by_key(|(id, _)| id.distance(&own));
@@ -131,16 +131,16 @@ fn an_owner_on_the_internet_has_one_place() {
     let one = |port| SocketAddr::from(([8, 8, 8, 8], port));
     table.answered(at(0), id(&mut rng), one(1));
     table.answered(at(0), id(&mut rng), one(2));
-    assert_eq!(table.len(), 1);
+    assert_eq!(table.count(), 1);
     // The same socket under a new name: it was started again.
     let renamed = id(&mut rng);
     table.answered(at(0), renamed, one(1));
-    assert!(table.len() == 1 && table.knows(&renamed, one(1)));
+    assert!(table.count() == 1 && table.knows(&renamed, one(1)));
     // A network gets one node into a bucket.
     for n in 0..250 {
         table.answered(at(0), id(&mut rng), SocketAddr::from(([9, 9, 9, n], 1)));
     }
-    assert!(table.len() < 12, "{}", table.len());
+    assert!(table.count() < 12, "{}", table.count());
     // Somebody else's name, while that one is there.
     table.answered(at(0), renamed, away(77));
     assert!(table.knows(&renamed, one(1)));
@@ -157,12 +157,12 @@ fn an_id_that_fits_is_preferred() {
         id.0[0] &= 0x7f;
         table.answered(at(0), id, away(n));
     }
-    assert_eq!(table.len(), 128);
+    assert_eq!(table.count(), 128);
     let addr =
         (1000..5000).map(away).find(|addr| crate::dht::node_id(addr.ip(), [1; 20]).0[0] < 0x80).unwrap();
     let honest = crate::dht::node_id(addr.ip(), [1; 20]);
     table.answered(at(0), honest, addr);
-    assert!(table.knows(&honest, addr) && table.len() == 128);
+    assert!(table.knows(&honest, addr) && table.count() == 128);
 }
 
 #[test]

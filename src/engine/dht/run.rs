@@ -42,6 +42,9 @@ const AT_ONCE: usize = 64;
 const HOPE: Duration = Duration::from_secs(3);
 /// A node that knows fewer than this looks for more by name.
 const FEW: usize = 8;
+/// How long nodes of the last run are given to answer before others are looked for by name. The first searches are
+/// still under way then, even if nobody answers them.
+const MOMENT: Duration = Duration::from_secs(2);
 /// The pauses between two tries to find nodes by name.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
 /// How often what is known is saved.
@@ -123,7 +126,7 @@ impl Runner {
             more_names: Vec::new(),
             resolving: None,
             // Nodes of the last run get a moment to answer before strangers are asked for others.
-            resolve_at: if saved.nodes.is_empty() { now } else { now + AGAIN.0 },
+            resolve_at: if saved.nodes.is_empty() { now } else { now + MOMENT },
             pause: AGAIN.0,
             place,
             saving: None,
