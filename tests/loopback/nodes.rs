@@ -145,12 +145,12 @@ async fn a_restart_is_warm() {
 
     // A run that had no time to look at what was kept keeps it.
     let length = || std::fs::metadata(&file).unwrap().len();
-    let before = length();
+    let warm = length();
     let short = Node::start(kept(&[], &file)).await.expect("loopback is there");
     let addr = addr(&nodes[0]);
     told(short.begin(Goal::Ping(addr))).await;
     short.stop().await;
-    assert!(length() >= before, "{} of {before}", length());
+    assert!(length() >= warm, "{} of {warm}", length());
 
     std::fs::write(&file, b"d5:nodes4:damagee").unwrap();
     let cold = Node::start(kept(&[&nodes[0]], &file)).await.expect("a damaged file is no obstacle");
