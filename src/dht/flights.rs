@@ -24,7 +24,8 @@ pub(super) struct Flight<P> {
     pub(super) sent: Moment,
     /// What for.
     pub(super) purpose: P,
-    late: bool,
+    /// Whether its answer has been found to be late.
+    pub(super) late: bool,
 }
 
 /// How long a question has been waiting.

@@ -6,7 +6,7 @@ use crate::base::{Moment, is_one, means_the_same};
 use crate::proto::krpc::{Body, ErrorCode, Found, Item, Packet, Reply};
 
 use super::event::{Family, Goal, Output, TaskKey};
-use super::flights::{Flight, LATE};
+use super::flights::Flight;
 use super::identity::fits;
 use super::node::{Dht, Purpose, Timer};
 
@@ -84,7 +84,6 @@ impl Dht {
     }
 
     fn replied(&mut self, now: Moment, flight: &Flight<Purpose>, reply: Reply, out: &mut Vec<Output>) {
-        let was_late = now.since(flight.sent) >= LATE;
         match flight.purpose {
             Purpose::Ping => {}
             Purpose::Only(key) => {
@@ -96,7 +95,7 @@ impl Dht {
             }
             Purpose::Store(key) => {
                 if let Some(task) = self.tasks.get_mut(&key) {
-                    task.store_landed(was_late);
+                    task.store_landed(flight.late);
                     task.outcome.stored += 1;
                 }
                 self.advance(now, key, out);
@@ -107,7 +106,7 @@ impl Dht {
                 let Some(task) = self.tasks.get_mut(&key) else { return };
                 task.outcome.answered += 1;
                 if let Some(lookup) = task.lookup(Family::of(&flight.to)) {
-                    lookup.answered(reply.id, flight.to, reply.token.clone(), was_late);
+                    lookup.answered(reply.id, flight.to, reply.token.clone(), flight.late);
                 }
                 let v4 = reply.nodes.iter().take(TAKEN).map(|&(id, addr)| (id, SocketAddr::from(addr)));
                 let v6 = reply.nodes6.iter().take(TAKEN).map(|&(id, addr)| (id, SocketAddr::from(addr)));
@@ -168,13 +167,12 @@ impl Dht {
     }
 
     fn not_answered(&mut self, now: Moment, flight: &Flight<Purpose>, out: &mut Vec<Output>) {
-        let was_late = now.since(flight.sent) >= LATE;
         match flight.purpose {
             Purpose::Ping => {}
             Purpose::Only(key) => self.end(key, out),
             Purpose::Store(key) => {
                 if let Some(task) = self.tasks.get_mut(&key) {
-                    task.store_landed(was_late);
+                    task.store_landed(flight.late);
                 }
                 self.advance(now, key, out);
             }
@@ -182,7 +180,7 @@ impl Dht {
                 if let Some(lookup) =
                     self.tasks.get_mut(&key).and_then(|task| task.lookup(Family::of(&flight.to)))
                 {
-                    lookup.failed(flight.to, was_late);
+                    lookup.failed(flight.to, flight.late);
                 }
                 self.advance(now, key, out);
             }
