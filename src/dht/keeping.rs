@@ -33,7 +33,8 @@ impl Dht {
                 news.push(addr);
             }
         }
-        let searching: Vec<TaskKey> = self.tasks.keys().copied().filter(|_| !news.is_empty()).collect();
+        let searches = self.tasks.iter().filter(|(_, task)| !news.is_empty() && !task.lookups.is_empty());
+        let searching: Vec<TaskKey> = searches.map(|(&key, _)| key).collect();
         let mut settling_in = false;
         for key in searching {
             let Some(task) = self.tasks.get_mut(&key) else { continue };

@@ -1,5 +1,6 @@
 //! What a node does for strangers: answers that are no weapon, and nothing without a token.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -127,6 +128,9 @@ fn questions_back_are_paid_like_answers() {
 #[test]
 fn strangers_without_number_do_not_keep_us_from_announcing() {
     let mut dht = busy_node(&Config { families: vec![Family::V4], ..Config::default() });
+    // Under the names by which they are known.
+    let mut rng = Rng::new(1);
+    let ids: BTreeMap<SocketAddr, NodeId> = (0..200).map(|n| (address(n), place(&mut rng))).collect();
     let start = at(500);
     let announce = Some(torr::dht::Announce { port: Some(1), seed: false });
     let goal = Goal::Peers { info_hash: NodeId([6; 20]), no_seeds: false, announce };
@@ -154,10 +158,7 @@ fn strangers_without_number_do_not_keep_us_from_announcing() {
                     let Ok(Packet { transaction, body: Body::Query(..), .. }) = krpc::read(&bytes) else {
                         continue;
                     };
-                    let SocketAddr::V4(addr) = to else { panic!() };
-                    let mut id = [0; 20];
-                    id[..4].copy_from_slice(&addr.ip().octets());
-                    let mut reply = Reply::new(NodeId(id));
+                    let mut reply = Reply::new(ids.get(&to).copied().unwrap_or(NodeId([9; 20])));
                     reply.token = Some(vec![1; 8]);
                     let reply = Packet::new(transaction, Body::Reply(Box::new(reply))).encode();
                     posts.push_back((ms + 50, to, reply));
