@@ -5,6 +5,7 @@
 mod facts;
 mod goal;
 mod leave;
+mod machine;
 mod open;
 mod orders;
 mod pieces;
@@ -231,7 +232,7 @@ impl Driver {
     ) -> Self {
         let now = shared.clock.now();
         let limits = Limits::new(add.down, add.up);
-        let (urls, config) = open::swarm_config(&shared, &add, &opened);
+        let (urls, config) = machine::config(&shared, &add, &opened);
         let torrent = Torrent::new(now, config, opened.geometry.clone(), opened.have, shared.draw_seed());
         Self {
             id: add.metainfo.info_hash(),
