@@ -19,6 +19,22 @@ fn three_of_ten(world: &mut World, kind: Kind) -> Vec<std::net::SocketAddr> {
     (0..500).filter(|n| n % 10 >= 3).map(address).collect()
 }
 
+/// Whatever may happen, at once: packets are lost, and of ten nodes one lies, one is dead and one cannot be reached.
+/// Gives the others.
+fn trouble(world: &mut World, count: u32) -> Vec<std::net::SocketAddr> {
+    world.loss = 20;
+    for n in 0..count {
+        let kind = match n % 10 {
+            0 => Kind::Liar,
+            1 => Kind::Dead,
+            2 => Kind::Hidden,
+            _ => continue,
+        };
+        world.set_kind(address(n), kind);
+    }
+    (0..count).filter(|n| n % 10 > 2).map(address).collect()
+}
+
 #[test]
 fn searches_take_few_steps_however_large_the_network() {
     let mut table = String::from("nodes             found   steps   messages   seconds    p90\n");
@@ -35,11 +51,13 @@ fn searches_take_few_steps_however_large_the_network() {
         writeln!(table, "{line}").unwrap();
         depth
     };
-    let mut steps = Vec::new();
+    let (mut steps, mut troubled) = (Vec::new(), Vec::new());
     for count in [50, 500, 2000] {
-        let world = if count == 500 { common(7) } else { network(7, count) };
+        let mut world = if count == 500 { common(7) } else { network(7, count) };
         let all = world.addresses();
-        steps.push(row(&count.to_string(), world, &all));
+        steps.push(row(&count.to_string(), world.clone(), &all));
+        let honest = trouble(&mut world, count);
+        troubled.push((format!("{count}, all of it"), world, honest));
     }
     // From 50 to 2000 nodes there are 5 doublings; a step more than halves the way.
     assert!(steps[2] <= steps[0] + 3.0, "{steps:?}");
@@ -56,6 +74,9 @@ fn searches_take_few_steps_however_large_the_network() {
     }
     let honest: Vec<_> = (0..500).filter(|n| n % 10 != 0).map(address).collect();
     row("500, 10 % liars", lied_to, &honest);
+    for (name, world, honest) in troubled {
+        row(&name, world, &honest);
+    }
     insta::assert_snapshot!(table);
 }
 
