@@ -1,5 +1,6 @@
 //! What waits until the disk is ready to take a torrent: peers are asked meanwhile.
 
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::open::Opened;
@@ -32,14 +33,18 @@ impl Unready {
         mut ready: oneshot::Receiver<Result<(), DiskError>>,
         facts: &mpsc::UnboundedSender<Fact>,
     ) -> Option<Self> {
-        if let Ok(Ok(())) = ready.try_recv() {
-            return None;
+        match ready.try_recv() {
+            Ok(Ok(())) => return None,
+            Ok(failed) => drop(facts.send(Fact::Ready(failed))),
+            Err(TryRecvError::Closed) => drop(facts.send(Fact::Ready(Err(cancelled())))),
+            Err(TryRecvError::Empty) => {
+                let facts = facts.clone();
+                tokio::spawn(async move {
+                    let ready = ready.await.unwrap_or_else(|_| Err(cancelled()));
+                    let _ = facts.send(Fact::Ready(ready));
+                });
+            }
         }
-        let facts = facts.clone();
-        tokio::spawn(async move {
-            let ready = ready.await.unwrap_or_else(|_| Err(cancelled()));
-            let _ = facts.send(Fact::Ready(ready));
-        });
         Some(Self::default())
     }
 }
@@ -81,4 +86,43 @@ impl Driver {
 
 fn cancelled() -> DiskError {
     DiskError::new(DiskErrorKind::Cancelled, "prepare", "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a driver hears where the disk says this, or nothing, before it looks or after.
+    async fn heard(says: Option<Result<(), DiskError>>, before: bool) -> Option<Result<(), DiskErrorKind>> {
+        let (tell, ready) = oneshot::channel();
+        let (facts, mut inbox) = mpsc::unbounded_channel();
+        let mut say = Some(move || {
+            if let Some(says) = says {
+                let _ = tell.send(says);
+            }
+        });
+        if before && let Some(say) = say.take() {
+            say();
+        }
+        let unready = Unready::until(ready, &facts);
+        if let Some(say) = say.take() {
+            say();
+        }
+        unready?;
+        match inbox.recv().await {
+            Some(Fact::Ready(ready)) => Some(ready.map_err(|error| error.kind)),
+            _ => panic!("nothing else is told"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_cannot_take_it_is_heard_whenever_it_says_so() {
+        let full = || Err(DiskError::new(DiskErrorKind::NoSpace, "reserve", ""));
+        assert_eq!(heard(Some(Ok(())), true).await, None, "nothing has to wait");
+        assert_eq!(heard(Some(Ok(())), false).await, Some(Ok(())));
+        for before in [true, false] {
+            assert_eq!(heard(Some(full()), before).await, Some(Err(DiskErrorKind::NoSpace)));
+            assert_eq!(heard(None, before).await, Some(Err(DiskErrorKind::Cancelled)));
+        }
+    }
 }
