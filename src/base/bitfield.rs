@@ -12,6 +12,9 @@ pub struct Bitfield {
 }
 
 impl Bitfield {
+    /// A set for no pieces at all.
+    pub const EMPTY: Self = Self { bytes: Vec::new(), len: 0, ones: 0 };
+
     /// A set for this many pieces, holding none.
     pub fn none(len: u32) -> Self {
         Self { bytes: vec![0; len.div_ceil(8) as usize], len, ones: 0 }

@@ -66,6 +66,37 @@ impl Extension {
     }
 }
 
+/// A message of the extension protocol as it came in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Extended {
+    /// What the sender can do.
+    Handshake(Box<ExtendedHandshake>),
+    /// A message of `ut_metadata` (BEP 9).
+    Metadata(MetadataMessage),
+    /// A message of `ut_pex` (BEP 11).
+    Pex(pex::PexMessage),
+    /// The sender has lost the piece of this number (BEP 54).
+    DontHave(u32),
+    /// Whether the sender wants no more pieces (BEP 21).
+    UploadOnly(bool),
+}
+
+impl Extended {
+    /// Reads the message that came under this number, one of those we gave out. Fails where the body cannot be read,
+    /// or the number is none of ours.
+    pub fn decode(id: u8, body: &[u8]) -> Result<Self, ExtendedError> {
+        if id == HANDSHAKE_ID {
+            return ExtendedHandshake::decode(body).map(Box::new).map(Self::Handshake);
+        }
+        match Extension::from_our_id(id).ok_or(ExtendedError)? {
+            Extension::Metadata => MetadataMessage::decode(body).map(Self::Metadata),
+            Extension::Pex => pex::PexMessage::decode(body).map(Self::Pex),
+            Extension::DontHave => decode_dont_have(body).map(Self::DontHave).ok_or(ExtendedError),
+            Extension::UploadOnly => Ok(Self::UploadOnly(body.first().is_some_and(|&byte| byte != 0))),
+        }
+    }
+}
+
 /// An extension handshake. What a peer left out, or sent in a form that cannot be, is `None`: a
 /// later handshake changes only what it mentions.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -96,22 +127,6 @@ impl ExtendedHandshake {
     /// The number the sender gave this extension, if it supports it.
     pub fn id_of(&self, extension: Extension) -> Option<u8> {
         self.ids.iter().find(|(known, id)| *known == extension && *id != 0).map(|&(_, id)| id)
-    }
-
-    /// Takes in what a later handshake of the same peer says; what it does not mention stays.
-    pub fn update(&mut self, later: Self) {
-        for (extension, id) in later.ids {
-            match self.ids.iter_mut().find(|(known, _)| *known == extension) {
-                Some(entry) => entry.1 = id,
-                None => self.ids.push((extension, id)),
-            }
-        }
-        self.metadata_size = later.metadata_size.or(self.metadata_size);
-        self.port = later.port.or(self.port);
-        self.reqq = later.reqq.or(self.reqq);
-        self.upload_only = later.upload_only.or(self.upload_only);
-        self.client = later.client.or_else(|| self.client.take());
-        self.your_ip = later.your_ip.or(self.your_ip);
     }
 
     /// The body of the message, to be sent as [`HANDSHAKE_ID`].

@@ -11,6 +11,7 @@ use crate::proto::announce::{Announce, AnnounceReply, ScrapeReply};
 use crate::proto::handshake::Reserved;
 use crate::proto::message::Message;
 use crate::proto::metainfo::{Metainfo, MetainfoError};
+use crate::swarm::ContentSetup;
 
 /// One connection to a peer. Never used again after it has ended.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -185,6 +186,8 @@ pub enum Input {
         /// Why.
         why: DialFailure,
     },
+    /// The metadata is known and the files have been looked through: pieces may move from now on. Told once.
+    ContentOpened(Box<ContentSetup>),
     /// A message came in. Blocks come as `Landed`.
     Heard {
         /// From whom.

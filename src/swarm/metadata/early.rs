@@ -1,0 +1,205 @@
+//! Messages about pieces that come before the number of pieces is known.
+//!
+//! They are kept, in no more memory than a bit for each piece there can be, and heard once more when the content of
+//! the torrent is opened.
+
+use std::collections::BTreeSet;
+
+use crate::base::MAX_PIECES;
+use crate::proto::message::Message;
+
+/// The most pieces kept of those a peer suggests or allows.
+const MAX_HINTS: usize = 32;
+/// The most pieces kept that a peer has said it has lost.
+const MAX_LOST: usize = 256;
+
+/// The messages of one peer about pieces; see the head of this file.
+#[derive(Clone, Debug, Default)]
+pub struct EarlyMessages {
+    /// All its pieces at once.
+    told: Option<Message>,
+    /// Pieces it named one by one, a bit for each, as far as they do not stand in what it told.
+    haves: Vec<u8>,
+    /// Pieces it has no more (BEP 54) of those it told.
+    lost: BTreeSet<u32>,
+    suggested: Vec<u32>,
+    allowed: Vec<u32>,
+}
+
+/// A message that breaks the protocol, whatever the torrent is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Broken;
+
+impl EarlyMessages {
+    /// Keeps a message about pieces; says whether it brought anything. Other messages are passed over.
+    pub fn heard(&mut self, message: Message, fast: bool) -> Result<bool, Broken> {
+        match message {
+            Message::Have(piece) if piece >= MAX_PIECES => return Err(Broken),
+            Message::Have(piece) => return Ok(self.have(piece)),
+            Message::HaveAll | Message::HaveNone if !fast || self.told.is_some() => return Err(Broken),
+            Message::HaveAll | Message::HaveNone => self.told = Some(message),
+            Message::Bitfield(_) => {
+                // aria2 says a second one instead of many `have`.
+                let new = self.told.as_ref() != Some(&message);
+                self.told = Some(message);
+                self.lost.clear();
+                return Ok(new);
+            }
+            Message::Suggest(piece) if fast => hint(&mut self.suggested, piece),
+            Message::AllowedFast(piece) if fast => hint(&mut self.allowed, piece),
+            Message::Suggest(_) | Message::AllowedFast(_) | Message::Reject(_) if !fast => {
+                return Err(Broken);
+            }
+            _ => {}
+        }
+        Ok(true)
+    }
+
+    /// It has lost a piece (BEP 54).
+    pub fn has_not(&mut self, piece: u32) -> Result<(), Broken> {
+        if piece >= MAX_PIECES {
+            return Err(Broken);
+        }
+        clear(&mut self.haves, piece);
+        match &mut self.told {
+            Some(Message::Bitfield(bits)) => clear(bits, piece),
+            Some(Message::HaveAll) => {
+                self.lost.insert(piece);
+            }
+            _ => {}
+        }
+        if self.lost.len() > MAX_LOST { Err(Broken) } else { Ok(()) }
+    }
+
+    /// Whether it has any piece, as far as it said.
+    pub fn has_any(&self) -> bool {
+        let told = match &self.told {
+            Some(Message::HaveAll) => true,
+            Some(Message::Bitfield(bits)) => bits.iter().any(|&byte| byte != 0),
+            _ => false,
+        };
+        told || self.haves.iter().any(|&byte| byte != 0)
+    }
+
+    /// All of it once more, in an order in which it may be said; then the pieces that were lost.
+    pub fn again(self) -> (Vec<Message>, BTreeSet<u32>) {
+        let mut all: Vec<Message> = self.told.into_iter().collect();
+        let bits = self.haves.iter().enumerate().filter(|(_, bits)| **bits != 0);
+        let pieces = bits.flat_map(|(at, &bits)| {
+            let of_byte = (0..8_u32).filter(move |bit| bits & (0x80 >> bit) != 0);
+            of_byte.map(move |bit| at as u32 * 8 + bit)
+        });
+        all.extend(pieces.map(Message::Have));
+        all.extend(self.suggested.into_iter().map(Message::Suggest));
+        all.extend(self.allowed.into_iter().map(Message::AllowedFast));
+        (all, self.lost)
+    }
+
+    /// Notes a piece; says whether that is new.
+    fn have(&mut self, piece: u32) -> bool {
+        let (at, bit) = (piece as usize / 8, 0x80 >> (piece % 8));
+        let bits = match &mut self.told {
+            Some(Message::HaveAll) => return self.lost.remove(&piece),
+            // In a bitfield there is room for it.
+            Some(Message::Bitfield(bits)) if at < bits.len() => bits,
+            _ => {
+                if self.haves.len() <= at {
+                    self.haves.resize(at + 1, 0);
+                }
+                &mut self.haves
+            }
+        };
+        let new = bits[at] & bit == 0;
+        bits[at] |= bit;
+        new
+    }
+}
+
+/// Takes a piece out of a bitfield.
+fn clear(bits: &mut [u8], piece: u32) {
+    if let Some(byte) = bits.get_mut(piece as usize / 8) {
+        *byte &= !(0x80 >> (piece % 8));
+    }
+}
+
+/// Notes a hint, unless there are many.
+fn hint(hints: &mut Vec<u32>, piece: u32) {
+    if !hints.contains(&piece) && hints.len() < MAX_HINTS {
+        hints.push(piece);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn said(messages: &[Message]) -> Vec<Message> {
+        let mut early = EarlyMessages::default();
+        for message in messages {
+            early.heard(message.clone(), true).expect("allowed");
+        }
+        early.again().0
+    }
+
+    #[test]
+    fn what_still_holds_is_said_again() {
+        let bits = Message::Bitfield(vec![0x80, 0]);
+        assert_eq!(
+            said(&[bits, Message::Have(9), Message::Interested]),
+            [Message::Bitfield(vec![0x80, 0x40])]
+        );
+        let all = [Message::HaveNone, Message::Have(3), Message::AllowedFast(5)];
+        assert_eq!(said(&all), all);
+        assert_eq!(said(&[Message::HaveAll, Message::Have(3)]), [Message::HaveAll]);
+    }
+
+    #[test]
+    fn what_breaks_the_protocol_in_any_torrent_is_told() {
+        let mut early = EarlyMessages::default();
+        assert_eq!(early.heard(Message::HaveAll, false), Err(Broken));
+        assert_eq!(early.heard(Message::AllowedFast(1), false), Err(Broken));
+        assert_eq!(early.heard(Message::Have(MAX_PIECES), true), Err(Broken));
+    }
+
+    #[test]
+    fn pieces_take_a_bit_each_and_what_brings_nothing_is_told() {
+        let mut early = EarlyMessages::default();
+        let new =
+            (0..MAX_PIECES).filter(|&piece| early.heard(Message::Have(piece), true) == Ok(true)).count();
+        assert_eq!((new, early.haves.len()), (MAX_PIECES as usize, MAX_PIECES as usize / 8));
+        assert_eq!(early.heard(Message::Have(7), true), Ok(false));
+        assert_eq!(early.heard(Message::Bitfield(vec![3]), true), Ok(true));
+        assert_eq!(early.heard(Message::Bitfield(vec![3]), true), Ok(false));
+        assert_eq!(early.again().0.len(), MAX_PIECES as usize + 1);
+    }
+
+    #[test]
+    fn what_was_lost_is_lost_and_may_come_back() {
+        let mut seed = EarlyMessages::default();
+        assert_eq!(seed.heard(Message::HaveAll, true), Ok(true));
+        assert_eq!((seed.has_not(3), seed.has_not(4)), (Ok(()), Ok(())));
+        assert_eq!(seed.heard(Message::Have(4), true), Ok(true));
+        assert_eq!(seed.clone().again(), (vec![Message::HaveAll], BTreeSet::from([3])));
+        assert!((0..MAX_PIECES).try_for_each(|piece| seed.has_not(piece)).is_err(), "nobody loses so much");
+        let mut leech = EarlyMessages::default();
+        for message in [Message::Bitfield(vec![0xff]), Message::Have(9)] {
+            assert_eq!(leech.heard(message, true), Ok(true));
+        }
+        assert_eq!((leech.has_not(0), leech.has_not(9)), (Ok(()), Ok(())));
+        assert_eq!(leech.again().0, [Message::Bitfield(vec![0x7f])]);
+    }
+
+    proptest! {
+        #[test]
+        fn hints_stay_few(pieces in prop::collection::vec(any::<u32>(), 0..500)) {
+            let mut early = EarlyMessages::default();
+            for piece in pieces {
+                let _ = early.heard(Message::Suggest(piece), true);
+                let _ = early.heard(Message::AllowedFast(piece), true);
+            }
+            prop_assert!(early.again().0.len() <= 2 * MAX_HINTS);
+        }
+    }
+}

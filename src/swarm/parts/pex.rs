@@ -1,0 +1,243 @@
+//! Peer exchange with one peer (BEP 11): what it was told of others, and what it may tell us.
+//!
+//! Only what is new is told, a handful a minute. What comes in is as good as the one who says it: it is
+//! counted by its teller (see `candidates`), and nobody on the Internet can point us at our own network.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use crate::base::{Moment, Rng, means_the_same};
+use crate::proto::extended::pex::{PexFlags, PexMessage};
+
+/// A peer is told something at most once in this time.
+const EVERY: Duration = Duration::from_secs(60);
+/// The same for what it tells us, with some grace for its clock and the network.
+const LEAST: Duration = Duration::from_secs(50);
+/// The most peers added, and the most dropped, in one message.
+const MOST: usize = 50;
+/// What is new is gathered for this long before it is told, so that those who come together are told together.
+pub const GATHER: Duration = Duration::from_secs(2);
+
+/// Somebody we are connected to, of whom others may be told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Contact {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// What is known of it.
+    pub flags: PexFlags,
+}
+
+/// Somebody who is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Listener {
+    /// The address at the other end.
+    pub ip: IpAddr,
+    /// Where it listens, if we know.
+    pub listens: Option<SocketAddr>,
+    /// It wants nothing more, so others like it are of no use to it.
+    pub seed: bool,
+}
+
+/// Tells each of these what is new to it and may be told now. Gives the messages, and when there may be more to
+/// tell; nothing if everybody could be told just now.
+pub fn tell_all<'a, K>(
+    now: Moment,
+    contacts: &[Contact],
+    listeners: impl IntoIterator<Item = (K, Listener, &'a mut Exchange)>,
+    rng: &mut Rng,
+) -> (Vec<(K, PexMessage)>, Option<Moment>) {
+    let mut messages = Vec::new();
+    let mut next: Option<Moment> = None;
+    for (key, to, exchange) in listeners {
+        messages.extend(exchange.tell(now, to, contacts, rng).map(|message| (key, message)));
+        let due = exchange.due();
+        if due > now {
+            next = Some(next.map_or(due, |next| next.min(due)));
+        }
+    }
+    (messages, next)
+}
+
+/// What passed between us and one peer.
+#[derive(Clone, Debug, Default)]
+pub struct Exchange {
+    told: BTreeSet<SocketAddr>,
+    told_at: Option<Moment>,
+    heard_at: Option<Moment>,
+}
+
+impl Exchange {
+    /// When it may be told something again.
+    pub fn due(&self) -> Moment {
+        self.told_at.map_or(Moment::START, |at| at + EVERY)
+    }
+
+    /// What is to be told now, where `contacts` are all we are connected to; nothing where there is nothing new,
+    /// or where it was told something a short while ago. It counts as told.
+    pub fn tell(
+        &mut self,
+        now: Moment,
+        to: Listener,
+        contacts: &[Contact],
+        rng: &mut Rng,
+    ) -> Option<PexMessage> {
+        if now < self.due() {
+            return None;
+        }
+        let there: BTreeSet<SocketAddr> = contacts.iter().map(|contact| contact.addr).collect();
+        let dropped: Vec<_> = self.told.difference(&there).copied().take(MOST).collect();
+        let new = |contact: &&Contact| !self.told.contains(&contact.addr) && to.is_served_by(contact);
+        let mut added: Vec<_> =
+            contacts.iter().filter(new).map(|contact| (contact.addr, contact.flags)).collect();
+        if added.len() > MOST {
+            // Not everybody is to hear of the same few.
+            rng.shuffle(&mut added);
+            added.truncate(MOST);
+        }
+        let message = PexMessage { added, dropped };
+        if message.is_empty() {
+            return None;
+        }
+        self.told.extend(message.added.iter().map(|(addr, _)| addr));
+        for gone in &message.dropped {
+            self.told.remove(gone);
+        }
+        self.told_at = Some(now);
+        Some(message)
+    }
+
+    /// What a message of the peer at this address brings: those it added whom it can know. Nothing where it came
+    /// too early, which is worth a strike.
+    pub fn hear(&mut self, now: Moment, from: IpAddr, message: PexMessage) -> Option<Vec<Contact>> {
+        if self.heard_at.is_some_and(|at| now.since(at) < LEAST) {
+            return None;
+        }
+        self.heard_at = Some(now);
+        let added = message.added.into_iter().map(|(addr, flags)| Contact { addr, flags });
+        Some(added.filter(|contact| means_the_same(contact.addr.ip(), from)).collect())
+    }
+}
+
+impl Contact {
+    /// Of one that listens there.
+    pub const fn new(listens: SocketAddr, flags: PexFlags) -> Self {
+        Self { addr: SocketAddr::new(listens.ip().to_canonical(), listens.port()), flags }
+    }
+}
+
+impl Listener {
+    /// The one at the other end of a connection.
+    pub fn new(addr: SocketAddr, listens: Option<SocketAddr>, seed: bool) -> Self {
+        let canonical = |addr: SocketAddr| SocketAddr::new(addr.ip().to_canonical(), addr.port());
+        Self { ip: addr.ip(), listens: listens.map(canonical), seed }
+    }
+
+    fn is_served_by(&self, contact: &Contact) -> bool {
+        self.listens != Some(contact.addr)
+            && !(self.seed && contact.flags.has(PexFlags::SEED))
+            && means_the_same(contact.addr.ip(), self.ip)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(s: u64) -> Moment {
+        Moment::START + Duration::from_secs(s)
+    }
+
+    fn contact(n: u32) -> Contact {
+        let addr = (std::net::Ipv4Addr::from(0x0b00_0000 + n), 6881).into();
+        Contact { addr, flags: PexFlags::default() }
+    }
+
+    const STRANGER: Listener =
+        Listener { ip: IpAddr::V4(std::net::Ipv4Addr::new(8, 8, 8, 8)), listens: None, seed: false };
+
+    fn tell(exchange: &mut Exchange, s: u64, contacts: impl IntoIterator<Item = u32>) -> Option<PexMessage> {
+        let contacts: Vec<_> = contacts.into_iter().map(contact).collect();
+        exchange.tell(at(s), STRANGER, &contacts, &mut Rng::new(1))
+    }
+
+    fn addrs(numbers: impl IntoIterator<Item = u32>) -> Vec<SocketAddr> {
+        numbers.into_iter().map(|n| contact(n).addr).collect()
+    }
+
+    fn added(message: &PexMessage) -> Vec<SocketAddr> {
+        message.added.iter().map(|(addr, _)| *addr).collect()
+    }
+
+    #[test]
+    fn each_is_told_once_and_taken_back_when_it_goes() {
+        let mut exchange = Exchange::default();
+        assert_eq!(tell(&mut exchange, 0, []), None, "nothing to say is not said");
+        let first = tell(&mut exchange, 5, [1, 2]).unwrap();
+        assert_eq!((added(&first), first.dropped), (addrs([1, 2]), vec![]));
+        assert_eq!(tell(&mut exchange, 64, [1, 3]), None, "not within a minute");
+        let next = tell(&mut exchange, 65, [1, 3]).unwrap();
+        assert_eq!((added(&next), next.dropped), (addrs([3]), addrs([2])));
+        assert_eq!(tell(&mut exchange, 200, [1, 3]), None);
+        assert_eq!(exchange.due(), at(125), "silence costs no turn");
+        let back = tell(&mut exchange, 200, [1, 2, 3]).unwrap();
+        assert_eq!(added(&back), addrs([2]), "one that came back is told again");
+    }
+
+    #[test]
+    fn a_message_is_short_and_the_rest_comes_later() {
+        let mut exchange = Exchange::default();
+        let mut all = BTreeSet::new();
+        for turn in 0..3 {
+            let message = tell(&mut exchange, turn * 60, 0..120).unwrap();
+            assert!(message.added.len() <= MOST);
+            all.extend(added(&message));
+        }
+        assert_eq!(all.len(), 120);
+        assert_eq!(tell(&mut exchange, 180, 0..120), None);
+        let gone = [180, 240, 300].map(|s| tell(&mut exchange, s, []).unwrap().dropped.len());
+        assert_eq!(gone, [50, 50, 20]);
+        assert_eq!(exchange.told.len(), 0);
+    }
+
+    #[test]
+    fn nobody_is_told_what_is_of_no_use_to_it() {
+        let of = |text: &str| Contact { addr: text.parse().unwrap(), flags: PexFlags::default() };
+        let seed = Contact { flags: PexFlags::SEED, ..contact(1) };
+        let near = ["127.0.0.1:1", "192.168.1.2:2", "[fe80::1]:3", "[fd00::1]:4", "[::1]:5"].map(of);
+        let contacts = [&[contact(2), seed][..], &near].concat();
+        let told = |ip: &str, listens, seed| {
+            let to = Listener { ip: ip.parse().unwrap(), listens, seed };
+            let message = Exchange::default().tell(at(0), to, &contacts, &mut Rng::new(1));
+            message.map(|message| added(&message)).unwrap_or_default()
+        };
+        assert_eq!(told("8.8.8.8", None, false), addrs([2, 1]));
+        assert_eq!(told("8.8.8.8", None, true), addrs([2]));
+        assert_eq!(told("8.8.8.8", Some(contact(2).addr), true), []);
+        assert_eq!(told("192.168.1.9", Some(contact(2).addr), true), [near[1].addr, near[3].addr]);
+        let here = told("127.0.0.1", Some(near[0].addr), true);
+        assert_eq!(here, [contact(2).addr, near[1].addr, near[3].addr, near[4].addr]);
+    }
+
+    #[test]
+    fn one_message_a_minute_counts_and_none_points_at_our_own_network() {
+        let body = |texts: &[&str]| {
+            let added = texts.iter().map(|text| (text.parse().unwrap(), PexFlags::SEED)).collect();
+            PexMessage { added, dropped: vec![] }.encode()
+        };
+        let mut exchange = Exchange::default();
+        let stranger: IpAddr = "8.8.8.8".parse().unwrap();
+        let heard =
+            exchange.hear(at(0), stranger, &body(&["9.9.9.9:1", "10.0.0.1:22", "127.0.0.1:80"])).unwrap();
+        assert_eq!(heard, [Contact { addr: "9.9.9.9:1".parse().unwrap(), flags: PexFlags::SEED }]);
+        assert_eq!(exchange.hear(at(30), stranger, &body(&["9.9.9.8:1"])), None);
+        assert_eq!(exchange.hear(at(60), stranger, b"junk"), None);
+        assert_eq!(exchange.hear(at(60), stranger, &body(&["9.9.9.8:1"])).unwrap().len(), 1);
+        let neighbour = Exchange::default().hear(
+            at(0),
+            "10.0.0.9".parse().unwrap(),
+            &body(&["10.0.0.1:22", "127.0.0.1:80"]),
+        );
+        assert_eq!(neighbour.unwrap().len(), 1);
+    }
+}

@@ -1,0 +1,251 @@
+//! How many peers have each piece, with the pieces that can be started kept in order of it.
+//!
+//! Pieces of one priority stand on one shelf, rarest first, and the shelf knows where each count
+//! begins. A piece that gains or loses a peer moves by one swap over that border, so counting costs
+//! the same for ten pieces and for a hundred thousand. Equals stand in an order of chance.
+
+use crate::base::{Bitfield, Geometry, Piece, Rng};
+
+use crate::swarm::event::Priority;
+
+/// The shelves, in the order in which they are picked from.
+pub const CLASSES: [Priority; 3] = [Priority::High, Priority::Normal, Priority::Low];
+
+const NOWHERE: u8 = u8::MAX;
+
+#[derive(Clone, Debug)]
+struct Shelf {
+    order: Vec<u32>,
+    /// Pieces of count `c` stand at `borders[c]..borders[c + 1]`.
+    borders: Vec<u32>,
+}
+
+/// Counts and shelves; see the head of this file.
+#[derive(Clone, Debug)]
+pub struct Rarity {
+    shelves: [Shelf; 3],
+    shelf: Vec<u8>,
+    place: Vec<u32>,
+    counts: Vec<u16>,
+    seeds: u32,
+    free: Bitfield,
+}
+
+impl Rarity {
+    /// No peers, and no piece that can be started yet.
+    pub fn new(pieces: u32) -> Self {
+        let shelf = Shelf { order: Vec::new(), borders: vec![0, 0] };
+        let n = pieces as usize;
+        Self {
+            shelves: [shelf.clone(), shelf.clone(), shelf],
+            shelf: vec![NOWHERE; n],
+            place: vec![0; n],
+            counts: vec![0; n],
+            seeds: 0,
+            free: Bitfield::none(pieces),
+        }
+    }
+
+    /// How many connected peers have this piece.
+    pub fn count(&self, piece: Piece) -> u32 {
+        u32::from(self.counts[piece.index() as usize]) + self.seeds
+    }
+
+    /// The pieces that can be started: wanted, lacking, and not open.
+    pub const fn free(&self) -> &Bitfield {
+        &self.free
+    }
+
+    /// The priority under which a piece can be started, if it can.
+    pub fn class(&self, piece: Piece) -> Option<Priority> {
+        CLASSES.get(usize::from(self.shelf[piece.index() as usize])).copied()
+    }
+
+    /// The pieces of a priority that somebody has and that can be started, rarest first.
+    pub fn rarest(&self, class: Priority) -> &[u32] {
+        let Some(at) = CLASSES.iter().position(|&c| c == class) else { return &[] };
+        let shelf = &self.shelves[at];
+        let from = if self.seeds > 0 { 0 } else { shelf.borders[1] };
+        &shelf.order[from as usize..]
+    }
+
+    /// Puts a piece on the shelf of its priority, or moves it there; `Skip` takes it off.
+    pub fn put(&mut self, piece: Piece, class: Priority, rng: &mut Rng) {
+        self.take(piece);
+        let Some(at) = CLASSES.iter().position(|&c| c == class) else { return };
+        let i = piece.index();
+        self.shelf[i as usize] = at as u8;
+        self.free.insert(piece);
+        let count = usize::from(self.counts[i as usize]);
+        let shelf = &mut self.shelves[at];
+        let len = shelf.order.len() as u32;
+        while shelf.borders.len() < count + 2 {
+            shelf.borders.push(len);
+        }
+        shelf.order.push(i);
+        self.place[i as usize] = len;
+        if let Some(end) = shelf.borders.last_mut() {
+            *end += 1;
+        }
+        for bucket in (count + 1..self.shelves[at].borders.len() - 1).rev() {
+            let first = self.shelves[at].borders[bucket];
+            self.shelves[at].borders[bucket] += 1;
+            self.swap(at, i, first);
+        }
+        self.mix(at, i, count, rng);
+    }
+
+    /// Takes a piece off its shelf: it cannot be started any more.
+    pub fn take(&mut self, piece: Piece) {
+        let i = piece.index();
+        let at = usize::from(self.shelf[i as usize]);
+        if at >= self.shelves.len() {
+            return;
+        }
+        let count = usize::from(self.counts[i as usize]);
+        for bucket in count..self.shelves[at].borders.len() - 1 {
+            self.shelves[at].borders[bucket + 1] -= 1;
+            let last = self.shelves[at].borders[bucket + 1];
+            self.swap(at, i, last);
+        }
+        self.shelves[at].order.pop();
+        self.shelf[i as usize] = NOWHERE;
+        self.free.remove(piece);
+    }
+
+    /// One more peer has this piece.
+    pub fn up(&mut self, piece: Piece, rng: &mut Rng) {
+        let i = piece.index();
+        let count = usize::from(self.counts[i as usize]);
+        self.counts[i as usize] += 1;
+        let at = usize::from(self.shelf[i as usize]);
+        let Some(shelf) = self.shelves.get_mut(at) else { return };
+        if shelf.borders.len() < count + 3 {
+            shelf.borders.push(shelf.order.len() as u32);
+        }
+        shelf.borders[count + 1] -= 1;
+        let last = shelf.borders[count + 1];
+        self.swap(at, i, last);
+        self.mix(at, i, count + 1, rng);
+    }
+
+    /// One peer less has this piece.
+    pub fn down(&mut self, piece: Piece, rng: &mut Rng) {
+        let i = piece.index();
+        let count = usize::from(self.counts[i as usize]);
+        let Some(less) = count.checked_sub(1) else { return };
+        self.counts[i as usize] -= 1;
+        let at = usize::from(self.shelf[i as usize]);
+        let Some(shelf) = self.shelves.get_mut(at) else { return };
+        let first = shelf.borders[count];
+        shelf.borders[count] += 1;
+        self.swap(at, i, first);
+        self.mix(at, i, less, rng);
+    }
+
+    /// A peer that has everything came. It changes no order, hence costs nothing.
+    pub fn seed_came(&mut self) {
+        self.seeds += 1;
+    }
+
+    /// A peer that was counted by [`Self::seed_came`] left.
+    pub fn seed_left(&mut self) {
+        self.seeds = self.seeds.saturating_sub(1);
+    }
+
+    /// The smallest number of peers that have a piece of this set, how many pieces have only that
+    /// many, and how many there are at all. With it goes the number of copies in the swarm.
+    pub fn thinnest(&self, of: &Bitfield, geometry: &Geometry) -> (u32, u32, u32) {
+        let (mut least, mut many, mut all) = (u32::MAX, 0, 0);
+        for piece in geometry.pieces().filter(|&p| of.has(p)) {
+            all += 1;
+            let count = self.count(piece);
+            if count < least {
+                (least, many) = (count, 1);
+            } else if count == least {
+                many += 1;
+            }
+        }
+        (if all == 0 { 0 } else { least }, many, all)
+    }
+
+    /// Exchanges a piece with whatever stands at `place` of the same shelf.
+    fn swap(&mut self, at: usize, i: u32, place: u32) {
+        let order = &mut self.shelves[at].order;
+        let from = self.place[i as usize];
+        let other = order[place as usize];
+        order.swap(from as usize, place as usize);
+        self.place[other as usize] = from;
+        self.place[i as usize] = place;
+    }
+
+    /// Gives a piece a place of chance among those of its count.
+    fn mix(&mut self, at: usize, i: u32, count: usize, rng: &mut Rng) {
+        let borders = &self.shelves[at].borders;
+        let (from, to) = (borders[count], borders[count + 1]);
+        let place = from + rng.below(u64::from(to - from)) as u32;
+        self.swap(at, i, place);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::base::Rng;
+
+    fn check(rarity: &Rarity, geometry: &Geometry) {
+        for (at, shelf) in rarity.shelves.iter().enumerate() {
+            assert!(shelf.borders.is_sorted());
+            assert_eq!(shelf.borders[0], 0);
+            assert_eq!(shelf.borders.last().copied(), Some(shelf.order.len() as u32));
+            for (place, &i) in shelf.order.iter().enumerate() {
+                assert_eq!(rarity.place[i as usize] as usize, place);
+                assert_eq!(usize::from(rarity.shelf[i as usize]), at);
+                let count = usize::from(rarity.counts[i as usize]);
+                let bucket = shelf.borders[count]..shelf.borders[count + 1];
+                assert!(bucket.contains(&(place as u32)));
+            }
+        }
+        for piece in geometry.pieces() {
+            assert_eq!(rarity.free.has(piece), rarity.class(piece).is_some());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn shelves_stay_in_order_whatever_comes_and_goes(steps in prop::collection::vec((0_u8..5, 0_u32..12, 0_usize..4), 0..300)) {
+            let geometry = Geometry::single(10, 120).unwrap();
+            let mut rng = Rng::new(1);
+            let mut rarity = Rarity::new(12);
+            for (what, piece, class) in steps {
+                let piece = geometry.piece(piece).unwrap();
+                match what {
+                    0 => rarity.put(piece, [Priority::High, Priority::Normal, Priority::Low, Priority::Skip][class], &mut rng),
+                    1 => rarity.take(piece),
+                    2 | 3 => rarity.up(piece, &mut rng),
+                    _ => rarity.down(piece, &mut rng),
+                }
+                check(&rarity, &geometry);
+            }
+        }
+    }
+
+    #[test]
+    fn the_rarest_stands_first_and_what_nobody_has_is_not_offered() {
+        let geometry = Geometry::single(10, 40).unwrap();
+        let mut rng = Rng::new(1);
+        let mut rarity = Rarity::new(4);
+        for piece in geometry.pieces() {
+            rarity.put(piece, Priority::Normal, &mut rng);
+        }
+        for (i, n) in [(0, 3), (1, 1), (2, 2)] {
+            (0..n).for_each(|_| rarity.up(geometry.piece(i).unwrap(), &mut rng));
+        }
+        assert_eq!(rarity.rarest(Priority::Normal), [1, 2, 0]);
+        rarity.seed_came();
+        assert_eq!(rarity.rarest(Priority::Normal), [3, 1, 2, 0]);
+        assert_eq!(rarity.thinnest(&Bitfield::all(4), &geometry), (1, 1, 4));
+    }
+}

@@ -1,0 +1,67 @@
+//! What somebody reads as it comes: its pieces are fetched before all others, and nobody holds them up.
+
+use std::time::Duration;
+
+use crate::base::{Block, Moment, Piece};
+
+use super::content::Content;
+use super::requesting::TWIN_GAIN;
+use super::swarm::Swarm;
+use crate::swarm::event::PeerKey;
+
+impl Content {
+    /// The piece from which a peer is asked next among those ahead: the first one begun, else the first
+    /// that can be begun.
+    pub(super) fn choose_ahead(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey) -> Option<Piece> {
+        if self.ahead.is_empty() {
+            return None;
+        }
+        let peer = swarm.peers.get(&key)?;
+        let begun = self.started.with_free().filter(|(piece, open)| {
+            self.ahead.contains(&piece.index())
+                && peer.may_give(*piece)
+                && !self.blame.is_suspect(*piece, peer.who())
+                && (open.owner == Some(key) || !self.is_reserved(swarm, now, open))
+        });
+        let begun = begun.map(|(piece, _)| piece).min();
+        begun.or_else(|| self.begin(swarm, now, key, Some(self.ahead.clone())))
+    }
+
+    /// Blocks of the piece that is waited for, all of which are asked of others, that this peer would
+    /// bring earlier.
+    pub(super) fn twins_ahead(
+        &mut self,
+        swarm: &mut Swarm,
+        now: Moment,
+        key: PeerKey,
+        most: usize,
+    ) -> Vec<Block> {
+        let Some(piece) = self.waited_for(swarm, now, key) else { return Vec::new() };
+        let Some(peer) = swarm.peers.get_mut(&key) else { return Vec::new() };
+        peer.next_twins = now + Duration::from_secs(1);
+        let limit = peer.pipeline.eta(now, peer.down.rate(now)) + TWIN_GAIN;
+        let late = |first: &PeerKey| {
+            swarm.peers.get(first).is_none_or(|peer| peer.pipeline.eta(now, peer.down.rate(now)) > limit)
+        };
+        let owed = self.started.twinnable(&self.geometry, piece, key);
+        let blocks: Vec<Block> =
+            owed.filter(|(_, first, _)| late(first)).map(|(block, ..)| block).take(most).collect();
+        for &block in &blocks {
+            self.started.add_twin(block, key);
+        }
+        blocks
+    }
+
+    /// The first piece ahead that is not here yet, if this peer could help with it now.
+    fn waited_for(&self, swarm: &Swarm, now: Moment, key: PeerKey) -> Option<Piece> {
+        let peer = swarm.peers.get(&key).filter(|_| !self.ahead.is_empty())?;
+        if now < peer.next_twins || peer.pipeline.is_snubbed() {
+            return None;
+        }
+        let lacking = self.progress.lacking();
+        let mut ahead = self.ahead.clone().filter_map(|index| self.geometry.piece(index));
+        let piece = ahead.find(|&piece| lacking.has(piece)).filter(|&piece| peer.may_give(piece))?;
+        let open = self.started.get(piece)?;
+        (open.free() == 0 && !open.is_whole() && !self.is_reserved(swarm, now, open)).then_some(piece)
+    }
+}

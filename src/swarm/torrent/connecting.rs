@@ -1,0 +1,269 @@
+//! How connections begin and end.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::Torrent;
+use super::peer::{MOST_REQUESTS, Peer};
+use super::phase::{Connections, Phase};
+use super::swarm::Swarm;
+use crate::base::{Moment, is_near};
+use crate::proto::extended::{ExtendedHandshake, Extension, HANDSHAKE_ID};
+use crate::proto::message::Message;
+use crate::swarm::event::{Departure, DialFailure, Hello, Output, PeerKey, Source};
+
+/// A peer that calls again after it has been silent for this long has lost the first connection.
+const STALE: Duration = Duration::from_secs(30);
+/// Extension handshakes a peer may send before each counts as a strike.
+const HANDSHAKES: u32 = 4;
+/// The most callers of one address on the Internet.
+const MAX_CALLERS_OF_ONE: usize = 4;
+
+impl Swarm {
+    /// Takes in addresses that may be peers.
+    pub fn found(&mut self, now: Moment, source: Source, addrs: &[SocketAddr]) {
+        if self.config.private && !source.is_open() {
+            return;
+        }
+        for &addr in addrs {
+            self.candidates.add(now, source, addr);
+        }
+        self.redial = true;
+    }
+
+    /// Notes that a connection could not be made.
+    pub fn dial_failed(&mut self, now: Moment, addr: SocketAddr, why: DialFailure) {
+        self.candidates.failed(now, addr, why);
+        self.redial = true;
+    }
+
+    /// Notes where a peer that called can be dialled.
+    fn learn_address(&mut self, now: Moment, key: PeerKey, port: u16) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        if peer.incoming && peer.listens.is_none() {
+            let addr = SocketAddr::new(peer.addr.ip(), port);
+            peer.listens = Some(addr);
+            self.candidates.add(now, Source::Incoming, addr);
+            self.candidates.connected(addr);
+        }
+    }
+}
+
+impl Torrent {
+    /// A connection has come about.
+    pub(super) fn connected(
+        &mut self,
+        now: Moment,
+        key: PeerKey,
+        addr: SocketAddr,
+        incoming: bool,
+        hello: Hello,
+        out: &mut Vec<Output>,
+    ) {
+        self.swarm.redial = true;
+        if !incoming {
+            self.swarm.candidates.answered(addr);
+        }
+        if let Some(why) = self.unwelcome(now, addr, incoming, hello, out) {
+            if why == Departure::Ourselves && !incoming {
+                self.swarm.candidates.is_us(addr);
+            } else if !incoming && !self.swarm.peers.values().any(|peer| peer.listens == Some(addr)) {
+                self.swarm.candidates.left(now, addr, false, false);
+            }
+            out.push(Output::Close { peer: key, why });
+            return;
+        }
+        let mut peer = Peer::new(now, addr, incoming, hello.id, hello.reserved);
+        if let Some(content) = self.phase.content() {
+            peer.size(content.geometry.piece_count());
+        }
+        if let Some(listens) = peer.listens {
+            self.swarm.candidates.connected(listens);
+        }
+        self.swarm.peers.insert(key, peer);
+        self.swarm.plan_exchange(now);
+        if let Phase::Content(content) = &mut self.phase {
+            content.peer_joined(&self.swarm, key);
+        }
+        self.greet(now, key, hello, out);
+    }
+
+    /// Why a connection that has just come about is not wanted, if it is not.
+    fn unwelcome(
+        &mut self,
+        now: Moment,
+        addr: SocketAddr,
+        incoming: bool,
+        hello: Hello,
+        out: &mut Vec<Output>,
+    ) -> Option<Departure> {
+        let swarm = &mut self.swarm;
+        if swarm.paused {
+            return Some(Departure::Stopping);
+        }
+        if hello.id == swarm.config.id {
+            return Some(Departure::Ourselves);
+        }
+        if swarm.candidates.is_banned(addr) {
+            return Some(Departure::Lied);
+        }
+        let is_open = swarm.candidates.source_of(addr).is_some_and(Source::is_open);
+        if swarm.config.private && !incoming && !is_open {
+            // It was dialled before the torrent proved private (BEP 27).
+            return Some(Departure::Useless);
+        }
+        // An id proves nothing: it counts only together with the address, else one could keep others away. But who
+        // answers under one id at two addresses that we dialled is taken for one, as long as the first is of use or
+        // new.
+        let same = |peer: &Peer| {
+            let is_kept = || peer.is_of_use() || now.since(peer.came) < STALE;
+            peer.id == hello.id && (peer.addr.ip() == addr.ip() || (!incoming && !peer.incoming && is_kept()))
+        };
+        let twin = swarm.peers.iter().find(|(_, peer)| same(peer));
+        let twin = twin.map(|(&key, peer)| (key, peer.incoming, now.since(peer.heard_at) >= STALE));
+        if let Some((twin, twin_incoming, stale)) = twin {
+            // Both ends keep the connection that was made by the one with the greater id.
+            let keep_incoming = hello.id > swarm.config.id;
+            let second = if twin_incoming == incoming { !stale } else { incoming != keep_incoming };
+            if !second {
+                self.phase.close(swarm, now, twin, Departure::Duplicate, out);
+                return None;
+            }
+            let kept = swarm.peers.get_mut(&twin).filter(|peer| !incoming && peer.listens.is_none());
+            if let Some(kept) = kept {
+                // The one that is kept can be dialled there, so it need not be.
+                kept.listens = Some(addr);
+                swarm.candidates.connected(addr);
+            }
+            return Some(Departure::Duplicate);
+        }
+        let neighbours = swarm.peers.values().filter(|peer| peer.addr.ip() == addr.ip()).count();
+        if incoming && !is_near(addr.ip()) && neighbours >= MAX_CALLERS_OF_ONE {
+            return Some(Departure::Replaced);
+        }
+        if swarm.peers.len() < swarm.config.max_peers {
+            return None;
+        }
+        let Some(spare) = self.phase.spare(swarm, now, Some(addr)) else { return Some(Departure::Replaced) };
+        self.phase.close(swarm, now, spare, Departure::Replaced, out);
+        None
+    }
+
+    /// Tells a new peer what we have and can do.
+    fn greet(&mut self, now: Moment, key: PeerKey, hello: Hello, out: &mut Vec<Output>) {
+        let have = self.have();
+        let bits = match hello.reserved.fast() {
+            true if have.is_empty() => Some(Message::HaveNone),
+            true if have.is_full() => Some(Message::HaveAll),
+            false if have.is_empty() => None,
+            _ => Some(Message::Bitfield(have.as_bytes().to_vec())),
+        };
+        if let Some(bits) = bits {
+            self.swarm.say(now, key, bits, out);
+        }
+        self.phase.say_handshake(&mut self.swarm, now, key, out);
+        let port = self.swarm.config.port;
+        if hello.reserved.dht() && self.swarm.lookups.is_some() && port != 0 {
+            self.swarm.say(now, key, Message::Port(port), out);
+        }
+    }
+
+    /// An extension handshake came.
+    pub(super) fn shake(
+        &mut self,
+        now: Moment,
+        key: PeerKey,
+        hand: ExtendedHandshake,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(peer) = self.swarm.peers.get_mut(&key) else { return };
+        let repeated = peer.handshakes > HANDSHAKES;
+        for (extension, id) in hand.ids {
+            let place = match extension {
+                Extension::DontHave => &mut peer.dont_have_id,
+                Extension::Pex => &mut peer.pex_id,
+                Extension::Metadata => &mut peer.metadata_id,
+                Extension::UploadOnly => continue,
+            };
+            *place = Some(id).filter(|&id| id != 0);
+        }
+        if let Some(reqq) = hand.reqq {
+            peer.pipeline.limit(reqq);
+        }
+        if let Some(upload_only) = hand.upload_only {
+            peer.upload_only = upload_only;
+        }
+        if let Some(client) = hand.client {
+            peer.client = client;
+        }
+        peer.metadata_size = hand.metadata_size.filter(|&size| size > 0).or(peer.metadata_size);
+        if let Some(port) = hand.port {
+            self.swarm.learn_address(now, key, port);
+        }
+        if repeated {
+            self.phase.strike(&mut self.swarm, now, key, out);
+        }
+        // It may have said where it listens, or that it takes part in the exchange.
+        self.swarm.plan_exchange(now);
+        match &mut self.phase {
+            Phase::Metadata(download) => download.offered_by(&mut self.swarm, now, key, out),
+            Phase::Content(content) => content.close_if_useless(&mut self.swarm, now, key, out),
+        }
+    }
+
+    /// A connection has ended by itself.
+    pub(super) fn left(&mut self, now: Moment, key: PeerKey, why: Departure, out: &mut Vec<Output>) {
+        if !self.phase.forget(&mut self.swarm, now, key, why) {
+            return;
+        }
+        match &mut self.phase {
+            Phase::Metadata(download) => download.request(&mut self.swarm, now, out),
+            Phase::Content(content) => content.fill_slots(&mut self.swarm, now, out),
+        }
+    }
+
+    /// Where all places are taken and others wait, lets go of the one that brought least.
+    pub(super) fn make_room(&mut self, now: Moment, out: &mut Vec<Output>) {
+        let swarm = &mut self.swarm;
+        if swarm.peers.len() >= swarm.config.max_peers
+            && swarm.candidates.due(now, swarm.dialler()).is_some_and(|at| at <= now)
+            && let Some(spare) = self.phase.spare(swarm, now, None)
+        {
+            self.phase.close(swarm, now, spare, Departure::Replaced, out);
+        }
+    }
+}
+
+impl Phase {
+    /// Sends our extension handshake (BEP 10), the first or one that tells what has changed.
+    pub(super) fn say_handshake(&self, swarm: &mut Swarm, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
+        swarm.say_handshake(now, key, matches!(self, Self::Metadata(_)), out);
+    }
+}
+
+impl Swarm {
+    /// Sends our extension handshake (BEP 10). The metadata is talked of (BEP 9) by those who have it to give, and by
+    /// those who lack it.
+    pub fn say_handshake(&mut self, now: Moment, key: PeerKey, lacks_metadata: bool, out: &mut Vec<Output>) {
+        let Some(peer) = self.peers.get(&key).filter(|peer| peer.reserved.extended()) else { return };
+        let mut ids = vec![Extension::DontHave, Extension::UploadOnly];
+        if lacks_metadata || !self.config.info.is_empty() {
+            ids.push(Extension::Metadata);
+        }
+        let mut ids: Vec<_> = ids.into_iter().map(|extension| (extension, extension.our_id())).collect();
+        if self.config.pex {
+            // Of a torrent that has proved private it is taken back.
+            ids.push((Extension::Pex, if self.exchanges() { Extension::Pex.our_id() } else { 0 }));
+        }
+        let handshake = ExtendedHandshake {
+            ids,
+            metadata_size: u32::try_from(self.config.info.len()).ok().filter(|&len| len > 0),
+            port: Some(self.config.port).filter(|&port| port != 0),
+            reqq: Some(MOST_REQUESTS as u32),
+            upload_only: Some(self.finished),
+            client: Some(self.config.client.as_str().into()),
+            your_ip: Some(peer.addr.ip().to_canonical()),
+        };
+        self.say(now, key, Message::Extended { id: HANDSHAKE_ID, body: handshake.encode() }, out);
+    }
+}

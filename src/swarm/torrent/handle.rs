@@ -1,0 +1,73 @@
+//! What a torrent hears, one line per input.
+
+use super::Torrent;
+use super::phase::{Connections, Phase};
+use crate::base::Moment;
+use crate::swarm::event::{Input, Output};
+
+impl Torrent {
+    /// Takes a fact that became known at `now`, and pushes what is to be done about it. Facts about pieces mean
+    /// nothing before `ContentOpened`.
+    pub fn handle(&mut self, now: Moment, input: Input, out: &mut Vec<Output>) {
+        if self.swarm.stopped {
+            return;
+        }
+        let left = self.phase.left();
+        let swarm = &mut self.swarm;
+        match (input, &mut self.phase) {
+            (Input::Tick, _) => {}
+            (Input::Found { source, addrs }, _) => swarm.found(now, source, &addrs),
+            (Input::Connected { peer, addr, incoming, hello }, _) => {
+                self.connected(now, peer, addr, incoming, hello, out);
+            }
+            (Input::DialFailed { addr, why }, _) => swarm.dial_failed(now, addr, why),
+            (Input::Heard { peer, message }, _) => self.heard(now, peer, message, out),
+            (Input::Drained { peer }, _) => swarm.drained(now, peer, out),
+            (Input::Left { peer, why }, _) => self.left(now, peer, why, out),
+            (Input::Announced { tracker, answer }, _) => swarm.announced(now, tracker, answer, left, out),
+            (Input::Scraped { tracker, answer }, _) => swarm.scraped(now, tracker, &answer),
+            (Input::LookedUp { answered, peers }, _) => swarm.looked_up(now, answered, peers, left, out),
+            (Input::Budget { bytes }, _) => self.set_budget(bytes),
+            (Input::Wish(wish), _) => self.wish(now, wish, out),
+            (Input::ContentOpened(setup), _) => self.open(now, *setup, out),
+            (Input::Wasted { peer, .. }, Phase::Metadata(download)) => download.strike(swarm, now, peer, out),
+            (Input::Wasted { peer, bytes }, Phase::Content(content)) => {
+                content.wasted(swarm, now, peer, bytes)
+            }
+            (Input::Landed { peer, blocks }, Phase::Content(content)) => {
+                content.landed(swarm, now, peer, &blocks, out);
+            }
+            (Input::Sent { peer, spans }, Phase::Content(content)) => {
+                content.sent(swarm, now, peer, &spans, out);
+            }
+            (Input::Unserved { peer, spans }, Phase::Content(content)) => {
+                content.unserved(swarm, now, peer, &spans, out);
+            }
+            (Input::Verified { piece, digests }, Phase::Content(content)) => {
+                content.verified(swarm, now, piece, &digests, out);
+            }
+            (Input::Spoiled { piece, digests }, Phase::Content(content)) => {
+                content.spoiled(swarm, now, piece, &digests, out);
+            }
+            (Input::Settled { piece, blocks }, Phase::Content(content)) => content.settled(piece, blocks),
+            (Input::Unwritten { piece }, Phase::Content(content)) => content.unwritten(swarm, piece, out),
+            (Input::Lost { piece }, Phase::Content(content)) => content.lost(swarm, now, piece, out),
+            (
+                Input::Landed { .. }
+                | Input::Sent { .. }
+                | Input::Unserved { .. }
+                | Input::Verified { .. }
+                | Input::Spoiled { .. }
+                | Input::Settled { .. }
+                | Input::Unwritten { .. }
+                | Input::Lost { .. },
+                Phase::Metadata(_),
+            ) => {}
+        }
+        self.expire(now, out);
+        if let Phase::Content(content) = &mut self.phase {
+            content.feed(&mut self.swarm, now, out);
+        }
+        self.plan(now);
+    }
+}

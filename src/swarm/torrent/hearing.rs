@@ -1,0 +1,291 @@
+//! What peers say.
+
+use std::net::SocketAddr;
+
+use super::Torrent;
+use super::content::Content;
+use super::peer::{Counted, Peer};
+use super::phase::{Connections, Phase};
+use super::swarm::Swarm;
+use crate::base::{Bitfield, Moment, Piece};
+use crate::proto::extended::{Extended, MetadataMessage};
+use crate::proto::message::Message;
+use crate::swarm::event::{Departure, Output, PeerKey};
+
+impl Torrent {
+    /// A message came.
+    pub(super) fn heard(&mut self, now: Moment, key: PeerKey, message: Message, out: &mut Vec<Output>) {
+        let Some(peer) = self.swarm.peers.get_mut(&key) else { return };
+        peer.heard_at = now;
+        match message {
+            Message::KeepAlive => {}
+            Message::Port(port) => self.told_port(now, key, port, out),
+            Message::Unknown(_) => self.phase.strike(&mut self.swarm, now, key, out),
+            Message::Extended { id, body } => self.extended(now, key, id, &body, out),
+            message => match &mut self.phase {
+                Phase::Metadata(download) => download.heard(&mut self.swarm, now, key, message, out),
+                Phase::Content(content) => content.heard(&mut self.swarm, now, key, message, out),
+            },
+        }
+    }
+
+    /// It told where its node of the DHT is (BEP 5). Once is enough, and no use where the DHT is not used.
+    fn told_port(&mut self, now: Moment, key: PeerKey, port: u16, out: &mut Vec<Output>) {
+        let Some(peer) = self.swarm.peers.get_mut(&key) else { return };
+        if self.swarm.lookups.is_none() || port == 0 || std::mem::replace(&mut peer.told_port, true) {
+            return self.phase.strike(&mut self.swarm, now, key, out);
+        }
+        out.push(Output::Node { addr: SocketAddr::new(peer.addr.ip(), port) });
+    }
+
+    /// A message of an extension came (BEP 10).
+    fn extended(&mut self, now: Moment, key: PeerKey, id: u8, body: &[u8], out: &mut Vec<Output>) {
+        let swarm = &mut self.swarm;
+        let is_fair = match Extended::decode(id, body) {
+            Ok(Extended::Handshake(hand)) => return self.shake(now, key, *hand, out),
+            Ok(Extended::Pex(message)) => swarm.told_of(now, key, message),
+            Ok(Extended::Metadata(MetadataMessage::Request(piece))) => {
+                swarm.metadata_requested(now, key, piece, out)
+            }
+            Ok(Extended::UploadOnly(upload_only)) => {
+                if let Some(peer) = swarm.peers.get_mut(&key) {
+                    peer.upload_only = upload_only;
+                }
+                self.phase.strike(swarm, now, key, out);
+                if let Phase::Content(content) = &mut self.phase {
+                    content.close_if_useless(swarm, now, key, out);
+                }
+                return;
+            }
+            Ok(message) => match &mut self.phase {
+                Phase::Metadata(download) => return download.extended(swarm, now, key, message, out),
+                Phase::Content(content) => return content.extended(swarm, now, key, message, out),
+            },
+            Err(_) => false,
+        };
+        if !is_fair {
+            self.phase.strike(swarm, now, key, out);
+        }
+    }
+}
+
+impl Content {
+    /// A message about pieces came.
+    pub(super) fn heard(
+        &mut self,
+        swarm: &mut Swarm,
+        now: Moment,
+        key: PeerKey,
+        message: Message,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(peer) = swarm.peers.get_mut(&key) else { return };
+        let fast = peer.fast();
+        match message {
+            Message::Choke => self.choked(swarm, key),
+            Message::Unchoke => self.unchoked(swarm, key),
+            Message::Interested => self.wanted(swarm, now, key, true, out),
+            Message::NotInterested => self.wanted(swarm, now, key, false, out),
+            Message::Have(index) => self.has(swarm, now, key, index, out),
+            Message::Bitfield(bytes) => match Bitfield::from_bytes(&bytes, self.geometry.piece_count()) {
+                Some(bits) if peer.told => self.told_again(swarm, now, key, &bits, out),
+                Some(bits) => self.told(swarm, now, key, bits, out),
+                None => self.close(swarm, now, key, Departure::Protocol, out),
+            },
+            Message::HaveAll if fast && !peer.told => {
+                self.told(swarm, now, key, Bitfield::all(self.geometry.piece_count()), out);
+            }
+            Message::HaveNone if fast && !peer.told => {
+                self.told(swarm, now, key, Bitfield::none(self.geometry.piece_count()), out);
+            }
+            Message::Request(wanted) => self.requested(swarm, now, key, wanted, out),
+            Message::Cancel(wanted) => self.cancelled(swarm, now, key, wanted, out),
+            Message::Reject(wanted) if fast => {
+                match self.geometry.block_at(wanted.piece, wanted.begin, wanted.len) {
+                    Some(block) => self.rejected(swarm, now, key, block, out),
+                    None => self.close(swarm, now, key, Departure::Protocol, out),
+                }
+            }
+            Message::Suggest(index) if fast => {
+                self.hinted(swarm, now, key, index, |peer| &mut peer.suggested, out)
+            }
+            Message::AllowedFast(index) if fast => {
+                self.hinted(swarm, now, key, index, |peer| &mut peer.allowed_us, out);
+            }
+            // These are heard before, whatever the phase.
+            Message::KeepAlive | Message::Port(_) | Message::Unknown(_) | Message::Extended { .. } => {}
+            Message::HaveAll
+            | Message::HaveNone
+            | Message::Reject(_)
+            | Message::Suggest(_)
+            | Message::AllowedFast(_) => self.close(swarm, now, key, Departure::Protocol, out),
+        }
+    }
+
+    /// It told which pieces it has, all at once.
+    fn told(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, bits: Bitfield, out: &mut Vec<Output>) {
+        let Some(peer) = swarm.peers.get_mut(&key) else { return };
+        peer.told = true;
+        if peer.has.is_empty() && bits.is_full() {
+            self.rarity.seed_came();
+            peer.counted = Counted::Seed;
+        } else {
+            // Some clients say `have` first and tell the rest afterwards.
+            for piece in bits.iter().filter(|&piece| !peer.has.has(piece)) {
+                self.rarity.up(piece, &mut swarm.rng);
+            }
+            for piece in peer.has.iter().filter(|&piece| !bits.has(piece)) {
+                self.rarity.down(piece, &mut swarm.rng);
+            }
+        }
+        peer.has = bits;
+        peer.was_incomplete = !peer.has.is_full();
+        peer.interesting = self.progress.interesting(&peer.has);
+        self.show_interest(swarm, now, key, out);
+        self.allow_fast(swarm, now, key, out);
+        self.close_if_useless(swarm, now, key, out);
+    }
+
+    /// It told its pieces once more. aria2 does so instead of many `have`, where that is shorter.
+    fn told_again(
+        &mut self,
+        swarm: &mut Swarm,
+        now: Moment,
+        key: PeerKey,
+        bits: &Bitfield,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(peer) = swarm.peers.get(&key) else { return };
+        let new: Vec<Piece> = bits.iter().filter(|&piece| !peer.has.has(piece)).collect();
+        if new.is_empty() {
+            return self.strike(swarm, now, key, out);
+        }
+        for piece in new {
+            self.has(swarm, now, key, piece.index(), out);
+        }
+    }
+
+    /// It has one more piece.
+    fn has(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, index: u32, out: &mut Vec<Output>) {
+        let Some(piece) = self.geometry.piece(index) else {
+            return self.close(swarm, now, key, Departure::Protocol, out);
+        };
+        let Some(peer) = swarm.peers.get_mut(&key) else { return };
+        if !peer.has.insert(piece) {
+            return self.strike(swarm, now, key, out);
+        }
+        if peer.counted == Counted::Each {
+            self.rarity.up(piece, &mut swarm.rng);
+        }
+        if peer.has.is_full() && peer.was_incomplete {
+            peer.was_incomplete = false;
+            // It may be connected twice, and anybody can say that it has all: who took nothing from us counts not.
+            if peer.up.total() > 0 {
+                self.copies.made(peer.id);
+            }
+        }
+        if self.progress.lacking().has(piece) {
+            peer.interesting += 1;
+            self.hungry.insert(key);
+            self.show_interest(swarm, now, key, out);
+        }
+        self.close_if_useless(swarm, now, key, out);
+    }
+
+    /// It lost a piece (BEP 54).
+    fn has_not(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, piece: Piece, out: &mut Vec<Output>) {
+        let Some(peer) = swarm.peers.get_mut(&key) else { return };
+        if peer.has.has(piece) {
+            if peer.counted == Counted::Seed {
+                // It is no seed any more: from now on its pieces are counted one by one.
+                self.rarity.seed_left();
+                peer.counted = Counted::Each;
+                for held in peer.has.iter() {
+                    self.rarity.up(held, &mut swarm.rng);
+                }
+            }
+            peer.has.remove(piece);
+            self.rarity.down(piece, &mut swarm.rng);
+            let owed: Vec<_> = peer.pipeline.owed().iter().filter(|b| b.piece() == piece).copied().collect();
+            if self.progress.lacking().has(piece) {
+                peer.interesting -= 1;
+            }
+            self.take_back(swarm, key, &owed, out);
+            self.show_interest(swarm, now, key, out);
+        }
+        // Coming and going costs us work, so it cannot be had for nothing.
+        self.strike(swarm, now, key, out);
+    }
+
+    fn hinted(
+        &mut self,
+        swarm: &mut Swarm,
+        now: Moment,
+        key: PeerKey,
+        index: u32,
+        hints: fn(&mut Peer) -> &mut Vec<Piece>,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(piece) = self.geometry.piece(index) else {
+            return self.close(swarm, now, key, Departure::Protocol, out);
+        };
+        if let Some(peer) = swarm.peers.get_mut(&key) {
+            Peer::hint(hints(peer), piece);
+            self.hungry.insert(key);
+            self.strike(swarm, now, key, out);
+        }
+    }
+
+    /// A message of an extension came that is about pieces, or of no use any more.
+    fn extended(
+        &mut self,
+        swarm: &mut Swarm,
+        now: Moment,
+        key: PeerKey,
+        message: Extended,
+        out: &mut Vec<Output>,
+    ) {
+        match message {
+            Extended::DontHave(index) => self.lost_by(swarm, now, key, index, out),
+            // What was asked for before the info dictionary was whole may come twice.
+            _ => self.strike(swarm, now, key, out),
+        }
+    }
+
+    /// It lost a piece, if there is such a one (BEP 54).
+    pub(super) fn lost_by(
+        &mut self,
+        swarm: &mut Swarm,
+        now: Moment,
+        key: PeerKey,
+        index: u32,
+        out: &mut Vec<Output>,
+    ) {
+        match self.geometry.piece(index) {
+            Some(piece) => self.has_not(swarm, now, key, piece, out),
+            None => self.strike(swarm, now, key, out),
+        }
+    }
+
+    /// Tells a peer whether we want something of it, if that has changed.
+    pub(super) fn show_interest(
+        &mut self,
+        swarm: &mut Swarm,
+        now: Moment,
+        key: PeerKey,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(peer) = swarm.peers.get_mut(&key) else { return };
+        let interested = peer.interesting > 0;
+        if interested == peer.interested {
+            return;
+        }
+        peer.interested = interested;
+        peer.interest_at = now;
+        if interested {
+            self.hungry.insert(key);
+        }
+        let message = if interested { Message::Interested } else { Message::NotInterested };
+        swarm.say(now, key, message, out);
+    }
+}

@@ -1,0 +1,234 @@
+//! The phase in which the info dictionary is sought (BEP 9): whoever offers it is asked for pieces of it, and what is
+//! said of pieces of content is kept.
+
+use super::peer::Peer;
+use super::phase::Connections;
+use super::swarm::{Swarm, Timer};
+use crate::base::{InfoHash, Moment};
+use crate::hash::{sha1, sha256};
+use crate::proto::extended::{Extended, MetadataMessage};
+use crate::proto::message::Message;
+use crate::proto::metainfo::Metainfo;
+use crate::swarm::event::{Departure, Output, PeerKey, Source};
+use crate::swarm::metadata::{Got, MetadataDownload};
+use std::time::Duration;
+
+/// A peer that could not help for this long may make room for another.
+const PROBATION: Duration = Duration::from_secs(10);
+/// How the peer ids of rTorrent begin: by the letters of its library.
+const RTORRENT: &[u8] = b"-lt";
+
+impl MetadataDownload {
+    /// A message about pieces came: it is kept until their number is known.
+    pub(super) fn heard(
+        &mut self,
+        swarm: &mut Swarm,
+        now: Moment,
+        key: PeerKey,
+        message: Message,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(peer) = swarm.peers.get_mut(&key) else { return };
+        let fast = peer.fast();
+        match message {
+            Message::Have(_) | Message::Bitfield(_) | Message::HaveAll | Message::HaveNone => {}
+            Message::Request(wanted) => {
+                if fast {
+                    swarm.say(now, key, Message::Reject(wanted), out);
+                }
+                return self.strike(swarm, now, key, out);
+            }
+            // They cost little, and are never needed often.
+            _ => {
+                match message {
+                    Message::Choke => peer.chokes_us = true,
+                    Message::Unchoke => peer.chokes_us = false,
+                    Message::Interested => peer.wants = true,
+                    Message::NotInterested => peer.wants = false,
+                    _ => {}
+                }
+                self.strike(swarm, now, key, out);
+            }
+        }
+        let Some(peer) = swarm.peers.get_mut(&key) else { return };
+        match peer.early.as_mut().map(|early| early.heard(message, fast)) {
+            Some(Ok(true)) => show_interest(swarm, now, key, out),
+            Some(Ok(false)) => self.strike(swarm, now, key, out),
+            Some(Err(_)) => self.close(swarm, now, key, Departure::Protocol, out),
+            None => {}
+        }
+    }
+
+    /// A message of an extension came.
+    pub(super) fn extended(
+        &mut self,
+        swarm: &mut Swarm,
+        now: Moment,
+        key: PeerKey,
+        message: Extended,
+        out: &mut Vec<Output>,
+    ) {
+        match message {
+            Extended::Metadata(MetadataMessage::Data { piece, total, bytes }) => {
+                self.received(swarm, now, key, (piece, total, bytes), out);
+            }
+            Extended::Metadata(MetadataMessage::Reject(piece)) => {
+                if !self.refused(now, key, piece) {
+                    self.strike(swarm, now, key, out);
+                }
+                self.request(swarm, now, out);
+            }
+            Extended::DontHave(piece) => {
+                let early = swarm.peers.get_mut(&key).and_then(|peer| peer.early.as_mut());
+                if early.is_some_and(|early| early.has_not(piece).is_err()) {
+                    return self.close(swarm, now, key, Departure::Protocol, out);
+                }
+                self.strike(swarm, now, key, out);
+            }
+            _ => self.strike(swarm, now, key, out),
+        }
+    }
+
+    /// The extension handshake of a peer may offer the dictionary.
+    pub(super) fn offered_by(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
+        let Some(peer) = swarm.peers.get(&key).filter(|peer| peer.metadata_id.is_some()) else { return };
+        let Some(size) = peer.metadata_size.filter(|_| !self.found) else { return };
+        if !self.offered(now, key, size) {
+            // It lies, or the dictionary is longer than we take from anybody.
+            self.too_long = self.too_long.saturating_add(1);
+            return self.close(swarm, now, key, Departure::Useless, out);
+        }
+        if peer.id.0.starts_with(RTORRENT) {
+            // It stops to hear us when it is asked for a piece while it owes another, as rTorrent 0.9 does.
+            self.one_by_one(key);
+        }
+        self.request(swarm, now, out);
+    }
+
+    /// Asks whoever may be asked for pieces of the dictionary.
+    pub(super) fn request(&mut self, swarm: &mut Swarm, now: Moment, out: &mut Vec<Output>) {
+        if self.found || swarm.paused {
+            return;
+        }
+        for (key, pieces) in self.ask(now) {
+            request_of(swarm, now, key, pieces, out);
+        }
+    }
+
+    /// A piece of the dictionary came.
+    fn received(
+        &mut self,
+        swarm: &mut Swarm,
+        now: Moment,
+        key: PeerKey,
+        (piece, total, bytes): (u32, Option<u32>, Vec<u8>),
+        out: &mut Vec<Output>,
+    ) {
+        if let Some(peer) = swarm.peers.get_mut(&key) {
+            peer.metadata_received = peer.metadata_received.saturating_add(bytes.len() as u64);
+        }
+        match self.got(now, key, piece, total, bytes) {
+            Got::Taken => request_of(swarm, now, key, self.ask_one(now, key), out),
+            // What two were asked for comes twice.
+            Got::Pointless => {
+                if !self.found {
+                    request_of(swarm, now, key, self.ask_one(now, key), out);
+                }
+                self.strike(swarm, now, key, out);
+            }
+            Got::Absurd => self.close(swarm, now, key, Departure::Protocol, out),
+            Got::Whole(_, whole) if is_it(swarm.config.info_hash, &whole) => {
+                self.find(swarm, now, whole, out)
+            }
+            Got::Whole(attempt, _) => {
+                let liar = self.wrong(attempt).and_then(|liar| swarm.peers.get(&liar)).map(Peer::who);
+                if let Some(liar) = liar {
+                    self.ban(swarm, now, liar, out);
+                }
+                self.request(swarm, now, out);
+            }
+        }
+    }
+
+    /// The dictionary is here.
+    fn find(&mut self, swarm: &mut Swarm, now: Moment, whole: Vec<u8>, out: &mut Vec<Output>) {
+        self.end();
+        swarm.timers.stop(Timer::Metadata);
+        let metainfo = Metainfo::from_info(&whole);
+        if metainfo.as_ref().is_ok_and(Metainfo::is_private) {
+            // Whoever knows the name of a private torrent need not be one of those it is for.
+            self.turn_private(swarm, now, out);
+        } else {
+            swarm.config.info = whole.into();
+        }
+        out.push(Output::Metadata(metainfo.map(Box::new)));
+        for key in swarm.keys() {
+            swarm.say_handshake(now, key, true, out);
+        }
+    }
+
+    /// The torrent proves private: from now on peers may come from trackers and the user only (BEP 27).
+    fn turn_private(&mut self, swarm: &mut Swarm, now: Moment, out: &mut Vec<Output>) {
+        swarm.config.private = true;
+        swarm.lookups = None;
+        for key in swarm.keys() {
+            let Some(peer) = swarm.peers.get(&key) else { continue };
+            let source = peer.listens.and_then(|addr| swarm.candidates.source_of(addr));
+            let open = source.map_or(peer.incoming, Source::is_open);
+            if !open {
+                self.close(swarm, now, key, Departure::Useless, out);
+            }
+        }
+        swarm.candidates.keep_open();
+    }
+
+    /// The peer that could best be spared, of those that have been here for a while: one that offers nothing; else one
+    /// that has given nothing, the longest claim first; else the one that let us wait most often. Who gives and never
+    /// let us wait stays.
+    pub(super) fn spare(&self, swarm: &Swarm, now: Moment) -> Option<PeerKey> {
+        let old = swarm.peers.iter().filter(|(_, peer)| now.since(peer.came) >= PROBATION);
+        let worth = |key: PeerKey, peer: &Peer| match self.claim(key) {
+            None => Some((0, 0)),
+            Some((size, _)) if peer.metadata_received == 0 => Some((1, u32::MAX - size)),
+            Some((_, 0)) => None,
+            Some((_, misses)) => Some((2, u32::MAX - misses)),
+        };
+        let spare =
+            old.filter_map(|(&key, peer)| Some((worth(key, peer)?, swarm.candidates.rank(peer.addr), key)));
+        spare.min().map(|(.., key)| key)
+    }
+}
+
+impl Connections for MetadataDownload {
+    /// What it owed may be asked of others.
+    fn peer_left(&mut self, _swarm: &mut Swarm, key: PeerKey, _peer: &mut Peer) -> bool {
+        let useful = self.found || self.claim(key).is_some_and(|(_, misses)| misses == 0);
+        self.gone(key);
+        useful
+    }
+}
+
+/// Tells a peer that has pieces that we want some, if we do. Until it lets us in, the dictionary may be here.
+fn show_interest(swarm: &mut Swarm, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
+    let eager = swarm.config.eager;
+    let Some(peer) = swarm.peers.get_mut(&key) else { return };
+    let has_any = peer.early.as_ref().is_some_and(|early| early.has_any());
+    if eager && !peer.interested && has_any {
+        (peer.interested, peer.interest_at) = (true, now);
+        swarm.say(now, key, Message::Interested, out);
+    }
+}
+
+fn request_of(swarm: &mut Swarm, now: Moment, key: PeerKey, pieces: Vec<u32>, out: &mut Vec<Output>) {
+    let Some(id) = swarm.peers.get(&key).and_then(|peer| peer.metadata_id) else { return };
+    for piece in pieces {
+        let body = MetadataMessage::Request(piece).encode();
+        swarm.say(now, key, Message::Extended { id, body }, out);
+    }
+}
+
+/// Whether these bytes are the dictionary of this torrent: every digest that is known must be right.
+fn is_it(wanted: InfoHash, bytes: &[u8]) -> bool {
+    wanted.sha1().is_none_or(|digest| sha1(bytes) == digest)
+        && wanted.sha256().is_none_or(|digest| sha256(bytes) == digest)
+}

@@ -1,0 +1,50 @@
+//! Giving the info dictionary to peers that lack it (BEP 9), in every phase.
+
+use super::swarm::Swarm;
+use crate::base::Moment;
+use crate::proto::extended::{METADATA_PIECE, MetadataMessage};
+use crate::proto::message::Message;
+use crate::swarm::event::{Output, PeerKey};
+
+impl Swarm {
+    /// A peer asks for a piece of the dictionary; says whether it will get it.
+    pub fn metadata_requested(
+        &mut self,
+        now: Moment,
+        key: PeerKey,
+        piece: u32,
+        out: &mut Vec<Output>,
+    ) -> bool {
+        let len = self.config.info.len() as u32;
+        let Some(peer) = self.peers.get_mut(&key) else { return true };
+        let Some(id) = peer.metadata_id else { return false };
+        let granted = peer.lender.asked(now, len, piece);
+        if granted {
+            self.give_metadata(now, key, out);
+        } else {
+            let body = MetadataMessage::Reject(piece).encode();
+            self.say(now, key, Message::Extended { id, body }, out);
+        }
+        granted
+    }
+
+    /// What was said to a peer is on its way: there is room for more.
+    pub fn drained(&mut self, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
+        if let Some(peer) = self.peers.get_mut(&key) {
+            peer.lender.drained();
+            self.give_metadata(now, key, out);
+        }
+    }
+
+    /// Sends pieces of the dictionary that a peer waits for, as many as may be under way.
+    pub fn give_metadata(&mut self, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
+        let info = self.config.info.clone();
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        let Some(id) = peer.metadata_id else { return };
+        for piece in peer.lender.next() {
+            let bytes = info.chunks(METADATA_PIECE as usize).nth(piece as usize).unwrap_or_default().to_vec();
+            let body = MetadataMessage::Data { piece, total: Some(info.len() as u32), bytes }.encode();
+            self.say(now, key, Message::Extended { id, body }, out);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What the user changes.
+
+use super::Torrent;
+use super::content::Content;
+use super::phase::{Connections, Phase};
+use super::swarm::Swarm;
+use crate::base::{Moment, Timers};
+use crate::swarm::event::{Departure, Output, Priority, Wish};
+
+impl Torrent {
+    /// The user wishes something. What concerns pieces means nothing before the content is open.
+    pub(super) fn wish(&mut self, now: Moment, wish: Wish, out: &mut Vec<Output>) {
+        let left = self.phase.left();
+        let swarm = &mut self.swarm;
+        match (wish, &mut self.phase) {
+            (Wish::Pause, _) => self.leave_swarm(now, out),
+            (Wish::Resume, _) => swarm.resume(now, left, out),
+            (Wish::Announce, _) => swarm.hurry(now, left, out),
+            (Wish::Stop, _) => {
+                self.leave_swarm(now, out);
+                self.swarm.stopped = true;
+                self.swarm.timers = Timers::new();
+            }
+            (Wish::UploadLimit(limit), phase) => {
+                swarm.config.upload_limit = limit;
+                if let Phase::Content(content) = phase {
+                    content.rechoke(swarm, now, out);
+                }
+            }
+            (Wish::Priorities(priorities), Phase::Content(content)) if !content.seed_only => {
+                content.prioritise(swarm, now, priorities, out);
+            }
+            (Wish::Order(order), Phase::Content(content)) => content.order = order,
+            (Wish::Ahead(pieces), Phase::Content(content)) => {
+                content.ahead = pieces.start..pieces.end.min(content.geometry.piece_count());
+                content.freed = true;
+            }
+            (Wish::Priorities(_) | Wish::Order(_) | Wish::Ahead(_), _) => {}
+        }
+    }
+
+    /// Changes how many bytes of unfinished pieces may be held.
+    pub(super) fn set_budget(&mut self, bytes: u64) {
+        if let Phase::Content(content) = &mut self.phase {
+            content.freed |= bytes > self.swarm.config.budget;
+        }
+        self.swarm.config.budget = bytes;
+    }
+
+    /// Ends every connection and tells the trackers.
+    fn leave_swarm(&mut self, now: Moment, out: &mut Vec<Output>) {
+        self.swarm.paused = true;
+        for key in self.swarm.keys() {
+            self.phase.close(&mut self.swarm, now, key, Departure::Stopping, out);
+        }
+        self.swarm.say_goodbye(self.phase.left(), out);
+    }
+}
+
+impl Content {
+    fn prioritise(
+        &mut self,
+        swarm: &mut Swarm,
+        now: Moment,
+        priorities: Vec<Priority>,
+        out: &mut Vec<Output>,
+    ) {
+        let geometry = self.geometry.clone();
+        self.progress.prioritise(&geometry, priorities);
+        for piece in geometry.pieces() {
+            let priority = self.progress.priority(piece);
+            match self.started.get(piece) {
+                Some(open) if priority == Priority::Skip && !open.is_whole() => {
+                    self.abandon(swarm, piece, out)
+                }
+                Some(_) => {}
+                None if self.progress.lacking().has(piece) => {
+                    self.rarity.put(piece, priority, &mut swarm.rng);
+                }
+                None => self.rarity.take(piece),
+            }
+        }
+        for key in swarm.keys() {
+            if let Some(peer) = swarm.peers.get_mut(&key) {
+                peer.interesting = self.progress.interesting(&peer.has);
+            }
+            self.show_interest(swarm, now, key, out);
+        }
+        self.freed = true;
+        swarm.finished = false;
+        self.finish(swarm, now, out);
+        swarm.reopen();
+    }
+}
+
+impl Swarm {
+    /// More may be wanted than was before.
+    pub fn reopen(&mut self) {
+        if let Some(lookups) = self.lookups.as_mut().filter(|_| !self.finished) {
+            lookups.reopened();
+        }
+    }
+}

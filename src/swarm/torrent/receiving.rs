@@ -1,0 +1,190 @@
+//! What becomes of blocks and pieces.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use crate::base::{Block, Moment, Piece, Sha1Digest};
+use crate::proto::extended::encode_dont_have;
+use crate::proto::message::Message;
+
+use super::content::Content;
+use super::phase::Connections;
+use super::swarm::Swarm;
+use crate::swarm::event::{Note, Output, PeerKey};
+use crate::swarm::parts::started::{Arrival, Open};
+
+impl Content {
+    pub(super) fn landed(
+        &mut self,
+        swarm: &mut Swarm,
+        now: Moment,
+        key: PeerKey,
+        blocks: &[Block],
+        out: &mut Vec<Output>,
+    ) {
+        let Some(peer) = swarm.peers.get_mut(&key) else { return };
+        peer.heard_at = now;
+        let mut losers: BTreeMap<PeerKey, Vec<Block>> = BTreeMap::new();
+        let mut stray = None;
+        for &block in blocks {
+            let bytes = u64::from(block.len());
+            if let Some(peer) = swarm.peers.get_mut(&key) {
+                peer.pipeline.landed(now, block);
+                peer.down.add(now, bytes);
+            }
+            let (others, whole) = match self.started.landed(now, block, key) {
+                Arrival::New(others) => (others, false),
+                Arrival::Last(others) => (others, true),
+                Arrival::Twin => {
+                    swarm.counters.wasted += bytes;
+                    continue;
+                }
+                Arrival::Stray => {
+                    swarm.counters.wasted += bytes;
+                    if stray != Some(block.piece()) {
+                        stray = Some(block.piece());
+                        out.push(Output::Discard { piece: block.piece() });
+                    }
+                    continue;
+                }
+            };
+            swarm.counters.down.add(now, bytes);
+            for other in others {
+                losers.entry(other).or_default().push(block);
+            }
+            if whole {
+                let piece = block.piece();
+                out.push(Output::Verify { piece, digests: self.blame.has_record(piece) });
+            }
+        }
+        for (loser, blocks) in losers {
+            self.take_back(swarm, loser, &blocks, out);
+        }
+        self.hungry.insert(key);
+    }
+
+    pub(super) fn wasted(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, bytes: u64) {
+        swarm.counters.wasted += bytes;
+        if let Some(peer) = swarm.peers.get_mut(&key) {
+            peer.heard_at = now;
+        }
+    }
+
+    pub(super) fn verified(
+        &mut self,
+        swarm: &mut Swarm,
+        now: Moment,
+        piece: Piece,
+        digests: &[Sha1Digest],
+        out: &mut Vec<Output>,
+    ) {
+        if self.close_whole(piece).is_none() {
+            return;
+        }
+        let geometry = self.geometry.clone();
+        let lacking = self.progress.lacking().has(piece);
+        if !self.progress.gain(&geometry, piece) {
+            return;
+        }
+        for liar in self.blame.verified(piece, digests) {
+            self.ban(swarm, now, liar, out);
+        }
+        for key in swarm.keys() {
+            let Some(peer) = swarm.peers.get_mut(&key) else { continue };
+            let has = peer.has.has(piece);
+            if has {
+                peer.interesting -= u32::from(lacking);
+            }
+            // Those that have it hear of it too: who seeds wants to know when somebody has a whole copy.
+            swarm.say(now, key, Message::Have(piece.index()), out);
+            if has {
+                self.show_interest(swarm, now, key, out);
+            }
+        }
+        self.freed = true;
+        self.finish(swarm, now, out);
+    }
+
+    /// Closes a piece that was to be verified; a verdict on any other would be about another life of it.
+    fn close_whole(&mut self, piece: Piece) -> Option<Open> {
+        self.started.get(piece).filter(|open| open.is_whole())?;
+        self.started.close(piece)
+    }
+
+    /// Notices that nothing is lacking any more.
+    pub(super) fn finish(&mut self, swarm: &mut Swarm, now: Moment, out: &mut Vec<Output>) {
+        if swarm.finished || !self.progress.lacking().is_empty() {
+            return;
+        }
+        swarm.finished = true;
+        out.push(Output::Note(Note::Finished));
+        let left = self.left();
+        swarm.look_up_complete(now);
+        swarm.look_up(now, left, out);
+        if self.progress.have().is_full() {
+            for (tracker, event) in swarm.announcer.completed() {
+                swarm.announce(tracker, event, left, out);
+            }
+        }
+        for key in swarm.keys() {
+            swarm.say_handshake(now, key, false, out);
+            self.close_if_useless(swarm, now, key, out);
+        }
+        self.rechoke(swarm, now, out);
+    }
+
+    pub(super) fn spoiled(
+        &mut self,
+        swarm: &mut Swarm,
+        now: Moment,
+        piece: Piece,
+        digests: &[Sha1Digest],
+        out: &mut Vec<Output>,
+    ) {
+        let Some(open) = self.close_whole(piece) else { return };
+        swarm.counters.wasted += u64::from(self.geometry.len_of(piece));
+        out.push(Output::Note(Note::SpoiledPiece(piece)));
+        let senders: Option<Vec<SocketAddr>> =
+            open.senders().iter().map(|key| self.senders.get(key).copied()).collect();
+        // A sender that is forgotten leaves nothing to compare.
+        for liar in self.blame.spoiled(piece, &senders.unwrap_or_default(), digests) {
+            self.ban(swarm, now, liar, out);
+        }
+        self.put_back(swarm, piece);
+    }
+
+    /// Blocks at the front of a long piece have left memory.
+    pub(super) fn settled(&mut self, piece: Piece, blocks: u32) {
+        self.started.settle(piece, blocks);
+        self.freed = true;
+    }
+
+    pub(super) fn unwritten(&mut self, swarm: &mut Swarm, piece: Piece, out: &mut Vec<Output>) {
+        if self.close_whole(piece).is_some() {
+            self.put_back(swarm, piece);
+        } else if self.is_in_runs(piece) {
+            self.abandon(swarm, piece, out);
+        }
+    }
+
+    pub(super) fn lost(&mut self, swarm: &mut Swarm, now: Moment, piece: Piece, out: &mut Vec<Output>) {
+        let geometry = self.geometry.clone();
+        if !self.progress.lose(&geometry, piece) {
+            return;
+        }
+        self.put_back(swarm, piece);
+        swarm.finished = self.progress.lacking().is_empty();
+        swarm.reopen();
+        for key in swarm.keys() {
+            self.withdraw(swarm, now, key, piece, out);
+            let Some(peer) = swarm.peers.get_mut(&key) else { continue };
+            if self.progress.lacking().has(piece) && peer.has.has(piece) {
+                peer.interesting += 1;
+            }
+            if let Some(id) = peer.dont_have_id {
+                swarm.say(now, key, Message::Extended { id, body: encode_dont_have(piece.index()) }, out);
+            }
+            self.show_interest(swarm, now, key, out);
+        }
+    }
+}

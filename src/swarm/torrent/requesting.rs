@@ -1,0 +1,385 @@
+//! Whom to ask for what.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::Duration;
+
+use crate::base::{Block, Moment, Piece};
+
+use super::content::Content;
+use super::phase::Connections;
+use super::swarm::Swarm;
+use crate::swarm::event::{Order, Output, PeerKey};
+use crate::swarm::parts::picker::Offer;
+use crate::swarm::parts::reach::{self, Reach};
+use crate::swarm::parts::started::Open;
+
+/// A peer that sends a whole piece within this time gets it for itself, so that a wrong one has one
+/// sender and a slow neighbour cannot hold it up.
+const WHOLE_PIECE: f64 = 20.0;
+/// Seconds within which the sole sender of a doubtful piece has to bring it.
+const RESERVED: f64 = 60.0;
+/// The part of the memory that one long piece may hold while others can be begun: one in so many. A quarter
+/// of the usual memory is what the fastest peer owes.
+const STRETCHED: u64 = 4;
+/// An open piece that nobody can go on with makes room after this long, where memory is short.
+const STALLED: Duration = Duration::from_secs(30);
+/// A twin is asked for only if it is expected to come this much earlier.
+pub(super) const TWIN_GAIN: Duration = Duration::from_secs(1);
+/// With fewer open pieces than this, twins are looked for each time; else once a second for each peer.
+const FEW_OPEN: usize = 32;
+/// The most open pieces looked through for twins.
+const MOST_LOOKED_AT: usize = 256;
+/// The most peers that are looked at again whenever something becomes free.
+const AWAKENED: usize = 32;
+/// The most twins asked for in one order.
+const TWINS: usize = 16;
+
+impl Content {
+    /// Asks everyone who has room for more.
+    pub(super) fn feed(&mut self, swarm: &mut Swarm, now: Moment, out: &mut Vec<Output>) {
+        if swarm.finished || swarm.paused {
+            self.hungry.clear();
+            self.freed = false;
+            return;
+        }
+        // What is scarce goes to the fastest first; who is left out is looked at in the next pulse.
+        let rate = |key: &PeerKey| swarm.peers.get(key).map_or(0.0, |peer| peer.down.rate(now));
+        if std::mem::take(&mut self.freed) {
+            let dry = swarm.peers.iter().filter(|(_, peer)| peer.dry && peer.may_be_asked());
+            let mut dry: Vec<PeerKey> = dry.map(|(&key, _)| key).collect();
+            if dry.len() > AWAKENED {
+                dry.sort_by(|a, b| rate(b).total_cmp(&rate(a)));
+            }
+            self.hungry.extend(dry.into_iter().take(AWAKENED));
+        }
+        if self.hungry.len() <= 1 {
+            if let Some(key) = self.hungry.pop_first() {
+                self.ask(swarm, now, key, out);
+            }
+            return;
+        }
+        let mut hungry: Vec<_> = std::mem::take(&mut self.hungry).into_iter().collect();
+        let rate = |key: &PeerKey| swarm.peers.get(key).map_or(0.0, |peer| peer.down.rate(now));
+        hungry.sort_by(|a, b| rate(b).total_cmp(&rate(a)));
+        for key in hungry {
+            self.ask(swarm, now, key, out);
+        }
+    }
+
+    fn ask(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
+        let Some(peer) = swarm.peers.get(&key).filter(|peer| peer.may_be_asked()) else { return };
+        let room = peer.pipeline.room();
+        if room == 0 {
+            return;
+        }
+        let mut blocks: Vec<Block> = Vec::with_capacity(room);
+        let geometry = self.geometry.clone();
+        blocks.extend(self.twins_ahead(swarm, now, key, room.min(TWINS)));
+        while blocks.len() < room {
+            let next = self.choose_ahead(swarm, now, key).or_else(|| self.choose(swarm, now, key));
+            let Some(piece) = next else { break };
+            let taken = self.started.take(&geometry, piece, key, room - blocks.len());
+            if taken.is_empty() {
+                break;
+            }
+            blocks.extend(taken);
+        }
+        let dry = blocks.len() < room;
+        if blocks.is_empty() {
+            blocks = self.twins(swarm, now, key, room.min(TWINS));
+        }
+        let Some(peer) = swarm.peers.get_mut(&key) else { return };
+        peer.dry = dry;
+        if !blocks.is_empty() {
+            peer.pipeline.asked(now, &blocks);
+            out.push(Output::Ask { peer: key, blocks });
+        }
+    }
+
+    /// The piece from which a peer is asked next: what is begun is finished first, then a new one is
+    /// begun if memory allows, and at last others are helped with theirs. Of long pieces that are begun
+    /// more is got into reach, up to a share of memory before a new one is begun, and then up to all.
+    fn choose(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey) -> Option<Piece> {
+        let peer = swarm.peers.get(&key)?;
+        let in_order = self.order == Order::InOrder;
+        let own = peer.own.and_then(|piece| Some((piece, self.started.get(piece)?)));
+        if let Some((piece, _)) = own.filter(|(_, open)| open.owner == Some(key) && open.free() > 0)
+            && peer.may_give(piece)
+        {
+            return Some(piece);
+        }
+        let share = (swarm.config.budget / STRETCHED).max(2 * reach::STRETCH);
+        if let Some(piece) = self.stretch(swarm, now, key, share, |open| open.owner == Some(key)) {
+            return Some(piece);
+        }
+        let peer = swarm.peers.get(&key)?;
+        let usable = self.started.shared().filter(|(piece, _)| peer.may_give(*piece));
+        let begun = usable.min_by_key(|(piece, open)| {
+            let suspect = self.blame.is_suspect(*piece, peer.who());
+            (suspect, if in_order { 0 } else { open.free() }, *piece)
+        });
+        if let Some((piece, _)) = begun {
+            return Some(piece);
+        }
+        let begun = self.stretch(swarm, now, key, share, |open| open.owner.is_none());
+        begun.or_else(|| self.begin(swarm, now, key, None)).or_else(|| self.help(swarm, now, key)).or_else(
+            || {
+                let budget = swarm.config.budget;
+                self.stretch(swarm, now, key, budget, |_| true)
+            },
+        )
+    }
+
+    /// A piece of somebody else.
+    fn help(&self, swarm: &Swarm, now: Moment, key: PeerKey) -> Option<Piece> {
+        let peer = swarm.peers.get(&key)?;
+        let others = self.started.owned().filter(|(piece, _)| peer.may_give(*piece));
+        let open = others.filter(|(_, open)| !self.is_kept_from(swarm, now, key, open));
+        open.max_by_key(|(_, open)| open.free()).map(|(piece, _)| piece)
+    }
+
+    /// Gets more of a long piece that is begun into reach, one of those that `fits` picks, if memory allows
+    /// and the piece does not hold more than `most` by it.
+    fn stretch(
+        &mut self,
+        swarm: &mut Swarm,
+        now: Moment,
+        key: PeerKey,
+        most: u64,
+        fits: impl Fn(&Open) -> bool,
+    ) -> Option<Piece> {
+        if self.started.bytes().saturating_add(reach::STRETCH) > swarm.config.budget {
+            return None;
+        }
+        let peer = swarm.peers.get(&key)?;
+        let short = |open: &Open| open.free() == 0 && open.reach().held() + reach::STRETCH <= most;
+        let usable = self.started.elastic().filter(|(piece, open)| {
+            short(open) && fits(open) && peer.may_give(*piece) && !self.is_kept_from(swarm, now, key, open)
+        });
+        let (piece, _) = usable.min_by_key(|(piece, open)| {
+            (self.blame.is_suspect(*piece, peer.who()), open.missing(), *piece)
+        })?;
+        self.started.stretch(piece);
+        Some(piece)
+    }
+
+    /// Whether a piece is to come from somebody else alone.
+    fn is_kept_from(&self, swarm: &Swarm, now: Moment, key: PeerKey, open: &Open) -> bool {
+        open.owner != Some(key) && self.is_reserved(swarm, now, open)
+    }
+
+    /// Bytes that must be free for a new piece.
+    pub(super) fn least_room(&self, swarm: &Swarm) -> u64 {
+        reach::at_first(self.geometry.piece_len(), swarm.config.budget)
+    }
+
+    /// Whether a piece that was wrong before is to come from its owner alone: as long as that one has
+    /// just sent a part of it, or is going to bring the rest within a minute.
+    pub(super) fn is_reserved(&self, swarm: &Swarm, now: Moment, open: &Open) -> bool {
+        let owner = open.owner.and_then(|key| swarm.peers.get(&key));
+        let recent = now.since(open.touched) < TWIN_GAIN * 10;
+        let soon = |rate: f64| rate * RESERVED >= open.missing() as f64;
+        open.strict && owner.is_some_and(|owner| recent || soon(owner.down.rate(now)))
+    }
+
+    /// Begins a new piece for a peer, if memory allows: the first of those ahead, where there are any.
+    pub(super) fn begin(
+        &mut self,
+        swarm: &mut Swarm,
+        now: Moment,
+        key: PeerKey,
+        ahead: Option<Range<u32>>,
+    ) -> Option<Piece> {
+        let peer = swarm.peers.get(&key)?;
+        let fits = |len: u64| {
+            self.started.is_empty() || self.started.bytes().saturating_add(len) <= swarm.config.budget
+        };
+        if self.rarity.free().is_empty() || !fits(self.least_room(swarm)) {
+            return None;
+        }
+        let is_ahead = ahead.is_some();
+        let piece = if peer.chokes_us {
+            let mut allowed = peer.allowed_us.iter().copied();
+            let near = |piece: &Piece| ahead.as_ref().is_none_or(|ahead| ahead.contains(&piece.index()));
+            allowed.find(|p| near(p) && self.rarity.free().has(*p) && peer.has.has(*p))?
+        } else if let Some(ahead) = ahead {
+            self.picker.first_of(&self.rarity, &self.geometry, ahead, &peer.has)?
+        } else {
+            let offer = Offer { has: &peer.has, interesting: peer.interesting, suggested: &peer.suggested };
+            let ours = self.progress.have().count();
+            self.picker.pick(&self.rarity, &self.geometry, self.order, ours, offer, &mut swarm.rng)?
+        };
+        let len = self.geometry.len_of(piece);
+        let fast = peer.down.rate(now) * WHOLE_PIECE >= f64::from(len);
+        let strict = self.blame.has_record(piece);
+        // What somebody waits for comes from all who have it.
+        let owner = ((fast && !is_ahead) || strict).then_some(key);
+        self.rarity.take(piece);
+        let reach = Reach::new(self.geometry.blocks_in(piece), swarm.config.budget);
+        self.started.open(now, &self.geometry, piece, reach, owner, strict);
+        if let Some(peer) = swarm.peers.get_mut(&key).filter(|_| owner.is_some()) {
+            peer.own = Some(piece);
+        }
+        Some(piece)
+    }
+
+    /// Blocks that others owe and this peer would bring earlier. In the end game any of them; before
+    /// that only what holds memory while there is none for a new piece.
+    fn twins(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, most: usize) -> Vec<Block> {
+        let end_game = self.in_end_game();
+        let Some(peer) = swarm.peers.get_mut(&key) else { return Vec::new() };
+        let few = end_game && self.started.iter().take(FEW_OPEN).count() < FEW_OPEN;
+        if peer.pipeline.is_snubbed() || (now < peer.next_twins && !few) {
+            return Vec::new();
+        }
+        peer.next_twins = now + Duration::from_secs(1);
+        let Some(peer) = swarm.peers.get(&key) else { return Vec::new() };
+        let mine = peer.pipeline.eta(now, peer.down.rate(now));
+        let limit = if end_game { mine + TWIN_GAIN } else { mine + TWIN_GAIN * 10 };
+        let mut etas: BTreeMap<PeerKey, Duration> = BTreeMap::new();
+        let mut found: Vec<(usize, std::cmp::Reverse<Duration>, Block)> = Vec::new();
+        let open = self.started.iter().filter(|(piece, open)| {
+            !open.is_whole() && peer.may_give(*piece) && !self.is_reserved(swarm, now, open)
+        });
+        for (piece, _) in open.take(MOST_LOOKED_AT) {
+            for (block, first, askers) in self.started.twinnable(&self.geometry, piece, key) {
+                let of = |first: &PeerKey| {
+                    swarm.peers.get(first).map_or(Duration::ZERO, |p| p.pipeline.eta(now, p.down.rate(now)))
+                };
+                let eta = *etas.entry(first).or_insert_with_key(of);
+                if eta > limit {
+                    found.push((askers, std::cmp::Reverse(eta), block));
+                }
+            }
+        }
+        found.sort_unstable();
+        found.truncate(most);
+        let blocks: Vec<Block> = found.into_iter().map(|(_, _, block)| block).collect();
+        for &block in &blocks {
+            self.started.add_twin(block, key);
+        }
+        blocks
+    }
+
+    /// It chokes us.
+    pub(super) fn choked(&mut self, swarm: &mut Swarm, key: PeerKey) {
+        let Some(peer) = swarm.peers.get_mut(&key) else { return };
+        peer.chokes_us = true;
+        // With the fast extension each request is answered or rejected (BEP 6); without, all are void.
+        if !peer.fast() {
+            for block in peer.pipeline.clear() {
+                self.started.release(block, key);
+            }
+            self.freed = true;
+        }
+        self.started.disown(key);
+    }
+
+    /// It does not choke us any more.
+    pub(super) fn unchoked(&mut self, swarm: &mut Swarm, key: PeerKey) {
+        if let Some(peer) = swarm.peers.get_mut(&key) {
+            peer.chokes_us = false;
+            self.hungry.insert(key);
+        }
+    }
+
+    /// It will not send a block (BEP 6).
+    pub(super) fn rejected(
+        &mut self,
+        swarm: &mut Swarm,
+        now: Moment,
+        key: PeerKey,
+        block: Block,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(peer) = swarm.peers.get_mut(&key) else { return };
+        if !peer.pipeline.forget(block) {
+            return self.strike(swarm, now, key, out);
+        }
+        // A rejected piece is not allowed after all, or we would ask for ever.
+        if peer.chokes_us {
+            peer.allowed_us.retain(|&piece| piece != block.piece());
+        }
+        let angry = !peer.chokes_us && peer.strike();
+        peer.dry = true;
+        let choked = peer.chokes_us;
+        // Asked again at once it would reject again at once: it waits for the next pulse, and others with it.
+        self.freed |= self.started.release(block, key) && choked;
+        if angry {
+            self.close(swarm, now, key, crate::swarm::event::Departure::Protocol, out);
+        }
+    }
+
+    /// It owes for too long: others get what it owes.
+    pub(super) fn snub(&mut self, swarm: &mut Swarm, key: PeerKey, out: &mut Vec<Output>) {
+        let Some(peer) = swarm.peers.get_mut(&key) else { return };
+        let owed: Vec<Block> = peer.pipeline.owed().iter().copied().collect();
+        // It is asked anew by the next pulse. Were it asked for the same block at once, its answer to the
+        // cancel (BEP 6) would be taken for the answer to the new request.
+        peer.dry = false;
+        self.started.disown(key);
+        self.take_back(swarm, key, &owed, out);
+        self.hungry.remove(&key);
+    }
+
+    /// Takes back requests from a peer.
+    pub(super) fn take_back(
+        &mut self,
+        swarm: &mut Swarm,
+        key: PeerKey,
+        blocks: &[Block],
+        out: &mut Vec<Output>,
+    ) {
+        let Some(peer) = swarm.peers.get_mut(&key) else { return };
+        let gone: Vec<Block> = blocks.iter().copied().filter(|&block| peer.pipeline.forget(block)).collect();
+        for &block in &gone {
+            self.freed |= self.started.release(block, key);
+        }
+        if !gone.is_empty() {
+            self.hungry.insert(key);
+            out.push(Output::Cancel { peer: key, blocks: gone });
+        }
+    }
+
+    /// Gives up an open piece: what landed of it is thrown away, what is asked is taken back.
+    pub(super) fn abandon(&mut self, swarm: &mut Swarm, piece: Piece, out: &mut Vec<Output>) {
+        let mut askers: BTreeMap<PeerKey, Vec<Block>> = BTreeMap::new();
+        for (block, key) in self.started.asked(&self.geometry, piece) {
+            askers.entry(key).or_default().push(block);
+        }
+        for (key, blocks) in askers {
+            self.take_back(swarm, key, &blocks, out);
+        }
+        if self.started.close(piece).is_some() {
+            out.push(Output::Discard { piece });
+            self.put_back(swarm, piece);
+        }
+    }
+
+    /// A piece can be begun again, if it is still wanted.
+    pub(super) fn put_back(&mut self, swarm: &mut Swarm, piece: Piece) {
+        if self.progress.lacking().has(piece) {
+            self.rarity.put(piece, self.progress.priority(piece), &mut swarm.rng);
+        }
+        self.freed = true;
+    }
+
+    /// Where memory is used up and peers wait for something to do, gives up the open piece that nobody
+    /// can go on with and that loses least.
+    pub(super) fn drop_stalled(&mut self, swarm: &mut Swarm, now: Moment, out: &mut Vec<Output>) {
+        let full = self.started.bytes() + self.least_room(swarm) > swarm.config.budget;
+        let waits =
+            swarm.peers.values().any(|peer| peer.dry && peer.may_be_asked() && !peer.pipeline.is_snubbed());
+        if !full || !waits || self.rarity.free().is_empty() {
+            return;
+        }
+        let stalled = self.started.with_free().filter(|(piece, open)| {
+            let stuck = now.since(open.touched) >= STALLED;
+            stuck && !swarm.peers.values().any(|peer| peer.may_give(*piece) && !peer.pipeline.is_snubbed())
+        });
+        if let Some((_, piece)) = stalled.map(|(piece, open)| (open.landed(), piece)).min() {
+            self.abandon(swarm, piece, out);
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! What others want of us.
+
+use std::time::Duration;
+
+use crate::base::{Moment, Piece, Span};
+use crate::proto::message::{Message, Wanted};
+
+use super::content::Content;
+use super::peer::{MOST_REQUESTS, Peer, SERVE_AHEAD};
+use super::phase::Connections;
+use super::swarm::Swarm;
+use crate::swarm::event::{Output, PeerKey};
+use crate::swarm::parts::allowed_fast::{ALLOWED, allowed_fast};
+use crate::swarm::parts::choker::{Choker, Contender, slots};
+
+/// Requests may arrive for this long after a choke that crossed them.
+const CROSSING: Duration = Duration::from_secs(30);
+/// A peer that changes its mind faster than this is struck.
+const FICKLE: Duration = Duration::from_secs(1);
+/// How often a peer may ask for each block of a piece it may have while choked.
+const FAST_TIMES: u32 = 3;
+
+impl Content {
+    /// It is interested in us, or is not any more.
+    pub(super) fn wanted(
+        &mut self,
+        swarm: &mut Swarm,
+        now: Moment,
+        key: PeerKey,
+        wants: bool,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(peer) = swarm.peers.get_mut(&key) else { return };
+        if peer.wants == wants {
+            return;
+        }
+        let fickle = now.since(peer.interest_at) < FICKLE && now.since(peer.came) >= FICKLE;
+        peer.wants = wants;
+        peer.interest_at = now;
+        if fickle {
+            self.strike(swarm, now, key, out);
+        }
+        self.fill_slots(swarm, now, out);
+        self.close_if_useless(swarm, now, key, out);
+    }
+
+    pub(super) fn requested(
+        &mut self,
+        swarm: &mut Swarm,
+        now: Moment,
+        key: PeerKey,
+        wanted: Wanted,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(peer) = swarm.peers.get_mut(&key) else { return };
+        let span = self.geometry.span_at(wanted.piece, wanted.begin, wanted.len);
+        let held = span.filter(|span| self.progress.have().has(span.piece()));
+        let blocks = held.map_or(0, |span| self.geometry.blocks_in(span.piece()));
+        let known = |span: &Span| peer.queue.contains(span) || peer.serving.contains(span);
+        let room = peer.queue.len() + peer.serving.len() < MOST_REQUESTS;
+        match held {
+            Some(span) if room && !known(&span) && (!peer.choked || allowed(peer, span.piece(), blocks)) => {
+                peer.queue.push_back(span);
+                self.serve(swarm, key, out);
+            }
+            _ => {
+                // What was under way when we choked it is no fault of its own.
+                let crossed = peer.choked && held.is_some() && now.since(peer.choked_at) < CROSSING;
+                if peer.fast() {
+                    swarm.say(now, key, Message::Reject(wanted), out);
+                }
+                if !crossed {
+                    self.strike(swarm, now, key, out);
+                }
+            }
+        }
+    }
+
+    pub(super) fn cancelled(
+        &mut self,
+        swarm: &mut Swarm,
+        now: Moment,
+        key: PeerKey,
+        wanted: Wanted,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(peer) = swarm.peers.get_mut(&key) else { return };
+        let Some(span) = self.geometry.span_at(wanted.piece, wanted.begin, wanted.len) else {
+            return self.strike(swarm, now, key, out);
+        };
+        let fast = peer.fast();
+        if let Some(at) = peer.queue.iter().position(|&waiting| waiting == span) {
+            peer.queue.remove(at);
+        } else if forget_served(peer, span) {
+            out.push(Output::Unserve { peer: key, spans: vec![span] });
+        } else {
+            // It may have crossed with the block on its way.
+            return self.strike(swarm, now, key, out);
+        }
+        if fast {
+            swarm.say(now, key, Message::Reject(wanted), out);
+        }
+        self.serve(swarm, key, out);
+    }
+
+    pub(super) fn sent(
+        &mut self,
+        swarm: &mut Swarm,
+        now: Moment,
+        key: PeerKey,
+        spans: &[Span],
+        out: &mut Vec<Output>,
+    ) {
+        let Some(peer) = swarm.peers.get_mut(&key) else { return };
+        for &span in spans {
+            forget_served(peer, span);
+            peer.up.add(now, u64::from(span.len()));
+            swarm.counters.up.add(now, u64::from(span.len()));
+        }
+        peer.said_at = now;
+        self.serve(swarm, key, out);
+    }
+
+    /// Spans could not be read for the moment: who asked for them is told, or asks again by itself.
+    pub(super) fn unserved(
+        &mut self,
+        swarm: &mut Swarm,
+        now: Moment,
+        key: PeerKey,
+        spans: &[Span],
+        out: &mut Vec<Output>,
+    ) {
+        let Some(peer) = swarm.peers.get_mut(&key) else { return };
+        let gone: Vec<Span> = spans.iter().copied().filter(|&span| forget_served(peer, span)).collect();
+        if peer.fast() {
+            for span in gone {
+                swarm.say(now, key, Message::Reject(span.into()), out);
+            }
+        }
+        self.serve(swarm, key, out);
+    }
+
+    /// Orders the next burst, if little of the last is left.
+    fn serve(&mut self, swarm: &mut Swarm, key: PeerKey, out: &mut Vec<Output>) {
+        let Some(peer) = swarm.peers.get_mut(&key) else { return };
+        if peer.serving_bytes >= SERVE_AHEAD / 2 || peer.queue.is_empty() {
+            return;
+        }
+        let mut spans = Vec::new();
+        while peer.serving_bytes < SERVE_AHEAD
+            && let Some(span) = peer.queue.pop_front()
+        {
+            peer.serving_bytes += u64::from(span.len());
+            peer.serving.push_back(span);
+            spans.push(span);
+        }
+        out.push(Output::Serve { peer: key, spans });
+    }
+
+    /// Allows a peer that has little the pieces of BEP 6 that we have.
+    pub(super) fn allow_fast(&self, swarm: &mut Swarm, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
+        let info_hash = swarm.config.info_hash.wire();
+        let Some(peer) = swarm.peers.get_mut(&key) else { return };
+        if !peer.fast() || peer.has.count() as usize >= ALLOWED || !peer.allowed.is_empty() {
+            return;
+        }
+        let mut set = allowed_fast(peer.addr.ip(), info_hash, &self.geometry, ALLOWED);
+        set.retain(|&piece| self.progress.have().has(piece) && !peer.has.has(piece));
+        peer.allowed = set.iter().map(|&piece| (piece, 0)).collect();
+        for piece in set {
+            swarm.say(now, key, Message::AllowedFast(piece.index()), out);
+        }
+    }
+
+    /// Serves nothing of a piece any more.
+    pub(super) fn withdraw(
+        &mut self,
+        swarm: &mut Swarm,
+        now: Moment,
+        key: PeerKey,
+        piece: Piece,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(peer) = swarm.peers.get_mut(&key) else { return };
+        peer.allowed.retain(|&(allowed, _)| allowed != piece);
+        let served: Vec<Span> = peer.serving.iter().filter(|span| span.piece() == piece).copied().collect();
+        let waiting: Vec<Span> = peer.queue.iter().filter(|span| span.piece() == piece).copied().collect();
+        peer.queue.retain(|span| span.piece() != piece);
+        for &span in &served {
+            forget_served(peer, span);
+        }
+        let fast = peer.fast();
+        if !served.is_empty() {
+            out.push(Output::Unserve { peer: key, spans: served.clone() });
+        }
+        for span in served.into_iter().chain(waiting).filter(|_| fast) {
+            swarm.say(now, key, Message::Reject(span.into()), out);
+        }
+        self.serve(swarm, key, out);
+    }
+
+    /// The round of the choker.
+    pub(super) fn rechoke(&mut self, swarm: &mut Swarm, now: Moment, out: &mut Vec<Output>) {
+        if swarm.paused {
+            return;
+        }
+        let contenders = self.contenders(swarm, now);
+        let chosen =
+            self.choker.round(now, swarm.finished, self.slots(swarm, now), &contenders, &mut swarm.rng);
+        let chosen: std::collections::BTreeSet<PeerKey> = chosen.into_iter().collect();
+        for key in swarm.keys() {
+            let Some(peer) = swarm.peers.get(&key) else { continue };
+            match (peer.choked, chosen.contains(&key)) {
+                (true, true) => self.unchoke(swarm, now, key, out),
+                (false, false) => self.choke(swarm, now, key, out),
+                _ => {}
+            }
+        }
+    }
+
+    /// Gives free slots away at once.
+    pub(super) fn fill_slots(&mut self, swarm: &mut Swarm, now: Moment, out: &mut Vec<Output>) {
+        if swarm.paused {
+            return;
+        }
+        let slots = self.slots(swarm, now);
+        let mut contenders = self.contenders(swarm, now);
+        let mut taken = contenders.iter().filter(|c| c.unchoked).count();
+        while taken < slots
+            && let Some(next) = Choker::next(now, swarm.finished, &contenders)
+        {
+            self.unchoke(swarm, now, next, out);
+            contenders.retain(|c| c.peer != next);
+            taken += 1;
+        }
+    }
+
+    fn slots(&self, swarm: &Swarm, now: Moment) -> usize {
+        slots(swarm.config.upload_limit, swarm.counters.up.rate(now))
+    }
+
+    fn contenders(&self, swarm: &Swarm, now: Moment) -> Vec<Contender> {
+        let wanting = swarm.peers.iter().filter(|(_, peer)| peer.wants && !peer.is_seed());
+        let contenders = wanting.map(|(&key, peer)| Contender {
+            peer: key,
+            unchoked: !peer.choked,
+            since: peer.choked_at,
+            came: peer.came,
+            gives: peer.down.rate(now),
+            takes: peer.up.rate(now),
+            got: peer.up.total() - peer.sent_before,
+            snubbed: peer.pipeline.is_snubbed(),
+        });
+        contenders.collect()
+    }
+
+    fn unchoke(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
+        if let Some(peer) = swarm.peers.get_mut(&key) {
+            peer.choked = false;
+            peer.choked_at = now;
+            peer.sent_before = peer.up.total();
+            swarm.say(now, key, Message::Unchoke, out);
+        }
+    }
+
+    fn choke(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
+        let Some(peer) = swarm.peers.get_mut(&key) else { return };
+        peer.choked = true;
+        peer.choked_at = now;
+        let fast = peer.fast();
+        let mut void: Vec<Span> = peer.serving.drain(..).collect();
+        void.extend(peer.queue.drain(..));
+        peer.serving_bytes = 0;
+        swarm.say(now, key, Message::Choke, out);
+        if !void.is_empty() {
+            out.push(Output::Unserve { peer: key, spans: Vec::new() });
+        }
+        for span in void.into_iter().filter(|_| fast) {
+            swarm.say(now, key, Message::Reject(span.into()), out);
+        }
+    }
+}
+
+/// Whether a choked peer may have one more block of a piece (BEP 6); it is counted.
+fn allowed(peer: &mut Peer, piece: Piece, blocks: u32) -> bool {
+    let entry = peer.allowed.iter_mut().find(|(allowed, _)| *allowed == piece);
+    entry.is_some_and(|(_, times)| {
+        *times += 1;
+        *times <= blocks * FAST_TIMES
+    })
+}
+
+fn forget_served(peer: &mut Peer, span: Span) -> bool {
+    let Some(at) = peer.serving.iter().position(|&served| served == span) else { return false };
+    peer.serving.remove(at);
+    peer.serving_bytes -= u64::from(span.len());
+    true
+}
