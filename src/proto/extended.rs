@@ -281,14 +281,20 @@ mod tests {
     }
 
     #[test]
-    fn a_later_handshake_changes_only_what_it_mentions() {
-        let decode = |body: &[u8]| ExtendedHandshake::decode(body).unwrap();
-        let mut known = decode(b"d1:md11:ut_metadatai2e6:ut_pexi1ee4:reqqi250e1:v3:olde");
-        known.update(decode(b"d1:md6:ut_pexi0e11:lt_donthavei7ee13:metadata_sizei99ee"));
-        let ids = [Extension::Metadata, Extension::Pex, Extension::DontHave].map(|e| known.id_of(e));
-        assert_eq!(ids, [Some(2), None, Some(7)]);
-        assert_eq!((known.metadata_size, known.reqq), (Some(99), Some(250)));
-        assert_eq!(known.client, Some(Untrusted::new("old")));
+    fn a_message_is_read_by_the_number_we_gave_it() {
+        let read = |id, body: &[u8]| Extended::decode(id, body).ok();
+        assert!(
+            matches!(read(HANDSHAKE_ID, b"d1:pi5ee"), Some(Extended::Handshake(hand)) if hand.port == Some(5))
+        );
+        assert_eq!(read(Extension::DontHave.our_id(), &[0, 0, 1, 2]), Some(Extended::DontHave(258)));
+        assert_eq!(read(Extension::DontHave.our_id(), &[0, 0, 1]), None);
+        assert_eq!(read(Extension::UploadOnly.our_id(), &[1]), Some(Extended::UploadOnly(true)));
+        assert_eq!(read(Extension::UploadOnly.our_id(), &[]), Some(Extended::UploadOnly(false)));
+        let request = MetadataMessage::Request(7);
+        let body = request.encode();
+        assert_eq!(read(Extension::Metadata.our_id(), &body), Some(Extended::Metadata(request)));
+        assert_eq!(read(Extension::Pex.our_id(), b"de"), Some(Extended::Pex(pex::PexMessage::default())));
+        assert_eq!((read(Extension::Pex.our_id(), b"junk"), read(99, b"de")), (None, None));
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::super::event::{Input, Note, Output, TrackerFailure, TrackerKey, Wish};
-use super::super::torrent::Config;
 use super::stage::{Stage, addr, announces, config, dials};
 use crate::proto::announce::{AnnounceEvent, AnnounceReply};
+use crate::swarm::Config;
+use crate::swarm::event::{Input, Note, Output, TrackerFailure, TrackerKey, Wish};
 
 const T: TrackerKey = TrackerKey(0);
 

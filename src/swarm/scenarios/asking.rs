@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::super::event::{Hello, Input, Order, Output, Priority, Wish};
-use super::super::torrent::Config;
+use std::sync::Arc;
+
 use super::stage::{Stage, asked, cancelled, config, said, verifies};
-use crate::base::{PeerId, Piece};
+use crate::base::{Bitfield, Geometry, PeerId, Piece};
 use crate::proto::handshake::Reserved;
 use crate::proto::message::Message;
+use crate::swarm::ContentSetup;
+use crate::swarm::event::{Hello, Input, Order, Output, Priority, Wish};
 
 #[test]
 fn interest_is_told_as_soon_as_there_is_a_reason() {
@@ -172,7 +174,9 @@ fn skipped_pieces_are_never_asked_and_high_ones_come_first() {
     let mut priorities = vec![Priority::Skip; 8];
     priorities[2] = Priority::Normal;
     priorities[6] = Priority::High;
-    let mut stage = Stage::with(8, false, Config { priorities, ..config() });
+    let geometry = Arc::new(Geometry::single(65_536, 8 * 65_536).unwrap());
+    let setup = ContentSetup { priorities, ..ContentSetup::new(geometry, Bitfield::none(8)) };
+    let mut stage = Stage::open(config(), setup);
     let (peer, first) = stage.meet_seed(1);
     assert!(first.iter().all(|b| b.piece().index() == 6));
     stage.drain(peer, first);
@@ -199,7 +203,9 @@ fn a_piece_that_is_not_wanted_any_more_is_dropped() {
 
 #[test]
 fn in_order_means_from_the_beginning_to_the_end() {
-    let mut stage = Stage::with(12, false, Config { order: Order::InOrder, ..config() });
+    let geometry = Arc::new(Geometry::single(65_536, 12 * 65_536).unwrap());
+    let setup = ContentSetup { order: Order::InOrder, ..ContentSetup::new(geometry, Bitfield::none(12)) };
+    let mut stage = Stage::open(config(), setup);
     let (peer, first) = stage.meet_seed(1);
     let mut pieces: Vec<_> = first.iter().map(|b| b.piece().index()).collect();
     pieces.extend(asked(&stage.drain(peer, first), peer).iter().map(|b| b.piece().index()));

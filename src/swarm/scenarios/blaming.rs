@@ -1,8 +1,8 @@
 //! Who sent wrong bytes.
 
-use super::super::event::{Departure, Input, Note, Output};
 use super::stage::{Stage, addr, asked, closed, dials, verifies};
 use crate::proto::message::Message;
+use crate::swarm::event::{Departure, Input, Note, Output};
 
 #[test]
 fn the_sole_sender_of_a_wrong_piece_is_banned_at_once() {
@@ -32,7 +32,7 @@ fn of_several_senders_exactly_the_liar_is_banned_once_the_piece_is_right() {
     stage.land(honest, &blocks[..2]);
     // The first falls silent; the other brings the rest, one block of it wrong.
     stage.pass(20);
-    let rest: Vec<_> = stage.torrent.peers[&liar].pipeline.owed().iter().copied().collect();
+    let rest: Vec<_> = stage.torrent.swarm.peers[&liar].pipeline.owed().iter().copied().collect();
     assert_eq!(rest.len(), 2);
     let out = stage.land(liar, &rest);
     assert_eq!(verifies(&out), [stage.piece(0)]);
@@ -43,7 +43,7 @@ fn of_several_senders_exactly_the_liar_is_banned_once_the_piece_is_right() {
     let owed: Vec<_> = [asked(&out, honest), asked(&out, liar), again].concat();
     assert!(!owed.is_empty());
     for peer in [honest, liar, third] {
-        let blocks: Vec<_> = stage.torrent.peers[&peer].pipeline.owed().iter().copied().collect();
+        let blocks: Vec<_> = stage.torrent.swarm.peers[&peer].pipeline.owed().iter().copied().collect();
         let out = stage.land(peer, &blocks);
         if !verifies(&out).is_empty() {
             assert!(out.contains(&Output::Verify { piece: stage.piece(0), digests: true }));
@@ -51,7 +51,7 @@ fn of_several_senders_exactly_the_liar_is_banned_once_the_piece_is_right() {
     }
     let mut rest = Vec::new();
     for peer in [honest, liar, third] {
-        rest.extend(stage.torrent.peers[&peer].pipeline.owed().iter().map(|&b| (peer, b)));
+        rest.extend(stage.torrent.swarm.peers[&peer].pipeline.owed().iter().map(|&b| (peer, b)));
     }
     for (peer, block) in rest {
         stage.land(peer, &[block]);

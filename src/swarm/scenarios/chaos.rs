@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::super::event::{
-    Departure, DialFailure, Hello, Input, Order, Output, PeerKey, Priority, Source, Wish,
-};
-use super::super::torrent::Config;
 use super::stage::{Stage, addr, config, modern};
 use crate::base::{Block, PeerId, Piece, Rng};
 use crate::proto::handshake::Reserved;
 use crate::proto::message::{Message, Wanted};
+use crate::swarm::Config;
+use crate::swarm::event::{
+    Departure, DialFailure, Hello, Input, Order, Output, PeerKey, Priority, Source, Wish,
+};
 
 const PIECES: u32 = 13;
 

@@ -2,13 +2,13 @@
 
 use std::net::SocketAddr;
 
-use super::super::event::{Hello, Input, Output, PeerKey, Source};
-use super::super::torrent::Config;
 use super::stage::{Stage, addr, closed, config, dials, modern, said};
 use crate::base::PeerId;
 use crate::proto::extended::pex::{PexFlags, PexMessage};
 use crate::proto::extended::{ExtendedHandshake, Extension};
 use crate::proto::message::Message;
+use crate::swarm::Config;
+use crate::swarm::event::{Hello, Input, Output, PeerKey, Source};
 
 /// The number the scripted peers give to `ut_pex`.
 const THEIRS: u8 = 9;

@@ -2,18 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use super::super::peer::Counted;
-use super::super::torrent::Torrent;
 use crate::base::Moment;
+use crate::swarm::Torrent;
+use crate::swarm::torrent::peer::Counted;
 
 /// Panics unless the parts of a torrent agree with one another.
 pub fn check(torrent: &Torrent, now: Moment, open_before: u64) {
-    let geometry = &torrent.geometry;
+    let Some(content) = torrent.phase.content() else { return };
+    let geometry = &content.geometry;
     let mut asked = BTreeSet::new();
-    for (piece, open) in torrent.started.iter() {
-        assert!(open.is_whole() || torrent.progress.lacking().has(piece), "an open piece is wanted");
-        assert!(!torrent.rarity.free().has(piece), "an open piece cannot be begun again");
-        let blocks: BTreeSet<_> = torrent.started.asked(geometry, piece).iter().map(|(b, _)| *b).collect();
+    for (piece, open) in content.started.iter() {
+        assert!(open.is_whole() || content.progress.lacking().has(piece), "an open piece is wanted");
+        assert!(!content.rarity.free().has(piece), "an open piece cannot be begun again");
+        let blocks: BTreeSet<_> = content.started.asked(geometry, piece).iter().map(|(b, _)| *b).collect();
         let all = geometry.blocks_in(piece);
         let reach = open.reach();
         let beyond = all - reach.range().end;
@@ -22,36 +23,37 @@ pub fn check(torrent: &Torrent, now: Moment, open_before: u64) {
             all,
             "asked and landed and free are all"
         );
-        asked.extend(torrent.started.asked(geometry, piece));
+        asked.extend(content.started.asked(geometry, piece));
     }
     let owed: BTreeSet<_> = torrent
+        .swarm
         .peers
         .iter()
         .flat_map(|(&key, peer)| peer.pipeline.owed().iter().map(move |&block| (block, key)))
         .collect();
     assert_eq!(asked, owed, "what is asked is what is owed");
-    let one = torrent.started.iter().count() <= 1;
-    let most = torrent.budget.max(open_before);
-    assert!(one || torrent.started.bytes() <= most, "open pieces keep to the budget");
-    for piece in torrent.progress.lacking().iter() {
-        let open = torrent.started.get(piece).is_some();
-        assert!(open != torrent.rarity.free().has(piece), "a lacking piece is open or can be begun");
+    let one = content.started.iter().count() <= 1;
+    let most = torrent.swarm.config.budget.max(open_before);
+    assert!(one || content.started.bytes() <= most, "open pieces keep to the budget");
+    for piece in content.progress.lacking().iter() {
+        let open = content.started.get(piece).is_some();
+        assert!(open != content.rarity.free().has(piece), "a lacking piece is open or can be begun");
     }
-    for peer in torrent.peers.values() {
-        assert_eq!(peer.interesting, torrent.progress.interesting(&peer.has), "interest is counted right");
+    for peer in torrent.swarm.peers.values() {
+        assert_eq!(peer.interesting, content.progress.interesting(&peer.has), "interest is counted right");
         assert_eq!(peer.interested, peer.interesting > 0, "interest is told");
         let bytes: u64 = peer.serving.iter().map(|span| u64::from(span.len())).sum();
         assert_eq!(peer.serving_bytes, bytes);
         let waiting = peer.queue.iter().chain(&peer.serving);
         for span in waiting {
-            assert!(torrent.progress.have().has(span.piece()), "only what we have is served");
+            assert!(content.progress.have().has(span.piece()), "only what we have is served");
             let allowed = peer.allowed.iter().any(|(piece, _)| *piece == span.piece());
             assert!(!peer.choked || allowed, "nothing is served to the choked");
         }
     }
     for piece in geometry.pieces() {
-        let each = torrent.peers.values().filter(|p| p.counted == Counted::Seed || p.has.has(piece));
-        assert_eq!(torrent.rarity.count(piece), each.count() as u32, "copies are counted right");
+        let each = torrent.swarm.peers.values().filter(|p| p.counted == Counted::Seed || p.has.has(piece));
+        assert_eq!(content.rarity.count(piece), each.count() as u32, "copies are counted right");
     }
     assert!(torrent.deadline().is_none_or(|at| at > now), "no deadline lies behind");
 }

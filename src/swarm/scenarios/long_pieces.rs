@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::super::event::{Departure, Hello, Input, Note, Output, PeerKey};
 use super::stage::{Stage, addr, asked, cancelled, config, modern};
 use crate::base::{BLOCK_LEN, Block, Geometry, PeerId, Piece, RUN_BLOCKS, Rng};
 use crate::proto::message::Message;
+use crate::swarm::event::{Departure, Hello, Input, Note, Output, PeerKey};
 
 const RUN: u64 = 1 << 20;
 
@@ -229,7 +229,7 @@ fn a_hole_whose_peer_falls_silent_is_asked_of_another() {
     }
     let front: BTreeSet<u32> = (0..RUN_BLOCKS).collect();
     assert_eq!(landed, front, "all that memory is set aside for, the hole too, and nothing else");
-    assert!(stage.torrent.peers[&silent].pipeline.owed().is_empty());
+    assert!(stage.torrent.swarm.peers[&silent].pipeline.owed().is_empty());
     let piece = hole[0].piece();
     let out = stage.give(Input::Settled { piece, blocks: RUN_BLOCKS });
     let on = asked(&out, other);

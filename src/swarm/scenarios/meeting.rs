@@ -1,12 +1,12 @@
 //! How connections begin and end.
 
-use super::super::event::{Departure, DialFailure, Hello, Input, Output, PeerKey, Source, Wish};
-use super::super::torrent::Config;
 use super::stage::{Stage, addr, closed, config, dials, modern, said};
 use crate::base::PeerId;
 use crate::proto::extended::ExtendedHandshake;
 use crate::proto::handshake::Reserved;
 use crate::proto::message::Message;
+use crate::swarm::Config;
+use crate::swarm::event::{Departure, DialFailure, Hello, Input, Output, PeerKey, Source, Wish};
 
 #[test]
 fn we_say_what_we_have_first_and_what_we_can_do_next() {
@@ -134,7 +134,7 @@ fn of_two_connections_with_one_peer_both_ends_keep_the_same() {
         let (second, out) = stage.connect_as(1, !incoming_first, hello);
         let gone = if keeps_new { first } else { second };
         assert_eq!(closed(&out, gone), Some(Departure::Duplicate));
-        assert_eq!(stage.torrent.peers.len(), 1);
+        assert_eq!(stage.torrent.swarm.peers.len(), 1);
         assert_eq!(dials(&stage.pass(300)), [], "it is connected");
     }
 }
@@ -173,7 +173,7 @@ fn seeds_part_from_seeds() {
     let (peer, first) = stage.meet_seed(1);
     let out = stage.drain(peer, first);
     assert_eq!(closed(&out, peer), Some(Departure::Useless));
-    assert!(!stage.torrent.peers.contains_key(&peer));
+    assert!(!stage.torrent.swarm.peers.contains_key(&peer));
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn a_bitfield_may_come_again_and_only_adds() {
     for bits in [0x00, 0x40, 0xc0, 0x20, 0xe0] {
         assert_eq!(closed(&stage.hear(peer, Message::Bitfield(vec![bits])), peer), None);
     }
-    assert_eq!(stage.torrent.peers[&peer].has.as_bytes(), [0xe0]);
+    assert_eq!(stage.torrent.swarm.peers[&peer].has.as_bytes(), [0xe0]);
     assert_eq!(closed(&stage.hear(peer, Message::Bitfield(vec![0xf0])), peer), Some(Departure::Useless));
 }
 
@@ -282,7 +282,7 @@ fn the_idle_make_room_for_callers_of_higher_priority() {
         let (peer, out) = stage.connect(n);
         closed(&out, peer).is_none()
     });
-    assert!(accepted && stage.torrent.peers.len() == 2);
+    assert!(accepted && stage.torrent.swarm.peers.len() == 2);
 }
 
 #[test]
@@ -294,4 +294,16 @@ fn an_idle_torrent_has_no_deadline() {
     let (peer, _) = stage.connect(1);
     stage.give(Input::Left { peer, why: Departure::Closed });
     assert_eq!(stage.torrent.deadline(), None);
+}
+
+#[test]
+fn a_later_handshake_changes_only_what_it_mentions() {
+    let mut stage = Stage::leech(4);
+    let (peer, _) = stage.connect(1);
+    let mut shake = |body: &[u8]| stage.hear(peer, Message::Extended { id: 0, body: body.to_vec() });
+    shake(b"d1:md11:ut_metadatai2e6:ut_pexi1ee1:v3:olde");
+    shake(b"d1:md6:ut_pexi0e11:lt_donthavei7ee13:metadata_sizei99ee");
+    let known = &stage.torrent.swarm.peers[&peer];
+    assert_eq!((known.metadata_id, known.pex_id, known.dont_have_id), (Some(2), None, Some(7)));
+    assert_eq!((known.metadata_size, known.client.raw()), (Some(99), "old"));
 }

@@ -9,6 +9,7 @@ mod exchanging;
 mod invariants;
 mod long_pieces;
 mod meeting;
+mod metadata;
 mod searching;
 mod serving;
 mod stage;

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use super::stage::{Stage, addr, closed, config, modern, said};
 use crate::base::PeerId;
 use crate::proto::message::Message;
+use crate::swarm::Config;
 use crate::swarm::event::{Hello, Input, Output, Source, Wish};
-use crate::swarm::torrent::Config;
 
 fn with_dht() -> Config {
     Config { dht: true, ..config() }

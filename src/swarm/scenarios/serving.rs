@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::super::event::{Departure, Hello, Input, Output, PeerKey};
-use super::super::torrent::Config;
 use super::stage::{Stage, closed, config, said};
 use crate::base::{PeerId, Span};
 use crate::proto::handshake::Reserved;
 use crate::proto::message::{Message, Wanted};
+use crate::swarm::Config;
+use crate::swarm::event::{Departure, Hello, Input, Output, PeerKey};
 
 fn served(out: &[Output], to: PeerKey) -> Vec<Span> {
     let spans = out.iter().filter_map(|o| match o {
@@ -51,7 +51,8 @@ fn nothing_is_served_to_the_choked_and_they_hear_so() {
     let mut stage = Stage::seed(400);
     let (peer, _) = stage.connect(1);
     stage.hear(peer, Message::HaveNone);
-    let allowed = |index: u32| stage.torrent.peers[&peer].allowed.iter().any(|(p, _)| p.index() == index);
+    let allowed =
+        |index: u32| stage.torrent.swarm.peers[&peer].allowed.iter().any(|(p, _)| p.index() == index);
     let other = (0..400).find(|&index| !allowed(index)).unwrap();
     let wanted = stage.wanted(other, 0);
     let out = stage.hear(peer, Message::Request(wanted));
@@ -189,7 +190,7 @@ fn those_who_give_are_given_to_while_we_fetch() {
         owed_by_partner = super::stage::asked(&out, partner);
     }
     stage.pass(10);
-    assert!(!stage.torrent.peers[&partner].choked, "who gives most has a slot");
-    let unchoked = strangers.iter().filter(|peer| !stage.torrent.peers[peer].choked).count();
+    assert!(!stage.torrent.swarm.peers[&partner].choked, "who gives most has a slot");
+    let unchoked = strangers.iter().filter(|peer| !stage.torrent.swarm.peers[peer].choked).count();
     assert_eq!(unchoked, 2);
 }

@@ -4,13 +4,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::event::{Hello, Input, Output, PeerKey, TrackerKey};
-use super::super::torrent::{Config, Torrent};
 use super::invariants;
 use crate::base::{Bitfield, Block, Geometry, InfoHash, Moment, PeerId, Piece};
 use crate::proto::announce::AnnounceEvent;
 use crate::proto::handshake::Reserved;
 use crate::proto::message::{Message, Wanted};
+use crate::swarm::event::{Hello, Input, Output, PeerKey, TrackerKey};
+use crate::swarm::{Config, ContentSetup, Torrent};
 
 /// A torrent under test.
 pub struct Stage {
@@ -54,14 +54,19 @@ impl Stage {
     pub fn of(geometry: Arc<Geometry>, complete: bool, config: Config) -> Self {
         let pieces = geometry.piece_count();
         let have = if complete { Bitfield::all(pieces) } else { Bitfield::none(pieces) };
-        let now = Moment::START + Duration::from_secs(1);
-        Self { torrent: Torrent::new(now, config, geometry.clone(), have, 42), geometry, now, next: 0 }
+        Self::open(config, ContentSetup::new(geometry, have))
+    }
+
+    /// A torrent with this content.
+    pub fn open(config: Config, setup: ContentSetup) -> Self {
+        let (geometry, now) = (setup.geometry.clone(), Moment::START + Duration::from_secs(1));
+        Self { torrent: Torrent::with_content(now, config, setup, 42), geometry, now, next: 0 }
     }
 
     /// Gives a fact and returns the orders.
     pub fn give(&mut self, input: Input) -> Vec<Output> {
         let mut out = Vec::new();
-        let before = self.torrent.started.bytes();
+        let before = self.torrent.held();
         self.torrent.handle(self.now, input, &mut out);
         invariants::check(&self.torrent, self.now, before);
         out

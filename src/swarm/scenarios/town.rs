@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::event::{Departure, DialFailure, Hello, Input, Note, Output, PeerKey, Source};
-use super::super::torrent::{Config, Torrent};
 use super::invariants;
 use super::stage::{HASH, addr, modern};
 use crate::base::{Bitfield, Block, Geometry, Moment, PeerId, Piece, Rng, Sha1Digest, Span};
 use crate::proto::message::Message;
+use crate::swarm::event::{Departure, DialFailure, Hello, Input, Note, Output, PeerKey, Source};
+use crate::swarm::{Config, ContentSetup, Torrent};
 
 const LATENCY: Duration = Duration::from_millis(30);
 
@@ -73,7 +73,8 @@ impl Town {
             let full = i < seeds || lies;
             let have = if full { Bitfield::all(pieces) } else { Bitfield::none(pieces) };
             let config = Config { ours: vec![addrs[i]], ..Config::new(HASH, PeerId([i as u8 + 1; 20])) };
-            let torrent = Torrent::new(now, config, geometry.clone(), have, seed + i as u64);
+            let setup = ContentSetup::new(geometry.clone(), have);
+            let torrent = Torrent::with_content(now, config, setup, seed + i as u64);
             town.nodes.push(Node {
                 torrent,
                 rate,
@@ -101,7 +102,7 @@ impl Town {
     fn give(&mut self, node: usize, input: Input) {
         let mut out = Vec::new();
         let torrent = &mut self.nodes[node].torrent;
-        let before = torrent.started.bytes();
+        let before = torrent.held();
         torrent.handle(self.now, input, &mut out);
         // Looking at everything each time would take most of the time.
         if self.count.is_multiple_of(16) {

@@ -177,6 +177,7 @@ impl Torrent {
         out: &mut Vec<Output>,
     ) {
         let Some(peer) = self.swarm.peers.get_mut(&key) else { return };
+        peer.handshakes += 1;
         let repeated = peer.handshakes > HANDSHAKES;
         for (extension, id) in hand.ids {
             let place = match extension {

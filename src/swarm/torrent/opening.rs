@@ -62,7 +62,10 @@ impl Content {
         for piece in self.progress.have().iter().map(Piece::index) {
             swarm.say(now, key, Message::Have(piece), out);
         }
-        swarm.say_handshake(now, key, false, out);
+        if swarm.finished {
+            // It has heard before that we want pieces.
+            swarm.say_handshake(now, key, false, out);
+        }
         let (said, lost) = early.again();
         for message in said {
             self.heard(swarm, now, key, message, out);

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::super::tellers::PER_TELLER;
 use super::room::{MOST, share};
 use super::*;
-use crate::swarm::tellers::PER_TELLER;
 
 fn at(s: u64) -> Moment {
     Moment::START + Duration::from_secs(s)

@@ -1,12 +1,10 @@
 //! Peers tell a search of other peers, and it tells them.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use super::*;
 use crate::base::Bitfield;
 use crate::proto::extended::pex::{PexFlags, PexMessage};
-use crate::swarm::Torrent;
 use crate::swarm::event::Source;
 
 /// The number other clients give `ut_pex` here; ours is another.
@@ -95,15 +93,8 @@ fn the_torrent_goes_on_telling_where_the_search_ended() {
     let peers = [1, 2].map(|n| meet(&mut stage, n, Some(info.len() as u32)));
     assert_eq!(told(&stage.pass(3), peers[0]), [addr(2)]);
     assert_eq!(found(&stage.send(peers[0], info, &[0])), Some(true));
-    let geometry = Arc::new(metainfo.geometry().clone());
-    let config = Config { pex: true, info: info.into(), ..config(metainfo.info_hash()) };
-    let have = Bitfield::none(geometry.piece_count());
-    let mut torrent = Torrent::new(stage.now, config, geometry, have, 1);
-    let mut out = Vec::new();
-    torrent.take_over(stage.now, stage.seeker.leave(), &[], &mut out);
-    while let Some(at) = torrent.deadline().filter(|at| at.since(stage.now) < Duration::from_secs(90)) {
-        torrent.handle(at, Input::Tick, &mut out);
-    }
+    let mut out = stage.open(&metainfo, Bitfield::none);
+    out.extend(stage.pass(90));
     assert_eq!(told(&out, peers[0]), [], "it was told before");
 }
 

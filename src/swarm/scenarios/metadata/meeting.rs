@@ -1,12 +1,10 @@
 //! What a search says, hears and keeps.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use super::*;
 use crate::base::Bitfield;
 use crate::proto::announce::{AnnounceEvent, AnnounceReply};
-use crate::swarm::Torrent;
 use crate::swarm::event::{Departure, Source, TrackerKey, Wish};
 
 fn closed(out: &[Output], key: PeerKey) -> Option<Departure> {
@@ -83,7 +81,7 @@ fn absurd_claims_end_the_connection() {
         let (peer, out) = stage.offer(n as u8, Some(size));
         assert_eq!(closed(&out, peer), Some(Departure::Useless));
     }
-    assert_eq!(stage.seeker.summary().too_long, 3);
+    assert_eq!(stage.torrent.summary(stage.now).metadata.unwrap().too_long, 3);
 }
 
 #[test]
@@ -126,7 +124,7 @@ fn one_that_proves_private_leaves_those_it_may_not_know() {
     assert!(!asked(&out_of_us, of_tracker).iter().any(|m| matches!(m, MetadataMessage::Data { .. })));
     out.extend(stage.pass(4000));
     assert_eq!(closed(&out, of_dht), Some(Departure::Useless));
-    assert_eq!(stage.seeker.candidates.len(), 1);
+    assert_eq!(stage.torrent.swarm.candidates.len(), 1);
     let of_others = |o: &Output| matches!(o, Output::Lookup { .. }) || *o == Output::Dial { addr: addr(3) };
     assert!(!out.iter().any(of_others));
 }
@@ -144,23 +142,17 @@ fn a_torrent_goes_on_with_what_was_said_before() {
     let (leech, _) = stage.connect(3, true, Reserved::NONE);
     stage.hear(leech, Message::Interested);
     assert_eq!(found(&stage.send(seed, info, &[0])), Some(true));
-    let geometry = Arc::new(metainfo.geometry().clone());
-    let mut have = Bitfield::none(geometry.piece_count());
-    have.insert(geometry.piece(7).expect("there are twenty"));
-    let config = Config { info: info.into(), ..config(metainfo.info_hash()) };
-    let mut torrent = Torrent::new(stage.now, config, geometry, have, 1);
-    let mut out = Vec::new();
-    torrent.take_over(stage.now, stage.seeker.leave(), &[], &mut out);
+    let out = stage.open(&metainfo, |pieces| {
+        let mut have = Bitfield::none(pieces);
+        have.insert(metainfo.geometry().piece(7).expect("there are twenty"));
+        have
+    });
     let to_seed = said(&out, seed);
-    assert_eq!(to_seed[0], Message::Have(7), "a bitfield would come too late");
-    let Message::Extended { id: HANDSHAKE_ID, body } = &to_seed[1] else { panic!("{to_seed:?}") };
-    let ours = ExtendedHandshake::decode(body).expect("ours can be read");
-    assert_eq!(ours.metadata_size, Some(info.len() as u32));
-    assert_eq!(to_seed[2..], [Message::Interested]);
+    assert_eq!(to_seed, [Message::Have(7), Message::Interested], "a bitfield would come too late");
     assert!(out.iter().any(|o| matches!(o, Output::Ask { peer, .. } if *peer == seed)));
     assert_eq!(closed(&out, short), Some(Departure::Protocol), "eight pieces are not twenty");
     assert_eq!(said(&out, leech), [Message::Have(7), Message::Unchoke]);
-    assert_eq!(torrent.summary(stage.now).peers, 2);
+    assert_eq!(stage.torrent.summary(stage.now).peers, 2);
 }
 
 #[test]
@@ -179,21 +171,13 @@ fn the_first_block_is_asked_for_when_the_last_piece_of_metadata_is_there() {
     let (empty, _) = stage.connect(2, false, modern());
     assert_eq!(stage.hear(empty, Message::HaveNone), []);
     assert_eq!(found(&stage.send(seed, info, &[0])), Some(true));
-    let take_over = |have: &dyn Fn(u32) -> Bitfield| {
-        let geometry = Arc::new(metainfo.geometry().clone());
-        let have = have(geometry.piece_count());
-        let mut torrent = Torrent::new(stage.now, config(metainfo.info_hash()), geometry, have, 1);
-        let mut out = Vec::new();
-        torrent.take_over(stage.now, stage.seeker.clone().leave(), &[], &mut out);
-        out
-    };
-    let out = take_over(&Bitfield::none);
+    let mut other = Stage { torrent: stage.torrent.clone(), ..stage };
+    let out = stage.open(&metainfo, Bitfield::none);
     assert!(out.iter().any(|o| matches!(o, Output::Ask { peer, .. } if *peer == seed)));
     assert!(!said(&out, seed).contains(&Message::Interested), "it knows");
     // All of it was there already: seeds part.
-    assert!(closed(&take_over(&Bitfield::all), seed).is_some());
+    assert!(closed(&other.open(&metainfo, Bitfield::all), seed).is_some());
 }
-
 #[test]
 fn what_a_peer_has_asked_for_is_given_by_the_torrent() {
     let metainfo = torrent(30_000, false);
@@ -214,14 +198,9 @@ fn what_a_peer_has_asked_for_is_given_by_the_torrent() {
     for &piece in &pieces {
         take(&stage.hear(borrower, to_us(&MetadataMessage::Request(piece))));
     }
-    let geometry = Arc::new(metainfo.geometry().clone());
-    let have = Bitfield::none(geometry.piece_count());
-    let config = Config { info: info.into(), ..config(metainfo.info_hash()) };
-    let mut torrent = Torrent::new(stage.now, config, geometry, have, 1);
-    let mut out = Vec::new();
-    torrent.take_over(stage.now, stage.seeker.leave(), &[], &mut out);
+    let mut out = stage.open(&metainfo, Bitfield::none);
     for _ in 0..pieces.len() {
-        torrent.handle(stage.now, Input::Drained { peer: borrower }, &mut out);
+        out.extend(stage.give(Input::Drained { peer: borrower }));
     }
     take(&out);
     assert_eq!(given, pieces);
@@ -237,11 +216,7 @@ fn what_a_peer_has_lost_is_not_asked_of_it() {
     stage.hear(seed, Message::Extended { id: Extension::DontHave.our_id(), body: vec![0, 0, 0, 0] });
     stage.hear(seed, Message::Unchoke);
     assert_eq!(found(&stage.send(seed, info, &[0])), Some(true));
-    let geometry = Arc::new(metainfo.geometry().clone());
-    let have = Bitfield::none(geometry.piece_count());
-    let mut torrent = Torrent::new(stage.now, config(metainfo.info_hash()), geometry, have, 1);
-    let mut out = Vec::new();
-    torrent.take_over(stage.now, stage.seeker.leave(), &[], &mut out);
+    let out = stage.open(&metainfo, Bitfield::none);
     let asked =
         out.iter().find_map(|o| if let Output::Ask { blocks, .. } = o { Some(blocks.clone()) } else { None });
     assert!(asked.expect("it has one piece").iter().all(|block| block.piece().index() == 1));
@@ -255,7 +230,7 @@ fn mute_peers_do_not_keep_us_awake() {
     stage.pass(120);
     let mut ticks = 0;
     let end = stage.now + Duration::from_secs(60);
-    while let Some(at) = stage.seeker.deadline().filter(|&at| at <= end) {
+    while let Some(at) = stage.torrent.deadline().filter(|&at| at <= end) {
         stage.now = stage.now.max(at);
         stage.give(Input::Tick);
         ticks += 1;
@@ -268,10 +243,6 @@ fn a_torrent_that_is_complete_does_not_say_have_without_end() {
     let metainfo = torrent(30_000, false);
     let mut stage = Stage::of(config(metainfo.info_hash()));
     let (peer, _) = stage.offer(1, None);
-    let geometry = Arc::new(metainfo.geometry().clone());
-    let have = Bitfield::all(geometry.piece_count());
-    let mut torrent = Torrent::new(stage.now, config(metainfo.info_hash()), geometry, have, 1);
-    let mut out = Vec::new();
-    torrent.take_over(stage.now, stage.seeker.leave(), &[], &mut out);
+    let out = stage.open(&metainfo, Bitfield::all);
     assert!(closed(&out, peer).is_some() && said(&out, peer).is_empty());
 }

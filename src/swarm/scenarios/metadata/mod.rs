@@ -5,17 +5,17 @@ mod liars;
 mod meeting;
 mod world;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::event::{Hello, Input, Output, PeerKey};
-use super::super::torrent::Config;
-use super::Seeker;
-use crate::base::{InfoHash, Moment, PeerId};
+use crate::base::{Bitfield, InfoHash, Moment, PeerId};
 use crate::hash::sha1;
 use crate::proto::extended::{ExtendedHandshake, Extension, HANDSHAKE_ID, MetadataMessage, metadata_pieces};
 use crate::proto::handshake::Reserved;
 use crate::proto::message::Message;
 use crate::proto::metainfo::{Attributes, Content, Draft, Extras, Metainfo};
+use crate::swarm::event::{Hello, Input, Output, PeerKey};
+use crate::swarm::{Config, ContentSetup, Torrent};
 
 /// The number other clients give `ut_metadata` here; ours is another.
 const THEIRS: u8 = 9;
@@ -37,7 +37,7 @@ fn torrent(pieces: u32, private: bool) -> Metainfo {
 
 /// One search, and scripted peers.
 struct Stage {
-    seeker: Seeker,
+    torrent: Torrent,
     now: Moment,
     next: u64,
 }
@@ -53,12 +53,12 @@ fn modern() -> Reserved {
 impl Stage {
     fn of(config: Config) -> Self {
         let now = Moment::START + Duration::from_secs(1);
-        Self { seeker: Seeker::new(now, config, 42), now, next: 0 }
+        Self { torrent: Torrent::new(now, config, 42), now, next: 0 }
     }
 
     fn give(&mut self, input: Input) -> Vec<Output> {
         let mut out = Vec::new();
-        self.seeker.handle(self.now, input, &mut out);
+        self.torrent.handle(self.now, input, &mut out);
         out
     }
 
@@ -66,11 +66,11 @@ impl Stage {
     fn pass(&mut self, seconds: u64) -> Vec<Output> {
         let end = self.now + Duration::from_secs(seconds);
         let (mut out, mut ticks) = (Vec::new(), 0);
-        while let Some(at) = self.seeker.deadline().filter(|&at| at <= end) {
+        while let Some(at) = self.torrent.deadline().filter(|&at| at <= end) {
             self.now = self.now.max(at);
             out.extend(self.give(Input::Tick));
             ticks += 1;
-            assert!(ticks < 100 + seconds * 20, "the search ticks without rest");
+            assert!(ticks < 100 + seconds * 20, "the torrent ticks without rest");
         }
         self.now = end;
         out
@@ -92,6 +92,13 @@ impl Stage {
         let (peer, mut out) = self.connect(n, true, modern());
         out.extend(self.hear(peer, hand(size)));
         (peer, out)
+    }
+
+    /// The files of the torrent were looked through, and these pieces are there.
+    fn open(&mut self, metainfo: &Metainfo, have: impl Fn(u32) -> Bitfield) -> Vec<Output> {
+        let geometry = Arc::new(metainfo.geometry().clone());
+        let have = have(geometry.piece_count());
+        self.give(Input::ContentOpened(Box::new(ContentSetup::new(geometry, have))))
     }
 
     /// Has a peer send pieces of a dictionary.

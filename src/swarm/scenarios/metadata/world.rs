@@ -7,6 +7,7 @@ use super::*;
 use crate::base::Rng;
 use crate::proto::extended::{MAX_METADATA, metadata_piece_len};
 use crate::swarm::event::{Departure, DialFailure, Note, Source};
+use crate::swarm::torrent::phase::Phase;
 
 /// What a peer does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,7 +64,7 @@ enum Event {
 }
 
 pub struct World {
-    seeker: Seeker,
+    torrent: Torrent,
     info: Vec<u8>,
     rng: Rng,
     pub now: Moment,
@@ -88,7 +89,7 @@ impl World {
         let config = Config { max_peers: 30, ..config(metainfo.info_hash()) };
         let now = Moment::START;
         let mut world = Self {
-            seeker: Seeker::new(now, config, rng.next_u64()),
+            torrent: Torrent::new(now, config, rng.next_u64()),
             info: metainfo.raw_info().to_vec(),
             rng,
             now,
@@ -127,7 +128,7 @@ impl World {
             self.now = at;
             match event {
                 Event::Wake => {
-                    if self.seeker.deadline().is_some_and(|due| due <= at) {
+                    if self.torrent.deadline().is_some_and(|due| due <= at) {
                         self.hear(Input::Tick);
                     }
                 }
@@ -170,13 +171,14 @@ impl World {
 
     fn hear(&mut self, input: Input) {
         let mut out = Vec::new();
-        self.seeker.handle(self.now, input, &mut out);
-        let held = self.seeker.hunt.held();
+        self.torrent.handle(self.now, input, &mut out);
+        let Phase::Metadata(download) = &self.torrent.phase else { panic!("nobody has opened it") };
+        let held = download.held();
         assert!(held <= self.received && held <= 2 * u64::from(MAX_METADATA), "it holds {held} bytes");
         for order in out {
             self.carry_out(order);
         }
-        if let Some(at) = self.seeker.deadline() {
+        if let Some(at) = self.torrent.deadline() {
             self.put(at.max(self.now), Event::Wake);
         }
     }
