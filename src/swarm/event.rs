@@ -195,7 +195,7 @@ pub enum Input {
         /// What.
         message: Message,
     },
-    /// Blocks that were asked for came in.
+    /// Blocks that were asked for came in; `Accept` says which of them are of use.
     Landed {
         /// From whom.
         peer: PeerKey,
@@ -348,6 +348,21 @@ pub enum Output {
         peer: PeerKey,
         /// Why.
         why: Departure,
+    },
+    /// A piece is begun: make room for its blocks. Its last life, if there was one, has ended by `Discard` or
+    /// `Verify`.
+    Open {
+        /// Which.
+        piece: Piece,
+        /// It is too long to be held whole: it is taken in runs, each of which is to be hashed and written as soon as
+        /// its blocks are there and those before it have been; `Settled` follows for each but the last.
+        in_runs: bool,
+    },
+    /// Put these blocks, all of them just landed and in this order, into their pieces. Others that have landed with
+    /// them are of no use.
+    Accept {
+        /// Which, in the order they came.
+        blocks: Vec<Block>,
     },
     /// All blocks of a piece are in: hash it, and write it if it is right. `Verified`, `Spoiled` or
     /// `Unwritten` follows.

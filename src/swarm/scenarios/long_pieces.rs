@@ -68,6 +68,19 @@ impl World {
                     self.owed.retain(|(of, block)| of != peer || !blocks.contains(block));
                 }
                 Output::Close { peer, .. } => self.gone(*peer),
+                Output::Open { piece, in_runs } => {
+                    let before = self.held.insert(*piece, Held { in_runs: *in_runs, ..Held::default() });
+                    assert!(before.is_none(), "its last life has ended");
+                }
+                Output::Accept { blocks } => {
+                    for block in blocks {
+                        let held = self.held.get_mut(&block.piece()).expect("it is open");
+                        assert!(
+                            block.index() >= held.settled && held.landed.insert(block.index()),
+                            "it is new"
+                        );
+                    }
+                }
                 Output::Verify { piece, .. } => self.held.get_mut(piece).unwrap().whole = true,
                 Output::Discard { piece } => drop(self.held.remove(piece)),
                 Output::Note(Note::Finished) => self.finished = true,
@@ -99,11 +112,9 @@ impl World {
     fn land(&mut self) {
         let Some(at) = self.rng.index(self.owed.len()) else { return };
         let (peer, block) = self.owed.swap_remove(at);
-        assert!(self.stage.torrent.takes(block), "what is asked is in reach");
-        let held = self.held.entry(block.piece()).or_default();
-        held.in_runs = self.stage.torrent.is_in_runs(block.piece());
-        assert!(block.index() >= held.settled && held.landed.insert(block.index()), "it is in already");
-        self.give(Input::Landed { peer, blocks: vec![block] });
+        let out = self.stage.give(Input::Landed { peer, blocks: vec![block] });
+        assert!(out.contains(&Output::Accept { blocks: vec![block] }), "what is asked is in reach");
+        self.follow(&out);
     }
 
     /// Has the disk do one thing; says whether there was one.
@@ -257,7 +268,8 @@ fn where_memory_is_plenty_pieces_are_taken_whole() {
         let mut stage = Stage::of(geometry.clone(), false, config());
         stage.give(Input::Budget { bytes: budget });
         let (_, blocks) = stage.meet_seed(1);
-        assert_eq!(stage.torrent.is_in_runs(blocks[0].piece()), in_runs);
+        let content = stage.torrent.phase.content().unwrap();
+        assert_eq!(content.is_in_runs(blocks[0].piece()), in_runs);
         assert_eq!(stage.torrent.held(), if in_runs { RUN } else { 4 * RUN });
     }
 }

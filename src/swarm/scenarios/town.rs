@@ -190,10 +190,12 @@ impl Town {
                 };
                 self.push(now + Duration::from_millis(5), at, Event::Give(fact));
             }
+            Output::Open { piece, .. } => drop(self.nodes[at].pieces.insert(piece, BTreeMap::new())),
             Output::Discard { piece } => drop(self.nodes[at].pieces.remove(&piece)),
             Output::Note(Note::Finished) => self.nodes[at].finished = Some(now),
             Output::Note(Note::Banned(addr)) => self.nodes[at].banned.push(addr),
-            Output::Announce { .. }
+            Output::Accept { .. }
+            | Output::Announce { .. }
             | Output::Scrape { .. }
             | Output::Lookup { .. }
             | Output::Node { .. }

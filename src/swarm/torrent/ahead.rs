@@ -7,12 +7,18 @@ use crate::base::{Block, Moment, Piece};
 use super::content::Content;
 use super::requesting::TWIN_GAIN;
 use super::swarm::Swarm;
-use crate::swarm::event::PeerKey;
+use crate::swarm::event::{Output, PeerKey};
 
 impl Content {
     /// The piece from which a peer is asked next among those ahead: the first one begun, else the first
     /// that can be begun.
-    pub(super) fn choose_ahead(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey) -> Option<Piece> {
+    pub(super) fn choose_ahead(
+        &mut self,
+        swarm: &mut Swarm,
+        now: Moment,
+        key: PeerKey,
+        out: &mut Vec<Output>,
+    ) -> Option<Piece> {
         if self.ahead.is_empty() {
             return None;
         }
@@ -24,7 +30,7 @@ impl Content {
                 && (open.owner == Some(key) || !self.is_reserved(swarm, now, open))
         });
         let begun = begun.map(|(piece, _)| piece).min();
-        begun.or_else(|| self.begin(swarm, now, key, Some(self.ahead.clone())))
+        begun.or_else(|| self.begin(swarm, now, key, Some(self.ahead.clone()), out))
     }
 
     /// Blocks of the piece that is waited for, all of which are asked of others, that this peer would

@@ -29,7 +29,7 @@ mod timers;
 use self::content::Content;
 use self::phase::Phase;
 use self::swarm::Swarm;
-use crate::base::{Bitfield, Block, Moment, Piece};
+use crate::base::{Bitfield, Moment, Piece};
 
 pub use self::config::{Config, ContentSetup};
 
@@ -91,18 +91,6 @@ impl Torrent {
         self.swarm.stopped
     }
 
-    /// Whether this block is of use when it lands: its piece is open, and it is in reach there.
-    pub fn takes(&self, block: Block) -> bool {
-        let open = self.phase.content().and_then(|content| content.started.get(block.piece()));
-        open.is_some_and(|open| open.reach().range().contains(&block.index()))
-    }
-
-    /// Whether this piece is open and taken in runs, each of which is to be hashed and written as soon as
-    /// its blocks have landed and those before it are; `Settled` follows for each but the last.
-    pub fn is_in_runs(&self, piece: Piece) -> bool {
-        self.phase.content().is_some_and(|content| content.is_in_runs(piece))
-    }
-
     /// Bytes of the buffers that are set aside for blocks of open pieces, filled or not. What has landed
     /// and has not been reported as `Verified`, `Spoiled`, `Unwritten` or `Settled` is never more.
     pub fn held(&self) -> u64 {
@@ -111,7 +99,7 @@ impl Torrent {
 }
 
 impl Content {
-    fn is_in_runs(&self, piece: Piece) -> bool {
+    pub(super) fn is_in_runs(&self, piece: Piece) -> bool {
         self.started.get(piece).is_some_and(|open| open.reach().is_in_runs())
     }
 

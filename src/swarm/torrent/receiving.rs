@@ -25,26 +25,19 @@ impl Content {
         let Some(peer) = swarm.peers.get_mut(&key) else { return };
         peer.heard_at = now;
         let mut losers: BTreeMap<PeerKey, Vec<Block>> = BTreeMap::new();
-        let mut stray = None;
+        let mut accepted = Vec::with_capacity(blocks.len());
+        let mut whole = Vec::new();
         for &block in blocks {
             let bytes = u64::from(block.len());
             if let Some(peer) = swarm.peers.get_mut(&key) {
                 peer.pipeline.landed(now, block);
                 peer.down.add(now, bytes);
             }
-            let (others, whole) = match self.started.landed(now, block, key) {
+            let (others, last) = match self.started.landed(now, block, key) {
                 Arrival::New(others) => (others, false),
                 Arrival::Last(others) => (others, true),
-                Arrival::Twin => {
+                Arrival::Twin | Arrival::Stray => {
                     swarm.counters.wasted += bytes;
-                    continue;
-                }
-                Arrival::Stray => {
-                    swarm.counters.wasted += bytes;
-                    if stray != Some(block.piece()) {
-                        stray = Some(block.piece());
-                        out.push(Output::Discard { piece: block.piece() });
-                    }
                     continue;
                 }
             };
@@ -52,10 +45,14 @@ impl Content {
             for other in others {
                 losers.entry(other).or_default().push(block);
             }
-            if whole {
-                let piece = block.piece();
-                out.push(Output::Verify { piece, digests: self.blame.has_record(piece) });
-            }
+            accepted.push(block);
+            whole.extend(last.then(|| block.piece()));
+        }
+        if !accepted.is_empty() {
+            out.push(Output::Accept { blocks: accepted });
+        }
+        for piece in whole {
+            out.push(Output::Verify { piece, digests: self.blame.has_record(piece) });
         }
         for (loser, blocks) in losers {
             self.take_back(swarm, loser, &blocks, out);

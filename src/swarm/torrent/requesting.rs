@@ -77,7 +77,8 @@ impl Content {
         let geometry = self.geometry.clone();
         blocks.extend(self.twins_ahead(swarm, now, key, room.min(TWINS)));
         while blocks.len() < room {
-            let next = self.choose_ahead(swarm, now, key).or_else(|| self.choose(swarm, now, key));
+            let ahead = self.choose_ahead(swarm, now, key, out);
+            let next = ahead.or_else(|| self.choose(swarm, now, key, out));
             let Some(piece) = next else { break };
             let taken = self.started.take(&geometry, piece, key, room - blocks.len());
             if taken.is_empty() {
@@ -100,7 +101,13 @@ impl Content {
     /// The piece from which a peer is asked next: what is begun is finished first, then a new one is
     /// begun if memory allows, and at last others are helped with theirs. Of long pieces that are begun
     /// more is got into reach, up to a share of memory before a new one is begun, and then up to all.
-    fn choose(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey) -> Option<Piece> {
+    fn choose(
+        &mut self,
+        swarm: &mut Swarm,
+        now: Moment,
+        key: PeerKey,
+        out: &mut Vec<Output>,
+    ) -> Option<Piece> {
         let peer = swarm.peers.get(&key)?;
         let in_order = self.order == Order::InOrder;
         let own = peer.own.and_then(|piece| Some((piece, self.started.get(piece)?)));
@@ -123,12 +130,11 @@ impl Content {
             return Some(piece);
         }
         let begun = self.stretch(swarm, now, key, share, |open| open.owner.is_none());
-        begun.or_else(|| self.begin(swarm, now, key, None)).or_else(|| self.help(swarm, now, key)).or_else(
-            || {
-                let budget = swarm.config.budget;
-                self.stretch(swarm, now, key, budget, |_| true)
-            },
-        )
+        let begun = begun.or_else(|| self.begin(swarm, now, key, None, out));
+        begun.or_else(|| self.help(swarm, now, key)).or_else(|| {
+            let budget = swarm.config.budget;
+            self.stretch(swarm, now, key, budget, |_| true)
+        })
     }
 
     /// A piece of somebody else.
@@ -190,6 +196,7 @@ impl Content {
         now: Moment,
         key: PeerKey,
         ahead: Option<Range<u32>>,
+        out: &mut Vec<Output>,
     ) -> Option<Piece> {
         let peer = swarm.peers.get(&key)?;
         let fits = |len: u64| {
@@ -217,6 +224,7 @@ impl Content {
         let owner = ((fast && !is_ahead) || strict).then_some(key);
         self.rarity.take(piece);
         let reach = Reach::new(self.geometry.blocks_in(piece), swarm.config.budget);
+        out.push(Output::Open { piece, in_runs: reach.is_in_runs() });
         self.started.open(now, &self.geometry, piece, reach, owner, strict);
         if let Some(peer) = swarm.peers.get_mut(&key).filter(|_| owner.is_some()) {
             peer.own = Some(piece);
