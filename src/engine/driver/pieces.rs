@@ -1,21 +1,27 @@
-//! The pieces that are being put together, and which of them the disk has to do with next.
+//! The buffers of pieces that are on their way. The state machine knows what has come of which piece; here are the
+//! bytes, put, verified and thrown away as it orders.
 //!
 //! While a run of a piece is with the disk threads, nothing else of that piece goes there, not even of a
 //! later life of it: a piece that was given up and begun again waits until the run of its first life is
 //! back. So bytes that are written early never come after those that proved right.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::base::{Block, Geometry, Piece};
 use crate::store::{Assembly, Buf, Front, Run};
 
 #[derive(Default)]
-pub(super) struct Pieces {
-    assemblies: BTreeMap<Piece, Assembly>,
-    /// Pieces whose blocks have all landed; whether the digests of the blocks are wanted in any case.
-    whole: BTreeMap<Piece, bool>,
-    /// Pieces of which a run is with the disk threads, perhaps of an earlier life.
-    away: BTreeSet<Piece>,
+pub(super) struct Pieces(BTreeMap<Piece, Slot>);
+
+/// The place of one piece.
+#[derive(Default)]
+struct Slot {
+    /// Nothing once it was given up or has left for the disk threads.
+    buffer: Option<Assembly>,
+    /// All blocks are here and it is to be verified; whether the digests of the blocks are wanted in any case.
+    verify: Option<bool>,
+    /// A run is with the disk threads, perhaps of an earlier life.
+    away: bool,
 }
 
 /// Work for the disk threads.
@@ -27,48 +33,63 @@ pub(super) enum Work {
 }
 
 impl Pieces {
-    /// Takes in a block of an open piece.
-    pub(super) fn land(&mut self, geometry: &Geometry, block: Block, buf: Buf, in_runs: bool) {
-        let piece = block.piece();
+    /// Makes room for the blocks of a piece.
+    pub(super) fn open(&mut self, geometry: &Geometry, piece: Piece, in_runs: bool) {
         let make = if in_runs { Assembly::in_runs } else { Assembly::new };
-        self.assemblies.entry(piece).or_insert_with(|| make(geometry, piece)).land(block, buf);
+        let slot = self.0.entry(piece).or_default();
+        (slot.buffer, slot.verify) = (Some(make(geometry, piece)), None);
     }
 
-    /// All blocks of a piece have landed, and it is to be verified.
+    /// Puts a block into its piece.
+    pub(super) fn accept(&mut self, block: Block, buf: Buf) {
+        let buffer = self.0.get_mut(&block.piece()).and_then(|slot| slot.buffer.as_mut());
+        let new = buffer.is_some_and(|buffer| buffer.land(block, buf));
+        debug_assert!(new, "a block is accepted once, while its piece is open");
+    }
+
+    /// All blocks of a piece are here, and it is to be verified.
     pub(super) fn verify(&mut self, piece: Piece, digests: bool) {
-        debug_assert!(self.assemblies.contains_key(&piece), "its blocks have landed here");
-        self.whole.insert(piece, digests);
+        if let Some(slot) = self.0.get_mut(&piece) {
+            slot.verify = Some(digests);
+        }
     }
 
     /// Throws away what has landed of a piece.
     pub(super) fn discard(&mut self, piece: Piece) {
-        self.assemblies.remove(&piece);
-        self.whole.remove(&piece);
+        if let Some(slot) = self.0.get_mut(&piece) {
+            (slot.buffer, slot.verify) = (None, None);
+        }
+        self.tidy(piece);
     }
 
-    /// What there is to be done for a piece now.
+    /// Takes what there is to be done for a piece now.
     pub(super) fn next(&mut self, piece: Piece) -> Option<Work> {
-        if self.away.contains(&piece) {
-            return None;
-        }
-        let whole = self.whole.get(&piece).copied();
-        let assembly = self.assemblies.get_mut(&piece)?;
-        if assembly.is_in_runs() {
-            let run = assembly.next_run(whole)?;
-            self.away.insert(piece);
+        let slot = self.0.get_mut(&piece).filter(|slot| !slot.away)?;
+        let buffer = slot.buffer.as_mut()?;
+        if buffer.is_in_runs() {
+            let run = buffer.next_run(slot.verify)?;
+            slot.away = true;
             return Some(Work::Settle(run));
         }
-        let digests = whole?;
-        self.whole.remove(&piece);
-        self.assemblies.remove(&piece).map(|assembly| Work::Keep(assembly, digests))
+        let digests = slot.verify?;
+        self.0.remove(&piece)?.buffer.map(|buffer| Work::Keep(buffer, digests))
     }
 
-    /// The run of a piece is back. Says how many blocks of it are hashed, if it was of its present life.
+    /// Takes the run of a piece back. Says how many blocks of it are hashed, if it was of its present life.
     pub(super) fn back(&mut self, front: Front) -> Option<u32> {
         let (piece, blocks) = (front.piece(), front.blocks());
-        self.away.remove(&piece);
-        let assembly = self.assemblies.get_mut(&piece)?;
-        assembly.go_on(front).then_some(blocks)
+        let slot = self.0.get_mut(&piece)?;
+        slot.away = false;
+        let present = slot.buffer.as_mut().is_some_and(|buffer| buffer.go_on(front));
+        self.tidy(piece);
+        present.then_some(blocks)
+    }
+
+    /// Forgets a piece of which there is nothing here and nothing away.
+    fn tidy(&mut self, piece: Piece) {
+        if self.0.get(&piece).is_some_and(|slot| slot.buffer.is_none() && !slot.away) {
+            self.0.remove(&piece);
+        }
     }
 }
 
@@ -84,10 +105,11 @@ mod tests {
         let pool = Pool::new(8 << 20);
         let mut pieces = Pieces::default();
         let land = |pieces: &mut Pieces, in_runs| {
+            pieces.open(&geometry, piece, in_runs);
             for block in geometry.blocks(piece) {
                 let mut buf = pool.try_take().expect("there is plenty");
                 buf.set_len(block.len() as usize);
-                pieces.land(&geometry, block, buf, in_runs);
+                pieces.accept(block, buf);
             }
         };
         land(&mut pieces, true);
