@@ -11,9 +11,9 @@ use torr::base::{Bitfield, Block, Geometry, InfoHash, Moment, PeerId, Piece, Rng
 use torr::proto::handshake::Reserved;
 use torr::proto::message::Message;
 use torr::swarm::event::{Hello, Input, Order, Output, PeerKey, Priority};
-use torr::swarm::picker::{Offer, Picker};
-use torr::swarm::rarity::Rarity;
-use torr::swarm::{Config, Torrent};
+use torr::swarm::parts::picker::{Offer, Picker};
+use torr::swarm::parts::rarity::Rarity;
+use torr::swarm::{Config, ContentSetup, Torrent};
 
 const PIECES: u32 = 100_000;
 const PEERS: u64 = 1_000;
@@ -88,7 +88,8 @@ fn land_one_block(bencher: Bencher<'_, '_>) {
     let mut config = Config::new(InfoHash::v1([1; 20]), PeerId([1; 20]));
     config.max_peers = PEERS as usize;
     let mut now = Moment::START + Duration::from_secs(1);
-    let mut torrent = Torrent::new(now, config, geometry, Bitfield::none(PIECES), 1);
+    let setup = ContentSetup::new(geometry, Bitfield::none(PIECES));
+    let mut torrent = Torrent::with_content(now, config, setup, 1);
     let (mut out, mut owed) = (Vec::new(), std::collections::VecDeque::new());
     torrent.handle(now, Input::Budget { bytes: 1 << 30 }, &mut out);
     for n in 0..PEERS {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::{InfoHash, Untrusted};
@@ -9,9 +10,7 @@ use crate::proto::metainfo::Metainfo;
 use crate::store::Alloc;
 use crate::swarm::event::{Order, Priority};
 
-use super::content;
 use super::reader::Feed;
-use super::view::{Reason, Row, State};
 
 /// What to do with files that are there already when a torrent is added.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -49,13 +48,36 @@ pub enum After {
     Seed(Until),
 }
 
-/// A torrent to add, and how.
+/// What a torrent is known by when it is added.
 #[derive(Clone, Debug)]
-pub struct Add {
-    /// The checked torrent.
-    pub metainfo: Metainfo,
+pub enum Source {
+    /// Its metadata.
+    Metainfo(Arc<Metainfo>),
+    /// Its info-hash: the metadata is looked for.
+    Link(Box<Link>),
+}
+
+/// A torrent of which only its name is known, as a magnet link tells it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Link {
+    /// Which torrent. Until its metadata is there, this is its id.
+    pub info_hash: InfoHash,
+    /// Name of the torrent in the link.
+    pub name: Option<Untrusted>,
+    /// Web seeds of the link; the torrent file that is remembered names them.
+    pub web_seeds: Vec<Untrusted>,
+    /// Its content will be wanted once the metadata is there: peers hear at once that we are interested, and have
+    /// let us in by then.
+    pub eager: bool,
+}
+
+/// What is wanted of the content of a torrent, and where it lies.
+#[derive(Clone, Debug)]
+pub struct ContentOptions {
     /// The directory in which its file or folder lies or will lie.
     pub folder: PathBuf,
+    /// Name of its file or folder there, where that is not the torrent's own.
+    pub root_name: Option<String>,
     /// What to do with files that are there.
     pub existing: Existing,
     /// How space is reserved.
@@ -72,70 +94,58 @@ pub struct Add {
     pub seed_only: bool,
     /// With `seed_only`: files that are reached by links are given, too.
     pub follow: bool,
+    /// The reader of a file of it while it comes.
+    pub read: Option<Feed>,
+}
+
+/// A torrent to add, and how.
+///
+/// The metadata of a torrent that is added by a link is looked for first; [`Event::Metadata`](super::Event::Metadata)
+/// tells that it is there. With `content` the torrent then goes on by itself. Without, it stays in the swarm and
+/// gives the metadata to others until [`Command::Start`] or [`Command::Remove`].
+#[derive(Clone, Debug)]
+pub struct Add {
+    /// The torrent.
+    pub source: Source,
+    /// What is wanted of its content; without it the torrent waits for [`Command::Start`].
+    pub content: Option<Box<ContentOptions>>,
     /// Announce to trackers at all.
     pub use_trackers: bool,
     /// More trackers, each a tier of its own behind those of the torrent.
     pub trackers: Vec<String>,
     /// Peers to try first.
     pub peers: Vec<SocketAddr>,
-    /// Limits of this torrent in bytes per second.
+    /// Peers to try first that are known by name: host and port.
+    pub named_peers: Vec<(String, u16)>,
+    /// Limit of this torrent downwards, in bytes per second.
     pub down: Option<u64>,
-    /// Limits of this torrent in bytes per second.
+    /// Limit of this torrent upwards, in bytes per second.
     pub up: Option<u64>,
     /// The most connections of this torrent.
     pub max_peers: usize,
-    /// Who reads a file of it while it comes.
-    pub read: Option<Feed>,
+    /// How long the metadata may make no progress before the torrent fails with
+    /// [`FaultKind::NoMetadata`](super::FaultKind::NoMetadata); nothing for ever.
+    pub metadata_timeout: Option<Duration>,
 }
 
-/// A torrent of which only its name is known, as a magnet link tells it: find its metadata.
-///
-/// When peers have sent it and it proved right, [`Event::Metadata`](super::Event::Metadata) brings it. The
-/// torrent then stays in the swarm, giving the metadata to others, until it is removed or an [`Add`] of
-/// the same info-hash takes over its place, its peers and its connections.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Find {
-    /// Which torrent. Until its metadata is there, this is its id.
-    pub info_hash: InfoHash,
-    /// What the link calls it.
-    pub name: Option<Untrusted>,
-    /// Announce to trackers at all.
-    pub use_trackers: bool,
-    /// Trackers, each a tier of its own.
-    pub trackers: Vec<String>,
-    /// Peers to try first.
-    pub peers: Vec<SocketAddr>,
-    /// Peers to try first that are known by name: host and port.
-    pub named_peers: Vec<(String, u16)>,
-    /// The most connections of this torrent.
-    pub max_peers: usize,
-    /// Its content is wanted, too, once the metadata is there: peers hear at once that we are interested, and have let
-    /// us in by then.
-    pub eager: bool,
-}
-
-impl Find {
-    /// This torrent, with every default.
+impl Link {
+    /// The torrent of this info-hash.
     pub const fn new(info_hash: InfoHash) -> Self {
-        Self {
-            info_hash,
-            name: None,
-            use_trackers: true,
-            trackers: Vec::new(),
-            peers: Vec::new(),
-            named_peers: Vec::new(),
-            max_peers: 100,
-            eager: false,
-        }
+        Self { info_hash, name: None, web_seeds: Vec::new(), eager: false }
+    }
+
+    /// Its name until the metadata tells it.
+    pub(super) fn name(&self) -> Untrusted {
+        self.name.clone().unwrap_or_else(|| Untrusted::new(self.info_hash.to_string()))
     }
 }
 
-impl Add {
-    /// This torrent into this folder with every default.
-    pub fn new(metainfo: Metainfo, folder: PathBuf) -> Self {
+impl ContentOptions {
+    /// All of it in this folder, with every default.
+    pub fn new(folder: PathBuf) -> Self {
         Self {
-            metainfo,
             folder,
+            root_name: None,
             existing: Existing::default(),
             alloc: Alloc::default(),
             priorities: Vec::new(),
@@ -144,42 +154,57 @@ impl Add {
             after: After::default(),
             seed_only: false,
             follow: false,
-            use_trackers: true,
-            trackers: Vec::new(),
-            peers: Vec::new(),
-            down: None,
-            up: None,
-            max_peers: 100,
             read: None,
         }
     }
+}
 
-    /// Its row before anything has moved.
-    pub(super) fn row(&self, path: PathBuf, (state, reason): (State, Reason)) -> Row {
-        Row {
-            id: self.metainfo.info_hash(),
-            name: self.metainfo.name().clone(),
-            state,
-            reason,
-            wanted: content::wanted(&self.metainfo, &self.priorities),
-            done: 0,
-            checked: 0,
-            to_check: 0,
-            files: content::file_count(&self.metainfo, &self.priorities),
-            down: 0.0,
-            up: 0.0,
-            received: 0,
-            wasted: 0,
-            sent: 0,
-            sent_ever: 0,
-            peers: 0,
-            seeds: 0,
-            swarm_seeds: None,
-            swarm_leechers: None,
-            copies: 0,
-            eta: None,
-            active: Duration::ZERO,
-            path,
+impl From<PathBuf> for ContentOptions {
+    fn from(folder: PathBuf) -> Self {
+        Self::new(folder)
+    }
+}
+
+impl Add {
+    /// This torrent, its content by these options or in this folder, with every default.
+    pub fn new(metainfo: Metainfo, content: impl Into<ContentOptions>) -> Self {
+        let content = Some(Box::new(content.into()));
+        Self { content, ..Self::of(Source::Metainfo(Arc::new(metainfo))) }
+    }
+
+    /// The torrent of a link with every default; nothing is wanted of its content yet.
+    pub fn link(link: Link) -> Self {
+        Self::of(Source::Link(Box::new(link)))
+    }
+
+    const fn of(source: Source) -> Self {
+        Self {
+            source,
+            content: None,
+            use_trackers: true,
+            trackers: Vec::new(),
+            peers: Vec::new(),
+            named_peers: Vec::new(),
+            down: None,
+            up: None,
+            max_peers: 100,
+            metadata_timeout: None,
+        }
+    }
+
+    /// The id of the torrent, as far as it is known.
+    pub fn id(&self) -> InfoHash {
+        match &self.source {
+            Source::Metainfo(metainfo) => metainfo.info_hash(),
+            Source::Link(link) => link.info_hash,
+        }
+    }
+
+    /// The name of the torrent, as far as it is known.
+    pub fn name(&self) -> Untrusted {
+        match &self.source {
+            Source::Metainfo(metainfo) => metainfo.name().clone(),
+            Source::Link(link) => link.name(),
         }
     }
 }
@@ -187,10 +212,11 @@ impl Add {
 /// A command to a running engine.
 #[derive(Debug)]
 pub enum Command {
-    /// Add a torrent. Its id is its info-hash. One whose metadata was found goes on with the connections it has.
+    /// Add a torrent. Its id is its info-hash.
     Add(Box<Add>),
-    /// Find the metadata of a torrent. Its id is its info-hash.
-    Find(Box<Find>),
+    /// Fetch or give the content of a torrent that was added without saying so. It goes on with the
+    /// connections it has.
+    Start(InfoHash, Box<ContentOptions>),
     /// Stop moving bytes of a torrent.
     Pause(InfoHash),
     /// Go on with it.
@@ -206,6 +232,8 @@ pub enum Command {
     },
     /// Connect to these peers.
     Peers(InfoHash, Vec<SocketAddr>),
+    /// Connect to these peers, known by host and port.
+    NamedPeers(InfoHash, Vec<(String, u16)>),
     /// Look at one torrent in detail in every further `View`, or at none.
     Look(Option<InfoHash>),
 }

@@ -25,6 +25,8 @@ pub enum FaultKind {
     Duplicate,
     /// What a link names was found, and cannot be used.
     BadMagnet,
+    /// The metadata of a link did not come in time.
+    NoMetadata,
     /// No socket could be opened.
     Network,
     /// A bug.
@@ -43,6 +45,7 @@ impl FaultKind {
             Self::Foreign => "foreign_data",
             Self::Duplicate => "duplicate",
             Self::BadMagnet => "bad_magnet",
+            Self::NoMetadata => "no_metadata",
             Self::Network => "network",
             Self::Internal => "internal",
         }
@@ -56,6 +59,7 @@ impl FaultKind {
             Self::Permission | Self::Foreign | Self::Duplicate => "permission",
             Self::FilesMissing => "files_missing",
             Self::Changed => "changed_on_disk",
+            Self::NoMetadata => "no_metadata",
             Self::Io | Self::BadMagnet | Self::Network | Self::Internal => "io",
         }
     }
@@ -76,7 +80,7 @@ pub struct Fault {
 /// Something happened.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// A torrent is in the session.
+    /// The content of a torrent is to be fetched or given.
     Added {
         /// Which.
         id: InfoHash,

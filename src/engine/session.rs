@@ -1,5 +1,5 @@
-//! The session: many torrents under one roof. It starts and ends their drivers, lets downloads wait
-//! their turn, and puts their rows into one view.
+//! The session: many torrents under one roof. It starts and ends their drivers, lets look-ups of metadata and
+//! downloads wait their turn, and puts their rows into one view.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,16 +8,15 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{self, MissedTickBehavior};
 
-use super::command::{Add, Command, Find};
+use super::command::{Add, Command, ContentOptions, Source};
 use super::config::EngineConfig;
-use super::content;
-use super::driver::{self, Published, ToDriver};
+use super::driver::{self, Found, Published, ToDriver};
 use super::event::{Event, Fault, FaultKind};
-use super::finder::{self, Finder};
 use super::shared::Shared;
 use super::view::{Reason, Row, State, View};
-use super::why::{Circumstances, why};
-use crate::base::{InfoHash, Untrusted};
+use super::why::{Circumstances, search, why};
+use crate::base::InfoHash;
+use crate::proto::metainfo::Metainfo;
 
 /// What the session hears from its handle.
 #[derive(Debug)]
@@ -32,8 +31,10 @@ pub enum ToSession {
 const VIEW_EVERY: Duration = Duration::from_millis(250);
 /// After how many views buffers that nobody needed are given back to the system.
 const TRIM_EVERY: u32 = 20;
+/// Torrents whose metadata is looked for at once; the others wait until one is found or given up.
+const MAX_LOOKUPS: usize = 64;
 /// Peers that are kept for a torrent until its turn comes.
-const MOST_PEERS: usize = 1000;
+const MAX_PEERS: usize = 1000;
 /// How long ending may take: every driver has finished by then or is left behind.
 const STOP_WITHIN: Duration = Duration::from_millis(1600);
 
@@ -48,6 +49,7 @@ pub(super) async fn start(
     let shared = Shared::start(config, events.clone()).await?;
     // Whoever hears of a torrent can tell where it is found.
     view.send_replace(Arc::new(View { port: shared.port(), ..View::default() }));
+    let (to_found, found) = mpsc::unbounded_channel();
     let session = Session {
         shared,
         events,
@@ -55,11 +57,12 @@ pub(super) async fn start(
         jobs,
         torrents: Vec::new(),
         leaving: Vec::new(),
+        to_found,
         look: None,
         views: 0,
         stopping: false,
     };
-    tokio::spawn(session.run(inbox));
+    tokio::spawn(session.run(inbox, found));
     Ok(())
 }
 
@@ -71,6 +74,8 @@ struct Session {
     torrents: Vec<Entry>,
     /// Tasks of torrents that were removed, while they take their leave.
     leaving: Vec<JoinHandle<()>>,
+    /// Where drivers tell of metadata that they found.
+    to_found: mpsc::UnboundedSender<Found>,
     look: Option<InfoHash>,
     /// How many views were made.
     views: u32,
@@ -81,22 +86,36 @@ struct Session {
 /// One torrent of the session.
 struct Entry {
     id: InfoHash,
-    turn: Turn,
+    activity: Activity,
+    /// Its driver does not start meanwhile.
+    paused: bool,
+    /// The way it was added, until its driver is started.
+    add: Option<Box<Add>>,
+    /// Its metadata, once that is known.
+    metainfo: Option<Arc<Metainfo>>,
+    /// What is wanted of its content, until that is begun.
+    content: Option<Box<ContentOptions>>,
+    driver: Option<Running>,
     /// The last row its driver published, or one made for it while it waits.
     row: Row,
 }
 
-enum Turn {
-    /// Its metadata is looked for, or was found.
-    Finding(Running),
-    /// It waits; nothing of it runs but the search that found its metadata, if there was one. A torrent that is
-    /// paused lets the others go first.
-    Waiting {
-        add: Box<Add>,
-        paused: bool,
-        finder: Option<Finder>,
-    },
-    Running(Running),
+/// What the session does for a torrent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Activity {
+    /// Its metadata is looked for when its turn comes.
+    LookupQueued,
+    /// Its metadata is looked for.
+    LookingUp,
+    /// Its metadata is known, and nothing is wanted of its content.
+    Known,
+    /// Its content is fetched or given when its turn comes. Where its metadata was looked for, its driver stays in
+    /// the swarm until then.
+    Queued,
+    /// Its content is fetched or given.
+    Running,
+    /// Its driver has ended.
+    Ended,
 }
 
 struct Running {
@@ -106,11 +125,18 @@ struct Running {
 }
 
 impl Session {
-    async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<ToSession>) {
+    async fn run(
+        mut self,
+        mut inbox: mpsc::UnboundedReceiver<ToSession>,
+        mut found: mpsc::UnboundedReceiver<Found>,
+    ) {
         let mut tick = time::interval(VIEW_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let done = loop {
             tokio::select! {
+                // A face answers only to what was found before.
+                biased;
+                Some((id, metainfo)) = found.recv() => self.found(id, metainfo),
                 order = inbox.recv() => match order {
                     Some(ToSession::Command(command)) => self.command(command),
                     Some(ToSession::Stop(done)) => break Some(done),
@@ -128,10 +154,11 @@ impl Session {
     fn command(&mut self, command: Command) {
         match command {
             Command::Add(add) => self.add(add),
-            Command::Find(find) => self.find(*find),
+            Command::Start(id, options) => self.start(id, options),
             Command::Pause(id) => self.tell(id, ToDriver::Pause),
             Command::Resume(id) => self.tell(id, ToDriver::Resume),
             Command::Peers(id, addrs) => self.tell(id, ToDriver::Peers(addrs)),
+            Command::NamedPeers(id, names) => self.tell(id, ToDriver::NamedPeers(names)),
             Command::Remove(id) => {
                 let (gone, kept) =
                     std::mem::take(&mut self.torrents).into_iter().partition(|entry| entry.is(id));
@@ -150,74 +177,89 @@ impl Session {
         self.give_turns();
     }
 
-    fn find(&mut self, find: Find) {
-        let id = find.info_hash;
-        let there = self.torrents.iter().find(|entry| entry.is(id));
-        let fault = there.map(|entry| there_already(&entry.row.name)).or_else(|| finder::refuse(&find));
-        if let Some(fault) = fault {
+    fn add(&mut self, mut add: Box<Add>) {
+        let id = add.id();
+        let there = self.torrents.iter().any(|entry| entry.is(id)).then(|| Fault {
+            kind: FaultKind::Duplicate,
+            message: format!("{} is there already", add.name()),
+            hint: None,
+        });
+        if let Some(fault) = there.or_else(|| driver::refuse(&add)) {
             let _ = self.events.send(Event::Failed { id, fault });
             return;
         }
-        let (orders, inbox) = mpsc::unbounded_channel();
-        let (publish, published) = watch::channel(None);
-        let row = finder::row(&find);
-        let task = tokio::spawn(finder::run(self.shared.clone(), find, inbox, publish));
-        let turn = Turn::Finding(Running { orders, published, task });
-        let entry = Entry { id, turn, row };
-        entry.tell(ToDriver::Look(self.look.is_some_and(|look| entry.is(look))));
+        let content = add.content.take();
+        let (activity, metainfo, row) = match &mut add.source {
+            Source::Metainfo(metainfo) => {
+                let row = Row::new(id, metainfo.name().clone(), paused());
+                (Activity::Known, Some(metainfo.clone()), row)
+            }
+            Source::Link(link) => {
+                link.eager |= content.is_some();
+                (Activity::LookupQueued, None, Row::new(id, link.name(), waiting_to_look_up()))
+            }
+        };
+        let mut entry =
+            Entry { id, activity, paused: false, add: Some(add), metainfo, content, driver: None, row };
+        entry.queue(self.jobs, &self.events);
         self.torrents.push(entry);
     }
 
-    fn add(&mut self, add: Box<Add>) {
-        let id = add.metainfo.info_hash();
-        let place = self.torrents.iter().position(|entry| entry.is(id));
-        if place.is_some_and(|at| !matches!(self.torrents[at].turn, Turn::Finding(_))) {
-            let fault = there_already(add.metainfo.name());
-            let _ = self.events.send(Event::Failed { id, fault });
-            return;
+    /// The content of a torrent is wanted.
+    fn start(&mut self, id: InfoHash, options: Box<ContentOptions>) {
+        let Some(entry) = self.torrents.iter_mut().find(|entry| entry.is(id)) else { return };
+        if matches!(entry.activity, Activity::LookupQueued | Activity::LookingUp | Activity::Known) {
+            entry.content = Some(options);
+            entry.queue(self.jobs, &self.events);
         }
-        let _ = self.events.send(Event::Added {
-            id,
-            name: add.metainfo.name().clone(),
-            size: content::wanted(&add.metainfo, &add.priorities),
-            files: content::file_count(&add.metainfo, &add.priorities),
-        });
-        let row = waiting_row(&add, self.jobs);
-        let mut waits = Turn::Waiting { add, paused: false, finder: None };
-        let Some(at) = place else {
-            self.torrents.push(Entry { id, turn: waits, row });
-            return;
-        };
-        // It takes the place of the search, which goes on until its turn has come.
-        let entry = &mut self.torrents[at];
-        std::mem::swap(&mut entry.turn, &mut waits);
-        if let (Turn::Waiting { finder, .. }, Turn::Finding(Running { orders, task, .. })) =
-            (&mut entry.turn, waits)
-        {
-            *finder = Some(Finder { orders, task });
-        }
-        (entry.id, entry.row) = (id, row);
     }
 
-    /// Starts those who wait, as far as there is room for more downloads.
+    /// The metadata of a torrent was found.
+    fn found(&mut self, id: InfoHash, metainfo: Arc<Metainfo>) {
+        let Some(entry) = self.torrents.iter_mut().find(|entry| entry.is(id)) else { return };
+        (entry.metainfo, entry.activity) = (Some(metainfo), Activity::Known);
+        entry.queue(self.jobs, &self.events);
+        self.give_turns();
+    }
+
+    /// Starts those who wait, as far as there is room for more look-ups and downloads.
     fn give_turns(&mut self) {
-        let mut free = self.jobs.saturating_sub(self.torrents.iter().filter(|e| e.is_downloading()).count());
-        let look = self.look;
-        for entry in &mut self.torrents {
-            let Turn::Waiting { add, paused: false, finder } = &mut entry.turn else { continue };
-            if !add.seed_only {
-                if free == 0 {
-                    continue;
+        let count = |is_so: fn(&Entry) -> bool| self.torrents.iter().filter(|&entry| is_so(entry)).count();
+        let mut lookups = MAX_LOOKUPS.saturating_sub(count(|entry| entry.activity == Activity::LookingUp));
+        let mut downloads = self.jobs.saturating_sub(count(Entry::is_downloading));
+        let (shared, found, look) = (&self.shared, &self.to_found, self.look);
+        for entry in self.torrents.iter_mut().filter(|entry| !entry.paused) {
+            let looked_at = look.is_some_and(|look| entry.is(look));
+            match (entry.activity, &entry.content) {
+                (Activity::LookupQueued, _) if lookups > 0 => {
+                    lookups -= 1;
+                    (entry.row.state, entry.row.reason) = search::why(&search::Search::default());
+                    entry.activity = Activity::LookingUp;
                 }
-                free -= 1;
+                (Activity::Queued, Some(options)) if options.seed_only || downloads > 0 => {
+                    downloads = downloads.saturating_sub(usize::from(!options.seed_only));
+                    (entry.row.state, entry.row.reason) = starting(options.seed_only);
+                    entry.activity = Activity::Running;
+                }
+                _ => continue,
             }
-            let (orders, inbox) = mpsc::unbounded_channel();
-            let (publish, published) = watch::channel(None);
-            (entry.row.state, entry.row.reason) = starting(add);
-            let task =
-                tokio::spawn(driver::run(self.shared.clone(), add.clone(), finder.take(), inbox, publish));
-            entry.turn = Turn::Running(Running { orders, published, task });
-            entry.tell(ToDriver::Look(look.is_some_and(|look| entry.is(look))));
+            let begins = entry.activity == Activity::Running;
+            if let Some(mut add) = entry.add.take() {
+                if begins {
+                    add.content = entry.content.take();
+                }
+                let (orders, inbox) = mpsc::unbounded_channel();
+                let (publish, published) = watch::channel(None);
+                let task = tokio::spawn(driver::run(shared.clone(), add, inbox, found.clone(), publish));
+                entry.driver = Some(Running { orders, published, task });
+                entry.tell(ToDriver::Look(looked_at));
+            } else if let Some(options) = entry.content.take()
+                && let Some(running) = &mut entry.driver
+            {
+                // What it has published is of the look-up.
+                running.published.mark_unchanged();
+                entry.tell(ToDriver::Start(options));
+            }
         }
         self.share_budget();
     }
@@ -236,21 +278,29 @@ impl Session {
         let mut detail = None;
         let mut ended = false;
         for entry in &mut self.torrents {
-            let (Turn::Running(running) | Turn::Finding(running)) = &mut entry.turn else { continue };
+            let Some(running) = &mut entry.driver else { continue };
             // Looked at before what it published, or its last word could fall between the two.
             let over = running.task.is_finished();
-            // One that has ended may have left a word that was not seen.
+            let mut last = false;
+            // One that has ended may have left a word that was not seen. One that waits for its turn has said that it
+            // has found its metadata.
             if running.published.has_changed().unwrap_or(true)
+                && entry.activity != Activity::Queued
                 && let Some(published) = running.published.borrow_and_update().clone()
             {
                 ended |= entry.row.state != published.row.state;
                 entry.row = published.row;
+                last = published.last;
                 if self.look.is_some_and(|look| look.wire() == entry.id.wire()) {
                     detail = published.detail;
                 }
             }
-            let failed = over && !matches!(entry.row.state, State::Done | State::Error);
-            if failed && !self.stopping {
+            if !over {
+                continue;
+            }
+            (entry.driver, entry.activity) = (None, Activity::Ended);
+            ended = true;
+            if !last && !self.stopping {
                 // The driver ended without its last word: it panicked. The others go on.
                 entry.row.state = State::Error;
                 entry.row.reason.word = FaultKind::Internal.reason();
@@ -261,7 +311,6 @@ impl Session {
                     hint: Some("please report it with the text above".into()),
                 };
                 let _ = self.events.send(Event::Failed { id: entry.id, fault });
-                ended = true;
             }
         }
         if ended && !self.stopping {
@@ -288,21 +337,28 @@ impl Session {
     fn tell(&mut self, id: InfoHash, order: ToDriver) {
         let jobs = self.jobs;
         let Some(entry) = self.torrents.iter_mut().find(|entry| entry.is(id)) else { return };
-        match &mut entry.turn {
-            Turn::Running(_) | Turn::Finding(_) => entry.tell(order),
-            Turn::Waiting { add, paused, .. } => {
-                match order {
-                    ToDriver::Pause => *paused = true,
-                    ToDriver::Resume => *paused = false,
-                    ToDriver::Peers(addrs) => {
-                        add.peers.extend(addrs);
-                        add.peers.truncate(MOST_PEERS);
-                    }
-                    // The rest is told when its turn comes, or is for what runs.
-                    ToDriver::Budget(_) | ToDriver::Look(_) | ToDriver::HandOver(_) | ToDriver::Stop => {}
-                }
-                (entry.row.state, entry.row.reason) = waiting(jobs, *paused);
+        match &order {
+            ToDriver::Pause => entry.paused = true,
+            ToDriver::Resume => entry.paused = false,
+            _ => {}
+        }
+        match entry.activity {
+            Activity::Queued => (entry.row.state, entry.row.reason) = waiting(jobs, entry.paused),
+            Activity::LookupQueued if entry.paused => (entry.row.state, entry.row.reason) = paused(),
+            Activity::LookupQueued => (entry.row.state, entry.row.reason) = waiting_to_look_up(),
+            _ => {}
+        }
+        match (&mut entry.add, order) {
+            // Its driver begins with them.
+            (Some(add), ToDriver::Peers(addrs)) => {
+                add.peers.extend(addrs);
+                add.peers.truncate(MAX_PEERS);
             }
+            (Some(add), ToDriver::NamedPeers(names)) => {
+                add.named_peers.extend(names);
+                add.named_peers.truncate(MAX_PEERS);
+            }
+            (_, order) => entry.tell(order),
         }
     }
 
@@ -312,11 +368,7 @@ impl Session {
         self.stopping = true;
         for entry in &mut self.torrents {
             entry.tell(ToDriver::Stop);
-            match &mut entry.turn {
-                Turn::Running(running) | Turn::Finding(running) => tasks.push(&mut running.task),
-                Turn::Waiting { finder: Some(finder), .. } => tasks.push(&mut finder.task),
-                Turn::Waiting { finder: None, .. } => {}
-            }
+            tasks.extend(entry.driver.as_mut().map(|running| &mut running.task));
         }
         let all = async {
             for task in tasks {
@@ -331,22 +383,32 @@ impl Session {
 }
 
 impl Entry {
+    /// Lets it wait for its turn, if it is known what it is and what is wanted of it.
+    fn queue(&mut self, jobs: usize, events: &mpsc::UnboundedSender<Event>) {
+        let Self { activity: Activity::Known, metainfo: Some(metainfo), content: Some(options), .. } = self
+        else {
+            return;
+        };
+        let row = Row::of_content(metainfo, options, waiting(jobs, self.paused));
+        let _ = events.send(Event::Added {
+            id: row.id,
+            name: row.name.clone(),
+            size: row.wanted,
+            files: row.files,
+        });
+        (self.id, self.row, self.activity) = (row.id, row, Activity::Queued);
+    }
+
     /// Tells it to stop, and gives its task, if anything of it runs.
     fn leave(self) -> Option<JoinHandle<()>> {
         self.tell(ToDriver::Stop);
-        match self.turn {
-            Turn::Running(running) | Turn::Finding(running) => Some(running.task),
-            Turn::Waiting { finder, .. } => finder.map(|finder| finder.task),
-        }
+        self.driver.map(|running| running.task)
     }
 
     fn tell(&self, order: ToDriver) {
-        let orders = match &self.turn {
-            Turn::Running(running) | Turn::Finding(running) => &running.orders,
-            Turn::Waiting { finder: Some(finder), .. } => &finder.orders,
-            Turn::Waiting { finder: None, .. } => return,
-        };
-        let _ = orders.send(order);
+        if let Some(running) = &self.driver {
+            let _ = running.orders.send(order);
+        }
     }
 
     /// Whether this names it. A link may tell less of its name than its metadata does.
@@ -356,31 +418,32 @@ impl Entry {
 
     /// Whether it takes one of the places for downloads.
     fn is_downloading(&self) -> bool {
-        let counts =
-            matches!(self.row.state, State::Downloading | State::Waiting | State::Checking | State::Queued);
-        matches!(&self.turn, Turn::Running(running) if counts && !running.task.is_finished())
+        let counts = !matches!(self.row.state, State::Seeding | State::Done | State::Paused | State::Error);
+        let runs = self.driver.as_ref().is_some_and(|running| !running.task.is_finished());
+        self.activity == Activity::Running && counts && runs
     }
 }
 
-fn there_already(name: &Untrusted) -> Fault {
-    Fault { kind: FaultKind::Duplicate, message: format!("{name} is there already"), hint: None }
-}
-
-/// What a torrent is when its turn has come, before its driver says more.
-fn starting(add: &Add) -> (State, Reason) {
-    if add.seed_only {
+/// The state of a torrent whose turn has come, before its driver says more.
+fn starting(seed_only: bool) -> (State, Reason) {
+    if seed_only {
         why(&Circumstances { unseen: true, ..Circumstances::default() })
     } else {
         (State::Downloading, Reason { word: "starting", text: "starting".into() })
     }
 }
 
-/// The row of a torrent that waits its turn.
-fn waiting_row(add: &Add, jobs: usize) -> Row {
-    add.row(add.folder.clone(), waiting(jobs, false))
-}
-
-/// What such a torrent is.
+/// The state of a torrent that waits for its turn.
 fn waiting(jobs: usize, paused: bool) -> (State, Reason) {
     why(&Circumstances { paused, queued_behind: Some(jobs as u32), ..Circumstances::default() })
+}
+
+/// The state of a torrent whose metadata is looked for when its turn comes.
+fn waiting_to_look_up() -> (State, Reason) {
+    let text = format!("waiting its turn: the file lists of {MAX_LOOKUPS} others are looked for");
+    (State::Queued, Reason { word: "too_many_active", text })
+}
+
+fn paused() -> (State, Reason) {
+    why(&Circumstances { paused: true, ..Circumstances::default() })
 }

@@ -29,8 +29,6 @@ const OPEN_PIECES: u64 = 32 << 20;
 const SERVE_POOL: usize = 16 << 20;
 /// How long the node of the DHT may take to save what it knows.
 const SAVE_WITHIN: Duration = Duration::from_millis(300);
-/// Callers that may wait for a torrent.
-const CALLERS: usize = 64;
 
 /// The shared parts of a session.
 pub(super) struct Shared {
@@ -215,13 +213,17 @@ impl Shared {
     }
 
     /// Opens a torrent to callers.
-    pub(super) fn listen_for(&self, torrent: InfoHash, private: bool) -> (Listing, mpsc::Receiver<Caller>) {
-        let (callers, called) = mpsc::channel(CALLERS);
+    pub(super) fn listen_for(
+        &self,
+        torrent: InfoHash,
+        private: bool,
+        callers: mpsc::Sender<Caller>,
+    ) -> Listing {
         let wire = torrent.wire();
         let reserved = self.reserved(private);
         let registration = Registration { id: self.id, reserved, callers: callers.clone() };
         lock(&self.torrents).insert(wire, registration);
-        (Listing { wire, callers, torrents: self.torrents.clone() }, called)
+        Listing { wire, callers, torrents: self.torrents.clone() }
     }
 
     /// Callers of a torrent that has proved private hear from now on that nothing but trackers is used.

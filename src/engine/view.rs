@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::command::ContentOptions;
+use super::content;
 use crate::base::{Bitfield, InfoHash, Untrusted};
+use crate::proto::metainfo::Metainfo;
 use crate::swarm::event::Source;
 
 /// The state of a torrent, by the words people and scripts see.
@@ -66,7 +69,9 @@ impl State {
             Self::Seeding => &["ok", "nobody_interested", "limited_by_you"],
             Self::Done => &["goal_reached", "not_seeding"],
             Self::Paused => &["user", "schedule", "low_space"],
-            Self::Error => &["no_space", "permission", "io", "files_missing", "changed_on_disk"],
+            Self::Error => {
+                &["no_space", "permission", "io", "files_missing", "changed_on_disk", "no_metadata"]
+            }
         }
     }
 }
@@ -149,6 +154,45 @@ pub struct Row {
 }
 
 impl Row {
+    /// A torrent of which nothing is known and nothing has moved.
+    pub(super) fn new(id: InfoHash, name: Untrusted, (state, reason): (State, Reason)) -> Self {
+        Self {
+            id,
+            name,
+            state,
+            reason,
+            wanted: 0,
+            done: 0,
+            checked: 0,
+            to_check: 0,
+            files: 0,
+            down: 0.0,
+            up: 0.0,
+            received: 0,
+            wasted: 0,
+            sent: 0,
+            sent_ever: 0,
+            peers: 0,
+            seeds: 0,
+            swarm_seeds: None,
+            swarm_leechers: None,
+            copies: 0,
+            eta: None,
+            active: Duration::ZERO,
+            path: PathBuf::new(),
+        }
+    }
+
+    /// A torrent of which nothing has moved yet, as far as its content is wanted.
+    pub(super) fn of_content(metainfo: &Metainfo, options: &ContentOptions, why: (State, Reason)) -> Self {
+        Self {
+            wanted: content::wanted(metainfo, &options.priorities),
+            files: content::file_count(metainfo, &options.priorities),
+            path: options.folder.clone(),
+            ..Self::new(metainfo.info_hash(), metainfo.name().clone(), why)
+        }
+    }
+
     /// Uploaded by wanted bytes.
     pub fn ratio(&self) -> f64 {
         if self.wanted == 0 { 0.0 } else { self.sent_ever as f64 / self.wanted as f64 }

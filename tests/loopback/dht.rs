@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use torr::base::NodeId;
 use torr::engine::dht::{Goal, News, Node, NodeConfig};
-use torr::engine::{Add, After, Command, Engine, EngineConfig, State, Until};
+use torr::engine::{Add, After, Command, ContentOptions, Engine, EngineConfig, State, Until};
 
 use super::nodes::{addr, config, network, told, until};
 use super::world::{Client, PATIENCE, World};
@@ -26,7 +26,7 @@ async fn client(world: &World, name: &str, folder: std::path::PathBuf, node: &No
 
 async fn seeder(world: &World, node: &Node) -> Client {
     let client = client(world, "seeder", world.full("seeder"), node).await;
-    let add = Add { seed_only: true, after: After::Seed(Until::default()), ..world.add(&client) };
+    let add = world.seed(&client);
     client.handle.send(Command::Add(Box::new(add)));
     client
 }
@@ -77,8 +77,11 @@ async fn a_peer_tells_of_its_node() {
     let alone = Node::start(config(&[])).await.expect("loopback is there");
     let leecher = client(&world, "other", world.empty("other"), &alone).await;
     alone.stop().await;
-    let add =
-        Add { peers: vec![seeder.addr().await], after: After::Seed(Until::default()), ..world.add(&leecher) };
+    let options = ContentOptions {
+        after: After::Seed(Until::default()),
+        ..ContentOptions::new(leecher.folder.clone())
+    };
+    let add = Add { peers: vec![seeder.addr().await], ..Add::new(world.metainfo.clone(), options) };
     leecher.handle.send(Command::Add(Box::new(add)));
     let mut views = leecher.handle.views();
     let many = views.wait_for(|view| view.dht_nodes.is_some_and(|nodes| nodes >= 3));
@@ -91,11 +94,8 @@ async fn a_private_torrent_stays_out_of_it() {
     let private = World::private(&[300_000]);
     let public = World::with(&[200_000]);
     let seeder = seeder(&private, &nodes[1]).await;
-    let add = Add {
-        seed_only: true,
-        after: After::Seed(Until::default()),
-        ..Add::new(public.metainfo.clone(), public.full("seeder"))
-    };
+    let options = ContentOptions { folder: public.full("seeder"), ..seeder.seeding() };
+    let add = Add::new(public.metainfo.clone(), options);
     seeder.handle.send(Command::Add(Box::new(add)));
     let leecher = client(&private, "leecher", private.empty("leecher"), &nodes[2]).await;
     leecher.handle.send(Command::Add(Box::new(private.add(&leecher))));

@@ -1,6 +1,6 @@
 //! Peers that lie and files that change, between real engines.
 
-use torr::engine::{Add, After, Command, Event, Existing, FaultKind, Until};
+use torr::engine::{Add, Command, Event, FaultKind};
 
 use super::world::{Client, World};
 
@@ -9,8 +9,7 @@ const LENS: [usize; 2] = [1_500_000, 700_000];
 /// A client that believes what lies in this folder and gives it.
 async fn gives(world: &World, folder: std::path::PathBuf, up: Option<u64>) -> Client {
     let mut client = world.client(folder).await;
-    let after = After::Seed(Until::default());
-    let add = Add { seed_only: true, existing: Existing::Trust, after, up, ..world.add(&client) };
+    let add = Add { up, ..world.seed_trusting(&client) };
     client.handle.send(Command::Add(Box::new(add)));
     client.until(|event| matches!(event, Event::Checked { .. }).then_some(())).await;
     client

@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use torr::engine::{Add, After, Command, Event, Existing, Until, View};
+use torr::engine::{Add, Command, Event, View};
 
 use super::world::{Client, PATIENCE, World};
 
 /// A client that believes what lies in this folder and gives it.
 async fn gives(world: &World, folder: std::path::PathBuf, up: Option<u64>) -> Client {
     let mut client = world.client(folder).await;
-    let after = After::Seed(Until::default());
-    let add = Add { seed_only: true, existing: Existing::Trust, after, up, ..world.add(&client) };
+    let add = Add { up, ..world.seed_trusting(&client) };
     client.handle.send(Command::Add(Box::new(add)));
     client.until(|event| matches!(event, Event::Checked { .. }).then_some(())).await;
     client

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use torr::base::{InfoHash, PeerId};
-use torr::engine::{Add, After, Command, Event, FaultKind, Find, State, Until, View};
+use torr::engine::{Add, Command, ContentOptions, Event, FaultKind, Link, State, View};
 use torr::net::tracker_server::{Access, ServerConfig, TrackerServer};
 use torr::proto::extended::{ExtendedHandshake, Extension, HANDSHAKE_ID, MetadataMessage};
 use torr::proto::handshake::{HANDSHAKE_LEN, Handshake, Reserved};
@@ -22,16 +22,20 @@ const LENS: [usize; 3] = [300_000, 1, 500_000];
 /// A client that has everything and gives it.
 async fn seeder(world: &World, name: &str) -> Client {
     let mut client = world.client(world.full(name)).await;
-    let add = Add { seed_only: true, after: After::Seed(Until::default()), ..world.add(&client) };
-    client.handle.send(Command::Add(Box::new(add)));
+    client.handle.send(Command::Add(Box::new(world.seed(&client))));
     client.until(|event| matches!(event, Event::Checked { .. }).then_some(())).await;
     client
 }
 
 /// Looks for the torrent at these peers.
 fn find(client: &Client, id: InfoHash, peers: &[SocketAddr]) {
-    let find = Find { peers: peers.to_vec(), ..Find::new(id) };
-    client.handle.send(Command::Find(Box::new(find)));
+    let add = Add { peers: peers.to_vec(), ..Add::link(Link::new(id)) };
+    client.handle.send(Command::Add(Box::new(add)));
+}
+
+/// Fetches the content of what was found into the folder of the client.
+fn start(client: &Client, id: InfoHash) {
+    client.handle.send(Command::Start(id, Box::new(ContentOptions::new(client.folder.clone()))));
 }
 
 async fn until_found(client: &mut Client) -> Box<Metainfo> {
@@ -152,8 +156,7 @@ async fn metadata_is_found_and_the_download_goes_on_with_the_same_connection() {
     let metainfo = until_found(&mut leecher).await;
     assert_eq!(metainfo.raw_info(), world.metainfo.raw_info());
     // Nobody is named: what comes, comes from the connection that is there.
-    let add = Add::new(*metainfo, leecher.folder.clone());
-    leecher.handle.send(Command::Add(Box::new(add)));
+    start(&leecher, metainfo.info_hash());
     leecher.until_done().await;
     world.assert_same(&leecher.folder);
     leecher.handle.stop().await;
@@ -233,8 +236,8 @@ async fn the_connection_goes_on_when_the_torrent_takes_over() {
     let Some(Message::Extended { body, .. }) = later.last() else { panic!("{later:?}") };
     let told = ExtendedHandshake::decode(body).expect("torr speaks the protocol");
     assert_eq!(told.metadata_size, Some(info.len() as u32), "it is given to others from now on");
-    let metainfo = until_found(&mut leecher).await;
-    leecher.handle.send(Command::Add(Box::new(Add::new(*metainfo, leecher.folder.clone()))));
+    let id = until_found(&mut leecher).await.info_hash();
+    start(&leecher, id);
     // On the same connection it is interested and asks at once, for what was said before counts.
     let then = scripted.give(&info, |m| matches!(m, Message::Request(_))).await;
     let pieces = |m: &Message| matches!(m, Message::Bitfield(_) | Message::HaveAll | Message::HaveNone);
@@ -256,8 +259,8 @@ async fn a_bitfield_that_does_not_fit_ends_the_connection_when_the_size_is_known
     let metainfo = {
         let giving = scripted.give(&info, |_| false);
         let taking = async {
-            let metainfo = until_found(&mut leecher).await;
-            leecher.handle.send(Command::Add(Box::new(Add::new(*metainfo, leecher.folder.clone()))));
+            let id = until_found(&mut leecher).await.info_hash();
+            start(&leecher, id);
         };
         tokio::join!(giving, taking).0
     };
@@ -270,11 +273,11 @@ async fn a_private_torrent_is_found_and_fetched_from_those_who_were_named() {
     let seeder = seeder(&world, "seeder").await;
     let mut leecher = world.client(world.empty("leecher")).await;
     let named = vec![("localhost".to_owned(), seeder.addr().await.port())];
-    let find = Find { named_peers: named, ..Find::new(world.metainfo.info_hash()) };
-    leecher.handle.send(Command::Find(Box::new(find)));
+    let add = Add { named_peers: named, ..Add::link(Link::new(world.metainfo.info_hash())) };
+    leecher.handle.send(Command::Add(Box::new(add)));
     let metainfo = until_found(&mut leecher).await;
     assert!(metainfo.is_private());
-    leecher.handle.send(Command::Add(Box::new(Add::new(*metainfo, leecher.folder.clone()))));
+    start(&leecher, metainfo.info_hash());
     leecher.until_done().await;
     world.assert_same(&leecher.folder);
 }
@@ -329,7 +332,7 @@ async fn trackers_hear_of_the_end_of_a_search_whatever_ends_it() {
     let id = world.metainfo.info_hash();
     let seed = seeder(&world, "seed").await;
     let at = seed.addr().await;
-    for (name, add) in [("removed", false), ("refused", true)] {
+    for (name, starts) in [("removed", false), ("refused", true)] {
         let config = ServerConfig {
             http: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
             udp: None,
@@ -338,16 +341,17 @@ async fn trackers_hear_of_the_end_of_a_search_whatever_ends_it() {
         };
         let tracker = TrackerServer::start(config).await.expect("loopback");
         let mut client = world.client(world.empty(name)).await;
-        let find = Find { peers: vec![at], trackers: tracker.announce_urls(), ..Find::new(id) };
-        client.handle.send(Command::Find(Box::new(find)));
-        let metainfo = *until_found(&mut client).await;
+        let link = Add::link(Link::new(id));
+        let add = Add { peers: vec![at], trackers: tracker.announce_urls(), ..link };
+        client.handle.send(Command::Add(Box::new(add)));
+        until_found(&mut client).await;
         poll_until(|| tracker.stats().totals.peers == 1).await;
-        if add {
+        if starts {
             // A file is in the way, so nothing comes of the torrent.
             let folder = client.folder.join("content");
             std::fs::create_dir_all(&folder).expect("folders can be made");
             std::fs::write(folder.join("file-0.bin"), "mine").expect("files can be written");
-            client.handle.send(Command::Add(Box::new(Add::new(metainfo, client.folder.clone()))));
+            start(&client, id);
             until_failed(&mut client).await;
         } else {
             client.handle.send(Command::Remove(id));

@@ -1,7 +1,7 @@
 //! A file is read while it comes.
 
 use torr::base::FileIndex;
-use torr::engine::{Add, After, Command, Read, Reader, Until};
+use torr::engine::{Add, Command, ContentOptions, Feed, Read, Reader};
 
 use super::world::{Client, PATIENCE, World};
 
@@ -9,9 +9,15 @@ const LENS: [usize; 4] = [300_001, 0, 2_000_003, 65_536];
 
 async fn seeder(world: &World) -> Client {
     let client = world.client(world.full("seeder")).await;
-    let add = Add { seed_only: true, after: After::Seed(Until::default()), ..world.add(&client) };
+    let add = world.seed(&client);
     client.handle.send(Command::Add(Box::new(add)));
     client
+}
+
+/// The torrent in that client's folder, read while it comes.
+fn read_by(world: &World, client: &Client, feed: Feed) -> Add {
+    let options = ContentOptions { read: Some(feed), ..ContentOptions::new(client.folder.clone()) };
+    Add::new(world.metainfo.clone(), options)
 }
 
 /// Everything that comes, and how it ends.
@@ -34,7 +40,7 @@ async fn every_byte_is_read_once_and_in_order() {
     let seeder = seeder(&world).await;
     let leecher = world.client(world.empty("leecher")).await;
     let (feed, mut reader) = Reader::of(FileIndex(2));
-    let add = Add { read: Some(feed), peers: vec![seeder.addr().await], ..world.add(&leecher) };
+    let add = Add { peers: vec![seeder.addr().await], ..read_by(&world, &leecher, feed) };
     leecher.handle.send(Command::Add(Box::new(add)));
     let (bytes, end) = read(&mut reader).await;
     assert!(matches!(end, Read::End), "{end:?}");
@@ -46,7 +52,7 @@ async fn every_byte_is_read_once_and_in_order() {
     for (file, len) in [(3, LENS[3]), (1, 0)] {
         let again = world.client(leecher.folder.clone()).await;
         let (feed, mut reader) = Reader::of(FileIndex(file));
-        again.handle.send(Command::Add(Box::new(Add { read: Some(feed), ..world.add(&again) })));
+        again.handle.send(Command::Add(Box::new(read_by(&world, &again, feed))));
         let (bytes, end) = read(&mut reader).await;
         assert!(matches!(end, Read::End) && bytes.len() == len, "{end:?}");
         again.handle.stop().await;
@@ -58,7 +64,7 @@ async fn a_reader_is_cut_off_when_the_torrent_ends_before_the_file() {
     let world = World::with(&LENS);
     let leecher = world.client(world.empty("leecher")).await;
     let (feed, mut reader) = Reader::of(FileIndex(2));
-    leecher.handle.send(Command::Add(Box::new(Add { read: Some(feed), ..world.add(&leecher) })));
+    leecher.handle.send(Command::Add(Box::new(read_by(&world, &leecher, feed))));
     leecher.handle.send(Command::Remove(world.metainfo.info_hash()));
     let (bytes, end) = read(&mut reader).await;
     assert!(bytes.is_empty() && matches!(end, Read::Cut(None)), "{end:?}");

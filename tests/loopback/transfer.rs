@@ -1,6 +1,6 @@
 //! A torrent goes from one engine to another.
 
-use torr::engine::{After, Command, Event, FaultKind, Until};
+use torr::engine::{Command, Event, FaultKind};
 
 use super::world::{Client, World};
 
@@ -9,9 +9,7 @@ const LENS: [usize; 5] = [300_000, 0, 1, 2_000_000, 65_536];
 /// A client that has everything and gives it.
 async fn seeder(world: &World) -> Client {
     let client = world.client(world.full("seeder")).await;
-    let add =
-        torr::engine::Add { seed_only: true, after: After::Seed(Until::default()), ..world.add(&client) };
-    client.handle.send(Command::Add(Box::new(add)));
+    client.handle.send(Command::Add(Box::new(world.seed(&client))));
     client
 }
 
@@ -90,7 +88,7 @@ async fn a_seeder_that_lacks_something_says_so() {
     let folder = world.full("seeder");
     std::fs::remove_file(folder.join("content/file-3.bin")).expect("was there");
     let mut seeder = world.client(folder).await;
-    let add = torr::engine::Add { seed_only: true, ..world.add(&seeder) };
+    let add = world.seed(&seeder);
     seeder.handle.send(Command::Add(Box::new(add)));
     let kind = seeder
         .until(|event| if let Event::Failed { fault, .. } = event { Some(fault.kind) } else { None })

@@ -1,7 +1,7 @@
 //! What is told to a torrent that waits its turn holds when its turn has come.
 
 use torr::base::InfoHash;
-use torr::engine::{Add, After, Command, Engine, EngineConfig, Event, Existing, Handle, State, Until};
+use torr::engine::{Add, Command, Engine, EngineConfig, Event, Handle, State};
 
 use super::world::{Client, PATIENCE, World};
 
@@ -31,13 +31,7 @@ async fn until(handle: &Handle, id: InfoHash, state: State, word: &str) {
 async fn what_is_told_to_one_that_waits_is_kept_for_it() {
     let (before, world) = (World::with(&[100_000]), World::with(&[300_000, 20_000]));
     let mut giver = world.client(world.full("giver")).await;
-    let add = Add {
-        seed_only: true,
-        existing: Existing::Trust,
-        after: After::Seed(Until::default()),
-        ..world.add(&giver)
-    };
-    giver.handle.send(Command::Add(Box::new(add)));
+    giver.handle.send(Command::Add(Box::new(world.seed_trusting(&giver))));
     giver.until(|event| matches!(event, Event::Checked { .. }).then_some(())).await;
 
     let mut taker = one_at_a_time(&world).await;

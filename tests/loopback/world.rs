@@ -7,7 +7,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::mpsc::UnboundedReceiver;
 use torr::base::Rng;
-use torr::engine::{Add, Engine, EngineConfig, Event, Handle};
+use torr::engine::{Add, After, ContentOptions, Engine, EngineConfig, Event, Existing, Handle, Until};
 use torr::hash::sha1;
 use torr::proto::metainfo::{Attributes, Content, Draft, DraftFile, Extras, Metainfo};
 
@@ -112,9 +112,29 @@ impl World {
     pub fn add(&self, client: &Client) -> Add {
         Add::new(self.metainfo.clone(), client.folder.clone())
     }
+
+    /// The torrent that lies in that client's folder, to be given until the end.
+    pub fn seed(&self, client: &Client) -> Add {
+        Add::new(self.metainfo.clone(), client.seeding())
+    }
+
+    /// The same where the files are believed to be right.
+    pub fn seed_trusting(&self, client: &Client) -> Add {
+        let options = ContentOptions { existing: Existing::Trust, ..client.seeding() };
+        Add::new(self.metainfo.clone(), options)
+    }
 }
 
 impl Client {
+    /// Gives what lies in its folder until the end.
+    pub fn seeding(&self) -> ContentOptions {
+        ContentOptions {
+            seed_only: true,
+            after: After::Seed(Until::default()),
+            ..ContentOptions::new(self.folder.clone())
+        }
+    }
+
     /// Where others reach it.
     pub async fn addr(&self) -> SocketAddr {
         let mut views = self.handle.views();

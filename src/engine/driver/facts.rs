@@ -1,15 +1,15 @@
 //! What peers, disk and trackers report, put into the words of the state machine.
 
+use std::net::SocketAddr;
+
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-use super::reads::{Next, Reads};
+use super::reads::Reads;
 use super::{Driver, Fact, Link};
-use crate::base::Piece;
-use crate::engine::event::Fault;
 use crate::net::{FromPeer, Terms, ToPeer, peer};
 use crate::proto::message::Message;
-use crate::store::{Buf, DiskError, Kept, Settled};
-use crate::swarm::event::{Hello, Input, PeerKey, TrackerKey};
+use crate::swarm::event::{DialFailure, Hello, Input, PeerKey};
 
 impl Driver {
     /// A report of a peer's task.
@@ -41,11 +41,8 @@ impl Driver {
         match fact {
             Fact::Dialled { addr, result: Ok((stream, hello)) } => self.connected(stream, addr, false, hello),
             Fact::Dialled { addr, result: Err(why) } => self.tell(Input::DialFailed { addr, why }),
-            Fact::Answered { url, answer } => {
-                if let Some(at) = self.urls.iter().position(|known| *known == url) {
-                    self.tell(Input::Announced { tracker: TrackerKey(at), answer: *answer });
-                }
-            }
+            Fact::Checking(bytes) => self.checking(bytes),
+            Fact::Opened(opened) => self.opened(*opened),
             Fact::Ready(ready) => self.ready(ready),
             Fact::Kept(kept) => self.kept(kept),
             Fact::Settled(settled) => self.settled(settled),
@@ -62,16 +59,10 @@ impl Driver {
         }
     }
 
-    pub(super) fn connected(
-        &mut self,
-        stream: tokio::net::TcpStream,
-        addr: std::net::SocketAddr,
-        incoming: bool,
-        hello: Hello,
-    ) {
+    pub(super) fn connected(&mut self, stream: TcpStream, addr: SocketAddr, incoming: bool, hello: Hello) {
         let Some(member) = self.shared.join() else {
             if !incoming {
-                self.tell(Input::DialFailed { addr, why: crate::swarm::event::DialFailure::Local });
+                self.tell(Input::DialFailed { addr, why: DialFailure::Local });
             }
             return;
         };
@@ -80,108 +71,13 @@ impl Driver {
         let terms = Terms {
             key,
             fast: hello.reserved.fast(),
-            pieces: Some(self.geometry.piece_count()),
+            pieces: self.metainfo.as_ref().map(|metainfo| metainfo.geometry().piece_count()),
             pool: self.shared.pool.clone(),
             limits: [self.shared.limits.clone(), self.limits.clone()],
         };
-        tokio::spawn(peer::run(stream, terms, inbox, self.reports.clone()));
+        tokio::spawn(peer::run(stream, terms, inbox, self.to.reports.clone()));
         self.peers.insert(key, Link { orders, reads: Reads::default(), _member: member });
         self.tell(Input::Connected { peer: key, addr, incoming, hello });
-    }
-
-    fn landed(&mut self, peer: PeerKey, blocks: Vec<(crate::base::Block, Buf)>) {
-        let names = blocks.iter().map(|(block, _)| *block).collect();
-        let mut in_runs: Vec<Piece> = Vec::new();
-        for (block, buf) in blocks {
-            if !self.torrent.takes(block) {
-                continue;
-            }
-            let piece = block.piece();
-            let runs = self.torrent.is_in_runs(piece);
-            if runs && in_runs.last() != Some(&piece) {
-                in_runs.push(piece);
-            }
-            self.pieces.land(&self.geometry, block, buf, runs);
-        }
-        self.tell(Input::Landed { peer, blocks: names });
-        for piece in in_runs {
-            self.go_on_with(piece);
-        }
-    }
-
-    /// A run of a long piece is hashed and written, or could not be.
-    fn settled(&mut self, settled: Settled) {
-        let front = match settled {
-            Settled::On(front) => front,
-            Settled::Stale(front) => {
-                self.keeping = self.keeping.saturating_sub(1);
-                let piece = front.piece();
-                self.pieces.back(front);
-                return self.go_on_with(piece);
-            }
-            Settled::Ended(front, kept) => {
-                let piece = front.piece();
-                if self.pieces.back(front).is_some() {
-                    self.pieces.discard(piece);
-                }
-                self.kept(kept);
-                return self.go_on_with(piece);
-            }
-        };
-        self.keeping = self.keeping.saturating_sub(1);
-        // The file is younger now than the last record says.
-        self.saver.dirty = true;
-        let piece = front.piece();
-        if let Some(blocks) = self.pieces.back(front) {
-            self.tell(Input::Settled { piece, blocks });
-        }
-        self.go_on_with(piece);
-    }
-
-    fn kept(&mut self, kept: Kept) {
-        self.keeping = self.keeping.saturating_sub(1);
-        match kept {
-            Kept::Written { piece, digests } => {
-                self.saver.dirty = true;
-                self.tell(Input::Verified { piece, digests });
-                self.more_is_verified();
-            }
-            Kept::Spoiled { piece, digests } => self.tell(Input::Spoiled { piece, digests }),
-            Kept::Failed { piece, error } => {
-                self.tell(Input::Unwritten { piece });
-                self.fault.get_or_insert_with(|| Fault::from_disk(&error));
-            }
-        }
-    }
-
-    fn fetched(&mut self, peer: PeerKey, result: Result<Vec<Buf>, DiskError>) {
-        let Some(link) = self.peers.get_mut(&peer) else { return };
-        match result {
-            Ok(bufs) => {
-                let ready = link.reads.end(bufs);
-                link.say(ToPeer::Serve(ready));
-                self.read_on(peer);
-            }
-            // The disk is well, only too busy: that is no fault of the torrent.
-            Err(error) if error.kind.is_passing() => match link.reads.failed() {
-                Next::Again(after) => {
-                    tracing::debug!(%error, ?after, "a read is tried again");
-                    let facts = self.facts.clone();
-                    tokio::spawn(async move {
-                        tokio::time::sleep(after).await;
-                        let _ = facts.send(Fact::ReadAgain { peer });
-                    });
-                }
-                Next::GiveUp(spans) => {
-                    tracing::debug!(%error, "requests are turned down");
-                    self.tell(Input::Unserved { peer, spans });
-                    self.read_on(peer);
-                }
-            },
-            Err(error) => {
-                self.fault.get_or_insert_with(|| Fault::from_disk(&error));
-            }
-        }
     }
 }
 

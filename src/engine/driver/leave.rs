@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use tokio::time::{self, Instant};
 
-use super::{Driver, FAREWELL, Inbox};
+use super::content::Content;
+use super::{Driver, Inbox};
 use crate::engine::event::Event;
 use crate::swarm::event::{Input, Wish};
 
 /// How long pieces that are whole may take to be written.
 const LAST_WRITES: Duration = Duration::from_millis(1100);
+/// How long trackers may take to hear that we leave.
+const FAREWELL: Duration = Duration::from_millis(900);
 /// How long all of it may take; the session waits a little longer.
 const ALL: Duration = Duration::from_millis(1750);
 
@@ -18,8 +21,14 @@ impl Driver {
     /// Leaves the swarm and ends.
     pub(super) async fn leave(mut self, mut inbox: Inbox) {
         let began = Instant::now();
-        let reached = self.goal.is_reached();
-        self.presence = None;
+        let reached = self.has_reached_its_goal();
+        self.leaving = true;
+        (self.listing, self.presence, self.search) = (None, None, None);
+        if let Some(opening) = &self.opening {
+            opening.cancel();
+            // Whatever still comes of the files is no reason to meet anybody.
+            self.tell(Input::Wish(Wish::Pause));
+        }
         // What peers have reported already counts, so that figures add up at the end.
         while let Ok(report) = inbox.reports.try_recv() {
             self.reported(report);
@@ -28,40 +37,41 @@ impl Driver {
         self.peers.clear();
         // Before the goodbye, for a machine that has stopped takes in no more pieces. An older record must not
         // come after the last one.
-        let written = async {
-            while self.keeping > 0 || self.saver.saving || (self.unready.is_some() && self.fault.is_none()) {
-                match inbox.facts.recv().await {
-                    Some(fact) => self.fact(fact),
-                    None => break,
-                }
-            }
-        };
-        let _ = time::timeout(LAST_WRITES, written).await;
-        let (summary, writing) = (self.summary(), self.keeping > 0);
-        if self.unready.is_none() {
-            self.save_at_the_end(&summary, writing).await;
-        }
+        let _ = time::timeout(LAST_WRITES, self.facts_while(&mut inbox, Self::is_writing)).await;
+        let writing = self.content.as_ref().is_some_and(|content| content.keeping > 0);
+        self.save_at_the_end(writing).await;
 
         self.tell(Input::Wish(Wish::Stop));
         self.peers.clear();
-        let farewell = async {
-            while self.announcing > 0 {
-                match inbox.facts.recv().await {
-                    Some(fact) => self.fact(fact),
-                    None => break,
-                }
-            }
-        };
-        let _ = time::timeout_at((began + ALL).min(Instant::now() + FAREWELL), farewell).await;
+        let until = (began + ALL).min(Instant::now() + FAREWELL);
+        let _ = time::timeout_at(until, self.facts_while(&mut inbox, |driver| driver.announcing > 0)).await;
         let (now, summary) = (self.now(), self.summary());
         self.reporter.done = reached && self.fault.is_none();
-        self.publish(now, &summary);
+        self.publish(now, &summary, true);
         let event = match self.fault.take() {
             Some(fault) => Event::Failed { id: self.id, fault },
             None if reached => Event::Done { id: self.id },
             None => return,
         };
         let _ = self.shared.events.send(event);
+    }
+
+    /// Takes in facts as long as this is so.
+    async fn facts_while(&mut self, inbox: &mut Inbox, is_so: impl Fn(&Self) -> bool) {
+        while is_so(self)
+            && let Some(fact) = inbox.facts.recv().await
+        {
+            self.fact(fact);
+        }
+    }
+
+    /// Whether the disk has to do with the torrent.
+    fn is_writing(&self) -> bool {
+        let busy = |content: &Content| {
+            let unready = content.deferred.is_some() && self.fault.is_none();
+            content.keeping > 0 || content.saver.saving || unready
+        };
+        self.opening.is_some() || self.content.as_ref().is_some_and(busy)
     }
 }
 
@@ -76,7 +86,7 @@ mod tests {
 
     use super::*;
     use crate::base::Rng;
-    use crate::engine::command::{Add, After, Command, Existing, Until};
+    use crate::engine::command::{Add, After, Command, ContentOptions, Existing, Until};
     use crate::engine::config::EngineConfig;
     use crate::engine::driver::{ToDriver, run};
     use crate::engine::handle::{Engine, Handle};
@@ -149,9 +159,13 @@ mod tests {
             }
 
             let seeder = Engine::start(config(dir.path(), "seeder")).await.unwrap();
-            let mut give = Add::new(metainfo.clone(), dir.path().join("given"));
-            (give.seed_only, give.existing, give.use_trackers) = (true, Existing::Trust, false);
-            give.after = After::Seed(Until::default());
+            let options = ContentOptions {
+                seed_only: true,
+                existing: Existing::Trust,
+                after: After::Seed(Until::default()),
+                ..ContentOptions::new(dir.path().join("given"))
+            };
+            let give = Add { use_trackers: false, ..Add::new(metainfo.clone(), options) };
             seeder.send(Command::Add(Box::new(give)));
             let mut views = seeder.views();
             let port = time::timeout(PATIENCE, views.wait_for(|view| view.port.is_some())).await.unwrap();
@@ -159,11 +173,15 @@ mod tests {
 
             let (events, mut heard) = mpsc::unbounded_channel();
             let shared = Shared::start(config(dir.path(), "leecher"), events).await.unwrap();
-            let mut add = Add::new(metainfo.clone(), dir.path().join("got"));
-            add.after = After::Seed(Until::default());
+            let options = ContentOptions {
+                after: After::Seed(Until::default()),
+                ..ContentOptions::new(dir.path().join("got"))
+            };
+            let add = Add::new(metainfo.clone(), options);
             let (orders, inbox) = mpsc::unbounded_channel();
             let (publish, published) = watch::channel(None);
-            let task = tokio::spawn(run(shared.clone(), Box::new(add), None, inbox, publish));
+            let task =
+                tokio::spawn(run(shared.clone(), Box::new(add), inbox, mpsc::unbounded_channel().0, publish));
             let checked = time::timeout(PATIENCE, heard.recv()).await.unwrap();
             assert!(matches!(checked, Some(Event::Checked { .. })), "{checked:?}");
             // From here on the only disk thread is busy, so that whatever comes waits to be written.

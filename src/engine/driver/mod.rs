@@ -1,20 +1,28 @@
 //! The driver of one torrent: the task that feeds its state machine with facts and carries out its
-//! orders. It owns the machine, the pieces that are being put together, and the ends of the channels to
-//! peers and disk; nothing here is shared, so nothing here is locked.
+//! orders, from its info-hash to its last seeded byte.
+//!
+//! The driver owns the machine, the pieces that are being put together, and the ends of the channels to peers and
+//! disk; nothing here is shared, so nothing here is locked. One loop serves every phase. While the metadata is
+//! looked for there is no [`Content`]; when the content is wanted, a task of its own looks through the files
+//! ([`open`]) and reports back like any other fact, while peers go on. A torrent whose metadata is known is heard
+//! of by nobody before that task has ended.
 
+mod content;
+mod deferred;
 mod facts;
 mod goal;
 mod leave;
 mod machine;
+mod metadata;
+mod names;
 mod open;
+mod opening;
 mod orders;
 mod pieces;
 mod reads;
 mod report;
 mod save;
 mod stream;
-mod succession;
-mod unready;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -25,64 +33,66 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{self, Instant, MissedTickBehavior};
 
-use self::goal::Goal;
+use self::content::Content;
+use self::metadata::Stall;
+pub(super) use self::metadata::refuse;
+use self::names::{Name, Names};
+use self::open::Opened;
 pub(super) use self::open::untouched;
-use self::pieces::Pieces;
+use self::opening::Opening;
 use self::reads::Reads;
 use self::report::Reporter;
-pub(super) use self::report::tracker_status;
-use self::save::Saver;
 pub(super) use self::save::name_of;
-use self::stream::Stream;
-use self::unready::Unready;
-use super::command::Add;
+use super::command::{Add, ContentOptions, Source as TorrentSource};
 use super::dht::Search;
-use super::event::{Event, Fault};
-use super::finder::{Estate, Finder};
+use super::event::Fault;
 use super::lsd::Presence;
-use super::shared::{Claim, Listing, Membership, Shared};
+use super::shared::{Listing, Membership, Shared};
 use super::view::{Detail, Row};
-use crate::base::{Geometry, InfoHash, Moment};
+use crate::base::{InfoHash, Moment};
 use crate::net::{Caller, FromPeer, Limits, ToPeer};
-use crate::proto::announce::AnnounceReply;
-use crate::store::{Buf, DiskError, Hold, Kept, Settled, Volume};
-use crate::swarm::event::{
-    DialFailure, Hello, Input, Output, PeerKey, Source, TrackerFailure, TrackerKey, Wish,
-};
+use crate::proto::metainfo::Metainfo;
+use crate::store::{Buf, DiskError, Kept, Settled};
+use crate::swarm::event::{DialFailure, Hello, Input, Output, PeerKey, Source, TrackerKey, Wish};
 use crate::swarm::{Summary, Torrent};
 
-/// What the session tells a driver.
+/// Orders of the session to a driver.
 pub(super) enum ToDriver {
     Pause,
     Resume,
     Peers(Vec<SocketAddr>),
+    NamedPeers(Vec<Name>),
+    /// Fetch or give the content; the metadata is there.
+    Start(Box<ContentOptions>),
     /// Bytes of unfinished pieces that may be held in memory.
     Budget(u64),
     /// Whether somebody looks at the detail.
     Look(bool),
-    /// Leave everything to the driver of the torrent; only a search does.
-    HandOver(oneshot::Sender<Box<Estate>>),
     Stop,
 }
+
+/// The metadata of the torrent of this info-hash was found.
+pub(super) type Found = (InfoHash, Arc<Metainfo>);
 
 /// What a driver shows.
 #[derive(Clone, Debug)]
 pub(super) struct Published {
     pub row: Row,
     pub detail: Option<Detail>,
+    /// Nothing follows: the driver has left the swarm.
+    pub last: bool,
 }
 
 /// What comes back from the tasks and jobs that carry out orders.
-pub(super) enum Fact {
+enum Fact {
     Dialled {
         addr: SocketAddr,
         result: Result<(TcpStream, Hello), DialFailure>,
     },
-    /// A tracker answered an announce that a search had made.
-    Answered {
-        url: String,
-        answer: Box<Result<AnnounceReply, TrackerFailure>>,
-    },
+    /// Pieces of so many bytes that lay on the disk are hashed from now on.
+    Checking(u64),
+    /// The files are looked through, or cannot be.
+    Opened(Box<Result<Opened, Fault>>),
     /// The disk is ready, or cannot be.
     Ready(Result<(), DiskError>),
     Kept(Kept),
@@ -114,51 +124,58 @@ struct Link {
 /// How often rows are published and goals looked at.
 const PUBLISH_EVERY: Duration = Duration::from_millis(250);
 /// Reports of peers that may wait for the driver before peers wait for it.
-pub(super) const REPORTS: usize = 256;
+const REPORTS: usize = 256;
 /// Reports taken at one go before timers and orders get their turn.
 const REPORTS_AT_ONCE: usize = 64;
-/// How long trackers may take to hear that we leave.
-pub(super) const FAREWELL: Duration = Duration::from_millis(900);
+/// Callers that may wait for a torrent.
+const CALLERS: usize = 64;
 
 struct Driver {
     shared: Arc<Shared>,
     add: Box<Add>,
     id: InfoHash,
-    geometry: Arc<Geometry>,
-    volume: Volume,
-    limits: Limits,
+    /// The metadata, once it is known.
+    metainfo: Option<Arc<Metainfo>>,
     torrent: Torrent,
     /// The trackers' URLs by key.
     urls: Vec<String>,
     out: Vec<Output>,
     peers: BTreeMap<PeerKey, Link>,
-    pieces: Pieces,
-    /// The memory set aside for them.
-    claim: Claim,
-    /// What waits for the disk to be ready; nothing if it is.
-    unready: Option<Unready>,
-    /// Pieces and runs that the disk is hashing and writing.
-    keeping: usize,
+    limits: Limits,
+    /// How the names of peers fare.
+    names: Names,
+    /// How the metadata comes.
+    stall: Stall,
+    /// The files are being looked through.
+    opening: Option<Opening>,
+    /// What moves pieces, once the files are looked through.
+    content: Option<Content>,
+    /// Bytes of unfinished pieces that are allowed, until the machine is told.
+    budget: Option<u64>,
     /// Announces that are under way.
     announcing: usize,
-    facts: mpsc::UnboundedSender<Fact>,
-    reports: mpsc::Sender<(PeerKey, FromPeer)>,
-    goal: Goal,
-    saver: Saver,
-    reporter: Reporter,
-    stream: Option<Stream>,
-    /// The local network hears of us.
-    presence: Option<Presence>,
-    paused: bool,
-    fault: Option<Fault>,
-    began: Moment,
-    /// The right to keep the torrent's record, until the last word is saved.
-    hold: Option<Hold>,
-    /// The search in the DHT that is under way.
-    search: Option<Search>,
     /// The end of the last announce to each tracker: the next one waits for it, or a farewell could overtake
     /// what went before it.
     speaking: BTreeMap<TrackerKey, oneshot::Receiver<()>>,
+    to: Senders,
+    reporter: Reporter,
+    /// Callers are let in; before, nobody has heard of the torrent.
+    listing: Option<Listing>,
+    /// The local network hears of us.
+    presence: Option<Presence>,
+    /// The search in the DHT that is under way.
+    search: Option<Search>,
+    paused: bool,
+    leaving: bool,
+    fault: Option<Fault>,
+}
+
+/// The ways to the driver, for tasks that it starts, and to the session.
+struct Senders {
+    facts: mpsc::UnboundedSender<Fact>,
+    reports: mpsc::Sender<(PeerKey, FromPeer)>,
+    callers: mpsc::Sender<Caller>,
+    found: mpsc::UnboundedSender<Found>,
 }
 
 /// What the driver listens to.
@@ -169,120 +186,71 @@ struct Inbox {
     callers: mpsc::Receiver<Caller>,
 }
 
-/// Opens a torrent and drives it to its end. Where its metadata was looked for, the search goes on until
-/// the files are looked through; then its connections are taken over.
+/// Drives a torrent to its end. If its metadata is known, its content must be wanted.
 pub(super) async fn run(
     shared: Arc<Shared>,
     add: Box<Add>,
-    finder: Option<Finder>,
-    mut orders: mpsc::UnboundedReceiver<ToDriver>,
+    orders: mpsc::UnboundedReceiver<ToDriver>,
+    found: mpsc::UnboundedSender<Found>,
     publish: watch::Sender<Option<Published>>,
 ) {
-    let id = add.metainfo.info_hash();
-    let mut reporter = Reporter::new(publish, &add);
-    let mut early = Vec::new();
-    let mut finder = finder;
-    let mut opened = open::open(&shared, &add, &mut orders, &mut early, &mut reporter).await;
-    if finder.is_none()
-        && let Ok(Some(ready)) = &mut opened
-        && let Err(error) = ready.prepared().await
-    {
-        // Without a peer to ask nothing is lost by waiting, and nobody hears of a torrent that comes to nothing.
-        opened = Err(Fault::from_disk(&error));
-    }
-    match opened {
-        Ok(Some(opened)) => {
-            let estate = match finder.take() {
-                Some(finder) => finder.hand_over().await,
-                None => None,
-            };
-            let (mut driver, inbox, listing) = if let Some(estate) = estate {
-                succession::succeed(shared, add, opened, *estate, orders, reporter)
-            } else {
-                let (facts, facts_in) = mpsc::unbounded_channel();
-                let (reports, reports_in) = mpsc::channel(REPORTS);
-                let (listing, callers) = shared.listen_for(id, add.metainfo.is_private());
-                let inbox = Inbox { orders, facts: facts_in, reports: reports_in, callers };
-                (Driver::new(shared, add, opened, facts, reports, reporter), inbox, listing)
-            };
-            for order in early {
-                driver.ordered(order);
-            }
-            driver.run(inbox, listing).await;
-        }
-        Ok(None) => reporter.left_before_start(),
-        Err(fault) => {
-            reporter.failed_before_start(&fault);
-            let _ = shared.events.send(Event::Failed { id, fault });
-        }
-    }
-    if let Some(finder) = finder {
-        finder.leave().await;
-    }
+    let (facts, facts_in) = mpsc::unbounded_channel();
+    let (reports, reports_in) = mpsc::channel(REPORTS);
+    let (callers, callers_in) = mpsc::channel(CALLERS);
+    let inbox = Inbox { orders, facts: facts_in, reports: reports_in, callers: callers_in };
+    let to = Senders { facts, reports, callers, found };
+    Driver::new(shared, add, to, publish).run(inbox).await;
 }
 
 impl Driver {
     fn new(
         shared: Arc<Shared>,
         add: Box<Add>,
-        opened: open::Opened,
-        facts: mpsc::UnboundedSender<Fact>,
-        reports: mpsc::Sender<(PeerKey, FromPeer)>,
-        reporter: Reporter,
+        to: Senders,
+        publish: watch::Sender<Option<Published>>,
     ) -> Self {
         let now = shared.clock.now();
-        let limits = Limits::new(add.down, add.up);
-        let (urls, config) = machine::config(&shared, &add, &opened);
-        let torrent = Torrent::new(now, config, opened.geometry.clone(), opened.have, shared.draw_seed());
+        let metainfo = match &add.source {
+            TorrentSource::Metainfo(metainfo) => Some(metainfo.clone()),
+            TorrentSource::Link(_) => None,
+        };
+        let (urls, config) = machine::config(&shared, &add);
         Self {
-            id: add.metainfo.info_hash(),
-            geometry: opened.geometry,
-            volume: opened.volume,
-            limits,
-            torrent,
+            id: add.id(),
+            metainfo,
+            torrent: Torrent::new(now, config, shared.draw_seed()),
             urls,
             out: Vec::new(),
             peers: BTreeMap::new(),
-            pieces: Pieces::default(),
-            claim: Claim::new(&shared),
-            unready: Unready::until(opened.ready, &facts),
-            keeping: 0,
+            limits: Limits::new(add.down, add.up),
+            names: Names::default(),
+            stall: Stall::new(now),
+            opening: None,
+            content: None,
+            budget: None,
             announcing: 0,
-            facts,
-            reports,
-            goal: Goal::new(add.after),
-            saver: Saver::new(now, opened.totals),
-            reporter,
-            stream: None,
-            presence: None,
-            paused: false,
-            fault: None,
-            began: now,
-            hold: opened.hold,
-            search: None,
             speaking: BTreeMap::new(),
-            shared,
+            to,
+            reporter: Reporter::new(publish, &add),
+            listing: None,
+            presence: None,
+            search: None,
+            paused: false,
+            leaving: false,
+            fault: None,
             add,
+            shared,
         }
     }
 
-    async fn run(mut self, mut inbox: Inbox, listing: Listing) {
-        let _ = self.shared.events.send(Event::Checked { id: self.id, have: self.summary().done });
-        if let Some(feed) = self.add.read.take() {
-            self.read(feed);
-        }
-        self.name_nodes();
-        if !self.add.peers.is_empty() {
-            let addrs = self.add.peers.clone();
-            self.tell(Input::Found { source: Source::User, addrs });
-        }
-        self.show_up();
-        if self.torrent.is_finished() {
-            self.finished();
+    async fn run(mut self, mut inbox: Inbox) {
+        match self.add.content.take() {
+            Some(options) => self.open(*options),
+            None => self.appear(),
         }
         let mut tick = time::interval(PUBLISH_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        while self.fault.is_none() && !self.goal.is_reached() {
+        while self.fault.is_none() && !self.has_reached_its_goal() {
             let wake = self.wake_up();
             tokio::select! {
                 report = inbox.reports.recv() => {
@@ -305,15 +273,34 @@ impl Driver {
                 _ = tick.tick() => self.look_round(),
             }
         }
-        drop(listing);
-        self.search = None;
         self.leave(inbox).await;
+    }
+
+    /// Lets others hear of the torrent, and begins to look for peers.
+    fn appear(&mut self) {
+        let listing = self.shared.listen_for(self.id, self.torrent.is_private(), self.to.callers.clone());
+        self.listing = Some(listing);
+        self.name_nodes();
+        if !self.add.peers.is_empty() {
+            let addrs = std::mem::take(&mut self.add.peers);
+            self.tell(Input::Found { source: Source::User, addrs });
+        }
+        let named = std::mem::take(&mut self.add.named_peers);
+        self.look_up_names(named);
+        self.show_up();
+        self.tell(Input::Tick);
+    }
+
+    /// Whether nobody has heard of the torrent yet: then the machine is told nothing.
+    const fn is_hidden(&self) -> bool {
+        self.listing.is_none()
     }
 
     /// The machine's next deadline, as the runtime's time.
     fn wake_up(&self) -> Instant {
         let far = Duration::from_secs(3600);
-        let at = self.torrent.deadline().unwrap_or(self.now() + far);
+        let deadline = self.torrent.deadline().filter(|_| !self.is_hidden());
+        let at = deadline.unwrap_or(self.now() + far);
         Instant::from_std(self.shared.clock.instant(at))
     }
 
@@ -321,28 +308,31 @@ impl Driver {
         match order {
             ToDriver::Pause => {
                 self.paused = true;
-                self.presence = None;
-                self.search = None;
-                self.tell(Input::Wish(Wish::Pause));
+                (self.presence, self.search) = (None, None);
+                self.tell_unless_hidden(Input::Wish(Wish::Pause));
             }
             ToDriver::Resume => {
                 self.paused = false;
                 self.show_up();
-                self.tell(Input::Wish(Wish::Resume));
+                self.tell_unless_hidden(Input::Wish(Wish::Resume));
             }
-            ToDriver::Peers(addrs) => {
-                self.tell(Input::Found { source: Source::User, addrs });
-            }
+            ToDriver::Peers(addrs) if self.is_hidden() => self.add.peers.extend(addrs),
+            ToDriver::Peers(addrs) => self.tell(Input::Found { source: Source::User, addrs }),
+            ToDriver::NamedPeers(names) if self.is_hidden() => self.add.named_peers.extend(names),
+            ToDriver::NamedPeers(names) => self.look_up_names(names),
+            ToDriver::Start(options) => self.open(*options),
+            ToDriver::Budget(bytes) if self.is_hidden() => self.budget = Some(bytes),
             ToDriver::Budget(bytes) => self.tell(Input::Budget { bytes }),
             ToDriver::Look(look) => self.reporter.look = look,
-            ToDriver::HandOver(_) | ToDriver::Stop => {}
+            ToDriver::Stop => {}
         }
     }
 
     /// Lets the local network hear of this torrent, unless it is private (BEP 27).
     fn show_up(&mut self) {
-        if let Some(lsd) = self.shared.lsd.as_ref().filter(|_| !self.add.metainfo.is_private()) {
-            let facts = self.facts.clone();
+        let may = !self.paused && !self.is_hidden() && !self.torrent.is_private();
+        if let Some(lsd) = self.shared.lsd.as_ref().filter(|_| may) {
+            let facts = self.to.facts.clone();
             self.presence = Some(lsd.join(self.id, move |addrs| {
                 let _ = facts.send(Fact::Heard(Input::Found { source: Source::Lsd, addrs }));
             }));
@@ -351,30 +341,27 @@ impl Driver {
 
     /// What is done four times a second: show, save, see whether the goal is reached.
     fn look_round(&mut self) {
-        let now = self.now();
-        let summary = self.summary();
-        if self.goal.check(now, &summary, self.saver.sent_before()) {
+        let (now, summary) = (self.now(), self.summary());
+        if self.check_goal(now, &summary) {
             return;
         }
-        self.save_if_due(now, &summary);
-        self.publish(now, &summary);
+        self.watch_metadata(now, &summary);
+        self.publish(now, &summary, false);
     }
 
     /// Tells the machine a fact and carries out what it orders.
     fn tell(&mut self, input: Input) {
         let now = self.now();
         self.torrent.handle(now, input, &mut self.out);
-        self.claim.set(self.torrent.held());
+        if let Some(content) = &mut self.content {
+            content.claim.set(self.torrent.held());
+        }
         self.carry_out();
     }
 
-    /// Every wanted piece is there.
-    fn finished(&mut self) {
-        let now = self.now();
-        if self.goal.finish(now) {
-            let path = self.add.folder.join(open::top_name(&self.add.metainfo));
-            let (received, took) = (self.summary().received, now.since(self.began));
-            let _ = self.shared.events.send(Event::Finished { id: self.id, path, received, took });
+    fn tell_unless_hidden(&mut self, input: Input) {
+        if !self.is_hidden() {
+            self.tell(input);
         }
     }
 

@@ -1,24 +1,30 @@
-//! Before the first connection: what lies on the disk, what of it is ours, and which pieces are right.
+//! Before the first block: what lies on the disk, what of it is ours, and which pieces are right.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{self, MissedTickBehavior};
 
-use super::ToDriver;
-use super::report::Reporter;
+use super::Fact;
+use super::deferred::cancelled;
 use super::save::{self, Totals};
 use crate::base::{Bitfield, FileIndex, Geometry, Untrusted};
-use crate::engine::command::{Add, Existing};
+use crate::engine::command::{ContentOptions, Existing};
 use crate::engine::event::{Event, Fault, FaultKind};
 use crate::engine::shared::Shared;
 use crate::proto::metainfo::Metainfo;
 use crate::store::{
-    self, DiskError, Entry, FileSpec, Found, Handles, Hold, Layout, Library, Progress, Volume, VolumeOptions,
+    self, DiskError, DiskIo, Entry, FileSpec, Found, Handles, Hold, Layout, Library, Progress, Volume,
+    VolumeOptions,
 };
 use crate::swarm::event::Priority;
+
+/// A torrent, and what is wanted of its content.
+#[derive(Clone)]
+pub(super) struct Target {
+    pub metainfo: Arc<Metainfo>,
+    pub options: Arc<ContentOptions>,
+}
 
 /// A torrent whose files have been looked through.
 pub(super) struct Opened {
@@ -32,110 +38,181 @@ pub(super) struct Opened {
     pub ready: oneshot::Receiver<Result<(), DiskError>>,
 }
 
-/// Opens the files of a torrent; nothing if it was called off meanwhile. Orders that are for later are kept
-/// in `early`.
-pub(super) async fn open(
-    shared: &Arc<Shared>,
-    add: &Add,
-    orders: &mut mpsc::UnboundedReceiver<ToDriver>,
-    early: &mut Vec<ToDriver>,
-    reporter: &mut Reporter,
-) -> Result<Option<Opened>, Fault> {
-    let disk = |error: DiskError| Fault::from_disk(&error);
-    let layout = layout(&add.metainfo).map_err(disk)?;
-    let geometry = layout.geometry.clone();
-    let options = VolumeOptions {
-        io: shared.disk_io,
-        alloc: add.alloc,
-        overwrite: add.existing == Existing::Overwrite,
-        follow: add.seed_only && add.follow,
-    };
-    let hold = hold(shared, add).await?;
-    let (root, handles) = (add.folder.clone(), shared.handles.clone());
-    let id = add.metainfo.info_hash();
-    let (torrent, library) = (add.metainfo.clone(), shared.library.clone());
-    let (seed_only, existing) = (add.seed_only, add.existing);
-    let looked = shared
-        .on_disk(move || {
-            if seed_only && !root.is_dir() {
-                return Err(DiskError::new(store::DiskErrorKind::Missing, "open", &root));
+/// The looking through the files of a torrent: a task of its own, which ends with [`Fact::Opened`].
+pub(super) struct Survey {
+    pub shared: Arc<Shared>,
+    pub target: Target,
+    /// The torrent file that is remembered.
+    pub torrent_file: Vec<u8>,
+    /// How the hashing fares; cancels it.
+    pub progress: Progress,
+    pub facts: mpsc::UnboundedSender<Fact>,
+    /// Waits until the disk is ready, too.
+    pub waits_for_disk: bool,
+}
+
+impl Survey {
+    pub(super) async fn run(self) {
+        let opened = self.open().await;
+        let _ = self.facts.send(Fact::Opened(Box::new(opened)));
+    }
+
+    async fn open(&self) -> Result<Opened, Fault> {
+        let disk = |error: DiskError| Fault::from_disk(&error);
+        let Self { shared, target, .. } = self;
+        let Target { metainfo, options } = target;
+        let layout = layout(metainfo).map_err(disk)?;
+        let geometry = layout.geometry.clone();
+        let hold = hold(shared, target).await?;
+        let looked = {
+            let (target, library) = (target.clone(), shared.library.clone());
+            let (io, handles) = (shared.disk_io, shared.handles.clone());
+            shared.on_disk(move || look(&target, layout, io, &handles, library)).await
+        };
+        let (volume, survey, entry, known) = looked.map_err(disk)?;
+
+        refuse(options, &geometry, &survey, &known)?;
+        let have = self.check(&volume, &known).await?;
+        if options.existing == Existing::Check && !options.seed_only {
+            refuse_foreign(&volume, &survey, &known, &have)?;
+        }
+        if options.seed_only {
+            all_is_there(target, &have, entry.as_ref())?;
+        }
+        let strangers = strangers(options, &volume, &survey, &known, &have);
+        let totals = Totals::of(entry.as_ref());
+        let mut ready = self.prepare(&volume, &have, strangers, totals, hold.is_some());
+        if self.waits_for_disk {
+            ready.await.unwrap_or_else(|_| Err(cancelled())).map_err(disk)?;
+            let (tell, again) = oneshot::channel();
+            let _ = tell.send(Ok(()));
+            ready = again;
+        }
+        Ok(Opened { geometry, volume, have, totals, hold, ready })
+    }
+
+    /// Hashes what has to be hashed, with progress.
+    async fn check(&self, volume: &Volume, known: &Known) -> Result<Bitfield, Fault> {
+        let geometry = &volume.layout().geometry;
+        let mut have = known.have.clone();
+        if known.check.is_empty() {
+            return Ok(have);
+        }
+        let to_check =
+            (u64::from(known.check.count()) * u64::from(geometry.piece_len())).min(geometry.total());
+        let _ = self.facts.send(Fact::Checking(to_check));
+        let (done, result) = oneshot::channel();
+        self.shared.disk.check(volume, &known.check, self.progress.clone(), move |matching| {
+            let _ = done.send(matching);
+        });
+        let found = result.await.unwrap_or_else(|_| Err(cancelled()));
+        for piece in found.map_err(|error| Fault::from_disk(&error))?.iter() {
+            have.insert(piece);
+        }
+        Ok(have)
+    }
+
+    /// Makes the disk ready, on a disk thread. Before anything is made or written the library knows that these files
+    /// are ours. That takes a disk its time, in which peers can be asked already.
+    fn prepare(
+        &self,
+        volume: &Volume,
+        have: &Bitfield,
+        strangers: Vec<FileIndex>,
+        totals: Totals,
+        held: bool,
+    ) -> oneshot::Receiver<Result<(), DiskError>> {
+        let Target { metainfo, options } = &self.target;
+        let (tell_ready, ready) = oneshot::channel();
+        let (places, state) = (volume.clone(), have.clone());
+        let wanted = wanted_files(options, &volume.layout().geometry);
+        let (id, seed_only) = (metainfo.info_hash(), options.seed_only);
+        // Without the hold the record is another's.
+        let library = self.shared.library.clone().filter(|_| held);
+        let remembering = library.clone();
+        let beginning = save::beginning(&self.target, have, totals);
+        let torrent_file = self.torrent_file.clone();
+        let prepare = move || {
+            if !seed_only {
+                places.room_for(&wanted)?;
             }
-            // What was wanted the last time is not known: where bytes lie is told by which files are there.
-            let nothing = vec![false; layout.files.len()];
-            let volume = Volume::new(&root, layout, options, &nothing, &handles)?;
-            let survey = volume.survey()?;
-            let entry = library.and_then(|library| save::load(&library, &torrent, &root));
-            let known = Known::from(&volume, &survey, entry.as_ref(), existing)?;
-            Ok((volume, survey, entry, known))
-        })
-        .await;
-    let (volume, survey, entry, known) = looked.map_err(disk)?;
-
-    refuse(add, &geometry, &survey, &known)?;
-    let Some(have) = check(shared, &volume, &known, orders, early, reporter).await? else {
-        return Ok(None);
-    };
-
-    if add.existing == Existing::Check {
-        // What has bytes after its end was never left like that by us.
-        let is_ours = |fact: &store::FileFact| known.is_ours(fact.file) && !is_too_long(&geometry, fact);
-        let ours = |path: &PathBuf| survey.iter().any(|fact| fact.path == *path && is_ours(fact));
-        let foreign: Vec<PathBuf> =
-            volume.foreign(&survey, &have).into_iter().filter(|path| !ours(path)).collect();
-        if !foreign.is_empty() && !seed_only {
-            let matches = |fact: &store::FileFact| {
-                let pieces = geometry.pieces_of(fact.file).filter_map(|index| geometry.piece(index));
-                pieces.into_iter().any(|piece| have.has(piece))
-            };
-            let long = |path: &PathBuf| {
-                let mut facts = survey.iter().filter(|fact| fact.path == *path);
-                facts.any(|fact| is_too_long(&geometry, fact) && matches(fact))
-            };
-            return Err(if foreign.iter().all(long) {
-                Fault::too_long(&foreign)
-            } else {
-                Fault::foreign(&foreign)
-            });
-        }
+            if let Some(library) = &library {
+                save::first(library, &places, beginning);
+            }
+            if seed_only {
+                return Ok(());
+            }
+            places.leave_alone(&strangers, &state);
+            places.set_wanted(&wanted, &state)?;
+            places.prepare()
+        };
+        self.shared.disk.run(move || {
+            let prepared = prepare();
+            let remember = prepared.is_ok();
+            let _ = tell_ready.send(prepared);
+            // Nothing waits for this.
+            if let Some(library) = remembering.filter(|_| remember) {
+                save::remember(&library, id, &torrent_file);
+            }
+        });
+        ready
     }
-    if seed_only {
-        all_is_there(add, &have, entry.as_ref())?;
+}
+
+type Looked = (Volume, Vec<store::FileFact>, Option<Entry>, Known);
+
+/// Looks which files there are, and what of them is known from earlier runs.
+fn look(
+    target: &Target,
+    layout: Layout,
+    io: DiskIo,
+    handles: &Handles,
+    library: Option<Library>,
+) -> Result<Looked, DiskError> {
+    let Target { metainfo, options } = target;
+    let root = &options.folder;
+    if options.seed_only && !root.is_dir() {
+        return Err(DiskError::new(store::DiskErrorKind::Missing, "open", root));
     }
-    let strangers = strangers(add, &volume, &survey, &known, &have);
-    // Before anything is made or written the library knows that these files are ours. That takes a disk its time, in
-    // which peers can be asked already.
-    let (tell_ready, ready) = oneshot::channel();
-    let (places, state, wanted) = (volume.clone(), have.clone(), wanted_files(add, &geometry));
-    // Without the hold the record is another's.
-    let library = shared.library.clone().filter(|_| hold.is_some());
-    let remembering = library.clone();
-    let totals = Totals::of(entry.as_ref());
-    let beginning = save::beginning(add, &have, totals);
-    let torrent = save::torrent_file(add);
-    let prepare = move || {
-        if !seed_only {
-            places.room_for(&wanted)?;
-        }
-        if let Some(library) = &library {
-            save::first(library, &places, beginning);
-        }
-        if seed_only {
-            return Ok(());
-        }
-        places.leave_alone(&strangers, &state);
-        places.set_wanted(&wanted, &state)?;
-        places.prepare()
+    let how = VolumeOptions {
+        io,
+        alloc: options.alloc,
+        overwrite: options.existing == Existing::Overwrite,
+        follow: options.seed_only && options.follow,
     };
-    shared.disk.run(move || {
-        let prepared = prepare();
-        let remember = prepared.is_ok();
-        let _ = tell_ready.send(prepared);
-        // Nothing waits for this.
-        if let Some(library) = remembering.filter(|_| remember) {
-            save::remember(&library, id, &torrent);
-        }
-    });
-    Ok(Some(Opened { geometry, volume, have, totals, hold, ready }))
+    // What was wanted the last time is not known: where bytes lie is told by which files are there.
+    let nothing = vec![false; layout.files.len()];
+    let volume = Volume::new(root, layout, how, &nothing, handles)?;
+    let survey = volume.survey()?;
+    let entry = library.and_then(|library| save::load(&library, metainfo, root));
+    let known = Known::from(&volume, &survey, entry.as_ref(), options.existing)?;
+    Ok((volume, survey, entry, known))
+}
+
+/// Refuses files that are not ours and in which nothing matches.
+fn refuse_foreign(
+    volume: &Volume,
+    survey: &[store::FileFact],
+    known: &Known,
+    have: &Bitfield,
+) -> Result<(), Fault> {
+    let geometry = &*volume.layout().geometry;
+    // What has bytes after its end was never left like that by us.
+    let is_ours = |fact: &store::FileFact| known.is_ours(fact.file) && !is_too_long(geometry, fact);
+    let ours = |path: &PathBuf| survey.iter().any(|fact| fact.path == *path && is_ours(fact));
+    let foreign: Vec<PathBuf> = volume.foreign(survey, have).into_iter().filter(|path| !ours(path)).collect();
+    if foreign.is_empty() {
+        return Ok(());
+    }
+    let matches = |fact: &store::FileFact| {
+        let pieces = geometry.pieces_of(fact.file).filter_map(|index| geometry.piece(index));
+        pieces.into_iter().any(|piece| have.has(piece))
+    };
+    let long = |path: &PathBuf| {
+        let mut facts = survey.iter().filter(|fact| fact.path == *path);
+        facts.any(|fact| is_too_long(geometry, fact) && matches(fact))
+    };
+    Err(if foreign.iter().all(long) { Fault::too_long(&foreign) } else { Fault::foreign(&foreign) })
 }
 
 /// Whether every piece was verified in an earlier run and no file has changed since.
@@ -152,9 +229,10 @@ pub(in crate::engine) fn untouched(library: &Library, torrent: &Metainfo, folder
 
 /// Takes the torrent, so that no other process works on it in the same folder meanwhile. One that works
 /// on it elsewhere keeps the record of it, and this run keeps none: then there is nothing to hold.
-async fn hold(shared: &Shared, add: &Add) -> Result<Option<Hold>, Fault> {
+async fn hold(shared: &Shared, target: &Target) -> Result<Option<Hold>, Fault> {
     let Some(library) = shared.library.clone() else { return Ok(None) };
-    let (id, folder) = (add.metainfo.info_hash(), add.folder.clone());
+    let Target { metainfo, options } = target;
+    let (id, folder) = (metainfo.info_hash(), options.folder.clone());
     let holder = match shared.on_disk(move || Hold::take(library.folder(), &id, &folder)).await {
         Ok(Ok(hold)) => return Ok(Some(hold)),
         Ok(Err(holder)) => holder,
@@ -164,14 +242,14 @@ async fn hold(shared: &Shared, add: &Add) -> Result<Option<Hold>, Fault> {
         }
     };
     let process = holder.process.map(|pid| format!(" (process {pid})")).unwrap_or_default();
-    if holder.folder.is_some_and(|folder| !is_same_folder(&folder, &add.folder)) {
+    if holder.folder.is_some_and(|folder| !is_same_folder(&folder, &options.folder)) {
         let text = format!("another torr{process} has this torrent elsewhere; this run is not remembered");
         let _ = shared.events.send(Event::Note { id, text });
         return Ok(None);
     }
     Err(Fault {
         kind: FaultKind::Duplicate,
-        message: format!("{} is active in another torr{process}", add.metainfo.name()),
+        message: format!("{} is active in another torr{process}", metainfo.name()),
         hint: Some("let that one end, or stop it".into()),
     })
 }
@@ -184,7 +262,8 @@ fn is_same_folder(one: &Path, other: &Path) -> bool {
 
 /// Whether everything is there that is to be given: the whole torrent, or what was chosen of it when it was
 /// fetched.
-fn all_is_there(add: &Add, have: &Bitfield, entry: Option<&Entry>) -> Result<(), Fault> {
+fn all_is_there(target: &Target, have: &Bitfield, entry: Option<&Entry>) -> Result<(), Fault> {
+    let Target { metainfo, options } = target;
     let chosen = entry.filter(|entry| entry.partial && entry.finished.is_some() && !have.is_empty());
     let (missing, all, what) = match chosen {
         Some(entry) => {
@@ -196,12 +275,12 @@ fn all_is_there(add: &Add, have: &Bitfield, entry: Option<&Entry>) -> Result<(),
     if missing == 0 {
         return Ok(());
     }
-    let folder = Untrusted::new(add.folder.to_string_lossy());
+    let folder = Untrusted::new(options.folder.to_string_lossy());
     Err(Fault {
         kind: FaultKind::FilesMissing,
         message: format!(
             "{missing} of {all} pieces {what}{} are missing or damaged in {folder}",
-            add.metainfo.name(),
+            metainfo.name(),
         ),
         hint: Some(
             "name the folder with -o; `torr verify` says what is damaged, `torr get` fetches it".into(),
@@ -211,32 +290,37 @@ fn all_is_there(add: &Add, have: &Bitfield, entry: Option<&Entry>) -> Result<(),
 
 /// The files that are somebody else's and that nobody asked to be replaced.
 fn strangers(
-    add: &Add,
+    options: &ContentOptions,
     volume: &Volume,
     survey: &[store::FileFact],
     known: &Known,
     have: &Bitfield,
 ) -> Vec<FileIndex> {
     let foreign = volume.foreign(survey, have);
-    let is_skipped = |file: FileIndex| add.priorities.get(file.0 as usize) == Some(&Priority::Skip);
+    let is_skipped = |file: FileIndex| options.priorities.get(file.0 as usize) == Some(&Priority::Skip);
     let strange = survey.iter().filter(|fact| is_skipped(fact.file) && !known.is_ours(fact.file));
     strange.filter(|fact| foreign.contains(&fact.path)).map(|fact| fact.file).collect()
 }
 
 /// What is in the way whatever its bytes are.
-fn refuse(add: &Add, geometry: &Geometry, survey: &[store::FileFact], known: &Known) -> Result<(), Fault> {
+fn refuse(
+    options: &ContentOptions,
+    geometry: &Geometry,
+    survey: &[store::FileFact],
+    known: &Known,
+) -> Result<(), Fault> {
     let strange = |fact: &&store::FileFact| fact.found != Found::Missing && !known.is_ours(fact.file);
     let paths = |wrong: &dyn Fn(&store::FileFact) -> bool| -> Vec<PathBuf> {
         survey.iter().filter(strange).filter(|fact| wrong(fact)).map(|fact| fact.path.clone()).collect()
     };
-    match add.existing {
+    match options.existing {
         Existing::Refuse => match paths(&|_| true) {
             all if all.is_empty() => Ok(()),
             all => Err(Fault::not_begun(&all)),
         },
         // Pieces of these would be fetched and written over what is believed to be right.
         Existing::Trust => match paths(&|fact| !has_its_length(geometry, fact)) {
-            all if all.is_empty() || add.seed_only => Ok(()),
+            all if all.is_empty() || options.seed_only => Ok(()),
             all => Err(Fault::not_whole(&all)),
         },
         Existing::Check | Existing::Overwrite => Ok(()),
@@ -326,51 +410,6 @@ fn is_too_long(geometry: &Geometry, fact: &store::FileFact) -> bool {
     matches!(fact.found, Found::Plain { size, .. } if size > range.end - range.start)
 }
 
-/// Hashes what has to be hashed, with progress; nothing if it was called off.
-async fn check(
-    shared: &Arc<Shared>,
-    volume: &Volume,
-    known: &Known,
-    orders: &mut mpsc::UnboundedReceiver<ToDriver>,
-    early: &mut Vec<ToDriver>,
-    reporter: &mut Reporter,
-) -> Result<Option<Bitfield>, Fault> {
-    let geometry = &volume.layout().geometry;
-    let mut have = known.have.clone();
-    if known.check.is_empty() {
-        return Ok(Some(have));
-    }
-    let to_check = (u64::from(known.check.count()) * u64::from(geometry.piece_len())).min(geometry.total());
-    let progress = Progress::default();
-    let (done, mut result) = oneshot::channel();
-    shared.disk.check(volume, &known.check, progress.clone(), move |matching| {
-        let _ = done.send(matching);
-    });
-    let mut tick = time::interval(Duration::from_millis(250));
-    tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let found = loop {
-        tokio::select! {
-            found = &mut result => break found,
-            _ = tick.tick() => {
-                let bytes = u64::from(progress.done()) * u64::from(geometry.piece_len());
-                reporter.checking(bytes, to_check);
-            }
-            order = orders.recv() => match order {
-                None | Some(ToDriver::Stop) => {
-                    progress.cancel();
-                    return Ok(None);
-                }
-                Some(order) => early.push(order),
-            },
-        }
-    };
-    let Ok(found) = found else { return Ok(None) };
-    for piece in found.map_err(|error| Fault::from_disk(&error))?.iter() {
-        have.insert(piece);
-    }
-    Ok(Some(have))
-}
-
 fn layout(metainfo: &Metainfo) -> Result<Layout, DiskError> {
     let files = metainfo.files().iter().map(|file| FileSpec {
         path: file.path().as_path().to_owned(),
@@ -382,7 +421,7 @@ fn layout(metainfo: &Metainfo) -> Result<Layout, DiskError> {
     Layout::new(metainfo.info_hash(), Arc::new(metainfo.geometry().clone()), files.collect(), digests.into())
 }
 
-fn wanted_files(add: &Add, geometry: &Geometry) -> Vec<bool> {
-    let priority = |file: u32| add.priorities.get(file as usize).copied().unwrap_or_default();
+fn wanted_files(options: &ContentOptions, geometry: &Geometry) -> Vec<bool> {
+    let priority = |file: u32| options.priorities.get(file as usize).copied().unwrap_or_default();
     (0..geometry.file_count()).map(|file| priority(file) != Priority::Skip).collect()
 }

@@ -4,15 +4,14 @@ use std::net::SocketAddr;
 
 use tokio::sync::oneshot;
 
-use super::pieces::Work;
+use super::names::{self, Name};
 use super::{Driver, Fact};
-use crate::base::{Piece, Span};
 use crate::engine::dht::{Node, Search};
 use crate::engine::event::Event;
 use crate::net::{ToPeer, dial};
 use crate::proto::announce::{Announce, AnnounceEvent};
 use crate::proto::handshake::Handshake;
-use crate::swarm::event::{Input, Note, Output, PeerKey, TrackerKey};
+use crate::swarm::event::{Input, Note, Output, PeerKey, Source, TrackerKey};
 
 impl Driver {
     /// Carries out what lies in `out`. Orders cause no facts by themselves, so there is no recursion.
@@ -31,13 +30,12 @@ impl Driver {
                     self.peers.remove(&peer);
                 }
                 Output::Verify { piece, digests } => self.verify(piece, digests),
-                Output::Discard { piece } => self.pieces.discard(piece),
+                Output::Discard { piece } => self.discard(piece),
                 Output::Announce { tracker, announce } => self.announce(tracker, announce),
                 Output::Scrape { tracker } => self.scrape(tracker),
                 Output::Lookup { announce, seed } => self.look_up(announce, seed),
                 Output::Node { addr } => self.add_node(addr),
-                // A torrent that is driven has its metadata.
-                Output::Metadata(_) => {}
+                Output::Metadata(metadata) => self.found(metadata),
                 Output::Note(note) => self.note(note),
             }
         }
@@ -51,7 +49,7 @@ impl Driver {
     }
 
     fn dial(&self, addr: SocketAddr) {
-        let (facts, bind, ours) = (self.facts.clone(), self.shared.bind, self.handshake());
+        let (facts, bind, ours) = (self.to.facts.clone(), self.shared.bind, self.handshake());
         let patience = self.shared.patience;
         tokio::spawn(async move {
             let result = dial(addr, bind, &ours, patience).await;
@@ -59,73 +57,24 @@ impl Driver {
         });
     }
 
-    fn serve(&mut self, peer: PeerKey, spans: Vec<Span>) {
-        if let Some(link) = self.peers.get_mut(&peer) {
-            link.reads.add(spans);
-            self.read_on(peer);
-        }
-    }
-
-    /// Has the disk read the next burst for a peer, unless it is at one.
-    pub(super) fn read_on(&mut self, peer: PeerKey) {
-        if let Some(burst) = self.peers.get_mut(&peer).and_then(|link| link.reads.start()) {
-            self.fetch(peer, burst);
-        }
-    }
-
-    /// Has the disk read a burst once more that it could not read before.
-    pub(super) fn read_again(&mut self, peer: PeerKey) {
-        match self.peers.get_mut(&peer).map(|link| link.reads.again()) {
-            Some(burst) if burst.is_empty() => self.read_on(peer),
-            Some(burst) => self.fetch(peer, burst),
-            None => {}
-        }
-    }
-
-    pub(super) fn fetch(&mut self, peer: PeerKey, burst: Vec<Span>) {
-        if self.puts_off_read(peer, &burst) {
+    /// Looks for peers that are known by name.
+    pub(super) fn look_up_names(&self, names: Vec<Name>) {
+        if names.is_empty() {
             return;
         }
-        let facts = self.facts.clone();
-        self.shared.disk.fetch(&self.volume, burst, move |result| {
-            let _ = facts.send(Fact::Fetched { peer, result });
-        });
-    }
-
-    fn unserve(&mut self, peer: PeerKey, spans: Vec<Span>) {
-        let Some(link) = self.peers.get_mut(&peer) else { return };
-        link.reads.call_off(&spans);
-        link.say(ToPeer::Unserve(spans));
-    }
-
-    fn verify(&mut self, piece: Piece, digests: bool) {
-        self.pieces.verify(piece, digests);
-        self.go_on_with(piece);
-    }
-
-    /// Hands to the disk threads what is to be done for a piece now.
-    pub(super) fn go_on_with(&mut self, piece: Piece) {
-        if self.puts_off(piece) {
-            return;
-        }
-        let Some(work) = self.pieces.next(piece) else { return };
-        self.keeping += 1;
-        let facts = self.facts.clone();
-        match work {
-            Work::Keep(assembly, digests) => {
-                self.shared.disk.keep(&self.volume, assembly, digests, move |kept| {
-                    let _ = facts.send(Fact::Kept(kept));
-                });
-            }
-            Work::Settle(run) => self.shared.disk.settle(&self.volume, run, move |settled| {
-                let _ = facts.send(Fact::Settled(settled));
-            }),
-        }
+        let (facts, events, id) = (self.to.facts.clone(), self.shared.events.clone(), self.id);
+        let found = move |addrs| {
+            let _ = facts.send(Fact::Heard(Input::Found { source: Source::User, addrs }));
+        };
+        let note = move |text| {
+            let _ = events.send(Event::Note { id, text });
+        };
+        tokio::spawn(self.names.clone().look_up(names, names::ask_system, found, note));
     }
 
     fn announce(&mut self, tracker: TrackerKey, announce: Announce) {
         let Some(url) = self.urls.get(tracker.0).cloned() else { return };
-        let (facts, shared) = (self.facts.clone(), self.shared.clone());
+        let (facts, shared) = (self.to.facts.clone(), self.shared.clone());
         // Only farewells are waited for when the torrent leaves.
         self.announcing += 1;
         let last = announce.event == AnnounceEvent::Stopped;
@@ -148,7 +97,7 @@ impl Driver {
 
     fn look_up(&mut self, announce: bool, seed: bool) {
         let Some(node) = self.dht() else { return };
-        let (facts, port) = (self.facts.clone(), self.shared.port().filter(|_| announce));
+        let (facts, port) = (self.to.facts.clone(), self.shared.port().filter(|_| announce));
         let tell = move |input| {
             let _ = facts.send(Fact::Heard(input));
         };
@@ -163,7 +112,8 @@ impl Driver {
 
     /// The torrent names nodes to begin with (BEP 5).
     pub(super) fn name_nodes(&self) {
-        let nodes = &self.add.metainfo.extras().nodes;
+        let Some(metainfo) = &self.metainfo else { return };
+        let nodes = &metainfo.extras().nodes;
         if let Some(node) = self.dht().filter(|_| !nodes.is_empty()) {
             node.add_names(nodes.iter().map(|(host, port)| format!("{}:{port}", host.raw())).collect());
         }
@@ -171,16 +121,16 @@ impl Driver {
 
     /// The node of the DHT, if this torrent may use it.
     fn dht(&self) -> Option<&Node> {
-        self.shared.dht_for(self.add.metainfo.is_private())
+        self.shared.dht_for(self.torrent.is_private())
     }
 
     fn handshake(&self) -> Handshake {
-        self.shared.handshake(self.id, self.add.metainfo.is_private())
+        self.shared.handshake(self.id, self.torrent.is_private())
     }
 
     fn scrape(&self, tracker: TrackerKey) {
         let Some(url) = self.urls.get(tracker.0).cloned() else { return };
-        let (facts, shared, id) = (self.facts.clone(), self.shared.clone(), self.id);
+        let (facts, shared, id) = (self.to.facts.clone(), self.shared.clone(), self.id);
         tokio::spawn(async move {
             let answer = shared.trackers.scrape(&url, id).await;
             let _ = facts.send(Fact::Heard(Input::Scraped { tracker, answer }));
@@ -193,7 +143,8 @@ impl Driver {
             Note::SpoiledPiece(piece) => {
                 format!("piece {} came out wrong and is fetched again", piece.index())
             }
-            Note::Banned(addr) => format!("{addr} sent wrong bytes and is banned"),
+            Note::Banned(addr) if self.torrent.is_open() => format!("{addr} sent wrong bytes and is banned"),
+            Note::Banned(addr) => format!("{addr} sent a wrong file list and is banned"),
             Note::TrackerWarning(_, text) => format!("a tracker warns: {}", text.fit(200)),
         };
         let _ = self.shared.events.send(Event::Note { id: self.id, text });

@@ -4,11 +4,14 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::content::Content;
+use super::open::{Target, top_name};
 use super::{Driver, Published};
 use crate::base::{Moment, Untrusted};
 use crate::engine::command::{Add, After};
-use crate::engine::event::Fault;
+use crate::engine::event::FaultKind;
 use crate::engine::view::{Detail, PeerRow, Reason, Row, State, TrackerRow};
+use crate::engine::why::search::{self, Search};
 use crate::engine::why::{Circumstances, why};
 use crate::net::route;
 use crate::swarm::{Summary, TrackerSummary};
@@ -23,7 +26,7 @@ const SLOWEST: f64 = 1024.0;
 /// Keeps the row and publishes it.
 pub(super) struct Reporter {
     publish: watch::Sender<Option<Published>>,
-    /// The last row; the fixed parts are filled at the start.
+    /// The last row; the fixed parts are filled when they become known.
     row: Row,
     /// Whether somebody looks at the detail.
     pub look: bool,
@@ -31,8 +34,6 @@ pub(super) struct Reporter {
     pub done: bool,
     started: Option<Moment>,
     average: Option<Average>,
-    /// When hashing began.
-    checking: Option<Instant>,
 }
 
 /// An average of the rate over [`ETA_WINDOW`] that begins when bytes begin to come, and is not held down
@@ -57,15 +58,26 @@ impl Average {
 
 impl Reporter {
     pub(super) fn new(publish: watch::Sender<Option<Published>>, add: &Add) -> Self {
-        let told = why(&Circumstances { unseen: true, ..Circumstances::default() });
-        let path = add.folder.join(super::open::top_name(&add.metainfo));
-        let row = add.row(path, told);
-        Self { publish, row, look: false, done: false, started: None, average: None, checking: None }
+        let row = Row::new(add.id(), add.name(), search::why(&Search::default()));
+        Self { publish, row, look: false, done: false, started: None, average: None }
     }
 
-    /// Files are being hashed; so many bytes of so many are.
-    pub(super) fn checking(&mut self, bytes: u64, of: u64) {
-        let took = self.checking.get_or_insert_with(Instant::now).elapsed();
+    /// The name is known now.
+    pub(super) fn name(&mut self, name: Untrusted) {
+        self.row.name = name;
+    }
+
+    /// The content is wanted from now on.
+    pub(super) fn content(&mut self, Target { metainfo, options }: &Target) {
+        let unseen = why(&Circumstances { unseen: true, ..Circumstances::default() });
+        self.row = Row::of_content(metainfo, options, unseen);
+        self.row.path = options.folder.join(top_name(metainfo));
+        self.started = None;
+    }
+
+    /// Files are being hashed since then; so many bytes of so many are.
+    fn checking(&mut self, (since, bytes, of): (Instant, u64, u64)) -> (State, Reason) {
+        let took = since.elapsed();
         self.row.checked = bytes.min(of);
         self.row.to_check = of;
         // The first instants say nothing about the rest.
@@ -74,27 +86,31 @@ impl Reporter {
         let left = of.saturating_sub(bytes) as f64 / rate.max(1.0);
         let check_left = told.then(|| Duration::from_secs_f64(left.clamp(1.0, 1e9)));
         let circumstances = Circumstances { checking: true, check_left, ..Circumstances::default() };
-        (self.row.state, self.row.reason) = why(&circumstances);
         self.row.eta = check_left;
-        self.show(None);
+        why(&circumstances)
     }
 
-    /// The torrent was called off before it started.
-    pub(super) fn left_before_start(&mut self) {
-        self.row.state = State::Done;
-        self.row.reason = Reason { word: "not_seeding", text: "stopped before it began".into() };
-        self.show(None);
+    /// Takes over what has moved.
+    fn moved(&mut self, now: Moment, summary: &Summary, sent_before: u64) {
+        let eta = self.eta(now, summary.wanted.saturating_sub(summary.done), summary.down);
+        self.active(now);
+        let row = &mut self.row;
+        row.wanted = summary.wanted;
+        row.done = summary.done;
+        row.down = summary.down;
+        row.up = summary.up;
+        row.received = summary.received;
+        row.wasted = summary.wasted;
+        row.sent = summary.sent;
+        row.sent_ever = sent_before.saturating_add(summary.sent);
+        row.seeds = summary.seeds;
+        row.copies = summary.copies;
+        row.eta = eta;
     }
 
-    /// The torrent could not be started.
-    pub(super) fn failed_before_start(&mut self, fault: &Fault) {
-        let fault = Some((fault.kind.reason(), fault.message.clone()));
-        (self.row.state, self.row.reason) = why(&Circumstances { fault, ..Circumstances::default() });
-        self.show(None);
-    }
-
-    fn show(&self, detail: Option<Detail>) {
-        self.publish.send_replace(Some(Published { row: self.row.clone(), detail }));
+    /// Counts the time in which bytes move or are waited for.
+    fn active(&mut self, now: Moment) {
+        self.row.active = now.since(*self.started.get_or_insert(now));
     }
 
     /// Time to completion at the average of the last seconds; nothing in the first ones, or when
@@ -113,33 +129,77 @@ impl Reporter {
 }
 
 impl Driver {
-    pub(super) fn publish(&mut self, now: Moment, summary: &Summary) {
-        let circumstances = self.circumstances(now, summary);
-        let reporter = &mut self.reporter;
-        let started = *reporter.started.get_or_insert(now);
-        let eta = reporter.eta(now, summary.wanted.saturating_sub(summary.done), summary.down);
-        let row = &mut reporter.row;
-        (row.state, row.reason) = why(&circumstances);
-        row.wanted = summary.wanted;
-        row.done = summary.done;
-        row.down = summary.down;
-        row.up = summary.up;
-        row.received = summary.received;
-        row.wasted = summary.wasted;
-        row.sent = summary.sent;
-        row.sent_ever = self.saver.sent_before().saturating_add(summary.sent);
+    /// Shows the torrent as it is now, or as it has left the swarm.
+    pub(super) fn publish(&mut self, now: Moment, summary: &Summary, last: bool) {
+        let told = match (&self.content, &self.opening, &self.fault) {
+            (Some(content), ..) => {
+                let told = why(&self.circumstances(content, now, summary));
+                self.reporter.moved(now, summary, content.saver.sent_before());
+                told
+            }
+            (None, _, Some(fault)) if fault.kind == FaultKind::BadMagnet => {
+                (State::Metadata, Reason { word: "bad_magnet", text: fault.message.clone() })
+            }
+            (None, _, Some(fault)) => {
+                let fault = Some((fault.kind.reason(), fault.message.clone()));
+                why(&Circumstances { fault, ..Circumstances::default() })
+            }
+            (None, ..) if last => {
+                (State::Done, Reason { word: "not_seeding", text: "stopped before it began".into() })
+            }
+            (None, Some(opening), None) => match opening.checked() {
+                Some(checked) => self.reporter.checking(checked),
+                // The session has told that it begins.
+                None => return,
+            },
+            (None, None, None) => {
+                let told = search::why(&self.search(summary));
+                self.reporter.row.received = self.stall.received;
+                self.reporter.active(now);
+                told
+            }
+        };
+        let detail = self.reporter.look.then(|| self.detail(now));
+        let Reporter { row, publish, .. } = &mut self.reporter;
+        (row.state, row.reason) = told;
         row.peers = summary.peers;
-        row.seeds = summary.seeds;
         row.swarm_seeds = summary.swarm_seeds;
         row.swarm_leechers = summary.swarm_leechers;
-        row.copies = summary.copies;
-        row.eta = eta;
-        row.active = now.since(started);
-        let detail = self.reporter.look.then(|| self.detail(now));
-        self.reporter.show(detail);
+        publish.send_replace(Some(Published { row: row.clone(), detail, last }));
     }
 
-    fn circumstances(&self, now: Moment, s: &Summary) -> Circumstances {
+    /// How the search for the metadata goes.
+    pub(super) fn search(&self, s: &Summary) -> Search {
+        let metadata = s.metadata.unwrap_or_default();
+        // Nodes that have answered in the search that is under way.
+        let answering = |searching: bool| {
+            self.search.as_ref().filter(|_| searching).map_or(0, crate::engine::dht::Search::answered)
+        };
+        Search {
+            paused: self.paused,
+            found: metadata.found,
+            progress: metadata.progress,
+            peers: s.peers,
+            offering: metadata.offering,
+            too_long: metadata.too_long,
+            known: s.known,
+            trying: s.fresh.saturating_add(s.dialling),
+            trackers: s.trackers,
+            named: self.names.open(),
+            unknown_names: self.names.unknown(),
+            trackers_working: s.trackers_working,
+            trackers_refused: s.trackers_refused,
+            refusal: s.refused.as_ref().map(|text| text.fit(200)),
+            trackers_failed: s.trackers_broken,
+            failure: s.failure.as_ref().map(|text| text.fit(200)),
+            trackers_off: !self.add.use_trackers,
+            dht: s.dht.map(|dht| dht.answered.saturating_add(answering(dht.searching))),
+            dht_searched: s.dht.is_some_and(|dht| dht.searches > 0),
+            offline: self.is_offline(s),
+        }
+    }
+
+    fn circumstances(&self, content: &Content, now: Moment, s: &Summary) -> Circumstances {
         let session = &self.shared.limits;
         // Addresses that may still answer keep the rest from being called hopeless.
         let hopeless = if s.fresh == 0 && s.dialling == 0 { s.known } else { 0 };
@@ -152,13 +212,13 @@ impl Driver {
             unseen: false,
             checking: false,
             check_left: None,
-            finished: self.goal.is_finished(),
+            finished: content.goal.is_finished(),
             done: self.reporter.done,
-            gives_back: self.add.after != After::Stop,
+            gives_back: content.target.options.after != After::Stop,
             offline: self.is_offline(s),
             trackers_off: !self.add.use_trackers,
             young: now.since(self.reporter.started.unwrap_or(now)) < YOUNG,
-            private: self.add.metainfo.is_private(),
+            private: self.torrent.is_private(),
             trackers: s.trackers,
             trackers_working: s.trackers_working,
             trackers_failing: s.trackers_failed,
@@ -181,7 +241,7 @@ impl Driver {
             up: s.up,
             down_limit: least(session.down.get(), self.add.down),
             up_limit: least(session.up.get(), self.add.up),
-            disk_behind: s.short_of_memory && self.keeping > 4,
+            disk_behind: s.short_of_memory && content.keeping > 4,
             disk_rate: s.down,
         }
     }
@@ -189,7 +249,7 @@ impl Driver {
     /// Whether nobody can be reached from here. Whoever chose an address may have no more than a part of the
     /// network in mind.
     fn is_offline(&self, s: &Summary) -> bool {
-        let nothing = s.peers == 0 && s.trackers_working == 0 && !self.goal.is_finished();
+        let nothing = s.peers == 0 && s.trackers_working == 0 && !self.is_finished();
         nothing && self.shared.ours.is_empty() && !route::leads_out()
     }
 
@@ -232,7 +292,7 @@ impl Driver {
 }
 
 /// What a tracker last said, in a sentence.
-pub(in crate::engine) fn tracker_status(tracker: &TrackerSummary) -> String {
+fn tracker_status(tracker: &TrackerSummary) -> String {
     let said = tracker.said.as_ref().map(|text| text.fit(200));
     match (tracker.asking, tracker.working) {
         (true, _) => "being asked".to_owned(),

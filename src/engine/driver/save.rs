@@ -8,9 +8,12 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use super::content::Content;
+use super::open::Target;
 use super::{Driver, Fact};
 use crate::base::{Bitfield, InfoHash, Moment, Untrusted};
-use crate::engine::command::Add;
+use crate::engine::command::{Add, Source};
+use crate::engine::shared::Shared;
 use crate::proto::metainfo::Metainfo;
 use crate::store::{DiskError, Entry, Library, MOST_REMEMBERED, Remembered, Stamps, Volume};
 use crate::swarm::Summary;
@@ -73,22 +76,42 @@ impl Saver {
     }
 }
 
+impl Content {
+    /// Where this torrent's record is kept, if it is ours to keep.
+    fn library(&self, shared: &Shared) -> Option<Library> {
+        shared.library.clone().filter(|_| self.hold.is_some())
+    }
+
+    fn entry(&self, have: &Bitfield, summary: &Summary, running: bool) -> Entry {
+        let totals = self.saver.totals;
+        let now = SystemTime::now();
+        Entry {
+            uploaded: totals.sent.saturating_add(summary.sent),
+            downloaded: totals.received.saturating_add(summary.received),
+            finished: totals.finished.or(self.goal.is_finished().then_some(now)),
+            running,
+            ..beginning(&self.target, have, totals)
+        }
+    }
+}
+
 impl Driver {
     /// Saves if something changed and the last save is long enough ago.
     pub(super) fn save_if_due(&mut self, now: Moment, summary: &Summary) {
-        let sync = self.saver.unsynced && now.since(self.saver.last_sync) >= SYNC_EVERY;
-        let due = self.saver.dirty && now.since(self.saver.last) >= SAVE_EVERY;
+        let Some(content) = &mut self.content else { return };
+        let sync = content.saver.unsynced && now.since(content.saver.last_sync) >= SYNC_EVERY;
+        let due = content.saver.dirty && now.since(content.saver.last) >= SAVE_EVERY;
         // The first record comes first.
-        if self.saver.saving || self.unready.is_some() || !(due || sync) {
+        if content.saver.saving || content.deferred.is_some() || !(due || sync) {
             return;
         }
-        let Some(library) = self.library() else { return };
-        (self.saver.saving, self.saver.dirty, self.saver.last) = (true, false, now);
+        let Some(library) = content.library(&self.shared) else { return };
+        (content.saver.saving, content.saver.dirty, content.saver.last) = (true, false, now);
         if sync {
-            self.saver.last_sync = now;
+            content.saver.last_sync = now;
         }
-        let (volume, facts) = (self.volume.clone(), self.facts.clone());
-        let entry = self.entry(summary, true);
+        let (volume, facts) = (content.volume.clone(), self.to.facts.clone());
+        let entry = content.entry(self.torrent.have(), summary, true);
         self.shared.disk.run(move || {
             let error = save(&library, &volume, entry, sync).err();
             let _ = facts.send(Fact::Saved { synced: sync, error });
@@ -97,9 +120,13 @@ impl Driver {
 
     /// Saves at the end of the torrent's life in this session, without waiting for the disk. `writing` says
     /// that the last writes may come after it: then the record must not hold files to their stamps.
-    pub(super) async fn save_at_the_end(&mut self, summary: &Summary, writing: bool) {
-        let Some(library) = self.library() else { return };
-        let (volume, entry) = (self.volume.clone(), self.entry(summary, writing));
+    pub(super) async fn save_at_the_end(&self, writing: bool) {
+        let Some(content) = self.content.as_ref().filter(|content| content.deferred.is_none()) else {
+            return;
+        };
+        let Some(library) = content.library(&self.shared) else { return };
+        let entry = content.entry(self.torrent.have(), &self.summary(), writing);
+        let volume = content.volume.clone();
         let saved = self.shared.on_disk(move || Ok(save(&library, &volume, entry, false))).await;
         if let Ok(Err(error)) = saved {
             tracing::warn!(error, "resume data is not saved");
@@ -107,60 +134,38 @@ impl Driver {
     }
 
     pub(super) fn saved(&mut self, synced: bool, error: Option<String>) {
-        self.saver.saving = false;
+        let Some(Content { saver, .. }) = &mut self.content else { return };
+        saver.saving = false;
         match error {
-            None => self.saver.unsynced = !synced,
+            None => saver.unsynced = !synced,
             Some(error) => {
-                self.saver.dirty = true;
-                if !std::mem::replace(&mut self.saver.complained, true) {
+                saver.dirty = true;
+                if !std::mem::replace(&mut saver.complained, true) {
                     tracing::warn!(error, "resume data is not saved; the next run will hash the files");
                 }
             }
         }
     }
-
-    /// Where this torrent's record is kept, if it is ours to keep.
-    fn library(&self) -> Option<Library> {
-        self.shared.library.clone().filter(|_| self.hold.is_some())
-    }
-
-    fn entry(&self, summary: &Summary, running: bool) -> Entry {
-        let totals = self.saver.totals;
-        let now = SystemTime::now();
-        Entry {
-            id: self.id,
-            folder: self.add.folder.clone(),
-            stamps: Stamps::default(),
-            have: self.torrent.have().clone(),
-            uploaded: totals.sent.saturating_add(summary.sent),
-            downloaded: totals.received.saturating_add(summary.received),
-            added: totals.added.unwrap_or(now),
-            finished: totals.finished.or(self.goal.is_finished().then_some(now)),
-            saved: now,
-            running,
-            partial: is_partial(&self.add, self.torrent.have()),
-            extra: renamed(&self.add.metainfo),
-        }
-    }
 }
 
 /// What is known of a torrent before its first byte moves in this session.
-pub(super) fn beginning(add: &Add, have: &Bitfield, totals: Totals) -> Entry {
+pub(super) fn beginning(target: &Target, have: &Bitfield, totals: Totals) -> Entry {
+    let Target { metainfo, options } = target;
     let now = SystemTime::now();
     Entry {
-        id: add.metainfo.info_hash(),
-        folder: add.folder.clone(),
+        id: metainfo.info_hash(),
+        folder: options.folder.clone(),
         stamps: Stamps::default(),
         have: have.clone(),
         uploaded: totals.sent,
         downloaded: totals.received,
         added: totals.added.unwrap_or(now),
-        finished: totals.finished.or(add.seed_only.then_some(now)),
+        finished: totals.finished.or(options.seed_only.then_some(now)),
         saved: now,
         // Who only gives writes to nothing.
-        running: !add.seed_only,
-        partial: is_partial(add, have),
-        extra: renamed(&add.metainfo),
+        running: !options.seed_only,
+        partial: is_partial(target, have),
+        extra: renamed(metainfo),
     }
 }
 
@@ -172,8 +177,8 @@ pub(super) fn first(library: &Library, volume: &Volume, entry: Entry) {
 }
 
 /// Whether only a part of the torrent is wanted, or was when it was fetched.
-fn is_partial(add: &Add, have: &Bitfield) -> bool {
-    add.priorities.contains(&Priority::Skip) || (add.seed_only && !have.is_full())
+fn is_partial(Target { options, .. }: &Target, have: &Bitfield) -> bool {
+    options.priorities.contains(&Priority::Skip) || (options.seed_only && !have.is_full())
 }
 
 /// Keeps the torrent file, so that the torrent can be gone on with by its info-hash, and forgets what is old.
@@ -184,15 +189,18 @@ pub(super) fn remember(library: &Library, id: InfoHash, torrent: &[u8]) {
     }
 }
 
-/// The torrent file that is remembered: with the trackers that were added to it.
-pub(super) fn torrent_file(add: &Add) -> Vec<u8> {
-    let mut extras = add.metainfo.extras().clone();
+/// The torrent file that is remembered: with the trackers that were added to it, and what its link says.
+pub(super) fn torrent_file(metainfo: &Metainfo, add: &Add) -> Vec<u8> {
+    let mut extras = metainfo.extras().clone();
     for url in &add.trackers {
         if !extras.trackers.iter().flatten().any(|known| known.raw() == url) {
             extras.trackers.push(vec![Untrusted::new(url.as_str())]);
         }
     }
-    add.metainfo.clone().with_extras(extras).to_bytes()
+    if let Source::Link(link) = &add.source {
+        extras.web_seeds.extend(link.web_seeds.iter().cloned());
+    }
+    metainfo.clone().with_extras(extras).to_bytes()
 }
 
 /// What the library knows of a torrent in this folder under this name. Files of another name are not those

@@ -51,19 +51,20 @@ struct Task {
 impl Driver {
     /// Begins to read a file for somebody.
     pub(super) fn read(&mut self, Feed { file, to }: Feed) {
-        let Range { start, end } = self.geometry.file_range(file);
+        let Some(content) = &mut self.content else { return };
+        let Range { start, end } = content.geometry.file_range(file);
         let (verified, heard) = watch::channel(start);
-        self.stream = Some(Stream { verified, end, ahead: 0..0 });
+        content.stream = Some(Stream { verified, end, ahead: 0..0 });
         let task = Task {
             disk: self.shared.disk.clone(),
-            volume: self.volume.clone(),
-            geometry: self.geometry.clone(),
+            volume: content.volume.clone(),
+            geometry: content.geometry.clone(),
             at: start,
             end,
             verified: heard,
             to,
         };
-        let facts = self.facts.clone();
+        let facts = self.to.facts.clone();
         tokio::spawn(async move {
             // A driver that has left needs to know nothing.
             task.run(|at| drop(facts.send(Fact::ReadTo(at)))).await;
@@ -74,23 +75,25 @@ impl Driver {
     }
 
     /// Lets the reader have what is verified now.
-    pub(super) fn more_is_verified(&mut self) {
-        let Some(stream) = &self.stream else { return };
-        let piece_len = u64::from(self.geometry.piece_len());
+    pub(super) fn more_is_verified(&self) {
+        let Some(content) = &self.content else { return };
+        let (Some(stream), geometry) = (&content.stream, &content.geometry) else { return };
+        let piece_len = u64::from(geometry.piece_len());
         let mut to = *stream.verified.borrow();
         while to < stream.end
-            && let Some(piece) = self.geometry.piece((to / piece_len) as u32)
+            && let Some(piece) = geometry.piece((to / piece_len) as u32)
             && self.torrent.have().has(piece)
         {
-            to = self.geometry.piece_range(piece).end.min(stream.end);
+            to = geometry.piece_range(piece).end.min(stream.end);
         }
         stream.verified.send_if_modified(|known| std::mem::replace(known, to) != to);
     }
 
     /// The reader has come as far as this: the machine is to fetch first what comes next.
     pub(super) fn read_to(&mut self, at: u64) {
-        let Some(stream) = &mut self.stream else { return };
-        let ahead = window(&self.geometry, at, stream.end);
+        let Some(content) = &mut self.content else { return };
+        let Some(stream) = &mut content.stream else { return };
+        let ahead = window(&content.geometry, at, stream.end);
         if stream.ahead != ahead {
             stream.ahead.clone_from(&ahead);
             self.tell(Input::Wish(Wish::Ahead(ahead)));

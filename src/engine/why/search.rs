@@ -5,11 +5,12 @@ use super::super::view::{Reason, State};
 use super::{nobody, peers};
 use crate::base::units;
 
+/// The beginnings of the sentences that say who was asked.
+const STARTS: [&str; 2] = ["looking for anyone who has the file list: ", "nobody to ask for the file list: "];
+
 /// What the rules look at.
 #[derive(Clone, Debug, Default)]
 pub struct Search {
-    /// What was found cannot be used: the sentence.
-    pub fault: Option<String>,
     /// The user paused it.
     pub paused: bool,
     /// It is here.
@@ -55,9 +56,6 @@ pub struct Search {
 /// The state of a search, and why.
 pub fn why(s: &Search) -> (State, Reason) {
     let say = |word, text: String| (State::Metadata, Reason { word, text });
-    if let Some(text) = &s.fault {
-        return say("bad_magnet", text.clone());
-    }
     if s.paused {
         return (State::Paused, Reason { word: "user", text: "paused by you".into() });
     }
@@ -83,6 +81,13 @@ pub fn why(s: &Search) -> (State, Reason) {
     say("searching_peers", nobody(s))
 }
 
+/// Who was asked, without the words that say what for.
+pub fn asked(s: &Search) -> String {
+    let (_, Reason { text, .. }) = why(s);
+    let told = STARTS.iter().find_map(|start| text.strip_prefix(start));
+    told.map_or_else(|| text.clone(), str::to_owned)
+}
+
 /// Connected, and nobody has it.
 fn without(s: &Search) -> String {
     match s.peers {
@@ -105,7 +110,7 @@ fn nobody(s: &Search) -> String {
             1 => "the peer it names is not known by that name".into(),
             n => format!("the {} it names are not known by these names", peers(n)),
         };
-        return format!("nobody to ask for the file list: {why} and {peers}");
+        return format!("{}{why} and {peers}", STARTS[1]);
     }
     match s.named {
         0 => {}
@@ -124,7 +129,7 @@ fn nobody(s: &Search) -> String {
         (known, 0) => asked.push(format!("{} known, none answers", peers(known))),
         (known, _) => asked.push(format!("trying {}", peers(known))),
     }
-    format!("looking for anyone who has the file list: {}", asked.join(", "))
+    STARTS[0].to_owned() + &asked.join(", ")
 }
 
 /// What came of asking trackers. A refusal is in the tracker's own words; a failure is in ours.
@@ -250,7 +255,8 @@ mod tests {
         let text = "3 peers named a file list longer than 16 MiB, which nobody may";
         says(&long, "peers_without_metadata", text);
         says(&Search { found: true, ..two.clone() }, "searching_peers", "the file list is here");
-        says(&Search { fault: Some("no".into()), ..two }, "bad_magnet", "no");
+        assert_eq!(asked(&two), "connected to 2 peers, none has the file list");
+        assert_eq!(asked(&Search::default()), "the link names no tracker and no peer is known");
     }
 
     proptest! {
@@ -262,7 +268,6 @@ mod tests {
             dht: Option<u32>,
         ) {
             let (state, reason) = why(&Search {
-                fault: flags[0].then(|| "broken".to_owned()),
                 paused: flags[1],
                 found: flags[2],
                 trackers_off: flags[3],

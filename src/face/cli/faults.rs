@@ -6,6 +6,9 @@ use crate::store::{DiskError, DiskErrorKind};
 use super::error::Failure;
 use super::exit::Exit;
 
+/// What to do where nobody sends the metadata of a link.
+const NO_METADATA: &str = "try again later, or give a link with more trackers (tr=) or peers (x.pe=); --timeout says how long to wait";
+
 /// A fault of the disk.
 pub fn disk(error: &DiskError) -> Failure {
     use DiskErrorKind as K;
@@ -41,8 +44,13 @@ pub fn engine(fault: &Fault) -> Failure {
         | FaultKind::Foreign => Exit::Disk,
         FaultKind::Duplicate => Exit::Busy,
         FaultKind::BadMagnet => Exit::Input,
+        FaultKind::NoMetadata => Exit::Network,
         FaultKind::Network => Exit::Usage,
         FaultKind::Internal => Exit::Internal,
     };
-    Failure { hint: fault.hint.clone(), ..Failure::new(exit, fault.kind.word(), fault.message.clone()) }
+    let hint = match fault.kind {
+        FaultKind::NoMetadata => Some(NO_METADATA.to_owned()),
+        _ => fault.hint.clone(),
+    };
+    Failure { hint, ..Failure::new(exit, fault.kind.word(), fault.message.clone()) }
 }

@@ -10,7 +10,7 @@ use super::error::Failure;
 use super::input::{Link, Torrent};
 use super::output::Output;
 use super::signals;
-use super::transfer::{Finder, Setup, Waiter};
+use super::transfer::{Lookups, Setup, Waiter};
 
 /// How long the swarm may take unless `--timeout` says otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -44,14 +44,15 @@ pub fn torrent(
     if let Some(metainfo) = link.remembered(setup.state_dir()) {
         return Ok(link.torrent(metainfo));
     }
-    let mut find = setup.find(&link)?;
-    find.peers.extend(who.peers);
-    find.named_peers.extend(who.named_peers);
+    let mut add = setup.lookup(&link)?;
+    add.peers.extend(who.peers);
+    add.named_peers.extend(who.named_peers);
+    add.metadata_timeout = Some(patience);
     let ending = signals::end_at_once(output).tell_scripts();
-    let mut finder = Finder::start(&setup, 1, output)?;
-    finder.look_for(find);
-    let (_, found) = finder.next(Some(patience), &Alone).expect("one is looked for");
-    finder.stop();
+    let mut lookups = Lookups::start(&setup, 1, output)?;
+    lookups.add(add);
+    let (_, found) = lookups.next(&Alone).expect("one is looked for");
+    lookups.stop();
     ending.leave();
     found.map(|metainfo| link.torrent(metainfo))
 }

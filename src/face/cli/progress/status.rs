@@ -36,7 +36,7 @@ pub fn brief(row: &Row) -> String {
 }
 
 /// Who was asked for metadata, if that is the reason.
-pub fn asked(row: &Row) -> Option<&str> {
+fn asked(row: &Row) -> Option<&str> {
     let told = SEARCHES.iter().find_map(|start| row.reason.text.strip_prefix(start));
     told.filter(|_| row.state == State::Metadata)
 }

@@ -2,11 +2,10 @@
 //! last of them has ended.
 
 mod events;
-mod finder;
 mod hook;
 pub mod link;
+mod lookup;
 mod outcome;
-mod searches;
 mod session;
 mod setup;
 mod stall;
@@ -31,7 +30,7 @@ use super::error::Failure;
 use super::exit::Exit;
 use super::output::Output;
 
-pub use finder::{Finder, Started, Waiter, Wish};
+pub use lookup::{Lookups, Started, Waiter, Wish};
 pub use outcome::Outcomes;
 pub use setup::Setup;
 pub use telling::summary;

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use crate::engine::{Add, After, EngineConfig, Find};
+use crate::engine::{self, Add, After, ContentOptions, EngineConfig};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::args::network::NetworkArgs;
 use crate::face::cli::config::places::Sources;
@@ -144,46 +144,61 @@ impl Setup {
         if self.lan { EngineConfig { dht: false, pex: false, lsd: true, ..config } } else { config }
     }
 
-    /// One torrent whose data lies or will lie in this folder.
-    pub fn job(&self, torrent: Torrent, folder: &Path, after: After) -> Result<(Add, Job), Failure> {
+    /// One torrent of which this is wanted.
+    pub fn job(&self, torrent: Torrent, mut content: ContentOptions) -> Result<(Add, Job), Failure> {
+        let folder = content.folder.clone();
+        content.root_name = torrent.metainfo.root_name().map(str::to_owned);
+        content.folder =
+            std::path::absolute(&folder).map_err(|error| Failure::disk("use", &folder, &error))?;
         let job = Job {
             id: torrent.metainfo.info_hash(),
             name: torrent.metainfo.name().clone(),
             argument: torrent.argument(),
-            folder: folder.to_owned(),
-            renamed: torrent.metainfo.root_name().map(str::to_owned),
-            seeds: after != After::Stop,
-            give_back: self.give_back(&torrent, folder),
+            give_back: self.give_back(&torrent, &folder),
+            folder,
+            renamed: content.root_name.clone(),
+            seeds: content.after != After::Stop,
         };
-        let folder = std::path::absolute(folder).map_err(|error| Failure::disk("use", folder, &error))?;
         let link = torrent.link;
-        let mut add = Add::new(torrent.metainfo, folder);
-        add.after = after;
-        add.use_trackers = self.asks_trackers();
-        add.trackers.clone_from(&self.network.tracker);
-        add.peers.clone_from(&self.network.peer);
-        add.max_peers = self.config.number("limits.peers_per_torrent") as usize;
-        if let Some(link) = link {
-            add.peers.extend(self.peers_of(&link));
-        }
+        let add = Add {
+            trackers: self.network.tracker.clone(),
+            ..self.add(Add::new(torrent.metainfo, content), link.as_deref())
+        };
         Ok((add, job))
     }
 
-    /// How the torrent of a link is found. One that nobody could be asked for is refused.
-    pub fn find(&self, link: &Link) -> Result<Find, Failure> {
+    /// The torrent of a link, whose metadata is to be looked for. One that nobody could be asked for is refused.
+    pub fn lookup(&self, link: &Link) -> Result<Add, Failure> {
         link.can_be_found()?;
-        let Magnet { info_hash, trackers, .. } = &link.magnet;
+        let Magnet { info_hash, trackers, web_seeds, .. } = &link.magnet;
         let more = |url: &&String| !trackers.iter().any(|known| known.raw() == url.as_str());
         let more = self.network.tracker.iter().filter(more).cloned();
-        Ok(Find {
+        let source = engine::Link {
             name: Some(link.name()),
-            use_trackers: self.asks_trackers(),
+            web_seeds: web_seeds.clone(),
+            ..engine::Link::new(*info_hash)
+        };
+        Ok(Add {
             trackers: trackers.iter().map(|url| url.raw().to_owned()).chain(more).collect(),
-            peers: self.network.peer.iter().copied().chain(self.peers_of(&link.magnet)).collect(),
-            named_peers: self.named_peers_of(&link.magnet),
-            max_peers: self.config.number("limits.peers_per_torrent") as usize,
-            ..Find::new(*info_hash)
+            ..self.add(Add::link(source), Some(&link.magnet))
         })
+    }
+
+    /// The same with the settings of this run, and with the peers of its link.
+    fn add(&self, add: Add, link: Option<&Magnet>) -> Add {
+        Add {
+            use_trackers: self.asks_trackers(),
+            peers: self
+                .network
+                .peer
+                .iter()
+                .copied()
+                .chain(link.iter().flat_map(|l| self.peers_of(l)))
+                .collect(),
+            named_peers: link.map_or_else(Vec::new, |link| self.named_peers_of(link)),
+            max_peers: self.config.number("limits.peers_per_torrent") as usize,
+            ..add
+        }
     }
 
     /// The peers in a link to a torrent that is in work already.
@@ -201,7 +216,7 @@ impl Setup {
 
     /// The peers in a link that are known by name. Where they are is known too late to leave out those outside
     /// the local network.
-    pub fn named_peers_of(&self, link: &Magnet) -> Vec<(String, u16)> {
+    fn named_peers_of(&self, link: &Magnet) -> Vec<(String, u16)> {
         let named = link.named_peers.iter().filter(|_| !self.lan);
         named.map(|(host, port)| (host.raw().to_owned(), *port)).collect()
     }
@@ -344,11 +359,11 @@ mod tests {
         let text = "&tr=udp://t.example:1&x.pe=192.0.2.1:1&x.pe=192.168.1.2:2&x.pe=host.example:3";
         let link = format!("magnet:?xt=urn:btih:{}{text}", "ab".repeat(20));
         let link = Link::of(Path::new(&link)).unwrap().unwrap();
-        let find = local.find(&link).unwrap();
+        let find = local.lookup(&link).unwrap();
         assert!(!find.use_trackers && find.named_peers.is_empty());
         let who = ["192.0.2.9:9", "192.168.1.2:2"].map(|peer| peer.parse().unwrap());
         assert_eq!(find.peers, who, "whoever was named by a flag is asked");
-        let all = local.local(false).find(&link).unwrap();
+        let all = local.local(false).lookup(&link).unwrap();
         assert_eq!((all.use_trackers, all.peers.len(), all.named_peers.len()), (true, 3, 1));
     }
 

@@ -4,10 +4,6 @@ use std::time::Duration;
 
 use crate::engine::{Row, State};
 
-/// The least of a file list that has to come in so long to be progress: who sends less only wants to be waited
-/// for, and could go on for days.
-const LEAST: (f64, Duration) = (16.0 * 1024.0, Duration::from_secs(5));
-
 /// How long a torrent has made no progress.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Stall {
@@ -20,16 +16,8 @@ impl Stall {
     /// which something should come counts.
     pub fn look(&mut self, row: &Row, now: Duration) -> Duration {
         let here = (row.received.max(row.done), row.checked);
-        let should = matches!(row.state, State::Metadata | State::Downloading | State::Waiting);
-        let moved = match self.seen {
-            Some((received, _)) if row.state == State::Metadata => {
-                let new = here.0.saturating_sub(received);
-                let waited = now.saturating_sub(self.since).as_secs_f64();
-                new > 0 && new as f64 * LEAST.1.as_secs_f64() >= LEAST.0 * waited
-            }
-            seen => seen != Some(here),
-        };
-        if !should || moved {
+        let should = matches!(row.state, State::Downloading | State::Waiting);
+        if !should || self.seen != Some(here) {
             self.seen = Some(here);
             self.since = now;
         }
@@ -55,23 +43,5 @@ mod tests {
         assert_eq!(stall.look(&torrent, at(100)), at(0));
         torrent.state = State::Downloading;
         assert_eq!(stall.look(&torrent, at(130)), at(30));
-    }
-
-    #[test]
-    fn a_file_list_has_to_come_at_some_pace() {
-        let at = Duration::from_secs;
-        let look = |bytes: u64, every: u64| {
-            let (mut stall, mut torrent) = (Stall::default(), row("a", State::Metadata));
-            (torrent.done, torrent.received) = (0, 0);
-            let waited = (0..100).map(|n| {
-                torrent.received = n * bytes;
-                stall.look(&torrent, at(n * every))
-            });
-            waited.max().unwrap()
-        };
-        assert_eq!(look(16 << 10, 5), at(0));
-        assert_eq!(look(1 << 20, 60), at(0));
-        assert_eq!(look(16 << 10, 6), at(99 * 6), "a dripper");
-        assert_eq!(look(0, 1), at(99));
     }
 }

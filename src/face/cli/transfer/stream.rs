@@ -12,11 +12,12 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::sync::oneshot;
 
 use crate::base::FileIndex;
-use crate::engine::{Add, Priority, Read, Reader};
+use crate::engine::{ContentOptions, Priority, Read, Reader};
 use crate::face::cli::error::{Failure, reason};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::faults;
 use crate::face::cli::output::Output;
+use crate::proto::metainfo::Metainfo;
 
 /// How long to wait for a standard output that takes nothing and does not block.
 const FULL: Duration = Duration::from_secs(1);
@@ -53,14 +54,13 @@ pub fn allowed(output: &Output, torrents: usize) -> Result<(), Failure> {
 }
 
 /// Reads the one file that is wanted of a torrent while it comes.
-pub fn of_only_file(add: &mut Add) -> Result<Reader, Failure> {
-    let torrent = &add.metainfo;
-    let is_wanted = |at: usize| add.priorities.get(at).copied().unwrap_or_default() != Priority::Skip;
+pub fn of_only_file(torrent: &Metainfo, content: &mut ContentOptions) -> Result<Reader, Failure> {
+    let is_wanted = |at: usize| content.priorities.get(at).copied().unwrap_or_default() != Priority::Skip;
     let wanted = torrent.files().iter().enumerate().filter(|(at, file)| file.is_stored() && is_wanted(*at));
     let wanted: Vec<usize> = wanted.map(|(at, _)| at).take(2).collect();
     if let [only] = wanted[..] {
         let (feed, reader) = Reader::of(FileIndex(only as u32));
-        add.read = Some(feed);
+        content.read = Some(feed);
         return Ok(reader);
     }
     let name = torrent.name().fit(80);

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::base::{InfoHash, Untrusted};
-use crate::engine::{Add, Find, Reader};
+use crate::engine::{Add, Reader};
 use crate::face::cli::error::Failure;
 use crate::proto::metainfo::Metainfo;
 
@@ -27,7 +27,7 @@ pub enum Work {
 impl Work {
     /// This torrent, which can begin.
     pub fn of(add: Add, job: Job) -> Self {
-        Self::Move(Box::new(Ready { add, job, stream: None, named_peers: Vec::new() }))
+        Self::Move(Box::new(Ready { add, job, stream: None }))
     }
 }
 
@@ -38,7 +38,7 @@ pub struct Peers {
     pub id: InfoHash,
     /// Their addresses.
     pub peers: Vec<SocketAddr>,
-    /// Those that are known by name, to be looked up.
+    /// Those that are known by host and port.
     pub named: Vec<(String, u16)>,
 }
 
@@ -51,16 +51,12 @@ pub struct Ready {
     pub job: Job,
     /// What goes to standard output while it comes.
     pub stream: Option<Reader>,
-    /// Peers that are known by name, to be looked up.
-    pub named_peers: Vec<(String, u16)>,
 }
 
 /// A torrent whose metadata is to be found.
 pub struct Search {
     /// What the engine is told.
-    pub find: Find,
-    /// What to call it until then.
-    pub name: Untrusted,
+    pub add: Add,
     /// What comes of it.
     pub then: Then,
 }
@@ -70,7 +66,7 @@ pub type Then = Box<dyn FnOnce(Metainfo) -> Result<Work, Failure> + Send>;
 
 impl fmt::Debug for Search {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Search").field("find", &self.find).finish_non_exhaustive()
+        f.debug_struct("Search").field("add", &self.add).finish_non_exhaustive()
     }
 }
 

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use crate::base::{InfoHash, units};
 use crate::engine::{
-    Add, After, Command, Engine, EngineConfig, Existing, Fault, Handle, Row, Source, State, Until, View,
+    Add, After, Command, ContentOptions, Engine, EngineConfig, Existing, Fault, Handle, PeerSource, Row,
+    State, Until, View,
 };
 use crate::face::cli::progress::amounts::percent;
 use crate::face::cli::style::{Style, pad, pad_left, width};
@@ -39,7 +40,7 @@ pub struct Member {
     /// It was there and is gone.
     pub gone: bool,
     /// By whom it and the one that downloads heard of one another.
-    pub met: Option<Source>,
+    pub met: Option<PeerSource>,
     rate: f64,
 }
 
@@ -88,14 +89,15 @@ impl Member {
         let nodes = if self.dht { nodes } else { &[] };
         let engine = engine(Some(self.up), self.down, nodes).await?;
         let takes = self.down.is_some();
-        let mut add = Add::new(torrent.clone(), if takes { own } else { given }.to_owned());
-        if takes {
-            add.priorities = content::one_song();
-        }
-        add.seed_only = !takes;
-        // They have just been hashed.
-        add.existing = if takes { Existing::Check } else { Existing::Trust };
-        add.after = After::Seed(Until::default());
+        let options = ContentOptions {
+            priorities: if takes { content::one_song() } else { Vec::new() },
+            seed_only: !takes,
+            // They have just been hashed.
+            existing: if takes { Existing::Check } else { Existing::Trust },
+            after: After::Seed(Until::default()),
+            ..ContentOptions::new(if takes { own } else { given }.to_owned())
+        };
+        let mut add = Add::new(torrent.clone(), options);
         add.use_trackers = self.knows.is_none();
         add.peers = known.into_iter().collect();
         engine.send(Command::Look(Some(torrent.info_hash())));

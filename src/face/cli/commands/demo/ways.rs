@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::engine::Source;
+use crate::engine::PeerSource;
 use crate::face::cli::progress::amounts::percent;
 
 use super::cast::Member;
@@ -23,7 +23,7 @@ impl Ways {
     /// Counts those that met.
     pub fn of(members: &[Member]) -> Self {
         let count = |way| members.iter().filter(|member| member.met == Some(way)).count() as u32;
-        Self { tracker: count(Source::Tracker), dht: count(Source::Dht), pex: count(Source::Pex) }
+        Self { tracker: count(PeerSource::Tracker), dht: count(PeerSource::Dht), pex: count(PeerSource::Pex) }
     }
 
     /// Sentences, each a line of less than 80 columns.
@@ -44,22 +44,22 @@ impl Ways {
 }
 
 /// The word of a way, in events.
-pub const fn word(way: Source) -> &'static str {
+pub const fn word(way: PeerSource) -> &'static str {
     match way {
-        Source::Tracker => "tracker",
-        Source::Dht => "dht",
-        Source::Pex => "pex",
-        Source::User | Source::Lsd | Source::Resume | Source::Incoming => "other",
+        PeerSource::Tracker => "tracker",
+        PeerSource::Dht => "dht",
+        PeerSource::Pex => "pex",
+        PeerSource::User | PeerSource::Lsd | PeerSource::Resume | PeerSource::Incoming => "other",
     }
 }
 
 /// How a way is called in a sentence.
-pub const fn told(way: Source) -> &'static str {
+pub const fn told(way: PeerSource) -> &'static str {
     match way {
-        Source::Tracker => "through the tracker",
-        Source::Dht => "through the DHT",
-        Source::Pex => "by word of another peer (PEX)",
-        Source::User | Source::Lsd | Source::Resume | Source::Incoming => "in another way",
+        PeerSource::Tracker => "through the tracker",
+        PeerSource::Dht => "through the DHT",
+        PeerSource::Pex => "by word of another peer (PEX)",
+        PeerSource::User | PeerSource::Lsd | PeerSource::Resume | PeerSource::Incoming => "in another way",
     }
 }
 
@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn what_is_told_is_what_was_counted() {
         let mut members = cast::members(1 << 20);
-        let ways = [Source::Tracker, Source::Tracker, Source::Dht, Source::Pex];
+        let ways = [PeerSource::Tracker, PeerSource::Tracker, PeerSource::Dht, PeerSource::Pex];
         for (member, way) in members.iter_mut().zip(ways) {
             member.met = Some(way);
         }

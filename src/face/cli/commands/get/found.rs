@@ -6,10 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::base::InfoHash;
+use crate::engine::Add;
 use crate::face::cli::error::Failure;
 use crate::face::cli::input::{Link, Torrent};
 use crate::face::cli::output::Output;
-use crate::face::cli::transfer::{Finder, Setup, Started, Waiter, Work};
+use crate::face::cli::transfer::{Lookups, Setup, Started, Waiter, Work};
 
 use super::inputs::Arguments;
 use super::jobs::{Asked, Maker};
@@ -26,9 +27,7 @@ pub struct Torrents<'a> {
     patience: Option<Duration>,
     jobs: usize,
     output: &'a Output,
-    finder: Option<Finder>,
-    /// Those that were found, by the id under which they were looked for.
-    found: Vec<InfoHash>,
+    lookups: Option<Lookups>,
 }
 
 impl<'a> Torrents<'a> {
@@ -52,8 +51,7 @@ impl<'a> Torrents<'a> {
             patience,
             jobs,
             output,
-            finder: None,
-            found: Vec::new(),
+            lookups: None,
         };
         for argument in given {
             let read = torrents.ask(&argument);
@@ -80,12 +78,9 @@ impl<'a> Torrents<'a> {
                     None => {}
                 }
             }
-            let (id, found) = self.finder.as_mut()?.next(self.patience, waiter)?;
+            let (id, found) = self.lookups.as_mut()?.next(waiter)?;
             let Some(link) = self.links.remove(&id) else { continue };
-            return Some(found.map(|metainfo| {
-                self.found.push(id);
-                self.maker.found(link, metainfo)
-            }));
+            return Some(found.map(|metainfo| self.maker.known(link, metainfo)));
         }
     }
 
@@ -105,32 +100,28 @@ impl<'a> Torrents<'a> {
     }
 
     fn look_for(&mut self, link: Link) -> Result<(), Failure> {
-        let find = self.setup.find(&link)?;
-        let finder = match self.finder.take() {
-            Some(finder) => finder,
-            None => Finder::start(self.setup, self.jobs, self.output)?,
+        let add = Add { metadata_timeout: self.patience, ..self.setup.lookup(&link)? };
+        let lookups = match self.lookups.take() {
+            Some(lookups) => lookups,
+            None => Lookups::start(self.setup, self.jobs, self.output)?,
         };
-        self.finder.insert(finder).look_for(find);
+        self.lookups.insert(lookups).add(add);
         self.links.insert(link.magnet.info_hash, link);
         Ok(())
     }
 
     /// The engine, if there is one, to go on with these.
     pub fn into_engine(self, works: &[Work]) -> Option<Started> {
-        let finder = self.finder?;
         let goes_on = |id: &InfoHash| {
             works.iter().any(|work| matches!(work, Work::Move(ready) if ready.job.id.wire() == id.wire()))
         };
-        for id in self.found.iter().filter(|id| !goes_on(id)) {
-            finder.leave(*id);
-        }
-        Some(finder.into_engine())
+        Some(self.lookups?.into_engine(goes_on))
     }
 
     /// Ends the engine, if there is one.
     pub fn stop(self) {
-        if let Some(finder) = self.finder {
-            finder.stop();
+        if let Some(lookups) = self.lookups {
+            lookups.stop();
         }
     }
 }

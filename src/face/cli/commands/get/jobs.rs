@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::base::{InfoHash, Untrusted, units};
-use crate::engine::Order;
+use crate::engine::{ContentOptions, Order, Source};
 use crate::face::cli::args::select::{priorities, wanted, wanted_by_link};
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
@@ -117,15 +117,8 @@ impl Maker {
         new
     }
 
-    /// The torrent of a link whose metadata was found. Who looked for it has looked up the names of its peers,
-    /// and the torrent goes on with what they lead to.
-    pub fn found(&self, mut link: Link, metainfo: Metainfo) -> Torrent {
-        link.magnet.named_peers.clear();
-        self.known(link, metainfo)
-    }
-
     /// The torrent of a link whose metadata is known.
-    fn known(&self, link: Link, metainfo: Metainfo) -> Torrent {
+    pub fn known(&self, link: Link, metainfo: Metainfo) -> Torrent {
         self.named(link.torrent(metainfo))
     }
 
@@ -138,10 +131,13 @@ impl Maker {
 
     /// A link whose metadata is to be found, and what comes of it then.
     fn search(&self, link: Link) -> Result<Work, Failure> {
-        let (mut find, name, maker) = (self.setup.find(&link)?, link.name(), self.clone());
-        find.eager = self.args.torrent_only.is_none();
-        let then = move |metainfo| maker.begin(maker.found(link, metainfo));
-        Ok(Work::Find(Box::new(Search { find, name, then: Box::new(then) })))
+        let (mut add, maker) = (self.setup.lookup(&link)?, self.clone());
+        add.metadata_timeout = self.args.patience(self.output.stderr_tty);
+        if let Source::Link(link) = &mut add.source {
+            link.eager = self.args.torrent_only.is_none();
+        }
+        let then = move |metainfo| maker.begin(maker.known(link, metainfo));
+        Ok(Work::Find(Box::new(Search { add, then: Box::new(then) })))
     }
 
     /// Makes work of a torrent that is known.
@@ -201,16 +197,20 @@ impl Maker {
             let hint = "move it away, leave --save-torrent out, or choose another folder with -o DIR";
             save(&self.inside(&name), &torrent.bytes, false, hint)?;
         }
-        let named_peers = torrent.link.iter().flat_map(|link| self.setup.named_peers_of(link)).collect();
-        let (mut add, job) = self.setup.job(torrent, &args.output, self.setup.after(args.seed))?;
-        add.existing = args.existing();
-        add.alloc = args.alloc();
-        add.priorities = priorities(wanted);
-        add.order = if args.in_order { Order::InOrder } else { Order::RarestFirst };
-        add.ends_first = args.ends_first;
+        let mut content = ContentOptions {
+            existing: args.existing(),
+            alloc: args.alloc(),
+            priorities: priorities(wanted),
+            order: if args.in_order { Order::InOrder } else { Order::RarestFirst },
+            ends_first: args.ends_first,
+            after: self.setup.after(args.seed),
+            ..ContentOptions::new(args.output.clone())
+        };
         // What goes to standard output has to be known before anything does.
-        let stream = if args.to_stdout { Some(stream::of_only_file(&mut add)?) } else { None };
-        Ok(Work::Move(Box::new(Ready { add, job, stream, named_peers })))
+        let only = || stream::of_only_file(&torrent.metainfo, &mut content);
+        let stream = args.to_stdout.then(only).transpose()?;
+        let (add, job) = self.setup.job(torrent, content)?;
+        Ok(Work::Move(Box::new(Ready { add, job, stream })))
     }
 
     /// Keeps the torrent file and nothing else.

@@ -170,8 +170,7 @@ impl Maker<'_> {
         let path = (!recalled.torrent_file.as_os_str().is_empty()).then_some(recalled.torrent_file);
         let torrent = Torrent { bytes: metainfo.to_bytes(), metainfo, path, link: None };
         let folder = recalled.folder.unwrap_or_default();
-        let mut share = torrent::ready(self.args, self.setup, torrent, &folder, found.path.clone())?;
-        share.add.existing = existing;
+        let mut share = torrent::ready(self.args, self.setup, torrent, folder, existing, found.path.clone())?;
         share.given.files.clone_from(&found.files.files);
         Ok(share)
     }

@@ -24,6 +24,7 @@ use crate::face::cli::output::Output;
 use crate::face::cli::signals;
 use crate::face::cli::transfer::link::{Given, Links, Qr};
 use crate::face::cli::transfer::{Job, Outcomes, Plan, Setup, Verb};
+use crate::proto::metainfo::Metainfo;
 use crate::store::ScannedFile;
 
 use making::MakingArgs;
@@ -80,6 +81,7 @@ pub struct SeedArgs {
 
 /// Something that is shared: what the engine is told, what is told of it, and how others find it.
 struct Share {
+    metainfo: Metainfo,
     add: Add,
     job: Job,
     given: Given,
@@ -133,8 +135,7 @@ pub fn go_on(
         .and_then(|found| SeedArgs::from_arg_matches(&found))
         .map_err(|error| Failure::new(Exit::Internal, "internal", error.kind().to_string()))?;
     let setup = Setup::giving(&args.network, args.lan, global, output)?;
-    let mut share = torrent::ready(&args, &setup, torrent, folder, data)?;
-    share.add.existing = Existing::Trust;
+    let mut share = torrent::ready(&args, &setup, torrent, folder.to_owned(), Existing::Trust, data)?;
     share.given.files = files;
     let given = BTreeMap::from([(share.job.id, share.given)]);
     give(&args, &setup, vec![(share.add, share.job)], given, Outcomes::default(), output)

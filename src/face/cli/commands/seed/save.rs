@@ -30,9 +30,10 @@ pub fn target(wish: Option<&Wish>, data: &Path) -> Option<PathBuf> {
 
 /// Writes it, if that is wanted. A file that is there stays as it is.
 pub fn save(wish: Option<&Wish>, share: &Share, output: &Output) -> Result<(), Failure> {
-    let data = share.add.folder.join(top(share));
-    let Some(path) = target(wish, &data) else { return Ok(()) };
-    let bytes = share.add.metainfo.to_bytes();
+    let folder = &share.job.folder;
+    let folder = std::path::absolute(folder).map_err(|error| Failure::disk("use", folder, &error))?;
+    let Some(path) = target(wish, &folder.join(top(share))) else { return Ok(()) };
+    let bytes = share.metainfo.to_bytes();
     match signals::undisturbed(|| write_atomic(&path, &bytes, false)) {
         Ok(()) => output.say(&format!(" saved   {}", shown(&path))),
         Err(error) if error.kind == DiskErrorKind::Foreign && holds(&path, &bytes) => {}
@@ -51,7 +52,7 @@ pub fn save(wish: Option<&Wish>, share: &Share, output: &Output) -> Result<(), F
 
 /// What the data is called where it lies.
 fn top(share: &Share) -> &str {
-    let first = share.add.metainfo.files().first();
+    let first = share.metainfo.files().first();
     first.and_then(|file| file.path().components().next()).unwrap_or_default()
 }
 

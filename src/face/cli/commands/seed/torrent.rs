@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::base::Untrusted;
-use crate::engine::After;
+use crate::engine::{After, ContentOptions, Existing};
 use crate::face::cli::args::torrent::web_seed;
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
@@ -64,7 +64,7 @@ pub fn share(args: &SeedArgs, setup: &Setup, argument: &Path, output: &Output) -
     let path = place.own(&torrent.metainfo);
     // Before they are checked, so that no change is missed.
     let files = files(&torrent.metainfo, &path, args.follow);
-    let mut share = ready(args, setup, torrent, &root, path)?;
+    let mut share = ready(args, setup, torrent, root, Existing::default(), path)?;
     share.given.files = files;
     Ok(share)
 }
@@ -81,7 +81,8 @@ pub fn ready(
     args: &SeedArgs,
     setup: &Setup,
     mut torrent: Torrent,
-    folder: &Path,
+    folder: PathBuf,
+    existing: Existing,
     path: PathBuf,
 ) -> Result<Share, Failure> {
     let mut extras = torrent.metainfo.extras().clone();
@@ -111,10 +112,16 @@ pub fn ready(
     if args.lan {
         given.magnet.web_seeds.clear();
     }
-    let (mut add, job) = setup.job(torrent, folder, After::Seed(args.until()))?;
-    add.seed_only = true;
-    add.follow = args.follow;
-    Ok(Share { add, job, given })
+    let metainfo = torrent.metainfo.clone();
+    let content = ContentOptions {
+        existing,
+        after: After::Seed(args.until()),
+        seed_only: true,
+        follow: args.follow,
+        ..ContentOptions::new(folder)
+    };
+    let (add, job) = setup.job(torrent, content)?;
+    Ok(Share { metainfo, add, job, given })
 }
 
 /// The folder in which the data lies, and its name there where that is not the torrent's own. Nothing where

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::base::units;
-use crate::engine::{After, Existing, Priority};
+use crate::engine::{ContentOptions, Existing, Priority};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
@@ -37,15 +37,16 @@ pub fn fix(
     }
     output.say(&format!("repairing: {} to fetch", units::size(verdict.bad_bytes())));
     let setup = Setup::new(&args.network, global, output)?.forgetful();
-    let (mut add, job) = setup.job(torrent.clone(), &verdict.place.root, After::Stop)?;
+    let mut content = ContentOptions::new(verdict.place.root.clone());
     // Whatever could be lost by this has been looked at before.
-    add.existing = Existing::Overwrite;
+    content.existing = Existing::Overwrite;
     if verdict.chosen.iter().zip(torrent.metainfo.files()).any(|(chosen, file)| !chosen && file.is_stored()) {
         let wanted = |chosen: &bool| if *chosen { Priority::Normal } else { Priority::Skip };
-        add.priorities = verdict.chosen.iter().map(wanted).collect();
+        content.priorities = verdict.chosen.iter().map(wanted).collect();
     }
+    let transfer = setup.job(torrent.clone(), content)?;
     let usual = if output.stderr_tty { None } else { Some(UNWATCHED) };
-    let plan = Plan { timeout: args.timeout.or(usual), ..Plan::new(Verb::Get).with([(add, job)]) };
+    let plan = Plan { timeout: args.timeout.or(usual), ..Plan::new(Verb::Get).with([transfer]) };
     // What is remembered of these files says that they are good, or nobody would have had to look.
     setup.run(plan, 1, output)
 }

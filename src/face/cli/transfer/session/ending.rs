@@ -37,7 +37,7 @@ impl Session<'_> {
         let open = self.running.iter().filter(|(_, running)| !running.over && running.path.is_none());
         let mut unfinished: Vec<_> = open.map(|(id, _)| (done(id), self.telling.size(*id))).collect();
         // Nothing came of those that are still looked for.
-        unfinished.extend(std::iter::repeat_n((0, 0), self.searches.count()));
+        unfinished.extend(std::iter::repeat_n((0, 0), self.sought.count()));
         if self.verb == Verb::Get {
             for running in self.running.values_mut().filter(|running| running.path.is_some() && !running.over)
             {

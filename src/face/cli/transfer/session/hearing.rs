@@ -20,7 +20,8 @@ impl Session<'_> {
         match event {
             Event::Added { id, name, size, files } => self.telling.added(id, &name, size, files.into()),
             Event::Metadata { id, metainfo } => {
-                self.searches.found(id, *metainfo, handle);
+                self.found.push(id);
+                self.sought.found(id, *metainfo);
                 Ok(())
             }
             Event::Checked { id, have } => {
@@ -42,9 +43,12 @@ impl Session<'_> {
                 {
                     failure = failure.hint(repair(&running.job));
                 }
-                let reason = Reason { word: fault.kind.reason(), text: fault.message };
-                self.telling.last(id, row(&handle.view(), id), State::Error, reason)?;
-                if self.searches.give_up(id, handle) {
+                // A torrent that was waited for in vain has no last state.
+                if fault.kind != FaultKind::NoMetadata {
+                    let reason = Reason { word: fault.kind.reason(), text: fault.message };
+                    self.telling.last(id, row(&handle.view(), id), State::Error, reason)?;
+                }
+                if self.sought.give_up(id) {
                     self.lost(id, &failure);
                 } else {
                     self.fail(id, &failure);
@@ -118,11 +122,6 @@ impl Session<'_> {
         for row in late {
             handle.send(Command::Remove(row.id));
             self.fail(row.id, &gave_up(&row, limit));
-        }
-        for (id, failure) in self.searches.late(view, now, limit) {
-            handle.send(Command::Remove(id));
-            self.searches.give_up(id, handle);
-            self.lost(id, &failure);
         }
         Ok(())
     }

@@ -5,20 +5,19 @@
 
 mod ending;
 mod hearing;
+mod links;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, mpsc};
-use tokio::task::JoinSet;
+use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
 use self::ending::stop;
+use self::links::Links as Sought;
 use super::hook::Hooks;
 use super::link::Links;
-use super::searches::Searches;
 use super::stall::Stall;
 use super::story;
 use super::stream::{Stream, Streamed};
@@ -26,7 +25,9 @@ use super::telling::Telling;
 use super::watch::Watch;
 use super::{Arrival, Arrivals, Job, Outcomes, Peers, Plan, Ready, Started, Verb, Work, block_on, on};
 use crate::base::InfoHash;
-use crate::engine::{Add, After, Command, Engine, EngineConfig, Event, Existing, Handle, Row, Until, View};
+use crate::engine::{
+    Add, After, Command, ContentOptions, Engine, EngineConfig, Event, Existing, Handle, Row, Until, View,
+};
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::faults;
@@ -36,16 +37,13 @@ use crate::face::cli::signals::{Resizes, Signals};
 /// How often it is looked whether anybody still reads what goes to standard output.
 const TICK: Duration = Duration::from_millis(100);
 
-/// So many names of peers are looked up at once: each takes a thread for as long as the system tries.
-static NAMES: Semaphore = Semaphore::const_new(8);
-
 /// Does what is planned and says what the process ends with.
 pub fn run(mut plan: Plan, config: EngineConfig, output: &Output) -> Result<Exit, Failure> {
     match plan.engine.take() {
-        Some(Started { ground, handle, events }) => {
-            on(&ground, output, go(plan, Some((handle, events)), config, output))
+        Some(Started { ground, handle, events, found }) => {
+            on(&ground, output, go(plan, Some((handle, events)), found, config, output))
         }
-        None => block_on(output, go(plan, None, config, output)),
+        None => block_on(output, go(plan, None, Vec::new(), config, output)),
     }
 }
 
@@ -53,6 +51,7 @@ pub fn run(mut plan: Plan, config: EngineConfig, output: &Output) -> Result<Exit
 async fn go(
     mut plan: Plan,
     engine: Option<(Handle, Events)>,
+    found: Vec<InfoHash>,
     config: EngineConfig,
     output: &Output,
 ) -> Result<Exit, Failure> {
@@ -76,7 +75,7 @@ async fn go(
             (handle, events)
         }
     };
-    let mut session = Session::new(&mut plan, output);
+    let mut session = Session::new(&mut plan, found, output);
     let result = session.go(plan.works, &handle, events, &mut signals).await;
     if let Ok(Some(signal)) = result {
         session.hooks.stop();
@@ -131,9 +130,9 @@ struct Session<'a> {
     output: &'a Output,
     running: BTreeMap<InfoHash, Running>,
     /// Those of which only the name is known.
-    searches: Searches,
-    /// Peers whose names are being looked up.
-    lookups: JoinSet<(InfoHash, Vec<SocketAddr>)>,
+    sought: Sought,
+    /// Those in the engine whose metadata was found, and that wait to be started.
+    found: Vec<InfoHash>,
     /// Those that are still being read.
     more: Option<Arrivals>,
     hooks: Hooks,
@@ -162,9 +161,17 @@ struct Running {
 }
 
 impl Running {
-    fn new(job: Job, add: &Add) -> Self {
-        let trusting = add.existing == Existing::Trust;
-        Self { job, after: add.after, trusting, found: 0, stall: Stall::default(), path: None, over: false }
+    fn new(job: Job, content: &ContentOptions) -> Self {
+        let trusting = content.existing == Existing::Trust;
+        Self {
+            job,
+            after: content.after,
+            trusting,
+            found: 0,
+            stall: Stall::default(),
+            path: None,
+            over: false,
+        }
     }
 
     /// Until when it is given, if it is.
@@ -190,15 +197,15 @@ async fn ended(stream: &mut Option<Stream>) -> Streamed {
 }
 
 impl<'a> Session<'a> {
-    fn new(plan: &mut Plan, output: &'a Output) -> Self {
+    fn new(plan: &mut Plan, found: Vec<InfoHash>, output: &'a Output) -> Self {
         let lost = plan.outcomes.failures();
         Self {
             verb: plan.verb,
             output,
             telling: Telling::new(plan.verb, plan.path_end, 0, lost, output),
             running: BTreeMap::new(),
-            searches: Searches::default(),
-            lookups: JoinSet::new(),
+            sought: Sought::default(),
+            found,
             more: plan.more.take(),
             hooks: Hooks::new(plan.run.take()),
             outcomes: std::mem::take(&mut plan.outcomes),
@@ -230,7 +237,7 @@ impl<'a> Session<'a> {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while self.more.is_some()
             || self.stream.is_some()
-            || !self.searches.are_over()
+            || self.sought.count() > 0
             || !self.hooks.are_idle()
             || self.running.values().any(|running| !running.over)
         {
@@ -245,8 +252,7 @@ impl<'a> Session<'a> {
                     }
                 },
                 arrival = next(&mut self.more) => self.arrived(arrival, handle)?,
-                (id, made) = self.searches.made() => self.made(id, made, handle)?,
-                Some(Ok((id, peers))) = self.lookups.join_next() => handle.send(Command::Peers(id, peers)),
+                (id, made) = self.sought.made() => self.made(id, made, handle)?,
                 hook = self.hooks.ended() => self.hook_ended(hook),
                 (id, change) = watch.next() => self.changed(id, &change, handle)?,
                 streamed = ended(&mut self.stream) => {
@@ -280,23 +286,32 @@ impl<'a> Session<'a> {
     /// Does the next thing for a torrent.
     fn begin(&mut self, work: Work, handle: &Handle) -> Result<(), Failure> {
         match work {
-            Work::Find(search) => self.searches.add(*search, handle),
+            Work::Find(search) => {
+                self.sought.add(search.add.id(), search.then);
+                handle.send(Command::Add(Box::new(search.add)));
+            }
             Work::Move(ready) => {
-                let Ready { add, job, stream, named_peers } = *ready;
+                let Ready { mut add, job, stream } = *ready;
                 let id = job.id;
-                self.running.insert(id, Running::new(job, &add));
-                handle.send(Command::Add(Box::new(add)));
+                let known = self.found.iter().position(|found| found.wire() == id.wire());
+                if let Some(content) = &add.content {
+                    self.running.insert(id, Running::new(job, content));
+                }
+                handle.send(match (known, add.content.take()) {
+                    (Some(at), Some(content)) => {
+                        self.found.swap_remove(at);
+                        Command::Start(id, content)
+                    }
+                    (_, content) => Command::Add(Box::new(Add { content, ..add })),
+                });
                 if let Some(reader) = stream {
                     self.stream = Some(Stream::start(reader)?);
                 }
-                self.look_up(id, named_peers);
             }
             Work::Peers(more) => {
-                if !self.searches.add_peers(&more) {
-                    let Peers { id, peers, named } = *more;
-                    handle.send(Command::Peers(id, peers));
-                    self.look_up(id, named);
-                }
+                let Peers { id, peers, named } = *more;
+                handle.send(Command::Peers(id, peers));
+                handle.send(Command::NamedPeers(id, named));
             }
             Work::Kept(kept) => {
                 let view = handle.view();
@@ -307,21 +322,10 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Looks up peers of a torrent that are known by name.
-    fn look_up(&mut self, id: InfoHash, named: Vec<(String, u16)>) {
-        for (host, port) in named {
-            self.lookups.spawn(async move {
-                let _lane = NAMES.acquire().await;
-                let found = tokio::net::lookup_host((host.as_str(), port)).await;
-                (id, found.map(Iterator::collect).unwrap_or_default())
-            });
-        }
-    }
-
     /// Who takes what one torrent gives is shown beside it.
     fn look_closer(&self, handle: &Handle) {
         if self.output.progress == Progress::Bar
-            && self.searches.are_over()
+            && self.sought.count() == 0
             && let (1, Some(running)) = (self.running.len(), self.running.values().next())
             && running.job.seeds
         {

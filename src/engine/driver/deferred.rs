@@ -1,9 +1,8 @@
-//! What waits until the disk is ready to take a torrent: peers are asked meanwhile.
+//! Work for the disk that waits until the disk is ready to take a torrent: peers are asked meanwhile.
 
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
-use super::open::Opened;
 use super::{Driver, Fact};
 use crate::base::{Piece, Span};
 use crate::engine::event::Fault;
@@ -12,22 +11,12 @@ use crate::swarm::event::PeerKey;
 
 /// Work for the disk that is held back, in the order in which it came.
 #[derive(Debug, Default)]
-pub(super) struct Unready {
+pub(super) struct DeferredIo {
     pieces: Vec<Piece>,
     reads: Vec<(PeerKey, Vec<Span>)>,
 }
 
-impl Opened {
-    /// Waits until the disk is ready.
-    pub(super) async fn prepared(&mut self) -> Result<(), DiskError> {
-        let ready = (&mut self.ready).await.unwrap_or_else(|_| Err(cancelled()));
-        let (tell, again) = oneshot::channel();
-        self.ready = again;
-        ready.inspect(|()| drop(tell.send(Ok(()))))
-    }
-}
-
-impl Unready {
+impl DeferredIo {
     /// Holds back until this says that the disk is ready; nothing if it is already.
     pub(super) fn until(
         mut ready: oneshot::Receiver<Result<(), DiskError>>,
@@ -47,44 +36,40 @@ impl Unready {
         }
         Some(Self::default())
     }
+
+    /// Holds back work on a piece.
+    pub(super) fn defer(&mut self, piece: Piece) {
+        self.pieces.push(piece);
+    }
+
+    /// Holds back a read.
+    pub(super) fn defer_read(&mut self, peer: PeerKey, burst: Vec<Span>) {
+        self.reads.push((peer, burst));
+    }
 }
 
 impl Driver {
-    /// Whether work on a piece has to wait; then it is done later.
-    pub(super) fn puts_off(&mut self, piece: Piece) -> bool {
-        let Some(unready) = &mut self.unready else { return false };
-        unready.pieces.push(piece);
-        true
-    }
-
-    /// Whether a read has to wait; then it is done later.
-    pub(super) fn puts_off_read(&mut self, peer: PeerKey, burst: &[Span]) -> bool {
-        let Some(unready) = &mut self.unready else { return false };
-        unready.reads.push((peer, burst.to_vec()));
-        true
-    }
-
     /// The disk is ready, or cannot be.
     pub(super) fn ready(&mut self, ready: Result<(), DiskError>) {
-        let Some(Unready { pieces, reads }) = self.unready.take() else { return };
+        let Some(content) = &mut self.content else { return };
         if let Err(error) = ready {
             // Nothing may be written from now on either.
-            self.unready = Some(Unready::default());
             self.fault.get_or_insert_with(|| Fault::from_disk(&error));
             return;
         }
+        let Some(DeferredIo { pieces, reads }) = content.deferred.take() else { return };
         for piece in pieces {
             self.go_on_with(piece);
         }
-        for (peer, burst) in
-            reads.into_iter().filter(|(peer, _)| self.peers.contains_key(peer)).collect::<Vec<_>>()
-        {
-            self.fetch(peer, burst);
+        for (peer, burst) in reads {
+            if self.peers.contains_key(&peer) {
+                self.fetch(peer, burst);
+            }
         }
     }
 }
 
-fn cancelled() -> DiskError {
+pub(super) fn cancelled() -> DiskError {
     DiskError::new(DiskErrorKind::Cancelled, "prepare", "")
 }
 
@@ -104,11 +89,11 @@ mod tests {
         if before && let Some(say) = say.take() {
             say();
         }
-        let unready = Unready::until(ready, &facts);
+        let deferred = DeferredIo::until(ready, &facts);
         if let Some(say) = say.take() {
             say();
         }
-        unready?;
+        deferred?;
         match inbox.recv().await {
             Some(Fact::Ready(ready)) => Some(ready.map_err(|error| error.kind)),
             _ => panic!("nothing else is told"),

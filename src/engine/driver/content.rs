@@ -1,0 +1,270 @@
+//! The content of a torrent, once its files are open: pieces on their way to the disk, and back to peers.
+
+use std::sync::Arc;
+
+use super::deferred::DeferredIo;
+use super::goal::Goal;
+use super::open::{Opened, Target, top_name};
+use super::pieces::{Pieces, Work};
+use super::reads::Next;
+use super::save::Saver;
+use super::stream::Stream;
+use super::{Driver, Fact, Senders};
+use crate::base::{Block, Geometry, Moment, Piece, Span};
+use crate::engine::event::{Event, Fault};
+use crate::engine::shared::{Claim, Shared};
+use crate::net::ToPeer;
+use crate::store::{Buf, DiskError, Hold, Kept, Settled, Volume};
+use crate::swarm::Summary;
+use crate::swarm::event::{Input, PeerKey};
+
+/// What a driver has only once the files of its torrent are open.
+pub(super) struct Content {
+    pub target: Target,
+    pub geometry: Arc<Geometry>,
+    pub volume: Volume,
+    pub pieces: Pieces,
+    /// The memory set aside for them.
+    pub claim: Claim,
+    /// What waits for the disk to be ready; nothing if it is.
+    pub deferred: Option<DeferredIo>,
+    /// Pieces and runs that the disk is hashing and writing.
+    pub keeping: usize,
+    pub goal: Goal,
+    pub saver: Saver,
+    pub stream: Option<Stream>,
+    /// The right to keep the torrent's record, until the last word is saved.
+    pub hold: Option<Hold>,
+    began: Moment,
+}
+
+impl Content {
+    pub(super) fn new(
+        now: Moment,
+        shared: &Arc<Shared>,
+        target: Target,
+        opened: Opened,
+        to: &Senders,
+    ) -> Self {
+        Self {
+            geometry: opened.geometry,
+            volume: opened.volume,
+            pieces: Pieces::default(),
+            claim: Claim::new(shared),
+            deferred: DeferredIo::until(opened.ready, &to.facts),
+            keeping: 0,
+            goal: Goal::new(target.options.after),
+            saver: Saver::new(now, opened.totals),
+            stream: None,
+            hold: opened.hold,
+            began: now,
+            target,
+        }
+    }
+}
+
+impl Driver {
+    pub(super) fn has_reached_its_goal(&self) -> bool {
+        self.content.as_ref().is_some_and(|content| content.goal.is_reached())
+    }
+
+    /// Whether every wanted piece is there.
+    pub(super) fn is_finished(&self) -> bool {
+        self.content.as_ref().is_some_and(|content| content.goal.is_finished())
+    }
+
+    /// Every wanted piece is there.
+    pub(super) fn finished(&mut self) {
+        let (now, received) = (self.now(), self.summary().received);
+        let Some(content) = &mut self.content else { return };
+        if content.goal.finish(now) {
+            let Target { metainfo, options } = &content.target;
+            let path = options.folder.join(top_name(metainfo));
+            let took = now.since(content.began);
+            let _ = self.shared.events.send(Event::Finished { id: self.id, path, received, took });
+        }
+    }
+
+    /// Looks whether the goal is reached, and saves; says whether it is.
+    pub(super) fn check_goal(&mut self, now: Moment, summary: &Summary) -> bool {
+        let Some(content) = &mut self.content else { return false };
+        if content.goal.check(now, summary, content.saver.sent_before()) {
+            return true;
+        }
+        self.save_if_due(now, summary);
+        false
+    }
+
+    /// Blocks have come.
+    pub(super) fn landed(&mut self, peer: PeerKey, blocks: Vec<(Block, Buf)>) {
+        let Some(content) = &mut self.content else { return };
+        let names = blocks.iter().map(|(block, _)| *block).collect();
+        let mut in_runs: Vec<Piece> = Vec::new();
+        for (block, buf) in blocks {
+            if !self.torrent.takes(block) {
+                continue;
+            }
+            let piece = block.piece();
+            let runs = self.torrent.is_in_runs(piece);
+            if runs && in_runs.last() != Some(&piece) {
+                in_runs.push(piece);
+            }
+            content.pieces.land(&content.geometry, block, buf, runs);
+        }
+        self.tell(Input::Landed { peer, blocks: names });
+        for piece in in_runs {
+            self.go_on_with(piece);
+        }
+    }
+
+    pub(super) fn verify(&mut self, piece: Piece, digests: bool) {
+        if let Some(content) = &mut self.content {
+            content.pieces.verify(piece, digests);
+            self.go_on_with(piece);
+        }
+    }
+
+    pub(super) fn discard(&mut self, piece: Piece) {
+        if let Some(content) = &mut self.content {
+            content.pieces.discard(piece);
+        }
+    }
+
+    /// Hands to the disk threads what is to be done for a piece now.
+    pub(super) fn go_on_with(&mut self, piece: Piece) {
+        let Some(content) = &mut self.content else { return };
+        if let Some(deferred) = &mut content.deferred {
+            return deferred.defer(piece);
+        }
+        let Some(work) = content.pieces.next(piece) else { return };
+        content.keeping += 1;
+        let facts = self.to.facts.clone();
+        match work {
+            Work::Keep(assembly, digests) => {
+                self.shared.disk.keep(&content.volume, assembly, digests, move |kept| {
+                    let _ = facts.send(Fact::Kept(kept));
+                });
+            }
+            Work::Settle(run) => self.shared.disk.settle(&content.volume, run, move |settled| {
+                let _ = facts.send(Fact::Settled(settled));
+            }),
+        }
+    }
+
+    /// A run of a long piece is hashed and written, or could not be.
+    pub(super) fn settled(&mut self, settled: Settled) {
+        let Some(content) = &mut self.content else { return };
+        let front = match settled {
+            Settled::On(front) => front,
+            Settled::Stale(front) => {
+                content.keeping = content.keeping.saturating_sub(1);
+                let piece = front.piece();
+                content.pieces.back(front);
+                return self.go_on_with(piece);
+            }
+            Settled::Ended(front, kept) => {
+                let piece = front.piece();
+                if content.pieces.back(front).is_some() {
+                    content.pieces.discard(piece);
+                }
+                self.kept(kept);
+                return self.go_on_with(piece);
+            }
+        };
+        content.keeping = content.keeping.saturating_sub(1);
+        // The file is younger now than the last record says.
+        content.saver.dirty = true;
+        let piece = front.piece();
+        if let Some(blocks) = content.pieces.back(front) {
+            self.tell(Input::Settled { piece, blocks });
+        }
+        self.go_on_with(piece);
+    }
+
+    pub(super) fn kept(&mut self, kept: Kept) {
+        let Some(content) = &mut self.content else { return };
+        content.keeping = content.keeping.saturating_sub(1);
+        match kept {
+            Kept::Written { piece, digests } => {
+                content.saver.dirty = true;
+                self.tell(Input::Verified { piece, digests });
+                self.more_is_verified();
+            }
+            Kept::Spoiled { piece, digests } => self.tell(Input::Spoiled { piece, digests }),
+            Kept::Failed { piece, error } => {
+                self.tell(Input::Unwritten { piece });
+                self.fault.get_or_insert_with(|| Fault::from_disk(&error));
+            }
+        }
+    }
+
+    pub(super) fn serve(&mut self, peer: PeerKey, spans: Vec<Span>) {
+        if let Some(link) = self.peers.get_mut(&peer) {
+            link.reads.add(spans);
+            self.read_on(peer);
+        }
+    }
+
+    pub(super) fn unserve(&mut self, peer: PeerKey, spans: Vec<Span>) {
+        let Some(link) = self.peers.get_mut(&peer) else { return };
+        link.reads.call_off(&spans);
+        link.say(ToPeer::Unserve(spans));
+    }
+
+    /// Has the disk read the next burst for a peer, unless it is at one.
+    fn read_on(&mut self, peer: PeerKey) {
+        if let Some(burst) = self.peers.get_mut(&peer).and_then(|link| link.reads.start()) {
+            self.fetch(peer, burst);
+        }
+    }
+
+    /// Has the disk read a burst once more that it could not read before.
+    pub(super) fn read_again(&mut self, peer: PeerKey) {
+        match self.peers.get_mut(&peer).map(|link| link.reads.again()) {
+            Some(burst) if burst.is_empty() => self.read_on(peer),
+            Some(burst) => self.fetch(peer, burst),
+            None => {}
+        }
+    }
+
+    pub(super) fn fetch(&mut self, peer: PeerKey, burst: Vec<Span>) {
+        let Some(content) = &mut self.content else { return };
+        if let Some(deferred) = &mut content.deferred {
+            return deferred.defer_read(peer, burst);
+        }
+        let facts = self.to.facts.clone();
+        self.shared.disk.fetch(&content.volume, burst, move |result| {
+            let _ = facts.send(Fact::Fetched { peer, result });
+        });
+    }
+
+    pub(super) fn fetched(&mut self, peer: PeerKey, result: Result<Vec<Buf>, DiskError>) {
+        let Some(link) = self.peers.get_mut(&peer) else { return };
+        match result {
+            Ok(bufs) => {
+                let ready = link.reads.end(bufs);
+                link.say(ToPeer::Serve(ready));
+                self.read_on(peer);
+            }
+            // The disk is well, only too busy: that is no fault of the torrent.
+            Err(error) if error.kind.is_passing() => match link.reads.failed() {
+                Next::Again(after) => {
+                    tracing::debug!(%error, ?after, "a read is tried again");
+                    let facts = self.to.facts.clone();
+                    tokio::spawn(async move {
+                        tokio::time::sleep(after).await;
+                        let _ = facts.send(Fact::ReadAgain { peer });
+                    });
+                }
+                Next::GiveUp(spans) => {
+                    tracing::debug!(%error, "requests are turned down");
+                    self.tell(Input::Unserved { peer, spans });
+                    self.read_on(peer);
+                }
+            },
+            Err(error) => {
+                self.fault.get_or_insert_with(|| Fault::from_disk(&error));
+            }
+        }
+    }
+}

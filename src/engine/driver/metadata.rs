@@ -1,0 +1,129 @@
+//! The metadata of a torrent that was added by a link: what is made of it when it is there, and when waiting for it
+//! has been long enough.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Driver;
+use crate::base::{InfoHash, Moment, Untrusted, units};
+use crate::engine::command::{Add, Source};
+use crate::engine::event::{Event, Fault, FaultKind};
+use crate::engine::why::search;
+use crate::proto::metainfo::{Metainfo, MetainfoError};
+use crate::swarm::{MetadataSummary, Summary};
+
+/// The least of the metadata that has to come in so long to be progress: a peer that sends less only wants to be
+/// waited for, and could go on for days.
+const MIN_PROGRESS: (f64, Duration) = (16.0 * 1024.0, Duration::from_secs(5));
+
+/// How the metadata comes.
+pub(super) struct Stall {
+    /// Bytes of it that have come, of the attempt that came farthest: an attempt that was spoiled by a liar is
+    /// made up for first.
+    pub received: u64,
+    /// The bytes at the last progress, and its time.
+    last: u64,
+    since: Moment,
+}
+
+impl Stall {
+    pub(super) const fn new(now: Moment) -> Self {
+        Self { received: 0, last: 0, since: now }
+    }
+
+    /// Looks how much has come, and says for how long there has been no progress.
+    fn look(&mut self, now: Moment, metadata: &MetadataSummary) -> Duration {
+        self.received = self.received.max(metadata.progress.map_or(0, |(have, _)| have));
+        let new = self.received - self.last;
+        let waited = now.since(self.since);
+        if new > 0 && new as f64 * MIN_PROGRESS.1.as_secs_f64() >= MIN_PROGRESS.0 * waited.as_secs_f64() {
+            self.restart(now);
+        }
+        now.since(self.since)
+    }
+
+    /// Time counts anew from here.
+    fn restart(&mut self, now: Moment) {
+        (self.last, self.since) = (self.received, now);
+    }
+}
+
+impl Driver {
+    /// The info dictionary is here, of use or not.
+    pub(super) fn found(&mut self, result: Result<Box<Metainfo>, MetainfoError>) {
+        let id = self.id;
+        match result {
+            Ok(metainfo) => {
+                if metainfo.is_private() {
+                    (self.presence, self.search) = (None, None);
+                    self.shared.turn_private(id);
+                }
+                self.reporter.name(metainfo.name().clone());
+                let known = Arc::new((*metainfo).clone());
+                self.metainfo = Some(known.clone());
+                // The session hears of it before any face can answer.
+                let _ = self.to.found.send((id, known));
+                let _ = self.shared.events.send(Event::Metadata { id, metainfo });
+            }
+            Err(error) => {
+                self.fault.get_or_insert_with(|| cannot_be_used(&id, &error));
+            }
+        }
+    }
+
+    /// Ends the torrent if its metadata has made no progress for as long as is allowed. Only time in which it
+    /// should come counts.
+    pub(super) fn watch_metadata(&mut self, now: Moment, summary: &Summary) {
+        let (Some(metadata), None) = (&summary.metadata, &self.metainfo) else { return };
+        let waited = self.stall.look(now, metadata);
+        if self.paused {
+            return self.stall.restart(now);
+        }
+        if let Some(limit) = self.add.metadata_timeout.filter(|&limit| waited >= limit) {
+            let asked = search::asked(&self.search(summary));
+            let asked = if asked.is_empty() { asked } else { format!(": {asked}") };
+            let (name, limit) = (self.add.name().fit(100), units::span(limit));
+            let message = format!("no file list of {name} came within {limit}{asked}");
+            self.fault = Some(Fault { kind: FaultKind::NoMetadata, message, hint: None });
+        }
+    }
+}
+
+/// Why a torrent cannot be looked for at all.
+pub(in crate::engine) fn refuse(add: &Add) -> Option<Fault> {
+    let Source::Link(link) = &add.source else { return None };
+    let id = link.info_hash;
+    id.sha1().is_none().then(|| cannot_be_used(&id, &MetainfoError::V2Only))
+}
+
+fn cannot_be_used(id: &InfoHash, error: &MetainfoError) -> Fault {
+    let error = Untrusted::new(error.to_string());
+    Fault {
+        kind: FaultKind::BadMagnet,
+        message: format!("the torrent {} cannot be used: {}", id.short(), error.fit(300)),
+        hint: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_list_has_to_come_at_some_pace() {
+        let longest = |bytes: u64, every: u64| {
+            let at = |n: u64| Moment::START + Duration::from_secs(n * every);
+            let mut stall = Stall::new(at(0));
+            let mut waited = (0..100).map(|n| {
+                let progress = Some((n * bytes, 1 << 30));
+                let metadata = MetadataSummary { found: false, offering: 1, too_long: 0, progress };
+                stall.look(at(n), &metadata).as_secs()
+            });
+            waited.by_ref().max().unwrap()
+        };
+        assert_eq!(longest(16 << 10, 5), 0);
+        assert_eq!(longest(1 << 20, 60), 0);
+        assert_eq!(longest(16 << 10, 6), 99 * 6, "a dripper");
+        assert_eq!(longest(0, 1), 99);
+    }
+}

@@ -1,0 +1,119 @@
+//! The way from metadata to content: the files are looked through in a task of its own, while peers go on.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Driver;
+use super::content::Content;
+use super::machine;
+use super::open::{Opened, Survey, Target};
+use super::save;
+use crate::engine::command::ContentOptions;
+use crate::engine::event::{Event, Fault};
+use crate::engine::reader::Feed;
+use crate::store::Progress;
+use crate::swarm::ContentSetup;
+use crate::swarm::event::{Input, Wish};
+
+/// The files of a torrent while they are looked through.
+pub(super) struct Opening {
+    pub target: Target,
+    read: Option<Feed>,
+    progress: Progress,
+    /// Since when pieces are hashed, and how many bytes that are, if there are any.
+    checking: Option<(Instant, u64)>,
+}
+
+impl Opening {
+    /// Since when pieces are hashed, how many bytes of them are, and of how many.
+    pub(super) fn checked(&self) -> Option<(Instant, u64, u64)> {
+        let (since, of) = self.checking?;
+        let piece_len = u64::from(self.target.metainfo.geometry().piece_len());
+        Some((since, u64::from(self.progress.done()) * piece_len, of))
+    }
+
+    /// Ends the hashing; that it ended is heard as ever.
+    pub(super) fn cancel(&self) {
+        self.progress.cancel();
+    }
+}
+
+impl Driver {
+    /// Begins to look through the files, if the metadata is there; once.
+    pub(super) fn open(&mut self, mut options: ContentOptions) {
+        let Some(metainfo) = self.metainfo.clone() else { return };
+        if self.opening.is_some() || self.content.is_some() {
+            return;
+        }
+        let metainfo = match &options.root_name {
+            Some(name) => Arc::new((*metainfo).clone().with_root_name(name)),
+            None => metainfo,
+        };
+        self.id = metainfo.info_hash();
+        let read = options.read.take();
+        let target = Target { metainfo, options: Arc::new(options) };
+        self.reporter.content(&target);
+        let progress = Progress::default();
+        let survey = Survey {
+            shared: self.shared.clone(),
+            target: target.clone(),
+            torrent_file: save::torrent_file(&target.metainfo, &self.add),
+            progress: progress.clone(),
+            facts: self.to.facts.clone(),
+            // Without a peer to ask nothing is lost by waiting, and nobody hears of a torrent that comes to nothing.
+            waits_for_disk: self.is_hidden(),
+        };
+        self.opening = Some(Opening { target, read, progress, checking: None });
+        tokio::spawn(survey.run());
+    }
+
+    /// Pieces of so many bytes are hashed from now on.
+    pub(super) fn checking(&mut self, bytes: u64) {
+        if let Some(opening) = &mut self.opening {
+            opening.checking = Some((Instant::now(), bytes));
+            let (now, summary) = (self.now(), self.summary());
+            self.publish(now, &summary, false);
+        }
+    }
+
+    /// The files are looked through, or cannot be.
+    pub(super) fn opened(&mut self, opened: Result<Opened, Fault>) {
+        let Some(Opening { target, read, .. }) = self.opening.take() else { return };
+        let opened = match opened {
+            Ok(opened) => opened,
+            // Whoever leaves has called it off.
+            Err(_) if self.leaving => return,
+            Err(fault) => {
+                self.fault.get_or_insert(fault);
+                return;
+            }
+        };
+        let setup = ContentSetup {
+            priorities: machine::piece_priorities(&target.options, &opened.geometry),
+            order: target.options.order,
+            seed_only: target.options.seed_only,
+            ..ContentSetup::new(opened.geometry.clone(), opened.have.clone())
+        };
+        self.content = Some(Content::new(self.now(), &self.shared, target, opened, &self.to));
+        if self.paused && self.is_hidden() {
+            self.tell(Input::Wish(Wish::Pause));
+        }
+        self.tell(Input::ContentOpened(Box::new(setup)));
+        if let Some(bytes) = self.budget.take() {
+            self.tell(Input::Budget { bytes });
+        }
+        if self.leaving {
+            return;
+        }
+        let _ = self.shared.events.send(Event::Checked { id: self.id, have: self.summary().done });
+        if let Some(feed) = read {
+            self.read(feed);
+        }
+        if self.is_hidden() {
+            self.appear();
+        }
+        if self.torrent.is_finished() {
+            self.finished();
+        }
+    }
+}

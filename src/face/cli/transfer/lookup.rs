@@ -1,0 +1,200 @@
+//! Metadata of links that is needed before anything else can be done: to list the files, to choose among them,
+//! to show or to keep the torrent file. The engine that found it can go on with the torrents afterwards.
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+use tokio::time::{interval, timeout};
+
+use crate::base::{InfoHash, Untrusted};
+use crate::engine::{Add, Command, Engine, Event, Handle, View};
+use crate::face::cli::error::Failure;
+use crate::face::cli::exit::Exit;
+use crate::face::cli::faults;
+use crate::face::cli::output::{Output, Progress};
+use crate::face::cli::progress::news::{self, News};
+use crate::face::cli::progress::screen;
+use crate::proto::metainfo::Metainfo;
+
+use super::{Ground, Setup};
+
+/// How often it is looked whether to stop.
+const TICK: Duration = Duration::from_millis(100);
+/// How long is waited before it is said that one can be skipped.
+const LONG: Duration = Duration::from_secs(5);
+/// The longest an orderly end may take.
+const STOP: Duration = Duration::from_secs(2);
+
+/// An engine that runs.
+#[derive(Debug)]
+pub struct Started {
+    /// What it runs on.
+    pub(super) ground: Ground,
+    /// By which it is told what to do.
+    pub(super) handle: Handle,
+    /// What it tells.
+    pub(super) events: mpsc::UnboundedReceiver<Event>,
+    /// The torrents in it whose metadata was found, and that wait to be started.
+    pub(super) found: Vec<InfoHash>,
+}
+
+/// What is wished of who waits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wish {
+    /// To go on.
+    Wait,
+    /// Not to wait any longer for the one that has been waited for longest.
+    Skip,
+    /// To stop.
+    Stop,
+}
+
+/// For whom is waited.
+pub trait Waiter {
+    /// The waiting begins, or is over. Meanwhile Ctrl-C may have another meaning than before and after.
+    fn waits(&self, _begins: bool) {}
+
+    /// Whether it is somebody who can skip one.
+    fn can_skip(&self) -> bool {
+        false
+    }
+
+    /// What is wished by now.
+    fn wish(&self) -> Wish {
+        Wish::Wait
+    }
+}
+
+/// Looks up metadata while somebody waits for it.
+pub struct Lookups {
+    engine: Started,
+    output: Output,
+    /// Those that are looked for, in the order in which they were begun.
+    sought: Vec<(InfoHash, Untrusted)>,
+    news: News,
+    /// For how long was waited so far.
+    waited: Duration,
+    /// It was said that one can be skipped.
+    told: bool,
+}
+
+/// One that is not looked for any more, and what came of it.
+pub type Found = (InfoHash, Result<Metainfo, Failure>);
+
+impl Lookups {
+    /// Starts an engine, for so many downloads at once later.
+    pub fn start(setup: &Setup, jobs: usize, output: &Output) -> Result<Self, Failure> {
+        let ground = Ground::new()?;
+        let mut handle =
+            ground.block_on(Engine::start(setup.engine(jobs))).map_err(|fault| faults::engine(&fault))?;
+        let events = handle.events().expect("nobody else has taken the events of this engine");
+        Ok(Self {
+            engine: Started { ground, handle, events, found: Vec::new() },
+            output: output.clone(),
+            sought: Vec::new(),
+            news: News::new(output.interval),
+            waited: Duration::ZERO,
+            told: false,
+        })
+    }
+
+    /// Begins to look for one more.
+    pub fn add(&mut self, add: Add) {
+        self.sought.push((add.id(), add.name()));
+        self.engine.handle.send(Command::Add(Box::new(add)));
+    }
+
+    /// Waits for the next one of which something comes, whichever that is. Nothing once there are no more.
+    pub fn next(&mut self, waiter: &dyn Waiter) -> Option<Found> {
+        if self.sought.is_empty() {
+            return None;
+        }
+        let begun = Instant::now();
+        let Self { engine: Started { ground, handle, events, .. }, output, sought, news, waited, told } =
+            self;
+        waiter.waits(true);
+        let (id, found) = ground.block_on(async {
+            let mut views = handle.views();
+            let mut ticks = interval(TICK);
+            loop {
+                let (first, name) = sought.first().expect("somebody waits only while something is looked for");
+                let given_up = |exit, kind, message: String| (*first, Err(Failure::new(exit, kind, message)));
+                tokio::select! {
+                    biased;
+                    event = events.recv() => match event {
+                        Some(Event::Metadata { id, metainfo }) => return (id, Ok(*metainfo)),
+                        Some(Event::Failed { id, fault }) => return (id, Err(faults::engine(&fault).about(id))),
+                        Some(Event::Note { id, text }) => output.say(&format!("{} {text}", id.short())),
+                        Some(_) => {}
+                        None => {
+                            return given_up(Exit::Internal, "internal", "the engine has ended by itself".into());
+                        }
+                    },
+                    Ok(()) = views.changed() => {
+                        if !*told && waiter.can_skip() && begun.elapsed() >= LONG {
+                            *told = true;
+                            output.say("Ctrl-C skips one whose file list is looked for");
+                        }
+                        tell(&handle.view(), sought, *waited + begun.elapsed(), news, output);
+                    }
+                    _ = ticks.tick() => match waiter.wish() {
+                        Wish::Wait => {}
+                        Wish::Skip => {
+                            let message = format!("{} is not looked for any longer, as you wished", name.fit(100));
+                            let (id, failure) = given_up(Exit::Interrupted, "interrupted", message);
+                            return (id, failure.map_err(|failure: Failure| failure.about(id)));
+                        }
+                        Wish::Stop => return given_up(Exit::Interrupted, "interrupted", "stopped".into()),
+                    }
+                }
+            }
+        });
+        waiter.waits(false);
+        self.waited += begun.elapsed();
+        self.output.live.erase();
+        match &found {
+            Ok(_) => self.engine.found.push(id),
+            Err(_) => self.engine.handle.send(Command::Remove(id)),
+        }
+        self.sought.retain(|(sought, _)| *sought != id);
+        Some((id, found))
+    }
+
+    /// The engine, to go on with those of the torrents that were found; the others leave it.
+    pub fn into_engine(mut self, goes_on: impl Fn(&InfoHash) -> bool) -> Started {
+        let handle = &self.engine.handle;
+        self.engine.found.retain(|id| {
+            let stays = goes_on(id);
+            if !stays {
+                handle.send(Command::Remove(*id));
+            }
+            stays
+        });
+        self.engine
+    }
+
+    /// Ends the engine in good order, but never waits long.
+    pub fn stop(self) {
+        let Started { ground, handle, .. } = self.engine;
+        let _ = ground.block_on(async { timeout(STOP, handle.stop()).await });
+    }
+}
+
+/// Says how the searches go: in place where there is a terminal, and otherwise seldom.
+fn tell(view: &View, sought: &[(InfoHash, Untrusted)], now: Duration, news: &mut News, output: &Output) {
+    let rows = || view.torrents.iter().filter(|row| sought.iter().any(|(id, _)| *id == row.id));
+    match output.progress {
+        Progress::Bar => {
+            let view = View { torrents: rows().cloned().collect(), ..View::default() };
+            output.live.draw(screen::lines(&view, 0, output.err, output.size()));
+        }
+        Progress::Lines => {
+            for row in rows() {
+                if news.due(row, now) {
+                    output.say(&news::line(row));
+                }
+            }
+        }
+        Progress::None | Progress::Json => {}
+    }
+}
