@@ -24,6 +24,8 @@ pub(super) struct Content {
     pub geometry: Arc<Geometry>,
     pub volume: Volume,
     pub pieces: Pieces,
+    /// Blocks that have just come, until the machine has said which of them are of use.
+    landed: Vec<(Block, Buf)>,
     /// The memory set aside for them.
     pub claim: Claim,
     /// What waits for the disk to be ready; nothing if it is.
@@ -50,6 +52,7 @@ impl Content {
             geometry: opened.geometry,
             volume: opened.volume,
             pieces: Pieces::default(),
+            landed: Vec::new(),
             claim: Claim::new(shared),
             deferred: DeferredIo::until(opened.ready, &to.facts),
             keeping: 0,
@@ -95,25 +98,36 @@ impl Driver {
         false
     }
 
-    /// Blocks have come.
-    pub(super) fn landed(&mut self, peer: PeerKey, blocks: Vec<(Block, Buf)>) {
+    /// Blocks have come: the machine says which of them are of use.
+    pub(super) fn landed(&mut self, peer: PeerKey, landed: Vec<(Block, Buf)>) {
         let Some(content) = &mut self.content else { return };
-        let names = blocks.iter().map(|(block, _)| *block).collect();
-        let mut in_runs: Vec<Piece> = Vec::new();
-        for (block, buf) in blocks {
-            if !self.torrent.takes(block) {
-                continue;
-            }
-            let piece = block.piece();
-            let runs = self.torrent.is_in_runs(piece);
-            if runs && in_runs.last() != Some(&piece) {
-                in_runs.push(piece);
-            }
-            content.pieces.land(&content.geometry, block, buf, runs);
+        let blocks = landed.iter().map(|(block, _)| *block).collect();
+        content.landed = landed;
+        self.tell(Input::Landed { peer, blocks });
+        if let Some(content) = &mut self.content {
+            content.landed.clear();
         }
-        self.tell(Input::Landed { peer, blocks: names });
+    }
+
+    /// Puts those of the blocks that have just come into their pieces, and drops the others.
+    pub(super) fn accept(&mut self, blocks: Vec<Block>) {
+        let Some(content) = &mut self.content else { return };
+        let mut landed = std::mem::take(&mut content.landed).into_iter();
+        let mut in_runs: Vec<Piece> = Vec::new();
+        for wanted in blocks {
+            let Some((block, buf)) = landed.find(|(block, _)| *block == wanted) else { break };
+            if content.pieces.accept(block, buf) && in_runs.last() != Some(&block.piece()) {
+                in_runs.push(block.piece());
+            }
+        }
         for piece in in_runs {
             self.go_on_with(piece);
+        }
+    }
+
+    pub(super) fn open_piece(&mut self, piece: Piece, in_runs: bool) {
+        if let Some(content) = &mut self.content {
+            content.pieces.open(&content.geometry, piece, in_runs);
         }
     }
 

@@ -29,6 +29,8 @@ impl Driver {
                     self.send(peer, ToPeer::Close);
                     self.peers.remove(&peer);
                 }
+                Output::Open { piece, in_runs } => self.open_piece(piece, in_runs),
+                Output::Accept { blocks } => self.accept(blocks),
                 Output::Verify { piece, digests } => self.verify(piece, digests),
                 Output::Discard { piece } => self.discard(piece),
                 Output::Announce { tracker, announce } => self.announce(tracker, announce),

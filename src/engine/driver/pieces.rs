@@ -40,11 +40,13 @@ impl Pieces {
         (slot.buffer, slot.verify) = (Some(make(geometry, piece)), None);
     }
 
-    /// Puts a block into its piece.
-    pub(super) fn accept(&mut self, block: Block, buf: Buf) {
+    /// Puts a block into its piece; says whether that goes in runs.
+    pub(super) fn accept(&mut self, block: Block, buf: Buf) -> bool {
         let buffer = self.0.get_mut(&block.piece()).and_then(|slot| slot.buffer.as_mut());
-        let new = buffer.is_some_and(|buffer| buffer.land(block, buf));
+        let Some(buffer) = buffer else { return false };
+        let new = buffer.land(block, buf);
         debug_assert!(new, "a block is accepted once, while its piece is open");
+        buffer.is_in_runs()
     }
 
     /// All blocks of a piece are here, and it is to be verified.
