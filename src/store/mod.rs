@@ -29,7 +29,7 @@ mod volume;
 
 pub use assembly::{Assembly, Front, Run};
 pub use atomic::write_atomic;
-pub use disk::{Disk, Kept, Progress, Settled};
+pub use disk::{Disk, PieceOutcome, Progress, SegmentOutcome};
 pub use error::{DiskError, DiskErrorKind};
 pub use files::{Found, Handles};
 pub use hold::{Hold, Holder};

@@ -236,7 +236,7 @@ pub enum Input {
         digests: Vec<Sha1Digest>,
     },
     /// A piece has another digest than the torrent promises; its blocks are gone.
-    Spoiled {
+    HashFailed {
         /// Which.
         piece: Piece,
         /// The digest of each of its blocks.
@@ -244,7 +244,7 @@ pub enum Input {
     },
     /// So many blocks at the front of a piece that is taken in runs are hashed and written, and hold no
     /// memory any more.
-    Settled {
+    SegmentWritten {
         /// Which.
         piece: Piece,
         /// How many blocks, counted from the first.
@@ -252,7 +252,7 @@ pub enum Input {
     },
     /// A piece whose blocks had all come in, or a run of one that is taken in runs, could not be written;
     /// its blocks are gone.
-    Unwritten {
+    WriteFailed {
         /// Which.
         piece: Piece,
     },
@@ -355,7 +355,7 @@ pub enum Output {
         /// Which.
         piece: Piece,
         /// It is too long to be held whole: it is taken in runs, each of which is to be hashed and written as soon as
-        /// its blocks are there and those before it have been; `Settled` follows for each but the last.
+        /// its blocks are there and those before it have been; `SegmentWritten` follows for each but the last.
         in_runs: bool,
     },
     /// Put these blocks, all of them just landed and in this order, into their pieces. Others that have landed with
@@ -364,8 +364,8 @@ pub enum Output {
         /// Which, in the order they came.
         blocks: Vec<Block>,
     },
-    /// All blocks of a piece are in: hash it, and write it if it is right. `Verified`, `Spoiled` or
-    /// `Unwritten` follows.
+    /// All blocks of a piece are in: hash it, and write it if it is right. `Verified`, `HashFailed` or
+    /// `WriteFailed` follows.
     Verify {
         /// Which.
         piece: Piece,
@@ -414,7 +414,7 @@ pub enum Note {
     /// Every wanted piece is verified and written.
     Finished,
     /// A piece came out wrong and is fetched again.
-    SpoiledPiece(Piece),
+    HashFailed(Piece),
     /// This peer sent wrong bytes and is not talked to again.
     Banned(SocketAddr),
     /// A tracker answered with a warning.

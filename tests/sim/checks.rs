@@ -186,7 +186,7 @@ impl Ledger {
                 self.have.insert(*piece);
                 self.open(*piece, |open| *open = Open::default());
             }
-            Input::Spoiled { piece, .. } | Input::Unwritten { piece } => {
+            Input::HashFailed { piece, .. } | Input::WriteFailed { piece } => {
                 self.open(*piece, |open| {
                     open.verifying = false;
                     open.landed.clear();

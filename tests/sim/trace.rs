@@ -52,7 +52,7 @@ impl Trace {
             Output::Scrape { tracker } => self.tagged(11, tracker.0 as u64),
             Output::Note(note) => match note {
                 Note::Finished => self.add(12),
-                Note::SpoiledPiece(piece) => self.tagged(13, u64::from(piece.index())),
+                Note::HashFailed(piece) => self.tagged(13, u64::from(piece.index())),
                 Note::Banned(addr) => self.tagged(14, text(&addr.to_string())),
                 Note::TrackerWarning(tracker, _) => self.tagged(15, tracker.0 as u64),
             },

@@ -276,7 +276,7 @@ impl World {
             Output::Note(Note::Banned(addr)) => {
                 self.nodes[at].tally.banned.insert(addr.ip());
             }
-            Output::Note(Note::SpoiledPiece(piece)) => {
+            Output::Note(Note::HashFailed(piece)) => {
                 *self.nodes[at].tally.spoiled.entry(piece).or_default() += 1;
             }
             Output::Scrape { .. }
@@ -382,10 +382,10 @@ impl World {
         }
         let Some((piece, settled)) = self.nodes[at].disk.run_done(number) else { return };
         if let Some(blocks) = settled {
-            self.hear(at, Input::Settled { piece, blocks });
+            self.hear(at, Input::SegmentWritten { piece, blocks });
             self.run_on(at, piece);
         } else {
-            self.hear(at, Input::Unwritten { piece });
+            self.hear(at, Input::WriteFailed { piece });
             self.hear(at, Input::Wish(Wish::Pause));
         }
     }
@@ -397,11 +397,11 @@ impl World {
         }
         let input = match self.nodes[at].disk.done(piece) {
             Some(Outcome::Verified(digests)) => Input::Verified { piece, digests },
-            Some(Outcome::Spoiled(digests)) => Input::Spoiled { piece, digests },
-            Some(Outcome::Unwritten) => Input::Unwritten { piece },
+            Some(Outcome::Spoiled(digests)) => Input::HashFailed { piece, digests },
+            Some(Outcome::Unwritten) => Input::WriteFailed { piece },
             None => return,
         };
-        let unwritten = matches!(input, Input::Unwritten { .. });
+        let unwritten = matches!(input, Input::WriteFailed { .. });
         self.hear(at, input);
         if unwritten {
             self.hear(at, Input::Wish(Wish::Pause));

@@ -14,7 +14,7 @@ use crate::base::{Block, Geometry, Moment, Piece, Span};
 use crate::engine::event::{Event, Fault};
 use crate::engine::shared::{Claim, Shared};
 use crate::net::ToPeer;
-use crate::store::{Buf, DiskError, Hold, Kept, Settled, Volume};
+use crate::store::{Buf, DiskError, Hold, PieceOutcome, SegmentOutcome, Volume};
 use crate::swarm::Summary;
 use crate::swarm::event::{Input, PeerKey};
 
@@ -156,32 +156,32 @@ impl Driver {
         match work {
             Work::Keep(assembly, digests) => {
                 self.shared.disk.keep(&content.volume, assembly, digests, move |kept| {
-                    let _ = facts.send(Fact::Kept(kept));
+                    let _ = facts.send(Fact::Piece(kept));
                 });
             }
             Work::Settle(run) => self.shared.disk.settle(&content.volume, run, move |settled| {
-                let _ = facts.send(Fact::Settled(settled));
+                let _ = facts.send(Fact::Segment(settled));
             }),
         }
     }
 
     /// A run of a long piece is hashed and written, or could not be.
-    pub(super) fn settled(&mut self, settled: Settled) {
+    pub(super) fn segment_done(&mut self, settled: SegmentOutcome) {
         let Some(content) = &mut self.content else { return };
         let front = match settled {
-            Settled::On(front) => front,
-            Settled::Stale(front) => {
+            SegmentOutcome::Written(front) => front,
+            SegmentOutcome::Stale(front) => {
                 content.keeping = content.keeping.saturating_sub(1);
                 let piece = front.piece();
                 content.pieces.back(front);
                 return self.go_on_with(piece);
             }
-            Settled::Ended(front, kept) => {
+            SegmentOutcome::Ended(front, kept) => {
                 let piece = front.piece();
                 if content.pieces.back(front).is_some() {
                     content.pieces.discard(piece);
                 }
-                self.kept(kept);
+                self.piece_done(kept);
                 return self.go_on_with(piece);
             }
         };
@@ -190,23 +190,23 @@ impl Driver {
         content.saver.dirty = true;
         let piece = front.piece();
         if let Some(blocks) = content.pieces.back(front) {
-            self.tell(Input::Settled { piece, blocks });
+            self.tell(Input::SegmentWritten { piece, blocks });
         }
         self.go_on_with(piece);
     }
 
-    pub(super) fn kept(&mut self, kept: Kept) {
+    pub(super) fn piece_done(&mut self, kept: PieceOutcome) {
         let Some(content) = &mut self.content else { return };
         content.keeping = content.keeping.saturating_sub(1);
         match kept {
-            Kept::Written { piece, digests } => {
+            PieceOutcome::Verified { piece, digests } => {
                 content.saver.dirty = true;
                 self.tell(Input::Verified { piece, digests });
                 self.more_is_verified();
             }
-            Kept::Spoiled { piece, digests } => self.tell(Input::Spoiled { piece, digests }),
-            Kept::Failed { piece, error } => {
-                self.tell(Input::Unwritten { piece });
+            PieceOutcome::HashFailed { piece, digests } => self.tell(Input::HashFailed { piece, digests }),
+            PieceOutcome::WriteFailed { piece, error } => {
+                self.tell(Input::WriteFailed { piece });
                 self.fault.get_or_insert_with(|| Fault::from_disk(&error));
             }
         }

@@ -44,8 +44,8 @@ impl Driver {
             Fact::Checking(bytes) => self.checking(bytes),
             Fact::Opened(opened) => self.opened(*opened),
             Fact::Ready(ready) => self.ready(ready),
-            Fact::Kept(kept) => self.kept(kept),
-            Fact::Settled(settled) => self.settled(settled),
+            Fact::Piece(kept) => self.piece_done(kept),
+            Fact::Segment(settled) => self.segment_done(settled),
             Fact::Fetched { peer, result } => self.fetched(peer, result),
             Fact::Heard(input) => {
                 if matches!(input, Input::Announced { .. }) {

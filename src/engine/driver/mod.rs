@@ -52,7 +52,7 @@ use super::view::{Detail, Row};
 use crate::base::{InfoHash, Moment};
 use crate::net::{Caller, FromPeer, Limits, ToPeer};
 use crate::proto::metainfo::Metainfo;
-use crate::store::{Buf, DiskError, Kept, Settled};
+use crate::store::{Buf, DiskError, PieceOutcome, SegmentOutcome};
 use crate::swarm::event::{DialFailure, Hello, Input, Output, PeerKey, Source, TrackerKey, Wish};
 use crate::swarm::{Summary, Torrent};
 
@@ -95,8 +95,8 @@ enum Fact {
     Opened(Box<Result<Opened, Fault>>),
     /// The disk is ready, or cannot be.
     Ready(Result<(), DiskError>),
-    Kept(Kept),
-    Settled(Settled),
+    Piece(PieceOutcome),
+    Segment(SegmentOutcome),
     Fetched {
         peer: PeerKey,
         result: Result<Vec<Buf>, DiskError>,

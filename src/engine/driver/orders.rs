@@ -142,7 +142,7 @@ impl Driver {
     fn note(&mut self, note: Note) {
         let text = match note {
             Note::Finished => return self.finished(),
-            Note::SpoiledPiece(piece) => {
+            Note::HashFailed(piece) => {
                 format!("piece {} came out wrong and is fetched again", piece.index())
             }
             Note::Banned(addr) if self.torrent.is_open() => format!("{addr} sent wrong bytes and is banned"),

@@ -10,23 +10,23 @@ use crate::store::volume::Volume;
 
 /// What became of a piece that was to be kept.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Kept {
+pub enum PieceOutcome {
     /// It has the right digest and is in the files, if not yet durable.
-    Written {
+    Verified {
         /// Which.
         piece: Piece,
         /// The digest of each of its blocks, where they were asked for; else empty.
         digests: Vec<Sha1Digest>,
     },
     /// It has another digest; its blocks are gone.
-    Spoiled {
+    HashFailed {
         /// Which.
         piece: Piece,
         /// The digest of each of its blocks.
         digests: Vec<Sha1Digest>,
     },
     /// It could not be written; its blocks are gone.
-    Failed {
+    WriteFailed {
         /// Which.
         piece: Piece,
         /// Why.
@@ -38,14 +38,14 @@ pub(super) struct KeepJob {
     pub(super) volume: Volume,
     pub(super) assembly: Assembly,
     pub(super) digests: bool,
-    pub(super) done: Done<Kept>,
+    pub(super) done: Done<PieceOutcome>,
 }
 
 impl KeepJob {
     /// Ends the job without doing it.
     pub(super) fn refuse(self) {
         let error = DiskError::new(DiskErrorKind::Cancelled, "write to", self.volume.root());
-        (self.done)(Kept::Failed { piece: self.assembly.piece(), error });
+        (self.done)(PieceOutcome::WriteFailed { piece: self.assembly.piece(), error });
     }
 }
 
@@ -58,7 +58,7 @@ pub(super) fn keep(jobs: Vec<KeepJob>) {
             whole.push((job.volume, piece, bufs, job.digests, job.done));
         } else {
             let error = DiskError::new(DiskErrorKind::Invalid, "write to", job.volume.root());
-            (job.done)(Kept::Failed { piece, error: error.with("blocks are missing") });
+            (job.done)(PieceOutcome::WriteFailed { piece, error: error.with("blocks are missing") });
         }
     }
     let found = hash::sha1_many(whole.iter().map(|(_, _, bufs, ..)| bufs));
@@ -71,13 +71,13 @@ pub(super) fn keep(jobs: Vec<KeepJob>) {
     }
 }
 
-fn settle(volume: &Volume, piece: Piece, bufs: &[Buf], digests: bool, right: bool) -> Kept {
+fn settle(volume: &Volume, piece: Piece, bufs: &[Buf], digests: bool, right: bool) -> PieceOutcome {
     let digests = if digests || !right { hash::sha1_each(bufs) } else { Vec::new() };
     if !right {
-        return Kept::Spoiled { piece, digests };
+        return PieceOutcome::HashFailed { piece, digests };
     }
     match volume.write(piece, bufs) {
-        Ok(()) => Kept::Written { piece, digests },
-        Err(error) => Kept::Failed { piece, error },
+        Ok(()) => PieceOutcome::Verified { piece, digests },
+        Err(error) => PieceOutcome::WriteFailed { piece, error },
     }
 }

@@ -19,9 +19,9 @@ use std::thread::JoinHandle;
 use self::check::CheckJob;
 pub use self::check::Progress;
 use self::keep::KeepJob;
-pub use self::keep::Kept;
+pub use self::keep::PieceOutcome;
+pub use self::settle::SegmentOutcome;
 use self::settle::SettleJob;
-pub use self::settle::Settled;
 use super::assembly::{Assembly, Run};
 use super::error::{DiskError, DiskErrorKind};
 use super::pool::{Buf, Pool};
@@ -127,7 +127,7 @@ impl Disk {
         volume: &Volume,
         assembly: Assembly,
         digests: bool,
-        done: impl FnOnce(Kept) + Send + 'static,
+        done: impl FnOnce(PieceOutcome) + Send + 'static,
     ) {
         let job = KeepJob { volume: volume.clone(), assembly, digests, done: Box::new(done) };
         let mut state = self.shared.lock();
@@ -142,7 +142,7 @@ impl Disk {
 
     /// Hashes a run of a piece on from where its front is and writes it early. The last one is written only
     /// if the piece has proved right with it; what was written of a wrong piece must not be claimed.
-    pub fn settle(&self, volume: &Volume, run: Run, done: impl FnOnce(Settled) + Send + 'static) {
+    pub fn settle(&self, volume: &Volume, run: Run, done: impl FnOnce(SegmentOutcome) + Send + 'static) {
         let job = SettleJob { volume: volume.clone(), run, done: Box::new(done) };
         let mut state = self.shared.lock();
         if state.closing {

@@ -7,7 +7,7 @@
 //! alone: its bytes wait in the part file until they are proved right.
 
 use super::Done;
-use super::keep::Kept;
+use super::keep::PieceOutcome;
 use crate::base::BLOCK_LEN;
 use crate::hash::{self, Part};
 use crate::store::assembly::{Front, Run};
@@ -16,11 +16,11 @@ use crate::store::volume::Volume;
 
 /// What became of a run.
 #[derive(Debug)]
-pub enum Settled {
+pub enum SegmentOutcome {
     /// It is hashed and in its place, and its buffers are free.
-    On(Front),
+    Written(Front),
     /// It was the last, or could not be written: what became of the piece.
-    Ended(Front, Kept),
+    Ended(Front, PieceOutcome),
     /// Its piece was given up before it was written.
     Stale(Front),
 }
@@ -28,15 +28,15 @@ pub enum Settled {
 pub(super) struct SettleJob {
     pub(super) volume: Volume,
     pub(super) run: Run,
-    pub(super) done: Done<Settled>,
+    pub(super) done: Done<SegmentOutcome>,
 }
 
 impl SettleJob {
     /// Ends the job without doing it.
     pub(super) fn refuse(self) {
         let error = DiskError::new(DiskErrorKind::Cancelled, "write to", self.volume.root());
-        let kept = Kept::Failed { piece: self.run.piece(), error };
-        (self.done)(Settled::Ended(self.run.front, kept));
+        let kept = PieceOutcome::WriteFailed { piece: self.run.piece(), error };
+        (self.done)(SegmentOutcome::Ended(self.run.front, kept));
     }
 
     /// Writes what was just hashed, unless it is known to be wrong or its piece is given up.
@@ -44,12 +44,12 @@ impl SettleJob {
         let Self { volume, run: Run { mut front, first, bufs, last }, done } = self;
         let piece = front.piece();
         let settled = if front.is_stale() {
-            Settled::Stale(front)
+            SegmentOutcome::Stale(front)
         } else if last.is_some()
             && volume.layout().digests.get(piece.index() as usize) != Some(&front.stream.digest())
         {
             let digests = std::mem::take(&mut front.digests);
-            Settled::Ended(front, Kept::Spoiled { piece, digests })
+            SegmentOutcome::Ended(front, PieceOutcome::HashFailed { piece, digests })
         } else {
             let begin = u64::from(first) * u64::from(BLOCK_LEN);
             let written = match last {
@@ -57,11 +57,11 @@ impl SettleJob {
                 Some(_) => volume.write_last(piece, begin, &bufs),
             };
             match (written, last) {
-                (Err(error), _) => Settled::Ended(front, Kept::Failed { piece, error }),
-                (Ok(()), None) => Settled::On(front),
+                (Err(error), _) => SegmentOutcome::Ended(front, PieceOutcome::WriteFailed { piece, error }),
+                (Ok(()), None) => SegmentOutcome::Written(front),
                 (Ok(()), Some(wanted)) => {
                     let digests = if wanted { std::mem::take(&mut front.digests) } else { Vec::new() };
-                    Settled::Ended(front, Kept::Written { piece, digests })
+                    SegmentOutcome::Ended(front, PieceOutcome::Verified { piece, digests })
                 }
             }
         };

@@ -34,7 +34,7 @@ fn pieces_are_kept_checked_and_fetched() {
         }
         for _ in 0..count {
             match told.recv_timeout(PATIENCE).unwrap() {
-                Kept::Written { piece, digests } => {
+                PieceOutcome::Verified { piece, digests } => {
                     let blocks = sample.geometry().blocks_in(piece) as usize;
                     assert_eq!(digests.len(), if piece.index() % 2 == 0 { blocks } else { 0 });
                 }
@@ -92,7 +92,7 @@ fn a_spoiled_piece_does_not_reach_the_files() {
     disk.keep(&volume, assembly, false, move |kept| tell.send(kept).unwrap());
     let expected: Vec<_> = sample.bytes(piece).chunks(BUF_LEN).map(hash::sha1).collect();
     match told.recv_timeout(PATIENCE).unwrap() {
-        Kept::Spoiled { piece: spoiled, digests } => {
+        PieceOutcome::HashFailed { piece: spoiled, digests } => {
             assert_eq!(spoiled, piece);
             assert_ne!(digests[1], expected[1]);
             assert_eq!((digests[0], digests[2]), (expected[0], expected[2]));
@@ -175,7 +175,7 @@ fn the_end_finishes_writes_and_drops_reads() {
         let tell = tell.clone();
         let assembly = assembled(&sample, index, &pool);
         disk.keep(&volume, assembly, false, move |kept| {
-            tell.send(matches!(kept, Kept::Written { .. })).unwrap();
+            tell.send(matches!(kept, PieceOutcome::Verified { .. })).unwrap();
         });
     }
     let span = sample.geometry().span_at(0, 0, 5).unwrap();
@@ -189,7 +189,7 @@ fn the_end_finishes_writes_and_drops_reads() {
     });
     assert_eq!(told.try_iter().collect::<Vec<_>>(), [true; 5]);
     disk.keep(&volume, assembled(&sample, 6, &pool), false, move |kept| {
-        tell.send(matches!(kept, Kept::Failed { .. })).unwrap();
+        tell.send(matches!(kept, PieceOutcome::WriteFailed { .. })).unwrap();
     });
     assert!(told.recv_timeout(PATIENCE).unwrap());
 }

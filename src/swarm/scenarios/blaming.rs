@@ -11,9 +11,9 @@ fn the_sole_sender_of_a_wrong_piece_is_banned_at_once() {
     let out = stage.land(liar, &blocks);
     assert_eq!(verifies(&out), [stage.piece(0)]);
     let piece = stage.piece(0);
-    let out = stage.give(Input::Spoiled { piece, digests: vec![[9; 20]; 4] });
+    let out = stage.give(Input::HashFailed { piece, digests: vec![[9; 20]; 4] });
     assert_eq!(closed(&out, liar), Some(Departure::Lied));
-    assert!(out.contains(&Output::Note(Note::SpoiledPiece(piece))));
+    assert!(out.contains(&Output::Note(Note::HashFailed(piece))));
     assert!(out.contains(&Output::Note(Note::Banned(addr(1)))));
     let (again, out) = stage.connect(1);
     assert_eq!(closed(&out, again), Some(Departure::Lied));
@@ -37,7 +37,7 @@ fn of_several_senders_exactly_the_liar_is_banned_once_the_piece_is_right() {
     let out = stage.land(liar, &rest);
     assert_eq!(verifies(&out), [stage.piece(0)]);
     let mut digests = vec![[1; 20], [2; 20], [3; 20], [0xee; 20]];
-    let out = stage.give(Input::Spoiled { piece: stage.piece(0), digests: digests.clone() });
+    let out = stage.give(Input::HashFailed { piece: stage.piece(0), digests: digests.clone() });
     assert_eq!((closed(&out, honest), closed(&out, liar)), (None, None));
     let (third, again) = stage.meet_seed(3);
     let owed: Vec<_> = [asked(&out, honest), asked(&out, liar), again].concat();
@@ -74,7 +74,7 @@ fn a_piece_that_was_wrong_is_fetched_from_one_peer_alone() {
     let out = stage.hear(a, Message::Reject(wanted));
     let out = stage.land(b, &asked(&out, b));
     assert_eq!(verifies(&out), [stage.piece(0)]);
-    let out = stage.give(Input::Spoiled { piece: stage.piece(0), digests: vec![[5; 20]; 4] });
+    let out = stage.give(Input::HashFailed { piece: stage.piece(0), digests: vec![[5; 20]; 4] });
     assert_eq!(asked(&out, b).len(), 4);
     let out = stage.hear(a, Message::Unchoke);
     assert_eq!(asked(&out, a), []);
@@ -86,7 +86,7 @@ fn a_piece_that_could_not_be_written_blames_nobody() {
     let (peer, blocks) = stage.meet_seed(1);
     let piece = blocks[0].piece();
     stage.land(peer, &blocks);
-    let out = stage.give(Input::Unwritten { piece });
+    let out = stage.give(Input::WriteFailed { piece });
     assert_eq!(closed(&out, peer), None);
     assert!(!stage.torrent.have().has(piece));
 }

@@ -128,8 +128,8 @@ impl World {
                 let piece = self.verifying.swap_remove(rng.index(self.verifying.len()).unwrap());
                 let digests = (0..4).map(|i| [(rng.below(2) * 7 + i) as u8; 20]).collect();
                 let fact = match rng.below(9) {
-                    0 => Input::Unwritten { piece },
-                    1 => Input::Spoiled { piece, digests },
+                    0 => Input::WriteFailed { piece },
+                    1 => Input::HashFailed { piece, digests },
                     _ => Input::Verified { piece, digests },
                 };
                 self.give(fact);

@@ -131,19 +131,19 @@ impl World {
             self.held.remove(&piece);
             let digests = vec![[0; 20]; total as usize];
             let fact = match self.rng.below(12) {
-                0 if !self.calm => Input::Spoiled { piece, digests },
-                1 if !self.calm => Input::Unwritten { piece },
+                0 if !self.calm => Input::HashFailed { piece, digests },
+                1 if !self.calm => Input::WriteFailed { piece },
                 _ => Input::Verified { piece, digests },
             };
             self.give(fact);
         } else if !self.calm && self.rng.one_in(40) {
             self.held.remove(&piece);
-            self.give(Input::Unwritten { piece });
+            self.give(Input::WriteFailed { piece });
         } else {
             let held = self.held.get_mut(&piece).unwrap();
             held.settled = end;
             held.landed.retain(|&index| index >= end);
-            self.give(Input::Settled { piece, blocks: end });
+            self.give(Input::SegmentWritten { piece, blocks: end });
         }
         true
     }
@@ -216,7 +216,7 @@ fn one_peer_brings_a_long_piece_from_its_front_to_its_end() {
             if next - settled == RUN_BLOCKS && next < 4096 {
                 settled = next;
                 let (piece, blocks) = (stage.piece(0), settled);
-                owed.extend(asked(&stage.give(Input::Settled { piece, blocks }), peer));
+                owed.extend(asked(&stage.give(Input::SegmentWritten { piece, blocks }), peer));
             }
         }
     }
@@ -242,7 +242,7 @@ fn a_hole_whose_peer_falls_silent_is_asked_of_another() {
     assert_eq!(landed, front, "all that memory is set aside for, the hole too, and nothing else");
     assert!(stage.torrent.swarm.peers[&silent].pipeline.owed().is_empty());
     let piece = hole[0].piece();
-    let out = stage.give(Input::Settled { piece, blocks: RUN_BLOCKS });
+    let out = stage.give(Input::SegmentWritten { piece, blocks: RUN_BLOCKS });
     let on = asked(&out, other);
     assert!(!on.is_empty() && on.iter().all(|block| block.piece() == piece && block.index() >= RUN_BLOCKS));
 }
@@ -254,7 +254,7 @@ fn a_run_that_cannot_be_written_gives_up_its_piece() {
     let (peer, blocks) = stage.meet_seed(1);
     stage.land(peer, &blocks[..1]);
     let piece = stage.piece(0);
-    let out = stage.give(Input::Unwritten { piece });
+    let out = stage.give(Input::WriteFailed { piece });
     assert!(out.contains(&Output::Discard { piece }));
     assert!(cancelled(&out, peer).contains(&blocks[1]));
     assert!(asked(&out, peer).contains(&blocks[0]), "it is begun again");

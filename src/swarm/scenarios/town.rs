@@ -186,7 +186,7 @@ impl Town {
                 let fact = if right {
                     Input::Verified { piece, digests }
                 } else {
-                    Input::Spoiled { piece, digests }
+                    Input::HashFailed { piece, digests }
                 };
                 self.push(now + Duration::from_millis(5), at, Event::Give(fact));
             }

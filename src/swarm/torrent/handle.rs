@@ -46,20 +46,24 @@ impl Torrent {
             (Input::Verified { piece, digests }, Phase::Content(content)) => {
                 content.verified(swarm, now, piece, &digests, out);
             }
-            (Input::Spoiled { piece, digests }, Phase::Content(content)) => {
-                content.spoiled(swarm, now, piece, &digests, out);
+            (Input::HashFailed { piece, digests }, Phase::Content(content)) => {
+                content.hash_failed(swarm, now, piece, &digests, out);
             }
-            (Input::Settled { piece, blocks }, Phase::Content(content)) => content.settled(piece, blocks),
-            (Input::Unwritten { piece }, Phase::Content(content)) => content.unwritten(swarm, piece, out),
+            (Input::SegmentWritten { piece, blocks }, Phase::Content(content)) => {
+                content.segment_written(piece, blocks)
+            }
+            (Input::WriteFailed { piece }, Phase::Content(content)) => {
+                content.write_failed(swarm, piece, out)
+            }
             (Input::Lost { piece }, Phase::Content(content)) => content.lost(swarm, now, piece, out),
             (
                 Input::Landed { .. }
                 | Input::Sent { .. }
                 | Input::Unserved { .. }
                 | Input::Verified { .. }
-                | Input::Spoiled { .. }
-                | Input::Settled { .. }
-                | Input::Unwritten { .. }
+                | Input::HashFailed { .. }
+                | Input::SegmentWritten { .. }
+                | Input::WriteFailed { .. }
                 | Input::Lost { .. },
                 Phase::Metadata(_),
             ) => {}

@@ -92,7 +92,7 @@ impl Torrent {
     }
 
     /// Bytes of the buffers that are set aside for blocks of open pieces, filled or not. What has landed
-    /// and has not been reported as `Verified`, `Spoiled`, `Unwritten` or `Settled` is never more.
+    /// and has not been reported as `Verified`, `HashFailed`, `WriteFailed` or `SegmentWritten` is never more.
     pub fn held(&self) -> u64 {
         self.phase.content().map_or(0, |content| content.started.bytes())
     }

@@ -130,7 +130,7 @@ impl Content {
         self.rechoke(swarm, now, out);
     }
 
-    pub(super) fn spoiled(
+    pub(super) fn hash_failed(
         &mut self,
         swarm: &mut Swarm,
         now: Moment,
@@ -140,7 +140,7 @@ impl Content {
     ) {
         let Some(open) = self.close_whole(piece) else { return };
         swarm.counters.wasted += u64::from(self.geometry.len_of(piece));
-        out.push(Output::Note(Note::SpoiledPiece(piece)));
+        out.push(Output::Note(Note::HashFailed(piece)));
         let senders: Option<Vec<SocketAddr>> =
             open.senders().iter().map(|key| self.senders.get(key).copied()).collect();
         // A sender that is forgotten leaves nothing to compare.
@@ -151,12 +151,12 @@ impl Content {
     }
 
     /// Blocks at the front of a long piece have left memory.
-    pub(super) fn settled(&mut self, piece: Piece, blocks: u32) {
+    pub(super) fn segment_written(&mut self, piece: Piece, blocks: u32) {
         self.started.settle(piece, blocks);
         self.freed = true;
     }
 
-    pub(super) fn unwritten(&mut self, swarm: &mut Swarm, piece: Piece, out: &mut Vec<Output>) {
+    pub(super) fn write_failed(&mut self, swarm: &mut Swarm, piece: Piece, out: &mut Vec<Output>) {
         if self.close_whole(piece).is_some() {
             self.put_back(swarm, piece);
         } else if self.is_in_runs(piece) {

@@ -20,8 +20,8 @@ struct Way<'a> {
     disk: Disk,
     pool: Pool,
     assembly: Assembly,
-    settled: Receiver<Settled>,
-    tell: mpsc::Sender<Settled>,
+    settled: Receiver<SegmentOutcome>,
+    tell: mpsc::Sender<SegmentOutcome>,
 }
 
 impl<'a> Way<'a> {
@@ -52,13 +52,13 @@ impl<'a> Way<'a> {
         true
     }
 
-    fn hear(&self) -> Settled {
+    fn hear(&self) -> SegmentOutcome {
         self.settled.recv_timeout(PATIENCE).expect("the disk answers")
     }
 
     /// Lands the blocks of the piece in a random order within reach, spoils those that `spoils` names, and
     /// says what became of the piece.
-    fn through(&mut self, seed: u64, spoils: impl Fn(Block) -> bool) -> Kept {
+    fn through(&mut self, seed: u64, spoils: impl Fn(Block) -> bool) -> PieceOutcome {
         let mut rng = Rng::new(seed);
         let piece = self.sample.piece(0);
         let mut waiting: Vec<_> = self.sample.geometry().blocks(piece).collect();
@@ -74,12 +74,12 @@ impl<'a> Way<'a> {
             }
             assert!(self.go_on(waiting.is_empty().then_some(true)), "the front can always go on");
             match self.hear() {
-                Settled::On(back) => {
+                SegmentOutcome::Written(back) => {
                     front = back.blocks();
                     assert!(self.assembly.go_on(back));
                 }
-                Settled::Ended(_, kept) => return kept,
-                Settled::Stale(_) => panic!("its assembly is there"),
+                SegmentOutcome::Ended(_, kept) => return kept,
+                SegmentOutcome::Stale(_) => panic!("its assembly is there"),
             }
         }
     }
@@ -104,7 +104,7 @@ proptest! {
         let sample = sample();
         let folder = tempfile::tempdir().unwrap();
         let mut way = Way::new(&sample, folder.path(), WAYS[way], &[]);
-        let Kept::Written { piece, digests } = way.through(seed, |_| false) else { panic!("it is right") };
+        let PieceOutcome::Verified { piece, digests } = way.through(seed, |_| false) else { panic!("it is right") };
         prop_assert_eq!(piece, sample.piece(0));
         let expected: Vec<_> = sample.line.chunks(BUF_LEN).map(hash::sha1).collect();
         prop_assert_eq!(digests, expected);
@@ -121,7 +121,7 @@ fn a_long_piece_that_proves_wrong_tells_which_block_was() {
     let sample = sample();
     let folder = tempfile::tempdir().unwrap();
     let mut way = Way::new(&sample, folder.path(), WAYS[1], &[]);
-    let Kept::Spoiled { digests, .. } = way.through(3, |block| block.index() == 70) else {
+    let PieceOutcome::HashFailed { digests, .. } = way.through(3, |block| block.index() == 70) else {
         panic!("it is wrong")
     };
     let expected: Vec<_> = sample.line.chunks(BUF_LEN).map(hash::sha1).collect();
@@ -135,7 +135,7 @@ fn what_is_shared_with_skipped_files_goes_where_partial_pieces_go() {
     let sample = sample();
     let folder = tempfile::tempdir().unwrap();
     let mut way = Way::new(&sample, folder.path(), WAYS[0], &[false, true, true, false]);
-    assert!(matches!(way.through(5, |_| false), Kept::Written { .. }));
+    assert!(matches!(way.through(5, |_| false), PieceOutcome::Verified { .. }));
     for (at, there) in [(0, false), (2, true), (3, false)] {
         let path = folder.path().join(&sample.layout.files[at].path);
         assert_eq!(path.exists(), there, "{}", path.display());
@@ -161,12 +161,12 @@ fn a_file_that_is_there_and_not_wanted_gets_nothing_but_what_is_right() {
         let wanted = [false, true, true, false];
         let part = {
             let mut way = Way::new(&sample, folder.path(), io, &wanted);
-            assert!(matches!(way.through(4, |block| block.index() == 3), Kept::Spoiled { .. }));
+            assert!(matches!(way.through(4, |block| block.index() == 3), PieceOutcome::HashFailed { .. }));
             folder.path().join(way.volume.part_name())
         };
         assert!(std::fs::read(path(0)).unwrap() == before && std::fs::read(path(3)).unwrap() == after);
         let mut way = Way::new(&sample, folder.path(), io, &wanted);
-        assert!(matches!(way.through(6, |_| false), Kept::Written { .. }));
+        assert!(matches!(way.through(6, |_| false), PieceOutcome::Verified { .. }));
         for at in [0, 2, 3] {
             assert!(std::fs::read(path(at)).unwrap() == sample.file(at), "{at}");
         }
@@ -186,7 +186,7 @@ fn early_writes_stay_within_their_piece() {
     let mut way = Way::new(&sample, folder.path(), WAYS[0], &[true, false, true]);
     let second = sample.piece(1);
     way.volume.write(second, &[sample.bytes(second)]).unwrap();
-    assert!(matches!(way.through(8, |_| true), Kept::Spoiled { .. }));
+    assert!(matches!(way.through(8, |_| true), PieceOutcome::HashFailed { .. }));
     let mut read = vec![0; 2 * MIB as usize];
     way.volume.read(2 * MIB, &mut [&mut read]).unwrap();
     assert!(read == sample.bytes(second), "a verified byte was overwritten");
@@ -209,7 +209,7 @@ fn a_run_of_a_piece_that_was_given_up_is_not_written() {
     way.assembly = Assembly::in_runs(sample.geometry(), sample.piece(0));
     let tell = way.tell.clone();
     way.disk.settle(&way.volume, run, move |settled| tell.send(settled).unwrap());
-    assert!(matches!(way.hear(), Settled::Stale(_)));
+    assert!(matches!(way.hear(), SegmentOutcome::Stale(_)));
     assert!(!folder.path().join("top").exists());
     assert_eq!(way.pool.counters().in_use, 0);
 }
@@ -221,7 +221,9 @@ fn a_run_that_cannot_be_written_ends_its_piece() {
     // What stands where the first file belongs is no file.
     std::fs::create_dir_all(folder.path().join(&sample.layout.files[0].path)).unwrap();
     let mut way = Way::new(&sample, folder.path(), WAYS[1], &[]);
-    let Kept::Failed { piece, .. } = way.through(1, |_| false) else { panic!("it is written nowhere") };
+    let PieceOutcome::WriteFailed { piece, .. } = way.through(1, |_| false) else {
+        panic!("it is written nowhere")
+    };
     assert_eq!(
         (piece, way.pool.counters().in_use),
         (sample.piece(0), way.assembly.bytes().div_ceil(BUF_LEN as u64) as usize)
