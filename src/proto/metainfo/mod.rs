@@ -24,13 +24,12 @@ use std::ops::Range;
 
 pub use draft::{Content, Draft, DraftFile, auto_piece_len};
 pub use edit::{Edit, EditError};
-pub use error::{MetainfoError, Note};
+pub use error::{LayersError, MetainfoError, Note};
 pub use extras::Extras;
 pub use fields::{Field, Fields};
 pub use file::{Attributes, File};
 pub use file_tree::FileTreeError;
 pub use hybrid::HybridError;
-pub use layers::LayersError;
 pub use v2::{V2File, V2Torrent};
 
 use crate::base::{FileIndex, Geometry, InfoHash, Piece, Sha1Digest, Untrusted};
