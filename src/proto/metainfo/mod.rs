@@ -82,7 +82,14 @@ impl Metainfo {
 
     /// What its file or directory is called on the disk instead of the name it was given, if it is.
     pub fn root_name(&self) -> Option<&str> {
-        self.files.first().filter(|_| self.renamed)?.path.components().next()
+        self.renamed.then(|| self.top_name())
+    }
+
+    /// The name of its file or directory on the disk: the outermost component of all its paths. Padding and
+    /// links are never stored and have no say in it.
+    pub fn top_name(&self) -> &str {
+        let stored = self.files.iter().find(|file| file.is_stored());
+        stored.or(self.files.first()).and_then(|file| file.path.components().next()).unwrap_or_default()
     }
 
     /// What identifies it.

@@ -30,7 +30,7 @@ pub fn target(wish: Option<&Wish>, data: &Path) -> Option<PathBuf> {
 
 /// Writes it, if that is wanted. A file that is there stays as it is.
 pub fn save(wish: Option<&Wish>, share: &Share, output: &Output) -> Result<(), Failure> {
-    let data = share.add.folder.join(top(share));
+    let data = share.add.folder.join(share.add.metainfo.top_name());
     let Some(path) = target(wish, &data) else { return Ok(()) };
     let bytes = share.add.metainfo.to_bytes();
     match signals::undisturbed(|| write_atomic(&path, &bytes, false)) {
@@ -47,12 +47,6 @@ pub fn save(wish: Option<&Wish>, share: &Share, output: &Output) -> Result<(), F
         Err(error) => return Err(faults::disk(&error).about(share.job.id)),
     }
     Ok(())
-}
-
-/// What the data is called where it lies.
-fn top(share: &Share) -> &str {
-    let first = share.add.metainfo.files().first();
-    first.and_then(|file| file.path().components().next()).unwrap_or_default()
 }
 
 fn is_of(path: &Path, share: &Share) -> bool {
