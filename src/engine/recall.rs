@@ -1,7 +1,6 @@
 //! Torrents of earlier runs: what is remembered of them in a state directory.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::driver::{name_of, untouched};
@@ -56,7 +55,7 @@ pub fn recalled_at(state: &Path, path: &Path) -> Result<Vec<Recalled>, DiskError
     }
     let mut found = Vec::new();
     for id in remembered(state)?.into_iter().filter(|id| here.contains(id)) {
-        if let Some(recalled) = recall(state, &id)?.filter(|recalled| recalled.top() == name) {
+        if let Some(recalled) = recall(state, &id)?.filter(|recalled| name == recalled.metainfo.top_name()) {
             found.push(recalled);
         }
     }
@@ -64,12 +63,6 @@ pub fn recalled_at(state: &Path, path: &Path) -> Result<Vec<Recalled>, DiskError
 }
 
 impl Recalled {
-    /// What its file or folder is called.
-    fn top(&self) -> &OsStr {
-        let first = self.metainfo.files().first().and_then(|file| file.path().components().next());
-        OsStr::new(first.unwrap_or_default())
-    }
-
     /// Whether every piece of it was verified in an earlier run and no file has changed since.
     pub fn is_untouched(&self, state: &Path) -> bool {
         let folder = self.folder.as_deref();

@@ -4,14 +4,14 @@
 
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::{Block, PeerId, Piece, Sha1Digest, Span, Untrusted};
+use crate::base::{Bitfield, Block, Geometry, PeerId, Piece, Sha1Digest, Span, Untrusted};
 use crate::proto::announce::{Announce, AnnounceReply, ScrapeReply};
 use crate::proto::handshake::Reserved;
 use crate::proto::message::Message;
 use crate::proto::metainfo::{Metainfo, MetainfoError};
-use crate::swarm::ContentSetup;
 
 /// One connection to a peer. Never used again after it has ended.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -132,6 +132,28 @@ pub enum Order {
     RarestFirst,
     /// From the beginning to the end.
     InOrder,
+}
+
+/// The content of a torrent when it is opened: its metadata is known, and its files have been looked through.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ContentSetup {
+    /// Pieces, blocks and files.
+    pub geometry: Arc<Geometry>,
+    /// The pieces that are in the files and right.
+    pub have: Bitfield,
+    /// The priority of each piece; empty for all normal.
+    pub priorities: Vec<Priority>,
+    /// In which order pieces are chosen.
+    pub order: Order,
+    /// Only give, never fetch.
+    pub seed_only: bool,
+}
+
+impl ContentSetup {
+    /// All pieces are wanted alike, the rarest first.
+    pub fn new(geometry: Arc<Geometry>, have: Bitfield) -> Self {
+        Self { geometry, have, priorities: Vec::new(), order: Order::default(), seed_only: false }
+    }
 }
 
 /// What the user changes about a running torrent.

@@ -17,5 +17,6 @@ pub mod parts;
 mod scenarios;
 mod torrent;
 
+pub use self::event::ContentSetup;
 pub use self::torrent::summary::{Dials, MetadataSummary, PeerSummary, Searched, Summary, TrackerSummary};
-pub use self::torrent::{Config, ContentSetup, Torrent};
+pub use self::torrent::{Config, Torrent};

@@ -5,6 +5,8 @@
 //! wants to look something up starts its own.
 
 mod bootstrap;
+mod config;
+mod message;
 mod node;
 mod run;
 mod saved;
@@ -12,7 +14,9 @@ mod search;
 mod status;
 
 pub use self::bootstrap::{BOOTSTRAP, resolve};
-pub use self::node::{News, Node, NodeConfig, Steps};
+pub use self::config::NodeConfig;
+pub use self::message::{News, Steps};
+pub use self::node::Node;
 pub(in crate::engine) use self::search::Search;
 pub use self::status::{FamilyStatus, Status};
 pub use crate::dht::{Announce, Bloom, Family, Goal, Outcome, fits, node_id};

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
 
 use super::bootstrap::{MOST_NAMES, resolve_all};
-use super::node::{News, NodeConfig, Steps};
+use super::config::NodeConfig;
+use super::message::{News, Order, Steps};
 use super::saved::{MOST, Place};
 use super::status::Status;
 use crate::base::Moment;
@@ -21,15 +22,6 @@ use crate::engine::clock::Clock;
 use crate::engine::ports;
 use crate::net::datagrams::{Kind, MAX_DATAGRAM, Received};
 use crate::net::{Bind, Datagrams};
-
-/// What the task is told.
-#[derive(Debug)]
-pub(super) enum Order {
-    Begin(Goal, mpsc::UnboundedSender<News>),
-    Nodes(Vec<SocketAddr>),
-    Names(Vec<String>),
-    Stop(oneshot::Sender<()>),
-}
 
 /// What names led to.
 type Found = Vec<(Origin, Vec<SocketAddr>)>;

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::task::JoinHandle;
 
-use super::node::{News, Node};
+use super::message::News;
+use super::node::Node;
 use crate::base::{InfoHash, NodeId};
 use crate::dht::{Announce, Goal};
 use crate::swarm::event::{Input, Source};

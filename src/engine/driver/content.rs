@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::deferred::DeferredIo;
 use super::goal::Goal;
-use super::open::{Opened, Target, top_name};
+use super::open::Opened;
 use super::pieces::{Pieces, Work};
 use super::reads::Next;
-use super::save::Saver;
+use super::record::Target;
+use super::saver::Saver;
 use super::stream::Stream;
 use super::{Driver, Fact, Senders};
 use crate::base::{Block, Geometry, Moment, Piece, Span};
@@ -82,7 +83,7 @@ impl Driver {
         let Some(content) = &mut self.content else { return };
         if content.goal.finish(now) {
             let Target { metainfo, options } = &content.target;
-            let path = options.folder.join(top_name(metainfo));
+            let path = options.folder.join(metainfo.top_name());
             let took = now.since(content.began);
             let _ = self.shared.events.send(Event::Finished { id: self.id, path, received, took });
         }

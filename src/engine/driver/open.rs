@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Fact;
 use super::deferred::cancelled;
-use super::save::{self, Totals};
+use super::record::{self, Target, Totals};
 use crate::base::{Bitfield, FileIndex, Geometry, Untrusted};
 use crate::engine::command::{ContentOptions, Existing};
 use crate::engine::event::{Event, Fault, FaultKind};
@@ -18,13 +18,6 @@ use crate::store::{
     VolumeOptions,
 };
 use crate::swarm::event::Priority;
-
-/// A torrent, and what is wanted of its content.
-#[derive(Clone)]
-pub(super) struct Target {
-    pub metainfo: Arc<Metainfo>,
-    pub options: Arc<ContentOptions>,
-}
 
 /// A torrent whose files have been looked through.
 pub(super) struct Opened {
@@ -130,14 +123,14 @@ impl Survey {
         // Without the hold the record is another's.
         let library = self.shared.library.clone().filter(|_| held);
         let remembering = library.clone();
-        let beginning = save::beginning(&self.target, have, totals);
+        let beginning = record::beginning(&self.target, have, totals);
         let torrent_file = self.torrent_file.clone();
         let prepare = move || {
             if !seed_only {
                 places.room_for(&wanted)?;
             }
             if let Some(library) = &library {
-                save::first(library, &places, beginning);
+                record::first(library, &places, beginning);
             }
             if seed_only {
                 return Ok(());
@@ -152,7 +145,7 @@ impl Survey {
             let _ = tell_ready.send(prepared);
             // Nothing waits for this.
             if let Some(library) = remembering.filter(|_| remember) {
-                save::remember(&library, id, &torrent_file);
+                record::remember(&library, id, &torrent_file);
             }
         });
         ready
@@ -184,7 +177,7 @@ fn look(
     let nothing = vec![false; layout.files.len()];
     let volume = Volume::new(root, layout, how, &nothing, handles)?;
     let survey = volume.survey()?;
-    let entry = library.and_then(|library| save::load(&library, metainfo, root));
+    let entry = library.and_then(|library| record::load(&library, metainfo, root));
     let known = Known::from(&volume, &survey, entry.as_ref(), options.existing)?;
     Ok((volume, survey, entry, known))
 }
@@ -218,7 +211,7 @@ fn refuse_foreign(
 /// Whether every piece was verified in an earlier run and no file has changed since.
 pub(in crate::engine) fn untouched(library: &Library, torrent: &Metainfo, folder: &Path) -> bool {
     let look = || -> Result<bool, DiskError> {
-        let Some(entry) = save::load(library, torrent, folder) else { return Ok(false) };
+        let Some(entry) = record::load(library, torrent, folder) else { return Ok(false) };
         let layout = layout(torrent)?;
         let nothing = vec![false; layout.files.len()];
         let volume = Volume::new(folder, layout, VolumeOptions::default(), &nothing, &Handles::from_limit())?;
@@ -327,12 +320,6 @@ fn refuse(
     }
 }
 
-/// The name of the file or folder that appears in the torrent's folder.
-pub(super) fn top_name(metainfo: &Metainfo) -> PathBuf {
-    let first = metainfo.files().first().map(|file| file.path().as_path().to_owned()).unwrap_or_default();
-    first.components().next().map(|part| PathBuf::from(part.as_os_str())).unwrap_or_default()
-}
-
 /// What is known of the pieces before anything is hashed.
 struct Known {
     have: Bitfield,
@@ -374,7 +361,7 @@ impl Known {
             return Ok(Self { have, check: Bitfield::none(count), ours });
         }
         let (have, unchanged) = match entry {
-            Some(entry) => (store::trusted(volume, entry)?, save::unchanged(volume, entry)?),
+            Some(entry) => (store::trusted(volume, entry)?, record::unchanged(volume, entry)?),
             None => (Bitfield::none(count), Vec::new()),
         };
         let mut check = Bitfield::none(count);

@@ -6,8 +6,8 @@ use std::time::Instant;
 use super::Driver;
 use super::content::Content;
 use super::machine;
-use super::open::{Opened, Survey, Target};
-use super::save;
+use super::open::{Opened, Survey};
+use super::record::{self, Target};
 use crate::engine::command::ContentOptions;
 use crate::engine::event::{Event, Fault};
 use crate::engine::reader::Feed;
@@ -57,7 +57,7 @@ impl Driver {
         let survey = Survey {
             shared: self.shared.clone(),
             target: target.clone(),
-            torrent_file: save::torrent_file(&target.metainfo, &self.add),
+            torrent_file: record::torrent_file(&target.metainfo, &self.add),
             progress: progress.clone(),
             facts: self.to.facts.clone(),
             // Without a peer to ask nothing is lost by waiting, and nobody hears of a torrent that comes to nothing.

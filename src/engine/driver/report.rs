@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::content::Content;
-use super::open::{Target, top_name};
+use super::record::Target;
 use super::{Driver, Published};
 use crate::base::{Moment, Untrusted};
 use crate::engine::command::{Add, After};
@@ -71,7 +71,7 @@ impl Reporter {
     pub(super) fn content(&mut self, Target { metainfo, options }: &Target) {
         let unseen = why(&Circumstances { unseen: true, ..Circumstances::default() });
         self.row = Row::of_content(metainfo, options, unseen);
-        self.row.path = options.folder.join(top_name(metainfo));
+        self.row.path = options.folder.join(metainfo.top_name());
         self.started = None;
     }
 

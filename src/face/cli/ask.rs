@@ -4,7 +4,8 @@ use std::io::{self, BufRead, IsTerminal};
 
 use super::args::global::GlobalArgs;
 use super::error::Failure;
-use super::output::{Output, raw};
+use super::output::Output;
+use super::stderr;
 
 /// Asks whether to do something harmless: `question` as in "Write these files?". Where nobody can
 /// answer, or nobody wants to be asked, the failure names the flag that answers.
@@ -15,12 +16,12 @@ pub fn mild(question: &str, global: &GlobalArgs, output: &Output) -> Result<bool
     if global.no_input || !io::stdin().is_terminal() || !output.stderr_tty {
         return Err(nobody(question));
     }
-    raw(&format!("{question} [y/N] "));
+    stderr::write(&format!("{question} [y/N] "));
     let mut answer = String::new();
     let read = io::stdin().lock().read_line(&mut answer);
     read.map_err(|_| nobody(question))?;
     if !answer.ends_with('\n') {
-        raw("\n");
+        stderr::write("\n");
     }
     Ok(is_yes(&answer))
 }

@@ -3,8 +3,8 @@
 use std::panic::{self, PanicHookInfo};
 
 use super::commands::get::pick::restore;
-use super::output::raw;
 use super::progress::live;
+use super::stderr;
 use crate::base::Untrusted;
 
 /// Has panics told in our words.
@@ -12,7 +12,7 @@ pub fn install() {
     panic::set_hook(Box::new(|info| {
         // What is said on a screen that is taken away is lost.
         restore();
-        raw(&(live::last_words().to_owned() + &told(info)));
+        stderr::write(&(live::last_words().to_owned() + &told(info)));
     }));
 }
 

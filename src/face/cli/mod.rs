@@ -44,6 +44,7 @@ mod progress;
 mod qr;
 mod signals;
 mod state;
+mod stderr;
 mod style;
 mod surroundings;
 mod transfer;

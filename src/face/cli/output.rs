@@ -11,8 +11,8 @@ use super::args::global::{GlobalArgs, Mode, When};
 use super::error::Failure;
 use super::exit::Exit;
 use super::json;
+use super::progress::layout::Size;
 use super::progress::live::Live;
-use super::progress::screen::Size;
 use super::style::{Role, Style};
 use super::surroundings::Surroundings;
 
@@ -164,12 +164,6 @@ impl Output {
         let columns = self.columns.or_else(|| if tty { measured() } else { None });
         columns.filter(|&columns| columns > 0).unwrap_or(80).clamp(10, 1000)
     }
-}
-
-/// Writes to standard error as it is; if nobody reads, nobody misses it.
-pub fn raw(text: &str) {
-    let mut stderr = io::stderr().lock();
-    let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
 }
 
 fn colour(flag: Option<When>, around: &Surroundings, tty: bool) -> bool {

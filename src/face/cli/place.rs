@@ -49,7 +49,7 @@ impl Place {
     /// The folder or file that is the torrent's own.
     pub fn own(&self, torrent: &Metainfo) -> PathBuf {
         match &self.top {
-            Top::Same => self.root.join(top(torrent)),
+            Top::Same => self.root.join(torrent.top_name()),
             Top::Named(name) => self.root.join(name),
             Top::None => self.root.clone(),
         }
@@ -87,14 +87,14 @@ fn at(torrent: &Metainfo, given: &Path) -> Result<Place, Failure> {
     let name = given.file_name().map(PathBuf::from);
     let name = name.ok_or_else(|| Failure::usage(format!("{} names no file", quoted(given))))?;
     let parent = given.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let top = if name == top(torrent) { Top::Same } else { Top::Named(name) };
+    let top = if name.as_os_str() == torrent.top_name() { Top::Same } else { Top::Named(name) };
     Ok(Place { root: parent.to_owned(), top })
 }
 
 /// The data in this folder, or this folder as the data.
 pub fn within(torrent: &Metainfo, folder: &Path) -> Option<Place> {
     let below = Place { root: folder.to_owned(), top: Top::Same };
-    let named = folder.join(top(torrent)).symlink_metadata().is_ok();
+    let named = folder.join(torrent.top_name()).symlink_metadata().is_ok();
     if torrent.is_single_file() {
         return named.then_some(below);
     }
@@ -116,15 +116,6 @@ fn files_at(torrent: &Metainfo, place: &Place) -> (usize, usize) {
         path.metadata().ok().filter(std::fs::Metadata::is_file).map(|found| found.len() == file.len())
     });
     found.fold((0, 0), |(right, all), is_right| (right + usize::from(is_right), all + 1))
-}
-
-/// The outermost name of a torrent's files.
-fn top(torrent: &Metainfo) -> PathBuf {
-    let first = torrent.files().iter().find(|file| file.is_stored());
-    let path = first.or(torrent.files().first()).map(|file| file.path().as_path());
-    path.and_then(|path| path.components().next())
-        .map(|name| PathBuf::from(name.as_os_str()))
-        .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -4,9 +4,8 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::args::global::GlobalArgs;
+use super::args::global::{GlobalArgs, parse_profile};
 use super::error::Failure;
-use crate::base::Untrusted;
 
 /// The ports of which one is chosen once: those that no program is registered for.
 const PORTS: std::ops::RangeInclusive<u16> = 49_152..=65_534;
@@ -29,23 +28,13 @@ pub fn settle(global: &mut GlobalArgs) -> Result<(), Failure> {
     if global.profile.is_none()
         && let Some(name) = env::var_os("TORR_PROFILE").filter(|name| !name.is_empty())
     {
-        let name = profile(&name.to_string_lossy());
+        let name = parse_profile(&name.to_string_lossy());
         global.profile = Some(name.map_err(|why| Failure::usage(format!("TORR_PROFILE: {why}")))?);
     }
     if let (Some(profile), None) = (&global.profile, &global.state_dir) {
         global.state_dir = directory(None).map(|base| base.join("profiles").join(profile));
     }
     Ok(())
-}
-
-/// Reads the name of a profile, which is also that of a directory.
-pub fn profile(text: &str) -> Result<String, String> {
-    let good = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    if (1..=64).contains(&text.len()) && text.bytes().all(good) {
-        return Ok(text.to_owned());
-    }
-    let shown = Untrusted::new(text).fit(64);
-    Err(format!("'{shown}' is no name of a profile; write letters, digits, - and _, 64 at most"))
 }
 
 /// The port that was chosen in an earlier run, or a new one that is remembered from here on: it is
@@ -67,14 +56,6 @@ pub fn port(directory: &Path) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_profile_is_named_as_a_directory_can_be() {
-        assert!(profile("work-2_x").is_ok());
-        for bad in ["", ".", "..", "a/b", "a b", "\u{1b}", &"x".repeat(65)] {
-            assert!(profile(bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn a_profile_has_a_state_of_its_own() {

@@ -13,7 +13,8 @@ use super::definition;
 use super::error::Failure;
 use super::exit::Exit;
 use super::input::quoted;
-use super::output::{Output, raw};
+use super::output::Output;
+use super::stderr;
 use super::surroundings::Surroundings;
 use crate::base::Untrusted;
 
@@ -29,7 +30,7 @@ pub fn nothing_asked(around: &Surroundings) -> Exit {
         let output = Output::new(&GlobalArgs::default(), around);
         return output.data(help.as_bytes()).map_or_else(|failure| failure.exit, |()| Exit::Done);
     }
-    raw(&help);
+    stderr::write(&help);
     Exit::Usage
 }
 

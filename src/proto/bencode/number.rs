@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::scan::{BencodeError, Fault};
+use super::error::{BencodeError, Fault};
 
 /// Where the integer that begins at `begin` (with its `i`) ends.
 pub(super) fn int_end(bytes: &[u8], begin: usize) -> Result<usize, BencodeError> {

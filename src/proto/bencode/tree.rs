@@ -1,7 +1,8 @@
 //! A flat view of bencode.
 
+use super::error::BencodeError;
 use super::number::parse_int;
-use super::scan::{BencodeError, Limits, Step, Walk, What};
+use super::scan::{Limits, Step, Walk, What};
 
 /// A checked value with everything in it, borrowed from the bytes it was read from. It is one list of
 /// nodes in the order of the bytes, built without recursion; 12 bytes per value.

@@ -3,8 +3,7 @@
 use std::fmt;
 
 use super::hybrid::HybridError;
-use super::layers::LayersError;
-use crate::base::{Geometry, GeometryError, units};
+use crate::base::{Geometry, GeometryError, Untrusted, units};
 use crate::proto::bencode::BencodeError;
 use crate::proto::paths::TooManyDirectories;
 
@@ -152,4 +151,30 @@ impl fmt::Display for Note {
             Self::OutOfOrder => f.write_str("the keys of a dictionary are out of order"),
         }
     }
+}
+
+/// Why piece layers are refused.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum LayersError {
+    /// They are no dictionary of strings.
+    #[error("the piece layers have the wrong type")]
+    WrongType,
+    /// A layer of no file.
+    #[error("a piece layer belongs to no file")]
+    Unknown,
+    /// A layer with too few or too many digests.
+    #[error("the piece layer of '{path}' has {bytes} bytes, but its {pieces} pieces need {needed}")]
+    Length {
+        /// Which file.
+        path: Untrusted,
+        /// The bytes there are.
+        bytes: usize,
+        /// The pieces of the file.
+        pieces: u64,
+        /// The bytes these need.
+        needed: u64,
+    },
+    /// A layer that leads to another root.
+    #[error("the piece layer of '{0}' does not match its pieces root")]
+    Root(Untrusted),
 }

@@ -3,37 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use super::file_tree::walk;
-use super::{FileTreeError, MetainfoError};
+use super::error::{LayersError, MetainfoError};
+use super::file_tree::{FileTreeError, walk};
 use crate::base::{BLOCK_LEN, Sha256Digest, Untrusted};
 use crate::hash::{merkle_root, zero_tree};
 use crate::proto::bencode::Value;
-
-/// Why piece layers are refused.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum LayersError {
-    /// They are no dictionary of strings.
-    #[error("the piece layers have the wrong type")]
-    WrongType,
-    /// A layer of no file.
-    #[error("a piece layer belongs to no file")]
-    Unknown,
-    /// A layer with too few or too many digests.
-    #[error("the piece layer of '{path}' has {bytes} bytes, but its {pieces} pieces need {needed}")]
-    Length {
-        /// Which file.
-        path: Untrusted,
-        /// The bytes there are.
-        bytes: usize,
-        /// The pieces of the file.
-        pieces: u64,
-        /// The bytes these need.
-        needed: u64,
-    },
-    /// A layer that leads to another root.
-    #[error("the piece layer of '{0}' does not match its pieces root")]
-    Root(Untrusted),
-}
 
 /// Checks the layers that are there. Those that are missing can be asked of peers, so they are no fault.
 pub(super) fn check(

@@ -24,13 +24,12 @@ use std::ops::Range;
 
 pub use draft::{Content, Draft, DraftFile, auto_piece_len};
 pub use edit::{Edit, EditError};
-pub use error::{MetainfoError, Note};
+pub use error::{LayersError, MetainfoError, Note};
 pub use extras::Extras;
 pub use fields::{Field, Fields};
 pub use file::{Attributes, File};
 pub use file_tree::FileTreeError;
 pub use hybrid::HybridError;
-pub use layers::LayersError;
 pub use v2::{V2File, V2Torrent};
 
 use crate::base::{FileIndex, Geometry, InfoHash, Piece, Sha1Digest, Untrusted};
@@ -83,7 +82,14 @@ impl Metainfo {
 
     /// What its file or directory is called on the disk instead of the name it was given, if it is.
     pub fn root_name(&self) -> Option<&str> {
-        self.files.first().filter(|_| self.renamed)?.path.components().next()
+        self.renamed.then(|| self.top_name())
+    }
+
+    /// The name of its file or directory on the disk: the outermost component of all its paths. Padding and
+    /// links are never stored and have no say in it.
+    pub fn top_name(&self) -> &str {
+        let stored = self.files.iter().find(|file| file.is_stored());
+        stored.or(self.files.first()).and_then(|file| file.path.components().next()).unwrap_or_default()
     }
 
     /// What identifies it.

@@ -233,6 +233,16 @@ fn links_and_padding_take_no_place_among_the_files() {
 }
 
 #[test]
+fn padding_does_not_name_the_data() {
+    let raw = b"d5:filesld4:attr1:p6:lengthi1eed6:lengthi1e4:pathl1:aeee4:name1:n12:piece lengthi9e6:pieces20:aaaaaaaaaaaaaaaaaaaae";
+    let read = Metainfo::from_info(raw).unwrap();
+    assert_eq!(read.files()[0].path().as_str(), "pad");
+    assert_eq!((read.top_name(), read.root_name()), ("n", None));
+    let renamed = read.with_root_name("m");
+    assert_eq!((renamed.top_name(), renamed.root_name()), ("m", Some("m")));
+}
+
+#[test]
 fn versions_are_told_apart() {
     let v2 = b"d4:infod9:file treede12:meta versioni2e4:name1:n12:piece lengthi16384eee";
     assert_eq!(refusal(v2), MetainfoError::V2Only);

@@ -1,10 +1,10 @@
-//! What a torrent is told: once at its start, and once when its content is known.
+//! Settings of a torrent from its start.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::base::{Bitfield, Geometry, InfoHash, PeerId};
-use crate::swarm::event::{Order, Priority, TrackerKey};
+use crate::base::{InfoHash, PeerId};
+use crate::swarm::event::TrackerKey;
 
 /// Settings of a torrent from its start.
 #[derive(Clone, Debug)]
@@ -62,27 +62,5 @@ impl Config {
             ours: Vec::new(),
             client: concat!("torr ", env!("CARGO_PKG_VERSION")).to_owned(),
         }
-    }
-}
-
-/// The content of a torrent when it is opened: its metadata is known, and its files have been looked through.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ContentSetup {
-    /// Pieces, blocks and files.
-    pub geometry: Arc<Geometry>,
-    /// The pieces that are in the files and right.
-    pub have: Bitfield,
-    /// The priority of each piece; empty for all normal.
-    pub priorities: Vec<Priority>,
-    /// In which order pieces are chosen.
-    pub order: Order,
-    /// Only give, never fetch.
-    pub seed_only: bool,
-}
-
-impl ContentSetup {
-    /// All pieces are wanted alike, the rarest first.
-    pub fn new(geometry: Arc<Geometry>, have: Bitfield) -> Self {
-        Self { geometry, have, priorities: Vec::new(), order: Order::default(), seed_only: false }
     }
 }

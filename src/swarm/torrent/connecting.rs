@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::Torrent;
+use super::connections::Connections;
 use super::peer::{MOST_REQUESTS, Peer};
-use super::phase::{Connections, Phase};
+use super::phase::Phase;
 use super::swarm::Swarm;
 use crate::base::{Moment, is_near};
 use crate::proto::extended::{ExtendedHandshake, Extension, HANDSHAKE_ID};

@@ -6,12 +6,11 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::config::ContentSetup;
+use super::connections::Connections;
 use super::peer::{Counted, Peer};
-use super::phase::Connections;
 use super::swarm::Swarm;
 use crate::base::{Geometry, Moment};
-use crate::swarm::event::{Departure, Order, Output, PeerKey, Priority};
+use crate::swarm::event::{ContentSetup, Departure, Order, Output, PeerKey, Priority};
 use crate::swarm::parts::blame::Blame;
 use crate::swarm::parts::choker::Choker;
 use crate::swarm::parts::copies::Copies;

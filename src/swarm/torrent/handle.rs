@@ -1,7 +1,8 @@
 //! What a torrent hears, one line per input.
 
 use super::Torrent;
-use super::phase::{Connections, Phase};
+use super::connections::Connections;
+use super::phase::Phase;
 use crate::base::Moment;
 use crate::swarm::event::{Input, Output};
 

@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 
 use super::Torrent;
+use super::connections::Connections;
 use super::content::Content;
 use super::peer::{Counted, Peer};
-use super::phase::{Connections, Phase};
+use super::phase::Phase;
 use super::swarm::Swarm;
 use crate::base::{Bitfield, Moment, Piece};
 use crate::proto::extended::{Extended, MetadataMessage};

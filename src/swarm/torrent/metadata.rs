@@ -1,8 +1,8 @@
 //! The phase in which the info dictionary is sought (BEP 9): whoever offers it is asked for pieces of it, and what is
 //! said of pieces of content is kept.
 
+use super::connections::Connections;
 use super::peer::Peer;
-use super::phase::Connections;
 use super::swarm::{Swarm, Timer};
 use crate::base::{InfoHash, Moment};
 use crate::hash::{sha1, sha256};

@@ -9,6 +9,7 @@ mod ahead;
 mod announcing;
 mod config;
 mod connecting;
+mod connections;
 pub(super) mod content;
 mod handle;
 mod hearing;
@@ -30,8 +31,9 @@ use self::content::Content;
 use self::phase::Phase;
 use self::swarm::Swarm;
 use crate::base::{Bitfield, Moment, Piece};
+use crate::swarm::event::ContentSetup;
 
-pub use self::config::{Config, ContentSetup};
+pub use self::config::Config;
 
 /// One torrent: give it inputs with [`Torrent::handle`], and `Tick` when [`Torrent::deadline`] is reached.
 #[derive(Clone, Debug)]

@@ -5,13 +5,13 @@
 //! is told piece by piece. Then what it has said of pieces is heard.
 
 use super::Torrent;
-use super::config::ContentSetup;
+use super::connections::Connections;
 use super::content::Content;
-use super::phase::{Connections, Phase};
+use super::phase::Phase;
 use super::swarm::{Swarm, Timer};
 use crate::base::{Moment, Piece};
 use crate::proto::message::Message;
-use crate::swarm::event::{Departure, Output, PeerKey};
+use crate::swarm::event::{ContentSetup, Departure, Output, PeerKey};
 use crate::swarm::metadata::early::EarlyMessages;
 
 /// Pieces that are told one by one to a peer that has heard before that we have none. Where we have more,

@@ -1,8 +1,9 @@
 //! What the user changes.
 
 use super::Torrent;
+use super::connections::Connections;
 use super::content::Content;
-use super::phase::{Connections, Phase};
+use super::phase::Phase;
 use super::swarm::Swarm;
 use crate::base::{Moment, Timers};
 use crate::swarm::event::{Departure, Output, Priority, Wish};

@@ -7,8 +7,8 @@ use crate::base::{Block, Moment, Piece, Sha1Digest};
 use crate::proto::extended::encode_dont_have;
 use crate::proto::message::Message;
 
+use super::connections::Connections;
 use super::content::Content;
-use super::phase::Connections;
 use super::swarm::Swarm;
 use crate::swarm::event::{Note, Output, PeerKey};
 use crate::swarm::parts::started::{Arrival, Open};

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::base::{Block, Moment, Piece};
 
+use super::connections::Connections;
 use super::content::Content;
-use super::phase::Connections;
 use super::swarm::Swarm;
 use crate::swarm::event::{Order, Output, PeerKey};
 use crate::swarm::parts::picker::Offer;

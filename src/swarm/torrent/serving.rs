@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::base::{Moment, Piece, Span};
 use crate::proto::message::{Message, Wanted};
 
+use super::connections::Connections;
 use super::content::Content;
 use super::peer::{MOST_REQUESTS, Peer, SERVE_AHEAD};
-use super::phase::Connections;
 use super::swarm::Swarm;
 use crate::swarm::event::{Output, PeerKey};
 use crate::swarm::parts::allowed_fast::{ALLOWED, allowed_fast};

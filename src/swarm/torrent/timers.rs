@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::Torrent;
+use super::connections::Connections;
 use super::content::Content;
-use super::phase::{Connections, Phase};
+use super::phase::Phase;
 use super::swarm::{Swarm, Timer};
 use crate::base::Moment;
 use crate::proto::message::Message;

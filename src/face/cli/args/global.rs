@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueEnum};
 
-use crate::base::units;
-use crate::face::cli::state;
+use crate::base::{Untrusted, units};
 
 /// Flags of every command.
 #[derive(Args, Clone, Debug, Default)]
@@ -49,7 +48,7 @@ pub struct GlobalArgs {
     #[arg(long, global = true)]
     pub no_config: bool,
     /// A set of values of its own in the configuration, and a state of its own
-    #[arg(long, global = true, value_name = "NAME", value_parser = state::profile)]
+    #[arg(long, global = true, value_name = "NAME", value_parser = parse_profile)]
     pub profile: Option<String>,
     /// Where torr keeps its state
     #[arg(long, global = true, value_name = "DIR")]
@@ -84,4 +83,27 @@ pub enum Mode {
     Json,
     /// Not at all
     None,
+}
+
+/// Reads the name of a profile, which is also that of a directory.
+pub fn parse_profile(text: &str) -> Result<String, String> {
+    let good = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    if (1..=64).contains(&text.len()) && text.bytes().all(good) {
+        return Ok(text.to_owned());
+    }
+    let shown = Untrusted::new(text).fit(64);
+    Err(format!("'{shown}' is no name of a profile; write letters, digits, - and _, 64 at most"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_is_named_as_a_directory_can_be() {
+        assert!(parse_profile("work-2_x").is_ok());
+        for bad in ["", ".", "..", "a/b", "a b", "\u{1b}", &"x".repeat(65)] {
+            assert!(parse_profile(bad).is_err(), "{bad}");
+        }
+    }
 }

@@ -12,7 +12,8 @@ use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::input::quoted;
-use crate::face::cli::output::{Output, raw};
+use crate::face::cli::output::Output;
+use crate::face::cli::stderr;
 use crate::face::cli::{Cli, definition, folders};
 
 /// Download what the desktop opens, in this terminal
@@ -50,7 +51,7 @@ pub fn run(args: &OpenArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
         failure.exit
     });
     if io::stdin().is_terminal() && !global.no_input {
-        raw("Enter closes this window. ");
+        stderr::write("Enter closes this window. ");
         let _ = io::stdin().lock().read_line(&mut String::new());
     }
     Ok(exit)

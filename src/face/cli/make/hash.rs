@@ -200,7 +200,7 @@ impl Told {
         match output.progress {
             Shown::Lines => output.say(&hashing::line(&at, output.err, 100)),
             Shown::Json => {
-                crate::face::cli::output::raw(&format!("{}\n", crate::face::cli::json::line(&event)));
+                crate::face::cli::stderr::write(&format!("{}\n", crate::face::cli::json::line(&event)));
             }
             Shown::Bar | Shown::None => {}
         }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::face::cli::output::raw;
+use crate::face::cli::stderr;
 use crate::face::cli::style::width;
 
 /// The fastest the lines are redrawn.
@@ -81,7 +81,7 @@ impl Drawn {
             frame(text, !self.lines.is_empty(), &lines, columns.unwrap_or(80).max(1))
         };
         if !bytes.is_empty() {
-            raw(&bytes);
+            stderr::write(&bytes);
         }
         DRAWN.store(!lines.is_empty(), Ordering::Relaxed);
         self.lines = lines;

@@ -7,7 +7,7 @@ use crate::engine::{Row, State, View};
 use crate::face::cli::style::{Style, width};
 
 use super::amounts::{eta_text, of, percent, span, span_short};
-use super::screen::{Size, columns, fields, joined, share};
+use super::layout::{Size, columns, fields, joined, share};
 use super::status::{self, moves};
 
 /// Below this many columns a line has no bar and no time, …

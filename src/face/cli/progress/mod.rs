@@ -3,6 +3,7 @@
 
 pub mod amounts;
 pub mod hashing;
+pub mod layout;
 pub mod live;
 pub mod many;
 pub mod news;

@@ -5,7 +5,7 @@ use crate::engine::{Detail, Row, State};
 use crate::face::cli::style::{Style, pad_left, width};
 
 use super::amounts::{eta_text, left, of, percent, percent_fine, span};
-use super::screen::{joined, share};
+use super::layout::{joined, share};
 use super::status::{self, moves};
 
 /// The longest a bar gets, in columns.

@@ -133,6 +133,16 @@ impl Job {
     }
 }
 
+/// Carries out a plan, so many torrents at once. Where nothing is left to do no engine starts.
+pub fn run(plan: Plan, setup: &Setup, jobs: usize, output: &Output) -> Result<Exit, Failure> {
+    if plan.works.is_empty() && plan.more.is_none() && plan.engine.is_none() {
+        let exit = plan.outcomes.exit();
+        summary(plan.verb, &plan.outcomes, exit, output)?;
+        return Ok(exit);
+    }
+    session::run(plan, setup.engine(jobs), output)
+}
+
 /// Runs what needs the engine, and leaves nothing of it behind.
 pub fn block_on(output: &Output, work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
     on(&Ground::new()?, output, work)

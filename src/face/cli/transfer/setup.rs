@@ -9,7 +9,6 @@ use crate::face::cli::args::network::NetworkArgs;
 use crate::face::cli::config::places::Sources;
 use crate::face::cli::config::{Config, Origin};
 use crate::face::cli::error::Failure;
-use crate::face::cli::exit::Exit;
 use crate::face::cli::input::{Link, Torrent, quoted};
 use crate::face::cli::output::Output;
 use crate::face::cli::{address, folders, interface, state};
@@ -17,7 +16,7 @@ use crate::proto::magnet::Magnet;
 
 use super::link::Links;
 use super::to_come::refuse_what_is_to_come;
-use super::{Job, Peers, Plan};
+use super::{Job, Peers};
 
 /// The settings of one run. What was asked for and cannot be done has been refused by now.
 #[derive(Clone, Debug)]
@@ -106,16 +105,6 @@ impl Setup {
     /// What happens after a download.
     pub fn after(&self, flag: Option<After>) -> After {
         flag.unwrap_or_else(|| self.config.after("seeding.get"))
-    }
-
-    /// Does what is planned, so many torrents at once. Where nothing is left to do no engine starts.
-    pub fn run(&self, plan: Plan, jobs: usize, output: &Output) -> Result<Exit, Failure> {
-        if plan.works.is_empty() && plan.more.is_none() && plan.engine.is_none() {
-            let exit = plan.outcomes.exit();
-            super::summary(plan.verb, &plan.outcomes, exit, output)?;
-            return Ok(exit);
-        }
-        super::session::run(plan, self.engine(jobs), output)
     }
 
     /// The settings of the engine.

@@ -10,11 +10,12 @@ use crate::engine::{Reason, Row, State, Until, View};
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::json;
-use crate::face::cli::output::{Output, Progress, raw};
+use crate::face::cli::output::{Output, Progress};
 use crate::face::cli::progress::amounts;
 use crate::face::cli::progress::many::Sum;
 use crate::face::cli::progress::news::{self, News};
 use crate::face::cli::progress::screen;
+use crate::face::cli::stderr;
 use crate::face::cli::style::Role;
 
 use super::events;
@@ -322,7 +323,7 @@ pub fn summary(verb: Verb, outcomes: &Outcomes, exit: Exit, output: &Output) -> 
 
 fn tell(event: &impl serde::Serialize, output: &Output) -> Result<(), Failure> {
     if output.progress == Progress::Json {
-        raw(&format!("{}\n", json::line(event)));
+        stderr::write(&format!("{}\n", json::line(event)));
     }
     output.event(event)
 }

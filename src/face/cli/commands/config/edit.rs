@@ -14,7 +14,8 @@ use crate::face::cli::config::{Problem, Severity, file, template};
 use crate::face::cli::error::{Failure, reason, shown};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::input::quoted;
-use crate::face::cli::output::{Output, raw};
+use crate::face::cli::output::Output;
+use crate::face::cli::stderr;
 
 use super::{target, text_of};
 
@@ -134,7 +135,7 @@ fn open(editor: &str, file: &Path) -> Result<(), Failure> {
 }
 
 fn ask() -> Result<bool, Failure> {
-    raw("Edit again? [Y/n] ");
+    stderr::write("Edit again? [Y/n] ");
     let mut answer = String::new();
     let read = io::stdin().lock().read_line(&mut answer);
     read.map_err(|error| Failure::disk("read", Path::new("standard input"), &error))?;

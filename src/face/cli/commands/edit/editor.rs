@@ -59,7 +59,7 @@ fn again(wrong: &str, output: &Output) -> bool {
     if !io::stdin().is_terminal() || !output.stderr_tty {
         return false;
     }
-    crate::face::cli::output::raw(&format!("{}\nopen the editor again? [Y/n] ", output.err.own(wrong)));
+    crate::face::cli::stderr::write(&format!("{}\nopen the editor again? [Y/n] ", output.err.own(wrong)));
     let mut answer = String::new();
     let heard = io::stdin().lock().read_line(&mut answer);
     matches!(heard, Ok(1..)) && !answer.trim().to_ascii_lowercase().starts_with('n')

@@ -188,7 +188,7 @@ impl Maker {
         let args = &self.args;
         let folder =
             std::path::absolute(&args.output).map_err(|error| Failure::disk("use", &args.output, &error))?;
-        let top = top(&torrent.metainfo);
+        let top = PathBuf::from(torrent.metainfo.top_name());
         self.take(&torrent.metainfo, &top)?;
         fs::create_dir_all(&folder).map_err(|error| Failure::disk("create", &args.output, &error))?;
         if args.save_torrent {
@@ -217,7 +217,7 @@ impl Maker {
     fn keep_only(&self, torrent: &Torrent, wish: Option<&Path>) -> Result<Kept, Failure> {
         let args = &self.args;
         let metainfo = &torrent.metainfo;
-        let name = wish.map_or_else(|| torrent_name(&top(metainfo)), Path::to_owned);
+        let name = wish.map_or_else(|| torrent_name(Path::new(metainfo.top_name())), Path::to_owned);
         self.take(metainfo, &name)?;
         let path = self.inside(&name);
         if let Some(folder) = path.parent() {
@@ -258,12 +258,6 @@ impl Maker {
     fn taken(&self) -> std::sync::MutexGuard<'_, Taken> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The name of the torrent's file or directory.
-fn top(torrent: &Metainfo) -> PathBuf {
-    let first = torrent.files().iter().find(|file| file.is_stored()).or(torrent.files().first());
-    first.and_then(|file| file.path().components().next()).unwrap_or_default().into()
 }
 
 /// What the torrent file is called beside data of this name.

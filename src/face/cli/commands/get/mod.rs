@@ -13,7 +13,7 @@ use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 use crate::face::cli::signals;
-use crate::face::cli::transfer::{Plan, Setup, Verb, stream};
+use crate::face::cli::transfer::{self, Plan, Setup, Verb, stream};
 
 pub use args::GetArgs;
 pub use jobs::torrent_name;
@@ -67,5 +67,5 @@ pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit,
     } else {
         plan.more = Some(inputs::start(arguments, maker)?);
     }
-    setup.run(plan, jobs, output)
+    transfer::run(plan, &setup, jobs, output)
 }

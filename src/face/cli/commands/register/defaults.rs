@@ -2,43 +2,16 @@
 //! stands in the file stays as it is.
 
 use super::TYPES;
-use super::desktop::Entry;
+use super::desktop::{Entry, Made};
 
 const SECTION: &str = "[Default Applications]";
 
-/// What had to be made in order to set a default.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Made {
-    /// The file was not there.
-    File,
-    /// The section was not there.
-    Section,
-    /// Only the lines.
-    Nothing,
-}
-
-impl Made {
-    /// What has to be made in this file.
-    pub fn needed(text: Option<&str>) -> Self {
-        match text {
-            None => Self::File,
-            Some(text) if section(text).is_none() => Self::Section,
-            Some(_) => Self::Nothing,
-        }
-    }
-
-    /// The word for it.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::File => "file",
-            Self::Section => "section",
-            Self::Nothing => "nothing",
-        }
-    }
-
-    /// What a word means.
-    pub fn parse(word: &str) -> Option<Self> {
-        [Self::File, Self::Section, Self::Nothing].into_iter().find(|made| made.word() == word)
+/// What has to be made in a file before it can hold a default.
+pub fn find_missing(text: Option<&str>) -> Made {
+    match text {
+        None => Made::File,
+        Some(text) if section(text).is_none() => Made::Section,
+        Some(_) => Made::Nothing,
     }
 }
 
@@ -133,7 +106,7 @@ mod tests {
 
     fn registered(text: Option<&str>) -> (String, Entry) {
         let before = TYPES.map(|kind| text.and_then(|text| get(text, kind)));
-        let entry = Entry { before, made: Made::needed(text) };
+        let entry = Entry { before, made: find_missing(text) };
         let new = TYPES.iter().fold(text.unwrap_or_default().to_owned(), |text, kind| set(&text, kind, NAME));
         (new, entry)
     }

@@ -1,7 +1,5 @@
 //! Our desktop entry. It also remembers what was before, so that it can be taken back.
 
-use super::defaults::Made;
-
 /// What says that an entry is ours.
 const MARK: &str = "X-Torr-Register=1";
 /// What begins the lines that remember, one for each of the types.
@@ -15,6 +13,33 @@ pub struct Entry {
     pub before: [Option<String>; 2],
     /// What had to be made for the new defaults.
     pub made: Made,
+}
+
+/// What had to be made in order to set a default.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Made {
+    /// The file was not there.
+    File,
+    /// The section was not there.
+    Section,
+    /// Only the lines.
+    Nothing,
+}
+
+impl Made {
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Section => "section",
+            Self::Nothing => "nothing",
+        }
+    }
+
+    /// What a word means.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::File, Self::Section, Self::Nothing].into_iter().find(|made| made.word() == word)
+    }
 }
 
 impl Entry {

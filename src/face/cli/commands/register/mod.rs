@@ -18,7 +18,6 @@ use crate::face::cli::exit::Exit;
 use crate::face::cli::json::path_hex;
 use crate::face::cli::output::Output;
 use crate::face::cli::{ask, folders};
-use defaults::Made;
 use desktop::Entry;
 
 /// Open magnet links and torrent files of the desktop with torr
@@ -161,7 +160,7 @@ fn register(place: &Place, known: Option<Entry>, output: &Output) -> Result<(), 
     let text = read(&place.defaults)?;
     let before = TYPES.map(|kind| text.as_deref().and_then(|text| defaults::get(text, kind)));
     // What was there before is what was there before the first time.
-    let entry = known.unwrap_or_else(|| Entry { before, made: Made::needed(text.as_deref()) });
+    let entry = known.unwrap_or_else(|| Entry { before, made: defaults::find_missing(text.as_deref()) });
     write(&place.entry, &entry.text(&program()?))?;
     let told = on_path("xdg-mime").is_some_and(|program| {
         let done = Command::new(program)

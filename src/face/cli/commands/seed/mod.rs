@@ -23,7 +23,7 @@ use crate::face::cli::input::{self, Kind, MOST_BYTES, Torrent};
 use crate::face::cli::output::Output;
 use crate::face::cli::signals;
 use crate::face::cli::transfer::link::{Given, Links, Qr};
-use crate::face::cli::transfer::{Job, Outcomes, Plan, Setup, Verb};
+use crate::face::cli::transfer::{self, Job, Outcomes, Plan, Setup, Verb};
 use crate::proto::metainfo::Metainfo;
 use crate::store::ScannedFile;
 
@@ -158,7 +158,7 @@ fn give(
     let links = Links { hide_addresses: args.no_address, qr: args.qr, given, ..setup.links() };
     let count = jobs.len();
     let plan = Plan { outcomes, links: Some(links), ..Plan::new(Verb::Seed).with(jobs) };
-    setup.run(plan, count, output)
+    transfer::run(plan, setup, count, output)
 }
 
 impl SeedArgs {

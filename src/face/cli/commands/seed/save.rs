@@ -32,7 +32,7 @@ pub fn target(wish: Option<&Wish>, data: &Path) -> Option<PathBuf> {
 pub fn save(wish: Option<&Wish>, share: &Share, output: &Output) -> Result<(), Failure> {
     let folder = &share.job.folder;
     let folder = std::path::absolute(folder).map_err(|error| Failure::disk("use", folder, &error))?;
-    let Some(path) = target(wish, &folder.join(top(share))) else { return Ok(()) };
+    let Some(path) = target(wish, &folder.join(share.metainfo.top_name())) else { return Ok(()) };
     let bytes = share.metainfo.to_bytes();
     match signals::undisturbed(|| write_atomic(&path, &bytes, false)) {
         Ok(()) => output.say(&format!(" saved   {}", shown(&path))),
@@ -48,12 +48,6 @@ pub fn save(wish: Option<&Wish>, share: &Share, output: &Output) -> Result<(), F
         Err(error) => return Err(faults::disk(&error).about(share.job.id)),
     }
     Ok(())
-}
-
-/// What the data is called where it lies.
-fn top(share: &Share) -> &str {
-    let first = share.metainfo.files().first();
-    first.and_then(|file| file.path().components().next()).unwrap_or_default()
 }
 
 fn is_of(path: &Path, share: &Share) -> bool {

@@ -10,7 +10,7 @@ use crate::face::cli::exit::Exit;
 use crate::face::cli::input::{Torrent, quoted};
 use crate::face::cli::output::Output;
 use crate::face::cli::place::Top;
-use crate::face::cli::transfer::{Plan, Setup, Verb};
+use crate::face::cli::transfer::{self, Plan, Setup, Verb};
 
 use super::check::cut;
 use super::report::{FileReport, Status};
@@ -48,7 +48,7 @@ pub fn fix(
     let usual = if output.stderr_tty { None } else { Some(UNWATCHED) };
     let plan = Plan { timeout: args.timeout.or(usual), ..Plan::new(Verb::Get).with([transfer]) };
     // What is remembered of these files says that they are good, or nobody would have had to look.
-    setup.run(plan, 1, output)
+    transfer::run(plan, &setup, 1, output)
 }
 
 /// Refuses where repairing would destroy what might be of worth: bytes after the end of a file, and files

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::base::InfoHash;
 use crate::engine::{Reason, Row, State};
+use crate::face::cli::style::width;
 
 /// A download in full swing.
 pub(in crate::face::cli) fn row(name: &str, state: State) -> Row {

@@ -14,7 +14,8 @@ use crate::base::{InfoHash, units};
 use crate::engine::content;
 use crate::face::cli::address::is_local;
 use crate::face::cli::error::Failure;
-use crate::face::cli::output::{Output, Progress, raw};
+use crate::face::cli::output::{Output, Progress};
+use crate::face::cli::stderr;
 use crate::face::cli::style::width;
 use crate::face::cli::{json, qr};
 use crate::proto::magnet::Magnet;
@@ -169,7 +170,7 @@ impl Links {
             private: given.private,
         };
         if output.progress == Progress::Json {
-            raw(&format!("{}\n", json::line(&event)));
+            stderr::write(&format!("{}\n", json::line(&event)));
         }
         output.event(&event)
     }

@@ -10,8 +10,8 @@ use rustix::process::{Signal, getpid, kill_process};
 
 use crate::face::cli::error::{Failure, reason};
 use crate::face::cli::exit::Exit;
-use crate::face::cli::output::raw;
 use crate::face::cli::signals::Watch;
+use crate::face::cli::stderr;
 
 use super::model::{Key, Picker, Step};
 use super::view::{self, Frame};
@@ -43,7 +43,7 @@ pub fn choose(picker: &mut Picker, frame: &Frame, watch: &Watch) -> Result<End, 
 /// Gives the terminal back as it was, if it was taken.
 pub fn restore() {
     if TAKEN.swap(false, Ordering::SeqCst) {
-        raw("\u{1b}[?25h\u{1b}[?1049l");
+        stderr::write("\u{1b}[?25h\u{1b}[?1049l");
         // There is no better place to say that the terminal does not listen.
         let _ = terminal::disable_raw_mode();
     }
@@ -53,7 +53,7 @@ pub fn restore() {
 fn take() -> io::Result<()> {
     terminal::enable_raw_mode()?;
     TAKEN.store(true, Ordering::SeqCst);
-    raw("\u{1b}[?1049h\u{1b}[?25l");
+    stderr::write("\u{1b}[?1049h\u{1b}[?25l");
     Ok(())
 }
 
@@ -105,7 +105,7 @@ fn draw(picker: &mut Picker, frame: &Frame) -> io::Result<()> {
     picker.resize(view::height(rows));
     // The last column stays free: some terminals wrap there.
     let lines = view::lines(picker, frame, columns.saturating_sub(1).max(1), rows);
-    raw(&format!("\u{1b}[H{}\u{1b}[K\u{1b}[J", lines.join("\u{1b}[K\r\n")));
+    stderr::write(&format!("\u{1b}[H{}\u{1b}[K\u{1b}[J", lines.join("\u{1b}[K\r\n")));
     Ok(())
 }
 

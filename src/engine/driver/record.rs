@@ -1,0 +1,162 @@
+//! Records: what a later run may believe without hashing.
+//!
+//! A record never claims a piece whose bytes could be gone. Bytes that were written survive a crash of
+//! the program but not one of the machine, so a record that was saved without waiting for the disk
+//! carries the name of the machine's present boot, and is believed in that boot only; a record saved
+//! behind a flush carries none.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::base::{Bitfield, InfoHash, Untrusted};
+use crate::engine::command::{Add, ContentOptions, Source};
+use crate::proto::metainfo::Metainfo;
+use crate::store::{DiskError, Entry, Library, MOST_REMEMBERED, Remembered, Stamps, Volume};
+use crate::swarm::event::Priority;
+
+/// A torrent, and what is wanted of its content.
+#[derive(Clone)]
+pub(super) struct Target {
+    pub metainfo: Arc<Metainfo>,
+    pub options: Arc<ContentOptions>,
+}
+
+/// What was moved in all earlier runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Totals {
+    pub sent: u64,
+    pub received: u64,
+    pub added: Option<SystemTime>,
+    pub finished: Option<SystemTime>,
+}
+
+impl Totals {
+    pub(super) fn of(entry: Option<&Entry>) -> Self {
+        entry.map_or_else(Self::default, |entry| Self {
+            sent: entry.uploaded,
+            received: entry.downloaded,
+            added: Some(entry.added),
+            finished: entry.finished,
+        })
+    }
+}
+
+/// What is known of a torrent before its first byte moves in this session.
+pub(super) fn beginning(target: &Target, have: &Bitfield, totals: Totals) -> Entry {
+    let Target { metainfo, options } = target;
+    let now = SystemTime::now();
+    Entry {
+        id: metainfo.info_hash(),
+        folder: options.folder.clone(),
+        stamps: Stamps::default(),
+        have: have.clone(),
+        uploaded: totals.sent,
+        downloaded: totals.received,
+        added: totals.added.unwrap_or(now),
+        finished: totals.finished.or(options.seed_only.then_some(now)),
+        saved: now,
+        // Who only gives writes to nothing.
+        running: !options.seed_only,
+        partial: is_partial(target, have),
+        extra: renamed(metainfo),
+    }
+}
+
+/// Says before the first byte is written that the files of a torrent are ours.
+pub(super) fn first(library: &Library, volume: &Volume, entry: Entry) {
+    if let Err(error) = save(library, volume, entry, false) {
+        tracing::warn!(error, "resume data is not saved; the next run will hash the files");
+    }
+}
+
+/// Whether only a part of the torrent is wanted, or was when it was fetched.
+fn is_partial(Target { options, .. }: &Target, have: &Bitfield) -> bool {
+    options.priorities.contains(&Priority::Skip) || (options.seed_only && !have.is_full())
+}
+
+/// Keeps the torrent file, so that the torrent can be gone on with by its info-hash, and forgets what is old.
+pub(super) fn remember(library: &Library, id: InfoHash, torrent: &[u8]) {
+    let kept = Remembered::of(library.folder()).keep(&id, torrent);
+    if let Err(error) = kept.and_then(|()| library.prune(MOST_REMEMBERED)) {
+        tracing::warn!(%error, "the torrent may not be remembered; its torrent file is needed to go on");
+    }
+}
+
+/// The torrent file that is remembered: with the trackers that were added to it, and what its link says.
+pub(super) fn torrent_file(metainfo: &Metainfo, add: &Add) -> Vec<u8> {
+    let mut extras = metainfo.extras().clone();
+    for url in &add.trackers {
+        if !extras.trackers.iter().flatten().any(|known| known.raw() == url) {
+            extras.trackers.push(vec![Untrusted::new(url.as_str())]);
+        }
+    }
+    if let Source::Link(link) = &add.source {
+        extras.web_seeds.extend(link.web_seeds.iter().cloned());
+    }
+    metainfo.clone().with_extras(extras).to_bytes()
+}
+
+/// What the library knows of a torrent in this folder under this name. Files of another name are not those
+/// that we began.
+pub(super) fn load(library: &Library, torrent: &Metainfo, folder: &Path) -> Option<Entry> {
+    let entry = match library.load(&torrent.info_hash()) {
+        Ok(entry) => entry?,
+        Err(error) => {
+            tracing::warn!(%error, "resume data cannot be read; the files are hashed");
+            return None;
+        }
+    };
+    let mut entry = entry;
+    let named = entry.extra.iter().position(|&byte| byte == NAMED).unwrap_or(entry.extra.len());
+    let name = entry.extra.split_off(named);
+    if entry.folder != folder || name != renamed(torrent) {
+        return None;
+    }
+    if !entry.extra.is_empty() && entry.extra != boot() {
+        // The machine has started again since, and what it had not written is gone.
+        entry.have = Bitfield::none(entry.have.len());
+        entry.stamps = Stamps::default();
+        entry.running = true;
+    }
+    Some(entry)
+}
+
+/// Per file of the volume, whether it is exactly as the record left it.
+pub(super) fn unchanged(volume: &Volume, entry: &Entry) -> Result<Vec<bool>, DiskError> {
+    let now = volume.stamps()?;
+    Ok(now.files.iter().enumerate().map(|(at, stamp)| entry.stamps.files.get(at) == Some(stamp)).collect())
+}
+
+/// Saves a record, behind a flush if `sync`.
+pub(super) fn save(library: &Library, volume: &Volume, mut entry: Entry, sync: bool) -> Result<(), String> {
+    if sync {
+        volume.flush().map_err(|error| error.to_string())?;
+    } else {
+        entry.extra.splice(..0, boot());
+    }
+    // What is written behind this point may make a file younger than its stamp; what the record claims
+    // was written before.
+    entry.stamps = volume.stamps().map_err(|error| error.to_string())?;
+    library.save(&[entry]).map_err(|error| error.to_string())
+}
+
+/// Stands in a record between the name of a boot and that of the files, neither of which holds it.
+const NAMED: u8 = 0;
+
+/// What a record says the torrent's files are called instead of the torrent's own name for them.
+pub(in crate::engine) fn name_of(entry: &Entry) -> Option<&str> {
+    let at = entry.extra.iter().position(|&byte| byte == NAMED)?;
+    std::str::from_utf8(&entry.extra[at + 1..]).ok()
+}
+
+/// What a record says about the name of the torrent's files: nothing where they bear the torrent's own.
+fn renamed(torrent: &Metainfo) -> Vec<u8> {
+    torrent.root_name().map_or_else(Vec::new, |name| [&[NAMED], name.as_bytes()].concat())
+}
+
+/// The name of the machine's present boot; empty where it has none, and then only flushed records are made
+/// good use of.
+fn boot() -> Vec<u8> {
+    std::fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_else(|_| b"unknown".to_vec())
+}

@@ -1,0 +1,41 @@
+//! When the record of a torrent is saved.
+
+use super::record::Totals;
+use crate::base::Moment;
+
+/// When to save, and what is not saved yet.
+pub(super) struct Saver {
+    /// Something changed since the last save.
+    pub dirty: bool,
+    /// A save is under way.
+    pub saving: bool,
+    /// When it was last saved.
+    pub last: Moment,
+    /// When it was last saved behind a flush.
+    pub last_sync: Moment,
+    /// The last save was behind no flush.
+    pub unsynced: bool,
+    /// What was moved in all earlier runs.
+    pub totals: Totals,
+    /// A save that failed was told of.
+    pub complained: bool,
+}
+
+impl Saver {
+    pub(super) const fn new(now: Moment, totals: Totals) -> Self {
+        Self {
+            dirty: false,
+            saving: false,
+            last: now,
+            last_sync: now,
+            unsynced: false,
+            totals,
+            complained: false,
+        }
+    }
+
+    /// Payload sent in all earlier runs, in bytes.
+    pub(super) const fn sent_before(&self) -> u64 {
+        self.totals.sent
+    }
+}
