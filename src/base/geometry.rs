@@ -164,10 +164,8 @@ impl Geometry {
         piece_len: u64,
         files: impl IntoIterator<Item = (u64, bool)>,
     ) -> Result<Self, GeometryError> {
-        if !piece_len.is_power_of_two() || piece_len < u64::from(BLOCK_LEN) {
-            return Err(GeometryError::PieceLength(piece_len));
-        }
-        Self::place(piece_len, files, true)
+        let geometry = Self::place(piece_len, files, true)?;
+        if geometry.has_trees() { Ok(geometry) } else { Err(GeometryError::PieceLength(piece_len)) }
     }
 
     fn place(
@@ -213,6 +211,12 @@ impl Geometry {
     /// Where the line ends: the total, and the gaps of a v2 torrent.
     pub fn end(&self) -> u64 {
         self.files.last().map_or(0, |file| file.end)
+    }
+
+    /// Whether each piece can have a hash tree of its own: whether its length is a power of two of blocks
+    /// (BEP 52, "info dictionary", `piece length`).
+    pub const fn has_trees(&self) -> bool {
+        self.piece_len.is_power_of_two() && self.piece_len >= BLOCK_LEN
     }
 
     /// How many pieces there are; at least 1.

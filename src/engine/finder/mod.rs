@@ -27,7 +27,7 @@ use super::shared::{Listing, Membership, Shared};
 use crate::base::{InfoHash, Moment, Untrusted};
 use crate::net::{Caller, FromPeer, Limits, Terms, ToPeer, peer};
 use crate::proto::message::Message;
-use crate::proto::metainfo::{Metainfo, MetainfoError};
+use crate::proto::metainfo::{self, Metainfo, MetainfoError};
 use crate::swarm::event::{DialFailure, Hello, Input, Output, PeerKey, Source, TrackerKey, Wish};
 use crate::swarm::seeker::Seeker;
 use crate::swarm::{self, Heritage};
@@ -110,7 +110,7 @@ struct Driver {
 
 /// Whether a torrent of this name can be looked for at all.
 pub(super) fn refuse(find: &Find) -> Option<Fault> {
-    find.info_hash.sha1().is_none().then(|| fault(&find.info_hash, &MetainfoError::V2Only))
+    metainfo::downloadable(&find.info_hash).err().map(|error| fault(&find.info_hash, &error))
 }
 
 /// Looks for the metadata of a torrent until it is told to stop or to hand over.

@@ -164,7 +164,7 @@ impl Seeker {
         self.found = true;
         self.hunt = super::Hunt::default();
         self.timers.stop(Timer::Ask);
-        let metainfo = Metainfo::from_info(&whole);
+        let metainfo = Metainfo::from_info(&whole).and_then(Metainfo::downloadable);
         if metainfo.as_ref().is_ok_and(Metainfo::is_private) {
             // Whoever knows the name of a private torrent need not be one of those it is for.
             self.turn_private(now, out);
