@@ -9,6 +9,7 @@ use std::sync::mpsc;
 use divan::counter::BytesCount;
 use torr::base::{Bitfield, FileIndex, Geometry, InfoHash, Piece, Rng};
 use torr::hash;
+use torr::proto::metainfo::PieceHashes;
 use torr::store::{
     Alloc, Assembly, BUF_LEN, Buf, Disk, DiskIo, FileSpec, Handles, Kept, Layout, Pool, Progress, Volume,
     VolumeOptions, hash_pieces,
@@ -36,9 +37,8 @@ impl Torrent {
         let geometry = Arc::new(Geometry::single(PIECE as u64, TOTAL as u64).unwrap());
         let text: Vec<u8> = (0..PIECE).map(|i| (i ^ (i >> 9)) as u8).collect();
         let file = FileSpec { path: "file".into(), len: TOTAL as u64, pad: false, executable: false };
-        let digests = vec![hash::sha1(&text); PIECES];
-        let layout =
-            Layout::new(InfoHash::v1([1; 20]), geometry.clone(), vec![file], digests.into()).unwrap();
+        let hashes = PieceHashes::from_v1(vec![hash::sha1(&text); PIECES]);
+        let layout = Layout::new(InfoHash::v1([1; 20]), geometry.clone(), vec![file], hashes).unwrap();
         let mut order: Vec<_> = geometry.pieces().collect();
         let mut rng = Rng::new(7);
         for at in (1..order.len()).rev() {

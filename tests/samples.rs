@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use torr::base::{FileIndex, Rng};
-use torr::hash::sha1;
-use torr::proto::metainfo::{Metainfo, MetainfoError};
+use torr::base::{BLOCK_LEN, FileIndex, Rng};
+use torr::hash::{sha1, sha256};
+use torr::proto::metainfo::{Metainfo, MetainfoError, PieceDigest};
 
 /// The content of a sample file: what the generator of this seed gives, low byte first.
 fn content(seed: u64, len: usize) -> Vec<u8> {
@@ -30,26 +30,29 @@ fn sample(name: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Every piece of the torrent has the digest it promises, over these files and zeros for padding.
+/// Every piece of the torrent is right by each digest it has a hash for, over these files and zeros for padding.
 fn assert_content(metainfo: &Metainfo, files: &[(&str, u64, usize)]) {
-    let mut line = Vec::new();
-    for (at, file) in metainfo.files().iter().enumerate() {
-        if file.attributes().is_pad() {
-            line.resize(line.len() + file.len() as usize, 0);
-            continue;
-        }
+    let (geometry, hashes) = (metainfo.geometry(), metainfo.piece_hashes());
+    let mut line = vec![0; geometry.end() as usize];
+    for (at, file) in metainfo.files().iter().enumerate().filter(|(_, file)| !file.attributes().is_pad()) {
         let (_, seed, len) = files
             .iter()
             .find(|(path, _, _)| *path == file.path().as_str())
             .unwrap_or_else(|| panic!("{} is no sample file", file.path().as_str()));
         assert_eq!(file.len(), *len as u64, "{}", file.path().as_str());
-        assert_eq!(metainfo.geometry().file_range(FileIndex(at as u32)).start, line.len() as u64);
-        line.extend(content(*seed, *len));
+        let start = geometry.file_range(FileIndex(at as u32)).start as usize;
+        line[start..start + len].copy_from_slice(&content(*seed, *len));
     }
-    for (piece, bytes) in
-        metainfo.geometry().pieces().zip(line.chunks(metainfo.geometry().piece_len() as usize))
-    {
-        assert_eq!(sha1(bytes), metainfo.digest(piece), "piece {}", piece.index());
+    for piece in geometry.pieces() {
+        let range = geometry.piece_range(piece);
+        let bytes = &line[range.start as usize..range.end as usize];
+        let sha1 = PieceDigest::V1(sha1(bytes));
+        let stored: u64 = geometry.parts_of(piece).filter(|part| !part.pad).map(|part| part.len).sum();
+        let blocks = bytes[..stored as usize].chunks(BLOCK_LEN as usize).map(sha256);
+        let root = PieceDigest::from_blocks(geometry.piece_len(), blocks);
+        let id = metainfo.info_hash();
+        let right = [hashes.verify(piece, &sha1), hashes.verify(piece, &root)];
+        assert_eq!(right, [id.sha1().is_some(), id.sha256().is_some()], "piece {}", piece.index());
     }
 }
 
@@ -75,6 +78,9 @@ fn the_hybrid_torrent_is_used_by_its_v1_half() {
 }
 
 #[test]
-fn a_torrent_of_v2_only_is_refused_by_name() {
-    assert!(matches!(Metainfo::parse(&sample("v2-only.torrent")), Err(MetainfoError::V2Only)));
+fn a_torrent_of_v2_only_is_read_and_refused_by_name() {
+    let metainfo = Metainfo::parse(&sample("v2-only.torrent")).expect("a good torrent");
+    assert!(metainfo.info_hash().sha1().is_none());
+    assert_content(&metainfo, &MANY);
+    assert_eq!(metainfo.downloadable(), Err(MetainfoError::V2Only));
 }

@@ -3,6 +3,10 @@
 //! A torrent is one line of bytes: its files end to end. Pieces cut the line at equal distances,
 //! blocks cut the pieces, and a span of the line falls into parts of files. Only [`Geometry`] makes
 //! [`Piece`] and [`Block`] values, hence they are always in range for it.
+//!
+//! In a v2 torrent each file begins at a piece, and the gap before the next file belongs to no piece: the
+//! last piece of each file is short (BEP 52, "info dictionary", `piece length`). A hybrid torrent has pad
+//! files in the same places (BEP 47), so both of its halves number their pieces alike.
 
 use std::ops::Range;
 
@@ -116,7 +120,7 @@ pub struct FilePart {
 /// Why lengths make no geometry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum GeometryError {
-    /// The piece length is 0 or above [`MAX_PIECE_LEN`].
+    /// The piece length is 0 or above [`MAX_PIECE_LEN`], or one that a v2 torrent cannot have.
     #[error("the piece length {0} is outside 1 to {MAX_PIECE_LEN}")]
     PieceLength(u64),
     /// The files add up to nothing.
@@ -135,31 +139,57 @@ pub enum GeometryError {
 pub struct Geometry {
     piece_len: u32,
     total: u64,
-    /// The start of each file on the line, and the total at the end.
-    starts: Vec<u64>,
-    pads: Vec<bool>,
+    files: Vec<Extent>,
+    /// Whether files begin at pieces, with gaps between them.
+    aligned: bool,
+}
+
+/// Where a file lies on the line. Extents are in order and do not overlap.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Extent {
+    start: u64,
+    end: u64,
+    pad: bool,
 }
 
 impl Geometry {
     /// The geometry of files of these lengths (with whether each is padding), end to end.
     pub fn new(piece_len: u64, files: impl IntoIterator<Item = (u64, bool)>) -> Result<Self, GeometryError> {
+        Self::place(piece_len, files, false)
+    }
+
+    /// The geometry of a v2 torrent: each file that has bytes begins at a piece, and the piece length is a
+    /// power of two of at least [`BLOCK_LEN`] (BEP 52, "info dictionary").
+    pub fn aligned(
+        piece_len: u64,
+        files: impl IntoIterator<Item = (u64, bool)>,
+    ) -> Result<Self, GeometryError> {
+        let geometry = Self::place(piece_len, files, true)?;
+        if geometry.has_trees() { Ok(geometry) } else { Err(GeometryError::PieceLength(piece_len)) }
+    }
+
+    fn place(
+        piece_len: u64,
+        lens: impl IntoIterator<Item = (u64, bool)>,
+        aligned: bool,
+    ) -> Result<Self, GeometryError> {
         let checked_len = u32::try_from(piece_len).ok().filter(|len| (1..=MAX_PIECE_LEN).contains(len));
-        let piece_len = checked_len.ok_or(GeometryError::PieceLength(piece_len))?;
-        let (mut starts, mut pads, mut total) = (Vec::new(), Vec::new(), 0_u64);
-        for (len, pad) in files {
-            starts.push(total);
-            pads.push(pad);
-            total = total.checked_add(len).filter(|&t| t < MAX_TOTAL_LEN).ok_or(GeometryError::TooLong)?;
+        let checked_len = checked_len.ok_or(GeometryError::PieceLength(piece_len))?;
+        let (mut files, mut total, mut end) = (Vec::new(), 0_u64, 0_u64);
+        for (len, pad) in lens {
+            let start = if aligned && len > 0 { end.next_multiple_of(piece_len) } else { end };
+            end = start.checked_add(len).filter(|&end| end < MAX_TOTAL_LEN).ok_or(GeometryError::TooLong)?;
+            total += len;
+            files.push(Extent { start, end, pad });
         }
-        starts.push(total);
         if total == 0 {
             return Err(GeometryError::Empty);
         }
-        let pieces = total.div_ceil(u64::from(piece_len));
+        let pieces = end.div_ceil(piece_len);
         if pieces > u64::from(MAX_PIECES) {
             return Err(GeometryError::TooManyPieces(pieces));
         }
-        Ok(Self { piece_len, total, starts, pads })
+        Ok(Self { piece_len: checked_len, total, files, aligned })
     }
 
     /// A geometry of one file.
@@ -167,19 +197,31 @@ impl Geometry {
         Self::new(piece_len, [(len, false)])
     }
 
-    /// The nominal piece length in bytes; the last piece may be shorter.
+    /// The nominal piece length in bytes; the last piece may be shorter, and of a v2 torrent the last of each
+    /// file.
     pub const fn piece_len(&self) -> u32 {
         self.piece_len
     }
 
-    /// All bytes of the torrent, padding included.
+    /// All bytes of the torrent, padding included; those of all pieces.
     pub const fn total(&self) -> u64 {
         self.total
     }
 
+    /// Where the line ends: the total, and the gaps of a v2 torrent.
+    pub fn end(&self) -> u64 {
+        self.files.last().map_or(0, |file| file.end)
+    }
+
+    /// Whether each piece can have a hash tree of its own: whether its length is a power of two of blocks
+    /// (BEP 52, "info dictionary", `piece length`).
+    pub const fn has_trees(&self) -> bool {
+        self.piece_len.is_power_of_two() && self.piece_len >= BLOCK_LEN
+    }
+
     /// How many pieces there are; at least 1.
     pub fn piece_count(&self) -> u32 {
-        self.total.div_ceil(u64::from(self.piece_len)) as u32
+        self.end().div_ceil(u64::from(self.piece_len)) as u32
     }
 
     /// The piece of this number, if there is one.
@@ -195,7 +237,9 @@ impl Geometry {
     /// Where a piece lies on the line.
     pub fn piece_range(&self, piece: Piece) -> Range<u64> {
         let start = u64::from(piece.0) * u64::from(self.piece_len);
-        start..(start + u64::from(self.piece_len)).min(self.total)
+        // A file never begins within a piece of an aligned line, so the one that is there at its start fills it.
+        let line_end = if self.aligned { self.files[self.file_at(start)].end } else { self.end() };
+        start..(start + u64::from(self.piece_len)).min(line_end)
     }
 
     /// The length of this piece in bytes.
@@ -241,21 +285,17 @@ impl Geometry {
 
     /// How many files there are, padding included.
     pub fn file_count(&self) -> u32 {
-        self.pads.len() as u32
+        self.files.len() as u32
     }
 
     /// Where a file lies on the line; empty for an empty file or one that does not exist.
     pub fn file_range(&self, file: FileIndex) -> Range<u64> {
-        let at = file.0 as usize;
-        match (self.starts.get(at), self.starts.get(at + 1)) {
-            (Some(&start), Some(&end)) => start..end,
-            _ => self.total..self.total,
-        }
+        self.files.get(file.0 as usize).map_or(self.end()..self.end(), |file| file.start..file.end)
     }
 
     /// Whether a file is padding (BEP 47).
     pub fn is_pad(&self, file: FileIndex) -> bool {
-        self.pads.get(file.0 as usize).copied().unwrap_or(false)
+        self.files.get(file.0 as usize).is_some_and(|file| file.pad)
     }
 
     /// The pieces that hold at least one byte of a file, as a range of piece numbers.
@@ -268,32 +308,37 @@ impl Geometry {
         (range.start / len) as u32..((range.end - 1) / len) as u32 + 1
     }
 
-    /// The parts of files that a range of the line falls into, in order; empty files have no part.
+    /// The parts of files that a range of the line falls into, in order; empty files and gaps have no part.
     pub fn parts(&self, range: Range<u64>) -> impl Iterator<Item = FilePart> + '_ {
-        let end = range.end.min(self.total);
         let mut at = range.start;
-        let mut file = self.starts.partition_point(|&start| start <= at).saturating_sub(1);
+        let mut index = self.file_at(at);
         std::iter::from_fn(move || {
-            while at < end && self.starts[file + 1] <= at {
-                file += 1;
-            }
-            (at < end).then(|| {
-                let len = end.min(self.starts[file + 1]) - at;
-                let part = FilePart {
-                    file: FileIndex(file as u32),
-                    offset: at - self.starts[file],
-                    len,
-                    pad: self.pads[file],
-                };
-                at += len;
-                part
-            })
+            let file = loop {
+                let file = self.files.get(index)?;
+                at = at.max(file.start);
+                if at >= range.end {
+                    return None;
+                }
+                if at < file.end {
+                    break file;
+                }
+                index += 1;
+            };
+            let len = range.end.min(file.end) - at;
+            let offset = at - file.start;
+            at += len;
+            Some(FilePart { file: FileIndex(index as u32), offset, len, pad: file.pad })
         })
     }
 
     /// The parts of files that a piece falls into.
     pub fn parts_of(&self, piece: Piece) -> impl Iterator<Item = FilePart> + '_ {
         self.parts(self.piece_range(piece))
+    }
+
+    /// The last file that begins at this place of the line or before.
+    fn file_at(&self, at: u64) -> usize {
+        self.files.partition_point(|file| file.start <= at).saturating_sub(1)
     }
 }
 
@@ -311,6 +356,11 @@ mod tests {
         assert_eq!(Geometry::new(1, [(u64::MAX, false), (2, false)]), Err(GeometryError::TooLong));
         let too_many = u64::from(MAX_PIECES) + 1;
         assert_eq!(Geometry::single(1, too_many), Err(GeometryError::TooManyPieces(too_many)));
+        for odd in [0, 8 << 10, 48 << 10, 1 << 32] {
+            assert_eq!(Geometry::aligned(odd, [(5, false)]), Err(GeometryError::PieceLength(odd)));
+        }
+        let small = std::iter::repeat_n((1, false), MAX_PIECES as usize + 1);
+        assert_eq!(Geometry::aligned(1 << 14, small), Err(GeometryError::TooManyPieces(too_many)));
     }
 
     #[test]
@@ -342,7 +392,54 @@ mod tests {
         assert_eq!(shape.pieces_of(FileIndex(0)), 0..0);
     }
 
+    #[test]
+    fn files_of_v2_begin_at_pieces() {
+        let lens = [(0, false), (40_000, false), (0, false), (5, false), (16_384, false), (0, false)];
+        let shape = Geometry::aligned(16_384, lens).unwrap();
+        assert_eq!((shape.piece_count(), shape.total(), shape.end()), (5, 56_389, 81_920));
+        let lens: Vec<u32> = shape.pieces().map(|piece| shape.len_of(piece)).collect();
+        assert_eq!(lens, [16_384, 16_384, 7_232, 5, 16_384]);
+        let pieces: Vec<_> = (0..6).map(|file| shape.pieces_of(FileIndex(file))).collect();
+        assert_eq!(pieces, [0..0, 0..3, 0..0, 3..4, 4..5, 0..0]);
+        assert!(shape.block_at(3, 0, 5).is_some() && shape.span_at(3, 0, 6).is_none());
+        let parts: Vec<_> = shape.parts(32_768..81_920).map(|p| (p.file.0, p.offset, p.len)).collect();
+        assert_eq!(parts, [(1, 32_768, 7_232), (3, 0, 5), (4, 0, 16_384)]);
+        assert_eq!(shape.parts(40_000..49_152).count(), 0, "a gap");
+    }
+
     proptest! {
+        #[test]
+        fn v2_is_as_if_padded(lens in prop::collection::vec(0_u64..70_000, 1..12), power in 14_u32..17) {
+            prop_assume!(lens.iter().sum::<u64>() > 0);
+            let piece_len = 1_u64 << power;
+            let shape = Geometry::aligned(piece_len, lens.iter().map(|&len| (len, false))).unwrap();
+            // The same with pad files, as a hybrid torrent has them: after each file but the last.
+            let padded = lens.iter().flat_map(|&len| [(len, false), (len.next_multiple_of(piece_len) - len, true)]);
+            let padded = Geometry::new(piece_len, padded).unwrap();
+            prop_assert_eq!(shape.piece_count(), padded.piece_count());
+            prop_assert_eq!(shape.total(), lens.iter().sum::<u64>());
+            let mut sum = 0;
+            for (piece, same) in shape.pieces().zip(padded.pieces()) {
+                let mut parts: Vec<FilePart> = shape.parts_of(piece).collect();
+                prop_assert_eq!(parts.len(), 1, "a piece never covers two files");
+                parts[0].file.0 *= 2;
+                let stored: Vec<FilePart> = padded.parts_of(same).filter(|part| !part.pad).collect();
+                prop_assert_eq!(parts, stored);
+                let blocks: u32 = shape.blocks(piece).map(Block::len).sum();
+                prop_assert_eq!(blocks, shape.len_of(piece));
+                sum += u64::from(blocks);
+            }
+            prop_assert_eq!(sum, shape.total());
+            for file in (0..shape.file_count()).map(FileIndex) {
+                let (range, pieces) = (shape.file_range(file), shape.pieces_of(file));
+                prop_assert_eq!(range.end - range.start, lens[file.0 as usize]);
+                prop_assert_eq!(pieces.len() as u64, lens[file.0 as usize].div_ceil(piece_len));
+                for index in pieces {
+                    prop_assert_eq!(shape.parts_of(shape.piece(index).unwrap()).next().unwrap().file, file);
+                }
+            }
+        }
+
         #[test]
         fn parts_cover_a_range_without_gap_or_overlap(
             lens in prop::collection::vec(0_u64..200, 1..20), piece_len in 1_u64..100, a in 0_u64..4000, b in 0_u64..4000,

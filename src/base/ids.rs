@@ -8,7 +8,7 @@ pub type Sha1Digest = [u8; 20];
 /// A SHA-256 digest, 32 bytes.
 pub type Sha256Digest = [u8; 32];
 
-/// What identifies a torrent: the digest of its raw info dictionary, by SHA-1 (v1, BEP 3), by
+/// The info-hashes of a torrent: the digest of its raw info dictionary by SHA-1 (v1, BEP 3), by
 /// SHA-256 (v2, BEP 52), or both (hybrid).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct InfoHash(Kind);
@@ -52,16 +52,44 @@ impl InfoHash {
         }
     }
 
-    /// The 20 bytes that go into handshakes and announces: the v1 digest, or the first 20 bytes of
-    /// the v2 digest (BEP 52, "upgrade path").
-    pub fn wire(&self) -> Sha1Digest {
+    /// The first of the [`wire_names`](Self::wire_names).
+    pub fn wire(&self) -> [u8; 20] {
+        let (first, _) = self.wire_pair();
+        first
+    }
+
+    /// The names of 20 bytes under which handshakes, trackers and the DHT know the torrent: the v1 digest,
+    /// then the first 20 bytes of the v2 digest (BEP 52, "infohash"). A hybrid torrent has both, one for
+    /// each of its swarms (BEP 52, "upgrade path").
+    pub fn wire_names(&self) -> impl Iterator<Item = [u8; 20]> + use<> {
+        let (first, second) = self.wire_pair();
+        std::iter::once(first).chain(second)
+    }
+
+    /// Whether this is one of the [`wire_names`](Self::wire_names).
+    pub fn contains(&self, wire: &[u8; 20]) -> bool {
+        self.wire_names().any(|name| name == *wire)
+    }
+
+    /// Adds the hashes that have become known of the same torrent; nothing where they contradict those that
+    /// were known.
+    #[must_use]
+    pub fn merge(self, other: Self) -> Option<Self> {
+        let v1 = agreed(self.sha1(), other.sha1())?;
+        let v2 = agreed(self.sha256(), other.sha256())?;
+        match (v1, v2) {
+            (Some(v1), Some(v2)) => Some(Self::hybrid(v1, v2)),
+            (Some(v1), None) => Some(Self::v1(v1)),
+            (None, v2) => v2.map(Self::v2),
+        }
+    }
+
+    fn wire_pair(&self) -> ([u8; 20], Option<[u8; 20]>) {
+        let short = |digest: Sha256Digest| std::array::from_fn(|at| digest[at]);
         match self.0 {
-            Kind::V1(digest) | Kind::Both(digest, _) => digest,
-            Kind::V2(digest) => {
-                let mut short = [0; 20];
-                short.copy_from_slice(&digest[..20]);
-                short
-            }
+            Kind::V1(v1) => (v1, None),
+            Kind::V2(v2) => (short(v2), None),
+            Kind::Both(v1, v2) => (v1, Some(short(v2))),
         }
     }
 
@@ -83,6 +111,14 @@ impl fmt::Display for InfoHash {
 impl fmt::Debug for InfoHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "InfoHash({self})")
+    }
+}
+
+/// The digest that one or both name; nothing where they name two.
+fn agreed<T: PartialEq>(one: Option<T>, other: Option<T>) -> Option<Option<T>> {
+    match (one, other) {
+        (Some(one), Some(other)) => (one == other).then_some(Some(one)),
+        (one, other) => Some(one.or(other)),
     }
 }
 
@@ -112,6 +148,43 @@ impl FromStr for InfoHash {
             64 => digits(text).map(Self::v2),
             _ => Err(IdError),
         }
+    }
+}
+
+/// The number of a torrent within a session, given out by the session when the torrent is added. It stays
+/// the same while the torrent's info-hashes become known, so it is by this that tasks, commands and views
+/// name a torrent. It is never given out again while the session lives; another session may give the same
+/// torrent another number.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct TorrentId(u32);
+
+impl TorrentId {
+    /// The first id of a session.
+    pub const FIRST: Self = Self(1);
+
+    /// The id with this number, as it was read from outside; a torrent of it need not exist.
+    pub const fn new(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// The number itself.
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The id to give out after this one.
+    ///
+    /// # Panics
+    /// After 2^32 - 1 torrents.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.checked_add(1).expect("a session adds fewer than 2^32 torrents"))
+    }
+}
+
+impl fmt::Display for TorrentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -207,8 +280,39 @@ mod tests {
     }
 
     #[test]
-    fn the_wire_form_of_v2_is_its_beginning() {
-        assert_eq!(InfoHash::v2([7; 32]).wire(), [7; 20]);
-        assert_eq!(InfoHash::hybrid([1; 20], [2; 32]).wire(), [1; 20]);
+    fn the_wire_names_are_the_v1_digest_and_the_beginning_of_the_v2_digest() {
+        let (v1, v2) = (InfoHash::v1([1; 20]), InfoHash::v2([2; 32]));
+        let both = InfoHash::hybrid([1; 20], [2; 32]);
+        for (hashes, names) in [(v1, vec![[1; 20]]), (v2, vec![[2; 20]]), (both, vec![[1; 20], [2; 20]])] {
+            assert_eq!(hashes.wire_names().collect::<Vec<_>>(), names);
+            assert_eq!(hashes.wire(), names[0]);
+            assert!(names.iter().all(|name| hashes.contains(name)) && !hashes.contains(&[3; 20]));
+        }
+    }
+
+    #[test]
+    fn hashes_that_become_known_are_added_and_never_replaced() {
+        let (v1, v2) = (InfoHash::v1([1; 20]), InfoHash::v2([2; 32]));
+        let both = InfoHash::hybrid([1; 20], [2; 32]);
+        for (one, other, merged) in [
+            (v1, v1, Some(v1)),
+            (v2, v2, Some(v2)),
+            (v1, v2, Some(both)),
+            (v1, both, Some(both)),
+            (both, both, Some(both)),
+            (v1, InfoHash::v1([9; 20]), None),
+            (v2, InfoHash::hybrid([1; 20], [9; 32]), None),
+            (both, InfoHash::hybrid([9; 20], [2; 32]), None),
+        ] {
+            assert_eq!(one.merge(other), merged);
+            assert_eq!(other.merge(one), merged);
+        }
+    }
+
+    #[test]
+    fn torrent_ids_count_up() {
+        let second = TorrentId::FIRST.next();
+        assert_eq!((second.number(), second.to_string().as_str()), (2, "2"));
+        assert!(second > TorrentId::FIRST && second == TorrentId::new(2));
     }
 }

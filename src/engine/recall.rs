@@ -74,5 +74,8 @@ impl Recalled {
 /// remembered by its v1 digits.
 pub fn recall_metainfo(state: &Path, id: &InfoHash) -> Result<Option<Metainfo>, DiskError> {
     let Some(bytes) = Remembered::of(state).read(id)? else { return Ok(None) };
-    Ok(Metainfo::parse(&bytes).ok().filter(|found| found.info_hash().wire() == id.wire()))
+    Ok(Metainfo::parse(&bytes)
+        .and_then(Metainfo::downloadable)
+        .ok()
+        .filter(|found| found.info_hash().wire() == id.wire()))
 }

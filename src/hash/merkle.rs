@@ -24,6 +24,12 @@ pub fn merkle_root(layer: impl IntoIterator<Item = Sha256Digest>, filler: Sha256
     layer.first().copied().unwrap_or(filler)
 }
 
+/// The root of a tree that is `from` levels high as the left edge of one that is `to` levels high and has zero
+/// leaves in the rest. A tree that is as high already keeps its root.
+pub fn raise_root(root: Sha256Digest, from: u32, to: u32) -> Sha256Digest {
+    (from..to).fold(root, |root, level| join(&root, &zero_tree(level)))
+}
+
 fn join(left: &Sha256Digest, right: &Sha256Digest) -> Sha256Digest {
     let mut both = [0; 64];
     both[..32].copy_from_slice(left);
@@ -44,6 +50,18 @@ mod tests {
         let upper: Vec<Sha256Digest> =
             filled.chunks(2).map(|pair| merkle_root(pair.iter().copied(), [0; 32])).collect();
         assert_eq!(root, merkle_root(upper[..3].iter().copied(), zero_tree(1)));
+    }
+
+    #[test]
+    fn a_raised_root_is_that_of_the_filled_tree() {
+        for count in 1..9_u8 {
+            let leaves: Vec<Sha256Digest> = (1..=count).map(|n| [n; 32]).collect();
+            let height = leaves.len().next_power_of_two().ilog2();
+            let filled = leaves.iter().copied().chain(std::iter::repeat([0; 32])).take(16);
+            let root = raise_root(merkle_root(leaves.iter().copied(), [0; 32]), height, 4);
+            assert_eq!(root, merkle_root(filled, [0; 32]), "{count}");
+        }
+        assert_eq!(raise_root([7; 32], 3, 3), [7; 32]);
     }
 
     #[test]

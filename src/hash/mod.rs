@@ -21,6 +21,6 @@ mod one;
 pub use backend::{describe, lanes};
 pub use crc32c::crc32c;
 pub use many::{Part, sha1_each, sha1_many, sha1_parts};
-pub use merkle::{merkle_root, zero_tree};
+pub use merkle::{merkle_root, raise_root, zero_tree};
 pub use message::Stream;
 pub use one::{Sha1, Sha256, sha1, sha256};

@@ -20,7 +20,7 @@ const BYTES: [u8; 9] = [0, b'0', b'9', b'd', b'e', b'i', b'l', b':', 0xff];
 type Read = fn(&[u8]) -> Option<usize>;
 
 /// Each decoder with an example of what it reads.
-const DECODERS: [(&str, &[u8], Read); 19] = [
+const DECODERS: [(&str, &[u8], Read); 20] = [
     ("bencode", b"d1:ai-5e1:bl2:xyd1:ci0eeee", |bytes| {
         let tree = Tree::parse(bytes, Limits::MESSAGE).ok()?;
         len(Some((tree.root().raw(), tree.root().dict().count(), tree.rest())))
@@ -81,6 +81,12 @@ const DECODERS: [(&str, &[u8], Read); 19] = [
         b"d8:announce3:u:a13:announce-listll3:u:aee4:infod5:filesld6:lengthi5e4:pathl1:a1:beed4:attr1:p6:lengthi2e\
           4:pathl4:.pad1:2eed6:lengthi2e4:pathl1:ceee4:name1:n12:piece lengthi9e6:pieces20:aaaaaaaaaaaaaaaaaaaa\
           7:privatei1eee",
+        |bytes| len(Metainfo::parse(bytes).ok()),
+    ),
+    (
+        "a v2 torrent file",
+        b"d4:infod9:file treed1:ad0:d6:lengthi5e11:pieces root32:abcdefghijklmnopqrstuvwxyz012345ee1:bd1:cd0:d\
+          6:lengthi0eeeee12:meta versioni2e4:name1:n12:piece lengthi16384ee12:piece layersdee",
         |bytes| len(Metainfo::parse(bytes).ok()),
     ),
     (

@@ -4,7 +4,8 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::{DiskError, DiskErrorKind};
-use crate::base::{FileIndex, Geometry, InfoHash, Sha1Digest};
+use crate::base::{FileIndex, Geometry, InfoHash};
+use crate::proto::metainfo::{PieceHashes, downloadable};
 
 /// One file of a torrent.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,15 +20,15 @@ pub struct FileSpec {
     pub executable: bool,
 }
 
-/// The files of a torrent and the digests of its pieces. Cheap to clone.
+/// The files of a torrent and the hashes of its pieces. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Layout {
     /// The shape; its files are `files`.
     pub geometry: Arc<Geometry>,
     /// The files in the torrent's order, padding included.
     pub files: Arc<[FileSpec]>,
-    /// The SHA-1 digest of each piece.
-    pub digests: Arc<[Sha1Digest]>,
+    /// The hashes of its pieces.
+    pub hashes: PieceHashes,
     /// The identity of the torrent.
     pub id: InfoHash,
 }
@@ -38,10 +39,15 @@ impl Layout {
         id: InfoHash,
         geometry: Arc<Geometry>,
         files: Vec<FileSpec>,
-        digests: Arc<[Sha1Digest]>,
+        hashes: PieceHashes,
     ) -> Result<Self, DiskError> {
         let invalid = |path: &Path| DiskError::new(DiskErrorKind::Invalid, "use", path);
-        if digests.len() != geometry.piece_count() as usize || files.len() != geometry.file_count() as usize {
+        // Pieces are hashed by SHA-1 alone so far.
+        downloadable(&id).map_err(|error| invalid(Path::new("")).with(error.to_string()))?;
+        if hashes.v1().is_none()
+            || hashes.count() != geometry.piece_count() as usize
+            || files.len() != geometry.file_count() as usize
+        {
             return Err(invalid(Path::new("")));
         }
         let mut seen = std::collections::BTreeSet::new();
@@ -56,7 +62,7 @@ impl Layout {
             }
         }
         drop(seen);
-        Ok(Self { geometry, files: files.into(), digests, id })
+        Ok(Self { geometry, files: files.into(), hashes, id })
     }
 }
 
@@ -96,4 +102,23 @@ pub struct VolumeOptions {
     /// Whether files that are reached by links are read, wherever they lie. Nothing is ever written through a link:
     /// such a volume is only read.
     pub follow: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_that_do_not_fit_one_another_are_refused() {
+        let geometry = Arc::new(Geometry::aligned(16_384, [(5, false)]).unwrap());
+        let file = |len| FileSpec { path: "a".into(), len, pad: false, executable: false };
+        let layout = |id, len, hashes| Layout::new(id, geometry.clone(), vec![file(len)], hashes);
+        let (v1, v2) = (InfoHash::v1([1; 20]), InfoHash::v2([2; 32]));
+        assert!(layout(v1, 5, PieceHashes::from_v1([[0; 20]])).is_ok());
+        assert!(layout(v1, 6, PieceHashes::from_v1([[0; 20]])).is_err());
+        assert!(layout(v1, 5, PieceHashes::from_v1([[0; 20]; 2])).is_err());
+        assert!(layout(v1, 5, PieceHashes::from_v2([None])).is_err());
+        let refused = layout(v2, 5, PieceHashes::from_v2([None])).unwrap_err();
+        assert_eq!(refused.detail, "v2-only torrents are not supported yet");
+    }
 }

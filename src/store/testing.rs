@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{Alloc, BUF_LEN, Buf, DiskIo, FileSpec, Handles, Layout, Pool, Volume, VolumeOptions};
 use crate::base::{FileIndex, Geometry, InfoHash, Piece};
 use crate::hash;
+use crate::proto::metainfo::PieceHashes;
 
 /// The ways of writing that every storage test runs on.
 pub(super) const WAYS: [DiskIo; 2] = [DiskIo::Mmap, DiskIo::Pwrite];
@@ -31,8 +32,9 @@ impl Sample {
             }
         }
         let digests: Vec<_> = line.chunks(piece_len as usize).map(hash::sha1).collect();
+        let hashes = PieceHashes::from_v1(digests);
         let id = InfoHash::v1([0xab; 20]);
-        Self { layout: Layout::new(id, geometry, files, digests.into()).unwrap(), line }
+        Self { layout: Layout::new(id, geometry, files, hashes).unwrap(), line }
     }
 
     pub(super) fn geometry(&self) -> &Geometry {

@@ -216,9 +216,8 @@ mod tests {
             let geometry = Arc::new(self.metainfo.geometry().clone());
             let file =
                 FileSpec { path: "x.bin".into(), len: geometry.total(), pad: false, executable: false };
-            let digests: Vec<_> = geometry.pieces().map(|piece| self.metainfo.digest(piece)).collect();
-            let layout =
-                Layout::new(self.metainfo.info_hash(), geometry, vec![file], digests.into()).unwrap();
+            let hashes = self.metainfo.piece_hashes().clone();
+            let layout = Layout::new(self.metainfo.info_hash(), geometry, vec![file], hashes).unwrap();
             let options = VolumeOptions::default();
             let root = self.dir.path().join("got");
             let volume = Volume::new(&root, layout, options, &[], &Handles::new(8)).unwrap();

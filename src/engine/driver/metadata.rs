@@ -9,7 +9,7 @@ use crate::base::{InfoHash, Moment, Untrusted, units};
 use crate::engine::command::{Add, Source};
 use crate::engine::event::{Event, Fault, FaultKind};
 use crate::engine::why::search;
-use crate::proto::metainfo::{Metainfo, MetainfoError};
+use crate::proto::metainfo::{self, Metainfo, MetainfoError};
 use crate::swarm::{MetadataSummary, Summary};
 
 /// The least of the metadata that has to come in so long to be progress: a peer that sends less only wants to be
@@ -93,7 +93,7 @@ impl Driver {
 pub(in crate::engine) fn refuse(add: &Add) -> Option<Fault> {
     let Source::Link(link) = &add.source else { return None };
     let id = link.info_hash;
-    id.sha1().is_none().then(|| cannot_be_used(&id, &MetainfoError::V2Only))
+    metainfo::downloadable(&id).err().map(|error| cannot_be_used(&id, &error))
 }
 
 fn cannot_be_used(id: &InfoHash, error: &MetainfoError) -> Fault {

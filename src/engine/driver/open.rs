@@ -404,8 +404,8 @@ fn layout(metainfo: &Metainfo) -> Result<Layout, DiskError> {
         pad: !file.is_stored(),
         executable: file.attributes().is_executable(),
     });
-    let digests: Vec<_> = metainfo.geometry().pieces().map(|piece| metainfo.digest(piece)).collect();
-    Layout::new(metainfo.info_hash(), Arc::new(metainfo.geometry().clone()), files.collect(), digests.into())
+    let (geometry, hashes) = (Arc::new(metainfo.geometry().clone()), metainfo.piece_hashes().clone());
+    Layout::new(metainfo.info_hash(), geometry, files.collect(), hashes)
 }
 
 fn wanted_files(options: &ContentOptions, geometry: &Geometry) -> Vec<bool> {

@@ -2,23 +2,25 @@
 
 use super::extras::{extras, text};
 use super::wire::{self, Loose, RawFile, RawFiles, RawInfo};
-use super::{Attributes, Extras, File, Metainfo, MetainfoError, Note, hybrid, layers};
-use crate::base::{Geometry, InfoHash, Untrusted};
+use super::{Attributes, Extras, File, Metainfo, MetainfoError, Note, PieceHashes, hybrid, layers, v2};
+use crate::base::{Geometry, InfoHash, Sha1Digest, Untrusted};
 use crate::hash::{sha1, sha256};
 use crate::proto::bencode::{Limits, Scan, Tree, scan};
 use crate::proto::paths::{self, SafePath};
 
+/// The versions of a torrent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Version {
+    V1,
+    V2,
+    Hybrid,
+}
+
 /// Checks a torrent file.
 pub(super) fn file(bytes: &[u8]) -> Result<Metainfo, MetainfoError> {
-    let found = scan(bytes, Limits::TORRENT, b"info")?;
-    if bytes.first() != Some(&b'd') {
-        return Err(MetainfoError::NoDictionary);
-    }
-    let raw_info = found.wanted.ok_or(MetainfoError::NoInfo)?;
-    let torrent = info(&bytes[raw_info.clone()]).map_err(|error| error.shifted(raw_info.start))?;
-    if torrent.info_hash.sha256().is_some() {
-        layers(&bytes[..found.len], torrent.geometry.piece_len())?;
-    }
+    let (found, raw_info) = outer(bytes)?;
+    let torrent = read(&bytes[raw_info.clone()], Some(&bytes[..found.len]));
+    let torrent = torrent.map_err(|error| error.shifted(raw_info.start))?;
     let mut notes = Vec::new();
     let extras = extras(&wire::read(&bytes[..found.len]), &mut notes);
     if found.len < bytes.len() {
@@ -33,37 +35,113 @@ pub(super) fn file(bytes: &[u8]) -> Result<Metainfo, MetainfoError> {
 
 /// Checks an info dictionary.
 pub(super) fn info(raw: &[u8]) -> Result<Metainfo, MetainfoError> {
-    let found = scan(raw, Limits::TORRENT, b"pieces")?;
-    if raw.first() != Some(&b'd') {
-        return Err(MetainfoError::NoInfo);
+    read(raw, None)
+}
+
+/// The versions that a torrent file claims to be of; the rest of it is not checked.
+pub(super) fn version(bytes: &[u8]) -> Result<Version, MetainfoError> {
+    let (_, raw_info) = outer(bytes)?;
+    let info = Info::new(&bytes[raw_info.clone()]).map_err(|error| error.shifted(raw_info.start))?;
+    Ok(info.version)
+}
+
+/// The outermost dictionary, and where the info dictionary lies in it.
+fn outer(bytes: &[u8]) -> Result<(Scan, std::ops::Range<usize>), MetainfoError> {
+    let mut found = scan(bytes, Limits::TORRENT, b"info")?;
+    if bytes.first() != Some(&b'd') {
+        return Err(MetainfoError::NoDictionary);
     }
-    if found.len < raw.len() {
-        return Err(MetainfoError::BytesAfter { at: found.len });
+    let raw_info = found.wanted.take().ok_or(MetainfoError::NoInfo)?;
+    Ok((found, raw_info))
+}
+
+/// An info dictionary that is well-formed.
+struct Info {
+    found: Scan,
+    read: RawInfo,
+    version: Version,
+}
+
+impl Info {
+    fn new(raw: &[u8]) -> Result<Self, MetainfoError> {
+        let found = scan(raw, Limits::TORRENT, b"pieces")?;
+        if raw.first() != Some(&b'd') {
+            return Err(MetainfoError::NoInfo);
+        }
+        if found.len < raw.len() {
+            return Err(MetainfoError::BytesAfter { at: found.len });
+        }
+        if let Some(at) = found.duplicates.iter().copied().min() {
+            return Err(MetainfoError::RepeatedKey { at });
+        }
+        let read: RawInfo = wire::read(raw);
+        let has_v1_part = found.wanted.is_some() || read.files.is_some() || !read.length.is_absent();
+        let version = match read.meta_version.int() {
+            None | Some(1) if has_v1_part || read.file_tree.is_absent() => Version::V1,
+            Some(2) if has_v1_part => Version::Hybrid,
+            None | Some(1 | 2) => Version::V2,
+            Some(other) => return Err(MetainfoError::UnknownVersion(other)),
+        };
+        Ok(Self { found, read, version })
     }
-    if let Some(at) = found.duplicates.iter().copied().min() {
-        return Err(MetainfoError::RepeatedKey { at });
+
+    /// The info-hashes. Keys of a v2 part that are out of order would have other hashes in other programs.
+    fn hashes(&self, raw: &[u8]) -> Result<InfoHash, MetainfoError> {
+        let v2 = || match self.found.unsorted {
+            _ if self.read.meta_version.int() != Some(2) => Err(MetainfoError::Missing("meta version")),
+            Some(at) => Err(MetainfoError::OutOfOrder { at }),
+            None if self.read.file_tree != Loose::Other => Err(lacks(&self.read.file_tree, "file tree")),
+            None => Ok(sha256(raw)),
+        };
+        Ok(match self.version {
+            Version::V1 => InfoHash::v1(sha1(raw)),
+            Version::V2 => InfoHash::v2(v2()?),
+            Version::Hybrid => InfoHash::hybrid(sha1(raw), v2()?),
+        })
     }
-    let read: RawInfo = wire::read(raw);
-    let info_hash = identity(raw, &read, &found)?;
-    let name = read.name_utf8.bytes().or(read.name.bytes()).ok_or(lacks(&read.name, "name"))?;
+}
+
+/// Checks an info dictionary, and the piece layers in the torrent file around it where there is one.
+fn read(raw: &[u8], outer: Option<&[u8]>) -> Result<Metainfo, MetainfoError> {
+    let info = Info::new(raw)?;
+    let info_hash = info.hashes(raw)?;
+    let Info { found, read, version } = info;
+    let name = match read.name_utf8.bytes().or(read.name.bytes()) {
+        None if version == Version::V2 => &[],
+        name => name.ok_or(lacks(&read.name, "name"))?,
+    };
     // A torrent must be called something.
     let name = if name.is_empty() { info_hash.to_string().into_bytes() } else { name.to_vec() };
+    let tree = (version != Version::V1).then(|| Tree::parse(raw, Limits::TORRENT)).transpose()?;
+    let file_tree = tree.as_ref().and_then(|tree| tree.root().get(b"file tree"));
+
     let mut notes = Vec::new();
-    let (files, single) = match (&read.files, &read.length) {
-        (Some(_), length) if !length.is_absent() => return Err(MetainfoError::OneAndSeveral),
-        (Some(several), _) => (self::files(several, &name, &mut notes)?, false),
-        (None, length) => (vec![one_file(length, &read.attr, &name)?], true),
+    let (files, single) = match (&read.files, &read.length, file_tree) {
+        (None, Loose::Absent, Some(tree)) if version == Version::V2 => v2::files(tree, &name, &mut notes)?,
+        (Some(_), length, _) if !length.is_absent() => return Err(MetainfoError::OneAndSeveral),
+        (Some(several), ..) => (self::files(several, &name, &mut notes)?, false),
+        (None, length, _) => (vec![one_file(length, &read.attr, &name)?], true),
     };
     let piece_len = read.piece_length.int().ok_or(lacks(&read.piece_length, "piece length"))?;
+    let piece_len = u64::try_from(piece_len).unwrap_or(0);
     let lens = files.iter().map(|file| (file.len, !file.is_stored()));
-    let geometry = Geometry::new(u64::try_from(piece_len).unwrap_or(0), lens)?;
-    let digests = digests(raw, &found, &geometry)?;
-    if info_hash.sha256().is_some() {
-        let piece_len = u64::from(geometry.piece_len());
-        let v1 = hybrid::V1 { name: &name, several: read.files.as_ref(), files: &files, piece_len };
-        let tree = Tree::parse(raw, Limits::TORRENT)?;
-        let file_tree = tree.root().get(b"file tree").ok_or(MetainfoError::Missing("file tree"))?;
-        hybrid::agree(&v1, file_tree)?;
+    let (geometry, digests) = if version == Version::V2 {
+        (Geometry::aligned(piece_len, lens)?, None)
+    } else {
+        let geometry = Geometry::new(piece_len, lens)?;
+        let digests = digests(raw, &found, &geometry)?;
+        (geometry, Some(digests))
+    };
+    let (mut roots, mut piece_layers) = (None, None);
+    if let Some(file_tree) = file_tree {
+        if version == Version::Hybrid {
+            let v1 = hybrid::V1 { name: &name, several: read.files.as_ref(), files: &files, piece_len };
+            hybrid::agree(&v1, file_tree)?;
+        }
+        let outer = outer.map(|bytes| Tree::parse(bytes, Limits::TORRENT)).transpose()?;
+        let layers = outer.as_ref().and_then(|outer| outer.root().get(b"piece layers"));
+        roots = Some(layers::roots(layers, file_tree, geometry.piece_len())?);
+        piece_layers = layers.map(|layers| layers.raw().into());
     }
     if found.unsorted.is_some() {
         notes.push(Note::OutOfOrder);
@@ -71,7 +149,9 @@ pub(super) fn info(raw: &[u8]) -> Result<Metainfo, MetainfoError> {
     Ok(Metainfo {
         info_hash,
         raw_info: raw.into(),
-        digests,
+        // Only pieces of a power of two of blocks have trees, so that of others the v1 half alone can be used.
+        piece_hashes: PieceHashes::new(digests, roots.filter(|_| geometry.has_trees())),
+        piece_layers,
         name: Untrusted::from_bytes(&name),
         geometry,
         files,
@@ -84,45 +164,18 @@ pub(super) fn info(raw: &[u8]) -> Result<Metainfo, MetainfoError> {
     })
 }
 
-/// Checks the piece layers of a hybrid torrent, where it brings them.
-fn layers(bytes: &[u8], piece_len: u32) -> Result<(), MetainfoError> {
-    let tree = Tree::parse(bytes, Limits::TORRENT)?;
-    let file_tree = tree.root().get(b"info").and_then(|info| info.get(b"file tree"));
-    match (tree.root().get(b"piece layers"), file_tree) {
-        (Some(there), Some(file_tree)) => layers::check(there, file_tree, piece_len),
-        _ => Ok(()),
-    }
-}
-
-/// The info-hash, after a look at which versions of torrents this is.
-fn identity(raw: &[u8], info: &RawInfo, found: &Scan) -> Result<InfoHash, MetainfoError> {
-    let has_v1_part = found.wanted.is_some() || info.files.is_some() || !info.length.is_absent();
-    let v1 = sha1(raw);
-    match info.meta_version.int() {
-        None | Some(1) if !has_v1_part && !info.file_tree.is_absent() => Err(MetainfoError::V2Only),
-        None | Some(1) => Ok(InfoHash::v1(v1)),
-        Some(2) if !has_v1_part => Err(MetainfoError::V2Only),
-        Some(2) => match found.unsorted {
-            Some(at) => Err(MetainfoError::OutOfOrder { at }),
-            None if info.file_tree != Loose::Other => Err(lacks(&info.file_tree, "file tree")),
-            None => Ok(InfoHash::hybrid(v1, sha256(raw))),
-        },
-        Some(other) => Err(MetainfoError::UnknownVersion(other)),
-    }
-}
-
-/// Where the content of `pieces` lies, if it fits the geometry.
-fn digests(raw: &[u8], found: &Scan, geometry: &Geometry) -> Result<std::ops::Range<usize>, MetainfoError> {
+/// The SHA-1 digests in `pieces`, if they fit the geometry.
+fn digests(raw: &[u8], found: &Scan, geometry: &Geometry) -> Result<Vec<Sha1Digest>, MetainfoError> {
     let value = found.wanted.clone().ok_or(MetainfoError::Missing("pieces"))?;
     if !raw[value.start].is_ascii_digit() {
         return Err(MetainfoError::WrongType("pieces"));
     }
     let prefix = raw[value.clone()].iter().take_while(|&&b| b != b':').count() + 1;
-    let content = value.start + prefix..value.end;
+    let content = &raw[value.start + prefix..value.end];
     if content.len() as u64 != u64::from(geometry.piece_count()) * 20 {
         return Err(MetainfoError::digests(geometry, content.len()));
     }
-    Ok(content)
+    Ok(content.as_chunks::<20>().0.to_vec())
 }
 
 fn one_file(length: &Loose, attr: &Loose, name: &[u8]) -> Result<File, MetainfoError> {
@@ -141,17 +194,26 @@ fn files(raw: &RawFiles, name: &[u8], notes: &mut Vec<Note>) -> Result<Vec<File>
     for (number, one) in raw.list.iter().enumerate() {
         files.push(several_file(raw, number + 1, one, name)?);
     }
-    // Padding and links are never stored, so they take no name from anybody.
-    let stored: Vec<usize> = (0..files.len()).filter(|&n| files[n].is_stored()).collect();
-    let wanted = stored.iter().filter_map(|&n| Some(std::iter::once(name).chain(raw.path(&raw.list[n])?)));
-    let resolved = paths::resolve(wanted)?;
+    resolve(&mut files, |at| Some(std::iter::once(name).chain(raw.path(&raw.list[at])?)), notes)?;
+    Ok(files)
+}
+
+/// Gives each stored file the path that it is stored under, from the components that were given for the file of
+/// this number. Padding and links are never stored, so they take no name from anybody.
+pub(super) fn resolve<'a, P: Iterator<Item = &'a [u8]> + Clone>(
+    files: &mut [File],
+    given: impl Fn(usize) -> Option<P>,
+    notes: &mut Vec<Note>,
+) -> Result<(), MetainfoError> {
+    let stored: Vec<usize> = (0..files.len()).filter(|&at| files[at].is_stored()).collect();
+    let resolved = paths::resolve(stored.iter().filter_map(|&at| given(at)))?;
     let mut renamed = 0;
-    for (&number, path) in stored.iter().zip(resolved) {
-        if let Some(components) = raw.path(&raw.list[number]) {
-            files[number].original = original(&path, std::iter::once(name).chain(components));
-            renamed += usize::from(files[number].original.is_some());
+    for (&at, path) in stored.iter().zip(resolved) {
+        if let Some(components) = given(at) {
+            files[at].original = original(&path, components);
+            renamed += usize::from(files[at].original.is_some());
         }
-        files[number].path = path;
+        files[at].path = path;
     }
     if renamed > 0 {
         notes.push(Note::Renamed(renamed));
@@ -160,7 +222,7 @@ fn files(raw: &RawFiles, name: &[u8], notes: &mut Vec<Note>) -> Result<Vec<File>
     if links > 0 {
         notes.push(Note::LinksSkipped(links));
     }
-    Ok(files)
+    Ok(())
 }
 
 /// One of several files, with a path that may still be that of another.

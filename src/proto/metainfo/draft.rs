@@ -46,7 +46,7 @@ pub struct DraftFile {
 impl Draft {
     /// The torrent file.
     pub fn to_bytes(&self) -> Vec<u8> {
-        torrent_file(self.info_bytes(), &self.extras)
+        torrent_file(self.info_bytes(), None, &self.extras)
     }
 
     /// The info dictionary, over which the info-hash is taken.
@@ -85,9 +85,9 @@ impl Draft {
 }
 
 impl Metainfo {
-    /// A torrent file with this torrent's info dictionary, untouched, and its present extras.
+    /// A torrent file with this torrent's info dictionary and piece layers, untouched, and its present extras.
     pub fn to_bytes(&self) -> Vec<u8> {
-        torrent_file(self.raw_info().to_vec(), self.extras())
+        torrent_file(self.raw_info().to_vec(), self.piece_layers.as_deref(), self.extras())
     }
 }
 
@@ -98,7 +98,7 @@ pub fn auto_piece_len(total: u64) -> u32 {
     at_least.next_power_of_two() as u32
 }
 
-fn torrent_file(info: Vec<u8>, extras: &Extras) -> Vec<u8> {
+fn torrent_file(info: Vec<u8>, piece_layers: Option<&[u8]>, extras: &Extras) -> Vec<u8> {
     let mut all = extras.trackers.iter().flatten();
     let (first, has_more) = (all.next(), all.next().is_some());
     let texts = |out: &mut DictWriter, key: &str, texts: &[Untrusted]| {
@@ -150,6 +150,9 @@ fn torrent_file(info: Vec<u8>, extras: &Extras) -> Vec<u8> {
             out.int("creation date", date);
         }
         out.raw("info", info);
+        if let Some(layers) = piece_layers {
+            out.raw("piece layers", layers);
+        }
     })
 }
 
@@ -250,7 +253,7 @@ mod tests {
             let read = Metainfo::parse(&bytes).unwrap();
             prop_assert_eq!(read.name().raw(), &draft.name);
             prop_assert_eq!(read.geometry().piece_len(), draft.piece_len);
-            prop_assert_eq!(read.digests(), &draft.digests);
+            prop_assert_eq!(read.piece_hashes().v1().unwrap().as_flattened(), &draft.digests);
             prop_assert_eq!(read.is_private(), draft.private);
             prop_assert_eq!(read.source().map(Untrusted::raw), draft.source.as_deref());
             prop_assert_eq!(read.extras(), &draft.extras);

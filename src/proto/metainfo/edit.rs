@@ -4,6 +4,7 @@
 //! values and the order of the keys stay as they are, and an info dictionary of which nothing was
 //! changed is the same to the byte, and so is the info-hash.
 
+use super::check::{self, Version};
 use super::entries::{Entries, number, text, texts, tiers};
 use super::fields::{Field, Fields};
 use super::{Metainfo, MetainfoError};
@@ -17,7 +18,7 @@ pub struct Edit {
     outer: Entries,
     info: Entries,
     raw_info: Vec<u8>,
-    kind: Kind,
+    version: Version,
     /// What the values say that can be changed.
     fields: Fields,
     /// Texts that are not UTF-8, by what they are shown as.
@@ -39,30 +40,21 @@ pub enum EditError {
     NamesDiffer,
 }
 
-/// Which versions a torrent is of.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Kind {
-    V1,
-    Hybrid,
-    V2,
-}
-
 impl Edit {
     /// Takes a torrent file apart, v2 or not.
     pub fn new(bytes: &[u8]) -> Result<Self, EditError> {
-        let kind = match Metainfo::parse(bytes) {
-            Ok(torrent) if torrent.info_hash().sha256().is_some() => Kind::Hybrid,
-            Ok(_) => Kind::V1,
-            Err(MetainfoError::V2Only) => Kind::V2,
-            Err(error) => return Err(error.into()),
-        };
+        let version = check::version(bytes)?;
+        // One that is v2 alone is changed without being understood.
+        if version != Version::V2 {
+            Metainfo::parse(bytes)?;
+        }
         let tree = Tree::parse(bytes, Limits::TORRENT).map_err(MetainfoError::from)?;
         let info = tree.root().get(b"info").ok_or(MetainfoError::NoInfo)?;
         let mut edit = Self {
             outer: Entries::of(&tree.root()),
             info: Entries::of(&info),
             raw_info: info.raw().to_vec(),
-            kind,
+            version,
             fields: Fields::default(),
             odd: Vec::new(),
             trailing: tree.rest().len(),
@@ -78,10 +70,10 @@ impl Edit {
 
     /// What identifies the torrent.
     pub fn info_hash(&self) -> InfoHash {
-        match self.kind {
-            Kind::V1 => InfoHash::v1(sha1(&self.raw_info)),
-            Kind::V2 => InfoHash::v2(sha256(&self.raw_info)),
-            Kind::Hybrid => InfoHash::hybrid(sha1(&self.raw_info), sha256(&self.raw_info)),
+        match self.version {
+            Version::V1 => InfoHash::v1(sha1(&self.raw_info)),
+            Version::V2 => InfoHash::v2(sha256(&self.raw_info)),
+            Version::Hybrid => InfoHash::hybrid(sha1(&self.raw_info), sha256(&self.raw_info)),
         }
     }
 
@@ -98,13 +90,13 @@ impl Edit {
         if info_changed {
             next.raw_info = next.info.to_bytes();
             let found = scan(&next.raw_info, Limits::TORRENT, b"").map_err(MetainfoError::from)?;
-            if next.kind != Kind::V1 && found.unsorted.is_some() {
+            if next.version != Version::V1 && found.unsorted.is_some() {
                 return Err(EditError::Unsorted);
             }
         }
         // What is written must be the torrent that was meant, whatever stood in the file before.
         let again = Self::new(&next.to_bytes())?;
-        if again.kind != self.kind {
+        if again.version != self.version {
             return Err(MetainfoError::NoInfo.into());
         }
         debug_assert!(info_changed || again.raw_info == self.raw_info);
@@ -182,10 +174,10 @@ impl Edit {
 
     /// The name of a single file is also the only name at the top of its file tree (BEP 52).
     fn put_name(&mut self, name: &Untrusted) -> Result<(), EditError> {
-        let one_file = match self.kind {
-            Kind::V1 => false,
-            Kind::Hybrid => !self.info.has("files"),
-            Kind::V2 => self.is_v2_file(),
+        let one_file = match self.version {
+            Version::V1 => false,
+            Version::Hybrid => !self.info.has("files"),
+            Version::V2 => self.is_v2_file(),
         };
         let new = self.bytes_of(name);
         if one_file {

@@ -1,47 +1,79 @@
-//! The `piece layers` of BEP 52: for each file longer than a piece the digests of its pieces, which must
-//! lead to the root that the info dictionary promises.
+//! The hashes of the pieces of BEP 52. For each file longer than a piece they stand in the `piece layers`, and
+//! must lead to the root that the info dictionary promises; for a shorter one they are that root.
 
 use std::collections::BTreeMap;
 
 use super::error::{LayersError, MetainfoError};
-use super::file_tree::{FileTreeError, walk};
+use super::file_tree::{FileTreeError, shown, walk};
+use super::pieces::{piece_height, tree_height};
 use crate::base::{BLOCK_LEN, Sha256Digest, Untrusted};
-use crate::hash::{merkle_root, zero_tree};
+use crate::hash::{merkle_root, raise_root, zero_tree};
 use crate::proto::bencode::Value;
 
-/// Checks the layers that are there. Those that are missing can be asked of peers, so they are no fault.
-pub(super) fn check(
-    layers: Value<'_, '_>,
+/// The root of each piece, in their order, from checked layers. Layers that are missing can be asked of peers, so
+/// they are no fault; the roots of their pieces are not known. The pieces of the tree must be few enough for a
+/// [`Geometry`](crate::base::Geometry).
+pub(super) fn roots(
+    layers: Option<Value<'_, '_>>,
     file_tree: Value<'_, '_>,
     piece_len: u32,
-) -> Result<(), MetainfoError> {
-    if !layers.is_dict() {
-        return Err(LayersError::WrongType.into());
-    }
-    let mut files: BTreeMap<Sha256Digest, (Untrusted, u64)> = BTreeMap::new();
+) -> Result<Vec<Option<Sha256Digest>>, MetainfoError> {
+    let piece_len_long = u64::from(piece_len);
+    let mut files: Vec<(Sha256Digest, u64)> = Vec::new();
+    let mut long: BTreeMap<Sha256Digest, (Untrusted, u64)> = BTreeMap::new();
     walk(file_tree, &mut |path, file| {
-        if let Some(root) = file.root.filter(|_| file.len > u64::from(piece_len)) {
-            let shown = || super::file_tree::shown(path.iter().copied());
-            files.entry(root).or_insert_with(|| (shown(), file.len.div_ceil(u64::from(piece_len))));
+        let Some(root) = file.root else { return Ok(()) };
+        files.push((root, file.len));
+        if file.len > piece_len_long {
+            let shown = || shown(path.iter().copied());
+            long.entry(root).or_insert_with(|| (shown(), file.len.div_ceil(piece_len_long)));
         }
         Ok::<_, FileTreeError>(())
     })?;
-    // A piece of v2 is a power of two of blocks, so its tree is as high as that power.
-    let filler = zero_tree((piece_len / BLOCK_LEN).max(1).ilog2());
+    let layers = layers.map_or_else(|| Ok(BTreeMap::new()), |layers| check(layers, &long, piece_len))?;
+    let mut roots = Vec::new();
+    for (root, len) in files {
+        let pieces = len.div_ceil(piece_len_long);
+        match layers.get(&root) {
+            _ if pieces == 1 => {
+                let height = tree_height(len.div_ceil(u64::from(BLOCK_LEN)));
+                roots.push(Some(raise_root(root, height, piece_height(piece_len))));
+            }
+            // Files of different lengths that promise the same root are not both honest.
+            Some(layer) if layer.len() as u64 == pieces => roots.extend(layer.iter().copied().map(Some)),
+            _ => roots.extend((0..pieces).map(|_| None)),
+        }
+    }
+    Ok(roots)
+}
+
+/// Checks the layers that are there against the files longer than a piece.
+fn check<'a>(
+    layers: Value<'a, '_>,
+    long: &BTreeMap<Sha256Digest, (Untrusted, u64)>,
+    piece_len: u32,
+) -> Result<BTreeMap<Sha256Digest, &'a [Sha256Digest]>, MetainfoError> {
+    if !layers.is_dict() {
+        return Err(LayersError::WrongType.into());
+    }
+    let filler = zero_tree(piece_height(piece_len));
+    let mut checked = BTreeMap::new();
     for (root, layer) in layers.dict() {
         let layer = layer.bytes().ok_or(LayersError::WrongType)?;
-        let known = Sha256Digest::try_from(root).ok().and_then(|root| Some((root, files.get(&root)?)));
+        let known = Sha256Digest::try_from(root).ok().and_then(|root| Some((root, long.get(&root)?)));
         let (root, (path, pieces)) = known.ok_or(LayersError::Unknown)?;
         let needed = pieces.saturating_mul(32);
         if layer.len() as u64 != needed {
             let (path, bytes) = (path.clone(), layer.len());
             return Err(LayersError::Length { path, bytes, pieces: *pieces, needed }.into());
         }
-        if merkle_root(layer.as_chunks::<32>().0.iter().copied(), filler) != root {
+        let digests = layer.as_chunks::<32>().0;
+        if merkle_root(digests.iter().copied(), filler) != root {
             return Err(LayersError::Root(path.clone()).into());
         }
+        checked.insert(root, digests);
     }
-    Ok(())
+    Ok(checked)
 }
 
 #[cfg(test)]
@@ -51,7 +83,11 @@ mod tests {
 
     const PIECE: u32 = 4 * BLOCK_LEN;
 
-    fn checked(layers: &[(&[u8], &[u8])], root: Sha256Digest) -> Result<(), MetainfoError> {
+    /// The roots of the pieces of a file of three pieces with this root and one of a block.
+    fn read(
+        layers: &[(&[u8], &[u8])],
+        root: Sha256Digest,
+    ) -> Result<Vec<Option<Sha256Digest>>, MetainfoError> {
         let bytes = dict(|d| {
             d.dict("layers", |d| {
                 for (root, layer) in layers {
@@ -59,16 +95,18 @@ mod tests {
                 }
             });
             d.dict("tree", |d| {
-                d.dict("f", |d| {
-                    d.dict("", |d| {
-                        d.int("length", i64::from(PIECE) * 3).bytes("pieces root", root);
+                for (name, len, root) in [("f", PIECE * 3, root), ("g", 5, [7; 32])] {
+                    d.dict(name, |d| {
+                        d.dict("", |d| {
+                            d.int("length", i64::from(len)).bytes("pieces root", root);
+                        });
                     });
-                });
+                }
             });
         });
         let tree = Tree::parse(&bytes, Limits::TORRENT).unwrap();
         let value = |key: &[u8]| tree.root().get(key).unwrap();
-        check(value(b"layers"), value(b"tree"), PIECE)
+        roots(Some(value(b"layers")), value(b"tree"), PIECE)
     }
 
     #[test]
@@ -76,14 +114,18 @@ mod tests {
         let layer: Vec<Sha256Digest> = vec![[1; 32], [2; 32], [3; 32]];
         let root = merkle_root(layer.iter().copied(), zero_tree(2));
         let bytes = layer.concat();
-        assert_eq!(checked(&[(&root, &bytes)], root), Ok(()));
-        assert_eq!(checked(&[], root), Ok(()));
+        let short = Some(raise_root([7; 32], 0, 2));
+        assert_eq!(
+            read(&[(&root, &bytes)], root),
+            Ok(vec![Some([1; 32]), Some([2; 32]), Some([3; 32]), short])
+        );
+        assert_eq!(read(&[], root), Ok(vec![None, None, None, short]));
         let f = || Untrusted::new("f");
         let wrong = [&bytes[..95], &[0]].concat();
-        assert_eq!(checked(&[(&root, &wrong)], root), Err(LayersError::Root(f()).into()));
+        assert_eq!(read(&[(&root, &wrong)], root), Err(LayersError::Root(f()).into()));
         let short = LayersError::Length { path: f(), bytes: 64, pieces: 3, needed: 96 };
-        assert_eq!(checked(&[(&root, &bytes[..64])], root), Err(short.into()));
-        assert_eq!(checked(&[(&[9; 32], &bytes)], root), Err(LayersError::Unknown.into()));
-        assert_eq!(checked(&[(b"short", &bytes)], root), Err(LayersError::Unknown.into()));
+        assert_eq!(read(&[(&root, &bytes[..64])], root), Err(short.into()));
+        assert_eq!(read(&[(&[9; 32], &bytes)], root), Err(LayersError::Unknown.into()));
+        assert_eq!(read(&[(b"short", &bytes)], root), Err(LayersError::Unknown.into()));
     }
 }

@@ -1,4 +1,4 @@
-//! Torrent files (BEP 3, 5, 12, 19, 27, 47) into checked values.
+//! Torrent files (BEP 3, 5, 12, 19, 27, 47, 52) into checked values, of v1, v2 or both.
 //!
 //! The bytes pass the guard of [`bencode`](super::bencode) first; only then serde_bencode reads them. The
 //! info-hash is taken over the raw bytes of the info dictionary, which are kept. What is vital is
@@ -15,12 +15,11 @@ mod file;
 mod file_tree;
 mod hybrid;
 mod layers;
+mod pieces;
 #[cfg(test)]
 mod tests;
 mod v2;
 mod wire;
-
-use std::ops::Range;
 
 pub use draft::{Content, Draft, DraftFile, auto_piece_len};
 pub use edit::{Edit, EditError};
@@ -30,17 +29,23 @@ pub use fields::{Field, Fields};
 pub use file::{Attributes, File};
 pub use file_tree::FileTreeError;
 pub use hybrid::HybridError;
-pub use v2::{V2File, V2Torrent};
+pub use pieces::{PieceDigest, PieceHashes};
 
-use crate::base::{FileIndex, Geometry, InfoHash, Piece, Sha1Digest, Untrusted};
+use crate::base::{FileIndex, Geometry, InfoHash, Untrusted};
 
-/// A checked torrent.
+/// Refuses a torrent that is v2 alone: it can be read and shown, and its content not be fetched yet.
+pub fn downloadable(info_hash: &InfoHash) -> Result<(), MetainfoError> {
+    info_hash.sha1().map(|_| ()).ok_or(MetainfoError::V2Only)
+}
+
+/// A checked torrent of v1, v2 or both. Pieces and files of a hybrid torrent are those of its v1 half.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Metainfo {
     info_hash: InfoHash,
     raw_info: Box<[u8]>,
-    /// Where the piece digests lie in `raw_info`.
-    digests: Range<usize>,
+    piece_hashes: PieceHashes,
+    /// The piece layers of the v2 part as they stood in the file.
+    piece_layers: Option<Box<[u8]>>,
     name: Untrusted,
     geometry: Geometry,
     files: Vec<File>,
@@ -62,6 +67,11 @@ impl Metainfo {
     /// it is the wanted one is told by [`info_hash`](Self::info_hash).
     pub fn from_info(raw_info: &[u8]) -> Result<Self, MetainfoError> {
         check::info(raw_info)
+    }
+
+    /// The torrent itself, if its content can be downloaded and seeded.
+    pub fn downloadable(self) -> Result<Self, MetainfoError> {
+        downloadable(&self.info_hash).map(|()| self)
     }
 
     /// The same torrent with other trackers, texts and so on.
@@ -112,20 +122,9 @@ impl Metainfo {
         &self.geometry
     }
 
-    /// The SHA-1 of a piece.
-    ///
-    /// # Panics
-    /// If the piece comes from the geometry of another torrent that has more pieces.
-    pub fn digest(&self, piece: Piece) -> Sha1Digest {
-        let at = piece.index() as usize * 20;
-        let mut digest = [0; 20];
-        digest.copy_from_slice(&self.digests()[at..at + 20]);
-        digest
-    }
-
-    /// The digests of all pieces, end to end.
-    pub fn digests(&self) -> &[u8] {
-        &self.raw_info[self.digests.clone()]
+    /// The hashes of its pieces.
+    pub const fn piece_hashes(&self) -> &PieceHashes {
+        &self.piece_hashes
     }
 
     /// The files in their order, pad files and links included; at least one.

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Done;
-use crate::base::{Bitfield, Piece, Sha1Digest};
+use crate::base::{Bitfield, Piece};
 use crate::hash;
+use crate::proto::metainfo::PieceDigest;
 use crate::store::error::{DiskError, DiskErrorKind};
 use crate::store::volume::{Presence, Volume};
 
@@ -77,7 +78,7 @@ struct Outcome {
     good: Bitfield,
     settled: usize,
     /// The digest of so many zeros, by their number: holes are not read.
-    zeros: BTreeMap<u32, Sha1Digest>,
+    zeros: BTreeMap<u32, PieceDigest>,
     error: Option<DiskError>,
     done: Option<Done<Result<Bitfield, DiskError>>>,
 }
@@ -173,8 +174,7 @@ impl CheckJob {
     fn good_among(&self, pieces: &[Piece], scratch: &mut Vec<u8>) -> Result<Vec<Piece>, DiskError> {
         let layout = self.volume.layout();
         let geometry = &layout.geometry;
-        let right =
-            |piece: Piece, digest: &Sha1Digest| layout.digests.get(piece.index() as usize) == Some(digest);
+        let right = |piece: Piece, digest: &PieceDigest| layout.hashes.verify(piece, digest);
         let mut good = Vec::new();
         let mut to_read = Vec::new();
         for &piece in pieces {
@@ -206,6 +206,7 @@ impl CheckJob {
             }
         }
         let digests = hash::sha1_many(read.iter().map(|(_, bytes)| std::iter::once(*bytes)));
+        let digests = digests.into_iter().map(PieceDigest::V1);
         good.extend(
             read.iter().zip(digests).filter(|((piece, _), d)| right(*piece, d)).map(|((p, _), _)| *p),
         );
@@ -213,7 +214,7 @@ impl CheckJob {
     }
 
     /// The digest of a piece too long to be held in memory.
-    fn stream(&self, piece: Piece, scratch: &mut Vec<u8>) -> Result<Option<Sha1Digest>, DiskError> {
+    fn stream(&self, piece: Piece, scratch: &mut Vec<u8>) -> Result<Option<PieceDigest>, DiskError> {
         scratch.resize(scratch.len().max(RUN), 0);
         let range = self.volume.layout().geometry.piece_range(piece);
         let mut hasher = hash::Sha1::new();
@@ -226,10 +227,10 @@ impl CheckJob {
             hasher.update(run);
             at += run.len() as u64;
         }
-        Ok(Some(hasher.finish()))
+        Ok(Some(PieceDigest::V1(hasher.finish())))
     }
 
-    fn digest_of_zeros(&self, len: u32) -> Sha1Digest {
+    fn digest_of_zeros(&self, len: u32) -> PieceDigest {
         let known = self.state.lock().unwrap_or_else(PoisonError::into_inner).zeros.get(&len).copied();
         known.unwrap_or_else(|| {
             let mut hasher = hash::Sha1::new();
@@ -239,7 +240,7 @@ impl CheckJob {
                 hasher.update(&zeros[..left.min(zeros.len())]);
                 left -= left.min(zeros.len());
             }
-            let digest = hasher.finish();
+            let digest = PieceDigest::V1(hasher.finish());
             self.state.lock().unwrap_or_else(PoisonError::into_inner).zeros.insert(len, digest);
             digest
         })

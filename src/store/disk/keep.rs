@@ -3,6 +3,7 @@
 use super::Done;
 use crate::base::{Piece, Sha1Digest};
 use crate::hash;
+use crate::proto::metainfo::PieceDigest;
 use crate::store::assembly::Assembly;
 use crate::store::error::{DiskError, DiskErrorKind};
 use crate::store::pool::Buf;
@@ -63,7 +64,7 @@ pub(super) fn keep(jobs: Vec<KeepJob>) {
     }
     let found = hash::sha1_many(whole.iter().map(|(_, _, bufs, ..)| bufs));
     for ((volume, piece, bufs, digests, done), found) in whole.into_iter().zip(found) {
-        let right = volume.layout().digests.get(piece.index() as usize) == Some(&found);
+        let right = volume.layout().hashes.verify(piece, &PieceDigest::V1(found));
         let kept = settle(&volume, piece, &bufs, digests, right);
         // Who hears of the piece may count on its memory.
         drop(bufs);

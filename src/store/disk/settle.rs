@@ -10,6 +10,7 @@ use super::Done;
 use super::keep::PieceOutcome;
 use crate::base::BLOCK_LEN;
 use crate::hash::{self, Part};
+use crate::proto::metainfo::PieceDigest;
 use crate::store::assembly::{Front, Run};
 use crate::store::error::{DiskError, DiskErrorKind};
 use crate::store::volume::Volume;
@@ -46,7 +47,7 @@ impl SettleJob {
         let settled = if front.is_stale() {
             SegmentOutcome::Stale(front)
         } else if last.is_some()
-            && volume.layout().digests.get(piece.index() as usize) != Some(&front.stream.digest())
+            && !volume.layout().hashes.verify(piece, &PieceDigest::V1(front.stream.digest()))
         {
             let digests = std::mem::take(&mut front.digests);
             SegmentOutcome::Ended(front, PieceOutcome::HashFailed { piece, digests })

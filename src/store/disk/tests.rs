@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::base::{Block, Piece};
+use crate::proto::metainfo::PieceHashes;
 use crate::store::BUF_LEN;
 use crate::store::testing::{Sample, WAYS};
 
@@ -137,13 +138,9 @@ fn a_check_knows_missing_short_and_empty_files_and_can_be_called_off() {
 fn zeros_that_were_never_written_are_still_zeros() {
     let mut sample = Sample::new(16_384, &[(50_000, true), (50_000, false)]);
     let zeros = vec![[0; 16_384]; 3];
-    let digests = sample
-        .layout
-        .digests
-        .iter()
-        .enumerate()
-        .map(|(at, digest)| if at == 4 { hash::sha1(&zeros[0]) } else { *digest });
-    sample.layout.digests = digests.collect::<Vec<_>>().into();
+    let mut digests = sample.layout.hashes.v1().unwrap().to_vec();
+    digests[4] = hash::sha1(&zeros[0]);
+    sample.layout.hashes = PieceHashes::from_v1(digests);
     let folder = tempfile::tempdir().unwrap();
     let volume = sample.volume(folder.path(), WAYS[1], &[]);
     let last = sample.piece(6);

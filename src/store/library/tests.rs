@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::base::Geometry;
+use crate::proto::metainfo::PieceHashes;
 use crate::store::{FileSpec, Handles, Layout, Stamp, VolumeOptions};
 
 pub(super) fn entry(seed: u8) -> Entry {
@@ -110,7 +111,8 @@ fn only_unchanged_files_are_believed() {
     let file = |name: &str| FileSpec { path: name.into(), len: 25, pad: false, executable: false };
     let id = InfoHash::v1([3; 20]);
     let layout =
-        Layout::new(id, geometry.clone(), vec![file("a"), file("b")], vec![[0; 20]; 5].into()).unwrap();
+        Layout::new(id, geometry.clone(), vec![file("a"), file("b")], PieceHashes::from_v1([[0; 20]; 5]))
+            .unwrap();
     let volume = Volume::new(folder.path(), layout, VolumeOptions::default(), &[], &Handles::new(8)).unwrap();
     for piece in geometry.pieces() {
         volume.write(piece, &[vec![7; geometry.len_of(piece) as usize]]).unwrap();

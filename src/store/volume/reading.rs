@@ -27,7 +27,7 @@ impl Volume {
         let inner = &*self.inner;
         let _stay = inner.moving.read().unwrap_or_else(PoisonError::into_inner);
         let len: u64 = slices.iter().map(|slice| slice.len() as u64).sum();
-        let end = start.checked_add(len).filter(|&end| end <= inner.layout.geometry.total());
+        let end = start.checked_add(len).filter(|&end| end <= inner.layout.geometry.end());
         let end = end.ok_or_else(|| DiskError::new(DiskErrorKind::Invalid, "read", inner.root.as_path()))?;
         let mut slices = slices.iter_mut();
         let mut rest: &mut [u8] = &mut [];

@@ -154,7 +154,7 @@ impl MetadataDownload {
     fn find(&mut self, swarm: &mut Swarm, now: Moment, whole: Vec<u8>, out: &mut Vec<Output>) {
         self.end();
         swarm.timers.stop(Timer::Metadata);
-        let metainfo = Metainfo::from_info(&whole);
+        let metainfo = Metainfo::from_info(&whole).and_then(Metainfo::downloadable);
         if metainfo.as_ref().is_ok_and(Metainfo::is_private) {
             // Whoever knows the name of a private torrent need not be one of those it is for.
             self.turn_private(swarm, now, out);

@@ -119,7 +119,8 @@ pub fn only_a_link(argument: &Path) -> Failure {
 }
 
 fn checked(argument: &Path, bytes: Vec<u8>) -> Result<Torrent, Failure> {
-    let metainfo = Metainfo::parse(&bytes).map_err(|error| malformed(argument, &error))?;
+    let metainfo = Metainfo::parse(&bytes).and_then(Metainfo::downloadable);
+    let metainfo = metainfo.map_err(|error| malformed(argument, &error))?;
     let path = (argument.as_os_str() != "-").then(|| argument.to_owned());
     Ok(Torrent { metainfo, bytes, path, link: None })
 }

@@ -53,7 +53,7 @@ pub fn find(old: &Metainfo, name: &str, found: &Gathered, shape: &Geometry, now:
     }
     let digests: Vec<_> = ours
         .pieces()
-        .map(|piece| same_piece(theirs, ours, &same, piece).map(|piece| old.digest(piece)))
+        .map(|piece| same_piece(theirs, ours, &same, piece).and_then(|piece| old.piece_hashes().sha1(piece)))
         .collect();
     if digests.iter().all(Option::is_none) {
         return none("its files do not lie in the same places of pieces".to_owned());

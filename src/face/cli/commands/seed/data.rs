@@ -94,7 +94,10 @@ impl Maker<'_> {
                 hash::check_unchanged(&found.files)?;
                 Some(of_known)
             };
-            if of_known.as_ref().is_some_and(|hashed| hashed.joined() != torrent.digests()) {
+            if of_known
+                .as_ref()
+                .is_some_and(|hashed| Some(hashed.digests.as_slice()) != torrent.piece_hashes().v1())
+            {
                 continue;
             }
             if !known::is_the_same(torrent, &draft) {

@@ -65,8 +65,9 @@ pub fn line(torrent: &Metainfo, data: &Path) -> Line {
 
 /// Whether it is what would be made anew, if it is of the same bytes.
 pub fn is_the_same(torrent: &Metainfo, draft: &Draft) -> bool {
-    let ours = Draft { digests: torrent.digests().to_vec(), ..draft.clone() };
-    torrent.digests().len() == draft.digests.len()
+    let digests = torrent.piece_hashes().v1().unwrap_or_default().as_flattened().to_vec();
+    let ours = Draft { digests, ..draft.clone() };
+    ours.digests.len() == draft.digests.len()
         && plan::made(&ours).is_ok_and(|(_, made)| made.info_hash() == torrent.info_hash())
 }
 

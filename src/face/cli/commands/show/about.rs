@@ -7,7 +7,7 @@ use crate::base::{InfoHash, Untrusted};
 use crate::face::cli::json::hex;
 use crate::face::cli::tree::{Listed, listed};
 use crate::proto::magnet::{Magnet, MagnetNote};
-use crate::proto::metainfo::{Attributes, Extras, Metainfo, V2Torrent};
+use crate::proto::metainfo::{Attributes, Extras, Metainfo, downloadable};
 
 /// What is noted of a torrent without a v1 part, which is no fault of it.
 pub const V2_ALONE: &str = "this torrent is v2 alone: torr can show it, but not download it yet";
@@ -71,7 +71,7 @@ pub struct Hints {
 }
 
 impl About {
-    /// A torrent file that has a v1 part.
+    /// A torrent file.
     pub fn torrent(torrent: &Metainfo) -> Self {
         let files = listed(torrent).map(|file| {
             let known = &torrent.files()[file.number - 1];
@@ -80,6 +80,10 @@ impl About {
             let path = file.path.to_owned();
             Entry { number: file.number, path, given, len: file.len, attributes: known.attributes() }
         });
+        let mut notes: Vec<String> = torrent.notes().iter().map(ToString::to_string).collect();
+        if downloadable(&torrent.info_hash()).is_err() {
+            notes.push(V2_ALONE.to_owned());
+        }
         let shape = torrent.geometry();
         let content = Content {
             size: listed(torrent).fold(0, |sum, file| sum.saturating_add(file.len)),
@@ -96,48 +100,8 @@ impl About {
             content: Some(content),
             extras: torrent.extras().clone(),
             link: None,
-            notes: torrent.notes().iter().map(ToString::to_string).collect(),
-            magnet: Magnet::of(torrent),
-        }
-    }
-
-    /// A torrent file that has none.
-    pub fn v2(torrent: &V2Torrent) -> Self {
-        let stored =
-            |file: &&crate::proto::metainfo::V2File| !file.attributes.is_pad() && !file.attributes.is_link();
-        let files =
-            torrent.files.iter().enumerate().filter(|(_, file)| stored(file)).map(|(at, file)| Entry {
-                number: at + 1,
-                path: file.path.as_str().to_owned(),
-                given: None,
-                len: file.len,
-                attributes: file.attributes,
-            });
-        let files: Vec<Entry> = files.collect();
-        let content = Content {
-            size: files.iter().fold(0, |sum, file| sum.saturating_add(file.len)),
-            piece_len: torrent.piece_len,
-            pieces: torrent.pieces,
-            single: torrent.single,
-            private: torrent.private,
-            source: torrent.source.clone(),
-            files,
-        };
-        let mut notes: Vec<String> = torrent.notes.iter().map(ToString::to_string).collect();
-        notes.push(V2_ALONE.to_owned());
-        Self {
-            info_hash: torrent.info_hash,
-            name: Some(torrent.name.clone()),
-            content: Some(content),
-            link: None,
             notes,
-            magnet: Magnet {
-                name: Some(torrent.name.clone()),
-                trackers: torrent.extras.trackers.concat(),
-                web_seeds: torrent.extras.web_seeds.clone(),
-                ..Magnet::new(torrent.info_hash)
-            },
-            extras: torrent.extras.clone(),
+            magnet: Magnet::of(torrent),
         }
     }
 

@@ -25,7 +25,7 @@ use crate::face::cli::style::Role;
 use crate::face::cli::{input, json, pager, tree};
 use crate::proto::bencode::{Limits, Tree};
 use crate::proto::magnet::Magnet;
-use crate::proto::metainfo::{Metainfo, MetainfoError, V2Torrent};
+use crate::proto::metainfo::Metainfo;
 
 use about::About;
 
@@ -145,14 +145,8 @@ pub fn tell(about: &About, only_files: bool, all: bool, output: &Output) -> Resu
 
 /// What is said by the bytes of a torrent file of whatever version.
 pub fn look(bytes: &[u8], argument: &Path) -> Result<About, Failure> {
-    match Metainfo::parse(bytes) {
-        Ok(torrent) => Ok(About::torrent(&torrent)),
-        Err(MetainfoError::V2Only) => match V2Torrent::parse(bytes) {
-            Ok(torrent) => Ok(About::v2(&torrent)),
-            Err(error) => Err(input::malformed(argument, &error)),
-        },
-        Err(error) => Err(input::malformed(argument, &error)),
-    }
+    let torrent = Metainfo::parse(bytes).map_err(|error| input::malformed(argument, &error))?;
+    Ok(About::torrent(&torrent))
 }
 
 fn source(args: &ShowArgs, global: &GlobalArgs, output: &Output) -> Result<Source, Failure> {

@@ -129,8 +129,7 @@ fn layout(torrent: &Metainfo, place: &Place) -> Result<Layout, DiskError> {
         FileSpec { path, len: file.len(), pad, executable: false }
     });
     let shape = Arc::new(torrent.geometry().clone());
-    let digests: Vec<_> = shape.pieces().map(|piece| torrent.digest(piece)).collect();
-    Layout::new(torrent.info_hash(), shape, files.collect(), digests.into())
+    Layout::new(torrent.info_hash(), shape, files.collect(), torrent.piece_hashes().clone())
 }
 
 #[derive(Serialize)]
