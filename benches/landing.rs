@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 
 use divan::counter::BytesCount;
-use torr::base::{Bitfield, FileIndex, Geometry, InfoHash, Piece, Rng};
+use torr::base::{Bitfield, FileIndex, Geometry, InfoHashes, Piece, Rng};
 use torr::hash;
 use torr::proto::metainfo::PieceHashes;
 use torr::store::{
@@ -38,7 +38,7 @@ impl Torrent {
         let text: Vec<u8> = (0..PIECE).map(|i| (i ^ (i >> 9)) as u8).collect();
         let file = FileSpec { path: "file".into(), len: TOTAL as u64, pad: false, executable: false };
         let hashes = PieceHashes::from_v1(vec![hash::sha1(&text); PIECES]);
-        let layout = Layout::new(InfoHash::v1([1; 20]), geometry.clone(), vec![file], hashes).unwrap();
+        let layout = Layout::new(InfoHashes::from_v1([1; 20]), geometry.clone(), vec![file], hashes).unwrap();
         let mut order: Vec<_> = geometry.pieces().collect();
         let mut rng = Rng::new(7);
         for at in (1..order.len()).rev() {

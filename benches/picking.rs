@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use divan::{Bencher, black_box};
-use torr::base::{Bitfield, Block, Geometry, InfoHash, Moment, PeerId, Piece, Rng};
+use torr::base::{Bitfield, Block, Geometry, InfoHashes, Moment, PeerId, Piece, Rng};
 use torr::proto::handshake::Reserved;
 use torr::proto::message::Message;
 use torr::swarm::event::{Hello, Input, Order, Output, PeerKey, Priority};
@@ -85,7 +85,7 @@ fn count_have(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn land_one_block(bencher: Bencher<'_, '_>) {
     let geometry = Arc::new(geometry());
-    let mut config = Config::new(InfoHash::v1([1; 20]), PeerId([1; 20]));
+    let mut config = Config::new(InfoHashes::from_v1([1; 20]), PeerId([1; 20]));
     config.max_peers = PEERS as usize;
     let mut now = Moment::START + Duration::from_secs(1);
     let setup = ContentSetup::new(geometry, Bitfield::none(PIECES));

@@ -52,7 +52,7 @@ fn assert_content(metainfo: &Metainfo, files: &[(&str, u64, usize)]) {
         let root = PieceDigest::from_blocks(geometry.piece_len(), blocks);
         let id = metainfo.info_hash();
         let right = [hashes.verify(piece, &sha1), hashes.verify(piece, &root)];
-        assert_eq!(right, [id.sha1().is_some(), id.sha256().is_some()], "piece {}", piece.index());
+        assert_eq!(right, [id.v1().is_some(), id.v2().is_some()], "piece {}", piece.index());
     }
 }
 
@@ -73,14 +73,14 @@ fn the_many_files_are_what_their_torrent_says() {
 #[test]
 fn the_hybrid_torrent_is_used_by_its_v1_half() {
     let metainfo = Metainfo::parse(&sample("hybrid.torrent")).expect("a good torrent");
-    assert!(metainfo.info_hash().sha1().is_some() && metainfo.info_hash().sha256().is_some());
+    assert!(metainfo.info_hash().v1().is_some() && metainfo.info_hash().v2().is_some());
     assert_content(&metainfo, &MANY);
 }
 
 #[test]
 fn a_torrent_of_v2_only_is_read_and_refused_by_name() {
     let metainfo = Metainfo::parse(&sample("v2-only.torrent")).expect("a good torrent");
-    assert!(metainfo.info_hash().sha1().is_none());
+    assert!(metainfo.info_hash().v1().is_none());
     assert_content(&metainfo, &MANY);
     assert_eq!(metainfo.downloadable(), Err(MetainfoError::V2Only));
 }

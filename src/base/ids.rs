@@ -11,7 +11,7 @@ pub type Sha256Digest = [u8; 32];
 /// The info-hashes of a torrent: the digest of its raw info dictionary by SHA-1 (v1, BEP 3), by
 /// SHA-256 (v2, BEP 52), or both (hybrid).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct InfoHash(Kind);
+pub struct InfoHashes(Kind);
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Kind {
@@ -20,14 +20,14 @@ enum Kind {
     Both(Sha1Digest, Sha256Digest),
 }
 
-impl InfoHash {
+impl InfoHashes {
     /// The identity of a v1 torrent.
-    pub const fn v1(digest: Sha1Digest) -> Self {
+    pub const fn from_v1(digest: Sha1Digest) -> Self {
         Self(Kind::V1(digest))
     }
 
     /// The identity of a v2 torrent.
-    pub const fn v2(digest: Sha256Digest) -> Self {
+    pub const fn from_v2(digest: Sha256Digest) -> Self {
         Self(Kind::V2(digest))
     }
 
@@ -37,7 +37,7 @@ impl InfoHash {
     }
 
     /// The v1 digest, where there is one.
-    pub const fn sha1(&self) -> Option<Sha1Digest> {
+    pub const fn v1(&self) -> Option<Sha1Digest> {
         match self.0 {
             Kind::V1(digest) | Kind::Both(digest, _) => Some(digest),
             Kind::V2(_) => None,
@@ -45,7 +45,7 @@ impl InfoHash {
     }
 
     /// The v2 digest, where there is one.
-    pub const fn sha256(&self) -> Option<Sha256Digest> {
+    pub const fn v2(&self) -> Option<Sha256Digest> {
         match self.0 {
             Kind::V2(digest) | Kind::Both(_, digest) => Some(digest),
             Kind::V1(_) => None,
@@ -75,12 +75,12 @@ impl InfoHash {
     /// were known.
     #[must_use]
     pub fn merge(self, other: Self) -> Option<Self> {
-        let v1 = agreed(self.sha1(), other.sha1())?;
-        let v2 = agreed(self.sha256(), other.sha256())?;
+        let v1 = agreed(self.v1(), other.v1())?;
+        let v2 = agreed(self.v2(), other.v2())?;
         match (v1, v2) {
             (Some(v1), Some(v2)) => Some(Self::hybrid(v1, v2)),
-            (Some(v1), None) => Some(Self::v1(v1)),
-            (None, v2) => v2.map(Self::v2),
+            (Some(v1), None) => Some(Self::from_v1(v1)),
+            (None, v2) => v2.map(Self::from_v2),
         }
     }
 
@@ -99,7 +99,7 @@ impl InfoHash {
     }
 }
 
-impl fmt::Display for InfoHash {
+impl fmt::Display for InfoHashes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Kind::V1(digest) | Kind::Both(digest, _) => f.write_str(&hex(&digest)),
@@ -108,9 +108,9 @@ impl fmt::Display for InfoHash {
     }
 }
 
-impl fmt::Debug for InfoHash {
+impl fmt::Debug for InfoHashes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "InfoHash({self})")
+        write!(f, "InfoHashes({self})")
     }
 }
 
@@ -127,7 +127,7 @@ fn agreed<T: PartialEq>(one: Option<T>, other: Option<T>) -> Option<Option<T>> {
 #[error("an info-hash has 40 or 64 hexadecimal digits")]
 pub struct IdError;
 
-impl FromStr for InfoHash {
+impl FromStr for InfoHashes {
     type Err = IdError;
 
     /// Reads 40 (v1) or 64 (v2) hexadecimal digits of either case.
@@ -144,8 +144,8 @@ impl FromStr for InfoHash {
             Ok(out)
         }
         match text.len() {
-            40 => digits(text).map(Self::v1),
-            64 => digits(text).map(Self::v2),
+            40 => digits(text).map(Self::from_v1),
+            64 => digits(text).map(Self::from_v2),
             _ => Err(IdError),
         }
     }
@@ -254,10 +254,10 @@ mod tests {
 
     #[test]
     fn an_info_hash_reads_back_what_it_prints() {
-        let v1 = InfoHash::v1([0xab; 20]);
+        let v1 = InfoHashes::from_v1([0xab; 20]);
         assert_eq!(v1.to_string().parse(), Ok(v1));
         assert_eq!(v1.to_string().to_uppercase().parse(), Ok(v1));
-        let v2 = InfoHash::v2([0x12; 32]);
+        let v2 = InfoHashes::from_v2([0x12; 32]);
         assert_eq!(v2.to_string().parse(), Ok(v2));
         assert_eq!(v1.short(), "ababab");
     }
@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn what_is_no_info_hash_is_refused() {
         for text in ["", "abc", &"g".repeat(40), &"+1".repeat(20), &"é".repeat(20)] {
-            assert_eq!(text.parse::<InfoHash>(), Err(IdError), "{text}");
+            assert_eq!(text.parse::<InfoHashes>(), Err(IdError), "{text}");
         }
     }
 
@@ -281,8 +281,8 @@ mod tests {
 
     #[test]
     fn the_wire_names_are_the_v1_digest_and_the_beginning_of_the_v2_digest() {
-        let (v1, v2) = (InfoHash::v1([1; 20]), InfoHash::v2([2; 32]));
-        let both = InfoHash::hybrid([1; 20], [2; 32]);
+        let (v1, v2) = (InfoHashes::from_v1([1; 20]), InfoHashes::from_v2([2; 32]));
+        let both = InfoHashes::hybrid([1; 20], [2; 32]);
         for (hashes, names) in [(v1, vec![[1; 20]]), (v2, vec![[2; 20]]), (both, vec![[1; 20], [2; 20]])] {
             assert_eq!(hashes.wire_names().collect::<Vec<_>>(), names);
             assert_eq!(hashes.wire(), names[0]);
@@ -292,17 +292,17 @@ mod tests {
 
     #[test]
     fn hashes_that_become_known_are_added_and_never_replaced() {
-        let (v1, v2) = (InfoHash::v1([1; 20]), InfoHash::v2([2; 32]));
-        let both = InfoHash::hybrid([1; 20], [2; 32]);
+        let (v1, v2) = (InfoHashes::from_v1([1; 20]), InfoHashes::from_v2([2; 32]));
+        let both = InfoHashes::hybrid([1; 20], [2; 32]);
         for (one, other, merged) in [
             (v1, v1, Some(v1)),
             (v2, v2, Some(v2)),
             (v1, v2, Some(both)),
             (v1, both, Some(both)),
             (both, both, Some(both)),
-            (v1, InfoHash::v1([9; 20]), None),
-            (v2, InfoHash::hybrid([1; 20], [9; 32]), None),
-            (both, InfoHash::hybrid([9; 20], [2; 32]), None),
+            (v1, InfoHashes::from_v1([9; 20]), None),
+            (v2, InfoHashes::hybrid([1; 20], [9; 32]), None),
+            (both, InfoHashes::hybrid([9; 20], [2; 32]), None),
         ] {
             assert_eq!(one.merge(other), merged);
             assert_eq!(other.merge(one), merged);

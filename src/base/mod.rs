@@ -20,7 +20,7 @@ pub use geometry::{
     BLOCK_LEN, Block, FileIndex, FilePart, Geometry, GeometryError, MAX_PIECE_LEN, MAX_PIECES, MAX_TOTAL_LEN,
     Piece, RUN_BLOCKS, RUN_LEN, Span,
 };
-pub use ids::{IdError, InfoHash, NodeId, PeerId, Sha1Digest, Sha256Digest, TorrentId};
+pub use ids::{IdError, InfoHashes, NodeId, PeerId, Sha1Digest, Sha256Digest, TorrentId};
 pub use moment::Moment;
 pub use rate::{Bucket, Meter};
 pub use rng::Rng;

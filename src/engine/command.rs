@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::{InfoHash, Untrusted};
+use crate::base::{InfoHashes, Untrusted};
 use crate::proto::metainfo::Metainfo;
 use crate::store::Alloc;
 use crate::swarm::event::{Order, Priority};
@@ -61,7 +61,7 @@ pub enum Source {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Link {
     /// Which torrent. Until its metadata is there, this is its id.
-    pub info_hash: InfoHash,
+    pub info_hash: InfoHashes,
     /// Name of the torrent in the link.
     pub name: Option<Untrusted>,
     /// Web seeds of the link; the torrent file that is remembered names them.
@@ -130,7 +130,7 @@ pub struct Add {
 
 impl Link {
     /// The torrent of this info-hash.
-    pub const fn new(info_hash: InfoHash) -> Self {
+    pub const fn new(info_hash: InfoHashes) -> Self {
         Self { info_hash, name: None, web_seeds: Vec::new(), eager: false }
     }
 
@@ -193,7 +193,7 @@ impl Add {
     }
 
     /// The id of the torrent, as far as it is known.
-    pub fn id(&self) -> InfoHash {
+    pub fn id(&self) -> InfoHashes {
         match &self.source {
             Source::Metainfo(metainfo) => metainfo.info_hash(),
             Source::Link(link) => link.info_hash,
@@ -216,13 +216,13 @@ pub enum Command {
     Add(Box<Add>),
     /// Fetch or give the content of a torrent that was added without saying so. It goes on with the
     /// connections it has.
-    Start(InfoHash, Box<ContentOptions>),
+    Start(InfoHashes, Box<ContentOptions>),
     /// Stop moving bytes of a torrent.
-    Pause(InfoHash),
+    Pause(InfoHashes),
     /// Go on with it.
-    Resume(InfoHash),
+    Resume(InfoHashes),
     /// Take it out of the session; files stay.
-    Remove(InfoHash),
+    Remove(InfoHashes),
     /// Set the limits of the whole session, bytes per second.
     Limits {
         /// Downwards.
@@ -231,9 +231,9 @@ pub enum Command {
         up: Option<u64>,
     },
     /// Connect to these peers.
-    Peers(InfoHash, Vec<SocketAddr>),
+    Peers(InfoHashes, Vec<SocketAddr>),
     /// Connect to these peers, known by host and port.
-    NamedPeers(InfoHash, Vec<(String, u16)>),
+    NamedPeers(InfoHashes, Vec<(String, u16)>),
     /// Look at one torrent in detail in every further `View`, or at none.
-    Look(Option<InfoHash>),
+    Look(Option<InfoHashes>),
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use crate::base::{InfoHash, Untrusted};
+use crate::base::{InfoHashes, Untrusted};
 use crate::net::tracker::{TrackerConfig, Trackers};
 use crate::proto::announce::ScrapeCounts;
 use crate::swarm::event::TrackerFailure;
@@ -13,7 +13,7 @@ use crate::swarm::event::TrackerFailure;
 pub type Counted = Result<ScrapeCounts, String>;
 
 /// Asks all trackers at once and waits no longer than this. The answers come in the order of the URLs.
-pub async fn counts(urls: Vec<String>, info_hash: InfoHash, patience: Duration) -> Vec<Counted> {
+pub async fn counts(urls: Vec<String>, info_hash: InfoHashes, patience: Duration) -> Vec<Counted> {
     let config = TrackerConfig {
         deadline: patience,
         connect_timeout: TrackerConfig::default().connect_timeout.min(patience),

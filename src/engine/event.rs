@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::base::{InfoHash, Untrusted};
+use crate::base::{InfoHashes, Untrusted};
 use crate::proto::metainfo::Metainfo;
 
 /// What kind of fault stopped a torrent.
@@ -83,7 +83,7 @@ pub enum Event {
     /// The content of a torrent is to be fetched or given.
     Added {
         /// Which.
-        id: InfoHash,
+        id: InfoHashes,
         /// Its name.
         name: Untrusted,
         /// Its size in bytes.
@@ -94,21 +94,21 @@ pub enum Event {
     /// The metadata of a torrent that was to be found is here and proved right.
     Metadata {
         /// Which, as it was asked for.
-        id: InfoHash,
+        id: InfoHashes,
         /// What it says. It names no trackers: those of the link are the asker's to add.
         metainfo: Box<Metainfo>,
     },
     /// Its files were looked through.
     Checked {
         /// Which.
-        id: InfoHash,
+        id: InfoHashes,
         /// Bytes found right.
         have: u64,
     },
     /// Every wanted piece is verified and written.
     Finished {
         /// Which.
-        id: InfoHash,
+        id: InfoHashes,
         /// Where the file or folder is.
         path: PathBuf,
         /// Bytes that came from peers for it in this session and were of use.
@@ -119,19 +119,19 @@ pub enum Event {
     /// It has left the swarm after its goal was reached.
     Done {
         /// Which.
-        id: InfoHash,
+        id: InfoHashes,
     },
     /// It stopped with a fault.
     Failed {
         /// Which.
-        id: InfoHash,
+        id: InfoHashes,
         /// Why.
         fault: Fault,
     },
     /// Something worth a line.
     Note {
         /// Which.
-        id: InfoHash,
+        id: InfoHashes,
         /// The line, clean for a terminal.
         text: String,
     },

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{self, Instant, MissedTickBehavior};
 
 use super::clock::Clock;
-use crate::base::InfoHash;
+use crate::base::InfoHashes;
 use crate::net::Bind;
 use crate::net::lsd::Multicast;
 use crate::proto::lsd;
@@ -58,7 +58,7 @@ impl Lsd {
     /// Lets the local network hear of a torrent, which must not be private.
     pub(super) fn join(
         &self,
-        torrent: InfoHash,
+        torrent: InfoHashes,
         found: impl Fn(Vec<SocketAddr>) + Send + Sync + 'static,
     ) -> Presence {
         let wish = self.count.fetch_add(1, Ordering::Relaxed);

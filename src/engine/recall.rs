@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::driver::{name_of, untouched};
-use crate::base::InfoHash;
+use crate::base::InfoHashes;
 use crate::proto::metainfo::Metainfo;
 use crate::store::{DiskError, Library, Remembered};
 
@@ -20,12 +20,12 @@ pub struct Recalled {
 }
 
 /// Every torrent that is remembered in this state directory, those used last first.
-pub fn remembered(state: &Path) -> Result<Vec<InfoHash>, DiskError> {
+pub fn remembered(state: &Path) -> Result<Vec<InfoHashes>, DiskError> {
     Remembered::of(state).all()
 }
 
 /// What is remembered of a torrent; nothing if its torrent file is not there, or is not the right one any more.
-pub fn recall(state: &Path, id: &InfoHash) -> Result<Option<Recalled>, DiskError> {
+pub fn recall(state: &Path, id: &InfoHashes) -> Result<Option<Recalled>, DiskError> {
     let Some(metainfo) = recall_metainfo(state, id)? else { return Ok(None) };
     let entry = Library::of(state).load(id)?;
     let metainfo = match entry.as_ref().and_then(name_of) {
@@ -48,7 +48,7 @@ pub fn recalled_at(state: &Path, path: &Path) -> Result<Vec<Recalled>, DiskError
         *folders.entry(folder.to_owned()).or_insert_with(same)
     };
     let entries = Library::of(state).load_all()?;
-    let here: BTreeSet<InfoHash> =
+    let here: BTreeSet<InfoHashes> =
         entries.into_iter().filter(|entry| is_here(&entry.folder)).map(|entry| entry.id).collect();
     if here.is_empty() {
         return Ok(Vec::new());
@@ -72,7 +72,7 @@ impl Recalled {
 
 /// The torrent that is remembered under an info-hash, as its torrent file has it. One that is v1 and v2 is
 /// remembered by its v1 digits.
-pub fn recall_metainfo(state: &Path, id: &InfoHash) -> Result<Option<Metainfo>, DiskError> {
+pub fn recall_metainfo(state: &Path, id: &InfoHashes) -> Result<Option<Metainfo>, DiskError> {
     let Some(bytes) = Remembered::of(state).read(id)? else { return Ok(None) };
     Ok(Metainfo::parse(&bytes)
         .and_then(Metainfo::downloadable)

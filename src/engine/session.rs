@@ -15,7 +15,7 @@ use super::event::{Event, Fault, FaultKind};
 use super::shared::Shared;
 use super::view::{Reason, Row, State, View};
 use super::why::{Circumstances, search, why};
-use crate::base::InfoHash;
+use crate::base::InfoHashes;
 use crate::proto::metainfo::Metainfo;
 
 /// What the session hears from its handle.
@@ -76,7 +76,7 @@ struct Session {
     leaving: Vec<JoinHandle<()>>,
     /// Where drivers tell of metadata that they found.
     to_found: mpsc::UnboundedSender<Found>,
-    look: Option<InfoHash>,
+    look: Option<InfoHashes>,
     /// How many views were made.
     views: u32,
     /// Drivers end because they were told to.
@@ -85,7 +85,7 @@ struct Session {
 
 /// One torrent of the session.
 struct Entry {
-    id: InfoHash,
+    id: InfoHashes,
     activity: Activity,
     /// Its driver does not start meanwhile.
     paused: bool,
@@ -206,7 +206,7 @@ impl Session {
     }
 
     /// The content of a torrent is wanted.
-    fn start(&mut self, id: InfoHash, options: Box<ContentOptions>) {
+    fn start(&mut self, id: InfoHashes, options: Box<ContentOptions>) {
         let Some(entry) = self.torrents.iter_mut().find(|entry| entry.is(id)) else { return };
         if matches!(entry.activity, Activity::LookupQueued | Activity::LookingUp | Activity::Known) {
             entry.content = Some(options);
@@ -215,7 +215,7 @@ impl Session {
     }
 
     /// The metadata of a torrent was found.
-    fn found(&mut self, id: InfoHash, metainfo: Arc<Metainfo>) {
+    fn found(&mut self, id: InfoHashes, metainfo: Arc<Metainfo>) {
         let Some(entry) = self.torrents.iter_mut().find(|entry| entry.is(id)) else { return };
         (entry.metainfo, entry.activity) = (Some(metainfo), Activity::Known);
         entry.queue(self.jobs, &self.events);
@@ -334,7 +334,7 @@ impl Session {
         self.view.send_replace(Arc::new(view));
     }
 
-    fn tell(&mut self, id: InfoHash, order: ToDriver) {
+    fn tell(&mut self, id: InfoHashes, order: ToDriver) {
         let jobs = self.jobs;
         let Some(entry) = self.torrents.iter_mut().find(|entry| entry.is(id)) else { return };
         match &order {
@@ -412,7 +412,7 @@ impl Entry {
     }
 
     /// Whether this names it. A link may tell less of its name than its metadata does.
-    fn is(&self, id: InfoHash) -> bool {
+    fn is(&self, id: InfoHashes) -> bool {
         self.id.wire() == id.wire()
     }
 

@@ -16,7 +16,7 @@ use super::dht::{Node, NodeConfig};
 use super::event::{Event, Fault, FaultKind};
 use super::lsd::Lsd;
 use super::ports;
-use crate::base::{BLOCK_LEN, InfoHash, PeerId, Untrusted};
+use crate::base::{BLOCK_LEN, InfoHashes, PeerId, Untrusted};
 use crate::net::tracker::{TrackerConfig, Trackers};
 use crate::net::{Bind, Caller, Datagrams, Limits, Listener, Lookup, Patience, Registration, bind_both};
 use crate::proto::handshake::{Handshake, Reserved};
@@ -202,7 +202,7 @@ impl Shared {
     }
 
     /// The handshake by which we introduce ourselves for a torrent.
-    pub(super) fn handshake(&self, torrent: InfoHash, private: bool) -> Handshake {
+    pub(super) fn handshake(&self, torrent: InfoHashes, private: bool) -> Handshake {
         Handshake { info_hash: torrent.wire(), id: self.id, reserved: self.reserved(private) }
     }
 
@@ -215,7 +215,7 @@ impl Shared {
     /// Opens a torrent to callers.
     pub(super) fn listen_for(
         &self,
-        torrent: InfoHash,
+        torrent: InfoHashes,
         private: bool,
         callers: mpsc::Sender<Caller>,
     ) -> Listing {
@@ -227,7 +227,7 @@ impl Shared {
     }
 
     /// Callers of a torrent that has proved private hear from now on that nothing but trackers is used.
-    pub(super) fn turn_private(&self, torrent: InfoHash) {
+    pub(super) fn turn_private(&self, torrent: InfoHashes) {
         let reserved = self.reserved(true);
         if let Some(registration) = lock(&self.torrents).get_mut(&torrent.wire()) {
             registration.reserved = reserved;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::command::ContentOptions;
 use super::content;
-use crate::base::{Bitfield, InfoHash, Untrusted};
+use crate::base::{Bitfield, InfoHashes, Untrusted};
 use crate::proto::metainfo::Metainfo;
 use crate::swarm::event::Source;
 
@@ -106,7 +106,7 @@ pub struct View {
 #[derive(Clone, Debug)]
 pub struct Row {
     /// Its id.
-    pub id: InfoHash,
+    pub id: InfoHashes,
     /// Its name.
     pub name: Untrusted,
     /// Its state.
@@ -155,7 +155,7 @@ pub struct Row {
 
 impl Row {
     /// A torrent of which nothing is known and nothing has moved.
-    pub(super) fn new(id: InfoHash, name: Untrusted, (state, reason): (State, Reason)) -> Self {
+    pub(super) fn new(id: InfoHashes, name: Untrusted, (state, reason): (State, Reason)) -> Self {
         Self {
             id,
             name,
@@ -211,7 +211,7 @@ impl Row {
 #[derive(Clone, Debug)]
 pub struct Detail {
     /// Which.
-    pub id: InfoHash,
+    pub id: InfoHashes,
     /// The pieces we have.
     pub have: Bitfield,
     /// Its connections.

@@ -59,12 +59,12 @@ pub fn sha256(bytes: &[u8]) -> Sha256Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::InfoHash;
+    use crate::base::InfoHashes;
 
     #[test]
     fn the_vectors_of_fips_180_hold() {
-        let v1 = |digest| InfoHash::v1(digest).to_string();
-        let v2 = |digest| InfoHash::v2(digest).to_string();
+        let v1 = |digest| InfoHashes::from_v1(digest).to_string();
+        let v2 = |digest| InfoHashes::from_v2(digest).to_string();
         assert_eq!(v1(sha1(b"abc")), "a9993e364706816aba3e25717850c26c9cd0d89d");
         assert_eq!(v1(sha1(b"")), "da39a3ee5e6b4b0d3255bfef95601890afd80709");
         assert_eq!(v2(sha256(b"abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");

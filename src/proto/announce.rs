@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::base::{InfoHash, PeerId, Untrusted};
+use crate::base::{InfoHashes, PeerId, Untrusted};
 
 /// The shortest time between two announces that a tracker can make us keep to.
 pub const MIN_INTERVAL: Duration = Duration::from_secs(60);
@@ -32,7 +32,7 @@ pub enum AnnounceEvent {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Announce {
     /// Which torrent; its 20 wire bytes are sent.
-    pub info_hash: InfoHash,
+    pub info_hash: InfoHashes,
     /// Who we say we are.
     pub peer_id: PeerId,
     /// The port on which we listen.
@@ -113,7 +113,7 @@ pub struct ScrapeCounts {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ScrapeReply {
     /// The counts by info-hash (as v1 values: the wire has 20 bytes), in the order of the answer.
-    pub torrents: Vec<(InfoHash, ScrapeCounts)>,
+    pub torrents: Vec<(InfoHashes, ScrapeCounts)>,
 }
 
 /// The time to wait for an interval given in seconds: within [`MIN_INTERVAL`] and [`MAX_INTERVAL`], and

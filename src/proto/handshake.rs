@@ -85,7 +85,7 @@ impl fmt::Debug for Reserved {
 /// A handshake: which torrent, who speaks, and what it can do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Handshake {
-    /// The torrent, as [`crate::base::InfoHash::wire`] gives it.
+    /// The torrent, as [`crate::base::InfoHashes::wire`] gives it.
     pub info_hash: [u8; 20],
     /// Who speaks.
     pub id: PeerId,

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
-use crate::base::InfoHash;
+use crate::base::InfoHashes;
 
 /// The longest datagram that is sent, in bytes: it fits into one packet nearly everywhere.
 pub const LONGEST_WRITTEN: usize = 1400;
@@ -82,7 +82,7 @@ pub fn write(group: SocketAddr, port: u16, cookie: u32, torrents: &[[u8; 20]], e
     let datagram = |torrents: &[[u8; 20]]| {
         let mut text = format!("BT-SEARCH * HTTP/1.1\r\nHost: {group}\r\nPort: {port}\r\n");
         for &torrent in torrents {
-            let _ = write!(text, "Infohash: {}\r\n", InfoHash::v1(torrent));
+            let _ = write!(text, "Infohash: {}\r\n", InfoHashes::from_v1(torrent));
         }
         let _ = write!(text, "cookie: {}\r\n\r\n\r\n", cookie_text(cookie));
         text.into_bytes()
@@ -102,7 +102,7 @@ fn digits(value: &[u8]) -> Option<u16> {
 
 fn info_hash(value: &[u8]) -> Option<[u8; 20]> {
     let text = std::str::from_utf8(value).ok().filter(|text| text.len() == 40)?;
-    text.parse().ok().map(|hash: InfoHash| hash.wire())
+    text.parse().ok().map(|hash: InfoHashes| hash.wire())
 }
 
 #[cfg(test)]

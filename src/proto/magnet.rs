@@ -8,22 +8,22 @@ use std::ops::RangeInclusive;
 
 use super::metainfo::Metainfo;
 use super::percent;
-use crate::base::{InfoHash, Untrusted};
+use crate::base::{InfoHashes, Untrusted};
 
 pub use read::{MagnetError, MagnetNote};
 
 /// What a magnet link tells. Its [`Display`](fmt::Display) is the link: printable ASCII whatever is in it.
 ///
 /// ```
-/// use torr::{base::InfoHash, proto::magnet::Magnet};
-/// let link = Magnet::new(InfoHash::v1([0xab; 20])).to_string();
+/// use torr::{base::InfoHashes, proto::magnet::Magnet};
+/// let link = Magnet::new(InfoHashes::from_v1([0xab; 20])).to_string();
 /// assert_eq!(link, format!("magnet:?xt=urn:btih:{}", "ab".repeat(20)));
-/// assert_eq!(Magnet::parse(&link), Ok(Magnet::new(InfoHash::v1([0xab; 20]))));
+/// assert_eq!(Magnet::parse(&link), Ok(Magnet::new(InfoHashes::from_v1([0xab; 20]))));
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Magnet {
     /// Which torrent; one that is v1 and v2 is named by both (BEP 52).
-    pub info_hash: InfoHash,
+    pub info_hash: InfoHashes,
     /// What to call it until its metadata is there.
     pub name: Option<Untrusted>,
     /// Tracker URLs, none twice.
@@ -40,7 +40,7 @@ pub struct Magnet {
 
 impl Magnet {
     /// The shortest link: the info-hash alone.
-    pub const fn new(info_hash: InfoHash) -> Self {
+    pub const fn new(info_hash: InfoHashes) -> Self {
         Self {
             info_hash,
             name: None,
@@ -81,12 +81,12 @@ impl fmt::Display for Magnet {
             between = "&";
             f.write_str(&part)
         };
-        if let Some(digest) = self.info_hash.sha1() {
-            part("xt", &format!("urn:btih:{}", InfoHash::v1(digest)))?;
+        if let Some(digest) = self.info_hash.v1() {
+            part("xt", &format!("urn:btih:{}", InfoHashes::from_v1(digest)))?;
         }
-        if let Some(digest) = self.info_hash.sha256() {
+        if let Some(digest) = self.info_hash.v2() {
             // The multihash prefix: SHA-256, 32 bytes.
-            part("xt", &format!("urn:btmh:1220{}", InfoHash::v2(digest)))?;
+            part("xt", &format!("urn:btmh:1220{}", InfoHashes::from_v2(digest)))?;
         }
         let encoded = |text: &str| {
             let mut out = String::new();
@@ -140,7 +140,7 @@ mod tests {
             peers: vec!["1.2.3.4:5".parse().unwrap(), "[::1]:6".parse().unwrap()],
             named_peers: vec![("peer.example".into(), 7)],
             select: vec![0..=0, 4..=6],
-            ..Magnet::new(InfoHash::hybrid([1; 20], [2; 32]))
+            ..Magnet::new(InfoHashes::hybrid([1; 20], [2; 32]))
         };
         assert_eq!(
             magnet.to_string(),

@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::error::DiskError;
-use crate::base::InfoHash;
+use crate::base::InfoHashes;
 
 /// The sole right to work on a torrent among all processes with the same state directory. It ends with this
 /// value, and with the process however that ends.
@@ -31,7 +31,7 @@ pub struct Holder {
 
 impl Hold {
     /// Takes a torrent to work on it in this folder, or says who has it.
-    pub fn take(state: &Path, id: &InfoHash, work: &Path) -> Result<Result<Self, Holder>, DiskError> {
+    pub fn take(state: &Path, id: &InfoHashes, work: &Path) -> Result<Result<Self, Holder>, DiskError> {
         let folder = state.join("active");
         let path = folder.join(format!("{id}.lock"));
         let failed = |error: std::io::Error| DiskError::from_io("lock", &path, &error);
@@ -88,8 +88,8 @@ mod tests {
     #[test]
     fn a_torrent_is_held_once_and_let_go() {
         let state = tempfile::tempdir().unwrap();
-        let (one, other) = (InfoHash::v1([1; 20]), InfoHash::v1([2; 20]));
-        let take = |id: &InfoHash| Hold::take(state.path(), id, Path::new("/some where")).unwrap();
+        let (one, other) = (InfoHashes::from_v1([1; 20]), InfoHashes::from_v1([2; 20]));
+        let take = |id: &InfoHashes| Hold::take(state.path(), id, Path::new("/some where")).unwrap();
         let held = take(&one).unwrap();
         let holder = Holder { process: Some(std::process::id()), folder: Some("/some where".into()) };
         assert_eq!(take(&one).unwrap_err(), holder);
@@ -105,7 +105,7 @@ mod tests {
         use std::sync::atomic::{AtomicU32, Ordering};
         let state = tempfile::tempdir().unwrap();
         let holders = AtomicU32::new(0);
-        let id = InfoHash::v1([1; 20]);
+        let id = InfoHashes::from_v1([1; 20]);
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {

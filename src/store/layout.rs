@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::{DiskError, DiskErrorKind};
-use crate::base::{FileIndex, Geometry, InfoHash};
+use crate::base::{FileIndex, Geometry, InfoHashes};
 use crate::proto::metainfo::{PieceHashes, downloadable};
 
 /// One file of a torrent.
@@ -30,13 +30,13 @@ pub struct Layout {
     /// The hashes of its pieces.
     pub hashes: PieceHashes,
     /// The identity of the torrent.
-    pub id: InfoHash,
+    pub id: InfoHashes,
 }
 
 impl Layout {
     /// A layout, if its parts fit one another and no path leads out of the root or is there twice.
     pub fn new(
-        id: InfoHash,
+        id: InfoHashes,
         geometry: Arc<Geometry>,
         files: Vec<FileSpec>,
         hashes: PieceHashes,
@@ -113,7 +113,7 @@ mod tests {
         let geometry = Arc::new(Geometry::aligned(16_384, [(5, false)]).unwrap());
         let file = |len| FileSpec { path: "a".into(), len, pad: false, executable: false };
         let layout = |id, len, hashes| Layout::new(id, geometry.clone(), vec![file(len)], hashes);
-        let (v1, v2) = (InfoHash::v1([1; 20]), InfoHash::v2([2; 32]));
+        let (v1, v2) = (InfoHashes::from_v1([1; 20]), InfoHashes::from_v2([2; 32]));
         assert!(layout(v1, 5, PieceHashes::from_v1([[0; 20]])).is_ok());
         assert!(layout(v1, 6, PieceHashes::from_v1([[0; 20]])).is_err());
         assert!(layout(v1, 5, PieceHashes::from_v1([[0; 20]; 2])).is_err());

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use super::atomic::write_atomic;
 use super::error::{DiskError, DiskErrorKind};
-use crate::base::InfoHash;
+use crate::base::InfoHashes;
 
 /// How many torrents are remembered. Looking through more would make every start slow, and who has that
 /// many keeps the torrent files elsewhere.
@@ -25,7 +25,7 @@ pub struct Remembered {
 }
 
 struct Known {
-    id: InfoHash,
+    id: InfoHashes,
     used: SystemTime,
     len: u64,
 }
@@ -37,7 +37,7 @@ impl Remembered {
     }
 
     /// Remembers a torrent as the newest, and forgets the oldest where there are too many.
-    pub fn keep(&self, id: &InfoHash, torrent: &[u8]) -> Result<(), DiskError> {
+    pub fn keep(&self, id: &InfoHashes, torrent: &[u8]) -> Result<(), DiskError> {
         let path = self.path(id);
         let known = self.read(id).ok().flatten().is_some_and(|known| known == torrent);
         let touched =
@@ -51,7 +51,7 @@ impl Remembered {
     }
 
     /// The torrent file of this info-hash, if it is remembered.
-    pub fn read(&self, id: &InfoHash) -> Result<Option<Vec<u8>>, DiskError> {
+    pub fn read(&self, id: &InfoHashes) -> Result<Option<Vec<u8>>, DiskError> {
         let path = self.path(id);
         let failed = |error: io::Error| DiskError::from_io("read", &path, &error);
         let file = match File::open(&path) {
@@ -67,12 +67,12 @@ impl Remembered {
     }
 
     /// All that are remembered, those used last first.
-    pub fn all(&self) -> Result<Vec<InfoHash>, DiskError> {
+    pub fn all(&self) -> Result<Vec<InfoHashes>, DiskError> {
         Ok(self.known()?.into_iter().map(|known| known.id).collect())
     }
 
     /// Where the torrent file of this info-hash lies, if it is remembered.
-    pub fn path(&self, id: &InfoHash) -> PathBuf {
+    pub fn path(&self, id: &InfoHashes) -> PathBuf {
         self.folder.join(format!("{id}.torrent"))
     }
 
@@ -117,8 +117,8 @@ mod tests {
 
     use super::*;
 
-    fn id(n: u8) -> InfoHash {
-        InfoHash::v1([n; 20])
+    fn id(n: u8) -> InfoHashes {
+        InfoHashes::from_v1([n; 20])
     }
 
     #[test]

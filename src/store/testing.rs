@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Alloc, BUF_LEN, Buf, DiskIo, FileSpec, Handles, Layout, Pool, Volume, VolumeOptions};
-use crate::base::{FileIndex, Geometry, InfoHash, Piece};
+use crate::base::{FileIndex, Geometry, InfoHashes, Piece};
 use crate::hash;
 use crate::proto::metainfo::PieceHashes;
 
@@ -33,7 +33,7 @@ impl Sample {
         }
         let digests: Vec<_> = line.chunks(piece_len as usize).map(hash::sha1).collect();
         let hashes = PieceHashes::from_v1(digests);
-        let id = InfoHash::v1([0xab; 20]);
+        let id = InfoHashes::from_v1([0xab; 20]);
         Self { layout: Layout::new(id, geometry, files, hashes).unwrap(), line }
     }
 

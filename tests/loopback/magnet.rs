@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use torr::base::{InfoHash, PeerId};
+use torr::base::{InfoHashes, PeerId};
 use torr::engine::{Add, Command, ContentOptions, Event, FaultKind, Link, State, View};
 use torr::net::tracker_server::{Access, ServerConfig, TrackerServer};
 use torr::proto::extended::{ExtendedHandshake, Extension, HANDSHAKE_ID, MetadataMessage};
@@ -28,13 +28,13 @@ async fn seeder(world: &World, name: &str) -> Client {
 }
 
 /// Looks for the torrent at these peers.
-fn find(client: &Client, id: InfoHash, peers: &[SocketAddr]) {
+fn find(client: &Client, id: InfoHashes, peers: &[SocketAddr]) {
     let add = Add { peers: peers.to_vec(), ..Add::link(Link::new(id)) };
     client.handle.send(Command::Add(Box::new(add)));
 }
 
 /// Fetches the content of what was found into the folder of the client.
-fn start(client: &Client, id: InfoHash) {
+fn start(client: &Client, id: InfoHashes) {
     client.handle.send(Command::Start(id, Box::new(ContentOptions::new(client.folder.clone()))));
 }
 
@@ -311,14 +311,14 @@ async fn a_search_rests_goes_on_and_ends_as_it_is_told() {
 async fn what_cannot_be_fetched_is_refused_with_a_sentence() {
     let world = World::with(&LENS);
     let mut leecher = world.client(world.empty("leecher")).await;
-    find(&leecher, InfoHash::v2([7; 32]), &[]);
+    find(&leecher, InfoHashes::from_v2([7; 32]), &[]);
     let (kind, text) = until_failed(&mut leecher).await;
     let expected = "the torrent 070707 cannot be used: v2-only torrents are not supported yet";
     assert_eq!((kind, text.as_str()), (FaultKind::BadMagnet, expected));
     // The digest is right, and no torrent is in it.
     let info = b"d4:name5:emptye";
     let (listener, addr) = script().await;
-    find(&leecher, InfoHash::v1(torr::hash::sha1(info)), &[addr]);
+    find(&leecher, InfoHashes::from_v1(torr::hash::sha1(info)), &[addr]);
     let mut scripted = Scripted::called(&listener, 1).await;
     scripted.offer(info.len()).await;
     scripted.give(info, |_| false).await;

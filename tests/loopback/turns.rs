@@ -1,6 +1,6 @@
 //! What is told to a torrent that waits its turn holds when its turn has come.
 
-use torr::base::InfoHash;
+use torr::base::InfoHashes;
 use torr::engine::{Add, Command, Engine, EngineConfig, Event, Handle, State};
 
 use super::world::{Client, PATIENCE, World};
@@ -18,7 +18,7 @@ async fn one_at_a_time(world: &World) -> Client {
 }
 
 /// Waits until a torrent is in this state, for this reason where one is given.
-async fn until(handle: &Handle, id: InfoHash, state: State, word: &str) {
+async fn until(handle: &Handle, id: InfoHashes, state: State, word: &str) {
     let mut views = handle.views();
     let there = views.wait_for(|view| {
         view.torrents.iter().any(|row| row.id == id && row.state == state && row.reason.word == word)

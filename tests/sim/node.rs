@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use torr::base::{Bitfield, Geometry, InfoHash, Moment, PeerId, Piece, Rng};
+use torr::base::{Bitfield, Geometry, InfoHashes, Moment, PeerId, Piece, Rng};
 use torr::proto::handshake::Reserved;
 use torr::swarm::event::{Order, Priority, TrackerKey};
 use torr::swarm::{Config, Torrent};
@@ -110,7 +110,7 @@ impl Node {
     /// The client starts, with the pieces it had when it went.
     pub fn start(&mut self, now: Moment, geometry: &Arc<Geometry>, trackers: usize) {
         self.lives += 1;
-        let mut config = Config::new(InfoHash::v1([7; 20]), self.id(self.lives));
+        let mut config = Config::new(InfoHashes::from_v1([7; 20]), self.id(self.lives));
         config.port = address_of(self.number).port();
         config.trackers = (0..trackers).map(|tracker| vec![TrackerKey(tracker)]).collect();
         config.max_peers = self.plan.max_peers;

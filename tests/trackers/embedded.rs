@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
-use torr::base::InfoHash;
+use torr::base::InfoHashes;
 use torr::net::Bind;
 use torr::net::tracker::{TrackerConfig, Trackers};
 use torr::net::tracker_server::{Access, PeerEvent, ServerConfig, TrackerServer};
@@ -87,7 +87,7 @@ async fn both_ways_share_one_swarm() {
 
 #[tokio::test]
 async fn a_torrent_that_is_not_listed_is_refused() {
-    let listed = BTreeSet::from([InfoHash::v1([9; 20])]);
+    let listed = BTreeSet::from([InfoHashes::from_v1([9; 20])]);
     let server = server("127.0.0.1", Access::Only(listed)).await;
     for url in server.announce_urls() {
         match patient().announce(&url, &started(1)).await {

@@ -8,12 +8,12 @@ pub mod script;
 
 use std::time::Duration;
 
-use torr::base::{InfoHash, PeerId};
+use torr::base::{InfoHashes, PeerId};
 use torr::net::tracker::{TrackerConfig, Trackers};
 use torr::proto::announce::{Announce, AnnounceEvent, AnnounceReply};
 use torr::swarm::event::TrackerFailure;
 
-const HASH: InfoHash = InfoHash::v1([0x5d; 20]);
+const HASH: InfoHashes = InfoHashes::from_v1([0x5d; 20]);
 
 fn say(port: u16, left: u64, event: AnnounceEvent) -> Announce {
     Announce {

@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 
 use super::message::News;
 use super::node::Node;
-use crate::base::{InfoHash, NodeId};
+use crate::base::{InfoHashes, NodeId};
 use crate::dht::{Announce, Goal};
 use crate::swarm::event::{Input, Source};
 
@@ -23,7 +23,7 @@ impl Search {
     /// `port` is where peers reach us, if it is to be announced, and `seed` whether we have all of it.
     pub(in crate::engine) fn begin(
         node: &Node,
-        torrent: InfoHash,
+        torrent: InfoHashes,
         port: Option<u16>,
         seed: bool,
         tell: impl Fn(Input) + Send + 'static,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Driver;
-use crate::base::{InfoHash, Moment, Untrusted, units};
+use crate::base::{InfoHashes, Moment, Untrusted, units};
 use crate::engine::command::{Add, Source};
 use crate::engine::event::{Event, Fault, FaultKind};
 use crate::engine::why::search;
@@ -96,7 +96,7 @@ pub(in crate::engine) fn refuse(add: &Add) -> Option<Fault> {
     metainfo::downloadable(&id).err().map(|error| cannot_be_used(&id, &error))
 }
 
-fn cannot_be_used(id: &InfoHash, error: &MetainfoError) -> Fault {
+fn cannot_be_used(id: &InfoHashes, error: &MetainfoError) -> Fault {
     let error = Untrusted::new(error.to_string());
     Fault {
         kind: FaultKind::BadMagnet,

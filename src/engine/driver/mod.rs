@@ -51,7 +51,7 @@ use super::event::Fault;
 use super::lsd::Presence;
 use super::shared::{Listing, Membership, Shared};
 use super::view::{Detail, Row};
-use crate::base::{InfoHash, Moment};
+use crate::base::{InfoHashes, Moment};
 use crate::net::{Caller, FromPeer, Limits, ToPeer};
 use crate::proto::metainfo::Metainfo;
 use crate::store::{Buf, DiskError, PieceOutcome, SegmentOutcome};
@@ -74,7 +74,7 @@ pub(super) enum ToDriver {
 }
 
 /// The metadata of the torrent of this info-hash was found.
-pub(super) type Found = (InfoHash, Arc<Metainfo>);
+pub(super) type Found = (InfoHashes, Arc<Metainfo>);
 
 /// What a driver shows.
 #[derive(Clone, Debug)]
@@ -135,7 +135,7 @@ const CALLERS: usize = 64;
 struct Driver {
     shared: Arc<Shared>,
     add: Box<Add>,
-    id: InfoHash,
+    id: InfoHashes,
     /// The metadata, once it is known.
     metainfo: Option<Arc<Metainfo>>,
     torrent: Torrent,

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::base::{Bitfield, InfoHash, Untrusted};
+use crate::base::{Bitfield, InfoHashes, Untrusted};
 use crate::engine::command::{Add, ContentOptions, Source};
 use crate::proto::metainfo::Metainfo;
 use crate::store::{DiskError, Entry, Library, MOST_REMEMBERED, Remembered, Stamps, Volume};
@@ -76,7 +76,7 @@ fn is_partial(Target { options, .. }: &Target, have: &Bitfield) -> bool {
 }
 
 /// Keeps the torrent file, so that the torrent can be gone on with by its info-hash, and forgets what is old.
-pub(super) fn remember(library: &Library, id: InfoHash, torrent: &[u8]) {
+pub(super) fn remember(library: &Library, id: InfoHashes, torrent: &[u8]) {
     let kept = Remembered::of(library.folder()).keep(&id, torrent);
     if let Err(error) = kept.and_then(|()| library.prune(MOST_REMEMBERED)) {
         tracing::warn!(%error, "the torrent may not be remembered; its torrent file is needed to go on");

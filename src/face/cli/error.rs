@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::exit::Exit;
-use crate::base::{InfoHash, Untrusted};
+use crate::base::{InfoHashes, Untrusted};
 
 /// The end of a command that could not do what it was asked.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,7 +20,7 @@ pub struct Failure {
     /// What to do.
     pub hint: Option<String>,
     /// The torrent it is about, where there is one.
-    pub torrent: Option<InfoHash>,
+    pub torrent: Option<InfoHashes>,
 }
 
 impl Failure {
@@ -36,7 +36,7 @@ impl Failure {
     }
 
     /// The same, about this torrent.
-    pub fn about(mut self, id: InfoHash) -> Self {
+    pub fn about(mut self, id: InfoHashes) -> Self {
         self.torrent = Some(id);
         self
     }
@@ -130,7 +130,7 @@ mod tests {
     fn an_error_document_has_the_promised_fields_in_order() {
         let failure = Failure::new(Exit::Network, "no_peers", "nobody answered")
             .hint("try later")
-            .about(InfoHash::v1([0xab; 20]));
+            .about(InfoHashes::from_v1([0xab; 20]));
         assert_eq!(
             serde_json::to_string(&failure.document()).unwrap(),
             format!(

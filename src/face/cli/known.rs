@@ -6,7 +6,7 @@ use super::error::{Failure, shown};
 use super::exit::Exit;
 use super::faults;
 use super::input::quoted;
-use crate::base::InfoHash;
+use crate::base::InfoHashes;
 use crate::engine::{self, Recalled};
 
 /// With fewer digits too much is meant.
@@ -25,7 +25,7 @@ pub fn recall(argument: &Path, state: Option<&Path>) -> Result<Option<Recalled>,
         return Err(Failure::usage(message).hint("say where with --state-dir"));
     };
     let all = engine::remembered(state).map_err(|error| faults::disk(&error))?;
-    let meant: Vec<&InfoHash> = all.iter().filter(|id| id.to_string().starts_with(&digits)).collect();
+    let meant: Vec<&InfoHashes> = all.iter().filter(|id| id.to_string().starts_with(&digits)).collect();
     match meant[..] {
         [id] => {
             let found = engine::recall(state, id).map_err(|error| faults::disk(&error).about(*id))?;
@@ -50,22 +50,22 @@ fn digits(argument: &Path) -> Option<String> {
     fits.then(|| text.to_ascii_lowercase())
 }
 
-fn unknown(digits: &str, state: &Path, all: &[InfoHash]) -> Failure {
+fn unknown(digits: &str, state: &Path, all: &[InfoHashes]) -> Failure {
     let message = format!("{digits} is neither a torrent file nor remembered in {}", shown(state));
     let failure = Failure::new(Exit::Input, "not_found", message);
     if all.is_empty() {
         return failure.hint("torr get and torr seed remember what they are given; name the torrent file");
     }
     // Those that begin alike, or else those used last.
-    let alike: Vec<&InfoHash> = all.iter().filter(|id| id.to_string().starts_with(&digits[..2])).collect();
-    let near: Vec<&InfoHash> = if alike.is_empty() { all.iter().collect() } else { alike };
+    let alike: Vec<&InfoHashes> = all.iter().filter(|id| id.to_string().starts_with(&digits[..2])).collect();
+    let near: Vec<&InfoHashes> = if alike.is_empty() { all.iter().collect() } else { alike };
     let near = &near[..near.len().min(NAMED)];
     let verb = if all.len() > near.len() { "remembered are, among others," } else { "remembered:" };
     failure.hint(format!("{verb} {}", names(state, near)))
 }
 
-fn names(state: &Path, ids: &[&InfoHash]) -> String {
-    let name = |id: &&InfoHash| {
+fn names(state: &Path, ids: &[&InfoHashes]) -> String {
+    let name = |id: &&InfoHashes| {
         let name = engine::recall(state, id).ok().flatten().map(|known| known.metainfo.name().fit(40));
         format!("{} {}", &id.to_string()[..10], name.unwrap_or_else(|| "(damaged)".to_owned()))
     };
@@ -150,7 +150,7 @@ mod tests {
         let remembered = Remembered::of(state.path());
         let names: Vec<String> = (0..9).map(|n| format!("{}{n}", "ab".repeat(19) + "a")).collect();
         for name in &names {
-            let id: InfoHash = name.parse().unwrap();
+            let id: InfoHashes = name.parse().unwrap();
             remembered.keep(&id, torrent("x").to_bytes().as_slice()).unwrap();
         }
         let failure = recall(Path::new("abab"), Some(state.path())).unwrap_err();

@@ -5,7 +5,7 @@ use std::fmt;
 use qrcode::{Color, EcLevel, QrCode};
 
 use super::style::Style;
-use crate::base::InfoHash;
+use crate::base::InfoHashes;
 use crate::proto::magnet::Magnet;
 
 /// Modules of white around the code, without which readers do not find it (ISO 18004).
@@ -77,7 +77,7 @@ pub fn draw(text: &str, style: Style, columns: usize) -> Result<Vec<String>, NoQ
 
 /// What of a link goes into a QR code: every byte makes it larger, so it is one hash and the best address.
 pub fn short_link(link: &Magnet) -> String {
-    let hash = link.info_hash.sha1().map_or(link.info_hash, InfoHash::v1);
+    let hash = link.info_hash.v1().map_or(link.info_hash, InfoHashes::from_v1);
     let peers = link.peers.iter().take(1).copied().collect();
     Magnet { peers, ..Magnet::new(hash) }.to_string()
 }
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_link_of_a_hash_fits_a_small_terminal() {
-        let link = Magnet::new(InfoHash::hybrid([0xab; 20], [0xcd; 32]));
+        let link = Magnet::new(InfoHashes::hybrid([0xab; 20], [0xcd; 32]));
         let text = short_link(&link);
         assert_eq!(text.len(), 60);
         let size = |text: &str| {

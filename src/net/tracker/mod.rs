@@ -13,7 +13,7 @@ mod udp;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::base::{InfoHash, is_near, means_the_same};
+use crate::base::{InfoHashes, is_near, means_the_same};
 use crate::net::Bind;
 use crate::net::web::client::may_use_proxy;
 use crate::proto::announce::{Announce, AnnounceEvent, AnnounceReply, Refusal, Retry, ScrapeReply};
@@ -95,7 +95,7 @@ impl Trackers {
     }
 
     /// Asks the tracker at this address how many peers a torrent has. The answer is about that torrent only.
-    pub async fn scrape(&self, url: &str, info_hash: InfoHash) -> Result<ScrapeReply, TrackerFailure> {
+    pub async fn scrape(&self, url: &str, info_hash: InfoHashes) -> Result<ScrapeReply, TrackerFailure> {
         let tracker = parse(url)?;
         let families = Families::of(self.config.bind);
         let mut reply = self

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout};
 
-use crate::base::InfoHash;
+use crate::base::InfoHashes;
 use crate::net::Bind;
 use crate::proto::announce::{Announce, AnnounceReply, Refusal, ScrapeReply};
 use crate::proto::tracker_udp::{CONNECTION_LIFE, Family, MAX_DATAGRAM, Request, Response};
@@ -91,7 +91,7 @@ impl Udp {
         &self,
         tracker: &TrackerUrl,
         families: Families,
-        info_hash: InfoHash,
+        info_hash: InfoHashes,
     ) -> Result<ScrapeReply, TrackerFailure> {
         let request =
             |connection, transaction| Request::Scrape { connection, transaction, torrents: vec![info_hash] };

@@ -18,7 +18,7 @@ use tokio::sync::broadcast;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::base::{InfoHash, Moment, Rng};
+use crate::base::{InfoHashes, Moment, Rng};
 use crate::proto::announce::{Announce, AnnounceReply, ScrapeCounts};
 
 pub use registry::{Access, Answer, Families, PeerEvent, PeerSeen, Registry, Totals};
@@ -182,7 +182,7 @@ impl Shared {
         })
     }
 
-    fn scrape(&self, hashes: &[InfoHash]) -> Vec<(InfoHash, ScrapeCounts)> {
+    fn scrape(&self, hashes: &[InfoHashes]) -> Vec<(InfoHashes, ScrapeCounts)> {
         self.scrapes.fetch_add(1, Ordering::Relaxed);
         let registry = self.registry();
         hashes.iter().map(|&hash| (hash, registry.counts(hash))).collect()

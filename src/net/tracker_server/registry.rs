@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::base::{InfoHash, MAX_TOTAL_LEN, Moment, Rng};
+use crate::base::{InfoHashes, MAX_TOTAL_LEN, Moment, Rng};
 use crate::proto::announce::{Announce, AnnounceEvent, ScrapeCounts};
 
 use super::peers::{Peer, Peers};
@@ -27,7 +27,7 @@ pub enum Access {
     #[default]
     Open,
     /// Only these.
-    Only(BTreeSet<InfoHash>),
+    Only(BTreeSet<InfoHashes>),
 }
 
 /// Which peers an answer may name: the formats differ in what they can carry.
@@ -56,7 +56,7 @@ pub enum PeerEvent {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PeerSeen {
     /// The torrent.
-    pub info_hash: InfoHash,
+    pub info_hash: InfoHashes,
     /// Where the peer listens.
     pub addr: SocketAddr,
     /// What happened.
@@ -111,7 +111,7 @@ impl Registry {
     }
 
     /// Whether this torrent is served.
-    pub fn serves(&self, info_hash: InfoHash) -> bool {
+    pub fn serves(&self, info_hash: InfoHashes) -> bool {
         match &self.access {
             Access::Open => true,
             Access::Only(list) => list.iter().any(|listed| listed.wire() == info_hash.wire()),
@@ -158,7 +158,7 @@ impl Registry {
     }
 
     /// What is known of a torrent; all zero for one that is unknown or not served.
-    pub fn counts(&self, info_hash: InfoHash) -> ScrapeCounts {
+    pub fn counts(&self, info_hash: InfoHashes) -> ScrapeCounts {
         let swarm = self.torrents.get(&info_hash.wire()).filter(|_| self.serves(info_hash));
         swarm.map_or_else(|| Swarm::default().counts(), Swarm::counts)
     }
@@ -168,7 +168,7 @@ impl Registry {
         let mut seen = Vec::new();
         for (&key, swarm) in &mut self.torrents {
             let gone = swarm.v4.expire(now).into_iter().chain(swarm.v6.expire(now));
-            let info_hash = InfoHash::v1(key);
+            let info_hash = InfoHashes::from_v1(key);
             seen.extend(gone.map(|addr| PeerSeen { info_hash, addr, event: PeerEvent::Expired, left: None }));
         }
         self.peers -= seen.len();
@@ -278,7 +278,7 @@ mod tests {
     use super::*;
     use crate::base::PeerId;
 
-    const HASH: InfoHash = InfoHash::v1([1; 20]);
+    const HASH: InfoHashes = InfoHashes::from_v1([1; 20]);
 
     fn registry() -> Registry {
         Registry::new(Access::Open, Duration::from_secs(60), Rng::new(1))
@@ -396,7 +396,7 @@ mod tests {
 
     #[test]
     fn only_listed_torrents_are_served() {
-        let listed = InfoHash::v1([2; 20]);
+        let listed = InfoHashes::from_v1([2; 20]);
         let mut r = Registry::new(Access::Only([listed].into()), Duration::from_secs(60), Rng::new(1));
         let mut ask = say(1, 5, AnnounceEvent::Started);
         assert_eq!(r.announce(at(0), ip("10.0.0.1"), &ask, Families::Both), None);

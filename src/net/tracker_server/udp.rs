@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::net::UdpSocket;
 
-use crate::base::InfoHash;
+use crate::base::InfoHashes;
 use crate::proto::announce::{Announce, AnnounceReply, ScrapeCounts};
 use crate::proto::tracker_udp::{Family, Request, Response};
 
@@ -74,6 +74,6 @@ fn take(announce: &Announce, source: SocketAddr, shared: &Shared) -> Option<Anno
     Some(reply)
 }
 
-fn scrape(torrents: &[InfoHash], shared: &Shared) -> Vec<ScrapeCounts> {
+fn scrape(torrents: &[InfoHashes], shared: &Shared) -> Vec<ScrapeCounts> {
     shared.scrape(torrents).into_iter().map(|(_, counts)| counts).collect()
 }

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
 use super::Magnet;
-use crate::base::{InfoHash, Sha1Digest, Sha256Digest, Untrusted, units};
+use crate::base::{InfoHashes, Sha1Digest, Sha256Digest, Untrusted, units};
 use crate::proto::percent;
 
 /// The longest link, in bytes.
@@ -208,7 +208,7 @@ impl Reading {
             let digest = v1(hash).ok_or(MagnetError::BadV1)?;
             one(&mut self.v1, digest)?;
         } else if let Some(hash) = after("urn:btmh:") {
-            let digest = hash.strip_prefix("1220").and_then(|hex| hex.parse::<InfoHash>().ok()?.sha256());
+            let digest = hash.strip_prefix("1220").and_then(|hex| hex.parse::<InfoHashes>().ok()?.v2());
             one(&mut self.v2, digest.ok_or(MagnetError::BadV2)?)?;
         }
         Ok(())
@@ -234,9 +234,9 @@ impl Reading {
 
     fn finish(self) -> Result<(Magnet, Vec<MagnetNote>), MagnetError> {
         let info_hash = match (self.v1, self.v2) {
-            (Some(v1), Some(v2)) => InfoHash::hybrid(v1, v2),
-            (Some(v1), None) => InfoHash::v1(v1),
-            (None, Some(v2)) => InfoHash::v2(v2),
+            (Some(v1), Some(v2)) => InfoHashes::hybrid(v1, v2),
+            (Some(v1), None) => InfoHashes::from_v1(v1),
+            (None, Some(v2)) => InfoHashes::from_v2(v2),
             (None, None) => return Err(MagnetError::NoHash),
         };
         let counted = [
@@ -277,7 +277,7 @@ fn one<T: PartialEq>(slot: &mut Option<T>, value: T) -> Result<(), MagnetError> 
 /// The v1 digest: 40 hexadecimal digits, or 32 of base32 (RFC 4648) as older links have it.
 fn v1(text: &str) -> Option<Sha1Digest> {
     if text.len() != 32 {
-        return text.parse::<InfoHash>().ok()?.sha1();
+        return text.parse::<InfoHashes>().ok()?.v1();
     }
     let mut digest = [0; 20];
     let (mut bits, mut held, mut at) = (0_u32, 0, 0);

@@ -3,7 +3,7 @@
 use super::extras::{extras, text};
 use super::wire::{self, Loose, RawFile, RawFiles, RawInfo};
 use super::{Attributes, Extras, File, Metainfo, MetainfoError, Note, PieceHashes, hybrid, layers, v2};
-use crate::base::{Geometry, InfoHash, Sha1Digest, Untrusted};
+use crate::base::{Geometry, InfoHashes, Sha1Digest, Untrusted};
 use crate::hash::{sha1, sha256};
 use crate::proto::bencode::{Limits, Scan, Tree, scan};
 use crate::proto::paths::{self, SafePath};
@@ -86,7 +86,7 @@ impl Info {
     }
 
     /// The info-hashes. Keys of a v2 part that are out of order would have other hashes in other programs.
-    fn hashes(&self, raw: &[u8]) -> Result<InfoHash, MetainfoError> {
+    fn hashes(&self, raw: &[u8]) -> Result<InfoHashes, MetainfoError> {
         let v2 = || match self.found.unsorted {
             _ if self.read.meta_version.int() != Some(2) => Err(MetainfoError::Missing("meta version")),
             Some(at) => Err(MetainfoError::OutOfOrder { at }),
@@ -94,9 +94,9 @@ impl Info {
             None => Ok(sha256(raw)),
         };
         Ok(match self.version {
-            Version::V1 => InfoHash::v1(sha1(raw)),
-            Version::V2 => InfoHash::v2(v2()?),
-            Version::Hybrid => InfoHash::hybrid(sha1(raw), v2()?),
+            Version::V1 => InfoHashes::from_v1(sha1(raw)),
+            Version::V2 => InfoHashes::from_v2(v2()?),
+            Version::Hybrid => InfoHashes::hybrid(sha1(raw), v2()?),
         })
     }
 }

@@ -8,7 +8,7 @@ use super::check::{self, Version};
 use super::entries::{Entries, number, text, texts, tiers};
 use super::fields::{Field, Fields};
 use super::{Metainfo, MetainfoError};
-use crate::base::{InfoHash, Untrusted};
+use crate::base::{InfoHashes, Untrusted};
 use crate::hash::{sha1, sha256};
 use crate::proto::bencode::{self, Limits, Tree, scan};
 
@@ -69,11 +69,11 @@ impl Edit {
     }
 
     /// What identifies the torrent.
-    pub fn info_hash(&self) -> InfoHash {
+    pub fn info_hash(&self) -> InfoHashes {
         match self.version {
-            Version::V1 => InfoHash::v1(sha1(&self.raw_info)),
-            Version::V2 => InfoHash::v2(sha256(&self.raw_info)),
-            Version::Hybrid => InfoHash::hybrid(sha1(&self.raw_info), sha256(&self.raw_info)),
+            Version::V1 => InfoHashes::from_v1(sha1(&self.raw_info)),
+            Version::V2 => InfoHashes::from_v2(sha256(&self.raw_info)),
+            Version::Hybrid => InfoHashes::hybrid(sha1(&self.raw_info), sha256(&self.raw_info)),
         }
     }
 
@@ -373,7 +373,7 @@ mod tests {
     fn a_v2_torrent_is_changed_without_being_understood() {
         let file = with_info(V2_FILE, b"", b"12:piece layersde");
         let before = Edit::new(&file).unwrap().info_hash();
-        assert_eq!(before, InfoHash::v2(sha256(V2_FILE)));
+        assert_eq!(before, InfoHashes::from_v2(sha256(V2_FILE)));
         let (_, bytes) = changed(&file, |fields| fields.comment = Some("c".into()));
         assert_eq!(Edit::new(&bytes).unwrap().info_hash(), before);
         let (_, bytes) = changed(&file, |fields| fields.name = "other".into());
@@ -399,7 +399,7 @@ mod tests {
         let (_, bytes) = changed(&hybrid("n"), |fields| fields.name = "other".into());
         let (edit, read) = (Edit::new(&bytes).unwrap(), Metainfo::parse(&bytes).unwrap());
         assert_eq!((edit.info_hash(), read.name().raw()), (read.info_hash(), "other"));
-        assert!(read.info_hash().sha256().is_some());
+        assert!(read.info_hash().v2().is_some());
         assert!(String::from_utf8(bytes).unwrap().contains("9:file treed5:otherd0:d"));
         assert!(matches!(Edit::new(&hybrid("m")), Err(EditError::Malformed(_))));
     }

@@ -31,17 +31,17 @@ pub use file_tree::FileTreeError;
 pub use hybrid::HybridError;
 pub use pieces::{PieceDigest, PieceHashes};
 
-use crate::base::{FileIndex, Geometry, InfoHash, Untrusted};
+use crate::base::{FileIndex, Geometry, InfoHashes, Untrusted};
 
 /// Refuses a torrent that is v2 alone: it can be read and shown, and its content not be fetched yet.
-pub fn downloadable(info_hash: &InfoHash) -> Result<(), MetainfoError> {
-    info_hash.sha1().map(|_| ()).ok_or(MetainfoError::V2Only)
+pub fn downloadable(info_hash: &InfoHashes) -> Result<(), MetainfoError> {
+    info_hash.v1().map(|_| ()).ok_or(MetainfoError::V2Only)
 }
 
 /// A checked torrent of v1, v2 or both. Pieces and files of a hybrid torrent are those of its v1 half.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Metainfo {
-    info_hash: InfoHash,
+    info_hash: InfoHashes,
     raw_info: Box<[u8]>,
     piece_hashes: PieceHashes,
     /// The piece layers of the v2 part as they stood in the file.
@@ -103,7 +103,7 @@ impl Metainfo {
     }
 
     /// What identifies it.
-    pub const fn info_hash(&self) -> InfoHash {
+    pub const fn info_hash(&self) -> InfoHashes {
         self.info_hash
     }
 

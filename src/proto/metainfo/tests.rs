@@ -251,7 +251,7 @@ fn versions_are_told_apart() {
             .raw("file tree", format!("d1:nd0:d6:lengthi5e11:pieces root32:{}eee", "r".repeat(32)));
     };
     let read = Metainfo::parse(&torrent(hybrid)).unwrap();
-    assert!(read.info_hash().sha1().is_some() && read.info_hash().sha256().is_some());
+    assert!(read.info_hash().v1().is_some() && read.info_hash().v2().is_some());
     assert_eq!(
         refusal(&torrent(|d| {
             d.int("meta version", 2);

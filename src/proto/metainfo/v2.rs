@@ -87,7 +87,7 @@ mod tests {
             (read.is_single_file(), read.name().raw(), read.notes()),
             (false, "n", &[Note::Renamed(1)][..])
         );
-        assert!(read.info_hash().sha1().is_none() && read.info_hash().sha256().is_some());
+        assert!(read.info_hash().v1().is_none() && read.info_hash().v2().is_some());
         assert_eq!(read.clone().downloadable(), Err(MetainfoError::V2Only));
         assert_eq!(Metainfo::parse(&read.to_bytes()), Ok(read));
     }

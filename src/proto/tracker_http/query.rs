@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use crate::base::{InfoHash, PeerId};
+use crate::base::{InfoHashes, PeerId};
 use crate::proto::announce::{Announce, AnnounceEvent, left_or_something};
 use crate::proto::percent;
 
@@ -82,7 +82,7 @@ pub fn announce_url(tracker: &str, announce: &Announce) -> Result<String, UrlErr
 
 /// The URL of a scrape of these torrents, at most [`MAX_SCRAPED`], at the tracker with this announce
 /// URL: where the last part of the path begins with `announce`, that becomes `scrape` (BEP 48).
-pub fn scrape_url(tracker: &str, torrents: &[InfoHash]) -> Result<String, UrlError> {
+pub fn scrape_url(tracker: &str, torrents: &[InfoHashes]) -> Result<String, UrlError> {
     let path_end = tracker.find(['?', '#']).unwrap_or(tracker.len());
     let (path, query) = tracker.split_at(path_end);
     let (before, last) = path.rsplit_once('/').ok_or(UrlError::NoScrape)?;
@@ -179,7 +179,7 @@ pub fn parse_announce(query: &[u8]) -> Result<AnnounceQuery, QueryError> {
     let key = get("key").and_then(|value| u32::from_str_radix(std::str::from_utf8(&value).ok()?, 16).ok());
     let wanted = number("numwant").ok().flatten();
     let announce = Announce {
-        info_hash: InfoHash::v1(id("info_hash")?),
+        info_hash: InfoHashes::from_v1(id("info_hash")?),
         peer_id: PeerId(id("peer_id")?),
         port,
         uploaded: number("uploaded")?.unwrap_or(0),
@@ -195,13 +195,13 @@ pub fn parse_announce(query: &[u8]) -> Result<AnnounceQuery, QueryError> {
 }
 
 /// Reads the query of a scrape: the torrents asked for, at most [`MAX_SCRAPED`].
-pub fn parse_scrape(query: &[u8]) -> Result<Vec<InfoHash>, QueryError> {
+pub fn parse_scrape(query: &[u8]) -> Result<Vec<InfoHashes>, QueryError> {
     let asked = pairs(query).filter(|(key, _)| *key == b"info_hash").take(MAX_SCRAPED);
     asked
         .map(|(_, value)| {
             let digest: [u8; 20] =
                 percent::decode(value).try_into().map_err(|_| QueryError::Bad("info_hash"))?;
-            Ok(InfoHash::v1(digest))
+            Ok(InfoHashes::from_v1(digest))
         })
         .collect()
 }
@@ -224,7 +224,7 @@ mod tests {
 
     fn sample() -> Announce {
         Announce {
-            info_hash: InfoHash::v1(*b"\x00\xff &=?abcdefghijklmn"),
+            info_hash: InfoHashes::from_v1(*b"\x00\xff &=?abcdefghijklmn"),
             peer_id: PeerId(*b"-tR0100-abcdefghijkl"),
             port: 51_413,
             uploaded: 1,
@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn the_scrape_address_follows_from_the_name() {
-        let hashes = [InfoHash::v1([b'a'; 20]), InfoHash::v1([b'b'; 20])];
+        let hashes = [InfoHashes::from_v1([b'a'; 20]), InfoHashes::from_v1([b'b'; 20])];
         let of = |url| scrape_url(url, &hashes);
         let tail = format!("info_hash={}&info_hash={}", "a".repeat(20), "b".repeat(20));
         assert_eq!(of("http://t/announce").unwrap(), format!("http://t/scrape?{tail}"));
@@ -311,7 +311,7 @@ mod tests {
 
     #[test]
     fn a_scrape_names_its_torrents() {
-        let hashes: Vec<_> = (0..MAX_SCRAPED as u8 + 9).map(|n| InfoHash::v1([n; 20])).collect();
+        let hashes: Vec<_> = (0..MAX_SCRAPED as u8 + 9).map(|n| InfoHashes::from_v1([n; 20])).collect();
         let url = scrape_url("http://t/announce", &hashes).unwrap();
         assert_eq!(parse_scrape(url.split_once('?').unwrap().1.as_bytes()).unwrap(), hashes[..MAX_SCRAPED]);
         assert_eq!(parse_scrape(b""), Ok(vec![]));
@@ -328,7 +328,7 @@ mod tests {
             use AnnounceEvent::{Completed, None, Started, Stopped};
             let [uploaded, downloaded, left] = amounts.map(u64::from);
             let announce = Announce {
-                info_hash: InfoHash::v1(hash), peer_id: PeerId(id), port, uploaded, downloaded, left, key, numwant,
+                info_hash: InfoHashes::from_v1(hash), peer_id: PeerId(id), port, uploaded, downloaded, left, key, numwant,
                 ip, tracker_id, event: [None, Started, Completed, Stopped][event],
             };
             let url = announce_url("http://t/announce?pass=x", &announce).unwrap();

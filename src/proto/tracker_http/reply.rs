@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use crate::base::{InfoHash, Untrusted};
+use crate::base::{InfoHashes, Untrusted};
 use crate::proto::announce::{
     AnnounceReply, Refusal, Retry, ScrapeCounts, ScrapeReply, clamp_interval, count, is_dialable, text,
 };
@@ -69,7 +69,7 @@ pub fn read_scrape(body: &[u8]) -> Result<ScrapeReply, ReplyError> {
         let digest: [u8; 20] = key.try_into().ok()?;
         let number = |key: &str| value.get(key.as_bytes())?.int().and_then(count);
         let (seeds, downloaded, leechers) = (number("complete"), number("downloaded"), number("incomplete"));
-        Some((InfoHash::v1(digest), ScrapeCounts { seeds, downloaded, leechers }))
+        Some((InfoHashes::from_v1(digest), ScrapeCounts { seeds, downloaded, leechers }))
     });
     Ok(ScrapeReply { torrents: torrents.collect() })
 }
@@ -298,7 +298,7 @@ mod tests {
     fn a_scrape_is_read() {
         let body = b"d5:filesd20:aaaaaaaaaaaaaaaaaaaad8:completei5e10:downloadedi-1ee5:shortdeee";
         let counts = ScrapeCounts { seeds: Some(5), downloaded: None, leechers: None };
-        assert_eq!(read_scrape(body).unwrap().torrents, [(InfoHash::v1([b'a'; 20]), counts)]);
+        assert_eq!(read_scrape(body).unwrap().torrents, [(InfoHashes::from_v1([b'a'; 20]), counts)]);
         assert_eq!(read_scrape(b"de"), Err(ReplyError::Kind));
     }
 
@@ -325,7 +325,7 @@ mod tests {
             let refusal = Refusal { reason: reason.into(), retry: Some(Retry::After(Duration::from_secs(minutes * 60))) };
             prop_assert_eq!(read_announce(&write_failure(&refusal)), Err(ReplyError::Refused(refusal)));
             let [seeds, downloaded, leechers] = counts.map(|n| Some(u32::from(n)));
-            let torrents = vec![(InfoHash::v1(hash), ScrapeCounts { seeds, downloaded, leechers })];
+            let torrents = vec![(InfoHashes::from_v1(hash), ScrapeCounts { seeds, downloaded, leechers })];
             let reply = ScrapeReply { torrents };
             prop_assert_eq!(read_scrape(&write_scrape(&reply)), Ok(reply));
         }

@@ -14,7 +14,7 @@ use self::read::Reader;
 use self::write::{head, put_announce, put_url_data};
 use super::announce::{Announce, AnnounceReply, Refusal, ScrapeCounts, text};
 use super::tracker_http::{MAX_PEERS, put_compact};
-use crate::base::InfoHash;
+use crate::base::InfoHashes;
 
 /// How long a connection id may be used.
 pub const CONNECTION_LIFE: Duration = Duration::from_secs(60);
@@ -73,7 +73,7 @@ pub enum Request {
         /// As above.
         transaction: u32,
         /// Which ones.
-        torrents: Vec<InfoHash>,
+        torrents: Vec<InfoHashes>,
     },
 }
 
@@ -140,7 +140,7 @@ impl Request {
             }
             Self::Scrape { connection, transaction, torrents } => {
                 head(&mut out, *connection, SCRAPE, *transaction);
-                out.extend(torrents.iter().take(MAX_SCRAPED).flat_map(InfoHash::wire));
+                out.extend(torrents.iter().take(MAX_SCRAPED).flat_map(InfoHashes::wire));
             }
         }
         out
@@ -169,7 +169,7 @@ impl Request {
                 if !rest.is_empty() || torrents.is_empty() || torrents.len() > MAX_SCRAPED {
                     return Err(length);
                 }
-                let torrents = torrents.iter().copied().map(InfoHash::v1).collect();
+                let torrents = torrents.iter().copied().map(InfoHashes::from_v1).collect();
                 Ok(Self::Scrape { connection, transaction, torrents })
             }
             other => Err(DatagramError::Action(other)),

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Family, NOTHING, URL_DATA};
-use crate::base::{InfoHash, PeerId, Sha1Digest};
+use crate::base::{InfoHashes, PeerId, Sha1Digest};
 use crate::proto::announce::{
     Announce, AnnounceEvent, AnnounceReply, ScrapeCounts, clamp_interval, count, is_dialable,
 };
@@ -56,7 +56,7 @@ impl Reader<'_> {
         let numwant = count(self.i32()?);
         let port = self.u16()?;
         Some(Announce {
-            info_hash: InfoHash::v1(info_hash),
+            info_hash: InfoHashes::from_v1(info_hash),
             peer_id,
             port,
             uploaded,

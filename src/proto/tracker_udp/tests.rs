@@ -10,7 +10,7 @@ use crate::proto::announce::AnnounceEvent;
 
 fn sample() -> Announce {
     Announce {
-        info_hash: InfoHash::v1([b'h'; 20]),
+        info_hash: InfoHashes::from_v1([b'h'; 20]),
         peer_id: PeerId([b'p'; 20]),
         port: 0x1234,
         uploaded: 3,
@@ -129,7 +129,7 @@ proptest! {
 
     #[test]
     fn requests_are_read_back(transaction: u32, connection: u64, hashes in prop::collection::vec(any::<[u8; 20]>(), 1..74)) {
-        let torrents = hashes.into_iter().map(InfoHash::v1).collect();
+        let torrents = hashes.into_iter().map(InfoHashes::from_v1).collect();
         for request in [Request::Connect { transaction }, Request::Scrape { connection, transaction, torrents }] {
             prop_assert_eq!(request.transaction(), transaction);
             prop_assert_eq!(Request::decode(&request.encode()), Ok(request));

@@ -16,7 +16,7 @@ use redb::{
 use self::record::RecordError;
 use super::error::{DiskError, DiskErrorKind};
 use super::volume::{Stamps, Volume};
-use crate::base::{Bitfield, InfoHash};
+use crate::base::{Bitfield, InfoHashes};
 
 const TORRENTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("torrents");
 
@@ -30,7 +30,7 @@ const GRACE: Duration = Duration::from_secs(60);
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Entry {
     /// Which.
-    pub id: InfoHash,
+    pub id: InfoHashes,
     /// The folder in which its files lie.
     pub folder: PathBuf,
     /// By what its files are known again.
@@ -103,7 +103,7 @@ impl Library {
     }
 
     /// What is known of a torrent.
-    pub fn load(&self, id: &InfoHash) -> Result<Option<Entry>, DiskError> {
+    pub fn load(&self, id: &InfoHashes) -> Result<Option<Entry>, DiskError> {
         let id = id.to_string();
         self.read(|table| {
             Ok(table.get(id.as_str())?.map(|value| value.value().to_vec()).into_iter().collect())
@@ -117,7 +117,7 @@ impl Library {
     }
 
     /// Forgets a torrent.
-    pub fn remove(&self, id: &InfoHash) -> Result<(), DiskError> {
+    pub fn remove(&self, id: &InfoHashes) -> Result<(), DiskError> {
         if !self.path.exists() {
             return Ok(());
         }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use super::Entry;
-use crate::base::{Bitfield, InfoHash, MAX_PIECES};
+use crate::base::{Bitfield, InfoHashes, MAX_PIECES};
 use crate::hash;
 use crate::store::volume::{Stamp, Stamps};
 
@@ -96,7 +96,7 @@ impl<'a> Reader<'a> {
     fn entry(&mut self) -> Result<Entry, RecordError> {
         let damaged = RecordError::Damaged;
         let id = std::str::from_utf8(self.bytes()?).map_err(|_| damaged)?;
-        let id: InfoHash = id.parse().map_err(|_| damaged)?;
+        let id: InfoHashes = id.parse().map_err(|_| damaged)?;
         let folder = PathBuf::from(OsString::from_vec(self.bytes()?.to_vec()));
         let count = self.number()? as usize;
         if count > self.rest.len() {

@@ -11,7 +11,7 @@ pub(super) fn entry(seed: u8) -> Entry {
     let stamp = Stamp { size: 5, mtime_ns: -3, ctime_ns: -2, inode: u64::MAX };
     let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
     Entry {
-        id: InfoHash::v1([seed; 20]),
+        id: InfoHashes::from_v1([seed; 20]),
         folder: PathBuf::from("/home/x/\u{1f600}"),
         stamps: Stamps { files: vec![Some(stamp), None], part: Some(stamp) },
         have,
@@ -109,7 +109,7 @@ fn only_unchanged_files_are_believed() {
     let folder = tempfile::tempdir().unwrap();
     let geometry = Arc::new(Geometry::new(10, [(25, false), (25, false)]).unwrap());
     let file = |name: &str| FileSpec { path: name.into(), len: 25, pad: false, executable: false };
-    let id = InfoHash::v1([3; 20]);
+    let id = InfoHashes::from_v1([3; 20]);
     let layout =
         Layout::new(id, geometry.clone(), vec![file("a"), file("b")], PieceHashes::from_v1([[0; 20]; 5]))
             .unwrap();

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::{ScannedFile, Seen};
-use crate::base::{FileIndex, Geometry, InfoHash, Piece, Sha1Digest};
+use crate::base::{FileIndex, Geometry, InfoHashes, Piece, Sha1Digest};
 use crate::hash;
 use crate::store::atomic::write_atomic;
 use crate::store::error::DiskError;
@@ -188,7 +188,7 @@ impl Hashes {
 
     fn place(&self, path: &Path, piece_len: u32) -> PathBuf {
         let name = [path.as_os_str().as_bytes(), &[0], &piece_len.to_le_bytes()].concat();
-        let name = InfoHash::v1(hash::sha1(&name));
+        let name = InfoHashes::from_v1(hash::sha1(&name));
         self.folder.join(format!("{name}.{EXTENSION}"))
     }
 

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use crate::base::{InfoHash, Moment, Rng, Untrusted};
+use crate::base::{InfoHashes, Moment, Rng, Untrusted};
 use crate::proto::announce::{AnnounceEvent, AnnounceReply, ScrapeReply};
 
 use crate::swarm::event::{TrackerFailure, TrackerKey};
@@ -229,7 +229,7 @@ impl Announcer {
         &mut self,
         now: Moment,
         key: TrackerKey,
-        id: InfoHash,
+        id: InfoHashes,
         answer: &Result<ScrapeReply, TrackerFailure>,
     ) {
         let Some(tracker) = self.trackers.get_mut(key.0) else { return };
@@ -414,7 +414,7 @@ mod tests {
         announcer.announced(at(0), TrackerKey(0), &short, &mut rng);
         assert_eq!(announcer.due(at(0)), [Due::Scrape(TrackerKey(0))]);
         let nothing = Err(TrackerFailure::Unreachable(String::new()));
-        announcer.scraped(at(1), TrackerKey(0), InfoHash::v1([0; 20]), &nothing);
+        announcer.scraped(at(1), TrackerKey(0), InfoHashes::from_v1([0; 20]), &nothing);
         assert_eq!(announcer.deadline(), Some(at(1801)));
     }
 }

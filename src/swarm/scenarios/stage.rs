@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::invariants;
-use crate::base::{Bitfield, Block, Geometry, InfoHash, Moment, PeerId, Piece};
+use crate::base::{Bitfield, Block, Geometry, InfoHashes, Moment, PeerId, Piece};
 use crate::proto::announce::AnnounceEvent;
 use crate::proto::handshake::Reserved;
 use crate::proto::message::{Message, Wanted};
@@ -20,7 +20,7 @@ pub struct Stage {
     next: u64,
 }
 
-pub const HASH: InfoHash = InfoHash::v1([7; 20]);
+pub const HASH: InfoHashes = InfoHashes::from_v1([7; 20]);
 
 /// A config with our id in the middle of all ids.
 pub fn config() -> Config {

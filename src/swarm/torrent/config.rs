@@ -3,14 +3,14 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::base::{InfoHash, PeerId};
+use crate::base::{InfoHashes, PeerId};
 use crate::swarm::event::TrackerKey;
 
 /// Settings of a torrent from its start.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Which torrent it is.
-    pub info_hash: InfoHash,
+    pub info_hash: InfoHashes,
     /// Who we say we are.
     pub id: PeerId,
     /// The port on which we listen; 0 if we do not.
@@ -44,7 +44,7 @@ pub struct Config {
 
 impl Config {
     /// A torrent with every default: no trackers, 100 peers, no limit, 64 MiB of unfinished pieces.
-    pub fn new(info_hash: InfoHash, id: PeerId) -> Self {
+    pub fn new(info_hash: InfoHashes, id: PeerId) -> Self {
         Self {
             info_hash,
             id,

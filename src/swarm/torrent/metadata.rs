@@ -4,7 +4,7 @@
 use super::connections::Connections;
 use super::peer::Peer;
 use super::swarm::{Swarm, Timer};
-use crate::base::{InfoHash, Moment};
+use crate::base::{InfoHashes, Moment};
 use crate::hash::{sha1, sha256};
 use crate::proto::extended::{Extended, MetadataMessage};
 use crate::proto::message::Message;
@@ -228,7 +228,7 @@ fn request_of(swarm: &mut Swarm, now: Moment, key: PeerKey, pieces: Vec<u32>, ou
 }
 
 /// Whether these bytes are the dictionary of this torrent: every digest that is known must be right.
-fn is_it(wanted: InfoHash, bytes: &[u8]) -> bool {
-    wanted.sha1().is_none_or(|digest| sha1(bytes) == digest)
-        && wanted.sha256().is_none_or(|digest| sha256(bytes) == digest)
+fn is_it(wanted: InfoHashes, bytes: &[u8]) -> bool {
+    wanted.v1().is_none_or(|digest| sha1(bytes) == digest)
+        && wanted.v2().is_none_or(|digest| sha256(bytes) == digest)
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::base::{InfoHash, Untrusted, units};
+use crate::base::{InfoHashes, Untrusted, units};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
@@ -252,7 +252,7 @@ fn peer(text: &str) -> Result<Peer, String> {
             .and_then(|(host, port)| Some((Untrusted::new(host), port.parse().ok()?)))
             .into_iter()
             .collect(),
-        ..Magnet::new(InfoHash::v1([0; 20]))
+        ..Magnet::new(InfoHashes::from_v1([0; 20]))
     };
     let read = Magnet::parse(&link.to_string()).ok();
     let named = read.and_then(|link| link.named_peers.into_iter().next());

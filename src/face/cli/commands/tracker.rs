@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
-use crate::base::{InfoHash, units};
+use crate::base::{InfoHashes, units};
 use crate::engine::tracker_server::{Access, PeerEvent, PeerSeen, ServerConfig, ServerStats, TrackerServer};
 use crate::face::cli::error::{Failure, reason};
 use crate::face::cli::exit::Exit;
@@ -118,14 +118,15 @@ fn known(allow: &[PathBuf], output: &Output) -> Result<Sizes, Failure> {
         };
         let size = about.content.map(|content| content.size);
         // A torrent of both versions has a swarm by each of its names.
-        let names = [about.info_hash.sha1().map(InfoHash::v1), about.info_hash.sha256().map(InfoHash::v2)];
+        let names =
+            [about.info_hash.v1().map(InfoHashes::from_v1), about.info_hash.v2().map(InfoHashes::from_v2)];
         sizes.extend(names.into_iter().flatten().map(|name| (name, size)));
     }
     Ok(sizes)
 }
 
 /// Bytes of torrents by their name.
-type Sizes = BTreeMap<InfoHash, Option<u64>>;
+type Sizes = BTreeMap<InfoHashes, Option<u64>>;
 
 fn goodbye(stats: &ServerStats, output: &Output) -> Result<(), Failure> {
     #[derive(Serialize)]
@@ -195,7 +196,7 @@ fn tell(peer: &PeerSeen, sizes: &Sizes, output: &Output) -> Result<(), Failure> 
         PeerEvent::Expired => "expired",
     };
     // Peers of a v2 torrent announce the beginning of its hash.
-    let same = |name: &&InfoHash| name.wire() == peer.info_hash.wire();
+    let same = |name: &&InfoHashes| name.wire() == peer.info_hash.wire();
     let size = sizes.keys().find(same).and_then(|name| sizes[name]);
     let progress = progress(peer.left, size);
     if output.json {

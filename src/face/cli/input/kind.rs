@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::base::InfoHash;
+use crate::base::InfoHashes;
 
 /// The ways to name a torrent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,7 +45,7 @@ impl<'a> Kind<'a> {
 /// 40 hexadecimal digits or 32 letters of base32 (v1), or 64 hexadecimal digits (v2).
 fn is_hash(text: &str) -> bool {
     let base32 = |byte: u8| byte.is_ascii_alphabetic() || (b'2'..=b'7').contains(&byte);
-    text.parse::<InfoHash>().is_ok() || (text.len() == 32 && text.bytes().all(base32))
+    text.parse::<InfoHashes>().is_ok() || (text.len() == 32 && text.bytes().all(base32))
 }
 
 #[cfg(test)]

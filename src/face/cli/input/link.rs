@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Kind, Torrent};
-use crate::base::{InfoHash, Untrusted};
+use crate::base::{InfoHashes, Untrusted};
 use crate::engine;
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
@@ -39,7 +39,7 @@ impl Link {
 
     /// Refuses a torrent that nobody could be asked for.
     pub fn can_be_found(&self) -> Result<(), Failure> {
-        if self.magnet.info_hash.sha1().is_some() {
+        if self.magnet.info_hash.v1().is_some() {
             return Ok(());
         }
         // Whether the torrent has a v1 hash as well is not known before its metadata is.
@@ -58,7 +58,7 @@ impl Link {
         let wire = self.magnet.info_hash.wire();
         let state = state?;
         // A torrent of both versions is remembered by the same digits as by its v1 hash alone.
-        let known = engine::recall_metainfo(state, &InfoHash::v1(wire)).ok()??;
+        let known = engine::recall_metainfo(state, &InfoHashes::from_v1(wire)).ok()??;
         agrees(&self.magnet.info_hash, &known.info_hash()).then_some(known)
     }
 
@@ -98,8 +98,8 @@ fn refused(error: MagnetError, link: &str) -> Failure {
 }
 
 /// Whether a torrent is the one that is meant, as far as the link names it.
-fn agrees(asked: &InfoHash, found: &InfoHash) -> bool {
-    asked.sha256().is_none_or(|digest| found.sha256().is_none_or(|found| found == digest))
+fn agrees(asked: &InfoHashes, found: &InfoHashes) -> bool {
+    asked.v2().is_none_or(|digest| found.v2().is_none_or(|found| found == digest))
 }
 
 /// The link that says no more than an info hash.
@@ -184,13 +184,13 @@ mod tests {
     fn what_was_had_before_is_remembered() {
         let state = tempfile::tempdir().unwrap();
         let torrent = torrent();
-        let (v1, hash) = (torrent.info_hash().sha1().unwrap(), torrent.info_hash().to_string());
+        let (v1, hash) = (torrent.info_hash().v1().unwrap(), torrent.info_hash().to_string());
         assert!(
             link(&hash).remembered(Some(state.path())).is_none() && link(&hash).remembered(None).is_none()
         );
         Remembered::of(state.path()).keep(&torrent.info_hash(), &torrent.to_bytes()).unwrap();
         assert_eq!(link(&hash).remembered(Some(state.path())).as_ref(), Some(&torrent));
-        let both = Magnet::new(InfoHash::hybrid(v1, [7; 32])).to_string();
+        let both = Magnet::new(InfoHashes::hybrid(v1, [7; 32])).to_string();
         assert_eq!(link(&both).remembered(Some(state.path())).as_ref(), Some(&torrent));
         assert!(link(&"ab".repeat(20)).remembered(Some(state.path())).is_none());
     }

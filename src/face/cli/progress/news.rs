@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::base::{InfoHash, Untrusted, units};
+use crate::base::{InfoHashes, Untrusted, units};
 use crate::engine::{Row, State};
 
 use super::amounts::{eta_text, of, percent, span};
@@ -21,9 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub struct News {
     /// The time between lines that the user chose.
     every: Option<Duration>,
-    said: BTreeMap<InfoHash, Said>,
+    said: BTreeMap<InfoHashes, Said>,
     /// When each search for metadata was first seen.
-    sought: BTreeMap<InfoHash, Duration>,
+    sought: BTreeMap<InfoHashes, Duration>,
     /// When the total was last told, and how far it was.
     total: Option<(Duration, f64)>,
 }
@@ -108,7 +108,7 @@ impl News {
 }
 
 /// The line of a new torrent: `08ada5 metadata: ubuntu.iso, 1 file, 5.6 GiB`.
-pub fn metadata(id: InfoHash, name: &Untrusted, files: u64, size: u64) -> String {
+pub fn metadata(id: InfoHashes, name: &Untrusted, files: u64, size: u64) -> String {
     let files = units::plural(files, "file", "files");
     format!("{} metadata: {}, {files}, {}", id.short(), name.fit(200), units::size(size))
 }
@@ -149,7 +149,7 @@ pub fn total(sum: &Sum, down: f64) -> String {
 }
 
 /// The last line of a torrent: `08ada5 done: 5.6 GiB in 2 min 46 s`.
-pub fn done(id: InfoHash, size: u64, received: u64, took: Duration) -> String {
+pub fn done(id: InfoHashes, size: u64, received: u64, took: Duration) -> String {
     let how =
         if received == 0 { ", all of it was there".to_owned() } else { format!(" in {}", units::span(took)) };
     format!("{} done: {}{how}", id.short(), units::size(size))
@@ -253,7 +253,7 @@ mod tests {
         let given = Row { done: 6_012_954_214, ..row("a", State::Seeding) };
         assert_eq!(total(&Sum::of(&[given], 0), 0.0), "total   1 of 1 done  100 %  5.6/5.6 GiB");
         assert_eq!(line(&row("a", State::Waiting)), "080808 waiting: no peers yet");
-        let id = InfoHash::v1([8; 20]);
+        let id = InfoHashes::from_v1([8; 20]);
         assert_eq!(
             metadata(id, &"ubuntu.iso\u{1b}".into(), 1, 6_012_954_214),
             "080808 metadata: ubuntu.iso\\u{1b}, 1 file, 5.6 GiB"

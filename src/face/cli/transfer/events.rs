@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::base::{InfoHash, Untrusted};
+use crate::base::{InfoHashes, Untrusted};
 use crate::engine::{Reason, Row, State};
 use crate::face::cli::json::hex;
 use crate::face::cli::progress::amounts::eta_known;
@@ -21,7 +21,7 @@ pub struct Metadata {
 }
 
 /// The event of a new torrent.
-pub fn metadata(schema: &'static str, id: InfoHash, name: &Untrusted, size: u64, files: u64) -> Metadata {
+pub fn metadata(schema: &'static str, id: InfoHashes, name: &Untrusted, size: u64, files: u64) -> Metadata {
     Metadata { schema, event: "metadata", torrent: id.to_string(), name: name.raw().to_owned(), size, files }
 }
 
@@ -76,7 +76,7 @@ fn known(row: &Row) -> Option<&Row> {
 /// The event of progress with which a torrent ends; the row is the last one that was seen, if any was.
 pub fn last(
     schema: &'static str,
-    id: InfoHash,
+    id: InfoHashes,
     size: Option<u64>,
     row: Option<&Row>,
     state: State,
@@ -119,7 +119,7 @@ pub struct Done {
 }
 
 /// The event of completion.
-pub fn done(schema: &'static str, id: InfoHash, path: &Path, seconds: u64, verified: bool) -> Done {
+pub fn done(schema: &'static str, id: InfoHashes, path: &Path, seconds: u64, verified: bool) -> Done {
     Done {
         schema,
         event: "done",
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn events_are_as_promised() {
-        let id = InfoHash::v1([8; 20]);
+        let id = InfoHashes::from_v1([8; 20]);
         let hash = "08".repeat(20);
         assert_eq!(
             json::line(&metadata("torr.get/1", id, &"ubuntu".into(), 6_012_954_214, 1)),

@@ -11,7 +11,7 @@ use std::thread;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use tokio::sync::mpsc;
 
-use crate::base::{InfoHash, Untrusted};
+use crate::base::{InfoHashes, Untrusted};
 use crate::face::cli::args::words::Words;
 use crate::face::cli::error::{Failure, reason, shown};
 use crate::face::cli::exit::Exit;
@@ -136,7 +136,7 @@ fn without_zero(name: &str) -> String {
 
 /// What a failure is told of.
 struct Told {
-    id: InfoHash,
+    id: InfoHashes,
     name: Untrusted,
     program: String,
 }

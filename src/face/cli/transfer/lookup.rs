@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::time::{interval, timeout};
 
-use crate::base::{InfoHash, Untrusted};
+use crate::base::{InfoHashes, Untrusted};
 use crate::engine::{Add, Command, Engine, Event, Handle, View};
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
@@ -35,7 +35,7 @@ pub struct Started {
     /// What it tells.
     pub(super) events: mpsc::UnboundedReceiver<Event>,
     /// The torrents in it whose metadata was found, and that wait to be started.
-    pub(super) found: Vec<InfoHash>,
+    pub(super) found: Vec<InfoHashes>,
 }
 
 /// What is wished of who waits.
@@ -70,7 +70,7 @@ pub struct Lookups {
     engine: Started,
     output: Output,
     /// Those that are looked for, in the order in which they were begun.
-    sought: Vec<(InfoHash, Untrusted)>,
+    sought: Vec<(InfoHashes, Untrusted)>,
     news: News,
     /// For how long was waited so far.
     waited: Duration,
@@ -79,7 +79,7 @@ pub struct Lookups {
 }
 
 /// One that is not looked for any more, and what came of it.
-pub type Found = (InfoHash, Result<Metainfo, Failure>);
+pub type Found = (InfoHashes, Result<Metainfo, Failure>);
 
 impl Lookups {
     /// Starts an engine, for so many downloads at once later.
@@ -161,7 +161,7 @@ impl Lookups {
     }
 
     /// The engine, to go on with those of the torrents that were found; the others leave it.
-    pub fn into_engine(mut self, goes_on: impl Fn(&InfoHash) -> bool) -> Started {
+    pub fn into_engine(mut self, goes_on: impl Fn(&InfoHashes) -> bool) -> Started {
         let handle = &self.engine.handle;
         self.engine.found.retain(|id| {
             let stays = goes_on(id);
@@ -181,7 +181,7 @@ impl Lookups {
 }
 
 /// Says how the searches go: in place where there is a terminal, and otherwise seldom.
-fn tell(view: &View, sought: &[(InfoHash, Untrusted)], now: Duration, news: &mut News, output: &Output) {
+fn tell(view: &View, sought: &[(InfoHashes, Untrusted)], now: Duration, news: &mut News, output: &Output) {
     let rows = || view.torrents.iter().filter(|row| sought.iter().any(|(id, _)| *id == row.id));
     match output.progress {
         Progress::Bar => {

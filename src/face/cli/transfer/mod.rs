@@ -22,7 +22,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 
-use crate::base::{InfoHash, Untrusted};
+use crate::base::{InfoHashes, Untrusted};
 use crate::engine::Add;
 
 use super::args::words::Words;
@@ -110,7 +110,7 @@ pub type Arrivals = mpsc::Receiver<Arrival>;
 #[derive(Clone, Debug)]
 pub struct Job {
     /// Its id.
-    pub id: InfoHash,
+    pub id: InfoHashes,
     /// Its name.
     pub name: Untrusted,
     /// How it was named on the command line, fit for a shell.

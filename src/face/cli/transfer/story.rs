@@ -170,13 +170,13 @@ fn homely(path: &Path, home: Option<PathBuf>) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::InfoHash;
+    use crate::base::InfoHashes;
     use crate::engine::State;
     use crate::face::cli::progress::screen::tests::row;
 
     fn job() -> Job {
         Job {
-            id: InfoHash::v1([8; 20]),
+            id: InfoHashes::from_v1([8; 20]),
             name: "ubuntu.iso".into(),
             argument: "ubuntu.torrent".to_owned(),
             folder: "iso".into(),

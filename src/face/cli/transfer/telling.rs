@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::base::{InfoHash, Untrusted, units};
+use crate::base::{InfoHashes, Untrusted, units};
 use crate::engine::{Reason, Row, State, Until, View};
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
@@ -36,10 +36,10 @@ pub struct Telling<'a> {
     open: usize,
     /// Torrents that failed before they could begin.
     lost_before: usize,
-    sizes: BTreeMap<InfoHash, u64>,
+    sizes: BTreeMap<InfoHashes, u64>,
     /// Complete, and whether they are given to others from here on.
-    complete: BTreeMap<InfoHash, bool>,
-    failed: BTreeSet<InfoHash>,
+    complete: BTreeMap<InfoHashes, bool>,
+    failed: BTreeSet<InfoHashes>,
     /// Torrents of which no more than the torrent file was wanted, as they ended.
     kept: Vec<Row>,
 }
@@ -73,14 +73,14 @@ impl<'a> Telling<'a> {
     }
 
     /// A torrent is in the session.
-    pub fn added(&mut self, id: InfoHash, name: &Untrusted, size: u64, files: u64) -> Result<(), Failure> {
+    pub fn added(&mut self, id: InfoHashes, name: &Untrusted, size: u64, files: u64) -> Result<(), Failure> {
         self.sizes.insert(id, size);
         self.line(&news::metadata(id, name, files, size));
         self.event(&events::metadata(self.verb.schema(), id, name, size, files))
     }
 
     /// What is there was looked through.
-    pub fn checked(&self, id: InfoHash, have: u64) {
+    pub fn checked(&self, id: InfoHashes, have: u64) {
         let size = self.size(id);
         if have > 0 && have < size {
             let text = amounts::of(have, size, " of ");
@@ -89,7 +89,7 @@ impl<'a> Telling<'a> {
     }
 
     /// The size of a torrent that was added.
-    pub fn size(&self, id: InfoHash) -> u64 {
+    pub fn size(&self, id: InfoHashes) -> u64 {
         self.sizes.get(&id).copied().unwrap_or(0)
     }
 
@@ -160,7 +160,7 @@ impl<'a> Telling<'a> {
     /// How many have failed and are not in the view, or only as what they were before.
     fn lost(&self, view: &View) -> usize {
         let told =
-            |id: &&InfoHash| view.torrents.iter().any(|row| row.id == **id && row.state == State::Error);
+            |id: &&InfoHashes| view.torrents.iter().any(|row| row.id == **id && row.state == State::Error);
         self.lost_before + self.failed.iter().filter(|id| !told(id)).count()
     }
 
@@ -244,19 +244,25 @@ impl<'a> Telling<'a> {
     }
 
     /// A torrent has failed: from here on nothing more is told of it.
-    pub fn failed(&mut self, id: InfoHash) {
+    pub fn failed(&mut self, id: InfoHashes) {
         self.open = self.open.saturating_sub(usize::from(!self.complete.contains_key(&id)));
         self.failed.insert(id);
     }
 
     /// The state in which a torrent ends; the row is the last one that was seen.
-    pub fn last(&self, id: InfoHash, row: Option<&Row>, state: State, reason: Reason) -> Result<(), Failure> {
+    pub fn last(
+        &self,
+        id: InfoHashes,
+        row: Option<&Row>,
+        state: State,
+        reason: Reason,
+    ) -> Result<(), Failure> {
         let size = self.sizes.get(&id).copied();
         self.event(&events::last(self.verb.schema(), id, size, row, state, reason))
     }
 
     /// Something worth a line.
-    pub fn note(&self, id: InfoHash, text: &str) {
+    pub fn note(&self, id: InfoHashes, text: &str) {
         self.words(id, text, |text| format!("  {text}"));
     }
 
@@ -288,7 +294,7 @@ impl<'a> Telling<'a> {
     }
 
     /// Words about a torrent: a line for a log, or what stands above the bar.
-    fn words(&self, id: InfoHash, text: &str, bar: impl Fn(&str) -> String) {
+    fn words(&self, id: InfoHashes, text: &str, bar: impl Fn(&str) -> String) {
         match self.output.progress {
             Progress::Lines => self.line(&format!("{} {text}", id.short())),
             Progress::Bar | Progress::None => self.output.say(&bar(text)),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::base::{InfoHash, Untrusted};
+use crate::base::{InfoHashes, Untrusted};
 use crate::engine::{Add, Reader};
 use crate::face::cli::error::Failure;
 use crate::proto::metainfo::Metainfo;
@@ -35,7 +35,7 @@ impl Work {
 #[derive(Debug)]
 pub struct Peers {
     /// Which torrent.
-    pub id: InfoHash,
+    pub id: InfoHashes,
     /// Their addresses.
     pub peers: Vec<SocketAddr>,
     /// Those that are known by host and port.
@@ -74,7 +74,7 @@ impl fmt::Debug for Search {
 #[derive(Clone, Debug)]
 pub struct Kept {
     /// Of which torrent.
-    pub id: InfoHash,
+    pub id: InfoHashes,
     /// Its name.
     pub name: Untrusted,
     /// Bytes of its data.

@@ -32,10 +32,10 @@ fn a_hash_is_read_however_it_is_written() {
     }
     let v2 = "ab".repeat(32);
     let both = read(&format!("magnet:?xt=urn:btih:{HEX}&xt=urn:btmh:1220{v2}")).unwrap().0;
-    assert!(both.info_hash.sha1().is_some() && both.info_hash.sha256() == Some([0xab; 32]));
+    assert!(both.info_hash.v1().is_some() && both.info_hash.v2() == Some([0xab; 32]));
     assert_eq!(
         Magnet::parse(&format!("magnet:?xt=urn:btmh:1220{v2}")).unwrap().info_hash,
-        InfoHash::v2([0xab; 32])
+        InfoHashes::from_v2([0xab; 32])
     );
 }
 
@@ -126,12 +126,12 @@ fn ten_thousand_trackers_are_capped() {
     assert_eq!(notes, [MagnetNote::Trackers(1), MagnetNote::Peers(1)]);
 }
 
-fn hash() -> impl Strategy<Value = InfoHash> {
+fn hash() -> impl Strategy<Value = InfoHashes> {
     let (v1, v2) = (any::<[u8; 20]>(), any::<[u8; 32]>());
     (v1, v2, 0..3).prop_map(|(v1, v2, kind)| match kind {
-        0 => InfoHash::v1(v1),
-        1 => InfoHash::v2(v2),
-        _ => InfoHash::hybrid(v1, v2),
+        0 => InfoHashes::from_v1(v1),
+        1 => InfoHashes::from_v2(v2),
+        _ => InfoHashes::hybrid(v1, v2),
     })
 }
 
@@ -175,7 +175,7 @@ proptest! {
         let base32: String = (0..32).map(letter).collect();
         let cased = |text: String| if upper { text.to_uppercase() } else { text };
         prop_assert_eq!(v1(&cased(base32)), Some(bytes));
-        prop_assert_eq!(v1(&cased(InfoHash::v1(bytes).to_string())), Some(bytes));
+        prop_assert_eq!(v1(&cased(InfoHashes::from_v1(bytes).to_string())), Some(bytes));
     }
 
     #[test]

@@ -60,7 +60,7 @@ fn one_without_the_fast_extension_hears_no_word_about_pieces() {
 #[test]
 fn what_has_the_right_digest_and_makes_no_sense_is_told() {
     let info = b"d4:name1:xe".to_vec();
-    let mut stage = Stage::of(config(InfoHash::v1(sha1(&info))));
+    let mut stage = Stage::of(config(InfoHashes::from_v1(sha1(&info))));
     let (peer, _) = stage.offer(1, Some(info.len() as u32));
     assert_eq!(found(&stage.send(peer, &info, &[0])), Some(false));
 }
@@ -68,7 +68,7 @@ fn what_has_the_right_digest_and_makes_no_sense_is_told() {
 #[test]
 fn of_a_hybrid_both_digests_must_be_right() {
     let info = torrent(10, false).raw_info().to_vec();
-    let mut stage = Stage::of(config(InfoHash::hybrid(sha1(&info), [7; 32])));
+    let mut stage = Stage::of(config(InfoHashes::hybrid(sha1(&info), [7; 32])));
     let (peer, _) = stage.offer(1, Some(info.len() as u32));
     let out = stage.send(peer, &info, &[0]);
     assert_eq!((found(&out), closed(&out, peer)), (None, Some(Departure::Lied)));

@@ -8,7 +8,7 @@ mod world;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::{Bitfield, InfoHash, Moment, PeerId};
+use crate::base::{Bitfield, InfoHashes, Moment, PeerId};
 use crate::hash::sha1;
 use crate::proto::extended::{ExtendedHandshake, Extension, HANDSHAKE_ID, MetadataMessage, metadata_pieces};
 use crate::proto::handshake::Reserved;
@@ -42,7 +42,7 @@ struct Stage {
     next: u64,
 }
 
-fn config(id: InfoHash) -> Config {
+fn config(id: InfoHashes) -> Config {
     Config { port: 51_413, ..Config::new(id, PeerId([0x80; 20])) }
 }
 

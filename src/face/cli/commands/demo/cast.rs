@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
-use crate::base::{InfoHash, units};
+use crate::base::{InfoHashes, units};
 use crate::engine::{
     Add, After, Command, ContentOptions, Engine, EngineConfig, Existing, Fault, Handle, PeerSource, Row,
     State, Until, View,
@@ -181,7 +181,7 @@ fn addr(engine: &Handle) -> Option<SocketAddr> {
 }
 
 /// The torrent of this id as an engine sees it.
-pub fn row(engine: &Handle, id: InfoHash) -> Option<Row> {
+pub fn row(engine: &Handle, id: InfoHashes) -> Option<Row> {
     engine.view().torrents.iter().find(|row| row.id == id).cloned()
 }
 

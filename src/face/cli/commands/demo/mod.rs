@@ -15,7 +15,7 @@ use clap::Args;
 use serde::Serialize;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::base::{InfoHash, units};
+use crate::base::{InfoHashes, units};
 use crate::engine::{Add, Command, Event, Handle, Row, View};
 use crate::face::cli::error::{Failure, reason, shown};
 use crate::face::cli::exit::Exit;
@@ -199,7 +199,7 @@ impl<'a> Play<'a> {
     }
 
     /// Sends everybody home, so that what each of them gave is final; says how many bytes came in vain.
-    async fn count(&mut self, id: InfoHash) -> Result<u64, Failure> {
+    async fn count(&mut self, id: InfoHashes) -> Result<u64, Failure> {
         for member in &mut self.members {
             member.go().await;
         }

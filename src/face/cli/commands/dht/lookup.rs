@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
-use crate::base::{InfoHash, units};
+use crate::base::{InfoHashes, units};
 use crate::engine::dht::{Goal, News};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::error::Failure;
@@ -74,7 +74,7 @@ pub fn run(args: &LookupArgs, global: &GlobalArgs, output: &Output) -> Result<Ex
     .map_err(failed)
 }
 
-async fn find(asking: &Asking<'_>, torrent: InfoHash, output: &Output) -> Result<Exit, Failure> {
+async fn find(asking: &Asking<'_>, torrent: InfoHashes, output: &Output) -> Result<Exit, Failure> {
     let goal = Goal::Peers { info_hash: target::place(&torrent), no_seeds: false, announce: None };
     let sought = asking
         .seek(goal, |news| {
@@ -96,7 +96,7 @@ async fn find(asking: &Asking<'_>, torrent: InfoHash, output: &Output) -> Result
     Ok(exit)
 }
 
-fn tell(peers: &[SocketAddr], torrent: InfoHash, output: &Output) -> Result<(), Failure> {
+fn tell(peers: &[SocketAddr], torrent: InfoHashes, output: &Output) -> Result<(), Failure> {
     if output.json {
         let event = |&peer| {
             let torrent = torrent.to_string();
@@ -108,7 +108,7 @@ fn tell(peers: &[SocketAddr], torrent: InfoHash, output: &Output) -> Result<(), 
     output.data(lines.as_bytes())
 }
 
-async fn scrape(asking: &Asking<'_>, torrent: InfoHash, output: &Output) -> Result<Exit, Failure> {
+async fn scrape(asking: &Asking<'_>, torrent: InfoHashes, output: &Output) -> Result<Exit, Failure> {
     let goal = Goal::Scrape(target::place(&torrent));
     let sought = asking.seek(goal, |_| Ok(ControlFlow::Continue(()))).await?;
     let counts = sought.outcome.scrape.as_ref();
@@ -145,7 +145,7 @@ pub fn summary(what: &str, good: bool, sought: &Sought, output: &Output) {
     output.say(&format!("{} {what}: {}", style.paint(role, sign), sought.steps()));
 }
 
-fn document(torrent: InfoHash, exit: Exit, sought: &Sought, counts: Option<(u64, u64)>) -> Summary {
+fn document(torrent: InfoHashes, exit: Exit, sought: &Sought, counts: Option<(u64, u64)>) -> Summary {
     Summary {
         schema: SCHEMA,
         event: "summary",

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::base::{InfoHash, NodeId, Untrusted};
+use crate::base::{InfoHashes, NodeId, Untrusted};
 use crate::face::cli::commands::show;
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
@@ -11,7 +11,7 @@ use crate::face::cli::output::Output;
 use crate::proto::krpc::Item;
 
 /// The torrent that an info hash, a link or a torrent file names. A private one is refused (BEP 27).
-pub fn torrent(argument: &Path, output: &Output) -> Result<InfoHash, Failure> {
+pub fn torrent(argument: &Path, output: &Output) -> Result<InfoHashes, Failure> {
     if let Some(link) = Link::of(argument)? {
         return Ok(link.magnet.info_hash);
     }
@@ -27,7 +27,7 @@ pub fn torrent(argument: &Path, output: &Output) -> Result<InfoHash, Failure> {
 }
 
 /// The place in the table at which a torrent is found.
-pub fn place(torrent: &InfoHash) -> NodeId {
+pub fn place(torrent: &InfoHashes) -> NodeId {
     NodeId(torrent.wire())
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::super::create::target::Target;
 use super::words;
-use crate::base::InfoHash;
+use crate::base::InfoHashes;
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::json::hex;
 use crate::face::cli::output::Output;
@@ -17,9 +17,9 @@ use crate::proto::metainfo::Field;
 #[derive(Debug)]
 pub struct Told<'a> {
     /// What identified the torrent.
-    pub before: InfoHash,
+    pub before: InfoHashes,
     /// What identifies it.
-    pub after: InfoHash,
+    pub after: InfoHashes,
     /// What was changed.
     pub changed: &'a [Field],
     /// Where the new file is.
@@ -47,8 +47,8 @@ impl Told<'_> {
     pub fn tell(&self, in_place: bool, output: &Output) -> Result<(), Failure> {
         let written = !(in_place && self.changed.is_empty());
         let path = self.target.path().map(absolute);
-        let v1 = |hash: InfoHash| hash.sha1().map(|digest| hex(&digest));
-        let v2 = |hash: InfoHash| hash.sha256().map(|digest| hex(&digest));
+        let v1 = |hash: InfoHashes| hash.v1().map(|digest| hex(&digest));
+        let v2 = |hash: InfoHashes| hash.v2().map(|digest| hex(&digest));
         let text = |path: &Path| path.to_string_lossy().into_owned();
         output.event(&Document {
             schema: "torr.edit/1",
@@ -103,9 +103,9 @@ impl Told<'_> {
 }
 
 /// The hashes of each version.
-fn lines(hash: InfoHash) -> Vec<String> {
-    let v1 = hash.sha1().map(|digest| format!("{}   v1", hex(&digest)));
-    let v2 = hash.sha256().map(|digest| format!("{}   v2", hex(&digest)));
+fn lines(hash: InfoHashes) -> Vec<String> {
+    let v1 = hash.v1().map(|digest| format!("{}   v1", hex(&digest)));
+    let v2 = hash.v2().map(|digest| format!("{}   v2", hex(&digest)));
     v1.into_iter().chain(v2).collect()
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::base::InfoHash;
+use crate::base::InfoHashes;
 use crate::engine::Add;
 use crate::face::cli::error::Failure;
 use crate::face::cli::input::{Link, Torrent};
@@ -20,7 +20,7 @@ use super::jobs::{Asked, Maker};
 pub struct Torrents<'a> {
     given: VecDeque<Result<Torrent, Failure>>,
     /// Those that are looked for.
-    links: BTreeMap<InfoHash, Link>,
+    links: BTreeMap<InfoHashes, Link>,
     list: Arguments,
     maker: &'a Maker,
     setup: &'a Setup,
@@ -112,7 +112,7 @@ impl<'a> Torrents<'a> {
 
     /// The engine, if there is one, to go on with these.
     pub fn into_engine(self, works: &[Work]) -> Option<Started> {
-        let goes_on = |id: &InfoHash| {
+        let goes_on = |id: &InfoHashes| {
             works.iter().any(|work| matches!(work, Work::Move(ready) if ready.job.id.wire() == id.wire()))
         };
         Some(self.lookups?.into_engine(goes_on))

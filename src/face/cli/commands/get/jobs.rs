@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::base::{InfoHash, Untrusted, units};
+use crate::base::{InfoHashes, Untrusted, units};
 use crate::engine::{ContentOptions, Order, Source};
 use crate::face::cli::args::select::{priorities, wanted, wanted_by_link};
 use crate::face::cli::error::{Failure, shown};
@@ -109,7 +109,7 @@ impl Maker {
     }
 
     /// Whether this is the first time that this torrent is asked for.
-    fn is_new(&self, id: &InfoHash, name: &Untrusted) -> bool {
+    fn is_new(&self, id: &InfoHashes, name: &Untrusted) -> bool {
         let new = self.taken().torrents.insert(id.wire());
         if !new {
             self.output.warn(&format!("{} is given twice", name.fit(100)));

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, FromArgMatches};
 
-use crate::base::{InfoHash, Untrusted};
+use crate::base::{InfoHashes, Untrusted};
 use crate::engine::{Add, Existing, Until};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::args::network::NetworkArgs;
@@ -94,7 +94,7 @@ pub fn run(args: &SeedArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
     let ending = signals::end_at_once(output);
     let mut outcomes = Outcomes::default();
     let mut jobs: Vec<(Add, Job)> = Vec::new();
-    let mut given: BTreeMap<InfoHash, Given> = BTreeMap::new();
+    let mut given: BTreeMap<InfoHashes, Given> = BTreeMap::new();
     for argument in &args.paths {
         match share(args, &setup, argument, output) {
             Ok(Share { job, .. }) if given.contains_key(&job.id) => {
@@ -151,7 +151,7 @@ fn give(
     args: &SeedArgs,
     setup: &Setup,
     jobs: Vec<(Add, Job)>,
-    given: BTreeMap<InfoHash, Given>,
+    given: BTreeMap<InfoHashes, Given>,
     outcomes: Outcomes,
     output: &Output,
 ) -> Result<Exit, Failure> {

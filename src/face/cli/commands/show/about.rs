@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use crate::base::{InfoHash, Untrusted};
+use crate::base::{InfoHashes, Untrusted};
 use crate::face::cli::json::hex;
 use crate::face::cli::tree::{Listed, listed};
 use crate::proto::magnet::{Magnet, MagnetNote};
@@ -15,7 +15,7 @@ pub const V2_ALONE: &str = "this torrent is v2 alone: torr can show it, but not 
 /// What is known of a torrent.
 pub struct About {
     /// What identifies it.
-    pub info_hash: InfoHash,
+    pub info_hash: InfoHashes,
     /// Its name, as far as it is known.
     pub name: Option<Untrusted>,
     /// What only its torrent file tells.
@@ -144,11 +144,11 @@ impl About {
 
     /// The v1 hash in hexadecimal.
     pub fn v1(&self) -> Option<String> {
-        self.info_hash.sha1().map(|digest| hex(&digest))
+        self.info_hash.v1().map(|digest| hex(&digest))
     }
 
     /// The v2 hash in hexadecimal.
     pub fn v2_hash(&self) -> Option<String> {
-        self.info_hash.sha256().map(|digest| hex(&digest))
+        self.info_hash.v2().map(|digest| hex(&digest))
     }
 }

@@ -128,7 +128,7 @@ fn distance(from: &str, to: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::InfoHash;
+    use crate::base::InfoHashes;
     use crate::proto::magnet::Magnet;
 
     #[test]
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn an_unknown_field_is_answered_with_the_nearest() {
-        let about = About::link(Magnet::new(InfoHash::v1([1; 20])), &[]);
+        let about = About::link(Magnet::new(InfoHashes::from_v1([1; 20])), &[]);
         assert_eq!(one(&about, "magent").unwrap_err().hint.unwrap(), "did you mean: --field magnet");
         assert_eq!(one(&about, "infohash").unwrap_err().hint.unwrap(), "did you mean: --field info_hash");
         assert!(one(&about, "zzzzzzzz").unwrap_err().hint.unwrap().starts_with("fields: name, info_hash"));

@@ -107,12 +107,12 @@ fn given(file: &Entry) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::InfoHash;
+    use crate::base::InfoHashes;
     use crate::proto::magnet::Magnet;
     use crate::proto::metainfo::Attributes;
 
     fn names(change: impl FnOnce(&mut About)) -> Vec<&'static str> {
-        let mut about = About::link(Magnet::new(InfoHash::v1([1; 20])), &[]);
+        let mut about = About::link(Magnet::new(InfoHashes::from_v1([1; 20])), &[]);
         about.content = Some(Content {
             size: 5,
             piece_len: 1 << 20,

@@ -6,14 +6,14 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::base::InfoHash;
+use crate::base::InfoHashes;
 use crate::engine::{Reason, Row, State};
 use crate::face::cli::style::width;
 
 /// A download in full swing.
 pub(in crate::face::cli) fn row(name: &str, state: State) -> Row {
     Row {
-        id: InfoHash::v1([8; 20]),
+        id: InfoHashes::from_v1([8; 20]),
         name: name.into(),
         state,
         reason: Reason { word: "ok", text: "no peers yet".to_owned() },

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::base::{InfoHash, units};
+use crate::base::{InfoHashes, units};
 use crate::engine::content;
 use crate::face::cli::address::is_local;
 use crate::face::cli::error::Failure;
@@ -54,7 +54,7 @@ pub struct Links {
     /// When a QR code is drawn.
     pub qr: Qr,
     /// The torrents.
-    pub given: BTreeMap<InfoHash, Given>,
+    pub given: BTreeMap<InfoHashes, Given>,
 }
 
 /// One torrent that is given.
@@ -81,7 +81,7 @@ impl Given {
         let size = units::size(content::wanted(torrent, &[]));
         let pieces = units::size(u64::from(torrent.geometry().piece_len()));
         let id = torrent.info_hash();
-        let version = match (id.sha1(), id.sha256()) {
+        let version = match (id.v1(), id.v2()) {
             (Some(_), Some(_)) => "v1+v2",
             (None, _) => "v2",
             (Some(_), None) => "v1",
@@ -113,7 +113,7 @@ struct Event {
 
 impl Links {
     /// Tells how one of them is fetched from where peers reach us.
-    pub fn tell(&self, id: InfoHash, port: Option<u16>, output: &Output) -> Result<(), Failure> {
+    pub fn tell(&self, id: InfoHashes, port: Option<u16>, output: &Output) -> Result<(), Failure> {
         let Some(given) = self.given.get(&id) else { return Ok(()) };
         let mut link = given.magnet.clone();
         if !self.hide_addresses {
@@ -152,7 +152,7 @@ impl Links {
 
     fn event(
         &self,
-        id: InfoHash,
+        id: InfoHashes,
         given: &Given,
         link: &Magnet,
         command: &str,
@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn the_command_is_one_word_behind_the_verb() {
-        let link = Magnet { name: Some("it's".into()), ..Magnet::new(InfoHash::v1([0xab; 20])) };
+        let link = Magnet { name: Some("it's".into()), ..Magnet::new(InfoHashes::from_v1([0xab; 20])) };
         let text = Links::default().command(&link);
         assert_eq!(text.matches('\'').count(), 2, "{text}");
         assert!(text.starts_with("torr get 'magnet:") && text.ends_with("dn=it%27s'"), "{text}");

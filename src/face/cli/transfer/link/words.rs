@@ -118,11 +118,11 @@ pub(super) fn laid_out(lines: &[Vec<String>], columns: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::InfoHash;
+    use crate::base::InfoHashes;
 
     fn given(private: bool) -> Given {
         Given {
-            magnet: Magnet::new(InfoHash::v1([0xab; 20])),
+            magnet: Magnet::new(InfoHashes::from_v1([0xab; 20])),
             facts: "1 file".to_owned(),
             private,
             keeps_trackers: false,

@@ -8,7 +8,7 @@ use super::super::story::Finish;
 use super::super::watch::{self, Change};
 use super::super::{Job, Verb};
 use super::{Session, row};
-use crate::base::{InfoHash, units};
+use crate::base::{InfoHashes, units};
 use crate::engine::{Command, Event, FaultKind, Handle, Reason, Row, State, View};
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
@@ -65,7 +65,7 @@ impl Session<'_> {
     /// Every wanted piece is there.
     pub(super) fn complete(
         &mut self,
-        id: InfoHash,
+        id: InfoHashes,
         path: &Path,
         received: u64,
         took: Duration,
@@ -92,7 +92,12 @@ impl Session<'_> {
     }
 
     /// A file is no longer what was hashed: nobody can take what it has become.
-    pub(super) fn changed(&mut self, id: InfoHash, change: &Change, handle: &Handle) -> Result<(), Failure> {
+    pub(super) fn changed(
+        &mut self,
+        id: InfoHashes,
+        change: &Change,
+        handle: &Handle,
+    ) -> Result<(), Failure> {
         let Some(given) = self.links.given.get(&id) else { return Ok(()) };
         if self.running.get(&id).is_none_or(|running| running.over) {
             return Ok(());
@@ -127,7 +132,7 @@ impl Session<'_> {
     }
 
     /// A torrent has reached its goal.
-    pub(super) fn over(&mut self, id: InfoHash, handle: &Handle) -> Result<(), Failure> {
+    pub(super) fn over(&mut self, id: InfoHashes, handle: &Handle) -> Result<(), Failure> {
         let Some(running) = self.running.get_mut(&id).filter(|running| !running.over) else { return Ok(()) };
         running.over = true;
         self.outcomes.done();
@@ -137,7 +142,7 @@ impl Session<'_> {
         self.telling.goal(&running.job, running.until(), row(&handle.view(), id))
     }
 
-    pub(super) fn fail(&mut self, id: InfoHash, failure: &Failure) {
+    pub(super) fn fail(&mut self, id: InfoHashes, failure: &Failure) {
         if let Some(running) = self.running.get_mut(&id)
             && !running.over
         {
@@ -147,7 +152,7 @@ impl Session<'_> {
     }
 
     /// Nothing comes of a torrent.
-    pub(super) fn lost(&mut self, id: InfoHash, failure: &Failure) {
+    pub(super) fn lost(&mut self, id: InfoHashes, failure: &Failure) {
         self.telling.failed(id);
         self.output.fail(failure);
         self.outcomes.failed(failure);

@@ -24,7 +24,7 @@ use super::stream::{Stream, Streamed};
 use super::telling::Telling;
 use super::watch::Watch;
 use super::{Arrival, Arrivals, Job, Outcomes, Peers, Plan, Ready, Started, Verb, Work, block_on, on};
-use crate::base::InfoHash;
+use crate::base::InfoHashes;
 use crate::engine::{
     Add, After, Command, ContentOptions, Engine, EngineConfig, Event, Existing, Handle, Row, Until, View,
 };
@@ -51,7 +51,7 @@ pub fn run(mut plan: Plan, config: EngineConfig, output: &Output) -> Result<Exit
 async fn go(
     mut plan: Plan,
     engine: Option<(Handle, Events)>,
-    found: Vec<InfoHash>,
+    found: Vec<InfoHashes>,
     config: EngineConfig,
     output: &Output,
 ) -> Result<Exit, Failure> {
@@ -128,11 +128,11 @@ async fn first(plan: &mut Plan, signals: &mut Signals, output: &Output) -> Resul
 struct Session<'a> {
     verb: Verb,
     output: &'a Output,
-    running: BTreeMap<InfoHash, Running>,
+    running: BTreeMap<InfoHashes, Running>,
     /// Those of which only the name is known.
     sought: Sought,
     /// Those in the engine whose metadata was found, and that wait to be started.
-    found: Vec<InfoHash>,
+    found: Vec<InfoHashes>,
     /// Those that are still being read.
     more: Option<Arrivals>,
     hooks: Hooks,
@@ -197,7 +197,7 @@ async fn ended(stream: &mut Option<Stream>) -> Streamed {
 }
 
 impl<'a> Session<'a> {
-    fn new(plan: &mut Plan, found: Vec<InfoHash>, output: &'a Output) -> Self {
+    fn new(plan: &mut Plan, found: Vec<InfoHashes>, output: &'a Output) -> Self {
         let lost = plan.outcomes.failures();
         Self {
             verb: plan.verb,
@@ -351,7 +351,7 @@ impl<'a> Session<'a> {
     }
 
     /// Work was made of a torrent whose metadata was found under this id.
-    fn made(&mut self, id: InfoHash, made: Result<Work, Failure>, handle: &Handle) -> Result<(), Failure> {
+    fn made(&mut self, id: InfoHashes, made: Result<Work, Failure>, handle: &Handle) -> Result<(), Failure> {
         if !matches!(made, Ok(Work::Move(_))) {
             handle.send(Command::Remove(id));
         }
@@ -371,6 +371,6 @@ impl<'a> Session<'a> {
     }
 }
 
-fn row(view: &View, id: InfoHash) -> Option<&Row> {
+fn row(view: &View, id: InfoHashes) -> Option<&Row> {
     view.torrents.iter().find(|row| row.id == id)
 }
