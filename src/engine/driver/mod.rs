@@ -9,6 +9,7 @@
 
 mod content;
 mod deferred;
+mod existing;
 mod facts;
 mod goal;
 mod leave;
@@ -36,11 +37,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{self, Instant, MissedTickBehavior};
 
 use self::content::Content;
+pub(super) use self::existing::untouched;
 use self::metadata::Stall;
 pub(super) use self::metadata::refuse;
 use self::names::{Name, Names};
 use self::open::Opened;
-pub(super) use self::open::untouched;
 use self::opening::Opening;
 use self::reads::Reads;
 pub(super) use self::record::name_of;

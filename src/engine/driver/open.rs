@@ -1,22 +1,20 @@
-//! Before the first block: what lies on the disk, what of it is ours, and which pieces are right.
+//! The opening of the files of a torrent: they are looked through, hashed where nothing is known of them, and the
+//! disk is made ready.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::Fact;
 use super::deferred::cancelled;
+use super::existing::{Known, all_is_there, layout, look, refuse, refuse_foreign, strangers};
 use super::record::{self, Target, Totals};
-use crate::base::{Bitfield, FileIndex, Geometry, Untrusted};
+use crate::base::{Bitfield, FileIndex, Geometry};
 use crate::engine::command::{ContentOptions, Existing};
 use crate::engine::event::{Event, Fault, FaultKind};
 use crate::engine::shared::Shared;
-use crate::proto::metainfo::Metainfo;
-use crate::store::{
-    self, DiskError, DiskIo, Entry, FileSpec, Found, Handles, Hold, Layout, Library, Progress, Volume,
-    VolumeOptions,
-};
+use crate::store::{DiskError, Hold, Progress, Volume};
 use crate::swarm::event::Priority;
 
 /// A torrent whose files have been looked through.
@@ -152,74 +150,6 @@ impl Survey {
     }
 }
 
-type Looked = (Volume, Vec<store::FileFact>, Option<Entry>, Known);
-
-/// Looks which files there are, and what of them is known from earlier runs.
-fn look(
-    target: &Target,
-    layout: Layout,
-    io: DiskIo,
-    handles: &Handles,
-    library: Option<Library>,
-) -> Result<Looked, DiskError> {
-    let Target { metainfo, options } = target;
-    let root = &options.folder;
-    if options.seed_only && !root.is_dir() {
-        return Err(DiskError::new(store::DiskErrorKind::Missing, "open", root));
-    }
-    let how = VolumeOptions {
-        io,
-        alloc: options.alloc,
-        overwrite: options.existing == Existing::Overwrite,
-        follow: options.seed_only && options.follow,
-    };
-    // What was wanted the last time is not known: where bytes lie is told by which files are there.
-    let nothing = vec![false; layout.files.len()];
-    let volume = Volume::new(root, layout, how, &nothing, handles)?;
-    let survey = volume.survey()?;
-    let entry = library.and_then(|library| record::load(&library, metainfo, root));
-    let known = Known::from(&volume, &survey, entry.as_ref(), options.existing)?;
-    Ok((volume, survey, entry, known))
-}
-
-/// Refuses files that are not ours and in which nothing matches.
-fn refuse_foreign(
-    volume: &Volume,
-    survey: &[store::FileFact],
-    known: &Known,
-    have: &Bitfield,
-) -> Result<(), Fault> {
-    let geometry = &*volume.layout().geometry;
-    // What has bytes after its end was never left like that by us.
-    let is_ours = |fact: &store::FileFact| known.is_ours(fact.file) && !is_too_long(geometry, fact);
-    let ours = |path: &PathBuf| survey.iter().any(|fact| fact.path == *path && is_ours(fact));
-    let foreign: Vec<PathBuf> = volume.foreign(survey, have).into_iter().filter(|path| !ours(path)).collect();
-    if foreign.is_empty() {
-        return Ok(());
-    }
-    let matches = |fact: &store::FileFact| {
-        let pieces = geometry.pieces_of(fact.file).filter_map(|index| geometry.piece(index));
-        pieces.into_iter().any(|piece| have.has(piece))
-    };
-    let long = |path: &PathBuf| {
-        let mut facts = survey.iter().filter(|fact| fact.path == *path);
-        facts.any(|fact| is_too_long(geometry, fact) && matches(fact))
-    };
-    Err(if foreign.iter().all(long) { Fault::too_long(&foreign) } else { Fault::foreign(&foreign) })
-}
-
-/// Whether every piece was verified in an earlier run and no file has changed since.
-pub(in crate::engine) fn untouched(library: &Library, torrent: &Metainfo, folder: &Path) -> bool {
-    let look = || -> Result<bool, DiskError> {
-        let Some(entry) = record::load(library, torrent, folder) else { return Ok(false) };
-        let layout = layout(torrent)?;
-        let nothing = vec![false; layout.files.len()];
-        let volume = Volume::new(folder, layout, VolumeOptions::default(), &nothing, &Handles::from_limit())?;
-        Ok(store::trusted(&volume, &entry)?.is_full())
-    };
-    look().unwrap_or(false)
-}
-
 /// Takes the torrent, so that no other process works on it in the same folder meanwhile. One that works
 /// on it elsewhere keeps the record of it, and this run keeps none: then there is nothing to hold.
 async fn hold(shared: &Shared, target: &Target) -> Result<Option<Hold>, Fault> {
@@ -251,161 +181,6 @@ async fn hold(shared: &Shared, target: &Target) -> Result<Option<Hold>, Fault> {
 fn is_same_folder(one: &Path, other: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().ok();
     one == other || real(one).is_some_and(|one| real(other) == Some(one))
-}
-
-/// Whether everything is there that is to be given: the whole torrent, or what was chosen of it when it was
-/// fetched.
-fn all_is_there(target: &Target, have: &Bitfield, entry: Option<&Entry>) -> Result<(), Fault> {
-    let Target { metainfo, options } = target;
-    let chosen = entry.filter(|entry| entry.partial && entry.finished.is_some() && !have.is_empty());
-    let (missing, all, what) = match chosen {
-        Some(entry) => {
-            let missing = entry.have.iter().filter(|&piece| !have.has(piece)).count();
-            (missing as u32, entry.have.count(), "that were fetched of ")
-        }
-        None => (have.len() - have.count(), have.len(), "of "),
-    };
-    if missing == 0 {
-        return Ok(());
-    }
-    let folder = Untrusted::new(options.folder.to_string_lossy());
-    Err(Fault {
-        kind: FaultKind::FilesMissing,
-        message: format!(
-            "{missing} of {all} pieces {what}{} are missing or damaged in {folder}",
-            metainfo.name(),
-        ),
-        hint: Some(
-            "name the folder with -o; `torr verify` says what is damaged, `torr get` fetches it".into(),
-        ),
-    })
-}
-
-/// The files that are somebody else's and that nobody asked to be replaced.
-fn strangers(
-    options: &ContentOptions,
-    volume: &Volume,
-    survey: &[store::FileFact],
-    known: &Known,
-    have: &Bitfield,
-) -> Vec<FileIndex> {
-    let foreign = volume.foreign(survey, have);
-    let is_skipped = |file: FileIndex| options.priorities.get(file.0 as usize) == Some(&Priority::Skip);
-    let strange = survey.iter().filter(|fact| is_skipped(fact.file) && !known.is_ours(fact.file));
-    strange.filter(|fact| foreign.contains(&fact.path)).map(|fact| fact.file).collect()
-}
-
-/// What is in the way whatever its bytes are.
-fn refuse(
-    options: &ContentOptions,
-    geometry: &Geometry,
-    survey: &[store::FileFact],
-    known: &Known,
-) -> Result<(), Fault> {
-    let strange = |fact: &&store::FileFact| fact.found != Found::Missing && !known.is_ours(fact.file);
-    let paths = |wrong: &dyn Fn(&store::FileFact) -> bool| -> Vec<PathBuf> {
-        survey.iter().filter(strange).filter(|fact| wrong(fact)).map(|fact| fact.path.clone()).collect()
-    };
-    match options.existing {
-        Existing::Refuse => match paths(&|_| true) {
-            all if all.is_empty() => Ok(()),
-            all => Err(Fault::not_begun(&all)),
-        },
-        // Pieces of these would be fetched and written over what is believed to be right.
-        Existing::Trust => match paths(&|fact| !has_its_length(geometry, fact)) {
-            all if all.is_empty() || options.seed_only => Ok(()),
-            all => Err(Fault::not_whole(&all)),
-        },
-        Existing::Check | Existing::Overwrite => Ok(()),
-    }
-}
-
-/// What is known of the pieces before anything is hashed.
-struct Known {
-    have: Bitfield,
-    check: Bitfield,
-    ours: Vec<bool>,
-}
-
-impl Known {
-    fn from(
-        volume: &Volume,
-        survey: &[store::FileFact],
-        entry: Option<&Entry>,
-        existing: Existing,
-    ) -> Result<Self, DiskError> {
-        let geometry = &*volume.layout().geometry;
-        let count = geometry.piece_count();
-        // A run that was cut off may have begun any file that it has not noted; and what has come in the
-        // place of one that was noted is another's.
-        let mut inodes = vec![None; geometry.file_count() as usize];
-        for fact in survey {
-            if let Found::Plain { inode, .. } = fact.found {
-                inodes[fact.file.0 as usize] = Some(inode);
-            }
-        }
-        let begun = |file: usize| {
-            entry.is_some_and(|e| match e.stamps.files.get(file).copied().flatten() {
-                Some(stamp) => inodes[file] == Some(stamp.inode),
-                None => e.running,
-            })
-        };
-        let ours = (0..geometry.file_count() as usize).map(begun).collect();
-        if existing == Existing::Trust {
-            let mut have = Bitfield::all(count);
-            for piece in geometry.pieces() {
-                if geometry.parts_of(piece).any(|part| !part.pad && !is_whole(geometry, survey, part.file)) {
-                    have.remove(piece);
-                }
-            }
-            return Ok(Self { have, check: Bitfield::none(count), ours });
-        }
-        let (have, unchanged) = match entry {
-            Some(entry) => (store::trusted(volume, entry)?, record::unchanged(volume, entry)?),
-            None => (Bitfield::none(count), Vec::new()),
-        };
-        let mut check = Bitfield::none(count);
-        for fact in survey.iter().filter(|fact| matches!(fact.found, Found::Plain { .. })) {
-            if unchanged.get(fact.file.0 as usize).copied().unwrap_or(false) {
-                continue;
-            }
-            for piece in geometry.pieces_of(fact.file).filter_map(|index| geometry.piece(index)) {
-                if !have.has(piece) {
-                    check.insert(piece);
-                }
-            }
-        }
-        Ok(Self { have, check, ours })
-    }
-
-    fn is_ours(&self, file: FileIndex) -> bool {
-        self.ours.get(file.0 as usize).copied().unwrap_or(false)
-    }
-}
-
-fn is_whole(geometry: &Geometry, survey: &[store::FileFact], file: FileIndex) -> bool {
-    survey.iter().any(|fact| fact.file == file && has_its_length(geometry, fact))
-}
-
-fn has_its_length(geometry: &Geometry, fact: &store::FileFact) -> bool {
-    let range = geometry.file_range(fact.file);
-    matches!(fact.found, Found::Plain { size, .. } if size == range.end - range.start)
-}
-
-fn is_too_long(geometry: &Geometry, fact: &store::FileFact) -> bool {
-    let range = geometry.file_range(fact.file);
-    matches!(fact.found, Found::Plain { size, .. } if size > range.end - range.start)
-}
-
-fn layout(metainfo: &Metainfo) -> Result<Layout, DiskError> {
-    let files = metainfo.files().iter().map(|file| FileSpec {
-        path: file.path().as_path().to_owned(),
-        len: file.len(),
-        pad: !file.is_stored(),
-        executable: file.attributes().is_executable(),
-    });
-    let (geometry, hashes) = (Arc::new(metainfo.geometry().clone()), metainfo.piece_hashes().clone());
-    Layout::new(metainfo.info_hash(), geometry, files.collect(), hashes)
 }
 
 fn wanted_files(options: &ContentOptions, geometry: &Geometry) -> Vec<bool> {
