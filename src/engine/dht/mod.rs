@@ -13,6 +13,8 @@ mod status;
 
 pub use self::bootstrap::{BOOTSTRAP, resolve};
 pub use self::node::{News, Node, NodeConfig, Steps};
+#[doc(hidden)]
+pub use self::saved::{decode as decode_saved, encode as encode_saved};
 pub(in crate::engine) use self::search::Search;
 pub use self::status::{FamilyStatus, Status};
 pub use crate::dht::{Announce, Bloom, Family, Goal, Outcome, fits, node_id};
