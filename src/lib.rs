@@ -6,7 +6,7 @@
 //! > socket, thread, file or unseeded chance. The loud half moves bytes and decides nothing. Faces look
 //! > at snapshots and send wishes.
 //!
-//! Imports point down; `tests/architecture.rs` fails on an upward arrow.
+//! Imports point down; `tests/architecture/` fails on an upward arrow, and on an import circle between files.
 //!
 //! ```text
 //! main → face → engine → net → { swarm, store, dht } → proto → hash → base

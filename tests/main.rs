@@ -6,6 +6,7 @@
 mod architecture;
 mod cli;
 mod dht;
+mod fuzz;
 mod interop;
 mod loopback;
 mod samples;

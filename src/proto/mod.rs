@@ -15,7 +15,7 @@ pub mod metainfo;
 #[cfg(test)]
 mod mutations;
 pub mod paths;
-mod percent;
+pub mod percent;
 pub mod splitter;
 pub mod tracker_http;
 pub mod tracker_udp;

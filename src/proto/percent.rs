@@ -1,7 +1,7 @@
 //! Percent-encoding of bytes in URLs (RFC 3986, section 2.1).
 
 /// Appends bytes so that any of them may stand in a query: letters, digits and `-._~` as they are.
-pub(super) fn encode(bytes: &[u8], out: &mut String) {
+pub fn encode(bytes: &[u8], out: &mut String) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     for &byte in bytes {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
@@ -15,7 +15,7 @@ pub(super) fn encode(bytes: &[u8], out: &mut String) {
 }
 
 /// The bytes that an encoded text stands for; a `%` without two digits stands for itself, and so does `+`.
-pub(super) fn decode(text: &[u8]) -> Vec<u8> {
+pub fn decode(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((&first, tail)) = rest.split_first() {

@@ -17,6 +17,8 @@ pub use self::bootstrap::{BOOTSTRAP, resolve};
 pub use self::config::NodeConfig;
 pub use self::message::{News, Steps};
 pub use self::node::Node;
+#[doc(hidden)]
+pub use self::saved::{decode as decode_saved, encode as encode_saved};
 pub(in crate::engine) use self::search::Search;
 pub use self::status::{FamilyStatus, Status};
 pub use crate::dht::{Announce, Bloom, Family, Goal, Outcome, fits, node_id};

@@ -60,7 +60,8 @@ fn read(path: &Path) -> Option<Saved> {
     decode(&bytes)
 }
 
-fn encode(saved: &Saved) -> Vec<u8> {
+/// The bytes of the file.
+pub fn encode(saved: &Saved) -> Vec<u8> {
     bencode::dict(|file| {
         for (family, id) in &saved.ids {
             file.bytes(if *family == Family::V4 { "id" } else { "id6" }, id.0);
@@ -82,7 +83,8 @@ fn encode(saved: &Saved) -> Vec<u8> {
     })
 }
 
-fn decode(bytes: &[u8]) -> Option<Saved> {
+/// Reads the bytes of the file; nothing for what is damaged.
+pub fn decode(bytes: &[u8]) -> Option<Saved> {
     let tree = Tree::parse(bytes, Limits::KRPC).ok()?;
     let root = tree.root();
     if !tree.rest().is_empty() || root.get(b"version").and_then(|version| version.int()) != Some(1) {

@@ -56,6 +56,18 @@ pub struct Entry {
     pub extra: Vec<u8>,
 }
 
+impl Entry {
+    /// The bytes of the record that keeps it.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        record::encode(self)
+    }
+
+    /// Reads the bytes of a record; nothing for one that is damaged or that a newer torr wrote.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        record::decode(bytes).ok()
+    }
+}
+
 /// The library file.
 #[derive(Clone, Debug)]
 pub struct Library {

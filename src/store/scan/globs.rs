@@ -48,7 +48,7 @@ impl Patterns {
     }
 
     /// Whether one of them means this file or folder itself.
-    pub(super) fn mean(&self, names: &[String], folder: bool) -> bool {
+    pub fn mean(&self, names: &[String], folder: bool) -> bool {
         let name = names.last().map_or("", String::as_str);
         if self.names.is_match(name) || (folder && self.folder_names.is_match(name)) {
             return true;

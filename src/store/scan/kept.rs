@@ -88,7 +88,8 @@ impl Hashed {
             .collect()
     }
 
-    fn encode(&self) -> Vec<u8> {
+    /// The bytes of the file in which this is kept.
+    pub fn to_bytes(&self) -> Vec<u8> {
         let mut body = Vec::new();
         let number = |body: &mut Vec<u8>, number: u64| body.extend_from_slice(&number.to_le_bytes());
         number(&mut body, u64::from(self.piece_len));
@@ -111,8 +112,8 @@ impl Hashed {
         [MAGIC.as_slice(), &hash::sha1(&body), &body].concat()
     }
 
-    /// Nothing for what is not whole.
-    fn decode(bytes: &[u8]) -> Option<Self> {
+    /// Reads the bytes of such a file; nothing for what is not whole.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (digest, body) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<20>()?;
         if hash::sha1(body) != *digest {
             return None;
@@ -170,13 +171,13 @@ impl Hashes {
         let mut bytes = Vec::new();
         file.take(MOST_EACH + 1).read_to_end(&mut bytes).ok()?;
         let whole = bytes.len() as u64 <= MOST_EACH;
-        Hashed::decode(&bytes).filter(|hashed| whole && hashed.piece_len == piece_len)
+        Hashed::from_bytes(&bytes).filter(|hashed| whole && hashed.piece_len == piece_len)
     }
 
     /// Keeps what was hashed under this path in place of what was before, and forgets what was kept longest
     /// ago where it is too much.
     pub fn keep(&self, path: &Path, hashed: &Hashed) -> Result<(), DiskError> {
-        let bytes = hashed.encode();
+        let bytes = hashed.to_bytes();
         if bytes.len() as u64 > MOST_EACH {
             return Ok(());
         }
@@ -389,18 +390,18 @@ mod tests {
                 .map(|(names, len, seen)| (names, len, seen.map(|seen| Seen { len, ..seen })))
                 .collect();
             let hashed = Hashed { piece_len, files, digests };
-            prop_assert_eq!(Hashed::decode(&hashed.encode()), Some(hashed));
+            prop_assert_eq!(Hashed::from_bytes(&hashed.to_bytes()), Some(hashed));
         }
 
         #[test]
         fn nothing_else_is_believed_or_makes_it_stumble(body in prop::collection::vec(any::<u8>(), 0..400), numbers: [u64; 3]) {
-            prop_assert_eq!(Hashed::decode(&body), None);
+            prop_assert_eq!(Hashed::from_bytes(&body), None);
             // The digest is right and what follows is not.
             let numbers: Vec<u8> = numbers.iter().flat_map(|number| (number % 40).to_le_bytes()).collect();
             let body = [numbers, body].concat();
             let bytes = [MAGIC.as_slice(), &hash::sha1(&body), &body].concat();
-            if let Some(hashed) = Hashed::decode(&bytes) {
-                prop_assert_eq!(hashed.encode(), bytes);
+            if let Some(hashed) = Hashed::from_bytes(&bytes) {
+                prop_assert_eq!(hashed.to_bytes(), bytes);
             }
         }
     }
