@@ -62,21 +62,23 @@
 //! A magnet link names a torrent by the digest of its info dictionary, and need not tell more: nobody keeps
 //! the list of those who have it.
 //!
-//! 1. A face sends the name to the [`engine`]. A finder drives a [`swarm::seeker::Seeker`], the state machine of a
-//!    torrent of which only the name is known.
+//! 1. A face sends the name to the [`engine`], which makes a [`swarm::Torrent`] of it, as of any torrent: the
+//!    machine begins with the info-hash alone, and one driver serves it to the end.
 //! 2. Addresses come from five sides, none of which is needed: the link itself, trackers, the [`dht`] (nodes
 //!    that know nodes ever nearer to the info-hash, and at last those that keep its peers), the local network
 //!    by multicast, and peers that tell of peers once there is one. Each source has a share of one bounded list
 //!    and they take turns, so that none can drown another in lies.
 //! 3. Peers are asked for the info dictionary in pieces, several at once, each charged for no more than it has
-//!    sent. What they send is proved by the digest in the link; who lied is left. Meanwhile peers that have pieces
-//!    hear that we want some, so that they have let us in when we know what to ask for.
-//! 4. The face sees what the torrent is and says what it wants of it. The driver of the torrent takes the place
-//!    of the finder with all its connections: what each peer has said is told to the new state machine as if
-//!    it came now, and the first block is asked for where the last piece of metadata came from, while the disk gets
-//!    ready to take it.
-//! 5. Who has the metadata gives it to others. A torrent that turns out to be private knows from then on only
+//!    sent. What they send is proved by the digest in the link; a peer that lied is left. Meanwhile peers that have
+//!    pieces hear that we want some, so that they have let us in when we know what to ask for.
+//! 4. The face sees what the torrent is and says what it wants of it. A task of its own looks through the files,
+//!    while the machine keeps its peers and gives the metadata to others. `ContentOpened` then tells the machine
+//!    how many pieces there are and which of them we have: what each peer has said of pieces counts from here on, and
+//!    the first block is asked for where the last piece of metadata came from, while the disk gets ready to take it.
+//! 5. The metadata is given to whoever asks for it. A torrent that turns out to be private knows from then on only
 //!    trackers and the peers the user named.
+//!
+//! A torrent file skips the search: its files are looked through first, and nobody hears of it before.
 
 pub mod base;
 pub mod dht;

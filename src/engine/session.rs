@@ -441,7 +441,7 @@ fn waiting(jobs: usize, paused: bool) -> (State, Reason) {
 /// The state of a torrent whose metadata is looked for when its turn comes.
 fn waiting_to_look_up() -> (State, Reason) {
     let text = format!("waiting its turn: the file lists of {MAX_LOOKUPS} others are looked for");
-    (State::Queued, Reason { word: "too_many_active", text })
+    (State::Metadata, Reason { word: "too_many_active", text })
 }
 
 fn paused() -> (State, Reason) {

@@ -52,7 +52,7 @@ impl State {
     /// Every word that [`Reason::word`] may have in this state. Words are only ever added.
     pub const fn reasons(self) -> &'static [&'static str] {
         match self {
-            Self::Metadata => &["searching_peers", "peers_without_metadata", "bad_magnet"],
+            Self::Metadata => &["searching_peers", "peers_without_metadata", "bad_magnet", "too_many_active"],
             Self::Checking => &["added_existing_files", "user", "after_crash"],
             Self::Queued => &["too_many_active", "waiting_for_check"],
             Self::Downloading => {

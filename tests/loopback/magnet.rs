@@ -164,6 +164,78 @@ async fn metadata_is_found_and_the_download_goes_on_with_the_same_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_link_whose_content_is_wanted_goes_on_by_itself() {
+    let world = World::with(&LENS);
+    let seeder = seeder(&world, "seeder").await;
+    let mut leecher = world.client(world.empty("leecher")).await;
+    let content =
+        ContentOptions { root_name: Some("renamed".into()), ..ContentOptions::new(leecher.folder.clone()) };
+    let link = Add::link(Link::new(world.metainfo.info_hash()));
+    let add = Add { content: Some(Box::new(content)), peers: vec![seeder.addr().await], ..link };
+    leecher.handle.send(Command::Add(Box::new(add)));
+    let path = leecher
+        .until(|event| if let Event::Finished { path, .. } = event { Some(path.clone()) } else { None })
+        .await;
+    assert_eq!(path, leecher.folder.join("renamed"));
+    leecher.until_done().await;
+    let bytes = |path: &std::path::Path| std::fs::read(path.join("file-2.bin")).expect("is there");
+    assert!(bytes(&path) == bytes(&seeder.folder.join("content")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn content_may_be_asked_for_before_the_metadata_is_there() {
+    let world = World::with(&LENS);
+    let id = world.metainfo.info_hash();
+    let mut leecher = world.client(world.empty("leecher")).await;
+    find(&leecher, id, &[]);
+    start(&leecher, id);
+    let seeder = seeder(&world, "seeder").await;
+    let at = vec![("localhost".to_owned(), seeder.addr().await.port())];
+    leecher.handle.send(Command::NamedPeers(id, at));
+    leecher.until_done().await;
+    world.assert_same(&leecher.folder);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metadata_that_does_not_come_in_time_is_given_up() {
+    let world = World::with(&LENS);
+    let mut leecher = world.client(world.empty("leecher")).await;
+    let (_listener, silent) = script().await;
+    let limit = Duration::from_secs(1);
+    let link = Link { name: Some("some name".into()), ..Link::new(world.metainfo.info_hash()) };
+    let add = Add { metadata_timeout: Some(limit), peers: vec![silent], ..Add::link(link) };
+    leecher.handle.send(Command::Add(Box::new(add)));
+    let (kind, text) = until_failed(&mut leecher).await;
+    let expected = "no file list of some name came within 1 s: trying 1 peer";
+    assert_eq!((kind, text.as_str()), (FaultKind::NoMetadata, expected));
+    let gave_up = |view: &Arc<View>| {
+        let row = view.torrents.first();
+        row.is_some_and(|row| row.state == State::Error && row.reason.word == "no_metadata")
+    };
+    sees(&leecher, gave_up).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_beyond_the_first_wait_until_one_is_found_or_given_up() {
+    let world = World::with(&LENS);
+    let mut leecher = world.client(world.empty("leecher")).await;
+    for number in 0..64 {
+        find(&leecher, InfoHashes::from_v1([number; 20]), &[]);
+    }
+    let id = world.metainfo.info_hash();
+    find(&leecher, id, &[]);
+    let waits = |view: &Arc<View>| {
+        let row = view.torrents.iter().find(|row| row.id == id);
+        row.is_some_and(|row| row.reason.word == "too_many_active" && row.state == State::Metadata)
+    };
+    sees(&leecher, waits).await;
+    let seeder = seeder(&world, "seeder").await;
+    leecher.handle.send(Command::Peers(id, vec![seeder.addr().await]));
+    leecher.handle.send(Command::Remove(InfoHashes::from_v1([7; 20])));
+    assert_eq!(until_found(&mut leecher).await.info_hash(), id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn metadata_of_many_pieces_comes_from_several_and_from_those_who_just_found_it() {
     let world = World::with(&vec![7; 6000]);
     assert!(world.metainfo.raw_info().len() > 10 * 16_384);

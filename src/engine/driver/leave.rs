@@ -136,28 +136,51 @@ mod tests {
         time::timeout(PATIENCE, found).await.expect("in time")
     }
 
+    /// A torrent in a folder: all of it in `given`, the first half in `got`.
+    fn torrent(tracker: Option<String>) -> (tempfile::TempDir, Metainfo) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut rng = Rng::new(7);
+        let bytes: Vec<u8> = (0..PIECES * PIECE).map(|_| rng.next_u64() as u8).collect();
+        let mut extras = Extras::default();
+        extras.trackers.extend(tracker.map(|url| vec![url.as_str().into()]));
+        let draft = Draft {
+            name: "x.bin".into(),
+            content: Content::Single(bytes.len() as u64, Attributes::default()),
+            piece_len: PIECE as u32,
+            digests: bytes.chunks(PIECE).flat_map(sha1).collect(),
+            private: false,
+            source: None,
+            extras,
+        };
+        let metainfo = Metainfo::parse(&draft.to_bytes()).unwrap();
+        for (folder, there) in [("given", PIECES), ("got", THERE)] {
+            std::fs::create_dir(dir.path().join(folder)).unwrap();
+            std::fs::write(dir.path().join(folder).join("x.bin"), &bytes[..there * PIECE]).unwrap();
+        }
+        (dir, metainfo)
+    }
+
+    fn tracker() -> (TcpListener, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/announce", listener.local_addr().unwrap());
+        (listener, url)
+    }
+
+    /// Keeps the only disk thread busy until the gate is opened.
+    async fn keep_busy(shared: &Shared) -> std_mpsc::Sender<()> {
+        let (gate, closed) = std_mpsc::channel::<()>();
+        let (at_gate, arrived) = std_mpsc::channel();
+        shared.disk.run(move || {
+            let _ = at_gate.send(());
+            let _ = closed.recv();
+        });
+        until(|| arrived.try_recv().ok()).await;
+        gate
+    }
+
     impl Scene {
         async fn new(tracker: Option<String>) -> Self {
-            let dir = tempfile::tempdir().unwrap();
-            let mut rng = Rng::new(7);
-            let bytes: Vec<u8> = (0..PIECES * PIECE).map(|_| rng.next_u64() as u8).collect();
-            let mut extras = Extras::default();
-            extras.trackers.extend(tracker.map(|url| vec![url.as_str().into()]));
-            let draft = Draft {
-                name: "x.bin".into(),
-                content: Content::Single(bytes.len() as u64, Attributes::default()),
-                piece_len: PIECE as u32,
-                digests: bytes.chunks(PIECE).flat_map(sha1).collect(),
-                private: false,
-                source: None,
-                extras,
-            };
-            let metainfo = Metainfo::parse(&draft.to_bytes()).unwrap();
-            for (folder, there) in [("given", PIECES), ("got", THERE)] {
-                std::fs::create_dir(dir.path().join(folder)).unwrap();
-                std::fs::write(dir.path().join(folder).join("x.bin"), &bytes[..there * PIECE]).unwrap();
-            }
-
+            let (dir, metainfo) = torrent(tracker);
             let seeder = Engine::start(config(dir.path(), "seeder")).await.unwrap();
             let options = ContentOptions {
                 seed_only: true,
@@ -185,13 +208,7 @@ mod tests {
             let checked = time::timeout(PATIENCE, heard.recv()).await.unwrap();
             assert!(matches!(checked, Some(Event::Checked { .. })), "{checked:?}");
             // From here on the only disk thread is busy, so that whatever comes waits to be written.
-            let (gate, closed) = std_mpsc::channel::<()>();
-            let (at_gate, arrived) = std_mpsc::channel();
-            shared.disk.run(move || {
-                let _ = at_gate.send(());
-                let _ = closed.recv();
-            });
-            until(|| arrived.try_recv().ok()).await;
+            let gate = keep_busy(&shared).await;
             let peer = SocketAddr::from(([127, 0, 0, 1], port));
             orders.send(ToDriver::Peers(vec![peer])).unwrap();
             let scene =
@@ -226,6 +243,28 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
+    async fn a_torrent_that_is_stopped_while_its_files_are_looked_through_meets_nobody() {
+        let (listener, url) = tracker();
+        let (dir, metainfo) = torrent(Some(url));
+        let (events, _heard) = mpsc::unbounded_channel();
+        let shared = Shared::start(config(dir.path(), "leecher"), events).await.unwrap();
+        let gate = keep_busy(&shared).await;
+        let add = Box::new(Add::new(metainfo, dir.path().join("got")));
+        let ((orders, inbox), (found, _)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
+        let (publish, published) = watch::channel(None);
+        let task = tokio::spawn(run(shared.clone(), add, inbox, found, publish));
+        orders.send(ToDriver::Peers(vec![listener.local_addr().unwrap()])).unwrap();
+        orders.send(ToDriver::Stop).unwrap();
+        time::timeout(PATIENCE, task).await.expect("in time").expect("no panic");
+        let last = published.borrow().clone().expect("its last word");
+        assert!(last.last && last.row.reason.text == "stopped before it began", "{last:?}");
+        listener.set_nonblocking(true).unwrap();
+        assert!(listener.accept().is_err(), "neither a peer nor a tracker has heard of it");
+        gate.send(()).unwrap();
+        shared.stop().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
     async fn writes_that_come_behind_the_record_do_not_spoil_it() {
         let scene = Scene::new(None).await;
         scene.orders.send(ToDriver::Stop).unwrap();
@@ -239,8 +278,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn the_record_is_saved_behind_the_last_write_and_before_a_farewell() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/announce", listener.local_addr().unwrap());
+        let (listener, url) = tracker();
         let (bye, farewell) = std_mpsc::channel();
         let scene = Scene::new(Some(url)).await;
         let (dir, metainfo) = (scene.dir.path().to_owned(), scene.metainfo.clone());
