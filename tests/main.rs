@@ -11,4 +11,5 @@ mod loopback;
 mod samples;
 mod sim;
 mod support;
+mod swarm;
 mod trackers;

@@ -30,6 +30,7 @@ pub enum Outcome {
 }
 
 /// The store of one node. Of two of the same block the first wins, as in the real one.
+#[derive(Clone)]
 pub struct Disk {
     plan: DiskPlan,
     assemblies: BTreeMap<Piece, BTreeMap<u32, Content>>,

@@ -59,6 +59,12 @@ impl Trace {
         }
     }
 
+    /// A datagram of the DHT left a node.
+    pub fn datagram(&mut self, now: Moment, node: usize, bytes: &[u8]) {
+        self.add(now.since_start().as_nanos() as u64);
+        self.bytes(40 + node as u64, bytes);
+    }
+
     fn message(&mut self, message: &Message) {
         match message {
             Message::KeepAlive => self.add(1),

@@ -12,4 +12,3 @@ mod meeting;
 mod searching;
 mod serving;
 mod stage;
-mod town;
