@@ -12,4 +12,5 @@ mod loopback;
 mod samples;
 mod sim;
 mod support;
+mod swarm;
 mod trackers;

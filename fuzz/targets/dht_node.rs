@@ -122,7 +122,8 @@ impl World {
     }
 
     fn sent(&mut self, to: SocketAddr, bytes: &[u8]) {
-        assert!(bytes.len() <= MAX_SENT && to.port() != 0);
+        assert!(bytes.len() <= MAX_SENT, "{} bytes are sent", bytes.len());
+        assert_ne!(to.port(), 0, "nobody is there");
         assert!(self.families.contains(&Family::of(&to)), "{to} cannot be reached");
         let packet = krpc::read(bytes).expect("what is sent can be read");
         match packet.body {
@@ -325,7 +326,7 @@ fn goal(draws: &mut Draws<'_>) -> Goal {
         4 => Goal::Get { target: item(draws).target(), salt: Vec::new() },
         5 => Goal::Put { item: item(draws), instead_of: None },
         6 => Goal::Sample(target),
-        _ => Goal::Ping(address(draws)),
+        _ => Goal::Ping(SocketAddr::new(address(draws).ip(), 6881)),
     }
 }
 

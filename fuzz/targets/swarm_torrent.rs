@@ -115,10 +115,10 @@ impl World {
         for order in out {
             self.model.follow(order);
         }
-        self.model.check(&self.torrent, self.now, before);
+        self.model.check(&self.torrent, before);
     }
 
-    /// Does what is due. What one deadline brings about may make another due at once, but not for ever.
+    /// Does what is due. What a fact or a deadline brings about may be due at once, but not for ever.
     fn tick(&mut self) {
         let mut ticks = 0;
         while self.torrent.deadline().is_some_and(|at| at <= self.now) {

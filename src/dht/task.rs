@@ -66,11 +66,9 @@ impl Task {
 
     /// The peers among these that were not found before.
     pub(super) fn found(&mut self, peers: &[SocketAddr]) -> Vec<SocketAddr> {
-        let room = MOST_PEERS.saturating_sub(self.peers.len());
-        let mut new: Vec<SocketAddr> =
-            peers.iter().copied().filter(|peer| !self.peers.contains(peer)).collect();
-        new.truncate(room);
-        self.peers.extend(&new);
+        // One answer may name a peer several times.
+        let is_new = |peer: &SocketAddr| self.peers.len() < MOST_PEERS && self.peers.insert(*peer);
+        let new: Vec<SocketAddr> = peers.iter().copied().filter(is_new).collect();
         self.outcome.peers = self.peers.len() as u32;
         new
     }
@@ -112,5 +110,22 @@ impl Goal {
             Self::Put { item, .. } => item.target(),
             Self::Ping(_) => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_is_told_once_however_often_it_is_named() {
+        let mut task = Task::new(Goal::Nodes(NodeId([0; 20])), false);
+        let peer = |n: u16| SocketAddr::from(([8, 0, (n >> 8) as u8, n as u8], 6881));
+        assert_eq!(task.found(&[peer(1), peer(2), peer(1)]), [peer(1), peer(2)]);
+        assert_eq!(task.found(&[peer(2), peer(3), peer(3)]), [peer(3)]);
+        assert_eq!(task.outcome.peers, 3);
+        let many: Vec<SocketAddr> = (0..3000).map(peer).collect();
+        assert_eq!(task.found(&many).len(), MOST_PEERS - 3);
+        assert_eq!(task.found(&[peer(2999)]), []);
     }
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::world::{Kind, address, common, network, tries};
+use super::network::{Kind, address, common, network, tries};
 
 #[test]
 fn a_tenth_of_the_nodes_may_lie() {
@@ -30,9 +30,9 @@ fn as_many_attackers_as_honest_nodes_in_four_networks_change_nothing() {
     for &addr in &attackers {
         let knows: Vec<_> = (0..3).map(|_| address(world.rng.below(1000) as u32)).collect();
         world.join(addr, Kind::Liar, &knows);
-        world.run(Duration::from_millis(50));
+        world.pass(Duration::from_millis(50));
     }
-    world.run(Duration::from_secs(60));
+    world.pass(Duration::from_secs(60));
     for kind in [Kind::Liar, Kind::Displacer] {
         let mut world = world.clone();
         for &addr in &attackers {

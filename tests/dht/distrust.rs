@@ -7,7 +7,7 @@ use torr::base::{Moment, NodeId, Untrusted};
 use torr::dht::{Announce, Config, Dht, Family, Goal, Input, Outcome, Output, TaskKey, node_id};
 use torr::proto::krpc::{self, Body, ErrorCode, Packet, Query, Reply, Transaction};
 
-use super::world::{address, address6};
+use super::network::{address, address6};
 
 const TASK: TaskKey = TaskKey(1);
 

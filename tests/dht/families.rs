@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use torr::dht::{Announce, Family, Goal};
 
-use super::world::{Kind, World, address, address6, place, tries};
+use super::network::{Kind, World, address, address6, place, tries};
 
 #[test]
 fn a_network_of_ipv6_finds_as_well() {
-    let mut world = World::new(41);
+    let mut world = World::network(41);
     for n in 0..200_u32 {
         let knows: Vec<_> = (0..n.min(3)).map(|_| address6(world.rng.below(n.into()) as u32)).collect();
         world.join(address6(n), Kind::Honest, &knows);
-        world.run(Duration::from_millis(100));
+        world.pass(Duration::from_millis(100));
     }
-    world.run(Duration::from_secs(30));
+    world.pass(Duration::from_secs(30));
     let all = world.addresses();
     let (found, _) = tries(&mut world, 100, &all);
     assert!(found >= 99, "{found} of 100");
@@ -23,7 +23,7 @@ fn a_network_of_ipv6_finds_as_well() {
 
 /// Nodes of one family and of both by turns. Those of both are told of one in IPv4 only.
 fn both() -> World {
-    let mut world = World::new(42);
+    let mut world = World::network(42);
     let knows = |world: &mut World, of: fn(u32) -> SocketAddr, n: u32, turn: u32| -> Vec<SocketAddr> {
         let before: Vec<u32> = (0..n).filter(|m| m % 3 == turn || m % 3 == 2).collect();
         (0..3).filter_map(|_| world.rng.index(before.len())).map(|at| of(before[at])).collect()
@@ -46,9 +46,9 @@ fn both() -> World {
                 world.join_at(&[address(n), address6(n)], Kind::Honest, &knows);
             }
         }
-        world.run(Duration::from_millis(200));
+        world.pass(Duration::from_millis(200));
     }
-    world.run(Duration::from_secs(120));
+    world.pass(Duration::from_secs(120));
     world
 }
 
@@ -58,7 +58,7 @@ fn who_knows_one_family_finds_the_other() {
     // One that begins with a single node of IPv4 that is in both.
     let young = address(9002);
     world.join_at(&[young, address6(9002)], Kind::Honest, &[address(200)]);
-    world.run(Duration::from_secs(60));
+    world.pass(Duration::from_secs(60));
     for family in Family::ALL {
         let known = world.dht(young).node_count(family);
         assert!(known >= 8, "{family:?}: {known}");
@@ -75,7 +75,7 @@ fn who_knows_one_family_finds_the_other() {
             world.finish(key);
             let key = world.begin(to, Goal::Peers { info_hash, no_seeds: false, announce: None });
             world.finish(key);
-            let peers = world.peers.get(&key).cloned().unwrap_or_default();
+            let peers = world.found.get(&key).cloned().unwrap_or_default();
             *count += usize::from(peers.iter().any(|peer| peer.is_ipv6() && peer.port() == 7777));
         }
     }

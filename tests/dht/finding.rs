@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::world::{Kind, World, address, common, network, tries};
+use super::network::{Kind, World, address, common, network, tries};
 
 /// The value that so many of a hundred do not exceed.
 fn percentile(mut values: Vec<f64>, percent: usize) -> f64 {
@@ -87,7 +87,7 @@ fn the_same_seed_gives_the_same_network() {
         world.loss = 10;
         let all = world.addresses();
         let (found, _) = tries(&mut world, 10, &all);
-        (found, world.packets, world.bytes, world.trace)
+        (found, world.packets, world.bytes, world.trace())
     };
     assert_eq!(run(), run());
 }
@@ -95,13 +95,13 @@ fn the_same_seed_gives_the_same_network() {
 #[test]
 fn nodes_may_have_ids_of_their_own_choice() {
     for chosen in [3, 10] {
-        let mut world = World::new(16);
+        let mut world = World::network(16);
         for n in 0..300_u32 {
             let knows: Vec<_> = (0..n.min(3)).map(|_| address(world.rng.below(n.into()) as u32)).collect();
             world.join(address(n), if n % 10 < chosen { Kind::Unfit } else { Kind::Honest }, &knows);
-            world.run(Duration::from_millis(100));
+            world.pass(Duration::from_millis(100));
         }
-        world.run(Duration::from_secs(30));
+        world.pass(Duration::from_secs(30));
         let all = world.addresses();
         let (found, _) = tries(&mut world, 100, &all);
         assert!(found >= 99, "{chosen} of 10: {found} of 100");
@@ -112,12 +112,12 @@ fn nodes_may_have_ids_of_their_own_choice() {
 fn half_of_the_nodes_may_be_replaced() {
     let mut world = common(13);
     for n in 0..200 {
-        world.leave(address(n));
+        world.remove(address(n));
         let knows: Vec<_> = (0..3).map(|_| address(200 + world.rng.below(300) as u32)).collect();
         world.join(address(1000 + n), Kind::Honest, &knows);
-        world.run(Duration::from_secs(2));
+        world.pass(Duration::from_secs(2));
     }
-    world.run(Duration::from_secs(120));
+    world.pass(Duration::from_secs(120));
     let all = world.addresses();
     let (found, _) = tries(&mut world, 100, &all);
     assert!(found >= 99, "{found} of 100");
@@ -129,9 +129,9 @@ fn nodes_that_cannot_be_reached_do_not_get_in_the_way() {
     for n in 0..200 {
         let knows: Vec<_> = (0..3).map(|_| address(world.rng.below(500) as u32)).collect();
         world.join(address(1000 + n), Kind::Hidden, &knows);
-        world.run(Duration::from_millis(200));
+        world.pass(Duration::from_millis(200));
     }
-    world.run(Duration::from_secs(120));
+    world.pass(Duration::from_secs(120));
     let all = world.addresses();
     let (found, _) = tries(&mut world, 100, &all);
     assert!(found >= 99, "{found} of 100");
@@ -141,7 +141,7 @@ fn nodes_that_cannot_be_reached_do_not_get_in_the_way() {
 fn a_new_node_soon_knows_many() {
     let mut world = common(15);
     world.join(address(5000), Kind::Honest, &[address(17)]);
-    world.run(Duration::from_secs(60));
+    world.pass(Duration::from_secs(60));
     let known = world.known_to(address(5000));
     assert!(known >= 20, "{known}");
 }

@@ -6,7 +6,7 @@ mod distrust;
 mod families;
 mod finding;
 mod moving;
+mod network;
 mod polite;
 mod starting;
 mod weapons;
-mod world;

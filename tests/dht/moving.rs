@@ -6,7 +6,7 @@ use std::time::Duration;
 use torr::base::Rng;
 use torr::dht::{Family, Goal, Outcome, fits};
 
-use super::world::{World, address, network, place};
+use super::network::{World, address, network, place};
 
 /// A network in which much time passes.
 fn small(seed: u64) -> World {
@@ -22,7 +22,7 @@ fn search(world: &mut World, pause: u64) -> Outcome {
     let info_hash = place(&mut world.rng);
     let key = world.begin(address(77), Goal::Peers { info_hash, no_seeds: false, announce: None });
     let outcome = world.finish(key).clone();
-    world.run(next.since(world.now));
+    world.pass(next.since(world.now));
     outcome
 }
 
@@ -31,7 +31,7 @@ fn after_an_outage_it_is_back_at_once() {
     for (minutes, every) in [(5, 30), (20, 30), (40, 60)] {
         let mut world = small(51);
         let me = address(77);
-        world.run(Duration::from_secs(300));
+        world.pass(Duration::from_secs(300));
         let saved = world.dht(me).saved(200).nodes.len();
         world.cut = Some(me);
         for _ in 0..minutes * 60 / every {
@@ -49,7 +49,7 @@ fn after_an_outage_it_is_back_at_once() {
             search(&mut world, 30);
         }
         world.cut = None;
-        world.run(Duration::from_secs(20));
+        world.pass(Duration::from_secs(20));
         assert!(world.known_to(me) >= 8, "{}", world.known_to(me));
     }
 }

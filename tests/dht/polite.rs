@@ -8,7 +8,7 @@ use torr::base::{Moment, NodeId, Rng};
 use torr::dht::{Config, Dht, Family, Goal, Input, Output, TaskKey};
 use torr::proto::krpc::{self, Body, ErrorCode, Item, Packet, Query, Reply, Transaction, Want};
 
-use super::world::{address, place};
+use super::network::{address, place};
 
 pub(super) fn at(secs: u64) -> Moment {
     Moment::START + Duration::from_secs(secs)

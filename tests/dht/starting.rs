@@ -6,7 +6,7 @@ use std::time::Duration;
 use torr::base::Moment;
 use torr::dht::{Announce, Config, Dht, Family, Goal, Input, Origin};
 
-use super::world::{Kind, address, common, place};
+use super::network::{Kind, address, common, place};
 
 /// Addresses at which nobody is.
 fn nobody(count: u32) -> Vec<SocketAddr> {
@@ -28,7 +28,7 @@ fn an_old_file_and_a_crowd_of_peers_do_not_keep_out_who_is_there() {
             let start = world.now;
             let key = world.begin(me, Goal::Peers { info_hash, no_seeds: false, announce: None });
             // The name is found out meanwhile; the search is under way.
-            world.run(Duration::from_secs(5));
+            world.pass(Duration::from_secs(5));
             world.tell_nodes(me, living, &[address(17)]);
             world.finish(key);
             let took = world.now.since(start);
@@ -36,9 +36,9 @@ fn an_old_file_and_a_crowd_of_peers_do_not_keep_out_who_is_there() {
                 // There were enough of that kind already, or it is one of many: it is tried in its turn.
                 continue;
             }
-            assert!(world.peers.contains_key(&key), "{dead:?}, {living:?}");
+            assert!(world.found.contains_key(&key), "{dead:?}, {living:?}");
             assert!(took < Duration::from_secs(20), "{dead:?}, {living:?}: {took:?}");
-            world.run(Duration::from_secs(30));
+            world.pass(Duration::from_secs(30));
             assert!(world.known_to(me) >= 20, "{}", world.known_to(me));
         }
     }
@@ -72,7 +72,7 @@ fn what_was_kept_stays_kept_until_it_is_refuted() {
     world.join(me, Kind::Honest, &[]);
     world.tell_nodes(me, Origin::Kept, &nobody(150));
     world.tell_nodes(me, Origin::Bootstrap, &[address(17)]);
-    world.run(Duration::from_secs(60));
+    world.pass(Duration::from_secs(60));
     let (saved, known) = (world.dht(me).saved(200).nodes, world.known_to(me));
     assert!(saved.len() >= 150, "{}", saved.len());
     let alive = world.addresses();

@@ -7,8 +7,8 @@ use torr::base::NodeId;
 use torr::dht::{Input, Output};
 use torr::proto::krpc::{self, Body, Item, Packet, Query, Transaction, Want};
 
+use super::network::address;
 use super::polite::{answer, at, bare, busy_node, open, put, sent, text};
-use super::world::address;
 
 /// Every question in its shortest form, by a name for the table.
 fn shortest(id: NodeId, items: &[(&'static str, Item)]) -> Vec<(&'static str, Vec<u8>)> {

@@ -26,6 +26,7 @@ const MOST_TOLD: usize = 50;
 const TOLD_PAUSE: Duration = Duration::from_secs(60);
 
 /// One end of a connection as its node must see it.
+#[derive(Clone)]
 #[allow(clippy::struct_excessive_bools, reason = "the state of each side, as BEP 3 names it")]
 struct Side {
     addr: SocketAddr,
@@ -45,7 +46,7 @@ struct Side {
     told_at: Option<Moment>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Open {
     asked: u32,
     landed: BTreeSet<u32>,
@@ -53,8 +54,11 @@ struct Open {
 }
 
 /// The books of one node.
+#[derive(Clone)]
 pub struct Ledger {
     geometry: Arc<Geometry>,
+    /// The info dictionary is known and the content open.
+    opened: bool,
     liars: Arc<BTreeSet<IpAddr>>,
     have: Bitfield,
     wanted: Bitfield,
@@ -102,9 +106,11 @@ impl Ledger {
         wanted: Bitfield,
         budget: u64,
         max_peers: usize,
+        opened: bool,
     ) -> Self {
         Self {
             geometry,
+            opened,
             liars,
             have,
             wanted,
@@ -127,9 +133,24 @@ impl Ledger {
         &self.have
     }
 
+    /// The content was opened.
+    pub fn open_content(&mut self) {
+        self.opened = true;
+    }
+
+    /// Whether the content is open.
+    pub fn is_open(&self) -> bool {
+        self.opened
+    }
+
     /// Whether it has all it wants.
     pub fn is_complete(&self) -> bool {
-        !self.have.lacks_some_of(&self.wanted)
+        self.opened && !self.have.lacks_some_of(&self.wanted)
+    }
+
+    /// The connections it knows of.
+    pub fn peers(&self) -> impl Iterator<Item = PeerKey> + '_ {
+        self.peers.keys().copied()
     }
 
     /// How many connections it knows of.
@@ -168,11 +189,6 @@ impl Ledger {
             Input::Landed { peer, blocks } => {
                 for &block in blocks {
                     self.unask(*peer, block);
-                    self.open(block.piece(), |open| {
-                        if !open.verifying {
-                            open.landed.insert(block.index());
-                        }
-                    });
                     self.fresh.push(block);
                 }
             }
@@ -264,12 +280,25 @@ impl Ledger {
             Output::Unserve { peer, spans } => self.unserves(*peer, spans),
             Output::Close { peer, why } => {
                 let addr = self.side(*peer)?.addr;
+                ensure(*why != Departure::Protocol || self.liars.contains(&addr.ip()), || {
+                    format!("{addr} is said to break the protocol and never lied")
+                })?;
                 if *why == Departure::Lied {
                     self.convicts(addr)?;
                 }
                 self.gone(*peer);
                 Ok(())
             }
+            Output::Open { piece, .. } => {
+                let open = self.open.get(piece);
+                let ended = open.is_none_or(|open| open.landed.is_empty() && !open.verifying);
+                ensure(ended, || format!("{piece:?} is begun before its last life has ended"))
+            }
+            Output::Accept { blocks } => blocks.iter().try_for_each(|block| {
+                ensure(self.fresh.contains(block), || format!("{block:?} is accepted and did not come"))?;
+                let open = self.open.entry(block.piece()).or_default();
+                ensure(open.landed.insert(block.index()), || format!("{block:?} is accepted twice"))
+            }),
             Output::Verify { piece, .. } => {
                 let blocks = self.geometry.blocks_in(*piece);
                 let open = self.open.entry(*piece).or_default();
@@ -291,6 +320,11 @@ impl Ledger {
             Output::Announce { announce, .. } => {
                 let range = |p| self.geometry.len_of(p) as u64;
                 let held: u64 = self.have.iter().map(range).sum();
+                if !self.opened {
+                    return ensure(announce.left == u64::MAX, || {
+                        "it announces a size it cannot know".to_owned()
+                    });
+                }
                 ensure(announce.left <= self.geometry.total() - held.min(self.geometry.total()), || {
                     format!("it announces {} bytes left and holds {held}", announce.left)
                 })
@@ -311,6 +345,13 @@ impl Ledger {
             }
         }
         ensure(self.peers.len() <= self.max_peers + 1, || format!("{} connections", self.peers.len()))
+    }
+
+    /// Whether the blocks that each peer owes are those that were asked and neither came nor were taken back, as
+    /// the machine counts them.
+    pub fn agrees(&self, debts: &[(PeerKey, u32)]) -> Verdict {
+        let ours: Vec<_> = self.peers.iter().map(|(&peer, side)| (peer, side.owes)).collect();
+        ensure(ours == debts, || format!("peers owe {ours:?}, and the machine says {debts:?}"))
     }
 
     /// Whether a span that waits may still go out.
@@ -348,6 +389,16 @@ impl Ledger {
                 | Message::Suggest(_)
         );
         ensure(side.fast || !fast_only, || format!("{message:?} without the fast extension"))?;
+        let of_pieces = matches!(
+            message,
+            Message::Have(_)
+                | Message::Bitfield(_)
+                | Message::HaveAll
+                | Message::Unchoke
+                | Message::AllowedFast(_)
+                | Message::Suggest(_)
+        );
+        ensure(self.opened || !of_pieces, || format!("{message:?} before the pieces are known"))?;
         match message {
             Message::Choke => {
                 side.we_choke = true;
@@ -402,6 +453,7 @@ impl Ledger {
 
     fn asks(&mut self, peer: PeerKey, block: Block) -> Verdict {
         let piece = block.piece();
+        ensure(self.opened, || format!("{block:?} is asked before the pieces are known"))?;
         ensure(!self.have.has(piece), || format!("{block:?} is asked and its piece is there"))?;
         ensure(self.wanted.has(piece), || format!("{block:?} is asked and nobody wants it"))?;
         if let Some(open) = self.open.get(&piece) {
@@ -430,6 +482,7 @@ impl Ledger {
     }
 
     fn serves(&mut self, peer: PeerKey, span: Span) -> Verdict {
+        ensure(self.opened, || format!("{span:?} is served before the pieces are known"))?;
         ensure(self.have.has(span.piece()), || format!("{span:?} is served and not there"))?;
         let side = self.peers.get_mut(&peer).ok_or_else(|| format!("{span:?} is served to a stranger"))?;
         ensure(!side.we_choke || side.we_allow.contains(&span.piece().index()), || {

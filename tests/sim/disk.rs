@@ -1,6 +1,6 @@
 //! The store of a node: blocks while they come in, and a disk that can be slow or full.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use torr::base::{BLOCK_LEN, Block, Geometry, Moment, Piece, RUN_BLOCKS, RUN_LEN, Sha1Digest};
@@ -30,9 +30,12 @@ pub enum Outcome {
 }
 
 /// The store of one node. Of two of the same block the first wins, as in the real one.
+#[derive(Clone)]
 pub struct Disk {
     plan: DiskPlan,
     assemblies: BTreeMap<Piece, BTreeMap<u32, Content>>,
+    /// Pieces that are taken in runs.
+    in_runs: BTreeSet<Piece>,
     jobs: BTreeMap<Piece, (BTreeMap<u32, Content>, bool)>,
     /// How many blocks of a long piece are written early.
     settled: BTreeMap<Piece, u32>,
@@ -48,6 +51,7 @@ impl Disk {
         Self {
             plan,
             assemblies: BTreeMap::new(),
+            in_runs: BTreeSet::new(),
             jobs: BTreeMap::new(),
             settled: BTreeMap::new(),
             runs: BTreeMap::new(),
@@ -60,16 +64,31 @@ impl Disk {
     /// Everything unfinished is forgotten, as when the program ends.
     pub fn forget(&mut self) {
         self.assemblies.clear();
+        self.in_runs.clear();
         self.jobs.clear();
         self.settled.clear();
         self.runs.clear();
     }
 
-    /// A block came in.
-    pub fn land(&mut self, block: Block, content: Content) {
-        if !self.jobs.contains_key(&block.piece()) {
-            self.assemblies.entry(block.piece()).or_default().entry(block.index()).or_insert(content);
+    /// Makes room for a piece.
+    pub fn open(&mut self, piece: Piece, in_runs: bool) {
+        let before = self.assemblies.insert(piece, BTreeMap::new());
+        assert!(before.is_none() && !self.jobs.contains_key(&piece), "its last life has ended");
+        if in_runs {
+            self.in_runs.insert(piece);
+        } else {
+            self.in_runs.remove(&piece);
         }
+    }
+
+    /// A block is put into its piece.
+    pub fn land(&mut self, block: Block, content: Content) {
+        let before = self
+            .assemblies
+            .get_mut(&block.piece())
+            .expect("its piece is open")
+            .insert(block.index(), content);
+        assert!(before.is_none(), "it is put there once");
     }
 
     /// A piece is not wanted any more.
@@ -82,7 +101,7 @@ impl Disk {
     /// The next run of a long piece, if it is there and no other is being written: its number, and when it
     /// will be written. The last run is for `verify`.
     pub fn run(&mut self, now: Moment, geometry: &Geometry, piece: Piece) -> Option<(u64, Moment)> {
-        let blocks = self.assemblies.get(&piece)?;
+        let blocks = self.assemblies.get(&piece).filter(|_| self.in_runs.contains(&piece))?;
         let end = self.settled.get(&piece).copied().unwrap_or(0) + RUN_BLOCKS;
         let there = blocks.range(end - RUN_BLOCKS..end).count() as u32 == RUN_BLOCKS;
         if !there || end >= geometry.blocks_in(piece) || self.runs.values().any(|of| *of == piece) {

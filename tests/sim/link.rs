@@ -10,12 +10,13 @@ use torr::proto::message::Message;
 use super::liar::Content;
 
 /// What travels: words that were said at one moment, or one block.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Parcel {
     Words(Vec<Message>),
     Bytes(Span, Content),
 }
 
+#[derive(Clone)]
 struct Flying {
     parcel: Parcel,
     sent: Moment,
@@ -23,6 +24,7 @@ struct Flying {
 }
 
 /// One direction of a connection: from one end to the other.
+#[derive(Clone)]
 pub struct Way {
     latency: Duration,
     window: u64,
@@ -32,6 +34,9 @@ pub struct Way {
     pub in_turn: bool,
     /// Blocks that the receiver expects, in the order in which it asked.
     pub owed: VecDeque<Block>,
+    /// When what was said of extensions has gone out, and whether that is still to be reported.
+    pub drained: Moment,
+    pub drains: bool,
     /// Expected blocks that have come and are not reported yet.
     pub burst: Vec<(Block, Content)>,
     /// Spans that went out and are not reported yet.
@@ -52,6 +57,8 @@ impl Way {
             queue: VecDeque::new(),
             in_turn: false,
             owed: VecDeque::new(),
+            drained: Moment::START,
+            drains: false,
             burst: Vec::new(),
             sent: Vec::new(),
             flight: VecDeque::new(),
@@ -151,6 +158,7 @@ impl Way {
 }
 
 /// A connection of two nodes.
+#[derive(Clone)]
 pub struct Conn {
     /// Who called, and who was called.
     pub ends: [usize; 2],
@@ -160,6 +168,8 @@ pub struct Conn {
     pub fast: bool,
     /// Which ends know of the connection and do not know of its end.
     pub known: [bool; 2],
+    /// How many messages each end has heard.
+    pub heard: [u64; 2],
     /// From each end to the other.
     pub ways: [Way; 2],
     /// Nothing travels any more.
@@ -171,7 +181,7 @@ pub struct Conn {
 impl Conn {
     pub fn new(ends: [usize; 2], lives: [u64; 2], fast: bool, latency: Duration, window: u64) -> Self {
         let ways = [Way::new(latency, window), Way::new(latency, window)];
-        Self { ends, lives, fast, known: [false; 2], ways, dead: false, stalled: false }
+        Self { ends, lives, fast, known: [false; 2], heard: [0; 2], ways, dead: false, stalled: false }
     }
 
     /// Which end a node is.

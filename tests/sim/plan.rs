@@ -8,6 +8,7 @@ use torr::swarm::event::Priority;
 
 use super::disk::DiskPlan;
 use super::liar::Manner;
+use super::script::Script;
 use super::tracker::TrackerPlan;
 
 pub const KIB: u64 = 1 << 10;
@@ -26,6 +27,10 @@ pub struct Plan {
     pub breaks: u64,
     /// Part of a link's latency by which single deliveries vary, in percent.
     pub jitter: u64,
+    /// One packet in so many is lost; 0 for none. A datagram is gone; what a connection carries comes later.
+    pub loss: u64,
+    /// Nodes without a torrent from which others learn of the DHT; without any, there is no DHT.
+    pub routers: usize,
 }
 
 /// Something that changes in the world.
@@ -109,6 +114,14 @@ pub struct NodePlan {
     pub in_order: bool,
     /// Whether it exchanges addresses with its peers (BEP 11).
     pub pex: bool,
+    /// Whether it takes part in the DHT (BEP 5), where there is one.
+    pub dht: bool,
+    /// The local network in which it speaks and listens (BEP 14), if any.
+    pub lan: Option<u8>,
+    /// Whether it begins with the info-hash alone, and fetches the info dictionary from peers (BEP 9).
+    pub link: bool,
+    /// Follows a script instead of running a client.
+    pub script: Option<Script>,
 }
 
 impl NodePlan {
@@ -131,13 +144,32 @@ impl NodePlan {
             skips: 0,
             priority: Priority::Normal,
             in_order: false,
-            pex: false,
+            pex: true,
+            dht: true,
+            lan: None,
+            link: false,
+            script: None,
         }
     }
 
     /// A node that has everything.
     pub fn seed() -> Self {
         Self { start: Start::Everything, ..Self::leech() }
+    }
+
+    /// A node without a torrent, in the middle of the network.
+    pub fn router() -> Self {
+        Self { latency: Duration::ZERO, ..Self::leech() }
+    }
+
+    /// A leech that begins with the info-hash alone.
+    pub fn link() -> Self {
+        Self { link: true, ..Self::leech() }
+    }
+
+    /// A scripted peer that claims to have the info dictionary.
+    pub fn script(script: Script) -> Self {
+        Self { script: Some(script), dht: false, ..Self::leech() }
     }
 
     pub fn up(self, up: u64) -> Self {
@@ -162,7 +194,7 @@ impl NodePlan {
 }
 
 impl Plan {
-    /// A world with one tracker and nobody in it.
+    /// A world with one tracker, a DHT of four nodes, and nobody in it.
     pub fn new(seed: u64, piece_len: u64, total: u64) -> Self {
         Self {
             seed,
@@ -173,6 +205,8 @@ impl Plan {
             faults: Vec::new(),
             breaks: 0,
             jitter: 0,
+            loss: 0,
+            routers: 4,
         }
     }
 
@@ -186,6 +220,11 @@ impl Plan {
         self
     }
 
+    /// A world in which nobody hears of anybody but through tests.
+    pub fn silent(self) -> Self {
+        Self { trackers: Vec::new(), routers: 0, ..self }
+    }
+
     pub fn at(mut self, seconds: u64, fault: Fault) -> Self {
         self.faults.push((Duration::from_secs(seconds), fault));
         self
@@ -196,7 +235,7 @@ impl Plan {
     /// all together must send what all together receive.
     pub fn fluid_bound(&self) -> Duration {
         let bytes = self.total as f64;
-        let honest = || self.nodes.iter().filter(|n| n.manner == Manner::Honest);
+        let honest = || self.nodes.iter().filter(|n| n.manner == Manner::Honest && n.script.is_none());
         let seeds = honest().filter(|n| n.start == Start::Everything).map(|n| n.up as f64).sum::<f64>();
         let leeches: Vec<_> = honest().filter(|n| n.start != Start::Everything).collect();
         let slowest = leeches.iter().map(|n| n.down).min().unwrap_or(u64::MAX) as f64;
@@ -209,6 +248,11 @@ impl Plan {
 /// The address of a node; every node has its own.
 pub fn address_of(node: usize) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(81, 7 + (node / 200) as u8, (node % 200) as u8, 9)), 6881)
+}
+
+/// The address of the n-th node without a torrent, each in a network of its own.
+pub fn router_address(n: u32) -> SocketAddr {
+    SocketAddr::new(Ipv4Addr::from(0x0800_0000 + (n << 8) + 1).into(), 6881)
 }
 
 /// The address of somebody who does not exist.

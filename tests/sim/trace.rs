@@ -39,6 +39,11 @@ impl Trace {
                 self.tagged(8, u64::from(piece.index()));
                 self.add(u64::from(*digests));
             }
+            Output::Open { piece, in_runs } => {
+                self.tagged(33, u64::from(piece.index()));
+                self.add(u64::from(*in_runs));
+            }
+            Output::Accept { blocks } => self.blocks(34, 0, blocks),
             Output::Discard { piece } => self.tagged(9, u64::from(piece.index())),
             Output::Announce { tracker, announce } => {
                 self.tagged(10, tracker.0 as u64);
@@ -57,6 +62,12 @@ impl Trace {
                 Note::TrackerWarning(tracker, _) => self.tagged(15, tracker.0 as u64),
             },
         }
+    }
+
+    /// A datagram of the DHT left a node.
+    pub fn datagram(&mut self, now: Moment, node: usize, bytes: &[u8]) {
+        self.add(now.since_start().as_nanos() as u64);
+        self.bytes(40 + node as u64, bytes);
     }
 
     fn message(&mut self, message: &Message) {

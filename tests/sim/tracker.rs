@@ -43,6 +43,7 @@ impl Default for TrackerPlan {
 /// How long an announce waits for a tracker that does not answer.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+#[derive(Clone)]
 pub struct Tracker {
     plan: TrackerPlan,
     /// Who is there, when it was last heard of, and whether it has everything.

@@ -1,20 +1,21 @@
 //! How calls, words and blocks travel: what the world does between the order of one node and the fact of
 //! another.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use torr::base::{Block, Span};
 use torr::proto::message::Message;
+use torr::swarm::Torrent;
 use torr::swarm::event::{DialFailure, Hello, Input, PeerKey};
 
 use super::liar::Manner;
 use super::link::{Conn, Parcel};
-use super::node::Node;
 use super::plan::address_of;
 use super::world::{DIAL_PATIENCE, Event, World};
 
+/// A lost packet is sent again this long after its answer could have come.
+const RETRANSMISSION: Duration = Duration::from_millis(200);
 /// As much is reported at once.
 const BURST: usize = 16;
 /// As many spans are reported as sent at once.
@@ -28,13 +29,16 @@ impl World {
         let (after, event) = match callee {
             Some(callee) if callee == from => {
                 let why = DialFailure::Ourselves;
-                (Duration::from_millis(1), Event::NoAnswer { from, life, to, why })
+                return self.fact(from, Duration::from_millis(1), Input::DialFailed { addr: to, why });
             }
-            Some(callee) if self.nodes[callee].plan.reachable => {
+            Some(callee) if self.is_callable(from, callee) => {
                 // A call, its answer, and the handshake of the caller.
                 (self.trip(from, callee) * 3, Event::Call { from, life, to })
             }
-            _ => (DIAL_PATIENCE, Event::NoAnswer { from, life, to, why: DialFailure::TimedOut }),
+            _ => {
+                let why = DialFailure::TimedOut;
+                return self.fact(from, DIAL_PATIENCE, Input::DialFailed { addr: to, why });
+            }
         };
         self.heap.put(self.now + after, event);
     }
@@ -47,8 +51,7 @@ impl World {
         let trip = self.trip(from, callee);
         if !self.nodes[callee].is_on() || !self.reach(from, callee) {
             let why = DialFailure::Refused;
-            self.heap.put(self.now + trip, Event::NoAnswer { from, life, to, why });
-            return;
+            return self.fact(from, trip, Input::DialFailed { addr: to, why });
         }
         let fast = self.nodes[from].plan.fast && self.nodes[callee].plan.fast;
         let window = self.nodes[from].window(&self.nodes[callee]);
@@ -62,7 +65,7 @@ impl World {
     /// An end has the handshake of the other.
     pub(super) fn stands(&mut self, number: usize, side: usize) {
         let conn = &mut self.conns[number];
-        let (at, other, fast, dead) = (conn.ends[side], conn.ends[1 - side], conn.fast, conn.dead);
+        let (at, other, dead) = (conn.ends[side], conn.ends[1 - side], conn.dead);
         let conn_life = conn.lives[1 - side];
         if !self.nodes[at].is_on() || self.nodes[at].lives != conn.lives[side] {
             return;
@@ -72,8 +75,12 @@ impl World {
         if side == 1 {
             addr.set_port(20_000 + (number % 40_000) as u16);
         }
-        let hello = Hello { id: self.nodes[other].id(conn_life), reserved: Node::reserved(fast) };
         let peer = PeerKey(number as u64);
+        if let Some(script) = self.nodes[at].plan.script {
+            return self.say(at, peer, script.greeting(self.metainfo.raw_info().len() as u32));
+        }
+        let reserved = self.nodes[at].reserved(&self.nodes[other]);
+        let hello = Hello { id: self.nodes[other].id(conn_life), reserved };
         self.hear(at, Input::Connected { peer, addr, incoming: side == 1, hello });
         if dead {
             self.ends(number, side, torr::swarm::event::Departure::Closed);
@@ -82,14 +89,43 @@ impl World {
 
     pub(super) fn say(&mut self, at: usize, peer: PeerKey, message: Message) {
         let number = peer.0 as usize;
-        let conn = &mut self.conns[number];
+        let conn = &self.conns[number];
         let side = conn.side(at);
         if conn.dead {
             return;
         }
-        let delay = conn.ways[side].latency();
-        if let Some(arrival) = conn.ways[side].say(self.now, delay, message) {
+        let latency = conn.ways[side].latency();
+        let delay = latency + self.late(latency);
+        let (now, up) = (self.now, self.nodes[at].plan.up);
+        let way = &mut self.conns[number].ways[side];
+        let arrival = match &message {
+            Message::Extended { body, .. } => {
+                // It takes its time on the uplink, and whoever said it hears when it has gone out.
+                let time = Duration::from_secs_f64(body.len() as f64 / up as f64);
+                way.drained = way.drained.max(now) + time;
+                let (drained, reported) = (way.drained, std::mem::replace(&mut way.drains, true));
+                if !reported {
+                    self.heap.put(drained, Event::Drains(number, side));
+                }
+                Some(way.send(now, drained.since(now) + delay, Parcel::Words(vec![message])))
+            }
+            _ => way.say(now, delay, message),
+        };
+        if let Some(arrival) = arrival {
             self.heap.put(arrival, Event::Arrives(number, side));
+        }
+    }
+
+    /// What an end has said of extensions has gone out, unless it has said more meanwhile.
+    pub(super) fn drains(&mut self, number: usize, side: usize) {
+        let conn = &mut self.conns[number];
+        let (at, way) = (conn.ends[side], &mut conn.ways[side]);
+        if way.drained > self.now {
+            return self.heap.put(way.drained, Event::Drains(number, side));
+        }
+        way.drains = false;
+        if conn.known[side] {
+            self.hear(at, Input::Drained { peer: PeerKey(number as u64) });
         }
     }
 
@@ -178,6 +214,7 @@ impl World {
     }
 
     fn put_on_the_way(&mut self, number: usize, side: usize, span: Span) {
+        let late = self.late(self.conns[number].ways[side].latency());
         let conn = &mut self.conns[number];
         let at = conn.ends[side];
         let node = &mut self.nodes[at];
@@ -186,7 +223,7 @@ impl World {
         let way = &mut conn.ways[side];
         way.sent.push(span);
         let jitter = self.rng.below(self.plan.jitter + 1) as u32;
-        let delay = way.latency() * (100 + jitter) / 100;
+        let delay = way.latency() * (100 + jitter) / 100 + late;
         let arrival = way.send(self.now, delay, Parcel::Bytes(span, content));
         self.heap.put(arrival, Event::Arrives(number, side));
     }
@@ -239,6 +276,11 @@ impl World {
                     if !conn.known[1 - side] {
                         return;
                     }
+                    conn.heard[1 - side] += 1;
+                    if self.nodes[to].plan.script.is_some() {
+                        self.script_hears(to, peer, &message);
+                        continue;
+                    }
                     let way = &mut conn.ways[side];
                     match &message {
                         Message::Choke if !conn.fast => way.owed.clear(),
@@ -264,22 +306,17 @@ impl World {
             return;
         }
         let node = &mut self.nodes[to];
-        for &(block, content) in &burst {
-            node.tally.landed += u64::from(block.len());
-            if node.torrent.as_ref().is_some_and(|torrent| torrent.takes(block)) {
-                node.disk.land(block, content);
-            }
-        }
-        let held = node.torrent.as_ref().map_or(0, torr::swarm::Torrent::held);
+        node.tally.landed += burst.iter().map(|(block, _)| u64::from(block.len())).sum::<u64>();
+        node.tally.first_block.get_or_insert(PeerKey(number as u64));
+        let blocks = burst.iter().map(|(block, _)| *block).collect();
+        node.landed = burst;
+        self.hear(to, Input::Landed { peer: PeerKey(number as u64), blocks });
+        let node = &mut self.nodes[to];
+        node.landed.clear();
+        let held = node.torrent.as_ref().map_or(0, Torrent::held);
         if node.disk.held() > held {
             let sentence = format!("{} bytes have landed and {held} are set aside", node.disk.held());
             self.fail(to, &sentence);
-        }
-        let pieces: BTreeSet<_> = burst.iter().map(|(block, _)| block.piece()).collect();
-        let blocks = burst.into_iter().map(|(block, _)| block).collect();
-        self.hear(to, Input::Landed { peer: PeerKey(number as u64), blocks });
-        for piece in pieces {
-            self.run_on(to, piece);
         }
     }
 
@@ -300,6 +337,22 @@ impl World {
                 }
             }
         }
+    }
+
+    /// How much later a packet comes that may be lost on the way: it is sent once more after a timeout.
+    fn late(&mut self, latency: Duration) -> Duration {
+        if self.loss > 0 && self.rng.one_in(self.loss) {
+            latency * 2 + RETRANSMISSION
+        } else {
+            Duration::ZERO
+        }
+    }
+
+    /// Whether a node can be called by another.
+    fn is_callable(&self, from: usize, callee: usize) -> bool {
+        let (from, callee) = (&self.nodes[from].plan, &self.nodes[callee]);
+        !callee.is_router
+            && (callee.plan.reachable || callee.plan.lan.is_some() && callee.plan.lan == from.lan)
     }
 
     fn trip(&self, a: usize, b: usize) -> Duration {

@@ -7,17 +7,18 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use torr::base::{Geometry, Moment, Rng};
-use torr::proto::announce::AnnounceReply;
-use torr::swarm::event::{
-    Departure, DialFailure, Input, Note, Output, PeerKey, Priority, TrackerFailure, TrackerKey, Wish,
-};
+use torr::base::{Bitfield, Geometry, Moment, Rng};
+use torr::dht::{Outcome, TaskKey};
+use torr::hash::sha1;
+use torr::proto::metainfo::{Attributes, Content, Draft, Extras, Metainfo};
+use torr::swarm::event::{Departure, Input, Output, PeerKey, Wish};
+use torr::swarm::local::Local;
 
+use super::datagrams::Kind;
 use super::heap::Heap;
-use super::liar::Manner;
 use super::link::Conn;
 use super::node::Node;
-use super::plan::{Fault, Plan, address_of};
+use super::plan::{NodePlan, Plan, address_of, router_address};
 use super::trace::Trace;
 use super::tracker::Tracker;
 
@@ -25,10 +26,9 @@ use super::tracker::Tracker;
 pub const DIAL_PATIENCE: Duration = Duration::from_secs(10);
 /// How long it takes until a node notices that another was switched off.
 const SILENCE: Duration = Duration::from_secs(120);
-/// A client that wants to be woken this often without time passing is caught in a loop.
-const MOST_SPINS: u32 = 50;
 
 /// What happens.
+#[derive(Clone)]
 pub enum Event {
     /// A node comes.
     Come(usize),
@@ -38,12 +38,16 @@ pub enum Event {
     Wake(usize),
     /// A call reaches its callee.
     Call { from: usize, life: u64, to: SocketAddr },
-    /// A call came to nothing.
-    NoAnswer { from: usize, life: u64, to: SocketAddr, why: DialFailure },
+    /// A node hears a fact that concerns this life of it only.
+    Fact(usize, u64, Box<Input>),
+    /// The content of a torrent can be opened.
+    Open(usize, u64),
     /// An end of a connection has the handshake of the other.
     Stands(usize, usize),
     /// A block has left the uplink of its sender.
     Out(usize, usize, torr::base::Span),
+    /// What an end said of extensions may have gone out.
+    Drains(usize, usize),
     /// A parcel stands at the door of its receiver.
     Arrives(usize, usize),
     /// A parcel is through.
@@ -54,37 +58,60 @@ pub enum Event {
     Disk(usize, u64, torr::base::Piece),
     /// A disk has written a run of a long piece, by its number.
     Run(usize, u64, u64),
-    /// The answer of a tracker comes.
-    Answer(usize, u64, TrackerKey, Box<Result<AnnounceReply, TrackerFailure>>),
+    /// A DHT node wanted to be woken.
+    WakeDht(usize),
+    /// A datagram reaches an address.
+    Datagram { from: SocketAddr, to: SocketAddr, bytes: Vec<u8> },
+    /// A node wanted to speak in its local network.
+    WakeLocal(usize),
+    /// A datagram of the local network reaches a node.
+    Multicast { from: SocketAddr, to: usize, bytes: Vec<u8> },
     /// Something goes wrong, or stops to.
     Fault(usize),
 }
 
 /// Everything there is.
+#[derive(Clone)]
 pub struct World {
     pub plan: Plan,
     pub now: Moment,
     pub nodes: Vec<Node>,
     pub geometry: Arc<Geometry>,
+    pub metainfo: Arc<Metainfo>,
+    /// One packet in so many is lost; 0 for none.
+    pub loss: u64,
+    /// A DHT node that has lost its network.
+    pub cut: Option<SocketAddr>,
+    /// Datagrams of the DHT that were sent, and their bytes.
+    pub packets: u64,
+    pub bytes: u64,
+    /// The peers that each task of the DHT has found, and how it ended and when.
+    pub found: BTreeMap<TaskKey, Vec<SocketAddr>>,
+    pub ended: BTreeMap<TaskKey, (Moment, Outcome)>,
+    pub rng: Rng,
     pub(super) heap: Heap<Event>,
     pub(super) conns: Vec<Conn>,
     pub(super) trackers: Vec<Tracker>,
-    pub(super) rng: Rng,
     pub(super) breaks: u64,
     pub(super) part: Option<std::ops::Range<usize>>,
     pub(super) trace: Trace,
-    liars: Arc<BTreeSet<IpAddr>>,
-    by_address: BTreeMap<IpAddr, usize>,
-    orders: Vec<Output>,
-    changed: bool,
-    log: Option<usize>,
+    pub(super) liars: Arc<BTreeSet<IpAddr>>,
+    pub(super) by_address: BTreeMap<IpAddr, usize>,
+    pub(super) routers: Vec<SocketAddr>,
+    pub(super) tasks: u64,
+    pub(super) orders: Vec<Output>,
+    pub(super) changed: bool,
+    pub(super) steps: u64,
+    pub(super) log: Option<usize>,
 }
 
 impl World {
     pub fn new(plan: Plan) -> Self {
         let mut rng = Rng::new(plan.seed);
-        let geometry = Arc::new(Geometry::single(plan.piece_len, plan.total).expect("plans are lawful"));
-        let lying = plan.nodes.iter().enumerate().filter(|(_, n)| n.manner.lies());
+        let metainfo = Arc::new(torrent(plan.piece_len, plan.total));
+        let geometry = Arc::new(metainfo.geometry().clone());
+        let lies = |node: &NodePlan| node.manner.lies() || node.script.is_some();
+        let lying = plan.nodes.iter().enumerate().filter(|(_, node)| lies(node));
         let liars: Arc<BTreeSet<IpAddr>> = Arc::new(lying.map(|(i, _)| address_of(i).ip()).collect());
         let each = plan.nodes.iter().cloned().enumerate();
         let nodes: Vec<_> = each.map(|(i, n)| Node::new(n, i, &geometry, &liars, rng.fork())).collect();
@@ -95,11 +122,18 @@ impl World {
         for (i, (at, _)) in plan.faults.iter().enumerate() {
             heap.put(Moment::after(*at), Event::Fault(i));
         }
-        Self {
+        let mut world = Self {
             now: Moment::START,
             by_address: (0..nodes.len()).map(|i| (address_of(i).ip(), i)).collect(),
             nodes,
             geometry,
+            metainfo,
+            loss: plan.loss,
+            cut: None,
+            packets: 0,
+            bytes: 0,
+            found: BTreeMap::new(),
+            ended: BTreeMap::new(),
             heap,
             conns: Vec::new(),
             trackers: plan.trackers.iter().cloned().map(Tracker::new).collect(),
@@ -108,10 +142,44 @@ impl World {
             part: None,
             trace: Trace::new(),
             liars,
+            routers: Vec::new(),
+            tasks: 0,
             orders: Vec::new(),
             changed: false,
+            steps: 0,
             log: std::env::var("SIM_LOG").ok().and_then(|node| node.parse().ok()),
             plan,
+        };
+        for n in 0..world.plan.routers as u32 {
+            let knows = world.routers.clone();
+            world.join(router_address(n), Kind::Honest, &knows);
+            world.routers.push(router_address(n));
+        }
+        world
+    }
+
+    /// A world without torrents.
+    pub fn network(seed: u64) -> Self {
+        Self::new(Plan::new(seed, 16 << 10, 16 << 10).silent())
+    }
+
+    /// Lets this much time pass.
+    pub fn pass(&mut self, span: Duration) {
+        let until = self.now + span;
+        self.run_until(until, |_| false);
+        self.now = until;
+    }
+
+    /// Lets time pass until something is reached, which is looked at after every event.
+    pub(super) fn run_until(&mut self, until: Moment, enough: impl Fn(&Self) -> bool) {
+        while !enough(self) {
+            let Some((at, event)) = self.heap.take() else { break };
+            if at > until {
+                self.heap.put(at, event);
+                break;
+            }
+            self.now = at;
+            self.happen(event);
         }
     }
 
@@ -140,7 +208,7 @@ impl World {
 
     /// Whether every honest node that is there or will come has all it wants.
     pub fn all_complete(&self) -> bool {
-        let honest = self.nodes.iter().filter(|node| node.plan.manner == Manner::Honest && !node.gone);
+        let honest = self.nodes.iter().filter(|node| node.is_served() && !node.gone);
         honest.clone().count() > 0 && honest.clone().all(|node| node.lives > 0 && node.ledger.is_complete())
     }
 
@@ -149,10 +217,29 @@ impl World {
         nodes.into_iter().all(|i| self.nodes[i].lives > 0 && self.nodes[i].ledger.is_complete())
     }
 
+    /// Whether the nodes of torrents without this one have every piece between them.
+    pub fn one_copy_is_spread_besides(&self, number: usize) -> bool {
+        let mut all = Bitfield::none(self.geometry.piece_count());
+        for node in self.nodes.iter().filter(|node| node.is_served() && node.number != number) {
+            node.ledger.have().iter().for_each(|piece| {
+                all.insert(piece);
+            });
+        }
+        all.is_full()
+    }
+
+    /// The pairs of nodes of which each has heard messages of the other over one connection.
+    pub fn exchanges(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        let both = self.conns.iter().filter(|conn| conn.heard.iter().all(|&heard| heard > 0));
+        both.map(|conn| (conn.ends[0].min(conn.ends[1]), conn.ends[0].max(conn.ends[1])))
+    }
+
     /// A sentence on each node that is not complete, for failures.
     pub fn report(&self) -> String {
         let mut text = String::new();
-        for (i, node) in self.nodes.iter().enumerate().filter(|(_, n)| !n.ledger.is_complete()) {
+        for (i, node) in
+            self.nodes.iter().enumerate().filter(|(_, n)| n.is_served() && !n.ledger.is_complete())
+        {
             let have = node.ledger.have();
             let state = if node.gone {
                 "gone"
@@ -162,7 +249,8 @@ impl World {
                 "off"
             };
             let peers = node.ledger.peer_count();
-            let _ = writeln!(text, "  node {i} ({state}): {have:?}, {peers} peers, {:?}", node.tally);
+            let phase = if node.ledger.is_open() { "" } else { ", no metadata" };
+            let _ = writeln!(text, "  node {i} ({state}{phase}): {have:?}, {peers} peers, {:?}", node.tally);
         }
         text
     }
@@ -179,143 +267,54 @@ impl World {
             Event::Go(node) => self.leave(node),
             Event::Wake(node) => self.wake(node),
             Event::Call { from, life, to } => self.call(from, life, to),
-            Event::NoAnswer { from, life, to, why } => {
-                self.of_life(from, life, Input::DialFailed { addr: to, why });
+            Event::Fact(node, life, input) => {
+                if self.nodes[node].lives == life {
+                    self.hear(node, *input);
+                }
             }
+            Event::Open(node, life) => self.open_content(node, life),
             Event::Stands(conn, side) => self.stands(conn, side),
             Event::Out(conn, side, span) => self.out(conn, side, span),
+            Event::Drains(conn, side) => self.drains(conn, side),
             Event::Arrives(conn, side) => self.arrives(conn, side),
             Event::Through(conn, side) => self.through(conn, side),
             Event::Ends(conn, side, why) => self.ends(conn, side, why),
             Event::Disk(node, life, piece) => self.disk_done(node, life, piece),
             Event::Run(node, life, number) => self.run_done(node, life, number),
-            Event::Answer(node, life, tracker, answer) => {
-                self.of_life(node, life, Input::Announced { tracker, answer: *answer });
-            }
+            Event::WakeDht(node) => self.wake_dht(node),
+            Event::Datagram { from, to, bytes } => self.deliver(from, to, &bytes),
+            Event::WakeLocal(node) => self.wake_local(node),
+            Event::Multicast { from, to, bytes } => self.hear_local(from, to, &bytes),
             Event::Fault(number) => self.fault(number),
         }
     }
 
-    /// A node hears a fact; its orders are checked and carried out.
-    pub(super) fn hear(&mut self, at: usize, input: Input) {
-        let now = self.now;
-        let node = &mut self.nodes[at];
-        let Some(torrent) = &mut node.torrent else { return };
-        if self.log == Some(at) {
-            eprintln!("{:?} hears {input:?}", now.since_start());
-        }
-        let changed = matches!(input, Input::Verified { .. } | Input::Lost { .. } | Input::Wish(_));
-        self.changed |= changed;
-        node.ledger.fact(&input);
-        let mut orders = std::mem::take(&mut self.orders);
-        torrent.handle(now, input, &mut orders);
-        let deadline = torrent.deadline();
-        if changed && torrent.have() != node.ledger.have() {
-            self.fail(at, "it does not have what was verified");
-        }
-        for order in orders.drain(..) {
-            if self.log == Some(at) {
-                eprintln!("{:?} orders {order:?}", now.since_start());
-            }
-            self.trace.ordered(now, at, &order);
-            if let Err(sentence) = self.nodes[at].ledger.order(now, &order) {
-                self.fail(at, &sentence);
-            }
-            self.carry_out(at, order);
-        }
-        self.orders = orders;
-        let node = &mut self.nodes[at];
-        if let Err(sentence) = node.ledger.settled() {
-            self.fail(at, &sentence);
-        }
-        if node.completed.is_none() && node.ledger.is_complete() {
-            node.completed = Some(now);
-            if let Some(stays) = node.plan.stays {
-                self.heap.put(now + stays, Event::Go(at));
-            }
-        }
-        if let Some(deadline) = deadline.map(|at| at.max(now))
-            && self.nodes[at].wake.is_none_or(|wake| deadline < wake)
-        {
-            self.nodes[at].wake = Some(deadline);
-            self.heap.put(deadline, Event::Wake(at));
-        }
-    }
-
-    fn carry_out(&mut self, at: usize, order: Output) {
-        let (now, life) = (self.now, self.nodes[at].lives);
-        match order {
-            Output::Dial { addr } => self.dial(at, addr),
-            Output::Say { peer, message } => self.say(at, peer, message),
-            Output::Ask { peer, blocks } => self.ask(at, peer, &blocks),
-            Output::Cancel { peer, blocks } => self.cancel(at, peer, &blocks),
-            Output::Serve { peer, spans } => self.serve(at, peer, &spans),
-            Output::Unserve { peer, spans } => {
-                let conn = &mut self.conns[peer.0 as usize];
-                let side = conn.side(at);
-                conn.ways[side].queue.retain(|span| !spans.is_empty() && !spans.contains(span));
-            }
-            Output::Close { peer, .. } => self.close(peer.0 as usize, at, Departure::Closed),
-            Output::Verify { piece, digests } => {
-                let done = self.nodes[at].disk.verify(now, &self.geometry, piece, digests);
-                self.heap.put(done, Event::Disk(at, life, piece));
-            }
-            Output::Discard { piece } => self.nodes[at].disk.discard(piece),
-            Output::Announce { tracker, announce } => {
-                self.nodes[at].tally.announces += 1;
-                let from = address_of(at);
-                if self.trackers[tracker.0].is_too_soon(now, from, &announce) {
-                    self.fail(at, "it announces again within a minute");
-                }
-                let (delay, answer) = self.trackers[tracker.0].announced(now, &mut self.rng, from, &announce);
-                let stopped = announce.event == torr::proto::announce::AnnounceEvent::Stopped;
-                if !stopped {
-                    self.heap.put(now + delay, Event::Answer(at, life, tracker, Box::new(answer)));
-                }
-            }
-            Output::Note(Note::Banned(addr)) => {
-                self.nodes[at].tally.banned.insert(addr.ip());
-            }
-            Output::Note(Note::HashFailed(piece)) => {
-                *self.nodes[at].tally.spoiled.entry(piece).or_default() += 1;
-            }
-            Output::Scrape { .. }
-            | Output::Lookup { .. }
-            | Output::Node { .. }
-            | Output::Metadata(_)
-            | Output::Note(_) => {}
-        }
-    }
-
-    fn wake(&mut self, at: usize) {
-        let node = &mut self.nodes[at];
-        if node.wake != Some(self.now) {
-            return;
-        }
-        node.wake = None;
-        self.hear(at, Input::Tick);
-        let node = &mut self.nodes[at];
-        node.spins = if node.wake == Some(self.now) { node.spins + 1 } else { 0 };
-        if node.spins > MOST_SPINS {
-            self.fail(at, "its deadline does not move");
-        }
-    }
-
-    /// A fact that only the life concerns in which it was asked for.
-    fn of_life(&mut self, at: usize, life: u64, input: Input) {
-        if self.nodes[at].lives == life {
-            self.hear(at, input);
-        }
-    }
-
-    fn come(&mut self, at: usize) {
+    pub(super) fn come(&mut self, at: usize) {
         if self.nodes[at].is_on() || self.nodes[at].gone {
             return;
         }
         let (now, trackers, budget) = (self.now, self.trackers.len(), self.nodes[at].plan.budget);
-        self.nodes[at].start(now, &self.geometry, trackers);
+        self.nodes[at].lives += 1;
         self.changed = true;
+        if self.nodes[at].plan.script.is_some() {
+            return;
+        }
+        self.start_dht(at);
+        self.start_local(at);
+        self.nodes[at].start(now, &self.metainfo, &self.geometry, trackers);
         self.hear(at, Input::Budget { bytes: budget });
+    }
+
+    fn start_local(&mut self, at: usize) {
+        let node = &mut self.nodes[at];
+        if node.plan.lan.is_some() {
+            let mut local = Local::new(self.now, 1 + at as u32, node.rng.next_u64());
+            // A local network may have addresses of any kind here; which one it is, is part of the plan.
+            local.set_networks(self.now, vec![(node.addr().ip(), 8)]);
+            local.join(self.now, self.metainfo.info_hash().wire());
+            node.local = Some(local);
+            self.plan_local(at);
+        }
     }
 
     /// A node says goodbye and goes for good.
@@ -328,7 +327,7 @@ impl World {
         self.switch_off(at);
     }
 
-    fn switch_off(&mut self, at: usize) {
+    pub(super) fn switch_off(&mut self, at: usize) {
         self.nodes[at].end(&self.geometry, &self.liars);
         for conn in 0..self.conns.len() {
             if self.conns[conn].ends.contains(&at) && !self.conns[conn].dead {
@@ -351,7 +350,7 @@ impl World {
     }
 
     /// A connection breaks in the middle; both ends notice.
-    pub(super) fn snap(&mut self, number: usize) {
+    pub fn snap(&mut self, number: usize) {
         let conn = &mut self.conns[number];
         conn.dead = true;
         for side in 0..2 {
@@ -364,47 +363,6 @@ impl World {
         let at = conn.ends[side];
         if std::mem::take(&mut conn.known[side]) {
             self.hear(at, Input::Left { peer: PeerKey(number as u64), why });
-        }
-    }
-
-    /// Has the disk write the next run of a long piece, if it is there.
-    pub(super) fn run_on(&mut self, at: usize, piece: torr::base::Piece) {
-        let node = &mut self.nodes[at];
-        let in_runs = node.torrent.as_ref().is_some_and(|torrent| torrent.is_in_runs(piece));
-        if let Some((number, done)) = node.disk.run(self.now, &self.geometry, piece).filter(|_| in_runs) {
-            self.heap.put(done, Event::Run(at, node.lives, number));
-        }
-    }
-
-    fn run_done(&mut self, at: usize, life: u64, number: u64) {
-        if self.nodes[at].lives != life {
-            return;
-        }
-        let Some((piece, settled)) = self.nodes[at].disk.run_done(number) else { return };
-        if let Some(blocks) = settled {
-            self.hear(at, Input::SegmentWritten { piece, blocks });
-            self.run_on(at, piece);
-        } else {
-            self.hear(at, Input::WriteFailed { piece });
-            self.hear(at, Input::Wish(Wish::Pause));
-        }
-    }
-
-    fn disk_done(&mut self, at: usize, life: u64, piece: torr::base::Piece) {
-        use super::disk::Outcome;
-        if self.nodes[at].lives != life {
-            return;
-        }
-        let input = match self.nodes[at].disk.done(piece) {
-            Some(Outcome::Verified(digests)) => Input::Verified { piece, digests },
-            Some(Outcome::Spoiled(digests)) => Input::HashFailed { piece, digests },
-            Some(Outcome::Unwritten) => Input::WriteFailed { piece },
-            None => return,
-        };
-        let unwritten = matches!(input, Input::WriteFailed { .. });
-        self.hear(at, input);
-        if unwritten {
-            self.hear(at, Input::Wish(Wish::Pause));
         }
     }
 
@@ -423,54 +381,19 @@ impl World {
     pub(super) fn reach(&self, a: usize, b: usize) -> bool {
         self.part.as_ref().is_none_or(|part| part.contains(&a) == part.contains(&b))
     }
+}
 
-    fn fault(&mut self, number: usize) {
-        match self.plan.faults[number].1.clone() {
-            Fault::Part(nodes) => {
-                self.part = Some(nodes);
-                self.stall();
-            }
-            Fault::Heal => {
-                self.part = None;
-                self.stall();
-            }
-            Fault::Crash(at) => self.switch_off(at),
-            Fault::Leave(at) => self.leave(at),
-            Fault::Return(at) => self.come(at),
-            Fault::Cut(at) => {
-                for conn in 0..self.conns.len() {
-                    if self.conns[conn].ends.contains(&at) && !self.conns[conn].dead {
-                        self.snap(conn);
-                    }
-                }
-            }
-            Fault::DiskFull(at) => self.nodes[at].disk.full = true,
-            Fault::DiskFreed(at) => {
-                self.nodes[at].disk.full = false;
-                self.hear(at, Input::Wish(Wish::Resume));
-            }
-            Fault::PieceLost(at) => {
-                let held: Vec<_> = self.nodes[at].ledger.have().iter().collect();
-                if let Some(i) = self.rng.index(held.len()) {
-                    self.hear(at, Input::Lost { piece: held[i] });
-                }
-            }
-            Fault::TrackerDies(at) => self.trackers[at].dead = true,
-            Fault::TrackerReturns(at) => self.trackers[at].dead = false,
-            Fault::Pause(at) => self.hear(at, Input::Wish(Wish::Pause)),
-            Fault::Resume(at) => self.hear(at, Input::Wish(Wish::Resume)),
-            Fault::Skip(at, percent) => {
-                let all = self.geometry.pieces();
-                let skip = |_| if self.rng.below(100) < percent { Priority::Skip } else { Priority::Normal };
-                let priorities = all.map(skip).collect();
-                self.hear(at, Input::Wish(Wish::Priorities(priorities)));
-            }
-            Fault::Unskip(at) => {
-                let priorities = self.nodes[at].priorities.clone();
-                self.hear(at, Input::Wish(Wish::Priorities(priorities)));
-            }
-            Fault::UploadLimit(at, limit) => self.hear(at, Input::Wish(Wish::UploadLimit(limit))),
-            Fault::Breaks(often) => self.breaks = often,
-        }
-    }
+/// A torrent of this size. The digests of its pieces are never looked at: what a block holds is a number here.
+fn torrent(piece_len: u64, total: u64) -> Metainfo {
+    let pieces = total.div_ceil(piece_len) as u32;
+    let draft = Draft {
+        name: "content".into(),
+        content: Content::Single(total, Attributes::NONE),
+        piece_len: piece_len as u32,
+        digests: (0..pieces).flat_map(|piece| sha1(&piece.to_be_bytes())).collect(),
+        private: false,
+        source: None,
+        extras: Extras::default(),
+    };
+    Metainfo::parse(&draft.to_bytes()).expect("plans are lawful")
 }

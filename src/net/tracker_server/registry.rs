@@ -33,7 +33,7 @@ pub enum Access {
 /// Which peers an answer may name: the formats differ in what they can carry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Families {
-    /// Those of the asker's own address family (BEP 15).
+    /// Those of the address family by which the asker came (BEP 15).
     Own,
     /// The asker's own first, then the other (BEP 7).
     Both,
@@ -149,7 +149,12 @@ impl Registry {
             let want = announce.numwant.map_or(DEFAULT_WANT, |want| MAX_WANT.min(want as usize));
             // Who begins may lack even the metadata: aria2 says then that nothing is left.
             let seeds = announce.left == 0 && announce.event != AnnounceEvent::Started;
-            swarm.draw(now, asker, seeds, want, families, &mut self.rng, &mut answer.peers);
+            // An answer that can carry one family carries that of the way it takes, wherever the asker says it is.
+            let v4 = match families {
+                Families::Own => source.to_canonical().is_ipv4(),
+                Families::Both => asker.is_ipv4(),
+            };
+            swarm.draw(now, asker, v4, seeds, want, families, &mut self.rng, &mut answer.peers);
         }
         if swarm.is_forgettable() {
             self.torrents.remove(&key);
@@ -242,6 +247,7 @@ impl Swarm {
         &mut self,
         now: Moment,
         asker: SocketAddr,
+        v4_first: bool,
         asker_seeds: bool,
         want: usize,
         families: Families,
@@ -256,7 +262,7 @@ impl Swarm {
                 // Loopback means another machine to everybody else.
                 && (asker.ip().is_loopback() || !peer.addr.ip().is_loopback())
         };
-        let (own, other) = if asker.is_ipv4() { (&self.v4, &self.v6) } else { (&self.v6, &self.v4) };
+        let (own, other) = if v4_first { (&self.v4, &self.v6) } else { (&self.v6, &self.v4) };
         own.draw(want, rng, fits, out);
         if families == Families::Both {
             other.draw(want - out.len(), rng, fits, out);
@@ -315,6 +321,19 @@ mod tests {
     fn counts(registry: &Registry) -> [u32; 3] {
         let counts = registry.counts(HASH);
         [counts.seeds, counts.leechers, counts.downloaded].map(|n| n.expect("our tracker counts"))
+    }
+
+    #[test]
+    fn an_answer_over_one_family_names_peers_of_that_family() {
+        let mut r = registry();
+        tell(&mut r, 0, "10.0.0.1", &say(1000, 5, AnnounceEvent::Started));
+        tell(&mut r, 0, "2001:db8::1", &say(1000, 5, AnnounceEvent::Started));
+        // Who is on this machine says where it is, though it asks by another way.
+        let claims = Announce { ip: Some(ip("10.0.0.9")), ..say(2000, 5, AnnounceEvent::Started) };
+        for (source, peer) in [("::1", "[2001:db8::1]:1000"), ("127.0.0.1", "10.0.0.1:1000")] {
+            let answer = r.announce(at(1), ip(source), &claims, Families::Own).expect("an open tracker");
+            assert_eq!(answer.peers, [peer.parse().expect("an address")], "{source}");
+        }
     }
 
     #[test]

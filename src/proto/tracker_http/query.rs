@@ -110,9 +110,11 @@ fn begin_query(tracker: &str) -> Result<String, UrlError> {
             return Err(UrlError::ClientKey);
         }
     }
-    Ok(match url.find('?') {
+    Ok(match url.split_once('?') {
         None => format!("{url}?"),
-        Some(_) if url.ends_with(['?', '&']) => url.to_owned(),
+        Some((_, "")) => url.to_owned(),
+        // A further question mark is part of a value (RFC 3986, section 3.4).
+        Some((_, query)) if query.ends_with('&') => url.to_owned(),
         Some(_) => format!("{url}&"),
     })
 }
@@ -250,6 +252,21 @@ mod tests {
         let unknown = Announce { left: u64::MAX, ..sample() };
         assert!(announce_url("http://t/a?", &unknown).unwrap().contains("a?info_hash="));
         assert!(announce_url("http://t/a", &unknown).unwrap().contains("&left=16384&"));
+    }
+
+    #[test]
+    fn a_question_mark_within_a_query_begins_no_other() {
+        for (url, begin) in [
+            ("http://t/a?", "http://t/a?"),
+            ("http://t/a??", "http://t/a??&"),
+            ("http://t/a?x=y?", "http://t/a?x=y?&"),
+            ("http://t/a?x=y?&", "http://t/a?x=y?&"),
+        ] {
+            let made = announce_url(url, &sample()).unwrap();
+            assert!(made.starts_with(&format!("{begin}info_hash=")), "{made}");
+            let query = parse_announce(made.split_once('?').unwrap().1.as_bytes()).unwrap();
+            assert_eq!(query.announce, sample(), "{made}");
+        }
     }
 
     #[test]

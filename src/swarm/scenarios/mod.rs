@@ -13,4 +13,3 @@ mod metadata;
 mod searching;
 mod serving;
 mod stage;
-mod town;

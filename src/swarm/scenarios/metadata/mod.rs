@@ -1,9 +1,7 @@
-//! Searches for metadata, by script and in a small simulated world.
+//! Searches for metadata, by script. Whole swarms are in `tests/swarm`.
 
 mod exchanging;
-mod liars;
 mod meeting;
-mod world;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -14,9 +14,8 @@ const NODES: usize = 20;
 fn chain(seed: u64, pex: bool) -> World {
     let leech = NodePlan { pex, ..NodePlan::leech().up(256 * KIB).down(MIB) };
     let first = NodePlan { pex, ..NodePlan::seed().up(256 * KIB) };
-    let mut plan = Plan::new(seed, 64 * KIB, 8 * MIB).node(first).nodes(NODES - 1, &leech);
-    plan.trackers.clear();
-    let mut world = World::new(plan);
+    let plan = Plan::new(seed, 64 * KIB, 8 * MIB).node(first).nodes(NODES - 1, &leech);
+    let mut world = World::new(plan.silent());
     world.run(Duration::from_secs(1), |_| false);
     for node in 1..NODES {
         world.hear(node, Input::Found { source: Source::User, addrs: vec![address_of(node - 1)] });
@@ -56,9 +55,8 @@ fn who_knows_the_seed_leads_a_late_comer_to_it_and_to_the_others() {
     let leech = NodePlan { pex: true, ..NodePlan::leech().up(64 * KIB) };
     let late = leech.clone().arrives(20);
     let seed = NodePlan { pex: true, ..NodePlan::seed().up(256 * KIB) };
-    let mut plan = Plan::new(4, 64 * KIB, 16 * MIB).node(seed).nodes(8, &leech).node(late);
-    plan.trackers.clear();
-    let mut world = World::new(plan);
+    let plan = Plan::new(4, 64 * KIB, 16 * MIB).node(seed).nodes(8, &leech).node(late);
+    let mut world = World::new(plan.silent());
     world.run(Duration::from_secs(1), |_| false);
     for node in 1..9 {
         world.hear(node, Input::Found { source: Source::User, addrs: vec![address_of(0)] });

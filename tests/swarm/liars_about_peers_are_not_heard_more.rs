@@ -7,6 +7,7 @@ use torr::proto::extended::pex::{PexFlags, PexMessage};
 use torr::proto::message::Message;
 use torr::swarm::event::{Input, PeerKey, Source};
 
+use crate::sim::liar::Manner;
 use crate::sim::plan::{KIB, MIB, NodePlan, Plan, address_of, fake_address};
 use crate::sim::world::World;
 
@@ -21,14 +22,13 @@ const LIARS: usize = 25;
 #[test]
 fn one_true_peer_among_fifty_thousand_false_ones_is_found() {
     for seed in 0..3 {
-        let nobody = NodePlan { pex: false, ..NodePlan::leech() };
+        let nobody = NodePlan { pex: false, ..NodePlan::leech().manner(Manner::AlwaysLies) };
         let node = NodePlan { pex: true, ..NodePlan::leech() };
-        let mut plan = Plan::new(seed, 64 * KIB, MIB)
+        let plan = Plan::new(seed, 64 * KIB, MIB)
             .node(NodePlan { pex: true, ..NodePlan::seed() })
             .nodes(2, &node)
             .nodes(LIARS, &nobody);
-        plan.trackers.clear();
-        let mut world = World::new(plan);
+        let mut world = World::new(plan.silent());
         world.run(Duration::from_secs(1), |_| false);
         let liars = (0..LIARS).map(|liar| address_of(3 + liar)).collect();
         world.hear(LEECH, Input::Found { source: Source::User, addrs: liars });

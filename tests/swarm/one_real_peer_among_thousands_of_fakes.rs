@@ -9,9 +9,8 @@ use crate::sim::world::World;
 
 /// Nobody tells the leech anything but what the test does.
 fn strangers(seed: u64) -> World {
-    let mut plan = Plan::new(seed, 64 * KIB, MIB).node(NodePlan::seed()).node(NodePlan::leech());
-    plan.trackers.clear();
-    World::new(plan)
+    let plan = Plan::new(seed, 64 * KIB, MIB).node(NodePlan::seed()).node(NodePlan::leech());
+    World::new(plan.silent())
 }
 
 #[test]

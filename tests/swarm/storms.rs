@@ -42,7 +42,22 @@ fn storm(seed: u64) -> Plan {
     for node in &mut plan.nodes {
         node.pex = rng.one_in(2);
     }
+    meeting(&mut Rng::new(seed ^ 0x11e7_0f17), &mut plan);
     plan
+}
+
+/// How nodes find one another, what they know of the torrent, and what the network loses.
+fn meeting(rng: &mut Rng, plan: &mut Plan) {
+    plan.routers = rng.below(2) as usize * 4;
+    plan.loss = [0, 0, 200, 30][rng.below(4) as usize];
+    for node in &mut plan.nodes {
+        node.dht = rng.one_in(2);
+        node.lan = rng.one_in(4).then(|| rng.below(3) as u8);
+        if rng.one_in(3) && node.start == Start::Nothing {
+            node.link = true;
+            node.budget = 64 * MIB;
+        }
+    }
 }
 
 fn latency(rng: &mut Rng) -> Duration {
@@ -84,7 +99,7 @@ fn node(rng: &mut Rng, piece_len: u64) -> NodePlan {
         skips: if rng.one_in(10) { rng.below(100) } else { 0 },
         priority: if rng.one_in(10) { Priority::High } else { Priority::Normal },
         in_order: rng.one_in(10),
-        pex: false,
+        ..NodePlan::leech()
     }
 }
 
