@@ -23,7 +23,7 @@ impl Driver {
         let began = Instant::now();
         let reached = self.has_reached_its_goal();
         self.leaving = true;
-        (self.listing, self.presence, self.search) = (None, None, None);
+        (self.registration, self.presence, self.search) = (None, None, None);
         if let Some(opening) = &self.opening {
             opening.cancel();
             // Whatever still comes of the files is no reason to meet anybody.

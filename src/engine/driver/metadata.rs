@@ -56,7 +56,9 @@ impl Driver {
             Ok(metainfo) => {
                 if metainfo.is_private() {
                     (self.presence, self.search) = (None, None);
-                    self.shared.turn_private(id);
+                    if let Some(registration) = &mut self.registration {
+                        self.shared.turn_private(registration);
+                    }
                 }
                 self.reporter.name(metainfo.name().clone());
                 let known = Arc::new((*metainfo).clone());

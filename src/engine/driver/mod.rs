@@ -48,8 +48,9 @@ use self::report::Reporter;
 use super::command::{Add, ContentOptions, Source as TorrentSource};
 use super::dht::Search;
 use super::event::Fault;
+use super::incoming::IncomingRegistration;
 use super::lsd::Presence;
-use super::shared::{Listing, Membership, Shared};
+use super::shared::{Membership, Shared};
 use super::view::{Detail, Row};
 use crate::base::{InfoHashes, Moment};
 use crate::net::{Caller, FromPeer, Limits, ToPeer};
@@ -162,7 +163,7 @@ struct Driver {
     to: Senders,
     reporter: Reporter,
     /// Callers are let in; before, nobody has heard of the torrent.
-    listing: Option<Listing>,
+    registration: Option<IncomingRegistration>,
     /// The local network hears of us.
     presence: Option<Presence>,
     /// The search in the DHT that is under way.
@@ -234,7 +235,7 @@ impl Driver {
             speaking: BTreeMap::new(),
             to,
             reporter: Reporter::new(publish, &add),
-            listing: None,
+            registration: None,
             presence: None,
             search: None,
             paused: false,
@@ -280,8 +281,8 @@ impl Driver {
 
     /// Lets others hear of the torrent, and begins to look for peers.
     fn appear(&mut self) {
-        let listing = self.shared.listen_for(self.id, self.torrent.is_private(), self.to.callers.clone());
-        self.listing = Some(listing);
+        let (private, callers) = (self.torrent.is_private(), self.to.callers.clone());
+        self.registration = Some(self.shared.register_incoming(self.id, private, callers));
         self.name_nodes();
         if !self.add.peers.is_empty() {
             let addrs = std::mem::take(&mut self.add.peers);
@@ -295,7 +296,7 @@ impl Driver {
 
     /// Whether nobody has heard of the torrent yet: then the machine is told nothing.
     const fn is_hidden(&self) -> bool {
-        self.listing.is_none()
+        self.registration.is_none()
     }
 
     /// The machine's next deadline, as the runtime's time.
