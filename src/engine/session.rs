@@ -1,6 +1,9 @@
 //! The session: many torrents under one roof. It starts and ends their drivers, lets look-ups of metadata and
 //! downloads wait their turn, and puts their rows into one view.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,19 +52,7 @@ pub(super) async fn start(
     let shared = Shared::start(config, events.clone()).await?;
     // Whoever hears of a torrent can tell where it is found.
     view.send_replace(Arc::new(View { port: shared.port(), ..View::default() }));
-    let (to_found, found) = mpsc::unbounded_channel();
-    let session = Session {
-        shared,
-        events,
-        view,
-        jobs,
-        torrents: Vec::new(),
-        leaving: Vec::new(),
-        to_found,
-        look: None,
-        views: 0,
-        stopping: false,
-    };
+    let (session, found) = Session::new(shared, events, view, jobs);
     tokio::spawn(session.run(inbox, found));
     Ok(())
 }
@@ -127,6 +118,28 @@ struct Running {
 }
 
 impl Session {
+    fn new(
+        shared: Arc<Shared>,
+        events: mpsc::UnboundedSender<Event>,
+        view: watch::Sender<Arc<View>>,
+        jobs: usize,
+    ) -> (Self, mpsc::UnboundedReceiver<Found>) {
+        let (to_found, found) = mpsc::unbounded_channel();
+        let session = Self {
+            shared,
+            events,
+            view,
+            jobs,
+            torrents: Vec::new(),
+            leaving: Vec::new(),
+            to_found,
+            look: None,
+            views: 0,
+            stopping: false,
+        };
+        (session, found)
+    }
+
     async fn run(
         mut self,
         mut inbox: mpsc::UnboundedReceiver<ToSession>,
