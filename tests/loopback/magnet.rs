@@ -151,11 +151,11 @@ async fn metadata_is_found_and_the_download_goes_on_with_the_same_connection() {
     let world = World::with(&LENS);
     let seeder = seeder(&world, "seeder").await;
     let mut leecher = world.client(world.empty("leecher")).await;
-    find(&leecher, world.metainfo.info_hash(), &[seeder.addr().await]);
+    let id = find(&leecher, world.metainfo.info_hash(), &[seeder.addr().await]);
     let metainfo = until_found(&mut leecher).await;
     assert_eq!(metainfo.raw_info(), world.metainfo.raw_info());
     // Nobody is named: what comes, comes from the connection that is there.
-    start(&leecher, metainfo.info_hash());
+    start(&leecher, id);
     leecher.until_done().await;
     world.assert_same(&leecher.folder);
     leecher.handle.stop().await;
