@@ -71,6 +71,11 @@ impl InfoHashes {
         self.wire_names().any(|name| name == *wire)
     }
 
+    /// Whether both have one of the [`wire_names`](Self::wire_names): to peers they are one torrent.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.wire_names().any(|name| other.contains(&name))
+    }
+
     /// Adds the hashes that have become known of the same torrent; nothing where they contradict those that
     /// were known.
     #[must_use]
@@ -287,7 +292,9 @@ mod tests {
             assert_eq!(hashes.wire_names().collect::<Vec<_>>(), names);
             assert_eq!(hashes.wire(), names[0]);
             assert!(names.iter().all(|name| hashes.contains(name)) && !hashes.contains(&[3; 20]));
+            assert!(hashes.overlaps(&both) && both.overlaps(&hashes));
         }
+        assert!(!v1.overlaps(&v2) && !both.overlaps(&InfoHashes::hybrid([2; 20], [1; 32])));
     }
 
     #[test]

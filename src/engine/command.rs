@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::{InfoHashes, Untrusted};
+use crate::base::{InfoHashes, TorrentId, Untrusted};
 use crate::proto::metainfo::Metainfo;
 use crate::store::Alloc;
 use crate::swarm::event::{Order, Priority};
@@ -60,7 +60,7 @@ pub enum Source {
 /// A torrent of which only its name is known, as a magnet link tells it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Link {
-    /// Which torrent. Until its metadata is there, this is its id.
+    /// Which torrent, as far as the link tells. Its metadata may tell more.
     pub info_hash: InfoHashes,
     /// Name of the torrent in the link.
     pub name: Option<Untrusted>,
@@ -192,8 +192,8 @@ impl Add {
         }
     }
 
-    /// The id of the torrent, as far as it is known.
-    pub fn id(&self) -> InfoHashes {
+    /// The info-hashes of the torrent, as far as they are known.
+    pub fn info_hashes(&self) -> InfoHashes {
         match &self.source {
             Source::Metainfo(metainfo) => metainfo.info_hash(),
             Source::Link(link) => link.info_hash,
@@ -212,17 +212,18 @@ impl Add {
 /// A command to a running engine.
 #[derive(Debug)]
 pub enum Command {
-    /// Add a torrent. Its id is its info-hash.
-    Add(Box<Add>),
+    /// Add a torrent under an id that was never given out before: [`Handle::add`](super::Handle::add) makes
+    /// this command.
+    Add(TorrentId, Box<Add>),
     /// Fetch or give the content of a torrent that was added without saying so. It goes on with the
     /// connections it has.
-    Start(InfoHashes, Box<ContentOptions>),
+    Start(TorrentId, Box<ContentOptions>),
     /// Stop moving bytes of a torrent.
-    Pause(InfoHashes),
+    Pause(TorrentId),
     /// Go on with it.
-    Resume(InfoHashes),
+    Resume(TorrentId),
     /// Take it out of the session; files stay.
-    Remove(InfoHashes),
+    Remove(TorrentId),
     /// Set the limits of the whole session, bytes per second.
     Limits {
         /// Downwards.
@@ -231,9 +232,9 @@ pub enum Command {
         up: Option<u64>,
     },
     /// Connect to these peers.
-    Peers(InfoHashes, Vec<SocketAddr>),
+    Peers(TorrentId, Vec<SocketAddr>),
     /// Connect to these peers, known by host and port.
-    NamedPeers(InfoHashes, Vec<(String, u16)>),
+    NamedPeers(TorrentId, Vec<(String, u16)>),
     /// Look at one torrent in detail in every further `View`, or at none.
-    Look(Option<InfoHashes>),
+    Look(Option<TorrentId>),
 }

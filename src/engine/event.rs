@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::base::{InfoHashes, Untrusted};
+use crate::base::{InfoHashes, TorrentId, Untrusted};
 use crate::proto::metainfo::Metainfo;
 
 /// What kind of fault stopped a torrent.
@@ -83,7 +83,9 @@ pub enum Event {
     /// The content of a torrent is to be fetched or given.
     Added {
         /// Which.
-        id: InfoHashes,
+        id: TorrentId,
+        /// Its info-hashes.
+        info_hashes: InfoHashes,
         /// Its name.
         name: Untrusted,
         /// Its size in bytes.
@@ -93,22 +95,24 @@ pub enum Event {
     },
     /// The metadata of a torrent that was to be found is here and proved right.
     Metadata {
-        /// Which, as it was asked for.
-        id: InfoHashes,
+        /// Which.
+        id: TorrentId,
+        /// Its info-hashes: those of its link, and those that its metadata tells.
+        info_hashes: InfoHashes,
         /// What it says. It names no trackers: those of the link are the asker's to add.
         metainfo: Box<Metainfo>,
     },
     /// Its files were looked through.
     Checked {
         /// Which.
-        id: InfoHashes,
+        id: TorrentId,
         /// Bytes found right.
         have: u64,
     },
     /// Every wanted piece is verified and written.
     Finished {
         /// Which.
-        id: InfoHashes,
+        id: TorrentId,
         /// Where the file or folder is.
         path: PathBuf,
         /// Bytes that came from peers for it in this session and were of use.
@@ -119,19 +123,20 @@ pub enum Event {
     /// It has left the swarm after its goal was reached.
     Done {
         /// Which.
-        id: InfoHashes,
+        id: TorrentId,
     },
-    /// It stopped with a fault.
+    /// It stopped with a fault, or was refused: it is in the session already, or cannot be used. One that was
+    /// refused is in no view.
     Failed {
         /// Which.
-        id: InfoHashes,
+        id: TorrentId,
         /// Why.
         fault: Fault,
     },
     /// Something worth a line.
     Note {
         /// Which.
-        id: InfoHashes,
+        id: TorrentId,
         /// The line, clean for a terminal.
         text: String,
     },

@@ -1,14 +1,16 @@
 //! The door: what a face holds of a running engine.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::command::Command;
+use super::command::{Add, Command};
 use super::config::EngineConfig;
 use super::event::{Event, Fault};
 use super::session::{self, ToSession};
 use super::view::View;
+use crate::base::TorrentId;
 
 /// Starts engines.
 pub struct Engine;
@@ -21,7 +23,8 @@ impl Engine {
         let (view, views) = watch::channel(Arc::new(View::default()));
         let (orders, inbox) = mpsc::unbounded_channel();
         session::start(config, events, view, inbox).await?;
-        Ok(Handle { orders, views, events: Some(heard) })
+        let ids = AtomicU32::new(TorrentId::FIRST.number());
+        Ok(Handle { orders, ids, views, events: Some(heard) })
     }
 }
 
@@ -29,11 +32,28 @@ impl Engine {
 #[derive(Debug)]
 pub struct Handle {
     orders: mpsc::UnboundedSender<ToSession>,
+    /// The next id to give out.
+    ids: AtomicU32,
     views: watch::Receiver<Arc<View>>,
     events: Option<mpsc::UnboundedReceiver<Event>>,
 }
 
 impl Handle {
+    /// Adds a torrent, and says by which id commands, events and views name it. One that is refused is told as
+    /// [`Event::Failed`] under this id.
+    ///
+    /// # Panics
+    /// After 2^32 - 1 torrents.
+    pub fn add(&self, add: Add) -> TorrentId {
+        let next = |number| Some(TorrentId::new(number).next().number());
+        let number = match self.ids.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next) {
+            Ok(number) | Err(number) => number,
+        };
+        let id = TorrentId::new(number);
+        self.send(Command::Add(id, Box::new(add)));
+        id
+    }
+
     /// Sends a command. What comes of it is told by events.
     pub fn send(&self, command: Command) {
         // A session that has ended hears nothing; its last event has said why.

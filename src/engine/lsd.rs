@@ -38,7 +38,7 @@ pub(super) struct Presence {
 }
 
 enum Wish {
-    Join { wish: u64, wire: Wire, found: Found },
+    Join { wish: u64, names: Vec<Wire>, found: Found },
     Leave { wish: u64 },
 }
 
@@ -55,14 +55,18 @@ impl Lsd {
         Some(Self { wishes, count: AtomicU64::new(0), task: tokio::spawn(service.run(inbox)) })
     }
 
-    /// Lets the local network hear of a torrent, which must not be private.
+    /// Lets the local network hear of a torrent under each of its names. It must not be private.
     pub(super) fn join(
         &self,
         torrent: InfoHashes,
         found: impl Fn(Vec<SocketAddr>) + Send + Sync + 'static,
     ) -> Presence {
         let wish = self.count.fetch_add(1, Ordering::Relaxed);
-        let _ = self.wishes.send(Wish::Join { wish, wire: torrent.wire(), found: Box::new(found) });
+        let _ = self.wishes.send(Wish::Join {
+            wish,
+            names: torrent.wire_names().collect(),
+            found: Box::new(found),
+        });
         Presence { wish, wishes: self.wishes.clone() }
     }
 
@@ -83,7 +87,7 @@ struct Service {
     local: Local,
     port: u16,
     clock: Clock,
-    wishes: BTreeMap<u64, (Wire, Found)>,
+    wishes: BTreeMap<u64, (Vec<Wire>, Found)>,
     /// There is no interface to speak on, and that was said.
     silent: bool,
 }
@@ -113,13 +117,16 @@ impl Service {
 
     fn wish(&mut self, wish: Wish) {
         match wish {
-            Wish::Join { wish, wire, found } => {
-                self.local.join(self.clock.now(), wire);
-                self.wishes.insert(wish, (wire, found));
+            Wish::Join { wish, names, found } => {
+                for &name in &names {
+                    self.local.join(self.clock.now(), name);
+                }
+                self.wishes.insert(wish, (names, found));
             }
             Wish::Leave { wish } => {
-                if let Some((wire, _)) = self.wishes.remove(&wish) {
-                    self.local.leave(wire);
+                let (names, _) = self.wishes.remove(&wish).unzip();
+                for name in names.into_iter().flatten() {
+                    self.local.leave(name);
                 }
             }
         }
@@ -129,7 +136,7 @@ impl Service {
         let Ok(search) = lsd::read(datagram) else { return };
         for (wire, addr) in self.local.heard(self.clock.now(), from, &search) {
             tracing::debug!(%addr, "found in the local network");
-            for (_, found) in self.wishes.values().filter(|(wished, _)| *wished == wire) {
+            for (_, found) in self.wishes.values().filter(|(names, _)| names.contains(&wire)) {
                 found(vec![addr]);
             }
         }

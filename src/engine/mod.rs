@@ -17,6 +17,7 @@ mod driver;
 mod event;
 mod fault;
 mod handle;
+mod incoming;
 mod lsd;
 mod ports;
 mod reader;

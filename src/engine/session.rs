@@ -1,6 +1,9 @@
 //! The session: many torrents under one roof. It starts and ends their drivers, lets look-ups of metadata and
 //! downloads wait their turn, and puts their rows into one view.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +18,7 @@ use super::event::{Event, Fault, FaultKind};
 use super::shared::Shared;
 use super::view::{Reason, Row, State, View};
 use super::why::{Circumstances, search, why};
-use crate::base::InfoHashes;
+use crate::base::{InfoHashes, TorrentId, Untrusted};
 use crate::proto::metainfo::Metainfo;
 
 /// What the session hears from its handle.
@@ -49,19 +52,7 @@ pub(super) async fn start(
     let shared = Shared::start(config, events.clone()).await?;
     // Whoever hears of a torrent can tell where it is found.
     view.send_replace(Arc::new(View { port: shared.port(), ..View::default() }));
-    let (to_found, found) = mpsc::unbounded_channel();
-    let session = Session {
-        shared,
-        events,
-        view,
-        jobs,
-        torrents: Vec::new(),
-        leaving: Vec::new(),
-        to_found,
-        look: None,
-        views: 0,
-        stopping: false,
-    };
+    let (session, found) = Session::new(shared, events, view, jobs);
     tokio::spawn(session.run(inbox, found));
     Ok(())
 }
@@ -76,7 +67,7 @@ struct Session {
     leaving: Vec<JoinHandle<()>>,
     /// Where drivers tell of metadata that they found.
     to_found: mpsc::UnboundedSender<Found>,
-    look: Option<InfoHashes>,
+    look: Option<TorrentId>,
     /// How many views were made.
     views: u32,
     /// Drivers end because they were told to.
@@ -85,7 +76,9 @@ struct Session {
 
 /// One torrent of the session.
 struct Entry {
-    id: InfoHashes,
+    id: TorrentId,
+    /// Its info-hashes, as far as they are known; no other torrent of the session has one of them.
+    info_hashes: InfoHashes,
     activity: Activity,
     /// Its driver does not start meanwhile.
     paused: bool,
@@ -125,6 +118,28 @@ struct Running {
 }
 
 impl Session {
+    fn new(
+        shared: Arc<Shared>,
+        events: mpsc::UnboundedSender<Event>,
+        view: watch::Sender<Arc<View>>,
+        jobs: usize,
+    ) -> (Self, mpsc::UnboundedReceiver<Found>) {
+        let (to_found, found) = mpsc::unbounded_channel();
+        let session = Self {
+            shared,
+            events,
+            view,
+            jobs,
+            torrents: Vec::new(),
+            leaving: Vec::new(),
+            to_found,
+            look: None,
+            views: 0,
+            stopping: false,
+        };
+        (session, found)
+    }
+
     async fn run(
         mut self,
         mut inbox: mpsc::UnboundedReceiver<ToSession>,
@@ -134,7 +149,7 @@ impl Session {
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let done = loop {
             tokio::select! {
-                // A face answers only to what was found before.
+                // What a driver found is heard before its end is seen.
                 biased;
                 Some((id, metainfo)) = found.recv() => self.found(id, metainfo),
                 order = inbox.recv() => match order {
@@ -153,37 +168,27 @@ impl Session {
 
     fn command(&mut self, command: Command) {
         match command {
-            Command::Add(add) => self.add(add),
+            Command::Add(id, add) => self.add(id, add),
             Command::Start(id, options) => self.start(id, options),
             Command::Pause(id) => self.tell(id, ToDriver::Pause),
             Command::Resume(id) => self.tell(id, ToDriver::Resume),
             Command::Peers(id, addrs) => self.tell(id, ToDriver::Peers(addrs)),
             Command::NamedPeers(id, names) => self.tell(id, ToDriver::NamedPeers(names)),
-            Command::Remove(id) => {
-                let (gone, kept) =
-                    std::mem::take(&mut self.torrents).into_iter().partition(|entry| entry.is(id));
-                self.torrents = kept;
-                self.leaving.retain(|task| !task.is_finished());
-                self.leaving.extend(Vec::into_iter(gone).filter_map(Entry::leave));
-            }
+            Command::Remove(id) => self.remove(id),
             Command::Limits { down, up } => self.shared.set_limits(down, up),
             Command::Look(id) => {
                 self.look = id;
                 for entry in &self.torrents {
-                    entry.tell(ToDriver::Look(id.is_some_and(|id| entry.is(id))));
+                    entry.tell(ToDriver::Look(id == Some(entry.id)));
                 }
             }
         }
         self.give_turns();
     }
 
-    fn add(&mut self, mut add: Box<Add>) {
-        let id = add.id();
-        let there = self.torrents.iter().any(|entry| entry.is(id)).then(|| Fault {
-            kind: FaultKind::Duplicate,
-            message: format!("{} is there already", add.name()),
-            hint: None,
-        });
+    fn add(&mut self, id: TorrentId, mut add: Box<Add>) {
+        let info_hashes = add.info_hashes();
+        let there = self.is_taken(id, &info_hashes).then(|| duplicate(&add.name()));
         if let Some(fault) = there.or_else(|| driver::refuse(&add)) {
             let _ = self.events.send(Event::Failed { id, fault });
             return;
@@ -191,32 +196,68 @@ impl Session {
         let content = add.content.take();
         let (activity, metainfo, row) = match &mut add.source {
             Source::Metainfo(metainfo) => {
-                let row = Row::new(id, metainfo.name().clone(), paused());
+                let row = Row::new(id, info_hashes, metainfo.name().clone(), paused());
                 (Activity::Known, Some(metainfo.clone()), row)
             }
             Source::Link(link) => {
                 link.eager |= content.is_some();
-                (Activity::LookupQueued, None, Row::new(id, link.name(), waiting_to_look_up()))
+                let row = Row::new(id, info_hashes, link.name(), waiting_to_look_up());
+                (Activity::LookupQueued, None, row)
             }
         };
-        let mut entry =
-            Entry { id, activity, paused: false, add: Some(add), metainfo, content, driver: None, row };
+        let mut entry = Entry {
+            id,
+            info_hashes,
+            activity,
+            paused: false,
+            add: Some(add),
+            metainfo,
+            content,
+            driver: None,
+            row,
+        };
         entry.queue(self.jobs, &self.events);
         self.torrents.push(entry);
     }
 
     /// The content of a torrent is wanted.
-    fn start(&mut self, id: InfoHashes, options: Box<ContentOptions>) {
-        let Some(entry) = self.torrents.iter_mut().find(|entry| entry.is(id)) else { return };
+    fn start(&mut self, id: TorrentId, options: Box<ContentOptions>) {
+        let Some(entry) = self.torrents.iter_mut().find(|entry| entry.id == id) else { return };
         if matches!(entry.activity, Activity::LookupQueued | Activity::LookingUp | Activity::Known) {
             entry.content = Some(options);
             entry.queue(self.jobs, &self.events);
         }
     }
 
-    /// The metadata of a torrent was found.
-    fn found(&mut self, id: InfoHashes, metainfo: Arc<Metainfo>) {
-        let Some(entry) = self.torrents.iter_mut().find(|entry| entry.is(id)) else { return };
+    /// Takes a torrent out of the session.
+    fn remove(&mut self, id: TorrentId) {
+        let Some(at) = self.torrents.iter().position(|entry| entry.id == id) else { return };
+        self.leaving.retain(|task| !task.is_finished());
+        self.leaving.extend(self.torrents.remove(at).leave());
+    }
+
+    /// Whether a torrent other than this has one of these info-hashes.
+    fn is_taken(&self, id: TorrentId, info_hashes: &InfoHashes) -> bool {
+        self.torrents.iter().any(|entry| entry.id != id && entry.info_hashes.overlaps(info_hashes))
+    }
+
+    /// The metadata of a torrent was found. Only now may it turn out that the torrent is there already, added by
+    /// its other info-hash: it is refused then.
+    fn found(&mut self, id: TorrentId, metainfo: Arc<Metainfo>) {
+        let Some(entry) = self.torrents.iter().find(|entry| entry.id == id) else { return };
+        let info_hashes = entry.info_hashes.merge(metainfo.info_hash()).unwrap_or(entry.info_hashes);
+        if self.is_taken(id, &info_hashes) {
+            let fault = duplicate(metainfo.name());
+            let _ = self.events.send(Event::Failed { id, fault });
+            self.remove(id);
+            return self.give_turns();
+        }
+        let Some(entry) = self.torrents.iter_mut().find(|entry| entry.id == id) else { return };
+        entry.info_hashes = info_hashes;
+        entry.row.info_hashes = info_hashes;
+        entry.tell(ToDriver::InfoHashes(info_hashes));
+        let event = Event::Metadata { id, info_hashes, metainfo: Box::new((*metainfo).clone()) };
+        let _ = self.events.send(event);
         (entry.metainfo, entry.activity) = (Some(metainfo), Activity::Known);
         entry.queue(self.jobs, &self.events);
         self.give_turns();
@@ -229,7 +270,7 @@ impl Session {
         let mut downloads = self.jobs.saturating_sub(count(Entry::is_downloading));
         let (shared, found, look) = (&self.shared, &self.to_found, self.look);
         for entry in self.torrents.iter_mut().filter(|entry| !entry.paused) {
-            let looked_at = look.is_some_and(|look| entry.is(look));
+            let looked_at = look == Some(entry.id);
             match (entry.activity, &entry.content) {
                 (Activity::LookupQueued, _) if lookups > 0 => {
                     lookups -= 1;
@@ -250,7 +291,8 @@ impl Session {
                 }
                 let (orders, inbox) = mpsc::unbounded_channel();
                 let (publish, published) = watch::channel(None);
-                let task = tokio::spawn(driver::run(shared.clone(), add, inbox, found.clone(), publish));
+                let task =
+                    tokio::spawn(driver::run(shared.clone(), entry.id, add, inbox, found.clone(), publish));
                 entry.driver = Some(Running { orders, published, task });
                 entry.tell(ToDriver::Look(looked_at));
             } else if let Some(options) = entry.content.take()
@@ -289,9 +331,9 @@ impl Session {
                 && let Some(published) = running.published.borrow_and_update().clone()
             {
                 ended |= entry.row.state != published.row.state;
-                entry.row = published.row;
+                entry.row = Row { info_hashes: entry.info_hashes, ..published.row };
                 last = published.last;
-                if self.look.is_some_and(|look| look.wire() == entry.id.wire()) {
+                if self.look == Some(entry.id) {
                     detail = published.detail;
                 }
             }
@@ -334,9 +376,9 @@ impl Session {
         self.view.send_replace(Arc::new(view));
     }
 
-    fn tell(&mut self, id: InfoHashes, order: ToDriver) {
+    fn tell(&mut self, id: TorrentId, order: ToDriver) {
         let jobs = self.jobs;
-        let Some(entry) = self.torrents.iter_mut().find(|entry| entry.is(id)) else { return };
+        let Some(entry) = self.torrents.iter_mut().find(|entry| entry.id == id) else { return };
         match &order {
             ToDriver::Pause => entry.paused = true,
             ToDriver::Resume => entry.paused = false,
@@ -389,14 +431,15 @@ impl Entry {
         else {
             return;
         };
-        let row = Row::of_content(metainfo, options, waiting(jobs, self.paused));
+        let row = self.row.of_content(metainfo, options, waiting(jobs, self.paused));
         let _ = events.send(Event::Added {
             id: row.id,
+            info_hashes: row.info_hashes,
             name: row.name.clone(),
             size: row.wanted,
             files: row.files,
         });
-        (self.id, self.row, self.activity) = (row.id, row, Activity::Queued);
+        (self.row, self.activity) = (row, Activity::Queued);
     }
 
     /// Tells it to stop, and gives its task, if anything of it runs.
@@ -411,17 +454,17 @@ impl Entry {
         }
     }
 
-    /// Whether this names it. A link may tell less of its name than its metadata does.
-    fn is(&self, id: InfoHashes) -> bool {
-        self.id.wire() == id.wire()
-    }
-
     /// Whether it takes one of the places for downloads.
     fn is_downloading(&self) -> bool {
         let counts = !matches!(self.row.state, State::Seeding | State::Done | State::Paused | State::Error);
         let runs = self.driver.as_ref().is_some_and(|running| !running.task.is_finished());
         self.activity == Activity::Running && counts && runs
     }
+}
+
+/// Why a torrent is refused that is in the session already.
+fn duplicate(name: &Untrusted) -> Fault {
+    Fault { kind: FaultKind::Duplicate, message: format!("{name} is there already"), hint: None }
 }
 
 /// The state of a torrent whose turn has come, before its driver says more.

@@ -1,6 +1,5 @@
 //! What all torrents of a session share: clock, sockets, buffers, disk threads, limits, trackers.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -14,11 +13,12 @@ use super::clock::Clock;
 use super::config::EngineConfig;
 use super::dht::{Node, NodeConfig};
 use super::event::{Event, Fault, FaultKind};
+use super::incoming::{IncomingRegistration, Registrations};
 use super::lsd::Lsd;
 use super::ports;
 use crate::base::{BLOCK_LEN, InfoHashes, PeerId, Untrusted};
 use crate::net::tracker::{TrackerConfig, Trackers};
-use crate::net::{Bind, Caller, Datagrams, Limits, Listener, Lookup, Patience, Registration, bind_both};
+use crate::net::{Bind, Caller, Datagrams, Limits, Listener, Patience, bind_both};
 use crate::proto::handshake::{Handshake, Reserved};
 use crate::store::{Disk, DiskError, DiskErrorKind, DiskIo, Handles, Library, Pool};
 use crate::swarm::event::PeerKey;
@@ -59,7 +59,7 @@ pub(super) struct Shared {
     pub pex: bool,
     port: u16,
     listening: JoinHandle<()>,
-    torrents: Arc<Mutex<BTreeMap<[u8; 20], Registration>>>,
+    registrations: Registrations,
     members: Arc<AtomicUsize>,
     max_peers: usize,
     peers: AtomicU64,
@@ -102,23 +102,6 @@ impl Drop for Claim {
     }
 }
 
-/// Keeps a torrent open to callers; dropping it turns them away.
-pub(super) struct Listing {
-    wire: [u8; 20],
-    /// By which its own entry is known from one that has come in its place.
-    callers: mpsc::Sender<Caller>,
-    torrents: Arc<Mutex<BTreeMap<[u8; 20], Registration>>>,
-}
-
-impl Drop for Listing {
-    fn drop(&mut self) {
-        let mut torrents = lock(&self.torrents);
-        if torrents.get(&self.wire).is_some_and(|entry| entry.callers.same_channel(&self.callers)) {
-            torrents.remove(&self.wire);
-        }
-    }
-}
-
 impl Shared {
     /// Opens the sockets and starts the disk threads.
     pub(super) async fn start(
@@ -148,11 +131,7 @@ impl Shared {
             Some(place) => Some(library(place).await?),
             None => None,
         };
-        let torrents = Arc::new(Mutex::new(BTreeMap::new()));
-        let lookup: Lookup = {
-            let torrents = torrents.clone();
-            Arc::new(move |wire: &[u8; 20]| lock(&torrents).get(wire).cloned())
-        };
+        let registrations = Registrations::default();
         let patience = Patience::default();
         let peers_memory = config.max_peers.saturating_mul(BLOCK_LEN as usize);
         let ours = config.bind.map(|ip| SocketAddr::new(ip, port)).into_iter().collect();
@@ -177,8 +156,8 @@ impl Shared {
             events,
             pex: config.pex,
             port,
-            listening: tokio::spawn(listener.run(lookup, patience)),
-            torrents,
+            listening: tokio::spawn(listener.run(registrations.lookup(), patience)),
+            registrations,
             members: Arc::new(AtomicUsize::new(0)),
             max_peers: config.max_peers,
             peers: AtomicU64::new(0),
@@ -212,26 +191,19 @@ impl Shared {
         if self.dht_for(private).is_some() { usual.with_dht() } else { usual }
     }
 
-    /// Opens a torrent to callers.
-    pub(super) fn listen_for(
+    /// Opens a torrent to incoming connections under every name that is known of it.
+    pub(super) fn register_incoming(
         &self,
         torrent: InfoHashes,
         private: bool,
         callers: mpsc::Sender<Caller>,
-    ) -> Listing {
-        let wire = torrent.wire();
-        let reserved = self.reserved(private);
-        let registration = Registration { id: self.id, reserved, callers: callers.clone() };
-        lock(&self.torrents).insert(wire, registration);
-        Listing { wire, callers, torrents: self.torrents.clone() }
+    ) -> IncomingRegistration {
+        self.registrations.register(torrent, self.id, self.reserved(private), callers)
     }
 
-    /// Callers of a torrent that has proved private hear from now on that nothing but trackers is used.
-    pub(super) fn turn_private(&self, torrent: InfoHashes) {
-        let reserved = self.reserved(true);
-        if let Some(registration) = lock(&self.torrents).get_mut(&torrent.wire()) {
-            registration.reserved = reserved;
-        }
+    /// Peers that connect to a torrent which has proved private hear from now on that nothing but trackers is used.
+    pub(super) fn turn_private(&self, registration: &mut IncomingRegistration) {
+        registration.set_reserved(self.reserved(true));
     }
 
     /// A place for one more connection, if there is one.

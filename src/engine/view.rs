@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::command::ContentOptions;
 use super::content;
-use crate::base::{Bitfield, InfoHashes, Untrusted};
+use crate::base::{Bitfield, InfoHashes, TorrentId, Untrusted};
 use crate::proto::metainfo::Metainfo;
 use crate::swarm::event::Source;
 
@@ -106,7 +106,9 @@ pub struct View {
 #[derive(Clone, Debug)]
 pub struct Row {
     /// Its id.
-    pub id: InfoHashes,
+    pub id: TorrentId,
+    /// Its info-hashes, as far as they are known: the metadata of a link may tell one more.
+    pub info_hashes: InfoHashes,
     /// Its name.
     pub name: Untrusted,
     /// Its state.
@@ -155,9 +157,15 @@ pub struct Row {
 
 impl Row {
     /// A torrent of which nothing is known and nothing has moved.
-    pub(super) fn new(id: InfoHashes, name: Untrusted, (state, reason): (State, Reason)) -> Self {
+    pub(super) fn new(
+        id: TorrentId,
+        info_hashes: InfoHashes,
+        name: Untrusted,
+        (state, reason): (State, Reason),
+    ) -> Self {
         Self {
             id,
+            info_hashes,
             name,
             state,
             reason,
@@ -183,13 +191,18 @@ impl Row {
         }
     }
 
-    /// A torrent of which nothing has moved yet, as far as its content is wanted.
-    pub(super) fn of_content(metainfo: &Metainfo, options: &ContentOptions, why: (State, Reason)) -> Self {
+    /// The same torrent when its metadata is known and nothing has moved yet, as far as its content is wanted.
+    pub(super) fn of_content(
+        &self,
+        metainfo: &Metainfo,
+        options: &ContentOptions,
+        why: (State, Reason),
+    ) -> Self {
         Self {
             wanted: content::wanted(metainfo, &options.priorities),
             files: content::file_count(metainfo, &options.priorities),
             path: options.folder.clone(),
-            ..Self::new(metainfo.info_hash(), metainfo.name().clone(), why)
+            ..Self::new(self.id, self.info_hashes, metainfo.name().clone(), why)
         }
     }
 
@@ -211,7 +224,7 @@ impl Row {
 #[derive(Clone, Debug)]
 pub struct Detail {
     /// Which.
-    pub id: InfoHashes,
+    pub id: TorrentId,
     /// The pieces we have.
     pub have: Bitfield,
     /// Its connections.

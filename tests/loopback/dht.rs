@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use torr::base::NodeId;
 use torr::engine::dht::{Goal, News, Node, NodeConfig};
-use torr::engine::{Add, After, Command, ContentOptions, Engine, EngineConfig, State, Until};
+use torr::engine::{Add, After, ContentOptions, Engine, EngineConfig, State, Until};
 
 use super::nodes::{addr, config, network, told, until};
 use super::world::{Client, PATIENCE, World};
@@ -27,7 +27,7 @@ async fn client(world: &World, name: &str, folder: std::path::PathBuf, node: &No
 async fn seeder(world: &World, node: &Node) -> Client {
     let client = client(world, "seeder", world.full("seeder"), node).await;
     let add = world.seed(&client);
-    client.handle.send(Command::Add(Box::new(add)));
+    client.handle.add(add);
     client
 }
 
@@ -57,7 +57,7 @@ async fn a_file_goes_across_where_nothing_is_shared_but_the_dht() {
     let seeder = seeder(&world, &nodes[1]).await;
     until_announced(&nodes[5], &world, seeder.addr().await).await;
     let mut leecher = client(&world, "leecher", world.empty("leecher"), &nodes[7]).await;
-    leecher.handle.send(Command::Add(Box::new(world.add(&leecher))));
+    leecher.handle.add(world.add(&leecher));
     leecher.until_done().await;
     world.assert_same(&leecher.folder);
     let mut views = leecher.handle.views();
@@ -82,7 +82,7 @@ async fn a_peer_tells_of_its_node() {
         ..ContentOptions::new(leecher.folder.clone())
     };
     let add = Add { peers: vec![seeder.addr().await], ..Add::new(world.metainfo.clone(), options) };
-    leecher.handle.send(Command::Add(Box::new(add)));
+    leecher.handle.add(add);
     let mut views = leecher.handle.views();
     let many = views.wait_for(|view| view.dht_nodes.is_some_and(|nodes| nodes >= 3));
     tokio::time::timeout(PATIENCE, many).await.expect("in time").expect("the engine lives");
@@ -96,9 +96,9 @@ async fn a_private_torrent_stays_out_of_it() {
     let seeder = seeder(&private, &nodes[1]).await;
     let options = ContentOptions { folder: public.full("seeder"), ..seeder.seeding() };
     let add = Add::new(public.metainfo.clone(), options);
-    seeder.handle.send(Command::Add(Box::new(add)));
+    seeder.handle.add(add);
     let leecher = client(&private, "leecher", private.empty("leecher"), &nodes[2]).await;
-    leecher.handle.send(Command::Add(Box::new(private.add(&leecher))));
+    leecher.handle.add(private.add(&leecher));
     // What came later is announced, what came first is not.
     until_announced(&nodes[3], &public, seeder.addr().await).await;
     until(&nodes[3], |status| status.nodes() >= 3).await;

@@ -1,6 +1,6 @@
 //! Peers that lie and files that change, between real engines.
 
-use torr::engine::{Add, Command, Event, FaultKind};
+use torr::engine::{Add, Event, FaultKind};
 
 use super::world::{Client, World};
 
@@ -10,7 +10,7 @@ const LENS: [usize; 2] = [1_500_000, 700_000];
 async fn gives(world: &World, folder: std::path::PathBuf, up: Option<u64>) -> Client {
     let mut client = world.client(folder).await;
     let add = Add { up, ..world.seed_trusting(&client) };
-    client.handle.send(Command::Add(Box::new(add)));
+    client.handle.add(add);
     client.until(|event| matches!(event, Event::Checked { .. }).then_some(())).await;
     client
 }
@@ -28,7 +28,7 @@ async fn wrong_bytes_are_noticed_and_fetched_from_somebody_else() {
     let honest = gives(&world, world.full("honest"), Some(2 << 20)).await;
     let mut leecher = world.client(world.empty("leecher")).await;
     let add = Add { peers: vec![liar.addr().await, honest.addr().await], ..world.add(&leecher) };
-    leecher.handle.send(Command::Add(Box::new(add)));
+    leecher.handle.add(add);
     let noticed = leecher
         .until(|event| match event {
             Event::Note { text, .. } if text.contains("wrong") => Some(true),
@@ -53,7 +53,7 @@ async fn a_file_cut_short_under_a_seeder_stops_it_with_a_sentence() {
         .expect("can be cut");
     let leecher = world.client(world.empty("leecher")).await;
     let add = Add { peers: vec![seeder.addr().await], ..world.add(&leecher) };
-    leecher.handle.send(Command::Add(Box::new(add)));
+    leecher.handle.add(add);
     let kind = seeder
         .until(|event| if let Event::Failed { fault, .. } = event { Some(fault.kind) } else { None })
         .await;

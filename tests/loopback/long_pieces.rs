@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use torr::engine::{Add, Command, Event, View};
+use torr::engine::{Add, Event, View};
 
 use super::world::{Client, PATIENCE, World};
 
@@ -10,7 +10,7 @@ use super::world::{Client, PATIENCE, World};
 async fn gives(world: &World, folder: std::path::PathBuf, up: Option<u64>) -> Client {
     let mut client = world.client(folder).await;
     let add = Add { up, ..world.seed_trusting(&client) };
-    client.handle.send(Command::Add(Box::new(add)));
+    client.handle.add(add);
     client.until(|event| matches!(event, Event::Checked { .. }).then_some(())).await;
     client
 }
@@ -26,7 +26,7 @@ async fn long_pieces_come_from_several_at_once() {
         givers.push(giver);
     }
     let mut leecher = world.client(world.empty("leecher")).await;
-    leecher.handle.send(Command::Add(Box::new(Add { peers, ..world.add(&leecher) })));
+    leecher.handle.add(Add { peers, ..world.add(&leecher) });
     leecher.until_done().await;
     world.assert_same(&leecher.folder);
 }
@@ -45,7 +45,7 @@ async fn who_lies_about_a_long_piece_is_banned_and_the_piece_comes_right() {
     let mut leecher = world.client(world.empty("leecher")).await;
     let (liar_addr, honest_addr) = (liar.addr().await, honest.addr().await);
     let add = Add { peers: vec![liar_addr, honest_addr], ..world.add(&leecher) };
-    leecher.handle.send(Command::Add(Box::new(add)));
+    leecher.handle.add(add);
     let banned = leecher
         .until(|event| match event {
             Event::Note { text, .. } if text.contains("banned") => Some(text.clone()),
@@ -66,7 +66,7 @@ async fn a_long_piece_that_was_half_written_is_not_claimed_and_is_fetched_again(
     let leecher = world.client(folder.clone()).await;
     let peers = vec![seeder.addr().await];
     let slow = Add { peers: peers.clone(), down: Some(4 << 20), ..world.add(&leecher) };
-    leecher.handle.send(Command::Add(Box::new(slow)));
+    leecher.handle.add(slow);
     let mut views = leecher.handle.views();
     let some = |view: &Arc<View>| view.torrents.first().is_some_and(|row| row.received > 5 << 20);
     tokio::time::timeout(PATIENCE, views.wait_for(some)).await.expect("in time").expect("lives");
@@ -75,7 +75,7 @@ async fn a_long_piece_that_was_half_written_is_not_claimed_and_is_fetched_again(
     assert!(std::os::unix::fs::MetadataExt::blocks(&written) * 512 >= 1 << 20, "nothing was written early");
 
     let mut again = world.client(folder).await;
-    again.handle.send(Command::Add(Box::new(Add { peers, ..world.add(&again) })));
+    again.handle.add(Add { peers, ..world.add(&again) });
     let have =
         again.until(|event| if let Event::Checked { have, .. } = event { Some(*have) } else { None }).await;
     assert_eq!(have, 0, "what is not verified is not claimed");

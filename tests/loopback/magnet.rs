@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use torr::base::{InfoHashes, PeerId};
+use torr::base::{InfoHashes, PeerId, TorrentId};
 use torr::engine::{Add, Command, ContentOptions, Event, FaultKind, Link, State, View};
 use torr::net::tracker_server::{Access, ServerConfig, TrackerServer};
 use torr::proto::extended::{ExtendedHandshake, Extension, HANDSHAKE_ID, MetadataMessage};
@@ -22,19 +22,18 @@ const LENS: [usize; 3] = [300_000, 1, 500_000];
 /// A client that has everything and gives it.
 async fn seeder(world: &World, name: &str) -> Client {
     let mut client = world.client(world.full(name)).await;
-    client.handle.send(Command::Add(Box::new(world.seed(&client))));
+    client.handle.add(world.seed(&client));
     client.until(|event| matches!(event, Event::Checked { .. }).then_some(())).await;
     client
 }
 
 /// Looks for the torrent at these peers.
-fn find(client: &Client, id: InfoHashes, peers: &[SocketAddr]) {
-    let add = Add { peers: peers.to_vec(), ..Add::link(Link::new(id)) };
-    client.handle.send(Command::Add(Box::new(add)));
+fn find(client: &Client, torrent: InfoHashes, peers: &[SocketAddr]) -> TorrentId {
+    client.handle.add(Add { peers: peers.to_vec(), ..Add::link(Link::new(torrent)) })
 }
 
 /// Fetches the content of what was found into the folder of the client.
-fn start(client: &Client, id: InfoHashes) {
+fn start(client: &Client, id: TorrentId) {
     client.handle.send(Command::Start(id, Box::new(ContentOptions::new(client.folder.clone()))));
 }
 
@@ -46,10 +45,10 @@ async fn until_found(client: &mut Client) -> Box<Metainfo> {
         .await
 }
 
-async fn until_failed(client: &mut Client) -> (FaultKind, String) {
+async fn until_failed(client: &mut Client) -> (TorrentId, FaultKind, String) {
     client
         .until(|event| match event {
-            Event::Failed { fault, .. } => Some((fault.kind, fault.message.clone())),
+            Event::Failed { id, fault } => Some((*id, fault.kind, fault.message.clone())),
             _ => None,
         })
         .await
@@ -152,11 +151,11 @@ async fn metadata_is_found_and_the_download_goes_on_with_the_same_connection() {
     let world = World::with(&LENS);
     let seeder = seeder(&world, "seeder").await;
     let mut leecher = world.client(world.empty("leecher")).await;
-    find(&leecher, world.metainfo.info_hash(), &[seeder.addr().await]);
+    let id = find(&leecher, world.metainfo.info_hash(), &[seeder.addr().await]);
     let metainfo = until_found(&mut leecher).await;
     assert_eq!(metainfo.raw_info(), world.metainfo.raw_info());
     // Nobody is named: what comes, comes from the connection that is there.
-    start(&leecher, metainfo.info_hash());
+    start(&leecher, id);
     leecher.until_done().await;
     world.assert_same(&leecher.folder);
     leecher.handle.stop().await;
@@ -172,7 +171,7 @@ async fn a_link_whose_content_is_wanted_goes_on_by_itself() {
         ContentOptions { root_name: Some("renamed".into()), ..ContentOptions::new(leecher.folder.clone()) };
     let link = Add::link(Link::new(world.metainfo.info_hash()));
     let add = Add { content: Some(Box::new(content)), peers: vec![seeder.addr().await], ..link };
-    leecher.handle.send(Command::Add(Box::new(add)));
+    leecher.handle.add(add);
     let path = leecher
         .until(|event| if let Event::Finished { path, .. } = event { Some(path.clone()) } else { None })
         .await;
@@ -185,9 +184,8 @@ async fn a_link_whose_content_is_wanted_goes_on_by_itself() {
 #[tokio::test(flavor = "multi_thread")]
 async fn content_may_be_asked_for_before_the_metadata_is_there() {
     let world = World::with(&LENS);
-    let id = world.metainfo.info_hash();
     let mut leecher = world.client(world.empty("leecher")).await;
-    find(&leecher, id, &[]);
+    let id = find(&leecher, world.metainfo.info_hash(), &[]);
     start(&leecher, id);
     let seeder = seeder(&world, "seeder").await;
     let at = vec![("localhost".to_owned(), seeder.addr().await.port())];
@@ -204,8 +202,8 @@ async fn metadata_that_does_not_come_in_time_is_given_up() {
     let limit = Duration::from_secs(1);
     let link = Link { name: Some("some name".into()), ..Link::new(world.metainfo.info_hash()) };
     let add = Add { metadata_timeout: Some(limit), peers: vec![silent], ..Add::link(link) };
-    leecher.handle.send(Command::Add(Box::new(add)));
-    let (kind, text) = until_failed(&mut leecher).await;
+    leecher.handle.add(add);
+    let (_, kind, text) = until_failed(&mut leecher).await;
     let expected = "no file list of some name came within 1 s: trying 1 peer";
     assert_eq!((kind, text.as_str()), (FaultKind::NoMetadata, expected));
     let gave_up = |view: &Arc<View>| {
@@ -219,11 +217,9 @@ async fn metadata_that_does_not_come_in_time_is_given_up() {
 async fn links_beyond_the_first_wait_until_one_is_found_or_given_up() {
     let world = World::with(&LENS);
     let mut leecher = world.client(world.empty("leecher")).await;
-    for number in 0..64 {
-        find(&leecher, InfoHashes::from_v1([number; 20]), &[]);
-    }
-    let id = world.metainfo.info_hash();
-    find(&leecher, id, &[]);
+    let lost: Vec<TorrentId> =
+        (0..64).map(|number| find(&leecher, InfoHashes::from_v1([number; 20]), &[])).collect();
+    let id = find(&leecher, world.metainfo.info_hash(), &[]);
     let waits = |view: &Arc<View>| {
         let row = view.torrents.iter().find(|row| row.id == id);
         row.is_some_and(|row| row.reason.word == "too_many_active" && row.state == State::Metadata)
@@ -231,8 +227,8 @@ async fn links_beyond_the_first_wait_until_one_is_found_or_given_up() {
     sees(&leecher, waits).await;
     let seeder = seeder(&world, "seeder").await;
     leecher.handle.send(Command::Peers(id, vec![seeder.addr().await]));
-    leecher.handle.send(Command::Remove(InfoHashes::from_v1([7; 20])));
-    assert_eq!(until_found(&mut leecher).await.info_hash(), id);
+    leecher.handle.send(Command::Remove(lost[7]));
+    assert_eq!(until_found(&mut leecher).await.info_hash(), world.metainfo.info_hash());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -240,28 +236,28 @@ async fn metadata_of_many_pieces_comes_from_several_and_from_those_who_just_foun
     let world = World::with(&vec![7; 6000]);
     assert!(world.metainfo.raw_info().len() > 10 * 16_384);
     let (one, two) = (seeder(&world, "one").await, seeder(&world, "two").await);
-    let id = world.metainfo.info_hash();
+    let torrent = world.metainfo.info_hash();
     let mut first = world.client(world.empty("first")).await;
-    find(&first, id, &[one.addr().await, two.addr().await]);
+    find(&first, torrent, &[one.addr().await, two.addr().await]);
     assert_eq!(until_found(&mut first).await.files().len(), 6000);
     has_peers(&first, 2).await;
     one.handle.stop().await;
     two.handle.stop().await;
     // The first has the metadata now and no data, and nobody else is there.
     let mut second = world.client(world.empty("second")).await;
-    find(&second, id, &[first.addr().await]);
+    find(&second, torrent, &[first.addr().await]);
     assert_eq!(until_found(&mut second).await.raw_info(), world.metainfo.raw_info());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_waits_for_it_beside_us_is_told_when_it_is_here() {
     let world = World::with(&LENS);
-    let id = world.metainfo.info_hash();
+    let torrent = world.metainfo.info_hash();
     let mut first = world.client(world.empty("first")).await;
     let mut second = world.client(world.empty("second")).await;
-    find(&first, id, &[]);
+    let id = find(&first, torrent, &[]);
     sees(&first, |view| view.torrents.iter().any(|row| row.state == State::Metadata)).await;
-    find(&second, id, &[first.addr().await]);
+    find(&second, torrent, &[first.addr().await]);
     has_peers(&second, 1).await;
     sees(&second, |view| view.torrents[0].reason.word == "peers_without_metadata").await;
     let seeder = seeder(&world, "seeder").await;
@@ -276,7 +272,7 @@ async fn a_liar_is_left_and_the_honest_one_heard() {
     let info = world.metainfo.raw_info();
     let (listener, liar) = script().await;
     let mut leecher = world.client(world.empty("leecher")).await;
-    find(&leecher, world.metainfo.info_hash(), &[liar]);
+    let id = find(&leecher, world.metainfo.info_hash(), &[liar]);
     let mut scripted = Scripted::called(&listener, 1).await;
     scripted.offer(info.len()).await;
     let mut wrong = info.to_vec();
@@ -286,7 +282,7 @@ async fn a_liar_is_left_and_the_honest_one_heard() {
     assert!(!others.contains(&Message::Interested), "{others:?}");
     // It was hung up on; now an honest one comes.
     let seeder = seeder(&world, "seeder").await;
-    leecher.handle.send(Command::Peers(world.metainfo.info_hash(), vec![liar, seeder.addr().await]));
+    leecher.handle.send(Command::Peers(id, vec![liar, seeder.addr().await]));
     until_found(&mut leecher).await;
 }
 
@@ -296,7 +292,7 @@ async fn the_connection_goes_on_when_the_torrent_takes_over() {
     let info = world.metainfo.raw_info().to_vec();
     let (listener, addr) = script().await;
     let mut leecher = world.client(world.empty("leecher")).await;
-    find(&leecher, world.metainfo.info_hash(), &[addr]);
+    let id = find(&leecher, world.metainfo.info_hash(), &[addr]);
     let mut scripted = Scripted::called(&listener, 1).await;
     scripted.say(Message::HaveAll).await;
     scripted.offer(info.len()).await;
@@ -308,7 +304,7 @@ async fn the_connection_goes_on_when_the_torrent_takes_over() {
     let Some(Message::Extended { body, .. }) = later.last() else { panic!("{later:?}") };
     let told = ExtendedHandshake::decode(body).expect("torr speaks the protocol");
     assert_eq!(told.metadata_size, Some(info.len() as u32), "it is given to others from now on");
-    let id = until_found(&mut leecher).await.info_hash();
+    until_found(&mut leecher).await;
     start(&leecher, id);
     // On the same connection it is interested and asks at once, for what was said before counts.
     let then = scripted.give(&info, |m| matches!(m, Message::Request(_))).await;
@@ -324,14 +320,14 @@ async fn a_bitfield_that_does_not_fit_ends_the_connection_when_the_size_is_known
     let info = world.metainfo.raw_info().to_vec();
     let (listener, addr) = script().await;
     let mut leecher = world.client(world.empty("leecher")).await;
-    find(&leecher, world.metainfo.info_hash(), &[addr]);
+    let id = find(&leecher, world.metainfo.info_hash(), &[addr]);
     let mut scripted = Scripted::called(&listener, 1).await;
     scripted.say(Message::Bitfield(vec![0xff; 1000])).await;
     scripted.offer(info.len()).await;
     let metainfo = {
         let giving = scripted.give(&info, |_| false);
         let taking = async {
-            let id = until_found(&mut leecher).await.info_hash();
+            until_found(&mut leecher).await;
             start(&leecher, id);
         };
         tokio::join!(giving, taking).0
@@ -346,10 +342,9 @@ async fn a_private_torrent_is_found_and_fetched_from_those_who_were_named() {
     let mut leecher = world.client(world.empty("leecher")).await;
     let named = vec![("localhost".to_owned(), seeder.addr().await.port())];
     let add = Add { named_peers: named, ..Add::link(Link::new(world.metainfo.info_hash())) };
-    leecher.handle.send(Command::Add(Box::new(add)));
-    let metainfo = until_found(&mut leecher).await;
-    assert!(metainfo.is_private());
-    start(&leecher, metainfo.info_hash());
+    let id = leecher.handle.add(add);
+    assert!(until_found(&mut leecher).await.is_private());
+    start(&leecher, id);
     leecher.until_done().await;
     world.assert_same(&leecher.folder);
 }
@@ -357,17 +352,19 @@ async fn a_private_torrent_is_found_and_fetched_from_those_who_were_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_search_rests_goes_on_and_ends_as_it_is_told() {
     let world = World::with(&LENS);
-    let id = world.metainfo.info_hash();
+    let torrent = world.metainfo.info_hash();
     let mut leecher = world.client(world.empty("leecher")).await;
-    find(&leecher, id, &[]);
+    let id = find(&leecher, torrent, &[]);
     let says = |view: &Arc<View>, state, text: &str| {
         let row = view.torrents.first();
         row.is_some_and(|row| row.state == state && row.reason.text.contains(text))
     };
     let nobody = "nobody to ask for the file list";
     sees(&leecher, |view| says(view, State::Metadata, nobody)).await;
-    find(&leecher, id, &[]);
-    assert_eq!(until_failed(&mut leecher).await.0, FaultKind::Duplicate);
+    let refused = find(&leecher, torrent, &[]);
+    let (failed, kind, _) = until_failed(&mut leecher).await;
+    assert_eq!((failed, kind), (refused, FaultKind::Duplicate));
+    assert_ne!(refused, id);
     leecher.handle.send(Command::Pause(id));
     sees(&leecher, |view| says(view, State::Paused, "paused by you")).await;
     let seeder = seeder(&world, "seeder").await;
@@ -384,7 +381,7 @@ async fn what_cannot_be_fetched_is_refused_with_a_sentence() {
     let world = World::with(&LENS);
     let mut leecher = world.client(world.empty("leecher")).await;
     find(&leecher, InfoHashes::from_v2([7; 32]), &[]);
-    let (kind, text) = until_failed(&mut leecher).await;
+    let (_, kind, text) = until_failed(&mut leecher).await;
     let expected = "the torrent 070707 cannot be used: v2-only torrents are not supported yet";
     assert_eq!((kind, text.as_str()), (FaultKind::BadMagnet, expected));
     // The digest is right, and no torrent is in it.
@@ -394,14 +391,14 @@ async fn what_cannot_be_fetched_is_refused_with_a_sentence() {
     let mut scripted = Scripted::called(&listener, 1).await;
     scripted.offer(info.len()).await;
     scripted.give(info, |_| false).await;
-    assert_eq!(until_failed(&mut leecher).await.0, FaultKind::BadMagnet);
+    assert_eq!(until_failed(&mut leecher).await.1, FaultKind::BadMagnet);
     sees(&leecher, |view| view.torrents.first().is_some_and(|row| row.reason.word == "bad_magnet")).await;
 }
 
 #[tokio::test]
 async fn trackers_hear_of_the_end_of_a_search_whatever_ends_it() {
     let world = World::with(&LENS);
-    let id = world.metainfo.info_hash();
+    let torrent = world.metainfo.info_hash();
     let seed = seeder(&world, "seed").await;
     let at = seed.addr().await;
     for (name, starts) in [("removed", false), ("refused", true)] {
@@ -413,9 +410,9 @@ async fn trackers_hear_of_the_end_of_a_search_whatever_ends_it() {
         };
         let tracker = TrackerServer::start(config).await.expect("loopback");
         let mut client = world.client(world.empty(name)).await;
-        let link = Add::link(Link::new(id));
+        let link = Add::link(Link::new(torrent));
         let add = Add { peers: vec![at], trackers: tracker.announce_urls(), ..link };
-        client.handle.send(Command::Add(Box::new(add)));
+        let id = client.handle.add(add);
         until_found(&mut client).await;
         poll_until(|| tracker.stats().totals.peers == 1).await;
         if starts {

@@ -10,7 +10,7 @@ const LENS: [usize; 4] = [300_001, 0, 2_000_003, 65_536];
 async fn seeder(world: &World) -> Client {
     let client = world.client(world.full("seeder")).await;
     let add = world.seed(&client);
-    client.handle.send(Command::Add(Box::new(add)));
+    client.handle.add(add);
     client
 }
 
@@ -41,7 +41,7 @@ async fn every_byte_is_read_once_and_in_order() {
     let leecher = world.client(world.empty("leecher")).await;
     let (feed, mut reader) = Reader::of(FileIndex(2));
     let add = Add { peers: vec![seeder.addr().await], ..read_by(&world, &leecher, feed) };
-    leecher.handle.send(Command::Add(Box::new(add)));
+    leecher.handle.add(add);
     let (bytes, end) = read(&mut reader).await;
     assert!(matches!(end, Read::End), "{end:?}");
     assert!(bytes == std::fs::read(seeder.folder.join("content/file-2.bin")).expect("is there"));
@@ -52,7 +52,7 @@ async fn every_byte_is_read_once_and_in_order() {
     for (file, len) in [(3, LENS[3]), (1, 0)] {
         let again = world.client(leecher.folder.clone()).await;
         let (feed, mut reader) = Reader::of(FileIndex(file));
-        again.handle.send(Command::Add(Box::new(read_by(&world, &again, feed))));
+        again.handle.add(read_by(&world, &again, feed));
         let (bytes, end) = read(&mut reader).await;
         assert!(matches!(end, Read::End) && bytes.len() == len, "{end:?}");
         again.handle.stop().await;
@@ -64,8 +64,8 @@ async fn a_reader_is_cut_off_when_the_torrent_ends_before_the_file() {
     let world = World::with(&LENS);
     let leecher = world.client(world.empty("leecher")).await;
     let (feed, mut reader) = Reader::of(FileIndex(2));
-    leecher.handle.send(Command::Add(Box::new(read_by(&world, &leecher, feed))));
-    leecher.handle.send(Command::Remove(world.metainfo.info_hash()));
+    let id = leecher.handle.add(read_by(&world, &leecher, feed));
+    leecher.handle.send(Command::Remove(id));
     let (bytes, end) = read(&mut reader).await;
     assert!(bytes.is_empty() && matches!(end, Read::Cut(None)), "{end:?}");
 }

@@ -1,6 +1,6 @@
 //! A torrent goes from one engine to another.
 
-use torr::engine::{Command, Event, FaultKind};
+use torr::engine::{Event, FaultKind};
 
 use super::world::{Client, World};
 
@@ -9,7 +9,7 @@ const LENS: [usize; 5] = [300_000, 0, 1, 2_000_000, 65_536];
 /// A client that has everything and gives it.
 async fn seeder(world: &World) -> Client {
     let client = world.client(world.full("seeder")).await;
-    client.handle.send(Command::Add(Box::new(world.seed(&client))));
+    client.handle.add(world.seed(&client));
     client
 }
 
@@ -19,7 +19,7 @@ async fn a_leecher_gets_every_byte_and_leaves() {
     let seeder = seeder(&world).await;
     let mut leecher = world.client(world.empty("leecher")).await;
     let add = torr::engine::Add { peers: vec![seeder.addr().await], ..world.add(&leecher) };
-    leecher.handle.send(Command::Add(Box::new(add)));
+    leecher.handle.add(add);
     leecher.until_done().await;
     world.assert_same(&leecher.folder);
     leecher.handle.stop().await;
@@ -34,7 +34,7 @@ async fn a_download_goes_on_where_it_was_stopped() {
     let leecher = world.client(folder.clone()).await;
     let slow =
         torr::engine::Add { peers: vec![seeder.addr().await], down: Some(400 * 1024), ..world.add(&leecher) };
-    leecher.handle.send(Command::Add(Box::new(slow)));
+    leecher.handle.add(slow);
     let mut views = leecher.handle.views();
     let some = |view: &std::sync::Arc<torr::engine::View>| {
         view.torrents.first().is_some_and(|row| row.done > 200_000)
@@ -47,7 +47,7 @@ async fn a_download_goes_on_where_it_was_stopped() {
 
     let mut again = world.client(folder).await;
     let add = torr::engine::Add { peers: vec![seeder.addr().await], ..world.add(&again) };
-    again.handle.send(Command::Add(Box::new(add)));
+    again.handle.add(add);
     let have =
         again.until(|event| if let Event::Checked { have, .. } = event { Some(*have) } else { None }).await;
     assert!(have > 200_000, "only {have} bytes were remembered");
@@ -61,7 +61,7 @@ async fn a_piece_longer_than_the_usual_memory_comes_whole() {
     let seeder = seeder(&world).await;
     let mut leecher = world.client(world.empty("leecher")).await;
     let add = torr::engine::Add { peers: vec![seeder.addr().await], ..world.add(&leecher) };
-    leecher.handle.send(Command::Add(Box::new(add)));
+    leecher.handle.add(add);
     leecher.until_done().await;
     world.assert_same(&leecher.folder);
 }
@@ -74,7 +74,7 @@ async fn files_of_somebody_else_are_refused_and_kept() {
     let precious = leecher_folder.join("content/file-0.bin");
     std::fs::write(&precious, b"my only copy").expect("files can be written");
     let mut leecher = world.client(leecher_folder).await;
-    leecher.handle.send(Command::Add(Box::new(world.add(&leecher))));
+    leecher.handle.add(world.add(&leecher));
     let kind = leecher
         .until(|event| if let Event::Failed { fault, .. } = event { Some(fault.kind) } else { None })
         .await;
@@ -89,7 +89,7 @@ async fn a_seeder_that_lacks_something_says_so() {
     std::fs::remove_file(folder.join("content/file-3.bin")).expect("was there");
     let mut seeder = world.client(folder).await;
     let add = world.seed(&seeder);
-    seeder.handle.send(Command::Add(Box::new(add)));
+    seeder.handle.add(add);
     let kind = seeder
         .until(|event| if let Event::Failed { fault, .. } = event { Some(fault.kind) } else { None })
         .await;

@@ -1,6 +1,6 @@
 //! What is told to a torrent that waits its turn holds when its turn has come.
 
-use torr::base::InfoHashes;
+use torr::base::TorrentId;
 use torr::engine::{Add, Command, Engine, EngineConfig, Event, Handle, State};
 
 use super::world::{Client, PATIENCE, World};
@@ -18,7 +18,7 @@ async fn one_at_a_time(world: &World) -> Client {
 }
 
 /// Waits until a torrent is in this state, for this reason where one is given.
-async fn until(handle: &Handle, id: InfoHashes, state: State, word: &str) {
+async fn until(handle: &Handle, id: TorrentId, state: State, word: &str) {
     let mut views = handle.views();
     let there = views.wait_for(|view| {
         view.torrents.iter().any(|row| row.id == id && row.state == state && row.reason.word == word)
@@ -31,15 +31,14 @@ async fn until(handle: &Handle, id: InfoHashes, state: State, word: &str) {
 async fn what_is_told_to_one_that_waits_is_kept_for_it() {
     let (before, world) = (World::with(&[100_000]), World::with(&[300_000, 20_000]));
     let mut giver = world.client(world.full("giver")).await;
-    giver.handle.send(Command::Add(Box::new(world.seed_trusting(&giver))));
+    giver.handle.add(world.seed_trusting(&giver));
     giver.until(|event| matches!(event, Event::Checked { .. }).then_some(())).await;
 
     let mut taker = one_at_a_time(&world).await;
-    let (first, second) = (before.metainfo.info_hash(), world.metainfo.info_hash());
     // Nobody gives the first, so the second waits behind it.
     let elsewhere = |world: &World| Add::new(world.metainfo.clone(), world.empty("elsewhere"));
-    taker.handle.send(Command::Add(Box::new(elsewhere(&before))));
-    taker.handle.send(Command::Add(Box::new(world.add(&taker))));
+    let first = taker.handle.add(elsewhere(&before));
+    let second = taker.handle.add(world.add(&taker));
     until(&taker.handle, second, State::Queued, "too_many_active").await;
     taker.handle.send(Command::Peers(second, vec![giver.addr().await]));
     taker.handle.send(Command::Pause(second));
@@ -51,8 +50,7 @@ async fn what_is_told_to_one_that_waits_is_kept_for_it() {
     // The way is free, but it is paused.
     taker.handle.send(Command::Remove(first));
     let third = World::with(&[50_000]);
-    let third_id = third.metainfo.info_hash();
-    taker.handle.send(Command::Add(Box::new(elsewhere(&third))));
+    let third_id = taker.handle.add(elsewhere(&third));
     until(&taker.handle, third_id, State::Waiting, "no_peers_known").await;
     until(&taker.handle, second, State::Paused, "user").await;
     taker.handle.send(Command::Remove(third_id));

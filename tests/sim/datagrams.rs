@@ -372,7 +372,9 @@ impl World {
         let due = due.map(|due| due.max(self.now + Duration::from_millis(1)));
         if due != node.local_wake {
             node.local_wake = due;
-            due.into_iter().for_each(|due| self.heap.put(due, Event::WakeLocal(at)));
+            if let Some(due) = due {
+                self.heap.put(due, Event::WakeLocal(at));
+            }
         }
     }
 }

@@ -169,7 +169,7 @@ impl World {
             }
             Output::Lookup { announce, seed } => self.look_up(at, announce, seed),
             Output::Node { addr } => {
-                self.tell_dht(at, torr::dht::Input::Nodes(torr::dht::Origin::Told, &[addr]))
+                self.tell_dht(at, torr::dht::Input::Nodes(torr::dht::Origin::Told, &[addr]));
             }
             Output::Metadata(Ok(metainfo)) => {
                 if metainfo.info_hash() != self.metainfo.info_hash() {

@@ -37,7 +37,7 @@ fn completion_times_by_peers_latency_and_loss() {
                 assert!(world.run(Duration::from_secs(3600), World::all_complete), "{}", world.report());
                 let last = world.now.since_start().as_secs_f64();
                 let at = |n: &Node| n.completed.expect("all are").since_start().as_secs_f64();
-                let mean = world.nodes[1..].iter().map(at).sum::<f64>() / leeches as f64;
+                let mean = world.nodes[1..=leeches].iter().map(at).sum::<f64>() / leeches as f64;
                 let of = |f: fn(&Tally) -> u64| world.nodes.iter().map(|n| f(&n.tally)).sum::<u64>();
                 let wasted = of(|t| t.wasted) as f64 * 100.0 / of(|t| t.landed) as f64;
                 let loss = if breaks == 0 { "none".to_owned() } else { format!("1/{breaks}") };

@@ -23,7 +23,7 @@ impl Driver {
         let began = Instant::now();
         let reached = self.has_reached_its_goal();
         self.leaving = true;
-        (self.listing, self.presence, self.search) = (None, None, None);
+        (self.registration, self.presence, self.search) = (None, None, None);
         if let Some(opening) = &self.opening {
             opening.cancel();
             // Whatever still comes of the files is no reason to meet anybody.
@@ -85,8 +85,8 @@ mod tests {
     use tokio::sync::{mpsc, watch};
 
     use super::*;
-    use crate::base::Rng;
-    use crate::engine::command::{Add, After, Command, ContentOptions, Existing, Until};
+    use crate::base::{Rng, TorrentId};
+    use crate::engine::command::{Add, After, ContentOptions, Existing, Until};
     use crate::engine::config::EngineConfig;
     use crate::engine::driver::{ToDriver, run};
     use crate::engine::handle::{Engine, Handle};
@@ -189,7 +189,7 @@ mod tests {
                 ..ContentOptions::new(dir.path().join("given"))
             };
             let give = Add { use_trackers: false, ..Add::new(metainfo.clone(), options) };
-            seeder.send(Command::Add(Box::new(give)));
+            seeder.add(give);
             let mut views = seeder.views();
             let port = time::timeout(PATIENCE, views.wait_for(|view| view.port.is_some())).await.unwrap();
             let port = port.unwrap().port.unwrap();
@@ -203,8 +203,14 @@ mod tests {
             let add = Add::new(metainfo.clone(), options);
             let (orders, inbox) = mpsc::unbounded_channel();
             let (publish, published) = watch::channel(None);
-            let task =
-                tokio::spawn(run(shared.clone(), Box::new(add), inbox, mpsc::unbounded_channel().0, publish));
+            let task = tokio::spawn(run(
+                shared.clone(),
+                TorrentId::FIRST,
+                Box::new(add),
+                inbox,
+                mpsc::unbounded_channel().0,
+                publish,
+            ));
             let checked = time::timeout(PATIENCE, heard.recv()).await.unwrap();
             assert!(matches!(checked, Some(Event::Checked { .. })), "{checked:?}");
             // From here on the only disk thread is busy, so that whatever comes waits to be written.
@@ -252,7 +258,7 @@ mod tests {
         let add = Box::new(Add::new(metainfo, dir.path().join("got")));
         let ((orders, inbox), (found, _)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
         let (publish, published) = watch::channel(None);
-        let task = tokio::spawn(run(shared.clone(), add, inbox, found, publish));
+        let task = tokio::spawn(run(shared.clone(), TorrentId::FIRST, add, inbox, found, publish));
         orders.send(ToDriver::Peers(vec![listener.local_addr().unwrap()])).unwrap();
         orders.send(ToDriver::Stop).unwrap();
         time::timeout(PATIENCE, task).await.expect("in time").expect("no panic");

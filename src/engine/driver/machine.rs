@@ -50,7 +50,7 @@ pub(super) fn config(shared: &Shared, add: &Add) -> (Vec<String>, swarm::Config)
         max_peers: add.max_peers,
         upload_limit: add.up.or(shared.limits.up.get()),
         ours: shared.ours.clone(),
-        ..swarm::Config::new(add.id(), shared.id)
+        ..swarm::Config::new(add.info_hashes(), shared.id)
     };
     (urls, config)
 }

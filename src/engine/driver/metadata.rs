@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Driver;
 use crate::base::{InfoHashes, Moment, Untrusted, units};
 use crate::engine::command::{Add, Source};
-use crate::engine::event::{Event, Fault, FaultKind};
+use crate::engine::event::{Fault, FaultKind};
 use crate::engine::why::search;
 use crate::proto::metainfo::{self, Metainfo, MetainfoError};
 use crate::swarm::{MetadataSummary, Summary};
@@ -51,24 +51,35 @@ impl Stall {
 impl Driver {
     /// The info dictionary is here, of use or not.
     pub(super) fn found(&mut self, result: Result<Box<Metainfo>, MetainfoError>) {
-        let id = self.id;
         match result {
             Ok(metainfo) => {
                 if metainfo.is_private() {
                     (self.presence, self.search) = (None, None);
-                    self.shared.turn_private(id);
+                    if let Some(registration) = &mut self.registration {
+                        self.shared.turn_private(registration);
+                    }
                 }
                 self.reporter.name(metainfo.name().clone());
-                let known = Arc::new((*metainfo).clone());
-                self.metainfo = Some(known.clone());
-                // The session hears of it before any face can answer.
-                let _ = self.to.found.send((id, known));
-                let _ = self.shared.events.send(Event::Metadata { id, metainfo });
+                let metainfo = Arc::new(*metainfo);
+                self.metainfo = Some(metainfo.clone());
+                let _ = self.to.found.send((self.id, metainfo));
             }
             Err(error) => {
-                self.fault.get_or_insert_with(|| cannot_be_used(&id, &error));
+                self.fault.get_or_insert_with(|| cannot_be_used(&self.info_hashes, &error));
             }
         }
+    }
+
+    /// Goes by these info-hashes from now on, which are those that were known and maybe one more.
+    pub(super) fn set_info_hashes(&mut self, info_hashes: InfoHashes) {
+        if info_hashes == self.info_hashes {
+            return;
+        }
+        self.info_hashes = info_hashes;
+        if let Some(registration) = &mut self.registration {
+            registration.extend(info_hashes);
+        }
+        self.show_up();
     }
 
     /// Ends the torrent if its metadata has made no progress for as long as is allowed. Only time in which it

@@ -49,10 +49,11 @@ use self::report::Reporter;
 use super::command::{Add, ContentOptions, Source as TorrentSource};
 use super::dht::Search;
 use super::event::Fault;
+use super::incoming::IncomingRegistration;
 use super::lsd::Presence;
-use super::shared::{Listing, Membership, Shared};
+use super::shared::{Membership, Shared};
 use super::view::{Detail, Row};
-use crate::base::{InfoHashes, Moment};
+use crate::base::{InfoHashes, Moment, TorrentId};
 use crate::net::{Caller, FromPeer, Limits, ToPeer};
 use crate::proto::metainfo::Metainfo;
 use crate::store::{Buf, DiskError, PieceOutcome, SegmentOutcome};
@@ -65,6 +66,8 @@ pub(super) enum ToDriver {
     Resume,
     Peers(Vec<SocketAddr>),
     NamedPeers(Vec<Name>),
+    /// The torrent has these info-hashes, and no other torrent of the session has one of them.
+    InfoHashes(InfoHashes),
     /// Fetch or give the content; the metadata is there.
     Start(Box<ContentOptions>),
     /// Bytes of unfinished pieces that may be held in memory.
@@ -74,8 +77,8 @@ pub(super) enum ToDriver {
     Stop,
 }
 
-/// The metadata of the torrent of this info-hash was found.
-pub(super) type Found = (InfoHashes, Arc<Metainfo>);
+/// The metadata of a torrent was found and proved right.
+pub(super) type Found = (TorrentId, Arc<Metainfo>);
 
 /// What a driver shows.
 #[derive(Clone, Debug)]
@@ -136,7 +139,9 @@ const CALLERS: usize = 64;
 struct Driver {
     shared: Arc<Shared>,
     add: Box<Add>,
-    id: InfoHashes,
+    id: TorrentId,
+    /// The info-hashes, as far as they are known.
+    info_hashes: InfoHashes,
     /// The metadata, once it is known.
     metainfo: Option<Arc<Metainfo>>,
     torrent: Torrent,
@@ -163,7 +168,7 @@ struct Driver {
     to: Senders,
     reporter: Reporter,
     /// Callers are let in; before, nobody has heard of the torrent.
-    listing: Option<Listing>,
+    registration: Option<IncomingRegistration>,
     /// The local network hears of us.
     presence: Option<Presence>,
     /// The search in the DHT that is under way.
@@ -192,6 +197,7 @@ struct Inbox {
 /// Drives a torrent to its end. If its metadata is known, its content must be wanted.
 pub(super) async fn run(
     shared: Arc<Shared>,
+    id: TorrentId,
     add: Box<Add>,
     orders: mpsc::UnboundedReceiver<ToDriver>,
     found: mpsc::UnboundedSender<Found>,
@@ -202,12 +208,13 @@ pub(super) async fn run(
     let (callers, callers_in) = mpsc::channel(CALLERS);
     let inbox = Inbox { orders, facts: facts_in, reports: reports_in, callers: callers_in };
     let to = Senders { facts, reports, callers, found };
-    Driver::new(shared, add, to, publish).run(inbox).await;
+    Driver::new(shared, id, add, to, publish).run(inbox).await;
 }
 
 impl Driver {
     fn new(
         shared: Arc<Shared>,
+        id: TorrentId,
         add: Box<Add>,
         to: Senders,
         publish: watch::Sender<Option<Published>>,
@@ -219,7 +226,8 @@ impl Driver {
         };
         let (urls, config) = machine::config(&shared, &add);
         Self {
-            id: add.id(),
+            id,
+            info_hashes: add.info_hashes(),
             metainfo,
             torrent: Torrent::new(now, config, shared.draw_seed()),
             urls,
@@ -234,8 +242,8 @@ impl Driver {
             announcing: 0,
             speaking: BTreeMap::new(),
             to,
-            reporter: Reporter::new(publish, &add),
-            listing: None,
+            reporter: Reporter::new(publish, id, &add),
+            registration: None,
             presence: None,
             search: None,
             paused: false,
@@ -281,8 +289,8 @@ impl Driver {
 
     /// Lets others hear of the torrent, and begins to look for peers.
     fn appear(&mut self) {
-        let listing = self.shared.listen_for(self.id, self.torrent.is_private(), self.to.callers.clone());
-        self.listing = Some(listing);
+        let (private, callers) = (self.torrent.is_private(), self.to.callers.clone());
+        self.registration = Some(self.shared.register_incoming(self.info_hashes, private, callers));
         self.name_nodes();
         if !self.add.peers.is_empty() {
             let addrs = std::mem::take(&mut self.add.peers);
@@ -296,7 +304,7 @@ impl Driver {
 
     /// Whether nobody has heard of the torrent yet: then the machine is told nothing.
     const fn is_hidden(&self) -> bool {
-        self.listing.is_none()
+        self.registration.is_none()
     }
 
     /// The machine's next deadline, as the runtime's time.
@@ -323,6 +331,7 @@ impl Driver {
             ToDriver::Peers(addrs) => self.tell(Input::Found { source: Source::User, addrs }),
             ToDriver::NamedPeers(names) if self.is_hidden() => self.add.named_peers.extend(names),
             ToDriver::NamedPeers(names) => self.look_up_names(names),
+            ToDriver::InfoHashes(info_hashes) => self.set_info_hashes(info_hashes),
             ToDriver::Start(options) => self.open(*options),
             ToDriver::Budget(bytes) if self.is_hidden() => self.budget = Some(bytes),
             ToDriver::Budget(bytes) => self.tell(Input::Budget { bytes }),
@@ -336,7 +345,7 @@ impl Driver {
         let may = !self.paused && !self.is_hidden() && !self.torrent.is_private();
         if let Some(lsd) = self.shared.lsd.as_ref().filter(|_| may) {
             let facts = self.to.facts.clone();
-            self.presence = Some(lsd.join(self.id, move |addrs| {
+            self.presence = Some(lsd.join(self.info_hashes, move |addrs| {
                 let _ = facts.send(Fact::Heard(Input::Found { source: Source::Lsd, addrs }));
             }));
         }

@@ -10,7 +10,7 @@ use super::Fact;
 use super::deferred::cancelled;
 use super::existing::{Known, all_is_there, layout, look, refuse, refuse_foreign, strangers};
 use super::record::{self, Target, Totals};
-use crate::base::{Bitfield, FileIndex, Geometry};
+use crate::base::{Bitfield, FileIndex, Geometry, TorrentId};
 use crate::engine::command::{ContentOptions, Existing};
 use crate::engine::event::{Event, Fault, FaultKind};
 use crate::engine::shared::Shared;
@@ -32,6 +32,7 @@ pub(super) struct Opened {
 /// The looking through the files of a torrent: a task of its own, which ends with [`Fact::Opened`].
 pub(super) struct Survey {
     pub shared: Arc<Shared>,
+    pub id: TorrentId,
     pub target: Target,
     /// The torrent file that is remembered.
     pub torrent_file: Vec<u8>,
@@ -54,7 +55,7 @@ impl Survey {
         let Target { metainfo, options } = target;
         let layout = layout(metainfo).map_err(disk)?;
         let geometry = layout.geometry.clone();
-        let hold = hold(shared, target).await?;
+        let hold = hold(shared, self.id, target).await?;
         let looked = {
             let (target, library) = (target.clone(), shared.library.clone());
             let (io, handles) = (shared.disk_io, shared.handles.clone());
@@ -152,11 +153,11 @@ impl Survey {
 
 /// Takes the torrent, so that no other process works on it in the same folder meanwhile. One that works
 /// on it elsewhere keeps the record of it, and this run keeps none: then there is nothing to hold.
-async fn hold(shared: &Shared, target: &Target) -> Result<Option<Hold>, Fault> {
+async fn hold(shared: &Shared, id: TorrentId, target: &Target) -> Result<Option<Hold>, Fault> {
     let Some(library) = shared.library.clone() else { return Ok(None) };
     let Target { metainfo, options } = target;
-    let (id, folder) = (metainfo.info_hash(), options.folder.clone());
-    let holder = match shared.on_disk(move || Hold::take(library.folder(), &id, &folder)).await {
+    let (torrent, folder) = (metainfo.info_hash(), options.folder.clone());
+    let holder = match shared.on_disk(move || Hold::take(library.folder(), &torrent, &folder)).await {
         Ok(Ok(hold)) => return Ok(Some(hold)),
         Ok(Err(holder)) => holder,
         Err(error) => {

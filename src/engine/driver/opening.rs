@@ -49,13 +49,13 @@ impl Driver {
             Some(name) => Arc::new((*metainfo).clone().with_root_name(name)),
             None => metainfo,
         };
-        self.id = metainfo.info_hash();
         let read = options.read.take();
         let target = Target { metainfo, options: Arc::new(options) };
         self.reporter.content(&target);
         let progress = Progress::default();
         let survey = Survey {
             shared: self.shared.clone(),
+            id: self.id,
             target: target.clone(),
             torrent_file: record::torrent_file(&target.metainfo, &self.add),
             progress: progress.clone(),

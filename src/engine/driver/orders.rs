@@ -103,7 +103,7 @@ impl Driver {
         let tell = move |input| {
             let _ = facts.send(Fact::Heard(input));
         };
-        self.search = Some(Search::begin(node, self.id, port, seed, tell));
+        self.search = Some(Search::begin(node, self.info_hashes, port, seed, tell));
     }
 
     fn add_node(&self, addr: SocketAddr) {
@@ -127,14 +127,14 @@ impl Driver {
     }
 
     fn handshake(&self) -> Handshake {
-        self.shared.handshake(self.id, self.torrent.is_private())
+        self.shared.handshake(self.info_hashes, self.torrent.is_private())
     }
 
     fn scrape(&self, tracker: TrackerKey) {
         let Some(url) = self.urls.get(tracker.0).cloned() else { return };
-        let (facts, shared, id) = (self.to.facts.clone(), self.shared.clone(), self.id);
+        let (facts, shared, torrent) = (self.to.facts.clone(), self.shared.clone(), self.info_hashes);
         tokio::spawn(async move {
-            let answer = shared.trackers.scrape(&url, id).await;
+            let answer = shared.trackers.scrape(&url, torrent).await;
             let _ = facts.send(Fact::Heard(Input::Scraped { tracker, answer }));
         });
     }

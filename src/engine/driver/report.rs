@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use super::content::Content;
 use super::record::Target;
 use super::{Driver, Published};
-use crate::base::{Moment, Untrusted};
+use crate::base::{Moment, TorrentId, Untrusted};
 use crate::engine::command::{Add, After};
 use crate::engine::event::FaultKind;
 use crate::engine::view::{Detail, PeerRow, Reason, Row, State, TrackerRow};
@@ -26,7 +26,8 @@ const SLOWEST: f64 = 1024.0;
 /// Keeps the row and publishes it.
 pub(super) struct Reporter {
     publish: watch::Sender<Option<Published>>,
-    /// The last row; the fixed parts are filled when they become known.
+    /// The last row; the fixed parts are filled when they become known. The session adds the info-hashes that the
+    /// metadata told.
     row: Row,
     /// Whether somebody looks at the detail.
     pub look: bool,
@@ -57,8 +58,8 @@ impl Average {
 }
 
 impl Reporter {
-    pub(super) fn new(publish: watch::Sender<Option<Published>>, add: &Add) -> Self {
-        let row = Row::new(add.id(), add.name(), search::why(&Search::default()));
+    pub(super) fn new(publish: watch::Sender<Option<Published>>, id: TorrentId, add: &Add) -> Self {
+        let row = Row::new(id, add.info_hashes(), add.name(), search::why(&Search::default()));
         Self { publish, row, look: false, done: false, started: None, average: None }
     }
 
@@ -70,7 +71,7 @@ impl Reporter {
     /// The content is wanted from now on.
     pub(super) fn content(&mut self, Target { metainfo, options }: &Target) {
         let unseen = why(&Circumstances { unseen: true, ..Circumstances::default() });
-        self.row = Row::of_content(metainfo, options, unseen);
+        self.row = self.row.of_content(metainfo, options, unseen);
         self.row.path = options.folder.join(metainfo.top_name());
         self.started = None;
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::base::{InfoHashes, Untrusted, units};
+use crate::base::{InfoHashes, TorrentId, Untrusted, units};
 use crate::engine::{Row, State};
 
 use super::amounts::{eta_text, of, percent, span};
@@ -21,9 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub struct News {
     /// The time between lines that the user chose.
     every: Option<Duration>,
-    said: BTreeMap<InfoHashes, Said>,
+    said: BTreeMap<TorrentId, Said>,
     /// When each search for metadata was first seen.
-    sought: BTreeMap<InfoHashes, Duration>,
+    sought: BTreeMap<TorrentId, Duration>,
     /// When the total was last told, and how far it was.
     total: Option<(Duration, f64)>,
 }
@@ -108,14 +108,14 @@ impl News {
 }
 
 /// The line of a new torrent: `08ada5 metadata: ubuntu.iso, 1 file, 5.6 GiB`.
-pub fn metadata(id: InfoHashes, name: &Untrusted, files: u64, size: u64) -> String {
+pub fn metadata(torrent: InfoHashes, name: &Untrusted, files: u64, size: u64) -> String {
     let files = units::plural(files, "file", "files");
-    format!("{} metadata: {}, {files}, {}", id.short(), name.fit(200), units::size(size))
+    format!("{} metadata: {}, {files}, {}", torrent.short(), name.fit(200), units::size(size))
 }
 
 /// The line of a torrent on its way: `08ada5  18 %  1.0/5.6 GiB  34.9 MiB/s  2 min 12 s left  41 peers`.
 pub fn line(row: &Row) -> String {
-    let id = row.id.short();
+    let id = row.info_hashes.short();
     let so_far = || format!("{id}  {}  {}", percent(row.progress()), of(row.done, row.wanted, "/"));
     match row.state {
         State::Downloading if moves(row) => {
@@ -149,10 +149,10 @@ pub fn total(sum: &Sum, down: f64) -> String {
 }
 
 /// The last line of a torrent: `08ada5 done: 5.6 GiB in 2 min 46 s`.
-pub fn done(id: InfoHashes, size: u64, received: u64, took: Duration) -> String {
+pub fn done(torrent: InfoHashes, size: u64, received: u64, took: Duration) -> String {
     let how =
         if received == 0 { ", all of it was there".to_owned() } else { format!(" in {}", units::span(took)) };
-    format!("{} done: {}{how}", id.short(), units::size(size))
+    format!("{} done: {}{how}", torrent.short(), units::size(size))
 }
 
 #[cfg(test)]

@@ -21,8 +21,21 @@ pub struct Metadata {
 }
 
 /// The event of a new torrent.
-pub fn metadata(schema: &'static str, id: InfoHashes, name: &Untrusted, size: u64, files: u64) -> Metadata {
-    Metadata { schema, event: "metadata", torrent: id.to_string(), name: name.raw().to_owned(), size, files }
+pub fn metadata(
+    schema: &'static str,
+    torrent: InfoHashes,
+    name: &Untrusted,
+    size: u64,
+    files: u64,
+) -> Metadata {
+    Metadata {
+        schema,
+        event: "metadata",
+        torrent: torrent.to_string(),
+        name: name.raw().to_owned(),
+        size,
+        files,
+    }
 }
 
 /// How far a torrent is.
@@ -51,7 +64,7 @@ pub fn progress(schema: &'static str, row: &Row) -> Progress {
     Progress {
         schema,
         event: "progress",
-        torrent: row.id.to_string(),
+        torrent: row.info_hashes.to_string(),
         state: row.state.word(),
         reason: row.reason.word,
         progress: known(row).map(|row| thousandths(row.progress())),
@@ -76,7 +89,7 @@ fn known(row: &Row) -> Option<&Row> {
 /// The event of progress with which a torrent ends; the row is the last one that was seen, if any was.
 pub fn last(
     schema: &'static str,
-    id: InfoHashes,
+    torrent: InfoHashes,
     size: Option<u64>,
     row: Option<&Row>,
     state: State,
@@ -88,7 +101,7 @@ pub fn last(
     Progress {
         schema,
         event: "progress",
-        torrent: id.to_string(),
+        torrent: torrent.to_string(),
         state: state.word(),
         reason: reason.word,
         progress: share(Row::progress),
@@ -119,11 +132,11 @@ pub struct Done {
 }
 
 /// The event of completion.
-pub fn done(schema: &'static str, id: InfoHashes, path: &Path, seconds: u64, verified: bool) -> Done {
+pub fn done(schema: &'static str, torrent: InfoHashes, path: &Path, seconds: u64, verified: bool) -> Done {
     Done {
         schema,
         event: "done",
-        torrent: id.to_string(),
+        torrent: torrent.to_string(),
         path: path.to_string_lossy().into_owned(),
         path_hex: path.to_str().is_none().then(|| hex(path.as_os_str().as_encoded_bytes())),
         seconds,

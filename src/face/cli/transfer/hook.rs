@@ -44,13 +44,14 @@ impl Hooks {
     /// Starts it for a download that is complete and lies here.
     pub fn start(&mut self, job: &Job, path: &Path, output: &Output) -> Result<(), Failure> {
         let Some(words) = &self.command else { return Ok(()) };
-        let told = Told { id: job.id, name: job.name.clone(), program: words.program().to_owned() };
+        let told =
+            Told { torrent: job.info_hashes, name: job.name.clone(), program: words.program().to_owned() };
         let mut command = Command::new(words.program());
         command
             .args(words.arguments())
             .env("TORR_NAME", without_zero(job.name.raw()))
             .env("TORR_PATH", path)
-            .env("TORR_INFOHASH", job.id.to_string())
+            .env("TORR_INFOHASH", job.info_hashes.to_string())
             .stdin(Stdio::null());
         let started = streams(&mut command, output).and_then(|()| command.spawn());
         // The streams that the command holds would keep its readers waiting for an end.
@@ -136,7 +137,7 @@ fn without_zero(name: &str) -> String {
 
 /// What a failure is told of.
 struct Told {
-    id: InfoHashes,
+    torrent: InfoHashes,
     name: Untrusted,
     program: String,
 }
@@ -156,6 +157,6 @@ impl Told {
         let message = format!("{}: {program} {what}", self.name.fit(80));
         Failure::new(Exit::No, "run_failed", message)
             .hint("the download itself is complete; this was the program of --run")
-            .about(self.id)
+            .about(self.torrent)
     }
 }

@@ -1,12 +1,13 @@
 //! Metadata of links that is needed before anything else can be done: to list the files, to choose among them,
 //! to show or to keep the torrent file. The engine that found it can go on with the torrents afterwards.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio::time::{interval, timeout};
 
-use crate::base::{InfoHashes, Untrusted};
+use crate::base::{InfoHashes, TorrentId, Untrusted};
 use crate::engine::{Add, Command, Engine, Event, Handle, View};
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
@@ -34,8 +35,17 @@ pub struct Started {
     pub(super) handle: Handle,
     /// What it tells.
     pub(super) events: mpsc::UnboundedReceiver<Event>,
-    /// The torrents in it whose metadata was found, and that wait to be started.
-    pub(super) found: Vec<InfoHashes>,
+    /// Its torrents.
+    pub(super) known: Known,
+}
+
+/// The torrents of an engine that has looked for metadata.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// Every torrent that was added to it.
+    pub torrents: BTreeMap<TorrentId, InfoHashes>,
+    /// Those whose metadata was found, and that wait to be started.
+    pub found: Vec<TorrentId>,
 }
 
 /// What is wished of who waits.
@@ -70,7 +80,7 @@ pub struct Lookups {
     engine: Started,
     output: Output,
     /// Those that are looked for, in the order in which they were begun.
-    sought: Vec<(InfoHashes, Untrusted)>,
+    sought: Vec<Sought>,
     news: News,
     /// For how long was waited so far.
     waited: Duration,
@@ -78,8 +88,14 @@ pub struct Lookups {
     told: bool,
 }
 
+/// One that is looked for.
+struct Sought {
+    id: TorrentId,
+    name: Untrusted,
+}
+
 /// One that is not looked for any more, and what came of it.
-pub type Found = (InfoHashes, Result<Metainfo, Failure>);
+pub type Found = (TorrentId, Result<Metainfo, Failure>);
 
 impl Lookups {
     /// Starts an engine, for so many downloads at once later.
@@ -89,7 +105,7 @@ impl Lookups {
             ground.block_on(Engine::start(setup.engine(jobs))).map_err(|fault| faults::engine(&fault))?;
         let events = handle.events().expect("nobody else has taken the events of this engine");
         Ok(Self {
-            engine: Started { ground, handle, events, found: Vec::new() },
+            engine: Started { ground, handle, events, known: Known::default() },
             output: output.clone(),
             sought: Vec::new(),
             news: News::new(output.interval),
@@ -99,9 +115,12 @@ impl Lookups {
     }
 
     /// Begins to look for one more.
-    pub fn add(&mut self, add: Add) {
-        self.sought.push((add.id(), add.name()));
-        self.engine.handle.send(Command::Add(Box::new(add)));
+    pub fn add(&mut self, add: Add) -> TorrentId {
+        let (info_hashes, name) = (add.info_hashes(), add.name());
+        let id = self.engine.handle.add(add);
+        self.engine.known.torrents.insert(id, info_hashes);
+        self.sought.push(Sought { id, name });
+        id
     }
 
     /// Waits for the next one of which something comes, whichever that is. Nothing once there are no more.
@@ -110,21 +129,31 @@ impl Lookups {
             return None;
         }
         let begun = Instant::now();
-        let Self { engine: Started { ground, handle, events, .. }, output, sought, news, waited, told } =
+        let Self { engine: Started { ground, handle, events, known }, output, sought, news, waited, told } =
             self;
         waiter.waits(true);
         let (id, found) = ground.block_on(async {
             let mut views = handle.views();
             let mut ticks = interval(TICK);
             loop {
-                let (first, name) = sought.first().expect("somebody waits only while something is looked for");
-                let given_up = |exit, kind, message: String| (*first, Err(Failure::new(exit, kind, message)));
+                let first = sought.first().expect("somebody waits only while something is looked for");
+                let given_up = |exit, kind, message: String| (first.id, Err(Failure::new(exit, kind, message)));
+                let about = |failure: Failure, id| match known.torrents.get(&id) {
+                    Some(&torrent) => failure.about(torrent),
+                    None => failure,
+                };
                 tokio::select! {
                     biased;
                     event = events.recv() => match event {
-                        Some(Event::Metadata { id, metainfo }) => return (id, Ok(*metainfo)),
-                        Some(Event::Failed { id, fault }) => return (id, Err(faults::engine(&fault).about(id))),
-                        Some(Event::Note { id, text }) => output.say(&format!("{} {text}", id.short())),
+                        Some(Event::Metadata { id, metainfo, .. }) => return (id, Ok(*metainfo)),
+                        Some(Event::Failed { id, fault }) => {
+                            return (id, Err(about(faults::engine(&fault), id)));
+                        }
+                        Some(Event::Note { id, text }) => {
+                            if let Some(torrent) = known.torrents.get(&id) {
+                                output.say(&format!("{} {text}", torrent.short()));
+                            }
+                        }
                         Some(_) => {}
                         None => {
                             return given_up(Exit::Internal, "internal", "the engine has ended by itself".into());
@@ -140,9 +169,10 @@ impl Lookups {
                     _ = ticks.tick() => match waiter.wish() {
                         Wish::Wait => {}
                         Wish::Skip => {
-                            let message = format!("{} is not looked for any longer, as you wished", name.fit(100));
+                            let name = first.name.fit(100);
+                            let message = format!("{name} is not looked for any longer, as you wished");
                             let (id, failure) = given_up(Exit::Interrupted, "interrupted", message);
-                            return (id, failure.map_err(|failure: Failure| failure.about(id)));
+                            return (id, failure.map_err(|failure| about(failure, id)));
                         }
                         Wish::Stop => return given_up(Exit::Interrupted, "interrupted", "stopped".into()),
                     }
@@ -153,18 +183,21 @@ impl Lookups {
         self.waited += begun.elapsed();
         self.output.live.erase();
         match &found {
-            Ok(_) => self.engine.found.push(id),
+            Ok(metainfo) => {
+                self.engine.known.torrents.insert(id, metainfo.info_hash());
+                self.engine.known.found.push(id);
+            }
             Err(_) => self.engine.handle.send(Command::Remove(id)),
         }
-        self.sought.retain(|(sought, _)| *sought != id);
+        self.sought.retain(|sought| sought.id != id);
         Some((id, found))
     }
 
     /// The engine, to go on with those of the torrents that were found; the others leave it.
     pub fn into_engine(mut self, goes_on: impl Fn(&InfoHashes) -> bool) -> Started {
-        let handle = &self.engine.handle;
-        self.engine.found.retain(|id| {
-            let stays = goes_on(id);
+        let (handle, Known { torrents, found }) = (&self.engine.handle, &mut self.engine.known);
+        found.retain(|id| {
+            let stays = torrents.get(id).is_some_and(&goes_on);
             if !stays {
                 handle.send(Command::Remove(*id));
             }
@@ -181,8 +214,8 @@ impl Lookups {
 }
 
 /// Says how the searches go: in place where there is a terminal, and otherwise seldom.
-fn tell(view: &View, sought: &[(InfoHashes, Untrusted)], now: Duration, news: &mut News, output: &Output) {
-    let rows = || view.torrents.iter().filter(|row| sought.iter().any(|(id, _)| *id == row.id));
+fn tell(view: &View, sought: &[Sought], now: Duration, news: &mut News, output: &Output) {
+    let rows = || view.torrents.iter().filter(|row| sought.iter().any(|sought| sought.id == row.id));
     match output.progress {
         Progress::Bar => {
             let view = View { torrents: rows().cloned().collect(), ..View::default() };

@@ -109,8 +109,8 @@ pub type Arrivals = mpsc::Receiver<Arrival>;
 /// One torrent of a command.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// Its id.
-    pub id: InfoHashes,
+    /// Its info-hashes.
+    pub info_hashes: InfoHashes,
     /// Its name.
     pub name: Untrusted,
     /// How it was named on the command line, fit for a shell.

@@ -140,7 +140,7 @@ impl Setup {
         content.folder =
             std::path::absolute(&folder).map_err(|error| Failure::disk("use", &folder, &error))?;
         let job = Job {
-            id: torrent.metainfo.info_hash(),
+            info_hashes: torrent.metainfo.info_hash(),
             name: torrent.metainfo.name().clone(),
             argument: torrent.argument(),
             give_back: self.give_back(&torrent, &folder),
@@ -194,7 +194,7 @@ impl Setup {
     pub fn peers(&self, link: &Link) -> Peers {
         let Link { magnet, .. } = link;
         let (peers, named) = (self.peers_of(magnet).collect(), self.named_peers_of(magnet));
-        Peers { id: magnet.info_hash, peers, named }
+        Peers { info_hashes: magnet.info_hash, peers, named }
     }
 
     /// The addresses in a link that may be asked, beside those that were given otherwise.

@@ -176,7 +176,7 @@ mod tests {
 
     fn job() -> Job {
         Job {
-            id: InfoHashes::from_v1([8; 20]),
+            info_hashes: InfoHashes::from_v1([8; 20]),
             name: "ubuntu.iso".into(),
             argument: "ubuntu.torrent".to_owned(),
             folder: "iso".into(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::base::{InfoHashes, Untrusted, units};
+use crate::base::{InfoHashes, TorrentId, Untrusted, units};
 use crate::engine::{Reason, Row, State, Until, View};
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
@@ -36,12 +36,16 @@ pub struct Telling<'a> {
     open: usize,
     /// Torrents that failed before they could begin.
     lost_before: usize,
-    sizes: BTreeMap<InfoHashes, u64>,
+    /// The info-hashes by which people and scripts know the torrents, as far as they are known.
+    info_hashes: BTreeMap<TorrentId, InfoHashes>,
+    sizes: BTreeMap<TorrentId, u64>,
     /// Complete, and whether they are given to others from here on.
-    complete: BTreeMap<InfoHashes, bool>,
-    failed: BTreeSet<InfoHashes>,
+    complete: BTreeMap<TorrentId, bool>,
+    failed: BTreeSet<TorrentId>,
     /// Torrents of which no more than the torrent file was wanted, as they ended.
     kept: Vec<Row>,
+    /// Bytes of those that were never in the engine.
+    kept_elsewhere: u64,
 }
 
 impl<'a> Telling<'a> {
@@ -55,10 +59,12 @@ impl<'a> Telling<'a> {
             events: News::new(Some(output.interval.unwrap_or(JSON_EVERY))),
             open: torrents,
             lost_before: lost,
+            info_hashes: BTreeMap::new(),
             sizes: BTreeMap::new(),
             complete: BTreeMap::new(),
             failed: BTreeSet::new(),
             kept: Vec::new(),
+            kept_elsewhere: 0,
         }
     }
 
@@ -72,24 +78,48 @@ impl<'a> Telling<'a> {
         self.lost_before += 1;
     }
 
+    /// A torrent in the engine has these info-hashes.
+    pub fn set_info_hashes(&mut self, id: TorrentId, info_hashes: InfoHashes) {
+        self.info_hashes.insert(id, info_hashes);
+    }
+
+    /// The info-hashes of a torrent.
+    pub fn info_hashes(&self, id: TorrentId) -> Option<InfoHashes> {
+        self.info_hashes.get(&id).copied()
+    }
+
+    /// The torrent in the engine that has one of these info-hashes.
+    pub fn id_of(&self, info_hashes: &InfoHashes) -> Option<TorrentId> {
+        self.info_hashes.iter().find(|(_, known)| known.overlaps(info_hashes)).map(|(&id, _)| id)
+    }
+
     /// A torrent is in the session.
-    pub fn added(&mut self, id: InfoHashes, name: &Untrusted, size: u64, files: u64) -> Result<(), Failure> {
+    pub fn added(&mut self, id: TorrentId, name: &Untrusted, size: u64, files: u64) -> Result<(), Failure> {
         self.sizes.insert(id, size);
-        self.line(&news::metadata(id, name, files, size));
-        self.event(&events::metadata(self.verb.schema(), id, name, size, files))
+        let Some(torrent) = self.info_hashes(id) else { return Ok(()) };
+        self.metadata(torrent, name, size, files)
+    }
+
+    /// What there is of a torrent is known.
+    fn metadata(&self, torrent: InfoHashes, name: &Untrusted, size: u64, files: u64) -> Result<(), Failure> {
+        self.line(&news::metadata(torrent, name, files, size));
+        self.event(&events::metadata(self.verb.schema(), torrent, name, size, files))
     }
 
     /// What is there was looked through.
-    pub fn checked(&self, id: InfoHashes, have: u64) {
-        let size = self.size(id);
-        if have > 0 && have < size {
+    pub fn checked(&self, id: TorrentId, have: u64) {
+        let (size, torrent) = (self.size(id), self.info_hashes(id));
+        if have > 0
+            && have < size
+            && let Some(torrent) = torrent
+        {
             let text = amounts::of(have, size, " of ");
-            self.line(&format!("{} found {text} already there", id.short()));
+            self.line(&format!("{} found {text} already there", torrent.short()));
         }
     }
 
     /// The size of a torrent that was added.
-    pub fn size(&self, id: InfoHashes) -> u64 {
+    pub fn size(&self, id: TorrentId) -> u64 {
         self.sizes.get(&id).copied().unwrap_or(0)
     }
 
@@ -160,18 +190,24 @@ impl<'a> Telling<'a> {
     /// How many have failed and are not in the view, or only as what they were before.
     fn lost(&self, view: &View) -> usize {
         let told =
-            |id: &&InfoHashes| view.torrents.iter().any(|row| row.id == **id && row.state == State::Error);
+            |id: &&TorrentId| view.torrents.iter().any(|row| row.id == **id && row.state == State::Error);
         self.lost_before + self.failed.iter().filter(|id| !told(id)).count()
     }
 
     /// A download is complete.
-    pub fn finished(&mut self, finish: &Finish<'_>) -> Result<(), Failure> {
+    pub fn finished(&mut self, id: TorrentId, finish: &Finish<'_>) -> Result<(), Failure> {
         let job = finish.job;
         self.open = self.open.saturating_sub(1);
-        self.complete.insert(job.id, job.seeds);
-        self.line(&news::done(job.id, finish.size, finish.received, finish.took));
+        self.complete.insert(id, job.seeds);
+        self.line(&news::done(job.info_hashes, finish.size, finish.received, finish.took));
         let seconds = finish.took.as_secs();
-        self.event(&events::done(self.verb.schema(), job.id, finish.path, seconds, finish.verified))?;
+        self.event(&events::done(
+            self.verb.schema(),
+            job.info_hashes,
+            finish.path,
+            seconds,
+            finish.verified,
+        ))?;
         match self.output.progress {
             Progress::Bar | Progress::None => {
                 // The last one takes the place of the lines that told of it.
@@ -188,14 +224,27 @@ impl<'a> Telling<'a> {
         self.path(finish.path)
     }
 
-    /// Of a torrent the torrent file was wanted, and it is there; the row is the last one that was seen.
-    pub fn kept(&mut self, kept: &Kept, row: Option<&Row>, took: Duration) -> Result<(), Failure> {
+    /// Of a torrent the torrent file was wanted, and it is there. If the torrent was in the engine, this is its id
+    /// there, and the row the last one that was seen.
+    pub fn kept(
+        &mut self,
+        id: Option<TorrentId>,
+        kept: &Kept,
+        row: Option<&Row>,
+        took: Duration,
+    ) -> Result<(), Failure> {
         self.open = self.open.saturating_sub(1);
-        self.added(kept.id, &kept.name, kept.size, kept.files)?;
-        self.complete.insert(kept.id, false);
+        self.metadata(kept.info_hashes, &kept.name, kept.size, kept.files)?;
+        match id {
+            Some(id) => {
+                self.sizes.insert(id, kept.size);
+                self.complete.insert(id, false);
+            }
+            None => self.kept_elsewhere = self.kept_elsewhere.saturating_add(kept.size),
+        }
         self.kept.extend(row.map(|row| Row { state: State::Done, ..row.clone() }));
-        self.line(&format!("{} saved {}", kept.id.short(), shown(&kept.path)));
-        self.event(&events::done(self.verb.schema(), kept.id, &kept.path, took.as_secs(), true))?;
+        self.line(&format!("{} saved {}", kept.info_hashes.short(), shown(&kept.path)));
+        self.event(&events::done(self.verb.schema(), kept.info_hashes, &kept.path, took.as_secs(), true))?;
         match self.output.progress {
             Progress::Bar | Progress::None => {
                 if self.open == 0 {
@@ -222,29 +271,29 @@ impl<'a> Telling<'a> {
     }
 
     /// A torrent is given to others from here on.
-    pub fn seeding(&mut self, job: &Job, path: &Path, until: Until) -> Result<(), Failure> {
+    pub fn seeding(&mut self, id: TorrentId, job: &Job, path: &Path, until: Until) -> Result<(), Failure> {
         self.open = self.open.saturating_sub(1);
-        self.complete.insert(job.id, true);
+        self.complete.insert(id, true);
         let until = story::until_when(until);
-        self.words(job.id, &format!("seeding {} {until}", shown(path)), |text| {
+        self.words(job.info_hashes, &format!("seeding {} {until}", shown(path)), |text| {
             format!("{} {text}", self.output.err.paint(Role::Good, self.output.err.ok()))
         });
-        self.event(&events::done(self.verb.schema(), job.id, path, 0, true))
+        self.event(&events::done(self.verb.schema(), job.info_hashes, path, 0, true))
     }
 
     /// The goal of giving is reached; the row is the last one that was seen.
-    pub fn goal(&self, job: &Job, until: Until, row: Option<&Row>) -> Result<(), Failure> {
+    pub fn goal(&self, id: TorrentId, job: &Job, until: Until, row: Option<&Row>) -> Result<(), Failure> {
         let text = story::goal(until, row);
-        self.words(job.id, &text, |text| {
+        self.words(job.info_hashes, &text, |text| {
             let sign = self.output.err.paint(Role::Good, self.output.err.ok());
             format!("{sign} {} {text}", job.name.fit(80))
         });
         let reason = Reason { word: "goal_reached", text: format!("complete; {text}") };
-        self.last(job.id, row, State::Done, reason)
+        self.last(id, row, State::Done, reason)
     }
 
     /// A torrent has failed: from here on nothing more is told of it.
-    pub fn failed(&mut self, id: InfoHashes) {
+    pub fn failed(&mut self, id: TorrentId) {
         self.open = self.open.saturating_sub(usize::from(!self.complete.contains_key(&id)));
         self.failed.insert(id);
     }
@@ -252,18 +301,21 @@ impl<'a> Telling<'a> {
     /// The state in which a torrent ends; the row is the last one that was seen.
     pub fn last(
         &self,
-        id: InfoHashes,
+        id: TorrentId,
         row: Option<&Row>,
         state: State,
         reason: Reason,
     ) -> Result<(), Failure> {
         let size = self.sizes.get(&id).copied();
-        self.event(&events::last(self.verb.schema(), id, size, row, state, reason))
+        let Some(torrent) = self.info_hashes(id) else { return Ok(()) };
+        self.event(&events::last(self.verb.schema(), torrent, size, row, state, reason))
     }
 
     /// Something worth a line.
-    pub fn note(&self, id: InfoHashes, text: &str) {
-        self.words(id, text, |text| format!("  {text}"));
+    pub fn note(&self, id: TorrentId, text: &str) {
+        if let Some(torrent) = self.info_hashes(id) {
+            self.words(torrent, text, |text| format!("  {text}"));
+        }
     }
 
     /// How several of them ended, in one line.
@@ -273,7 +325,7 @@ impl<'a> Telling<'a> {
             return;
         }
         let fetched = self.complete.keys().filter(|id| self.kept.iter().all(|kept| kept.id != **id));
-        let bytes: u64 = fetched.map(|&id| self.size(id)).sum();
+        let bytes = fetched.map(|&id| self.size(id)).sum::<u64>().saturating_add(self.kept_elsewhere);
         let failures = if failed == 0 { String::new() } else { format!(", {failed} failed") };
         let amount = match self.verb {
             Verb::Get if bytes > 0 => format!("  {} in {}", units::size(bytes), units::span(took)),
@@ -294,9 +346,9 @@ impl<'a> Telling<'a> {
     }
 
     /// Words about a torrent: a line for a log, or what stands above the bar.
-    fn words(&self, id: InfoHashes, text: &str, bar: impl Fn(&str) -> String) {
+    fn words(&self, torrent: InfoHashes, text: &str, bar: impl Fn(&str) -> String) {
         match self.output.progress {
-            Progress::Lines => self.line(&format!("{} {text}", id.short())),
+            Progress::Lines => self.line(&format!("{} {text}", torrent.short())),
             Progress::Bar | Progress::None => self.output.say(&bar(text)),
             Progress::Json => {}
         }

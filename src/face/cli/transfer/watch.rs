@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use crate::base::InfoHashes;
+use crate::base::{InfoHashes, TorrentId};
 use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::input::quoted;
@@ -36,11 +36,11 @@ impl Change {
 }
 
 /// The files of torrents that are given.
-pub struct Watch(Option<mpsc::UnboundedReceiver<(InfoHashes, Change)>>);
+pub struct Watch(Option<mpsc::UnboundedReceiver<(TorrentId, Change)>>);
 
 impl Watch {
     /// Looks at these files from here on; each torrent is told of once.
-    pub fn start(mut given: Vec<(InfoHashes, Vec<ScannedFile>)>) -> Self {
+    pub fn start(mut given: Vec<(TorrentId, Vec<ScannedFile>)>) -> Self {
         given.retain(|(_, files)| !files.is_empty());
         if given.is_empty() {
             return Self(None);
@@ -64,7 +64,7 @@ impl Watch {
     }
 
     /// The next torrent of which a file has changed, and how; waits for ever where there is none.
-    pub async fn next(&mut self) -> (InfoHashes, Change) {
+    pub async fn next(&mut self) -> (TorrentId, Change) {
         let change = match &mut self.0 {
             Some(changes) => changes.recv().await,
             None => None,
@@ -77,7 +77,7 @@ impl Watch {
 }
 
 /// What is said of it; `place` is all that was shared.
-pub fn told(id: InfoHashes, change: &Change, place: &Path) -> Failure {
+pub fn told(torrent: InfoHashes, change: &Change, place: &Path) -> Failure {
     let file = shown(&change.file);
     let failure = if change.gone {
         let message = format!("{file} was moved or removed while it was shared");
@@ -90,7 +90,7 @@ pub fn told(id: InfoHashes, change: &Change, place: &Path) -> Failure {
     } else {
         "put it back, or share it from where it is now".to_owned()
     };
-    failure.hint(hint).about(id)
+    failure.hint(hint).about(torrent)
 }
 
 #[cfg(test)]

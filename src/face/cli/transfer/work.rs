@@ -35,7 +35,7 @@ impl Work {
 #[derive(Debug)]
 pub struct Peers {
     /// Which torrent.
-    pub id: InfoHashes,
+    pub info_hashes: InfoHashes,
     /// Their addresses.
     pub peers: Vec<SocketAddr>,
     /// Those that are known by host and port.
@@ -74,7 +74,7 @@ impl fmt::Debug for Search {
 #[derive(Clone, Debug)]
 pub struct Kept {
     /// Of which torrent.
-    pub id: InfoHashes,
+    pub info_hashes: InfoHashes,
     /// Its name.
     pub name: Untrusted,
     /// Bytes of its data.

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
-use crate::base::{InfoHashes, units};
+use crate::base::{TorrentId, units};
 use crate::engine::{
     Add, After, Command, ContentOptions, Engine, EngineConfig, Existing, Fault, Handle, PeerSource, Row,
     State, Until, View,
@@ -100,8 +100,8 @@ impl Member {
         let mut add = Add::new(torrent.clone(), options);
         add.use_trackers = self.knows.is_none();
         add.peers = known.into_iter().collect();
-        engine.send(Command::Look(Some(torrent.info_hash())));
-        engine.send(Command::Add(Box::new(add)));
+        let id = engine.add(add);
+        engine.send(Command::Look(Some(id)));
         self.engine = Some(engine);
         Ok(())
     }
@@ -181,7 +181,7 @@ fn addr(engine: &Handle) -> Option<SocketAddr> {
 }
 
 /// The torrent of this id as an engine sees it.
-pub fn row(engine: &Handle, id: InfoHashes) -> Option<Row> {
+pub fn row(engine: &Handle, id: TorrentId) -> Option<Row> {
     engine.view().torrents.iter().find(|row| row.id == id).cloned()
 }
 

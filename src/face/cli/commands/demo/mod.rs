@@ -15,7 +15,7 @@ use clap::Args;
 use serde::Serialize;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::base::{InfoHashes, units};
+use crate::base::{TorrentId, units};
 use crate::engine::{Add, Command, Event, Handle, Row, View};
 use crate::face::cli::error::{Failure, reason, shown};
 use crate::face::cli::exit::Exit;
@@ -129,8 +129,8 @@ impl<'a> Play<'a> {
         let torrent = self.prepare(&given, trackers.clone()).await?;
         self.say(&format!("a tracker answers at {}", trackers.first().map_or("", String::as_str)));
         self.say(&format!("a DHT of {} nodes answers as well", helpers::NODES));
-        let took = self.move_it(&torrent, &given, &taken).await?;
-        let wasted = self.count(torrent.info_hash()).await?;
+        let (id, took) = self.move_it(&torrent, &given, &taken).await?;
+        let wasted = self.count(id).await?;
         self.say("comparing every byte with the original");
         let (size, stop) = (self.size, self.stop.clone());
         let compared = self
@@ -160,16 +160,21 @@ impl<'a> Play<'a> {
         Ok(content::torrent(size, &digests, trackers))
     }
 
-    /// Lets them come and go while the download runs, until it is complete.
-    async fn move_it(&mut self, torrent: &Metainfo, given: &Path, taken: &Path) -> Result<Duration, Failure> {
+    /// Lets them come and go while the download runs, until it is complete; says which torrent that was, and how
+    /// long it took.
+    async fn move_it(
+        &mut self,
+        torrent: &Metainfo,
+        given: &Path,
+        taken: &Path,
+    ) -> Result<(TorrentId, Duration), Failure> {
         let fault = |fault| faults::engine(&fault);
         let nodes = self.helpers.as_ref().map(Helpers::nodes).unwrap_or_default();
         let mut downloader = cast::engine(None, None, &nodes).await.map_err(fault)?;
         let mut events = downloader.events().expect("nobody else has taken the events of this engine");
-        let id = torrent.info_hash();
         self.moving = Instant::now();
+        let id = downloader.add(Add::new(torrent.clone(), taken.to_owned()));
         downloader.send(Command::Look(Some(id)));
-        downloader.send(Command::Add(Box::new(Add::new(torrent.clone(), taken.to_owned()))));
         self.downloader = Some(downloader);
         let mut ticks = interval(Duration::from_millis(100));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -195,11 +200,11 @@ impl<'a> Play<'a> {
             }
         };
         self.output.live.erase();
-        Ok(took)
+        Ok((id, took))
     }
 
     /// Sends everybody home, so that what each of them gave is final; says how many bytes came in vain.
-    async fn count(&mut self, id: InfoHashes) -> Result<u64, Failure> {
+    async fn count(&mut self, id: TorrentId) -> Result<u64, Failure> {
         for member in &mut self.members {
             member.go().await;
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::base::InfoHashes;
+use crate::base::{InfoHashes, TorrentId};
 use crate::engine::Add;
 use crate::face::cli::error::Failure;
 use crate::face::cli::input::{Link, Torrent};
@@ -20,7 +20,7 @@ use super::jobs::{Asked, Maker};
 pub struct Torrents<'a> {
     given: VecDeque<Result<Torrent, Failure>>,
     /// Those that are looked for.
-    links: BTreeMap<InfoHashes, Link>,
+    links: BTreeMap<TorrentId, Link>,
     list: Arguments,
     maker: &'a Maker,
     setup: &'a Setup,
@@ -105,15 +105,15 @@ impl<'a> Torrents<'a> {
             Some(lookups) => lookups,
             None => Lookups::start(self.setup, self.jobs, self.output)?,
         };
-        self.lookups.insert(lookups).add(add);
-        self.links.insert(link.magnet.info_hash, link);
+        let id = self.lookups.insert(lookups).add(add);
+        self.links.insert(id, link);
         Ok(())
     }
 
     /// The engine, if there is one, to go on with these.
     pub fn into_engine(self, works: &[Work]) -> Option<Started> {
-        let goes_on = |id: &InfoHashes| {
-            works.iter().any(|work| matches!(work, Work::Move(ready) if ready.job.id.wire() == id.wire()))
+        let goes_on = |torrent: &InfoHashes| {
+            works.iter().any(|work| matches!(work, Work::Move(ready) if ready.job.info_hashes == *torrent))
         };
         Some(self.lookups?.into_engine(goes_on))
     }

@@ -110,7 +110,10 @@ impl Maker {
 
     /// Whether this is the first time that this torrent is asked for.
     fn is_new(&self, id: &InfoHashes, name: &Untrusted) -> bool {
-        let new = self.taken().torrents.insert(id.wire());
+        let mut taken = self.taken();
+        let new = !id.wire_names().any(|name| taken.torrents.contains(&name));
+        taken.torrents.extend(id.wire_names());
+        drop(taken);
         if !new {
             self.output.warn(&format!("{} is given twice", name.fit(100)));
         }
@@ -227,7 +230,7 @@ impl Maker {
         save(&path, &torrent.bytes, args.overwrite, hint)?;
         let path = std::path::absolute(&path).map_err(|error| Failure::disk("use", &path, &error))?;
         Ok(Kept {
-            id: metainfo.info_hash(),
+            info_hashes: metainfo.info_hash(),
             name: metainfo.name().clone(),
             size: listed(metainfo).map(|file| file.len).fold(0, u64::saturating_add),
             files: listed(metainfo).count() as u64,

@@ -97,11 +97,11 @@ pub fn run(args: &SeedArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
     let mut given: BTreeMap<InfoHashes, Given> = BTreeMap::new();
     for argument in &args.paths {
         match share(args, &setup, argument, output) {
-            Ok(Share { job, .. }) if given.contains_key(&job.id) => {
+            Ok(Share { job, .. }) if given.contains_key(&job.info_hashes) => {
                 output.warn(&format!("{} is given twice", job.name.fit(100)));
             }
             Ok(share) => {
-                given.insert(share.job.id, share.given);
+                given.insert(share.job.info_hashes, share.given);
                 jobs.push((share.add, share.job));
             }
             // Whoever reads what we print has gone away.
@@ -137,7 +137,7 @@ pub fn go_on(
     let setup = Setup::giving(&args.network, args.lan, global, output)?;
     let mut share = torrent::ready(&args, &setup, torrent, folder.to_owned(), Existing::Trust, data)?;
     share.given.files = files;
-    let given = BTreeMap::from([(share.job.id, share.given)]);
+    let given = BTreeMap::from([(share.job.info_hashes, share.given)]);
     give(&args, &setup, vec![(share.add, share.job)], given, Outcomes::default(), output)
 }
 

@@ -43,15 +43,15 @@ pub fn save(wish: Option<&Wish>, share: &Share, output: &Output) -> Result<(), F
         Err(error) if error.kind == DiskErrorKind::Foreign => {
             let message = format!("{} is there already and is another file", shown(&path));
             let hint = "move it away, or choose another name with --save=FILE";
-            return Err(Failure::new(Exit::Disk, "exists", message).hint(hint).about(share.job.id));
+            return Err(Failure::new(Exit::Disk, "exists", message).hint(hint).about(share.job.info_hashes));
         }
-        Err(error) => return Err(faults::disk(&error).about(share.job.id)),
+        Err(error) => return Err(faults::disk(&error).about(share.job.info_hashes)),
     }
     Ok(())
 }
 
 fn is_of(path: &Path, share: &Share) -> bool {
-    input::torrent_file(path).is_ok_and(|found| found.metainfo.info_hash() == share.job.id)
+    input::torrent_file(path).is_ok_and(|found| found.metainfo.info_hash() == share.job.info_hashes)
 }
 
 fn holds(path: &Path, bytes: &[u8]) -> bool {

@@ -6,14 +6,15 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::base::InfoHashes;
+use crate::base::{InfoHashes, TorrentId};
 use crate::engine::{Reason, Row, State};
 use crate::face::cli::style::width;
 
 /// A download in full swing.
 pub(in crate::face::cli) fn row(name: &str, state: State) -> Row {
     Row {
-        id: InfoHashes::from_v1([8; 20]),
+        id: TorrentId::FIRST,
+        info_hashes: InfoHashes::from_v1([8; 20]),
         name: name.into(),
         state,
         reason: Reason { word: "ok", text: "no peers yet".to_owned() },

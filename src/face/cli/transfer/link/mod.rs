@@ -53,7 +53,7 @@ pub struct Links {
     pub lsd: bool,
     /// When a QR code is drawn.
     pub qr: Qr,
-    /// The torrents.
+    /// The torrents, by info-hash: what is said of them is put together before any of them is in a session.
     pub given: BTreeMap<InfoHashes, Given>,
 }
 
@@ -113,14 +113,14 @@ struct Event {
 
 impl Links {
     /// Tells how one of them is fetched from where peers reach us.
-    pub fn tell(&self, id: InfoHashes, port: Option<u16>, output: &Output) -> Result<(), Failure> {
-        let Some(given) = self.given.get(&id) else { return Ok(()) };
+    pub fn tell(&self, torrent: InfoHashes, port: Option<u16>, output: &Output) -> Result<(), Failure> {
+        let Some(given) = self.given.get(&torrent) else { return Ok(()) };
         let mut link = given.magnet.clone();
         if !self.hide_addresses {
             link.peers = self.addresses(port);
         }
         let command = self.command(&link);
-        self.event(id, given, &link, &command, output)?;
+        self.event(torrent, given, &link, &command, output)?;
         match output.progress {
             Progress::Bar => self.story(given, &link, &command, port, output),
             Progress::Lines => {
@@ -152,7 +152,7 @@ impl Links {
 
     fn event(
         &self,
-        id: InfoHashes,
+        torrent: InfoHashes,
         given: &Given,
         link: &Magnet,
         command: &str,
@@ -161,7 +161,7 @@ impl Links {
         let event = Event {
             schema: Verb::Seed.schema(),
             event: "link",
-            torrent: id.to_string(),
+            torrent: torrent.to_string(),
             name: link.name.as_ref().map(|name| name.raw().to_owned()),
             link: link.to_string(),
             command: command.to_owned(),

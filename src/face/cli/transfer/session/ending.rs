@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use super::super::{Verb, story, summary};
 use super::{Session, row};
-use crate::base::{InfoHashes, units};
+use crate::base::{TorrentId, units};
 use crate::engine::{Handle, State, View};
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
@@ -33,7 +33,7 @@ impl Session<'_> {
 
     /// Says what was kept, and how to go on.
     pub(super) fn interrupted(&mut self, exit: Exit, view: &View) -> Result<Exit, Failure> {
-        let done = |id: &InfoHashes| row(view, *id).map_or(0, |row| row.done);
+        let done = |id: &TorrentId| row(view, *id).map_or(0, |row| row.done);
         let open = self.running.iter().filter(|(_, running)| !running.over && running.path.is_none());
         let mut unfinished: Vec<_> = open.map(|(id, _)| (done(id), self.telling.size(*id))).collect();
         // Nothing came of those that are still looked for.
@@ -45,7 +45,7 @@ impl Session<'_> {
                 self.outcomes.done();
             }
         }
-        let checking = |id: &InfoHashes| row(view, *id).is_some_and(|row| row.state == State::Checking);
+        let checking = |id: &TorrentId| row(view, *id).is_some_and(|row| row.state == State::Checking);
         let checked_only = self.running.iter().any(|(id, running)| !running.over && checking(id));
         if exit == Exit::Pipe {
             // Nobody is there to be told.

@@ -8,7 +8,7 @@ use super::super::story::Finish;
 use super::super::watch::{self, Change};
 use super::super::{Job, Verb};
 use super::{Session, row};
-use crate::base::{InfoHashes, units};
+use crate::base::{TorrentId, units};
 use crate::engine::{Command, Event, FaultKind, Handle, Reason, Row, State, View};
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
@@ -18,9 +18,12 @@ use crate::face::cli::input::quoted;
 impl Session<'_> {
     pub(super) fn hear(&mut self, event: Event, handle: &Handle) -> Result<(), Failure> {
         match event {
-            Event::Added { id, name, size, files } => self.telling.added(id, &name, size, files.into()),
-            Event::Metadata { id, metainfo } => {
-                self.found.push(id);
+            Event::Added { id, info_hashes, name, size, files } => {
+                self.telling.set_info_hashes(id, info_hashes);
+                self.telling.added(id, &name, size, files.into())
+            }
+            Event::Metadata { id, info_hashes, metainfo } => {
+                self.telling.set_info_hashes(id, info_hashes);
                 self.sought.found(id, *metainfo);
                 Ok(())
             }
@@ -33,11 +36,17 @@ impl Session<'_> {
             }
             Event::Finished { id, path, received, took } => {
                 self.complete(id, &path, received, took)?;
-                self.links.tell(id, handle.view().port, self.output)
+                match self.running.get(&id) {
+                    Some(running) => {
+                        self.links.tell(running.job.info_hashes, handle.view().port, self.output)
+                    }
+                    None => Ok(()),
+                }
             }
             Event::Done { id } => self.over(id, handle),
             Event::Failed { id, fault } => {
-                let mut failure = faults::engine(&fault).about(id);
+                let mut failure = faults::engine(&fault);
+                failure.torrent = self.telling.info_hashes(id);
                 if fault.kind == FaultKind::FilesMissing
                     && let Some(running) = self.running.get(&id)
                 {
@@ -65,7 +74,7 @@ impl Session<'_> {
     /// Every wanted piece is there.
     pub(super) fn complete(
         &mut self,
-        id: InfoHashes,
+        id: TorrentId,
         path: &Path,
         received: u64,
         took: Duration,
@@ -75,9 +84,9 @@ impl Session<'_> {
         running.path = Some(path.clone());
         let job = &running.job;
         if self.verb == Verb::Seed {
-            return self.telling.seeding(job, &path, running.until());
+            return self.telling.seeding(id, job, &path, running.until());
         }
-        self.telling.finished(&Finish {
+        let finish = Finish {
             job,
             path: &path,
             size: self.telling.size(id),
@@ -85,24 +94,19 @@ impl Session<'_> {
             took,
             after: running.after,
             verified: !running.trusting || running.found == 0,
-        })?;
+        };
+        self.telling.finished(id, &finish)?;
         let begun = self.hooks.start(&running.job, &path, self.output);
         self.hook_ended(begun);
         Ok(())
     }
 
     /// A file is no longer what was hashed: nobody can take what it has become.
-    pub(super) fn changed(
-        &mut self,
-        id: InfoHashes,
-        change: &Change,
-        handle: &Handle,
-    ) -> Result<(), Failure> {
-        let Some(given) = self.links.given.get(&id) else { return Ok(()) };
-        if self.running.get(&id).is_none_or(|running| running.over) {
-            return Ok(());
-        }
-        let failure = watch::told(id, change, &given.path);
+    pub(super) fn changed(&mut self, id: TorrentId, change: &Change, handle: &Handle) -> Result<(), Failure> {
+        let Some(running) = self.running.get(&id).filter(|running| !running.over) else { return Ok(()) };
+        let torrent = running.job.info_hashes;
+        let Some(given) = self.links.given.get(&torrent) else { return Ok(()) };
+        let failure = watch::told(torrent, change, &given.path);
         let kind = if change.gone { FaultKind::FilesMissing } else { FaultKind::Changed };
         let reason = Reason { word: kind.reason(), text: failure.message.clone() };
         self.telling.last(id, row(&handle.view(), id), State::Error, reason)?;
@@ -132,17 +136,17 @@ impl Session<'_> {
     }
 
     /// A torrent has reached its goal.
-    pub(super) fn over(&mut self, id: InfoHashes, handle: &Handle) -> Result<(), Failure> {
+    pub(super) fn over(&mut self, id: TorrentId, handle: &Handle) -> Result<(), Failure> {
         let Some(running) = self.running.get_mut(&id).filter(|running| !running.over) else { return Ok(()) };
         running.over = true;
         self.outcomes.done();
         if !running.job.seeds {
             return Ok(());
         }
-        self.telling.goal(&running.job, running.until(), row(&handle.view(), id))
+        self.telling.goal(id, &running.job, running.until(), row(&handle.view(), id))
     }
 
-    pub(super) fn fail(&mut self, id: InfoHashes, failure: &Failure) {
+    pub(super) fn fail(&mut self, id: TorrentId, failure: &Failure) {
         if let Some(running) = self.running.get_mut(&id)
             && !running.over
         {
@@ -152,7 +156,7 @@ impl Session<'_> {
     }
 
     /// Nothing comes of a torrent.
-    pub(super) fn lost(&mut self, id: InfoHashes, failure: &Failure) {
+    pub(super) fn lost(&mut self, id: TorrentId, failure: &Failure) {
         self.telling.failed(id);
         self.output.fail(failure);
         self.outcomes.failed(failure);
@@ -173,7 +177,7 @@ fn gave_up(row: &Row, limit: Duration) -> Failure {
     let message = format!("{}: nothing came for {}: {reason}", row.name.fit(100), units::span(limit));
     Failure::new(Exit::Network, kind, message)
         .hint("run it again to go on; --timeout says how long to wait")
-        .about(row.id)
+        .about(row.info_hashes)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use tokio::task::{self, JoinSet};
 
 use super::super::work::{Then, Work};
-use crate::base::InfoHashes;
+use crate::base::TorrentId;
 use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::proto::metainfo::Metainfo;
@@ -13,14 +13,14 @@ use crate::proto::metainfo::Metainfo;
 /// See the head of this file.
 #[derive(Default)]
 pub struct Links {
-    sought: BTreeMap<InfoHashes, Then>,
+    sought: BTreeMap<TorrentId, Then>,
     making: JoinSet<Result<Work, Failure>>,
-    whose: HashMap<task::Id, InfoHashes>,
+    whose: HashMap<task::Id, TorrentId>,
 }
 
 impl Links {
     /// The metadata of one more is looked for, and this comes of it.
-    pub fn add(&mut self, id: InfoHashes, then: Then) {
+    pub fn add(&mut self, id: TorrentId, then: Then) {
         self.sought.insert(id, then);
     }
 
@@ -30,7 +30,7 @@ impl Links {
     }
 
     /// The metadata of one was found: makes work of it, apart from everything that must not wait for disks.
-    pub fn found(&mut self, id: InfoHashes, metainfo: Metainfo) {
+    pub fn found(&mut self, id: TorrentId, metainfo: Metainfo) {
         if let Some(then) = self.sought.remove(&id) {
             let making = self.making.spawn_blocking(move || then(metainfo));
             self.whose.insert(making.id(), id);
@@ -39,7 +39,7 @@ impl Links {
 
     /// The next of which work was made, by the id under which it was looked for; waits for ever while there
     /// are none.
-    pub async fn made(&mut self) -> (InfoHashes, Result<Work, Failure>) {
+    pub async fn made(&mut self) -> (TorrentId, Result<Work, Failure>) {
         loop {
             let (task, made) = match self.making.join_next_with_id().await {
                 None => std::future::pending().await,
@@ -56,7 +56,7 @@ impl Links {
     }
 
     /// One is not looked for any more; says whether it was.
-    pub fn give_up(&mut self, id: InfoHashes) -> bool {
+    pub fn give_up(&mut self, id: TorrentId) -> bool {
         self.sought.remove(&id).is_some()
     }
 }

@@ -18,13 +18,14 @@ use self::ending::stop;
 use self::links::Links as Sought;
 use super::hook::Hooks;
 use super::link::Links;
+use super::lookup::Known;
 use super::stall::Stall;
 use super::story;
 use super::stream::{Stream, Streamed};
 use super::telling::Telling;
 use super::watch::Watch;
 use super::{Arrival, Arrivals, Job, Outcomes, Peers, Plan, Ready, Started, Verb, Work, block_on, on};
-use crate::base::InfoHashes;
+use crate::base::{InfoHashes, TorrentId};
 use crate::engine::{
     Add, After, Command, ContentOptions, Engine, EngineConfig, Event, Existing, Handle, Row, Until, View,
 };
@@ -40,10 +41,10 @@ const TICK: Duration = Duration::from_millis(100);
 /// Does what is planned and says what the process ends with.
 pub fn run(mut plan: Plan, config: EngineConfig, output: &Output) -> Result<Exit, Failure> {
     match plan.engine.take() {
-        Some(Started { ground, handle, events, found }) => {
-            on(&ground, output, go(plan, Some((handle, events)), found, config, output))
+        Some(Started { ground, handle, events, known }) => {
+            on(&ground, output, go(plan, Some((handle, events)), known, config, output))
         }
-        None => block_on(output, go(plan, None, Vec::new(), config, output)),
+        None => block_on(output, go(plan, None, Known::default(), config, output)),
     }
 }
 
@@ -51,7 +52,7 @@ pub fn run(mut plan: Plan, config: EngineConfig, output: &Output) -> Result<Exit
 async fn go(
     mut plan: Plan,
     engine: Option<(Handle, Events)>,
-    found: Vec<InfoHashes>,
+    known: Known,
     config: EngineConfig,
     output: &Output,
 ) -> Result<Exit, Failure> {
@@ -75,7 +76,7 @@ async fn go(
             (handle, events)
         }
     };
-    let mut session = Session::new(&mut plan, found, output);
+    let mut session = Session::new(&mut plan, known, output);
     let result = session.go(plan.works, &handle, events, &mut signals).await;
     if let Ok(Some(signal)) = result {
         session.hooks.stop();
@@ -109,7 +110,12 @@ async fn first(plan: &mut Plan, signals: &mut Signals, output: &Output) -> Resul
         };
         match arrival {
             Some(Ok(Work::Kept(kept))) => {
-                Telling::new(plan.verb, plan.path_end, 1, 0, output).kept(&kept, None, Duration::ZERO)?;
+                Telling::new(plan.verb, plan.path_end, 1, 0, output).kept(
+                    None,
+                    &kept,
+                    None,
+                    Duration::ZERO,
+                )?;
                 plan.outcomes.done();
             }
             // Nothing is in work to which these could belong.
@@ -128,11 +134,11 @@ async fn first(plan: &mut Plan, signals: &mut Signals, output: &Output) -> Resul
 struct Session<'a> {
     verb: Verb,
     output: &'a Output,
-    running: BTreeMap<InfoHashes, Running>,
+    running: BTreeMap<TorrentId, Running>,
     /// Those of which only the name is known.
     sought: Sought,
-    /// Those in the engine whose metadata was found, and that wait to be started.
-    found: Vec<InfoHashes>,
+    /// Those whose metadata was found before the session began, and that wait to be started.
+    found: Vec<TorrentId>,
     /// Those that are still being read.
     more: Option<Arrivals>,
     hooks: Hooks,
@@ -197,15 +203,19 @@ async fn ended(stream: &mut Option<Stream>) -> Streamed {
 }
 
 impl<'a> Session<'a> {
-    fn new(plan: &mut Plan, found: Vec<InfoHashes>, output: &'a Output) -> Self {
+    fn new(plan: &mut Plan, known: Known, output: &'a Output) -> Self {
         let lost = plan.outcomes.failures();
+        let mut telling = Telling::new(plan.verb, plan.path_end, 0, lost, output);
+        for (id, info_hashes) in known.torrents {
+            telling.set_info_hashes(id, info_hashes);
+        }
         Self {
             verb: plan.verb,
             output,
-            telling: Telling::new(plan.verb, plan.path_end, 0, lost, output),
+            telling,
             running: BTreeMap::new(),
             sought: Sought::default(),
-            found,
+            found: known.found,
             more: plan.more.take(),
             hooks: Hooks::new(plan.run.take()),
             outcomes: std::mem::take(&mut plan.outcomes),
@@ -226,13 +236,16 @@ impl<'a> Session<'a> {
     ) -> Result<Option<Exit>, Failure> {
         for work in works {
             self.count(&work);
-            self.begin(work, handle)?;
+            self.begin(work, None, handle)?;
         }
         self.look_closer(handle);
         let mut views = handle.views();
         let mut resizes = Resizes::watch(self.output.progress == Progress::Bar);
-        let files = self.links.given.iter().map(|(id, given)| (*id, given.files.clone()));
-        let mut watch = Watch::start(files.collect());
+        let given = self.running.iter().filter_map(|(id, running)| {
+            let given = self.links.given.get(&running.job.info_hashes)?;
+            Some((*id, given.files.clone()))
+        });
+        let mut watch = Watch::start(given.collect());
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while self.more.is_some()
@@ -283,53 +296,64 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Does the next thing for a torrent.
-    fn begin(&mut self, work: Work, handle: &Handle) -> Result<(), Failure> {
+    /// Does the next thing for a torrent, which is in the engine under this id if it has one.
+    fn begin(&mut self, work: Work, id: Option<TorrentId>, handle: &Handle) -> Result<(), Failure> {
         match work {
             Work::Find(search) => {
-                self.sought.add(search.add.id(), search.then);
-                handle.send(Command::Add(Box::new(search.add)));
+                let info_hashes = search.add.info_hashes();
+                let id = handle.add(search.add);
+                self.telling.set_info_hashes(id, info_hashes);
+                self.sought.add(id, search.then);
             }
             Work::Move(ready) => {
                 let Ready { mut add, job, stream } = *ready;
-                let id = job.id;
-                let known = self.found.iter().position(|found| found.wire() == id.wire());
-                if let Some(content) = &add.content {
-                    self.running.insert(id, Running::new(job, content));
-                }
-                handle.send(match (known, add.content.take()) {
-                    (Some(at), Some(content)) => {
-                        self.found.swap_remove(at);
-                        Command::Start(id, content)
+                let (info_hashes, content) = (job.info_hashes, add.content.take());
+                let running = content.as_ref().map(|content| Running::new(job, content));
+                let id = match (id.or_else(|| self.take_found(&info_hashes)), content) {
+                    (Some(id), Some(content)) => {
+                        handle.send(Command::Start(id, content));
+                        id
                     }
-                    (_, content) => Command::Add(Box::new(Add { content, ..add })),
-                });
+                    (_, content) => handle.add(Add { content, ..add }),
+                };
+                self.telling.set_info_hashes(id, info_hashes);
+                self.running.extend(running.map(|running| (id, running)));
                 if let Some(reader) = stream {
                     self.stream = Some(Stream::start(reader)?);
                 }
             }
             Work::Peers(more) => {
-                let Peers { id, peers, named } = *more;
-                handle.send(Command::Peers(id, peers));
-                handle.send(Command::NamedPeers(id, named));
+                let Peers { info_hashes, peers, named } = *more;
+                if let Some(id) = self.telling.id_of(&info_hashes) {
+                    handle.send(Command::Peers(id, peers));
+                    handle.send(Command::NamedPeers(id, named));
+                }
             }
             Work::Kept(kept) => {
                 let view = handle.view();
-                self.telling.kept(&kept, row(&view, kept.id), self.begun.elapsed())?;
+                let row = view.torrents.iter().find(|row| row.info_hashes.overlaps(&kept.info_hashes));
+                self.telling.kept(id.or(row.map(|row| row.id)), &kept, row, self.begun.elapsed())?;
                 self.outcomes.done();
             }
         }
         Ok(())
     }
 
+    /// The torrent of these info-hashes that waits to be started; it does so no longer.
+    fn take_found(&mut self, info_hashes: &InfoHashes) -> Option<TorrentId> {
+        let is_it = |id: &TorrentId| self.telling.info_hashes(*id).as_ref() == Some(info_hashes);
+        let at = self.found.iter().position(is_it)?;
+        Some(self.found.swap_remove(at))
+    }
+
     /// Who takes what one torrent gives is shown beside it.
     fn look_closer(&self, handle: &Handle) {
         if self.output.progress == Progress::Bar
             && self.sought.count() == 0
-            && let (1, Some(running)) = (self.running.len(), self.running.values().next())
+            && let (1, Some((id, running))) = (self.running.len(), self.running.first_key_value())
             && running.job.seeds
         {
-            handle.send(Command::Look(Some(running.job.id)));
+            handle.send(Command::Look(Some(*id)));
         }
     }
 
@@ -339,7 +363,7 @@ impl<'a> Session<'a> {
             None => self.more = None,
             Some(Ok(work)) => {
                 self.count(&work);
-                self.begin(work, handle)?;
+                self.begin(work, None, handle)?;
             }
             Some(Err(failure)) => {
                 self.output.fail(&failure);
@@ -351,12 +375,12 @@ impl<'a> Session<'a> {
     }
 
     /// Work was made of a torrent whose metadata was found under this id.
-    fn made(&mut self, id: InfoHashes, made: Result<Work, Failure>, handle: &Handle) -> Result<(), Failure> {
+    fn made(&mut self, id: TorrentId, made: Result<Work, Failure>, handle: &Handle) -> Result<(), Failure> {
         if !matches!(made, Ok(Work::Move(_))) {
             handle.send(Command::Remove(id));
         }
         match made {
-            Ok(work) => self.begin(work, handle)?,
+            Ok(work) => self.begin(work, Some(id), handle)?,
             Err(failure) => self.lost(id, &failure),
         }
         self.look_closer(handle);
@@ -371,6 +395,6 @@ impl<'a> Session<'a> {
     }
 }
 
-fn row(view: &View, id: InfoHashes) -> Option<&Row> {
+fn row(view: &View, id: TorrentId) -> Option<&Row> {
     view.torrents.iter().find(|row| row.id == id)
 }
