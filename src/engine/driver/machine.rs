@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::base::{FileIndex, Geometry, Untrusted};
 use crate::engine::command::{Add, ContentOptions, Source};
 use crate::engine::shared::Shared;
+use crate::proto::metainfo::Metainfo;
 use crate::swarm;
 use crate::swarm::event::{Priority, TrackerKey};
 
@@ -33,7 +34,7 @@ pub(super) fn config(shared: &Shared, add: &Add) -> (Vec<String>, swarm::Config)
             tiers.push(keys);
         }
     }
-    let private = metainfo.is_some_and(|metainfo| metainfo.is_private());
+    let private = metainfo.is_some_and(Metainfo::is_private);
     let seed_only = add.content.as_ref().is_some_and(|options| options.seed_only);
     // The info dictionary of a private torrent is for those who know it already, unless it is given with a link,
     // which says nothing without it.
