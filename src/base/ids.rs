@@ -294,7 +294,7 @@ mod tests {
             assert!(names.iter().all(|name| hashes.contains(name)) && !hashes.contains(&[3; 20]));
             assert!(hashes.overlaps(&both) && both.overlaps(&hashes));
         }
-        assert!(!v1.overlaps(&v2) && !both.overlaps(&InfoHashes::hybrid([2; 20], [1; 32])));
+        assert!(!v1.overlaps(&v2) && !both.overlaps(&InfoHashes::hybrid([3; 20], [4; 32])));
     }
 
     #[test]
