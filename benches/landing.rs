@@ -11,8 +11,8 @@ use torr::base::{Bitfield, FileIndex, Geometry, InfoHashes, Piece, Rng};
 use torr::hash;
 use torr::proto::metainfo::PieceHashes;
 use torr::store::{
-    Alloc, Assembly, BUF_LEN, Buf, Disk, DiskIo, FileSpec, Handles, Kept, Layout, Pool, Progress, Volume,
-    VolumeOptions, hash_pieces,
+    Alloc, Assembly, BUF_LEN, Buf, Disk, DiskIo, FileSpec, Handles, Layout, PieceOutcome, Pool, Progress,
+    Volume, VolumeOptions, hash_pieces,
 };
 
 fn main() {
@@ -98,7 +98,7 @@ fn keep(bencher: divan::Bencher, io: DiskIo) {
                 }
                 let tell = tell.clone();
                 disk.keep(&volume, assembly, false, move |kept| {
-                    let _ = tell.send(matches!(kept, Kept::Written { .. }));
+                    let _ = tell.send(matches!(kept, PieceOutcome::Verified { .. }));
                 });
             }
             assert!(told.iter().take(pieces.len()).all(|written| written));

@@ -1,6 +1,7 @@
 //! From what stands in a file to what can be relied on.
 
 use super::extras::{extras, text};
+use super::naming::{original, resolve};
 use super::wire::{self, Loose, RawFile, RawFiles, RawInfo};
 use super::{Attributes, Extras, File, Metainfo, MetainfoError, Note, PieceHashes, hybrid, layers, v2};
 use crate::base::{Geometry, InfoHashes, Sha1Digest, Untrusted};
@@ -198,33 +199,6 @@ fn files(raw: &RawFiles, name: &[u8], notes: &mut Vec<Note>) -> Result<Vec<File>
     Ok(files)
 }
 
-/// Gives each stored file the path that it is stored under, from the components that were given for the file of
-/// this number. Padding and links are never stored, so they take no name from anybody.
-pub(super) fn resolve<'a, P: Iterator<Item = &'a [u8]> + Clone>(
-    files: &mut [File],
-    given: impl Fn(usize) -> Option<P>,
-    notes: &mut Vec<Note>,
-) -> Result<(), MetainfoError> {
-    let stored: Vec<usize> = (0..files.len()).filter(|&at| files[at].is_stored()).collect();
-    let resolved = paths::resolve(stored.iter().filter_map(|&at| given(at)))?;
-    let mut renamed = 0;
-    for (&at, path) in stored.iter().zip(resolved) {
-        if let Some(components) = given(at) {
-            files[at].original = original(&path, components);
-            renamed += usize::from(files[at].original.is_some());
-        }
-        files[at].path = path;
-    }
-    if renamed > 0 {
-        notes.push(Note::Renamed(renamed));
-    }
-    let links = files.iter().filter(|file| file.attributes.is_link()).count();
-    if links > 0 {
-        notes.push(Note::LinksSkipped(links));
-    }
-    Ok(())
-}
-
 /// One of several files, with a path that may still be that of another.
 fn several_file(raw: &RawFiles, number: usize, one: &RawFile, name: &[u8]) -> Result<File, MetainfoError> {
     let mut attributes = Attributes::from_letters(&one.attr);
@@ -245,14 +219,6 @@ fn several_file(raw: &RawFiles, number: usize, one: &RawFile, name: &[u8]) -> Re
     let link = link.and_then(|target| paths::resolve([std::iter::once(name).chain(target)]).ok()?.pop());
     let path = SafePath::single(raw.path(one).and_then(Iterator::last).unwrap_or(b"pad"));
     Ok(File { path, len, attributes, original: None, link })
-}
-
-/// The components as they were given, where the path has others.
-fn original<'a>(path: &SafePath, given: impl Iterator<Item = &'a [u8]> + Clone) -> Option<Box<[Untrusted]>> {
-    if given.clone().eq(path.components().map(str::as_bytes)) {
-        return None;
-    }
-    Some(given.map(Untrusted::from_bytes).collect())
 }
 
 /// What to say of a value that is not as it must be.

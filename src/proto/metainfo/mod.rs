@@ -15,6 +15,7 @@ mod file;
 mod file_tree;
 mod hybrid;
 mod layers;
+mod naming;
 mod pieces;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! The files of torrents that are v2 alone (BEP 52).
 
-use super::check::resolve;
 use super::file_tree::{FileTreeError, walk};
+use super::naming::resolve;
 use super::{Attributes, File, MetainfoError, Note};
 use crate::proto::bencode::Value;
 use crate::proto::paths::{SafePath, TooManyDirectories};

@@ -205,25 +205,6 @@ impl Announcer {
         }
     }
 
-    /// When the tier of this tracker is announced to next, if it was the one that worked.
-    pub fn is_resting(&self, tracker: TrackerKey) -> Option<Moment> {
-        let tier = self.tiers.iter().find(|tier| tier.order.get(tier.at) == Some(&tracker.0))?;
-        (self.active && self.trackers.get(tracker.0)?.started).then_some(tier.next)
-    }
-
-    /// What is known of a tracker from another announcer of ours: it goes on with it. `next` is when its tier
-    /// was to be announced to, if it works.
-    pub fn adopt_one(&mut self, tracker: TrackerKey, known: &Tracker, next: Option<Moment>) {
-        let Some(ours) = self.trackers.get_mut(tracker.0) else { return };
-        *ours = Tracker { tier: ours.tier, scraping: false, ..known.clone() };
-        let Some(tier) = self.tiers.iter_mut().find(|tier| tier.order.contains(&tracker.0)) else { return };
-        if let Some(next) = next {
-            tier.order.retain(|&other| other != tracker.0);
-            tier.order.insert(0, tracker.0);
-            (tier.at, tier.rounds, tier.next) = (0, 0, next);
-        }
-    }
-
     /// A tracker answered a scrape, or did not.
     pub fn scraped(
         &mut self,

@@ -1,20 +1,20 @@
 //! Parts of a torrent that know nothing of torrents: each decides one thing, and is tested alone.
 
-pub mod allowed_fast;
-pub mod announcer;
-pub mod blame;
-pub mod candidates;
-pub mod choker;
-pub mod copies;
-pub mod dials;
-pub mod lender;
-pub mod lookups;
+pub(super) mod allowed_fast;
+pub(super) mod announcer;
+pub(super) mod blame;
+pub(super) mod candidates;
+pub(super) mod choker;
+pub(super) mod copies;
+pub(super) mod dials;
+pub(super) mod lender;
+pub(super) mod lookups;
 mod peer_priority;
-pub mod pex;
+pub(super) mod pex;
 pub mod picker;
-pub mod pipeline;
-pub mod progress;
+pub(super) mod pipeline;
+pub(super) mod progress;
 pub mod rarity;
-pub mod reach;
-pub mod started;
+pub(super) mod reach;
+pub(super) mod started;
 mod tellers;

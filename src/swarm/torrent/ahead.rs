@@ -27,7 +27,7 @@ impl Content {
             self.ahead.contains(&piece.index())
                 && peer.may_give(*piece)
                 && !self.blame.is_suspect(*piece, peer.who())
-                && (open.owner == Some(key) || !self.is_reserved(swarm, now, open))
+                && (open.owner == Some(key) || !swarm.is_reserved(now, open))
         });
         let begun = begun.map(|(piece, _)| piece).min();
         begun.or_else(|| self.begin(swarm, now, key, Some(self.ahead.clone()), out))
@@ -68,6 +68,6 @@ impl Content {
         let mut ahead = self.ahead.clone().filter_map(|index| self.geometry.piece(index));
         let piece = ahead.find(|&piece| lacking.has(piece)).filter(|&piece| peer.may_give(piece))?;
         let open = self.started.get(piece)?;
-        (open.free() == 0 && !open.is_whole() && !self.is_reserved(swarm, now, open)).then_some(piece)
+        (open.free() == 0 && !open.is_whole() && !swarm.is_reserved(now, open)).then_some(piece)
     }
 }

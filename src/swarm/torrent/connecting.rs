@@ -220,7 +220,7 @@ impl Torrent {
         }
         match &mut self.phase {
             Phase::Metadata(download) => download.request(&mut self.swarm, now, out),
-            Phase::Content(content) => content.fill_slots(&mut self.swarm, now, out),
+            Phase::Content(_) => self.swarm.fill_slots(now, out),
         }
     }
 

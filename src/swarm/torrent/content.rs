@@ -118,20 +118,6 @@ impl Content {
             self.close(swarm, now, key, Departure::Useless, out);
         }
     }
-
-    /// The peer that could best be spared: of those that have been here for a while and move nothing
-    /// either way, the one of the lowest canonical priority (BEP 40). A caller is to have a higher one.
-    pub fn spare(&self, swarm: &Swarm, now: Moment, caller: Option<SocketAddr>) -> Option<PeerKey> {
-        let spare = swarm.peers.iter().filter(|(_, peer)| {
-            let idle = peer.down.rate(now) < 1.0 && peer.up.rate(now) < 1.0;
-            now.since(peer.came) >= PROBATION && idle
-        });
-        let rank = |addr: SocketAddr| swarm.candidates.rank(addr);
-        let worst = spare.min_by_key(|(_, peer)| (peer.interested || peer.wants, rank(peer.addr)));
-        worst
-            .filter(|(_, peer)| caller.is_none_or(|caller| rank(caller) > rank(peer.addr)))
-            .map(|(&key, _)| key)
-    }
 }
 
 impl Connections for Content {
@@ -153,4 +139,16 @@ impl Connections for Content {
         self.freed = true;
         peer.down.total() > 0 || peer.up.total() > 0
     }
+}
+
+/// The peer that could best be spared while pieces move: of those that have been here for a while and move nothing
+/// either way, the one of the lowest canonical priority (BEP 40). A caller is to have a higher one.
+pub fn spare(swarm: &Swarm, now: Moment, caller: Option<SocketAddr>) -> Option<PeerKey> {
+    let spare = swarm.peers.iter().filter(|(_, peer)| {
+        let idle = peer.down.rate(now) < 1.0 && peer.up.rate(now) < 1.0;
+        now.since(peer.came) >= PROBATION && idle
+    });
+    let rank = |addr: SocketAddr| swarm.candidates.rank(addr);
+    let worst = spare.min_by_key(|(_, peer)| (peer.interested || peer.wants, rank(peer.addr)));
+    worst.filter(|(_, peer)| caller.is_none_or(|caller| rank(caller) > rank(peer.addr))).map(|(&key, _)| key)
 }

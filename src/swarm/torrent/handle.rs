@@ -16,7 +16,6 @@ impl Torrent {
         let left = self.phase.left();
         let swarm = &mut self.swarm;
         match (input, &mut self.phase) {
-            (Input::Tick, _) => {}
             (Input::Found { source, addrs }, _) => swarm.found(now, source, &addrs),
             (Input::Connected { peer, addr, incoming, hello }, _) => {
                 self.connected(now, peer, addr, incoming, hello, out);
@@ -32,17 +31,17 @@ impl Torrent {
             (Input::Wish(wish), _) => self.wish(now, wish, out),
             (Input::ContentOpened(setup), _) => self.open(now, *setup, out),
             (Input::Wasted { peer, .. }, Phase::Metadata(download)) => download.strike(swarm, now, peer, out),
-            (Input::Wasted { peer, bytes }, Phase::Content(content)) => {
-                content.wasted(swarm, now, peer, bytes)
+            (Input::Wasted { peer, bytes }, Phase::Content(_)) => {
+                swarm.wasted(now, peer, bytes);
             }
             (Input::Landed { peer, blocks }, Phase::Content(content)) => {
                 content.landed(swarm, now, peer, &blocks, out);
             }
-            (Input::Sent { peer, spans }, Phase::Content(content)) => {
-                content.sent(swarm, now, peer, &spans, out);
+            (Input::Sent { peer, spans }, Phase::Content(_)) => {
+                swarm.sent(now, peer, &spans, out);
             }
-            (Input::Unserved { peer, spans }, Phase::Content(content)) => {
-                content.unserved(swarm, now, peer, &spans, out);
+            (Input::Unserved { peer, spans }, Phase::Content(_)) => {
+                swarm.unserved(now, peer, &spans, out);
             }
             (Input::Verified { piece, digests }, Phase::Content(content)) => {
                 content.verified(swarm, now, piece, &digests, out);
@@ -51,13 +50,14 @@ impl Torrent {
                 content.hash_failed(swarm, now, piece, &digests, out);
             }
             (Input::SegmentWritten { piece, blocks }, Phase::Content(content)) => {
-                content.segment_written(piece, blocks)
+                content.segment_written(piece, blocks);
             }
             (Input::WriteFailed { piece }, Phase::Content(content)) => {
-                content.write_failed(swarm, piece, out)
+                content.write_failed(swarm, piece, out);
             }
             (Input::Lost { piece }, Phase::Content(content)) => content.lost(swarm, now, piece, out),
-            (
+            (Input::Tick, _)
+            | (
                 Input::Landed { .. }
                 | Input::Sent { .. }
                 | Input::Unserved { .. }

@@ -60,7 +60,7 @@ impl Torrent {
             }
             Ok(message) => match &mut self.phase {
                 Phase::Metadata(download) => return download.extended(swarm, now, key, message, out),
-                Phase::Content(content) => return content.extended(swarm, now, key, message, out),
+                Phase::Content(content) => return content.extended(swarm, now, key, &message, out),
             },
             Err(_) => false,
         };
@@ -108,7 +108,7 @@ impl Content {
                 }
             }
             Message::Suggest(index) if fast => {
-                self.hinted(swarm, now, key, index, |peer| &mut peer.suggested, out)
+                self.hinted(swarm, now, key, index, |peer| &mut peer.suggested, out);
             }
             Message::AllowedFast(index) if fast => {
                 self.hinted(swarm, now, key, index, |peer| &mut peer.allowed_us, out);
@@ -243,11 +243,11 @@ impl Content {
         swarm: &mut Swarm,
         now: Moment,
         key: PeerKey,
-        message: Extended,
+        message: &Extended,
         out: &mut Vec<Output>,
     ) {
         match message {
-            Extended::DontHave(index) => self.lost_by(swarm, now, key, index, out),
+            &Extended::DontHave(index) => self.lost_by(swarm, now, key, index, out),
             // What was asked for before the info dictionary was whole may come twice.
             _ => self.strike(swarm, now, key, out),
         }

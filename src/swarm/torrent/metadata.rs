@@ -138,7 +138,7 @@ impl MetadataDownload {
             }
             Got::Absurd => self.close(swarm, now, key, Departure::Protocol, out),
             Got::Whole(_, whole) if is_it(swarm.config.info_hash, &whole) => {
-                self.find(swarm, now, whole, out)
+                self.find(swarm, now, whole, out);
             }
             Got::Whole(attempt, _) => {
                 let liar = self.wrong(attempt).and_then(|liar| swarm.peers.get(&liar)).map(Peer::who);

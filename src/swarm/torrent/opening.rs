@@ -41,7 +41,7 @@ impl Torrent {
             content.peer_joined(swarm, key);
             content.meet_again(swarm, now, key, early, out);
         }
-        content.fill_slots(swarm, now, out);
+        swarm.fill_slots(now, out);
         self.phase = Phase::Content(Box::new(content));
     }
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::connections::Connections;
-use super::content::Content;
+use super::content::{self, Content};
 use super::peer::Peer;
 use super::swarm::Swarm;
 use crate::base::Moment;
@@ -43,7 +43,7 @@ impl Phase {
     pub fn spare(&self, swarm: &Swarm, now: Moment, caller: Option<SocketAddr>) -> Option<PeerKey> {
         match self {
             Self::Metadata(download) => download.spare(swarm, now),
-            Self::Content(content) => content.spare(swarm, now, caller),
+            Self::Content(_) => content::spare(swarm, now, caller),
         }
     }
 }

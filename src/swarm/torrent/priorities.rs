@@ -72,7 +72,7 @@ impl Content {
             let priority = self.progress.priority(piece);
             match self.started.get(piece) {
                 Some(open) if priority == Priority::Skip && !open.is_whole() => {
-                    self.abandon(swarm, piece, out)
+                    self.abandon(swarm, piece, out);
                 }
                 Some(_) => {}
                 None if self.progress.lacking().has(piece) => {

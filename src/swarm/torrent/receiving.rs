@@ -60,13 +60,6 @@ impl Content {
         self.hungry.insert(key);
     }
 
-    pub(super) fn wasted(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, bytes: u64) {
-        swarm.counters.wasted += bytes;
-        if let Some(peer) = swarm.peers.get_mut(&key) {
-            peer.heard_at = now;
-        }
-    }
-
     pub(super) fn verified(
         &mut self,
         swarm: &mut Swarm,
@@ -173,7 +166,7 @@ impl Content {
         swarm.finished = self.progress.lacking().is_empty();
         swarm.reopen();
         for key in swarm.keys() {
-            self.withdraw(swarm, now, key, piece, out);
+            swarm.withdraw(now, key, piece, out);
             let Some(peer) = swarm.peers.get_mut(&key) else { continue };
             if self.progress.lacking().has(piece) && peer.has.has(piece) {
                 peer.interesting += 1;
@@ -182,6 +175,15 @@ impl Content {
                 swarm.say(now, key, Message::Extended { id, body: encode_dont_have(piece.index()) }, out);
             }
             self.show_interest(swarm, now, key, out);
+        }
+    }
+}
+
+impl Swarm {
+    pub fn wasted(&mut self, now: Moment, key: PeerKey, bytes: u64) {
+        self.counters.wasted += bytes;
+        if let Some(peer) = self.peers.get_mut(&key) {
+            peer.heard_at = now;
         }
     }
 }

@@ -141,7 +141,7 @@ impl Content {
     fn help(&self, swarm: &Swarm, now: Moment, key: PeerKey) -> Option<Piece> {
         let peer = swarm.peers.get(&key)?;
         let others = self.started.owned().filter(|(piece, _)| peer.may_give(*piece));
-        let open = others.filter(|(_, open)| !self.is_kept_from(swarm, now, key, open));
+        let open = others.filter(|(_, open)| !swarm.is_kept_from(now, key, open));
         open.max_by_key(|(_, open)| open.free()).map(|(piece, _)| piece)
     }
 
@@ -161,7 +161,7 @@ impl Content {
         let peer = swarm.peers.get(&key)?;
         let short = |open: &Open| open.free() == 0 && open.reach().held() + reach::STRETCH <= most;
         let usable = self.started.elastic().filter(|(piece, open)| {
-            short(open) && fits(open) && peer.may_give(*piece) && !self.is_kept_from(swarm, now, key, open)
+            short(open) && fits(open) && peer.may_give(*piece) && !swarm.is_kept_from(now, key, open)
         });
         let (piece, _) = usable.min_by_key(|(piece, open)| {
             (self.blame.is_suspect(*piece, peer.who()), open.missing(), *piece)
@@ -170,23 +170,9 @@ impl Content {
         Some(piece)
     }
 
-    /// Whether a piece is to come from somebody else alone.
-    fn is_kept_from(&self, swarm: &Swarm, now: Moment, key: PeerKey, open: &Open) -> bool {
-        open.owner != Some(key) && self.is_reserved(swarm, now, open)
-    }
-
     /// Bytes that must be free for a new piece.
     pub(super) fn least_room(&self, swarm: &Swarm) -> u64 {
         reach::at_first(self.geometry.piece_len(), swarm.config.budget)
-    }
-
-    /// Whether a piece that was wrong before is to come from its owner alone: as long as that one has
-    /// just sent a part of it, or is going to bring the rest within a minute.
-    pub(super) fn is_reserved(&self, swarm: &Swarm, now: Moment, open: &Open) -> bool {
-        let owner = open.owner.and_then(|key| swarm.peers.get(&key));
-        let recent = now.since(open.touched) < TWIN_GAIN * 10;
-        let soon = |rate: f64| rate * RESERVED >= open.missing() as f64;
-        open.strict && owner.is_some_and(|owner| recent || soon(owner.down.rate(now)))
     }
 
     /// Begins a new piece for a peer, if memory allows: the first of those ahead, where there are any.
@@ -248,7 +234,7 @@ impl Content {
         let mut etas: BTreeMap<PeerKey, Duration> = BTreeMap::new();
         let mut found: Vec<(usize, std::cmp::Reverse<Duration>, Block)> = Vec::new();
         let open = self.started.iter().filter(|(piece, open)| {
-            !open.is_whole() && peer.may_give(*piece) && !self.is_reserved(swarm, now, open)
+            !open.is_whole() && peer.may_give(*piece) && !swarm.is_reserved(now, open)
         });
         for (piece, _) in open.take(MOST_LOOKED_AT) {
             for (block, first, askers) in self.started.twinnable(&self.geometry, piece, key) {
@@ -389,5 +375,21 @@ impl Content {
         if let Some((_, piece)) = stalled.map(|(piece, open)| (open.landed(), piece)).min() {
             self.abandon(swarm, piece, out);
         }
+    }
+}
+
+impl Swarm {
+    /// Whether a piece that was wrong before is to come from its owner alone: as long as that one has
+    /// just sent a part of it, or is going to bring the rest within a minute.
+    pub fn is_reserved(&self, now: Moment, open: &Open) -> bool {
+        let owner = open.owner.and_then(|key| self.peers.get(&key));
+        let recent = now.since(open.touched) < TWIN_GAIN * 10;
+        let soon = |rate: f64| rate * RESERVED >= open.missing() as f64;
+        open.strict && owner.is_some_and(|owner| recent || soon(owner.down.rate(now)))
+    }
+
+    /// Whether a piece is to come from somebody else alone.
+    fn is_kept_from(&self, now: Moment, key: PeerKey, open: &Open) -> bool {
+        open.owner != Some(key) && self.is_reserved(now, open)
     }
 }

@@ -40,7 +40,7 @@ impl Content {
         if fickle {
             self.strike(swarm, now, key, out);
         }
-        self.fill_slots(swarm, now, out);
+        swarm.fill_slots(now, out);
         self.close_if_useless(swarm, now, key, out);
     }
 
@@ -61,7 +61,7 @@ impl Content {
         match held {
             Some(span) if room && !known(&span) && (!peer.choked || allowed(peer, span.piece(), blocks)) => {
                 peer.queue.push_back(span);
-                self.serve(swarm, key, out);
+                swarm.serve(key, out);
             }
             _ => {
                 // What was under way when we choked it is no fault of its own.
@@ -100,61 +100,7 @@ impl Content {
         if fast {
             swarm.say(now, key, Message::Reject(wanted), out);
         }
-        self.serve(swarm, key, out);
-    }
-
-    pub(super) fn sent(
-        &mut self,
-        swarm: &mut Swarm,
-        now: Moment,
-        key: PeerKey,
-        spans: &[Span],
-        out: &mut Vec<Output>,
-    ) {
-        let Some(peer) = swarm.peers.get_mut(&key) else { return };
-        for &span in spans {
-            forget_served(peer, span);
-            peer.up.add(now, u64::from(span.len()));
-            swarm.counters.up.add(now, u64::from(span.len()));
-        }
-        peer.said_at = now;
-        self.serve(swarm, key, out);
-    }
-
-    /// Spans could not be read for the moment: who asked for them is told, or asks again by itself.
-    pub(super) fn unserved(
-        &mut self,
-        swarm: &mut Swarm,
-        now: Moment,
-        key: PeerKey,
-        spans: &[Span],
-        out: &mut Vec<Output>,
-    ) {
-        let Some(peer) = swarm.peers.get_mut(&key) else { return };
-        let gone: Vec<Span> = spans.iter().copied().filter(|&span| forget_served(peer, span)).collect();
-        if peer.fast() {
-            for span in gone {
-                swarm.say(now, key, Message::Reject(span.into()), out);
-            }
-        }
-        self.serve(swarm, key, out);
-    }
-
-    /// Orders the next burst, if little of the last is left.
-    fn serve(&mut self, swarm: &mut Swarm, key: PeerKey, out: &mut Vec<Output>) {
-        let Some(peer) = swarm.peers.get_mut(&key) else { return };
-        if peer.serving_bytes >= SERVE_AHEAD / 2 || peer.queue.is_empty() {
-            return;
-        }
-        let mut spans = Vec::new();
-        while peer.serving_bytes < SERVE_AHEAD
-            && let Some(span) = peer.queue.pop_front()
-        {
-            peer.serving_bytes += u64::from(span.len());
-            peer.serving.push_back(span);
-            spans.push(span);
-        }
-        out.push(Output::Serve { peer: key, spans });
+        swarm.serve(key, out);
     }
 
     /// Allows a peer that has little the pieces of BEP 6 that we have.
@@ -172,16 +118,69 @@ impl Content {
         }
     }
 
+    /// The round of the choker.
+    pub(super) fn rechoke(&mut self, swarm: &mut Swarm, now: Moment, out: &mut Vec<Output>) {
+        if swarm.paused {
+            return;
+        }
+        let contenders = swarm.contenders(now);
+        let chosen = self.choker.round(now, swarm.finished, swarm.slots(now), &contenders, &mut swarm.rng);
+        let chosen: std::collections::BTreeSet<PeerKey> = chosen.into_iter().collect();
+        for key in swarm.keys() {
+            let Some(peer) = swarm.peers.get(&key) else { continue };
+            match (peer.choked, chosen.contains(&key)) {
+                (true, true) => swarm.unchoke(now, key, out),
+                (false, false) => swarm.choke(now, key, out),
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Swarm {
+    /// Orders the next burst, if little of the last is left.
+    fn serve(&mut self, key: PeerKey, out: &mut Vec<Output>) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        if peer.serving_bytes >= SERVE_AHEAD / 2 || peer.queue.is_empty() {
+            return;
+        }
+        let mut spans = Vec::new();
+        while peer.serving_bytes < SERVE_AHEAD
+            && let Some(span) = peer.queue.pop_front()
+        {
+            peer.serving_bytes += u64::from(span.len());
+            peer.serving.push_back(span);
+            spans.push(span);
+        }
+        out.push(Output::Serve { peer: key, spans });
+    }
+
+    pub fn sent(&mut self, now: Moment, key: PeerKey, spans: &[Span], out: &mut Vec<Output>) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        for &span in spans {
+            forget_served(peer, span);
+            peer.up.add(now, u64::from(span.len()));
+            self.counters.up.add(now, u64::from(span.len()));
+        }
+        peer.said_at = now;
+        self.serve(key, out);
+    }
+
+    /// Spans could not be read for the moment: who asked for them is told, or asks again by itself.
+    pub fn unserved(&mut self, now: Moment, key: PeerKey, spans: &[Span], out: &mut Vec<Output>) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        let gone: Vec<Span> = spans.iter().copied().filter(|&span| forget_served(peer, span)).collect();
+        if peer.fast() {
+            for span in gone {
+                self.say(now, key, Message::Reject(span.into()), out);
+            }
+        }
+        self.serve(key, out);
+    }
+
     /// Serves nothing of a piece any more.
-    pub(super) fn withdraw(
-        &mut self,
-        swarm: &mut Swarm,
-        now: Moment,
-        key: PeerKey,
-        piece: Piece,
-        out: &mut Vec<Output>,
-    ) {
-        let Some(peer) = swarm.peers.get_mut(&key) else { return };
+    pub fn withdraw(&mut self, now: Moment, key: PeerKey, piece: Piece, out: &mut Vec<Output>) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
         peer.allowed.retain(|&(allowed, _)| allowed != piece);
         let served: Vec<Span> = peer.serving.iter().filter(|span| span.piece() == piece).copied().collect();
         let waiting: Vec<Span> = peer.queue.iter().filter(|span| span.piece() == piece).copied().collect();
@@ -194,53 +193,17 @@ impl Content {
             out.push(Output::Unserve { peer: key, spans: served.clone() });
         }
         for span in served.into_iter().chain(waiting).filter(|_| fast) {
-            swarm.say(now, key, Message::Reject(span.into()), out);
+            self.say(now, key, Message::Reject(span.into()), out);
         }
-        self.serve(swarm, key, out);
+        self.serve(key, out);
     }
 
-    /// The round of the choker.
-    pub(super) fn rechoke(&mut self, swarm: &mut Swarm, now: Moment, out: &mut Vec<Output>) {
-        if swarm.paused {
-            return;
-        }
-        let contenders = self.contenders(swarm, now);
-        let chosen =
-            self.choker.round(now, swarm.finished, self.slots(swarm, now), &contenders, &mut swarm.rng);
-        let chosen: std::collections::BTreeSet<PeerKey> = chosen.into_iter().collect();
-        for key in swarm.keys() {
-            let Some(peer) = swarm.peers.get(&key) else { continue };
-            match (peer.choked, chosen.contains(&key)) {
-                (true, true) => self.unchoke(swarm, now, key, out),
-                (false, false) => self.choke(swarm, now, key, out),
-                _ => {}
-            }
-        }
+    fn slots(&self, now: Moment) -> usize {
+        slots(self.config.upload_limit, self.counters.up.rate(now))
     }
 
-    /// Gives free slots away at once.
-    pub(super) fn fill_slots(&mut self, swarm: &mut Swarm, now: Moment, out: &mut Vec<Output>) {
-        if swarm.paused {
-            return;
-        }
-        let slots = self.slots(swarm, now);
-        let mut contenders = self.contenders(swarm, now);
-        let mut taken = contenders.iter().filter(|c| c.unchoked).count();
-        while taken < slots
-            && let Some(next) = Choker::next(now, swarm.finished, &contenders)
-        {
-            self.unchoke(swarm, now, next, out);
-            contenders.retain(|c| c.peer != next);
-            taken += 1;
-        }
-    }
-
-    fn slots(&self, swarm: &Swarm, now: Moment) -> usize {
-        slots(swarm.config.upload_limit, swarm.counters.up.rate(now))
-    }
-
-    fn contenders(&self, swarm: &Swarm, now: Moment) -> Vec<Contender> {
-        let wanting = swarm.peers.iter().filter(|(_, peer)| peer.wants && !peer.is_seed());
+    fn contenders(&self, now: Moment) -> Vec<Contender> {
+        let wanting = self.peers.iter().filter(|(_, peer)| peer.wants && !peer.is_seed());
         let contenders = wanting.map(|(&key, peer)| Contender {
             peer: key,
             unchoked: !peer.choked,
@@ -254,29 +217,46 @@ impl Content {
         contenders.collect()
     }
 
-    fn unchoke(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
-        if let Some(peer) = swarm.peers.get_mut(&key) {
+    fn unchoke(&mut self, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
+        if let Some(peer) = self.peers.get_mut(&key) {
             peer.choked = false;
             peer.choked_at = now;
             peer.sent_before = peer.up.total();
-            swarm.say(now, key, Message::Unchoke, out);
+            self.say(now, key, Message::Unchoke, out);
         }
     }
 
-    fn choke(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
-        let Some(peer) = swarm.peers.get_mut(&key) else { return };
+    fn choke(&mut self, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
         peer.choked = true;
         peer.choked_at = now;
         let fast = peer.fast();
         let mut void: Vec<Span> = peer.serving.drain(..).collect();
         void.extend(peer.queue.drain(..));
         peer.serving_bytes = 0;
-        swarm.say(now, key, Message::Choke, out);
+        self.say(now, key, Message::Choke, out);
         if !void.is_empty() {
             out.push(Output::Unserve { peer: key, spans: Vec::new() });
         }
         for span in void.into_iter().filter(|_| fast) {
-            swarm.say(now, key, Message::Reject(span.into()), out);
+            self.say(now, key, Message::Reject(span.into()), out);
+        }
+    }
+
+    /// Gives free slots away at once.
+    pub fn fill_slots(&mut self, now: Moment, out: &mut Vec<Output>) {
+        if self.paused {
+            return;
+        }
+        let slots = self.slots(now);
+        let mut contenders = self.contenders(now);
+        let mut taken = contenders.iter().filter(|c| c.unchoked).count();
+        while taken < slots
+            && let Some(next) = Choker::next(now, self.finished, &contenders)
+        {
+            self.unchoke(now, next, out);
+            contenders.retain(|c| c.peer != next);
+            taken += 1;
         }
     }
 }

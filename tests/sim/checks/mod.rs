@@ -1,6 +1,8 @@
 //! What must hold at every step, whatever the weather: a ledger that one node's facts and orders are
 //! booked in, and that refuses an order that is not lawful.
 
+mod pieces;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -296,8 +298,9 @@ impl Ledger {
             }
             Output::Accept { blocks } => blocks.iter().try_for_each(|block| {
                 ensure(self.fresh.contains(block), || format!("{block:?} is accepted and did not come"))?;
-                let open = self.open.entry(block.piece()).or_default();
-                ensure(open.landed.insert(block.index()), || format!("{block:?} is accepted twice"))
+                let mut new = false;
+                self.open(block.piece(), |open| new = open.landed.insert(block.index()));
+                ensure(new, || format!("{block:?} is accepted twice"))
             }),
             Output::Verify { piece, .. } => {
                 let blocks = self.geometry.blocks_in(*piece);
@@ -514,42 +517,5 @@ impl Ledger {
     fn gone(&mut self, peer: PeerKey) {
         self.unask_all(peer);
         self.peers.remove(&peer);
-    }
-
-    fn unask(&mut self, peer: PeerKey, block: Block) {
-        let Some(askers) = self.askers.get_mut(&block) else { return };
-        let Some(at) = askers.iter().position(|&p| p == peer) else { return };
-        askers.remove(at);
-        if askers.is_empty() {
-            self.askers.remove(&block);
-        }
-        if let Some(side) = self.peers.get_mut(&peer) {
-            side.owes -= 1;
-        }
-        self.open(block.piece(), |open| open.asked -= 1);
-    }
-
-    fn unask_all(&mut self, peer: PeerKey) {
-        let of_peer = |(&block, askers): (&Block, &Vec<PeerKey>)| askers.contains(&peer).then_some(block);
-        let blocks: Vec<_> = self.askers.iter().filter_map(of_peer).collect();
-        for block in blocks {
-            self.unask(peer, block);
-        }
-    }
-
-    fn open(&mut self, piece: Piece, change: impl FnOnce(&mut Open)) {
-        let len = u64::from(self.geometry.len_of(piece));
-        let was = self.open.contains_key(&piece);
-        let open = self.open.entry(piece).or_default();
-        change(open);
-        let is = open.asked > 0 || !open.landed.is_empty() || open.verifying;
-        if !is {
-            self.open.remove(&piece);
-        }
-        match (was, is) {
-            (false, true) => self.open_bytes += len,
-            (true, false) => self.open_bytes -= len,
-            _ => {}
-        }
     }
 }
