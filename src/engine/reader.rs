@@ -50,7 +50,7 @@ pub struct Feed {
 }
 
 impl Reader {
-    /// A reader of this file, and what makes it one: see [`Add::read`](super::Add::read).
+    /// A reader of this file, and what makes it one: see [`ContentOptions::read`](super::ContentOptions::read).
     pub fn of(file: FileIndex) -> (Feed, Self) {
         let (to, parts) = mpsc::channel(CHUNKS);
         (Feed { file, to }, Self { parts, ended: false })
