@@ -36,8 +36,8 @@
 //!    block, header, block … with one vectored call straight into them. No buffer is free: it does not
 //!    read, and TCP slows the sender down; nothing else waits.
 //! 4. The socket runs dry or 256 KiB have come: one message gives the filled buffers to the driver. They
-//!    move by ownership, so no two tasks ever see the same bytes: no lock, no aliasing. A twin of a block
-//!    in the end game simply comes second and is dropped.
+//!    move by ownership, so no two tasks ever see the same bytes: no lock, no aliasing. The state machine
+//!    says which of the blocks are of use; a twin of a block in the end game comes second and is dropped.
 //! 5. The piece is whole: a disk thread hashes it, several pieces at once in SIMD lanes, while it is
 //!    warm in the cache.
 //! 6. It is right: the same thread copies it into its place in the memory-mapped file (or writes it
