@@ -48,12 +48,12 @@ pub enum After {
     Seed(Until),
 }
 
-/// What a torrent is known by when it is added.
+/// The source of a torrent that is added: its metadata, or a link to it.
 #[derive(Clone, Debug)]
 pub enum Source {
-    /// Its metadata.
+    /// Metadata of the torrent, from a torrent file.
     Metainfo(Arc<Metainfo>),
-    /// Its info-hash: the metadata is looked for.
+    /// Info-hash of the torrent, from a link: peers are asked for the metadata (BEP 9).
     Link(Box<Link>),
 }
 
@@ -66,12 +66,12 @@ pub struct Link {
     pub name: Option<Untrusted>,
     /// Web seeds of the link; the torrent file that is remembered names them.
     pub web_seeds: Vec<Untrusted>,
-    /// Its content will be wanted once the metadata is there: peers hear at once that we are interested, and have
-    /// let us in by then.
+    /// Content will be wanted once the metadata is there: peers are told "interested" at once, and may have
+    /// unchoked us by then.
     pub eager: bool,
 }
 
-/// What is wanted of the content of a torrent, and where it lies.
+/// Options for the content of a torrent: which files, where they lie, in which order they come.
 #[derive(Clone, Debug)]
 pub struct ContentOptions {
     /// The directory in which its file or folder lies or will lie.
@@ -107,7 +107,7 @@ pub struct ContentOptions {
 pub struct Add {
     /// The torrent.
     pub source: Source,
-    /// What is wanted of its content; without it the torrent waits for [`Command::Start`].
+    /// Options for the content; without them the torrent waits for [`Command::Start`].
     pub content: Option<Box<ContentOptions>>,
     /// Announce to trackers at all.
     pub use_trackers: bool,
@@ -134,7 +134,7 @@ impl Link {
         Self { info_hash, name: None, web_seeds: Vec::new(), eager: false }
     }
 
-    /// Its name until the metadata tells it.
+    /// Name of the torrent until the metadata is known.
     pub(super) fn name(&self) -> Untrusted {
         self.name.clone().unwrap_or_else(|| Untrusted::new(self.info_hash.to_string()))
     }
