@@ -1,6 +1,7 @@
 //! The session: many torrents under one roof. It starts and ends their drivers, lets look-ups of metadata and
 //! downloads wait their turn, and puts their rows into one view.
 
+mod entry;
 #[cfg(test)]
 mod tests;
 
@@ -11,9 +12,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{self, MissedTickBehavior};
 
+use self::entry::{Activity, Entry, Running, waiting};
 use super::command::{Add, Command, ContentOptions, Source};
 use super::config::EngineConfig;
-use super::driver::{self, Found, Published, ToDriver};
+use super::driver::{self, Found, ToDriver};
 use super::event::{Event, Fault, FaultKind};
 use super::shared::Shared;
 use super::view::{Reason, Row, State, View};
@@ -72,49 +74,6 @@ struct Session {
     views: u32,
     /// Drivers end because they were told to.
     stopping: bool,
-}
-
-/// One torrent of the session.
-struct Entry {
-    id: TorrentId,
-    /// Its info-hashes, as far as they are known; no other torrent of the session has one of them.
-    info_hashes: InfoHashes,
-    activity: Activity,
-    /// Its driver does not start meanwhile.
-    paused: bool,
-    /// The way it was added, until its driver is started.
-    add: Option<Box<Add>>,
-    /// Its metadata, once that is known.
-    metainfo: Option<Arc<Metainfo>>,
-    /// What is wanted of its content, until that is begun.
-    content: Option<Box<ContentOptions>>,
-    driver: Option<Running>,
-    /// The last row its driver published, or one made for it while it waits.
-    row: Row,
-}
-
-/// What the session does for a torrent.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Activity {
-    /// Its metadata is looked for when its turn comes.
-    LookupQueued,
-    /// Its metadata is looked for.
-    LookingUp,
-    /// Its metadata is known, and nothing is wanted of its content.
-    Known,
-    /// Its content is fetched or given when its turn comes. Where its metadata was looked for, its driver stays in
-    /// the swarm until then.
-    Queued,
-    /// Its content is fetched or given.
-    Running,
-    /// Its driver has ended.
-    Ended,
-}
-
-struct Running {
-    orders: mpsc::UnboundedSender<ToDriver>,
-    published: watch::Receiver<Option<Published>>,
-    task: JoinHandle<()>,
 }
 
 impl Session {
@@ -424,44 +383,6 @@ impl Session {
     }
 }
 
-impl Entry {
-    /// Lets it wait for its turn, if it is known what it is and what is wanted of it.
-    fn queue(&mut self, jobs: usize, events: &mpsc::UnboundedSender<Event>) {
-        let Self { activity: Activity::Known, metainfo: Some(metainfo), content: Some(options), .. } = self
-        else {
-            return;
-        };
-        let row = self.row.of_content(metainfo, options, waiting(jobs, self.paused));
-        let _ = events.send(Event::Added {
-            id: row.id,
-            info_hashes: row.info_hashes,
-            name: row.name.clone(),
-            size: row.wanted,
-            files: row.files,
-        });
-        (self.row, self.activity) = (row, Activity::Queued);
-    }
-
-    /// Tells it to stop, and gives its task, if anything of it runs.
-    fn leave(self) -> Option<JoinHandle<()>> {
-        self.tell(ToDriver::Stop);
-        self.driver.map(|running| running.task)
-    }
-
-    fn tell(&self, order: ToDriver) {
-        if let Some(running) = &self.driver {
-            let _ = running.orders.send(order);
-        }
-    }
-
-    /// Whether it takes one of the places for downloads.
-    fn is_downloading(&self) -> bool {
-        let counts = !matches!(self.row.state, State::Seeding | State::Done | State::Paused | State::Error);
-        let runs = self.driver.as_ref().is_some_and(|running| !running.task.is_finished());
-        self.activity == Activity::Running && counts && runs
-    }
-}
-
 /// Why a torrent is refused that is in the session already.
 fn duplicate(name: &Untrusted) -> Fault {
     Fault { kind: FaultKind::Duplicate, message: format!("{name} is there already"), hint: None }
@@ -474,11 +395,6 @@ fn starting(seed_only: bool) -> (State, Reason) {
     } else {
         (State::Downloading, Reason { word: "starting", text: "starting".into() })
     }
-}
-
-/// The state of a torrent that waits for its turn.
-fn waiting(jobs: usize, paused: bool) -> (State, Reason) {
-    why(&Circumstances { paused, queued_behind: Some(jobs as u32), ..Circumstances::default() })
 }
 
 /// The state of a torrent whose metadata is looked for when its turn comes.
