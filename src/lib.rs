@@ -80,6 +80,7 @@
 //!
 //! A torrent file skips the search: its files are looked through first, and nobody hears of it before.
 
+pub mod app;
 pub mod base;
 pub mod dht;
 pub mod engine;

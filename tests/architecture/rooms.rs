@@ -7,7 +7,7 @@ use super::modules::{MODULES, Modules};
 use super::source::Source;
 
 /// Each room and the rooms it may import, lowest first.
-const ROOMS: [(&str, &[&str]); 9] = [
+const ROOMS: [(&str, &[&str]); 10] = [
     ("base", &[]),
     ("hash", &["base"]),
     ("proto", &["base", "hash"]),
@@ -16,7 +16,8 @@ const ROOMS: [(&str, &[&str]); 9] = [
     ("store", &["base", "hash", "proto"]),
     ("net", &["base", "hash", "proto", "swarm", "store"]),
     ("engine", &["base", "hash", "proto", "swarm", "dht", "store", "net"]),
-    ("face", &["base", "hash", "proto", "store", "engine"]),
+    ("app", &["base", "hash", "proto", "store", "engine"]),
+    ("face", &["base", "hash", "proto", "store", "engine", "app"]),
 ];
 
 const QUIET: [&str; 5] = ["base", "hash", "proto", "swarm", "dht"];

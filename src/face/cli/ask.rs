@@ -3,13 +3,13 @@
 use std::io::{self, BufRead, IsTerminal};
 
 use super::args::global::GlobalArgs;
-use super::error::Failure;
 use super::output::Output;
 use super::stderr;
+use crate::app::Error;
 
 /// Asks whether to do something harmless: `question` as in "Write these files?". Where nobody can
 /// answer, or nobody wants to be asked, the failure names the flag that answers.
-pub fn mild(question: &str, global: &GlobalArgs, output: &Output) -> Result<bool, Failure> {
+pub fn mild(question: &str, global: &GlobalArgs, output: &Output) -> Result<bool, Error> {
     if global.yes {
         return Ok(true);
     }
@@ -26,8 +26,8 @@ pub fn mild(question: &str, global: &GlobalArgs, output: &Output) -> Result<bool
     Ok(is_yes(&answer))
 }
 
-fn nobody(question: &str) -> Failure {
-    Failure::usage(format!("nobody can answer: {question}")).hint("-y answers yes")
+fn nobody(question: &str) -> Error {
+    Error::usage(format!("nobody can answer: {question}")).hint("-y answers yes")
 }
 
 fn is_yes(answer: &str) -> bool {
@@ -53,6 +53,6 @@ mod tests {
         let yes = GlobalArgs { yes: true, ..GlobalArgs::default() };
         assert_eq!(mild("Do it?", &yes, &output), Ok(true));
         let failure = mild("Do it?", &GlobalArgs::default(), &output).unwrap_err();
-        assert_eq!((failure.exit, failure.hint.as_deref()), (Exit::Usage, Some("-y answers yes")));
+        assert_eq!((Exit::of(&failure), failure.hint.as_deref()), (Exit::Usage, Some("-y answers yes")));
     }
 }

@@ -6,16 +6,15 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
 use super::args::global::GlobalArgs;
-use super::error::{Failure, reason, shown};
-use super::exit::Exit;
 use super::state;
+use crate::app::{Error, ErrorKind, reason, shown};
 
 /// The longest path of a socket, in bytes, as systems have it.
 const LONGEST: usize = 100;
 
 /// Looks for the daemon and says why there is none to talk to. This version speaks to none, so whatever
 /// answers is another's.
-pub fn find(global: &GlobalArgs) -> Failure {
+pub fn find(global: &GlobalArgs) -> Error {
     let Some(path) = place(global) else {
         return none(
             "no torr daemon is running: without a home or XDG_RUNTIME_DIR there is no place for one",
@@ -23,7 +22,7 @@ pub fn find(global: &GlobalArgs) -> Failure {
     };
     if path.as_os_str().len() > LONGEST {
         let message = format!("{} is too long for a socket", shown(&path));
-        return Failure::usage(message).hint("name a shorter one with --socket");
+        return Error::usage(message).hint("name a shorter one with --socket");
     }
     match UnixStream::connect(&path) {
         Ok(_) => refused(format!("what listens at {} is no daemon that this torr can talk to", shown(&path))),
@@ -51,13 +50,13 @@ fn place(global: &GlobalArgs) -> Option<PathBuf> {
     named.or_else(|| Some(folder()?.join("daemon.sock")))
 }
 
-fn none(message: impl Into<String>) -> Failure {
-    Failure::new(Exit::Daemon, "no_daemon", message)
+fn none(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Daemon, "no_daemon", message)
         .hint("there is none in this version; 'torr get' does it without a daemon")
 }
 
-fn refused(message: impl Into<String>) -> Failure {
-    Failure::new(Exit::Daemon, "refused", message)
+fn refused(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Daemon, "refused", message)
         .hint("--socket names another one; 'torr get' does it without a daemon")
 }
 
@@ -67,7 +66,7 @@ mod tests {
 
     use super::*;
 
-    fn at(path: PathBuf) -> Failure {
+    fn at(path: PathBuf) -> Error {
         find(&GlobalArgs { socket: Some(path), ..GlobalArgs::default() })
     }
 
@@ -75,15 +74,15 @@ mod tests {
     fn nobody_and_somebody_else_are_told_apart() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("s");
-        let ended = |failure: &Failure| (failure.exit, failure.kind);
-        assert_eq!(ended(&at(path.clone())), (Exit::Daemon, "no_daemon"));
+        let ended = |failure: &Error| (failure.kind, failure.word);
+        assert_eq!(ended(&at(path.clone())), (ErrorKind::Daemon, "no_daemon"));
         let listener = UnixListener::bind(&path).unwrap();
         let failure = at(path.clone());
-        assert_eq!(ended(&failure), (Exit::Daemon, "refused"), "{failure:?}");
+        assert_eq!(ended(&failure), (ErrorKind::Daemon, "refused"), "{failure:?}");
         // One that has died leaves its socket behind.
         drop(listener);
-        assert_eq!(ended(&at(path.clone())), (Exit::Daemon, "no_daemon"));
-        assert_eq!(ended(&at(path.join("below"))), (Exit::Daemon, "no_daemon"));
-        assert_eq!(ended(&at(dir.path().join("x".repeat(200)))), (Exit::Usage, "usage"));
+        assert_eq!(ended(&at(path.clone())), (ErrorKind::Daemon, "no_daemon"));
+        assert_eq!(ended(&at(path.join("below"))), (ErrorKind::Daemon, "no_daemon"));
+        assert_eq!(ended(&at(dir.path().join("x".repeat(200)))), (ErrorKind::Usage, "usage"));
     }
 }

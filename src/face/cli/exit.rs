@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::app::{Error, ErrorKind};
+
 /// The exit codes. They are part of the contract with scripts: `torr help exit-codes` lists them
 /// and none of them ever changes its meaning.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,6 +54,11 @@ pub const MEANINGS: [(Exit, &str); 12] = [
 ];
 
 impl Exit {
+    /// The end of a command that this stopped.
+    pub fn of(error: &Error) -> Self {
+        error.kind.into()
+    }
+
     /// The number.
     pub const fn code(self) -> u8 {
         self as u8
@@ -78,6 +85,24 @@ impl Exit {
             Self::Interrupted => 9,
             Self::Terminated => 10,
             Self::Pipe => 11,
+        }
+    }
+}
+
+impl From<ErrorKind> for Exit {
+    fn from(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::Answer => Self::No,
+            ErrorKind::Usage => Self::Usage,
+            ErrorKind::Input => Self::Input,
+            ErrorKind::Network => Self::Network,
+            ErrorKind::Disk => Self::Disk,
+            ErrorKind::Daemon => Self::Daemon,
+            ErrorKind::Busy => Self::Busy,
+            ErrorKind::Internal => Self::Internal,
+            ErrorKind::Interrupted => Self::Interrupted,
+            ErrorKind::Closed => Self::Pipe,
+            ErrorKind::Terminated => Self::Terminated,
         }
     }
 }

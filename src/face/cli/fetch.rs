@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::args::global::GlobalArgs;
 use super::args::network::NetworkArgs;
-use super::error::Failure;
 use super::input::{Link, Torrent};
 use super::output::Output;
 use super::signals;
 use super::transfer::{Lookups, Setup, Waiter};
+use crate::app::Error;
 
 /// How long the swarm may take unless `--timeout` says otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -38,7 +38,7 @@ pub fn torrent(
     patience: Duration,
     global: &GlobalArgs,
     output: &Output,
-) -> Result<Torrent, Failure> {
+) -> Result<Torrent, Error> {
     let setup = Setup::new(&NetworkArgs::default(), global, output)?.local(who.lan);
     link.can_be_found()?;
     if let Some(metainfo) = link.remembered(setup.state_dir()) {

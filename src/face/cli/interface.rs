@@ -3,19 +3,19 @@
 
 use std::net::IpAddr;
 
-use super::error::{Failure, reason};
+use crate::app::{Error, reason};
 use crate::base::Untrusted;
 use crate::engine::interfaces::{self, Interface};
 
 /// An address as it is, or that of a network interface: IPv4 before IPv6.
-pub fn address(text: &str, ipv6: bool) -> Result<IpAddr, Failure> {
+pub fn address(text: &str, ipv6: bool) -> Result<IpAddr, Error> {
     let found = match text.parse() {
         Ok(address) => address,
         Err(_) => chosen(text, &of_system(text)?, ipv6)?,
     };
     if found.is_ipv6() && !ipv6 {
         let message = format!("{found} is an IPv6 address, but IPv6 is switched off");
-        return Err(Failure::usage(message).hint("--ipv6 switches it on"));
+        return Err(Error::usage(message).hint("--ipv6 switches it on"));
     }
     Ok(found)
 }
@@ -31,20 +31,20 @@ pub fn all() -> Vec<(String, Vec<IpAddr>)> {
     .collect()
 }
 
-fn of_system(name: &str) -> Result<Vec<Interface>, Failure> {
+fn of_system(name: &str) -> Result<Vec<Interface>, Error> {
     interfaces::list().map_err(|error| {
         let name = Untrusted::new(name);
-        Failure::usage(format!("cannot find the network interface '{name}': {}", reason(&error)))
+        Error::usage(format!("cannot find the network interface '{name}': {}", reason(&error)))
             .hint("give its address instead; `ip addr` tells it")
     })
 }
 
-fn chosen(name: &str, interfaces: &[Interface], ipv6: bool) -> Result<IpAddr, Failure> {
+fn chosen(name: &str, interfaces: &[Interface], ipv6: bool) -> Result<IpAddr, Error> {
     let shown = Untrusted::new(name);
     let Some(found) = interfaces.iter().find(|interface| interface.name == name) else {
         let names = interfaces.iter().take(20).map(|other| Untrusted::new(other.name.as_str()).fit(15));
         let names: Vec<String> = names.collect();
-        return Err(Failure::usage(format!("there is no network interface '{shown}'"))
+        return Err(Error::usage(format!("there is no network interface '{shown}'"))
             .hint(format!("there are: {}", names.join(", "))));
     };
     // An address of the link alone means something only together with its interface.
@@ -52,7 +52,7 @@ fn chosen(name: &str, interfaces: &[Interface], ipv6: bool) -> Result<IpAddr, Fa
     let v4 = all.clone().find(IpAddr::is_ipv4);
     let v6 = all.find(|ip| ip.is_ipv6() && ipv6);
     v4.or(v6).ok_or_else(|| {
-        Failure::usage(format!("the network interface '{shown}' has no address to leave from"))
+        Error::usage(format!("the network interface '{shown}' has no address to leave from"))
             .hint("is it up? `ip addr` tells; nothing leaves another way")
     })
 }
@@ -60,14 +60,14 @@ fn chosen(name: &str, interfaces: &[Interface], ipv6: bool) -> Result<IpAddr, Fa
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::ErrorKind;
     use crate::engine::interfaces::Address;
-    use crate::face::cli::exit::Exit;
 
     #[test]
     fn addresses_are_taken_as_they_are() {
         assert_eq!(address("192.0.2.7", true), Ok("192.0.2.7".parse().unwrap()));
         assert_eq!(address("::1", true), Ok("::1".parse().unwrap()));
-        assert_eq!(address("::1", false).unwrap_err().exit, Exit::Usage);
+        assert_eq!(address("::1", false).unwrap_err().kind, ErrorKind::Usage);
     }
 
     #[cfg(target_os = "linux")]

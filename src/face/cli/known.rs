@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use super::error::{Failure, shown};
-use super::exit::Exit;
 use super::faults;
 use super::input::quoted;
+use crate::app::{Error, ErrorKind, shown};
 use crate::base::InfoHashes;
 use crate::engine::{self, Recalled};
 
@@ -16,13 +15,13 @@ const NAMED: usize = 3;
 
 /// The torrent that is meant by the beginning of its info hash; nothing if this is no such beginning, or if
 /// there is a file of that name.
-pub fn recall(argument: &Path, state: Option<&Path>) -> Result<Option<Recalled>, Failure> {
+pub fn recall(argument: &Path, state: Option<&Path>) -> Result<Option<Recalled>, Error> {
     let Some(digits) = digits(argument).filter(|_| argument.symlink_metadata().is_err()) else {
         return Ok(None);
     };
     let Some(state) = state else {
         let message = format!("{digits} is no file, and without a home nothing is remembered");
-        return Err(Failure::usage(message).hint("say where with --state-dir"));
+        return Err(Error::usage(message).hint("say where with --state-dir"));
     };
     let all = engine::remembered(state).map_err(|error| faults::disk(&error))?;
     let meant: Vec<&InfoHashes> = all.iter().filter(|id| id.to_string().starts_with(&digits)).collect();
@@ -31,14 +30,14 @@ pub fn recall(argument: &Path, state: Option<&Path>) -> Result<Option<Recalled>,
             let found = engine::recall(state, id).map_err(|error| faults::disk(&error).about(*id))?;
             found.map(Some).ok_or_else(|| {
                 let message = format!("what is remembered of {digits} in {} is damaged", shown(state));
-                Failure::new(Exit::Input, "malformed", message).hint("give the torrent file").about(*id)
+                Error::new(ErrorKind::Input, "malformed", message).hint("give the torrent file").about(*id)
             })
         }
         [] => Err(unknown(&digits, state, &all)),
         _ => {
             let message = format!("{digits} begins {} remembered torrents", meant.len());
             let hint = format!("write more of it: {}", names(state, &meant));
-            Err(Failure::usage(message).hint(hint))
+            Err(Error::usage(message).hint(hint))
         }
     }
 }
@@ -50,9 +49,9 @@ fn digits(argument: &Path) -> Option<String> {
     fits.then(|| text.to_ascii_lowercase())
 }
 
-fn unknown(digits: &str, state: &Path, all: &[InfoHashes]) -> Failure {
+fn unknown(digits: &str, state: &Path, all: &[InfoHashes]) -> Error {
     let message = format!("{digits} is neither a torrent file nor remembered in {}", shown(state));
-    let failure = Failure::new(Exit::Input, "not_found", message);
+    let failure = Error::new(ErrorKind::Input, "not_found", message);
     if all.is_empty() {
         return failure.hint("torr get and torr seed remember what they are given; name the torrent file");
     }
@@ -77,7 +76,7 @@ fn names(state: &Path, ids: &[&InfoHashes]) -> String {
 }
 
 /// The data of a remembered torrent is not where it was.
-pub fn gone(known: &Recalled, argument: &Path) -> Failure {
+pub fn gone(known: &Recalled, argument: &Path) -> Error {
     let name = known.metainfo.name().fit(100);
     let (argument, torrent) = (quoted(argument), quoted(&known.torrent_file));
     let id = known.metainfo.info_hash();
@@ -88,12 +87,12 @@ pub fn gone(known: &Recalled, argument: &Path) -> Failure {
                 "if it was moved: torr seed {argument} -o FOLDER; to fetch it again: torr get {torrent} -o {}",
                 quoted(folder)
             );
-            Failure::new(Exit::Disk, "files_missing", message).hint(hint).about(id)
+            Error::new(ErrorKind::Disk, "files_missing", message).hint(hint).about(id)
         }
         None => {
             let message = format!("where the data of {name} lies is not remembered");
             let hint = format!("say where: torr seed {argument} -o FOLDER");
-            Failure::new(Exit::Disk, "files_missing", message).hint(hint).about(id)
+            Error::new(ErrorKind::Disk, "files_missing", message).hint(hint).about(id)
         }
     }
 }
@@ -122,7 +121,7 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let find = |text: &str| recall(Path::new(text), Some(state.path()));
         let failure = find("abcd").unwrap_err();
-        assert_eq!((failure.exit, failure.kind), (Exit::Input, "not_found"));
+        assert_eq!((failure.kind, failure.word), (ErrorKind::Input, "not_found"));
         let remembered = Remembered::of(state.path());
         let mut all: Vec<Metainfo> = (0..300).map(|n| torrent(&format!("film {n}"))).collect();
         for torrent in &all {
@@ -141,7 +140,7 @@ mod tests {
         // One file damaged in place: its name is known, what it says is not believed.
         let hash = all[0].info_hash();
         std::fs::write(remembered.path(&hash), all[1].to_bytes()).unwrap();
-        assert_eq!(find(&hash.to_string()).unwrap_err().kind, "malformed");
+        assert_eq!(find(&hash.to_string()).unwrap_err().word, "malformed");
     }
 
     #[test]
@@ -155,8 +154,8 @@ mod tests {
         }
         let failure = recall(Path::new("abab"), Some(state.path())).unwrap_err();
         assert_eq!(
-            (failure.exit, failure.message.as_str()),
-            (Exit::Usage, "abab begins 9 remembered torrents")
+            (failure.kind, failure.message.as_str()),
+            (ErrorKind::Usage, "abab begins 9 remembered torrents")
         );
     }
 }

@@ -8,13 +8,13 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::args::global::{GlobalArgs, Mode, When};
-use super::error::Failure;
-use super::exit::Exit;
+use super::error;
 use super::json;
 use super::progress::layout::Size;
 use super::progress::live::Live;
 use super::style::{Role, Style};
 use super::surroundings::Surroundings;
+use crate::app::{Error, ErrorKind};
 
 /// How progress is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,32 +80,32 @@ impl Output {
     }
 
     /// Writes data to standard output, all of it or the reason why not.
-    pub fn data(&self, bytes: &[u8]) -> Result<(), Failure> {
+    pub fn data(&self, bytes: &[u8]) -> Result<(), Error> {
         let mut stdout = io::stdout().lock();
         stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
-            io::ErrorKind::BrokenPipe => Failure::closed(),
-            _ => Failure::new(
-                Exit::Disk,
+            io::ErrorKind::BrokenPipe => Error::closed(),
+            _ => Error::new(
+                ErrorKind::Disk,
                 "io",
-                format!("cannot write to standard output: {}", super::error::reason(&error)),
+                format!("cannot write to standard output: {}", crate::app::reason(&error)),
             ),
         })
     }
 
     /// Writes one line of data to standard output.
-    pub fn line(&self, line: &str) -> Result<(), Failure> {
+    pub fn line(&self, line: &str) -> Result<(), Error> {
         self.data(format!("{line}\n").as_bytes())
     }
 
     /// Writes a path for a program to use: byte for byte, and this after it.
-    pub fn path(&self, path: &Path, end: u8) -> Result<(), Failure> {
+    pub fn path(&self, path: &Path, end: u8) -> Result<(), Error> {
         let mut bytes = path.as_os_str().as_encoded_bytes().to_vec();
         bytes.push(end);
         self.data(&bytes)
     }
 
     /// Writes a document or an event to standard output, where JSON was asked for.
-    pub fn event(&self, document: &impl Serialize) -> Result<(), Failure> {
+    pub fn event(&self, document: &impl Serialize) -> Result<(), Error> {
         if self.json { self.line(&json::line(document)) } else { Ok(()) }
     }
 
@@ -122,8 +122,8 @@ impl Output {
     }
 
     /// Tells a failure: a sentence and a hint to the person, a document to the script.
-    pub fn fail(&self, failure: &Failure) {
-        if failure.exit == Exit::Pipe {
+    pub fn fail(&self, failure: &Error) {
+        if failure.kind == ErrorKind::Closed {
             return;
         }
         self.tell_script(failure);
@@ -138,10 +138,10 @@ impl Output {
     }
 
     /// Tells a failure to the script alone, if one listens.
-    pub fn tell_script(&self, failure: &Failure) {
+    pub fn tell_script(&self, failure: &Error) {
         if self.json {
             // If nobody reads this either, there is no one left to tell.
-            let _ = self.line(&json::line(&failure.document()));
+            let _ = self.line(&json::line(&error::document(failure)));
         }
     }
 

@@ -6,16 +6,16 @@ use std::process::{Child, Command, Stdio};
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::error::Failure;
 use super::output::Output;
 use super::style::width;
+use crate::app::Error;
 
 /// What shows long texts where `PAGER` does not say.
 const USUAL: &str = "less";
 
 /// Writes text to standard output. On a terminal that it does not fit it goes through `$PAGER`, unless
 /// that is empty or `cat`.
-pub fn show(output: &Output, text: &str) -> Result<(), Failure> {
+pub fn show(output: &Output, text: &str) -> Result<(), Error> {
     let Some(pager) = pager(output, text) else { return output.data(text.as_bytes()) };
     let Some(mut child) = start(&pager) else { return output.data(text.as_bytes()) };
     // Ctrl-C is for the pager while it runs: were we gone, it would fight with the shell for the keys.

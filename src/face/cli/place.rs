@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::error::{Failure, shown};
-use super::exit::Exit;
 use super::input::{Torrent, quoted};
+use crate::app::{Error, ErrorKind, shown};
 use crate::proto::metainfo::Metainfo;
 
 /// Where the files of a torrent lie.
@@ -58,7 +57,7 @@ impl Place {
 
 /// Looks for the data: where it was said to be, or else in the current directory and beside the torrent.
 /// `example` begins the command that says where it is.
-pub fn find(torrent: &Torrent, given: Option<&Path>, example: &str) -> Result<Place, Failure> {
+pub fn find(torrent: &Torrent, given: Option<&Path>, example: &str) -> Result<Place, Error> {
     match given {
         Some(given) => at(&torrent.metainfo, given),
         None => {
@@ -69,23 +68,23 @@ pub fn find(torrent: &Torrent, given: Option<&Path>, example: &str) -> Result<Pl
                 let name = torrent.metainfo.name().fit(100);
                 let message = format!("the data of {name} is neither here nor beside the torrent");
                 let hint = format!("say where it is: {example} FOLDER");
-                Failure::new(Exit::Disk, "not_found", message).hint(hint)
+                Error::new(ErrorKind::Disk, "not_found", message).hint(hint)
             })
         }
     }
 }
 
-fn at(torrent: &Metainfo, given: &Path) -> Result<Place, Failure> {
-    let found = std::fs::metadata(given).map_err(|error| Failure::disk("check", given, &error))?;
+fn at(torrent: &Metainfo, given: &Path) -> Result<Place, Error> {
+    let found = std::fs::metadata(given).map_err(|error| Error::disk("check", given, &error))?;
     if found.is_dir() {
         return Ok(within(torrent, given).unwrap_or(Place { root: given.to_owned(), top: Top::Same }));
     }
     if !torrent.is_single_file() {
         let message = format!("{} is a file, but the torrent holds a directory", shown(given));
-        return Err(Failure::usage(message).hint("give the directory, or the one it lies in"));
+        return Err(Error::usage(message).hint("give the directory, or the one it lies in"));
     }
     let name = given.file_name().map(PathBuf::from);
-    let name = name.ok_or_else(|| Failure::usage(format!("{} names no file", quoted(given))))?;
+    let name = name.ok_or_else(|| Error::usage(format!("{} names no file", quoted(given))))?;
     let parent = given.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let top = if name.as_os_str() == torrent.top_name() { Top::Same } else { Top::Named(name) };
     Ok(Place { root: parent.to_owned(), top })

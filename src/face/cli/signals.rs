@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::error::Failure;
 use super::exit::Exit;
 use super::output::Output;
+use crate::app::{Error, ErrorKind};
 
 /// Two signals within this time are one: `timeout` signals both the program and its group, a terminal that
 /// goes away is told of by the shell and by the system. The second of a person comes later.
@@ -164,7 +164,9 @@ impl AtOnce {
         }
         output.live.erase();
         if output.json && self.tells.load(Ordering::SeqCst) {
-            output.tell_script(&Failure::new(exit, "interrupted", "stopped"));
+            let interrupted = exit == Exit::Interrupted;
+            let kind = if interrupted { ErrorKind::Interrupted } else { ErrorKind::Terminated };
+            output.tell_script(&Error::new(kind, "interrupted", "stopped"));
         }
         output.say("stopped");
         process::exit(i32::from(exit.code()));

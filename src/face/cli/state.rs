@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::args::global::{GlobalArgs, parse_profile};
-use super::error::Failure;
+use crate::app::Error;
 
 /// The ports of which one is chosen once: those that no program is registered for.
 const PORTS: std::ops::RangeInclusive<u16> = 49_152..=65_534;
@@ -24,12 +24,12 @@ pub fn directory(flag: Option<&Path>) -> Option<PathBuf> {
 /// Settles what the flags of everywhere and the environment say about profile and state, so that
 /// from here on the flags alone say it. A profile has a state of its own below that of everybody, unless
 /// the flag names a directory.
-pub fn settle(global: &mut GlobalArgs) -> Result<(), Failure> {
+pub fn settle(global: &mut GlobalArgs) -> Result<(), Error> {
     if global.profile.is_none()
         && let Some(name) = env::var_os("TORR_PROFILE").filter(|name| !name.is_empty())
     {
         let name = parse_profile(&name.to_string_lossy());
-        global.profile = Some(name.map_err(|why| Failure::usage(format!("TORR_PROFILE: {why}")))?);
+        global.profile = Some(name.map_err(|why| Error::usage(format!("TORR_PROFILE: {why}")))?);
     }
     if let (Some(profile), None) = (&global.profile, &global.state_dir) {
         global.state_dir = directory(None).map(|base| base.join("profiles").join(profile));

@@ -10,12 +10,12 @@ use super::args::global::{GlobalArgs, When};
 use super::commands::{help, version};
 use super::config::near;
 use super::definition;
-use super::error::Failure;
 use super::exit::Exit;
 use super::input::quoted;
 use super::output::Output;
 use super::stderr;
 use super::surroundings::Surroundings;
+use crate::app::Error;
 use crate::base::Untrusted;
 
 /// Commands that torr is going to have.
@@ -28,7 +28,7 @@ pub fn nothing_asked(around: &Surroundings) -> Exit {
     let help = definition::command().render_help().to_string();
     if around.stdout_tty {
         let output = Output::new(&GlobalArgs::default(), around);
-        return output.data(help.as_bytes()).map_or_else(|failure| failure.exit, |()| Exit::Done);
+        return output.data(help.as_bytes()).map_or_else(|failure| Exit::of(&failure), |()| Exit::Done);
     }
     stderr::write(&help);
     Exit::Usage
@@ -48,7 +48,7 @@ pub fn answer(error: &clap::Error, arguments: &[OsString], around: &Surroundings
     };
     answered.unwrap_or_else(|failure| {
         output.fail(&failure);
-        failure.exit
+        Exit::of(&failure)
     })
 }
 
@@ -85,7 +85,7 @@ fn flags_so_far(arguments: &[OsString]) -> GlobalArgs {
     }
 }
 
-fn failure(error: &clap::Error, used: Option<&str>) -> Failure {
+fn failure(error: &clap::Error, used: Option<&str>) -> Error {
     match error.kind() {
         ErrorKind::InvalidSubcommand => unknown_command(&told(error, ContextKind::InvalidSubcommand), error),
         ErrorKind::UnknownArgument => unknown_flag(&told(error, ContextKind::InvalidArg), error),
@@ -95,10 +95,10 @@ fn failure(error: &clap::Error, used: Option<&str>) -> Failure {
         ErrorKind::MissingRequiredArgument => {
             let missing = told(error, ContextKind::InvalidArg);
             let verb = if missing.contains(", ") { "are" } else { "is" };
-            Failure::usage(format!("{} {verb} missing", clean(&missing))).hint(how(error))
+            Error::usage(format!("{} {verb} missing", clean(&missing))).hint(how(error))
         }
         ErrorKind::MissingSubcommand => {
-            Failure::usage("no command was given").hint("'torr help' lists the commands")
+            Error::usage("no command was given").hint("'torr help' lists the commands")
         }
         _ => plain(error),
     }
@@ -113,11 +113,11 @@ fn told(error: &clap::Error, kind: ContextKind) -> String {
     }
 }
 
-fn unknown_command(name: &str, error: &clap::Error) -> Failure {
+fn unknown_command(name: &str, error: &clap::Error) -> Error {
     let shown = Untrusted::new(name);
     let above = above(error);
     if above != "torr" {
-        let failure = Failure::usage(format!("there is no command '{above} {shown}'"));
+        let failure = Error::usage(format!("there is no command '{above} {shown}'"));
         let suggested = told(error, ContextKind::SuggestedSubcommand);
         return if suggested.is_empty() {
             failure.hint(format!("'{above} --help' lists its commands"))
@@ -127,10 +127,10 @@ fn unknown_command(name: &str, error: &clap::Error) -> Failure {
     }
     if could_be_a_torrent(name) {
         let hint = format!("to download: torr get {}", quoted(Path::new(name)));
-        return Failure::not_yet("the full-screen view").hint(hint);
+        return Error::not_yet("the full-screen view").hint(hint);
     }
     if COMMANDS_TO_COME.contains(&name) {
-        return Failure::not_yet(&format!("torr {shown}")).hint("'torr help' lists the commands");
+        return Error::not_yet(&format!("torr {shown}")).hint("'torr help' lists the commands");
     }
     let suggested = near_command(name).unwrap_or_else(|| told(error, ContextKind::SuggestedSubcommand));
     let hint = if suggested.is_empty() {
@@ -138,7 +138,7 @@ fn unknown_command(name: &str, error: &clap::Error) -> Failure {
     } else {
         format!("did you mean: torr {}", suggested.replace(", ", ", torr "))
     };
-    Failure::usage(format!("there is no command '{shown}'")).hint(hint)
+    Error::usage(format!("there is no command '{shown}'")).hint(hint)
 }
 
 /// The command of which this is a slip of the hand. Where there is one, it is more likely meant than what
@@ -164,17 +164,17 @@ fn could_be_a_torrent(name: &str) -> bool {
         || name.contains(['.', '/'])
 }
 
-fn unknown_flag(flag: &str, error: &clap::Error) -> Failure {
+fn unknown_flag(flag: &str, error: &clap::Error) -> Error {
     let bare = flag.split('=').next().unwrap_or(flag);
     if !bare.starts_with('-') {
-        return Failure::usage(format!("there is a word too many: '{}'", Untrusted::new(flag)))
+        return Error::usage(format!("there is a word too many: '{}'", Untrusted::new(flag)))
             .hint(how(error));
     }
     let elsewhere = owners(bare);
     if elsewhere.is_empty() && FLAGS_TO_COME.contains(&bare) {
-        return Failure::not_yet(bare).hint("'torr help COMMAND' lists what there is");
+        return Error::not_yet(bare).hint("'torr help COMMAND' lists what there is");
     }
-    let failure = Failure::usage(format!("there is no flag '{}' here", Untrusted::new(bare)));
+    let failure = Error::usage(format!("there is no flag '{}' here", Untrusted::new(bare)));
     let suggested = told(error, ContextKind::SuggestedArg);
     if !suggested.is_empty() {
         return failure.hint(format!("did you mean: {suggested}"));
@@ -219,7 +219,7 @@ fn owners(flag: &str) -> Vec<String> {
     found
 }
 
-fn unknown_value(error: &clap::Error) -> Failure {
+fn unknown_value(error: &clap::Error) -> Error {
     let (value, argument) = (told(error, ContextKind::InvalidValue), told(error, ContextKind::InvalidArg));
     let known = told(error, ContextKind::ValidValue);
     // What has no flag stands in brackets, which tell whether it can be left out: `[TORRENT]...`, `<PATH>...`.
@@ -233,15 +233,15 @@ fn unknown_value(error: &clap::Error) -> Failure {
         format!("'{}' is no value of {name}", Untrusted::new(value))
     };
     if known.is_empty() {
-        return Failure::usage(sentence).hint("nothing was given there, or a variable of the shell is empty");
+        return Error::usage(sentence).hint("nothing was given there, or a variable of the shell is empty");
     }
     let suggested = told(error, ContextKind::SuggestedValue);
     let guess = if suggested.is_empty() { String::new() } else { format!("did you mean: {suggested}; ") };
-    Failure::usage(sentence).hint(format!("{guess}there are {known}"))
+    Error::usage(sentence).hint(format!("{guess}there are {known}"))
 }
 
 /// A value that its flag refused; the reason often says what to write instead.
-fn wrong_value(error: &clap::Error, used: Option<&str>) -> Failure {
+fn wrong_value(error: &clap::Error, used: Option<&str>) -> Error {
     let (value, argument) = (told(error, ContextKind::InvalidValue), told(error, ContextKind::InvalidArg));
     let name = argument.split([' ', '=', '[']).next().unwrap_or_default();
     let reason = error.source().map(|reason| clean(&reason.to_string())).unwrap_or_default();
@@ -250,17 +250,17 @@ fn wrong_value(error: &clap::Error, used: Option<&str>) -> Failure {
     match reason.split_once("; write ").or_else(|| reason.split_once("? write ")) {
         Some((why, what)) => {
             let mark = if reason[why.len()..].starts_with('?') { "?" } else { "" };
-            Failure::usage(format!("{at}: {why}{mark}")).hint(format!("write {what}"))
+            Error::usage(format!("{at}: {why}{mark}")).hint(format!("write {what}"))
         }
         None => {
             let hint = used.map_or_else(|| how(error), |used| format!("'{used} --help' tells more"));
-            Failure::usage(format!("{at}: {reason}")).hint(hint)
+            Error::usage(format!("{at}: {reason}")).hint(hint)
         }
     }
 }
 
 /// Flags that exclude each other, or one that was given twice.
-fn conflict(error: &clap::Error) -> Failure {
+fn conflict(error: &clap::Error) -> Error {
     let word = |text: &str| clean(text.split([' ', '=', '[']).next().unwrap_or_default());
     let (one, others) = (word(&told(error, ContextKind::InvalidArg)), told(error, ContextKind::PriorArg));
     let others: Vec<String> = others.split(", ").map(word).filter(|other| !other.is_empty()).collect();
@@ -268,13 +268,13 @@ fn conflict(error: &clap::Error) -> Failure {
         return plain(error);
     }
     if others.contains(&one) {
-        return Failure::usage(format!("{one} was given twice")).hint("once is enough");
+        return Error::usage(format!("{one} was given twice")).hint("once is enough");
     }
-    Failure::usage(format!("{one} cannot be used with {}", others.join(", "))).hint("leave one of them out")
+    Error::usage(format!("{one} cannot be used with {}", others.join(", "))).hint("leave one of them out")
 }
 
 /// Any other error: clap's first paragraph is the sentence, its tips are the hint.
-fn plain(error: &clap::Error) -> Failure {
+fn plain(error: &clap::Error) -> Error {
     let text = error.render().to_string();
     let first: Vec<String> = text.lines().take_while(|line| !line.trim().is_empty()).map(clean).collect();
     let sentence = first.join(" ");
@@ -282,7 +282,7 @@ fn plain(error: &clap::Error) -> Failure {
     let tips: Vec<String> =
         text.lines().filter_map(|line| line.trim().strip_prefix("tip: ")).map(clean).collect();
     let hint = if tips.is_empty() { how(error) } else { tips.join("; ") };
-    Failure::usage(sentence).hint(hint)
+    Error::usage(sentence).hint(hint)
 }
 
 /// How the command is called.
@@ -300,7 +300,7 @@ fn clean(line: &str) -> String {
 mod tests {
     use super::*;
 
-    fn told(line: &[&str]) -> Failure {
+    fn told(line: &[&str]) -> Error {
         let words: Vec<OsString> = line.iter().map(OsString::from).collect();
         let error = definition::command().try_get_matches_from(line).unwrap_err();
         failure(&error, in_use(&words).as_deref())
@@ -341,7 +341,7 @@ mod tests {
         ] {
             let failure = told(&["torr", word]);
             assert_eq!(failure.message, "the full-screen view is not available yet");
-            assert_eq!((failure.exit, failure.hint.as_deref()), (Exit::Usage, Some(hint)));
+            assert_eq!((Exit::of(&failure), failure.hint.as_deref()), (Exit::Usage, Some(hint)));
         }
         for word in ["magnet", "http", "photos"] {
             assert!(!could_be_a_torrent(word), "{word}");

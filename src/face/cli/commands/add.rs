@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 use url::Url;
 
+use crate::app::{Error, ErrorKind};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::args::select::{Select, select};
 use crate::face::cli::daemon;
-use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::input::{self, Kind, quoted};
 use crate::face::cli::output::Output;
@@ -45,7 +45,7 @@ pub struct AddArgs {
 }
 
 /// Checks what is to be added, and looks for the daemon.
-pub fn run(args: &AddArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &AddArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     for torrent in &args.torrents {
         check(torrent, output)?;
     }
@@ -53,10 +53,10 @@ pub fn run(args: &AddArgs, global: &GlobalArgs, output: &Output) -> Result<Exit,
 }
 
 /// Whether this can be a torrent, as far as can be told without asking others.
-fn check(torrent: &std::path::Path, output: &Output) -> Result<(), Failure> {
+fn check(torrent: &std::path::Path, output: &Output) -> Result<(), Error> {
     let bad = |kind, why: String| {
         let message = format!("{}: {why}", quoted(torrent));
-        Err(Failure::new(Exit::Input, kind, message).hint("look whether it was copied whole"))
+        Err(Error::new(ErrorKind::Input, kind, message).hint("look whether it was copied whole"))
     };
     match Kind::of(torrent) {
         Kind::File(path) => input::torrent_file(path).map(|_| ()),

@@ -4,8 +4,8 @@ use clap::{Args, Command, ValueEnum};
 use clap_complete::{Generator, aot};
 use serde::Serialize;
 
+use crate::app::Error;
 use crate::face::cli::definition;
-use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 
@@ -55,7 +55,7 @@ struct Document {
 }
 
 /// Prints them.
-pub fn run(args: &CompletionsArgs, output: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &CompletionsArgs, output: &Output) -> Result<Exit, Error> {
     let script = match args.shell {
         Shell::Bash => script(aot::Bash),
         Shell::Zsh => script(aot::Zsh),

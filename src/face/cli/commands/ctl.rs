@@ -2,9 +2,9 @@
 
 use clap::{Args, ValueEnum};
 
+use crate::app::Error;
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::daemon;
-use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 
 /// Control the daemon
@@ -77,27 +77,27 @@ impl Verb {
 }
 
 /// Checks what is asked, and looks for the daemon.
-pub fn run(args: &CtlArgs, global: &GlobalArgs) -> Result<Exit, Failure> {
+pub fn run(args: &CtlArgs, global: &GlobalArgs) -> Result<Exit, Error> {
     check(args)?;
     Err(daemon::find(global))
 }
 
-fn check(args: &CtlArgs) -> Result<(), Failure> {
+fn check(args: &CtlArgs) -> Result<(), Error> {
     let name = args.verb.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
     let needs = args.verb.needs();
     if let Some(missing) = needs.get(args.words.len()) {
-        let failure = Failure::usage(format!("torr ctl {name}: {missing} is missing"));
+        let failure = Error::usage(format!("torr ctl {name}: {missing} is missing"));
         return Err(failure.hint(format!("usage: torr ctl {name} {}", needs.join(" "))));
     }
     if args.verb.is_alone() && !args.words.is_empty() {
-        return Err(Failure::usage(format!("torr ctl {name} takes no further words")).hint("leave them out"));
+        return Err(Error::usage(format!("torr ctl {name} takes no further words")).hint("leave them out"));
     }
     let place = args.words.last().map(String::as_str);
     if args.verb == Verb::Queue && !place.is_some_and(|at| ["up", "down", "top", "bottom"].contains(&at)) {
-        return Err(Failure::usage("torr ctl queue: where to is missing").hint("say up, down, top or bottom"));
+        return Err(Error::usage("torr ctl queue: where to is missing").hint("say up, down, top or bottom"));
     }
     if args.verb == Verb::Set && !place.is_some_and(|pair| pair.contains('=')) {
-        return Err(Failure::usage("torr ctl set: a value is missing").hint("write NAME=VALUE, as in up=2M"));
+        return Err(Error::usage("torr ctl set: a value is missing").hint("write NAME=VALUE, as in up=2M"));
     }
     Ok(())
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use crate::app::{Error, shown};
 use crate::base::{InfoHashes, Untrusted, units};
 use crate::face::cli::args::global::GlobalArgs;
-use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::fetch::{self, Who};
 use crate::face::cli::input::Link;
@@ -86,7 +86,7 @@ enum Peer {
 }
 
 /// Prints, explains or fetches it.
-pub fn run(args: &MagnetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &MagnetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     let given = Link::of(&args.torrent)?;
     let explain = given.is_some() && !args.fetch;
     let (about, bytes) = match given {
@@ -152,7 +152,7 @@ fn who(args: &MagnetArgs) -> Who {
 }
 
 /// The torrent file is where it was wanted.
-fn kept(about: &About, link: &Magnet, target: &Target, len: usize, output: &Output) -> Result<Exit, Failure> {
+fn kept(about: &About, link: &Magnet, target: &Target, len: usize, output: &Output) -> Result<Exit, Error> {
     let Some(path) = target.path() else { return Ok(Exit::Done) };
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     if output.json {
@@ -190,7 +190,7 @@ fn shaped(args: &MagnetArgs, whole: Magnet) -> Magnet {
     link
 }
 
-fn draw(link: &Magnet, output: &Output) -> Result<(), Failure> {
+fn draw(link: &Magnet, output: &Output) -> Result<(), Error> {
     match qr::draw(&qr::short_link(link), output.out, output.columns()) {
         Ok(lines) => output.data((lines.join("\n") + "\n").as_bytes()),
         Err(why) => {

@@ -23,9 +23,9 @@ pub mod version;
 use clap::Subcommand;
 
 use super::args::global::GlobalArgs;
-use super::error::Failure;
 use super::exit::Exit;
 use super::output::Output;
+use crate::app::Error;
 
 /// What torr can be told to do.
 #[derive(Subcommand, Debug)]
@@ -54,9 +54,9 @@ pub enum Command {
 
 impl Command {
     /// Does it.
-    pub fn run(&self, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+    pub fn run(&self, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
         if global.socket.is_some() && !matches!(self, Self::Add(_) | Self::Ctl(_)) {
-            let failure = Failure::usage("--socket names a daemon, and this command talks to none");
+            let failure = Error::usage("--socket names a daemon, and this command talks to none");
             return Err(failure.hint("leave it out"));
         }
         match self {

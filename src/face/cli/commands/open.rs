@@ -8,8 +8,8 @@ use clap::{Args, FromArgMatches};
 use url::Url;
 
 use super::Command;
+use crate::app::Error;
 use crate::face::cli::args::global::GlobalArgs;
-use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::input::quoted;
 use crate::face::cli::output::Output;
@@ -26,12 +26,12 @@ pub struct OpenArgs {
 }
 
 /// Downloads into the user's folder for downloads, and keeps the window open until it was read.
-pub fn run(args: &OpenArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &OpenArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     let torrent = local(&args.torrent);
     if !output.stderr_tty {
         let message = "torr open shows its progress in a terminal, and there is none";
         let hint = format!("in a terminal: torr get {}", quoted(&PathBuf::from(&torrent)));
-        return Err(Failure::usage(message).hint(hint));
+        return Err(Error::usage(message).hint(hint));
     }
     let folder = folders::downloads();
     // Whatever was clicked on stands where no flag can stand.
@@ -40,7 +40,7 @@ pub fn run(args: &OpenArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
     let line = line.into_iter().chain([torrent.as_os_str()]);
     let found = definition::command().try_get_matches_from(line);
     let cli = found.and_then(|found| Cli::from_arg_matches(&found));
-    let command: Command = cli.map_err(|error| Failure::usage(error.to_string()))?.command;
+    let command: Command = cli.map_err(|error| Error::usage(error.to_string()))?.command;
     let ended = command.run(global, output);
     if matches!(&ended, Ok(Exit::Interrupted | Exit::Terminated)) {
         return ended;
@@ -48,7 +48,7 @@ pub fn run(args: &OpenArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
     let exit = ended.unwrap_or_else(|failure| {
         output.live.erase();
         output.fail(&failure);
-        failure.exit
+        Exit::of(&failure)
     });
     if io::stdin().is_terminal() && !global.no_input {
         stderr::write("Enter closes this window. ");

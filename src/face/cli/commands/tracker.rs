@@ -8,9 +8,9 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
+use crate::app::{Error, ErrorKind, reason};
 use crate::base::{InfoHashes, units};
 use crate::engine::tracker_server::{Access, PeerEvent, PeerSeen, ServerConfig, ServerStats, TrackerServer};
-use crate::face::cli::error::{Failure, reason};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::input::{self, Link};
 use crate::face::cli::output::Output;
@@ -55,18 +55,18 @@ const PORT: u16 = 6969;
 const INTERVAL: Duration = Duration::from_secs(60);
 
 /// Serves until it is stopped.
-pub fn run(args: &TrackerArgs, output: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &TrackerArgs, output: &Output) -> Result<Exit, Error> {
     block_on(output, serve(args, output))
 }
 
-async fn serve(args: &TrackerArgs, output: &Output) -> Result<Exit, Failure> {
+async fn serve(args: &TrackerArgs, output: &Output) -> Result<Exit, Error> {
     let mut signals = Signals::take().map_err(|error| {
-        Failure::new(Exit::Internal, "internal", format!("cannot listen for signals: {error}"))
+        Error::new(ErrorKind::Internal, "internal", format!("cannot listen for signals: {error}"))
     })?;
     let listen = args.listen.unwrap_or_else(|| SocketAddr::new(private_address(), PORT));
     let interval = output.interval.unwrap_or(INTERVAL);
     if interval.is_zero() {
-        return Err(Failure::usage("peers cannot announce all the time; write --interval 60s"));
+        return Err(Error::usage("peers cannot announce all the time; write --interval 60s"));
     }
     let known = known(&args.allow, output)?;
     let config = ServerConfig {
@@ -85,7 +85,7 @@ async fn serve(args: &TrackerArgs, output: &Output) -> Result<Exit, Failure> {
         } else {
             reason(&error)
         };
-        Failure::new(Exit::Usage, "network", format!("cannot listen on {listen}: {why}"))
+        Error::new(ErrorKind::Usage, "network", format!("cannot listen on {listen}: {why}"))
             .hint("choose another place with --listen ADDR:PORT; port 0 takes any free one")
     })?;
     tell_where(&server.announce_urls(), output)?;
@@ -109,7 +109,7 @@ async fn serve(args: &TrackerArgs, output: &Output) -> Result<Exit, Failure> {
 }
 
 /// The torrents that are served, each with its size where that is known.
-fn known(allow: &[PathBuf], output: &Output) -> Result<Sizes, Failure> {
+fn known(allow: &[PathBuf], output: &Output) -> Result<Sizes, Error> {
     let mut sizes = Sizes::new();
     for argument in allow {
         let about = match Link::of(argument)? {
@@ -128,7 +128,7 @@ fn known(allow: &[PathBuf], output: &Output) -> Result<Sizes, Failure> {
 /// Bytes of torrents by their name.
 type Sizes = BTreeMap<InfoHashes, Option<u64>>;
 
-fn goodbye(stats: &ServerStats, output: &Output) -> Result<(), Failure> {
+fn goodbye(stats: &ServerStats, output: &Output) -> Result<(), Error> {
     #[derive(Serialize)]
     struct Summary {
         schema: &'static str,
@@ -164,7 +164,7 @@ fn goodbye(stats: &ServerStats, output: &Output) -> Result<(), Failure> {
     })
 }
 
-fn tell_where(urls: &[String], output: &Output) -> Result<(), Failure> {
+fn tell_where(urls: &[String], output: &Output) -> Result<(), Error> {
     #[derive(Serialize)]
     struct Listening<'a> {
         schema: &'static str,
@@ -179,7 +179,7 @@ fn tell_where(urls: &[String], output: &Output) -> Result<(), Failure> {
     output.data(lines.as_bytes())
 }
 
-fn tell(peer: &PeerSeen, sizes: &Sizes, output: &Output) -> Result<(), Failure> {
+fn tell(peer: &PeerSeen, sizes: &Sizes, output: &Output) -> Result<(), Error> {
     #[derive(Serialize)]
     struct Peer {
         schema: &'static str,

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
+use crate::app::Error;
 use crate::face::cli::args::global::GlobalArgs;
-use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 use crate::hash;
@@ -27,7 +27,7 @@ struct Version {
 }
 
 /// Prints the version; with `-v` or `--json` also what it was built with.
-pub fn run(global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+pub fn run(global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     let version = version();
     if output.json {
         output.event(&version)?;

@@ -10,8 +10,7 @@ use super::file::{PROFILE, pairs};
 use super::keys::Key;
 use super::kind::Value;
 use super::renamed;
-use crate::face::cli::error::{Failure, shown};
-use crate::face::cli::exit::Exit;
+use crate::app::{Error, ErrorKind, shown};
 use crate::face::cli::faults;
 use crate::store::write_atomic;
 
@@ -110,21 +109,21 @@ pub fn migrated(text: &str) -> Result<(String, Vec<Renaming>), String> {
 }
 
 /// Writes a file whole or not at all. A link is followed, the permissions stay.
-pub fn save(path: &Path, text: &str, overwrite: bool) -> Result<(), Failure> {
+pub fn save(path: &Path, text: &str, overwrite: bool) -> Result<(), Error> {
     let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     if let Some(folder) = real.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::create_dir_all(folder).map_err(|error| Failure::disk("create", folder, &error))?;
+        fs::create_dir_all(folder).map_err(|error| Error::disk("create", folder, &error))?;
     }
     let mode = fs::metadata(&real).ok().map(|found| found.permissions());
     write_atomic(&real, text.as_bytes(), overwrite).map_err(|error| faults::disk(&error))?;
     match mode {
-        Some(mode) => fs::set_permissions(&real, mode).map_err(|error| Failure::disk("write", &real, &error)),
+        Some(mode) => fs::set_permissions(&real, mode).map_err(|error| Error::disk("write", &real, &error)),
         None => Ok(()),
     }
 }
 
 /// Keeps what a file holds beside it, under a name that nobody uses: `config.toml.bak`, or with a number.
-pub fn back_up(path: &Path, text: &str) -> Result<PathBuf, Failure> {
+pub fn back_up(path: &Path, text: &str) -> Result<PathBuf, Error> {
     let named = |end: String| {
         let mut name = path.as_os_str().to_owned();
         name.push(end);
@@ -138,7 +137,7 @@ pub fn back_up(path: &Path, text: &str) -> Result<PathBuf, Failure> {
         }
     }
     let message = format!("there are a thousand copies of {} already", shown(path));
-    Err(Failure::new(Exit::Disk, "exists", message).hint("delete those that nobody needs"))
+    Err(Error::new(ErrorKind::Disk, "exists", message).hint("delete those that nobody needs"))
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use super::kind::Value;
 use super::near;
 use super::origin::{Origin, Problem, Severity};
 use super::renamed;
+use crate::app::reason;
 use crate::base::Untrusted;
-use crate::face::cli::error::reason;
 
 /// The largest file that is read, in bytes.
 pub const MOST_BYTES: u64 = 1 << 20;

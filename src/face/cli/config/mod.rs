@@ -21,9 +21,8 @@ mod variables;
 
 use std::time::Duration;
 
-use super::error::Failure;
-use super::exit::Exit;
 use super::output::Output;
+use crate::app::{Error, ErrorKind};
 use crate::base::units;
 use crate::engine::After;
 
@@ -96,7 +95,7 @@ impl Config {
 
     /// What this command line and its surroundings come to. Warnings are told here, once; an error ends
     /// the command.
-    pub fn ready(sources: &Sources, output: &Output) -> Result<Self, Failure> {
+    pub fn ready(sources: &Sources, output: &Output) -> Result<Self, Error> {
         let config = Self::load(sources);
         let (errors, warnings): (Vec<&Problem>, Vec<&Problem>) =
             config.problems.iter().partition(|problem| problem.severity == Severity::Error);
@@ -113,7 +112,7 @@ impl Config {
             let sign = if hint.is_empty() { "" } else { "; " };
             hint = format!("{hint}{sign}{}", told(errors.len() - 1));
         }
-        let failure = Failure::new(Exit::Usage, "config", first.place_and_message());
+        let failure = Error::new(ErrorKind::Usage, "config", first.place_and_message());
         Err(if hint.is_empty() { failure } else { failure.hint(hint) })
     }
 

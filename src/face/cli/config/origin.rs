@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::app::shown;
 use crate::base::Untrusted;
-use crate::face::cli::error::shown;
 use crate::face::cli::json::hex;
 
 /// Who set a value.

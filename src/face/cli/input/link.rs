@@ -4,10 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use super::{Kind, Torrent};
+use crate::app::{Error, ErrorKind};
 use crate::base::{InfoHashes, Untrusted};
 use crate::engine;
-use crate::face::cli::error::Failure;
-use crate::face::cli::exit::Exit;
 use crate::proto::magnet::{Magnet, MagnetError, MagnetNote};
 use crate::proto::metainfo::Metainfo;
 
@@ -27,7 +26,7 @@ pub struct Link {
 
 impl Link {
     /// The link in an argument; nothing where the argument names a torrent in another way.
-    pub fn of(argument: &Path) -> Result<Option<Self>, Failure> {
+    pub fn of(argument: &Path) -> Result<Option<Self>, Error> {
         let link = match Kind::of(argument) {
             Kind::Magnet(link) => link.to_owned(),
             Kind::Hash(hash) => spelled_out(hash),
@@ -38,14 +37,14 @@ impl Link {
     }
 
     /// Refuses a torrent that nobody could be asked for.
-    pub fn can_be_found(&self) -> Result<(), Failure> {
+    pub fn can_be_found(&self) -> Result<(), Error> {
         if self.magnet.info_hash.v1().is_some() {
             return Ok(());
         }
         // Whether the torrent has a v1 hash as well is not known before its metadata is.
         let message = "the link names the torrent by its v2 hash alone, and peers are found by the v1 hash";
         let hint = "a torrent of both versions has a link with xt=urn:btih: too; v2-only torrents are not supported yet";
-        Err(Failure::new(Exit::Input, "malformed", message).hint(hint).about(self.magnet.info_hash))
+        Err(Error::new(ErrorKind::Input, "malformed", message).hint(hint).about(self.magnet.info_hash))
     }
 
     /// What to call it until its metadata is there: its name, or else its info hash.
@@ -83,8 +82,8 @@ impl Link {
 }
 
 /// Why a link is refused, and what to do where that can be told.
-fn refused(error: MagnetError, link: &str) -> Failure {
-    let failure = Failure::new(Exit::Input, "malformed", error.to_string());
+fn refused(error: MagnetError, link: &str) -> Error {
+    let failure = Error::new(ErrorKind::Input, "malformed", error.to_string());
     match error {
         // Of a link without quotes the shell leaves what stands before the first &.
         MagnetError::NoHash if !link.contains('&') => {
@@ -143,7 +142,7 @@ mod tests {
         }
         let failed = |text: &str| Link::of(Path::new(text)).unwrap_err();
         let failure = failed("magnet:?dn=x");
-        assert_eq!((failure.exit, failure.kind), (Exit::Input, "malformed"));
+        assert_eq!((failure.kind, failure.word), (ErrorKind::Input, "malformed"));
         // Quotes help only against a shell that took the link apart.
         let quotes = |text: &str| failed(text).hint.is_some_and(|hint| hint.contains("quotes"));
         assert!(quotes("magnet:?dn=x") && quotes("magnet:?xt=urn:sha1:x"));

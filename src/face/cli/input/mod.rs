@@ -10,9 +10,8 @@ use std::io::{self, IsTerminal, Read};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use super::error::{Failure, shown};
-use super::exit::Exit;
 use super::output::Output;
+use crate::app::{Error, ErrorKind, shown};
 use crate::base::Untrusted;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
@@ -71,22 +70,22 @@ impl<'a> Reading<'a> {
 
 /// Reads a torrent: a file, `-` for standard input, or the address of a torrent file on the web. What is
 /// something else is refused by its name. Waits for the web as long as the web may take.
-pub fn torrent(argument: &Path, output: &Output) -> Result<Torrent, Failure> {
+pub fn torrent(argument: &Path, output: &Output) -> Result<Torrent, Error> {
     read(argument, &Reading::alone(output))
 }
 
 /// The same in this way.
-pub fn read(argument: &Path, reading: &Reading<'_>) -> Result<Torrent, Failure> {
+pub fn read(argument: &Path, reading: &Reading<'_>) -> Result<Torrent, Error> {
     checked(argument, bytes(argument, reading)?)
 }
 
 /// Reads a torrent that can only be a file; for guesses, which must cost nothing.
-pub fn torrent_file(path: &Path) -> Result<Torrent, Failure> {
+pub fn torrent_file(path: &Path) -> Result<Torrent, Error> {
     checked(path, bounded(path, file(path)?)?)
 }
 
 /// The bytes of what is said to be a torrent, not looked into and not too many.
-pub fn bytes(argument: &Path, reading: &Reading<'_>) -> Result<Vec<u8>, Failure> {
+pub fn bytes(argument: &Path, reading: &Reading<'_>) -> Result<Vec<u8>, Error> {
     let bytes = match Kind::of(argument) {
         Kind::Stdin => stdin()?,
         Kind::Web(url) => web::bytes(url, reading)?,
@@ -97,28 +96,27 @@ pub fn bytes(argument: &Path, reading: &Reading<'_>) -> Result<Vec<u8>, Failure>
 }
 
 /// What was read from there is no torrent.
-pub fn malformed(argument: &Path, why: &impl std::fmt::Display) -> Failure {
-    Failure::new(Exit::Input, "malformed", format!("{}: {why}", name(argument)))
+pub fn malformed(argument: &Path, why: &impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Input, "malformed", format!("{}: {why}", name(argument)))
         .hint("it may be cut off or something else, such as a web page; fetch the torrent file again")
 }
 
 /// What needs a torrent file, and was given the name of one.
-pub fn only_a_link(argument: &Path) -> Failure {
+pub fn only_a_link(argument: &Path) -> Error {
     let link = match Link::of(argument) {
         Err(failure) => return failure,
         Ok(link) => link,
     };
     let what = if matches!(Kind::of(argument), Kind::Hash(_)) { "an info hash" } else { "a magnet link" };
-    let failure =
-        Failure::usage(format!("{what} names a torrent, and the torrent file itself is needed here"))
-            .hint(format!("to get the file: torr magnet {} --fetch -o FILE.torrent", quoted(argument)));
+    let failure = Error::usage(format!("{what} names a torrent, and the torrent file itself is needed here"))
+        .hint(format!("to get the file: torr magnet {} --fetch -o FILE.torrent", quoted(argument)));
     match link {
         Some(link) => failure.about(link.magnet.info_hash),
         None => failure,
     }
 }
 
-fn checked(argument: &Path, bytes: Vec<u8>) -> Result<Torrent, Failure> {
+fn checked(argument: &Path, bytes: Vec<u8>) -> Result<Torrent, Error> {
     let metainfo = Metainfo::parse(&bytes).and_then(Metainfo::downloadable);
     let metainfo = metainfo.map_err(|error| malformed(argument, &error))?;
     let path = (argument.as_os_str() != "-").then(|| argument.to_owned());
@@ -126,15 +124,15 @@ fn checked(argument: &Path, bytes: Vec<u8>) -> Result<Torrent, Failure> {
 }
 
 /// Not more bytes than are read, and no web page, which servers give in place of almost anything.
-fn bounded(argument: &Path, bytes: Vec<u8>) -> Result<Vec<u8>, Failure> {
+fn bounded(argument: &Path, bytes: Vec<u8>) -> Result<Vec<u8>, Error> {
     if bytes.len() as u64 > MOST_BYTES {
         let message = format!("{} is too large for a torrent (more than 16 MiB)", name(argument));
-        return Err(Failure::new(Exit::Input, "too_large", message));
+        return Err(Error::new(ErrorKind::Input, "too_large", message));
     }
     if is_web_page(&bytes) {
         let message = format!("{} is a web page, not a torrent file", name(argument));
         let hint = "open it in a browser and copy the address of the torrent file itself";
-        return Err(Failure::new(Exit::Input, "not_a_torrent", message).hint(hint));
+        return Err(Error::new(ErrorKind::Input, "not_a_torrent", message).hint(hint));
     }
     Ok(bytes)
 }
@@ -154,15 +152,15 @@ fn is_web_page(bytes: &[u8]) -> bool {
     starts(b"<!doctype") || starts(b"<html") || starts(b"<head") || starts(b"<?xml")
 }
 
-fn stdin() -> Result<Vec<u8>, Failure> {
+fn stdin() -> Result<Vec<u8>, Error> {
     let stdin = io::stdin();
     if stdin.is_terminal() {
-        return Err(Failure::usage(
+        return Err(Error::usage(
             "- means a torrent file on standard input, and standard input is a terminal",
         )
         .hint("pipe it in, as in: torr get - < FILE.torrent"));
     }
-    read_some(&mut stdin.lock()).map_err(|error| Failure::disk("read", Path::new("standard input"), &error))
+    read_some(&mut stdin.lock()).map_err(|error| Error::disk("read", Path::new("standard input"), &error))
 }
 
 /// A path as it can be pasted into a shell.
@@ -176,23 +174,23 @@ pub fn quoted(path: &Path) -> String {
     }
 }
 
-fn file(path: &Path) -> Result<Vec<u8>, Failure> {
+fn file(path: &Path) -> Result<Vec<u8>, Error> {
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => {
             let message = format!("{} is a directory, not a torrent file", shown(path));
             let hint = format!("to share a folder: torr seed {}", quoted(path));
-            return Err(Failure::new(Exit::Input, "not_a_torrent", message).hint(hint));
+            return Err(Error::new(ErrorKind::Input, "not_a_torrent", message).hint(hint));
         }
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let message = format!("there is no torrent file {}", shown(path));
             let hint = "check the name; a torrent is a file, a magnet link, an info hash, an address on the web, or - for standard input";
-            return Err(Failure::new(Exit::Input, "not_found", message).hint(hint));
+            return Err(Error::new(ErrorKind::Input, "not_found", message).hint(hint));
         }
-        Err(error) => return Err(Failure::disk("read", path, &error)),
+        Err(error) => return Err(Error::disk("read", path, &error)),
     }
     let read = File::open(path).and_then(|mut file| read_some(&mut file));
-    read.map_err(|error| Failure::disk("read", path, &error))
+    read.map_err(|error| Error::disk("read", path, &error))
 }
 
 /// Reads one byte more than is allowed at most, so that too much can be told from enough.
@@ -208,14 +206,14 @@ mod tests {
     use crate::face::cli::args::global::GlobalArgs;
     use crate::face::cli::surroundings::Surroundings;
 
-    fn refused(text: &str) -> Failure {
+    fn refused(text: &str) -> Error {
         let output = Output::new(&GlobalArgs::default(), &Surroundings::default());
         torrent(Path::new(text), &output).unwrap_err()
     }
 
     #[test]
     fn what_is_no_torrent_file_is_refused_by_its_name() {
-        assert_eq!(refused("magnet:?xt=urn:btih:x").kind, "malformed");
+        assert_eq!(refused("magnet:?xt=urn:btih:x").word, "malformed");
         let failure = refused(&"ab".repeat(20));
         assert_eq!(
             failure.message,
@@ -223,13 +221,13 @@ mod tests {
         );
         assert!(failure.hint.unwrap().contains("--fetch -o FILE.torrent"));
         let failure = refused("http://x.example:0/a.torrent");
-        assert_eq!((failure.exit, failure.kind), (Exit::Input, "bad_address"));
+        assert_eq!((failure.kind, failure.word), (ErrorKind::Input, "bad_address"));
         let failure = refused("/nowhere/a.torrent");
-        assert_eq!((failure.exit, failure.kind), (Exit::Input, "not_found"));
+        assert_eq!((failure.kind, failure.word), (ErrorKind::Input, "not_found"));
         let failure = refused("/tmp");
         assert_eq!(
-            (failure.exit, failure.hint.as_deref()),
-            (Exit::Input, Some("to share a folder: torr seed /tmp"))
+            (failure.kind, failure.hint.as_deref()),
+            (ErrorKind::Input, Some("to share a folder: torr seed /tmp"))
         );
     }
 

@@ -3,10 +3,9 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
+use crate::app::{Error, ErrorKind};
 use crate::base::{Untrusted, units};
 use crate::engine::web::{Rules, WebError, fetch};
-use crate::face::cli::error::Failure;
-use crate::face::cli::exit::Exit;
 use crate::face::cli::output::{Output, Progress};
 
 use super::{MOST_BYTES, Reading};
@@ -15,10 +14,10 @@ use super::{MOST_BYTES, Reading};
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The bytes of what is at this address.
-pub fn bytes(url: &str, reading: &Reading<'_>) -> Result<Vec<u8>, Failure> {
+pub fn bytes(url: &str, reading: &Reading<'_>) -> Result<Vec<u8>, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
-        let why = crate::face::cli::error::reason(&error);
-        Failure::new(Exit::Internal, "internal", format!("cannot start: {why}"))
+        let why = crate::app::reason(&error);
+        Error::new(ErrorKind::Internal, "internal", format!("cannot start: {why}"))
     })?;
     let rules = Rules::new(reading.bind, MOST_BYTES as usize);
     let telling = Telling::new(url, reading);
@@ -52,30 +51,30 @@ pub fn shown(url: &str) -> String {
     Untrusted::new(bare).fit(200)
 }
 
-fn failure(url: &str, error: &WebError) -> Failure {
-    let (exit, kind, hint) = match error {
-        WebError::Address(_) => (Exit::Input, "bad_address", "write https://HOST/FILE.torrent"),
+fn failure(url: &str, error: &WebError) -> Error {
+    let (kind, word, hint) = match error {
+        WebError::Address(_) => (ErrorKind::Input, "bad_address", "write https://HOST/FILE.torrent"),
         WebError::Unreachable(_) => {
-            (Exit::Network, "unreachable", "look whether the address is right and the network is there")
+            (ErrorKind::Network, "unreachable", "look whether the address is right and the network is there")
         }
         WebError::Tls(_) => (
-            Exit::Network,
+            ErrorKind::Network,
             "tls",
             "the server does not prove who it is; look at the clock of this machine, or fetch the torrent file another way",
         ),
         WebError::Status { .. } => (
-            Exit::Network,
+            ErrorKind::Network,
             "http_status",
             "look whether the address is right; some sites need a login: fetch the torrent file with a browser",
         ),
-        WebError::Redirect(_) => (Exit::Network, "redirect", "fetch the torrent file with a browser"),
+        WebError::Redirect(_) => (ErrorKind::Network, "redirect", "fetch the torrent file with a browser"),
         WebError::TooLarge(_) => (
-            Exit::Input,
+            ErrorKind::Input,
             "too_large",
             "a torrent file has at most 16 MiB; is this the address of the data itself?",
         ),
     };
-    Failure::new(exit, kind, format!("cannot fetch {}: {error}", shown(url))).hint(hint)
+    Error::new(kind, word, format!("cannot fetch {}: {error}", shown(url))).hint(hint)
 }
 
 /// Says that a fetch is slow: as a line that is redrawn, or once where others have the screen.
@@ -148,10 +147,10 @@ mod tests {
     fn every_error_says_whose_turn_it_is() {
         let of = |error| failure("http://x/a", &error);
         let status = WebError::Status { host: "x".into(), status: "404 Not Found".into() };
-        assert_eq!(of(status.clone()).exit, Exit::Network);
+        assert_eq!(of(status.clone()).kind, ErrorKind::Network);
         assert_eq!(of(status).message, "cannot fetch http://x/a: x answers 404 Not Found");
-        assert_eq!(of(WebError::TooLarge("x".into())).exit, Exit::Input);
-        assert_eq!(of(WebError::Address("x".into())).exit, Exit::Input);
-        assert_eq!(of(WebError::Tls("x".into())).kind, "tls");
+        assert_eq!(of(WebError::TooLarge("x".into())).kind, ErrorKind::Input);
+        assert_eq!(of(WebError::Address("x".into())).kind, ErrorKind::Input);
+        assert_eq!(of(WebError::Tls("x".into())).word, "tls");
     }
 }

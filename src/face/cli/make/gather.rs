@@ -5,9 +5,8 @@ use std::path::Path;
 use clap::ValueEnum;
 use serde::Serialize;
 
+use crate::app::{Error, ErrorKind, shown};
 use crate::base::{Untrusted, units};
-use crate::face::cli::error::{Failure, shown};
-use crate::face::cli::exit::Exit;
 use crate::face::cli::faults;
 use crate::store::{self, Patterns, ScannedFile, Skipped, Wishes};
 
@@ -41,13 +40,12 @@ impl Gathered {
 }
 
 /// Looks under a path. The torrent file that is to be written is never part of itself.
-pub fn gather(path: &Path, wishes: &Wishes, sort: Sort, own: Option<&Path>) -> Result<Gathered, Failure> {
+pub fn gather(path: &Path, wishes: &Wishes, sort: Sort, own: Option<&Path>) -> Result<Gathered, Error> {
     let scan = store::scan(path, wishes).map_err(|error| faults::disk(&error))?;
     if let Some(first) = scan.unnamed.first() {
         let message = format!("the name of {} is not UTF-8, which a torrent cannot say", shown(first));
-        return Err(
-            Failure::new(Exit::Disk, "not_utf8", message).hint("rename it, or leave it out with --exclude")
-        );
+        return Err(Error::new(ErrorKind::Disk, "not_utf8", message)
+            .hint("rename it, or leave it out with --exclude"));
     }
     let mut found =
         Gathered { files: scan.files, is_folder: scan.is_folder, linked: scan.linked, skipped: scan.skipped };
@@ -58,7 +56,8 @@ pub fn gather(path: &Path, wishes: &Wishes, sort: Sort, own: Option<&Path>) -> R
         found.files.sort_by_key(|file| std::cmp::Reverse(file.len));
     }
     if found.total() == 0 {
-        let failure = Failure::new(Exit::Disk, "empty", format!("{} has no content to share", shown(path)));
+        let failure =
+            Error::new(ErrorKind::Disk, "empty", format!("{} has no content to share", shown(path)));
         return Err(match skipped(&found.skipped) {
             Some(skipped) => failure.hint(skipped),
             None => failure,
@@ -68,18 +67,18 @@ pub fn gather(path: &Path, wishes: &Wishes, sort: Sort, own: Option<&Path>) -> R
 }
 
 /// The patterns of a flag.
-pub fn patterns(flag: &str, patterns: &[String]) -> Result<Patterns, Failure> {
+pub fn patterns(flag: &str, patterns: &[String]) -> Result<Patterns, Error> {
     Patterns::new(patterns)
-        .map_err(|error| Failure::usage(format!("{flag}: {}", Untrusted::new(error).clean())))
+        .map_err(|error| Error::usage(format!("{flag}: {}", Untrusted::new(error).clean())))
 }
 
 /// The first file that cannot be read ends the work before it begins.
-pub fn check_readable(found: &Gathered) -> Result<(), Failure> {
+pub fn check_readable(found: &Gathered) -> Result<(), Error> {
     let Some(file) = store::unreadable(&found.files) else { return Ok(()) };
     let opened = std::fs::File::open(&file.path);
     let error = opened.err().unwrap_or_else(|| std::io::ErrorKind::PermissionDenied.into());
     let hint = "change its permissions, or leave it out with --exclude";
-    Err(Failure::disk("read", &file.path, &error).hint(hint))
+    Err(Error::disk("read", &file.path, &error).hint(hint))
 }
 
 /// The event of what was found, of this schema.
@@ -136,7 +135,7 @@ pub fn skipped(skipped: &Skipped) -> Option<String> {
     (!kinds.is_empty()).then(|| format!("skipped {}", kinds.join(", ")))
 }
 
-fn leave_out_own(found: &mut Gathered, path: &Path, own: &Path) -> Result<(), Failure> {
+fn leave_out_own(found: &mut Gathered, path: &Path, own: &Path) -> Result<(), Error> {
     let Ok(own) = std::fs::canonicalize(own) else { return Ok(()) };
     // Only a link can lead to it under another name, and most files are none.
     let may_be_named_otherwise = found.linked > 0 || !found.is_folder;
@@ -151,7 +150,7 @@ fn leave_out_own(found: &mut Gathered, path: &Path, own: &Path) -> Result<(), Fa
     {
         let shown = shown(if found.is_folder { &file.path } else { path });
         let message = format!("{shown} would be overwritten by its own torrent file");
-        return Err(Failure::usage(message).hint("choose another name with -o"));
+        return Err(Error::usage(message).hint("choose another name with -o"));
     }
     let before = found.files.len();
     found.files.retain(|file| !is_own(file));
@@ -189,12 +188,12 @@ mod tests {
         let found = gather(dir.path(), &Wishes::default(), Sort::Path, Some(&at("d.torrent"))).unwrap();
         assert_eq!((names(&found), found.skipped.excluded), (vec!["a".into()], 1));
         let refused = gather(&at("a"), &Wishes::default(), Sort::Path, Some(&at("a"))).unwrap_err();
-        assert_eq!(refused.exit, Exit::Usage);
+        assert_eq!(refused.kind, ErrorKind::Usage);
         let refused = gather(dir.path(), &Wishes::default(), Sort::Path, Some(&at("a"))).unwrap_err();
-        assert_eq!(refused.exit, Exit::Usage, "content is not given up for a torrent");
+        assert_eq!(refused.kind, ErrorKind::Usage, "content is not given up for a torrent");
         std::os::unix::fs::symlink("a", at("link")).unwrap();
         let refused = gather(&at("link"), &Wishes::default(), Sort::Path, Some(&at("a"))).unwrap_err();
-        assert_eq!(refused.exit, Exit::Usage, "it leads to the same file");
+        assert_eq!(refused.kind, ErrorKind::Usage, "it leads to the same file");
     }
 
     #[test]
@@ -202,7 +201,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(".a"), "x").unwrap();
         let failure = gather(dir.path(), &Wishes::default(), Sort::Path, None).unwrap_err();
-        assert_eq!((failure.kind, failure.hint.as_deref()), ("empty", Some("skipped 1 hidden (--hidden)")));
+        assert_eq!((failure.word, failure.hint.as_deref()), ("empty", Some("skipped 1 hidden (--hidden)")));
     }
 
     #[test]

@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::gather::Gathered;
+use crate::app::{Error, ErrorKind, shown};
 use crate::base::{Geometry, Piece, Sha1Digest, Untrusted, units};
-use crate::face::cli::error::{Failure, shown};
-use crate::face::cli::exit::Exit;
 use crate::face::cli::faults;
 use crate::face::cli::output::{Output, Progress as Shown};
 use crate::face::cli::progress::hashing::{self, Hashing};
@@ -66,7 +65,7 @@ pub fn hash(
     threads: usize,
     style: Style,
     output: &Output,
-) -> Result<Hashed, Failure> {
+) -> Result<Hashed, Error> {
     let unknown = |piece: &Piece| known.get(piece.index() as usize).copied().flatten().is_none();
     let rest: Vec<Piece> = shape.pieces().filter(unknown).collect();
     let bytes = rest.iter().map(|&piece| u64::from(shape.len_of(piece))).sum();
@@ -81,17 +80,17 @@ pub fn hash(
 }
 
 /// A file that is not what it was when it was found is an error: its digests are of neither.
-pub fn check_unchanged(found: &Gathered) -> Result<(), Failure> {
+pub fn check_unchanged(found: &Gathered) -> Result<(), Error> {
     store::changed(&found.files).map_or(Ok(()), |file| Err(changed(&file.path)))
 }
 
-fn changed(path: &Path) -> Failure {
+fn changed(path: &Path) -> Error {
     let message = format!("{} changed while it was hashed", shown(path));
-    Failure::new(Exit::Disk, "changed_on_disk", message)
+    Error::new(ErrorKind::Disk, "changed_on_disk", message)
         .hint("run it again when nobody writes to it; nothing was written")
 }
 
-fn failed(error: &DiskError) -> Failure {
+fn failed(error: &DiskError) -> Error {
     match error.kind {
         DiskErrorKind::Changed | DiskErrorKind::Missing => changed(&error.path),
         _ => faults::disk(error),
@@ -107,7 +106,7 @@ fn hash_rest(
     threads: usize,
     style: Style,
     output: &Output,
-) -> Result<Vec<Sha1Digest>, Failure> {
+) -> Result<Vec<Sha1Digest>, Error> {
     let progress = Progress::default();
     let (send, done) = mpsc::channel();
     let begun = Instant::now();
@@ -116,7 +115,7 @@ fn hash_rest(
     std::thread::Builder::new()
         .name("torr-hash".to_owned())
         .spawn(work)
-        .map_err(|error| Failure::new(Exit::Disk, "io", format!("cannot start a thread: {error}")))?;
+        .map_err(|error| Error::new(ErrorKind::Disk, "io", format!("cannot start a thread: {error}")))?;
     let mut told = Told::new(style, output);
     loop {
         match done.recv_timeout(Duration::from_millis(100)) {
@@ -133,7 +132,7 @@ fn hash_rest(
                 told.tell(hashed, total, begun.elapsed(), file.as_ref(), output)?;
             }
             Err(RecvTimeoutError::Disconnected) => {
-                return Err(Failure::new(Exit::Internal, "internal", "hashing ended without a result"));
+                return Err(Error::new(ErrorKind::Internal, "internal", "hashing ended without a result"));
             }
         }
     }
@@ -177,7 +176,7 @@ impl Told {
         elapsed: Duration,
         file: Option<&Untrusted>,
         output: &Output,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Error> {
         let at = Hashing { label: self.style.label, done, total, elapsed, file };
         if output.progress == Shown::Bar {
             output.live.draw(vec![hashing::line(&at, output.err, output.columns())]);

@@ -7,8 +7,8 @@ use serde::Serialize;
 use unicode_normalization::UnicodeNormalization;
 
 use super::gather::Gathered;
+use crate::app::Error;
 use crate::base::{Geometry, Untrusted, units};
-use crate::face::cli::error::Failure;
 use crate::face::cli::output::Output;
 use crate::face::cli::portable::portable;
 use crate::proto::metainfo::Draft;
@@ -54,7 +54,7 @@ impl Lint {
 }
 
 /// Warns of what was found, with events of this schema.
-pub fn tell(findings: &[Finding], schema: &'static str, output: &Output) -> Result<(), Failure> {
+pub fn tell(findings: &[Finding], schema: &'static str, output: &Output) -> Result<(), Error> {
     #[derive(Serialize)]
     struct Warning<'a> {
         schema: &'static str,

@@ -6,10 +6,9 @@ use std::path::Path;
 use clap::ValueEnum;
 
 use super::gather::Gathered;
+use crate::app::{Error, ErrorKind};
 use crate::base::{Geometry, GeometryError, Untrusted};
 use crate::face::cli::args::torrent::{Node, PieceSize, Tier};
-use crate::face::cli::error::Failure;
-use crate::face::cli::exit::Exit;
 use crate::proto::metainfo::{Attributes, Content, Draft, DraftFile, Extras, Metainfo, auto_piece_len};
 
 /// The largest torrent file that torr itself takes, in bytes.
@@ -30,13 +29,13 @@ pub enum Format {
 
 impl Format {
     /// Refuses what cannot be made.
-    pub fn check(self) -> Result<(), Failure> {
+    pub fn check(self) -> Result<(), Error> {
         let name = match self {
             Self::V1 => return Ok(()),
             Self::V2 => "v2",
             Self::Hybrid => "hybrid",
         };
-        Err(Failure::not_yet(&format!("the {name} format")).hint("use --format v1"))
+        Err(Error::not_yet(&format!("the {name} format")).hint("use --format v1"))
     }
 }
 
@@ -64,21 +63,21 @@ pub struct Recipe {
 }
 
 /// What the file or folder is called where it lies; empty where that is no text.
-pub fn name_on_disk(path: &Path) -> Result<String, Failure> {
-    let whole = std::fs::canonicalize(path).map_err(|error| Failure::disk("read", path, &error))?;
+pub fn name_on_disk(path: &Path) -> Result<String, Error> {
+    let whole = std::fs::canonicalize(path).map_err(|error| Error::disk("read", path, &error))?;
     Ok(whole.file_name().unwrap_or(OsStr::new("")).to_str().unwrap_or("").to_owned())
 }
 
 /// Pieces and files. Where any size of pieces suits, that of an old torrent is kept as long as it makes
 /// a good number of pieces.
-pub fn shape(wish: PieceSize, found: &Gathered, old: Option<&Metainfo>) -> Result<Geometry, Failure> {
+pub fn shape(wish: PieceSize, found: &Gathered, old: Option<&Metainfo>) -> Result<Geometry, Error> {
     let total = found.total();
     let old = old.map(|old| old.geometry().piece_len());
     let kept = old.filter(|&len| GOOD_COUNT.contains(&total.div_ceil(u64::from(len))));
     let len = wish.0.or(kept).unwrap_or_else(|| auto_piece_len(total));
     let shape = Geometry::new(u64::from(len), found.files.iter().map(|file| (file.len, false)));
     shape.map_err(|error| {
-        let failure = Failure::usage(format!("this makes no torrent: {error}"));
+        let failure = Error::usage(format!("this makes no torrent: {error}"));
         if matches!(error, GeometryError::TooManyPieces(_)) {
             failure.hint("choose a larger --piece-size")
         } else {
@@ -125,14 +124,14 @@ pub fn draft(recipe: &Recipe, found: &Gathered, shape: &Geometry) -> Draft {
 }
 
 /// The torrent file and the torrent as everybody will read it. Refuses what nobody could use.
-pub fn made(draft: &Draft) -> Result<(Vec<u8>, Metainfo), Failure> {
+pub fn made(draft: &Draft) -> Result<(Vec<u8>, Metainfo), Error> {
     let bytes = draft.to_bytes();
     if bytes.len() > MOST_BYTES {
-        return Err(Failure::usage("the torrent file would be larger than 16 MiB")
+        return Err(Error::usage("the torrent file would be larger than 16 MiB")
             .hint("choose a larger --piece-size, or fewer files"));
     }
     let made = Metainfo::parse(&bytes).map_err(|error| {
-        Failure::new(Exit::Input, "malformed", format!("this would make no usable torrent: {error}"))
+        Error::new(ErrorKind::Input, "malformed", format!("this would make no usable torrent: {error}"))
     })?;
     Ok((bytes, made))
 }

@@ -11,10 +11,9 @@ use std::thread;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use tokio::sync::mpsc;
 
+use crate::app::{Error, ErrorKind, reason, shown};
 use crate::base::{InfoHashes, Untrusted};
 use crate::face::cli::args::words::Words;
-use crate::face::cli::error::{Failure, reason, shown};
-use crate::face::cli::exit::Exit;
 use crate::face::cli::output::{Output, Progress};
 
 use super::Job;
@@ -26,8 +25,8 @@ const MOST_LINE: u64 = 4096;
 pub struct Hooks {
     command: Option<Words>,
     running: Vec<Arc<Mutex<Running>>>,
-    tell: mpsc::UnboundedSender<Result<(), Failure>>,
-    ends: mpsc::UnboundedReceiver<Result<(), Failure>>,
+    tell: mpsc::UnboundedSender<Result<(), Error>>,
+    ends: mpsc::UnboundedReceiver<Result<(), Error>>,
     open: usize,
 }
 
@@ -42,7 +41,7 @@ impl Hooks {
     }
 
     /// Starts it for a download that is complete and lies here.
-    pub fn start(&mut self, job: &Job, path: &Path, output: &Output) -> Result<(), Failure> {
+    pub fn start(&mut self, job: &Job, path: &Path, output: &Output) -> Result<(), Error> {
         let Some(words) = &self.command else { return Ok(()) };
         let told =
             Told { torrent: job.info_hashes, name: job.name.clone(), program: words.program().to_owned() };
@@ -68,7 +67,7 @@ impl Hooks {
         };
         thread::Builder::new().name("torr-run".to_owned()).spawn(wait).map(|_| ()).map_err(|error| {
             self.open -= 1;
-            Failure::new(Exit::Internal, "internal", format!("cannot wait for --run: {}", reason(&error)))
+            Error::new(ErrorKind::Internal, "internal", format!("cannot wait for --run: {}", reason(&error)))
         })
     }
 
@@ -78,7 +77,7 @@ impl Hooks {
     }
 
     /// Waits for the next one to end and says how it did; for ever where nothing runs.
-    pub async fn ended(&mut self) -> Result<(), Failure> {
+    pub async fn ended(&mut self) -> Result<(), Error> {
         let ended = self.ends.recv().await;
         self.open = self.open.saturating_sub(1);
         ended.unwrap_or(Ok(()))
@@ -143,7 +142,7 @@ struct Told {
 }
 
 impl Told {
-    fn of(&self, ended: io::Result<ExitStatus>) -> Result<(), Failure> {
+    fn of(&self, ended: io::Result<ExitStatus>) -> Result<(), Error> {
         let status = ended.map_err(|error| self.failure(&format!("is lost: {}", reason(&error))))?;
         match status.code() {
             Some(0) => Ok(()),
@@ -152,10 +151,10 @@ impl Told {
         }
     }
 
-    fn failure(&self, what: &str) -> Failure {
+    fn failure(&self, what: &str) -> Error {
         let program = shown(Path::new(&self.program)).fit(80);
         let message = format!("{}: {program} {what}", self.name.fit(80));
-        Failure::new(Exit::No, "run_failed", message)
+        Error::new(ErrorKind::Answer, "run_failed", message)
             .hint("the download itself is complete; this was the program of --run")
             .about(self.torrent)
     }

@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::time::{interval, timeout};
 
+use crate::app::{Error, ErrorKind};
 use crate::base::{InfoHashes, TorrentId, Untrusted};
 use crate::engine::{Add, Command, Engine, Event, Handle, View};
-use crate::face::cli::error::Failure;
-use crate::face::cli::exit::Exit;
 use crate::face::cli::faults;
 use crate::face::cli::output::{Output, Progress};
 use crate::face::cli::progress::news::{self, News};
@@ -95,11 +94,11 @@ struct Sought {
 }
 
 /// One that is not looked for any more, and what came of it.
-pub type Found = (TorrentId, Result<Metainfo, Failure>);
+pub type Found = (TorrentId, Result<Metainfo, Error>);
 
 impl Lookups {
     /// Starts an engine, for so many downloads at once later.
-    pub fn start(setup: &Setup, jobs: usize, output: &Output) -> Result<Self, Failure> {
+    pub fn start(setup: &Setup, jobs: usize, output: &Output) -> Result<Self, Error> {
         let ground = Ground::new()?;
         let mut handle =
             ground.block_on(Engine::start(setup.engine(jobs))).map_err(|fault| faults::engine(&fault))?;
@@ -137,8 +136,8 @@ impl Lookups {
             let mut ticks = interval(TICK);
             loop {
                 let first = sought.first().expect("somebody waits only while something is looked for");
-                let given_up = |exit, kind, message: String| (first.id, Err(Failure::new(exit, kind, message)));
-                let about = |failure: Failure, id| match known.torrents.get(&id) {
+                let given_up = |kind, word, message: String| (first.id, Err(Error::new(kind, word, message)));
+                let about = |failure: Error, id| match known.torrents.get(&id) {
                     Some(&torrent) => failure.about(torrent),
                     None => failure,
                 };
@@ -156,7 +155,7 @@ impl Lookups {
                         }
                         Some(_) => {}
                         None => {
-                            return given_up(Exit::Internal, "internal", "the engine has ended by itself".into());
+                            return given_up(ErrorKind::Internal, "internal", "the engine has ended by itself".into());
                         }
                     },
                     Ok(()) = views.changed() => {
@@ -171,10 +170,10 @@ impl Lookups {
                         Wish::Skip => {
                             let name = first.name.fit(100);
                             let message = format!("{name} is not looked for any longer, as you wished");
-                            let (id, failure) = given_up(Exit::Interrupted, "interrupted", message);
+                            let (id, failure) = given_up(ErrorKind::Interrupted, "interrupted", message);
                             return (id, failure.map_err(|failure| about(failure, id)));
                         }
-                        Wish::Stop => return given_up(Exit::Interrupted, "interrupted", "stopped".into()),
+                        Wish::Stop => return given_up(ErrorKind::Interrupted, "interrupted", "stopped".into()),
                     }
                 }
             }

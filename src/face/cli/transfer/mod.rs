@@ -22,11 +22,11 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 
+use crate::app::{Error, ErrorKind};
 use crate::base::{InfoHashes, Untrusted};
 use crate::engine::Add;
 
 use super::args::words::Words;
-use super::error::Failure;
 use super::exit::Exit;
 use super::output::Output;
 
@@ -102,7 +102,7 @@ impl Plan {
 }
 
 /// A torrent that was asked for and has been read, or why it could not be.
-pub type Arrival = Result<Work, Failure>;
+pub type Arrival = Result<Work, Error>;
 /// Torrents as they are read.
 pub type Arrivals = mpsc::Receiver<Arrival>;
 
@@ -134,7 +134,7 @@ impl Job {
 }
 
 /// Carries out a plan, so many torrents at once. Where nothing is left to do no engine starts.
-pub fn run(plan: Plan, setup: &Setup, jobs: usize, output: &Output) -> Result<Exit, Failure> {
+pub fn run(plan: Plan, setup: &Setup, jobs: usize, output: &Output) -> Result<Exit, Error> {
     if plan.works.is_empty() && plan.more.is_none() && plan.engine.is_none() {
         let exit = plan.outcomes.exit();
         summary(plan.verb, &plan.outcomes, exit, output)?;
@@ -144,7 +144,7 @@ pub fn run(plan: Plan, setup: &Setup, jobs: usize, output: &Output) -> Result<Ex
 }
 
 /// Runs what needs the engine, and leaves nothing of it behind.
-pub fn block_on(output: &Output, work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+pub fn block_on(output: &Output, work: impl Future<Output = Result<Exit, Error>>) -> Result<Exit, Error> {
     on(&Ground::new()?, output, work)
 }
 
@@ -152,8 +152,8 @@ pub fn block_on(output: &Output, work: impl Future<Output = Result<Exit, Failure
 fn on(
     ground: &Ground,
     output: &Output,
-    work: impl Future<Output = Result<Exit, Failure>>,
-) -> Result<Exit, Failure> {
+    work: impl Future<Output = Result<Exit, Error>>,
+) -> Result<Exit, Error> {
     let result = ground.block_on(work);
     output.live.erase();
     result
@@ -164,10 +164,10 @@ fn on(
 struct Ground(Option<Runtime>);
 
 impl Ground {
-    fn new() -> Result<Self, Failure> {
+    fn new() -> Result<Self, Error> {
         let runtime = Builder::new_multi_thread().enable_all().build().map_err(|error| {
-            let why = super::error::reason(&error);
-            Failure::new(Exit::Internal, "internal", format!("cannot start: {why}"))
+            let why = crate::app::reason(&error);
+            Error::new(ErrorKind::Internal, "internal", format!("cannot start: {why}"))
         })?;
         Ok(Self(Some(runtime)))
     }

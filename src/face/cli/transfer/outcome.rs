@@ -1,6 +1,6 @@
 //! How the torrents of a command ended, and what the process then ends with.
 
-use crate::face::cli::error::Failure;
+use crate::app::Error;
 use crate::face::cli::exit::Exit;
 
 /// How many ended well, and what the others ended with.
@@ -19,8 +19,8 @@ impl Outcomes {
     }
 
     /// One more did not.
-    pub fn failed(&mut self, failure: &Failure) {
-        self.failed.push(failure.exit);
+    pub fn failed(&mut self, failure: &Error) {
+        self.failed.push(Exit::of(&failure));
     }
 
     /// One ended well, but what was to follow did not.
@@ -47,17 +47,18 @@ impl Outcomes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::ErrorKind;
 
     #[test]
     fn the_code_tells_all_some_or_none() {
-        let failure = |exit| Failure::new(exit, "x", "x");
+        let failure = |exit| Error::new(exit, "x", "x");
         let mut outcomes = Outcomes::default();
         assert_eq!(outcomes.exit(), Exit::Done);
         outcomes.flawed();
         assert_eq!(outcomes.exit(), Exit::No);
         let mut outcomes = Outcomes::default();
-        outcomes.failed(&failure(Exit::Disk));
-        outcomes.failed(&failure(Exit::Network));
+        outcomes.failed(&failure(ErrorKind::Disk));
+        outcomes.failed(&failure(ErrorKind::Network));
         assert_eq!(outcomes.exit(), Exit::Disk);
         outcomes.done();
         assert_eq!(outcomes.exit(), Exit::No);

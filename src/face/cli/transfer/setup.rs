@@ -3,12 +3,12 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use crate::app::Error;
 use crate::engine::{self, Add, After, ContentOptions, EngineConfig};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::args::network::NetworkArgs;
 use crate::face::cli::config::places::Sources;
 use crate::face::cli::config::{Config, Origin};
-use crate::face::cli::error::Failure;
 use crate::face::cli::input::{Link, Torrent, quoted};
 use crate::face::cli::output::Output;
 use crate::face::cli::{address, folders, interface, state};
@@ -33,13 +33,13 @@ pub struct Setup {
 
 impl Setup {
     /// Reads the configuration and lays the flags over it.
-    pub fn new(network: &NetworkArgs, global: &GlobalArgs, output: &Output) -> Result<Self, Failure> {
+    pub fn new(network: &NetworkArgs, global: &GlobalArgs, output: &Output) -> Result<Self, Error> {
         let config = Config::ready(&Sources::here(global), output)?;
         let setup = Self::of(config, network, state::directory(global.state_dir.as_deref()))?;
         Ok(Self { usual_state: global.state_dir.is_none(), ..setup })
     }
 
-    fn of(mut config: Config, network: &NetworkArgs, state_dir: Option<PathBuf>) -> Result<Self, Failure> {
+    fn of(mut config: Config, network: &NetworkArgs, state_dir: Option<PathBuf>) -> Result<Self, Error> {
         for (key, value, flag) in network.keys() {
             config.flag(key, value, flag);
         }
@@ -68,7 +68,7 @@ impl Setup {
         lan: bool,
         global: &GlobalArgs,
         output: &Output,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, Error> {
         let mut network = network.clone();
         network.web_seed.clear();
         Ok(Self::new(&network, global, output)?.local(lan))
@@ -134,11 +134,10 @@ impl Setup {
     }
 
     /// One torrent of which this is wanted.
-    pub fn job(&self, torrent: Torrent, mut content: ContentOptions) -> Result<(Add, Job), Failure> {
+    pub fn job(&self, torrent: Torrent, mut content: ContentOptions) -> Result<(Add, Job), Error> {
         let folder = content.folder.clone();
         content.root_name = torrent.metainfo.root_name().map(str::to_owned);
-        content.folder =
-            std::path::absolute(&folder).map_err(|error| Failure::disk("use", &folder, &error))?;
+        content.folder = std::path::absolute(&folder).map_err(|error| Error::disk("use", &folder, &error))?;
         let job = Job {
             info_hashes: torrent.metainfo.info_hash(),
             name: torrent.metainfo.name().clone(),
@@ -157,7 +156,7 @@ impl Setup {
     }
 
     /// The torrent of a link, whose metadata is to be looked for. One that nobody could be asked for is refused.
-    pub fn lookup(&self, link: &Link) -> Result<Add, Failure> {
+    pub fn lookup(&self, link: &Link) -> Result<Add, Error> {
         link.can_be_found()?;
         let Magnet { info_hash, trackers, web_seeds, .. } = &link.magnet;
         let more = |url: &&String| !trackers.iter().any(|known| known.raw() == url.as_str());
@@ -251,7 +250,7 @@ mod tests {
         network: NetworkArgs,
     }
 
-    fn setup(keys: &[(&str, Value)], flags: &[&str]) -> Result<Setup, Failure> {
+    fn setup(keys: &[(&str, Value)], flags: &[&str]) -> Result<Setup, Error> {
         let mut config = Config::built_in();
         for (name, value) in keys {
             let setting = config.settings.iter_mut().find(|setting| setting.key.full() == *name).unwrap();

@@ -11,10 +11,9 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::sync::oneshot;
 
+use crate::app::{Error, ErrorKind, reason};
 use crate::base::FileIndex;
 use crate::engine::{ContentOptions, Priority, Read, Reader};
-use crate::face::cli::error::{Failure, reason};
-use crate::face::cli::exit::Exit;
 use crate::face::cli::faults;
 use crate::face::cli::output::Output;
 use crate::proto::metainfo::Metainfo;
@@ -32,29 +31,29 @@ pub enum Streamed {
     /// The torrent ended before the file did; it says why itself.
     Cut,
     /// The bytes could not be read or written.
-    Failed(Failure),
+    Failed(Error),
 }
 
 /// Refuses what cannot go to standard output as a file. `torrents` is how many were given.
-pub fn allowed(output: &Output, torrents: usize) -> Result<(), Failure> {
+pub fn allowed(output: &Output, torrents: usize) -> Result<(), Error> {
     if output.json {
         let message = "--to-stdout and --json both want standard output";
-        return Err(Failure::usage(message).hint("--progress json tells scripts on standard error"));
+        return Err(Error::usage(message).hint("--progress json tells scripts on standard error"));
     }
     if output.stdout_tty {
         let message = "--to-stdout would write the file's bytes to this terminal";
         let hint = "let a program read them: torr get FILE.torrent --to-stdout | mpv -";
-        return Err(Failure::usage(message).hint(hint));
+        return Err(Error::usage(message).hint(hint));
     }
     if torrents > 1 {
         let message = format!("--to-stdout writes one file, and {torrents} torrents are given");
-        return Err(Failure::usage(message).hint("give one torrent"));
+        return Err(Error::usage(message).hint("give one torrent"));
     }
     Ok(())
 }
 
 /// Reads the one file that is wanted of a torrent while it comes.
-pub fn of_only_file(torrent: &Metainfo, content: &mut ContentOptions) -> Result<Reader, Failure> {
+pub fn of_only_file(torrent: &Metainfo, content: &mut ContentOptions) -> Result<Reader, Error> {
     let is_wanted = |at: usize| content.priorities.get(at).copied().unwrap_or_default() != Priority::Skip;
     let wanted = torrent.files().iter().enumerate().filter(|(at, file)| file.is_stored() && is_wanted(*at));
     let wanted: Vec<usize> = wanted.map(|(at, _)| at).take(2).collect();
@@ -65,7 +64,7 @@ pub fn of_only_file(torrent: &Metainfo, content: &mut ContentOptions) -> Result<
     }
     let name = torrent.name().fit(80);
     let message = format!("--to-stdout writes one file, and several of {name} are wanted");
-    Err(Failure::usage(message)
+    Err(Error::usage(message)
         .hint("choose one with --select; torr get --list shows the numbers")
         .about(torrent.info_hash()))
 }
@@ -78,9 +77,9 @@ pub struct Stream {
 
 impl Stream {
     /// Begins.
-    pub fn start(reader: Reader) -> Result<Self, Failure> {
+    pub fn start(reader: Reader) -> Result<Self, Error> {
         let failed = |error: &io::Error| {
-            Failure::new(Exit::Internal, "internal", format!("cannot begin to write: {}", reason(error)))
+            Error::new(ErrorKind::Internal, "internal", format!("cannot begin to write: {}", reason(error)))
         };
         // Not through the buffer of lines that the rest of the program writes with.
         let out = io::stdout().as_fd().try_clone_to_owned().map_err(|error| failed(&error))?;
@@ -136,7 +135,7 @@ impl Streamed {
         }
         let kind = if error.kind() == io::ErrorKind::StorageFull { "no_space" } else { "io" };
         let message = format!("cannot write to standard output: {}", reason(error));
-        Self::Failed(Failure::new(Exit::Disk, kind, message))
+        Self::Failed(Error::new(ErrorKind::Disk, kind, message))
     }
 }
 
@@ -171,7 +170,7 @@ mod tests {
         let tty = Surroundings { stdout_tty: true, ..Surroundings::default() };
         let of = |flags: &GlobalArgs, around: &Surroundings| allowed(&Output::new(flags, around), 1);
         let refused = of(&GlobalArgs::default(), &tty).unwrap_err();
-        assert_eq!(refused.exit, Exit::Usage);
+        assert_eq!(refused.kind, ErrorKind::Usage);
         assert!(refused.hint.unwrap().contains("--to-stdout | mpv -"));
         let json = GlobalArgs { json: true, ..GlobalArgs::default() };
         assert!(of(&json, &Surroundings::default()).is_err());

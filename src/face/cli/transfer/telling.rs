@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
+use crate::app::{Error, shown};
 use crate::base::{InfoHashes, TorrentId, Untrusted, units};
 use crate::engine::{Reason, Row, State, Until, View};
-use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::json;
 use crate::face::cli::output::{Output, Progress};
@@ -94,14 +94,14 @@ impl<'a> Telling<'a> {
     }
 
     /// A torrent is in the session.
-    pub fn added(&mut self, id: TorrentId, name: &Untrusted, size: u64, files: u64) -> Result<(), Failure> {
+    pub fn added(&mut self, id: TorrentId, name: &Untrusted, size: u64, files: u64) -> Result<(), Error> {
         self.sizes.insert(id, size);
         let Some(torrent) = self.info_hashes(id) else { return Ok(()) };
         self.metadata(torrent, name, size, files)
     }
 
     /// What there is of a torrent is known.
-    fn metadata(&self, torrent: InfoHashes, name: &Untrusted, size: u64, files: u64) -> Result<(), Failure> {
+    fn metadata(&self, torrent: InfoHashes, name: &Untrusted, size: u64, files: u64) -> Result<(), Error> {
         self.line(&news::metadata(torrent, name, files, size));
         self.event(&events::metadata(self.verb.schema(), torrent, name, size, files))
     }
@@ -124,7 +124,7 @@ impl<'a> Telling<'a> {
     }
 
     /// How everything fares.
-    pub fn progress(&mut self, view: &View, now: Duration) -> Result<(), Failure> {
+    pub fn progress(&mut self, view: &View, now: Duration) -> Result<(), Error> {
         let (view, lost) = (self.caught_up(view), self.lost(view));
         match self.output.progress {
             Progress::Bar => {
@@ -195,7 +195,7 @@ impl<'a> Telling<'a> {
     }
 
     /// A download is complete.
-    pub fn finished(&mut self, id: TorrentId, finish: &Finish<'_>) -> Result<(), Failure> {
+    pub fn finished(&mut self, id: TorrentId, finish: &Finish<'_>) -> Result<(), Error> {
         let job = finish.job;
         self.open = self.open.saturating_sub(1);
         self.complete.insert(id, job.seeds);
@@ -232,7 +232,7 @@ impl<'a> Telling<'a> {
         kept: &Kept,
         row: Option<&Row>,
         took: Duration,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Error> {
         self.open = self.open.saturating_sub(1);
         self.metadata(kept.info_hashes, &kept.name, kept.size, kept.files)?;
         match id {
@@ -261,7 +261,7 @@ impl<'a> Telling<'a> {
     }
 
     /// The path of what was wanted, for whoever reads standard output.
-    fn path(&self, path: &Path) -> Result<(), Failure> {
+    fn path(&self, path: &Path) -> Result<(), Error> {
         match self.path_end {
             Some(end) if !self.output.stdout_tty && !self.output.json && self.output.quiet < 2 => {
                 self.output.path(path, end)
@@ -271,7 +271,7 @@ impl<'a> Telling<'a> {
     }
 
     /// A torrent is given to others from here on.
-    pub fn seeding(&mut self, id: TorrentId, job: &Job, path: &Path, until: Until) -> Result<(), Failure> {
+    pub fn seeding(&mut self, id: TorrentId, job: &Job, path: &Path, until: Until) -> Result<(), Error> {
         self.open = self.open.saturating_sub(1);
         self.complete.insert(id, true);
         let until = story::until_when(until);
@@ -282,7 +282,7 @@ impl<'a> Telling<'a> {
     }
 
     /// The goal of giving is reached; the row is the last one that was seen.
-    pub fn goal(&self, id: TorrentId, job: &Job, until: Until, row: Option<&Row>) -> Result<(), Failure> {
+    pub fn goal(&self, id: TorrentId, job: &Job, until: Until, row: Option<&Row>) -> Result<(), Error> {
         let text = story::goal(until, row);
         self.words(job.info_hashes, &text, |text| {
             let sign = self.output.err.paint(Role::Good, self.output.err.ok());
@@ -299,13 +299,7 @@ impl<'a> Telling<'a> {
     }
 
     /// The state in which a torrent ends; the row is the last one that was seen.
-    pub fn last(
-        &self,
-        id: TorrentId,
-        row: Option<&Row>,
-        state: State,
-        reason: Reason,
-    ) -> Result<(), Failure> {
+    pub fn last(&self, id: TorrentId, row: Option<&Row>, state: State, reason: Reason) -> Result<(), Error> {
         let size = self.sizes.get(&id).copied();
         let Some(torrent) = self.info_hashes(id) else { return Ok(()) };
         self.event(&events::last(self.verb.schema(), torrent, size, row, state, reason))
@@ -361,13 +355,13 @@ impl<'a> Telling<'a> {
         }
     }
 
-    fn event(&self, event: &impl serde::Serialize) -> Result<(), Failure> {
+    fn event(&self, event: &impl serde::Serialize) -> Result<(), Error> {
         tell(event, self.output)
     }
 }
 
 /// The last event of the command.
-pub fn summary(verb: Verb, outcomes: &Outcomes, exit: Exit, output: &Output) -> Result<(), Failure> {
+pub fn summary(verb: Verb, outcomes: &Outcomes, exit: Exit, output: &Output) -> Result<(), Error> {
     let summary = events::Summary {
         schema: verb.schema(),
         event: "summary",
@@ -379,7 +373,7 @@ pub fn summary(verb: Verb, outcomes: &Outcomes, exit: Exit, output: &Output) -> 
     tell(&summary, output)
 }
 
-fn tell(event: &impl serde::Serialize, output: &Output) -> Result<(), Failure> {
+fn tell(event: &impl serde::Serialize, output: &Output) -> Result<(), Error> {
     if output.progress == Progress::Json {
         stderr::write(&format!("{}\n", json::line(event)));
     }

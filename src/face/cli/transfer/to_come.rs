@@ -1,8 +1,8 @@
 //! What can be asked for already and is not there yet.
 
+use crate::app::Error;
 use crate::face::cli::args::network::NetworkArgs;
 use crate::face::cli::config::{Config, Origin};
-use crate::face::cli::error::Failure;
 
 /// The ways to find and reach peers that torr is going to have. Their keys are true from the beginning, so
 /// that only a flag is a wish to be refused.
@@ -10,17 +10,15 @@ const TO_COME: [&str; 2] = ["network.upnp", "network.utp"];
 
 /// Refuses what was asked for and is not there. What is meant to protect people is never left out in
 /// silence, wherever it was asked for.
-pub fn refuse_what_is_to_come(config: &Config, network: &NetworkArgs) -> Result<(), Failure> {
+pub fn refuse_what_is_to_come(config: &Config, network: &NetworkArgs) -> Result<(), Error> {
     if !network.web_seed.is_empty() {
-        return Err(Failure::not_yet("--web-seed").hint("without it, the data comes from peers alone"));
+        return Err(Error::not_yet("--web-seed").hint("without it, the data comes from peers alone"));
     }
     for name in TO_COME {
         if let Origin::Flag(flag) = config.setting(name).origin
             && config.switch(name)
         {
-            return Err(
-                Failure::not_yet(flag).hint("peers come from trackers, the local network, and --peer")
-            );
+            return Err(Error::not_yet(flag).hint("peers come from trackers, the local network, and --peer"));
         }
     }
     let encryption = config.setting("network.encryption");
@@ -28,15 +26,13 @@ pub fn refuse_what_is_to_come(config: &Config, network: &NetworkArgs) -> Result<
     if wish == "require" || (wish == "prefer" && matches!(encryption.origin, Origin::Flag(_))) {
         let what = asked("network.encryption", &wish, &encryption.origin);
         return Err(
-            Failure::not_yet(&what).hint("connections are not encrypted; --encryption off accepts that")
+            Error::not_yet(&what).hint("connections are not encrypted; --encryption off accepts that")
         );
     }
     let proxy = config.text("network.proxy");
     if !proxy.is_empty() {
         let what = asked("network.proxy", "", &config.setting("network.proxy").origin);
-        return Err(
-            Failure::not_yet(&what).hint("nothing is sent another way; take it out to go without one")
-        );
+        return Err(Error::not_yet(&what).hint("nothing is sent another way; take it out to go without one"));
     }
     Ok(())
 }

@@ -1,16 +1,15 @@
 //! Whether files that are given are still what was hashed. Nobody can take what has changed: it would be
 //! refused piece by piece, and nobody would know why.
 
-use std::io::ErrorKind;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
+use crate::app::{Error, ErrorKind, shown};
 use crate::base::{InfoHashes, TorrentId};
-use crate::face::cli::error::{Failure, shown};
-use crate::face::cli::exit::Exit;
 use crate::face::cli::input::quoted;
 use crate::store::{self, ScannedFile};
 
@@ -30,7 +29,7 @@ pub struct Change {
 
 impl Change {
     fn of(file: &Path) -> Self {
-        let gone = file.metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound);
+        let gone = file.metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
         Self { file: file.to_owned(), gone }
     }
 }
@@ -77,13 +76,13 @@ impl Watch {
 }
 
 /// What is said of it; `place` is all that was shared.
-pub fn told(torrent: InfoHashes, change: &Change, place: &Path) -> Failure {
+pub fn told(torrent: InfoHashes, change: &Change, place: &Path) -> Error {
     let file = shown(&change.file);
     let failure = if change.gone {
         let message = format!("{file} was moved or removed while it was shared");
-        Failure::new(Exit::Disk, "files_missing", message)
+        Error::new(ErrorKind::Disk, "files_missing", message)
     } else {
-        Failure::new(Exit::Disk, "changed_on_disk", format!("{file} was changed while it was shared"))
+        Error::new(ErrorKind::Disk, "changed_on_disk", format!("{file} was changed while it was shared"))
     };
     let hint = if place.exists() {
         format!("torr seed {} shares what is there now, by a new link", quoted(place))
@@ -108,7 +107,7 @@ mod tests {
             [(true, "files_missing", "was moved or removed"), (false, "changed_on_disk", "was changed")]
         {
             let failure = said(gone);
-            assert_eq!((failure.exit, failure.kind), (Exit::Disk, kind));
+            assert_eq!((failure.kind, failure.word), (ErrorKind::Disk, kind));
             assert!(failure.message.contains(words) && failure.hint.unwrap().starts_with("torr seed "));
         }
         std::fs::remove_dir(&place).unwrap();

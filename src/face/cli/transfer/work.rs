@@ -4,9 +4,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::app::Error;
 use crate::base::{InfoHashes, Untrusted};
 use crate::engine::{Add, Reader};
-use crate::face::cli::error::Failure;
 use crate::proto::metainfo::Metainfo;
 
 use super::Job;
@@ -62,7 +62,7 @@ pub struct Search {
 }
 
 /// From metadata to what is to be done next; may wait for the disk.
-pub type Then = Box<dyn FnOnce(Metainfo) -> Result<Work, Failure> + Send>;
+pub type Then = Box<dyn FnOnce(Metainfo) -> Result<Work, Error> + Send>;
 
 impl fmt::Debug for Search {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::app::{Error, ErrorKind, shown};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::config::change::{back_up, migrated, save, with_value};
 use crate::face::cli::config::keys::{self, Key};
@@ -11,19 +12,13 @@ use crate::face::cli::config::kind::Value;
 use crate::face::cli::config::origin::path_hex;
 use crate::face::cli::config::places::Sources;
 use crate::face::cli::config::{Config, file, template};
-use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 
 use super::{target, text_of, unfit};
 
 /// Sets one key in the file.
-pub fn set(
-    key: &'static Key,
-    words: &[String],
-    global: &GlobalArgs,
-    output: &Output,
-) -> Result<Exit, Failure> {
+pub fn set(key: &'static Key, words: &[String], global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     #[derive(Serialize)]
     struct Document {
         schema: &'static str,
@@ -74,10 +69,10 @@ pub fn set(
     Ok(Exit::Done)
 }
 
-fn value(key: &Key, words: &[String]) -> Result<Value, Failure> {
+fn value(key: &Key, words: &[String]) -> Result<Value, Error> {
     let wrong = |written: &str, hint: String| {
         let written = crate::base::Untrusted::new(written).fit(60);
-        Failure::usage(format!("{} cannot be '{written}'", key.full())).hint(hint)
+        Error::usage(format!("{} cannot be '{written}'", key.full())).hint(hint)
     };
     match words {
         [one] => key.kind.read(one).map_err(|hint| wrong(one, hint)),
@@ -90,7 +85,7 @@ fn value(key: &Key, words: &[String]) -> Result<Value, Failure> {
 }
 
 /// Corrects the names of keys.
-pub fn migrate(global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+pub fn migrate(global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     #[derive(Serialize)]
     struct Row {
         line: usize,
@@ -153,7 +148,7 @@ pub fn migrate(global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
 }
 
 /// Writes the file with every default.
-pub fn init(force: bool, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+pub fn init(force: bool, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     #[derive(Serialize)]
     struct Document {
         schema: &'static str,
@@ -168,7 +163,7 @@ pub fn init(force: bool, global: &GlobalArgs, output: &Output) -> Result<Exit, F
     if path.symlink_metadata().is_ok() {
         if !force {
             let message = format!("{} is there already", shown(&path));
-            return Err(Failure::new(Exit::Disk, "exists", message).hint(
+            return Err(Error::new(ErrorKind::Disk, "exists", message).hint(
                 "'torr config edit' changes it, --force writes a new one and keeps the old one as .bak",
             ));
         }
@@ -195,7 +190,7 @@ pub fn init(force: bool, global: &GlobalArgs, output: &Output) -> Result<Exit, F
 }
 
 /// A sentence for people; the bare path for a program.
-fn written(path: &Path, output: &Output) -> Result<(), Failure> {
+fn written(path: &Path, output: &Output) -> Result<(), Error> {
     if output.stdout_tty {
         output.say(&format!("{} has every key at its default; 'torr config edit' opens it", shown(path)));
         Ok(())

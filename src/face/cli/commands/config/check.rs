@@ -2,17 +2,17 @@
 
 use serde::Serialize;
 
+use crate::app::{Error, shown};
 use crate::base::units;
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::config::places::Sources;
 use crate::face::cli::config::{Config, Problem, Severity};
-use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 use crate::face::cli::style::Role;
 
 /// Tells everything that is wrong.
-pub fn run(global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+pub fn run(global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     #[derive(Serialize)]
     struct Document<P> {
         schema: &'static str,

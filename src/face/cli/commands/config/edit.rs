@@ -7,11 +7,11 @@ use std::process::Command;
 
 use serde::Serialize;
 
+use crate::app::{Error, ErrorKind, reason, shown};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::config::change::save;
 use crate::face::cli::config::origin::path_hex;
 use crate::face::cli::config::{Problem, Severity, file, template};
-use crate::face::cli::error::{Failure, reason, shown};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::input::quoted;
 use crate::face::cli::output::Output;
@@ -20,7 +20,7 @@ use crate::face::cli::stderr;
 use super::{target, text_of};
 
 /// Opens the file in an editor until it is right or the person gives up.
-pub fn run(global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+pub fn run(global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     #[derive(Serialize)]
     struct Document {
         schema: &'static str,
@@ -36,7 +36,7 @@ pub fn run(global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
             "torr config set KEY VALUE needs none; or change {} yourself and run torr config check",
             shown(&path)
         );
-        return Err(Failure::usage("torr config edit needs a terminal and may have to ask").hint(hint));
+        return Err(Error::usage("torr config edit needs a terminal and may have to ask").hint(hint));
     }
     let editor = editor()?;
     let old = text_of(&path)?;
@@ -47,7 +47,7 @@ pub fn run(global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
             if text_of(&path)? != old {
                 let message = format!("{} was changed by somebody else meanwhile", shown(&path));
                 let hint = format!("your text is kept in {}", quoted(&copy.keep()));
-                return Err(Failure::new(Exit::Disk, "changed_on_disk", message).hint(hint));
+                return Err(Error::new(ErrorKind::Disk, "changed_on_disk", message).hint(hint));
             }
             if let Err(failure) = save(&path, &text, true) {
                 let hint = format!("your text is kept in {}", quoted(&copy.keep()));
@@ -63,7 +63,7 @@ pub fn run(global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
         None => {
             let hint = format!("your text is kept in {}", quoted(&copy.keep()));
             let message = format!("{} is as it was", shown(&path));
-            return Err(Failure::new(Exit::Usage, "config", message).hint(hint));
+            return Err(Error::new(ErrorKind::Usage, "config", message).hint(hint));
         }
     };
     output.event(&Document {
@@ -77,7 +77,7 @@ pub fn run(global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
 }
 
 /// The text once nothing in it is an error; nothing if the person gives up.
-fn edited(editor: &str, copy: &Copy, output: &Output) -> Result<Option<String>, Failure> {
+fn edited(editor: &str, copy: &Copy, output: &Output) -> Result<Option<String>, Error> {
     loop {
         open(editor, &copy.file)?;
         let (text, problems) = match file::read(&copy.file) {
@@ -110,16 +110,16 @@ fn edited(editor: &str, copy: &Copy, output: &Output) -> Result<Option<String>, 
     }
 }
 
-fn editor() -> Result<String, Failure> {
+fn editor() -> Result<String, Error> {
     let var = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
     var("VISUAL").or_else(|| var("EDITOR")).ok_or_else(|| {
-        Failure::usage("neither VISUAL nor EDITOR names an editor")
+        Error::usage("neither VISUAL nor EDITOR names an editor")
             .hint("for example: EDITOR=nano torr config edit; or torr config set KEY VALUE")
     })
 }
 
 /// Runs the editor as other programs do: through the shell, for the variable may hold arguments.
-fn open(editor: &str, file: &Path) -> Result<(), Failure> {
+fn open(editor: &str, file: &Path) -> Result<(), Error> {
     let status =
         Command::new("/bin/sh").arg("-c").arg(format!("{editor} \"$@\"")).arg("torr").arg(file).status();
     let why = match status {
@@ -130,15 +130,15 @@ fn open(editor: &str, file: &Path) -> Result<(), Failure> {
         Err(error) => reason(&error),
     };
     let shown = crate::base::Untrusted::new(editor).fit(80);
-    Err(Failure::new(Exit::Usage, "editor", format!("the editor '{shown}' failed: {why}"))
+    Err(Error::new(ErrorKind::Usage, "editor", format!("the editor '{shown}' failed: {why}"))
         .hint("nothing was saved; VISUAL or EDITOR says which editor is used"))
 }
 
-fn ask() -> Result<bool, Failure> {
+fn ask() -> Result<bool, Error> {
     stderr::write("Edit again? [Y/n] ");
     let mut answer = String::new();
     let read = io::stdin().lock().read_line(&mut answer);
-    read.map_err(|error| Failure::disk("read", Path::new("standard input"), &error))?;
+    read.map_err(|error| Error::disk("read", Path::new("standard input"), &error))?;
     // Nothing at all is the end of the input, not an empty line.
     Ok(!answer.is_empty() && !answer.trim().to_ascii_lowercase().starts_with('n'))
 }
@@ -151,18 +151,19 @@ struct Copy {
 }
 
 impl Copy {
-    fn new(text: &str) -> Result<Self, Failure> {
+    fn new(text: &str) -> Result<Self, Error> {
         use std::os::unix::fs::DirBuilderExt;
         let mut chance = [0; 8];
-        getrandom::fill(&mut chance)
-            .map_err(|error| Failure::new(Exit::Internal, "internal", format!("no randomness: {error}")))?;
+        getrandom::fill(&mut chance).map_err(|error| {
+            Error::new(ErrorKind::Internal, "internal", format!("no randomness: {error}"))
+        })?;
         let name = format!("torr-config-{}", crate::face::cli::json::hex(&chance));
         let folder = std::env::temp_dir().join(name);
-        let failed = |error: io::Error| Failure::disk("create", &folder, &error);
+        let failed = |error: io::Error| Error::disk("create", &folder, &error);
         fs::DirBuilder::new().mode(0o700).create(&folder).map_err(failed)?;
         let file = folder.join("config.toml");
         let copy = Self { file, folder: folder.clone(), kept: false.into() };
-        fs::write(&copy.file, text).map_err(|error| Failure::disk("write", &copy.file, &error))?;
+        fs::write(&copy.file, text).map_err(|error| Error::disk("write", &copy.file, &error))?;
         Ok(copy)
     }
 

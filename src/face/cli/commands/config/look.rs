@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::app::{Error, shown};
 use crate::base::Untrusted;
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::config::keys::{Key, SECTIONS};
@@ -11,14 +12,13 @@ use crate::face::cli::config::kind::Value;
 use crate::face::cli::config::origin::path_hex;
 use crate::face::cli::config::places::{self, Sources};
 use crate::face::cli::config::{Config, Origin, Setting};
-use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 use crate::face::cli::state;
 use crate::face::cli::style::{Role, pad, width};
 
 /// Lists every path in use.
-pub fn path(global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+pub fn path(global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     #[derive(Serialize)]
     struct Row {
         what: &'static str,
@@ -77,7 +77,7 @@ fn paths(global: &GlobalArgs) -> Vec<(&'static str, PathBuf)> {
 }
 
 /// Prints every key.
-pub fn show(origin: bool, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+pub fn show(origin: bool, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     #[derive(Serialize)]
     struct Document<S> {
         schema: &'static str,
@@ -105,7 +105,7 @@ pub fn show(origin: bool, global: &GlobalArgs, output: &Output) -> Result<Exit, 
 }
 
 /// Prints one value, bare; the items of a list one per line.
-pub fn get(key: &'static Key, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+pub fn get(key: &'static Key, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     #[derive(Serialize)]
     struct Document<S> {
         schema: &'static str,

@@ -7,13 +7,13 @@ mod look;
 
 use clap::{Args, Subcommand};
 
+use crate::app::{Error, ErrorKind};
 use crate::base::Untrusted;
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::config::file::{self, Read};
 use crate::face::cli::config::keys::{self, Key};
 use crate::face::cli::config::places;
 use crate::face::cli::config::{self, Problem};
-use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 
@@ -92,7 +92,7 @@ enum What {
 }
 
 /// Does it.
-pub fn run(args: &ConfigArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &ConfigArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     match &args.what {
         What::Path => look::path(global, output),
         What::Show { origin } => look::show(*origin, global, output),
@@ -106,9 +106,9 @@ pub fn run(args: &ConfigArgs, global: &GlobalArgs, output: &Output) -> Result<Ex
 }
 
 /// The key of this name.
-fn named(name: &str) -> Result<&'static Key, Failure> {
+fn named(name: &str) -> Result<&'static Key, Error> {
     keys::find(name).ok_or_else(|| {
-        let failure = Failure::usage(format!("there is no key '{}'", Untrusted::new(name).fit(80)));
+        let failure = Error::usage(format!("there is no key '{}'", Untrusted::new(name).fit(80)));
         match config::meant(name) {
             Some(near) => failure.hint(format!("did you mean {near}?")),
             None => failure.hint("'torr config show' lists the keys"),
@@ -117,18 +117,18 @@ fn named(name: &str) -> Result<&'static Key, Failure> {
 }
 
 /// The file that is written.
-fn target(global: &GlobalArgs) -> Result<PathBuf, Failure> {
+fn target(global: &GlobalArgs) -> Result<PathBuf, Error> {
     if global.no_config {
-        return Err(Failure::usage("--no-config leaves no file to change"));
+        return Err(Error::usage("--no-config leaves no file to change"));
     }
     places::target(global).ok_or_else(|| {
-        Failure::usage("there is no home to keep a configuration in")
+        Error::usage("there is no home to keep a configuration in")
             .hint("-C FILE names a file, as TORR_CONFIG does")
     })
 }
 
 /// What the file holds, if it is there.
-fn text_of(path: &Path) -> Result<Option<String>, Failure> {
+fn text_of(path: &Path) -> Result<Option<String>, Error> {
     match file::read(path) {
         Read::Text(text) => Ok(Some(text)),
         Read::Absent => Ok(None),
@@ -136,15 +136,15 @@ fn text_of(path: &Path) -> Result<Option<String>, Failure> {
     }
 }
 
-fn failure(problem: &Problem) -> Failure {
-    let failure = Failure::new(Exit::Usage, "config", problem.place_and_message());
-    Failure { hint: problem.hint.clone(), ..failure }
+fn failure(problem: &Problem) -> Error {
+    let failure = Error::new(ErrorKind::Usage, "config", problem.place_and_message());
+    Error { hint: problem.hint.clone(), ..failure }
 }
 
 /// A file that cannot be changed as it is.
-fn unfit(path: &Path, why: &str) -> Failure {
+fn unfit(path: &Path, why: &str) -> Error {
     let why = Untrusted::new(why.lines().next().unwrap_or_default()).fit(200);
-    let message = format!("{} cannot be changed: {why}", crate::face::cli::error::shown(path));
-    Failure::new(Exit::Usage, "config", message)
+    let message = format!("{} cannot be changed: {why}", crate::app::shown(path));
+    Error::new(ErrorKind::Usage, "config", message)
         .hint("'torr config check' says more, 'torr config edit' opens it")
 }

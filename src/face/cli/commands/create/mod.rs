@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::app::{Error, shown};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::args::torrent::{Node, PieceSize, Tier, node, piece_size, plain_name, tier, web_seed};
-use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::input::Torrent;
 use crate::face::cli::make::gather::{self, Gathered, Sort};
@@ -139,7 +139,7 @@ const SCHEMA: &str = "torr.create/1";
 const HASHING: hash::Style = hash::Style { schema: SCHEMA, event: "progress", label: "[2/3] hash    " };
 
 /// Makes it.
-pub fn run(args: &CreateArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &CreateArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     refuse(args, output)?;
     let ending = signals::end_at_once(output);
     // Before the files are looked at, so that what is written to later on is newer.
@@ -184,19 +184,20 @@ pub fn run(args: &CreateArgs, global: &GlobalArgs, output: &Output) -> Result<Ex
 }
 
 /// Refuses before any work what cannot be done.
-fn refuse(args: &CreateArgs, output: &Output) -> Result<(), Failure> {
+fn refuse(args: &CreateArgs, output: &Output) -> Result<(), Error> {
     args.format.check()?;
     let to_stdout = args.output.as_deref() == Some(Path::new("-"));
     if to_stdout && args.magnet {
-        return Err(Failure::usage("--magnet and -o - both want standard output"));
+        return Err(Error::usage("--magnet and -o - both want standard output"));
     }
     if to_stdout && output.stdout_tty && !args.dry_run {
-        return Err(Failure::usage("a torrent file is no text for a terminal")
-            .hint("write it to a file with -o FILE"));
+        return Err(
+            Error::usage("a torrent file is no text for a terminal").hint("write it to a file with -o FILE")
+        );
     }
     if args.seed {
         if to_stdout {
-            return Err(Failure::usage("--seed needs a torrent file").hint("write it to a file with -o FILE"));
+            return Err(Error::usage("--seed needs a torrent file").hint("write it to a file with -o FILE"));
         }
         let on_disk = plan::name_on_disk(&args.path)?;
         if args.name.as_ref().is_some_and(|name| *name != on_disk) {
@@ -204,7 +205,7 @@ fn refuse(args: &CreateArgs, output: &Output) -> Result<(), Failure> {
                 "--seed needs data of the name the torrent gives it, and {} has another",
                 shown(&args.path)
             );
-            return Err(Failure::usage(message).hint("rename it, or leave out --name"));
+            return Err(Error::usage(message).hint("rename it, or leave out --name"));
         }
     }
     Ok(())
@@ -227,19 +228,19 @@ impl CreateArgs {
 }
 
 /// The name: what was asked for, or that of the path.
-fn name(args: &CreateArgs) -> Result<String, Failure> {
+fn name(args: &CreateArgs) -> Result<String, Error> {
     if let Some(name) = &args.name {
         return Ok(name.clone());
     }
     let name = plan::name_on_disk(&args.path)?;
     if name.is_empty() {
         let message = format!("{} has no name that a torrent can bear", shown(&args.path));
-        return Err(Failure::usage(message).hint("give one: --name NAME"));
+        return Err(Error::usage(message).hint("give one: --name NAME"));
     }
     Ok(name)
 }
 
-fn wishes(args: &CreateArgs) -> Result<Wishes, Failure> {
+fn wishes(args: &CreateArgs) -> Result<Wishes, Error> {
     Ok(Wishes {
         hidden: args.hidden,
         junk: args.junk,
@@ -257,8 +258,8 @@ fn give(
     found: Gathered,
     global: &GlobalArgs,
     output: &Output,
-) -> Result<Exit, Failure> {
-    let data = std::fs::canonicalize(data).map_err(|error| Failure::disk("read", data, &error))?;
+) -> Result<Exit, Error> {
+    let data = std::fs::canonicalize(data).map_err(|error| Error::disk("read", data, &error))?;
     let folder = data.parent().unwrap_or(&data).to_owned();
     seed::go_on(torrent, &folder, found.files, data, found.linked > 0, global, output)
 }

@@ -2,8 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::face::cli::error::{Failure, shown};
-use crate::face::cli::exit::Exit;
+use crate::app::{Error, ErrorKind, shown};
 use crate::face::cli::output::Output;
 use crate::face::cli::{faults, signals};
 use crate::store;
@@ -37,10 +36,10 @@ impl Target {
     }
 
     /// Refuses before the work what would be refused after it.
-    pub fn check(&self, may_overwrite: bool, output: &Output) -> Result<(), Failure> {
+    pub fn check(&self, may_overwrite: bool, output: &Output) -> Result<(), Error> {
         let Self::File(path) = self else {
             return if output.json {
-                Err(Failure::usage("--json and -o - both want standard output"))
+                Err(Error::usage("--json and -o - both want standard output"))
             } else {
                 Ok(())
             };
@@ -48,22 +47,24 @@ impl Target {
         match path.symlink_metadata() {
             Ok(meta) if meta.is_dir() => {
                 let message = format!("{} is a directory", shown(path));
-                return Err(Failure::new(Exit::Disk, "exists", message).hint("choose another name with -o"));
+                return Err(
+                    Error::new(ErrorKind::Disk, "exists", message).hint("choose another name with -o")
+                );
             }
             Ok(_) if !may_overwrite => {
                 let message = format!("{} is there already", shown(path));
-                return Err(Failure::new(Exit::Disk, "exists", message)
+                return Err(Error::new(ErrorKind::Disk, "exists", message)
                     .hint("overwrite it with --force, or choose another name with -o"));
             }
             _ => {}
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         rustix::fs::access(folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)
-            .map_err(|error| Failure::disk("write to", folder, &error.into()))
+            .map_err(|error| Error::disk("write to", folder, &error.into()))
     }
 
     /// Writes it, whole or not at all.
-    pub fn write(&self, bytes: &[u8], overwrite: bool, output: &Output) -> Result<(), Failure> {
+    pub fn write(&self, bytes: &[u8], overwrite: bool, output: &Output) -> Result<(), Error> {
         match self {
             Self::Stdout => output.data(bytes),
             Self::File(path) => signals::undisturbed(|| store::write_atomic(path, bytes, overwrite))

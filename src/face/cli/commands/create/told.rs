@@ -5,9 +5,9 @@ use serde::Serialize;
 use super::reuse::Reused;
 use super::target::Target;
 use super::{CreateArgs, SCHEMA};
+use crate::app::{Error, shown};
 use crate::base::{Geometry, Untrusted, units};
 use crate::face::cli::commands::show::magnet;
-use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::json::path_hex;
 use crate::face::cli::make::gather::{self, Gathered};
 use crate::face::cli::make::hash::Hashed;
@@ -18,7 +18,7 @@ use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
 
 /// The first step.
-pub fn scan(found: &Gathered, output: &Output) -> Result<(), Failure> {
+pub fn scan(found: &Gathered, output: &Output) -> Result<(), Error> {
     output.event(&gather::scanned(SCHEMA, found))?;
     output.say(&format!("[1/3] scan    {}", gather::amount(found)));
     if let Some(skipped) = gather::skipped(&found.skipped) {
@@ -28,7 +28,7 @@ pub fn scan(found: &Gathered, output: &Output) -> Result<(), Failure> {
 }
 
 /// What is taken over from an old torrent.
-pub fn reuse(reused: &Reused, shape: &Geometry, args: &CreateArgs, output: &Output) -> Result<(), Failure> {
+pub fn reuse(reused: &Reused, shape: &Geometry, args: &CreateArgs, output: &Output) -> Result<(), Error> {
     #[derive(Serialize)]
     struct Reuse<'a> {
         schema: &'static str,
@@ -74,7 +74,7 @@ pub fn plan(
     len: usize,
     args: &CreateArgs,
     output: &Output,
-) -> Result<(), Failure> {
+) -> Result<(), Error> {
     #[derive(Serialize)]
     struct Planned {
         path: String,
@@ -144,7 +144,7 @@ pub fn done(
     len: usize,
     args: &CreateArgs,
     output: &Output,
-) -> Result<(), Failure> {
+) -> Result<(), Error> {
     #[derive(Serialize)]
     struct Done {
         schema: &'static str,

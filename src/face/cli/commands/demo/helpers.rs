@@ -3,10 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use crate::app::{Error, ErrorKind, reason};
 use crate::engine::dht::{Node, NodeConfig};
 use crate::engine::tracker_server::{Access, ServerConfig, TrackerServer};
-use crate::face::cli::error::{Failure, reason};
-use crate::face::cli::exit::Exit;
 use crate::face::cli::faults;
 use crate::face::cli::progress::amounts::percent;
 
@@ -26,7 +25,7 @@ pub struct Helpers {
 
 impl Helpers {
     /// Starts them, on loopback. Each node of the DHT begins with the first.
-    pub async fn start() -> Result<Self, Failure> {
+    pub async fn start() -> Result<Self, Error> {
         let tracker = tracker().await?;
         let mut nodes: Vec<Node> = Vec::new();
         for _ in 0..NODES {
@@ -83,7 +82,7 @@ fn name(node: &Node) -> String {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), node.port()).to_string()
 }
 
-async fn tracker() -> Result<TrackerServer, Failure> {
+async fn tracker() -> Result<TrackerServer, Error> {
     let any = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
     let config = ServerConfig {
         http: Some(any),
@@ -92,6 +91,6 @@ async fn tracker() -> Result<TrackerServer, Failure> {
         access: Access::Open,
     };
     TrackerServer::start(config).await.map_err(|error| {
-        Failure::new(Exit::Network, "network", format!("cannot listen on loopback: {}", reason(&error)))
+        Error::new(ErrorKind::Network, "network", format!("cannot listen on loopback: {}", reason(&error)))
     })
 }

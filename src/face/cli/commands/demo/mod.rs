@@ -15,9 +15,9 @@ use clap::Args;
 use serde::Serialize;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::app::{Error, ErrorKind, reason, shown};
 use crate::base::{TorrentId, units};
 use crate::engine::{Add, Command, Event, Handle, Row, View};
-use crate::face::cli::error::{Failure, reason, shown};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::faults;
 use crate::face::cli::output::{Output, Progress as Shown};
@@ -59,12 +59,12 @@ const TRACKER_DIES: f64 = 0.2;
 const LONGEST: Duration = Duration::from_secs(300);
 
 /// Shows it.
-pub fn run(args: &DemoArgs, output: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &DemoArgs, output: &Output) -> Result<Exit, Error> {
     block_on(output, async {
         let folder = Folder::new()
-            .map_err(|error| Failure::disk("create a folder in", &std::env::temp_dir(), &error))?;
+            .map_err(|error| Error::disk("create a folder in", &std::env::temp_dir(), &error))?;
         let mut signals = Signals::take().map_err(|error| {
-            Failure::new(Exit::Internal, "internal", format!("cannot listen for signals: {error}"))
+            Error::new(ErrorKind::Internal, "internal", format!("cannot listen for signals: {error}"))
         })?;
         let stop = Arc::new(AtomicBool::new(false));
         let mut play = Play::new(args.size, folder.path(), output, stop.clone());
@@ -121,7 +121,7 @@ impl<'a> Play<'a> {
         }
     }
 
-    async fn all(&mut self) -> Result<Exit, Failure> {
+    async fn all(&mut self) -> Result<Exit, Error> {
         let (given, taken) = (self.folder.join("given"), self.folder.join("taken"));
         self.say(&format!("making {} of files in {}", units::size(self.size), shown(&self.folder)));
         let helpers = self.helpers.insert(Helpers::start().await?);
@@ -133,22 +133,25 @@ impl<'a> Play<'a> {
         let wasted = self.count(id).await?;
         self.say("comparing every byte with the original");
         let (size, stop) = (self.size, self.stop.clone());
-        let compared = self
-            .elsewhere(move || content::compare(size, &given, &taken, &stop))
-            .await?
-            .map_err(|error| Failure::new(Exit::Disk, "io", format!("cannot compare: {}", reason(&error))))?;
+        let compared = self.elsewhere(move || content::compare(size, &given, &taken, &stop)).await?.map_err(
+            |error| Error::new(ErrorKind::Disk, "io", format!("cannot compare: {}", reason(&error))),
+        )?;
         let bytes = compared.map_err(|path| {
-            Failure::new(Exit::No, "damaged", format!("{} did not arrive as it was sent", shown(&path)))
+            Error::new(
+                ErrorKind::Answer,
+                "damaged",
+                format!("{} did not arrive as it was sent", shown(&path)),
+            )
         })?;
         self.tell_the_story(wasted, bytes, took)?;
         Ok(Exit::Done)
     }
 
     /// Writes and hashes the content.
-    async fn prepare(&mut self, given: &Path, trackers: Vec<String>) -> Result<Metainfo, Failure> {
+    async fn prepare(&mut self, given: &Path, trackers: Vec<String>) -> Result<Metainfo, Error> {
         let (size, folder, stop) = (self.size, given.to_owned(), self.stop.clone());
         let written = self.elsewhere(move || content::write(&folder, size, SEED, &stop)).await?;
-        written.map_err(|error| Failure::disk("write", given, &error))?;
+        written.map_err(|error| Error::disk("write", given, &error))?;
         let path = |path| Some(given.join(content::NAME).join(path));
         let files: Vec<(Option<PathBuf>, u64)> =
             content::files(size).into_iter().map(|(name, len)| (path(name), len)).collect();
@@ -167,7 +170,7 @@ impl<'a> Play<'a> {
         torrent: &Metainfo,
         given: &Path,
         taken: &Path,
-    ) -> Result<(TorrentId, Duration), Failure> {
+    ) -> Result<(TorrentId, Duration), Error> {
         let fault = |fault| faults::engine(&fault);
         let nodes = self.helpers.as_ref().map(Helpers::nodes).unwrap_or_default();
         let mut downloader = cast::engine(None, None, &nodes).await.map_err(fault)?;
@@ -185,7 +188,7 @@ impl<'a> Play<'a> {
                     Some(Event::Finished { took, .. }) => break took,
                     Some(Event::Failed { fault, .. }) => return Err(faults::engine(&fault)),
                     Some(_) => {}
-                    None => return Err(Failure::new(Exit::Internal, "internal", "the engine has ended by itself")),
+                    None => return Err(Error::new(ErrorKind::Internal, "internal", "the engine has ended by itself")),
                 },
                 _ = ticks.tick() => {
                     let row = self.downloader.as_ref().and_then(|engine| cast::row(engine, id));
@@ -194,7 +197,7 @@ impl<'a> Play<'a> {
                         self.show(&row)?;
                     }
                     if self.moving.elapsed() > LONGEST {
-                        return Err(Failure::new(Exit::Network, "no_progress", "the swarm did not finish in five minutes"));
+                        return Err(Error::new(ErrorKind::Network, "no_progress", "the swarm did not finish in five minutes"));
                     }
                 }
             }
@@ -204,7 +207,7 @@ impl<'a> Play<'a> {
     }
 
     /// Sends everybody home, so that what each of them gave is final; says how many bytes came in vain.
-    async fn count(&mut self, id: TorrentId) -> Result<u64, Failure> {
+    async fn count(&mut self, id: TorrentId) -> Result<u64, Error> {
         for member in &mut self.members {
             member.go().await;
         }
@@ -212,12 +215,12 @@ impl<'a> Play<'a> {
         downloader.stop().await;
         let row = cast::row(downloader, id);
         let row =
-            row.ok_or_else(|| Failure::new(Exit::Internal, "internal", "the engine forgot its torrent"))?;
+            row.ok_or_else(|| Error::new(ErrorKind::Internal, "internal", "the engine forgot its torrent"))?;
         Ok(row.wasted)
     }
 
     /// Who comes and who goes at this point of the download, and who meets whom.
-    async fn direct(&mut self, progress: f64, torrent: &Metainfo, given: &Path) -> Result<(), Failure> {
+    async fn direct(&mut self, progress: f64, torrent: &Metainfo, given: &Path) -> Result<(), Error> {
         if let Some(helpers) = self.helpers.as_mut().filter(|helpers| helpers.died.is_none())
             && progress >= TRACKER_DIES
         {
@@ -245,7 +248,7 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
-    fn lost(&self, progress: f64) -> Result<(), Failure> {
+    fn lost(&self, progress: f64) -> Result<(), Error> {
         #[derive(Serialize)]
         struct Lost {
             schema: &'static str,
@@ -256,7 +259,7 @@ impl<'a> Play<'a> {
         self.output.event(&Lost { schema: SCHEMA, event: "tracker_died", progress })
     }
 
-    fn meeting(&self, at: usize, progress: f64) -> Result<(), Failure> {
+    fn meeting(&self, at: usize, progress: f64) -> Result<(), Error> {
         #[derive(Serialize)]
         struct Met {
             schema: &'static str,
@@ -272,7 +275,7 @@ impl<'a> Play<'a> {
         self.output.event(&Met { schema: SCHEMA, event: "met", seeder, way, progress })
     }
 
-    fn news(&self, what: &'static str, at: usize, progress: f64) -> Result<(), Failure> {
+    fn news(&self, what: &'static str, at: usize, progress: f64) -> Result<(), Error> {
         #[derive(Serialize)]
         struct News {
             schema: &'static str,
@@ -292,7 +295,7 @@ impl<'a> Play<'a> {
         })
     }
 
-    fn show(&mut self, row: &Row) -> Result<(), Failure> {
+    fn show(&mut self, row: &Row) -> Result<(), Error> {
         #[derive(Serialize)]
         struct Now {
             schema: &'static str,
@@ -339,7 +342,7 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
-    fn tell_the_story(&self, wasted: u64, bytes: u64, took: Duration) -> Result<(), Failure> {
+    fn tell_the_story(&self, wasted: u64, bytes: u64, took: Duration) -> Result<(), Error> {
         #[derive(Serialize)]
         struct Done {
             schema: &'static str,
@@ -401,12 +404,12 @@ impl<'a> Play<'a> {
     async fn elsewhere<T: Send + 'static>(
         &mut self,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Failure> {
+    ) -> Result<T, Error> {
         let (send, result) = tokio::sync::oneshot::channel();
         self.work = Some(tokio::task::spawn_blocking(move || drop(send.send(work()))));
         let ended = result
             .await
-            .map_err(|_| Failure::new(Exit::Internal, "internal", "a part of the demo has crashed"));
+            .map_err(|_| Error::new(ErrorKind::Internal, "internal", "a part of the demo has crashed"));
         self.work = None;
         ended
     }

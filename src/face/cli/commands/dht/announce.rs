@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
+use crate::app::Error;
 use crate::engine::dht::{Announce, Goal};
 use crate::face::cli::args::global::GlobalArgs;
-use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 
@@ -54,7 +54,7 @@ struct Document {
 }
 
 /// Announces it.
-pub fn run(args: &AnnounceArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &AnnounceArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     let torrent = target::torrent(&args.torrent, output)?;
     let announce = Some(Announce { port: Some(args.port), seed: args.seed });
     let goal = Goal::Peers { info_hash: target::place(&torrent), no_seeds: false, announce };

@@ -8,11 +8,11 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout, timeout_at};
 
+use crate::app::{Error, ErrorKind};
 use crate::base::units;
 use crate::engine::dht::{Goal, News, Node, NodeConfig, Outcome, Status, Steps};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::args::torrent;
-use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::faults;
 use crate::face::cli::output::{Output, Progress};
@@ -56,8 +56,8 @@ pub fn ask(
     limits: &Limited,
     global: &GlobalArgs,
     output: &Output,
-    work: impl AsyncFnOnce(&Asking<'_>) -> Result<Exit, Failure>,
-) -> Result<Exit, Failure> {
+    work: impl AsyncFnOnce(&Asking<'_>) -> Result<Exit, Error>,
+) -> Result<Exit, Error> {
     let config = NodeConfig { read_only: true, ..limits.reach.config(global, output)? };
     let at_once = signals::end_at_once(output);
     block_on(output, async {
@@ -74,9 +74,9 @@ pub fn ask(
 }
 
 /// Listens for signals. The first one has what was found so far told, another one ends the process.
-fn stop() -> Result<watch::Receiver<Option<Exit>>, Failure> {
+fn stop() -> Result<watch::Receiver<Option<Exit>>, Error> {
     let mut signals = Signals::take().map_err(|error| {
-        Failure::new(Exit::Internal, "internal", format!("cannot listen for signals: {error}"))
+        Error::new(ErrorKind::Internal, "internal", format!("cannot listen for signals: {error}"))
     })?;
     let (tell, stop) = watch::channel(None);
     tokio::spawn(async move {
@@ -91,8 +91,8 @@ impl Asking<'_> {
     pub async fn seek(
         &self,
         goal: Goal,
-        mut each: impl FnMut(News) -> Result<ControlFlow<()>, Failure>,
-    ) -> Result<Sought, Failure> {
+        mut each: impl FnMut(News) -> Result<ControlFlow<()>, Error>,
+    ) -> Result<Sought, Error> {
         let began = Instant::now();
         self.at_once.leave();
         let mut news = self.node.begin(goal);
@@ -185,7 +185,7 @@ impl Asking<'_> {
     }
 
     /// The address of a node that is known by name, of a family that can be reached.
-    pub async fn address(&self, name: &torrent::Node) -> Result<SocketAddr, Failure> {
+    pub async fn address(&self, name: &torrent::Node) -> Result<SocketAddr, Error> {
         let status = self.status();
         let reachable = |addr: &SocketAddr| match addr {
             SocketAddr::V4(_) => status.v4.is_some(),
@@ -194,15 +194,15 @@ impl Asking<'_> {
         let found = timeout_at(self.end.into(), tokio::net::lookup_host((name.0.as_str(), name.1))).await;
         let found: Vec<SocketAddr> = found.ok().and_then(Result::ok).into_iter().flatten().collect();
         if found.is_empty() {
-            return Err(Failure::new(
-                Exit::Network,
+            return Err(Error::new(
+                ErrorKind::Network,
                 "unknown_name",
                 format!("nobody knows the name {}", name.0),
             )
             .hint("check how it is written, or give an address"));
         }
         found.into_iter().find(reachable).ok_or_else(|| {
-            Failure::new(Exit::Usage, "network", format!("{name} cannot be reached from here"))
+            Error::new(ErrorKind::Usage, "network", format!("{name} cannot be reached from here"))
                 .hint("--bind and --no-ipv6 say which addresses can")
         })
     }
@@ -210,7 +210,7 @@ impl Asking<'_> {
 
 impl Sought {
     /// What the command ends with: whether it was found, or at least somebody answered.
-    pub fn exit(&self, found: bool) -> Result<Exit, Failure> {
+    pub fn exit(&self, found: bool) -> Result<Exit, Error> {
         if let Some(exit) = self.stopped {
             return Ok(exit);
         }
@@ -222,14 +222,14 @@ impl Sought {
     }
 
     /// No node answered.
-    fn nobody(&self) -> Failure {
+    fn nobody(&self) -> Error {
         let message = match self.outcome.asked {
             0 if self.cut => "the time was up before there was a node to ask".to_owned(),
             0 => "there is no node to ask: none is known, and no name of one led anywhere".to_owned(),
             1 => "the only node that is known did not answer".to_owned(),
             asked => format!("none of {} nodes answered", units::count(u64::from(asked))),
         };
-        Failure::new(Exit::Network, "no_node", message)
+        Error::new(ErrorKind::Network, "no_node", message)
             .hint("is there a network, and does it let UDP through? --bootstrap HOST:PORT begins elsewhere")
     }
 
@@ -277,7 +277,7 @@ mod tests {
         assert_eq!(sought(9, 0).exit(true), Ok(Exit::Done));
         assert_eq!(sought(9, 1).exit(false), Ok(Exit::No));
         for asked in [0, 1, 9] {
-            assert_eq!(sought(asked, 0).exit(false).unwrap_err().exit, Exit::Network);
+            assert_eq!(sought(asked, 0).exit(false).unwrap_err().kind, ErrorKind::Network);
         }
         let stopped = Sought { stopped: Some(Exit::Interrupted), ..sought(9, 0) };
         assert_eq!(stopped.exit(true), Ok(Exit::Interrupted));

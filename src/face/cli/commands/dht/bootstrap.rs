@@ -6,10 +6,10 @@ use std::ops::ControlFlow;
 use clap::Args;
 use serde::Serialize;
 
+use crate::app::{Error, ErrorKind};
 use crate::base::units;
 use crate::engine::dht::{FamilyStatus, Goal};
 use crate::face::cli::args::global::GlobalArgs;
-use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 
@@ -49,12 +49,12 @@ struct Family {
 }
 
 /// Gets into the network.
-pub fn run(args: &BootstrapArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &BootstrapArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     ask(&args.limits, global, output, async |asking| {
         let status = asking.status();
         let own = [status.v4, status.v6].into_iter().flatten().next();
         let Some(own) = own else {
-            return Err(Failure::new(Exit::Usage, "network", "there is no address to speak from"));
+            return Err(Error::new(ErrorKind::Usage, "network", "there is no address to speak from"));
         };
         let sought = asking.seek(Goal::Nodes(own.id), |_| Ok(ControlFlow::Continue(()))).await?;
         let exit = sought.exit(sought.outcome.answered > 0)?;

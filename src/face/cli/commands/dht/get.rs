@@ -5,11 +5,11 @@ use std::ops::ControlFlow;
 use clap::Args;
 use serde::Serialize;
 
+use crate::app::Error;
 use crate::base::Untrusted;
 use crate::engine::dht::{Goal, News};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::commands::show::raw::Raw;
-use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::json::hex;
 use crate::face::cli::output::Output;
@@ -59,7 +59,7 @@ struct Document<'a, 't> {
 }
 
 /// Gets it.
-pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     let target = target::item(&args.target, args.salt.as_bytes())?;
     let goal = Goal::Get { target, salt: args.salt.clone().into_bytes() };
     ask(&args.limits, global, output, async |asking| {

@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
+use crate::app::Error;
 use crate::base::{InfoHashes, units};
 use crate::engine::dht::{Goal, News};
 use crate::face::cli::args::global::GlobalArgs;
-use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 use crate::face::cli::style::Role;
@@ -65,16 +65,16 @@ struct Summary {
 }
 
 /// Looks it up.
-pub fn run(args: &LookupArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &LookupArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     let torrent = target::torrent(&args.torrent, output)?;
-    let failed = |failure: Failure| failure.about(torrent);
+    let failed = |failure: Error| failure.about(torrent);
     ask(&args.limits, global, output, async |asking| {
         if args.scrape { scrape(asking, torrent, output).await } else { find(asking, torrent, output).await }
     })
     .map_err(failed)
 }
 
-async fn find(asking: &Asking<'_>, torrent: InfoHashes, output: &Output) -> Result<Exit, Failure> {
+async fn find(asking: &Asking<'_>, torrent: InfoHashes, output: &Output) -> Result<Exit, Error> {
     let goal = Goal::Peers { info_hash: target::place(&torrent), no_seeds: false, announce: None };
     let sought = asking
         .seek(goal, |news| {
@@ -96,7 +96,7 @@ async fn find(asking: &Asking<'_>, torrent: InfoHashes, output: &Output) -> Resu
     Ok(exit)
 }
 
-fn tell(peers: &[SocketAddr], torrent: InfoHashes, output: &Output) -> Result<(), Failure> {
+fn tell(peers: &[SocketAddr], torrent: InfoHashes, output: &Output) -> Result<(), Error> {
     if output.json {
         let event = |&peer| {
             let torrent = torrent.to_string();
@@ -108,7 +108,7 @@ fn tell(peers: &[SocketAddr], torrent: InfoHashes, output: &Output) -> Result<()
     output.data(lines.as_bytes())
 }
 
-async fn scrape(asking: &Asking<'_>, torrent: InfoHashes, output: &Output) -> Result<Exit, Failure> {
+async fn scrape(asking: &Asking<'_>, torrent: InfoHashes, output: &Output) -> Result<Exit, Error> {
     let goal = Goal::Scrape(target::place(&torrent));
     let sought = asking.seek(goal, |_| Ok(ControlFlow::Continue(()))).await?;
     let counts = sought.outcome.scrape.as_ref();

@@ -17,8 +17,8 @@ mod value;
 
 use clap::{Args, Subcommand};
 
+use crate::app::Error;
 use crate::face::cli::args::global::GlobalArgs;
-use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 
@@ -68,7 +68,7 @@ enum What {
 }
 
 /// Does it.
-pub fn run(args: &DhtArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &DhtArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     match &args.what {
         What::Lookup(args) => lookup::run(args, global, output),
         What::Announce(args) => announce::run(args, global, output),

@@ -6,10 +6,10 @@ use clap::Args;
 use serde::Serialize;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use crate::app::{Error, ErrorKind};
 use crate::base::units;
 use crate::engine::dht::{FamilyStatus, Node, NodeConfig, Status};
 use crate::face::cli::args::global::GlobalArgs;
-use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::{Output, Progress};
 use crate::face::cli::signals::Signals;
@@ -83,7 +83,7 @@ impl Family {
 }
 
 /// Runs it.
-pub fn run(args: &NodeArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &NodeArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     let config = args.reach.config(global, output)?;
     let remembered = || state::directory(global.state_dir.as_deref()).as_deref().and_then(state::port);
     let config = NodeConfig {
@@ -95,13 +95,13 @@ pub fn run(args: &NodeArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
     block_on(output, serve(config, output))
 }
 
-async fn serve(config: NodeConfig, output: &Output) -> Result<Exit, Failure> {
+async fn serve(config: NodeConfig, output: &Output) -> Result<Exit, Error> {
     let mut signals = Signals::take().map_err(|error| {
-        Failure::new(Exit::Internal, "internal", format!("cannot listen for signals: {error}"))
+        Error::new(ErrorKind::Internal, "internal", format!("cannot listen for signals: {error}"))
     })?;
     let every = output.interval.unwrap_or(INTERVAL);
     if every.is_zero() {
-        return Err(Failure::usage("it cannot be told all the time; write --interval 30s"));
+        return Err(Error::usage("it cannot be told all the time; write --interval 30s"));
     }
     let (bind, read_only) = (config.bind, config.read_only);
     let node = Node::start(config).await.map_err(|fault| faults::engine(&fault))?;
@@ -137,7 +137,7 @@ fn tell_where(
     bind: Option<std::net::IpAddr>,
     read_only: bool,
     output: &Output,
-) -> Result<(), Failure> {
+) -> Result<(), Error> {
     let status = node.status();
     if output.json {
         return output.event(&Listening {
@@ -162,7 +162,7 @@ fn tell_where(
 }
 
 /// Tells how the node is doing, to people only if it is something new.
-fn tell(status: Status, told: &mut Option<String>, began: Instant, output: &Output) -> Result<(), Failure> {
+fn tell(status: Status, told: &mut Option<String>, began: Instant, output: &Output) -> Result<(), Error> {
     if output.json {
         return output.event(&doing("status", status, began));
     }

@@ -6,10 +6,10 @@ use std::ops::ControlFlow;
 use clap::Args;
 use serde::Serialize;
 
+use crate::app::{Error, ErrorKind};
 use crate::engine::dht::{Goal, fits};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::args::torrent;
-use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::json::hex;
 use crate::face::cli::output::Output;
@@ -47,7 +47,7 @@ struct Document {
 }
 
 /// Asks it.
-pub fn run(args: &PingArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &PingArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     ask(&args.limits, global, output, async |asking| {
         let node = asking.address(&args.node).await?;
         let sought = asking.seek(Goal::Ping(node), |_| Ok(ControlFlow::Continue(()))).await?;
@@ -56,7 +56,7 @@ pub fn run(args: &PingArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
                 output.say("stopped");
                 return Ok(exit);
             }
-            return Err(Failure::new(Exit::Network, "no_node", format!("{node} does not answer"))
+            return Err(Error::new(ErrorKind::Network, "no_node", format!("{node} does not answer"))
                 .hint("is it the UDP port of a node that is not read-only? is UDP let through?"));
         };
         let ms = seconds(sought.time * 1000);

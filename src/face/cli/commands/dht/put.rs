@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args};
 use serde::Serialize;
 
+use crate::app::{Error, ErrorKind, shown};
 use crate::base::{NodeId, units};
 use crate::engine::dht::{Goal, News};
 use crate::face::cli::args::global::GlobalArgs;
-use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::json::hex;
 use crate::face::cli::output::Output;
@@ -77,7 +77,7 @@ struct Document {
 }
 
 /// Puts it.
-pub fn run(args: &PutArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &PutArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     let value = value::read(&args.file, args.bencoded)?;
     let secret = match (&args.key, &args.new_key) {
         (Some(path), _) => Some(secret::read(path)?),
@@ -123,7 +123,7 @@ pub fn run(args: &PutArgs, global: &GlobalArgs, output: &Output) -> Result<Exit,
 }
 
 /// The number after the newest that is found; 1 where there is none. Fails where nobody answers.
-async fn next(asking: &Asking<'_>, secret: &Secret, args: &PutArgs) -> Result<i64, Failure> {
+async fn next(asking: &Asking<'_>, secret: &Secret, args: &PutArgs) -> Result<i64, Error> {
     let salt = args.salt.clone().into_bytes();
     let target: NodeId = Item::target_of(&Item::key_of(secret), &salt);
     let mut newest = None;
@@ -140,13 +140,13 @@ async fn next(asking: &Asking<'_>, secret: &Secret, args: &PutArgs) -> Result<i6
     match newest {
         None => Ok(1),
         Some(seq) => seq.checked_add(1).ok_or_else(|| {
-            Failure::new(Exit::No, "last_number", "the newest item has the largest number there is")
+            Error::new(ErrorKind::Answer, "last_number", "the newest item has the largest number there is")
                 .hint("no newer one can follow; another salt begins anew")
         }),
     }
 }
 
-fn tell(item: &Item, exit: Exit, sought: &Sought, output: &Output) -> Result<(), Failure> {
+fn tell(item: &Item, exit: Exit, sought: &Sought, output: &Output) -> Result<(), Error> {
     let outcome = &sought.outcome;
     let refused = outcome.refused.map(why);
     if output.json {

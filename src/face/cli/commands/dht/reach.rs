@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::app::Error;
 use crate::base::units;
 use crate::engine::dht::NodeConfig;
 use crate::face::cli::args::global::GlobalArgs;
@@ -12,7 +13,6 @@ use crate::face::cli::args::{network, torrent};
 use crate::face::cli::config::Config;
 use crate::face::cli::config::kind::Value;
 use crate::face::cli::config::places::Sources;
-use crate::face::cli::error::Failure;
 use crate::face::cli::output::Output;
 use crate::face::cli::{folders, interface};
 
@@ -45,7 +45,7 @@ pub struct Limited {
 
 impl Reach {
     /// The settings of a node. What was asked for and cannot be done is refused.
-    pub fn config(&self, global: &GlobalArgs, output: &Output) -> Result<NodeConfig, Failure> {
+    pub fn config(&self, global: &GlobalArgs, output: &Output) -> Result<NodeConfig, Error> {
         let mut config = Config::ready(&Sources::here(global), output)?;
         if let Some(bind) = &self.bind {
             config.flag("network.bind", bind.clone(), "--bind");
@@ -55,7 +55,7 @@ impl Reach {
         }
         if !config.text("network.proxy").is_empty() {
             let origin = &config.setting("network.proxy").origin;
-            return Err(Failure::not_yet(&format!("network.proxy ({origin})"))
+            return Err(Error::not_yet(&format!("network.proxy ({origin})"))
                 .hint("nothing is sent another way; take it out to go without one"));
         }
         let ipv6 = config.switch("network.ipv6");

@@ -6,10 +6,10 @@ use std::ops::ControlFlow;
 use clap::Args;
 use serde::Serialize;
 
+use crate::app::{Error, ErrorKind};
 use crate::base::{NodeId, units};
 use crate::engine::dht::{Goal, News};
 use crate::face::cli::args::global::GlobalArgs;
-use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 
@@ -47,7 +47,7 @@ struct Document {
 }
 
 /// Asks for it.
-pub fn run(args: &SampleArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &SampleArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     let place = match &args.place {
         Some(text) => target::anywhere(text)?,
         None => anywhere()?,
@@ -83,9 +83,9 @@ pub fn run(args: &SampleArgs, global: &GlobalArgs, output: &Output) -> Result<Ex
     })
 }
 
-fn anywhere() -> Result<NodeId, Failure> {
+fn anywhere() -> Result<NodeId, Error> {
     let mut id = [0; 20];
     getrandom::fill(&mut id)
-        .map_err(|error| Failure::new(Exit::Internal, "internal", format!("no randomness: {error}")))?;
+        .map_err(|error| Error::new(ErrorKind::Internal, "internal", format!("no randomness: {error}")))?;
     Ok(NodeId(id))
 }

@@ -5,8 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use crate::face::cli::error::{Failure, shown};
-use crate::face::cli::exit::Exit;
+use crate::app::{Error, ErrorKind, shown};
 use crate::face::cli::input::quoted;
 use crate::face::cli::json::hex;
 
@@ -19,20 +18,20 @@ const LONGEST: u64 = 4096;
 pub type Secret = [u8; 32];
 
 /// Draws a secret.
-pub fn draw() -> Result<Secret, Failure> {
+pub fn draw() -> Result<Secret, Error> {
     let mut secret = [0; 32];
     getrandom::fill(&mut secret)
-        .map_err(|error| Failure::new(Exit::Internal, "internal", format!("no randomness: {error}")))?;
+        .map_err(|error| Error::new(ErrorKind::Internal, "internal", format!("no randomness: {error}")))?;
     Ok(secret)
 }
 
 /// Whether a new file can have this name; without a promise that it can a moment later.
-pub fn is_free(path: &Path) -> Result<(), Failure> {
+pub fn is_free(path: &Path) -> Result<(), Error> {
     if path.symlink_metadata().is_ok() { Err(taken(path)) } else { Ok(()) }
 }
 
 /// Puts a secret into a new file.
-pub fn keep(path: &Path, secret: &Secret) -> Result<(), Failure> {
+pub fn keep(path: &Path, secret: &Secret) -> Result<(), Error> {
     let text = format!(
         "# The secret of an owner of items in the DHT (ed25519, BEP 44).\n\
          # Whoever knows it can replace them; without it nobody can.\n{}\n",
@@ -45,23 +44,23 @@ pub fn keep(path: &Path, secret: &Secret) -> Result<(), Failure> {
         });
     written.map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => taken(path),
-        _ => Failure::disk("create", path, &error),
+        _ => Error::disk("create", path, &error),
     })
 }
 
-fn taken(path: &Path) -> Failure {
-    Failure::new(Exit::Disk, "foreign_data", format!("{} is there already", shown(path)))
+fn taken(path: &Path) -> Error {
+    Error::new(ErrorKind::Disk, "foreign_data", format!("{} is there already", shown(path)))
         .hint(format!("--key {} uses the secret in it, another name makes a new one", quoted(path)))
 }
 
 /// Reads the secret in a file. One that others may read is none.
-pub fn read(path: &Path) -> Result<Secret, Failure> {
-    let failed = |error: &io::Error| Failure::disk("read", path, error);
+pub fn read(path: &Path) -> Result<Secret, Error> {
+    let failed = |error: &io::Error| Error::disk("read", path, error);
     let file = File::open(path).map_err(|error| failed(&error))?;
     let about = file.metadata().map_err(|error| failed(&error))?;
     if about.is_file() && about.permissions().mode() & 0o077 != 0 {
         let message = format!("others on this machine may read {}", shown(path));
-        return Err(Failure::new(Exit::Usage, "not_secret", message)
+        return Err(Error::new(ErrorKind::Usage, "not_secret", message)
             .hint(format!("if nobody has: chmod 600 {}", quoted(path))));
     }
     let mut text = String::new();
@@ -73,7 +72,7 @@ pub fn read(path: &Path) -> Result<Secret, Failure> {
         (Ok(_), [line]) if digits::<32>(line).is_some() => Ok(digits(line).unwrap_or_default()),
         _ => {
             let message = format!("{} holds no secret: 64 hexadecimal digits in a line", shown(path));
-            Err(Failure::new(Exit::Input, "malformed", message).hint("--new-key FILE makes one"))
+            Err(Error::new(ErrorKind::Input, "malformed", message).hint("--new-key FILE makes one"))
         }
     }
 }
@@ -94,12 +93,12 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(read(&path), Ok(secret));
         let again = keep(&path, &[1; 32]).unwrap_err();
-        assert_eq!((again.exit, read(&path)), (Exit::Disk, Ok(secret)), "nothing is lost");
+        assert_eq!((again.kind, read(&path)), (ErrorKind::Disk, Ok(secret)), "nothing is lost");
         assert_eq!(is_free(&path), Err(again));
         assert_ne!(draw().unwrap(), secret);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         let refused = read(&path).unwrap_err();
-        assert_eq!((refused.exit, refused.kind), (Exit::Usage, "not_secret"));
+        assert_eq!((refused.kind, refused.word), (ErrorKind::Usage, "not_secret"));
     }
 
     #[test]
@@ -110,8 +109,8 @@ mod tests {
         for bad in [&b""[..], b"# only words\n", b"abcd\n", b"\xff\xfe", two.as_bytes()] {
             fs::write(&path, bad).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-            assert_eq!(read(&path).unwrap_err().exit, Exit::Input, "{}", bad.escape_ascii());
+            assert_eq!(read(&path).unwrap_err().kind, ErrorKind::Input, "{}", bad.escape_ascii());
         }
-        assert_eq!(read(&folder.path().join("none")).unwrap_err().exit, Exit::Disk);
+        assert_eq!(read(&folder.path().join("none")).unwrap_err().kind, ErrorKind::Disk);
     }
 }

@@ -2,16 +2,15 @@
 
 use std::path::Path;
 
+use crate::app::{Error, ErrorKind};
 use crate::base::{InfoHashes, NodeId, Untrusted};
 use crate::face::cli::commands::show;
-use crate::face::cli::error::Failure;
-use crate::face::cli::exit::Exit;
 use crate::face::cli::input::{self, Kind, Link};
 use crate::face::cli::output::Output;
 use crate::proto::krpc::Item;
 
 /// The torrent that an info hash, a link or a torrent file names. A private one is refused (BEP 27).
-pub fn torrent(argument: &Path, output: &Output) -> Result<InfoHashes, Failure> {
+pub fn torrent(argument: &Path, output: &Output) -> Result<InfoHashes, Error> {
     if let Some(link) = Link::of(argument)? {
         return Ok(link.magnet.info_hash);
     }
@@ -19,7 +18,7 @@ pub fn torrent(argument: &Path, output: &Output) -> Result<InfoHashes, Failure> 
     let about = show::look(&input::bytes(argument, &input::Reading::alone(output))?, argument)?;
     if about.content.is_some_and(|content| content.private) {
         let message = "the torrent is private: the DHT is neither asked for it nor told of it";
-        return Err(Failure::new(Exit::Usage, "private", message)
+        return Err(Error::new(ErrorKind::Usage, "private", message)
             .hint("its peers come from its trackers alone; 'torr show --swarm' asks them")
             .about(about.info_hash));
     }
@@ -32,7 +31,7 @@ pub fn place(torrent: &InfoHashes) -> NodeId {
 }
 
 /// A word of hexadecimal digits is more likely a hash with a digit too few than the name of a file.
-fn refuse_a_slip(argument: &Path) -> Result<(), Failure> {
+fn refuse_a_slip(argument: &Path) -> Result<(), Error> {
     let text = argument.to_str().map(str::trim).unwrap_or_default();
     let digits = text.len() >= 20 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if digits && matches!(Kind::of(argument), Kind::File(path) if path.symlink_metadata().is_err()) {
@@ -42,7 +41,7 @@ fn refuse_a_slip(argument: &Path) -> Result<(), Failure> {
 }
 
 /// The place of an item: its target, or that of a public key with this salt.
-pub fn item(text: &str, salt: &[u8]) -> Result<NodeId, Failure> {
+pub fn item(text: &str, salt: &[u8]) -> Result<NodeId, Error> {
     match (digits::<20>(text), digits::<32>(text)) {
         (Some(target), _) => Ok(NodeId(target)),
         (_, Some(key)) => Ok(Item::target_of(&key, salt)),
@@ -51,7 +50,7 @@ pub fn item(text: &str, salt: &[u8]) -> Result<NodeId, Failure> {
 }
 
 /// Any place in the table.
-pub fn anywhere(text: &str) -> Result<NodeId, Failure> {
+pub fn anywhere(text: &str) -> Result<NodeId, Error> {
     digits(text).map(NodeId).ok_or_else(|| malformed(text, "a place has 40 hexadecimal digits"))
 }
 
@@ -66,9 +65,9 @@ pub fn digits<const N: usize>(text: &str) -> Option<[u8; N]> {
     bytes?.try_into().ok()
 }
 
-fn malformed(text: &str, hint: &str) -> Failure {
+fn malformed(text: &str, hint: &str) -> Error {
     let shown = Untrusted::new(text).fit(80);
-    Failure::new(Exit::Input, "malformed", format!("'{shown}' has the wrong form")).hint(hint)
+    Error::new(ErrorKind::Input, "malformed", format!("'{shown}' has the wrong form")).hint(hint)
 }
 
 #[cfg(test)]
@@ -86,15 +85,15 @@ mod tests {
         assert_eq!(place.to_string(), "411eba73b6f087ca51a3795d9c8c938d365e32c1", "the vector of BEP 44");
         assert_eq!(item(&place.to_string(), b"x"), Ok(place));
         for bad in ["", "xyz", &key[1..]] {
-            assert_eq!(item(bad, b"").unwrap_err().exit, Exit::Input, "{bad}");
-            assert_eq!(anywhere(bad).unwrap_err().exit, Exit::Input, "{bad}");
+            assert_eq!(item(bad, b"").unwrap_err().kind, ErrorKind::Input, "{bad}");
+            assert_eq!(anywhere(bad).unwrap_err().kind, ErrorKind::Input, "{bad}");
         }
     }
 
     #[test]
     fn a_hash_with_a_digit_too_few_is_no_file() {
         let failure = refuse_a_slip(Path::new(&"a".repeat(39))).unwrap_err();
-        assert_eq!((failure.exit, failure.kind), (Exit::Input, "malformed"));
+        assert_eq!((failure.kind, failure.word), (ErrorKind::Input, "malformed"));
         assert_eq!(refuse_a_slip(Path::new("a.torrent")), Ok(()));
     }
 }

@@ -4,31 +4,30 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 
-use crate::face::cli::error::Failure;
-use crate::face::cli::exit::Exit;
+use crate::app::{Error, ErrorKind};
 use crate::proto::bencode::{self, Limits, Tree};
 use crate::proto::krpc::{Item, MAX_VALUE};
 
 /// The bencode of what a file holds, or standard input where the path is `-`. What is bencode already is
 /// taken as it is.
-pub fn read(path: &Path, bencoded: bool) -> Result<Vec<u8>, Failure> {
+pub fn read(path: &Path, bencoded: bool) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     let most = MAX_VALUE as u64 + 1;
     let read = if path == Path::new("-") {
         let stdin = io::stdin();
         if stdin.is_terminal() {
-            return Err(Failure::usage("the value comes from standard input, which is a terminal")
+            return Err(Error::usage("the value comes from standard input, which is a terminal")
                 .hint("name a file, or pipe it in: echo hello | torr dht put"));
         }
         stdin.lock().take(most).read_to_end(&mut bytes)
     } else {
         File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes))
     };
-    read.map_err(|error| Failure::disk("read", path, &error))?;
+    read.map_err(|error| Error::disk("read", path, &error))?;
     let value = if bencoded { bytes } else { bencode::string(&bytes) };
     Item::Immutable(value.clone()).check().map_err(|error| {
         let hint = if bencoded { "without --bencoded any bytes will do" } else { "996 bytes fit" };
-        Failure::new(Exit::Input, "malformed", error.to_string()).hint(hint)
+        Error::new(ErrorKind::Input, "malformed", error.to_string()).hint(hint)
     })?;
     Ok(value)
 }
@@ -59,8 +58,8 @@ mod tests {
         assert_eq!(put(b"d1:ai1ee", true).unwrap(), b"d1:ai1ee");
         assert_eq!(content(b"d1:ai1ee"), b"d1:ai1ee");
         for (bad, bencoded) in [(&b"hello"[..], true), (b"d1:bi1e1:ai1ee", true), (&[7; 997], false)] {
-            assert_eq!(put(bad, bencoded).unwrap_err().exit, Exit::Input);
+            assert_eq!(put(bad, bencoded).unwrap_err().kind, ErrorKind::Input);
         }
-        assert_eq!(read(&folder.path().join("none"), false).unwrap_err().exit, Exit::Disk);
+        assert_eq!(read(&folder.path().join("none"), false).unwrap_err().kind, ErrorKind::Disk);
     }
 }

@@ -1,14 +1,13 @@
 //! What the flags ask for.
 
 use super::EditArgs;
+use crate::app::{Error, ErrorKind};
 use crate::base::Untrusted;
-use crate::face::cli::error::Failure;
-use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 use crate::proto::metainfo::Fields;
 
 /// The values as they shall be. Trackers are replaced first, then taken away, then added.
-pub fn wanted(args: &EditArgs, old: &Fields, output: &Output) -> Result<Fields, Failure> {
+pub fn wanted(args: &EditArgs, old: &Fields, output: &Output) -> Result<Fields, Error> {
     let mut new = old.clone();
     for pair in args.replace_tracker.chunks(2) {
         if let [from, to] = pair {
@@ -65,7 +64,7 @@ pub fn wanted(args: &EditArgs, old: &Fields, output: &Output) -> Result<Fields, 
     Ok(new)
 }
 
-fn replace(trackers: &mut Vec<Vec<Untrusted>>, from: &str, to: &str) -> Result<(), Failure> {
+fn replace(trackers: &mut Vec<Vec<Untrusted>>, from: &str, to: &str) -> Result<(), Error> {
     let all: Vec<&Untrusted> = trackers.iter().flatten().collect();
     if !all.iter().any(|url| url.raw() == from) {
         return Err(missing("tracker", from, &all));
@@ -84,15 +83,18 @@ fn replace(trackers: &mut Vec<Vec<Untrusted>>, from: &str, to: &str) -> Result<(
 }
 
 /// Those that are to go: all of them, or the one of this URL.
-fn meant(what: &str, wish: &str, there: &[&Untrusted]) -> Result<Vec<Untrusted>, Failure> {
+fn meant(what: &str, wish: &str, there: &[&Untrusted]) -> Result<Vec<Untrusted>, Error> {
     let gone: Vec<Untrusted> =
         there.iter().filter(|url| wish == "all" || url.raw() == wish).map(|&url| url.clone()).collect();
     if gone.is_empty() && wish != "all" { Err(missing(what, wish, there)) } else { Ok(gone) }
 }
 
-fn missing(what: &str, wish: &str, there: &[&Untrusted]) -> Failure {
-    let failure =
-        Failure::new(Exit::No, "no_match", format!("there is no {what} {}", Untrusted::new(wish).fit(200)));
+fn missing(what: &str, wish: &str, there: &[&Untrusted]) -> Error {
+    let failure = Error::new(
+        ErrorKind::Answer,
+        "no_match",
+        format!("there is no {what} {}", Untrusted::new(wish).fit(200)),
+    );
     let list: Vec<String> = there.iter().take(10).map(|url| url.fit(100)).collect();
     let more = if there.len() > 10 { ", …" } else { "" };
     failure.hint(if list.is_empty() {
@@ -116,7 +118,7 @@ mod tests {
         args: EditArgs,
     }
 
-    fn of(flags: &[&str], old: &Fields) -> Result<Fields, Failure> {
+    fn of(flags: &[&str], old: &Fields) -> Result<Fields, Error> {
         let line = Line::try_parse_from(["edit", "x.torrent"].iter().chain(flags)).unwrap();
         let output = Output::new(&GlobalArgs { quiet: 2, ..GlobalArgs::default() }, &Surroundings::default());
         wanted(&line.args, old, &output)
@@ -156,7 +158,7 @@ mod tests {
         for flags in [["--remove-tracker", "udp://x:1"].as_slice(), &["--replace-tracker", "x", "udp://y:1"]]
         {
             let failure = of(flags, &old()).unwrap_err();
-            assert_eq!((failure.exit, failure.kind), (Exit::No, "no_match"));
+            assert_eq!((failure.kind, failure.word), (ErrorKind::Answer, "no_match"));
             assert!(failure.hint.unwrap().starts_with("there are: udp://a:1, udp://b:1, udp://c:1"));
         }
     }
@@ -171,6 +173,6 @@ mod tests {
         let new = of(&["--web-seed", "http://v/", "--web-seed", "http://w/", "--private"], &old()).unwrap();
         assert_eq!((new.web_seeds, new.private), (vec!["http://w/".into(), "http://v/".into()], true));
         assert_eq!(of(&["--comment", "c"], &old()), Ok(old()));
-        assert_eq!(of(&["--remove-web-seed", "x"], &Fields::default()).unwrap_err().kind, "no_match");
+        assert_eq!(of(&["--remove-web-seed", "x"], &Fields::default()).unwrap_err().word, "no_match");
     }
 }

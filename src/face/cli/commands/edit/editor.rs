@@ -11,9 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::page::{page, read};
+use crate::app::{Error, ErrorKind, reason};
 use crate::base::{Untrusted, units};
-use crate::face::cli::error::{Failure, reason};
-use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 use crate::face::cli::signals::AtOnce;
 use crate::proto::metainfo::{Edit, Fields};
@@ -28,14 +27,14 @@ pub fn edited(
     no_input: bool,
     ending: &AtOnce,
     output: &Output,
-) -> Result<Fields, Failure> {
+) -> Result<Fields, Error> {
     if no_input {
-        return Err(Failure::usage("--editor asks a person, which --no-input rules out")
+        return Err(Error::usage("--editor asks a person, which --no-input rules out")
             .hint("'torr help edit' lists a flag for each value"));
     }
     let var = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
     let editor = var("VISUAL").or_else(|| var("EDITOR")).ok_or_else(|| {
-        Failure::usage("neither VISUAL nor EDITOR names an editor")
+        Error::usage("neither VISUAL nor EDITOR names an editor")
             .hint("for instance: EDITOR=nano torr edit …")
     })?;
     let title = format!("{}, info hash {}", wanted.name.fit(100), edit.info_hash());
@@ -48,7 +47,7 @@ pub fn edited(
             Err(wrong) => wrong,
         };
         if !again(&wrong.to_string(), output) {
-            return Err(Failure::usage(format!("the page from the editor cannot be used: {wrong}"))
+            return Err(Error::usage(format!("the page from the editor cannot be used: {wrong}"))
                 .hint("nothing was written"));
         }
     }
@@ -66,7 +65,7 @@ fn again(wrong: &str, output: &Output) -> bool {
 }
 
 /// Runs the editor through a shell, as `EDITOR` may hold flags, and waits for its end.
-fn run(editor: &str, file: &Path, ending: &AtOnce, output: &Output) -> Result<(), Failure> {
+fn run(editor: &str, file: &Path, ending: &AtOnce, output: &Output) -> Result<(), Error> {
     let shown = Untrusted::new(editor).fit(100);
     let mut command = Command::new("sh");
     command.arg("-c").arg(format!("{editor} \"$@\"")).arg(editor).arg(file);
@@ -76,12 +75,12 @@ fn run(editor: &str, file: &Path, ending: &AtOnce, output: &Output) -> Result<()
         command.stdout(stderr.map_or_else(|_| Stdio::null(), Stdio::from));
     }
     let ended = ending.lend(|| command.status()).map_err(|error| {
-        Failure::new(Exit::Usage, "editor", format!("cannot run the editor {shown}: {}", reason(&error)))
+        Error::new(ErrorKind::Usage, "editor", format!("cannot run the editor {shown}: {}", reason(&error)))
     })?;
     if ended.success() {
         return Ok(());
     }
-    Err(Failure::new(Exit::Usage, "editor", format!("the editor {shown} failed ({ended})"))
+    Err(Error::new(ErrorKind::Usage, "editor", format!("the editor {shown} failed ({ended})"))
         .hint("nothing was written"))
 }
 
@@ -92,7 +91,7 @@ struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    fn new(text: &str, ending: &'a AtOnce) -> Result<Self, Failure> {
+    fn new(text: &str, ending: &'a AtOnce) -> Result<Self, Error> {
         let folder = std::env::temp_dir();
         for number in 0..1000 {
             let path = folder.join(format!("torr-edit-{}-{number}.toml", std::process::id()));
@@ -101,25 +100,25 @@ impl<'a> Draft<'a> {
                     ending.remove_at_end(Some(path.clone()));
                     let draft = Self { path, ending };
                     file.write_all(text.as_bytes())
-                        .map_err(|error| Failure::disk("write", &draft.path, &error))?;
+                        .map_err(|error| Error::disk("write", &draft.path, &error))?;
                     return Ok(draft);
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(Failure::disk("write", &path, &error)),
+                Err(error) => return Err(Error::disk("write", &path, &error)),
             }
         }
-        Err(Failure::disk("write", &folder, &io::ErrorKind::AlreadyExists.into()))
+        Err(Error::disk("write", &folder, &io::ErrorKind::AlreadyExists.into()))
     }
 
-    fn text(&self) -> Result<String, Failure> {
-        let len = fs::metadata(&self.path).map_err(|error| Failure::disk("read", &self.path, &error))?.len();
+    fn text(&self) -> Result<String, Error> {
+        let len = fs::metadata(&self.path).map_err(|error| Error::disk("read", &self.path, &error))?.len();
         if len > MOST_BYTES {
             let message = format!("the page from the editor has {}", units::size(len));
-            return Err(Failure::usage(message).hint("nothing was written"));
+            return Err(Error::usage(message).hint("nothing was written"));
         }
-        let bytes = fs::read(&self.path).map_err(|error| Failure::disk("read", &self.path, &error))?;
+        let bytes = fs::read(&self.path).map_err(|error| Error::disk("read", &self.path, &error))?;
         String::from_utf8(bytes)
-            .map_err(|_| Failure::usage("the page from the editor is not UTF-8").hint("nothing was written"))
+            .map_err(|_| Error::usage("the page from the editor is not UTF-8").hint("nothing was written"))
     }
 }
 

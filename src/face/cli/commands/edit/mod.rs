@@ -10,9 +10,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::app::{Error, ErrorKind, shown};
 use crate::face::cli::args::network::tracker;
 use crate::face::cli::args::torrent::{Tier, plain_name, tier, web_seed};
-use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 use crate::face::cli::signals;
@@ -103,13 +103,13 @@ impl EditArgs {
 }
 
 /// Changes it.
-pub fn run(args: &EditArgs, no_input: bool, output: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &EditArgs, no_input: bool, output: &Output) -> Result<Exit, Error> {
     if args.is_idle() {
-        return Err(Failure::usage("nothing was given to change")
+        return Err(Error::usage("nothing was given to change")
             .hint("'torr help edit' lists what can be changed; --editor opens it in an editor"));
     }
     for url in args.replace_tracker.iter().skip(1).step_by(2) {
-        tracker(url).map_err(|error| Failure::usage(format!("--replace-tracker: {error}")))?;
+        tracker(url).map_err(|error| Error::usage(format!("--replace-tracker: {error}")))?;
     }
     let source = Source::read(&args.file)?;
     let target = target(args, &source, output)?;
@@ -146,10 +146,10 @@ pub fn run(args: &EditArgs, no_input: bool, output: &Output) -> Result<Exit, Fai
 }
 
 /// Where the new file goes.
-fn target(args: &EditArgs, source: &Source, output: &Output) -> Result<Target, Failure> {
+fn target(args: &EditArgs, source: &Source, output: &Output) -> Result<Target, Error> {
     let Some(path) = &source.path else {
         if args.in_place || args.output.is_none() {
-            return Err(Failure::usage(
+            return Err(Error::usage(
                 "what comes from standard input needs -o OUT, or -o - for standard output",
             ));
         }
@@ -164,27 +164,28 @@ fn target(args: &EditArgs, source: &Source, output: &Output) -> Result<Target, F
     usual.push(".edited.torrent");
     let target = Target::new(args.output.as_deref(), source.given.with_file_name(usual));
     if target == Target::Stdout && output.stdout_tty {
-        return Err(Failure::usage("a torrent file is no text for a terminal")
-            .hint("write it to a file with -o FILE"));
+        return Err(
+            Error::usage("a torrent file is no text for a terminal").hint("write it to a file with -o FILE")
+        );
     }
     let itself = target.path().and_then(|path| std::fs::canonicalize(path).ok());
     if itself.is_some_and(|itself| itself == *path) {
         let message = format!("{} is the torrent file itself", shown(&source.given));
-        return Err(Failure::usage(message).hint("to change it, with a copy of the old one: --in-place"));
+        return Err(Error::usage(message).hint("to change it, with a copy of the old one: --in-place"));
     }
     target.check(args.force, output)?;
     Ok(target)
 }
 
-fn refused(source: &Source, error: &EditError) -> Failure {
+fn refused(source: &Source, error: &EditError) -> Error {
     match error {
-        EditError::Malformed(_) => Failure::new(
-            Exit::Input,
+        EditError::Malformed(_) => Error::new(
+            ErrorKind::Input,
             "malformed",
             format!("{} cannot be changed so: {error}", source.shown()),
         ),
         EditError::Unsorted | EditError::NamesDiffer => {
-            Failure::new(Exit::Input, "not_editable", format!("{}: {error}", source.shown()))
+            Error::new(ErrorKind::Input, "not_editable", format!("{}: {error}", source.shown()))
                 .hint("trackers, web seeds, comment and date can be changed")
         }
     }

@@ -4,9 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::app::{Error, ErrorKind, shown};
 use crate::base::Untrusted;
-use crate::face::cli::error::{Failure, shown};
-use crate::face::cli::exit::Exit;
 use crate::face::cli::input::{Kind, only_a_link};
 use crate::face::cli::{faults, signals};
 use crate::proto::metainfo::EditError;
@@ -32,11 +31,11 @@ pub struct Source {
 
 impl Source {
     /// Reads a file, or standard input for `-`.
-    pub fn read(argument: &Path) -> Result<Self, Failure> {
-        let failed = |error: io::Error| Failure::disk("read", argument, &error);
+    pub fn read(argument: &Path) -> Result<Self, Error> {
+        let failed = |error: io::Error| Error::disk("read", argument, &error);
         let source = if argument == Path::new("-") {
             let bytes = bounded(&mut io::stdin().lock());
-            let failed = |error| Failure::disk("read", Path::new("standard input"), &error);
+            let failed = |error| Error::disk("read", Path::new("standard input"), &error);
             Self { path: None, given: argument.to_owned(), bytes: bytes.map_err(failed)?, rights: None }
         } else if matches!(Kind::of(argument), Kind::Magnet(_) | Kind::Hash(_)) {
             return Err(only_a_link(argument));
@@ -44,13 +43,13 @@ impl Source {
             let path = fs::canonicalize(argument).map_err(|error| match error.kind() {
                 io::ErrorKind::NotFound => {
                     let message = format!("there is no torrent file {}", shown(argument));
-                    Failure::new(Exit::Input, "not_found", message).hint("check the name")
+                    Error::new(ErrorKind::Input, "not_found", message).hint("check the name")
                 }
                 _ => failed(error),
             })?;
             if path.is_dir() {
                 let message = format!("{} is a directory, not a torrent file", shown(argument));
-                return Err(Failure::new(Exit::Input, "not_a_torrent", message));
+                return Err(Error::new(ErrorKind::Input, "not_a_torrent", message));
             }
             let bytes = File::open(&path).and_then(|mut file| bounded(&mut file)).map_err(failed)?;
             let rights = fs::metadata(&path).ok().map(|meta| meta.permissions());
@@ -58,7 +57,7 @@ impl Source {
         };
         if source.bytes.len() as u64 > MOST_BYTES {
             let message = format!("{} is too large for a torrent (more than 16 MiB)", source.shown());
-            return Err(Failure::new(Exit::Input, "malformed", message));
+            return Err(Error::new(ErrorKind::Input, "malformed", message));
         }
         Ok(source)
     }
@@ -70,18 +69,18 @@ impl Source {
     }
 
     /// That it is no torrent.
-    pub fn malformed(&self, error: &EditError) -> Failure {
-        Failure::new(Exit::Input, "malformed", format!("{}: {error}", self.shown()))
+    pub fn malformed(&self, error: &EditError) -> Error {
+        Error::new(ErrorKind::Input, "malformed", format!("{}: {error}", self.shown()))
     }
 
     /// Keeps the old version as `FILE.bak`, or under the next free name of `FILE.bak2`, `FILE.bak3`, …
     /// The file must still be what was read.
-    pub fn keep(&self) -> Result<PathBuf, Failure> {
-        let Some(path) = &self.path else { return Err(Failure::usage("standard input cannot be kept")) };
+    pub fn keep(&self) -> Result<PathBuf, Error> {
+        let Some(path) = &self.path else { return Err(Error::usage("standard input cannot be kept")) };
         let now = File::open(path).and_then(|mut file| bounded(&mut file));
-        if now.map_err(|error| Failure::disk("read", path, &error))? != self.bytes {
+        if now.map_err(|error| Error::disk("read", path, &error))? != self.bytes {
             let message = format!("{} was changed by somebody else meanwhile", shown(path));
-            return Err(Failure::new(Exit::Disk, "changed_on_disk", message).hint("edit it again"));
+            return Err(Error::new(ErrorKind::Disk, "changed_on_disk", message).hint("edit it again"));
         }
         for number in 1..=MOST_BACKUPS {
             let mut name = path.clone().into_os_string();
@@ -100,7 +99,7 @@ impl Source {
             }
         }
         let message = format!("there are a thousand old versions of {} already", shown(path));
-        Err(Failure::new(Exit::Disk, "exists", message).hint("remove some of its .bak files"))
+        Err(Error::new(ErrorKind::Disk, "exists", message).hint("remove some of its .bak files"))
     }
 
     /// Gives a file the permissions that this one had. That it fails is no reason to fail.
@@ -135,6 +134,6 @@ mod tests {
         }
         let source = Source::read(&path).unwrap();
         fs::write(&path, "other").unwrap();
-        assert_eq!(source.keep().unwrap_err().kind, "changed_on_disk");
+        assert_eq!(source.keep().unwrap_err().word, "changed_on_disk");
     }
 }

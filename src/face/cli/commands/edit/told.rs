@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::super::create::target::Target;
 use super::words;
+use crate::app::{Error, shown};
 use crate::base::InfoHashes;
-use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::json::hex;
 use crate::face::cli::output::Output;
 use crate::face::cli::style::Role;
@@ -44,7 +44,7 @@ struct Document {
 
 impl Told<'_> {
     /// Tells it.
-    pub fn tell(&self, in_place: bool, output: &Output) -> Result<(), Failure> {
+    pub fn tell(&self, in_place: bool, output: &Output) -> Result<(), Error> {
         let written = !(in_place && self.changed.is_empty());
         let path = self.target.path().map(absolute);
         let v1 = |hash: InfoHashes| hash.v1().map(|digest| hex(&digest));

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::time::Duration;
 
+use crate::app::Error;
 use crate::base::{InfoHashes, TorrentId};
 use crate::engine::Add;
-use crate::face::cli::error::Failure;
 use crate::face::cli::input::{Link, Torrent};
 use crate::face::cli::output::Output;
 use crate::face::cli::transfer::{Lookups, Setup, Started, Waiter, Work};
@@ -18,7 +18,7 @@ use super::jobs::{Asked, Maker};
 /// The torrents of a command line in their order. Those that are given as links are looked for all at once, and
 /// come after the others as they are found.
 pub struct Torrents<'a> {
-    given: VecDeque<Result<Torrent, Failure>>,
+    given: VecDeque<Result<Torrent, Error>>,
     /// Those that are looked for.
     links: BTreeMap<TorrentId, Link>,
     list: Arguments,
@@ -61,7 +61,7 @@ impl<'a> Torrents<'a> {
     }
 
     /// The next one, or why there is none of it; nothing after the last.
-    pub fn next(&mut self, waiter: &dyn Waiter) -> Option<Result<Torrent, Failure>> {
+    pub fn next(&mut self, waiter: &dyn Waiter) -> Option<Result<Torrent, Error>> {
         loop {
             if let Some(given) = self.given.pop_front() {
                 return Some(given);
@@ -91,7 +91,7 @@ impl<'a> Torrents<'a> {
 
     /// Reads an argument; nothing if it was given before, or if it leaves something out, which is looked for
     /// then.
-    fn ask(&mut self, argument: &Path) -> Option<Result<Torrent, Failure>> {
+    fn ask(&mut self, argument: &Path) -> Option<Result<Torrent, Error>> {
         match self.maker.ask(argument).transpose()? {
             Ok(Asked::Torrent(torrent)) => Some(Ok(*torrent)),
             Ok(Asked::Link(link)) => self.look_for(*link).err().map(Err),
@@ -99,7 +99,7 @@ impl<'a> Torrents<'a> {
         }
     }
 
-    fn look_for(&mut self, link: Link) -> Result<(), Failure> {
+    fn look_for(&mut self, link: Link) -> Result<(), Error> {
         let add = Add { metadata_timeout: self.patience, ..self.setup.lookup(&link)? };
         let lookups = match self.lookups.take() {
             Some(lookups) => lookups,

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 
-use crate::face::cli::error::Failure;
-use crate::face::cli::exit::Exit;
+use crate::app::{Error, ErrorKind};
 use crate::face::cli::input::Kind;
 use crate::face::cli::output::Output;
 use crate::face::cli::transfer::{Arrival, Arrivals, Work};
@@ -32,26 +31,24 @@ pub struct Arguments {
 
 impl Arguments {
     /// Those of this command line.
-    pub fn of(args: &GetArgs, output: &Output) -> Result<Self, Failure> {
+    pub fn of(args: &GetArgs, output: &Output) -> Result<Self, Error> {
         let stdin = Path::new("-");
         let uses = args.torrents.iter().filter(|path| *path == stdin).count();
         if uses + usize::from(args.input.as_deref() == Some(stdin)) > 1 {
-            return Err(Failure::usage("standard input is named twice, and it can be read only once"));
+            return Err(Error::usage("standard input is named twice, and it can be read only once"));
         }
         if let (Some(_), count @ 2..) = (&args.name, args.torrents.len()) {
             let message = format!("--name names one torrent, and {count} are given");
-            return Err(Failure::usage(message).hint("leave --name out, or get them one by one"));
+            return Err(Error::usage(message).hint("leave --name out, or get them one by one"));
         }
         if let Some(Some(file)) = &args.torrent_only {
             if file == stdin {
                 let hint = "to standard output: torr magnet LINK --fetch -o -";
-                return Err(Failure::usage("--torrent-only writes a file").hint(hint));
+                return Err(Error::usage("--torrent-only writes a file").hint(hint));
             }
             if args.torrents.len() > 1 || args.input.is_some() {
                 let message = "--torrent-only=FILE names one file, and several torrents are given";
-                return Err(
-                    Failure::usage(message).hint("write --torrent-only alone: each gets its own name")
-                );
+                return Err(Error::usage(message).hint("write --torrent-only alone: each gets its own name"));
             }
         }
         let list = args.input.as_deref().map(|path| List::open(path, output)).transpose()?;
@@ -75,7 +72,7 @@ impl Arguments {
 }
 
 impl Iterator for Arguments {
-    type Item = Result<PathBuf, Failure>;
+    type Item = Result<PathBuf, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(argument) = self.given.next() {
@@ -102,7 +99,7 @@ struct List {
 }
 
 impl List {
-    fn open(path: &Path, output: &Output) -> Result<Self, Failure> {
+    fn open(path: &Path, output: &Output) -> Result<Self, Error> {
         let live = path == Path::new("-") && io::stdin().is_terminal();
         let lines: Box<dyn BufRead + Send> = if path == Path::new("-") {
             if live {
@@ -110,31 +107,31 @@ impl List {
             }
             Box::new(BufReader::new(io::stdin()))
         } else {
-            let file = File::open(path).map_err(|error| Failure::disk("read", path, &error))?;
+            let file = File::open(path).map_err(|error| Error::disk("read", path, &error))?;
             Box::new(BufReader::new(file))
         };
         Ok(Self { path: path.to_owned(), lines, named: 0, ended: false, live })
     }
 
     /// The next line that names a torrent. A line that cannot name any does not keep the others from it.
-    fn next(&mut self) -> Option<Result<PathBuf, Failure>> {
+    fn next(&mut self) -> Option<Result<PathBuf, Error>> {
         loop {
             let mut line = Vec::new();
             let read = (&mut self.lines).take(MOST_LINE as u64 + 1).read_until(b'\n', &mut line);
             if let Err(error) = read {
                 self.ended = true;
-                return Some(Err(Failure::disk("read", &self.path, &error)));
+                return Some(Err(Error::disk("read", &self.path, &error)));
             }
             if line.is_empty() {
                 self.ended = true;
-                let none = || Err(Failure::usage("the list names no torrent"));
+                let none = || Err(Error::usage("the list names no torrent"));
                 return (self.named == 0).then(none);
             }
             if line.len() > MOST_LINE {
                 self.named += 1;
                 self.ended = !line.ends_with(b"\n") && self.lines.skip_until(b'\n').is_err();
                 let message = "a line of the list is longer than any name of a torrent";
-                return Some(Err(Failure::new(Exit::Input, "malformed", message)));
+                return Some(Err(Error::new(ErrorKind::Input, "malformed", message)));
             }
             let text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line).trim_ascii();
             if text.is_empty() || text.starts_with(b"#") {
@@ -144,7 +141,7 @@ impl List {
             if self.named > MOST_NAMED {
                 self.ended = true;
                 let message = format!("the list names more than {MOST_NAMED} torrents");
-                return Some(Err(Failure::new(Exit::Input, "malformed", message)));
+                return Some(Err(Error::new(ErrorKind::Input, "malformed", message)));
             }
             return Some(Ok(path(text)));
         }
@@ -157,12 +154,12 @@ fn path(bytes: &[u8]) -> PathBuf {
 }
 
 /// Reads all that is asked for, each torrent as soon as it can be: none waits for another that is slow.
-pub fn start(arguments: Arguments, maker: Maker) -> Result<Arrivals, Failure> {
+pub fn start(arguments: Arguments, maker: Maker) -> Result<Arrivals, Error> {
     let (send, arrivals) = tokio::sync::mpsc::channel(READY);
     let work = move || read_all(arguments, &maker, &send);
     thread::Builder::new().name("torr-inputs".to_owned()).spawn(work).map_err(|error| {
-        let why = crate::face::cli::error::reason(&error);
-        Failure::new(Exit::Internal, "internal", format!("cannot start: {why}"))
+        let why = crate::app::reason(&error);
+        Error::new(ErrorKind::Internal, "internal", format!("cannot start: {why}"))
     })?;
     Ok(arrivals)
 }
@@ -210,7 +207,7 @@ fn lane(asked: &Arc<Mutex<mpsc::Receiver<PathBuf>>>, maker: &Maker, send: &Sink)
 }
 
 /// Hands over what was made, unless nobody takes it any more.
-fn tell(made: Result<Option<Work>, Failure>, send: &Sink) -> Result<(), ()> {
+fn tell(made: Result<Option<Work>, Error>, send: &Sink) -> Result<(), ()> {
     let arrival = match made {
         Ok(None) => return Ok(()),
         Ok(Some(made)) => Ok(made),
@@ -223,7 +220,7 @@ fn tell(made: Result<Option<Work>, Failure>, send: &Sink) -> Result<(), ()> {
 mod tests {
     use super::*;
 
-    fn named(text: &[u8]) -> Vec<Result<PathBuf, Failure>> {
+    fn named(text: &[u8]) -> Vec<Result<PathBuf, Error>> {
         let list = List {
             path: "list".into(),
             lines: Box::new(io::Cursor::new(text.to_vec())),

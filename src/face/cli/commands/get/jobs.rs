@@ -6,11 +6,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::app::{Error, ErrorKind, shown};
 use crate::base::{InfoHashes, Untrusted, units};
 use crate::engine::{ContentOptions, Order, Source};
 use crate::face::cli::args::select::{priorities, wanted, wanted_by_link};
-use crate::face::cli::error::{Failure, shown};
-use crate::face::cli::exit::Exit;
 use crate::face::cli::faults;
 use crate::face::cli::input::{self, Link, Reading, Torrent};
 use crate::face::cli::output::Output;
@@ -68,7 +67,7 @@ impl Maker {
 
     /// Reads a torrent or a link and makes work of it. Of one that is in work already no more than the peers
     /// are of use.
-    pub fn make(&self, argument: &Path) -> Result<Option<Work>, Failure> {
+    pub fn make(&self, argument: &Path) -> Result<Option<Work>, Error> {
         match self.ask(argument)? {
             None => {
                 let link = Link::of(argument)?;
@@ -80,7 +79,7 @@ impl Maker {
     }
 
     /// Reads a torrent or a link; nothing if it was read already.
-    pub fn ask(&self, argument: &Path) -> Result<Option<Asked>, Failure> {
+    pub fn ask(&self, argument: &Path) -> Result<Option<Asked>, Error> {
         let Some(mut link) = Link::of(argument)? else {
             let reading = Reading { output: &self.output, bind: self.setup.bind(), alone: self.alone };
             let torrent = input::read(argument, &reading)?;
@@ -133,7 +132,7 @@ impl Maker {
     }
 
     /// A link whose metadata is to be found, and what comes of it then.
-    fn search(&self, link: Link) -> Result<Work, Failure> {
+    fn search(&self, link: Link) -> Result<Work, Error> {
         let (mut add, maker) = (self.setup.lookup(&link)?, self.clone());
         add.metadata_timeout = self.args.patience(self.output.stderr_tty);
         if let Source::Link(link) = &mut add.source {
@@ -144,7 +143,7 @@ impl Maker {
     }
 
     /// Makes work of a torrent that is known.
-    fn begin(&self, torrent: Torrent) -> Result<Work, Failure> {
+    fn begin(&self, torrent: Torrent) -> Result<Work, Error> {
         if let Some(wish) = &self.args.torrent_only {
             let id = torrent.metainfo.info_hash();
             return self
@@ -157,14 +156,14 @@ impl Maker {
     }
 
     /// Which of its files are wanted, as far as the flags say, or else the link.
-    pub fn wanted(&self, torrent: &Torrent) -> Result<Vec<bool>, Failure> {
+    pub fn wanted(&self, torrent: &Torrent) -> Result<Vec<bool>, Error> {
         let (metainfo, id) = (&torrent.metainfo, torrent.metainfo.info_hash());
         if let Some(link) = torrent.link.as_ref().filter(|link| !link.select.is_empty())
             && self.args.select.is_empty()
         {
             let (wanted, beyond) = wanted_by_link(metainfo, &link.select).map_err(|why| {
                 let hint = "choose files with --select; torr get --list --select '*' shows them all";
-                Failure::new(Exit::Input, "malformed", why).hint(hint).about(id)
+                Error::new(ErrorKind::Input, "malformed", why).hint(hint).about(id)
             })?;
             if beyond > 0 {
                 let files = units::plural(beyond, "file", "files");
@@ -177,23 +176,23 @@ impl Maker {
         }
         wanted(metainfo, &self.args.select).map_err(|why| {
             let hint = "torr get --list shows the files with their numbers";
-            Failure::usage(why).hint(hint).about(id)
+            Error::usage(why).hint(hint).about(id)
         })
     }
 
     /// Makes work of a torrent of which these files are wanted.
-    pub fn work(&self, torrent: Torrent, wanted: &[bool]) -> Result<Work, Failure> {
+    pub fn work(&self, torrent: Torrent, wanted: &[bool]) -> Result<Work, Error> {
         let id = torrent.metainfo.info_hash();
         self.prepare(torrent, wanted).map_err(|failure| failure.about(id))
     }
 
-    fn prepare(&self, torrent: Torrent, wanted: &[bool]) -> Result<Work, Failure> {
+    fn prepare(&self, torrent: Torrent, wanted: &[bool]) -> Result<Work, Error> {
         let args = &self.args;
         let folder =
-            std::path::absolute(&args.output).map_err(|error| Failure::disk("use", &args.output, &error))?;
+            std::path::absolute(&args.output).map_err(|error| Error::disk("use", &args.output, &error))?;
         let top = PathBuf::from(torrent.metainfo.top_name());
         self.take(&torrent.metainfo, &top)?;
-        fs::create_dir_all(&folder).map_err(|error| Failure::disk("create", &args.output, &error))?;
+        fs::create_dir_all(&folder).map_err(|error| Error::disk("create", &args.output, &error))?;
         if args.save_torrent {
             let name = torrent_name(&top);
             self.take(&torrent.metainfo, &name)?;
@@ -217,18 +216,18 @@ impl Maker {
     }
 
     /// Keeps the torrent file and nothing else.
-    fn keep_only(&self, torrent: &Torrent, wish: Option<&Path>) -> Result<Kept, Failure> {
+    fn keep_only(&self, torrent: &Torrent, wish: Option<&Path>) -> Result<Kept, Error> {
         let args = &self.args;
         let metainfo = &torrent.metainfo;
         let name = wish.map_or_else(|| torrent_name(Path::new(metainfo.top_name())), Path::to_owned);
         self.take(metainfo, &name)?;
         let path = self.inside(&name);
         if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(|error| Failure::disk("create", folder, &error))?;
+            fs::create_dir_all(folder).map_err(|error| Error::disk("create", folder, &error))?;
         }
         let hint = "overwrite it with --overwrite, or choose another name with --torrent-only=FILE";
         save(&path, &torrent.bytes, args.overwrite, hint)?;
-        let path = std::path::absolute(&path).map_err(|error| Failure::disk("use", &path, &error))?;
+        let path = std::path::absolute(&path).map_err(|error| Error::disk("use", &path, &error))?;
         Ok(Kept {
             info_hashes: metainfo.info_hash(),
             name: metainfo.name().clone(),
@@ -240,14 +239,14 @@ impl Maker {
 
     /// Takes a name in the folder of downloads for a torrent, unless another torrent of this command has it:
     /// they would write into each other's files.
-    fn take(&self, torrent: &Metainfo, name: &Path) -> Result<(), Failure> {
+    fn take(&self, torrent: &Metainfo, name: &Path) -> Result<(), Error> {
         let ours = torrent.name().fit(80);
         let mut taken = self.taken();
         if let Some(other) = taken.names.get(name) {
             let path = self.inside(name);
             let message = format!("{} belongs to {other}; {ours} would use it too", shown(&path));
             let hint = "get them one by one, into different folders (-o DIR) or under another name (--name)";
-            return Err(Failure::new(Exit::Disk, "same_path", message).hint(hint));
+            return Err(Error::new(ErrorKind::Disk, "same_path", message).hint(hint));
         }
         taken.names.insert(name.to_owned(), ours);
         Ok(())
@@ -272,13 +271,13 @@ pub fn torrent_name(top: &Path) -> PathBuf {
 }
 
 /// Keeps the torrent file here; another file of this name stays as it is, unless it may be overwritten.
-fn save(path: &Path, bytes: &[u8], overwrite: bool, hint: &str) -> Result<(), Failure> {
+fn save(path: &Path, bytes: &[u8], overwrite: bool, hint: &str) -> Result<(), Error> {
     match write_atomic(path, bytes, overwrite) {
         Ok(()) => Ok(()),
         Err(error) if error.kind == DiskErrorKind::Foreign && holds(path, bytes) => Ok(()),
         Err(error) if error.kind == DiskErrorKind::Foreign => {
             let message = format!("{} is there already and is another file", shown(path));
-            Err(Failure::new(Exit::Disk, "foreign_data", message).hint(hint))
+            Err(Error::new(ErrorKind::Disk, "foreign_data", message).hint(hint))
         }
         Err(error) => Err(faults::disk(&error)),
     }
@@ -306,7 +305,7 @@ mod tests {
         save(&path, b"one", false, "x").unwrap();
         save(&path, b"one", false, "x").unwrap();
         let failure = save(&path, b"two", false, "x").unwrap_err();
-        assert_eq!((failure.exit, failure.kind), (Exit::Disk, "foreign_data"));
+        assert_eq!((failure.kind, failure.word), (ErrorKind::Disk, "foreign_data"));
         assert_eq!(fs::read(&path).unwrap(), b"one");
         save(&path, b"two", true, "x").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");

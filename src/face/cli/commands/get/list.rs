@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
+use crate::app::{Error, ErrorKind};
 use crate::face::cli::commands::show;
-use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 use crate::face::cli::signals::AtOnce;
@@ -21,7 +21,7 @@ pub fn run(
     maker: &Maker,
     ending: &AtOnce,
     output: &Output,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, Error> {
     let mut outcomes = Outcomes::default();
     let reader = Reader { ending, watches: output.stderr_tty };
     while let Some(torrent) = torrents.next(&reader) {
@@ -33,7 +33,7 @@ pub fn run(
         });
         match told {
             Ok(()) => {}
-            Err(failure) if failure.exit == Exit::Pipe => return Err(failure),
+            Err(failure) if failure.kind == ErrorKind::Closed => return Err(failure),
             Err(failure) => {
                 output.fail(&failure);
                 outcomes.failed(&failure);
@@ -86,7 +86,7 @@ struct Document<'a> {
     files: Vec<Line<'a>>,
 }
 
-fn list(torrent: &Metainfo, wanted: &[bool], more: bool, output: &Output) -> Result<(), Failure> {
+fn list(torrent: &Metainfo, wanted: &[bool], more: bool, output: &Output) -> Result<(), Error> {
     if output.json {
         return output.event(&document(torrent, wanted));
     }

@@ -8,8 +8,8 @@ mod list;
 pub mod pick;
 mod together;
 
+use crate::app::Error;
 use crate::face::cli::args::global::GlobalArgs;
-use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 use crate::face::cli::signals;
@@ -23,7 +23,7 @@ use inputs::Arguments;
 use jobs::Maker;
 
 /// Gets them.
-pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     if args.pick {
         pick::possible(global.no_input, output)?;
     }

@@ -5,9 +5,9 @@ pub mod topics;
 use clap::Args;
 use serde::Serialize;
 
+use crate::app::Error;
 use crate::base::Untrusted;
 use crate::face::cli::definition;
-use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 
@@ -24,7 +24,7 @@ pub struct HelpArgs {
 }
 
 /// Prints everything about a command, or a topic.
-pub fn run(args: &HelpArgs, output: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &HelpArgs, output: &Output) -> Result<Exit, Error> {
     let words = args.topic.join(" ");
     let text = match topics::text(&words) {
         Some(text) => text,
@@ -33,7 +33,7 @@ pub fn run(args: &HelpArgs, output: &Output) -> Result<Exit, Failure> {
             None => {
                 let message = format!("there is no help on '{}'", Untrusted::new(&words));
                 let hint = format!("the commands of 'torr help', and the topics {}", topics::names());
-                return Err(Failure::usage(message).hint(hint));
+                return Err(Error::usage(message).hint(hint));
             }
         },
     };
@@ -42,7 +42,7 @@ pub fn run(args: &HelpArgs, output: &Output) -> Result<Exit, Failure> {
 }
 
 /// Prints help: as it is, or as a document.
-pub fn print(text: &str, topic: Option<&String>, output: &Output) -> Result<(), Failure> {
+pub fn print(text: &str, topic: Option<&String>, output: &Output) -> Result<(), Error> {
     #[derive(Serialize)]
     struct Help<'a> {
         schema: &'static str,

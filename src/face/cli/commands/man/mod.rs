@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
+use crate::app::{Error, ErrorKind, shown};
 use crate::base::Untrusted;
-use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::json::path_hex;
 use crate::face::cli::output::Output;
@@ -57,7 +57,7 @@ struct PageDocument {
 }
 
 /// Prints a page, or writes all.
-pub fn run(args: &ManArgs, output: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &ManArgs, output: &Output) -> Result<Exit, Error> {
     let pages = pages::all();
     let documents = match &args.dir {
         Some(dir) => write_all(&pages, dir, output)?,
@@ -67,11 +67,11 @@ pub fn run(args: &ManArgs, output: &Output) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn one(pages: &[Page], name: &str, output: &Output) -> Result<PageDocument, Failure> {
+fn one(pages: &[Page], name: &str, output: &Output) -> Result<PageDocument, Error> {
     let named = |page: &&Page| page.name == name || page.name.strip_prefix("torr-") == Some(name);
     let page = pages.iter().find(named).ok_or_else(|| {
         let names: Vec<&str> = pages.iter().map(|page| page.name.as_str()).collect();
-        Failure::usage(format!("there is no page '{}'", Untrusted::new(name)))
+        Error::usage(format!("there is no page '{}'", Untrusted::new(name)))
             .hint(format!("there are {}", names.join(", ")))
     })?;
     let text = source(page);
@@ -87,7 +87,7 @@ fn one(pages: &[Page], name: &str, output: &Output) -> Result<PageDocument, Fail
     })
 }
 
-fn write_all(pages: &[Page], dir: &Path, output: &Output) -> Result<Vec<PageDocument>, Failure> {
+fn write_all(pages: &[Page], dir: &Path, output: &Output) -> Result<Vec<PageDocument>, Error> {
     let path = |page: &Page| {
         dir.join(format!("man{}", page.section)).join(format!("{}.{}", page.name, page.section))
     };
@@ -119,23 +119,23 @@ fn source(page: &Page) -> String {
 }
 
 /// Whatever stands in the place of a page must be a page of ours.
-fn refuse_foreign(path: &Path) -> Result<(), Failure> {
+fn refuse_foreign(path: &Path) -> Result<(), Error> {
     let found = match fs::symlink_metadata(path) {
         Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(Failure::disk("look at", path, &error)),
+        Err(error) => return Err(Error::disk("look at", path, &error)),
     };
     let ours = found.is_file()
-        && fs::read(path).map_err(|error| Failure::disk("read", path, &error))?.starts_with(MARK.as_bytes());
+        && fs::read(path).map_err(|error| Error::disk("read", path, &error))?.starts_with(MARK.as_bytes());
     if ours {
         return Ok(());
     }
     let message = format!("{} is there already and was not made by torr", shown(path));
-    Err(Failure::new(Exit::Disk, "foreign_data", message).hint("move it away, or choose another --dir"))
+    Err(Error::new(ErrorKind::Disk, "foreign_data", message).hint("move it away, or choose another --dir"))
 }
 
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    let failed = |error: io::Error| Failure::disk("write", path, &error);
+fn write(path: &Path, text: &str) -> Result<(), Error> {
+    let failed = |error: io::Error| Error::disk("write", path, &error);
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(failed)?;
     }
@@ -158,7 +158,7 @@ mod tests {
         refuse_foreign(&path).unwrap();
         fs::write(&path, ".TH TORR 1\n").unwrap();
         let failure = refuse_foreign(&path).unwrap_err();
-        assert_eq!((failure.exit, failure.kind), (Exit::Disk, "foreign_data"));
+        assert_eq!((failure.kind, failure.word), (ErrorKind::Disk, "foreign_data"));
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
     }
 }

@@ -12,8 +12,8 @@ use std::process::{Command, Stdio};
 use clap::Args;
 use serde::Serialize;
 
+use crate::app::{Error, ErrorKind, shown};
 use crate::face::cli::args::global::GlobalArgs;
-use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::json::path_hex;
 use crate::face::cli::output::Output;
@@ -72,10 +72,10 @@ struct Place {
 }
 
 /// Registers torr, or takes that back.
-pub fn run(args: &RegisterArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &RegisterArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     if cfg!(any(target_os = "macos", target_os = "ios", windows)) {
         return Err(
-            Failure::not_yet("torr register on this system").hint("it is for the desktops of Linux and BSD")
+            Error::not_yet("torr register on this system").hint("it is for the desktops of Linux and BSD")
         );
     }
     let place = place()?;
@@ -109,14 +109,14 @@ pub fn run(args: &RegisterArgs, global: &GlobalArgs, output: &Output) -> Result<
     told(args, true, &plan, output)
 }
 
-fn told(args: &RegisterArgs, done: bool, steps: &[Step], output: &Output) -> Result<Exit, Failure> {
+fn told(args: &RegisterArgs, done: bool, steps: &[Step], output: &Output) -> Result<Exit, Error> {
     output.event(&Document { schema: "torr.register/1", undo: args.undo, done, steps })?;
     Ok(Exit::Done)
 }
 
-fn place() -> Result<Place, Failure> {
+fn place() -> Result<Place, Error> {
     let (Some(data), Some(config)) = (folders::data_home(), folders::config_home()) else {
-        return Err(Failure::usage("there is no home to register torr in").hint("set HOME"));
+        return Err(Error::usage("there is no home to register torr in").hint("set HOME"));
     };
     let defaults = config.join("mimeapps.list");
     // Where it is a link, what it leads to is edited, and the link stays.
@@ -125,14 +125,14 @@ fn place() -> Result<Place, Failure> {
 }
 
 /// Our entry if it is there; one of somebody else is a failure.
-fn entry_there(path: &Path) -> Result<Option<Entry>, Failure> {
+fn entry_there(path: &Path) -> Result<Option<Entry>, Error> {
     let Some(text) = read(path)? else { return Ok(None) };
     let link = fs::symlink_metadata(path).is_ok_and(|found| !found.is_file());
     if let (Some(entry), false) = (Entry::parse(&text), link) {
         return Ok(Some(entry));
     }
     let message = format!("{} is there already and was not made by torr register", shown(path));
-    Err(Failure::new(Exit::Disk, "foreign_data", message).hint("move it away if it is not needed"))
+    Err(Error::new(ErrorKind::Disk, "foreign_data", message).hint("move it away if it is not needed"))
 }
 
 fn registering(place: &Place) -> Vec<Step> {
@@ -143,7 +143,7 @@ fn registering(place: &Place) -> Vec<Step> {
     vec![Step::file("write", &place.entry), set]
 }
 
-fn undoing(place: &Place, known: Option<&Entry>) -> Result<Vec<Step>, Failure> {
+fn undoing(place: &Place, known: Option<&Entry>) -> Result<Vec<Step>, Error> {
     let Some(entry) = known else { return Ok(Vec::new()) };
     let text = read(&place.defaults)?;
     let mut steps = Vec::new();
@@ -156,7 +156,7 @@ fn undoing(place: &Place, known: Option<&Entry>) -> Result<Vec<Step>, Failure> {
     Ok(steps)
 }
 
-fn register(place: &Place, known: Option<Entry>, output: &Output) -> Result<(), Failure> {
+fn register(place: &Place, known: Option<Entry>, output: &Output) -> Result<(), Error> {
     let text = read(&place.defaults)?;
     let before = TYPES.map(|kind| text.as_deref().and_then(|text| defaults::get(text, kind)));
     // What was there before is what was there before the first time.
@@ -182,7 +182,7 @@ fn register(place: &Place, known: Option<Entry>, output: &Output) -> Result<(), 
     write(&place.defaults, &new)
 }
 
-fn undo(place: &Place, entry: &Entry) -> Result<(), Failure> {
+fn undo(place: &Place, entry: &Entry) -> Result<(), Error> {
     if let Some(text) = read(&place.defaults)? {
         match defaults::restore(&text, NAME, entry) {
             None => remove(&place.defaults)?,
@@ -218,15 +218,15 @@ impl Step {
 }
 
 /// How the desktop calls this program: by its name where that finds it, by its path elsewhere.
-fn program() -> Result<String, Failure> {
+fn program() -> Result<String, Error> {
     let me = env::current_exe().and_then(fs::canonicalize);
-    let me = me.map_err(|error| Failure::disk("find", Path::new("torr"), &error))?;
+    let me = me.map_err(|error| Error::disk("find", Path::new("torr"), &error))?;
     if on_path("torr").and_then(|found| fs::canonicalize(found).ok()).as_ref() == Some(&me) {
         return Ok("torr".to_owned());
     }
     let text = me.to_str().filter(|text| !text.contains(char::is_control));
     let text = text.ok_or_else(|| {
-        Failure::usage(format!("the desktop cannot call a program named {}", shown(&me)))
+        Error::usage(format!("the desktop cannot call a program named {}", shown(&me)))
             .hint("put torr into a folder of PATH")
     })?;
     Ok(desktop::quoted(text))
@@ -243,20 +243,20 @@ fn executable(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
-fn read(path: &Path) -> Result<Option<String>, Failure> {
+fn read(path: &Path) -> Result<Option<String>, Error> {
     match fs::read(path) {
         Ok(bytes) => String::from_utf8(bytes).map(Some).map_err(|_| {
-            Failure::new(Exit::Disk, "foreign_data", format!("{} is not text", shown(path)))
+            Error::new(ErrorKind::Disk, "foreign_data", format!("{} is not text", shown(path)))
                 .hint("look what it is, and move it away")
         }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Failure::disk("read", path, &error)),
+        Err(error) => Err(Error::disk("read", path, &error)),
     }
 }
 
 /// Puts the text into the place of the file at once or not at all; its permissions stay.
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    let failed = |error: io::Error| Failure::disk("write", path, &error);
+fn write(path: &Path, text: &str) -> Result<(), Error> {
+    let failed = |error: io::Error| Error::disk("write", path, &error);
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(failed)?;
     }
@@ -270,6 +270,6 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
     fs::rename(&new, path).map_err(failed)
 }
 
-fn remove(path: &Path) -> Result<(), Failure> {
-    fs::remove_file(path).map_err(|error| Failure::disk("remove", path, &error))
+fn remove(path: &Path) -> Result<(), Error> {
+    fs::remove_file(path).map_err(|error| Error::disk("remove", path, &error))
 }

@@ -4,11 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::app::{Error, ErrorKind, shown};
 use crate::base::{Geometry, Sha1Digest};
 use crate::engine::{self, Existing, Recalled};
 use crate::face::cli::args::torrent::{Tier, web_seed};
-use crate::face::cli::error::{Failure, shown};
-use crate::face::cli::exit::Exit;
 use crate::face::cli::folders;
 use crate::face::cli::input::Torrent;
 use crate::face::cli::make::gather::{self, Gathered, Sort};
@@ -48,9 +47,8 @@ struct Found {
 
 impl Maker<'_> {
     /// A file or a folder, as a torrent.
-    pub fn share(&self, argument: &Path) -> Result<Share, Failure> {
-        let path =
-            std::fs::canonicalize(argument).map_err(|error| Failure::disk("read", argument, &error))?;
+    pub fn share(&self, argument: &Path) -> Result<Share, Error> {
+        let path = std::fs::canonicalize(argument).map_err(|error| Error::disk("read", argument, &error))?;
         let name = name(&path)?;
         let own = save::target(self.args.save.as_ref(), &path);
         let at = SystemTime::now();
@@ -71,7 +69,7 @@ impl Maker<'_> {
 
     /// The torrent that is known of this data, or a new one; and what was hashed for it, if anything had to be
     /// looked at.
-    fn known_or_new(&self, mut draft: Draft, found: &Found) -> Result<(Share, Option<Hashed>), Failure> {
+    fn known_or_new(&self, mut draft: Draft, found: &Found) -> Result<(Share, Option<Hashed>), Error> {
         let mut hashed = None;
         for recalled in self.candidates(found) {
             let torrent = &recalled.metainfo;
@@ -141,7 +139,7 @@ impl Maker<'_> {
     }
 
     /// Hashes what has changed since it was hashed last, and keeps what comes of it.
-    fn hash(&self, found: &Found) -> Result<Hashed, Failure> {
+    fn hash(&self, found: &Found) -> Result<Hashed, Error> {
         let cache = folders::cache().map(|cache| Hashes::of(&cache));
         let piece_len = found.shape.piece_len();
         let kept = cache.as_ref().filter(|_| !self.args.making.rehash);
@@ -163,7 +161,7 @@ impl Maker<'_> {
         Ok(hashed)
     }
 
-    fn ready(&self, recalled: Recalled, existing: Existing, found: &Found) -> Result<Share, Failure> {
+    fn ready(&self, recalled: Recalled, existing: Existing, found: &Found) -> Result<Share, Error> {
         let mut metainfo = recalled.metainfo;
         if let Some(comment) = &self.args.making.comment {
             let mut extras = metainfo.extras().clone();
@@ -178,9 +176,9 @@ impl Maker<'_> {
         Ok(share)
     }
 
-    fn recipe(&self, name: String) -> Result<Recipe, Failure> {
+    fn recipe(&self, name: String) -> Result<Recipe, Error> {
         let network = &self.args.network;
-        let web_seeds = network.web_seed.iter().map(|url| web_seed(url).map_err(Failure::usage));
+        let web_seeds = network.web_seed.iter().map(|url| web_seed(url).map_err(Error::usage));
         Ok(Recipe {
             name,
             private: self.args.making.private,
@@ -193,7 +191,7 @@ impl Maker<'_> {
         })
     }
 
-    fn warn(&self, draft: &Draft, found: &Found, size: usize) -> Result<(), Failure> {
+    fn warn(&self, draft: &Draft, found: &Found, size: usize) -> Result<(), Error> {
         // Our address in the link is where its peers come from.
         let allowed: &[Lint] = if self.args.no_address { &[] } else { &[Lint::PrivateWithoutTracker] };
         let findings = lints::find(draft, &found.files, &found.shape, size, allowed);
@@ -225,19 +223,19 @@ impl Maker<'_> {
 }
 
 /// The name of the torrent: that of the file or folder.
-fn name(path: &Path) -> Result<String, Failure> {
+fn name(path: &Path) -> Result<String, Error> {
     let Some(name) = path.file_name() else {
         let message = format!("{} has no name that a torrent can bear", shown(path));
-        return Err(Failure::usage(message).hint("share what lies in it"));
+        return Err(Error::usage(message).hint("share what lies in it"));
     };
     name.to_str().map(str::to_owned).ok_or_else(|| {
         let message = format!("the name of {} is not UTF-8, which a torrent cannot say", shown(path));
-        Failure::new(Exit::Disk, "not_utf8", message).hint("rename it")
+        Error::new(ErrorKind::Disk, "not_utf8", message).hint("rename it")
     })
 }
 
 /// Names that are changed wherever a torrent is stored would not be found here either.
-fn check_names(planned: &Metainfo, found: &Found) -> Result<(), Failure> {
+fn check_names(planned: &Metainfo, found: &Found) -> Result<(), Error> {
     let name = planned.name().raw();
     for (file, own) in planned.files().iter().zip(&found.files.files) {
         let names = std::iter::once(name).chain(own.names.iter().map(String::as_str));
@@ -245,7 +243,7 @@ fn check_names(planned: &Metainfo, found: &Found) -> Result<(), Failure> {
             let message = format!("{} has a name that a torrent cannot have", shown(&own.path));
             let there = crate::base::Untrusted::new(file.path().as_str()).fit(100);
             let hint = format!("rename it; others would get it as {there}");
-            return Err(Failure::new(Exit::Disk, "bad_name", message).hint(hint));
+            return Err(Error::new(ErrorKind::Disk, "bad_name", message).hint(hint));
         }
     }
     Ok(())

@@ -2,8 +2,8 @@
 
 use clap::Args;
 
+use crate::app::Error;
 use crate::face::cli::args::torrent::{PieceSize, piece_size};
-use crate::face::cli::error::Failure;
 use crate::face::cli::make::gather::patterns;
 use crate::face::cli::make::plan::Format;
 use crate::store::Wishes;
@@ -62,7 +62,7 @@ impl MakingArgs {
     }
 
     /// Which files are wanted.
-    pub fn wishes(&self, follow: bool) -> Result<Wishes, Failure> {
+    pub fn wishes(&self, follow: bool) -> Result<Wishes, Error> {
         Ok(Wishes {
             hidden: self.hidden,
             junk: self.junk,

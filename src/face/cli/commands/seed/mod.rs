@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, FromArgMatches};
 
+use crate::app::{Error, ErrorKind};
 use crate::base::{InfoHashes, Untrusted};
 use crate::engine::{Add, Existing, Until};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::args::network::NetworkArgs;
 use crate::face::cli::args::when::until;
-use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::input::{self, Kind, MOST_BYTES, Torrent};
 use crate::face::cli::output::Output;
@@ -88,7 +88,7 @@ struct Share {
 }
 
 /// Shares them.
-pub fn run(args: &SeedArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &SeedArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     check(args)?;
     let setup = Setup::giving(&args.network, args.lan, global, output)?;
     let ending = signals::end_at_once(output);
@@ -105,7 +105,7 @@ pub fn run(args: &SeedArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
                 jobs.push((share.add, share.job));
             }
             // Whoever reads what we print has gone away.
-            Err(failure) if failure.exit == Exit::Pipe => return Err(failure),
+            Err(failure) if failure.kind == ErrorKind::Closed => return Err(failure),
             Err(failure) => {
                 output.fail(&failure);
                 outcomes.failed(&failure);
@@ -126,14 +126,14 @@ pub fn go_on(
     follow: bool,
     global: &GlobalArgs,
     output: &Output,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, Error> {
     let trackers: Vec<String> = torrent.metainfo.extras().trackers.iter().flatten().map(tracker).collect();
     let flags = trackers.iter().map(OsStr::new).chain(follow.then_some(OsStr::new("--follow")));
     let line = [OsStr::new("seed")].into_iter().chain(flags).chain([OsStr::new("--"), data.as_os_str()]);
     let args = SeedArgs::augment_args(clap::Command::new("seed"))
         .try_get_matches_from(line)
         .and_then(|found| SeedArgs::from_arg_matches(&found))
-        .map_err(|error| Failure::new(Exit::Internal, "internal", error.kind().to_string()))?;
+        .map_err(|error| Error::new(ErrorKind::Internal, "internal", error.kind().to_string()))?;
     let setup = Setup::giving(&args.network, args.lan, global, output)?;
     let mut share = torrent::ready(&args, &setup, torrent, folder.to_owned(), Existing::Trust, data)?;
     share.given.files = files;
@@ -154,7 +154,7 @@ fn give(
     given: BTreeMap<InfoHashes, Given>,
     outcomes: Outcomes,
     output: &Output,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, Error> {
     let links = Links { hide_addresses: args.no_address, qr: args.qr, given, ..setup.links() };
     let count = jobs.len();
     let plan = Plan { outcomes, links: Some(links), ..Plan::new(Verb::Seed).with(jobs) };
@@ -169,29 +169,29 @@ impl SeedArgs {
 }
 
 /// Refuses before any work what cannot be done.
-fn check(args: &SeedArgs) -> Result<(), Failure> {
+fn check(args: &SeedArgs) -> Result<(), Error> {
     args.making.format.check()?;
     let file = args.save.as_ref().and_then(Option::as_deref);
     if file.is_some_and(|file| !file.is_dir()) && args.paths.len() > 1 {
         let message =
             format!("--save=FILE names one torrent file, and {} things are shared", args.paths.len());
-        return Err(Failure::usage(message).hint("--save alone writes each beside its data"));
+        return Err(Error::usage(message).hint("--save alone writes each beside its data"));
     }
     Ok(())
 }
 
-fn share(args: &SeedArgs, setup: &Setup, argument: &Path, output: &Output) -> Result<Share, Failure> {
+fn share(args: &SeedArgs, setup: &Setup, argument: &Path, output: &Output) -> Result<Share, Error> {
     let share = if is_data(argument) {
         if args.output.is_some() {
             let message = "-o says where the data of a torrent is, and a file or folder is the data itself";
-            return Err(Failure::usage(message).hint("leave -o out"));
+            return Err(Error::usage(message).hint("leave -o out"));
         }
         data::Maker { args, setup, output }.share(argument)?
     } else {
         if let Some(flag) = args.making.given() {
-            let shown = crate::face::cli::error::shown(argument);
+            let shown = crate::app::shown(argument);
             let message = format!("{flag} is for files and folders, and {shown} is a torrent already");
-            return Err(Failure::usage(message).hint("name the data instead, or leave the flag out"));
+            return Err(Error::usage(message).hint("name the data instead, or leave the flag out"));
         }
         torrent::share(args, setup, argument, output)?
     };

@@ -4,8 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::face::cli::error::{Failure, shown};
-use crate::face::cli::exit::Exit;
+use crate::app::{Error, ErrorKind, shown};
 use crate::face::cli::input::{self, MOST_BYTES};
 use crate::face::cli::output::Output;
 use crate::face::cli::{faults, signals};
@@ -29,9 +28,9 @@ pub fn target(wish: Option<&Wish>, data: &Path) -> Option<PathBuf> {
 }
 
 /// Writes it, if that is wanted. A file that is there stays as it is.
-pub fn save(wish: Option<&Wish>, share: &Share, output: &Output) -> Result<(), Failure> {
+pub fn save(wish: Option<&Wish>, share: &Share, output: &Output) -> Result<(), Error> {
     let folder = &share.job.folder;
-    let folder = std::path::absolute(folder).map_err(|error| Failure::disk("use", folder, &error))?;
+    let folder = std::path::absolute(folder).map_err(|error| Error::disk("use", folder, &error))?;
     let Some(path) = target(wish, &folder.join(share.metainfo.top_name())) else { return Ok(()) };
     let bytes = share.metainfo.to_bytes();
     match signals::undisturbed(|| write_atomic(&path, &bytes, false)) {
@@ -43,7 +42,9 @@ pub fn save(wish: Option<&Wish>, share: &Share, output: &Output) -> Result<(), F
         Err(error) if error.kind == DiskErrorKind::Foreign => {
             let message = format!("{} is there already and is another file", shown(&path));
             let hint = "move it away, or choose another name with --save=FILE";
-            return Err(Failure::new(Exit::Disk, "exists", message).hint(hint).about(share.job.info_hashes));
+            return Err(Error::new(ErrorKind::Disk, "exists", message)
+                .hint(hint)
+                .about(share.job.info_hashes));
         }
         Err(error) => return Err(faults::disk(&error).about(share.job.info_hashes)),
     }

@@ -3,11 +3,10 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use crate::app::{Error, ErrorKind, shown};
 use crate::base::Untrusted;
 use crate::engine::{After, ContentOptions, Existing};
 use crate::face::cli::args::torrent::web_seed;
-use crate::face::cli::error::{Failure, shown};
-use crate::face::cli::exit::Exit;
 use crate::face::cli::input::{self, Kind, Reading, Torrent, quoted};
 use crate::face::cli::known;
 use crate::face::cli::output::Output;
@@ -21,7 +20,7 @@ use crate::store::{self, ScannedFile, Wishes};
 use super::{SeedArgs, Share};
 
 /// A torrent file, or one that is remembered, with its data where it lies.
-pub fn share(args: &SeedArgs, setup: &Setup, argument: &Path, output: &Output) -> Result<Share, Failure> {
+pub fn share(args: &SeedArgs, setup: &Setup, argument: &Path, output: &Output) -> Result<Share, Error> {
     let known = known::recall(argument, setup.state_dir())?;
     if known.is_none()
         && let Kind::File(path) = Kind::of(argument)
@@ -30,7 +29,7 @@ pub fn share(args: &SeedArgs, setup: &Setup, argument: &Path, output: &Output) -
         let message = format!("there is no file, folder or torrent {}", shown(path));
         let hint =
             "check the name; what is shared is a file, a folder, a torrent file or its address on the web";
-        return Err(Failure::new(Exit::Input, "not_found", message).hint(hint));
+        return Err(Error::new(ErrorKind::Input, "not_found", message).hint(hint));
     }
     let mut torrent = match &known {
         Some(known) => Torrent {
@@ -56,7 +55,7 @@ pub fn share(args: &SeedArgs, setup: &Setup, argument: &Path, output: &Output) -
             shown(&place.own(&torrent.metainfo))
         );
         let hint = format!("rename it to {}", quoted(Path::new(&torrent.metainfo.name().clean())));
-        return Err(Failure::new(Exit::Disk, "files_missing", message).hint(hint).about(id));
+        return Err(Error::new(ErrorKind::Disk, "files_missing", message).hint(hint).about(id));
     };
     if let Some(name) = &renamed {
         torrent.metainfo = torrent.metainfo.with_root_name(name);
@@ -84,10 +83,10 @@ pub fn ready(
     folder: PathBuf,
     existing: Existing,
     path: PathBuf,
-) -> Result<Share, Failure> {
+) -> Result<Share, Error> {
     let mut extras = torrent.metainfo.extras().clone();
     for url in &args.network.web_seed {
-        let url = Untrusted::new(web_seed(url).map_err(Failure::usage)?);
+        let url = Untrusted::new(web_seed(url).map_err(Error::usage)?);
         if !extras.web_seeds.contains(&url) {
             extras.web_seeds.push(url);
         }

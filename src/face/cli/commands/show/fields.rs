@@ -1,7 +1,7 @@
 //! The plain output: every value by the name scripts use.
 
+use crate::app::Error;
 use crate::base::Untrusted;
-use crate::face::cli::error::Failure;
 use crate::face::cli::tree::Listed;
 
 use super::about::About;
@@ -89,7 +89,7 @@ pub fn file(file: &Listed<'_>) -> String {
 }
 
 /// The values of one field, perhaps none; a failure where there is no such field.
-pub fn one(about: &About, field: &str) -> Result<Vec<String>, Failure> {
+pub fn one(about: &About, field: &str) -> Result<Vec<String>, Error> {
     if field == "file" {
         return Ok(files(about).collect());
     }
@@ -100,7 +100,7 @@ pub fn one(about: &About, field: &str) -> Result<Vec<String>, Failure> {
             Some((steps, name)) if steps <= 2.max(name.len() / 3) => format!("did you mean: --field {name}"),
             _ => format!("fields: {}", NAMES.join(", ")),
         };
-        return Err(Failure::usage(message).hint(hint));
+        return Err(Error::usage(message).hint(hint));
     }
     Ok(fields(about).into_iter().filter(|(name, _)| *name == field).map(|(_, value)| value).collect())
 }

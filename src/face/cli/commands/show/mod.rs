@@ -14,9 +14,9 @@ use std::time::Duration;
 use clap::{ArgGroup, Args};
 use serde::Serialize;
 
+use crate::app::{Error, ErrorKind};
 use crate::base::{Untrusted, units};
 use crate::face::cli::args::global::GlobalArgs;
-use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::fetch::{self, Who};
 use crate::face::cli::input::Link;
@@ -90,7 +90,7 @@ struct Source {
 }
 
 /// Shows it.
-pub fn run(args: &ShowArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &ShowArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     if args.raw && Link::of(&args.torrent)?.is_none() {
         return raw(&input::bytes(&args.torrent, &input::Reading::alone(output))?, &args.torrent, output);
     }
@@ -103,7 +103,7 @@ pub fn run(args: &ShowArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
     if args.raw || (args.lint && bytes.is_none()) {
         let flag = if args.raw { "--raw" } else { "--lint" };
         let message = format!("{flag} looks at a torrent file, and this is a link");
-        return Err(Failure::usage(message).hint(format!("to fetch the file first: {flag} --fetch")));
+        return Err(Error::usage(message).hint(format!("to fetch the file first: {flag} --fetch")));
     }
     if let Some(field) = &args.field {
         return one(&about, field, output);
@@ -119,12 +119,12 @@ pub fn run(args: &ShowArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
 }
 
 /// Tells what is known, in the way the output wants it.
-pub fn tell(about: &About, only_files: bool, all: bool, output: &Output) -> Result<(), Failure> {
+pub fn tell(about: &About, only_files: bool, all: bool, output: &Output) -> Result<(), Error> {
     if output.json {
         output.event(&document::document(about))
     } else if only_files && about.content.is_none() {
         let message = "the link does not say which files there are";
-        let failure = Failure::new(Exit::No, "no_metadata", message).about(about.info_hash);
+        let failure = Error::new(ErrorKind::Answer, "no_metadata", message).about(about.info_hash);
         Err(failure.hint("to ask the swarm for them: torr show --files --fetch"))
     } else if output.plain {
         let mut text = String::new();
@@ -144,12 +144,12 @@ pub fn tell(about: &About, only_files: bool, all: bool, output: &Output) -> Resu
 }
 
 /// What is said by the bytes of a torrent file of whatever version.
-pub fn look(bytes: &[u8], argument: &Path) -> Result<About, Failure> {
+pub fn look(bytes: &[u8], argument: &Path) -> Result<About, Error> {
     let torrent = Metainfo::parse(bytes).map_err(|error| input::malformed(argument, &error))?;
     Ok(About::torrent(&torrent))
 }
 
-fn source(args: &ShowArgs, global: &GlobalArgs, output: &Output) -> Result<Source, Failure> {
+fn source(args: &ShowArgs, global: &GlobalArgs, output: &Output) -> Result<Source, Error> {
     let Some(link) = Link::of(&args.torrent)? else {
         let bytes = input::bytes(&args.torrent, &input::Reading::alone(output))?;
         return Ok(Source { about: look(&bytes, &args.torrent)?, bytes: Some(bytes) });
@@ -163,7 +163,7 @@ fn source(args: &ShowArgs, global: &GlobalArgs, output: &Output) -> Result<Sourc
     Ok(Source { about: About::torrent(&torrent.metainfo), bytes: Some(torrent.bytes) })
 }
 
-fn one(about: &About, field: &str, output: &Output) -> Result<Exit, Failure> {
+fn one(about: &About, field: &str, output: &Output) -> Result<Exit, Error> {
     #[derive(Serialize)]
     struct Field<'a> {
         schema: &'static str,
@@ -180,7 +180,7 @@ fn one(about: &About, field: &str, output: &Output) -> Result<Exit, Failure> {
     Ok(if values.is_empty() { Exit::No } else { Exit::Done })
 }
 
-fn raw(bytes: &[u8], argument: &Path, output: &Output) -> Result<Exit, Failure> {
+fn raw(bytes: &[u8], argument: &Path, output: &Output) -> Result<Exit, Error> {
     #[derive(Serialize)]
     struct Document<'a, 't> {
         schema: &'static str,
@@ -200,7 +200,7 @@ fn raw(bytes: &[u8], argument: &Path, output: &Output) -> Result<Exit, Failure> 
     Ok(Exit::Done)
 }
 
-fn lint(about: &About, bytes: usize, output: &Output) -> Result<Exit, Failure> {
+fn lint(about: &About, bytes: usize, output: &Output) -> Result<Exit, Error> {
     #[derive(Serialize)]
     struct Document<'a> {
         schema: &'static str,

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::app::{Error, ErrorKind};
 use crate::base::Untrusted;
 use crate::engine::{self, Counted};
-use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 use crate::face::cli::style::{Role, pad_left, width};
@@ -18,11 +18,11 @@ use super::about::About;
 pub const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Asks all trackers and tells what they say. Exit code 4 if none answers.
-pub fn ask(about: &About, patience: Duration, output: &Output) -> Result<Exit, Failure> {
+pub fn ask(about: &About, patience: Duration, output: &Output) -> Result<Exit, Error> {
     let urls: Vec<&Untrusted> = about.extras.trackers.iter().flatten().collect();
     if urls.is_empty() {
         let message = "the torrent names no tracker that could be asked";
-        return Err(Failure::new(Exit::Network, "no_tracker", message).about(about.info_hash));
+        return Err(Error::new(ErrorKind::Network, "no_tracker", message).about(about.info_hash));
     }
     let mut answers = Vec::new();
     block_on(output, async {
@@ -49,7 +49,7 @@ pub fn ask(about: &About, patience: Duration, output: &Output) -> Result<Exit, F
     })
 }
 
-fn tell(about: &About, urls: &[&Untrusted], answers: &[Counted], output: &Output) -> Result<Exit, Failure> {
+fn tell(about: &About, urls: &[&Untrusted], answers: &[Counted], output: &Output) -> Result<Exit, Error> {
     let answered = answers.iter().any(Result::is_ok);
     let exit = if answered { Exit::Done } else { Exit::Network };
     if output.json {

@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::app::{Error, ErrorKind};
 use crate::base::{Bitfield, FileIndex};
-use crate::face::cli::error::Failure;
-use crate::face::cli::exit::Exit;
 use crate::face::cli::faults;
 use crate::face::cli::output::{Output, Progress as Shown};
 use crate::face::cli::place::Place;
@@ -30,7 +29,7 @@ pub struct Files<'a> {
 
 impl<'a> Files<'a> {
     /// Those at this place.
-    pub fn at(torrent: &'a Metainfo, place: &Place) -> Result<Self, Failure> {
+    pub fn at(torrent: &'a Metainfo, place: &Place) -> Result<Self, Error> {
         let layout = layout(torrent, place);
         let volume = layout.and_then(|layout| {
             Volume::new(&place.root, layout, VolumeOptions::default(), &[], &Handles::from_limit())
@@ -39,7 +38,7 @@ impl<'a> Files<'a> {
     }
 
     /// What lies where each file should be.
-    pub fn survey(&self) -> Result<Vec<There>, Failure> {
+    pub fn survey(&self) -> Result<Vec<There>, Error> {
         let mut there = vec![There::Nothing; self.torrent.files().len()];
         for fact in self.volume.survey().map_err(|error| faults::disk(&error))? {
             if let Some(slot) = there.get_mut(fact.file.0 as usize) {
@@ -66,7 +65,7 @@ impl<'a> Files<'a> {
     }
 
     /// Hashes these pieces on threads of the store and shows how far it is; those that match.
-    pub fn hash(&self, asked: &Bitfield, threads: usize, output: &Output) -> Result<Bitfield, Failure> {
+    pub fn hash(&self, asked: &Bitfield, threads: usize, output: &Output) -> Result<Bitfield, Error> {
         let shape = self.torrent.geometry();
         let total: u64 = asked.iter().map(|piece| u64::from(shape.len_of(piece))).sum();
         let disk = Disk::start(threads, Pool::new(4 << 20));
@@ -87,7 +86,11 @@ impl<'a> Files<'a> {
                     return result.map_err(|error| faults::disk(&error));
                 }
                 Err(RecvTimeoutError::Disconnected) => {
-                    return Err(Failure::new(Exit::Internal, "internal", "checking ended without a result"));
+                    return Err(Error::new(
+                        ErrorKind::Internal,
+                        "internal",
+                        "checking ended without a result",
+                    ));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -109,7 +112,7 @@ impl<'a> Files<'a> {
 }
 
 /// Cuts these files to the length they have in the torrent, where they are longer.
-pub fn cut(torrent: &Metainfo, place: &Place, which: &[bool]) -> Result<(), Failure> {
+pub fn cut(torrent: &Metainfo, place: &Place, which: &[bool]) -> Result<(), Error> {
     // What is reserved in full is opened and brought to its length before anything is written.
     let options = VolumeOptions { alloc: Alloc::Full, overwrite: true, ..VolumeOptions::default() };
     let volume = layout(torrent, place)

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::face::cli::error::Failure;
+use crate::app::Error;
 use crate::face::cli::json::{hex, path_hex};
 use crate::face::cli::output::Output;
 
@@ -57,7 +57,7 @@ struct Summary {
 }
 
 /// A record for each file, then one for the whole.
-pub fn events(verdict: &Verdict<'_>, output: &Output) -> Result<(), Failure> {
+pub fn events(verdict: &Verdict<'_>, output: &Output) -> Result<(), Error> {
     for file in &verdict.files {
         let known = &verdict.torrent.files()[file.file.0 as usize];
         output.event(&File {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::face::cli::error::Failure;
+use crate::app::Error;
 use crate::face::cli::place::Place;
 use crate::proto::metainfo::Metainfo;
 
@@ -11,7 +11,7 @@ use crate::proto::metainfo::Metainfo;
 const MOST_ENTRIES: usize = 1_000_000;
 
 /// Files in the torrent's directory that are not the torrent's, by their paths below the root.
-pub fn extra(torrent: &Metainfo, place: &Place) -> Result<Vec<PathBuf>, Failure> {
+pub fn extra(torrent: &Metainfo, place: &Place) -> Result<Vec<PathBuf>, Error> {
     if torrent.is_single_file() {
         return Ok(Vec::new());
     }
@@ -25,7 +25,7 @@ pub fn extra(torrent: &Metainfo, place: &Place) -> Result<Vec<PathBuf>, Failure>
         let entries = match std::fs::read_dir(&dir) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && dir == own => break,
-            Err(error) => return Err(Failure::disk("list", &dir, &error)),
+            Err(error) => return Err(Error::disk("list", &dir, &error)),
         };
         for entry in entries.flatten() {
             seen += 1;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use crate::app::{Error, ErrorKind, shown};
 use crate::base::units;
 use crate::engine::{ContentOptions, Existing, Priority};
 use crate::face::cli::args::global::GlobalArgs;
-use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::input::{Torrent, quoted};
 use crate::face::cli::output::Output;
@@ -26,7 +26,7 @@ pub fn fix(
     torrent: &Torrent,
     global: &GlobalArgs,
     output: &Output,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, Error> {
     may(args, verdict, torrent)?;
     let mut long = vec![false; verdict.chosen.len()];
     for file in verdict.files.iter().filter(|file| is_long(file, verdict.len_of(file))) {
@@ -53,17 +53,17 @@ pub fn fix(
 
 /// Refuses where repairing would destroy what might be of worth: bytes after the end of a file, and files
 /// of another length in which nothing matches, so that they may be something else altogether.
-fn may(args: &VerifyArgs, verdict: &Verdict<'_>, torrent: &Torrent) -> Result<(), Failure> {
+fn may(args: &VerifyArgs, verdict: &Verdict<'_>, torrent: &Torrent) -> Result<(), Error> {
     let id = torrent.metainfo.info_hash();
     if verdict.place.top != Top::Same {
         let own = verdict.place.own(&torrent.metainfo);
         let message = format!("{} does not bear the name that the torrent gives it", shown(&own));
         let hint = format!("rename it to {}", torrent.metainfo.name().fit(100));
-        return Err(Failure::new(Exit::Disk, "renamed", message).hint(hint).about(id));
+        return Err(Error::new(ErrorKind::Disk, "renamed", message).hint(hint).about(id));
     }
     if let Some(file) = verdict.files.iter().find(|file| file.status == Status::Blocked) {
         let message = format!("something that is no file is in the place of {}", name(verdict, file));
-        return Err(Failure::new(Exit::Disk, "not_plain", message).hint("move it away").about(id));
+        return Err(Error::new(ErrorKind::Disk, "not_plain", message).hint("move it away").about(id));
     }
     let doubtful: Vec<&FileReport> =
         verdict.files.iter().filter(|file| doubtful(file, verdict.len_of(file))).collect();
@@ -85,7 +85,7 @@ fn may(args: &VerifyArgs, verdict: &Verdict<'_>, torrent: &Torrent) -> Result<()
                 "to overwrite all the same: torr verify --fix --overwrite {} {place}",
                 torrent.argument()
             );
-            Err(Failure::new(Exit::Disk, "foreign_data", message).hint(hint).about(id))
+            Err(Error::new(ErrorKind::Disk, "foreign_data", message).hint(hint).about(id))
         }
         _ => Ok(()),
     }

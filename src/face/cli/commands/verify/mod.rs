@@ -13,10 +13,10 @@ use std::time::Duration;
 use clap::Args;
 use globset::{GlobBuilder, GlobMatcher};
 
+use crate::app::{Error, shown};
 use crate::base::{Bitfield, Untrusted, units};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::args::network::NetworkArgs;
-use crate::face::cli::error::{Failure, shown};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::input::{self, Torrent, quoted};
 use crate::face::cli::output::Output;
@@ -120,7 +120,7 @@ impl Verdict<'_> {
 }
 
 /// Checks it.
-pub fn run(args: &VerifyArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Failure> {
+pub fn run(args: &VerifyArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     let (torrent, data) = arguments(args, output)?;
     if !args.fix {
         signals::end_at_once(output);
@@ -166,7 +166,7 @@ pub fn run(args: &VerifyArgs, global: &GlobalArgs, output: &Output) -> Result<Ex
 
 /// The torrent and where its data is. The data first and the torrent second is a common slip, and what is
 /// meant is clear.
-fn arguments(args: &VerifyArgs, output: &Output) -> Result<(Torrent, Option<PathBuf>), Failure> {
+fn arguments(args: &VerifyArgs, output: &Output) -> Result<(Torrent, Option<PathBuf>), Error> {
     let failure = match input::torrent(&args.torrent, output) {
         Ok(torrent) => return Ok((torrent, args.data.clone())),
         Err(failure) => failure,
@@ -182,7 +182,7 @@ fn arguments(args: &VerifyArgs, output: &Output) -> Result<(Torrent, Option<Path
 }
 
 /// Which files are looked at, by their numbers from 0.
-fn chosen(args: &VerifyArgs, torrent: &Metainfo) -> Result<Vec<bool>, Failure> {
+fn chosen(args: &VerifyArgs, torrent: &Metainfo) -> Result<Vec<bool>, Error> {
     let mut chosen: Vec<bool> = torrent.files().iter().map(File::is_stored).collect();
     if args.file.is_empty() {
         return Ok(chosen);
@@ -201,7 +201,7 @@ fn chosen(args: &VerifyArgs, torrent: &Metainfo) -> Result<Vec<bool>, Failure> {
         Some((glob, _)) => {
             let message = format!("no file of {} is like {}", torrent.name().fit(80), glob.text.fit(80));
             let hint = format!("torr show --files {} lists them", quoted(&args.torrent));
-            Err(Failure::usage(message).hint(hint).about(torrent.info_hash()))
+            Err(Error::usage(message).hint(hint).about(torrent.info_hash()))
         }
         None => Ok(chosen),
     }
@@ -233,7 +233,7 @@ fn glob(text: &str) -> Result<FileGlob, String> {
     Ok(FileGlob { text: Untrusted::new(text), whole_path, matcher: glob.compile_matcher() })
 }
 
-fn tell(args: &VerifyArgs, verdict: &Verdict<'_>, torrent: &Torrent, output: &Output) -> Result<(), Failure> {
+fn tell(args: &VerifyArgs, verdict: &Verdict<'_>, torrent: &Torrent, output: &Output) -> Result<(), Error> {
     if output.json {
         return events::events(verdict, output);
     }

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
+use crate::app::shown;
 use crate::base::{Untrusted, units};
-use crate::face::cli::error::shown;
 use crate::face::cli::progress::amounts::{of, percent_fine};
 use crate::face::cli::style::{Role, Style, pad, pad_left, width};
 

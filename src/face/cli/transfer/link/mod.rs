@@ -10,10 +10,10 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use serde::Serialize;
 
+use crate::app::Error;
 use crate::base::{InfoHashes, units};
 use crate::engine::content;
 use crate::face::cli::address::is_local;
-use crate::face::cli::error::Failure;
 use crate::face::cli::output::{Output, Progress};
 use crate::face::cli::stderr;
 use crate::face::cli::style::width;
@@ -113,7 +113,7 @@ struct Event {
 
 impl Links {
     /// Tells how one of them is fetched from where peers reach us.
-    pub fn tell(&self, torrent: InfoHashes, port: Option<u16>, output: &Output) -> Result<(), Failure> {
+    pub fn tell(&self, torrent: InfoHashes, port: Option<u16>, output: &Output) -> Result<(), Error> {
         let Some(given) = self.given.get(&torrent) else { return Ok(()) };
         let mut link = given.magnet.clone();
         if !self.hide_addresses {
@@ -157,7 +157,7 @@ impl Links {
         link: &Magnet,
         command: &str,
         output: &Output,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Error> {
         let event = Event {
             schema: Verb::Seed.schema(),
             event: "link",

@@ -6,9 +6,9 @@ use tokio::time::timeout;
 
 use super::super::{Verb, story, summary};
 use super::{Session, row};
+use crate::app::Error;
 use crate::base::{TorrentId, units};
 use crate::engine::{Handle, State, View};
-use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::signals::Signals;
 
@@ -24,7 +24,7 @@ pub(super) async fn stop(handle: &Handle, signals: &mut Signals) {
 }
 
 impl Session<'_> {
-    pub(super) fn ended(&self) -> Result<Exit, Failure> {
+    pub(super) fn ended(&self) -> Result<Exit, Error> {
         let exit = self.outcomes.exit();
         self.telling.farewell(&self.outcomes, self.begun.elapsed());
         summary(self.verb, &self.outcomes, exit, self.output)?;
@@ -32,7 +32,7 @@ impl Session<'_> {
     }
 
     /// Says what was kept, and how to go on.
-    pub(super) fn interrupted(&mut self, exit: Exit, view: &View) -> Result<Exit, Failure> {
+    pub(super) fn interrupted(&mut self, exit: Exit, view: &View) -> Result<Exit, Error> {
         let done = |id: &TorrentId| row(view, *id).map_or(0, |row| row.done);
         let open = self.running.iter().filter(|(_, running)| !running.over && running.path.is_none());
         let mut unfinished: Vec<_> = open.map(|(id, _)| (done(id), self.telling.size(*id))).collect();

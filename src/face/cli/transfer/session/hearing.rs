@@ -8,15 +8,14 @@ use super::super::story::Finish;
 use super::super::watch::{self, Change};
 use super::super::{Job, Verb};
 use super::{Session, row};
+use crate::app::{Error, ErrorKind};
 use crate::base::{TorrentId, units};
 use crate::engine::{Command, Event, FaultKind, Handle, Reason, Row, State, View};
-use crate::face::cli::error::Failure;
-use crate::face::cli::exit::Exit;
 use crate::face::cli::faults;
 use crate::face::cli::input::quoted;
 
 impl Session<'_> {
-    pub(super) fn hear(&mut self, event: Event, handle: &Handle) -> Result<(), Failure> {
+    pub(super) fn hear(&mut self, event: Event, handle: &Handle) -> Result<(), Error> {
         match event {
             Event::Added { id, info_hashes, name, size, files } => {
                 self.telling.set_info_hashes(id, info_hashes);
@@ -78,7 +77,7 @@ impl Session<'_> {
         path: &Path,
         received: u64,
         took: Duration,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Error> {
         let Some(running) = self.running.get_mut(&id) else { return Ok(()) };
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         running.path = Some(path.clone());
@@ -102,7 +101,7 @@ impl Session<'_> {
     }
 
     /// A file is no longer what was hashed: nobody can take what it has become.
-    pub(super) fn changed(&mut self, id: TorrentId, change: &Change, handle: &Handle) -> Result<(), Failure> {
+    pub(super) fn changed(&mut self, id: TorrentId, change: &Change, handle: &Handle) -> Result<(), Error> {
         let Some(running) = self.running.get(&id).filter(|running| !running.over) else { return Ok(()) };
         let torrent = running.job.info_hashes;
         let Some(given) = self.links.given.get(&torrent) else { return Ok(()) };
@@ -115,7 +114,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    pub(super) fn look(&mut self, view: &Arc<View>, handle: &Handle) -> Result<(), Failure> {
+    pub(super) fn look(&mut self, view: &Arc<View>, handle: &Handle) -> Result<(), Error> {
         let now = self.begun.elapsed();
         self.telling.progress(view, now)?;
         let Some(limit) = self.timeout else { return Ok(()) };
@@ -136,7 +135,7 @@ impl Session<'_> {
     }
 
     /// A torrent has reached its goal.
-    pub(super) fn over(&mut self, id: TorrentId, handle: &Handle) -> Result<(), Failure> {
+    pub(super) fn over(&mut self, id: TorrentId, handle: &Handle) -> Result<(), Error> {
         let Some(running) = self.running.get_mut(&id).filter(|running| !running.over) else { return Ok(()) };
         running.over = true;
         self.outcomes.done();
@@ -146,7 +145,7 @@ impl Session<'_> {
         self.telling.goal(id, &running.job, running.until(), row(&handle.view(), id))
     }
 
-    pub(super) fn fail(&mut self, id: TorrentId, failure: &Failure) {
+    pub(super) fn fail(&mut self, id: TorrentId, failure: &Error) {
         if let Some(running) = self.running.get_mut(&id)
             && !running.over
         {
@@ -156,7 +155,7 @@ impl Session<'_> {
     }
 
     /// Nothing comes of a torrent.
-    pub(super) fn lost(&mut self, id: TorrentId, failure: &Failure) {
+    pub(super) fn lost(&mut self, id: TorrentId, failure: &Error) {
         self.telling.failed(id);
         self.output.fail(failure);
         self.outcomes.failed(failure);
@@ -171,11 +170,11 @@ fn repair(job: &Job) -> String {
 }
 
 /// Nothing came for as long as was allowed.
-fn gave_up(row: &Row, limit: Duration) -> Failure {
+fn gave_up(row: &Row, limit: Duration) -> Error {
     let reason = if row.reason.text.is_empty() { row.state.word() } else { &row.reason.text };
     let kind = if row.peers == 0 && row.state == State::Waiting { "no_peers" } else { "no_progress" };
     let message = format!("{}: nothing came for {}: {reason}", row.name.fit(100), units::span(limit));
-    Failure::new(Exit::Network, kind, message)
+    Error::new(ErrorKind::Network, kind, message)
         .hint("run it again to go on; --timeout says how long to wait")
         .about(row.info_hashes)
 }
@@ -190,7 +189,7 @@ mod tests {
         let mut torrent = row("ubuntu", State::Waiting);
         torrent.peers = 0;
         let failure = gave_up(&torrent, Duration::from_secs(600));
-        assert_eq!((failure.exit, failure.kind), (Exit::Network, "no_peers"));
+        assert_eq!((failure.kind, failure.word), (ErrorKind::Network, "no_peers"));
         assert_eq!(failure.message, "ubuntu: nothing came for 10 min: no peers yet");
     }
 }

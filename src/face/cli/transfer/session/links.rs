@@ -5,16 +5,15 @@ use std::collections::{BTreeMap, HashMap};
 use tokio::task::{self, JoinSet};
 
 use super::super::work::{Then, Work};
+use crate::app::{Error, ErrorKind};
 use crate::base::TorrentId;
-use crate::face::cli::error::Failure;
-use crate::face::cli::exit::Exit;
 use crate::proto::metainfo::Metainfo;
 
 /// See the head of this file.
 #[derive(Default)]
 pub struct Links {
     sought: BTreeMap<TorrentId, Then>,
-    making: JoinSet<Result<Work, Failure>>,
+    making: JoinSet<Result<Work, Error>>,
     whose: HashMap<task::Id, TorrentId>,
 }
 
@@ -39,14 +38,14 @@ impl Links {
 
     /// The next of which work was made, by the id under which it was looked for; waits for ever while there
     /// are none.
-    pub async fn made(&mut self) -> (TorrentId, Result<Work, Failure>) {
+    pub async fn made(&mut self) -> (TorrentId, Result<Work, Error>) {
         loop {
             let (task, made) = match self.making.join_next_with_id().await {
                 None => std::future::pending().await,
                 Some(Ok((task, made))) => (task, made),
                 Some(Err(error)) => {
                     let message = "an internal error stopped this torrent";
-                    (error.id(), Err(Failure::new(Exit::Internal, "internal", message)))
+                    (error.id(), Err(Error::new(ErrorKind::Internal, "internal", message)))
                 }
             };
             if let Some(id) = self.whose.remove(&task) {

@@ -25,11 +25,11 @@ use super::stream::{Stream, Streamed};
 use super::telling::Telling;
 use super::watch::Watch;
 use super::{Arrival, Arrivals, Job, Outcomes, Peers, Plan, Ready, Started, Verb, Work, block_on, on};
+use crate::app::{Error, ErrorKind};
 use crate::base::{InfoHashes, TorrentId};
 use crate::engine::{
     Add, After, Command, ContentOptions, Engine, EngineConfig, Event, Existing, Handle, Row, Until, View,
 };
-use crate::face::cli::error::Failure;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::faults;
 use crate::face::cli::output::{Output, Progress};
@@ -39,7 +39,7 @@ use crate::face::cli::signals::{Resizes, Signals};
 const TICK: Duration = Duration::from_millis(100);
 
 /// Does what is planned and says what the process ends with.
-pub fn run(mut plan: Plan, config: EngineConfig, output: &Output) -> Result<Exit, Failure> {
+pub fn run(mut plan: Plan, config: EngineConfig, output: &Output) -> Result<Exit, Error> {
     match plan.engine.take() {
         Some(Started { ground, handle, events, known }) => {
             on(&ground, output, go(plan, Some((handle, events)), known, config, output))
@@ -55,9 +55,9 @@ async fn go(
     known: Known,
     config: EngineConfig,
     output: &Output,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, Error> {
     let mut signals = Signals::take().map_err(|error| {
-        Failure::new(Exit::Internal, "internal", format!("cannot listen for signals: {error}"))
+        Error::new(ErrorKind::Internal, "internal", format!("cannot listen for signals: {error}"))
     })?;
     let signal = first(&mut plan, &mut signals, output).await?;
     if plan.works.is_empty() {
@@ -95,7 +95,7 @@ async fn go(
 }
 
 /// Waits for the first torrent for which an engine is needed; gives back the signal that came before it.
-async fn first(plan: &mut Plan, signals: &mut Signals, output: &Output) -> Result<Option<Exit>, Failure> {
+async fn first(plan: &mut Plan, signals: &mut Signals, output: &Output) -> Result<Option<Exit>, Error> {
     while plan.works.is_empty()
         && let Some(more) = &mut plan.more
     {
@@ -233,7 +233,7 @@ impl<'a> Session<'a> {
         handle: &Handle,
         mut events: Events,
         signals: &mut Signals,
-    ) -> Result<Option<Exit>, Failure> {
+    ) -> Result<Option<Exit>, Error> {
         for work in works {
             self.count(&work);
             self.begin(work, None, handle)?;
@@ -261,7 +261,7 @@ impl<'a> Session<'a> {
                     Some(event) => self.hear(event, handle)?,
                     None => {
                         let message = "the engine has ended by itself";
-                        return Err(Failure::new(Exit::Internal, "internal", message));
+                        return Err(Error::new(ErrorKind::Internal, "internal", message));
                     }
                 },
                 arrival = next(&mut self.more) => self.arrived(arrival, handle)?,
@@ -297,7 +297,7 @@ impl<'a> Session<'a> {
     }
 
     /// Does the next thing for a torrent, which is in the engine under this id if it has one.
-    fn begin(&mut self, work: Work, id: Option<TorrentId>, handle: &Handle) -> Result<(), Failure> {
+    fn begin(&mut self, work: Work, id: Option<TorrentId>, handle: &Handle) -> Result<(), Error> {
         match work {
             Work::Find(search) => {
                 let info_hashes = search.add.info_hashes();
@@ -358,7 +358,7 @@ impl<'a> Session<'a> {
     }
 
     /// One more torrent was read, or could not be, or all are.
-    fn arrived(&mut self, arrival: Option<Arrival>, handle: &Handle) -> Result<(), Failure> {
+    fn arrived(&mut self, arrival: Option<Arrival>, handle: &Handle) -> Result<(), Error> {
         match arrival {
             None => self.more = None,
             Some(Ok(work)) => {
@@ -375,7 +375,7 @@ impl<'a> Session<'a> {
     }
 
     /// Work was made of a torrent whose metadata was found under this id.
-    fn made(&mut self, id: TorrentId, made: Result<Work, Failure>, handle: &Handle) -> Result<(), Failure> {
+    fn made(&mut self, id: TorrentId, made: Result<Work, Error>, handle: &Handle) -> Result<(), Error> {
         if !matches!(made, Ok(Work::Move(_))) {
             handle.send(Command::Remove(id));
         }
@@ -387,7 +387,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    fn hook_ended(&mut self, ended: Result<(), Failure>) {
+    fn hook_ended(&mut self, ended: Result<(), Error>) {
         if let Err(failure) = ended {
             self.output.fail(&failure);
             self.outcomes.flawed();

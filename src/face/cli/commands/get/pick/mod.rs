@@ -8,7 +8,7 @@ mod view;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
-use crate::face::cli::error::Failure;
+use crate::app::{Error, ErrorKind};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::input::Torrent;
 use crate::face::cli::output::Output;
@@ -25,14 +25,14 @@ use super::jobs::Maker;
 pub use screen::restore;
 
 /// Whether anybody is there who could choose.
-pub fn possible(no_input: bool, output: &Output) -> Result<(), Failure> {
+pub fn possible(no_input: bool, output: &Output) -> Result<(), Error> {
     let hint = "choose with --select; --list shows the files";
     if no_input {
-        return Err(Failure::usage("--pick asks, and --no-input forbids to ask").hint(hint));
+        return Err(Error::usage("--pick asks, and --no-input forbids to ask").hint(hint));
     }
     let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
     if !io::stdin().is_terminal() || !output.stderr_tty || dumb {
-        return Err(Failure::usage("--pick needs a terminal to show the files on").hint(hint));
+        return Err(Error::usage("--pick needs a terminal to show the files on").hint(hint));
     }
     Ok(())
 }
@@ -45,7 +45,7 @@ pub fn all(
     plan: &mut Plan,
     folder: &Path,
     output: &Output,
-) -> Result<Option<Exit>, Failure> {
+) -> Result<Option<Exit>, Error> {
     let watch = Watch::start(restore);
     let mut chosen: Vec<(Torrent, Vec<bool>)> = Vec::new();
     while let Some(torrent) = torrents.next(&watch) {
@@ -68,8 +68,10 @@ pub fn all(
                 picker.mark(&mut wanted);
                 chosen.push((torrent, wanted));
             }
-            Err(failure) if failure.exit == Exit::Interrupted && chosen.is_empty() && torrents.are_over() => {
-                return left(plan, failure.exit, output).map(Some);
+            Err(failure)
+                if failure.kind == ErrorKind::Interrupted && chosen.is_empty() && torrents.are_over() =>
+            {
+                return left(plan, Exit::of(&failure), output).map(Some);
             }
             Err(failure) => {
                 output.fail(&failure);
@@ -107,7 +109,7 @@ impl Waiter for Watch {
     }
 }
 
-fn left(plan: &Plan, exit: Exit, output: &Output) -> Result<Exit, Failure> {
+fn left(plan: &Plan, exit: Exit, output: &Output) -> Result<Exit, Error> {
     output.say("left; nothing was downloaded");
     transfer::summary(plan.verb, &plan.outcomes, exit, output)?;
     Ok(exit)

@@ -8,7 +8,7 @@ use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifier
 use crossterm::terminal;
 use rustix::process::{Signal, getpid, kill_process};
 
-use crate::face::cli::error::{Failure, reason};
+use crate::app::{Error, reason};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::signals::Watch;
 use crate::face::cli::stderr;
@@ -32,7 +32,7 @@ pub enum End {
 }
 
 /// Shows the tree until a person has chosen.
-pub fn choose(picker: &mut Picker, frame: &Frame, watch: &Watch) -> Result<End, Failure> {
+pub fn choose(picker: &mut Picker, frame: &Frame, watch: &Watch) -> Result<End, Error> {
     let end = take().and_then(|()| {
         let _taken = Taken;
         keys(picker, frame, watch)
@@ -134,7 +134,7 @@ fn meaning(key: KeyEvent) -> Option<Key> {
     })
 }
 
-fn failed(error: &io::Error) -> Failure {
+fn failed(error: &io::Error) -> Error {
     let message = format!("the terminal cannot be used to choose: {}", reason(error));
-    Failure::usage(message).hint("choose with --select; --list shows the files")
+    Error::usage(message).hint("choose with --select; --list shows the files")
 }

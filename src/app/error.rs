@@ -1,0 +1,138 @@
+//! What stopped a request: one sentence, what sort of thing it was, and what to do about it.
+
+use std::io;
+use std::path::Path;
+
+use crate::base::{InfoHashes, Untrusted};
+
+/// What sort of thing went wrong. A face makes of it what its readers know: an exit code, a status, a colour.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ErrorKind {
+    /// All ran well, and the answer is no.
+    Answer,
+    /// The request or the configuration makes no sense, or names a port or address that cannot be used.
+    Usage,
+    /// The input is missing, is no torrent, or is malformed.
+    Input,
+    /// The network gave nothing in the time allowed.
+    Network,
+    /// The disk: no space, no permission, a device error, or foreign data in the way.
+    Disk,
+    /// No daemon, or it refused us.
+    Daemon,
+    /// Already running, or the torrent is active already.
+    Busy,
+    /// A bug.
+    Internal,
+    /// The user interrupted it.
+    Interrupted,
+    /// The system asked us to end.
+    Terminated,
+    /// Nobody reads what we write any more.
+    Closed,
+}
+
+/// The end of a request that could not be met.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Error {
+    /// What sort of thing went wrong.
+    pub kind: ErrorKind,
+    /// The word for scripts, e.g. `no_peers`.
+    pub word: &'static str,
+    /// What happened, on what; clean for a terminal. Empty where there is nothing to say.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+    /// The torrent it is about, where there is one.
+    pub torrent: Option<InfoHashes>,
+}
+
+impl Error {
+    /// A failure without hint. The message must be clean: text from outside goes through [`Untrusted`].
+    pub fn new(kind: ErrorKind, word: &'static str, message: impl Into<String>) -> Self {
+        Self { kind, word, message: message.into(), hint: None, torrent: None }
+    }
+
+    /// The same with what to do about it.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same, about this torrent.
+    pub fn about(mut self, id: InfoHashes) -> Self {
+        self.torrent = Some(id);
+        self
+    }
+
+    /// Wrong usage.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Usage, "usage", message)
+    }
+
+    /// Something that this version of torr cannot do.
+    pub fn not_yet(what: &str) -> Self {
+        Self::new(ErrorKind::Usage, "not_available", format!("{what} is not available yet"))
+    }
+
+    /// Nobody reads our standard output any more; there is nothing to say and nobody to say it to.
+    pub fn closed() -> Self {
+        Self::new(ErrorKind::Closed, "closed", "")
+    }
+
+    /// The disk refused something: `verb` as in "read", "write", "create".
+    pub fn disk(verb: &str, path: &Path, error: &io::Error) -> Self {
+        let (word, hint) = match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                ("permission", Some("choose another place, or change its permissions"))
+            }
+            io::ErrorKind::ReadOnlyFilesystem => {
+                ("permission", Some("this file system is read-only; choose another place"))
+            }
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                ("no_space", Some("free some space, or choose another disk"))
+            }
+            io::ErrorKind::NotFound => ("not_found", Some("look whether the path is right")),
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+                ("not_plain", Some("a file is where a folder has to be; choose another place"))
+            }
+            _ => ("io", None),
+        };
+        let message = format!("cannot {verb} {}: {}", shown(path), reason(error));
+        Self { hint: hint.map(str::to_owned), ..Self::new(ErrorKind::Disk, word, message) }
+    }
+}
+
+/// A path as people see it.
+pub fn shown(path: &Path) -> Untrusted {
+    Untrusted::new(path.to_string_lossy())
+}
+
+/// What the system says about an error, without its number and beginning in lower case.
+pub fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no such file or directory".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::StorageFull => "no space left".to_owned(),
+        _ => {
+            let text = Untrusted::new(error.to_string()).clean();
+            let text = text.split(" (os error").next().unwrap_or(&text);
+            let mut chars = text.chars();
+            chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_says_is_put_in_our_words() {
+        assert_eq!(reason(&io::Error::from_raw_os_error(21)), "is a directory");
+        let error =
+            Error::disk("write", Path::new("/x/a\u{1b}b"), &io::Error::from(io::ErrorKind::PermissionDenied));
+        assert_eq!(error.message, "cannot write /x/a\\u{1b}b: permission denied");
+        assert_eq!((error.kind, error.word), (ErrorKind::Disk, "permission"));
+    }
+}
