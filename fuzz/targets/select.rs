@@ -1,6 +1,6 @@
 //! Which files are wanted and which are left out, as people write it: `--select` and `--exclude`.
 
-use torr::face::cli::{select, wanted};
+use torr::app::selection::{select, wanted};
 use torr::proto::metainfo::Metainfo;
 use torr::store::Patterns;
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use super::remedy::Remedy;
 use crate::base::{InfoHashes, Untrusted};
 
 /// What sort of thing went wrong. A face makes of it what its readers know: an exit code, a status, a colour.
@@ -41,8 +42,10 @@ pub struct Error {
     pub word: &'static str,
     /// What happened, on what; clean for a terminal. Empty where there is nothing to say.
     pub message: String,
-    /// What to do.
+    /// What to do, in a sentence that fits every face.
     pub hint: Option<String>,
+    /// What to do, where each face has words of its own for it; said in place of the hint.
+    pub remedy: Option<Remedy>,
     /// The torrent it is about, where there is one.
     pub torrent: Option<InfoHashes>,
 }
@@ -50,12 +53,20 @@ pub struct Error {
 impl Error {
     /// A failure without hint. The message must be clean: text from outside goes through [`Untrusted`].
     pub fn new(kind: ErrorKind, word: &'static str, message: impl Into<String>) -> Self {
-        Self { kind, word, message: message.into(), hint: None, torrent: None }
+        Self { kind, word, message: message.into(), hint: None, remedy: None, torrent: None }
     }
 
     /// The same with what to do about it.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self.remedy = None;
+        self
+    }
+
+    /// The same with what to do about it, which each face says in its own words.
+    pub fn remedy(mut self, remedy: impl Into<Remedy>) -> Self {
+        self.hint = None;
+        self.remedy = Some(remedy.into());
         self
     }
 
@@ -108,6 +119,17 @@ pub fn shown(path: &Path) -> Untrusted {
     Untrusted::new(path.to_string_lossy())
 }
 
+/// A path as it can be pasted into a shell.
+pub fn quoted(path: &Path) -> String {
+    let text = shown(path).clean();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+,:@%~=".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
 /// What the system says about an error, without its number and beginning in lower case.
 pub fn reason(error: &io::Error) -> String {
     match error.kind() {
@@ -134,5 +156,11 @@ mod tests {
             Error::disk("write", Path::new("/x/a\u{1b}b"), &io::Error::from(io::ErrorKind::PermissionDenied));
         assert_eq!(error.message, "cannot write /x/a\\u{1b}b: permission denied");
         assert_eq!((error.kind, error.word), (ErrorKind::Disk, "permission"));
+    }
+
+    #[test]
+    fn paths_are_quoted_for_a_shell() {
+        assert_eq!(quoted(Path::new("a/b.torrent")), "a/b.torrent");
+        assert_eq!(quoted(Path::new("it's here")), "'it'\\''s here'");
     }
 }

@@ -1,9 +1,21 @@
 //! What every face needs and no face owns: configuration, inputs, making torrents, the selection of files, and the
 //! way to the engine.
 //!
-//! A face knows this room and the vocabulary of [`base`](crate::base); what a flag is called, how a sentence is
+//! A face knows this room and the vocabulary of [`base`](crate::base). What a flag is called, how a sentence is
 //! coloured and with which code a process ends is none of this room's business.
 
-mod error;
+pub mod input;
+pub mod interface;
+pub mod location;
+pub mod making;
+pub mod own_addresses;
+pub mod remembered;
+pub mod selection;
+pub mod user_folders;
 
-pub use error::{Error, ErrorKind, reason, shown};
+mod error;
+mod fault;
+mod remedy;
+
+pub use error::{Error, ErrorKind, quoted, reason, shown};
+pub use remedy::Remedy;

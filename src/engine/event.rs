@@ -65,7 +65,7 @@ impl FaultKind {
     }
 }
 
-/// A fault, told in a sentence, with what to do apart from it.
+/// A fault, told in a sentence that names no flag and no key.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Fault {
@@ -73,8 +73,49 @@ pub struct Fault {
     pub kind: FaultKind,
     /// What happened, on what; clean for a terminal.
     pub message: String,
-    /// What to do.
-    pub hint: Option<String>,
+    /// What the user can do about it.
+    pub remedy: Option<Remedy>,
+}
+
+/// What a user can do about a fault. Each face says it with the flags or keys that it has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Remedy {
+    /// Free some space, or choose another disk.
+    FreeSpace,
+    /// Choose a folder that may be written.
+    WritableFolder,
+    /// Name the folder that the files are in.
+    RightFolder,
+    /// Name the folder that the files are in, or have the missing pieces fetched.
+    RepairData,
+    /// Start the torrent again to have the changed file checked.
+    CheckAgain,
+    /// Choose another folder, or have the files replaced.
+    ReplaceFiles,
+    /// Choose another folder, or have the files cut to the length that the torrent says.
+    CutFiles,
+    /// Choose another folder, or have the files checked instead of refused or believed.
+    CheckFiles,
+    /// Replace links by plain files.
+    PlainFiles,
+    /// Choose a file system that takes the name.
+    OtherFileSystem,
+    /// Start the torrent again.
+    RunAgain,
+    /// Stop the other torr that has the torrent.
+    StopOther,
+    /// Choose another port, or let torr choose one.
+    OtherPort,
+    /// Choose a port that needs no privileges.
+    HighPort,
+    /// Choose one of this machine's addresses.
+    OwnAddress,
+    /// Choose another port or another address.
+    OtherPortOrAddress,
+    /// Try again later, or name more trackers or peers.
+    MorePeers,
+    /// Report a bug.
+    Report,
 }
 
 /// Something happened.

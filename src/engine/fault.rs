@@ -1,66 +1,52 @@
-//! Faults of the disk in the words of faces: what happened, on what, and what to do.
+//! Faults of the disk: what happened, on what, and what can be done.
 
 use std::path::PathBuf;
 
-use super::event::{Fault, FaultKind};
+use super::event::{Fault, FaultKind, Remedy};
 use crate::base::{Untrusted, units};
 use crate::store::{DiskError, DiskErrorKind};
 
 impl Fault {
     /// A disk's fault.
     pub(super) fn from_disk(error: &DiskError) -> Self {
-        let (kind, hint) = match error.kind {
-            DiskErrorKind::NoSpace => {
-                (FaultKind::NoSpace, "free some space, or choose another disk with -o DIR")
-            }
+        let (kind, remedy) = match error.kind {
+            DiskErrorKind::NoSpace => (FaultKind::NoSpace, Remedy::FreeSpace),
             DiskErrorKind::Permission | DiskErrorKind::ReadOnly => {
-                (FaultKind::Permission, "choose a folder you may write to with -o DIR")
+                (FaultKind::Permission, Remedy::WritableFolder)
             }
-            DiskErrorKind::Missing => {
-                (FaultKind::FilesMissing, "is it the right folder? name it with -o DIR")
-            }
-            DiskErrorKind::Changed => {
-                (FaultKind::Changed, "the file was changed by somebody else; run again to check it")
-            }
+            DiskErrorKind::Missing => (FaultKind::FilesMissing, Remedy::RightFolder),
+            DiskErrorKind::Changed => (FaultKind::Changed, Remedy::CheckAgain),
             DiskErrorKind::Foreign => return Self::foreign(std::slice::from_ref(&error.path)),
-            DiskErrorKind::NotPlain => {
-                (FaultKind::Foreign, "torr writes to plain files only, never through links")
-            }
-            DiskErrorKind::Name => {
-                (FaultKind::Io, "the file system does not take this name; try another with -o DIR")
-            }
+            DiskErrorKind::NotPlain => (FaultKind::Foreign, Remedy::PlainFiles),
+            DiskErrorKind::Name => (FaultKind::Io, Remedy::OtherFileSystem),
             DiskErrorKind::Busy | DiskErrorKind::Cancelled | DiskErrorKind::Invalid | DiskErrorKind::Io => {
-                (FaultKind::Io, "run again to go on; what is verified is kept")
+                (FaultKind::Io, Remedy::RunAgain)
             }
         };
-        Self { kind, message: error.to_string(), hint: Some(hint.to_owned()) }
+        Self { kind, message: error.to_string(), remedy: Some(remedy) }
     }
 
     /// Files that are not ours are in the way.
     pub(super) fn foreign(paths: &[PathBuf]) -> Self {
-        let hint = "choose another folder with -o DIR, or --overwrite to replace what is there";
-        Self::in_the_way(paths, "there already and holds nothing of this torrent", hint)
+        Self::in_the_way(paths, "there already and holds nothing of this torrent", Remedy::ReplaceFiles)
     }
 
     /// Files hold what is ours, and something more behind it.
     pub(super) fn too_long(paths: &[PathBuf]) -> Self {
-        let hint = "choose another folder with -o DIR, or --overwrite to cut off what is too much";
-        Self::in_the_way(paths, "there already and longer than this torrent's file", hint)
+        Self::in_the_way(paths, "there already and longer than this torrent's file", Remedy::CutFiles)
     }
 
     /// Files that we did not begin are in the way, and none may be.
     pub(super) fn not_begun(paths: &[PathBuf]) -> Self {
-        let hint = "choose another folder with -o DIR, or leave --existing out to have them looked at";
-        Self::in_the_way(paths, "there already and was not begun by torr", hint)
+        Self::in_the_way(paths, "there already and was not begun by torr", Remedy::CheckFiles)
     }
 
     /// Files are to be believed complete, and their length says that they are not.
     pub(super) fn not_whole(paths: &[PathBuf]) -> Self {
-        let hint = "leave --existing out to have them looked at, or choose another folder with -o DIR";
-        Self::in_the_way(paths, "there already with another length than this torrent's", hint)
+        Self::in_the_way(paths, "there already with another length than this torrent's", Remedy::CheckFiles)
     }
 
-    fn in_the_way(paths: &[PathBuf], what: &str, hint: &str) -> Self {
+    fn in_the_way(paths: &[PathBuf], what: &str, remedy: Remedy) -> Self {
         let names: Vec<String> =
             paths.iter().take(3).map(|path| Untrusted::new(path.to_string_lossy()).to_string()).collect();
         let more = match paths.len().saturating_sub(names.len()) {
@@ -71,7 +57,7 @@ impl Fault {
         Self {
             kind: FaultKind::Foreign,
             message: format!("{}{more} {is} {what}", names.join(", ")),
-            hint: Some(hint.into()),
+            remedy: Some(remedy),
         }
     }
 }

@@ -30,7 +30,7 @@ mod why;
 pub use command::{Add, After, Command, ContentOptions, Existing, Link, Source, Until};
 pub use config::EngineConfig;
 pub use counts::{Counted, counts};
-pub use event::{Event, Fault, FaultKind};
+pub use event::{Event, Fault, FaultKind, Remedy};
 pub use handle::{Engine, Handle};
 pub use reader::{Chunk, Feed, Read, Reader};
 pub use recall::{Recalled, recall, recall_metainfo, recalled_at, remembered};

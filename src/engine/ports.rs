@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use super::event::{Fault, FaultKind};
+use super::event::{Fault, FaultKind, Remedy};
 use crate::net::Bind;
 
 /// The addresses traffic leaves from.
@@ -32,22 +32,17 @@ pub(super) fn choose<T>(
 
 fn refused(address: Option<IpAddr>, port: u16, error: &io::Error) -> Fault {
     let place = address.map_or_else(|| format!("port {port}"), |ip| SocketAddr::new(ip, port).to_string());
-    let (why, hint) = match error.kind() {
-        io::ErrorKind::AddrInUse => (
-            "another program uses it".to_owned(),
-            "choose another port with -p, or leave -p out for any free one",
-        ),
-        io::ErrorKind::PermissionDenied => {
-            ("not permitted".to_owned(), "ports below 1024 need privileges; choose a higher one with -p")
-        }
+    let (why, remedy) = match error.kind() {
+        io::ErrorKind::AddrInUse => ("another program uses it".to_owned(), Remedy::OtherPort),
+        io::ErrorKind::PermissionDenied => ("not permitted".to_owned(), Remedy::HighPort),
         io::ErrorKind::AddrNotAvailable => {
-            ("this machine has no such address".to_owned(), "`ip addr` lists the addresses of this machine")
+            ("this machine has no such address".to_owned(), Remedy::OwnAddress)
         }
-        _ => (error.to_string(), "choose another port with -p or another address with --bind"),
+        _ => (error.to_string(), Remedy::OtherPortOrAddress),
     };
     Fault {
         kind: FaultKind::Network,
         message: format!("cannot listen on {place}: {why}"),
-        hint: Some(hint.to_owned()),
+        remedy: Some(remedy),
     }
 }

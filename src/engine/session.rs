@@ -16,7 +16,7 @@ use self::entry::{Activity, Entry, Running, waiting};
 use super::command::{Add, Command, ContentOptions, Source};
 use super::config::EngineConfig;
 use super::driver::{self, Found, ToDriver};
-use super::event::{Event, Fault, FaultKind};
+use super::event::{Event, Fault, FaultKind, Remedy};
 use super::shared::Shared;
 use super::view::{Reason, Row, State, View};
 use super::why::{Circumstances, search, why};
@@ -309,7 +309,7 @@ impl Session {
                 let fault = Fault {
                     kind: FaultKind::Internal,
                     message: entry.row.reason.text.clone(),
-                    hint: Some("please report it with the text above".into()),
+                    remedy: Some(Remedy::Report),
                 };
                 let _ = self.events.send(Event::Failed { id: entry.id, fault });
             }
@@ -385,7 +385,7 @@ impl Session {
 
 /// Why a torrent is refused that is in the session already.
 fn duplicate(name: &Untrusted) -> Fault {
-    Fault { kind: FaultKind::Duplicate, message: format!("{name} is there already"), hint: None }
+    Fault { kind: FaultKind::Duplicate, message: format!("{name} is there already"), remedy: None }
 }
 
 /// The state of a torrent whose turn has come, before its driver says more.

@@ -307,7 +307,7 @@ fn node_config(config: &EngineConfig) -> NodeConfig {
 }
 
 fn fault(kind: FaultKind, message: String) -> Fault {
-    Fault { kind, message, hint: None }
+    Fault { kind, message, remedy: None }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

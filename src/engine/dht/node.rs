@@ -38,7 +38,7 @@ impl Node {
         getrandom::fill(&mut secret).map_err(|error| Fault {
             kind: FaultKind::Internal,
             message: format!("no randomness: {error}"),
-            hint: None,
+            remedy: None,
         })?;
         let port = sockets.port();
         let (orders, inbox) = mpsc::unbounded_channel();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::record::{self, Target};
 use crate::base::{Bitfield, FileIndex, Geometry, Untrusted};
 use crate::engine::command::{ContentOptions, Existing};
-use crate::engine::event::{Fault, FaultKind};
+use crate::engine::event::{Fault, FaultKind, Remedy};
 use crate::proto::metainfo::Metainfo;
 use crate::store::{
     self, DiskError, DiskIo, Entry, FileFact, FileSpec, Found, Handles, Layout, Library, Volume,
@@ -105,9 +105,7 @@ pub(super) fn all_is_there(target: &Target, have: &Bitfield, entry: Option<&Entr
             "{missing} of {all} pieces {what}{} are missing or damaged in {folder}",
             metainfo.name(),
         ),
-        hint: Some(
-            "name the folder with -o; `torr verify` says what is damaged, `torr get` fetches it".into(),
-        ),
+        remedy: Some(Remedy::RepairData),
     })
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Driver;
 use crate::base::{InfoHashes, Moment, Untrusted, units};
 use crate::engine::command::{Add, Source};
-use crate::engine::event::{Fault, FaultKind};
+use crate::engine::event::{Fault, FaultKind, Remedy};
 use crate::engine::why::search;
 use crate::proto::metainfo::{self, Metainfo, MetainfoError};
 use crate::swarm::{MetadataSummary, Summary};
@@ -95,7 +95,8 @@ impl Driver {
             let asked = if asked.is_empty() { asked } else { format!(": {asked}") };
             let (name, limit) = (self.add.name().fit(100), units::span(limit));
             let message = format!("no file list of {name} came within {limit}{asked}");
-            self.fault = Some(Fault { kind: FaultKind::NoMetadata, message, hint: None });
+            self.fault =
+                Some(Fault { kind: FaultKind::NoMetadata, message, remedy: Some(Remedy::MorePeers) });
         }
     }
 }
@@ -112,7 +113,7 @@ fn cannot_be_used(id: &InfoHashes, error: &MetainfoError) -> Fault {
     Fault {
         kind: FaultKind::BadMagnet,
         message: format!("the torrent {} cannot be used: {}", id.short(), error.fit(300)),
-        hint: None,
+        remedy: None,
     }
 }
 

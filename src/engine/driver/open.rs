@@ -12,7 +12,7 @@ use super::existing::{Known, all_is_there, layout, look, refuse, refuse_foreign,
 use super::record::{self, Target, Totals};
 use crate::base::{Bitfield, FileIndex, Geometry, TorrentId};
 use crate::engine::command::{ContentOptions, Existing};
-use crate::engine::event::{Event, Fault, FaultKind};
+use crate::engine::event::{Event, Fault, FaultKind, Remedy};
 use crate::engine::shared::Shared;
 use crate::store::{DiskError, Hold, Progress, Volume};
 use crate::swarm::event::Priority;
@@ -174,7 +174,7 @@ async fn hold(shared: &Shared, id: TorrentId, target: &Target) -> Result<Option<
     Err(Fault {
         kind: FaultKind::Duplicate,
         message: format!("{} is active in another torr{process}", metainfo.name()),
-        hint: Some("let that one end, or stop it".into()),
+        remedy: Some(Remedy::StopOther),
     })
 }
 

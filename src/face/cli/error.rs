@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::exit::Exit;
+use super::hint::hint;
 use crate::app::Error;
 
 /// The document of an error.
@@ -14,7 +15,7 @@ pub fn document(error: &Error) -> impl Serialize + '_ {
         code: u8,
         kind: &'static str,
         message: &'a str,
-        hint: Option<&'a str>,
+        hint: Option<String>,
         torrent: Option<String>,
     }
     Document {
@@ -23,7 +24,7 @@ pub fn document(error: &Error) -> impl Serialize + '_ {
         code: Exit::of(error).code(),
         kind: error.word,
         message: &error.message,
-        hint: error.hint.as_deref(),
+        hint: hint(error),
         torrent: error.torrent.map(|id| id.to_string()),
     }
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::args::global::GlobalArgs;
 use super::args::network::NetworkArgs;
-use super::input::{Link, Torrent};
 use super::output::Output;
 use super::signals;
 use super::transfer::{Lookups, Setup, Waiter};
 use crate::app::Error;
+use crate::app::input::{Link, Torrent};
 
 /// How long the swarm may take unless `--timeout` says otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(60);

@@ -17,7 +17,6 @@
 #![allow(clippy::single_match_else, reason = "both arms weigh the same")]
 #![cfg_attr(test, allow(clippy::single_range_in_vec_init, reason = "lists of ranges are what is tested"))]
 
-mod address;
 mod args;
 mod ask;
 mod commands;
@@ -27,19 +26,14 @@ mod daemon;
 mod definition;
 mod error;
 mod exit;
-mod faults;
 mod fetch;
-mod folders;
-mod input;
-mod interface;
+mod fetching;
+mod hint;
 mod json;
-mod known;
 mod log;
-mod make;
+mod making;
 mod output;
 mod pager;
-mod place;
-mod portable;
 mod progress;
 mod qr;
 mod signals;
@@ -56,8 +50,6 @@ use std::process::ExitCode;
 
 use clap::{FromArgMatches, Parser};
 
-#[doc(hidden)]
-pub use args::select::{select, wanted};
 #[doc(hidden)]
 pub use config::{file::scan as scan_config, keys::names as config_keys};
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::args::global::{GlobalArgs, Mode, When};
 use super::error;
+use super::hint::hint;
 use super::json;
 use super::progress::layout::Size;
 use super::progress::live::Live;
@@ -130,8 +131,8 @@ impl Output {
         if self.quiet < 2 {
             let mut text =
                 format!("{} {}\n", self.err.paint(Role::Bad, "error:"), self.err.own(&failure.message));
-            if let Some(hint) = &failure.hint {
-                text.push_str(&format!("{}  {}\n", self.err.paint(Role::Warn, "hint:"), self.err.own(hint)));
+            if let Some(hint) = hint(failure) {
+                text.push_str(&format!("{}  {}\n", self.err.paint(Role::Warn, "hint:"), self.err.own(&hint)));
             }
             self.live.above(&text);
         }

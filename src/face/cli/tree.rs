@@ -3,28 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::style::{Style, pad, pad_left, width};
+use crate::app::selection::Listed;
 use crate::base::{Untrusted, units};
-use crate::proto::metainfo::Metainfo;
-
-/// A file with the number people name it by, counted from 1 over all files of the torrent.
-#[derive(Clone, Copy, Debug)]
-pub struct Listed<'a> {
-    /// The number.
-    pub number: usize,
-    /// The path below the folder of downloads, still a stranger's words.
-    pub path: &'a str,
-    /// Bytes.
-    pub len: u64,
-}
-
-/// The files that are stored: padding and links are not.
-pub fn listed(torrent: &Metainfo) -> impl Iterator<Item = Listed<'_>> {
-    torrent.files().iter().enumerate().filter(|(_, file)| file.is_stored()).map(|(at, file)| Listed {
-        number: at + 1,
-        path: file.path().as_str(),
-        len: file.len(),
-    })
-}
 
 /// The tree, no line wider than `columns` and at most `most` of them: where that is not enough,
 /// directories with many files are shown closed, and what is still too much is only counted.
@@ -173,6 +153,8 @@ fn draw(dirs: &[Dir<'_>], at: usize, indent: &str, how: &Drawing, rows: &mut Vec
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::selection::listed;
+    use crate::proto::metainfo::Metainfo;
     use crate::proto::metainfo::{Attributes, Content, Draft, DraftFile, Extras};
 
     fn torrent(files: &[(&str, u64)]) -> Metainfo {

@@ -11,11 +11,11 @@ use super::commands::{help, version};
 use super::config::near;
 use super::definition;
 use super::exit::Exit;
-use super::input::quoted;
 use super::output::Output;
 use super::stderr;
 use super::surroundings::Surroundings;
 use crate::app::Error;
+use crate::app::quoted;
 use crate::base::Untrusted;
 
 /// Commands that torr is going to have.

@@ -2,8 +2,6 @@
 
 pub mod global;
 pub mod network;
-pub mod select;
 pub mod switches;
-pub mod torrent;
 pub mod when;
 pub mod words;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use clap::Args;
 
 use super::switches::Switches;
+use crate::app::making::values::tracker_url;
 use crate::face::cli::config::keys;
 use crate::face::cli::config::kind::Value;
 
@@ -29,7 +30,7 @@ pub struct NetworkArgs {
     #[arg(long, value_name = "N", value_parser = max_peers)]
     max_peers: Option<Value>,
     /// One more tracker, behind those of the torrent; may be given several times
-    #[arg(long, value_name = "URL", value_parser = tracker)]
+    #[arg(long, value_name = "URL", value_parser = tracker_url)]
     pub tracker: Vec<String>,
     /// A peer to try first, as ADDRESS:PORT; may be given several times
     #[arg(long, value_name = "HOST:PORT", value_parser = peer)]
@@ -97,22 +98,6 @@ fn proxy(text: &str) -> Result<Value, String> {
     key("network.proxy", text)
 }
 
-/// Reads the URL of a tracker: http, https or udp, with a host.
-pub fn tracker(text: &str) -> Result<String, String> {
-    let wrong = |why: &str| format!("{why}; write udp://HOST:PORT or http(s)://HOST/announce");
-    let url = url::Url::parse(text).map_err(|error| wrong(&format!("this is no URL ({error})")))?;
-    if !matches!(url.scheme(), "http" | "https" | "udp") {
-        return Err(wrong("a tracker speaks http, https or udp"));
-    }
-    if url.host_str().is_none_or(str::is_empty) {
-        return Err(wrong("the URL names no host"));
-    }
-    if url.scheme() == "udp" && url.port().is_none() {
-        return Err(wrong("a udp tracker needs a port"));
-    }
-    Ok(text.to_owned())
-}
-
 /// Reads a peer. A name is looked up at once, so that a typing mistake is told at once.
 fn peer(text: &str) -> Result<SocketAddr, String> {
     if let Ok(addr) = text.parse::<SocketAddr>() {
@@ -173,23 +158,6 @@ mod tests {
             assert!(told(&bad).is_err(), "{bad:?}");
         }
         assert!(told(&["--up", "999.5"]).unwrap_err().contains("write 999.5K"));
-    }
-
-    #[test]
-    fn trackers_are_checked_at_once() {
-        for good in ["udp://t.example:6969", "http://t.example/announce", "https://[::1]:1/announce"] {
-            assert_eq!(tracker(good), Ok(good.to_owned()));
-        }
-        for bad in [
-            "",
-            "t.example",
-            "udp://t.example",
-            "ftp://t.example/announce",
-            "file:///etc/passwd",
-            "udp://:80",
-        ] {
-            assert!(tracker(bad).is_err(), "{bad}");
-        }
     }
 
     #[test]

@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use clap::Args;
 use url::Url;
 
+use crate::app::input::{self, Kind};
+use crate::app::quoted;
+use crate::app::selection::{Select, select};
 use crate::app::{Error, ErrorKind};
 use crate::face::cli::args::global::GlobalArgs;
-use crate::face::cli::args::select::{Select, select};
 use crate::face::cli::daemon;
 use crate::face::cli::exit::Exit;
-use crate::face::cli::input::{self, Kind, quoted};
+use crate::face::cli::fetching;
 use crate::face::cli::output::Output;
 use crate::proto::magnet::Magnet;
 
@@ -60,7 +62,7 @@ fn check(torrent: &std::path::Path, output: &Output) -> Result<(), Error> {
     };
     match Kind::of(torrent) {
         Kind::File(path) => input::torrent_file(path).map(|_| ()),
-        Kind::Stdin => input::torrent(torrent, output).map(|_| ()),
+        Kind::Stdin => fetching::torrent(torrent, output).map(|_| ()),
         Kind::Hash(_) => Ok(()),
         Kind::Magnet(link) => {
             Magnet::parse(link).map(|_| ()).or_else(|why| bad("bad_magnet", why.to_string()))

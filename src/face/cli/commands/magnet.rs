@@ -7,16 +7,16 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use crate::app::input::Link;
 use crate::app::{Error, shown};
 use crate::base::{InfoHashes, Untrusted, units};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::fetch::{self, Who};
-use crate::face::cli::input::Link;
 use crate::face::cli::json::path_hex;
 use crate::face::cli::output::Output;
 use crate::face::cli::style::Role;
-use crate::face::cli::{input, qr};
+use crate::face::cli::{fetching, qr};
 use crate::proto::magnet::Magnet;
 use crate::proto::paths::safe_name;
 
@@ -108,7 +108,7 @@ pub fn run(args: &MagnetArgs, global: &GlobalArgs, output: &Output) -> Result<Ex
         }
         Some(link) => (About::link(link.magnet, &link.notes), None),
         None => {
-            let bytes = input::bytes(&args.torrent, &input::Reading::alone(output))?;
+            let bytes = fetching::bytes(&args.torrent, output)?;
             (show::look(&bytes, &args.torrent)?, Some(bytes))
         }
     };

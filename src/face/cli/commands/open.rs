@@ -9,12 +9,13 @@ use url::Url;
 
 use super::Command;
 use crate::app::Error;
+use crate::app::quoted;
+use crate::app::user_folders;
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::exit::Exit;
-use crate::face::cli::input::quoted;
 use crate::face::cli::output::Output;
 use crate::face::cli::stderr;
-use crate::face::cli::{Cli, definition, folders};
+use crate::face::cli::{Cli, definition};
 
 /// Download what the desktop opens, in this terminal
 #[derive(Args, Debug)]
@@ -33,7 +34,7 @@ pub fn run(args: &OpenArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
         let hint = format!("in a terminal: torr get {}", quoted(&PathBuf::from(&torrent)));
         return Err(Error::usage(message).hint(hint));
     }
-    let folder = folders::downloads();
+    let folder = user_folders::downloads();
     // Whatever was clicked on stands where no flag can stand.
     let line =
         [OsStr::new("torr"), OsStr::new("get"), OsStr::new("-o"), folder.as_os_str(), OsStr::new("--")];

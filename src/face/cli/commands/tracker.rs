@@ -8,11 +8,12 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
+use crate::app::input::Link;
 use crate::app::{Error, ErrorKind, reason};
 use crate::base::{InfoHashes, units};
 use crate::engine::tracker_server::{Access, PeerEvent, PeerSeen, ServerConfig, ServerStats, TrackerServer};
 use crate::face::cli::exit::Exit;
-use crate::face::cli::input::{self, Link};
+use crate::face::cli::fetching;
 use crate::face::cli::output::Output;
 use crate::face::cli::progress::amounts::percent;
 use crate::face::cli::signals::Signals;
@@ -114,7 +115,7 @@ fn known(allow: &[PathBuf], output: &Output) -> Result<Sizes, Error> {
     for argument in allow {
         let about = match Link::of(argument)? {
             Some(link) => About::link(link.magnet, &link.notes),
-            None => show::look(&input::bytes(argument, &input::Reading::alone(output))?, argument)?,
+            None => show::look(&fetching::bytes(argument, output)?, argument)?,
         };
         let size = about.content.map(|content| content.size);
         // A torrent of both versions has a swarm by each of its names.

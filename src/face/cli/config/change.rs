@@ -11,7 +11,6 @@ use super::keys::Key;
 use super::kind::Value;
 use super::renamed;
 use crate::app::{Error, ErrorKind, shown};
-use crate::face::cli::faults;
 use crate::store::write_atomic;
 
 /// The text with this key at this value, in the sections of a profile or in the others.
@@ -115,7 +114,7 @@ pub fn save(path: &Path, text: &str, overwrite: bool) -> Result<(), Error> {
         fs::create_dir_all(folder).map_err(|error| Error::disk("create", folder, &error))?;
     }
     let mode = fs::metadata(&real).ok().map(|found| found.permissions());
-    write_atomic(&real, text.as_bytes(), overwrite).map_err(|error| faults::disk(&error))?;
+    write_atomic(&real, text.as_bytes(), overwrite).map_err(Error::from)?;
     match mode {
         Some(mode) => fs::set_permissions(&real, mode).map_err(|error| Error::disk("write", &real, &error)),
         None => Ok(()),

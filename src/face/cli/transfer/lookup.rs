@@ -10,7 +10,6 @@ use tokio::time::{interval, timeout};
 use crate::app::{Error, ErrorKind};
 use crate::base::{InfoHashes, TorrentId, Untrusted};
 use crate::engine::{Add, Command, Engine, Event, Handle, View};
-use crate::face::cli::faults;
 use crate::face::cli::output::{Output, Progress};
 use crate::face::cli::progress::news::{self, News};
 use crate::face::cli::progress::screen;
@@ -100,8 +99,7 @@ impl Lookups {
     /// Starts an engine, for so many downloads at once later.
     pub fn start(setup: &Setup, jobs: usize, output: &Output) -> Result<Self, Error> {
         let ground = Ground::new()?;
-        let mut handle =
-            ground.block_on(Engine::start(setup.engine(jobs))).map_err(|fault| faults::engine(&fault))?;
+        let mut handle = ground.block_on(Engine::start(setup.engine(jobs))).map_err(Error::from)?;
         let events = handle.events().expect("nobody else has taken the events of this engine");
         Ok(Self {
             engine: Started { ground, handle, events, known: Known::default() },
@@ -146,7 +144,7 @@ impl Lookups {
                     event = events.recv() => match event {
                         Some(Event::Metadata { id, metainfo, .. }) => return (id, Ok(*metainfo)),
                         Some(Event::Failed { id, fault }) => {
-                            return (id, Err(about(faults::engine(&fault), id)));
+                            return (id, Err(about(Error::from(fault), id)));
                         }
                         Some(Event::Note { id, text }) => {
                             if let Some(torrent) = known.torrents.get(&id) {

@@ -4,14 +4,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use crate::app::Error;
+use crate::app::input::{Link, Torrent};
+use crate::app::quoted;
+use crate::app::{interface, own_addresses, user_folders};
 use crate::engine::{self, Add, After, ContentOptions, EngineConfig};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::args::network::NetworkArgs;
 use crate::face::cli::config::places::Sources;
 use crate::face::cli::config::{Config, Origin};
-use crate::face::cli::input::{Link, Torrent, quoted};
 use crate::face::cli::output::Output;
-use crate::face::cli::{address, folders, interface, state};
+use crate::face::cli::state;
 use crate::proto::magnet::Magnet;
 
 use super::link::Links;
@@ -78,7 +80,7 @@ impl Setup {
     pub fn links(&self) -> Links {
         let engine = self.engine(1);
         Links {
-            addresses: address::own(self.bind, self.config.switch("network.ipv6")),
+            addresses: own_addresses::own(self.bind, self.config.switch("network.ipv6")),
             bound: self.bind.is_some(),
             lan: self.lan,
             dht: engine.dht,
@@ -124,7 +126,7 @@ impl Setup {
             jobs,
             dht: self.config.switch("network.dht"),
             dht_bootstrap: self.config.list("network.dht_bootstrap"),
-            cache_dir: folders::cache(),
+            cache_dir: user_folders::cache(),
             pex: self.config.switch("network.pex"),
             lsd: self.config.switch("network.lsd"),
             state_dir: self.state_dir.clone(),
@@ -198,7 +200,7 @@ impl Setup {
 
     /// The addresses in a link that may be asked, beside those that were given otherwise.
     fn peers_of(&self, link: &Magnet) -> impl Iterator<Item = SocketAddr> {
-        let may_be_asked = |peer: &&SocketAddr| !self.lan || address::is_near(peer.ip());
+        let may_be_asked = |peer: &&SocketAddr| !self.lan || own_addresses::is_near(peer.ip());
         link.peers.iter().filter(|peer| !self.network.peer.contains(peer)).filter(may_be_asked).copied()
     }
 

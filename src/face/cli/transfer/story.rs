@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::app::quoted;
 use crate::app::shown;
 use crate::base::units;
 use crate::engine::{After, Row, Until};
-use crate::face::cli::input::quoted;
 use crate::face::cli::progress::amounts::of;
 use crate::face::cli::style::{Role, Style};
 

@@ -14,7 +14,6 @@ use tokio::sync::oneshot;
 use crate::app::{Error, ErrorKind, reason};
 use crate::base::FileIndex;
 use crate::engine::{ContentOptions, Priority, Read, Reader};
-use crate::face::cli::faults;
 use crate::face::cli::output::Output;
 use crate::proto::metainfo::Metainfo;
 
@@ -123,7 +122,7 @@ fn pump(mut reader: Reader, out: &mut File) -> Streamed {
             }
             Read::End => return Streamed::Whole,
             Read::Cut(None) => return Streamed::Cut,
-            Read::Cut(Some(fault)) => return Streamed::Failed(faults::engine(&fault)),
+            Read::Cut(Some(fault)) => return Streamed::Failed(Error::from(fault)),
         }
     }
 }

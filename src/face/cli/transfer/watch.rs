@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
+use crate::app::quoted;
 use crate::app::{Error, ErrorKind, shown};
 use crate::base::{InfoHashes, TorrentId};
-use crate::face::cli::input::quoted;
 use crate::store::{self, ScannedFile};
 
 /// How often files are looked at.

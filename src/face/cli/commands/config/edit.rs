@@ -7,13 +7,13 @@ use std::process::Command;
 
 use serde::Serialize;
 
+use crate::app::quoted;
 use crate::app::{Error, ErrorKind, reason, shown};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::config::change::save;
 use crate::face::cli::config::origin::path_hex;
 use crate::face::cli::config::{Problem, Severity, file, template};
 use crate::face::cli::exit::Exit;
-use crate::face::cli::input::quoted;
 use crate::face::cli::output::Output;
 use crate::face::cli::stderr;
 

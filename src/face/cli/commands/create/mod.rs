@@ -8,17 +8,18 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::app::input::Torrent;
+use crate::app::making::gather::{self, Gathered, Sort};
+use crate::app::making::hash;
+use crate::app::making::lints::{self, Lint};
+use crate::app::making::plan::{self, Format, Recipe};
+use crate::app::making::values::{Node, PieceSize, Tier, node, piece_size, plain_name, tier, web_seed};
 use crate::app::{Error, shown};
 use crate::face::cli::args::global::GlobalArgs;
-use crate::face::cli::args::torrent::{Node, PieceSize, Tier, node, piece_size, plain_name, tier, web_seed};
 use crate::face::cli::exit::Exit;
-use crate::face::cli::input::Torrent;
-use crate::face::cli::make::gather::{self, Gathered, Sort};
-use crate::face::cli::make::hash;
-use crate::face::cli::make::lints::{self, Lint};
-use crate::face::cli::make::plan::{self, Format, Recipe};
+use crate::face::cli::making::HashStyle;
 use crate::face::cli::output::Output;
-use crate::face::cli::{input, signals};
+use crate::face::cli::{fetching, making, signals};
 use crate::store::Wishes;
 
 use super::seed;
@@ -136,7 +137,7 @@ pub struct CreateArgs {
 
 const SCHEMA: &str = "torr.create/1";
 /// How hashing is told.
-const HASHING: hash::Style = hash::Style { schema: SCHEMA, event: "progress", label: "[2/3] hash    " };
+const HASHING: HashStyle = HashStyle { schema: SCHEMA, event: "progress", label: "[2/3] hash    " };
 
 /// Makes it.
 pub fn run(args: &CreateArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
@@ -147,15 +148,19 @@ pub fn run(args: &CreateArgs, global: &GlobalArgs, output: &Output) -> Result<Ex
     let name = name(args)?;
     let target = Target::new(args.output.as_deref(), format!("{name}.torrent").into());
     target.check(args.force || args.dry_run, output)?;
-    let old =
-        args.reuse.as_deref().map(|path| input::torrent(path, output)).transpose()?.map(|old| old.metainfo);
+    let old = args
+        .reuse
+        .as_deref()
+        .map(|path| fetching::torrent(path, output))
+        .transpose()?
+        .map(|old| old.metainfo);
     let found = gather::gather(&args.path, &wishes(args)?, args.sort, target.path())?;
     let shape = plan::shape(args.piece_size, &found, old.as_ref())?;
     told::scan(&found, output)?;
     gather::check_readable(&found)?;
     let mut draft = plan::draft(&args.recipe(name, now), &found, &shape);
     let (bytes, planned) = plan::made(&draft)?;
-    lints::tell(&lints::find(&draft, &found, &shape, bytes.len(), &args.allow), SCHEMA, output)?;
+    making::warn(&lints::find(&draft, &found, &shape, bytes.len(), &args.allow), SCHEMA, output)?;
     let reused = match &old {
         Some(old) => reuse::find(old, &draft.name, &found, &shape, now),
         None => Reused::nothing(&shape),
@@ -166,7 +171,7 @@ pub fn run(args: &CreateArgs, global: &GlobalArgs, output: &Output) -> Result<Ex
         return Ok(Exit::Done);
     }
     let threads = args.threads.map_or_else(hash::cores, usize::from);
-    let hashed = hash::hash(&hash::line(&found), &shape, &reused.digests, threads, HASHING, output)?;
+    let hashed = making::hash(&hash::line(&found), &shape, &reused.digests, threads, HASHING, output)?;
     hash::check_unchanged(&found)?;
     told::hashed(&hashed, &reused, &shape, output);
     draft.digests = hashed.joined();
@@ -246,8 +251,8 @@ fn wishes(args: &CreateArgs) -> Result<Wishes, Error> {
         junk: args.junk,
         follow: args.follow,
         ignore_files: args.ignore_files,
-        include: gather::patterns("--include", &args.include)?,
-        exclude: gather::patterns("--exclude", &args.exclude)?,
+        include: making::patterns("--include", &args.include)?,
+        exclude: making::patterns("--exclude", &args.exclude)?,
     })
 }
 

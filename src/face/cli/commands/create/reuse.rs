@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::app::making::gather::Gathered;
 use crate::base::{FileIndex, Geometry, Sha1Digest, units};
-use crate::face::cli::make::gather::Gathered;
 use crate::proto::metainfo::{File, Metainfo};
 use crate::store::same_piece;
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::app::{Error, ErrorKind, shown};
 use crate::face::cli::output::Output;
-use crate::face::cli::{faults, signals};
+use crate::face::cli::signals;
 use crate::store;
 
 /// Where a torrent file is written to.
@@ -67,8 +67,9 @@ impl Target {
     pub fn write(&self, bytes: &[u8], overwrite: bool, output: &Output) -> Result<(), Error> {
         match self {
             Self::Stdout => output.data(bytes),
-            Self::File(path) => signals::undisturbed(|| store::write_atomic(path, bytes, overwrite))
-                .map_err(|error| faults::disk(&error)),
+            Self::File(path) => {
+                signals::undisturbed(|| store::write_atomic(path, bytes, overwrite)).map_err(Error::from)
+            }
         }
     }
 }

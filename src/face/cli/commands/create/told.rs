@@ -5,12 +5,13 @@ use serde::Serialize;
 use super::reuse::Reused;
 use super::target::Target;
 use super::{CreateArgs, SCHEMA};
+use crate::app::making::gather::Gathered;
+use crate::app::making::hash::Hashed;
 use crate::app::{Error, shown};
 use crate::base::{Geometry, Untrusted, units};
 use crate::face::cli::commands::show::magnet;
 use crate::face::cli::json::path_hex;
-use crate::face::cli::make::gather::{self, Gathered};
-use crate::face::cli::make::hash::Hashed;
+use crate::face::cli::making;
 use crate::face::cli::output::Output;
 use crate::face::cli::qr;
 use crate::face::cli::style::{Role, pad_left};
@@ -19,9 +20,9 @@ use crate::proto::metainfo::Metainfo;
 
 /// The first step.
 pub fn scan(found: &Gathered, output: &Output) -> Result<(), Error> {
-    output.event(&gather::scanned(SCHEMA, found))?;
-    output.say(&format!("[1/3] scan    {}", gather::amount(found)));
-    if let Some(skipped) = gather::skipped(&found.skipped) {
+    output.event(&making::scanned(SCHEMA, found))?;
+    output.say(&format!("[1/3] scan    {}", making::amount(found)));
+    if let Some(skipped) = making::skipped(&found.skipped) {
         output.say(&format!("              {skipped}"));
     }
     Ok(())

@@ -6,7 +6,6 @@ use std::time::Duration;
 use crate::app::{Error, ErrorKind, reason};
 use crate::engine::dht::{Node, NodeConfig};
 use crate::engine::tracker_server::{Access, ServerConfig, TrackerServer};
-use crate::face::cli::faults;
 use crate::face::cli::progress::amounts::percent;
 
 /// How many nodes the DHT of the demo has, those of the engines not counted.
@@ -35,7 +34,7 @@ impl Helpers {
                 bootstrap: nodes.first().map(name).into_iter().collect(),
                 ..NodeConfig::default()
             };
-            nodes.push(Node::start(config).await.map_err(|fault| faults::engine(&fault))?);
+            nodes.push(Node::start(config).await.map_err(Error::from)?);
         }
         Ok(Self { trackers: tracker.announce_urls(), tracker: Some(tracker), nodes, died: None })
     }

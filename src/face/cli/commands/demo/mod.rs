@@ -19,7 +19,6 @@ use crate::app::{Error, ErrorKind, reason, shown};
 use crate::base::{TorrentId, units};
 use crate::engine::{Add, Command, Event, Handle, Row, View};
 use crate::face::cli::exit::Exit;
-use crate::face::cli::faults;
 use crate::face::cli::output::{Output, Progress as Shown};
 use crate::face::cli::progress::amounts::percent;
 use crate::face::cli::progress::screen;
@@ -159,7 +158,7 @@ impl<'a> Play<'a> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let hashed =
             self.elsewhere(move || store::hash_pieces(&files, &shape, threads, &Progress::new())).await?;
-        let digests = hashed.map_err(|error| faults::disk(&error))?;
+        let digests = hashed.map_err(Error::from)?;
         Ok(content::torrent(size, &digests, trackers))
     }
 
@@ -171,7 +170,7 @@ impl<'a> Play<'a> {
         given: &Path,
         taken: &Path,
     ) -> Result<(TorrentId, Duration), Error> {
-        let fault = |fault| faults::engine(&fault);
+        let fault = Error::from;
         let nodes = self.helpers.as_ref().map(Helpers::nodes).unwrap_or_default();
         let mut downloader = cast::engine(None, None, &nodes).await.map_err(fault)?;
         let mut events = downloader.events().expect("nobody else has taken the events of this engine");
@@ -186,7 +185,7 @@ impl<'a> Play<'a> {
                 biased;
                 event = events.recv() => match event {
                     Some(Event::Finished { took, .. }) => break took,
-                    Some(Event::Failed { fault, .. }) => return Err(faults::engine(&fault)),
+                    Some(Event::Failed { fault, .. }) => return Err(Error::from(fault)),
                     Some(_) => {}
                     None => return Err(Error::new(ErrorKind::Internal, "internal", "the engine has ended by itself")),
                 },
@@ -236,7 +235,7 @@ impl<'a> Play<'a> {
             member.look();
             if member.engine.is_none() && !member.gone && progress >= member.comes {
                 let came = member.come(torrent, given, &own, &nodes, known).await;
-                came.map_err(|fault| faults::engine(&fault))?;
+                came.map_err(Error::from)?;
                 self.news("came", at, progress)?;
             } else if member.engine.is_some() && member.goes.is_some_and(|goes| progress >= goes) {
                 member.go().await;

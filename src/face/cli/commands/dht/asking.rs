@@ -8,13 +8,12 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout, timeout_at};
 
+use crate::app::making::values;
 use crate::app::{Error, ErrorKind};
 use crate::base::units;
 use crate::engine::dht::{Goal, News, Node, NodeConfig, Outcome, Status, Steps};
 use crate::face::cli::args::global::GlobalArgs;
-use crate::face::cli::args::torrent;
 use crate::face::cli::exit::Exit;
-use crate::face::cli::faults;
 use crate::face::cli::output::{Output, Progress};
 use crate::face::cli::signals::{self, AtOnce, Signals};
 use crate::face::cli::transfer::block_on;
@@ -62,7 +61,7 @@ pub fn ask(
     let at_once = signals::end_at_once(output);
     block_on(output, async {
         let stop = stop()?;
-        let node = Node::start(config).await.map_err(|fault| faults::engine(&fault))?;
+        let node = Node::start(config).await.map_err(Error::from)?;
         let began = Instant::now();
         let end = began.checked_add(limits.timeout).unwrap_or(began + Duration::from_secs(86_400));
         let asking = Asking { node, output, began, end, at_once, stop };
@@ -185,7 +184,7 @@ impl Asking<'_> {
     }
 
     /// The address of a node that is known by name, of a family that can be reached.
-    pub async fn address(&self, name: &torrent::Node) -> Result<SocketAddr, Error> {
+    pub async fn address(&self, name: &values::Node) -> Result<SocketAddr, Error> {
         let status = self.status();
         let reachable = |addr: &SocketAddr| match addr {
             SocketAddr::V4(_) => status.v4.is_some(),

@@ -13,8 +13,8 @@ use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::{Output, Progress};
 use crate::face::cli::signals::Signals;
+use crate::face::cli::state;
 use crate::face::cli::transfer::block_on;
-use crate::face::cli::{faults, state};
 
 use super::reach::Reach;
 
@@ -104,7 +104,7 @@ async fn serve(config: NodeConfig, output: &Output) -> Result<Exit, Error> {
         return Err(Error::usage("it cannot be told all the time; write --interval 30s"));
     }
     let (bind, read_only) = (config.bind, config.read_only);
-    let node = Node::start(config).await.map_err(|fault| faults::engine(&fault))?;
+    let node = Node::start(config).await.map_err(Error::from)?;
     tell_where(&node, bind, read_only, output)?;
     let began = Instant::now();
     let mut times = interval(every);

@@ -6,10 +6,10 @@ use std::ops::ControlFlow;
 use clap::Args;
 use serde::Serialize;
 
+use crate::app::making::values;
 use crate::app::{Error, ErrorKind};
 use crate::engine::dht::{Goal, fits};
 use crate::face::cli::args::global::GlobalArgs;
-use crate::face::cli::args::torrent;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::json::hex;
 use crate::face::cli::output::Output;
@@ -28,8 +28,8 @@ use super::reach::Limited;
   torr dht ping router.bittorrent.com:6881 --json")]
 pub struct PingArgs {
     /// Where it is
-    #[arg(value_name = "HOST:PORT", value_parser = torrent::node)]
-    node: torrent::Node,
+    #[arg(value_name = "HOST:PORT", value_parser = values::node)]
+    node: values::Node,
     #[command(flatten)]
     limits: Limited,
 }

@@ -6,22 +6,23 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::app::Error;
+use crate::app::making::values;
+use crate::app::{interface, user_folders};
 use crate::base::units;
 use crate::engine::dht::NodeConfig;
 use crate::face::cli::args::global::GlobalArgs;
-use crate::face::cli::args::{network, torrent};
+use crate::face::cli::args::network;
 use crate::face::cli::config::Config;
 use crate::face::cli::config::kind::Value;
 use crate::face::cli::config::places::Sources;
 use crate::face::cli::output::Output;
-use crate::face::cli::{folders, interface};
 
 /// Where the node begins and how it speaks.
 #[derive(Args, Clone, Debug)]
 pub struct Reach {
     /// Begin at this node, not at the usual ones or those of the last run; may be given several times
-    #[arg(long, value_name = "HOST:PORT", value_parser = torrent::node)]
-    bootstrap: Vec<torrent::Node>,
+    #[arg(long, value_name = "HOST:PORT", value_parser = values::node)]
+    bootstrap: Vec<values::Node>,
     /// Use only this local address or network interface
     #[arg(long, value_name = "ADDR|IFACE", value_parser = network::bind)]
     bind: Option<Value>,
@@ -69,7 +70,7 @@ impl Reach {
         } else {
             self.bootstrap.iter().map(ToString::to_string).collect()
         };
-        let file = folders::cache().filter(|_| usual).map(|folder| folder.join("dht-nodes"));
+        let file = user_folders::cache().filter(|_| usual).map(|folder| folder.join("dht-nodes"));
         Ok(NodeConfig { bind, ipv6, bootstrap, file, ..NodeConfig::default() })
     }
 }

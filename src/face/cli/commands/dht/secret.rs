@@ -5,8 +5,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use crate::app::quoted;
 use crate::app::{Error, ErrorKind, shown};
-use crate::face::cli::input::quoted;
 use crate::face::cli::json::hex;
 
 use super::target::digits;

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use crate::app::input::{Kind, Link};
 use crate::app::{Error, ErrorKind};
 use crate::base::{InfoHashes, NodeId, Untrusted};
 use crate::face::cli::commands::show;
-use crate::face::cli::input::{self, Kind, Link};
+use crate::face::cli::fetching;
 use crate::face::cli::output::Output;
 use crate::proto::krpc::Item;
 
@@ -15,7 +16,7 @@ pub fn torrent(argument: &Path, output: &Output) -> Result<InfoHashes, Error> {
         return Ok(link.magnet.info_hash);
     }
     refuse_a_slip(argument)?;
-    let about = show::look(&input::bytes(argument, &input::Reading::alone(output))?, argument)?;
+    let about = show::look(&fetching::bytes(argument, output)?, argument)?;
     if about.content.is_some_and(|content| content.private) {
         let message = "the torrent is private: the DHT is neither asked for it nor told of it";
         return Err(Error::new(ErrorKind::Usage, "private", message)

@@ -10,9 +10,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::app::making::values::tracker_url;
+use crate::app::making::values::{Tier, plain_name, tier, web_seed};
 use crate::app::{Error, ErrorKind, shown};
-use crate::face::cli::args::network::tracker;
-use crate::face::cli::args::torrent::{Tier, plain_name, tier, web_seed};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 use crate::face::cli::signals;
@@ -109,7 +109,7 @@ pub fn run(args: &EditArgs, no_input: bool, output: &Output) -> Result<Exit, Err
             .hint("'torr help edit' lists what can be changed; --editor opens it in an editor"));
     }
     for url in args.replace_tracker.iter().skip(1).step_by(2) {
-        tracker(url).map_err(|error| Error::usage(format!("--replace-tracker: {error}")))?;
+        tracker_url(url).map_err(|error| Error::usage(format!("--replace-tracker: {error}")))?;
     }
     let source = Source::read(&args.file)?;
     let target = target(args, &source, output)?;

@@ -5,9 +5,9 @@ use std::fmt;
 use jiff::Timestamp;
 use toml_edit::{Document, Item, Table, Value};
 
+use crate::app::making::values::tracker_url;
+use crate::app::making::values::{plain_name, web_seed};
 use crate::base::Untrusted;
-use crate::face::cli::args::network::tracker;
-use crate::face::cli::args::torrent::{plain_name, web_seed};
 use crate::proto::metainfo::Fields;
 
 /// What is wrong with a page, and where.
@@ -144,7 +144,7 @@ impl Page<'_> {
             let urls = tier.as_array().ok_or_else(|| self.wrong_value(tier, what))?;
             let known = |url: &Untrusted| old.trackers.iter().flatten().any(|other| other == url);
             let urls =
-                urls.iter().map(|url| self.url(url, known, &tracker)).collect::<Result<Vec<_>, _>>()?;
+                urls.iter().map(|url| self.url(url, known, &tracker_url)).collect::<Result<Vec<_>, _>>()?;
             if !urls.is_empty() {
                 all.push(urls);
             }

@@ -4,15 +4,15 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::app::input::{Kind, only_a_link};
 use crate::app::{Error, ErrorKind, shown};
 use crate::base::Untrusted;
-use crate::face::cli::input::{Kind, only_a_link};
-use crate::face::cli::{faults, signals};
+use crate::face::cli::signals;
 use crate::proto::metainfo::EditError;
 use crate::store;
 
 /// The largest torrent file that is read, in bytes.
-const MOST_BYTES: u64 = 16 << 20;
+const MAX_BYTES: u64 = 16 << 20;
 /// The most old versions that are kept beside a file.
 const MOST_BACKUPS: u32 = 1000;
 
@@ -55,7 +55,7 @@ impl Source {
             let rights = fs::metadata(&path).ok().map(|meta| meta.permissions());
             Self { path: Some(path), given: argument.to_owned(), bytes, rights }
         };
-        if source.bytes.len() as u64 > MOST_BYTES {
+        if source.bytes.len() as u64 > MAX_BYTES {
             let message = format!("{} is too large for a torrent (more than 16 MiB)", source.shown());
             return Err(Error::new(ErrorKind::Input, "malformed", message));
         }
@@ -91,7 +91,7 @@ impl Source {
             let backup = PathBuf::from(name);
             match signals::undisturbed(|| store::write_atomic(&backup, &self.bytes, false)) {
                 Err(error) if error.kind == store::DiskErrorKind::Foreign => {}
-                Err(error) => return Err(faults::disk(&error)),
+                Err(error) => return Err(Error::from(error)),
                 Ok(()) => {
                     self.same_rights(&backup);
                     return Ok(backup);
@@ -113,7 +113,7 @@ impl Source {
 /// Reads one byte more than is allowed at most, so that too much can be told from enough.
 fn bounded(from: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    from.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    from.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

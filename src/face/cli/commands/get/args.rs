@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::app::selection::{Select, select};
 use crate::base::{Untrusted, units};
 use crate::engine::{self, After};
 use crate::face::cli::args::network::NetworkArgs;
-use crate::face::cli::args::select::{Select, select};
 use crate::face::cli::args::when::after;
 use crate::face::cli::args::words::{Words, words};
 use crate::face::cli::fetch;

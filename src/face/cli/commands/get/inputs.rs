@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 
+use crate::app::input::Kind;
 use crate::app::{Error, ErrorKind};
-use crate::face::cli::input::Kind;
 use crate::face::cli::output::Output;
 use crate::face::cli::transfer::{Arrival, Arrivals, Work};
 

@@ -6,15 +6,15 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::app::input::{self, Link, Reading, Torrent};
+use crate::app::selection::listed;
+use crate::app::selection::{priorities, wanted, wanted_by_link};
 use crate::app::{Error, ErrorKind, shown};
 use crate::base::{InfoHashes, Untrusted, units};
 use crate::engine::{ContentOptions, Order, Source};
-use crate::face::cli::args::select::{priorities, wanted, wanted_by_link};
-use crate::face::cli::faults;
-use crate::face::cli::input::{self, Link, Reading, Torrent};
+use crate::face::cli::fetching::Fetching;
 use crate::face::cli::output::Output;
 use crate::face::cli::transfer::{Kept, Ready, Search, Setup, Work, stream};
-use crate::face::cli::tree::listed;
 use crate::proto::metainfo::Metainfo;
 use crate::proto::paths::{MAX_COMPONENT, safe_name};
 use crate::store::{DiskErrorKind, write_atomic};
@@ -81,7 +81,8 @@ impl Maker {
     /// Reads a torrent or a link; nothing if it was read already.
     pub fn ask(&self, argument: &Path) -> Result<Option<Asked>, Error> {
         let Some(mut link) = Link::of(argument)? else {
-            let reading = Reading { output: &self.output, bind: self.setup.bind(), alone: self.alone };
+            let watch = Fetching::new(&self.output, self.alone);
+            let reading = Reading { bind: self.setup.bind(), watch: &watch };
             let torrent = input::read(argument, &reading)?;
             let new = self.is_new(&torrent.metainfo.info_hash(), torrent.metainfo.name());
             return Ok(new.then(|| Asked::Torrent(Box::new(self.named(torrent)))));
@@ -279,7 +280,7 @@ fn save(path: &Path, bytes: &[u8], overwrite: bool, hint: &str) -> Result<(), Er
             let message = format!("{} is there already and is another file", shown(path));
             Err(Error::new(ErrorKind::Disk, "foreign_data", message).hint(hint))
         }
-        Err(error) => Err(faults::disk(&error)),
+        Err(error) => Err(Error::from(error)),
     }
 }
 

@@ -2,13 +2,14 @@
 
 use serde::Serialize;
 
+use crate::app::selection::{Listed, listed};
 use crate::app::{Error, ErrorKind};
 use crate::face::cli::commands::show;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 use crate::face::cli::signals::AtOnce;
 use crate::face::cli::transfer::{Outcomes, Waiter, Wish};
-use crate::face::cli::tree::{self, listed};
+use crate::face::cli::tree;
 use crate::proto::metainfo::Metainfo;
 
 use super::found::Torrents;
@@ -100,7 +101,7 @@ fn list(torrent: &Metainfo, wanted: &[bool], more: bool, output: &Output) -> Res
 }
 
 fn document<'a>(torrent: &'a Metainfo, wanted: &[bool]) -> Document<'a> {
-    let line = |file: tree::Listed<'a>| Line {
+    let line = |file: Listed<'a>| Line {
         index: file.number,
         path: file.path,
         size: file.len,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::face::cli::input::Link;
+use crate::app::input::Link;
 use crate::proto::magnet::Magnet;
 
 /// The most of anything that is taken from links to one torrent.

@@ -12,12 +12,13 @@ use std::process::{Command, Stdio};
 use clap::Args;
 use serde::Serialize;
 
+use crate::app::user_folders;
 use crate::app::{Error, ErrorKind, shown};
 use crate::face::cli::args::global::GlobalArgs;
+use crate::face::cli::ask;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::json::path_hex;
 use crate::face::cli::output::Output;
-use crate::face::cli::{ask, folders};
 use desktop::Entry;
 
 /// Open magnet links and torrent files of the desktop with torr
@@ -115,7 +116,7 @@ fn told(args: &RegisterArgs, done: bool, steps: &[Step], output: &Output) -> Res
 }
 
 fn place() -> Result<Place, Error> {
-    let (Some(data), Some(config)) = (folders::data_home(), folders::config_home()) else {
+    let (Some(data), Some(config)) = (user_folders::data_home(), user_folders::config_home()) else {
         return Err(Error::usage("there is no home to register torr in").hint("set HOME"));
     };
     let defaults = config.join("mimeapps.list");

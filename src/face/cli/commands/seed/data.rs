@@ -4,16 +4,17 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::app::input::Torrent;
+use crate::app::making::gather::{self, Gathered, Sort};
+use crate::app::making::hash::{self, Hashed};
+use crate::app::making::lints::{self, Lint};
+use crate::app::making::plan::{self, Recipe};
+use crate::app::making::values::{Tier, web_seed};
+use crate::app::user_folders;
 use crate::app::{Error, ErrorKind, shown};
 use crate::base::{Geometry, Sha1Digest};
 use crate::engine::{self, Existing, Recalled};
-use crate::face::cli::args::torrent::{Tier, web_seed};
-use crate::face::cli::folders;
-use crate::face::cli::input::Torrent;
-use crate::face::cli::make::gather::{self, Gathered, Sort};
-use crate::face::cli::make::hash::{self, Hashed};
-use crate::face::cli::make::lints::{self, Lint};
-use crate::face::cli::make::plan::{self, Recipe};
+use crate::face::cli::making;
 use crate::face::cli::output::Output;
 use crate::face::cli::style::width;
 use crate::face::cli::transfer::{Setup, Verb};
@@ -23,8 +24,8 @@ use crate::store::{self, Hashes, Remembered};
 use super::{SeedArgs, Share, known, save, torrent};
 
 /// How hashing is told.
-const HASHING: hash::Style =
-    hash::Style { schema: Verb::Seed.schema(), event: "hashing", label: " hashing " };
+const HASHING: making::HashStyle =
+    making::HashStyle { schema: Verb::Seed.schema(), event: "hashing", label: " hashing " };
 
 /// Makes ready what is shared.
 pub struct Maker<'a> {
@@ -55,7 +56,7 @@ impl Maker<'_> {
         let wishes = self.args.making.wishes(self.args.follow)?;
         let files = gather::gather(&path, &wishes, Sort::Path, own.as_deref())?;
         let shape = plan::shape(self.args.making.piece_size, &files, None)?;
-        self.output.event(&gather::scanned(Verb::Seed.schema(), &files))?;
+        self.output.event(&making::scanned(Verb::Seed.schema(), &files))?;
         gather::check_readable(&files)?;
         let found = Found { path, at, files, shape };
         let draft = plan::draft(&self.recipe(name)?, &found.files, &found.shape);
@@ -88,7 +89,7 @@ impl Maker<'_> {
                 let line = known::line(torrent, &found.path);
                 let unknown = vec![None; torrent.geometry().piece_count() as usize];
                 let of_known =
-                    hash::hash(&line, torrent.geometry(), &unknown, hash::cores(), HASHING, self.output)?;
+                    making::hash(&line, torrent.geometry(), &unknown, hash::cores(), HASHING, self.output)?;
                 hash::check_unchanged(&found.files)?;
                 Some(of_known)
             };
@@ -140,7 +141,7 @@ impl Maker<'_> {
 
     /// Hashes what has changed since it was hashed last, and keeps what comes of it.
     fn hash(&self, found: &Found) -> Result<Hashed, Error> {
-        let cache = folders::cache().map(|cache| Hashes::of(&cache));
+        let cache = user_folders::cache().map(|cache| Hashes::of(&cache));
         let piece_len = found.shape.piece_len();
         let kept = cache.as_ref().filter(|_| !self.args.making.rehash);
         let kept = kept.and_then(|cache| cache.read(&found.path, piece_len));
@@ -150,7 +151,7 @@ impl Maker<'_> {
             None => vec![None; found.shape.piece_count() as usize],
         };
         let line = hash::line(&found.files);
-        let hashed = hash::hash(&line, &found.shape, &known, hash::cores(), HASHING, self.output)?;
+        let hashed = making::hash(&line, &found.shape, &known, hash::cores(), HASHING, self.output)?;
         hash::check_unchanged(&found.files)?;
         let keep = store::Hashed::new(files, piece_len, hashed.digests.clone(), found.at);
         if let Some(cache) = cache.filter(|_| kept.as_ref() != Some(&keep))
@@ -195,13 +196,13 @@ impl Maker<'_> {
         // Our address in the link is where its peers come from.
         let allowed: &[Lint] = if self.args.no_address { &[] } else { &[Lint::PrivateWithoutTracker] };
         let findings = lints::find(draft, &found.files, &found.shape, size, allowed);
-        lints::tell(&findings, Verb::Seed.schema(), self.output)
+        making::warn(&findings, Verb::Seed.schema(), self.output)
     }
 
     /// ` hashed  412 files, 1.9 GiB, 612 MiB/s    (skipped 2 hidden (--hidden))`
     fn tell(&self, found: &Gathered, hashed: Option<&Hashed>) {
-        let skipped = gather::skipped(&found.skipped);
-        let amount = gather::amount(found);
+        let skipped = making::skipped(&found.skipped);
+        let amount = making::amount(found);
         let text = match hashed.and_then(|hashed| Some((hashed.bytes, hashed.amount()?))) {
             Some((bytes, rate)) if bytes >= found.total() => {
                 let rate = rate.rsplit(", ").next().unwrap_or_default();

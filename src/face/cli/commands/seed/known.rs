@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::face::cli::make::gather::Gathered;
-use crate::face::cli::make::hash::Line;
-use crate::face::cli::make::plan;
+use crate::app::making::gather::Gathered;
+use crate::app::making::hash::Line;
+use crate::app::making::plan;
 use crate::proto::metainfo::{Draft, Metainfo};
 
 use super::making::MakingArgs;

@@ -3,9 +3,9 @@
 use clap::Args;
 
 use crate::app::Error;
-use crate::face::cli::args::torrent::{PieceSize, piece_size};
-use crate::face::cli::make::gather::patterns;
-use crate::face::cli::make::plan::Format;
+use crate::app::making::plan::Format;
+use crate::app::making::values::{PieceSize, piece_size};
+use crate::face::cli::making::patterns;
 use crate::store::Wishes;
 
 /// What a file or a folder becomes.

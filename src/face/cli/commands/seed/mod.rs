@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, FromArgMatches};
 
+use crate::app::input::{self, Kind, MAX_BYTES, Torrent};
 use crate::app::{Error, ErrorKind};
 use crate::base::{InfoHashes, Untrusted};
 use crate::engine::{Add, Existing, Until};
@@ -19,7 +20,6 @@ use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::args::network::NetworkArgs;
 use crate::face::cli::args::when::until;
 use crate::face::cli::exit::Exit;
-use crate::face::cli::input::{self, Kind, MOST_BYTES, Torrent};
 use crate::face::cli::output::Output;
 use crate::face::cli::signals;
 use crate::face::cli::transfer::link::{Given, Links, Qr};
@@ -208,7 +208,7 @@ fn is_data(argument: &Path) -> bool {
         return true;
     }
     let named = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("torrent"));
-    !named && (meta.len() > MOST_BYTES || input::torrent_file(path).is_err())
+    !named && (meta.len() > MAX_BYTES || input::torrent_file(path).is_err())
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use crate::app::input::{self, MAX_BYTES};
 use crate::app::{Error, ErrorKind, shown};
-use crate::face::cli::input::{self, MOST_BYTES};
 use crate::face::cli::output::Output;
-use crate::face::cli::{faults, signals};
+use crate::face::cli::signals;
 use crate::store::{DiskErrorKind, write_atomic};
 
 use super::Share;
@@ -46,7 +46,7 @@ pub fn save(wish: Option<&Wish>, share: &Share, output: &Output) -> Result<(), E
                 .hint(hint)
                 .about(share.job.info_hashes));
         }
-        Err(error) => return Err(faults::disk(&error).about(share.job.info_hashes)),
+        Err(error) => return Err(Error::from(error).about(share.job.info_hashes)),
     }
     Ok(())
 }
@@ -58,7 +58,7 @@ fn is_of(path: &Path, share: &Share) -> bool {
 fn holds(path: &Path, bytes: &[u8]) -> bool {
     let mut found = Vec::new();
     let plain = path.symlink_metadata().is_ok_and(|found| found.is_file());
-    let mut read = || File::open(path).and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut found));
+    let mut read = || File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut found));
     plain && read().is_ok() && found == bytes
 }
 

@@ -3,14 +3,16 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use crate::app::input::{self, Kind, Reading, Torrent};
+use crate::app::location::{self, Place, Top};
+use crate::app::making::values::web_seed;
+use crate::app::quoted;
+use crate::app::remembered;
 use crate::app::{Error, ErrorKind, shown};
 use crate::base::Untrusted;
 use crate::engine::{After, ContentOptions, Existing};
-use crate::face::cli::args::torrent::web_seed;
-use crate::face::cli::input::{self, Kind, Reading, Torrent, quoted};
-use crate::face::cli::known;
+use crate::face::cli::fetching::Fetching;
 use crate::face::cli::output::Output;
-use crate::face::cli::place::{self, Place, Top};
 use crate::face::cli::transfer::Setup;
 use crate::face::cli::transfer::link::Given;
 use crate::proto::metainfo::Metainfo;
@@ -21,7 +23,7 @@ use super::{SeedArgs, Share};
 
 /// A torrent file, or one that is remembered, with its data where it lies.
 pub fn share(args: &SeedArgs, setup: &Setup, argument: &Path, output: &Output) -> Result<Share, Error> {
-    let known = known::recall(argument, setup.state_dir())?;
+    let known = remembered::recall(argument, setup.state_dir())?;
     if known.is_none()
         && let Kind::File(path) = Kind::of(argument)
         && path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
@@ -38,16 +40,22 @@ pub fn share(args: &SeedArgs, setup: &Setup, argument: &Path, output: &Output) -
             path: Some(known.torrent_file.clone()),
             link: None,
         },
-        None => input::read(argument, &Reading { bind: setup.bind(), ..Reading::alone(output) })?,
+        None => {
+            let watch = Fetching::new(output, true);
+            input::read(argument, &Reading { bind: setup.bind(), watch: &watch })?
+        }
     };
     let id = torrent.metainfo.info_hash();
     let example = format!("torr seed {} -o", torrent.argument());
     let place = match (&known, &args.output) {
         (Some(known), None) => {
-            let folder = known.folder.as_deref().and_then(|folder| place::within(&torrent.metainfo, folder));
-            folder.ok_or_else(|| known::gone(known, argument))?
+            let folder =
+                known.folder.as_deref().and_then(|folder| location::within(&torrent.metainfo, folder));
+            folder.ok_or_else(|| remembered::gone(known, argument))?
         }
-        _ => place::find(&torrent, args.output.as_deref(), &example).map_err(|failure| failure.about(id))?,
+        _ => {
+            location::find(&torrent, args.output.as_deref(), &example).map_err(|failure| failure.about(id))?
+        }
     };
     let Some((root, renamed)) = named(&place) else {
         let message = format!(

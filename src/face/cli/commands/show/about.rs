@@ -3,9 +3,9 @@
 
 use jiff::Timestamp;
 
+use crate::app::selection::{Listed, listed};
 use crate::base::{InfoHashes, Untrusted};
 use crate::face::cli::json::hex;
-use crate::face::cli::tree::{Listed, listed};
 use crate::proto::magnet::{Magnet, MagnetNote};
 use crate::proto::metainfo::{Attributes, Extras, Metainfo, downloadable};
 

@@ -1,8 +1,8 @@
 //! The plain output: every value by the name scripts use.
 
 use crate::app::Error;
+use crate::app::selection::Listed;
 use crate::base::Untrusted;
-use crate::face::cli::tree::Listed;
 
 use super::about::About;
 

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use unicode_normalization::UnicodeNormalization;
 
+use crate::app::making::portable::portable;
 use crate::base::{Untrusted, units};
-use crate::face::cli::portable::portable;
 
 use super::about::{About, Content, Entry, V2_ALONE};
 

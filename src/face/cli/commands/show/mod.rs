@@ -14,15 +14,17 @@ use std::time::Duration;
 use clap::{ArgGroup, Args};
 use serde::Serialize;
 
+use crate::app::input;
+use crate::app::input::Link;
+use crate::app::selection::Listed;
 use crate::app::{Error, ErrorKind};
 use crate::base::{Untrusted, units};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::fetch::{self, Who};
-use crate::face::cli::input::Link;
 use crate::face::cli::output::Output;
 use crate::face::cli::style::Role;
-use crate::face::cli::{input, json, pager, tree};
+use crate::face::cli::{fetching, json, pager, tree};
 use crate::proto::bencode::{Limits, Tree};
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
@@ -92,7 +94,7 @@ struct Source {
 /// Shows it.
 pub fn run(args: &ShowArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     if args.raw && Link::of(&args.torrent)?.is_none() {
-        return raw(&input::bytes(&args.torrent, &input::Reading::alone(output))?, &args.torrent, output);
+        return raw(&fetching::bytes(&args.torrent, output)?, &args.torrent, output);
     }
     let Source { about, bytes } = source(args, global, output)?;
     if args.raw
@@ -151,7 +153,7 @@ pub fn look(bytes: &[u8], argument: &Path) -> Result<About, Error> {
 
 fn source(args: &ShowArgs, global: &GlobalArgs, output: &Output) -> Result<Source, Error> {
     let Some(link) = Link::of(&args.torrent)? else {
-        let bytes = input::bytes(&args.torrent, &input::Reading::alone(output))?;
+        let bytes = fetching::bytes(&args.torrent, output)?;
         return Ok(Source { about: look(&bytes, &args.torrent)?, bytes: Some(bytes) });
     };
     if !args.fetch {
@@ -236,6 +238,6 @@ pub fn magnet(torrent: &Metainfo) -> String {
 }
 
 /// One file, one line: number, size, path.
-pub fn plain_file(file: &tree::Listed<'_>) -> String {
+pub fn plain_file(file: &Listed<'_>) -> String {
     fields::file(file) + "\n"
 }

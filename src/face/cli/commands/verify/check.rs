@@ -7,11 +7,10 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::app::location::Place;
 use crate::app::{Error, ErrorKind};
 use crate::base::{Bitfield, FileIndex};
-use crate::face::cli::faults;
 use crate::face::cli::output::{Output, Progress as Shown};
-use crate::face::cli::place::Place;
 use crate::face::cli::progress::hashing::{self, Hashing};
 use crate::proto::metainfo::Metainfo;
 use crate::store::{
@@ -34,13 +33,13 @@ impl<'a> Files<'a> {
         let volume = layout.and_then(|layout| {
             Volume::new(&place.root, layout, VolumeOptions::default(), &[], &Handles::from_limit())
         });
-        Ok(Self { torrent, volume: volume.map_err(|error| faults::disk(&error))? })
+        Ok(Self { torrent, volume: volume.map_err(Error::from)? })
     }
 
     /// What lies where each file should be.
     pub fn survey(&self) -> Result<Vec<There>, Error> {
         let mut there = vec![There::Nothing; self.torrent.files().len()];
-        for fact in self.volume.survey().map_err(|error| faults::disk(&error))? {
+        for fact in self.volume.survey().map_err(Error::from)? {
             if let Some(slot) = there.get_mut(fact.file.0 as usize) {
                 *slot = match fact.found {
                     Found::Missing => There::Nothing,
@@ -83,7 +82,7 @@ impl<'a> Files<'a> {
                 Ok(result) => {
                     output.live.erase();
                     disk.shutdown();
-                    return result.map_err(|error| faults::disk(&error));
+                    return result.map_err(Error::from);
                 }
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(Error::new(
@@ -117,7 +116,7 @@ pub fn cut(torrent: &Metainfo, place: &Place, which: &[bool]) -> Result<(), Erro
     let options = VolumeOptions { alloc: Alloc::Full, overwrite: true, ..VolumeOptions::default() };
     let volume = layout(torrent, place)
         .and_then(|layout| Volume::new(&place.root, layout, options, which, &Handles::from_limit()));
-    volume.and_then(|volume| volume.prepare()).map_err(|error| faults::disk(&error))
+    volume.and_then(|volume| volume.prepare()).map_err(Error::from)
 }
 
 fn layout(torrent: &Metainfo, place: &Place) -> Result<Layout, DiskError> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::app::Error;
-use crate::face::cli::place::Place;
+use crate::app::location::Place;
 use crate::proto::metainfo::Metainfo;
 
 /// Files beyond the torrent's are looked for up to this many entries.

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use crate::app::input::Torrent;
+use crate::app::location::Top;
+use crate::app::quoted;
 use crate::app::{Error, ErrorKind, shown};
 use crate::base::units;
 use crate::engine::{ContentOptions, Existing, Priority};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::exit::Exit;
-use crate::face::cli::input::{Torrent, quoted};
 use crate::face::cli::output::Output;
-use crate::face::cli::place::Top;
 use crate::face::cli::transfer::{self, Plan, Setup, Verb};
 
 use super::check::cut;

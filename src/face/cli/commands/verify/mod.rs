@@ -13,16 +13,18 @@ use std::time::Duration;
 use clap::Args;
 use globset::{GlobBuilder, GlobMatcher};
 
+use crate::app::input::{self, Torrent};
+use crate::app::location::{self, Place, Top};
+use crate::app::quoted;
+use crate::app::selection;
 use crate::app::{Error, shown};
 use crate::base::{Bitfield, Untrusted, units};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::args::network::NetworkArgs;
 use crate::face::cli::exit::Exit;
-use crate::face::cli::input::{self, Torrent, quoted};
+use crate::face::cli::fetching;
 use crate::face::cli::output::Output;
-use crate::face::cli::place::{self, Place, Top};
 use crate::face::cli::signals;
-use crate::face::cli::tree;
 use crate::proto::metainfo::{File, Metainfo};
 
 use check::Files;
@@ -125,7 +127,7 @@ pub fn run(args: &VerifyArgs, global: &GlobalArgs, output: &Output) -> Result<Ex
     if !args.fix {
         signals::end_at_once(output);
     }
-    let place = place::find(&torrent, data.as_deref(), &format!("torr verify {}", torrent.argument()))?;
+    let place = location::find(&torrent, data.as_deref(), &format!("torr verify {}", torrent.argument()))?;
     let chosen = chosen(args, &torrent.metainfo)?;
     let files = Files::at(&torrent.metainfo, &place)?;
     let there = files.survey()?;
@@ -167,7 +169,7 @@ pub fn run(args: &VerifyArgs, global: &GlobalArgs, output: &Output) -> Result<Ex
 /// The torrent and where its data is. The data first and the torrent second is a common slip, and what is
 /// meant is clear.
 fn arguments(args: &VerifyArgs, output: &Output) -> Result<(Torrent, Option<PathBuf>), Error> {
-    let failure = match input::torrent(&args.torrent, output) {
+    let failure = match fetching::torrent(&args.torrent, output) {
         Ok(torrent) => return Ok((torrent, args.data.clone())),
         Err(failure) => failure,
     };
@@ -189,7 +191,7 @@ fn chosen(args: &VerifyArgs, torrent: &Metainfo) -> Result<Vec<bool>, Error> {
     }
     let mut met = vec![false; args.file.len()];
     chosen.fill(false);
-    for file in tree::listed(torrent) {
+    for file in selection::listed(torrent) {
         for (glob, met) in args.file.iter().zip(&mut met) {
             if glob.meets(file.path, torrent.is_single_file()) {
                 chosen[file.number - 1] = true;

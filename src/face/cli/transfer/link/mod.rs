@@ -11,9 +11,9 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::app::Error;
+use crate::app::own_addresses::is_local;
 use crate::base::{InfoHashes, units};
 use crate::engine::content;
-use crate::face::cli::address::is_local;
 use crate::face::cli::output::{Output, Progress};
 use crate::face::cli::stderr;
 use crate::face::cli::style::width;

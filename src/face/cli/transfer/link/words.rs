@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::face::cli::address::is_local;
+use crate::app::own_addresses::is_local;
 use crate::face::cli::style::{width, wrap};
 use crate::proto::magnet::Magnet;
 

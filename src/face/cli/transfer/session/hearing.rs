@@ -8,11 +8,10 @@ use super::super::story::Finish;
 use super::super::watch::{self, Change};
 use super::super::{Job, Verb};
 use super::{Session, row};
+use crate::app::quoted;
 use crate::app::{Error, ErrorKind};
 use crate::base::{TorrentId, units};
 use crate::engine::{Command, Event, FaultKind, Handle, Reason, Row, State, View};
-use crate::face::cli::faults;
-use crate::face::cli::input::quoted;
 
 impl Session<'_> {
     pub(super) fn hear(&mut self, event: Event, handle: &Handle) -> Result<(), Error> {
@@ -44,7 +43,7 @@ impl Session<'_> {
             }
             Event::Done { id } => self.over(id, handle),
             Event::Failed { id, fault } => {
-                let mut failure = faults::engine(&fault);
+                let mut failure = Error::from(fault.clone());
                 failure.torrent = self.telling.info_hashes(id);
                 if fault.kind == FaultKind::FilesMissing
                     && let Some(running) = self.running.get(&id)

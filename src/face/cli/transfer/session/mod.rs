@@ -31,7 +31,6 @@ use crate::engine::{
     Add, After, Command, ContentOptions, Engine, EngineConfig, Event, Existing, Handle, Row, Until, View,
 };
 use crate::face::cli::exit::Exit;
-use crate::face::cli::faults;
 use crate::face::cli::output::{Output, Progress};
 use crate::face::cli::signals::{Resizes, Signals};
 
@@ -71,7 +70,7 @@ async fn go(
     let (handle, events) = match engine {
         Some(running) => running,
         None => {
-            let mut handle = Engine::start(config).await.map_err(|fault| faults::engine(&fault))?;
+            let mut handle = Engine::start(config).await.map_err(Error::from)?;
             let events = handle.events().expect("nobody else has taken the events of this engine");
             (handle, events)
         }

@@ -8,9 +8,9 @@ mod view;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
+use crate::app::input::Torrent;
 use crate::app::{Error, ErrorKind};
 use crate::face::cli::exit::Exit;
-use crate::face::cli::input::Torrent;
 use crate::face::cli::output::Output;
 use crate::face::cli::signals::Watch;
 use crate::face::cli::transfer::{self, Plan, Waiter, Wish};

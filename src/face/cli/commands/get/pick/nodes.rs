@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::face::cli::tree::{Listed, listed};
+use crate::app::selection::{Listed, listed};
 use crate::proto::metainfo::Metainfo;
 
 /// Folders and files in the order in which they are drawn.

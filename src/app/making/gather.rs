@@ -2,20 +2,15 @@
 
 use std::path::Path;
 
-use clap::ValueEnum;
-use serde::Serialize;
-
-use crate::app::{Error, ErrorKind, shown};
-use crate::base::{Untrusted, units};
-use crate::face::cli::faults;
-use crate::store::{self, Patterns, ScannedFile, Skipped, Wishes};
+use crate::app::{Error, ErrorKind, Remedy, shown};
+use crate::store::{self, ScannedFile, Skipped, Wishes};
 
 /// The order of the files.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Sort {
-    /// By their names, folder by folder
+    /// By their names, folder by folder.
     Path,
-    /// The largest first
+    /// The largest first.
     Size,
 }
 
@@ -41,11 +36,10 @@ impl Gathered {
 
 /// Looks under a path. The torrent file that is to be written is never part of itself.
 pub fn gather(path: &Path, wishes: &Wishes, sort: Sort, own: Option<&Path>) -> Result<Gathered, Error> {
-    let scan = store::scan(path, wishes).map_err(|error| faults::disk(&error))?;
+    let scan = store::scan(path, wishes).map_err(Error::from)?;
     if let Some(first) = scan.unnamed.first() {
         let message = format!("the name of {} is not UTF-8, which a torrent cannot say", shown(first));
-        return Err(Error::new(ErrorKind::Disk, "not_utf8", message)
-            .hint("rename it, or leave it out with --exclude"));
+        return Err(Error::new(ErrorKind::Disk, "not_utf8", message).remedy(Remedy::ExcludeUnnamed));
     }
     let mut found =
         Gathered { files: scan.files, is_folder: scan.is_folder, linked: scan.linked, skipped: scan.skipped };
@@ -56,20 +50,10 @@ pub fn gather(path: &Path, wishes: &Wishes, sort: Sort, own: Option<&Path>) -> R
         found.files.sort_by_key(|file| std::cmp::Reverse(file.len));
     }
     if found.total() == 0 {
-        let failure =
-            Error::new(ErrorKind::Disk, "empty", format!("{} has no content to share", shown(path)));
-        return Err(match skipped(&found.skipped) {
-            Some(skipped) => failure.hint(skipped),
-            None => failure,
-        });
+        let message = format!("{} has no content to share", shown(path));
+        return Err(Error::new(ErrorKind::Disk, "empty", message).remedy(Remedy::Include(found.skipped)));
     }
     Ok(found)
-}
-
-/// The patterns of a flag.
-pub fn patterns(flag: &str, patterns: &[String]) -> Result<Patterns, Error> {
-    Patterns::new(patterns)
-        .map_err(|error| Error::usage(format!("{flag}: {}", Untrusted::new(error).clean())))
 }
 
 /// The first file that cannot be read ends the work before it begins.
@@ -77,62 +61,7 @@ pub fn check_readable(found: &Gathered) -> Result<(), Error> {
     let Some(file) = store::unreadable(&found.files) else { return Ok(()) };
     let opened = std::fs::File::open(&file.path);
     let error = opened.err().unwrap_or_else(|| std::io::ErrorKind::PermissionDenied.into());
-    let hint = "change its permissions, or leave it out with --exclude";
-    Err(Error::disk("read", &file.path, &error).hint(hint))
-}
-
-/// The event of what was found, of this schema.
-pub fn scanned(schema: &'static str, found: &Gathered) -> impl Serialize {
-    #[derive(Serialize)]
-    struct Scanned {
-        schema: &'static str,
-        event: &'static str,
-        files: usize,
-        size: u64,
-        hidden_skipped: u64,
-        junk_skipped: u64,
-        excluded_skipped: u64,
-        ignored_skipped: u64,
-        links_skipped: u64,
-        special_skipped: u64,
-    }
-    let skipped = &found.skipped;
-    Scanned {
-        schema,
-        event: "scan",
-        files: found.files.len(),
-        size: found.total(),
-        hidden_skipped: skipped.hidden,
-        junk_skipped: skipped.junk,
-        excluded_skipped: skipped.excluded,
-        ignored_skipped: skipped.ignored,
-        links_skipped: skipped.links,
-        special_skipped: skipped.special,
-    }
-}
-
-/// `412 files, 1.9 GiB`.
-pub fn amount(found: &Gathered) -> String {
-    let files = units::plural(found.files.len() as u64, "file", "files");
-    format!("{files}, {}", units::size(found.total()))
-}
-
-/// `skipped 2 hidden (--hidden), 1 excluded`; nothing where nothing was.
-pub fn skipped(skipped: &Skipped) -> Option<String> {
-    let kinds = [
-        (skipped.hidden, "hidden (--hidden)"),
-        (skipped.junk, "junk (--junk)"),
-        (skipped.excluded, "excluded"),
-        (skipped.ignored, "by ignore files"),
-        (skipped.links, if skipped.links == 1 { "link (--follow)" } else { "links (--follow)" }),
-        (skipped.special, "special"),
-    ];
-    let kinds: Vec<String> = kinds
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, kind)| format!("{} {kind}", units::count(*count)))
-        .collect();
-    (!kinds.is_empty()).then(|| format!("skipped {}", kinds.join(", ")))
+    Err(Error::disk("read", &file.path, &error).remedy(Remedy::ExcludeUnreadable))
 }
 
 fn leave_out_own(found: &mut Gathered, path: &Path, own: &Path) -> Result<(), Error> {
@@ -150,7 +79,7 @@ fn leave_out_own(found: &mut Gathered, path: &Path, own: &Path) -> Result<(), Er
     {
         let shown = shown(if found.is_folder { &file.path } else { path });
         let message = format!("{shown} would be overwritten by its own torrent file");
-        return Err(Error::usage(message).hint("choose another name with -o"));
+        return Err(Error::usage(message).remedy(Remedy::OtherName));
     }
     let before = found.files.len();
     found.files.retain(|file| !is_own(file));
@@ -194,22 +123,5 @@ mod tests {
         std::os::unix::fs::symlink("a", at("link")).unwrap();
         let refused = gather(&at("link"), &Wishes::default(), Sort::Path, Some(&at("a"))).unwrap_err();
         assert_eq!(refused.kind, ErrorKind::Usage, "it leads to the same file");
-    }
-
-    #[test]
-    fn nothing_to_share_says_what_was_left_out() {
-        let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join(".a"), "x").unwrap();
-        let failure = gather(dir.path(), &Wishes::default(), Sort::Path, None).unwrap_err();
-        assert_eq!((failure.word, failure.hint.as_deref()), ("empty", Some("skipped 1 hidden (--hidden)")));
-    }
-
-    #[test]
-    fn what_was_skipped_is_one_line() {
-        assert_eq!(skipped(&Skipped::default()), None);
-        let some = Skipped { hidden: 2, ignored: 1200, links: 1, ..Skipped::default() };
-        let many = units::count(1200);
-        let line = format!("skipped 2 hidden (--hidden), {many} by ignore files, 1 link (--follow)");
-        assert_eq!(skipped(&some), Some(line));
     }
 }

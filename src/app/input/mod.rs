@@ -5,13 +5,13 @@ mod kind;
 mod link;
 mod web;
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, IsTerminal, Read};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use super::output::Output;
-use crate::app::{Error, ErrorKind, shown};
+use super::{Error, ErrorKind, Remedy, quoted, shown};
 use crate::base::Untrusted;
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
@@ -20,7 +20,7 @@ pub use kind::Kind;
 pub use link::Link;
 
 /// The largest torrent file that is read, in bytes.
-pub const MOST_BYTES: u64 = 16 << 20;
+pub const MAX_BYTES: u64 = 16 << 20;
 
 /// A torrent file that was read and checked.
 #[derive(Clone, Debug)]
@@ -53,28 +53,23 @@ impl Torrent {
 /// How torrents are read.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading<'a> {
-    /// Where it is said that one is slow to come.
-    pub output: &'a Output,
     /// The address the web is asked from, if it is not any.
     pub bind: Option<IpAddr>,
-    /// Nothing else draws on the screen meanwhile.
-    pub alone: bool,
+    /// Hears how far a fetch is.
+    pub watch: &'a dyn FetchWatch,
 }
 
-impl<'a> Reading<'a> {
-    /// One torrent, and nothing else to do until it is read.
-    pub const fn alone(output: &'a Output) -> Self {
-        Self { output, bind: None, alone: true }
-    }
+/// Hears how far the fetch of a torrent file is: what has come, and of how much, if that is known. Told at least
+/// four times a second, and once when it is over.
+pub trait FetchWatch: fmt::Debug {
+    /// So many bytes have come from this address, which is clean for a terminal.
+    fn received(&self, address: &str, received: u64, size: Option<u64>);
+    /// The fetch is over.
+    fn ended(&self);
 }
 
-/// Reads a torrent: a file, `-` for standard input, or the address of a torrent file on the web. What is
-/// something else is refused by its name. Waits for the web as long as the web may take.
-pub fn torrent(argument: &Path, output: &Output) -> Result<Torrent, Error> {
-    read(argument, &Reading::alone(output))
-}
-
-/// The same in this way.
+/// Reads a torrent: a file, `-` for standard input, or the address of a torrent file on the web. Anything else is
+/// refused by its name. Waits for the web as long as the web may take.
 pub fn read(argument: &Path, reading: &Reading<'_>) -> Result<Torrent, Error> {
     checked(argument, bytes(argument, reading)?)
 }
@@ -109,7 +104,7 @@ pub fn only_a_link(argument: &Path) -> Error {
     };
     let what = if matches!(Kind::of(argument), Kind::Hash(_)) { "an info hash" } else { "a magnet link" };
     let failure = Error::usage(format!("{what} names a torrent, and the torrent file itself is needed here"))
-        .hint(format!("to get the file: torr magnet {} --fetch -o FILE.torrent", quoted(argument)));
+        .remedy(Remedy::FetchTorrentFile(argument.to_owned()));
     match link {
         Some(link) => failure.about(link.magnet.info_hash),
         None => failure,
@@ -125,7 +120,7 @@ fn checked(argument: &Path, bytes: Vec<u8>) -> Result<Torrent, Error> {
 
 /// Not more bytes than are read, and no web page, which servers give in place of almost anything.
 fn bounded(argument: &Path, bytes: Vec<u8>) -> Result<Vec<u8>, Error> {
-    if bytes.len() as u64 > MOST_BYTES {
+    if bytes.len() as u64 > MAX_BYTES {
         let message = format!("{} is too large for a torrent (more than 16 MiB)", name(argument));
         return Err(Error::new(ErrorKind::Input, "too_large", message));
     }
@@ -158,28 +153,17 @@ fn stdin() -> Result<Vec<u8>, Error> {
         return Err(Error::usage(
             "- means a torrent file on standard input, and standard input is a terminal",
         )
-        .hint("pipe it in, as in: torr get - < FILE.torrent"));
+        .remedy(Remedy::PipeTorrentFile));
     }
     read_some(&mut stdin.lock()).map_err(|error| Error::disk("read", Path::new("standard input"), &error))
-}
-
-/// A path as it can be pasted into a shell.
-pub fn quoted(path: &Path) -> String {
-    let text = shown(path).clean();
-    let plain = |c: char| c.is_alphanumeric() || "/._-+,:@%~=".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
-    }
 }
 
 fn file(path: &Path) -> Result<Vec<u8>, Error> {
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => {
             let message = format!("{} is a directory, not a torrent file", shown(path));
-            let hint = format!("to share a folder: torr seed {}", quoted(path));
-            return Err(Error::new(ErrorKind::Input, "not_a_torrent", message).hint(hint));
+            return Err(Error::new(ErrorKind::Input, "not_a_torrent", message)
+                .remedy(Remedy::ShareFolder(path.to_owned())));
         }
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -196,19 +180,24 @@ fn file(path: &Path) -> Result<Vec<u8>, Error> {
 /// Reads one byte more than is allowed at most, so that too much can be told from enough.
 fn read_some(from: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    from.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    from.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::face::cli::args::global::GlobalArgs;
-    use crate::face::cli::surroundings::Surroundings;
+
+    #[derive(Debug)]
+    struct Unwatched;
+
+    impl FetchWatch for Unwatched {
+        fn received(&self, _: &str, _: u64, _: Option<u64>) {}
+        fn ended(&self) {}
+    }
 
     fn refused(text: &str) -> Error {
-        let output = Output::new(&GlobalArgs::default(), &Surroundings::default());
-        torrent(Path::new(text), &output).unwrap_err()
+        read(Path::new(text), &Reading { bind: None, watch: &Unwatched }).unwrap_err()
     }
 
     #[test]
@@ -219,15 +208,15 @@ mod tests {
             failure.message,
             "an info hash names a torrent, and the torrent file itself is needed here"
         );
-        assert!(failure.hint.unwrap().contains("--fetch -o FILE.torrent"));
+        assert_eq!(failure.remedy, Some(Remedy::FetchTorrentFile("ab".repeat(20).into())));
         let failure = refused("http://x.example:0/a.torrent");
         assert_eq!((failure.kind, failure.word), (ErrorKind::Input, "bad_address"));
         let failure = refused("/nowhere/a.torrent");
         assert_eq!((failure.kind, failure.word), (ErrorKind::Input, "not_found"));
         let failure = refused("/tmp");
         assert_eq!(
-            (failure.kind, failure.hint.as_deref()),
-            (ErrorKind::Input, Some("to share a folder: torr seed /tmp"))
+            (failure.kind, failure.remedy),
+            (ErrorKind::Input, Some(Remedy::ShareFolder("/tmp".into())))
         );
     }
 
@@ -254,10 +243,4 @@ mod tests {
 
     const SMALL: &[u8] =
         b"d4:infod6:lengthi3e4:name1:b12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaaee";
-
-    #[test]
-    fn paths_are_quoted_for_a_shell() {
-        assert_eq!(quoted(Path::new("a/b.torrent")), "a/b.torrent");
-        assert_eq!(quoted(Path::new("it's here")), "'it'\\''s here'");
-    }
 }

@@ -2,16 +2,14 @@
 
 use std::path::Path;
 
-use super::faults;
-use super::input::quoted;
-use crate::app::{Error, ErrorKind, shown};
+use super::{Error, ErrorKind, Remedy, quoted, shown};
 use crate::base::InfoHashes;
 use crate::engine::{self, Recalled};
 
 /// With fewer digits too much is meant.
-const FEWEST_DIGITS: usize = 4;
+const MIN_DIGITS: usize = 4;
 /// How many are named where one was not found, or several were.
-const NAMED: usize = 3;
+const MAX_NAMED: usize = 3;
 
 /// The torrent that is meant by the beginning of its info hash; nothing if this is no such beginning, or if
 /// there is a file of that name.
@@ -21,13 +19,13 @@ pub fn recall(argument: &Path, state: Option<&Path>) -> Result<Option<Recalled>,
     };
     let Some(state) = state else {
         let message = format!("{digits} is no file, and without a home nothing is remembered");
-        return Err(Error::usage(message).hint("say where with --state-dir"));
+        return Err(Error::usage(message).remedy(Remedy::NameStateDir));
     };
-    let all = engine::remembered(state).map_err(|error| faults::disk(&error))?;
+    let all = engine::remembered(state).map_err(Error::from)?;
     let meant: Vec<&InfoHashes> = all.iter().filter(|id| id.to_string().starts_with(&digits)).collect();
     match meant[..] {
         [id] => {
-            let found = engine::recall(state, id).map_err(|error| faults::disk(&error).about(*id))?;
+            let found = engine::recall(state, id).map_err(|error| Error::from(error).about(*id))?;
             found.map(Some).ok_or_else(|| {
                 let message = format!("what is remembered of {digits} in {} is damaged", shown(state));
                 Error::new(ErrorKind::Input, "malformed", message).hint("give the torrent file").about(*id)
@@ -45,7 +43,7 @@ pub fn recall(argument: &Path, state: Option<&Path>) -> Result<Option<Recalled>,
 /// The argument as digits of an info hash, if it can be the beginning of one.
 fn digits(argument: &Path) -> Option<String> {
     let text = argument.to_str()?;
-    let fits = (FEWEST_DIGITS..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let fits = (MIN_DIGITS..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit());
     fits.then(|| text.to_ascii_lowercase())
 }
 
@@ -53,12 +51,12 @@ fn unknown(digits: &str, state: &Path, all: &[InfoHashes]) -> Error {
     let message = format!("{digits} is neither a torrent file nor remembered in {}", shown(state));
     let failure = Error::new(ErrorKind::Input, "not_found", message);
     if all.is_empty() {
-        return failure.hint("torr get and torr seed remember what they are given; name the torrent file");
+        return failure.remedy(Remedy::GiveTorrentFile);
     }
     // Those that begin alike, or else those used last.
     let alike: Vec<&InfoHashes> = all.iter().filter(|id| id.to_string().starts_with(&digits[..2])).collect();
     let near: Vec<&InfoHashes> = if alike.is_empty() { all.iter().collect() } else { alike };
-    let near = &near[..near.len().min(NAMED)];
+    let near = &near[..near.len().min(MAX_NAMED)];
     let verb = if all.len() > near.len() { "remembered are, among others," } else { "remembered:" };
     failure.hint(format!("{verb} {}", names(state, near)))
 }
@@ -68,8 +66,8 @@ fn names(state: &Path, ids: &[&InfoHashes]) -> String {
         let name = engine::recall(state, id).ok().flatten().map(|known| known.metainfo.name().fit(40));
         format!("{} {}", &id.to_string()[..10], name.unwrap_or_else(|| "(damaged)".to_owned()))
     };
-    let mut names: Vec<String> = ids.iter().take(NAMED).map(name).collect();
-    if ids.len() > NAMED {
+    let mut names: Vec<String> = ids.iter().take(MAX_NAMED).map(name).collect();
+    if ids.len() > MAX_NAMED {
         names.push("…".to_owned());
     }
     names.join(", ")
@@ -78,21 +76,18 @@ fn names(state: &Path, ids: &[&InfoHashes]) -> String {
 /// The data of a remembered torrent is not where it was.
 pub fn gone(known: &Recalled, argument: &Path) -> Error {
     let name = known.metainfo.name().fit(100);
-    let (argument, torrent) = (quoted(argument), quoted(&known.torrent_file));
     let id = known.metainfo.info_hash();
     match &known.folder {
         Some(folder) => {
             let message = format!("{name} is no longer in {}", shown(folder));
-            let hint = format!(
-                "if it was moved: torr seed {argument} -o FOLDER; to fetch it again: torr get {torrent} -o {}",
-                quoted(folder)
-            );
-            Error::new(ErrorKind::Disk, "files_missing", message).hint(hint).about(id)
+            let (argument, torrent_file) = (argument.to_owned(), known.torrent_file.clone());
+            let remedy = Remedy::Moved { argument, torrent_file, folder: folder.clone() };
+            Error::new(ErrorKind::Disk, "files_missing", message).remedy(remedy).about(id)
         }
         None => {
             let message = format!("where the data of {name} lies is not remembered");
-            let hint = format!("say where: torr seed {argument} -o FOLDER");
-            Error::new(ErrorKind::Disk, "files_missing", message).hint(hint).about(id)
+            let remedy = Remedy::SayWhere(quoted(argument));
+            Error::new(ErrorKind::Disk, "files_missing", message).remedy(remedy).about(id)
         }
     }
 }

@@ -1,17 +1,13 @@
 //! A torrent file from the web.
 
 use std::cell::Cell;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::app::{Error, ErrorKind};
-use crate::base::{Untrusted, units};
+use crate::base::Untrusted;
 use crate::engine::web::{Rules, WebError, fetch};
-use crate::face::cli::output::{Output, Progress};
 
-use super::{MOST_BYTES, Reading};
-
-/// How long nothing is said of a fetch.
-const PATIENCE: Duration = Duration::from_secs(2);
+use super::{MAX_BYTES, Reading};
 
 /// The bytes of what is at this address.
 pub fn bytes(url: &str, reading: &Reading<'_>) -> Result<Vec<u8>, Error> {
@@ -19,23 +15,28 @@ pub fn bytes(url: &str, reading: &Reading<'_>) -> Result<Vec<u8>, Error> {
         let why = crate::app::reason(&error);
         Error::new(ErrorKind::Internal, "internal", format!("cannot start: {why}"))
     })?;
-    let rules = Rules::new(reading.bind, MOST_BYTES as usize);
-    let telling = Telling::new(url, reading);
+    let rules = Rules::new(reading.bind, MAX_BYTES as usize);
+    let address = shown(url);
+    let last = Cell::new((0, None));
+    let tell = || reading.watch.received(&address, last.get().0, last.get().1);
     let work = async {
-        let fetched = fetch(url, &rules, |got, size| telling.got(got, size));
+        let fetched = fetch(url, &rules, |got, size| {
+            last.set((got, size));
+            tell();
+        });
         tokio::pin!(fetched);
         loop {
             tokio::select! {
                 fetched = &mut fetched => return fetched,
                 // Nothing may come at all, and that is told too.
-                () = tokio::time::sleep(Duration::from_millis(250)) => telling.tell(),
+                () = tokio::time::sleep(Duration::from_millis(250)) => tell(),
             }
         }
     };
     let fetched = runtime.block_on(work);
     // A look-up of a name that hangs in the system must not hold up the end.
     runtime.shutdown_background();
-    telling.over();
+    reading.watch.ended();
     fetched.map_err(|error| failure(url, &error))
 }
 
@@ -75,60 +76,6 @@ fn failure(url: &str, error: &WebError) -> Error {
         ),
     };
     Error::new(kind, word, format!("cannot fetch {}: {error}", shown(url))).hint(hint)
-}
-
-/// Says that a fetch is slow: as a line that is redrawn, or once where others have the screen.
-struct Telling<'a> {
-    output: &'a Output,
-    live: bool,
-    name: String,
-    begun: Instant,
-    last: Cell<(u64, Option<u64>)>,
-    told: Cell<bool>,
-}
-
-impl<'a> Telling<'a> {
-    fn new(url: &str, reading: &Reading<'a>) -> Self {
-        let output = reading.output;
-        Self {
-            output,
-            live: reading.alone && output.progress == Progress::Bar,
-            name: shown(url),
-            begun: Instant::now(),
-            last: Cell::new((0, None)),
-            told: Cell::new(false),
-        }
-    }
-
-    fn got(&self, got: u64, size: Option<u64>) {
-        self.last.set((got, size));
-        self.tell();
-    }
-
-    fn tell(&self) {
-        if self.begun.elapsed() < PATIENCE {
-            return;
-        }
-        let amount = match self.last.get() {
-            (0, _) => "no answer yet".to_owned(),
-            (got, Some(size)) => format!("{} of {}", units::size(got), units::size(size)),
-            (got, None) => units::size(got),
-        };
-        if self.live {
-            let room = self.output.columns().saturating_sub(1);
-            let line = format!("  fetching {}  {amount}", self.name);
-            self.output.live.draw(vec![self.output.err.fit_line(&line, room)]);
-            self.told.set(true);
-        } else if !self.told.replace(true) && self.output.progress != Progress::None {
-            self.output.say(&format!("fetching {}: {amount}", self.name));
-        }
-    }
-
-    fn over(&self) {
-        if self.live && self.told.get() {
-            self.output.live.erase();
-        }
-    }
 }
 
 #[cfg(test)]

@@ -2,38 +2,34 @@
 
 use std::collections::BTreeMap;
 
-use clap::ValueEnum;
-use serde::Serialize;
 use unicode_normalization::UnicodeNormalization;
 
 use super::gather::Gathered;
-use crate::app::Error;
+use super::portable::portable;
 use crate::base::{Geometry, Untrusted, units};
-use crate::face::cli::output::Output;
-use crate::face::cli::portable::portable;
 use crate::proto::metainfo::Draft;
 use crate::store::ScannedFile;
 
 /// One kind of finding.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Lint {
-    /// The piece size is no power of two
+    /// The piece size is no power of two.
     UnevenPiece,
-    /// Pieces above 16 MiB
+    /// Pieces above 16 MiB.
     LargePiece,
-    /// A torrent file above 8 MiB
+    /// A torrent file above 8 MiB.
     LargeTorrent,
-    /// A private torrent that names no tracker
+    /// A private torrent that names no tracker.
     PrivateWithoutTracker,
-    /// A private torrent that names nodes of the distributed hash table
+    /// A private torrent that names nodes of the distributed hash table.
     PrivateWithNode,
-    /// A web seed of several files that does not end with a slash
+    /// A web seed of several files that does not end with a slash.
     WebSeedWithoutSlash,
-    /// Paths too long for some systems
+    /// Paths too long for some systems.
     PathTooLong,
-    /// Names that Windows does not take
+    /// Names that Windows does not take.
     NameNotPortable,
-    /// Names that are the same where letter case does not count
+    /// Names that are the same where letter case does not count.
     NamesCollide,
 }
 
@@ -47,27 +43,33 @@ pub struct Finding {
 }
 
 impl Lint {
-    /// Its name on the command line.
-    pub fn name(self) -> String {
-        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
-    }
-}
+    /// All kinds.
+    pub const ALL: [Self; 9] = [
+        Self::UnevenPiece,
+        Self::LargePiece,
+        Self::LargeTorrent,
+        Self::PrivateWithoutTracker,
+        Self::PrivateWithNode,
+        Self::WebSeedWithoutSlash,
+        Self::PathTooLong,
+        Self::NameNotPortable,
+        Self::NamesCollide,
+    ];
 
-/// Warns of what was found, with events of this schema.
-pub fn tell(findings: &[Finding], schema: &'static str, output: &Output) -> Result<(), Error> {
-    #[derive(Serialize)]
-    struct Warning<'a> {
-        schema: &'static str,
-        event: &'static str,
-        lint: &'a str,
-        message: &'a str,
+    /// The name on a command line and in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UnevenPiece => "uneven-piece",
+            Self::LargePiece => "large-piece",
+            Self::LargeTorrent => "large-torrent",
+            Self::PrivateWithoutTracker => "private-without-tracker",
+            Self::PrivateWithNode => "private-with-node",
+            Self::WebSeedWithoutSlash => "web-seed-without-slash",
+            Self::PathTooLong => "path-too-long",
+            Self::NameNotPortable => "name-not-portable",
+            Self::NamesCollide => "names-collide",
+        }
     }
-    for Finding { lint, text } in findings {
-        let lint = lint.name();
-        output.warn(&format!("{text} ({lint})"));
-        output.event(&Warning { schema, event: "warning", lint: &lint, message: text })?;
-    }
-    Ok(())
 }
 
 /// Bytes of a path with the torrent's name, above which systems of 260 characters have no room for a

@@ -52,8 +52,8 @@ fn is_hash(text: &str) -> bool {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::Link;
     use super::*;
-    use crate::face::cli::input::Link;
 
     #[test]
     fn every_way_is_told_apart() {

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::input::{Torrent, quoted};
-use crate::app::{Error, ErrorKind, shown};
+use super::input::Torrent;
+use super::{Error, ErrorKind, quoted, shown};
 use crate::proto::metainfo::Metainfo;
 
 /// Where the files of a torrent lie.

@@ -3,12 +3,10 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use clap::ValueEnum;
-
 use super::gather::Gathered;
-use crate::app::{Error, ErrorKind};
+use super::values::{Node, PieceSize, Tier};
+use crate::app::{Error, ErrorKind, Remedy};
 use crate::base::{Geometry, GeometryError, Untrusted};
-use crate::face::cli::args::torrent::{Node, PieceSize, Tier};
 use crate::proto::metainfo::{Attributes, Content, Draft, DraftFile, Extras, Metainfo, auto_piece_len};
 
 /// The largest torrent file that torr itself takes, in bytes.
@@ -17,13 +15,13 @@ const MOST_BYTES: usize = 16 << 20;
 const GOOD_COUNT: std::ops::RangeInclusive<u64> = 500..=2500;
 
 /// The version of the format.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Format {
-    /// Version 1 (BEP 3)
+    /// Version 1 (BEP 3).
     V1,
-    /// Version 2 (BEP 52); not available yet
+    /// Version 2 (BEP 52); not available yet.
     V2,
-    /// Both; not available yet
+    /// Both; not available yet.
     Hybrid,
 }
 
@@ -35,7 +33,7 @@ impl Format {
             Self::V2 => "v2",
             Self::Hybrid => "hybrid",
         };
-        Err(Error::not_yet(&format!("the {name} format")).hint("use --format v1"))
+        Err(Error::not_yet(&format!("the {name} format")).remedy(Remedy::FormatV1))
     }
 }
 
@@ -79,7 +77,7 @@ pub fn shape(wish: PieceSize, found: &Gathered, old: Option<&Metainfo>) -> Resul
     shape.map_err(|error| {
         let failure = Error::usage(format!("this makes no torrent: {error}"));
         if matches!(error, GeometryError::TooManyPieces(_)) {
-            failure.hint("choose a larger --piece-size")
+            failure.remedy(Remedy::LargerPieces)
         } else {
             failure
         }

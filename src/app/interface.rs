@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use crate::app::{Error, reason};
+use super::{Error, Remedy, reason};
 use crate::base::Untrusted;
 use crate::engine::interfaces::{self, Interface};
 
@@ -15,7 +15,7 @@ pub fn address(text: &str, ipv6: bool) -> Result<IpAddr, Error> {
     };
     if found.is_ipv6() && !ipv6 {
         let message = format!("{found} is an IPv6 address, but IPv6 is switched off");
-        return Err(Error::usage(message).hint("--ipv6 switches it on"));
+        return Err(Error::usage(message).remedy(Remedy::SwitchIpv6On));
     }
     Ok(found)
 }

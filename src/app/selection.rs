@@ -6,7 +6,6 @@ use globset::{GlobBuilder, GlobMatcher};
 
 use crate::base::{Untrusted, units};
 use crate::engine::Priority;
-use crate::face::cli::tree::{Listed, listed};
 use crate::proto::metainfo::Metainfo;
 
 /// One wish about files. Later ones override earlier ones.
@@ -94,6 +93,26 @@ pub fn priorities(wanted: &[bool]) -> Vec<Priority> {
         return Vec::new();
     }
     wanted.iter().map(|&wanted| if wanted { Priority::Normal } else { Priority::Skip }).collect()
+}
+
+/// A file with the number people name it by, counted from 1 over all files of the torrent.
+#[derive(Clone, Copy, Debug)]
+pub struct Listed<'a> {
+    /// The number.
+    pub number: usize,
+    /// The path below the folder of downloads, still a stranger's words.
+    pub path: &'a str,
+    /// Bytes.
+    pub len: u64,
+}
+
+/// The files that are stored: padding and links are not.
+pub fn listed(torrent: &Metainfo) -> impl Iterator<Item = Listed<'_>> {
+    torrent.files().iter().enumerate().filter(|(_, file)| file.is_stored()).map(|(at, file)| Listed {
+        number: at + 1,
+        path: file.path().as_str(),
+        len: file.len(),
+    })
 }
 
 impl Which {

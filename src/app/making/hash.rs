@@ -4,26 +4,26 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-
 use super::gather::Gathered;
 use crate::app::{Error, ErrorKind, shown};
 use crate::base::{Geometry, Piece, Sha1Digest, Untrusted, units};
-use crate::face::cli::faults;
-use crate::face::cli::output::{Output, Progress as Shown};
-use crate::face::cli::progress::hashing::{self, Hashing};
 use crate::store::{self, DiskError, DiskErrorKind, Progress};
 
-/// How the progress of hashing is told.
+/// How far hashing has come.
 #[derive(Clone, Copy, Debug)]
-pub struct Style {
-    /// The schema of its events.
-    pub schema: &'static str,
-    /// What they are called.
-    pub event: &'static str,
-    /// What stands in front of the line.
-    pub label: &'static str,
+pub struct HashProgress<'a> {
+    /// Bytes hashed.
+    pub done: u64,
+    /// Bytes to hash.
+    pub total: u64,
+    /// The time since the start.
+    pub elapsed: Duration,
+    /// The file that is being read, where it is known.
+    pub file: Option<&'a Untrusted>,
 }
+
+/// Hears ten times a second how far hashing has come; its error ends the hashing.
+pub type HashWatch<'a> = dyn FnMut(HashProgress<'_>) -> Result<(), Error> + 'a;
 
 /// Files end to end, each a path and its length; one of no path is padding.
 pub type Line = Vec<(Option<PathBuf>, u64)>;
@@ -63,14 +63,13 @@ pub fn hash(
     shape: &Geometry,
     known: &[Option<Sha1Digest>],
     threads: usize,
-    style: Style,
-    output: &Output,
+    watch: &mut HashWatch<'_>,
 ) -> Result<Hashed, Error> {
     let unknown = |piece: &Piece| known.get(piece.index() as usize).copied().flatten().is_none();
     let rest: Vec<Piece> = shape.pieces().filter(unknown).collect();
     let bytes = rest.iter().map(|&piece| u64::from(shape.len_of(piece))).sum();
     let begun = Instant::now();
-    let mut new = hash_rest(files, shape, &rest, bytes, threads, style, output)?.into_iter();
+    let mut new = hash_rest(files, shape, &rest, bytes, threads, watch)?.into_iter();
     let digests = shape
         .pieces()
         .map(|piece| known.get(piece.index() as usize).copied().flatten().or_else(|| new.next()))
@@ -93,7 +92,7 @@ fn changed(path: &Path) -> Error {
 fn failed(error: &DiskError) -> Error {
     match error.kind {
         DiskErrorKind::Changed | DiskErrorKind::Missing => changed(&error.path),
-        _ => faults::disk(error),
+        _ => error.into(),
     }
 }
 
@@ -104,8 +103,7 @@ fn hash_rest(
     rest: &[Piece],
     total: u64,
     threads: usize,
-    style: Style,
-    output: &Output,
+    watch: &mut HashWatch<'_>,
 ) -> Result<Vec<Sha1Digest>, Error> {
     let progress = Progress::default();
     let (send, done) = mpsc::channel();
@@ -116,11 +114,9 @@ fn hash_rest(
         .name("torr-hash".to_owned())
         .spawn(work)
         .map_err(|error| Error::new(ErrorKind::Disk, "io", format!("cannot start a thread: {error}")))?;
-    let mut told = Told::new(style, output);
     loop {
         match done.recv_timeout(Duration::from_millis(100)) {
             Ok(result) => {
-                output.live.erase();
                 return result.map_err(|error| failed(&error));
             }
             Err(RecvTimeoutError::Timeout) => {
@@ -129,7 +125,7 @@ fn hash_rest(
                 // Pieces are begun in their order, so the next one tells what is read just now.
                 let next = rest.get(pieces).and_then(|&piece| shape.parts_of(piece).next());
                 let file = next.and_then(|part| name(files, part.file.0 as usize));
-                told.tell(hashed, total, begun.elapsed(), file.as_ref(), output)?;
+                watch(HashProgress { done: hashed, total, elapsed: begun.elapsed(), file: file.as_ref() })?;
             }
             Err(RecvTimeoutError::Disconnected) => {
                 return Err(Error::new(ErrorKind::Internal, "internal", "hashing ended without a result"));
@@ -141,70 +137,6 @@ fn hash_rest(
 fn name(files: &Line, file: usize) -> Option<Untrusted> {
     let path = files.get(file)?.0.as_deref()?;
     path.file_name().map(|name| Untrusted::new(name.to_string_lossy()))
-}
-
-/// Progress of hashing in whatever form is wanted.
-struct Told {
-    style: Style,
-    last: Duration,
-    every: Duration,
-}
-
-#[derive(Serialize)]
-struct Event<'a> {
-    schema: &'static str,
-    event: &'static str,
-    done: u64,
-    size: u64,
-    progress: f64,
-    rate: u64,
-    eta_s: Option<u64>,
-    file: Option<&'a str>,
-}
-
-impl Told {
-    fn new(style: Style, output: &Output) -> Self {
-        let usual = if output.json { 1 } else { 30 };
-        let every = output.interval.unwrap_or(Duration::from_secs(usual));
-        Self { style, last: Duration::ZERO, every }
-    }
-
-    fn tell(
-        &mut self,
-        done: u64,
-        total: u64,
-        elapsed: Duration,
-        file: Option<&Untrusted>,
-        output: &Output,
-    ) -> Result<(), Error> {
-        let at = Hashing { label: self.style.label, done, total, elapsed, file };
-        if output.progress == Shown::Bar {
-            output.live.draw(vec![hashing::line(&at, output.err, output.columns())]);
-        }
-        if elapsed.saturating_sub(self.last) < self.every {
-            return Ok(());
-        }
-        self.last = elapsed;
-        let rate = done as f64 / elapsed.as_secs_f64().max(0.001);
-        let event = Event {
-            schema: self.style.schema,
-            event: self.style.event,
-            done,
-            size: total,
-            progress: done as f64 / total.max(1) as f64,
-            rate: rate as u64,
-            eta_s: (rate >= 1024.0).then(|| ((total - done) as f64 / rate).ceil() as u64),
-            file: file.map(Untrusted::raw),
-        };
-        match output.progress {
-            Shown::Lines => output.say(&hashing::line(&at, output.err, 100)),
-            Shown::Json => {
-                crate::face::cli::stderr::write(&format!("{}\n", crate::face::cli::json::line(&event)));
-            }
-            Shown::Bar | Shown::None => {}
-        }
-        output.event(&event)
-    }
 }
 
 /// As many threads as there are cores.

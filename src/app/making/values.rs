@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use super::network;
 use crate::base::{MAX_PIECE_LEN, Untrusted, units};
 
 /// One tier of trackers.
@@ -29,7 +28,23 @@ impl fmt::Display for Node {
 
 /// Reads the trackers of one tier, with commas between.
 pub fn tier(text: &str) -> Result<Tier, String> {
-    text.split(',').map(|url| network::tracker(url.trim())).collect::<Result<_, _>>().map(Tier)
+    text.split(',').map(|url| tracker_url(url.trim())).collect::<Result<_, _>>().map(Tier)
+}
+
+/// Reads the URL of a tracker: http, https or udp, with a host.
+pub fn tracker_url(text: &str) -> Result<String, String> {
+    let wrong = |why: &str| format!("{why}; write udp://HOST:PORT or http(s)://HOST/announce");
+    let url = url::Url::parse(text).map_err(|error| wrong(&format!("this is no URL ({error})")))?;
+    if !matches!(url.scheme(), "http" | "https" | "udp") {
+        return Err(wrong("a tracker speaks http, https or udp"));
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(wrong("the URL names no host"));
+    }
+    if url.scheme() == "udp" && url.port().is_none() {
+        return Err(wrong("a udp tracker needs a port"));
+    }
+    Ok(text.to_owned())
 }
 
 /// Reads a size of pieces.
@@ -111,6 +126,23 @@ mod tests {
         assert!(plain_name("a b…").is_ok());
         for bad in ["", ".", "..", "a/b", "a\0"] {
             assert!(plain_name(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn trackers_are_checked_at_once() {
+        for good in ["udp://t.example:6969", "http://t.example/announce", "https://[::1]:1/announce"] {
+            assert_eq!(tracker_url(good), Ok(good.to_owned()));
+        }
+        for bad in [
+            "",
+            "t.example",
+            "udp://t.example",
+            "ftp://t.example/announce",
+            "file:///etc/passwd",
+            "udp://:80",
+        ] {
+            assert!(tracker_url(bad).is_err(), "{bad}");
         }
     }
 }

@@ -1,0 +1,54 @@
+//! What a user can do about an error, where the words for it are those of a face: flags, keys, commands.
+
+use std::path::PathBuf;
+
+use crate::engine;
+use crate::store::Skipped;
+
+/// What a user can do about an error.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Remedy {
+    /// See there.
+    Fault(engine::Remedy),
+    /// Share the folder, or the file in it, that was given in place of a torrent.
+    ShareFolder(PathBuf),
+    /// Fetch the torrent file that this link or info-hash names.
+    FetchTorrentFile(PathBuf),
+    /// Send the torrent file to standard input.
+    PipeTorrentFile,
+    /// Give the torrent file, since nothing is remembered.
+    GiveTorrentFile,
+    /// Name a state directory.
+    NameStateDir,
+    /// Say where the data of the torrent named so is.
+    SayWhere(String),
+    /// Say where the data was moved to, or fetch it again.
+    Moved {
+        /// How the torrent was named.
+        argument: PathBuf,
+        /// Its torrent file.
+        torrent_file: PathBuf,
+        /// The folder its data was in.
+        folder: PathBuf,
+    },
+    /// Include what was skipped.
+    Include(Skipped),
+    /// Rename a file whose name is not UTF-8, or exclude it.
+    ExcludeUnnamed,
+    /// Make a file readable, or exclude it.
+    ExcludeUnreadable,
+    /// Choose another name for what is written.
+    OtherName,
+    /// Make a torrent of version 1.
+    FormatV1,
+    /// Choose larger pieces.
+    LargerPieces,
+    /// Switch on IPv6.
+    SwitchIpv6On,
+}
+
+impl From<engine::Remedy> for Remedy {
+    fn from(remedy: engine::Remedy) -> Self {
+        Self::Fault(remedy)
+    }
+}

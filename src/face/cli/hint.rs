@@ -1,0 +1,74 @@
+//! What to do about an error, with the flags and commands of the command line.
+
+use super::making::skipped;
+use crate::app::{Error, Remedy, quoted};
+use crate::engine;
+
+/// The hint of an error, if there is one.
+pub fn hint(error: &Error) -> Option<String> {
+    match &error.remedy {
+        Some(remedy) => remedied(remedy),
+        None => error.hint.clone(),
+    }
+}
+
+fn remedied(remedy: &Remedy) -> Option<String> {
+    Some(match remedy {
+        Remedy::Fault(remedy) => fault(*remedy).to_owned(),
+        Remedy::ShareFolder(path) => format!("to share a folder: torr seed {}", quoted(path)),
+        Remedy::FetchTorrentFile(link) => {
+            format!("to get the file: torr magnet {} --fetch -o FILE.torrent", quoted(link))
+        }
+        Remedy::PipeTorrentFile => "pipe it in, as in: torr get - < FILE.torrent".to_owned(),
+        Remedy::GiveTorrentFile => {
+            "torr get and torr seed remember what they are given; name the torrent file".to_owned()
+        }
+        Remedy::NameStateDir => "say where with --state-dir".to_owned(),
+        Remedy::SayWhere(argument) => format!("say where: torr seed {argument} -o FOLDER"),
+        Remedy::Moved { argument, torrent_file, folder } => format!(
+            "if it was moved: torr seed {} -o FOLDER; to fetch it again: torr get {} -o {}",
+            quoted(argument),
+            quoted(torrent_file),
+            quoted(folder)
+        ),
+        Remedy::Include(left_out) => return skipped(left_out),
+        Remedy::ExcludeUnnamed => "rename it, or leave it out with --exclude".to_owned(),
+        Remedy::ExcludeUnreadable => "change its permissions, or leave it out with --exclude".to_owned(),
+        Remedy::OtherName => "choose another name with -o".to_owned(),
+        Remedy::FormatV1 => "use --format v1".to_owned(),
+        Remedy::LargerPieces => "choose a larger --piece-size".to_owned(),
+        Remedy::SwitchIpv6On => "--ipv6 switches it on".to_owned(),
+    })
+}
+
+fn fault(remedy: engine::Remedy) -> &'static str {
+    use engine::Remedy;
+    match remedy {
+        Remedy::FreeSpace => "free some space, or choose another disk with -o DIR",
+        Remedy::WritableFolder => "choose a folder you may write to with -o DIR",
+        Remedy::RightFolder => "check the folder; -o DIR names another one",
+        Remedy::RepairData => {
+            "name the folder with -o DIR; 'torr verify' says what is damaged, 'torr get' fetches it"
+        }
+        Remedy::CheckAgain => "another program changed the file; run the command again to check it",
+        Remedy::ReplaceFiles => {
+            "choose another folder with -o DIR, or replace what is there with --overwrite"
+        }
+        Remedy::CutFiles => "choose another folder with -o DIR, or cut off the rest with --overwrite",
+        Remedy::CheckFiles => {
+            "leave out --existing to have the files checked, or choose another folder with -o DIR"
+        }
+        Remedy::PlainFiles => "torr writes to plain files only, never through links",
+        Remedy::OtherFileSystem => "the file system does not allow this name; choose another one with -o DIR",
+        Remedy::RunAgain => "run the command again to go on; verified pieces are kept",
+        Remedy::StopOther => "wait until it ends, or stop it",
+        Remedy::OtherPort => "choose another port with -p, or leave out -p for any free one",
+        Remedy::HighPort => "ports below 1024 need privileges; choose a higher one with -p",
+        Remedy::OwnAddress => "'ip addr' lists the addresses of this machine",
+        Remedy::OtherPortOrAddress => "choose another port with -p, or another address with --bind",
+        Remedy::MorePeers => {
+            "try again later, or give a link with more trackers (tr=) or peers (x.pe=); --timeout says how long to wait"
+        }
+        Remedy::Report => "please report it with the text above",
+    }
+}
