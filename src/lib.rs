@@ -9,7 +9,7 @@
 //! Imports point down; `tests/architecture/` fails on an upward arrow, and on an import circle between files.
 //!
 //! ```text
-//! main → face → engine → net → { swarm, store, dht } → proto → hash → base
+//! main → face → app → engine → net → { swarm, store, dht } → proto → hash → base
 //! ```
 //!
 //! | room | what it is for | quiet |
@@ -21,7 +21,8 @@
 //! | [`dht`] | a node of the distributed hash table as a state machine | yes |
 //! | [`store`] | bytes at rest: buffers, files, maps, disk threads, resume data | no |
 //! | [`net`] | bytes in motion: connections, datagrams, trackers, the local network, rate limits | no |
-//! | [`engine`] | puts it together; the public door: commands in, events and snapshots out | no |
+//! | [`engine`] | puts it together: commands in, events and snapshots out | no |
+//! | [`app`] | what every face needs and no face owns: inputs, making torrents, selection, the door to the engine | no |
 //! | [`face`] | how people meet it: the command line | no |
 //!
 //! # The journey of one block

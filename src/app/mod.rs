@@ -4,6 +4,10 @@
 //! A face knows this room and the vocabulary of [`base`](crate::base). What a flag is called, how a sentence is
 //! coloured and with which code a process ends is none of this room's business.
 
+pub mod command_line;
+pub mod damage;
+pub mod door;
+pub mod file_write;
 pub mod input;
 pub mod interface;
 pub mod location;
@@ -11,7 +15,10 @@ pub mod making;
 pub mod own_addresses;
 pub mod remembered;
 pub mod selection;
+pub mod source_watch;
+pub mod stall;
 pub mod user_folders;
+pub mod verification;
 
 mod error;
 mod fault;
@@ -19,3 +26,6 @@ mod remedy;
 
 pub use error::{Error, ErrorKind, quoted, reason, shown};
 pub use remedy::Remedy;
+
+pub use crate::engine::{dht, tracker_server};
+pub use crate::hash::describe as hashing;

@@ -31,6 +31,8 @@ pub enum Remedy {
         /// The folder its data was in.
         folder: PathBuf,
     },
+    /// Share what is there now, by a new link.
+    ShareAnew(PathBuf),
     /// Include what was skipped.
     Include(Skipped),
     /// Rename a file whose name is not UTF-8, or exclude it.

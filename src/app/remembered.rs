@@ -1,10 +1,11 @@
 //! Torrents named by the beginning of their info hash: those that `get` and `seed` have had before.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Error, ErrorKind, Remedy, quoted, shown};
 use crate::base::InfoHashes;
 use crate::engine::{self, Recalled};
+use crate::store::Remembered;
 
 /// With fewer digits too much is meant.
 const MIN_DIGITS: usize = 4;
@@ -38,6 +39,11 @@ pub fn recall(argument: &Path, state: Option<&Path>) -> Result<Option<Recalled>,
             Err(Error::usage(message).hint(hint))
         }
     }
+}
+
+/// Where the torrent file of a remembered torrent lies.
+pub fn torrent_file(state: &Path, torrent: &InfoHashes) -> PathBuf {
+    Remembered::of(state).path(torrent)
 }
 
 /// The argument as digits of an info hash, if it can be the beginning of one.
@@ -96,7 +102,6 @@ pub fn gone(known: &Recalled, argument: &Path) -> Error {
 mod tests {
     use super::*;
     use crate::proto::metainfo::{Attributes, Content, Draft, Extras, Metainfo};
-    use crate::store::Remembered;
 
     fn torrent(name: &str) -> Metainfo {
         let draft = Draft {

@@ -157,7 +157,7 @@ pub struct Row {
 
 impl Row {
     /// A torrent of which nothing is known and nothing has moved.
-    pub(super) fn new(
+    pub fn new(
         id: TorrentId,
         info_hashes: InfoHashes,
         name: Untrusted,

@@ -17,7 +17,7 @@ const ROOMS: [(&str, &[&str]); 10] = [
     ("net", &["base", "hash", "proto", "swarm", "store"]),
     ("engine", &["base", "hash", "proto", "swarm", "dht", "store", "net"]),
     ("app", &["base", "hash", "proto", "store", "engine"]),
-    ("face", &["base", "hash", "proto", "store", "engine", "app"]),
+    ("face", &["base", "proto", "app"]),
 ];
 
 const QUIET: [&str; 5] = ["base", "hash", "proto", "swarm", "dht"];

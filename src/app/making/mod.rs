@@ -5,4 +5,9 @@ pub mod hash;
 pub mod lints;
 pub mod plan;
 pub mod portable;
+pub mod reuse;
 pub mod values;
+
+pub use crate::store::{
+    Hashed as CachedHashes, Hashes as HashCache, Patterns, ScannedFile, Skipped, Wishes, scan,
+};

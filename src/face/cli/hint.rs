@@ -1,8 +1,8 @@
 //! What to do about an error, with the flags and commands of the command line.
 
 use super::making::skipped;
+use crate::app::door::FaultRemedy;
 use crate::app::{Error, Remedy, quoted};
-use crate::engine;
 
 /// The hint of an error, if there is one.
 pub fn hint(error: &Error) -> Option<String> {
@@ -31,6 +31,9 @@ fn remedied(remedy: &Remedy) -> Option<String> {
             quoted(torrent_file),
             quoted(folder)
         ),
+        Remedy::ShareAnew(place) => {
+            format!("torr seed {} shares what is there now, by a new link", quoted(place))
+        }
         Remedy::Include(left_out) => return skipped(left_out),
         Remedy::ExcludeUnnamed => "rename it, or leave it out with --exclude".to_owned(),
         Remedy::ExcludeUnreadable => "change its permissions, or leave it out with --exclude".to_owned(),
@@ -41,8 +44,8 @@ fn remedied(remedy: &Remedy) -> Option<String> {
     })
 }
 
-fn fault(remedy: engine::Remedy) -> &'static str {
-    use engine::Remedy;
+fn fault(remedy: FaultRemedy) -> &'static str {
+    use FaultRemedy as Remedy;
     match remedy {
         Remedy::FreeSpace => "free some space, or choose another disk with -o DIR",
         Remedy::WritableFolder => "choose a folder you may write to with -o DIR",

@@ -14,8 +14,8 @@ use crate::app::making::gather::{Gathered, Sort};
 use crate::app::making::hash::{self, HashProgress, Hashed, Line};
 use crate::app::making::lints::{Finding, Lint};
 use crate::app::making::plan::Format;
+use crate::app::making::{Patterns, Skipped};
 use crate::base::{Geometry, Sha1Digest, Untrusted, units};
-use crate::store::{Patterns, Skipped};
 
 /// The patterns of a flag.
 pub fn patterns(flag: &str, patterns: &[String]) -> Result<Patterns, Error> {

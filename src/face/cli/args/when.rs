@@ -1,7 +1,7 @@
 //! When to stop giving: `--seed` and `--until`.
 
+use crate::app::door::{After, Until};
 use crate::base::units;
-use crate::engine::{After, Until};
 
 /// Reads `forever`, a ratio (`2.0`), a time (`30m`), `copies:1`, or several with commas between,
 /// of which the first to come true counts.

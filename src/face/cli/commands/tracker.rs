@@ -9,9 +9,9 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::app::input::Link;
+use crate::app::tracker_server::{Access, PeerEvent, PeerSeen, ServerConfig, ServerStats, TrackerServer};
 use crate::app::{Error, ErrorKind, reason};
 use crate::base::{InfoHashes, units};
-use crate::engine::tracker_server::{Access, PeerEvent, PeerSeen, ServerConfig, ServerStats, TrackerServer};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::fetching;
 use crate::face::cli::output::Output;

@@ -2,11 +2,10 @@
 
 use serde::Serialize;
 
-use crate::app::Error;
+use crate::app::{self, Error};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
-use crate::hash;
 
 /// What this program is and what it was built with.
 #[derive(Serialize)]
@@ -49,7 +48,7 @@ fn version() -> Version {
         target: known(env!("TORR_TARGET")),
         profile: known(env!("TORR_PROFILE_NAME")),
         features: if cfg!(debug_assertions) { vec!["debug-assertions"] } else { Vec::new() },
-        hashing: hash::describe(),
+        hashing: app::hashing(),
         licence: env!("CARGO_PKG_LICENSE"),
     }
 }

@@ -22,9 +22,9 @@ mod variables;
 use std::time::Duration;
 
 use super::output::Output;
+use crate::app::door::After;
 use crate::app::{Error, ErrorKind};
 use crate::base::units;
-use crate::engine::After;
 
 use super::args::when::after;
 use file::{Content, Read};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::app::door::{Row, State, View};
 use crate::base::units;
-use crate::engine::{Row, State, View};
 use crate::face::cli::style::{Style, width};
 
 use super::amounts::{eta_text, of, percent, span, span_short};

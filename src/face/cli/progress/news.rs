@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::app::door::{Row, State};
 use crate::base::{InfoHashes, TorrentId, Untrusted, units};
-use crate::engine::{Row, State};
 
 use super::amounts::{eta_text, of, percent, span};
 use super::many::Sum;

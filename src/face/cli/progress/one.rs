@@ -1,7 +1,7 @@
 //! One torrent on a terminal.
 
+use crate::app::door::{Detail, Row, State};
 use crate::base::units;
-use crate::engine::{Detail, Row, State};
 use crate::face::cli::style::{Style, pad_left, width};
 
 use super::amounts::{eta_text, left, of, percent, percent_fine, span};

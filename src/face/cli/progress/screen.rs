@@ -1,6 +1,6 @@
 //! Transfers as lines for a terminal.
 
-use crate::engine::View;
+use crate::app::door::View;
 use crate::face::cli::style::Style;
 
 use super::layout::Size;

@@ -1,7 +1,7 @@
 //! How a torrent fares, in words that stand in every form of progress.
 
+use crate::app::door::{Row, State};
 use crate::base::units;
-use crate::engine::{Row, State};
 
 /// Bytes per second below which nothing moves.
 const NOTHING: f64 = 1024.0;

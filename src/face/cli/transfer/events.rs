@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
+use crate::app::door::{Reason, Row, State};
 use crate::base::{InfoHashes, Untrusted};
-use crate::engine::{Reason, Row, State};
 use crate::face::cli::json::hex;
 use crate::face::cli::progress::amounts::eta_known;
 

@@ -11,9 +11,9 @@ use std::thread;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use tokio::sync::mpsc;
 
+use crate::app::command_line::Words;
 use crate::app::{Error, ErrorKind, reason, shown};
 use crate::base::{InfoHashes, Untrusted};
-use crate::face::cli::args::words::Words;
 use crate::face::cli::output::{Output, Progress};
 
 use super::Job;

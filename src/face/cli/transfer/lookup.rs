@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::time::{interval, timeout};
 
+use crate::app::door::{Add, Command, Door, Event, View};
 use crate::app::{Error, ErrorKind};
 use crate::base::{InfoHashes, TorrentId, Untrusted};
-use crate::engine::{Add, Command, Engine, Event, Handle, View};
 use crate::face::cli::output::{Output, Progress};
 use crate::face::cli::progress::news::{self, News};
 use crate::face::cli::progress::screen;
@@ -30,7 +30,7 @@ pub struct Started {
     /// What it runs on.
     pub(super) ground: Ground,
     /// By which it is told what to do.
-    pub(super) handle: Handle,
+    pub(super) door: Door,
     /// What it tells.
     pub(super) events: mpsc::UnboundedReceiver<Event>,
     /// Its torrents.
@@ -99,10 +99,9 @@ impl Lookups {
     /// Starts an engine, for so many downloads at once later.
     pub fn start(setup: &Setup, jobs: usize, output: &Output) -> Result<Self, Error> {
         let ground = Ground::new()?;
-        let mut handle = ground.block_on(Engine::start(setup.engine(jobs))).map_err(Error::from)?;
-        let events = handle.events().expect("nobody else has taken the events of this engine");
+        let (door, events) = ground.block_on(Door::open(setup.engine(jobs)))?;
         Ok(Self {
-            engine: Started { ground, handle, events, known: Known::default() },
+            engine: Started { ground, door, events, known: Known::default() },
             output: output.clone(),
             sought: Vec::new(),
             news: News::new(output.interval),
@@ -114,7 +113,7 @@ impl Lookups {
     /// Begins to look for one more.
     pub fn add(&mut self, add: Add) -> TorrentId {
         let (info_hashes, name) = (add.info_hashes(), add.name());
-        let id = self.engine.handle.add(add);
+        let id = self.engine.door.add(add);
         self.engine.known.torrents.insert(id, info_hashes);
         self.sought.push(Sought { id, name });
         id
@@ -126,11 +125,11 @@ impl Lookups {
             return None;
         }
         let begun = Instant::now();
-        let Self { engine: Started { ground, handle, events, known }, output, sought, news, waited, told } =
+        let Self { engine: Started { ground, door, events, known }, output, sought, news, waited, told } =
             self;
         waiter.waits(true);
         let (id, found) = ground.block_on(async {
-            let mut views = handle.views();
+            let mut views = door.views();
             let mut ticks = interval(TICK);
             loop {
                 let first = sought.first().expect("somebody waits only while something is looked for");
@@ -161,7 +160,7 @@ impl Lookups {
                             *told = true;
                             output.say("Ctrl-C skips one whose file list is looked for");
                         }
-                        tell(&handle.view(), sought, *waited + begun.elapsed(), news, output);
+                        tell(&door.view(), sought, *waited + begun.elapsed(), news, output);
                     }
                     _ = ticks.tick() => match waiter.wish() {
                         Wish::Wait => {}
@@ -184,7 +183,7 @@ impl Lookups {
                 self.engine.known.torrents.insert(id, metainfo.info_hash());
                 self.engine.known.found.push(id);
             }
-            Err(_) => self.engine.handle.send(Command::Remove(id)),
+            Err(_) => self.engine.door.send(Command::Remove(id)),
         }
         self.sought.retain(|sought| sought.id != id);
         Some((id, found))
@@ -192,11 +191,11 @@ impl Lookups {
 
     /// The engine, to go on with those of the torrents that were found; the others leave it.
     pub fn into_engine(mut self, goes_on: impl Fn(&InfoHashes) -> bool) -> Started {
-        let (handle, Known { torrents, found }) = (&self.engine.handle, &mut self.engine.known);
+        let (door, Known { torrents, found }) = (&self.engine.door, &mut self.engine.known);
         found.retain(|id| {
             let stays = torrents.get(id).is_some_and(&goes_on);
             if !stays {
-                handle.send(Command::Remove(*id));
+                door.send(Command::Remove(*id));
             }
             stays
         });
@@ -205,8 +204,8 @@ impl Lookups {
 
     /// Ends the engine in good order, but never waits long.
     pub fn stop(self) {
-        let Started { ground, handle, .. } = self.engine;
-        let _ = ground.block_on(async { timeout(STOP, handle.stop()).await });
+        let Started { ground, door, .. } = self.engine;
+        let _ = ground.block_on(async { timeout(STOP, door.stop()).await });
     }
 }
 

@@ -8,12 +8,10 @@ mod lookup;
 mod outcome;
 mod session;
 mod setup;
-mod stall;
 mod story;
 pub mod stream;
 mod telling;
 mod to_come;
-mod watch;
 mod work;
 
 use std::path::PathBuf;
@@ -22,13 +20,13 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 
+use crate::app::door::Add;
 use crate::app::{Error, ErrorKind};
 use crate::base::{InfoHashes, Untrusted};
-use crate::engine::Add;
 
-use super::args::words::Words;
 use super::exit::Exit;
 use super::output::Output;
+use crate::app::command_line::Words;
 
 pub use lookup::{Lookups, Started, Waiter, Wish};
 pub use outcome::Outcomes;

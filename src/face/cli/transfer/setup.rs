@@ -4,10 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use crate::app::Error;
+use crate::app::door::{self, Add, After, ContentOptions, EngineConfig};
 use crate::app::input::{Link, Torrent};
 use crate::app::quoted;
 use crate::app::{interface, own_addresses, user_folders};
-use crate::engine::{self, Add, After, ContentOptions, EngineConfig};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::args::network::NetworkArgs;
 use crate::face::cli::config::places::Sources;
@@ -163,10 +163,10 @@ impl Setup {
         let Magnet { info_hash, trackers, web_seeds, .. } = &link.magnet;
         let more = |url: &&String| !trackers.iter().any(|known| known.raw() == url.as_str());
         let more = self.network.tracker.iter().filter(more).cloned();
-        let source = engine::Link {
+        let source = door::Link {
             name: Some(link.name()),
             web_seeds: web_seeds.clone(),
-            ..engine::Link::new(*info_hash)
+            ..door::Link::new(*info_hash)
         };
         Ok(Add {
             trackers: trackers.iter().map(|url| url.raw().to_owned()).chain(more).collect(),
@@ -243,7 +243,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::engine::Until;
+    use crate::app::door::Until;
     use crate::face::cli::config::kind::Value;
 
     #[derive(Parser)]

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::app::door::{After, Row, Until};
 use crate::app::quoted;
 use crate::app::shown;
 use crate::base::units;
-use crate::engine::{After, Row, Until};
 use crate::face::cli::progress::amounts::of;
 use crate::face::cli::style::{Role, Style};
 
@@ -170,8 +170,8 @@ fn homely(path: &Path, home: Option<PathBuf>) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::door::State;
     use crate::base::InfoHashes;
-    use crate::engine::State;
     use crate::face::cli::progress::screen::tests::row;
 
     fn job() -> Job {

@@ -11,9 +11,9 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::sync::oneshot;
 
+use crate::app::door::{ContentOptions, Priority, Read, Reader};
 use crate::app::{Error, ErrorKind, reason};
 use crate::base::FileIndex;
-use crate::engine::{ContentOptions, Priority, Read, Reader};
 use crate::face::cli::output::Output;
 use crate::proto::metainfo::Metainfo;
 

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
+use crate::app::door::{Reason, Row, State, Until, View};
 use crate::app::{Error, shown};
 use crate::base::{InfoHashes, TorrentId, Untrusted, units};
-use crate::engine::{Reason, Row, State, Until, View};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::json;
 use crate::face::cli::output::{Output, Progress};

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::app::Error;
+use crate::app::door::{Add, Reader};
 use crate::base::{InfoHashes, Untrusted};
-use crate::engine::{Add, Reader};
 use crate::proto::metainfo::Metainfo;
 
 use super::Job;

@@ -1,6 +1,5 @@
 //! `torr create`: a torrent file from a file or a folder.
 
-mod reuse;
 pub mod target;
 mod told;
 
@@ -9,6 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::app::input::Torrent;
+use crate::app::making::Wishes;
 use crate::app::making::gather::{self, Gathered, Sort};
 use crate::app::making::hash;
 use crate::app::making::lints::{self, Lint};
@@ -20,10 +20,9 @@ use crate::face::cli::exit::Exit;
 use crate::face::cli::making::HashStyle;
 use crate::face::cli::output::Output;
 use crate::face::cli::{fetching, making, signals};
-use crate::store::Wishes;
 
 use super::seed;
-use reuse::Reused;
+use crate::app::making::reuse::{self, Reused};
 use target::Target;
 
 /// Make a torrent file

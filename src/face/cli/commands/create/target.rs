@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::app::file_write::{Written, write_file};
 use crate::app::{Error, ErrorKind, shown};
 use crate::face::cli::output::Output;
 use crate::face::cli::signals;
-use crate::store;
 
 /// Where a torrent file is written to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -52,9 +52,7 @@ impl Target {
                 );
             }
             Ok(_) if !may_overwrite => {
-                let message = format!("{} is there already", shown(path));
-                return Err(Error::new(ErrorKind::Disk, "exists", message)
-                    .hint("overwrite it with --force, or choose another name with -o"));
+                return Err(is_there(path));
             }
             _ => {}
         }
@@ -67,11 +65,17 @@ impl Target {
     pub fn write(&self, bytes: &[u8], overwrite: bool, output: &Output) -> Result<(), Error> {
         match self {
             Self::Stdout => output.data(bytes),
-            Self::File(path) => {
-                signals::undisturbed(|| store::write_atomic(path, bytes, overwrite)).map_err(Error::from)
-            }
+            Self::File(path) => match signals::undisturbed(|| write_file(path, bytes, overwrite))? {
+                Written::New => Ok(()),
+                Written::Same | Written::InTheWay => Err(is_there(path)),
+            },
         }
     }
+}
+
+fn is_there(path: &Path) -> Error {
+    Error::new(ErrorKind::Disk, "exists", format!("{} is there already", shown(path)))
+        .hint("overwrite it with --force, or choose another name with -o")
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 
-use super::reuse::Reused;
 use super::target::Target;
 use super::{CreateArgs, SCHEMA};
+use crate::app::making::ScannedFile;
 use crate::app::making::gather::Gathered;
 use crate::app::making::hash::Hashed;
+use crate::app::making::reuse::Reused;
 use crate::app::{Error, shown};
 use crate::base::{Geometry, Untrusted, units};
 use crate::face::cli::commands::show::magnet;
@@ -99,7 +100,7 @@ pub fn plan(
     };
     let shape = made.geometry();
     if output.json {
-        let file = |file: &crate::store::ScannedFile| Planned { path: path(&file.names), size: file.len };
+        let file = |file: &ScannedFile| Planned { path: path(&file.names), size: file.len };
         return output.event(&Plan {
             schema: SCHEMA,
             event: "plan",

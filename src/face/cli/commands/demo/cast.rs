@@ -3,11 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
-use crate::base::{TorrentId, units};
-use crate::engine::{
-    Add, After, Command, ContentOptions, Engine, EngineConfig, Existing, Fault, Handle, PeerSource, Row,
+use crate::app::Error;
+use crate::app::door::{
+    Add, After, Command, ContentOptions, Door, EngineConfig, Events, Existing, PeerRow, PeerSource, Row,
     State, Until, View,
 };
+use crate::base::{TorrentId, units};
 use crate::face::cli::progress::amounts::percent;
 use crate::face::cli::style::{Style, pad, pad_left, width};
 use crate::proto::metainfo::Metainfo;
@@ -34,7 +35,7 @@ pub struct Member {
     /// The part of the download at which it goes.
     pub goes: Option<f64>,
     /// Its engine while it is there.
-    pub engine: Option<Handle>,
+    pub engine: Option<Door>,
     /// Bytes given.
     pub gave: u64,
     /// It was there and is gone.
@@ -85,9 +86,9 @@ impl Member {
         own: &Path,
         nodes: &[String],
         known: Option<SocketAddr>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), Error> {
         let nodes = if self.dht { nodes } else { &[] };
-        let engine = engine(Some(self.up), self.down, nodes).await?;
+        let (engine, _) = engine(Some(self.up), self.down, nodes).await?;
         let takes = self.down.is_some();
         let options = ContentOptions {
             priorities: if takes { content::one_song() } else { Vec::new() },
@@ -134,11 +135,11 @@ impl Member {
 
     /// Takes note of how it and the one that downloads met: the side that called knows. Says whether that is
     /// new.
-    pub fn notice(&mut self, downloader: &Handle) -> bool {
+    pub fn notice(&mut self, downloader: &Door) -> bool {
         let (Some(engine), None) = (&self.engine, self.met) else { return false };
         let called = |view: &View, other| {
             view.detail.as_ref().and_then(|detail| {
-                let to = |row: &&crate::engine::PeerRow| !row.incoming && Some(row.addr) == other;
+                let to = |row: &&PeerRow| !row.incoming && Some(row.addr) == other;
                 detail.peers.iter().find(to).and_then(|row| row.source)
             })
         };
@@ -161,7 +162,7 @@ impl Member {
 }
 
 /// An engine on loopback that remembers nothing; without nodes to begin with it does without the DHT.
-pub async fn engine(up: Option<u64>, down: Option<u64>, nodes: &[String]) -> Result<Handle, Fault> {
+pub async fn engine(up: Option<u64>, down: Option<u64>, nodes: &[String]) -> Result<(Door, Events), Error> {
     let config = EngineConfig {
         bind: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
         ipv6: false,
@@ -172,16 +173,16 @@ pub async fn engine(up: Option<u64>, down: Option<u64>, nodes: &[String]) -> Res
         pex: true,
         ..EngineConfig::default()
     };
-    Engine::start(config).await
+    Door::open(config).await
 }
 
 /// Where an engine can be reached.
-fn addr(engine: &Handle) -> Option<SocketAddr> {
+fn addr(engine: &Door) -> Option<SocketAddr> {
     engine.view().port.map(|port| (Ipv4Addr::LOCALHOST, port).into())
 }
 
 /// The torrent of this id as an engine sees it.
-pub fn row(engine: &Handle, id: TorrentId) -> Option<Row> {
+pub fn row(engine: &Door, id: TorrentId) -> Option<Row> {
     engine.view().torrents.iter().find(|row| row.id == id).cloned()
 }
 

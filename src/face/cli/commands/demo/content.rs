@@ -5,8 +5,8 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::app::door::Priority;
 use crate::base::{Geometry, Rng, Sha1Digest};
-use crate::engine::Priority;
 use crate::proto::metainfo::{Attributes, Content, Draft, DraftFile, Extras, Metainfo};
 
 /// The name of the torrent.

@@ -3,9 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use crate::app::dht::{Node, NodeConfig};
+use crate::app::tracker_server::{Access, ServerConfig, TrackerServer};
 use crate::app::{Error, ErrorKind, reason};
-use crate::engine::dht::{Node, NodeConfig};
-use crate::engine::tracker_server::{Access, ServerConfig, TrackerServer};
 use crate::face::cli::progress::amounts::percent;
 
 /// How many nodes the DHT of the demo has, those of the engines not counted.

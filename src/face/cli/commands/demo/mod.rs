@@ -15,9 +15,10 @@ use clap::Args;
 use serde::Serialize;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::app::door::{Add, Command, Door, Event, Row, View};
+use crate::app::making::hash;
 use crate::app::{Error, ErrorKind, reason, shown};
 use crate::base::{TorrentId, units};
-use crate::engine::{Add, Command, Event, Handle, Row, View};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::{Output, Progress as Shown};
 use crate::face::cli::progress::amounts::percent;
@@ -26,7 +27,6 @@ use crate::face::cli::signals::Signals;
 use crate::face::cli::style::{Role, width};
 use crate::face::cli::transfer::block_on;
 use crate::proto::metainfo::Metainfo;
-use crate::store::{self, Progress};
 
 use cast::Member;
 use folder::Folder;
@@ -93,7 +93,7 @@ struct Play<'a> {
     stop: Arc<AtomicBool>,
     members: [Member; 5],
     helpers: Option<Helpers>,
-    downloader: Option<Handle>,
+    downloader: Option<Door>,
     /// Work on another thread that may still be going on.
     work: Option<tokio::task::JoinHandle<()>>,
     /// When the command began: the clock of all lines.
@@ -155,11 +155,9 @@ impl<'a> Play<'a> {
         let files: Vec<(Option<PathBuf>, u64)> =
             content::files(size).into_iter().map(|(name, len)| (path(name), len)).collect();
         let shape = content::shape(size);
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let hashed =
-            self.elsewhere(move || store::hash_pieces(&files, &shape, threads, &Progress::new())).await?;
-        let digests = hashed.map_err(Error::from)?;
-        Ok(content::torrent(size, &digests, trackers))
+        let hash = move || hash::hash(&files, &shape, &[], hash::cores(), &mut |_| Ok(()));
+        let hashed = self.elsewhere(hash).await??;
+        Ok(content::torrent(size, &hashed.digests, trackers))
     }
 
     /// Lets them come and go while the download runs, until it is complete; says which torrent that was, and how
@@ -170,10 +168,8 @@ impl<'a> Play<'a> {
         given: &Path,
         taken: &Path,
     ) -> Result<(TorrentId, Duration), Error> {
-        let fault = Error::from;
         let nodes = self.helpers.as_ref().map(Helpers::nodes).unwrap_or_default();
-        let mut downloader = cast::engine(None, None, &nodes).await.map_err(fault)?;
-        let mut events = downloader.events().expect("nobody else has taken the events of this engine");
+        let (downloader, mut events) = cast::engine(None, None, &nodes).await?;
         self.moving = Instant::now();
         let id = downloader.add(Add::new(torrent.clone(), taken.to_owned()));
         downloader.send(Command::Look(Some(id)));

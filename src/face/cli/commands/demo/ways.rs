@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::engine::PeerSource;
+use crate::app::door::PeerSource;
 use crate::face::cli::progress::amounts::percent;
 
 use super::cast::Member;

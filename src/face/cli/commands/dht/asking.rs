@@ -8,10 +8,10 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout, timeout_at};
 
+use crate::app::dht::{Goal, News, Node, NodeConfig, Outcome, Status, Steps};
 use crate::app::making::values;
 use crate::app::{Error, ErrorKind};
 use crate::base::units;
-use crate::engine::dht::{Goal, News, Node, NodeConfig, Outcome, Status, Steps};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::{Output, Progress};

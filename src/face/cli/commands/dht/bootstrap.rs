@@ -6,9 +6,9 @@ use std::ops::ControlFlow;
 use clap::Args;
 use serde::Serialize;
 
+use crate::app::dht::{FamilyStatus, Goal};
 use crate::app::{Error, ErrorKind};
 use crate::base::units;
-use crate::engine::dht::{FamilyStatus, Goal};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;

@@ -6,8 +6,8 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::app::Error;
+use crate::app::dht::{Goal, News};
 use crate::base::Untrusted;
-use crate::engine::dht::{Goal, News};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::commands::show::raw::Raw;
 use crate::face::cli::exit::Exit;

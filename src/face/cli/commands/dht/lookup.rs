@@ -8,8 +8,8 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::app::Error;
+use crate::app::dht::{Goal, News};
 use crate::base::{InfoHashes, units};
-use crate::engine::dht::{Goal, News};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;

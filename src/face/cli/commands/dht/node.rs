@@ -6,9 +6,9 @@ use clap::Args;
 use serde::Serialize;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use crate::app::dht::{FamilyStatus, Node, NodeConfig, Status};
 use crate::app::{Error, ErrorKind};
 use crate::base::units;
-use crate::engine::dht::{FamilyStatus, Node, NodeConfig, Status};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::{Output, Progress};

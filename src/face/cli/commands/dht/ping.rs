@@ -6,9 +6,9 @@ use std::ops::ControlFlow;
 use clap::Args;
 use serde::Serialize;
 
+use crate::app::dht::{Goal, fits};
 use crate::app::making::values;
 use crate::app::{Error, ErrorKind};
-use crate::engine::dht::{Goal, fits};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::json::hex;

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args};
 use serde::Serialize;
 
+use crate::app::dht::{Goal, News};
 use crate::app::{Error, ErrorKind, shown};
 use crate::base::{NodeId, units};
-use crate::engine::dht::{Goal, News};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::json::hex;

@@ -6,10 +6,10 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::app::Error;
+use crate::app::dht::NodeConfig;
 use crate::app::making::values;
 use crate::app::{interface, user_folders};
 use crate::base::units;
-use crate::engine::dht::NodeConfig;
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::args::network;
 use crate::face::cli::config::Config;

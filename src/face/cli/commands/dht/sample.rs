@@ -6,9 +6,9 @@ use std::ops::ControlFlow;
 use clap::Args;
 use serde::Serialize;
 
+use crate::app::dht::{Goal, News};
 use crate::app::{Error, ErrorKind};
 use crate::base::{NodeId, units};
-use crate::engine::dht::{Goal, News};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;

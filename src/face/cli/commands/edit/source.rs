@@ -4,12 +4,12 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::app::file_write::{Written, write_file};
 use crate::app::input::{Kind, only_a_link};
 use crate::app::{Error, ErrorKind, shown};
 use crate::base::Untrusted;
 use crate::face::cli::signals;
 use crate::proto::metainfo::EditError;
-use crate::store;
 
 /// The largest torrent file that is read, in bytes.
 const MAX_BYTES: u64 = 16 << 20;
@@ -89,10 +89,9 @@ impl Source {
                 name.push(number.to_string());
             }
             let backup = PathBuf::from(name);
-            match signals::undisturbed(|| store::write_atomic(&backup, &self.bytes, false)) {
-                Err(error) if error.kind == store::DiskErrorKind::Foreign => {}
-                Err(error) => return Err(Error::from(error)),
-                Ok(()) => {
+            match signals::undisturbed(|| write_file(&backup, &self.bytes, false))? {
+                Written::Same | Written::InTheWay => {}
+                Written::New => {
                     self.same_rights(&backup);
                     return Ok(backup);
                 }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::app::command_line::{Words, words};
+use crate::app::door::{self, After};
 use crate::app::selection::{Select, select};
 use crate::base::{Untrusted, units};
-use crate::engine::{self, After};
 use crate::face::cli::args::network::NetworkArgs;
 use crate::face::cli::args::when::after;
-use crate::face::cli::args::words::{Words, words};
 use crate::face::cli::fetch;
 use crate::proto::paths::safe_name;
 
@@ -134,21 +134,21 @@ const UNWATCHED: Duration = Duration::from_secs(600);
 
 impl GetArgs {
     /// What the engine does with files that are there.
-    pub const fn existing(&self) -> engine::Existing {
+    pub const fn existing(&self) -> door::Existing {
         match self.existing {
-            _ if self.overwrite => engine::Existing::Overwrite,
-            ExistingArg::Check => engine::Existing::Check,
-            ExistingArg::Refuse => engine::Existing::Refuse,
-            ExistingArg::Trust => engine::Existing::Trust,
+            _ if self.overwrite => door::Existing::Overwrite,
+            ExistingArg::Check => door::Existing::Check,
+            ExistingArg::Refuse => door::Existing::Refuse,
+            ExistingArg::Trust => door::Existing::Trust,
         }
     }
 
     /// How the engine reserves space.
-    pub const fn alloc(&self) -> engine::Alloc {
+    pub const fn alloc(&self) -> door::Alloc {
         match self.alloc {
-            AllocArg::None => engine::Alloc::None,
-            AllocArg::Sparse => engine::Alloc::Sparse,
-            AllocArg::Full => engine::Alloc::Full,
+            AllocArg::None => door::Alloc::None,
+            AllocArg::Sparse => door::Alloc::Sparse,
+            AllocArg::Full => door::Alloc::Full,
         }
     }
 

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::app::Error;
+use crate::app::door::Add;
 use crate::app::input::{Link, Torrent};
 use crate::base::{InfoHashes, TorrentId};
-use crate::engine::Add;
 use crate::face::cli::output::Output;
 use crate::face::cli::transfer::{Lookups, Setup, Started, Waiter, Work};
 

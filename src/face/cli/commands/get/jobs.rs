@@ -2,22 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Read;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::app::door::{ContentOptions, Order, Source};
+use crate::app::file_write::{Written, write_file};
 use crate::app::input::{self, Link, Reading, Torrent};
 use crate::app::selection::listed;
 use crate::app::selection::{priorities, wanted, wanted_by_link};
 use crate::app::{Error, ErrorKind, shown};
 use crate::base::{InfoHashes, Untrusted, units};
-use crate::engine::{ContentOptions, Order, Source};
 use crate::face::cli::fetching::Fetching;
 use crate::face::cli::output::Output;
 use crate::face::cli::transfer::{Kept, Ready, Search, Setup, Work, stream};
 use crate::proto::metainfo::Metainfo;
 use crate::proto::paths::{MAX_COMPONENT, safe_name};
-use crate::store::{DiskErrorKind, write_atomic};
 
 use super::args::GetArgs;
 use super::together::Together;
@@ -273,26 +273,13 @@ pub fn torrent_name(top: &Path) -> PathBuf {
 
 /// Keeps the torrent file here; another file of this name stays as it is, unless it may be overwritten.
 fn save(path: &Path, bytes: &[u8], overwrite: bool, hint: &str) -> Result<(), Error> {
-    match write_atomic(path, bytes, overwrite) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind == DiskErrorKind::Foreign && holds(path, bytes) => Ok(()),
-        Err(error) if error.kind == DiskErrorKind::Foreign => {
+    match write_file(path, bytes, overwrite)? {
+        Written::New | Written::Same => Ok(()),
+        Written::InTheWay => {
             let message = format!("{} is there already and is another file", shown(path));
             Err(Error::new(ErrorKind::Disk, "foreign_data", message).hint(hint))
         }
-        Err(error) => Err(Error::from(error)),
     }
-}
-
-fn holds(path: &Path, bytes: &[u8]) -> bool {
-    let plain = path.symlink_metadata().is_ok_and(|found| found.is_file());
-    if !plain {
-        return false;
-    }
-    let mut found = Vec::new();
-    let most = bytes.len() as u64 + 1;
-    let read = fs::File::open(path).and_then(|file| file.take(most).read_to_end(&mut found));
-    read.is_ok() && found == bytes
 }
 
 #[cfg(test)]

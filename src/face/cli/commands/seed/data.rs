@@ -4,22 +4,23 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::app::door::{self, Existing, Recalled};
 use crate::app::input::Torrent;
 use crate::app::making::gather::{self, Gathered, Sort};
 use crate::app::making::hash::{self, Hashed};
 use crate::app::making::lints::{self, Lint};
 use crate::app::making::plan::{self, Recipe};
 use crate::app::making::values::{Tier, web_seed};
+use crate::app::making::{CachedHashes, HashCache};
+use crate::app::remembered;
 use crate::app::user_folders;
 use crate::app::{Error, ErrorKind, shown};
 use crate::base::{Geometry, Sha1Digest};
-use crate::engine::{self, Existing, Recalled};
 use crate::face::cli::making;
 use crate::face::cli::output::Output;
 use crate::face::cli::style::width;
 use crate::face::cli::transfer::{Setup, Verb};
 use crate::proto::metainfo::{Draft, Metainfo};
-use crate::store::{self, Hashes, Remembered};
 
 use super::{SeedArgs, Share, known, save, torrent};
 
@@ -115,7 +116,7 @@ impl Maker<'_> {
         draft.digests = hashed.joined();
         let (_, metainfo) = plan::made(&draft)?;
         let state = self.setup.state_dir();
-        let torrent_file = state.map(|state| Remembered::of(state).path(&metainfo.info_hash()));
+        let torrent_file = state.map(|state| remembered::torrent_file(state, &metainfo.info_hash()));
         let folder = found.path.parent().map(Path::to_owned);
         let recalled = Recalled { metainfo, torrent_file: torrent_file.unwrap_or_default(), folder };
         Ok((self.ready(recalled, Existing::Trust, found)?, Some(hashed)))
@@ -125,7 +126,7 @@ impl Maker<'_> {
     /// those used last.
     fn candidates(&self, found: &Found) -> Vec<Recalled> {
         let Some(state) = self.setup.state_dir().filter(|_| !self.args.making.new) else { return Vec::new() };
-        let all = engine::recalled_at(state, &found.path).unwrap_or_else(|error| {
+        let all = door::recalled_at(state, &found.path).unwrap_or_else(|error| {
             tracing::warn!(%error, "what is remembered cannot be read; a new torrent is made");
             Vec::new()
         });
@@ -141,7 +142,7 @@ impl Maker<'_> {
 
     /// Hashes what has changed since it was hashed last, and keeps what comes of it.
     fn hash(&self, found: &Found) -> Result<Hashed, Error> {
-        let cache = user_folders::cache().map(|cache| Hashes::of(&cache));
+        let cache = user_folders::cache().map(|cache| HashCache::of(&cache));
         let piece_len = found.shape.piece_len();
         let kept = cache.as_ref().filter(|_| !self.args.making.rehash);
         let kept = kept.and_then(|cache| cache.read(&found.path, piece_len));
@@ -153,7 +154,7 @@ impl Maker<'_> {
         let line = hash::line(&found.files);
         let hashed = making::hash(&line, &found.shape, &known, hash::cores(), HASHING, self.output)?;
         hash::check_unchanged(&found.files)?;
-        let keep = store::Hashed::new(files, piece_len, hashed.digests.clone(), found.at);
+        let keep = CachedHashes::new(files, piece_len, hashed.digests.clone(), found.at);
         if let Some(cache) = cache.filter(|_| kept.as_ref() != Some(&keep))
             && let Err(error) = cache.keep(&found.path, &keep)
         {

@@ -3,10 +3,10 @@
 use clap::Args;
 
 use crate::app::Error;
+use crate::app::making::Wishes;
 use crate::app::making::plan::Format;
 use crate::app::making::values::{PieceSize, piece_size};
 use crate::face::cli::making::patterns;
-use crate::store::Wishes;
 
 /// What a file or a folder becomes.
 #[derive(Args, Clone, Debug)]

@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, FromArgMatches};
 
+use crate::app::door::{Add, Existing, Until};
 use crate::app::input::{self, Kind, MAX_BYTES, Torrent};
+use crate::app::making::ScannedFile;
 use crate::app::{Error, ErrorKind};
 use crate::base::{InfoHashes, Untrusted};
-use crate::engine::{Add, Existing, Until};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::args::network::NetworkArgs;
 use crate::face::cli::args::when::until;
@@ -25,7 +26,6 @@ use crate::face::cli::signals;
 use crate::face::cli::transfer::link::{Given, Links, Qr};
 use crate::face::cli::transfer::{self, Job, Outcomes, Plan, Setup, Verb};
 use crate::proto::metainfo::Metainfo;
-use crate::store::ScannedFile;
 
 use making::MakingArgs;
 

@@ -1,14 +1,12 @@
 //! `--save`: the torrent file beside the data.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::app::input::{self, MAX_BYTES};
+use crate::app::file_write::{Written, write_file};
+use crate::app::input::{self};
 use crate::app::{Error, ErrorKind, shown};
 use crate::face::cli::output::Output;
 use crate::face::cli::signals;
-use crate::store::{DiskErrorKind, write_atomic};
 
 use super::Share;
 
@@ -33,33 +31,26 @@ pub fn save(wish: Option<&Wish>, share: &Share, output: &Output) -> Result<(), E
     let folder = std::path::absolute(folder).map_err(|error| Error::disk("use", folder, &error))?;
     let Some(path) = target(wish, &folder.join(share.metainfo.top_name())) else { return Ok(()) };
     let bytes = share.metainfo.to_bytes();
-    match signals::undisturbed(|| write_atomic(&path, &bytes, false)) {
-        Ok(()) => output.say(&format!(" saved   {}", shown(&path))),
-        Err(error) if error.kind == DiskErrorKind::Foreign && holds(&path, &bytes) => {}
-        Err(error) if error.kind == DiskErrorKind::Foreign && is_of(&path, share) => {
+    let written = signals::undisturbed(|| write_file(&path, &bytes, false));
+    match written.map_err(|error| error.about(share.job.info_hashes))? {
+        Written::New => output.say(&format!(" saved   {}", shown(&path))),
+        Written::Same => {}
+        Written::InTheWay if is_of(&path, share) => {
             output.say(&format!(" {} is there and is of the same torrent; it stays as it is", shown(&path)));
         }
-        Err(error) if error.kind == DiskErrorKind::Foreign => {
+        Written::InTheWay => {
             let message = format!("{} is there already and is another file", shown(&path));
             let hint = "move it away, or choose another name with --save=FILE";
             return Err(Error::new(ErrorKind::Disk, "exists", message)
                 .hint(hint)
                 .about(share.job.info_hashes));
         }
-        Err(error) => return Err(Error::from(error).about(share.job.info_hashes)),
     }
     Ok(())
 }
 
 fn is_of(path: &Path, share: &Share) -> bool {
     input::torrent_file(path).is_ok_and(|found| found.metainfo.info_hash() == share.job.info_hashes)
-}
-
-fn holds(path: &Path, bytes: &[u8]) -> bool {
-    let mut found = Vec::new();
-    let plain = path.symlink_metadata().is_ok_and(|found| found.is_file());
-    let mut read = || File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut found));
-    plain && read().is_ok() && found == bytes
 }
 
 #[cfg(test)]

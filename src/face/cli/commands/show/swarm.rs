@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::app::door::{self, Counted};
 use crate::app::{Error, ErrorKind};
 use crate::base::Untrusted;
-use crate::engine::{self, Counted};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 use crate::face::cli::style::{Role, pad_left, width};
@@ -27,7 +27,7 @@ pub fn ask(about: &About, patience: Duration, output: &Output) -> Result<Exit, E
     let mut answers = Vec::new();
     block_on(output, async {
         let texts = urls.iter().map(|url| url.raw().to_owned()).collect();
-        let asking = engine::counts(texts, about.info_hash, patience);
+        let asking = door::counts(texts, about.info_hash, patience);
         let mut signals = crate::face::cli::signals::Signals::take().ok();
         let interrupted = async {
             match &mut signals {

@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
+use crate::app::door::{ContentOptions, Existing, Priority};
 use crate::app::input::Torrent;
 use crate::app::location::Top;
 use crate::app::quoted;
 use crate::app::{Error, ErrorKind, shown};
 use crate::base::units;
-use crate::engine::{ContentOptions, Existing, Priority};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 use crate::face::cli::transfer::{self, Plan, Setup, Verb};
 
-use super::check::cut;
-use super::report::{FileReport, Status};
 use super::{Verdict, VerifyArgs, name};
+use crate::app::damage::{FileReport, Status};
+use crate::app::verification::cut;
 
 /// The patience with which a script waits: it must not hang for ever.
 const UNWATCHED: Duration = Duration::from_secs(600);

@@ -1,14 +1,11 @@
 //! `torr verify`: data against a torrent.
 
-mod check;
 mod events;
 mod extra;
 mod fix;
-mod report;
 mod text;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Args;
 use globset::{GlobBuilder, GlobMatcher};
@@ -27,8 +24,14 @@ use crate::face::cli::output::Output;
 use crate::face::cli::signals;
 use crate::proto::metainfo::{File, Metainfo};
 
-use check::Files;
-use report::{FileReport, Status};
+use crate::app::damage;
+use crate::app::damage::{FileReport, Status};
+use crate::app::making::hash::HashProgress;
+use crate::app::verification::Files;
+use crate::face::cli::output::Progress;
+use crate::face::cli::progress::hashing::{self, Hashing};
+use serde::Serialize;
+use std::time::Duration;
 
 /// Check data against a torrent
 ///
@@ -136,11 +139,11 @@ pub fn run(args: &VerifyArgs, global: &GlobalArgs, output: &Output) -> Result<Ex
         (Bitfield::none(shape.piece_count()), Bitfield::none(shape.piece_count()))
     } else {
         let asked = files.pieces_of(&chosen);
-        let good = files.hash(&asked, args.threads.map_or_else(cores, usize::from), output)?;
+        let good = hash(&files, &asked, args.threads.map_or_else(cores, usize::from), output)?;
         (asked, good)
     };
     let stored: Vec<bool> = torrent.metainfo.files().iter().map(File::is_stored).collect();
-    let mut found = report::report(shape, &there, &stored, &asked, &good);
+    let mut found = damage::report(shape, &there, &stored, &asked, &good);
     found.retain(|file| chosen[file.file.0 as usize]);
     if args.ignore_empty {
         let empty = |file: &FileReport| torrent.metainfo.files()[file.file.0 as usize].len() == 0;
@@ -300,6 +303,38 @@ fn name_of(verdict: &Verdict<'_>, index: usize) -> Untrusted {
 
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Hashes these pieces and shows how far it is.
+fn hash(files: &Files<'_>, asked: &Bitfield, threads: usize, output: &Output) -> Result<Bitfield, Error> {
+    #[derive(Serialize)]
+    struct Hashed {
+        schema: &'static str,
+        event: &'static str,
+        done: u64,
+        size: u64,
+    }
+    let mut last = Duration::ZERO;
+    let usual = if output.json { 1 } else { 30 };
+    let every = output.interval.unwrap_or(Duration::from_secs(usual));
+    let mut tell = |now: HashProgress<'_>| {
+        let HashProgress { done, total, elapsed, file } = now;
+        let at = Hashing { label: "verify  ", done, total, elapsed, file };
+        if output.progress == Progress::Bar {
+            output.live.draw(vec![hashing::line(&at, output.err, output.columns())]);
+        }
+        if elapsed.saturating_sub(last) < every {
+            return Ok(());
+        }
+        last = elapsed;
+        if output.progress == Progress::Lines {
+            output.say(&hashing::line(&at, output.err, 100));
+        }
+        output.event(&Hashed { schema: SCHEMA, event: "progress", done, size: total })
+    };
+    let good = files.hash(asked, threads, &mut tell);
+    output.live.erase();
+    good
 }
 
 #[cfg(test)]

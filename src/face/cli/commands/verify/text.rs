@@ -8,8 +8,8 @@ use crate::base::{Untrusted, units};
 use crate::face::cli::progress::amounts::{of, percent_fine};
 use crate::face::cli::style::{Role, Style, pad, pad_left, width};
 
-use super::report::{FileReport, Status};
 use super::{Verdict, name, name_of};
+use crate::app::damage::{FileReport, Status};
 
 /// Ranges that are named before the rest is only counted.
 const MOST_RANGES: usize = 3;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::app::door::{Reason, Row, State};
 use crate::base::{InfoHashes, TorrentId};
-use crate::engine::{Reason, Row, State};
 use crate::face::cli::style::width;
 
 /// A download in full swing.

@@ -11,16 +11,16 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::app::Error;
+use crate::app::door::content;
+use crate::app::making::ScannedFile;
 use crate::app::own_addresses::is_local;
 use crate::base::{InfoHashes, units};
-use crate::engine::content;
 use crate::face::cli::output::{Output, Progress};
 use crate::face::cli::stderr;
 use crate::face::cli::style::width;
 use crate::face::cli::{json, qr};
 use crate::proto::magnet::Magnet;
 use crate::proto::metainfo::Metainfo;
-use crate::store::ScannedFile;
 
 use super::Verb;
 

@@ -7,8 +7,8 @@ use tokio::time::timeout;
 use super::super::{Verb, story, summary};
 use super::{Session, row};
 use crate::app::Error;
+use crate::app::door::{Door, State, View};
 use crate::base::{TorrentId, units};
-use crate::engine::{Handle, State, View};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::signals::Signals;
 
@@ -16,9 +16,9 @@ use crate::face::cli::signals::Signals;
 const STOP: Duration = Duration::from_secs(2);
 
 /// Ends the engine in good order, but never waits long, and not at all after a second signal.
-pub(super) async fn stop(handle: &Handle, signals: &mut Signals) {
+pub(super) async fn stop(door: &Door, signals: &mut Signals) {
     tokio::select! {
-        _ = timeout(STOP, handle.stop()) => {}
+        _ = timeout(STOP, door.stop()) => {}
         _ = signals.next() => {}
     }
 }

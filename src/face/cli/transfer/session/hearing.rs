@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::story::Finish;
-use super::super::watch::{self, Change};
 use super::super::{Job, Verb};
 use super::{Session, row};
+use crate::app::door::{Command, Door, Event, FaultKind, Reason, Row, State, View};
 use crate::app::quoted;
+use crate::app::source_watch::{self, Change};
 use crate::app::{Error, ErrorKind};
 use crate::base::{TorrentId, units};
-use crate::engine::{Command, Event, FaultKind, Handle, Reason, Row, State, View};
 
 impl Session<'_> {
-    pub(super) fn hear(&mut self, event: Event, handle: &Handle) -> Result<(), Error> {
+    pub(super) fn hear(&mut self, event: Event, door: &Door) -> Result<(), Error> {
         match event {
             Event::Added { id, info_hashes, name, size, files } => {
                 self.telling.set_info_hashes(id, info_hashes);
@@ -35,13 +35,11 @@ impl Session<'_> {
             Event::Finished { id, path, received, took } => {
                 self.complete(id, &path, received, took)?;
                 match self.running.get(&id) {
-                    Some(running) => {
-                        self.links.tell(running.job.info_hashes, handle.view().port, self.output)
-                    }
+                    Some(running) => self.links.tell(running.job.info_hashes, door.view().port, self.output),
                     None => Ok(()),
                 }
             }
-            Event::Done { id } => self.over(id, handle),
+            Event::Done { id } => self.over(id, door),
             Event::Failed { id, fault } => {
                 let mut failure = Error::from(fault.clone());
                 failure.torrent = self.telling.info_hashes(id);
@@ -53,7 +51,7 @@ impl Session<'_> {
                 // A torrent that was waited for in vain has no last state.
                 if fault.kind != FaultKind::NoMetadata {
                     let reason = Reason { word: fault.kind.reason(), text: fault.message };
-                    self.telling.last(id, row(&handle.view(), id), State::Error, reason)?;
+                    self.telling.last(id, row(&door.view(), id), State::Error, reason)?;
                 }
                 if self.sought.give_up(id) {
                     self.lost(id, &failure);
@@ -100,20 +98,20 @@ impl Session<'_> {
     }
 
     /// A file is no longer what was hashed: nobody can take what it has become.
-    pub(super) fn changed(&mut self, id: TorrentId, change: &Change, handle: &Handle) -> Result<(), Error> {
+    pub(super) fn changed(&mut self, id: TorrentId, change: &Change, door: &Door) -> Result<(), Error> {
         let Some(running) = self.running.get(&id).filter(|running| !running.over) else { return Ok(()) };
         let torrent = running.job.info_hashes;
         let Some(given) = self.links.given.get(&torrent) else { return Ok(()) };
-        let failure = watch::told(torrent, change, &given.path);
+        let failure = source_watch::told(torrent, change, &given.path);
         let kind = if change.gone { FaultKind::FilesMissing } else { FaultKind::Changed };
         let reason = Reason { word: kind.reason(), text: failure.message.clone() };
-        self.telling.last(id, row(&handle.view(), id), State::Error, reason)?;
-        handle.send(Command::Remove(id));
+        self.telling.last(id, row(&door.view(), id), State::Error, reason)?;
+        door.send(Command::Remove(id));
         self.fail(id, &failure);
         Ok(())
     }
 
-    pub(super) fn look(&mut self, view: &Arc<View>, handle: &Handle) -> Result<(), Error> {
+    pub(super) fn look(&mut self, view: &Arc<View>, door: &Door) -> Result<(), Error> {
         let now = self.begun.elapsed();
         self.telling.progress(view, now)?;
         let Some(limit) = self.timeout else { return Ok(()) };
@@ -127,21 +125,21 @@ impl Session<'_> {
             }
         }
         for row in late {
-            handle.send(Command::Remove(row.id));
+            door.send(Command::Remove(row.id));
             self.fail(row.id, &gave_up(&row, limit));
         }
         Ok(())
     }
 
     /// A torrent has reached its goal.
-    pub(super) fn over(&mut self, id: TorrentId, handle: &Handle) -> Result<(), Error> {
+    pub(super) fn over(&mut self, id: TorrentId, door: &Door) -> Result<(), Error> {
         let Some(running) = self.running.get_mut(&id).filter(|running| !running.over) else { return Ok(()) };
         running.over = true;
         self.outcomes.done();
         if !running.job.seeds {
             return Ok(());
         }
-        self.telling.goal(id, &running.job, running.until(), row(&handle.view(), id))
+        self.telling.goal(id, &running.job, running.until(), row(&door.view(), id))
     }
 
     pub(super) fn fail(&mut self, id: TorrentId, failure: &Error) {

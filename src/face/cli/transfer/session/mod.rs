@@ -11,7 +11,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
 use self::ending::stop;
@@ -19,17 +18,17 @@ use self::links::Links as Sought;
 use super::hook::Hooks;
 use super::link::Links;
 use super::lookup::Known;
-use super::stall::Stall;
 use super::story;
 use super::stream::{Stream, Streamed};
 use super::telling::Telling;
-use super::watch::Watch;
 use super::{Arrival, Arrivals, Job, Outcomes, Peers, Plan, Ready, Started, Verb, Work, block_on, on};
+use crate::app::door::{
+    Add, After, Command, ContentOptions, Door, EngineConfig, Events, Existing, Row, Until, View,
+};
+use crate::app::source_watch::Watch;
+use crate::app::stall::Stall;
 use crate::app::{Error, ErrorKind};
 use crate::base::{InfoHashes, TorrentId};
-use crate::engine::{
-    Add, After, Command, ContentOptions, Engine, EngineConfig, Event, Existing, Handle, Row, Until, View,
-};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::{Output, Progress};
 use crate::face::cli::signals::{Resizes, Signals};
@@ -40,8 +39,8 @@ const TICK: Duration = Duration::from_millis(100);
 /// Does what is planned and says what the process ends with.
 pub fn run(mut plan: Plan, config: EngineConfig, output: &Output) -> Result<Exit, Error> {
     match plan.engine.take() {
-        Some(Started { ground, handle, events, known }) => {
-            on(&ground, output, go(plan, Some((handle, events)), known, config, output))
+        Some(Started { ground, door, events, known }) => {
+            on(&ground, output, go(plan, Some((door, events)), known, config, output))
         }
         None => block_on(output, go(plan, None, Known::default(), config, output)),
     }
@@ -50,7 +49,7 @@ pub fn run(mut plan: Plan, config: EngineConfig, output: &Output) -> Result<Exit
 /// The same with an engine that may run already.
 async fn go(
     mut plan: Plan,
-    engine: Option<(Handle, Events)>,
+    engine: Option<(Door, Events)>,
     known: Known,
     config: EngineConfig,
     output: &Output,
@@ -60,23 +59,19 @@ async fn go(
     })?;
     let signal = first(&mut plan, &mut signals, output).await?;
     if plan.works.is_empty() {
-        if let Some((handle, _)) = engine {
-            stop(&handle, &mut signals).await;
+        if let Some((door, _)) = engine {
+            stop(&door, &mut signals).await;
         }
         let exit = signal.unwrap_or_else(|| plan.outcomes.exit());
         super::summary(plan.verb, &plan.outcomes, exit, output)?;
         return Ok(exit);
     }
-    let (handle, events) = match engine {
+    let (door, events) = match engine {
         Some(running) => running,
-        None => {
-            let mut handle = Engine::start(config).await.map_err(Error::from)?;
-            let events = handle.events().expect("nobody else has taken the events of this engine");
-            (handle, events)
-        }
+        None => Door::open(config).await?,
     };
     let mut session = Session::new(&mut plan, known, output);
-    let result = session.go(plan.works, &handle, events, &mut signals).await;
+    let result = session.go(plan.works, &door, events, &mut signals).await;
     if let Ok(Some(signal)) = result {
         session.hooks.stop();
         // Who closed the pipe has seen enough.
@@ -86,9 +81,9 @@ async fn go(
         }
     }
     output.live.erase();
-    stop(&handle, &mut signals).await;
+    stop(&door, &mut signals).await;
     match result? {
-        Some(signal) => session.interrupted(signal, &handle.view()),
+        Some(signal) => session.interrupted(signal, &door.view()),
         None => session.ended(),
     }
 }
@@ -149,9 +144,6 @@ struct Session<'a> {
     links: Links,
     begun: Instant,
 }
-
-/// What an engine tells.
-type Events = mpsc::UnboundedReceiver<Event>;
 
 struct Running {
     job: Job,
@@ -229,16 +221,16 @@ impl<'a> Session<'a> {
     async fn go(
         &mut self,
         works: Vec<Work>,
-        handle: &Handle,
+        door: &Door,
         mut events: Events,
         signals: &mut Signals,
     ) -> Result<Option<Exit>, Error> {
         for work in works {
             self.count(&work);
-            self.begin(work, None, handle)?;
+            self.begin(work, None, door)?;
         }
-        self.look_closer(handle);
-        let mut views = handle.views();
+        self.look_closer(door);
+        let mut views = door.views();
         let mut resizes = Resizes::watch(self.output.progress == Progress::Bar);
         let given = self.running.iter().filter_map(|(id, running)| {
             let given = self.links.given.get(&running.job.info_hashes)?;
@@ -257,16 +249,16 @@ impl<'a> Session<'a> {
                 biased;
                 signal = signals.next() => return Ok(Some(signal)),
                 event = events.recv() => match event {
-                    Some(event) => self.hear(event, handle)?,
+                    Some(event) => self.hear(event, door)?,
                     None => {
                         let message = "the engine has ended by itself";
                         return Err(Error::new(ErrorKind::Internal, "internal", message));
                     }
                 },
-                arrival = next(&mut self.more) => self.arrived(arrival, handle)?,
-                (id, made) = self.sought.made() => self.made(id, made, handle)?,
+                arrival = next(&mut self.more) => self.arrived(arrival, door)?,
+                (id, made) = self.sought.made() => self.made(id, made, door)?,
                 hook = self.hooks.ended() => self.hook_ended(hook),
-                (id, change) = watch.next() => self.changed(id, &change, handle)?,
+                (id, change) = watch.next() => self.changed(id, &change, door)?,
                 streamed = ended(&mut self.stream) => {
                     self.stream = None;
                     match streamed {
@@ -282,8 +274,8 @@ impl<'a> Session<'a> {
                         return Ok(Some(Exit::Pipe));
                     }
                 }
-                Ok(()) = views.changed() => self.look(&handle.view(), handle)?,
-                () = resizes.next() => self.telling.progress(&handle.view(), self.begun.elapsed())?,
+                Ok(()) = views.changed() => self.look(&door.view(), door)?,
+                () = resizes.next() => self.telling.progress(&door.view(), self.begun.elapsed())?,
             }
         }
         Ok(None)
@@ -296,11 +288,11 @@ impl<'a> Session<'a> {
     }
 
     /// Does the next thing for a torrent, which is in the engine under this id if it has one.
-    fn begin(&mut self, work: Work, id: Option<TorrentId>, handle: &Handle) -> Result<(), Error> {
+    fn begin(&mut self, work: Work, id: Option<TorrentId>, door: &Door) -> Result<(), Error> {
         match work {
             Work::Find(search) => {
                 let info_hashes = search.add.info_hashes();
-                let id = handle.add(search.add);
+                let id = door.add(search.add);
                 self.telling.set_info_hashes(id, info_hashes);
                 self.sought.add(id, search.then);
             }
@@ -310,10 +302,10 @@ impl<'a> Session<'a> {
                 let running = content.as_ref().map(|content| Running::new(job, content));
                 let id = match (id.or_else(|| self.take_found(&info_hashes)), content) {
                     (Some(id), Some(content)) => {
-                        handle.send(Command::Start(id, content));
+                        door.send(Command::Start(id, content));
                         id
                     }
-                    (_, content) => handle.add(Add { content, ..add }),
+                    (_, content) => door.add(Add { content, ..add }),
                 };
                 self.telling.set_info_hashes(id, info_hashes);
                 self.running.extend(running.map(|running| (id, running)));
@@ -324,12 +316,12 @@ impl<'a> Session<'a> {
             Work::Peers(more) => {
                 let Peers { info_hashes, peers, named } = *more;
                 if let Some(id) = self.telling.id_of(&info_hashes) {
-                    handle.send(Command::Peers(id, peers));
-                    handle.send(Command::NamedPeers(id, named));
+                    door.send(Command::Peers(id, peers));
+                    door.send(Command::NamedPeers(id, named));
                 }
             }
             Work::Kept(kept) => {
-                let view = handle.view();
+                let view = door.view();
                 let row = view.torrents.iter().find(|row| row.info_hashes.overlaps(&kept.info_hashes));
                 self.telling.kept(id.or(row.map(|row| row.id)), &kept, row, self.begun.elapsed())?;
                 self.outcomes.done();
@@ -346,23 +338,23 @@ impl<'a> Session<'a> {
     }
 
     /// Who takes what one torrent gives is shown beside it.
-    fn look_closer(&self, handle: &Handle) {
+    fn look_closer(&self, door: &Door) {
         if self.output.progress == Progress::Bar
             && self.sought.count() == 0
             && let (1, Some((id, running))) = (self.running.len(), self.running.first_key_value())
             && running.job.seeds
         {
-            handle.send(Command::Look(Some(*id)));
+            door.send(Command::Look(Some(*id)));
         }
     }
 
     /// One more torrent was read, or could not be, or all are.
-    fn arrived(&mut self, arrival: Option<Arrival>, handle: &Handle) -> Result<(), Error> {
+    fn arrived(&mut self, arrival: Option<Arrival>, door: &Door) -> Result<(), Error> {
         match arrival {
             None => self.more = None,
             Some(Ok(work)) => {
                 self.count(&work);
-                self.begin(work, None, handle)?;
+                self.begin(work, None, door)?;
             }
             Some(Err(failure)) => {
                 self.output.fail(&failure);
@@ -374,15 +366,15 @@ impl<'a> Session<'a> {
     }
 
     /// Work was made of a torrent whose metadata was found under this id.
-    fn made(&mut self, id: TorrentId, made: Result<Work, Error>, handle: &Handle) -> Result<(), Error> {
+    fn made(&mut self, id: TorrentId, made: Result<Work, Error>, door: &Door) -> Result<(), Error> {
         if !matches!(made, Ok(Work::Move(_))) {
-            handle.send(Command::Remove(id));
+            door.send(Command::Remove(id));
         }
         match made {
-            Ok(work) => self.begin(work, Some(id), handle)?,
+            Ok(work) => self.begin(work, Some(id), door)?,
             Err(failure) => self.lost(id, &failure),
         }
-        self.look_closer(handle);
+        self.look_closer(door);
         Ok(())
     }
 

@@ -1,24 +1,19 @@
-//! Looking at the files and hashing them.
+//! Checking the files of a torrent against its piece hashes.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-
-use crate::app::location::Place;
-use crate::app::{Error, ErrorKind};
+use super::damage::There;
+use super::location::Place;
+use super::making::hash::{HashProgress, HashWatch};
+use super::{Error, ErrorKind};
 use crate::base::{Bitfield, FileIndex};
-use crate::face::cli::output::{Output, Progress as Shown};
-use crate::face::cli::progress::hashing::{self, Hashing};
 use crate::proto::metainfo::Metainfo;
 use crate::store::{
     Alloc, Disk, DiskError, FileSpec, Found, Handles, Layout, Pool, Progress, Volume, VolumeOptions,
 };
-
-use super::SCHEMA;
-use super::report::There;
 
 /// The files of a torrent as they lie on the disk.
 pub struct Files<'a> {
@@ -63,8 +58,13 @@ impl<'a> Files<'a> {
         pieces
     }
 
-    /// Hashes these pieces on threads of the store and shows how far it is; those that match.
-    pub fn hash(&self, asked: &Bitfield, threads: usize, output: &Output) -> Result<Bitfield, Error> {
+    /// Hashes these pieces and returns those that match.
+    pub fn hash(
+        &self,
+        asked: &Bitfield,
+        threads: usize,
+        watch: &mut HashWatch<'_>,
+    ) -> Result<Bitfield, Error> {
         let shape = self.torrent.geometry();
         let total: u64 = asked.iter().map(|piece| u64::from(shape.len_of(piece))).sum();
         let disk = Disk::start(threads, Pool::new(4 << 20));
@@ -74,38 +74,20 @@ impl<'a> Files<'a> {
             drop(send.send(result));
         });
         let begun = Instant::now();
-        let mut last = Duration::ZERO;
-        let usual = if output.json { 1 } else { 30 };
-        let every = output.interval.unwrap_or(Duration::from_secs(usual));
         loop {
             match done.recv_timeout(Duration::from_millis(100)) {
                 Ok(result) => {
-                    output.live.erase();
                     disk.shutdown();
                     return result.map_err(Error::from);
                 }
                 Err(RecvTimeoutError::Disconnected) => {
-                    return Err(Error::new(
-                        ErrorKind::Internal,
-                        "internal",
-                        "checking ended without a result",
-                    ));
+                    let message = "checking ended without a result";
+                    return Err(Error::new(ErrorKind::Internal, "internal", message));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            let hashed = (u64::from(progress.done()) * u64::from(shape.piece_len())).min(total);
-            let elapsed = begun.elapsed();
-            let at = Hashing { label: "verify  ", done: hashed, total, elapsed, file: None };
-            if output.progress == Shown::Bar {
-                output.live.draw(vec![hashing::line(&at, output.err, output.columns())]);
-            }
-            if elapsed.saturating_sub(last) >= every {
-                last = elapsed;
-                if output.progress == Shown::Lines {
-                    output.say(&hashing::line(&at, output.err, 100));
-                }
-                output.event(&Hashed { schema: SCHEMA, event: "progress", done: hashed, size: total })?;
-            }
+            let done = (u64::from(progress.done()) * u64::from(shape.piece_len())).min(total);
+            watch(HashProgress { done, total, elapsed: begun.elapsed(), file: None })?;
         }
     }
 }
@@ -132,12 +114,4 @@ fn layout(torrent: &Metainfo, place: &Place) -> Result<Layout, DiskError> {
     });
     let shape = Arc::new(torrent.geometry().clone());
     Layout::new(torrent.info_hash(), shape, files.collect(), torrent.piece_hashes().clone())
-}
-
-#[derive(Serialize)]
-struct Hashed {
-    schema: &'static str,
-    event: &'static str,
-    done: u64,
-    size: u64,
 }

@@ -6,10 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::app::making::gather::Gathered;
+use super::gather::Gathered;
 use crate::base::{FileIndex, Geometry, Sha1Digest, units};
 use crate::proto::metainfo::{File, Metainfo};
-use crate::store::same_piece;
+use crate::store::{ScannedFile, same_piece};
 
 /// What can be taken over: a digest for each piece that need not be hashed.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -70,7 +70,7 @@ fn unchanged(old: &Metainfo, name: &str, found: &Gathered, date: i64) -> Vec<Opt
         .filter(|(_, file)| file.is_stored())
         .map(|(at, file)| (names(old, file), at))
         .collect();
-    let of = |file: &crate::store::ScannedFile| {
+    let of = |file: &ScannedFile| {
         // A single file has no path but its name.
         let names = if found.is_folder { &file.names } else { &vec![name.to_owned()] };
         let at = *by_path.get(names).filter(|_| found.is_folder != old.is_single_file())?;

@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use crate::app::quoted;
-use crate::app::{Error, ErrorKind, shown};
+use super::{Error, ErrorKind, Remedy, shown};
 use crate::base::{InfoHashes, TorrentId};
 use crate::store::{self, ScannedFile};
 
@@ -84,12 +83,12 @@ pub fn told(torrent: InfoHashes, change: &Change, place: &Path) -> Error {
     } else {
         Error::new(ErrorKind::Disk, "changed_on_disk", format!("{file} was changed while it was shared"))
     };
-    let hint = if place.exists() {
-        format!("torr seed {} shares what is there now, by a new link", quoted(place))
+    let failure = if place.exists() {
+        failure.remedy(Remedy::ShareAnew(place.to_owned()))
     } else {
-        "put it back, or share it from where it is now".to_owned()
+        failure.hint("put it back, or share it from where it is now")
     };
-    failure.hint(hint).about(torrent)
+    failure.about(torrent)
 }
 
 #[cfg(test)]
@@ -108,7 +107,9 @@ mod tests {
         {
             let failure = said(gone);
             assert_eq!((failure.kind, failure.word), (ErrorKind::Disk, kind));
-            assert!(failure.message.contains(words) && failure.hint.unwrap().starts_with("torr seed "));
+            assert!(
+                failure.message.contains(words) && failure.remedy == Some(Remedy::ShareAnew(place.clone()))
+            );
         }
         std::fs::remove_dir(&place).unwrap();
         assert!(said(true).hint.unwrap().starts_with("put it back"));

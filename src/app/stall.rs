@@ -28,13 +28,16 @@ impl Stall {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::face::cli::progress::screen::tests::row;
+    use crate::base::{InfoHashes, TorrentId};
+    use crate::engine::Reason;
 
     #[test]
     fn only_time_without_progress_counts() {
         let at = Duration::from_secs;
         let mut stall = Stall::default();
-        let mut torrent = row("a", State::Waiting);
+        let unnamed = (TorrentId::FIRST, InfoHashes::from_v1([8; 20]), "a".into());
+        let reason = Reason { word: "ok", text: String::new() };
+        let mut torrent = Row::new(unnamed.0, unnamed.1, unnamed.2, (State::Waiting, reason));
         assert_eq!(stall.look(&torrent, at(1)), at(0));
         assert_eq!(stall.look(&torrent, at(9)), at(8));
         torrent.done += 1;
