@@ -1,5 +1,31 @@
 //! torr, a BitTorrent client: a terminal UI, a command line and a headless daemon over one engine.
 //!
+//! ```no_run
+//! use torr::engine::{Add, Engine, EngineConfig, Event};
+//! use torr::proto::metainfo::Metainfo;
+//!
+//! # async fn download() -> Result<(), Box<dyn std::error::Error>> {
+//! let torrent = Metainfo::parse(&std::fs::read("debian.iso.torrent")?)?;
+//! let mut engine = Engine::start(EngineConfig::default()).await?;
+//! let mut events = engine.events().expect("nobody has taken the events yet");
+//! engine.add(Add::new(torrent, std::path::PathBuf::from("downloads")));
+//! while let Some(event) = events.recv().await {
+//!     match event {
+//!         Event::Done { .. } => break,
+//!         Event::Failed { fault, .. } => return Err(fault.into()),
+//!         _ => {}
+//!     }
+//! }
+//! engine.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `examples/download.rs` is a whole program. What other programs use is documented: [`engine`], the messages and
+//! files of [`proto`], and the types of [`base`] that both show. Every other module is public for the tests and
+//! benches of torr alone, hidden here, and changes without notice. A library needs none of the default features:
+//! `default-features = false` leaves out the faces.
+//!
 //! # The house
 //!
 //! > **Decide in silence, move in parallel.** The quiet half holds every decision and touches no clock,
@@ -81,13 +107,22 @@
 //!
 //! A torrent file skips the search: its files are looked through first, and nobody hears of it before.
 
+#[cfg(feature = "app")]
+#[doc(hidden)]
 pub mod app;
 pub mod base;
+#[doc(hidden)]
 pub mod dht;
 pub mod engine;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod face;
+#[doc(hidden)]
 pub mod hash;
+#[doc(hidden)]
 pub mod net;
 pub mod proto;
+#[doc(hidden)]
 pub mod store;
+#[doc(hidden)]
 pub mod swarm;

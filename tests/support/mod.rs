@@ -2,6 +2,8 @@
 
 pub mod bencode;
 pub mod content;
+#[cfg(feature = "cli")]
 pub mod program;
+#[cfg(feature = "cli")]
 pub mod schema;
 pub mod wait;

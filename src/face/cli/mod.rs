@@ -2,7 +2,7 @@
 //! the streams ([`output`]), the ends ([`exit`], [`error`]) and [`progress`].
 //!
 //! Data goes to standard output, words to standard error. A command returns what the process ends
-//! with, or a [`Error`](error::Error); nothing below [`main`] ends the process, except for the
+//! with, or a [`Error`](crate::app::Error); nothing below [`main`] ends the process, except for the
 //! signals that end a command which has nothing to put away.
 
 #![allow(clippy::disallowed_methods, reason = "people see clocks: progress is told as time passes")]
