@@ -8,6 +8,7 @@ use crate::swarm::torrent::peer::Counted;
 
 /// Panics unless the parts of a torrent agree with one another.
 pub fn check(torrent: &Torrent, now: Moment, open_before: u64) {
+    assert!(torrent.deadline().is_none_or(|at| at > now), "no deadline lies behind");
     let Some(content) = torrent.phase.content() else { return };
     let geometry = &content.geometry;
     let mut asked = BTreeSet::new();
@@ -55,5 +56,4 @@ pub fn check(torrent: &Torrent, now: Moment, open_before: u64) {
         let each = torrent.swarm.peers.values().filter(|p| p.counted == Counted::Seed || p.has.has(piece));
         assert_eq!(content.rarity.count(piece), each.count() as u32, "copies are counted right");
     }
-    assert!(torrent.deadline().is_none_or(|at| at > now), "no deadline lies behind");
 }
