@@ -39,8 +39,8 @@ pub enum ToSession {
 const VIEW_EVERY: Duration = Duration::from_millis(250);
 /// Peers that are kept for a torrent until its turn comes.
 const MAX_PEERS: usize = 1000;
-/// How long ending may take: every driver has finished by then or is left behind.
-const STOP_WITHIN: Duration = Duration::from_millis(1600);
+/// The longest drivers may take to end: whichever has not finished by then is left behind.
+const STOP_TIMEOUT: Duration = driver::LEAVE_TIMEOUT.saturating_add(Duration::from_millis(100));
 
 /// Starts a session.
 pub(super) async fn start(
@@ -262,7 +262,7 @@ impl Session {
                 let _ = task.await;
             }
         };
-        let _ = time::timeout(STOP_WITHIN, all).await;
+        let _ = time::timeout(STOP_TIMEOUT, all).await;
         // The last view holds what each of them moved in all.
         self.publish_view();
         self.shared.stop().await;

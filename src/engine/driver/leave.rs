@@ -10,12 +10,12 @@ use super::{Driver, Inbox};
 use crate::engine::event::Event;
 use crate::swarm::event::{Input, Wish};
 
-/// How long pieces that are whole may take to be written.
-const LAST_WRITES: Duration = Duration::from_millis(1100);
-/// How long trackers may take to hear that we leave.
-const FAREWELL: Duration = Duration::from_millis(900);
-/// How long all of it may take; the session waits a little longer.
-const ALL: Duration = Duration::from_millis(1750);
+/// The longest the last whole pieces may take to be written.
+const WRITE_TIMEOUT: Duration = Duration::from_millis(1100);
+/// The longest trackers may take to hear that we leave.
+const ANNOUNCE_TIMEOUT: Duration = Duration::from_millis(900);
+/// The longest a torrent may take to leave. The session waits a little longer, for its last row and event.
+pub(in crate::engine) const LEAVE_TIMEOUT: Duration = Duration::from_millis(1500);
 
 impl Driver {
     /// Leaves the swarm and ends.
@@ -37,13 +37,13 @@ impl Driver {
         self.peers.clear();
         // Before the goodbye, for a machine that has stopped takes in no more pieces. An older record must not
         // come after the last one.
-        let _ = time::timeout(LAST_WRITES, self.facts_while(&mut inbox, Self::is_writing)).await;
+        let _ = time::timeout(WRITE_TIMEOUT, self.facts_while(&mut inbox, Self::is_writing)).await;
         let writing = self.content.as_ref().is_some_and(|content| content.keeping > 0);
         self.save_at_the_end(writing).await;
 
         self.tell(Input::Wish(Wish::Stop));
         self.peers.clear();
-        let until = (began + ALL).min(Instant::now() + FAREWELL);
+        let until = (began + LEAVE_TIMEOUT).min(Instant::now() + ANNOUNCE_TIMEOUT);
         let _ = time::timeout_at(until, self.facts_while(&mut inbox, |driver| driver.announcing > 0)).await;
         let (now, summary) = (self.now(), self.summary());
         self.reporter.done = reached && self.fault.is_none();

@@ -38,6 +38,7 @@ use tokio::time::{self, Instant, MissedTickBehavior};
 
 use self::content::Content;
 pub(super) use self::existing::untouched;
+pub(super) use self::leave::LEAVE_TIMEOUT;
 use self::metadata::Stall;
 pub(super) use self::metadata::refuse;
 use self::names::{Name, Names};
