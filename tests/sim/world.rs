@@ -23,7 +23,7 @@ use super::trace::Trace;
 use super::tracker::Tracker;
 
 /// How long a dial waits for an answer.
-pub const DIAL_PATIENCE: Duration = Duration::from_secs(10);
+pub const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long it takes until a node notices that another was switched off.
 const SILENCE: Duration = Duration::from_secs(120);
 

@@ -11,10 +11,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
 
-use super::bootstrap::{MOST_NAMES, resolve_all};
+use super::bootstrap::{MAX_NAMES, resolve_all};
 use super::config::NodeConfig;
 use super::message::{News, Order, Steps};
-use super::saved::{MOST, Place};
+use super::saved::{MAX_NODES, Place};
 use super::status::Status;
 use crate::base::Moment;
 use crate::dht::{Config, Dht, Family, Goal, Input, Origin, Output, Saved, TaskKey};
@@ -114,7 +114,7 @@ impl Runner {
             steps: BTreeMap::new(),
             next_task: 0,
             waiting: VecDeque::new(),
-            names: config.bootstrap.into_iter().take(MOST_NAMES).collect(),
+            names: config.bootstrap.into_iter().take(MAX_NAMES).collect(),
             more_names: Vec::new(),
             resolving: None,
             // Nodes of the last run get a moment to answer before strangers are asked for others.
@@ -167,7 +167,7 @@ impl Runner {
             Order::Begin(goal, news) => self.waiting.push_back((self.clock.now(), goal, news)),
             Order::Nodes(addrs) => self.tell(Input::Nodes(Origin::Told, &addrs)),
             Order::Names(names) => {
-                let room = MOST_NAMES.saturating_sub(self.more_names.len());
+                let room = MAX_NAMES.saturating_sub(self.more_names.len());
                 self.more_names.extend(names.into_iter().take(room));
             }
             Order::Stop(_) => {}
@@ -321,7 +321,7 @@ impl Runner {
     }
 
     fn save(&self) -> Option<JoinHandle<()>> {
-        let (place, saved) = (self.place.clone()?, self.dht.saved(MOST));
+        let (place, saved) = (self.place.clone()?, self.dht.saved(MAX_NODES));
         Some(spawn_blocking(move || place.save(&saved)))
     }
 
