@@ -9,10 +9,10 @@ use crate::swarm::event::PeerKey;
 
 /// Bytes that all attempts may have together when they are whole: two of the longest.
 pub(super) const MEMORY: u64 = 2 * MAX_METADATA as u64;
-/// A attempt may take this long, and longer by its length at [`LEAST_RATE`], while others wait for room.
+/// A attempt may take this long, and longer by its length at [`MIN_RATE`], while others wait for room.
 const TURN: Duration = Duration::from_secs(20);
 /// Bytes per second.
-const LEAST_RATE: u32 = 256 * 1024;
+const MIN_RATE: u32 = 256 * 1024;
 
 /// Whose attempt it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -122,7 +122,7 @@ impl MetadataDownload {
             self.drop_attempt(attempt);
         }
         let late = self.work.iter().filter(|&(&attempt, work)| {
-            let turn = TURN + Duration::from_secs(u64::from(work.size / LEAST_RATE));
+            let turn = TURN + Duration::from_secs(u64::from(work.size / MIN_RATE));
             now.since(work.began) >= turn * (1 << self.least_misses(attempt).min(MAX_DOUBLINGS))
         });
         let late: Vec<Attempt> = late.map(|(&attempt, _)| attempt).collect();

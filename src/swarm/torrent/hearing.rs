@@ -182,7 +182,7 @@ impl Content {
             peer.was_incomplete = false;
             // It may be connected twice, and anybody can say that it has all: who took nothing from us counts not.
             if peer.up.total() > 0 {
-                self.copies.made(peer.id);
+                self.completions.made(peer.id);
             }
         }
         if self.progress.lacking().has(piece) {

@@ -8,20 +8,20 @@ use crate::base::{Bitfield, Meter, Moment, PeerId, Piece, Span, Untrusted, who};
 use crate::proto::handshake::Reserved;
 
 use crate::swarm::metadata::early::EarlyMessages;
-use crate::swarm::parts::lender::Lender;
+use crate::swarm::parts::metadata_quota::MetadataQuota;
 use crate::swarm::parts::pex::Exchange;
 use crate::swarm::parts::pipeline::Pipeline;
 
 /// Rates are averaged over about this long.
 const WINDOW: Duration = Duration::from_secs(5);
 /// Strikes after which a peer is left: messages that are pointless, or that cannot be.
-const MOST_STRIKES: u32 = 300;
+const MAX_STRIKES: u32 = 300;
 /// The most requests that wait for one peer; as many are named in our extension handshake.
-pub const MOST_REQUESTS: usize = 500;
+pub const MAX_REQUESTS: usize = 500;
 /// Bytes ordered to be served and not yet sent are filled up to this when half of it is left.
 pub const SERVE_AHEAD: u64 = 1 << 20;
 /// The most pieces kept of those a peer suggests, or allows while it chokes us.
-pub const MOST_HINTS: usize = 32;
+pub const MAX_HINTS: usize = 32;
 
 /// How the pieces of a peer are counted in the rarity.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -89,7 +89,7 @@ pub struct Peer {
     /// Bytes of the info dictionary that it gave.
     pub metadata_received: u64,
     /// What it asks for of the info dictionary.
-    pub lender: Lender,
+    pub metadata_quota: MetadataQuota,
     /// Pieces we may ask for while choked (BEP 6).
     pub allowed_us: Vec<Piece>,
     /// Pieces it may ask for while choked (BEP 6), with how many blocks of each it asked for.
@@ -157,7 +157,7 @@ impl Peer {
             metadata_id: None,
             metadata_size: None,
             metadata_received: 0,
-            lender: Lender::new(now),
+            metadata_quota: MetadataQuota::new(now),
             allowed_us: Vec::new(),
             allowed: Vec::new(),
             suggested: Vec::new(),
@@ -204,7 +204,7 @@ impl Peer {
     /// Counts a pointless or impossible message; says whether there were too many.
     pub const fn strike(&mut self) -> bool {
         self.strikes += 1;
-        self.strikes > MOST_STRIKES
+        self.strikes > MAX_STRIKES
     }
 
     /// Forgives some strikes: about one each second may be chance.
@@ -231,7 +231,7 @@ impl Peer {
     /// Notes a hint, forgetting the oldest one.
     pub fn hint(hints: &mut Vec<Piece>, piece: Piece) {
         if !hints.contains(&piece) {
-            hints.truncate(MOST_HINTS - 1);
+            hints.truncate(MAX_HINTS - 1);
             hints.insert(0, piece);
         }
     }

@@ -75,7 +75,7 @@ pub struct Summary {
     pub served: u32,
     /// The share the best connected peer has, from 0 to 1.
     pub best_share: f64,
-    /// Copies of the torrent among connected peers and ourselves: whole ones, and the share of pieces
+    /// PeerCompletions of the torrent among connected peers and ourselves: whole ones, and the share of pieces
     /// that have one more.
     pub availability: f64,
     /// Connected peers that were incomplete when they came and have become complete.
@@ -236,8 +236,8 @@ impl Torrent {
                 summary.tell_content(content);
                 let best = swarm.peers.values().map(|peer| peer.has.count()).max().unwrap_or(0);
                 summary.best_share = f64::from(best) / f64::from(summary.pieces);
-                summary.short_of_memory = !content.started.is_empty()
-                    && content.started.bytes() + content.least_room(swarm) > swarm.config.budget
+                summary.short_of_memory = !content.partial.is_empty()
+                    && content.partial.bytes() + content.least_room(swarm) > swarm.config.budget
                     && swarm.peers.values().any(|peer| peer.dry);
                 summary.end_game = !swarm.finished && content.in_end_game();
             }
@@ -322,8 +322,8 @@ impl Summary {
         self.have_pieces = ours.count();
         self.lacking_pieces = lacking.count();
         self.nobody_has = lacking.iter().filter(|&piece| content.rarity.count(piece) == 0).count() as u32;
-        self.open = content.started.bytes();
+        self.open = content.partial.bytes();
         self.availability = f64::from(least) + more as f64 / f64::from(pieces);
-        self.copies = content.copies.count();
+        self.copies = content.completions.count();
     }
 }

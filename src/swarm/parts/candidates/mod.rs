@@ -19,7 +19,7 @@ use std::net::SocketAddr;
 use crate::base::{Moment, Rng, who};
 
 use self::waiting::Knocks;
-use super::dials::{Dials, MOST_DIALS, Pace};
+use super::dials::{Dials, MAX_DIALS, Pace};
 use super::peer_priority::peer_priority;
 use super::tellers::Tellers;
 use crate::swarm::event::{DialFailure, Source};
@@ -144,7 +144,7 @@ impl Candidates {
 
     /// The address to dial now, if one may be dialled.
     pub fn next(&mut self, now: Moment, dialler: Dialler, rng: &mut Rng) -> Option<SocketAddr> {
-        if self.dialling.len() >= MOST_DIALS || !self.pace.wait(now).is_zero() {
+        if self.dialling.len() >= MAX_DIALS || !self.pace.wait(now).is_zero() {
             return None;
         }
         let addr = (0..SOURCES.len()).find_map(|step| {
@@ -173,7 +173,7 @@ impl Candidates {
 
     /// When [`Self::next`] may have an address, if not now.
     pub fn due(&self, now: Moment, dialler: Dialler) -> Option<Moment> {
-        if self.dialling.len() >= MOST_DIALS {
+        if self.dialling.len() >= MAX_DIALS {
             return None;
         }
         let able = self.list.iter().filter(|(_, c)| Self::may_dial(c, dialler));

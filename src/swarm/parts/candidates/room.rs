@@ -8,16 +8,16 @@ use crate::base::{Moment, who};
 use crate::swarm::event::Source;
 
 /// The most addresses kept.
-pub(super) const MOST: usize = 3000;
+pub(super) const MAX_CANDIDATES: usize = 3000;
 /// The most addresses that are banned at a time.
-const MOST_BANNED: usize = 10_000;
+const MAX_BANNED: usize = 10_000;
 
 /// The most addresses of one source.
 pub(super) const fn share(source: Source) -> usize {
     match source {
-        Source::User | Source::Tracker | Source::Dht => MOST / 2,
-        Source::Pex | Source::Incoming => MOST / 3,
-        Source::Lsd | Source::Resume => MOST / 10,
+        Source::User | Source::Tracker | Source::Dht => MAX_CANDIDATES / 2,
+        Source::Pex | Source::Incoming => MAX_CANDIDATES / 3,
+        Source::Lsd | Source::Resume => MAX_CANDIDATES / 10,
     }
 }
 
@@ -105,7 +105,7 @@ impl Candidates {
     /// Whether there is room for one more of a source, if need be in place of one that failed: of the same source
     /// or, where the whole list is full, of any.
     fn make_room(&mut self, source: Source) -> bool {
-        let full = self.list.len() >= MOST;
+        let full = self.list.len() >= MAX_CANDIDATES;
         if !full && self.shares.get(&source).copied().unwrap_or(0) < share(source) {
             return true;
         }
@@ -150,7 +150,7 @@ impl Candidates {
     /// Talks to nobody at this address any more.
     pub fn ban(&mut self, addr: SocketAddr) {
         let banned = who(addr);
-        if self.banned.len() < MOST_BANNED {
+        if self.banned.len() < MAX_BANNED {
             self.banned.insert(banned);
         }
         let there: Vec<_> = self.list.keys().filter(|&&addr| who(addr) == banned).copied().collect();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::tellers::PER_TELLER;
-use super::room::{MOST, share};
+use super::room::{MAX_CANDIDATES, share};
 use super::*;
 
 fn at(s: u64) -> Moment {
@@ -35,7 +35,7 @@ fn the_first_dials_are_made_at_once_and_the_rest_at_a_rate() {
     let mut list = Candidates::new(at(0), vec![]);
     (0..200).for_each(|n| list.add(at(0), Source::Tracker, addr(n)));
     let first: Vec<_> = std::iter::from_fn(|| next(&mut list, 0)).collect();
-    assert_eq!(first.len(), MOST_DIALS);
+    assert_eq!(first.len(), MAX_DIALS);
     assert_eq!(list.due(at(0), Dialler::InCompany), None);
     for &a in &first {
         list.failed(at(0), a, DialFailure::Refused);
@@ -66,7 +66,7 @@ fn one_true_address_is_found_among_fifty_thousand_false_ones() {
     (0..50_000).for_each(|n| list.add(at(0), Source::Pex, addr(n)));
     let truth = addr(77_777);
     list.add(at(0), Source::Tracker, truth);
-    assert!(list.len() <= MOST);
+    assert!(list.len() <= MAX_CANDIDATES);
     let tried: Vec<_> = std::iter::from_fn(|| next(&mut list, 0)).take(20).collect();
     assert!(tried.contains(&truth));
 }
