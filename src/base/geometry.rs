@@ -107,7 +107,7 @@ pub struct FileIndex(pub u32);
 /// A run of bytes within one file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FilePart {
-    /// Which file.
+    /// The file.
     pub file: FileIndex,
     /// The first byte, counted from the start of the file.
     pub offset: u64,

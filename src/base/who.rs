@@ -1,4 +1,4 @@
-//! What an address says about who is behind it.
+//! The owner of an address, as far as the address tells.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 

@@ -1,4 +1,4 @@
-//! How an engine is set up.
+//! The settings of an engine.
 
 use std::net::IpAddr;
 use std::path::PathBuf;

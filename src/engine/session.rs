@@ -26,7 +26,7 @@ use super::why::{Circumstances, why};
 use crate::base::{InfoHashes, TorrentId, Untrusted};
 use crate::proto::metainfo::Metainfo;
 
-/// What the session hears from its handle.
+/// A message to the session from its handle.
 #[derive(Debug)]
 pub enum ToSession {
     /// A command of a face.

@@ -1,4 +1,4 @@
-//! What all torrents of a session share: clock, sockets, buffers, disk threads, limits, trackers.
+//! The resources that all torrents of a session share: clock, sockets, buffers, disk threads, limits, trackers.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -187,7 +187,7 @@ impl Shared {
         Handshake { info_hash: torrent.wire(), id: self.id, reserved: self.reserved(private) }
     }
 
-    /// What we can do in a torrent.
+    /// The extensions that we support in a torrent.
     fn reserved(&self, private: bool) -> Reserved {
         let usual = Reserved::NONE.with_fast().with_extended();
         if self.dht_for(private).is_some() { usual.with_dht() } else { usual }
@@ -225,7 +225,7 @@ impl Shared {
         crate::base::Rng::new(self.seeds.fetch_add(1, Ordering::Relaxed)).next_u64()
     }
 
-    /// What each of so many downloads may hold of unfinished pieces, in bytes.
+    /// Bytes of unfinished pieces that each of so many downloads may hold.
     pub(super) fn budget_for(downloads: usize) -> u64 {
         OPEN_PIECES / downloads.max(1) as u64
     }

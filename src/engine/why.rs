@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::view::{Reason, State};
 use crate::base::units;
 
-/// What the rules look at.
+/// The circumstances that the rules look at.
 #[derive(Clone, Debug, Default)]
 pub struct Circumstances {
     /// A fault that stopped the torrent: its word and sentence.
@@ -46,7 +46,7 @@ pub struct Circumstances {
     pub trackers_working: u32,
     /// Trackers whose last answer was a failure.
     pub trackers_failing: u32,
-    /// What a tracker said when it refused, clean for a terminal.
+    /// The reason of a tracker that refused, clean for a terminal.
     pub refusal: Option<String>,
     /// Why a tracker could not be asked, clean for a terminal.
     pub failure: Option<String>,

@@ -141,7 +141,7 @@ impl Multicast {
         }
     }
 
-    /// What of an interface is used: all, or what the address that everything leaves from lies in.
+    /// The use of an interface: all of it, or the network of the address that everything leaves from.
     fn way(&self, interface: &Interface) -> Way {
         let mut v4 = interface.addresses.iter().filter_map(|own| match own.ip {
             IpAddr::V4(ip) => Some((ip, own.bits)),

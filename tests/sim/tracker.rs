@@ -46,7 +46,7 @@ const ANNOUNCE_TIMEOUT: Duration = Duration::from_secs(15);
 #[derive(Clone)]
 pub struct Tracker {
     plan: TrackerPlan,
-    /// Who is there, when it was last heard of, and whether it has everything.
+    /// The peers that are there, when each was last heard of, and whether it has everything.
     peers: BTreeMap<SocketAddr, (Moment, bool)>,
     /// When each was last answered in its turn.
     regular: BTreeMap<SocketAddr, Moment>,

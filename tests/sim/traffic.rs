@@ -116,7 +116,7 @@ impl World {
         }
     }
 
-    /// What an end has said of extensions has gone out, unless it has said more meanwhile.
+    /// The extension messages of an end have gone out, unless it has said more meanwhile.
     pub(super) fn drains(&mut self, number: usize, side: usize) {
         let conn = &mut self.conns[number];
         let (at, way) = (conn.ends[side], &mut conn.ways[side]);

@@ -23,7 +23,7 @@ use crate::engine::ports;
 use crate::net::datagrams::{Kind, MAX_DATAGRAM, Received};
 use crate::net::{Bind, Datagrams};
 
-/// What names led to.
+/// The addresses that names led to.
 type Found = Vec<(Origin, Vec<SocketAddr>)>;
 
 /// Searches at once; more would take the places for questions from each other.
@@ -53,7 +53,7 @@ pub(super) struct Runner {
     out: Vec<Output>,
     /// Addresses to which there is no way, as sending has just shown.
     unsent: VecDeque<SocketAddr>,
-    /// Who has just asked, and at which of our addresses.
+    /// The node that has just asked, and the address of ours that it asked.
     asked: Option<(SocketAddr, IpAddr)>,
     tasks: BTreeMap<TaskKey, mpsc::UnboundedSender<News>>,
     /// How far those have come who were told of it.
@@ -186,7 +186,7 @@ impl Runner {
         }
     }
 
-    /// What is done whenever something has happened.
+    /// Sends, saves and looks up whatever is due; called whenever something has happened.
     fn look_after(&mut self) {
         let now = self.clock.now();
         self.drop_the_forgotten();
@@ -344,7 +344,7 @@ fn publish(dht: &Dht, resolving: bool, to: &watch::Sender<Status>) {
     to.send_if_modified(|known| std::mem::replace(known, status) != status);
 }
 
-/// What the names led to; never, if none are being looked up.
+/// The addresses that the names led to; never, if none are being looked up.
 async fn finished(resolving: &mut Option<JoinHandle<Found>>) -> Found {
     match resolving {
         Some(resolving) => resolving.await.unwrap_or_default(),

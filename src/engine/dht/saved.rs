@@ -1,4 +1,4 @@
-//! What a node keeps from one run to the next, in one small file: its ids and where other nodes are.
+//! The file in which a node keeps its ids and the addresses of other nodes from one run to the next.
 
 use std::fs::{self, File};
 use std::io::Read;

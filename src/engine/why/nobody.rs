@@ -112,14 +112,14 @@ fn unknown(c: &Circumstances) -> String {
     }
 }
 
-/// What came of asking the DHT, where it is used: nobody who was not known.
+/// The result of asking the DHT, where it is used: nobody who was not known.
 fn dht(c: &Circumstances) -> Option<String> {
     let asked = if c.dht_searched { c.dht_asked } else { 0 };
     let none = if asked > 0 { ", 0 peers" } else { "" };
     c.dht.then(|| nodes(c.dht_searched, asked) + none)
 }
 
-/// What came of asking the DHT: so many nodes answered. `searched` if a search has ended.
+/// The result of asking the DHT: so many nodes answered. `searched` if a search has ended.
 pub(super) fn nodes(searched: bool, answered: u32) -> String {
     match answered {
         0 if !searched => "the DHT is being asked".into(),

@@ -8,12 +8,12 @@ use crate::base::units;
 /// The beginnings of the sentences that say who was asked.
 const STARTS: [&str; 2] = ["looking for anyone who has the file list: ", "nobody to ask for the file list: "];
 
-/// What the rules look at.
+/// The circumstances that the rules look at.
 #[derive(Clone, Debug, Default)]
 pub struct Search {
     /// The user paused it.
     pub paused: bool,
-    /// It is here.
+    /// Whether the metadata is here.
     pub found: bool,
     /// Bytes of it that are here, and its length as claimed.
     pub progress: Option<(u64, u32)>,
@@ -81,7 +81,7 @@ pub fn why(s: &Search) -> (State, Reason) {
     say("searching_peers", nobody(s))
 }
 
-/// Who was asked, without the words that say what for.
+/// The part of the sentence that says who was asked.
 pub fn asked(s: &Search) -> String {
     let (_, Reason { text, .. }) = why(s);
     let told = STARTS.iter().find_map(|start| text.strip_prefix(start));
@@ -132,7 +132,7 @@ fn nobody(s: &Search) -> String {
     STARTS[0].to_owned() + &asked.join(", ")
 }
 
-/// What came of asking trackers. A refusal is in the tracker's own words; a failure is in ours.
+/// The results of asking trackers. A refusal is in the tracker's own words; a failure is in ours.
 fn trackers(s: &Search) -> Vec<String> {
     let mut told = Vec::new();
     let trackers = |n: u32| units::plural(u64::from(n), "tracker", "trackers");

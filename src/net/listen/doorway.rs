@@ -63,7 +63,7 @@ impl Drop for Place {
     }
 }
 
-/// Whoever has one address of an IPv6 network has all 2^64 of them.
+/// The network of an address: whoever has one address of an IPv6 network has all 2^64 of them.
 fn origin(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V6(v6) if v6.to_ipv4_mapped().is_none() => {

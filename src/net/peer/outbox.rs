@@ -1,4 +1,4 @@
-//! What waits to be written: messages, and blocks with their headers.
+//! Outbox: messages, and blocks with their headers, that wait to be written.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -50,7 +50,7 @@ impl Outgoing {
         PIECE_HEADER_LEN + self.bytes.len()
     }
 
-    /// What of header and payload is left behind the first `out` bytes.
+    /// The header and payload behind the first `out` bytes.
     fn rest(&self, out: usize) -> [&[u8]; 2] {
         [&self.head[out.min(PIECE_HEADER_LEN)..], &self.bytes[out.saturating_sub(PIECE_HEADER_LEN)..]]
     }

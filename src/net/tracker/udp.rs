@@ -236,7 +236,7 @@ async fn exchange<T>(
     }
 }
 
-/// What BEP 41 sends along.
+/// The path and query, which BEP 41 sends along.
 fn path_and_query(tracker: &TrackerUrl) -> Vec<u8> {
     let path = tracker.url.path();
     tracker.url.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}")).into_bytes()

@@ -15,7 +15,7 @@ pub struct PeerKey(pub u64);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct TrackerKey(pub usize);
 
-/// Who told us of an address.
+/// The source of an address.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Source {
     /// The user, on the command line or in a link.
@@ -30,7 +30,7 @@ pub enum Source {
     Lsd,
     /// We were connected in an earlier run.
     Resume,
-    /// It called us.
+    /// The peer itself: it connected to us.
     Incoming,
 }
 
@@ -41,12 +41,12 @@ impl Source {
     }
 }
 
-/// What the handshake of a peer said (BEP 3, BEP 10).
+/// The handshake of a peer (BEP 3, BEP 10).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Hello {
     /// The name it gave itself.
     pub id: PeerId,
-    /// What it can do.
+    /// The extensions it supports.
     pub reserved: Reserved,
 }
 
@@ -59,9 +59,9 @@ pub enum DialFailure {
     Refused,
     /// There is no way there.
     Unreachable,
-    /// It answered with something that is no handshake for this torrent.
+    /// The answer was no handshake for this torrent.
     BadHandshake,
-    /// It turned out to be ourselves.
+    /// The peer turned out to be ourselves.
     Ourselves,
     /// Our own side could not: no descriptors or no address.
     Local,
@@ -72,11 +72,11 @@ pub enum DialFailure {
 pub enum Departure {
     /// The other side closed, or the network did.
     Closed,
-    /// It was silent for too long.
+    /// The peer was silent for too long.
     Silent,
-    /// It broke the protocol.
+    /// The peer broke the protocol.
     Protocol,
-    /// It sent bytes that were not what the torrent says.
+    /// The peer sent bytes that do not match the torrent.
     Lied,
     /// Neither side has anything the other wants.
     Useless,
@@ -84,7 +84,7 @@ pub enum Departure {
     Replaced,
     /// We are connected to it already.
     Duplicate,
-    /// It turned out to be ourselves.
+    /// The peer turned out to be ourselves.
     Ourselves,
     /// The torrent stops or pauses.
     Stopping,

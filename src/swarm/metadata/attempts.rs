@@ -41,7 +41,7 @@ pub(super) struct Place {
 }
 
 impl MetadataDownload {
-    /// Which attempt this peer works on.
+    /// The attempt that this peer works on.
     pub(super) fn attempt_of(&self, peer: PeerKey) -> Option<Attempt> {
         let size = self.offers.get(&peer)?.size;
         Some(if self.spoiled.contains(&size) { Attempt::Alone(peer) } else { Attempt::Shared(size) })
@@ -136,7 +136,7 @@ impl MetadataDownload {
         }
     }
 
-    /// Who works on a attempt.
+    /// The peers that work on an attempt.
     pub(super) fn makers(&self, attempt: Attempt) -> impl Iterator<Item = PeerKey> + '_ {
         self.offers.keys().copied().filter(move |&peer| self.attempt_of(peer) == Some(attempt))
     }

@@ -24,9 +24,9 @@ pub struct Dials {
     pub refused: u64,
     /// There was no way.
     pub unreachable: u64,
-    /// It was no peer of this torrent.
+    /// Dials that reached no peer of this torrent.
     pub bad_handshake: u64,
-    /// It was ourselves.
+    /// Dials that reached ourselves.
     pub ourselves: u64,
     /// We could not.
     pub local: u64,

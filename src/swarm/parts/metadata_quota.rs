@@ -1,4 +1,4 @@
-//! What one peer is given of the info dictionary (BEP 9), and how much.
+//! The upload of the info dictionary to one peer (BEP 9), and its bound.
 //!
 //! Pieces go out a few at a time, the next ones when those are on their way: a dictionary may be longer than
 //! all that may wait for a peer that reads slowly. Each peer may have it a few times over; one that asks
@@ -21,7 +21,7 @@ const MIN_PIECES: u32 = 16;
 /// After this long it may have it once more.
 const REFILL: Duration = Duration::from_secs(120);
 
-/// What one peer asks for; see the head of this file.
+/// Requests of one peer for the info dictionary; see the head of this file.
 #[derive(Clone, Debug)]
 pub struct MetadataQuota {
     waiting: VecDeque<u32>,
@@ -36,7 +36,7 @@ impl MetadataQuota {
         Self { waiting: VecDeque::new(), under_way: false, given: 0, since: now }
     }
 
-    /// It asks for a piece of a dictionary of `len` bytes. Says whether it will get it.
+    /// Takes a request for a piece of a dictionary of `len` bytes. Says whether it is granted.
     pub fn asked(&mut self, now: Moment, len: u32, piece: u32) -> bool {
         let pieces = metadata_pieces(len);
         if now.since(self.since) >= REFILL {
@@ -63,7 +63,7 @@ impl MetadataQuota {
         self.waiting.drain(..self.waiting.len().min(AT_ONCE)).collect()
     }
 
-    /// What was sent is out.
+    /// All pieces that were sent are out.
     pub const fn drained(&mut self) {
         self.under_way = false;
     }

@@ -31,7 +31,7 @@ pub struct PartialPiece {
     window: RequestWindow,
     /// The fast peer that fetches the whole of it, so that a wrong piece has one sender.
     pub owner: Option<PeerKey>,
-    /// It was wrong before: nobody but the owner fetches it while the owner sends.
+    /// Whether it was wrong before: nobody but the owner fetches it while the owner sends.
     pub strict: bool,
     /// When a block last landed, or when it was opened.
     pub touched: Moment,
@@ -67,7 +67,7 @@ impl PartialPiece {
         self.window.range().filter_map(|index| Some((index, self.cells.get(index as usize)?)))
     }
 
-    /// Who sent each block, once the piece is whole.
+    /// The sender of each block, once the piece is whole.
     pub fn senders(&self) -> Vec<PeerKey> {
         self.cells
             .iter()
@@ -76,16 +76,16 @@ impl PartialPiece {
     }
 }
 
-/// What the arrival of a block means.
+/// The meaning of a block's arrival.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Arrival {
-    /// It was missing; these others were asked for it too and need not send it.
+    /// The block was missing; these others were asked for it too and need not send it.
     New(Vec<PeerKey>),
-    /// It was the last one missing of its piece.
+    /// The block was the last one missing of its piece.
     Last(Vec<PeerKey>),
-    /// It was in already, or is out of reach and not taken in.
+    /// The block was in already, or is out of reach and not taken in.
     Twin,
-    /// Its piece is not open.
+    /// The piece of the block is not open.
     Stray,
 }
 
@@ -123,7 +123,7 @@ impl PartialPieces {
         self.open.iter().map(|(&piece, open)| (piece, open))
     }
 
-    /// Those with blocks nobody is asked for.
+    /// Open pieces with blocks nobody is asked for.
     pub fn with_free(&self) -> impl Iterator<Item = (Piece, &PartialPiece)> {
         self.shared().chain(self.owned())
     }
@@ -138,7 +138,7 @@ impl PartialPieces {
         self.owned.iter().filter_map(|&piece| Some((piece, self.open.get(&piece)?)))
     }
 
-    /// Those of which more can be got into reach.
+    /// Open pieces of which more can be got into reach.
     pub fn elastic(&self) -> impl Iterator<Item = (Piece, &PartialPiece)> {
         self.elastic.iter().filter_map(|&piece| Some((piece, self.open.get(&piece)?)))
     }

@@ -1,4 +1,4 @@
-//! What one peer owes us, and how much it should owe.
+//! The requests under way to one peer, and how many there should be.
 //!
 //! The depth is bandwidth times delay. It doubles each round trip while that makes the peer faster
 //! (slow start); then it is what the peer sends in its latency and one second more. One second is
@@ -18,7 +18,7 @@ pub const MAX_DEPTH: u32 = 500;
 pub const USUAL_DEPTH: u32 = 250;
 /// The most blocks that are gathered into one order.
 const RUN: u32 = 16;
-/// What a peer should owe beyond its latency.
+/// The time for which a peer should have requests beyond its latency.
 const QUEUE: Duration = Duration::from_secs(1);
 /// How long a peer may owe without sending.
 const MAX_TIMEOUT: Duration = Duration::from_secs(60);
@@ -61,7 +61,7 @@ impl Pipeline {
         }
     }
 
-    /// What it owes, in the order it was asked.
+    /// The blocks it owes, in the order it was asked.
     pub const fn owed(&self) -> &VecDeque<Block> {
         &self.owed
     }
@@ -71,12 +71,12 @@ impl Pipeline {
         if self.snubbed { 1 } else { self.depth.min(self.cap) }
     }
 
-    /// It has owed for too long without sending.
+    /// Whether it has owed for too long without sending.
     pub const fn is_snubbed(&self) -> bool {
         self.snubbed
     }
 
-    /// What the peer says it takes (`reqq`).
+    /// Takes the number of requests that the peer accepts (`reqq`).
     pub fn limit(&mut self, reqq: u32) {
         self.cap = reqq.clamp(1, MAX_DEPTH);
     }
@@ -88,7 +88,7 @@ impl Pipeline {
         if room >= (self.depth() / 2).clamp(1, RUN) { room as usize } else { 0 }
     }
 
-    /// It was asked.
+    /// Notes that it was asked for these blocks.
     pub fn asked(&mut self, now: Moment, blocks: &[Block]) {
         if self.owed.is_empty() {
             self.progress = now;
@@ -116,13 +116,13 @@ impl Pipeline {
         true
     }
 
-    /// It does not owe this block any more. Says whether it did.
+    /// Removes a block that it does not owe any more. Says whether it did.
     pub fn forget(&mut self, block: Block) -> bool {
         let at = self.owed.iter().position(|&b| b == block);
         at.and_then(|at| self.owed.remove(at)).is_some()
     }
 
-    /// It owes nothing any more; what it did owe.
+    /// Removes all blocks, and gives those that it owed.
     pub fn clear(&mut self) -> Vec<Block> {
         self.asked_empty = None;
         self.owed.drain(..).collect()

@@ -84,7 +84,7 @@ impl RequestWindow {
     }
 }
 
-/// What a piece of so many bytes holds at first.
+/// The bytes that a piece of this length holds at first.
 pub fn at_first(len: u32, budget: u64) -> u64 {
     RequestWindow::new(len.div_ceil(BLOCK_LEN), budget).held()
 }

@@ -1,4 +1,4 @@
-//! Who sent the wrong bytes of a piece.
+//! The smart ban: it finds the peer that sent the wrong bytes of a piece.
 //!
 //! A spoiled piece leaves a record of what everyone sent: the digest of each block. When the piece
 //! is right at last, whoever sent another digest lied, and nobody else did. A peer that sent a
@@ -14,7 +14,7 @@ const MAX_RECORDS: usize = 256;
 /// The most failures of one piece that are kept.
 const MAX_FAILURES: usize = 8;
 
-/// Who sent a block and what it was.
+/// The sender of a block, and its digest.
 type Sent = (SocketAddr, Sha1Digest);
 
 /// The records; see the head of this file.

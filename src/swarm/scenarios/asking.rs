@@ -1,4 +1,4 @@
-//! Whom to ask for what.
+//! Requests for blocks.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -16,7 +16,7 @@ fn stage(complete: bool) -> Stage {
     Stage::with(4, complete, Config { pex: true, ..config() })
 }
 
-/// What it says of itself: where it listens, and that it takes part or does not.
+/// An extension handshake that names a port, and says whether the peer takes part in the exchange.
 fn handshake(port: Option<u16>, pex: u8) -> Message {
     let ids = vec![(Extension::Pex, pex)];
     let body = ExtendedHandshake { ids, port, ..ExtendedHandshake::default() }.encode();

@@ -1,4 +1,4 @@
-//! What holds after every fact.
+//! Invariants that hold after every input.
 
 use std::collections::BTreeSet;
 

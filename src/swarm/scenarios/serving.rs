@@ -1,4 +1,4 @@
-//! What others want of us.
+//! Requests of others.
 
 use std::time::Duration;
 

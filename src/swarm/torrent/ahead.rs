@@ -1,4 +1,4 @@
-//! What somebody reads as it comes: its pieces are fetched before all others, and nobody holds them up.
+//! Read-ahead: pieces that a reader waits for are fetched before all others, and nobody holds them up.
 
 use std::time::Duration;
 

@@ -33,15 +33,15 @@ pub struct Content {
     pub progress: Progress,
     /// How many peers have each lacking piece.
     pub rarity: Rarity,
-    /// Which piece is begun next.
+    /// The choice of the next piece.
     pub picker: Picker,
     /// Pieces that are on their way.
     pub partial: PartialPieces,
     /// By what those who sent blocks are blamed, also after they have left.
     pub senders: BTreeMap<PeerKey, SocketAddr>,
-    /// Who gets upload slots.
+    /// The choice of the peers that get upload slots.
     pub choker: Choker,
-    /// Who sent what of pieces that came out wrong.
+    /// The senders of pieces that came out wrong.
     pub smart_ban: SmartBan,
     /// Whole copies that others have made with our help.
     pub completions: PeerCompletions,
@@ -121,7 +121,7 @@ impl Content {
 }
 
 impl Connections for Content {
-    /// What it owed is free, what it had is counted no longer.
+    /// Frees the blocks that the peer owed, and no longer counts the pieces that it had.
     fn peer_left(&mut self, swarm: &mut Swarm, key: PeerKey, peer: &mut Peer) -> bool {
         for block in peer.pipeline.clear() {
             self.partial.release(block, key);

@@ -200,7 +200,7 @@ impl MetadataDownload {
 }
 
 impl Connections for MetadataDownload {
-    /// What it owed may be asked of others.
+    /// The pieces that it owed may be asked of others.
     fn peer_left(&mut self, _swarm: &mut Swarm, key: PeerKey, _peer: &mut Peer) -> bool {
         let useful = self.found || self.claim(key).is_some_and(|(_, misses)| misses == 0);
         self.gone(key);

@@ -28,7 +28,7 @@ impl Swarm {
         granted
     }
 
-    /// What was said to a peer is on its way: there is room for more.
+    /// All that was said to a peer has gone out: there is room for more.
     pub fn drained(&mut self, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
         if let Some(peer) = self.peers.get_mut(&key) {
             peer.metadata_quota.drained();

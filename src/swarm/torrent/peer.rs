@@ -1,4 +1,4 @@
-//! What is known of one connected peer.
+//! One connected peer, as far as it is known.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -44,29 +44,29 @@ pub struct Peer {
     pub incoming: bool,
     /// The name it gave itself.
     pub id: PeerId,
-    /// What it can do.
+    /// The extensions it supports.
     pub reserved: Reserved,
     /// When it came.
     pub came: Moment,
-    /// What it calls its client.
+    /// The name of its client.
     pub client: Untrusted,
     /// The pieces it has; a set of no pieces while their number is not known.
     pub has: Bitfield,
-    /// What it said of pieces while their number is not known.
+    /// Messages about pieces that came while their number was not known.
     pub early: Option<Box<EarlyMessages>>,
     /// How they are counted.
     pub counted: Counted,
-    /// It has told its pieces.
+    /// Whether it has told its pieces.
     pub told: bool,
-    /// It was incomplete when it came.
+    /// Whether it was incomplete when it came.
     pub was_incomplete: bool,
     /// How many of its pieces we want and lack.
     pub interesting: u32,
     /// We have told it that we are interested.
     pub interested: bool,
-    /// It is interested in us.
+    /// Whether it is interested in us.
     pub wants: bool,
-    /// It chokes us.
+    /// Whether it chokes us.
     pub chokes_us: bool,
     /// We choke it.
     pub choked: bool,
@@ -74,13 +74,13 @@ pub struct Peer {
     pub choked_at: Moment,
     /// When either side last gained or lost interest.
     pub interest_at: Moment,
-    /// It wants no pieces any more (BEP 21).
+    /// Whether it wants no pieces any more (BEP 21).
     pub upload_only: bool,
     /// The number it gave `lt_donthave`.
     pub dont_have_id: Option<u8>,
     /// The number it gave `ut_pex`.
     pub pex_id: Option<u8>,
-    /// What it was told of other peers.
+    /// Peer exchange with it.
     pub exchange: Exchange,
     /// The number it gave `ut_metadata`.
     pub metadata_id: Option<u8>,
@@ -88,7 +88,7 @@ pub struct Peer {
     pub metadata_size: Option<u32>,
     /// Bytes of the info dictionary that it gave.
     pub metadata_received: u64,
-    /// What it asks for of the info dictionary.
+    /// Its requests for the info dictionary.
     pub metadata_quota: MetadataQuota,
     /// Pieces we may ask for while choked (BEP 6).
     pub allowed_us: Vec<Piece>,
@@ -96,9 +96,9 @@ pub struct Peer {
     pub allowed: Vec<(Piece, u32)>,
     /// Pieces it suggested (BEP 6).
     pub suggested: Vec<Piece>,
-    /// What it owes us.
+    /// The blocks it owes us.
     pub pipeline: Pipeline,
-    /// It could be asked for more than was found for it.
+    /// Whether it could be asked for more than was found for it.
     pub dry: bool,
     /// The piece begun for it alone.
     pub own: Option<Piece>,
@@ -122,7 +122,7 @@ pub struct Peer {
     pub said_at: Moment,
     /// Extension handshakes it sent.
     pub handshakes: u32,
-    /// It told where its node of the DHT is (BEP 5).
+    /// Whether it told where its node of the DHT is (BEP 5).
     pub told_port: bool,
     strikes: u32,
 }

@@ -1,4 +1,4 @@
-//! What the user changes.
+//! Changes by the user.
 
 use super::Torrent;
 use super::connections::Connections;

@@ -1,4 +1,4 @@
-//! What becomes of blocks and pieces.
+//! Blocks that come in, and pieces that are whole.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

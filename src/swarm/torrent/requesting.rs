@@ -1,4 +1,4 @@
-//! Whom to ask for what.
+//! Requests: which blocks are asked of which peer.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -257,7 +257,7 @@ impl Content {
         blocks
     }
 
-    /// It chokes us.
+    /// A peer chokes us.
     pub(super) fn choked(&mut self, swarm: &mut Swarm, key: PeerKey) {
         let Some(peer) = swarm.peers.get_mut(&key) else { return };
         peer.chokes_us = true;
@@ -271,7 +271,7 @@ impl Content {
         self.partial.disown(key);
     }
 
-    /// It does not choke us any more.
+    /// A peer does not choke us any more.
     pub(super) fn unchoked(&mut self, swarm: &mut Swarm, key: PeerKey) {
         if let Some(peer) = swarm.peers.get_mut(&key) {
             peer.chokes_us = false;
@@ -279,7 +279,7 @@ impl Content {
         }
     }
 
-    /// It will not send a block (BEP 6).
+    /// A peer will not send a block (BEP 6).
     pub(super) fn rejected(
         &mut self,
         swarm: &mut Swarm,
@@ -306,7 +306,7 @@ impl Content {
         }
     }
 
-    /// It owes for too long: others get what it owes.
+    /// A peer owes blocks for too long: others are asked for them.
     pub(super) fn snub(&mut self, swarm: &mut Swarm, key: PeerKey, out: &mut Vec<Output>) {
         let Some(peer) = swarm.peers.get_mut(&key) else { return };
         let owed: Vec<Block> = peer.pipeline.owed().iter().copied().collect();

@@ -1,4 +1,4 @@
-//! What others want of us.
+//! Upload: requests of others, and the slots they need.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ const FICKLE: Duration = Duration::from_secs(1);
 const FAST_TIMES: u32 = 3;
 
 impl Content {
-    /// It is interested in us, or is not any more.
+    /// A peer is interested in us, or is not any more.
     pub(super) fn wanted(
         &mut self,
         swarm: &mut Swarm,

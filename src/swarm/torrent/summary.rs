@@ -1,4 +1,4 @@
-//! What a torrent tells about itself: everything a face needs to say what it does and why.
+//! The summary of a torrent: everything a face needs to say what it does and why.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -96,14 +96,14 @@ pub struct Summary {
     pub trackers_failed: u32,
     /// Of those, how many refused us.
     pub trackers_refused: u32,
-    /// What one of them said.
+    /// The reason that one of them gave.
     pub refused: Option<Untrusted>,
     /// Of those that failed, how many could not be asked, or gave an answer that could not be read. A tracker that
     /// says nothing is not among them.
     pub trackers_broken: u32,
     /// Why, of one of them.
     pub failure: Option<Untrusted>,
-    /// What came of searches in the DHT; nothing if it is not used.
+    /// The results of searches in the DHT; nothing if it is not used.
     pub dht: Option<Searched>,
     /// Seeds in the swarm, as the tracker says that knows most.
     pub swarm_seeds: Option<u32>,
@@ -114,7 +114,7 @@ pub struct Summary {
 /// The search for the info dictionary at one moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct MetadataSummary {
-    /// It was found, of use or not.
+    /// Whether it was found, of use or not.
     pub found: bool,
     /// Connected peers that offer it.
     pub offering: u32,
@@ -132,11 +132,11 @@ pub struct PeerSummary {
     pub key: PeerKey,
     /// The address at the other end.
     pub addr: SocketAddr,
-    /// What it calls itself.
+    /// The name of its client.
     pub client: Untrusted,
     /// Whether it connected to us.
     pub incoming: bool,
-    /// Who told us of it, if it is known.
+    /// The source of its address, if it is known.
     pub source: Option<Source>,
     /// How long it has been connected.
     pub age: Duration,
@@ -152,13 +152,13 @@ pub struct PeerSummary {
     pub sent: u64,
     /// We want something it has.
     pub interested: bool,
-    /// It answers our requests.
+    /// Whether it answers our requests.
     pub unchoked_us: bool,
-    /// It wants something we have.
+    /// Whether it wants something we have.
     pub wants: bool,
     /// We answer its requests.
     pub unchoked_by_us: bool,
-    /// It owes us for too long.
+    /// Whether it has owed us blocks for too long.
     pub snubs_us: bool,
     /// Blocks it owes us.
     pub owes: u32,
@@ -179,7 +179,7 @@ pub struct TrackerSummary {
     pub working: Option<bool>,
     /// Failures in a row.
     pub failures: u32,
-    /// Its last words: a failure or a warning.
+    /// The last failure or warning it sent.
     pub said: Option<Untrusted>,
     /// Whether it refused rather than being out of reach.
     pub refused: bool,

@@ -1,4 +1,4 @@
-//! Whom a torrent knows, and how it meets others. It lives as long as the torrent, whatever the phase.
+//! The peers that a torrent knows, and how it meets others. Lives as long as the torrent, whatever the phase.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +17,7 @@ const WINDOW: Duration = Duration::from_secs(5);
 /// Fewer peers and addresses than this are too few.
 const FEW: usize = 10;
 
-/// What a deadline is for.
+/// The purpose of a deadline.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Timer {
     /// An announce or a scrape is due.
@@ -67,7 +67,7 @@ pub struct Swarm {
     pub counters: Counters,
     /// When the torrent wants to be woken, and for what.
     pub timers: Timers<Timer>,
-    /// What can be dialled when has changed.
+    /// Whether it has changed what can be dialled when.
     pub redial: bool,
     /// Paused by the user.
     pub paused: bool,

@@ -1,4 +1,4 @@
-//! What must hold at every step, whatever the weather: a ledger that one node's facts and orders are
+//! Checks that hold at every step, whatever the weather: a ledger that one node's facts and orders are
 //! booked in, and that refuses an order that is not lawful.
 
 mod pieces;
@@ -130,7 +130,7 @@ impl Ledger {
         }
     }
 
-    /// What has been verified and not lost.
+    /// The pieces that have been verified and not lost.
     pub fn have(&self) -> &Bitfield {
         &self.have
     }

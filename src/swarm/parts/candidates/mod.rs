@@ -30,11 +30,11 @@ const SOURCES: [Source; 7] =
 /// For whom an address is sought.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Dialler {
-    /// Who lacks something, and is connected to others.
+    /// For a torrent that lacks something and has connections.
     InCompany,
-    /// Who lacks something, and is connected to nobody.
+    /// For a torrent that lacks something and has no connection.
     Alone,
-    /// Who is complete: those known to be complete are passed over.
+    /// For a complete torrent: peers known to be complete are passed over.
     Complete,
 }
 
@@ -117,7 +117,7 @@ impl Candidates {
         self.list.values().filter(|c| c.state == State::Idle && c.failures == 0).count()
     }
 
-    /// Who told us of this address.
+    /// The source of this address.
     pub fn source_of(&self, addr: SocketAddr) -> Option<Source> {
         self.list.get(&addr).map(|c| c.source)
     }

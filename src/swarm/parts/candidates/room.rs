@@ -1,4 +1,4 @@
-//! Who is in the list: it is bounded, and so is what one source, or one peer that tells of others, may add to it.
+//! The bounds of the list: one for all, one for each source, and one for each peer that tells of others.
 
 use std::net::SocketAddr;
 
