@@ -1,6 +1,8 @@
 //! The phase in which the info dictionary is sought (BEP 9): whoever offers it is asked for pieces of it, and what is
 //! said of pieces of content is kept.
 
+use std::time::Duration;
+
 use super::connections::Connections;
 use super::peer::Peer;
 use super::swarm::{Swarm, Timer};
@@ -11,7 +13,6 @@ use crate::proto::message::Message;
 use crate::proto::metainfo::Metainfo;
 use crate::swarm::event::{Departure, Output, PeerKey, Source};
 use crate::swarm::metadata::{Got, MetadataDownload};
-use std::time::Duration;
 
 /// A peer that could not help for this long may make room for another.
 const PROBATION: Duration = Duration::from_secs(10);
