@@ -17,17 +17,17 @@ impl Fault {
                 (FaultKind::Permission, "choose a folder you may write to with -o DIR")
             }
             DiskErrorKind::Missing => {
-                (FaultKind::FilesMissing, "is it the right folder? name it with -o DIR")
+                (FaultKind::FilesMissing, "check the folder; name another with -o DIR")
             }
             DiskErrorKind::Changed => {
-                (FaultKind::Changed, "the file was changed by somebody else; run again to check it")
+                (FaultKind::Changed, "another program changed the file; run again to check it")
             }
             DiskErrorKind::Foreign => return Self::foreign(std::slice::from_ref(&error.path)),
             DiskErrorKind::NotPlain => {
                 (FaultKind::Foreign, "torr writes to plain files only, never through links")
             }
             DiskErrorKind::Name => {
-                (FaultKind::Io, "the file system does not take this name; try another with -o DIR")
+                (FaultKind::Io, "the file system refuses this name; choose another disk with -o DIR")
             }
             DiskErrorKind::Busy | DiskErrorKind::Cancelled | DiskErrorKind::Invalid | DiskErrorKind::Io => {
                 (FaultKind::Io, "run again to go on; what is verified is kept")

@@ -156,7 +156,7 @@ async fn addresses(here: &Url, from: Option<Reach>, bind: Bind) -> Result<Vec<So
             Ok(found) => found.collect(),
             // Behind a proxy it is usual that names are known to the proxy alone.
             Err(_) if may_use_proxy() => return Ok(Vec::new()),
-            Err(_) => return Err(WebError::Unreachable(format!("nobody knows the name {host}"))),
+            Err(_) => return Err(WebError::Unreachable(format!("host not found: {host}"))),
         },
         None => Vec::new(),
     };
