@@ -16,9 +16,7 @@ impl Fault {
             DiskErrorKind::Permission | DiskErrorKind::ReadOnly => {
                 (FaultKind::Permission, "choose a folder you may write to with -o DIR")
             }
-            DiskErrorKind::Missing => {
-                (FaultKind::FilesMissing, "check the folder; name another with -o DIR")
-            }
+            DiskErrorKind::Missing => (FaultKind::FilesMissing, "check the folder; name another with -o DIR"),
             DiskErrorKind::Changed => {
                 (FaultKind::Changed, "another program changed the file; run again to check it")
             }

@@ -16,7 +16,7 @@ struct Teller {
     turns: u64,
 }
 
-/// All of them, by whom they are blamed as ([`who`](crate::base::who)).
+/// All of them, by whom they are blamed as ([`owner_of`](crate::base::owner_of)).
 #[derive(Clone, Debug, Default)]
 pub struct Tellers(BTreeMap<SocketAddr, Teller>);
 

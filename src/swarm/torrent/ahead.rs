@@ -26,7 +26,7 @@ impl Content {
         let begun = self.partial.with_free().filter(|(piece, open)| {
             self.ahead.contains(&piece.index())
                 && peer.may_give(*piece)
-                && !self.smart_ban.is_suspect(*piece, peer.who())
+                && !self.smart_ban.is_suspect(*piece, peer.address_owner())
                 && (open.owner == Some(key) || !swarm.is_reserved(now, open))
         });
         let begun = begun.map(|(piece, _)| piece).min();

@@ -102,7 +102,7 @@ impl Content {
 
     /// Remembers by what a new peer is blamed.
     pub fn peer_joined(&mut self, swarm: &Swarm, key: PeerKey) {
-        self.senders.extend(swarm.peers.get(&key).map(|peer| (key, peer.who())));
+        self.senders.extend(swarm.peers.get(&key).map(|peer| (key, peer.address_owner())));
         while self.senders.len() > MAX_SENDERS {
             let gone = self.senders.keys().find(|key| !swarm.peers.contains_key(key)).copied();
             let Some(gone) = gone else { break };

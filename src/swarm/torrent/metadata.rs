@@ -142,7 +142,8 @@ impl MetadataDownload {
                 self.find(swarm, now, whole, out);
             }
             Got::Whole(attempt, _) => {
-                let liar = self.wrong(attempt).and_then(|liar| swarm.peers.get(&liar)).map(Peer::who);
+                let liar =
+                    self.wrong(attempt).and_then(|liar| swarm.peers.get(&liar)).map(Peer::address_owner);
                 if let Some(liar) = liar {
                     self.ban(swarm, now, liar, out);
                 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::base::{Bitfield, Meter, Moment, PeerId, Piece, Span, Untrusted, who};
+use crate::base::{Bitfield, Meter, Moment, PeerId, Piece, Span, Untrusted, owner_of};
 use crate::proto::handshake::Reserved;
 
 use crate::swarm::metadata::early::EarlyMessages;
@@ -214,8 +214,8 @@ impl Peer {
 
     /// By what it is blamed and banned. An address on the Internet is one peer, whatever its port; on a
     /// local network or this machine many may share an address.
-    pub fn who(&self) -> SocketAddr {
-        who(self.addr)
+    pub fn address_owner(&self) -> SocketAddr {
+        owner_of(self.addr)
     }
 
     /// Whether we may ask it for blocks of this piece.

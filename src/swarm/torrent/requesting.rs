@@ -123,7 +123,7 @@ impl Content {
         let peer = swarm.peers.get(&key)?;
         let usable = self.partial.shared().filter(|(piece, _)| peer.may_give(*piece));
         let begun = usable.min_by_key(|(piece, open)| {
-            let suspect = self.smart_ban.is_suspect(*piece, peer.who());
+            let suspect = self.smart_ban.is_suspect(*piece, peer.address_owner());
             (suspect, if in_order { 0 } else { open.free() }, *piece)
         });
         if let Some((piece, _)) = begun {
@@ -165,7 +165,7 @@ impl Content {
             short(open) && fits(open) && peer.may_give(*piece) && !swarm.is_kept_from(now, key, open)
         });
         let (piece, _) = usable.min_by_key(|(piece, open)| {
-            (self.smart_ban.is_suspect(*piece, peer.who()), open.missing(), *piece)
+            (self.smart_ban.is_suspect(*piece, peer.address_owner()), open.missing(), *piece)
         })?;
         self.partial.extend(piece);
         Some(piece)

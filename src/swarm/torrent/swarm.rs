@@ -116,7 +116,7 @@ impl Swarm {
 
     /// Connections that are ended when this address is banned.
     pub fn keys_of(&self, who: std::net::SocketAddr) -> Vec<PeerKey> {
-        self.peers.iter().filter(|(_, peer)| peer.who() == who).map(|(&key, _)| key).collect()
+        self.peers.iter().filter(|(_, peer)| peer.address_owner() == who).map(|(&key, _)| key).collect()
     }
 
     /// Whether there are too few peers, and too few addresses to try.

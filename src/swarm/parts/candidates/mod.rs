@@ -16,7 +16,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use crate::base::{Moment, Rng, who};
+use crate::base::{Moment, Rng, owner_of};
 
 use self::waiting::Knocks;
 use super::dials::{Dials, MAX_DIALS, Pace};
@@ -139,7 +139,7 @@ impl Candidates {
 
     /// Whether nobody at this address is talked to.
     pub fn is_banned(&self, addr: SocketAddr) -> bool {
-        self.banned.contains(&who(addr))
+        self.banned.contains(&owner_of(addr))
     }
 
     /// The address to dial now, if one may be dialled.

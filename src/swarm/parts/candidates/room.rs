@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::super::tellers::PER_TELLER;
 use super::{Candidate, Candidates, State};
-use crate::base::{Moment, who};
+use crate::base::{Moment, owner_of};
 use crate::swarm::event::Source;
 
 /// The most addresses kept.
@@ -41,7 +41,7 @@ impl Candidates {
     /// Adds an address a peer told us of (BEP 11), unless it is beyond the share of this peer. It may be one that has
     /// everything.
     pub fn told(&mut self, now: Moment, teller: SocketAddr, addr: SocketAddr, seed: bool) {
-        let (source, teller) = (Source::Pex, who(teller));
+        let (source, teller) = (Source::Pex, owner_of(teller));
         if !self.may_add(now, source, addr) {
             return;
         }
@@ -149,11 +149,11 @@ impl Candidates {
 
     /// Talks to nobody at this address any more.
     pub fn ban(&mut self, addr: SocketAddr) {
-        let banned = who(addr);
+        let banned = owner_of(addr);
         if self.banned.len() < MAX_BANNED {
             self.banned.insert(banned);
         }
-        let there: Vec<_> = self.list.keys().filter(|&&addr| who(addr) == banned).copied().collect();
+        let there: Vec<_> = self.list.keys().filter(|&&addr| owner_of(addr) == banned).copied().collect();
         for addr in there {
             self.forget(addr);
         }

@@ -91,7 +91,7 @@ fn who_tells_more_is_not_heard_more() {
     }
     assert!(tried.iter().position(|&one| one == truth).is_some_and(|at| at <= 40), "{}", tried.len());
     // Nobody of whom there is a share gets another one, unless something failed.
-    let kept = list.tellers.kept(who(teller(0)));
+    let kept = list.tellers.kept(owner_of(teller(0)));
     assert!((1..=PER_TELLER).contains(&kept), "{kept}");
 }
 
@@ -219,7 +219,7 @@ fn an_address_counts_as_of_the_source_that_is_trusted_most() {
         (list.source_of(addr(1)), list.source_of(addr(2))),
         (Some(Source::Tracker), Some(Source::User))
     );
-    assert_eq!(list.tellers.kept(who(addr(9))), 0);
+    assert_eq!(list.tellers.kept(owner_of(addr(9))), 0);
     assert_eq!(next(&mut list, 4001), Some(addr(2)), "what the user names is dialled at once");
     list.keep_open();
     assert_eq!(list.len(), 2);
