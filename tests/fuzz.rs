@@ -1,5 +1,6 @@
 //! The fuzz targets over their corpus: every input as it is, cut and with single bits flipped.
 
+#[macro_use]
 #[path = "../fuzz/targets/mod.rs"]
 mod targets;
 
@@ -71,8 +72,8 @@ fn damage(bytes: &[u8], mut with: impl FnMut(&str, &[u8]) -> bool) {
     }
 }
 
-/// A test for each target, and the list of them.
-macro_rules! replayed {
+/// A test for each target.
+macro_rules! tests {
     ($($name:ident),+ $(,)?) => {
         $(
             #[test]
@@ -80,46 +81,13 @@ macro_rules! replayed {
                 replay(stringify!($name), targets::$name::run);
             }
         )+
-
-        const REPLAYED: &[&str] = &[$(stringify!($name)),+];
     };
 }
 
-replayed! {
-    bencode,
-    config,
-    dht_node,
-    dht_saved,
-    dont_have,
-    edit,
-    extension_handshake,
-    handshake,
-    hash_cache,
-    http_query,
-    http_reply,
-    info,
-    krpc,
-    local_discovery,
-    lsd,
-    magnet,
-    metadata,
-    paths,
-    percent,
-    pex,
-    resume_record,
-    select,
-    sizes,
-    splitter,
-    swarm_torrent,
-    torrent,
-    tracker_registry,
-    udp_request,
-    udp_response,
-    untrusted,
-}
+with_targets!(tests);
 
 #[test]
-fn each_target_has_a_binary_a_corpus_and_a_test() {
+fn each_target_has_a_binary_and_a_corpus() {
     let stems = |folder: &str| {
         let entries = fs::read_dir(folder).expect("a folder");
         let stem = |path: PathBuf| path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
@@ -129,7 +97,7 @@ fn each_target_has_a_binary_a_corpus_and_a_test() {
         names
     };
     let names: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
-    assert_eq!(REPLAYED, names, "in the order of their names");
+    assert!(names.is_sorted(), "in the order of their names");
     assert_eq!(stems("fuzz/corpus"), names);
     assert_eq!(stems("fuzz/fuzz_targets"), names);
     let manifest = fs::read_to_string("fuzz/Cargo.toml").expect("a manifest");

@@ -38,43 +38,49 @@ pub mod untrusted;
 /// A target: takes any bytes, and panics if they show a fault.
 pub type Target = fn(&[u8]);
 
-/// Names each target as its module, its binary and its corpus are named.
-macro_rules! targets {
+/// Calls a macro with the names of all targets, in their order. A target's module, binary and corpus have its name.
+macro_rules! with_targets {
+    ($call:ident) => {
+        $call! {
+            bencode,
+            config,
+            dht_node,
+            dht_saved,
+            dont_have,
+            edit,
+            extension_handshake,
+            handshake,
+            hash_cache,
+            http_query,
+            http_reply,
+            info,
+            krpc,
+            local_discovery,
+            lsd,
+            magnet,
+            metadata,
+            paths,
+            percent,
+            pex,
+            resume_record,
+            select,
+            sizes,
+            splitter,
+            swarm_torrent,
+            torrent,
+            tracker_registry,
+            udp_request,
+            udp_response,
+            untrusted,
+        }
+    };
+}
+
+macro_rules! table {
     ($($name:ident),+ $(,)?) => {
         /// All targets, in the order of their names.
         pub const TARGETS: &[(&str, Target)] = &[$((stringify!($name), $name::run)),+];
     };
 }
 
-targets! {
-    bencode,
-    config,
-    dht_node,
-    dht_saved,
-    dont_have,
-    edit,
-    extension_handshake,
-    handshake,
-    hash_cache,
-    http_query,
-    http_reply,
-    info,
-    krpc,
-    local_discovery,
-    lsd,
-    magnet,
-    metadata,
-    paths,
-    percent,
-    pex,
-    resume_record,
-    select,
-    sizes,
-    splitter,
-    swarm_torrent,
-    torrent,
-    tracker_registry,
-    udp_request,
-    udp_response,
-    untrusted,
-}
+with_targets!(table);

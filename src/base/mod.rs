@@ -4,6 +4,7 @@
 //! This room knows nothing of BitTorrent messages, files or sockets, and nothing here reads a clock
 //! or the system's randomness: a caller passes a [`Moment`] and a seeded [`Rng`].
 
+mod address;
 mod bitfield;
 mod geometry;
 mod ids;
@@ -13,8 +14,8 @@ mod rng;
 mod timers;
 pub mod units;
 mod untrusted;
-mod who;
 
+pub use address::{is_near, is_one, means_the_same, network, owner_of};
 pub use bitfield::Bitfield;
 pub use geometry::{
     BLOCK_LEN, Block, FileIndex, FilePart, Geometry, GeometryError, MAX_PIECE_LEN, MAX_PIECES, MAX_TOTAL_LEN,
@@ -26,4 +27,3 @@ pub use rate::{Bucket, Meter};
 pub use rng::Rng;
 pub use timers::Timers;
 pub use untrusted::Untrusted;
-pub use who::{is_near, is_one, means_the_same, network, who};

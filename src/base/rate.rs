@@ -85,7 +85,7 @@ impl Bucket {
     /// How long tokens may gather.
     const BURST: f64 = 0.25;
     /// The burst is never smaller than this: one block with its header must be able to pass.
-    const LEAST: f64 = 2.0 * 16384.0;
+    const MIN_BURST: f64 = 2.0 * 16384.0;
 
     /// A full bucket; `None` lets everything pass.
     pub fn new(now: Moment, per_second: Option<u64>) -> Self {
@@ -135,7 +135,7 @@ impl Bucket {
     }
 
     fn depth(&self) -> f64 {
-        self.per_second.map_or(0.0, |rate| (rate as f64 * Self::BURST).max(Self::LEAST))
+        self.per_second.map_or(0.0, |rate| (rate as f64 * Self::BURST).max(Self::MIN_BURST))
     }
 
     fn fill(&mut self, now: Moment) {

@@ -57,7 +57,7 @@ impl<T: Into<String>> From<T> for Untrusted {
 }
 
 /// Combining marks that may follow one another; living languages need no more.
-const MOST_MARKS: usize = 4;
+const MAX_MARKS: usize = 4;
 
 fn clean(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -66,7 +66,7 @@ fn clean(text: &str) -> String {
     for c in text.chars() {
         let mark = c.width() == Some(0) && !is_invisible(c) && !c.is_control();
         marks = if mark { marks + 1 } else { 0 };
-        if c.is_control() || is_invisible(c) || marks > MOST_MARKS || (mark && !joinable) {
+        if c.is_control() || is_invisible(c) || marks > MAX_MARKS || (mark && !joinable) {
             out.extend(c.escape_unicode());
             joinable = false;
         } else {
@@ -125,7 +125,7 @@ mod tests {
     fn piles_of_combining_marks_are_cut() {
         let pile = format!("a{}", "\u{301}".repeat(300));
         let shown = Untrusted::new(pile).to_string();
-        assert_eq!(shown.matches('\u{301}').count(), MOST_MARKS);
+        assert_eq!(shown.matches('\u{301}').count(), MAX_MARKS);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::base::{Moment, NodeId, Rng, is_near, network, who};
+use crate::base::{Moment, NodeId, Rng, is_near, network, owner_of};
 
 use super::identity::fits;
 
@@ -77,7 +77,7 @@ impl Table {
         if id == self.own {
             return;
         }
-        if let Some(&other) = self.places.get(&who(addr)).filter(|&&other| other != id) {
+        if let Some(&other) = self.places.get(&owner_of(addr)).filter(|&&other| other != id) {
             let Some(known) = self.find(&other) else { return };
             // Another port of an address that has its node; the same port means the node has a new id.
             if known.addr != addr && known.failures == 0 {
@@ -112,7 +112,7 @@ impl Table {
         }
         if bucket.nodes.len() < room(at) {
             bucket.nodes.push(node);
-            self.places.insert(who(node.addr), node.id);
+            self.places.insert(owner_of(node.addr), node.id);
             return;
         }
         // One that has left questions unanswered goes, or one whose id is not its own for one whose is.
@@ -120,8 +120,8 @@ impl Table {
         match worst.map(|(at, known)| (at, *known)) {
             Some((at, known)) if known.failures > 0 || (node.fits && !known.fits) => {
                 bucket.nodes[at] = node;
-                self.places.remove(&who(known.addr));
-                self.places.insert(who(node.addr), node.id);
+                self.places.remove(&owner_of(known.addr));
+                self.places.insert(owner_of(node.addr), node.id);
             }
             _ => {
                 if bucket.spares.len() >= SPARES {
@@ -158,10 +158,10 @@ impl Table {
         let Some(bucket) = self.buckets.get_mut(at) else { return };
         if let Some(spare) = bucket.spares.pop()
             && !bucket.crowded_by(&spare)
-            && !self.places.contains_key(&who(spare.addr))
+            && !self.places.contains_key(&owner_of(spare.addr))
         {
             bucket.nodes.push(spare);
-            self.places.insert(who(spare.addr), spare.id);
+            self.places.insert(owner_of(spare.addr), spare.id);
         }
     }
 
@@ -175,7 +175,7 @@ impl Table {
         known.sort_by_key(|node| (node.failures, Reverse(node.heard)));
         *self = Self::new(own);
         for node in known {
-            if node.id != own && !self.places.contains_key(&who(node.addr)) {
+            if node.id != own && !self.places.contains_key(&owner_of(node.addr)) {
                 self.place(node);
             }
         }
@@ -191,7 +191,7 @@ impl Table {
     pub(super) fn has_room(&self, id: &NodeId, addr: SocketAddr) -> bool {
         let at = self.own.common_bits(id) as usize;
         *id != self.own
-            && !self.places.contains_key(&who(addr))
+            && !self.places.contains_key(&owner_of(addr))
             && self.buckets.get(at).is_none_or(|bucket| bucket.nodes.len() < room(at))
     }
 
@@ -296,7 +296,7 @@ impl Table {
         let Some(bucket) = self.buckets.get_mut(self.own.common_bits(id) as usize) else { return };
         if let Some(at) = bucket.nodes.iter().position(|node| node.id == *id) {
             let node = bucket.nodes.swap_remove(at);
-            self.places.remove(&who(node.addr));
+            self.places.remove(&owner_of(node.addr));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What faces may ask of the engine.
+//! Commands: what faces may ask of the engine.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use crate::swarm::event::{Order, Priority};
 
 use super::reader::Feed;
 
-/// What to do with files that are there already when a torrent is added.
+/// The treatment of files that are there already when a torrent is added.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Existing {
     /// Hash them and keep the pieces that match; refuse a file that we did not begin and in which
@@ -38,13 +38,13 @@ pub struct Until {
     pub copies: Option<u32>,
 }
 
-/// What happens when every wanted piece is there.
+/// The end of a download: what happens when every wanted piece is there.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub enum After {
     /// The torrent leaves the swarm and is done.
     #[default]
     Stop,
-    /// It gives back until then.
+    /// Seeds until then.
     Seed(Until),
 }
 
@@ -60,7 +60,7 @@ pub enum Source {
 /// A torrent of which only its name is known, as a magnet link tells it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Link {
-    /// Which torrent, as far as the link tells. Its metadata may tell more.
+    /// The info-hashes, as far as the link tells. The metadata may tell more.
     pub info_hash: InfoHashes,
     /// Name of the torrent in the link.
     pub name: Option<Untrusted>,
@@ -78,7 +78,7 @@ pub struct ContentOptions {
     pub folder: PathBuf,
     /// Name of its file or folder there, where that is not the torrent's own.
     pub root_name: Option<String>,
-    /// What to do with files that are there.
+    /// The treatment of files that are there.
     pub existing: Existing,
     /// How space is reserved.
     pub alloc: Alloc,
@@ -88,7 +88,7 @@ pub struct ContentOptions {
     pub order: Order,
     /// Fetch the first and last pieces of each file first.
     pub ends_first: bool,
-    /// What happens at the end.
+    /// The end of the download.
     pub after: After,
     /// Only give, never fetch: what is missing is an error (`torr seed`).
     pub seed_only: bool,

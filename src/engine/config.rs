@@ -1,7 +1,9 @@
-//! How an engine is set up.
+//! The settings of an engine.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+
+use crate::store::{Disk, DiskIo};
 
 /// The settings of a session. The default downloads and seeds with no limit, listens on any free
 /// port and remembers nothing.
@@ -36,8 +38,8 @@ pub struct EngineConfig {
     /// Where resume data is kept; without it every run begins by looking at the files.
     pub state_dir: Option<PathBuf>,
     /// How verified pieces are written.
-    pub disk_io: crate::store::DiskIo,
-    /// Disk threads.
+    pub disk_io: DiskIo,
+    /// Threads that hash, read and write files; at least one is started.
     pub disk_threads: usize,
     /// The seed of all chance that need not be secret; drawn from the system where not given.
     pub seed: Option<u64>,
@@ -60,8 +62,8 @@ impl Default for EngineConfig {
             lsd: false,
             cache_dir: None,
             state_dir: None,
-            disk_io: crate::store::DiskIo::default(),
-            disk_threads: 2,
+            disk_io: DiskIo::default(),
+            disk_threads: Disk::usual_threads(),
             seed: None,
         }
     }

@@ -1,4 +1,4 @@
-//! What of a torrent is content: files, without padding and links, as far as they are wanted.
+//! The content of a torrent: its files, without padding and links, as far as they are wanted.
 
 use crate::base::FileIndex;
 use crate::proto::metainfo::{File, Metainfo};

@@ -1,4 +1,4 @@
-//! How large a swarm is, asked of trackers without joining it (BEP 48, BEP 15).
+//! Scrapes: the size of a swarm, asked of trackers without joining it (BEP 48, BEP 15).
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::net::tracker::{TrackerConfig, Trackers};
 use crate::proto::announce::ScrapeCounts;
 use crate::swarm::event::TrackerFailure;
 
-/// What a tracker said of a torrent, or why it said nothing; a sentence, clean for a terminal.
+/// The counts of a tracker, or why it gave none; a sentence, clean for a terminal.
 pub type Counted = Result<ScrapeCounts, String>;
 
 /// Asks all trackers at once and waits no longer than this. The answers come in the order of the URLs.

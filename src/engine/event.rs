@@ -1,4 +1,4 @@
-//! What faces hear: things that happened once.
+//! Events that faces hear: things that happened once.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::base::{InfoHashes, TorrentId, Untrusted};
 use crate::proto::metainfo::Metainfo;
 
-/// What kind of fault stopped a torrent.
+/// The kind of a fault that stopped a torrent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FaultKind {
     /// No space is left.
@@ -23,7 +23,7 @@ pub enum FaultKind {
     Foreign,
     /// The torrent is in the session already.
     Duplicate,
-    /// What a link names was found, and cannot be used.
+    /// The metadata that a link names was found, and cannot be used.
     BadMagnet,
     /// The metadata of a link did not come in time.
     NoMetadata,
@@ -69,7 +69,7 @@ impl FaultKind {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Fault {
-    /// What kind.
+    /// The kind.
     pub kind: FaultKind,
     /// What happened, on what; clean for a terminal.
     pub message: String,
@@ -123,7 +123,7 @@ pub enum Remedy {
 pub enum Event {
     /// The content of a torrent is to be fetched or given.
     Added {
-        /// Which.
+        /// The torrent.
         id: TorrentId,
         /// Its info-hashes.
         info_hashes: InfoHashes,
@@ -136,23 +136,23 @@ pub enum Event {
     },
     /// The metadata of a torrent that was to be found is here and proved right.
     Metadata {
-        /// Which.
+        /// The torrent.
         id: TorrentId,
         /// Its info-hashes: those of its link, and those that its metadata tells.
         info_hashes: InfoHashes,
-        /// What it says. It names no trackers: those of the link are the asker's to add.
+        /// The metadata. It names no trackers: those of the link are the asker's to add.
         metainfo: Box<Metainfo>,
     },
-    /// Its files were looked through.
+    /// The files of a torrent were looked through.
     Checked {
-        /// Which.
+        /// The torrent.
         id: TorrentId,
         /// Bytes found right.
         have: u64,
     },
     /// Every wanted piece is verified and written.
     Finished {
-        /// Which.
+        /// The torrent.
         id: TorrentId,
         /// Where the file or folder is.
         path: PathBuf,
@@ -161,22 +161,22 @@ pub enum Event {
         /// How long it was on its way in this session.
         took: Duration,
     },
-    /// It has left the swarm after its goal was reached.
+    /// A torrent has left the swarm after its goal was reached.
     Done {
-        /// Which.
+        /// The torrent.
         id: TorrentId,
     },
-    /// It stopped with a fault, or was refused: it is in the session already, or cannot be used. One that was
+    /// A torrent stopped with a fault, or was refused: it is in the session already, or cannot be used. One that was
     /// refused is in no view.
     Failed {
-        /// Which.
+        /// The torrent.
         id: TorrentId,
         /// Why.
         fault: Fault,
     },
     /// Something worth a line.
     Note {
-        /// Which.
+        /// The torrent.
         id: TorrentId,
         /// The line, clean for a terminal.
         text: String,

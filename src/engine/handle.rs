@@ -70,7 +70,7 @@ impl Handle {
         self.views.clone()
     }
 
-    /// What happens. Can be taken once.
+    /// The receiver of events. Can be taken once.
     pub fn events(&mut self) -> Option<mpsc::UnboundedReceiver<Event>> {
         self.events.take()
     }

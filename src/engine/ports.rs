@@ -1,4 +1,4 @@
-//! Which addresses and which port a session uses, and what is said when it cannot have them.
+//! The addresses and the port that a session uses, and the faults when it cannot have them.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

@@ -19,7 +19,7 @@ pub struct Reader {
     ended: bool,
 }
 
-/// What a reader hears next.
+/// The next thing that a reader hears.
 #[derive(Debug)]
 pub enum Read {
     /// More of the file.
@@ -34,7 +34,7 @@ pub enum Read {
 #[derive(Debug)]
 pub struct Chunk(pub(super) Vec<Buf>);
 
-/// What comes from the torrent.
+/// A message from the torrent to its reader.
 #[derive(Debug)]
 pub(super) enum Part {
     Bytes(Chunk),

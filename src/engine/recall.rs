@@ -24,7 +24,7 @@ pub fn remembered(state: &Path) -> Result<Vec<InfoHashes>, DiskError> {
     Remembered::of(state).all()
 }
 
-/// What is remembered of a torrent; nothing if its torrent file is not there, or is not the right one any more.
+/// The memory of a torrent; nothing if its torrent file is not there, or is not the right one any more.
 pub fn recall(state: &Path, id: &InfoHashes) -> Result<Option<Recalled>, DiskError> {
     let Some(metainfo) = recall_metainfo(state, id)? else { return Ok(None) };
     let entry = Library::of(state).load(id)?;

@@ -4,6 +4,8 @@
 mod entry;
 #[cfg(test)]
 mod tests;
+mod turns;
+mod views;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,18 +14,19 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{self, MissedTickBehavior};
 
-use self::entry::{Activity, Entry, Running, waiting};
+use self::entry::{Activity, Entry, waiting};
+use self::turns::waiting_to_look_up;
 use super::command::{Add, Command, ContentOptions, Source};
 use super::config::EngineConfig;
 use super::driver::{self, Found, ToDriver};
-use super::event::{Event, Fault, FaultKind, Remedy};
+use super::event::{Event, Fault, FaultKind};
 use super::shared::Shared;
 use super::view::{Reason, Row, State, View};
-use super::why::{Circumstances, search, why};
+use super::why::{Circumstances, why};
 use crate::base::{InfoHashes, TorrentId, Untrusted};
 use crate::proto::metainfo::Metainfo;
 
-/// What the session hears from its handle.
+/// A message to the session from its handle.
 #[derive(Debug)]
 pub enum ToSession {
     /// A command of a face.
@@ -34,14 +37,10 @@ pub enum ToSession {
 
 /// How often views are made.
 const VIEW_EVERY: Duration = Duration::from_millis(250);
-/// After how many views buffers that nobody needed are given back to the system.
-const TRIM_EVERY: u32 = 20;
-/// Torrents whose metadata is looked for at once; the others wait until one is found or given up.
-const MAX_LOOKUPS: usize = 64;
 /// Peers that are kept for a torrent until its turn comes.
 const MAX_PEERS: usize = 1000;
-/// How long ending may take: every driver has finished by then or is left behind.
-const STOP_WITHIN: Duration = Duration::from_millis(1600);
+/// The longest drivers may take to end: whichever has not finished by then is left behind.
+const STOP_TIMEOUT: Duration = driver::LEAVE_TIMEOUT.saturating_add(Duration::from_millis(100));
 
 /// Starts a session.
 pub(super) async fn start(
@@ -116,7 +115,7 @@ impl Session {
                     Some(ToSession::Stop(done)) => break Some(done),
                     None => break None,
                 },
-                _ = tick.tick() => self.look_round(),
+                _ = tick.tick() => self.publish_view(),
             }
         };
         self.stop().await;
@@ -222,119 +221,6 @@ impl Session {
         self.give_turns();
     }
 
-    /// Starts those who wait, as far as there is room for more look-ups and downloads.
-    fn give_turns(&mut self) {
-        let count = |is_so: fn(&Entry) -> bool| self.torrents.iter().filter(|&entry| is_so(entry)).count();
-        let mut lookups = MAX_LOOKUPS.saturating_sub(count(|entry| entry.activity == Activity::LookingUp));
-        let mut downloads = self.jobs.saturating_sub(count(Entry::is_downloading));
-        let (shared, found, look) = (&self.shared, &self.to_found, self.look);
-        for entry in self.torrents.iter_mut().filter(|entry| !entry.paused) {
-            let looked_at = look == Some(entry.id);
-            match (entry.activity, &entry.content) {
-                (Activity::LookupQueued, _) if lookups > 0 => {
-                    lookups -= 1;
-                    (entry.row.state, entry.row.reason) = search::why(&search::Search::default());
-                    entry.activity = Activity::LookingUp;
-                }
-                (Activity::Queued, Some(options)) if options.seed_only || downloads > 0 => {
-                    downloads = downloads.saturating_sub(usize::from(!options.seed_only));
-                    (entry.row.state, entry.row.reason) = starting(options.seed_only);
-                    entry.activity = Activity::Running;
-                }
-                _ => continue,
-            }
-            let begins = entry.activity == Activity::Running;
-            if let Some(mut add) = entry.add.take() {
-                if begins {
-                    add.content = entry.content.take();
-                }
-                let (orders, inbox) = mpsc::unbounded_channel();
-                let (publish, published) = watch::channel(None);
-                let task =
-                    tokio::spawn(driver::run(shared.clone(), entry.id, add, inbox, found.clone(), publish));
-                entry.driver = Some(Running { orders, published, task });
-                entry.tell(ToDriver::Look(looked_at));
-            } else if let Some(options) = entry.content.take()
-                && let Some(running) = &mut entry.driver
-            {
-                // What it has published is of the look-up.
-                running.published.mark_unchanged();
-                entry.tell(ToDriver::Start(options));
-            }
-        }
-        self.share_budget();
-    }
-
-    /// Divides the memory for unfinished pieces among the downloads that run.
-    fn share_budget(&self) {
-        let downloading: Vec<&Entry> = self.torrents.iter().filter(|entry| entry.is_downloading()).collect();
-        let share = Shared::budget_for(downloading.len());
-        for entry in downloading {
-            entry.tell(ToDriver::Budget(share));
-        }
-    }
-
-    /// Takes in what the drivers published, and makes one view of it.
-    fn look_round(&mut self) {
-        let mut detail = None;
-        let mut ended = false;
-        for entry in &mut self.torrents {
-            let Some(running) = &mut entry.driver else { continue };
-            // Looked at before what it published, or its last word could fall between the two.
-            let over = running.task.is_finished();
-            let mut last = false;
-            // One that has ended may have left a word that was not seen. One that waits for its turn has said that it
-            // has found its metadata.
-            if running.published.has_changed().unwrap_or(true)
-                && entry.activity != Activity::Queued
-                && let Some(published) = running.published.borrow_and_update().clone()
-            {
-                ended |= entry.row.state != published.row.state;
-                entry.row = Row { info_hashes: entry.info_hashes, ..published.row };
-                last = published.last;
-                if self.look == Some(entry.id) {
-                    detail = published.detail;
-                }
-            }
-            if !over {
-                continue;
-            }
-            (entry.driver, entry.activity) = (None, Activity::Ended);
-            ended = true;
-            if !last && !self.stopping {
-                // The driver ended without its last word: it panicked. The others go on.
-                entry.row.state = State::Error;
-                entry.row.reason.word = FaultKind::Internal.reason();
-                entry.row.reason.text = "an internal error stopped this torrent".into();
-                let fault = Fault {
-                    kind: FaultKind::Internal,
-                    message: entry.row.reason.text.clone(),
-                    remedy: Some(Remedy::Report),
-                };
-                let _ = self.events.send(Event::Failed { id: entry.id, fault });
-            }
-        }
-        if ended && !self.stopping {
-            self.give_turns();
-        }
-        self.views = self.views.wrapping_add(1);
-        if self.views.is_multiple_of(TRIM_EVERY) {
-            self.shared.pool.trim();
-        }
-        let kept = self.view.borrow().detail.clone().filter(|d| self.look == Some(d.id));
-        let torrents: Vec<Row> = self.torrents.iter().map(|entry| entry.row.clone()).collect();
-        let (down, up) = torrents.iter().fold((0.0, 0.0), |(d, u), row| (d + row.down, u + row.up));
-        let view = View {
-            torrents,
-            detail: detail.or(kept),
-            port: self.shared.port(),
-            dht_nodes: self.shared.dht_nodes(),
-            down,
-            up,
-        };
-        self.view.send_replace(Arc::new(view));
-    }
-
     fn tell(&mut self, id: TorrentId, order: ToDriver) {
         let jobs = self.jobs;
         let Some(entry) = self.torrents.iter_mut().find(|entry| entry.id == id) else { return };
@@ -376,9 +262,9 @@ impl Session {
                 let _ = task.await;
             }
         };
-        let _ = time::timeout(STOP_WITHIN, all).await;
+        let _ = time::timeout(STOP_TIMEOUT, all).await;
         // The last view holds what each of them moved in all.
-        self.look_round();
+        self.publish_view();
         self.shared.stop().await;
     }
 }
@@ -386,21 +272,6 @@ impl Session {
 /// Why a torrent is refused that is in the session already.
 fn duplicate(name: &Untrusted) -> Fault {
     Fault { kind: FaultKind::Duplicate, message: format!("{name} is there already"), remedy: None }
-}
-
-/// The state of a torrent whose turn has come, before its driver says more.
-fn starting(seed_only: bool) -> (State, Reason) {
-    if seed_only {
-        why(&Circumstances { unseen: true, ..Circumstances::default() })
-    } else {
-        (State::Downloading, Reason { word: "starting", text: "starting".into() })
-    }
-}
-
-/// The state of a torrent whose metadata is looked for when its turn comes.
-fn waiting_to_look_up() -> (State, Reason) {
-    let text = format!("waiting its turn: the file lists of {MAX_LOOKUPS} others are looked for");
-    (State::Metadata, Reason { word: "too_many_active", text })
 }
 
 fn paused() -> (State, Reason) {

@@ -1,4 +1,4 @@
-//! What all torrents of a session share: clock, sockets, buffers, disk threads, limits, trackers.
+//! The resources that all torrents of a session share: clock, sockets, buffers, disk threads, limits, trackers.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -27,8 +27,10 @@ use crate::swarm::event::PeerKey;
 const OPEN_PIECES: u64 = 32 << 20;
 /// Bytes that are read for peers and not sent yet, all torrents together.
 const SERVE_POOL: usize = 16 << 20;
-/// How long the node of the DHT may take to save what it knows.
-const SAVE_WITHIN: Duration = Duration::from_millis(300);
+/// The longest the node of the DHT may take to save its nodes.
+const SAVE_TIMEOUT: Duration = Duration::from_millis(200);
+/// The longest the disk threads may take to end. On a disk that hangs they never do.
+const DISK_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// The shared parts of a session.
 pub(super) struct Shared {
@@ -185,7 +187,7 @@ impl Shared {
         Handshake { info_hash: torrent.wire(), id: self.id, reserved: self.reserved(private) }
     }
 
-    /// What we can do in a torrent.
+    /// The extensions that we support in a torrent.
     fn reserved(&self, private: bool) -> Reserved {
         let usual = Reserved::NONE.with_fast().with_extended();
         if self.dht_for(private).is_some() { usual.with_dht() } else { usual }
@@ -223,7 +225,7 @@ impl Shared {
         crate::base::Rng::new(self.seeds.fetch_add(1, Ordering::Relaxed)).next_u64()
     }
 
-    /// What each of so many downloads may hold of unfinished pieces, in bytes.
+    /// Bytes of unfinished pieces that each of so many downloads may hold.
     pub(super) fn budget_for(downloads: usize) -> u64 {
         OPEN_PIECES / downloads.max(1) as u64
     }
@@ -262,17 +264,18 @@ impl Shared {
         self.dht.as_ref().map(|node| node.status().nodes() as u32)
     }
 
-    /// Closes the sockets and ends the disk threads behind what they are writing.
-    pub(super) async fn stop(&self) {
+    /// Closes the sockets, and ends the disk threads behind what they are writing.
+    pub(super) async fn stop(self: &Arc<Self>) {
         self.listening.abort();
         if let Some(lsd) = &self.lsd {
             lsd.stop();
         }
         if let Some(node) = &self.dht {
-            // What it has not saved by then it does without.
-            let _ = tokio::time::timeout(SAVE_WITHIN, node.stop()).await;
+            let _ = tokio::time::timeout(SAVE_TIMEOUT, node.stop()).await;
         }
-        self.disk.shutdown();
+        let shared = self.clone();
+        let ended = tokio::task::spawn_blocking(move || shared.disk.shutdown());
+        let _ = tokio::time::timeout(DISK_TIMEOUT, ended).await;
     }
 }
 

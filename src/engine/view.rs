@@ -1,4 +1,4 @@
-//! What faces see: one immutable snapshot.
+//! Views: immutable snapshots for faces.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -223,7 +223,7 @@ impl Row {
 /// One torrent in detail.
 #[derive(Clone, Debug)]
 pub struct Detail {
-    /// Which.
+    /// The torrent.
     pub id: TorrentId,
     /// The pieces we have.
     pub have: Bitfield,
@@ -238,11 +238,11 @@ pub struct Detail {
 pub struct PeerRow {
     /// The address at the other end.
     pub addr: SocketAddr,
-    /// What it calls itself.
+    /// The name of its client.
     pub client: Untrusted,
     /// Whether it connected to us.
     pub incoming: bool,
-    /// Who told us of it, if it is known.
+    /// The source of its address, if it is known.
     pub source: Option<Source>,
     /// From 0 to 1.
     pub progress: f64,
@@ -252,9 +252,9 @@ pub struct PeerRow {
     pub up: f64,
     /// We want something it has.
     pub interested: bool,
-    /// It answers our requests.
+    /// Whether it answers our requests.
     pub unchoked_us: bool,
-    /// It wants something we have.
+    /// Whether it wants something we have.
     pub wants: bool,
     /// We answer its requests.
     pub unchoked_by_us: bool,
@@ -267,7 +267,7 @@ pub struct TrackerRow {
     pub url: Untrusted,
     /// Its tier, counted from 0.
     pub tier: usize,
-    /// What it last said, in a sentence.
+    /// Its last answer, in a sentence.
     pub status: String,
     /// Whether it answered when last asked; unknown before the first answer.
     pub working: Option<bool>,

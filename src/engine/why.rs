@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::view::{Reason, State};
 use crate::base::units;
 
-/// What the rules look at.
+/// The circumstances that the rules look at.
 #[derive(Clone, Debug, Default)]
 pub struct Circumstances {
     /// A fault that stopped the torrent: its word and sentence.
@@ -34,7 +34,7 @@ pub struct Circumstances {
     pub gives_back: bool,
     /// It was started less than a few seconds ago.
     pub young: bool,
-    /// This machine has no way to anybody.
+    /// This machine has no route to the internet.
     pub offline: bool,
     /// BEP 27: only trackers may find peers.
     pub private: bool,
@@ -46,7 +46,7 @@ pub struct Circumstances {
     pub trackers_working: u32,
     /// Trackers whose last answer was a failure.
     pub trackers_failing: u32,
-    /// What a tracker said when it refused, clean for a terminal.
+    /// The reason of a tracker that refused, clean for a terminal.
     pub refusal: Option<String>,
     /// Why a tracker could not be asked, clean for a terminal.
     pub failure: Option<String>,
@@ -113,7 +113,7 @@ pub fn why(c: &Circumstances) -> (State, Reason) {
         return say(State::Queued, "too_many_active", text);
     }
     if c.unseen {
-        return say(State::Queued, "waiting_for_check", "its files are about to be looked at".into());
+        return say(State::Queued, "waiting_for_check", "its files are about to be checked".into());
     }
     if c.checking {
         let left = c.check_left.map_or_else(String::new, |left| format!(", {} left", units::span(left)));
@@ -121,7 +121,7 @@ pub fn why(c: &Circumstances) -> (State, Reason) {
         return say(State::Checking, "added_existing_files", text);
     }
     if c.done && c.gives_back {
-        return say(State::Done, "goal_reached", "complete; as much was given back as was asked".into());
+        return say(State::Done, "goal_reached", "complete; the seed limit is reached".into());
     }
     if c.done {
         return say(State::Done, "not_seeding", "complete; not seeding".into());
@@ -132,17 +132,17 @@ pub fn why(c: &Circumstances) -> (State, Reason) {
 fn seeding(c: &Circumstances) -> (State, Reason) {
     let say = |word, text: String| (State::Seeding, Reason { word, text });
     if let Some(limit) = c.up_limit.filter(|&limit| c.up > limit as f64 * AT_LIMIT) {
-        return say("limited_by_you", format!("giving at your limit of {}/s", units::size(limit)));
+        return say("limited_by_you", format!("uploading at your limit of {}/s", units::size(limit)));
     }
     if c.wanting == 0 {
         let text = match c.peers {
             0 => "nobody is asking for it at the moment".into(),
-            1 => "connected to 1 peer, which lacks nothing we have".into(),
-            n => format!("connected to {}, none lacks anything we have", peers(n)),
+            1 => "connected to 1 peer, which needs nothing from us".into(),
+            n => format!("connected to {}, none needs anything from us", peers(n)),
         };
         return say("nobody_interested", text);
     }
-    say("ok", format!("giving to {}", peers(c.wanting)))
+    say("ok", format!("uploading to {}", peers(c.wanting)))
 }
 
 fn fetching(c: &Circumstances) -> (State, Reason) {
@@ -182,8 +182,8 @@ fn fetching(c: &Circumstances) -> (State, Reason) {
     if givers < FEW && c.down < f64::from(givers) * SLOW && !c.young {
         let rate = units::rate(c.down);
         let text = match givers {
-            1 => format!("1 peer sends {rate}, that is all it gives"),
-            n => format!("{} send {rate} together, that is all they give", peers(n)),
+            1 => format!("1 peer sends only {rate}"),
+            n => format!("{} together send only {rate}", peers(n)),
         };
         return moving("slow_peers", text);
     }

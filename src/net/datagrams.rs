@@ -29,7 +29,7 @@ const CHOICES: usize = 8;
 /// The pause after an error in reading.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Whom a datagram is for.
+/// The receiver of a datagram.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     /// The DHT (BEP 5): a dictionary.
@@ -39,7 +39,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// What its first bytes say.
+    /// The receiver, told by the first bytes.
     pub const fn of(datagram: &[u8]) -> Self {
         match datagram {
             [b'd', ..] => Self::Dht,
@@ -53,7 +53,7 @@ impl Kind {
 pub struct Received {
     /// How many bytes of it are in the buffer.
     pub length: usize,
-    /// Who sent it.
+    /// The sender.
     pub from: SocketAddr,
     /// At which of our addresses it came, where that is not the one the socket is bound to.
     pub at: Option<IpAddr>,
@@ -65,7 +65,7 @@ pub struct Datagrams {
     v4: Option<UdpSocket>,
     v6: Option<UdpSocket>,
     port: u16,
-    /// That IPv6 has its turn: a family that is flooded does not keep the other from being heard.
+    /// Whether IPv6 has its turn: a family that is flooded does not keep the other from being heard.
     v6_first: AtomicBool,
 }
 

@@ -60,8 +60,8 @@ mod system {
     const RUNNING: u32 = 0x40;
     const MULTICAST: u32 = 0x1000;
     /// The kernel answers at once; the rest is for a machine that is very busy.
-    const PATIENCE: Duration = Duration::from_secs(5);
-    const MOST_CHUNKS: usize = 1000;
+    const TIMEOUT: Duration = Duration::from_secs(5);
+    const MAX_CHUNKS: usize = 1000;
 
     /// All there are.
     pub fn interfaces() -> io::Result<Vec<Interface>> {
@@ -99,7 +99,7 @@ mod system {
     /// Asks for a list and hands out the fixed part and the attributes of each message of it.
     fn list((ask, answer, fixed): (u16, u16, usize), mut each: impl FnMut(&[u8], &[u8])) -> io::Result<()> {
         let mut socket = Socket::new(Domain::from(libc::AF_NETLINK), Type::RAW, None)?;
-        socket.set_read_timeout(Some(PATIENCE))?;
+        socket.set_read_timeout(Some(TIMEOUT))?;
         // Length, kind, "a list, please", no sequence number, no sender; then a fixed part of zeros.
         let mut request = Vec::new();
         request.extend_from_slice(&(16 + fixed as u32).to_ne_bytes());
@@ -108,7 +108,7 @@ mod system {
         request.resize(16 + fixed, 0);
         socket.send(&request)?;
         let mut chunk = vec![0; 64 << 10];
-        for _ in 0..MOST_CHUNKS {
+        for _ in 0..MAX_CHUNKS {
             let len = socket.read(&mut chunk)?;
             let mut rest = &chunk[..len];
             while rest.len() >= 16 {

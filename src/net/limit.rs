@@ -77,7 +77,7 @@ impl Limit {
 }
 
 /// Fewer bytes than this are not worth a system call: a task waits until so many may pass.
-const LEAST_GRANT: u64 = BLOCK_LEN as u64;
+const MIN_GRANT: u64 = BLOCK_LEN as u64;
 
 /// The limits of one direction as one task meets them.
 pub(super) struct Throttle {
@@ -113,7 +113,7 @@ impl Throttle {
     }
 
     fn grant(&self, want: u64) -> Result<u64, std::time::Duration> {
-        let least = want.min(LEAST_GRANT);
+        let least = want.min(MIN_GRANT);
         for limit in self.limits.iter().filter(|limit| limit.is_set()) {
             let wait = limit.bucket().wait(limit.now(), least);
             if !wait.is_zero() {

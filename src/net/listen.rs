@@ -22,12 +22,12 @@ use crate::base::PeerId;
 use crate::proto::handshake::{Handshake, Reserved};
 use crate::swarm::event::Hello;
 
-/// What the listener needs to know of a torrent to answer for it.
+/// A torrent that the listener answers for.
 #[derive(Clone, Debug)]
 pub struct Registration {
-    /// Who we are in this torrent.
+    /// Our id in this torrent.
     pub id: PeerId,
-    /// What we can do in it.
+    /// The extensions that we support in it.
     pub reserved: Reserved,
     /// Where connections go. One that finds it full is closed.
     pub callers: Sender<Caller>,
@@ -40,7 +40,7 @@ pub struct Caller {
     pub stream: TcpStream,
     /// The address it called from.
     pub addr: SocketAddr,
-    /// What its handshake said.
+    /// The handshake of the peer.
     pub hello: Hello,
 }
 

@@ -21,7 +21,7 @@ const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff15, 0, 0, 0, 0, 0, 0xefc0, 0x988f);
 /// Over so many routers a datagram may go, within the site that the groups are meant for; as libtorrent has it.
 const HOPS: u32 = 32;
 /// The most interfaces that are used; a machine full of virtual ones has hundreds.
-const MOST_INTERFACES: usize = 32;
+const MAX_INTERFACES: usize = 32;
 
 /// The pause after an error, which may not go away at once.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -75,7 +75,7 @@ impl Multicast {
         let mut ways = BTreeMap::new();
         for interface in all.iter().filter(|interface| interface.up && interface.multicast) {
             let way = self.way(interface);
-            if (way.v4.is_some() || way.v6) && ways.len() < MOST_INTERFACES {
+            if (way.v4.is_some() || way.v6) && ways.len() < MAX_INTERFACES {
                 ways.insert(interface.number, way);
             }
         }
@@ -141,7 +141,7 @@ impl Multicast {
         }
     }
 
-    /// What of an interface is used: all, or what the address that everything leaves from lies in.
+    /// The use of an interface: all of it, or the network of the address that everything leaves from.
     fn way(&self, interface: &Interface) -> Way {
         let mut v4 = interface.addresses.iter().filter_map(|own| match own.ip {
             IpAddr::V4(ip) => Some((ip, own.bits)),

@@ -31,7 +31,7 @@ const ANSWER: Duration = Duration::from_millis(1000);
 const JITTER: Duration = Duration::from_secs(15);
 /// The most datagrams that are listened to within a minute, of all and of one sender.
 const HEARD: (u32, u32) = (600, 120);
-/// Who was heard within this time is no newcomer.
+/// A neighbour heard within this time is no newcomer.
 const KNOWN: Duration = Duration::from_secs(900);
 /// The most neighbours that are known of one torrent; who was heard longest ago makes room.
 const NEIGHBOURS: usize = 200;
@@ -79,7 +79,7 @@ impl Local {
         }
     }
 
-    /// What our datagrams are marked with.
+    /// The mark of our datagrams.
     pub const fn cookie(&self) -> u32 {
         self.cookie
     }
@@ -186,7 +186,7 @@ impl Local {
 }
 
 impl Listed {
-    /// It is announced at this time, or as soon after it as may be.
+    /// Announces the torrent at this time, or as soon after it as may be.
     fn hurry(&mut self, at: Moment) {
         let allowed = self.last.map_or(at, |last| at.max(last + MINUTE));
         self.next = self.next.min(allowed);

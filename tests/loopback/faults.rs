@@ -2,18 +2,9 @@
 
 use torr::engine::{Add, Event, FaultKind};
 
-use super::world::{Client, World};
+use super::world::World;
 
 const LENS: [usize; 2] = [1_500_000, 700_000];
-
-/// A client that believes what lies in this folder and gives it.
-async fn gives(world: &World, folder: std::path::PathBuf, up: Option<u64>) -> Client {
-    let mut client = world.client(folder).await;
-    let add = Add { up, ..world.seed_trusting(&client) };
-    client.handle.add(add);
-    client.until(|event| matches!(event, Event::Checked { .. }).then_some(())).await;
-    client
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_bytes_are_noticed_and_fetched_from_somebody_else() {
@@ -23,9 +14,9 @@ async fn wrong_bytes_are_noticed_and_fetched_from_somebody_else() {
     let mut bytes = std::fs::read(&path).expect("is there");
     bytes.iter_mut().step_by(50_000).for_each(|byte| *byte ^= 1);
     std::fs::write(&path, bytes).expect("can be written");
-    let liar = gives(&world, lies, None).await;
+    let liar = world.seeder(lies, None).await;
     // The honest one is slow, so that the liar gets its chance.
-    let honest = gives(&world, world.full("honest"), Some(2 << 20)).await;
+    let honest = world.seeder(world.full("honest"), Some(2 << 20)).await;
     let mut leecher = world.client(world.empty("leecher")).await;
     let add = Add { peers: vec![liar.addr().await, honest.addr().await], ..world.add(&leecher) };
     leecher.handle.add(add);
@@ -45,7 +36,7 @@ async fn wrong_bytes_are_noticed_and_fetched_from_somebody_else() {
 async fn a_file_cut_short_under_a_seeder_stops_it_with_a_sentence() {
     let world = World::with(&LENS);
     let folder = world.full("seeder");
-    let mut seeder = gives(&world, folder.clone(), None).await;
+    let mut seeder = world.seeder(folder.clone(), None).await;
     std::fs::File::options()
         .write(true)
         .open(folder.join("content/file-0.bin"))

@@ -4,16 +4,7 @@ use std::sync::Arc;
 
 use torr::engine::{Add, Event, View};
 
-use super::world::{Client, PATIENCE, World};
-
-/// A client that believes what lies in this folder and gives it.
-async fn gives(world: &World, folder: std::path::PathBuf, up: Option<u64>) -> Client {
-    let mut client = world.client(folder).await;
-    let add = Add { up, ..world.seed_trusting(&client) };
-    client.handle.add(add);
-    client.until(|event| matches!(event, Event::Checked { .. }).then_some(())).await;
-    client
-}
+use super::world::{PATIENCE, World};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn long_pieces_come_from_several_at_once() {
@@ -21,7 +12,7 @@ async fn long_pieces_come_from_several_at_once() {
     let world = World::in_pieces(&[19 << 20, 3, (15 << 20) + 77, 4 << 20], 16 << 20);
     let (mut givers, mut peers) = (Vec::new(), Vec::new());
     for at in 0..3_u64 {
-        let giver = gives(&world, world.full(&format!("giver-{at}")), Some((at + 1) << 23)).await;
+        let giver = world.seeder(world.full(&format!("giver-{at}")), Some((at + 1) << 23)).await;
         peers.push(giver.addr().await);
         givers.push(giver);
     }
@@ -39,9 +30,9 @@ async fn who_lies_about_a_long_piece_is_banned_and_the_piece_comes_right() {
     let mut bytes = std::fs::read(&path).expect("is there");
     bytes.iter_mut().step_by(50_000).for_each(|byte| *byte ^= 1);
     std::fs::write(&path, bytes).expect("can be written");
-    let liar = gives(&world, lies, None).await;
+    let liar = world.seeder(lies, None).await;
     // The honest one is slow, so that the liar gets its chance.
-    let honest = gives(&world, world.full("honest"), Some(8 << 20)).await;
+    let honest = world.seeder(world.full("honest"), Some(8 << 20)).await;
     let mut leecher = world.client(world.empty("leecher")).await;
     let (liar_addr, honest_addr) = (liar.addr().await, honest.addr().await);
     let add = Add { peers: vec![liar_addr, honest_addr], ..world.add(&leecher) };
@@ -61,7 +52,7 @@ async fn who_lies_about_a_long_piece_is_banned_and_the_piece_comes_right() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_piece_that_was_half_written_is_not_claimed_and_is_fetched_again() {
     let world = World::in_pieces(&[24 << 20], 32 << 20);
-    let seeder = gives(&world, world.full("seeder"), None).await;
+    let seeder = world.seeder(world.full("seeder"), None).await;
     let folder = world.empty("leecher");
     let leecher = world.client(folder.clone()).await;
     let peers = vec![seeder.addr().await];

@@ -108,6 +108,14 @@ impl World {
         Client { handle, events, folder }
     }
 
+    /// A client that believes the content of this folder and seeds it, at most so fast.
+    pub async fn seeder(&self, folder: PathBuf, up: Option<u64>) -> Client {
+        let mut client = self.client(folder).await;
+        client.handle.add(Add { up, ..self.seed_trusting(&client) });
+        client.until(|event| matches!(event, Event::Checked { .. }).then_some(())).await;
+        client
+    }
+
     /// This torrent in that client's folder, with every default.
     pub fn add(&self, client: &Client) -> Add {
         Add::new(self.metainfo.clone(), client.folder.clone())

@@ -25,17 +25,17 @@ const MAPPING: Duration = Duration::from_secs(60);
 /// How a DHT node behaves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
-    /// It follows the protocol.
+    /// Follows the protocol.
     Honest,
-    /// It is behind NAT: it hears only those to which it wrote shortly before.
+    /// Is behind NAT: hears only those to which it wrote shortly before.
     Hidden,
-    /// It answers every search with nodes that do not exist, close to the target.
+    /// Answers every search with nodes that do not exist, close to the target.
     Liar,
     /// A liar whose made-up nodes are in the networks of the honest nodes closest to the target.
     Displacer,
-    /// It does not answer any more.
+    /// Does not answer any more.
     Dead,
-    /// It follows the protocol under an id of its own choice.
+    /// Follows the protocol under an id of its own choice.
     Unfit,
 }
 

@@ -12,7 +12,7 @@ use super::liar::{Content, digest};
 pub struct DiskPlan {
     /// Bytes per second it hashes and writes.
     pub rate: u64,
-    /// What every job takes besides.
+    /// The time that every job takes besides.
     pub delay: Duration,
 }
 

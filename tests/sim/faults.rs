@@ -1,4 +1,4 @@
-//! What goes wrong, and stops to, at the times that a plan names.
+//! Faults that begin and end at the times that a plan names.
 
 use torr::swarm::event::{Input, Priority, Wish};
 

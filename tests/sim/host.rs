@@ -109,7 +109,7 @@ impl World {
         }
     }
 
-    /// What holds when everything that follows from a fact has been ordered.
+    /// Checks that hold when everything that follows from a fact has been ordered.
     fn check(&mut self, at: usize) {
         let node = &mut self.nodes[at];
         let mut verdict = node.ledger.settled();

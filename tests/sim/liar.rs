@@ -1,4 +1,4 @@
-//! What nodes do to the bytes they send. Content is a number here: 0 is what the torrent says.
+//! Liars: what nodes do to the bytes they send. Content is a number here: 0 is what the torrent says.
 
 use torr::base::{Rng, Sha1Digest, Span};
 
@@ -26,7 +26,7 @@ impl Manner {
         matches!(self, Self::AlwaysLies | Self::OneBlockPerPiece | Self::Sometimes(_))
     }
 
-    /// What this node sends for a span.
+    /// The content that this node sends for a span.
     pub fn content(self, rng: &mut Rng, node: usize, span: Span) -> Content {
         let wrong = match self {
             Self::Honest | Self::Mute => false,

@@ -9,7 +9,7 @@ use torr::proto::message::Message;
 
 use super::liar::Content;
 
-/// What travels: words that were said at one moment, or one block.
+/// A load that travels: words that were said at one moment, or one block.
 #[derive(Clone, Debug)]
 pub enum Parcel {
     Words(Vec<Message>),
@@ -160,13 +160,13 @@ impl Way {
 /// A connection of two nodes.
 #[derive(Clone)]
 pub struct Conn {
-    /// Who called, and who was called.
+    /// The node that called, and the one that was called.
     pub ends: [usize; 2],
     /// In which of their lives.
     pub lives: [u64; 2],
     /// Both speak the fast extension (BEP 6).
     pub fast: bool,
-    /// Which ends know of the connection and do not know of its end.
+    /// The ends that know of the connection and do not know of its end.
     pub known: [bool; 2],
     /// How many messages each end has heard.
     pub heard: [u64; 2],
@@ -184,7 +184,7 @@ impl Conn {
         Self { ends, lives, fast, known: [false; 2], heard: [0; 2], ways, dead: false, stalled: false }
     }
 
-    /// Which end a node is.
+    /// The end that a node is.
     pub fn side(&self, node: usize) -> usize {
         usize::from(self.ends[1] == node)
     }

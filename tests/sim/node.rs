@@ -25,14 +25,14 @@ use super::plan::{NodePlan, Start, address_of};
 pub struct Node {
     pub plan: NodePlan,
     pub number: usize,
-    /// It has no torrent and never will.
+    /// Whether it has no torrent and never will.
     pub is_router: bool,
     /// The running client; nothing while it is away.
     pub torrent: Option<Torrent>,
-    /// It knows the info dictionary, now and after a restart.
+    /// Whether it knows the info dictionary, now and after a restart.
     pub knows_info: bool,
     pub dht: Option<DhtPart>,
-    /// What is kept of its DHT node while it is away.
+    /// The record of its DHT node while it is away.
     pub saved: Option<Saved>,
     /// Its search in the DHT for peers of its torrent.
     pub search: Option<TaskKey>,
@@ -47,7 +47,7 @@ pub struct Node {
     pub wake: Option<Moment>,
     /// Wakes without any time passing.
     pub spins: u32,
-    /// Its uplink is busy.
+    /// Whether its uplink is busy.
     pub sending: bool,
     /// Ways that have something for the uplink: connection and end.
     pub turns: VecDeque<(usize, usize)>,
@@ -55,19 +55,19 @@ pub struct Node {
     pub down_free: Moment,
     /// How often it came.
     pub lives: u64,
-    /// It went for good.
+    /// Whether it went for good.
     pub gone: bool,
     /// When it was complete for the first time.
     pub completed: Option<Moment>,
     pub tally: Tally,
-    /// What its user wanted at first.
+    /// The priorities that its user wanted at first.
     pub priorities: Vec<Priority>,
-    /// What its user wants now.
+    /// The priorities that its user wants now.
     pub wishes: Vec<Priority>,
     have: Bitfield,
 }
 
-/// What a node lived through.
+/// The history of a node.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     pub landed: u64,
@@ -237,7 +237,7 @@ impl Node {
         self.plan.latency
     }
 
-    /// What its handshake says to another. A bit is in force only where both set it, so a node hears of it only
+    /// The handshake that another hears. A bit is in force only where both set it, so a node hears of it only
     /// then.
     pub fn reserved(&self, other: &Self) -> Reserved {
         let mut reserved = Reserved::NONE.with_extended();

@@ -1,4 +1,4 @@
-//! What a world is made of, as data: the torrent, the nodes, the trackers, and what goes wrong when.
+//! The plan of a world, as data: the torrent, the nodes, the trackers, and what goes wrong when.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Range;
@@ -56,7 +56,7 @@ pub enum Fault {
     PieceLost(usize),
     /// A tracker answers nobody.
     TrackerDies(usize),
-    /// It answers again.
+    /// The tracker answers again.
     TrackerReturns(usize),
     /// The user of a node pauses it.
     Pause(usize),
@@ -72,7 +72,7 @@ pub enum Fault {
     Breaks(u64),
 }
 
-/// What a node has when it comes for the first time.
+/// The content of a node when it comes for the first time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Start {
     Nothing,

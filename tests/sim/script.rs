@@ -42,9 +42,9 @@ pub const KINDS: u32 = 11;
 
 /// The reaction of a scripted peer.
 pub enum Reaction {
-    /// It says these messages.
+    /// Says these messages.
     Say(Vec<Message>),
-    /// It disconnects.
+    /// Disconnects.
     Leave,
 }
 

@@ -41,12 +41,12 @@ impl Default for TrackerPlan {
 }
 
 /// How long an announce waits for a tracker that does not answer.
-const PATIENCE: Duration = Duration::from_secs(15);
+const ANNOUNCE_TIMEOUT: Duration = Duration::from_secs(15);
 
 #[derive(Clone)]
 pub struct Tracker {
     plan: TrackerPlan,
-    /// Who is there, when it was last heard of, and whether it has everything.
+    /// The peers that are there, when each was last heard of, and whether it has everything.
     peers: BTreeMap<SocketAddr, (Moment, bool)>,
     /// When each was last answered in its turn.
     regular: BTreeMap<SocketAddr, Moment>,
@@ -78,7 +78,7 @@ impl Tracker {
         if self.dead || self.plan.forgets > 0 && rng.one_in(self.plan.forgets) {
             // It may try again sooner than after an answer.
             self.regular.remove(&from);
-            return (PATIENCE, Err(TrackerFailure::Unreachable("no answer".to_owned())));
+            return (ANNOUNCE_TIMEOUT, Err(TrackerFailure::Unreachable("no answer".to_owned())));
         }
         if self.plan.refuses {
             let reason = Untrusted::new("go away".to_owned());

@@ -12,7 +12,7 @@ use torr::swarm::event::{DialFailure, Hello, Input, PeerKey};
 use super::liar::Manner;
 use super::link::{Conn, Parcel};
 use super::plan::address_of;
-use super::world::{DIAL_PATIENCE, Event, World};
+use super::world::{DIAL_TIMEOUT, Event, World};
 
 /// A lost packet is sent again this long after its answer could have come.
 const RETRANSMISSION: Duration = Duration::from_millis(200);
@@ -37,7 +37,7 @@ impl World {
             }
             _ => {
                 let why = DialFailure::TimedOut;
-                return self.fact(from, DIAL_PATIENCE, Input::DialFailed { addr: to, why });
+                return self.fact(from, DIAL_TIMEOUT, Input::DialFailed { addr: to, why });
             }
         };
         self.heap.put(self.now + after, event);
@@ -116,7 +116,7 @@ impl World {
         }
     }
 
-    /// What an end has said of extensions has gone out, unless it has said more meanwhile.
+    /// The extension messages of an end have gone out, unless it has said more meanwhile.
     pub(super) fn drains(&mut self, number: usize, side: usize) {
         let conn = &mut self.conns[number];
         let (at, way) = (conn.ends[side], &mut conn.ways[side]);

@@ -23,11 +23,11 @@ use super::trace::Trace;
 use super::tracker::Tracker;
 
 /// How long a dial waits for an answer.
-pub const DIAL_PATIENCE: Duration = Duration::from_secs(10);
+pub const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long it takes until a node notices that another was switched off.
 const SILENCE: Duration = Duration::from_secs(120);
 
-/// What happens.
+/// An event of the world.
 #[derive(Clone)]
 pub enum Event {
     /// A node comes.
@@ -46,7 +46,7 @@ pub enum Event {
     Stands(usize, usize),
     /// A block has left the uplink of its sender.
     Out(usize, usize, torr::base::Span),
-    /// What an end said of extensions may have gone out.
+    /// The extension messages of an end may have gone out.
     Drains(usize, usize),
     /// A parcel stands at the door of its receiver.
     Arrives(usize, usize),

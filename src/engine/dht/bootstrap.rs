@@ -17,11 +17,11 @@ pub const BOOTSTRAP: [&str; 4] = [
 ];
 
 /// The most names of one origin that are looked at.
-pub(super) const MOST_NAMES: usize = 32;
+pub(super) const MAX_NAMES: usize = 32;
 /// The most addresses that are taken of one name.
-const MOST_ADDRESSES: usize = 16;
+const MAX_ADDRESSES: usize = 16;
 /// How long the system may take to resolve a name.
-const PATIENCE: Duration = Duration::from_secs(10);
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The addresses behind `host:port`, as far as they can be reached from these addresses of ours; none if the name
 /// is not known. A node that is bound to this machine asks nobody for names.
@@ -30,7 +30,7 @@ pub async fn resolve(name: &str, bind: Bind) -> Vec<SocketAddr> {
     let found: Vec<SocketAddr> = match (literal, split(name)) {
         (Some(addr), _) => vec![addr],
         (None, Some((host, port))) if host.eq_ignore_ascii_case("localhost") || !is_local(bind) => {
-            match timeout(PATIENCE, tokio::net::lookup_host((host, port))).await {
+            match timeout(RESOLVE_TIMEOUT, tokio::net::lookup_host((host, port))).await {
                 Ok(Ok(found)) => found.collect(),
                 Ok(Err(_)) | Err(_) => Vec::new(),
             }
@@ -41,12 +41,12 @@ pub async fn resolve(name: &str, bind: Bind) -> Vec<SocketAddr> {
         SocketAddr::V4(_) => bind.v4.is_some_and(|ip| !ip.is_loopback() || addr.ip().is_loopback()),
         SocketAddr::V6(_) => bind.v6.is_some_and(|ip| !ip.is_loopback() || addr.ip().is_loopback()),
     };
-    found.into_iter().filter(|addr| addr.port() != 0).filter(reachable).take(MOST_ADDRESSES).collect()
+    found.into_iter().filter(|addr| addr.port() != 0).filter(reachable).take(MAX_ADDRESSES).collect()
 }
 
 /// The addresses behind all of these names, looked up at once.
 pub(super) async fn resolve_all(names: Vec<String>, bind: Bind) -> Vec<SocketAddr> {
-    let each = names.iter().take(MOST_NAMES).map(|name| resolve(name, bind));
+    let each = names.iter().take(MAX_NAMES).map(|name| resolve(name, bind));
     let found = join_all(each).await;
     found.into_iter().flatten().collect()
 }

@@ -17,7 +17,7 @@ pub(super) enum Order {
     Stop(oneshot::Sender<()>),
 }
 
-/// What becomes known of a task.
+/// News of a task.
 #[derive(Clone, PartialEq, Debug)]
 pub enum News {
     /// Peers that were not found before.
@@ -28,7 +28,7 @@ pub enum News {
     Item(Item),
     /// How far it has come by now.
     Steps(Steps),
-    /// It has ended; nothing follows.
+    /// The task has ended; nothing follows.
     Ended(Outcome),
 }
 

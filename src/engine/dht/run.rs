@@ -11,10 +11,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
 
-use super::bootstrap::{MOST_NAMES, resolve_all};
+use super::bootstrap::{MAX_NAMES, resolve_all};
 use super::config::NodeConfig;
 use super::message::{News, Order, Steps};
-use super::saved::{MOST, Place};
+use super::saved::{MAX_NODES, Place};
 use super::status::Status;
 use crate::base::Moment;
 use crate::dht::{Config, Dht, Family, Goal, Input, Origin, Output, Saved, TaskKey};
@@ -23,7 +23,7 @@ use crate::engine::ports;
 use crate::net::datagrams::{Kind, MAX_DATAGRAM, Received};
 use crate::net::{Bind, Datagrams};
 
-/// What names led to.
+/// The addresses that names led to.
 type Found = Vec<(Origin, Vec<SocketAddr>)>;
 
 /// Searches at once; more would take the places for questions from each other.
@@ -53,7 +53,7 @@ pub(super) struct Runner {
     out: Vec<Output>,
     /// Addresses to which there is no way, as sending has just shown.
     unsent: VecDeque<SocketAddr>,
-    /// Who has just asked, and at which of our addresses.
+    /// The node that has just asked, and the address of ours that it asked.
     asked: Option<(SocketAddr, IpAddr)>,
     tasks: BTreeMap<TaskKey, mpsc::UnboundedSender<News>>,
     /// How far those have come who were told of it.
@@ -114,7 +114,7 @@ impl Runner {
             steps: BTreeMap::new(),
             next_task: 0,
             waiting: VecDeque::new(),
-            names: config.bootstrap.into_iter().take(MOST_NAMES).collect(),
+            names: config.bootstrap.into_iter().take(MAX_NAMES).collect(),
             more_names: Vec::new(),
             resolving: None,
             // Nodes of the last run get a moment to answer before strangers are asked for others.
@@ -167,7 +167,7 @@ impl Runner {
             Order::Begin(goal, news) => self.waiting.push_back((self.clock.now(), goal, news)),
             Order::Nodes(addrs) => self.tell(Input::Nodes(Origin::Told, &addrs)),
             Order::Names(names) => {
-                let room = MOST_NAMES.saturating_sub(self.more_names.len());
+                let room = MAX_NAMES.saturating_sub(self.more_names.len());
                 self.more_names.extend(names.into_iter().take(room));
             }
             Order::Stop(_) => {}
@@ -186,7 +186,7 @@ impl Runner {
         }
     }
 
-    /// What is done whenever something has happened.
+    /// Sends, saves and looks up whatever is due; called whenever something has happened.
     fn look_after(&mut self) {
         let now = self.clock.now();
         self.drop_the_forgotten();
@@ -321,7 +321,7 @@ impl Runner {
     }
 
     fn save(&self) -> Option<JoinHandle<()>> {
-        let (place, saved) = (self.place.clone()?, self.dht.saved(MOST));
+        let (place, saved) = (self.place.clone()?, self.dht.saved(MAX_NODES));
         Some(spawn_blocking(move || place.save(&saved)))
     }
 
@@ -344,7 +344,7 @@ fn publish(dht: &Dht, resolving: bool, to: &watch::Sender<Status>) {
     to.send_if_modified(|known| std::mem::replace(known, status) != status);
 }
 
-/// What the names led to; never, if none are being looked up.
+/// The addresses that the names led to; never, if none are being looked up.
 async fn finished(resolving: &mut Option<JoinHandle<Found>>) -> Found {
     match resolving {
         Some(resolving) => resolving.await.unwrap_or_default(),

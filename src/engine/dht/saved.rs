@@ -1,4 +1,4 @@
-//! What a node keeps from one run to the next, in one small file: its ids and where other nodes are.
+//! The file in which a node keeps its ids and the addresses of other nodes from one run to the next.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -11,7 +11,7 @@ use crate::proto::bencode::{self, Limits, Tree, Value};
 use crate::store::write_atomic;
 
 /// The most nodes of each family.
-pub(super) const MOST: usize = 200;
+pub(super) const MAX_NODES: usize = 200;
 /// The longest file that is read.
 const LONGEST: u64 = 64 << 10;
 
@@ -98,10 +98,10 @@ pub fn decode(bytes: &[u8]) -> Option<Saved> {
     let list = |key| root.get(key).as_ref().and_then(Value::bytes).unwrap_or_default();
     let (v4, _) = list(b"nodes".as_slice()).as_chunks::<6>();
     let (v6, _) = list(b"nodes6".as_slice()).as_chunks::<18>();
-    let v4 = v4.iter().take(MOST).map(|&[a, b, c, d, high, low]| {
+    let v4 = v4.iter().take(MAX_NODES).map(|&[a, b, c, d, high, low]| {
         SocketAddr::from((Ipv4Addr::new(a, b, c, d), u16::from_be_bytes([high, low])))
     });
-    let v6 = v6.iter().take(MOST).map(|chunk| {
+    let v6 = v6.iter().take(MAX_NODES).map(|chunk| {
         let ip: [u8; 16] = std::array::from_fn(|at| chunk[at]);
         SocketAddr::from((Ipv6Addr::from(ip), u16::from_be_bytes([chunk[16], chunk[17]])))
     });
@@ -156,7 +156,7 @@ mod tests {
     fn so_many_nodes_are_read() {
         let many = |n: u32| SocketAddr::from((Ipv4Addr::from(0x0800_0000 + n), 1));
         let saved = Saved { ids: Vec::new(), nodes: (0..5000).map(many).collect() };
-        assert_eq!(decode(&encode(&saved)).unwrap().nodes.len(), MOST);
+        assert_eq!(decode(&encode(&saved)).unwrap().nodes.len(), MAX_NODES);
     }
 
     proptest! {

@@ -1,4 +1,4 @@
-//! What a node shows of itself.
+//! The status of a node.
 
 use std::net::IpAddr;
 
@@ -16,7 +16,7 @@ pub struct Status {
     pub under_way: usize,
     /// Torrents that others have announced to us.
     pub torrents_kept: usize,
-    /// It is finding out where to begin: names are being resolved.
+    /// Whether names of first nodes are being resolved.
     pub resolving: bool,
 }
 

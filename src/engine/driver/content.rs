@@ -19,7 +19,7 @@ use crate::store::{Buf, DiskError, Hold, PieceOutcome, SegmentOutcome, Volume};
 use crate::swarm::Summary;
 use crate::swarm::event::{Input, PeerKey};
 
-/// What a driver has only once the files of its torrent are open.
+/// The parts of a driver that exist once the files of its torrent are open.
 pub(super) struct Content {
     pub target: Target,
     pub geometry: Arc<Geometry>,
@@ -29,7 +29,7 @@ pub(super) struct Content {
     landed: Vec<(Block, Buf)>,
     /// The memory set aside for them.
     pub claim: Claim,
-    /// What waits for the disk to be ready; nothing if it is.
+    /// I/O that waits for the disk to be ready; nothing if it is.
     pub deferred: Option<DeferredIo>,
     /// Pieces and runs that the disk is hashing and writing.
     pub keeping: usize,

@@ -123,7 +123,7 @@ pub(super) fn strangers(
     strange.filter(|fact| foreign.contains(&fact.path)).map(|fact| fact.file).collect()
 }
 
-/// What is in the way whatever its bytes are.
+/// Refuses files that are in the way whatever their bytes are.
 pub(super) fn refuse(
     options: &ContentOptions,
     geometry: &Geometry,
@@ -148,7 +148,7 @@ pub(super) fn refuse(
     }
 }
 
-/// What is known of the pieces before anything is hashed.
+/// The pieces, as far as they are known before anything is hashed.
 pub(super) struct Known {
     pub have: Bitfield,
     pub check: Bitfield,

@@ -1,4 +1,4 @@
-//! What peers, disk and trackers report, put into the words of the state machine.
+//! Reports of peers, disk and trackers, translated into inputs of the state machine.
 
 use std::net::SocketAddr;
 
@@ -36,7 +36,7 @@ impl Driver {
         }
     }
 
-    /// What comes back from an order.
+    /// Takes in what comes back from an order.
     pub(super) fn fact(&mut self, fact: Fact) {
         match fact {
             Fact::Dialled { addr, result: Ok((stream, hello)) } => self.connected(stream, addr, false, hello),

@@ -1,4 +1,4 @@
-//! When a torrent has done what it was added for.
+//! The goal of a torrent: when has it done what it was added for?
 
 use crate::base::Moment;
 use crate::engine::command::{After, Until};

@@ -10,12 +10,12 @@ use super::{Driver, Inbox};
 use crate::engine::event::Event;
 use crate::swarm::event::{Input, Wish};
 
-/// How long pieces that are whole may take to be written.
-const LAST_WRITES: Duration = Duration::from_millis(1100);
-/// How long trackers may take to hear that we leave.
-const FAREWELL: Duration = Duration::from_millis(900);
-/// How long all of it may take; the session waits a little longer.
-const ALL: Duration = Duration::from_millis(1750);
+/// The longest the last whole pieces may take to be written.
+const WRITE_TIMEOUT: Duration = Duration::from_millis(1100);
+/// The longest trackers may take to hear that we leave.
+const ANNOUNCE_TIMEOUT: Duration = Duration::from_millis(900);
+/// The longest a torrent may take to leave. The session waits a little longer, for its last row and event.
+pub(in crate::engine) const LEAVE_TIMEOUT: Duration = Duration::from_millis(1500);
 
 impl Driver {
     /// Leaves the swarm and ends.
@@ -37,13 +37,13 @@ impl Driver {
         self.peers.clear();
         // Before the goodbye, for a machine that has stopped takes in no more pieces. An older record must not
         // come after the last one.
-        let _ = time::timeout(LAST_WRITES, self.facts_while(&mut inbox, Self::is_writing)).await;
+        let _ = time::timeout(WRITE_TIMEOUT, self.facts_while(&mut inbox, Self::is_writing)).await;
         let writing = self.content.as_ref().is_some_and(|content| content.keeping > 0);
         self.save_at_the_end(writing).await;
 
         self.tell(Input::Wish(Wish::Stop));
         self.peers.clear();
-        let until = (began + ALL).min(Instant::now() + FAREWELL);
+        let until = (began + LEAVE_TIMEOUT).min(Instant::now() + ANNOUNCE_TIMEOUT);
         let _ = time::timeout_at(until, self.facts_while(&mut inbox, |driver| driver.announcing > 0)).await;
         let (now, summary) = (self.now(), self.summary());
         self.reporter.done = reached && self.fault.is_none();
@@ -100,7 +100,7 @@ mod tests {
     const PIECES: usize = 160;
     /// Of these the leecher has the first half already.
     const THERE: usize = PIECES / 2;
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const TIMEOUT: Duration = Duration::from_secs(60);
 
     /// Somebody who has everything, and a driver whose disk does nothing yet.
     struct Scene {
@@ -133,7 +133,7 @@ mod tests {
                 }
             }
         };
-        time::timeout(PATIENCE, found).await.expect("in time")
+        time::timeout(TIMEOUT, found).await.expect("in time")
     }
 
     /// A torrent in a folder: all of it in `given`, the first half in `got`.
@@ -191,7 +191,7 @@ mod tests {
             let give = Add { use_trackers: false, ..Add::new(metainfo.clone(), options) };
             seeder.add(give);
             let mut views = seeder.views();
-            let port = time::timeout(PATIENCE, views.wait_for(|view| view.port.is_some())).await.unwrap();
+            let port = time::timeout(TIMEOUT, views.wait_for(|view| view.port.is_some())).await.unwrap();
             let port = port.unwrap().port.unwrap();
 
             let (events, mut heard) = mpsc::unbounded_channel();
@@ -211,7 +211,7 @@ mod tests {
                 mpsc::unbounded_channel().0,
                 publish,
             ));
-            let checked = time::timeout(PATIENCE, heard.recv()).await.unwrap();
+            let checked = time::timeout(TIMEOUT, heard.recv()).await.unwrap();
             assert!(matches!(checked, Some(Event::Checked { .. })), "{checked:?}");
             // From here on the only disk thread is busy, so that whatever comes waits to be written.
             let gate = keep_busy(&shared).await;
@@ -261,7 +261,7 @@ mod tests {
         let task = tokio::spawn(run(shared.clone(), TorrentId::FIRST, add, inbox, found, publish));
         orders.send(ToDriver::Peers(vec![listener.local_addr().unwrap()])).unwrap();
         orders.send(ToDriver::Stop).unwrap();
-        time::timeout(PATIENCE, task).await.expect("in time").expect("no panic");
+        time::timeout(TIMEOUT, task).await.expect("in time").expect("no panic");
         let last = published.borrow().clone().expect("its last word");
         assert!(last.last && last.row.reason.text == "stopped before it began", "{last:?}");
         listener.set_nonblocking(true).unwrap();
@@ -314,7 +314,7 @@ mod tests {
         scene.orders.send(ToDriver::Stop).unwrap();
         scene.gate.send(()).unwrap();
         until(|| scene.task.is_finished().then_some(())).await;
-        let entry = farewell.recv_timeout(PATIENCE).expect("the tracker hears of it");
+        let entry = farewell.recv_timeout(TIMEOUT).expect("the tracker hears of it");
         assert!(!entry.running && entry.have.is_full(), "{} of {PIECES}", entry.have.count());
         assert_eq!(scene.claimed_and_believed(), (PIECES as u32, PIECES as u32));
         scene.shared.stop().await;

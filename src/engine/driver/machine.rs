@@ -1,4 +1,4 @@
-//! How the state machine of a torrent is set up.
+//! The settings of a torrent's state machine.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::proto::metainfo::Metainfo;
 use crate::swarm;
 use crate::swarm::event::{Priority, TrackerKey};
 
-/// What the machine is told at its start, and the trackers' URLs by key.
+/// The settings of the machine, and the trackers' URLs by key.
 pub(super) fn config(shared: &Shared, add: &Add) -> (Vec<String>, swarm::Config) {
     let mut urls: Vec<String> = Vec::new();
     let mut tiers = Vec::new();

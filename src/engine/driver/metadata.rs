@@ -16,7 +16,7 @@ use crate::swarm::{MetadataSummary, Summary};
 /// waited for, and could go on for days.
 const MIN_PROGRESS: (f64, Duration) = (16.0 * 1024.0, Duration::from_secs(5));
 
-/// How the metadata comes.
+/// The progress of the metadata, and since when there has been none.
 pub(super) struct Stall {
     /// Bytes of it that have come, of the attempt that came farthest: an attempt that was spoiled by a liar is
     /// made up for first.
@@ -101,7 +101,7 @@ impl Driver {
     }
 }
 
-/// Why a torrent cannot be looked for at all.
+/// The fault of a torrent that cannot be looked for at all.
 pub(in crate::engine) fn refuse(add: &Add) -> Option<Fault> {
     let Source::Link(link) = &add.source else { return None };
     let id = link.info_hash;

@@ -38,6 +38,7 @@ use tokio::time::{self, Instant, MissedTickBehavior};
 
 use self::content::Content;
 pub(super) use self::existing::untouched;
+pub(super) use self::leave::LEAVE_TIMEOUT;
 use self::metadata::Stall;
 pub(super) use self::metadata::refuse;
 use self::names::{Name, Names};
@@ -80,7 +81,7 @@ pub(super) enum ToDriver {
 /// The metadata of a torrent was found and proved right.
 pub(super) type Found = (TorrentId, Arc<Metainfo>);
 
-/// What a driver shows.
+/// The view that a driver publishes of its torrent.
 #[derive(Clone, Debug)]
 pub(super) struct Published {
     pub row: Row,
@@ -89,7 +90,7 @@ pub(super) struct Published {
     pub last: bool,
 }
 
-/// What comes back from the tasks and jobs that carry out orders.
+/// A result of the tasks and jobs that carry out orders.
 enum Fact {
     Dialled {
         addr: SocketAddr,
@@ -108,11 +109,11 @@ enum Fact {
         result: Result<Vec<Buf>, DiskError>,
     },
     Heard(Input),
-    /// What could not be read for a peer may be tried again.
+    /// A burst that could not be read for a peer may be tried again.
     ReadAgain {
         peer: PeerKey,
     },
-    /// Who reads while it comes is here, on the line of bytes.
+    /// The position of the reader, on the line of bytes.
     ReadTo(u64),
     Saved {
         synced: bool,
@@ -152,11 +153,11 @@ struct Driver {
     limits: Limits,
     /// How the names of peers fare.
     names: Names,
-    /// How the metadata comes.
+    /// The progress of the metadata.
     stall: Stall,
     /// The files are being looked through.
     opening: Option<Opening>,
-    /// What moves pieces, once the files are looked through.
+    /// The content, once the files are looked through.
     content: Option<Content>,
     /// Bytes of unfinished pieces that are allowed, until the machine is told.
     budget: Option<u64>,
@@ -186,7 +187,7 @@ struct Senders {
     found: mpsc::UnboundedSender<Found>,
 }
 
-/// What the driver listens to.
+/// The channels that the driver listens to.
 struct Inbox {
     orders: mpsc::UnboundedReceiver<ToDriver>,
     facts: mpsc::UnboundedReceiver<Fact>,
@@ -351,7 +352,7 @@ impl Driver {
         }
     }
 
-    /// What is done four times a second: show, save, see whether the goal is reached.
+    /// Publishes, saves, and looks whether the goal is reached; called four times a second.
     fn look_round(&mut self) {
         let (now, summary) = (self.now(), self.summary());
         if self.check_goal(now, &summary) {

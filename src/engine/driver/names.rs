@@ -13,9 +13,9 @@ use crate::base::Untrusted;
 /// So many names are looked up at once.
 const AT_ONCE: usize = 8;
 /// The most addresses of one name that are tried.
-const MOST_ADDRESSES: usize = 8;
+const MAX_ADDRESSES: usize = 8;
 /// So many unknown names are told of one by one.
-const MOST_TOLD: usize = 3;
+const MAX_TOLD: usize = 3;
 
 /// A host and a port.
 pub type Name = (String, u16);
@@ -66,7 +66,7 @@ impl Names {
             self.0.open.fetch_sub(1, Ordering::Relaxed);
             match ended {
                 Ok((_, Ok(mut addrs))) if !addrs.is_empty() => {
-                    addrs.truncate(MOST_ADDRESSES);
+                    addrs.truncate(MAX_ADDRESSES);
                     found(addrs);
                 }
                 Ok(((host, _), answer)) => {
@@ -79,7 +79,7 @@ impl Names {
             }
         }
         match unknown.as_slice() {
-            few if few.len() <= MOST_TOLD => {
+            few if few.len() <= MAX_TOLD => {
                 for host in few {
                     note(format!("the peer {host} is not known by that name"));
                 }
@@ -126,7 +126,7 @@ mod tests {
         let each = |addrs| found.lock().unwrap().push(addrs);
         counts.clone().look_up(names, resolve, each, |text| notes.lock().unwrap().push(text)).await;
         let found = found.into_inner().unwrap();
-        assert!(found.iter().all(|addrs: &Vec<SocketAddr>| addrs.len() == MOST_ADDRESSES));
+        assert!(found.iter().all(|addrs: &Vec<SocketAddr>| addrs.len() == MAX_ADDRESSES));
         assert_eq!((counts.open(), counts.unknown() as usize), (0, count - found.len()));
         let most = at_once.lock().unwrap().1;
         (found.len(), notes.into_inner().unwrap(), most)

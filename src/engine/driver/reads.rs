@@ -1,4 +1,4 @@
-//! What is to be read from the disk for one peer: one burst at a time, so that blocks go out in the
+//! Reads from the disk for one peer: one burst at a time, so that blocks go out in the
 //! order they were asked for, however many threads read, and requests that come in meanwhile make
 //! up the next burst.
 
@@ -25,12 +25,12 @@ pub(super) struct Reads {
     tries: u32,
 }
 
-/// What becomes of a burst that could not be read for the moment.
+/// The next step for a burst that could not be read for the moment.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Next {
-    /// It is tried again after this time.
+    /// Try it again after this time.
     Again(Duration),
-    /// It has been tried often enough; these of its spans are still wanted.
+    /// Give up: it has been tried often enough; these of its spans are still wanted.
     GiveUp(Vec<Span>),
 }
 
@@ -76,7 +76,7 @@ impl Reads {
         Next::GiveUp(self.end(std::iter::repeat(())).into_iter().map(|(span, ())| span).collect())
     }
 
-    /// What of the burst under way is still wanted, to be read once more; it has ended where that is nothing.
+    /// The spans of the burst under way that are still wanted, to be read once more; with none it has ended.
     pub(super) fn again(&mut self) -> Vec<Span> {
         let wanted: Vec<Span> = self.burst.take().into_iter().flatten().flatten().collect();
         if wanted.is_empty() {

@@ -22,7 +22,7 @@ pub(super) struct Target {
     pub options: Arc<ContentOptions>,
 }
 
-/// What was moved in all earlier runs.
+/// The bytes that were moved in all earlier runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Totals {
     pub sent: u64,
@@ -42,7 +42,7 @@ impl Totals {
     }
 }
 
-/// What is known of a torrent before its first byte moves in this session.
+/// The record of a torrent before its first byte moves in this session.
 pub(super) fn beginning(target: &Target, have: &Bitfield, totals: Totals) -> Entry {
     let Target { metainfo, options } = target;
     let now = SystemTime::now();
@@ -97,7 +97,7 @@ pub(super) fn torrent_file(metainfo: &Metainfo, add: &Add) -> Vec<u8> {
     metainfo.clone().with_extras(extras).to_bytes()
 }
 
-/// What the library knows of a torrent in this folder under this name. Files of another name are not those
+/// The entry of the library for a torrent in this folder under this name. Files of another name are not those
 /// that we began.
 pub(super) fn load(library: &Library, torrent: &Metainfo, folder: &Path) -> Option<Entry> {
     let entry = match library.load(&torrent.info_hash()) {
@@ -144,13 +144,13 @@ pub(super) fn save(library: &Library, volume: &Volume, mut entry: Entry, sync: b
 /// Stands in a record between the name of a boot and that of the files, neither of which holds it.
 const NAMED: u8 = 0;
 
-/// What a record says the torrent's files are called instead of the torrent's own name for them.
+/// The name of the torrent's files in a record, where it is not the torrent's own name for them.
 pub(in crate::engine) fn name_of(entry: &Entry) -> Option<&str> {
     let at = entry.extra.iter().position(|&byte| byte == NAMED)?;
     std::str::from_utf8(&entry.extra[at + 1..]).ok()
 }
 
-/// What a record says about the name of the torrent's files: nothing where they bear the torrent's own.
+/// The name of the torrent's files, as a record keeps it: nothing where they bear the torrent's own.
 fn renamed(torrent: &Metainfo) -> Vec<u8> {
     torrent.root_name().map_or_else(Vec::new, |name| [&[NAMED], name.as_bytes()].concat())
 }

@@ -1,4 +1,4 @@
-//! What a driver shows of its torrent.
+//! The rows that a driver publishes of its torrent.
 
 use std::time::{Duration, Instant};
 
@@ -254,7 +254,7 @@ impl Driver {
         nothing && self.shared.ours.is_empty() && !route::leads_out()
     }
 
-    /// What the first tracker that fails says of it.
+    /// The failure of the first tracker that fails.
     fn failure(&self, now: Moment) -> Option<String> {
         let failing = self.torrent.trackers(now).find(|tracker| tracker.working == Some(false))?;
         failing.said.map(|text| text.fit(200))
@@ -292,7 +292,7 @@ impl Driver {
     }
 }
 
-/// What a tracker last said, in a sentence.
+/// The last answer of a tracker, in a sentence.
 fn tracker_status(tracker: &TrackerSummary) -> String {
     let said = tracker.said.as_ref().map(|text| text.fit(200));
     match (tracker.asking, tracker.working) {

@@ -15,7 +15,7 @@ pub(super) struct Saver {
     pub last_sync: Moment,
     /// The last save was behind no flush.
     pub unsynced: bool,
-    /// What was moved in all earlier runs.
+    /// The bytes that were moved in all earlier runs.
     pub totals: Totals,
     /// A save that failed was told of.
     pub complained: bool,

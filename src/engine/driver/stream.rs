@@ -21,7 +21,7 @@ use crate::swarm::event::{Input, Wish};
 /// How much of the file is fetched before all else, in bytes from where the reader is.
 const AHEAD: u64 = 32 << 20;
 /// The fewest pieces that are.
-const LEAST_AHEAD: u32 = 2;
+const MIN_AHEAD: u32 = 2;
 /// Spans that are read at once: 256 KiB.
 const SPANS: usize = 16;
 /// How often a read is tried that fails for the moment, and the time between.
@@ -110,7 +110,7 @@ fn window(geometry: &Geometry, at: u64, end: u64) -> Range<u32> {
     let first = (at / piece_len) as u32;
     let last = end.min(at.saturating_add(AHEAD)).div_ceil(piece_len) as u32;
     let most = end.div_ceil(piece_len) as u32;
-    first..last.max(first + LEAST_AHEAD).min(most)
+    first..last.max(first + MIN_AHEAD).min(most)
 }
 
 /// The bytes from `at`, cut at pieces, as far as they are read at once.

@@ -19,20 +19,20 @@ pub(super) struct Entry {
     /// Its info-hashes, as far as they are known; no other torrent of the session has one of them.
     pub info_hashes: InfoHashes,
     pub activity: Activity,
-    /// Its driver does not start meanwhile.
+    /// Whether it is paused; its driver does not start meanwhile.
     pub paused: bool,
     /// The way it was added, until its driver is started.
     pub add: Option<Box<Add>>,
     /// Its metadata, once that is known.
     pub metainfo: Option<Arc<Metainfo>>,
-    /// What is wanted of its content, until that is begun.
+    /// The options of its content, until that is begun.
     pub content: Option<Box<ContentOptions>>,
     pub driver: Option<Running>,
     /// The last row its driver published, or one made for it while it waits.
     pub row: Row,
 }
 
-/// What the session does for a torrent.
+/// The activity of the session for a torrent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Activity {
     /// Its metadata is looked for when its turn comes.

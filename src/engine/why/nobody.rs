@@ -4,8 +4,8 @@ use super::super::view::{Reason, State};
 use super::{Circumstances, peers};
 use crate::base::units;
 
-/// There is no way to anybody.
-pub(super) const OFFLINE: &str = "this machine is offline: it has no way to the internet";
+/// The machine has no route.
+pub(super) const OFFLINE: &str = "this machine is offline: it has no route to the internet";
 
 /// Why nobody is connected.
 pub(super) fn why(c: &Circumstances) -> (State, Reason) {
@@ -41,29 +41,30 @@ pub(super) fn why(c: &Circumstances) -> (State, Reason) {
     waiting("no_peers_known", unknown(c))
 }
 
-/// Addresses are known, and none of them lets us in.
+/// Addresses are known, and none of them accepts a connection.
 fn unreachable(c: &Circumstances) -> String {
     let mut how = Vec::new();
-    for (count, one, many) in [(c.timed_out, "times out", "time out"), (c.refused, "refuses", "refuse")] {
-        match count {
-            0 => {}
-            1 => how.push(format!("1 {one}")),
-            n => how.push(format!("{n} {many}")),
+    for (count, what) in [(c.timed_out, "did not answer"), (c.refused, "refused")] {
+        if count > 0 {
+            how.push(format!("{count} {what}"));
         }
     }
-    let none = if c.known == 1 { "and it does not accept" } else { "none accepts" };
-    let found = format!("{} known, {none}: {}", peers(c.known), how.join(", "));
+    let found = match (c.known, c.refused) {
+        (1, 0) => "the only known peer did not answer".to_owned(),
+        (1, _) => "the only known peer refused the connection".to_owned(),
+        (known, _) => format!("none of {known} known peers accepts connections: {}", how.join(", ")),
+    };
     if c.trackers_working > 0 && c.swarm_seeds == Some(0) {
         return format!("{}; {found}", answered(c));
     }
     found
 }
 
-/// `3 trackers answered, none knows a seed`.
+/// `3 trackers report no seeds`.
 fn answered(c: &Circumstances) -> String {
     match c.trackers_working {
-        1 => "its tracker answered and knows no seed".into(),
-        n => format!("{} answered, none knows a seed", trackers(n)),
+        1 => "its tracker reports no seeds".into(),
+        n => format!("{} report no seeds", trackers(n)),
     }
 }
 
@@ -73,7 +74,7 @@ fn failing(c: &Circumstances) -> String {
         (1, Some(text), _) => format!("its tracker refuses us: '{text}'"),
         (1, None, Some(text)) => format!("its tracker fails: {text}"),
         (1, None, None) => "its tracker fails".into(),
-        (n, Some(text), _) => format!("none of its {n} trackers helps, one refuses us: '{text}'"),
+        (n, Some(text), _) => format!("none of its {n} trackers works, one refuses us: '{text}'"),
         (n, None, Some(text)) => format!("all {n} trackers fail: {text}"),
         (n, None, None) => format!("all {n} trackers fail"),
     }
@@ -82,14 +83,12 @@ fn failing(c: &Circumstances) -> String {
 /// A private torrent may be looked for nowhere but at its trackers.
 fn private(c: &Circumstances) -> String {
     match (c.trackers, c.trackers_working) {
-        (0, _) if c.trackers_off => "private torrent, so the DHT is off, and so are trackers".into(),
-        (0, _) => "private torrent that names no tracker, so nobody may look for peers".into(),
-        (1, _) => {
-            "private torrent, so the DHT is off: only its tracker may find peers, and it knows none".into()
+        (0, _) if c.trackers_off => {
+            "private torrent, and trackers are switched off: nothing else may find peers".into()
         }
-        _ => {
-            "private torrent, so the DHT is off: only its trackers may find peers, and they know none".into()
-        }
+        (0, _) => "private torrent without a tracker: nothing else may find peers".into(),
+        (1, _) => "private torrent: only its tracker may find peers, and it knows none".into(),
+        _ => "private torrent: only its trackers may find peers, and they know none".into(),
     }
 }
 
@@ -100,31 +99,31 @@ fn unknown(c: &Circumstances) -> String {
             (0, _) if c.trackers_off => format!("no peers known: trackers are switched off, {dht}"),
             (0, _) => format!("no peers known: {dht}"),
             (_, 0) => format!("no peers known: {} silent, {dht}", trackers(c.trackers)),
-            (_, 1) => format!("{}, {dht}", said(c, "1 tracker says")),
-            (_, n) => format!("{}, {dht}", said(c, &format!("{} say", trackers(n)))),
+            (_, 1) => format!("{}, {dht}", said(c, "1 tracker reports")),
+            (_, n) => format!("{}, {dht}", said(c, &format!("{} report", trackers(n)))),
         };
     }
     match (c.trackers, c.trackers_working) {
         (0, _) if c.trackers_off => "no peers known, and trackers are switched off".into(),
         (0, _) => "no peers known, and the torrent names no tracker to ask".into(),
         (_, 0) => format!("no peers known; {} silent so far", trackers(c.trackers)),
-        (_, 1) => said(c, "1 tracker says"),
-        (_, n) => said(c, &format!("{} say", trackers(n))),
+        (_, 1) => said(c, "1 tracker reports"),
+        (_, n) => said(c, &format!("{} report", trackers(n))),
     }
 }
 
-/// What came of asking the DHT, where it is used: nobody who was not known.
+/// The result of asking the DHT, where it is used: nobody who was not known.
 fn dht(c: &Circumstances) -> Option<String> {
     let asked = if c.dht_searched { c.dht_asked } else { 0 };
     let none = if asked > 0 { ", 0 peers" } else { "" };
     c.dht.then(|| nodes(c.dht_searched, asked) + none)
 }
 
-/// What came of asking the DHT: so many nodes answered. `searched` if a search has ended.
+/// The result of asking the DHT: so many nodes answered. `searched` if a search has ended.
 pub(super) fn nodes(searched: bool, answered: u32) -> String {
     match answered {
         0 if !searched => "the DHT is being asked".into(),
-        0 => "no node of the DHT answers".into(),
+        0 => "no DHT node answered".into(),
         n => format!("DHT {} asked", units::plural(u64::from(n), "node", "nodes")),
     }
 }
@@ -132,8 +131,8 @@ pub(super) fn nodes(searched: bool, answered: u32) -> String {
 fn said(c: &Circumstances, who: &str) -> String {
     let seeds = u64::from(c.swarm_seeds.unwrap_or(0));
     match seeds {
-        0 => format!("nobody announced for this torrent: {who} 0 seeds"),
-        n => format!("no peers known, though {who} there are {}", units::plural(n, "seed", "seeds")),
+        0 => format!("no peers known: {who} 0 seeds"),
+        n => format!("no peers known, though {who} {}", units::plural(n, "seed", "seeds")),
     }
 }
 

@@ -8,12 +8,12 @@ use crate::base::units;
 /// The beginnings of the sentences that say who was asked.
 const STARTS: [&str; 2] = ["looking for anyone who has the file list: ", "nobody to ask for the file list: "];
 
-/// What the rules look at.
+/// The circumstances that the rules look at.
 #[derive(Clone, Debug, Default)]
 pub struct Search {
     /// The user paused it.
     pub paused: bool,
-    /// It is here.
+    /// Whether the metadata is here.
     pub found: bool,
     /// Bytes of it that are here, and its length as claimed.
     pub progress: Option<(u64, u32)>,
@@ -49,7 +49,7 @@ pub struct Search {
     pub dht: Option<u32>,
     /// A search in the DHT has ended.
     pub dht_searched: bool,
-    /// This machine has no way to anybody.
+    /// This machine has no route to the internet.
     pub offline: bool,
 }
 
@@ -75,13 +75,13 @@ pub fn why(s: &Search) -> (State, Reason) {
         return say("peers_without_metadata", without(s));
     }
     if s.too_long > 0 {
-        let text = format!("{} named a file list longer than 16 MiB, which nobody may", peers(s.too_long));
+        let text = format!("{} offered a file list above the limit of 16 MiB", peers(s.too_long));
         return say("peers_without_metadata", text);
     }
     say("searching_peers", nobody(s))
 }
 
-/// Who was asked, without the words that say what for.
+/// The part of the sentence that says who was asked.
 pub fn asked(s: &Search) -> String {
     let (_, Reason { text, .. }) = why(s);
     let told = STARTS.iter().find_map(|start| text.strip_prefix(start));
@@ -114,25 +114,25 @@ fn nobody(s: &Search) -> String {
     }
     match s.named {
         0 => {}
-        1 => asked.push("1 peer is looked up by its name".into()),
-        n => asked.push(format!("{} are looked up by their names", peers(n))),
+        1 => asked.push("looking up the name of 1 peer".into()),
+        n => asked.push(format!("looking up the names of {}", peers(n))),
     }
     match s.unknown_names {
         0 => {}
-        1 => asked.push("1 peer is not known by its name".into()),
-        n => asked.push(format!("{} are not known by their names", peers(n))),
+        1 => asked.push("the name of 1 peer was not found".into()),
+        n => asked.push(format!("the names of {} were not found", peers(n))),
     }
     match (s.known, s.trying) {
         (0, _) if s.named > 0 || s.unknown_names > 0 => {}
         (0, _) => asked.push("0 peers".into()),
-        (1, 0) => asked.push("1 peer known, it does not answer".into()),
-        (known, 0) => asked.push(format!("{} known, none answers", peers(known))),
+        (1, 0) => asked.push("the only known peer cannot be reached".into()),
+        (known, 0) => asked.push(format!("none of {known} known peers can be reached")),
         (known, _) => asked.push(format!("trying {}", peers(known))),
     }
     STARTS[0].to_owned() + &asked.join(", ")
 }
 
-/// What came of asking trackers. A refusal is in the tracker's own words; a failure is in ours.
+/// The results of asking trackers. A refusal is in the tracker's own words; a failure is in ours.
 fn trackers(s: &Search) -> Vec<String> {
     let mut told = Vec::new();
     let trackers = |n: u32| units::plural(u64::from(n), "tracker", "trackers");
@@ -154,7 +154,7 @@ fn trackers(s: &Search) -> Vec<String> {
     match (take(s.trackers_failed), s.failure.as_deref().unwrap_or("it cannot be asked")) {
         (0, _) => {}
         (1, why) => told.push(format!("1 tracker fails: {why}")),
-        (n, why) => told.push(format!("{} fail, one so: {why}", trackers(n))),
+        (n, why) => told.push(format!("{} fail, for example: {why}", trackers(n))),
     }
     if left > 0 {
         told.push(format!("{} silent", trackers(left)));
@@ -184,7 +184,7 @@ mod tests {
             "looking for anyone who has the file list: 1 tracker answered, 1 tracker silent, trying 3 peers";
         let one = Search { trackers_working: 1, dht: None, known: 3, trying: 2, ..asked.clone() };
         says(&one, "searching_peers", text);
-        let text = "looking for anyone who has the file list: 1 peer known, it does not answer";
+        let text = "looking for anyone who has the file list: the only known peer cannot be reached";
         says(&Search { known: 1, ..Search::default() }, "searching_peers", text);
         let text = "nobody to ask for the file list: the link names no tracker and no peer is known";
         says(&Search::default(), "searching_peers", text);
@@ -192,8 +192,8 @@ mod tests {
         let text = "nobody to ask for the file list: the link names no tracker and the peer it names is not known \
                     by that name";
         says(&named, "searching_peers", text);
-        let text = "looking for anyone who has the file list: 2 peers are looked up by their names, 1 peer is not \
-                    known by its name";
+        let text = "looking for anyone who has the file list: looking up the names of 2 peers, the name of \
+                    1 peer was not found";
         says(&Search { named: 2, ..named }, "searching_peers", text);
         let off = Search { trackers_off: true, ..Search::default() };
         let text = "nobody to ask for the file list: trackers are switched off and no peer is known";
@@ -222,7 +222,7 @@ mod tests {
         let many = Search { trackers_working: 0, trackers_refused: 2, trackers_failed: 2, ..four };
         looking(
             &many,
-            "2 trackers refuse us, one says 'go away', 2 trackers fail, one so: the connection was refused, \
+            "2 trackers refuse us, one says 'go away', 2 trackers fail, for example: the connection was refused, \
              0 peers",
         );
     }
@@ -235,9 +235,9 @@ mod tests {
         let begun = Search { dht: Some(0), ..Search::default() };
         looking(&begun, "the DHT is being asked, 0 peers");
         looking(&Search { dht: Some(7), ..begun.clone() }, "DHT 7 nodes asked, 0 peers");
-        looking(&Search { dht_searched: true, ..begun.clone() }, "no node of the DHT answers, 0 peers");
+        looking(&Search { dht_searched: true, ..begun.clone() }, "no DHT node answered, 0 peers");
         let offline = Search { offline: true, trackers: 1, ..begun };
-        says(&offline, "searching_peers", "this machine is offline: it has no way to the internet");
+        says(&offline, "searching_peers", "this machine is offline: it has no route to the internet");
         // Whoever is near may still be reached.
         looking(
             &Search { known: 1, trying: 1, ..offline },
@@ -252,7 +252,7 @@ mod tests {
         let giving = Search { offering: 1, progress: Some((16_384, 65_536)), ..two.clone() };
         says(&giving, "searching_peers", "fetching the file list from 1 peer: 16 KiB of 64 KiB");
         let long = Search { too_long: 3, ..Search::default() };
-        let text = "3 peers named a file list longer than 16 MiB, which nobody may";
+        let text = "3 peers offered a file list above the limit of 16 MiB";
         says(&long, "peers_without_metadata", text);
         says(&Search { found: true, ..two.clone() }, "searching_peers", "the file list is here");
         assert_eq!(asked(&two), "connected to 2 peers, none has the file list");

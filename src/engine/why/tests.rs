@@ -59,7 +59,7 @@ fn a_pause_comes_before_the_queue() {
     let queued = Circumstances { paused: false, unseen: true, ..both };
     says(&queued, State::Queued, "too_many_active", "waiting its turn: 5 of 5 downloads active");
     let next = Circumstances { queued_behind: None, checking: true, ..queued };
-    says(&next, State::Queued, "waiting_for_check", "its files are about to be looked at");
+    says(&next, State::Queued, "waiting_for_check", "its files are about to be checked");
 }
 
 #[test]
@@ -77,30 +77,30 @@ fn done_says_whether_it_was_meant_to_give_back() {
     let done = Circumstances { finished: true, done: true, wanting: 2, ..well() };
     says(&done, State::Done, "not_seeding", "complete; not seeding");
     let gave = Circumstances { gives_back: true, ..done };
-    says(&gave, State::Done, "goal_reached", "complete; as much was given back as was asked");
-    says(&Circumstances { done: false, ..gave }, State::Seeding, "ok", "giving to 2 peers");
+    says(&gave, State::Done, "goal_reached", "complete; the seed limit is reached");
+    says(&Circumstances { done: false, ..gave }, State::Seeding, "ok", "uploading to 2 peers");
 }
 
 #[test]
 fn seeding_says_who_takes() {
     let seeding = Circumstances { finished: true, wanting: 1, ..well() };
-    says(&seeding, State::Seeding, "ok", "giving to 1 peer");
+    says(&seeding, State::Seeding, "ok", "uploading to 1 peer");
     let idle = Circumstances { wanting: 0, ..seeding.clone() };
-    let text = "connected to 5 peers, none lacks anything we have";
+    let text = "connected to 5 peers, none needs anything from us";
     says(&idle, State::Seeding, "nobody_interested", text);
     let one = Circumstances { peers: 1, ..idle.clone() };
-    says(&one, State::Seeding, "nobody_interested", "connected to 1 peer, which lacks nothing we have");
+    says(&one, State::Seeding, "nobody_interested", "connected to 1 peer, which needs nothing from us");
     let none = Circumstances { peers: 0, ..idle };
     says(&none, State::Seeding, "nobody_interested", "nobody is asking for it at the moment");
     let full = Circumstances { up: 950_000.0, up_limit: Some(1_000_000), ..seeding };
-    says(&full, State::Seeding, "limited_by_you", "giving at your limit of 977 KiB/s");
+    says(&full, State::Seeding, "limited_by_you", "uploading at your limit of 977 KiB/s");
     assert_eq!(told(&Circumstances { up: 900_000.0, ..full }).1, "ok");
 }
 
 #[test]
 fn a_machine_without_a_way_out_is_told_first() {
     let offline = Circumstances { offline: true, private: true, known: 3, refused: 3, ..deaf() };
-    says(&offline, State::Waiting, "offline", "this machine is offline: it has no way to the internet");
+    says(&offline, State::Waiting, "offline", "this machine is offline: it has no route to the internet");
     assert_eq!(told(&Circumstances { offline: false, ..offline.clone() }).1, "trackers_fail");
     // Somebody is there all the same: it cannot be that.
     assert_eq!(told(&Circumstances { peers: 1, useful: 1, down: 3e7, ..offline }).1, "ok");
@@ -109,11 +109,11 @@ fn a_machine_without_a_way_out_is_told_first() {
 #[test]
 fn nobody_known_says_who_was_asked() {
     let none = |c: &Circumstances, text| says(c, State::Waiting, "no_peers_known", text);
-    none(&alone(), "nobody announced for this torrent: 2 trackers say 0 seeds");
+    none(&alone(), "no peers known: 2 trackers report 0 seeds");
     let one = Circumstances { trackers: 1, trackers_working: 1, ..alone() };
-    none(&one, "nobody announced for this torrent: 1 tracker says 0 seeds");
+    none(&one, "no peers known: 1 tracker reports 0 seeds");
     let some = Circumstances { swarm_seeds: Some(4), ..alone() };
-    none(&some, "no peers known, though 2 trackers say there are 4 seeds");
+    none(&some, "no peers known, though 2 trackers report 4 seeds");
     let silent = Circumstances { trackers_working: 0, ..alone() };
     none(&silent, "no peers known; 2 trackers silent so far");
     let nowhere = Circumstances { trackers: 0, trackers_working: 0, ..alone() };
@@ -130,11 +130,11 @@ fn the_dht_says_how_many_were_asked() {
     let young = Circumstances { young: true, ..silent.clone() };
     says(&young, State::Downloading, "starting", "looking for peers");
     let deaf = Circumstances { dht_searched: true, ..silent };
-    none(&deaf, "no peers known: 2 trackers silent, no node of the DHT answers");
+    none(&deaf, "no peers known: 2 trackers silent, no DHT node answered");
     let asked = Circumstances { dht_asked: 312, ..deaf };
     none(&asked, "no peers known: 2 trackers silent, DHT 312 nodes asked, 0 peers");
     let working = Circumstances { trackers_working: 2, ..asked.clone() };
-    none(&working, "nobody announced for this torrent: 2 trackers say 0 seeds, DHT 312 nodes asked, 0 peers");
+    none(&working, "no peers known: 2 trackers report 0 seeds, DHT 312 nodes asked, 0 peers");
     let alone = Circumstances { trackers: 0, dht_asked: 1, ..asked.clone() };
     none(&alone, "no peers known: DHT 1 node asked, 0 peers");
     let off = Circumstances { trackers_off: true, ..alone };
@@ -160,7 +160,7 @@ fn trackers_that_fail_are_quoted() {
     let public = Circumstances { refusal, ..two.clone() };
     fails(
         &public,
-        "no peers known, and none of its 2 trackers helps, one refuses us: 'unregistered torrent'",
+        "no peers known, and none of its 2 trackers works, one refuses us: 'unregistered torrent'",
     );
     // One of two still works or has not answered.
     assert_eq!(
@@ -174,13 +174,13 @@ fn trackers_that_fail_are_quoted() {
 fn a_private_torrent_has_nobody_else_to_ask() {
     let private = |c: &Circumstances, text| says(c, State::Waiting, "dht_off_private", text);
     let two = Circumstances { private: true, ..alone() };
-    private(&two, "private torrent, so the DHT is off: only its trackers may find peers, and they know none");
+    private(&two, "private torrent: only its trackers may find peers, and they know none");
     let one = Circumstances { trackers: 1, trackers_working: 1, ..two.clone() };
-    private(&one, "private torrent, so the DHT is off: only its tracker may find peers, and it knows none");
+    private(&one, "private torrent: only its tracker may find peers, and it knows none");
     let none = Circumstances { trackers: 0, trackers_working: 0, ..two.clone() };
-    private(&none, "private torrent that names no tracker, so nobody may look for peers");
+    private(&none, "private torrent without a tracker: nothing else may find peers");
     let off = Circumstances { trackers_off: true, ..none };
-    private(&off, "private torrent, so the DHT is off, and so are trackers");
+    private(&off, "private torrent, and trackers are switched off: nothing else may find peers");
     let silent = Circumstances { trackers_working: 0, ..two };
     says(&silent, State::Waiting, "no_peers_known", "no peers known; 2 trackers silent so far");
 }
@@ -189,20 +189,17 @@ fn a_private_torrent_has_nobody_else_to_ask() {
 fn known_peers_that_let_nobody_in_are_counted() {
     let failed = |c: &Circumstances, text| says(c, State::Waiting, "all_connects_failed", text);
     let twelve = Circumstances { known: 12, timed_out: 9, refused: 3, ..alone() };
-    failed(&twelve, "12 peers known, none accepts: 9 time out, 3 refuse");
+    failed(&twelve, "none of 12 known peers accepts connections: 9 did not answer, 3 refused");
     let one = Circumstances { known: 1, timed_out: 0, refused: 1, ..alone() };
-    failed(&one, "1 peer known, and it does not accept: 1 refuses");
+    failed(&one, "the only known peer refused the connection");
     let asked = Circumstances { swarm_seeds: Some(0), trackers: 3, trackers_working: 3, ..twelve.clone() };
     failed(
         &asked,
-        "3 trackers answered, none knows a seed; 12 peers known, none accepts: 9 time out, 3 refuse",
+        "3 trackers report no seeds; none of 12 known peers accepts connections: 9 did not answer, 3 refused",
     );
     let tracker =
         Circumstances { trackers: 1, trackers_working: 1, known: 1, refused: 0, timed_out: 1, ..asked };
-    failed(
-        &tracker,
-        "its tracker answered and knows no seed; 1 peer known, and it does not accept: 1 times out",
-    );
+    failed(&tracker, "its tracker reports no seeds; the only known peer did not answer");
     // One of them may still answer.
     let hope = Circumstances { timed_out: 8, ..twelve };
     says(&hope, State::Downloading, "starting", "connecting to 12 peers");
@@ -254,7 +251,7 @@ fn a_limit_comes_before_the_disk_and_the_disk_before_peers() {
     let disk = Circumstances { down_limit: Some(4_000_000), disk_rate: 8_388_608.0, ..limited };
     moves(&disk, "disk_slow", "the disk takes 8 MiB/s and is the slowest part");
     let slow = Circumstances { disk_behind: false, ..disk };
-    moves(&slow, "slow_peers", "5 peers send 2.86 MiB/s together, that is all they give");
+    moves(&slow, "slow_peers", "5 peers together send only 2.86 MiB/s");
 }
 
 #[test]
@@ -262,7 +259,7 @@ fn few_and_slow_peers_are_told_from_a_good_swarm() {
     let moves = |c: &Circumstances, word, text| says(c, State::Downloading, word, text);
     moves(&well(), "ok", "downloading from 5 peers");
     let one = Circumstances { choking: 4, down: 500_000.0, ..well() };
-    moves(&one, "slow_peers", "1 peer sends 488 KiB/s, that is all it gives");
+    moves(&one, "slow_peers", "1 peer sends only 488 KiB/s");
     assert_eq!(told(&Circumstances { young: true, ..one.clone() }).1, "ok");
     assert_eq!(told(&Circumstances { useful: 60, peers: 60, ..one.clone() }).1, "ok");
     assert_eq!(told(&Circumstances { down: 2e6, ..one.clone() }).1, "ok");

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The most callers at once.
-const MOST: usize = 512;
+const MAX_HANDSHAKES: usize = 512;
 /// The most of one address, or of one /64 network of IPv6.
-const MOST_OF_ONE: usize = 32;
+const MAX_FROM_ONE: usize = 32;
 
 /// The callers in the doorway.
 #[derive(Debug, Default)]
@@ -33,10 +33,10 @@ impl Doorway {
     /// are: whoever can call from here needs no flood to do harm.
     pub(super) fn enter(self: &Arc<Self>, ip: IpAddr) -> Option<Place> {
         let origin = origin(ip);
-        let most = if ip.is_loopback() { MOST } else { MOST_OF_ONE };
+        let most = if ip.is_loopback() { MAX_HANDSHAKES } else { MAX_FROM_ONE };
         let mut waiting = self.lock();
         let same = waiting.by_origin.get(&origin).copied().unwrap_or(0);
-        if waiting.total >= MOST || same >= most {
+        if waiting.total >= MAX_HANDSHAKES || same >= most {
             return None;
         }
         waiting.total += 1;
@@ -63,7 +63,7 @@ impl Drop for Place {
     }
 }
 
-/// Whoever has one address of an IPv6 network has all 2^64 of them.
+/// The network of an address: whoever has one address of an IPv6 network has all 2^64 of them.
 fn origin(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V6(v6) if v6.to_ipv4_mapped().is_none() => {
@@ -83,12 +83,12 @@ mod tests {
         let doorway = Arc::new(Doorway::default());
         let mut places: Vec<Place> =
             (0..).map_while(|_| doorway.enter("203.0.113.7".parse().unwrap())).collect();
-        assert_eq!(places.len(), MOST_OF_ONE);
+        assert_eq!(places.len(), MAX_FROM_ONE);
         places.pop();
         assert!(doorway.enter("203.0.113.7".parse().unwrap()).is_some());
         let v6: Vec<Place> =
             (0_u16..).map_while(|i| doorway.enter(IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, i]))).collect();
-        assert_eq!(v6.len(), MOST_OF_ONE);
+        assert_eq!(v6.len(), MAX_FROM_ONE);
         assert!(doorway.enter("2001:db8:0:2::1".parse().unwrap()).is_some());
         drop((places, v6));
         let waiting = doorway.lock();
@@ -100,7 +100,7 @@ mod tests {
         let doorway = Arc::new(Doorway::default());
         let places: Vec<Place> =
             (0_u32..).map_while(|i| doorway.enter(IpAddr::from(i.to_be_bytes()))).collect();
-        assert_eq!(places.len(), MOST);
+        assert_eq!(places.len(), MAX_HANDSHAKES);
         drop(places);
         assert!(doorway.enter(IpAddr::from([127, 0, 0, 1])).is_some());
     }

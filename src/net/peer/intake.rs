@@ -1,4 +1,4 @@
-//! What comes in: blocks straight into buffers of their own, everything else through the splitter.
+//! Intake: blocks go straight into buffers of their own, everything else through the splitter.
 //!
 //! Peers answer in order, so the next blocks are guessed and one call reads into *[rest of the block
 //! that is coming in | header | next block | header | …| spill]*. Where a header is what was guessed,
@@ -24,7 +24,7 @@ use crate::proto::splitter::{Split, SplitError, Splitter};
 use crate::store::{Buf, Pool};
 use crate::swarm::event::Departure;
 
-/// What is reported at once at most, in bytes of payload.
+/// Bytes of payload that one report holds at most.
 const BURST: usize = 256 * 1024;
 
 pub(super) struct Intake {
@@ -36,7 +36,7 @@ pub(super) struct Intake {
     /// The block whose payload the splitter has announced, if it is owed. Else payload is waste.
     current: Option<Current>,
     guess: Guess,
-    /// What was read and cannot be walked through before there is a buffer.
+    /// Bytes that were read and cannot be walked through before there is a buffer.
     pending: Vec<u8>,
     /// Chokes that were heard and not yet seen by the torrent.
     unseen_chokes: u32,

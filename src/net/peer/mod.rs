@@ -60,7 +60,7 @@ pub enum FromPeer {
     Left(Departure),
 }
 
-/// What a connection needs to know from the start.
+/// The settings of a connection.
 #[derive(Clone, Debug)]
 pub struct Terms {
     /// The name under which it reports.

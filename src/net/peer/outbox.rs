@@ -1,4 +1,4 @@
-//! What waits to be written: messages, and blocks with their headers.
+//! Outbox: messages, and blocks with their headers, that wait to be written.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -18,7 +18,7 @@ const BLOCKS_PER_CALL: usize = 16;
 const PARTS: usize = 2 + 2 * BLOCKS_PER_CALL;
 /// Bytes of messages that may wait for a peer that does not read. Requests are few and small, so a
 /// peer for which more waits has stopped reading while it goes on asking.
-const MOST_MESSAGES: usize = 1 << 20;
+const MAX_MESSAGES: usize = 1 << 20;
 /// Memory that is kept for messages when none wait.
 const KEPT: usize = 4096;
 
@@ -50,7 +50,7 @@ impl Outgoing {
         PIECE_HEADER_LEN + self.bytes.len()
     }
 
-    /// What of header and payload is left behind the first `out` bytes.
+    /// The header and payload behind the first `out` bytes.
     fn rest(&self, out: usize) -> [&[u8]; 2] {
         [&self.head[out.min(PIECE_HEADER_LEN)..], &self.bytes[out.saturating_sub(PIECE_HEADER_LEN)..]]
     }
@@ -82,7 +82,7 @@ impl Outbox {
 
     /// Whether so much waits that the peer cannot be reading.
     pub(super) fn is_stuffed(&self) -> bool {
-        self.messages.len() - self.messages_out > MOST_MESSAGES
+        self.messages.len() - self.messages_out > MAX_MESSAGES
     }
 
     pub(super) fn serve(&mut self, blocks: Vec<(Span, Buf)>) {

@@ -1,4 +1,4 @@
-//! What waits to be told to the driver.
+//! Reports that wait to be sent to the driver.
 
 use std::collections::VecDeque;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! Which trackers may be asked at all: rules against torrents that make us knock on doors inside
+//! The trackers that may be asked at all: rules against torrents that make us knock on doors inside
 //! somebody's network.
 //!
 //! A torrent names the hosts we talk to, so a stranger chooses them. The rules are pure: what a name
@@ -11,7 +11,7 @@ use url::{Host, Url};
 /// The longest address of a tracker, in bytes, first or redirected to.
 const MAX_URL_LEN: usize = 4096;
 
-/// What only we may say in a request (BEP 3). An address that brings one of these would speak in our
+/// Parameters that only we may send in a request (BEP 3). An address that brings one of these would speak in our
 /// name, or smuggle parameters to whatever answers on a local port.
 const OUR_KEYS: [&str; 13] = [
     "info_hash",
@@ -32,7 +32,7 @@ const OUR_KEYS: [&str; 13] = [
 /// Why a tracker is not asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Forbidden {
-    /// It is no absolute address with a host, or far too long.
+    /// The address is not absolute, has no host, or is far too long.
     #[error("the tracker's address is not valid")]
     Malformed,
     /// Neither `http`, `https` nor `udp`.

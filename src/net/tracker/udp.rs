@@ -45,9 +45,9 @@ enum Miss {
 impl Miss {
     fn from(error: &io::Error) -> Self {
         Self::Dead(match error.kind() {
-            io::ErrorKind::ConnectionRefused => "nobody listens at the tracker's address".to_owned(),
+            io::ErrorKind::ConnectionRefused => "the connection to the tracker was refused".to_owned(),
             io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {
-                "there is no way to the tracker's address".to_owned()
+                "there is no route to the tracker".to_owned()
             }
             _ => format!("the tracker cannot be asked: {error}"),
         })
@@ -236,7 +236,7 @@ async fn exchange<T>(
     }
 }
 
-/// What BEP 41 sends along.
+/// The path and query, which BEP 41 sends along.
 fn path_and_query(tracker: &TrackerUrl) -> Vec<u8> {
     let path = tracker.url.path();
     tracker.url.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}")).into_bytes()

@@ -23,9 +23,9 @@ use super::{Families, NOT_SERVED, Shared};
 /// The most connections at once; more wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 512;
 /// How long a request may take to arrive.
-const HEADER_PATIENCE: Duration = Duration::from_secs(10);
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may last.
-const PATIENCE: Duration = Duration::from_secs(20);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// The longest request, and the most header lines of one.
 const MAX_REQUEST: usize = 16 * 1024;
 const MAX_HEADERS: usize = 64;
@@ -54,13 +54,13 @@ async fn connection(stream: TcpStream, source: SocketAddr, shared: Arc<Shared>) 
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_PATIENCE)
+        .header_read_timeout(HEADER_TIMEOUT)
         .keep_alive(false)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_REQUEST)
         .serve_connection(TokioIo::new(stream), service);
     // Whoever breaks off or asks nonsense has had its answer from hyper.
-    let _ = tokio::time::timeout(PATIENCE, connection).await;
+    let _ = tokio::time::timeout(REQUEST_TIMEOUT, connection).await;
 }
 
 fn respond<B>(request: &Request<B>, source: SocketAddr, shared: &Shared) -> Response<Body> {

@@ -33,7 +33,7 @@ const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 /// Said of a torrent that is not on the list.
 const NOT_SERVED: &str = "this torrent is not on the tracker's list";
 
-/// What a tracker serves, and where.
+/// The settings of a tracker: what it serves, and where.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
     /// Where to listen for HTTP; port 0 for a free one. `[::]` takes both address families.
@@ -42,11 +42,11 @@ pub struct ServerConfig {
     pub udp: Option<SocketAddr>,
     /// How often peers are to announce; at least a second. Who is silent for two of these is forgotten.
     pub interval: Duration,
-    /// Which torrents are served.
+    /// The torrents that are served.
     pub access: Access,
 }
 
-/// What a tracker has done and knows.
+/// The statistics of a tracker.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ServerStats {
     /// Announces that were answered.
@@ -55,7 +55,7 @@ pub struct ServerStats {
     pub scrapes: u64,
     /// Requests that were refused or not understood.
     pub refused: u64,
-    /// What it knows now.
+    /// The peers and torrents it knows now.
     pub totals: Totals,
 }
 
@@ -111,7 +111,7 @@ impl TrackerServer {
         self.shared.seen.subscribe()
     }
 
-    /// What it has done and knows.
+    /// Its statistics.
     pub fn stats(&self) -> ServerStats {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let Shared { announces, scrapes, refused, .. } = &*self.shared;
@@ -129,7 +129,7 @@ impl TrackerServer {
     }
 }
 
-/// What the tasks of one server share.
+/// The state that the tasks of one server share.
 struct Shared {
     registry: Mutex<Registry>,
     ids: ConnectionIds,

@@ -1,4 +1,4 @@
-//! Who is in which swarm: the memory of a tracker, without clock or socket.
+//! The registry of a tracker: which peer is in which swarm. Has no clock and no socket.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -20,7 +20,7 @@ pub const MAX_WANT: usize = 200;
 /// How many peers an answer names when the asker does not say.
 const DEFAULT_WANT: usize = 50;
 
-/// Which torrents a tracker serves.
+/// The torrents that a tracker serves.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub enum Access {
     /// Every one.
@@ -30,25 +30,25 @@ pub enum Access {
     Only(BTreeSet<InfoHashes>),
 }
 
-/// Which peers an answer may name: the formats differ in what they can carry.
+/// The peers that an answer may name: the formats differ in what they can carry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Families {
-    /// Those of the address family by which the asker came (BEP 15).
+    /// Peers of the address family by which the asker came (BEP 15).
     Own,
     /// The asker's own first, then the other (BEP 7).
     Both,
 }
 
-/// What happened to a peer.
+/// A change of a peer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PeerEvent {
-    /// It is new.
+    /// The peer is new.
     Joined,
-    /// It has everything now.
+    /// The peer has everything now.
     Completed,
-    /// It said goodbye.
+    /// The peer said goodbye.
     Left,
-    /// It was silent for too long.
+    /// The peer was silent for too long.
     Expired,
 }
 
@@ -59,20 +59,20 @@ pub struct PeerSeen {
     pub info_hash: InfoHashes,
     /// Where the peer listens.
     pub addr: SocketAddr,
-    /// What happened.
+    /// The change.
     pub event: PeerEvent,
     /// The bytes it said it lacks; nothing where it did not say or does not know.
     pub left: Option<u64>,
 }
 
-/// What an announce is answered with.
+/// The answer to an announce.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Answer {
     /// Other peers.
     pub peers: Vec<SocketAddr>,
-    /// What is known of the swarm.
+    /// The size of the swarm.
     pub counts: ScrapeCounts,
-    /// What to print.
+    /// The change to print.
     pub seen: Option<PeerSeen>,
 }
 
@@ -83,7 +83,7 @@ pub struct Totals {
     pub torrents: usize,
     /// Peers of all torrents.
     pub peers: usize,
-    /// Those of them that have everything.
+    /// Peers that have everything.
     pub seeds: usize,
 }
 
@@ -162,7 +162,7 @@ impl Registry {
         Some(answer)
     }
 
-    /// What is known of a torrent; all zero for one that is unknown or not served.
+    /// The counts of a torrent; all zero for one that is unknown or not served.
     pub fn counts(&self, info_hash: InfoHashes) -> ScrapeCounts {
         let swarm = self.torrents.get(&info_hash.wire()).filter(|_| self.serves(info_hash));
         swarm.map_or_else(|| Swarm::default().counts(), Swarm::counts)

@@ -19,7 +19,7 @@ use crate::net::Bind;
 pub const MAX_REDIRECTS: usize = 5;
 /// The most header lines of an answer.
 const MAX_HEADERS: usize = 100;
-/// What we call ourselves.
+/// The name that we give ourselves.
 const USER_AGENT: &str = concat!("torr/", env!("CARGO_PKG_VERSION"));
 /// Where reqwest finds the proxies of the environment.
 const PROXY_VARIABLES: [&str; 6] =
@@ -87,7 +87,7 @@ pub fn redirection(response: &Response) -> Option<String> {
     Some(String::from_utf8_lossy(location.as_bytes()).into_owned())
 }
 
-/// What went wrong, from its innermost cause: the outer ones repeat the address, which may hold a passkey.
+/// The innermost cause of an error: the outer ones repeat the address, which may hold a passkey.
 /// `who` is whom we asked.
 pub fn sentence(error: &reqwest::Error, who: &str) -> String {
     if error.is_timeout() {

@@ -23,7 +23,7 @@ const MAX_URL_LEN: usize = 8192;
 /// The most addresses of one name that are tried.
 const MAX_ADDRESSES: usize = 8;
 
-/// What is allowed to a fetch.
+/// The limits of a fetch.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
     /// Our addresses to leave from.
@@ -145,7 +145,7 @@ fn redirected(here: &Url, location: &str) -> Result<Url, WebError> {
     }
 }
 
-/// What the host resolves to, as far as it may be reached.
+/// The addresses of the host, as far as it may be reached.
 async fn addresses(here: &Url, from: Option<Reach>, bind: Bind) -> Result<Vec<SocketAddr>, WebError> {
     let port = here.port_or_known_default().unwrap_or(80);
     let host = host(here);
@@ -156,7 +156,7 @@ async fn addresses(here: &Url, from: Option<Reach>, bind: Bind) -> Result<Vec<So
             Ok(found) => found.collect(),
             // Behind a proxy it is usual that names are known to the proxy alone.
             Err(_) if may_use_proxy() => return Ok(Vec::new()),
-            Err(_) => return Err(WebError::Unreachable(format!("nobody knows the name {host}"))),
+            Err(_) => return Err(WebError::Unreachable(format!("host not found: {host}"))),
         },
         None => Vec::new(),
     };
@@ -207,7 +207,7 @@ async fn read(
     Ok(body)
 }
 
-/// Who is asked, for sentences: the host, with the port where it is not the usual one.
+/// The server, for sentences: the host, with the port where it is not the usual one.
 fn host(url: &Url) -> String {
     let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
     Untrusted::new(format!("{}{port}", url.host_str().unwrap_or_default())).fit(100)

@@ -9,10 +9,10 @@ use crate::swarm::event::PeerKey;
 
 /// Bytes that all attempts may have together when they are whole: two of the longest.
 pub(super) const MEMORY: u64 = 2 * MAX_METADATA as u64;
-/// A attempt may take this long, and longer by its length at [`LEAST_RATE`], while others wait for room.
+/// A attempt may take this long, and longer by its length at [`MIN_RATE`], while others wait for room.
 const TURN: Duration = Duration::from_secs(20);
 /// Bytes per second.
-const LEAST_RATE: u32 = 256 * 1024;
+const MIN_RATE: u32 = 256 * 1024;
 
 /// Whose attempt it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -41,7 +41,7 @@ pub(super) struct Place {
 }
 
 impl MetadataDownload {
-    /// Which attempt this peer works on.
+    /// The attempt that this peer works on.
     pub(super) fn attempt_of(&self, peer: PeerKey) -> Option<Attempt> {
         let size = self.offers.get(&peer)?.size;
         Some(if self.spoiled.contains(&size) { Attempt::Alone(peer) } else { Attempt::Shared(size) })
@@ -122,7 +122,7 @@ impl MetadataDownload {
             self.drop_attempt(attempt);
         }
         let late = self.work.iter().filter(|&(&attempt, work)| {
-            let turn = TURN + Duration::from_secs(u64::from(work.size / LEAST_RATE));
+            let turn = TURN + Duration::from_secs(u64::from(work.size / MIN_RATE));
             now.since(work.began) >= turn * (1 << self.least_misses(attempt).min(MAX_DOUBLINGS))
         });
         let late: Vec<Attempt> = late.map(|(&attempt, _)| attempt).collect();
@@ -136,7 +136,7 @@ impl MetadataDownload {
         }
     }
 
-    /// Who works on a attempt.
+    /// The peers that work on an attempt.
     pub(super) fn makers(&self, attempt: Attempt) -> impl Iterator<Item = PeerKey> + '_ {
         self.offers.keys().copied().filter(move |&peer| self.attempt_of(peer) == Some(attempt))
     }

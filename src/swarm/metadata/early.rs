@@ -55,7 +55,7 @@ impl EarlyMessages {
         Ok(true)
     }
 
-    /// It has lost a piece (BEP 54).
+    /// The peer has lost a piece (BEP 54).
     pub fn has_not(&mut self, piece: u32) -> Result<(), Broken> {
         if piece >= MAX_PIECES {
             return Err(Broken);

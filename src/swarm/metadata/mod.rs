@@ -1,4 +1,4 @@
-//! Which piece of the info dictionary is asked of whom, and who lied (BEP 9).
+//! The download of the info dictionary: which piece is asked of which peer, and which peer lied (BEP 9).
 //!
 //! Nothing proves a piece by itself: only the whole has a digest. So:
 //!
@@ -29,7 +29,7 @@ use crate::swarm::event::PeerKey;
 const AT_ONCE: usize = 32;
 /// A dictionary of at most this many pieces is asked of two peers at once.
 const SMALL: u32 = 8;
-/// What one peer has owed for this long may be asked of another, too.
+/// Pieces that a peer has owed for this long may be asked of another, too.
 const SLOW: Duration = Duration::from_secs(1);
 /// A peer from which nothing has come for this long does not answer.
 const SILENT: Duration = Duration::from_secs(8);
@@ -40,7 +40,7 @@ const MAX_DOUBLINGS: u32 = 5;
 /// Lengths for which no shared attempt is made any more are remembered up to this many.
 const MAX_SPOILED: usize = 4096;
 
-/// What a piece that came was.
+/// The outcome of a piece that came.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Got {
     /// Of use.
@@ -53,18 +53,18 @@ pub enum Got {
     Whole(Attempt, Vec<u8>),
 }
 
-/// What one peer offers.
+/// One peer that offers the info dictionary.
 #[derive(Clone, Debug)]
 struct Offer {
     size: u32,
-    /// What it owes, and what it owed when it was given up; it may still come.
+    /// Pieces it owes, and those it owed when it was given up; they may still come.
     asked: BTreeSet<u32>,
     late: BTreeSet<u32>,
     /// When it last gave something or was first asked.
     heard: Moment,
     /// How often it did not answer, refused, or took too long.
     misses: u32,
-    /// It is asked again then.
+    /// The time at which it is asked again.
     rests: Option<Moment>,
     /// The most pieces it may owe us.
     most: usize,
@@ -137,7 +137,7 @@ impl MetadataDownload {
         self.drop_idle();
     }
 
-    /// What to ask of whom now.
+    /// The pieces to ask of each peer now.
     pub fn ask(&mut self, now: Moment) -> Vec<(PeerKey, Vec<u32>)> {
         self.give_up(now);
         let mut order: Vec<(u32, u32, PeerKey)> = self
@@ -153,7 +153,7 @@ impl MetadataDownload {
         all
     }
 
-    /// What to ask of this peer now.
+    /// The pieces to ask of this peer now.
     pub fn ask_one(&mut self, now: Moment, peer: PeerKey) -> Vec<u32> {
         let Some(attempt) = self.attempt_of(peer) else { return Vec::new() };
         if !self.begin(now, attempt, peer) {
@@ -274,7 +274,7 @@ impl MetadataDownload {
         }
     }
 
-    /// What a peer owes may be asked of others.
+    /// Lets others be asked for the pieces that a peer owes.
     fn release(&mut self, peer: PeerKey) {
         let attempt = self.attempt_of(peer);
         let Some(offer) = self.offers.get_mut(&peer) else { return };

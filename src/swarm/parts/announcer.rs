@@ -21,7 +21,7 @@ const INTERVALS: (Duration, Duration) = (Duration::from_secs(60), Duration::from
 /// The time between two scrapes of a tracker whose announces do not tell how many peers there are.
 const SCRAPE: Duration = Duration::from_secs(30 * 60);
 
-/// What is known of one tracker.
+/// One tracker, as far as it is known.
 #[derive(Clone, Debug, Default)]
 pub struct Tracker {
     /// Its tier, counted from 0.
@@ -32,7 +32,7 @@ pub struct Tracker {
     pub working: Option<bool>,
     /// Failures in a row.
     pub failures: u32,
-    /// Its last words: a failure or a warning.
+    /// The last failure or warning it sent.
     pub said: Option<Untrusted>,
     /// Whether it refused rather than being out of reach.
     pub refused: bool,
@@ -45,7 +45,7 @@ pub struct Tracker {
     /// To be sent back to it.
     pub id: Option<Vec<u8>>,
     started: bool,
-    /// It was out of reach when it was to hear that we are complete.
+    /// The tracker was out of reach when it was to hear that we are complete.
     owed_completed: bool,
     answered: Moment,
     min_interval: Duration,
@@ -70,7 +70,7 @@ pub struct Announcer {
     complete: bool,
 }
 
-/// What to do now.
+/// An action that is due.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Due {
     /// Announce for this reason.
@@ -98,7 +98,7 @@ impl Announcer {
         Self { trackers, tiers: built, active: true, complete: false }
     }
 
-    /// What is known of each tracker, in the order of keys.
+    /// All trackers, in the order of keys.
     pub fn trackers(&self) -> &[Tracker] {
         &self.trackers
     }
@@ -116,7 +116,7 @@ impl Announcer {
         self.active.then(|| idle.chain(scrapes).min()).flatten()
     }
 
-    /// What to do now; it counts as begun.
+    /// The actions that are due now; they count as begun.
     pub fn due(&mut self, now: Moment) -> Vec<Due> {
         let mut due = Vec::new();
         if !self.active {

@@ -1,4 +1,4 @@
-//! Whom to give to.
+//! The choker: which peers have an upload slot.
 //!
 //! While we fetch, those who give most get most (tit for tat), and one slot goes by chance for half
 //! a minute, so that strangers can show what they give. While we only give, slots go round: who has
@@ -17,7 +17,7 @@ pub const ROUND: Duration = Duration::from_secs(10);
 const OPTIMISTIC: Duration = Duration::from_secs(30);
 /// The shortest time a peer keeps a slot while we only give.
 const TURN: Duration = Duration::from_secs(30);
-/// What a peer may get in its turn before it makes room: bytes.
+/// Bytes that a peer may get in its turn before it makes room.
 const QUANTUM: u64 = 16 << 20;
 /// A peer as new as this has three tickets in the draw for the slot of chance.
 const NEW: Duration = Duration::from_secs(60);
@@ -25,7 +25,7 @@ const NEW: Duration = Duration::from_secs(60);
 /// A peer that wants something of us.
 #[derive(Clone, Copy, Debug)]
 pub struct Contender {
-    /// Who.
+    /// The peer.
     pub peer: PeerKey,
     /// Whether it has a slot.
     pub unchoked: bool,
@@ -39,7 +39,7 @@ pub struct Contender {
     pub takes: f64,
     /// Bytes it got since it has its slot.
     pub got: u64,
-    /// It owes us for too long.
+    /// Whether it has owed us blocks for too long.
     pub snubbed: bool,
 }
 
@@ -65,7 +65,7 @@ pub struct Choker {
 }
 
 impl Choker {
-    /// Who shall have a slot from now on, of those who want one.
+    /// Chooses the peers that have a slot from now on, of those that want one.
     pub fn round(
         &mut self,
         now: Moment,
@@ -109,7 +109,7 @@ impl Choker {
         best.map(|c| c.peer)
     }
 
-    /// Who has the slot of chance: the same for half a minute, then another, new ones rather.
+    /// The peer of the optimistic slot: the same for half a minute, then another, preferably a new one.
     fn draw(&mut self, now: Moment, rest: &[Contender], rng: &mut Rng) -> Option<PeerKey> {
         if let Some((peer, since)) = self.chance
             && now.since(since) < OPTIMISTIC

@@ -7,8 +7,8 @@ use crate::base::Moment;
 use crate::swarm::event::DialFailure;
 
 /// The most dials under way at a time.
-pub const MOST_DIALS: usize = 30;
-/// Dials per second once the first [`MOST_DIALS`] have been made.
+pub const MAX_DIALS: usize = 30;
+/// Dials per second once the first [`MAX_DIALS`] have been made.
 const PER_SECOND: f64 = 10.0;
 
 /// How dials ended so far.
@@ -24,9 +24,9 @@ pub struct Dials {
     pub refused: u64,
     /// There was no way.
     pub unreachable: u64,
-    /// It was no peer of this torrent.
+    /// Dials that reached no peer of this torrent.
     pub bad_handshake: u64,
-    /// It was ourselves.
+    /// Dials that reached ourselves.
     pub ourselves: u64,
     /// We could not.
     pub local: u64,
@@ -46,7 +46,7 @@ impl Dials {
     }
 }
 
-/// When another dial may be made: the first [`MOST_DIALS`] at once, later ones at a rate.
+/// When another dial may be made: the first [`MAX_DIALS`] at once, later ones at a rate.
 #[derive(Clone, Debug)]
 pub struct Pace {
     tokens: f64,
@@ -56,7 +56,7 @@ pub struct Pace {
 impl Pace {
     /// Nothing has been dialled yet.
     pub const fn new(now: Moment) -> Self {
-        Self { tokens: MOST_DIALS as f64, filled: now }
+        Self { tokens: MAX_DIALS as f64, filled: now }
     }
 
     /// How long until one may be dialled.
@@ -77,6 +77,6 @@ impl Pace {
 
     fn tokens_at(&self, now: Moment) -> f64 {
         let gained = now.since(self.filled).as_secs_f64() * PER_SECOND;
-        (self.tokens + gained).min(MOST_DIALS as f64)
+        (self.tokens + gained).min(MAX_DIALS as f64)
     }
 }

@@ -17,7 +17,7 @@ const UNHEARD: Duration = Duration::from_secs(60);
 /// How often a download that has peers enough looks whether it still has.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
-/// What came of the searches so far.
+/// The results of the searches so far.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Searched {
     /// A search is under way.
@@ -63,7 +63,7 @@ impl Lookups {
         }
     }
 
-    /// What came of them so far.
+    /// The results so far.
     pub const fn searched(&self) -> Searched {
         self.said
     }

@@ -2,19 +2,19 @@
 
 pub(super) mod allowed_fast;
 pub(super) mod announcer;
-pub(super) mod blame;
 pub(super) mod candidates;
 pub(super) mod choker;
-pub(super) mod copies;
 pub(super) mod dials;
-pub(super) mod lender;
 pub(super) mod lookups;
+pub(super) mod metadata_quota;
+pub(super) mod partial_pieces;
+pub(super) mod peer_completions;
 mod peer_priority;
 pub(super) mod pex;
 pub mod picker;
 pub(super) mod pipeline;
 pub(super) mod progress;
 pub mod rarity;
-pub(super) mod reach;
-pub(super) mod started;
+pub(super) mod request_window;
+pub(super) mod smart_ban;
 mod tellers;

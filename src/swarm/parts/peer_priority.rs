@@ -1,4 +1,4 @@
-//! Which of two peers to keep (BEP 40, "Canonical Peer Priority"): both ends of a connection come to
+//! The priority of a connection (BEP 40, "Canonical Peer Priority"): both of its ends come to
 //! the same number, and nobody can choose a good one for all.
 
 use std::net::{IpAddr, SocketAddr};

@@ -13,10 +13,10 @@ use crate::proto::extended::pex::{PexFlags, PexMessage};
 /// A peer is told something at most once in this time.
 const EVERY: Duration = Duration::from_secs(60);
 /// The same for what it tells us, with some grace for its clock and the network.
-const LEAST: Duration = Duration::from_secs(50);
+const MIN_INTERVAL: Duration = Duration::from_secs(50);
 /// The most peers added, and the most dropped, in one message.
-const MOST: usize = 50;
-/// What is new is gathered for this long before it is told, so that those who come together are told together.
+const MAX_PEERS: usize = 50;
+/// News is gathered for this long before it is told, so that peers who come together are told together.
 pub const GATHER: Duration = Duration::from_secs(2);
 
 /// Somebody we are connected to, of whom others may be told.
@@ -24,7 +24,7 @@ pub const GATHER: Duration = Duration::from_secs(2);
 pub struct Contact {
     /// Where it listens.
     pub addr: SocketAddr,
-    /// What is known of it.
+    /// The flags that are known of it.
     pub flags: PexFlags,
 }
 
@@ -35,7 +35,7 @@ pub struct Listener {
     pub ip: IpAddr,
     /// Where it listens, if we know.
     pub listens: Option<SocketAddr>,
-    /// It wants nothing more, so others like it are of no use to it.
+    /// Whether it wants nothing more, so that others like it are of no use to it.
     pub seed: bool,
 }
 
@@ -59,7 +59,7 @@ pub fn tell_all<'a, K>(
     (messages, next)
 }
 
-/// What passed between us and one peer.
+/// Peer exchange with one peer.
 #[derive(Clone, Debug, Default)]
 pub struct Exchange {
     told: BTreeSet<SocketAddr>,
@@ -73,7 +73,7 @@ impl Exchange {
         self.told_at.map_or(Moment::START, |at| at + EVERY)
     }
 
-    /// What is to be told now, where `contacts` are all we are connected to; nothing where there is nothing new,
+    /// The message to send now, where `contacts` are all we are connected to; nothing where there is nothing new,
     /// or where it was told something a short while ago. It counts as told.
     pub fn tell(
         &mut self,
@@ -86,14 +86,14 @@ impl Exchange {
             return None;
         }
         let there: BTreeSet<SocketAddr> = contacts.iter().map(|contact| contact.addr).collect();
-        let dropped: Vec<_> = self.told.difference(&there).copied().take(MOST).collect();
+        let dropped: Vec<_> = self.told.difference(&there).copied().take(MAX_PEERS).collect();
         let new = |contact: &&Contact| !self.told.contains(&contact.addr) && to.is_served_by(contact);
         let mut added: Vec<_> =
             contacts.iter().filter(new).map(|contact| (contact.addr, contact.flags)).collect();
-        if added.len() > MOST {
+        if added.len() > MAX_PEERS {
             // Not everybody is to hear of the same few.
             rng.shuffle(&mut added);
-            added.truncate(MOST);
+            added.truncate(MAX_PEERS);
         }
         let message = PexMessage { added, dropped };
         if message.is_empty() {
@@ -107,10 +107,10 @@ impl Exchange {
         Some(message)
     }
 
-    /// What a message of the peer at this address brings: those it added whom it can know. Nothing where it came
+    /// The addresses that a message of the peer at this address adds and that it can know. Nothing where it came
     /// too early, which is worth a strike.
     pub fn hear(&mut self, now: Moment, from: IpAddr, message: PexMessage) -> Option<Vec<Contact>> {
-        if self.heard_at.is_some_and(|at| now.since(at) < LEAST) {
+        if self.heard_at.is_some_and(|at| now.since(at) < MIN_INTERVAL) {
             return None;
         }
         self.heard_at = Some(now);
@@ -190,7 +190,7 @@ mod tests {
         let mut all = BTreeSet::new();
         for turn in 0..3 {
             let message = tell(&mut exchange, turn * 60, 0..120).unwrap();
-            assert!(message.added.len() <= MOST);
+            assert!(message.added.len() <= MAX_PEERS);
             all.extend(added(&message));
         }
         assert_eq!(all.len(), 120);

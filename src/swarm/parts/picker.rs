@@ -1,4 +1,4 @@
-//! Which piece to begin next for a peer.
+//! The picker: which piece to begin next for a peer.
 
 use std::ops::Range;
 
@@ -17,7 +17,7 @@ const EXTENTS: usize = 8;
 /// this many: what is truly rare comes first.
 const NEARLY: u32 = 8;
 
-/// What a peer can give.
+/// A peer and the pieces it can give.
 #[derive(Clone, Copy, Debug)]
 pub struct Offer<'a> {
     /// The pieces it has.

@@ -1,4 +1,4 @@
-//! What one peer owes us, and how much it should owe.
+//! The requests under way to one peer, and how many there should be.
 //!
 //! The depth is bandwidth times delay. It doubles each round trip while that makes the peer faster
 //! (slow start); then it is what the peer sends in its latency and one second more. One second is
@@ -11,23 +11,23 @@ use std::time::Duration;
 use crate::base::{BLOCK_LEN, Block, Moment};
 
 /// The least depth of a peer that sends.
-pub const LEAST_DEPTH: u32 = 4;
+pub const MIN_DEPTH: u32 = 4;
 /// The greatest depth, whatever the peer says it takes.
-pub const MOST_DEPTH: u32 = 500;
+pub const MAX_DEPTH: u32 = 500;
 /// The depth a peer takes that does not say (`reqq`, BEP 10).
 pub const USUAL_DEPTH: u32 = 250;
 /// The most blocks that are gathered into one order.
 const RUN: u32 = 16;
-/// What a peer should owe beyond its latency.
+/// The time for which a peer should have requests beyond its latency.
 const QUEUE: Duration = Duration::from_secs(1);
 /// How long a peer may owe without sending.
-const PATIENCE: Duration = Duration::from_secs(60);
+const MAX_TIMEOUT: Duration = Duration::from_secs(60);
 /// A peer of which no rate is known yet is taken to send this much: bytes per second.
-const LEAST_RATE: f64 = 65_536.0;
+const MIN_RATE: f64 = 65_536.0;
 /// A peer that owes and sends nothing for this long is doubted.
 const SILENCE: Duration = Duration::from_secs(2);
 /// Even a peer known to be fast may stop for this long.
-const LEAST_PATIENCE: Duration = Duration::from_secs(10);
+const MIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The pipeline of one peer.
 #[derive(Clone, Debug)]
@@ -49,19 +49,19 @@ impl Pipeline {
     pub fn new(now: Moment) -> Self {
         Self {
             owed: VecDeque::new(),
-            depth: LEAST_DEPTH,
+            depth: MIN_DEPTH,
             cap: USUAL_DEPTH,
             starting: true,
             last_rate: 0.0,
             asked_empty: None,
             latency: Duration::from_millis(100),
-            gap: PATIENCE,
+            gap: MAX_TIMEOUT,
             progress: now,
             snubbed: false,
         }
     }
 
-    /// What it owes, in the order it was asked.
+    /// The blocks it owes, in the order it was asked.
     pub const fn owed(&self) -> &VecDeque<Block> {
         &self.owed
     }
@@ -71,14 +71,14 @@ impl Pipeline {
         if self.snubbed { 1 } else { self.depth.min(self.cap) }
     }
 
-    /// It has owed for too long without sending.
+    /// Whether it has owed for too long without sending.
     pub const fn is_snubbed(&self) -> bool {
         self.snubbed
     }
 
-    /// What the peer says it takes (`reqq`).
+    /// Takes the number of requests that the peer accepts (`reqq`).
     pub fn limit(&mut self, reqq: u32) {
-        self.cap = reqq.clamp(1, MOST_DEPTH);
+        self.cap = reqq.clamp(1, MAX_DEPTH);
     }
 
     /// How many blocks to ask now. Nothing while the room is small against the depth, so that one
@@ -88,7 +88,7 @@ impl Pipeline {
         if room >= (self.depth() / 2).clamp(1, RUN) { room as usize } else { 0 }
     }
 
-    /// It was asked.
+    /// Notes that it was asked for these blocks.
     pub fn asked(&mut self, now: Moment, blocks: &[Block]) {
         if self.owed.is_empty() {
             self.progress = now;
@@ -107,22 +107,22 @@ impl Pipeline {
             // Only a request into an empty pipeline measures the way and not the queue.
             self.latency = now.since(asked).min(Duration::from_secs(2));
         }
-        self.gap = if self.gap == PATIENCE { waited } else { (self.gap * 7 + waited) / 8 };
+        self.gap = if self.gap == MAX_TIMEOUT { waited } else { (self.gap * 7 + waited) / 8 };
         self.progress = now;
         self.snubbed = false;
         if self.starting {
-            self.depth = (self.depth + 1).min(MOST_DEPTH);
+            self.depth = (self.depth + 1).min(MAX_DEPTH);
         }
         true
     }
 
-    /// It does not owe this block any more. Says whether it did.
+    /// Removes a block that it does not owe any more. Says whether it did.
     pub fn forget(&mut self, block: Block) -> bool {
         let at = self.owed.iter().position(|&b| b == block);
         at.and_then(|at| self.owed.remove(at)).is_some()
     }
 
-    /// It owes nothing any more; what it did owe.
+    /// Removes all blocks, and gives those that it owed.
     pub fn clear(&mut self) -> Vec<Block> {
         self.asked_empty = None;
         self.owed.drain(..).collect()
@@ -134,11 +134,11 @@ impl Pipeline {
             return self.latency;
         }
         let bytes = f64::from(BLOCK_LEN) * self.owed.len() as f64;
-        let sending = Duration::from_secs_f64((bytes / rate.max(LEAST_RATE)).min(3600.0));
+        let sending = Duration::from_secs_f64((bytes / rate.max(MIN_RATE)).min(3600.0));
         // One that has just stopped may go on; the longer it does not, the less it is believed.
         let silent = now.since(self.progress);
         let doubt = if silent > SILENCE { silent * 2 } else { Duration::ZERO };
-        let snubbed = if self.snubbed { PATIENCE } else { Duration::ZERO };
+        let snubbed = if self.snubbed { MAX_TIMEOUT } else { Duration::ZERO };
         self.latency + sending + doubt + snubbed
     }
 
@@ -152,7 +152,7 @@ impl Pipeline {
         if !self.starting {
             let seconds = (self.latency + QUEUE).as_secs_f64();
             let blocks = (rate * seconds / f64::from(BLOCK_LEN)).ceil() as u32;
-            self.depth = blocks.clamp(LEAST_DEPTH, MOST_DEPTH);
+            self.depth = blocks.clamp(MIN_DEPTH, MAX_DEPTH);
         }
         let late = self.deadline().is_some_and(|at| at <= now);
         self.snubbed |= late;
@@ -161,7 +161,7 @@ impl Pipeline {
 
     /// When its debt becomes too old.
     pub fn deadline(&self) -> Option<Moment> {
-        let patience = (self.gap * 20 + self.latency * 4).clamp(LEAST_PATIENCE, PATIENCE);
+        let patience = (self.gap * 20 + self.latency * 4).clamp(MIN_TIMEOUT, MAX_TIMEOUT);
         (!self.owed.is_empty()).then(|| self.progress + patience)
     }
 }
@@ -181,7 +181,7 @@ mod tests {
         let piece = shape.piece(0).unwrap();
         let mut blocks = shape.blocks(piece);
         let mut pipeline = Pipeline::new(at(0));
-        pipeline.limit(MOST_DEPTH);
+        pipeline.limit(MAX_DEPTH);
         let mut meter = crate::base::Meter::new(at(0), Duration::from_secs(2));
         let (mut line, mut free_at) = (VecDeque::new(), 0);
         for ms in 0..12_000 {
@@ -211,7 +211,7 @@ mod tests {
         let (slow, _) = run(2, 50);
         let (fast, _) = run(100, 50);
         let (far, _) = run(100, 500);
-        assert!((LEAST_DEPTH..8).contains(&slow), "{slow}");
+        assert!((MIN_DEPTH..8).contains(&slow), "{slow}");
         assert!((80..150).contains(&fast), "{fast}");
         assert!((120..200).contains(&far), "{far}");
     }

@@ -1,4 +1,4 @@
-//! Which pieces are ours, which are wanted, and what that is in bytes.
+//! Progress: which pieces are ours, which are wanted, and how many bytes that is.
 
 use crate::base::{Bitfield, Geometry, Piece};
 

@@ -4,8 +4,7 @@
 //! begins. A piece that gains or loses a peer moves by one swap over that border, so counting costs
 //! the same for ten pieces and for a hundred thousand. Equals stand in an order of chance.
 
-use crate::base::{Bitfield, Geometry, Piece, Rng};
-
+use crate::base::{Bitfield, Piece, Rng};
 use crate::swarm::event::Priority;
 
 /// The shelves, in the order in which they are picked from.
@@ -153,22 +152,6 @@ impl Rarity {
         self.seeds = self.seeds.saturating_sub(1);
     }
 
-    /// The smallest number of peers that have a piece of this set, how many pieces have only that
-    /// many, and how many there are at all. With it goes the number of copies in the swarm.
-    pub fn thinnest(&self, of: &Bitfield, geometry: &Geometry) -> (u32, u32, u32) {
-        let (mut least, mut many, mut all) = (u32::MAX, 0, 0);
-        for piece in geometry.pieces().filter(|&p| of.has(p)) {
-            all += 1;
-            let count = self.count(piece);
-            if count < least {
-                (least, many) = (count, 1);
-            } else if count == least {
-                many += 1;
-            }
-        }
-        (if all == 0 { 0 } else { least }, many, all)
-    }
-
     /// Exchanges a piece with whatever stands at `place` of the same shelf.
     fn swap(&mut self, at: usize, i: u32, place: u32) {
         let order = &mut self.shelves[at].order;
@@ -193,7 +176,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::base::Rng;
+    use crate::base::{Geometry, Rng};
 
     fn check(rarity: &Rarity, geometry: &Geometry) {
         for (at, shelf) in rarity.shelves.iter().enumerate() {
@@ -246,6 +229,5 @@ mod tests {
         assert_eq!(rarity.rarest(Priority::Normal), [1, 2, 0]);
         rarity.seed_came();
         assert_eq!(rarity.rarest(Priority::Normal), [3, 1, 2, 0]);
-        assert_eq!(rarity.thinnest(&Bitfield::all(4), &geometry), (1, 1, 4));
     }
 }

@@ -1,4 +1,4 @@
-//! Those who tell us of others, and how much of our attention each of them has had.
+//! Peers that tell us of others, and how much of our attention each of them has had.
 //!
 //! Whoever tells lies can tell any number of them. So each teller, which is an address on the Internet and not a
 //! connection, has a small share of the list, and tellers take turns when an address is chosen: among so many liars an
@@ -16,7 +16,7 @@ struct Teller {
     turns: u64,
 }
 
-/// All of them, by whom they are blamed as ([`who`](crate::base::who)).
+/// All of them, by whom they are blamed as ([`owner_of`](crate::base::owner_of)).
 #[derive(Clone, Debug, Default)]
 pub struct Tellers(BTreeMap<SocketAddr, Teller>);
 

@@ -1,4 +1,4 @@
-//! What somebody reads as it comes.
+//! Pieces that a reader waits for.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What trackers hear.
+//! Announces to trackers.
 
 use std::time::Duration;
 

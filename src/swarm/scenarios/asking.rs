@@ -1,4 +1,4 @@
-//! Whom to ask for what.
+//! Requests for blocks.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -6,11 +6,11 @@ use std::time::Duration;
 use std::sync::Arc;
 
 use super::stage::{Stage, asked, cancelled, config, said, verifies};
-use crate::base::{Bitfield, Geometry, PeerId, Piece};
+use crate::base::{Bitfield, Geometry, Piece};
 use crate::proto::handshake::Reserved;
 use crate::proto::message::Message;
 use crate::swarm::ContentSetup;
-use crate::swarm::event::{Hello, Input, Order, Output, Priority, Wish};
+use crate::swarm::event::{Input, Order, Output, Priority, Wish};
 
 #[test]
 fn interest_is_told_as_soon_as_there_is_a_reason() {
@@ -78,7 +78,7 @@ fn slow_peers_share_a_piece_and_fast_ones_have_their_own() {
 #[test]
 fn a_choke_frees_what_was_asked_where_requests_are_not_rejected() {
     let mut stage = Stage::leech(1);
-    let (peer, _) = stage.connect_as(1, true, Hello { id: PeerId([1; 20]), reserved: Reserved::NONE });
+    let (peer, _) = stage.connect_with(1, true, Reserved::NONE);
     stage.hear(peer, Message::Bitfield(vec![0x80]));
     let blocks = asked(&stage.hear(peer, Message::Unchoke), peer);
     assert_eq!(blocks.len(), 4);
@@ -176,7 +176,7 @@ fn skipped_pieces_are_never_asked_and_high_ones_come_first() {
     priorities[6] = Priority::High;
     let geometry = Arc::new(Geometry::single(65_536, 8 * 65_536).unwrap());
     let setup = ContentSetup { priorities, ..ContentSetup::new(geometry, Bitfield::none(8)) };
-    let mut stage = Stage::open(config(), setup);
+    let mut stage = Stage::with_content(config(), setup);
     let (peer, first) = stage.meet_seed(1);
     assert!(first.iter().all(|b| b.piece().index() == 6));
     stage.drain(peer, first);
@@ -206,7 +206,7 @@ fn a_piece_that_is_not_wanted_any_more_is_dropped() {
 fn in_order_means_from_the_beginning_to_the_end() {
     let geometry = Arc::new(Geometry::single(65_536, 12 * 65_536).unwrap());
     let setup = ContentSetup { order: Order::InOrder, ..ContentSetup::new(geometry, Bitfield::none(12)) };
-    let mut stage = Stage::open(config(), setup);
+    let mut stage = Stage::with_content(config(), setup);
     let (peer, first) = stage.meet_seed(1);
     let mut pieces: Vec<_> = first.iter().map(|b| b.piece().index()).collect();
     pieces.extend(asked(&stage.drain(peer, first), peer).iter().map(|b| b.piece().index()));

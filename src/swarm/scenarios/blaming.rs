@@ -1,4 +1,4 @@
-//! Who sent wrong bytes.
+//! Peers that send wrong bytes.
 
 use super::stage::{Stage, addr, asked, closed, dials, verifies};
 use crate::proto::message::Message;

@@ -108,7 +108,7 @@ impl World {
             (3..16, Some(peer)) => {
                 let message = message(rng);
                 if let Message::Reject(w) = &message {
-                    let block = self.stage.geometry.block_at(w.piece, w.begin, w.len);
+                    let block = self.stage.geometry().block_at(w.piece, w.begin, w.len);
                     self.owed.retain(|&(p, b)| p != peer || Some(b) != block);
                 }
                 if message == Message::Choke {

@@ -3,12 +3,11 @@
 use std::net::SocketAddr;
 
 use super::stage::{Stage, addr, closed, config, dials, modern, said};
-use crate::base::PeerId;
 use crate::proto::extended::pex::{PexFlags, PexMessage};
 use crate::proto::extended::{ExtendedHandshake, Extension};
 use crate::proto::message::Message;
 use crate::swarm::Config;
-use crate::swarm::event::{Hello, Input, Output, PeerKey, Source};
+use crate::swarm::event::{Input, Output, PeerKey, Source};
 
 /// The number the scripted peers give to `ut_pex`.
 const THEIRS: u8 = 9;
@@ -17,7 +16,7 @@ fn stage(complete: bool) -> Stage {
     Stage::with(4, complete, Config { pex: true, ..config() })
 }
 
-/// What it says of itself: where it listens, and that it takes part or does not.
+/// An extension handshake that names a port, and says whether the peer takes part in the exchange.
 fn handshake(port: Option<u16>, pex: u8) -> Message {
     let ids = vec![(Extension::Pex, pex)];
     let body = ExtendedHandshake { ids, port, ..ExtendedHandshake::default() }.encode();
@@ -27,7 +26,7 @@ fn handshake(port: Option<u16>, pex: u8) -> Message {
 /// A peer that we called, and that takes part.
 fn meet(stage: &mut Stage, n: u8) -> PeerKey {
     stage.give(Input::Found { source: Source::Tracker, addrs: vec![addr(n)] });
-    let (peer, _) = stage.connect_as(n, false, Hello { id: PeerId([n; 20]), reserved: modern() });
+    let (peer, _) = stage.connect_with(n, false, modern());
     stage.hear(peer, handshake(None, THEIRS));
     peer
 }
@@ -136,7 +135,7 @@ fn who_was_told_of_carries_its_source() {
     let mut stage = stage(false);
     let peer = meet(&mut stage, 1);
     stage.give(tells(peer, [addr(5)]));
-    stage.connect_as(5, false, Hello { id: PeerId([5; 20]), reserved: modern() });
+    stage.connect_with(5, false, modern());
     let found = stage.torrent.peers(stage.now).find(|known| known.addr == addr(5)).unwrap();
     assert_eq!(found.source, Some(Source::Pex));
 }

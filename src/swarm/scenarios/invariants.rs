@@ -1,4 +1,4 @@
-//! What holds after every fact.
+//! Invariants that hold after every input.
 
 use std::collections::BTreeSet;
 
@@ -8,22 +8,23 @@ use crate::swarm::torrent::peer::Counted;
 
 /// Panics unless the parts of a torrent agree with one another.
 pub fn check(torrent: &Torrent, now: Moment, open_before: u64) {
+    assert!(torrent.deadline().is_none_or(|at| at > now), "no deadline lies behind");
     let Some(content) = torrent.phase.content() else { return };
     let geometry = &content.geometry;
     let mut asked = BTreeSet::new();
-    for (piece, open) in content.started.iter() {
+    for (piece, open) in content.partial.iter() {
         assert!(open.is_whole() || content.progress.lacking().has(piece), "an open piece is wanted");
         assert!(!content.rarity.free().has(piece), "an open piece cannot be begun again");
-        let blocks: BTreeSet<_> = content.started.asked(geometry, piece).iter().map(|(b, _)| *b).collect();
+        let blocks: BTreeSet<_> = content.partial.asked(geometry, piece).iter().map(|(b, _)| *b).collect();
         let all = geometry.blocks_in(piece);
-        let reach = open.reach();
-        let beyond = all - reach.range().end;
+        let window = open.window();
+        let beyond = all - window.range().end;
         assert_eq!(
             open.free() + open.landed() + blocks.len() as u32 + beyond,
             all,
             "asked and landed and free are all"
         );
-        asked.extend(content.started.asked(geometry, piece));
+        asked.extend(content.partial.asked(geometry, piece));
     }
     let owed: BTreeSet<_> = torrent
         .swarm
@@ -32,11 +33,11 @@ pub fn check(torrent: &Torrent, now: Moment, open_before: u64) {
         .flat_map(|(&key, peer)| peer.pipeline.owed().iter().map(move |&block| (block, key)))
         .collect();
     assert_eq!(asked, owed, "what is asked is what is owed");
-    let one = content.started.iter().count() <= 1;
+    let one = content.partial.iter().count() <= 1;
     let most = torrent.swarm.config.budget.max(open_before);
-    assert!(one || content.started.bytes() <= most, "open pieces keep to the budget");
+    assert!(one || content.partial.bytes() <= most, "open pieces keep to the budget");
     for piece in content.progress.lacking().iter() {
-        let open = content.started.get(piece).is_some();
+        let open = content.partial.get(piece).is_some();
         assert!(open != content.rarity.free().has(piece), "a lacking piece is open or can be begun");
     }
     for peer in torrent.swarm.peers.values() {
@@ -55,5 +56,4 @@ pub fn check(torrent: &Torrent, now: Moment, open_before: u64) {
         let each = torrent.swarm.peers.values().filter(|p| p.counted == Counted::Seed || p.has.has(piece));
         assert_eq!(content.rarity.count(piece), each.count() as u32, "copies are counted right");
     }
-    assert!(torrent.deadline().is_none_or(|at| at > now), "no deadline lies behind");
 }

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::stage::{Stage, addr, asked, cancelled, config, modern};
-use crate::base::{BLOCK_LEN, Block, Geometry, PeerId, Piece, RUN_BLOCKS, Rng};
+use crate::base::{BLOCK_LEN, Block, Geometry, Piece, RUN_BLOCKS, Rng};
 use crate::proto::message::Message;
-use crate::swarm::event::{Departure, Hello, Input, Note, Output, PeerKey};
+use crate::swarm::event::{Departure, Input, Note, Output, PeerKey};
 
 const RUN: u64 = 1 << 20;
 
@@ -99,7 +99,7 @@ impl World {
     }
 
     fn come(&mut self, n: u8) {
-        let (peer, out) = self.stage.connect_as(n, true, Hello { id: PeerId([n; 20]), reserved: modern() });
+        let (peer, out) = self.stage.connect_with(n, true, modern());
         self.peers.push(peer);
         self.follow(&out);
         let all = n == 0 || self.calm || self.rng.one_in(2);
@@ -119,7 +119,7 @@ impl World {
 
     /// Has the disk do one thing; says whether there was one.
     fn disk(&mut self) -> bool {
-        let geometry = self.stage.geometry.clone();
+        let geometry = self.stage.geometry().clone();
         let ready = self.held.iter().find_map(|(&piece, held)| {
             let total = geometry.blocks_in(piece);
             let end = if held.in_runs { total.min(held.settled + RUN_BLOCKS) } else { total };

@@ -195,7 +195,7 @@ fn what_cannot_be_ends_the_connection() {
         );
     }
     let mut stage = Stage::leech(4);
-    let (peer, _) = stage.connect_as(1, true, Hello { id: PeerId([1; 20]), reserved: Reserved::NONE });
+    let (peer, _) = stage.connect_with(1, true, Reserved::NONE);
     assert_eq!(closed(&stage.hear(peer, Message::HaveAll), peer), Some(Departure::Protocol));
     let (peer, _) = stage.connect(2);
     stage.hear(peer, Message::HaveNone);
@@ -256,7 +256,7 @@ fn silence_is_broken_by_us_and_not_borne_from_others() {
 fn a_pause_ends_connections_and_a_resume_brings_them_back() {
     let mut stage = Stage::leech(4);
     stage.give(Input::Found { source: Source::Tracker, addrs: vec![addr(1)] });
-    let (peer, _) = stage.connect_as(1, false, Hello { id: PeerId([1; 20]), reserved: modern() });
+    let (peer, _) = stage.connect_with(1, false, modern());
     let out = stage.give(Input::Wish(Wish::Pause));
     assert_eq!(out, [Output::Close { peer, why: Departure::Stopping }]);
     let (late, out) = stage.connect(2);

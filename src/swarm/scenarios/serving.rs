@@ -1,13 +1,13 @@
-//! What others want of us.
+//! Requests of others.
 
 use std::time::Duration;
 
 use super::stage::{Stage, closed, config, said};
-use crate::base::{PeerId, Span};
+use crate::base::Span;
 use crate::proto::handshake::Reserved;
 use crate::proto::message::{Message, Wanted};
 use crate::swarm::Config;
-use crate::swarm::event::{Departure, Hello, Input, Output, PeerKey};
+use crate::swarm::event::{Departure, Input, Output, PeerKey};
 
 fn served(out: &[Output], to: PeerKey) -> Vec<Span> {
     let spans = out.iter().filter_map(|o| match o {
@@ -173,7 +173,7 @@ fn those_who_give_are_given_to_while_we_fetch() {
     let owed = first;
     let mut strangers = Vec::new();
     for n in 2..8 {
-        let (peer, _) = stage.connect_as(n, true, Hello { id: PeerId([n; 20]), reserved: Reserved::NONE });
+        let (peer, _) = stage.connect_with(n, true, Reserved::NONE);
         stage.hear(peer, Message::Interested);
         strangers.push(peer);
     }

@@ -9,16 +9,18 @@ use crate::base::{Bitfield, Block, Geometry, InfoHashes, Moment, PeerId, Piece};
 use crate::proto::announce::AnnounceEvent;
 use crate::proto::handshake::Reserved;
 use crate::proto::message::{Message, Wanted};
-use crate::swarm::event::{Hello, Input, Output, PeerKey, TrackerKey};
+use crate::swarm::event::{Departure, Hello, Input, Output, PeerKey, TrackerKey};
 use crate::swarm::{Config, ContentSetup, Torrent};
 
 /// A torrent under test.
+#[derive(Clone)]
 pub struct Stage {
     pub torrent: Torrent,
-    pub geometry: Arc<Geometry>,
     pub now: Moment,
     next: u64,
 }
+
+const SEED: u64 = 42;
 
 pub const HASH: InfoHashes = InfoHashes::from_v1([7; 20]);
 
@@ -54,13 +56,19 @@ impl Stage {
     pub fn of(geometry: Arc<Geometry>, complete: bool, config: Config) -> Self {
         let pieces = geometry.piece_count();
         let have = if complete { Bitfield::all(pieces) } else { Bitfield::none(pieces) };
-        Self::open(config, ContentSetup::new(geometry, have))
+        Self::with_content(config, ContentSetup::new(geometry, have))
     }
 
-    /// A torrent with this content.
-    pub fn open(config: Config, setup: ContentSetup) -> Self {
-        let (geometry, now) = (setup.geometry.clone(), Moment::START + Duration::from_secs(1));
-        Self { torrent: Torrent::with_content(now, config, setup, 42), geometry, now, next: 0 }
+    /// A torrent whose content is known.
+    pub fn with_content(config: Config, setup: ContentSetup) -> Self {
+        let now = Moment::START + Duration::from_secs(1);
+        Self { torrent: Torrent::with_content(now, config, setup, SEED), now, next: 0 }
+    }
+
+    /// A torrent of which the info-hashes alone are known.
+    pub fn with_link(config: Config) -> Self {
+        let now = Moment::START + Duration::from_secs(1);
+        Self { torrent: Torrent::new(now, config, SEED), now, next: 0 }
     }
 
     /// Gives a fact and returns the orders.
@@ -88,7 +96,12 @@ impl Stage {
 
     /// Connects a peer that calls us and speaks every extension.
     pub fn connect(&mut self, n: u8) -> (PeerKey, Vec<Output>) {
-        self.connect_as(n, true, Hello { id: PeerId([n; 20]), reserved: modern() })
+        self.connect_with(n, true, modern())
+    }
+
+    /// Connects a peer that has these extensions.
+    pub fn connect_with(&mut self, n: u8, incoming: bool, reserved: Reserved) -> (PeerKey, Vec<Output>) {
+        self.connect_as(n, incoming, Hello { id: PeerId([n; 20]), reserved })
     }
 
     pub fn connect_as(&mut self, n: u8, incoming: bool, hello: Hello) -> (PeerKey, Vec<Output>) {
@@ -137,12 +150,17 @@ impl Stage {
         all
     }
 
+    /// The geometry of the content, once it is open.
+    pub fn geometry(&self) -> &Geometry {
+        &self.torrent.phase.content().expect("the content is open").geometry
+    }
+
     pub fn piece(&self, index: u32) -> Piece {
-        self.geometry.piece(index).unwrap()
+        self.geometry().piece(index).unwrap()
     }
 
     pub fn wanted(&self, piece: u32, block: u32) -> Wanted {
-        self.geometry.block(self.piece(piece), block).unwrap().span().into()
+        self.geometry().block(self.piece(piece), block).unwrap().span().into()
     }
 }
 
@@ -170,7 +188,7 @@ pub fn said(out: &[Output], to: PeerKey) -> Vec<Message> {
     messages.collect()
 }
 
-pub fn closed(out: &[Output], key: PeerKey) -> Option<super::super::event::Departure> {
+pub fn closed(out: &[Output], key: PeerKey) -> Option<Departure> {
     out.iter().find_map(|o| match o {
         Output::Close { peer, why } if *peer == key => Some(*why),
         _ => None,

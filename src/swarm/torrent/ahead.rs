@@ -1,4 +1,4 @@
-//! What somebody reads as it comes: its pieces are fetched before all others, and nobody holds them up.
+//! Read-ahead: pieces that a reader waits for are fetched before all others, and nobody holds them up.
 
 use std::time::Duration;
 
@@ -23,10 +23,10 @@ impl Content {
             return None;
         }
         let peer = swarm.peers.get(&key)?;
-        let begun = self.started.with_free().filter(|(piece, open)| {
+        let begun = self.partial.with_free().filter(|(piece, open)| {
             self.ahead.contains(&piece.index())
                 && peer.may_give(*piece)
-                && !self.blame.is_suspect(*piece, peer.who())
+                && !self.smart_ban.is_suspect(*piece, peer.address_owner())
                 && (open.owner == Some(key) || !swarm.is_reserved(now, open))
         });
         let begun = begun.map(|(piece, _)| piece).min();
@@ -49,11 +49,11 @@ impl Content {
         let late = |first: &PeerKey| {
             swarm.peers.get(first).is_none_or(|peer| peer.pipeline.eta(now, peer.down.rate(now)) > limit)
         };
-        let owed = self.started.twinnable(&self.geometry, piece, key);
+        let owed = self.partial.twinnable(&self.geometry, piece, key);
         let blocks: Vec<Block> =
             owed.filter(|(_, first, _)| late(first)).map(|(block, ..)| block).take(most).collect();
         for &block in &blocks {
-            self.started.add_twin(block, key);
+            self.partial.add_twin(block, key);
         }
         blocks
     }
@@ -67,7 +67,7 @@ impl Content {
         let lacking = self.progress.lacking();
         let mut ahead = self.ahead.clone().filter_map(|index| self.geometry.piece(index));
         let piece = ahead.find(|&piece| lacking.has(piece)).filter(|&piece| peer.may_give(piece))?;
-        let open = self.started.get(piece)?;
+        let open = self.partial.get(piece)?;
         (open.free() == 0 && !open.is_whole() && !swarm.is_reserved(now, open)).then_some(piece)
     }
 }

@@ -9,9 +9,9 @@ use crate::swarm::event::TrackerKey;
 /// Settings of a torrent from its start.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Which torrent it is.
+    /// The info-hashes of the torrent.
     pub info_hash: InfoHashes,
-    /// Who we say we are.
+    /// The id that we give ourselves.
     pub id: PeerId,
     /// The port on which we listen; 0 if we do not.
     pub port: u16,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Torrent;
 use super::connections::Connections;
-use super::peer::{MOST_REQUESTS, Peer};
+use super::peer::{MAX_REQUESTS, Peer};
 use super::phase::Phase;
 use super::swarm::Swarm;
 use crate::base::{Moment, is_near};
@@ -261,7 +261,7 @@ impl Swarm {
             ids,
             metadata_size: u32::try_from(self.config.info.len()).ok().filter(|&len| len > 0),
             port: Some(self.config.port).filter(|&port| port != 0),
-            reqq: Some(MOST_REQUESTS as u32),
+            reqq: Some(MAX_REQUESTS as u32),
             upload_only: Some(self.finished),
             client: Some(self.config.client.as_str().into()),
             your_ip: Some(peer.addr.ip().to_canonical()),

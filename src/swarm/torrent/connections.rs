@@ -7,7 +7,7 @@ use super::swarm::Swarm;
 use crate::base::Moment;
 use crate::swarm::event::{Departure, Note, Output, PeerKey};
 
-/// What is done when connections end: the same in every phase but for what a peer leaves behind.
+/// The end of a connection: the same in every phase but for what a peer leaves behind.
 pub trait Connections {
     /// Forgets what a peer owed and offered; says whether it was of use.
     fn peer_left(&mut self, swarm: &mut Swarm, key: PeerKey, peer: &mut Peer) -> bool;

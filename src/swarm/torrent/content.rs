@@ -11,13 +11,13 @@ use super::peer::{Counted, Peer};
 use super::swarm::Swarm;
 use crate::base::{Geometry, Moment};
 use crate::swarm::event::{ContentSetup, Departure, Order, Output, PeerKey, Priority};
-use crate::swarm::parts::blame::Blame;
 use crate::swarm::parts::choker::Choker;
-use crate::swarm::parts::copies::Copies;
+use crate::swarm::parts::partial_pieces::PartialPieces;
+use crate::swarm::parts::peer_completions::PeerCompletions;
 use crate::swarm::parts::picker::Picker;
 use crate::swarm::parts::progress::Progress;
 use crate::swarm::parts::rarity::Rarity;
-use crate::swarm::parts::started::Started;
+use crate::swarm::parts::smart_ban::SmartBan;
 
 /// A connection that brought nothing for this long may make room for another.
 const PROBATION: Duration = Duration::from_secs(180);
@@ -33,18 +33,18 @@ pub struct Content {
     pub progress: Progress,
     /// How many peers have each lacking piece.
     pub rarity: Rarity,
-    /// Which piece is begun next.
+    /// The choice of the next piece.
     pub picker: Picker,
     /// Pieces that are on their way.
-    pub started: Started,
+    pub partial: PartialPieces,
     /// By what those who sent blocks are blamed, also after they have left.
     pub senders: BTreeMap<PeerKey, SocketAddr>,
-    /// Who gets upload slots.
+    /// The choice of the peers that get upload slots.
     pub choker: Choker,
-    /// Who sent what of pieces that came out wrong.
-    pub blame: Blame,
+    /// The senders of pieces that came out wrong.
+    pub smart_ban: SmartBan,
     /// Whole copies that others have made with our help.
-    pub copies: Copies,
+    pub completions: PeerCompletions,
     /// In which order pieces are chosen.
     pub order: Order,
     /// Only give, never fetch.
@@ -78,11 +78,11 @@ impl Content {
             progress,
             rarity,
             picker: Picker::default(),
-            started: Started::default(),
+            partial: PartialPieces::default(),
             senders: BTreeMap::new(),
             choker: Choker::default(),
-            blame: Blame::default(),
-            copies: Copies::default(),
+            smart_ban: SmartBan::default(),
+            completions: PeerCompletions::default(),
             order,
             seed_only,
             ahead: 0..0,
@@ -102,7 +102,7 @@ impl Content {
 
     /// Remembers by what a new peer is blamed.
     pub fn peer_joined(&mut self, swarm: &Swarm, key: PeerKey) {
-        self.senders.extend(swarm.peers.get(&key).map(|peer| (key, peer.who())));
+        self.senders.extend(swarm.peers.get(&key).map(|peer| (key, peer.address_owner())));
         while self.senders.len() > MAX_SENDERS {
             let gone = self.senders.keys().find(|key| !swarm.peers.contains_key(key)).copied();
             let Some(gone) = gone else { break };
@@ -121,12 +121,12 @@ impl Content {
 }
 
 impl Connections for Content {
-    /// What it owed is free, what it had is counted no longer.
+    /// Frees the blocks that the peer owed, and no longer counts the pieces that it had.
     fn peer_left(&mut self, swarm: &mut Swarm, key: PeerKey, peer: &mut Peer) -> bool {
         for block in peer.pipeline.clear() {
-            self.started.release(block, key);
+            self.partial.release(block, key);
         }
-        self.started.disown(key);
+        self.partial.disown(key);
         match peer.counted {
             Counted::Seed => self.rarity.seed_left(),
             Counted::Each => {

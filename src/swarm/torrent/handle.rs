@@ -1,4 +1,4 @@
-//! What a torrent hears, one line per input.
+//! The inputs of a torrent, one line for each.
 
 use super::Torrent;
 use super::connections::Connections;

@@ -1,4 +1,4 @@
-//! What peers say.
+//! Messages of peers.
 
 use std::net::SocketAddr;
 
@@ -30,7 +30,7 @@ impl Torrent {
         }
     }
 
-    /// It told where its node of the DHT is (BEP 5). Once is enough, and no use where the DHT is not used.
+    /// A peer told where its node of the DHT is (BEP 5). Once is enough, and no use where the DHT is not used.
     fn told_port(&mut self, now: Moment, key: PeerKey, port: u16, out: &mut Vec<Output>) {
         let Some(peer) = self.swarm.peers.get_mut(&key) else { return };
         if self.swarm.lookups.is_none() || port == 0 || std::mem::replace(&mut peer.told_port, true) {
@@ -123,7 +123,7 @@ impl Content {
         }
     }
 
-    /// It told which pieces it has, all at once.
+    /// A peer told which pieces it has, all at once.
     fn told(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, bits: Bitfield, out: &mut Vec<Output>) {
         let Some(peer) = swarm.peers.get_mut(&key) else { return };
         peer.told = true;
@@ -147,7 +147,7 @@ impl Content {
         self.close_if_useless(swarm, now, key, out);
     }
 
-    /// It told its pieces once more. aria2 does so instead of many `have`, where that is shorter.
+    /// A peer told its pieces once more. aria2 does so instead of many `have`, where that is shorter.
     fn told_again(
         &mut self,
         swarm: &mut Swarm,
@@ -166,7 +166,7 @@ impl Content {
         }
     }
 
-    /// It has one more piece.
+    /// A peer has one more piece.
     fn has(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, index: u32, out: &mut Vec<Output>) {
         let Some(piece) = self.geometry.piece(index) else {
             return self.close(swarm, now, key, Departure::Protocol, out);
@@ -182,7 +182,7 @@ impl Content {
             peer.was_incomplete = false;
             // It may be connected twice, and anybody can say that it has all: who took nothing from us counts not.
             if peer.up.total() > 0 {
-                self.copies.made(peer.id);
+                self.completions.made(peer.id);
             }
         }
         if self.progress.lacking().has(piece) {
@@ -193,7 +193,7 @@ impl Content {
         self.close_if_useless(swarm, now, key, out);
     }
 
-    /// It lost a piece (BEP 54).
+    /// A peer lost a piece (BEP 54).
     fn has_not(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, piece: Piece, out: &mut Vec<Output>) {
         let Some(peer) = swarm.peers.get_mut(&key) else { return };
         if peer.has.has(piece) {
@@ -253,7 +253,7 @@ impl Content {
         }
     }
 
-    /// It lost a piece, if there is such a one (BEP 54).
+    /// A peer lost a piece, if there is such a one (BEP 54).
     pub(super) fn lost_by(
         &mut self,
         swarm: &mut Swarm,

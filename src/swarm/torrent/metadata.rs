@@ -1,6 +1,8 @@
 //! The phase in which the info dictionary is sought (BEP 9): whoever offers it is asked for pieces of it, and what is
 //! said of pieces of content is kept.
 
+use std::time::Duration;
+
 use super::connections::Connections;
 use super::peer::Peer;
 use super::swarm::{Swarm, Timer};
@@ -11,7 +13,6 @@ use crate::proto::message::Message;
 use crate::proto::metainfo::Metainfo;
 use crate::swarm::event::{Departure, Output, PeerKey, Source};
 use crate::swarm::metadata::{Got, MetadataDownload};
-use std::time::Duration;
 
 /// A peer that could not help for this long may make room for another.
 const PROBATION: Duration = Duration::from_secs(10);
@@ -141,7 +142,8 @@ impl MetadataDownload {
                 self.find(swarm, now, whole, out);
             }
             Got::Whole(attempt, _) => {
-                let liar = self.wrong(attempt).and_then(|liar| swarm.peers.get(&liar)).map(Peer::who);
+                let liar =
+                    self.wrong(attempt).and_then(|liar| swarm.peers.get(&liar)).map(Peer::address_owner);
                 if let Some(liar) = liar {
                     self.ban(swarm, now, liar, out);
                 }
@@ -200,7 +202,7 @@ impl MetadataDownload {
 }
 
 impl Connections for MetadataDownload {
-    /// What it owed may be asked of others.
+    /// The pieces that it owed may be asked of others.
     fn peer_left(&mut self, _swarm: &mut Swarm, key: PeerKey, _peer: &mut Peer) -> bool {
         let useful = self.found || self.claim(key).is_some_and(|(_, misses)| misses == 0);
         self.gone(key);

@@ -18,7 +18,7 @@ impl Swarm {
         let len = self.config.info.len() as u32;
         let Some(peer) = self.peers.get_mut(&key) else { return true };
         let Some(id) = peer.metadata_id else { return false };
-        let granted = peer.lender.asked(now, len, piece);
+        let granted = peer.metadata_quota.asked(now, len, piece);
         if granted {
             self.give_metadata(now, key, out);
         } else {
@@ -28,10 +28,10 @@ impl Swarm {
         granted
     }
 
-    /// What was said to a peer is on its way: there is room for more.
+    /// All that was said to a peer has gone out: there is room for more.
     pub fn drained(&mut self, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
         if let Some(peer) = self.peers.get_mut(&key) {
-            peer.lender.drained();
+            peer.metadata_quota.drained();
             self.give_metadata(now, key, out);
         }
     }
@@ -41,7 +41,7 @@ impl Swarm {
         let info = self.config.info.clone();
         let Some(peer) = self.peers.get_mut(&key) else { return };
         let Some(id) = peer.metadata_id else { return };
-        for piece in peer.lender.next() {
+        for piece in peer.metadata_quota.next() {
             let bytes = info.chunks(METADATA_PIECE as usize).nth(piece as usize).unwrap_or_default().to_vec();
             let body = MetadataMessage::Data { piece, total: Some(info.len() as u32), bytes }.encode();
             self.say(now, key, Message::Extended { id, body }, out);

@@ -96,17 +96,17 @@ impl Torrent {
     /// Bytes of the buffers that are set aside for blocks of open pieces, filled or not. What has landed
     /// and has not been reported as `Verified`, `HashFailed`, `WriteFailed` or `SegmentWritten` is never more.
     pub fn held(&self) -> u64 {
-        self.phase.content().map_or(0, |content| content.started.bytes())
+        self.phase.content().map_or(0, |content| content.partial.bytes())
     }
 }
 
 impl Content {
     pub(super) fn is_in_runs(&self, piece: Piece) -> bool {
-        self.started.get(piece).is_some_and(|open| open.reach().is_in_runs())
+        self.partial.get(piece).is_some_and(|open| open.window().is_in_runs())
     }
 
     /// Whether nothing that is wanted is left to be asked for a first time.
     fn in_end_game(&self) -> bool {
-        self.rarity.free().is_empty() && self.started.with_free().next().is_none()
+        self.rarity.free().is_empty() && self.partial.with_free().next().is_none()
     }
 }

@@ -1,27 +1,27 @@
-//! What is known of one connected peer.
+//! One connected peer, as far as it is known.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::base::{Bitfield, Meter, Moment, PeerId, Piece, Span, Untrusted, who};
+use crate::base::{Bitfield, Meter, Moment, PeerId, Piece, Span, Untrusted, owner_of};
 use crate::proto::handshake::Reserved;
 
 use crate::swarm::metadata::early::EarlyMessages;
-use crate::swarm::parts::lender::Lender;
+use crate::swarm::parts::metadata_quota::MetadataQuota;
 use crate::swarm::parts::pex::Exchange;
 use crate::swarm::parts::pipeline::Pipeline;
 
 /// Rates are averaged over about this long.
 const WINDOW: Duration = Duration::from_secs(5);
 /// Strikes after which a peer is left: messages that are pointless, or that cannot be.
-const MOST_STRIKES: u32 = 300;
+const MAX_STRIKES: u32 = 300;
 /// The most requests that wait for one peer; as many are named in our extension handshake.
-pub const MOST_REQUESTS: usize = 500;
+pub const MAX_REQUESTS: usize = 500;
 /// Bytes ordered to be served and not yet sent are filled up to this when half of it is left.
 pub const SERVE_AHEAD: u64 = 1 << 20;
 /// The most pieces kept of those a peer suggests, or allows while it chokes us.
-pub const MOST_HINTS: usize = 32;
+pub const MAX_HINTS: usize = 32;
 
 /// How the pieces of a peer are counted in the rarity.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,29 +44,29 @@ pub struct Peer {
     pub incoming: bool,
     /// The name it gave itself.
     pub id: PeerId,
-    /// What it can do.
+    /// The extensions it supports.
     pub reserved: Reserved,
     /// When it came.
     pub came: Moment,
-    /// What it calls its client.
+    /// The name of its client.
     pub client: Untrusted,
     /// The pieces it has; a set of no pieces while their number is not known.
     pub has: Bitfield,
-    /// What it said of pieces while their number is not known.
+    /// Messages about pieces that came while their number was not known.
     pub early: Option<Box<EarlyMessages>>,
     /// How they are counted.
     pub counted: Counted,
-    /// It has told its pieces.
+    /// Whether it has told its pieces.
     pub told: bool,
-    /// It was incomplete when it came.
+    /// Whether it was incomplete when it came.
     pub was_incomplete: bool,
     /// How many of its pieces we want and lack.
     pub interesting: u32,
     /// We have told it that we are interested.
     pub interested: bool,
-    /// It is interested in us.
+    /// Whether it is interested in us.
     pub wants: bool,
-    /// It chokes us.
+    /// Whether it chokes us.
     pub chokes_us: bool,
     /// We choke it.
     pub choked: bool,
@@ -74,13 +74,13 @@ pub struct Peer {
     pub choked_at: Moment,
     /// When either side last gained or lost interest.
     pub interest_at: Moment,
-    /// It wants no pieces any more (BEP 21).
+    /// Whether it wants no pieces any more (BEP 21).
     pub upload_only: bool,
     /// The number it gave `lt_donthave`.
     pub dont_have_id: Option<u8>,
     /// The number it gave `ut_pex`.
     pub pex_id: Option<u8>,
-    /// What it was told of other peers.
+    /// Peer exchange with it.
     pub exchange: Exchange,
     /// The number it gave `ut_metadata`.
     pub metadata_id: Option<u8>,
@@ -88,17 +88,17 @@ pub struct Peer {
     pub metadata_size: Option<u32>,
     /// Bytes of the info dictionary that it gave.
     pub metadata_received: u64,
-    /// What it asks for of the info dictionary.
-    pub lender: Lender,
+    /// Its requests for the info dictionary.
+    pub metadata_quota: MetadataQuota,
     /// Pieces we may ask for while choked (BEP 6).
     pub allowed_us: Vec<Piece>,
     /// Pieces it may ask for while choked (BEP 6), with how many blocks of each it asked for.
     pub allowed: Vec<(Piece, u32)>,
     /// Pieces it suggested (BEP 6).
     pub suggested: Vec<Piece>,
-    /// What it owes us.
+    /// The blocks it owes us.
     pub pipeline: Pipeline,
-    /// It could be asked for more than was found for it.
+    /// Whether it could be asked for more than was found for it.
     pub dry: bool,
     /// The piece begun for it alone.
     pub own: Option<Piece>,
@@ -122,7 +122,7 @@ pub struct Peer {
     pub said_at: Moment,
     /// Extension handshakes it sent.
     pub handshakes: u32,
-    /// It told where its node of the DHT is (BEP 5).
+    /// Whether it told where its node of the DHT is (BEP 5).
     pub told_port: bool,
     strikes: u32,
 }
@@ -157,7 +157,7 @@ impl Peer {
             metadata_id: None,
             metadata_size: None,
             metadata_received: 0,
-            lender: Lender::new(now),
+            metadata_quota: MetadataQuota::new(now),
             allowed_us: Vec::new(),
             allowed: Vec::new(),
             suggested: Vec::new(),
@@ -204,7 +204,7 @@ impl Peer {
     /// Counts a pointless or impossible message; says whether there were too many.
     pub const fn strike(&mut self) -> bool {
         self.strikes += 1;
-        self.strikes > MOST_STRIKES
+        self.strikes > MAX_STRIKES
     }
 
     /// Forgives some strikes: about one each second may be chance.
@@ -214,8 +214,8 @@ impl Peer {
 
     /// By what it is blamed and banned. An address on the Internet is one peer, whatever its port; on a
     /// local network or this machine many may share an address.
-    pub fn who(&self) -> SocketAddr {
-        who(self.addr)
+    pub fn address_owner(&self) -> SocketAddr {
+        owner_of(self.addr)
     }
 
     /// Whether we may ask it for blocks of this piece.
@@ -231,7 +231,7 @@ impl Peer {
     /// Notes a hint, forgetting the oldest one.
     pub fn hint(hints: &mut Vec<Piece>, piece: Piece) {
         if !hints.contains(&piece) {
-            hints.truncate(MOST_HINTS - 1);
+            hints.truncate(MAX_HINTS - 1);
             hints.insert(0, piece);
         }
     }

@@ -55,7 +55,7 @@ impl Swarm {
     }
 }
 
-/// What others may be told of a peer; nothing while it is unknown where it listens.
+/// A peer as others may be told of it; nothing while it is unknown where it listens.
 fn contact(peer: &Peer) -> Option<Contact> {
     let flags = PexFlags::default()
         .with(PexFlags::SEED, wants_nothing(peer))

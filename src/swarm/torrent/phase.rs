@@ -1,4 +1,4 @@
-//! What passes between us and the peers: first the info dictionary, then pieces.
+//! The phases of a torrent: first the info dictionary is fetched, then pieces.
 
 use std::net::SocketAddr;
 
@@ -26,7 +26,7 @@ impl Default for Phase {
 }
 
 impl Phase {
-    /// What is moved, once that is known.
+    /// The content, once it is known.
     pub const fn content(&self) -> Option<&Content> {
         match self {
             Self::Metadata(_) => None,

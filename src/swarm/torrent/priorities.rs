@@ -1,4 +1,4 @@
-//! What the user changes.
+//! Changes by the user.
 
 use super::Torrent;
 use super::connections::Connections;
@@ -70,7 +70,7 @@ impl Content {
         self.progress.prioritise(&geometry, priorities);
         for piece in geometry.pieces() {
             let priority = self.progress.priority(piece);
-            match self.started.get(piece) {
+            match self.partial.get(piece) {
                 Some(open) if priority == Priority::Skip && !open.is_whole() => {
                     self.abandon(swarm, piece, out);
                 }

@@ -1,4 +1,4 @@
-//! What becomes of blocks and pieces.
+//! Blocks that come in, and pieces that are whole.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use super::connections::Connections;
 use super::content::Content;
 use super::swarm::Swarm;
 use crate::swarm::event::{Note, Output, PeerKey};
-use crate::swarm::parts::started::{Arrival, Open};
+use crate::swarm::parts::partial_pieces::{Arrival, PartialPiece};
 
 impl Content {
     pub(super) fn landed(
@@ -33,7 +33,7 @@ impl Content {
                 peer.pipeline.landed(now, block);
                 peer.down.add(now, bytes);
             }
-            let (others, last) = match self.started.landed(now, block, key) {
+            let (others, last) = match self.partial.landed(now, block, key) {
                 Arrival::New(others) => (others, false),
                 Arrival::Last(others) => (others, true),
                 Arrival::Twin | Arrival::Stray => {
@@ -52,7 +52,7 @@ impl Content {
             out.push(Output::Accept { blocks: accepted });
         }
         for piece in whole {
-            out.push(Output::Verify { piece, digests: self.blame.has_record(piece) });
+            out.push(Output::Verify { piece, digests: self.smart_ban.has_record(piece) });
         }
         for (loser, blocks) in losers {
             self.take_back(swarm, loser, &blocks, out);
@@ -76,7 +76,7 @@ impl Content {
         if !self.progress.gain(&geometry, piece) {
             return;
         }
-        for liar in self.blame.verified(piece, digests) {
+        for liar in self.smart_ban.verified(piece, digests) {
             self.ban(swarm, now, liar, out);
         }
         for key in swarm.keys() {
@@ -96,9 +96,9 @@ impl Content {
     }
 
     /// Closes a piece that was to be verified; a verdict on any other would be about another life of it.
-    fn close_whole(&mut self, piece: Piece) -> Option<Open> {
-        self.started.get(piece).filter(|open| open.is_whole())?;
-        self.started.close(piece)
+    fn close_whole(&mut self, piece: Piece) -> Option<PartialPiece> {
+        self.partial.get(piece).filter(|open| open.is_whole())?;
+        self.partial.close(piece)
     }
 
     /// Notices that nothing is lacking any more.
@@ -137,7 +137,7 @@ impl Content {
         let senders: Option<Vec<SocketAddr>> =
             open.senders().iter().map(|key| self.senders.get(key).copied()).collect();
         // A sender that is forgotten leaves nothing to compare.
-        for liar in self.blame.spoiled(piece, &senders.unwrap_or_default(), digests) {
+        for liar in self.smart_ban.spoiled(piece, &senders.unwrap_or_default(), digests) {
             self.ban(swarm, now, liar, out);
         }
         self.put_back(swarm, piece);
@@ -145,7 +145,7 @@ impl Content {
 
     /// Blocks at the front of a long piece have left memory.
     pub(super) fn segment_written(&mut self, piece: Piece, blocks: u32) {
-        self.started.settle(piece, blocks);
+        self.partial.flush(piece, blocks);
         self.freed = true;
     }
 

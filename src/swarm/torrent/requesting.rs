@@ -1,4 +1,4 @@
-//! Whom to ask for what.
+//! Requests: which blocks are asked of which peer.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -10,9 +10,9 @@ use super::connections::Connections;
 use super::content::Content;
 use super::swarm::Swarm;
 use crate::swarm::event::{Order, Output, PeerKey};
+use crate::swarm::parts::partial_pieces::PartialPiece;
 use crate::swarm::parts::picker::Offer;
-use crate::swarm::parts::reach::{self, Reach};
-use crate::swarm::parts::started::Open;
+use crate::swarm::parts::request_window::{self, RequestWindow};
 
 /// A peer that sends a whole piece within this time gets it for itself, so that a wrong one has one
 /// sender and a slow neighbour cannot hold it up.
@@ -29,7 +29,7 @@ pub(super) const TWIN_GAIN: Duration = Duration::from_secs(1);
 /// With fewer open pieces than this, twins are looked for each time; else once a second for each peer.
 const FEW_OPEN: usize = 32;
 /// The most open pieces looked through for twins.
-const MOST_LOOKED_AT: usize = 256;
+const MAX_LOOKED_AT: usize = 256;
 /// The most peers that are looked at again whenever something becomes free.
 const AWAKENED: usize = 32;
 /// The most twins asked for in one order.
@@ -80,7 +80,7 @@ impl Content {
             let ahead = self.choose_ahead(swarm, now, key, out);
             let next = ahead.or_else(|| self.choose(swarm, now, key, out));
             let Some(piece) = next else { break };
-            let taken = self.started.take(&geometry, piece, key, room - blocks.len());
+            let taken = self.partial.take(&geometry, piece, key, room - blocks.len());
             if taken.is_empty() {
                 break;
             }
@@ -110,69 +110,70 @@ impl Content {
     ) -> Option<Piece> {
         let peer = swarm.peers.get(&key)?;
         let in_order = self.order == Order::InOrder;
-        let own = peer.own.and_then(|piece| Some((piece, self.started.get(piece)?)));
+        let own = peer.own.and_then(|piece| Some((piece, self.partial.get(piece)?)));
         if let Some((piece, _)) = own.filter(|(_, open)| open.owner == Some(key) && open.free() > 0)
             && peer.may_give(piece)
         {
             return Some(piece);
         }
-        let share = (swarm.config.budget / STRETCHED).max(2 * reach::STRETCH);
-        if let Some(piece) = self.stretch(swarm, now, key, share, |open| open.owner == Some(key)) {
+        let share = (swarm.config.budget / STRETCHED).max(2 * request_window::STEP);
+        if let Some(piece) = self.extend(swarm, now, key, share, |open| open.owner == Some(key)) {
             return Some(piece);
         }
         let peer = swarm.peers.get(&key)?;
-        let usable = self.started.shared().filter(|(piece, _)| peer.may_give(*piece));
+        let usable = self.partial.shared().filter(|(piece, _)| peer.may_give(*piece));
         let begun = usable.min_by_key(|(piece, open)| {
-            let suspect = self.blame.is_suspect(*piece, peer.who());
+            let suspect = self.smart_ban.is_suspect(*piece, peer.address_owner());
             (suspect, if in_order { 0 } else { open.free() }, *piece)
         });
         if let Some((piece, _)) = begun {
             return Some(piece);
         }
-        let begun = self.stretch(swarm, now, key, share, |open| open.owner.is_none());
+        let begun = self.extend(swarm, now, key, share, |open| open.owner.is_none());
         let begun = begun.or_else(|| self.begin(swarm, now, key, None, out));
         begun.or_else(|| self.help(swarm, now, key)).or_else(|| {
             let budget = swarm.config.budget;
-            self.stretch(swarm, now, key, budget, |_| true)
+            self.extend(swarm, now, key, budget, |_| true)
         })
     }
 
     /// A piece of somebody else.
     fn help(&self, swarm: &Swarm, now: Moment, key: PeerKey) -> Option<Piece> {
         let peer = swarm.peers.get(&key)?;
-        let others = self.started.owned().filter(|(piece, _)| peer.may_give(*piece));
+        let others = self.partial.owned().filter(|(piece, _)| peer.may_give(*piece));
         let open = others.filter(|(_, open)| !swarm.is_kept_from(now, key, open));
         open.max_by_key(|(_, open)| open.free()).map(|(piece, _)| piece)
     }
 
     /// Gets more of a long piece that is begun into reach, one of those that `fits` picks, if memory allows
     /// and the piece does not hold more than `most` by it.
-    fn stretch(
+    fn extend(
         &mut self,
         swarm: &mut Swarm,
         now: Moment,
         key: PeerKey,
         most: u64,
-        fits: impl Fn(&Open) -> bool,
+        fits: impl Fn(&PartialPiece) -> bool,
     ) -> Option<Piece> {
-        if self.started.bytes().saturating_add(reach::STRETCH) > swarm.config.budget {
+        if self.partial.bytes().saturating_add(request_window::STEP) > swarm.config.budget {
             return None;
         }
         let peer = swarm.peers.get(&key)?;
-        let short = |open: &Open| open.free() == 0 && open.reach().held() + reach::STRETCH <= most;
-        let usable = self.started.elastic().filter(|(piece, open)| {
+        let short =
+            |open: &PartialPiece| open.free() == 0 && open.window().held() + request_window::STEP <= most;
+        let usable = self.partial.elastic().filter(|(piece, open)| {
             short(open) && fits(open) && peer.may_give(*piece) && !swarm.is_kept_from(now, key, open)
         });
         let (piece, _) = usable.min_by_key(|(piece, open)| {
-            (self.blame.is_suspect(*piece, peer.who()), open.missing(), *piece)
+            (self.smart_ban.is_suspect(*piece, peer.address_owner()), open.missing(), *piece)
         })?;
-        self.started.stretch(piece);
+        self.partial.extend(piece);
         Some(piece)
     }
 
     /// Bytes that must be free for a new piece.
     pub(super) fn least_room(&self, swarm: &Swarm) -> u64 {
-        reach::at_first(self.geometry.piece_len(), swarm.config.budget)
+        request_window::at_first(self.geometry.piece_len(), swarm.config.budget)
     }
 
     /// Begins a new piece for a peer, if memory allows: the first of those ahead, where there are any.
@@ -186,7 +187,7 @@ impl Content {
     ) -> Option<Piece> {
         let peer = swarm.peers.get(&key)?;
         let fits = |len: u64| {
-            self.started.is_empty() || self.started.bytes().saturating_add(len) <= swarm.config.budget
+            self.partial.is_empty() || self.partial.bytes().saturating_add(len) <= swarm.config.budget
         };
         if self.rarity.free().is_empty() || !fits(self.least_room(swarm)) {
             return None;
@@ -205,13 +206,13 @@ impl Content {
         };
         let len = self.geometry.len_of(piece);
         let fast = peer.down.rate(now) * WHOLE_PIECE >= f64::from(len);
-        let strict = self.blame.has_record(piece);
+        let strict = self.smart_ban.has_record(piece);
         // What somebody waits for comes from all who have it.
         let owner = ((fast && !is_ahead) || strict).then_some(key);
         self.rarity.take(piece);
-        let reach = Reach::new(self.geometry.blocks_in(piece), swarm.config.budget);
-        out.push(Output::Open { piece, in_runs: reach.is_in_runs() });
-        self.started.open(now, &self.geometry, piece, reach, owner, strict);
+        let window = RequestWindow::new(self.geometry.blocks_in(piece), swarm.config.budget);
+        out.push(Output::Open { piece, in_runs: window.is_in_runs() });
+        self.partial.open(now, &self.geometry, piece, window, owner, strict);
         if let Some(peer) = swarm.peers.get_mut(&key).filter(|_| owner.is_some()) {
             peer.own = Some(piece);
         }
@@ -223,7 +224,7 @@ impl Content {
     fn twins(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, most: usize) -> Vec<Block> {
         let end_game = self.in_end_game();
         let Some(peer) = swarm.peers.get_mut(&key) else { return Vec::new() };
-        let few = end_game && self.started.iter().take(FEW_OPEN).count() < FEW_OPEN;
+        let few = end_game && self.partial.iter().take(FEW_OPEN).count() < FEW_OPEN;
         if peer.pipeline.is_snubbed() || (now < peer.next_twins && !few) {
             return Vec::new();
         }
@@ -233,11 +234,11 @@ impl Content {
         let limit = if end_game { mine + TWIN_GAIN } else { mine + TWIN_GAIN * 10 };
         let mut etas: BTreeMap<PeerKey, Duration> = BTreeMap::new();
         let mut found: Vec<(usize, std::cmp::Reverse<Duration>, Block)> = Vec::new();
-        let open = self.started.iter().filter(|(piece, open)| {
+        let open = self.partial.iter().filter(|(piece, open)| {
             !open.is_whole() && peer.may_give(*piece) && !swarm.is_reserved(now, open)
         });
-        for (piece, _) in open.take(MOST_LOOKED_AT) {
-            for (block, first, askers) in self.started.twinnable(&self.geometry, piece, key) {
+        for (piece, _) in open.take(MAX_LOOKED_AT) {
+            for (block, first, askers) in self.partial.twinnable(&self.geometry, piece, key) {
                 let of = |first: &PeerKey| {
                     swarm.peers.get(first).map_or(Duration::ZERO, |p| p.pipeline.eta(now, p.down.rate(now)))
                 };
@@ -251,26 +252,26 @@ impl Content {
         found.truncate(most);
         let blocks: Vec<Block> = found.into_iter().map(|(_, _, block)| block).collect();
         for &block in &blocks {
-            self.started.add_twin(block, key);
+            self.partial.add_twin(block, key);
         }
         blocks
     }
 
-    /// It chokes us.
+    /// A peer chokes us.
     pub(super) fn choked(&mut self, swarm: &mut Swarm, key: PeerKey) {
         let Some(peer) = swarm.peers.get_mut(&key) else { return };
         peer.chokes_us = true;
         // With the fast extension each request is answered or rejected (BEP 6); without, all are void.
         if !peer.fast() {
             for block in peer.pipeline.clear() {
-                self.started.release(block, key);
+                self.partial.release(block, key);
             }
             self.freed = true;
         }
-        self.started.disown(key);
+        self.partial.disown(key);
     }
 
-    /// It does not choke us any more.
+    /// A peer does not choke us any more.
     pub(super) fn unchoked(&mut self, swarm: &mut Swarm, key: PeerKey) {
         if let Some(peer) = swarm.peers.get_mut(&key) {
             peer.chokes_us = false;
@@ -278,7 +279,7 @@ impl Content {
         }
     }
 
-    /// It will not send a block (BEP 6).
+    /// A peer will not send a block (BEP 6).
     pub(super) fn rejected(
         &mut self,
         swarm: &mut Swarm,
@@ -299,20 +300,20 @@ impl Content {
         peer.dry = true;
         let choked = peer.chokes_us;
         // Asked again at once it would reject again at once: it waits for the next pulse, and others with it.
-        self.freed |= self.started.release(block, key) && choked;
+        self.freed |= self.partial.release(block, key) && choked;
         if angry {
             self.close(swarm, now, key, crate::swarm::event::Departure::Protocol, out);
         }
     }
 
-    /// It owes for too long: others get what it owes.
+    /// A peer owes blocks for too long: others are asked for them.
     pub(super) fn snub(&mut self, swarm: &mut Swarm, key: PeerKey, out: &mut Vec<Output>) {
         let Some(peer) = swarm.peers.get_mut(&key) else { return };
         let owed: Vec<Block> = peer.pipeline.owed().iter().copied().collect();
         // It is asked anew by the next pulse. Were it asked for the same block at once, its answer to the
         // cancel (BEP 6) would be taken for the answer to the new request.
         peer.dry = false;
-        self.started.disown(key);
+        self.partial.disown(key);
         self.take_back(swarm, key, &owed, out);
         self.hungry.remove(&key);
     }
@@ -328,7 +329,7 @@ impl Content {
         let Some(peer) = swarm.peers.get_mut(&key) else { return };
         let gone: Vec<Block> = blocks.iter().copied().filter(|&block| peer.pipeline.forget(block)).collect();
         for &block in &gone {
-            self.freed |= self.started.release(block, key);
+            self.freed |= self.partial.release(block, key);
         }
         if !gone.is_empty() {
             self.hungry.insert(key);
@@ -339,13 +340,13 @@ impl Content {
     /// Gives up an open piece: what landed of it is thrown away, what is asked is taken back.
     pub(super) fn abandon(&mut self, swarm: &mut Swarm, piece: Piece, out: &mut Vec<Output>) {
         let mut askers: BTreeMap<PeerKey, Vec<Block>> = BTreeMap::new();
-        for (block, key) in self.started.asked(&self.geometry, piece) {
+        for (block, key) in self.partial.asked(&self.geometry, piece) {
             askers.entry(key).or_default().push(block);
         }
         for (key, blocks) in askers {
             self.take_back(swarm, key, &blocks, out);
         }
-        if self.started.close(piece).is_some() {
+        if self.partial.close(piece).is_some() {
             out.push(Output::Discard { piece });
             self.put_back(swarm, piece);
         }
@@ -362,13 +363,13 @@ impl Content {
     /// Where memory is used up and peers wait for something to do, gives up the open piece that nobody
     /// can go on with and that loses least.
     pub(super) fn drop_stalled(&mut self, swarm: &mut Swarm, now: Moment, out: &mut Vec<Output>) {
-        let full = self.started.bytes() + self.least_room(swarm) > swarm.config.budget;
+        let full = self.partial.bytes() + self.least_room(swarm) > swarm.config.budget;
         let waits =
             swarm.peers.values().any(|peer| peer.dry && peer.may_be_asked() && !peer.pipeline.is_snubbed());
         if !full || !waits || self.rarity.free().is_empty() {
             return;
         }
-        let stalled = self.started.with_free().filter(|(piece, open)| {
+        let stalled = self.partial.with_free().filter(|(piece, open)| {
             let stuck = now.since(open.touched) >= STALLED;
             stuck && !swarm.peers.values().any(|peer| peer.may_give(*piece) && !peer.pipeline.is_snubbed())
         });
@@ -381,7 +382,7 @@ impl Content {
 impl Swarm {
     /// Whether a piece that was wrong before is to come from its owner alone: as long as that one has
     /// just sent a part of it, or is going to bring the rest within a minute.
-    pub fn is_reserved(&self, now: Moment, open: &Open) -> bool {
+    pub fn is_reserved(&self, now: Moment, open: &PartialPiece) -> bool {
         let owner = open.owner.and_then(|key| self.peers.get(&key));
         let recent = now.since(open.touched) < TWIN_GAIN * 10;
         let soon = |rate: f64| rate * RESERVED >= open.missing() as f64;
@@ -389,7 +390,7 @@ impl Swarm {
     }
 
     /// Whether a piece is to come from somebody else alone.
-    fn is_kept_from(&self, now: Moment, key: PeerKey, open: &Open) -> bool {
+    fn is_kept_from(&self, now: Moment, key: PeerKey, open: &PartialPiece) -> bool {
         open.owner != Some(key) && self.is_reserved(now, open)
     }
 }

@@ -1,4 +1,4 @@
-//! What others want of us.
+//! Upload: requests of others, and the slots they need.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::proto::message::{Message, Wanted};
 
 use super::connections::Connections;
 use super::content::Content;
-use super::peer::{MOST_REQUESTS, Peer, SERVE_AHEAD};
+use super::peer::{MAX_REQUESTS, Peer, SERVE_AHEAD};
 use super::swarm::Swarm;
 use crate::swarm::event::{Output, PeerKey};
 use crate::swarm::parts::allowed_fast::{ALLOWED, allowed_fast};
@@ -21,7 +21,7 @@ const FICKLE: Duration = Duration::from_secs(1);
 const FAST_TIMES: u32 = 3;
 
 impl Content {
-    /// It is interested in us, or is not any more.
+    /// A peer is interested in us, or is not any more.
     pub(super) fn wanted(
         &mut self,
         swarm: &mut Swarm,
@@ -57,7 +57,7 @@ impl Content {
         let held = span.filter(|span| self.progress.have().has(span.piece()));
         let blocks = held.map_or(0, |span| self.geometry.blocks_in(span.piece()));
         let known = |span: &Span| peer.queue.contains(span) || peer.serving.contains(span);
-        let room = peer.queue.len() + peer.serving.len() < MOST_REQUESTS;
+        let room = peer.queue.len() + peer.serving.len() < MAX_REQUESTS;
         match held {
             Some(span) if room && !known(&span) && (!peer.choked || allowed(peer, span.piece(), blocks)) => {
                 peer.queue.push_back(span);

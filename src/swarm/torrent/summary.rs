@@ -1,4 +1,4 @@
-//! What a torrent tells about itself: everything a face needs to say what it does and why.
+//! The summary of a torrent: everything a face needs to say what it does and why.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -75,7 +75,7 @@ pub struct Summary {
     pub served: u32,
     /// The share the best connected peer has, from 0 to 1.
     pub best_share: f64,
-    /// Copies of the torrent among connected peers and ourselves: whole ones, and the share of pieces
+    /// PeerCompletions of the torrent among connected peers and ourselves: whole ones, and the share of pieces
     /// that have one more.
     pub availability: f64,
     /// Connected peers that were incomplete when they came and have become complete.
@@ -96,14 +96,14 @@ pub struct Summary {
     pub trackers_failed: u32,
     /// Of those, how many refused us.
     pub trackers_refused: u32,
-    /// What one of them said.
+    /// The reason that one of them gave.
     pub refused: Option<Untrusted>,
     /// Of those that failed, how many could not be asked, or gave an answer that could not be read. A tracker that
     /// says nothing is not among them.
     pub trackers_broken: u32,
     /// Why, of one of them.
     pub failure: Option<Untrusted>,
-    /// What came of searches in the DHT; nothing if it is not used.
+    /// The results of searches in the DHT; nothing if it is not used.
     pub dht: Option<Searched>,
     /// Seeds in the swarm, as the tracker says that knows most.
     pub swarm_seeds: Option<u32>,
@@ -114,7 +114,7 @@ pub struct Summary {
 /// The search for the info dictionary at one moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct MetadataSummary {
-    /// It was found, of use or not.
+    /// Whether it was found, of use or not.
     pub found: bool,
     /// Connected peers that offer it.
     pub offering: u32,
@@ -132,11 +132,11 @@ pub struct PeerSummary {
     pub key: PeerKey,
     /// The address at the other end.
     pub addr: SocketAddr,
-    /// What it calls itself.
+    /// The name of its client.
     pub client: Untrusted,
     /// Whether it connected to us.
     pub incoming: bool,
-    /// Who told us of it, if it is known.
+    /// The source of its address, if it is known.
     pub source: Option<Source>,
     /// How long it has been connected.
     pub age: Duration,
@@ -152,13 +152,13 @@ pub struct PeerSummary {
     pub sent: u64,
     /// We want something it has.
     pub interested: bool,
-    /// It answers our requests.
+    /// Whether it answers our requests.
     pub unchoked_us: bool,
-    /// It wants something we have.
+    /// Whether it wants something we have.
     pub wants: bool,
     /// We answer its requests.
     pub unchoked_by_us: bool,
-    /// It owes us for too long.
+    /// Whether it has owed us blocks for too long.
     pub snubs_us: bool,
     /// Blocks it owes us.
     pub owes: u32,
@@ -179,7 +179,7 @@ pub struct TrackerSummary {
     pub working: Option<bool>,
     /// Failures in a row.
     pub failures: u32,
-    /// Its last words: a failure or a warning.
+    /// The last failure or warning it sent.
     pub said: Option<Untrusted>,
     /// Whether it refused rather than being out of reach.
     pub refused: bool,
@@ -236,8 +236,8 @@ impl Torrent {
                 summary.tell_content(content);
                 let best = swarm.peers.values().map(|peer| peer.has.count()).max().unwrap_or(0);
                 summary.best_share = f64::from(best) / f64::from(summary.pieces);
-                summary.short_of_memory = !content.started.is_empty()
-                    && content.started.bytes() + content.least_room(swarm) > swarm.config.budget
+                summary.short_of_memory = !content.partial.is_empty()
+                    && content.partial.bytes() + content.least_room(swarm) > swarm.config.budget
                     && swarm.peers.values().any(|peer| peer.dry);
                 summary.end_game = !swarm.finished && content.in_end_game();
             }
@@ -322,8 +322,8 @@ impl Summary {
         self.have_pieces = ours.count();
         self.lacking_pieces = lacking.count();
         self.nobody_has = lacking.iter().filter(|&piece| content.rarity.count(piece) == 0).count() as u32;
-        self.open = content.started.bytes();
+        self.open = content.partial.bytes();
         self.availability = f64::from(least) + more as f64 / f64::from(pieces);
-        self.copies = content.copies.count();
+        self.copies = content.completions.count();
     }
 }

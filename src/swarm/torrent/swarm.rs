@@ -1,4 +1,4 @@
-//! Whom a torrent knows, and how it meets others. It lives as long as the torrent, whatever the phase.
+//! The peers that a torrent knows, and how it meets others. Lives as long as the torrent, whatever the phase.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +17,7 @@ const WINDOW: Duration = Duration::from_secs(5);
 /// Fewer peers and addresses than this are too few.
 const FEW: usize = 10;
 
-/// What a deadline is for.
+/// The purpose of a deadline.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Timer {
     /// An announce or a scrape is due.
@@ -67,7 +67,7 @@ pub struct Swarm {
     pub counters: Counters,
     /// When the torrent wants to be woken, and for what.
     pub timers: Timers<Timer>,
-    /// What can be dialled when has changed.
+    /// Whether it has changed what can be dialled when.
     pub redial: bool,
     /// Paused by the user.
     pub paused: bool,
@@ -116,7 +116,7 @@ impl Swarm {
 
     /// Connections that are ended when this address is banned.
     pub fn keys_of(&self, who: std::net::SocketAddr) -> Vec<PeerKey> {
-        self.peers.iter().filter(|(_, peer)| peer.who() == who).map(|(&key, _)| key).collect()
+        self.peers.iter().filter(|(_, peer)| peer.address_owner() == who).map(|(&key, _)| key).collect()
     }
 
     /// Whether there are too few peers, and too few addresses to try.

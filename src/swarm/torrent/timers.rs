@@ -1,4 +1,4 @@
-//! What time brings about.
+//! Deadlines, and what is done when they are reached.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What must hold at every step, whatever the weather: a ledger that one node's facts and orders are
+//! Checks that hold at every step, whatever the weather: a ledger that one node's facts and orders are
 //! booked in, and that refuses an order that is not lawful.
 
 mod pieces;
@@ -15,16 +15,16 @@ use torr::proto::message::{Message, Wanted};
 use torr::swarm::event::{Departure, Input, Note, Output, PeerKey, Priority, Wish};
 
 /// The most blocks one peer may owe.
-const MOST_OWED: u32 = 500;
+const MAX_OWED: u32 = 500;
 /// The most peers that may owe the same block.
-const MOST_ASKERS: usize = 3;
+const MAX_ASKERS: usize = 3;
 /// The same address is not dialled again before this time.
 const DIAL_PAUSE: Duration = Duration::from_secs(60);
 /// The same for who is connected to nobody, and was connected to that machine since the last dial.
 const LONELY_PAUSE: Duration = Duration::from_secs(10);
 
 /// The most peers that one message adds or drops, and the time between two of them (BEP 11).
-const MOST_TOLD: usize = 50;
+const MAX_TOLD: usize = 50;
 const TOLD_PAUSE: Duration = Duration::from_secs(60);
 
 /// One end of a connection as its node must see it.
@@ -130,7 +130,7 @@ impl Ledger {
         }
     }
 
-    /// What has been verified and not lost.
+    /// The pieces that have been verified and not lost.
     pub fn have(&self) -> &Bitfield {
         &self.have
     }
@@ -438,7 +438,7 @@ impl Ledger {
                 let told = PexMessage::decode(body).map_err(|error| error.to_string())?;
                 ensure(!told.is_empty(), || "it tells of nobody".to_owned())?;
                 let most = told.added.len().max(told.dropped.len());
-                ensure(most <= MOST_TOLD, || format!("it tells of {most} peers at a time"))?;
+                ensure(most <= MAX_TOLD, || format!("it tells of {most} peers at a time"))?;
                 let there = |(addr, _): &(SocketAddr, PexFlags)| addr.ip() == side.addr.ip();
                 ensure(!told.added.iter().any(there), || "it tells a peer of itself".to_owned())?;
                 let last = side.told_at.replace(now).map(|at| now.since(at));
@@ -469,11 +469,11 @@ impl Ledger {
             format!("{block:?} is asked of {peer:?}, which chokes")
         })?;
         side.owes += 1;
-        ensure(side.owes <= MOST_OWED, || format!("{peer:?} owes {} blocks", side.owes))?;
+        ensure(side.owes <= MAX_OWED, || format!("{peer:?} owes {} blocks", side.owes))?;
         let askers = self.askers.entry(block).or_default();
         ensure(!askers.contains(&peer), || format!("{block:?} is asked twice of {peer:?}"))?;
         askers.push(peer);
-        ensure(askers.len() <= MOST_ASKERS, || format!("{block:?} is asked of {askers:?}"))?;
+        ensure(askers.len() <= MAX_ASKERS, || format!("{block:?} is asked of {askers:?}"))?;
         self.open(piece, |open| open.asked += 1);
         // Of a long piece only a part is held; what has landed of all is checked as it lands.
         if self.geometry.piece_len() > RUN_LEN as u32 {

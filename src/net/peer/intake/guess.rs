@@ -15,7 +15,7 @@ use crate::store::Buf;
 const FARTHEST: usize = 16;
 /// Places of one read: the rest of a block, then header and payload of each guessed block, then spill.
 const PLACES: usize = 2 + 2 * FARTHEST;
-/// What is read beyond the guess, for messages and for whatever comes instead of a guessed block.
+/// Bytes that are read beyond the guess, for messages and for whatever comes instead of a guessed block.
 const SPILL: usize = 4096;
 
 pub(super) struct Guess {

@@ -16,10 +16,10 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use crate::base::{Moment, Rng, who};
+use crate::base::{Moment, Rng, owner_of};
 
 use self::waiting::Knocks;
-use super::dials::{Dials, MOST_DIALS, Pace};
+use super::dials::{Dials, MAX_DIALS, Pace};
 use super::peer_priority::peer_priority;
 use super::tellers::Tellers;
 use crate::swarm::event::{DialFailure, Source};
@@ -30,11 +30,11 @@ const SOURCES: [Source; 7] =
 /// For whom an address is sought.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Dialler {
-    /// Who lacks something, and is connected to others.
+    /// For a torrent that lacks something and has connections.
     InCompany,
-    /// Who lacks something, and is connected to nobody.
+    /// For a torrent that lacks something and has no connection.
     Alone,
-    /// Who is complete: those known to be complete are passed over.
+    /// For a complete torrent: peers known to be complete are passed over.
     Complete,
 }
 
@@ -117,7 +117,7 @@ impl Candidates {
         self.list.values().filter(|c| c.state == State::Idle && c.failures == 0).count()
     }
 
-    /// Who told us of this address.
+    /// The source of this address.
     pub fn source_of(&self, addr: SocketAddr) -> Option<Source> {
         self.list.get(&addr).map(|c| c.source)
     }
@@ -139,12 +139,12 @@ impl Candidates {
 
     /// Whether nobody at this address is talked to.
     pub fn is_banned(&self, addr: SocketAddr) -> bool {
-        self.banned.contains(&who(addr))
+        self.banned.contains(&owner_of(addr))
     }
 
     /// The address to dial now, if one may be dialled.
     pub fn next(&mut self, now: Moment, dialler: Dialler, rng: &mut Rng) -> Option<SocketAddr> {
-        if self.dialling.len() >= MOST_DIALS || !self.pace.wait(now).is_zero() {
+        if self.dialling.len() >= MAX_DIALS || !self.pace.wait(now).is_zero() {
             return None;
         }
         let addr = (0..SOURCES.len()).find_map(|step| {
@@ -173,7 +173,7 @@ impl Candidates {
 
     /// When [`Self::next`] may have an address, if not now.
     pub fn due(&self, now: Moment, dialler: Dialler) -> Option<Moment> {
-        if self.dialling.len() >= MOST_DIALS {
+        if self.dialling.len() >= MAX_DIALS {
             return None;
         }
         let able = self.list.iter().filter(|(_, c)| Self::may_dial(c, dialler));

@@ -1,23 +1,23 @@
-//! Who is in the list: it is bounded, and so is what one source, or one peer that tells of others, may add to it.
+//! The bounds of the list: one for all, one for each source, and one for each peer that tells of others.
 
 use std::net::SocketAddr;
 
 use super::super::tellers::PER_TELLER;
 use super::{Candidate, Candidates, State};
-use crate::base::{Moment, who};
+use crate::base::{Moment, owner_of};
 use crate::swarm::event::Source;
 
 /// The most addresses kept.
-pub(super) const MOST: usize = 3000;
+pub(super) const MAX_CANDIDATES: usize = 3000;
 /// The most addresses that are banned at a time.
-const MOST_BANNED: usize = 10_000;
+const MAX_BANNED: usize = 10_000;
 
 /// The most addresses of one source.
 pub(super) const fn share(source: Source) -> usize {
     match source {
-        Source::User | Source::Tracker | Source::Dht => MOST / 2,
-        Source::Pex | Source::Incoming => MOST / 3,
-        Source::Lsd | Source::Resume => MOST / 10,
+        Source::User | Source::Tracker | Source::Dht => MAX_CANDIDATES / 2,
+        Source::Pex | Source::Incoming => MAX_CANDIDATES / 3,
+        Source::Lsd | Source::Resume => MAX_CANDIDATES / 10,
     }
 }
 
@@ -41,7 +41,7 @@ impl Candidates {
     /// Adds an address a peer told us of (BEP 11), unless it is beyond the share of this peer. It may be one that has
     /// everything.
     pub fn told(&mut self, now: Moment, teller: SocketAddr, addr: SocketAddr, seed: bool) {
-        let (source, teller) = (Source::Pex, who(teller));
+        let (source, teller) = (Source::Pex, owner_of(teller));
         if !self.may_add(now, source, addr) {
             return;
         }
@@ -105,7 +105,7 @@ impl Candidates {
     /// Whether there is room for one more of a source, if need be in place of one that failed: of the same source
     /// or, where the whole list is full, of any.
     fn make_room(&mut self, source: Source) -> bool {
-        let full = self.list.len() >= MOST;
+        let full = self.list.len() >= MAX_CANDIDATES;
         if !full && self.shares.get(&source).copied().unwrap_or(0) < share(source) {
             return true;
         }
@@ -149,11 +149,11 @@ impl Candidates {
 
     /// Talks to nobody at this address any more.
     pub fn ban(&mut self, addr: SocketAddr) {
-        let banned = who(addr);
-        if self.banned.len() < MOST_BANNED {
+        let banned = owner_of(addr);
+        if self.banned.len() < MAX_BANNED {
             self.banned.insert(banned);
         }
-        let there: Vec<_> = self.list.keys().filter(|&&addr| who(addr) == banned).copied().collect();
+        let there: Vec<_> = self.list.keys().filter(|&&addr| owner_of(addr) == banned).copied().collect();
         for addr in there {
             self.forget(addr);
         }

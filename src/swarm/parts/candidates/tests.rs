@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::tellers::PER_TELLER;
-use super::room::{MOST, share};
+use super::room::{MAX_CANDIDATES, share};
 use super::*;
 
 fn at(s: u64) -> Moment {
@@ -35,7 +35,7 @@ fn the_first_dials_are_made_at_once_and_the_rest_at_a_rate() {
     let mut list = Candidates::new(at(0), vec![]);
     (0..200).for_each(|n| list.add(at(0), Source::Tracker, addr(n)));
     let first: Vec<_> = std::iter::from_fn(|| next(&mut list, 0)).collect();
-    assert_eq!(first.len(), MOST_DIALS);
+    assert_eq!(first.len(), MAX_DIALS);
     assert_eq!(list.due(at(0), Dialler::InCompany), None);
     for &a in &first {
         list.failed(at(0), a, DialFailure::Refused);
@@ -66,7 +66,7 @@ fn one_true_address_is_found_among_fifty_thousand_false_ones() {
     (0..50_000).for_each(|n| list.add(at(0), Source::Pex, addr(n)));
     let truth = addr(77_777);
     list.add(at(0), Source::Tracker, truth);
-    assert!(list.len() <= MOST);
+    assert!(list.len() <= MAX_CANDIDATES);
     let tried: Vec<_> = std::iter::from_fn(|| next(&mut list, 0)).take(20).collect();
     assert!(tried.contains(&truth));
 }
@@ -91,7 +91,7 @@ fn who_tells_more_is_not_heard_more() {
     }
     assert!(tried.iter().position(|&one| one == truth).is_some_and(|at| at <= 40), "{}", tried.len());
     // Nobody of whom there is a share gets another one, unless something failed.
-    let kept = list.tellers.kept(who(teller(0)));
+    let kept = list.tellers.kept(owner_of(teller(0)));
     assert!((1..=PER_TELLER).contains(&kept), "{kept}");
 }
 
@@ -219,7 +219,7 @@ fn an_address_counts_as_of_the_source_that_is_trusted_most() {
         (list.source_of(addr(1)), list.source_of(addr(2))),
         (Some(Source::Tracker), Some(Source::User))
     );
-    assert_eq!(list.tellers.kept(who(addr(9))), 0);
+    assert_eq!(list.tellers.kept(owner_of(addr(9))), 0);
     assert_eq!(next(&mut list, 4001), Some(addr(2)), "what the user names is dialled at once");
     list.keep_open();
     assert_eq!(list.len(), 2);

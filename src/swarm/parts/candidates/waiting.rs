@@ -7,15 +7,15 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::room::MOST;
+use super::room::MAX_CANDIDATES;
 use super::{Candidate, Candidates, Dialler, State};
 use crate::base::{Moment, is_near};
 use crate::swarm::event::Source;
 
-/// An address on the Internet is dialled at most once in this time, and one nearby [`MOST_NEAR`] times.
+/// An address on the Internet is dialled at most once in this time, and one nearby [`MAX_NEAR`] times.
 const PER_ADDRESS: Duration = Duration::from_secs(60);
 /// See [`PER_ADDRESS`].
-const MOST_NEAR: u32 = 30;
+const MAX_NEAR: u32 = 30;
 /// The same for a local one, and for what the user named.
 const PER_NEAR_ADDRESS: Duration = Duration::from_secs(5);
 /// One that was of use is tried again after this long: perhaps the network was down for a moment.
@@ -23,7 +23,7 @@ const AFTER_USE: Duration = Duration::from_secs(10);
 /// The longest wait after failures.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 /// An address that failed this often in a row is forgotten, unless the user named it.
-const MOST_FAILURES: u32 = 6;
+const MAX_FAILURES: u32 = 6;
 
 /// When the machines at which addresses were dialled were last dialled.
 #[derive(Clone, Debug, Default)]
@@ -40,7 +40,7 @@ struct Knock {
 impl Knocks {
     /// Somebody there is dialled.
     pub(super) fn note(&mut self, now: Moment, ip: IpAddr) {
-        if self.0.len() >= MOST {
+        if self.0.len() >= MAX_CANDIDATES {
             self.0.retain(|_, knock| now.since(knock.since) < PER_ADDRESS);
         }
         let knock = self.0.entry(ip).or_insert(Knock { since: now, count: 0 });
@@ -52,7 +52,7 @@ impl Knocks {
 
     /// When somebody there may be dialled again.
     fn free_at(&self, ip: IpAddr) -> Moment {
-        let most = if is_near(ip) { MOST_NEAR } else { 1 };
+        let most = if is_near(ip) { MAX_NEAR } else { 1 };
         self.0
             .get(&ip)
             .filter(|knock| knock.count >= most)
@@ -79,7 +79,7 @@ impl Candidates {
         candidate.failures += u32::from(its_fault);
         candidate.proven &= !its_fault;
         let user = candidate.source == Source::User;
-        if candidate.failures >= MOST_FAILURES && !user {
+        if candidate.failures >= MAX_FAILURES && !user {
             self.forget(addr);
             return;
         }

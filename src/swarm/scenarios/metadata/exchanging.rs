@@ -10,20 +10,16 @@ use crate::swarm::event::Source;
 /// The number other clients give `ut_pex` here; ours is another.
 const PEX: u8 = 8;
 
-fn addr(n: u8) -> SocketAddr {
-    ([11, 0, n, 1], 6881).into()
-}
-
 fn stage(private: bool) -> (Metainfo, Stage) {
     let metainfo = torrent(20, private);
-    let stage = Stage::of(Config { pex: true, ..config(metainfo.info_hash()) });
+    let stage = Stage::with_link(Config { pex: true, ..config(metainfo.info_hash()) });
     (metainfo, stage)
 }
 
 /// A peer that we called, that takes part in the exchange, and offers a dictionary of this length or none.
 fn meet(stage: &mut Stage, n: u8, size: Option<u32>) -> PeerKey {
     stage.give(Input::Found { source: Source::Tracker, addrs: vec![addr(n)] });
-    let (peer, _) = stage.connect(n, false, modern());
+    let (peer, _) = stage.connect_with(n, false, modern());
     let ids = vec![(Extension::Metadata, THEIRS), (Extension::Pex, PEX)];
     let hand = ExtendedHandshake { ids, metadata_size: size, ..ExtendedHandshake::default() };
     stage.hear(peer, Message::Extended { id: HANDSHAKE_ID, body: hand.encode() });
@@ -34,10 +30,6 @@ fn tells(peer: PeerKey, of: &[u8]) -> Input {
     let added = of.iter().map(|&n| (addr(n), PexFlags::default())).collect();
     let body = PexMessage { added, dropped: vec![] }.encode();
     Input::Heard { peer, message: Message::Extended { id: Extension::Pex.our_id(), body } }
-}
-
-fn dials(out: &[Output]) -> Vec<SocketAddr> {
-    out.iter().filter_map(|o| if let Output::Dial { addr } = o { Some(*addr) } else { None }).collect()
 }
 
 fn told(out: &[Output], to: PeerKey) -> Vec<SocketAddr> {
@@ -68,7 +60,7 @@ fn one_that_lacks_the_dictionary_leads_to_one_that_has_it() {
     let mut dialled = dials(&out);
     dialled.sort_unstable();
     assert_eq!(dialled, [addr(2), addr(3)]);
-    let (seed, _) = stage.connect(2, false, modern());
+    let (seed, _) = stage.connect_with(2, false, modern());
     stage.hear(seed, hand(Some(info.len() as u32)));
     assert_eq!(found(&stage.send(seed, info, &[0])), Some(true));
     assert_eq!(dials(&stage.give(tells(guide, &[4]))), [], "once a minute is enough");
@@ -77,7 +69,7 @@ fn one_that_lacks_the_dictionary_leads_to_one_that_has_it() {
 #[test]
 fn those_who_look_for_it_hear_of_one_another() {
     let (_, mut stage) = stage(false);
-    let (guest, out) = stage.connect(9, true, modern());
+    let (guest, out) = stage.connect(9);
     assert_eq!(offered(&out, guest), Some(Extension::Pex.our_id()));
     let peers = [1, 2, 3].map(|n| meet(&mut stage, n, None));
     let out = stage.pass(3);
@@ -104,7 +96,7 @@ fn of_one_that_proves_private_nothing_is_told_any_more() {
     let info = metainfo.raw_info();
     let peers = [1, 2].map(|n| meet(&mut stage, n, Some(info.len() as u32)));
     stage.give(tells(peers[0], &[5]));
-    let (of_pex, _) = stage.connect(5, false, modern());
+    let (of_pex, _) = stage.connect_with(5, false, modern());
     let mut out = stage.send(peers[0], info, &[0]);
     assert_eq!(found(&out), Some(true));
     assert_eq!(offered(&out, peers[1]), Some(0), "it is taken back");

@@ -1,25 +1,18 @@
-//! What a search says, hears and keeps.
+//! Connections while the metadata is fetched, and after it has come.
 
-use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::*;
-use crate::base::Bitfield;
 use crate::proto::announce::{AnnounceEvent, AnnounceReply};
+use crate::proto::handshake::Reserved;
 use crate::swarm::event::{Departure, Source, TrackerKey, Wish};
-
-fn closed(out: &[Output], key: PeerKey) -> Option<Departure> {
-    out.iter().find_map(|o| match o {
-        Output::Close { peer, why } if *peer == key => Some(*why),
-        _ => None,
-    })
-}
 
 #[test]
 fn it_says_that_it_has_nothing_and_asks_for_all_pieces_at_once() {
     let metainfo = torrent(3000, false);
     let info = metainfo.raw_info();
-    let mut stage = Stage::of(config(metainfo.info_hash()));
-    let (peer, out) = stage.connect(1, true, modern());
+    let mut stage = Stage::with_link(config(metainfo.info_hash()));
+    let (peer, out) = stage.connect(1);
     let first = said(&out, peer);
     assert_eq!(first[0], Message::HaveNone);
     let Message::Extended { id: HANDSHAKE_ID, body } = &first[1] else { panic!("{first:?}") };
@@ -47,10 +40,10 @@ fn it_says_that_it_has_nothing_and_asks_for_all_pieces_at_once() {
 
 #[test]
 fn one_without_the_fast_extension_hears_no_word_about_pieces() {
-    let mut stage = Stage::of(config(torrent(10, false).info_hash()));
-    let (peer, out) = stage.connect(1, false, Reserved::NONE.with_extended());
+    let mut stage = Stage::with_link(config(torrent(10, false).info_hash()));
+    let (peer, out) = stage.connect_with(1, false, Reserved::NONE.with_extended());
     assert!(matches!(said(&out, peer)[..], [Message::Extended { id: HANDSHAKE_ID, .. }]));
-    let (plain, out) = stage.connect(2, false, Reserved::NONE);
+    let (plain, out) = stage.connect_with(2, false, Reserved::NONE);
     assert!(said(&out, plain).is_empty());
     let (peer, _) = stage.offer(3, None);
     let out = stage.hear(peer, to_us(&MetadataMessage::Request(0)));
@@ -60,7 +53,7 @@ fn one_without_the_fast_extension_hears_no_word_about_pieces() {
 #[test]
 fn what_has_the_right_digest_and_makes_no_sense_is_told() {
     let info = b"d4:name1:xe".to_vec();
-    let mut stage = Stage::of(config(InfoHashes::from_v1(sha1(&info))));
+    let mut stage = Stage::with_link(config(InfoHashes::from_v1(sha1(&info))));
     let (peer, _) = stage.offer(1, Some(info.len() as u32));
     assert_eq!(found(&stage.send(peer, &info, &[0])), Some(false));
 }
@@ -68,7 +61,7 @@ fn what_has_the_right_digest_and_makes_no_sense_is_told() {
 #[test]
 fn of_a_hybrid_both_digests_must_be_right() {
     let info = torrent(10, false).raw_info().to_vec();
-    let mut stage = Stage::of(config(InfoHashes::hybrid(sha1(&info), [7; 32])));
+    let mut stage = Stage::with_link(config(InfoHashes::hybrid(sha1(&info), [7; 32])));
     let (peer, _) = stage.offer(1, Some(info.len() as u32));
     let out = stage.send(peer, &info, &[0]);
     assert_eq!((found(&out), closed(&out, peer)), (None, Some(Departure::Lied)));
@@ -76,7 +69,7 @@ fn of_a_hybrid_both_digests_must_be_right() {
 
 #[test]
 fn absurd_claims_end_the_connection() {
-    let mut stage = Stage::of(config(torrent(10, false).info_hash()));
+    let mut stage = Stage::with_link(config(torrent(10, false).info_hash()));
     for (n, size) in [1 << 31, u32::MAX, (16 << 20) + 1].into_iter().enumerate() {
         let (peer, out) = stage.offer(n as u8, Some(size));
         assert_eq!(closed(&out, peer), Some(Departure::Useless));
@@ -88,7 +81,7 @@ fn absurd_claims_end_the_connection() {
 fn trackers_hear_that_the_size_is_not_known() {
     let id = torrent(10, false).info_hash();
     let trackers = vec![vec![TrackerKey(0)]];
-    let mut stage = Stage::of(Config { trackers, ..config(id) });
+    let mut stage = Stage::with_link(Config { trackers, ..config(id) });
     let out = stage.give(Input::Tick);
     let Some(Output::Announce { announce, .. }) = out.first() else { panic!("{out:?}") };
     assert_eq!((announce.left, announce.event), (u64::MAX, AnnounceEvent::Started));
@@ -101,13 +94,12 @@ fn trackers_hear_that_the_size_is_not_known() {
 #[test]
 fn one_that_proves_private_leaves_those_it_may_not_know() {
     let metainfo = torrent(10, true);
-    let mut stage = Stage::of(Config { dht: true, ..config(metainfo.info_hash()) });
+    let mut stage = Stage::with_link(Config { dht: true, ..config(metainfo.info_hash()) });
     assert!(stage.give(Input::Tick).iter().any(|o| matches!(o, Output::Lookup { .. })));
-    let addr = |n: u8| SocketAddr::from(([11, 0, n, 1], 6881));
     stage.give(Input::Found { source: Source::Dht, addrs: vec![addr(1), addr(3)] });
     stage.give(Input::Found { source: Source::Tracker, addrs: vec![addr(2)] });
-    let (of_dht, _) = stage.connect(1, false, modern());
-    let (of_tracker, _) = stage.connect(2, false, modern());
+    let (of_dht, _) = stage.connect_with(1, false, modern());
+    let (of_tracker, _) = stage.connect_with(2, false, modern());
     let info = metainfo.raw_info();
     stage.hear(of_dht, hand(Some(info.len() as u32)));
     let mut out = stage.send(of_dht, info, &[0]);
@@ -115,9 +107,9 @@ fn one_that_proves_private_leaves_those_it_may_not_know() {
     out.extend(stage.give(Input::Found { source: Source::Dht, addrs: vec![addr(4)] }));
     out.extend(stage.give(Input::LookedUp { answered: 3, peers: 1 }));
     // One that was dialled before answers only now.
-    let (late, answered) = stage.connect(3, false, modern());
+    let (late, answered) = stage.connect_with(3, false, modern());
     assert_eq!(closed(&answered, late), Some(Departure::Useless));
-    let (of_user, answered) = stage.connect(2, true, modern());
+    let (of_user, answered) = stage.connect(2);
     assert_eq!(closed(&answered, of_user), Some(Departure::Duplicate), "it is still there");
     // Whoever lacks the dictionary does not get it here.
     let out_of_us = stage.hear(of_tracker, to_us(&MetadataMessage::Request(0)));
@@ -133,13 +125,13 @@ fn one_that_proves_private_leaves_those_it_may_not_know() {
 fn a_torrent_goes_on_with_what_was_said_before() {
     let metainfo = torrent(20, false);
     let info = metainfo.raw_info();
-    let mut stage = Stage::of(config(metainfo.info_hash()));
+    let mut stage = Stage::with_link(config(metainfo.info_hash()));
     let (seed, _) = stage.offer(1, Some(info.len() as u32));
     stage.hear(seed, Message::HaveAll);
     stage.hear(seed, Message::Unchoke);
     let (short, _) = stage.offer(2, None);
     stage.hear(short, Message::Bitfield(vec![0xff]));
-    let (leech, _) = stage.connect(3, true, Reserved::NONE);
+    let (leech, _) = stage.connect_with(3, true, Reserved::NONE);
     stage.hear(leech, Message::Interested);
     assert_eq!(found(&stage.send(seed, info, &[0])), Some(true));
     let out = stage.open(&metainfo, |pieces| {
@@ -159,8 +151,8 @@ fn a_torrent_goes_on_with_what_was_said_before() {
 fn the_first_block_is_asked_for_when_the_last_piece_of_metadata_is_there() {
     let metainfo = torrent(20, false);
     let info = metainfo.raw_info();
-    let mut stage = Stage::of(Config { eager: true, ..config(metainfo.info_hash()) });
-    let (seed, out) = stage.connect(1, false, modern());
+    let mut stage = Stage::with_link(Config { eager: true, ..config(metainfo.info_hash()) });
+    let (seed, out) = stage.connect_with(1, false, modern());
     assert!(!said(&out, seed).contains(&Message::Interested), "nobody knows what it has");
     // Each of its words is answered at once, with all that can be said by then.
     let out = stage.hear(seed, Message::HaveAll);
@@ -168,21 +160,22 @@ fn the_first_block_is_asked_for_when_the_last_piece_of_metadata_is_there() {
     let out = stage.hear(seed, hand(Some(info.len() as u32)));
     assert_eq!(asked(&out, seed), [MetadataMessage::Request(0)]);
     assert_eq!(stage.hear(seed, Message::Unchoke), []);
-    let (empty, _) = stage.connect(2, false, modern());
+    let (empty, _) = stage.connect_with(2, false, modern());
     assert_eq!(stage.hear(empty, Message::HaveNone), []);
     assert_eq!(found(&stage.send(seed, info, &[0])), Some(true));
-    let mut other = Stage { torrent: stage.torrent.clone(), ..stage };
+    let mut other = stage.clone();
     let out = stage.open(&metainfo, Bitfield::none);
     assert!(out.iter().any(|o| matches!(o, Output::Ask { peer, .. } if *peer == seed)));
     assert!(!said(&out, seed).contains(&Message::Interested), "it knows");
     // All of it was there already: seeds part.
     assert!(closed(&other.open(&metainfo, Bitfield::all), seed).is_some());
 }
+
 #[test]
 fn what_a_peer_has_asked_for_is_given_by_the_torrent() {
     let metainfo = torrent(30_000, false);
     let info = metainfo.raw_info();
-    let mut stage = Stage::of(config(metainfo.info_hash()));
+    let mut stage = Stage::with_link(config(metainfo.info_hash()));
     let (seed, _) = stage.offer(1, Some(info.len() as u32));
     let (borrower, _) = stage.offer(2, None);
     let pieces: Vec<u32> = (0..metadata_pieces(info.len() as u32)).collect();
@@ -210,7 +203,7 @@ fn what_a_peer_has_asked_for_is_given_by_the_torrent() {
 fn what_a_peer_has_lost_is_not_asked_of_it() {
     let metainfo = torrent(2, false);
     let info = metainfo.raw_info();
-    let mut stage = Stage::of(config(metainfo.info_hash()));
+    let mut stage = Stage::with_link(config(metainfo.info_hash()));
     let (seed, _) = stage.offer(1, Some(info.len() as u32));
     stage.hear(seed, Message::HaveAll);
     stage.hear(seed, Message::Extended { id: Extension::DontHave.our_id(), body: vec![0, 0, 0, 0] });
@@ -224,7 +217,7 @@ fn what_a_peer_has_lost_is_not_asked_of_it() {
 
 #[test]
 fn mute_peers_do_not_keep_us_awake() {
-    let mut stage = Stage::of(config(torrent(10, false).info_hash()));
+    let mut stage = Stage::with_link(config(torrent(10, false).info_hash()));
     stage.offer(1, Some(400));
     // Between two deadlines lies some time, also when its rest is over: the stage counts.
     stage.pass(120);
@@ -241,7 +234,7 @@ fn mute_peers_do_not_keep_us_awake() {
 #[test]
 fn a_torrent_that_is_complete_does_not_say_have_without_end() {
     let metainfo = torrent(30_000, false);
-    let mut stage = Stage::of(config(metainfo.info_hash()));
+    let mut stage = Stage::with_link(config(metainfo.info_hash()));
     let (peer, _) = stage.offer(1, None);
     let out = stage.open(&metainfo, Bitfield::all);
     assert!(closed(&out, peer).is_some() && said(&out, peer).is_empty());

@@ -4,16 +4,15 @@ mod exchanging;
 mod meeting;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::base::{Bitfield, InfoHashes, Moment, PeerId};
+use super::stage::{self, Stage, addr, closed, dials, modern, said};
+use crate::base::{Bitfield, InfoHashes};
 use crate::hash::sha1;
 use crate::proto::extended::{ExtendedHandshake, Extension, HANDSHAKE_ID, MetadataMessage, metadata_pieces};
-use crate::proto::handshake::Reserved;
 use crate::proto::message::Message;
 use crate::proto::metainfo::{Attributes, Content, Draft, Extras, Metainfo};
-use crate::swarm::event::{Hello, Input, Output, PeerKey};
-use crate::swarm::{Config, ContentSetup, Torrent};
+use crate::swarm::event::{Input, Output, PeerKey};
+use crate::swarm::{Config, ContentSetup};
 
 /// The number other clients give `ut_metadata` here; ours is another.
 const THEIRS: u8 = 9;
@@ -33,61 +32,15 @@ fn torrent(pieces: u32, private: bool) -> Metainfo {
     Metainfo::parse(&draft.to_bytes()).expect("what we write we can read")
 }
 
-/// One search, and scripted peers.
-struct Stage {
-    torrent: Torrent,
-    now: Moment,
-    next: u64,
-}
-
-fn config(id: InfoHashes) -> Config {
-    Config { port: 51_413, ..Config::new(id, PeerId([0x80; 20])) }
-}
-
-fn modern() -> Reserved {
-    Reserved::NONE.with_fast().with_extended()
+/// A config of the torrent with these info-hashes.
+fn config(info_hash: InfoHashes) -> Config {
+    Config { info_hash, ..stage::config() }
 }
 
 impl Stage {
-    fn of(config: Config) -> Self {
-        let now = Moment::START + Duration::from_secs(1);
-        Self { torrent: Torrent::new(now, config, 42), now, next: 0 }
-    }
-
-    fn give(&mut self, input: Input) -> Vec<Output> {
-        let mut out = Vec::new();
-        self.torrent.handle(self.now, input, &mut out);
-        out
-    }
-
-    /// Lets time pass, ticking at every deadline; returns the orders.
-    fn pass(&mut self, seconds: u64) -> Vec<Output> {
-        let end = self.now + Duration::from_secs(seconds);
-        let (mut out, mut ticks) = (Vec::new(), 0);
-        while let Some(at) = self.torrent.deadline().filter(|&at| at <= end) {
-            self.now = self.now.max(at);
-            out.extend(self.give(Input::Tick));
-            ticks += 1;
-            assert!(ticks < 100 + seconds * 20, "the torrent ticks without rest");
-        }
-        self.now = end;
-        out
-    }
-
-    fn connect(&mut self, n: u8, incoming: bool, reserved: Reserved) -> (PeerKey, Vec<Output>) {
-        self.next += 1;
-        let (peer, hello) = (PeerKey(self.next), Hello { id: PeerId([n; 20]), reserved });
-        let out = self.give(Input::Connected { peer, addr: ([11, 0, n, 1], 6881).into(), incoming, hello });
-        (peer, out)
-    }
-
-    fn hear(&mut self, peer: PeerKey, message: Message) -> Vec<Output> {
-        self.give(Input::Heard { peer, message })
-    }
-
     /// Connects a peer that offers a dictionary of this length.
     fn offer(&mut self, n: u8, size: Option<u32>) -> (PeerKey, Vec<Output>) {
-        let (peer, mut out) = self.connect(n, true, modern());
+        let (peer, mut out) = self.connect(n);
         out.extend(self.hear(peer, hand(size)));
         (peer, out)
     }
@@ -123,15 +76,7 @@ fn data(info: &[u8], piece: u32) -> Message {
     to_us(&MetadataMessage::Data { piece, total: Some(info.len() as u32), bytes })
 }
 
-fn said(out: &[Output], to: PeerKey) -> Vec<Message> {
-    let messages = out.iter().filter_map(|o| match o {
-        Output::Say { peer, message } if *peer == to => Some(message.clone()),
-        _ => None,
-    });
-    messages.collect()
-}
-
-/// What a peer was told in `ut_metadata`.
+/// The messages of `ut_metadata` that a peer was sent.
 fn asked(out: &[Output], of: PeerKey) -> Vec<MetadataMessage> {
     let bodies = said(out, of).into_iter().filter_map(|message| match message {
         Message::Extended { id: THEIRS, body } => Some(body),

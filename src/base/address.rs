@@ -1,10 +1,10 @@
-//! What an address says about who is behind it.
+//! The owner of an address, as far as the address tells.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// By what a peer is blamed and banned: its address on the Internet, whatever the port; on this machine
 /// and the local network, where many share one, the port as well.
-pub fn who(addr: SocketAddr) -> SocketAddr {
+pub fn owner_of(addr: SocketAddr) -> SocketAddr {
     let ip = addr.ip().to_canonical();
     SocketAddr::new(ip, if is_near(ip) { addr.port() } else { 0 })
 }
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn a_port_makes_a_difference_only_nearby() {
-        let of = |text: &str| who(text.parse().unwrap());
+        let of = |text: &str| owner_of(text.parse().unwrap());
         assert_eq!(of("8.8.8.8:1"), of("8.8.8.8:2"));
         assert_eq!(of("[::ffff:8.8.8.8]:1"), of("8.8.8.8:2"));
         assert_ne!(of("127.0.0.1:1"), of("127.0.0.1:2"));

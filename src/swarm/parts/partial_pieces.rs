@@ -2,18 +2,18 @@
 //!
 //! A block of an open piece is free, asked of somebody, or landed; every method keeps exactly one of
 //! the three. In the end game a block may be asked of several: the first of them is in its cell, the
-//! others are its twins. Of a long piece only what is in [`Reach`] is free to be asked.
+//! others are its twins. Of a long piece only what is in [`RequestWindow`] is free to be asked.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use crate::base::{BLOCK_LEN, Block, Geometry, Moment, Piece};
 
-use super::reach::Reach;
+use super::request_window::RequestWindow;
 use crate::swarm::event::PeerKey;
 
 /// The most peers of which one block is asked at a time.
-pub const MOST_ASKERS: usize = 3;
+pub const MAX_ASKERS: usize = 3;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Cell {
@@ -24,28 +24,28 @@ enum Cell {
 
 /// One open piece.
 #[derive(Clone, Debug)]
-pub struct Open {
+pub struct PartialPiece {
     cells: Vec<Cell>,
     free: u32,
     landed: u32,
-    reach: Reach,
+    window: RequestWindow,
     /// The fast peer that fetches the whole of it, so that a wrong piece has one sender.
     pub owner: Option<PeerKey>,
-    /// It was wrong before: nobody but the owner fetches it while the owner sends.
+    /// Whether it was wrong before: nobody but the owner fetches it while the owner sends.
     pub strict: bool,
     /// When a block last landed, or when it was opened.
     pub touched: Moment,
 }
 
-impl Open {
+impl PartialPiece {
     /// Blocks in reach that nobody is asked for.
     pub const fn free(&self) -> u32 {
         self.free
     }
 
     /// How far it is in reach.
-    pub const fn reach(&self) -> &Reach {
-        &self.reach
+    pub const fn window(&self) -> &RequestWindow {
+        &self.window
     }
 
     /// Blocks that are in.
@@ -63,11 +63,11 @@ impl Open {
         self.landed as usize == self.cells.len()
     }
 
-    fn in_reach(&self) -> impl Iterator<Item = (u32, &Cell)> {
-        self.reach.range().filter_map(|index| Some((index, self.cells.get(index as usize)?)))
+    fn in_window(&self) -> impl Iterator<Item = (u32, &Cell)> {
+        self.window.range().filter_map(|index| Some((index, self.cells.get(index as usize)?)))
     }
 
-    /// Who sent each block, once the piece is whole.
+    /// The sender of each block, once the piece is whole.
     pub fn senders(&self) -> Vec<PeerKey> {
         self.cells
             .iter()
@@ -76,23 +76,23 @@ impl Open {
     }
 }
 
-/// What the arrival of a block means.
+/// The meaning of a block's arrival.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Arrival {
-    /// It was missing; these others were asked for it too and need not send it.
+    /// The block was missing; these others were asked for it too and need not send it.
     New(Vec<PeerKey>),
-    /// It was the last one missing of its piece.
+    /// The block was the last one missing of its piece.
     Last(Vec<PeerKey>),
-    /// It was in already, or is out of reach and not taken in.
+    /// The block was in already, or is out of reach and not taken in.
     Twin,
-    /// Its piece is not open.
+    /// The piece of the block is not open.
     Stray,
 }
 
 /// All open pieces.
 #[derive(Clone, Debug, Default)]
-pub struct Started {
-    open: BTreeMap<Piece, Open>,
+pub struct PartialPieces {
+    open: BTreeMap<Piece, PartialPiece>,
     /// Pieces with free blocks: those that are anybody's, and those that have an owner.
     shared: BTreeSet<Piece>,
     owned: BTreeSet<Piece>,
@@ -102,7 +102,7 @@ pub struct Started {
     bytes: u64,
 }
 
-impl Started {
+impl PartialPieces {
     /// Bytes that the open pieces hold: of buffers set aside for them, filled or not.
     pub const fn bytes(&self) -> u64 {
         self.bytes
@@ -114,32 +114,32 @@ impl Started {
     }
 
     /// One open piece.
-    pub fn get(&self, piece: Piece) -> Option<&Open> {
+    pub fn get(&self, piece: Piece) -> Option<&PartialPiece> {
         self.open.get(&piece)
     }
 
     /// All of them, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (Piece, &Open)> {
+    pub fn iter(&self) -> impl Iterator<Item = (Piece, &PartialPiece)> {
         self.open.iter().map(|(&piece, open)| (piece, open))
     }
 
-    /// Those with blocks nobody is asked for.
-    pub fn with_free(&self) -> impl Iterator<Item = (Piece, &Open)> {
+    /// Open pieces with blocks nobody is asked for.
+    pub fn with_free(&self) -> impl Iterator<Item = (Piece, &PartialPiece)> {
         self.shared().chain(self.owned())
     }
 
     /// Of those, the ones that are anybody's.
-    pub fn shared(&self) -> impl Iterator<Item = (Piece, &Open)> {
+    pub fn shared(&self) -> impl Iterator<Item = (Piece, &PartialPiece)> {
         self.shared.iter().filter_map(|&piece| Some((piece, self.open.get(&piece)?)))
     }
 
     /// Of those, the ones that have an owner.
-    pub fn owned(&self) -> impl Iterator<Item = (Piece, &Open)> {
+    pub fn owned(&self) -> impl Iterator<Item = (Piece, &PartialPiece)> {
         self.owned.iter().filter_map(|&piece| Some((piece, self.open.get(&piece)?)))
     }
 
-    /// Those of which more can be got into reach.
-    pub fn elastic(&self) -> impl Iterator<Item = (Piece, &Open)> {
+    /// Open pieces of which more can be got into reach.
+    pub fn elastic(&self) -> impl Iterator<Item = (Piece, &PartialPiece)> {
         self.elastic.iter().filter_map(|&piece| Some((piece, self.open.get(&piece)?)))
     }
 
@@ -159,17 +159,17 @@ impl Started {
         now: Moment,
         geometry: &Geometry,
         piece: Piece,
-        reach: Reach,
+        window: RequestWindow,
         owner: Option<PeerKey>,
         strict: bool,
     ) {
         let cells = vec![Cell::Free; geometry.blocks_in(piece) as usize];
-        let free = reach.range().len() as u32;
-        if reach.can_stretch() {
+        let free = window.range().len() as u32;
+        if window.can_extend() {
             self.elastic.insert(piece);
         }
-        let held = reach.held();
-        let open = Open { cells, free, landed: 0, reach, owner, strict, touched: now };
+        let held = window.held();
+        let open = PartialPiece { cells, free, landed: 0, window, owner, strict, touched: now };
         if self.open.insert(piece, open).is_none() {
             self.bytes += held;
         }
@@ -177,30 +177,30 @@ impl Started {
     }
 
     /// Gets one run more of a piece into reach, all of it free.
-    pub fn stretch(&mut self, piece: Piece) {
-        self.reach_on(piece, Reach::stretch);
+    pub fn extend(&mut self, piece: Piece) {
+        self.move_window(piece, RequestWindow::extend);
     }
 
     /// So many blocks of a piece have left memory, and its reach follows.
-    pub fn settle(&mut self, piece: Piece, blocks: u32) {
-        self.reach_on(piece, |reach| reach.settle(blocks));
+    pub fn flush(&mut self, piece: Piece, blocks: u32) {
+        self.move_window(piece, |window| window.flush(blocks));
     }
 
-    fn reach_on(&mut self, piece: Piece, change: impl FnOnce(&mut Reach) -> Range<u32>) {
+    fn move_window(&mut self, piece: Piece, change: impl FnOnce(&mut RequestWindow) -> Range<u32>) {
         let Some(open) = self.open.get_mut(&piece) else { return };
-        self.bytes -= open.reach.held();
-        open.free += change(&mut open.reach).len() as u32;
-        self.bytes += open.reach.held();
-        if !open.reach.can_stretch() {
+        self.bytes -= open.window.held();
+        open.free += change(&mut open.window).len() as u32;
+        self.bytes += open.window.held();
+        if !open.window.can_extend() {
             self.elastic.remove(&piece);
         }
         self.list(piece);
     }
 
     /// Closes a piece, whatever became of its blocks.
-    pub fn close(&mut self, piece: Piece) -> Option<Open> {
+    pub fn close(&mut self, piece: Piece) -> Option<PartialPiece> {
         let open = self.open.remove(&piece)?;
-        self.bytes -= open.reach.held();
+        self.bytes -= open.window.held();
         self.elastic.remove(&piece);
         self.list(piece);
         Some(open)
@@ -210,7 +210,7 @@ impl Started {
     pub fn take(&mut self, geometry: &Geometry, piece: Piece, peer: PeerKey, most: usize) -> Vec<Block> {
         let Some(open) = self.open.get_mut(&piece) else { return Vec::new() };
         let mut taken = Vec::with_capacity(most.min(open.free as usize));
-        for index in open.reach.range() {
+        for index in open.window.range() {
             if open.free == 0 || taken.len() >= most {
                 break;
             }
@@ -230,21 +230,20 @@ impl Started {
     }
 
     /// The blocks of a piece that may be asked of one more peer: asked already, of fewer than
-    /// [`MOST_ASKERS`], and not of `peer`; each with the first who was asked.
+    /// [`MAX_ASKERS`], and not of `peer`; each with the first who was asked.
     pub fn twinnable<'a>(
         &'a self,
         geometry: &'a Geometry,
         piece: Piece,
         peer: PeerKey,
     ) -> impl Iterator<Item = (Block, PeerKey, usize)> + 'a {
-        let cells = self.open.get(&piece).into_iter().flat_map(Open::in_reach);
+        let cells = self.open.get(&piece).into_iter().flat_map(PartialPiece::in_window);
         cells.filter_map(move |(index, cell)| {
             let Cell::Asked(first) = *cell else { return None };
             let block = geometry.block(piece, index)?;
             let twins = self.twins.get(&block).map_or(&[][..], Vec::as_slice);
             let askers = 1 + twins.len();
-            (first != peer && !twins.contains(&peer) && askers < MOST_ASKERS)
-                .then_some((block, first, askers))
+            (first != peer && !twins.contains(&peer) && askers < MAX_ASKERS).then_some((block, first, askers))
         })
     }
 
@@ -257,7 +256,7 @@ impl Started {
     pub fn landed(&mut self, now: Moment, block: Block, peer: PeerKey) -> Arrival {
         let Some(open) = self.open.get_mut(&block.piece()) else { return Arrival::Stray };
         let Some(cell) = open.cells.get_mut(block.index() as usize) else { return Arrival::Stray };
-        if !open.reach.range().contains(&block.index()) {
+        if !open.window.range().contains(&block.index()) {
             // Asked for in an earlier life of the piece, and on its way already when that ended.
             return Arrival::Twin;
         }
@@ -319,7 +318,7 @@ impl Started {
     /// Everyone who is asked for a block of this piece, with the block.
     pub fn asked(&self, geometry: &Geometry, piece: Piece) -> Vec<(Block, PeerKey)> {
         let mut asked = Vec::new();
-        for (index, cell) in self.open.get(&piece).into_iter().flat_map(Open::in_reach) {
+        for (index, cell) in self.open.get(&piece).into_iter().flat_map(PartialPiece::in_window) {
             if let (Cell::Asked(first), Some(block)) = (cell, geometry.block(piece, index)) {
                 asked.push((block, *first));
                 asked.extend(self.twins.get(&block).into_iter().flatten().map(|&twin| (block, twin)));

@@ -1,4 +1,4 @@
-//! Who sent the wrong bytes of a piece.
+//! The smart ban: it finds the peer that sent the wrong bytes of a piece.
 //!
 //! A spoiled piece leaves a record of what everyone sent: the digest of each block. When the piece
 //! is right at last, whoever sent another digest lied, and nobody else did. A peer that sent a
@@ -10,20 +10,20 @@ use std::net::SocketAddr;
 use crate::base::{Piece, Sha1Digest};
 
 /// The most pieces of which records are kept; the records of lower pieces are dropped first.
-const MOST_PIECES: usize = 256;
+const MAX_RECORDS: usize = 256;
 /// The most failures of one piece that are kept.
-const MOST_FAILURES: usize = 8;
+const MAX_FAILURES: usize = 8;
 
-/// Who sent a block and what it was.
+/// The sender of a block, and its digest.
 type Sent = (SocketAddr, Sha1Digest);
 
 /// The records; see the head of this file.
 #[derive(Clone, Debug, Default)]
-pub struct Blame {
+pub struct SmartBan {
     records: BTreeMap<Piece, Vec<Vec<Sent>>>,
 }
 
-impl Blame {
+impl SmartBan {
     /// Whether a piece was wrong before, so that its digests are wanted.
     pub fn has_record(&self, piece: Piece) -> bool {
         self.records.contains_key(&piece)
@@ -47,11 +47,11 @@ impl Blame {
             return vec![first];
         }
         if digests.len() == senders.len() {
-            if self.records.len() >= MOST_PIECES && !self.has_record(piece) {
+            if self.records.len() >= MAX_RECORDS && !self.has_record(piece) {
                 self.records.pop_first();
             }
             let failures = self.records.entry(piece).or_default();
-            failures.truncate(MOST_FAILURES - 1);
+            failures.truncate(MAX_FAILURES - 1);
             failures.push(senders.iter().copied().zip(digests.iter().copied()).collect());
         }
         Vec::new()
@@ -84,35 +84,33 @@ mod tests {
     #[test]
     fn exactly_those_who_sent_other_bytes_are_found() {
         let piece = Geometry::single(65_536, 65_536).unwrap().piece(0).unwrap();
-        let mut blame = Blame::default();
-        assert!(blame.spoiled(piece, &[ip(1), ip(2), ip(3)], &[[1; 20], [0xbd; 20], [3; 20]]).is_empty());
+        let mut ban = SmartBan::default();
+        assert!(ban.spoiled(piece, &[ip(1), ip(2), ip(3)], &[[1; 20], [0xbd; 20], [3; 20]]).is_empty());
         assert!(
-            blame.is_suspect(piece, ip(1))
-                && blame.is_suspect(piece, ip(2))
-                && !blame.is_suspect(piece, ip(9))
+            ban.is_suspect(piece, ip(1)) && ban.is_suspect(piece, ip(2)) && !ban.is_suspect(piece, ip(9))
         );
-        assert_eq!(blame.verified(piece, &[[1; 20], [2; 20], [3; 20]]), [ip(2)]);
-        assert!(!blame.has_record(piece));
+        assert_eq!(ban.verified(piece, &[[1; 20], [2; 20], [3; 20]]), [ip(2)]);
+        assert!(!ban.has_record(piece));
     }
 
     #[test]
     fn who_sent_all_of_a_wrong_piece_is_found_at_once() {
         let piece = Geometry::single(65_536, 65_536).unwrap().piece(0).unwrap();
-        let mut blame = Blame::default();
-        assert_eq!(blame.spoiled(piece, &[ip(1), ip(1)], &[[1; 20]; 2]), [ip(1)]);
-        assert!(!blame.has_record(piece));
+        let mut ban = SmartBan::default();
+        assert_eq!(ban.spoiled(piece, &[ip(1), ip(1)], &[[1; 20]; 2]), [ip(1)]);
+        assert!(!ban.has_record(piece));
     }
 
     #[test]
     fn records_stay_bounded() {
         let geometry = Geometry::single(1, 1000).unwrap();
-        let mut blame = Blame::default();
+        let mut ban = SmartBan::default();
         for piece in geometry.pieces() {
             for _ in 0..20 {
-                blame.spoiled(piece, &[ip(1), ip(2)], &[[1; 20]; 2]);
+                ban.spoiled(piece, &[ip(1), ip(2)], &[[1; 20]; 2]);
             }
         }
-        assert_eq!(blame.records.len(), MOST_PIECES);
-        assert!(blame.records.values().all(|failures| failures.len() <= MOST_FAILURES));
+        assert_eq!(ban.records.len(), MAX_RECORDS);
+        assert!(ban.records.values().all(|failures| failures.len() <= MAX_FAILURES));
     }
 }

@@ -5,19 +5,19 @@ use std::collections::BTreeSet;
 use crate::base::PeerId;
 
 /// Makers that are remembered, so that one who is connected twice, or comes again, counts once.
-const MOST: usize = 10_000;
+const MAX_REMEMBERED: usize = 10_000;
 
 /// How many others have come to have everything and took something of it from us.
 #[derive(Clone, Debug, Default)]
-pub struct Copies {
+pub struct PeerCompletions {
     makers: BTreeSet<PeerId>,
     count: u32,
 }
 
-impl Copies {
+impl PeerCompletions {
     /// This peer has everything now.
     pub fn made(&mut self, by: PeerId) {
-        if self.makers.len() >= MOST || self.makers.insert(by) {
+        if self.makers.len() >= MAX_REMEMBERED || self.makers.insert(by) {
             self.count = self.count.saturating_add(1);
         }
     }

@@ -1,0 +1,74 @@
+//! Views: the rows that drivers publish, put together.
+
+use std::sync::Arc;
+
+use super::Session;
+use super::entry::Activity;
+use crate::engine::event::{Event, Fault, FaultKind, Remedy};
+use crate::engine::view::{Row, State, View};
+
+/// After how many views buffers that nobody needed are given back to the system.
+const TRIM_EVERY: u32 = 20;
+
+impl Session {
+    /// Takes in what the drivers published, and makes one view of it.
+    pub(super) fn publish_view(&mut self) {
+        let mut detail = None;
+        let mut ended = false;
+        for entry in &mut self.torrents {
+            let Some(running) = &mut entry.driver else { continue };
+            // Looked at before what it published, or its last word could fall between the two.
+            let over = running.task.is_finished();
+            let mut last = false;
+            // One that has ended may have left a word that was not seen. One that waits for its turn has said that it
+            // has found its metadata.
+            if running.published.has_changed().unwrap_or(true)
+                && entry.activity != Activity::Queued
+                && let Some(published) = running.published.borrow_and_update().clone()
+            {
+                ended |= entry.row.state != published.row.state;
+                entry.row = Row { info_hashes: entry.info_hashes, ..published.row };
+                last = published.last;
+                if self.look == Some(entry.id) {
+                    detail = published.detail;
+                }
+            }
+            if !over {
+                continue;
+            }
+            (entry.driver, entry.activity) = (None, Activity::Ended);
+            ended = true;
+            if !last && !self.stopping {
+                // The driver ended without its last word: it panicked. The others go on.
+                entry.row.state = State::Error;
+                entry.row.reason.word = FaultKind::Internal.reason();
+                entry.row.reason.text = "an internal error stopped this torrent".into();
+                let fault = Fault {
+                    kind: FaultKind::Internal,
+                    message: entry.row.reason.text.clone(),
+                    remedy: Some(Remedy::Report),
+                };
+                let _ = self.events.send(Event::Failed { id: entry.id, fault });
+            }
+        }
+        if ended && !self.stopping {
+            self.give_turns();
+        }
+        self.views = self.views.wrapping_add(1);
+        if self.views.is_multiple_of(TRIM_EVERY) {
+            self.shared.pool.trim();
+        }
+        let kept = self.view.borrow().detail.clone().filter(|d| self.look == Some(d.id));
+        let torrents: Vec<Row> = self.torrents.iter().map(|entry| entry.row.clone()).collect();
+        let (down, up) = torrents.iter().fold((0.0, 0.0), |(d, u), row| (d + row.down, u + row.up));
+        let view = View {
+            torrents,
+            detail: detail.or(kept),
+            port: self.shared.port(),
+            dht_nodes: self.shared.dht_nodes(),
+            down,
+            up,
+        };
+        self.view.send_replace(Arc::new(view));
+    }
+}
