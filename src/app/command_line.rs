@@ -16,45 +16,10 @@ impl Words {
     }
 }
 
-/// Splits a command as a shell splits words, and does nothing else that a shell does: blanks part words,
-/// `'…'` keeps everything, `"…"` keeps everything but `\"` and `\\`, a backslash outside of quotes keeps
-/// the character behind it. `$`, `*`, `|`, `;` and `~` are characters like any other.
+/// Splits a command into words as a POSIX shell does, and does nothing else that a shell does: `$`, `*`, `|`, `;`
+/// and `~` are characters like any other.
 pub fn words(text: &str) -> Result<Words, String> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            c if c.is_ascii_whitespace() => words.extend(word.take()),
-            '\'' => {
-                let word = word.get_or_insert_default();
-                loop {
-                    match chars.next().ok_or("a ' is not closed")? {
-                        '\'' => break,
-                        c => word.push(c),
-                    }
-                }
-            }
-            '"' => {
-                let word = word.get_or_insert_default();
-                loop {
-                    match chars.next().ok_or("a \" is not closed")? {
-                        '"' => break,
-                        '\\' => match chars.next().ok_or("a \" is not closed")? {
-                            c @ ('"' | '\\') => word.push(c),
-                            c => word.extend(['\\', c]),
-                        },
-                        c => word.push(c),
-                    }
-                }
-            }
-            '\\' => {
-                word.get_or_insert_default().push(chars.next().ok_or("nothing stands behind the last \\")?);
-            }
-            c => word.get_or_insert_default().push(c),
-        }
-    }
-    words.extend(word);
+    let words = shell_words::split(text).map_err(|_| "a quotation mark is not closed".to_owned())?;
     if words.first().is_none_or(String::is_empty) {
         return Err("it names no program".to_owned());
     }

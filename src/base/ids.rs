@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+
 /// A SHA-1 digest, 20 bytes.
 pub type Sha1Digest = [u8; 20];
 /// A SHA-256 digest, 32 bytes.
@@ -100,15 +102,15 @@ impl InfoHashes {
 
     /// The first six hexadecimal digits, by which people name a torrent.
     pub fn short(&self) -> String {
-        hex(&self.wire()[..3])
+        HEXLOWER.encode(&self.wire()[..3])
     }
 }
 
 impl fmt::Display for InfoHashes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Kind::V1(digest) | Kind::Both(digest, _) => f.write_str(&hex(&digest)),
-            Kind::V2(digest) => f.write_str(&hex(&digest)),
+            Kind::V1(digest) | Kind::Both(digest, _) => f.write_str(&HEXLOWER.encode(&digest)),
+            Kind::V2(digest) => f.write_str(&HEXLOWER.encode(&digest)),
         }
     }
 }
@@ -138,15 +140,8 @@ impl FromStr for InfoHashes {
     /// Reads 40 (v1) or 64 (v2) hexadecimal digits of either case.
     fn from_str(text: &str) -> Result<Self, IdError> {
         fn digits<const N: usize>(text: &str) -> Result<[u8; N], IdError> {
-            let mut out = [0; N];
-            for (byte, pair) in out.iter_mut().zip(text.as_bytes().chunks(2)) {
-                let pair = std::str::from_utf8(pair).map_err(|_| IdError)?;
-                if !pair.bytes().all(|b| b.is_ascii_hexdigit()) {
-                    return Err(IdError);
-                }
-                *byte = u8::from_str_radix(pair, 16).map_err(|_| IdError)?;
-            }
-            Ok(out)
+            let bytes = HEXLOWER_PERMISSIVE.decode(text.as_bytes()).map_err(|_| IdError)?;
+            bytes.try_into().map_err(|_| IdError)
         }
         match text.len() {
             40 => digits(text).map(Self::from_v1),
@@ -235,7 +230,7 @@ impl NodeId {
 
 impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex(&self.0))
+        f.write_str(&HEXLOWER.encode(&self.0))
     }
 }
 
@@ -243,14 +238,6 @@ impl fmt::Debug for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "NodeId({self})")
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

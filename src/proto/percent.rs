@@ -1,34 +1,18 @@
 //! Percent-encoding of bytes in URLs (RFC 3986, section 2.1).
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
+
+/// All but the unreserved characters (section 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 /// Appends bytes so that any of them may stand in a query: letters, digits and `-._~` as they are.
 pub fn encode(bytes: &[u8], out: &mut String) {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    for &byte in bytes {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(byte as char);
-        } else {
-            out.push('%');
-            out.push(DIGITS[usize::from(byte >> 4)] as char);
-            out.push(DIGITS[usize::from(byte & 15)] as char);
-        }
-    }
+    out.extend(percent_encode(bytes, RESERVED));
 }
 
 /// The bytes that an encoded text stands for; a `%` without two digits stands for itself, and so does `+`.
 pub fn decode(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&first, tail)) = rest.split_first() {
-        let digit = |at: usize| tail.get(at).and_then(|&b| (b as char).to_digit(16));
-        if let (b'%', Some(high), Some(low)) = (first, digit(0), digit(1)) {
-            out.push((high * 16 + low) as u8);
-            rest = &tail[2..];
-        } else {
-            out.push(first);
-            rest = tail;
-        }
-    }
-    out
+    percent_decode(text).collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use data_encoding::HEXLOWER;
 use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter};
 
@@ -28,11 +29,7 @@ pub fn pretty(document: &impl Serialize) -> String {
 
 /// Raw bytes in hexadecimal, for paths that are no text.
 pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    HEXLOWER.encode(bytes)
 }
 
 /// The bytes of a path in hexadecimal, if it is no text; for the field `path_hex` beside `path`.

@@ -9,6 +9,8 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
 use super::Magnet;
+use data_encoding::BASE32_NOPAD;
+
 use crate::base::{InfoHashes, Sha1Digest, Sha256Digest, Untrusted, units};
 use crate::proto::percent;
 
@@ -279,23 +281,7 @@ fn v1(text: &str) -> Option<Sha1Digest> {
     if text.len() != 32 {
         return text.parse::<InfoHashes>().ok()?.v1();
     }
-    let mut digest = [0; 20];
-    let (mut bits, mut held, mut at) = (0_u32, 0, 0);
-    for letter in text.bytes() {
-        let value = match letter.to_ascii_lowercase() {
-            letter @ b'a'..=b'z' => letter - b'a',
-            letter @ b'2'..=b'7' => letter - b'2' + 26,
-            _ => return None,
-        };
-        bits = (bits << 5) | u32::from(value);
-        held += 5;
-        if held >= 8 {
-            held -= 8;
-            digest[at] = (bits >> held) as u8;
-            at += 1;
-        }
-    }
-    Some(digest)
+    BASE32_NOPAD.decode(text.to_ascii_uppercase().as_bytes()).ok()?.try_into().ok()
 }
 
 /// An address of one of these schemes that names a host.

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use data_encoding::HEXLOWER_PERMISSIVE;
+
 use crate::app::input::{Kind, Link};
 use crate::app::{Error, ErrorKind};
 use crate::base::{InfoHashes, NodeId, Untrusted};
@@ -57,13 +59,7 @@ pub fn anywhere(text: &str) -> Result<NodeId, Error> {
 
 /// Exactly so many bytes in hexadecimal.
 pub fn digits<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let text = text.trim().as_bytes();
-    if text.len() != 2 * N || !text.iter().all(u8::is_ascii_hexdigit) {
-        return None;
-    }
-    let pair = |at: usize| u8::from_str_radix(std::str::from_utf8(&text[2 * at..2 * at + 2]).ok()?, 16).ok();
-    let bytes: Option<Vec<u8>> = (0..N).map(pair).collect();
-    bytes?.try_into().ok()
+    HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).ok()?.try_into().ok()
 }
 
 fn malformed(text: &str, hint: &str) -> Error {

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 
 use crate::base::{Untrusted, units};
 use crate::face::cli::output::Output;
-use crate::face::cli::style::{Role, Style, pad, pad_left, width};
+use crate::face::cli::style::{Role, Style, pad, pad_left, width, wrap};
 use crate::face::cli::tree;
 
 use super::about::{About, Content};
@@ -29,7 +29,7 @@ pub fn text(about: &About, all: bool, output: &Output) -> String {
         }
     };
     let wrapped = |value: &Option<Untrusted>| {
-        value.as_ref().map(|value| wrap(&value.clean(), room)).unwrap_or_default()
+        value.as_ref().map(|value| few_lines(&value.clean(), room)).unwrap_or_default()
     };
     let name = match &about.name {
         Some(_) => wrapped(&about.name),
@@ -67,7 +67,7 @@ pub fn text(about: &About, all: bool, output: &Output) -> String {
         put("Files", tree::lines_of(about.listed(), style, room, if all { usize::MAX } else { FEW_LINES }));
     }
     put("Magnet", vec![about.magnet.to_string()]);
-    put("Note", about.notes.iter().flat_map(|note| wrap(note, room)).collect());
+    put("Note", about.notes.iter().flat_map(|note| few_lines(note, room)).collect());
     text
 }
 
@@ -104,23 +104,15 @@ fn created(about: &About, room: usize) -> Vec<String> {
         about.created().map(|at| at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string());
     let by = about.extras.created_by.as_ref().map(|by| format!("by {by}"));
     let made: Vec<String> = [date, by].into_iter().flatten().collect();
-    if made.is_empty() { Vec::new() } else { wrap(&made.join(" "), room) }
+    if made.is_empty() { Vec::new() } else { few_lines(&made.join(" "), room) }
 }
 
-/// Cut into lines of at most this many columns, wherever that falls; at most six of them.
-fn wrap(text: &str, columns: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for c in text.chars() {
-        let last = lines.last_mut().expect("there is always a line");
-        if width(last) + width(c.encode_utf8(&mut [0; 4])) > columns && !last.is_empty() {
-            if lines.len() == 6 {
-                lines.push("...".to_owned());
-                break;
-            }
-            lines.push(c.to_string());
-        } else {
-            last.push(c);
-        }
+/// At most six lines of at most this many columns.
+fn few_lines(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = wrap(text, columns);
+    if lines.len() > 6 {
+        lines.truncate(6);
+        lines.push("...".to_owned());
     }
     lines
 }
@@ -131,9 +123,9 @@ mod tests {
 
     #[test]
     fn long_values_are_wrapped_and_endless_ones_are_cut() {
-        assert_eq!(wrap("abcdef", 4), ["abcd", "ef"]);
-        assert_eq!(wrap("", 4), [""]);
-        assert_eq!(wrap(&"x".repeat(1000), 4).len(), 7);
-        assert_eq!(wrap("日本語", 4), ["日本", "語"]);
+        assert_eq!(few_lines("abcdef", 4), ["abcd", "ef"]);
+        assert_eq!(few_lines("", 4), [""]);
+        assert_eq!(few_lines(&"x".repeat(1000), 4).len(), 7);
+        assert_eq!(few_lines("日本語", 4), ["日本", "語"]);
     }
 }
