@@ -141,7 +141,7 @@ impl Driver {
 
     fn note(&mut self, note: Note) {
         let text = match note {
-            Note::Finished => return self.finished(),
+            Note::Finished => return self.confirm_files(),
             Note::HashFailed(piece) => {
                 format!("piece {} came out wrong and is fetched again", piece.index())
             }
