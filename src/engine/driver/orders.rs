@@ -8,7 +8,7 @@ use super::names::{self, Name};
 use super::{Driver, Fact};
 use crate::engine::dht::{Node, Search};
 use crate::engine::event::Event;
-use crate::net::{ToPeer, dial};
+use crate::net::{ToPeer, dial_hybrid};
 use crate::proto::announce::{Announce, AnnounceEvent};
 use crate::proto::handshake::Handshake;
 use crate::swarm::event::{Input, Note, Output, PeerKey, Source, TrackerKey};
@@ -52,9 +52,9 @@ impl Driver {
 
     fn dial(&self, addr: SocketAddr) {
         let (facts, bind, ours) = (self.to.facts.clone(), self.shared.bind, self.handshake());
-        let patience = self.shared.patience;
+        let (other, patience) = (self.info_hashes.wire_names().nth(1), self.shared.patience);
         tokio::spawn(async move {
-            let result = dial(addr, bind, &ours, patience).await;
+            let result = dial_hybrid(addr, bind, &ours, other, patience).await;
             let _ = facts.send(Fact::Dialled { addr, result });
         });
     }
@@ -88,7 +88,7 @@ impl Driver {
                 // It only ever ends by being dropped.
                 let _ = before.await;
             }
-            let answer = shared.trackers.announce(&url, &announce).await;
+            let answer = shared.announce(&url, &announce).await;
             if !last {
                 tracing::debug!(url, ok = answer.is_ok(), "announced");
             }

@@ -155,6 +155,11 @@ impl MetadataDownload {
         self.end();
         swarm.timers.stop(Timer::Metadata);
         let metainfo = Metainfo::from_info(&whole).and_then(Metainfo::downloadable);
+        if let Ok(metainfo) = &metainfo {
+            // A link may name one of the two swarms of a hybrid torrent.
+            let known = swarm.config.info_hash;
+            swarm.config.info_hash = known.merge(metainfo.info_hash()).unwrap_or(known);
+        }
         if metainfo.as_ref().is_ok_and(Metainfo::is_private) {
             // Whoever knows the name of a private torrent need not be one of those it is for.
             self.turn_private(swarm, now, out);
