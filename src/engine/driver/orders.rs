@@ -145,8 +145,9 @@ impl Driver {
             Note::HashFailed(piece) => {
                 format!("piece {} came out wrong and is fetched again", piece.index())
             }
+            Note::WrongMetadata(addr) => format!("{addr} sent a wrong file list and is asked again later"),
             Note::Banned(addr) if self.torrent.is_open() => format!("{addr} sent wrong bytes and is banned"),
-            Note::Banned(addr) => format!("{addr} sent a wrong file list and is banned"),
+            Note::Banned(addr) => format!("{addr} sent a wrong file list again and again and is banned"),
             Note::TrackerWarning(_, text) => format!("a tracker warns: {}", text.fit(200)),
         };
         let _ = self.shared.events.send(Event::Note { id: self.id, text });

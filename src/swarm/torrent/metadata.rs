@@ -9,7 +9,7 @@ use crate::hash::{sha1, sha256};
 use crate::proto::extended::{Extended, MetadataMessage};
 use crate::proto::message::Message;
 use crate::proto::metainfo::Metainfo;
-use crate::swarm::event::{Departure, Output, PeerKey, Source};
+use crate::swarm::event::{Departure, Note, Output, PeerKey, Source};
 use crate::swarm::metadata::{Got, MetadataDownload};
 use std::time::Duration;
 
@@ -98,6 +98,7 @@ impl MetadataDownload {
             self.too_long = self.too_long.saturating_add(1);
             return self.close(swarm, now, key, Departure::Useless, out);
         }
+        self.distrust_accused(key, peer.who());
         if peer.id.0.starts_with(RTORRENT) {
             // It stops to hear us when it is asked for a piece while it owes another, as rTorrent 0.9 does.
             self.one_by_one(key);
@@ -141,9 +142,14 @@ impl MetadataDownload {
                 self.find(swarm, now, whole, out);
             }
             Got::Whole(attempt, _) => {
-                let liar = self.wrong(attempt).and_then(|liar| swarm.peers.get(&liar)).map(Peer::who);
-                if let Some(liar) = liar {
-                    self.ban(swarm, now, liar, out);
+                if let Some(liar) = self.wrong(attempt)
+                    && let Some(who) = swarm.peers.get(&liar).map(Peer::who)
+                {
+                    if self.accuse(now, liar, who) {
+                        self.ban(swarm, now, who, out);
+                    } else if let Some(peer) = swarm.peers.get(&liar) {
+                        out.push(Output::Note(Note::WrongMetadata(peer.addr)));
+                    }
                 }
                 self.request(swarm, now, out);
             }
