@@ -68,6 +68,11 @@ impl InfoHashes {
         std::iter::once(first).chain(second)
     }
 
+    /// The info-hashes one by one, in the order of the [`wire_names`](Self::wire_names): each names one swarm.
+    pub fn swarms(&self) -> impl Iterator<Item = Self> + use<> {
+        self.v1().map(Self::from_v1).into_iter().chain(self.v2().map(Self::from_v2))
+    }
+
     /// Whether this is one of the [`wire_names`](Self::wire_names).
     pub fn contains(&self, wire: &[u8; 20]) -> bool {
         self.wire_names().any(|name| name == *wire)
@@ -278,6 +283,7 @@ mod tests {
         for (hashes, names) in [(v1, vec![[1; 20]]), (v2, vec![[2; 20]]), (both, vec![[1; 20], [2; 20]])] {
             assert_eq!(hashes.wire_names().collect::<Vec<_>>(), names);
             assert_eq!(hashes.wire(), names[0]);
+            assert!(hashes.swarms().map(|swarm| swarm.wire()).eq(hashes.wire_names()));
             assert!(names.iter().all(|name| hashes.contains(name)) && !hashes.contains(&[3; 20]));
             assert!(hashes.overlaps(&both) && both.overlaps(&hashes));
         }

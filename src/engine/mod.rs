@@ -7,6 +7,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "a loud room: it is here that the clock is read")]
 
+mod announcing;
 mod clock;
 mod command;
 mod config;

@@ -40,11 +40,39 @@ pub async fn dial(
     ours: &Handshake,
     patience: Patience,
 ) -> Result<(TcpStream, Hello), DialFailure> {
+    dial_by(addr, bind, ours, None, patience).await
+}
+
+/// Connects to a peer of a torrent that may have two names; one that does not know it by the first is asked by the
+/// `other`.
+pub async fn dial_hybrid(
+    addr: SocketAddr,
+    bind: Bind,
+    ours: &Handshake,
+    other: Option<[u8; 20]>,
+    patience: Patience,
+) -> Result<(TcpStream, Hello), DialFailure> {
+    match (dial_by(addr, bind, ours, other, patience).await, other) {
+        (Err(DialFailure::BadHandshake), Some(info_hash)) => {
+            let second = Handshake { info_hash, ..*ours };
+            dial_by(addr, bind, &second, Some(ours.info_hash), patience).await
+        }
+        (dialled, _) => dialled,
+    }
+}
+
+async fn dial_by(
+    addr: SocketAddr,
+    bind: Bind,
+    ours: &Handshake,
+    other: Option<[u8; 20]>,
+    patience: Patience,
+) -> Result<(TcpStream, Hello), DialFailure> {
     let local = bind.towards(addr).ok_or(DialFailure::Unreachable)?;
     let socket = open(addr, local).map_err(|_| DialFailure::Local)?;
     let connected = timeout(patience.connect, socket.connect(addr)).await;
     let mut stream = connected.map_err(|_| DialFailure::TimedOut)?.map_err(|error| reason(&error))?;
-    match timeout(patience.handshake, exchange(&mut stream, ours)).await {
+    match timeout(patience.handshake, exchange(&mut stream, ours, other)).await {
         Err(_) => Err(DialFailure::TimedOut),
         Ok(Err(_)) => Err(DialFailure::BadHandshake),
         Ok(Ok(theirs)) if theirs.id == ours.id => Err(DialFailure::Ourselves),

@@ -25,11 +25,16 @@ impl Default for Patience {
     }
 }
 
-/// Says our handshake, and hears one for the same torrent.
-pub(super) async fn exchange(stream: &mut TcpStream, ours: &Handshake) -> io::Result<Hello> {
+/// Says our handshake, and hears one for the same torrent: under the name that we say or under its other one, to which
+/// a peer may upgrade a hybrid torrent (BEP 52).
+pub(super) async fn exchange(
+    stream: &mut TcpStream,
+    ours: &Handshake,
+    other: Option<[u8; 20]>,
+) -> io::Result<Hello> {
     stream.write_all(&ours.encode()).await?;
     let theirs = hear(stream).await?;
-    if theirs.info_hash != ours.info_hash {
+    if theirs.info_hash != ours.info_hash && Some(theirs.info_hash) != other {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "the handshake is for another torrent"));
     }
     Ok(Hello { id: theirs.id, reserved: theirs.reserved })

@@ -23,7 +23,7 @@ pub mod tracker_server;
 pub mod web;
 
 pub use datagrams::Datagrams;
-pub use dial::{Bind, dial};
+pub use dial::{Bind, dial, dial_hybrid};
 pub use hello::Patience;
 pub use limit::{Limit, Limits};
 pub use listen::{Caller, Listener, Lookup, Registration, bind_both};

@@ -94,3 +94,33 @@ async fn a_port_that_is_taken_is_refused() {
     assert!(Listener::bind(Bind::LOOPBACK, taken.port()).is_err());
     assert!(Listener::bind(Bind { v4: None, v6: None }, 0).is_err());
 }
+
+#[tokio::test]
+async fn a_torrent_of_two_names_is_dialled_by_both() {
+    let (addr, _, mut called, task) = listen(Patience::default());
+    let by = |info_hash| Handshake { info_hash, ..hello_of(THERE) };
+    for (first, second) in [(TORRENT, [9; 20]), ([9; 20], TORRENT)] {
+        assert!(dial_hybrid(addr, Bind::ANY, &by(first), Some(second), Patience::default()).await.is_ok());
+        assert!(called.recv().await.is_some());
+    }
+    let other = dial_hybrid(addr, Bind::ANY, &by([8; 20]), Some([9; 20]), Patience::default()).await;
+    assert_eq!(other.unwrap_err(), DialFailure::BadHandshake);
+    task.abort();
+
+    // One that answers by the other name.
+    let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = socket.local_addr().unwrap();
+    let peer = tokio::spawn(async move {
+        for _ in 0..2 {
+            let (mut stream, _) = socket.accept().await.unwrap();
+            stream.read_exact(&mut [0; HANDSHAKE_LEN]).await.unwrap();
+            let ours = Handshake { info_hash: TORRENT, ..hello_of(HERE) };
+            stream.write_all(&ours.encode()).await.unwrap();
+            let _ = stream.read(&mut [0; 1]).await;
+        }
+    });
+    assert!(dial(addr, Bind::ANY, &by([9; 20]), Patience::default()).await.is_err());
+    let upgraded = dial_hybrid(addr, Bind::ANY, &by([9; 20]), Some(TORRENT), Patience::default()).await;
+    assert_eq!(upgraded.unwrap().1.id, HERE);
+    peer.abort();
+}

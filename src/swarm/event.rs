@@ -298,6 +298,8 @@ pub enum Note {
     Finished,
     /// A piece came out wrong and is fetched again.
     HashFailed(Piece),
+    /// This peer sent a wrong info dictionary. It is asked again after a pause, for a bit may flip on any way.
+    WrongMetadata(SocketAddr),
     /// This peer sent wrong bytes and is not talked to again.
     Banned(SocketAddr),
     /// A tracker answered with a warning.

@@ -4,10 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use super::Scene;
-use super::party::end;
+use super::party::{PATIENCE, Party, end};
 use super::share::{link, many, seeder, settle};
+use super::signals::some_done;
 use crate::support::program::Program;
 use crate::support::schema;
+use crate::support::wait::wait_for;
 
 #[test]
 fn a_file_that_changes_while_it_is_shared_ends_the_sharing() {
@@ -77,4 +79,42 @@ fn what_is_moved_away_was_not_changed() {
     ends(program, "files_missing", "film.bin was moved or removed while it was shared", "put it back");
     assert!(Path::new(&at("elsewhere.bin")).exists());
     assert!(link(&scene, &["elsewhere.bin"]).0.contains("dn=elsewhere.bin"));
+}
+
+#[test]
+fn what_is_taken_away_while_it_comes_is_not_done() {
+    let mut party = Party::new();
+    let bytes = party.make("x.bin", 2_000_000);
+    party.seed(&["x.bin"]);
+    type Change = fn(&Path, &Path);
+    let changes: [(&str, Change, &str); 5] = [
+        ("removed", |_, file| fs::remove_file(file).unwrap(), "removed"),
+        ("gone", |folder, _| fs::remove_dir_all(folder).unwrap(), "removed"),
+        ("moved", |_, file| fs::rename(file, file.with_extension("moved")).unwrap(), "moved or removed"),
+        ("cut", |_, file| fs::File::options().write(true).open(file).unwrap().set_len(0).unwrap(), "cut off"),
+        (
+            "replaced",
+            |folder, file| {
+                fs::write(folder.join("other"), "mine").unwrap();
+                fs::rename(folder.join("other"), file).unwrap();
+            },
+            "was ",
+        ),
+    ];
+    for (name, change, word) in changes {
+        let (folder, state) = (party.path(name), format!("taker-{name}"));
+        let arguments = ["get", "x.bin.torrent", "-o", name, "--down", "1M", "--json", "--interval", "1s"];
+        let get = Program::start(name, &mut party.command(&state, &arguments), party.scene.path());
+        wait_for("a part is there", PATIENCE, || some_done(&get.output()).then_some(()));
+        change(&folder, &folder.join("x.bin"));
+        ends(get, "changed_on_disk", word, "run again");
+        let again = party.get(&state, &["x.bin.torrent", "-o", name]);
+        if name == "replaced" {
+            assert_eq!(again.code, 5, "{}", again.err);
+            assert_eq!(fs::read(folder.join("x.bin")).unwrap(), b"mine");
+        } else {
+            assert_eq!(again.code, 0, "{name}: {}", again.err);
+            assert!(fs::read(folder.join("x.bin")).unwrap() == bytes, "{name}");
+        }
+    }
 }

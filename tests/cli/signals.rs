@@ -140,7 +140,7 @@ fn send_if_alive(program: &mut Program) {
     }
 }
 
-fn some_done(output: &str) -> bool {
+pub fn some_done(output: &str) -> bool {
     output.lines().any(|line| line.contains(r#""event":"progress""#) && !line.contains(r#""done":0,"#))
 }
 

@@ -58,6 +58,7 @@ impl Trace {
             Output::Note(note) => match note {
                 Note::Finished => self.add(12),
                 Note::HashFailed(piece) => self.tagged(13, u64::from(piece.index())),
+                Note::WrongMetadata(addr) => self.tagged(33, text(&addr.to_string())),
                 Note::Banned(addr) => self.tagged(14, text(&addr.to_string())),
                 Note::TrackerWarning(tracker, _) => self.tagged(15, tracker.0 as u64),
             },

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use tokio::task::JoinHandle;
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::message::News;
 use super::node::Node;
@@ -26,22 +27,21 @@ impl Search {
         torrent: InfoHashes,
         port: Option<u16>,
         seed: bool,
-        tell: impl Fn(Input) + Send + 'static,
+        tell: impl Fn(Input) + Clone + Send + Sync + 'static,
     ) -> Self {
         let announce = port.map(|port| Announce { port: Some(port), seed });
-        let goal = Goal::Peers { info_hash: NodeId(torrent.wire()), no_seeds: seed, announce };
-        let mut news = node.begin(goal);
         let so_far = Arc::new(AtomicU32::new(0));
-        let count = so_far.clone();
+        // A hybrid torrent has a swarm under each of its names (BEP 52).
+        let mut running = JoinSet::new();
+        for name in torrent.wire_names() {
+            let goal = Goal::Peers { info_hash: NodeId(name), no_seeds: seed, announce };
+            running.spawn(follow(node.begin(goal), tell.clone(), so_far.clone()));
+        }
         let task = tokio::spawn(async move {
             let (mut answered, mut peers) = (0, 0);
-            while let Some(news) = news.recv().await {
-                match news {
-                    News::Peers(addrs) => tell(Input::Found { source: Source::Dht, addrs }),
-                    News::Ended(outcome) => (answered, peers) = (outcome.answered, outcome.peers),
-                    News::Steps(steps) => count.store(steps.answered, Ordering::Relaxed),
-                    News::Samples(_) | News::Item(_) => {}
-                }
+            while let Some(ended) = running.join_next().await {
+                let (new, more) = ended.unwrap_or_default();
+                (answered, peers) = (new.max(answered), more + peers);
             }
             tell(Input::LookedUp { answered, peers });
         });
@@ -52,6 +52,24 @@ impl Search {
     pub(in crate::engine) fn answered(&self) -> u32 {
         self.answered.load(Ordering::Relaxed)
     }
+}
+
+/// Tells what the search under one name finds. Gives how many nodes answered, and how many peers they knew.
+async fn follow(
+    mut news: mpsc::UnboundedReceiver<News>,
+    tell: impl Fn(Input),
+    count: Arc<AtomicU32>,
+) -> (u32, u32) {
+    let (mut answered, mut peers) = (0, 0);
+    while let Some(news) = news.recv().await {
+        match news {
+            News::Peers(addrs) => tell(Input::Found { source: Source::Dht, addrs }),
+            News::Ended(outcome) => (answered, peers) = (outcome.answered, outcome.peers),
+            News::Steps(steps) => _ = count.fetch_max(steps.answered, Ordering::Relaxed),
+            News::Samples(_) | News::Item(_) => {}
+        }
+    }
+    (answered, peers)
 }
 
 impl Drop for Search {

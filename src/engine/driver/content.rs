@@ -1,5 +1,6 @@
 //! The content of a torrent, once its files are open: pieces on their way to the disk, and back to peers.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::deferred::DeferredIo;
@@ -15,7 +16,7 @@ use crate::base::{Block, Geometry, Moment, Piece, Span};
 use crate::engine::event::{Event, Fault};
 use crate::engine::shared::{Claim, Shared};
 use crate::net::ToPeer;
-use crate::store::{Buf, DiskError, Hold, PieceOutcome, SegmentOutcome, Volume};
+use crate::store::{Buf, DiskError, DiskErrorKind, Hold, PieceOutcome, SegmentOutcome, Volume};
 use crate::swarm::Summary;
 use crate::swarm::event::{Input, PeerKey};
 
@@ -33,6 +34,10 @@ pub(super) struct Content {
     pub deferred: Option<DeferredIo>,
     /// Pieces and runs that the disk is hashing and writing.
     pub keeping: usize,
+    /// The disk looks whether the files of a finished torrent are where they belong.
+    pub confirming: bool,
+    /// A file that somebody has removed, moved or cut meanwhile: what was verified may be gone with it.
+    pub changed: Option<PathBuf>,
     pub goal: Goal,
     pub saver: Saver,
     pub stream: Option<Stream>,
@@ -57,6 +62,8 @@ impl Content {
             claim: Claim::new(shared),
             deferred: DeferredIo::until(opened.ready, &to.facts),
             keeping: 0,
+            confirming: false,
+            changed: None,
             goal: Goal::new(target.options.after),
             saver: Saver::new(now, opened.totals),
             stream: None,
@@ -75,6 +82,39 @@ impl Driver {
     /// Whether every wanted piece is there.
     pub(super) fn is_finished(&self) -> bool {
         self.content.as_ref().is_some_and(|content| content.goal.is_finished())
+    }
+
+    /// Every wanted piece is verified and written. Whoever hears of it is to find the files, so the disk looks for them
+    /// first.
+    pub(super) fn confirm_files(&mut self) {
+        let Some(content) = &mut self.content else { return };
+        content.confirming = true;
+        let (volume, facts) = (content.volume.clone(), self.to.facts.clone());
+        self.shared.disk.run(move || {
+            let _ = facts.send(Fact::Confirmed(volume.confirm()));
+        });
+    }
+
+    /// The files are where they belong, or not.
+    pub(super) fn confirmed(&mut self, confirmed: Result<(), DiskError>) {
+        if let Some(content) = &mut self.content {
+            content.confirming = false;
+        }
+        match confirmed {
+            Ok(()) if self.torrent.is_finished() => self.finished(),
+            Ok(()) => {}
+            Err(error) => self.disk_failed(&error),
+        }
+    }
+
+    /// The disk failed, which ends the torrent.
+    fn disk_failed(&mut self, error: &DiskError) {
+        if let Some(content) = &mut self.content
+            && matches!(error.kind, DiskErrorKind::Changed | DiskErrorKind::Missing)
+        {
+            content.changed.get_or_insert_with(|| error.path.clone());
+        }
+        self.fault.get_or_insert_with(|| Fault::from_disk(error));
     }
 
     /// Every wanted piece is there.
@@ -208,7 +248,7 @@ impl Driver {
             PieceOutcome::HashFailed { piece, digests } => self.tell(Input::HashFailed { piece, digests }),
             PieceOutcome::WriteFailed { piece, error } => {
                 self.tell(Input::WriteFailed { piece });
-                self.fault.get_or_insert_with(|| Fault::from_disk(&error));
+                self.disk_failed(&error);
             }
         }
     }
@@ -277,9 +317,7 @@ impl Driver {
                     self.read_on(peer);
                 }
             },
-            Err(error) => {
-                self.fault.get_or_insert_with(|| Fault::from_disk(&error));
-            }
+            Err(error) => self.disk_failed(&error),
         }
     }
 }

@@ -46,6 +46,7 @@ impl Driver {
             Fact::Ready(ready) => self.ready(ready),
             Fact::Piece(kept) => self.piece_done(kept),
             Fact::Segment(settled) => self.segment_done(settled),
+            Fact::Confirmed(confirmed) => self.confirmed(confirmed),
             Fact::Fetched { peer, result } => self.fetched(peer, result),
             Fact::Heard(input) => {
                 if matches!(input, Input::Announced { .. }) {

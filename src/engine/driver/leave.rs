@@ -69,7 +69,7 @@ impl Driver {
     fn is_writing(&self) -> bool {
         let busy = |content: &Content| {
             let unready = content.deferred.is_some() && self.fault.is_none();
-            content.keeping > 0 || content.saver.saving || unready
+            content.keeping > 0 || content.confirming || content.saver.saving || unready
         };
         self.opening.is_some() || self.content.as_ref().is_some_and(busy)
     }

@@ -128,7 +128,8 @@ mod tests {
             let mut stall = Stall::new(at(0));
             let mut waited = (0..100).map(|n| {
                 let progress = Some((n * bytes, 1 << 30));
-                let metadata = MetadataSummary { found: false, offering: 1, too_long: 0, progress };
+                let metadata =
+                    MetadataSummary { found: false, offering: 1, refusing: 0, too_long: 0, progress };
                 stall.look(at(n), &metadata).as_secs()
             });
             waited.by_ref().max().unwrap()

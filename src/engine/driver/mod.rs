@@ -104,6 +104,8 @@ enum Fact {
     Ready(Result<(), DiskError>),
     Piece(PieceOutcome),
     Segment(SegmentOutcome),
+    /// Every wanted piece is written, and the files are where they belong, or not.
+    Confirmed(Result<(), DiskError>),
     Fetched {
         peer: PeerKey,
         result: Result<Vec<Buf>, DiskError>,

@@ -8,7 +8,7 @@ use super::names::{self, Name};
 use super::{Driver, Fact};
 use crate::engine::dht::{Node, Search};
 use crate::engine::event::Event;
-use crate::net::{ToPeer, dial};
+use crate::net::{ToPeer, dial_hybrid};
 use crate::proto::announce::{Announce, AnnounceEvent};
 use crate::proto::handshake::Handshake;
 use crate::swarm::event::{Input, Note, Output, PeerKey, Source, TrackerKey};
@@ -52,9 +52,9 @@ impl Driver {
 
     fn dial(&self, addr: SocketAddr) {
         let (facts, bind, ours) = (self.to.facts.clone(), self.shared.bind, self.handshake());
-        let patience = self.shared.patience;
+        let (other, patience) = (self.info_hashes.wire_names().nth(1), self.shared.patience);
         tokio::spawn(async move {
-            let result = dial(addr, bind, &ours, patience).await;
+            let result = dial_hybrid(addr, bind, &ours, other, patience).await;
             let _ = facts.send(Fact::Dialled { addr, result });
         });
     }
@@ -88,7 +88,7 @@ impl Driver {
                 // It only ever ends by being dropped.
                 let _ = before.await;
             }
-            let answer = shared.trackers.announce(&url, &announce).await;
+            let answer = shared.announce(&url, &announce).await;
             if !last {
                 tracing::debug!(url, ok = answer.is_ok(), "announced");
             }
@@ -141,12 +141,13 @@ impl Driver {
 
     fn note(&mut self, note: Note) {
         let text = match note {
-            Note::Finished => return self.finished(),
+            Note::Finished => return self.confirm_files(),
             Note::HashFailed(piece) => {
                 format!("piece {} came out wrong and is fetched again", piece.index())
             }
+            Note::WrongMetadata(addr) => format!("{addr} sent a wrong file list and is asked again later"),
             Note::Banned(addr) if self.torrent.is_open() => format!("{addr} sent wrong bytes and is banned"),
-            Note::Banned(addr) => format!("{addr} sent a wrong file list and is banned"),
+            Note::Banned(addr) => format!("{addr} sent a wrong file list again and again and is banned"),
             Note::TrackerWarning(_, text) => format!("a tracker warns: {}", text.fit(200)),
         };
         let _ = self.shared.events.send(Event::Note { id: self.id, text });

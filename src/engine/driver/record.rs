@@ -141,6 +141,25 @@ pub(super) fn save(library: &Library, volume: &Volume, mut entry: Entry, sync: b
     library.save(&[entry]).map_err(|error| error.to_string())
 }
 
+/// Saves a record behind the news that the file at `path` is not as we left it: no piece is claimed, and whatever lies
+/// there now is another's.
+pub(super) fn save_changed(
+    library: &Library,
+    volume: &Volume,
+    mut entry: Entry,
+    path: &Path,
+) -> Result<(), String> {
+    entry.stamps = volume.stamps().map_err(|error| error.to_string())?;
+    for (stamp, spec) in entry.stamps.files.iter_mut().zip(volume.layout().files.iter()) {
+        if volume.root().join(&spec.path) == path {
+            *stamp = None;
+        }
+    }
+    // Of a torrent that runs, files without a stamp are ours.
+    (entry.have, entry.running) = (Bitfield::none(entry.have.len()), false);
+    library.save(&[entry]).map_err(|error| error.to_string())
+}
+
 /// Stands in a record between the name of a boot and that of the files, neither of which holds it.
 const NAMED: u8 = 0;
 

@@ -182,6 +182,7 @@ impl Driver {
             progress: metadata.progress,
             peers: s.peers,
             offering: metadata.offering,
+            refusing: metadata.refusing,
             too_long: metadata.too_long,
             known: s.known,
             trying: s.fresh.saturating_add(s.dialling),

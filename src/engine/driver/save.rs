@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::content::Content;
-use super::record::{beginning, save};
+use super::record::{beginning, save, save_changed};
 use super::{Driver, Fact};
 use crate::base::{Bitfield, Moment};
 use crate::engine::shared::Shared;
@@ -65,8 +65,12 @@ impl Driver {
         };
         let Some(library) = content.library(&self.shared) else { return };
         let entry = content.entry(self.torrent.have(), &self.summary(), writing);
-        let volume = content.volume.clone();
-        let saved = self.shared.on_disk(move || Ok(save(&library, &volume, entry, false))).await;
+        let (volume, changed) = (content.volume.clone(), content.changed.clone());
+        let save = move || match changed {
+            Some(path) => save_changed(&library, &volume, entry, &path),
+            None => save(&library, &volume, entry, false),
+        };
+        let saved = self.shared.on_disk(move || Ok(save())).await;
         if let Ok(Err(error)) = saved {
             tracing::warn!(error, "resume data is not saved");
         }

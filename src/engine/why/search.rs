@@ -21,6 +21,8 @@ pub struct Search {
     pub peers: u32,
     /// Connected peers that offer it.
     pub offering: u32,
+    /// Of those, how many did not give it when they were asked.
+    pub refusing: u32,
     /// Peers that claimed one longer than is taken.
     pub too_long: u32,
     /// Addresses known.
@@ -61,6 +63,14 @@ pub fn why(s: &Search) -> (State, Reason) {
     }
     if s.found {
         return say("searching_peers", "the file list is here".into());
+    }
+    let nothing = s.progress.is_none_or(|(have, _)| have == 0);
+    if s.offering > 0 && s.refusing >= s.offering && nothing {
+        let text = match s.offering {
+            1 => "1 peer offers the file list, but does not send it when asked".into(),
+            n => format!("{} offer the file list, but none sends it when asked", peers(n)),
+        };
+        return say("peers_without_metadata", text);
     }
     if s.offering > 0 {
         let part = match s.progress {
@@ -251,6 +261,13 @@ mod tests {
         says(&two, "peers_without_metadata", "connected to 2 peers, none has the file list");
         let giving = Search { offering: 1, progress: Some((16_384, 65_536)), ..two.clone() };
         says(&giving, "searching_peers", "fetching the file list from 1 peer: 16 KiB of 64 KiB");
+        let refusing = Search { progress: None, refusing: 1, ..giving.clone() };
+        says(
+            &refusing,
+            "peers_without_metadata",
+            "1 peer offers the file list, but does not send it when asked",
+        );
+        says(&Search { offering: 2, ..refusing }, "searching_peers", "fetching the file list from 2 peers");
         let long = Search { too_long: 3, ..Search::default() };
         let text = "3 peers offered a file list above the limit of 16 MiB";
         says(&long, "peers_without_metadata", text);
@@ -274,6 +291,7 @@ mod tests {
                 progress,
                 peers: counts[0] % 3,
                 offering: counts[1] % 3,
+                refusing: counts[2] % 3,
                 too_long: counts[2] % 3,
                 known: counts[3],
                 trying: counts[4],

@@ -1,12 +1,14 @@
 //! Looking at what is there: before anything is written, and to know it again later.
 
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{IN_PART, Inner, PART, Volume};
 use crate::base::{Bitfield, FileIndex};
 use crate::store::error::{DiskError, DiskErrorKind};
-use crate::store::files::{Found, free_space};
+use crate::store::files::{Found, Root, free_space};
 use crate::store::layout::Alloc;
 
 /// What lies where a file of the torrent belongs.
@@ -120,6 +122,37 @@ impl Volume {
         Ok(())
     }
 
+    /// Checks that every wanted file lies whole where its path says and is the one that was written to. What is written
+    /// to a file that somebody has moved away goes with it.
+    pub fn confirm(&self) -> Result<(), DiskError> {
+        let inner = &*self.inner;
+        // Not the folder that is open: that one may have been moved, too.
+        let changed =
+            |path: PathBuf, how: &str| DiskError::new(DiskErrorKind::Changed, "find", path).with(how);
+        let root = match Root::open(&inner.root, inner.options.follow) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(changed(inner.root.clone(), "it was moved or removed"));
+            }
+            other => other.map_err(|error| DiskError::from_io("find", inner.root.as_path(), &error))?,
+        };
+        for (at, spec) in inner.layout.files.iter().enumerate() {
+            let key = at as u32;
+            if spec.pad || !inner.is_wanted(key) {
+                continue;
+            }
+            let failed = |error: io::Error| DiskError::from_io("find", inner.shown(key), &error);
+            let how = match root.look(&spec.path).map_err(failed)? {
+                Found::Plain { size, inode, .. } if size == spec.len && inner.is_open_as(key, inode) => {
+                    continue;
+                }
+                Found::Missing => "it was moved or removed",
+                Found::Plain { .. } | Found::Other => "it was cut off or replaced",
+            };
+            return Err(changed(inner.shown(key), how));
+        }
+        Ok(())
+    }
+
     /// By what its files are known again. To be taken after [`Volume::flush`].
     pub fn stamps(&self) -> Result<Stamps, DiskError> {
         let inner = &*self.inner;
@@ -192,9 +225,14 @@ impl Inner {
         }
     }
 
+    /// Whether a file that is open is the one of this number on the disk; one that is not open may be any.
+    fn is_open_as(&self, key: u32, inode: u64) -> bool {
+        let open = self.handles.get((self.number, key), false);
+        open.is_none_or(|open| open.file.metadata().is_ok_and(|meta| meta.ino() == inode))
+    }
+
     /// How many bytes of the disk a file takes already.
     fn stored(&self, key: u32) -> Result<u64, DiskError> {
-        use std::os::unix::fs::MetadataExt;
         match self.open_to_read(key) {
             Ok(open) => {
                 let meta = open.file.metadata();

@@ -253,3 +253,53 @@ proptest! {
         read_back(&sample, &volume);
     }
 }
+
+/// A volume of two files in a folder of its own, with all of the first and the beginning of the second.
+fn half_written(sample: &Sample, root: &Path, io: DiskIo) -> Volume {
+    let volume = sample.volume(root, io, &[]);
+    for piece in sample.geometry().pieces().take(5) {
+        volume.write(piece, &[sample.bytes(piece)]).unwrap();
+    }
+    volume
+}
+
+#[test]
+fn files_that_somebody_took_away_are_missed() {
+    let sample = Sample::new(1 << 20, &[(2 << 20, false), (6 << 20, false)]);
+    type Change = fn(&Path, &Path);
+    let changes: [(Change, bool); 7] = [
+        (|_, _| {}, true),
+        (|_, file| std::fs::remove_file(file).unwrap(), false),
+        (|_, file| std::fs::File::options().write(true).open(file).unwrap().set_len(3 << 20).unwrap(), false),
+        (|root, _| std::fs::remove_dir_all(root).unwrap(), false),
+        // These are missed in the end.
+        (|_, file| std::fs::rename(file, file.with_extension("moved")).unwrap(), true),
+        (|root, _| std::fs::rename(root, root.with_extension("moved")).unwrap(), true),
+        (
+            |root, file| {
+                std::fs::rename(file, root.join("ours")).unwrap();
+                std::fs::write(file, vec![0; 6 << 20]).unwrap();
+            },
+            true,
+        ),
+    ];
+    for io in WAYS {
+        for (at, (change, goes_on)) in changes.iter().enumerate() {
+            let folder = tempfile::tempdir().unwrap();
+            let root = folder.path().join("root");
+            let volume = half_written(&sample, &root, io);
+            change(&root, &root.join(&sample.layout.files[1].path));
+            let rest = sample.geometry().pieces().skip(5);
+            let mut written =
+                rest.map(|piece| volume.write(piece, &[sample.bytes(piece)]).map_err(|error| error.kind));
+            let first = written.next().unwrap();
+            assert_eq!(first, if *goes_on { Ok(()) } else { Err(DiskErrorKind::Changed) }, "change {at}");
+            if *goes_on {
+                assert!(written.all(|written| written.is_ok()));
+                let confirmed = volume.confirm().map_err(|error| error.kind);
+                let right = if at == 0 { Ok(()) } else { Err(DiskErrorKind::Changed) };
+                assert_eq!(confirmed, right, "change {at}");
+            }
+        }
+    }
+}

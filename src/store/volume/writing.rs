@@ -133,6 +133,7 @@ impl Inner {
     /// Puts bytes at a place of a file of which all is known.
     pub(super) fn put(&self, base: &Base, key: u32, offset: u64, slices: &[&[u8]]) -> Result<(), DiskError> {
         let open = self.open_to_write(base, key)?;
+        self.expect_unchanged(key, &open.file, "write")?;
         let len: u64 = slices.iter().map(|slice| slice.len() as u64).sum();
         // Noted before, so that a flush that comes between is not the last.
         self.ledger().dirty.insert(key);
@@ -190,15 +191,22 @@ impl Inner {
         let open = self.open_to_read(key)?;
         let failed = |error: io::Error| DiskError::from_io("flush", self.shown(key), &error);
         open.file.sync_data().map_err(failed)?;
-        let now = open.file.metadata().map_err(failed)?;
+        self.expect_unchanged(key, &open.file, "flush")
+    }
+
+    /// Refuses a file that somebody removed or cut while it was open here.
+    fn expect_unchanged(&self, key: u32, file: &File, what: &'static str) -> Result<(), DiskError> {
+        let now = file.metadata().map_err(|error| DiskError::from_io(what, self.shown(key), &error))?;
         let short = key != PART
             && self.options.alloc != Alloc::None
             && now.len() < self.layout.files[key as usize].len;
-        if now.nlink() == 0 || short {
-            self.forget(key);
-            return Err(DiskError::new(DiskErrorKind::Changed, "flush", self.shown(key)));
-        }
-        Ok(())
+        let how = match (now.nlink(), short) {
+            (0, _) => "it was removed",
+            (_, true) => "it was cut off",
+            _ => return Ok(()),
+        };
+        self.forget(key);
+        Err(DiskError::new(DiskErrorKind::Changed, what, self.shown(key)).with(how))
     }
 }
 

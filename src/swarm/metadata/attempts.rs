@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{MAX_DOUBLINGS, MetadataDownload, Offer, SILENT};
+use super::{MAX_DOUBLINGS, MetadataDownload, Offer, SILENT, SLOW};
 use crate::base::Moment;
 use crate::proto::extended::{MAX_METADATA, metadata_pieces};
 use crate::swarm::event::PeerKey;
@@ -36,15 +36,18 @@ pub(super) struct Work {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Place {
     pub(super) bytes: Option<(PeerKey, Box<[u8]>)>,
+    /// Peers that owe it, without those that let us wait.
     pub(super) askers: u32,
+    /// How many have let us wait for it.
+    pub(super) slow: u32,
     pub(super) since: Moment,
 }
 
 impl MetadataDownload {
     /// The attempt that this peer works on.
     pub(super) fn attempt_of(&self, peer: PeerKey) -> Option<Attempt> {
-        let size = self.offers.get(&peer)?.size;
-        Some(if self.spoiled.contains(&size) { Attempt::Alone(peer) } else { Attempt::Shared(size) })
+        let &Offer { size, alone, .. } = self.offers.get(&peer)?;
+        Some(if alone || self.spoiled.contains(&size) { Attempt::Alone(peer) } else { Attempt::Shared(size) })
     }
 
     /// Whether this peer could give and its attempt has no room.
@@ -108,6 +111,12 @@ impl MetadataDownload {
         for peer in silent {
             self.release(peer);
             self.miss(now, peer);
+        }
+        let late = |offer: &Offer| !offer.slow && !offer.asked.is_empty() && now.since(offer.heard) >= SLOW;
+        let late: Vec<PeerKey> =
+            self.offers.iter().filter(|(_, offer)| late(offer)).map(|(&peer, _)| peer).collect();
+        for peer in late {
+            self.slow_down(peer);
         }
         self.drop_idle();
         let ready = |offer: &Offer| offer.rests.is_none_or(|until| until <= now);

@@ -81,18 +81,17 @@ impl EarlyMessages {
         told || self.haves.iter().any(|&byte| byte != 0)
     }
 
-    /// All of it once more, in an order in which it may be said; then the pieces that were lost.
-    pub fn again(self) -> (Vec<Message>, BTreeSet<u32>) {
-        let mut all: Vec<Message> = self.told.into_iter().collect();
-        let bits = self.haves.iter().enumerate().filter(|(_, bits)| **bits != 0);
-        let pieces = bits.flat_map(|(at, &bits)| {
+    /// All of it once more, in an order in which it may be said; then the pieces that were lost. There may be millions of
+    /// messages, so they are made one by one.
+    pub fn again(self) -> (impl Iterator<Item = Message>, BTreeSet<u32>) {
+        let bits = self.haves.into_iter().enumerate().filter(|&(_, bits)| bits != 0);
+        let pieces = bits.flat_map(|(at, bits)| {
             let of_byte = (0..8_u32).filter(move |bit| bits & (0x80 >> bit) != 0);
             of_byte.map(move |bit| at as u32 * 8 + bit)
         });
-        all.extend(pieces.map(Message::Have));
-        all.extend(self.suggested.into_iter().map(Message::Suggest));
-        all.extend(self.allowed.into_iter().map(Message::AllowedFast));
-        (all, self.lost)
+        let all = self.told.into_iter().chain(pieces.map(Message::Have));
+        let hints = self.suggested.into_iter().map(Message::Suggest);
+        (all.chain(hints).chain(self.allowed.into_iter().map(Message::AllowedFast)), self.lost)
     }
 
     /// Notes a piece; says whether that is new.
@@ -140,7 +139,7 @@ mod tests {
         for message in messages {
             early.heard(message.clone(), true).expect("allowed");
         }
-        early.again().0
+        early.again().0.collect()
     }
 
     #[test]
@@ -172,7 +171,7 @@ mod tests {
         assert_eq!(early.heard(Message::Have(7), true), Ok(false));
         assert_eq!(early.heard(Message::Bitfield(vec![3]), true), Ok(true));
         assert_eq!(early.heard(Message::Bitfield(vec![3]), true), Ok(false));
-        assert_eq!(early.again().0.len(), MAX_PIECES as usize + 1);
+        assert_eq!(early.again().0.count(), MAX_PIECES as usize + 1);
     }
 
     #[test]
@@ -181,14 +180,15 @@ mod tests {
         assert_eq!(seed.heard(Message::HaveAll, true), Ok(true));
         assert_eq!((seed.has_not(3), seed.has_not(4)), (Ok(()), Ok(())));
         assert_eq!(seed.heard(Message::Have(4), true), Ok(true));
-        assert_eq!(seed.clone().again(), (vec![Message::HaveAll], BTreeSet::from([3])));
+        let (said, lost) = seed.clone().again();
+        assert_eq!((said.collect(), lost), (vec![Message::HaveAll], BTreeSet::from([3])));
         assert!((0..MAX_PIECES).try_for_each(|piece| seed.has_not(piece)).is_err(), "nobody loses so much");
         let mut leech = EarlyMessages::default();
         for message in [Message::Bitfield(vec![0xff]), Message::Have(9)] {
             assert_eq!(leech.heard(message, true), Ok(true));
         }
         assert_eq!((leech.has_not(0), leech.has_not(9)), (Ok(()), Ok(())));
-        assert_eq!(leech.again().0, [Message::Bitfield(vec![0x7f])]);
+        assert!(leech.again().0.eq([Message::Bitfield(vec![0x7f])]));
     }
 
     proptest! {
@@ -199,7 +199,7 @@ mod tests {
                 let _ = early.heard(Message::Suggest(piece), true);
                 let _ = early.heard(Message::AllowedFast(piece), true);
             }
-            prop_assert!(early.again().0.len() <= 2 * MAX_HINTS);
+            prop_assert!(early.again().0.count() <= 2 * MAX_HINTS);
         }
     }
 }

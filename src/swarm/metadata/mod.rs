@@ -3,9 +3,11 @@
 //! Nothing proves a piece by itself: only the whole has a digest. So:
 //!
 //! - Pieces are gathered apart for each length that is claimed, from all who claim it: a *shared* attempt.
-//! - When one is whole and wrong and one peer alone gave it, that peer lied. If several did, somebody among
-//!   them lied, and from then on each peer of that length makes a attempt *alone*. One that is wrong convicts
+//! - When one is whole and wrong and one peer alone gave it, it is that peer's fault. If several did, somebody among
+//!   them lied, and from then on each peer of that length makes a attempt *alone*. One that is wrong accuses
 //!   its maker, and an honest peer's is right.
+//! - A bit may flip on any way, so whoever is accused rests, works alone and is asked behind others; it is convicted only
+//!   when it was wrong several times.
 //! - Drafts take memory up to a bound, whatever is claimed, and no byte of it before a byte has come. Those
 //!   who let us wait less often, and then the smaller ones, come first, and take the room of those who come
 //!   behind them; one that takes too long makes room for those who wait and has more time when its turn comes
@@ -17,6 +19,7 @@ pub mod early;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use self::attempts::Attempt;
@@ -39,6 +42,11 @@ const REST: Duration = Duration::from_secs(10);
 const MAX_DOUBLINGS: u32 = 5;
 /// Lengths for which no shared attempt is made any more are remembered up to this many.
 const MAX_SPOILED: usize = 4096;
+
+/// A peer whose dictionary was wrong so often is believed no more.
+const MAX_WRONG: u32 = 5;
+/// The most addresses that are remembered for a wrong dictionary.
+const MAX_ACCUSED: usize = 4096;
 
 /// The outcome of a piece that came.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -64,6 +72,10 @@ struct Offer {
     heard: Moment,
     /// How often it did not answer, refused, or took too long.
     misses: u32,
+    /// Its dictionary was wrong, so it works alone.
+    alone: bool,
+    /// It has let us wait for so long that others are asked for what it owes.
+    slow: bool,
     /// The time at which it is asked again.
     rests: Option<Moment>,
     /// The most pieces it may owe us.
@@ -80,6 +92,8 @@ pub struct MetadataDownload {
     offers: BTreeMap<PeerKey, Offer>,
     work: BTreeMap<Attempt, Work>,
     spoiled: BTreeSet<u32>,
+    /// How often the dictionary of an address was wrong.
+    accused: BTreeMap<SocketAddr, u32>,
 }
 
 impl MetadataDownload {
@@ -94,7 +108,17 @@ impl MetadataDownload {
             return false;
         }
         let (asked, late) = (BTreeSet::new(), BTreeSet::new());
-        let offer = Offer { size, asked, late, heard: now, misses: 0, rests: None, most: AT_ONCE };
+        let offer = Offer {
+            size,
+            asked,
+            late,
+            heard: now,
+            misses: 0,
+            alone: false,
+            slow: false,
+            rests: None,
+            most: AT_ONCE,
+        };
         self.offers.entry(peer).or_insert(offer);
         true
     }
@@ -114,6 +138,11 @@ impl MetadataDownload {
     /// How many peers offer it.
     pub fn offers(&self) -> usize {
         self.offers.len()
+    }
+
+    /// How many of those that offer it did not give it when they were asked.
+    pub fn refusing(&self) -> usize {
+        self.offers.values().filter(|offer| offer.misses > 0).count()
     }
 
     /// Bytes that have come of the attempt that has most, and its length.
@@ -162,12 +191,16 @@ impl MetadataDownload {
         let (Some(offer), Some(work)) = (self.offers.get_mut(&peer), self.work.get_mut(&attempt)) else {
             return Vec::new();
         };
-        if offer.rests.is_some_and(|until| until > now) || offer.asked.len() > offer.most / 2 {
+        let rests = offer.rests.is_some_and(|until| until > now);
+        if rests || offer.slow || offer.asked.len() > offer.most / 2 {
             return Vec::new();
         }
         let small = work.pieces.len() as u32 <= SMALL;
-        let free = |place: &Place| place.askers == 0;
-        let twin = |place: &Place| place.askers == 1 && (small || now.since(place.since) >= SLOW);
+        // Every peer that let us wait for a piece adds one to those who may be asked for it at once: each second twice
+        // as many, so that silent peers keep an honest one from its turn for a few seconds, however many they are.
+        let free = |place: &Place| place.askers <= place.slow;
+        let twin =
+            |place: &Place| place.askers == place.slow + 1 && (small || now.since(place.since) >= SLOW);
         let mut chosen = Vec::new();
         let may: [&dyn Fn(&Place) -> bool; 2] = [&free, &twin];
         for may in may {
@@ -206,10 +239,16 @@ impl MetadataDownload {
         if !owed && !offer.late.remove(&piece) {
             return Got::Pointless;
         }
+        let was_slow = std::mem::take(&mut offer.slow);
         (offer.heard, offer.rests) = (now, None);
         let Some(work) = self.work.get_mut(&attempt) else { return Got::Pointless };
+        if was_slow {
+            for &other in &offer.asked {
+                work.pieces[other as usize].askers += 1;
+            }
+        }
         let Some(place) = work.pieces.get_mut(piece as usize) else { return Got::Pointless };
-        place.askers -= u32::from(owed);
+        place.askers -= u32::from(owed && !was_slow);
         if place.bytes.is_some() {
             return Got::Pointless;
         }
@@ -242,6 +281,34 @@ impl MetadataDownload {
         None
     }
 
+    /// The dictionary that a peer gave was wrong: says whether that was so too often. Else it rests.
+    pub fn accuse(&mut self, now: Moment, peer: PeerKey, who: SocketAddr) -> bool {
+        if self.accused.len() < MAX_ACCUSED || self.accused.contains_key(&who) {
+            let times = self.accused.entry(who).or_default();
+            *times += 1;
+            if *times >= MAX_WRONG {
+                return true;
+            }
+        }
+        self.distrust_accused(peer, who);
+        self.miss(now, peer);
+        false
+    }
+
+    /// Lets a peer work alone if the dictionary that came from its address was wrong before.
+    pub fn distrust_accused(&mut self, peer: PeerKey, who: SocketAddr) {
+        if !self.accused.contains_key(&who) || self.offers.get(&peer).is_none_or(|offer| offer.alone) {
+            return;
+        }
+        self.release(peer);
+        if let Some(offer) = self.offers.get_mut(&peer) {
+            offer.alone = true;
+            // It gives nothing to the shared attempt any more.
+            offer.late.clear();
+        }
+        self.drop_idle();
+    }
+
     /// A peer will not send a piece.
     pub fn refused(&mut self, now: Moment, peer: PeerKey, piece: u32) -> bool {
         if !self.offers.get(&peer).is_some_and(|offer| offer.asked.contains(&piece)) {
@@ -257,7 +324,8 @@ impl MetadataDownload {
     pub fn deadline(&self, now: Moment) -> Option<Moment> {
         let owing = self.offers.values().filter(|offer| !offer.asked.is_empty());
         let silent = owing.clone().map(|offer| offer.heard + SILENT);
-        let slow = owing.map(|_| now + SLOW);
+        let slow =
+            owing.map(|offer| if offer.slow { now + SLOW } else { (offer.heard + SLOW).min(now + SLOW) });
         let rested = self.offers.values().filter_map(|offer| offer.rests).filter(|&until| until > now);
         let wait = self.offers.keys().any(|&peer| self.waits(peer)).then_some(now + SLOW);
         let next = silent.chain(slow).chain(rested).chain(wait).min()?;
@@ -270,6 +338,7 @@ impl MetadataDownload {
             if let Some(offer) = self.offers.get_mut(peer) {
                 offer.asked.clear();
                 offer.late.clear();
+                offer.slow = false;
             }
         }
     }
@@ -279,14 +348,29 @@ impl MetadataDownload {
         let attempt = self.attempt_of(peer);
         let Some(offer) = self.offers.get_mut(&peer) else { return };
         let owed = std::mem::take(&mut offer.asked);
+        let counted = !std::mem::take(&mut offer.slow);
         if let Some(work) = attempt.and_then(|attempt| self.work.get_mut(&attempt)) {
             for &piece in &owed {
                 if let Some(place) = work.pieces.get_mut(piece as usize) {
-                    place.askers = place.askers.saturating_sub(1);
+                    place.askers = place.askers.saturating_sub(u32::from(counted));
                 }
             }
         }
         offer.late.extend(owed);
+    }
+
+    /// Others may be asked for what a peer owes, too, while it still may send it.
+    fn slow_down(&mut self, peer: PeerKey) {
+        let attempt = self.attempt_of(peer);
+        let (Some(attempt), Some(offer)) = (attempt, self.offers.get_mut(&peer)) else { return };
+        offer.slow = true;
+        if let Some(work) = self.work.get_mut(&attempt) {
+            for &piece in &offer.asked {
+                let place = &mut work.pieces[piece as usize];
+                place.askers = place.askers.saturating_sub(1);
+                place.slow += 1;
+            }
+        }
     }
 
     fn miss(&mut self, now: Moment, peer: PeerKey) {

@@ -155,3 +155,52 @@ fn the_longest_one_has_its_turn_among_drippers_of_the_same_length() {
     }
     panic!("it waits for ever");
 }
+
+#[test]
+fn a_silent_crowd_keeps_an_honest_peer_from_its_turn_for_seconds_only() {
+    let mut hunt = MetadataDownload::default();
+    (0..=100).for_each(|n| assert!(hunt.offered(at(0), peer(n), SIZE)));
+    let asked_at = (0..).find(|&second| {
+        let asked = hunt.ask(at(second * 1000));
+        asked.iter().any(|&(who, _)| who == peer(100))
+    });
+    let second = asked_at.expect("it is asked");
+    assert!((4..8).contains(&second), "at first few are asked, then ever more: {second}");
+    // Who was silent so far may send it all the same, and is asked for no more before it does.
+    let now = at(second * 1000);
+    assert!(hunt.ask_one(now, peer(0)).is_empty());
+    assert_eq!(send(&mut hunt, now, peer(0), 0, 7), Got::Taken);
+    assert_eq!(send(&mut hunt, now, peer(100), 1, 7), Got::Taken);
+    assert!(matches!(send(&mut hunt, now, peer(0), 2, 7), Got::Whole(..)));
+}
+
+#[test]
+fn one_that_was_wrong_works_alone_and_is_asked_again_after_ever_longer_pauses() {
+    let mut hunt = MetadataDownload::default();
+    let who = ([8, 8, 8, 8], 0).into();
+    let mut now = at(0);
+    assert!(hunt.offered(now, peer(0), SIZE));
+    for times in 1..MAX_WRONG {
+        assert_eq!(hunt.ask(now), [(peer(0), vec![0, 1, 2])], "time {times}");
+        send(&mut hunt, now, peer(0), 0, 6);
+        send(&mut hunt, now, peer(0), 1, 6);
+        let Got::Whole(attempt, _) = send(&mut hunt, now, peer(0), 2, 6) else { panic!("it is whole") };
+        assert_eq!(attempt == Attempt::Alone(peer(0)), times > 1);
+        assert_eq!(hunt.wrong(attempt), Some(peer(0)));
+        assert!(!hunt.accuse(now, peer(0), who));
+        let rest = REST * (1 << (times - 1));
+        assert!(hunt.ask(now + rest / 2).is_empty());
+        now += rest;
+    }
+    // Another connection does not help it.
+    hunt.gone(peer(0));
+    assert!(hunt.offered(now, peer(1), SIZE) && hunt.offered(now, peer(2), SIZE));
+    hunt.distrust_accused(peer(1), who);
+    hunt.ask(now);
+    send(&mut hunt, now, peer(1), 0, 6);
+    send(&mut hunt, now, peer(2), 1, 7);
+    send(&mut hunt, now, peer(2), 2, 7);
+    let Got::Whole(attempt, whole) = send(&mut hunt, now, peer(2), 0, 7) else { panic!("it is whole") };
+    assert_eq!((attempt, whole), (Attempt::Shared(SIZE), vec![7; SIZE as usize]));
+    assert!(hunt.accuse(now, peer(1), who), "once too often");
+}

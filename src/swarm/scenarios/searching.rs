@@ -97,3 +97,22 @@ fn nodes_are_told_of_once() {
     let (plain, out) = stage.connect(2);
     assert!(!said(&out, plain).iter().any(|message| matches!(message, Message::Port(_))));
 }
+
+#[test]
+fn a_seed_that_loses_a_piece_searches_at_once_or_when_it_is_time() {
+    for few in [true, false] {
+        let mut stage = Stage::with(1, true, with_dht());
+        assert_eq!(lookups(&stage.pass(0)), [(true, true)]);
+        stage.give(Input::LookedUp { answered: 30, peers: 1 });
+        if !few {
+            for n in 1..=60 {
+                stage.meet_leech(n);
+            }
+        }
+        assert_eq!(lookups(&stage.pass(120)), []);
+        let piece = stage.piece(0);
+        let out = stage.give(Input::Lost { piece });
+        assert_eq!(lookups(&out), if few { vec![(true, false)] } else { vec![] });
+        assert!(stage.torrent.deadline().is_none_or(|at| at > stage.now), "nothing is left to be done");
+    }
+}

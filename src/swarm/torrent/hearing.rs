@@ -42,6 +42,10 @@ impl Torrent {
     /// A message of an extension came (BEP 10).
     fn extended(&mut self, now: Moment, key: PeerKey, id: u8, body: &[u8], out: &mut Vec<Output>) {
         let swarm = &mut self.swarm;
+        if !swarm.peers.get(&key).is_some_and(|peer| peer.reserved.extended()) {
+            // It said that it speaks no extensions, so it is answered in none.
+            return self.phase.strike(swarm, now, key, out);
+        }
         let is_fair = match Extended::decode(id, body) {
             Ok(Extended::Handshake(hand)) => return self.shake(now, key, *hand, out),
             Ok(Extended::Pex(message)) => swarm.told_of(now, key, message),

@@ -11,7 +11,7 @@ use crate::hash::{sha1, sha256};
 use crate::proto::extended::{Extended, MetadataMessage};
 use crate::proto::message::Message;
 use crate::proto::metainfo::Metainfo;
-use crate::swarm::event::{Departure, Output, PeerKey, Source};
+use crate::swarm::event::{Departure, Note, Output, PeerKey, Source};
 use crate::swarm::metadata::{Got, MetadataDownload};
 
 /// A peer that could not help for this long may make room for another.
@@ -99,6 +99,7 @@ impl MetadataDownload {
             self.too_long = self.too_long.saturating_add(1);
             return self.close(swarm, now, key, Departure::Useless, out);
         }
+        self.distrust_accused(key, peer.address_owner());
         if peer.id.0.starts_with(RTORRENT) {
             // It stops to hear us when it is asked for a piece while it owes another, as rTorrent 0.9 does.
             self.one_by_one(key);
@@ -142,10 +143,14 @@ impl MetadataDownload {
                 self.find(swarm, now, whole, out);
             }
             Got::Whole(attempt, _) => {
-                let liar =
-                    self.wrong(attempt).and_then(|liar| swarm.peers.get(&liar)).map(Peer::address_owner);
-                if let Some(liar) = liar {
-                    self.ban(swarm, now, liar, out);
+                if let Some(liar) = self.wrong(attempt)
+                    && let Some(who) = swarm.peers.get(&liar).map(Peer::address_owner)
+                {
+                    if self.accuse(now, liar, who) {
+                        self.ban(swarm, now, who, out);
+                    } else if let Some(peer) = swarm.peers.get(&liar) {
+                        out.push(Output::Note(Note::WrongMetadata(peer.addr)));
+                    }
                 }
                 self.request(swarm, now, out);
             }
@@ -157,6 +162,11 @@ impl MetadataDownload {
         self.end();
         swarm.timers.stop(Timer::Metadata);
         let metainfo = Metainfo::from_info(&whole).and_then(Metainfo::downloadable);
+        if let Ok(metainfo) = &metainfo {
+            // A link may name one of the two swarms of a hybrid torrent.
+            let known = swarm.config.info_hash;
+            swarm.config.info_hash = known.merge(metainfo.info_hash()).unwrap_or(known);
+        }
         if metainfo.as_ref().is_ok_and(Metainfo::is_private) {
             // Whoever knows the name of a private torrent need not be one of those it is for.
             self.turn_private(swarm, now, out);

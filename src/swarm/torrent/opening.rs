@@ -68,6 +68,9 @@ impl Content {
         }
         let (said, lost) = early.again();
         for message in said {
+            if !swarm.peers.contains_key(&key) {
+                return;
+            }
             self.heard(swarm, now, key, message, out);
         }
         for index in lost {

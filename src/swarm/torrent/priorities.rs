@@ -90,15 +90,18 @@ impl Content {
         self.freed = true;
         swarm.finished = false;
         self.finish(swarm, now, out);
-        swarm.reopen();
+        let left = self.left();
+        swarm.reopen(now, left, out);
     }
 }
 
 impl Swarm {
     /// More may be wanted than was before.
-    pub fn reopen(&mut self) {
+    pub fn reopen(&mut self, now: Moment, left: u64, out: &mut Vec<Output>) {
         if let Some(lookups) = self.lookups.as_mut().filter(|_| !self.finished) {
             lookups.reopened();
+            // A seed searches more rarely than a download may, so a search may be due already.
+            self.look_up(now, left, out);
         }
     }
 }

@@ -164,7 +164,8 @@ impl Content {
         }
         self.put_back(swarm, piece);
         swarm.finished = self.progress.lacking().is_empty();
-        swarm.reopen();
+        let left = self.left();
+        swarm.reopen(now, left, out);
         for key in swarm.keys() {
             swarm.withdraw(now, key, piece, out);
             let Some(peer) = swarm.peers.get_mut(&key) else { continue };

@@ -118,6 +118,8 @@ pub struct MetadataSummary {
     pub found: bool,
     /// Connected peers that offer it.
     pub offering: u32,
+    /// Those of them that did not give it when they were asked.
+    pub refusing: u32,
     /// Peers that claimed a longer dictionary than is taken from anybody.
     pub too_long: u32,
     /// Bytes of it that are there, of the attempt that has most, and its length.
@@ -228,6 +230,7 @@ impl Torrent {
                 summary.metadata = Some(MetadataSummary {
                     found: download.found,
                     offering: download.offers() as u32,
+                    refusing: download.refusing() as u32,
                     too_long: download.too_long,
                     progress: download.progress(),
                 });

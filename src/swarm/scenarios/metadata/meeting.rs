@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::proto::announce::{AnnounceEvent, AnnounceReply};
 use crate::proto::handshake::Reserved;
-use crate::swarm::event::{Departure, Source, TrackerKey, Wish};
+use crate::swarm::event::{Departure, Note, Source, TrackerKey, Wish};
 
 #[test]
 fn it_says_that_it_has_nothing_and_asks_for_all_pieces_at_once() {
@@ -45,6 +45,11 @@ fn one_without_the_fast_extension_hears_no_word_about_pieces() {
     assert!(matches!(said(&out, peer)[..], [Message::Extended { id: HANDSHAKE_ID, .. }]));
     let (plain, out) = stage.connect_with(2, false, Reserved::NONE);
     assert!(said(&out, plain).is_empty());
+    // Who speaks no extensions and uses them all the same is answered in none.
+    for message in [hand(Some(1000)), to_us(&MetadataMessage::Request(0))] {
+        assert_eq!(said(&stage.hear(plain, message), plain), []);
+    }
+    assert_eq!(stage.torrent.summary(stage.now).metadata.unwrap().offering, 0);
     let (peer, _) = stage.offer(3, None);
     let out = stage.hear(peer, to_us(&MetadataMessage::Request(0)));
     assert_eq!(asked(&out, peer), [MetadataMessage::Reject(0)], "nobody gives what it lacks");
@@ -64,7 +69,17 @@ fn of_a_hybrid_both_digests_must_be_right() {
     let mut stage = Stage::with_link(config(InfoHashes::hybrid(sha1(&info), [7; 32])));
     let (peer, _) = stage.offer(1, Some(info.len() as u32));
     let out = stage.send(peer, &info, &[0]);
-    assert_eq!((found(&out), closed(&out, peer)), (None, Some(Departure::Lied)));
+    assert_eq!((found(&out), closed(&out, peer)), (None, None));
+    assert!(out.iter().any(|order| matches!(order, Output::Note(Note::WrongMetadata(_)))));
+    // It is asked again now and then, and at last never more.
+    let mut closes = None;
+    for _ in 0..4 {
+        while asked(&stage.pass(1), peer).is_empty() {
+            stage.hear(peer, Message::KeepAlive);
+        }
+        closes = closed(&stage.send(peer, &info, &[0]), peer);
+    }
+    assert_eq!(closes, Some(Departure::Lied));
 }
 
 #[test]
