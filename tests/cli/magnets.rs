@@ -150,7 +150,7 @@ fn scripts_hear_what_is_looked_for() {
     assert_eq!((&error["code"], &error["kind"]), (&4.into(), &"no_metadata".into()), "{error}");
     let message = error["message"].as_str().unwrap();
     assert!(message.starts_with("no file list of some name came within 2 s: "), "{message}");
-    assert!(message.contains("1 peer"), "{message}");
+    assert!(message.contains("the only known peer"), "{message}");
     assert!(!given.party.path("none").exists(), "nothing is made before it is known what");
 }
 

@@ -1,8 +1,9 @@
 //! What to do about an error, with the flags and commands of the command line.
 
-use super::making::skipped;
 use crate::app::door::FaultRemedy;
+use crate::app::making::Skipped;
 use crate::app::{Error, Remedy, quoted};
+use crate::base::units;
 
 /// The hint of an error, if there is one.
 pub fn hint(error: &Error) -> Option<String> {
@@ -73,5 +74,37 @@ fn fault(remedy: FaultRemedy) -> &'static str {
             "try again later, or give a link with more trackers (tr=) or peers (x.pe=); --timeout says how long to wait"
         }
         Remedy::Report => "please report it with the text above",
+    }
+}
+
+/// `skipped 2 hidden (--hidden), 1 excluded`; nothing where nothing was.
+pub fn skipped(skipped: &Skipped) -> Option<String> {
+    let kinds = [
+        (skipped.hidden, "hidden (--hidden)"),
+        (skipped.junk, "junk (--junk)"),
+        (skipped.excluded, "excluded"),
+        (skipped.ignored, "by ignore files"),
+        (skipped.links, if skipped.links == 1 { "link (--follow)" } else { "links (--follow)" }),
+        (skipped.special, "special"),
+    ];
+    let kinds: Vec<String> = kinds
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, kind)| format!("{} {kind}", units::count(*count)))
+        .collect();
+    (!kinds.is_empty()).then(|| format!("skipped {}", kinds.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_skipped_is_one_line() {
+        assert_eq!(skipped(&Skipped::default()), None);
+        let some = Skipped { hidden: 2, ignored: 1200, links: 1, ..Skipped::default() };
+        let many = units::count(1200);
+        let line = format!("skipped 2 hidden (--hidden), {many} by ignore files, 1 link (--follow)");
+        assert_eq!(skipped(&some), Some(line));
     }
 }

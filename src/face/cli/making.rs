@@ -10,11 +10,11 @@ use super::output::{Output, Progress};
 use super::progress::hashing::{self, Hashing};
 use super::{json, stderr};
 use crate::app::Error;
+use crate::app::making::Patterns;
 use crate::app::making::gather::{Gathered, Sort};
 use crate::app::making::hash::{self, HashProgress, Hashed, Line};
 use crate::app::making::lints::{Finding, Lint};
 use crate::app::making::plan::Format;
-use crate::app::making::{Patterns, Skipped};
 use crate::base::{Geometry, Sha1Digest, Untrusted, units};
 
 /// The patterns of a flag.
@@ -57,24 +57,6 @@ pub fn scanned(schema: &'static str, found: &Gathered) -> impl Serialize {
 pub fn amount(found: &Gathered) -> String {
     let files = units::plural(found.files.len() as u64, "file", "files");
     format!("{files}, {}", units::size(found.total()))
-}
-
-/// `skipped 2 hidden (--hidden), 1 excluded`; nothing where nothing was.
-pub fn skipped(skipped: &Skipped) -> Option<String> {
-    let kinds = [
-        (skipped.hidden, "hidden (--hidden)"),
-        (skipped.junk, "junk (--junk)"),
-        (skipped.excluded, "excluded"),
-        (skipped.ignored, "by ignore files"),
-        (skipped.links, if skipped.links == 1 { "link (--follow)" } else { "links (--follow)" }),
-        (skipped.special, "special"),
-    ];
-    let kinds: Vec<String> = kinds
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, kind)| format!("{} {kind}", units::count(*count)))
-        .collect();
-    (!kinds.is_empty()).then(|| format!("skipped {}", kinds.join(", ")))
 }
 
 /// Warns of findings, with events of this schema.
@@ -224,19 +206,5 @@ impl ValueEnum for Lint {
             Self::NamesCollide => "Names that are the same where letter case does not count",
         };
         Some(PossibleValue::new(self.name()).help(help))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_skipped_is_one_line() {
-        assert_eq!(skipped(&Skipped::default()), None);
-        let some = Skipped { hidden: 2, ignored: 1200, links: 1, ..Skipped::default() };
-        let many = units::count(1200);
-        let line = format!("skipped 2 hidden (--hidden), {many} by ignore files, 1 link (--follow)");
-        assert_eq!(skipped(&some), Some(line));
     }
 }

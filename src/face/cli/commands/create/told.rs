@@ -11,6 +11,7 @@ use crate::app::making::reuse::Reused;
 use crate::app::{Error, shown};
 use crate::base::{Geometry, Untrusted, units};
 use crate::face::cli::commands::show::magnet;
+use crate::face::cli::hint;
 use crate::face::cli::json::path_hex;
 use crate::face::cli::making;
 use crate::face::cli::output::Output;
@@ -23,7 +24,7 @@ use crate::proto::metainfo::Metainfo;
 pub fn scan(found: &Gathered, output: &Output) -> Result<(), Error> {
     output.event(&making::scanned(SCHEMA, found))?;
     output.say(&format!("[1/3] scan    {}", making::amount(found)));
-    if let Some(skipped) = making::skipped(&found.skipped) {
+    if let Some(skipped) = hint::skipped(&found.skipped) {
         output.say(&format!("              {skipped}"));
     }
     Ok(())

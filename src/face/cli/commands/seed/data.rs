@@ -16,6 +16,7 @@ use crate::app::remembered;
 use crate::app::user_folders;
 use crate::app::{Error, ErrorKind, shown};
 use crate::base::{Geometry, Sha1Digest};
+use crate::face::cli::hint;
 use crate::face::cli::making;
 use crate::face::cli::output::Output;
 use crate::face::cli::style::width;
@@ -202,7 +203,7 @@ impl Maker<'_> {
 
     /// ` hashed  412 files, 1.9 GiB, 612 MiB/s    (skipped 2 hidden (--hidden))`
     fn tell(&self, found: &Gathered, hashed: Option<&Hashed>) {
-        let skipped = making::skipped(&found.skipped);
+        let skipped = hint::skipped(&found.skipped);
         let amount = making::amount(found);
         let text = match hashed.and_then(|hashed| Some((hashed.bytes, hashed.amount()?))) {
             Some((bytes, rate)) if bytes >= found.total() => {
