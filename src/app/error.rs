@@ -103,7 +103,7 @@ impl Error {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 ("no_space", Some("free some space, or choose another disk"))
             }
-            io::ErrorKind::NotFound => ("not_found", Some("look whether the path is right")),
+            io::ErrorKind::NotFound => ("not_found", Some("check the path")),
             io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
                 ("not_plain", Some("a file is where a folder has to be; choose another place"))
             }

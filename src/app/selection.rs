@@ -56,7 +56,7 @@ pub fn wanted(torrent: &Metainfo, wishes: &[Select]) -> Result<Vec<bool>, String
         }
         if !hit {
             let (wish, name) = (Untrusted::new(wish.text.as_str()), torrent.name());
-            return Err(format!("no file of {} is meant by --select '{}'", name.fit(80), wish.fit(60)));
+            return Err(format!("'{}' matches no file of {}", wish.fit(60), name.fit(80)));
         }
     }
     if !listed(torrent).any(|file| wanted[file.number - 1]) {
@@ -134,7 +134,7 @@ fn pattern(text: &str) -> Result<Which, String> {
     let whole = if text.ends_with('/') { format!("{text}**") } else { text.to_owned() };
     let glob = GlobBuilder::new(&whole).case_insensitive(true).backslash_escape(true).build();
     let matcher = glob.map_err(|error| {
-        format!("'{}' is no pattern: {}", Untrusted::new(text), Untrusted::new(error.kind().to_string()))
+        format!("'{}' is not a pattern: {}", Untrusted::new(text), Untrusted::new(error.kind().to_string()))
     })?;
     let matcher = matcher.compile_matcher();
     Ok(if text.contains('/') { Which::Path(matcher) } else { Which::Name(matcher) })
@@ -155,7 +155,7 @@ fn sizes(text: &str) -> Result<Which, String> {
 }
 
 fn numbers(part: &str) -> Result<(usize, usize), String> {
-    let wrong = || format!("'{}' is no file number; write 7 or 1-3", Untrusted::new(part));
+    let wrong = || format!("'{}' is not a file number; write 7 or 1-3", Untrusted::new(part));
     let (from, to) = part.split_once('-').unwrap_or((part, part));
     let (from, to) = (from.parse().map_err(|_| wrong())?, to.parse().map_err(|_| wrong())?);
     if from == 0 || from > to { Err(wrong()) } else { Ok((from, to)) }
@@ -234,7 +234,7 @@ mod tests {
         for nothing in [["9"], ["*.iso"], ["!*"]] {
             assert!(of(&nothing).is_err(), "{nothing:?}");
         }
-        assert_eq!(of(&["*.iso"]).unwrap_err(), "no file of t is meant by --select '*.iso'");
+        assert_eq!(of(&["*.iso"]).unwrap_err(), "'*.iso' matches no file of t");
         for bad in ["", "!", "0", "3-1", "1-", "size>x", "size<0", "size=>1", "size<>1"] {
             assert!(select(bad).is_err(), "{bad}");
         }

@@ -72,7 +72,8 @@ pub struct UnitError(String);
 /// Reads a size in bytes: `500K`, `2M`, `1.5MiB`, `700MB`, `12345`. K, M, G, T are powers of 1024,
 /// as are KiB to TiB; kB, MB, GB, TB are powers of 1000. Letter case does not matter.
 pub fn parse_size(text: &str) -> Result<u64, UnitError> {
-    let bad = || UnitError(format!("'{}' is no size; write 500K, 2M or 1.5GiB", super::Untrusted::new(text)));
+    let bad =
+        || UnitError(format!("'{}' is not a size; write 500K, 2M or 1.5GiB", super::Untrusted::new(text)));
     let text = text.trim();
     let cut = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(cut);
@@ -120,7 +121,8 @@ pub fn parse_rate(text: &str) -> Result<Option<u64>, UnitError> {
 
 /// Reads a span of time: `90`, `90s`, `10m`, `1h30m`, `2d`.
 pub fn parse_span(text: &str) -> Result<Duration, UnitError> {
-    let bad = || UnitError(format!("'{}' is no time; write 90s, 10m, 2h or 1d", super::Untrusted::new(text)));
+    let bad =
+        || UnitError(format!("'{}' is not a time; write 90s, 10m, 2h or 1d", super::Untrusted::new(text)));
     let mut rest = text.trim();
     if rest.is_empty() {
         return Err(bad());

@@ -136,7 +136,7 @@ fn seeding(c: &Circumstances) -> (State, Reason) {
     }
     if c.wanting == 0 {
         let text = match c.peers {
-            0 => "nobody is asking for it at the moment".into(),
+            0 => "no peer is asking for data".into(),
             1 => "connected to 1 peer, which needs nothing from us".into(),
             n => format!("connected to {}, none needs anything from us", peers(n)),
         };

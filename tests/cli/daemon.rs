@@ -87,7 +87,7 @@ fn the_socket_is_looked_for_where_it_is_said_to_be() {
     // Somebody listens, but speaks nothing that we know.
     let _listener = UnixListener::bind(scene.path().join("here")).unwrap();
     let ran = run(&["ctl", "ls", "--socket", "here"], &[]);
-    assert_ends(&ran, 6, "what listens at here is no daemon that this torr can talk to");
+    assert_ends(&ran, 6, "what listens at here is not a daemon that this torr can talk to");
     let ran = run(&["add", "photos.torrent", "--socket", "here", "--json"], &[]);
     assert_eq!((ran.code, &schema::check_lines(&ran.out)[0]["kind"]), (6, &"refused".into()));
 }

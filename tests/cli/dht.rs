@@ -370,7 +370,7 @@ fn what_cannot_be_meant_is_refused_before_anybody_is_asked() {
         (&["lookup", "none.torrent"], 3, "there is no torrent file"),
         (&["lookup", "magnet:?dn=x"], 3, "error: "),
         (&["lookup"], 2, "TORRENT> is missing"),
-        (&["lookup", HASH, "--timeout", "soon"], 2, "'soon' is no time"),
+        (&["lookup", HASH, "--timeout", "soon"], 2, "'soon' is not a time"),
         (&["lookup", HASH, "--bootstrap", "nowhere"], 2, "HOST:PORT"),
         (&["lookup", HASH, "--bind", "203.0.113.1"], 2, "cannot listen on"),
         (&["lookup", HASH, "--bind", "::1", "--no-ipv6"], 2, "IPv6 is switched off"),

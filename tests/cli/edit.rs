@@ -145,7 +145,7 @@ fn trackers_are_replaced_and_removed() {
     assert!(!scene.path().join("no.torrent").exists());
     let bad = scene.run(&["edit", "a.torrent", "--replace-tracker", "udp://a.x:1", "nonsense"]);
     assert_eq!(bad.code, 2);
-    assert!(bad.err.contains("--replace-tracker: this is no URL"), "{}", bad.err);
+    assert!(bad.err.contains("--replace-tracker: this is not a URL"), "{}", bad.err);
 }
 
 #[test]

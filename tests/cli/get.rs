@@ -412,7 +412,7 @@ fn lists_are_for_people_and_for_scripts() {
     assert_error(
         &scene.run(&["get", "-l", "photos.torrent", "-s", "*.iso"]),
         2,
-        "is meant by --select '*.iso'",
+        "'*.iso' matches no file of",
     );
 }
 

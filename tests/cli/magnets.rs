@@ -321,7 +321,7 @@ fn who_stops_while_it_is_looked_for_has_begun_nothing() {
     wait_for("it says that it looks", PATIENCE, || get.errors().contains("file list").then_some(()));
     assert!(Command::new("kill").args(["-INT", &get.id().to_string()]).status().unwrap().success());
     assert_eq!(end(&mut get).code(), Some(130), "{}", get.tail());
-    assert!(get.errors().ends_with("stopped; nothing was begun\n"), "{}", get.errors());
+    assert!(get.errors().ends_with("stopped before anything began\n"), "{}", get.errors());
     assert!(!scene.path().join("got").exists());
 }
 

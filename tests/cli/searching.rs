@@ -78,8 +78,8 @@ fn a_peer_that_nobody_knows_by_its_name_is_told_of() {
     ] {
         let ran = run(arguments);
         assert_eq!(ran.code, 4, "{}", ran.err);
-        assert!(ran.err.contains("the peer no..host is not known by that name"), "{}", ran.err);
-        assert!(ran.err.contains("the peer it names is not known by that name"), "{}", ran.err);
+        assert!(ran.err.contains("host not found: no..host"), "{}", ran.err);
+        assert!(ran.err.contains("the host of its only peer was not found"), "{}", ran.err);
     }
     let many = (0..20).map(|n| format!("&x.pe=no..host{n}:1")).collect::<Vec<_>>().concat();
     let said = given_up(&scene, &nobody(&many));

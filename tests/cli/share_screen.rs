@@ -11,7 +11,7 @@ fn the_code_is_seen_whole_on_a_common_terminal_and_left_out_with_a_word_elsewher
     scene.write("photos/x", bytes(100));
     let arguments = ["seed", "photos", "--bind", "127.0.0.1", "-p", "55502", "--until", "3s"];
     let mut terminal = Terminal::torr(&scene, &arguments, 24, 80);
-    terminal.wait_for(" seeding: nobody is asking for it at the moment");
+    terminal.wait_for(" seeding: no peer is asking for data");
     let seen = terminal.contents();
     let corners = |line: &str| line.matches("█▀▀▀▀▀█").count();
     assert!(seen.lines().nth(2).is_some_and(|line| corners(line) >= 2), "{seen}");
@@ -25,7 +25,7 @@ fn the_code_is_seen_whole_on_a_common_terminal_and_left_out_with_a_word_elsewher
     assert_eq!(terminal.end(), 0);
 
     for (rows, columns, flags, word) in [
-        (20, 80, &[][..], "no QR code: it takes 24 rows and there are 20"),
+        (20, 80, &[][..], "no QR code: it needs 24 rows and there are 20"),
         (40, 40, &[], "no QR code: it takes 45 columns"),
         (40, 80, &["--ascii"], "no QR code: it cannot be drawn in ASCII"),
         (40, 80, &["--qr", "never"], "this machine only"),
@@ -45,7 +45,7 @@ fn where_not_all_fits_the_code_and_the_command_are_seen() {
     let arguments = ["seed", "photos", "--bind", "127.0.0.1", "-p", "55503", "--until", "3s"];
     for (rows, code_first) in [(30, true), (40, false)] {
         let mut terminal = Terminal::torr(&scene, &arguments, rows, 80);
-        terminal.wait_for(" seeding: nobody is asking for it at the moment");
+        terminal.wait_for(" seeding: no peer is asking for data");
         let seen = terminal.contents();
         let at = |text: &str| {
             seen.lines().position(|line| line.contains(text)).unwrap_or_else(|| panic!("{seen}"))

@@ -231,7 +231,7 @@ fn seeding_on_a_terminal_is_one_line_that_says_how_to_stop() {
         24,
         80,
     );
-    terminal.wait_for("\n seeding: nobody is asking for it at the moment   sent 0 B   Ctrl-C stops");
+    terminal.wait_for("\n seeding: no peer is asking for data   sent 0 B   Ctrl-C stops");
     // The code has pushed it up.
     let shown = terminal.frames.concat();
     assert!(shown.contains("✓ seeding ") && shown.contains("until you stop it with Ctrl-C"), "{shown}");
@@ -275,7 +275,7 @@ fn the_demo_adds_up() {
     let last = seen.last();
     assert!(last.contains("every byte is as it was sent") && !last.contains("↓"), "{last}");
     for name in ["ann", "bob", "eve"] {
-        assert_eq!(last.matches(&format!("\n  {name}  gave ")).count(), 1, "{last}");
+        assert_eq!(last.matches(&format!("\n  {name}  uploaded ")).count(), 1, "{last}");
     }
     for line in last.lines() {
         assert!(line.chars().count() < 80, "{line}");

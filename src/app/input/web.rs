@@ -56,7 +56,7 @@ fn failure(url: &str, error: &WebError) -> Error {
     let (kind, word, hint) = match error {
         WebError::Address(_) => (ErrorKind::Input, "bad_address", "write https://HOST/FILE.torrent"),
         WebError::Unreachable(_) => {
-            (ErrorKind::Network, "unreachable", "look whether the address is right and the network is there")
+            (ErrorKind::Network, "unreachable", "check the address and the network connection")
         }
         WebError::Tls(_) => (
             ErrorKind::Network,
@@ -66,7 +66,7 @@ fn failure(url: &str, error: &WebError) -> Error {
         WebError::Status { .. } => (
             ErrorKind::Network,
             "http_status",
-            "look whether the address is right; some sites need a login: fetch the torrent file with a browser",
+            "check the address; some sites need a login: fetch the torrent file with a browser",
         ),
         WebError::Redirect(_) => (ErrorKind::Network, "redirect", "fetch the torrent file with a browser"),
         WebError::TooLarge(_) => (

@@ -13,7 +13,7 @@ use crate::store::ScannedFile;
 /// One kind of finding.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Lint {
-    /// The piece size is no power of two.
+    /// The piece size is not a power of two.
     UnevenPiece,
     /// Pieces above 16 MiB.
     LargePiece,
@@ -92,7 +92,7 @@ pub fn find(
     let mut add = |lint, text: &str| all.push(Finding { lint, text: text.to_owned() });
     let piece_len = shape.piece_len();
     if !piece_len.is_power_of_two() {
-        add(Lint::UnevenPiece, "the piece size is no power of two, which some clients do not take");
+        add(Lint::UnevenPiece, "the piece size is not a power of two, which some clients do not take");
     }
     if piece_len > LARGE_PIECE {
         add(Lint::LargePiece, "pieces above 16 MiB are more than some clients take");

@@ -75,7 +75,7 @@ pub fn shape(wish: PieceSize, found: &Gathered, old: Option<&Metainfo>) -> Resul
     let len = wish.0.or(kept).unwrap_or_else(|| auto_piece_len(total));
     let shape = Geometry::new(u64::from(len), found.files.iter().map(|file| (file.len, false)));
     shape.map_err(|error| {
-        let failure = Error::usage(format!("this makes no torrent: {error}"));
+        let failure = Error::usage(format!("no torrent can be made of this: {error}"));
         if matches!(error, GeometryError::TooManyPieces(_)) {
             failure.remedy(Remedy::LargerPieces)
         } else {

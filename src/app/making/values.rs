@@ -34,7 +34,7 @@ pub fn tier(text: &str) -> Result<Tier, String> {
 /// Reads the URL of a tracker: http, https or udp, with a host.
 pub fn tracker_url(text: &str) -> Result<String, String> {
     let wrong = |why: &str| format!("{why}; write udp://HOST:PORT or http(s)://HOST/announce");
-    let url = url::Url::parse(text).map_err(|error| wrong(&format!("this is no URL ({error})")))?;
+    let url = url::Url::parse(text).map_err(|error| wrong(&format!("this is not a URL ({error})")))?;
     if !matches!(url.scheme(), "http" | "https" | "udp") {
         return Err(wrong("a tracker speaks http, https or udp"));
     }
@@ -62,7 +62,7 @@ pub fn piece_size(text: &str) -> Result<PieceSize, String> {
 
 /// Reads the URL of a web seed: http or https, with a host.
 pub fn web_seed(text: &str) -> Result<String, String> {
-    let url = url::Url::parse(text).map_err(|error| format!("this is no URL ({error})"))?;
+    let url = url::Url::parse(text).map_err(|error| format!("this is not a URL ({error})"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
         return Err("a web seed is http://HOST/… or https://HOST/…".to_owned());
     }
@@ -71,7 +71,7 @@ pub fn web_seed(text: &str) -> Result<String, String> {
 
 /// Reads a node as `HOST:PORT`; an address of IPv6 stands in brackets.
 pub fn node(text: &str) -> Result<Node, String> {
-    let wrong = || format!("'{}' is no node; write HOST:PORT", Untrusted::new(text));
+    let wrong = || format!("'{}' is not a node; write HOST:PORT", Untrusted::new(text));
     let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
     let port = port.parse().ok().filter(|&port| port > 0).ok_or_else(wrong)?;
     let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {

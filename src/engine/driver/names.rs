@@ -81,7 +81,7 @@ impl Names {
         match unknown.as_slice() {
             few if few.len() <= MAX_TOLD => {
                 for host in few {
-                    note(format!("the peer {host} is not known by that name"));
+                    note(format!("host not found: {host}"));
                 }
             }
             [first, others @ ..] => {
@@ -140,7 +140,7 @@ mod tests {
         assert!(notes[0].ends_with(" and 132 others are not known by these names"), "{notes:?}");
         let (found, notes, _) = told(3).await;
         assert_eq!((found, notes.len()), (1, 2));
-        assert!(notes.contains(&"the peer n1.invalid is not known by that name".to_owned()), "{notes:?}");
+        assert!(notes.contains(&"host not found: n1.invalid".to_owned()), "{notes:?}");
         assert_eq!(told(0).await, (0, vec![], 0));
     }
 }

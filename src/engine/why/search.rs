@@ -117,8 +117,8 @@ fn nobody(s: &Search) -> String {
         let why = if s.trackers_off { "trackers are switched off" } else { "the link names no tracker" };
         let peers = match s.unknown_names {
             0 => "no peer is known".into(),
-            1 => "the peer it names is not known by that name".into(),
-            n => format!("the {} it names are not known by these names", peers(n)),
+            1 => "the host of its only peer was not found".into(),
+            n => format!("the hosts of its {} were not found", peers(n)),
         };
         return format!("{}{why} and {peers}", STARTS[1]);
     }

@@ -91,7 +91,7 @@ fn seeding_says_who_takes() {
     let one = Circumstances { peers: 1, ..idle.clone() };
     says(&one, State::Seeding, "nobody_interested", "connected to 1 peer, which needs nothing from us");
     let none = Circumstances { peers: 0, ..idle };
-    says(&none, State::Seeding, "nobody_interested", "nobody is asking for it at the moment");
+    says(&none, State::Seeding, "nobody_interested", "no peer is asking for data");
     let full = Circumstances { up: 950_000.0, up_limit: Some(1_000_000), ..seeding };
     says(&full, State::Seeding, "limited_by_you", "uploading at your limit of 977 KiB/s");
     assert_eq!(told(&Circumstances { up: 900_000.0, ..full }).1, "ok");

@@ -25,7 +25,9 @@ pub fn find(global: &GlobalArgs) -> Error {
         return Error::usage(message).hint("name a shorter one with --socket");
     }
     match UnixStream::connect(&path) {
-        Ok(_) => refused(format!("what listens at {} is no daemon that this torr can talk to", shown(&path))),
+        Ok(_) => {
+            refused(format!("what listens at {} is not a daemon that this torr can talk to", shown(&path)))
+        }
         Err(error) => match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::ConnectionRefused => {
                 none(format!("no torr daemon is running at {}", shown(&path)))

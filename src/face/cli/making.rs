@@ -195,7 +195,7 @@ impl ValueEnum for Lint {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let help = match self {
-            Self::UnevenPiece => "The piece size is no power of two",
+            Self::UnevenPiece => "The piece size is not a power of two",
             Self::LargePiece => "Pieces above 16 MiB",
             Self::LargeTorrent => "A torrent file above 8 MiB",
             Self::PrivateWithoutTracker => "A private torrent that names no tracker",

@@ -230,7 +230,7 @@ fn unknown_value(error: &clap::Error) -> Error {
     let sentence = if value.is_empty() {
         format!("{name} needs a value")
     } else {
-        format!("'{}' is no value of {name}", Untrusted::new(value))
+        format!("'{}' is not a value of {name}", Untrusted::new(value))
     };
     if known.is_empty() {
         return Error::usage(sentence).hint("nothing was given there, or a variable of the shell is empty");
@@ -356,7 +356,7 @@ mod tests {
         let failure = told(&["torr", "version", "--jobs"]);
         assert_eq!(failure.hint.as_deref(), Some("it is a flag of torr get"));
         let failure = told(&["torr", "version", "--color", "alway"]);
-        assert_eq!(failure.message, "'alway' is no value of --color");
+        assert_eq!(failure.message, "'alway' is not a value of --color");
         assert_eq!(failure.hint.as_deref(), Some("did you mean: always; there are auto, always, never"));
         let failure = told(&["torr", "version", "extra"]);
         assert_eq!(failure.message, "there is a word too many: 'extra'");

@@ -101,7 +101,7 @@ fn checked(text: &str) -> Result<Url, WebError> {
         return Err(wrong("it is neither http nor https"));
     }
     if url.host_str().is_none_or(str::is_empty) || url.port() == Some(0) {
-        return Err(wrong("it names no host and port that could be asked"));
+        return Err(wrong("it has no host and port"));
     }
     Ok(url)
 }

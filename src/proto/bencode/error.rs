@@ -20,7 +20,7 @@ pub enum Fault {
     #[error("a value cannot begin with the byte 0x{0:02x}")]
     NoValue(u8),
     /// A number with something that is no digit, or without any.
-    #[error("this is no number")]
+    #[error("this is not a number")]
     NoNumber,
     /// A number with a needless zero in front.
     #[error("a number has a leading zero")]

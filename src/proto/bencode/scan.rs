@@ -273,7 +273,7 @@ mod tests {
         assert_eq!(fault(b"dl1:ae1:be"), (1, Fault::KeyNotString));
         assert_eq!(fault(b"d1:ae"), (4, Fault::KeyWithoutValue));
         let error = scan(b"d3:fooi1x", Limits::TORRENT, b"").unwrap_err();
-        assert_eq!(error.to_string(), "at byte 6: this is no number");
+        assert_eq!(error.to_string(), "at byte 6: this is not a number");
     }
 
     #[test]

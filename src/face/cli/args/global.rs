@@ -92,7 +92,7 @@ pub fn parse_profile(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     let shown = Untrusted::new(text).fit(64);
-    Err(format!("'{shown}' is no name of a profile; write letters, digits, - and _, 64 at most"))
+    Err(format!("'{shown}' is not a profile name; write letters, digits, - and _, 64 at most"))
 }
 
 #[cfg(test)]

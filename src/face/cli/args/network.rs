@@ -107,7 +107,7 @@ fn peer(text: &str) -> Result<SocketAddr, String> {
     let port: u16 =
         port.parse().ok().filter(|&port| port > 0).ok_or("the port is a number from 1 to 65535")?;
     let found = std::net::ToSocketAddrs::to_socket_addrs(&(host, port));
-    found.ok().and_then(|mut found| found.next()).ok_or_else(|| "nobody knows this name".to_owned())
+    found.ok().and_then(|mut found| found.next()).ok_or_else(|| "host not found".to_owned())
 }
 
 #[cfg(test)]

@@ -14,7 +14,8 @@ pub fn until(text: &str) -> Result<Until, String> {
         let twice = || format!("'{text}' says the same thing twice");
         if let Some(copies) = part.strip_prefix("copies:") {
             let copies = copies.parse().ok().filter(|&copies| copies > 0);
-            let copies = copies.ok_or_else(|| format!("'{part}' is no number of copies; write copies:1"))?;
+            let copies =
+                copies.ok_or_else(|| format!("'{part}' is not a number of copies; write copies:1"))?;
             if until.copies.replace(copies).is_some() {
                 return Err(twice());
             }
@@ -49,7 +50,7 @@ fn ratio(text: &str) -> Option<f64> {
 }
 
 fn wrong(text: &str) -> String {
-    format!("'{text}' is no goal; write a ratio (2.0), a time (30m), copies:1 or forever")
+    format!("'{text}' is not a seed limit; write a ratio (2.0), a time (30m), copies:1 or forever")
 }
 
 #[cfg(test)]

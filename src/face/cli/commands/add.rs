@@ -58,7 +58,7 @@ pub fn run(args: &AddArgs, global: &GlobalArgs, output: &Output) -> Result<Exit,
 fn check(torrent: &std::path::Path, output: &Output) -> Result<(), Error> {
     let bad = |kind, why: String| {
         let message = format!("{}: {why}", quoted(torrent));
-        Err(Error::new(ErrorKind::Input, kind, message).hint("look whether it was copied whole"))
+        Err(Error::new(ErrorKind::Input, kind, message).hint("check that it was copied completely"))
     };
     match Kind::of(torrent) {
         Kind::File(path) => input::torrent_file(path).map(|_| ()),

@@ -226,8 +226,9 @@ fn progress(left: Option<u64>, size: Option<u64>) -> Option<f64> {
 }
 
 fn place(text: &str) -> Result<SocketAddr, String> {
-    text.parse()
-        .map_err(|_| "this is no address with a port; write 0.0.0.0:6969, or [::1]:6969 for IPv6".to_owned())
+    text.parse().map_err(|_| {
+        "this is not an address with a port; write 0.0.0.0:6969, or [::1]:6969 for IPv6".to_owned()
+    })
 }
 
 /// The private address by which this machine would go out, or else loopback: a tracker is not put on

@@ -75,7 +75,7 @@ pub fn came(received: u64, took: Duration) -> String {
     if received == 0 {
         "was already there".to_owned()
     } else if seconds < 0.05 {
-        "in no time".to_owned()
+        "in less than 0.1 s".to_owned()
     } else {
         match units::rate(received as f64 / seconds).as_str() {
             "-" => format!("in {}", units::span(took)),
@@ -131,7 +131,7 @@ pub const CUT_OFF_WHILE_CHECKING: &str =
     "stopped while looking at what is there, which stays as it is; the same command begins again";
 
 /// The end of a command that had not yet anything to begin with.
-pub const NOTHING_BEGUN: &str = "stopped; nothing was begun";
+pub const NOTHING_BEGUN: &str = "stopped before anything began";
 
 /// What was kept of downloads that were cut off: one is named by its bytes, several are counted.
 pub fn cut_off(unfinished: &[(u64, u64)], done: usize) -> String {

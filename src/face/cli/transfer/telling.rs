@@ -176,7 +176,7 @@ impl<'a> Telling<'a> {
         for row in view.torrents.iter_mut().filter(|row| late(row)) {
             let seeds = complete.get(&row.id).copied().unwrap_or(false);
             (row.state, row.reason) = if seeds {
-                let text = "nobody is asking for it at the moment".to_owned();
+                let text = "no peer is asking for data".to_owned();
                 (State::Seeding, Reason { word: "nobody_interested", text })
             } else {
                 (State::Done, Reason { word: "not_seeding", text: "complete; not seeding".to_owned() })

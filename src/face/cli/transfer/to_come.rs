@@ -18,7 +18,8 @@ pub fn refuse_what_is_to_come(config: &Config, network: &NetworkArgs) -> Result<
         if let Origin::Flag(flag) = config.setting(name).origin
             && config.switch(name)
         {
-            return Err(Error::not_yet(flag).hint("peers come from trackers, the local network, and --peer"));
+            return Err(Error::not_yet(flag)
+                .hint("peers come from trackers, the DHT, other peers, the local network and --peer"));
         }
     }
     let encryption = config.setting("network.encryption");

@@ -196,7 +196,7 @@ fn refuse(args: &CreateArgs, output: &Output) -> Result<(), Error> {
     }
     if to_stdout && output.stdout_tty && !args.dry_run {
         return Err(
-            Error::usage("a torrent file is no text for a terminal").hint("write it to a file with -o FILE")
+            Error::usage("a torrent file is not text for a terminal").hint("write it to a file with -o FILE")
         );
     }
     if args.seed {

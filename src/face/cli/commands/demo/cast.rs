@@ -71,8 +71,8 @@ pub fn members(size: u64) -> [Member; 5] {
     [
         Member { goes: Some(0.5), ..member("ann", "leaves half-way", 12, 0.0) },
         member("bob", if size < FULL_PACE { "throttled" } else { "throttled to 4 MiB/s" }, 4, 0.0),
-        Member { dht: true, ..member("eve", "comes when the tracker is dead", 10, 0.25) },
-        Member { knows: Some("max"), ..member("joe", "comes late and knows only max", 8, 0.35) },
+        Member { dht: true, ..member("eve", "joins when the tracker is dead", 10, 0.25) },
+        Member { knows: Some("max"), ..member("joe", "joins late and knows only max", 8, 0.35) },
         Member { down: Some(128 << 10), ..member("max", "takes one song on a slow line", 1, 0.0) },
     ]
 }
@@ -155,7 +155,8 @@ impl Member {
             (None, true) => pad("left", 13),
             (None, false) => pad("not here yet", 13),
         };
-        let line = format!("  {}  {now}   gave {}", pad(self.name, 4), pad_left(&units::size(self.gave), 8));
+        let line =
+            format!("  {}  {now}   uploaded {}", pad(self.name, 4), pad_left(&units::size(self.gave), 8));
         let told = format!("{line}   {}", self.habit);
         if width(&told) < room { told } else { line }
     }
@@ -201,10 +202,16 @@ mod tests {
     #[test]
     fn a_line_says_whether_one_is_there() {
         let [mut ann, ..] = members(1 << 20);
-        assert_eq!(ann.line(Style::default(), 80), "  ann   not here yet    gave      0 B   leaves half-way");
+        assert_eq!(
+            ann.line(Style::default(), 80),
+            "  ann   not here yet    uploaded      0 B   leaves half-way"
+        );
         ann.gone = true;
         ann.gave = 64 << 20;
-        assert_eq!(ann.line(Style::default(), 80), "  ann   left            gave   64 MiB   leaves half-way");
-        assert_eq!(ann.line(Style::default(), 40), "  ann   left            gave   64 MiB");
+        assert_eq!(
+            ann.line(Style::default(), 80),
+            "  ann   left            uploaded   64 MiB   leaves half-way"
+        );
+        assert_eq!(ann.line(Style::default(), 40), "  ann   left            uploaded   64 MiB");
     }
 }

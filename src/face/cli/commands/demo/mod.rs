@@ -265,7 +265,7 @@ impl<'a> Play<'a> {
         }
         let member = &self.members[at];
         let Some(way) = member.met else { return Ok(()) };
-        self.say(&format!("{} met you {}", member.name, ways::told(way)));
+        self.say(&format!("{} connected {}", member.name, ways::told(way)));
         let (seeder, way) = (member.name, ways::word(way));
         self.output.event(&Met { schema: SCHEMA, event: "met", seeder, way, progress })
     }
@@ -280,7 +280,8 @@ impl<'a> Play<'a> {
             gave: u64,
         }
         let member = &self.members[at];
-        self.say(&format!("{} {what} at {}  ({})", member.name, percent(progress), member.habit));
+        let verb = if what == "came" { "joined" } else { what };
+        self.say(&format!("{} {verb} at {}  ({})", member.name, percent(progress), member.habit));
         self.output.event(&News {
             schema: SCHEMA,
             event: what,
@@ -323,7 +324,7 @@ impl<'a> Play<'a> {
                     .iter()
                     .map(|member| format!("{} {}", member.name, units::size(member.gave)))
                     .collect();
-                self.say(&format!("{}   given: {}", cast::download_line(row), gave.join(", ")));
+                self.say(&format!("{}   uploaded: {}", cast::download_line(row), gave.join(", ")));
             }
             let gave = self.members.iter().map(|member| member.gave).collect();
             output.event(&Now {
@@ -384,13 +385,13 @@ impl<'a> Play<'a> {
         for member in &self.members {
             let name = member.name;
             text.push_str(&format!(
-                "  {name:<names$}  gave {:>8}   {}\n",
+                "  {name:<names$}  uploaded {:>8}   {}\n",
                 units::size(member.gave),
                 member.habit
             ));
         }
         let vain = if wasted == 0 { "nothing".to_owned() } else { units::size(wasted) };
-        text.push_str(&format!("  {vain} came twice or damaged\n"));
+        text.push_str(&format!("  {vain} received twice or damaged\n"));
         text.push_str(&met.told(died));
         output.data(style.own(&text).as_bytes())
     }

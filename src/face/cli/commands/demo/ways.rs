@@ -58,7 +58,7 @@ pub const fn told(way: PeerSource) -> &'static str {
     match way {
         PeerSource::Tracker => "through the tracker",
         PeerSource::Dht => "through the DHT",
-        PeerSource::Pex => "by word of another peer (PEX)",
+        PeerSource::Pex => "through peer exchange (PEX)",
         PeerSource::User | PeerSource::Lsd | PeerSource::Resume | PeerSource::Incoming => "in another way",
     }
 }

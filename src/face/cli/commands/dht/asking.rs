@@ -196,7 +196,7 @@ impl Asking<'_> {
             return Err(Error::new(
                 ErrorKind::Network,
                 "unknown_name",
-                format!("nobody knows the name {}", name.0),
+                format!("host not found: {}", name.0),
             )
             .hint("check how it is written, or give an address"));
         }

@@ -165,7 +165,7 @@ fn target(args: &EditArgs, source: &Source, output: &Output) -> Result<Target, E
     let target = Target::new(args.output.as_deref(), source.given.with_file_name(usual));
     if target == Target::Stdout && output.stdout_tty {
         return Err(
-            Error::usage("a torrent file is no text for a terminal").hint("write it to a file with -o FILE")
+            Error::usage("a torrent file is not text for a terminal").hint("write it to a file with -o FILE")
         );
     }
     let itself = target.path().and_then(|path| std::fs::canonicalize(path).ok());

@@ -124,7 +124,7 @@ impl Page<'_> {
             if !keys.contains(&key) {
                 let span = table.key(key).and_then(toml_edit::Key::span);
                 let what =
-                    format!("nobody knows '{}' here; there are {}", Untrusted::new(key), keys.join(", "));
+                    format!("unknown key '{}'; known keys are {}", Untrusted::new(key), keys.join(", "));
                 return Err(Wrong { line: span.map(|span| line_of(self.text, span.start)), what });
             }
         }
@@ -268,11 +268,7 @@ mod tests {
     fn what_is_wrong_is_told_with_its_line() {
         for (text, line, what) in [
             ("\n\ncomment = 5\n[info]\nname='x'", 3, "'comment' is a text"),
-            (
-                "[info]\nname='x'\ncolour='y'",
-                3,
-                "nobody knows 'colour' here; there are name, private, source",
-            ),
+            ("[info]\nname='x'\ncolour='y'", 3, "unknown key 'colour'; known keys are name, private, source"),
             ("info = 3", 1, "'info' is a table"),
             ("[info]\nname='a/b'", 2, "plain name"),
             ("[info]\nname='x'\nprivate=1", 3, "true or false"),

@@ -79,7 +79,7 @@ impl Source {
         let Some(path) = &self.path else { return Err(Error::usage("standard input cannot be kept")) };
         let now = File::open(path).and_then(|mut file| bounded(&mut file));
         if now.map_err(|error| Error::disk("read", path, &error))? != self.bytes {
-            let message = format!("{} was changed by somebody else meanwhile", shown(path));
+            let message = format!("{} was changed by another program meanwhile", shown(path));
             return Err(Error::new(ErrorKind::Disk, "changed_on_disk", message).hint("edit it again"));
         }
         for number in 1..=MOST_BACKUPS {

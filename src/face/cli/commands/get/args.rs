@@ -170,7 +170,7 @@ fn patience(text: &str) -> Result<Patience, String> {
     }
     let time = units::parse_span(text).map_err(|error| error.to_string())?;
     if time.is_zero() {
-        Err("no time at all; write none to wait for ever".to_owned())
+        Err("zero is not a time to wait; write none to wait for ever".to_owned())
     } else {
         Ok(Patience(Some(time)))
     }

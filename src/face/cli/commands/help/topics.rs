@@ -21,7 +21,10 @@ pub const VARIABLES: [(&str, &str); 34] = [
     ("TORR_ASCII", "anything but 0: no characters above U+007F from torr, as --ascii"),
     ("TORR_LOG", "what the log on standard error tells, such as info or torr=debug; wins over -v"),
     ("NO_COLOR", "anything: no colours, unless --color or TORR_COLOR says otherwise"),
-    ("FORCE_COLOR", "anything but 0: colours even where the output is no terminal, unless NO_COLOR is set"),
+    (
+        "FORCE_COLOR",
+        "anything but 0: colours even where the output is not a terminal, unless NO_COLOR is set",
+    ),
     ("CLICOLOR_FORCE", "the same as FORCE_COLOR"),
     ("TERM", "dumb or unset: no colours and nothing that is redrawn"),
     ("COLUMNS", "the width of the terminal, instead of the one that it tells"),

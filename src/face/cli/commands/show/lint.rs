@@ -55,7 +55,7 @@ pub fn find(about: &About, bytes: usize) -> Vec<Finding> {
 
 fn of_content(about: &About, content: &Content, add: &mut impl FnMut(&'static str, &str)) {
     if !content.piece_len.is_power_of_two() {
-        add("uneven-piece", "the piece size is no power of two, which some clients do not take");
+        add("uneven-piece", "the piece size is not a power of two, which some clients do not take");
     }
     if content.piece_len > LARGE_PIECE {
         add("large-piece", "pieces above 16 MiB are more than some clients take");

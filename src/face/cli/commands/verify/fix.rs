@@ -63,7 +63,7 @@ fn may(args: &VerifyArgs, verdict: &Verdict<'_>, torrent: &Torrent) -> Result<()
         return Err(Error::new(ErrorKind::Disk, "renamed", message).hint(hint).about(id));
     }
     if let Some(file) = verdict.files.iter().find(|file| file.status == Status::Blocked) {
-        let message = format!("something that is no file is in the place of {}", name(verdict, file));
+        let message = format!("something that is not a file is in the place of {}", name(verdict, file));
         return Err(Error::new(ErrorKind::Disk, "not_plain", message).hint("move it away").about(id));
     }
     let doubtful: Vec<&FileReport> =

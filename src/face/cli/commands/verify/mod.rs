@@ -57,7 +57,7 @@ pub struct VerifyArgs {
     /// several times
     #[arg(long, value_name = "GLOB", value_parser = glob)]
     file: Vec<FileGlob>,
-    /// Only look whether the files are there and have the right sizes; hash nothing
+    /// Only check that the files exist and have the right sizes; hash nothing
     #[arg(long, conflicts_with = "fix")]
     quick: bool,
     /// Fetch what is bad. What is good stays, and nothing is done if there is anything to lose by it
@@ -230,7 +230,7 @@ impl FileGlob {
 
 fn glob(text: &str) -> Result<FileGlob, String> {
     let built = GlobBuilder::new(text).case_insensitive(true).build();
-    let glob = built.map_err(|error| format!("this is no pattern: {}", error.kind()))?;
+    let glob = built.map_err(|error| format!("this is not a pattern: {}", error.kind()))?;
     if text.is_empty() {
         return Err("write a pattern such as '*.flac'".to_owned());
     }

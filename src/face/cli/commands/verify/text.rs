@@ -195,7 +195,7 @@ fn why(verdict: &Verdict<'_>, file: &FileReport, style: Style) -> String {
         }
         Status::Unproven => format!("{} cannot be checked without the file beside it", pieces(&file.pieces)),
         Status::Long => "there are bytes after its end".to_owned(),
-        Status::Blocked => "something that is no file is in its place".to_owned(),
+        Status::Blocked => "something that is not a file is in its place".to_owned(),
     }
 }
 

@@ -108,7 +108,7 @@ fn one_that_does_not_move_says_why() {
 fn one_that_is_checked_or_given() {
     let mut given = row(UBUNTU, State::Seeding);
     given.done = given.wanted;
-    let idle = because(State::Seeding, "nobody_interested", "nobody is asking for it at the moment");
+    let idle = because(State::Seeding, "nobody_interested", "no peer is asking for data");
     let scenes = [row(UBUNTU, State::Checking), given, idle];
     let all: Vec<String> = scenes.into_iter().map(|row| both(&view(vec![row]), 0)).collect();
     insta::assert_snapshot!(all.join("\n"));

@@ -16,6 +16,7 @@ use crate::app::making::ScannedFile;
 use crate::app::own_addresses::is_local;
 use crate::base::{InfoHashes, units};
 use crate::face::cli::output::{Output, Progress};
+use crate::face::cli::progress::layout::Size;
 use crate::face::cli::stderr;
 use crate::face::cli::style::width;
 use crate::face::cli::{json, qr};
@@ -176,15 +177,20 @@ impl Links {
     }
 
     /// The words around a link on a terminal. The code comes last, so that it is seen whole; where all of it
-    /// together does not fit, but the code with the command does, these two are last.
+    /// together does not fit, the code and the command are last.
     fn story(&self, given: &Given, link: &Magnet, command: &str, port: Option<u16>, output: &Output) {
         let size = output.size();
         let name = link.name.as_ref().map(|name| output.err.fit(name, 60)).unwrap_or_default();
         let facts = [String::new(), format!(" {name}    {}", given.facts), String::new()];
         let command = [" On the other machine:".to_owned(), format!("   {command}"), String::new()];
         let who = words::laid_out(&self.who(given, link, port), size.columns.saturating_sub(1));
-        let code = self.code(link, output);
+        let mut code = self.code(link, output);
         let height = |lines: &[String]| lines.iter().map(|line| rows(line, size.columns)).sum::<usize>();
+        // A code that nobody asked for must not push the command off the screen.
+        let needed = code.len() + height(&command) + 1;
+        if self.qr == Qr::Auto && needed > size.rows {
+            code = no_room(needed, size);
+        }
         // Below all of it stands the line of progress.
         let below = |some: usize| code.len() + some + 1;
         let all = below(height(&facts) + height(&command) + height(&who));
@@ -222,16 +228,20 @@ impl Links {
             return Vec::new();
         }
         let size = output.size();
-        let why = match qr::draw(&qr::short_link(link), output.err, size.columns) {
+        match qr::draw(&qr::short_link(link), output.err, size.columns) {
             // What stands below it would push it off the screen.
-            Ok(lines) if auto && lines.len() >= size.rows => {
-                format!("no QR code: it takes {} rows and there are {}", lines.len() + 1, size.rows)
-            }
-            Ok(lines) => return lines,
-            Err(why) => why.to_string(),
-        };
-        words::laid_out(&[vec![why]], size.columns.saturating_sub(1))
+            Ok(lines) if auto && lines.len() >= size.rows => no_room(lines.len() + 1, size),
+            Ok(lines) => lines,
+            Err(why) => words::laid_out(&[vec![why.to_string()]], size.columns.saturating_sub(1)),
+        }
     }
+}
+
+/// Says that there is no room for a code and what must be seen with it.
+fn no_room(needed: usize, size: Size) -> Vec<String> {
+    let why =
+        format!("no QR code: it needs {needed} rows and there are {} (--qr always draws it)", size.rows);
+    words::laid_out(&[vec![why]], size.columns.saturating_sub(1))
 }
 
 /// How many rows a line of a terminal takes.
