@@ -116,7 +116,7 @@ pub struct World {
 impl World {
     pub fn new(plan: Plan) -> Self {
         let mut rng = Rng::new(plan.seed);
-        let metainfo = Arc::new(torrent(plan.piece_len, plan.total));
+        let metainfo = Arc::new(torrent(&plan));
         let geometry = Arc::new(metainfo.geometry().clone());
         let lies = |node: &NodePlan| node.manner.lies() || node.script.is_some();
         let lying = plan.nodes.iter().enumerate().filter(|(_, node)| lies(node));
@@ -391,13 +391,14 @@ impl World {
     }
 }
 
-/// A torrent of this size. The digests of its pieces are never looked at: what a block holds is a number here.
-fn torrent(piece_len: u64, total: u64) -> Metainfo {
-    let pieces = total.div_ceil(piece_len) as u32;
+/// The torrent of a plan. Its name depends on the seed, and with it the info-hash, which draws the pieces that choked
+/// peers may ask (BEP 6). The digests of its pieces are never looked at: what a block holds is a number here.
+fn torrent(plan: &Plan) -> Metainfo {
+    let pieces = plan.total.div_ceil(plan.piece_len) as u32;
     let draft = Draft {
-        name: "content".into(),
-        content: Content::Single(total, Attributes::NONE),
-        piece_len: piece_len as u32,
+        name: format!("content {:016x}", plan.seed).into(),
+        content: Content::Single(plan.total, Attributes::NONE),
+        piece_len: plan.piece_len as u32,
         digests: (0..pieces).flat_map(|piece| sha1(&piece.to_be_bytes())).collect(),
         private: false,
         source: None,
