@@ -13,7 +13,7 @@ use torr::swarm::event::{self, Source};
 use torr::swarm::local::Local;
 
 use super::node::Node;
-use super::world::{Event, World};
+use super::world::{Datagram, Event, World};
 
 /// The time that a datagram takes in the middle of the network: the least, and what may be added.
 const TRANSIT: (u64, u64) = (20, 130);
@@ -261,7 +261,7 @@ impl World {
         let transit = Duration::from_millis(TRANSIT.0 + self.rng.below(TRANSIT.1));
         let there = self.node_at(to).map_or(Duration::ZERO, |to| self.nodes[to].latency());
         let arrival = self.now + self.nodes[at].latency() + transit + there;
-        self.heap.put(arrival, Event::Datagram { from, to, bytes });
+        self.heap.put(arrival, Event::Datagram(Box::new(Datagram { from, to, bytes })));
     }
 
     /// A datagram reaches an address.
@@ -349,7 +349,7 @@ impl World {
                 continue;
             }
             let transit = Duration::from_millis(LOCAL_TRANSIT.0 + self.rng.below(LOCAL_TRANSIT.1));
-            self.heap.put(now + transit, Event::Multicast { from: addr, to, bytes: bytes.clone() });
+            self.heap.put(now + transit, Event::Multicast(Box::new((addr, bytes.clone())), to));
         }
         self.plan_local(at);
     }

@@ -33,7 +33,7 @@ impl World {
             }
             Some(callee) if self.is_callable(from, callee) => {
                 // A call, its answer, and the handshake of the caller.
-                (self.trip(from, callee) * 3, Event::Call { from, life, to })
+                (self.trip(from, callee) * 3, Event::Call { from, life, callee })
             }
             _ => {
                 let why = DialFailure::TimedOut;
@@ -43,15 +43,14 @@ impl World {
         self.heap.put(self.now + after, event);
     }
 
-    pub(super) fn call(&mut self, from: usize, life: u64, to: SocketAddr) {
-        let callee = self.node_at(to).expect("calls go to nodes");
+    pub(super) fn call(&mut self, from: usize, life: u64, callee: usize) {
         if self.nodes[from].lives != life || !self.nodes[from].is_on() {
             return;
         }
         let trip = self.trip(from, callee);
         if !self.nodes[callee].is_on() || !self.reach(from, callee) {
-            let why = DialFailure::Refused;
-            return self.fact(from, trip, Input::DialFailed { addr: to, why });
+            let (addr, why) = (address_of(callee), DialFailure::Refused);
+            return self.fact(from, trip, Input::DialFailed { addr, why });
         }
         let fast = self.nodes[from].plan.fast && self.nodes[callee].plan.fast;
         let window = self.nodes[from].window(&self.nodes[callee]);

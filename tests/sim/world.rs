@@ -27,7 +27,7 @@ pub const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long it takes until a node notices that another was switched off.
 const SILENCE: Duration = Duration::from_secs(120);
 
-/// An event of the world.
+/// An event of the world. The heap moves events about, so what is large is kept apart.
 #[derive(Clone)]
 pub enum Event {
     /// A node comes.
@@ -37,7 +37,7 @@ pub enum Event {
     /// A client wanted to be woken.
     Wake(usize),
     /// A call reaches its callee.
-    Call { from: usize, life: u64, to: SocketAddr },
+    Call { from: usize, life: u64, callee: usize },
     /// A node hears a fact that concerns this life of it only.
     Fact(usize, u64, Box<Input>),
     /// The content of a torrent can be opened.
@@ -61,13 +61,21 @@ pub enum Event {
     /// A DHT node wanted to be woken.
     WakeDht(usize),
     /// A datagram reaches an address.
-    Datagram { from: SocketAddr, to: SocketAddr, bytes: Vec<u8> },
+    Datagram(Box<Datagram>),
     /// A node wanted to speak in its local network.
     WakeLocal(usize),
     /// A datagram of the local network reaches a node.
-    Multicast { from: SocketAddr, to: usize, bytes: Vec<u8> },
+    Multicast(Box<(SocketAddr, Vec<u8>)>, usize),
     /// Something goes wrong, or stops to.
     Fault(usize),
+}
+
+/// A datagram on its way.
+#[derive(Clone)]
+pub struct Datagram {
+    pub from: SocketAddr,
+    pub to: SocketAddr,
+    pub bytes: Vec<u8>,
 }
 
 /// Everything there is.
@@ -108,7 +116,7 @@ pub struct World {
 impl World {
     pub fn new(plan: Plan) -> Self {
         let mut rng = Rng::new(plan.seed);
-        let metainfo = Arc::new(torrent(plan.piece_len, plan.total));
+        let metainfo = Arc::new(torrent(&plan));
         let geometry = Arc::new(metainfo.geometry().clone());
         let lies = |node: &NodePlan| node.manner.lies() || node.script.is_some();
         let lying = plan.nodes.iter().enumerate().filter(|(_, node)| lies(node));
@@ -266,7 +274,7 @@ impl World {
             Event::Come(node) => self.come(node),
             Event::Go(node) => self.leave(node),
             Event::Wake(node) => self.wake(node),
-            Event::Call { from, life, to } => self.call(from, life, to),
+            Event::Call { from, life, callee } => self.call(from, life, callee),
             Event::Fact(node, life, input) => {
                 if self.nodes[node].lives == life {
                     self.hear(node, *input);
@@ -282,9 +290,9 @@ impl World {
             Event::Disk(node, life, piece) => self.disk_done(node, life, piece),
             Event::Run(node, life, number) => self.run_done(node, life, number),
             Event::WakeDht(node) => self.wake_dht(node),
-            Event::Datagram { from, to, bytes } => self.deliver(from, to, &bytes),
+            Event::Datagram(datagram) => self.deliver(datagram.from, datagram.to, &datagram.bytes),
             Event::WakeLocal(node) => self.wake_local(node),
-            Event::Multicast { from, to, bytes } => self.hear_local(from, to, &bytes),
+            Event::Multicast(datagram, to) => self.hear_local(datagram.0, to, &datagram.1),
             Event::Fault(number) => self.fault(number),
         }
     }
@@ -383,13 +391,14 @@ impl World {
     }
 }
 
-/// A torrent of this size. The digests of its pieces are never looked at: what a block holds is a number here.
-fn torrent(piece_len: u64, total: u64) -> Metainfo {
-    let pieces = total.div_ceil(piece_len) as u32;
+/// The torrent of a plan. Its name depends on the seed, and with it the info-hash, which draws the pieces that choked
+/// peers may ask (BEP 6). The digests of its pieces are never looked at: what a block holds is a number here.
+fn torrent(plan: &Plan) -> Metainfo {
+    let pieces = plan.total.div_ceil(plan.piece_len) as u32;
     let draft = Draft {
-        name: "content".into(),
-        content: Content::Single(total, Attributes::NONE),
-        piece_len: piece_len as u32,
+        name: format!("content {:016x}", plan.seed).into(),
+        content: Content::Single(plan.total, Attributes::NONE),
+        piece_len: plan.piece_len as u32,
         digests: (0..pieces).flat_map(|piece| sha1(&piece.to_be_bytes())).collect(),
         private: false,
         source: None,

@@ -44,25 +44,16 @@ impl Content {
             return;
         }
         // What is scarce goes to the fastest first; who is left out is looked at in the next pulse.
-        let rate = |key: &PeerKey| swarm.peers.get(key).map_or(0.0, |peer| peer.down.rate(now));
         if std::mem::take(&mut self.freed) {
             let dry = swarm.peers.iter().filter(|(_, peer)| peer.dry && peer.may_be_asked());
             let mut dry: Vec<PeerKey> = dry.map(|(&key, _)| key).collect();
             if dry.len() > AWAKENED {
-                dry.sort_by(|a, b| rate(b).total_cmp(&rate(a)));
+                dry = fastest_first(swarm, now, dry);
             }
             self.hungry.extend(dry.into_iter().take(AWAKENED));
         }
-        if self.hungry.len() <= 1 {
-            if let Some(key) = self.hungry.pop_first() {
-                self.ask(swarm, now, key, out);
-            }
-            return;
-        }
-        let mut hungry: Vec<_> = std::mem::take(&mut self.hungry).into_iter().collect();
-        let rate = |key: &PeerKey| swarm.peers.get(key).map_or(0.0, |peer| peer.down.rate(now));
-        hungry.sort_by(|a, b| rate(b).total_cmp(&rate(a)));
-        for key in hungry {
+        let hungry: Vec<_> = std::mem::take(&mut self.hungry).into_iter().collect();
+        for key in fastest_first(swarm, now, hungry) {
             self.ask(swarm, now, key, out);
         }
     }
@@ -393,4 +384,19 @@ impl Swarm {
     fn is_kept_from(&self, now: Moment, key: PeerKey, open: &PartialPiece) -> bool {
         open.owner != Some(key) && self.is_reserved(now, open)
     }
+}
+
+/// Those that may be asked for more, the fastest first; the others come last.
+fn fastest_first(swarm: &Swarm, now: Moment, keys: Vec<PeerKey>) -> Vec<PeerKey> {
+    if keys.len() <= 1 {
+        return keys;
+    }
+    // A rate costs more than a comparison, and many a peer has no room for a request.
+    let rate = |key: &PeerKey| {
+        let able = swarm.peers.get(key).filter(|peer| peer.may_be_asked() && peer.pipeline.room() > 0);
+        able.map_or(-1.0, |peer| peer.down.rate(now))
+    };
+    let mut rated: Vec<_> = keys.into_iter().map(|key| (rate(&key), key)).collect();
+    rated.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    rated.into_iter().map(|(_, key)| key).collect()
 }

@@ -176,8 +176,8 @@ impl Links {
         output.event(&event)
     }
 
-    /// The words around a link on a terminal. The code comes last, so that it is seen whole; where all of it
-    /// together does not fit, the code and the command are last.
+    /// The words around a link on a terminal. The command is last, so that it is seen whatever scrolls away, and a
+    /// code that would push it off the screen is left out.
     fn story(&self, given: &Given, link: &Magnet, command: &str, port: Option<u16>, output: &Output) {
         let size = output.size();
         let name = link.name.as_ref().map(|name| output.err.fit(name, 60)).unwrap_or_default();
@@ -186,21 +186,14 @@ impl Links {
         let who = words::laid_out(&self.who(given, link, port), size.columns.saturating_sub(1));
         let mut code = self.code(link, output);
         let height = |lines: &[String]| lines.iter().map(|line| rows(line, size.columns)).sum::<usize>();
-        // A code that nobody asked for must not push the command off the screen.
+        // Below the command stands the line of progress.
         let needed = code.len() + height(&command) + 1;
         if self.qr == Qr::Auto && needed > size.rows {
             code = no_room(needed, size);
         }
-        // Below all of it stands the line of progress.
-        let below = |some: usize| code.len() + some + 1;
-        let all = below(height(&facts) + height(&command) + height(&who));
-        let order: [&[String]; 4] = if all > size.rows && below(height(&command)) <= size.rows {
-            [&facts, &who, &code, &command]
-        } else {
-            [&facts, &command, &who, &code]
-        };
         // What is drawn at the bottom meanwhile would push the code off the screen.
         output.live.erase();
+        let order: [&[String]; 4] = [&facts, &who, &code, &command];
         order.into_iter().flatten().for_each(|line| output.say(line));
     }
 
@@ -229,7 +222,6 @@ impl Links {
         }
         let size = output.size();
         match qr::draw(&qr::short_link(link), output.err, size.columns) {
-            // What stands below it would push it off the screen.
             Ok(lines) if auto && lines.len() >= size.rows => no_room(lines.len() + 1, size),
             Ok(lines) => lines,
             Err(why) => words::laid_out(&[vec![why.to_string()]], size.columns.saturating_sub(1)),
