@@ -224,7 +224,7 @@ impl Links {
         match qr::draw(&qr::short_link(link), output.err, size.columns) {
             Ok(lines) if auto && lines.len() >= size.rows => no_room(lines.len() + 1, size),
             Ok(lines) => lines,
-            Err(why) => words::laid_out(&[vec![why.to_string()]], size.columns.saturating_sub(1)),
+            Err(why) => no_code(why.to_string(), size),
         }
     }
 }
