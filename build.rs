@@ -1,10 +1,16 @@
-//! Tells the program what it was built with, for `torr version -v`.
+//! Ends the build on systems that torr does not run on, and tells the program what it was built with, for
+//! `torr version -v`.
 
 use std::env;
 use std::fs;
-use std::process::Command;
+use std::process::{Command, exit};
 
 fn main() {
+    let system = env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
+    if system != "linux" {
+        eprintln!("torr runs on Linux only; this build is for {system}");
+        exit(1);
+    }
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-env-changed=TORR_COMMIT");
     println!("cargo:rustc-env=TORR_TARGET={}", env::var("TARGET").unwrap_or_default());
