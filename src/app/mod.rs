@@ -4,12 +4,14 @@
 //! A face knows this room and the vocabulary of [`base`](crate::base). What a flag is called, how a sentence is
 //! coloured and with which code a process ends is none of this room's business.
 
+pub mod config;
 pub mod input;
 pub mod interface;
 pub mod location;
 pub mod making;
 pub mod own_addresses;
 pub mod remembered;
+pub mod seed_goal;
 pub mod selection;
 pub mod user_folders;
 

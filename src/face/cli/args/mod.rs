@@ -3,5 +3,4 @@
 pub mod global;
 pub mod network;
 pub mod switches;
-pub mod when;
 pub mod words;

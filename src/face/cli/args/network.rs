@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use clap::Args;
 
 use super::switches::Switches;
+use crate::app::config::keys;
+use crate::app::config::kind::Value;
 use crate::app::making::values::tracker_url;
-use crate::face::cli::config::keys;
-use crate::face::cli::config::kind::Value;
 
 /// Flags of everything that moves bytes. Those that are keys of the configuration as well are read as it
 /// reads them.

@@ -4,16 +4,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use crate::app::Error;
+use crate::app::config::{Config, Origin};
 use crate::app::input::{Link, Torrent};
 use crate::app::quoted;
 use crate::app::{interface, own_addresses, user_folders};
 use crate::engine::{self, Add, After, ContentOptions, EngineConfig};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::args::network::NetworkArgs;
-use crate::face::cli::config::places::Sources;
-use crate::face::cli::config::{Config, Origin};
 use crate::face::cli::output::Output;
-use crate::face::cli::state;
+use crate::face::cli::{config, state};
 use crate::proto::magnet::Magnet;
 
 use super::link::Links;
@@ -36,7 +35,7 @@ pub struct Setup {
 impl Setup {
     /// Reads the configuration and lays the flags over it.
     pub fn new(network: &NetworkArgs, global: &GlobalArgs, output: &Output) -> Result<Self, Error> {
-        let config = Config::ready(&Sources::here(global), output)?;
+        let config = config::load(global, output)?;
         let setup = Self::of(config, network, state::directory(global.state_dir.as_deref()))?;
         Ok(Self { usual_state: global.state_dir.is_none(), ..setup })
     }
@@ -243,8 +242,8 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::app::config::kind::Value;
     use crate::engine::Until;
-    use crate::face::cli::config::kind::Value;
 
     #[derive(Parser)]
     struct Line {

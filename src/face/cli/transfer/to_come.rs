@@ -1,8 +1,8 @@
 //! What can be asked for already and is not there yet.
 
 use crate::app::Error;
+use crate::app::config::{Config, Origin};
 use crate::face::cli::args::network::NetworkArgs;
-use crate::face::cli::config::{Config, Origin};
 
 /// The ways to find and reach peers that torr is going to have. Their keys are true from the beginning, so
 /// that only a flag is a wish to be refused.

@@ -6,15 +6,14 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::app::Error;
+use crate::app::config::kind::Value;
 use crate::app::making::values;
 use crate::app::{interface, user_folders};
 use crate::base::units;
 use crate::engine::dht::NodeConfig;
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::args::network;
-use crate::face::cli::config::Config;
-use crate::face::cli::config::kind::Value;
-use crate::face::cli::config::places::Sources;
+use crate::face::cli::config;
 use crate::face::cli::output::Output;
 
 /// Where the node begins and how it speaks.
@@ -47,7 +46,7 @@ pub struct Limited {
 impl Reach {
     /// The settings of a node. What was asked for and cannot be done is refused.
     pub fn config(&self, global: &GlobalArgs, output: &Output) -> Result<NodeConfig, Error> {
-        let mut config = Config::ready(&Sources::here(global), output)?;
+        let mut config = config::load(global, output)?;
         if let Some(bind) = &self.bind {
             config.flag("network.bind", bind.clone(), "--bind");
         }

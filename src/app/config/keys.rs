@@ -72,7 +72,7 @@ const fn later(
     Key { section, name, kind, default, about, used: false }
 }
 
-const PEERS: Kind = Kind::Number { least: 1, most: 10_000 };
+const PEERS: Kind = Kind::Number { min: 1, max: 10_000 };
 
 /// The table of keys, in the order in which they are shown.
 pub static KEYS: [Key; 40] = [
@@ -94,7 +94,7 @@ pub static KEYS: [Key; 40] = [
     key(
         "network",
         "port",
-        Kind::Number { least: 0, most: 65_535 },
+        Kind::Number { min: 0, max: 65_535 },
         "0",
         "the port on which peers reach us, if it is free; 0: pick one and remember it",
     ),
@@ -136,7 +136,7 @@ pub static KEYS: [Key; 40] = [
         "the other limit downwards, while it is switched on",
     ),
     later("limits", "alt_up", Kind::Rate, r#""100K""#, "the other limit upwards, while it is switched on"),
-    key("limits", "active_downloads", Kind::Number { least: 1, most: 1000 }, "5", "downloads at once"),
+    key("limits", "active_downloads", Kind::Number { min: 1, max: 1000 }, "5", "downloads at once"),
     key("limits", "peers_per_torrent", PEERS, "100", "connections of one torrent"),
     key("limits", "peers_total", PEERS, "400", "connections in all"),
     later("limits", "min_free_space", Kind::Size, r#""1GiB""#, "pause rather than fill the disk"),
@@ -162,7 +162,7 @@ pub static KEYS: [Key; 40] = [
         "what torr get does after the download: as its flag --seed",
     ),
     later("remove", "default", Kind::Choice(&["keep", "trash"]), r#""keep""#, "what becomes of the files"),
-    later("remove", "undo_seconds", Kind::Number { least: 0, most: 3600 }, "10", "how long it can be undone"),
+    later("remove", "undo_seconds", Kind::Number { min: 0, max: 3600 }, "10", "how long it can be undone"),
     later(
         "ui",
         "theme",
@@ -189,7 +189,7 @@ pub static KEYS: [Key; 40] = [
     later(
         "ui",
         "fps",
-        Kind::Number { least: 1, most: 60 },
+        Kind::Number { min: 1, max: 60 },
         "10",
         "how often the screen is drawn at most, per second",
     ),

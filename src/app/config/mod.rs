@@ -8,25 +8,22 @@
 //! warning; a value that cannot be is an error, and what needs the configuration does not run on half of
 //! it.
 
+mod aliases;
 pub mod change;
 pub mod file;
 pub mod keys;
 pub mod kind;
-pub mod near;
 pub mod origin;
 pub mod places;
-mod renamed;
+pub mod suggest;
 pub mod template;
 mod variables;
 
 use std::time::Duration;
 
-use super::output::Output;
-use crate::app::{Error, ErrorKind};
+use super::seed_goal::{After, parse_after};
 use crate::base::units;
-use crate::engine::After;
 
-use super::args::when::after;
 use file::{Content, Read};
 use keys::{KEYS, Key};
 use kind::Value;
@@ -52,9 +49,6 @@ pub struct Config {
     /// What is wrong, in the order in which it was read.
     pub problems: Vec<Problem>,
 }
-
-/// The most warnings that are told before a command; `torr config check` tells all.
-const MOST_WARNINGS: usize = 5;
 
 impl Config {
     /// Every key at its default.
@@ -93,27 +87,14 @@ impl Config {
         config
     }
 
-    /// What this command line and its surroundings come to. Warnings are told here, once; an error ends
-    /// the command.
-    pub fn ready(sources: &Sources, output: &Output) -> Result<Self, Error> {
-        let config = Self::load(sources);
-        let (errors, warnings): (Vec<&Problem>, Vec<&Problem>) =
-            config.problems.iter().partition(|problem| problem.severity == Severity::Error);
-        for warning in warnings.iter().take(MOST_WARNINGS) {
-            output.warn(&warning.sentence());
-        }
-        let told = |more: usize| format!("{more} more; 'torr config check' tells all");
-        if warnings.len() > MOST_WARNINGS {
-            output.warn(&told(warnings.len() - MOST_WARNINGS));
-        }
-        let Some(first) = errors.first() else { return Ok(config) };
-        let mut hint = first.hint.clone().unwrap_or_default();
-        if errors.len() > 1 {
-            let sign = if hint.is_empty() { "" } else { "; " };
-            hint = format!("{hint}{sign}{}", told(errors.len() - 1));
-        }
-        let failure = Error::new(ErrorKind::Usage, "config", first.place_and_message());
-        Err(if hint.is_empty() { failure } else { failure.hint(hint) })
+    /// The problems that stop nothing.
+    pub fn warnings(&self) -> impl Iterator<Item = &Problem> {
+        self.problems.iter().filter(|problem| problem.severity == Severity::Warning)
+    }
+
+    /// The problems that stop whatever needs the configuration.
+    pub fn errors(&self) -> impl Iterator<Item = &Problem> {
+        self.problems.iter().filter(|problem| problem.severity == Severity::Error)
     }
 
     /// A flag has the last word. Its value was checked when the flag was read.
@@ -161,7 +142,7 @@ impl Config {
 
     /// What happens after a download.
     pub fn after(&self, name: &str) -> After {
-        after(&self.text(name)).expect("goals are checked when they are read")
+        parse_after(&self.text(name)).expect("goals are checked when they are read")
     }
 
     fn take(&mut self, content: Content) {
@@ -175,8 +156,8 @@ impl Config {
 
 /// The key that was probably meant by a name that is none.
 pub fn meant(name: &str) -> Option<String> {
-    let renamed = name.split_once('.').and_then(|(section, name)| renamed::meant(section, name));
-    renamed.map(Key::full).or_else(|| near::key(name).map(str::to_owned))
+    let alias = name.split_once('.').and_then(|(section, name)| aliases::key_of(section, name));
+    alias.map(Key::full).or_else(|| suggest::key(name).map(str::to_owned))
 }
 
 /// A time, or none.

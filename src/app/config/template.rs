@@ -49,8 +49,8 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::face::cli::config::file::scan;
-    use crate::face::cli::config::keys::Key;
+    use crate::app::config::file::scan;
+    use crate::app::config::keys::Key;
 
     #[test]
     fn the_file_says_every_default() {

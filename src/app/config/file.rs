@@ -6,18 +6,18 @@ use std::path::Path;
 
 use toml_edit::{Document, Item, Key as TomlKey, TableLike};
 
+use super::aliases;
 use super::keys::{self, SECTIONS};
 use super::kind::Value;
-use super::near;
 use super::origin::{Origin, Problem, Severity};
-use super::renamed;
+use super::suggest;
 use crate::app::reason;
 use crate::base::Untrusted;
 
 /// The largest file that is read, in bytes.
-pub const MOST_BYTES: u64 = 1 << 20;
+pub const MAX_BYTES: u64 = 1 << 20;
 /// The most problems of one file that are told.
-const MOST_PROBLEMS: usize = 100;
+const MAX_PROBLEMS: usize = 100;
 /// The table whose tables are profiles.
 pub const PROFILE: &str = "profile";
 
@@ -58,7 +58,7 @@ pub struct Found {
 pub fn read(path: &Path) -> Read {
     let read = File::open(path).and_then(|file| {
         let mut bytes = Vec::new();
-        file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map(|_| bytes)
+        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map(|_| bytes)
     });
     match read {
         Ok(bytes) => match decode(bytes, path) {
@@ -74,7 +74,7 @@ pub fn read(path: &Path) -> Read {
 
 /// Bytes as the text of a file.
 fn decode(bytes: Vec<u8>, path: &Path) -> Result<String, Problem> {
-    if bytes.len() as u64 > MOST_BYTES {
+    if bytes.len() as u64 > MAX_BYTES {
         let why = "is too large for a configuration (more than 1 MiB)".to_owned();
         return Err(Problem::unread(path, why, "is it the right file?"));
     }
@@ -165,14 +165,14 @@ impl Scan<'_> {
             }
             (None, Some(_)) => {
                 let message = format!("there is no section {prefix}{}", Untrusted::new(name).fit(60));
-                let near = near::nearest(name, SECTIONS.iter().map(|(section, _)| *section));
+                let near = suggest::closest(name, SECTIONS.iter().map(|(section, _)| *section));
                 let hint = near.map(|near| format!("did you mean [{prefix}{near}]?"));
                 self.problem(Severity::Warning, at, None, message, hint);
             }
             (None, None) => {
                 let message =
                     format!("there is no key {prefix}{} outside the sections", Untrusted::new(name).fit(60));
-                let hint = near::key(name).map(|near| format!("did you mean {prefix}{near}?"));
+                let hint = suggest::key(name).map(|near| format!("did you mean {prefix}{near}?"));
                 self.problem(Severity::Warning, at, None, message, hint);
             }
         }
@@ -184,7 +184,7 @@ impl Scan<'_> {
         let shown = format!("{prefix}{}", Untrusted::new(full.as_str()).fit(80));
         let position = if let Some(position) = keys::position(&full) {
             position
-        } else if let Some(meant) = renamed::meant(section, name) {
+        } else if let Some(meant) = aliases::key_of(section, name) {
             let right = format!("{prefix}{}", meant.full());
             if table.contains_key(meant.name) {
                 let message = format!("{shown} counts for nothing, for {right} is there as well");
@@ -194,9 +194,9 @@ impl Scan<'_> {
             let message = format!("{shown} is written {right} here; it works all the same");
             let hint = Some("'torr config migrate' corrects it".to_owned());
             self.problem(Severity::Warning, at, Some(meant.full()), message, hint);
-            keys::position(&meant.full()).expect("renamed keys mean keys of the table")
+            keys::position(&meant.full()).expect("aliases mean keys of the table")
         } else {
-            let hint = near::key(&full).map(|near| format!("did you mean {prefix}{near}?"));
+            let hint = suggest::key(&full).map(|near| format!("did you mean {prefix}{near}?"));
             let message = format!("there is no key {shown}");
             return self.problem(Severity::Warning, at, None, message, hint);
         };
@@ -239,7 +239,7 @@ impl Scan<'_> {
         hint: Option<String>,
     ) {
         // An error has to be heard whatever stands before it.
-        let full = self.content.problems.len() >= MOST_PROBLEMS;
+        let full = self.content.problems.len() >= MAX_PROBLEMS;
         let error = severity == Severity::Error;
         if full && !(error && self.content.problems.iter().all(|other| other.severity != severity)) {
             return;
@@ -361,12 +361,12 @@ mod tests {
         assert!(matches!(read(Path::new("/dev/null/x")), Read::Absent));
         assert!(matches!(read(Path::new("/")), Read::Problem(_)));
         let many: String = (0..10_000).map(|n| format!("x{n} = 1\n")).collect();
-        assert_eq!(told(&format!("{many}[network]\nport = true")).len(), MOST_PROBLEMS + 1);
+        assert_eq!(told(&format!("{many}[network]\nport = true")).len(), MAX_PROBLEMS + 1);
     }
 
     #[test]
     fn depth_does_no_harm() {
-        let longest = MOST_BYTES as usize;
+        let longest = MAX_BYTES as usize;
         for deep in [
             "[".repeat(longest / 2),
             format!("x = {}", "[".repeat(longest / 2)),
