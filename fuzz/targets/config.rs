@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use torr::app::config::file::scan;
-use torr::app::config::keys;
 
 pub fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
@@ -17,7 +16,7 @@ pub fn run(data: &[u8]) {
     for found in content.found {
         values.insert(found.key, found.value);
     }
-    let lines = values.iter().map(|(&key, value)| format!("{} = {}\n", keys::names()[key], value.to_toml()));
+    let lines = values.iter().map(|(key, value)| format!("{} = {}\n", key.key().full(), value.to_toml()));
     let again = scan(&lines.collect::<String>(), path, None);
     assert_eq!(again.problems, [], "what was accepted is good");
     let back: BTreeMap<_, _> = again.found.into_iter().map(|found| (found.key, found.value)).collect();

@@ -7,7 +7,7 @@ use std::path::Path;
 use toml_edit::{Document, Item, Key as TomlKey, TableLike};
 
 use super::aliases;
-use super::keys::{self, SECTIONS};
+use super::keys::{self, KeyId, SECTIONS};
 use super::kind::Value;
 use super::origin::{Origin, Problem, Severity};
 use super::suggest;
@@ -46,8 +46,8 @@ pub struct Content {
 /// A key that is set.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Found {
-    /// Where in the table of keys it stands.
-    pub key: usize,
+    /// The key.
+    pub key: KeyId,
     /// The value, checked.
     pub value: Value,
     /// Where it is set.
@@ -182,8 +182,8 @@ impl Scan<'_> {
         let (name, at) = (key.get(), start(key, item));
         let full = format!("{section}.{name}");
         let shown = format!("{prefix}{}", Untrusted::new(full.as_str()).fit(80));
-        let position = if let Some(position) = keys::position(&full) {
-            position
+        let known = if let Some(known) = keys::find(&full) {
+            known
         } else if let Some(meant) = aliases::key_of(section, name) {
             let right = format!("{prefix}{}", meant.full());
             if table.contains_key(meant.name) {
@@ -194,24 +194,24 @@ impl Scan<'_> {
             let message = format!("{shown} is written {right} here; it works all the same");
             let hint = Some("'torr config migrate' corrects it".to_owned());
             self.problem(Severity::Warning, at, Some(meant.full()), message, hint);
-            keys::position(&meant.full()).expect("aliases mean keys of the table")
+            meant
         } else {
             let hint = suggest::key(&full).map(|near| format!("did you mean {prefix}{near}?"));
             let message = format!("there is no key {shown}");
             return self.problem(Severity::Warning, at, None, message, hint);
         };
-        let kind = keys::KEYS[position].kind;
+        let kind = known.kind;
         let checked =
             item.as_value().and_then(Value::from_toml).ok_or_else(|| format!("write {}", kind.allowed()));
         match checked.and_then(|value| kind.check(&value).map(|()| value)) {
             Ok(value) => {
                 let origin = self.origin(at);
-                self.content.found.push(Found { key: position, value, origin });
+                self.content.found.push(Found { key: known.id, value, origin });
             }
             Err(hint) => {
                 let value_at = item.span().map_or(at, |span| span.start);
                 let message = format!("{shown} cannot be {}", self.written(item));
-                let key = Some(keys::names()[position].clone());
+                let key = Some(known.full());
                 self.problem(Severity::Error, value_at, key, message, Some(hint));
             }
         }
@@ -295,7 +295,7 @@ mod tests {
         let found: Vec<String> = content
             .found
             .iter()
-            .map(|found| format!("{} {} {}", keys::names()[found.key], found.value, found.origin))
+            .map(|found| format!("{} {} {}", found.key.key().full(), found.value, found.origin))
             .collect();
         assert_eq!(found, ["network.port 1 /c:1", "limits.down \"2M\" /c:2", "seeding.get \"forever\" /c:5"]);
     }
@@ -341,7 +341,7 @@ mod tests {
     fn other_names_work_with_a_warning() {
         let content =
             scan("[limits]\ndownload = \"1M\"\nupload = \"1M\"\nup = \"2M\"", Path::new("/c"), None);
-        let found: Vec<&str> = content.found.iter().map(|found| keys::names()[found.key].as_str()).collect();
+        let found: Vec<String> = content.found.iter().map(|found| found.key.key().full()).collect();
         assert_eq!(found, ["limits.down", "limits.up"]);
         let told: Vec<String> = content.problems.iter().map(Problem::sentence).collect();
         assert_eq!(

@@ -50,14 +50,13 @@ mod tests {
 
     use super::*;
     use crate::app::config::file::scan;
-    use crate::app::config::keys::Key;
 
     #[test]
     fn the_file_says_every_default() {
         let content = scan(&text(), Path::new("/c"), None);
         assert_eq!(content.problems, []);
         let found: Vec<_> = content.found.into_iter().map(|found| (found.key, found.value)).collect();
-        let defaults: Vec<_> = KEYS.iter().map(Key::default).enumerate().collect();
+        let defaults: Vec<_> = KEYS.iter().map(|key| (key.id, key.default())).collect();
         assert_eq!(found, defaults);
         assert!(text().lines().all(|line| line.len() <= 130), "lines can be read");
     }

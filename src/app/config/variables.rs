@@ -29,7 +29,7 @@ pub fn scan(variables: &[(OsString, OsString)]) -> Content {
         let key = &KEYS[at];
         let text = value.to_str().ok_or_else(|| "it is not UTF-8".to_owned());
         match text.and_then(|text| key.kind.read(text)) {
-            Ok(value) => content.found.push(Found { key: at, value, origin }),
+            Ok(value) => content.found.push(Found { key: key.id, value, origin }),
             Err(hint) => content.problems.push(Problem {
                 severity: Severity::Error,
                 origin,

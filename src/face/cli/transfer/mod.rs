@@ -12,7 +12,7 @@ mod stall;
 mod story;
 pub mod stream;
 mod telling;
-mod to_come;
+pub mod unsupported;
 mod watch;
 mod work;
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::app::config::change::{back_up, migrated, save, with_value};
-use crate::app::config::keys::{self, Key};
+use crate::app::config::keys::Key;
 use crate::app::config::kind::Value;
 use crate::app::config::{Config, file, template};
 use crate::app::{Error, ErrorKind, shown};
@@ -40,7 +40,7 @@ pub fn set(key: &'static Key, words: &[String], global: &GlobalArgs, output: &Ou
     // What was written is read back before it takes the place of anything.
     let read = file::scan(&text, &path, profile);
     let full = key.full();
-    let there = read.found.iter().rev().find(|found| keys::names()[found.key] == full);
+    let there = read.found.iter().rev().find(|found| found.key == key.id);
     if there.is_none_or(|found| found.value != value) || text.len() as u64 > file::MAX_BYTES {
         return Err(unfit(&path, "the value would not be read back from there"));
     }
@@ -48,7 +48,7 @@ pub fn set(key: &'static Key, words: &[String], global: &GlobalArgs, output: &Ou
     let place = profile.map_or_else(String::new, |name| format!(" of the profile {name}"));
     output.say(&format!("{full} = {value}{place} in {}", shown(&path)));
     let config = Config::load(&sources(global));
-    let setting = config.setting(&full);
+    let setting = config.setting(key.id);
     let in_force = setting.value == value;
     if !in_force {
         output.warn(&format!("{} is stronger: there it is {}", setting.origin, setting.value));

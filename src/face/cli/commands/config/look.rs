@@ -116,7 +116,7 @@ pub fn get(key: &'static Key, global: &GlobalArgs, output: &Output) -> Result<Ex
         setting: S,
     }
     let config = load(global, output)?;
-    let setting = config.setting(&key.full());
+    let setting = config.setting(key.id);
     if output.json {
         output.event(&Document { schema: "torr.config.get/1", setting: row(setting) })?;
         return Ok(Exit::Done);
