@@ -5,6 +5,7 @@
 //! coloured and with which code a process ends is none of this room's business.
 
 pub mod command_line;
+pub mod config;
 pub mod damage;
 pub mod door;
 pub mod file_write;
@@ -14,6 +15,7 @@ pub mod location;
 pub mod making;
 pub mod own_addresses;
 pub mod remembered;
+pub mod seed_goal;
 pub mod selection;
 pub mod source_watch;
 pub mod stall;

@@ -50,9 +50,6 @@ use std::process::ExitCode;
 
 use clap::{FromArgMatches, Parser};
 
-#[doc(hidden)]
-pub use config::{file::scan as scan_config, keys::names as config_keys};
-
 use args::global::GlobalArgs;
 use commands::Command;
 use exit::Exit;

@@ -8,13 +8,13 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::args::global::{GlobalArgs, When};
 use super::commands::{help, version};
-use super::config::near;
 use super::definition;
 use super::exit::Exit;
 use super::output::Output;
 use super::stderr;
 use super::surroundings::Surroundings;
 use crate::app::Error;
+use crate::app::config::suggest;
 use crate::app::quoted;
 use crate::base::Untrusted;
 
@@ -147,7 +147,7 @@ fn near_command(name: &str) -> Option<String> {
     let all = definition::command();
     let names = all.get_subcommands().filter(|command| !command.is_hide_set());
     let names = names.flat_map(|command| command.get_visible_aliases().chain([command.get_name()]));
-    near::nearest(name, names).map(str::to_owned)
+    suggest::closest(name, names).map(str::to_owned)
 }
 
 /// The words before the one that is no command: `torr`, or `torr config`.

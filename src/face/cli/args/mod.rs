@@ -3,4 +3,3 @@
 pub mod global;
 pub mod network;
 pub mod switches;
-pub mod when;

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use clap::Args;
 
 use super::switches::Switches;
+use crate::app::config::KeyId;
+use crate::app::config::kind::Value;
 use crate::app::making::values::tracker_url;
-use crate::face::cli::config::keys;
-use crate::face::cli::config::kind::Value;
 
 /// Flags of everything that moves bytes. Those that are keys of the configuration as well are read as it
 /// reads them.
@@ -49,17 +49,17 @@ pub struct NetworkArgs {
 }
 
 impl NetworkArgs {
-    /// What the flags say about keys of the configuration: the key, the value, the flag.
-    pub fn keys(&self) -> Vec<(&'static str, Value, &'static str)> {
+    /// The flags that were given and have a key in the configuration: the key, the value, the flag.
+    pub fn keys(&self) -> Vec<(KeyId, Value, &'static str)> {
         let port = self.port.map(|port| Value::Number(port.into()));
         let given = [
-            ("network.port", &port, "--port"),
-            ("network.bind", &self.bind, "--bind"),
-            ("network.encryption", &self.encryption, "--encryption"),
-            ("network.proxy", &self.proxy, "--proxy"),
-            ("limits.down", &self.down, "--down"),
-            ("limits.up", &self.up, "--up"),
-            ("limits.peers_per_torrent", &self.max_peers, "--max-peers"),
+            (KeyId::NetworkPort, &port, "--port"),
+            (KeyId::NetworkBind, &self.bind, "--bind"),
+            (KeyId::NetworkEncryption, &self.encryption, "--encryption"),
+            (KeyId::NetworkProxy, &self.proxy, "--proxy"),
+            (KeyId::LimitsDown, &self.down, "--down"),
+            (KeyId::LimitsUp, &self.up, "--up"),
+            (KeyId::LimitsPeersPerTorrent, &self.max_peers, "--max-peers"),
         ];
         let given = given.into_iter().filter_map(|(key, value, flag)| Some((key, value.clone()?, flag)));
         let switches = self.switches.keys().into_iter().map(|(key, on, flag)| (key, Value::Switch(on), flag));
@@ -67,35 +67,36 @@ impl NetworkArgs {
     }
 }
 
-fn key(name: &str, text: &str) -> Result<Value, String> {
-    let kind = keys::find(name).expect("a key of the table").kind;
+/// Reads the value of a key.
+fn value(id: KeyId, text: &str) -> Result<Value, String> {
+    let kind = id.key().kind;
     kind.read(text)
         .and_then(|value| if text.is_empty() { Err(format!("write {}", kind.allowed())) } else { Ok(value) })
 }
 
 /// Reads an address or the name of an interface.
 pub fn bind(text: &str) -> Result<Value, String> {
-    key("network.bind", text)
+    value(KeyId::NetworkBind, text)
 }
 
 fn down(text: &str) -> Result<Value, String> {
-    key("limits.down", text)
+    value(KeyId::LimitsDown, text)
 }
 
 fn up(text: &str) -> Result<Value, String> {
-    key("limits.up", text)
+    value(KeyId::LimitsUp, text)
 }
 
 fn max_peers(text: &str) -> Result<Value, String> {
-    key("limits.peers_per_torrent", text)
+    value(KeyId::LimitsPeersPerTorrent, text)
 }
 
 fn encryption(text: &str) -> Result<Value, String> {
-    key("network.encryption", text)
+    value(KeyId::NetworkEncryption, text)
 }
 
 fn proxy(text: &str) -> Result<Value, String> {
-    key("network.proxy", text)
+    value(KeyId::NetworkProxy, text)
 }
 
 /// Reads a peer. A name is looked up at once, so that a typing mistake is told at once.
@@ -126,7 +127,7 @@ mod tests {
         let line =
             Line::try_parse_from(std::iter::once(&"x").chain(line)).map_err(|error| error.to_string())?;
         let keys = line.network.keys().into_iter();
-        Ok(keys.map(|(key, value, flag)| format!("{key} {value} {flag}")).collect())
+        Ok(keys.map(|(key, value, flag)| format!("{} {value} {flag}", key.key().full())).collect())
     }
 
     #[test]

@@ -3,6 +3,8 @@
 
 use clap::Args;
 
+use crate::app::config::KeyId;
+
 /// Ways to find and reach peers.
 #[derive(Args, Clone, Default, Debug)]
 #[command(next_help_heading = "Network")]
@@ -57,15 +59,15 @@ impl Switches {
         !self.no_trackers
     }
 
-    /// Those that were given and are keys of the configuration: the key, on or off, the flag.
-    pub fn keys(&self) -> Vec<(&'static str, bool, &'static str)> {
+    /// The switches that were given and have a key in the configuration: the key, on or off, the flag.
+    pub fn keys(&self) -> Vec<(KeyId, bool, &'static str)> {
         let all = [
-            ("network.dht", self.dht, "--dht", self.no_dht, "--no-dht"),
-            ("network.pex", self.pex, "--pex", self.no_pex, "--no-pex"),
-            ("network.lsd", self.lsd, "--lsd", self.no_lsd, "--no-lsd"),
-            ("network.upnp", self.upnp, "--upnp", self.no_upnp, "--no-upnp"),
-            ("network.utp", self.utp, "--utp", self.no_utp, "--no-utp"),
-            ("network.ipv6", self.ipv6, "--ipv6", self.no_ipv6, "--no-ipv6"),
+            (KeyId::NetworkDht, self.dht, "--dht", self.no_dht, "--no-dht"),
+            (KeyId::NetworkPex, self.pex, "--pex", self.no_pex, "--no-pex"),
+            (KeyId::NetworkLsd, self.lsd, "--lsd", self.no_lsd, "--no-lsd"),
+            (KeyId::NetworkUpnp, self.upnp, "--upnp", self.no_upnp, "--no-upnp"),
+            (KeyId::NetworkUtp, self.utp, "--utp", self.no_utp, "--no-utp"),
+            (KeyId::NetworkIpv6, self.ipv6, "--ipv6", self.no_ipv6, "--no-ipv6"),
         ];
         let given = all.into_iter().filter(|(_, yes, _, no, _)| *yes || *no);
         given.map(|(key, yes, flag, _, other)| (key, yes, if yes { flag } else { other })).collect()

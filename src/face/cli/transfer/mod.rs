@@ -11,7 +11,7 @@ mod setup;
 mod story;
 pub mod stream;
 mod telling;
-mod to_come;
+pub mod unsupported;
 mod work;
 
 use std::path::PathBuf;

@@ -4,26 +4,27 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use crate::app::Error;
+use crate::app::config::{Config, KeyId, Origin, Settings};
 use crate::app::door::{self, Add, After, ContentOptions, EngineConfig};
 use crate::app::input::{Link, Torrent};
 use crate::app::quoted;
 use crate::app::{interface, own_addresses, user_folders};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::args::network::NetworkArgs;
-use crate::face::cli::config::places::Sources;
-use crate::face::cli::config::{Config, Origin};
 use crate::face::cli::output::Output;
-use crate::face::cli::state;
+use crate::face::cli::{config, state};
 use crate::proto::magnet::Magnet;
 
 use super::link::Links;
-use super::to_come::refuse_what_is_to_come;
+use super::unsupported::refuse_unsupported;
 use super::{Job, Peers};
 
 /// The settings of one run. What was asked for and cannot be done has been refused by now.
 #[derive(Clone, Debug)]
 pub struct Setup {
-    config: Config,
+    settings: Settings,
+    /// Listen on the port of the settings and on no other.
+    fixed_port: bool,
     network: NetworkArgs,
     bind: Option<IpAddr>,
     state_dir: Option<PathBuf>,
@@ -36,7 +37,7 @@ pub struct Setup {
 impl Setup {
     /// Reads the configuration and lays the flags over it.
     pub fn new(network: &NetworkArgs, global: &GlobalArgs, output: &Output) -> Result<Self, Error> {
-        let config = Config::ready(&Sources::here(global), output)?;
+        let config = config::load(global, output)?;
         let setup = Self::of(config, network, state::directory(global.state_dir.as_deref()))?;
         Ok(Self { usual_state: global.state_dir.is_none(), ..setup })
     }
@@ -45,12 +46,20 @@ impl Setup {
         for (key, value, flag) in network.keys() {
             config.flag(key, value, flag);
         }
-        refuse_what_is_to_come(&config, network)?;
-        let bind = match config.text("network.bind") {
-            text if text.is_empty() => None,
-            text => Some(interface::address(&text, config.switch("network.ipv6"))?),
-        };
-        Ok(Self { config, network: network.clone(), bind, state_dir, usual_state: true, lan: false })
+        refuse_unsupported(&config, network)?;
+        let settings = Settings::of(&config)?;
+        let bind = settings.network.bind.as_deref();
+        let bind = bind.map(|text| interface::address(text, settings.network.ipv6)).transpose()?;
+        Ok(Self {
+            settings,
+            // A port of a file serves one run at a time; a second run takes any other.
+            fixed_port: matches!(config.setting(KeyId::NetworkPort).origin, Origin::Flag(_)),
+            network: network.clone(),
+            bind,
+            state_dir,
+            usual_state: true,
+            lan: false,
+        })
     }
 
     /// The same for a run that neither reads nor writes what is remembered of torrents.
@@ -80,7 +89,7 @@ impl Setup {
     pub fn links(&self) -> Links {
         let engine = self.engine(1);
         Links {
-            addresses: own_addresses::own(self.bind, self.config.switch("network.ipv6")),
+            addresses: own_addresses::own(self.bind, self.settings.network.ipv6),
             bound: self.bind.is_some(),
             lan: self.lan,
             dht: engine.dht,
@@ -101,34 +110,32 @@ impl Setup {
 
     /// How many downloads run at once.
     pub fn jobs(&self, flag: Option<u16>) -> usize {
-        flag.map_or_else(|| self.config.number("limits.active_downloads") as usize, usize::from)
+        flag.map_or(self.settings.limits.active_downloads, usize::from)
     }
 
     /// What happens after a download.
     pub fn after(&self, flag: Option<After>) -> After {
-        flag.unwrap_or_else(|| self.config.after("seeding.get"))
+        flag.unwrap_or(self.settings.seeding.get)
     }
 
     /// The settings of the engine.
     pub(super) fn engine(&self, jobs: usize) -> EngineConfig {
-        let port = u16::try_from(self.config.number("network.port")).ok().filter(|&port| port != 0);
-        let by_flag = matches!(self.config.setting("network.port").origin, Origin::Flag(_));
-        // A port of the configuration serves one run at a time; a second one takes any other.
+        let Settings { network, limits, .. } = &self.settings;
         let remembered = || self.state_dir.as_deref().and_then(state::port);
         let config = EngineConfig {
-            port: port.filter(|_| by_flag),
-            preferred_port: port.or_else(remembered),
+            port: network.port.filter(|_| self.fixed_port),
+            preferred_port: network.port.or_else(remembered),
             bind: self.bind,
-            ipv6: self.config.switch("network.ipv6"),
-            down: self.config.rate("limits.down"),
-            up: self.config.rate("limits.up"),
-            max_peers: self.config.number("limits.peers_total") as usize,
+            ipv6: network.ipv6,
+            down: limits.down,
+            up: limits.up,
+            max_peers: limits.peers_total,
             jobs,
-            dht: self.config.switch("network.dht"),
-            dht_bootstrap: self.config.list("network.dht_bootstrap"),
+            dht: network.dht,
+            dht_bootstrap: network.dht_bootstrap.clone(),
             cache_dir: user_folders::cache(),
-            pex: self.config.switch("network.pex"),
-            lsd: self.config.switch("network.lsd"),
+            pex: network.pex,
+            lsd: network.lsd,
             state_dir: self.state_dir.clone(),
             ..EngineConfig::default()
         };
@@ -186,7 +193,7 @@ impl Setup {
                 .chain(link.iter().flat_map(|l| self.peers_of(l)))
                 .collect(),
             named_peers: link.map_or_else(Vec::new, |link| self.named_peers_of(link)),
-            max_peers: self.config.number("limits.peers_per_torrent") as usize,
+            max_peers: self.settings.limits.peers_per_torrent,
             ..add
         }
     }
@@ -243,8 +250,8 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::app::config::kind::Value;
     use crate::app::door::Until;
-    use crate::face::cli::config::kind::Value;
 
     #[derive(Parser)]
     struct Line {
@@ -252,12 +259,10 @@ mod tests {
         network: NetworkArgs,
     }
 
-    fn setup(keys: &[(&str, Value)], flags: &[&str]) -> Result<Setup, Error> {
+    fn setup(keys: &[(KeyId, Value)], flags: &[&str]) -> Result<Setup, Error> {
         let mut config = Config::built_in();
-        for (name, value) in keys {
-            let setting = config.settings.iter_mut().find(|setting| setting.key.full() == *name).unwrap();
-            setting.value = value.clone();
-            setting.origin = Origin::File { path: "/c".into(), line: Some(3) };
+        for (id, value) in keys {
+            config.set(*id, value.clone(), Origin::File { path: "/c".into(), line: Some(3) });
         }
         let line = Line::try_parse_from(std::iter::once(&"x").chain(flags)).unwrap();
         Setup::of(config, &line.network, None)
@@ -267,13 +272,13 @@ mod tests {
     fn flags_win_over_the_configuration_and_that_over_the_defaults() {
         let text = |text: &str| Value::Text(text.to_owned());
         let keys = [
-            ("limits.down", text("1M")),
-            ("limits.up", text("2M")),
-            ("network.ipv6", Value::Switch(false)),
-            ("network.port", Value::Number(5000)),
-            ("limits.active_downloads", Value::Number(9)),
-            ("seeding.get", text("forever")),
-            ("network.bind", text("127.0.0.1")),
+            (KeyId::LimitsDown, text("1M")),
+            (KeyId::LimitsUp, text("2M")),
+            (KeyId::NetworkIpv6, Value::Switch(false)),
+            (KeyId::NetworkPort, Value::Number(5000)),
+            (KeyId::LimitsActiveDownloads, Value::Number(9)),
+            (KeyId::SeedingGet, text("forever")),
+            (KeyId::NetworkBind, text("127.0.0.1")),
         ];
         let engine = setup(&keys, &[]).unwrap().engine(1);
         assert_eq!((engine.down, engine.up, engine.ipv6), (Some(1 << 20), Some(2 << 20), false));
@@ -319,21 +324,21 @@ mod tests {
         ];
         assert_eq!(told(&off), Ok(()));
         assert_eq!(told(&["--trackers", "--ipv6", "--pex", "--dht", "--lsd"]), Ok(()));
-        let pex = |keys: &[(&str, Value)], flags: &[&str]| setup(keys, flags).unwrap().engine(1).pex;
+        let pex = |keys: &[(KeyId, Value)], flags: &[&str]| setup(keys, flags).unwrap().engine(1).pex;
         assert!(pex(&[], &[]) && !pex(&[], &["--no-pex"]));
-        let off = [("network.pex", Value::Switch(false))];
+        let off = [(KeyId::NetworkPex, Value::Switch(false))];
         assert!(!pex(&off, &[]) && pex(&off, &["--pex"]));
     }
 
     #[test]
     fn the_dht_is_on_and_can_be_switched_off() {
-        let dht = |keys: &[(&str, Value)], flags: &[&str]| setup(keys, flags).unwrap().engine(1);
+        let dht = |keys: &[(KeyId, Value)], flags: &[&str]| setup(keys, flags).unwrap().engine(1);
         let usual = dht(&[], &[]);
         assert_eq!((usual.dht, usual.dht_bootstrap.len()), (true, 4));
         assert!(!dht(&[], &["--no-dht"]).dht);
         let own = [
-            ("network.dht", Value::Switch(false)),
-            ("network.dht_bootstrap", Value::List(vec!["192.0.2.1:1".to_owned()])),
+            (KeyId::NetworkDht, Value::Switch(false)),
+            (KeyId::NetworkDhtBootstrap, Value::List(vec!["192.0.2.1:1".to_owned()])),
         ];
         assert!(!dht(&own, &[]).dht);
         let on = dht(&own, &["--dht"]);
@@ -342,7 +347,7 @@ mod tests {
 
     #[test]
     fn in_the_local_network_nobody_else_is_told_or_asked() {
-        let off = [("network.lsd", Value::Switch(false))];
+        let off = [(KeyId::NetworkLsd, Value::Switch(false))];
         let local = setup(&off, &["--peer", "192.0.2.9:9"]).unwrap().local(true);
         let engine = local.engine(1);
         assert_eq!((engine.dht, engine.pex, engine.lsd), (false, false, true));
@@ -359,13 +364,13 @@ mod tests {
 
     #[test]
     fn what_protects_is_not_left_out_in_silence() {
-        let keys = [("network.encryption", Value::Text("require".to_owned()))];
+        let keys = [(KeyId::NetworkEncryption, Value::Text("require".to_owned()))];
         let failure = setup(&keys, &[]).unwrap_err();
         assert_eq!(failure.message, "network.encryption = \"require\" (/c:3) is not available yet");
         assert!(setup(&keys, &["--encryption", "off"]).is_ok());
-        let keys = [("network.proxy", Value::Text("socks5://h:1".to_owned()))];
+        let keys = [(KeyId::NetworkProxy, Value::Text("socks5://h:1".to_owned()))];
         assert_eq!(setup(&keys, &[]).unwrap_err().message, "network.proxy (/c:3) is not available yet");
-        let keys = [("network.bind", Value::Text("torr-none".to_owned()))];
+        let keys = [(KeyId::NetworkBind, Value::Text("torr-none".to_owned()))];
         assert!(setup(&keys, &[]).is_err());
     }
 }

@@ -4,18 +4,18 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::app::config::change::{back_up, migrated, save, with_value};
+use crate::app::config::keys::Key;
+use crate::app::config::kind::Value;
+use crate::app::config::{Config, file, template};
 use crate::app::{Error, ErrorKind, shown};
 use crate::face::cli::args::global::GlobalArgs;
-use crate::face::cli::config::change::{back_up, migrated, save, with_value};
-use crate::face::cli::config::keys::{self, Key};
-use crate::face::cli::config::kind::Value;
-use crate::face::cli::config::origin::path_hex;
-use crate::face::cli::config::places::Sources;
-use crate::face::cli::config::{Config, file, template};
+use crate::face::cli::config::sources;
 use crate::face::cli::exit::Exit;
+use crate::face::cli::json::path_hex;
 use crate::face::cli::output::Output;
 
-use super::{target, text_of, unfit};
+use super::{document, target, text_of, unfit};
 
 /// Sets one key in the file.
 pub fn set(key: &'static Key, words: &[String], global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
@@ -40,15 +40,15 @@ pub fn set(key: &'static Key, words: &[String], global: &GlobalArgs, output: &Ou
     // What was written is read back before it takes the place of anything.
     let read = file::scan(&text, &path, profile);
     let full = key.full();
-    let there = read.found.iter().rev().find(|found| keys::names()[found.key] == full);
-    if there.is_none_or(|found| found.value != value) || text.len() as u64 > file::MOST_BYTES {
+    let there = read.found.iter().rev().find(|found| found.key == key.id);
+    if there.is_none_or(|found| found.value != value) || text.len() as u64 > file::MAX_BYTES {
         return Err(unfit(&path, "the value would not be read back from there"));
     }
     save(&path, &text, true)?;
     let place = profile.map_or_else(String::new, |name| format!(" of the profile {name}"));
     output.say(&format!("{full} = {value}{place} in {}", shown(&path)));
-    let config = Config::load(&Sources::here(global));
-    let setting = config.setting(&full);
+    let config = Config::load(&sources(global));
+    let setting = config.setting(key.id);
     let in_force = setting.value == value;
     if !in_force {
         output.warn(&format!("{} is stronger: there it is {}", setting.origin, setting.value));
@@ -60,7 +60,7 @@ pub fn set(key: &'static Key, words: &[String], global: &GlobalArgs, output: &Ou
         schema: "torr.config.set/1",
         ok: true,
         key: full,
-        value: value.json(),
+        value: document::value(&value),
         path: path.to_string_lossy().into_owned(),
         path_hex: path_hex(&path),
         created: old.is_none(),
@@ -129,7 +129,7 @@ pub fn migrate(global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
         None => {}
     }
     let exit = if renamings.iter().all(|renaming| renaming.done) { Exit::Done } else { Exit::No };
-    let row = |renaming: crate::face::cli::config::change::Renaming| Row {
+    let row = |renaming: crate::app::config::change::Renaming| Row {
         line: renaming.line,
         from: renaming.from,
         to: renaming.to,

@@ -2,14 +2,16 @@
 
 use serde::Serialize;
 
+use crate::app::config::{Config, Problem, Severity};
 use crate::app::{Error, shown};
 use crate::base::units;
 use crate::face::cli::args::global::GlobalArgs;
-use crate::face::cli::config::places::Sources;
-use crate::face::cli::config::{Config, Problem, Severity};
+use crate::face::cli::config::sources;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 use crate::face::cli::style::Role;
+
+use super::document;
 
 /// Tells everything that is wrong.
 pub fn run(global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
@@ -23,7 +25,7 @@ pub fn run(global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
         warnings: usize,
         problems: Vec<P>,
     }
-    let sources = Sources::here(global);
+    let sources = sources(global);
     let problems = Config::load(&sources).problems;
     let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
     let warnings = problems.len() - errors;
@@ -38,7 +40,7 @@ pub fn run(global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
             files: files.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
             errors,
             warnings,
-            problems: problems.iter().map(Problem::document).collect(),
+            problems: problems.iter().map(document::problem).collect(),
         })?;
         return Ok(exit);
     }

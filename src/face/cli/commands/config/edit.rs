@@ -7,13 +7,13 @@ use std::process::Command;
 
 use serde::Serialize;
 
+use crate::app::config::change::save;
+use crate::app::config::{Problem, Severity, file, template};
 use crate::app::quoted;
 use crate::app::{Error, ErrorKind, reason, shown};
 use crate::face::cli::args::global::GlobalArgs;
-use crate::face::cli::config::change::save;
-use crate::face::cli::config::origin::path_hex;
-use crate::face::cli::config::{Problem, Severity, file, template};
 use crate::face::cli::exit::Exit;
+use crate::face::cli::json::path_hex;
 use crate::face::cli::output::Output;
 use crate::face::cli::stderr;
 
@@ -91,7 +91,7 @@ fn edited(editor: &str, copy: &Copy, output: &Output) -> Result<Option<String>, 
         // The line is what helps; the copy has a name nobody needs.
         for problem in &problems {
             let line = match &problem.origin {
-                crate::face::cli::config::Origin::File { line: Some(line), .. } => format!("line {line}: "),
+                crate::app::config::Origin::File { line: Some(line), .. } => format!("line {line}: "),
                 _ => String::new(),
             };
             let hint = problem.hint.as_deref().map(|hint| format!("; {hint}")).unwrap_or_default();

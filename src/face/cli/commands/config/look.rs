@@ -4,18 +4,21 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::app::config::keys::{Key, SECTIONS};
+use crate::app::config::kind::Value;
+use crate::app::config::places;
+use crate::app::config::{Config, Origin, Setting};
 use crate::app::{Error, shown};
 use crate::base::Untrusted;
 use crate::face::cli::args::global::GlobalArgs;
-use crate::face::cli::config::keys::{Key, SECTIONS};
-use crate::face::cli::config::kind::Value;
-use crate::face::cli::config::origin::path_hex;
-use crate::face::cli::config::places::{self, Sources};
-use crate::face::cli::config::{Config, Origin, Setting};
+use crate::face::cli::config::load;
 use crate::face::cli::exit::Exit;
+use crate::face::cli::json::path_hex;
 use crate::face::cli::output::Output;
 use crate::face::cli::state;
 use crate::face::cli::style::{Role, pad, width};
+
+use super::document;
 
 /// Lists every path in use.
 pub fn path(global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
@@ -84,9 +87,9 @@ pub fn show(origin: bool, global: &GlobalArgs, output: &Output) -> Result<Exit, 
         profile: Option<String>,
         settings: Vec<S>,
     }
-    let config = Config::ready(&Sources::here(global), output)?;
+    let config = load(global, output)?;
     if output.json {
-        let settings = config.settings.iter().map(document).collect();
+        let settings = config.settings.iter().map(row).collect();
         output.event(&Document {
             schema: "torr.config.show/1",
             profile: global.profile.clone(),
@@ -112,10 +115,10 @@ pub fn get(key: &'static Key, global: &GlobalArgs, output: &Output) -> Result<Ex
         #[serde(flatten)]
         setting: S,
     }
-    let config = Config::ready(&Sources::here(global), output)?;
-    let setting = config.setting(&key.full());
+    let config = load(global, output)?;
+    let setting = config.setting(key.id);
     if output.json {
-        output.event(&Document { schema: "torr.config.get/1", setting: document(setting) })?;
+        output.event(&Document { schema: "torr.config.get/1", setting: row(setting) })?;
         return Ok(Exit::Done);
     }
     match &setting.value {
@@ -130,7 +133,7 @@ pub fn get(key: &'static Key, global: &GlobalArgs, output: &Output) -> Result<Ex
 }
 
 /// A setting for scripts.
-fn document(setting: &Setting) -> impl Serialize + use<> {
+fn row(setting: &Setting) -> impl Serialize + use<> {
     #[derive(Serialize)]
     struct Document<O> {
         key: String,
@@ -147,10 +150,10 @@ fn document(setting: &Setting) -> impl Serialize + use<> {
     Document {
         key: key.full(),
         kind: key.kind.word(),
-        value: setting.value.json(),
+        value: document::value(&setting.value),
         amount: key.kind.amount(&setting.value),
-        default: key.default().json(),
-        origin: setting.origin.document(),
+        default: document::value(&key.default()),
+        origin: document::origin(&setting.origin),
         used: key.used,
         about: key.about,
     }

@@ -2,18 +2,19 @@
 
 mod change;
 mod check;
+mod document;
 mod edit;
 mod look;
 
 use clap::{Args, Subcommand};
 
+use crate::app::config::file::{self, Read};
+use crate::app::config::keys::{self, Key};
+use crate::app::config::meant;
 use crate::app::{Error, ErrorKind};
 use crate::base::Untrusted;
 use crate::face::cli::args::global::GlobalArgs;
-use crate::face::cli::config::file::{self, Read};
-use crate::face::cli::config::keys::{self, Key};
-use crate::face::cli::config::places;
-use crate::face::cli::config::{self, Problem};
+use crate::face::cli::config;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 
@@ -109,7 +110,7 @@ pub fn run(args: &ConfigArgs, global: &GlobalArgs, output: &Output) -> Result<Ex
 fn named(name: &str) -> Result<&'static Key, Error> {
     keys::find(name).ok_or_else(|| {
         let failure = Error::usage(format!("there is no key '{}'", Untrusted::new(name).fit(80)));
-        match config::meant(name) {
+        match meant(name) {
             Some(near) => failure.hint(format!("did you mean {near}?")),
             None => failure.hint("'torr config show' lists the keys"),
         }
@@ -121,7 +122,7 @@ fn target(global: &GlobalArgs) -> Result<PathBuf, Error> {
     if global.no_config {
         return Err(Error::usage("--no-config leaves no file to change"));
     }
-    places::target(global).ok_or_else(|| {
+    config::target(global).ok_or_else(|| {
         Error::usage("there is no home to keep a configuration in")
             .hint("-C FILE names a file, as TORR_CONFIG does")
     })
@@ -132,13 +133,8 @@ fn text_of(path: &Path) -> Result<Option<String>, Error> {
     match file::read(path) {
         Read::Text(text) => Ok(Some(text)),
         Read::Absent => Ok(None),
-        Read::Problem(problem) => Err(failure(&problem)),
+        Read::Problem(problem) => Err(problem.error()),
     }
-}
-
-fn failure(problem: &Problem) -> Error {
-    let failure = Error::new(ErrorKind::Usage, "config", problem.place_and_message());
-    Error { hint: problem.hint.clone(), ..failure }
 }
 
 /// A file that cannot be changed as it is.

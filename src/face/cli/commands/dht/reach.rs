@@ -1,21 +1,21 @@
 //! Flags about how the network is reached, and what they come to.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use clap::Args;
 
 use crate::app::Error;
+use crate::app::config::kind::Value;
+use crate::app::config::{KeyId, Network, Settings};
 use crate::app::dht::NodeConfig;
 use crate::app::making::values;
 use crate::app::{interface, user_folders};
 use crate::base::units;
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::args::network;
-use crate::face::cli::config::Config;
-use crate::face::cli::config::kind::Value;
-use crate::face::cli::config::places::Sources;
+use crate::face::cli::config;
 use crate::face::cli::output::Output;
+use crate::face::cli::transfer::unsupported::refuse_proxy;
 
 /// Where the node begins and how it speaks.
 #[derive(Args, Clone, Debug)]
@@ -47,29 +47,20 @@ pub struct Limited {
 impl Reach {
     /// The settings of a node. What was asked for and cannot be done is refused.
     pub fn config(&self, global: &GlobalArgs, output: &Output) -> Result<NodeConfig, Error> {
-        let mut config = Config::ready(&Sources::here(global), output)?;
+        let mut config = config::load(global, output)?;
         if let Some(bind) = &self.bind {
-            config.flag("network.bind", bind.clone(), "--bind");
+            config.flag(KeyId::NetworkBind, bind.clone(), "--bind");
         }
         if self.ipv6 || self.no_ipv6 {
-            config.flag("network.ipv6", Value::Switch(self.ipv6), "--ipv6");
+            let flag = if self.ipv6 { "--ipv6" } else { "--no-ipv6" };
+            config.flag(KeyId::NetworkIpv6, Value::Switch(self.ipv6), flag);
         }
-        if !config.text("network.proxy").is_empty() {
-            let origin = &config.setting("network.proxy").origin;
-            return Err(Error::not_yet(&format!("network.proxy ({origin})"))
-                .hint("nothing is sent another way; take it out to go without one"));
-        }
-        let ipv6 = config.switch("network.ipv6");
-        let bind: Option<IpAddr> = match config.text("network.bind") {
-            text if text.is_empty() => None,
-            text => Some(interface::address(&text, ipv6)?),
-        };
+        refuse_proxy(&config)?;
+        let Network { bind, ipv6, dht_bootstrap, .. } = Settings::of(&config)?.network;
+        let bind = bind.map(|text| interface::address(&text, ipv6)).transpose()?;
         let usual = self.bootstrap.is_empty();
-        let bootstrap = if usual {
-            config.list("network.dht_bootstrap")
-        } else {
-            self.bootstrap.iter().map(ToString::to_string).collect()
-        };
+        let bootstrap =
+            if usual { dht_bootstrap } else { self.bootstrap.iter().map(ToString::to_string).collect() };
         let file = user_folders::cache().filter(|_| usual).map(|folder| folder.join("dht-nodes"));
         Ok(NodeConfig { bind, ipv6, bootstrap, file, ..NodeConfig::default() })
     }

@@ -7,10 +7,10 @@ use clap::{Args, ValueEnum};
 
 use crate::app::command_line::{Words, words};
 use crate::app::door::{self, After};
+use crate::app::seed_goal::parse_after;
 use crate::app::selection::{Select, select};
 use crate::base::{Untrusted, units};
 use crate::face::cli::args::network::NetworkArgs;
-use crate::face::cli::args::when::after;
 use crate::face::cli::fetch;
 use crate::proto::paths::safe_name;
 
@@ -63,7 +63,7 @@ pub struct GetArgs {
     #[arg(long)]
     pub ends_first: bool,
     /// Give back afterwards: off, a ratio (2.0), a time (30m), forever, or 2.0,7d for whichever is first [default: off]
-    #[arg(long, value_name = "WHEN", value_parser = after)]
+    #[arg(long, value_name = "WHEN", value_parser = parse_after)]
     pub seed: Option<After>,
     /// Keep the torrent file too, beside the data
     #[arg(long)]

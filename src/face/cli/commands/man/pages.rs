@@ -4,8 +4,8 @@ use clap::Command;
 use clap_mangen::Man;
 
 use super::roff::Writer;
+use crate::app::config::keys::{KEYS, SECTIONS};
 use crate::face::cli::commands::help::topics::{EXIT_CODES_NOTE, TOPICS, VARIABLES};
-use crate::face::cli::config::keys::{KEYS, SECTIONS};
 use crate::face::cli::definition::{self, GROUPS};
 use crate::face::cli::exit::MEANINGS;
 

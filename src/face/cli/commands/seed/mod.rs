@@ -15,11 +15,11 @@ use clap::{Args, FromArgMatches};
 use crate::app::door::{Add, Existing, Until};
 use crate::app::input::{self, Kind, MAX_BYTES, Torrent};
 use crate::app::making::ScannedFile;
+use crate::app::seed_goal::parse_until;
 use crate::app::{Error, ErrorKind};
 use crate::base::{InfoHashes, Untrusted};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::args::network::NetworkArgs;
-use crate::face::cli::args::when::until;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 use crate::face::cli::signals;
@@ -52,7 +52,7 @@ pub struct SeedArgs {
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
     /// When to stop: a ratio (2.0), a time (1h), copies:1, forever, or several with commas
-    #[arg(long, value_name = "WHEN", value_parser = until, default_value = "forever")]
+    #[arg(long, value_name = "WHEN", value_parser = parse_until, default_value = "forever")]
     until: Until,
     /// Stop when another has all of it, as --until copies:1
     #[arg(long, conflicts_with = "until")]

@@ -231,9 +231,16 @@ impl Links {
 
 /// Says that there is no room for a code and what must be seen with it.
 fn no_room(needed: usize, size: Size) -> Vec<String> {
-    let why =
-        format!("no QR code: it needs {needed} rows and there are {} (--qr always draws it)", size.rows);
-    words::laid_out(&[vec![why]], size.columns.saturating_sub(1))
+    no_code(
+        format!("no QR code: it needs {needed} rows and there are {} (--qr always draws it)", size.rows),
+        size,
+    )
+}
+
+fn no_code(why: String, size: Size) -> Vec<String> {
+    let mut lines = words::laid_out(&[vec![why]], size.columns.saturating_sub(1));
+    lines.push(String::new());
+    lines
 }
 
 /// How many rows a line of a terminal takes.

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{Document, DocumentMut, Item, Table};
 
+use super::aliases;
 use super::file::{PROFILE, pairs};
 use super::keys::Key;
 use super::kind::Value;
-use super::renamed;
 use crate::app::{Error, ErrorKind, shown};
 use crate::store::write_atomic;
 
@@ -82,7 +82,7 @@ pub fn migrated(text: &str) -> Result<(String, Vec<Renaming>), String> {
             let Some(table) = item.as_table_like() else { continue };
             let mut taken: Vec<&str> = Vec::new();
             for (key, _) in pairs(table) {
-                let Some(meant) = renamed::meant(section.get(), key.get()) else { continue };
+                let Some(meant) = aliases::key_of(section.get(), key.get()) else { continue };
                 let Some(span) = key.span() else { continue };
                 let done = !table.contains_key(meant.name) && !taken.contains(&meant.name);
                 taken.push(meant.name);
@@ -114,7 +114,7 @@ pub fn save(path: &Path, text: &str, overwrite: bool) -> Result<(), Error> {
         fs::create_dir_all(folder).map_err(|error| Error::disk("create", folder, &error))?;
     }
     let mode = fs::metadata(&real).ok().map(|found| found.permissions());
-    write_atomic(&real, text.as_bytes(), overwrite).map_err(Error::from)?;
+    write_atomic(&real, text.as_bytes(), overwrite)?;
     match mode {
         Some(mode) => fs::set_permissions(&real, mode).map_err(|error| Error::disk("write", &real, &error)),
         None => Ok(()),
@@ -142,7 +142,7 @@ pub fn back_up(path: &Path, text: &str) -> Result<PathBuf, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::face::cli::config::keys;
+    use crate::app::config::keys;
 
     fn set(text: &str, profile: Option<&str>, name: &str, value: &str) -> Result<String, String> {
         let key = keys::find(name).unwrap();

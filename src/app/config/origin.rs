@@ -3,11 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-
-use crate::app::shown;
+use crate::app::{Error, ErrorKind, shown};
 use crate::base::Untrusted;
-use crate::face::cli::json::hex;
 
 /// Who set a value.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,48 +36,8 @@ impl fmt::Display for Origin {
     }
 }
 
-impl Origin {
-    /// The origin for scripts.
-    pub fn document(&self) -> impl Serialize + use<> {
-        #[derive(Serialize)]
-        struct Document {
-            kind: &'static str,
-            path: Option<String>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            path_hex: Option<String>,
-            line: Option<usize>,
-            name: Option<String>,
-        }
-        let mut document = Document { kind: "default", path: None, path_hex: None, line: None, name: None };
-        match self {
-            Self::Default => {}
-            Self::File { path, line } => {
-                document.kind = "file";
-                document.path = Some(path.to_string_lossy().into_owned());
-                document.path_hex = path_hex(path);
-                document.line = *line;
-            }
-            Self::Variable(name) => {
-                document.kind = "variable";
-                document.name = Some(name.clone());
-            }
-            Self::Flag(name) => {
-                document.kind = "flag";
-                document.name = Some((*name).to_owned());
-            }
-        }
-        document
-    }
-}
-
-/// The bytes of a path that is no text.
-pub fn path_hex(path: &Path) -> Option<String> {
-    path.to_str().is_none().then(|| hex(path.as_os_str().as_encoded_bytes()))
-}
-
 /// How bad a problem is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Severity {
     /// torr starts, and tells it.
     Warning,
@@ -126,22 +83,9 @@ impl Problem {
         format!("{}{hint}", self.place_and_message())
     }
 
-    /// The problem for scripts.
-    pub fn document(&self) -> impl Serialize + use<> {
-        #[derive(Serialize)]
-        struct Document<O> {
-            severity: Severity,
-            origin: O,
-            key: Option<String>,
-            message: String,
-            hint: Option<String>,
-        }
-        Document {
-            severity: self.severity,
-            origin: self.origin.document(),
-            key: self.key.clone(),
-            message: self.message.clone(),
-            hint: self.hint.clone(),
-        }
+    /// The problem as the end of a command that cannot run with it.
+    pub fn error(&self) -> Error {
+        let error = Error::new(ErrorKind::Usage, "config", self.place_and_message());
+        Error { hint: self.hint.clone(), ..error }
     }
 }

@@ -1,60 +1,58 @@
-//! Configuration: what the files, the environment and the flags say about every key, and who said it.
+//! The configuration: the value of every key from files, environment and flags, with its origin.
 //!
 //! From the weakest to the strongest: the default, the system's file, the user's file, the file given
-//! with `-C`, variables named `TORR_<SECTION>_<KEY>`, flags. In each file `[profile.NAME.section]` is
-//! stronger than `[section]` while the profile NAME is in use.
+//! on the command line, variables named `TORR_<SECTION>_<KEY>`, flags. In each file `[profile.NAME.section]`
+//! overrides `[section]` while the profile NAME is in use.
 //!
-//! No file is needed, and none is written unless `torr config` is asked to. A key that nobody knows is a
-//! warning; a value that cannot be is an error, and what needs the configuration does not run on half of
-//! it.
+//! No file is needed, and none is written unasked. An unknown key is a warning. An invalid value is an error:
+//! nothing runs on half a configuration.
+//!
+//! [`Config`] keeps values as they are written; [`Settings`] holds those that torr acts on as what they mean.
 
+mod aliases;
 pub mod change;
 pub mod file;
+mod key_id;
 pub mod keys;
 pub mod kind;
-pub mod near;
 pub mod origin;
 pub mod places;
-mod renamed;
+mod settings;
+pub mod suggest;
 pub mod template;
 mod variables;
 
 use std::time::Duration;
 
-use super::output::Output;
-use crate::app::door::After;
-use crate::app::{Error, ErrorKind};
-use crate::base::units;
+use crate::base::{Untrusted, units};
 
-use super::args::when::after;
 use file::{Content, Read};
+pub use key_id::KeyId;
 use keys::{KEYS, Key};
 use kind::Value;
 pub use origin::{Origin, Problem, Severity};
 use places::Sources;
+pub use settings::{Limits, Network, Seeding, Settings};
 
-/// The value of one key and who set it.
+/// The value of one key and its origin.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Setting {
     /// The key.
     pub key: &'static Key,
-    /// Its value, which is one the key allows.
+    /// The value, one of those the key allows.
     pub value: Value,
-    /// Who set it.
+    /// The place that set the value.
     pub origin: Origin,
 }
 
-/// Every key with its value, and what was wrong with the places they came from.
+/// Every key with its value, and the problems of the places they came from.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Config {
     /// In the order of [`KEYS`].
     pub settings: Vec<Setting>,
-    /// What is wrong, in the order in which it was read.
+    /// The problems, in the order in which they were read.
     pub problems: Vec<Problem>,
 }
-
-/// The most warnings that are told before a command; `torr config check` tells all.
-const MOST_WARNINGS: usize = 5;
 
 impl Config {
     /// Every key at its default.
@@ -63,7 +61,7 @@ impl Config {
         Self { settings: KEYS.iter().map(setting).collect(), problems: Vec::new() }
     }
 
-    /// Reads every place, the weakest first. What is wrong there is kept as a problem.
+    /// Reads every place, the weakest first, and keeps what is wrong there as problems.
     pub fn load(sources: &Sources) -> Self {
         let mut config = Self::built_in();
         let mut profiles = Vec::new();
@@ -93,100 +91,52 @@ impl Config {
         config
     }
 
-    /// What this command line and its surroundings come to. Warnings are told here, once; an error ends
-    /// the command.
-    pub fn ready(sources: &Sources, output: &Output) -> Result<Self, Error> {
-        let config = Self::load(sources);
-        let (errors, warnings): (Vec<&Problem>, Vec<&Problem>) =
-            config.problems.iter().partition(|problem| problem.severity == Severity::Error);
-        for warning in warnings.iter().take(MOST_WARNINGS) {
-            output.warn(&warning.sentence());
-        }
-        let told = |more: usize| format!("{more} more; 'torr config check' tells all");
-        if warnings.len() > MOST_WARNINGS {
-            output.warn(&told(warnings.len() - MOST_WARNINGS));
-        }
-        let Some(first) = errors.first() else { return Ok(config) };
-        let mut hint = first.hint.clone().unwrap_or_default();
-        if errors.len() > 1 {
-            let sign = if hint.is_empty() { "" } else { "; " };
-            hint = format!("{hint}{sign}{}", told(errors.len() - 1));
-        }
-        let failure = Error::new(ErrorKind::Usage, "config", first.place_and_message());
-        Err(if hint.is_empty() { failure } else { failure.hint(hint) })
+    /// The problems that stop nothing.
+    pub fn warnings(&self) -> impl Iterator<Item = &Problem> {
+        self.problems.iter().filter(|problem| problem.severity == Severity::Warning)
     }
 
-    /// A flag has the last word. Its value was checked when the flag was read.
-    pub fn flag(&mut self, name: &str, value: Value, flag: &'static str) {
-        let at = keys::position(name).expect("flags name keys of the table");
-        self.settings[at].value = value;
-        self.settings[at].origin = Origin::Flag(flag);
+    /// The problems that stop whatever needs the configuration.
+    pub fn errors(&self) -> impl Iterator<Item = &Problem> {
+        self.problems.iter().filter(|problem| problem.severity == Severity::Error)
     }
 
-    /// The value of a key of the table.
-    pub fn setting(&self, name: &str) -> &Setting {
-        &self.settings[keys::position(name).expect("only keys of the table are asked for")]
+    /// Sets the value that a flag gave, which has the last word. It was checked when the flag was read.
+    pub fn flag(&mut self, id: KeyId, value: Value, flag: &'static str) {
+        self.set(id, value, Origin::Flag(flag));
     }
 
-    /// Yes or no.
-    pub fn switch(&self, name: &str) -> bool {
-        self.setting(name).value == Value::Switch(true)
+    /// Sets a value that its key allows.
+    pub fn set(&mut self, id: KeyId, value: Value, origin: Origin) {
+        self.settings[id as usize] = Setting { key: id.key(), value, origin };
     }
 
-    /// A whole number.
-    pub fn number(&self, name: &str) -> u64 {
-        match self.setting(name).value {
-            Value::Number(number) => u64::try_from(number).unwrap_or(0),
-            _ => unreachable!("{name} was checked to be a number"),
-        }
-    }
-
-    /// A text as it was written.
-    pub fn text(&self, name: &str) -> String {
-        self.setting(name).value.plain()
-    }
-
-    /// A list of texts.
-    pub fn list(&self, name: &str) -> Vec<String> {
-        match &self.setting(name).value {
-            Value::List(items) => items.clone(),
-            _ => unreachable!("{name} was checked to be a list"),
-        }
-    }
-
-    /// Bytes per second, or no limit.
-    pub fn rate(&self, name: &str) -> Option<u64> {
-        units::parse_rate(&self.text(name)).expect("rates are checked when they are read")
-    }
-
-    /// What happens after a download.
-    pub fn after(&self, name: &str) -> After {
-        after(&self.text(name)).expect("goals are checked when they are read")
+    /// The value of a key and its origin.
+    pub fn setting(&self, id: KeyId) -> &Setting {
+        &self.settings[id as usize]
     }
 
     fn take(&mut self, content: Content) {
         for found in content.found {
-            self.settings[found.key].value = found.value;
-            self.settings[found.key].origin = found.origin;
+            self.set(found.key, found.value, found.origin);
         }
         self.problems.extend(content.problems);
     }
 }
 
-/// The key that was probably meant by a name that is none.
+/// Finds the key that was probably meant by an unknown name.
 pub fn meant(name: &str) -> Option<String> {
-    let renamed = name.split_once('.').and_then(|(section, name)| renamed::meant(section, name));
-    renamed.map(Key::full).or_else(|| near::key(name).map(str::to_owned))
+    let alias = name.split_once('.').and_then(|(section, name)| aliases::key_of(section, name));
+    alias.map(Key::full).or_else(|| suggest::key(name).map(str::to_owned))
 }
 
-/// A time, or none.
+/// Reads a span of time, or `none`.
 pub fn parse_time(text: &str) -> Result<Option<Duration>, units::UnitError> {
     if text.trim().eq_ignore_ascii_case("none") { Ok(None) } else { units::parse_span(text).map(Some) }
 }
 
 fn unknown_profile(name: &str, known: &[String]) -> Problem {
-    let mut known: Vec<String> =
-        known.iter().map(|name| crate::base::Untrusted::new(name.as_str()).fit(40)).collect();
+    let mut known: Vec<String> = known.iter().map(|name| Untrusted::new(name.as_str()).fit(40)).collect();
     known.sort();
     known.dedup();
     known.truncate(10);
@@ -217,9 +167,13 @@ mod tests {
         }
     }
 
-    fn origin(config: &Config, name: &str) -> String {
-        let text = config.setting(name).origin.to_string();
+    fn origin(config: &Config, id: KeyId) -> String {
+        let text = config.setting(id).origin.to_string();
         text.rsplit('/').next().unwrap().to_owned()
+    }
+
+    fn limits(config: &Config) -> Limits {
+        Settings::of(config).unwrap().limits
     }
 
     #[test]
@@ -232,21 +186,21 @@ mod tests {
         let mut config = Config::load(&sources);
         assert_eq!(config.problems, []);
         assert_eq!(
-            (config.rate("limits.down"), origin(&config, "limits.down").as_str()),
+            (limits(&config).down, origin(&config, KeyId::LimitsDown).as_str()),
             (Some(5 << 20), "TORR_LIMITS_DOWN")
         );
         assert_eq!(
-            (config.rate("limits.up"), origin(&config, "limits.up").as_str()),
+            (limits(&config).up, origin(&config, KeyId::LimitsUp).as_str()),
             (Some(4 << 20), "2.toml:2")
         );
         assert_eq!(
-            (config.number("limits.peers_total"), origin(&config, "limits.peers_total").as_str()),
+            (limits(&config).peers_total, origin(&config, KeyId::LimitsPeersTotal).as_str()),
             (60, "1.toml:6")
         );
-        assert_eq!(origin(&config, "limits.active_downloads"), "0.toml:5");
-        assert_eq!(origin(&config, "limits.alt_down"), "default");
-        config.flag("limits.down", Value::Text("none".into()), "--down");
-        assert_eq!((config.rate("limits.down"), origin(&config, "limits.down").as_str()), (None, "--down"));
+        assert_eq!(origin(&config, KeyId::LimitsActiveDownloads), "0.toml:5");
+        assert_eq!(origin(&config, KeyId::LimitsAltDown), "default");
+        config.flag(KeyId::LimitsDown, Value::Text("none".into()), "--down");
+        assert_eq!((limits(&config).down, origin(&config, KeyId::LimitsDown).as_str()), (None, "--down"));
     }
 
     #[test]
@@ -256,11 +210,11 @@ mod tests {
         let given = "[limits]\nup = \"3M\"";
         let mut sources = sources(dir.path(), &[user, given], &[]);
         let plain = Config::load(&sources);
-        assert_eq!((plain.rate("limits.down"), plain.rate("limits.up")), (Some(1 << 20), Some(3 << 20)));
+        assert_eq!((limits(&plain).down, limits(&plain).up), (Some(1 << 20), Some(3 << 20)));
         sources.profile = Some("work".to_owned());
         let work = Config::load(&sources);
-        assert_eq!((work.rate("limits.down"), work.rate("limits.up")), (Some(2 << 20), Some(3 << 20)));
-        assert_eq!((work.problems.len(), origin(&work, "limits.down").as_str()), (0, "0.toml:5"));
+        assert_eq!((limits(&work).down, limits(&work).up), (Some(2 << 20), Some(3 << 20)));
+        assert_eq!((work.problems.len(), origin(&work, KeyId::LimitsDown).as_str()), (0, "0.toml:5"));
         sources.profile = Some("wrok".to_owned());
         let problem = &Config::load(&sources).problems[0];
         assert_eq!(problem.severity, Severity::Warning);
@@ -285,7 +239,5 @@ mod tests {
         for setting in &config.settings {
             assert_eq!(setting.key.kind.check(&setting.value), Ok(()), "{}", setting.key.full());
         }
-        assert_eq!(config.after("seeding.get"), After::Stop);
-        assert_eq!((config.rate("limits.up"), config.rate("limits.alt_up")), (None, Some(100 << 10)));
     }
 }

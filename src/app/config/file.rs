@@ -6,18 +6,18 @@ use std::path::Path;
 
 use toml_edit::{Document, Item, Key as TomlKey, TableLike};
 
-use super::keys::{self, SECTIONS};
+use super::aliases;
+use super::keys::{self, KeyId, SECTIONS};
 use super::kind::Value;
-use super::near;
 use super::origin::{Origin, Problem, Severity};
-use super::renamed;
+use super::suggest;
 use crate::app::reason;
 use crate::base::Untrusted;
 
 /// The largest file that is read, in bytes.
-pub const MOST_BYTES: u64 = 1 << 20;
+pub const MAX_BYTES: u64 = 1 << 20;
 /// The most problems of one file that are told.
-const MOST_PROBLEMS: usize = 100;
+const MAX_PROBLEMS: usize = 100;
 /// The table whose tables are profiles.
 pub const PROFILE: &str = "profile";
 
@@ -46,8 +46,8 @@ pub struct Content {
 /// A key that is set.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Found {
-    /// Where in the table of keys it stands.
-    pub key: usize,
+    /// The key.
+    pub key: KeyId,
     /// The value, checked.
     pub value: Value,
     /// Where it is set.
@@ -58,7 +58,7 @@ pub struct Found {
 pub fn read(path: &Path) -> Read {
     let read = File::open(path).and_then(|file| {
         let mut bytes = Vec::new();
-        file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map(|_| bytes)
+        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map(|_| bytes)
     });
     match read {
         Ok(bytes) => match decode(bytes, path) {
@@ -74,7 +74,7 @@ pub fn read(path: &Path) -> Read {
 
 /// Bytes as the text of a file.
 fn decode(bytes: Vec<u8>, path: &Path) -> Result<String, Problem> {
-    if bytes.len() as u64 > MOST_BYTES {
+    if bytes.len() as u64 > MAX_BYTES {
         let why = "is too large for a configuration (more than 1 MiB)".to_owned();
         return Err(Problem::unread(path, why, "is it the right file?"));
     }
@@ -165,14 +165,14 @@ impl Scan<'_> {
             }
             (None, Some(_)) => {
                 let message = format!("there is no section {prefix}{}", Untrusted::new(name).fit(60));
-                let near = near::nearest(name, SECTIONS.iter().map(|(section, _)| *section));
+                let near = suggest::closest(name, SECTIONS.iter().map(|(section, _)| *section));
                 let hint = near.map(|near| format!("did you mean [{prefix}{near}]?"));
                 self.problem(Severity::Warning, at, None, message, hint);
             }
             (None, None) => {
                 let message =
                     format!("there is no key {prefix}{} outside the sections", Untrusted::new(name).fit(60));
-                let hint = near::key(name).map(|near| format!("did you mean {prefix}{near}?"));
+                let hint = suggest::key(name).map(|near| format!("did you mean {prefix}{near}?"));
                 self.problem(Severity::Warning, at, None, message, hint);
             }
         }
@@ -182,9 +182,9 @@ impl Scan<'_> {
         let (name, at) = (key.get(), start(key, item));
         let full = format!("{section}.{name}");
         let shown = format!("{prefix}{}", Untrusted::new(full.as_str()).fit(80));
-        let position = if let Some(position) = keys::position(&full) {
-            position
-        } else if let Some(meant) = renamed::meant(section, name) {
+        let known = if let Some(known) = keys::find(&full) {
+            known
+        } else if let Some(meant) = aliases::key_of(section, name) {
             let right = format!("{prefix}{}", meant.full());
             if table.contains_key(meant.name) {
                 let message = format!("{shown} counts for nothing, for {right} is there as well");
@@ -194,24 +194,24 @@ impl Scan<'_> {
             let message = format!("{shown} is written {right} here; it works all the same");
             let hint = Some("'torr config migrate' corrects it".to_owned());
             self.problem(Severity::Warning, at, Some(meant.full()), message, hint);
-            keys::position(&meant.full()).expect("renamed keys mean keys of the table")
+            meant
         } else {
-            let hint = near::key(&full).map(|near| format!("did you mean {prefix}{near}?"));
+            let hint = suggest::key(&full).map(|near| format!("did you mean {prefix}{near}?"));
             let message = format!("there is no key {shown}");
             return self.problem(Severity::Warning, at, None, message, hint);
         };
-        let kind = keys::KEYS[position].kind;
+        let kind = known.kind;
         let checked =
             item.as_value().and_then(Value::from_toml).ok_or_else(|| format!("write {}", kind.allowed()));
         match checked.and_then(|value| kind.check(&value).map(|()| value)) {
             Ok(value) => {
                 let origin = self.origin(at);
-                self.content.found.push(Found { key: position, value, origin });
+                self.content.found.push(Found { key: known.id, value, origin });
             }
             Err(hint) => {
                 let value_at = item.span().map_or(at, |span| span.start);
                 let message = format!("{shown} cannot be {}", self.written(item));
-                let key = Some(keys::names()[position].clone());
+                let key = Some(known.full());
                 self.problem(Severity::Error, value_at, key, message, Some(hint));
             }
         }
@@ -239,7 +239,7 @@ impl Scan<'_> {
         hint: Option<String>,
     ) {
         // An error has to be heard whatever stands before it.
-        let full = self.content.problems.len() >= MOST_PROBLEMS;
+        let full = self.content.problems.len() >= MAX_PROBLEMS;
         let error = severity == Severity::Error;
         if full && !(error && self.content.problems.iter().all(|other| other.severity != severity)) {
             return;
@@ -295,7 +295,7 @@ mod tests {
         let found: Vec<String> = content
             .found
             .iter()
-            .map(|found| format!("{} {} {}", keys::names()[found.key], found.value, found.origin))
+            .map(|found| format!("{} {} {}", found.key.key().full(), found.value, found.origin))
             .collect();
         assert_eq!(found, ["network.port 1 /c:1", "limits.down \"2M\" /c:2", "seeding.get \"forever\" /c:5"]);
     }
@@ -341,7 +341,7 @@ mod tests {
     fn other_names_work_with_a_warning() {
         let content =
             scan("[limits]\ndownload = \"1M\"\nupload = \"1M\"\nup = \"2M\"", Path::new("/c"), None);
-        let found: Vec<&str> = content.found.iter().map(|found| keys::names()[found.key].as_str()).collect();
+        let found: Vec<String> = content.found.iter().map(|found| found.key.key().full()).collect();
         assert_eq!(found, ["limits.down", "limits.up"]);
         let told: Vec<String> = content.problems.iter().map(Problem::sentence).collect();
         assert_eq!(
@@ -361,12 +361,12 @@ mod tests {
         assert!(matches!(read(Path::new("/dev/null/x")), Read::Absent));
         assert!(matches!(read(Path::new("/")), Read::Problem(_)));
         let many: String = (0..10_000).map(|n| format!("x{n} = 1\n")).collect();
-        assert_eq!(told(&format!("{many}[network]\nport = true")).len(), MOST_PROBLEMS + 1);
+        assert_eq!(told(&format!("{many}[network]\nport = true")).len(), MAX_PROBLEMS + 1);
     }
 
     #[test]
     fn depth_does_no_harm() {
-        let longest = MOST_BYTES as usize;
+        let longest = MAX_BYTES as usize;
         for deep in [
             "[".repeat(longest / 2),
             format!("x = {}", "[".repeat(longest / 2)),

@@ -4,8 +4,8 @@ use std::ffi::OsString;
 
 use super::file::{Content, Found};
 use super::keys::{KEYS, Key, SECTIONS};
-use super::near::nearest;
 use super::origin::{Origin, Problem, Severity};
+use super::suggest;
 use crate::base::Untrusted;
 
 /// What the variables say. An empty one says nothing, as everywhere.
@@ -16,7 +16,7 @@ pub fn scan(variables: &[(OsString, OsString)]) -> Content {
         let Some(name) = name.to_str().filter(|name| is_ours(name)) else { continue };
         let origin = Origin::Variable(name.to_owned());
         let Some(at) = names.iter().position(|known| known == name) else {
-            let near = nearest(name, names.iter().map(String::as_str));
+            let near = suggest::closest(name, names.iter().map(String::as_str));
             content.problems.push(Problem {
                 severity: Severity::Warning,
                 origin,
@@ -29,7 +29,7 @@ pub fn scan(variables: &[(OsString, OsString)]) -> Content {
         let key = &KEYS[at];
         let text = value.to_str().ok_or_else(|| "it is not UTF-8".to_owned());
         match text.and_then(|text| key.kind.read(text)) {
-            Ok(value) => content.found.push(Found { key: at, value, origin }),
+            Ok(value) => content.found.push(Found { key: key.id, value, origin }),
             Err(hint) => content.problems.push(Problem {
                 severity: Severity::Error,
                 origin,
@@ -62,7 +62,7 @@ fn is_ours(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::face::cli::config::kind::Value;
+    use crate::app::config::kind::Value;
 
     fn of(pairs: &[(&str, &str)]) -> Content {
         scan(&pairs.iter().map(|(name, value)| (name.into(), value.into())).collect::<Vec<_>>())

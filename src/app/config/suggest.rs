@@ -17,7 +17,7 @@ pub fn key(name: &str) -> Option<&'static str> {
 }
 
 /// The word most like this one, if one is.
-pub fn nearest<'a>(word: &str, among: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn closest<'a>(word: &str, among: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     among.filter_map(|other| Some((far(word, other)?, other))).min().map(|(_, other)| other)
 }
 
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_key_is_found_or_none() {
+    fn the_closest_key_is_found_or_none() {
         assert_eq!(key("network.prot"), Some("network.port"));
         assert_eq!(key("limits.dwn"), Some("limits.down"));
         assert_eq!(key("dht"), Some("network.dht"));

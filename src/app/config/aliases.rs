@@ -1,10 +1,10 @@
-//! Names that a key does not have, but had, or has in another program. They work, with a warning, and
-//! `torr config migrate` writes the right ones.
+//! Other names of keys: those they had before, or have in another program. An alias works, with a warning, and
+//! `torr config migrate` writes the right name.
 
 use super::keys::{self, Key};
 
 /// A section, a name that somebody may write there, and the right name in that section.
-const RENAMED: [(&str, &str, &str); 20] = [
+const ALIASES: [(&str, &str, &str); 20] = [
     ("paths", "download", "downloads"),
     ("paths", "download_dir", "downloads"),
     ("paths", "incomplete_dir", "incomplete"),
@@ -28,8 +28,8 @@ const RENAMED: [(&str, &str, &str); 20] = [
 ];
 
 /// The key that is meant by another name in this section.
-pub fn meant(section: &str, name: &str) -> Option<&'static Key> {
-    let (_, _, right) = RENAMED.iter().find(|(at, other, _)| *at == section && *other == name)?;
+pub fn key_of(section: &str, name: &str) -> Option<&'static Key> {
+    let (_, _, right) = ALIASES.iter().find(|(at, other, _)| *at == section && *other == name)?;
     keys::find(&format!("{section}.{right}"))
 }
 
@@ -39,8 +39,8 @@ mod tests {
 
     #[test]
     fn each_name_means_a_key_and_is_none() {
-        for (section, other, right) in RENAMED {
-            assert_eq!(meant(section, other).map(|key| (key.section, key.name)), Some((section, right)));
+        for (section, other, right) in ALIASES {
+            assert_eq!(key_of(section, other).map(|key| (key.section, key.name)), Some((section, right)));
             assert!(keys::find(&format!("{section}.{other}")).is_none(), "{other}");
         }
     }

@@ -49,15 +49,14 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::face::cli::config::file::scan;
-    use crate::face::cli::config::keys::Key;
+    use crate::app::config::file::scan;
 
     #[test]
     fn the_file_says_every_default() {
         let content = scan(&text(), Path::new("/c"), None);
         assert_eq!(content.problems, []);
         let found: Vec<_> = content.found.into_iter().map(|found| (found.key, found.value)).collect();
-        let defaults: Vec<_> = KEYS.iter().map(Key::default).enumerate().collect();
+        let defaults: Vec<_> = KEYS.iter().map(|key| (key.id, key.default())).collect();
         assert_eq!(found, defaults);
         assert!(text().lines().all(|line| line.len() <= 130), "lines can be read");
     }

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
+use crate::app::seed_goal::parse_after;
 use crate::base::{Untrusted, units};
-use crate::face::cli::args::when::after;
 
 /// A value, in the shape it has in a file.
 #[derive(Clone, PartialEq, Debug)]
@@ -57,17 +57,6 @@ impl Value {
         }
     }
 
-    /// The value for scripts.
-    pub fn json(&self) -> serde_json::Value {
-        match self {
-            Self::Switch(on) => (*on).into(),
-            Self::Number(number) => (*number).into(),
-            Self::Decimal(number) => (*number).into(),
-            Self::Text(text) => text.as_str().into(),
-            Self::List(items) => items.clone().into(),
-        }
-    }
-
     fn texts(&self) -> &[String] {
         match self {
             Self::Text(text) => std::slice::from_ref(text),
@@ -92,9 +81,9 @@ pub enum Kind {
     /// A whole number within bounds.
     Number {
         /// The smallest.
-        least: i64,
+        min: i64,
         /// The largest.
-        most: i64,
+        max: i64,
     },
     /// How many times as much; 0 for no limit.
     Ratio,
@@ -137,7 +126,7 @@ impl Kind {
         let texts = value.texts();
         let good = match (self, value) {
             (Self::Switch, Value::Switch(_)) => true,
-            (Self::Number { least, most }, Value::Number(number)) => (least..=most).contains(number),
+            (Self::Number { min, max }, Value::Number(number)) => (min..=max).contains(number),
             (Self::Ratio, Value::Number(number)) => (0..=1_000_000).contains(number),
             (Self::Ratio, Value::Decimal(number)) => (0.0..=1e6).contains(number),
             (Self::Rate, Value::Text(_) | Value::Number(_)) => {
@@ -156,7 +145,7 @@ impl Kind {
             (Self::Proxy, Value::Text(text)) => text.is_empty() || is_proxy(text),
             (Self::Listen, Value::Text(text)) => text.is_empty() || text.parse::<SocketAddr>().is_ok(),
             (Self::After, Value::Text(_) | Value::Number(_) | Value::Decimal(_)) => {
-                after(&value.plain()).is_ok()
+                parse_after(&value.plain()).is_ok()
             }
             _ => false,
         };
@@ -197,7 +186,7 @@ impl Kind {
     pub fn allowed(self) -> String {
         match self {
             Self::Switch => "true or false".to_owned(),
-            Self::Number { least, most } => format!("a whole number from {least} to {most}"),
+            Self::Number { min, max } => format!("a whole number from {min} to {max}"),
             Self::Ratio => "a number such as 2.0, or 0 for no limit".to_owned(),
             Self::Rate => "a rate such as \"500K\", \"2M\" or \"1.5MiB\", or \"none\"".to_owned(),
             Self::Size => "a size such as \"500M\" or \"1GiB\"".to_owned(),
@@ -301,7 +290,7 @@ mod tests {
 
     #[test]
     fn values_are_read_as_people_write_them() {
-        let number = Kind::Number { least: 1, most: 9 };
+        let number = Kind::Number { min: 1, max: 9 };
         assert_eq!(Kind::Switch.read(" Yes "), Ok(Value::Switch(true)));
         assert_eq!(number.read("9"), Ok(Value::Number(9)));
         assert_eq!(Kind::Ratio.read("1.5"), Ok(Value::Decimal(1.5)));
@@ -321,7 +310,7 @@ mod tests {
     #[test]
     fn what_cannot_be_is_refused_with_what_can() {
         let refused = |kind: Kind, text| kind.read(text).unwrap_err();
-        assert_eq!(refused(Kind::Number { least: 1, most: 9 }, "10"), "write a whole number from 1 to 9");
+        assert_eq!(refused(Kind::Number { min: 1, max: 9 }, "10"), "write a whole number from 1 to 9");
         assert_eq!(refused(Kind::Choice(&["a", "b", "c"]), "d"), "write a, b or c");
         assert!(refused(Kind::Rate, "200").contains("write 200K"));
         for (kind, bad) in [

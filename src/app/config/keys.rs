@@ -1,24 +1,34 @@
-//! Every key there is.
+//! The table of keys.
 
 use std::sync::LazyLock;
 
+pub use super::key_id::KeyId;
 use super::kind::{Kind, Value};
+
+impl KeyId {
+    /// The row of the table.
+    pub fn key(self) -> &'static Key {
+        &KEYS[self as usize]
+    }
+}
 
 /// One key of the configuration.
 #[derive(PartialEq, Debug)]
 pub struct Key {
-    /// The table it stands in.
+    /// The name in the program.
+    pub id: KeyId,
+    /// The table of the file that holds the key.
     pub section: &'static str,
-    /// Its name there.
+    /// The name within the section.
     pub name: &'static str,
-    /// What its value may be.
+    /// The values that are allowed.
     pub kind: Kind,
-    /// Its default, as it is written in a file.
+    /// The default as a file has it.
     default: &'static str,
-    /// What it is for, in one line.
+    /// The purpose, in one line.
     pub about: &'static str,
-    /// Whether this version of torr acts on it. The others are known and checked, so that a file that
-    /// has them already is right.
+    /// Whether this version of torr acts on the key. The others are known and checked, so that files of other
+    /// versions work.
     pub used: bool,
 }
 
@@ -33,7 +43,7 @@ impl Key {
         format!("TORR_{}_{}", self.section, self.name).to_ascii_uppercase()
     }
 
-    /// Its default.
+    /// The default.
     pub fn default(&self) -> Value {
         let value = self.default.parse().ok().and_then(|value| Value::from_toml(&value));
         value.expect("the defaults of the table are written as in a file")
@@ -53,30 +63,34 @@ pub const SECTIONS: [(&str, &str); 8] = [
 ];
 
 const fn key(
+    id: KeyId,
     section: &'static str,
     name: &'static str,
     kind: Kind,
     default: &'static str,
     about: &'static str,
 ) -> Key {
-    Key { section, name, kind, default, about, used: true }
+    Key { id, section, name, kind, default, about, used: true }
 }
 
+/// A key that a later version acts on.
 const fn later(
+    id: KeyId,
     section: &'static str,
     name: &'static str,
     kind: Kind,
     default: &'static str,
     about: &'static str,
 ) -> Key {
-    Key { section, name, kind, default, about, used: false }
+    Key { used: false, ..key(id, section, name, kind, default, about) }
 }
 
-const PEERS: Kind = Kind::Number { least: 1, most: 10_000 };
+const PEERS: Kind = Kind::Number { min: 1, max: 10_000 };
 
 /// The table of keys, in the order in which they are shown.
 pub static KEYS: [Key; 40] = [
     later(
+        KeyId::PathsDownloads,
         "paths",
         "downloads",
         Kind::Path,
@@ -84,63 +98,119 @@ pub static KEYS: [Key; 40] = [
         "where downloads go; torr get saves in the current folder all the same",
     ),
     later(
+        KeyId::PathsIncomplete,
         "paths",
         "incomplete",
         Kind::Path,
         r#""""#,
         "where unfinished downloads lie; empty: in the same place",
     ),
-    later("paths", "watch", Kind::Paths, "[]", "folders in which torrent files are picked up"),
+    later(
+        KeyId::PathsWatch,
+        "paths",
+        "watch",
+        Kind::Paths,
+        "[]",
+        "folders in which torrent files are picked up",
+    ),
     key(
+        KeyId::NetworkPort,
         "network",
         "port",
-        Kind::Number { least: 0, most: 65_535 },
+        Kind::Number { min: 0, max: 65_535 },
         "0",
         "the port on which peers reach us, if it is free; 0: pick one and remember it",
     ),
-    key("network", "bind", Kind::Bind, r#""""#, "use only this address or network interface; empty: all"),
     key(
+        KeyId::NetworkBind,
+        "network",
+        "bind",
+        Kind::Bind,
+        r#""""#,
+        "use only this address or network interface; empty: all",
+    ),
+    later(
+        KeyId::NetworkEncryption,
         "network",
         "encryption",
         Kind::Choice(&["prefer", "require", "off"]),
         r#""prefer""#,
         "encrypt connections; this version cannot, so with require nothing is transferred",
     ),
-    key("network", "dht", Kind::Switch, "true", "find peers by the distributed hash table"),
     key(
+        KeyId::NetworkDht,
+        "network",
+        "dht",
+        Kind::Switch,
+        "true",
+        "find peers by the distributed hash table",
+    ),
+    key(
+        KeyId::NetworkDhtBootstrap,
         "network",
         "dht_bootstrap",
         Kind::Hosts,
         r#"["router.bittorrent.com:6881", "dht.transmissionbt.com:6881", "dht.libtorrent.org:25401", "router.utorrent.com:6881"]"#,
         "where the distributed hash table begins while few of its nodes are known; []: nowhere",
     ),
-    key("network", "pex", Kind::Switch, "true", "exchange addresses with peers"),
-    key("network", "lsd", Kind::Switch, "true", "find peers in the local network"),
-    later("network", "upnp", Kind::Switch, "true", "ask the router for a port"),
-    later("network", "utp", Kind::Switch, "true", "use uTP beside TCP"),
-    key("network", "ipv6", Kind::Switch, "true", "use IPv6 beside IPv4"),
-    key(
+    key(KeyId::NetworkPex, "network", "pex", Kind::Switch, "true", "exchange addresses with peers"),
+    key(KeyId::NetworkLsd, "network", "lsd", Kind::Switch, "true", "find peers in the local network"),
+    later(KeyId::NetworkUpnp, "network", "upnp", Kind::Switch, "true", "ask the router for a port"),
+    later(KeyId::NetworkUtp, "network", "utp", Kind::Switch, "true", "use uTP beside TCP"),
+    key(KeyId::NetworkIpv6, "network", "ipv6", Kind::Switch, "true", "use IPv6 beside IPv4"),
+    later(
+        KeyId::NetworkProxy,
         "network",
         "proxy",
         Kind::Proxy,
         r#""""#,
         "a proxy; this version cannot use one, so with one nothing is transferred",
     ),
-    key("limits", "down", Kind::Rate, r#""none""#, "bytes per second downwards"),
-    key("limits", "up", Kind::Rate, r#""none""#, "bytes per second upwards"),
+    key(KeyId::LimitsDown, "limits", "down", Kind::Rate, r#""none""#, "bytes per second downwards"),
+    key(KeyId::LimitsUp, "limits", "up", Kind::Rate, r#""none""#, "bytes per second upwards"),
     later(
+        KeyId::LimitsAltDown,
         "limits",
         "alt_down",
         Kind::Rate,
         r#""500K""#,
         "the other limit downwards, while it is switched on",
     ),
-    later("limits", "alt_up", Kind::Rate, r#""100K""#, "the other limit upwards, while it is switched on"),
-    key("limits", "active_downloads", Kind::Number { least: 1, most: 1000 }, "5", "downloads at once"),
-    key("limits", "peers_per_torrent", PEERS, "100", "connections of one torrent"),
-    key("limits", "peers_total", PEERS, "400", "connections in all"),
-    later("limits", "min_free_space", Kind::Size, r#""1GiB""#, "pause rather than fill the disk"),
     later(
+        KeyId::LimitsAltUp,
+        "limits",
+        "alt_up",
+        Kind::Rate,
+        r#""100K""#,
+        "the other limit upwards, while it is switched on",
+    ),
+    key(
+        KeyId::LimitsActiveDownloads,
+        "limits",
+        "active_downloads",
+        Kind::Number { min: 1, max: 1000 },
+        "5",
+        "downloads at once",
+    ),
+    key(
+        KeyId::LimitsPeersPerTorrent,
+        "limits",
+        "peers_per_torrent",
+        PEERS,
+        "100",
+        "connections of one torrent",
+    ),
+    key(KeyId::LimitsPeersTotal, "limits", "peers_total", PEERS, "400", "connections in all"),
+    later(
+        KeyId::LimitsMinFreeSpace,
+        "limits",
+        "min_free_space",
+        Kind::Size,
+        r#""1GiB""#,
+        "pause rather than fill the disk",
+    ),
+    later(
+        KeyId::SeedingRatio,
         "seeding",
         "ratio",
         Kind::Ratio,
@@ -148,6 +218,7 @@ pub static KEYS: [Key; 40] = [
         "stop when this many times the size was given; 0: no limit; torr seed goes on until it is told otherwise",
     ),
     later(
+        KeyId::SeedingTime,
         "seeding",
         "time",
         Kind::Time,
@@ -155,15 +226,31 @@ pub static KEYS: [Key; 40] = [
         "stop after this long; torr seed goes on until it is told otherwise",
     ),
     key(
+        KeyId::SeedingGet,
         "seeding",
         "get",
         Kind::After,
         r#""off""#,
         "what torr get does after the download: as its flag --seed",
     ),
-    later("remove", "default", Kind::Choice(&["keep", "trash"]), r#""keep""#, "what becomes of the files"),
-    later("remove", "undo_seconds", Kind::Number { least: 0, most: 3600 }, "10", "how long it can be undone"),
     later(
+        KeyId::RemoveDefault,
+        "remove",
+        "default",
+        Kind::Choice(&["keep", "trash"]),
+        r#""keep""#,
+        "what becomes of the files",
+    ),
+    later(
+        KeyId::RemoveUndoSeconds,
+        "remove",
+        "undo_seconds",
+        Kind::Number { min: 0, max: 3600 },
+        "10",
+        "how long it can be undone",
+    ),
+    later(
+        KeyId::UiTheme,
         "ui",
         "theme",
         Kind::Text,
@@ -171,6 +258,7 @@ pub static KEYS: [Key; 40] = [
         "a theme; terminal: the sixteen colours of the terminal",
     ),
     later(
+        KeyId::UiUnicode,
         "ui",
         "unicode",
         Kind::Choice(&["auto", "full", "basic", "ascii"]),
@@ -178,23 +266,26 @@ pub static KEYS: [Key; 40] = [
         "which characters are drawn",
     ),
     later(
+        KeyId::UiGraph,
         "ui",
         "graph",
         Kind::Choice(&["block", "braille", "ascii", "off"]),
         r#""block""#,
         "how graphs are drawn",
     ),
-    later("ui", "columns", Kind::Text, r#""auto""#, "the columns of the list"),
-    later("ui", "units", Kind::Choice(&["binary", "si"]), r#""binary""#, "KiB or kB"),
+    later(KeyId::UiColumns, "ui", "columns", Kind::Text, r#""auto""#, "the columns of the list"),
+    later(KeyId::UiUnits, "ui", "units", Kind::Choice(&["binary", "si"]), r#""binary""#, "KiB or kB"),
     later(
+        KeyId::UiFps,
         "ui",
         "fps",
-        Kind::Number { least: 1, most: 60 },
+        Kind::Number { min: 1, max: 60 },
         "10",
         "how often the screen is drawn at most, per second",
     ),
-    later("ui", "mouse", Kind::Switch, "true", "listen to the mouse"),
+    later(KeyId::UiMouse, "ui", "mouse", Kind::Switch, "true", "listen to the mouse"),
     later(
+        KeyId::UiOnQuit,
         "ui",
         "on_quit",
         Kind::Choice(&["ask", "stop", "background"]),
@@ -202,6 +293,7 @@ pub static KEYS: [Key; 40] = [
         "what quitting does while something transfers",
     ),
     later(
+        KeyId::UiNotify,
         "ui",
         "notify",
         Kind::Choices(&["toast", "bell", "title", "desktop", "command"]),
@@ -209,21 +301,30 @@ pub static KEYS: [Key; 40] = [
         "how a finished download is told",
     ),
     later(
+        KeyId::UiAccessible,
         "ui",
         "accessible",
         Kind::Switch,
         "false",
         "lines of text for screen readers instead of a drawn screen",
     ),
-    later("daemon", "http", Kind::Listen, r#""""#, "where its HTTP interface listens; empty: nowhere"),
     later(
+        KeyId::DaemonHttp,
+        "daemon",
+        "http",
+        Kind::Listen,
+        r#""""#,
+        "where its HTTP interface listens; empty: nowhere",
+    ),
+    later(
+        KeyId::DaemonTokenFile,
         "daemon",
         "token_file",
         Kind::Path,
         r#""""#,
         "the file with the secret that clients of the HTTP interface must know",
     ),
-    later("hooks", "done", Kind::Command, "[]", "run when a download is done"),
+    later(KeyId::HooksDone, "hooks", "done", Kind::Command, "[]", "run when a download is done"),
 ];
 
 static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| KEYS.iter().map(Key::full).collect());
@@ -233,19 +334,21 @@ pub fn names() -> &'static [String] {
     &NAMES
 }
 
-/// Where in the table a key stands, by its full name.
-pub fn position(name: &str) -> Option<usize> {
-    NAMES.iter().position(|known| known == name)
-}
-
-/// A key, by its full name.
+/// Finds a key by its full name.
 pub fn find(name: &str) -> Option<&'static Key> {
-    position(name).map(|at| &KEYS[at])
+    NAMES.iter().position(|known| known == name).map(|at| &KEYS[at])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_id_names_its_row() {
+        for (at, key) in KEYS.iter().enumerate() {
+            assert_eq!((key.id as usize, key.id.key()), (at, key));
+        }
+    }
 
     #[test]
     fn the_table_is_in_order_and_names_nothing_twice() {
@@ -267,7 +370,7 @@ mod tests {
     #[test]
     fn the_table_begins_with_the_usual_nodes() {
         let nodes = crate::engine::dht::BOOTSTRAP.map(String::from).to_vec();
-        assert_eq!(find("network.dht_bootstrap").unwrap().default(), Value::List(nodes));
+        assert_eq!(KeyId::NetworkDhtBootstrap.key().default(), Value::List(nodes));
     }
 
     #[test]

@@ -4,8 +4,6 @@ use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::face::cli::args::global::GlobalArgs;
-
 /// The file of the whole machine.
 pub const SYSTEM: &str = "/etc/torr/config.toml";
 
@@ -30,16 +28,15 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Those of this process.
-    pub fn here(global: &GlobalArgs) -> Self {
-        let variables: Vec<_> = env::vars_os().collect();
+    /// The sources of this process: its environment and, unless `no_files`, the usual files and the given one.
+    pub fn here(no_files: bool, given: Option<PathBuf>, profile: Option<String>) -> Self {
         let mut files = Vec::new();
-        if !global.no_config {
+        if !no_files {
             files.push(Source { path: SYSTEM.into(), needed: false });
             files.extend(user());
-            files.extend(global.config.clone().map(|path| Source { path, needed: true }));
+            files.extend(given.map(|path| Source { path, needed: true }));
         }
-        Self { files, variables, profile: global.profile.clone() }
+        Self { files, variables: env::vars_os().collect(), profile }
     }
 }
 
@@ -55,9 +52,4 @@ pub fn user() -> Option<Source> {
         .filter(absolute)
         .or_else(|| var("HOME").filter(absolute).map(|home| home.join(".config")))?;
     Some(Source { path: base.join("torr/config.toml"), needed: false })
-}
-
-/// The file that `torr config` writes: the one given with `-C`, or else the user's.
-pub fn target(global: &GlobalArgs) -> Option<PathBuf> {
-    global.config.clone().or_else(|| user().map(|source| source.path))
 }

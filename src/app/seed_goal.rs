@@ -1,11 +1,11 @@
-//! When to stop giving: `--seed` and `--until`.
+//! Seed goals as text: when seeding stops.
 
 use crate::app::door::{After, Until};
 use crate::base::units;
 
 /// Reads `forever`, a ratio (`2.0`), a time (`30m`), `copies:1`, or several with commas between,
 /// of which the first to come true counts.
-pub fn until(text: &str) -> Result<Until, String> {
+pub fn parse_until(text: &str) -> Result<Until, String> {
     let mut until = Until::default();
     if text.trim().eq_ignore_ascii_case("forever") {
         return Ok(until);
@@ -36,10 +36,10 @@ pub fn until(text: &str) -> Result<Until, String> {
     Ok(until)
 }
 
-/// Reads what [`until`] reads, or `off`, which `0` also means.
-pub fn after(text: &str) -> Result<After, String> {
+/// Reads what [`parse_until`] reads, or `off`, which `0` also means.
+pub fn parse_after(text: &str) -> Result<After, String> {
     let off = text.trim().eq_ignore_ascii_case("off") || text.trim() == "0";
-    if off { Ok(After::Stop) } else { until(text).map(After::Seed) }
+    if off { Ok(After::Stop) } else { parse_until(text).map(After::Seed) }
 }
 
 /// A number alone is a ratio: `2` or `2.0`, neither negative nor endless.
@@ -62,16 +62,16 @@ mod tests {
     #[test]
     fn goals_are_read_as_people_write_them() {
         let none = Until::default();
-        assert_eq!(until("forever"), Ok(none));
-        assert_eq!(until("2.0"), Ok(Until { ratio: Some(2.0), ..none }));
-        assert_eq!(until("30m"), Ok(Until { time: Some(Duration::from_secs(1800)), ..none }));
+        assert_eq!(parse_until("forever"), Ok(none));
+        assert_eq!(parse_until("2.0"), Ok(Until { ratio: Some(2.0), ..none }));
+        assert_eq!(parse_until("30m"), Ok(Until { time: Some(Duration::from_secs(1800)), ..none }));
         assert_eq!(
-            until("2,7d,copies:3"),
+            parse_until("2,7d,copies:3"),
             Ok(Until { ratio: Some(2.0), time: Some(Duration::from_secs(604_800)), copies: Some(3) })
         );
-        assert_eq!(after("off"), Ok(After::Stop));
-        assert_eq!(after("0"), Ok(After::Stop));
-        assert_eq!(after("1.5"), Ok(After::Seed(Until { ratio: Some(1.5), ..none })));
+        assert_eq!(parse_after("off"), Ok(After::Stop));
+        assert_eq!(parse_after("0"), Ok(After::Stop));
+        assert_eq!(parse_after("1.5"), Ok(After::Seed(Until { ratio: Some(1.5), ..none })));
     }
 
     #[test]
@@ -80,7 +80,7 @@ mod tests {
             "", "0", "0s", "0h0m", "2.0,0s", "-1", "soon", "copies:0", "copies:x", "1,2", "1h,2h", "1,",
             "inf", "NaN", "off",
         ] {
-            assert!(until(bad).is_err(), "{bad}");
+            assert!(parse_until(bad).is_err(), "{bad}");
         }
     }
 }

@@ -1,0 +1,44 @@
+//! The configuration of this command line.
+
+use std::path::PathBuf;
+
+use crate::app::Error;
+use crate::app::config::Config;
+use crate::app::config::places::{self, Sources};
+
+use super::args::global::GlobalArgs;
+use super::output::Output;
+
+/// The number of warnings that are printed before a command runs; `torr config check` prints all.
+const MAX_WARNINGS: usize = 5;
+
+/// The places that this command line reads.
+pub fn sources(global: &GlobalArgs) -> Sources {
+    Sources::here(global.no_config, global.config.clone(), global.profile.clone())
+}
+
+/// The file that `torr config` writes: the one given with `-C`, or else the user's.
+pub fn target(global: &GlobalArgs) -> Option<PathBuf> {
+    global.config.clone().or_else(|| places::user().map(|source| source.path))
+}
+
+/// Loads the configuration and prints its warnings, once. An error ends the command.
+pub fn load(global: &GlobalArgs, output: &Output) -> Result<Config, Error> {
+    let config = Config::load(&sources(global));
+    let more = |count: usize| format!("{count} more; 'torr config check' tells all");
+    for warning in config.warnings().take(MAX_WARNINGS) {
+        output.warn(&warning.sentence());
+    }
+    let warnings = config.warnings().count();
+    if warnings > MAX_WARNINGS {
+        output.warn(&more(warnings - MAX_WARNINGS));
+    }
+    let errors = config.errors().count();
+    let Some(first) = config.errors().next() else { return Ok(config) };
+    let mut error = first.error();
+    if errors > 1 {
+        let hints = error.hint.take().into_iter().chain([more(errors - 1)]);
+        error.hint = Some(hints.collect::<Vec<_>>().join("; "));
+    }
+    Err(error)
+}
