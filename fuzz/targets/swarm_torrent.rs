@@ -4,84 +4,34 @@
 //! ordered before, though perhaps called off meanwhile, since reports and orders cross.
 
 mod model;
+mod setup;
+mod talk;
 
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use torr::base::{Bitfield, Geometry, InfoHashes, Moment, PeerId, RUN_BLOCKS};
+use torr::base::{Moment, PeerId, RUN_BLOCKS};
 use torr::proto::announce::{AnnounceReply, ScrapeCounts, ScrapeReply};
-use torr::proto::extended::pex::{PexFlags, PexMessage};
-use torr::proto::extended::{ExtendedHandshake, Extension, MetadataMessage};
 use torr::proto::handshake::Reserved;
-use torr::proto::message::{Message, Wanted};
+use torr::proto::message::Message;
 use torr::proto::splitter::{Split, Splitter};
+use torr::swarm::Torrent;
 use torr::swarm::event::{
-    Departure, DialFailure, Hello, Input, Order, PeerKey, Priority, Source, TrackerFailure, TrackerKey, Wish,
+    Departure, DialFailure, Hello, Input, Order, PeerKey, Priority, Source, TrackerFailure, Wish,
 };
-use torr::swarm::{Config, ContentSetup, Torrent};
 
 use self::model::Model;
+use self::setup::Setup;
+use self::talk::address;
 use super::draws::Draws;
 
-const HASH: InfoHashes = InfoHashes::from_v1([7; 20]);
-
-/// What a torrent is told at its start that the model has to know, too.
-pub struct Setup {
-    pub geometry: Arc<Geometry>,
-    pub config: Config,
-    pub have: Bitfield,
-    pub order: Order,
-    pub seed_only: bool,
-}
-
-/// A torrent that knows what it consists of. Everything about how a torrent is made is here.
-fn build(now: Moment, setup: &Setup, seed: u64) -> Torrent {
-    let content = ContentSetup {
-        order: setup.order,
-        seed_only: setup.seed_only,
-        ..ContentSetup::new(setup.geometry.clone(), setup.have.clone())
-    };
-    Torrent::with_content(now, setup.config.clone(), content, seed)
-}
-
-fn setup(draws: &mut Draws<'_>) -> Setup {
-    let (flags, more) = (draws.byte(), draws.byte());
-    let is = |bit: u8| flags & 1 << bit != 0;
-    // Short pieces with a shorter last one, or pieces so long that they are taken in runs.
-    let geometry = if more & 3 == 3 {
-        Geometry::single(3 << 20, 7 << 20)
-    } else {
-        Geometry::single(65_536, 65_536 * 12 + 20_000)
-    };
-    let geometry = Arc::new(geometry.expect("a geometry"));
-    let pieces = geometry.piece_count();
-    let mut have = if is(0) { Bitfield::all(pieces) } else { Bitfield::none(pieces) };
-    if is(1) {
-        geometry.pieces().filter(|piece| piece.index() % 2 == 0).for_each(|piece| {
-            have.insert(piece);
-        });
-    }
-    let config = Config {
-        port: if is(2) { 0 } else { 51_413 },
-        private: is(3),
-        dht: is(4),
-        pex: !is(5),
-        info: if is(6) { vec![b'x'; 20_000].into() } else { Arc::default() },
-        trackers: vec![vec![TrackerKey(0), TrackerKey(1)], vec![TrackerKey(2)]],
-        max_peers: 1 + usize::from(more >> 4 & 7),
-        upload_limit: is(7).then_some(50_000),
-        ..Config::new(HASH, PeerId([0x80; 20]))
-    };
-    let order = if more & 4 != 0 { Order::InOrder } else { Order::RarestFirst };
-    Setup { geometry, config, have, order, seed_only: more & 8 != 0 }
-}
+/// An honest peer that comes to a torrent without metadata gives it within this time.
+const RESCUE_TIME: Duration = Duration::from_secs(900);
 
 pub fn run(data: &[u8]) {
     let mut draws = Draws::new(data);
-    let setup = setup(&mut draws);
+    let setup = Setup::new(&mut draws);
     let now = Moment::START + Duration::from_secs(1);
-    let torrent = build(now, &setup, draws.byte().into());
+    let torrent = setup.build(now, draws.byte().into());
     let mut world = World { torrent, model: Model::new(setup), now, next: 0 };
     for _ in 0..1000 {
         if draws.is_empty() {
@@ -91,6 +41,9 @@ pub fn run(data: &[u8]) {
         world.tick();
     }
     let _ = world.torrent.summary(world.now);
+    if world.model.setup.rescued && !world.model.is_open && !world.model.metadata.is_found {
+        world.rescue();
+    }
     world.give(Input::Wish(Wish::Stop));
     assert!(world.model.peers.is_empty(), "nobody is left");
     assert!(world.torrent.is_stopped() && world.torrent.deadline().is_none());
@@ -115,7 +68,7 @@ impl World {
         for order in out {
             self.model.follow(order);
         }
-        self.model.check(&self.torrent, before);
+        self.model.check(self.now, &self.torrent, before);
     }
 
     /// Does what is due. What a fact or a deadline brings about may be due at once, but not for ever.
@@ -134,7 +87,7 @@ impl World {
             2 => self.end(draws),
             3..7 => {
                 let Some(peer) = self.peer(draws) else { return };
-                let message = self.message(draws);
+                let message = self.model.message(peer, draws);
                 self.give(Input::Heard { peer, message });
             }
             7 => self.raw(draws),
@@ -152,6 +105,32 @@ impl World {
             }
             14 => self.find(draws),
             _ => self.track(draws),
+        }
+    }
+
+    /// An honest peer comes and all others are silent: the metadata is found, whatever has happened before.
+    fn rescue(&mut self) {
+        let sought = self.model.setup.sought.expect("it lacks the metadata");
+        self.give(Input::Wish(Wish::Resume));
+        let end = self.now + RESCUE_TIME;
+        let mut honest = PeerKey(0);
+        while !self.model.metadata.is_found {
+            assert!(self.now < end, "an honest peer is not asked");
+            if !self.model.peers.contains_key(&honest) {
+                self.next += 1;
+                honest = PeerKey(self.next);
+                let hello = Hello { id: PeerId([9; 20]), reserved: Reserved::NONE.with_extended() };
+                let addr = ([12, 0, 0, 1], 6881).into();
+                self.give(Input::Connected { peer: honest, addr, incoming: true, hello });
+                self.give(Input::Heard { peer: honest, message: talk::offer(sought.len() as u32) });
+            }
+            self.give(Input::Heard { peer: honest, message: Message::KeepAlive });
+            while let Some(piece) = self.model.peers.get(&honest).and_then(|peer| peer.offer.asked.first()) {
+                let message = talk::metadata_piece(sought, *piece);
+                self.give(Input::Heard { peer: honest, message });
+            }
+            self.now += Duration::from_secs(1);
+            self.tick();
         }
     }
 
@@ -197,53 +176,10 @@ impl World {
         }
     }
 
-    /// A message that means something, most of the time.
-    fn message(&self, draws: &mut Draws<'_>) -> Message {
-        let piece = |draws: &mut Draws<'_>| draws.below(self.model.pieces() as usize + 1) as u32;
-        let wanted = |draws: &mut Draws<'_>| {
-            let piece = piece(draws);
-            let (begin, len) = (u32::from(draws.byte()) << 14, draws.byte());
-            let len = if len < 200 { 16_384 } else { u32::from(len) * 300 };
-            Wanted { piece, begin: begin % (1 << 22), len }
-        };
-        match draws.below(24) {
-            0 => Message::Choke,
-            1..4 => Message::Unchoke,
-            4 | 5 => Message::Interested,
-            6 => Message::NotInterested,
-            7 | 8 => Message::Have(piece(draws)),
-            9 => {
-                let len = self.model.pieces().div_ceil(8) as usize;
-                let mut bits = draws.bytes(len).to_vec();
-                bits.resize(len, 0);
-                if let (Some(last), extra @ 1..) = (bits.last_mut(), self.model.pieces() % 8) {
-                    *last &= 0xff << (8 - extra);
-                }
-                Message::Bitfield(bits)
-            }
-            10..13 => Message::Request(wanted(draws)),
-            13 => Message::Cancel(wanted(draws)),
-            14 => self
-                .model
-                .owed_block(draws)
-                .map_or(Message::KeepAlive, |(_, block)| Message::Reject(block.span().into())),
-            15 => Message::Suggest(piece(draws)),
-            16 | 17 => Message::AllowedFast(piece(draws)),
-            18 | 19 => Message::HaveAll,
-            20 => Message::HaveNone,
-            21 => Message::Port(draws.u16()),
-            22 => extended(draws),
-            _ => Message::Extended {
-                id: Extension::DontHave.our_id(),
-                body: piece(draws).to_be_bytes().to_vec(),
-            },
-        }
-    }
-
     /// Bytes as they come from the network.
     fn raw(&mut self, draws: &mut Draws<'_>) {
         let Some(peer) = self.peer(draws) else { return };
-        let mut splitter = Splitter::new(Some(self.model.pieces()));
+        let mut splitter = Splitter::new(self.model.known_pieces());
         let mut bytes = draws.string();
         while let Ok(Some(Split::Message(message))) = splitter.next(&mut bytes) {
             self.give(Input::Heard { peer, message });
@@ -252,6 +188,12 @@ impl World {
 
     fn land(&mut self, draws: &mut Draws<'_>) {
         let how = draws.byte();
+        if !self.model.is_open {
+            if let Some(peer) = self.peer(draws) {
+                self.give(Input::Wasted { peer, bytes: u64::from(how) << 6 });
+            }
+            return;
+        }
         let block = if how < 240 { self.model.owed_block(draws) } else { self.model.late_block(draws) };
         let Some((peer, block)) = block else { return };
         match how {
@@ -278,8 +220,17 @@ impl World {
         }
     }
 
+    /// Opens the content or hashes a piece.
     fn verify(&mut self, draws: &mut Draws<'_>) {
         let how = draws.byte();
+        if !self.model.is_open {
+            // The user may have the metadata from elsewhere.
+            if self.model.metadata.is_usable || (how == 255 && !self.model.metadata.is_found) {
+                let content = self.model.setup.content();
+                self.give(Input::ContentOpened(Box::new(content)));
+            }
+            return;
+        }
         if let Some((piece, blocks)) = self.model.run_to_settle() {
             return self.give(match how {
                 0..250 => Input::SegmentWritten { piece, blocks },
@@ -348,8 +299,9 @@ impl World {
             )),
         };
         if scraped {
+            let hash = self.model.setup.config.info_hash;
             let counts = ScrapeCounts { seeds: Some(how.into()), downloaded: None, leechers: Some(1) };
-            let answer = failure.map_or(Ok(ScrapeReply { torrents: vec![(HASH, counts)] }), Err);
+            let answer = failure.map_or(Ok(ScrapeReply { torrents: vec![(hash, counts)] }), Err);
             return self.give(Input::Scraped { tracker, answer });
         }
         let answer = failure.map_or_else(
@@ -367,47 +319,5 @@ impl World {
             Err,
         );
         self.give(Input::Announced { tracker, answer });
-    }
-}
-
-/// An address among few, so that they meet again: of the Internet, of the local network, and some that cannot be.
-fn address(draws: &mut Draws<'_>) -> SocketAddr {
-    let byte = draws.byte();
-    let port = [6881, 6881, 6882, 0][usize::from(byte >> 4 & 3)];
-    let n = byte & 7;
-    match byte >> 6 {
-        0 | 1 => ([11, 0, n, 1], port).into(),
-        2 => ([0x2a00, u16::from(n), 0, 0, 0, 0, 0, 1], port).into(),
-        _ => ([[127, 0, 0, 1], [192, 168, 0, n], [0, 0, 0, 0], [239, 0, 0, n]][usize::from(n & 3)], port)
-            .into(),
-    }
-}
-
-fn extended(draws: &mut Draws<'_>) -> Message {
-    match draws.below(5) {
-        0 | 1 => {
-            let flags = draws.byte();
-            let hand = ExtendedHandshake {
-                ids: Extension::ALL.into_iter().map(|extension| (extension, draws.byte() % 5)).collect(),
-                metadata_size: (flags & 1 != 0).then(|| draws.u32()),
-                port: Some(6881).filter(|_| flags & 2 != 0),
-                reqq: (flags & 4 != 0).then(|| draws.u16().into()),
-                upload_only: (flags & 8 != 0).then_some(flags & 16 != 0),
-                client: Some("x".into()),
-                your_ip: None,
-            };
-            Message::Extended { id: 0, body: hand.encode() }
-        }
-        2 => {
-            let added = (0..draws.below(8)).map(|_| (address(draws), PexFlags(draws.byte()))).collect();
-            let dropped = (0..draws.below(3)).map(|_| address(draws)).collect();
-            Message::Extended { id: Extension::Pex.our_id(), body: PexMessage { added, dropped }.encode() }
-        }
-        3 => {
-            let piece = u32::from(draws.byte() % 4);
-            let message = [MetadataMessage::Request(piece), MetadataMessage::Reject(piece)];
-            Message::Extended { id: Extension::Metadata.our_id(), body: message[draws.below(2)].encode() }
-        }
-        _ => Message::Extended { id: draws.byte() % 8, body: draws.string().to_vec() },
     }
 }

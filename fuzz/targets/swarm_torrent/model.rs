@@ -1,21 +1,26 @@
 //! What is known of a torrent from what it was told and what it ordered, and what must hold of both.
 
+mod metadata;
+mod saying;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use torr::base::{Bitfield, Block, Piece, RUN_BLOCKS, Span, is_one};
-use torr::proto::extended::pex::PexMessage;
-use torr::proto::extended::{ExtendedHandshake, Extension, MetadataMessage, decode_dont_have};
+use torr::base::{Bitfield, Block, Moment, Piece, RUN_BLOCKS, Span, is_one};
+use torr::proto::extended::{ExtendedHandshake, Extension, decode_dont_have};
 use torr::proto::message::Message;
-use torr::proto::splitter::{Split, Splitter};
 use torr::swarm::Torrent;
-use torr::swarm::event::{Input, Output, PeerKey, TrackerKey, Wish};
+use torr::swarm::event::{Input, Note, Output, PeerKey, TrackerKey, Wish};
 
+use self::metadata::{Metadata, Offer};
 use super::super::draws::Draws;
-use super::Setup;
+use super::setup::Setup;
 
 pub struct Model {
     pub setup: Setup,
+    /// The content is open.
+    pub is_open: bool,
+    pub metadata: Metadata,
     pub have: Bitfield,
     pub peers: BTreeMap<PeerKey, Peer>,
     pub dials: Vec<SocketAddr>,
@@ -32,6 +37,8 @@ pub struct Model {
     verifying: Vec<(Piece, bool)>,
     /// Addresses that the peers of a private torrent may have.
     open: BTreeSet<SocketAddr>,
+    /// Peers come from trackers and the user only.
+    private: bool,
     budget: u64,
     paused: bool,
 }
@@ -41,6 +48,8 @@ pub struct Peer {
     fast: bool,
     extended: bool,
     addr: SocketAddr,
+    incoming: bool,
+    pub offer: Offer,
     chokes_us: bool,
     allowed_us: BTreeSet<u32>,
     told: bool,
@@ -55,8 +64,12 @@ pub struct Peer {
 
 impl Model {
     pub fn new(setup: Setup) -> Self {
+        let is_open = setup.sought.is_none();
         Self {
-            have: setup.have.clone(),
+            is_open,
+            metadata: Metadata::new(&setup),
+            have: if is_open { setup.have.clone() } else { Bitfield::EMPTY },
+            private: setup.config.private,
             setup,
             peers: BTreeMap::new(),
             dials: Vec::new(),
@@ -74,6 +87,11 @@ impl Model {
 
     pub fn pieces(&self) -> u32 {
         self.setup.geometry.piece_count()
+    }
+
+    /// The number of pieces, once the torrent knows it.
+    pub fn known_pieces(&self) -> Option<u32> {
+        self.is_open.then(|| self.pieces())
     }
 
     /// A block that some peer is asked for.
@@ -116,14 +134,18 @@ impl Model {
     /// Takes note of a fact before the torrent hears it.
     pub fn hear(&mut self, input: &Input) {
         self.just_landed.clear();
+        self.metadata.hear(input);
+        self.peers.values_mut().for_each(|peer| peer.offer.begin());
         match input {
-            Input::Connected { peer, addr, hello, .. } => {
+            Input::Connected { peer, addr, incoming, hello } => {
                 self.peers.insert(
                     *peer,
                     Peer {
                         fast: hello.reserved.fast(),
                         extended: hello.reserved.extended(),
                         addr: *addr,
+                        incoming: *incoming,
+                        offer: Offer::default(),
                         chokes_us: true,
                         allowed_us: BTreeSet::new(),
                         told: false,
@@ -138,6 +160,10 @@ impl Model {
                 );
             }
             Input::Left { peer, .. } => self.gone(*peer),
+            Input::ContentOpened(content) => {
+                self.is_open = true;
+                self.have = content.have.clone();
+            }
             Input::Heard { peer, message } => self.said(*peer, message),
             Input::Landed { peer, blocks } => self.landed(*peer, blocks),
             Input::Sent { peer, spans } | Input::Unserved { peer, spans } => {
@@ -219,11 +245,16 @@ impl Model {
                     peer.has.remove(&piece);
                 }
             }
+            Message::Extended { id, body } if *id == Extension::Metadata.our_id() => {
+                peer.offer.answered(body);
+            }
             Message::Extended { id: 0, body } => {
                 // Its handshake said nothing of extensions, but here they are.
                 peer.extended = true;
+                let Ok(hand) = ExtendedHandshake::decode(body) else { return };
+                peer.offer.shaken(&hand);
                 // Who calls us may say where it can be called.
-                let port = ExtendedHandshake::decode(body).ok().and_then(|hand| hand.port);
+                let port = hand.port.filter(|_| peer.incoming);
                 self.open.extend(port.map(|port| SocketAddr::new(peer.addr.ip(), port)));
             }
             _ => {}
@@ -252,6 +283,7 @@ impl Model {
 
     /// Carries out an order, which must be one that can be carried out.
     pub fn follow(&mut self, order: Output) {
+        assert!(self.is_open || !is_about_pieces(&order), "{order:?} before the content is open");
         match order {
             Output::Dial { addr } => {
                 assert!(!self.paused && is_one(addr), "{addr} is dialled");
@@ -260,9 +292,8 @@ impl Model {
                     self.peers.len() + self.dials.len() < self.setup.config.max_peers,
                     "all places are taken"
                 );
-                let private = self.setup.config.private;
                 assert!(
-                    !private || self.open.contains(&addr),
+                    !self.private || self.open.contains(&addr),
                     "peers of a private torrent come from its trackers"
                 );
                 self.dials.push(addr);
@@ -312,7 +343,7 @@ impl Model {
             }
             Output::Announce { tracker, announce } => {
                 assert!(tracker.0 < 3);
-                assert_eq!(announce.left == 0, self.have.is_full(), "a seed lacks nothing");
+                assert_eq!(announce.left == 0, self.is_open && self.have.is_full(), "a seed lacks nothing");
                 self.announces.push(tracker);
             }
             Output::Scrape { tracker } => {
@@ -320,9 +351,13 @@ impl Model {
                 self.scrapes.push(tracker);
             }
             Output::Lookup { .. } | Output::Node { .. } => {
-                assert!(self.setup.config.dht && !self.setup.config.private, "the DHT is not used");
+                assert!(self.setup.config.dht && !self.private, "the DHT is not used");
             }
-            Output::Metadata(_) => panic!("a torrent that is known fetches no metadata"),
+            Output::Metadata(found) => {
+                assert!(!self.is_open, "a torrent that is known fetches no metadata");
+                self.metadata.found(found.as_deref());
+                self.private |= found.is_ok_and(|metainfo| metainfo.is_private());
+            }
             Output::Note(_) => {}
         }
     }
@@ -358,50 +393,18 @@ impl Model {
         assert!(peer.serving.len() <= 500);
     }
 
-    fn say(&mut self, key: PeerKey, message: &Message) {
-        let full = self.have.is_full();
-        let pieces = self.pieces();
-        let peer = self.peers.get_mut(&key).expect("a message goes to a peer");
-        let mut bytes = Vec::new();
-        message.encode(&mut bytes);
-        let read = Splitter::new(Some(pieces)).next(&mut bytes.as_slice());
-        assert_eq!(read, Ok(Some(Split::Message(message.clone()))), "what is said can be read");
-        let first = !std::mem::replace(&mut peer.greeted, true);
-        match message {
-            Message::Choke => assert!(!std::mem::replace(&mut peer.choked, true), "it is choked already"),
-            Message::Unchoke => assert!(std::mem::replace(&mut peer.choked, false), "it is not choked"),
-            Message::Interested => assert!(!std::mem::replace(&mut peer.interested, true)),
-            Message::NotInterested => assert!(std::mem::replace(&mut peer.interested, false)),
-            Message::Have(piece) => {
-                let piece = self.setup.geometry.piece(*piece).expect("a piece");
-                assert!(self.have.has(piece), "we have what we say");
-            }
-            Message::Bitfield(bits) => assert!(first && bits == self.have.as_bytes()),
-            Message::HaveAll => assert!(first && peer.fast && full),
-            Message::HaveNone => assert!(first && peer.fast && self.have.is_empty()),
-            Message::Reject(_) => assert!(peer.fast),
-            Message::AllowedFast(piece) => {
-                assert!(peer.fast);
-                peer.allowed.insert(*piece);
-            }
-            Message::Extended { id, body } => {
-                assert!(peer.extended && body.len() <= 17_000);
-                match (*id, PexMessage::decode(body)) {
-                    (0, _) => assert!(ExtendedHandshake::decode(body).is_ok()),
-                    (_, Ok(pex)) => assert!(pex.added.len() <= 200 && pex.dropped.len() <= 200),
-                    (_, Err(_)) => {
-                        assert!(MetadataMessage::decode(body).is_ok() || decode_dont_have(body).is_some());
-                    }
-                }
-            }
-            Message::Port(port) => assert_eq!(*port, self.setup.config.port),
-            Message::KeepAlive => {}
-            other => panic!("{other:?} is never said"),
-        }
-    }
-
     /// What holds after every fact.
-    pub fn check(&self, torrent: &Torrent, held_before: u64) {
+    pub fn check(&self, now: Moment, torrent: &Torrent, held_before: u64) {
+        assert_eq!(torrent.is_open(), self.is_open);
+        assert_eq!(torrent.is_private(), self.private);
+        let refused = |peer: &&Peer| self.private && !peer.incoming && !self.open.contains(&peer.addr);
+        assert!(
+            !self.peers.values().any(|peer| refused(&peer)),
+            "peers of a private torrent come from its trackers"
+        );
+        if !self.is_open {
+            self.metadata.check(&torrent.summary(now));
+        }
         assert_eq!(torrent.have(), &self.have, "the pieces are those that were verified and not lost");
         let one = u64::from(self.setup.geometry.piece_len());
         assert!(torrent.held() <= self.budget.max(held_before).max(one), "{} bytes are held", torrent.held());
@@ -417,4 +420,20 @@ impl Model {
         assert!(landed <= torrent.held(), "{landed} bytes have landed, {} are held", torrent.held());
         assert!(self.peers.len() <= self.setup.config.max_peers, "connections are bounded");
     }
+}
+
+/// Whether an order means something only if the pieces are known.
+fn is_about_pieces(order: &Output) -> bool {
+    matches!(
+        order,
+        Output::Ask { .. }
+            | Output::Cancel { .. }
+            | Output::Serve { .. }
+            | Output::Unserve { .. }
+            | Output::Open { .. }
+            | Output::Accept { .. }
+            | Output::Verify { .. }
+            | Output::Discard { .. }
+            | Output::Note(Note::Finished | Note::HashFailed(_))
+    )
 }

@@ -16,7 +16,7 @@ const MAX_LOST: usize = 256;
 /// The messages of one peer about pieces; see the head of this file.
 #[derive(Clone, Debug, Default)]
 pub struct EarlyMessages {
-    /// All its pieces at once.
+    /// All its pieces at once, in place of those it named before.
     told: Option<Message>,
     /// Pieces it named one by one, a bit for each, as far as they do not stand in what it told.
     haves: Vec<u8>,
@@ -37,8 +37,14 @@ impl EarlyMessages {
             Message::Have(piece) if piece >= MAX_PIECES => return Err(Broken),
             Message::Have(piece) => return Ok(self.have(piece)),
             Message::HaveAll | Message::HaveNone if !fast || self.told.is_some() => return Err(Broken),
-            Message::HaveAll | Message::HaveNone => self.told = Some(message),
+            Message::HaveAll | Message::HaveNone => {
+                self.haves.clear();
+                self.told = Some(message);
+            }
             Message::Bitfield(_) => {
+                if self.told.is_none() {
+                    self.haves.clear();
+                }
                 // aria2 says a second one instead of many `have`.
                 let new = self.told.as_ref() != Some(&message);
                 self.told = Some(message);
@@ -149,6 +155,9 @@ mod tests {
             said(&[bits, Message::Have(9), Message::Interested]),
             [Message::Bitfield(vec![0x80, 0x40])]
         );
+        let late = [Message::Have(3), Message::Bitfield(vec![0x80])];
+        assert_eq!(said(&late), [Message::Bitfield(vec![0x80])]);
+        assert_eq!(said(&[Message::Have(3), Message::HaveNone]), [Message::HaveNone]);
         let all = [Message::HaveNone, Message::Have(3), Message::AllowedFast(5)];
         assert_eq!(said(&all), all);
         assert_eq!(said(&[Message::HaveAll, Message::Have(3)]), [Message::HaveAll]);
@@ -171,7 +180,8 @@ mod tests {
         assert_eq!(early.heard(Message::Have(7), true), Ok(false));
         assert_eq!(early.heard(Message::Bitfield(vec![3]), true), Ok(true));
         assert_eq!(early.heard(Message::Bitfield(vec![3]), true), Ok(false));
-        assert_eq!(early.again().0.count(), MAX_PIECES as usize + 1);
+        let bitfield = Message::Bitfield(vec![3]);
+        assert!(early.again().0.eq([bitfield]), "the first one takes the place of what was named before");
     }
 
     #[test]
