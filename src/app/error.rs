@@ -42,10 +42,8 @@ pub struct Error {
     pub word: &'static str,
     /// What happened, on what; clean for a terminal. Empty where there is nothing to say.
     pub message: String,
-    /// What to do, in a sentence that fits every face.
-    pub hint: Option<String>,
-    /// What to do, where each face has words of its own for it; said in place of the hint.
-    pub remedy: Option<Remedy>,
+    /// What to do.
+    pub remedy: Option<Box<Remedy>>,
     /// The torrent it is about, where there is one.
     pub torrent: Option<InfoHashes>,
 }
@@ -53,21 +51,26 @@ pub struct Error {
 impl Error {
     /// A failure without hint. The message must be clean: text from outside goes through [`Untrusted`].
     pub fn new(kind: ErrorKind, word: &'static str, message: impl Into<String>) -> Self {
-        Self { kind, word, message: message.into(), hint: None, remedy: None, torrent: None }
+        Self { kind, word, message: message.into(), remedy: None, torrent: None }
+    }
+
+    /// The same with what to do about it, in a sentence.
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        self.remedy(Remedy::Sentence(hint.into()))
     }
 
     /// The same with what to do about it.
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self.remedy = None;
+    pub fn remedy(mut self, remedy: impl Into<Remedy>) -> Self {
+        self.remedy = Some(Box::new(remedy.into()));
         self
     }
 
-    /// The same with what to do about it, which each face says in its own words.
-    pub fn remedy(mut self, remedy: impl Into<Remedy>) -> Self {
-        self.hint = None;
-        self.remedy = Some(remedy.into());
-        self
+    /// The sentence that says what to do, where no face has words of its own for it.
+    pub fn sentence(&self) -> Option<&str> {
+        match self.remedy.as_deref() {
+            Some(Remedy::Sentence(text)) => Some(text),
+            _ => None,
+        }
     }
 
     /// The same, about this torrent.
@@ -110,7 +113,11 @@ impl Error {
             _ => ("io", None),
         };
         let message = format!("cannot {verb} {}: {}", shown(path), reason(error));
-        Self { hint: hint.map(str::to_owned), ..Self::new(ErrorKind::Disk, word, message) }
+        let error = Self::new(ErrorKind::Disk, word, message);
+        match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
     }
 }
 

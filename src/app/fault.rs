@@ -27,7 +27,10 @@ impl From<&DiskError> for Error {
             K::Cancelled => (ErrorKind::Interrupted, "cancelled", None),
             K::Io => (ErrorKind::Disk, "io", None),
         };
-        Self { remedy: remedy.map(Into::into), ..Self::new(kind, word, error.to_string()) }
+        Self {
+            remedy: remedy.map(|remedy| Box::new(remedy.into())),
+            ..Self::new(kind, word, error.to_string())
+        }
     }
 }
 
@@ -46,6 +49,9 @@ impl From<Fault> for Error {
             FaultKind::Network => ErrorKind::Usage,
             FaultKind::Internal => ErrorKind::Internal,
         };
-        Self { remedy: fault.remedy.map(Into::into), ..Self::new(kind, fault.kind.word(), fault.message) }
+        Self {
+            remedy: fault.remedy.map(|remedy| Box::new(remedy.into())),
+            ..Self::new(kind, fault.kind.word(), fault.message)
+        }
     }
 }

@@ -76,7 +76,7 @@ mod tests {
         assert_eq!(address("lo", true), Ok("127.0.0.1".parse().unwrap()));
         let failure = address("torr-none", true).unwrap_err();
         assert_eq!(failure.message, "there is no network interface 'torr-none'");
-        assert!(failure.hint.unwrap().contains("lo"));
+        assert!(failure.sentence().unwrap().contains("lo"));
     }
 
     #[test]

@@ -4,6 +4,11 @@
 //! A face knows this room and the vocabulary of [`base`](crate::base). What a flag is called, how a sentence is
 //! coloured and with which code a process ends is none of this room's business.
 
+#![allow(clippy::disallowed_methods, reason = "hashing and watching files take time, and it is told")]
+#![allow(clippy::format_push_string, clippy::format_collect, reason = "short texts, written as they read")]
+#![allow(clippy::single_match_else, reason = "both arms weigh the same")]
+#![cfg_attr(test, allow(clippy::single_range_in_vec_init, reason = "lists of ranges are what is tested"))]
+
 pub mod command_line;
 pub mod config;
 pub mod damage;

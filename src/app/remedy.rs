@@ -8,6 +8,8 @@ use crate::store::Skipped;
 /// What a user can do about an error.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Remedy {
+    /// What the sentence says, in every face.
+    Sentence(String),
     /// See there.
     Fault(engine::Remedy),
     /// Share the folder, or the file in it, that was given in place of a torrent.

@@ -136,7 +136,7 @@ mod tests {
         }
         assert!(find("abc").unwrap().is_none() && find("film.torrent").unwrap().is_none());
         let none = find("0000000000000000").unwrap_err();
-        assert!(none.hint.unwrap().starts_with("remembered are, among others, "));
+        assert!(none.sentence().unwrap().starts_with("remembered are, among others, "));
         // One file damaged in place: its name is known, what it says is not believed.
         let hash = all[0].info_hash();
         std::fs::write(remembered.path(&hash), all[1].to_bytes()).unwrap();

@@ -108,10 +108,11 @@ mod tests {
             let failure = said(gone);
             assert_eq!((failure.kind, failure.word), (ErrorKind::Disk, kind));
             assert!(
-                failure.message.contains(words) && failure.remedy == Some(Remedy::ShareAnew(place.clone()))
+                failure.message.contains(words)
+                    && failure.remedy.as_deref() == Some(&Remedy::ShareAnew(place.clone()))
             );
         }
         std::fs::remove_dir(&place).unwrap();
-        assert!(said(true).hint.unwrap().starts_with("put it back"));
+        assert!(said(true).sentence().unwrap().starts_with("put it back"));
     }
 }

@@ -83,10 +83,11 @@ fn what_is_moved_away_was_not_changed() {
 
 #[test]
 fn what_is_taken_away_while_it_comes_is_not_done() {
+    type Change = fn(&Path, &Path);
+
     let mut party = Party::new();
     let bytes = party.make("x.bin", 2_000_000);
     party.seed(&["x.bin"]);
-    type Change = fn(&Path, &Path);
     let changes: [(&str, Change, &str); 5] = [
         ("removed", |_, file| fs::remove_file(file).unwrap(), "removed"),
         ("gone", |folder, _| fs::remove_dir_all(folder).unwrap(), "removed"),

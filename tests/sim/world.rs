@@ -396,7 +396,7 @@ impl World {
 fn torrent(plan: &Plan) -> Metainfo {
     let pieces = plan.total.div_ceil(plan.piece_len) as u32;
     let draft = Draft {
-        name: format!("content {:016x}", plan.seed).into(),
+        name: format!("content {:016x}", plan.seed),
         content: Content::Single(plan.total, Attributes::NONE),
         piece_len: plan.piece_len as u32,
         digests: (0..pieces).flat_map(|piece| sha1(&piece.to_be_bytes())).collect(),

@@ -72,9 +72,9 @@ impl Model {
                 &vec![draws.byte(); [100, 16_385, 40_000, sought.len()][draws.below(4)]],
                 piece,
             ),
-            6 => metadata(MetadataMessage::Reject(piece)),
-            7 => metadata(MetadataMessage::Request(piece)),
-            8 => metadata(MetadataMessage::Data { piece, total: None, bytes: draws.string().to_vec() }),
+            6 => metadata(&MetadataMessage::Reject(piece)),
+            7 => metadata(&MetadataMessage::Request(piece)),
+            8 => metadata(&MetadataMessage::Data { piece, total: None, bytes: draws.string().to_vec() }),
             _ => metadata_piece(sought, piece),
         }
     }
@@ -93,10 +93,10 @@ pub fn offer(size: u32) -> Message {
 /// A piece of this info dictionary.
 pub fn metadata_piece(info: &[u8], piece: u32) -> Message {
     let bytes = info.chunks(METADATA_PIECE as usize).nth(piece as usize).unwrap_or_default().to_vec();
-    metadata(MetadataMessage::Data { piece, total: Some(info.len() as u32), bytes })
+    metadata(&MetadataMessage::Data { piece, total: Some(info.len() as u32), bytes })
 }
 
-fn metadata(message: MetadataMessage) -> Message {
+fn metadata(message: &MetadataMessage) -> Message {
     Message::Extended { id: Extension::Metadata.our_id(), body: message.encode() }
 }
 

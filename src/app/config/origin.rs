@@ -86,6 +86,9 @@ impl Problem {
     /// The problem as the end of a command that cannot run with it.
     pub fn error(&self) -> Error {
         let error = Error::new(ErrorKind::Usage, "config", self.place_and_message());
-        Error { hint: self.hint.clone(), ..error }
+        match &self.hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
     }
 }

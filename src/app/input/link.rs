@@ -144,7 +144,7 @@ mod tests {
         let failure = failed("magnet:?dn=x");
         assert_eq!((failure.kind, failure.word), (ErrorKind::Input, "malformed"));
         // Quotes help only against a shell that took the link apart.
-        let quotes = |text: &str| failed(text).hint.is_some_and(|hint| hint.contains("quotes"));
+        let quotes = |text: &str| failed(text).sentence().is_some_and(|hint| hint.contains("quotes"));
         assert!(quotes("magnet:?dn=x") && quotes("magnet:?xt=urn:sha1:x"));
         for other in
             ["magnet:?dn=x&tr=udp://t:1", "magnet:?xt=urn:btih:x", "magnet:?xt=urn:btih:%z", "magnet:x"]
@@ -158,7 +158,7 @@ mod tests {
         assert!(link(&"ab".repeat(20)).can_be_found().is_ok());
         let failure = link(&"ab".repeat(32)).can_be_found().unwrap_err();
         assert!(failure.message.contains("by its v2 hash alone"), "{}", failure.message);
-        assert!(failure.hint.unwrap().contains("xt=urn:btih:"));
+        assert!(failure.sentence().unwrap().contains("xt=urn:btih:"));
     }
 
     #[test]

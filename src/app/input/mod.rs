@@ -208,15 +208,15 @@ mod tests {
             failure.message,
             "an info hash names a torrent, and the torrent file itself is needed here"
         );
-        assert_eq!(failure.remedy, Some(Remedy::FetchTorrentFile("ab".repeat(20).into())));
+        assert_eq!(failure.remedy.as_deref(), Some(&Remedy::FetchTorrentFile("ab".repeat(20).into())));
         let failure = refused("http://x.example:0/a.torrent");
         assert_eq!((failure.kind, failure.word), (ErrorKind::Input, "bad_address"));
         let failure = refused("/nowhere/a.torrent");
         assert_eq!((failure.kind, failure.word), (ErrorKind::Input, "not_found"));
         let failure = refused("/tmp");
         assert_eq!(
-            (failure.kind, failure.remedy),
-            (ErrorKind::Input, Some(Remedy::ShareFolder("/tmp".into())))
+            (failure.kind, failure.remedy.as_deref()),
+            (ErrorKind::Input, Some(&Remedy::ShareFolder("/tmp".into())))
         );
     }
 

@@ -53,6 +53,6 @@ mod tests {
         let yes = GlobalArgs { yes: true, ..GlobalArgs::default() };
         assert_eq!(mild("Do it?", &yes, &output), Ok(true));
         let failure = mild("Do it?", &GlobalArgs::default(), &output).unwrap_err();
-        assert_eq!((Exit::of(&failure), failure.hint.as_deref()), (Exit::Usage, Some("-y answers yes")));
+        assert_eq!((Exit::of(&failure), failure.sentence()), (Exit::Usage, Some("-y answers yes")));
     }
 }

@@ -35,10 +35,11 @@ pub fn load(global: &GlobalArgs, output: &Output) -> Result<Config, Error> {
     }
     let errors = config.errors().count();
     let Some(first) = config.errors().next() else { return Ok(config) };
-    let mut error = first.error();
-    if errors > 1 {
-        let hints = error.hint.take().into_iter().chain([more(errors - 1)]);
-        error.hint = Some(hints.collect::<Vec<_>>().join("; "));
+    let error = first.error();
+    if errors == 1 {
+        return Err(error);
     }
-    Err(error)
+    let hints = error.sentence().map(str::to_owned).into_iter().chain([more(errors - 1)]);
+    let hints: Vec<String> = hints.collect();
+    Err(error.hint(hints.join("; ")))
 }

@@ -7,14 +7,12 @@ use crate::base::units;
 
 /// The hint of an error, if there is one.
 pub fn hint(error: &Error) -> Option<String> {
-    match &error.remedy {
-        Some(remedy) => remedied(remedy),
-        None => error.hint.clone(),
-    }
+    error.remedy.as_deref().and_then(remedied)
 }
 
 fn remedied(remedy: &Remedy) -> Option<String> {
     Some(match remedy {
+        Remedy::Sentence(text) => text.clone(),
         Remedy::Fault(remedy) => fault(*remedy).to_owned(),
         Remedy::ShareFolder(path) => format!("to share a folder: torr seed {}", quoted(path)),
         Remedy::FetchTorrentFile(link) => {

@@ -310,11 +310,14 @@ mod tests {
     fn a_mistyped_command_gets_a_suggestion() {
         let failure = told(&["torr", "sho"]);
         assert_eq!(failure.message, "there is no command 'sho'");
-        assert_eq!(failure.hint.as_deref(), Some("did you mean: torr show"));
+        assert_eq!(failure.sentence(), Some("did you mean: torr show"));
         for (word, meant) in [("gte", "get"), ("eidt", "edit"), ("chekc", "check")] {
-            assert_eq!(told(&["torr", word]).hint, Some(format!("did you mean: torr {meant}")));
+            assert_eq!(
+                told(&["torr", word]).sentence(),
+                Some(format!("did you mean: torr {meant}").as_str())
+            );
         }
-        assert_eq!(told(&["torr", "xyzzy"]).hint.as_deref(), Some("'torr help' lists the commands"));
+        assert_eq!(told(&["torr", "xyzzy"]).sentence(), Some("'torr help' lists the commands"));
     }
 
     #[test]
@@ -322,7 +325,7 @@ mod tests {
         for (line, name) in [(["torr", "get", ""], "<TORRENT>"), (["torr", "seed", ""], "<PATH>")] {
             let failure = told(&line);
             assert_eq!(failure.message, format!("{name} needs a value"));
-            assert!(failure.hint.unwrap().contains("empty"));
+            assert!(failure.sentence().unwrap().contains("empty"));
         }
     }
 
@@ -341,7 +344,7 @@ mod tests {
         ] {
             let failure = told(&["torr", word]);
             assert_eq!(failure.message, "the full-screen view is not available yet");
-            assert_eq!((Exit::of(&failure), failure.hint.as_deref()), (Exit::Usage, Some(hint)));
+            assert_eq!((Exit::of(&failure), failure.sentence()), (Exit::Usage, Some(hint)));
         }
         for word in ["magnet", "http", "photos"] {
             assert!(!could_be_a_torrent(word), "{word}");
@@ -352,12 +355,12 @@ mod tests {
     fn mistyped_flags_and_values_get_a_suggestion() {
         let failure = told(&["torr", "get", "x", "--job", "3"]);
         assert_eq!(failure.message, "there is no flag '--job' here");
-        assert_eq!(failure.hint.as_deref(), Some("did you mean: --jobs"));
+        assert_eq!(failure.sentence(), Some("did you mean: --jobs"));
         let failure = told(&["torr", "version", "--jobs"]);
-        assert_eq!(failure.hint.as_deref(), Some("it is a flag of torr get"));
+        assert_eq!(failure.sentence(), Some("it is a flag of torr get"));
         let failure = told(&["torr", "version", "--color", "alway"]);
         assert_eq!(failure.message, "'alway' is not a value of --color");
-        assert_eq!(failure.hint.as_deref(), Some("did you mean: always; there are auto, always, never"));
+        assert_eq!(failure.sentence(), Some("did you mean: always; there are auto, always, never"));
         let failure = told(&["torr", "version", "extra"]);
         assert_eq!(failure.message, "there is a word too many: 'extra'");
     }
@@ -387,14 +390,15 @@ mod tests {
         );
         let failure = told(&["torr", "get", "x", "--down", "200"]);
         assert_eq!(failure.message, "--down: 200 bytes per second?");
-        assert_eq!(failure.hint.as_deref(), Some("write 200K for KiB/s, or none for no limit"));
+        assert_eq!(failure.sentence(), Some("write 200K for KiB/s, or none for no limit"));
         let failure = told(&["torr", "get", "x", "--tracker", "ftp://x/a"]);
         assert_eq!(failure.message, "--tracker 'ftp://x/a': a tracker speaks http, https or udp");
         for line in [
             &["torr", "get", "--bind", "x", "--max-peers", "many", "a"][..],
             &["torr", "share", "a", "--max-peers", "x"],
         ] {
-            let hint = told(line).hint.unwrap();
+            let error = told(line);
+            let hint = error.sentence().unwrap();
             let command = if line[1] == "get" { "get" } else { "seed" };
             assert_eq!(hint, format!("'torr {command} --help' tells more"));
         }

@@ -265,8 +265,9 @@ fn half_written(sample: &Sample, root: &Path, io: DiskIo) -> Volume {
 
 #[test]
 fn files_that_somebody_took_away_are_missed() {
-    let sample = Sample::new(1 << 20, &[(2 << 20, false), (6 << 20, false)]);
     type Change = fn(&Path, &Path);
+
+    let sample = Sample::new(1 << 20, &[(2 << 20, false), (6 << 20, false)]);
     let changes: [(Change, bool); 7] = [
         (|_, _| {}, true),
         (|_, file| std::fs::remove_file(file).unwrap(), false),

@@ -20,7 +20,7 @@ impl Outcomes {
 
     /// One more did not.
     pub fn failed(&mut self, failure: &Error) {
-        self.failed.push(Exit::of(&failure));
+        self.failed.push(Exit::of(failure));
     }
 
     /// One ended well, but what was to follow did not.

@@ -170,7 +170,7 @@ mod tests {
         let of = |flags: &GlobalArgs, around: &Surroundings| allowed(&Output::new(flags, around), 1);
         let refused = of(&GlobalArgs::default(), &tty).unwrap_err();
         assert_eq!(refused.kind, ErrorKind::Usage);
-        assert!(refused.hint.unwrap().contains("--to-stdout | mpv -"));
+        assert!(refused.sentence().unwrap().contains("--to-stdout | mpv -"));
         let json = GlobalArgs { json: true, ..GlobalArgs::default() };
         assert!(of(&json, &Surroundings::default()).is_err());
         assert!(of(&GlobalArgs::default(), &Surroundings::default()).is_ok());

@@ -231,7 +231,7 @@ impl<'a> Play<'a> {
             member.look();
             if member.engine.is_none() && !member.gone && progress >= member.comes {
                 let came = member.come(torrent, given, &own, &nodes, known).await;
-                came.map_err(Error::from)?;
+                came?;
                 self.news("came", at, progress)?;
             } else if member.engine.is_some() && member.goes.is_some_and(|goes| progress >= goes) {
                 member.go().await;

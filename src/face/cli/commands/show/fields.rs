@@ -143,9 +143,14 @@ mod tests {
     #[test]
     fn an_unknown_field_is_answered_with_the_nearest() {
         let about = About::link(Magnet::new(InfoHashes::from_v1([1; 20])), &[]);
-        assert_eq!(one(&about, "magent").unwrap_err().hint.unwrap(), "did you mean: --field magnet");
-        assert_eq!(one(&about, "infohash").unwrap_err().hint.unwrap(), "did you mean: --field info_hash");
-        assert!(one(&about, "zzzzzzzz").unwrap_err().hint.unwrap().starts_with("fields: name, info_hash"));
+        assert_eq!(one(&about, "magent").unwrap_err().sentence().unwrap(), "did you mean: --field magnet");
+        assert_eq!(
+            one(&about, "infohash").unwrap_err().sentence().unwrap(),
+            "did you mean: --field info_hash"
+        );
+        assert!(
+            one(&about, "zzzzzzzz").unwrap_err().sentence().unwrap().starts_with("fields: name, info_hash")
+        );
         assert_eq!(one(&about, "size").unwrap(), Vec::<String>::new());
         for (name, _) in fields(&about) {
             assert!(NAMES.contains(&name));
