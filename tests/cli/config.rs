@@ -165,11 +165,7 @@ fn show_and_path_tell_what_is_in_use() {
     scene.config("[limits]\ndown = \"1M\"\n");
     let all = document(&scene.run(&["config", "show", "--json"]));
     let settings = all["settings"].as_array().unwrap();
-    assert!(
-        settings
-            .iter()
-            .any(|s| s["key"] == "hooks.done" && s["used"] == false && s["value"].as_array().is_some())
-    );
+    assert!(settings.iter().all(|setting| setting["used"] == true), "{settings:?}");
     let plain = scene.run(&["config", "show"]);
     assert_eq!(plain.out.lines().count(), settings.len());
     let line = plain.out.lines().find(|line| line.starts_with("limits.down\t")).unwrap();
@@ -228,7 +224,7 @@ fn set_keeps_what_else_stands_there() {
 }
 
 #[test]
-fn init_writes_every_key_once() {
+fn init_writes_every_key_that_is_used_once() {
     let scene = Scene::new();
     assert_eq!(scene.run(&["config", "init"]).out, format!("{}\n", scene.path().join(FILE).display()));
     assert_eq!(scene.run(&["config", "check"]).code, 0);
@@ -236,9 +232,12 @@ fn init_writes_every_key_once() {
     for setting in all["settings"].as_array().unwrap() {
         assert_eq!(setting["value"], setting["default"]);
         assert_eq!(setting["origin"]["kind"], "file", "{setting}");
+        assert_eq!(setting["used"], true, "{setting}");
     }
     scene.photos();
-    assert_eq!(scene.run(&["get", "photos.torrent", "-q"]).code, 0, "its values are those of no file at all");
+    let ran = scene.run(&["get", "photos.torrent"]);
+    assert_eq!(ran.code, 0, "its values are those of no file at all");
+    assert!(!ran.err.contains("warning"), "{}", ran.err);
 
     scene.config("# mine\n");
     let ran = scene.run(&["config", "init"]);
@@ -247,6 +246,39 @@ fn init_writes_every_key_once() {
     let told = document(&scene.run(&["config", "init", "--force", "--json"]));
     assert_eq!(fs::read_to_string(told["backup"].as_str().unwrap()).unwrap(), "# mine\n");
     assert!(scene.file().contains("[seeding]"));
+}
+
+#[test]
+fn a_key_without_effect_is_a_warning() {
+    let scene = Scene::new();
+    scene.photos();
+    scene.config("[network]\nencryption = \"prefer\"\nutp = false\n[ui]\nmouse = true\nfps = 9\n");
+    let ran = scene.run(&["get", "photos.torrent"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let told = "config.toml:2: network.encryption and 2 other keys have no effect in this version";
+    assert_eq!(ran.err.matches("effect").count(), 1, "{}", ran.err);
+    assert!(ran.err.contains(told) && ran.err.contains("'torr config check' lists them"), "{}", ran.err);
+    let told = document(&scene.run(&["config", "check", "--json"]));
+    assert_eq!((&told["ok"], &told["warnings"]), (&true.into(), &3.into()));
+    let keys: Vec<_> = told["problems"].as_array().unwrap().iter().map(|problem| &problem["key"]).collect();
+    assert_eq!(keys, ["network.encryption", "ui.fps", "ui.mouse"]);
+    let shown = scene.run(&["config", "show", "-q"]);
+    assert!(shown.out.contains("ui.mouse\t") && !shown.out.contains("ui.theme\t"), "{}", shown.out);
+
+    scene.config("network.proxy = \"socks5://me:secret@h:1\"\n");
+    let ran = scene.run(&["config", "check"]);
+    assert!(
+        ran.code == 0 && ran.out.contains("network.proxy is not available in this version"),
+        "{}",
+        ran.out
+    );
+    for line in [&["get", "photos.torrent"][..], &["dht", "bootstrap"]] {
+        let ran = scene.run(line);
+        assert!(ran.code == 2 && !ran.err.contains("warning"), "{}", ran.err);
+        assert!(ran.err.contains("config.toml:1) is not available yet"), "{}", ran.err);
+    }
+    let ran = scene.run(&["config", "set", "ui.mouse", "on"]);
+    assert!(ran.code == 0 && ran.err.contains("ui.mouse has no effect in this version"), "{}", ran.err);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Changing a file without touching what else stands in it: its order, its comments, its line ends.
+//! Changes to a file that keep the rest of it: order, comments, line ends.
 
 use std::fs;
 use std::io;
@@ -13,7 +13,7 @@ use super::kind::Value;
 use crate::app::{Error, ErrorKind, shown};
 use crate::store::write_atomic;
 
-/// The text with this key at this value, in the sections of a profile or in the others.
+/// Sets a key in the text of a file, in the sections of a profile or in the others.
 pub fn with_value(text: &str, profile: Option<&str>, key: &Key, value: &Value) -> Result<String, String> {
     let mut document: DocumentMut =
         text.parse().map_err(|error: toml_edit::TomlError| error.message().to_owned())?;
@@ -38,7 +38,7 @@ pub fn with_value(text: &str, profile: Option<&str>, key: &Key, value: &Value) -
     Ok(if text.contains("\r\n") { written.replace("\r\n", "\n").replace('\n', "\r\n") } else { written })
 }
 
-/// The table of this name, which is made if there is none.
+/// Finds the table of this name, or makes it.
 fn below<'a>(
     table: &'a mut dyn toml_edit::TableLike,
     name: &str,
@@ -52,20 +52,20 @@ fn below<'a>(
     item.as_table_like_mut().ok_or_else(|| format!("{name} is no table there"))
 }
 
-/// A name that was corrected, or could not be because the right one is there as well.
+/// An alias that was replaced, or could not be because the right name is there as well.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Renaming {
     /// The line, counted from 1.
     pub line: usize,
-    /// As it stood there: `limits.download`.
+    /// The alias: `limits.download`.
     pub from: String,
-    /// As it has to be: `limits.down`.
+    /// The right name: `limits.down`.
     pub to: String,
-    /// It was corrected.
+    /// Whether the alias was replaced.
     pub done: bool,
 }
 
-/// The text with the right name in place of every other one that is understood.
+/// Replaces every alias in the text of a file by the right name.
 pub fn migrated(text: &str) -> Result<(String, Vec<Renaming>), String> {
     let document = Document::parse(text).map_err(|error| error.message().to_owned())?;
     let mut renamings = Vec::new();
@@ -107,7 +107,7 @@ pub fn migrated(text: &str) -> Result<(String, Vec<Renaming>), String> {
     Ok((new, renamings))
 }
 
-/// Writes a file whole or not at all. A link is followed, the permissions stay.
+/// Writes a file whole or not at all. Symbolic links are followed, permissions stay.
 pub fn save(path: &Path, text: &str, overwrite: bool) -> Result<(), Error> {
     let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     if let Some(folder) = real.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -121,7 +121,7 @@ pub fn save(path: &Path, text: &str, overwrite: bool) -> Result<(), Error> {
     }
 }
 
-/// Keeps what a file holds beside it, under a name that nobody uses: `config.toml.bak`, or with a number.
+/// Writes the text of a file beside it, under a free name: `config.toml.bak`, or with a number.
 pub fn back_up(path: &Path, text: &str) -> Result<PathBuf, Error> {
     let named = |end: String| {
         let mut name = path.as_os_str().to_owned();

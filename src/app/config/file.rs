@@ -1,4 +1,4 @@
-//! One file of the configuration: read within bounds, taken apart, each finding with its line.
+//! One configuration file: read within bounds and parsed, each value and each problem with its line.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -14,32 +14,32 @@ use super::suggest;
 use crate::app::reason;
 use crate::base::Untrusted;
 
-/// The largest file that is read, in bytes.
+/// The size of the largest file that is read, in bytes.
 pub const MAX_BYTES: u64 = 1 << 20;
-/// The most problems of one file that are told.
+/// The number of problems of one file that are kept.
 const MAX_PROBLEMS: usize = 100;
 /// The table whose tables are profiles.
 pub const PROFILE: &str = "profile";
 
-/// What became of reading a file.
+/// The result of reading a file.
 #[derive(Debug)]
 pub enum Read {
-    /// Its text.
+    /// The text of the file.
     Text(String),
-    /// There is none.
+    /// No such file.
     Absent,
-    /// It cannot be used.
+    /// A file that cannot be used.
     Problem(Problem),
 }
 
-/// What a place says.
+/// The content of one place.
 #[derive(Clone, Default, Debug)]
 pub struct Content {
-    /// The keys it sets, the weakest first.
+    /// The keys that are set, the weakest first.
     pub found: Vec<Found>,
-    /// What is wrong with it.
+    /// The problems.
     pub problems: Vec<Problem>,
-    /// The profiles it has sections for.
+    /// The profiles that have sections.
     pub profiles: Vec<String>,
 }
 
@@ -50,7 +50,7 @@ pub struct Found {
     pub key: KeyId,
     /// The value, checked.
     pub value: Value,
-    /// Where it is set.
+    /// The place that sets the key.
     pub origin: Origin,
 }
 
@@ -72,7 +72,7 @@ pub fn read(path: &Path) -> Read {
     }
 }
 
-/// Bytes as the text of a file.
+/// Decodes the bytes of a file.
 fn decode(bytes: Vec<u8>, path: &Path) -> Result<String, Problem> {
     if bytes.len() as u64 > MAX_BYTES {
         let why = "is too large for a configuration (more than 1 MiB)".to_owned();
@@ -87,7 +87,7 @@ fn decode(bytes: Vec<u8>, path: &Path) -> Result<String, Problem> {
     })
 }
 
-/// Takes a text apart. Every profile is checked, the one in use is taken.
+/// Parses a text. Every profile is checked, the values of the one in use are taken.
 pub fn scan(text: &str, path: &Path, profile: Option<&str>) -> Content {
     let mut scan = Scan { text, path, lines: Lines::new(text), content: Content::default() };
     let document = match Document::parse(text) {
@@ -217,7 +217,7 @@ impl Scan<'_> {
         }
     }
 
-    /// A value as the file has it.
+    /// The value as it is written in the file.
     fn written(&self, item: &Item) -> String {
         let Some(span) = item.as_value().and_then(toml_edit::Value::span) else {
             return "a table".to_owned();
@@ -238,7 +238,7 @@ impl Scan<'_> {
         message: String,
         hint: Option<String>,
     ) {
-        // An error has to be heard whatever stands before it.
+        // One error is kept however many warnings come before it.
         let full = self.content.problems.len() >= MAX_PROBLEMS;
         let error = severity == Severity::Error;
         if full && !(error && self.content.problems.iter().all(|other| other.severity != severity)) {
@@ -249,7 +249,7 @@ impl Scan<'_> {
     }
 }
 
-/// The keys of a table with what they hold.
+/// The keys of a table with their items.
 pub fn pairs(table: &dyn TableLike) -> impl Iterator<Item = (&TomlKey, &Item)> {
     table.iter().filter_map(|(name, _)| table.get_key_value(name))
 }
@@ -258,7 +258,7 @@ fn start(key: &TomlKey, item: &Item) -> usize {
     key.span().or_else(|| item.span()).map_or(0, |span| span.start)
 }
 
-/// Where the lines of a text begin.
+/// The ends of the lines of a text.
 struct Lines(Vec<usize>);
 
 impl Lines {
@@ -266,7 +266,7 @@ impl Lines {
         Self(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect())
     }
 
-    /// The number of the line in which this byte stands, counted from 1.
+    /// The number of the line that holds this byte, counted from 1.
     fn number(&self, at: usize) -> usize {
         1 + self.0.partition_point(|&end| end < at)
     }
@@ -360,7 +360,7 @@ mod tests {
         assert!(problem(vec![b'#'; 2 << 20]).contains("too large"));
         assert!(matches!(read(Path::new("/dev/null/x")), Read::Absent));
         assert!(matches!(read(Path::new("/")), Read::Problem(_)));
-        let many: String = (0..10_000).map(|n| format!("x{n} = 1\n")).collect();
+        let many = (0..10_000).map(|n| format!("x{n} = 1\n")).collect::<Vec<_>>().concat();
         assert_eq!(told(&format!("{many}[network]\nport = true")).len(), MAX_PROBLEMS + 1);
     }
 

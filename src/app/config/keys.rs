@@ -50,7 +50,7 @@ impl Key {
     }
 }
 
-/// What each section is about.
+/// Each section with its subject.
 pub const SECTIONS: [(&str, &str); 8] = [
     ("paths", "Where things go. Paths are absolute or begin with ~/"),
     ("network", "How torr reaches others and is reached"),
@@ -134,8 +134,8 @@ pub static KEYS: [Key; 40] = [
         "network",
         "encryption",
         Kind::Choice(&["prefer", "require", "off"]),
-        r#""prefer""#,
-        "encrypt connections; this version cannot, so with require nothing is transferred",
+        r#""off""#,
+        "encrypt connections; this version cannot: prefer has no effect, with require nothing is transferred",
     ),
     key(
         KeyId::NetworkDht,
@@ -164,7 +164,7 @@ pub static KEYS: [Key; 40] = [
         "proxy",
         Kind::Proxy,
         r#""""#,
-        "a proxy; this version cannot use one, so with one nothing is transferred",
+        "a proxy; this version cannot use one: while one is set, nothing is transferred",
     ),
     key(KeyId::LimitsDown, "limits", "down", Kind::Rate, r#""none""#, "bytes per second downwards"),
     key(KeyId::LimitsUp, "limits", "up", Kind::Rate, r#""none""#, "bytes per second upwards"),
@@ -332,6 +332,16 @@ static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| KEYS.iter().map(Key::full
 /// The names of all keys, in the order of the table.
 pub fn names() -> &'static [String] {
     &NAMES
+}
+
+/// The sections of the keys that torr acts on: name, subject, keys.
+pub fn used() -> impl Iterator<Item = (&'static str, &'static str, Vec<&'static Key>)> {
+    let keys =
+        |section| KEYS.iter().filter(move |key| key.used && key.section == section).collect::<Vec<_>>();
+    SECTIONS
+        .into_iter()
+        .map(move |(section, about)| (section, about, keys(section)))
+        .filter(|(_, _, keys)| !keys.is_empty())
 }
 
 /// Finds a key by its full name.

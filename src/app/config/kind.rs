@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::app::seed_goal::parse_after;
 use crate::base::{Untrusted, units};
 
-/// A value, in the shape it has in a file.
+/// A value as a file has it.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Value {
     /// `true` or `false`.
@@ -22,7 +22,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// A value of a file, if it is of a sort that any key has.
+    /// Converts a value of a file, if any key has values of its type.
     pub fn from_toml(value: &toml_edit::Value) -> Option<Self> {
         Some(match value {
             toml_edit::Value::Boolean(on) => Self::Switch(*on.value()),
@@ -37,7 +37,7 @@ impl Value {
         })
     }
 
-    /// The value as a file has it.
+    /// Converts the value for a file.
     pub fn to_toml(&self) -> toml_edit::Value {
         match self {
             Self::Switch(on) => (*on).into(),
@@ -66,17 +66,17 @@ impl Value {
     }
 }
 
-/// As a file has it, on one line and harmless.
+/// The value as a file has it, on one line and clean for a terminal.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&Untrusted::new(self.to_toml().to_string().replace('\n', "\\n")).clean())
     }
 }
 
-/// A sort of values.
+/// The values that a key allows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
-    /// Yes or no.
+    /// On or off.
     Switch,
     /// A whole number within bounds.
     Number {
@@ -85,23 +85,23 @@ pub enum Kind {
         /// The largest.
         max: i64,
     },
-    /// How many times as much; 0 for no limit.
+    /// A share ratio; 0 for no limit.
     Ratio,
     /// Bytes per second, or `none`.
     Rate,
-    /// Bytes.
+    /// A number of bytes.
     Size,
     /// A span of time, or `none`.
     Time,
     /// One of these words.
     Choice(&'static [&'static str]),
-    /// Some of these words.
+    /// A list of some of these words.
     Choices(&'static [&'static str]),
     /// A path, or nothing.
     Path,
-    /// Paths.
+    /// A list of paths.
     Paths,
-    /// Hosts with their ports.
+    /// A list of hosts with their ports.
     Hosts,
     /// Any text.
     Text,
@@ -113,12 +113,12 @@ pub enum Kind {
     Proxy,
     /// A local address with a port, or nothing.
     Listen,
-    /// What becomes of a finished download.
+    /// A seed goal, or `off`.
     After,
 }
 
 impl Kind {
-    /// Says whether a value may be, and if not what may.
+    /// Checks a value; the error says which values are allowed.
     pub fn check(self, value: &Value) -> Result<(), String> {
         if value.texts().iter().any(|text| text.contains(char::is_control)) {
             return Err("a text may hold no line ends or other control characters".to_owned());
@@ -152,7 +152,7 @@ impl Kind {
         if good { Ok(()) } else { Err(format!("write {}", self.allowed())) }
     }
 
-    /// Reads what stands on a command line or in a variable. In a list of one the brackets can be left out.
+    /// Parses a value of a command line or a variable. A list of one needs no brackets.
     pub fn read(self, text: &str) -> Result<Value, String> {
         let wrong = || format!("write {}", self.allowed());
         let trimmed = text.trim();
@@ -208,7 +208,7 @@ impl Kind {
         }
     }
 
-    /// The sort in one word, for scripts.
+    /// The kind in one word, for scripts.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Switch => "switch",
@@ -231,12 +231,12 @@ impl Kind {
         }
     }
 
-    /// Whether its values are lists.
+    /// Whether the values are lists.
     pub const fn is_list(self) -> bool {
         matches!(self, Self::Choices(_) | Self::Paths | Self::Hosts | Self::Command)
     }
 
-    /// A value in bytes, bytes per second or seconds, where that is what it means; nothing for no limit.
+    /// Converts a value to bytes, bytes per second or seconds, where it means that; none for no limit.
     pub fn amount(self, value: &Value) -> Option<u64> {
         let text = value.plain();
         match self {
@@ -255,7 +255,7 @@ fn one_of(words: &[&str]) -> String {
     }
 }
 
-/// A name or an address, and a port.
+/// Whether a text is a name or an address, and a port.
 fn is_host(text: &str) -> bool {
     let Some((host, port)) = text.rsplit_once(':') else { return false };
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
@@ -266,12 +266,12 @@ fn is_host(text: &str) -> bool {
     named && port.parse::<u16>().is_ok_and(|port| port != 0)
 }
 
-/// What a relative path is relative to would depend on where torr is called.
+/// Whether a path means the same wherever torr is called.
 fn is_path(text: &str) -> bool {
     text.starts_with('/') || text == "~" || text.starts_with("~/")
 }
 
-/// An address, or what can be the name of an interface; whether it is there is seen when it is used.
+/// Whether a text is an address or can be the name of an interface, which need not exist yet.
 fn is_bindable(text: &str) -> bool {
     let name = text.len() <= 15 && text.bytes().all(|b| b.is_ascii_graphic() && b != b'/' && b != b':');
     text.parse::<IpAddr>().is_ok() || (name && text != "." && text != "..")

@@ -19,6 +19,7 @@ pub mod origin;
 pub mod places;
 mod settings;
 pub mod suggest;
+mod support;
 pub mod template;
 mod variables;
 
@@ -33,6 +34,7 @@ use kind::Value;
 pub use origin::{Origin, Problem, Severity};
 use places::Sources;
 pub use settings::{Limits, Network, Seeding, Settings};
+pub use support::Support;
 
 /// The value of one key and its origin.
 #[derive(Clone, PartialEq, Debug)]
@@ -48,7 +50,7 @@ pub struct Setting {
 /// Every key with its value, and the problems of the places they came from.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Config {
-    /// In the order of [`KEYS`].
+    /// The settings in the order of [`KEYS`].
     pub settings: Vec<Setting>,
     /// The problems, in the order in which they were read.
     pub problems: Vec<Problem>,
@@ -59,6 +61,13 @@ impl Config {
     pub fn built_in() -> Self {
         let setting = |key: &'static Key| Setting { key, value: key.default(), origin: Origin::Default };
         Self { settings: KEYS.iter().map(setting).collect(), problems: Vec::new() }
+    }
+
+    /// The configuration of one place alone.
+    pub fn of(content: Content) -> Self {
+        let mut config = Self::built_in();
+        config.take(content);
+        config
     }
 
     /// Reads every place, the weakest first, and keeps what is wrong there as problems.

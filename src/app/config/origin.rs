@@ -1,4 +1,4 @@
-//! Where a value comes from, and what is wrong there.
+//! Origins of values, and problems of the places they come from.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use crate::app::{Error, ErrorKind, shown};
 use crate::base::Untrusted;
 
-/// Who set a value.
+/// The place that set a value.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Origin {
-    /// Nobody.
+    /// The table of keys.
     Default,
-    /// A file, in this line.
+    /// A line of a file.
     File {
         /// The file.
         path: PathBuf,
@@ -36,32 +36,32 @@ impl fmt::Display for Origin {
     }
 }
 
-/// How bad a problem is.
+/// The severity of a problem.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Severity {
-    /// torr starts, and tells it.
+    /// A problem that torr reports, and runs.
     Warning,
-    /// torr does not start.
+    /// A problem with which torr does not run.
     Error,
 }
 
-/// Something that is wrong with the configuration.
+/// A problem of the configuration.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Problem {
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
-    /// Where.
+    /// The place of the problem.
     pub origin: Origin,
-    /// The key it is about, where it is one of the table.
+    /// The full name of the key, if the problem is about one of the table.
     pub key: Option<String>,
-    /// What is wrong; clean for a terminal.
+    /// The problem in words; clean for a terminal.
     pub message: String,
-    /// What to do.
+    /// The remedy.
     pub hint: Option<String>,
 }
 
 impl Problem {
-    /// A file cannot be used at all.
+    /// The problem of a file that cannot be used at all.
     pub fn unread(path: &Path, why: String, hint: &str) -> Self {
         Self {
             severity: Severity::Error,
@@ -72,12 +72,12 @@ impl Problem {
         }
     }
 
-    /// Where, and what.
+    /// The place and the problem.
     pub fn place_and_message(&self) -> String {
         format!("{}: {}", self.origin, self.message)
     }
 
-    /// Where, what, and what to do, on one line.
+    /// The place, the problem and the remedy, on one line.
     pub fn sentence(&self) -> String {
         let hint = self.hint.as_deref().map(|hint| format!("; {hint}")).unwrap_or_default();
         format!("{}{hint}", self.place_and_message())

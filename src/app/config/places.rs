@@ -1,22 +1,22 @@
-//! Where the files are.
+//! The places that the configuration is read from.
 
 use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// The file of the whole machine.
+/// The system's file.
 pub const SYSTEM: &str = "/etc/torr/config.toml";
 
-/// A file that is read.
+/// A file of the configuration.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Source {
-    /// Where it is.
+    /// The path of the file.
     pub path: PathBuf,
-    /// It was named, so that it has to be there.
+    /// Whether a missing file is an error, because the user named it.
     pub needed: bool,
 }
 
-/// Everything that is read, the weakest first.
+/// All places, the weakest first.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Sources {
     /// The files.
@@ -41,7 +41,7 @@ impl Sources {
 }
 
 /// The user's file: `TORR_CONFIG`, `$XDG_CONFIG_HOME/torr/config.toml`, `~/.config/torr/config.toml`.
-/// Nothing where there is not even a home.
+/// None if there is no home folder.
 pub fn user() -> Option<Source> {
     let var = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let absolute = |path: &PathBuf| path.is_absolute();

@@ -55,7 +55,7 @@ pub struct Limits {
 /// How long torr seeds.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Seeding {
-    /// What follows a finished download.
+    /// Whether and how long `get` seeds after a download.
     pub get: After,
 }
 

@@ -1,36 +1,36 @@
-//! The key that was probably meant.
+//! Suggestions for misspelt names.
 
 use super::keys;
 
-/// Names longer than this resemble nothing.
-const LONGEST: usize = 48;
+/// The longest name that is compared, in bytes.
+const MAX_LEN: usize = 48;
 
-/// The key most like this name, full or without its section, if it is like any.
+/// Finds the key that is most similar to a name with or without section.
 pub fn key(name: &str) -> Option<&'static str> {
     let (section, last) = name.split_once('.').unwrap_or(("", name));
     let full = keys::names().iter().filter_map(|full| Some((full.as_str(), full.split_once('.')?)));
-    let near =
+    let close =
         full.clone().filter_map(|(full, (at, known))| Some((far(section, at)? + far(last, known)?, full)));
     // Perhaps it is the right name in the wrong section, or in none.
     let elsewhere = || full.clone().filter_map(|(full, (_, known))| Some((far(last, known)?, full))).min();
-    near.min().or_else(elsewhere).map(|(_, full)| full)
+    close.min().or_else(elsewhere).map(|(_, full)| full)
 }
 
-/// The word most like this one, if one is.
+/// Finds the most similar word, unless none is similar.
 pub fn closest<'a>(word: &str, among: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     among.filter_map(|other| Some((far(word, other)?, other))).min().map(|(_, other)| other)
 }
 
-/// How far two words are from each other, unless it is too far: a third of the letters may be wrong.
+/// The distance of two words, if it is small enough: a third of the letters may differ.
 fn far(word: &str, other: &str) -> Option<usize> {
-    if word.len() > LONGEST {
+    if word.len() > MAX_LEN {
         return None;
     }
-    let most = (word.chars().count() / 3).clamp(1, 4);
-    Some(distance(word, other)).filter(|far| *far <= most)
+    let max = (word.chars().count() / 3).clamp(1, 4);
+    Some(distance(word, other)).filter(|far| *far <= max)
 }
 
-/// How many letters have to be put in, taken out, changed, or swapped with their neighbour.
+/// Counts the letters that are inserted, deleted, changed, or swapped with their neighbour.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let mut before = Vec::new();
@@ -39,12 +39,12 @@ fn distance(a: &str, b: &str) -> usize {
         let mut row = vec![i];
         for j in 1..=b.len() {
             let changed = above[j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut least = changed.min(above[j] + 1).min(row[j - 1] + 1);
+            let mut min = changed.min(above[j] + 1).min(row[j - 1] + 1);
             if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
                 let before: &Vec<usize> = &before;
-                least = least.min(before[j - 2] + 1);
+                min = min.min(before[j - 2] + 1);
             }
-            row.push(least);
+            row.push(min);
         }
         before = std::mem::replace(&mut above, row);
     }

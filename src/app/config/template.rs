@@ -1,27 +1,27 @@
-//! The file that `torr config init` writes: every key at its default, with what it is for.
+//! The file that `torr config init` writes: every key that torr acts on at its default, with its purpose.
 
-use super::keys::{KEYS, SECTIONS};
+use std::fmt::Write;
+
+use super::keys;
 use super::kind::Value;
 
-/// The most characters of a value in a line.
-const LONGEST: usize = 100;
+/// The longest value that stays on one line, in bytes.
+const MAX_VALUE: usize = 100;
 
 /// The text of the file.
 pub fn text() -> String {
     let mut text =
-        "# The configuration of torr. Every key is here with its default; what is deleted is at its default,
-# too. 'torr config check' says what is wrong, 'torr config show --origin' what is in force and why.
+        "# The configuration of torr, with every key at its default. Keys can be left out.
+# 'torr config check' checks this file, 'torr config show --origin' prints the values in force and their origins.
 #
-# A second set of values that counts while --profile NAME is given stands in sections such as
-# [profile.NAME.limits].
+# Sections such as [profile.NAME.limits] override the others while --profile NAME is given.
 "
         .to_owned();
-    for (section, about) in SECTIONS {
-        text.push_str(&format!("\n# {about}.\n[{section}]\n"));
-        for key in KEYS.iter().filter(|key| key.section == section) {
-            let later = if key.used { "" } else { " (not used yet)" };
-            text.push_str(&format!("# {}{later}\n# Write {}\n", capital(key.about), key.kind.allowed()));
-            text.push_str(&format!("{} = {}\n", key.name, in_lines(&key.default())));
+    for (section, about, keys) in keys::used() {
+        let _ = write!(text, "\n# {about}.\n[{section}]\n");
+        for key in keys {
+            let _ = write!(text, "# {}\n# Write {}\n", capital(key.about), key.kind.allowed());
+            let _ = writeln!(text, "{} = {}", key.name, in_lines(&key.default()));
         }
     }
     text
@@ -31,9 +31,10 @@ pub fn text() -> String {
 fn in_lines(value: &Value) -> String {
     let line = value.to_string();
     match value {
-        Value::List(items) if line.len() > LONGEST => {
-            let items = items.iter().map(|item| format!("    {},\n", Value::Text(item.clone())));
-            format!("[\n{}]", items.collect::<String>())
+        Value::List(items) if line.len() > MAX_VALUE => {
+            let items: Vec<String> =
+                items.iter().map(|item| format!("    {},", Value::Text(item.clone()))).collect();
+            format!("[\n{}\n]", items.join("\n"))
         }
         _ => line,
     }
@@ -50,13 +51,15 @@ mod tests {
 
     use super::*;
     use crate::app::config::file::scan;
+    use crate::app::config::keys::KEYS;
 
     #[test]
-    fn the_file_says_every_default() {
+    fn the_file_holds_every_key_that_is_used_at_its_default() {
         let content = scan(&text(), Path::new("/c"), None);
         assert_eq!(content.problems, []);
         let found: Vec<_> = content.found.into_iter().map(|found| (found.key, found.value)).collect();
-        let defaults: Vec<_> = KEYS.iter().map(|key| (key.id, key.default())).collect();
+        let defaults: Vec<_> =
+            KEYS.iter().filter(|key| key.used).map(|key| (key.id, key.default())).collect();
         assert_eq!(found, defaults);
         assert!(text().lines().all(|line| line.len() <= 130), "lines can be read");
     }

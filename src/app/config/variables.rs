@@ -8,7 +8,7 @@ use super::origin::{Origin, Problem, Severity};
 use super::suggest;
 use crate::base::Untrusted;
 
-/// What the variables say. An empty one says nothing, as everywhere.
+/// Reads the variables that name keys. An empty variable counts as unset, as everywhere.
 pub fn scan(variables: &[(OsString, OsString)]) -> Content {
     let mut content = Content::default();
     let names: Vec<String> = KEYS.iter().map(Key::variable).collect();
@@ -46,7 +46,8 @@ pub fn scan(variables: &[(OsString, OsString)]) -> Content {
     content
 }
 
-/// `TORR_` and a section. Others are not keys: `TORR_CONFIG`, `TORR_LOG`, or what belongs to somebody else.
+/// Whether a name is `TORR_` and a section. Others are no keys: `TORR_CONFIG`, `TORR_LOG`, or those of other
+/// programs.
 fn is_ours(name: &str) -> bool {
     let Some(rest) = name.strip_prefix("TORR_") else { return false };
     SECTIONS.iter().any(|(section, _)| {

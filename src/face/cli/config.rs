@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use crate::app::Error;
-use crate::app::config::Config;
 use crate::app::config::places::{self, Sources};
+use crate::app::config::{Config, Support};
+use crate::base::units;
 
 use super::args::global::GlobalArgs;
 use super::output::Output;
@@ -33,6 +34,9 @@ pub fn load(global: &GlobalArgs, output: &Output) -> Result<Config, Error> {
     if warnings > MAX_WARNINGS {
         output.warn(&more(warnings - MAX_WARNINGS));
     }
+    if let Some(warning) = no_effect(&config) {
+        output.warn(&warning);
+    }
     let errors = config.errors().count();
     let Some(first) = config.errors().next() else { return Ok(config) };
     let error = first.error();
@@ -42,4 +46,20 @@ pub fn load(global: &GlobalArgs, output: &Output) -> Result<Config, Error> {
     let hints = error.sentence().map(str::to_owned).into_iter().chain([more(errors - 1)]);
     let hints: Vec<String> = hints.collect();
     Err(error.hint(hints.join("; ")))
+}
+
+/// One warning for all settings that are ignored. Those that are refused are told where they are refused.
+fn no_effect(config: &Config) -> Option<String> {
+    let mut ignored = config.settings.iter().filter(|setting| setting.support() == Support::NoEffect);
+    let first = ignored.next()?;
+    let (place, key) = (&first.origin, first.key.full());
+    Some(match ignored.count() {
+        0 => format!("{place}: {key} has no effect in this version"),
+        more => {
+            let others = units::plural(more as u64, "other key", "other keys");
+            format!(
+                "{place}: {key} and {others} have no effect in this version; 'torr config check' lists them"
+            )
+        }
+    })
 }

@@ -38,7 +38,7 @@ pub struct NetworkArgs {
     /// One more web server that has the data; may be given several times
     #[arg(long, value_name = "URL", hide_short_help = true)]
     pub web_seed: Vec<String>,
-    /// Encrypt connections: prefer, require, off [default: prefer]
+    /// Encrypt connections; only off is available in this version [default: off]
     #[arg(long, value_name = "HOW", value_parser = encryption, hide_short_help = true)]
     encryption: Option<Value>,
     /// Go through a proxy

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::app::config::change::{back_up, migrated, save, with_value};
 use crate::app::config::keys::Key;
 use crate::app::config::kind::Value;
-use crate::app::config::{Config, file, template};
+use crate::app::config::{Config, Setting, Support, file, template};
 use crate::app::{Error, ErrorKind, shown};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::config::sources;
@@ -53,8 +53,10 @@ pub fn set(key: &'static Key, words: &[String], global: &GlobalArgs, output: &Ou
     if !in_force {
         output.warn(&format!("{} is stronger: there it is {}", setting.origin, setting.value));
     }
-    if !key.used {
-        output.say(&format!("{full} is not used yet by this version of torr"));
+    match (Setting { key, value: value.clone(), origin: setting.origin.clone() }).support() {
+        Support::Full => {}
+        Support::NoEffect => output.warn(&format!("{full} has no effect in this version")),
+        Support::Refused => output.warn(&format!("{full} is not available in this version")),
     }
     output.event(&Document {
         schema: "torr.config.set/1",

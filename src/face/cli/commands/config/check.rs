@@ -26,7 +26,9 @@ pub fn run(global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
         problems: Vec<P>,
     }
     let sources = sources(global);
-    let problems = Config::load(&sources).problems;
+    let config = Config::load(&sources);
+    let unsupported = config.unsupported();
+    let problems: Vec<Problem> = config.problems.iter().cloned().chain(unsupported).collect();
     let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
     let warnings = problems.len() - errors;
     let exit = if errors == 0 { Exit::Done } else { Exit::Usage };

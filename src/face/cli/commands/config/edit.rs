@@ -8,7 +8,7 @@ use std::process::Command;
 use serde::Serialize;
 
 use crate::app::config::change::save;
-use crate::app::config::{Problem, Severity, file, template};
+use crate::app::config::{Config, Origin, Problem, Severity, file, template};
 use crate::app::quoted;
 use crate::app::{Error, ErrorKind, reason, shown};
 use crate::face::cli::args::global::GlobalArgs;
@@ -82,7 +82,8 @@ fn edited(editor: &str, copy: &Copy, output: &Output) -> Result<Option<String>, 
         open(editor, &copy.file)?;
         let (text, problems) = match file::read(&copy.file) {
             file::Read::Text(text) => {
-                let problems = file::scan(&text, &copy.file, None).problems;
+                let config = Config::of(file::scan(&text, &copy.file, None));
+                let problems = config.problems.iter().cloned().chain(config.unsupported()).collect();
                 (Some(text), problems)
             }
             file::Read::Problem(problem) => (None, vec![problem]),
@@ -91,7 +92,7 @@ fn edited(editor: &str, copy: &Copy, output: &Output) -> Result<Option<String>, 
         // The line is what helps; the copy has a name nobody needs.
         for problem in &problems {
             let line = match &problem.origin {
-                crate::app::config::Origin::File { line: Some(line), .. } => format!("line {line}: "),
+                Origin::File { line: Some(line), .. } => format!("line {line}: "),
                 _ => String::new(),
             };
             let hint = problem.hint.as_deref().map(|hint| format!("; {hint}")).unwrap_or_default();

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::app::config::keys::{Key, SECTIONS};
 use crate::app::config::kind::Value;
 use crate::app::config::places;
-use crate::app::config::{Config, Origin, Setting};
+use crate::app::config::{Config, Origin, Setting, Support};
 use crate::app::{Error, shown};
 use crate::base::Untrusted;
 use crate::face::cli::args::global::GlobalArgs;
@@ -79,7 +79,7 @@ fn paths(global: &GlobalArgs) -> Vec<(&'static str, PathBuf)> {
     paths.into_iter().map(|(what, path)| (what, absolute(path))).collect()
 }
 
-/// Prints every key.
+/// Prints the keys that torr acts on, and the others that are set.
 pub fn show(origin: bool, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     #[derive(Serialize)]
     struct Document<S> {
@@ -88,15 +88,16 @@ pub fn show(origin: bool, global: &GlobalArgs, output: &Output) -> Result<Exit, 
         settings: Vec<S>,
     }
     let config = load(global, output)?;
+    let listed = config.settings.iter().filter(|setting| is_listed(setting));
     if output.json {
-        let settings = config.settings.iter().map(row).collect();
+        let settings = listed.map(row).collect();
         output.event(&Document {
             schema: "torr.config.show/1",
             profile: global.profile.clone(),
             settings,
         })?;
     } else if output.plain {
-        let lines = config.settings.iter().map(|setting| {
+        let lines = listed.map(|setting| {
             let (value, default) = (one_line(&setting.value), one_line(&setting.key.default()));
             format!("{}\t{value}\t{default}\t{}\n", setting.key.full(), setting.origin)
         });
@@ -132,6 +133,11 @@ pub fn get(key: &'static Key, global: &GlobalArgs, output: &Output) -> Result<Ex
     Ok(Exit::Done)
 }
 
+/// Whether a setting is worth showing: torr acts on it, or somebody set it.
+fn is_listed(setting: &Setting) -> bool {
+    setting.key.used || setting.origin != Origin::Default
+}
+
 /// A setting for scripts.
 fn row(setting: &Setting) -> impl Serialize + use<> {
     #[derive(Serialize)]
@@ -163,9 +169,14 @@ fn row(setting: &Setting) -> impl Serialize + use<> {
 fn sections(config: &Config, origin: bool, output: &Output) -> String {
     let mut text = String::new();
     for (section, _) in SECTIONS {
+        let of_section = |setting: &&Setting| setting.key.section == section && is_listed(setting);
+        let settings: Vec<&Setting> = config.settings.iter().filter(of_section).collect();
+        if settings.is_empty() {
+            continue;
+        }
         let gap = if text.is_empty() { "" } else { "\n" };
         text.push_str(&format!("{gap}{}\n", output.out.paint(Role::Strong, &format!("[{section}]"))));
-        for setting in config.settings.iter().filter(|setting| setting.key.section == section) {
+        for setting in settings {
             let line = format!("{} = {}", setting.key.name, setting.value);
             let mut remarks = Vec::new();
             if origin {
@@ -174,8 +185,10 @@ fn sections(config: &Config, origin: bool, output: &Output) -> String {
             if setting.value != setting.key.default() {
                 remarks.push(format!("default {}", setting.key.default()));
             }
-            if !setting.key.used {
-                remarks.push("not used yet".to_owned());
+            match setting.support() {
+                Support::Full => {}
+                Support::NoEffect => remarks.push("no effect in this version".to_owned()),
+                Support::Refused => remarks.push("not available in this version".to_owned()),
             }
             if remarks.is_empty() {
                 text.push_str(&format!("{line}\n"));

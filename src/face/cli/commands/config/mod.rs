@@ -128,7 +128,7 @@ fn target(global: &GlobalArgs) -> Result<PathBuf, Error> {
     })
 }
 
-/// What the file holds, if it is there.
+/// Reads the text of a file, if there is one.
 fn text_of(path: &Path) -> Result<Option<String>, Error> {
     match file::read(path) {
         Read::Text(text) => Ok(Some(text)),

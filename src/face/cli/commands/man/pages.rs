@@ -4,7 +4,7 @@ use clap::Command;
 use clap_mangen::Man;
 
 use super::roff::Writer;
-use crate::app::config::keys::{KEYS, SECTIONS};
+use crate::app::config::keys;
 use crate::face::cli::commands::help::topics::{EXIT_CODES_NOTE, TOPICS, VARIABLES};
 use crate::face::cli::definition::{self, GROUPS};
 use crate::face::cli::exit::MEANINGS;
@@ -149,11 +149,10 @@ fn configuration() -> Page {
         "A table [profile.NAME.SECTION] counts only with --profile NAME and wins over [SECTION] there.",
     );
     page.paragraph().flow("torr config show --origin says what is in force, and who set it.");
-    for (section, about) in SECTIONS {
+    for (section, about, keys) in keys::used() {
         page.section(&section.to_uppercase()).flow(&full_stop(about));
-        for key in KEYS.iter().filter(|key| key.section == section) {
-            let soon = if key.used { "" } else { " Not used yet." };
-            let what = format!("{} The default is {}.{soon}", full_stop(key.about), key.default());
+        for key in keys {
+            let what = format!("{} The default is {}.", full_stop(key.about), key.default());
             page.term(&[&key.full()], &what);
         }
     }
