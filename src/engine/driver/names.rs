@@ -85,7 +85,7 @@ impl Names {
                 }
             }
             [first, others @ ..] => {
-                note(format!("the peers {first} and {} others are not known by these names", others.len()));
+                note(format!("hosts not found: {first} and {} others", others.len()));
             }
             [] => {}
         }
@@ -137,7 +137,7 @@ mod tests {
         let (found, notes, at_once) = told(200).await;
         assert_eq!((found, at_once), (67, AT_ONCE));
         assert_eq!(notes.len(), 1);
-        assert!(notes[0].ends_with(" and 132 others are not known by these names"), "{notes:?}");
+        assert!(notes[0].ends_with(" and 132 others"), "{notes:?}");
         let (found, notes, _) = told(3).await;
         assert_eq!((found, notes.len()), (1, 2));
         assert!(notes.contains(&"host not found: n1.invalid".to_owned()), "{notes:?}");
