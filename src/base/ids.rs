@@ -198,12 +198,32 @@ impl fmt::Display for TorrentId {
 pub struct PeerId(pub [u8; 20]);
 
 impl PeerId {
-    /// A torr id in the Azureus style of BEP 20: `-tR0100-` and twelve bytes of chance.
+    /// The beginning of a torr id in the Azureus style of BEP 20: `-tR`, major and minor version, `00-`.
+    pub const CLIENT: [u8; 8] = {
+        let major = version_digit(env!("CARGO_PKG_VERSION_MAJOR"));
+        let minor = version_digit(env!("CARGO_PKG_VERSION_MINOR"));
+        [b'-', b't', b'R', major, minor, b'0', b'0', b'-']
+    };
+
+    /// A torr id: the client and twelve bytes of chance.
     pub fn new(chance: [u8; 12]) -> Self {
-        let mut id = *b"-tR0100-____________";
+        let mut id = [0; 20];
+        id[..8].copy_from_slice(&Self::CLIENT);
         id[8..].copy_from_slice(&chance);
         Self(id)
     }
+}
+
+/// A number of the version as one character: 0 to 9, then A to Z.
+const fn version_digit(text: &str) -> u8 {
+    let digits = text.as_bytes();
+    let (mut number, mut at) = (0, 0);
+    while at < digits.len() {
+        number = number * 10 + (digits[at] - b'0');
+        at += 1;
+    }
+    assert!(number < 36, "a number of the version fits one character");
+    if number < 10 { b'0' + number } else { b'A' + number - 10 }
 }
 
 impl fmt::Debug for PeerId {
@@ -257,6 +277,14 @@ mod tests {
         let v2 = InfoHashes::from_v2([0x12; 32]);
         assert_eq!(v2.to_string().parse(), Ok(v2));
         assert_eq!(v1.short(), "ababab");
+    }
+
+    #[test]
+    fn a_peer_id_says_the_version() {
+        let id = PeerId::new([b'x'; 12]);
+        let (major, minor) = (env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"));
+        assert_eq!(id.0.to_vec(), format!("-tR{major}{minor}00-xxxxxxxxxxxx").into_bytes());
+        assert_eq!(["0", "9", "10", "35"].map(version_digit), *b"09AZ");
     }
 
     #[test]

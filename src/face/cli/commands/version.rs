@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::app::{self, Error};
+use crate::base::PeerId;
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
@@ -22,6 +23,8 @@ struct Version {
     features: Vec<&'static str>,
     /// How this processor hashes.
     hashing: String,
+    /// The beginning of the ids by which it names itself to peers.
+    peer_id: String,
     licence: &'static str,
 }
 
@@ -49,6 +52,7 @@ fn version() -> Version {
         profile: known(env!("TORR_PROFILE_NAME")),
         features: if cfg!(debug_assertions) { vec!["debug-assertions"] } else { Vec::new() },
         hashing: app::hashing(),
+        peer_id: String::from_utf8_lossy(&PeerId::CLIENT).into_owned(),
         licence: env!("CARGO_PKG_LICENSE"),
     }
 }
@@ -67,6 +71,7 @@ fn text(version: &Version, plain: bool) -> String {
         ("profile", version.profile),
         ("features", Some(features.as_str()).filter(|text| !text.is_empty())),
         ("hashing", Some(version.hashing.as_str())),
+        ("peer id", Some(version.peer_id.as_str())),
         ("licence", Some(version.licence)),
     ];
     let row = |(name, value): &(&str, Option<&str>)| match value {
