@@ -220,12 +220,15 @@ impl World {
         }
     }
 
-    /// Opens the content or hashes a piece.
+    /// Hashes a piece. Before that, finds the metadata and opens the content.
     fn verify(&mut self, draws: &mut Draws<'_>) {
         let how = draws.byte();
         if !self.model.is_open {
-            // The user may have the metadata from elsewhere.
-            if self.model.metadata.is_usable || (how == 255 && !self.model.metadata.is_found) {
+            let metadata = &self.model.metadata;
+            if !metadata.is_found && self.model.setup.rescued && how < 128 {
+                self.rescue();
+            } else if metadata.is_usable || (!metadata.is_found && how == 255) {
+                // The user may have the metadata from elsewhere.
                 let content = self.model.setup.content();
                 self.give(Input::ContentOpened(Box::new(content)));
             }

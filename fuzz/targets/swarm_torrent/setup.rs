@@ -24,7 +24,7 @@ pub struct Setup {
     pub seed_only: bool,
     /// The info dictionary, for a torrent that begins without it.
     pub sought: Option<&'static [u8]>,
-    /// Whether an honest peer comes at last to a torrent that lacks the info dictionary.
+    /// Whether an honest peer comes to a torrent that lacks the info dictionary.
     pub rescued: bool,
 }
 

@@ -93,7 +93,9 @@ impl Candidates {
 
     fn put(&mut self, now: Moment, source: Source, teller: Option<SocketAddr>, seed: bool, addr: SocketAddr) {
         let rank = self.rank(addr);
-        let (state, failures) = (State::Idle, 0);
+        // It may have been dialled and forgotten since.
+        let state = if self.dialling.contains(&addr) { State::Dialling } else { State::Idle };
+        let failures = 0;
         let candidate = Candidate { source, teller, state, failures, next: now, rank, seed, proven: false };
         self.list.insert(addr, candidate);
         *self.shares.entry(source).or_default() += 1;

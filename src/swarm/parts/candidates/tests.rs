@@ -224,3 +224,15 @@ fn an_address_counts_as_of_the_source_that_is_trusted_most() {
     list.keep_open();
     assert_eq!(list.len(), 2);
 }
+
+#[test]
+fn an_address_that_is_forgotten_and_told_again_is_not_dialled_twice_at_once() {
+    let mut list = Candidates::new(at(0), vec![]);
+    list.add(at(0), Source::Dht, addr(1));
+    assert_eq!(next(&mut list, 0), Some(addr(1)));
+    list.keep_open();
+    list.add(at(1), Source::User, addr(1));
+    assert_eq!((next(&mut list, 100), list.due(at(100), Dialler::Alone), list.dialling()), (None, None, 1));
+    list.failed(at(101), addr(1), DialFailure::TimedOut);
+    assert_eq!((next(&mut list, 1000), list.dialling()), (Some(addr(1)), 1));
+}
