@@ -55,16 +55,23 @@ impl Party {
     /// Gives what these torrents name, from the folder `given`, and waits until it does.
     pub fn seed(&mut self, names: &[&str]) {
         let torrents: Vec<String> = names.iter().map(|name| format!("{name}.torrent")).collect();
-        self.share(&torrents, names);
+        self.share(&["seed"], &torrents, names);
     }
 
     /// Gives the torrent of this file, whose data has this name.
     pub fn seed_as(&mut self, torrent: &str, name: &str) {
-        self.share(&[torrent.to_owned()], &[name]);
+        self.share(&["seed"], &[torrent.to_owned()], &[name]);
     }
 
-    fn share(&mut self, torrents: &[String], names: &[&str]) {
-        let mut arguments = vec!["seed", "--json", "-o", "given"];
+    /// Gives whatever lies in the folder `given` as the data of this torrent, be it right or wrong.
+    pub fn seed_unchecked(&mut self, torrent: &str, name: &str) {
+        let trusting = ["get", "--existing", "trust", "--seed", "forever"];
+        self.share(&trusting, &[torrent.to_owned()], &[name]);
+    }
+
+    fn share(&mut self, how: &[&str], torrents: &[String], names: &[&str]) {
+        let mut arguments = how.to_vec();
+        arguments.extend(["--json", "-o", "given"]);
         arguments.extend(torrents.iter().map(String::as_str));
         let log = format!("seeder-{}", self.seeders.len());
         let seeder = Program::start(&log, &mut self.command(&log, &arguments), self.scene.path());
