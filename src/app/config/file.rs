@@ -165,14 +165,14 @@ impl Scan<'_> {
             }
             (None, Some(_)) => {
                 let message = format!("there is no section {prefix}{}", Untrusted::new(name).fit(60));
-                let near = suggest::closest(name, SECTIONS.iter().map(|(section, _)| *section));
+                let near = suggest::closest(name, keys::used().map(|(section, ..)| section));
                 let hint = near.map(|near| format!("did you mean [{prefix}{near}]?"));
                 self.problem(Severity::Warning, at, None, message, hint);
             }
             (None, None) => {
                 let message =
                     format!("there is no key {prefix}{} outside the sections", Untrusted::new(name).fit(60));
-                let hint = suggest::key(name).map(|near| format!("did you mean {prefix}{near}?"));
+                let hint = suggest::key(name).map(|near| format!("did you mean {prefix}{}?", near.full()));
                 self.problem(Severity::Warning, at, None, message, hint);
             }
         }
@@ -196,7 +196,7 @@ impl Scan<'_> {
             self.problem(Severity::Warning, at, Some(meant.full()), message, hint);
             meant
         } else {
-            let hint = suggest::key(&full).map(|near| format!("did you mean {prefix}{near}?"));
+            let hint = suggest::key(&full).map(|near| format!("did you mean {prefix}{}?", near.full()));
             let message = format!("there is no key {shown}");
             return self.problem(Severity::Warning, at, None, message, hint);
         };

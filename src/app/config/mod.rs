@@ -136,7 +136,7 @@ impl Config {
 /// Finds the key that was probably meant by an unknown name.
 pub fn meant(name: &str) -> Option<String> {
     let alias = name.split_once('.').and_then(|(section, name)| aliases::key_of(section, name));
-    alias.map(Key::full).or_else(|| suggest::key(name).map(str::to_owned))
+    alias.filter(|key| key.used).or_else(|| suggest::key(name)).map(Key::full)
 }
 
 /// Reads a span of time, or `none`.

@@ -16,7 +16,8 @@ pub fn scan(variables: &[(OsString, OsString)]) -> Content {
         let Some(name) = name.to_str().filter(|name| is_ours(name)) else { continue };
         let origin = Origin::Variable(name.to_owned());
         let Some(at) = names.iter().position(|known| known == name) else {
-            let near = suggest::closest(name, names.iter().map(String::as_str));
+            let used = KEYS.iter().zip(&names).filter(|(key, _)| key.used);
+            let near = suggest::closest(name, used.map(|(_, name)| name.as_str()));
             content.problems.push(Problem {
                 severity: Severity::Warning,
                 origin,

@@ -23,7 +23,12 @@ pub fn command() -> Command {
         "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{}Flags:\n{{options}}{{after-help}}",
         groups(&command)
     );
-    command.help_template(template).mut_args(long_only).mut_subcommands(|sub| dressed(sub, "torr"))
+    // Only seed acts on web seeds, which are a flag of everything that transfers.
+    command
+        .mut_subcommand("seed", |seed| seed.mut_arg("web_seed", |flag| flag.hide(false)))
+        .help_template(template)
+        .mut_args(long_only)
+        .mut_subcommands(|sub| dressed(sub, "torr"))
 }
 
 /// One of the commands, named by the words that call it, with all that it inherits.
@@ -60,7 +65,7 @@ fn dressed(command: Command, above: &str) -> Command {
     let command = command.mut_args(long_only).mut_subcommands(|sub| dressed(sub, &nested));
     let Some(examples) = command.get_after_help().map(ToString::to_string) else { return command };
     let long = command.get_after_long_help().map_or_else(|| examples.clone(), ToString::to_string);
-    let short = format!("{examples}\n\nAll flags and the whole story: {words} --help");
+    let short = format!("{examples}\n\nAll flags and details: {words} --help");
     command.after_help(short).after_long_help(long)
 }
 
@@ -81,6 +86,88 @@ mod tests {
             assert_eq!(in_groups.count(), 1, "{name}");
             assert!(name.len() <= NAMES, "{name}");
         }
+    }
+
+    /// Every command that help lists, with the words that call it.
+    fn listed() -> Vec<(String, Command)> {
+        fn collect(command: &Command, words: &str, into: &mut Vec<(String, Command)>) {
+            for command in command.get_subcommands().filter(|command| !command.is_hide_set()) {
+                let words = format!("{words} {}", command.get_name());
+                into.push((words.clone(), command.clone()));
+                collect(command, &words, into);
+            }
+        }
+        let mut all = command();
+        all.build();
+        let mut listed = Vec::new();
+        collect(&all, "torr", &mut listed);
+        listed
+    }
+
+    #[test]
+    fn help_lists_nothing_that_is_refused() {
+        for (words, mut command) in listed() {
+            let help = command.render_long_help().to_string();
+            for refused in ["--encryption", "--proxy", "-upnp", "-utp", "--socket", "hybrid", "available"] {
+                assert!(!help.contains(refused), "{words}: {refused}");
+            }
+            assert_eq!(
+                help.contains("--web-seed "),
+                ["seed", "create", "edit"].contains(&command.get_name())
+            );
+        }
+        for name in ["add", "ctl"] {
+            assert!(find(&[name]).unwrap().is_hide_set(), "{name}");
+        }
+    }
+
+    #[test]
+    fn refused_flags_are_parsed_all_the_same() {
+        for flags in [
+            &["--encryption", "require"][..],
+            &["--proxy", "socks5://127.0.0.1:1080"],
+            &["--upnp", "--utp"],
+            &["--no-upnp", "--no-utp"],
+            &["--web-seed", "http://127.0.0.1/"],
+        ] {
+            for name in ["get", "seed", "verify"] {
+                let line = [&["torr", name, "x"], flags].concat();
+                assert!(command().try_get_matches_from(line).is_ok(), "{name} {flags:?}");
+            }
+        }
+        for format in ["v2", "hybrid"] {
+            assert!(command().try_get_matches_from(["torr", "create", "x", "--format", format]).is_ok());
+        }
+    }
+
+    #[test]
+    fn the_documented_defaults_are_values_of_their_flags() {
+        for (words, command) in listed() {
+            for flag in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
+                let Some(long) = flag.get_long() else { continue };
+                let help = flag.get_help().map(ToString::to_string).unwrap_or_default();
+                let told = help.split("[default: ").nth(1).and_then(|rest| rest.split(']').next());
+                // Some are told in words, such as "one per core".
+                let told = told.filter(|told| !told.contains([' ', '.'])).map(str::to_owned);
+                let set = flag.get_default_values().iter().filter_map(|value| value.to_str());
+                let known: Vec<String> =
+                    flag.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
+                for value in set.map(str::to_owned).chain(told) {
+                    assert!(known.is_empty() || known.contains(&value), "{words} --{long} {value}");
+                    let flag = format!("--{long}={value}");
+                    let line = words.split(' ').map(str::to_owned).chain([flag]);
+                    let failed = refuses_value(line);
+                    assert!(!failed, "{words} --{long} {value}");
+                }
+            }
+        }
+    }
+
+    /// Whether a line is refused because of a value.
+    fn refuses_value(line: impl Iterator<Item = String>) -> bool {
+        use clap::error::ErrorKind::{InvalidValue, ValueValidation};
+        let refused = super::command().try_get_matches_from(line).err();
+        refused.is_some_and(|error| [InvalidValue, ValueValidation].contains(&error.kind()))
     }
 
     #[test]

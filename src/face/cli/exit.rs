@@ -36,20 +36,20 @@ pub enum Exit {
 
 /// Every code with its meaning, in the order of the codes.
 pub const MEANINGS: [(Exit, &str); 12] = [
-    (Exit::Done, "everything asked for is done and verified"),
+    (Exit::Done, "success: everything is done and verified"),
     (
         Exit::No,
-        "ran well, the answer is no: data damaged (verify), a check failed, or some of several downloads failed",
+        "the answer is no: data is damaged (verify), a check failed, or some of several downloads failed",
     ),
-    (Exit::Usage, "wrong usage or configuration, a port or address that cannot be used"),
-    (Exit::Input, "the input is missing, is not a torrent, or is malformed"),
-    (Exit::Network, "the network gave nothing in the time allowed: no peers, no tracker"),
-    (Exit::Disk, "disk: no space, no permission, I/O error, or would overwrite foreign data"),
-    (Exit::Daemon, "no daemon, or it refused us (add, ctl)"),
-    (Exit::Busy, "already running: state directory locked, or the same torrent is active"),
+    (Exit::Usage, "usage or configuration error, or an unusable port or address"),
+    (Exit::Input, "the input is missing, malformed, or not a torrent"),
+    (Exit::Network, "network: no peers or no tracker within the time limit"),
+    (Exit::Disk, "disk: no space, no permission, I/O error, or files in the way"),
+    (Exit::Daemon, "the daemon is not running or refused the request"),
+    (Exit::Busy, "already running: the state directory is locked or the torrent is active"),
     (Exit::Internal, "internal error: a bug in torr"),
     (Exit::Interrupted, "stopped by Ctrl-C (SIGINT)"),
-    (Exit::Pipe, "nobody reads the output (SIGPIPE)"),
+    (Exit::Pipe, "the output was closed (SIGPIPE)"),
     (Exit::Terminated, "stopped by SIGTERM"),
 ];
 

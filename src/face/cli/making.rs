@@ -168,8 +168,8 @@ impl ValueEnum for Sort {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(match self {
-            Self::Path => PossibleValue::new("path").help("By their names, folder by folder"),
-            Self::Size => PossibleValue::new("size").help("The largest first"),
+            Self::Path => PossibleValue::new("path").help("By path"),
+            Self::Size => PossibleValue::new("size").help("By size, largest first"),
         })
     }
 }
@@ -182,8 +182,8 @@ impl ValueEnum for Format {
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(match self {
             Self::V1 => PossibleValue::new("v1").help("Version 1 (BEP 3)"),
-            Self::V2 => PossibleValue::new("v2").help("Version 2 (BEP 52); not available yet"),
-            Self::Hybrid => PossibleValue::new("hybrid").help("Both; not available yet"),
+            Self::V2 => PossibleValue::new("v2").help("Version 2 (BEP 52)").hide(true),
+            Self::Hybrid => PossibleValue::new("hybrid").help("Versions 1 and 2").hide(true),
         })
     }
 }
@@ -196,14 +196,14 @@ impl ValueEnum for Lint {
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let help = match self {
             Self::UnevenPiece => "The piece size is not a power of two",
-            Self::LargePiece => "Pieces above 16 MiB",
-            Self::LargeTorrent => "A torrent file above 8 MiB",
-            Self::PrivateWithoutTracker => "A private torrent that names no tracker",
-            Self::PrivateWithNode => "A private torrent that names nodes of the distributed hash table",
-            Self::WebSeedWithoutSlash => "A web seed of several files that does not end with a slash",
-            Self::PathTooLong => "Paths too long for some systems",
-            Self::NameNotPortable => "Names that Windows does not take",
-            Self::NamesCollide => "Names that are the same where letter case does not count",
+            Self::LargePiece => "Pieces are larger than 16 MiB",
+            Self::LargeTorrent => "The torrent file is larger than 8 MiB",
+            Self::PrivateWithoutTracker => "A private torrent without trackers",
+            Self::PrivateWithNode => "A private torrent with DHT nodes",
+            Self::WebSeedWithoutSlash => "A web seed for several files without a slash at the end",
+            Self::PathTooLong => "Paths are too long for some systems",
+            Self::NameNotPortable => "Names are not valid on Windows",
+            Self::NamesCollide => "Names differ only in case",
         };
         Some(PossibleValue::new(self.name()).help(help))
     }

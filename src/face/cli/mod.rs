@@ -65,7 +65,7 @@ pub fn main() -> ExitCode {
         .into()
 }
 
-/// torr moves files between people over BitTorrent
+/// A BitTorrent client: download, seed, create and verify torrents
 #[derive(Parser, Debug)]
 #[command(
     name = "torr",
@@ -91,20 +91,20 @@ struct Cli {
 
 const EXAMPLES: &str = "Examples:
   torr get ubuntu.torrent -o ~/iso       download, verify, exit
-  torr seed photos/                      share it; prints the command for the other side
-  torr demo                              watch a small swarm on this machine
+  torr seed photos/                      share it; prints the command to download it
+  torr demo                              watch a small swarm at work
 
-'torr help COMMAND' tells everything about a command, 'torr --help' also lists
-the flags that every command takes.";
+'torr help COMMAND' shows all help on a command, 'torr --help' also lists the
+flags that every command accepts.";
 
 const LONG_AFTER: &str = "Examples:
   torr get ubuntu.torrent -o ~/iso       download, verify, exit
-  torr seed photos/                      share it; prints the command for the other side
-  torr demo                              watch a small swarm on this machine
+  torr seed photos/                      share it; prints the command to download it
+  torr demo                              watch a small swarm at work
 
-'torr help COMMAND' tells everything about a command. There is also
-'torr help exit-codes', 'torr help environment', 'torr help units' and
-'torr help json'.";
+'torr help COMMAND' shows all help on a command. Other topics: 'torr help
+torrents', 'torr help exit-codes', 'torr help environment', 'torr help units'
+and 'torr help json'.";
 
 fn run(arguments: &[OsString]) -> Exit {
     let around = Surroundings::here();

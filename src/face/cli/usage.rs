@@ -88,7 +88,7 @@ fn flags_so_far(arguments: &[OsString]) -> GlobalArgs {
 fn failure(error: &clap::Error, used: Option<&str>) -> Error {
     match error.kind() {
         ErrorKind::InvalidSubcommand => unknown_command(&told(error, ContextKind::InvalidSubcommand), error),
-        ErrorKind::UnknownArgument => unknown_flag(&told(error, ContextKind::InvalidArg), error),
+        ErrorKind::UnknownArgument => unknown_flag(&told(error, ContextKind::InvalidArg), error, used),
         ErrorKind::InvalidValue => unknown_value(error),
         ErrorKind::ValueValidation => wrong_value(error, used),
         ErrorKind::ArgumentConflict => conflict(error),
@@ -132,7 +132,12 @@ fn unknown_command(name: &str, error: &clap::Error) -> Error {
     if COMMANDS_TO_COME.contains(&name) {
         return Error::not_yet(&format!("torr {shown}")).hint("'torr help' lists the commands");
     }
-    let suggested = near_command(name).unwrap_or_else(|| told(error, ContextKind::SuggestedSubcommand));
+    let suggested = near_command(name).unwrap_or_else(|| {
+        let all = definition::command();
+        let shown = |name: &&str| all.find_subcommand(name).is_some_and(|command| !command.is_hide_set());
+        let suggested = told(error, ContextKind::SuggestedSubcommand);
+        suggested.split(", ").filter(shown).collect::<Vec<_>>().join(", ")
+    });
     let hint = if suggested.is_empty() {
         "'torr help' lists the commands".to_owned()
     } else {
@@ -164,7 +169,7 @@ fn could_be_a_torrent(name: &str) -> bool {
         || name.contains(['.', '/'])
 }
 
-fn unknown_flag(flag: &str, error: &clap::Error) -> Error {
+fn unknown_flag(flag: &str, error: &clap::Error, used: Option<&str>) -> Error {
     let bare = flag.split('=').next().unwrap_or(flag);
     if !bare.starts_with('-') {
         return Error::usage(format!("there is a word too many: '{}'", Untrusted::new(flag)))
@@ -175,14 +180,27 @@ fn unknown_flag(flag: &str, error: &clap::Error) -> Error {
         return Error::not_yet(bare).hint("'torr help COMMAND' lists what there is");
     }
     let failure = Error::usage(format!("there is no flag '{}' here", Untrusted::new(bare)));
-    let suggested = told(error, ContextKind::SuggestedArg);
-    if !suggested.is_empty() {
+    if let Some(suggested) = near_flag(bare, &told(error, ContextKind::SuggestedArg), used) {
         return failure.hint(format!("did you mean: {suggested}"));
     }
     if !elsewhere.is_empty() {
         return failure.hint(format!("it is a flag of {}", elsewhere.join(", ")));
     }
     failure.hint(how(error))
+}
+
+/// The flag that clap suggests, or the most similar one where help does not list that.
+fn near_flag(flag: &str, suggested: &str, used: Option<&str>) -> Option<String> {
+    let words: Vec<&str> = used.unwrap_or("torr").split(' ').skip(1).collect();
+    let command = definition::find(&words)?;
+    let listed = command.get_arguments().filter(|argument| !argument.is_hide_set());
+    let listed: Vec<&str> = listed.filter_map(clap::Arg::get_long).collect();
+    let known = |flag: &str| flag.strip_prefix("--").is_some_and(|long| listed.contains(&long));
+    if suggested.is_empty() || known(suggested) {
+        return Some(suggested.to_owned()).filter(|suggested| !suggested.is_empty());
+    }
+    let near = suggest::closest(flag.trim_start_matches('-'), listed.into_iter());
+    near.map(|long| format!("--{long}"))
 }
 
 /// The command that the words call, such as `torr config set`.
@@ -199,12 +217,13 @@ fn in_use(arguments: &[OsString]) -> Option<String> {
     (names.len() > 1).then(|| names.join(" "))
 }
 
-/// The commands that know a flag.
+/// The commands whose help lists a flag.
 fn owners(flag: &str) -> Vec<String> {
     fn look(command: &clap::Command, words: &str, flag: &str, found: &mut Vec<String>) {
-        for command in command.get_subcommands() {
+        for command in command.get_subcommands().filter(|command| !command.is_hide_set()) {
             let words = format!("{words} {}", command.get_name());
-            let knows = command.get_arguments().any(|argument| {
+            let mut listed = command.get_arguments().filter(|argument| !argument.is_hide_set());
+            let knows = listed.any(|argument| {
                 let short = argument.get_short().is_some_and(|letter| flag == format!("-{letter}"));
                 short || argument.get_long().is_some_and(|long| flag.strip_prefix("--") == Some(long))
             });
@@ -363,6 +382,23 @@ mod tests {
         assert_eq!(failure.sentence(), Some("did you mean: always; there are auto, always, never"));
         let failure = told(&["torr", "version", "extra"]);
         assert_eq!(failure.message, "there is a word too many: 'extra'");
+    }
+
+    #[test]
+    fn suggestions_name_only_what_help_lists() {
+        for (line, hint) in [
+            (&["torr", "get", "x", "--encryptio", "off"][..], "usage: "),
+            (&["torr", "get", "x", "--prox", "a"], "usage: "),
+            (&["torr", "version", "--upnp"], "usage: "),
+            (&["torr", "version", "--web-seed", "x"], "it is a flag of torr seed, torr create, torr edit"),
+            (&["torr", "ad"], "'torr help' lists"),
+            (&["torr", "ct"], "'torr help' lists"),
+        ] {
+            let failure = told(line);
+            assert!(failure.sentence().unwrap().starts_with(hint), "{failure:?}");
+        }
+        let failure = told(&["torr", "create", "x", "--format", "v3"]);
+        assert!(!failure.sentence().unwrap().contains("v2"), "{failure:?}");
     }
 
     #[test]

@@ -11,57 +11,58 @@ use crate::base::{Untrusted, units};
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Everywhere")]
 pub struct GlobalArgs {
-    /// Only errors; twice: nothing at all, look at the exit code
+    /// Print only errors; twice: print nothing, use the exit code
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub quiet: u8,
-    /// Tell more on standard error: -v info, -vv debug, -vvv trace
+    /// Log more to standard error: -v info, -vv debug, -vvv trace
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
-    /// Only JSON on standard output: one document, or one event per line for what runs long
+    /// Print only JSON on standard output: one document, or one event per line from long-running commands
     #[arg(long, global = true)]
     pub json: bool,
-    /// One record per line, tab-separated, raw numbers; chosen by itself when the output is not a terminal
+    /// Print one record per line, tab-separated, with raw numbers; the default for tables if the output is
+    /// not a terminal
     #[arg(long, global = true, conflicts_with = "json")]
     pub plain: bool,
-    /// Colours
+    /// When to use colours
     #[arg(long, global = true, value_name = "WHEN", hide_possible_values = false)]
     pub color: Option<When>,
-    /// No characters above U+007F from torr (names are still shown)
+    /// Print only ASCII, except in names
     #[arg(long, global = true)]
     pub ascii: bool,
-    /// How progress is told on standard error
+    /// How to report progress on standard error
     #[arg(long, global = true, value_name = "HOW", default_value = "auto")]
     pub progress: Mode,
-    /// Time between two lines or JSON events of progress
+    /// Time between progress lines or JSON events
     #[arg(long, global = true, value_name = "TIME", value_parser = units::parse_span)]
     pub interval: Option<Duration>,
-    /// Never ask anything
+    /// Never prompt; fail if an answer is needed
     #[arg(long, global = true)]
     pub no_input: bool,
-    /// Answer yes to harmless questions
+    /// Answer yes to prompts that risk no data
     #[arg(short, long, global = true)]
     pub yes: bool,
-    /// A configuration file that is stronger than the user's
+    /// Read FILE too; it overrides the user's configuration file
     #[arg(short = 'C', long, global = true, value_name = "FILE", conflicts_with = "no_config")]
     pub config: Option<PathBuf>,
-    /// Use no configuration file
+    /// Ignore all configuration files
     #[arg(long, global = true)]
     pub no_config: bool,
-    /// A set of values of its own in the configuration, and a state of its own
+    /// Use a profile: its sections of the configuration, and its own state directory
     #[arg(long, global = true, value_name = "NAME", value_parser = parse_profile)]
     pub profile: Option<String>,
-    /// Where torr keeps its state
+    /// Directory for torr's state
     #[arg(long, global = true, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
-    /// Which daemon to talk to
-    #[arg(long, global = true, value_name = "PATH", hide_short_help = true)]
+    /// Socket of the daemon
+    #[arg(long, global = true, value_name = "PATH", hide = true)]
     pub socket: Option<PathBuf>,
 }
 
 /// When to use colours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum When {
-    /// On terminals that know them
+    /// On terminals that support them
     Auto,
     /// Always
     Always,
@@ -75,13 +76,13 @@ pub enum Mode {
     /// A bar on a terminal, lines elsewhere
     #[default]
     Auto,
-    /// A bar redrawn in place
+    /// A bar that is redrawn in place
     Bar,
-    /// Lines
+    /// One line per interval
     Lines,
     /// JSON events on standard error
     Json,
-    /// Not at all
+    /// None
     None,
 }
 

@@ -14,35 +14,36 @@ use crate::app::making::values::tracker_url;
 #[derive(Args, Clone, Default, Debug)]
 #[command(next_help_heading = "Network")]
 pub struct NetworkArgs {
-    /// The port on which peers reach us [default: one chosen once, or any free one]
+    /// Port to listen on for peers [default: a random port, chosen once and remembered; another one if it is
+    /// taken]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
     /// Use only this local address or network interface
     #[arg(long, value_name = "ADDR|IFACE", value_parser = bind)]
     bind: Option<Value>,
-    /// The most bytes per second downwards: 500K, 2M, 1.5MiB, none [default: none]
+    /// Limit the download rate, in bytes per second: 500K, 2M, 1.5MiB, none [default: none]
     #[arg(long, value_name = "RATE", value_parser = down)]
     down: Option<Value>,
-    /// The most bytes per second upwards [default: none]
+    /// Limit the upload rate, in bytes per second [default: none]
     #[arg(long, value_name = "RATE", value_parser = up)]
     up: Option<Value>,
-    /// The most connections of one torrent [default: 100]
+    /// Maximum number of connections per torrent [default: 100]
     #[arg(long, value_name = "N", value_parser = max_peers)]
     max_peers: Option<Value>,
-    /// One more tracker, behind those of the torrent; may be given several times
+    /// Add a tracker after those of the torrent; can be repeated
     #[arg(long, value_name = "URL", value_parser = tracker_url)]
     pub tracker: Vec<String>,
-    /// A peer to try first, as ADDRESS:PORT; may be given several times
+    /// Connect to this peer first; can be repeated
     #[arg(long, value_name = "HOST:PORT", value_parser = peer)]
     pub peer: Vec<SocketAddr>,
-    /// One more web server that has the data; may be given several times
-    #[arg(long, value_name = "URL", hide_short_help = true)]
+    /// Add a web seed, a web server that has the data (BEP 19); can be repeated
+    #[arg(long, value_name = "URL", hide = true)]
     pub web_seed: Vec<String>,
-    /// Encrypt connections; only off is available in this version [default: off]
-    #[arg(long, value_name = "HOW", value_parser = encryption, hide_short_help = true)]
+    /// Encrypt connections to peers [default: off]
+    #[arg(long, value_name = "HOW", value_parser = encryption, hide = true)]
     encryption: Option<Value>,
-    /// Go through a proxy
-    #[arg(long, value_name = "URL", value_parser = proxy, hide_short_help = true)]
+    /// Use a proxy
+    #[arg(long, value_name = "URL", value_parser = proxy, hide = true)]
     proxy: Option<Value>,
     #[command(flatten)]
     pub switches: Switches,

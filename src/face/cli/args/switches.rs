@@ -9,46 +9,46 @@ use crate::app::config::KeyId;
 #[derive(Args, Clone, Default, Debug)]
 #[command(next_help_heading = "Network")]
 pub struct Switches {
-    /// Ask no tracker
+    /// Do not use trackers
     #[arg(long, overrides_with_all = ["trackers", "no_trackers"])]
     no_trackers: bool,
-    /// Do not use the distributed hash table
+    /// Do not use the DHT
     #[arg(long, overrides_with_all = ["dht", "no_dht"])]
     no_dht: bool,
-    /// Do not exchange addresses with peers
+    /// Do not use peer exchange (PEX)
     #[arg(long, overrides_with_all = ["pex", "no_pex"])]
     no_pex: bool,
-    /// Do not look for peers in the local network
+    /// Do not use local service discovery (LSD)
     #[arg(long, overrides_with_all = ["lsd", "no_lsd"])]
     no_lsd: bool,
-    /// Do not ask the router for a port
-    #[arg(long, overrides_with_all = ["upnp", "no_upnp"])]
+    /// Do not map the port on the router
+    #[arg(long, overrides_with_all = ["upnp", "no_upnp"], hide = true)]
     no_upnp: bool,
     /// Do not use uTP
-    #[arg(long, overrides_with_all = ["utp", "no_utp"])]
+    #[arg(long, overrides_with_all = ["utp", "no_utp"], hide = true)]
     no_utp: bool,
     /// Do not use IPv6
     #[arg(long, overrides_with_all = ["ipv6", "no_ipv6"])]
     no_ipv6: bool,
-    /// Ask trackers (the default)
+    /// Use trackers (default)
     #[arg(long, overrides_with_all = ["trackers", "no_trackers"], hide_short_help = true)]
     trackers: bool,
-    /// Use the distributed hash table
+    /// Use the DHT (default, unless configured otherwise)
     #[arg(long, overrides_with_all = ["dht", "no_dht"], hide_short_help = true)]
     dht: bool,
-    /// Exchange addresses with peers
+    /// Use peer exchange (default, unless configured otherwise)
     #[arg(long, overrides_with_all = ["pex", "no_pex"], hide_short_help = true)]
     pex: bool,
-    /// Look for peers in the local network
+    /// Use local service discovery (default, unless configured otherwise)
     #[arg(long, overrides_with_all = ["lsd", "no_lsd"], hide_short_help = true)]
     lsd: bool,
-    /// Ask the router for a port
-    #[arg(long, overrides_with_all = ["upnp", "no_upnp"], hide_short_help = true)]
+    /// Map the port on the router
+    #[arg(long, overrides_with_all = ["upnp", "no_upnp"], hide = true)]
     upnp: bool,
     /// Use uTP
-    #[arg(long, overrides_with_all = ["utp", "no_utp"], hide_short_help = true)]
+    #[arg(long, overrides_with_all = ["utp", "no_utp"], hide = true)]
     utp: bool,
-    /// Use IPv6 (the default, where the configuration does not say otherwise)
+    /// Use IPv6 (default, unless configured otherwise)
     #[arg(long, overrides_with_all = ["ipv6", "no_ipv6"], hide_short_help = true)]
     ipv6: bool,
 }

@@ -41,7 +41,7 @@ pub struct AddArgs {
     /// Which files, as in torr get
     #[arg(short, long, value_name = "SPEC", value_parser = select)]
     select: Vec<Select>,
-    /// Choose the files from a tree before it starts
+    /// Choose files from a tree before the download starts
     #[arg(short = 'S', long)]
     pick: bool,
 }

@@ -1,6 +1,7 @@
 //! `torr completions`: what a shell needs to complete our command lines.
 
-use clap::{Args, Command, ValueEnum};
+use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::{Arg, Args, Command, ValueEnum};
 use clap_complete::{Generator, aot};
 use serde::Serialize;
 
@@ -9,9 +10,9 @@ use crate::face::cli::definition;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 
-/// Print the completions of a shell
+/// Print a shell completion script
 ///
-/// Prints a script that lets the shell complete commands, flags, values and files.
+/// The script completes commands, flags, values and files.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Examples:
@@ -23,16 +24,16 @@ use crate::face::cli::output::Output;
   torr completions zsh > ~/.zfunc/_torr
   torr completions fish > ~/.config/fish/completions/torr.fish
 
-Where each shell finds it, from its next start:
-  bash         the first example, with the package bash-completion
-  zsh          the second, with 'fpath+=~/.zfunc' before compinit in ~/.zshrc
-  fish         the third
+Where to put the script; restart the shell afterwards:
+  bash         the first example; needs the package bash-completion
+  zsh          the second example; needs 'fpath+=~/.zfunc' before compinit in ~/.zshrc
+  fish         the third example
   powershell   torr completions powershell >> $PROFILE
   elvish       torr completions elvish >> ~/.config/elvish/rc.elv
   nushell      torr completions nushell | save -f ~/.config/nushell/autoload/torr.nu"
 )]
 pub struct CompletionsArgs {
-    /// The shell
+    /// Shell to generate the script for
     #[arg(value_name = "SHELL")]
     shell: Shell,
 }
@@ -84,9 +85,26 @@ fn script(shell: impl Generator) -> String {
 fn visible(all: &Command) -> Command {
     let arguments = all.get_arguments().filter(|argument| !argument.is_hide_set());
     let commands = all.get_subcommands().filter(|command| !command.is_hide_set());
-    Command::new("torr")
-        .version(env!("CARGO_PKG_VERSION"))
+    let mut command = Command::new(all.get_name().to_owned())
         .disable_help_subcommand(true)
-        .args(arguments.cloned())
-        .subcommands(commands.cloned())
+        .visible_aliases(all.get_visible_aliases().map(str::to_owned).collect::<Vec<_>>())
+        .args(arguments.map(with_visible_values))
+        .subcommands(commands.map(visible));
+    if let Some(about) = all.get_about() {
+        command = command.about(about.clone());
+    }
+    match all.get_version() {
+        Some(version) => command.version(version.to_owned()),
+        None => command,
+    }
+}
+
+/// A flag without the values that help does not list.
+fn with_visible_values(argument: &Arg) -> Arg {
+    let values = argument.get_possible_values();
+    if !values.iter().any(PossibleValue::is_hide_set) {
+        return argument.clone();
+    }
+    let values = values.into_iter().filter(|value| !value.is_hide_set());
+    argument.clone().value_parser(PossibleValuesParser::new(values))
 }

@@ -24,11 +24,11 @@ use super::create::target::Target;
 use super::get::torrent_name;
 use super::show::{self, about::About};
 
-/// Make a magnet link of a torrent file, explain one, or make it a torrent file
+/// Convert between torrent files and magnet links, or explain a link
 ///
-/// A link leads to the same torrent as the file: the receiver finds peers by the trackers and addresses in
-/// it, or by its info hash alone. With --fetch the swarm is asked for what the link leaves out: the link is
-/// printed with its name, or with -o written as a torrent file.
+/// A magnet link identifies the same torrent as the file: the receiver finds peers through the trackers and
+/// addresses in the link, or by its info hash alone. With --fetch, the metadata that the link lacks is
+/// fetched from the swarm; the link is printed with its name, or with -o saved as a torrent file.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   torr magnet ubuntu.torrent
@@ -36,34 +36,34 @@ use super::show::{self, about::About};
   torr magnet 'magnet:?xt=urn:btih:…'
   torr magnet 'magnet:?xt=urn:btih:…' --fetch -o ubuntu.torrent")]
 pub struct MagnetArgs {
-    /// A torrent file or - for standard input; or a magnet link or an info hash, to be explained
+    /// Torrent file to convert, - for standard input; or a magnet link or info hash to explain
     #[arg(value_name = "TORRENT")]
     torrent: PathBuf,
-    /// The info hash and nothing else, but for peers that are given
+    /// Print a link with only the info hash and any --peer addresses
     #[arg(long)]
     short: bool,
-    /// The address of a peer that has the torrent; may be given several times
+    /// Add the address of a peer that has the torrent; can be repeated
     #[arg(long, value_name = "HOST:PORT", value_parser = peer)]
     peer: Vec<Peer>,
-    /// Which trackers go into the link
+    /// Which trackers to put into the link
     #[arg(long, value_name = "WHICH", default_value = "all", conflicts_with = "short")]
     trackers: Which,
-    /// Also draw a QR code of the info hash and the first peer
+    /// Also print a QR code of the info hash and the first peer
     #[arg(long)]
     qr: bool,
-    /// Ask the swarm for what a link or an info hash leaves out
+    /// Fetch the metadata of a magnet link or info hash from the swarm
     #[arg(long)]
     fetch: bool,
-    /// Where --fetch writes the torrent file; - for standard output
+    /// With --fetch: write the torrent file to FILE; - for standard output
     #[arg(short, long, value_name = "FILE", requires = "fetch", conflicts_with_all = ["short", "trackers", "qr"])]
     output: Option<PathBuf>,
-    /// Overwrite a file that is there
+    /// Overwrite FILE if it exists
     #[arg(short, long, requires = "output")]
     force: bool,
-    /// How long --fetch may take [default: 60s]
+    /// Time limit for --fetch [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = units::parse_span, requires = "fetch")]
     timeout: Option<Duration>,
-    /// Ask the local network only: no tracker, no DHT, no PEX
+    /// Use the local network only: no trackers, no DHT, no PEX
     #[arg(long, requires = "fetch")]
     lan: bool,
 }

@@ -48,7 +48,7 @@ pub enum Command {
     Man(man::ManArgs),
     Open(open::OpenArgs),
     Help(help::HelpArgs),
-    /// Print the version, with -v also what it was built with
+    /// Print the version; with -v also the build details
     Version,
 }
 

@@ -21,31 +21,30 @@ use crate::face::cli::transfer::block_on;
 
 use super::show::{self, about::About};
 
-/// A small tracker for a local network or for tests
+/// Run a small tracker for a local network or for tests
 ///
-/// Serves HTTP and UDP from memory, prints the announce URLs to put into torrents, and then a line for
-/// each peer that joins, completes or leaves. --interval says how often peers announce (60s by default).
-/// Ctrl-C stops.
+/// Serves HTTP and UDP from memory. Prints the announce URLs to put into torrents, then a line for each peer
+/// that joins, completes or leaves. --interval sets how often peers announce (default: 60s). Ctrl-C stops.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   torr tracker
   torr tracker --listen 0.0.0.0:6969
   torr tracker --allow photos.torrent --allow 9f2c41d0a7c3f3f7be42d7c7e3b5d1a0b4e0c1aa")]
 pub struct TrackerArgs {
-    /// Where to listen; port 0 for any free one [default: the private address of this machine, port 6969]
+    /// Address to listen on; port 0 picks a free one [default: this machine's private address, port 6969]
     #[arg(long, value_name = "ADDR:PORT", value_parser = place)]
     listen: Option<SocketAddr>,
-    /// Only UDP
+    /// Serve only UDP
     #[arg(long)]
     udp: bool,
-    /// Only HTTP
+    /// Serve only HTTP
     #[arg(long, conflicts_with = "udp")]
     http: bool,
-    /// Serve every torrent (the default)
+    /// Serve every torrent (default)
     #[arg(long, conflicts_with = "allow")]
     open: bool,
-    /// Serve only this torrent: an info hash, a magnet link or a torrent file, by which progress can be
-    /// shown; may be given several times
+    /// Serve only this torrent: an info hash, magnet link or torrent file (which lets torr show progress);
+    /// can be repeated
     #[arg(long, value_name = "HASH|FILE")]
     allow: Vec<PathBuf>,
 }

@@ -20,7 +20,7 @@ use crate::face::cli::output::Output;
 
 use std::path::{Path, PathBuf};
 
-/// Look at the configuration, check it, change it
+/// Show, check and change the configuration
 #[derive(Args, Debug)]
 #[command(
     long_about = LONG,
@@ -28,32 +28,33 @@ use std::path::{Path, PathBuf};
     arg_required_else_help = false,
     disable_help_subcommand = true,
     after_help = "Examples:
-  torr config init                        write a file with every key and what it is for
+  torr config init                        write a file with every key described
   torr config set limits.down 2M
-  torr config show --origin               what is in force, and who said so
-  torr -C ./torr.toml config check        also look at this file"
+  torr config show --origin               print values and where they come from
+  torr -C ./torr.toml config check        also check this file"
 )]
 pub struct ConfigArgs {
     #[command(subcommand)]
     what: What,
 }
 
-const LONG: &str = "Look at the configuration, check it, change it
+const LONG: &str = "Show, check and change the configuration
 
-No file is needed and none is written unless you ask. What is stronger, from the top:
+No configuration file is needed, and none is written unless you ask for it.
+Values are taken from these places; earlier ones override later ones:
 
-  1. flags of the command line
+  1. command-line flags
   2. variables TORR_<SECTION>_<KEY>, such as TORR_LIMITS_DOWN=2M
   3. the file given with -C
-  4. your own file: the one that TORR_CONFIG names, or else
+  4. your own file: the one named by TORR_CONFIG, or else
      $XDG_CONFIG_HOME/torr/config.toml, or ~/.config/torr/config.toml
   5. /etc/torr/config.toml
   6. the defaults
 
---no-config leaves out all files. --profile NAME (or TORR_PROFILE) makes
-[profile.NAME.section] stronger than [section] in every file, and keeps a
-state of its own. A key that nobody knows is a warning, a value that cannot
-be is an error.";
+--no-config ignores all files. With --profile NAME (or TORR_PROFILE),
+[profile.NAME.section] overrides [section] in every file, and torr uses a
+separate state directory. An unknown key is a warning, an invalid value is an
+error.";
 
 #[derive(Subcommand, Debug)]
 enum What {
@@ -61,32 +62,32 @@ enum What {
     Path,
     /// Print every key with its value
     Show {
-        /// Say of each value who set it
+        /// Also print where each value comes from
         #[arg(long)]
         origin: bool,
     },
     /// Print the value of one key
     Get {
-        /// Such as limits.down
+        /// Name of the key, such as limits.down
         key: String,
     },
-    /// Set a key in the file, which is made if there is none; comments and order stay
+    /// Set a key in the configuration file; creates the file if missing, keeps comments and order
     Set {
-        /// Such as limits.down
+        /// Name of the key, such as limits.down
         key: String,
-        /// The value; for lists one or more, or `[]` for none
+        /// New value; for a list one or more, or [] for an empty list
         #[arg(required = true)]
         value: Vec<String>,
     },
-    /// Open the file in $VISUAL or $EDITOR, check it, then save it
+    /// Edit the configuration file in $VISUAL or $EDITOR; it is checked before it is saved
     Edit,
-    /// Tell everything that is wrong in the files and the environment; 2 if torr would not start, else 0
+    /// Check configuration files and environment variables; exit code 2 if torr would not start
     Check,
-    /// Write the right name for every key that has another one; the old file is kept as .bak
+    /// Replace outdated key names with current ones; the old file is kept as .bak
     Migrate,
-    /// Write a file with every key at its default and what it is for
+    /// Write a configuration file with every key, its default and its description
     Init {
-        /// Even if there is a file; it is kept as .bak
+        /// Replace an existing file, which is kept as .bak
         #[arg(short, long)]
         force: bool,
     },

@@ -25,17 +25,17 @@ use super::seed;
 use crate::app::making::reuse::{self, Reused};
 use target::Target;
 
-/// Make a torrent file
+/// Create a torrent file
 ///
-/// Hidden files and junk (.DS_Store, Thumbs.db, desktop.ini) are left out, links are not followed, and
-/// all that is left out is counted. Nothing is overwritten without --force. When the output is not a
-/// terminal only the path of the new file is printed.
+/// Skips hidden files and junk files (.DS_Store, Thumbs.db, desktop.ini), does not follow symbolic links, and
+/// reports how many files were skipped. Nothing is overwritten without --force. If standard output is not a
+/// terminal, only the path of the new file is printed.
 ///
-/// Which files: what an --include means is taken whatever else would leave it out, a folder with all it
-/// holds; then --exclude is heard, then the files .ignore and .gitignore (with --ignore-files), then
-/// what is junk or hidden. A pattern without a slash means a name at any depth, one with a slash a path
-/// below PATH, one with a slash at its end folders only; * stands for anything but a slash, ** for
-/// anything. A PATH that is a file is always taken.
+/// Which files: --include comes first and overrides everything else; a matching directory is included with
+/// all its contents. Next come --exclude, then .ignore and .gitignore files (with --ignore-files), then the
+/// rules for junk and hidden files. A pattern without a slash matches a name at any depth, one with a slash
+/// matches a path below PATH, and one that ends with a slash matches only directories; * matches anything but
+/// a slash, ** matches anything. If PATH is a file, it is always included.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   torr create photos/
@@ -44,49 +44,49 @@ use target::Target;
   torr create season/ --reuse season-old.torrent
   torr create ubuntu.iso -o - | torr show -")]
 pub struct CreateArgs {
-    /// The file or folder
+    /// File or directory to share
     #[arg(value_name = "PATH")]
     path: PathBuf,
-    /// Where to write the torrent file; - for standard output [default: NAME.torrent here]
+    /// Write the torrent file to FILE; - for standard output [default: NAME.torrent in the current directory]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// A tracker; again for the next tier, a,b for two of the same tier
+    /// Add a tracker; repeat for the next tier, or write a,b for two in the same tier
     #[arg(short, long, value_name = "URL", value_parser = tier)]
     tracker: Vec<Tier>,
-    /// The version of the format
+    /// Version of the torrent format
     #[arg(long, value_name = "FORMAT", default_value = "v1")]
     format: Format,
-    /// The size of a piece: auto, or a power of two from 16K to 16M as a rule
+    /// Piece size: auto, or a size, usually a power of two from 16K to 16M
     #[arg(long, value_name = "SIZE", value_parser = piece_size, default_value = "auto")]
     piece_size: PieceSize,
-    /// The name of the torrent [default: that of PATH]
+    /// Name of the torrent [default: the name of PATH]
     #[arg(long, value_name = "NAME", value_parser = plain_name)]
     name: Option<String>,
-    /// A comment
+    /// Comment to store in the torrent
     #[arg(long, value_name = "TEXT")]
     comment: Option<String>,
-    /// Where it is first published; changes the info hash
+    /// Store where the torrent is first published; changes the info hash
     #[arg(long, value_name = "TEXT")]
     source: Option<String>,
-    /// The program that made it; empty for none
+    /// Name of the creating program; empty for none
     #[arg(long, value_name = "TEXT", default_value = concat!("torr ", env!("CARGO_PKG_VERSION")))]
     created_by: String,
-    /// Do not say when it was made
+    /// Leave out the creation date
     #[arg(long)]
     no_date: bool,
-    /// Peers come from the trackers only (BEP 27)
+    /// Make the torrent private: peers come only from the trackers (BEP 27)
     #[arg(long)]
     private: bool,
-    /// A web server that has the files (BEP 19); may be given several times
+    /// Add a web seed, a web server that has the files (BEP 19); can be repeated
     #[arg(long, value_name = "URL", value_parser = web_seed)]
     web_seed: Vec<String>,
-    /// A node of the distributed hash table to begin with (BEP 5); may be given several times
+    /// Add a DHT node for bootstrapping (BEP 5); can be repeated
     #[arg(long, value_name = "HOST:PORT", value_parser = node)]
     node: Vec<Node>,
-    /// Leave out what this pattern means; may be given several times
+    /// Exclude files matching GLOB; can be repeated
     #[arg(short = 'x', long, value_name = "GLOB", help_heading = "Which files")]
     exclude: Vec<String>,
-    /// Take what this pattern means, whatever else would leave it out
+    /// Include files matching GLOB, even if they would be excluded otherwise; can be repeated
     #[arg(long, value_name = "GLOB", help_heading = "Which files")]
     include: Vec<String>,
     /// Include hidden files
@@ -95,41 +95,41 @@ pub struct CreateArgs {
     /// Include junk files
     #[arg(long, help_heading = "Which files")]
     junk: bool,
-    /// Follow links; one that leads nowhere or in a circle is then an error
+    /// Follow symbolic links; broken and circular links are errors
     #[arg(long, help_heading = "Which files")]
     follow: bool,
-    /// Leave out what .gitignore and .ignore files within PATH say
+    /// Respect .gitignore and .ignore files below PATH
     #[arg(long, help_heading = "Which files")]
     ignore_files: bool,
-    /// The order of the files: path, or size with the largest first
+    /// Order of the files in the torrent
     #[arg(long, value_name = "BY", default_value = "path", help_heading = "Which files")]
     sort: Sort,
-    /// Take over the hashes of files that have not changed since this torrent was made
+    /// Reuse the hashes of files that have not changed since TORRENT was created
     ///
-    /// A file counts as unchanged if its path and size are the same and it was neither written nor
-    /// replaced since the second in which the old torrent says it was made. Pieces are taken over where
-    /// their size and their place in the files are the same; --piece-size auto keeps the old size.
+    /// A file counts as unchanged if it has the same path and size and was not modified or replaced after the
+    /// creation date in the old torrent. A hash is reused if the piece has the same size and the same
+    /// position in the files; --piece-size auto keeps the old size.
     #[arg(long, value_name = "TORRENT")]
     reuse: Option<PathBuf>,
-    /// Say what would be made; hash and write nothing
+    /// Show what would be created; hash and write nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
     /// Overwrite an existing torrent file
     #[arg(short, long)]
     force: bool,
-    /// Print the magnet link on standard output, in place of the path
+    /// Print the magnet link on standard output instead of the path
     #[arg(long)]
     magnet: bool,
-    /// Also draw a QR code of the info hash
+    /// Also print a QR code of the info hash
     #[arg(long)]
     qr: bool,
-    /// Seed it afterwards, as torr seed does
+    /// Seed the torrent afterwards, like torr seed
     #[arg(long)]
     seed: bool,
-    /// How many threads hash [default: one per core]
+    /// Number of hashing threads [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
-    /// Do not warn of this; may be given several times
+    /// Suppress this warning; can be repeated
     #[arg(long, value_name = "NAME")]
     allow: Vec<Lint>,
 }

@@ -33,18 +33,18 @@ use folder::Folder;
 use helpers::Helpers;
 use ways::Ways;
 
-/// Watch a small swarm on this machine
+/// Watch a small swarm at work on this machine
 ///
-/// Starts a tracker, a DHT of twenty nodes, five peers and one more that downloads, all of them real and all
-/// on loopback, in a temporary folder that is removed at the end. One peer is throttled and one leaves
-/// half-way. Then the tracker dies, and two more come: one is found through the DHT, the other by word of
-/// peers (PEX). Every byte is compared at the end. Takes some fifteen seconds.
+/// Starts a tracker, a DHT of twenty nodes, five seeding peers and one that downloads, all real and all on
+/// loopback, in a temporary directory that is removed at the end. One peer is throttled and one leaves
+/// half-way. Then the tracker fails and two more peers join: one is found through the DHT, the other through
+/// peer exchange (PEX). At the end every byte is compared. Takes about fifteen seconds.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   torr demo
   torr demo --size 64M")]
 pub struct DemoArgs {
-    /// How much to move: 1M to 4G
+    /// Amount of data to transfer, 1M to 4G
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "256M")]
     size: u64,
 }

@@ -17,22 +17,22 @@ use super::lookup::summary;
 use super::reach::Limited;
 use super::target;
 
-/// Say that a torrent is to be had at this address
+/// Announce a torrent at this address
 ///
-/// The nodes that keep it tell it to others for about half an hour. torr get and torr seed announce what
-/// they have by themselves. A private torrent is never announced.
+/// Nodes store the announcement for about half an hour. torr get and torr seed announce their torrents
+/// themselves. Private torrents are never announced.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   torr dht announce photos.torrent --port 51999 --seed
   torr dht announce 9f2c41d0a7c3f3f7be42d7c7e3b5d1a0b4e0c1aa --port 51999")]
 pub struct AnnounceArgs {
-    /// An info hash, a magnet link or a torrent file
+    /// Info hash, magnet link or torrent file
     #[arg(value_name = "TORRENT")]
     torrent: PathBuf,
-    /// The port on which peers reach it
+    /// Port that peers can connect to
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
-    /// All of it is there (BEP 33)
+    /// Announce as a seed, with all data (BEP 33)
     #[arg(long)]
     seed: bool,
     #[command(flatten)]

@@ -17,10 +17,10 @@ use super::asking::{ask, seconds};
 use super::lookup::summary;
 use super::reach::Limited;
 
-/// Get into the network, and tell how long it took and who is there
+/// Join the DHT, and report how long it took and the nodes found
 ///
-/// For each family of addresses: how many nodes are known afterwards, and the address at which others see
-/// this machine, where enough of them agree.
+/// For IPv4 and IPv6, prints the number of nodes found and the external address of this machine, if enough
+/// nodes agree on it.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   torr dht bootstrap

@@ -21,22 +21,22 @@ use super::lookup::summary;
 use super::reach::Limited;
 use super::{target, value};
 
-/// Get an item that nodes keep (BEP 44)
+/// Get an item stored in the DHT (BEP 44)
 ///
-/// The item is proven by its target. The bytes of a string go to standard output as they are, any other
-/// value as bencode. Of an item that its owner can replace it is the newest that is found.
+/// The target proves that the item is genuine. A string is printed as raw bytes, any other value as bencode.
+/// For a mutable item, prints the newest version found.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   torr dht get e5f96f6f38320f0f33959cb4d3d656452117aadb
   torr dht get e5f96f6f38320f0f33959cb4d3d656452117aadb --json | jq .value")]
 pub struct GetArgs {
-    /// Its target, 40 hexadecimal digits; or the public key of its owner, 64 of them
+    /// Target of the item, 40 hexadecimal digits; or its owner's public key, 64 digits
     #[arg(value_name = "TARGET")]
     target: String,
-    /// The salt with which its owner has put it
+    /// Salt of a mutable item
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, value_parser = salt)]
     salt: String,
-    /// Print the value as bencode, even if it is a string
+    /// Print the value as bencode, even a string
     #[arg(long)]
     bencoded: bool,
     #[command(flatten)]

@@ -21,18 +21,18 @@ use super::target;
 
 /// Find the peers of a torrent
 ///
-/// One peer per line on standard output, as they are found. A torrent of both versions is looked for by
-/// its v1 hash. A private torrent is never looked for.
+/// Prints one peer per line as peers are found. A hybrid torrent is looked up by its v1 hash. Private
+/// torrents are never looked up.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   torr dht lookup 9f2c41d0a7c3f3f7be42d7c7e3b5d1a0b4e0c1aa
   torr dht lookup 'magnet:?xt=urn:btih:…' --timeout 1m
   torr dht lookup ubuntu.torrent --scrape")]
 pub struct LookupArgs {
-    /// An info hash, a magnet link or a torrent file
+    /// Info hash, magnet link or torrent file
     #[arg(value_name = "TORRENT")]
     torrent: PathBuf,
-    /// How many seeds and leechers there are, not who: an estimate (BEP 33)
+    /// Estimate the number of seeds and leechers instead of listing peers (BEP 33)
     #[arg(long)]
     scrape: bool,
     #[command(flatten)]

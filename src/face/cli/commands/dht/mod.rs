@@ -22,7 +22,7 @@ use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 
-/// Look things up in the distributed hash table, announce, or run a node
+/// Look up peers in the DHT, announce, or run a node
 #[derive(Args, Debug)]
 #[command(
     long_about = LONG,
@@ -42,18 +42,19 @@ pub struct DhtArgs {
     what: What,
 }
 
-const LONG: &str = "Look things up in the distributed hash table, announce, or run a node
+const LONG: &str = "Look up peers in the DHT, announce, or run a node
 
-The DHT is millions of nodes that together know who has which torrent, without
-any server. torr asks a few of them, who name others that are nearer to what is
-looked for, until those that know have answered.
+The distributed hash table (DHT) is a network of millions of nodes that together
+know which peers have which torrent, without any server. torr queries a few of
+them, follows their answers to nodes closer to the target, and stops when the
+closest have answered.
 
-Everything but 'torr dht node' only asks and answers nobody (BEP 43), and stays
-out of the tables of others. Where to begin: at the nodes of the last run and
-at a few that are known by name, or where --bootstrap says.
+All commands except 'torr dht node' only query (BEP 43), so other nodes do not
+add this machine to their routing tables. They bootstrap from the nodes of the
+last run and a few well-known ones, or from --bootstrap.
 
-Exit code 0: it was found or done. 1: nodes answered, but nothing was found or
-nobody took it. 4: no node answered.";
+Exit codes: 0 if found or done; 1 if nodes answered, but nothing was found or no
+node stored it; 4 if no node answered.";
 
 #[derive(Subcommand, Debug)]
 enum What {

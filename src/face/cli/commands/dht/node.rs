@@ -18,21 +18,21 @@ use crate::face::cli::transfer::block_on;
 
 use super::reach::Reach;
 
-/// Run a node of the distributed hash table until Ctrl-C
+/// Run a DHT node until Ctrl-C
 ///
-/// It answers others, keeps what they announce, and prints where it listens and its id in each family of
-/// addresses. torr get and torr seed have a node of their own; this one is for networks without others, for
-/// tests, and to help. --interval says how often it tells how it is doing.
+/// Answers queries, stores announcements, and prints its addresses and IDs for IPv4 and IPv6. torr get and
+/// torr seed run their own node; this one is for isolated networks, for tests, and for supporting the DHT.
+/// --interval sets how often it reports its status.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   torr dht node
   torr dht node --port 6881
   torr dht node --bind 192.168.1.20 --bootstrap 192.168.1.21:6881")]
 pub struct NodeArgs {
-    /// The UDP port [default: the one that torr remembers, or any free one]
+    /// UDP port [default: the port that torr remembers, or any free one]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
-    /// Ask others, and answer nobody (BEP 43)
+    /// Send queries but answer none (BEP 43)
     #[arg(long)]
     read_only: bool,
     #[command(flatten)]

@@ -18,16 +18,16 @@ use super::asking::{ask, seconds};
 use super::clients;
 use super::reach::Limited;
 
-/// Ask a node whether it is there
+/// Ping a node
 ///
-/// Prints its address, its id, the time to it and back in milliseconds, and what it runs. Exit code 4 if it
-/// does not answer.
+/// Prints the node's address, ID, round-trip time in milliseconds and client. Exit code 4 if it does not
+/// answer.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   torr dht ping 192.168.1.20:6881
   torr dht ping router.bittorrent.com:6881 --json")]
 pub struct PingArgs {
-    /// Where it is
+    /// Address of the node
     #[arg(value_name = "HOST:PORT", value_parser = values::node)]
     node: values::Node,
     #[command(flatten)]

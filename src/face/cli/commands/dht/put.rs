@@ -22,11 +22,11 @@ use super::reach::Limited;
 use super::secret::{self, Secret};
 use super::value;
 
-/// Have nodes keep an item (BEP 44)
+/// Store an item in the DHT (BEP 44)
 ///
-/// Up to 996 bytes, kept for some two hours by the nodes that take them. Prints the target, by which anybody
-/// gets the item. Without a key the item can never change: its target is its digest. With one its owner can
-/// replace it: the target belongs to key and salt.
+/// An item has up to 996 bytes; nodes store it for about two hours. Prints the target, with which anyone can
+/// get the item. Without a key the item is immutable: its target is its SHA-1 hash. With a key it is mutable:
+/// its owner can replace it, and its target depends on the key and the salt.
 #[derive(Args, Debug)]
 #[command(
     group = ArgGroup::new("owner").args(["key", "new_key"]),
@@ -36,25 +36,25 @@ use super::value;
   torr dht put note.txt --key me.key --salt notes"
 )]
 pub struct PutArgs {
-    /// What it holds; - for standard input
+    /// File with the value; - for standard input
     #[arg(value_name = "FILE", default_value = "-")]
     file: PathBuf,
-    /// It is bencode already
+    /// The value is already bencoded
     #[arg(long)]
     bencoded: bool,
-    /// Sign it with the secret in this file
+    /// Sign a mutable item with the secret key in FILE
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
-    /// The same with a new secret, put into a new file that only you may read
+    /// Sign it with a new secret key, saved to the new FILE, readable only by you
     #[arg(long, value_name = "FILE")]
     new_key: Option<PathBuf>,
-    /// Its number; the larger, the newer [default: one more than that of the newest there is]
+    /// Sequence number; a higher one is newer [default: one more than the newest stored]
     #[arg(long, value_name = "N", requires = "owner", allow_negative_numbers = true)]
     seq: Option<i64>,
-    /// What tells several items of one owner apart
+    /// Salt, to distinguish several items with the same key
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, value_parser = salt, requires = "owner")]
     salt: String,
-    /// Only if the newest there is has this number
+    /// Store only if the newest stored item has this sequence number
     #[arg(long, value_name = "N", requires = "owner", allow_negative_numbers = true)]
     cas: Option<i64>,
     #[command(flatten)]

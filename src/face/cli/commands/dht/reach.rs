@@ -20,7 +20,7 @@ use crate::face::cli::transfer::unsupported::refuse_proxy;
 /// Where the node begins and how it speaks.
 #[derive(Args, Clone, Debug)]
 pub struct Reach {
-    /// Begin at this node, not at the usual ones or those of the last run; may be given several times
+    /// Bootstrap from this node instead of the default nodes and those of the last run; can be repeated
     #[arg(long, value_name = "HOST:PORT", value_parser = values::node)]
     bootstrap: Vec<values::Node>,
     /// Use only this local address or network interface
@@ -29,7 +29,7 @@ pub struct Reach {
     /// Do not use IPv6
     #[arg(long, overrides_with_all = ["ipv6", "no_ipv6"])]
     no_ipv6: bool,
-    /// Use IPv6 (the default, where the configuration does not say otherwise)
+    /// Use IPv6 (default, unless configured otherwise)
     #[arg(long, overrides_with_all = ["ipv6", "no_ipv6"], hide_short_help = true)]
     ipv6: bool,
 }
@@ -37,7 +37,7 @@ pub struct Reach {
 /// The same for what ends by itself.
 #[derive(Args, Clone, Debug)]
 pub struct Limited {
-    /// How long it may take
+    /// Time limit
     #[arg(long, value_name = "TIME", value_parser = units::parse_span, default_value = "20s")]
     pub timeout: Duration,
     #[command(flatten)]

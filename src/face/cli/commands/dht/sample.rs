@@ -18,16 +18,16 @@ use super::lookup::summary;
 use super::reach::Limited;
 use super::target;
 
-/// List some info hashes that nodes know (BEP 51)
+/// List a sample of the info hashes stored in the DHT (BEP 51)
 ///
-/// Asks the nodes on the way to a place in the table, any place unless one is named, for some of the
-/// torrents that were announced to them. One hash per line.
+/// Walks towards a position in the DHT, a random one by default, and asks the nodes on the way for a sample
+/// of the torrents announced to them. Prints one info hash per line.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   torr dht sample
   torr dht sample 9f2c41d0a7c3f3f7be42d7c7e3b5d1a0b4e0c1aa --timeout 5s")]
 pub struct SampleArgs {
-    /// Near which place, 40 hexadecimal digits [default: any]
+    /// Position in the DHT, 40 hexadecimal digits [default: random]
     #[arg(value_name = "PLACE")]
     place: Option<String>,
     #[command(flatten)]

@@ -21,14 +21,14 @@ use crate::proto::metainfo::{Edit, EditError, Field};
 use super::create::target::Target;
 use source::Source;
 
-/// Change trackers, comment and so on of a torrent file
+/// Change the trackers, comment and other fields of a torrent file
 ///
-/// Writes a new file, NAME.edited.torrent beside the old one unless -o or --in-place says otherwise.
-/// What is not changed stays as it is, to the byte. A change of the name, the source or of private or
-/// public changes the info hash: it makes another torrent, with a swarm of its own. An empty TEXT takes
-/// the value away. Trackers are replaced first, then taken away, then added.
+/// Writes a new file, NAME.edited.torrent next to the old one unless -o or --in-place is given. Everything
+/// else stays identical to the byte. Changing the name, the source or the private flag changes the info hash
+/// and so makes a different torrent with its own swarm. An empty TEXT removes the field. Trackers are
+/// replaced first, then removed, then added.
 ///
-/// With --in-place the old file is kept as FILE.bak, or FILE.bak2 and so on where that is taken.
+/// With --in-place, the old file is kept as FILE.bak, or as FILE.bak2 and so on if that exists.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   torr edit photos.torrent --comment 'summer 2026' --tracker udp://tracker.example.org:6969
@@ -36,55 +36,55 @@ use source::Source;
   torr edit photos.torrent --private -o private.torrent
   torr edit photos.torrent --editor")]
 pub struct EditArgs {
-    /// A torrent file, or - for standard input
+    /// Torrent file; - reads it from standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Where to write the new torrent file; - for standard output [default: NAME.edited.torrent beside FILE]
+    /// Write the new torrent file to OUT; - for standard output [default: NAME.edited.torrent next to FILE]
     #[arg(short, long, value_name = "OUT", conflicts_with = "in_place")]
     output: Option<PathBuf>,
-    /// Change FILE itself; the old one is kept beside it
+    /// Change FILE itself; keep the old one as a backup
     #[arg(long)]
     in_place: bool,
-    /// Overwrite an existing OUT
+    /// Overwrite OUT if it exists
     #[arg(short, long)]
     force: bool,
-    /// Add a tracker as the last tier; a,b for two of the same tier; may be given several times
+    /// Add a tracker as the last tier; write a,b for two in the same tier; can be repeated
     #[arg(short, long, value_name = "URL", value_parser = tier)]
     tracker: Vec<Tier>,
-    /// Take a tracker away; all for every one; may be given several times
+    /// Remove a tracker; all removes every tracker; can be repeated
     #[arg(long, value_name = "URL")]
     remove_tracker: Vec<String>,
-    /// Put a tracker in the place of another; may be given several times
+    /// Replace a tracker; can be repeated
     #[arg(long, value_names = ["OLD", "NEW"], num_args = 2)]
     replace_tracker: Vec<String>,
-    /// Add a web seed; may be given several times
+    /// Add a web seed; can be repeated
     #[arg(long, value_name = "URL", value_parser = web_seed)]
     web_seed: Vec<String>,
-    /// Take a web seed away; all for every one; may be given several times
+    /// Remove a web seed; all removes every web seed; can be repeated
     #[arg(long, value_name = "URL")]
     remove_web_seed: Vec<String>,
-    /// Another comment
+    /// Set the comment
     #[arg(long, value_name = "TEXT")]
     comment: Option<String>,
-    /// Another program that made it
+    /// Set the creating program
     #[arg(long, value_name = "TEXT")]
     created_by: Option<String>,
-    /// Do not say when it was made
+    /// Leave out the creation date
     #[arg(long)]
     no_date: bool,
-    /// Another name; changes the info hash
-    #[arg(long, value_name = "NAME", value_parser = plain_name, help_heading = "Changes of the info hash")]
+    /// Set the name
+    #[arg(long, value_name = "NAME", value_parser = plain_name, help_heading = "Changes the info hash")]
     name: Option<String>,
-    /// Peers come from the trackers only (BEP 27)
-    #[arg(long, conflicts_with = "public", help_heading = "Changes of the info hash")]
+    /// Make the torrent private: peers come only from the trackers (BEP 27)
+    #[arg(long, conflicts_with = "public", help_heading = "Changes the info hash")]
     private: bool,
-    /// Peers may come from everywhere
-    #[arg(long, help_heading = "Changes of the info hash")]
+    /// Make the torrent public: peers may come from anywhere
+    #[arg(long, help_heading = "Changes the info hash")]
     public: bool,
-    /// Another place of first publication
-    #[arg(long, value_name = "TEXT", help_heading = "Changes of the info hash")]
+    /// Set where the torrent is first published
+    #[arg(long, value_name = "TEXT", help_heading = "Changes the info hash")]
     source: Option<String>,
-    /// Change it in an editor, $VISUAL or $EDITOR, after the changes above
+    /// Edit the result of the other flags in $VISUAL or $EDITOR
     #[arg(long)]
     editor: bool,
 }

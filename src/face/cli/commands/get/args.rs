@@ -14,11 +14,11 @@ use crate::face::cli::args::network::NetworkArgs;
 use crate::face::cli::fetch;
 use crate::proto::paths::safe_name;
 
-/// Download, verify, exit
+/// Download torrents, verify them, exit
 ///
-/// Runs in the foreground until everything is there and verified. Files that are there already are
-/// checked first and what is good is kept, so the same command goes on where an earlier one stopped.
-/// When the output is not a terminal only the finished paths are printed.
+/// Runs in the foreground until everything is downloaded and verified. Files that already exist are checked
+/// first and valid data is kept, so running the same command again resumes a download. If standard output is
+/// not a terminal, only the paths of finished downloads are printed.
 #[derive(Args, Clone, Debug)]
 #[command(
     visible_alias = "download",
@@ -31,72 +31,75 @@ use crate::proto::paths::safe_name;
   torr get film.torrent -q --to-stdout | mpv -"
 )]
 pub struct GetArgs {
-    /// Magnet links, info hashes, torrent files, their addresses on the web, or - for a torrent file on
-    /// standard input
+    /// Torrent files, their URLs, magnet links or info hashes; - reads a torrent file from standard input
     #[arg(value_name = "TORRENT", required_unless_present = "input")]
     pub torrents: Vec<PathBuf>,
-    /// Where to save; made if it is not there
+    /// Directory to save to; created if missing
     #[arg(short, long, value_name = "DIR", default_value = ".")]
     pub output: PathBuf,
-    /// Call the file or folder this instead of what the torrent calls it; for one torrent
+    /// Save the file or directory under this name instead of the torrent's; for a single torrent
     #[arg(long, value_name = "NAME", value_parser = name, conflicts_with = "input")]
     pub name: Option<String>,
-    /// A file with one torrent per line, # begins a comment; - for standard input, each line as it comes
+    /// Read torrents from FILE, one per line; # starts a comment; - reads standard input as lines arrive
     #[arg(short, long, value_name = "FILE")]
     pub input: Option<PathBuf>,
-    /// Which files, whatever a link chooses: 1-3,7 or '*.mkv' or '!*.txt' or size>100M; may be given several times, the last match counts
+    /// Download only these files: 1-3,7 or '*.mkv' or '!*.txt' or size>100M; overrides a magnet link's
+    /// choice; can be repeated, the last match wins
     #[arg(short, long, value_name = "SPEC", value_parser = select)]
     pub select: Vec<Select>,
-    /// Choose the files from a tree before it starts
+    /// Choose files from a tree before the download starts
     #[arg(short = 'S', long, conflicts_with = "list")]
     pub pick: bool,
-    /// List the files with their numbers and sizes, and download nothing
+    /// List the files with their numbers and sizes; download nothing
     #[arg(short, long)]
     pub list: bool,
-    /// Downloads at once [default: 5]
+    /// Number of simultaneous downloads [default: 5]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub jobs: Option<u16>,
-    /// From the beginning to the end
+    /// Download in order, from start to end
     #[arg(long)]
     pub in_order: bool,
-    /// The first and last pieces of each file first
+    /// Download the first and last pieces of each file first
     #[arg(long)]
     pub ends_first: bool,
-    /// Give back afterwards: off, a ratio (2.0), a time (30m), forever, or 2.0,7d for whichever is first [default: off]
+    /// Seed afterwards: off, until a ratio (2.0) or a time (30m) is reached, forever, or 2.0,7d for whichever
+    /// comes first [default: off]
     #[arg(long, value_name = "WHEN", value_parser = parse_after)]
     pub seed: Option<After>,
-    /// Keep the torrent file too, beside the data
+    /// Also save the torrent file, next to the data
     #[arg(long)]
     pub save_torrent: bool,
-    /// Fetch only the torrent file of a link, as FILE or under its own name; no data
+    /// Fetch only the torrent file of a magnet link, not the data; save it as FILE or under its own name
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true,
         conflicts_with_all = ["list", "pick", "to_stdout", "save_torrent", "select", "in_order", "ends_first",
             "seed", "existing", "alloc", "run", "name"])]
     pub torrent_only: Option<Option<PathBuf>>,
-    /// Give up after so long without progress; none to wait for ever [default: none on a terminal, else 10m; with --list or --pick 60s for the file list of a link]
+    /// Give up after this long without progress; none to wait forever [default: none on a terminal, otherwise
+    /// 10m; 60s for a magnet link's file list with --list or --pick]
     #[arg(long, value_name = "TIME", value_parser = patience)]
     pub timeout: Option<Patience>,
-    /// What to do with files that are there
+    /// What to do with files that already exist
     #[arg(long, value_name = "HOW", default_value = "check")]
     pub existing: ExistingArg,
-    /// Overwrite files that are not ours
+    /// Overwrite files that torr did not create
     #[arg(long, conflicts_with = "existing")]
     pub overwrite: bool,
-    /// How space is reserved
+    /// How to allocate disk space
     #[arg(long, value_name = "HOW", default_value = "sparse")]
     pub alloc: AllocArg,
-    /// The only file, or the one that --select leaves, to standard output in order while it comes; it is saved
-    /// as well
+    /// Write the only file, or the one chosen by --select, to standard output in order as it arrives; it is
+    /// saved as well
     #[arg(long, conflicts_with_all = ["list", "print0", "pick", "input"])]
     pub to_stdout: bool,
-    /// Run this after each download: a program and its arguments, split at blanks, '…' and "…" keep them
-    /// together; no shell. TORR_NAME, TORR_PATH and TORR_INFOHASH are in its environment
+    /// Run a program after each download. Arguments are split at spaces; '…' and "…" group them; no shell is
+    /// involved. TORR_NAME, TORR_PATH and TORR_INFOHASH are set in its environment
     #[arg(long, value_name = "CMD", value_parser = words)]
     pub run: Option<Words>,
-    /// A zero byte after each path on standard output instead of a line end
+    /// End each path on standard output with a NUL byte instead of a newline
     #[arg(short = '0', long)]
     pub print0: bool,
-    /// From the local network only: no tracker, no DHT, no PEX, and of a link the local addresses alone
+    /// Download from the local network only: no trackers, no DHT, no PEX; use only the local addresses in a
+    /// magnet link
     #[arg(long, conflicts_with_all = ["tracker", "trackers", "dht", "pex", "no_lsd"])]
     pub lan: bool,
     #[command(flatten)]
@@ -106,22 +109,22 @@ pub struct GetArgs {
 /// What to do with files that are there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum ExistingArg {
-    /// Keep what matches, refuse what is foreign
+    /// Keep data that matches; refuse files that differ
     Check,
-    /// Refuse any file that we did not begin
+    /// Refuse files that torr did not create
     Refuse,
-    /// Believe that they are right
+    /// Trust that they are complete; check nothing
     Trust,
 }
 
 /// How space is reserved.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum AllocArg {
-    /// Not at all
+    /// None
     None,
-    /// As a hole that fills
+    /// As sparse files
     Sparse,
-    /// All of it at once
+    /// In full, before the download starts
     Full,
 }
 

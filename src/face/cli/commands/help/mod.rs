@@ -11,14 +11,14 @@ use crate::face::cli::definition;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 
-/// Help on a command or a topic
+/// Show help on a command or topic
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   torr help get
   torr help exit-codes
   torr help units")]
 pub struct HelpArgs {
-    /// A command, or a topic: exit-codes, environment, units, json
+    /// A command, or a topic: torrents, exit-codes, environment, units, json
     #[arg(value_name = "COMMAND")]
     topic: Vec<String>,
 }

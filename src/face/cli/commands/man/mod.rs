@@ -17,21 +17,20 @@ use crate::face::cli::json::path_hex;
 use crate::face::cli::output::Output;
 use pages::Page;
 
-/// The manual
+/// Print or install the manual pages
 ///
-/// Prints a page for man to show, the one about torr if no other is named. With --dir all pages are
-/// written as man looks for them, in the folders man1, man5 and man7; pages that torr did not make are
-/// never overwritten.
+/// Prints the source of one page, for man to show. With --dir, writes all pages into the subdirectories man1,
+/// man5 and man7, where man finds them; pages that torr did not create are never overwritten.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   torr man | man -l -
   torr man torr-get | man -l -
   torr man --dir ~/.local/share/man")]
 pub struct ManArgs {
-    /// A page: torr, torr-get, torr-exit-codes, …; those of the section SEE ALSO of torr
+    /// Page to print: torr, torr-get, torr-exit-codes and so on; the page torr lists them under SEE ALSO
     #[arg(value_name = "PAGE", default_value = "torr")]
     page: String,
-    /// Write all pages below this folder; made if it is not there
+    /// Write all pages below this directory; created if missing
     #[arg(long, value_name = "DIR", conflicts_with = "page")]
     dir: Option<PathBuf>,
 }

@@ -10,7 +10,7 @@ use crate::face::cli::definition::{self, GROUPS};
 use crate::face::cli::exit::MEANINGS;
 
 /// The day on which the words of the manual were last changed.
-const DATE: &str = "2026-11-23";
+const DATE: &str = "2026-11-30";
 /// The manual that the pages belong to.
 const MANUAL: &str = "torr manual";
 /// What begins the examples in a help text.
@@ -41,12 +41,12 @@ pub fn all() -> Vec<Page> {
 fn torr(root: &Command, commands: &[&Command]) -> Page {
     let mut page = Writer::default();
     page.title("TORR", 1, DATE, MANUAL);
-    page.section("NAME").flow("torr - moves files between people over BitTorrent");
+    page.section("NAME").flow("torr - a BitTorrent client");
     page.section("SYNOPSIS").mixed(&["torr", " COMMAND [OPTIONS] ..."]);
     page.section("DESCRIPTION")
         .flow("torr downloads, seeds, creates and verifies torrents.")
-        .flow("Data goes to standard output, words for people to standard error.")
-        .flow("Each command has a page of its own.");
+        .flow("Data goes to standard output, messages to standard error.")
+        .flow("Each command has its own page.");
     page.section("COMMANDS");
     for (title, names) in GROUPS {
         let found: Vec<&&Command> = names
@@ -61,7 +61,7 @@ fn torr(root: &Command, commands: &[&Command]) -> Page {
             page.term(&[&format!("torr {}", command.get_name())], &about(command));
         }
     }
-    page.section("FLAGS OF EVERY COMMAND").flow("They stand before or after the command.");
+    page.section("FLAGS OF EVERY COMMAND").flow("They can be given before or after the command.");
     page.rendered(&options(root.clone()).replace(".SH OPTIONS\n", "").replace(".SH EVERYWHERE\n", ""));
     examples(&mut page, root);
     page.section("ENVIRONMENT");
@@ -77,7 +77,7 @@ fn torr(root: &Command, commands: &[&Command]) -> Page {
         commands.iter().map(|command| format!("torr-{}(1)", command.get_name())).collect();
     see(&mut page, &pages.iter().map(String::as_str).chain(["torr-exit-codes(7)"]).collect::<Vec<_>>());
     let topics: Vec<&str> = TOPICS.iter().map(|(name, _)| *name).collect();
-    page.paragraph().flow(&format!("torr help {} tell more.", topics.join(", torr help ")));
+    page.paragraph().flow(&format!("See also torr help {}.", topics.join(", torr help ")));
     Page { name: "torr".to_owned(), section: 1, text: page.finish() }
 }
 
@@ -105,13 +105,13 @@ fn of_command(command: &Command) -> Page {
         page.flow(&full_stop(text.trim()));
     }
     for alias in command.get_visible_aliases() {
-        page.paragraph().mixed(&[&format!("torr {alias}"), " is the same command."]);
+        page.paragraph().mixed(&[&format!("torr {alias}"), " is an alias."]);
     }
     page.rendered(&options(own));
     nested(&mut page, command, &words);
     page.section("FURTHER FLAGS").flow("The flags of every command are in torr(1).");
     examples(&mut page, command);
-    page.section("EXIT STATUS").flow("0 if everything was done; torr-exit-codes(7) tells the others.");
+    page.section("EXIT STATUS").flow("0 on success; torr-exit-codes(7) lists the others.");
     page.section("SEE ALSO");
     see(&mut page, &["torr(1)", "torr-exit-codes(7)"]);
     Page { name, section: 1, text: page.finish() }
@@ -135,20 +135,19 @@ fn nested(page: &mut Writer, command: &Command, words: &str) {
 fn configuration() -> Page {
     let mut page = Writer::default();
     page.title("TORR.TOML", 5, DATE, MANUAL);
-    page.section("NAME").flow("torr.toml - the configuration of torr");
+    page.section("NAME").flow("torr.toml - configuration file of torr");
     page.section("DESCRIPTION")
         .flow(
-            "No file is needed, and none is written before you ask for it: torr config init writes one with",
+            "No file is needed, and none is written unless you ask for it: torr config init writes one with",
         )
         .flow("every key at its default. The format is TOML.");
     page.paragraph()
-        .flow("Your own file is $XDG_CONFIG_HOME/torr/config.toml (or what TORR_CONFIG names), that of the")
-        .flow("system is /etc/torr/config.toml, and -C FILE names one more, which wins over both.")
-        .flow("A variable wins over files, a flag over all.");
-    page.paragraph().flow(
-        "A table [profile.NAME.SECTION] counts only with --profile NAME and wins over [SECTION] there.",
-    );
-    page.paragraph().flow("torr config show --origin says what is in force, and who set it.");
+        .flow("Your own file is $XDG_CONFIG_HOME/torr/config.toml, or the one named by TORR_CONFIG; the")
+        .flow("system-wide file is /etc/torr/config.toml. -C FILE names another one, which overrides both.")
+        .flow("Variables override files, and flags override variables.");
+    page.paragraph()
+        .flow("A table [profile.NAME.SECTION] is used only with --profile NAME, and overrides [SECTION].");
+    page.paragraph().flow("torr config show --origin prints the values in use and where they come from.");
     for (section, about, keys) in keys::used() {
         page.section(&section.to_uppercase()).flow(&full_stop(about));
         for key in keys {
@@ -164,7 +163,7 @@ fn configuration() -> Page {
 fn exit_codes() -> Page {
     let mut page = Writer::default();
     page.title("TORR-EXIT-CODES", 7, DATE, MANUAL);
-    page.section("NAME").flow("torr-exit-codes - what torr says when it ends");
+    page.section("NAME").flow("torr-exit-codes - exit codes of torr");
     page.section("DESCRIPTION").flow("These codes never change their meaning.");
     for (exit, meaning) in MEANINGS {
         page.term(&[&exit.code().to_string()], meaning);

@@ -21,21 +21,27 @@ use crate::face::cli::json::path_hex;
 use crate::face::cli::output::Output;
 use desktop::Entry;
 
-/// Open magnet links and torrent files of the desktop with torr
+/// Systems whose desktops are none that torr knows.
+const UNSUPPORTED: bool = cfg!(any(target_os = "macos", target_os = "ios", windows));
+
+/// Make torr the desktop's handler for magnet links and torrent files
 ///
-/// Says what it will write, asks, writes torr.desktop and makes torr the default for magnet links and
-/// torrent files. They are then downloaded in a terminal. --undo takes exactly that back; what was the
-/// default before is so again. A torr.desktop of somebody else is never touched.
+/// Shows what it will change, asks, then writes torr.desktop and makes torr the default for magnet links and
+/// torrent files, which are then downloaded in a terminal. --undo reverts exactly that and restores the
+/// previous default. A torr.desktop that torr did not create is never touched.
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:
+#[command(
+    hide = UNSUPPORTED,
+    after_help = "Examples:
   torr register --dry-run
   torr register -y
-  torr register --undo -y")]
+  torr register --undo -y"
+)]
 pub struct RegisterArgs {
-    /// Take it back
+    /// Undo the registration
     #[arg(long)]
     undo: bool,
-    /// Say what would be done, and do nothing
+    /// Show what would be done; change nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
 }
@@ -74,7 +80,7 @@ struct Place {
 
 /// Registers torr, or takes that back.
 pub fn run(args: &RegisterArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
-    if cfg!(any(target_os = "macos", target_os = "ios", windows)) {
+    if UNSUPPORTED {
         return Err(
             Error::not_yet("torr register on this system").hint("it is for the desktops of Linux and BSD")
         );

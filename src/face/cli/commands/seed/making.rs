@@ -12,10 +12,10 @@ use crate::face::cli::making::patterns;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "For files and folders")]
 pub struct MakingArgs {
-    /// Leave out what this pattern means; may be given several times
+    /// Exclude files matching GLOB; can be repeated
     #[arg(short = 'x', long, value_name = "GLOB")]
     pub exclude: Vec<String>,
-    /// Take what this pattern means, whatever else would leave it out
+    /// Include files matching GLOB, even if they would be excluded otherwise; can be repeated
     #[arg(long, value_name = "GLOB")]
     pub include: Vec<String>,
     /// Include hidden files
@@ -24,22 +24,22 @@ pub struct MakingArgs {
     /// Include junk files (.DS_Store, Thumbs.db, desktop.ini)
     #[arg(long)]
     pub junk: bool,
-    /// Peers come from the trackers and the link only (BEP 27)
+    /// Make the torrent private: peers come only from the trackers and the link (BEP 27)
     #[arg(long)]
     pub private: bool,
-    /// A comment
+    /// Comment to store in the torrent
     #[arg(long, value_name = "TEXT")]
     pub comment: Option<String>,
-    /// The version of the format
+    /// Version of the torrent format
     #[arg(long, value_name = "FORMAT", default_value = "v1")]
     pub format: Format,
-    /// The size of a piece: auto, or a power of two from 16K to 16M as a rule
+    /// Piece size: auto, or a size, usually a power of two from 16K to 16M
     #[arg(long, value_name = "SIZE", value_parser = piece_size, default_value = "auto")]
     pub piece_size: PieceSize,
-    /// Make a new torrent, even if this is the data of one that is known
+    /// Create a new torrent, even if a known torrent has the same data
     #[arg(long)]
     pub new: bool,
-    /// Hash everything, even what has not changed since it was hashed
+    /// Hash all files again, even unchanged ones
     #[arg(long)]
     pub rehash: bool,
 }

@@ -29,12 +29,12 @@ use crate::proto::metainfo::Metainfo;
 
 use making::MakingArgs;
 
-/// Share a file, a folder or a torrent
+/// Share files, directories or torrents
 ///
-/// A file or a folder is hashed, and what others need to fetch it is printed: the command for the other
-/// side, and a QR code of the link. The second time nothing is hashed that has not changed, and the link is
-/// the same. The data of a torrent file is checked first; what is missing is an error and never fetched.
-/// When the output is not a terminal only the link is printed. Ctrl-C stops.
+/// Hashes a file or directory and prints what others need to download it: a command to run, and the link as a
+/// QR code. Seeding the same path again rehashes only changed files; if nothing changed, the link stays the
+/// same. The data of a torrent file is checked first; missing data is an error and is never downloaded. If
+/// standard output is not a terminal, only the link is printed. Ctrl-C stops.
 #[derive(Args, Debug)]
 #[command(
     visible_alias = "share",
@@ -42,35 +42,36 @@ use making::MakingArgs;
   torr seed photos/
   torr seed photos/ --lan --once
   torr seed photos.torrent -o ~/pictures --until 2.0,7d
-  torr seed 08ada5                       what torr get fetched, where it put it"
+  torr seed 08ada5                       downloaded before with torr get"
 )]
 pub struct SeedArgs {
-    /// Files and folders; torrent files, or the beginning of the info hash of one fetched or given before
+    /// Files, directories or torrent files; or the first digits of the info hash of a torrent downloaded or
+    /// seeded before
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
-    /// Where the data of a torrent is [default: here, or beside the torrent file]
+    /// Directory with a torrent's data [default: the current directory, or that of the torrent file]
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
-    /// When to stop: a ratio (2.0), a time (1h), copies:1, forever, or several with commas
+    /// When to stop: a ratio (2.0), a time (1h), copies:1, forever, or several separated by commas
     #[arg(long, value_name = "WHEN", value_parser = parse_until, default_value = "forever")]
     until: Until,
-    /// Stop when another has all of it, as --until copies:1
+    /// Stop once another peer has a complete copy; same as --until copies:1
     #[arg(long, conflicts_with = "until")]
     once: bool,
-    /// For the local network only: no tracker, no DHT, and a link with local addresses alone
+    /// Share on the local network only: no trackers, no DHT; the link has only local addresses
     #[arg(long, conflicts_with_all = ["tracker", "trackers", "dht", "pex", "no_lsd"])]
     lan: bool,
-    /// Follow links, and share what they lead to
+    /// Follow symbolic links
     #[arg(long)]
     follow: bool,
-    /// Leave our addresses out of the link
+    /// Leave this machine's addresses out of the link
     #[arg(long)]
     no_address: bool,
-    /// Write the torrent file too, beside the data or as FILE; never over another file
+    /// Also write the torrent file, next to the data or as FILE; never overwrites a file
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     #[allow(clippy::option_option, reason = "without the flag, with it alone, and with a file")]
     save: Option<Option<PathBuf>>,
-    /// A QR code of the info hash and our best address
+    /// When to draw a QR code with the info hash and this machine's best address
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     qr: Qr,
     #[command(flatten)]

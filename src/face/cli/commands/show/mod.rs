@@ -31,12 +31,11 @@ use crate::proto::metainfo::Metainfo;
 
 use about::About;
 
-/// Look inside a torrent file or a magnet link
+/// Show the contents of a torrent file or magnet link
 ///
-/// Names, sizes, trackers and the magnet link. Nothing is asked of the network, unless --fetch or --swarm
-/// say so.
-/// Into a pipe goes one value per line, name and value with a tab between, sizes in bytes. On a terminal
-/// that it does not fit, the text goes through $PAGER.
+/// Prints names, sizes, trackers and the magnet link. The network is used only with --fetch or --swarm. If
+/// standard output is not a terminal, prints one value per line, with a tab between name and value and sizes
+/// in bytes. Text that does not fit the terminal is shown in $PAGER.
 #[derive(Args, Debug)]
 #[command(
     visible_alias = "info",
@@ -51,35 +50,35 @@ use about::About;
   torr show --swarm ubuntu.torrent"
 )]
 pub struct ShowArgs {
-    /// A torrent file, - for standard input, a magnet link or an info hash
+    /// Torrent file, magnet link or info hash; - reads a torrent file from standard input
     #[arg(value_name = "TORRENT")]
     torrent: PathBuf,
-    /// Only the files: number, size, path
+    /// Print only the files: number, size, path
     #[arg(long, group = "what")]
     files: bool,
-    /// Only one value, for scripts: name, info_hash, size, tracker, …; those of the plain output. Exit
-    /// code 1 if the torrent does not say it
+    /// Print a single value, for scripts: name, info_hash, size, tracker and any other name in the plain
+    /// output. Exit code 1 if the torrent does not have it
     #[arg(long, value_name = "NAME", group = "what")]
     field: Option<String>,
-    /// The whole tree of files, however long
+    /// Print the whole file tree, however long
     #[arg(long)]
     all: bool,
-    /// The file as it stands, as JSON; strings that are no text as {"$hex": "…"}
+    /// Print the raw torrent file as JSON; binary strings become {"$hex": "…"}
     #[arg(long, group = "what")]
     raw: bool,
-    /// What is allowed and seldom meant; exit code 1 if something is found
+    /// Report things that are valid but likely mistakes; exit code 1 if there are any
     #[arg(long, group = "what")]
     lint: bool,
-    /// Ask the trackers how many seeds and leechers there are
+    /// Ask the trackers for the number of seeds and leechers
     #[arg(long, groups = ["what", "asks"])]
     swarm: bool,
-    /// Ask the swarm for what a magnet link or an info hash leaves out, and show it as a torrent file
+    /// Fetch the metadata of a magnet link or info hash from the swarm, and show it like a torrent file
     #[arg(long, group = "asks")]
     fetch: bool,
-    /// How long that may take [default: 60s to fetch, 15s for the trackers]
+    /// Time limit for the network [default: 60s for --fetch, 15s for --swarm]
     #[arg(long, value_name = "TIME", value_parser = units::parse_span, requires = "asks")]
     timeout: Option<Duration>,
-    /// Ask the local network only: no tracker, no DHT, no PEX
+    /// Use the local network only: no trackers, no DHT, no PEX
     #[arg(long, requires = "fetch")]
     lan: bool,
 }

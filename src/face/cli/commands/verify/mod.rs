@@ -33,10 +33,10 @@ use crate::face::cli::progress::hashing::{self, Hashing};
 use serde::Serialize;
 use std::time::Duration;
 
-/// Check data against a torrent
+/// Check data against a torrent file
 ///
-/// Says which files are damaged, with pieces and bytes, and how to repair them. Nothing is changed, unless
-/// --fix says so. Exit code 0 if all is good, 1 if not, 3 or 5 if it could not be checked.
+/// Lists damaged files with the affected pieces and bytes, and how to repair them. Nothing is changed without
+/// --fix. Exit code 0 if all data is valid, 1 if not, 3 or 5 if it could not be checked.
 #[derive(Args, Debug)]
 #[command(
     visible_alias = "check",
@@ -47,35 +47,35 @@ use std::time::Duration;
   torr verify --json distro.torrent | jq 'select(.status == \"damaged\")'"
 )]
 pub struct VerifyArgs {
-    /// A torrent file, or - for standard input
+    /// Torrent file; - reads it from standard input
     #[arg(value_name = "TORRENT")]
     torrent: PathBuf,
-    /// Where its data is [default: here, or beside the torrent file]
+    /// File or directory with the data [default: the current directory, or that of the torrent file]
     #[arg(value_name = "DATA")]
     data: Option<PathBuf>,
-    /// Only files like this: '*.flac', or 'disc1/*' for a path below the torrent's folder; may be given
-    /// several times
+    /// Check only files matching GLOB: '*.flac', or 'disc1/*' for a path below the torrent's directory; can
+    /// be repeated
     #[arg(long, value_name = "GLOB", value_parser = glob)]
     file: Vec<FileGlob>,
-    /// Only check that the files exist and have the right sizes; hash nothing
+    /// Check only that files exist and have the right size; hash nothing
     #[arg(long, conflicts_with = "fix")]
     quick: bool,
-    /// Fetch what is bad. What is good stays, and nothing is done if there is anything to lose by it
+    /// Download damaged and missing data again. Valid data is kept; nothing is changed if data could be lost
     #[arg(long)]
     fix: bool,
-    /// With --fix: also overwrite files in which nothing matches, and cut those that are too long
+    /// With --fix: also overwrite files in which no piece matches, and truncate files that are too long
     #[arg(long, requires = "fix")]
     overwrite: bool,
-    /// With --fix: give up after so long without progress [default: none on a terminal, else 10m]
+    /// With --fix: give up after this long without progress [default: none on a terminal, otherwise 10m]
     #[arg(long, value_name = "TIME", value_parser = units::parse_span, requires = "fix")]
     timeout: Option<Duration>,
     /// Also list files that are not in the torrent
     #[arg(long)]
     extra: bool,
-    /// Do not miss files that have no bytes
+    /// Do not report missing files that are empty
     #[arg(long)]
     ignore_empty: bool,
-    /// How many threads hash [default: one per core]
+    /// Number of hashing threads [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
     #[command(flatten)]

@@ -28,12 +28,12 @@ use super::Verb;
 /// When a QR code is drawn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
 pub enum Qr {
-    /// For one torrent, on a terminal with room
+    /// For a single torrent, if it fits the terminal
     #[default]
     Auto,
-    /// Wherever it can be drawn
+    /// Always
     Always,
-    /// Nowhere
+    /// Never
     Never,
 }
 
