@@ -98,17 +98,17 @@ impl Error {
     pub fn disk(verb: &str, path: &Path, error: &io::Error) -> Self {
         let (word, hint) = match error.kind() {
             io::ErrorKind::PermissionDenied => {
-                ("permission", Some("choose another place, or change its permissions"))
+                ("permission", Some("choose another location, or change its permissions"))
             }
             io::ErrorKind::ReadOnlyFilesystem => {
-                ("permission", Some("this file system is read-only; choose another place"))
+                ("permission", Some("this file system is read-only; choose another location"))
             }
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 ("no_space", Some("free some space, or choose another disk"))
             }
             io::ErrorKind::NotFound => ("not_found", Some("check the path")),
             io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
-                ("not_plain", Some("a file is where a folder has to be; choose another place"))
+                ("not_plain", Some("a file is in the place of a folder; choose another location"))
             }
             _ => ("io", None),
         };

@@ -78,10 +78,10 @@ impl Watch {
 pub fn told(torrent: InfoHashes, change: &Change, place: &Path) -> Error {
     let file = shown(&change.file);
     let failure = if change.gone {
-        let message = format!("{file} was moved or removed while it was shared");
+        let message = format!("{file} was moved or removed while torr shared it");
         Error::new(ErrorKind::Disk, "files_missing", message)
     } else {
-        Error::new(ErrorKind::Disk, "changed_on_disk", format!("{file} was changed while it was shared"))
+        Error::new(ErrorKind::Disk, "changed_on_disk", format!("{file} was changed while torr shared it"))
     };
     let failure = if place.exists() {
         failure.remedy(Remedy::ShareAnew(place.to_owned()))

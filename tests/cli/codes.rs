@@ -37,7 +37,7 @@ fn each_code_has_a_run_that_ends_with_it() {
     assert_ends(&scene.run(&["verify", "photos/a.bin"]), 3, "error: ");
     let nobody = ["get", "photos.torrent", "-o", "got", "--bind", "127.0.0.1", "--timeout", "1s"];
     assert_ends(&scene.run(&nobody), 4, "error: ");
-    assert_ends(&scene.run(&["create", "photos"]), 5, "is there already");
+    assert_ends(&scene.run(&["create", "photos"]), 5, "already exists");
     assert_ends(&scene.run(&["ctl", "list"]), 6, "no torr daemon is running");
     let bug = scene.run(&["version", "--debug-panic"]);
     assert_ends(&bug, 70, "This is a bug in torr");

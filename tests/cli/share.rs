@@ -74,11 +74,11 @@ fn the_second_time_nothing_is_hashed_and_the_link_is_the_same() {
     assert!(first.ends_with("&dn=d&x.pe=127.0.0.1:55501"), "{first}");
     let (second, said) = link(&scene, &["d", "-p", "55501"]);
     assert_eq!(first, second);
-    assert!(said.contains(" known   20 files, 781 KiB; nothing has changed"), "{said}");
+    assert!(said.contains(" known   20 files, 781 KiB; unchanged"), "{said}");
     // Nothing but the hashes is left of the first run: they are enough.
     let (third, said) = link(&scene, &["d/", "--state-dir", "other", "-p", "55501"]);
     assert_eq!(first, third);
-    assert!(said.contains("nothing has changed since it was hashed"), "{said}");
+    assert!(said.contains("unchanged since it was hashed"), "{said}");
     // What is damaged is as good as nothing, and it can be asked for.
     for file in fs::read_dir(scene.path().join(".cache/torr/hashes")).unwrap() {
         fs::write(file.unwrap().path(), "damaged").unwrap();
@@ -104,7 +104,7 @@ fn one_changed_file_of_many_is_hashed_and_the_result_is_that_of_a_fresh_run() {
     settle(&scene, "d/sub1/f10");
     let (after, said) = link(&scene, &["d"]);
     assert_ne!(hash(&before), hash(&after));
-    assert!(said.contains("the rest has not changed"), "{said}");
+    assert!(said.contains("the rest is unchanged"), "{said}");
     let fresh = scene.run(&["create", "d", "--magnet", "-o", "fresh.torrent"]);
     assert_eq!(hash(&fresh.out), hash(&after), "{}", fresh.err);
     // A folder that has grown is another torrent, and what was there is not hashed again.
@@ -182,7 +182,7 @@ fn what_is_asked_for_stands_in_the_torrent_and_in_the_link() {
     scene.write("mine", "mine");
     let refused = share(&scene, &["a b", "--save=mine"]);
     assert_eq!(refused.code, 5, "{}", refused.err);
-    assert!(refused.err.contains("mine is there already and is another file"), "{}", refused.err);
+    assert!(refused.err.contains("mine already exists with different content"), "{}", refused.err);
     assert_eq!(fs::read(scene.path().join("mine")).unwrap(), b"mine");
     let local = link(&scene, &["a b", "--lan", "--piece-size", "32K", "--private"]).0;
     assert!(
@@ -202,7 +202,7 @@ fn each_path_has_its_link_and_the_events_are_as_promised() {
     assert_eq!(ran.code, 1, "{}", ran.err);
     assert_eq!(ran.out.lines().filter(|line| line.starts_with("magnet:?")).count(), 2, "{}", ran.out);
     assert_eq!(ran.out.lines().count(), 2);
-    assert!(ran.err.contains("there is no file, folder or torrent none"), "{}", ran.err);
+    assert!(ran.err.contains("no such file, folder or torrent: none"), "{}", ran.err);
     assert!(ran.err.contains("skipped 1 hidden (--hidden), 1 link (--follow)"), "{}", ran.err);
 
     let json = share(&scene, &["one", "two", "--json", "--rehash"]);
@@ -229,8 +229,8 @@ fn what_cannot_be_shared_is_refused_in_a_sentence() {
     for (arguments, code, sentence) in [
         (&["empty"][..], 5, "empty has no content to share"),
         (&["odd"], 5, "is not UTF-8"),
-        (&["names"], 5, "names/aux.txt has a name that a torrent cannot have"),
-        (&["none"], 3, "there is no file, folder or torrent none"),
+        (&["names"], 5, "names/aux.txt has a name that a torrent cannot use"),
+        (&["none"], 3, "no such file, folder or torrent: none"),
         (&["photos", "-o", "x"], 2, "is the data itself"),
         (&["photos", "--format", "v2"], 2, "the v2 format is not available yet"),
         (&["photos", "photos.torrent", "--save=x"], 2, "--save=FILE names one torrent file"),
@@ -239,7 +239,7 @@ fn what_cannot_be_shared_is_refused_in_a_sentence() {
         (&["photos", "--once", "--until", "2.0"], 2, "cannot be used with"),
         (&["photos", "--lan", "--tracker", "http://x/"], 2, "cannot be used with"),
         (&["photos", "--lan", "--dht"], 2, "cannot be used with"),
-        (&["/"], 2, "has no name that a torrent can bear"),
+        (&["/"], 2, "has no name that a torrent can use"),
     ] {
         let arguments = [&["seed", "--bind", "127.0.0.1"], arguments].concat();
         let ran = scene.run(&arguments);

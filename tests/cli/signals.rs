@@ -72,7 +72,7 @@ fn a_second_ctrl_c_skips_what_is_left_to_do() {
         program.ended()
     });
     assert_eq!(ended.code(), Some(130), "{}", program.tail());
-    assert!(program.errors().contains("stopped before anything came"), "{}", program.errors());
+    assert!(program.errors().contains("stopped before any data arrived"), "{}", program.errors());
     let last = crate::support::schema::check_lines(&program.output()).pop().unwrap();
     assert_eq!((&last["event"], &last["code"]), (&"summary".into(), &130.into()));
 }
@@ -95,7 +95,7 @@ fn an_interrupted_download_goes_on_without_hashing() {
     let mut part = Program::start("part", &mut party.command("a", &arguments), party.scene.path());
     wait_for("a part is there", PATIENCE, || some_done(&part.output()).then_some(()));
     assert_eq!(stop(&mut part, "-INT"), Some(130), "{}", part.tail());
-    assert!(part.errors().contains("the same command goes on"), "{}", part.errors());
+    assert!(part.errors().contains("run the same command to resume"), "{}", part.errors());
     let last = part.output().lines().last().map(str::to_owned).unwrap_or_default();
     assert!(last.contains(r#""event":"summary","ok":false,"code":130"#), "{last}");
 

@@ -109,7 +109,7 @@ fn a_torrent_that_is_not_allowed_is_refused() {
 
     for (arguments, code, words) in [
         (&["tracker", "--open", "--allow", "photos.torrent"][..], 2, "cannot be used with"),
-        (&["tracker", "--allow", "nothing"], 3, "there is no torrent file nothing"),
+        (&["tracker", "--allow", "nothing"], 3, "torrent file not found: nothing"),
         (&["tracker", "--interval", "0"], 2, "--interval 60s"),
         (&["tracker", "--listen", "127.0.0.1"], 2, "hint:  write 0.0.0.0:6969"),
     ] {

@@ -42,8 +42,8 @@ impl Link {
             return Ok(());
         }
         // Whether the torrent has a v1 hash as well is not known before its metadata is.
-        let message = "the link names the torrent by its v2 hash alone, and peers are found by the v1 hash";
-        let hint = "a torrent of both versions has a link with xt=urn:btih: too; v2-only torrents are not supported yet";
+        let message = "the link has only the v2 info hash, and peers are found by the v1 hash";
+        let hint = "for a hybrid torrent, add its xt=urn:btih:; v2-only torrents are not supported yet";
         Err(Error::new(ErrorKind::Input, "malformed", message).hint(hint).about(self.magnet.info_hash))
     }
 
@@ -87,10 +87,10 @@ fn refused(error: MagnetError, link: &str) -> Error {
     match error {
         // Of a link without quotes the shell leaves what stands before the first &.
         MagnetError::NoHash if !link.contains('&') => {
-            failure.hint("put the whole link in single quotes, or the shell takes it apart at each &")
+            failure.hint("put the whole link in single quotes; otherwise the shell splits it at each &")
         }
         MagnetError::Percent { .. } | MagnetError::BadV1 | MagnetError::BadV2 | MagnetError::NoHash => {
-            failure.hint("copy the link again: it was cut off or damaged on its way")
+            failure.hint("copy the link again: it is cut off or damaged")
         }
         MagnetError::NoMagnet | MagnetError::TooLong | MagnetError::TwoTorrents => failure,
     }
@@ -157,7 +157,7 @@ mod tests {
     fn a_torrent_that_is_named_by_its_v2_hash_alone_is_refused() {
         assert!(link(&"ab".repeat(20)).can_be_found().is_ok());
         let failure = link(&"ab".repeat(32)).can_be_found().unwrap_err();
-        assert!(failure.message.contains("by its v2 hash alone"), "{}", failure.message);
+        assert!(failure.message.contains("only the v2 info hash"), "{}", failure.message);
         assert!(failure.sentence().unwrap().contains("xt=urn:btih:"));
     }
 

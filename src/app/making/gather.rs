@@ -38,7 +38,7 @@ impl Gathered {
 pub fn gather(path: &Path, wishes: &Wishes, sort: Sort, own: Option<&Path>) -> Result<Gathered, Error> {
     let scan = store::scan(path, wishes).map_err(Error::from)?;
     if let Some(first) = scan.unnamed.first() {
-        let message = format!("the name of {} is not UTF-8, which a torrent cannot say", shown(first));
+        let message = format!("the name of {} is not UTF-8, so a torrent cannot contain it", shown(first));
         return Err(Error::new(ErrorKind::Disk, "not_utf8", message).remedy(Remedy::ExcludeUnnamed));
     }
     let mut found =

@@ -75,7 +75,7 @@ pub fn shape(wish: PieceSize, found: &Gathered, old: Option<&Metainfo>) -> Resul
     let len = wish.0.or(kept).unwrap_or_else(|| auto_piece_len(total));
     let shape = Geometry::new(u64::from(len), found.files.iter().map(|file| (file.len, false)));
     shape.map_err(|error| {
-        let failure = Error::usage(format!("no torrent can be made of this: {error}"));
+        let failure = Error::usage(format!("cannot create a torrent: {error}"));
         if matches!(error, GeometryError::TooManyPieces(_)) {
             failure.remedy(Remedy::LargerPieces)
         } else {
@@ -129,7 +129,7 @@ pub fn made(draft: &Draft) -> Result<(Vec<u8>, Metainfo), Error> {
             .hint("choose a larger --piece-size, or fewer files"));
     }
     let made = Metainfo::parse(&bytes).map_err(|error| {
-        Error::new(ErrorKind::Input, "malformed", format!("this would make no usable torrent: {error}"))
+        Error::new(ErrorKind::Input, "malformed", format!("the torrent would not be usable: {error}"))
     })?;
     Ok((bytes, made))
 }

@@ -27,7 +27,7 @@ pub fn mild(question: &str, global: &GlobalArgs, output: &Output) -> Result<bool
 }
 
 fn nobody(question: &str) -> Error {
-    Error::usage(format!("nobody can answer: {question}")).hint("-y answers yes")
+    Error::usage(format!("cannot ask without a terminal: {question}")).hint("-y answers yes")
 }
 
 fn is_yes(answer: &str) -> bool {

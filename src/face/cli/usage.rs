@@ -117,7 +117,7 @@ fn unknown_command(name: &str, error: &clap::Error) -> Error {
     let shown = Untrusted::new(name);
     let above = above(error);
     if above != "torr" {
-        let failure = Error::usage(format!("there is no command '{above} {shown}'"));
+        let failure = Error::usage(format!("unknown command '{above} {shown}'"));
         let suggested = told(error, ContextKind::SuggestedSubcommand);
         return if suggested.is_empty() {
             failure.hint(format!("'{above} --help' lists its commands"))
@@ -138,7 +138,7 @@ fn unknown_command(name: &str, error: &clap::Error) -> Error {
     } else {
         format!("did you mean: torr {}", suggested.replace(", ", ", torr "))
     };
-    Error::usage(format!("there is no command '{shown}'")).hint(hint)
+    Error::usage(format!("unknown command '{shown}'")).hint(hint)
 }
 
 /// The command of which this is a slip of the hand. Where there is one, it is more likely meant than what
@@ -167,14 +167,13 @@ fn could_be_a_torrent(name: &str) -> bool {
 fn unknown_flag(flag: &str, error: &clap::Error) -> Error {
     let bare = flag.split('=').next().unwrap_or(flag);
     if !bare.starts_with('-') {
-        return Error::usage(format!("there is a word too many: '{}'", Untrusted::new(flag)))
-            .hint(how(error));
+        return Error::usage(format!("unexpected argument '{}'", Untrusted::new(flag))).hint(how(error));
     }
     let elsewhere = owners(bare);
     if elsewhere.is_empty() && FLAGS_TO_COME.contains(&bare) {
         return Error::not_yet(bare).hint("'torr help COMMAND' lists what there is");
     }
-    let failure = Error::usage(format!("there is no flag '{}' here", Untrusted::new(bare)));
+    let failure = Error::usage(format!("unknown flag '{}'", Untrusted::new(bare)));
     let suggested = told(error, ContextKind::SuggestedArg);
     if !suggested.is_empty() {
         return failure.hint(format!("did you mean: {suggested}"));
@@ -230,7 +229,7 @@ fn unknown_value(error: &clap::Error) -> Error {
     let sentence = if value.is_empty() {
         format!("{name} needs a value")
     } else {
-        format!("'{}' is not a value of {name}", Untrusted::new(value))
+        format!("'{}' is not valid for {name}", Untrusted::new(value))
     };
     if known.is_empty() {
         return Error::usage(sentence).hint("nothing was given there, or a variable of the shell is empty");
@@ -309,7 +308,7 @@ mod tests {
     #[test]
     fn a_mistyped_command_gets_a_suggestion() {
         let failure = told(&["torr", "sho"]);
-        assert_eq!(failure.message, "there is no command 'sho'");
+        assert_eq!(failure.message, "unknown command 'sho'");
         assert_eq!(failure.sentence(), Some("did you mean: torr show"));
         for (word, meant) in [("gte", "get"), ("eidt", "edit"), ("chekc", "check")] {
             assert_eq!(
@@ -354,15 +353,15 @@ mod tests {
     #[test]
     fn mistyped_flags_and_values_get_a_suggestion() {
         let failure = told(&["torr", "get", "x", "--job", "3"]);
-        assert_eq!(failure.message, "there is no flag '--job' here");
+        assert_eq!(failure.message, "unknown flag '--job'");
         assert_eq!(failure.sentence(), Some("did you mean: --jobs"));
         let failure = told(&["torr", "version", "--jobs"]);
         assert_eq!(failure.sentence(), Some("it is a flag of torr get"));
         let failure = told(&["torr", "version", "--color", "alway"]);
-        assert_eq!(failure.message, "'alway' is not a value of --color");
+        assert_eq!(failure.message, "'alway' is not valid for --color");
         assert_eq!(failure.sentence(), Some("did you mean: always; there are auto, always, never"));
         let failure = told(&["torr", "version", "extra"]);
-        assert_eq!(failure.message, "there is a word too many: 'extra'");
+        assert_eq!(failure.message, "unexpected argument 'extra'");
     }
 
     #[test]
@@ -382,7 +381,7 @@ mod tests {
     #[test]
     fn other_mistakes_are_one_sentence_and_steer_nothing() {
         let failure = told(&["torr", "get", "--no-such\u{1b}[2J", "x"]);
-        assert_eq!(failure.message, "there is no flag '--no-such\\u{1b}[2J' here");
+        assert_eq!(failure.message, "unknown flag '--no-such\\u{1b}[2J'");
         let failure = told(&["torr", "get"]);
         assert!(
             failure.message.contains("TORRENT") && failure.message.ends_with(" is missing"),
@@ -392,7 +391,10 @@ mod tests {
         assert_eq!(failure.message, "--down: 200 bytes per second?");
         assert_eq!(failure.sentence(), Some("write 200K for KiB/s, or none for no limit"));
         let failure = told(&["torr", "get", "x", "--tracker", "ftp://x/a"]);
-        assert_eq!(failure.message, "--tracker 'ftp://x/a': a tracker speaks http, https or udp");
+        assert_eq!(
+            failure.message,
+            "--tracker 'ftp://x/a': the scheme of a tracker must be http, https or udp"
+        );
         for line in [
             &["torr", "get", "--bind", "x", "--max-peers", "many", "a"][..],
             &["torr", "share", "a", "--max-peers", "x"],

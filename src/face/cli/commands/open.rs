@@ -30,7 +30,7 @@ pub struct OpenArgs {
 pub fn run(args: &OpenArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     let torrent = local(&args.torrent);
     if !output.stderr_tty {
-        let message = "torr open shows its progress in a terminal, and there is none";
+        let message = "torr open needs a terminal to show its progress";
         let hint = format!("in a terminal: torr get {}", quoted(&PathBuf::from(&torrent)));
         return Err(Error::usage(message).hint(hint));
     }

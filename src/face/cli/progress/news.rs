@@ -150,8 +150,7 @@ pub fn total(sum: &Sum, down: f64) -> String {
 
 /// The last line of a torrent: `08ada5 done: 5.6 GiB in 2 min 46 s`.
 pub fn done(torrent: InfoHashes, size: u64, received: u64, took: Duration) -> String {
-    let how =
-        if received == 0 { ", all of it was there".to_owned() } else { format!(" in {}", units::span(took)) };
+    let how = if received == 0 { ", already there".to_owned() } else { format!(" in {}", units::span(took)) };
     format!("{} done: {}{how}", torrent.short(), units::size(size))
 }
 
@@ -259,6 +258,6 @@ mod tests {
             "080808 metadata: ubuntu.iso\\u{1b}, 1 file, 5.6 GiB"
         );
         assert_eq!(done(id, 6_012_954_214, 1, at(166)), "080808 done: 5.6 GiB in 2 min 46 s");
-        assert_eq!(done(id, 6_012_954_214, 0, at(0)), "080808 done: 5.6 GiB, all of it was there");
+        assert_eq!(done(id, 6_012_954_214, 0, at(0)), "080808 done: 5.6 GiB, already there");
     }
 }

@@ -147,7 +147,7 @@ impl Told {
         match status.code() {
             Some(0) => Ok(()),
             Some(code) => Err(self.failure(&format!("ended with exit code {code}"))),
-            None => Err(self.failure("was ended by a signal")),
+            None => Err(self.failure("was killed by a signal")),
         }
     }
 
@@ -155,7 +155,7 @@ impl Told {
         let program = shown(Path::new(&self.program)).fit(80);
         let message = format!("{}: {program} {what}", self.name.fit(80));
         Error::new(ErrorKind::Answer, "run_failed", message)
-            .hint("the download itself is complete; this was the program of --run")
+            .hint("the download is complete; only the --run program failed")
             .about(self.torrent)
     }
 }

@@ -152,13 +152,13 @@ impl Lookups {
                         }
                         Some(_) => {}
                         None => {
-                            return given_up(ErrorKind::Internal, "internal", "the engine has ended by itself".into());
+                            return given_up(ErrorKind::Internal, "internal", "the engine stopped unexpectedly".into());
                         }
                     },
                     Ok(()) = views.changed() => {
                         if !*told && waiter.can_skip() && begun.elapsed() >= LONG {
                             *told = true;
-                            output.say("Ctrl-C skips one whose file list is looked for");
+                            output.say("Ctrl-C skips a torrent whose file list is still missing");
                         }
                         tell(&door.view(), sought, *waited + begun.elapsed(), news, output);
                     }
@@ -166,7 +166,7 @@ impl Lookups {
                         Wish::Wait => {}
                         Wish::Skip => {
                             let name = first.name.fit(100);
-                            let message = format!("{name} is not looked for any longer, as you wished");
+                            let message = format!("skipped {name}, as requested");
                             let (id, failure) = given_up(ErrorKind::Interrupted, "interrupted", message);
                             return (id, failure.map_err(|failure| about(failure, id)));
                         }

@@ -63,7 +63,7 @@ pub fn run(args: &DemoArgs, output: &Output) -> Result<Exit, Error> {
         let folder = Folder::new()
             .map_err(|error| Error::disk("create a folder in", &std::env::temp_dir(), &error))?;
         let mut signals = Signals::take().map_err(|error| {
-            Error::new(ErrorKind::Internal, "internal", format!("cannot listen for signals: {error}"))
+            Error::new(ErrorKind::Internal, "internal", format!("cannot install signal handlers: {error}"))
         })?;
         let stop = Arc::new(AtomicBool::new(false));
         let mut play = Play::new(args.size, folder.path(), output, stop.clone());
@@ -122,12 +122,12 @@ impl<'a> Play<'a> {
 
     async fn all(&mut self) -> Result<Exit, Error> {
         let (given, taken) = (self.folder.join("given"), self.folder.join("taken"));
-        self.say(&format!("making {} of files in {}", units::size(self.size), shown(&self.folder)));
+        self.say(&format!("creating {} of files in {}", units::size(self.size), shown(&self.folder)));
         let helpers = self.helpers.insert(Helpers::start().await?);
         let trackers = helpers.trackers().to_vec();
         let torrent = self.prepare(&given, trackers.clone()).await?;
-        self.say(&format!("a tracker answers at {}", trackers.first().map_or("", String::as_str)));
-        self.say(&format!("a DHT of {} nodes answers as well", helpers::NODES));
+        self.say(&format!("started a tracker at {}", trackers.first().map_or("", String::as_str)));
+        self.say(&format!("started a DHT of {} nodes", helpers::NODES));
         let (id, took) = self.move_it(&torrent, &given, &taken).await?;
         let wasted = self.count(id).await?;
         self.say("comparing every byte with the original");
@@ -136,11 +136,7 @@ impl<'a> Play<'a> {
             |error| Error::new(ErrorKind::Disk, "io", format!("cannot compare: {}", reason(&error))),
         )?;
         let bytes = compared.map_err(|path| {
-            Error::new(
-                ErrorKind::Answer,
-                "damaged",
-                format!("{} did not arrive as it was sent", shown(&path)),
-            )
+            Error::new(ErrorKind::Answer, "damaged", format!("{} differs from the original", shown(&path)))
         })?;
         self.tell_the_story(wasted, bytes, took)?;
         Ok(Exit::Done)
@@ -183,7 +179,7 @@ impl<'a> Play<'a> {
                     Some(Event::Finished { took, .. }) => break took,
                     Some(Event::Failed { fault, .. }) => return Err(Error::from(fault)),
                     Some(_) => {}
-                    None => return Err(Error::new(ErrorKind::Internal, "internal", "the engine has ended by itself")),
+                    None => return Err(Error::new(ErrorKind::Internal, "internal", "the engine stopped unexpectedly")),
                 },
                 _ = ticks.tick() => {
                     let row = self.downloader.as_ref().and_then(|engine| cast::row(engine, id));
@@ -376,7 +372,7 @@ impl<'a> Play<'a> {
         let style = output.out;
         let rate = units::rate(bytes as f64 / took.as_secs_f64().max(0.001));
         let mut text = format!(
-            "{} {} in {} ({rate}), every byte is as it was sent\n",
+            "{} {} in {} ({rate}), every byte matches the original\n",
             style.paint(Role::Good, style.ok()),
             units::size(bytes),
             units::span(took)

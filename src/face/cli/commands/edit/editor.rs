@@ -29,13 +29,13 @@ pub fn edited(
     output: &Output,
 ) -> Result<Fields, Error> {
     if no_input {
-        return Err(Error::usage("--editor asks a person, which --no-input rules out")
+        return Err(Error::usage("--editor cannot be used with --no-input")
             .hint("'torr help edit' lists a flag for each value"));
     }
     let var = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
     let editor = var("VISUAL").or_else(|| var("EDITOR")).ok_or_else(|| {
         Error::usage("neither VISUAL nor EDITOR names an editor")
-            .hint("for instance: EDITOR=nano torr edit …")
+            .hint("set one, as in EDITOR=nano torr edit …")
     })?;
     let title = format!("{}, info hash {}", wanted.name.fit(100), edit.info_hash());
     let draft = Draft::new(&page(wanted, &title), ending)?;

@@ -35,10 +35,10 @@ impl Arguments {
         let stdin = Path::new("-");
         let uses = args.torrents.iter().filter(|path| *path == stdin).count();
         if uses + usize::from(args.input.as_deref() == Some(stdin)) > 1 {
-            return Err(Error::usage("standard input is named twice, and it can be read only once"));
+            return Err(Error::usage("standard input (-) was given twice, but can be read only once"));
         }
         if let (Some(_), count @ 2..) = (&args.name, args.torrents.len()) {
-            let message = format!("--name names one torrent, and {count} are given");
+            let message = format!("--name renames one torrent, but {count} were given");
             return Err(Error::usage(message).hint("leave --name out, or get them one by one"));
         }
         if let Some(Some(file)) = &args.torrent_only {
@@ -47,7 +47,7 @@ impl Arguments {
                 return Err(Error::usage("--torrent-only writes a file").hint(hint));
             }
             if args.torrents.len() > 1 || args.input.is_some() {
-                let message = "--torrent-only=FILE names one file, and several torrents are given";
+                let message = "--torrent-only=FILE names one file, but several torrents were given";
                 return Err(Error::usage(message).hint("write --torrent-only alone: each gets its own name"));
             }
         }
@@ -124,13 +124,13 @@ impl List {
             }
             if line.is_empty() {
                 self.ended = true;
-                let none = || Err(Error::usage("the list names no torrent"));
+                let none = || Err(Error::usage("the list contains no torrent"));
                 return (self.named == 0).then(none);
             }
             if line.len() > MOST_LINE {
                 self.named += 1;
                 self.ended = !line.ends_with(b"\n") && self.lines.skip_until(b'\n').is_err();
-                let message = "a line of the list is longer than any name of a torrent";
+                let message = "a line of the list is too long to name a torrent";
                 return Some(Err(Error::new(ErrorKind::Input, "malformed", message)));
             }
             let text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line).trim_ascii();
@@ -140,7 +140,7 @@ impl List {
             self.named += 1;
             if self.named > MOST_NAMED {
                 self.ended = true;
-                let message = format!("the list names more than {MOST_NAMED} torrents");
+                let message = format!("the list contains more than {MOST_NAMED} torrents");
                 return Some(Err(Error::new(ErrorKind::Input, "malformed", message)));
             }
             return Some(Ok(path(text)));

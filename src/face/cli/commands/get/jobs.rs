@@ -115,7 +115,7 @@ impl Maker {
         taken.torrents.extend(id.wire_names());
         drop(taken);
         if !new {
-            self.output.warn(&format!("{} is given twice", name.fit(100)));
+            self.output.warn(&format!("{} was given twice", name.fit(100)));
         }
         new
     }
@@ -169,7 +169,7 @@ impl Maker {
             if beyond > 0 {
                 let files = units::plural(beyond, "file", "files");
                 self.output.warn(&format!(
-                    "the link chooses {files} that {} does not have",
+                    "the link selects {files} that {} does not have",
                     metainfo.name().fit(80)
                 ));
             }
@@ -276,7 +276,7 @@ fn save(path: &Path, bytes: &[u8], overwrite: bool, hint: &str) -> Result<(), Er
     match write_file(path, bytes, overwrite)? {
         Written::New | Written::Same => Ok(()),
         Written::InTheWay => {
-            let message = format!("{} is there already and is another file", shown(path));
+            let message = format!("{} already exists with different content", shown(path));
             Err(Error::new(ErrorKind::Disk, "foreign_data", message).hint(hint))
         }
     }

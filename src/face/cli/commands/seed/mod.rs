@@ -54,7 +54,7 @@ pub struct SeedArgs {
     /// When to stop: a ratio (2.0), a time (1h), copies:1, forever, or several with commas
     #[arg(long, value_name = "WHEN", value_parser = parse_until, default_value = "forever")]
     until: Until,
-    /// Stop when another has all of it, as --until copies:1
+    /// Stop when another peer has all of it, as --until copies:1
     #[arg(long, conflicts_with = "until")]
     once: bool,
     /// For the local network only: no tracker, no DHT, and a link with local addresses alone
@@ -98,7 +98,7 @@ pub fn run(args: &SeedArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
     for argument in &args.paths {
         match share(args, &setup, argument, output) {
             Ok(Share { job, .. }) if given.contains_key(&job.info_hashes) => {
-                output.warn(&format!("{} is given twice", job.name.fit(100)));
+                output.warn(&format!("{} was given twice", job.name.fit(100)));
             }
             Ok(share) => {
                 given.insert(share.job.info_hashes, share.given);
@@ -174,8 +174,8 @@ fn check(args: &SeedArgs) -> Result<(), Error> {
     let file = args.save.as_ref().and_then(Option::as_deref);
     if file.is_some_and(|file| !file.is_dir()) && args.paths.len() > 1 {
         let message =
-            format!("--save=FILE names one torrent file, and {} things are shared", args.paths.len());
-        return Err(Error::usage(message).hint("--save alone writes each beside its data"));
+            format!("--save=FILE names one torrent file, but {} paths were given", args.paths.len());
+        return Err(Error::usage(message).hint("--save alone writes each next to its data"));
     }
     Ok(())
 }
@@ -183,15 +183,15 @@ fn check(args: &SeedArgs) -> Result<(), Error> {
 fn share(args: &SeedArgs, setup: &Setup, argument: &Path, output: &Output) -> Result<Share, Error> {
     let share = if is_data(argument) {
         if args.output.is_some() {
-            let message = "-o says where the data of a torrent is, and a file or folder is the data itself";
+            let message = "-o gives the folder of a torrent's data, but a file or folder is the data itself";
             return Err(Error::usage(message).hint("leave -o out"));
         }
         data::Maker { args, setup, output }.share(argument)?
     } else {
         if let Some(flag) = args.making.given() {
             let shown = crate::app::shown(argument);
-            let message = format!("{flag} is for files and folders, and {shown} is a torrent already");
-            return Err(Error::usage(message).hint("name the data instead, or leave the flag out"));
+            let message = format!("{flag} is for files and folders, but {shown} is a torrent");
+            return Err(Error::usage(message).hint("give the data instead, or leave out the flag"));
         }
         torrent::share(args, setup, argument, output)?
     };

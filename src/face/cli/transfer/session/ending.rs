@@ -57,7 +57,7 @@ impl Session<'_> {
             self.output.say(&story::cut_off(&unfinished, self.outcomes.done));
         } else if self.running.values().any(|running| running.job.seeds) {
             let sent = view.torrents.iter().map(|row| row.sent).sum();
-            self.output.say(&format!("stopped: {} sent in this run", units::size(sent)));
+            self.output.say(&format!("stopped: uploaded {} in this run", units::size(sent)));
         }
         summary(self.verb, &self.outcomes, exit, self.output)?;
         Ok(exit)

@@ -163,16 +163,18 @@ impl Session<'_> {
 fn repair(job: &Job) -> String {
     let place = quoted(&job.place());
     let argument = &job.argument;
-    format!("torr verify {argument} {place} says what is wrong, torr get {argument} -o {place} fetches it")
+    format!(
+        "torr verify {argument} {place} lists the damage, torr get {argument} -o {place} downloads it again"
+    )
 }
 
 /// Nothing came for as long as was allowed.
 fn gave_up(row: &Row, limit: Duration) -> Error {
     let reason = if row.reason.text.is_empty() { row.state.word() } else { &row.reason.text };
     let kind = if row.peers == 0 && row.state == State::Waiting { "no_peers" } else { "no_progress" };
-    let message = format!("{}: nothing came for {}: {reason}", row.name.fit(100), units::span(limit));
+    let message = format!("{}: no data for {}: {reason}", row.name.fit(100), units::span(limit));
     Error::new(ErrorKind::Network, kind, message)
-        .hint("run it again to go on; --timeout says how long to wait")
+        .hint("run it again to resume; --timeout sets how long to wait")
         .about(row.info_hashes)
 }
 
@@ -187,6 +189,6 @@ mod tests {
         torrent.peers = 0;
         let failure = gave_up(&torrent, Duration::from_secs(600));
         assert_eq!((failure.kind, failure.word), (ErrorKind::Network, "no_peers"));
-        assert_eq!(failure.message, "ubuntu: nothing came for 10 min: no peers yet");
+        assert_eq!(failure.message, "ubuntu: no data for 10 min: no peers yet");
     }
 }

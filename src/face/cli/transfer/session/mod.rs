@@ -55,7 +55,7 @@ async fn go(
     output: &Output,
 ) -> Result<Exit, Error> {
     let mut signals = Signals::take().map_err(|error| {
-        Error::new(ErrorKind::Internal, "internal", format!("cannot listen for signals: {error}"))
+        Error::new(ErrorKind::Internal, "internal", format!("cannot install signal handlers: {error}"))
     })?;
     let signal = first(&mut plan, &mut signals, output).await?;
     if plan.works.is_empty() {
@@ -251,7 +251,7 @@ impl<'a> Session<'a> {
                 event = events.recv() => match event {
                     Some(event) => self.hear(event, door)?,
                     None => {
-                        let message = "the engine has ended by itself";
+                        let message = "the engine stopped unexpectedly";
                         return Err(Error::new(ErrorKind::Internal, "internal", message));
                     }
                 },

@@ -28,7 +28,7 @@ pub use screen::restore;
 pub fn possible(no_input: bool, output: &Output) -> Result<(), Error> {
     let hint = "choose with --select; --list shows the files";
     if no_input {
-        return Err(Error::usage("--pick asks, and --no-input forbids to ask").hint(hint));
+        return Err(Error::usage("--pick cannot be used with --no-input").hint(hint));
     }
     let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
     if !io::stdin().is_terminal() || !output.stderr_tty || dumb {
@@ -110,7 +110,7 @@ impl Waiter for Watch {
 }
 
 fn left(plan: &Plan, exit: Exit, output: &Output) -> Result<Exit, Error> {
-    output.say("left; nothing was downloaded");
+    output.say("cancelled; torr downloaded nothing");
     transfer::summary(plan.verb, &plan.outcomes, exit, output)?;
     Ok(exit)
 }
