@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::interface;
 
 /// The most addresses of ours that others are told.
-const MOST_TOLD: usize = 4;
+const MAX_TOLD: usize = 4;
 
 /// Beginnings of the names of interfaces that lead to nobody but what runs on this machine.
 const INNER: [&str; 14] = [
@@ -40,7 +40,7 @@ fn told(bind: Option<IpAddr>, ipv6: bool, interfaces: &[Named]) -> Vec<IpAddr> {
     found.sort_by_key(|address| (address.is_ipv6(), !is_local(*address)));
     let mut seen = BTreeSet::new();
     found.retain(|address| seen.insert(*address));
-    found.truncate(MOST_TOLD);
+    found.truncate(MAX_TOLD);
     if found.is_empty() {
         here.truncate(1);
         return here;

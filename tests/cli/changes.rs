@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::Scene;
-use super::party::{PATIENCE, Party, end};
+use super::party::{Party, TIMEOUT, end};
 use super::share::{link, many, seeder, settle};
 use super::signals::some_done;
 use crate::support::program::Program;
@@ -106,7 +106,7 @@ fn what_is_taken_away_while_it_comes_is_not_done() {
         let (folder, state) = (party.path(name), format!("taker-{name}"));
         let arguments = ["get", "x.bin.torrent", "-o", name, "--down", "1M", "--json", "--interval", "1s"];
         let get = Program::start(name, &mut party.command(&state, &arguments), party.scene.path());
-        wait_for("a part is there", PATIENCE, || some_done(&get.output()).then_some(()));
+        wait_for("a part is there", TIMEOUT, || some_done(&get.output()).then_some(()));
         change(&folder, &folder.join("x.bin"));
         ends(get, "changed_on_disk", word, "run again");
         let again = party.get(&state, &["x.bin.torrent", "-o", name]);

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::party::{PATIENCE, end};
+use super::party::{TIMEOUT, end};
 use super::{Ran, Scene};
 use crate::support::program::Program;
 use crate::support::schema;
@@ -43,7 +43,7 @@ impl Nodes {
             let begin = nodes.begin_at(first);
             nodes.add(scene, &format!("node-{at}"), &begin.iter().map(String::as_str).collect::<Vec<_>>());
         }
-        wait_for("the nodes know one another", PATIENCE, || {
+        wait_for("the nodes know one another", TIMEOUT, || {
             let known = |node: &Program, family| last(node)[family]["nodes"].as_u64().unwrap_or(0);
             let all = |family| nodes.programs.iter().all(|node| known(node, family) + 1 >= count as u64);
             hosts.iter().all(|(_, family)| all(family)).then_some(())
@@ -57,7 +57,7 @@ impl Nodes {
         arguments.extend(["--state-dir", name]);
         arguments.extend(flags);
         let node = Program::start(name, &mut scene.command(&arguments), scene.path());
-        let port = wait_for("the node says where it is", PATIENCE, || {
+        let port = wait_for("the node says where it is", TIMEOUT, || {
             let output = node.output();
             let line = output.split_inclusive('\n').next().filter(|line| line.ends_with('\n'))?;
             serde_json::from_str::<Value>(line).unwrap()["port"].as_u64()

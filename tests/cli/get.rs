@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
 
-use super::party::{PATIENCE, Party, bytes, end};
+use super::party::{Party, TIMEOUT, bytes, end};
 use super::{Ran, Scene};
 use crate::support::program::Program;
 use crate::support::schema;
@@ -173,7 +173,7 @@ fn a_web_server_that_stalls_is_left_at_once_when_asked() {
     let scene = Scene::new();
     let web = Web::new(|_| Act::Stall(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nd".to_vec()));
     let mut get = Program::start("get", &mut scene.command(&["get", &web.url("/x.torrent")]), scene.path());
-    wait_for("it says that it waits", PATIENCE, || get.errors().contains("fetching http://").then_some(()));
+    wait_for("it says that it waits", TIMEOUT, || get.errors().contains("fetching http://").then_some(()));
     kill(get.id(), "-INT");
     assert_eq!(end(&mut get).code(), Some(130), "{}", get.tail());
     assert!(get.errors().contains("nothing was begun"), "{}", get.errors());
@@ -199,7 +199,7 @@ fn standard_input_is_a_torrent_or_a_list_that_is_read_as_it_comes() {
     let mut list = piped(party.command("list", &arguments));
     let mut lines = list.stdin.take().unwrap();
     lines.write_all(b"# two torrents\n\na.bin.torrent\nnowhere.torrent\n").unwrap();
-    wait_for("the first is there before the list has ended", PATIENCE, || {
+    wait_for("the first is there before the list has ended", TIMEOUT, || {
         std::fs::read(party.path("list/a.bin")).ok().filter(|got| *got == a)
     });
     assert!(list.try_wait().unwrap().is_none(), "the list goes on");
@@ -383,11 +383,11 @@ fn a_program_that_runs_is_asked_to_end_with_us() {
     let mut command = party.command("a", &arguments);
     command.env("PATH", "/usr/bin:/bin");
     let mut get = Program::start("get", &mut command, party.scene.path());
-    wait_for("it runs", PATIENCE, || party.path("begun").exists().then_some(()));
+    wait_for("it runs", TIMEOUT, || party.path("begun").exists().then_some(()));
     assert!(get.ended().is_none(), "its end is waited for");
     kill(get.id(), "-INT");
     assert_eq!(end(&mut get).code(), Some(130), "{}", get.tail());
-    wait_for("it was asked", PATIENCE, || party.path("asked").exists().then_some(()));
+    wait_for("it was asked", TIMEOUT, || party.path("asked").exists().then_some(()));
 }
 
 #[test]

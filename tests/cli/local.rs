@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::Scene;
-use super::party::{PATIENCE, bytes, end};
+use super::party::{TIMEOUT, bytes, end};
 use super::share::{event, hash, link, many, same, settle, share};
 use crate::loopback::nodes;
 use crate::support::program::Program;
@@ -37,7 +37,7 @@ fn the_printed_command_tells_nobody_outside_the_local_network() {
     let mut command = scene.command(&arguments);
     command.env_remove("TORR_NETWORK_DHT").env("TORR_NETWORK_DHT_BOOTSTRAP", &node);
     let mut seeder = Program::start("seed", &mut command, scene.path());
-    let told = wait_for("the link is told", PATIENCE, || event(&seeder.output(), "link"));
+    let told = wait_for("the link is told", TIMEOUT, || event(&seeder.output(), "link"));
     let told = told["command"].as_str().unwrap();
     assert!(told.starts_with("torr get --lan 'magnet:?"), "{told}");
     let get = |name: &str, command: &str| {

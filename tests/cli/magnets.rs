@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::process::Command;
 
-use super::party::{PATIENCE, Party, bytes, end};
+use super::party::{Party, TIMEOUT, bytes, end};
 use super::{Ran, Scene};
 use crate::support::program::Program;
 use crate::support::schema;
@@ -28,7 +28,7 @@ impl Given {
         }
         party.torrent("set");
         party.seed(&["film.bin", "set"]);
-        let port = wait_for("the port is remembered", PATIENCE, || {
+        let port = wait_for("the port is remembered", TIMEOUT, || {
             std::fs::read_to_string(party.path("state-seeder-0/port")).ok()?.trim().parse::<u16>().ok()
         });
         Self { party, peer: format!("127.0.0.1:{port}") }
@@ -318,7 +318,7 @@ fn who_stops_while_it_is_looked_for_has_begun_nothing() {
     let link = format!("magnet:?xt=urn:btih:{NOBODY}&dn=nobody");
     let arguments = ["get", &link, "-o", "got", "--bind", "127.0.0.1", "--state-dir", "state"];
     let mut get = Program::start("get", &mut scene.command(&arguments), scene.path());
-    wait_for("it says that it looks", PATIENCE, || get.errors().contains("file list").then_some(()));
+    wait_for("it says that it looks", TIMEOUT, || get.errors().contains("file list").then_some(()));
     assert!(Command::new("kill").args(["-INT", &get.id().to_string()]).status().unwrap().success());
     assert_eq!(end(&mut get).code(), Some(130), "{}", get.tail());
     assert!(get.errors().ends_with("stopped before anything started\n"), "{}", get.errors());

@@ -8,7 +8,7 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 
 use super::Scene;
 use super::magnets::Given;
-use super::party::{PATIENCE, Party, bytes};
+use super::party::{Party, TIMEOUT, bytes};
 use crate::support::wait::wait_for;
 
 /// The program on a terminal.
@@ -62,7 +62,7 @@ impl Terminal {
     #[track_caller]
     fn sees(&mut self, what: &str) -> String {
         let found =
-            crate::support::wait::poll(PATIENCE, || Some(self.text()).filter(|text| text.contains(what)));
+            crate::support::wait::poll(TIMEOUT, || Some(self.text()).filter(|text| text.contains(what)));
         found.unwrap_or_else(|| panic!("{what} is never seen:\n{}", self.text()))
     }
 
@@ -74,7 +74,7 @@ impl Terminal {
     /// Waits for the end; the terminal must be as it was.
     #[track_caller]
     fn ends(&mut self) -> (u32, String) {
-        let status = wait_for("the program ends", PATIENCE, || self.child.try_wait().unwrap());
+        let status = wait_for("the program ends", TIMEOUT, || self.child.try_wait().unwrap());
         // What it wrote last may still be on its way.
         while let Ok(chunk) = self.chunks.recv_timeout(Duration::from_millis(500)) {
             self.screen.process(&chunk);

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use super::party::{PATIENCE, bytes, end};
+use super::party::{TIMEOUT, bytes, end};
 use super::{Ran, Scene};
 use crate::support::program::Program;
 use crate::support::schema;
@@ -46,7 +46,7 @@ pub fn many(scene: &Scene) {
 /// Waits until a change of a file could not be hidden by the steps in which its times go on.
 pub fn settle(scene: &Scene, file: &str) {
     let written = fs::metadata(scene.path().join(file)).unwrap().modified().unwrap();
-    wait_for("the file is no longer new", PATIENCE, || {
+    wait_for("the file is no longer new", TIMEOUT, || {
         (SystemTime::now().duration_since(written).ok()? > Duration::from_millis(30)).then_some(())
     });
 }
@@ -56,7 +56,7 @@ pub fn seeder(scene: &Scene, name: &str, arguments: &[&str]) -> (Program, Value)
     let mut command = scene.command(&[&["seed", "--bind", "127.0.0.1", "--json"], arguments].concat());
     command.args(["--state-dir", &format!("state-{name}")]);
     let program = Program::start(name, &mut command, scene.path());
-    let link = wait_for("the link is told", PATIENCE, || event(&program.output(), "link"));
+    let link = wait_for("the link is told", TIMEOUT, || event(&program.output(), "link"));
     (program, link)
 }
 
@@ -364,7 +364,7 @@ fn what_links_lead_to_is_shared_where_that_is_asked() {
     let arguments = ["create", "d", "--follow", "--seed", "--json", "--state-dir", "state-create"];
     let mut command = scene.command(&arguments);
     let mut program = Program::start("create", &mut command, scene.path());
-    let told = wait_for("the link is told", PATIENCE, || event(&program.output(), "link"));
+    let told = wait_for("the link is told", TIMEOUT, || event(&program.output(), "link"));
     fetch(&told, "two");
     // A link that leads elsewhere now is a file that has changed.
     fs::remove_file(scene.path().join("d/one")).unwrap();
@@ -379,7 +379,7 @@ fn create_goes_on_with_sharing() {
     many(&scene);
     let mut command = scene.command(&["create", "d", "--seed", "--json", "--state-dir", "state"]);
     let mut program = Program::start("create", &mut command, scene.path());
-    let told = wait_for("the link is told", PATIENCE, || event(&program.output(), "link"));
+    let told = wait_for("the link is told", TIMEOUT, || event(&program.output(), "link"));
     schema::check_lines(&program.output());
     let checking = |event: &Value| event["state"] == "checking";
     assert!(!schema::check_lines(&program.output()).iter().any(checking), "nothing is hashed twice");

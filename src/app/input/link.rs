@@ -11,7 +11,7 @@ use crate::proto::magnet::{Magnet, MagnetError, MagnetNote};
 use crate::proto::metainfo::Metainfo;
 
 /// The most trackers and web seeds of a torrent, of each.
-const MOST_KEPT: usize = 200;
+const MAX_KEPT: usize = 200;
 
 /// A link; an info hash is the shortest one.
 #[derive(Clone, Debug)]
@@ -71,10 +71,10 @@ impl Link {
         extras.trackers.retain(|tier| !tier.is_empty());
         // A link has no tiers: each tracker is asked by itself.
         extras.trackers.splice(0..0, trackers.iter().map(|url| vec![url.clone()]));
-        extras.trackers.truncate(MOST_KEPT);
+        extras.trackers.truncate(MAX_KEPT);
         extras.web_seeds.retain(|url| !web_seeds.contains(url));
         extras.web_seeds.splice(0..0, web_seeds.iter().cloned());
-        extras.web_seeds.truncate(MOST_KEPT);
+        extras.web_seeds.truncate(MAX_KEPT);
         let metainfo = metainfo.with_extras(extras);
         let bytes = metainfo.to_bytes();
         Torrent { metainfo, bytes, path: Some(self.argument), link: Some(Box::new(self.magnet)) }

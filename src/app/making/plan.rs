@@ -10,7 +10,7 @@ use crate::base::{Geometry, GeometryError, Untrusted};
 use crate::proto::metainfo::{Attributes, Content, Draft, DraftFile, Extras, Metainfo, auto_piece_len};
 
 /// The largest torrent file that torr itself takes, in bytes.
-const MOST_BYTES: usize = 16 << 20;
+const MAX_BYTES: usize = 16 << 20;
 /// An old torrent's size of pieces is kept for this many of them.
 const GOOD_COUNT: std::ops::RangeInclusive<u64> = 500..=2500;
 
@@ -124,7 +124,7 @@ pub fn draft(recipe: &Recipe, found: &Gathered, shape: &Geometry) -> Draft {
 /// The torrent file and the torrent as everybody will read it. Refuses what nobody could use.
 pub fn made(draft: &Draft) -> Result<(Vec<u8>, Metainfo), Error> {
     let bytes = draft.to_bytes();
-    if bytes.len() > MOST_BYTES {
+    if bytes.len() > MAX_BYTES {
         return Err(Error::usage("the torrent file would be larger than 16 MiB")
             .hint("choose a larger --piece-size, or fewer files"));
     }

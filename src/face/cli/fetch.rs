@@ -13,7 +13,7 @@ use crate::app::Error;
 use crate::app::input::{Link, Torrent};
 
 /// How long the swarm may take unless `--timeout` says otherwise.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Who is asked beside those whom the link names.
 #[derive(Clone, Debug, Default)]

@@ -97,7 +97,7 @@ pub fn run(args: &MagnetArgs, global: &GlobalArgs, output: &Output) -> Result<Ex
             {
                 target.check(args.force, output)?;
             }
-            let patience = args.timeout.unwrap_or(fetch::PATIENCE);
+            let patience = args.timeout.unwrap_or(fetch::TIMEOUT);
             let said = link.magnet.clone();
             let torrent = fetch::torrent(link, who(args), patience, global, output)?;
             let mut about = About::torrent(&torrent.metainfo);

@@ -14,7 +14,7 @@ use super::status::{self, moves};
 const TENTHS: f64 = 0.1;
 const HALF_MINUTE: Duration = Duration::from_secs(30);
 /// How long nothing is said of a search for metadata, which is mostly over before.
-const PATIENCE: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What was last said about each torrent.
 #[derive(Debug, Default)]
@@ -82,10 +82,10 @@ impl News {
         match (self.every, self.said.get(&row.id).filter(|said| said.state == State::Metadata)) {
             (Some(every), Some(said)) => now.saturating_sub(said.at) >= every,
             (Some(_), None) => true,
-            (None, None) => now.saturating_sub(since) >= PATIENCE,
+            (None, None) => now.saturating_sub(since) >= TIMEOUT,
             (None, Some(said)) => {
                 let passed = now.saturating_sub(said.at);
-                let other = said.reason != row.reason.word && passed >= PATIENCE;
+                let other = said.reason != row.reason.word && passed >= TIMEOUT;
                 other || (said.text != row.reason.text && passed >= HALF_MINUTE)
             }
         }

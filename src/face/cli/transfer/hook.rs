@@ -19,7 +19,7 @@ use crate::face::cli::output::{Output, Progress};
 use super::Job;
 
 /// The longest line of a program that is shown whole, in bytes.
-const MOST_LINE: u64 = 4096;
+const MAX_LINE: u64 = 4096;
 
 /// The programs that run after downloads.
 pub struct Hooks {
@@ -120,7 +120,7 @@ fn streams(command: &mut Command, output: &Output) -> io::Result<()> {
         let mut reader = BufReader::new(reader);
         loop {
             let mut line = Vec::new();
-            match (&mut reader).take(MOST_LINE).read_until(b'\n', &mut line) {
+            match (&mut reader).take(MAX_LINE).read_until(b'\n', &mut line) {
                 Ok(0) | Err(_) => return,
                 Ok(_) => output.say(&Untrusted::from_bytes(line.trim_ascii_end()).clean()),
             }

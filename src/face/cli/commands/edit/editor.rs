@@ -18,7 +18,7 @@ use crate::face::cli::signals::AtOnce;
 use crate::proto::metainfo::{Edit, Fields};
 
 /// The largest page that is read back, in bytes.
-const MOST_BYTES: u64 = 64 << 20;
+const MAX_BYTES: u64 = 64 << 20;
 
 /// The values as they are after the editor was closed.
 pub fn edited(
@@ -112,7 +112,7 @@ impl<'a> Draft<'a> {
 
     fn text(&self) -> Result<String, Error> {
         let len = fs::metadata(&self.path).map_err(|error| Error::disk("read", &self.path, &error))?.len();
-        if len > MOST_BYTES {
+        if len > MAX_BYTES {
             let message = format!("the page from the editor has {}", units::size(len));
             return Err(Error::usage(message).hint("nothing was written"));
         }

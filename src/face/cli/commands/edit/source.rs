@@ -14,7 +14,7 @@ use crate::proto::metainfo::EditError;
 /// The largest torrent file that is read, in bytes.
 const MAX_BYTES: u64 = 16 << 20;
 /// The most old versions that are kept beside a file.
-const MOST_BACKUPS: u32 = 1000;
+const MAX_BACKUPS: u32 = 1000;
 
 /// A torrent file as it was read.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ impl Source {
             let message = format!("another program changed {} meanwhile", shown(path));
             return Err(Error::new(ErrorKind::Disk, "changed_on_disk", message).hint("edit it again"));
         }
-        for number in 1..=MOST_BACKUPS {
+        for number in 1..=MAX_BACKUPS {
             let mut name = path.clone().into_os_string();
             name.push(".bak");
             if number > 1 {

@@ -15,9 +15,9 @@ use super::args::GetArgs;
 use super::jobs::Maker;
 
 /// The longest line of a list, in bytes: links may be long.
-const MOST_LINE: usize = 5 << 20;
+const MAX_LINE: usize = 5 << 20;
 /// The most lines of a list that name a torrent.
-const MOST_NAMED: usize = 100_000;
+const MAX_NAMED: usize = 100_000;
 /// Torrents that are ready and wait to be taken.
 const READY: usize = 16;
 /// Addresses of the web that are asked at once.
@@ -117,7 +117,7 @@ impl List {
     fn next(&mut self) -> Option<Result<PathBuf, Error>> {
         loop {
             let mut line = Vec::new();
-            let read = (&mut self.lines).take(MOST_LINE as u64 + 1).read_until(b'\n', &mut line);
+            let read = (&mut self.lines).take(MAX_LINE as u64 + 1).read_until(b'\n', &mut line);
             if let Err(error) = read {
                 self.ended = true;
                 return Some(Err(Error::disk("read", &self.path, &error)));
@@ -127,7 +127,7 @@ impl List {
                 let none = || Err(Error::usage("the list contains no torrent"));
                 return (self.named == 0).then(none);
             }
-            if line.len() > MOST_LINE {
+            if line.len() > MAX_LINE {
                 self.named += 1;
                 self.ended = !line.ends_with(b"\n") && self.lines.skip_until(b'\n').is_err();
                 let message = "a line of the list is too long to name a torrent";
@@ -138,9 +138,9 @@ impl List {
                 continue;
             }
             self.named += 1;
-            if self.named > MOST_NAMED {
+            if self.named > MAX_NAMED {
                 self.ended = true;
-                let message = format!("the list contains more than {MOST_NAMED} torrents");
+                let message = format!("the list contains more than {MAX_NAMED} torrents");
                 return Some(Err(Error::new(ErrorKind::Input, "malformed", message)));
             }
             return Some(Ok(path(text)));
@@ -241,11 +241,11 @@ mod tests {
 
     #[test]
     fn a_line_that_cannot_be_used_says_so_and_the_others_go_on() {
-        for text in [b"".to_vec(), b"# nothing\n".to_vec(), vec![b'x'; MOST_LINE + 1]] {
+        for text in [b"".to_vec(), b"# nothing\n".to_vec(), vec![b'x'; MAX_LINE + 1]] {
             let named = named(&text);
             assert!(named.len() == 2 && named[1].is_err(), "{named:?}");
         }
-        let named = named(&[b"a\n".repeat(3), vec![b'x'; 2 * MOST_LINE], b"\nb".to_vec()].concat());
+        let named = named(&[b"a\n".repeat(3), vec![b'x'; 2 * MAX_LINE], b"\nb".to_vec()].concat());
         let good: Vec<bool> = named.iter().map(Result::is_ok).collect();
         assert_eq!(good, [true, true, true, true, false, true]);
         assert_eq!(named[5], Ok("b".into()));

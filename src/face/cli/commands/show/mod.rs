@@ -114,7 +114,7 @@ pub fn run(args: &ShowArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
         return lint(&about, bytes.map_or(0, |bytes| bytes.len()), output);
     }
     if args.swarm {
-        return swarm::ask(&about, args.timeout.unwrap_or(swarm::PATIENCE), output);
+        return swarm::ask(&about, args.timeout.unwrap_or(swarm::TIMEOUT), output);
     }
     tell(&about, args.files, args.all, output)?;
     Ok(Exit::Done)
@@ -159,7 +159,7 @@ fn source(args: &ShowArgs, global: &GlobalArgs, output: &Output) -> Result<Sourc
     if !args.fetch {
         return Ok(Source { about: About::link(link.magnet, &link.notes), bytes: None });
     }
-    let patience = args.timeout.unwrap_or(fetch::PATIENCE);
+    let patience = args.timeout.unwrap_or(fetch::TIMEOUT);
     let who = Who { lan: args.lan, ..Who::default() };
     let torrent = fetch::torrent(link, who, patience, global, output)?;
     Ok(Source { about: About::torrent(&torrent.metainfo), bytes: Some(torrent.bytes) })

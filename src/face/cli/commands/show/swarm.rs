@@ -15,7 +15,7 @@ use crate::face::cli::transfer::block_on;
 use super::about::About;
 
 /// How long trackers may take unless `--timeout` says otherwise.
-pub const PATIENCE: Duration = Duration::from_secs(15);
+pub const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Asks all trackers and tells what they say. Exit code 4 if none answers.
 pub fn ask(about: &About, patience: Duration, output: &Output) -> Result<Exit, Error> {

@@ -12,7 +12,7 @@ use super::{Verdict, name, name_of};
 use crate::app::damage::{FileReport, Status};
 
 /// Ranges that are named before the rest is only counted.
-const MOST_RANGES: usize = 3;
+const MAX_RANGES: usize = 3;
 
 /// Everything, for a terminal.
 pub fn full(verdict: &Verdict<'_>, repair: Option<&str>, style: Style, columns: usize) -> String {
@@ -216,12 +216,12 @@ fn bytes(ranges: &[Range<u64>]) -> String {
 }
 
 fn listed(ranges: &[Range<u64>]) -> String {
-    let shown = ranges.iter().take(MOST_RANGES).map(|range| match range.end - range.start {
+    let shown = ranges.iter().take(MAX_RANGES).map(|range| match range.end - range.start {
         1 => range.start.to_string(),
         _ => format!("{}-{}", range.start, range.end - 1),
     });
     let text = shown.collect::<Vec<_>>().join(", ");
-    match ranges.len().saturating_sub(MOST_RANGES) {
+    match ranges.len().saturating_sub(MAX_RANGES) {
         0 => text,
         more => format!("{text} and {more} more"),
     }
