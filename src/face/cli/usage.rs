@@ -7,12 +7,12 @@ use std::path::Path;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::args::global::{GlobalArgs, When};
+use super::cli_spec;
 use super::commands::{help, version};
-use super::definition;
+use super::environment::Environment;
 use super::exit::Exit;
 use super::output::Output;
 use super::stderr;
-use super::surroundings::Surroundings;
 use crate::app::Error;
 use crate::app::config::suggest;
 use crate::app::quoted;
@@ -24,8 +24,8 @@ const COMMANDS_TO_COME: [&str; 3] = ["daemon", "doctor", "keys"];
 const FLAGS_TO_COME: [&str; 1] = ["--spawn"];
 
 /// `torr` alone. The full-screen view will answer this on a terminal; a pipe never gets it.
-pub fn nothing_asked(around: &Surroundings) -> Exit {
-    let help = definition::command().render_help().to_string();
+pub fn nothing_asked(around: &Environment) -> Exit {
+    let help = cli_spec::command().render_help().to_string();
     if around.stdout_tty {
         let output = Output::new(&GlobalArgs::default(), around);
         return output.data(help.as_bytes()).map_or_else(|failure| Exit::of(&failure), |()| Exit::Done);
@@ -36,7 +36,7 @@ pub fn nothing_asked(around: &Surroundings) -> Exit {
 
 /// Answers what clap did not take as a command: help and version on standard output, all else as an
 /// error with a hint.
-pub fn answer(error: &clap::Error, arguments: &[OsString], around: &Surroundings) -> Exit {
+pub fn answer(error: &clap::Error, arguments: &[OsString], around: &Environment) -> Exit {
     let flags = flags_so_far(arguments);
     let output = Output::new(&flags, around);
     let answered = match error.kind() {
@@ -144,7 +144,7 @@ fn unknown_command(name: &str, error: &clap::Error) -> Error {
 /// The command of which this is a slip of the hand. Where there is one, it is more likely meant than what
 /// has many letters in common.
 fn near_command(name: &str) -> Option<String> {
-    let all = definition::command();
+    let all = cli_spec::command();
     let names = all.get_subcommands().filter(|command| !command.is_hide_set());
     let names = names.flat_map(|command| command.get_visible_aliases().chain([command.get_name()]));
     suggest::closest(name, names).map(str::to_owned)
@@ -186,7 +186,7 @@ fn unknown_flag(flag: &str, error: &clap::Error) -> Error {
 
 /// The command that the words call, such as `torr config set`.
 fn in_use(arguments: &[OsString]) -> Option<String> {
-    let all = definition::command();
+    let all = cli_spec::command();
     let (mut at, mut names) = (&all, vec!["torr".to_owned()]);
     // What is none here is a value of a flag, or what the command is given.
     for word in arguments.iter().skip(1).filter_map(|argument| argument.to_str()) {
@@ -214,7 +214,7 @@ fn owners(flag: &str) -> Vec<String> {
         }
     }
     let mut found = Vec::new();
-    look(&definition::command(), "torr", flag, &mut found);
+    look(&cli_spec::command(), "torr", flag, &mut found);
     found
 }
 
@@ -301,7 +301,7 @@ mod tests {
 
     fn told(line: &[&str]) -> Error {
         let words: Vec<OsString> = line.iter().map(OsString::from).collect();
-        let error = definition::command().try_get_matches_from(line).unwrap_err();
+        let error = cli_spec::command().try_get_matches_from(line).unwrap_err();
         failure(&error, in_use(&words).as_deref())
     }
 
@@ -413,7 +413,7 @@ mod tests {
     #[test]
     fn no_command_to_come_has_come() {
         for name in COMMANDS_TO_COME {
-            assert!(definition::find(&[name]).is_none(), "{name}");
+            assert!(cli_spec::find(&[name]).is_none(), "{name}");
         }
     }
 }

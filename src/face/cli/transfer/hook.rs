@@ -16,7 +16,7 @@ use crate::app::{Error, ErrorKind, reason, shown};
 use crate::base::{InfoHashes, Untrusted};
 use crate::face::cli::output::{Output, Progress};
 
-use super::Job;
+use super::Transfer;
 
 /// The longest line of a program that is shown whole, in bytes.
 const MAX_LINE: u64 = 4096;
@@ -41,7 +41,7 @@ impl Hooks {
     }
 
     /// Starts it for a download that is complete and lies here.
-    pub fn start(&mut self, job: &Job, path: &Path, output: &Output) -> Result<(), Error> {
+    pub fn start(&mut self, job: &Transfer, path: &Path, output: &Output) -> Result<(), Error> {
         let Some(words) = &self.command else { return Ok(()) };
         let told =
             Told { torrent: job.info_hashes, name: job.name.clone(), program: words.program().to_owned() };

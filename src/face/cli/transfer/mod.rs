@@ -1,16 +1,16 @@
-//! What `get` and `seed` have in common: an engine, its torrents, and telling how they fare until the
+//! What `get` and `seed` have in common: an engine, its torrents, and reporter how they fare until the
 //! last of them has ended.
 
 mod events;
 mod hook;
 pub mod link;
 mod lookup;
+mod notices;
 mod outcome;
+mod reporter;
 mod session;
 mod setup;
-mod story;
 pub mod stream;
-mod telling;
 pub mod unsupported;
 mod work;
 
@@ -28,11 +28,11 @@ use super::exit::Exit;
 use super::output::Output;
 use crate::app::command_line::Words;
 
-pub use lookup::{Lookups, Started, Waiter, Wish};
+pub use lookup::{Lookups, Prompt, RunningEngine, Wish};
 pub use outcome::Outcomes;
+pub use reporter::summary;
 pub use setup::Setup;
-pub use telling::summary;
-pub use work::{Kept, Peers, Ready, Search, Work};
+pub use work::{Kept, Peers, Search, Submission, Work};
 
 /// What a command wants of its torrents.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,7 +63,7 @@ pub struct Plan {
     /// Those that are still being read, if there may be any.
     pub more: Option<Arrivals>,
     /// The engine, if it runs already.
-    pub engine: Option<Started>,
+    pub engine: Option<RunningEngine>,
     /// Those that failed before they began.
     pub outcomes: Outcomes,
     /// How long a torrent may wait without progress.
@@ -93,7 +93,7 @@ impl Plan {
     }
 
     /// The same with these torrents.
-    pub fn with(mut self, jobs: impl IntoIterator<Item = (Add, Job)>) -> Self {
+    pub fn with(mut self, jobs: impl IntoIterator<Item = (Add, Transfer)>) -> Self {
         self.works.extend(jobs.into_iter().map(|(add, job)| Work::of(add, job)));
         self
     }
@@ -106,7 +106,7 @@ pub type Arrivals = mpsc::Receiver<Arrival>;
 
 /// One torrent of a command.
 #[derive(Clone, Debug)]
-pub struct Job {
+pub struct Transfer {
     /// Its info-hashes.
     pub info_hashes: InfoHashes,
     /// Its name.
@@ -123,7 +123,7 @@ pub struct Job {
     pub give_back: String,
 }
 
-impl Job {
+impl Transfer {
     /// Where its data is found, as `verify` and `seed` want it: the folder it lies in, or what lies there
     /// under another name.
     pub fn place(&self) -> PathBuf {
@@ -143,25 +143,21 @@ pub fn run(plan: Plan, setup: &Setup, jobs: usize, output: &Output) -> Result<Ex
 
 /// Runs what needs the engine, and leaves nothing of it behind.
 pub fn block_on(output: &Output, work: impl Future<Output = Result<Exit, Error>>) -> Result<Exit, Error> {
-    on(&Ground::new()?, output, work)
+    on(&Host::new()?, output, work)
 }
 
 /// The same where an engine may run already.
-fn on(
-    ground: &Ground,
-    output: &Output,
-    work: impl Future<Output = Result<Exit, Error>>,
-) -> Result<Exit, Error> {
-    let result = ground.block_on(work);
+fn on(host: &Host, output: &Output, work: impl Future<Output = Result<Exit, Error>>) -> Result<Exit, Error> {
+    let result = host.block_on(work);
     output.live.erase();
     result
 }
 
 /// What an engine runs on. A task that hangs in the system does not hold up its end.
 #[derive(Debug)]
-struct Ground(Option<Runtime>);
+struct Host(Option<Runtime>);
 
-impl Ground {
+impl Host {
     fn new() -> Result<Self, Error> {
         let runtime = Builder::new_multi_thread().enable_all().build().map_err(|error| {
             let why = crate::app::reason(&error);
@@ -175,7 +171,7 @@ impl Ground {
     }
 }
 
-impl Drop for Ground {
+impl Drop for Host {
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();

@@ -17,7 +17,7 @@ use crate::proto::magnet::Magnet;
 
 use super::link::Links;
 use super::unsupported::refuse_unsupported;
-use super::{Job, Peers};
+use super::{Peers, Transfer};
 
 /// The settings of one run. What was asked for and cannot be done has been refused by now.
 #[derive(Clone, Debug)]
@@ -143,11 +143,11 @@ impl Setup {
     }
 
     /// One torrent of which this is wanted.
-    pub fn job(&self, torrent: Torrent, mut content: ContentOptions) -> Result<(Add, Job), Error> {
+    pub fn job(&self, torrent: Torrent, mut content: ContentOptions) -> Result<(Add, Transfer), Error> {
         let folder = content.folder.clone();
         content.root_name = torrent.metainfo.root_name().map(str::to_owned);
         content.folder = std::path::absolute(&folder).map_err(|error| Error::disk("use", &folder, &error))?;
-        let job = Job {
+        let job = Transfer {
             info_hashes: torrent.metainfo.info_hash(),
             name: torrent.metainfo.name().clone(),
             argument: torrent.argument(),

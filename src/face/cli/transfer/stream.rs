@@ -162,18 +162,18 @@ mod tests {
 
     use super::*;
     use crate::face::cli::args::global::GlobalArgs;
-    use crate::face::cli::surroundings::Surroundings;
+    use crate::face::cli::environment::Environment;
 
     #[test]
     fn bytes_do_not_go_to_terminals_nor_between_json() {
-        let tty = Surroundings { stdout_tty: true, ..Surroundings::default() };
-        let of = |flags: &GlobalArgs, around: &Surroundings| allowed(&Output::new(flags, around), 1);
+        let tty = Environment { stdout_tty: true, ..Environment::default() };
+        let of = |flags: &GlobalArgs, around: &Environment| allowed(&Output::new(flags, around), 1);
         let refused = of(&GlobalArgs::default(), &tty).unwrap_err();
         assert_eq!(refused.kind, ErrorKind::Usage);
         assert!(refused.sentence().unwrap().contains("--to-stdout | mpv -"));
         let json = GlobalArgs { json: true, ..GlobalArgs::default() };
-        assert!(of(&json, &Surroundings::default()).is_err());
-        assert!(of(&GlobalArgs::default(), &Surroundings::default()).is_ok());
+        assert!(of(&json, &Environment::default()).is_err());
+        assert!(of(&GlobalArgs::default(), &Environment::default()).is_ok());
     }
 
     #[test]

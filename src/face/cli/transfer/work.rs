@@ -9,13 +9,13 @@ use crate::app::door::{Add, Reader};
 use crate::base::{InfoHashes, Untrusted};
 use crate::proto::metainfo::Metainfo;
 
-use super::Job;
+use super::Transfer;
 
 /// The next thing to be done for a torrent.
 #[derive(Debug)]
 pub enum Work {
     /// Its data is to be fetched or given.
-    Move(Box<Ready>),
+    Submit(Box<Submission>),
     /// Only its name is known: its metadata is to be found first.
     Find(Box<Search>),
     /// Nothing: its torrent file was wanted, and is kept.
@@ -26,8 +26,8 @@ pub enum Work {
 
 impl Work {
     /// This torrent, which can begin.
-    pub fn of(add: Add, job: Job) -> Self {
-        Self::Move(Box::new(Ready { add, job, stream: None }))
+    pub fn of(add: Add, job: Transfer) -> Self {
+        Self::Submit(Box::new(Submission { add, job, stream: None }))
     }
 }
 
@@ -44,18 +44,18 @@ pub struct Peers {
 
 /// A torrent that can begin.
 #[derive(Debug)]
-pub struct Ready {
+pub struct Submission {
     /// What the engine is told.
     pub add: Add,
     /// What has to be known to tell of it.
-    pub job: Job,
+    pub job: Transfer,
     /// What goes to standard output while it comes.
     pub stream: Option<Reader>,
 }
 
 /// A torrent whose metadata is to be found.
 pub struct Search {
-    /// What the engine is told.
+    /// The command for the engine.
     pub add: Add,
     /// What comes of it.
     pub then: Then,

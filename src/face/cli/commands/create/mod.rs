@@ -1,7 +1,7 @@
 //! `torr create`: a torrent file from a file or a folder.
 
+mod report;
 pub mod target;
-mod told;
 
 use std::path::{Path, PathBuf};
 
@@ -155,7 +155,7 @@ pub fn run(args: &CreateArgs, global: &GlobalArgs, output: &Output) -> Result<Ex
         .map(|old| old.metainfo);
     let found = gather::gather(&args.path, &wishes(args)?, args.sort, target.path())?;
     let shape = plan::shape(args.piece_size, &found, old.as_ref())?;
-    told::scan(&found, output)?;
+    report::scan(&found, output)?;
     gather::check_readable(&found)?;
     let mut draft = plan::draft(&args.recipe(name, now), &found, &shape);
     let (bytes, planned) = plan::made(&draft)?;
@@ -164,19 +164,19 @@ pub fn run(args: &CreateArgs, global: &GlobalArgs, output: &Output) -> Result<Ex
         Some(old) => reuse::find(old, &draft.name, &found, &shape, now),
         None => Reused::nothing(&shape),
     };
-    told::reuse(&reused, &shape, args, output)?;
+    report::reuse(&reused, &shape, args, output)?;
     if args.dry_run {
-        told::plan(&planned, &found, &target, bytes.len(), args, output)?;
+        report::plan(&planned, &found, &target, bytes.len(), args, output)?;
         return Ok(Exit::Done);
     }
     let threads = args.threads.map_or_else(hash::cores, usize::from);
     let hashed = making::hash(&hash::line(&found), &shape, &reused.digests, threads, HASHING, output)?;
     hash::check_unchanged(&found)?;
-    told::hashed(&hashed, &reused, &shape, output);
+    report::hashed(&hashed, &reused, &shape, output);
     draft.digests = hashed.joined();
     let (bytes, made) = plan::made(&draft)?;
     target.write(&bytes, args.force, output)?;
-    told::done(&made, &target, bytes.len(), args, output)?;
+    report::done(&made, &target, bytes.len(), args, output)?;
     match target.path() {
         Some(path) if args.seed => {
             ending.leave();

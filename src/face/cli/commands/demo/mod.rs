@@ -228,10 +228,10 @@ impl<'a> Play<'a> {
             if member.engine.is_none() && !member.gone && progress >= member.comes {
                 let came = member.come(torrent, given, &own, &nodes, known).await;
                 came?;
-                self.news("came", at, progress)?;
+                self.member_event("came", at, progress)?;
             } else if member.engine.is_some() && member.goes.is_some_and(|goes| progress >= goes) {
                 member.go().await;
-                self.news("left", at, progress)?;
+                self.member_event("left", at, progress)?;
             } else if self.downloader.as_ref().is_some_and(|downloader| member.notice(downloader)) {
                 self.meeting(at, progress)?;
             }
@@ -266,9 +266,9 @@ impl<'a> Play<'a> {
         self.output.event(&Met { schema: SCHEMA, event: "met", seeder, way, progress })
     }
 
-    fn news(&self, what: &'static str, at: usize, progress: f64) -> Result<(), Error> {
+    fn member_event(&self, what: &'static str, at: usize, progress: f64) -> Result<(), Error> {
         #[derive(Serialize)]
-        struct News {
+        struct MemberEvent {
             schema: &'static str,
             event: &'static str,
             seeder: &'static str,
@@ -278,7 +278,7 @@ impl<'a> Play<'a> {
         let member = &self.members[at];
         let verb = if what == "came" { "joined" } else { what };
         self.say(&format!("{} {verb} at {}  ({})", member.name, percent(progress), member.habit));
-        self.output.event(&News {
+        self.output.event(&MemberEvent {
             schema: SCHEMA,
             event: what,
             seeder: member.name,

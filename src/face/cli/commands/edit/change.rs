@@ -110,7 +110,7 @@ mod tests {
 
     use super::*;
     use crate::face::cli::args::global::GlobalArgs;
-    use crate::face::cli::surroundings::Surroundings;
+    use crate::face::cli::environment::Environment;
 
     #[derive(Parser)]
     struct Line {
@@ -120,7 +120,7 @@ mod tests {
 
     fn of(flags: &[&str], old: &Fields) -> Result<Fields, Error> {
         let line = Line::try_parse_from(["edit", "x.torrent"].iter().chain(flags)).unwrap();
-        let output = Output::new(&GlobalArgs { quiet: 2, ..GlobalArgs::default() }, &Surroundings::default());
+        let output = Output::new(&GlobalArgs { quiet: 2, ..GlobalArgs::default() }, &Environment::default());
         wanted(&line.args, old, &output)
     }
 

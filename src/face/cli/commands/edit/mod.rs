@@ -3,8 +3,8 @@
 mod change;
 mod editor;
 mod page;
+mod report;
 mod source;
-mod told;
 
 use std::path::PathBuf;
 
@@ -140,8 +140,9 @@ pub fn run(args: &EditArgs, no_input: bool, output: &Output) -> Result<Exit, Err
     if let (true, Some(path)) = (in_place, target.path()) {
         source.same_rights(path);
     }
-    let told = told::Told { before, after: edit.info_hash(), changed: &changed, target: &target, backup };
-    told.tell(args.in_place, output)?;
+    let report =
+        report::Report { before, after: edit.info_hash(), changed: &changed, target: &target, backup };
+    report.tell(args.in_place, output)?;
     Ok(Exit::Done)
 }
 

@@ -12,7 +12,7 @@ use crate::face::cli::output::Output;
 use crate::face::cli::transfer::{Arrival, Arrivals, Work};
 
 use super::args::GetArgs;
-use super::jobs::Maker;
+use super::jobs::SubmissionBuilder;
 
 /// The longest line of a list, in bytes: links may be long.
 const MAX_LINE: usize = 5 << 20;
@@ -154,7 +154,7 @@ fn path(bytes: &[u8]) -> PathBuf {
 }
 
 /// Reads all that is asked for, each torrent as soon as it can be: none waits for another that is slow.
-pub fn start(arguments: Arguments, maker: Maker) -> Result<Arrivals, Error> {
+pub fn start(arguments: Arguments, maker: SubmissionBuilder) -> Result<Arrivals, Error> {
     let (send, arrivals) = tokio::sync::mpsc::channel(READY);
     let work = move || read_all(arguments, &maker, &send);
     thread::Builder::new().name("torr-inputs".to_owned()).spawn(work).map_err(|error| {
@@ -167,7 +167,7 @@ pub fn start(arguments: Arguments, maker: Maker) -> Result<Arrivals, Error> {
 /// Where torrents are handed over.
 type Sink = tokio::sync::mpsc::Sender<Arrival>;
 
-fn read_all(arguments: Arguments, maker: &Maker, send: &Sink) {
+fn read_all(arguments: Arguments, maker: &SubmissionBuilder, send: &Sink) {
     let (ask, asked) = mpsc::channel::<PathBuf>();
     let asked = Arc::new(Mutex::new(asked));
     let mut lanes = 0;
@@ -192,7 +192,11 @@ fn read_all(arguments: Arguments, maker: &Maker, send: &Sink) {
 }
 
 /// One more who asks the web, until nothing more is to be asked.
-fn lane(asked: &Arc<Mutex<mpsc::Receiver<PathBuf>>>, maker: &Maker, send: &Sink) -> io::Result<()> {
+fn lane(
+    asked: &Arc<Mutex<mpsc::Receiver<PathBuf>>>,
+    maker: &SubmissionBuilder,
+    send: &Sink,
+) -> io::Result<()> {
     let (asked, maker, send) = (asked.clone(), maker.clone(), send.clone());
     let work = move || {
         loop {

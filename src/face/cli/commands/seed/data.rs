@@ -30,7 +30,7 @@ const HASHING: making::HashStyle =
     making::HashStyle { schema: Verb::Seed.schema(), event: "hashing", label: " hashing " };
 
 /// Makes ready what is shared.
-pub struct Maker<'a> {
+pub struct TorrentBuilder<'a> {
     /// The flags of the command.
     pub args: &'a SeedArgs,
     /// Its settings.
@@ -48,7 +48,7 @@ struct Found {
     shape: Geometry,
 }
 
-impl Maker<'_> {
+impl TorrentBuilder<'_> {
     /// A file or a folder, as a torrent.
     pub fn share(&self, argument: &Path) -> Result<Share, Error> {
         let path = std::fs::canonicalize(argument).map_err(|error| Error::disk("read", argument, &error))?;

@@ -24,7 +24,7 @@ use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 use crate::face::cli::signals;
 use crate::face::cli::transfer::link::{Given, Links, Qr};
-use crate::face::cli::transfer::{self, Job, Outcomes, Plan, Setup, Verb};
+use crate::face::cli::transfer::{self, Outcomes, Plan, Setup, Transfer, Verb};
 use crate::proto::metainfo::Metainfo;
 
 use making::MakingArgs;
@@ -83,7 +83,7 @@ pub struct SeedArgs {
 struct Share {
     metainfo: Metainfo,
     add: Add,
-    job: Job,
+    job: Transfer,
     given: Given,
 }
 
@@ -93,7 +93,7 @@ pub fn run(args: &SeedArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
     let setup = Setup::giving(&args.network, args.lan, global, output)?;
     let ending = signals::end_at_once(output);
     let mut outcomes = Outcomes::default();
-    let mut jobs: Vec<(Add, Job)> = Vec::new();
+    let mut jobs: Vec<(Add, Transfer)> = Vec::new();
     let mut given: BTreeMap<InfoHashes, Given> = BTreeMap::new();
     for argument in &args.paths {
         match share(args, &setup, argument, output) {
@@ -150,7 +150,7 @@ fn tracker(url: &Untrusted) -> String {
 fn give(
     args: &SeedArgs,
     setup: &Setup,
-    jobs: Vec<(Add, Job)>,
+    jobs: Vec<(Add, Transfer)>,
     given: BTreeMap<InfoHashes, Given>,
     outcomes: Outcomes,
     output: &Output,
@@ -186,7 +186,7 @@ fn share(args: &SeedArgs, setup: &Setup, argument: &Path, output: &Output) -> Re
             let message = "-o gives the folder of a torrent's data, but a file or folder is the data itself";
             return Err(Error::usage(message).hint("leave -o out"));
         }
-        data::Maker { args, setup, output }.share(argument)?
+        data::TorrentBuilder { args, setup, output }.share(argument)?
     } else {
         if let Some(flag) = args.making.given() {
             let shown = crate::app::shown(argument);

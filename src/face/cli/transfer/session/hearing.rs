@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::story::Finish;
-use super::super::{Job, Verb};
+use super::super::notices::Finish;
+use super::super::{Transfer, Verb};
 use super::{Session, row};
 use crate::app::door::{Command, Door, Event, FaultKind, Reason, Row, State, View};
 use crate::app::quoted;
@@ -17,16 +17,16 @@ impl Session<'_> {
     pub(super) fn hear(&mut self, event: Event, door: &Door) -> Result<(), Error> {
         match event {
             Event::Added { id, info_hashes, name, size, files } => {
-                self.telling.set_info_hashes(id, info_hashes);
-                self.telling.added(id, &name, size, files.into())
+                self.reporter.set_info_hashes(id, info_hashes);
+                self.reporter.added(id, &name, size, files.into())
             }
             Event::Metadata { id, info_hashes, metainfo } => {
-                self.telling.set_info_hashes(id, info_hashes);
+                self.reporter.set_info_hashes(id, info_hashes);
                 self.sought.found(id, *metainfo);
                 Ok(())
             }
             Event::Checked { id, have } => {
-                self.telling.checked(id, have);
+                self.reporter.checked(id, have);
                 if let Some(running) = self.running.get_mut(&id) {
                     running.found = have;
                 }
@@ -42,7 +42,7 @@ impl Session<'_> {
             Event::Done { id } => self.over(id, door),
             Event::Failed { id, fault } => {
                 let mut failure = Error::from(fault.clone());
-                failure.torrent = self.telling.info_hashes(id);
+                failure.torrent = self.reporter.info_hashes(id);
                 if fault.kind == FaultKind::FilesMissing
                     && let Some(running) = self.running.get(&id)
                 {
@@ -51,7 +51,7 @@ impl Session<'_> {
                 // A torrent that was waited for in vain has no last state.
                 if fault.kind != FaultKind::NoMetadata {
                     let reason = Reason { word: fault.kind.reason(), text: fault.message };
-                    self.telling.last(id, row(&door.view(), id), State::Error, reason)?;
+                    self.reporter.last(id, row(&door.view(), id), State::Error, reason)?;
                 }
                 if self.sought.give_up(id) {
                     self.lost(id, &failure);
@@ -61,7 +61,7 @@ impl Session<'_> {
                 Ok(())
             }
             Event::Note { id, text } => {
-                self.telling.note(id, &text);
+                self.reporter.note(id, &text);
                 Ok(())
             }
         }
@@ -80,18 +80,18 @@ impl Session<'_> {
         running.path = Some(path.clone());
         let job = &running.job;
         if self.verb == Verb::Seed {
-            return self.telling.seeding(id, job, &path, running.until());
+            return self.reporter.seeding(id, job, &path, running.until());
         }
         let finish = Finish {
             job,
             path: &path,
-            size: self.telling.size(id),
+            size: self.reporter.size(id),
             received,
             took,
             after: running.after,
             verified: !running.trusting || running.found == 0,
         };
-        self.telling.finished(id, &finish)?;
+        self.reporter.finished(id, &finish)?;
         let begun = self.hooks.start(&running.job, &path, self.output);
         self.hook_ended(begun);
         Ok(())
@@ -105,7 +105,7 @@ impl Session<'_> {
         let failure = source_watch::told(torrent, change, &given.path);
         let kind = if change.gone { FaultKind::FilesMissing } else { FaultKind::Changed };
         let reason = Reason { word: kind.reason(), text: failure.message.clone() };
-        self.telling.last(id, row(&door.view(), id), State::Error, reason)?;
+        self.reporter.last(id, row(&door.view(), id), State::Error, reason)?;
         door.send(Command::Remove(id));
         self.fail(id, &failure);
         Ok(())
@@ -113,7 +113,7 @@ impl Session<'_> {
 
     pub(super) fn look(&mut self, view: &Arc<View>, door: &Door) -> Result<(), Error> {
         let now = self.begun.elapsed();
-        self.telling.progress(view, now)?;
+        self.reporter.progress(view, now)?;
         let Some(limit) = self.timeout else { return Ok(()) };
         let mut late = Vec::new();
         for row in &view.torrents {
@@ -139,7 +139,7 @@ impl Session<'_> {
         if !running.job.seeds {
             return Ok(());
         }
-        self.telling.goal(id, &running.job, running.until(), row(&door.view(), id))
+        self.reporter.goal(id, &running.job, running.until(), row(&door.view(), id))
     }
 
     pub(super) fn fail(&mut self, id: TorrentId, failure: &Error) {
@@ -153,14 +153,14 @@ impl Session<'_> {
 
     /// Nothing comes of a torrent.
     pub(super) fn lost(&mut self, id: TorrentId, failure: &Error) {
-        self.telling.failed(id);
+        self.reporter.failed(id);
         self.output.fail(failure);
         self.outcomes.failed(failure);
     }
 }
 
 /// What to do about data that is missing or damaged.
-fn repair(job: &Job) -> String {
+fn repair(job: &Transfer) -> String {
     let place = quoted(&job.place());
     let argument = &job.argument;
     format!(

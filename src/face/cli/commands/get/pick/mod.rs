@@ -13,14 +13,14 @@ use crate::app::{Error, ErrorKind};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 use crate::face::cli::signals::Watch;
-use crate::face::cli::transfer::{self, Plan, Waiter, Wish};
+use crate::face::cli::transfer::{self, Plan, Prompt, Wish};
 
 use model::Picker;
 use screen::End;
 use view::Frame;
 
 use super::found::Torrents;
-use super::jobs::Maker;
+use super::jobs::SubmissionBuilder;
 
 pub use screen::restore;
 
@@ -41,7 +41,7 @@ pub fn possible(no_input: bool, output: &Output) -> Result<(), Error> {
 /// skips one that is looked for; the others, and what was chosen of them, are kept.
 pub fn all(
     torrents: &mut Torrents<'_>,
-    maker: &Maker,
+    maker: &SubmissionBuilder,
     plan: &mut Plan,
     folder: &Path,
     output: &Output,
@@ -91,7 +91,7 @@ pub fn all(
     Ok(None)
 }
 
-impl Waiter for Watch {
+impl Prompt for Watch {
     fn waits(&self, begins: bool) {
         self.away(begins);
     }

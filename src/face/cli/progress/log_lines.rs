@@ -18,7 +18,7 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What was last said about each torrent.
 #[derive(Debug, Default)]
-pub struct News {
+pub struct UpdateTimer {
     /// The time between lines that the user chose.
     every: Option<Duration>,
     said: BTreeMap<TorrentId, Said>,
@@ -38,7 +38,7 @@ struct Said {
     at: Duration,
 }
 
-impl News {
+impl UpdateTimer {
     /// Nothing was said; with a time between lines if the user chose one.
     pub fn new(every: Option<Duration>) -> Self {
         Self { every, ..Self::default() }
@@ -165,75 +165,75 @@ mod tests {
 
     #[test]
     fn lines_come_with_changes_and_then_rarely() {
-        let mut news = News::new(None);
+        let mut timer = UpdateTimer::new(None);
         let mut torrent = row("a", State::Waiting);
-        assert!(news.due(&torrent, at(0)));
-        assert!(!news.due(&torrent, at(100)), "nothing is new");
+        assert!(timer.due(&torrent, at(0)));
+        assert!(!timer.due(&torrent, at(100)), "nothing is new");
         torrent.state = State::Downloading;
         torrent.done = 0;
-        assert!(news.due(&torrent, at(101)));
+        assert!(timer.due(&torrent, at(101)));
         torrent.done = torrent.wanted / 2;
-        assert!(!news.due(&torrent, at(102)), "too soon");
+        assert!(!timer.due(&torrent, at(102)), "too soon");
         torrent.done = torrent.wanted / 20;
-        assert!(!news.due(&torrent, at(200)), "too little");
+        assert!(!timer.due(&torrent, at(200)), "too little");
         torrent.done = torrent.wanted / 9;
-        assert!(news.due(&torrent, at(200)));
+        assert!(timer.due(&torrent, at(200)));
     }
 
     #[test]
     fn a_search_is_told_when_it_takes_long() {
-        let mut news = News::new(None);
+        let mut timer = UpdateTimer::new(None);
         let mut torrent = row("a", State::Metadata);
-        assert!(!news.due(&torrent, at(5)) && !news.due(&torrent, at(7)), "it is mostly over by then");
-        assert!(news.due(&torrent, at(8)));
-        assert!(!news.due(&torrent, at(99)), "nothing is new");
+        assert!(!timer.due(&torrent, at(5)) && !timer.due(&torrent, at(7)), "it is mostly over by then");
+        assert!(timer.due(&torrent, at(8)));
+        assert!(!timer.due(&torrent, at(99)), "nothing is new");
         torrent.reason.text = "2 trackers silent".to_owned();
-        assert!(news.due(&torrent, at(99)) && !news.due(&torrent, at(199)));
+        assert!(timer.due(&torrent, at(99)) && !timer.due(&torrent, at(199)));
         torrent.reason.word = "peers_without_metadata";
-        assert!(news.due(&torrent, at(200)));
+        assert!(timer.due(&torrent, at(200)));
         torrent.state = State::Downloading;
-        assert!(news.due(&torrent, at(201)));
-        assert!(News::new(Some(at(1))).due(&row("a", State::Metadata), at(0)));
+        assert!(timer.due(&torrent, at(201)));
+        assert!(UpdateTimer::new(Some(at(1))).due(&row("a", State::Metadata), at(0)));
     }
 
     #[test]
     fn what_stops_moving_is_told_but_not_at_every_breath() {
-        let mut news = News::new(None);
+        let mut timer = UpdateTimer::new(None);
         let mut torrent = row("a", State::Downloading);
-        assert!(news.due(&torrent, at(0)));
+        assert!(timer.due(&torrent, at(0)));
         torrent.down = 0.0;
         torrent.reason.word = "choked_by_all";
-        assert!(!news.due(&torrent, at(5)), "it may be a breath");
-        assert!(news.due(&torrent, at(31)));
-        assert!(!news.due(&torrent, at(90)), "nothing is new");
+        assert!(!timer.due(&torrent, at(5)), "it may be a breath");
+        assert!(timer.due(&torrent, at(31)));
+        assert!(!timer.due(&torrent, at(90)), "nothing is new");
         torrent.state = State::Waiting;
         torrent.reason.word = "no_peers_known";
-        assert!(news.due(&torrent, at(91)));
+        assert!(timer.due(&torrent, at(91)));
         torrent.reason.word = "trackers_fail";
-        assert!(news.due(&torrent, at(92)));
+        assert!(timer.due(&torrent, at(92)));
         torrent.state = State::Error;
-        assert!(news.due(&torrent, at(93)) && !news.due(&torrent, at(200)));
+        assert!(timer.due(&torrent, at(93)) && !timer.due(&torrent, at(200)));
     }
 
     #[test]
     fn the_total_is_told_as_rarely_as_the_rest() {
-        let mut news = News::new(None);
+        let mut timer = UpdateTimer::new(None);
         let part = |done: u64| Sum::of(&[Row { done, ..row("a", State::Downloading) }], 1);
         let tenth = 6_012_954_214 / 10 + 1;
-        assert!(!news.total_due(&part(0), at(0)));
-        assert!(!news.total_due(&part(tenth), at(29)) && !news.total_due(&part(tenth / 2), at(60)));
-        assert!(news.total_due(&part(tenth), at(61)) && !news.total_due(&part(tenth), at(200)));
-        let mut often = News::new(Some(at(1)));
+        assert!(!timer.total_due(&part(0), at(0)));
+        assert!(!timer.total_due(&part(tenth), at(29)) && !timer.total_due(&part(tenth / 2), at(60)));
+        assert!(timer.total_due(&part(tenth), at(61)) && !timer.total_due(&part(tenth), at(200)));
+        let mut often = UpdateTimer::new(Some(at(1)));
         assert!(!often.total_due(&part(0), at(0)) && often.total_due(&part(0), at(1)));
     }
 
     #[test]
     fn an_interval_is_kept_whatever_happens() {
-        let mut news = News::new(Some(at(5)));
+        let mut timer = UpdateTimer::new(Some(at(5)));
         let torrent = row("a", State::Downloading);
-        assert!(news.due(&torrent, at(0)));
-        assert!(!news.due(&torrent, at(4)));
-        assert!(news.due(&torrent, at(5)));
+        assert!(timer.due(&torrent, at(0)));
+        assert!(!timer.due(&torrent, at(4)));
+        assert!(timer.due(&torrent, at(5)));
     }
 
     #[test]

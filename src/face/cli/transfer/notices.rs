@@ -10,13 +10,13 @@ use crate::base::units;
 use crate::face::cli::progress::amounts::of;
 use crate::face::cli::style::{Role, Style};
 
-use super::{Job, Kept};
+use super::{Kept, Transfer};
 
 /// A download that is complete.
 #[derive(Clone, Copy, Debug)]
 pub struct Finish<'a> {
     /// Which.
-    pub job: &'a Job,
+    pub job: &'a Transfer,
     /// Where its file or folder is.
     pub path: &'a Path,
     /// Its size in bytes.
@@ -186,8 +186,8 @@ mod tests {
     use crate::base::InfoHashes;
     use crate::face::cli::progress::screen::tests::row;
 
-    fn job() -> Job {
-        Job {
+    fn job() -> Transfer {
+        Transfer {
             info_hashes: InfoHashes::from_v1([8; 20]),
             name: "ubuntu.iso".into(),
             argument: "ubuntu.torrent".to_owned(),
@@ -198,7 +198,7 @@ mod tests {
         }
     }
 
-    fn finish(job: &Job) -> Finish<'_> {
+    fn finish(job: &Transfer) -> Finish<'_> {
         Finish {
             job,
             path: Path::new("/iso/ubuntu.iso"),
