@@ -11,7 +11,7 @@ use crate::proto::metainfo::Metainfo;
 pub struct Place {
     /// The folder below which they lie.
     pub root: PathBuf,
-    /// What stands in place of the first component of their paths: nothing where `root` itself is the
+    /// The replacement of the first component of their paths: nothing where `root` itself is the
     /// torrent's directory, another name where it was renamed.
     pub top: Top,
 }

@@ -102,7 +102,7 @@ pub struct Listed<'a> {
     pub number: usize,
     /// The path below the folder of downloads, still a stranger's words.
     pub path: &'a str,
-    /// Bytes.
+    /// The length in bytes.
     pub len: u64,
 }
 

@@ -20,7 +20,7 @@ const SHARE: u32 = 50;
 /// A file that is no longer what it was.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// Which.
+    /// The path of the file.
     pub file: PathBuf,
     /// There is no such file any more.
     pub gone: bool,
@@ -74,7 +74,7 @@ impl Watch {
     }
 }
 
-/// What is said of it; `place` is all that was shared.
+/// The error for this change; `place` is the root of the shared data.
 pub fn told(torrent: InfoHashes, change: &Change, place: &Path) -> Error {
     let file = shown(&change.file);
     let failure = if change.gone {

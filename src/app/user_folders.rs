@@ -45,7 +45,7 @@ fn base(var: &dyn Fn(&str) -> Option<OsString>, name: &str, usual: &str) -> Opti
     absolute(name).or_else(|| absolute("HOME").map(|home| home.join(usual)))
 }
 
-/// What `user-dirs.dirs` says about downloads: a line such as `XDG_DOWNLOAD_DIR="$HOME/Downloads"`.
+/// Reads the download folder from `user-dirs.dirs`: a line such as `XDG_DOWNLOAD_DIR="$HOME/Downloads"`.
 fn download_dir(text: &str, home: &Path) -> Option<PathBuf> {
     let value = text.lines().find_map(|line| line.trim().strip_prefix("XDG_DOWNLOAD_DIR="))?;
     let value = value.trim().strip_prefix('"')?.strip_suffix('"')?;

@@ -16,9 +16,9 @@ const MAX_KEPT: usize = 200;
 /// A link; an info hash is the shortest one.
 #[derive(Clone, Debug)]
 pub struct Link {
-    /// What it says.
+    /// The parsed link.
     pub magnet: Magnet,
-    /// What of it was passed over.
+    /// Notes on ignored parts of the link.
     pub notes: Vec<MagnetNote>,
     /// As it was given.
     argument: PathBuf,
@@ -47,7 +47,7 @@ impl Link {
         Err(Error::new(ErrorKind::Input, "malformed", message).hint(hint).about(self.magnet.info_hash))
     }
 
-    /// What to call it until its metadata is there: its name, or else its info hash.
+    /// The display name until the metadata is known: the name in the link, or else the info hash.
     pub fn name(&self) -> Untrusted {
         self.magnet.name.clone().unwrap_or_else(|| Untrusted::new(self.magnet.info_hash.to_string()))
     }

@@ -1,4 +1,4 @@
-//! What stands where a torrent is asked for: a file, standard input, an address on the web. This is the one
+//! Torrent arguments: a file, standard input, an address on the web. This is the one
 //! place where each [`Kind`] becomes a checked torrent.
 
 mod kind;
@@ -25,7 +25,7 @@ pub const MAX_BYTES: u64 = 16 << 20;
 /// A torrent file that was read and checked.
 #[derive(Clone, Debug)]
 pub struct Torrent {
-    /// What it says.
+    /// The parsed torrent file.
     pub metainfo: Metainfo,
     /// The file as it was read.
     pub bytes: Vec<u8>,
@@ -90,13 +90,13 @@ pub fn bytes(argument: &Path, reading: &Reading<'_>) -> Result<Vec<u8>, Error> {
     bounded(argument, bytes)
 }
 
-/// What was read from there is no torrent.
+/// The error for an argument whose bytes are not a torrent.
 pub fn malformed(argument: &Path, why: &impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Input, "malformed", format!("{}: {why}", name(argument)))
         .hint("it may be cut off, or something else such as a web page; download the torrent file again")
 }
 
-/// What needs a torrent file, and was given the name of one.
+/// The error for a link or info hash where a torrent file is needed.
 pub fn only_a_link(argument: &Path) -> Error {
     let link = match Link::of(argument) {
         Err(failure) => return failure,

@@ -14,7 +14,7 @@ pub enum Sort {
     Size,
 }
 
-/// What was found, and how much was left out.
+/// The files that were found, and how many were left out.
 #[derive(Clone, Debug, Default)]
 pub struct Gathered {
     /// The files, in the order of the torrent.
@@ -23,7 +23,7 @@ pub struct Gathered {
     pub is_folder: bool,
     /// How many were reached by links.
     pub linked: u64,
-    /// What was left out.
+    /// Counts of the entries that were left out.
     pub skipped: Skipped,
 }
 

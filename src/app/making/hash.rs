@@ -28,7 +28,7 @@ pub type HashWatch<'a> = dyn FnMut(HashProgress<'_>) -> Result<(), Error> + 'a;
 /// Files end to end, each a path and its length; one of no path is padding.
 pub type Line = Vec<(Option<PathBuf>, u64)>;
 
-/// What came of it.
+/// The result of hashing.
 #[derive(Clone, Debug, Default)]
 pub struct Hashed {
     /// The digests of all pieces: those that were known, and the others.

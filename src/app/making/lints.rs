@@ -1,4 +1,4 @@
-//! What is allowed in a torrent and seldom meant.
+//! Lints: properties that a torrent may have and that are seldom intended.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ pub enum Lint {
     NamesCollide,
 }
 
-/// What was found, in one sentence.
+/// A finding of a lint, in one sentence.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Finding {
     /// Of which kind.

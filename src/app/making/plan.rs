@@ -1,4 +1,4 @@
-//! What the torrent is going to be, before anything is hashed.
+//! The plan of a torrent, before anything is hashed.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -37,7 +37,7 @@ impl Format {
     }
 }
 
-/// What stands in a torrent beside its files.
+/// Fields of a torrent beside its files.
 #[derive(Clone, Debug, Default)]
 pub struct Recipe {
     /// Its name.
@@ -60,7 +60,7 @@ pub struct Recipe {
     pub date: Option<i64>,
 }
 
-/// What the file or folder is called where it lies; empty where that is no text.
+/// The name of the file or folder on disk; empty where that is not text.
 pub fn name_on_disk(path: &Path) -> Result<String, Error> {
     let whole = std::fs::canonicalize(path).map_err(|error| Error::disk("read", path, &error))?;
     Ok(whole.file_name().unwrap_or(OsStr::new("")).to_str().unwrap_or("").to_owned())

@@ -11,7 +11,7 @@ use crate::base::{FileIndex, Geometry, Sha1Digest, units};
 use crate::proto::metainfo::{File, Metainfo};
 use crate::store::{ScannedFile, same_piece};
 
-/// What can be taken over: a digest for each piece that need not be hashed.
+/// Reusable hashes: a digest for each piece that need not be hashed.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Reused {
     /// By piece.

@@ -16,7 +16,7 @@ const HALF_MINUTE: Duration = Duration::from_secs(30);
 /// How long nothing is said of a search for metadata, which is mostly over before.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What was last said about each torrent.
+/// Decides when a line about a torrent is due, from the last one.
 #[derive(Debug, Default)]
 pub struct UpdateTimer {
     /// The time between lines that the user chose.

@@ -1,5 +1,5 @@
-//! What is run after each download: `--run`. A program with its arguments and no shell; what it needs to
-//! know stands in its environment and never in the command. Whatever it prints goes to standard error.
+//! The program of `--run`, after each download: with its arguments and no shell. Its facts
+//! are in its environment and never in the command. Its output goes to standard error.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::fd::AsFd;
@@ -134,7 +134,7 @@ fn without_zero(name: &str) -> String {
     name.replace('\0', "\u{fffd}")
 }
 
-/// What a failure is told of.
+/// The download that a failure of the program belongs to.
 struct Told {
     torrent: InfoHashes,
     name: Untrusted,

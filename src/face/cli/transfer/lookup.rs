@@ -27,11 +27,11 @@ const STOP: Duration = Duration::from_secs(2);
 /// An engine that runs.
 #[derive(Debug)]
 pub struct RunningEngine {
-    /// What it runs on.
+    /// The runtime of the engine.
     pub(super) host: Host,
     /// By which it is told what to do.
     pub(super) door: Door,
-    /// What it tells.
+    /// The engine's events.
     pub(super) events: mpsc::UnboundedReceiver<Event>,
     /// Its torrents.
     pub(super) known: Known,
@@ -46,7 +46,7 @@ pub(super) struct Known {
     pub found: Vec<TorrentId>,
 }
 
-/// What is wished of who waits.
+/// The wish of the person who waits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Wish {
     /// To go on.
@@ -62,12 +62,12 @@ pub trait Prompt {
     /// The waiting begins, or is over. Meanwhile Ctrl-C may have another meaning than before and after.
     fn waits(&self, _begins: bool) {}
 
-    /// Whether it is somebody who can skip one.
+    /// Whether a person can skip a torrent.
     fn can_skip(&self) -> bool {
         false
     }
 
-    /// What is wished by now.
+    /// The latest wish.
     fn wish(&self) -> Wish {
         Wish::Wait
     }
@@ -82,7 +82,7 @@ pub struct Lookups {
     timer: UpdateTimer,
     /// For how long was waited so far.
     waited: Duration,
-    /// It was said that one can be skipped.
+    /// The hint that one can be skipped was printed.
     told: bool,
 }
 

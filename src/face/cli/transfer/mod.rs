@@ -1,4 +1,4 @@
-//! What `get` and `seed` have in common: an engine, its torrents, and reporter how they fare until the
+//! The common part of `get` and `seed`: an engine, its torrents, and reports of their progress until the
 //! last of them has ended.
 
 mod events;
@@ -34,12 +34,12 @@ pub use reporter::summary;
 pub use setup::Setup;
 pub use work::{Kept, Peers, Search, Submission, Work};
 
-/// What a command wants of its torrents.
+/// The action of a command on its torrents.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verb {
-    /// Fetch them.
+    /// Download them.
     Get,
-    /// Give them.
+    /// Seed them.
     Seed,
 }
 
@@ -53,10 +53,10 @@ impl Verb {
     }
 }
 
-/// What is to be done.
+/// The plan of a command.
 #[derive(Debug)]
 pub struct Plan {
-    /// What the command wants.
+    /// The action of the command.
     pub verb: Verb,
     /// The torrents that are known before it begins.
     pub works: Vec<Work>,
@@ -68,9 +68,9 @@ pub struct Plan {
     pub outcomes: Outcomes,
     /// How long a torrent may wait without progress.
     pub timeout: Option<Duration>,
-    /// What stands after each path on standard output; nothing where paths do not go there.
+    /// The byte after each path on standard output; `None` where paths do not go there.
     pub path_end: Option<u8>,
-    /// What is run after each download.
+    /// The program that runs after each download.
     pub run: Option<Words>,
     /// How others are told where to fetch what is given.
     pub links: Option<link::Links>,
@@ -115,9 +115,9 @@ pub struct Transfer {
     pub argument: String,
     /// The folder its file or directory lies in, as it was given.
     pub folder: PathBuf,
-    /// What its file or directory is called there, where that is not what the torrent calls it.
+    /// The name of its file or directory there, where it differs from the torrent's.
     pub renamed: Option<String>,
-    /// It is given to others after it is complete.
+    /// The torrent is seeded after it is complete.
     pub seeds: bool,
     /// The command that gives it to others later.
     pub give_back: String,
@@ -153,7 +153,7 @@ fn on(host: &Host, output: &Output, work: impl Future<Output = Result<Exit, Erro
     result
 }
 
-/// What an engine runs on. A task that hangs in the system does not hold up its end.
+/// The runtime of an engine. A task that hangs in the system does not hold up its end.
 #[derive(Debug)]
 struct Host(Option<Runtime>);
 

@@ -15,7 +15,7 @@ use super::{Kept, Transfer};
 /// A download that is complete.
 #[derive(Clone, Copy, Debug)]
 pub struct Finish<'a> {
-    /// Which.
+    /// The transfer that is complete.
     pub job: &'a Transfer,
     /// Where its file or folder is.
     pub path: &'a Path,
@@ -25,7 +25,7 @@ pub struct Finish<'a> {
     pub received: u64,
     /// How long it was on its way in this run.
     pub took: Duration,
-    /// What happens now.
+    /// The action that follows.
     pub after: After,
     /// Every piece was hashed and found right, in this run or in one before.
     pub verified: bool,
@@ -145,7 +145,7 @@ pub const CUT_OFF_WHILE_CHECKING: &str =
 /// The end of a command that had not yet anything to begin with.
 pub const NOTHING_BEGUN: &str = "stopped before anything started";
 
-/// What was kept of downloads that were cut off: one is named by its bytes, several are counted.
+/// The notice of cut-off downloads: one is named by its bytes, several are counted.
 pub fn cut_off(unfinished: &[(u64, u64)], done: usize) -> String {
     let kept = match unfinished {
         [(0, _)] if done == 0 => {

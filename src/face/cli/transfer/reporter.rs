@@ -1,4 +1,4 @@
-//! What people and scripts are told of transfers.
+//! Reports of transfers, for people and scripts.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -100,13 +100,13 @@ impl<'a> Reporter<'a> {
         self.metadata(torrent, name, size, files)
     }
 
-    /// What there is of a torrent is known.
+    /// Reports the metadata of a torrent.
     fn metadata(&self, torrent: InfoHashes, name: &Untrusted, size: u64, files: u64) -> Result<(), Error> {
         self.line(&log_lines::metadata(torrent, name, files, size));
         self.event(&events::metadata(self.verb.schema(), torrent, name, size, files))
     }
 
-    /// What is there was looked through.
+    /// Reports how much of a torrent was already there.
     pub fn checked(&self, id: TorrentId, have: u64) {
         let (size, torrent) = (self.size(id), self.info_hashes(id));
         if have > 0

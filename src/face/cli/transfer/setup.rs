@@ -1,4 +1,4 @@
-//! What the configuration and the flags come to for a command that transfers.
+//! The effective settings of a transfer command, from configuration and flags.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ pub struct Setup {
     network: NetworkArgs,
     bind: Option<IpAddr>,
     state_dir: Option<PathBuf>,
-    /// It is where it is without a flag.
+    /// The state directory is the default one.
     usual_state: bool,
     /// Nobody outside the local network is told anything.
     lan: bool,
@@ -113,7 +113,7 @@ impl Setup {
         flag.map_or(self.settings.limits.active_downloads, usize::from)
     }
 
-    /// What happens after a download.
+    /// The action after a download.
     pub fn after(&self, flag: Option<After>) -> After {
         flag.unwrap_or(self.settings.seeding.get)
     }

@@ -75,7 +75,7 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Begins.
+    /// Starts writing the file to standard output.
     pub fn start(reader: Reader) -> Result<Self, Error> {
         let failed = |error: &io::Error| {
             Error::new(ErrorKind::Internal, "internal", format!("cannot start to write: {}", reason(error)))

@@ -1,4 +1,4 @@
-//! What is to be done for one torrent, as far as is known.
+//! Work for one torrent, as far as it is known.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -14,13 +14,13 @@ use super::Transfer;
 /// The next thing to be done for a torrent.
 #[derive(Debug)]
 pub enum Work {
-    /// Its data is to be fetched or given.
+    /// Its data is to be downloaded or seeded.
     Submit(Box<Submission>),
     /// Only its name is known: its metadata is to be found first.
     Find(Box<Search>),
     /// Nothing: its torrent file was wanted, and is kept.
     Kept(Kept),
-    /// It is in work already, and these are more peers of it.
+    /// More peers of a torrent that is active already.
     Peers(Box<Peers>),
 }
 
@@ -34,7 +34,7 @@ impl Work {
 /// Peers of a torrent that is in work.
 #[derive(Debug)]
 pub struct Peers {
-    /// Which torrent.
+    /// The info-hashes of the torrent.
     pub info_hashes: InfoHashes,
     /// Their addresses.
     pub peers: Vec<SocketAddr>,
@@ -45,11 +45,11 @@ pub struct Peers {
 /// A torrent that can begin.
 #[derive(Debug)]
 pub struct Submission {
-    /// What the engine is told.
+    /// The command for the engine.
     pub add: Add,
-    /// What has to be known to tell of it.
+    /// The transfer, as reports need it.
     pub job: Transfer,
-    /// What goes to standard output while it comes.
+    /// The reader of a file that goes to standard output during the download.
     pub stream: Option<Reader>,
 }
 
@@ -57,7 +57,7 @@ pub struct Submission {
 pub struct Search {
     /// The command for the engine.
     pub add: Add,
-    /// What comes of it.
+    /// Turns the metadata into the next work.
     pub then: Then,
 }
 

@@ -1,4 +1,4 @@
-//! Who can use a link, in sentences: no more than what is known, and nothing that is not so.
+//! Sentences about who can use a link: only facts that are known.
 
 use std::net::IpAddr;
 
@@ -8,11 +8,11 @@ use crate::proto::magnet::Magnet;
 
 use super::{Given, Links};
 
-/// What stands between the parts of a line.
+/// The separator between the parts of a line.
 const BETWEEN: &str = "    ";
 
 impl Links {
-    /// Who can use the link: lines, each of one part or of several that may stand beside one another.
+    /// Lines about who can use the link, each of one part or of several that may stand beside one another.
     pub(super) fn who(&self, given: &Given, link: &Magnet, port: Option<u16>) -> Vec<Vec<String>> {
         let one = |line: &str| vec![line.to_owned()];
         let mut lines = vec![vec![self.learns(given, link)]];
@@ -43,7 +43,7 @@ impl Links {
         lines
     }
 
-    /// Who learns of it, and who can have it.
+    /// The sentence about who learns of the torrent, and who can download it.
     fn learns(&self, given: &Given, link: &Magnet) -> String {
         if self.lan {
             return match (given.private, self.is_here_only()) {
@@ -68,7 +68,7 @@ impl Links {
         self.dht && !given.private && !self.is_here_only()
     }
 
-    /// Whether it is found in the local network by asking all of it.
+    /// Whether local peer discovery (BEP 14) finds the torrent.
     fn multicast_finds(&self, given: &Given) -> bool {
         self.lsd && !given.private && !self.is_here_only()
     }

@@ -1,4 +1,4 @@
-//! What the engine tells, and what is made of it.
+//! Handling of the engine's events.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -159,7 +159,7 @@ impl Session<'_> {
     }
 }
 
-/// What to do about data that is missing or damaged.
+/// The hint for missing or damaged data.
 fn repair(job: &Transfer) -> String {
     let place = quoted(&job.place());
     let argument = &job.argument;
@@ -168,7 +168,7 @@ fn repair(job: &Transfer) -> String {
     )
 }
 
-/// Nothing came for as long as was allowed.
+/// The error of a torrent without progress within the timeout.
 fn gave_up(row: &Row, limit: Duration) -> Error {
     let reason = if row.reason.text.is_empty() { row.state.word() } else { &row.reason.text };
     let kind = if row.peers == 0 && row.state == State::Waiting { "no_peers" } else { "no_progress" };

@@ -141,7 +141,7 @@ struct Session<'a> {
     outcomes: Outcomes,
     timeout: Option<Duration>,
     reporter: Reporter<'a>,
-    /// What goes to standard output.
+    /// The stream to standard output, if there is one.
     stream: Option<Stream>,
     links: Links,
     begun: Instant,
@@ -339,7 +339,7 @@ impl<'a> Session<'a> {
         Some(self.found.swap_remove(at))
     }
 
-    /// Who takes what one torrent gives is shown beside it.
+    /// Asks for details of a single seeding torrent: its peers are shown beside it.
     fn look_closer(&self, door: &Door) {
         if self.output.progress == Progress::Bar
             && self.sought.count() == 0
