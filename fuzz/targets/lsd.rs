@@ -1,11 +1,11 @@
 //! The datagrams of Local Service Discovery (BEP 14).
 
-use torr::proto::lsd::{LONGEST_READ, LONGEST_WRITTEN, MOST_READ, MOST_WRITTEN, read, write};
+use torr::proto::lsd::{LONGEST_READ, LONGEST_WRITTEN, MAX_READ, MAX_WRITTEN, read, write};
 
 pub fn run(data: &[u8]) {
     let Ok(search) = read(data) else { return };
     assert!(data.len() <= LONGEST_READ && search.port != 0);
-    assert!((1..=MOST_READ).contains(&search.torrents.len()));
+    assert!((1..=MAX_READ).contains(&search.torrents.len()));
     assert!(search.cookie.as_ref().is_none_or(|cookie| cookie.len() <= 64));
     let mut sorted = search.torrents.clone();
     sorted.sort_unstable();
@@ -13,7 +13,7 @@ pub fn run(data: &[u8]) {
     assert_eq!(sorted.len(), search.torrents.len(), "none twice");
     for group in ["239.192.152.143:6771", "[ff15::efc0:988f]:6771"] {
         let group = group.parse().expect("an address");
-        let each = 1 + data.len() % MOST_WRITTEN;
+        let each = 1 + data.len() % MAX_WRITTEN;
         let mut back = Vec::new();
         for datagram in write(group, search.port, 7, &search.torrents, each) {
             assert!(datagram.len() <= LONGEST_WRITTEN);

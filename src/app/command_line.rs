@@ -21,10 +21,10 @@ impl Words {
 pub fn words(text: &str) -> Result<Words, String> {
     let words = shell_words::split(text).map_err(|_| "a quotation mark is not closed".to_owned())?;
     if words.first().is_none_or(String::is_empty) {
-        return Err("no program is named".to_owned());
+        return Err("the command is empty".to_owned());
     }
     if words.iter().any(|word| word.contains('\0')) {
-        return Err("no argument can hold a zero byte".to_owned());
+        return Err("an argument contains a zero byte".to_owned());
     }
     Ok(Words(words))
 }

@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use crate::base::{Bitfield, FileIndex, FilePart, Geometry, Piece};
 
-/// What lies where a file should be.
+/// The entry found in the place of a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum There {
-    /// Nothing.
+    /// No entry.
     Nothing,
     /// A file of this many bytes.
     File(u64),
@@ -29,11 +29,11 @@ pub enum Status {
     Damaged,
     /// The bytes match and there are more after them.
     Long,
-    /// It ends too early.
+    /// The file ends too early.
     Short,
     /// Something that is no file is in its place.
     Blocked,
-    /// It is not there.
+    /// The file is missing.
     Missing,
 }
 
@@ -53,10 +53,10 @@ impl Status {
     }
 }
 
-/// What was found out about one file.
+/// The report about one file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FileReport {
-    /// Which.
+    /// The number of the file.
     pub file: FileIndex,
     /// How it stands.
     pub status: Status,
@@ -72,7 +72,7 @@ pub struct FileReport {
     pub some_good: bool,
 }
 
-/// What was found out about the files that are stored, in their order. `there` has an entry for every
+/// Reports about the stored files, in their order. `there` has an entry for every
 /// file of the torrent, `stored` says which of them count; of the pieces that were `asked` for, `good` are
 /// those that match.
 pub fn report(

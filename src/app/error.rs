@@ -1,4 +1,4 @@
-//! What stopped a request: one sentence, what sort of thing it was, and what to do about it.
+//! The error of a request: one sentence, its kind, and its remedy.
 
 use std::io;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use super::remedy::Remedy;
 use crate::base::{InfoHashes, Untrusted};
 
-/// What sort of thing went wrong. A face makes of it what its readers know: an exit code, a status, a colour.
+/// The kind of an error. A face turns it into an exit code, a status or a colour.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ErrorKind {
     /// All ran well, and the answer is no.
@@ -36,13 +36,13 @@ pub enum ErrorKind {
 /// The end of a request that could not be met.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Error {
-    /// What sort of thing went wrong.
+    /// The kind of the error.
     pub kind: ErrorKind,
     /// The word for scripts, e.g. `no_peers`.
     pub word: &'static str,
-    /// What happened, on what; clean for a terminal. Empty where there is nothing to say.
+    /// The sentence, clean for a terminal. Empty where there is nothing to say.
     pub message: String,
-    /// What to do.
+    /// The remedy, if there is one.
     pub remedy: Option<Box<Remedy>>,
     /// The torrent it is about, where there is one.
     pub torrent: Option<InfoHashes>,
@@ -98,17 +98,17 @@ impl Error {
     pub fn disk(verb: &str, path: &Path, error: &io::Error) -> Self {
         let (word, hint) = match error.kind() {
             io::ErrorKind::PermissionDenied => {
-                ("permission", Some("choose another place, or change its permissions"))
+                ("permission", Some("choose another location, or change its permissions"))
             }
             io::ErrorKind::ReadOnlyFilesystem => {
-                ("permission", Some("this file system is read-only; choose another place"))
+                ("permission", Some("this file system is read-only; choose another location"))
             }
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 ("no_space", Some("free some space, or choose another disk"))
             }
             io::ErrorKind::NotFound => ("not_found", Some("check the path")),
             io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
-                ("not_plain", Some("a file is where a folder has to be; choose another place"))
+                ("not_plain", Some("a file is in the place of a folder; choose another location"))
             }
             _ => ("io", None),
         };
@@ -137,7 +137,7 @@ pub fn quoted(path: &Path) -> String {
     }
 }
 
-/// What the system says about an error, without its number and beginning in lower case.
+/// The system's text of an error, without its number and beginning in lower case.
 pub fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "no such file or directory".to_owned(),

@@ -7,10 +7,10 @@ use std::path::Path;
 use super::Error;
 use crate::store::{DiskErrorKind, write_atomic};
 
-/// What became of a file that was to be written.
+/// The result of writing a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Written {
-    /// It is written.
+    /// The file was written.
     New,
     /// A file with the same bytes is there.
     Same,

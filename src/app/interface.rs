@@ -35,7 +35,7 @@ fn of_system(name: &str) -> Result<Vec<Interface>, Error> {
     interfaces::list().map_err(|error| {
         let name = Untrusted::new(name);
         Error::usage(format!("cannot find the network interface '{name}': {}", reason(&error)))
-            .hint("give its address instead; `ip addr` tells it")
+            .hint("give its address instead; `ip addr` lists it")
     })
 }
 
@@ -44,7 +44,7 @@ fn chosen(name: &str, interfaces: &[Interface], ipv6: bool) -> Result<IpAddr, Er
     let Some(found) = interfaces.iter().find(|interface| interface.name == name) else {
         let names = interfaces.iter().take(20).map(|other| Untrusted::new(other.name.as_str()).fit(15));
         let names: Vec<String> = names.collect();
-        return Err(Error::usage(format!("there is no network interface '{shown}'"))
+        return Err(Error::usage(format!("network interface not found: '{shown}'"))
             .hint(format!("there are: {}", names.join(", "))));
     };
     // An address of the link alone means something only together with its interface.
@@ -52,8 +52,8 @@ fn chosen(name: &str, interfaces: &[Interface], ipv6: bool) -> Result<IpAddr, Er
     let v4 = all.clone().find(IpAddr::is_ipv4);
     let v6 = all.find(|ip| ip.is_ipv6() && ipv6);
     v4.or(v6).ok_or_else(|| {
-        Error::usage(format!("the network interface '{shown}' has no address to leave from"))
-            .hint("is it up? `ip addr` tells; nothing leaves another way")
+        Error::usage(format!("the network interface '{shown}' has no usable address"))
+            .hint("check with `ip addr` that it is up; torr uses no other interface")
     })
 }
 
@@ -75,7 +75,7 @@ mod tests {
     fn an_interface_means_its_address_or_nothing_at_all() {
         assert_eq!(address("lo", true), Ok("127.0.0.1".parse().unwrap()));
         let failure = address("torr-none", true).unwrap_err();
-        assert_eq!(failure.message, "there is no network interface 'torr-none'");
+        assert_eq!(failure.message, "network interface not found: 'torr-none'");
         assert!(failure.sentence().unwrap().contains("lo"));
     }
 
@@ -95,6 +95,6 @@ mod tests {
         assert_eq!(chosen("wg0", &all, true), Ok(both.addresses[2].ip));
         assert_eq!(chosen("wg6", &all, true), Ok(both.addresses[1].ip));
         assert!(chosen("wg6", &all, false).is_err());
-        assert!(chosen("down", &all, true).unwrap_err().message.contains("no address to leave from"));
+        assert!(chosen("down", &all, true).unwrap_err().message.contains("no usable address"));
     }
 }

@@ -11,7 +11,7 @@ use crate::proto::metainfo::Metainfo;
 pub struct Place {
     /// The folder below which they lie.
     pub root: PathBuf,
-    /// What stands in place of the first component of their paths: nothing where `root` itself is the
+    /// The replacement of the first component of their paths: nothing where `root` itself is the
     /// torrent's directory, another name where it was renamed.
     pub top: Top,
 }
@@ -66,8 +66,8 @@ pub fn find(torrent: &Torrent, given: Option<&Path>, example: &str) -> Result<Pl
             let found = places.into_iter().find_map(|folder| within(&torrent.metainfo, folder));
             found.ok_or_else(|| {
                 let name = torrent.metainfo.name().fit(100);
-                let message = format!("the data of {name} is neither here nor beside the torrent");
-                let hint = format!("say where it is: {example} FOLDER");
+                let message = format!("the data of {name} is neither here nor next to the torrent file");
+                let hint = format!("give its folder: {example} FOLDER");
                 Error::new(ErrorKind::Disk, "not_found", message).hint(hint)
             })
         }
@@ -81,10 +81,10 @@ fn at(torrent: &Metainfo, given: &Path) -> Result<Place, Error> {
     }
     if !torrent.is_single_file() {
         let message = format!("{} is a file, but the torrent holds a directory", shown(given));
-        return Err(Error::usage(message).hint("give the directory, or the one it lies in"));
+        return Err(Error::usage(message).hint("give the directory or its parent"));
     }
     let name = given.file_name().map(PathBuf::from);
-    let name = name.ok_or_else(|| Error::usage(format!("{} names no file", quoted(given))))?;
+    let name = name.ok_or_else(|| Error::usage(format!("{} is not the path of a file", quoted(given))))?;
     let parent = given.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let top = if name.as_os_str() == torrent.top_name() { Top::Same } else { Top::Named(name) };
     Ok(Place { root: parent.to_owned(), top })

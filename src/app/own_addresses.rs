@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::interface;
 
 /// The most addresses of ours that others are told.
-const MOST_TOLD: usize = 4;
+const MAX_TOLD: usize = 4;
 
 /// Beginnings of the names of interfaces that lead to nobody but what runs on this machine.
 const INNER: [&str; 14] = [
@@ -40,7 +40,7 @@ fn told(bind: Option<IpAddr>, ipv6: bool, interfaces: &[Named]) -> Vec<IpAddr> {
     found.sort_by_key(|address| (address.is_ipv6(), !is_local(*address)));
     let mut seen = BTreeSet::new();
     found.retain(|address| seen.insert(*address));
-    found.truncate(MOST_TOLD);
+    found.truncate(MAX_TOLD);
     if found.is_empty() {
         here.truncate(1);
         return here;
@@ -48,7 +48,7 @@ fn told(bind: Option<IpAddr>, ipv6: bool, interfaces: &[Named]) -> Vec<IpAddr> {
     found
 }
 
-/// Whether it belongs to a network that is nobody else's: RFC 1918, 4193 and 6598.
+/// Whether the address belongs to a private network: RFC 1918, 4193 and 6598.
 pub fn is_local(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => v4.is_private() || (v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64),
@@ -56,7 +56,7 @@ pub fn is_local(address: IpAddr) -> bool {
     }
 }
 
-/// Whether it is in the local network or on this machine.
+/// Whether the address is in the local network or on this machine.
 pub fn is_near(address: IpAddr) -> bool {
     let link_local = match address {
         IpAddr::V4(v4) => v4.is_link_local(),

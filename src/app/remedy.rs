@@ -1,14 +1,14 @@
-//! What a user can do about an error, where the words for it are those of a face: flags, keys, commands.
+//! Remedies of errors, which each face words with its own flags, keys and commands.
 
 use std::path::PathBuf;
 
 use crate::engine;
 use crate::store::Skipped;
 
-/// What a user can do about an error.
+/// The remedy of an error.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Remedy {
-    /// What the sentence says, in every face.
+    /// A sentence that is the same in every face.
     Sentence(String),
     /// See there.
     Fault(engine::Remedy),

@@ -19,7 +19,7 @@ pub fn recall(argument: &Path, state: Option<&Path>) -> Result<Option<Recalled>,
         return Ok(None);
     };
     let Some(state) = state else {
-        let message = format!("{digits} is no file, and without a home nothing is remembered");
+        let message = format!("'{digits}' is not a file, and torr remembers no torrents without HOME");
         return Err(Error::usage(message).remedy(Remedy::NameStateDir));
     };
     let all = engine::remembered(state).map_err(Error::from)?;
@@ -28,14 +28,14 @@ pub fn recall(argument: &Path, state: Option<&Path>) -> Result<Option<Recalled>,
         [id] => {
             let found = engine::recall(state, id).map_err(|error| Error::from(error).about(*id))?;
             found.map(Some).ok_or_else(|| {
-                let message = format!("what is remembered of {digits} in {} is damaged", shown(state));
+                let message = format!("the record of '{digits}' in {} is damaged", shown(state));
                 Error::new(ErrorKind::Input, "malformed", message).hint("give the torrent file").about(*id)
             })
         }
         [] => Err(unknown(&digits, state, &all)),
         _ => {
-            let message = format!("{digits} begins {} remembered torrents", meant.len());
-            let hint = format!("write more of it: {}", names(state, &meant));
+            let message = format!("'{digits}' matches {} remembered torrents", meant.len());
+            let hint = format!("write more digits: {}", names(state, &meant));
             Err(Error::usage(message).hint(hint))
         }
     }
@@ -54,7 +54,8 @@ fn digits(argument: &Path) -> Option<String> {
 }
 
 fn unknown(digits: &str, state: &Path, all: &[InfoHashes]) -> Error {
-    let message = format!("{digits} is neither a torrent file nor remembered in {}", shown(state));
+    let message =
+        format!("'{digits}' is neither a torrent file nor a torrent remembered in {}", shown(state));
     let failure = Error::new(ErrorKind::Input, "not_found", message);
     if all.is_empty() {
         return failure.remedy(Remedy::GiveTorrentFile);
@@ -63,7 +64,7 @@ fn unknown(digits: &str, state: &Path, all: &[InfoHashes]) -> Error {
     let alike: Vec<&InfoHashes> = all.iter().filter(|id| id.to_string().starts_with(&digits[..2])).collect();
     let near: Vec<&InfoHashes> = if alike.is_empty() { all.iter().collect() } else { alike };
     let near = &near[..near.len().min(MAX_NAMED)];
-    let verb = if all.len() > near.len() { "remembered are, among others," } else { "remembered:" };
+    let verb = if all.len() > near.len() { "remembered torrents include" } else { "remembered:" };
     failure.hint(format!("{verb} {}", names(state, near)))
 }
 
@@ -91,7 +92,7 @@ pub fn gone(known: &Recalled, argument: &Path) -> Error {
             Error::new(ErrorKind::Disk, "files_missing", message).remedy(remedy).about(id)
         }
         None => {
-            let message = format!("where the data of {name} lies is not remembered");
+            let message = format!("the location of the data of {name} is unknown");
             let remedy = Remedy::SayWhere(quoted(argument));
             Error::new(ErrorKind::Disk, "files_missing", message).remedy(remedy).about(id)
         }
@@ -136,7 +137,7 @@ mod tests {
         }
         assert!(find("abc").unwrap().is_none() && find("film.torrent").unwrap().is_none());
         let none = find("0000000000000000").unwrap_err();
-        assert!(none.sentence().unwrap().starts_with("remembered are, among others, "));
+        assert!(none.sentence().unwrap().starts_with("remembered torrents include "));
         // One file damaged in place: its name is known, what it says is not believed.
         let hash = all[0].info_hash();
         std::fs::write(remembered.path(&hash), all[1].to_bytes()).unwrap();

@@ -11,7 +11,7 @@ pub fn parse_until(text: &str) -> Result<Until, String> {
         return Ok(until);
     }
     for part in text.split(',').map(str::trim) {
-        let twice = || format!("'{text}' says the same thing twice");
+        let twice = || format!("'{text}' sets the same limit twice");
         if let Some(copies) = part.strip_prefix("copies:") {
             let copies = copies.parse().ok().filter(|&copies| copies > 0);
             let copies =

@@ -60,7 +60,7 @@ pub fn wanted(torrent: &Metainfo, wishes: &[Select]) -> Result<Vec<bool>, String
         }
     }
     if !listed(torrent).any(|file| wanted[file.number - 1]) {
-        return Err(format!("the selection leaves nothing of {}", torrent.name().fit(80)));
+        return Err(format!("the selection excludes every file of {}", torrent.name().fit(80)));
     }
     Ok(wanted)
 }
@@ -82,7 +82,7 @@ pub fn wanted_by_link(
     }
     if !listed(torrent).any(|file| wanted[file.number - 1]) {
         let name = torrent.name().fit(80);
-        return Err(format!("the link chooses files by their numbers, and {name} has none of these"));
+        return Err(format!("the link selects file numbers that {name} does not have"));
     }
     Ok((wanted, beyond))
 }
@@ -102,7 +102,7 @@ pub struct Listed<'a> {
     pub number: usize,
     /// The path below the folder of downloads, still a stranger's words.
     pub path: &'a str,
-    /// Bytes.
+    /// The length in bytes.
     pub len: u64,
 }
 
@@ -143,14 +143,14 @@ fn pattern(text: &str) -> Result<Which, String> {
 fn sizes(text: &str) -> Result<Which, String> {
     let (sign, size) = text.split_at(text.find(|c| !matches!(c, '<' | '>' | '=')).unwrap_or(text.len()));
     let size = units::parse_size(size).map_err(|error| error.to_string())?;
-    let nothing = || format!("no file is of {size} bytes and smaller");
+    let nothing = || format!("no file is smaller than {size} bytes");
     match sign {
         ">" => Ok(Which::Size(size.saturating_add(1), u64::MAX)),
         ">=" => Ok(Which::Size(size, u64::MAX)),
         "<" => Ok(Which::Size(0, size.checked_sub(1).ok_or_else(nothing)?)),
         "<=" => Ok(Which::Size(0, size)),
         "=" => Ok(Which::Size(size, size)),
-        _ => Err(format!("'{sign}' compares nothing; write size>100M or size<=1G")),
+        _ => Err(format!("'{sign}' is not a comparison; write size>100M or size<=1G")),
     }
 }
 
@@ -245,10 +245,7 @@ mod tests {
         let of = |ranges: &[RangeInclusive<u32>]| wanted_by_link(&torrent(), ranges);
         assert_eq!(of(&[0..=0, 2..=2]), Ok((vec![true, false, true], 0)));
         assert_eq!(of(&[1..=u32::MAX]), Ok((vec![false, true, true], (1 << 32) - 3)));
-        assert_eq!(
-            of(&[3..=3]).unwrap_err(),
-            "the link chooses files by their numbers, and t has none of these"
-        );
+        assert_eq!(of(&[3..=3]).unwrap_err(), "the link selects file numbers that t does not have");
     }
 
     #[test]

@@ -20,7 +20,7 @@ const SHARE: u32 = 50;
 /// A file that is no longer what it was.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// Which.
+    /// The path of the file.
     pub file: PathBuf,
     /// There is no such file any more.
     pub gone: bool,
@@ -74,14 +74,14 @@ impl Watch {
     }
 }
 
-/// What is said of it; `place` is all that was shared.
+/// The error for this change; `place` is the root of the shared data.
 pub fn told(torrent: InfoHashes, change: &Change, place: &Path) -> Error {
     let file = shown(&change.file);
     let failure = if change.gone {
-        let message = format!("{file} was moved or removed while it was shared");
+        let message = format!("{file} was moved or removed while torr shared it");
         Error::new(ErrorKind::Disk, "files_missing", message)
     } else {
-        Error::new(ErrorKind::Disk, "changed_on_disk", format!("{file} was changed while it was shared"))
+        Error::new(ErrorKind::Disk, "changed_on_disk", format!("{file} was changed while torr shared it"))
     };
     let failure = if place.exists() {
         failure.remedy(Remedy::ShareAnew(place.to_owned()))

@@ -7,7 +7,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// The most bytes of `user-dirs.dirs` that are read.
-const MOST_BYTES: u64 = 64 << 10;
+const MAX_BYTES: u64 = 64 << 10;
 
 /// Where configuration is kept: `$XDG_CONFIG_HOME` or `~/.config`.
 pub fn config_home() -> Option<PathBuf> {
@@ -30,7 +30,7 @@ pub fn downloads() -> PathBuf {
     let named = || {
         let file = File::open(config_home()?.join("user-dirs.dirs")).ok()?;
         let mut text = String::new();
-        file.take(MOST_BYTES).read_to_string(&mut text).ok()?;
+        file.take(MAX_BYTES).read_to_string(&mut text).ok()?;
         download_dir(&text, home.as_deref()?)
     };
     let usual = || home.as_deref().map(|home| home.join("Downloads"));
@@ -45,7 +45,7 @@ fn base(var: &dyn Fn(&str) -> Option<OsString>, name: &str, usual: &str) -> Opti
     absolute(name).or_else(|| absolute("HOME").map(|home| home.join(usual)))
 }
 
-/// What `user-dirs.dirs` says about downloads: a line such as `XDG_DOWNLOAD_DIR="$HOME/Downloads"`.
+/// Reads the download folder from `user-dirs.dirs`: a line such as `XDG_DOWNLOAD_DIR="$HOME/Downloads"`.
 fn download_dir(text: &str, home: &Path) -> Option<PathBuf> {
     let value = text.lines().find_map(|line| line.trim().strip_prefix("XDG_DOWNLOAD_DIR="))?;
     let value = value.trim().strip_prefix('"')?.strip_suffix('"')?;

@@ -31,7 +31,7 @@ impl<'a> Files<'a> {
         Ok(Self { torrent, volume: volume.map_err(Error::from)? })
     }
 
-    /// What lies where each file should be.
+    /// Looks up the entry in the place of each file.
     pub fn survey(&self) -> Result<Vec<There>, Error> {
         let mut there = vec![There::Nothing; self.torrent.files().len()];
         for fact in self.volume.survey().map_err(Error::from)? {

@@ -14,9 +14,9 @@ use super::table::K;
 /// How many times longer than a question all that is sent for it may be.
 pub(super) const AMPLIFY: usize = 3;
 /// The longest packet (BEP 32), in bytes.
-const MOST_BYTES: usize = 1024;
+const MAX_BYTES: usize = 1024;
 /// The longest with an item, which comes in one piece or not at all: it fits into one frame on any path.
-const MOST_WITH_ITEM: usize = 1280;
+const MAX_WITH_ITEM: usize = 1280;
 /// The bytes of the question back whether somebody is there.
 pub(super) const PING: usize = 67;
 /// Bytes of a node of IPv4 and of IPv6.
@@ -75,13 +75,13 @@ impl Draft {
 
     /// The bytes that are left for lists.
     fn room(&self) -> usize {
-        self.most.saturating_sub(self.set_aside).min(MOST_BYTES).saturating_sub(self.len())
+        self.most.saturating_sub(self.set_aside).min(MAX_BYTES).saturating_sub(self.len())
     }
 
     /// Adds an item. Where it is too long, everything else is left out first; then the value goes with all that proves
     /// it, and who asked has to ask at more length.
     pub(super) fn add_item(&mut self, found: Found) {
-        let most = self.most.min(MOST_WITH_ITEM);
+        let most = self.most.min(MAX_WITH_ITEM);
         let seq = found.seq;
         self.reply.item = Some(found);
         let lists = self.reply.none_in;
@@ -201,7 +201,7 @@ mod tests {
                 });
                 let packet = draft.packet();
                 let (bytes, reply) = reply(&packet);
-                let most = (len * AMPLIFY - PING).min(MOST_BYTES);
+                let most = (len * AMPLIFY - PING).min(MAX_BYTES);
                 assert!(bytes <= most, "{bytes} of {most}");
                 let all = reply.nodes.len() == usize::from(counts[0])
                     && reply.nodes6.len() == usize::from(counts[1])

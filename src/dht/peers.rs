@@ -12,11 +12,11 @@ use super::shares::{self, Holder, gives_way};
 /// An announce holds for so long.
 const LIFE: Duration = Duration::from_secs(45 * 60);
 /// The most torrents.
-const MOST_TORRENTS: usize = 2000;
+const MAX_TORRENTS: usize = 2000;
 /// The most torrents that were first announced from one network.
 const SHARE: usize = 100;
 /// The most peers of one torrent and family.
-const MOST_PEERS: usize = 500;
+const MAX_PEERS: usize = 500;
 /// The most of them in one network.
 const NEIGHBOURS: usize = 16;
 
@@ -60,7 +60,7 @@ impl Peers {
             torrent.holder.joined(addr.ip());
         } else {
             let all = self.torrents.iter().map(|(&key, torrent)| (key, &torrent.holder, torrent.latest));
-            if let Some(key) = gives_way(all, addr.ip(), SHARE, MOST_TORRENTS) {
+            if let Some(key) = gives_way(all, addr.ip(), SHARE, MAX_TORRENTS) {
                 self.torrents.remove(&key);
             }
         }
@@ -186,7 +186,7 @@ where
     } else if away && peers.iter().filter(|known| neighbour(known)).count() >= NEIGHBOURS {
         let neighbours = peers.iter().enumerate().filter(|(_, known)| neighbour(known));
         neighbours.min_by_key(|(_, known)| known.at).map(|(at, _)| at)
-    } else if peers.len() >= MOST_PEERS {
+    } else if peers.len() >= MAX_PEERS {
         // Whoever it replaces, a flood of announces cannot push out all others at once.
         rng.index(peers.len())
     } else {
@@ -260,11 +260,11 @@ mod tests {
         for n in 0..2000 {
             peers.put(at(0), &mut rng, NodeId([1; 20]), peer(n), false);
         }
-        assert_eq!(peers.torrents[&NodeId([1; 20])].v4.len(), MOST_PEERS);
+        assert_eq!(peers.torrents[&NodeId([1; 20])].v4.len(), MAX_PEERS);
         for n in 0..3000_u16 {
             peers.put(at(n.into()), &mut rng, torrent(n), peer(n), false);
         }
-        assert_eq!(peers.len(), MOST_TORRENTS);
+        assert_eq!(peers.len(), MAX_TORRENTS);
         assert_eq!(peers.sample(&mut rng, 20).len(), 20);
     }
 
@@ -314,7 +314,7 @@ mod tests {
             // It cannot make a place its own by bringing the same.
             peers.put(at(1), &mut rng, torrent(n % 1900), loud, false);
         }
-        assert_eq!(peers.len(), MOST_TORRENTS);
+        assert_eq!(peers.len(), MAX_TORRENTS);
         assert!((0..1900).all(|n| peers.some(&mut rng, &torrent(n), true, 100, false).contains(&peer(n))));
     }
 
@@ -335,9 +335,9 @@ mod tests {
 
     #[test]
     fn all_that_may_be_kept_is_less_than_64_mib() {
-        let torrent = MOST_PEERS.next_power_of_two() * (size_of::<Peer<4>>() + size_of::<Peer<16>>())
+        let torrent = MAX_PEERS.next_power_of_two() * (size_of::<Peer<4>>() + size_of::<Peer<16>>())
             + 2 * size_of::<(NodeId, Torrent)>();
-        assert!(MOST_TORRENTS * torrent < 64 << 20, "{}", MOST_TORRENTS * torrent);
+        assert!(MAX_TORRENTS * torrent < 64 << 20, "{}", MAX_TORRENTS * torrent);
         assert_eq!((size_of::<Peer<4>>(), size_of::<Peer<16>>()), (12, 24));
     }
 }

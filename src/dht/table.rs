@@ -24,7 +24,7 @@ const SPARES: usize = 8;
 /// A node that has not been heard of for so long may be gone (BEP 5).
 const QUIET: Duration = Duration::from_secs(15 * 60);
 /// Questions in a row that a node may leave unanswered.
-const PATIENCE: u8 = 2;
+const MAX_UNANSWERED: u8 = 2;
 
 #[derive(Clone, Debug)]
 pub(super) struct Table {
@@ -137,7 +137,7 @@ impl Table {
     pub(super) fn failed(&mut self, id: &NodeId, addr: SocketAddr, others_answer: bool) {
         let Some(node) = self.find_mut(id).filter(|node| node.addr == addr) else { return };
         node.failures = if others_answer { node.failures.saturating_add(1) } else { node.failures.max(1) };
-        let gone = node.failures > PATIENCE;
+        let gone = node.failures > MAX_UNANSWERED;
         let at = self.own.common_bits(id) as usize;
         if others_answer && (gone || !self.buckets[at].spares.is_empty()) {
             self.replace(id);

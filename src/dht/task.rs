@@ -11,7 +11,7 @@ use super::event::{Family, Goal, Outcome};
 use super::lookup::Lookup;
 
 /// Peers that one task tells of at most.
-const MOST_PEERS: usize = 2000;
+const MAX_PEERS: usize = 2000;
 
 #[derive(Clone, Debug)]
 pub(super) struct Task {
@@ -67,7 +67,7 @@ impl Task {
     /// The peers among these that were not found before.
     pub(super) fn found(&mut self, peers: &[SocketAddr]) -> Vec<SocketAddr> {
         // One answer may name a peer several times.
-        let is_new = |peer: &SocketAddr| self.peers.len() < MOST_PEERS && self.peers.insert(*peer);
+        let is_new = |peer: &SocketAddr| self.peers.len() < MAX_PEERS && self.peers.insert(*peer);
         let new: Vec<SocketAddr> = peers.iter().copied().filter(is_new).collect();
         self.outcome.peers = self.peers.len() as u32;
         new
@@ -125,7 +125,7 @@ mod tests {
         assert_eq!(task.found(&[peer(2), peer(3), peer(3)]), [peer(3)]);
         assert_eq!(task.outcome.peers, 3);
         let many: Vec<SocketAddr> = (0..3000).map(peer).collect();
-        assert_eq!(task.found(&many).len(), MOST_PEERS - 3);
+        assert_eq!(task.found(&many).len(), MAX_PEERS - 3);
         assert_eq!(task.found(&[peer(2999)]), []);
     }
 }

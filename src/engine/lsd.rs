@@ -147,7 +147,7 @@ impl Service {
         if due.is_empty() {
             return;
         }
-        let each = if due.len() > ONE_BY_ONE { lsd::MOST_WRITTEN } else { 1 };
+        let each = if due.len() > ONE_BY_ONE { lsd::MAX_WRITTEN } else { 1 };
         let (port, cookie) = (self.port, self.local.cookie());
         self.multicast.say(|group| lsd::write(group, port, cookie, &due, each));
     }

@@ -271,7 +271,7 @@ impl Session {
 
 /// Why a torrent is refused that is in the session already.
 fn duplicate(name: &Untrusted) -> Fault {
-    Fault { kind: FaultKind::Duplicate, message: format!("{name} is there already"), remedy: None }
+    Fault { kind: FaultKind::Duplicate, message: format!("{name} is already in this session"), remedy: None }
 }
 
 fn paused() -> (State, Reason) {

@@ -33,7 +33,7 @@ where
 /// A part of a message that comes in parts.
 #[derive(Clone, Copy, Debug)]
 pub struct Part<'a, B> {
-    /// What was hashed of the message before.
+    /// The state after the part of the message that is hashed already.
     pub from: Stream,
     /// The part, in chunks; whole blocks of 64 bytes unless it is the last.
     pub chunks: &'a [B],

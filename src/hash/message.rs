@@ -3,7 +3,7 @@
 
 use crate::base::Sha1Digest;
 
-/// What SHA-1 compresses at a time.
+/// The block that SHA-1 compresses at a time.
 pub(super) type HashBlock = [u8; BLOCK];
 
 /// The five words between two blocks.
@@ -47,7 +47,7 @@ pub(super) struct Message<'a, I> {
     /// The words after the blocks consumed so far.
     pub(super) state: State,
     chunks: I,
-    /// What is left of the chunk being read.
+    /// The rest of the chunk being read.
     chunk: &'a [u8],
     /// Bytes of all chunks taken from `chunks`.
     length: u64,

@@ -11,11 +11,11 @@ pub struct Interface {
     pub number: u32,
     /// Its name.
     pub name: String,
-    /// It is switched on.
+    /// The interface is switched on.
     pub up: bool,
-    /// It is up, and there is something at its other end.
+    /// The interface is up and has a carrier.
     pub runs: bool,
-    /// It can send to groups.
+    /// The interface can send to multicast groups.
     pub multicast: bool,
     /// Its addresses, as far as they can be used now.
     pub addresses: Vec<Address>,
@@ -28,7 +28,7 @@ pub struct Address {
     pub ip: IpAddr,
     /// How many of its bits all members of its network share.
     pub bits: u8,
-    /// It means something only together with its interface.
+    /// Link-local: valid only together with its interface.
     pub link: bool,
 }
 

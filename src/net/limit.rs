@@ -25,9 +25,9 @@ struct Shared {
 /// The limits of a session or of a torrent in both directions. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// What may come in.
+    /// The limit downwards.
     pub down: Limit,
-    /// What may go out.
+    /// The limit upwards.
     pub up: Limit,
 }
 

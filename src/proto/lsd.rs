@@ -11,9 +11,9 @@ pub const LONGEST_WRITTEN: usize = 1400;
 /// The longest datagram that is read, in bytes.
 pub const LONGEST_READ: usize = 4096;
 /// The most torrents in one datagram that is sent.
-pub const MOST_WRITTEN: usize = 25;
+pub const MAX_WRITTEN: usize = 25;
 /// The most torrents of one datagram that are read; the rest is left out.
-pub const MOST_READ: usize = 100;
+pub const MAX_READ: usize = 100;
 /// The longest cookie that is looked at, in bytes.
 const LONGEST_COOKIE: usize = 64;
 
@@ -65,7 +65,7 @@ pub fn read(datagram: &[u8]) -> Result<Search, SearchError> {
             port = port.or_else(|| digits(value));
         } else if name.eq_ignore_ascii_case(b"infohash") {
             let torrent = info_hash(value).filter(|torrent| !torrents.contains(torrent));
-            torrents.extend(torrent.filter(|_| torrents.len() < MOST_READ));
+            torrents.extend(torrent.filter(|_| torrents.len() < MAX_READ));
         } else if name.eq_ignore_ascii_case(b"cookie") && value.len() <= LONGEST_COOKIE {
             cookie = cookie.or_else(|| Some(value.to_vec()));
         }
@@ -77,7 +77,7 @@ pub fn read(datagram: &[u8]) -> Result<Search, SearchError> {
     Ok(Search { port, torrents, cookie })
 }
 
-/// The datagrams that tell a group of these torrents, so many in each (1 to [`MOST_WRITTEN`]).
+/// The datagrams that tell a group of these torrents, so many in each (1 to [`MAX_WRITTEN`]).
 pub fn write(group: SocketAddr, port: u16, cookie: u32, torrents: &[[u8; 20]], each: usize) -> Vec<Vec<u8>> {
     let datagram = |torrents: &[[u8; 20]]| {
         let mut text = format!("BT-SEARCH * HTTP/1.1\r\nHost: {group}\r\nPort: {port}\r\n");
@@ -87,7 +87,7 @@ pub fn write(group: SocketAddr, port: u16, cookie: u32, torrents: &[[u8; 20]], e
         let _ = write!(text, "cookie: {}\r\n\r\n\r\n", cookie_text(cookie));
         text.into_bytes()
     };
-    torrents.chunks(each.clamp(1, MOST_WRITTEN)).map(datagram).collect()
+    torrents.chunks(each.clamp(1, MAX_WRITTEN)).map(datagram).collect()
 }
 
 /// A cookie of ours as it stands in a datagram.
@@ -219,7 +219,7 @@ mod tests {
             }
             bytes.splice(at.min(bytes.len())..at.min(bytes.len()), with);
             if let Ok(search) = read(&bytes) {
-                prop_assert!(search.port != 0 && (1..=MOST_READ).contains(&search.torrents.len()));
+                prop_assert!(search.port != 0 && (1..=MAX_READ).contains(&search.torrents.len()));
                 prop_assert!(search.cookie.is_none_or(|cookie| cookie.len() <= LONGEST_COOKIE));
             }
         }

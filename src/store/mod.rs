@@ -36,7 +36,7 @@ pub use hold::{Hold, Holder};
 pub use layout::{Alloc, DiskIo, FileSpec, Layout, VolumeOptions};
 pub use library::{Entry, Library, trusted};
 pub use pool::{BUF_LEN, Buf, Pool, PoolCounters};
-pub use remembered::{MOST_REMEMBERED, Remembered};
+pub use remembered::{MAX_REMEMBERED, Remembered};
 pub use scan::{
     Hashed, Hashes, Patterns, Scan, ScannedFile, Seen, Skipped, Wishes, changed, hash_pieces,
     hash_some_pieces, same_piece, scan, unreadable,

@@ -15,14 +15,14 @@ use super::map;
 /// Space is reserved in runs of this many bytes.
 pub(super) const EXTENT: u64 = 16 << 20;
 /// Shorter runs are written positionally: a map costs more than it saves.
-const LEAST_RUN: usize = 256 << 10;
+const MIN_RUN: usize = 256 << 10;
 /// How much is written through maps before their faults are judged, in bytes.
 const TRIAL: u64 = 16 << 20;
 /// More minor faults per MiB than this say that huge pages do not come: with them there are one to
 /// four, without them 256.
-const MOST_FAULTS: u64 = 64;
+const MAX_FAULTS: u64 = 64;
 /// The most slices the kernel takes in one call (`IOV_MAX`).
-const MOST_SLICES: usize = 1024;
+const MAX_SLICES: usize = 1024;
 
 /// The ways of writing to one file system, and what was learnt about them.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Ways {
             DiskIo::Mmap => true,
             DiskIo::Pwrite => false,
             DiskIo::Auto => {
-                !system.remote && piece_len as usize >= LEAST_RUN && !handles.maps_are_slow_on(system.device)
+                !system.remote && piece_len as usize >= MIN_RUN && !handles.maps_are_slow_on(system.device)
             }
         };
         Self {
@@ -65,7 +65,7 @@ impl Ways {
     /// Puts `slices`, end to end, at this place. `reserved` says whether the space there is reserved.
     pub(super) fn put(&self, file: &File, offset: u64, slices: &[&[u8]], reserved: bool) -> io::Result<()> {
         let len: usize = slices.iter().map(|slice| slice.len()).sum();
-        let wanted = reserved && self.uses_maps() && (len >= LEAST_RUN || self.io == DiskIo::Mmap);
+        let wanted = reserved && self.uses_maps() && (len >= MIN_RUN || self.io == DiskIo::Mmap);
         if !wanted {
             return write_at(file, offset, slices);
         }
@@ -109,7 +109,7 @@ impl Ways {
             return;
         }
         let per_mib = faults / (mapped >> 20);
-        if per_mib > MOST_FAULTS && self.maps.swap(false, Ordering::Relaxed) {
+        if per_mib > MAX_FAULTS && self.maps.swap(false, Ordering::Relaxed) {
             self.handles.shun_maps_on(self.system.device);
             tracing::info!(
                 per_mib,
@@ -130,7 +130,7 @@ pub(super) fn write_at(file: &File, mut offset: u64, slices: &[&[u8]]) -> io::Re
     let mut rest = slices.as_mut_slice();
     IoSlice::advance_slices(&mut rest, 0);
     while !rest.is_empty() {
-        let some = rest.len().min(MOST_SLICES);
+        let some = rest.len().min(MAX_SLICES);
         match rustix::io::pwritev(file, &rest[..some], offset) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(count) => {
@@ -148,7 +148,7 @@ pub(super) fn write_at(file: &File, mut offset: u64, slices: &[&[u8]]) -> io::Re
 pub(super) fn read_at(file: &File, mut offset: u64, mut rest: &mut [io::IoSliceMut<'_>]) -> io::Result<()> {
     io::IoSliceMut::advance_slices(&mut rest, 0);
     while !rest.is_empty() {
-        let some = rest.len().min(MOST_SLICES);
+        let some = rest.len().min(MAX_SLICES);
         match rustix::io::preadv(file, &mut rest[..some], offset) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(count) => {
@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn more_slices_than_one_call_takes() {
         let (_, file) = ways(DiskIo::Pwrite);
-        let slices = vec![b"abc".as_slice(); 2 * MOST_SLICES + 1];
+        let slices = vec![b"abc".as_slice(); 2 * MAX_SLICES + 1];
         write_at(&file, 5, &slices).unwrap();
         assert_eq!(file.metadata().unwrap().len(), 5 + 3 * slices.len() as u64);
     }

@@ -12,11 +12,11 @@ use crate::base::InfoHashes;
 
 /// How many torrents are remembered. Looking through more would make every start slow, and who has that
 /// many keeps the torrent files elsewhere.
-pub const MOST_REMEMBERED: usize = 1000;
+pub const MAX_REMEMBERED: usize = 1000;
 /// The most bytes of torrent files that are kept.
-const MOST_BYTES: u64 = 256 << 20;
+const MAX_BYTES: u64 = 256 << 20;
 /// The largest torrent file, in bytes.
-const MOST_EACH: u64 = 32 << 20;
+const MAX_EACH: u64 = 32 << 20;
 
 /// The torrent files that are remembered.
 #[derive(Clone, Debug)]
@@ -47,7 +47,7 @@ impl Remembered {
                 .map_err(|error| DiskError::from_io("make the folder", &self.folder, &error))?;
             write_atomic(&path, torrent, true)?;
         }
-        self.forget_old(MOST_REMEMBERED, MOST_BYTES)
+        self.forget_old(MAX_REMEMBERED, MAX_BYTES)
     }
 
     /// The torrent file of this info-hash, if it is remembered.
@@ -59,8 +59,8 @@ impl Remembered {
             other => other.map_err(failed)?,
         };
         let mut bytes = Vec::new();
-        file.take(MOST_EACH + 1).read_to_end(&mut bytes).map_err(failed)?;
-        if bytes.len() as u64 > MOST_EACH {
+        file.take(MAX_EACH + 1).read_to_end(&mut bytes).map_err(failed)?;
+        if bytes.len() as u64 > MAX_EACH {
             return Err(DiskError::new(DiskErrorKind::Invalid, "read", path));
         }
         Ok(Some(bytes))

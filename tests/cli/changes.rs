@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::Scene;
-use super::party::{PATIENCE, Party, end};
+use super::party::{Party, TIMEOUT, end};
 use super::share::{link, many, seeder, settle};
 use super::signals::some_done;
 use crate::support::program::Program;
@@ -24,7 +24,7 @@ fn a_file_that_changes_while_it_is_shared_ends_the_sharing() {
     let events = schema::check_lines(&program.output());
     let error = events.iter().find(|event| event["schema"] == "torr.error/1").unwrap();
     assert_eq!((&error["kind"], &error["torrent"]), (&"changed_on_disk".into(), &told["torrent"]));
-    assert!(error["message"].as_str().unwrap().contains("f10 was changed while it was shared"), "{error}");
+    assert!(error["message"].as_str().unwrap().contains("f10 was changed while torr shared it"), "{error}");
     let last = events.iter().rfind(|event| event["event"] == "progress").unwrap();
     assert_eq!((&last["state"], &last["reason"]), (&"error".into(), &"changed_on_disk".into()));
 }
@@ -56,7 +56,7 @@ fn the_data_of_a_torrent_is_watched_whatever_it_is_named_by() {
     let by_file = seeder(&scene, "file", &["d.torrent"]).0;
     let before = fs::read(scene.path().join("d/sub1/f10")).unwrap();
     write(9);
-    ends(by_file, "changed_on_disk", "f10 was changed while it was shared", "shares what is there now");
+    ends(by_file, "changed_on_disk", "f10 was changed while torr shared it", "shares the current files");
 
     scene.write("d/sub1/f10", before);
     settle(&scene, "d/sub1/f10");
@@ -65,7 +65,7 @@ fn the_data_of_a_torrent_is_watched_whatever_it_is_named_by() {
     let short = &told["torrent"].as_str().unwrap()[..6];
     let by_name = seeder(&scene, "name", &[short]).0;
     write(7);
-    ends(by_name, "changed_on_disk", "f10 was changed while it was shared", "shares what is there now");
+    ends(by_name, "changed_on_disk", "f10 was changed while torr shared it", "shares the current files");
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn what_is_moved_away_was_not_changed() {
     let program = seeder(&scene, "seed", &["film.bin"]).0;
     let at = |name: &str| scene.path().join(name);
     fs::rename(at("film.bin"), at("elsewhere.bin")).unwrap();
-    ends(program, "files_missing", "film.bin was moved or removed while it was shared", "put it back");
+    ends(program, "files_missing", "film.bin was moved or removed while torr shared it", "put it back");
     assert!(Path::new(&at("elsewhere.bin")).exists());
     assert!(link(&scene, &["elsewhere.bin"]).0.contains("dn=elsewhere.bin"));
 }
@@ -106,7 +106,7 @@ fn what_is_taken_away_while_it_comes_is_not_done() {
         let (folder, state) = (party.path(name), format!("taker-{name}"));
         let arguments = ["get", "x.bin.torrent", "-o", name, "--down", "1M", "--json", "--interval", "1s"];
         let get = Program::start(name, &mut party.command(&state, &arguments), party.scene.path());
-        wait_for("a part is there", PATIENCE, || some_done(&get.output()).then_some(()));
+        wait_for("a part is there", TIMEOUT, || some_done(&get.output()).then_some(()));
         change(&folder, &folder.join("x.bin"));
         ends(get, "changed_on_disk", word, "run the command again");
         let again = party.get(&state, &["x.bin.torrent", "-o", name]);

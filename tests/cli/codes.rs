@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use super::party::{PATIENCE, Party, end};
+use super::party::{Party, TIMEOUT, end};
 use super::{Ran, Scene, unread};
 use crate::support::program::Program;
 use crate::support::schema;
@@ -37,7 +37,7 @@ fn each_code_has_a_run_that_ends_with_it() {
     assert_ends(&scene.run(&["verify", "photos/a.bin"]), 3, "error: ");
     let nobody = ["get", "photos.torrent", "-o", "got", "--bind", "127.0.0.1", "--timeout", "1s"];
     assert_ends(&scene.run(&nobody), 4, "error: ");
-    assert_ends(&scene.run(&["create", "photos"]), 5, "is there already");
+    assert_ends(&scene.run(&["create", "photos"]), 5, "already exists");
     assert_ends(&scene.run(&["ctl", "list"]), 6, "no torr daemon is running");
     let bug = scene.run(&["version", "--debug-panic"]);
     assert_ends(&bug, 70, "This is a bug in torr");
@@ -52,7 +52,7 @@ fn a_signal_has_its_code() {
     for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
         let mut command = scene.command(&["tracker", "--listen", "127.0.0.1:0"]);
         let mut program = Program::start("tracker", &mut command, scene.path());
-        wait_for("it listens", PATIENCE, || program.output().contains("http://").then_some(()));
+        wait_for("it listens", TIMEOUT, || program.output().contains("http://").then_some(()));
         let sent = std::process::Command::new("kill").args([signal, &program.id().to_string()]).status();
         assert!(sent.unwrap().success());
         let end = wait_for("it ends", Duration::from_secs(10), || program.ended());
@@ -66,7 +66,7 @@ fn a_torrent_that_another_process_has_in_the_same_folder_is_left_to_it() {
     party.make("x.bin", 300_000);
     let arguments = ["get", "x.bin.torrent", "-o", "got", "--timeout", "none"];
     let mut first = Program::start("first", &mut party.command("a", &arguments), party.scene.path());
-    wait_for("the torrent is taken", PATIENCE, || {
+    wait_for("the torrent is taken", TIMEOUT, || {
         let mut locks = std::fs::read_dir(party.path("state-a/active")).ok()?;
         let lock = std::fs::read(locks.next()?.ok()?.path()).ok()?;
         (party.path("got").is_dir() && lock.ends_with(b"got")).then_some(())

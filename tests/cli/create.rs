@@ -31,7 +31,7 @@ fn nothing_is_overwritten_without_force() {
     let ran = scene.run(&["create", "photos"]);
     assert_eq!(ran.code, 5);
     assert!(
-        ran.err.contains("error: photos.torrent is there already\nhint:  overwrite it with --force"),
+        ran.err.contains("error: photos.torrent already exists\nhint:  overwrite it with --force"),
         "{}",
         ran.err
     );
@@ -310,7 +310,7 @@ fn an_old_torrent_that_does_not_fit_is_told_and_all_is_hashed() {
     aged(&scene, &["--no-date"]);
     let ran = scene.run(&["create", "d", "--reuse", "d.torrent", "-o", "new.torrent"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
-    let why = "nothing of d.torrent can be reused, all is hashed: it does not say when it was made";
+    let why = "cannot reuse d.torrent, hashing everything: it has no creation date";
     assert!(ran.err.contains(why), "{}", ran.err);
     assert_eq!(scene.run(&["verify", "new.torrent", "d"]).code, 0);
     scene.write("bad.torrent", "x");
@@ -345,7 +345,7 @@ fn a_file_that_changes_meanwhile_is_noticed() {
     scene.write("d/small", "y");
     let ended = wait_for("it ends", Duration::from_secs(120), || program.ended());
     assert_eq!(ended.code(), Some(5), "{}", program.tail());
-    assert!(program.errors().contains("error: d/small changed while it was hashed"), "{}", program.tail());
+    assert!(program.errors().contains("error: d/small changed during hashing"), "{}", program.tail());
     assert!(!scene.path().join("d.torrent").exists());
 }
 

@@ -34,7 +34,7 @@ fn without_a_daemon_there_is_a_code_and_another_way() {
     ] {
         let ran = scene.run(arguments);
         assert_ends(&ran, 6, "error: no torr daemon is running at ");
-        assert!(ran.err.contains("'torr get' does it without a daemon"), "{}", ran.err);
+        assert!(ran.err.contains("'torr get' works without"), "{}", ran.err);
         let json = scene.run(&[arguments, &["--json"]].concat());
         let told = schema::check_lines(&json.out);
         assert_eq!((told.len(), &told[0]["code"], &told[0]["kind"]), (1, &6.into(), &"no_daemon".into()));
@@ -48,7 +48,7 @@ fn what_makes_no_sense_is_said_first() {
         (&["add"][..], 2, "TORRENT"),
         (&["add", "photos.torrent", "--select", "[", "-o", "x"], 2, "--select"),
         (&["add", "photos.torrent", "--spawn"], 2, "--spawn is not available yet"),
-        (&["add", "nowhere.torrent"], 3, "there is no torrent file nowhere.torrent"),
+        (&["add", "nowhere.torrent"], 3, "torrent file not found: nowhere.torrent"),
         (&["add", "photos.torrent", "photos/a.bin"], 3, "photos/a.bin"),
         (&["add", "magnet:?dn=nothing"], 3, "magnet:?dn=nothing"),
         (&["add", "http://"], 3, "http://"),
@@ -87,7 +87,7 @@ fn the_socket_is_looked_for_where_it_is_said_to_be() {
     // Somebody listens, but speaks nothing that we know.
     let _listener = UnixListener::bind(scene.path().join("here")).unwrap();
     let ran = run(&["ctl", "ls", "--socket", "here"], &[]);
-    assert_ends(&ran, 6, "what listens at here is not a daemon that this torr can talk to");
+    assert_ends(&ran, 6, "the program at here is not a compatible torr daemon");
     let ran = run(&["add", "photos.torrent", "--socket", "here", "--json"], &[]);
     assert_eq!((ran.code, &schema::check_lines(&ran.out)[0]["kind"]), (6, &"refused".into()));
 }

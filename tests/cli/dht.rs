@@ -6,7 +6,7 @@ use std::process::Stdio;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::party::{PATIENCE, end};
+use super::party::{TIMEOUT, end};
 use super::{Ran, Scene};
 use crate::support::program::Program;
 use crate::support::schema;
@@ -43,7 +43,7 @@ impl Nodes {
             let begin = nodes.begin_at(first);
             nodes.add(scene, &format!("node-{at}"), &begin.iter().map(String::as_str).collect::<Vec<_>>());
         }
-        wait_for("the nodes know one another", PATIENCE, || {
+        wait_for("the nodes know one another", TIMEOUT, || {
             let known = |node: &Program, family| last(node)[family]["nodes"].as_u64().unwrap_or(0);
             let all = |family| nodes.programs.iter().all(|node| known(node, family) + 1 >= count as u64);
             hosts.iter().all(|(_, family)| all(family)).then_some(())
@@ -57,7 +57,7 @@ impl Nodes {
         arguments.extend(["--state-dir", name]);
         arguments.extend(flags);
         let node = Program::start(name, &mut scene.command(&arguments), scene.path());
-        let port = wait_for("the node says where it is", PATIENCE, || {
+        let port = wait_for("the node says where it is", TIMEOUT, || {
             let output = node.output();
             let line = output.split_inclusive('\n').next().filter(|line| line.ends_with('\n'))?;
             serde_json::from_str::<Value>(line).unwrap()["port"].as_u64()
@@ -117,7 +117,7 @@ fn a_peer_that_was_announced_is_found() {
     assert_eq!((announced[0]["stored"].as_u64(), &announced[0]["seed"]), (Some(5), &true.into()));
     let ran = nodes.ask(&scene, 2, &["announce", &format!("magnet:?xt=urn:btih:{HASH}"), "-p", "5002"]);
     assert_eq!((ran.code, ran.out.as_str()), (0, ""));
-    assert!(ran.err.contains("5 nodes keep that 9f2c41 is to be had on port 5002"), "{}", ran.err);
+    assert!(ran.err.contains("5 nodes stored the announce of 9f2c41 on port 5002"), "{}", ran.err);
 
     let ran = nodes.ask(&scene, 4, &["lookup", HASH]);
     let mut found: Vec<&str> = ran.out.lines().collect();
@@ -286,7 +286,7 @@ fn an_owner_replaces_an_item() {
     std::fs::set_permissions(scene.path().join("me.key"), std::fs::Permissions::from_mode(0o644)).unwrap();
     let open = nodes.ask(&scene, 0, &["put", "one", "--key", "me.key"]);
     assert_eq!(open.code, 2);
-    assert!(open.err.contains("hint:  if nobody has: chmod 600 me.key"), "{}", open.err);
+    assert!(open.err.contains("hint:  to protect it: chmod 600 me.key"), "{}", open.err);
 }
 
 #[test]
@@ -344,14 +344,14 @@ fn where_nobody_answers_that_is_said() {
         let documents = schema::check_lines(&ran.out);
         assert_eq!((ran.code, documents.len()), (4, 1), "{verb:?}: {}{}", ran.out, ran.err);
         assert_eq!((&documents[0]["kind"], &documents[0]["code"]), (&"no_node".into(), &4.into()));
-        let asked = verb[0] == "ping" || ran.err.contains("the only node that is known did not answer");
+        let asked = verb[0] == "ping" || ran.err.contains("the only known node did not answer");
         assert!(asked, "{verb:?}: {}", ran.err);
     }
     assert!(!scene.path().join("k1").exists(), "no secret for what nobody keeps");
     // The usual nodes are on the Internet, and from this machine alone there is no way to them.
     let ran = scene.run(&["dht", "lookup", HASH, "--bind", "127.0.0.1", "--timeout", "5s"]);
     assert_eq!(ran.code, 4);
-    assert!(ran.err.starts_with("error: there is no node to ask"), "{}", ran.err);
+    assert!(ran.err.starts_with("error: no node to ask"), "{}", ran.err);
 }
 
 #[test]
@@ -365,9 +365,9 @@ fn what_cannot_be_meant_is_refused_before_anybody_is_asked() {
     let short = &HASH[1..];
     let long_salt = "x".repeat(65);
     for (arguments, code, words) in [
-        (&["lookup", short][..], 3, "has the wrong form"),
+        (&["lookup", short][..], 3, "is malformed"),
         (&["lookup", "bad.torrent"], 3, "bad.torrent"),
-        (&["lookup", "none.torrent"], 3, "there is no torrent file"),
+        (&["lookup", "none.torrent"], 3, "torrent file not found"),
         (&["lookup", "magnet:?dn=x"], 3, "error: "),
         (&["lookup"], 2, "TORRENT> is missing"),
         (&["lookup", HASH, "--timeout", "soon"], 2, "'soon' is not a time"),
@@ -383,10 +383,10 @@ fn what_cannot_be_meant_is_refused_before_anybody_is_asked() {
         (&["put", "long"], 3, "996 bytes fit"),
         (&["put", "note", "--bencoded"], 3, "not canonical bencode"),
         (&["put", "note", "--seq", "3"], 2, "is missing"),
-        (&["put", "note", "--key", "key"], 3, "holds no secret"),
+        (&["put", "note", "--key", "key"], 3, "does not contain a secret"),
         (&["put", "note", "--key", "none"], 5, "cannot read none"),
         (&["put", "note", "--key", "key", "--new-key", "k"], 2, "cannot be used with"),
-        (&["sample", "here"], 3, "a place has 40 hexadecimal digits"),
+        (&["sample", "here"], 3, "a node id has 40 hexadecimal digits"),
         (&["node", "--interval", "0s", "--bind", "127.0.0.1"], 2, "--interval 30s"),
         (&["node", "--bind", "203.0.113.1"], 2, "cannot listen on"),
         (&["lokup", HASH], 2, "did you mean: torr dht lookup"),

@@ -5,7 +5,7 @@ use torr::proto::krpc::{self, Body, Packet, Query, Reply, Transaction};
 
 use super::Scene;
 use super::dht::{HASH, Nodes, interrupt, last};
-use super::party::{PATIENCE, end};
+use super::party::{TIMEOUT, end};
 use crate::support::program::Program;
 use crate::support::schema;
 use crate::support::wait::wait_for;
@@ -37,7 +37,7 @@ fn what_was_stored_before_the_time_was_up_is_told() {
     let scene = Scene::new();
     let nodes = Nodes::start(&scene, 2);
     mute_keeper(&nodes.place(0));
-    wait_for("it is known", PATIENCE, || {
+    wait_for("it is known", TIMEOUT, || {
         (last(&nodes.programs[0])["ipv4"]["nodes"].as_u64() >= Some(2)).then_some(())
     });
     scene.write("note", "x");

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use super::Scene;
 use super::dht::Nodes;
 use super::get::Web;
-use super::party::{PATIENCE, Party};
+use super::party::{Party, TIMEOUT};
 use super::shell::commands;
 use crate::support::program::installed;
 use crate::support::wait::wait_for;
@@ -335,7 +335,7 @@ fn run(world: &World, (line, needs, end): Row, home: &Path) {
         format!("{}{}", read("said.out"), read("said.err"))
     };
     if let Interrupted(words) = end {
-        wait_for(&format!("{line} says {words}"), PATIENCE, || {
+        wait_for(&format!("{line} says {words}"), TIMEOUT, || {
             let ended = child.try_wait().unwrap();
             assert!(ended.is_none(), "{line}: {}", said());
             said().contains(words).then_some(())
@@ -343,7 +343,7 @@ fn run(world: &World, (line, needs, end): Row, home: &Path) {
         let group = format!("-{}", child.id());
         assert!(Command::new("kill").args(["-INT", "--", &group]).status().unwrap().success());
     }
-    let ended = wait_for(&format!("{line} ends"), PATIENCE, || child.try_wait().unwrap());
+    let ended = wait_for(&format!("{line} ends"), TIMEOUT, || child.try_wait().unwrap());
     match end {
         Interrupted(_) => {
             let interrupted = ended.code() == Some(130) || ended.signal() == Some(2);

@@ -143,7 +143,7 @@ fn the_same_torrent_twice_is_got_once() {
     party.seed(&["x.bin"]);
     let got = party.get("a", &["x.bin.torrent", "x.bin.torrent", "-o", "got"]);
     assert_eq!((got.code, got.out.as_str()), (0, party.line("got/x.bin").as_str()), "{}", got.err);
-    assert!(got.err.contains("warning: x.bin is given twice"), "{}", got.err);
+    assert!(got.err.contains("warning: x.bin was given twice"), "{}", got.err);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::loopback::nodes;
 use crate::support::program::Program;
 use crate::support::wait::wait_for;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A transfer on this machine with a cache of its own, that begins with this node.
 fn transfer(scene: &Scene, verb: &str, folder: &str, node: &str) -> std::process::Command {
@@ -35,11 +35,11 @@ fn the_dht_alone_is_enough_and_can_be_switched_off() {
     scene.photos();
     let mut seed = transfer(&scene, "seed", ".", &node);
     let mut seeder = Program::start("seed", &mut seed, scene.path());
-    wait_for("it seeds", PATIENCE, || {
+    wait_for("it seeds", TIMEOUT, || {
         seeder.assert_running();
         seeder.output().contains(r#""state":"seeding""#).then_some(())
     });
-    wait_for("it is announced", PATIENCE, || {
+    wait_for("it is announced", TIMEOUT, || {
         network.iter().any(|node| node.status().torrents_kept > 0).then_some(())
     });
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
 
-use super::party::{PATIENCE, Party, bytes, end};
+use super::party::{Party, TIMEOUT, bytes, end};
 use super::{Ran, Scene};
 use crate::support::program::Program;
 use crate::support::schema;
@@ -104,7 +104,7 @@ fn what_the_web_may_not_do_is_one_sentence() {
         ("/large", 3, "too_large", "is too large"),
         ("/bomb", 3, "too_large", "is too large"),
         ("/said", 3, "too_large", "is too large"),
-        ("/short", 4, "unreachable", "broke off or is damaged"),
+        ("/short", 4, "unreachable", "was cut off or damaged"),
         ("/error", 4, "http_status", "answers 500 Internal Server Error"),
         ("/noise", 4, "unreachable", "cannot be read"),
     ];
@@ -173,7 +173,7 @@ fn a_web_server_that_stalls_is_left_at_once_when_asked() {
     let scene = Scene::new();
     let web = Web::new(|_| Act::Stall(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nd".to_vec()));
     let mut get = Program::start("get", &mut scene.command(&["get", &web.url("/x.torrent")]), scene.path());
-    wait_for("it says that it waits", PATIENCE, || get.errors().contains("fetching http://").then_some(()));
+    wait_for("it says that it waits", TIMEOUT, || get.errors().contains("fetching http://").then_some(()));
     kill(get.id(), "-INT");
     assert_eq!(end(&mut get).code(), Some(130), "{}", get.tail());
     assert!(get.errors().contains("stopped before anything began"), "{}", get.errors());
@@ -199,7 +199,7 @@ fn standard_input_is_a_torrent_or_a_list_that_is_read_as_it_comes() {
     let mut list = piped(party.command("list", &arguments));
     let mut lines = list.stdin.take().unwrap();
     lines.write_all(b"# two torrents\n\na.bin.torrent\nnowhere.torrent\n").unwrap();
-    wait_for("the first is there before the list has ended", PATIENCE, || {
+    wait_for("the first is there before the list has ended", TIMEOUT, || {
         std::fs::read(party.path("list/a.bin")).ok().filter(|got| *got == a)
     });
     assert!(list.try_wait().unwrap().is_none(), "the list goes on");
@@ -209,7 +209,7 @@ fn standard_input_is_a_torrent_or_a_list_that_is_read_as_it_comes() {
     let (out, err) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
     assert_eq!(ended.status.code(), Some(1), "{out}{err}");
     assert!(party.read("list/b.bin") == b);
-    assert!(err.contains("there is no torrent file nowhere.torrent"), "{err}");
+    assert!(err.contains("torrent file not found: nowhere.torrent"), "{err}");
     assert!(out.lines().last().unwrap().contains(r#""done":2,"failed":1"#), "{out}");
 
     party.scene.write("list.txt", "\u{feff}a.bin.torrent\r\n  b.bin.torrent  \r\n#c.torrent\r\n");
@@ -222,14 +222,14 @@ fn standard_input_is_a_torrent_or_a_list_that_is_read_as_it_comes() {
 fn lists_that_cannot_be_used_are_refused() {
     let scene = Scene::new();
     scene.write("empty", "# nothing\n\n");
-    assert_error(&scene.run(&["get", "-i", "empty"]), 2, "the list names no torrent");
-    assert_error(&scene.run(&["get", "-i", "-"]), 2, "the list names no torrent");
+    assert_error(&scene.run(&["get", "-i", "empty"]), 2, "the list contains no torrent");
+    assert_error(&scene.run(&["get", "-i", "-"]), 2, "the list contains no torrent");
     assert_error(&scene.run(&["get", "-i", "nowhere"]), 5, "cannot read nowhere");
-    assert_error(&scene.run(&["get", "-", "-i", "-"]), 2, "standard input is named twice");
+    assert_error(&scene.run(&["get", "-", "-i", "-"]), 2, "standard input (-) was given twice");
     assert_error(
         &scene.run(&["get", "a", "b", "--name", "x"]),
         2,
-        "--name names one torrent, and 2 are given",
+        "--name renames one torrent, but 2 were given",
     );
     assert_error(&scene.run(&["get", "a", "--name", "x/y"]), 2, "a name holds no slash");
     assert_error(&scene.run(&["get", "a", "--run", "a 'b"]), 2, "a quotation mark is not closed");
@@ -251,7 +251,7 @@ fn a_download_may_bear_another_name() {
     assert_eq!((got.code, got.out.as_str()), (0, party.line("got/Größe 2.bin").as_str()), "{}", got.err);
     assert!(party.read("got/Größe 2.bin") == bytes && !party.path("got/x.bin").exists());
     let again = party.get("a", &named);
-    assert!(again.code == 0 && again.err.contains("all of it was there"), "{}", again.err);
+    assert!(again.code == 0 && again.err.contains("already there"), "{}", again.err);
     let got = party.get("a", &["set.torrent", "-o", "got", "--name", "other"]);
     assert_eq!((got.code, got.out.as_str()), (0, party.line("got/other").as_str()), "{}", got.err);
     assert!(party.read("got/other/sub/b.txt") == party.read("given/set/sub/b.txt"));
@@ -287,7 +287,7 @@ fn the_torrent_file_is_kept_and_replaces_nothing() {
     party.scene.write("other/y.torrent", "mine");
     let got =
         party.get("a", &["x.bin.torrent", "-o", "other", "--save-torrent", "--name", "y", "--overwrite"]);
-    assert_error(&got, 5, "other/y.torrent is there already and is another file");
+    assert_error(&got, 5, "other/y.torrent already exists with different content");
     assert_eq!(party.read("other/y.torrent"), b"mine");
     assert!(!party.path("other/y").exists());
 }
@@ -318,7 +318,7 @@ fn what_is_there_already_is_ours_or_left_alone() {
     let refused = party.get("b", &["x.bin.torrent", "-o", "there", "--existing", "refuse"]);
     assert_error(&refused, 5, "there/x.bin is there already and was not begun by torr");
     let taken = party.get("b", &["x.bin.torrent", "-o", "there"]);
-    assert!(taken.code == 0 && taken.err.contains("all of it was there"), "{}", taken.err);
+    assert!(taken.code == 0 && taken.err.contains("already there"), "{}", taken.err);
     let ours = party.get("b", &["x.bin.torrent", "-o", "there", "--existing", "refuse"]);
     assert_eq!(ours.code, 0, "{}", ours.err);
 
@@ -383,11 +383,11 @@ fn a_program_that_runs_is_asked_to_end_with_us() {
     let mut command = party.command("a", &arguments);
     command.env("PATH", "/usr/bin:/bin");
     let mut get = Program::start("get", &mut command, party.scene.path());
-    wait_for("it runs", PATIENCE, || party.path("begun").exists().then_some(()));
+    wait_for("it runs", TIMEOUT, || party.path("begun").exists().then_some(()));
     assert!(get.ended().is_none(), "its end is waited for");
     kill(get.id(), "-INT");
     assert_eq!(end(&mut get).code(), Some(130), "{}", get.tail());
-    wait_for("it was asked", PATIENCE, || party.path("asked").exists().then_some(()));
+    wait_for("it was asked", TIMEOUT, || party.path("asked").exists().then_some(()));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::Scene;
-use super::party::{PATIENCE, bytes, end};
+use super::party::{TIMEOUT, bytes, end};
 use super::share::{event, hash, link, many, same, settle, share};
 use crate::loopback::nodes;
 use crate::support::program::Program;
@@ -13,7 +13,7 @@ use crate::support::wait::wait_for;
 /// A private tracker where nobody is; the name of a user in it.
 const TRACKER: &str = "http://127.0.0.1:1/secret/announce";
 /// What is said of a link that does not tell trackers.
-const LEFT_OUT: &str = "rackers are left out of the link";
+const LEFT_OUT: &str = "The link leaves out its ";
 
 #[test]
 fn the_printed_command_tells_nobody_outside_the_local_network() {
@@ -37,7 +37,7 @@ fn the_printed_command_tells_nobody_outside_the_local_network() {
     let mut command = scene.command(&arguments);
     command.env_remove("TORR_NETWORK_DHT").env("TORR_NETWORK_DHT_BOOTSTRAP", &node);
     let mut seeder = Program::start("seed", &mut command, scene.path());
-    let told = wait_for("the link is told", PATIENCE, || event(&seeder.output(), "link"));
+    let told = wait_for("the link is told", TIMEOUT, || event(&seeder.output(), "link"));
     let told = told["command"].as_str().unwrap();
     assert!(told.starts_with("torr get --lan 'magnet:?"), "{told}");
     let get = |name: &str, command: &str| {
@@ -114,16 +114,20 @@ fn what_nobody_learns_of_is_not_said_to_be_told() {
     let private = share(&scene, &["film.bin", "--lan", "--private", "--no-address"]);
     assert_eq!(private.code, 0, "{}", private.err);
     assert!(
-        private.err.contains("Nobody is told of it; only who has this link can fetch it."),
+        private.err.contains("Not announced anywhere; only someone with this link can download it."),
         "{}",
         private.err
     );
-    assert!(private.err.contains("The link names nobody who has it"), "{}", private.err);
+    assert!(private.err.contains("The link contains no peer address"), "{}", private.err);
     assert!(!private.err.contains("same network"), "{}", private.err);
     let mut command = scene.command(&["seed", "film.bin", "--bind", "127.0.0.1", "--until", "1s", "--dht"]);
     let here = Scene::ran(command.env("TORR_NETWORK_DHT", "true"));
     assert_eq!(here.code, 0, "{}", here.err);
-    assert!(here.err.contains("this machine only") && !here.err.contains("the DHT makes"), "{}", here.err);
+    assert!(
+        here.err.contains("this machine only") && !here.err.contains("announced to the DHT"),
+        "{}",
+        here.err
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::party::{PATIENCE, Party, bytes};
+use super::party::{Party, TIMEOUT, bytes};
 use crate::support::program::Program;
 
 const MIB: usize = 1 << 20;
@@ -34,7 +34,7 @@ fn memory_is_bounded_whatever_the_length_of_pieces() {
             break status;
         }
         most = most.max(anonymous(getter.id()).unwrap_or(0));
-        assert!(begun.elapsed() < PATIENCE, "{}", getter.errors());
+        assert!(begun.elapsed() < TIMEOUT, "{}", getter.errors());
         std::thread::sleep(Duration::from_millis(1));
     };
     assert_eq!(status.code(), Some(0), "{}", getter.errors());

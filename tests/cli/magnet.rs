@@ -64,11 +64,11 @@ fn a_link_is_explained_and_changed() {
     assert_eq!(ran.out, format!("magnet:?xt=urn:btih:{hash}&dn=x&tr=udp%3A%2F%2Ft%3A1\n"));
     for (arguments, code, words) in [
         (&["magnet", "-o", "x", &link][..], 2, "--fetch"),
-        (&["magnet", "--fetch", "-o", "t.bin.torrent", &link], 5, "t.bin.torrent is there already"),
+        (&["magnet", "--fetch", "-o", "t.bin.torrent", &link], 5, "t.bin.torrent already exists"),
         (&["magnet", "--fetch", "-o", "x", "--short", &link], 2, "--output cannot be used with --short"),
         (&["magnet", "t.bin.torrent", "--peer", "nowhere"], 2, "HOST:PORT"),
         (&["magnet", "magnet:?xt=urn:btih:%zz"], 3, "two hexadecimal digits"),
-        (&["magnet", "nowhere.torrent"], 3, "there is no torrent file"),
+        (&["magnet", "nowhere.torrent"], 3, "torrent file not found"),
     ] {
         let ran = scene.run(arguments);
         assert_eq!(ran.code, code, "{arguments:?}: {}", ran.err);

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::process::Command;
 
-use super::party::{PATIENCE, Party, bytes, end};
+use super::party::{Party, TIMEOUT, bytes, end};
 use super::{Ran, Scene};
 use crate::support::program::Program;
 use crate::support::schema;
@@ -28,7 +28,7 @@ impl Given {
         }
         party.torrent("set");
         party.seed(&["film.bin", "set"]);
-        let port = wait_for("the port is remembered", PATIENCE, || {
+        let port = wait_for("the port is remembered", TIMEOUT, || {
             std::fs::read_to_string(party.path("state-seeder-0/port")).ok()?.trim().parse::<u16>().ok()
         });
         Self { party, peer: format!("127.0.0.1:{port}") }
@@ -77,7 +77,7 @@ fn a_link_is_all_it_takes() {
     let again = party.get("a", &[&short, "-o", "got", "--json"]);
     assert_eq!(again.code, 0, "{}", again.err);
     assert!(!again.out.contains(r#""state":"metadata""#), "{}", again.out);
-    assert!(again.err.contains("all of it was there"), "{}", again.err);
+    assert!(again.err.contains("already there"), "{}", again.err);
     let seed = ["seed", &hash[..6], "--until", "1s", "--json"];
     let seeded = Scene::ran(&mut party.command("a", &seed));
     assert_eq!(seeded.code, 0, "{}", seeded.err);
@@ -181,10 +181,10 @@ fn a_link_chooses_files_and_flags_choose_again() {
     assert!(!party.path("got/set/b.mkv").exists());
 
     let beyond = party.get("d", &[&(given.link("set") + "&so=3"), "-o", "beyond"]);
-    assert_error(&beyond, 3, "the link chooses files by their numbers, and set has none of these");
+    assert_error(&beyond, 3, "the link selects file numbers that set does not have");
     let some = party.get("e", &[&(given.link("set") + "&so=1,7-9"), "-o", "some"]);
     assert_eq!(some.code, 0, "{}", some.err);
-    assert!(some.err.contains("warning: the link chooses 3 files that set does not have"), "{}", some.err);
+    assert!(some.err.contains("warning: the link selects 3 files that set does not have"), "{}", some.err);
     given.assert_same("some/set/b.mkv", "set/b.mkv");
 }
 
@@ -203,7 +203,7 @@ fn links_and_files_come_together_and_none_waits_for_another() {
     assert_eq!(ran.code, 1, "{}", ran.err);
     given.assert_same("mixed/film.bin", "film.bin");
     given.assert_same("mixed/set/b.mkv", "set/b.mkv");
-    let twice = ran.err.lines().filter(|line| line.contains("is given twice")).count();
+    let twice = ran.err.lines().filter(|line| line.contains("was given twice")).count();
     assert_eq!((twice, ran.out.lines().count()), (2, 3), "{}{}", ran.out, ran.err);
     assert!(ran.err.contains("error: no file list of nobody came within 5 s: "), "{}", ran.err);
     assert!(ran.err.contains("total   3 of 4 done, 1 failed"), "{}", ran.err);
@@ -239,7 +239,7 @@ fn a_file_goes_to_standard_output_from_a_link() {
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     assert!(out.stdout == given.party.read("given/set/b.mkv"));
     let several = given.party.get("b", &[&given.link("set"), "--to-stdout", "-o", "got"]);
-    assert_error(&several, 2, "--to-stdout writes one file, and several of set are wanted");
+    assert_error(&several, 2, "--to-stdout writes one file, but several of set are selected");
 }
 
 #[test]
@@ -263,7 +263,7 @@ fn only_the_torrent_file_may_be_wanted() {
 
     let before = party.read("only/film.bin.torrent");
     let other = party.get("b", &["--torrent-only", &given.link("film.bin"), "-o", "only"]);
-    assert_error(&other, 5, "only/film.bin.torrent is there already and is another file");
+    assert_error(&other, 5, "only/film.bin.torrent already exists with different content");
     assert!(party.read("only/film.bin.torrent") == before);
     let over =
         party.get("b", &["--torrent-only", &given.link("film.bin"), "-o", "only", "--overwrite", "--json"]);
@@ -299,7 +299,7 @@ fn what_a_link_leaves_out_is_fetched_to_be_shown() {
     let kept = run(&["magnet", &given.hash("set"), "--peer", &given.peer, "--fetch", "-o", "m.torrent"]);
     assert_eq!((kept.code, kept.out.as_str()), (0, given.party.line("m.torrent").as_str()), "{}", kept.err);
     assert_eq!(scene.run(&["verify", "m.torrent", "given"]).code, 0);
-    assert_error(&run(&["magnet", &link, "--fetch", "-o", "m.torrent"]), 5, "m.torrent is there already");
+    assert_error(&run(&["magnet", &link, "--fetch", "-o", "m.torrent"]), 5, "m.torrent already exists");
     let json = run(&["magnet", &link, "--fetch", "-f", "-o", ".", "--json"]);
     let document = &schema::check_lines(&json.out)[0];
     assert_eq!(document["path"], given.party.path("set.torrent").to_str().unwrap(), "{}", json.err);
@@ -318,10 +318,10 @@ fn who_stops_while_it_is_looked_for_has_begun_nothing() {
     let link = format!("magnet:?xt=urn:btih:{NOBODY}&dn=nobody");
     let arguments = ["get", &link, "-o", "got", "--bind", "127.0.0.1", "--state-dir", "state"];
     let mut get = Program::start("get", &mut scene.command(&arguments), scene.path());
-    wait_for("it says that it looks", PATIENCE, || get.errors().contains("file list").then_some(()));
+    wait_for("it says that it looks", TIMEOUT, || get.errors().contains("file list").then_some(()));
     assert!(Command::new("kill").args(["-INT", &get.id().to_string()]).status().unwrap().success());
     assert_eq!(end(&mut get).code(), Some(130), "{}", get.tail());
-    assert!(get.errors().ends_with("stopped before anything began\n"), "{}", get.errors());
+    assert!(get.errors().ends_with("stopped before anything started\n"), "{}", get.errors());
     assert!(!scene.path().join("got").exists());
 }
 
@@ -332,7 +332,7 @@ fn a_second_link_helps_the_first() {
     let got = party.get("a", &[&hash, &link, "-o", "one", "--no-trackers"]);
     assert_eq!(got.code, 0, "{}", got.err);
     given.assert_same("one/film.bin", "film.bin");
-    assert!(got.err.contains(" is given twice"), "{}", got.err);
+    assert!(got.err.contains(" was given twice"), "{}", got.err);
     let tracker = format!("magnet:?xt=urn:btih:{hash}&tr={}", party.url);
     assert_eq!(party.get("b", &[&hash, &tracker, "-o", "two"]).code, 0);
     given.assert_same("two/film.bin", "film.bin");

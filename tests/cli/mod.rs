@@ -46,7 +46,7 @@ use std::io::{self, PipeWriter, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use self::party::PATIENCE;
+use self::party::TIMEOUT;
 use crate::support::wait::wait_for;
 
 /// What keeps a program of a test to itself: no test touches the Internet, and tests of the same torrent at the
@@ -125,7 +125,7 @@ impl Scene {
 fn unread() -> PipeWriter {
     let (reader, mut writer) = io::pipe().unwrap();
     drop(reader);
-    wait_for("nobody can read", PATIENCE, || writer.write(b".").is_err().then_some(()));
+    wait_for("nobody can read", TIMEOUT, || writer.write(b".").is_err().then_some(()));
     writer
 }
 

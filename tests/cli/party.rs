@@ -9,7 +9,7 @@ use crate::support::program::Program;
 use crate::support::wait::wait_for;
 
 /// How long anything may take before the test fails.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A tracker that runs, and a scene in which torrents are made that name it.
 pub struct Party {
@@ -24,7 +24,7 @@ impl Party {
         let scene = Scene::new();
         let mut command = scene.command(&["tracker", "--open", "--listen", "127.0.0.1:0"]);
         let tracker = Program::start("tracker", &mut command, scene.path());
-        let url = wait_for("the tracker says where it is", PATIENCE, || {
+        let url = wait_for("the tracker says where it is", TIMEOUT, || {
             tracker.output().lines().find(|line| line.starts_with("http")).map(str::to_owned)
         });
         Self { scene, url, tracker, seeders: Vec::new() }
@@ -75,7 +75,7 @@ impl Party {
         arguments.extend(torrents.iter().map(String::as_str));
         let log = format!("seeder-{}", self.seeders.len());
         let seeder = Program::start(&log, &mut self.command(&log, &arguments), self.scene.path());
-        wait_for("all is given", PATIENCE, || {
+        wait_for("all is given", TIMEOUT, || {
             let seeding = |name: &&str| {
                 let path = self.scene.path().join("given").join(name);
                 let path = path.to_str().unwrap().to_owned();
@@ -83,7 +83,7 @@ impl Party {
             };
             names.iter().all(seeding).then_some(())
         });
-        wait_for("the state says so", PATIENCE, || {
+        wait_for("the state says so", TIMEOUT, || {
             seeder.output().contains(r#""state":"seeding""#).then_some(())
         });
         self.seeders.push(seeder);
@@ -127,5 +127,5 @@ pub fn bytes(len: usize) -> Vec<u8> {
 
 /// Waits until a program has ended.
 pub fn end(program: &mut Program) -> ExitStatus {
-    wait_for("the program ends", PATIENCE, || program.ended())
+    wait_for("the program ends", TIMEOUT, || program.ended())
 }

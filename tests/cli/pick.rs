@@ -8,7 +8,7 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 
 use super::Scene;
 use super::magnets::Given;
-use super::party::{PATIENCE, Party, bytes};
+use super::party::{Party, TIMEOUT, bytes};
 use crate::support::wait::wait_for;
 
 /// The program on a terminal.
@@ -62,7 +62,7 @@ impl Terminal {
     #[track_caller]
     fn sees(&mut self, what: &str) -> String {
         let found =
-            crate::support::wait::poll(PATIENCE, || Some(self.text()).filter(|text| text.contains(what)));
+            crate::support::wait::poll(TIMEOUT, || Some(self.text()).filter(|text| text.contains(what)));
         found.unwrap_or_else(|| panic!("{what} is never seen:\n{}", self.text()))
     }
 
@@ -74,7 +74,7 @@ impl Terminal {
     /// Waits for the end; the terminal must be as it was.
     #[track_caller]
     fn ends(&mut self) -> (u32, String) {
-        let status = wait_for("the program ends", PATIENCE, || self.child.try_wait().unwrap());
+        let status = wait_for("the program ends", TIMEOUT, || self.child.try_wait().unwrap());
         // What it wrote last may still be on its way.
         while let Ok(chunk) = self.chunks.recv_timeout(Duration::from_millis(500)) {
             self.screen.process(&chunk);
@@ -201,7 +201,7 @@ fn who_skips_a_search_keeps_what_was_chosen() {
     terminal.press("\u{3}");
     let (code, last) = terminal.ends();
     assert_eq!(code, 1, "{last}");
-    assert!(last.contains("nobody is not looked for any longer"), "{last}");
+    assert!(last.contains("skipped nobody, as requested"), "{last}");
     assert!(party.read("got/set/sub/c.mkv") == party.read("given/set/sub/c.mkv"));
 }
 
@@ -222,7 +222,7 @@ fn leaving_downloads_nothing_and_gives_the_terminal_back() {
         }
         let (ended, last) = terminal.ends();
         assert_eq!(ended, code, "{way:?}: {last}");
-        assert!(last.replace('\n', "").contains("nothing was downloaded"), "{last}");
+        assert!(last.replace('\n', "").contains("torr downloaded nothing"), "{last}");
         assert!(!scene.path().join("got").exists());
     }
 }

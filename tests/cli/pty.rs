@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 use super::Scene;
-use super::party::PATIENCE;
+use super::party::TIMEOUT;
 
 /// A program with all its streams on a terminal.
 pub struct Terminal {
@@ -96,7 +96,7 @@ impl Terminal {
 
     /// Takes in the next piece; says whether there was one.
     fn take(&mut self) -> bool {
-        match self.chunks.recv_timeout(PATIENCE) {
+        match self.chunks.recv_timeout(TIMEOUT) {
             Ok(chunk) => {
                 self.screen.process(&chunk);
                 self.bytes.extend(chunk);

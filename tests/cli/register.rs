@@ -42,7 +42,11 @@ fn nothing_is_done_without_a_yes() {
     let scene = Scene::new();
     let ran = register(&scene, &[]);
     assert_eq!(ran.code, 2);
-    assert!(ran.err.contains("error: nobody can answer: Go ahead?\nhint:  -y answers yes"), "{}", ran.err);
+    assert!(
+        ran.err.contains("error: cannot ask without a terminal: Go ahead?\nhint:  -y answers yes"),
+        "{}",
+        ran.err
+    );
     let ran = register(&scene, &["--dry-run", "-y"]);
     assert_eq!((ran.code, ran.out.as_str()), (0, ""));
     for file in [ENTRY, DEFAULTS] {

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use super::party::{PATIENCE, bytes, end};
+use super::party::{TIMEOUT, bytes, end};
 use super::{Ran, Scene};
 use crate::support::program::Program;
 use crate::support::schema;
@@ -46,7 +46,7 @@ pub fn many(scene: &Scene) {
 /// Waits until a change of a file could not be hidden by the steps in which its times go on.
 pub fn settle(scene: &Scene, file: &str) {
     let written = fs::metadata(scene.path().join(file)).unwrap().modified().unwrap();
-    wait_for("the file is no longer new", PATIENCE, || {
+    wait_for("the file is no longer new", TIMEOUT, || {
         (SystemTime::now().duration_since(written).ok()? > Duration::from_millis(30)).then_some(())
     });
 }
@@ -56,7 +56,7 @@ pub fn seeder(scene: &Scene, name: &str, arguments: &[&str]) -> (Program, Value)
     let mut command = scene.command(&[&["seed", "--bind", "127.0.0.1", "--json"], arguments].concat());
     command.args(["--state-dir", &format!("state-{name}")]);
     let program = Program::start(name, &mut command, scene.path());
-    let link = wait_for("the link is told", PATIENCE, || event(&program.output(), "link"));
+    let link = wait_for("the link is told", TIMEOUT, || event(&program.output(), "link"));
     (program, link)
 }
 
@@ -74,11 +74,11 @@ fn the_second_time_nothing_is_hashed_and_the_link_is_the_same() {
     assert!(first.ends_with("&dn=d&x.pe=127.0.0.1:55501"), "{first}");
     let (second, said) = link(&scene, &["d", "-p", "55501"]);
     assert_eq!(first, second);
-    assert!(said.contains(" known   20 files, 781 KiB; nothing has changed"), "{said}");
+    assert!(said.contains(" known   20 files, 781 KiB; unchanged"), "{said}");
     // Nothing but the hashes is left of the first run: they are enough.
     let (third, said) = link(&scene, &["d/", "--state-dir", "other", "-p", "55501"]);
     assert_eq!(first, third);
-    assert!(said.contains("nothing has changed since it was hashed"), "{said}");
+    assert!(said.contains("unchanged since it was hashed"), "{said}");
     // What is damaged is as good as nothing, and it can be asked for.
     for file in fs::read_dir(scene.path().join(".cache/torr/hashes")).unwrap() {
         fs::write(file.unwrap().path(), "damaged").unwrap();
@@ -104,7 +104,7 @@ fn one_changed_file_of_many_is_hashed_and_the_result_is_that_of_a_fresh_run() {
     settle(&scene, "d/sub1/f10");
     let (after, said) = link(&scene, &["d"]);
     assert_ne!(hash(&before), hash(&after));
-    assert!(said.contains("the rest has not changed"), "{said}");
+    assert!(said.contains("the rest is unchanged"), "{said}");
     let fresh = scene.run(&["create", "d", "--magnet", "-o", "fresh.torrent"]);
     assert_eq!(hash(&fresh.out), hash(&after), "{}", fresh.err);
     // A folder that has grown is another torrent, and what was there is not hashed again.
@@ -182,7 +182,7 @@ fn what_is_asked_for_stands_in_the_torrent_and_in_the_link() {
     scene.write("mine", "mine");
     let refused = share(&scene, &["a b", "--save=mine"]);
     assert_eq!(refused.code, 5, "{}", refused.err);
-    assert!(refused.err.contains("mine is there already and is another file"), "{}", refused.err);
+    assert!(refused.err.contains("mine already exists with different content"), "{}", refused.err);
     assert_eq!(fs::read(scene.path().join("mine")).unwrap(), b"mine");
     let local = link(&scene, &["a b", "--lan", "--piece-size", "32K", "--private"]).0;
     assert!(
@@ -202,7 +202,7 @@ fn each_path_has_its_link_and_the_events_are_as_promised() {
     assert_eq!(ran.code, 1, "{}", ran.err);
     assert_eq!(ran.out.lines().filter(|line| line.starts_with("magnet:?")).count(), 2, "{}", ran.out);
     assert_eq!(ran.out.lines().count(), 2);
-    assert!(ran.err.contains("there is no file, folder or torrent none"), "{}", ran.err);
+    assert!(ran.err.contains("no such file, folder or torrent: none"), "{}", ran.err);
     assert!(ran.err.contains("skipped 1 hidden (--hidden), 1 link (--follow)"), "{}", ran.err);
 
     let json = share(&scene, &["one", "two", "--json", "--rehash"]);
@@ -229,8 +229,8 @@ fn what_cannot_be_shared_is_refused_in_a_sentence() {
     for (arguments, code, sentence) in [
         (&["empty"][..], 5, "empty has no content to share"),
         (&["odd"], 5, "is not UTF-8"),
-        (&["names"], 5, "names/aux.txt has a name that a torrent cannot have"),
-        (&["none"], 3, "there is no file, folder or torrent none"),
+        (&["names"], 5, "names/aux.txt has a name that a torrent cannot use"),
+        (&["none"], 3, "no such file, folder or torrent: none"),
         (&["photos", "-o", "x"], 2, "is the data itself"),
         (&["photos", "--format", "v2"], 2, "the v2 format is not available yet"),
         (&["photos", "photos.torrent", "--save=x"], 2, "--save=FILE names one torrent file"),
@@ -239,7 +239,7 @@ fn what_cannot_be_shared_is_refused_in_a_sentence() {
         (&["photos", "--once", "--until", "2.0"], 2, "cannot be used with"),
         (&["photos", "--lan", "--tracker", "http://x/"], 2, "cannot be used with"),
         (&["photos", "--lan", "--dht"], 2, "cannot be used with"),
-        (&["/"], 2, "has no name that a torrent can bear"),
+        (&["/"], 2, "has no name that a torrent can use"),
     ] {
         let arguments = [&["seed", "--bind", "127.0.0.1"], arguments].concat();
         let ran = scene.run(&arguments);
@@ -364,7 +364,7 @@ fn what_links_lead_to_is_shared_where_that_is_asked() {
     let arguments = ["create", "d", "--follow", "--seed", "--json", "--state-dir", "state-create"];
     let mut command = scene.command(&arguments);
     let mut program = Program::start("create", &mut command, scene.path());
-    let told = wait_for("the link is told", PATIENCE, || event(&program.output(), "link"));
+    let told = wait_for("the link is told", TIMEOUT, || event(&program.output(), "link"));
     fetch(&told, "two");
     // A link that leads elsewhere now is a file that has changed.
     fs::remove_file(scene.path().join("d/one")).unwrap();
@@ -379,7 +379,7 @@ fn create_goes_on_with_sharing() {
     many(&scene);
     let mut command = scene.command(&["create", "d", "--seed", "--json", "--state-dir", "state"]);
     let mut program = Program::start("create", &mut command, scene.path());
-    let told = wait_for("the link is told", PATIENCE, || event(&program.output(), "link"));
+    let told = wait_for("the link is told", TIMEOUT, || event(&program.output(), "link"));
     schema::check_lines(&program.output());
     let checking = |event: &Value| event["state"] == "checking";
     assert!(!schema::check_lines(&program.output()).iter().any(checking), "nothing is hashed twice");

@@ -119,7 +119,7 @@ fn what_could_be_a_torrent_is_for_the_view_to_come() {
         assert_eq!(ran.err, hint);
     }
     // What may become a command one day is none of them.
-    assert!(scene.run(&["photos"]).err.contains("there is no command 'photos'"));
+    assert!(scene.run(&["photos"]).err.contains("unknown command 'photos'"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::Scene;
-use super::party::{PATIENCE, Party};
+use super::party::{Party, TIMEOUT};
 use crate::support::program::Program;
 use crate::support::wait::wait_for;
 
@@ -46,7 +46,7 @@ fn a_tracker_that_never_answers_does_not_hold_up_the_end() {
         let mut command = scene.command(&arguments);
         command.args(["--bind", "127.0.0.1", "--state-dir", name, "--interval", "1s"]);
         let mut program = Program::start(name, &mut command, scene.path());
-        wait_for("it has begun", PATIENCE, || program.errors().contains("metadata").then_some(()));
+        wait_for("it has begun", TIMEOUT, || program.errors().contains("metadata").then_some(()));
         assert_eq!(stop(&mut program, signal), Some(code), "{}", program.tail());
         let errors = program.errors();
         assert_eq!(errors.matches("stopping, saving progress").count(), 1, "{errors}");
@@ -62,7 +62,7 @@ fn a_second_ctrl_c_skips_what_is_left_to_do() {
     assert_eq!(scene.run(&["create", "given/x.bin", "-o", "x.torrent", "-t", &url]).code, 0);
     let mut command = scene.command(&["get", "x.torrent", "-o", "got", "--bind", "127.0.0.1", "--json"]);
     let mut program = Program::start("twice", &mut command, scene.path());
-    wait_for("it has begun", PATIENCE, || program.output().contains("metadata").then_some(()));
+    wait_for("it has begun", TIMEOUT, || program.output().contains("metadata").then_some(()));
     send(&program, "-INT");
     wait_for("it says so", SOON, || program.errors().contains("stopping, saving progress").then_some(()));
     // Again and again, for what comes at once is taken for the same. It may end by itself meanwhile; that is as
@@ -72,7 +72,7 @@ fn a_second_ctrl_c_skips_what_is_left_to_do() {
         program.ended()
     });
     assert_eq!(ended.code(), Some(130), "{}", program.tail());
-    assert!(program.errors().contains("stopped before anything came"), "{}", program.errors());
+    assert!(program.errors().contains("stopped before any data arrived"), "{}", program.errors());
     let last = crate::support::schema::check_lines(&program.output()).pop().unwrap();
     assert_eq!((&last["event"], &last["code"]), (&"summary".into(), &130.into()));
 }
@@ -82,7 +82,7 @@ fn a_tracker_ends_when_asked() {
     let scene = Scene::new();
     let mut command = scene.command(&["tracker", "--listen", "127.0.0.1:0"]);
     let mut tracker = Program::start("tracker", &mut command, scene.path());
-    wait_for("it listens", PATIENCE, || tracker.output().contains("http://").then_some(()));
+    wait_for("it listens", TIMEOUT, || tracker.output().contains("http://").then_some(()));
     assert_eq!(stop(&mut tracker, "-INT"), Some(130));
 }
 
@@ -93,9 +93,9 @@ fn an_interrupted_download_goes_on_without_hashing() {
     party.seed(&["x.bin"]);
     let arguments = ["get", "x.bin.torrent", "-o", "got", "--down", "1M", "--json", "--interval", "1s"];
     let mut part = Program::start("part", &mut party.command("a", &arguments), party.scene.path());
-    wait_for("a part is there", PATIENCE, || some_done(&part.output()).then_some(()));
+    wait_for("a part is there", TIMEOUT, || some_done(&part.output()).then_some(()));
     assert_eq!(stop(&mut part, "-INT"), Some(130), "{}", part.tail());
-    assert!(part.errors().contains("the same command goes on"), "{}", part.errors());
+    assert!(part.errors().contains("run the same command to resume"), "{}", part.errors());
     let last = part.output().lines().last().map(str::to_owned).unwrap_or_default();
     assert!(last.contains(r#""event":"summary","ok":false,"code":130"#), "{last}");
 
@@ -116,7 +116,7 @@ fn sudden_death_loses_nothing_that_was_right() {
         let arguments = ["get", "x.bin.torrent", "-o", "got", "--down", "500K", "--json", "--interval", "1s"];
         let mut program = Program::start(&name, &mut party.command("a", &arguments), party.scene.path());
         // Each round dies at another point: at once, when the files are made, in the midst of it.
-        wait_for("its moment has come", PATIENCE, || {
+        wait_for("its moment has come", TIMEOUT, || {
             let due = match round % 4 {
                 0 => true,
                 1 => party.path("state-a/library.redb").exists(),
@@ -136,7 +136,7 @@ fn sudden_death_loses_nothing_that_was_right() {
 fn send_if_alive(program: &mut Program) {
     if program.ended().is_none() {
         send(program, "-KILL");
-        wait_for("it is dead", PATIENCE, || program.ended());
+        wait_for("it is dead", TIMEOUT, || program.ended());
     }
 }
 
@@ -151,7 +151,7 @@ fn a_demo_cleans_up_when_it_is_interrupted() {
     let mut command = scene.command(&["demo", "--size", "16M"]);
     command.env("TMPDIR", scene.path().join("tmp"));
     let mut demo = Program::start("demo", &mut command, scene.path());
-    wait_for("somebody has come", PATIENCE, || demo.errors().contains("ann joined").then_some(()));
+    wait_for("somebody has come", TIMEOUT, || demo.errors().contains("ann joined").then_some(()));
     assert_eq!(stop(&mut demo, "-INT"), Some(130), "{}", demo.tail());
     assert!(demo.errors().contains("stopping, cleaning up"), "{}", demo.errors());
     let left: Vec<_> = std::fs::read_dir(scene.path().join("tmp")).unwrap().collect();

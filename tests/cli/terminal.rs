@@ -90,7 +90,7 @@ fn a_bar_is_drawn_and_gives_way_to_the_story() {
     assert_eq!(lines.len(), 2, "{}", wide.last());
     assert!(lines[0].starts_with("✓ x.bin  1.43 MiB in "), "{}", wide.last());
     assert!(lines[0].ends_with("every piece verified"), "{}", wide.last());
-    let start = "  saved in got-wide.  Not seeding; to give back:  torr seed ";
+    let start = "  saved in got-wide.  Not seeding; to seed:  torr seed ";
     let rest = lines[1].strip_prefix(start).unwrap_or_else(|| panic!("{}", wide.last()));
     let short = rest.strip_suffix(" --state-dir state-wide").unwrap_or_default();
     assert!(short.len() == 6 && short.bytes().all(|b| b.is_ascii_hexdigit()), "{rest}");
@@ -181,7 +181,7 @@ fn nothing_is_written_while_nothing_changes() {
     );
     // The engine was looked at twelve times.
     assert!(seen.drawn() <= 4, "{:#?}", seen.frames);
-    assert!(seen.last().starts_with("error: x.bin: nothing came for 3 s: no peers known"), "{}", seen.last());
+    assert!(seen.last().starts_with("error: x.bin: no data for 3 s: no peers known"), "{}", seen.last());
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn ctrl_c_on_a_terminal_says_how_to_go_on() {
     assert_eq!(terminal.end(), 130, "{}", terminal.contents());
     let last = terminal.contents();
     assert!(last.contains("stopping, saving progress (Ctrl-C again to skip)"), "{last}");
-    assert!(last.contains(" of 2.86 MiB are kept; the same command goes on from there"), "{last}");
+    assert!(last.contains(" of 2.86 MiB; run the same command to resume"), "{last}");
     assert!(!last.contains('━') && !last.contains("peer"), "{last}");
 }
 
@@ -235,7 +235,7 @@ fn seeding_on_a_terminal_is_one_line_that_says_how_to_stop() {
     assert!(shown.contains("✓ seeding ") && shown.contains("until you stop it with Ctrl-C"), "{shown}");
     terminal.press("\u{3}");
     assert_eq!(terminal.end(), 130, "{}", terminal.contents());
-    assert!(terminal.contents().contains("stopped: 0 B sent in this run"), "{}", terminal.contents());
+    assert!(terminal.contents().contains("stopped: uploaded 0 B in this run"), "{}", terminal.contents());
 }
 
 #[test]
@@ -271,7 +271,7 @@ fn the_demo_adds_up() {
     let seen = watch(&scene, &["demo", "--size", "8M"], 24, 80);
     assert_eq!(seen.code, 0, "{}", seen.last());
     let last = seen.last();
-    assert!(last.contains("every byte is as it was sent") && !last.contains("↓"), "{last}");
+    assert!(last.contains("every byte matches the original") && !last.contains("↓"), "{last}");
     for name in ["ann", "bob", "eve"] {
         assert_eq!(last.matches(&format!("\n  {name}  uploaded ")).count(), 1, "{last}");
     }

@@ -3,7 +3,7 @@
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::Scene;
-use super::party::{PATIENCE, end};
+use super::party::{TIMEOUT, end};
 use crate::support::program::Program;
 use crate::support::schema;
 use crate::support::wait::wait_for;
@@ -13,7 +13,7 @@ fn start(scene: &Scene, flags: &[&str]) -> (Program, String) {
     let mut arguments = vec!["tracker", "--listen", "127.0.0.1:0"];
     arguments.extend(flags);
     let tracker = Program::start("tracker", &mut scene.command(&arguments), scene.path());
-    let url = wait_for("the tracker says where it is", PATIENCE, || {
+    let url = wait_for("the tracker says where it is", TIMEOUT, || {
         let output = tracker.output();
         let at = output.find("http://")?;
         let url: String = output[at..].chars().take_while(|c| !"\"\n".contains(*c)).collect();
@@ -38,12 +38,10 @@ fn peers_are_told_as_they_come_and_go() {
     let hash = scene.run(&["show", "--field", "info_hash", "photos.torrent"]).out.trim().to_owned();
     let (mut tracker, url) = start(&scene, &["--json", "--allow", "photos.torrent"]);
     let mut seeder = seed(&scene, &url, "photos.torrent");
-    wait_for("the seed has joined", PATIENCE, || tracker.output().contains(r#""joined""#).then_some(()));
+    wait_for("the seed has joined", TIMEOUT, || tracker.output().contains(r#""joined""#).then_some(()));
     interrupt(&seeder);
     end(&mut seeder);
-    wait_for("the seed has left", PATIENCE, || {
-        tracker.output().contains(r#""left","torrent""#).then_some(())
-    });
+    wait_for("the seed has left", TIMEOUT, || tracker.output().contains(r#""left","torrent""#).then_some(()));
     interrupt(&tracker);
     assert_eq!(end(&mut tracker).code(), Some(130));
     let events = schema::check_lines(&tracker.output());
@@ -60,7 +58,7 @@ fn nobody_is_left_behind_by_a_download_that_ends_at_once() {
     scene.photos();
     let (mut tracker, url) = start(&scene, &["--json"]);
     let mut seeder = seed(&scene, &url, "photos.torrent");
-    wait_for("the seed has joined", PATIENCE, || tracker.output().contains(r#""joined""#).then_some(()));
+    wait_for("the seed has joined", TIMEOUT, || tracker.output().contains(r#""joined""#).then_some(()));
     for go in 0..8 {
         let (folder, state) = (format!("dl{go}"), format!("state{go}"));
         let arguments = ["get", "photos.torrent", "--tracker", &url, "--bind", "127.0.0.1", "-o", &folder];
@@ -91,7 +89,7 @@ fn a_torrent_that_is_not_allowed_is_refused() {
     let link = scene.run(&["magnet", "photos.torrent"]).out;
     let (mut tracker, url) = start(&scene, &["--allow", link.trim()]);
     let mut seeder = seed(&scene, &url, "photos.torrent");
-    wait_for("the seed has joined", PATIENCE, || {
+    wait_for("the seed has joined", TIMEOUT, || {
         tracker.errors().contains(" joined    127.0.0.1:").then_some(())
     });
     assert!(tracker.errors().contains("   seed\n"), "{}", tracker.errors());
@@ -109,7 +107,7 @@ fn a_torrent_that_is_not_allowed_is_refused() {
 
     for (arguments, code, words) in [
         (&["tracker", "--open", "--allow", "photos.torrent"][..], 2, "cannot be used with"),
-        (&["tracker", "--allow", "nothing"], 3, "there is no torrent file nothing"),
+        (&["tracker", "--allow", "nothing"], 3, "torrent file not found: nothing"),
         (&["tracker", "--interval", "0"], 2, "--interval 60s"),
         (&["tracker", "--listen", "127.0.0.1"], 2, "hint:  write 0.0.0.0:6969"),
     ] {

@@ -7,7 +7,7 @@ use std::time::Instant;
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 
 use super::Scene;
-use super::party::PATIENCE;
+use super::party::TIMEOUT;
 
 /// Runs the program with all its streams on a terminal of 24 lines of 80 columns; types each second
 /// text as soon as the first one is on the screen. Says what was on the screen at the end, and the code.
@@ -47,7 +47,7 @@ pub fn typed(
     let mut script = script.iter();
     let mut next = script.next();
     let begun = Instant::now();
-    while let Some(left) = PATIENCE.checked_sub(begun.elapsed()) {
+    while let Some(left) = TIMEOUT.checked_sub(begun.elapsed()) {
         match chunks.recv_timeout(left) {
             Ok(chunk) => screen.process(&chunk),
             Err(mpsc::RecvTimeoutError::Disconnected) => {

@@ -73,7 +73,7 @@ fn swapped_arguments_are_noticed_and_understood() {
     assert!(ran.err.starts_with(words) && ran.err.contains("all good: 3 files"), "{}", ran.err);
     let ran = scene.run(&["verify", "nowhere", "photos.torrent"]);
     assert_eq!(ran.code, 3);
-    assert!(ran.err.contains("there is no torrent file nowhere"), "{}", ran.err);
+    assert!(ran.err.contains("torrent file not found: nowhere"), "{}", ran.err);
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_quick_look_knows_sizes_only() {
     spoil(&scene, "photos/a.bin", 40_000);
     let ran = scene.run(&["verify", "--quick", "photos.torrent"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
-    assert!(ran.err.contains("the sizes are right; nothing was hashed"), "{}", ran.err);
+    assert!(ran.err.contains("the sizes match; nothing was hashed"), "{}", ran.err);
     fs::remove_file(scene.path().join("photos/sub/c.bin")).unwrap();
     scene.write("photos/sub/b.bin", "short");
     let ran = scene.run(&["verify", "--quick", "--json", "photos.torrent"]);
@@ -185,7 +185,7 @@ fn what_is_bad_is_fetched() {
 
     // What might be something else is left alone, unless that is asked for.
     for (there, words) in [
-        ([bytes.as_slice(), b"more"].concat(), "has bytes after its end, which would be cut off"),
+        ([bytes.as_slice(), b"more"].concat(), "has extra bytes at its end, which would be cut off"),
         (b"a letter to my aunt".to_vec(), "so it may be something else"),
     ] {
         party.scene.write("mine/x.bin", &there);

@@ -8,7 +8,7 @@ use torr::engine::dht::{Goal, News, Node, NodeConfig};
 use torr::engine::{Add, After, ContentOptions, Engine, EngineConfig, State, Until};
 
 use super::nodes::{addr, config, network, told, until};
-use super::world::{Client, PATIENCE, World};
+use super::world::{Client, TIMEOUT, World};
 
 /// An engine on 127.0.0.1 that begins with this node of the DHT.
 async fn client(world: &World, name: &str, folder: std::path::PathBuf, node: &Node) -> Client {
@@ -47,7 +47,7 @@ async fn until_announced(node: &Node, world: &World, peer: SocketAddr) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, search).await.expect("in time");
+    tokio::time::timeout(TIMEOUT, search).await.expect("in time");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,7 +62,7 @@ async fn a_file_goes_across_where_nothing_is_shared_but_the_dht() {
     world.assert_same(&leecher.folder);
     let mut views = leecher.handle.views();
     let knows = views.wait_for(|view| view.dht_nodes.is_some_and(|nodes| nodes > 0));
-    assert!(tokio::time::timeout(PATIENCE, knows).await.expect("in time").is_ok());
+    assert!(tokio::time::timeout(TIMEOUT, knows).await.expect("in time").is_ok());
     leecher.handle.stop().await;
     seeder.handle.stop().await;
     assert!(world.dir.path().join("cache/seeder/dht-nodes").exists());
@@ -85,7 +85,7 @@ async fn a_peer_tells_of_its_node() {
     leecher.handle.add(add);
     let mut views = leecher.handle.views();
     let many = views.wait_for(|view| view.dht_nodes.is_some_and(|nodes| nodes >= 3));
-    tokio::time::timeout(PATIENCE, many).await.expect("in time").expect("the engine lives");
+    tokio::time::timeout(TIMEOUT, many).await.expect("in time").expect("the engine lives");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,7 +109,7 @@ async fn a_private_torrent_stays_out_of_it() {
             .first()
             .is_some_and(|row| row.state == State::Waiting && row.reason.word == "dht_off_private")
     });
-    tokio::time::timeout(PATIENCE, told).await.expect("in time").expect("the engine lives");
+    tokio::time::timeout(TIMEOUT, told).await.expect("in time").expect("the engine lives");
     assert_eq!(leecher.handle.view().torrents[0].peers, 0);
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use torr::engine::{Add, Event, View};
 
-use super::world::{PATIENCE, World};
+use super::world::{TIMEOUT, World};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn long_pieces_come_from_several_at_once() {
@@ -60,7 +60,7 @@ async fn a_long_piece_that_was_half_written_is_not_claimed_and_is_fetched_again(
     leecher.handle.add(slow);
     let mut views = leecher.handle.views();
     let some = |view: &Arc<View>| view.torrents.first().is_some_and(|row| row.received > 5 << 20);
-    tokio::time::timeout(PATIENCE, views.wait_for(some)).await.expect("in time").expect("lives");
+    tokio::time::timeout(TIMEOUT, views.wait_for(some)).await.expect("in time").expect("lives");
     leecher.handle.stop().await;
     let written = std::fs::metadata(folder.join("content/file-0.bin")).expect("begun");
     assert!(std::os::unix::fs::MetadataExt::blocks(&written) * 512 >= 1 << 20, "nothing was written early");

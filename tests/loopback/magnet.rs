@@ -15,7 +15,7 @@ use torr::proto::message::Message;
 use torr::proto::metainfo::Metainfo;
 use torr::proto::splitter::{Split, Splitter};
 
-use super::world::{Client, PATIENCE, World};
+use super::world::{Client, TIMEOUT, World};
 
 const LENS: [usize; 3] = [300_000, 1, 500_000];
 
@@ -57,7 +57,7 @@ async fn until_failed(client: &mut Client) -> (TorrentId, FaultKind, String) {
 /// Waits for a view that is as it should be.
 async fn sees(client: &Client, what: impl FnMut(&Arc<View>) -> bool) {
     let mut views = client.handle.views();
-    tokio::time::timeout(PATIENCE, views.wait_for(what)).await.expect("in time").expect("the engine lives");
+    tokio::time::timeout(TIMEOUT, views.wait_for(what)).await.expect("in time").expect("the engine lives");
 }
 
 /// How many peers a client has for its first torrent.
@@ -75,7 +75,7 @@ struct Scripted {
 impl Scripted {
     async fn called(listener: &TcpListener, id: u8) -> Self {
         let (mut stream, _) =
-            tokio::time::timeout(PATIENCE, listener.accept()).await.expect("in time").expect("a call");
+            tokio::time::timeout(TIMEOUT, listener.accept()).await.expect("in time").expect("a call");
         let mut bytes = [0; HANDSHAKE_LEN];
         stream.read_exact(&mut bytes).await.expect("a handshake");
         let theirs = Handshake::decode(&bytes).expect("a handshake");
@@ -102,7 +102,7 @@ impl Scripted {
                 return Some(message);
             }
             let mut bytes = vec![0; 65_536];
-            let read = tokio::time::timeout(PATIENCE, self.stream.read(&mut bytes)).await.expect("in time");
+            let read = tokio::time::timeout(TIMEOUT, self.stream.read(&mut bytes)).await.expect("in time");
             match read {
                 Ok(0) | Err(_) => return None,
                 Ok(n) => self.input.extend_from_slice(&bytes[..n]),
@@ -441,5 +441,5 @@ async fn poll_until(is_so: impl Fn() -> bool) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, polled).await.expect("in time");
+    tokio::time::timeout(TIMEOUT, polled).await.expect("in time");
 }

@@ -10,7 +10,7 @@ use torr::engine::FaultKind;
 use torr::engine::dht::{Announce, Goal, News, Node, NodeConfig, Outcome, Status};
 use torr::proto::krpc::Item;
 
-use super::world::PATIENCE;
+use super::world::TIMEOUT;
 
 /// What a node on this machine is like that begins with these others.
 pub fn config(knows: &[&Node]) -> NodeConfig {
@@ -29,7 +29,7 @@ pub fn addr(node: &Node) -> SocketAddr {
 /// Waits until what a node shows is as it should be.
 pub async fn until(node: &Node, good: impl Fn(&Status) -> bool) -> Status {
     let mut status = node.watch();
-    let seen = timeout(PATIENCE, status.wait_for(good)).await.expect("in time");
+    let seen = timeout(TIMEOUT, status.wait_for(good)).await.expect("in time");
     *seen.expect("the node lives")
 }
 
@@ -51,7 +51,7 @@ pub async fn network(count: usize) -> Vec<Node> {
 pub async fn told(mut news: UnboundedReceiver<News>) -> (Vec<News>, Outcome) {
     let mut all = Vec::new();
     loop {
-        match timeout(PATIENCE, news.recv()).await.expect("in time").expect("every task ends") {
+        match timeout(TIMEOUT, news.recv()).await.expect("in time").expect("every task ends") {
             News::Ended(outcome) => return (all, outcome),
             News::Steps(_) => {}
             news => all.push(news),
@@ -121,7 +121,7 @@ async fn who_does_not_wait_any_more_ends_the_task() {
     assert!(outcome.answered >= 1, "{outcome:?}");
     nodes[0].stop().await;
     let mut news = nodes[0].begin(search(NodeId([7; 20]), None));
-    assert_eq!(timeout(PATIENCE, news.recv()).await, Ok(None), "nobody is there any more");
+    assert_eq!(timeout(TIMEOUT, news.recv()).await, Ok(None), "nobody is there any more");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 use torr::base::FileIndex;
 use torr::engine::{Add, Command, ContentOptions, Feed, Read, Reader};
 
-use super::world::{Client, PATIENCE, World};
+use super::world::{Client, TIMEOUT, World};
 
 const LENS: [usize; 4] = [300_001, 0, 2_000_003, 65_536];
 
@@ -24,7 +24,7 @@ fn read_by(world: &World, client: &Client, feed: Feed) -> Add {
 async fn read(reader: &mut Reader) -> (Vec<u8>, Read) {
     let mut bytes = Vec::new();
     loop {
-        match tokio::time::timeout(PATIENCE, reader.next()).await.expect("in time") {
+        match tokio::time::timeout(TIMEOUT, reader.next()).await.expect("in time") {
             Read::Bytes(chunk) => {
                 assert!(chunk.len() <= 256 << 10);
                 chunk.slices().for_each(|slice| bytes.extend_from_slice(slice));

@@ -39,10 +39,7 @@ async fn a_download_goes_on_where_it_was_stopped() {
     let some = |view: &std::sync::Arc<torr::engine::View>| {
         view.torrents.first().is_some_and(|row| row.done > 200_000)
     };
-    tokio::time::timeout(super::world::PATIENCE, views.wait_for(some))
-        .await
-        .expect("in time")
-        .expect("lives");
+    tokio::time::timeout(super::world::TIMEOUT, views.wait_for(some)).await.expect("in time").expect("lives");
     leecher.handle.stop().await;
 
     let mut again = world.client(folder).await;

@@ -3,7 +3,7 @@
 use torr::base::TorrentId;
 use torr::engine::{Add, Command, Engine, EngineConfig, Event, Handle, State};
 
-use super::world::{Client, PATIENCE, World};
+use super::world::{Client, TIMEOUT, World};
 
 /// A client that downloads one torrent at a time.
 async fn one_at_a_time(world: &World) -> Client {
@@ -23,7 +23,7 @@ async fn until(handle: &Handle, id: TorrentId, state: State, word: &str) {
     let there = views.wait_for(|view| {
         view.torrents.iter().any(|row| row.id == id && row.state == state && row.reason.word == word)
     });
-    let seen = tokio::time::timeout(PATIENCE, there).await;
+    let seen = tokio::time::timeout(TIMEOUT, there).await;
     seen.unwrap_or_else(|_| panic!("never {state:?}: {:?}", handle.view().torrents)).expect("it lives");
 }
 

@@ -12,7 +12,7 @@ use torr::hash::sha1;
 use torr::proto::metainfo::{Attributes, Content, Draft, DraftFile, Extras, Metainfo};
 
 /// How long anything may take before the test fails.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub struct World {
     pub dir: TempDir,
@@ -146,7 +146,7 @@ impl Client {
     /// Where others reach it.
     pub async fn addr(&self) -> SocketAddr {
         let mut views = self.handle.views();
-        let port = tokio::time::timeout(PATIENCE, views.wait_for(|view| view.port.is_some()))
+        let port = tokio::time::timeout(TIMEOUT, views.wait_for(|view| view.port.is_some()))
             .await
             .expect("in time")
             .expect("the engine lives")
@@ -157,7 +157,7 @@ impl Client {
 
     /// Waits for an event that `pick` takes; fails on a fault it does not.
     pub async fn until<T>(&mut self, pick: impl Fn(&Event) -> Option<T>) -> T {
-        tokio::time::timeout(PATIENCE, async {
+        tokio::time::timeout(TIMEOUT, async {
             loop {
                 let event = self.events.recv().await.expect("the engine lives");
                 if let Some(found) = pick(&event) {

@@ -1,4 +1,4 @@
-//! What the value of a key may be.
+//! Kinds of values that a key may have.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};

@@ -20,8 +20,8 @@ pub enum Kind<'a> {
 }
 
 impl<'a> Kind<'a> {
-    /// What this argument is. A file that is there is a file, however its name looks; addresses and links
-    /// are told by how they begin.
+    /// The kind of an argument. An existing file is a file, however its name looks; addresses and links
+    /// are recognised by how they begin.
     pub fn of(argument: &'a Path) -> Self {
         // As paths, `-` and `-/` are the same.
         if argument.as_os_str() == "-" {

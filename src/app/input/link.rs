@@ -11,14 +11,14 @@ use crate::proto::magnet::{Magnet, MagnetError, MagnetNote};
 use crate::proto::metainfo::Metainfo;
 
 /// The most trackers and web seeds of a torrent, of each.
-const MOST_KEPT: usize = 200;
+const MAX_KEPT: usize = 200;
 
 /// A link; an info hash is the shortest one.
 #[derive(Clone, Debug)]
 pub struct Link {
-    /// What it says.
+    /// The parsed link.
     pub magnet: Magnet,
-    /// What of it was passed over.
+    /// Notes on ignored parts of the link.
     pub notes: Vec<MagnetNote>,
     /// As it was given.
     argument: PathBuf,
@@ -42,12 +42,12 @@ impl Link {
             return Ok(());
         }
         // Whether the torrent has a v1 hash as well is not known before its metadata is.
-        let message = "the link names the torrent by its v2 hash alone, and peers are found by the v1 hash";
-        let hint = "a torrent of both versions has a link with xt=urn:btih: too; v2-only torrents are not supported yet";
+        let message = "the link has only the v2 info hash, and peers are found by the v1 hash";
+        let hint = "for a hybrid torrent, add its xt=urn:btih:; v2-only torrents are not supported yet";
         Err(Error::new(ErrorKind::Input, "malformed", message).hint(hint).about(self.magnet.info_hash))
     }
 
-    /// What to call it until its metadata is there: its name, or else its info hash.
+    /// The display name until the metadata is known: the name in the link, or else the info hash.
     pub fn name(&self) -> Untrusted {
         self.magnet.name.clone().unwrap_or_else(|| Untrusted::new(self.magnet.info_hash.to_string()))
     }
@@ -71,10 +71,10 @@ impl Link {
         extras.trackers.retain(|tier| !tier.is_empty());
         // A link has no tiers: each tracker is asked by itself.
         extras.trackers.splice(0..0, trackers.iter().map(|url| vec![url.clone()]));
-        extras.trackers.truncate(MOST_KEPT);
+        extras.trackers.truncate(MAX_KEPT);
         extras.web_seeds.retain(|url| !web_seeds.contains(url));
         extras.web_seeds.splice(0..0, web_seeds.iter().cloned());
-        extras.web_seeds.truncate(MOST_KEPT);
+        extras.web_seeds.truncate(MAX_KEPT);
         let metainfo = metainfo.with_extras(extras);
         let bytes = metainfo.to_bytes();
         Torrent { metainfo, bytes, path: Some(self.argument), link: Some(Box::new(self.magnet)) }
@@ -87,10 +87,10 @@ fn refused(error: MagnetError, link: &str) -> Error {
     match error {
         // Of a link without quotes the shell leaves what stands before the first &.
         MagnetError::NoHash if !link.contains('&') => {
-            failure.hint("put the whole link in single quotes, or the shell takes it apart at each &")
+            failure.hint("put the whole link in single quotes; otherwise the shell splits it at each &")
         }
         MagnetError::Percent { .. } | MagnetError::BadV1 | MagnetError::BadV2 | MagnetError::NoHash => {
-            failure.hint("copy the link again: it was cut off or damaged on its way")
+            failure.hint("copy the link again: it is cut off or damaged")
         }
         MagnetError::NoMagnet | MagnetError::TooLong | MagnetError::TwoTorrents => failure,
     }
@@ -157,7 +157,7 @@ mod tests {
     fn a_torrent_that_is_named_by_its_v2_hash_alone_is_refused() {
         assert!(link(&"ab".repeat(20)).can_be_found().is_ok());
         let failure = link(&"ab".repeat(32)).can_be_found().unwrap_err();
-        assert!(failure.message.contains("by its v2 hash alone"), "{}", failure.message);
+        assert!(failure.message.contains("only the v2 info hash"), "{}", failure.message);
         assert!(failure.sentence().unwrap().contains("xt=urn:btih:"));
     }
 

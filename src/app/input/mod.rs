@@ -1,4 +1,4 @@
-//! What stands where a torrent is asked for: a file, standard input, an address on the web. This is the one
+//! Torrent arguments: a file, standard input, an address on the web. This is the one
 //! place where each [`Kind`] becomes a checked torrent.
 
 mod kind;
@@ -25,7 +25,7 @@ pub const MAX_BYTES: u64 = 16 << 20;
 /// A torrent file that was read and checked.
 #[derive(Clone, Debug)]
 pub struct Torrent {
-    /// What it says.
+    /// The parsed torrent file.
     pub metainfo: Metainfo,
     /// The file as it was read.
     pub bytes: Vec<u8>,
@@ -90,20 +90,20 @@ pub fn bytes(argument: &Path, reading: &Reading<'_>) -> Result<Vec<u8>, Error> {
     bounded(argument, bytes)
 }
 
-/// What was read from there is no torrent.
+/// The error for an argument whose bytes are not a torrent.
 pub fn malformed(argument: &Path, why: &impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Input, "malformed", format!("{}: {why}", name(argument)))
-        .hint("it may be cut off or something else, such as a web page; fetch the torrent file again")
+        .hint("it may be cut off, or something else such as a web page; download the torrent file again")
 }
 
-/// What needs a torrent file, and was given the name of one.
+/// The error for a link or info hash where a torrent file is needed.
 pub fn only_a_link(argument: &Path) -> Error {
     let link = match Link::of(argument) {
         Err(failure) => return failure,
         Ok(link) => link,
     };
     let what = if matches!(Kind::of(argument), Kind::Hash(_)) { "an info hash" } else { "a magnet link" };
-    let failure = Error::usage(format!("{what} names a torrent, and the torrent file itself is needed here"))
+    let failure = Error::usage(format!("{what} only names a torrent; this command needs the torrent file"))
         .remedy(Remedy::FetchTorrentFile(argument.to_owned()));
     match link {
         Some(link) => failure.about(link.magnet.info_hash),
@@ -151,7 +151,7 @@ fn stdin() -> Result<Vec<u8>, Error> {
     let stdin = io::stdin();
     if stdin.is_terminal() {
         return Err(Error::usage(
-            "- means a torrent file on standard input, and standard input is a terminal",
+            "- reads a torrent file from standard input, but standard input is a terminal",
         )
         .remedy(Remedy::PipeTorrentFile));
     }
@@ -167,8 +167,8 @@ fn file(path: &Path) -> Result<Vec<u8>, Error> {
         }
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let message = format!("there is no torrent file {}", shown(path));
-            let hint = "check the name; a torrent is a file, a magnet link, an info hash, an address on the web, or - for standard input";
+            let message = format!("torrent file not found: {}", shown(path));
+            let hint = "check the path; a torrent is a file, a magnet link, an info hash, a URL, or - for standard input";
             return Err(Error::new(ErrorKind::Input, "not_found", message).hint(hint));
         }
         Err(error) => return Err(Error::disk("read", path, &error)),
@@ -204,10 +204,7 @@ mod tests {
     fn what_is_no_torrent_file_is_refused_by_its_name() {
         assert_eq!(refused("magnet:?xt=urn:btih:x").word, "malformed");
         let failure = refused(&"ab".repeat(20));
-        assert_eq!(
-            failure.message,
-            "an info hash names a torrent, and the torrent file itself is needed here"
-        );
+        assert_eq!(failure.message, "an info hash only names a torrent; this command needs the torrent file");
         assert_eq!(failure.remedy.as_deref(), Some(&Remedy::FetchTorrentFile("ab".repeat(20).into())));
         let failure = refused("http://x.example:0/a.torrent");
         assert_eq!((failure.kind, failure.word), (ErrorKind::Input, "bad_address"));

@@ -61,14 +61,14 @@ fn failure(url: &str, error: &WebError) -> Error {
         WebError::Tls(_) => (
             ErrorKind::Network,
             "tls",
-            "the server does not prove who it is; look at the clock of this machine, or fetch the torrent file another way",
+            "the server's certificate is not valid; check the clock of this machine, or get the torrent file another way",
         ),
         WebError::Status { .. } => (
             ErrorKind::Network,
             "http_status",
-            "check the address; some sites need a login: fetch the torrent file with a browser",
+            "check the address; some sites need a login: download the torrent file with a browser",
         ),
-        WebError::Redirect(_) => (ErrorKind::Network, "redirect", "fetch the torrent file with a browser"),
+        WebError::Redirect(_) => (ErrorKind::Network, "redirect", "download the torrent file with a browser"),
         WebError::TooLarge(_) => (
             ErrorKind::Input,
             "too_large",

@@ -14,7 +14,7 @@ pub enum Sort {
     Size,
 }
 
-/// What was found, and how much was left out.
+/// The files that were found, and how many were left out.
 #[derive(Clone, Debug, Default)]
 pub struct Gathered {
     /// The files, in the order of the torrent.
@@ -23,7 +23,7 @@ pub struct Gathered {
     pub is_folder: bool,
     /// How many were reached by links.
     pub linked: u64,
-    /// What was left out.
+    /// Counts of the entries that were left out.
     pub skipped: Skipped,
 }
 
@@ -38,7 +38,7 @@ impl Gathered {
 pub fn gather(path: &Path, wishes: &Wishes, sort: Sort, own: Option<&Path>) -> Result<Gathered, Error> {
     let scan = store::scan(path, wishes).map_err(Error::from)?;
     if let Some(first) = scan.unnamed.first() {
-        let message = format!("the name of {} is not UTF-8, which a torrent cannot say", shown(first));
+        let message = format!("the name of {} is not UTF-8, so a torrent cannot contain it", shown(first));
         return Err(Error::new(ErrorKind::Disk, "not_utf8", message).remedy(Remedy::ExcludeUnnamed));
     }
     let mut found =

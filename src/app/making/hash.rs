@@ -28,7 +28,7 @@ pub type HashWatch<'a> = dyn FnMut(HashProgress<'_>) -> Result<(), Error> + 'a;
 /// Files end to end, each a path and its length; one of no path is padding.
 pub type Line = Vec<(Option<PathBuf>, u64)>;
 
-/// What came of it.
+/// The result of hashing.
 #[derive(Clone, Debug, Default)]
 pub struct Hashed {
     /// The digests of all pieces: those that were known, and the others.
@@ -84,9 +84,9 @@ pub fn check_unchanged(found: &Gathered) -> Result<(), Error> {
 }
 
 fn changed(path: &Path) -> Error {
-    let message = format!("{} changed while it was hashed", shown(path));
+    let message = format!("{} changed during hashing", shown(path));
     Error::new(ErrorKind::Disk, "changed_on_disk", message)
-        .hint("run it again when nobody writes to it; nothing was written")
+        .hint("run the command again when no program writes to it; torr wrote nothing")
 }
 
 fn failed(error: &DiskError) -> Error {

@@ -1,4 +1,4 @@
-//! What is allowed in a torrent and seldom meant.
+//! Lints: properties that a torrent may have and that are seldom intended.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ pub enum Lint {
     NamesCollide,
 }
 
-/// What was found, in one sentence.
+/// A finding of a lint, in one sentence.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Finding {
     /// Of which kind.
@@ -92,23 +92,23 @@ pub fn find(
     let mut add = |lint, text: &str| all.push(Finding { lint, text: text.to_owned() });
     let piece_len = shape.piece_len();
     if !piece_len.is_power_of_two() {
-        add(Lint::UnevenPiece, "the piece size is not a power of two, which some clients do not take");
+        add(Lint::UnevenPiece, "the piece size is not a power of two, which some clients reject");
     }
     if piece_len > LARGE_PIECE {
-        add(Lint::LargePiece, "pieces above 16 MiB are more than some clients take");
+        add(Lint::LargePiece, "some clients reject pieces above 16 MiB");
     }
     if size > LARGE_TORRENT {
-        let text = format!("the torrent file has {}, more than some clients take", units::size(size as u64));
+        let text = format!("the torrent file has {}, which some clients reject", units::size(size as u64));
         add(Lint::LargeTorrent, &text);
     }
     if draft.private && draft.extras.trackers.is_empty() {
         add(Lint::PrivateWithoutTracker, "a private torrent without a tracker finds no peers");
     }
     if draft.private && !draft.extras.nodes.is_empty() {
-        add(Lint::PrivateWithNode, "a private torrent does not use the nodes it names");
+        add(Lint::PrivateWithNode, "a private torrent does not use its DHT nodes");
     }
     if found.is_folder && draft.extras.web_seeds.iter().any(|url| !url.raw().ends_with('/')) {
-        let text = "a web seed of a folder is the address of the folder around it and ends with a slash";
+        let text = "the web seed of a folder must be the URL of its parent folder and end with a slash";
         add(Lint::WebSeedWithoutSlash, text);
     }
     let long = |file: &&ScannedFile| {
@@ -119,13 +119,13 @@ pub fn find(
     }
     let odd = |file: &&ScannedFile| !file.names.iter().all(|name| portable(name));
     if !portable(&draft.name) {
-        add(Lint::NameNotPortable, "the name of the torrent is one that Windows does not take");
+        add(Lint::NameNotPortable, "the name of the torrent is not valid on Windows");
     }
     if let Some(which) = those(found.files.iter().filter(odd)) {
-        add(Lint::NameNotPortable, &format!("{which} named in a way that Windows does not take"));
+        add(Lint::NameNotPortable, &format!("{which} not valid on Windows"));
     }
     if let Some(which) = those(collisions(&found.files).into_iter()) {
-        add(Lint::NamesCollide, &format!("{which} the same as another where letter case does not count"));
+        add(Lint::NamesCollide, &format!("{which} the same as another if case is ignored"));
     }
     all.retain(|finding| !allowed.contains(&finding.lint));
     all
@@ -247,10 +247,7 @@ mod tests {
         let found = of(&draft(), &["a/CON.txt", "a/ok", "b?", &long], 1 << 20, 1);
         assert_eq!(
             found,
-            [(
-                Lint::NameNotPortable,
-                "2 paths (the first is a/CON.txt) are named in a way that Windows does not take".into()
-            )]
+            [(Lint::NameNotPortable, "2 paths (the first is a/CON.txt) are not valid on Windows".into())]
         );
         let found = of(&draft(), &[&format!("{long}c")], 1 << 20, 1);
         assert_eq!(found[0].0, Lint::PathTooLong);

@@ -1,4 +1,4 @@
-//! What the torrent is going to be, before anything is hashed.
+//! The plan of a torrent, before anything is hashed.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::base::{Geometry, GeometryError, Untrusted};
 use crate::proto::metainfo::{Attributes, Content, Draft, DraftFile, Extras, Metainfo, auto_piece_len};
 
 /// The largest torrent file that torr itself takes, in bytes.
-const MOST_BYTES: usize = 16 << 20;
+const MAX_BYTES: usize = 16 << 20;
 /// An old torrent's size of pieces is kept for this many of them.
 const GOOD_COUNT: std::ops::RangeInclusive<u64> = 500..=2500;
 
@@ -37,7 +37,7 @@ impl Format {
     }
 }
 
-/// What stands in a torrent beside its files.
+/// Fields of a torrent beside its files.
 #[derive(Clone, Debug, Default)]
 pub struct Recipe {
     /// Its name.
@@ -60,7 +60,7 @@ pub struct Recipe {
     pub date: Option<i64>,
 }
 
-/// What the file or folder is called where it lies; empty where that is no text.
+/// The name of the file or folder on disk; empty where that is not text.
 pub fn name_on_disk(path: &Path) -> Result<String, Error> {
     let whole = std::fs::canonicalize(path).map_err(|error| Error::disk("read", path, &error))?;
     Ok(whole.file_name().unwrap_or(OsStr::new("")).to_str().unwrap_or("").to_owned())
@@ -75,7 +75,7 @@ pub fn shape(wish: PieceSize, found: &Gathered, old: Option<&Metainfo>) -> Resul
     let len = wish.0.or(kept).unwrap_or_else(|| auto_piece_len(total));
     let shape = Geometry::new(u64::from(len), found.files.iter().map(|file| (file.len, false)));
     shape.map_err(|error| {
-        let failure = Error::usage(format!("no torrent can be made of this: {error}"));
+        let failure = Error::usage(format!("cannot create a torrent: {error}"));
         if matches!(error, GeometryError::TooManyPieces(_)) {
             failure.remedy(Remedy::LargerPieces)
         } else {
@@ -124,12 +124,12 @@ pub fn draft(recipe: &Recipe, found: &Gathered, shape: &Geometry) -> Draft {
 /// The torrent file and the torrent as everybody will read it. Refuses what nobody could use.
 pub fn made(draft: &Draft) -> Result<(Vec<u8>, Metainfo), Error> {
     let bytes = draft.to_bytes();
-    if bytes.len() > MOST_BYTES {
+    if bytes.len() > MAX_BYTES {
         return Err(Error::usage("the torrent file would be larger than 16 MiB")
             .hint("choose a larger --piece-size, or fewer files"));
     }
     let made = Metainfo::parse(&bytes).map_err(|error| {
-        Error::new(ErrorKind::Input, "malformed", format!("this would make no usable torrent: {error}"))
+        Error::new(ErrorKind::Input, "malformed", format!("the torrent would not be usable: {error}"))
     })?;
     Ok((bytes, made))
 }

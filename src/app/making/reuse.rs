@@ -11,7 +11,7 @@ use crate::base::{FileIndex, Geometry, Sha1Digest, units};
 use crate::proto::metainfo::{File, Metainfo};
 use crate::store::{ScannedFile, same_piece};
 
-/// What can be taken over: a digest for each piece that need not be hashed.
+/// Reusable hashes: a digest for each piece that need not be hashed.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Reused {
     /// By piece.
@@ -37,15 +37,15 @@ impl Reused {
 pub fn find(old: &Metainfo, name: &str, found: &Gathered, shape: &Geometry, now: i64) -> Reused {
     let none = |because: String| Reused { none_because: Some(because), ..Reused::nothing(shape) };
     let Some(date) = old.extras().creation_date else {
-        return none("it does not say when it was made".to_owned());
+        return none("it has no creation date".to_owned());
     };
     if date > now {
-        return none("it says that it was made in the future".to_owned());
+        return none("its creation date is in the future".to_owned());
     }
     let (theirs, ours) = (old.geometry(), shape);
     if theirs.piece_len() != ours.piece_len() {
         let [theirs, ours] = [theirs, ours].map(|shape| units::size(u64::from(shape.piece_len())));
-        return none(format!("its pieces have {theirs}, the new ones {ours}"));
+        return none(format!("its piece size is {theirs}, the new one is {ours}"));
     }
     let same = unchanged(old, name, found, date);
     if same.iter().all(Option::is_none) {
@@ -56,7 +56,7 @@ pub fn find(old: &Metainfo, name: &str, found: &Gathered, shape: &Geometry, now:
         .map(|piece| same_piece(theirs, ours, &same, piece).and_then(|piece| old.piece_hashes().sha1(piece)))
         .collect();
     if digests.iter().all(Option::is_none) {
-        return none("its files do not lie in the same places of pieces".to_owned());
+        return none("its files start at other offsets within their pieces".to_owned());
     }
     Reused { digests, none_because: None }
 }
@@ -178,9 +178,9 @@ mod tests {
             assert_eq!((reused.amount(&shape(len)).0, reused.digests.iter().flatten().count()), (0, 0));
             reused.none_because.unwrap()
         };
-        assert_eq!(why(None, K, case.now), "it does not say when it was made");
-        assert_eq!(why(Some(case.now + 1), K, case.now), "it says that it was made in the future");
-        assert_eq!(why(Some(case.now), 2 * K, case.now), "its pieces have 16 KiB, the new ones 32 KiB");
+        assert_eq!(why(None, K, case.now), "it has no creation date");
+        assert_eq!(why(Some(case.now + 1), K, case.now), "its creation date is in the future");
+        assert_eq!(why(Some(case.now), 2 * K, case.now), "its piece size is 16 KiB, the new one is 32 KiB");
         assert_eq!(why(Some(case.now - 5), K, case.now), "none of its files is here unchanged");
         // A single file and a folder are not the same, whatever they are called.
         let single = Gathered { is_folder: false, ..found.clone() };

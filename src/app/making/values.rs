@@ -34,12 +34,12 @@ pub fn tier(text: &str) -> Result<Tier, String> {
 /// Reads the URL of a tracker: http, https or udp, with a host.
 pub fn tracker_url(text: &str) -> Result<String, String> {
     let wrong = |why: &str| format!("{why}; write udp://HOST:PORT or http(s)://HOST/announce");
-    let url = url::Url::parse(text).map_err(|error| wrong(&format!("this is not a URL ({error})")))?;
+    let url = url::Url::parse(text).map_err(|error| wrong(&format!("not a URL ({error})")))?;
     if !matches!(url.scheme(), "http" | "https" | "udp") {
-        return Err(wrong("a tracker speaks http, https or udp"));
+        return Err(wrong("the scheme of a tracker must be http, https or udp"));
     }
     if url.host_str().is_none_or(str::is_empty) {
-        return Err(wrong("the URL names no host"));
+        return Err(wrong("the URL has no host"));
     }
     if url.scheme() == "udp" && url.port().is_none() {
         return Err(wrong("a udp tracker needs a port"));
@@ -57,12 +57,12 @@ pub fn piece_size(text: &str) -> Result<PieceSize, String> {
         .ok()
         .filter(|&size| (16 << 10..=MAX_PIECE_LEN).contains(&size) && size % (16 << 10) == 0);
     size.map(|size| PieceSize(Some(size)))
-        .ok_or_else(|| "a piece has a multiple of 16 KiB, up to 511 MiB".to_owned())
+        .ok_or_else(|| "a piece size must be a multiple of 16 KiB, up to 511 MiB".to_owned())
 }
 
 /// Reads the URL of a web seed: http or https, with a host.
 pub fn web_seed(text: &str) -> Result<String, String> {
-    let url = url::Url::parse(text).map_err(|error| format!("this is not a URL ({error})"))?;
+    let url = url::Url::parse(text).map_err(|error| format!("not a URL ({error})"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
         return Err("a web seed is http://HOST/… or https://HOST/…".to_owned());
     }
@@ -91,7 +91,7 @@ pub fn node(text: &str) -> Result<Node, String> {
 pub fn plain_name(text: &str) -> Result<String, String> {
     let bad = text.is_empty() || text == "." || text == ".." || text.contains(['/', '\0']);
     if bad {
-        Err("the name of a torrent is one plain name without a slash".to_owned())
+        Err("the name of a torrent must be a plain name without a slash".to_owned())
     } else {
         Ok(text.to_owned())
     }

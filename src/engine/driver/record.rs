@@ -12,7 +12,7 @@ use std::time::SystemTime;
 use crate::base::{Bitfield, InfoHashes, Untrusted};
 use crate::engine::command::{Add, ContentOptions, Source};
 use crate::proto::metainfo::Metainfo;
-use crate::store::{DiskError, Entry, Library, MOST_REMEMBERED, Remembered, Stamps, Volume};
+use crate::store::{DiskError, Entry, Library, MAX_REMEMBERED, Remembered, Stamps, Volume};
 use crate::swarm::event::Priority;
 
 /// A torrent, and what is wanted of its content.
@@ -78,7 +78,7 @@ fn is_partial(Target { options, .. }: &Target, have: &Bitfield) -> bool {
 /// Keeps the torrent file, so that the torrent can be gone on with by its info-hash, and forgets what is old.
 pub(super) fn remember(library: &Library, id: InfoHashes, torrent: &[u8]) {
     let kept = Remembered::of(library.folder()).keep(&id, torrent);
-    if let Err(error) = kept.and_then(|()| library.prune(MOST_REMEMBERED)) {
+    if let Err(error) = kept.and_then(|()| library.prune(MAX_REMEMBERED)) {
         tracing::warn!(%error, "the torrent may not be remembered; its torrent file is needed to go on");
     }
 }

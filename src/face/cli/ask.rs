@@ -27,7 +27,7 @@ pub fn mild(question: &str, global: &GlobalArgs, output: &Output) -> Result<bool
 }
 
 fn nobody(question: &str) -> Error {
-    Error::usage(format!("nobody can answer: {question}")).hint("-y answers yes")
+    Error::usage(format!("cannot ask without a terminal: {question}")).hint("-y answers yes")
 }
 
 fn is_yes(answer: &str) -> bool {
@@ -37,8 +37,8 @@ fn is_yes(answer: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::face::cli::environment::Environment;
     use crate::face::cli::exit::Exit;
-    use crate::face::cli::surroundings::Surroundings;
 
     #[test]
     fn only_yes_is_yes() {
@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn the_flag_answers_and_is_named_where_nobody_can() {
-        let output = Output::new(&GlobalArgs::default(), &Surroundings::default());
+        let output = Output::new(&GlobalArgs::default(), &Environment::default());
         let yes = GlobalArgs { yes: true, ..GlobalArgs::default() };
         assert_eq!(mild("Do it?", &yes, &output), Ok(true));
         let failure = mild("Do it?", &GlobalArgs::default(), &output).unwrap_err();

@@ -16,23 +16,19 @@ const LONGEST: usize = 100;
 /// answers is another's.
 pub fn find(global: &GlobalArgs) -> Error {
     let Some(path) = place(global) else {
-        return none(
-            "no torr daemon is running: without a home or XDG_RUNTIME_DIR there is no place for one",
-        );
+        return none("no torr daemon is running: neither HOME nor XDG_RUNTIME_DIR is set");
     };
     if path.as_os_str().len() > LONGEST {
-        let message = format!("{} is too long for a socket", shown(&path));
+        let message = format!("the path {} is too long for a socket", shown(&path));
         return Error::usage(message).hint("name a shorter one with --socket");
     }
     match UnixStream::connect(&path) {
-        Ok(_) => {
-            refused(format!("what listens at {} is not a daemon that this torr can talk to", shown(&path)))
-        }
+        Ok(_) => refused(format!("the program at {} is not a compatible torr daemon", shown(&path))),
         Err(error) => match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::ConnectionRefused => {
                 none(format!("no torr daemon is running at {}", shown(&path)))
             }
-            _ => refused(format!("the daemon at {} cannot be reached: {}", shown(&path), reason(&error))),
+            _ => refused(format!("cannot reach the daemon at {}: {}", shown(&path), reason(&error))),
         },
     }
 }
@@ -54,12 +50,12 @@ fn place(global: &GlobalArgs) -> Option<PathBuf> {
 
 fn none(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Daemon, "no_daemon", message)
-        .hint("there is none in this version; 'torr get' does it without a daemon")
+        .hint("this version has no daemon; 'torr get' works without one")
 }
 
 fn refused(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Daemon, "refused", message)
-        .hint("--socket names another one; 'torr get' does it without a daemon")
+        .hint("--socket names another one; 'torr get' works without a daemon")
 }
 
 #[cfg(test)]

@@ -8,12 +8,12 @@ use super::args::global::GlobalArgs;
 use super::args::network::NetworkArgs;
 use super::output::Output;
 use super::signals;
-use super::transfer::{Lookups, Setup, Waiter};
+use super::transfer::{Lookups, Prompt, Setup};
 use crate::app::Error;
 use crate::app::input::{Link, Torrent};
 
 /// How long the swarm may take unless `--timeout` says otherwise.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Who is asked beside those whom the link names.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +29,7 @@ pub struct Who {
 /// One who waits until something comes, or until a signal ends the process.
 struct Alone;
 
-impl Waiter for Alone {}
+impl Prompt for Alone {}
 
 /// Fetches the metadata of a link. A signal ends the process meanwhile: there is nothing to put away.
 pub fn torrent(

@@ -20,18 +20,18 @@ fn remedied(remedy: &Remedy) -> Option<String> {
         }
         Remedy::PipeTorrentFile => "pipe it in, as in: torr get - < FILE.torrent".to_owned(),
         Remedy::GiveTorrentFile => {
-            "torr get and torr seed remember what they are given; name the torrent file".to_owned()
+            "torr get and torr seed remember their torrents; give the torrent file".to_owned()
         }
-        Remedy::NameStateDir => "say where with --state-dir".to_owned(),
-        Remedy::SayWhere(argument) => format!("say where: torr seed {argument} -o FOLDER"),
+        Remedy::NameStateDir => "set a folder with --state-dir".to_owned(),
+        Remedy::SayWhere(argument) => format!("give the folder: torr seed {argument} -o FOLDER"),
         Remedy::Moved { argument, torrent_file, folder } => format!(
-            "if it was moved: torr seed {} -o FOLDER; to fetch it again: torr get {} -o {}",
+            "if it was moved: torr seed {} -o FOLDER; to download it again: torr get {} -o {}",
             quoted(argument),
             quoted(torrent_file),
             quoted(folder)
         ),
         Remedy::ShareAnew(place) => {
-            format!("torr seed {} shares what is there now, by a new link", quoted(place))
+            format!("torr seed {} shares the current files under a new link", quoted(place))
         }
         Remedy::Include(left_out) => return skipped(left_out),
         Remedy::ExcludeUnnamed => "rename it, or leave it out with --exclude".to_owned(),
@@ -50,26 +50,26 @@ fn fault(remedy: FaultRemedy) -> &'static str {
         Remedy::WritableFolder => "choose a folder you may write to with -o DIR",
         Remedy::RightFolder => "check the folder; -o DIR names another one",
         Remedy::RepairData => {
-            "name the folder with -o DIR; 'torr verify' says what is damaged, 'torr get' fetches it"
+            "name the folder with -o DIR; 'torr verify' lists the damage, 'torr get' downloads it again"
         }
         Remedy::CheckAgain => "another program changed the file; run the command again to check it",
         Remedy::ReplaceFiles => {
-            "choose another folder with -o DIR, or replace what is there with --overwrite"
+            "choose another folder with -o DIR, or replace the existing files with --overwrite"
         }
-        Remedy::CutFiles => "choose another folder with -o DIR, or cut off the rest with --overwrite",
+        Remedy::CutFiles => "choose another folder with -o DIR, or cut them off with --overwrite",
         Remedy::CheckFiles => {
-            "leave out --existing to have the files checked, or choose another folder with -o DIR"
+            "leave out --existing so that torr checks the files, or choose another folder with -o DIR"
         }
         Remedy::PlainFiles => "torr writes to plain files only, never through links",
         Remedy::OtherFileSystem => "the file system does not allow this name; choose another one with -o DIR",
-        Remedy::RunAgain => "run the command again to go on; verified pieces are kept",
+        Remedy::RunAgain => "run the command again to resume; torr keeps verified pieces",
         Remedy::StopOther => "wait until it ends, or stop it",
         Remedy::OtherPort => "choose another port with -p, or leave out -p for any free one",
         Remedy::HighPort => "ports below 1024 need privileges; choose a higher one with -p",
         Remedy::OwnAddress => "'ip addr' lists the addresses of this machine",
         Remedy::OtherPortOrAddress => "choose another port with -p, or another address with --bind",
         Remedy::MorePeers => {
-            "try again later, or give a link with more trackers (tr=) or peers (x.pe=); --timeout says how long to wait"
+            "try again later, or give a link with more trackers (tr=) or peers (x.pe=); --timeout sets how long to wait"
         }
         Remedy::Report => "please report it with the text above",
     }

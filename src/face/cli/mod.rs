@@ -8,7 +8,7 @@
 #![allow(clippy::disallowed_methods, reason = "people see clocks: progress is told as time passes")]
 #![allow(
     clippy::struct_excessive_bools,
-    reason = "each is a flag of the command line or a fact of the surroundings"
+    reason = "each is a flag of the command line or a fact of the environment"
 )]
 #![allow(clippy::struct_field_names, reason = "fields are named as scripts read them")]
 #![allow(clippy::format_push_string, clippy::format_collect, reason = "short texts, written as they read")]
@@ -19,11 +19,12 @@
 
 mod args;
 mod ask;
+mod cli_spec;
 mod commands;
 mod config;
 mod crash;
 mod daemon;
-mod definition;
+mod environment;
 mod error;
 mod exit;
 mod fetch;
@@ -40,7 +41,6 @@ mod signals;
 mod state;
 mod stderr;
 mod style;
-mod surroundings;
 mod transfer;
 mod tree;
 mod usage;
@@ -52,9 +52,9 @@ use clap::{FromArgMatches, Parser};
 
 use args::global::GlobalArgs;
 use commands::Command;
+use environment::Environment;
 use exit::Exit;
 use output::Output;
-use surroundings::Surroundings;
 
 /// The program: reads the command line, does what it says, and tells how it ended.
 pub fn main() -> ExitCode {
@@ -107,12 +107,12 @@ torrents', 'torr help exit-codes', 'torr help environment', 'torr help units'
 and 'torr help json'.";
 
 fn run(arguments: &[OsString]) -> Exit {
-    let around = Surroundings::here();
+    let around = Environment::here();
     if arguments.len() <= 1 {
         return usage::nothing_asked(&around);
     }
     let parsed =
-        definition::command().try_get_matches_from(arguments).and_then(|found| Cli::from_arg_matches(&found));
+        cli_spec::command().try_get_matches_from(arguments).and_then(|found| Cli::from_arg_matches(&found));
     let mut cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return usage::answer(&error, arguments, &around),

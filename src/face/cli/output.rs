@@ -8,13 +8,13 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::args::global::{GlobalArgs, Mode, When};
+use super::environment::Environment;
 use super::error;
 use super::hint::hint;
 use super::json;
 use super::progress::layout::Size;
 use super::progress::live::Live;
 use super::style::{Role, Style};
-use super::surroundings::Surroundings;
 use crate::app::{Error, ErrorKind};
 
 /// How progress is told.
@@ -60,8 +60,8 @@ pub struct Output {
 }
 
 impl Output {
-    /// What the flags and the surroundings come to.
-    pub fn new(flags: &GlobalArgs, around: &Surroundings) -> Self {
+    /// What the flags and the environment come to.
+    pub fn new(flags: &GlobalArgs, around: &Environment) -> Self {
         let ascii = flags.ascii || around.ascii || !around.utf8;
         let style = |tty| Style { ascii, colour: colour(flags.color, around, tty) };
         Self {
@@ -167,7 +167,7 @@ impl Output {
     }
 }
 
-fn colour(flag: Option<When>, around: &Surroundings, tty: bool) -> bool {
+fn colour(flag: Option<When>, around: &Environment, tty: bool) -> bool {
     let wish = flag.or(match around.torr_color.as_deref() {
         Some("always") => Some(When::Always),
         Some("never") => Some(When::Never),
@@ -183,7 +183,7 @@ fn colour(flag: Option<When>, around: &Surroundings, tty: bool) -> bool {
     }
 }
 
-fn progress(flags: &GlobalArgs, around: &Surroundings) -> Progress {
+fn progress(flags: &GlobalArgs, around: &Environment) -> Progress {
     if flags.quiet > 0 {
         return Progress::None;
     }
@@ -205,13 +205,13 @@ fn progress(flags: &GlobalArgs, around: &Surroundings) -> Progress {
 mod tests {
     use super::*;
 
-    fn terminal() -> Surroundings {
-        Surroundings {
+    fn terminal() -> Environment {
+        Environment {
             stdout_tty: true,
             stderr_tty: true,
             term: Some("xterm".to_owned()),
             utf8: true,
-            ..Surroundings::default()
+            ..Environment::default()
         }
     }
 
@@ -219,41 +219,38 @@ mod tests {
     fn colour_is_decided_in_the_promised_order() {
         let plain = GlobalArgs::default();
         let flag = |when| GlobalArgs { color: Some(when), ..GlobalArgs::default() };
-        let of = |flags: &GlobalArgs, around: &Surroundings| Output::new(flags, around).out.colour;
+        let of = |flags: &GlobalArgs, around: &Environment| Output::new(flags, around).out.colour;
         assert!(of(&plain, &terminal()));
-        assert!(!of(&plain, &Surroundings { no_color: true, ..terminal() }));
-        assert!(!of(&plain, &Surroundings { no_color: true, force_color: true, ..terminal() }));
-        assert!(of(&flag(When::Always), &Surroundings { no_color: true, ..terminal() }));
-        assert!(of(
-            &plain,
-            &Surroundings { no_color: true, torr_color: Some("always".into()), ..terminal() }
-        ));
-        assert!(!of(&flag(When::Never), &Surroundings { force_color: true, ..terminal() }));
-        assert!(!of(&plain, &Surroundings { term: Some("dumb".into()), ..terminal() }));
-        assert!(!of(&plain, &Surroundings { stdout_tty: false, ..terminal() }));
-        assert!(of(&plain, &Surroundings { stdout_tty: false, force_color: true, ..terminal() }));
+        assert!(!of(&plain, &Environment { no_color: true, ..terminal() }));
+        assert!(!of(&plain, &Environment { no_color: true, force_color: true, ..terminal() }));
+        assert!(of(&flag(When::Always), &Environment { no_color: true, ..terminal() }));
+        assert!(of(&plain, &Environment { no_color: true, torr_color: Some("always".into()), ..terminal() }));
+        assert!(!of(&flag(When::Never), &Environment { force_color: true, ..terminal() }));
+        assert!(!of(&plain, &Environment { term: Some("dumb".into()), ..terminal() }));
+        assert!(!of(&plain, &Environment { stdout_tty: false, ..terminal() }));
+        assert!(of(&plain, &Environment { stdout_tty: false, force_color: true, ..terminal() }));
     }
 
     #[test]
     fn each_stream_is_looked_at_apart() {
-        let output = Output::new(&GlobalArgs::default(), &Surroundings { stdout_tty: false, ..terminal() });
+        let output = Output::new(&GlobalArgs::default(), &Environment { stdout_tty: false, ..terminal() });
         assert!(!output.out.colour && output.err.colour && output.plain);
         assert_eq!(output.progress, Progress::Bar);
     }
 
     #[test]
     fn bars_need_a_terminal_that_can_redraw() {
-        let of = |around: Surroundings| Output::new(&GlobalArgs::default(), &around).progress;
+        let of = |around: Environment| Output::new(&GlobalArgs::default(), &around).progress;
         assert_eq!(of(terminal()), Progress::Bar);
-        assert_eq!(of(Surroundings { ci: true, ..terminal() }), Progress::Lines);
-        assert_eq!(of(Surroundings { term: None, ..terminal() }), Progress::Lines);
-        assert_eq!(of(Surroundings { term: Some("dumb".into()), ..terminal() }), Progress::Lines);
-        assert_eq!(of(Surroundings { stderr_tty: false, ..terminal() }), Progress::Lines);
+        assert_eq!(of(Environment { ci: true, ..terminal() }), Progress::Lines);
+        assert_eq!(of(Environment { term: None, ..terminal() }), Progress::Lines);
+        assert_eq!(of(Environment { term: Some("dumb".into()), ..terminal() }), Progress::Lines);
+        assert_eq!(of(Environment { stderr_tty: false, ..terminal() }), Progress::Lines);
         let bar = GlobalArgs { progress: Mode::Bar, ..GlobalArgs::default() };
-        let asked = |around: Surroundings| Output::new(&bar, &around).progress;
-        assert_eq!(asked(Surroundings { ci: true, ..terminal() }), Progress::Bar);
-        assert_eq!(asked(Surroundings { stderr_tty: false, ..terminal() }), Progress::Lines);
-        assert_eq!(asked(Surroundings { term: None, ..terminal() }), Progress::Lines);
+        let asked = |around: Environment| Output::new(&bar, &around).progress;
+        assert_eq!(asked(Environment { ci: true, ..terminal() }), Progress::Bar);
+        assert_eq!(asked(Environment { stderr_tty: false, ..terminal() }), Progress::Lines);
+        assert_eq!(asked(Environment { term: None, ..terminal() }), Progress::Lines);
         let quiet = GlobalArgs { quiet: 1, ..GlobalArgs::default() };
         assert_eq!(Output::new(&quiet, &terminal()).progress, Progress::None);
     }
@@ -261,14 +258,14 @@ mod tests {
     #[test]
     fn json_and_a_bar_do_not_share_a_terminal() {
         let json = GlobalArgs { json: true, ..GlobalArgs::default() };
-        let of = |around: Surroundings| Output::new(&json, &around).progress;
+        let of = |around: Environment| Output::new(&json, &around).progress;
         assert_eq!(of(terminal()), Progress::Lines);
-        assert_eq!(of(Surroundings { stdout_tty: false, ..terminal() }), Progress::Bar);
+        assert_eq!(of(Environment { stdout_tty: false, ..terminal() }), Progress::Bar);
     }
 
     #[test]
     fn a_locale_without_utf8_gets_ascii() {
-        assert!(Output::new(&GlobalArgs::default(), &Surroundings { utf8: false, ..terminal() }).out.ascii);
+        assert!(Output::new(&GlobalArgs::default(), &Environment { utf8: false, ..terminal() }).out.ascii);
         assert!(!Output::new(&GlobalArgs::default(), &terminal()).out.ascii);
     }
 }

@@ -7,12 +7,12 @@ use std::path::Path;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::args::global::{GlobalArgs, When};
+use super::cli_spec;
 use super::commands::{help, version};
-use super::definition;
+use super::environment::Environment;
 use super::exit::Exit;
 use super::output::Output;
 use super::stderr;
-use super::surroundings::Surroundings;
 use crate::app::Error;
 use crate::app::config::suggest;
 use crate::app::quoted;
@@ -24,8 +24,8 @@ const COMMANDS_TO_COME: [&str; 3] = ["daemon", "doctor", "keys"];
 const FLAGS_TO_COME: [&str; 1] = ["--spawn"];
 
 /// `torr` alone. The full-screen view will answer this on a terminal; a pipe never gets it.
-pub fn nothing_asked(around: &Surroundings) -> Exit {
-    let help = definition::command().render_help().to_string();
+pub fn nothing_asked(around: &Environment) -> Exit {
+    let help = cli_spec::command().render_help().to_string();
     if around.stdout_tty {
         let output = Output::new(&GlobalArgs::default(), around);
         return output.data(help.as_bytes()).map_or_else(|failure| Exit::of(&failure), |()| Exit::Done);
@@ -36,7 +36,7 @@ pub fn nothing_asked(around: &Surroundings) -> Exit {
 
 /// Answers what clap did not take as a command: help and version on standard output, all else as an
 /// error with a hint.
-pub fn answer(error: &clap::Error, arguments: &[OsString], around: &Surroundings) -> Exit {
+pub fn answer(error: &clap::Error, arguments: &[OsString], around: &Environment) -> Exit {
     let flags = flags_so_far(arguments);
     let output = Output::new(&flags, around);
     let answered = match error.kind() {
@@ -117,7 +117,7 @@ fn unknown_command(name: &str, error: &clap::Error) -> Error {
     let shown = Untrusted::new(name);
     let above = above(error);
     if above != "torr" {
-        let failure = Error::usage(format!("there is no command '{above} {shown}'"));
+        let failure = Error::usage(format!("unknown command '{above} {shown}'"));
         let suggested = told(error, ContextKind::SuggestedSubcommand);
         return if suggested.is_empty() {
             failure.hint(format!("'{above} --help' lists its commands"))
@@ -133,7 +133,7 @@ fn unknown_command(name: &str, error: &clap::Error) -> Error {
         return Error::not_yet(&format!("torr {shown}")).hint("'torr help' lists the commands");
     }
     let suggested = near_command(name).unwrap_or_else(|| {
-        let all = definition::command();
+        let all = cli_spec::command();
         let shown = |name: &&str| all.find_subcommand(name).is_some_and(|command| !command.is_hide_set());
         let suggested = told(error, ContextKind::SuggestedSubcommand);
         suggested.split(", ").filter(shown).collect::<Vec<_>>().join(", ")
@@ -143,13 +143,13 @@ fn unknown_command(name: &str, error: &clap::Error) -> Error {
     } else {
         format!("did you mean: torr {}", suggested.replace(", ", ", torr "))
     };
-    Error::usage(format!("there is no command '{shown}'")).hint(hint)
+    Error::usage(format!("unknown command '{shown}'")).hint(hint)
 }
 
 /// The command of which this is a slip of the hand. Where there is one, it is more likely meant than what
 /// has many letters in common.
 fn near_command(name: &str) -> Option<String> {
-    let all = definition::command();
+    let all = cli_spec::command();
     let names = all.get_subcommands().filter(|command| !command.is_hide_set());
     let names = names.flat_map(|command| command.get_visible_aliases().chain([command.get_name()]));
     suggest::closest(name, names).map(str::to_owned)
@@ -172,14 +172,13 @@ fn could_be_a_torrent(name: &str) -> bool {
 fn unknown_flag(flag: &str, error: &clap::Error, used: Option<&str>) -> Error {
     let bare = flag.split('=').next().unwrap_or(flag);
     if !bare.starts_with('-') {
-        return Error::usage(format!("there is a word too many: '{}'", Untrusted::new(flag)))
-            .hint(how(error));
+        return Error::usage(format!("unexpected argument '{}'", Untrusted::new(flag))).hint(how(error));
     }
     let elsewhere = owners(bare);
     if elsewhere.is_empty() && FLAGS_TO_COME.contains(&bare) {
         return Error::not_yet(bare).hint("'torr help COMMAND' lists what there is");
     }
-    let failure = Error::usage(format!("there is no flag '{}' here", Untrusted::new(bare)));
+    let failure = Error::usage(format!("unknown flag '{}'", Untrusted::new(bare)));
     if let Some(suggested) = near_flag(bare, &told(error, ContextKind::SuggestedArg), used) {
         return failure.hint(format!("did you mean: {suggested}"));
     }
@@ -192,7 +191,7 @@ fn unknown_flag(flag: &str, error: &clap::Error, used: Option<&str>) -> Error {
 /// The flag that clap suggests, or the most similar one where help does not list that.
 fn near_flag(flag: &str, suggested: &str, used: Option<&str>) -> Option<String> {
     let words: Vec<&str> = used.unwrap_or("torr").split(' ').skip(1).collect();
-    let command = definition::find(&words)?;
+    let command = cli_spec::find(&words)?;
     let listed = command.get_arguments().filter(|argument| !argument.is_hide_set());
     let listed: Vec<&str> = listed.filter_map(clap::Arg::get_long).collect();
     let known = |flag: &str| flag.strip_prefix("--").is_some_and(|long| listed.contains(&long));
@@ -205,7 +204,7 @@ fn near_flag(flag: &str, suggested: &str, used: Option<&str>) -> Option<String> 
 
 /// The command that the words call, such as `torr config set`.
 fn in_use(arguments: &[OsString]) -> Option<String> {
-    let all = definition::command();
+    let all = cli_spec::command();
     let (mut at, mut names) = (&all, vec!["torr".to_owned()]);
     // What is none here is a value of a flag, or what the command is given.
     for word in arguments.iter().skip(1).filter_map(|argument| argument.to_str()) {
@@ -234,7 +233,7 @@ fn owners(flag: &str) -> Vec<String> {
         }
     }
     let mut found = Vec::new();
-    look(&definition::command(), "torr", flag, &mut found);
+    look(&cli_spec::command(), "torr", flag, &mut found);
     found
 }
 
@@ -249,7 +248,7 @@ fn unknown_value(error: &clap::Error) -> Error {
     let sentence = if value.is_empty() {
         format!("{name} needs a value")
     } else {
-        format!("'{}' is not a value of {name}", Untrusted::new(value))
+        format!("'{}' is not valid for {name}", Untrusted::new(value))
     };
     if known.is_empty() {
         return Error::usage(sentence).hint("nothing was given there, or a variable of the shell is empty");
@@ -321,14 +320,14 @@ mod tests {
 
     fn told(line: &[&str]) -> Error {
         let words: Vec<OsString> = line.iter().map(OsString::from).collect();
-        let error = definition::command().try_get_matches_from(line).unwrap_err();
+        let error = cli_spec::command().try_get_matches_from(line).unwrap_err();
         failure(&error, in_use(&words).as_deref())
     }
 
     #[test]
     fn a_mistyped_command_gets_a_suggestion() {
         let failure = told(&["torr", "sho"]);
-        assert_eq!(failure.message, "there is no command 'sho'");
+        assert_eq!(failure.message, "unknown command 'sho'");
         assert_eq!(failure.sentence(), Some("did you mean: torr show"));
         for (word, meant) in [("gte", "get"), ("eidt", "edit"), ("chekc", "check")] {
             assert_eq!(
@@ -373,15 +372,15 @@ mod tests {
     #[test]
     fn mistyped_flags_and_values_get_a_suggestion() {
         let failure = told(&["torr", "get", "x", "--job", "3"]);
-        assert_eq!(failure.message, "there is no flag '--job' here");
+        assert_eq!(failure.message, "unknown flag '--job'");
         assert_eq!(failure.sentence(), Some("did you mean: --jobs"));
         let failure = told(&["torr", "version", "--jobs"]);
         assert_eq!(failure.sentence(), Some("it is a flag of torr get"));
         let failure = told(&["torr", "version", "--color", "alway"]);
-        assert_eq!(failure.message, "'alway' is not a value of --color");
+        assert_eq!(failure.message, "'alway' is not valid for --color");
         assert_eq!(failure.sentence(), Some("did you mean: always; there are auto, always, never"));
         let failure = told(&["torr", "version", "extra"]);
-        assert_eq!(failure.message, "there is a word too many: 'extra'");
+        assert_eq!(failure.message, "unexpected argument 'extra'");
     }
 
     #[test]
@@ -418,7 +417,7 @@ mod tests {
     #[test]
     fn other_mistakes_are_one_sentence_and_steer_nothing() {
         let failure = told(&["torr", "get", "--no-such\u{1b}[2J", "x"]);
-        assert_eq!(failure.message, "there is no flag '--no-such\\u{1b}[2J' here");
+        assert_eq!(failure.message, "unknown flag '--no-such\\u{1b}[2J'");
         let failure = told(&["torr", "get"]);
         assert!(
             failure.message.contains("TORRENT") && failure.message.ends_with(" is missing"),
@@ -428,7 +427,10 @@ mod tests {
         assert_eq!(failure.message, "--down: 200 bytes per second?");
         assert_eq!(failure.sentence(), Some("write 200K for KiB/s, or none for no limit"));
         let failure = told(&["torr", "get", "x", "--tracker", "ftp://x/a"]);
-        assert_eq!(failure.message, "--tracker 'ftp://x/a': a tracker speaks http, https or udp");
+        assert_eq!(
+            failure.message,
+            "--tracker 'ftp://x/a': the scheme of a tracker must be http, https or udp"
+        );
         for line in [
             &["torr", "get", "--bind", "x", "--max-peers", "many", "a"][..],
             &["torr", "share", "a", "--max-peers", "x"],
@@ -447,7 +449,7 @@ mod tests {
     #[test]
     fn no_command_to_come_has_come() {
         for name in COMMANDS_TO_COME {
-            assert!(definition::find(&[name]).is_none(), "{name}");
+            assert!(cli_spec::find(&[name]).is_none(), "{name}");
         }
     }
 }

@@ -67,11 +67,11 @@ impl Http {
         // What frames a body is not counted as part of it, so a body that does not grow has to end too.
         while let Some(chunk) = tokio::time::timeout(self.stall_timeout, response.chunk())
             .await
-            .map_err(|_| "the tracker's answer stalls".to_owned())?
+            .map_err(|_| "the tracker's response stalled".to_owned())?
             .map_err(|error| sentence(&error, WHO))?
         {
             if body.len() + chunk.len() > MAX_BODY {
-                return Err("the tracker's answer is larger than 1 MiB".to_owned());
+                return Err("the tracker's response is larger than 1 MiB".to_owned());
             }
             body.extend_from_slice(&chunk);
         }

@@ -112,7 +112,7 @@ impl Trackers {
             .await?;
         reply.torrents.retain(|(hash, _)| hash.wire() == info_hash.wire());
         if reply.torrents.is_empty() {
-            return Err(unreachable("the tracker's answer says nothing of the torrent"));
+            return Err(unreachable("the tracker's response does not mention the torrent"));
         }
         Ok(reply)
     }

@@ -48,7 +48,7 @@ pub async fn resolve(
     }
     allowed.retain(|addr| families.contain(addr.ip()));
     if allowed.is_empty() {
-        return Err(ResolveError::Refused("the tracker has no address of the kind we use".to_owned()));
+        return Err(ResolveError::Refused("the tracker has no address that we can use".to_owned()));
     }
     allowed.truncate(MAX_ADDRESSES);
     Ok(allowed)
@@ -89,7 +89,7 @@ pub enum ResolveError {
 impl std::fmt::Display for ResolveError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Unknown => f.write_str("the tracker's name does not resolve"),
+            Self::Unknown => f.write_str("the tracker's host was not found"),
             Self::Refused(sentence) => f.write_str(sentence),
         }
     }

@@ -211,7 +211,7 @@ async fn exchange<T>(
     take: impl Fn(Response) -> Option<T>,
 ) -> Result<Heard<T>, Miss> {
     let transaction =
-        getrandom::u32().map_err(|_| Miss::Dead("the system gives no random numbers".to_owned()))?;
+        getrandom::u32().map_err(|_| Miss::Dead("the system provides no random numbers".to_owned()))?;
     let family = if addr.is_ipv4() { Family::V4 } else { Family::V6 };
     let heard = async {
         socket.send(&build(transaction).encode()).await?;

@@ -10,7 +10,7 @@ use crate::base::{Moment, Rng};
 pub struct Peer {
     /// Where it listens.
     pub addr: SocketAddr,
-    /// Whether it has everything.
+    /// Whether the peer has everything.
     pub seed: bool,
     /// When it is forgotten unless it announces again.
     pub until: Moment,

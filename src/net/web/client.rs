@@ -100,9 +100,9 @@ pub fn sentence(error: &reqwest::Error, who: &str) -> String {
     let beginning = if error.is_connect() {
         format!("no connection to {who}")
     } else if error.is_decode() || error.is_body() {
-        format!("{who}'s answer broke off or is damaged")
+        format!("the response of {who} was cut off or damaged")
     } else {
-        format!("{who}'s answer cannot be read")
+        format!("the response of {who} cannot be read")
     };
     if cause.is::<reqwest::Error>() {
         return beginning;

@@ -76,7 +76,7 @@ pub enum WebError {
     #[error("{0}")]
     Redirect(String),
     /// More bytes than are read.
-    #[error("what {0} sends is too large")]
+    #[error("the response of {0} is too large")]
     TooLarge(String),
 }
 
@@ -137,7 +137,7 @@ fn redirected(here: &Url, location: &str) -> Result<Url, WebError> {
     let refused = |why: &str| WebError::Redirect(format!("{from} redirects {why}"));
     let there = here.join(location).map_err(|_| refused("to an address that is not valid"))?;
     match (here.scheme(), there.scheme()) {
-        ("https", "http") => Err(refused("from https to http, where anybody could change the answer")),
+        ("https", "http") => Err(refused("from https to http, where anyone could change the response")),
         (_, "http" | "https") => {
             checked(there.as_str()).map_err(|_| refused("to an address that is not valid"))
         }
@@ -170,7 +170,7 @@ async fn addresses(here: &Url, from: Option<Reach>, bind: Bind) -> Result<Vec<So
     }
     allowed.retain(|addr| if addr.is_ipv4() { bind.v4.is_some() } else { bind.v6.is_some() });
     if allowed.is_empty() {
-        return Err(WebError::Unreachable(format!("{host} has no address of the kind we use")));
+        return Err(WebError::Unreachable(format!("{host} has no address that we can use")));
     }
     allowed.truncate(MAX_ADDRESSES);
     Ok(allowed)
@@ -195,7 +195,7 @@ async fn read(
     told(0, size);
     while let Some(chunk) = timeout(rules.stall, response.chunk())
         .await
-        .map_err(|_| WebError::Unreachable(format!("{host} has stopped sending")))?
+        .map_err(|_| WebError::Unreachable(format!("{host} stopped sending")))?
         .map_err(|error| failed(&error, host))?
     {
         if body.len() + chunk.len() > rules.most {

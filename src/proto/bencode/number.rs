@@ -40,11 +40,11 @@ pub(super) fn string_range(bytes: &[u8], begin: usize) -> Result<Range<usize>, B
 /// Where the digits from `first` on end, which must be at the byte `stop`.
 fn number_end(bytes: &[u8], first: usize, token: usize, stop: u8) -> Result<usize, BencodeError> {
     // No number that fits has more digits; an endless one is not read to its end.
-    const MOST_DIGITS: usize = 19;
+    const MAX_DIGITS: usize = 19;
     let rest = bytes.get(first..).unwrap_or_default();
-    let digits = rest.iter().take(MOST_DIGITS + 1).take_while(|b| b.is_ascii_digit()).count();
+    let digits = rest.iter().take(MAX_DIGITS + 1).take_while(|b| b.is_ascii_digit()).count();
     let fault = match rest.get(digits) {
-        _ if digits > MOST_DIGITS => Fault::TooLarge,
+        _ if digits > MAX_DIGITS => Fault::TooLarge,
         None => Fault::EndsEarly,
         Some(&byte) if byte == stop && digits > 0 => return Ok(first + digits),
         Some(_) => Fault::NoNumber,

@@ -15,15 +15,15 @@ use crate::base::{InfoHashes, Sha1Digest, Sha256Digest, Untrusted, units};
 use crate::proto::percent;
 
 /// The longest link, in bytes.
-const MOST_BYTES: usize = 4 << 20;
+const MAX_BYTES: usize = 4 << 20;
 /// The longest part of a link of which any use is made, in bytes.
-const MOST_PART: usize = 8 << 10;
+const MAX_PART: usize = 8 << 10;
 /// The most trackers, web seeds and peers that are kept, of each.
-const MOST_KEPT: usize = 200;
+const MAX_KEPT: usize = 200;
 /// The most ranges of files that are kept.
-const MOST_RANGES: usize = 2000;
+const MAX_RANGES: usize = 2000;
 /// The longest name of a host (RFC 1035).
-const MOST_HOST: usize = 253;
+const MAX_HOST: usize = 253;
 
 /// Why a text is no link to a torrent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -99,7 +99,7 @@ impl fmt::Display for MagnetNote {
 /// Reads a link.
 pub(super) fn read(link: &str) -> Result<(Magnet, Vec<MagnetNote>), MagnetError> {
     let link = link.trim();
-    if link.len() > MOST_BYTES {
+    if link.len() > MAX_BYTES {
         return Err(MagnetError::TooLong);
     }
     let begin = link.get(..8).filter(|begin| begin.eq_ignore_ascii_case("magnet:?"));
@@ -157,7 +157,7 @@ impl<T: PartialEq> Kept<T> {
     fn add(&mut self, item: Option<T>) {
         match item {
             Some(item) if self.list.contains(&item) => {}
-            Some(item) if self.list.len() < MOST_KEPT => self.list.push(item),
+            Some(item) if self.list.len() < MAX_KEPT => self.list.push(item),
             _ => self.left_out += 1,
         }
     }
@@ -169,7 +169,7 @@ impl Reading {
         // Several of a kind may be numbered: tr.1, tr.2.
         let (stem, number) = key.split_once('.').unwrap_or((key, ""));
         let stem = if number.bytes().all(|b| b.is_ascii_digit()) { stem } else { key };
-        let short = value.len() <= MOST_PART;
+        let short = value.len() <= MAX_PART;
         // A % that encodes nothing stands for itself: people write 100% into names.
         let bytes = || percent::decode(if short { value.as_bytes() } else { b"" });
         let text = || String::from_utf8_lossy(&bytes()).into_owned();
@@ -195,7 +195,7 @@ impl Reading {
     fn choose(&mut self, value: &str) {
         for part in String::from_utf8_lossy(&percent::decode(value.as_bytes())).split(',') {
             match range(part) {
-                Some(range) if self.select.len() < MOST_RANGES => self.select.push(range),
+                Some(range) if self.select.len() < MAX_RANGES => self.select.push(range),
                 _ => self.bad_select += 1,
             }
         }
@@ -226,7 +226,7 @@ impl Reading {
             let port = port.parse().ok().filter(|&port| port != 0)?;
             let letter = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
             let known = !host.is_empty()
-                && host.len() <= MOST_HOST
+                && host.len() <= MAX_HOST
                 && host.bytes().all(letter)
                 && host.bytes().any(|b| b.is_ascii_alphabetic());
             known.then(|| (Untrusted::new(host), port))

@@ -75,7 +75,7 @@ impl Loose {
 }
 
 /// The most trackers, web seeds and nodes that are kept, of each.
-const MOST_KEPT: usize = 200;
+const MAX_KEPT: usize = 200;
 
 /// Texts in tiers, with how many there were beyond those that are kept.
 #[derive(Default, Debug)]
@@ -300,7 +300,7 @@ impl Lenient for Texts {
         let mut texts = Self::default();
         while let Some(As(item)) = items.next_element::<As<Loose>>()? {
             match item {
-                Loose::Bytes(text) if texts.kept.len() < MOST_KEPT => texts.kept.push(text),
+                Loose::Bytes(text) if texts.kept.len() < MAX_KEPT => texts.kept.push(text),
                 Loose::Bytes(_) => texts.dropped += 1,
                 _ => {}
             }
@@ -317,7 +317,7 @@ impl Lenient for Tiers {
         let mut tiers = Self::default();
         let mut count = 0;
         while let Some(As(mut tier)) = items.next_element::<As<Texts>>()? {
-            let room = MOST_KEPT - count;
+            let room = MAX_KEPT - count;
             tiers.dropped += tier.dropped + tier.kept.len().saturating_sub(room);
             tier.kept.truncate(room);
             count += tier.kept.len();
@@ -334,7 +334,7 @@ impl Lenient for Nodes {
         let mut nodes = Self::default();
         while let Some(As(OneNode(node))) = items.next_element::<As<OneNode>>()? {
             match node {
-                Some(node) if nodes.kept.len() < MOST_KEPT => nodes.kept.push(node),
+                Some(node) if nodes.kept.len() < MAX_KEPT => nodes.kept.push(node),
                 Some(_) => nodes.dropped += 1,
                 None => {}
             }

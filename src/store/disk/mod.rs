@@ -31,7 +31,7 @@ use crate::base::{Bitfield, Span};
 use crate::hash;
 
 /// The most reads that may wait.
-const MOST_FETCHES: usize = 4096;
+const MAX_FETCHES: usize = 4096;
 
 type Done<T> = Box<dyn FnOnce(T) + Send>;
 
@@ -167,7 +167,7 @@ impl Disk {
         let kind = match () {
             () if state.closing => Some(DiskErrorKind::Cancelled),
             () if job.spans.len() > self.shared.serve.cap() => Some(DiskErrorKind::Busy),
-            () if state.fetches.len() >= MOST_FETCHES => Some(DiskErrorKind::Busy),
+            () if state.fetches.len() >= MAX_FETCHES => Some(DiskErrorKind::Busy),
             () => None,
         };
         if let Some(kind) = kind {

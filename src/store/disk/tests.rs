@@ -7,7 +7,7 @@ use crate::proto::metainfo::PieceHashes;
 use crate::store::BUF_LEN;
 use crate::store::testing::{Sample, WAYS};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 fn assembled(sample: &Sample, index: u32, pool: &Pool) -> Assembly {
     let piece = sample.piece(index);
@@ -34,7 +34,7 @@ fn pieces_are_kept_checked_and_fetched() {
             disk.keep(&volume, assembly, index % 2 == 0, move |kept| tell.send(kept).unwrap());
         }
         for _ in 0..count {
-            match told.recv_timeout(PATIENCE).unwrap() {
+            match told.recv_timeout(TIMEOUT).unwrap() {
                 PieceOutcome::Verified { piece, digests } => {
                     let blocks = sample.geometry().blocks_in(piece) as usize;
                     assert_eq!(digests.len(), if piece.index() % 2 == 0 { blocks } else { 0 });
@@ -45,14 +45,14 @@ fn pieces_are_kept_checked_and_fetched() {
         assert_eq!(pool.counters().in_use, 0);
         let (tell, flushed) = mpsc::channel();
         disk.flush(&volume, move |result| tell.send(result).unwrap());
-        flushed.recv_timeout(PATIENCE).unwrap().unwrap();
+        flushed.recv_timeout(TIMEOUT).unwrap().unwrap();
 
         let (tell, checked) = mpsc::channel();
         let progress = Progress::new();
         disk.check(&volume, &Bitfield::all(count), progress.clone(), move |result| {
             tell.send(result).unwrap();
         });
-        assert!(checked.recv_timeout(PATIENCE).unwrap().unwrap().is_full());
+        assert!(checked.recv_timeout(TIMEOUT).unwrap().unwrap().is_full());
         assert_eq!((progress.done(), progress.good()), (count, count));
 
         // Four reads of three buffers each out of a pool of six.
@@ -64,14 +64,14 @@ fn pieces_are_kept_checked_and_fetched() {
             disk.fetch(&volume, spans, move |result| tell.send((index, result.unwrap())).unwrap());
         }
         for _ in 0..4 {
-            let (index, bufs) = fetched.recv_timeout(PATIENCE).unwrap();
+            let (index, bufs) = fetched.recv_timeout(TIMEOUT).unwrap();
             let bytes: Vec<u8> = bufs.iter().flat_map(|buf| buf.to_vec()).collect();
             assert!(bytes == sample.bytes(sample.piece(index)));
         }
         let spans = vec![sample.geometry().span_at(0, 1, 5).unwrap(); 7];
         let (tell, refused) = mpsc::channel();
         disk.fetch(&volume, spans, move |result| tell.send(result).unwrap());
-        assert_eq!(refused.recv_timeout(PATIENCE).unwrap().unwrap_err().kind, DiskErrorKind::Busy);
+        assert_eq!(refused.recv_timeout(TIMEOUT).unwrap().unwrap_err().kind, DiskErrorKind::Busy);
         disk.shutdown();
     }
 }
@@ -92,7 +92,7 @@ fn a_spoiled_piece_does_not_reach_the_files() {
     let (tell, told) = mpsc::channel();
     disk.keep(&volume, assembly, false, move |kept| tell.send(kept).unwrap());
     let expected: Vec<_> = sample.bytes(piece).chunks(BUF_LEN).map(hash::sha1).collect();
-    match told.recv_timeout(PATIENCE).unwrap() {
+    match told.recv_timeout(TIMEOUT).unwrap() {
         PieceOutcome::HashFailed { piece: spoiled, digests } => {
             assert_eq!(spoiled, piece);
             assert_ne!(digests[1], expected[1]);
@@ -113,7 +113,7 @@ fn a_check_knows_missing_short_and_empty_files_and_can_be_called_off() {
     let check = |progress: Progress| {
         let (tell, told) = mpsc::channel();
         disk.check(&volume, &Bitfield::all(10), progress, move |result| tell.send(result).unwrap());
-        told.recv_timeout(PATIENCE).unwrap()
+        told.recv_timeout(TIMEOUT).unwrap()
     };
     assert!(check(Progress::new()).unwrap().is_empty());
     for index in [1, 4, 9] {
@@ -130,7 +130,7 @@ fn a_check_knows_missing_short_and_empty_files_and_can_be_called_off() {
     assert_eq!(check(progress).unwrap_err().kind, DiskErrorKind::Cancelled);
     let (tell, told) = mpsc::channel();
     disk.check(&volume, &Bitfield::none(10), Progress::new(), move |result| tell.send(result).unwrap());
-    assert!(told.recv_timeout(PATIENCE).unwrap().unwrap().is_empty());
+    assert!(told.recv_timeout(TIMEOUT).unwrap().unwrap().is_empty());
     disk.shutdown();
 }
 
@@ -148,7 +148,7 @@ fn zeros_that_were_never_written_are_still_zeros() {
     let disk = Disk::start(1, Pool::new(1 << 20));
     let (tell, told) = mpsc::channel();
     disk.check(&volume, &Bitfield::all(7), Progress::new(), move |result| tell.send(result).unwrap());
-    let good: Vec<_> = told.recv_timeout(PATIENCE).unwrap().unwrap().iter().map(Piece::index).collect();
+    let good: Vec<_> = told.recv_timeout(TIMEOUT).unwrap().unwrap().iter().map(Piece::index).collect();
     assert_eq!(good, [0, 1, 2, 4, 6]);
     disk.shutdown();
 }
@@ -165,9 +165,9 @@ fn the_end_finishes_writes_and_drops_reads() {
     let (tell_begun, begun) = mpsc::channel();
     disk.run(move || {
         tell_begun.send(()).unwrap();
-        gate.recv_timeout(PATIENCE).unwrap();
+        gate.recv_timeout(TIMEOUT).unwrap();
     });
-    begun.recv_timeout(PATIENCE).unwrap();
+    begun.recv_timeout(TIMEOUT).unwrap();
     for index in 0..5 {
         let tell = tell.clone();
         let assembly = assembled(&sample, index, &pool);
@@ -180,7 +180,7 @@ fn the_end_finishes_writes_and_drops_reads() {
     disk.fetch(&volume, vec![span], move |result| tell_read.send(result.map(drop)).unwrap());
     std::thread::scope(|scope| {
         let end = scope.spawn(|| disk.shutdown());
-        assert_eq!(read.recv_timeout(PATIENCE).unwrap().unwrap_err().kind, DiskErrorKind::Cancelled);
+        assert_eq!(read.recv_timeout(TIMEOUT).unwrap().unwrap_err().kind, DiskErrorKind::Cancelled);
         open.send(()).unwrap();
         end.join().unwrap();
     });
@@ -188,7 +188,7 @@ fn the_end_finishes_writes_and_drops_reads() {
     disk.keep(&volume, assembled(&sample, 6, &pool), false, move |kept| {
         tell.send(matches!(kept, PieceOutcome::WriteFailed { .. })).unwrap();
     });
-    assert!(told.recv_timeout(PATIENCE).unwrap());
+    assert!(told.recv_timeout(TIMEOUT).unwrap());
 }
 
 #[test]
@@ -197,6 +197,6 @@ fn a_job_that_panics_does_not_end_the_thread() {
     let (tell, told) = mpsc::channel();
     disk.run(|| panic!("as this test wishes"));
     disk.run(move || tell.send(()).unwrap());
-    told.recv_timeout(PATIENCE).unwrap();
+    told.recv_timeout(TIMEOUT).unwrap();
     disk.shutdown();
 }

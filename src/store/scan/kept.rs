@@ -19,11 +19,11 @@ use crate::store::error::DiskError;
 /// What stands at the beginning of each file.
 const MAGIC: &[u8; 16] = b"torr hashes 1\n\0\0";
 /// The most bytes of one file.
-const MOST_EACH: u64 = 64 << 20;
+const MAX_EACH: u64 = 64 << 20;
 /// The most bytes of all.
-const MOST_BYTES: u64 = 256 << 20;
+const MAX_BYTES: u64 = 256 << 20;
 /// The most paths that are known.
-const MOST_PATHS: usize = 500;
+const MAX_PATHS: usize = 500;
 /// What the names of our files end with.
 const EXTENSION: &str = "hashes";
 
@@ -169,8 +169,8 @@ impl Hashes {
     pub fn read(&self, path: &Path, piece_len: u32) -> Option<Hashed> {
         let file = std::fs::File::open(self.place(path, piece_len)).ok()?;
         let mut bytes = Vec::new();
-        file.take(MOST_EACH + 1).read_to_end(&mut bytes).ok()?;
-        let whole = bytes.len() as u64 <= MOST_EACH;
+        file.take(MAX_EACH + 1).read_to_end(&mut bytes).ok()?;
+        let whole = bytes.len() as u64 <= MAX_EACH;
         Hashed::from_bytes(&bytes).filter(|hashed| whole && hashed.piece_len == piece_len)
     }
 
@@ -178,13 +178,13 @@ impl Hashes {
     /// ago where it is too much.
     pub fn keep(&self, path: &Path, hashed: &Hashed) -> Result<(), DiskError> {
         let bytes = hashed.to_bytes();
-        if bytes.len() as u64 > MOST_EACH {
+        if bytes.len() as u64 > MAX_EACH {
             return Ok(());
         }
         std::fs::create_dir_all(&self.folder)
             .map_err(|error| DiskError::from_io("make the folder", &self.folder, &error))?;
         write_atomic(&self.place(path, hashed.piece_len), &bytes, true)?;
-        self.forget_old(MOST_PATHS, MOST_BYTES)
+        self.forget_old(MAX_PATHS, MAX_BYTES)
     }
 
     fn place(&self, path: &Path, piece_len: u32) -> PathBuf {

@@ -12,7 +12,7 @@ use crate::store::error::{DiskError, DiskErrorKind};
 /// Files that systems leave behind and nobody wants in a torrent.
 const JUNK: [&str; 5] = [".DS_Store", "Thumbs.db", "ehthumbs.db", "desktop.ini", "Desktop.ini"];
 /// The most files a torrent is made of.
-const MOST_FILES: usize = 1_000_000;
+const MAX_FILES: usize = 1_000_000;
 /// The deepest folder that is looked into.
 const DEEPEST: usize = 64;
 
@@ -122,7 +122,7 @@ impl Walk<'_> {
             self.scan.skipped.special += 1;
         } else if entry.file_name().to_str().is_none() {
             self.scan.unnamed.push(path);
-        } else if self.scan.files.len() >= MOST_FILES {
+        } else if self.scan.files.len() >= MAX_FILES {
             return Err(invalid(&path, "there are more than a million files"));
         } else {
             self.scan.linked += u64::from(linked);

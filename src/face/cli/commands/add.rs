@@ -69,7 +69,7 @@ fn check(torrent: &std::path::Path, output: &Output) -> Result<(), Error> {
         }
         Kind::Web(url) => match Url::parse(url) {
             Ok(url) if url.has_host() => Ok(()),
-            Ok(_) => bad("bad_address", "it names no host".to_owned()),
+            Ok(_) => bad("bad_address", "the URL has no host".to_owned()),
             Err(why) => bad("bad_address", why.to_string()),
         },
     }

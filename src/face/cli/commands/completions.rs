@@ -6,7 +6,7 @@ use clap_complete::{Generator, aot};
 use serde::Serialize;
 
 use crate::app::Error;
-use crate::face::cli::definition;
+use crate::face::cli::cli_spec;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 
@@ -77,7 +77,7 @@ pub fn run(args: &CompletionsArgs, output: &Output) -> Result<Exit, Error> {
 
 fn script(shell: impl Generator) -> String {
     let mut bytes = Vec::new();
-    aot::generate(shell, &mut visible(&definition::command()), "torr", &mut bytes);
+    aot::generate(shell, &mut visible(&cli_spec::command()), "torr", &mut bytes);
     String::from_utf8_lossy(&bytes).into_owned()
 }
 

@@ -97,7 +97,7 @@ pub fn run(args: &MagnetArgs, global: &GlobalArgs, output: &Output) -> Result<Ex
             {
                 target.check(args.force, output)?;
             }
-            let patience = args.timeout.unwrap_or(fetch::PATIENCE);
+            let patience = args.timeout.unwrap_or(fetch::TIMEOUT);
             let said = link.magnet.clone();
             let torrent = fetch::torrent(link, who(args), patience, global, output)?;
             let mut about = About::torrent(&torrent.metainfo);
@@ -243,7 +243,11 @@ fn document(about: &About, link: &Magnet, path: Option<&Path>) -> Document {
 fn peer(text: &str) -> Result<Peer, String> {
     if let Ok(addr) = text.parse::<SocketAddr>() {
         let nobody = addr.port() == 0 || addr.ip().is_unspecified() || addr.ip().is_multicast();
-        return if nobody { Err("this address reaches nobody".to_owned()) } else { Ok(Peer::At(addr)) };
+        return if nobody {
+            Err("no peer can be reached at this address".to_owned())
+        } else {
+            Ok(Peer::At(addr))
+        };
     }
     // The link is read back by the rules for links, so that what is taken here is understood elsewhere.
     let link = Magnet {
@@ -256,7 +260,7 @@ fn peer(text: &str) -> Result<Peer, String> {
     };
     let read = Magnet::parse(&link.to_string()).ok();
     let named = read.and_then(|link| link.named_peers.into_iter().next());
-    let (host, port) = named.ok_or("a peer is written HOST:PORT, or [ADDRESS]:PORT for IPv6")?;
+    let (host, port) = named.ok_or("write a peer as HOST:PORT, or [ADDRESS]:PORT for IPv6")?;
     Ok(Peer::Named(host.raw().to_owned(), port))
 }
 

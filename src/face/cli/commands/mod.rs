@@ -56,7 +56,7 @@ impl Command {
     /// Does it.
     pub fn run(&self, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
         if global.socket.is_some() && !matches!(self, Self::Add(_) | Self::Ctl(_)) {
-            let failure = Error::usage("--socket names a daemon, and this command talks to none");
+            let failure = Error::usage("--socket names a daemon, but this command does not use one");
             return Err(failure.hint("leave it out"));
         }
         match self {

@@ -15,7 +15,7 @@ use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 use crate::face::cli::stderr;
-use crate::face::cli::{Cli, definition};
+use crate::face::cli::{Cli, cli_spec};
 
 /// Download what the desktop opens, in this terminal
 #[derive(Args, Debug)]
@@ -30,7 +30,7 @@ pub struct OpenArgs {
 pub fn run(args: &OpenArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     let torrent = local(&args.torrent);
     if !output.stderr_tty {
-        let message = "torr open shows its progress in a terminal, and there is none";
+        let message = "torr open needs a terminal to show its progress";
         let hint = format!("in a terminal: torr get {}", quoted(&PathBuf::from(&torrent)));
         return Err(Error::usage(message).hint(hint));
     }
@@ -39,7 +39,7 @@ pub fn run(args: &OpenArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
     let line =
         [OsStr::new("torr"), OsStr::new("get"), OsStr::new("-o"), folder.as_os_str(), OsStr::new("--")];
     let line = line.into_iter().chain([torrent.as_os_str()]);
-    let found = definition::command().try_get_matches_from(line);
+    let found = cli_spec::command().try_get_matches_from(line);
     let cli = found.and_then(|found| Cli::from_arg_matches(&found));
     let command: Command = cli.map_err(|error| Error::usage(error.to_string()))?.command;
     let ended = command.run(global, output);

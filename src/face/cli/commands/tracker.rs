@@ -61,12 +61,12 @@ pub fn run(args: &TrackerArgs, output: &Output) -> Result<Exit, Error> {
 
 async fn serve(args: &TrackerArgs, output: &Output) -> Result<Exit, Error> {
     let mut signals = Signals::take().map_err(|error| {
-        Error::new(ErrorKind::Internal, "internal", format!("cannot listen for signals: {error}"))
+        Error::new(ErrorKind::Internal, "internal", format!("cannot install signal handlers: {error}"))
     })?;
     let listen = args.listen.unwrap_or_else(|| SocketAddr::new(private_address(), PORT));
     let interval = output.interval.unwrap_or(INTERVAL);
     if interval.is_zero() {
-        return Err(Error::usage("peers cannot announce all the time; write --interval 60s"));
+        return Err(Error::usage("the interval is too short; write --interval 60s"));
     }
     let known = known(&args.allow, output)?;
     let config = ServerConfig {
@@ -86,7 +86,7 @@ async fn serve(args: &TrackerArgs, output: &Output) -> Result<Exit, Error> {
             reason(&error)
         };
         Error::new(ErrorKind::Usage, "network", format!("cannot listen on {listen}: {why}"))
-            .hint("choose another place with --listen ADDR:PORT; port 0 takes any free one")
+            .hint("choose another address with --listen ADDR:PORT; port 0 takes any free port")
     })?;
     tell_where(&server.announce_urls(), output)?;
     let mut seen = server.watch();
@@ -96,7 +96,7 @@ async fn serve(args: &TrackerArgs, output: &Output) -> Result<Exit, Error> {
             peer = seen.recv() => match peer {
                 Ok(peer) => tell(&peer, &known, output)?,
                 Err(tokio::sync::broadcast::error::RecvError::Lagged(missed)) => {
-                    output.warn(&format!("{} not shown, they came too fast", units::plural(missed, "event", "events")));
+                    output.warn(&format!("{} not shown: too many at once", units::plural(missed, "event", "events")));
                 }
                 Err(tokio::sync::broadcast::error::RecvError::Closed) => break Exit::Internal,
             },
@@ -225,9 +225,8 @@ fn progress(left: Option<u64>, size: Option<u64>) -> Option<f64> {
 }
 
 fn place(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| {
-        "this is not an address with a port; write 0.0.0.0:6969, or [::1]:6969 for IPv6".to_owned()
-    })
+    text.parse()
+        .map_err(|_| "not an address with a port; write 0.0.0.0:6969, or [::1]:6969 for IPv6".to_owned())
 }
 
 /// The private address by which this machine would go out, or else loopback: a tracker is not put on

@@ -9,15 +9,15 @@ use super::amounts::percent;
 
 /// The longest a bar gets, and the shortest that still leaves room for the file, in columns.
 const BAR: std::ops::RangeInclusive<usize> = 12..=34;
-/// What the facts take as a rule. The bar is measured by this and not by every digit, or it would twitch.
+/// The usual width of the facts. The bar is measured by this and not by every digit, or it would twitch.
 const FACTS: usize = 29;
-/// What is kept for the name of the file.
+/// The columns reserved for the name of the file.
 const FILE: usize = 16;
 
 /// How far hashing has come.
 #[derive(Clone, Debug)]
 pub struct Hashing<'a> {
-    /// What stands in front: the step.
+    /// The step, at the start of the line.
     pub label: &'a str,
     /// Bytes hashed.
     pub done: u64,

@@ -88,7 +88,7 @@ impl Drawn {
     }
 }
 
-/// What takes the lines away from a terminal on which they stand; nothing where there are none.
+/// The sequence that erases the lines from the terminal; empty where there are none.
 pub fn last_words() -> &'static str {
     if DRAWN.swap(false, Ordering::Relaxed) { "\r\u{1b}[J" } else { "" }
 }

@@ -54,7 +54,7 @@ fn seeking(row: &Row, style: Style, room: usize) -> Vec<String> {
     lines
 }
 
-/// What stands below the bar: rates while bytes move, the reason while they do not.
+/// The line below the bar: rates while bytes move, the reason while they do not.
 fn under(row: &Row, style: Style) -> String {
     match row.state {
         State::Downloading if moves(row) => {

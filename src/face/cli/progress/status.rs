@@ -5,7 +5,7 @@ use crate::base::units;
 
 /// Bytes per second below which nothing moves.
 const NOTHING: f64 = 1024.0;
-/// What stands before those who were asked for metadata.
+/// Beginnings of the sentences that name who was asked for metadata.
 const SEARCHES: [&str; 2] =
     ["looking for anyone who has the file list: ", "nobody to ask for the file list: "];
 
@@ -35,7 +35,7 @@ pub fn brief(row: &Row) -> String {
     asked(row).map_or_else(|| reason(row), |asked| format!("looking: {asked}"))
 }
 
-/// Who was asked for metadata, if that is the reason.
+/// The part of the reason that names who was asked for metadata.
 fn asked(row: &Row) -> Option<&str> {
     let told = SEARCHES.iter().find_map(|start| row.reason.text.strip_prefix(start));
     told.filter(|_| row.state == State::Metadata)

@@ -1,4 +1,4 @@
-//! What scripts hear of transfers.
+//! JSON events of transfers.
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use crate::face::cli::progress::amounts::eta_known;
 
 use std::path::Path;
 
-/// What is known of a torrent before anything moves.
+/// The event of a torrent's metadata.
 #[derive(Serialize)]
 pub struct Metadata {
     schema: &'static str,

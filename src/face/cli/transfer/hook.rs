@@ -1,5 +1,5 @@
-//! What is run after each download: `--run`. A program with its arguments and no shell; what it needs to
-//! know stands in its environment and never in the command. Whatever it prints goes to standard error.
+//! The program of `--run`, after each download: with its arguments and no shell. Its facts
+//! are in its environment and never in the command. Its output goes to standard error.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::fd::AsFd;
@@ -16,10 +16,10 @@ use crate::app::{Error, ErrorKind, reason, shown};
 use crate::base::{InfoHashes, Untrusted};
 use crate::face::cli::output::{Output, Progress};
 
-use super::Job;
+use super::Transfer;
 
 /// The longest line of a program that is shown whole, in bytes.
-const MOST_LINE: u64 = 4096;
+const MAX_LINE: u64 = 4096;
 
 /// The programs that run after downloads.
 pub struct Hooks {
@@ -41,7 +41,7 @@ impl Hooks {
     }
 
     /// Starts it for a download that is complete and lies here.
-    pub fn start(&mut self, job: &Job, path: &Path, output: &Output) -> Result<(), Error> {
+    pub fn start(&mut self, job: &Transfer, path: &Path, output: &Output) -> Result<(), Error> {
         let Some(words) = &self.command else { return Ok(()) };
         let told =
             Told { torrent: job.info_hashes, name: job.name.clone(), program: words.program().to_owned() };
@@ -120,7 +120,7 @@ fn streams(command: &mut Command, output: &Output) -> io::Result<()> {
         let mut reader = BufReader::new(reader);
         loop {
             let mut line = Vec::new();
-            match (&mut reader).take(MOST_LINE).read_until(b'\n', &mut line) {
+            match (&mut reader).take(MAX_LINE).read_until(b'\n', &mut line) {
                 Ok(0) | Err(_) => return,
                 Ok(_) => output.say(&Untrusted::from_bytes(line.trim_ascii_end()).clean()),
             }
@@ -134,7 +134,7 @@ fn without_zero(name: &str) -> String {
     name.replace('\0', "\u{fffd}")
 }
 
-/// What a failure is told of.
+/// The download that a failure of the program belongs to.
 struct Told {
     torrent: InfoHashes,
     name: Untrusted,
@@ -147,7 +147,7 @@ impl Told {
         match status.code() {
             Some(0) => Ok(()),
             Some(code) => Err(self.failure(&format!("ended with exit code {code}"))),
-            None => Err(self.failure("was ended by a signal")),
+            None => Err(self.failure("was killed by a signal")),
         }
     }
 
@@ -155,7 +155,7 @@ impl Told {
         let program = shown(Path::new(&self.program)).fit(80);
         let message = format!("{}: {program} {what}", self.name.fit(80));
         Error::new(ErrorKind::Answer, "run_failed", message)
-            .hint("the download itself is complete; this was the program of --run")
+            .hint("the download is complete; only the --run program failed")
             .about(self.torrent)
     }
 }

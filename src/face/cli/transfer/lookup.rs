@@ -11,11 +11,11 @@ use crate::app::door::{Add, Command, Door, Event, View};
 use crate::app::{Error, ErrorKind};
 use crate::base::{InfoHashes, TorrentId, Untrusted};
 use crate::face::cli::output::{Output, Progress};
-use crate::face::cli::progress::news::{self, News};
+use crate::face::cli::progress::log_lines::{self, UpdateTimer};
 use crate::face::cli::progress::screen;
 use crate::proto::metainfo::Metainfo;
 
-use super::{Ground, Setup};
+use super::{Host, Setup};
 
 /// How often it is looked whether to stop.
 const TICK: Duration = Duration::from_millis(100);
@@ -26,12 +26,12 @@ const STOP: Duration = Duration::from_secs(2);
 
 /// An engine that runs.
 #[derive(Debug)]
-pub struct Started {
-    /// What it runs on.
-    pub(super) ground: Ground,
+pub struct RunningEngine {
+    /// The runtime of the engine.
+    pub(super) host: Host,
     /// By which it is told what to do.
     pub(super) door: Door,
-    /// What it tells.
+    /// The engine's events.
     pub(super) events: mpsc::UnboundedReceiver<Event>,
     /// Its torrents.
     pub(super) known: Known,
@@ -46,7 +46,7 @@ pub(super) struct Known {
     pub found: Vec<TorrentId>,
 }
 
-/// What is wished of who waits.
+/// The wish of the person who waits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Wish {
     /// To go on.
@@ -58,16 +58,16 @@ pub enum Wish {
 }
 
 /// For whom is waited.
-pub trait Waiter {
+pub trait Prompt {
     /// The waiting begins, or is over. Meanwhile Ctrl-C may have another meaning than before and after.
     fn waits(&self, _begins: bool) {}
 
-    /// Whether it is somebody who can skip one.
+    /// Whether a person can skip a torrent.
     fn can_skip(&self) -> bool {
         false
     }
 
-    /// What is wished by now.
+    /// The latest wish.
     fn wish(&self) -> Wish {
         Wish::Wait
     }
@@ -75,14 +75,14 @@ pub trait Waiter {
 
 /// Looks up metadata while somebody waits for it.
 pub struct Lookups {
-    engine: Started,
+    engine: RunningEngine,
     output: Output,
     /// Those that are looked for, in the order in which they were begun.
     sought: Vec<Sought>,
-    news: News,
+    timer: UpdateTimer,
     /// For how long was waited so far.
     waited: Duration,
-    /// It was said that one can be skipped.
+    /// The hint that one can be skipped was printed.
     told: bool,
 }
 
@@ -98,13 +98,13 @@ pub type Found = (TorrentId, Result<Metainfo, Error>);
 impl Lookups {
     /// Starts an engine, for so many downloads at once later.
     pub fn start(setup: &Setup, jobs: usize, output: &Output) -> Result<Self, Error> {
-        let ground = Ground::new()?;
-        let (door, events) = ground.block_on(Door::open(setup.engine(jobs)))?;
+        let host = Host::new()?;
+        let (door, events) = host.block_on(Door::open(setup.engine(jobs)))?;
         Ok(Self {
-            engine: Started { ground, door, events, known: Known::default() },
+            engine: RunningEngine { host, door, events, known: Known::default() },
             output: output.clone(),
             sought: Vec::new(),
-            news: News::new(output.interval),
+            timer: UpdateTimer::new(output.interval),
             waited: Duration::ZERO,
             told: false,
         })
@@ -120,15 +120,15 @@ impl Lookups {
     }
 
     /// Waits for the next one of which something comes, whichever that is. Nothing once there are no more.
-    pub fn next(&mut self, waiter: &dyn Waiter) -> Option<Found> {
+    pub fn next(&mut self, waiter: &dyn Prompt) -> Option<Found> {
         if self.sought.is_empty() {
             return None;
         }
         let begun = Instant::now();
-        let Self { engine: Started { ground, door, events, known }, output, sought, news, waited, told } =
+        let Self { engine: RunningEngine { host, door, events, known }, output, sought, timer, waited, told } =
             self;
         waiter.waits(true);
-        let (id, found) = ground.block_on(async {
+        let (id, found) = host.block_on(async {
             let mut views = door.views();
             let mut ticks = interval(TICK);
             loop {
@@ -152,21 +152,21 @@ impl Lookups {
                         }
                         Some(_) => {}
                         None => {
-                            return given_up(ErrorKind::Internal, "internal", "the engine has ended by itself".into());
+                            return given_up(ErrorKind::Internal, "internal", "the engine stopped unexpectedly".into());
                         }
                     },
                     Ok(()) = views.changed() => {
                         if !*told && waiter.can_skip() && begun.elapsed() >= LONG {
                             *told = true;
-                            output.say("Ctrl-C skips one whose file list is looked for");
+                            output.say("Ctrl-C skips a torrent whose file list is still missing");
                         }
-                        tell(&door.view(), sought, *waited + begun.elapsed(), news, output);
+                        tell(&door.view(), sought, *waited + begun.elapsed(), timer, output);
                     }
                     _ = ticks.tick() => match waiter.wish() {
                         Wish::Wait => {}
                         Wish::Skip => {
                             let name = first.name.fit(100);
-                            let message = format!("{name} is not looked for any longer, as you wished");
+                            let message = format!("skipped {name}, as requested");
                             let (id, failure) = given_up(ErrorKind::Interrupted, "interrupted", message);
                             return (id, failure.map_err(|failure| about(failure, id)));
                         }
@@ -190,7 +190,7 @@ impl Lookups {
     }
 
     /// The engine, to go on with those of the torrents that were found; the others leave it.
-    pub fn into_engine(mut self, goes_on: impl Fn(&InfoHashes) -> bool) -> Started {
+    pub fn into_engine(mut self, goes_on: impl Fn(&InfoHashes) -> bool) -> RunningEngine {
         let (door, Known { torrents, found }) = (&self.engine.door, &mut self.engine.known);
         found.retain(|id| {
             let stays = torrents.get(id).is_some_and(&goes_on);
@@ -204,13 +204,13 @@ impl Lookups {
 
     /// Ends the engine in good order, but never waits long.
     pub fn stop(self) {
-        let Started { ground, door, .. } = self.engine;
-        let _ = ground.block_on(async { timeout(STOP, door.stop()).await });
+        let RunningEngine { host, door, .. } = self.engine;
+        let _ = host.block_on(async { timeout(STOP, door.stop()).await });
     }
 }
 
 /// Says how the searches go: in place where there is a terminal, and otherwise seldom.
-fn tell(view: &View, sought: &[Sought], now: Duration, news: &mut News, output: &Output) {
+fn tell(view: &View, sought: &[Sought], now: Duration, timer: &mut UpdateTimer, output: &Output) {
     let rows = || view.torrents.iter().filter(|row| sought.iter().any(|sought| sought.id == row.id));
     match output.progress {
         Progress::Bar => {
@@ -219,8 +219,8 @@ fn tell(view: &View, sought: &[Sought], now: Duration, news: &mut News, output: 
         }
         Progress::Lines => {
             for row in rows() {
-                if news.due(row, now) {
-                    output.say(&news::line(row));
+                if timer.due(row, now) {
+                    output.say(&log_lines::line(row));
                 }
             }
         }

@@ -1,16 +1,16 @@
-//! What `get` and `seed` have in common: an engine, its torrents, and telling how they fare until the
+//! The common part of `get` and `seed`: an engine, its torrents, and reports of their progress until the
 //! last of them has ended.
 
 mod events;
 mod hook;
 pub mod link;
 mod lookup;
+mod notices;
 mod outcome;
+mod reporter;
 mod session;
 mod setup;
-mod story;
 pub mod stream;
-mod telling;
 pub mod unsupported;
 mod work;
 
@@ -28,18 +28,18 @@ use super::exit::Exit;
 use super::output::Output;
 use crate::app::command_line::Words;
 
-pub use lookup::{Lookups, Started, Waiter, Wish};
+pub use lookup::{Lookups, Prompt, RunningEngine, Wish};
 pub use outcome::Outcomes;
+pub use reporter::summary;
 pub use setup::Setup;
-pub use telling::summary;
-pub use work::{Kept, Peers, Ready, Search, Work};
+pub use work::{Kept, Peers, Search, Submission, Work};
 
-/// What a command wants of its torrents.
+/// The action of a command on its torrents.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verb {
-    /// Fetch them.
+    /// Download them.
     Get,
-    /// Give them.
+    /// Seed them.
     Seed,
 }
 
@@ -53,24 +53,24 @@ impl Verb {
     }
 }
 
-/// What is to be done.
+/// The plan of a command.
 #[derive(Debug)]
 pub struct Plan {
-    /// What the command wants.
+    /// The action of the command.
     pub verb: Verb,
     /// The torrents that are known before it begins.
     pub works: Vec<Work>,
     /// Those that are still being read, if there may be any.
     pub more: Option<Arrivals>,
     /// The engine, if it runs already.
-    pub engine: Option<Started>,
+    pub engine: Option<RunningEngine>,
     /// Those that failed before they began.
     pub outcomes: Outcomes,
     /// How long a torrent may wait without progress.
     pub timeout: Option<Duration>,
-    /// What stands after each path on standard output; nothing where paths do not go there.
+    /// The byte after each path on standard output; `None` where paths do not go there.
     pub path_end: Option<u8>,
-    /// What is run after each download.
+    /// The program that runs after each download.
     pub run: Option<Words>,
     /// How others are told where to fetch what is given.
     pub links: Option<link::Links>,
@@ -93,7 +93,7 @@ impl Plan {
     }
 
     /// The same with these torrents.
-    pub fn with(mut self, jobs: impl IntoIterator<Item = (Add, Job)>) -> Self {
+    pub fn with(mut self, jobs: impl IntoIterator<Item = (Add, Transfer)>) -> Self {
         self.works.extend(jobs.into_iter().map(|(add, job)| Work::of(add, job)));
         self
     }
@@ -106,7 +106,7 @@ pub type Arrivals = mpsc::Receiver<Arrival>;
 
 /// One torrent of a command.
 #[derive(Clone, Debug)]
-pub struct Job {
+pub struct Transfer {
     /// Its info-hashes.
     pub info_hashes: InfoHashes,
     /// Its name.
@@ -115,15 +115,15 @@ pub struct Job {
     pub argument: String,
     /// The folder its file or directory lies in, as it was given.
     pub folder: PathBuf,
-    /// What its file or directory is called there, where that is not what the torrent calls it.
+    /// The name of its file or directory there, where it differs from the torrent's.
     pub renamed: Option<String>,
-    /// It is given to others after it is complete.
+    /// The torrent is seeded after it is complete.
     pub seeds: bool,
     /// The command that gives it to others later.
     pub give_back: String,
 }
 
-impl Job {
+impl Transfer {
     /// Where its data is found, as `verify` and `seed` want it: the folder it lies in, or what lies there
     /// under another name.
     pub fn place(&self) -> PathBuf {
@@ -143,25 +143,21 @@ pub fn run(plan: Plan, setup: &Setup, jobs: usize, output: &Output) -> Result<Ex
 
 /// Runs what needs the engine, and leaves nothing of it behind.
 pub fn block_on(output: &Output, work: impl Future<Output = Result<Exit, Error>>) -> Result<Exit, Error> {
-    on(&Ground::new()?, output, work)
+    on(&Host::new()?, output, work)
 }
 
 /// The same where an engine may run already.
-fn on(
-    ground: &Ground,
-    output: &Output,
-    work: impl Future<Output = Result<Exit, Error>>,
-) -> Result<Exit, Error> {
-    let result = ground.block_on(work);
+fn on(host: &Host, output: &Output, work: impl Future<Output = Result<Exit, Error>>) -> Result<Exit, Error> {
+    let result = host.block_on(work);
     output.live.erase();
     result
 }
 
-/// What an engine runs on. A task that hangs in the system does not hold up its end.
+/// The runtime of an engine. A task that hangs in the system does not hold up its end.
 #[derive(Debug)]
-struct Ground(Option<Runtime>);
+struct Host(Option<Runtime>);
 
-impl Ground {
+impl Host {
     fn new() -> Result<Self, Error> {
         let runtime = Builder::new_multi_thread().enable_all().build().map_err(|error| {
             let why = crate::app::reason(&error);
@@ -175,7 +171,7 @@ impl Ground {
     }
 }
 
-impl Drop for Ground {
+impl Drop for Host {
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();

@@ -1,4 +1,4 @@
-//! What the configuration and the flags come to for a command that transfers.
+//! The effective settings of a transfer command, from configuration and flags.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use crate::proto::magnet::Magnet;
 
 use super::link::Links;
 use super::unsupported::refuse_unsupported;
-use super::{Job, Peers};
+use super::{Peers, Transfer};
 
 /// The settings of one run. What was asked for and cannot be done has been refused by now.
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ pub struct Setup {
     network: NetworkArgs,
     bind: Option<IpAddr>,
     state_dir: Option<PathBuf>,
-    /// It is where it is without a flag.
+    /// The state directory is the default one.
     usual_state: bool,
     /// Nobody outside the local network is told anything.
     lan: bool,
@@ -113,7 +113,7 @@ impl Setup {
         flag.map_or(self.settings.limits.active_downloads, usize::from)
     }
 
-    /// What happens after a download.
+    /// The action after a download.
     pub fn after(&self, flag: Option<After>) -> After {
         flag.unwrap_or(self.settings.seeding.get)
     }
@@ -143,11 +143,11 @@ impl Setup {
     }
 
     /// One torrent of which this is wanted.
-    pub fn job(&self, torrent: Torrent, mut content: ContentOptions) -> Result<(Add, Job), Error> {
+    pub fn job(&self, torrent: Torrent, mut content: ContentOptions) -> Result<(Add, Transfer), Error> {
         let folder = content.folder.clone();
         content.root_name = torrent.metainfo.root_name().map(str::to_owned);
         content.folder = std::path::absolute(&folder).map_err(|error| Error::disk("use", &folder, &error))?;
-        let job = Job {
+        let job = Transfer {
             info_hashes: torrent.metainfo.info_hash(),
             name: torrent.metainfo.name().clone(),
             argument: torrent.argument(),

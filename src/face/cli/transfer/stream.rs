@@ -36,16 +36,16 @@ pub enum Streamed {
 /// Refuses what cannot go to standard output as a file. `torrents` is how many were given.
 pub fn allowed(output: &Output, torrents: usize) -> Result<(), Error> {
     if output.json {
-        let message = "--to-stdout and --json both want standard output";
-        return Err(Error::usage(message).hint("--progress json tells scripts on standard error"));
+        let message = "--to-stdout and --json both write to standard output";
+        return Err(Error::usage(message).hint("--progress json writes its events to standard error"));
     }
     if output.stdout_tty {
         let message = "--to-stdout would write the file's bytes to this terminal";
-        let hint = "let a program read them: torr get FILE.torrent --to-stdout | mpv -";
+        let hint = "pipe it to a program: torr get FILE.torrent --to-stdout | mpv -";
         return Err(Error::usage(message).hint(hint));
     }
     if torrents > 1 {
-        let message = format!("--to-stdout writes one file, and {torrents} torrents are given");
+        let message = format!("--to-stdout writes one file, but {torrents} torrents were given");
         return Err(Error::usage(message).hint("give one torrent"));
     }
     Ok(())
@@ -62,7 +62,7 @@ pub fn of_only_file(torrent: &Metainfo, content: &mut ContentOptions) -> Result<
         return Ok(reader);
     }
     let name = torrent.name().fit(80);
-    let message = format!("--to-stdout writes one file, and several of {name} are wanted");
+    let message = format!("--to-stdout writes one file, but several of {name} are selected");
     Err(Error::usage(message)
         .hint("choose one with --select; torr get --list shows the numbers")
         .about(torrent.info_hash()))
@@ -75,10 +75,10 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Begins.
+    /// Starts writing the file to standard output.
     pub fn start(reader: Reader) -> Result<Self, Error> {
         let failed = |error: &io::Error| {
-            Error::new(ErrorKind::Internal, "internal", format!("cannot begin to write: {}", reason(error)))
+            Error::new(ErrorKind::Internal, "internal", format!("cannot start to write: {}", reason(error)))
         };
         // Not through the buffer of lines that the rest of the program writes with.
         let out = io::stdout().as_fd().try_clone_to_owned().map_err(|error| failed(&error))?;
@@ -162,18 +162,18 @@ mod tests {
 
     use super::*;
     use crate::face::cli::args::global::GlobalArgs;
-    use crate::face::cli::surroundings::Surroundings;
+    use crate::face::cli::environment::Environment;
 
     #[test]
     fn bytes_do_not_go_to_terminals_nor_between_json() {
-        let tty = Surroundings { stdout_tty: true, ..Surroundings::default() };
-        let of = |flags: &GlobalArgs, around: &Surroundings| allowed(&Output::new(flags, around), 1);
+        let tty = Environment { stdout_tty: true, ..Environment::default() };
+        let of = |flags: &GlobalArgs, around: &Environment| allowed(&Output::new(flags, around), 1);
         let refused = of(&GlobalArgs::default(), &tty).unwrap_err();
         assert_eq!(refused.kind, ErrorKind::Usage);
         assert!(refused.sentence().unwrap().contains("--to-stdout | mpv -"));
         let json = GlobalArgs { json: true, ..GlobalArgs::default() };
-        assert!(of(&json, &Surroundings::default()).is_err());
-        assert!(of(&GlobalArgs::default(), &Surroundings::default()).is_ok());
+        assert!(of(&json, &Environment::default()).is_err());
+        assert!(of(&GlobalArgs::default(), &Environment::default()).is_ok());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::face::cli::args::network::NetworkArgs;
 /// Refuses what was asked for and is not supported.
 pub fn refuse_unsupported(config: &Config, network: &NetworkArgs) -> Result<(), Error> {
     if !network.web_seed.is_empty() {
-        return Err(Error::not_yet("--web-seed").hint("without it, the data comes from peers alone"));
+        return Err(Error::not_yet("--web-seed").hint("without it, torr downloads from peers only"));
     }
     config.settings.iter().try_for_each(refuse)
 }
@@ -23,8 +23,8 @@ fn refuse(setting: &Setting) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::not_yet(&asked(setting)).hint(match setting.key.id {
-        KeyId::NetworkEncryption => "connections are not encrypted; --encryption off accepts that",
-        KeyId::NetworkProxy => "nothing is sent another way; take it out to go without one",
+        KeyId::NetworkEncryption => "torr does not encrypt connections; --encryption off accepts that",
+        KeyId::NetworkProxy => "torr sent nothing; remove the setting to connect without a proxy",
         _ => "peers come from trackers, the DHT, other peers, the local network and --peer",
     }))
 }

@@ -1,4 +1,4 @@
-//! What is to be done for one torrent, as far as is known.
+//! Work for one torrent, as far as it is known.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -9,32 +9,32 @@ use crate::app::door::{Add, Reader};
 use crate::base::{InfoHashes, Untrusted};
 use crate::proto::metainfo::Metainfo;
 
-use super::Job;
+use super::Transfer;
 
 /// The next thing to be done for a torrent.
 #[derive(Debug)]
 pub enum Work {
-    /// Its data is to be fetched or given.
-    Move(Box<Ready>),
+    /// Its data is to be downloaded or seeded.
+    Submit(Box<Submission>),
     /// Only its name is known: its metadata is to be found first.
     Find(Box<Search>),
     /// Nothing: its torrent file was wanted, and is kept.
     Kept(Kept),
-    /// It is in work already, and these are more peers of it.
+    /// More peers of a torrent that is active already.
     Peers(Box<Peers>),
 }
 
 impl Work {
     /// This torrent, which can begin.
-    pub fn of(add: Add, job: Job) -> Self {
-        Self::Move(Box::new(Ready { add, job, stream: None }))
+    pub fn of(add: Add, job: Transfer) -> Self {
+        Self::Submit(Box::new(Submission { add, job, stream: None }))
     }
 }
 
 /// Peers of a torrent that is in work.
 #[derive(Debug)]
 pub struct Peers {
-    /// Which torrent.
+    /// The info-hashes of the torrent.
     pub info_hashes: InfoHashes,
     /// Their addresses.
     pub peers: Vec<SocketAddr>,
@@ -44,20 +44,20 @@ pub struct Peers {
 
 /// A torrent that can begin.
 #[derive(Debug)]
-pub struct Ready {
-    /// What the engine is told.
+pub struct Submission {
+    /// The command for the engine.
     pub add: Add,
-    /// What has to be known to tell of it.
-    pub job: Job,
-    /// What goes to standard output while it comes.
+    /// The transfer, as reports need it.
+    pub job: Transfer,
+    /// The reader of a file that goes to standard output during the download.
     pub stream: Option<Reader>,
 }
 
 /// A torrent whose metadata is to be found.
 pub struct Search {
-    /// What the engine is told.
+    /// The command for the engine.
     pub add: Add,
-    /// What comes of it.
+    /// Turns the metadata into the next work.
     pub then: Then,
 }
 

@@ -102,7 +102,7 @@ fn what_cannot_be_read_of_a_choice_leaves_the_rest() {
     }
     let many = (0..3000).map(|n| (2 * n).to_string()).collect::<Vec<_>>().join(",");
     let (magnet, notes) = of(&format!("&so={many}"));
-    assert_eq!((magnet.select.len(), notes), (MOST_RANGES, vec![MagnetNote::Select(1000)]));
+    assert_eq!((magnet.select.len(), notes), (MAX_RANGES, vec![MagnetNote::Select(1000)]));
 }
 
 #[test]
@@ -118,9 +118,9 @@ fn ten_thousand_trackers_are_capped() {
     let many: String = (0..10_000)
         .fold(String::new(), |all, n| all + &format!("&tr=udp%3A%2F%2Ftracker-{n}.example.org%3A6969"));
     let (magnet, notes) = of(&many);
-    assert_eq!((magnet.trackers.len(), notes), (MOST_KEPT, vec![MagnetNote::Trackers(9800)]));
+    assert_eq!((magnet.trackers.len(), notes), (MAX_KEPT, vec![MagnetNote::Trackers(9800)]));
     // One endless part costs itself, and not the link.
-    let long = "x".repeat(MOST_PART);
+    let long = "x".repeat(MAX_PART);
     let (magnet, notes) = of(&format!("&dn={long}x&tr=udp://{long}&x.pe={long}:1&tr=udp://t:1&dn=n"));
     assert_eq!((magnet.name, magnet.trackers), (Some("n".into()), vec!["udp://t:1".into()]));
     assert_eq!(notes, [MagnetNote::Trackers(1), MagnetNote::Peers(1)]);

@@ -10,7 +10,7 @@ use crate::base::{Block, FileIndex, RUN_BLOCKS, Rng};
 use crate::store::testing::{Sample, WAYS};
 use crate::store::{Assembly, BUF_LEN, Buf, Disk, DiskIo, Pool};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 const MIB: u64 = 1 << 20;
 
 /// One long piece on its way through a disk, with a pool of little more than a run.
@@ -53,7 +53,7 @@ impl<'a> Way<'a> {
     }
 
     fn hear(&self) -> SegmentOutcome {
-        self.settled.recv_timeout(PATIENCE).expect("the disk answers")
+        self.settled.recv_timeout(TIMEOUT).expect("the disk answers")
     }
 
     /// Lands the blocks of the piece in a random order within reach, spoils those that `spoils` names, and

@@ -164,7 +164,7 @@ pub fn init(force: bool, global: &GlobalArgs, output: &Output) -> Result<Exit, E
     let mut backup = None;
     if path.symlink_metadata().is_ok() {
         if !force {
-            let message = format!("{} is there already", shown(&path));
+            let message = format!("{} already exists", shown(&path));
             return Err(Error::new(ErrorKind::Disk, "exists", message).hint(
                 "'torr config edit' changes it, --force writes a new one and keeps the old one as .bak",
             ));

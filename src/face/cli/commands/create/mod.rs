@@ -1,7 +1,7 @@
 //! `torr create`: a torrent file from a file or a folder.
 
+mod report;
 pub mod target;
-mod told;
 
 use std::path::{Path, PathBuf};
 
@@ -155,7 +155,7 @@ pub fn run(args: &CreateArgs, global: &GlobalArgs, output: &Output) -> Result<Ex
         .map(|old| old.metainfo);
     let found = gather::gather(&args.path, &wishes(args)?, args.sort, target.path())?;
     let shape = plan::shape(args.piece_size, &found, old.as_ref())?;
-    told::scan(&found, output)?;
+    report::scan(&found, output)?;
     gather::check_readable(&found)?;
     let mut draft = plan::draft(&args.recipe(name, now), &found, &shape);
     let (bytes, planned) = plan::made(&draft)?;
@@ -164,19 +164,19 @@ pub fn run(args: &CreateArgs, global: &GlobalArgs, output: &Output) -> Result<Ex
         Some(old) => reuse::find(old, &draft.name, &found, &shape, now),
         None => Reused::nothing(&shape),
     };
-    told::reuse(&reused, &shape, args, output)?;
+    report::reuse(&reused, &shape, args, output)?;
     if args.dry_run {
-        told::plan(&planned, &found, &target, bytes.len(), args, output)?;
+        report::plan(&planned, &found, &target, bytes.len(), args, output)?;
         return Ok(Exit::Done);
     }
     let threads = args.threads.map_or_else(hash::cores, usize::from);
     let hashed = making::hash(&hash::line(&found), &shape, &reused.digests, threads, HASHING, output)?;
     hash::check_unchanged(&found)?;
-    told::hashed(&hashed, &reused, &shape, output);
+    report::hashed(&hashed, &reused, &shape, output);
     draft.digests = hashed.joined();
     let (bytes, made) = plan::made(&draft)?;
     target.write(&bytes, args.force, output)?;
-    told::done(&made, &target, bytes.len(), args, output)?;
+    report::done(&made, &target, bytes.len(), args, output)?;
     match target.path() {
         Some(path) if args.seed => {
             ending.leave();
@@ -192,12 +192,11 @@ fn refuse(args: &CreateArgs, output: &Output) -> Result<(), Error> {
     args.format.check()?;
     let to_stdout = args.output.as_deref() == Some(Path::new("-"));
     if to_stdout && args.magnet {
-        return Err(Error::usage("--magnet and -o - both want standard output"));
+        return Err(Error::usage("--magnet and -o - both write to standard output"));
     }
     if to_stdout && output.stdout_tty && !args.dry_run {
-        return Err(
-            Error::usage("a torrent file is not text for a terminal").hint("write it to a file with -o FILE")
-        );
+        return Err(Error::usage("torr does not write a torrent file to a terminal")
+            .hint("write it to a file with -o FILE"));
     }
     if args.seed {
         if to_stdout {
@@ -206,7 +205,7 @@ fn refuse(args: &CreateArgs, output: &Output) -> Result<(), Error> {
         let on_disk = plan::name_on_disk(&args.path)?;
         if args.name.as_ref().is_some_and(|name| *name != on_disk) {
             let message = format!(
-                "--seed needs data of the name the torrent gives it, and {} has another",
+                "--seed needs data with the name in the torrent, but {} has another name",
                 shown(&args.path)
             );
             return Err(Error::usage(message).hint("rename it, or leave out --name"));
@@ -238,8 +237,8 @@ fn name(args: &CreateArgs) -> Result<String, Error> {
     }
     let name = plan::name_on_disk(&args.path)?;
     if name.is_empty() {
-        let message = format!("{} has no name that a torrent can bear", shown(&args.path));
-        return Err(Error::usage(message).hint("give one: --name NAME"));
+        let message = format!("{} has no name that a torrent can use", shown(&args.path));
+        return Err(Error::usage(message).hint("set one: --name NAME"));
     }
     Ok(name)
 }

@@ -39,7 +39,7 @@ impl Target {
     pub fn check(&self, may_overwrite: bool, output: &Output) -> Result<(), Error> {
         let Self::File(path) = self else {
             return if output.json {
-                Err(Error::usage("--json and -o - both want standard output"))
+                Err(Error::usage("--json and -o - both write to standard output"))
             } else {
                 Ok(())
             };
@@ -74,7 +74,7 @@ impl Target {
 }
 
 fn is_there(path: &Path) -> Error {
-    Error::new(ErrorKind::Disk, "exists", format!("{} is there already", shown(path)))
+    Error::new(ErrorKind::Disk, "exists", format!("{} already exists", shown(path)))
         .hint("overwrite it with --force, or choose another name with -o")
 }
 

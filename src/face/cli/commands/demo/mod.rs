@@ -63,7 +63,7 @@ pub fn run(args: &DemoArgs, output: &Output) -> Result<Exit, Error> {
         let folder = Folder::new()
             .map_err(|error| Error::disk("create a folder in", &std::env::temp_dir(), &error))?;
         let mut signals = Signals::take().map_err(|error| {
-            Error::new(ErrorKind::Internal, "internal", format!("cannot listen for signals: {error}"))
+            Error::new(ErrorKind::Internal, "internal", format!("cannot install signal handlers: {error}"))
         })?;
         let stop = Arc::new(AtomicBool::new(false));
         let mut play = Play::new(args.size, folder.path(), output, stop.clone());
@@ -122,12 +122,12 @@ impl<'a> Play<'a> {
 
     async fn all(&mut self) -> Result<Exit, Error> {
         let (given, taken) = (self.folder.join("given"), self.folder.join("taken"));
-        self.say(&format!("making {} of files in {}", units::size(self.size), shown(&self.folder)));
+        self.say(&format!("creating {} of files in {}", units::size(self.size), shown(&self.folder)));
         let helpers = self.helpers.insert(Helpers::start().await?);
         let trackers = helpers.trackers().to_vec();
         let torrent = self.prepare(&given, trackers.clone()).await?;
-        self.say(&format!("a tracker answers at {}", trackers.first().map_or("", String::as_str)));
-        self.say(&format!("a DHT of {} nodes answers as well", helpers::NODES));
+        self.say(&format!("started a tracker at {}", trackers.first().map_or("", String::as_str)));
+        self.say(&format!("started a DHT of {} nodes", helpers::NODES));
         let (id, took) = self.move_it(&torrent, &given, &taken).await?;
         let wasted = self.count(id).await?;
         self.say("comparing every byte with the original");
@@ -136,11 +136,7 @@ impl<'a> Play<'a> {
             |error| Error::new(ErrorKind::Disk, "io", format!("cannot compare: {}", reason(&error))),
         )?;
         let bytes = compared.map_err(|path| {
-            Error::new(
-                ErrorKind::Answer,
-                "damaged",
-                format!("{} did not arrive as it was sent", shown(&path)),
-            )
+            Error::new(ErrorKind::Answer, "damaged", format!("{} differs from the original", shown(&path)))
         })?;
         self.tell_the_story(wasted, bytes, took)?;
         Ok(Exit::Done)
@@ -183,7 +179,7 @@ impl<'a> Play<'a> {
                     Some(Event::Finished { took, .. }) => break took,
                     Some(Event::Failed { fault, .. }) => return Err(Error::from(fault)),
                     Some(_) => {}
-                    None => return Err(Error::new(ErrorKind::Internal, "internal", "the engine has ended by itself")),
+                    None => return Err(Error::new(ErrorKind::Internal, "internal", "the engine stopped unexpectedly")),
                 },
                 _ = ticks.tick() => {
                     let row = self.downloader.as_ref().and_then(|engine| cast::row(engine, id));
@@ -232,10 +228,10 @@ impl<'a> Play<'a> {
             if member.engine.is_none() && !member.gone && progress >= member.comes {
                 let came = member.come(torrent, given, &own, &nodes, known).await;
                 came?;
-                self.news("came", at, progress)?;
+                self.member_event("came", at, progress)?;
             } else if member.engine.is_some() && member.goes.is_some_and(|goes| progress >= goes) {
                 member.go().await;
-                self.news("left", at, progress)?;
+                self.member_event("left", at, progress)?;
             } else if self.downloader.as_ref().is_some_and(|downloader| member.notice(downloader)) {
                 self.meeting(at, progress)?;
             }
@@ -270,9 +266,9 @@ impl<'a> Play<'a> {
         self.output.event(&Met { schema: SCHEMA, event: "met", seeder, way, progress })
     }
 
-    fn news(&self, what: &'static str, at: usize, progress: f64) -> Result<(), Error> {
+    fn member_event(&self, what: &'static str, at: usize, progress: f64) -> Result<(), Error> {
         #[derive(Serialize)]
-        struct News {
+        struct MemberEvent {
             schema: &'static str,
             event: &'static str,
             seeder: &'static str,
@@ -282,7 +278,7 @@ impl<'a> Play<'a> {
         let member = &self.members[at];
         let verb = if what == "came" { "joined" } else { what };
         self.say(&format!("{} {verb} at {}  ({})", member.name, percent(progress), member.habit));
-        self.output.event(&News {
+        self.output.event(&MemberEvent {
             schema: SCHEMA,
             event: what,
             seeder: member.name,
@@ -376,7 +372,7 @@ impl<'a> Play<'a> {
         let style = output.out;
         let rate = units::rate(bytes as f64 / took.as_secs_f64().max(0.001));
         let mut text = format!(
-            "{} {} in {} ({rate}), every byte is as it was sent\n",
+            "{} {} in {} ({rate}), every byte matches the original\n",
             style.paint(Role::Good, style.ok()),
             units::size(bytes),
             units::span(took)

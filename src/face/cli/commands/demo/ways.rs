@@ -32,9 +32,9 @@ impl Ways {
             Some(at) => format!("the tracker died at {}, and the swarm carried on:", percent(at)),
             // It may be over before anybody could look who met whom.
             None if self == Self::default() => {
-                return "  all was there before the tracker could die\n".to_owned();
+                return "  all data arrived before the tracker could die\n".to_owned();
             }
-            None => "all was there before the tracker could die:".to_owned(),
+            None => "all data arrived before the tracker could die:".to_owned(),
         };
         let Self { tracker, dht, pex } = self;
         format!(

@@ -64,8 +64,8 @@ pub fn run(args: &AnnounceArgs, global: &GlobalArgs, output: &Output) -> Result<
         let exit = sought.exit(stored > 0)?;
         let short = torrent.short();
         let what = match stored {
-            0 => format!("no node took the announce of {short}"),
-            _ => format!("{} keep that {short} is to be had on port {}", nodes(stored), args.port),
+            0 => format!("no node accepted the announce of {short}"),
+            _ => format!("{} stored the announce of {short} on port {}", nodes(stored), args.port),
         };
         let what = if stored == 1 { what.replace(" keep ", " keeps ") } else { what };
         summary(&what, stored > 0, &sought, output);

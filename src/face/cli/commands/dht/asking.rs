@@ -75,7 +75,7 @@ pub fn ask(
 /// Listens for signals. The first one has what was found so far told, another one ends the process.
 fn stop() -> Result<watch::Receiver<Option<Exit>>, Error> {
     let mut signals = Signals::take().map_err(|error| {
-        Error::new(ErrorKind::Internal, "internal", format!("cannot listen for signals: {error}"))
+        Error::new(ErrorKind::Internal, "internal", format!("cannot install signal handlers: {error}"))
     })?;
     let (tell, stop) = watch::channel(None);
     tokio::spawn(async move {
@@ -156,7 +156,7 @@ impl Asking<'_> {
         }
         let Outcome { asked, answered, peers, .. } = &sought.outcome;
         let mut line = if *asked == 0 {
-            "looking for nodes to ask".to_owned()
+            "looking for nodes".to_owned()
         } else {
             format!("{} asked, {} answered", nodes(*asked), units::count(u64::from(*answered)))
         };
@@ -198,11 +198,11 @@ impl Asking<'_> {
                 "unknown_name",
                 format!("host not found: {}", name.0),
             )
-            .hint("check how it is written, or give an address"));
+            .hint("check the spelling, or give an address"));
         }
         found.into_iter().find(reachable).ok_or_else(|| {
             Error::new(ErrorKind::Usage, "network", format!("{name} cannot be reached from here"))
-                .hint("--bind and --no-ipv6 say which addresses can")
+                .hint("--bind and --no-ipv6 limit the addresses that torr uses")
         })
     }
 }
@@ -223,13 +223,14 @@ impl Sought {
     /// No node answered.
     fn nobody(&self) -> Error {
         let message = match self.outcome.asked {
-            0 if self.cut => "the time was up before there was a node to ask".to_owned(),
-            0 => "there is no node to ask: none is known, and no name of one led anywhere".to_owned(),
-            1 => "the only node that is known did not answer".to_owned(),
+            0 if self.cut => "timed out before torr found a node to ask".to_owned(),
+            0 => "no node to ask: none is known, and no bootstrap host was found".to_owned(),
+            1 => "the only known node did not answer".to_owned(),
             asked => format!("none of {} nodes answered", units::count(u64::from(asked))),
         };
-        Error::new(ErrorKind::Network, "no_node", message)
-            .hint("is there a network, and does it let UDP through? --bootstrap HOST:PORT begins elsewhere")
+        Error::new(ErrorKind::Network, "no_node", message).hint(
+            "check that the network lets UDP through, or start at another node with --bootstrap HOST:PORT",
+        )
     }
 
     /// How many were asked and answered, and how long that took.
@@ -237,7 +238,7 @@ impl Sought {
         let answered = units::count(u64::from(self.outcome.answered));
         let cut = match (self.stopped, self.cut) {
             (Some(_), _) => ", then stopped",
-            (None, true) => ", then the time was up",
+            (None, true) => ", then timed out",
             (None, false) => "",
         };
         format!("{} asked, {answered} answered, {}{cut}", nodes(self.outcome.asked), took(self.time))

@@ -54,7 +54,7 @@ pub fn run(args: &BootstrapArgs, global: &GlobalArgs, output: &Output) -> Result
         let status = asking.status();
         let own = [status.v4, status.v6].into_iter().flatten().next();
         let Some(own) = own else {
-            return Err(Error::new(ErrorKind::Usage, "network", "there is no address to speak from"));
+            return Err(Error::new(ErrorKind::Usage, "network", "there is no usable local address"));
         };
         let sought = asking.seek(Goal::Nodes(own.id), |_| Ok(ControlFlow::Continue(()))).await?;
         let exit = sought.exit(sought.outcome.answered > 0)?;

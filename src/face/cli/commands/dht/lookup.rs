@@ -90,7 +90,7 @@ async fn find(asking: &Asking<'_>, torrent: InfoHashes, output: &Output) -> Resu
         let what = units::plural(found, "peer", "peers");
         summary(&format!("{what} of {}", torrent.short()), true, &sought, output);
     } else {
-        summary(&format!("no peers of {}", torrent.short()), false, &sought, output);
+        summary(&format!("no peers found for {}", torrent.short()), false, &sought, output);
     }
     output.event(&document(torrent, exit, &sought, None))?;
     Ok(exit)
@@ -130,7 +130,7 @@ async fn scrape(asking: &Asking<'_>, torrent: InfoHashes, output: &Output) -> Re
         ))?,
         None => {}
     }
-    let what = if counts.is_some() { "counted" } else { "no node counts the peers of" };
+    let what = if counts.is_some() { "counted" } else { "no node gave a count of the peers of" };
     summary(&format!("{what} {}", torrent.short()), counts.is_some(), &sought, output);
     Ok(exit)
 }

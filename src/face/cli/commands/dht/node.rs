@@ -97,11 +97,11 @@ pub fn run(args: &NodeArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
 
 async fn serve(config: NodeConfig, output: &Output) -> Result<Exit, Error> {
     let mut signals = Signals::take().map_err(|error| {
-        Error::new(ErrorKind::Internal, "internal", format!("cannot listen for signals: {error}"))
+        Error::new(ErrorKind::Internal, "internal", format!("cannot install signal handlers: {error}"))
     })?;
     let every = output.interval.unwrap_or(INTERVAL);
     if every.is_zero() {
-        return Err(Error::usage("it cannot be told all the time; write --interval 30s"));
+        return Err(Error::usage("the interval is too short; write --interval 30s"));
     }
     let (bind, read_only) = (config.bind, config.read_only);
     let node = Node::start(config).await.map_err(Error::from)?;
@@ -203,7 +203,7 @@ fn words(status: Status) -> String {
     let families = [of("IPv4", status.v4), of("IPv6", status.v6)];
     let families: Vec<String> = families.into_iter().flatten().collect();
     let kept = units::plural(status.torrents_kept as u64, "torrent", "torrents");
-    format!("{}; keeps the peers of {kept}", families.join(", "))
+    format!("{}; stores the peers of {kept}", families.join(", "))
 }
 
 #[cfg(test)]
@@ -216,11 +216,11 @@ mod tests {
     fn a_line_says_how_a_node_is_doing() {
         let family = |nodes| FamilyStatus { id: NodeId([1; 20]), nodes, seen_as: None };
         let mut status = Status { v4: Some(family(1)), torrents_kept: 2, ..Status::default() };
-        assert_eq!(words(status), "IPv4 1 node; keeps the peers of 2 torrents");
+        assert_eq!(words(status), "IPv4 1 node; stores the peers of 2 torrents");
         status.v6 = Some(FamilyStatus { seen_as: Some([203, 0, 113, 4].into()), ..family(31) });
         assert_eq!(
             words(status),
-            "IPv4 1 node, IPv6 31 nodes, seen as 203.0.113.4; keeps the peers of 2 torrents"
+            "IPv4 1 node, IPv6 31 nodes, seen as 203.0.113.4; stores the peers of 2 torrents"
         );
     }
 }

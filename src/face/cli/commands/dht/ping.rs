@@ -57,7 +57,7 @@ pub fn run(args: &PingArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
                 return Ok(exit);
             }
             return Err(Error::new(ErrorKind::Network, "no_node", format!("{node} does not answer"))
-                .hint("is it the UDP port of a node that is not read-only? is UDP let through?"));
+                .hint("check that it is the UDP port of a node that is not read-only, and that the network lets UDP through"));
         };
         let ms = seconds(sought.time * 1000);
         let version = sought.outcome.version;

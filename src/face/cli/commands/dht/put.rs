@@ -140,8 +140,12 @@ async fn next(asking: &Asking<'_>, secret: &Secret, args: &PutArgs) -> Result<i6
     match newest {
         None => Ok(1),
         Some(seq) => seq.checked_add(1).ok_or_else(|| {
-            Error::new(ErrorKind::Answer, "last_number", "the newest item has the largest number there is")
-                .hint("no newer one can follow; another salt begins anew")
+            Error::new(
+                ErrorKind::Answer,
+                "last_number",
+                "the newest item already has the largest possible number",
+            )
+            .hint("choose another --salt")
         }),
     }
 }
@@ -169,7 +173,7 @@ fn tell(item: &Item, exit: Exit, sought: &Sought, output: &Output) -> Result<(),
         });
     }
     if outcome.stored == 0 {
-        summary("no node took it", false, sought, output);
+        summary("no node stored it", false, sought, output);
         if let Some((_, sentence)) = refused {
             output.say(sentence);
         }
@@ -191,10 +195,10 @@ fn tell(item: &Item, exit: Exit, sought: &Sought, output: &Output) -> Result<(),
 /// A refusal, for scripts and for people.
 const fn why(code: ErrorCode) -> (&'static str, &'static str) {
     match code {
-        ErrorCode::OUTDATED => ("outdated", "they keep a newer item: --seq N gives a larger number"),
-        ErrorCode::NOT_THAT_ONE => ("cas", "the newest there is has another number than --cas says"),
+        ErrorCode::OUTDATED => ("outdated", "they store a newer item; set a larger number with --seq N"),
+        ErrorCode::NOT_THAT_ONE => ("cas", "the newest item does not have the number of --cas"),
         ErrorCode::TOO_LONG => ("too_long", "it is too long for them"),
-        ErrorCode::BAD_SIGNATURE => ("bad_signature", "they hold the signature for wrong"),
-        _ => ("refused", "they do not say why"),
+        ErrorCode::BAD_SIGNATURE => ("bad_signature", "they consider the signature invalid"),
+        _ => ("refused", "they gave no reason"),
     }
 }

@@ -49,7 +49,7 @@ pub fn keep(path: &Path, secret: &Secret) -> Result<(), Error> {
 }
 
 fn taken(path: &Path) -> Error {
-    Error::new(ErrorKind::Disk, "foreign_data", format!("{} is there already", shown(path)))
+    Error::new(ErrorKind::Disk, "foreign_data", format!("{} already exists", shown(path)))
         .hint(format!("--key {} uses the secret in it, another name makes a new one", quoted(path)))
 }
 
@@ -61,7 +61,7 @@ pub fn read(path: &Path) -> Result<Secret, Error> {
     if about.is_file() && about.permissions().mode() & 0o077 != 0 {
         let message = format!("others on this machine may read {}", shown(path));
         return Err(Error::new(ErrorKind::Usage, "not_secret", message)
-            .hint(format!("if nobody has: chmod 600 {}", quoted(path))));
+            .hint(format!("to protect it: chmod 600 {}", quoted(path))));
     }
     let mut text = String::new();
     let read = file.take(LONGEST).read_to_string(&mut text);
@@ -71,7 +71,8 @@ pub fn read(path: &Path) -> Result<Secret, Error> {
         (Err(error), _) if error.kind() != io::ErrorKind::InvalidData => Err(failed(&error)),
         (Ok(_), [line]) if digits::<32>(line).is_some() => Ok(digits(line).unwrap_or_default()),
         _ => {
-            let message = format!("{} holds no secret: 64 hexadecimal digits in a line", shown(path));
+            let message =
+                format!("{} does not contain a secret (a line of 64 hexadecimal digits)", shown(path));
             Err(Error::new(ErrorKind::Input, "malformed", message).hint("--new-key FILE makes one"))
         }
     }

@@ -20,9 +20,9 @@ pub fn torrent(argument: &Path, output: &Output) -> Result<InfoHashes, Error> {
     refuse_a_slip(argument)?;
     let about = show::look(&fetching::bytes(argument, output)?, argument)?;
     if about.content.is_some_and(|content| content.private) {
-        let message = "the torrent is private: the DHT is neither asked for it nor told of it";
+        let message = "the torrent is private: torr does not look it up or announce it in the DHT";
         return Err(Error::new(ErrorKind::Usage, "private", message)
-            .hint("its peers come from its trackers alone; 'torr show --swarm' asks them")
+            .hint("its peers come only from its trackers; 'torr show --swarm' asks them")
             .about(about.info_hash));
     }
     Ok(about.info_hash)
@@ -54,7 +54,7 @@ pub fn item(text: &str, salt: &[u8]) -> Result<NodeId, Error> {
 
 /// Any place in the table.
 pub fn anywhere(text: &str) -> Result<NodeId, Error> {
-    digits(text).map(NodeId).ok_or_else(|| malformed(text, "a place has 40 hexadecimal digits"))
+    digits(text).map(NodeId).ok_or_else(|| malformed(text, "a node id has 40 hexadecimal digits"))
 }
 
 /// Exactly so many bytes in hexadecimal.
@@ -64,7 +64,7 @@ pub fn digits<const N: usize>(text: &str) -> Option<[u8; N]> {
 
 fn malformed(text: &str, hint: &str) -> Error {
     let shown = Untrusted::new(text).fit(80);
-    Error::new(ErrorKind::Input, "malformed", format!("'{shown}' has the wrong form")).hint(hint)
+    Error::new(ErrorKind::Input, "malformed", format!("'{shown}' is malformed")).hint(hint)
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub fn read(path: &Path, bencoded: bool) -> Result<Vec<u8>, Error> {
     read.map_err(|error| Error::disk("read", path, &error))?;
     let value = if bencoded { bytes } else { bencode::string(&bytes) };
     Item::Immutable(value.clone()).check().map_err(|error| {
-        let hint = if bencoded { "without --bencoded any bytes will do" } else { "996 bytes fit" };
+        let hint = if bencoded { "without --bencoded, any bytes are accepted" } else { "996 bytes fit" };
         Error::new(ErrorKind::Input, "malformed", error.to_string()).hint(hint)
     })?;
     Ok(value)

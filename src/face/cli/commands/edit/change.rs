@@ -26,7 +26,7 @@ pub fn wanted(args: &EditArgs, old: &Fields, output: &Output) -> Result<Fields, 
         let mut fresh: Vec<Untrusted> = Vec::new();
         for url in tier.0.iter().map(|url| Untrusted::new(url.as_str())) {
             if new.trackers.iter().flatten().chain(&fresh).any(|other| *other == url) {
-                output.warn(&format!("the tracker {url} is there already"));
+                output.warn(&format!("the torrent already has the tracker {url}"));
             } else {
                 fresh.push(url);
             }
@@ -41,7 +41,7 @@ pub fn wanted(args: &EditArgs, old: &Fields, output: &Output) -> Result<Fields, 
     }
     for url in args.web_seed.iter().map(|url| Untrusted::new(url.as_str())) {
         if new.web_seeds.contains(&url) {
-            output.warn(&format!("the web seed {url} is there already"));
+            output.warn(&format!("the torrent already has the web seed {url}"));
         } else {
             new.web_seeds.push(url);
         }
@@ -93,14 +93,14 @@ fn missing(what: &str, wish: &str, there: &[&Untrusted]) -> Error {
     let failure = Error::new(
         ErrorKind::Answer,
         "no_match",
-        format!("there is no {what} {}", Untrusted::new(wish).fit(200)),
+        format!("the torrent has no {what} {}", Untrusted::new(wish).fit(200)),
     );
     let list: Vec<String> = there.iter().take(10).map(|url| url.fit(100)).collect();
     let more = if there.len() > 10 { ", …" } else { "" };
     failure.hint(if list.is_empty() {
-        format!("the torrent names no {what}; nothing was written")
+        format!("it has no {what} at all; torr wrote nothing")
     } else {
-        format!("there are: {}{more}; nothing was written", list.join(", "))
+        format!("it has: {}{more}; torr wrote nothing", list.join(", "))
     })
 }
 
@@ -110,7 +110,7 @@ mod tests {
 
     use super::*;
     use crate::face::cli::args::global::GlobalArgs;
-    use crate::face::cli::surroundings::Surroundings;
+    use crate::face::cli::environment::Environment;
 
     #[derive(Parser)]
     struct Line {
@@ -120,7 +120,7 @@ mod tests {
 
     fn of(flags: &[&str], old: &Fields) -> Result<Fields, Error> {
         let line = Line::try_parse_from(["edit", "x.torrent"].iter().chain(flags)).unwrap();
-        let output = Output::new(&GlobalArgs { quiet: 2, ..GlobalArgs::default() }, &Surroundings::default());
+        let output = Output::new(&GlobalArgs { quiet: 2, ..GlobalArgs::default() }, &Environment::default());
         wanted(&line.args, old, &output)
     }
 

@@ -18,7 +18,7 @@ use crate::face::cli::signals::AtOnce;
 use crate::proto::metainfo::{Edit, Fields};
 
 /// The largest page that is read back, in bytes.
-const MOST_BYTES: u64 = 64 << 20;
+const MAX_BYTES: u64 = 64 << 20;
 
 /// The values as they are after the editor was closed.
 pub fn edited(
@@ -29,13 +29,13 @@ pub fn edited(
     output: &Output,
 ) -> Result<Fields, Error> {
     if no_input {
-        return Err(Error::usage("--editor asks a person, which --no-input rules out")
+        return Err(Error::usage("--editor cannot be used with --no-input")
             .hint("'torr help edit' lists a flag for each value"));
     }
     let var = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
     let editor = var("VISUAL").or_else(|| var("EDITOR")).ok_or_else(|| {
         Error::usage("neither VISUAL nor EDITOR names an editor")
-            .hint("for instance: EDITOR=nano torr edit …")
+            .hint("set one, as in EDITOR=nano torr edit …")
     })?;
     let title = format!("{}, info hash {}", wanted.name.fit(100), edit.info_hash());
     let draft = Draft::new(&page(wanted, &title), ending)?;
@@ -112,7 +112,7 @@ impl<'a> Draft<'a> {
 
     fn text(&self) -> Result<String, Error> {
         let len = fs::metadata(&self.path).map_err(|error| Error::disk("read", &self.path, &error))?.len();
-        if len > MOST_BYTES {
+        if len > MAX_BYTES {
             let message = format!("the page from the editor has {}", units::size(len));
             return Err(Error::usage(message).hint("nothing was written"));
         }

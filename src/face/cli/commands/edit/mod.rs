@@ -3,8 +3,8 @@
 mod change;
 mod editor;
 mod page;
+mod report;
 mod source;
-mod told;
 
 use std::path::PathBuf;
 
@@ -105,7 +105,7 @@ impl EditArgs {
 /// Changes it.
 pub fn run(args: &EditArgs, no_input: bool, output: &Output) -> Result<Exit, Error> {
     if args.is_idle() {
-        return Err(Error::usage("nothing was given to change")
+        return Err(Error::usage("there is nothing to change")
             .hint("'torr help edit' lists what can be changed; --editor opens it in an editor"));
     }
     for url in args.replace_tracker.iter().skip(1).step_by(2) {
@@ -115,7 +115,7 @@ pub fn run(args: &EditArgs, no_input: bool, output: &Output) -> Result<Exit, Err
     let target = target(args, &source, output)?;
     let mut edit = Edit::new(&source.bytes).map_err(|error| source.malformed(&error))?;
     if edit.trailing() > 0 {
-        output.warn(&format!("{} bytes after the end of the torrent are left out", edit.trailing()));
+        output.warn(&format!("dropped {} bytes after the end of the torrent", edit.trailing()));
     }
     let before = edit.info_hash();
     let mut wanted = change::wanted(args, edit.fields(), output)?;
@@ -140,8 +140,9 @@ pub fn run(args: &EditArgs, no_input: bool, output: &Output) -> Result<Exit, Err
     if let (true, Some(path)) = (in_place, target.path()) {
         source.same_rights(path);
     }
-    let told = told::Told { before, after: edit.info_hash(), changed: &changed, target: &target, backup };
-    told.tell(args.in_place, output)?;
+    let report =
+        report::Report { before, after: edit.info_hash(), changed: &changed, target: &target, backup };
+    report.tell(args.in_place, output)?;
     Ok(Exit::Done)
 }
 
@@ -150,7 +151,7 @@ fn target(args: &EditArgs, source: &Source, output: &Output) -> Result<Target, E
     let Some(path) = &source.path else {
         if args.in_place || args.output.is_none() {
             return Err(Error::usage(
-                "what comes from standard input needs -o OUT, or -o - for standard output",
+                "a torrent from standard input needs -o OUT, or -o - for standard output",
             ));
         }
         let target = Target::new(args.output.as_deref(), "edited.torrent".into());
@@ -164,9 +165,8 @@ fn target(args: &EditArgs, source: &Source, output: &Output) -> Result<Target, E
     usual.push(".edited.torrent");
     let target = Target::new(args.output.as_deref(), source.given.with_file_name(usual));
     if target == Target::Stdout && output.stdout_tty {
-        return Err(
-            Error::usage("a torrent file is not text for a terminal").hint("write it to a file with -o FILE")
-        );
+        return Err(Error::usage("torr does not write a torrent file to a terminal")
+            .hint("write it to a file with -o FILE"));
     }
     let itself = target.path().and_then(|path| std::fs::canonicalize(path).ok());
     if itself.is_some_and(|itself| itself == *path) {
@@ -182,7 +182,7 @@ fn refused(source: &Source, error: &EditError) -> Error {
         EditError::Malformed(_) => Error::new(
             ErrorKind::Input,
             "malformed",
-            format!("{} cannot be changed so: {error}", source.shown()),
+            format!("cannot make this change to {}: {error}", source.shown()),
         ),
         EditError::Unsorted | EditError::NamesDiffer => {
             Error::new(ErrorKind::Input, "not_editable", format!("{}: {error}", source.shown()))

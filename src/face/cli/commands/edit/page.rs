@@ -27,7 +27,7 @@ impl fmt::Display for Wrong {
 }
 
 const HEAD: &str = "\
-# Save and close the editor to go on. What is empty or gone is taken away.
+# Save and close the editor to continue. Empty or deleted values are removed.
 # An empty page changes nothing.
 ";
 const OUTER: [&str; 6] = ["comment", "created_by", "creation_date", "trackers", "web_seeds", "info"];
@@ -50,7 +50,7 @@ pub fn page(fields: &Fields, title: &str) -> String {
     let seeds: String = fields.web_seeds.iter().map(|url| format!("    {},\n", quoted(url.raw()))).collect();
     let list = |lines: &str| if lines.is_empty() { "[]".to_owned() } else { format!("[\n{lines}]") };
     format!(
-        "# {title}\n{HEAD}\ncomment = {}\ncreated_by = {}\n{date}\n# One list for each tier, the first to be tried first.\n\
+        "# {title}\n{HEAD}\ncomment = {}\ncreated_by = {}\n{date}\n# One list per tier; torr tries the first tier first.\n\
          trackers = {}\nweb_seeds = {}\n\n# A change below changes the info hash: it makes another torrent.\n\
          [info]\nname = {}\nprivate = {}\nsource = {}\n",
         optional(&fields.comment),
@@ -95,7 +95,7 @@ pub fn read(text: &str, old: &Fields) -> Result<Option<Fields>, Wrong> {
     };
     let private = match info.get("private") {
         None => false,
-        Some(item) => item.as_bool().ok_or_else(|| page.wrong(item, "'private' is true or false"))?,
+        Some(item) => item.as_bool().ok_or_else(|| page.wrong(item, "'private' must be true or false"))?,
     };
     let optional = |table: &Table, key: &str| -> Result<Option<Untrusted>, Wrong> {
         let Some(item) = table.get(key) else { return Ok(None) };
@@ -132,12 +132,12 @@ impl Page<'_> {
     }
 
     fn text<'i>(&self, item: &'i Item, key: &str) -> Result<&'i str, Wrong> {
-        item.as_str().ok_or_else(|| self.wrong(item, &format!("'{key}' is a text in quotes")))
+        item.as_str().ok_or_else(|| self.wrong(item, &format!("'{key}' must be a string in quotes")))
     }
 
     fn trackers(&self, item: Option<&Item>, old: &Fields) -> Result<Vec<Vec<Untrusted>>, Wrong> {
         let Some(item) = item else { return Ok(Vec::new()) };
-        let what = "'trackers' is a list of lists: [[\"udp://…\"], [\"https://…\"]]";
+        let what = "'trackers' must be a list of lists: [[\"udp://…\"], [\"https://…\"]]";
         let tiers = item.as_array().ok_or_else(|| self.wrong(item, what))?;
         let mut all = Vec::new();
         for tier in tiers {
@@ -154,7 +154,8 @@ impl Page<'_> {
 
     fn web_seeds(&self, item: Option<&Item>, old: &Fields) -> Result<Vec<Untrusted>, Wrong> {
         let Some(item) = item else { return Ok(Vec::new()) };
-        let urls = item.as_array().ok_or_else(|| self.wrong(item, "'web_seeds' is a list of texts"))?;
+        let urls =
+            item.as_array().ok_or_else(|| self.wrong(item, "'web_seeds' must be a list of strings"))?;
         urls.iter().map(|url| self.url(url, |url| old.web_seeds.contains(url), &web_seed)).collect()
     }
 
@@ -164,7 +165,8 @@ impl Page<'_> {
         known: impl Fn(&Untrusted) -> bool,
         check: &dyn Fn(&str) -> Result<String, String>,
     ) -> Result<Untrusted, Wrong> {
-        let text = value.as_str().ok_or_else(|| self.wrong_value(value, "a URL is a text in quotes"))?;
+        let text =
+            value.as_str().ok_or_else(|| self.wrong_value(value, "a URL must be a string in quotes"))?;
         let url = Untrusted::new(text);
         if !known(&url) {
             check(text).map_err(|error| self.wrong_value(value, &error))?;
@@ -267,7 +269,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_with_its_line() {
         for (text, line, what) in [
-            ("\n\ncomment = 5\n[info]\nname='x'", 3, "'comment' is a text"),
+            ("\n\ncomment = 5\n[info]\nname='x'", 3, "'comment' must be a string"),
             ("[info]\nname='x'\ncolour='y'", 3, "unknown key 'colour'; known keys are name, private, source"),
             ("info = 3", 1, "'info' is a table"),
             ("[info]\nname='a/b'", 2, "plain name"),

@@ -14,7 +14,7 @@ use crate::proto::metainfo::EditError;
 /// The largest torrent file that is read, in bytes.
 const MAX_BYTES: u64 = 16 << 20;
 /// The most old versions that are kept beside a file.
-const MOST_BACKUPS: u32 = 1000;
+const MAX_BACKUPS: u32 = 1000;
 
 /// A torrent file as it was read.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl Source {
         } else {
             let path = fs::canonicalize(argument).map_err(|error| match error.kind() {
                 io::ErrorKind::NotFound => {
-                    let message = format!("there is no torrent file {}", shown(argument));
+                    let message = format!("torrent file not found: {}", shown(argument));
                     Error::new(ErrorKind::Input, "not_found", message).hint("check the name")
                 }
                 _ => failed(error),
@@ -76,13 +76,15 @@ impl Source {
     /// Keeps the old version as `FILE.bak`, or under the next free name of `FILE.bak2`, `FILE.bak3`, …
     /// The file must still be what was read.
     pub fn keep(&self) -> Result<PathBuf, Error> {
-        let Some(path) = &self.path else { return Err(Error::usage("standard input cannot be kept")) };
+        let Some(path) = &self.path else {
+            return Err(Error::usage("standard input has no file to back up"));
+        };
         let now = File::open(path).and_then(|mut file| bounded(&mut file));
         if now.map_err(|error| Error::disk("read", path, &error))? != self.bytes {
-            let message = format!("{} was changed by another program meanwhile", shown(path));
+            let message = format!("another program changed {} meanwhile", shown(path));
             return Err(Error::new(ErrorKind::Disk, "changed_on_disk", message).hint("edit it again"));
         }
-        for number in 1..=MOST_BACKUPS {
+        for number in 1..=MAX_BACKUPS {
             let mut name = path.clone().into_os_string();
             name.push(".bak");
             if number > 1 {
@@ -97,7 +99,7 @@ impl Source {
                 }
             }
         }
-        let message = format!("there are a thousand old versions of {} already", shown(path));
+        let message = format!("{} already has a thousand backups", shown(path));
         Err(Error::new(ErrorKind::Disk, "exists", message).hint("remove some of its .bak files"))
     }
 

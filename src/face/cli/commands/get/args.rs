@@ -163,7 +163,7 @@ impl GetArgs {
 
     /// How long is waited for what a link leaves out where a person can do nothing else before.
     pub fn patience_first(&self) -> Option<Duration> {
-        self.timeout.map_or(Some(fetch::PATIENCE), |patience| patience.0)
+        self.timeout.map_or(Some(fetch::TIMEOUT), |patience| patience.0)
     }
 }
 

@@ -10,10 +10,10 @@ use crate::app::door::Add;
 use crate::app::input::{Link, Torrent};
 use crate::base::{InfoHashes, TorrentId};
 use crate::face::cli::output::Output;
-use crate::face::cli::transfer::{Lookups, Setup, Started, Waiter, Work};
+use crate::face::cli::transfer::{Lookups, Prompt, RunningEngine, Setup, Work};
 
 use super::inputs::Arguments;
-use super::jobs::{Asked, Maker};
+use super::jobs::{Asked, SubmissionBuilder};
 
 /// The torrents of a command line in their order. Those that are given as links are looked for all at once, and
 /// come after the others as they are found.
@@ -22,7 +22,7 @@ pub struct Torrents<'a> {
     /// Those that are looked for.
     links: BTreeMap<TorrentId, Link>,
     list: Arguments,
-    maker: &'a Maker,
+    maker: &'a SubmissionBuilder,
     setup: &'a Setup,
     patience: Option<Duration>,
     jobs: usize,
@@ -35,7 +35,7 @@ impl<'a> Torrents<'a> {
     /// started does so many downloads at once later.
     pub fn of(
         arguments: Arguments,
-        maker: &'a Maker,
+        maker: &'a SubmissionBuilder,
         setup: &'a Setup,
         patience: Option<Duration>,
         jobs: usize,
@@ -61,7 +61,7 @@ impl<'a> Torrents<'a> {
     }
 
     /// The next one, or why there is none of it; nothing after the last.
-    pub fn next(&mut self, waiter: &dyn Waiter) -> Option<Result<Torrent, Error>> {
+    pub fn next(&mut self, waiter: &dyn Prompt) -> Option<Result<Torrent, Error>> {
         loop {
             if let Some(given) = self.given.pop_front() {
                 return Some(given);
@@ -111,9 +111,9 @@ impl<'a> Torrents<'a> {
     }
 
     /// The engine, if there is one, to go on with these.
-    pub fn into_engine(self, works: &[Work]) -> Option<Started> {
+    pub fn into_engine(self, works: &[Work]) -> Option<RunningEngine> {
         let goes_on = |torrent: &InfoHashes| {
-            works.iter().any(|work| matches!(work, Work::Move(ready) if ready.job.info_hashes == *torrent))
+            works.iter().any(|work| matches!(work, Work::Submit(ready) if ready.job.info_hashes == *torrent))
         };
         Some(self.lookups?.into_engine(goes_on))
     }

@@ -12,12 +12,12 @@ use crate::face::cli::output::Output;
 use crate::face::cli::transfer::{Arrival, Arrivals, Work};
 
 use super::args::GetArgs;
-use super::jobs::Maker;
+use super::jobs::SubmissionBuilder;
 
 /// The longest line of a list, in bytes: links may be long.
-const MOST_LINE: usize = 5 << 20;
+const MAX_LINE: usize = 5 << 20;
 /// The most lines of a list that name a torrent.
-const MOST_NAMED: usize = 100_000;
+const MAX_NAMED: usize = 100_000;
 /// Torrents that are ready and wait to be taken.
 const READY: usize = 16;
 /// Addresses of the web that are asked at once.
@@ -35,10 +35,10 @@ impl Arguments {
         let stdin = Path::new("-");
         let uses = args.torrents.iter().filter(|path| *path == stdin).count();
         if uses + usize::from(args.input.as_deref() == Some(stdin)) > 1 {
-            return Err(Error::usage("standard input is named twice, and it can be read only once"));
+            return Err(Error::usage("standard input (-) was given twice, but can be read only once"));
         }
         if let (Some(_), count @ 2..) = (&args.name, args.torrents.len()) {
-            let message = format!("--name names one torrent, and {count} are given");
+            let message = format!("--name renames one torrent, but {count} were given");
             return Err(Error::usage(message).hint("leave --name out, or get them one by one"));
         }
         if let Some(Some(file)) = &args.torrent_only {
@@ -47,7 +47,7 @@ impl Arguments {
                 return Err(Error::usage("--torrent-only writes a file").hint(hint));
             }
             if args.torrents.len() > 1 || args.input.is_some() {
-                let message = "--torrent-only=FILE names one file, and several torrents are given";
+                let message = "--torrent-only=FILE names one file, but several torrents were given";
                 return Err(Error::usage(message).hint("write --torrent-only alone: each gets its own name"));
             }
         }
@@ -117,20 +117,20 @@ impl List {
     fn next(&mut self) -> Option<Result<PathBuf, Error>> {
         loop {
             let mut line = Vec::new();
-            let read = (&mut self.lines).take(MOST_LINE as u64 + 1).read_until(b'\n', &mut line);
+            let read = (&mut self.lines).take(MAX_LINE as u64 + 1).read_until(b'\n', &mut line);
             if let Err(error) = read {
                 self.ended = true;
                 return Some(Err(Error::disk("read", &self.path, &error)));
             }
             if line.is_empty() {
                 self.ended = true;
-                let none = || Err(Error::usage("the list names no torrent"));
+                let none = || Err(Error::usage("the list contains no torrent"));
                 return (self.named == 0).then(none);
             }
-            if line.len() > MOST_LINE {
+            if line.len() > MAX_LINE {
                 self.named += 1;
                 self.ended = !line.ends_with(b"\n") && self.lines.skip_until(b'\n').is_err();
-                let message = "a line of the list is longer than any name of a torrent";
+                let message = "a line of the list is too long to name a torrent";
                 return Some(Err(Error::new(ErrorKind::Input, "malformed", message)));
             }
             let text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line).trim_ascii();
@@ -138,9 +138,9 @@ impl List {
                 continue;
             }
             self.named += 1;
-            if self.named > MOST_NAMED {
+            if self.named > MAX_NAMED {
                 self.ended = true;
-                let message = format!("the list names more than {MOST_NAMED} torrents");
+                let message = format!("the list contains more than {MAX_NAMED} torrents");
                 return Some(Err(Error::new(ErrorKind::Input, "malformed", message)));
             }
             return Some(Ok(path(text)));
@@ -154,7 +154,7 @@ fn path(bytes: &[u8]) -> PathBuf {
 }
 
 /// Reads all that is asked for, each torrent as soon as it can be: none waits for another that is slow.
-pub fn start(arguments: Arguments, maker: Maker) -> Result<Arrivals, Error> {
+pub fn start(arguments: Arguments, maker: SubmissionBuilder) -> Result<Arrivals, Error> {
     let (send, arrivals) = tokio::sync::mpsc::channel(READY);
     let work = move || read_all(arguments, &maker, &send);
     thread::Builder::new().name("torr-inputs".to_owned()).spawn(work).map_err(|error| {
@@ -167,7 +167,7 @@ pub fn start(arguments: Arguments, maker: Maker) -> Result<Arrivals, Error> {
 /// Where torrents are handed over.
 type Sink = tokio::sync::mpsc::Sender<Arrival>;
 
-fn read_all(arguments: Arguments, maker: &Maker, send: &Sink) {
+fn read_all(arguments: Arguments, maker: &SubmissionBuilder, send: &Sink) {
     let (ask, asked) = mpsc::channel::<PathBuf>();
     let asked = Arc::new(Mutex::new(asked));
     let mut lanes = 0;
@@ -192,7 +192,11 @@ fn read_all(arguments: Arguments, maker: &Maker, send: &Sink) {
 }
 
 /// One more who asks the web, until nothing more is to be asked.
-fn lane(asked: &Arc<Mutex<mpsc::Receiver<PathBuf>>>, maker: &Maker, send: &Sink) -> io::Result<()> {
+fn lane(
+    asked: &Arc<Mutex<mpsc::Receiver<PathBuf>>>,
+    maker: &SubmissionBuilder,
+    send: &Sink,
+) -> io::Result<()> {
     let (asked, maker, send) = (asked.clone(), maker.clone(), send.clone());
     let work = move || {
         loop {
@@ -241,11 +245,11 @@ mod tests {
 
     #[test]
     fn a_line_that_cannot_be_used_says_so_and_the_others_go_on() {
-        for text in [b"".to_vec(), b"# nothing\n".to_vec(), vec![b'x'; MOST_LINE + 1]] {
+        for text in [b"".to_vec(), b"# nothing\n".to_vec(), vec![b'x'; MAX_LINE + 1]] {
             let named = named(&text);
             assert!(named.len() == 2 && named[1].is_err(), "{named:?}");
         }
-        let named = named(&[b"a\n".repeat(3), vec![b'x'; 2 * MOST_LINE], b"\nb".to_vec()].concat());
+        let named = named(&[b"a\n".repeat(3), vec![b'x'; 2 * MAX_LINE], b"\nb".to_vec()].concat());
         let good: Vec<bool> = named.iter().map(Result::is_ok).collect();
         assert_eq!(good, [true, true, true, true, false, true]);
         assert_eq!(named[5], Ok("b".into()));

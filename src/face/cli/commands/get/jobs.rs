@@ -15,22 +15,22 @@ use crate::app::{Error, ErrorKind, shown};
 use crate::base::{InfoHashes, Untrusted, units};
 use crate::face::cli::fetching::Fetching;
 use crate::face::cli::output::Output;
-use crate::face::cli::transfer::{Kept, Ready, Search, Setup, Work, stream};
+use crate::face::cli::transfer::{Kept, Search, Setup, Submission, Work, stream};
 use crate::proto::metainfo::Metainfo;
 use crate::proto::paths::{MAX_COMPONENT, safe_name};
 
 use super::args::GetArgs;
-use super::together::Together;
+use super::merge::MergedMagnets;
 
 /// Makes work of torrents, by the flags of one command. Several may ask at once; clones are the same.
 #[derive(Clone)]
-pub struct Maker {
+pub struct SubmissionBuilder {
     args: GetArgs,
     setup: Setup,
     output: Output,
     /// There is but one torrent, so that the screen is free while it is fetched.
     alone: bool,
-    together: Together,
+    magnets: MergedMagnets,
     taken: Arc<Mutex<Taken>>,
 }
 
@@ -52,7 +52,7 @@ pub enum Asked {
     Link(Box<Link>),
 }
 
-impl Maker {
+impl SubmissionBuilder {
     /// One for this command line.
     pub fn new(args: &GetArgs, setup: &Setup, alone: bool, output: &Output) -> Self {
         Self {
@@ -60,7 +60,7 @@ impl Maker {
             setup: setup.clone(),
             output: output.clone(),
             alone,
-            together: Together::of(&args.torrents),
+            magnets: MergedMagnets::of(&args.torrents),
             taken: Arc::default(),
         }
     }
@@ -91,7 +91,7 @@ impl Maker {
         if !self.is_new(&link.magnet.info_hash, &link.name()) {
             return Ok(None);
         }
-        self.together.complete(&mut link.magnet);
+        self.magnets.complete(&mut link.magnet);
         for note in &link.notes {
             if note.changes_the_choice() && self.args.select.is_empty() {
                 self.output.warn(&format!("{}: {note}", link.name().fit(80)));
@@ -115,7 +115,7 @@ impl Maker {
         taken.torrents.extend(id.wire_names());
         drop(taken);
         if !new {
-            self.output.warn(&format!("{} is given twice", name.fit(100)));
+            self.output.warn(&format!("{} was given twice", name.fit(100)));
         }
         new
     }
@@ -169,7 +169,7 @@ impl Maker {
             if beyond > 0 {
                 let files = units::plural(beyond, "file", "files");
                 self.output.warn(&format!(
-                    "the link chooses {files} that {} does not have",
+                    "the link selects {files} that {} does not have",
                     metainfo.name().fit(80)
                 ));
             }
@@ -213,7 +213,7 @@ impl Maker {
         let only = || stream::of_only_file(&torrent.metainfo, &mut content);
         let stream = args.to_stdout.then(only).transpose()?;
         let (add, job) = self.setup.job(torrent, content)?;
-        Ok(Work::Move(Box::new(Ready { add, job, stream })))
+        Ok(Work::Submit(Box::new(Submission { add, job, stream })))
     }
 
     /// Keeps the torrent file and nothing else.
@@ -276,7 +276,7 @@ fn save(path: &Path, bytes: &[u8], overwrite: bool, hint: &str) -> Result<(), Er
     match write_file(path, bytes, overwrite)? {
         Written::New | Written::Same => Ok(()),
         Written::InTheWay => {
-            let message = format!("{} is there already and is another file", shown(path));
+            let message = format!("{} already exists with different content", shown(path));
             Err(Error::new(ErrorKind::Disk, "foreign_data", message).hint(hint))
         }
     }

@@ -8,18 +8,18 @@ use crate::face::cli::commands::show;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 use crate::face::cli::signals::AtOnce;
-use crate::face::cli::transfer::{Outcomes, Waiter, Wish};
+use crate::face::cli::transfer::{Outcomes, Prompt, Wish};
 use crate::face::cli::tree;
 use crate::proto::metainfo::Metainfo;
 
 use super::found::Torrents;
-use super::jobs::Maker;
+use super::jobs::SubmissionBuilder;
 
 /// Lists the files of each torrent as it is read; those that the flags select, documents also say which they
 /// do not. Before a person Ctrl-C skips one that is looked for.
 pub fn run(
     torrents: &mut Torrents<'_>,
-    maker: &Maker,
+    maker: &SubmissionBuilder,
     ending: &AtOnce,
     output: &Output,
 ) -> Result<Exit, Error> {
@@ -51,7 +51,7 @@ struct Reader<'a> {
     watches: bool,
 }
 
-impl Waiter for Reader<'_> {
+impl Prompt for Reader<'_> {
     fn waits(&self, begins: bool) {
         if self.watches {
             self.ending.lend_out(begins);

@@ -5,8 +5,8 @@ mod found;
 mod inputs;
 mod jobs;
 mod list;
+mod merge;
 pub mod pick;
-mod together;
 
 use crate::app::Error;
 use crate::face::cli::args::global::GlobalArgs;
@@ -20,7 +20,7 @@ pub use jobs::torrent_name;
 
 use found::Torrents;
 use inputs::Arguments;
-use jobs::Maker;
+use jobs::SubmissionBuilder;
 
 /// Gets them.
 pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
@@ -32,7 +32,7 @@ pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit,
     }
     let arguments = Arguments::of(args, output)?;
     let setup = Setup::new(&args.network, global, output)?.local(args.lan);
-    let maker = Maker::new(args, &setup, arguments.is_one() || args.list || args.pick, output);
+    let maker = SubmissionBuilder::new(args, &setup, arguments.is_one() || args.list || args.pick, output);
     let jobs = setup.jobs(args.jobs);
     let patience = args.patience(output.stderr_tty);
     if args.list {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::app::Error;
 use crate::base::Untrusted;
-use crate::face::cli::definition;
+use crate::face::cli::cli_spec;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 
@@ -28,7 +28,7 @@ pub fn run(args: &HelpArgs, output: &Output) -> Result<Exit, Error> {
     let words = args.topic.join(" ");
     let text = match topics::text(&words) {
         Some(text) => text,
-        None => match definition::find(&args.topic) {
+        None => match cli_spec::find(&args.topic) {
             Some(mut found) => found.render_long_help().to_string(),
             None => {
                 let message = format!("there is no help on '{}'", Untrusted::new(&words));

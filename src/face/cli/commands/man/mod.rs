@@ -1,4 +1,4 @@
-//! `torr man`: the manual, generated from the same definition as the help.
+//! `torr man`: the manual, generated from the same specification as the help.
 
 mod pages;
 mod roff;

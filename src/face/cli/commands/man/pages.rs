@@ -5,8 +5,8 @@ use clap_mangen::Man;
 
 use super::roff::Writer;
 use crate::app::config::keys;
+use crate::face::cli::cli_spec::{self, GROUPS};
 use crate::face::cli::commands::help::topics::{EXIT_CODES_NOTE, TOPICS, VARIABLES};
-use crate::face::cli::definition::{self, GROUPS};
 use crate::face::cli::exit::MEANINGS;
 
 /// The day on which the words of the manual were last changed.
@@ -28,7 +28,7 @@ pub struct Page {
 
 /// All pages.
 pub fn all() -> Vec<Page> {
-    let mut root = definition::command();
+    let mut root = cli_spec::command();
     root.build();
     let commands: Vec<&Command> = root.get_subcommands().filter(|command| !command.is_hide_set()).collect();
     let mut pages = vec![torr(&root, &commands)];
@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn every_command_has_a_page_with_what_its_help_says() {
         let pages = all();
-        for command in definition::command().get_subcommands().filter(|command| !command.is_hide_set()) {
+        for command in cli_spec::command().get_subcommands().filter(|command| !command.is_hide_set()) {
             let name = format!("torr-{}", command.get_name());
             let page = pages.iter().find(|page| page.name == name).unwrap_or_else(|| panic!("{name}"));
             assert!(page.text.contains(".SH SYNOPSIS") && page.text.contains(".SH DESCRIPTION"), "{name}");

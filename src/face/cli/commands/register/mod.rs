@@ -89,7 +89,7 @@ pub fn run(args: &RegisterArgs, global: &GlobalArgs, output: &Output) -> Result<
     let known = entry_there(&place.entry)?;
     let plan = if args.undo { undoing(&place, known.as_ref())? } else { registering(&place) };
     if plan.is_empty() {
-        output.say("torr is not registered; there is nothing to take back");
+        output.say("torr is not registered; there is nothing to undo");
         return told(args, true, &plan, output);
     }
     for step in &plan {
@@ -111,7 +111,7 @@ pub fn run(args: &RegisterArgs, global: &GlobalArgs, output: &Output) -> Result<
     output.say(if args.undo {
         "torr no longer opens magnet links and torrent files"
     } else {
-        "torr opens magnet links and torrent files now; torr register --undo takes it back"
+        "torr opens magnet links and torrent files now; to undo: torr register --undo"
     });
     told(args, true, &plan, output)
 }
@@ -123,7 +123,7 @@ fn told(args: &RegisterArgs, done: bool, steps: &[Step], output: &Output) -> Res
 
 fn place() -> Result<Place, Error> {
     let (Some(data), Some(config)) = (user_folders::data_home(), user_folders::config_home()) else {
-        return Err(Error::usage("there is no home to register torr in").hint("set HOME"));
+        return Err(Error::usage("cannot register torr: HOME is not set").hint("set HOME"));
     };
     let defaults = config.join("mimeapps.list");
     // Where it is a link, what it leads to is edited, and the link stays.
@@ -138,7 +138,7 @@ fn entry_there(path: &Path) -> Result<Option<Entry>, Error> {
     if let (Some(entry), false) = (Entry::parse(&text), link) {
         return Ok(Some(entry));
     }
-    let message = format!("{} is there already and was not made by torr register", shown(path));
+    let message = format!("{} already exists and was not made by torr register", shown(path));
     Err(Error::new(ErrorKind::Disk, "foreign_data", message).hint("move it away if it is not needed"))
 }
 
@@ -233,7 +233,7 @@ fn program() -> Result<String, Error> {
     }
     let text = me.to_str().filter(|text| !text.contains(char::is_control));
     let text = text.ok_or_else(|| {
-        Error::usage(format!("the desktop cannot call a program named {}", shown(&me)))
+        Error::usage(format!("the desktop cannot start a program named {}", shown(&me)))
             .hint("put torr into a folder of PATH")
     })?;
     Ok(desktop::quoted(text))
@@ -254,7 +254,7 @@ fn read(path: &Path) -> Result<Option<String>, Error> {
     match fs::read(path) {
         Ok(bytes) => String::from_utf8(bytes).map(Some).map_err(|_| {
             Error::new(ErrorKind::Disk, "foreign_data", format!("{} is not text", shown(path)))
-                .hint("look what it is, and move it away")
+                .hint("check the file, and move it away")
         }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::disk("read", path, &error)),

@@ -30,7 +30,7 @@ const HASHING: making::HashStyle =
     making::HashStyle { schema: Verb::Seed.schema(), event: "hashing", label: " hashing " };
 
 /// Makes ready what is shared.
-pub struct Maker<'a> {
+pub struct TorrentBuilder<'a> {
     /// The flags of the command.
     pub args: &'a SeedArgs,
     /// Its settings.
@@ -48,7 +48,7 @@ struct Found {
     shape: Geometry,
 }
 
-impl Maker<'_> {
+impl TorrentBuilder<'_> {
     /// A file or a folder, as a torrent.
     pub fn share(&self, argument: &Path) -> Result<Share, Error> {
         let path = std::fs::canonicalize(argument).map_err(|error| Error::disk("read", argument, &error))?;
@@ -103,8 +103,9 @@ impl Maker<'_> {
             }
             if !known::is_the_same(torrent, &draft) {
                 let (name, id) = (torrent.name().fit(60), torrent.info_hash().short());
-                let text =
-                    format!("this is the data of {name} ({id}), which is shared so that its swarm stays one");
+                let text = format!(
+                    "this is the data of {name} ({id}); torr shares that torrent, so that there is one swarm"
+                );
                 self.output.say(&format!(" note: {text}; --new makes a new torrent"));
             }
             let existing = if untouched { Existing::Check } else { Existing::Trust };
@@ -128,7 +129,7 @@ impl Maker<'_> {
     fn candidates(&self, found: &Found) -> Vec<Recalled> {
         let Some(state) = self.setup.state_dir().filter(|_| !self.args.making.new) else { return Vec::new() };
         let all = door::recalled_at(state, &found.path).unwrap_or_else(|error| {
-            tracing::warn!(%error, "what is remembered cannot be read; a new torrent is made");
+            tracing::warn!(%error, "torr cannot read its records and makes a new torrent");
             Vec::new()
         });
         let (making, trackers) = (&self.args.making, &self.args.network.tracker);
@@ -210,8 +211,8 @@ impl Maker<'_> {
                 let rate = rate.rsplit(", ").next().unwrap_or_default();
                 format!(" hashed  {amount}, {rate}")
             }
-            Some((_, part)) => format!(" hashed  {part} of {amount}; the rest has not changed"),
-            None => format!(" known   {amount}; nothing has changed since it was hashed"),
+            Some((_, part)) => format!(" hashed  {part} of {amount}; the rest is unchanged"),
+            None => format!(" known   {amount}; unchanged since it was hashed"),
         };
         let line = skipped.iter().fold(text.clone(), |line, skipped| format!("{line}    ({skipped})"));
         if width(&line) < self.output.columns() {
@@ -228,11 +229,11 @@ impl Maker<'_> {
 /// The name of the torrent: that of the file or folder.
 fn name(path: &Path) -> Result<String, Error> {
     let Some(name) = path.file_name() else {
-        let message = format!("{} has no name that a torrent can bear", shown(path));
+        let message = format!("{} has no name that a torrent can use", shown(path));
         return Err(Error::usage(message).hint("share what lies in it"));
     };
     name.to_str().map(str::to_owned).ok_or_else(|| {
-        let message = format!("the name of {} is not UTF-8, which a torrent cannot say", shown(path));
+        let message = format!("the name of {} is not UTF-8, so a torrent cannot contain it", shown(path));
         Error::new(ErrorKind::Disk, "not_utf8", message).hint("rename it")
     })
 }
@@ -243,9 +244,9 @@ fn check_names(planned: &Metainfo, found: &Found) -> Result<(), Error> {
     for (file, own) in planned.files().iter().zip(&found.files.files) {
         let names = std::iter::once(name).chain(own.names.iter().map(String::as_str));
         if !names.eq(file.path().components()) {
-            let message = format!("{} has a name that a torrent cannot have", shown(&own.path));
+            let message = format!("{} has a name that a torrent cannot use", shown(&own.path));
             let there = crate::base::Untrusted::new(file.path().as_str()).fit(100);
-            let hint = format!("rename it; others would get it as {there}");
+            let hint = format!("rename it; others would receive it as {there}");
             return Err(Error::new(ErrorKind::Disk, "bad_name", message).hint(hint));
         }
     }

@@ -24,7 +24,7 @@ use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 use crate::face::cli::signals;
 use crate::face::cli::transfer::link::{Given, Links, Qr};
-use crate::face::cli::transfer::{self, Job, Outcomes, Plan, Setup, Verb};
+use crate::face::cli::transfer::{self, Outcomes, Plan, Setup, Transfer, Verb};
 use crate::proto::metainfo::Metainfo;
 
 use making::MakingArgs;
@@ -84,7 +84,7 @@ pub struct SeedArgs {
 struct Share {
     metainfo: Metainfo,
     add: Add,
-    job: Job,
+    job: Transfer,
     given: Given,
 }
 
@@ -94,12 +94,12 @@ pub fn run(args: &SeedArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
     let setup = Setup::giving(&args.network, args.lan, global, output)?;
     let ending = signals::end_at_once(output);
     let mut outcomes = Outcomes::default();
-    let mut jobs: Vec<(Add, Job)> = Vec::new();
+    let mut jobs: Vec<(Add, Transfer)> = Vec::new();
     let mut given: BTreeMap<InfoHashes, Given> = BTreeMap::new();
     for argument in &args.paths {
         match share(args, &setup, argument, output) {
             Ok(Share { job, .. }) if given.contains_key(&job.info_hashes) => {
-                output.warn(&format!("{} is given twice", job.name.fit(100)));
+                output.warn(&format!("{} was given twice", job.name.fit(100)));
             }
             Ok(share) => {
                 given.insert(share.job.info_hashes, share.given);
@@ -151,7 +151,7 @@ fn tracker(url: &Untrusted) -> String {
 fn give(
     args: &SeedArgs,
     setup: &Setup,
-    jobs: Vec<(Add, Job)>,
+    jobs: Vec<(Add, Transfer)>,
     given: BTreeMap<InfoHashes, Given>,
     outcomes: Outcomes,
     output: &Output,
@@ -175,8 +175,8 @@ fn check(args: &SeedArgs) -> Result<(), Error> {
     let file = args.save.as_ref().and_then(Option::as_deref);
     if file.is_some_and(|file| !file.is_dir()) && args.paths.len() > 1 {
         let message =
-            format!("--save=FILE names one torrent file, and {} things are shared", args.paths.len());
-        return Err(Error::usage(message).hint("--save alone writes each beside its data"));
+            format!("--save=FILE names one torrent file, but {} paths were given", args.paths.len());
+        return Err(Error::usage(message).hint("--save alone writes each next to its data"));
     }
     Ok(())
 }
@@ -184,15 +184,15 @@ fn check(args: &SeedArgs) -> Result<(), Error> {
 fn share(args: &SeedArgs, setup: &Setup, argument: &Path, output: &Output) -> Result<Share, Error> {
     let share = if is_data(argument) {
         if args.output.is_some() {
-            let message = "-o says where the data of a torrent is, and a file or folder is the data itself";
+            let message = "-o gives the folder of a torrent's data, but a file or folder is the data itself";
             return Err(Error::usage(message).hint("leave -o out"));
         }
-        data::Maker { args, setup, output }.share(argument)?
+        data::TorrentBuilder { args, setup, output }.share(argument)?
     } else {
         if let Some(flag) = args.making.given() {
             let shown = crate::app::shown(argument);
-            let message = format!("{flag} is for files and folders, and {shown} is a torrent already");
-            return Err(Error::usage(message).hint("name the data instead, or leave the flag out"));
+            let message = format!("{flag} is for files and folders, but {shown} is a torrent");
+            return Err(Error::usage(message).hint("give the data instead, or leave out the flag"));
         }
         torrent::share(args, setup, argument, output)?
     };

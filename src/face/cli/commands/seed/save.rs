@@ -36,10 +36,13 @@ pub fn save(wish: Option<&Wish>, share: &Share, output: &Output) -> Result<(), E
         Written::New => output.say(&format!(" saved   {}", shown(&path))),
         Written::Same => {}
         Written::InTheWay if is_of(&path, share) => {
-            output.say(&format!(" {} is there and is of the same torrent; it stays as it is", shown(&path)));
+            output.say(&format!(
+                " {} already exists for the same torrent; torr leaves it unchanged",
+                shown(&path)
+            ));
         }
         Written::InTheWay => {
-            let message = format!("{} is there already and is another file", shown(&path));
+            let message = format!("{} already exists with different content", shown(&path));
             let hint = "move it away, or choose another name with --save=FILE";
             return Err(Error::new(ErrorKind::Disk, "exists", message)
                 .hint(hint)

@@ -28,9 +28,8 @@ pub fn share(args: &SeedArgs, setup: &Setup, argument: &Path, output: &Output) -
         && let Kind::File(path) = Kind::of(argument)
         && path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
     {
-        let message = format!("there is no file, folder or torrent {}", shown(path));
-        let hint =
-            "check the name; what is shared is a file, a folder, a torrent file or its address on the web";
+        let message = format!("no such file, folder or torrent: {}", shown(path));
+        let hint = "check the path; torr seed takes a file, a folder, a torrent file or its URL";
         return Err(Error::new(ErrorKind::Input, "not_found", message).hint(hint));
     }
     let mut torrent = match &known {
@@ -59,7 +58,7 @@ pub fn share(args: &SeedArgs, setup: &Setup, argument: &Path, output: &Output) -
     };
     let Some((root, renamed)) = named(&place) else {
         let message = format!(
-            "the data in {} has a name that a torrent cannot have",
+            "the data in {} has a name that a torrent cannot use",
             shown(&place.own(&torrent.metainfo))
         );
         let hint = format!("rename it to {}", quoted(Path::new(&torrent.metainfo.name().clean())));

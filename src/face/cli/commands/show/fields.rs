@@ -94,7 +94,7 @@ pub fn one(about: &About, field: &str) -> Result<Vec<String>, Error> {
         return Ok(files(about).collect());
     }
     if !NAMES.contains(&field) {
-        let message = format!("there is no field '{}'", Untrusted::new(field).fit(60));
+        let message = format!("unknown field '{}'", Untrusted::new(field).fit(60));
         let near = NAMES.iter().map(|name| (distance(field, name), name)).min();
         let hint = match near {
             Some((steps, name)) if steps <= 2.max(name.len() / 3) => format!("did you mean: --field {name}"),

@@ -37,7 +37,7 @@ pub fn find(about: &About, bytes: usize) -> Vec<Finding> {
     }
     if bytes > LARGE_TORRENT {
         let size = units::size(bytes as u64);
-        add("large-torrent", &format!("the torrent file has {size}, more than some clients take"));
+        add("large-torrent", &format!("the torrent file has {size}, which some clients reject"));
     }
     let odd_tracker = |url: &&Untrusted| {
         !["http://", "https://", "udp://"]
@@ -55,19 +55,19 @@ pub fn find(about: &About, bytes: usize) -> Vec<Finding> {
 
 fn of_content(about: &About, content: &Content, add: &mut impl FnMut(&'static str, &str)) {
     if !content.piece_len.is_power_of_two() {
-        add("uneven-piece", "the piece size is not a power of two, which some clients do not take");
+        add("uneven-piece", "the piece size is not a power of two, which some clients reject");
     }
     if content.piece_len > LARGE_PIECE {
-        add("large-piece", "pieces above 16 MiB are more than some clients take");
+        add("large-piece", "some clients reject pieces above 16 MiB");
     }
     if content.private && about.extras.trackers.is_empty() {
         add("private-without-tracker", "a private torrent without a tracker finds no peers");
     }
     if content.private && !about.extras.nodes.is_empty() {
-        add("private-with-node", "a private torrent does not use the nodes it names");
+        add("private-with-node", "a private torrent does not use its DHT nodes");
     }
     if !content.single && about.extras.web_seeds.iter().any(|url| !url.raw().ends_with('/')) {
-        let text = "a web seed of a folder is the address of the folder around it and ends with a slash";
+        let text = "the web seed of a folder must be the URL of its parent folder and end with a slash";
         add("web-seed-without-slash", text);
     }
     if let Some(which) = those(content.files.iter().filter(|file| given(file).len() > LONG_PATH)) {
@@ -75,10 +75,10 @@ fn of_content(about: &About, content: &Content, add: &mut impl FnMut(&'static st
     }
     let odd = |file: &&Entry| !given(file).split('/').all(portable);
     if let Some(which) = those(content.files.iter().filter(odd)) {
-        add("name-not-portable", &format!("{which} of names that Windows does not take"));
+        add("name-not-portable", &format!("{which} not valid on Windows"));
     }
     if let Some(which) = those(collisions(&content.files).into_iter()) {
-        add("names-collide", &format!("{which} the same as another where letter case does not count"));
+        add("names-collide", &format!("{which} the same as another if case is ignored"));
     }
 }
 

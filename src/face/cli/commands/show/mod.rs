@@ -103,8 +103,8 @@ pub fn run(args: &ShowArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
     }
     if args.raw || (args.lint && bytes.is_none()) {
         let flag = if args.raw { "--raw" } else { "--lint" };
-        let message = format!("{flag} looks at a torrent file, and this is a link");
-        return Err(Error::usage(message).hint(format!("to fetch the file first: {flag} --fetch")));
+        let message = format!("{flag} needs a torrent file, but this is a link");
+        return Err(Error::usage(message).hint(format!("to download the torrent file first: {flag} --fetch")));
     }
     if let Some(field) = &args.field {
         return one(&about, field, output);
@@ -113,7 +113,7 @@ pub fn run(args: &ShowArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
         return lint(&about, bytes.map_or(0, |bytes| bytes.len()), output);
     }
     if args.swarm {
-        return swarm::ask(&about, args.timeout.unwrap_or(swarm::PATIENCE), output);
+        return swarm::ask(&about, args.timeout.unwrap_or(swarm::TIMEOUT), output);
     }
     tell(&about, args.files, args.all, output)?;
     Ok(Exit::Done)
@@ -124,9 +124,9 @@ pub fn tell(about: &About, only_files: bool, all: bool, output: &Output) -> Resu
     if output.json {
         output.event(&document::document(about))
     } else if only_files && about.content.is_none() {
-        let message = "the link does not say which files there are";
+        let message = "the link does not contain the file list";
         let failure = Error::new(ErrorKind::Answer, "no_metadata", message).about(about.info_hash);
-        Err(failure.hint("to ask the swarm for them: torr show --files --fetch"))
+        Err(failure.hint("to get it from the swarm: torr show --files --fetch"))
     } else if output.plain {
         let mut text = String::new();
         if !only_files {
@@ -158,7 +158,7 @@ fn source(args: &ShowArgs, global: &GlobalArgs, output: &Output) -> Result<Sourc
     if !args.fetch {
         return Ok(Source { about: About::link(link.magnet, &link.notes), bytes: None });
     }
-    let patience = args.timeout.unwrap_or(fetch::PATIENCE);
+    let patience = args.timeout.unwrap_or(fetch::TIMEOUT);
     let who = Who { lan: args.lan, ..Who::default() };
     let torrent = fetch::torrent(link, who, patience, global, output)?;
     Ok(Source { about: About::torrent(&torrent.metainfo), bytes: Some(torrent.bytes) })
@@ -194,7 +194,7 @@ fn raw(bytes: &[u8], argument: &Path, output: &Output) -> Result<Exit, Error> {
         output.event(&Document { schema: "torr.show.raw/1", torrent, trailing_bytes: after })?;
     } else {
         if after > 0 {
-            output.warn(&format!("{} after the end left out", units::plural(after as u64, "byte", "bytes")));
+            output.warn(&format!("ignored {} after the end", units::plural(after as u64, "byte", "bytes")));
         }
         pager::show(output, &(json::pretty(&torrent) + "\n"))?;
     }
@@ -219,7 +219,7 @@ fn lint(about: &About, bytes: usize, output: &Output) -> Result<Exit, Error> {
             findings.iter().map(|found| format!("{}\t{}\n", found.name, found.text)).collect();
         output.data(lines.as_bytes())?;
     } else if ok {
-        output.line(&format!("{} nothing to remark", output.out.paint(Role::Good, output.out.ok())))?;
+        output.line(&format!("{} no problems found", output.out.paint(Role::Good, output.out.ok())))?;
     } else {
         let mark = output.out.paint(Role::Warn, "!");
         let lines: String = findings

@@ -15,13 +15,13 @@ use crate::face::cli::transfer::block_on;
 use super::about::About;
 
 /// How long trackers may take unless `--timeout` says otherwise.
-pub const PATIENCE: Duration = Duration::from_secs(15);
+pub const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Asks all trackers and tells what they say. Exit code 4 if none answers.
 pub fn ask(about: &About, patience: Duration, output: &Output) -> Result<Exit, Error> {
     let urls: Vec<&Untrusted> = about.extras.trackers.iter().flatten().collect();
     if urls.is_empty() {
-        let message = "the torrent names no tracker that could be asked";
+        let message = "the torrent has no tracker to ask";
         return Err(Error::new(ErrorKind::Network, "no_tracker", message).about(about.info_hash));
     }
     let mut answers = Vec::new();

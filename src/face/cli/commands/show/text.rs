@@ -33,7 +33,7 @@ pub fn text(about: &About, all: bool, output: &Output) -> String {
     };
     let name = match &about.name {
         Some(_) => wrapped(&about.name),
-        None => vec!["not in the link; only the torrent itself knows it".to_owned()],
+        None => vec!["not in the link; only in the torrent file".to_owned()],
     };
     put("Name", name);
     put("Info hash", hashes(about, style, room));

@@ -8,7 +8,7 @@ use crate::app::location::Place;
 use crate::proto::metainfo::Metainfo;
 
 /// Files beyond the torrent's are looked for up to this many entries.
-const MOST_ENTRIES: usize = 1_000_000;
+const MAX_ENTRIES: usize = 1_000_000;
 
 /// Files in the torrent's directory that are not the torrent's, by their paths below the root.
 pub fn extra(torrent: &Metainfo, place: &Place) -> Result<Vec<PathBuf>, Error> {
@@ -29,7 +29,7 @@ pub fn extra(torrent: &Metainfo, place: &Place) -> Result<Vec<PathBuf>, Error> {
         };
         for entry in entries.flatten() {
             seen += 1;
-            if seen > MOST_ENTRIES {
+            if seen > MAX_ENTRIES {
                 break;
             }
             let path = entry.path();

@@ -58,7 +58,7 @@ fn may(args: &VerifyArgs, verdict: &Verdict<'_>, torrent: &Torrent) -> Result<()
     let id = torrent.metainfo.info_hash();
     if verdict.place.top != Top::Same {
         let own = verdict.place.own(&torrent.metainfo);
-        let message = format!("{} does not bear the name that the torrent gives it", shown(&own));
+        let message = format!("{} does not have the name in the torrent", shown(&own));
         let hint = format!("rename it to {}", torrent.metainfo.name().fit(100));
         return Err(Error::new(ErrorKind::Disk, "renamed", message).hint(hint).about(id));
     }
@@ -76,14 +76,14 @@ fn may(args: &VerifyArgs, verdict: &Verdict<'_>, torrent: &Torrent) -> Result<()
             };
             let why = match first.found {
                 Some(found) if found > verdict.len_of(first) => {
-                    "has bytes after its end, which would be cut off"
+                    "has extra bytes at its end, which would be cut off"
                 }
                 _ => "matches nowhere and has another length, so it may be something else",
             };
             let message = format!("{}{and} {why}", name(verdict, first));
             let place = quoted(&verdict.place.root);
             let hint = format!(
-                "to overwrite all the same: torr verify --fix --overwrite {} {place}",
+                "to overwrite it anyway: torr verify --fix --overwrite {} {place}",
                 torrent.argument()
             );
             Err(Error::new(ErrorKind::Disk, "foreign_data", message).hint(hint).about(id))

@@ -204,7 +204,7 @@ fn chosen(args: &VerifyArgs, torrent: &Metainfo) -> Result<Vec<bool>, Error> {
     }
     match args.file.iter().zip(met).find(|(_, met)| !met) {
         Some((glob, _)) => {
-            let message = format!("no file of {} is like {}", torrent.name().fit(80), glob.text.fit(80));
+            let message = format!("no file of {} matches {}", torrent.name().fit(80), glob.text.fit(80));
             let hint = format!("torr show --files {} lists them", quoted(&args.torrent));
             Err(Error::usage(message).hint(hint).about(torrent.info_hash()))
         }
@@ -230,7 +230,7 @@ impl FileGlob {
 
 fn glob(text: &str) -> Result<FileGlob, String> {
     let built = GlobBuilder::new(text).case_insensitive(true).build();
-    let glob = built.map_err(|error| format!("this is not a pattern: {}", error.kind()))?;
+    let glob = built.map_err(|error| format!("not a pattern: {}", error.kind()))?;
     if text.is_empty() {
         return Err("write a pattern such as '*.flac'".to_owned());
     }

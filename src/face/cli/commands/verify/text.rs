@@ -12,7 +12,7 @@ use super::{Verdict, name, name_of};
 use crate::app::damage::{FileReport, Status};
 
 /// Ranges that are named before the rest is only counted.
-const MOST_RANGES: usize = 3;
+const MAX_RANGES: usize = 3;
 
 /// Everything, for a terminal.
 pub fn full(verdict: &Verdict<'_>, repair: Option<&str>, style: Style, columns: usize) -> String {
@@ -47,7 +47,7 @@ pub fn headline(verdict: &Verdict<'_>, style: Style) -> String {
         let size = units::size(verdict.files.iter().map(|file| len(verdict, file)).sum());
         let files = units::plural(files, "file", "files");
         return if verdict.quick {
-            format!("{good} all there: {files}, {size}, the sizes are right; nothing was hashed")
+            format!("{good} all there: {files}, {size}, the sizes match; nothing was hashed")
         } else {
             format!("{good} all good: {files}, {size}, every piece matches")
         };
@@ -193,8 +193,8 @@ fn why(verdict: &Verdict<'_>, file: &FileReport, style: Style) -> String {
             let covers = if piece_count(&file.pieces) == 1 { "covers" } else { "cover" };
             format!("{} {covers} this and {}", pieces(&file.pieces), others.join(", "))
         }
-        Status::Unproven => format!("{} cannot be checked without the file beside it", pieces(&file.pieces)),
-        Status::Long => "there are bytes after its end".to_owned(),
+        Status::Unproven => format!("{} cannot be checked without the file next to it", pieces(&file.pieces)),
+        Status::Long => "it has extra bytes at its end".to_owned(),
         Status::Blocked => "something that is not a file is in its place".to_owned(),
     }
 }
@@ -216,12 +216,12 @@ fn bytes(ranges: &[Range<u64>]) -> String {
 }
 
 fn listed(ranges: &[Range<u64>]) -> String {
-    let shown = ranges.iter().take(MOST_RANGES).map(|range| match range.end - range.start {
+    let shown = ranges.iter().take(MAX_RANGES).map(|range| match range.end - range.start {
         1 => range.start.to_string(),
         _ => format!("{}-{}", range.start, range.end - 1),
     });
     let text = shown.collect::<Vec<_>>().join(", ");
-    match ranges.len().saturating_sub(MOST_RANGES) {
+    match ranges.len().saturating_sub(MAX_RANGES) {
         0 => text,
         more => format!("{text} and {more} more"),
     }

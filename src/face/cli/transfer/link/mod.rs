@@ -37,7 +37,7 @@ pub enum Qr {
     Never,
 }
 
-/// What the links of a command have in common, and what is given.
+/// Settings that all links of a command share, and the torrents that are seeded.
 #[derive(Clone, Debug, Default)]
 pub struct Links {
     /// Our own addresses, the best first.
@@ -67,11 +67,11 @@ pub struct Given {
     pub facts: String,
     /// Peers come from its trackers only (BEP 27).
     pub private: bool,
-    /// It has trackers that the link does not tell.
+    /// The torrent has trackers that the link leaves out.
     pub keeps_trackers: bool,
     /// Its files as they were before anybody was told of them.
     pub files: Vec<ScannedFile>,
-    /// What the user calls it.
+    /// The path as the user wrote it.
     pub path: PathBuf,
 }
 

@@ -1,4 +1,4 @@
-//! Who can use a link, in sentences: no more than what is known, and nothing that is not so.
+//! Sentences about who can use a link: only facts that are known.
 
 use std::net::IpAddr;
 
@@ -8,36 +8,34 @@ use crate::proto::magnet::Magnet;
 
 use super::{Given, Links};
 
-/// What stands between the parts of a line.
+/// The separator between the parts of a line.
 const BETWEEN: &str = "    ";
 
 impl Links {
-    /// Who can use the link: lines, each of one part or of several that may stand beside one another.
+    /// Lines about who can use the link, each of one part or of several that may stand beside one another.
     pub(super) fn who(&self, given: &Given, link: &Magnet, port: Option<u16>) -> Vec<Vec<String>> {
         let one = |line: &str| vec![line.to_owned()];
         let mut lines = vec![vec![self.learns(given, link)]];
         if given.keeps_trackers {
             let which = if link.trackers.is_empty() { "trackers" } else { "other trackers" };
             lines.push(vec![format!(
-                "Its {which} are left out of the link: they may hold a key of yours; --tracker URL puts one in."
+                "The link leaves out its {which}, which may contain your passkey; --tracker URL adds one."
             )]);
         }
         if port.is_some() && link.peers.is_empty() && link.trackers.is_empty() && !self.dht_finds(given) {
             if !self.multicast_finds(given) {
-                lines.push(one(
-                    "The link names nobody who has it: the other side needs our address (--peer).",
-                ));
+                lines.push(one("The link contains no peer address: the other side needs ours (--peer)."));
                 if self.lan {
                     return lines;
                 }
             } else if self.lan {
                 lines.push(one(
-                    "The link names no address: the other side finds it by multicast, in the same network.",
+                    "The link contains no peer address: peers on the same network find it by multicast.",
                 ));
                 return lines;
             } else {
                 lines.push(one(
-                    "The link names nobody who has it: outside this network our address is needed (--peer).",
+                    "The link contains no peer address: peers outside this network need ours (--peer).",
                 ));
             }
         }
@@ -45,20 +43,24 @@ impl Links {
         lines
     }
 
-    /// Who learns of it, and who can have it.
+    /// The sentence about who learns of the torrent, and who can download it.
     fn learns(&self, given: &Given, link: &Magnet) -> String {
         if self.lan {
             return match (given.private, self.is_here_only()) {
-                (true, _) => "Nobody is told of it; only who has this link can fetch it.",
-                (false, true) => "Nobody outside this machine is told of it.",
-                (false, false) => "Only the local network is told; nobody else learns of it from here.",
+                (true, _) => "Not announced anywhere; only someone with this link can download it.",
+                (false, true) => "Not announced outside this machine.",
+                (false, false) => "Announced on the local network only.",
             }
             .to_owned();
         }
-        let dht = if self.dht_finds(given) { ", and the DHT makes it findable" } else { "" };
-        let trackers = if link.trackers.is_empty() { "" } else { ", and its trackers tell who has it" };
+        let announced = match (self.dht_finds(given), link.trackers.is_empty()) {
+            (false, true) => "",
+            (false, false) => "; announced to its trackers",
+            (true, true) => "; announced to the DHT",
+            (true, false) => "; announced to the DHT and its trackers",
+        };
         let lan = if self.is_here_only() { "" } else { " --lan keeps it local." };
-        format!("Anyone with this link can download{dht}{trackers}.{lan}")
+        format!("Anyone with this link can download{announced}.{lan}")
     }
 
     /// Whether the distributed hash table leads to us. It does not know of what listens on loopback.
@@ -66,7 +68,7 @@ impl Links {
         self.dht && !given.private && !self.is_here_only()
     }
 
-    /// Whether it is found in the local network by asking all of it.
+    /// Whether local peer discovery (BEP 14) finds the torrent.
     fn multicast_finds(&self, given: &Given) -> bool {
         self.lsd && !given.private && !self.is_here_only()
     }
@@ -78,12 +80,12 @@ impl Links {
 
     /// Where we can be reached from.
     fn reach(&self, port: Option<u16>) -> Vec<String> {
-        let Some(port) = port else { return vec!["Nobody can connect to us: no port is open.".to_owned()] };
+        let Some(port) = port else { return vec!["Peers cannot connect to us: no port is open.".to_owned()] };
         if self.addresses.is_empty() {
-            return vec![format!("Our own addresses are not known; peers reach us on port {port}.")];
+            return vec![format!("Our own addresses are unknown; peers connect to port {port}.")];
         }
         if self.is_here_only() {
-            let why = if self.bound { "" } else { ": it has no network" };
+            let why = if self.bound { "" } else { ": no network" };
             return vec![format!("this machine only{why}")];
         }
         let near = "same network: ready".to_owned();
@@ -92,7 +94,7 @@ impl Links {
         }
         let outside = |v6: bool| self.addresses.iter().any(|ip| ip.is_ipv6() == v6 && !is_local(*ip));
         let internet = match (outside(false), outside(true)) {
-            (true, _) => format!("port {port} has to be open; not yet seen from outside"),
+            (true, _) => format!("port {port} must be open; not yet confirmed from outside"),
             (false, true) => format!("by IPv6 if port {port} is open, by IPv4 if the router forwards it"),
             (false, false) => format!("only if the router forwards port {port} to this machine"),
         };
@@ -144,7 +146,7 @@ mod tests {
         links.who(given, &link, Some(5)).iter().map(|parts| parts.join(BETWEEN)).collect()
     }
 
-    const NOBODY: &str = "The link names nobody who has it: the other side needs our address (--peer).";
+    const NOBODY: &str = "The link contains no peer address: the other side needs ours (--peer).";
 
     #[test]
     fn only_what_is_known_is_said() {
@@ -155,19 +157,21 @@ mod tests {
         let dht = Links { dht: true, ..local.clone() };
         assert_eq!(
             said(&dht, &given(false))[0],
-            "Anyone with this link can download, and the DHT makes it findable. --lan keeps it local."
+            "Anyone with this link can download; announced to the DHT. --lan keeps it local."
         );
         assert_eq!(said(&dht, &given(true))[0], open);
         let both = links(&["192.168.1.20", "203.0.113.40"]);
-        assert!(said(&both, &given(false))[1].ends_with("port 5 has to be open; not yet seen from outside"));
+        assert!(
+            said(&both, &given(false))[1].ends_with("port 5 must be open; not yet confirmed from outside")
+        );
         assert!(said(&links(&["10.0.0.1", "2001:db8::1"]), &given(false))[1].contains("by IPv6 if port 5"));
         let hidden = Links { hide_addresses: true, ..local.clone() };
         assert_eq!(said(&hidden, &given(false)), [open, NOBODY, forwarded]);
         let heard = Links { lsd: true, ..hidden };
-        assert!(said(&heard, &given(false))[1].contains("outside this network our address is needed"));
+        assert!(said(&heard, &given(false))[1].contains("peers outside this network need ours"));
         assert_eq!(said(&heard, &given(true)), [open, NOBODY, forwarded]);
         assert_eq!(said(&links(&[]), &given(false))[1], NOBODY);
-        assert_eq!(local.reach(None), ["Nobody can connect to us: no port is open."]);
+        assert_eq!(local.reach(None), ["Peers cannot connect to us: no port is open."]);
     }
 
     #[test]
@@ -175,25 +179,24 @@ mod tests {
         let bound = Links { bound: true, dht: true, lsd: true, ..links(&["127.0.0.1"]) };
         assert_eq!(said(&bound, &given(false)), ["Anyone with this link can download.", "this machine only"]);
         let alone = Links { bound: false, lan: true, ..bound };
-        let words = ["Nobody outside this machine is told of it.", "this machine only: it has no network"];
+        let words = ["Not announced outside this machine.", "this machine only: no network"];
         assert_eq!(said(&alone, &given(false)), words);
     }
 
     #[test]
     fn the_local_network_is_told_only_where_it_is() {
         let lan = Links { lan: true, lsd: true, ..links(&["192.168.1.20", "203.0.113.40"]) };
-        let (told, ready) =
-            ("Only the local network is told; nobody else learns of it from here.", "same network: ready");
+        let (told, ready) = ("Announced on the local network only.", "same network: ready");
         assert_eq!(said(&lan, &given(false)), [told, ready]);
         assert_eq!(lan.addresses(Some(5)), ["192.168.1.20:5".parse().unwrap()]);
-        let none = "The link names no address: the other side finds it by multicast, in the same network.";
+        let none = "The link contains no peer address: peers on the same network find it by multicast.";
         let hidden = Links { hide_addresses: true, ..lan.clone() };
         let outside = Links { addresses: vec!["203.0.113.40".parse().unwrap()], ..lan.clone() };
         for links in [&hidden, &outside] {
             assert_eq!(said(links, &given(false)), [told, none]);
         }
         // A private torrent is not told of by multicast either.
-        let secret = "Nobody is told of it; only who has this link can fetch it.";
+        let secret = "Not announced anywhere; only someone with this link can download it.";
         assert_eq!(said(&lan, &given(true)), [secret, ready]);
         assert_eq!(said(&hidden, &given(true)), [secret, NOBODY]);
     }
@@ -202,7 +205,7 @@ mod tests {
     fn trackers_that_are_left_out_are_told_of() {
         let private = Given { keeps_trackers: true, ..given(true) };
         let said = said(&links(&["192.168.1.20"]), &private);
-        assert!(said[1].starts_with("Its trackers are left out of the link: "), "{said:?}");
+        assert!(said[1].starts_with("The link leaves out its trackers,  "), "{said:?}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::super::{Verb, story, summary};
+use super::super::{Verb, notices, summary};
 use super::{Session, row};
 use crate::app::Error;
 use crate::app::door::{Door, State, View};
@@ -26,7 +26,7 @@ pub(super) async fn stop(door: &Door, signals: &mut Signals) {
 impl Session<'_> {
     pub(super) fn ended(&self) -> Result<Exit, Error> {
         let exit = self.outcomes.exit();
-        self.telling.farewell(&self.outcomes, self.begun.elapsed());
+        self.reporter.farewell(&self.outcomes, self.begun.elapsed());
         summary(self.verb, &self.outcomes, exit, self.output)?;
         Ok(exit)
     }
@@ -35,7 +35,7 @@ impl Session<'_> {
     pub(super) fn interrupted(&mut self, exit: Exit, view: &View) -> Result<Exit, Error> {
         let done = |id: &TorrentId| row(view, *id).map_or(0, |row| row.done);
         let open = self.running.iter().filter(|(_, running)| !running.over && running.path.is_none());
-        let mut unfinished: Vec<_> = open.map(|(id, _)| (done(id), self.telling.size(*id))).collect();
+        let mut unfinished: Vec<_> = open.map(|(id, _)| (done(id), self.reporter.size(*id))).collect();
         // Nothing came of those that are still looked for.
         unfinished.extend(std::iter::repeat_n((0, 0), self.sought.count()));
         if self.verb == Verb::Get {
@@ -50,14 +50,14 @@ impl Session<'_> {
         if exit == Exit::Pipe {
             // Nobody is there to be told.
         } else if self.running.is_empty() && self.outcomes.done == 0 {
-            self.output.say(story::NOTHING_BEGUN);
+            self.output.say(notices::NOTHING_BEGUN);
         } else if checked_only && self.outcomes.done == 0 {
-            self.output.say(story::CUT_OFF_WHILE_CHECKING);
+            self.output.say(notices::CUT_OFF_WHILE_CHECKING);
         } else if self.verb == Verb::Get && !unfinished.is_empty() {
-            self.output.say(&story::cut_off(&unfinished, self.outcomes.done));
+            self.output.say(&notices::cut_off(&unfinished, self.outcomes.done));
         } else if self.running.values().any(|running| running.job.seeds) {
             let sent = view.torrents.iter().map(|row| row.sent).sum();
-            self.output.say(&format!("stopped: {} sent in this run", units::size(sent)));
+            self.output.say(&format!("stopped: uploaded {} in this run", units::size(sent)));
         }
         summary(self.verb, &self.outcomes, exit, self.output)?;
         Ok(exit)

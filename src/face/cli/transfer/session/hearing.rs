@@ -1,11 +1,11 @@
-//! What the engine tells, and what is made of it.
+//! Handling of the engine's events.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::story::Finish;
-use super::super::{Job, Verb};
+use super::super::notices::Finish;
+use super::super::{Transfer, Verb};
 use super::{Session, row};
 use crate::app::door::{Command, Door, Event, FaultKind, Reason, Row, State, View};
 use crate::app::quoted;
@@ -17,16 +17,16 @@ impl Session<'_> {
     pub(super) fn hear(&mut self, event: Event, door: &Door) -> Result<(), Error> {
         match event {
             Event::Added { id, info_hashes, name, size, files } => {
-                self.telling.set_info_hashes(id, info_hashes);
-                self.telling.added(id, &name, size, files.into())
+                self.reporter.set_info_hashes(id, info_hashes);
+                self.reporter.added(id, &name, size, files.into())
             }
             Event::Metadata { id, info_hashes, metainfo } => {
-                self.telling.set_info_hashes(id, info_hashes);
+                self.reporter.set_info_hashes(id, info_hashes);
                 self.sought.found(id, *metainfo);
                 Ok(())
             }
             Event::Checked { id, have } => {
-                self.telling.checked(id, have);
+                self.reporter.checked(id, have);
                 if let Some(running) = self.running.get_mut(&id) {
                     running.found = have;
                 }
@@ -42,7 +42,7 @@ impl Session<'_> {
             Event::Done { id } => self.over(id, door),
             Event::Failed { id, fault } => {
                 let mut failure = Error::from(fault.clone());
-                failure.torrent = self.telling.info_hashes(id);
+                failure.torrent = self.reporter.info_hashes(id);
                 if fault.kind == FaultKind::FilesMissing
                     && let Some(running) = self.running.get(&id)
                 {
@@ -51,7 +51,7 @@ impl Session<'_> {
                 // A torrent that was waited for in vain has no last state.
                 if fault.kind != FaultKind::NoMetadata {
                     let reason = Reason { word: fault.kind.reason(), text: fault.message };
-                    self.telling.last(id, row(&door.view(), id), State::Error, reason)?;
+                    self.reporter.last(id, row(&door.view(), id), State::Error, reason)?;
                 }
                 if self.sought.give_up(id) {
                     self.lost(id, &failure);
@@ -61,7 +61,7 @@ impl Session<'_> {
                 Ok(())
             }
             Event::Note { id, text } => {
-                self.telling.note(id, &text);
+                self.reporter.note(id, &text);
                 Ok(())
             }
         }
@@ -80,18 +80,18 @@ impl Session<'_> {
         running.path = Some(path.clone());
         let job = &running.job;
         if self.verb == Verb::Seed {
-            return self.telling.seeding(id, job, &path, running.until());
+            return self.reporter.seeding(id, job, &path, running.until());
         }
         let finish = Finish {
             job,
             path: &path,
-            size: self.telling.size(id),
+            size: self.reporter.size(id),
             received,
             took,
             after: running.after,
             verified: !running.trusting || running.found == 0,
         };
-        self.telling.finished(id, &finish)?;
+        self.reporter.finished(id, &finish)?;
         let begun = self.hooks.start(&running.job, &path, self.output);
         self.hook_ended(begun);
         Ok(())
@@ -105,7 +105,7 @@ impl Session<'_> {
         let failure = source_watch::told(torrent, change, &given.path);
         let kind = if change.gone { FaultKind::FilesMissing } else { FaultKind::Changed };
         let reason = Reason { word: kind.reason(), text: failure.message.clone() };
-        self.telling.last(id, row(&door.view(), id), State::Error, reason)?;
+        self.reporter.last(id, row(&door.view(), id), State::Error, reason)?;
         door.send(Command::Remove(id));
         self.fail(id, &failure);
         Ok(())
@@ -113,7 +113,7 @@ impl Session<'_> {
 
     pub(super) fn look(&mut self, view: &Arc<View>, door: &Door) -> Result<(), Error> {
         let now = self.begun.elapsed();
-        self.telling.progress(view, now)?;
+        self.reporter.progress(view, now)?;
         let Some(limit) = self.timeout else { return Ok(()) };
         let mut late = Vec::new();
         for row in &view.torrents {
@@ -139,7 +139,7 @@ impl Session<'_> {
         if !running.job.seeds {
             return Ok(());
         }
-        self.telling.goal(id, &running.job, running.until(), row(&door.view(), id))
+        self.reporter.goal(id, &running.job, running.until(), row(&door.view(), id))
     }
 
     pub(super) fn fail(&mut self, id: TorrentId, failure: &Error) {
@@ -153,26 +153,28 @@ impl Session<'_> {
 
     /// Nothing comes of a torrent.
     pub(super) fn lost(&mut self, id: TorrentId, failure: &Error) {
-        self.telling.failed(id);
+        self.reporter.failed(id);
         self.output.fail(failure);
         self.outcomes.failed(failure);
     }
 }
 
-/// What to do about data that is missing or damaged.
-fn repair(job: &Job) -> String {
+/// The hint for missing or damaged data.
+fn repair(job: &Transfer) -> String {
     let place = quoted(&job.place());
     let argument = &job.argument;
-    format!("torr verify {argument} {place} says what is wrong, torr get {argument} -o {place} fetches it")
+    format!(
+        "torr verify {argument} {place} lists the damage, torr get {argument} -o {place} downloads it again"
+    )
 }
 
-/// Nothing came for as long as was allowed.
+/// The error of a torrent without progress within the timeout.
 fn gave_up(row: &Row, limit: Duration) -> Error {
     let reason = if row.reason.text.is_empty() { row.state.word() } else { &row.reason.text };
     let kind = if row.peers == 0 && row.state == State::Waiting { "no_peers" } else { "no_progress" };
-    let message = format!("{}: nothing came for {}: {reason}", row.name.fit(100), units::span(limit));
+    let message = format!("{}: no data for {}: {reason}", row.name.fit(100), units::span(limit));
     Error::new(ErrorKind::Network, kind, message)
-        .hint("run it again to go on; --timeout says how long to wait")
+        .hint("run it again to resume; --timeout sets how long to wait")
         .about(row.info_hashes)
 }
 
@@ -187,6 +189,6 @@ mod tests {
         torrent.peers = 0;
         let failure = gave_up(&torrent, Duration::from_secs(600));
         assert_eq!((failure.kind, failure.word), (ErrorKind::Network, "no_peers"));
-        assert_eq!(failure.message, "ubuntu: nothing came for 10 min: no peers yet");
+        assert_eq!(failure.message, "ubuntu: no data for 10 min: no peers yet");
     }
 }

@@ -18,10 +18,12 @@ use self::links::Links as Sought;
 use super::hook::Hooks;
 use super::link::Links;
 use super::lookup::Known;
-use super::story;
+use super::notices;
+use super::reporter::Reporter;
 use super::stream::{Stream, Streamed};
-use super::telling::Telling;
-use super::{Arrival, Arrivals, Job, Outcomes, Peers, Plan, Ready, Started, Verb, Work, block_on, on};
+use super::{
+    Arrival, Arrivals, Outcomes, Peers, Plan, RunningEngine, Submission, Transfer, Verb, Work, block_on, on,
+};
 use crate::app::door::{
     Add, After, Command, ContentOptions, Door, EngineConfig, Events, Existing, Row, Until, View,
 };
@@ -39,8 +41,8 @@ const TICK: Duration = Duration::from_millis(100);
 /// Does what is planned and says what the process ends with.
 pub fn run(mut plan: Plan, config: EngineConfig, output: &Output) -> Result<Exit, Error> {
     match plan.engine.take() {
-        Some(Started { ground, door, events, known }) => {
-            on(&ground, output, go(plan, Some((door, events)), known, config, output))
+        Some(RunningEngine { host, door, events, known }) => {
+            on(&host, output, go(plan, Some((door, events)), known, config, output))
         }
         None => block_on(output, go(plan, None, Known::default(), config, output)),
     }
@@ -55,7 +57,7 @@ async fn go(
     output: &Output,
 ) -> Result<Exit, Error> {
     let mut signals = Signals::take().map_err(|error| {
-        Error::new(ErrorKind::Internal, "internal", format!("cannot listen for signals: {error}"))
+        Error::new(ErrorKind::Internal, "internal", format!("cannot install signal handlers: {error}"))
     })?;
     let signal = first(&mut plan, &mut signals, output).await?;
     if plan.works.is_empty() {
@@ -97,14 +99,14 @@ async fn first(plan: &mut Plan, signals: &mut Signals, output: &Output) -> Resul
             biased;
             signal = signals.next() => {
                 output.live.erase();
-                output.say(story::NOTHING_BEGUN);
+                output.say(notices::NOTHING_BEGUN);
                 return Ok(Some(signal));
             }
             arrival = more.recv() => arrival,
         };
         match arrival {
             Some(Ok(Work::Kept(kept))) => {
-                Telling::new(plan.verb, plan.path_end, 1, 0, output).kept(
+                Reporter::new(plan.verb, plan.path_end, 1, 0, output).kept(
                     None,
                     &kept,
                     None,
@@ -138,15 +140,15 @@ struct Session<'a> {
     hooks: Hooks,
     outcomes: Outcomes,
     timeout: Option<Duration>,
-    telling: Telling<'a>,
-    /// What goes to standard output.
+    reporter: Reporter<'a>,
+    /// The stream to standard output, if there is one.
     stream: Option<Stream>,
     links: Links,
     begun: Instant,
 }
 
 struct Running {
-    job: Job,
+    job: Transfer,
     after: After,
     /// Files that were there are believed to be right.
     trusting: bool,
@@ -158,7 +160,7 @@ struct Running {
 }
 
 impl Running {
-    fn new(job: Job, content: &ContentOptions) -> Self {
+    fn new(job: Transfer, content: &ContentOptions) -> Self {
         let trusting = content.existing == Existing::Trust;
         Self {
             job,
@@ -196,14 +198,14 @@ async fn ended(stream: &mut Option<Stream>) -> Streamed {
 impl<'a> Session<'a> {
     fn new(plan: &mut Plan, known: Known, output: &'a Output) -> Self {
         let lost = plan.outcomes.failures();
-        let mut telling = Telling::new(plan.verb, plan.path_end, 0, lost, output);
+        let mut reporter = Reporter::new(plan.verb, plan.path_end, 0, lost, output);
         for (id, info_hashes) in known.torrents {
-            telling.set_info_hashes(id, info_hashes);
+            reporter.set_info_hashes(id, info_hashes);
         }
         Self {
             verb: plan.verb,
             output,
-            telling,
+            reporter,
             running: BTreeMap::new(),
             sought: Sought::default(),
             found: known.found,
@@ -251,7 +253,7 @@ impl<'a> Session<'a> {
                 event = events.recv() => match event {
                     Some(event) => self.hear(event, door)?,
                     None => {
-                        let message = "the engine has ended by itself";
+                        let message = "the engine stopped unexpectedly";
                         return Err(Error::new(ErrorKind::Internal, "internal", message));
                     }
                 },
@@ -275,7 +277,7 @@ impl<'a> Session<'a> {
                     }
                 }
                 Ok(()) = views.changed() => self.look(&door.view(), door)?,
-                () = resizes.next() => self.telling.progress(&door.view(), self.begun.elapsed())?,
+                () = resizes.next() => self.reporter.progress(&door.view(), self.begun.elapsed())?,
             }
         }
         Ok(None)
@@ -283,7 +285,7 @@ impl<'a> Session<'a> {
 
     fn count(&mut self, work: &Work) {
         if !matches!(work, Work::Peers(_)) {
-            self.telling.one_more();
+            self.reporter.one_more();
         }
     }
 
@@ -293,11 +295,11 @@ impl<'a> Session<'a> {
             Work::Find(search) => {
                 let info_hashes = search.add.info_hashes();
                 let id = door.add(search.add);
-                self.telling.set_info_hashes(id, info_hashes);
+                self.reporter.set_info_hashes(id, info_hashes);
                 self.sought.add(id, search.then);
             }
-            Work::Move(ready) => {
-                let Ready { mut add, job, stream } = *ready;
+            Work::Submit(ready) => {
+                let Submission { mut add, job, stream } = *ready;
                 let (info_hashes, content) = (job.info_hashes, add.content.take());
                 let running = content.as_ref().map(|content| Running::new(job, content));
                 let id = match (id.or_else(|| self.take_found(&info_hashes)), content) {
@@ -307,7 +309,7 @@ impl<'a> Session<'a> {
                     }
                     (_, content) => door.add(Add { content, ..add }),
                 };
-                self.telling.set_info_hashes(id, info_hashes);
+                self.reporter.set_info_hashes(id, info_hashes);
                 self.running.extend(running.map(|running| (id, running)));
                 if let Some(reader) = stream {
                     self.stream = Some(Stream::start(reader)?);
@@ -315,7 +317,7 @@ impl<'a> Session<'a> {
             }
             Work::Peers(more) => {
                 let Peers { info_hashes, peers, named } = *more;
-                if let Some(id) = self.telling.id_of(&info_hashes) {
+                if let Some(id) = self.reporter.id_of(&info_hashes) {
                     door.send(Command::Peers(id, peers));
                     door.send(Command::NamedPeers(id, named));
                 }
@@ -323,7 +325,7 @@ impl<'a> Session<'a> {
             Work::Kept(kept) => {
                 let view = door.view();
                 let row = view.torrents.iter().find(|row| row.info_hashes.overlaps(&kept.info_hashes));
-                self.telling.kept(id.or(row.map(|row| row.id)), &kept, row, self.begun.elapsed())?;
+                self.reporter.kept(id.or(row.map(|row| row.id)), &kept, row, self.begun.elapsed())?;
                 self.outcomes.done();
             }
         }
@@ -332,12 +334,12 @@ impl<'a> Session<'a> {
 
     /// The torrent of these info-hashes that waits to be started; it does so no longer.
     fn take_found(&mut self, info_hashes: &InfoHashes) -> Option<TorrentId> {
-        let is_it = |id: &TorrentId| self.telling.info_hashes(*id).as_ref() == Some(info_hashes);
+        let is_it = |id: &TorrentId| self.reporter.info_hashes(*id).as_ref() == Some(info_hashes);
         let at = self.found.iter().position(is_it)?;
         Some(self.found.swap_remove(at))
     }
 
-    /// Who takes what one torrent gives is shown beside it.
+    /// Asks for details of a single seeding torrent: its peers are shown beside it.
     fn look_closer(&self, door: &Door) {
         if self.output.progress == Progress::Bar
             && self.sought.count() == 0
@@ -359,7 +361,7 @@ impl<'a> Session<'a> {
             Some(Err(failure)) => {
                 self.output.fail(&failure);
                 self.outcomes.failed(&failure);
-                self.telling.one_less();
+                self.reporter.one_less();
             }
         }
         Ok(())
@@ -367,7 +369,7 @@ impl<'a> Session<'a> {
 
     /// Work was made of a torrent whose metadata was found under this id.
     fn made(&mut self, id: TorrentId, made: Result<Work, Error>, door: &Door) -> Result<(), Error> {
-        if !matches!(made, Ok(Work::Move(_))) {
+        if !matches!(made, Ok(Work::Submit(_))) {
             door.send(Command::Remove(id));
         }
         match made {

@@ -13,14 +13,14 @@ use crate::app::{Error, ErrorKind};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 use crate::face::cli::signals::Watch;
-use crate::face::cli::transfer::{self, Plan, Waiter, Wish};
+use crate::face::cli::transfer::{self, Plan, Prompt, Wish};
 
 use model::Picker;
 use screen::End;
 use view::Frame;
 
 use super::found::Torrents;
-use super::jobs::Maker;
+use super::jobs::SubmissionBuilder;
 
 pub use screen::restore;
 
@@ -28,7 +28,7 @@ pub use screen::restore;
 pub fn possible(no_input: bool, output: &Output) -> Result<(), Error> {
     let hint = "choose with --select; --list shows the files";
     if no_input {
-        return Err(Error::usage("--pick asks, and --no-input forbids to ask").hint(hint));
+        return Err(Error::usage("--pick cannot be used with --no-input").hint(hint));
     }
     let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
     if !io::stdin().is_terminal() || !output.stderr_tty || dumb {
@@ -41,7 +41,7 @@ pub fn possible(no_input: bool, output: &Output) -> Result<(), Error> {
 /// skips one that is looked for; the others, and what was chosen of them, are kept.
 pub fn all(
     torrents: &mut Torrents<'_>,
-    maker: &Maker,
+    maker: &SubmissionBuilder,
     plan: &mut Plan,
     folder: &Path,
     output: &Output,
@@ -91,7 +91,7 @@ pub fn all(
     Ok(None)
 }
 
-impl Waiter for Watch {
+impl Prompt for Watch {
     fn waits(&self, begins: bool) {
         self.away(begins);
     }
@@ -110,7 +110,7 @@ impl Waiter for Watch {
 }
 
 fn left(plan: &Plan, exit: Exit, output: &Output) -> Result<Exit, Error> {
-    output.say("left; nothing was downloaded");
+    output.say("cancelled; torr downloaded nothing");
     transfer::summary(plan.verb, &plan.outcomes, exit, output)?;
     Ok(exit)
 }

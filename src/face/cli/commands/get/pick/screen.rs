@@ -135,6 +135,6 @@ fn meaning(key: KeyEvent) -> Option<Key> {
 }
 
 fn failed(error: &io::Error) -> Error {
-    let message = format!("the terminal cannot be used to choose: {}", reason(error));
+    let message = format!("cannot show the files in this terminal: {}", reason(error));
     Error::usage(message).hint("choose with --select; --list shows the files")
 }

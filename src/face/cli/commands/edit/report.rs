@@ -15,7 +15,7 @@ use crate::proto::metainfo::Field;
 
 /// What was done.
 #[derive(Debug)]
-pub struct Told<'a> {
+pub struct Report<'a> {
     /// What identified the torrent.
     pub before: InfoHashes,
     /// What identifies it.
@@ -42,7 +42,7 @@ struct Document {
     info_hash_v2: Option<String>,
 }
 
-impl Told<'_> {
+impl Report<'_> {
     /// Tells it.
     pub fn tell(&self, in_place: bool, output: &Output) -> Result<(), Error> {
         let written = !(in_place && self.changed.is_empty());

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 
 /// What decides how the output looks. Plain data, so that every case can be tested.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Surroundings {
+pub struct Environment {
     /// Standard output is a terminal.
     pub stdout_tty: bool,
     /// Standard error is a terminal.
@@ -30,7 +30,7 @@ pub struct Surroundings {
     pub rows: Option<usize>,
 }
 
-impl Surroundings {
+impl Environment {
     /// Those of this process.
     pub fn here() -> Self {
         let var = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());

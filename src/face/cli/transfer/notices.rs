@@ -10,13 +10,13 @@ use crate::base::units;
 use crate::face::cli::progress::amounts::of;
 use crate::face::cli::style::{Role, Style};
 
-use super::{Job, Kept};
+use super::{Kept, Transfer};
 
 /// A download that is complete.
 #[derive(Clone, Copy, Debug)]
 pub struct Finish<'a> {
-    /// Which.
-    pub job: &'a Job,
+    /// The transfer that is complete.
+    pub job: &'a Transfer,
     /// Where its file or folder is.
     pub path: &'a Path,
     /// Its size in bytes.
@@ -25,7 +25,7 @@ pub struct Finish<'a> {
     pub received: u64,
     /// How long it was on its way in this run.
     pub took: Duration,
-    /// What happens now.
+    /// The action that follows.
     pub after: After,
     /// Every piece was hashed and found right, in this run or in one before.
     pub verified: bool,
@@ -34,9 +34,9 @@ pub struct Finish<'a> {
 /// The end of a download, and the answer to whether it is given back.
 pub fn finished(finish: &Finish<'_>, style: Style) -> String {
     let job = finish.job;
-    let how = if finish.verified { "every piece verified" } else { "taken at its word, not verified" };
+    let how = if finish.verified { "every piece verified" } else { "not verified" };
     let then = match finish.after {
-        After::Stop => format!("Not seeding; to give back:  {}", job.give_back),
+        After::Stop => format!("Not seeding; to seed:  {}", job.give_back),
         After::Seed(until) => format!("Seeding {}", until_when(until)),
     };
     format!(
@@ -54,7 +54,7 @@ pub fn finished(finish: &Finish<'_>, style: Style) -> String {
 pub fn kept(kept: &Kept, style: Style) -> String {
     let files = units::plural(kept.files, "file", "files");
     format!(
-        "{} {}  {files}, {}\n  the torrent file is {}.  To download:  torr get {}",
+        "{} {}  {files}, {}\n  saved as {}.  To download:  torr get {}",
         style.paint(Role::Good, style.ok()),
         style.paint(Role::Strong, &kept.name.fit(200)),
         units::size(kept.size),
@@ -63,10 +63,14 @@ pub fn kept(kept: &Kept, style: Style) -> String {
     )
 }
 
-/// `, 1.2 MiB of it` where the rest was there: the time and the rate that follow are of what came.
+/// `, 1.2 MiB of it downloaded` where the rest was there: the time and the rate that follow are of what came.
 fn part(received: u64, size: u64) -> String {
     let (came, all) = (units::size(received), units::size(size));
-    if received == 0 || received >= size || came == all { String::new() } else { format!(", {came} of it") }
+    if received == 0 || received >= size || came == all {
+        String::new()
+    } else {
+        format!(", {came} of it downloaded")
+    }
 }
 
 /// `in 2 min 46 s (34.5 MiB/s)`.
@@ -84,13 +88,11 @@ pub fn came(received: u64, took: Duration) -> String {
     }
 }
 
-/// `until it has given back 2 times its size or 7 d have passed; Ctrl-C stops`.
+/// `until it has uploaded 2 times its size or 7 d have passed; Ctrl-C stops`.
 pub fn until_when(until: Until) -> String {
     let mut goals = Vec::new();
     if let Some(ratio) = until.ratio {
-        let times = ratio.to_string();
-        let amount = if times == "1" { String::new() } else { format!("{times} times ") };
-        goals.push(format!("it has given back {amount}its size"));
+        goals.push(format!("it has uploaded {}", times_its_size(ratio)));
     }
     if let Some(time) = until.time {
         let span = units::span(time);
@@ -98,8 +100,8 @@ pub fn until_when(until: Until) -> String {
         goals.push(format!("{span} {} passed", if one { "has" } else { "have" }));
     }
     match until.copies {
-        Some(1) => goals.push("another has all of it".to_owned()),
-        Some(copies) => goals.push(format!("{} others have all of it", units::count(u64::from(copies)))),
+        Some(1) => goals.push("another peer has all of it".to_owned()),
+        Some(copies) => goals.push(format!("{} other peers have all of it", units::count(u64::from(copies)))),
         None => {}
     }
     if goals.is_empty() {
@@ -108,41 +110,51 @@ pub fn until_when(until: Until) -> String {
     format!("until {}; Ctrl-C stops", goals.join(" or "))
 }
 
-/// How a goal was reached, behind the name of what was given; the row is the last one that was seen.
+/// The seed limit that ended a torrent, behind its name. `row` is the last one that was seen.
 pub fn goal(until: Until, row: Option<&Row>) -> String {
-    let ratio = until.ratio.map(|ratio| row.is_some_and(|row| row.ratio() >= ratio));
+    let reached = until.ratio.filter(|&ratio| row.is_some_and(|row| row.ratio() >= ratio));
     let copies = until.copies.map(|copies| row.is_some_and(|row| row.copies >= copies));
-    // The row may be older than the news: what is seen to be reached counts, then what cannot be seen.
-    match (ratio, until.time, copies) {
-        (Some(true), ..) | (Some(_), None, None) => "has given back as much as was asked".to_owned(),
+    // The row may be older than the event: limits that it shows as reached come first, then those that it cannot show.
+    match (reached.or(until.ratio), until.time, copies) {
+        (Some(ratio), None, None) => uploaded(ratio),
+        (Some(ratio), ..) if reached.is_some() => uploaded(ratio),
         (_, None, Some(_)) | (.., Some(true)) => match until.copies {
             Some(copies @ 2..) => {
-                format!("was fetched in full by {} others", units::count(u64::from(copies)))
+                format!("seeded until {} other peers had all of it", units::count(u64::from(copies)))
             }
-            _ => "was fetched in full by another".to_owned(),
+            _ => "seeded until another peer had all of it".to_owned(),
         },
-        (_, Some(_), _) => "was given for as long as was asked".to_owned(),
-        (None, None, None) => "has reached its goal".to_owned(),
+        (_, Some(time), _) => format!("seeded for {}, as requested", units::span(time)),
+        (None, None, None) => "reached its seed limit".to_owned(),
     }
+}
+
+fn uploaded(ratio: f64) -> String {
+    format!("uploaded {}, as requested", times_its_size(ratio))
+}
+
+/// `its size`, or `2 times its size`.
+fn times_its_size(ratio: f64) -> String {
+    if ratio == 1.0 { "its size".to_owned() } else { format!("{ratio} times its size") }
 }
 
 /// The end of a command that had not yet seen what there is.
 pub const CUT_OFF_WHILE_CHECKING: &str =
-    "stopped while looking at what is there, which stays as it is; the same command begins again";
+    "stopped while checking existing files, which are unchanged; run the same command to start again";
 
 /// The end of a command that had not yet anything to begin with.
-pub const NOTHING_BEGUN: &str = "stopped before anything began";
+pub const NOTHING_BEGUN: &str = "stopped before anything started";
 
-/// What was kept of downloads that were cut off: one is named by its bytes, several are counted.
+/// The notice of cut-off downloads: one is named by its bytes, several are counted.
 pub fn cut_off(unfinished: &[(u64, u64)], done: usize) -> String {
     let kept = match unfinished {
         [(0, _)] if done == 0 => {
-            return "stopped before anything came; the same command begins again".to_owned();
+            return "stopped before any data arrived; run the same command to start again".to_owned();
         }
-        [(kept, size)] if done == 0 => format!("{} are kept", of(*kept, *size, " of ")),
-        some => format!("{done} of {} are done, what came of the rest is kept", done + some.len()),
+        [(kept, size)] if done == 0 => format!("kept {}", of(*kept, *size, " of ")),
+        some => format!("{done} of {} done, kept the parts of the rest", done + some.len()),
     };
-    format!("stopped: {kept}; the same command goes on from there")
+    format!("stopped: {kept}; run the same command to resume")
 }
 
 /// A folder as people say it.
@@ -174,8 +186,8 @@ mod tests {
     use crate::base::InfoHashes;
     use crate::face::cli::progress::screen::tests::row;
 
-    fn job() -> Job {
-        Job {
+    fn job() -> Transfer {
+        Transfer {
             info_hashes: InfoHashes::from_v1([8; 20]),
             name: "ubuntu.iso".into(),
             argument: "ubuntu.torrent".to_owned(),
@@ -186,7 +198,7 @@ mod tests {
         }
     }
 
-    fn finish(job: &Job) -> Finish<'_> {
+    fn finish(job: &Transfer) -> Finish<'_> {
         Finish {
             job,
             path: Path::new("/iso/ubuntu.iso"),
@@ -204,14 +216,14 @@ mod tests {
         assert_eq!(
             finished(&finish(&job), Style::default()),
             "✓ ubuntu.iso  5.6 GiB in 2 min 46 s (34.5 MiB/s), every piece verified\n  \
-             saved in iso.  Not seeding; to give back:  torr seed 080808"
+             saved in iso.  Not seeding; to seed:  torr seed 080808"
         );
         job.folder = ".".into();
         let after = After::Seed(Until::default());
         let there = Finish { size: 1024, received: 0, after, verified: false, ..finish(&job) };
         assert_eq!(
             finished(&there, Style::default()),
-            "✓ ubuntu.iso  1 KiB was already there, taken at its word, not verified\n  \
+            "✓ ubuntu.iso  1 KiB was already there, not verified\n  \
              saved in this folder.  Seeding until you stop it with Ctrl-C"
         );
     }
@@ -221,7 +233,10 @@ mod tests {
         let job = job();
         let rest = Finish { received: 34 << 20, took: Duration::from_secs(1), ..finish(&job) };
         let text = finished(&rest, Style::default());
-        assert!(text.starts_with("✓ ubuntu.iso  5.6 GiB, 34 MiB of it in 1 s (34 MiB/s), every"), "{text}");
+        assert!(
+            text.starts_with("✓ ubuntu.iso  5.6 GiB, 34 MiB of it downloaded in 1 s (34 MiB/s), every"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -230,15 +245,15 @@ mod tests {
         let week = Some(Duration::from_secs(604_800));
         assert_eq!(
             until_when(Until { ratio: Some(2.0), time: week, ..none }),
-            "until it has given back 2 times its size or 7 d have passed; Ctrl-C stops"
+            "until it has uploaded 2 times its size or 7 d have passed; Ctrl-C stops"
         );
         assert_eq!(
             until_when(Until { copies: Some(1), ..none }),
-            "until another has all of it; Ctrl-C stops"
+            "until another peer has all of it; Ctrl-C stops"
         );
         assert_eq!(
             until_when(Until { copies: Some(3), ..none }),
-            "until 3 others have all of it; Ctrl-C stops"
+            "until 3 other peers have all of it; Ctrl-C stops"
         );
     }
 
@@ -246,7 +261,7 @@ mod tests {
     fn one_of_something_is_said_as_people_say_it() {
         let none = Until::default();
         let said = |until| until_when(until).replace("; Ctrl-C stops", "");
-        assert_eq!(said(Until { ratio: Some(1.0), ..none }), "until it has given back its size");
+        assert_eq!(said(Until { ratio: Some(1.0), ..none }), "until it has uploaded its size");
         for (seconds, words) in
             [(3600, "1 h has passed"), (3660, "1 h 1 min have passed"), (11, "11 s have passed")]
         {
@@ -261,29 +276,35 @@ mod tests {
         let (time, ratio, copies) = (Some(Duration::from_secs(9)), Some(2.0), Some(1));
         let mut row = row("x", State::Seeding);
         (row.wanted, row.sent, row.sent_ever, row.copies) = (100, 0, 0, 0);
-        let time_over = "was given for as long as was asked";
+        let time_over = "seeded for 9 s, as requested";
         assert_eq!(goal(Until { time, ..none }, Some(&row)), time_over);
         assert_eq!(goal(Until { ratio, time, copies }, Some(&row)), time_over);
         assert_eq!(goal(Until { ratio, time, copies }, None), time_over);
-        assert_eq!(goal(Until { ratio, ..none }, None), "has given back as much as was asked");
-        assert_eq!(goal(Until { copies, ..none }, None), "was fetched in full by another");
+        assert_eq!(goal(Until { ratio, ..none }, None), "uploaded 2 times its size, as requested");
+        assert_eq!(goal(Until { copies, ..none }, None), "seeded until another peer had all of it");
         row.copies = 3;
         let three = Until { time, copies: Some(3), ..none };
-        assert_eq!(goal(three, Some(&row)), "was fetched in full by 3 others");
+        assert_eq!(goal(three, Some(&row)), "seeded until 3 other peers had all of it");
         (row.sent, row.sent_ever) = (200, 200);
-        assert_eq!(goal(Until { ratio, time, ..none }, Some(&row)), "has given back as much as was asked");
+        assert_eq!(
+            goal(Until { ratio, time, ..none }, Some(&row)),
+            "uploaded 2 times its size, as requested"
+        );
     }
 
     #[test]
     fn what_was_cut_off_says_how_to_go_on() {
         assert_eq!(
             cut_off(&[(1 << 29, 1 << 30)], 0),
-            "stopped: 0.5 of 1 GiB are kept; the same command goes on from there"
+            "stopped: kept 0.5 of 1 GiB; run the same command to resume"
         );
-        assert_eq!(cut_off(&[(0, 9)], 0), "stopped before anything came; the same command begins again");
+        assert_eq!(
+            cut_off(&[(0, 9)], 0),
+            "stopped before any data arrived; run the same command to start again"
+        );
         assert_eq!(
             cut_off(&[(1, 9), (0, 9)], 2),
-            "stopped: 2 of 4 are done, what came of the rest is kept; the same command goes on from there"
+            "stopped: 2 of 4 done, kept the parts of the rest; run the same command to resume"
         );
     }
 

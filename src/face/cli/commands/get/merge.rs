@@ -11,9 +11,9 @@ const MOST: usize = 200;
 
 /// What the links of a command line say together, by the digits under which peers know a torrent.
 #[derive(Clone, Debug, Default)]
-pub struct Together(BTreeMap<[u8; 20], Magnet>);
+pub struct MergedMagnets(BTreeMap<[u8; 20], Magnet>);
 
-impl Together {
+impl MergedMagnets {
     /// Of these arguments. A link that cannot be read is told of when its turn comes.
     pub fn of(arguments: &[PathBuf]) -> Self {
         let mut all = BTreeMap::new();
@@ -66,7 +66,7 @@ mod tests {
         let second = link("&dn=x&tr=udp://a:1&tr=udp://b:1&x.pe=192.0.2.2:5&x.pe=host.example:7&so=1");
         let other = "cd".repeat(20);
         let arguments = [&first, &second, &other, "magnet:?bad", "a.torrent"].map(PathBuf::from);
-        let together = Together::of(&arguments);
+        let together = MergedMagnets::of(&arguments);
         let complete = |argument: &str| {
             let mut magnet = Link::of(Path::new(argument)).unwrap().unwrap().magnet;
             together.complete(&mut magnet);

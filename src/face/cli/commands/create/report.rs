@@ -43,7 +43,7 @@ pub fn reuse(reused: &Reused, shape: &Geometry, args: &CreateArgs, output: &Outp
     }
     let Some(old) = &args.reuse else { return Ok(()) };
     if let Some(because) = &reused.none_because {
-        output.warn(&format!("nothing of {} can be reused, all is hashed: {because}", shown(old)));
+        output.warn(&format!("cannot reuse {}, hashing everything: {because}", shown(old)));
     }
     let (pieces, size) = reused.amount(shape);
     output.event(&Reuse {
@@ -134,7 +134,7 @@ pub fn plan(
         && !args.force
         && path.symlink_metadata().is_ok()
     {
-        output.warn(&format!("{} is there already; only --force overwrites it", shown(path)));
+        output.warn(&format!("{} already exists; only --force overwrites it", shown(path)));
     }
     output.say(&format!("would write {}: {}; nothing was written", shown_target(target), summary(made, len)));
     Ok(())

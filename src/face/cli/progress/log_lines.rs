@@ -14,11 +14,11 @@ use super::status::{self, moves};
 const TENTHS: f64 = 0.1;
 const HALF_MINUTE: Duration = Duration::from_secs(30);
 /// How long nothing is said of a search for metadata, which is mostly over before.
-const PATIENCE: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What was last said about each torrent.
+/// Decides when a line about a torrent is due, from the last one.
 #[derive(Debug, Default)]
-pub struct News {
+pub struct UpdateTimer {
     /// The time between lines that the user chose.
     every: Option<Duration>,
     said: BTreeMap<TorrentId, Said>,
@@ -38,7 +38,7 @@ struct Said {
     at: Duration,
 }
 
-impl News {
+impl UpdateTimer {
     /// Nothing was said; with a time between lines if the user chose one.
     pub fn new(every: Option<Duration>) -> Self {
         Self { every, ..Self::default() }
@@ -82,10 +82,10 @@ impl News {
         match (self.every, self.said.get(&row.id).filter(|said| said.state == State::Metadata)) {
             (Some(every), Some(said)) => now.saturating_sub(said.at) >= every,
             (Some(_), None) => true,
-            (None, None) => now.saturating_sub(since) >= PATIENCE,
+            (None, None) => now.saturating_sub(since) >= TIMEOUT,
             (None, Some(said)) => {
                 let passed = now.saturating_sub(said.at);
-                let other = said.reason != row.reason.word && passed >= PATIENCE;
+                let other = said.reason != row.reason.word && passed >= TIMEOUT;
                 other || (said.text != row.reason.text && passed >= HALF_MINUTE)
             }
         }
@@ -150,8 +150,7 @@ pub fn total(sum: &Sum, down: f64) -> String {
 
 /// The last line of a torrent: `08ada5 done: 5.6 GiB in 2 min 46 s`.
 pub fn done(torrent: InfoHashes, size: u64, received: u64, took: Duration) -> String {
-    let how =
-        if received == 0 { ", all of it was there".to_owned() } else { format!(" in {}", units::span(took)) };
+    let how = if received == 0 { ", already there".to_owned() } else { format!(" in {}", units::span(took)) };
     format!("{} done: {}{how}", torrent.short(), units::size(size))
 }
 
@@ -166,75 +165,75 @@ mod tests {
 
     #[test]
     fn lines_come_with_changes_and_then_rarely() {
-        let mut news = News::new(None);
+        let mut timer = UpdateTimer::new(None);
         let mut torrent = row("a", State::Waiting);
-        assert!(news.due(&torrent, at(0)));
-        assert!(!news.due(&torrent, at(100)), "nothing is new");
+        assert!(timer.due(&torrent, at(0)));
+        assert!(!timer.due(&torrent, at(100)), "nothing is new");
         torrent.state = State::Downloading;
         torrent.done = 0;
-        assert!(news.due(&torrent, at(101)));
+        assert!(timer.due(&torrent, at(101)));
         torrent.done = torrent.wanted / 2;
-        assert!(!news.due(&torrent, at(102)), "too soon");
+        assert!(!timer.due(&torrent, at(102)), "too soon");
         torrent.done = torrent.wanted / 20;
-        assert!(!news.due(&torrent, at(200)), "too little");
+        assert!(!timer.due(&torrent, at(200)), "too little");
         torrent.done = torrent.wanted / 9;
-        assert!(news.due(&torrent, at(200)));
+        assert!(timer.due(&torrent, at(200)));
     }
 
     #[test]
     fn a_search_is_told_when_it_takes_long() {
-        let mut news = News::new(None);
+        let mut timer = UpdateTimer::new(None);
         let mut torrent = row("a", State::Metadata);
-        assert!(!news.due(&torrent, at(5)) && !news.due(&torrent, at(7)), "it is mostly over by then");
-        assert!(news.due(&torrent, at(8)));
-        assert!(!news.due(&torrent, at(99)), "nothing is new");
+        assert!(!timer.due(&torrent, at(5)) && !timer.due(&torrent, at(7)), "it is mostly over by then");
+        assert!(timer.due(&torrent, at(8)));
+        assert!(!timer.due(&torrent, at(99)), "nothing is new");
         torrent.reason.text = "2 trackers silent".to_owned();
-        assert!(news.due(&torrent, at(99)) && !news.due(&torrent, at(199)));
+        assert!(timer.due(&torrent, at(99)) && !timer.due(&torrent, at(199)));
         torrent.reason.word = "peers_without_metadata";
-        assert!(news.due(&torrent, at(200)));
+        assert!(timer.due(&torrent, at(200)));
         torrent.state = State::Downloading;
-        assert!(news.due(&torrent, at(201)));
-        assert!(News::new(Some(at(1))).due(&row("a", State::Metadata), at(0)));
+        assert!(timer.due(&torrent, at(201)));
+        assert!(UpdateTimer::new(Some(at(1))).due(&row("a", State::Metadata), at(0)));
     }
 
     #[test]
     fn what_stops_moving_is_told_but_not_at_every_breath() {
-        let mut news = News::new(None);
+        let mut timer = UpdateTimer::new(None);
         let mut torrent = row("a", State::Downloading);
-        assert!(news.due(&torrent, at(0)));
+        assert!(timer.due(&torrent, at(0)));
         torrent.down = 0.0;
         torrent.reason.word = "choked_by_all";
-        assert!(!news.due(&torrent, at(5)), "it may be a breath");
-        assert!(news.due(&torrent, at(31)));
-        assert!(!news.due(&torrent, at(90)), "nothing is new");
+        assert!(!timer.due(&torrent, at(5)), "it may be a breath");
+        assert!(timer.due(&torrent, at(31)));
+        assert!(!timer.due(&torrent, at(90)), "nothing is new");
         torrent.state = State::Waiting;
         torrent.reason.word = "no_peers_known";
-        assert!(news.due(&torrent, at(91)));
+        assert!(timer.due(&torrent, at(91)));
         torrent.reason.word = "trackers_fail";
-        assert!(news.due(&torrent, at(92)));
+        assert!(timer.due(&torrent, at(92)));
         torrent.state = State::Error;
-        assert!(news.due(&torrent, at(93)) && !news.due(&torrent, at(200)));
+        assert!(timer.due(&torrent, at(93)) && !timer.due(&torrent, at(200)));
     }
 
     #[test]
     fn the_total_is_told_as_rarely_as_the_rest() {
-        let mut news = News::new(None);
+        let mut timer = UpdateTimer::new(None);
         let part = |done: u64| Sum::of(&[Row { done, ..row("a", State::Downloading) }], 1);
         let tenth = 6_012_954_214 / 10 + 1;
-        assert!(!news.total_due(&part(0), at(0)));
-        assert!(!news.total_due(&part(tenth), at(29)) && !news.total_due(&part(tenth / 2), at(60)));
-        assert!(news.total_due(&part(tenth), at(61)) && !news.total_due(&part(tenth), at(200)));
-        let mut often = News::new(Some(at(1)));
+        assert!(!timer.total_due(&part(0), at(0)));
+        assert!(!timer.total_due(&part(tenth), at(29)) && !timer.total_due(&part(tenth / 2), at(60)));
+        assert!(timer.total_due(&part(tenth), at(61)) && !timer.total_due(&part(tenth), at(200)));
+        let mut often = UpdateTimer::new(Some(at(1)));
         assert!(!often.total_due(&part(0), at(0)) && often.total_due(&part(0), at(1)));
     }
 
     #[test]
     fn an_interval_is_kept_whatever_happens() {
-        let mut news = News::new(Some(at(5)));
+        let mut timer = UpdateTimer::new(Some(at(5)));
         let torrent = row("a", State::Downloading);
-        assert!(news.due(&torrent, at(0)));
-        assert!(!news.due(&torrent, at(4)));
-        assert!(news.due(&torrent, at(5)));
+        assert!(timer.due(&torrent, at(0)));
+        assert!(!timer.due(&torrent, at(4)));
+        assert!(timer.due(&torrent, at(5)));
     }
 
     #[test]
@@ -259,6 +258,6 @@ mod tests {
             "080808 metadata: ubuntu.iso\\u{1b}, 1 file, 5.6 GiB"
         );
         assert_eq!(done(id, 6_012_954_214, 1, at(166)), "080808 done: 5.6 GiB in 2 min 46 s");
-        assert_eq!(done(id, 6_012_954_214, 0, at(0)), "080808 done: 5.6 GiB, all of it was there");
+        assert_eq!(done(id, 6_012_954_214, 0, at(0)), "080808 done: 5.6 GiB, already there");
     }
 }

@@ -1,4 +1,4 @@
-//! What people and scripts are told of transfers.
+//! Reports of transfers, for people and scripts.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,26 +12,26 @@ use crate::face::cli::exit::Exit;
 use crate::face::cli::json;
 use crate::face::cli::output::{Output, Progress};
 use crate::face::cli::progress::amounts;
+use crate::face::cli::progress::log_lines::{self, UpdateTimer};
 use crate::face::cli::progress::many::Sum;
-use crate::face::cli::progress::news::{self, News};
 use crate::face::cli::progress::screen;
 use crate::face::cli::stderr;
 use crate::face::cli::style::Role;
 
 use super::events;
-use super::story::{self, Finish};
-use super::{Job, Kept, Outcomes, Verb};
+use super::notices::{self, Finish};
+use super::{Kept, Outcomes, Transfer, Verb};
 
 /// The time between two JSON events of progress, unless the user chose one.
 const JSON_EVERY: Duration = Duration::from_secs(1);
 
 /// Tells of transfers in whatever form is wanted.
-pub struct Telling<'a> {
+pub struct Reporter<'a> {
     verb: Verb,
     path_end: Option<u8>,
     output: &'a Output,
-    lines: News,
-    events: News,
+    lines: UpdateTimer,
+    events: UpdateTimer,
     /// Torrents that have neither failed nor are complete.
     open: usize,
     /// Torrents that failed before they could begin.
@@ -48,15 +48,15 @@ pub struct Telling<'a> {
     kept_elsewhere: u64,
 }
 
-impl<'a> Telling<'a> {
+impl<'a> Reporter<'a> {
     /// Nothing was told yet of so many torrents; so many others have failed before they could begin.
     pub fn new(verb: Verb, path_end: Option<u8>, torrents: usize, lost: usize, output: &'a Output) -> Self {
         Self {
             verb,
             path_end,
             output,
-            lines: News::new(output.interval),
-            events: News::new(Some(output.interval.unwrap_or(JSON_EVERY))),
+            lines: UpdateTimer::new(output.interval),
+            events: UpdateTimer::new(Some(output.interval.unwrap_or(JSON_EVERY))),
             open: torrents,
             lost_before: lost,
             info_hashes: BTreeMap::new(),
@@ -100,13 +100,13 @@ impl<'a> Telling<'a> {
         self.metadata(torrent, name, size, files)
     }
 
-    /// What there is of a torrent is known.
+    /// Reports the metadata of a torrent.
     fn metadata(&self, torrent: InfoHashes, name: &Untrusted, size: u64, files: u64) -> Result<(), Error> {
-        self.line(&news::metadata(torrent, name, files, size));
+        self.line(&log_lines::metadata(torrent, name, files, size));
         self.event(&events::metadata(self.verb.schema(), torrent, name, size, files))
     }
 
-    /// What is there was looked through.
+    /// Reports how much of a torrent was already there.
     pub fn checked(&self, id: TorrentId, have: u64) {
         let (size, torrent) = (self.size(id), self.info_hashes(id));
         if have > 0
@@ -139,7 +139,7 @@ impl<'a> Telling<'a> {
             Progress::Lines if view.torrents.len() + lost > 1 => {
                 let sum = Sum::of(&view.torrents, lost);
                 if self.lines.total_due(&sum, now) {
-                    self.line(&news::total(&sum, view.down));
+                    self.line(&log_lines::total(&sum, view.down));
                 }
             }
             _ => {}
@@ -150,7 +150,7 @@ impl<'a> Telling<'a> {
                 continue;
             }
             if self.output.progress == Progress::Lines && self.lines.due(row, now) {
-                self.line(&news::line(row));
+                self.line(&log_lines::line(row));
             }
             if (self.output.json || self.output.progress == Progress::Json) && self.events.due(row, now) {
                 self.event(&events::progress(self.verb.schema(), row))?;
@@ -199,7 +199,7 @@ impl<'a> Telling<'a> {
         let job = finish.job;
         self.open = self.open.saturating_sub(1);
         self.complete.insert(id, job.seeds);
-        self.line(&news::done(job.info_hashes, finish.size, finish.received, finish.took));
+        self.line(&log_lines::done(job.info_hashes, finish.size, finish.received, finish.took));
         let seconds = finish.took.as_secs();
         self.event(&events::done(
             self.verb.schema(),
@@ -214,10 +214,10 @@ impl<'a> Telling<'a> {
                 if self.open == 0 && !self.complete.values().any(|&seeds| seeds) {
                     self.output.live.leave();
                 }
-                self.output.say(&story::finished(finish, self.output.err));
+                self.output.say(&notices::finished(finish, self.output.err));
             }
             Progress::Lines if self.output.stdout_tty && !self.output.json => {
-                self.output.line(&story::finished(finish, self.output.out))?;
+                self.output.line(&notices::finished(finish, self.output.out))?;
             }
             Progress::Lines | Progress::Json => {}
         }
@@ -250,10 +250,10 @@ impl<'a> Telling<'a> {
                 if self.open == 0 {
                     self.output.live.leave();
                 }
-                self.output.say(&story::kept(kept, self.output.err));
+                self.output.say(&notices::kept(kept, self.output.err));
             }
             Progress::Lines if self.output.stdout_tty && !self.output.json => {
-                self.output.line(&story::kept(kept, self.output.out))?;
+                self.output.line(&notices::kept(kept, self.output.out))?;
             }
             Progress::Lines | Progress::Json => {}
         }
@@ -271,10 +271,10 @@ impl<'a> Telling<'a> {
     }
 
     /// A torrent is given to others from here on.
-    pub fn seeding(&mut self, id: TorrentId, job: &Job, path: &Path, until: Until) -> Result<(), Error> {
+    pub fn seeding(&mut self, id: TorrentId, job: &Transfer, path: &Path, until: Until) -> Result<(), Error> {
         self.open = self.open.saturating_sub(1);
         self.complete.insert(id, true);
-        let until = story::until_when(until);
+        let until = notices::until_when(until);
         self.words(job.info_hashes, &format!("seeding {} {until}", shown(path)), |text| {
             format!("{} {text}", self.output.err.paint(Role::Good, self.output.err.ok()))
         });
@@ -282,8 +282,8 @@ impl<'a> Telling<'a> {
     }
 
     /// The goal of giving is reached; the row is the last one that was seen.
-    pub fn goal(&self, id: TorrentId, job: &Job, until: Until, row: Option<&Row>) -> Result<(), Error> {
-        let text = story::goal(until, row);
+    pub fn goal(&self, id: TorrentId, job: &Transfer, until: Until, row: Option<&Row>) -> Result<(), Error> {
+        let text = notices::goal(until, row);
         self.words(job.info_hashes, &text, |text| {
             let sign = self.output.err.paint(Role::Good, self.output.err.ok());
             format!("{sign} {} {text}", job.name.fit(80))
