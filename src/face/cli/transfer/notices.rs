@@ -135,7 +135,7 @@ fn uploaded(ratio: f64) -> String {
 
 /// `its size`, or `2 times its size`.
 fn times_its_size(ratio: f64) -> String {
-    if ratio == 1.0 { "its size".to_owned() } else { format!("{ratio} times its size") }
+    if (ratio - 1.0).abs() < f64::EPSILON { "its size".to_owned() } else { format!("{ratio} times its size") }
 }
 
 /// The end of a command that had not yet seen what there is.
