@@ -326,7 +326,7 @@ mod tests {
             [
                 "Error /c:1: network is no key but a section; write [network]",
                 "Error /c:3: limits.down cannot be 200; 200 bytes per second? write 200K for KiB/s, or none for no limit",
-                "Error /c:4: limits.up cannot be \"fa\\u{202e}st\"; 'fa\\u{202e}st' is no size; write 500K, 2M or 1.5GiB",
+                "Error /c:4: limits.up cannot be \"fa\\u{202e}st\"; 'fa\\u{202e}st' is not a size; write 500K, 2M or 1.5GiB",
                 "Error /c:5: limits.peers_total cannot be \"many\"; write a whole number from 1 to 10000",
                 "Error /c:7: ui.fps cannot be {}; write a whole number from 1 to 60",
                 "Error /c:8: ui.mouse cannot be [; write true or false",
