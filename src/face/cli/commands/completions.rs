@@ -1,7 +1,7 @@
 //! `torr completions`: what a shell needs to complete our command lines.
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
-use clap::{Arg, Args, Command, ValueEnum};
+use clap::{Arg, ArgGroup, Args, Command, Id, ValueEnum};
 use clap_complete::{Generator, aot};
 use serde::Serialize;
 
@@ -89,6 +89,7 @@ fn visible(all: &Command) -> Command {
         .disable_help_subcommand(true)
         .visible_aliases(all.get_visible_aliases().map(str::to_owned).collect::<Vec<_>>())
         .args(arguments.map(with_visible_values))
+        .groups(all.get_groups().map(|group| with_visible_flags(group, all)))
         .subcommands(commands.map(visible));
     if let Some(about) = all.get_about() {
         command = command.about(about.clone());
@@ -107,4 +108,13 @@ fn with_visible_values(argument: &Arg) -> Arg {
     }
     let values = values.into_iter().filter(|value| !value.is_hide_set());
     argument.clone().value_parser(PossibleValuesParser::new(values))
+}
+
+/// A group without the flags that help does not list.
+fn with_visible_flags(group: &ArgGroup, command: &Command) -> ArgGroup {
+    let listed = |id: &&Id| {
+        let mut arguments = command.get_arguments();
+        arguments.any(|argument| argument.get_id() == *id && !argument.is_hide_set())
+    };
+    ArgGroup::new(group.get_id().clone()).args(group.get_args().filter(listed).cloned()).multiple(true)
 }
