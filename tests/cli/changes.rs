@@ -108,7 +108,7 @@ fn what_is_taken_away_while_it_comes_is_not_done() {
         let get = Program::start(name, &mut party.command(&state, &arguments), party.scene.path());
         wait_for("a part is there", TIMEOUT, || some_done(&get.output()).then_some(()));
         change(&folder, &folder.join("x.bin"));
-        ends(get, "changed_on_disk", word, "run again");
+        ends(get, "changed_on_disk", word, "run the command again");
         let again = party.get(&state, &["x.bin.torrent", "-o", name]);
         if name == "replaced" {
             assert_eq!(again.code, 5, "{}", again.err);

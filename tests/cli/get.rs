@@ -176,7 +176,7 @@ fn a_web_server_that_stalls_is_left_at_once_when_asked() {
     wait_for("it says that it waits", TIMEOUT, || get.errors().contains("fetching http://").then_some(()));
     kill(get.id(), "-INT");
     assert_eq!(end(&mut get).code(), Some(130), "{}", get.tail());
-    assert!(get.errors().contains("nothing was begun"), "{}", get.errors());
+    assert!(get.errors().contains("stopped before anything started"), "{}", get.errors());
 }
 
 fn kill(id: u32, signal: &str) {
@@ -232,7 +232,7 @@ fn lists_that_cannot_be_used_are_refused() {
         "--name renames one torrent, but 2 were given",
     );
     assert_error(&scene.run(&["get", "a", "--name", "x/y"]), 2, "a name holds no slash");
-    assert_error(&scene.run(&["get", "a", "--run", "a 'b"]), 2, "a ' is not closed");
+    assert_error(&scene.run(&["get", "a", "--run", "a 'b"]), 2, "a quotation mark is not closed");
     assert_error(&scene.run(&["get", "a", "--pick"]), 2, "--pick needs a terminal");
 }
 

@@ -151,7 +151,7 @@ fn a_demo_cleans_up_when_it_is_interrupted() {
     let mut command = scene.command(&["demo", "--size", "16M"]);
     command.env("TMPDIR", scene.path().join("tmp"));
     let mut demo = Program::start("demo", &mut command, scene.path());
-    wait_for("somebody has come", TIMEOUT, || demo.errors().contains("ann came").then_some(()));
+    wait_for("somebody has come", TIMEOUT, || demo.errors().contains("ann joined").then_some(()));
     assert_eq!(stop(&mut demo, "-INT"), Some(130), "{}", demo.tail());
     assert!(demo.errors().contains("stopping, cleaning up"), "{}", demo.errors());
     let left: Vec<_> = std::fs::read_dir(scene.path().join("tmp")).unwrap().collect();

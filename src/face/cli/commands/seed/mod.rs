@@ -54,7 +54,7 @@ pub struct SeedArgs {
     /// When to stop: a ratio (2.0), a time (1h), copies:1, forever, or several with commas
     #[arg(long, value_name = "WHEN", value_parser = parse_until, default_value = "forever")]
     until: Until,
-    /// Stop when another peer has all of it, as --until copies:1
+    /// Stop when another has all of it, as --until copies:1
     #[arg(long, conflicts_with = "until")]
     once: bool,
     /// For the local network only: no tracker, no DHT, and a link with local addresses alone
