@@ -199,8 +199,8 @@ mod tests {
         let text = "nobody to ask for the file list: the link names no tracker and no peer is known";
         says(&Search::default(), "searching_peers", text);
         let named = Search { unknown_names: 1, ..Search::default() };
-        let text = "nobody to ask for the file list: the link names no tracker and the peer it names is not known \
-                    by that name";
+        let text = "nobody to ask for the file list: the link names no tracker and the host of its only peer was \
+                    not found";
         says(&named, "searching_peers", text);
         let text = "looking for anyone who has the file list: looking up the names of 2 peers, the name of \
                     1 peer was not found";

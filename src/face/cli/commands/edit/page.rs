@@ -275,7 +275,7 @@ mod tests {
             ("[info]\nname='a/b'", 2, "plain name"),
             ("[info]\nname='x'\nprivate=1", 3, "true or false"),
             ("trackers=['udp://a:1']\n[info]\nname='x'", 1, "list of lists"),
-            ("trackers=[\n['nonsense']]\n[info]\nname='x'", 2, "no URL"),
+            ("trackers=[\n['nonsense']]\n[info]\nname='x'", 2, "not a URL"),
             ("web_seeds=['ftp://x']\n[info]\nname='x'", 1, "a web seed is http"),
             ("creation_date=2026-01-01\n[info]\nname='x'", 1, "with its zone"),
             ("comment = \n[info]\nname='x'", 1, ""),
