@@ -156,7 +156,7 @@ mod tests {
         let failure = recall(Path::new("abab"), Some(state.path())).unwrap_err();
         assert_eq!(
             (failure.kind, failure.message.as_str()),
-            (ErrorKind::Usage, "abab begins 9 remembered torrents")
+            (ErrorKind::Usage, "'abab' matches 9 remembered torrents")
         );
     }
 }

@@ -138,7 +138,7 @@ fn trackers_are_replaced_and_removed() {
     let none = scene.run(&["edit", "a.torrent", "-o", "no.torrent", "--remove-tracker", "udp://z.x:1"]);
     assert_eq!(none.code, 1);
     assert!(
-        none.err.contains("there is no tracker udp://z.x:1\nhint:  there are: udp://a.x:1, "),
+        none.err.contains("the torrent has no tracker udp://z.x:1\nhint:  it has: udp://a.x:1, "),
         "{}",
         none.err
     );

@@ -176,7 +176,7 @@ fn a_web_server_that_stalls_is_left_at_once_when_asked() {
     wait_for("it says that it waits", TIMEOUT, || get.errors().contains("fetching http://").then_some(()));
     kill(get.id(), "-INT");
     assert_eq!(end(&mut get).code(), Some(130), "{}", get.tail());
-    assert!(get.errors().contains("stopped before anything began"), "{}", get.errors());
+    assert!(get.errors().contains("stopped before anything started"), "{}", get.errors());
 }
 
 fn kill(id: u32, signal: &str) {

@@ -34,8 +34,8 @@ fn each_bad_input_has_its_code_and_a_sentence() {
             "error: an info hash only names a torrent; this command needs the torrent file",
         ),
         (&["verify", &link, "folder"], 2, "hint:  to get the file: torr magnet 'magnet:?xt=urn:btih:"),
-        (&["edit", &link, "--in-place", "--comment", "x"], 2, "error: a magnet link names a torrent"),
-        (&["create", "folder", "--reuse", &link], 2, "error: a magnet link names a torrent"),
+        (&["edit", &link, "--in-place", "--comment", "x"], 2, "error: a magnet link only names a torrent"),
+        (&["create", "folder", "--reuse", &link], 2, "error: a magnet link only names a torrent"),
         (&["get", "--torrent-only=-", &hash], 2, "hint:  to standard output: torr magnet LINK --fetch -o -"),
         (&["get", "--torrent-only=x", &hash, &link], 2, "error: --torrent-only=FILE names one file"),
         (

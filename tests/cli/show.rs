@@ -123,7 +123,7 @@ fn a_link_is_explained_offline() {
         (&["show", "--raw", &link], 2, "--raw needs a torrent file"),
         (&["show", "--lint", &link], 2, "--lint needs a torrent file"),
         (&["show", "--files", &link], 1, "does not contain the file list"),
-        (&["show", "--swarm", hash], 4, "names no tracker"),
+        (&["show", "--swarm", hash], 4, "no tracker to ask"),
     ] {
         let ran = scene.run(arguments);
         assert_eq!(ran.code, code, "{arguments:?}: {}", ran.err);

@@ -180,8 +180,8 @@ fn what_cannot_go_to_standard_output_is_refused() {
         assert!(ran.err.contains(sentence) && ran.err.contains(hint), "{}", ran.err);
         ran
     };
-    refused(&["set.torrent"], "several of set are wanted", "--select");
-    refused(&["set.torrent", "--select", "1-2"], "several of set are wanted", "--select");
+    refused(&["set.torrent"], "several of set are selected", "--select");
+    refused(&["set.torrent", "--select", "1-2"], "several of set are selected", "--select");
     refused(&["set.torrent", "x.bin.torrent"], "2 torrents were given", "one torrent");
     let ran =
         refused(&["x.bin.torrent", "--json"], "--json both write to standard output", "--progress json");

@@ -96,7 +96,7 @@ fn some_files_can_be_looked_at_alone() {
     assert_eq!((code, lines), (1, vec!["damaged 1 100000 photos/a.bin 32768-49151".into()]));
     let ran = scene.run(&["verify", "photos.torrent", "--file", "*.iso"]);
     assert_eq!(ran.code, 2);
-    assert!(ran.err.contains("no file of photos is like *.iso"), "{}", ran.err);
+    assert!(ran.err.contains("no file of photos matches *.iso"), "{}", ran.err);
 }
 
 #[test]

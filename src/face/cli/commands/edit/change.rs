@@ -159,7 +159,7 @@ mod tests {
         {
             let failure = of(flags, &old()).unwrap_err();
             assert_eq!((failure.kind, failure.word), (ErrorKind::Answer, "no_match"));
-            assert!(failure.sentence().unwrap().starts_with("there are: udp://a:1, udp://b:1, udp://c:1"));
+            assert!(failure.sentence().unwrap().starts_with("it has: udp://a:1, udp://b:1, udp://c:1"));
         }
     }
 

@@ -205,7 +205,7 @@ mod tests {
     fn trackers_that_are_left_out_are_told_of() {
         let private = Given { keeps_trackers: true, ..given(true) };
         let said = said(&links(&["192.168.1.20"]), &private);
-        assert!(said[1].starts_with("The link leaves out its trackers,  "), "{said:?}");
+        assert!(said[1].starts_with("The link leaves out its trackers, "), "{said:?}");
     }
 
     #[test]
