@@ -104,7 +104,7 @@ async fn a_body_of_framing_alone_ends() {
         ..TrackerConfig::default()
     });
     let sentence = unreachable(trackers.announce(&script.url(), &started(1)).await);
-    assert!(sentence.contains("stalls"), "{sentence}");
+    assert!(sentence.contains("stalled"), "{sentence}");
 }
 
 #[tokio::test]

@@ -113,7 +113,7 @@ mod tests {
             }
             assert_eq!(
                 help.contains("--web-seed "),
-                ["seed", "create", "edit"].contains(&command.get_name())
+                ["torr seed", "torr create", "torr edit"].contains(&words.as_str())
             );
         }
         for name in ["add", "ctl"] {
