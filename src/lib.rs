@@ -1,4 +1,4 @@
-//! torr, a BitTorrent client: a terminal UI, a command line and a headless daemon over one engine.
+//! torr, a BitTorrent client: a command line over one engine.
 //!
 //! ```no_run
 //! use torr::engine::{Add, Engine, EngineConfig, Event};

@@ -5,12 +5,12 @@
 pub struct Words(Vec<String>);
 
 impl Words {
-    /// The program.
+    /// Name or path of the program.
     pub fn program(&self) -> &str {
         &self.0[0]
     }
 
-    /// Its arguments.
+    /// Arguments of the program.
     pub fn arguments(&self) -> &[String] {
         &self.0[1..]
     }

@@ -25,9 +25,6 @@ pub struct Door(Handle);
 impl Door {
     /// Starts a session inside the tokio runtime of the caller. Fails if the port is taken, the bind address is
     /// not ours, or the state directory cannot be used.
-    ///
-    /// # Panics
-    /// Never: the events of a new session are taken once, here.
     pub async fn open(config: EngineConfig) -> Result<(Self, Events), Error> {
         let mut handle = Engine::start(config).await?;
         let events = handle.events().expect("the events of a new session are there");

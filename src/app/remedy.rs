@@ -10,7 +10,7 @@ use crate::store::Skipped;
 pub enum Remedy {
     /// A sentence that is the same in every face.
     Sentence(String),
-    /// See there.
+    /// Remedy of a fault of the engine.
     Fault(engine::Remedy),
     /// Share the folder, or the file in it, that was given in place of a torrent.
     ShareFolder(PathBuf),
@@ -28,7 +28,7 @@ pub enum Remedy {
     Moved {
         /// How the torrent was named.
         argument: PathBuf,
-        /// Its torrent file.
+        /// Torrent file of the torrent.
         torrent_file: PathBuf,
         /// The folder its data was in.
         folder: PathBuf,

@@ -19,7 +19,7 @@ pub enum Sort {
 pub struct Gathered {
     /// The files, in the order of the torrent.
     pub files: Vec<ScannedFile>,
-    /// They lie in a folder.
+    /// Whether the files lie in a folder.
     pub is_folder: bool,
     /// How many were reached by links.
     pub linked: u64,

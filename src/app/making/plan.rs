@@ -125,8 +125,7 @@ pub fn draft(recipe: &Recipe, found: &Gathered, shape: &Geometry) -> Draft {
 pub fn made(draft: &Draft) -> Result<(Vec<u8>, Metainfo), Error> {
     let bytes = draft.to_bytes();
     if bytes.len() > MAX_BYTES {
-        return Err(Error::usage("the torrent file would be larger than 16 MiB")
-            .hint("choose a larger --piece-size, or fewer files"));
+        return Err(Error::usage("the torrent file would be larger than 16 MiB").remedy(Remedy::LargerPieces));
     }
     let made = Metainfo::parse(&bytes).map_err(|error| {
         Error::new(ErrorKind::Input, "malformed", format!("the torrent would not be usable: {error}"))

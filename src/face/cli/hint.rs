@@ -38,7 +38,7 @@ fn remedied(remedy: &Remedy) -> Option<String> {
         Remedy::ExcludeUnreadable => "change its permissions, or leave it out with --exclude".to_owned(),
         Remedy::OtherName => "choose another name with -o".to_owned(),
         Remedy::FormatV1 => "use --format v1".to_owned(),
-        Remedy::LargerPieces => "choose a larger --piece-size".to_owned(),
+        Remedy::LargerPieces => "choose a larger --piece-size, or fewer files".to_owned(),
         Remedy::SwitchIpv6On => "--ipv6 switches it on".to_owned(),
     })
 }

@@ -1,11 +1,14 @@
 //! What is wrong with a command line, in our words, and the answers to `--help` and `--version`.
 
+mod listed;
+
 use std::error::Error as _;
 use std::ffi::OsString;
 use std::path::Path;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use self::listed::{in_use, near_command, near_flag, owners};
 use super::args::global::{GlobalArgs, When};
 use super::cli_spec;
 use super::commands::{help, version};
@@ -14,7 +17,6 @@ use super::exit::Exit;
 use super::output::Output;
 use super::stderr;
 use crate::app::Error;
-use crate::app::config::suggest;
 use crate::app::quoted;
 use crate::base::Untrusted;
 
@@ -146,15 +148,6 @@ fn unknown_command(name: &str, error: &clap::Error) -> Error {
     Error::usage(format!("unknown command '{shown}'")).hint(hint)
 }
 
-/// The command of which this is a slip of the hand. Where there is one, it is more likely meant than what
-/// has many letters in common.
-fn near_command(name: &str) -> Option<String> {
-    let all = cli_spec::command();
-    let names = all.get_subcommands().filter(|command| !command.is_hide_set());
-    let names = names.flat_map(|command| command.get_visible_aliases().chain([command.get_name()]));
-    suggest::closest(name, names).map(str::to_owned)
-}
-
 /// The words before the one that is no command: `torr`, or `torr config`.
 fn above(error: &clap::Error) -> String {
     let text = error.render().to_string();
@@ -186,55 +179,6 @@ fn unknown_flag(flag: &str, error: &clap::Error, used: Option<&str>) -> Error {
         return failure.hint(format!("it is a flag of {}", elsewhere.join(", ")));
     }
     failure.hint(how(error))
-}
-
-/// The flag that clap suggests, or the most similar one where help does not list that.
-fn near_flag(flag: &str, suggested: &str, used: Option<&str>) -> Option<String> {
-    let words: Vec<&str> = used.unwrap_or("torr").split(' ').skip(1).collect();
-    let command = cli_spec::find(&words)?;
-    let listed = command.get_arguments().filter(|argument| !argument.is_hide_set());
-    let listed: Vec<&str> = listed.filter_map(clap::Arg::get_long).collect();
-    let known = |flag: &str| flag.strip_prefix("--").is_some_and(|long| listed.contains(&long));
-    if suggested.is_empty() || known(suggested) {
-        return Some(suggested.to_owned()).filter(|suggested| !suggested.is_empty());
-    }
-    let near = suggest::closest(flag.trim_start_matches('-'), listed.into_iter());
-    near.map(|long| format!("--{long}"))
-}
-
-/// The command that the words call, such as `torr config set`.
-fn in_use(arguments: &[OsString]) -> Option<String> {
-    let all = cli_spec::command();
-    let (mut at, mut names) = (&all, vec!["torr".to_owned()]);
-    // What is none here is a value of a flag, or what the command is given.
-    for word in arguments.iter().skip(1).filter_map(|argument| argument.to_str()) {
-        if let Some(found) = at.find_subcommand(word) {
-            names.push(found.get_name().to_owned());
-            at = found;
-        }
-    }
-    (names.len() > 1).then(|| names.join(" "))
-}
-
-/// The commands whose help lists a flag.
-fn owners(flag: &str) -> Vec<String> {
-    fn look(command: &clap::Command, words: &str, flag: &str, found: &mut Vec<String>) {
-        for command in command.get_subcommands().filter(|command| !command.is_hide_set()) {
-            let words = format!("{words} {}", command.get_name());
-            let mut listed = command.get_arguments().filter(|argument| !argument.is_hide_set());
-            let knows = listed.any(|argument| {
-                let short = argument.get_short().is_some_and(|letter| flag == format!("-{letter}"));
-                short || argument.get_long().is_some_and(|long| flag.strip_prefix("--") == Some(long))
-            });
-            if knows {
-                found.push(words.clone());
-            }
-            look(command, &words, flag, found);
-        }
-    }
-    let mut found = Vec::new();
-    look(&cli_spec::command(), "torr", flag, &mut found);
-    found
 }
 
 fn unknown_value(error: &clap::Error) -> Error {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::app::door::{Reason, Row, State};
 use crate::base::{InfoHashes, Untrusted};
-use crate::face::cli::json::hex;
+use crate::face::cli::json::path_hex;
 use crate::face::cli::progress::amounts::eta_known;
 
 use std::path::Path;
@@ -138,7 +138,7 @@ pub fn done(schema: &'static str, torrent: InfoHashes, path: &Path, seconds: u64
         event: "done",
         torrent: torrent.to_string(),
         path: path.to_string_lossy().into_owned(),
-        path_hex: path.to_str().is_none().then(|| hex(path.as_os_str().as_encoded_bytes())),
+        path_hex: path_hex(path),
         seconds,
         verified,
     }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::app::Error;
-use crate::face::cli::json::{hex, path_hex};
+use crate::face::cli::json::path_hex;
 use crate::face::cli::output::Output;
 
 use super::{SCHEMA, Verdict, text};
@@ -82,12 +82,11 @@ pub fn events(verdict: &Verdict<'_>, output: &Output) -> Result<(), Error> {
         })?;
     }
     for path in verdict.extra.iter().flatten() {
-        let odd = path.to_str().is_none();
         output.event(&Extra {
             schema: SCHEMA,
             event: "extra",
             path: path.to_string_lossy().into_owned(),
-            path_hex: odd.then(|| hex(path.as_os_str().as_encoded_bytes())),
+            path_hex: path_hex(path),
         })?;
     }
     let ok = verdict.all_good();
