@@ -24,6 +24,7 @@ pub mod seed_goal;
 pub mod selection;
 pub mod source_watch;
 pub mod stall;
+pub mod state_dir;
 pub mod user_folders;
 pub mod verification;
 

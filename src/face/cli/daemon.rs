@@ -6,7 +6,6 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
 use super::args::global::GlobalArgs;
-use super::state;
 use crate::app::{Error, ErrorKind, reason, shown};
 
 /// The longest path of a socket, in bytes, as systems have it.
@@ -43,7 +42,7 @@ fn place(global: &GlobalArgs) -> Option<PathBuf> {
             let folder = base.join("torr");
             Some(global.profile.as_ref().map_or(folder.clone(), |name| folder.join("profiles").join(name)))
         }
-        None => state::directory(global.state_dir.as_deref()),
+        None => global.state_dir(),
     };
     named.or_else(|| Some(folder()?.join("daemon.sock")))
 }

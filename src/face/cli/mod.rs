@@ -38,7 +38,6 @@ mod pager;
 mod progress;
 mod qr;
 mod signals;
-mod state;
 mod stderr;
 mod style;
 mod transfer;
@@ -120,7 +119,7 @@ fn run(arguments: &[OsString]) -> Exit {
     let output = Output::new(&cli.global, &around);
     log::start(cli.global.verbose, &output);
     assert!(!cli.debug_panic, "--debug-panic was given");
-    let settled = state::settle(&mut cli.global);
+    let settled = cli.global.settle_profile();
     settled.and_then(|()| cli.command.run(&cli.global, &output)).unwrap_or_else(|failure| {
         output.live.erase();
         output.fail(&failure);

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueEnum};
 
-use crate::base::{Untrusted, units};
+use crate::app::Error;
+use crate::app::state_dir::{self, parse_profile};
+use crate::base::units;
 
 /// Flags of every command.
 #[derive(Args, Clone, Debug, Default)]
@@ -86,14 +88,23 @@ pub enum Mode {
     None,
 }
 
-/// Reads the name of a profile, which is also that of a directory.
-pub fn parse_profile(text: &str) -> Result<String, String> {
-    let good = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    if (1..=64).contains(&text.len()) && text.bytes().all(good) {
-        return Ok(text.to_owned());
+impl GlobalArgs {
+    /// Settles what the flags and the environment say about the profile and its state, so that from here on the
+    /// flags alone say it. A flag that names a state directory wins over that of the profile.
+    pub fn settle_profile(&mut self) -> Result<(), Error> {
+        if self.profile.is_none() {
+            self.profile = state_dir::profile_of_environment()?;
+        }
+        if let (Some(profile), None) = (&self.profile, &self.state_dir) {
+            self.state_dir = state_dir::profile_dir(profile);
+        }
+        Ok(())
     }
-    let shown = Untrusted::new(text).fit(64);
-    Err(format!("'{shown}' is not a profile name; write letters, digits, - and _, 64 at most"))
+
+    /// The state directory, if there is any.
+    pub fn state_dir(&self) -> Option<PathBuf> {
+        state_dir::locate(self.state_dir.as_deref())
+    }
 }
 
 #[cfg(test)]
@@ -101,10 +112,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_profile_is_named_as_a_directory_can_be() {
-        assert!(parse_profile("work-2_x").is_ok());
-        for bad in ["", ".", "..", "a/b", "a b", "\u{1b}", &"x".repeat(65)] {
-            assert!(parse_profile(bad).is_err(), "{bad}");
-        }
+    fn a_profile_has_a_state_of_its_own() {
+        let mut global = GlobalArgs { profile: Some("work".to_owned()), ..GlobalArgs::default() };
+        global.settle_profile().unwrap();
+        assert!(global.state_dir.is_none_or(|dir| dir.ends_with("profiles/work")));
+        let given = Some(PathBuf::from("/x"));
+        let mut global = GlobalArgs {
+            profile: Some("work".to_owned()),
+            state_dir: given.clone(),
+            ..GlobalArgs::default()
+        };
+        global.settle_profile().unwrap();
+        assert_eq!(global.state_dir, given);
     }
 }

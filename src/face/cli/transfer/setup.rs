@@ -8,11 +8,12 @@ use crate::app::config::{Config, KeyId, Origin, Settings};
 use crate::app::door::{self, Add, After, ContentOptions, EngineConfig};
 use crate::app::input::{Link, Torrent};
 use crate::app::quoted;
+use crate::app::state_dir::remembered_port;
 use crate::app::{interface, own_addresses, user_folders};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::args::network::NetworkArgs;
+use crate::face::cli::config;
 use crate::face::cli::output::Output;
-use crate::face::cli::{config, state};
 use crate::proto::magnet::Magnet;
 
 use super::link::Links;
@@ -38,7 +39,7 @@ impl Setup {
     /// Reads the configuration and lays the flags over it.
     pub fn new(network: &NetworkArgs, global: &GlobalArgs, output: &Output) -> Result<Self, Error> {
         let config = config::load(global, output)?;
-        let setup = Self::of(config, network, state::directory(global.state_dir.as_deref()))?;
+        let setup = Self::of(config, network, global.state_dir())?;
         Ok(Self { usual_state: global.state_dir.is_none(), ..setup })
     }
 
@@ -121,7 +122,7 @@ impl Setup {
     /// The settings of the engine.
     pub(super) fn engine(&self, jobs: usize) -> EngineConfig {
         let Settings { network, limits, .. } = &self.settings;
-        let remembered = || self.state_dir.as_deref().and_then(state::port);
+        let remembered = || self.state_dir.as_deref().and_then(remembered_port);
         let config = EngineConfig {
             port: network.port.filter(|_| self.fixed_port),
             preferred_port: network.port.or_else(remembered),

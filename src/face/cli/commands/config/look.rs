@@ -15,7 +15,6 @@ use crate::face::cli::config::load;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::json::path_hex;
 use crate::face::cli::output::Output;
-use crate::face::cli::state;
 use crate::face::cli::style::{Role, pad, width};
 
 use super::document;
@@ -71,7 +70,7 @@ fn paths(global: &GlobalArgs) -> Vec<(&'static str, PathBuf)> {
         paths.extend(places::user().map(|source| ("user_config", source.path)));
         paths.extend(global.config.clone().map(|path| ("given_config", path)));
     }
-    if let Some(state) = state::directory(global.state_dir.as_deref()) {
+    if let Some(state) = global.state_dir() {
         paths.push(("state", state.clone()));
         paths.push(("port", state.join("port")));
     }

@@ -7,13 +7,13 @@ use serde::Serialize;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::app::dht::{FamilyStatus, Node, NodeConfig, Status};
+use crate::app::state_dir::remembered_port;
 use crate::app::{Error, ErrorKind};
 use crate::base::units;
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::{Output, Progress};
 use crate::face::cli::signals::Signals;
-use crate::face::cli::state;
 use crate::face::cli::transfer::block_on;
 
 use super::reach::Reach;
@@ -85,7 +85,7 @@ impl Family {
 /// Runs it.
 pub fn run(args: &NodeArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     let config = args.reach.config(global, output)?;
-    let remembered = || state::directory(global.state_dir.as_deref()).as_deref().and_then(state::port);
+    let remembered = || global.state_dir().as_deref().and_then(remembered_port);
     let config = NodeConfig {
         port: args.port,
         preferred_port: if args.port.is_none() { remembered() } else { None },
