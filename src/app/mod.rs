@@ -22,6 +22,7 @@ pub mod own_addresses;
 pub mod remembered;
 pub mod seed_goal;
 pub mod selection;
+pub mod session_settings;
 pub mod source_watch;
 pub mod stall;
 pub mod state_dir;

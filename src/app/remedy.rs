@@ -49,6 +49,24 @@ pub enum Remedy {
     LargerPieces,
     /// Switch on IPv6.
     SwitchIpv6On,
+    /// Accept connections that are not encrypted.
+    AcceptPlaintext,
+    /// Name peers, since a way to find them is missing.
+    NamePeers,
+    /// Submit the torrents one by one, into different folders or under different names.
+    SeparateTorrents,
+    /// Move the file in the place of the saved torrent file, or save none.
+    MoveTorrentFile,
+    /// Overwrite the file in the place of the torrent file that was asked for, or choose another name.
+    ReplaceTorrentFile,
+    /// Select files, since the selection of the link fits none.
+    SelectFiles,
+    /// Select exactly one file.
+    SelectOneFile,
+    /// List the files with their numbers.
+    ListFiles,
+    /// Nothing to do for the download: only the program after it failed.
+    HookFailed,
 }
 
 impl From<engine::Remedy> for Remedy {

@@ -1,9 +1,10 @@
 //! The settings that this version of torr does not act on.
 
 use super::keys::KeyId;
-use super::kind::Value;
+use super::kind::{Kind, Value};
 use super::origin::{Origin, Problem, Severity};
 use super::{Config, Setting};
+use crate::app::{Error, Remedy};
 
 /// How this version of torr treats a setting.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,6 +30,34 @@ impl Setting {
         }
     }
 
+    /// Refuses the setting if nothing may be transferred while it is in force.
+    pub fn refuse_unsupported(&self) -> Result<(), Error> {
+        if self.support() != Support::Refused {
+            return Ok(());
+        }
+        let error = Error::not_yet(&self.as_asked());
+        Err(match self.key.id {
+            KeyId::NetworkEncryption => error.remedy(Remedy::AcceptPlaintext),
+            KeyId::NetworkProxy => {
+                error.hint("torr sent nothing; remove the setting to connect without a proxy")
+            }
+            _ => error.remedy(Remedy::NamePeers),
+        })
+    }
+
+    /// The setting as the user asked for it, with its place. The URL of a proxy may hold a secret.
+    fn as_asked(&self) -> String {
+        let (key, value) = (self.key.full(), self.value.plain());
+        let chosen = matches!(self.key.kind, Kind::Choice(_));
+        match &self.origin {
+            Origin::Flag(flag) if chosen => format!("{flag} {value}"),
+            Origin::Flag(flag) => (*flag).to_owned(),
+            Origin::Default => key,
+            other if chosen => format!("{key} = \"{value}\" ({other})"),
+            other => format!("{key} ({other})"),
+        }
+    }
+
     /// The setting as a problem, unless torr acts on it.
     fn unsupported(&self) -> Option<Problem> {
         let key = self.key.full();
@@ -45,6 +74,11 @@ impl Setting {
 }
 
 impl Config {
+    /// Refuses the first setting with which nothing may be transferred.
+    pub fn refuse_unsupported(&self) -> Result<(), Error> {
+        self.settings.iter().try_for_each(Setting::refuse_unsupported)
+    }
+
     /// A warning for each setting that torr does not act on, in the order of the table.
     pub fn unsupported(&self) -> impl Iterator<Item = Problem> {
         self.settings.iter().filter_map(Setting::unsupported)
@@ -103,6 +137,24 @@ mod tests {
             support(KeyId::NetworkEncryption, "prefer", Origin::Flag("--encryption")),
             Support::Refused
         );
+    }
+
+    #[test]
+    fn a_refusal_names_the_setting_as_it_was_asked_for() {
+        let refused = |id: KeyId, value: &str, origin| {
+            let value = id.key().kind.read(value).unwrap();
+            Setting { key: id.key(), value, origin }.refuse_unsupported().map_err(|error| error.message)
+        };
+        for (id, value, origin, asked) in [
+            (KeyId::NetworkUpnp, "on", Origin::Flag("--upnp"), "--upnp"),
+            (KeyId::NetworkEncryption, "prefer", Origin::Flag("--encryption"), "--encryption prefer"),
+            (KeyId::NetworkProxy, "socks5://127.0.0.1:1", Origin::Flag("--proxy"), "--proxy"),
+            (KeyId::NetworkEncryption, "require", file(), "network.encryption = \"require\" (/c:2)"),
+            (KeyId::NetworkProxy, "socks5://h:1", file(), "network.proxy (/c:2)"),
+        ] {
+            assert_eq!(refused(id, value, origin), Err(format!("{asked} is not available yet")));
+        }
+        assert_eq!(refused(KeyId::NetworkUtp, "off", Origin::Flag("--no-utp")), Ok(()));
     }
 
     #[test]

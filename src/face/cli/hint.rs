@@ -40,6 +40,27 @@ fn remedied(remedy: &Remedy) -> Option<String> {
         Remedy::FormatV1 => "use --format v1".to_owned(),
         Remedy::LargerPieces => "choose a larger --piece-size, or fewer files".to_owned(),
         Remedy::SwitchIpv6On => "--ipv6 switches it on".to_owned(),
+        Remedy::AcceptPlaintext => {
+            "torr does not encrypt connections; --encryption off accepts that".to_owned()
+        }
+        Remedy::NamePeers => {
+            "peers come from trackers, the DHT, other peers, the local network and --peer".to_owned()
+        }
+        Remedy::SeparateTorrents => {
+            "get them one by one, into different folders (-o DIR) or under another name (--name)".to_owned()
+        }
+        Remedy::MoveTorrentFile => {
+            "move it away, leave --save-torrent out, or choose another folder with -o DIR".to_owned()
+        }
+        Remedy::ReplaceTorrentFile => {
+            "overwrite it with --overwrite, or choose another name with --torrent-only=FILE".to_owned()
+        }
+        Remedy::SelectFiles => {
+            "choose files with --select; torr get --list --select '*' shows them all".to_owned()
+        }
+        Remedy::SelectOneFile => "choose one with --select; torr get --list shows the numbers".to_owned(),
+        Remedy::ListFiles => "torr get --list shows the files with their numbers".to_owned(),
+        Remedy::HookFailed => "the download is complete; only the --run program failed".to_owned(),
     })
 }
 
