@@ -26,6 +26,7 @@ pub mod session_settings;
 pub mod source_watch;
 pub mod stall;
 pub mod state_dir;
+pub mod submission;
 pub mod user_folders;
 pub mod verification;
 

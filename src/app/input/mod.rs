@@ -3,6 +3,7 @@
 
 mod kind;
 mod link;
+mod list;
 mod web;
 
 use std::fmt;
@@ -18,6 +19,7 @@ use crate::proto::metainfo::Metainfo;
 
 pub use kind::Kind;
 pub use link::Link;
+pub use list::ArgumentList;
 
 /// The largest torrent file that is read, in bytes.
 pub const MAX_BYTES: u64 = 16 << 20;
@@ -48,6 +50,15 @@ impl Torrent {
         let parent = path.parent()?;
         Some(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
     }
+}
+
+/// An argument that was read.
+#[derive(Debug)]
+pub enum Input {
+    /// A torrent.
+    Torrent(Box<Torrent>),
+    /// A link to a torrent whose metadata is not known.
+    Link(Box<Link>),
 }
 
 /// How torrents are read.
