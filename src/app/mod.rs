@@ -14,6 +14,7 @@ pub mod config;
 pub mod damage;
 pub mod door;
 pub mod file_write;
+pub mod hook;
 pub mod input;
 pub mod interface;
 pub mod location;
