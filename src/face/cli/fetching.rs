@@ -1,4 +1,4 @@
-//! Torrents as arguments: read, and a slow fetch from the web is told.
+//! Torrents as arguments: read, and a slow fetch from the web is reported.
 
 use std::cell::Cell;
 use std::path::Path;
@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::output::{Output, Progress};
 use crate::app::Error;
 use crate::app::input::{self, FetchWatch, Reading, Torrent};
+use crate::app::submission::SubmissionWatch;
 use crate::base::units;
 
 /// How long nothing is said of a fetch.
@@ -53,6 +54,24 @@ impl FetchWatch for Fetching<'_> {
         if self.live && self.told.get() {
             self.output.live.erase();
         }
+    }
+}
+
+/// Warnings and fetches of submissions, on this output.
+pub struct SubmissionReport {
+    /// The output of the command.
+    pub output: Output,
+    /// Nothing else draws on the screen while torrent files are fetched.
+    pub alone: bool,
+}
+
+impl SubmissionWatch for SubmissionReport {
+    fn warn(&self, text: &str) {
+        self.output.warn(text);
+    }
+
+    fn watch_fetch(&self) -> Box<dyn FetchWatch + '_> {
+        Box::new(Fetching::new(&self.output, self.alone))
     }
 }
 

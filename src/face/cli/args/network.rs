@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use clap::Args;
 
 use super::switches::Switches;
+use crate::app::Error;
 use crate::app::config::KeyId;
 use crate::app::config::kind::Value;
 use crate::app::making::values::tracker_url;
@@ -50,6 +51,14 @@ pub struct NetworkArgs {
 }
 
 impl NetworkArgs {
+    /// Refuses web seeds where they would have to be used.
+    pub fn refuse_web_seeds(&self) -> Result<(), Error> {
+        if self.web_seed.is_empty() {
+            return Ok(());
+        }
+        Err(Error::not_yet("--web-seed").hint("without it, torr downloads from peers only"))
+    }
+
     /// The flags that were given and have a key in the configuration: the key, the value, the flag.
     pub fn keys(&self) -> Vec<(KeyId, Value, &'static str)> {
         let port = self.port.map(|port| Value::Number(port.into()));
@@ -117,6 +126,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::app::config::Config;
 
     #[derive(Parser)]
     struct Line {
@@ -160,6 +170,31 @@ mod tests {
             assert!(told(&bad).is_err(), "{bad:?}");
         }
         assert!(told(&["--up", "999.5"]).unwrap_err().contains("write 999.5K"));
+    }
+
+    #[test]
+    fn switching_off_is_not_refused() {
+        let refused = |line: &[&str]| {
+            let line = Line::try_parse_from(std::iter::once(&"x").chain(line)).unwrap();
+            let mut config = Config::built_in();
+            for (key, value, flag) in line.network.keys() {
+                config.flag(key, value, flag);
+            }
+            config.refuse_unsupported().map_err(|error| error.message)
+        };
+        let off = [
+            "--no-dht",
+            "--no-pex",
+            "--no-lsd",
+            "--no-upnp",
+            "--no-utp",
+            "--no-trackers",
+            "--encryption",
+            "off",
+        ];
+        assert_eq!(refused(&off), Ok(()));
+        assert_eq!(refused(&["--trackers", "--ipv6", "--pex", "--dht", "--lsd"]), Ok(()));
+        assert_eq!(refused(&["--no-utp", "--utp"]), Err("--utp is not available yet".to_owned()));
     }
 
     #[test]

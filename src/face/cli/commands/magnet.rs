@@ -8,11 +8,13 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use crate::app::input::Link;
+use crate::app::session_settings::NetworkOptions;
+use crate::app::submission::torrent_file_name;
 use crate::app::{Error, shown};
 use crate::base::{InfoHashes, Untrusted, units};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::exit::Exit;
-use crate::face::cli::fetch::{self, Who};
+use crate::face::cli::fetch;
 use crate::face::cli::json::path_hex;
 use crate::face::cli::output::Output;
 use crate::face::cli::style::Role;
@@ -21,7 +23,6 @@ use crate::proto::magnet::Magnet;
 use crate::proto::paths::safe_name;
 
 use super::create::target::Target;
-use super::get::torrent_name;
 use super::show::{self, about::About};
 
 /// Convert between torrent files and magnet links, or explain a link
@@ -99,7 +100,7 @@ pub fn run(args: &MagnetArgs, global: &GlobalArgs, output: &Output) -> Result<Ex
             }
             let patience = args.timeout.unwrap_or(fetch::TIMEOUT);
             let said = link.magnet.clone();
-            let torrent = fetch::torrent(link, who(args), patience, global, output)?;
+            let torrent = fetch::torrent(link, network(args), patience, global, output)?;
             let mut about = About::torrent(&torrent.metainfo);
             // What only a link can say stays in the link.
             let Magnet { peers, named_peers, select, .. } = said;
@@ -136,19 +137,19 @@ pub fn run(args: &MagnetArgs, global: &GlobalArgs, output: &Output) -> Result<Ex
 
 /// Where the torrent file goes; in a folder under the name of the torrent.
 fn target(path: &Path, name: &str) -> Target {
-    Target::new(Some(path), torrent_name(Path::new(&safe_name(name.as_bytes()))))
+    Target::new(Some(path), torrent_file_name(Path::new(&safe_name(name.as_bytes()))))
 }
 
-/// Peers of the command line are asked as well.
-fn who(args: &MagnetArgs) -> Who {
-    let mut who = Who { lan: args.lan, ..Who::default() };
+/// The network as the flags want it: the peers they name are asked as well.
+fn network(args: &MagnetArgs) -> NetworkOptions {
+    let mut network = NetworkOptions { lan: args.lan, ..NetworkOptions::default() };
     for peer in &args.peer {
         match peer {
-            Peer::At(addr) => who.peers.push(*addr),
-            Peer::Named(host, port) => who.named_peers.push((host.clone(), *port)),
+            Peer::At(addr) => network.peers.push(*addr),
+            Peer::Named(host, port) => network.named_peers.push((host.clone(), *port)),
         }
     }
-    who
+    network
 }
 
 /// The torrent file is where it was wanted.

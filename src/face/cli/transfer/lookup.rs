@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::{interval, timeout};
 
 use crate::app::door::{Add, Command, Door, Event, View};
+use crate::app::session_settings::SessionSettings;
 use crate::app::{Error, ErrorKind};
 use crate::base::{InfoHashes, TorrentId, Untrusted};
 use crate::face::cli::output::{Output, Progress};
@@ -15,7 +16,7 @@ use crate::face::cli::progress::log_lines::{self, UpdateTimer};
 use crate::face::cli::progress::screen;
 use crate::proto::metainfo::Metainfo;
 
-use super::{Host, Setup};
+use super::Host;
 
 /// How often it is looked whether to stop.
 const TICK: Duration = Duration::from_millis(100);
@@ -97,9 +98,9 @@ pub type Found = (TorrentId, Result<Metainfo, Error>);
 
 impl Lookups {
     /// Starts an engine, for so many downloads at once later.
-    pub fn start(setup: &Setup, jobs: usize, output: &Output) -> Result<Self, Error> {
+    pub fn start(settings: &SessionSettings, jobs: usize, output: &Output) -> Result<Self, Error> {
         let host = Host::new()?;
-        let (door, events) = host.block_on(Door::open(setup.engine(jobs)))?;
+        let (door, events) = host.block_on(Door::open(settings.engine_config(jobs)))?;
         Ok(Self {
             engine: RunningEngine { host, door, events, known: Known::default() },
             output: output.clone(),

@@ -2,37 +2,32 @@
 //! last of them has ended.
 
 mod events;
-mod hook;
 pub mod link;
 mod lookup;
 mod notices;
 mod outcome;
 mod reporter;
+mod seed_command;
 mod session;
-mod setup;
+mod settings;
 pub mod stream;
-pub mod unsupported;
-mod work;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::mpsc;
 
-use crate::app::door::Add;
+use crate::app::hook::Hook;
+use crate::app::session_settings::SessionSettings;
+use crate::app::submission::{Submission, Submissions};
 use crate::app::{Error, ErrorKind};
-use crate::base::{InfoHashes, Untrusted};
 
 use super::exit::Exit;
 use super::output::Output;
-use crate::app::command_line::Words;
 
 pub use lookup::{Lookups, Prompt, RunningEngine, Wish};
 pub use outcome::Outcomes;
 pub use reporter::summary;
-pub use setup::Setup;
-pub use work::{Kept, Peers, Search, Submission, Work};
+pub use settings::session_settings;
 
 /// The action of a command on its torrents.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,92 +48,59 @@ impl Verb {
     }
 }
 
-/// The plan of a command.
+/// The torrents of a command, and how it reports them.
 #[derive(Debug)]
-pub struct Plan {
+pub struct TransferRequest {
     /// The action of the command.
     pub verb: Verb,
-    /// The torrents that are known before it begins.
-    pub works: Vec<Work>,
-    /// Those that are still being read, if there may be any.
-    pub more: Option<Arrivals>,
+    /// The submissions that are known before it begins.
+    pub submissions: Vec<Submission>,
+    /// Those that are still being built, if there may be any.
+    pub more: Option<Submissions>,
     /// The engine, if it runs already.
     pub engine: Option<RunningEngine>,
-    /// Those that failed before they began.
+    /// Outcomes of torrents that failed before they began.
     pub outcomes: Outcomes,
     /// How long a torrent may wait without progress.
     pub timeout: Option<Duration>,
     /// The byte after each path on standard output; `None` where paths do not go there.
     pub path_end: Option<u8>,
     /// The program that runs after each download.
-    pub run: Option<Words>,
-    /// How others are told where to fetch what is given.
+    pub hook: Option<Hook>,
+    /// The links by which others find what is seeded.
     pub links: Option<link::Links>,
 }
 
-impl Plan {
-    /// Nothing is to be done yet.
-    pub fn new(verb: Verb) -> Self {
+impl TransferRequest {
+    /// A request for these submissions, with every default.
+    pub fn new(verb: Verb, submissions: Vec<Submission>) -> Self {
         Self {
             verb,
-            works: Vec::new(),
+            submissions,
             more: None,
             engine: None,
             outcomes: Outcomes::default(),
             timeout: None,
             path_end: Some(b'\n'),
-            run: None,
+            hook: None,
             links: None,
         }
     }
-
-    /// The same with these torrents.
-    pub fn with(mut self, jobs: impl IntoIterator<Item = (Add, Transfer)>) -> Self {
-        self.works.extend(jobs.into_iter().map(|(add, job)| Work::of(add, job)));
-        self
-    }
 }
 
-/// A torrent that was asked for and has been read, or why it could not be.
-pub type Arrival = Result<Work, Error>;
-/// Torrents as they are read.
-pub type Arrivals = mpsc::Receiver<Arrival>;
-
-/// One torrent of a command.
-#[derive(Clone, Debug)]
-pub struct Transfer {
-    /// Its info-hashes.
-    pub info_hashes: InfoHashes,
-    /// Its name.
-    pub name: Untrusted,
-    /// How it was named on the command line, fit for a shell.
-    pub argument: String,
-    /// The folder its file or directory lies in, as it was given.
-    pub folder: PathBuf,
-    /// The name of its file or directory there, where it differs from the torrent's.
-    pub renamed: Option<String>,
-    /// The torrent is seeded after it is complete.
-    pub seeds: bool,
-    /// The command that gives it to others later.
-    pub give_back: String,
-}
-
-impl Transfer {
-    /// Where its data is found, as `verify` and `seed` want it: the folder it lies in, or what lies there
-    /// under another name.
-    pub fn place(&self) -> PathBuf {
-        self.renamed.as_ref().map_or_else(|| self.folder.clone(), |name| self.folder.join(name))
-    }
-}
-
-/// Carries out a plan, so many torrents at once. Where nothing is left to do no engine starts.
-pub fn run(plan: Plan, setup: &Setup, jobs: usize, output: &Output) -> Result<Exit, Error> {
-    if plan.works.is_empty() && plan.more.is_none() && plan.engine.is_none() {
-        let exit = plan.outcomes.exit();
-        summary(plan.verb, &plan.outcomes, exit, output)?;
+/// Carries out a request, with so many simultaneous downloads. Where nothing is left to do no engine starts.
+pub fn run(
+    request: TransferRequest,
+    settings: &SessionSettings,
+    jobs: usize,
+    output: &Output,
+) -> Result<Exit, Error> {
+    if request.submissions.is_empty() && request.more.is_none() && request.engine.is_none() {
+        let exit = request.outcomes.exit();
+        summary(request.verb, &request.outcomes, exit, output)?;
         return Ok(exit);
     }
-    session::run(plan, setup.engine(jobs), output)
+    session::run(request, settings, jobs, output)
 }
 
 /// Runs what needs the engine, and leaves nothing of it behind.

@@ -4,19 +4,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::app::door::{After, Row, Until};
-use crate::app::quoted;
-use crate::app::shown;
+use crate::app::submission::{SavedTorrentFile, SubmittedTorrent};
+use crate::app::{quoted, shown};
 use crate::base::units;
 use crate::face::cli::progress::amounts::of;
 use crate::face::cli::style::{Role, Style};
 
-use super::{Kept, Transfer};
-
 /// A download that is complete.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Finish<'a> {
-    /// The transfer that is complete.
-    pub job: &'a Transfer,
+    /// The torrent that is complete.
+    pub torrent: &'a SubmittedTorrent,
     /// Where its file or folder is.
     pub path: &'a Path,
     /// Its size in bytes.
@@ -25,41 +23,41 @@ pub struct Finish<'a> {
     pub received: u64,
     /// How long it was on its way in this run.
     pub took: Duration,
-    /// The action that follows.
-    pub after: After,
     /// Every piece was hashed and found right, in this run or in one before.
     pub verified: bool,
+    /// The command that seeds it later.
+    pub seed_command: String,
 }
 
 /// The end of a download, and the answer to whether it is given back.
 pub fn finished(finish: &Finish<'_>, style: Style) -> String {
-    let job = finish.job;
+    let torrent = finish.torrent;
     let how = if finish.verified { "every piece verified" } else { "not verified" };
-    let then = match finish.after {
-        After::Stop => format!("Not seeding; to seed:  {}", job.give_back),
+    let then = match torrent.after {
+        After::Stop => format!("Not seeding; to seed:  {}", finish.seed_command),
         After::Seed(until) => format!("Seeding {}", until_when(until)),
     };
     format!(
         "{} {}  {}{} {}, {how}\n  saved in {}.  {then}",
         style.paint(Role::Good, style.ok()),
-        style.paint(Role::Strong, &job.name.fit(200)),
+        style.paint(Role::Strong, &torrent.name.fit(200)),
         units::size(finish.size),
         part(finish.received, finish.size),
         came(finish.received, finish.took),
-        place(&job.folder),
+        place(&torrent.folder),
     )
 }
 
 /// The end where no more than the torrent file was wanted.
-pub fn kept(kept: &Kept, style: Style) -> String {
-    let files = units::plural(kept.files, "file", "files");
+pub fn saved(saved: &SavedTorrentFile, style: Style) -> String {
+    let files = units::plural(saved.files, "file", "files");
     format!(
         "{} {}  {files}, {}\n  saved as {}.  To download:  torr get {}",
         style.paint(Role::Good, style.ok()),
-        style.paint(Role::Strong, &kept.name.fit(200)),
-        units::size(kept.size),
-        shown(&homely(&kept.path, home())),
-        quoted(&kept.path),
+        style.paint(Role::Strong, &saved.name.fit(200)),
+        units::size(saved.size),
+        shown(&homely(&saved.path, home())),
+        quoted(&saved.path),
     )
 }
 
@@ -186,41 +184,40 @@ mod tests {
     use crate::base::InfoHashes;
     use crate::face::cli::progress::screen::tests::row;
 
-    fn job() -> Transfer {
-        Transfer {
+    fn torrent() -> SubmittedTorrent {
+        SubmittedTorrent {
             info_hashes: InfoHashes::from_v1([8; 20]),
             name: "ubuntu.iso".into(),
             argument: "ubuntu.torrent".to_owned(),
             folder: "iso".into(),
-            renamed: None,
-            seeds: false,
-            give_back: "torr seed 080808".to_owned(),
+            root_name: None,
+            after: After::Stop,
         }
     }
 
-    fn finish(job: &Transfer) -> Finish<'_> {
+    fn finish(torrent: &SubmittedTorrent) -> Finish<'_> {
         Finish {
-            job,
+            torrent,
             path: Path::new("/iso/ubuntu.iso"),
             size: 6_012_954_214,
             received: 6_012_954_214,
             took: Duration::from_secs(166),
-            after: After::Stop,
             verified: true,
+            seed_command: "torr seed 080808".to_owned(),
         }
     }
 
     #[test]
     fn the_end_answers_whether_it_seeds() {
-        let mut job = job();
+        let mut torrent = torrent();
         assert_eq!(
-            finished(&finish(&job), Style::default()),
+            finished(&finish(&torrent), Style::default()),
             "✓ ubuntu.iso  5.6 GiB in 2 min 46 s (34.5 MiB/s), every piece verified\n  \
              saved in iso.  Not seeding; to seed:  torr seed 080808"
         );
-        job.folder = ".".into();
-        let after = After::Seed(Until::default());
-        let there = Finish { size: 1024, received: 0, after, verified: false, ..finish(&job) };
+        torrent.folder = ".".into();
+        torrent.after = After::Seed(Until::default());
+        let there = Finish { size: 1024, received: 0, verified: false, ..finish(&torrent) };
         assert_eq!(
             finished(&there, Style::default()),
             "✓ ubuntu.iso  1 KiB was already there, not verified\n  \
@@ -230,8 +227,8 @@ mod tests {
 
     #[test]
     fn the_rate_is_of_what_came() {
-        let job = job();
-        let rest = Finish { received: 34 << 20, took: Duration::from_secs(1), ..finish(&job) };
+        let torrent = torrent();
+        let rest = Finish { received: 34 << 20, took: Duration::from_secs(1), ..finish(&torrent) };
         let text = finished(&rest, Style::default());
         assert!(
             text.starts_with("✓ ubuntu.iso  5.6 GiB, 34 MiB of it downloaded in 1 s (34 MiB/s), every"),

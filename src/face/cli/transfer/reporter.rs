@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::app::door::{Reason, Row, State, Until, View};
+use crate::app::submission::{SavedTorrentFile, SubmittedTorrent};
 use crate::app::{Error, shown};
 use crate::base::{InfoHashes, TorrentId, Untrusted, units};
 use crate::face::cli::exit::Exit;
@@ -20,7 +21,7 @@ use crate::face::cli::style::Role;
 
 use super::events;
 use super::notices::{self, Finish};
-use super::{Kept, Outcomes, Transfer, Verb};
+use super::{Outcomes, Verb};
 
 /// The time between two JSON events of progress, unless the user chose one.
 const JSON_EVERY: Duration = Duration::from_secs(1);
@@ -196,14 +197,14 @@ impl<'a> Reporter<'a> {
 
     /// A download is complete.
     pub fn finished(&mut self, id: TorrentId, finish: &Finish<'_>) -> Result<(), Error> {
-        let job = finish.job;
+        let torrent = finish.torrent;
         self.open = self.open.saturating_sub(1);
-        self.complete.insert(id, job.seeds);
-        self.line(&log_lines::done(job.info_hashes, finish.size, finish.received, finish.took));
+        self.complete.insert(id, torrent.is_seeded());
+        self.line(&log_lines::done(torrent.info_hashes, finish.size, finish.received, finish.took));
         let seconds = finish.took.as_secs();
         self.event(&events::done(
             self.verb.schema(),
-            job.info_hashes,
+            torrent.info_hashes,
             finish.path,
             seconds,
             finish.verified,
@@ -226,38 +227,38 @@ impl<'a> Reporter<'a> {
 
     /// Of a torrent the torrent file was wanted, and it is there. If the torrent was in the engine, this is its id
     /// there, and the row the last one that was seen.
-    pub fn kept(
+    pub fn saved(
         &mut self,
         id: Option<TorrentId>,
-        kept: &Kept,
+        saved: &SavedTorrentFile,
         row: Option<&Row>,
         took: Duration,
     ) -> Result<(), Error> {
         self.open = self.open.saturating_sub(1);
-        self.metadata(kept.info_hashes, &kept.name, kept.size, kept.files)?;
+        self.metadata(saved.info_hashes, &saved.name, saved.size, saved.files)?;
         match id {
             Some(id) => {
-                self.sizes.insert(id, kept.size);
+                self.sizes.insert(id, saved.size);
                 self.complete.insert(id, false);
             }
-            None => self.kept_elsewhere = self.kept_elsewhere.saturating_add(kept.size),
+            None => self.kept_elsewhere = self.kept_elsewhere.saturating_add(saved.size),
         }
         self.kept.extend(row.map(|row| Row { state: State::Done, ..row.clone() }));
-        self.line(&format!("{} saved {}", kept.info_hashes.short(), shown(&kept.path)));
-        self.event(&events::done(self.verb.schema(), kept.info_hashes, &kept.path, took.as_secs(), true))?;
+        self.line(&format!("{} saved {}", saved.info_hashes.short(), shown(&saved.path)));
+        self.event(&events::done(self.verb.schema(), saved.info_hashes, &saved.path, took.as_secs(), true))?;
         match self.output.progress {
             Progress::Bar | Progress::None => {
                 if self.open == 0 {
                     self.output.live.leave();
                 }
-                self.output.say(&notices::kept(kept, self.output.err));
+                self.output.say(&notices::saved(saved, self.output.err));
             }
             Progress::Lines if self.output.stdout_tty && !self.output.json => {
-                self.output.line(&notices::kept(kept, self.output.out))?;
+                self.output.line(&notices::saved(saved, self.output.out))?;
             }
             Progress::Lines | Progress::Json => {}
         }
-        self.path(&kept.path)
+        self.path(&saved.path)
     }
 
     /// The path of what was wanted, for whoever reads standard output.
@@ -271,22 +272,34 @@ impl<'a> Reporter<'a> {
     }
 
     /// A torrent is given to others from here on.
-    pub fn seeding(&mut self, id: TorrentId, job: &Transfer, path: &Path, until: Until) -> Result<(), Error> {
+    pub fn seeding(
+        &mut self,
+        id: TorrentId,
+        torrent: &SubmittedTorrent,
+        path: &Path,
+        until: Until,
+    ) -> Result<(), Error> {
         self.open = self.open.saturating_sub(1);
         self.complete.insert(id, true);
         let until = notices::until_when(until);
-        self.words(job.info_hashes, &format!("seeding {} {until}", shown(path)), |text| {
+        self.words(torrent.info_hashes, &format!("seeding {} {until}", shown(path)), |text| {
             format!("{} {text}", self.output.err.paint(Role::Good, self.output.err.ok()))
         });
-        self.event(&events::done(self.verb.schema(), job.info_hashes, path, 0, true))
+        self.event(&events::done(self.verb.schema(), torrent.info_hashes, path, 0, true))
     }
 
     /// The goal of giving is reached; the row is the last one that was seen.
-    pub fn goal(&self, id: TorrentId, job: &Transfer, until: Until, row: Option<&Row>) -> Result<(), Error> {
+    pub fn goal(
+        &self,
+        id: TorrentId,
+        torrent: &SubmittedTorrent,
+        until: Until,
+        row: Option<&Row>,
+    ) -> Result<(), Error> {
         let text = notices::goal(until, row);
-        self.words(job.info_hashes, &text, |text| {
+        self.words(torrent.info_hashes, &text, |text| {
             let sign = self.output.err.paint(Role::Good, self.output.err.ok());
-            format!("{sign} {} {text}", job.name.fit(80))
+            format!("{sign} {} {text}", torrent.name.fit(80))
         });
         let reason = Reason { word: "goal_reached", text: format!("complete; {text}") };
         self.last(id, row, State::Done, reason)

@@ -11,11 +11,9 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::sync::oneshot;
 
-use crate::app::door::{ContentOptions, Priority, Read, Reader};
+use crate::app::door::{Read, Reader};
 use crate::app::{Error, ErrorKind, reason};
-use crate::base::FileIndex;
 use crate::face::cli::output::Output;
-use crate::proto::metainfo::Metainfo;
 
 /// How long to wait for a standard output that takes nothing and does not block.
 const FULL: Duration = Duration::from_secs(1);
@@ -49,23 +47,6 @@ pub fn allowed(output: &Output, torrents: usize) -> Result<(), Error> {
         return Err(Error::usage(message).hint("give one torrent"));
     }
     Ok(())
-}
-
-/// Reads the one file that is wanted of a torrent while it comes.
-pub fn of_only_file(torrent: &Metainfo, content: &mut ContentOptions) -> Result<Reader, Error> {
-    let is_wanted = |at: usize| content.priorities.get(at).copied().unwrap_or_default() != Priority::Skip;
-    let wanted = torrent.files().iter().enumerate().filter(|(at, file)| file.is_stored() && is_wanted(*at));
-    let wanted: Vec<usize> = wanted.map(|(at, _)| at).take(2).collect();
-    if let [only] = wanted[..] {
-        let (feed, reader) = Reader::of(FileIndex(only as u32));
-        content.read = Some(feed);
-        return Ok(reader);
-    }
-    let name = torrent.name().fit(80);
-    let message = format!("--to-stdout writes one file, but several of {name} are selected");
-    Err(Error::usage(message)
-        .hint("choose one with --select; torr get --list shows the numbers")
-        .about(torrent.info_hash()))
 }
 
 /// Writes what a reader reads.

@@ -15,7 +15,6 @@ use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::args::network;
 use crate::face::cli::config;
 use crate::face::cli::output::Output;
-use crate::face::cli::transfer::unsupported::refuse_proxy;
 
 /// Where the node begins and how it speaks.
 #[derive(Args, Clone, Debug)]
@@ -55,7 +54,7 @@ impl Reach {
             let flag = if self.ipv6 { "--ipv6" } else { "--no-ipv6" };
             config.flag(KeyId::NetworkIpv6, Value::Switch(self.ipv6), flag);
         }
-        refuse_proxy(&config)?;
+        config.setting(KeyId::NetworkProxy).refuse_unsupported()?;
         let Network { bind, ipv6, dht_bootstrap, .. } = Settings::of(&config)?.network;
         let bind = bind.map(|text| interface::address(&text, ipv6)).transpose()?;
         let usual = self.bootstrap.is_empty();

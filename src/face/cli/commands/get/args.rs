@@ -6,9 +6,13 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::app::command_line::{Words, words};
-use crate::app::door::{self, After};
+use crate::app::config::Origin;
+use crate::app::door::{After, Alloc, Existing, Order};
+use crate::app::hook::Hook;
 use crate::app::seed_goal::parse_after;
 use crate::app::selection::{Select, select};
+use crate::app::session_settings::SessionSettings;
+use crate::app::submission::{SubmissionOptions, TorrentFileMode};
 use crate::base::{Untrusted, units};
 use crate::face::cli::args::network::NetworkArgs;
 use crate::face::cli::fetch;
@@ -136,23 +140,39 @@ pub struct Patience(Option<Duration>);
 const UNWATCHED: Duration = Duration::from_secs(600);
 
 impl GetArgs {
-    /// What the engine does with files that are there.
-    pub const fn existing(&self) -> door::Existing {
-        match self.existing {
-            _ if self.overwrite => door::Existing::Overwrite,
-            ExistingArg::Check => door::Existing::Check,
-            ExistingArg::Refuse => door::Existing::Refuse,
-            ExistingArg::Trust => door::Existing::Trust,
+    /// The wishes for the torrents; `watched` by a person or not. A wish without a flag is that of the settings.
+    pub fn submission_options(&self, settings: &SessionSettings, watched: bool) -> SubmissionOptions {
+        SubmissionOptions {
+            root_name: self.name.clone(),
+            select: self.select.clone(),
+            existing: match self.existing {
+                _ if self.overwrite => Existing::Overwrite,
+                ExistingArg::Check => Existing::Check,
+                ExistingArg::Refuse => Existing::Refuse,
+                ExistingArg::Trust => Existing::Trust,
+            },
+            alloc: match self.alloc {
+                AllocArg::None => Alloc::None,
+                AllocArg::Sparse => Alloc::Sparse,
+                AllocArg::Full => Alloc::Full,
+            },
+            order: if self.in_order { Order::InOrder } else { Order::RarestFirst },
+            ends_first: self.ends_first,
+            after: self.seed.unwrap_or_else(|| settings.after_download()),
+            torrent_file: match &self.torrent_only {
+                Some(name) => TorrentFileMode::FileOnly(name.clone()),
+                None if self.save_torrent => TorrentFileMode::DataAndFile,
+                None => TorrentFileMode::Data,
+            },
+            metadata_timeout: self.patience(watched),
+            stream: self.to_stdout.then_some(Origin::Flag("--to-stdout")),
+            ..SubmissionOptions::new(self.output.clone())
         }
     }
 
-    /// How the engine reserves space.
-    pub const fn alloc(&self) -> door::Alloc {
-        match self.alloc {
-            AllocArg::None => door::Alloc::None,
-            AllocArg::Sparse => door::Alloc::Sparse,
-            AllocArg::Full => door::Alloc::Full,
-        }
+    /// The program that runs after each download.
+    pub fn hook(&self) -> Option<Hook> {
+        self.run.clone().map(|command| Hook { command, origin: Origin::Flag("--run") })
     }
 
     /// How long a torrent may wait without progress; `watched` by a person or not.

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use crate::app::Error;
 use crate::app::door::Add;
-use crate::app::input::{Link, Torrent};
+use crate::app::input::{Input, Link, Torrent};
+use crate::app::submission::{Submission, SubmissionBuilder};
 use crate::base::{InfoHashes, TorrentId};
 use crate::face::cli::output::Output;
-use crate::face::cli::transfer::{Lookups, Prompt, RunningEngine, Setup, Work};
+use crate::face::cli::transfer::{Lookups, Prompt, RunningEngine};
 
 use super::inputs::Arguments;
-use super::jobs::{Asked, SubmissionBuilder};
 
 /// The torrents of a command line in their order. Those that are given as links are looked for all at once, and
 /// come after the others as they are found.
@@ -22,8 +22,7 @@ pub struct Torrents<'a> {
     /// Those that are looked for.
     links: BTreeMap<TorrentId, Link>,
     list: Arguments,
-    maker: &'a SubmissionBuilder,
-    setup: &'a Setup,
+    builder: &'a SubmissionBuilder,
     patience: Option<Duration>,
     jobs: usize,
     output: &'a Output,
@@ -35,8 +34,7 @@ impl<'a> Torrents<'a> {
     /// started does so many downloads at once later.
     pub fn of(
         arguments: Arguments,
-        maker: &'a SubmissionBuilder,
-        setup: &'a Setup,
+        builder: &'a SubmissionBuilder,
         patience: Option<Duration>,
         jobs: usize,
         output: &'a Output,
@@ -46,8 +44,7 @@ impl<'a> Torrents<'a> {
             given: VecDeque::new(),
             links: BTreeMap::new(),
             list,
-            maker,
-            setup,
+            builder,
             patience,
             jobs,
             output,
@@ -80,7 +77,7 @@ impl<'a> Torrents<'a> {
             }
             let (id, found) = self.lookups.as_mut()?.next(waiter)?;
             let Some(link) = self.links.remove(&id) else { continue };
-            return Some(found.map(|metainfo| self.maker.known(link, metainfo)));
+            return Some(found.map(|metainfo| self.builder.torrent_of(link, metainfo)));
         }
     }
 
@@ -92,18 +89,18 @@ impl<'a> Torrents<'a> {
     /// Reads an argument; nothing if it was given before, or if it leaves something out, which is looked for
     /// then.
     fn ask(&mut self, argument: &Path) -> Option<Result<Torrent, Error>> {
-        match self.maker.ask(argument).transpose()? {
-            Ok(Asked::Torrent(torrent)) => Some(Ok(*torrent)),
-            Ok(Asked::Link(link)) => self.look_for(*link).err().map(Err),
+        match self.builder.read(argument).transpose()? {
+            Ok(Input::Torrent(torrent)) => Some(Ok(*torrent)),
+            Ok(Input::Link(link)) => self.look_for(*link).err().map(Err),
             Err(failure) => Some(Err(failure)),
         }
     }
 
     fn look_for(&mut self, link: Link) -> Result<(), Error> {
-        let add = Add { metadata_timeout: self.patience, ..self.setup.lookup(&link)? };
+        let add = Add { metadata_timeout: self.patience, ..self.builder.settings().link_to_add(&link)? };
         let lookups = match self.lookups.take() {
             Some(lookups) => lookups,
-            None => Lookups::start(self.setup, self.jobs, self.output)?,
+            None => Lookups::start(self.builder.settings(), self.jobs, self.output)?,
         };
         let id = self.lookups.insert(lookups).add(add);
         self.links.insert(id, link);
@@ -111,9 +108,11 @@ impl<'a> Torrents<'a> {
     }
 
     /// The engine, if there is one, to go on with these.
-    pub fn into_engine(self, works: &[Work]) -> Option<RunningEngine> {
+    pub fn into_engine(self, submissions: &[Submission]) -> Option<RunningEngine> {
         let goes_on = |torrent: &InfoHashes| {
-            works.iter().any(|work| matches!(work, Work::Submit(ready) if ready.job.info_hashes == *torrent))
+            submissions.iter().any(|submission| {
+                matches!(submission, Submission::Transfer(new) if new.torrent.info_hashes == *torrent)
+            })
         };
         Some(self.lookups?.into_engine(goes_on))
     }

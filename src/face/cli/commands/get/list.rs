@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::app::selection::{Listed, listed};
+use crate::app::submission::SubmissionBuilder;
 use crate::app::{Error, ErrorKind};
 use crate::face::cli::commands::show;
 use crate::face::cli::exit::Exit;
@@ -13,13 +14,12 @@ use crate::face::cli::tree;
 use crate::proto::metainfo::Metainfo;
 
 use super::found::Torrents;
-use super::jobs::SubmissionBuilder;
 
 /// Lists the files of each torrent as it is read; those that the flags select, documents also say which they
 /// do not. Before a person Ctrl-C skips one that is looked for.
 pub fn run(
     torrents: &mut Torrents<'_>,
-    maker: &SubmissionBuilder,
+    builder: &SubmissionBuilder,
     ending: &AtOnce,
     output: &Output,
 ) -> Result<Exit, Error> {
@@ -27,7 +27,7 @@ pub fn run(
     let reader = Reader { ending, watches: output.stderr_tty };
     while let Some(torrent) = torrents.next(&reader) {
         let told = torrent.and_then(|torrent| {
-            let wanted = maker.wanted(&torrent)?;
+            let wanted = builder.wanted_files(&torrent)?;
             list(&torrent.metainfo, &wanted, outcomes.done > 0, output)?;
             outcomes.done();
             Ok(())

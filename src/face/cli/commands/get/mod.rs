@@ -3,24 +3,22 @@
 mod args;
 mod found;
 mod inputs;
-mod jobs;
 mod list;
-mod merge;
 pub mod pick;
 
 use crate::app::Error;
+use crate::app::submission::SubmissionBuilder;
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::exit::Exit;
+use crate::face::cli::fetching::SubmissionReport;
 use crate::face::cli::output::Output;
 use crate::face::cli::signals;
-use crate::face::cli::transfer::{self, Plan, Setup, Verb, stream};
+use crate::face::cli::transfer::{self, TransferRequest, Verb, session_settings, stream};
 
 pub use args::GetArgs;
-pub use jobs::torrent_name;
 
 use found::Torrents;
 use inputs::Arguments;
-use jobs::SubmissionBuilder;
 
 /// Gets them.
 pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
@@ -31,28 +29,32 @@ pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit,
         stream::allowed(output, args.torrents.len())?;
     }
     let arguments = Arguments::of(args, output)?;
-    let setup = Setup::new(&args.network, global, output)?.local(args.lan);
-    let maker = SubmissionBuilder::new(args, &setup, arguments.is_one() || args.list || args.pick, output);
-    let jobs = setup.jobs(args.jobs);
-    let patience = args.patience(output.stderr_tty);
+    args.network.refuse_web_seeds()?;
+    let settings = session_settings(&args.network, args.lan, global, output)?;
+    let jobs = args.jobs.map_or(settings.active_downloads(), usize::from);
+    let alone = arguments.is_one() || args.list || args.pick;
+    let report = Box::new(SubmissionReport { output: output.clone(), alone });
+    let options = args.submission_options(&settings, output.stderr_tty);
+    let builder = SubmissionBuilder::new(options, settings.clone(), &args.torrents, report);
+    let torrents = |arguments| Torrents::of(arguments, &builder, args.patience_first(), jobs, output);
     if args.list {
         let ending = signals::end_at_once(output).tell_scripts();
-        let mut torrents = Torrents::of(arguments, &maker, &setup, args.patience_first(), jobs, output);
-        let ended = list::run(&mut torrents, &maker, &ending, output);
+        let mut torrents = torrents(arguments);
+        let ended = list::run(&mut torrents, &builder, &ending, output);
         torrents.stop();
         return ended;
     }
-    let mut plan = Plan {
-        timeout: patience,
+    let mut request = TransferRequest {
+        timeout: args.patience(output.stderr_tty),
         path_end: (!args.to_stdout).then_some(if args.print0 { 0 } else { b'\n' }),
-        run: args.run.clone(),
-        ..Plan::new(Verb::Get)
+        hook: args.hook(),
+        ..TransferRequest::new(Verb::Get, Vec::new())
     };
     if args.pick {
-        let mut torrents = Torrents::of(arguments, &maker, &setup, args.patience_first(), jobs, output);
-        let left = pick::all(&mut torrents, &maker, &mut plan, &args.output, output);
+        let mut torrents = torrents(arguments);
+        let left = pick::all(&mut torrents, &builder, &mut request, &args.output, output);
         if matches!(left, Ok(None)) {
-            plan.engine = torrents.into_engine(&plan.works);
+            request.engine = torrents.into_engine(&request.submissions);
         } else {
             torrents.stop();
         }
@@ -62,10 +64,10 @@ pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit,
     } else if args.to_stdout {
         // One torrent at most is given, and where it fails nothing is left to do.
         for argument in arguments {
-            plan.works.extend(maker.make(&argument?)?);
+            request.submissions.extend(builder.build(&argument?)?);
         }
     } else {
-        plan.more = Some(inputs::start(arguments, maker)?);
+        request.more = Some(builder.build_in_background(arguments)?);
     }
-    transfer::run(plan, &setup, jobs, output)
+    transfer::run(request, &settings, jobs, output)
 }

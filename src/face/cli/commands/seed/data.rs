@@ -13,6 +13,7 @@ use crate::app::making::plan::{self, Recipe};
 use crate::app::making::values::{Tier, web_seed};
 use crate::app::making::{CachedHashes, HashCache};
 use crate::app::remembered;
+use crate::app::session_settings::SessionSettings;
 use crate::app::user_folders;
 use crate::app::{Error, ErrorKind, shown};
 use crate::base::{Geometry, Sha1Digest};
@@ -20,7 +21,7 @@ use crate::face::cli::hint;
 use crate::face::cli::making;
 use crate::face::cli::output::Output;
 use crate::face::cli::style::width;
-use crate::face::cli::transfer::{Setup, Verb};
+use crate::face::cli::transfer::Verb;
 use crate::proto::metainfo::{Draft, Metainfo};
 
 use super::{SeedArgs, Share, known, save, torrent};
@@ -34,7 +35,7 @@ pub struct TorrentBuilder<'a> {
     /// The flags of the command.
     pub args: &'a SeedArgs,
     /// Its settings.
-    pub setup: &'a Setup,
+    pub settings: &'a SessionSettings,
     /// Where it is told.
     pub output: &'a Output,
 }
@@ -76,7 +77,7 @@ impl TorrentBuilder<'_> {
         let mut hashed = None;
         for recalled in self.candidates(found) {
             let torrent = &recalled.metainfo;
-            let state = self.setup.state_dir().unwrap_or(Path::new(""));
+            let state = self.settings.state_dir().unwrap_or(Path::new(""));
             let untouched = !self.args.making.rehash && recalled.is_untouched(state);
             let of_known = if untouched {
                 None
@@ -117,7 +118,7 @@ impl TorrentBuilder<'_> {
         };
         draft.digests = hashed.joined();
         let (_, metainfo) = plan::made(&draft)?;
-        let state = self.setup.state_dir();
+        let state = self.settings.state_dir();
         let torrent_file = state.map(|state| remembered::torrent_file(state, &metainfo.info_hash()));
         let folder = found.path.parent().map(Path::to_owned);
         let recalled = Recalled { metainfo, torrent_file: torrent_file.unwrap_or_default(), folder };
@@ -127,7 +128,9 @@ impl TorrentBuilder<'_> {
     /// The torrents of earlier runs whose data this may be: those of the trackers that are given first, then
     /// those used last.
     fn candidates(&self, found: &Found) -> Vec<Recalled> {
-        let Some(state) = self.setup.state_dir().filter(|_| !self.args.making.new) else { return Vec::new() };
+        let Some(state) = self.settings.state_dir().filter(|_| !self.args.making.new) else {
+            return Vec::new();
+        };
         let all = door::recalled_at(state, &found.path).unwrap_or_else(|error| {
             tracing::warn!(%error, "torr cannot read its records and makes a new torrent");
             Vec::new()
@@ -175,7 +178,8 @@ impl TorrentBuilder<'_> {
         let path = (!recalled.torrent_file.as_os_str().is_empty()).then_some(recalled.torrent_file);
         let torrent = Torrent { bytes: metainfo.to_bytes(), metainfo, path, link: None };
         let folder = recalled.folder.unwrap_or_default();
-        let mut share = torrent::ready(self.args, self.setup, torrent, folder, existing, found.path.clone())?;
+        let mut share =
+            torrent::ready(self.args, self.settings, torrent, folder, existing, found.path.clone())?;
         share.given.files.clone_from(&found.files.files);
         Ok(share)
     }

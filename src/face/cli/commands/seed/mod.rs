@@ -12,10 +12,12 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, FromArgMatches};
 
-use crate::app::door::{Add, Existing, Until};
+use crate::app::door::{Existing, Until};
 use crate::app::input::{self, Kind, MAX_BYTES, Torrent};
 use crate::app::making::ScannedFile;
 use crate::app::seed_goal::parse_until;
+use crate::app::session_settings::SessionSettings;
+use crate::app::submission::{Submission, Transfer};
 use crate::app::{Error, ErrorKind};
 use crate::base::{InfoHashes, Untrusted};
 use crate::face::cli::args::global::GlobalArgs;
@@ -24,7 +26,7 @@ use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 use crate::face::cli::signals;
 use crate::face::cli::transfer::link::{Given, Links, Qr};
-use crate::face::cli::transfer::{self, Outcomes, Plan, Setup, Transfer, Verb};
+use crate::face::cli::transfer::{self, Outcomes, TransferRequest, Verb, session_settings};
 use crate::proto::metainfo::Metainfo;
 
 use making::MakingArgs;
@@ -80,30 +82,36 @@ pub struct SeedArgs {
     network: NetworkArgs,
 }
 
-/// Something that is shared: what the engine is told, what is told of it, and how others find it.
+/// A torrent to seed, and how others find it.
 struct Share {
     metainfo: Metainfo,
-    add: Add,
-    job: Transfer,
+    transfer: Transfer,
     given: Given,
+}
+
+impl Share {
+    /// The info-hashes of the torrent.
+    const fn info_hashes(&self) -> InfoHashes {
+        self.transfer.torrent.info_hashes
+    }
 }
 
 /// Shares them.
 pub fn run(args: &SeedArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     check(args)?;
-    let setup = Setup::giving(&args.network, args.lan, global, output)?;
+    let settings = session_settings(&args.network, args.lan, global, output)?;
     let ending = signals::end_at_once(output);
     let mut outcomes = Outcomes::default();
-    let mut jobs: Vec<(Add, Transfer)> = Vec::new();
+    let mut submissions = Vec::new();
     let mut given: BTreeMap<InfoHashes, Given> = BTreeMap::new();
     for argument in &args.paths {
-        match share(args, &setup, argument, output) {
-            Ok(Share { job, .. }) if given.contains_key(&job.info_hashes) => {
-                output.warn(&format!("{} was given twice", job.name.fit(100)));
+        match share(args, &settings, argument, output) {
+            Ok(share) if given.contains_key(&share.info_hashes()) => {
+                output.warn(&format!("{} was given twice", share.transfer.torrent.name.fit(100)));
             }
             Ok(share) => {
-                given.insert(share.job.info_hashes, share.given);
-                jobs.push((share.add, share.job));
+                given.insert(share.info_hashes(), share.given);
+                submissions.push(Submission::Transfer(Box::new(share.transfer)));
             }
             // Whoever reads what we print has gone away.
             Err(failure) if failure.kind == ErrorKind::Closed => return Err(failure),
@@ -114,7 +122,7 @@ pub fn run(args: &SeedArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
         }
     }
     ending.leave();
-    give(args, &setup, jobs, given, outcomes, output)
+    seed(args, &settings, submissions, given, outcomes, output)
 }
 
 /// Goes on with a torrent that was just made of the data in this folder, as `torr seed` would with no flag but
@@ -135,11 +143,12 @@ pub fn go_on(
         .try_get_matches_from(line)
         .and_then(|found| SeedArgs::from_arg_matches(&found))
         .map_err(|error| Error::new(ErrorKind::Internal, "internal", error.kind().to_string()))?;
-    let setup = Setup::giving(&args.network, args.lan, global, output)?;
-    let mut share = torrent::ready(&args, &setup, torrent, folder.to_owned(), Existing::Trust, data)?;
+    let settings = session_settings(&args.network, args.lan, global, output)?;
+    let mut share = torrent::ready(&args, &settings, torrent, folder.to_owned(), Existing::Trust, data)?;
     share.given.files = files;
-    let given = BTreeMap::from([(share.job.info_hashes, share.given)]);
-    give(&args, &setup, vec![(share.add, share.job)], given, Outcomes::default(), output)
+    let given = BTreeMap::from([(share.info_hashes(), share.given)]);
+    let submissions = vec![Submission::Transfer(Box::new(share.transfer))];
+    seed(&args, &settings, submissions, given, Outcomes::default(), output)
 }
 
 /// The flag that names a tracker.
@@ -147,19 +156,20 @@ fn tracker(url: &Untrusted) -> String {
     format!("--tracker={}", url.raw())
 }
 
-/// Gives what was made ready.
-fn give(
+/// Seeds what was made ready.
+fn seed(
     args: &SeedArgs,
-    setup: &Setup,
-    jobs: Vec<(Add, Transfer)>,
+    settings: &SessionSettings,
+    submissions: Vec<Submission>,
     given: BTreeMap<InfoHashes, Given>,
     outcomes: Outcomes,
     output: &Output,
 ) -> Result<Exit, Error> {
-    let links = Links { hide_addresses: args.no_address, qr: args.qr, given, ..setup.links() };
-    let count = jobs.len();
-    let plan = Plan { outcomes, links: Some(links), ..Plan::new(Verb::Seed).with(jobs) };
-    transfer::run(plan, setup, count, output)
+    let links = Links { hide_addresses: args.no_address, qr: args.qr, given, ..Links::of(settings) };
+    let count = submissions.len();
+    let request =
+        TransferRequest { outcomes, links: Some(links), ..TransferRequest::new(Verb::Seed, submissions) };
+    transfer::run(request, settings, count, output)
 }
 
 impl SeedArgs {
@@ -181,20 +191,25 @@ fn check(args: &SeedArgs) -> Result<(), Error> {
     Ok(())
 }
 
-fn share(args: &SeedArgs, setup: &Setup, argument: &Path, output: &Output) -> Result<Share, Error> {
+fn share(
+    args: &SeedArgs,
+    settings: &SessionSettings,
+    argument: &Path,
+    output: &Output,
+) -> Result<Share, Error> {
     let share = if is_data(argument) {
         if args.output.is_some() {
             let message = "-o gives the folder of a torrent's data, but a file or folder is the data itself";
             return Err(Error::usage(message).hint("leave -o out"));
         }
-        data::TorrentBuilder { args, setup, output }.share(argument)?
+        data::TorrentBuilder { args, settings, output }.share(argument)?
     } else {
         if let Some(flag) = args.making.given() {
             let shown = crate::app::shown(argument);
             let message = format!("{flag} is for files and folders, but {shown} is a torrent");
             return Err(Error::usage(message).hint("give the data instead, or leave out the flag"));
         }
-        torrent::share(args, setup, argument, output)?
+        torrent::share(args, settings, argument, output)?
     };
     save::save(args.save.as_ref(), &share, output)?;
     Ok(share)

@@ -27,12 +27,12 @@ pub fn target(wish: Option<&Wish>, data: &Path) -> Option<PathBuf> {
 
 /// Writes it, if that is wanted. A file that is there stays as it is.
 pub fn save(wish: Option<&Wish>, share: &Share, output: &Output) -> Result<(), Error> {
-    let folder = &share.job.folder;
+    let folder = &share.transfer.torrent.folder;
     let folder = std::path::absolute(folder).map_err(|error| Error::disk("use", folder, &error))?;
     let Some(path) = target(wish, &folder.join(share.metainfo.top_name())) else { return Ok(()) };
     let bytes = share.metainfo.to_bytes();
     let written = signals::undisturbed(|| write_file(&path, &bytes, false));
-    match written.map_err(|error| error.about(share.job.info_hashes))? {
+    match written.map_err(|error| error.about(share.info_hashes()))? {
         Written::New => output.say(&format!(" saved   {}", shown(&path))),
         Written::Same => {}
         Written::InTheWay if is_of(&path, share) => {
@@ -44,16 +44,14 @@ pub fn save(wish: Option<&Wish>, share: &Share, output: &Output) -> Result<(), E
         Written::InTheWay => {
             let message = format!("{} already exists with different content", shown(&path));
             let hint = "move it away, or choose another name with --save=FILE";
-            return Err(Error::new(ErrorKind::Disk, "exists", message)
-                .hint(hint)
-                .about(share.job.info_hashes));
+            return Err(Error::new(ErrorKind::Disk, "exists", message).hint(hint).about(share.info_hashes()));
         }
     }
     Ok(())
 }
 
 fn is_of(path: &Path, share: &Share) -> bool {
-    input::torrent_file(path).is_ok_and(|found| found.metainfo.info_hash() == share.job.info_hashes)
+    input::torrent_file(path).is_ok_and(|found| found.metainfo.info_hash() == share.info_hashes())
 }
 
 #[cfg(test)]

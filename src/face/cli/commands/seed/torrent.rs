@@ -10,11 +10,12 @@ use crate::app::making::values::web_seed;
 use crate::app::making::{ScannedFile, Wishes, scan};
 use crate::app::quoted;
 use crate::app::remembered;
+use crate::app::session_settings::SessionSettings;
+use crate::app::submission::Transfer;
 use crate::app::{Error, ErrorKind, shown};
 use crate::base::Untrusted;
 use crate::face::cli::fetching::Fetching;
 use crate::face::cli::output::Output;
-use crate::face::cli::transfer::Setup;
 use crate::face::cli::transfer::link::Given;
 use crate::proto::metainfo::Metainfo;
 use crate::proto::paths::safe_name;
@@ -22,8 +23,13 @@ use crate::proto::paths::safe_name;
 use super::{SeedArgs, Share};
 
 /// A torrent file, or one that is remembered, with its data where it lies.
-pub fn share(args: &SeedArgs, setup: &Setup, argument: &Path, output: &Output) -> Result<Share, Error> {
-    let known = remembered::recall(argument, setup.state_dir())?;
+pub fn share(
+    args: &SeedArgs,
+    settings: &SessionSettings,
+    argument: &Path,
+    output: &Output,
+) -> Result<Share, Error> {
+    let known = remembered::recall(argument, settings.state_dir())?;
     if known.is_none()
         && let Kind::File(path) = Kind::of(argument)
         && path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
@@ -41,7 +47,7 @@ pub fn share(args: &SeedArgs, setup: &Setup, argument: &Path, output: &Output) -
         },
         None => {
             let watch = Fetching::new(output, true);
-            input::read(argument, &Reading { bind: setup.bind(), watch: &watch })?
+            input::read(argument, &Reading { bind: settings.bind(), watch: &watch })?
         }
     };
     let id = torrent.metainfo.info_hash();
@@ -70,7 +76,7 @@ pub fn share(args: &SeedArgs, setup: &Setup, argument: &Path, output: &Output) -
     let path = place.own(&torrent.metainfo);
     // Before they are checked, so that no change is missed.
     let files = files(&torrent.metainfo, &path, args.follow);
-    let mut share = ready(args, setup, torrent, root, Existing::default(), path)?;
+    let mut share = ready(args, settings, torrent, root, Existing::default(), path)?;
     share.given.files = files;
     Ok(share)
 }
@@ -85,7 +91,7 @@ fn files(torrent: &Metainfo, data: &Path, follow: bool) -> Vec<ScannedFile> {
 /// Makes it ready to be given from this folder; `path` is what the user calls its data.
 pub fn ready(
     args: &SeedArgs,
-    setup: &Setup,
+    settings: &SessionSettings,
     mut torrent: Torrent,
     folder: PathBuf,
     existing: Existing,
@@ -104,7 +110,7 @@ pub fn ready(
         // Whoever has the link would announce as if they were us.
         let all = given.magnet.trackers.len();
         given.magnet.trackers.retain(|url| args.network.tracker.iter().any(|own| own == url.raw()));
-        given.keeps_trackers = setup.asks_trackers() && given.magnet.trackers.len() < all;
+        given.keeps_trackers = settings.use_trackers() && given.magnet.trackers.len() < all;
     }
     let added = args.network.tracker.iter().map(|url| Untrusted::new(url.as_str()));
     for url in added {
@@ -112,7 +118,7 @@ pub fn ready(
             given.magnet.trackers.push(url);
         }
     }
-    if !setup.asks_trackers() {
+    if !settings.use_trackers() {
         given.magnet.trackers.clear();
     }
     if args.lan {
@@ -126,8 +132,8 @@ pub fn ready(
         follow: args.follow,
         ..ContentOptions::new(folder)
     };
-    let (add, job) = setup.job(torrent, content)?;
-    Ok(Share { metainfo, add, job, given })
+    let transfer = Transfer::new(torrent, content, settings)?;
+    Ok(Share { metainfo, transfer, given })
 }
 
 /// The folder in which the data lies, and its name there where that is not the torrent's own. Nothing where

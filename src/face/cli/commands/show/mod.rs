@@ -17,11 +17,12 @@ use serde::Serialize;
 use crate::app::input;
 use crate::app::input::Link;
 use crate::app::selection::Listed;
+use crate::app::session_settings::NetworkOptions;
 use crate::app::{Error, ErrorKind};
 use crate::base::{Untrusted, units};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::exit::Exit;
-use crate::face::cli::fetch::{self, Who};
+use crate::face::cli::fetch;
 use crate::face::cli::output::Output;
 use crate::face::cli::style::Role;
 use crate::face::cli::{fetching, json, pager, tree};
@@ -159,8 +160,8 @@ fn source(args: &ShowArgs, global: &GlobalArgs, output: &Output) -> Result<Sourc
         return Ok(Source { about: About::link(link.magnet, &link.notes), bytes: None });
     }
     let patience = args.timeout.unwrap_or(fetch::TIMEOUT);
-    let who = Who { lan: args.lan, ..Who::default() };
-    let torrent = fetch::torrent(link, who, patience, global, output)?;
+    let network = NetworkOptions { lan: args.lan, ..NetworkOptions::default() };
+    let torrent = fetch::torrent(link, network, patience, global, output)?;
     Ok(Source { about: About::torrent(&torrent.metainfo), bytes: Some(torrent.bytes) })
 }
 

@@ -6,12 +6,13 @@ use crate::app::door::{ContentOptions, Existing, Priority};
 use crate::app::input::Torrent;
 use crate::app::location::Top;
 use crate::app::quoted;
+use crate::app::submission::{Submission, Transfer};
 use crate::app::{Error, ErrorKind, shown};
 use crate::base::units;
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
-use crate::face::cli::transfer::{self, Plan, Setup, Verb};
+use crate::face::cli::transfer::{self, TransferRequest, Verb, session_settings};
 
 use super::{Verdict, VerifyArgs, name};
 use crate::app::damage::{FileReport, Status};
@@ -37,7 +38,9 @@ pub fn fix(
         cut(&torrent.metainfo, verdict.place, &long)?;
     }
     output.say(&format!("repairing: {} to fetch", units::size(verdict.bad_bytes())));
-    let setup = Setup::new(&args.network, global, output)?.forgetful();
+    args.network.refuse_web_seeds()?;
+    // What is remembered of these files says that they are good, or nobody would have had to look.
+    let settings = session_settings(&args.network, false, global, output)?.without_state();
     let mut content = ContentOptions::new(verdict.place.root.clone());
     // Whatever could be lost by this has been looked at before.
     content.existing = Existing::Overwrite;
@@ -45,11 +48,12 @@ pub fn fix(
         let wanted = |chosen: &bool| if *chosen { Priority::Normal } else { Priority::Skip };
         content.priorities = verdict.chosen.iter().map(wanted).collect();
     }
-    let transfer = setup.job(torrent.clone(), content)?;
+    let transfer = Transfer::new(torrent.clone(), content, &settings)?;
     let usual = if output.stderr_tty { None } else { Some(UNWATCHED) };
-    let plan = Plan { timeout: args.timeout.or(usual), ..Plan::new(Verb::Get).with([transfer]) };
-    // What is remembered of these files says that they are good, or nobody would have had to look.
-    transfer::run(plan, &setup, 1, output)
+    let submissions = vec![Submission::Transfer(Box::new(transfer))];
+    let timeout = args.timeout.or(usual);
+    let request = TransferRequest { timeout, ..TransferRequest::new(Verb::Get, submissions) };
+    transfer::run(request, &settings, 1, output)
 }
 
 /// Refuses where repairing would destroy what might be of worth: bytes after the end of a file, and files

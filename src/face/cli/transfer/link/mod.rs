@@ -14,6 +14,7 @@ use crate::app::Error;
 use crate::app::door::content;
 use crate::app::making::ScannedFile;
 use crate::app::own_addresses::is_local;
+use crate::app::session_settings::SessionSettings;
 use crate::base::{InfoHashes, units};
 use crate::face::cli::output::{Output, Progress};
 use crate::face::cli::progress::layout::Size;
@@ -113,6 +114,19 @@ struct Event {
 }
 
 impl Links {
+    /// The links of a session, as far as they are known before it listens.
+    pub fn of(settings: &SessionSettings) -> Self {
+        let engine = settings.engine_config(1);
+        Self {
+            addresses: settings.own_addresses(),
+            bound: settings.bind().is_some(),
+            lan: settings.is_lan_only(),
+            dht: engine.dht,
+            lsd: engine.lsd,
+            ..Self::default()
+        }
+    }
+
     /// Tells how one of them is fetched from where peers reach us.
     pub fn tell(&self, torrent: InfoHashes, port: Option<u16>, output: &Output) -> Result<(), Error> {
         let Some(given) = self.given.get(&torrent) else { return Ok(()) };

@@ -37,7 +37,7 @@ impl Session<'_> {
         let open = self.running.iter().filter(|(_, running)| !running.over && running.path.is_none());
         let mut unfinished: Vec<_> = open.map(|(id, _)| (done(id), self.reporter.size(*id))).collect();
         // Nothing came of those that are still looked for.
-        unfinished.extend(std::iter::repeat_n((0, 0), self.sought.count()));
+        unfinished.extend(std::iter::repeat_n((0, 0), self.searches.count()));
         if self.verb == Verb::Get {
             for running in self.running.values_mut().filter(|running| running.path.is_some() && !running.over)
             {
@@ -55,7 +55,7 @@ impl Session<'_> {
             self.output.say(notices::CUT_OFF_WHILE_CHECKING);
         } else if self.verb == Verb::Get && !unfinished.is_empty() {
             self.output.say(&notices::cut_off(&unfinished, self.outcomes.done));
-        } else if self.running.values().any(|running| running.job.seeds) {
+        } else if self.running.values().any(|running| running.torrent.is_seeded()) {
             let sent = view.torrents.iter().map(|row| row.sent).sum();
             self.output.say(&format!("stopped: uploaded {} in this run", units::size(sent)));
         }

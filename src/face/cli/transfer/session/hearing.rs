@@ -4,12 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::super::Verb;
 use super::super::notices::Finish;
-use super::super::{Transfer, Verb};
+use super::super::seed_command::seed_command;
 use super::{Session, row};
 use crate::app::door::{Command, Door, Event, FaultKind, Reason, Row, State, View};
 use crate::app::quoted;
 use crate::app::source_watch::{self, Change};
+use crate::app::submission::SubmittedTorrent;
 use crate::app::{Error, ErrorKind};
 use crate::base::{TorrentId, units};
 
@@ -22,7 +24,7 @@ impl Session<'_> {
             }
             Event::Metadata { id, info_hashes, metainfo } => {
                 self.reporter.set_info_hashes(id, info_hashes);
-                self.sought.found(id, *metainfo);
+                self.searches.found(id, *metainfo);
                 Ok(())
             }
             Event::Checked { id, have } => {
@@ -35,7 +37,9 @@ impl Session<'_> {
             Event::Finished { id, path, received, took } => {
                 self.complete(id, &path, received, took)?;
                 match self.running.get(&id) {
-                    Some(running) => self.links.tell(running.job.info_hashes, door.view().port, self.output),
+                    Some(running) => {
+                        self.links.tell(running.torrent.info_hashes, door.view().port, self.output)
+                    }
                     None => Ok(()),
                 }
             }
@@ -46,14 +50,14 @@ impl Session<'_> {
                 if fault.kind == FaultKind::FilesMissing
                     && let Some(running) = self.running.get(&id)
                 {
-                    failure = failure.hint(repair(&running.job));
+                    failure = failure.hint(repair(&running.torrent));
                 }
                 // A torrent that was waited for in vain has no last state.
                 if fault.kind != FaultKind::NoMetadata {
                     let reason = Reason { word: fault.kind.reason(), text: fault.message };
                     self.reporter.last(id, row(&door.view(), id), State::Error, reason)?;
                 }
-                if self.sought.give_up(id) {
+                if self.searches.give_up(id) {
                     self.lost(id, &failure);
                 } else {
                     self.fail(id, &failure);
@@ -78,21 +82,21 @@ impl Session<'_> {
         let Some(running) = self.running.get_mut(&id) else { return Ok(()) };
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         running.path = Some(path.clone());
-        let job = &running.job;
+        let torrent = &running.torrent;
         if self.verb == Verb::Seed {
-            return self.reporter.seeding(id, job, &path, running.until());
+            return self.reporter.seeding(id, torrent, &path, running.until());
         }
         let finish = Finish {
-            job,
+            torrent,
             path: &path,
             size: self.reporter.size(id),
             received,
             took,
-            after: running.after,
             verified: !running.trusting || running.found == 0,
+            seed_command: seed_command(torrent, self.settings),
         };
         self.reporter.finished(id, &finish)?;
-        let begun = self.hooks.start(&running.job, &path, self.output);
+        let begun = self.hooks.start(running.torrent.info_hashes, &running.torrent.name, &path);
         self.hook_ended(begun);
         Ok(())
     }
@@ -100,7 +104,7 @@ impl Session<'_> {
     /// A file is no longer what was hashed: nobody can take what it has become.
     pub(super) fn changed(&mut self, id: TorrentId, change: &Change, door: &Door) -> Result<(), Error> {
         let Some(running) = self.running.get(&id).filter(|running| !running.over) else { return Ok(()) };
-        let torrent = running.job.info_hashes;
+        let torrent = running.torrent.info_hashes;
         let Some(given) = self.links.given.get(&torrent) else { return Ok(()) };
         let failure = source_watch::told(torrent, change, &given.path);
         let kind = if change.gone { FaultKind::FilesMissing } else { FaultKind::Changed };
@@ -136,10 +140,10 @@ impl Session<'_> {
         let Some(running) = self.running.get_mut(&id).filter(|running| !running.over) else { return Ok(()) };
         running.over = true;
         self.outcomes.done();
-        if !running.job.seeds {
+        if !running.torrent.is_seeded() {
             return Ok(());
         }
-        self.reporter.goal(id, &running.job, running.until(), row(&door.view(), id))
+        self.reporter.goal(id, &running.torrent, running.until(), row(&door.view(), id))
     }
 
     pub(super) fn fail(&mut self, id: TorrentId, failure: &Error) {
@@ -160,9 +164,9 @@ impl Session<'_> {
 }
 
 /// The hint for missing or damaged data.
-fn repair(job: &Transfer) -> String {
-    let place = quoted(&job.place());
-    let argument = &job.argument;
+fn repair(torrent: &SubmittedTorrent) -> String {
+    let place = quoted(&torrent.data_path());
+    let argument = &torrent.argument;
     format!(
         "torr verify {argument} {place} lists the damage, torr get {argument} -o {place} downloads it again"
     )

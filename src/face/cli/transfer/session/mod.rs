@@ -5,30 +5,29 @@
 
 mod ending;
 mod hearing;
-mod links;
+mod metadata_searches;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::time::{MissedTickBehavior, interval};
 
 use self::ending::stop;
-use self::links::Links as Sought;
-use super::hook::Hooks;
+use self::metadata_searches::MetadataSearches;
 use super::link::Links;
 use super::lookup::Known;
 use super::notices;
 use super::reporter::Reporter;
 use super::stream::{Stream, Streamed};
-use super::{
-    Arrival, Arrivals, Outcomes, Peers, Plan, RunningEngine, Submission, Transfer, Verb, Work, block_on, on,
-};
-use crate::app::door::{
-    Add, After, Command, ContentOptions, Door, EngineConfig, Events, Existing, Row, Until, View,
-};
+use super::{Outcomes, RunningEngine, TransferRequest, Verb, block_on, on};
+use crate::app::door::{Add, After, Command, ContentOptions, Door, Events, Existing, Row, Until, View};
+use crate::app::hook::{HookOutput, Hooks};
+use crate::app::session_settings::SessionSettings;
 use crate::app::source_watch::Watch;
 use crate::app::stall::Stall;
+use crate::app::submission::{MorePeers, Submission, Submissions, SubmittedTorrent, Transfer};
 use crate::app::{Error, ErrorKind};
 use crate::base::{InfoHashes, TorrentId};
 use crate::face::cli::exit::Exit;
@@ -38,42 +37,47 @@ use crate::face::cli::signals::{Resizes, Signals};
 /// How often it is looked whether anybody still reads what goes to standard output.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Does what is planned and says what the process ends with.
-pub fn run(mut plan: Plan, config: EngineConfig, output: &Output) -> Result<Exit, Error> {
-    match plan.engine.take() {
+/// Carries out a request and says what the process ends with.
+pub fn run(
+    mut request: TransferRequest,
+    settings: &SessionSettings,
+    jobs: usize,
+    output: &Output,
+) -> Result<Exit, Error> {
+    match request.engine.take() {
         Some(RunningEngine { host, door, events, known }) => {
-            on(&host, output, go(plan, Some((door, events)), known, config, output))
+            on(&host, output, run_session(request, Some((door, events)), known, (settings, jobs), output))
         }
-        None => block_on(output, go(plan, None, Known::default(), config, output)),
+        None => block_on(output, run_session(request, None, Known::default(), (settings, jobs), output)),
     }
 }
 
 /// The same with an engine that may run already.
-async fn go(
-    mut plan: Plan,
+async fn run_session(
+    mut request: TransferRequest,
     engine: Option<(Door, Events)>,
     known: Known,
-    config: EngineConfig,
+    (settings, jobs): (&SessionSettings, usize),
     output: &Output,
 ) -> Result<Exit, Error> {
     let mut signals = Signals::take().map_err(|error| {
         Error::new(ErrorKind::Internal, "internal", format!("cannot install signal handlers: {error}"))
     })?;
-    let signal = first(&mut plan, &mut signals, output).await?;
-    if plan.works.is_empty() {
+    let signal = wait_for_first(&mut request, &mut signals, output).await?;
+    if request.submissions.is_empty() {
         if let Some((door, _)) = engine {
             stop(&door, &mut signals).await;
         }
-        let exit = signal.unwrap_or_else(|| plan.outcomes.exit());
-        super::summary(plan.verb, &plan.outcomes, exit, output)?;
+        let exit = signal.unwrap_or_else(|| request.outcomes.exit());
+        super::summary(request.verb, &request.outcomes, exit, output)?;
         return Ok(exit);
     }
     let (door, events) = match engine {
         Some(running) => running,
-        None => Door::open(config).await?,
+        None => Door::open(settings.engine_config(jobs)).await?,
     };
-    let mut session = Session::new(&mut plan, known, output);
-    let result = session.go(plan.works, &door, events, &mut signals).await;
+    let mut session = Session::new(&mut request, known, settings, output);
+    let result = session.run(request.submissions, &door, events, &mut signals).await;
     if let Ok(Some(signal)) = result {
         session.hooks.stop();
         // Who closed the pipe has seen enough.
@@ -91,37 +95,41 @@ async fn go(
 }
 
 /// Waits for the first torrent for which an engine is needed; gives back the signal that came before it.
-async fn first(plan: &mut Plan, signals: &mut Signals, output: &Output) -> Result<Option<Exit>, Error> {
-    while plan.works.is_empty()
-        && let Some(more) = &mut plan.more
+async fn wait_for_first(
+    request: &mut TransferRequest,
+    signals: &mut Signals,
+    output: &Output,
+) -> Result<Option<Exit>, Error> {
+    while request.submissions.is_empty()
+        && let Some(more) = &mut request.more
     {
-        let arrival = tokio::select! {
+        let submission = tokio::select! {
             biased;
             signal = signals.next() => {
                 output.live.erase();
                 output.say(notices::NOTHING_BEGUN);
                 return Ok(Some(signal));
             }
-            arrival = more.recv() => arrival,
+            submission = more.recv() => submission,
         };
-        match arrival {
-            Some(Ok(Work::Kept(kept))) => {
-                Reporter::new(plan.verb, plan.path_end, 1, 0, output).kept(
+        match submission {
+            Some(Ok(Submission::TorrentFile(saved))) => {
+                Reporter::new(request.verb, request.path_end, 1, 0, output).saved(
                     None,
-                    &kept,
+                    &saved,
                     None,
                     Duration::ZERO,
                 )?;
-                plan.outcomes.done();
+                request.outcomes.done();
             }
             // Nothing is in work to which these could belong.
-            Some(Ok(Work::Peers(_))) => {}
-            Some(Ok(work)) => plan.works.push(work),
+            Some(Ok(Submission::MorePeers(_))) => {}
+            Some(Ok(submission)) => request.submissions.push(submission),
             Some(Err(failure)) => {
                 output.fail(&failure);
-                plan.outcomes.failed(&failure);
+                request.outcomes.failed(&failure);
             }
-            None => plan.more = None,
+            None => request.more = None,
         }
     }
     Ok(None)
@@ -129,14 +137,15 @@ async fn first(plan: &mut Plan, signals: &mut Signals, output: &Output) -> Resul
 
 struct Session<'a> {
     verb: Verb,
+    settings: &'a SessionSettings,
     output: &'a Output,
     running: BTreeMap<TorrentId, Running>,
-    /// Those of which only the name is known.
-    sought: Sought,
+    /// Those whose metadata is looked for.
+    searches: MetadataSearches,
     /// Those whose metadata was found before the session began, and that wait to be started.
     found: Vec<TorrentId>,
-    /// Those that are still being read.
-    more: Option<Arrivals>,
+    /// Those that are still being built.
+    more: Option<Submissions>,
     hooks: Hooks,
     outcomes: Outcomes,
     timeout: Option<Duration>,
@@ -148,8 +157,7 @@ struct Session<'a> {
 }
 
 struct Running {
-    job: Transfer,
-    after: After,
+    torrent: SubmittedTorrent,
     /// Files that were there are believed to be right.
     trusting: bool,
     /// Bytes that were there when it began.
@@ -160,27 +168,19 @@ struct Running {
 }
 
 impl Running {
-    fn new(job: Transfer, content: &ContentOptions) -> Self {
+    fn new(torrent: SubmittedTorrent, content: &ContentOptions) -> Self {
         let trusting = content.existing == Existing::Trust;
-        Self {
-            job,
-            after: content.after,
-            trusting,
-            found: 0,
-            stall: Stall::default(),
-            path: None,
-            over: false,
-        }
+        Self { torrent, trusting, found: 0, stall: Stall::default(), path: None, over: false }
     }
 
     /// Until when it is given, if it is.
     fn until(&self) -> Until {
-        if let After::Seed(until) = self.after { until } else { Until::default() }
+        if let After::Seed(until) = self.torrent.after { until } else { Until::default() }
     }
 }
 
-/// The next torrent that is read; waits for ever where there are no more.
-async fn next(more: &mut Option<Arrivals>) -> Option<Arrival> {
+/// The next submission that is built; waits for ever where there are no more.
+async fn next(more: &mut Option<Submissions>) -> Option<Result<Submission, Error>> {
     match more {
         Some(more) => more.recv().await,
         None => std::future::pending().await,
@@ -196,46 +196,60 @@ async fn ended(stream: &mut Option<Stream>) -> Streamed {
 }
 
 impl<'a> Session<'a> {
-    fn new(plan: &mut Plan, known: Known, output: &'a Output) -> Self {
-        let lost = plan.outcomes.failures();
-        let mut reporter = Reporter::new(plan.verb, plan.path_end, 0, lost, output);
+    fn new(
+        request: &mut TransferRequest,
+        known: Known,
+        settings: &'a SessionSettings,
+        output: &'a Output,
+    ) -> Self {
+        let lost = request.outcomes.failures();
+        let mut reporter = Reporter::new(request.verb, request.path_end, 0, lost, output);
+        let hook_output = match output.progress {
+            // Its lines stand above what is drawn.
+            Progress::Bar => {
+                let output = output.clone();
+                HookOutput::Lines(Arc::new(move |line| output.say(line)))
+            }
+            _ => HookOutput::Stderr,
+        };
         for (id, info_hashes) in known.torrents {
             reporter.set_info_hashes(id, info_hashes);
         }
         Self {
-            verb: plan.verb,
+            verb: request.verb,
+            settings,
             output,
             reporter,
             running: BTreeMap::new(),
-            sought: Sought::default(),
+            searches: MetadataSearches::default(),
             found: known.found,
-            more: plan.more.take(),
-            hooks: Hooks::new(plan.run.take()),
-            outcomes: std::mem::take(&mut plan.outcomes),
-            links: plan.links.take().unwrap_or_default(),
-            timeout: plan.timeout,
+            more: request.more.take(),
+            hooks: Hooks::new(request.hook.take(), hook_output),
+            outcomes: std::mem::take(&mut request.outcomes),
+            links: request.links.take().unwrap_or_default(),
+            timeout: request.timeout,
             stream: None,
             begun: Instant::now(),
         }
     }
 
     /// Runs until every torrent has ended, or until a signal.
-    async fn go(
+    async fn run(
         &mut self,
-        works: Vec<Work>,
+        submissions: Vec<Submission>,
         door: &Door,
         mut events: Events,
         signals: &mut Signals,
     ) -> Result<Option<Exit>, Error> {
-        for work in works {
-            self.count(&work);
-            self.begin(work, None, door)?;
+        for submission in submissions {
+            self.count(&submission);
+            self.begin(submission, None, door)?;
         }
         self.look_closer(door);
         let mut views = door.views();
         let mut resizes = Resizes::watch(self.output.progress == Progress::Bar);
         let given = self.running.iter().filter_map(|(id, running)| {
-            let given = self.links.given.get(&running.job.info_hashes)?;
+            let given = self.links.given.get(&running.torrent.info_hashes)?;
             Some((*id, given.files.clone()))
         });
         let mut watch = Watch::start(given.collect());
@@ -243,7 +257,7 @@ impl<'a> Session<'a> {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while self.more.is_some()
             || self.stream.is_some()
-            || self.sought.count() > 0
+            || self.searches.count() > 0
             || !self.hooks.are_idle()
             || self.running.values().any(|running| !running.over)
         {
@@ -257,8 +271,8 @@ impl<'a> Session<'a> {
                         return Err(Error::new(ErrorKind::Internal, "internal", message));
                     }
                 },
-                arrival = next(&mut self.more) => self.arrived(arrival, door)?,
-                (id, made) = self.sought.made() => self.made(id, made, door)?,
+                submission = next(&mut self.more) => self.built(submission, door)?,
+                (id, submission) = self.searches.resolved() => self.resolved(id, submission, door)?,
                 hook = self.hooks.ended() => self.hook_ended(hook),
                 (id, change) = watch.next() => self.changed(id, &change, door)?,
                 streamed = ended(&mut self.stream) => {
@@ -283,25 +297,24 @@ impl<'a> Session<'a> {
         Ok(None)
     }
 
-    fn count(&mut self, work: &Work) {
-        if !matches!(work, Work::Peers(_)) {
+    fn count(&mut self, submission: &Submission) {
+        if !matches!(submission, Submission::MorePeers(_)) {
             self.reporter.one_more();
         }
     }
 
     /// Does the next thing for a torrent, which is in the engine under this id if it has one.
-    fn begin(&mut self, work: Work, id: Option<TorrentId>, door: &Door) -> Result<(), Error> {
-        match work {
-            Work::Find(search) => {
-                let info_hashes = search.add.info_hashes();
-                let id = door.add(search.add);
-                self.reporter.set_info_hashes(id, info_hashes);
-                self.sought.add(id, search.then);
+    fn begin(&mut self, submission: Submission, id: Option<TorrentId>, door: &Door) -> Result<(), Error> {
+        match submission {
+            Submission::MetadataSearch(search) => {
+                let id = door.add(search.add.clone());
+                self.reporter.set_info_hashes(id, search.add.info_hashes());
+                self.searches.add(id, *search);
             }
-            Work::Submit(ready) => {
-                let Submission { mut add, job, stream } = *ready;
-                let (info_hashes, content) = (job.info_hashes, add.content.take());
-                let running = content.as_ref().map(|content| Running::new(job, content));
+            Submission::Transfer(transfer) => {
+                let Transfer { mut add, torrent, reader } = *transfer;
+                let (info_hashes, content) = (torrent.info_hashes, add.content.take());
+                let running = content.as_ref().map(|content| Running::new(torrent, content));
                 let id = match (id.or_else(|| self.take_found(&info_hashes)), content) {
                     (Some(id), Some(content)) => {
                         door.send(Command::Start(id, content));
@@ -311,21 +324,21 @@ impl<'a> Session<'a> {
                 };
                 self.reporter.set_info_hashes(id, info_hashes);
                 self.running.extend(running.map(|running| (id, running)));
-                if let Some(reader) = stream {
+                if let Some(reader) = reader {
                     self.stream = Some(Stream::start(reader)?);
                 }
             }
-            Work::Peers(more) => {
-                let Peers { info_hashes, peers, named } = *more;
+            Submission::MorePeers(more) => {
+                let MorePeers { info_hashes, peers, named_peers } = *more;
                 if let Some(id) = self.reporter.id_of(&info_hashes) {
                     door.send(Command::Peers(id, peers));
-                    door.send(Command::NamedPeers(id, named));
+                    door.send(Command::NamedPeers(id, named_peers));
                 }
             }
-            Work::Kept(kept) => {
+            Submission::TorrentFile(saved) => {
                 let view = door.view();
-                let row = view.torrents.iter().find(|row| row.info_hashes.overlaps(&kept.info_hashes));
-                self.reporter.kept(id.or(row.map(|row| row.id)), &kept, row, self.begun.elapsed())?;
+                let row = view.torrents.iter().find(|row| row.info_hashes.overlaps(&saved.info_hashes));
+                self.reporter.saved(id.or(row.map(|row| row.id)), &saved, row, self.begun.elapsed())?;
                 self.outcomes.done();
             }
         }
@@ -342,21 +355,21 @@ impl<'a> Session<'a> {
     /// Asks for details of a single seeding torrent: its peers are shown beside it.
     fn look_closer(&self, door: &Door) {
         if self.output.progress == Progress::Bar
-            && self.sought.count() == 0
+            && self.searches.count() == 0
             && let (1, Some((id, running))) = (self.running.len(), self.running.first_key_value())
-            && running.job.seeds
+            && running.torrent.is_seeded()
         {
             door.send(Command::Look(Some(*id)));
         }
     }
 
-    /// One more torrent was read, or could not be, or all are.
-    fn arrived(&mut self, arrival: Option<Arrival>, door: &Door) -> Result<(), Error> {
-        match arrival {
+    /// One more submission was built, or could not be, or all are.
+    fn built(&mut self, submission: Option<Result<Submission, Error>>, door: &Door) -> Result<(), Error> {
+        match submission {
             None => self.more = None,
-            Some(Ok(work)) => {
-                self.count(&work);
-                self.begin(work, None, door)?;
+            Some(Ok(submission)) => {
+                self.count(&submission);
+                self.begin(submission, None, door)?;
             }
             Some(Err(failure)) => {
                 self.output.fail(&failure);
@@ -367,13 +380,18 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Work was made of a torrent whose metadata was found under this id.
-    fn made(&mut self, id: TorrentId, made: Result<Work, Error>, door: &Door) -> Result<(), Error> {
-        if !matches!(made, Ok(Work::Submit(_))) {
+    /// The metadata of the torrent with this id was found, and this is to be done next.
+    fn resolved(
+        &mut self,
+        id: TorrentId,
+        submission: Result<Submission, Error>,
+        door: &Door,
+    ) -> Result<(), Error> {
+        if !matches!(submission, Ok(Submission::Transfer(_))) {
             door.send(Command::Remove(id));
         }
-        match made {
-            Ok(work) => self.begin(work, Some(id), door)?,
+        match submission {
+            Ok(submission) => self.begin(submission, Some(id), door)?,
             Err(failure) => self.lost(id, &failure),
         }
         self.look_closer(door);

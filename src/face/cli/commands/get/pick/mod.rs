@@ -9,18 +9,18 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 
 use crate::app::input::Torrent;
+use crate::app::submission::{Submission, SubmissionBuilder};
 use crate::app::{Error, ErrorKind};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 use crate::face::cli::signals::Watch;
-use crate::face::cli::transfer::{self, Plan, Prompt, Wish};
+use crate::face::cli::transfer::{self, Prompt, TransferRequest, Wish};
 
 use model::Picker;
 use screen::End;
 use view::Frame;
 
 use super::found::Torrents;
-use super::jobs::SubmissionBuilder;
 
 pub use screen::restore;
 
@@ -37,12 +37,12 @@ pub fn possible(no_input: bool, output: &Output) -> Result<(), Error> {
     Ok(())
 }
 
-/// Reads all torrents, has their files chosen and plans them; or nothing, and the end of the process. Ctrl-C
+/// Reads all torrents, has their files chosen and adds them to the request; or nothing, and the end of the process. Ctrl-C
 /// skips one that is looked for; the others, and what was chosen of them, are kept.
 pub fn all(
     torrents: &mut Torrents<'_>,
-    maker: &SubmissionBuilder,
-    plan: &mut Plan,
+    builder: &SubmissionBuilder,
+    request: &mut TransferRequest,
     folder: &Path,
     output: &Output,
 ) -> Result<Option<Exit>, Error> {
@@ -50,11 +50,11 @@ pub fn all(
     let mut chosen: Vec<(Torrent, Vec<bool>)> = Vec::new();
     while let Some(torrent) = torrents.next(&watch) {
         let wanted = torrent.and_then(|torrent| {
-            let wanted = maker.wanted(&torrent)?;
+            let wanted = builder.wanted_files(&torrent)?;
             Ok((torrent, wanted))
         });
         if let Some(exit) = watch.seen() {
-            return left(plan, exit, output).map(Some);
+            return left(request, exit, output).map(Some);
         }
         match wanted {
             Ok((torrent, mut wanted)) => {
@@ -63,7 +63,7 @@ pub fn all(
                 let mut picker = Picker::new(&torrent.metainfo, &wanted);
                 match screen::choose(&mut picker, &frame, &watch)? {
                     End::Start => {}
-                    End::Leave(exit) => return left(plan, exit, output).map(Some),
+                    End::Leave(exit) => return left(request, exit, output).map(Some),
                 }
                 picker.mark(&mut wanted);
                 chosen.push((torrent, wanted));
@@ -71,20 +71,20 @@ pub fn all(
             Err(failure)
                 if failure.kind == ErrorKind::Interrupted && chosen.is_empty() && torrents.are_over() =>
             {
-                return left(plan, Exit::of(&failure), output).map(Some);
+                return left(request, Exit::of(&failure), output).map(Some);
             }
             Err(failure) => {
                 output.fail(&failure);
-                plan.outcomes.failed(&failure);
+                request.outcomes.failed(&failure);
             }
         }
     }
     for (torrent, wanted) in chosen {
-        match maker.work(torrent, &wanted) {
-            Ok(work) => plan.works.push(work),
+        match builder.transfer(torrent, &wanted) {
+            Ok(transfer) => request.submissions.push(Submission::Transfer(Box::new(transfer))),
             Err(failure) => {
                 output.fail(&failure);
-                plan.outcomes.failed(&failure);
+                request.outcomes.failed(&failure);
             }
         }
     }
@@ -109,9 +109,9 @@ impl Prompt for Watch {
     }
 }
 
-fn left(plan: &Plan, exit: Exit, output: &Output) -> Result<Exit, Error> {
+fn left(request: &TransferRequest, exit: Exit, output: &Output) -> Result<Exit, Error> {
     output.say("cancelled; torr downloaded nothing");
-    transfer::summary(plan.verb, &plan.outcomes, exit, output)?;
+    transfer::summary(request.verb, &request.outcomes, exit, output)?;
     Ok(exit)
 }
 
