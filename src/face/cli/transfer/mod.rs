@@ -53,6 +53,10 @@ impl Verb {
 pub struct TransferRequest {
     /// The action of the command.
     pub verb: Verb,
+    /// The settings of the session.
+    pub settings: SessionSettings,
+    /// The number of simultaneous downloads.
+    pub jobs: usize,
     /// The submissions that are known before it begins.
     pub submissions: Vec<Submission>,
     /// Those that are still being built, if there may be any.
@@ -73,9 +77,11 @@ pub struct TransferRequest {
 
 impl TransferRequest {
     /// A request for these submissions, with every default.
-    pub fn new(verb: Verb, submissions: Vec<Submission>) -> Self {
+    pub fn new(verb: Verb, settings: SessionSettings, submissions: Vec<Submission>) -> Self {
         Self {
             verb,
+            jobs: settings.active_downloads(),
+            settings,
             submissions,
             more: None,
             engine: None,
@@ -88,19 +94,14 @@ impl TransferRequest {
     }
 }
 
-/// Carries out a request, with so many simultaneous downloads. Where nothing is left to do no engine starts.
-pub fn run(
-    request: TransferRequest,
-    settings: &SessionSettings,
-    jobs: usize,
-    output: &Output,
-) -> Result<Exit, Error> {
+/// Carries out a request. Where nothing is left to do no engine starts.
+pub fn run(request: TransferRequest, output: &Output) -> Result<Exit, Error> {
     if request.submissions.is_empty() && request.more.is_none() && request.engine.is_none() {
         let exit = request.outcomes.exit();
         summary(request.verb, &request.outcomes, exit, output)?;
         return Ok(exit);
     }
-    session::run(request, settings, jobs, output)
+    session::run(request, output)
 }
 
 /// Runs what needs the engine, and leaves nothing of it behind.

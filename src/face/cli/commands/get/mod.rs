@@ -45,10 +45,11 @@ pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit,
         return ended;
     }
     let mut request = TransferRequest {
+        jobs,
         timeout: args.patience(output.stderr_tty),
         path_end: (!args.to_stdout).then_some(if args.print0 { 0 } else { b'\n' }),
         hook: args.hook(),
-        ..TransferRequest::new(Verb::Get, Vec::new())
+        ..TransferRequest::new(Verb::Get, settings, Vec::new())
     };
     if args.pick {
         let mut torrents = torrents(arguments);
@@ -69,5 +70,5 @@ pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit,
     } else {
         request.more = Some(builder.build_in_background(arguments)?);
     }
-    transfer::run(request, &settings, jobs, output)
+    transfer::run(request, output)
 }

@@ -122,7 +122,7 @@ pub fn run(args: &SeedArgs, global: &GlobalArgs, output: &Output) -> Result<Exit
         }
     }
     ending.leave();
-    seed(args, &settings, submissions, given, outcomes, output)
+    seed(args, settings, submissions, given, outcomes, output)
 }
 
 /// Goes on with a torrent that was just made of the data in this folder, as `torr seed` would with no flag but
@@ -148,7 +148,7 @@ pub fn go_on(
     share.given.files = files;
     let given = BTreeMap::from([(share.info_hashes(), share.given)]);
     let submissions = vec![Submission::Transfer(Box::new(share.transfer))];
-    seed(&args, &settings, submissions, given, Outcomes::default(), output)
+    seed(&args, settings, submissions, given, Outcomes::default(), output)
 }
 
 /// The flag that names a tracker.
@@ -159,17 +159,20 @@ fn tracker(url: &Untrusted) -> String {
 /// Seeds what was made ready.
 fn seed(
     args: &SeedArgs,
-    settings: &SessionSettings,
+    settings: SessionSettings,
     submissions: Vec<Submission>,
     given: BTreeMap<InfoHashes, Given>,
     outcomes: Outcomes,
     output: &Output,
 ) -> Result<Exit, Error> {
-    let links = Links { hide_addresses: args.no_address, qr: args.qr, given, ..Links::of(settings) };
-    let count = submissions.len();
-    let request =
-        TransferRequest { outcomes, links: Some(links), ..TransferRequest::new(Verb::Seed, submissions) };
-    transfer::run(request, settings, count, output)
+    let links = Links { hide_addresses: args.no_address, qr: args.qr, given, ..Links::of(&settings) };
+    let request = TransferRequest {
+        jobs: submissions.len(),
+        outcomes,
+        links: Some(links),
+        ..TransferRequest::new(Verb::Seed, settings, submissions)
+    };
+    transfer::run(request, output)
 }
 
 impl SeedArgs {

@@ -52,8 +52,8 @@ pub fn fix(
     let usual = if output.stderr_tty { None } else { Some(UNWATCHED) };
     let submissions = vec![Submission::Transfer(Box::new(transfer))];
     let timeout = args.timeout.or(usual);
-    let request = TransferRequest { timeout, ..TransferRequest::new(Verb::Get, submissions) };
-    transfer::run(request, &settings, 1, output)
+    let request = TransferRequest { timeout, ..TransferRequest::new(Verb::Get, settings, submissions) };
+    transfer::run(request, output)
 }
 
 /// Refuses where repairing would destroy what might be of worth: bytes after the end of a file, and files

@@ -93,7 +93,7 @@ impl Session<'_> {
             received,
             took,
             verified: !running.trusting || running.found == 0,
-            seed_command: seed_command(torrent, self.settings),
+            seed_command: seed_command(torrent, &self.settings),
         };
         self.reporter.finished(id, &finish)?;
         let begun = self.hooks.start(running.torrent.info_hashes, &running.torrent.name, &path);

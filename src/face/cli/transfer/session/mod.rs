@@ -38,17 +38,12 @@ use crate::face::cli::signals::{Resizes, Signals};
 const TICK: Duration = Duration::from_millis(100);
 
 /// Carries out a request and says what the process ends with.
-pub fn run(
-    mut request: TransferRequest,
-    settings: &SessionSettings,
-    jobs: usize,
-    output: &Output,
-) -> Result<Exit, Error> {
+pub fn run(mut request: TransferRequest, output: &Output) -> Result<Exit, Error> {
     match request.engine.take() {
         Some(RunningEngine { host, door, events, known }) => {
-            on(&host, output, run_session(request, Some((door, events)), known, (settings, jobs), output))
+            on(&host, output, run_session(request, Some((door, events)), known, output))
         }
-        None => block_on(output, run_session(request, None, Known::default(), (settings, jobs), output)),
+        None => block_on(output, run_session(request, None, Known::default(), output)),
     }
 }
 
@@ -57,7 +52,6 @@ async fn run_session(
     mut request: TransferRequest,
     engine: Option<(Door, Events)>,
     known: Known,
-    (settings, jobs): (&SessionSettings, usize),
     output: &Output,
 ) -> Result<Exit, Error> {
     let mut signals = Signals::take().map_err(|error| {
@@ -74,10 +68,11 @@ async fn run_session(
     }
     let (door, events) = match engine {
         Some(running) => running,
-        None => Door::open(settings.engine_config(jobs)).await?,
+        None => Door::open(request.settings.engine_config(request.jobs)).await?,
     };
-    let mut session = Session::new(&mut request, known, settings, output);
-    let result = session.run(request.submissions, &door, events, &mut signals).await;
+    let submissions = std::mem::take(&mut request.submissions);
+    let mut session = Session::new(request, known, output);
+    let result = session.run(submissions, &door, events, &mut signals).await;
     if let Ok(Some(signal)) = result {
         session.hooks.stop();
         // Who closed the pipe has seen enough.
@@ -137,7 +132,7 @@ async fn wait_for_first(
 
 struct Session<'a> {
     verb: Verb,
-    settings: &'a SessionSettings,
+    settings: SessionSettings,
     output: &'a Output,
     running: BTreeMap<TorrentId, Running>,
     /// Those whose metadata is looked for.
@@ -196,12 +191,7 @@ async fn ended(stream: &mut Option<Stream>) -> Streamed {
 }
 
 impl<'a> Session<'a> {
-    fn new(
-        request: &mut TransferRequest,
-        known: Known,
-        settings: &'a SessionSettings,
-        output: &'a Output,
-    ) -> Self {
+    fn new(request: TransferRequest, known: Known, output: &'a Output) -> Self {
         let lost = request.outcomes.failures();
         let mut reporter = Reporter::new(request.verb, request.path_end, 0, lost, output);
         let hook_output = match output.progress {
@@ -217,16 +207,16 @@ impl<'a> Session<'a> {
         }
         Self {
             verb: request.verb,
-            settings,
+            settings: request.settings,
             output,
             reporter,
             running: BTreeMap::new(),
             searches: MetadataSearches::default(),
             found: known.found,
-            more: request.more.take(),
-            hooks: Hooks::new(request.hook.take(), hook_output),
-            outcomes: std::mem::take(&mut request.outcomes),
-            links: request.links.take().unwrap_or_default(),
+            more: request.more,
+            hooks: Hooks::new(request.hook, hook_output),
+            outcomes: request.outcomes,
+            links: request.links.unwrap_or_default(),
             timeout: request.timeout,
             stream: None,
             begun: Instant::now(),
