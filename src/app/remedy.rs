@@ -49,6 +49,10 @@ pub enum Remedy {
     LargerPieces,
     /// Switch on IPv6.
     SwitchIpv6On,
+    /// Make a configuration file.
+    MakeConfig,
+    /// Rename keys of a configuration file to those of torr.
+    MigrateConfig,
     /// Accept connections that are not encrypted.
     AcceptPlaintext,
     /// Name peers, since a way to find them is missing.

@@ -11,7 +11,7 @@ use super::keys::{self, KeyId, SECTIONS};
 use super::kind::Value;
 use super::origin::{Origin, Problem, Severity};
 use super::suggest;
-use crate::app::reason;
+use crate::app::{Remedy, reason};
 use crate::base::Untrusted;
 
 /// The size of the largest file that is read, in bytes.
@@ -68,7 +68,9 @@ pub fn read(path: &Path) -> Read {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             Read::Absent
         }
-        Err(error) => Read::Problem(Problem::unread(path, format!("cannot be read: {}", reason(&error)), "")),
+        Err(error) => {
+            Read::Problem(Problem::unread(path, format!("cannot be read: {}", reason(&error)), None))
+        }
     }
 }
 
@@ -76,14 +78,15 @@ pub fn read(path: &Path) -> Read {
 fn decode(bytes: Vec<u8>, path: &Path) -> Result<String, Problem> {
     if bytes.len() as u64 > MAX_BYTES {
         let why = "is too large for a configuration (more than 1 MiB)".to_owned();
-        return Err(Problem::unread(path, why, "is it the right file?"));
+        return Err(Problem::unread(path, why, Some(Remedy::Sentence("is it the right file?".to_owned()))));
     }
     String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = good.split(|&byte| byte == b'\n').count();
         let origin = Origin::File { path: path.to_owned(), line: Some(line) };
         let why = "this is not UTF-8".to_owned();
-        Problem { origin, ..Problem::unread(path, why, "save the file as UTF-8") }
+        let remedy = Some(Remedy::Sentence("save the file as UTF-8".to_owned()));
+        Problem { origin, ..Problem::unread(path, why, remedy) }
     })
 }
 
@@ -100,7 +103,7 @@ pub fn scan(text: &str, path: &Path, profile: Option<&str>) -> Content {
                 at,
                 None,
                 message,
-                Some("the syntax is TOML: key = value".to_owned()),
+                Some(Remedy::Sentence("the syntax is TOML: key = value".to_owned())),
             );
             return scan.content;
         }
@@ -126,14 +129,14 @@ impl Scan<'_> {
     fn profiles(&mut self, key: &TomlKey, item: &Item, chosen: Option<&str>) {
         let Some(table) = item.as_table_like() else {
             let message = "profile is no key but a table".to_owned();
-            let hint = "write [profile.NAME.section]".to_owned();
+            let hint = Remedy::Sentence("write [profile.NAME.section]".to_owned());
             return self.problem(Severity::Error, start(key, item), None, message, Some(hint));
         };
         for (key, item) in pairs(table) {
             let name = key.get();
             let Some(sections) = item.as_table_like() else {
                 let message = format!("profile.{} is no key but a table", Untrusted::new(name).fit(60));
-                let hint = "write [profile.NAME.section]".to_owned();
+                let hint = Remedy::Sentence("write [profile.NAME.section]".to_owned());
                 self.problem(Severity::Error, start(key, item), None, message, Some(hint));
                 continue;
             };
@@ -160,19 +163,20 @@ impl Scan<'_> {
             }
             (Some((section, _)), None) => {
                 let message = format!("{section} is no key but a section");
-                let hint = format!("write [{prefix}{section}]");
+                let hint = Remedy::Sentence(format!("write [{prefix}{section}]"));
                 self.problem(Severity::Error, at, None, message, Some(hint));
             }
             (None, Some(_)) => {
                 let message = format!("there is no section {prefix}{}", Untrusted::new(name).fit(60));
                 let near = suggest::closest(name, keys::used().map(|(section, ..)| section));
-                let hint = near.map(|near| format!("did you mean [{prefix}{near}]?"));
+                let hint = near.map(|near| Remedy::Sentence(format!("did you mean [{prefix}{near}]?")));
                 self.problem(Severity::Warning, at, None, message, hint);
             }
             (None, None) => {
                 let message =
                     format!("there is no key {prefix}{} outside the sections", Untrusted::new(name).fit(60));
-                let hint = suggest::key(name).map(|near| format!("did you mean {prefix}{}?", near.full()));
+                let hint = suggest::key(name)
+                    .map(|near| Remedy::Sentence(format!("did you mean {prefix}{}?", near.full())));
                 self.problem(Severity::Warning, at, None, message, hint);
             }
         }
@@ -188,15 +192,15 @@ impl Scan<'_> {
             let right = format!("{prefix}{}", meant.full());
             if table.contains_key(meant.name) {
                 let message = format!("{shown} counts for nothing, for {right} is there as well");
-                let hint = Some("take one of them out".to_owned());
+                let hint = Some(Remedy::Sentence("take one of them out".to_owned()));
                 return self.problem(Severity::Warning, at, Some(meant.full()), message, hint);
             }
             let message = format!("{shown} is written {right} here; it works all the same");
-            let hint = Some("'torr config migrate' corrects it".to_owned());
-            self.problem(Severity::Warning, at, Some(meant.full()), message, hint);
+            self.problem(Severity::Warning, at, Some(meant.full()), message, Some(Remedy::MigrateConfig));
             meant
         } else {
-            let hint = suggest::key(&full).map(|near| format!("did you mean {prefix}{}?", near.full()));
+            let hint = suggest::key(&full)
+                .map(|near| Remedy::Sentence(format!("did you mean {prefix}{}?", near.full())));
             let message = format!("there is no key {shown}");
             return self.problem(Severity::Warning, at, None, message, hint);
         };
@@ -212,7 +216,7 @@ impl Scan<'_> {
                 let value_at = item.span().map_or(at, |span| span.start);
                 let message = format!("{shown} cannot be {}", self.written(item));
                 let key = Some(known.full());
-                self.problem(Severity::Error, value_at, key, message, Some(hint));
+                self.problem(Severity::Error, value_at, key, message, Some(Remedy::Sentence(hint)));
             }
         }
     }
@@ -236,7 +240,7 @@ impl Scan<'_> {
         at: usize,
         key: Option<String>,
         message: String,
-        hint: Option<String>,
+        remedy: Option<Remedy>,
     ) {
         // One error is kept however many warnings come before it.
         let full = self.content.problems.len() >= MAX_PROBLEMS;
@@ -245,7 +249,7 @@ impl Scan<'_> {
             return;
         }
         let origin = self.origin(at);
-        self.content.problems.push(Problem { severity, origin, key, message, hint });
+        self.content.problems.push(Problem { severity, origin, key, message, remedy });
     }
 }
 
@@ -347,7 +351,7 @@ mod tests {
         assert_eq!(
             told,
             [
-                "/c:2: limits.download is written limits.down here; it works all the same; 'torr config migrate' corrects it",
+                "/c:2: limits.download is written limits.down here; it works all the same; MigrateConfig",
                 "/c:3: limits.upload counts for nothing, for limits.up is there as well; take one of them out",
             ]
         );

@@ -25,6 +25,7 @@ mod variables;
 
 use std::time::Duration;
 
+use crate::app::Remedy;
 use crate::base::{Untrusted, units};
 
 use file::{Content, Read};
@@ -85,7 +86,7 @@ impl Config {
                 Read::Absent => config.problems.push(Problem::unread(
                     &source.path,
                     "there is no such file".to_owned(),
-                    "'torr config init' makes one",
+                    Some(Remedy::MakeConfig),
                 )),
                 Read::Problem(problem) => config.problems.push(problem),
             }
@@ -154,7 +155,7 @@ fn unknown_profile(name: &str, known: &[String]) -> Problem {
         origin: Origin::Flag("--profile"),
         key: None,
         message: format!("no file has a section [profile.{name}]; its state is kept apart all the same"),
-        hint: Some(format!("profiles there are: {}", known.join(", "))),
+        remedy: Some(Remedy::Sentence(format!("profiles there are: {}", known.join(", ")))),
     }
 }
 
@@ -227,7 +228,7 @@ mod tests {
         sources.profile = Some("wrok".to_owned());
         let problem = &Config::load(&sources).problems[0];
         assert_eq!(problem.severity, Severity::Warning);
-        assert_eq!(problem.hint.as_deref(), Some("profiles there are: work"));
+        assert_eq!(problem.remedy, Some(Remedy::Sentence("profiles there are: work".to_owned())));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::app::{Error, ErrorKind, shown};
+use crate::app::{Error, ErrorKind, Remedy, shown};
 use crate::base::Untrusted;
 
 /// The place that set a value.
@@ -57,18 +57,18 @@ pub struct Problem {
     /// The problem in words; clean for a terminal.
     pub message: String,
     /// The remedy.
-    pub hint: Option<String>,
+    pub remedy: Option<Remedy>,
 }
 
 impl Problem {
     /// The problem of a file that cannot be used at all.
-    pub fn unread(path: &Path, why: String, hint: &str) -> Self {
+    pub fn unread(path: &Path, why: String, remedy: Option<Remedy>) -> Self {
         Self {
             severity: Severity::Error,
             origin: Origin::File { path: path.to_owned(), line: None },
             key: None,
             message: why,
-            hint: (!hint.is_empty()).then(|| hint.to_owned()),
+            remedy,
         }
     }
 
@@ -78,16 +78,21 @@ impl Problem {
     }
 
     /// The place, the problem and the remedy, on one line.
-    pub fn sentence(&self) -> String {
-        let hint = self.hint.as_deref().map(|hint| format!("; {hint}")).unwrap_or_default();
-        format!("{}{hint}", self.place_and_message())
+    #[cfg(test)]
+    pub(super) fn sentence(&self) -> String {
+        let remedy = match &self.remedy {
+            None => String::new(),
+            Some(Remedy::Sentence(text)) => format!("; {text}"),
+            Some(remedy) => format!("; {remedy:?}"),
+        };
+        format!("{}{remedy}", self.place_and_message())
     }
 
     /// The problem as the end of a command that cannot run with it.
     pub fn error(&self) -> Error {
         let error = Error::new(ErrorKind::Usage, "config", self.place_and_message());
-        match &self.hint {
-            Some(hint) => error.hint(hint),
+        match &self.remedy {
+            Some(remedy) => error.remedy(remedy.clone()),
             None => error,
         }
     }

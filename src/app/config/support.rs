@@ -69,7 +69,7 @@ impl Setting {
             }
         };
         let origin = self.origin.clone();
-        Some(Problem { severity: Severity::Warning, origin, key: Some(key), message, hint: None })
+        Some(Problem { severity: Severity::Warning, origin, key: Some(key), message, remedy: None })
     }
 }
 
@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(Config::built_in().unsupported().count(), 0);
         let mut config = Config::built_in();
         config.set(KeyId::UiFps, Value::Number(9), file());
-        let told: Vec<String> = config.unsupported().map(|problem| problem.sentence()).collect();
+        let told: Vec<String> = config.unsupported().map(|problem| problem.place_and_message()).collect();
         assert_eq!(told, ["/c:2: ui.fps has no effect in this version"]);
     }
 }

@@ -6,6 +6,7 @@ use super::file::{Content, Found};
 use super::keys::{KEYS, Key, SECTIONS};
 use super::origin::{Origin, Problem, Severity};
 use super::suggest;
+use crate::app::Remedy;
 use crate::base::Untrusted;
 
 /// Reads the variables that name keys. An empty variable counts as unset, as everywhere.
@@ -23,7 +24,7 @@ pub fn scan(variables: &[(OsString, OsString)]) -> Content {
                 origin,
                 key: None,
                 message: "there is no such key".to_owned(),
-                hint: near.map(|near| format!("did you mean {near}?")),
+                remedy: near.map(|near| Remedy::Sentence(format!("did you mean {near}?"))),
             });
             continue;
         };
@@ -40,7 +41,7 @@ pub fn scan(variables: &[(OsString, OsString)]) -> Content {
                     key.full(),
                     Untrusted::new(value.to_string_lossy()).fit(60)
                 ),
-                hint: Some(hint),
+                remedy: Some(Remedy::Sentence(hint)),
             }),
         }
     }

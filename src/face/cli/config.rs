@@ -8,6 +8,7 @@ use crate::app::config::{Config, Support};
 use crate::base::units;
 
 use super::args::global::GlobalArgs;
+use super::hint;
 use super::output::Output;
 
 /// The number of warnings that are printed before a command runs; `torr config check` prints all.
@@ -28,7 +29,7 @@ pub fn load(global: &GlobalArgs, output: &Output) -> Result<Config, Error> {
     let config = Config::load(&sources(global));
     let more = |count: usize| format!("{count} more; 'torr config check' tells all");
     for warning in config.warnings().take(MAX_WARNINGS) {
-        output.warn(&warning.sentence());
+        output.warn(&hint::sentence(warning));
     }
     let warnings = config.warnings().count();
     if warnings > MAX_WARNINGS {
@@ -43,7 +44,7 @@ pub fn load(global: &GlobalArgs, output: &Output) -> Result<Config, Error> {
     if errors == 1 {
         return Err(error);
     }
-    let hints = error.sentence().map(str::to_owned).into_iter().chain([more(errors - 1)]);
+    let hints = hint::hint(&error).into_iter().chain([more(errors - 1)]);
     let hints: Vec<String> = hints.collect();
     Err(error.hint(hints.join("; ")))
 }

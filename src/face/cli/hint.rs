@@ -1,5 +1,6 @@
 //! What to do about an error, with the flags and commands of the command line.
 
+use crate::app::config::Problem;
 use crate::app::door::FaultRemedy;
 use crate::app::making::Skipped;
 use crate::app::{Error, Remedy, quoted};
@@ -10,7 +11,14 @@ pub fn hint(error: &Error) -> Option<String> {
     error.remedy.as_deref().and_then(remedied)
 }
 
-fn remedied(remedy: &Remedy) -> Option<String> {
+/// A problem of the configuration with its place and its hint, on one line.
+pub fn sentence(problem: &Problem) -> String {
+    let hint = problem.remedy.as_ref().and_then(remedied).map(|hint| format!("; {hint}"));
+    format!("{}{}", problem.place_and_message(), hint.unwrap_or_default())
+}
+
+/// The remedy in words, if there are any.
+pub fn remedied(remedy: &Remedy) -> Option<String> {
     Some(match remedy {
         Remedy::Sentence(text) => text.clone(),
         Remedy::Fault(remedy) => fault(*remedy).to_owned(),
@@ -40,6 +48,8 @@ fn remedied(remedy: &Remedy) -> Option<String> {
         Remedy::FormatV1 => "use --format v1".to_owned(),
         Remedy::LargerPieces => "choose a larger --piece-size, or fewer files".to_owned(),
         Remedy::SwitchIpv6On => "--ipv6 switches it on".to_owned(),
+        Remedy::MakeConfig => "'torr config init' makes one".to_owned(),
+        Remedy::MigrateConfig => "'torr config migrate' corrects it".to_owned(),
         Remedy::AcceptPlaintext => {
             "torr does not encrypt connections; --encryption off accepts that".to_owned()
         }

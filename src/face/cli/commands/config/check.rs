@@ -8,6 +8,7 @@ use crate::base::units;
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::config::sources;
 use crate::face::cli::exit::Exit;
+use crate::face::cli::hint::remedied;
 use crate::face::cli::output::Output;
 use crate::face::cli::style::Role;
 
@@ -61,7 +62,7 @@ pub fn run(global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
 
 /// A problem as a record, or for people.
 pub fn told(problem: &Problem, output: &Output) -> String {
-    let hint = problem.hint.as_deref().unwrap_or_default();
+    let hint = problem.remedy.as_ref().and_then(remedied).unwrap_or_default();
     let (word, role) = match problem.severity {
         Severity::Error => ("error", Role::Bad),
         Severity::Warning => ("warning", Role::Warn),

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::app::config::kind::Value;
 use crate::app::config::{Origin, Problem, Severity};
+use crate::face::cli::hint::remedied;
 use crate::face::cli::json::path_hex;
 
 /// A value as JSON.
@@ -67,6 +68,6 @@ pub fn problem(problem: &Problem) -> impl Serialize + use<> {
         origin: origin(&problem.origin),
         key: problem.key.clone(),
         message: problem.message.clone(),
-        hint: problem.hint.clone(),
+        hint: problem.remedy.as_ref().and_then(remedied),
     }
 }

@@ -13,6 +13,7 @@ use crate::app::quoted;
 use crate::app::{Error, ErrorKind, reason, shown};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::exit::Exit;
+use crate::face::cli::hint::remedied;
 use crate::face::cli::json::path_hex;
 use crate::face::cli::output::Output;
 use crate::face::cli::stderr;
@@ -95,7 +96,12 @@ fn edited(editor: &str, copy: &Copy, output: &Output) -> Result<Option<String>, 
                 Origin::File { line: Some(line), .. } => format!("line {line}: "),
                 _ => String::new(),
             };
-            let hint = problem.hint.as_deref().map(|hint| format!("; {hint}")).unwrap_or_default();
+            let hint = problem
+                .remedy
+                .as_ref()
+                .and_then(remedied)
+                .map(|hint| format!("; {hint}"))
+                .unwrap_or_default();
             let text = format!("{line}{}{hint}", problem.message);
             match problem.severity {
                 Severity::Warning => output.warn(&text),
