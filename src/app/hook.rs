@@ -174,3 +174,32 @@ impl HookRun {
         Error::new(ErrorKind::Answer, "run_failed", message).remedy(Remedy::HookFailed).about(self.torrent)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::command_line::words;
+
+    #[tokio::test]
+    async fn a_program_hears_of_the_download_and_its_lines_are_handed_over() {
+        let (send, lines) = std::sync::mpsc::channel();
+        let run = async |command: &str| {
+            let hook = Hook { command: words(command).unwrap(), origin: Origin::Flag("--flag") };
+            let send = send.clone();
+            let output = HookOutput::Lines(Arc::new(move |line| drop(send.send(line.to_owned()))));
+            let mut hooks = Hooks::new(Some(hook), output);
+            hooks.start(InfoHashes::from_v1([8; 20]), &"film".into(), Path::new("/d/film"))?;
+            assert!(!hooks.are_idle());
+            hooks.ended().await
+        };
+        assert_eq!(run("sh -c 'echo \"$TORR_NAME $TORR_PATH\"; echo $TORR_INFOHASH >&2'").await, Ok(()));
+        assert_eq!(
+            [lines.recv().unwrap(), lines.recv().unwrap()],
+            ["film /d/film".to_owned(), "08".repeat(20)]
+        );
+        let failed = run("sh -c 'exit 3'").await.unwrap_err();
+        assert_eq!(failed.message, "film: sh ended with exit code 3");
+        assert_eq!(failed.remedy.as_deref(), Some(&Remedy::HookFailed));
+        assert_eq!(run("/nowhere/x").await.unwrap_err().word, "run_failed");
+    }
+}

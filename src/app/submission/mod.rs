@@ -13,6 +13,8 @@ mod builder;
 mod claims;
 mod merged_magnets;
 mod options;
+#[cfg(test)]
+mod tests;
 mod torrent_file;
 mod transfer;
 
