@@ -48,7 +48,7 @@
 //! | [`store`] | bytes at rest: buffers, files, maps, disk threads, resume data | no |
 //! | [`net`] | bytes in motion: connections, datagrams, trackers, the local network, rate limits | no |
 //! | [`engine`] | puts it together: commands in, events and snapshots out | no |
-//! | [`app`] | what every face needs and no face owns: inputs, making torrents, selection, the door to the engine | no |
+//! | [`app`] | what every face needs and no face owns: configuration, submissions, making torrents, the door to the engine | no |
 //! | [`face`] | how people meet it: the command line | no |
 //!
 //! # The journey of one block

@@ -1,6 +1,11 @@
 //! Services that every face needs and no face owns: configuration, inputs, making torrents, the selection of
 //! files, and the way to the engine.
 //!
+//! ```text
+//! configuration, NetworkOptions   → SessionSettings ─┐
+//! arguments, SubmissionOptions ──────────────────────┴→ SubmissionBuilder → Submission → Door
+//! ```
+//!
 //! A face knows this room and the vocabulary of [`base`](crate::base). What a flag is called, how a sentence is
 //! coloured and with which code a process ends is none of this room's business.
 

@@ -44,9 +44,9 @@ pub struct Reporter<'a> {
     complete: BTreeMap<TorrentId, bool>,
     failed: BTreeSet<TorrentId>,
     /// Torrents of which no more than the torrent file was wanted, as they ended.
-    kept: Vec<Row>,
+    saved: Vec<Row>,
     /// Bytes of those that were never in the engine.
-    kept_elsewhere: u64,
+    saved_elsewhere: u64,
 }
 
 impl<'a> Reporter<'a> {
@@ -64,8 +64,8 @@ impl<'a> Reporter<'a> {
             sizes: BTreeMap::new(),
             complete: BTreeMap::new(),
             failed: BTreeSet::new(),
-            kept: Vec::new(),
-            kept_elsewhere: 0,
+            saved: Vec::new(),
+            saved_elsewhere: 0,
         }
     }
 
@@ -166,13 +166,13 @@ impl<'a> Reporter<'a> {
         let (complete, failed) = (&self.complete, &self.failed);
         let old = |row: &Row| !matches!(row.state, State::Done | State::Seeding | State::Error);
         let late = |row: &Row| old(row) && (complete.contains_key(&row.id) || failed.contains(&row.id));
-        if self.kept.is_empty() && !view.torrents.iter().any(late) {
+        if self.saved.is_empty() && !view.torrents.iter().any(late) {
             return Cow::Borrowed(view);
         }
         let mut view = view.clone();
         // What was left on purpose still counts.
-        view.torrents.retain(|row| self.kept.iter().all(|kept| kept.id != row.id));
-        view.torrents.extend(self.kept.iter().cloned());
+        view.torrents.retain(|row| self.saved.iter().all(|saved| saved.id != row.id));
+        view.torrents.extend(self.saved.iter().cloned());
         view.torrents.retain(|row| !failed.contains(&row.id) || row.state == State::Error);
         for row in view.torrents.iter_mut().filter(|row| late(row)) {
             let seeds = complete.get(&row.id).copied().unwrap_or(false);
@@ -241,9 +241,9 @@ impl<'a> Reporter<'a> {
                 self.sizes.insert(id, saved.size);
                 self.complete.insert(id, false);
             }
-            None => self.kept_elsewhere = self.kept_elsewhere.saturating_add(saved.size),
+            None => self.saved_elsewhere = self.saved_elsewhere.saturating_add(saved.size),
         }
-        self.kept.extend(row.map(|row| Row { state: State::Done, ..row.clone() }));
+        self.saved.extend(row.map(|row| Row { state: State::Done, ..row.clone() }));
         self.line(&format!("{} saved {}", saved.info_hashes.short(), shown(&saved.path)));
         self.event(&events::done(self.verb.schema(), saved.info_hashes, &saved.path, took.as_secs(), true))?;
         match self.output.progress {
@@ -331,8 +331,8 @@ impl<'a> Reporter<'a> {
         if done + failed < 2 {
             return;
         }
-        let fetched = self.complete.keys().filter(|id| self.kept.iter().all(|kept| kept.id != **id));
-        let bytes = fetched.map(|&id| self.size(id)).sum::<u64>().saturating_add(self.kept_elsewhere);
+        let fetched = self.complete.keys().filter(|id| self.saved.iter().all(|saved| saved.id != **id));
+        let bytes = fetched.map(|&id| self.size(id)).sum::<u64>().saturating_add(self.saved_elsewhere);
         let failures = if failed == 0 { String::new() } else { format!(", {failed} failed") };
         let amount = match self.verb {
             Verb::Get if bytes > 0 => format!("  {} in {}", units::size(bytes), units::span(took)),
