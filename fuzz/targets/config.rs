@@ -11,7 +11,7 @@ pub fn run(data: &[u8]) {
     let content = scan(text, path, None);
     // A hundred problems are told, and an error whatever stands before it.
     assert!(content.problems.len() <= 101);
-    assert!(content.problems.iter().all(|problem| !problem.sentence().is_empty()));
+    assert!(content.problems.iter().all(|problem| !problem.place_and_message().is_empty()));
     let mut values = BTreeMap::new();
     for found in content.found {
         values.insert(found.key, found.value);

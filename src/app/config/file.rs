@@ -63,7 +63,7 @@ pub fn read(path: &Path) -> Read {
     match read {
         Ok(bytes) => match decode(bytes, path) {
             Ok(text) => Read::Text(text),
-            Err(problem) => Read::Problem(problem),
+            Err(problem) => Read::Problem(*problem),
         },
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             Read::Absent
@@ -75,10 +75,11 @@ pub fn read(path: &Path) -> Read {
 }
 
 /// Decodes the bytes of a file.
-fn decode(bytes: Vec<u8>, path: &Path) -> Result<String, Problem> {
+fn decode(bytes: Vec<u8>, path: &Path) -> Result<String, Box<Problem>> {
     if bytes.len() as u64 > MAX_BYTES {
         let why = "is too large for a configuration (more than 1 MiB)".to_owned();
-        return Err(Problem::unread(path, why, Some(Remedy::Sentence("is it the right file?".to_owned()))));
+        let remedy = Some(Remedy::Sentence("is it the right file?".to_owned()));
+        return Err(Box::new(Problem::unread(path, why, remedy)));
     }
     String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
@@ -86,7 +87,7 @@ fn decode(bytes: Vec<u8>, path: &Path) -> Result<String, Problem> {
         let origin = Origin::File { path: path.to_owned(), line: Some(line) };
         let why = "this is not UTF-8".to_owned();
         let remedy = Some(Remedy::Sentence("save the file as UTF-8".to_owned()));
-        Problem { origin, ..Problem::unread(path, why, remedy) }
+        Box::new(Problem { origin, ..Problem::unread(path, why, remedy) })
     })
 }
 
