@@ -1,4 +1,4 @@
-//! What becomes of arguments, without a face and without a network.
+//! Submissions of arguments, without a face and without a network.
 
 use std::fs;
 use std::path::{Path, PathBuf};
