@@ -110,7 +110,7 @@ pub struct GetArgs {
     pub network: NetworkArgs,
 }
 
-/// What to do with files that are there.
+/// The treatment of files that are there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum ExistingArg {
     /// Keep data that matches; refuse files that differ

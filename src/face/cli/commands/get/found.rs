@@ -19,7 +19,7 @@ use super::inputs::Arguments;
 /// come after the others as they are found.
 pub struct Torrents<'a> {
     given: VecDeque<Result<Torrent, Error>>,
-    /// Those that are looked for.
+    /// The links whose metadata is looked for.
     links: BTreeMap<TorrentId, Link>,
     list: Arguments,
     builder: &'a SubmissionBuilder,
@@ -30,8 +30,8 @@ pub struct Torrents<'a> {
 }
 
 impl<'a> Torrents<'a> {
-    /// Those of this command line; for each link is waited so long at most. An engine that has to be
-    /// started does so many downloads at once later.
+    /// Reads the torrents of this command line. The metadata of each link may make no progress for `patience`; an
+    /// engine that has to be started does `jobs` simultaneous downloads later.
     pub fn of(
         arguments: Arguments,
         builder: &'a SubmissionBuilder,
@@ -63,7 +63,7 @@ impl<'a> Torrents<'a> {
             if let Some(given) = self.given.pop_front() {
                 return Some(given);
             }
-            // Who writes the list line by line waits for what comes of each.
+            // Whoever writes the list line by line waits for the result of each line.
             if self.links.is_empty() || !self.list.are_live() {
                 match self.list.next() {
                     Some(Ok(argument)) => {

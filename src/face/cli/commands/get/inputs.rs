@@ -15,7 +15,7 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Those of this command line.
+    /// Checks the torrents of this command line, and opens its list.
     pub fn of(args: &GetArgs, output: &Output) -> Result<Self, Error> {
         let stdin = Path::new("-");
         let uses = args.torrents.iter().filter(|path| *path == stdin).count();
@@ -43,12 +43,12 @@ impl Arguments {
         Ok(Self { given: args.torrents.clone().into_iter(), list })
     }
 
-    /// Those that are given, and those of the list, which may come later.
+    /// Splits off the torrents that are given from those of the list, which may come later.
     pub fn apart(self) -> (Vec<PathBuf>, Self) {
         (self.given.collect(), Self { given: Vec::new().into_iter(), list: self.list })
     }
 
-    /// Whether somebody writes them line by line and waits for what comes of each.
+    /// Whether somebody writes the list line by line and waits for what comes of each.
     pub fn are_live(&self) -> bool {
         self.list.as_ref().is_some_and(ArgumentList::is_live)
     }

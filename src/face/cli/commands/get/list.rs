@@ -44,10 +44,10 @@ pub fn run(
     Ok(outcomes.exit())
 }
 
-/// Who reads the list.
+/// The reader of the list.
 struct Reader<'a> {
     ending: &'a AtOnce,
-    /// It is a person.
+    /// The reader is a person.
     watches: bool,
 }
 

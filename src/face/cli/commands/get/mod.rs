@@ -20,7 +20,7 @@ pub use args::GetArgs;
 use found::Torrents;
 use inputs::Arguments;
 
-/// Gets them.
+/// Downloads the torrents of this command line.
 pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     if args.pick {
         pick::possible(global.no_input, output)?;

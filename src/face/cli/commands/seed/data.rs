@@ -40,7 +40,7 @@ pub struct TorrentBuilder<'a> {
     pub output: &'a Output,
 }
 
-/// What lies under a path, before it is hashed.
+/// The files under a path, before they are hashed.
 struct Found {
     path: PathBuf,
     /// When it was looked at.

@@ -11,7 +11,7 @@ use crate::proto::metainfo::{Draft, Metainfo};
 
 use super::making::MakingArgs;
 
-/// Whether it is what the flags ask for, as far as that cannot be changed in a torrent.
+/// Whether a torrent is as the flags ask for, as far as that cannot be changed in a torrent.
 ///
 /// A private torrent is shared by those who ask for a private one, and with nobody but those who belong to its
 /// trackers: one of other trackers than those that are given is another torrent.
@@ -63,7 +63,7 @@ pub fn line(torrent: &Metainfo, data: &Path) -> Line {
     torrent.files().iter().map(|file| (file.is_stored().then(|| path(file)), file.len())).collect()
 }
 
-/// Whether it is what would be made anew, if it is of the same bytes.
+/// Whether a new torrent of the same bytes would be this one.
 pub fn is_the_same(torrent: &Metainfo, draft: &Draft) -> bool {
     let digests = torrent.piece_hashes().v1().unwrap_or_default().as_flattened().to_vec();
     let ours = Draft { digests, ..draft.clone() };

@@ -96,7 +96,7 @@ impl Share {
     }
 }
 
-/// Shares them.
+/// Seeds the files, folders and torrents of this command line.
 pub fn run(args: &SeedArgs, global: &GlobalArgs, output: &Output) -> Result<Exit, Error> {
     check(args)?;
     let settings = session_settings(&args.network, args.lan, global, output)?;

@@ -117,7 +117,7 @@ async fn wait_for_first(
                 )?;
                 request.outcomes.done();
             }
-            // Nothing is in work to which these could belong.
+            // No torrent was submitted to which these could belong.
             Some(Ok(Submission::MorePeers(_))) => {}
             Some(Ok(submission)) => request.submissions.push(submission),
             Some(Err(failure)) => {

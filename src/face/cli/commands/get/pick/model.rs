@@ -4,7 +4,7 @@ use crate::proto::metainfo::Metainfo;
 
 use super::nodes::{Node, nodes};
 
-/// What a person does.
+/// An action of the person.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Key {
     /// One line up.
@@ -33,7 +33,7 @@ pub enum Key {
     Escape,
 }
 
-/// What comes of a key.
+/// The result of a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
     /// Go on.
@@ -47,7 +47,7 @@ pub enum Step {
 /// How much of a folder is chosen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Chosen {
-    /// Nothing.
+    /// Nothing happens.
     None,
     /// Some of it.
     Some,
@@ -86,7 +86,7 @@ pub struct Picker {
     height: usize,
     filter: String,
     typing: bool,
-    /// What is to be said because of the last key.
+    /// The message about the last key.
     pub word: &'static str,
 }
 

@@ -1,11 +1,11 @@
-//! What the tree looks like: lines of text, as many and as wide as the screen.
+//! The tree as lines of text, as many and as wide as the screen.
 
 use crate::base::{Untrusted, units};
 use crate::face::cli::style::{Role, Style, pad, pad_left, width};
 
 use super::model::{Chosen, Picker, Row};
 
-/// What stands around the tree.
+/// The frame around the tree.
 #[derive(Clone, Debug)]
 pub struct Frame {
     /// The torrent.
