@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::driver::{name_of, untouched};
+use super::driver::untouched;
 use crate::base::InfoHashes;
 use crate::proto::metainfo::Metainfo;
 use crate::store::{DiskError, Library, Remembered};
@@ -28,7 +28,7 @@ pub fn remembered(state: &Path) -> Result<Vec<InfoHashes>, DiskError> {
 pub fn recall(state: &Path, id: &InfoHashes) -> Result<Option<Recalled>, DiskError> {
     let Some(metainfo) = recall_metainfo(state, id)? else { return Ok(None) };
     let entry = Library::of(state).load(id)?;
-    let metainfo = match entry.as_ref().and_then(name_of) {
+    let metainfo = match entry.as_ref().and_then(|entry| entry.root_name.as_deref()) {
         Some(name) => metainfo.with_root_name(name),
         None => metainfo,
     };

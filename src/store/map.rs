@@ -52,6 +52,15 @@ pub(super) fn copy_in(file: &File, offset: u64, slices: &[&[u8]]) -> io::Result<
     if poisoned { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
 }
 
+/// Makes a run of a file durable that is open for writing, by whatever way it was written.
+pub(super) fn flush(file: &File, offset: u64, len: u64) -> io::Result<()> {
+    // Nothing of it is touched, so it costs no fault, and may reach beyond the end.
+    match MmapOptions::new().offset(offset).len(len as usize).map_raw(file) {
+        Ok(map) => map.flush(),
+        Err(_) => file.sync_data(),
+    }
+}
+
 /// What a failed populating means (madvise(2)).
 fn populate_error(error: &io::Error) -> io::Error {
     match error.raw_os_error() {

@@ -34,7 +34,7 @@ pub use error::{DiskError, DiskErrorKind};
 pub use files::{Found, Handles};
 pub use hold::{Hold, Holder};
 pub use layout::{Alloc, DiskIo, FileSpec, Layout, VolumeOptions};
-pub use library::{Entry, Library, trusted};
+pub use library::{Entry, Library, mount_of, trusted};
 pub use pool::{BUF_LEN, Buf, Pool, PoolCounters};
 pub use remembered::{MAX_REMEMBERED, Remembered};
 pub use scan::{

@@ -65,7 +65,7 @@ impl Content {
             confirming: false,
             changed: None,
             goal: Goal::new(target.options.after),
-            saver: Saver::new(now, opened.totals),
+            saver: Saver::new(now, opened.flushed, opened.totals),
             stream: None,
             hold: opened.hold,
             began: now,
@@ -108,7 +108,7 @@ impl Driver {
     }
 
     /// The disk failed, which ends the torrent.
-    fn disk_failed(&mut self, error: &DiskError) {
+    pub(super) fn disk_failed(&mut self, error: &DiskError) {
         if let Some(content) = &mut self.content
             && matches!(error.kind, DiskErrorKind::Changed | DiskErrorKind::Missing)
         {
@@ -135,6 +135,7 @@ impl Driver {
         if content.goal.check(now, summary, content.saver.sent_before()) {
             return true;
         }
+        self.flush_if_due(now);
         self.save_if_due(now, summary);
         false
     }

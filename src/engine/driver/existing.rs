@@ -90,8 +90,8 @@ pub(super) fn all_is_there(target: &Target, have: &Bitfield, entry: Option<&Entr
     let chosen = entry.filter(|entry| entry.partial && entry.finished.is_some() && !have.is_empty());
     let (missing, all, what) = match chosen {
         Some(entry) => {
-            let missing = entry.have.iter().filter(|&piece| !have.has(piece)).count();
-            (missing as u32, entry.have.count(), "that were fetched of ")
+            let missing = entry.written.iter().filter(|&piece| !have.has(piece)).count();
+            (missing as u32, entry.written.count(), "that were fetched of ")
         }
         None => (have.len() - have.count(), have.len(), "of "),
     };
@@ -151,7 +151,12 @@ pub(super) fn refuse(
 /// The pieces, as far as they are known before anything is hashed.
 pub(super) struct Known {
     pub have: Bitfield,
+    /// Those of them that are on the disk itself.
+    pub flushed: Bitfield,
     pub check: Bitfield,
+    /// Those to check may be in the page cache and not on the disk: an end that was not clean, or a disk that failed,
+    /// came behind their writing.
+    pub doubts_cache: bool,
     ours: Vec<bool>,
 }
 
@@ -186,13 +191,21 @@ impl Known {
                     have.remove(piece);
                 }
             }
-            return Ok(Self { have, check: Bitfield::none(count), ours });
+            let none = Bitfield::none(count);
+            return Ok(Self { have, flushed: none.clone(), check: none, doubts_cache: false, ours });
         }
         let (have, unchanged) = match entry {
             Some(entry) => (store::trusted(volume, entry)?, record::unchanged(volume, entry)?),
             None => (Bitfield::none(count), Vec::new()),
         };
+        let mut flushed = entry.map_or_else(|| Bitfield::none(count), |entry| entry.flushed.clone());
+        flushed.retain(&have);
         let mut check = Bitfield::none(count);
+        if let Some(entry) = entry {
+            for piece in entry.written.iter().filter(|&piece| !have.has(piece)) {
+                check.insert(piece);
+            }
+        }
         for fact in survey.iter().filter(|fact| matches!(fact.found, Found::Plain { .. })) {
             if unchanged.get(fact.file.0 as usize).copied().unwrap_or(false) {
                 continue;
@@ -203,7 +216,8 @@ impl Known {
                 }
             }
         }
-        Ok(Self { have, check, ours })
+        let doubts_cache = entry.is_some_and(|entry| entry.running || entry.written != entry.flushed);
+        Ok(Self { have, flushed, check, doubts_cache, ours })
     }
 
     fn is_ours(&self, file: FileIndex) -> bool {

@@ -56,7 +56,8 @@ impl Driver {
             }
             Fact::ReadAgain { peer } => self.read_again(peer),
             Fact::ReadTo(at) => self.read_to(at),
-            Fact::Saved { synced, error } => self.saved(synced, error),
+            Fact::Saved(error) => self.saved(error),
+            Fact::Flushed(flushed) => self.flushed(flushed),
         }
     }
 

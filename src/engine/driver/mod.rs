@@ -45,7 +45,6 @@ use self::names::{Name, Names};
 use self::open::Opened;
 use self::opening::Opening;
 use self::reads::Reads;
-pub(super) use self::record::name_of;
 use self::report::Reporter;
 use super::command::{Add, ContentOptions, Source as TorrentSource};
 use super::dht::Search;
@@ -54,7 +53,7 @@ use super::incoming::IncomingRegistration;
 use super::lsd::Presence;
 use super::shared::{Membership, Shared};
 use super::view::{Detail, Row};
-use crate::base::{InfoHashes, Moment, TorrentId};
+use crate::base::{Bitfield, InfoHashes, Moment, TorrentId};
 use crate::net::{Caller, FromPeer, Limits, ToPeer};
 use crate::proto::metainfo::Metainfo;
 use crate::store::{Buf, DiskError, PieceOutcome, SegmentOutcome};
@@ -117,10 +116,10 @@ enum Fact {
     },
     /// The position of the reader, on the line of bytes.
     ReadTo(u64),
-    Saved {
-        synced: bool,
-        error: Option<String>,
-    },
+    /// The record is saved, or why it is not.
+    Saved(Option<String>),
+    /// These pieces are on the disk itself.
+    Flushed(Result<Bitfield, DiskError>),
 }
 
 /// The driver's end of one connection.

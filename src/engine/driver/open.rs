@@ -14,7 +14,7 @@ use crate::base::{Bitfield, FileIndex, Geometry, TorrentId};
 use crate::engine::command::{ContentOptions, Existing};
 use crate::engine::event::{Event, Fault, FaultKind, Remedy};
 use crate::engine::shared::Shared;
-use crate::store::{DiskError, Hold, Progress, Volume};
+use crate::store::{DiskError, Entry, Hold, Progress, Volume};
 use crate::swarm::event::Priority;
 
 /// A torrent whose files have been looked through.
@@ -22,6 +22,8 @@ pub(super) struct Opened {
     pub geometry: Arc<Geometry>,
     pub volume: Volume,
     pub have: Bitfield,
+    /// Those of them that are on the disk itself.
+    pub flushed: Bitfield,
     pub totals: Totals,
     /// No other process works on this torrent, as far as the state directory tells.
     pub hold: Option<Hold>,
@@ -73,14 +75,15 @@ impl Survey {
         }
         let strangers = strangers(options, &volume, &survey, &known, &have);
         let totals = Totals::of(entry.as_ref());
-        let mut ready = self.prepare(&volume, &have, strangers, totals, hold.is_some());
+        let beginning = record::beginning(target, &have, &known.flushed, totals);
+        let mut ready = self.prepare(&volume, &have, strangers, beginning, hold.is_some());
         if self.waits_for_disk {
             ready.await.unwrap_or_else(|_| Err(cancelled())).map_err(disk)?;
             let (tell, again) = oneshot::channel();
             let _ = tell.send(Ok(()));
             ready = again;
         }
-        Ok(Opened { geometry, volume, have, totals, hold, ready })
+        Ok(Opened { geometry, volume, have, flushed: known.flushed, totals, hold, ready })
     }
 
     /// Hashes what has to be hashed, with progress.
@@ -93,6 +96,11 @@ impl Survey {
         let to_check =
             (u64::from(known.check.count()) * u64::from(geometry.piece_len())).min(geometry.total());
         let _ = self.facts.send(Fact::Checking(to_check));
+        if known.doubts_cache {
+            let (places, pieces) = (volume.clone(), known.check.clone());
+            let forgotten = self.shared.on_disk(move || places.forget_cached(&pieces)).await;
+            forgotten.map_err(|error| Fault::from_disk(&error))?;
+        }
         let (done, result) = oneshot::channel();
         self.shared.disk.check(volume, &known.check, self.progress.clone(), move |matching| {
             let _ = done.send(matching);
@@ -111,18 +119,21 @@ impl Survey {
         volume: &Volume,
         have: &Bitfield,
         strangers: Vec<FileIndex>,
-        totals: Totals,
+        beginning: Entry,
         held: bool,
     ) -> oneshot::Receiver<Result<(), DiskError>> {
         let Target { metainfo, options } = &self.target;
         let (tell_ready, ready) = oneshot::channel();
         let (places, state) = (volume.clone(), have.clone());
+        let mut unflushed = have.clone();
+        for piece in beginning.flushed.iter() {
+            unflushed.remove(piece);
+        }
         let wanted = wanted_files(options, &volume.layout().geometry);
         let (id, seed_only) = (metainfo.info_hash(), options.seed_only);
         // Without the hold the record is another's.
         let library = self.shared.library.clone().filter(|_| held);
         let remembering = library.clone();
-        let beginning = record::beginning(&self.target, have, totals);
         let torrent_file = self.torrent_file.clone();
         let prepare = move || {
             if !seed_only {
@@ -132,11 +143,14 @@ impl Survey {
                 record::first(library, &places, beginning);
             }
             if seed_only {
+                places.mark_unflushed(&unflushed);
                 return Ok(());
             }
             places.leave_alone(&strangers, &state);
             places.set_wanted(&wanted, &state)?;
-            places.prepare()
+            places.prepare()?;
+            places.mark_unflushed(&unflushed);
+            Ok(())
         };
         self.shared.disk.run(move || {
             let prepared = prepare();

@@ -1,9 +1,7 @@
 //! Records: what a later run may believe without hashing.
 //!
-//! A record never claims a piece whose bytes could be gone. Bytes that were written survive a crash of
-//! the program but not one of the machine, so a record that was saved without waiting for the disk
-//! carries the name of the machine's present boot, and is believed in that boot only; a record saved
-//! behind a flush carries none.
+//! A record says of each verified piece whether it was flushed to the disk or only written: what was only written
+//! survives the end of the program, but neither that of the machine nor that of the disk, and is hashed again.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +10,7 @@ use std::time::SystemTime;
 use crate::base::{Bitfield, InfoHashes, Untrusted};
 use crate::engine::command::{Add, ContentOptions, Source};
 use crate::proto::metainfo::Metainfo;
-use crate::store::{DiskError, Entry, Library, MAX_REMEMBERED, Remembered, Stamps, Volume};
+use crate::store::{DiskError, Entry, Library, MAX_REMEMBERED, Remembered, Stamps, Volume, mount_of};
 use crate::swarm::event::Priority;
 
 /// A torrent, and what is wanted of its content.
@@ -43,14 +41,20 @@ impl Totals {
 }
 
 /// The record of a torrent before its first byte moves in this session.
-pub(super) fn beginning(target: &Target, have: &Bitfield, totals: Totals) -> Entry {
+pub(super) fn beginning(target: &Target, have: &Bitfield, flushed: &Bitfield, totals: Totals) -> Entry {
     let Target { metainfo, options } = target;
     let now = SystemTime::now();
+    let mut flushed = flushed.clone();
+    // A piece that was lost since is claimed no longer.
+    flushed.retain(have);
     Entry {
         id: metainfo.info_hash(),
         folder: options.folder.clone(),
+        root_name: metainfo.root_name().map(str::to_owned),
         stamps: Stamps::default(),
-        have: have.clone(),
+        flushed,
+        written: have.clone(),
+        mount: None,
         uploaded: totals.sent,
         downloaded: totals.received,
         added: totals.added.unwrap_or(now),
@@ -59,13 +63,12 @@ pub(super) fn beginning(target: &Target, have: &Bitfield, totals: Totals) -> Ent
         // Who only gives writes to nothing.
         running: !options.seed_only,
         partial: is_partial(target, have),
-        extra: renamed(metainfo),
     }
 }
 
 /// Says before the first byte is written that the files of a torrent are ours.
 pub(super) fn first(library: &Library, volume: &Volume, entry: Entry) {
-    if let Err(error) = save(library, volume, entry, false) {
+    if let Err(error) = save(library, volume, entry) {
         tracing::warn!(error, "resume data is not saved; the next run will hash the files");
     }
 }
@@ -107,19 +110,7 @@ pub(super) fn load(library: &Library, torrent: &Metainfo, folder: &Path) -> Opti
             return None;
         }
     };
-    let mut entry = entry;
-    let named = entry.extra.iter().position(|&byte| byte == NAMED).unwrap_or(entry.extra.len());
-    let name = entry.extra.split_off(named);
-    if entry.folder != folder || name != renamed(torrent) {
-        return None;
-    }
-    if !entry.extra.is_empty() && entry.extra != boot() {
-        // The machine has started again since, and what it had not written is gone.
-        entry.have = Bitfield::none(entry.have.len());
-        entry.stamps = Stamps::default();
-        entry.running = true;
-    }
-    Some(entry)
+    (entry.folder == folder && entry.root_name.as_deref() == torrent.root_name()).then_some(entry)
 }
 
 /// Per file of the volume, whether it is exactly as the record left it.
@@ -128,16 +119,12 @@ pub(super) fn unchanged(volume: &Volume, entry: &Entry) -> Result<Vec<bool>, Dis
     Ok(now.files.iter().enumerate().map(|(at, stamp)| entry.stamps.files.get(at) == Some(stamp)).collect())
 }
 
-/// Saves a record, behind a flush if `sync`.
-pub(super) fn save(library: &Library, volume: &Volume, mut entry: Entry, sync: bool) -> Result<(), String> {
-    if sync {
-        volume.flush().map_err(|error| error.to_string())?;
-    } else {
-        entry.extra.splice(..0, boot());
-    }
+/// Saves a record.
+pub(super) fn save(library: &Library, volume: &Volume, mut entry: Entry) -> Result<(), String> {
     // What is written behind this point may make a file younger than its stamp; what the record claims
     // was written before.
     entry.stamps = volume.stamps().map_err(|error| error.to_string())?;
+    entry.mount = mount_of(volume.root());
     library.save(&[entry]).map_err(|error| error.to_string())
 }
 
@@ -156,26 +143,7 @@ pub(super) fn save_changed(
         }
     }
     // Of a torrent that runs, files without a stamp are ours.
-    (entry.have, entry.running) = (Bitfield::none(entry.have.len()), false);
+    let none = Bitfield::none(entry.written.len());
+    (entry.flushed, entry.written, entry.running) = (none.clone(), none, false);
     library.save(&[entry]).map_err(|error| error.to_string())
-}
-
-/// Stands in a record between the name of a boot and that of the files, neither of which holds it.
-const NAMED: u8 = 0;
-
-/// The name of the torrent's files in a record, where it is not the torrent's own name for them.
-pub(in crate::engine) fn name_of(entry: &Entry) -> Option<&str> {
-    let at = entry.extra.iter().position(|&byte| byte == NAMED)?;
-    std::str::from_utf8(&entry.extra[at + 1..]).ok()
-}
-
-/// The name of the torrent's files, as a record keeps it: nothing where they bear the torrent's own.
-fn renamed(torrent: &Metainfo) -> Vec<u8> {
-    torrent.root_name().map_or_else(Vec::new, |name| [&[NAMED], name.as_bytes()].concat())
-}
-
-/// The name of the machine's present boot; empty where it has none, and then only flushed records are made
-/// good use of.
-fn boot() -> Vec<u8> {
-    std::fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_else(|_| b"unknown".to_vec())
 }

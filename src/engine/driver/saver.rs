@@ -1,7 +1,7 @@
 //! When the record of a torrent is saved.
 
 use super::record::Totals;
-use crate::base::Moment;
+use crate::base::{Bitfield, Moment};
 
 /// When to save, and what is not saved yet.
 pub(super) struct Saver {
@@ -11,10 +11,12 @@ pub(super) struct Saver {
     pub saving: bool,
     /// When it was last saved.
     pub last: Moment,
-    /// When it was last saved behind a flush.
-    pub last_sync: Moment,
-    /// The last save was behind no flush.
-    pub unsynced: bool,
+    /// A flush is under way.
+    pub flushing: bool,
+    /// When the last flush began.
+    pub last_flush: Moment,
+    /// The pieces that are on the disk itself.
+    pub flushed: Bitfield,
     /// The bytes that were moved in all earlier runs.
     pub totals: Totals,
     /// A save that failed was told of.
@@ -22,13 +24,14 @@ pub(super) struct Saver {
 }
 
 impl Saver {
-    pub(super) const fn new(now: Moment, totals: Totals) -> Self {
+    pub(super) const fn new(now: Moment, flushed: Bitfield, totals: Totals) -> Self {
         Self {
             dirty: false,
             saving: false,
             last: now,
-            last_sync: now,
-            unsynced: false,
+            flushing: false,
+            last_flush: now,
+            flushed,
             totals,
             complained: false,
         }

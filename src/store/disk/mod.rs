@@ -7,6 +7,7 @@
 //! check of many pieces is cut into small steps, so that nothing keeps the others waiting for long.
 
 mod check;
+mod flusher;
 mod keep;
 mod settle;
 
@@ -18,6 +19,7 @@ use std::thread::JoinHandle;
 
 use self::check::CheckJob;
 pub use self::check::Progress;
+use self::flusher::Flusher;
 use self::keep::KeepJob;
 pub use self::keep::PieceOutcome;
 pub use self::settle::SegmentOutcome;
@@ -39,6 +41,7 @@ type Done<T> = Box<dyn FnOnce(T) + Send>;
 #[derive(Clone)]
 pub struct Disk {
     shared: Arc<Shared>,
+    flusher: Flusher,
 }
 
 struct Shared {
@@ -109,7 +112,7 @@ impl Disk {
         let running: Vec<_> = running.collect();
         assert!(!running.is_empty(), "the system gives no thread to a process that only begins");
         *shared.threads.lock().unwrap_or_else(PoisonError::into_inner) = running;
-        Self { shared }
+        Self { shared, flusher: Flusher::start() }
     }
 
     /// As many threads as there are processors, at least two, so that a slow read does not hold up
@@ -199,10 +202,10 @@ impl Disk {
         self.shared.work.notify_all();
     }
 
-    /// Makes durable what was written to a volume before this call.
+    /// Makes durable what was written to a volume before this call, on threads of its own: it may take as long as the
+    /// disk needs for all that is in memory.
     pub fn flush(&self, volume: &Volume, done: impl FnOnce(Result<(), DiskError>) + Send + 'static) {
-        let volume = volume.clone();
-        self.run(move || done(volume.flush()));
+        self.flusher.flush(volume, Box::new(done));
     }
 
     /// Runs anything that touches files. Dropped without a call if the threads are ending.
@@ -218,6 +221,7 @@ impl Disk {
     /// Ends the threads and waits for them: what is to be written or run is done before, reads and
     /// checks are called off. Must not be called on one of the threads.
     pub fn shutdown(&self) {
+        self.flusher.shutdown();
         let mut state = self.shared.lock();
         state.closing = true;
         let fetches = std::mem::take(&mut state.fetches);

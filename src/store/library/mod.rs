@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 use redb::{
     ConcurrencyMode, Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition,
 };
+use rustix::fs::{AtFlags, StatxFlags};
 
 use self::record::RecordError;
 use super::error::{DiskError, DiskErrorKind};
@@ -33,11 +34,17 @@ pub struct Entry {
     pub id: InfoHashes,
     /// The folder in which its files lie.
     pub folder: PathBuf,
+    /// The name of its file or directory there, where it differs from the torrent's.
+    pub root_name: Option<String>,
     /// By what its files are known again.
     pub stamps: Stamps,
-    /// The pieces whose bytes are verified and written. Who saves without having waited for
-    /// [`Volume::flush`] has to note in `extra` that they may be gone after a power cut.
-    pub have: Bitfield,
+    /// The pieces that are verified and on the disk itself: believed after any end, if the files are unchanged.
+    pub flushed: Bitfield,
+    /// The pieces that are verified and written, among them all flushed ones. The others are hashed again after
+    /// any end, unless it was a clean one and the page cache lives on (`mount`).
+    pub written: Bitfield,
+    /// The mount that the files were written through, see [`mount_of`]; nothing if that is not known.
+    pub mount: Option<String>,
     /// Payload sent, over all runs, in bytes.
     pub uploaded: u64,
     /// Payload received, over all runs, in bytes.
@@ -52,8 +59,6 @@ pub struct Entry {
     pub running: bool,
     /// Whether only some of its files are wanted.
     pub partial: bool,
-    /// Whatever else the owner of the entry wants to keep.
-    pub extra: Vec<u8>,
 }
 
 impl Entry {
@@ -255,13 +260,16 @@ impl Library {
     }
 }
 
-/// The pieces of an entry that may be believed without hashing: those whose files are as they were
-/// when it was saved. An entry of a process that was still running may be followed by its last
-/// writes, so there a file may be a little younger.
+/// The pieces of an entry that may be believed without hashing: those that are flushed and whose files are as they
+/// were when it was saved. An entry of a process that was still running may be followed by its last
+/// writes, so there a file may be a little younger. After a clean end a written piece is as good as a flushed one
+/// as long as the files are reached through the same mount: the page cache holds them until they are on the disk.
 pub fn trusted(volume: &Volume, entry: &Entry) -> Result<Bitfield, DiskError> {
+    let cached = !entry.running && entry.mount.is_some() && entry.mount == mount_of(volume.root());
+    let claimed = if cached { &entry.written } else { &entry.flushed };
     let last = entry.saved.checked_add(GRACE).unwrap_or(entry.saved);
     let last_ns = last.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
-    volume.unchanged(&entry.have, &entry.stamps, |old, new| {
+    volume.unchanged(claimed, &entry.stamps, |old, new| {
         if entry.running {
             new.size >= old.size
                 && new.inode == old.inode
@@ -272,6 +280,17 @@ pub fn trusted(volume: &Volume, entry: &Entry) -> Result<Bitfield, DiskError> {
             old == new
         }
     })
+}
+
+/// The name of the mount that a folder is reached through: the machine's present boot, and the number of the mount in it,
+/// which no other mount ever gets (Linux 6.8). Nothing on older systems, or if the folder is not there.
+pub fn mount_of(folder: &Path) -> Option<String> {
+    /// `STATX_MNT_ID_UNIQUE` (statx(2)).
+    const UNIQUE: StatxFlags = StatxFlags::from_bits_retain(0x4000);
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let found = rustix::fs::statx(rustix::fs::CWD, folder, AtFlags::empty(), UNIQUE).ok()?;
+    let known = found.stx_mask & UNIQUE.bits() != 0;
+    known.then(|| format!("{}:{}", boot.trim(), found.stx_mnt_id))
 }
 
 /// What can go wrong with the file.

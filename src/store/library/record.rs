@@ -14,7 +14,9 @@ use crate::hash;
 use crate::store::volume::{Stamp, Stamps};
 
 /// The version of records this program writes, and the newest it reads.
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
+/// The last version whose record ends with `extra`, see [`Reader::old`].
+const OLD: u16 = 2;
 
 /// Why bytes are no record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,6 +32,8 @@ pub(super) fn encode(entry: &Entry) -> Vec<u8> {
     out.extend(VERSION.to_le_bytes());
     put_bytes(&mut out, entry.id.to_string().as_bytes());
     put_bytes(&mut out, entry.folder.as_os_str().as_bytes());
+    put_bytes(&mut out, entry.root_name.as_deref().unwrap_or_default().as_bytes());
+    put_bytes(&mut out, entry.mount.as_deref().unwrap_or_default().as_bytes());
     put_number(&mut out, entry.stamps.files.len() as u64);
     for stamp in entry.stamps.files.iter().chain([&entry.stamps.part]) {
         match stamp {
@@ -43,8 +47,9 @@ pub(super) fn encode(entry: &Entry) -> Vec<u8> {
             }
         }
     }
-    put_number(&mut out, u64::from(entry.have.len()));
-    put_bytes(&mut out, entry.have.as_bytes());
+    put_number(&mut out, u64::from(entry.written.len()));
+    put_bytes(&mut out, entry.flushed.as_bytes());
+    put_bytes(&mut out, entry.written.as_bytes());
     put_number(&mut out, entry.uploaded);
     put_number(&mut out, entry.downloaded);
     put_time(&mut out, Some(entry.added));
@@ -52,7 +57,6 @@ pub(super) fn encode(entry: &Entry) -> Vec<u8> {
     put_time(&mut out, Some(entry.saved));
     out.push(u8::from(entry.running));
     out.push(u8::from(entry.partial));
-    put_bytes(&mut out, &entry.extra);
     let digest = hash::sha1(&out);
     out.extend(digest);
     out
@@ -98,6 +102,7 @@ impl<'a> Reader<'a> {
         let id = std::str::from_utf8(self.bytes()?).map_err(|_| damaged)?;
         let id: InfoHashes = id.parse().map_err(|_| damaged)?;
         let folder = PathBuf::from(OsString::from_vec(self.bytes()?.to_vec()));
+        let (root_name, mount) = if self.is_old() { (None, None) } else { (self.text()?, self.text()?) };
         let count = self.number()? as usize;
         if count > self.rest.len() {
             return Err(damaged);
@@ -106,12 +111,19 @@ impl<'a> Reader<'a> {
         let stamps = Stamps { files, part: self.stamp()? };
         let pieces = self.number()?;
         let pieces = u32::try_from(pieces).ok().filter(|&pieces| pieces <= MAX_PIECES).ok_or(damaged)?;
-        let have = Bitfield::from_bytes(self.bytes()?, pieces).ok_or(damaged)?;
-        Ok(Entry {
+        let flushed = self.pieces(pieces)?;
+        let written = if self.is_old() { flushed.clone() } else { self.pieces(pieces)? };
+        if flushed.iter().any(|piece| !written.has(piece)) {
+            return Err(damaged);
+        }
+        let entry = Entry {
             id,
             folder,
+            root_name,
             stamps,
-            have,
+            flushed,
+            written,
+            mount,
             uploaded: self.number()?,
             downloaded: self.number()?,
             added: self.time()?.ok_or(damaged)?,
@@ -119,8 +131,34 @@ impl<'a> Reader<'a> {
             saved: self.time()?.ok_or(damaged)?,
             running: self.flag()?,
             partial: self.flag()?,
-            extra: self.bytes()?.to_vec(),
-        })
+        };
+        if self.is_old() { self.old(entry) } else { Ok(entry) }
+    }
+
+    const fn is_old(&self) -> bool {
+        self.version <= OLD
+    }
+
+    /// The rest of an old record: the name of the boot in which its pieces were written without a flush, if they
+    /// were; and behind a zero the name of the torrent's files, where it is not the torrent's own.
+    fn old(&mut self, entry: Entry) -> Result<Entry, RecordError> {
+        let extra = self.bytes()?;
+        let (boot, name) = match extra.iter().position(|&byte| byte == 0) {
+            Some(at) => (&extra[..at], std::str::from_utf8(&extra[at + 1..]).ok().filter(|name| !name.is_empty())),
+            None => (extra, None),
+        };
+        let flushed = if boot.is_empty() { entry.flushed } else { Bitfield::none(entry.written.len()) };
+        Ok(Entry { flushed, root_name: name.map(str::to_owned), ..entry })
+    }
+
+    fn pieces(&mut self, count: u32) -> Result<Bitfield, RecordError> {
+        Bitfield::from_bytes(self.bytes()?, count).ok_or(RecordError::Damaged)
+    }
+
+    /// A text; nothing if it is empty.
+    fn text(&mut self) -> Result<Option<String>, RecordError> {
+        let text = std::str::from_utf8(self.bytes()?).map_err(|_| RecordError::Damaged)?;
+        Ok((!text.is_empty()).then(|| text.to_owned()))
     }
 
     fn take(&mut self, count: usize) -> Result<&'a [u8], RecordError> {
@@ -181,6 +219,35 @@ mod tests {
     fn a_record_reads_back_what_was_written() {
         let entry = entry(7);
         assert_eq!(decode(&encode(&entry)), Ok(entry));
+    }
+
+    #[test]
+    fn an_old_record_claims_only_what_was_flushed() {
+        let new = entry(1);
+        let old = |extra: &[u8]| {
+            let mut out = Vec::new();
+            out.extend(OLD.to_le_bytes());
+            put_bytes(&mut out, new.id.to_string().as_bytes());
+            put_bytes(&mut out, new.folder.as_os_str().as_bytes());
+            put_number(&mut out, 0);
+            out.push(0);
+            put_number(&mut out, 19);
+            put_bytes(&mut out, new.written.as_bytes());
+            put_number(&mut out, new.uploaded);
+            put_number(&mut out, new.downloaded);
+            put_time(&mut out, Some(new.added));
+            put_time(&mut out, new.finished);
+            put_time(&mut out, Some(new.saved));
+            out.extend([1, 0]);
+            put_bytes(&mut out, extra);
+            let digest = hash::sha1(&out);
+            out.extend(digest);
+            decode(&out).expect("an old record is read")
+        };
+        let (flushed, written) = (old(b"\0name"), old(b"a boot"));
+        assert_eq!((&flushed.flushed, flushed.root_name.as_deref()), (&new.written, Some("name")));
+        assert_eq!((&written.flushed, &written.written), (&Bitfield::none(19), &new.written));
+        assert_eq!((written.root_name, written.mount, written.running), (None, None, true));
     }
 
     #[test]

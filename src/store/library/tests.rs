@@ -13,8 +13,11 @@ pub(super) fn entry(seed: u8) -> Entry {
     Entry {
         id: InfoHashes::from_v1([seed; 20]),
         folder: PathBuf::from("/home/x/\u{1f600}"),
+        root_name: Some("\u{1f600}".to_owned()),
         stamps: Stamps { files: vec![Some(stamp), None], part: Some(stamp) },
-        have,
+        flushed: Bitfield::none(19),
+        written: have,
+        mount: Some("boot:7".to_owned()),
         uploaded: u64::MAX,
         downloaded: 3,
         added: at(1),
@@ -22,7 +25,6 @@ pub(super) fn entry(seed: u8) -> Entry {
         saved: at(2_000_000_000),
         running: true,
         partial: false,
-        extra: b"more".to_vec(),
     }
 }
 
@@ -122,12 +124,20 @@ fn only_unchanged_files_are_believed() {
     let mut entry = Entry {
         id,
         stamps: volume.stamps().unwrap(),
-        have: Bitfield::all(5),
+        flushed: Bitfield::all(5),
+        written: Bitfield::all(5),
         saved,
         running: false,
         ..entry(1)
     };
     assert!(trusted(&volume, &entry).unwrap().is_full());
+    // What was only written is believed after a clean end, as long as the page cache lives on.
+    let mut written = Entry { flushed: Bitfield::none(5), mount: mount_of(folder.path()), ..entry.clone() };
+    assert_eq!(trusted(&volume, &written).unwrap().is_full(), written.mount.is_some());
+    written.running = true;
+    assert!(trusted(&volume, &written).unwrap().is_empty());
+    (written.running, written.mount) = (false, Some("another boot:1".to_owned()));
+    assert!(trusted(&volume, &written).unwrap().is_empty());
     let touch = |time| {
         let file = std::fs::File::options().write(true).open(folder.path().join("b")).unwrap();
         file.set_modified(time).unwrap();

@@ -5,6 +5,7 @@
 //! opened when they are needed first and closed when others need the descriptor.
 
 mod aside;
+mod flushing;
 mod moving;
 mod reading;
 mod seams;
@@ -62,8 +63,8 @@ struct Base {
 struct Ledger {
     /// Runs that are reserved, by file and number.
     extents: BTreeSet<(u32, u32)>,
-    /// Files written to since the last flush.
-    dirty: BTreeSet<u32>,
+    /// Runs written to since the last flush, by file and number.
+    dirty: BTreeSet<(u32, u32)>,
     /// Folders in which something was created since the last flush.
     folders: BTreeSet<PathBuf>,
     /// Pieces of which unproven bytes were laid aside in the part file.
@@ -284,7 +285,7 @@ impl Inner {
         }
         if present == 0 {
             let mut ledger = self.ledger();
-            ledger.dirty.insert(key);
+            ledger.dirty.insert((key, 0));
             ledger.folders.extend(path.ancestors().skip(1).map(Path::to_owned));
         }
         let open = Arc::new(OpenFile { file, writable: true });

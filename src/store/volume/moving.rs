@@ -85,7 +85,7 @@ impl Inner {
     pub(super) fn remove_part(&self, base: &Base) -> Result<(), DiskError> {
         self.forget(PART);
         let mut ledger = self.ledger();
-        ledger.dirty.remove(&PART);
+        ledger.dirty.retain(|&(key, _)| key != PART);
         ledger.aside.clear();
         drop(ledger);
         let removed = base.root.remove(&self.seams.name);

@@ -145,6 +145,51 @@ fn a_file_that_was_removed_is_not_looked_for_in_the_part_file() {
 }
 
 #[test]
+fn a_flush_that_is_called_off_leaves_all_to_the_next() {
+    let sample = Sample::new(1 << 20, &[(40 << 20, false), (5, false)]);
+    for io in WAYS {
+        let folder = tempfile::tempdir().unwrap();
+        let volume = sample.volume(folder.path(), io, &[]);
+        for piece in sample.geometry().pieces() {
+            volume.write(piece, &[sample.bytes(piece)]).unwrap();
+        }
+        let unflushed = || volume.inner.ledger().dirty.iter().copied().collect::<Vec<_>>();
+        assert_eq!(unflushed(), [(0, 0), (0, 1), (0, 2), (1, 0)]);
+        let cancelled = volume.flush_unless(&std::sync::atomic::AtomicBool::new(true));
+        assert_eq!(cancelled.unwrap_err().kind, DiskErrorKind::Cancelled);
+        assert_eq!(unflushed().len(), 4);
+        volume.flush().unwrap();
+        assert_eq!(unflushed(), []);
+        read_back(&sample, &volume);
+    }
+}
+
+#[test]
+fn what_another_run_wrote_is_flushed_and_read_from_the_disk() {
+    let sample = Sample::new(16_384, &[(20_000, false), (5_000, false), (60_000, false)]);
+    let folder = tempfile::tempdir().unwrap();
+    let wanted = [true, false, true];
+    let volume = sample.volume(folder.path(), DiskIo::Auto, &wanted);
+    for piece in sample.geometry().pieces() {
+        volume.write(piece, &[sample.bytes(piece)]).unwrap();
+    }
+    drop(volume);
+    let volume = sample.volume(folder.path(), DiskIo::Auto, &wanted);
+    let all = Bitfield::all(sample.geometry().piece_count());
+    volume.forget_cached(&all).unwrap();
+    read_back(&sample, &volume);
+    volume.mark_unflushed(&all);
+    assert_eq!(volume.inner.ledger().dirty.iter().copied().collect::<Vec<_>>(), [(0, 0), (2, 0), (PART, 0)]);
+    volume.flush().unwrap();
+    // What is not there is nothing to flush or forget.
+    for file in [0, 2] {
+        std::fs::remove_file(folder.path().join(&sample.layout.files[file].path)).unwrap();
+    }
+    let volume = sample.volume(folder.path(), DiskIo::Auto, &wanted);
+    volume.forget_cached(&all).unwrap();
+}
+
+#[test]
 fn a_file_that_goes_away_is_noticed() {
     let sample = Sample::new(1 << 20, &[(3 << 20, false)]);
     let whole = sample.piece(1);

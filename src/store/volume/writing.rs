@@ -1,4 +1,4 @@
-//! Putting verified pieces into their files, and making files durable.
+//! Putting verified pieces into their files.
 
 use std::fs::File;
 use std::io;
@@ -95,38 +95,6 @@ impl Volume {
     fn misfit(&self) -> DiskError {
         DiskError::new(DiskErrorKind::Invalid, "write a piece of", self.root())
     }
-
-    /// Makes everything durable that was written before this call.
-    pub fn flush(&self) -> Result<(), DiskError> {
-        // The part file goes away only while nobody holds this.
-        let _stay = self.inner.moving.read().unwrap_or_else(PoisonError::into_inner);
-        self.flush_now()
-    }
-
-    /// The same for who has seen to it that no bytes change their place meanwhile.
-    pub(super) fn flush_now(&self) -> Result<(), DiskError> {
-        let inner = &*self.inner;
-        let (dirty, folders) = {
-            let mut ledger = inner.ledger();
-            (std::mem::take(&mut ledger.dirty), std::mem::take(&mut ledger.folders))
-        };
-        if dirty.is_empty() && folders.is_empty() {
-            return Ok(());
-        }
-        let flushed = inner.base(false).and_then(|base| {
-            dirty.iter().try_for_each(|&key| inner.flush_file(key))?;
-            folders.iter().try_for_each(|folder| {
-                let synced = base.root.sync_folder(folder);
-                synced.map_err(|error| DiskError::from_io("flush", inner.root.join(folder), &error))
-            })
-        });
-        if flushed.is_err() {
-            let mut ledger = inner.ledger();
-            ledger.dirty.extend(dirty);
-            ledger.folders.extend(folders);
-        }
-        flushed
-    }
 }
 
 impl Inner {
@@ -136,7 +104,7 @@ impl Inner {
         self.expect_unchanged(key, &open.file, "write")?;
         let len: u64 = slices.iter().map(|slice| slice.len() as u64).sum();
         // Noted before, so that a flush that comes between is not the last.
-        self.ledger().dirty.insert(key);
+        self.ledger().dirty.extend(extents(offset, len).map(|extent| (key, extent)));
         let result = self
             .reserve(base, key, &open.file, offset, len)
             .and_then(|reserved| base.ways.put(&open.file, offset, slices, reserved));
@@ -159,12 +127,12 @@ impl Inner {
             // A file that may only grow cannot be mapped ahead of what is written.
             return Ok(false);
         }
-        for extent in offset / EXTENT..(offset + len).div_ceil(EXTENT) {
-            let name = (key, extent as u32);
+        for extent in extents(offset, len) {
+            let name = (key, extent);
             if self.ledger().extents.contains(&name) {
                 continue;
             }
-            let start = extent * EXTENT;
+            let start = u64::from(extent) * EXTENT;
             match base.ways.reserve(file, start, EXTENT.min(spec.len - start)) {
                 Ok(true) => {}
                 Ok(false) => return Ok(false),
@@ -186,16 +154,8 @@ impl Inner {
         }
     }
 
-    /// Makes one file durable, and sees whether it is still the one we write to.
-    pub(super) fn flush_file(&self, key: u32) -> Result<(), DiskError> {
-        let open = self.open_to_read(key)?;
-        let failed = |error: io::Error| DiskError::from_io("flush", self.shown(key), &error);
-        open.file.sync_data().map_err(failed)?;
-        self.expect_unchanged(key, &open.file, "flush")
-    }
-
     /// Refuses a file that somebody removed or cut while it was open here.
-    fn expect_unchanged(&self, key: u32, file: &File, what: &'static str) -> Result<(), DiskError> {
+    pub(super) fn expect_unchanged(&self, key: u32, file: &File, what: &'static str) -> Result<(), DiskError> {
         let now = file.metadata().map_err(|error| DiskError::from_io(what, self.shown(key), &error))?;
         let short = key != PART
             && self.options.alloc != Alloc::None
@@ -208,6 +168,11 @@ impl Inner {
         self.forget(key);
         Err(DiskError::new(DiskErrorKind::Changed, what, self.shown(key)).with(how))
     }
+}
+
+/// The numbers of the extents that a run touches.
+pub(super) fn extents(offset: u64, len: u64) -> impl Iterator<Item = u32> {
+    (offset / EXTENT..offset.saturating_add(len).div_ceil(EXTENT)).map(|extent| extent as u32)
 }
 
 fn length<B: AsRef<[u8]>>(chunks: &[B]) -> u64 {
