@@ -17,7 +17,8 @@ pub struct Engine;
 
 impl Engine {
     /// Starts a session inside the tokio runtime of the caller. Fails if the port is taken, the bind
-    /// address is not ours, or the state directory cannot be used.
+    /// address is not ours, or the state directory cannot be used. Raises the soft limit of open files of this process
+    /// to the hard one.
     pub async fn start(config: EngineConfig) -> Result<Handle, Fault> {
         let (events, heard) = mpsc::unbounded_channel();
         let (view, views) = watch::channel(Arc::new(View::default()));

@@ -110,6 +110,7 @@ impl Shared {
         config: EngineConfig,
         events: mpsc::UnboundedSender<Event>,
     ) -> Result<Arc<Self>, Fault> {
+        Handles::raise_limit();
         let bind = ports::bind(config.bind, config.ipv6);
         let (listener, datagrams) = open(&config, bind)?;
         let port = listener.port();

@@ -5,6 +5,11 @@ use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// As many descriptors as no session needs.
+const MAX_DESCRIPTORS: u64 = 1 << 20;
+
 /// A file of a volume: the volume's number and the file's.
 pub(in crate::store) type FileKey = (u64, u32);
 
@@ -47,8 +52,21 @@ impl Handles {
 
     /// A fourth of what the process may open, at most 1024: sockets need the rest.
     pub fn from_limit() -> Self {
-        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+        let limit = getrlimit(Resource::Nofile).current;
         Self::new((limit.unwrap_or(4096) / 4).min(1024) as usize)
+    }
+
+    /// Raises the number of descriptors that this process may open as far as it may by itself: the usual 1024 are kept
+    /// for programs that use select(2), and hundreds of torrents with their peers need more.
+    pub fn raise_limit() {
+        let limit = getrlimit(Resource::Nofile);
+        let most = limit.maximum.unwrap_or(MAX_DESCRIPTORS).min(MAX_DESCRIPTORS);
+        let raised = Rlimit { current: Some(most), ..limit };
+        if limit.current.is_some_and(|now| now < most)
+            && let Err(error) = setrlimit(Resource::Nofile, raised)
+        {
+            tracing::debug!(%error, "the limit of open files stays as it is");
+        }
     }
 
     /// A number for a new volume.

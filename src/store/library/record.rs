@@ -144,7 +144,9 @@ impl<'a> Reader<'a> {
     fn old(&mut self, entry: Entry) -> Result<Entry, RecordError> {
         let extra = self.bytes()?;
         let (boot, name) = match extra.iter().position(|&byte| byte == 0) {
-            Some(at) => (&extra[..at], std::str::from_utf8(&extra[at + 1..]).ok().filter(|name| !name.is_empty())),
+            Some(at) => {
+                (&extra[..at], std::str::from_utf8(&extra[at + 1..]).ok().filter(|name| !name.is_empty()))
+            }
             None => (extra, None),
         };
         let flushed = if boot.is_empty() { entry.flushed } else { Bitfield::none(entry.written.len()) };

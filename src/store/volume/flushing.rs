@@ -77,11 +77,14 @@ impl Volume {
         }
         for key in files {
             let open = match inner.open_to_read(key) {
-                Err(error) if matches!(error.kind, DiskErrorKind::Missing | DiskErrorKind::NotPlain) => continue,
+                Err(error) if matches!(error.kind, DiskErrorKind::Missing | DiskErrorKind::NotPlain) => {
+                    continue;
+                }
                 other => other?,
             };
             // Only pages that are written back are forgotten.
-            tolerate(open.file.sync_data()).map_err(|error| DiskError::from_io("flush", inner.shown(key), &error))?;
+            tolerate(open.file.sync_data())
+                .map_err(|error| DiskError::from_io("flush", inner.shown(key), &error))?;
             // Advice: a file system that has no page cache has nothing to forget.
             let _ = rustix::fs::fadvise(&open.file, 0, None, rustix::fs::Advice::DontNeed);
         }
@@ -119,7 +122,8 @@ impl Inner {
         };
         let start = u64::from(extent) * EXTENT;
         // Through a file that is open for reading alone the system flushes no map.
-        let flushed = if open.writable { map::flush(&open.file, start, EXTENT) } else { open.file.sync_data() };
+        let flushed =
+            if open.writable { map::flush(&open.file, start, EXTENT) } else { open.file.sync_data() };
         tolerate(flushed).map_err(|error| DiskError::from_io("flush", self.shown(key), &error))?;
         self.expect_unchanged(key, &open.file, "flush")
     }
@@ -139,7 +143,9 @@ impl Inner {
 /// Takes a file system that flushes nothing as it is.
 fn tolerate(flushed: io::Result<()>) -> io::Result<()> {
     match flushed {
-        Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS | libc::EOPNOTSUPP)) => {
+        Err(error)
+            if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS | libc::EOPNOTSUPP)) =>
+        {
             Ok(())
         }
         other => other,

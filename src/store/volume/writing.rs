@@ -155,7 +155,12 @@ impl Inner {
     }
 
     /// Refuses a file that somebody removed or cut while it was open here.
-    pub(super) fn expect_unchanged(&self, key: u32, file: &File, what: &'static str) -> Result<(), DiskError> {
+    pub(super) fn expect_unchanged(
+        &self,
+        key: u32,
+        file: &File,
+        what: &'static str,
+    ) -> Result<(), DiskError> {
         let now = file.metadata().map_err(|error| DiskError::from_io(what, self.shown(key), &error))?;
         let short = key != PART
             && self.options.alloc != Alloc::None
