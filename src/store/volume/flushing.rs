@@ -25,29 +25,18 @@ impl Volume {
     /// Does the same until it is called off, which is a [`DiskErrorKind::Cancelled`].
     pub fn flush_unless(&self, cancelled: &AtomicBool) -> Result<(), DiskError> {
         let inner = &*self.inner;
-        let (dirty, folders) = inner.take_unflushed();
-        let flushed = dirty
-            .iter()
-            .try_for_each(|&(key, extent)| {
-                if cancelled.load(Ordering::Relaxed) {
-                    return Err(DiskError::new(DiskErrorKind::Cancelled, "flush", inner.shown(key)));
-                }
-                // The part file goes away only while nobody holds this.
-                let _stay = inner.moving.read().unwrap_or_else(PoisonError::into_inner);
-                inner.flush_extent(key, extent)
-            })
-            .and_then(|()| inner.flush_folders(&folders));
-        inner.give_back_unless(flushed, dirty, folders)
+        inner.flush_dirty(|key| {
+            if cancelled.load(Ordering::Relaxed) {
+                return Err(DiskError::new(DiskErrorKind::Cancelled, "flush", inner.shown(key)));
+            }
+            // The part file goes away only while nobody holds this.
+            Ok(inner.moving.read().unwrap_or_else(PoisonError::into_inner))
+        })
     }
 
     /// Makes everything durable for a caller who has seen to it that no bytes change their place meanwhile.
     pub(super) fn flush_now(&self) -> Result<(), DiskError> {
-        let inner = &*self.inner;
-        let (dirty, folders) = inner.take_unflushed();
-        let mut extents = dirty.iter();
-        let flushed = extents.try_for_each(|&(key, extent)| inner.flush_extent(key, extent));
-        let flushed = flushed.and_then(|()| inner.flush_folders(&folders));
-        inner.give_back_unless(flushed, dirty, folders)
+        self.inner.flush_dirty(|_| Ok(()))
     }
 
     /// Has the next flush make these pieces durable, whoever wrote them.
@@ -93,18 +82,22 @@ impl Volume {
 }
 
 impl Inner {
-    fn take_unflushed(&self) -> (BTreeSet<(u32, u32)>, BTreeSet<PathBuf>) {
-        let mut ledger = self.ledger();
-        (std::mem::take(&mut ledger.dirty), std::mem::take(&mut ledger.folders))
-    }
-
-    /// Hands on the result of a flush. What was not flushed is left to the next one.
-    fn give_back_unless(
-        &self,
-        flushed: Result<(), DiskError>,
-        dirty: BTreeSet<(u32, u32)>,
-        folders: BTreeSet<PathBuf>,
-    ) -> Result<(), DiskError> {
+    /// Flushes what was written since the last flush. Each step begins with `enter`, and lasts as long as what that
+    /// returns. What is not flushed in the end is left to the next flush.
+    fn flush_dirty<T>(&self, enter: impl Fn(u32) -> Result<T, DiskError>) -> Result<(), DiskError> {
+        let (dirty, folders) = {
+            let mut ledger = self.ledger();
+            (std::mem::take(&mut ledger.dirty), std::mem::take(&mut ledger.folders))
+        };
+        let mut whole = None;
+        let flushed = dirty.iter().try_for_each(|&(key, extent)| {
+            if whole != Some(key) {
+                let _step = enter(key)?;
+                whole = self.flush_extent(key, extent)?.then_some(key);
+            }
+            Ok(())
+        });
+        let flushed = flushed.and_then(|()| self.flush_folders(&folders));
         if flushed.is_err() {
             let mut ledger = self.ledger();
             ledger.dirty.extend(dirty);
@@ -113,19 +106,20 @@ impl Inner {
         flushed
     }
 
-    /// Makes one extent of a file durable, and sees whether it is still the file we write to.
-    fn flush_extent(&self, key: u32, extent: u32) -> Result<(), DiskError> {
+    /// Makes one extent of a file durable, and sees whether it is still the file we write to. Says whether it flushed the
+    /// whole file: through a file that is open for reading alone the system flushes no map.
+    fn flush_extent(&self, key: u32, extent: u32) -> Result<bool, DiskError> {
         let open = match self.open_to_read(key) {
             // It has gone away since, and what was needed of it with it into the files.
-            Err(error) if key == PART && error.kind == DiskErrorKind::Missing => return Ok(()),
+            Err(error) if key == PART && error.kind == DiskErrorKind::Missing => return Ok(true),
             other => other?,
         };
         let start = u64::from(extent) * EXTENT;
-        // Through a file that is open for reading alone the system flushes no map.
         let flushed =
             if open.writable { map::flush(&open.file, start, EXTENT) } else { open.file.sync_data() };
         tolerate(flushed).map_err(|error| DiskError::from_io("flush", self.shown(key), &error))?;
-        self.expect_unchanged(key, &open.file, "flush")
+        self.expect_unchanged(key, &open.file, "flush")?;
+        Ok(!open.writable)
     }
 
     fn flush_folders(&self, folders: &BTreeSet<PathBuf>) -> Result<(), DiskError> {
