@@ -20,7 +20,7 @@ use crate::base::{BLOCK_LEN, InfoHashes, PeerId, Untrusted};
 use crate::net::tracker::{TrackerConfig, Trackers};
 use crate::net::{Bind, Caller, Datagrams, Limits, Listener, Patience, bind_both};
 use crate::proto::handshake::{Handshake, Reserved};
-use crate::store::{Disk, DiskError, DiskErrorKind, DiskIo, Handles, Library, Pool};
+use crate::store::{Disk, DiskError, DiskErrorKind, DiskIo, FilePool, Library, Pool};
 use crate::swarm::event::PeerKey;
 
 /// Bytes of unfinished pieces that all downloads together may hold in memory.
@@ -48,7 +48,7 @@ pub(super) struct Shared {
     claimed: Mutex<u64>,
     pub disk: Disk,
     pub disk_io: DiskIo,
-    pub handles: Handles,
+    pub file_pool: FilePool,
     pub limits: Limits,
     pub trackers: Trackers,
     /// The way to the local network, where it is wished and there is one.
@@ -149,7 +149,7 @@ impl Shared {
             claimed: Mutex::default(),
             disk: Disk::start(config.disk_threads.max(1), Pool::new(SERVE_POOL)),
             disk_io: config.disk_io,
-            handles: Handles::from_limit(),
+            file_pool: FilePool::from_limit(),
             limits: Limits::new(config.down, config.up),
             trackers: Trackers::new(TrackerConfig { bind, ..TrackerConfig::default() }),
             lsd,

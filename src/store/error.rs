@@ -77,7 +77,7 @@ impl DiskError {
 
 impl DiskErrorKind {
     /// Whether the same may well succeed a little later.
-    pub const fn is_passing(self) -> bool {
+    pub const fn is_transient(self) -> bool {
         matches!(self, Self::Busy)
     }
 }
@@ -137,10 +137,10 @@ mod tests {
 
     #[test]
     fn what_passes_is_told_from_what_is_broken() {
-        let passes = |code| kind_of(&io::Error::from_raw_os_error(code)).is_passing();
+        let passes = |code| kind_of(&io::Error::from_raw_os_error(code)).is_transient();
         assert!([libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::EBUSY].into_iter().all(passes));
         assert!(![libc::EIO, libc::ENOSPC, libc::ENOENT, libc::EACCES, libc::EROFS].into_iter().any(passes));
-        assert!(!kind_of(&io::ErrorKind::UnexpectedEof.into()).is_passing());
+        assert!(!kind_of(&io::ErrorKind::UnexpectedEof.into()).is_transient());
     }
 
     #[test]

@@ -92,7 +92,7 @@ pub enum Alloc {
 
 /// How a volume behaves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct VolumeOptions {
+pub struct StorageOptions {
     /// How bytes get into files.
     pub io: DiskIo,
     /// How space is reserved.

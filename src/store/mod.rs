@@ -18,22 +18,22 @@ mod hold;
 mod layout;
 mod library;
 mod map;
-mod place;
 mod pool;
 mod remembered;
 mod scan;
 mod sigbus;
+mod storage;
 #[cfg(test)]
 mod testing;
-mod volume;
+mod write_strategy;
 
 pub use assembly::{Assembly, Front, Run};
 pub use atomic::write_atomic;
 pub use disk::{Disk, PieceOutcome, Progress, SegmentOutcome};
 pub use error::{DiskError, DiskErrorKind};
-pub use files::{Found, Handles};
+pub use files::{FilePool, FileStatus};
 pub use hold::{Hold, Holder};
-pub use layout::{Alloc, DiskIo, FileSpec, Layout, VolumeOptions};
+pub use layout::{Alloc, DiskIo, FileSpec, Layout, StorageOptions};
 pub use library::{Entry, Library, trusted};
 pub use pool::{BUF_LEN, Buf, Pool, PoolCounters};
 pub use remembered::{MAX_REMEMBERED, Remembered};
@@ -41,4 +41,4 @@ pub use scan::{
     Hashed, Hashes, Patterns, Scan, ScannedFile, Seen, Skipped, Wishes, changed, hash_pieces,
     hash_some_pieces, same_piece, scan, unreadable,
 };
-pub use volume::{FileFact, Stamp, Stamps, Volume};
+pub use storage::{FileStamp, FileStamps, Storage, SurveyedFile};

@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Alloc, BUF_LEN, Buf, DiskIo, FileSpec, Handles, Layout, Pool, Volume, VolumeOptions};
+use super::{Alloc, BUF_LEN, Buf, DiskIo, FilePool, FileSpec, Layout, Pool, Storage, StorageOptions};
 use crate::base::{FileIndex, Geometry, InfoHashes, Piece};
 use crate::hash;
 use crate::proto::metainfo::PieceHashes;
 
 /// The ways of writing that every storage test runs on.
-pub(super) const WAYS: [DiskIo; 2] = [DiskIo::Mmap, DiskIo::Pwrite];
+pub(super) const IO_MODES: [DiskIo; 2] = [DiskIo::Mmap, DiskIo::Pwrite];
 
 /// A torrent with its bytes.
 pub(super) struct Sample {
@@ -69,8 +69,8 @@ impl Sample {
             .collect()
     }
 
-    pub(super) fn volume(&self, root: &Path, io: DiskIo, wanted: &[bool]) -> Volume {
-        let options = VolumeOptions { io, alloc: Alloc::Sparse, overwrite: false, follow: false };
-        Volume::new(root, self.layout.clone(), options, wanted, &Handles::new(4)).unwrap()
+    pub(super) fn storage(&self, root: &Path, io: DiskIo, wanted: &[bool]) -> Storage {
+        let options = StorageOptions { io, alloc: Alloc::Sparse, overwrite: false, follow: false };
+        Storage::new(root, self.layout.clone(), options, wanted, &FilePool::new(4)).unwrap()
     }
 }

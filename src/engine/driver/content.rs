@@ -16,7 +16,7 @@ use crate::base::{Block, Geometry, Moment, Piece, Span};
 use crate::engine::event::{Event, Fault};
 use crate::engine::shared::{Claim, Shared};
 use crate::net::ToPeer;
-use crate::store::{Buf, DiskError, DiskErrorKind, Hold, PieceOutcome, SegmentOutcome, Volume};
+use crate::store::{Buf, DiskError, DiskErrorKind, Hold, PieceOutcome, SegmentOutcome, Storage};
 use crate::swarm::Summary;
 use crate::swarm::event::{Input, PeerKey};
 
@@ -24,7 +24,7 @@ use crate::swarm::event::{Input, PeerKey};
 pub(super) struct Content {
     pub target: Target,
     pub geometry: Arc<Geometry>,
-    pub volume: Volume,
+    pub storage: Storage,
     pub pieces: Pieces,
     /// Blocks that have just come, until the machine has said which of them are of use.
     landed: Vec<(Block, Buf)>,
@@ -56,7 +56,7 @@ impl Content {
     ) -> Self {
         Self {
             geometry: opened.geometry,
-            volume: opened.volume,
+            storage: opened.storage,
             pieces: Pieces::default(),
             landed: Vec::new(),
             claim: Claim::new(shared),
@@ -89,9 +89,9 @@ impl Driver {
     pub(super) fn confirm_files(&mut self) {
         let Some(content) = &mut self.content else { return };
         content.confirming = true;
-        let (volume, facts) = (content.volume.clone(), self.to.facts.clone());
+        let (storage, facts) = (content.storage.clone(), self.to.facts.clone());
         self.shared.disk.run(move || {
-            let _ = facts.send(Fact::Confirmed(volume.confirm()));
+            let _ = facts.send(Fact::Confirmed(storage.confirm_files()));
         });
     }
 
@@ -196,11 +196,11 @@ impl Driver {
         let facts = self.to.facts.clone();
         match work {
             Work::Keep(assembly, digests) => {
-                self.shared.disk.keep(&content.volume, assembly, digests, move |kept| {
+                self.shared.disk.keep(&content.storage, assembly, digests, move |kept| {
                     let _ = facts.send(Fact::Piece(kept));
                 });
             }
-            Work::Settle(run) => self.shared.disk.settle(&content.volume, run, move |settled| {
+            Work::Settle(run) => self.shared.disk.settle(&content.storage, run, move |settled| {
                 let _ = facts.send(Fact::Segment(settled));
             }),
         }
@@ -288,7 +288,7 @@ impl Driver {
             return deferred.defer_read(peer, burst);
         }
         let facts = self.to.facts.clone();
-        self.shared.disk.fetch(&content.volume, burst, move |result| {
+        self.shared.disk.fetch(&content.storage, burst, move |result| {
             let _ = facts.send(Fact::Fetched { peer, result });
         });
     }
@@ -302,7 +302,7 @@ impl Driver {
                 self.read_on(peer);
             }
             // The disk is well, only too busy: that is no fault of the torrent.
-            Err(error) if error.kind.is_passing() => match link.reads.failed() {
+            Err(error) if error.kind.is_transient() => match link.reads.failed() {
                 Next::Again(after) => {
                     tracing::debug!(%error, ?after, "a read is tried again");
                     let facts = self.to.facts.clone();

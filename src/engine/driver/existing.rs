@@ -10,19 +10,19 @@ use crate::engine::command::{ContentOptions, Existing};
 use crate::engine::event::{Fault, FaultKind, Remedy};
 use crate::proto::metainfo::Metainfo;
 use crate::store::{
-    self, DiskError, DiskIo, Entry, FileFact, FileSpec, Found, Handles, Layout, Library, Volume,
-    VolumeOptions,
+    self, DiskError, DiskIo, Entry, FilePool, FileSpec, FileStatus, Layout, Library, Storage, StorageOptions,
+    SurveyedFile,
 };
 use crate::swarm::event::Priority;
 
-pub(super) type Looked = (Volume, Vec<FileFact>, Option<Entry>, Known);
+pub(super) type Looked = (Storage, Vec<SurveyedFile>, Option<Entry>, Known);
 
 /// Looks which files there are, and what of them is known from earlier runs.
 pub(super) fn look(
     target: &Target,
     layout: Layout,
     io: DiskIo,
-    handles: &Handles,
+    file_pool: &FilePool,
     library: Option<Library>,
 ) -> Result<Looked, DiskError> {
     let Target { metainfo, options } = target;
@@ -30,7 +30,7 @@ pub(super) fn look(
     if options.seed_only && !root.is_dir() {
         return Err(DiskError::new(store::DiskErrorKind::Missing, "open", root));
     }
-    let how = VolumeOptions {
+    let how = StorageOptions {
         io,
         alloc: options.alloc,
         overwrite: options.existing == Existing::Overwrite,
@@ -38,35 +38,36 @@ pub(super) fn look(
     };
     // What was wanted the last time is not known: where bytes lie is told by which files are there.
     let nothing = vec![false; layout.files.len()];
-    let volume = Volume::new(root, layout, how, &nothing, handles)?;
-    let survey = volume.survey()?;
+    let storage = Storage::new(root, layout, how, &nothing, file_pool)?;
+    let survey = storage.survey()?;
     let entry = library.and_then(|library| record::load(&library, metainfo, root));
-    let known = Known::from(&volume, &survey, entry.as_ref(), options.existing)?;
-    Ok((volume, survey, entry, known))
+    let known = Known::from(&storage, &survey, entry.as_ref(), options.existing)?;
+    Ok((storage, survey, entry, known))
 }
 
 /// Refuses files that are not ours and in which nothing matches.
 pub(super) fn refuse_foreign(
-    volume: &Volume,
-    survey: &[FileFact],
+    storage: &Storage,
+    survey: &[SurveyedFile],
     known: &Known,
     have: &Bitfield,
 ) -> Result<(), Fault> {
-    let geometry = &*volume.layout().geometry;
+    let geometry = &*storage.layout().geometry;
     // What has bytes after its end was never left like that by us.
-    let is_ours = |fact: &FileFact| known.is_ours(fact.file) && !is_too_long(geometry, fact);
-    let ours = |path: &PathBuf| survey.iter().any(|fact| fact.path == *path && is_ours(fact));
-    let foreign: Vec<PathBuf> = volume.foreign(survey, have).into_iter().filter(|path| !ours(path)).collect();
+    let is_ours = |surveyed: &SurveyedFile| known.is_ours(surveyed.file) && !is_too_long(geometry, surveyed);
+    let ours = |path: &PathBuf| survey.iter().any(|surveyed| surveyed.path == *path && is_ours(surveyed));
+    let foreign: Vec<PathBuf> =
+        storage.foreign_files(survey, have).into_iter().filter(|path| !ours(path)).collect();
     if foreign.is_empty() {
         return Ok(());
     }
-    let matches = |fact: &FileFact| {
-        let pieces = geometry.pieces_of(fact.file).filter_map(|index| geometry.piece(index));
+    let matches = |surveyed: &SurveyedFile| {
+        let pieces = geometry.pieces_of(surveyed.file).filter_map(|index| geometry.piece(index));
         pieces.into_iter().any(|piece| have.has(piece))
     };
     let long = |path: &PathBuf| {
-        let mut facts = survey.iter().filter(|fact| fact.path == *path);
-        facts.any(|fact| is_too_long(geometry, fact) && matches(fact))
+        let mut facts = survey.iter().filter(|surveyed| surveyed.path == *path);
+        facts.any(|surveyed| is_too_long(geometry, surveyed) && matches(surveyed))
     };
     Err(if foreign.iter().all(long) { Fault::too_long(&foreign) } else { Fault::foreign(&foreign) })
 }
@@ -77,8 +78,9 @@ pub(in crate::engine) fn untouched(library: &Library, torrent: &Metainfo, folder
         let Some(entry) = record::load(library, torrent, folder) else { return Ok(false) };
         let layout = layout(torrent)?;
         let nothing = vec![false; layout.files.len()];
-        let volume = Volume::new(folder, layout, VolumeOptions::default(), &nothing, &Handles::from_limit())?;
-        Ok(store::trusted(&volume, &entry)?.is_full())
+        let storage =
+            Storage::new(folder, layout, StorageOptions::default(), &nothing, &FilePool::from_limit())?;
+        Ok(store::trusted(&storage, &entry)?.is_full())
     };
     look().unwrap_or(false)
 }
@@ -112,27 +114,33 @@ pub(super) fn all_is_there(target: &Target, have: &Bitfield, entry: Option<&Entr
 /// The files that are somebody else's and that nobody asked to be replaced.
 pub(super) fn strangers(
     options: &ContentOptions,
-    volume: &Volume,
-    survey: &[FileFact],
+    storage: &Storage,
+    survey: &[SurveyedFile],
     known: &Known,
     have: &Bitfield,
 ) -> Vec<FileIndex> {
-    let foreign = volume.foreign(survey, have);
+    let foreign = storage.foreign_files(survey, have);
     let is_skipped = |file: FileIndex| options.priorities.get(file.0 as usize) == Some(&Priority::Skip);
-    let strange = survey.iter().filter(|fact| is_skipped(fact.file) && !known.is_ours(fact.file));
-    strange.filter(|fact| foreign.contains(&fact.path)).map(|fact| fact.file).collect()
+    let strange = survey.iter().filter(|surveyed| is_skipped(surveyed.file) && !known.is_ours(surveyed.file));
+    strange.filter(|surveyed| foreign.contains(&surveyed.path)).map(|surveyed| surveyed.file).collect()
 }
 
 /// Refuses files that are in the way whatever their bytes are.
 pub(super) fn refuse(
     options: &ContentOptions,
     geometry: &Geometry,
-    survey: &[FileFact],
+    survey: &[SurveyedFile],
     known: &Known,
 ) -> Result<(), Fault> {
-    let strange = |fact: &&FileFact| fact.found != Found::Missing && !known.is_ours(fact.file);
-    let paths = |wrong: &dyn Fn(&FileFact) -> bool| -> Vec<PathBuf> {
-        survey.iter().filter(strange).filter(|fact| wrong(fact)).map(|fact| fact.path.clone()).collect()
+    let strange =
+        |surveyed: &&SurveyedFile| surveyed.status != FileStatus::Missing && !known.is_ours(surveyed.file);
+    let paths = |wrong: &dyn Fn(&SurveyedFile) -> bool| -> Vec<PathBuf> {
+        survey
+            .iter()
+            .filter(strange)
+            .filter(|surveyed| wrong(surveyed))
+            .map(|surveyed| surveyed.path.clone())
+            .collect()
     };
     match options.existing {
         Existing::Refuse => match paths(&|_| true) {
@@ -140,7 +148,7 @@ pub(super) fn refuse(
             all => Err(Fault::not_begun(&all)),
         },
         // Pieces of these would be fetched and written over what is believed to be right.
-        Existing::Trust => match paths(&|fact| !has_its_length(geometry, fact)) {
+        Existing::Trust => match paths(&|surveyed| !has_its_length(geometry, surveyed)) {
             all if all.is_empty() || options.seed_only => Ok(()),
             all => Err(Fault::not_whole(&all)),
         },
@@ -157,19 +165,19 @@ pub(super) struct Known {
 
 impl Known {
     fn from(
-        volume: &Volume,
-        survey: &[FileFact],
+        storage: &Storage,
+        survey: &[SurveyedFile],
         entry: Option<&Entry>,
         existing: Existing,
     ) -> Result<Self, DiskError> {
-        let geometry = &*volume.layout().geometry;
+        let geometry = &*storage.layout().geometry;
         let count = geometry.piece_count();
         // A run that was cut off may have begun any file that it has not noted; and what has come in the
         // place of one that was noted is another's.
         let mut inodes = vec![None; geometry.file_count() as usize];
-        for fact in survey {
-            if let Found::Plain { inode, .. } = fact.found {
-                inodes[fact.file.0 as usize] = Some(inode);
+        for surveyed in survey {
+            if let FileStatus::Plain { inode, .. } = surveyed.status {
+                inodes[surveyed.file.0 as usize] = Some(inode);
             }
         }
         let begun = |file: usize| {
@@ -189,15 +197,15 @@ impl Known {
             return Ok(Self { have, check: Bitfield::none(count), ours });
         }
         let (have, unchanged) = match entry {
-            Some(entry) => (store::trusted(volume, entry)?, record::unchanged(volume, entry)?),
+            Some(entry) => (store::trusted(storage, entry)?, record::unchanged(storage, entry)?),
             None => (Bitfield::none(count), Vec::new()),
         };
         let mut check = Bitfield::none(count);
-        for fact in survey.iter().filter(|fact| matches!(fact.found, Found::Plain { .. })) {
-            if unchanged.get(fact.file.0 as usize).copied().unwrap_or(false) {
+        for surveyed in survey.iter().filter(|surveyed| matches!(surveyed.status, FileStatus::Plain { .. })) {
+            if unchanged.get(surveyed.file.0 as usize).copied().unwrap_or(false) {
                 continue;
             }
-            for piece in geometry.pieces_of(fact.file).filter_map(|index| geometry.piece(index)) {
+            for piece in geometry.pieces_of(surveyed.file).filter_map(|index| geometry.piece(index)) {
                 if !have.has(piece) {
                     check.insert(piece);
                 }
@@ -211,18 +219,18 @@ impl Known {
     }
 }
 
-fn is_whole(geometry: &Geometry, survey: &[FileFact], file: FileIndex) -> bool {
-    survey.iter().any(|fact| fact.file == file && has_its_length(geometry, fact))
+fn is_whole(geometry: &Geometry, survey: &[SurveyedFile], file: FileIndex) -> bool {
+    survey.iter().any(|surveyed| surveyed.file == file && has_its_length(geometry, surveyed))
 }
 
-fn has_its_length(geometry: &Geometry, fact: &FileFact) -> bool {
-    let range = geometry.file_range(fact.file);
-    matches!(fact.found, Found::Plain { size, .. } if size == range.end - range.start)
+fn has_its_length(geometry: &Geometry, surveyed: &SurveyedFile) -> bool {
+    let range = geometry.file_range(surveyed.file);
+    matches!(surveyed.status, FileStatus::Plain { size, .. } if size == range.end - range.start)
 }
 
-fn is_too_long(geometry: &Geometry, fact: &FileFact) -> bool {
-    let range = geometry.file_range(fact.file);
-    matches!(fact.found, Found::Plain { size, .. } if size > range.end - range.start)
+fn is_too_long(geometry: &Geometry, surveyed: &SurveyedFile) -> bool {
+    let range = geometry.file_range(surveyed.file);
+    matches!(surveyed.status, FileStatus::Plain { size, .. } if size > range.end - range.start)
 }
 
 pub(super) fn layout(metainfo: &Metainfo) -> Result<Layout, DiskError> {

@@ -37,8 +37,8 @@ impl Driver {
     }
 
     /// Takes in what comes back from an order.
-    pub(super) fn fact(&mut self, fact: Fact) {
-        match fact {
+    pub(super) fn handle_event(&mut self, event: Fact) {
+        match event {
             Fact::Dialled { addr, result: Ok((stream, hello)) } => self.connected(stream, addr, false, hello),
             Fact::Dialled { addr, result: Err(why) } => self.tell(Input::DialFailed { addr, why }),
             Fact::Checking(bytes) => self.checking(bytes),

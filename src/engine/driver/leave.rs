@@ -59,9 +59,9 @@ impl Driver {
     /// Takes in facts as long as this is so.
     async fn facts_while(&mut self, inbox: &mut Inbox, is_so: impl Fn(&Self) -> bool) {
         while is_so(self)
-            && let Some(fact) = inbox.facts.recv().await
+            && let Some(event) = inbox.facts.recv().await
         {
-            self.fact(fact);
+            self.handle_event(event);
         }
     }
 
@@ -93,7 +93,7 @@ mod tests {
     use crate::engine::shared::Shared;
     use crate::hash::sha1;
     use crate::proto::metainfo::{Attributes, Content, Draft, Extras, Metainfo};
-    use crate::store::{self, Entry, FileSpec, Handles, Layout, Library, Volume, VolumeOptions};
+    use crate::store::{self, Entry, FilePool, FileSpec, Layout, Library, Storage, StorageOptions};
 
     const PIECE: usize = 16 << 10;
     /// More than any processor hashes side by side, several times over.
@@ -241,10 +241,10 @@ mod tests {
                 FileSpec { path: "x.bin".into(), len: geometry.total(), pad: false, executable: false };
             let hashes = self.metainfo.piece_hashes().clone();
             let layout = Layout::new(self.metainfo.info_hash(), geometry, vec![file], hashes).unwrap();
-            let options = VolumeOptions::default();
+            let options = StorageOptions::default();
             let root = self.dir.path().join("got");
-            let volume = Volume::new(&root, layout, options, &[], &Handles::new(8)).unwrap();
-            (entry.have.count(), store::trusted(&volume, &entry).unwrap().count())
+            let storage = Storage::new(&root, layout, options, &[], &FilePool::new(8)).unwrap();
+            (entry.have.count(), store::trusted(&storage, &entry).unwrap().count())
         }
     }
 

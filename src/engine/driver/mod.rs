@@ -275,7 +275,7 @@ impl Driver {
                         self.reported(report);
                     }
                 }
-                Some(fact) = inbox.facts.recv() => self.fact(fact),
+                Some(event) = inbox.facts.recv() => self.handle_event(event),
                 Some(Caller { stream, addr, hello }) = inbox.callers.recv() => {
                     self.connected(stream, addr, true, hello);
                 }

@@ -14,13 +14,13 @@ use crate::base::{Bitfield, FileIndex, Geometry, TorrentId};
 use crate::engine::command::{ContentOptions, Existing};
 use crate::engine::event::{Event, Fault, FaultKind, Remedy};
 use crate::engine::shared::Shared;
-use crate::store::{DiskError, Hold, Progress, Volume};
+use crate::store::{DiskError, Hold, Progress, Storage};
 use crate::swarm::event::Priority;
 
 /// A torrent whose files have been looked through.
 pub(super) struct Opened {
     pub geometry: Arc<Geometry>,
-    pub volume: Volume,
+    pub storage: Storage,
     pub have: Bitfield,
     pub totals: Totals,
     /// No other process works on this torrent, as far as the state directory tells.
@@ -58,34 +58,34 @@ impl Survey {
         let hold = hold(shared, self.id, target).await?;
         let looked = {
             let (target, library) = (target.clone(), shared.library.clone());
-            let (io, handles) = (shared.disk_io, shared.handles.clone());
-            shared.on_disk(move || look(&target, layout, io, &handles, library)).await
+            let (io, file_pool) = (shared.disk_io, shared.file_pool.clone());
+            shared.on_disk(move || look(&target, layout, io, &file_pool, library)).await
         };
-        let (volume, survey, entry, known) = looked.map_err(disk)?;
+        let (storage, survey, entry, known) = looked.map_err(disk)?;
 
         refuse(options, &geometry, &survey, &known)?;
-        let have = self.check(&volume, &known).await?;
+        let have = self.check(&storage, &known).await?;
         if options.existing == Existing::Check && !options.seed_only {
-            refuse_foreign(&volume, &survey, &known, &have)?;
+            refuse_foreign(&storage, &survey, &known, &have)?;
         }
         if options.seed_only {
             all_is_there(target, &have, entry.as_ref())?;
         }
-        let strangers = strangers(options, &volume, &survey, &known, &have);
+        let strangers = strangers(options, &storage, &survey, &known, &have);
         let totals = Totals::of(entry.as_ref());
-        let mut ready = self.prepare(&volume, &have, strangers, totals, hold.is_some());
+        let mut ready = self.prepare(&storage, &have, strangers, totals, hold.is_some());
         if self.waits_for_disk {
             ready.await.unwrap_or_else(|_| Err(cancelled())).map_err(disk)?;
             let (tell, again) = oneshot::channel();
             let _ = tell.send(Ok(()));
             ready = again;
         }
-        Ok(Opened { geometry, volume, have, totals, hold, ready })
+        Ok(Opened { geometry, storage, have, totals, hold, ready })
     }
 
     /// Hashes what has to be hashed, with progress.
-    async fn check(&self, volume: &Volume, known: &Known) -> Result<Bitfield, Fault> {
-        let geometry = &volume.layout().geometry;
+    async fn check(&self, storage: &Storage, known: &Known) -> Result<Bitfield, Fault> {
+        let geometry = &storage.layout().geometry;
         let mut have = known.have.clone();
         if known.check.is_empty() {
             return Ok(have);
@@ -94,7 +94,7 @@ impl Survey {
             (u64::from(known.check.count()) * u64::from(geometry.piece_len())).min(geometry.total());
         let _ = self.facts.send(Fact::Checking(to_check));
         let (done, result) = oneshot::channel();
-        self.shared.disk.check(volume, &known.check, self.progress.clone(), move |matching| {
+        self.shared.disk.check(storage, &known.check, self.progress.clone(), move |matching| {
             let _ = done.send(matching);
         });
         let found = result.await.unwrap_or_else(|_| Err(cancelled()));
@@ -108,7 +108,7 @@ impl Survey {
     /// are ours. That takes a disk its time, in which peers can be asked already.
     fn prepare(
         &self,
-        volume: &Volume,
+        storage: &Storage,
         have: &Bitfield,
         strangers: Vec<FileIndex>,
         totals: Totals,
@@ -116,8 +116,8 @@ impl Survey {
     ) -> oneshot::Receiver<Result<(), DiskError>> {
         let Target { metainfo, options } = &self.target;
         let (tell_ready, ready) = oneshot::channel();
-        let (places, state) = (volume.clone(), have.clone());
-        let wanted = wanted_files(options, &volume.layout().geometry);
+        let (places, state) = (storage.clone(), have.clone());
+        let wanted = wanted_files(options, &storage.layout().geometry);
         let (id, seed_only) = (metainfo.info_hash(), options.seed_only);
         // Without the hold the record is another's.
         let library = self.shared.library.clone().filter(|_| held);
@@ -126,7 +126,7 @@ impl Survey {
         let torrent_file = self.torrent_file.clone();
         let prepare = move || {
             if !seed_only {
-                places.room_for(&wanted)?;
+                places.check_free_space(&wanted)?;
             }
             if let Some(library) = &library {
                 record::first(library, &places, beginning);
@@ -134,7 +134,7 @@ impl Survey {
             if seed_only {
                 return Ok(());
             }
-            places.leave_alone(&strangers, &state);
+            places.protect_foreign_files(&strangers, &state);
             places.set_wanted(&wanted, &state)?;
             places.prepare()
         };

@@ -12,7 +12,7 @@ use std::time::SystemTime;
 use crate::base::{Bitfield, InfoHashes, Untrusted};
 use crate::engine::command::{Add, ContentOptions, Source};
 use crate::proto::metainfo::Metainfo;
-use crate::store::{DiskError, Entry, Library, MAX_REMEMBERED, Remembered, Stamps, Volume};
+use crate::store::{DiskError, Entry, FileStamps, Library, MAX_REMEMBERED, Remembered, Storage};
 use crate::swarm::event::Priority;
 
 /// A torrent, and what is wanted of its content.
@@ -49,7 +49,7 @@ pub(super) fn beginning(target: &Target, have: &Bitfield, totals: Totals) -> Ent
     Entry {
         id: metainfo.info_hash(),
         folder: options.folder.clone(),
-        stamps: Stamps::default(),
+        stamps: FileStamps::default(),
         have: have.clone(),
         uploaded: totals.sent,
         downloaded: totals.received,
@@ -64,8 +64,8 @@ pub(super) fn beginning(target: &Target, have: &Bitfield, totals: Totals) -> Ent
 }
 
 /// Says before the first byte is written that the files of a torrent are ours.
-pub(super) fn first(library: &Library, volume: &Volume, entry: Entry) {
-    if let Err(error) = save(library, volume, entry, false) {
+pub(super) fn first(library: &Library, storage: &Storage, entry: Entry) {
+    if let Err(error) = save(library, storage, entry, false) {
         tracing::warn!(error, "resume data is not saved; the next run will hash the files");
     }
 }
@@ -116,28 +116,28 @@ pub(super) fn load(library: &Library, torrent: &Metainfo, folder: &Path) -> Opti
     if !entry.extra.is_empty() && entry.extra != boot() {
         // The machine has started again since, and what it had not written is gone.
         entry.have = Bitfield::none(entry.have.len());
-        entry.stamps = Stamps::default();
+        entry.stamps = FileStamps::default();
         entry.running = true;
     }
     Some(entry)
 }
 
 /// Per file of the volume, whether it is exactly as the record left it.
-pub(super) fn unchanged(volume: &Volume, entry: &Entry) -> Result<Vec<bool>, DiskError> {
-    let now = volume.stamps()?;
+pub(super) fn unchanged(storage: &Storage, entry: &Entry) -> Result<Vec<bool>, DiskError> {
+    let now = storage.file_stamps()?;
     Ok(now.files.iter().enumerate().map(|(at, stamp)| entry.stamps.files.get(at) == Some(stamp)).collect())
 }
 
 /// Saves a record, behind a flush if `sync`.
-pub(super) fn save(library: &Library, volume: &Volume, mut entry: Entry, sync: bool) -> Result<(), String> {
+pub(super) fn save(library: &Library, storage: &Storage, mut entry: Entry, sync: bool) -> Result<(), String> {
     if sync {
-        volume.flush().map_err(|error| error.to_string())?;
+        storage.flush().map_err(|error| error.to_string())?;
     } else {
         entry.extra.splice(..0, boot());
     }
     // What is written behind this point may make a file younger than its stamp; what the record claims
     // was written before.
-    entry.stamps = volume.stamps().map_err(|error| error.to_string())?;
+    entry.stamps = storage.file_stamps().map_err(|error| error.to_string())?;
     library.save(&[entry]).map_err(|error| error.to_string())
 }
 
@@ -145,13 +145,13 @@ pub(super) fn save(library: &Library, volume: &Volume, mut entry: Entry, sync: b
 /// there now is another's.
 pub(super) fn save_changed(
     library: &Library,
-    volume: &Volume,
+    storage: &Storage,
     mut entry: Entry,
     path: &Path,
 ) -> Result<(), String> {
-    entry.stamps = volume.stamps().map_err(|error| error.to_string())?;
-    for (stamp, spec) in entry.stamps.files.iter_mut().zip(volume.layout().files.iter()) {
-        if volume.root().join(&spec.path) == path {
+    entry.stamps = storage.file_stamps().map_err(|error| error.to_string())?;
+    for (stamp, spec) in entry.stamps.files.iter_mut().zip(storage.layout().files.iter()) {
+        if storage.root().join(&spec.path) == path {
             *stamp = None;
         }
     }

@@ -49,10 +49,10 @@ impl Driver {
         if sync {
             content.saver.last_sync = now;
         }
-        let (volume, facts) = (content.volume.clone(), self.to.facts.clone());
+        let (storage, facts) = (content.storage.clone(), self.to.facts.clone());
         let entry = content.entry(self.torrent.have(), summary, true);
         self.shared.disk.run(move || {
-            let error = save(&library, &volume, entry, sync).err();
+            let error = save(&library, &storage, entry, sync).err();
             let _ = facts.send(Fact::Saved { synced: sync, error });
         });
     }
@@ -65,10 +65,10 @@ impl Driver {
         };
         let Some(library) = content.library(&self.shared) else { return };
         let entry = content.entry(self.torrent.have(), &self.summary(), writing);
-        let (volume, changed) = (content.volume.clone(), content.changed.clone());
+        let (storage, changed) = (content.storage.clone(), content.changed.clone());
         let save = move || match changed {
-            Some(path) => save_changed(&library, &volume, entry, &path),
-            None => save(&library, &volume, entry, false),
+            Some(path) => save_changed(&library, &storage, entry, &path),
+            None => save(&library, &storage, entry, false),
         };
         let saved = self.shared.on_disk(move || Ok(save())).await;
         if let Ok(Err(error)) = saved {

@@ -15,7 +15,7 @@ use super::{Driver, Fact};
 use crate::base::{BLOCK_LEN, Geometry, Span};
 use crate::engine::event::Fault;
 use crate::engine::reader::{Chunk, Feed, Part};
-use crate::store::{Buf, Disk, DiskError, DiskErrorKind, Volume};
+use crate::store::{Buf, Disk, DiskError, DiskErrorKind, Storage};
 use crate::swarm::event::{Input, Wish};
 
 /// How much of the file is fetched before all else, in bytes from where the reader is.
@@ -40,7 +40,7 @@ pub(super) struct Stream {
 /// The task that reads.
 struct Task {
     disk: Disk,
-    volume: Volume,
+    storage: Storage,
     geometry: Arc<Geometry>,
     at: u64,
     end: u64,
@@ -57,7 +57,7 @@ impl Driver {
         content.stream = Some(Stream { verified, end, ahead: 0..0 });
         let task = Task {
             disk: self.shared.disk.clone(),
-            volume: content.volume.clone(),
+            storage: content.storage.clone(),
             geometry: content.geometry.clone(),
             at: start,
             end,
@@ -144,7 +144,7 @@ impl Task {
             };
             let spans = spans(&self.geometry, at, verified.min(self.end));
             let len: u64 = spans.iter().map(|span| u64::from(span.len())).sum();
-            match fetch(&self.disk, &self.volume, spans).await {
+            match fetch(&self.disk, &self.storage, spans).await {
                 Ok(bufs) => room.send(Part::Bytes(Chunk(bufs))),
                 Err(error) => return room.send(Part::Failed(Fault::from_disk(&error))),
             }
@@ -156,14 +156,14 @@ impl Task {
 }
 
 /// Reads on a disk thread, and again if it fails only for the moment.
-async fn fetch(disk: &Disk, volume: &Volume, spans: Vec<Span>) -> Result<Vec<Buf>, DiskError> {
+async fn fetch(disk: &Disk, storage: &Storage, spans: Vec<Span>) -> Result<Vec<Buf>, DiskError> {
     let mut tries = 0;
     loop {
         let (done, result) = oneshot::channel();
-        disk.fetch(volume, spans.clone(), move |result| drop(done.send(result)));
-        let cancelled = || Err(DiskError::new(DiskErrorKind::Cancelled, "read from", volume.root()));
+        disk.fetch(storage, spans.clone(), move |result| drop(done.send(result)));
+        let cancelled = || Err(DiskError::new(DiskErrorKind::Cancelled, "read from", storage.root()));
         match result.await.unwrap_or_else(|_| cancelled()) {
-            Err(error) if error.kind.is_passing() && tries < TRIES => {
+            Err(error) if error.kind.is_transient() && tries < TRIES => {
                 tries += 1;
                 time::sleep(AGAIN).await;
             }

@@ -9,7 +9,7 @@ use crate::base::{Bitfield, Piece};
 use crate::hash;
 use crate::proto::metainfo::PieceDigest;
 use crate::store::error::{DiskError, DiskErrorKind};
-use crate::store::volume::{Presence, Volume};
+use crate::store::storage::{Presence, Storage};
 
 /// How much is read for one step, in bytes: what stays in the cache until it is hashed.
 const STEP: usize = 4 << 20;
@@ -66,7 +66,7 @@ impl Progress {
 
 /// A check that several threads take steps of.
 pub(super) struct CheckJob {
-    volume: Volume,
+    storage: Storage,
     pieces: Vec<Piece>,
     per_step: usize,
     next: AtomicUsize,
@@ -85,12 +85,12 @@ struct Outcome {
 
 impl CheckJob {
     pub(super) fn new(
-        volume: Volume,
+        storage: Storage,
         pieces: &Bitfield,
         progress: Progress,
         done: Done<Result<Bitfield, DiskError>>,
     ) -> Self {
-        let geometry = &volume.layout().geometry;
+        let geometry = &storage.layout().geometry;
         let count = geometry.piece_count();
         let piece_len = geometry.piece_len() as usize;
         let per_step = (STEP / piece_len).max(hash::lanes().min(MOST / piece_len)).clamp(1, 1024);
@@ -102,7 +102,7 @@ impl CheckJob {
             error: None,
             done: Some(done),
         };
-        Self { volume, pieces, per_step, next: AtomicUsize::new(0), progress, state: Mutex::new(outcome) }
+        Self { storage, pieces, per_step, next: AtomicUsize::new(0), progress, state: Mutex::new(outcome) }
     }
 
     /// Whether there is a step to take; a check of nothing has one, to say so.
@@ -112,7 +112,7 @@ impl CheckJob {
     }
 
     pub(super) fn cancel(&self) {
-        self.finish(Some(DiskError::new(DiskErrorKind::Cancelled, "check", self.volume.root())));
+        self.finish(Some(DiskError::new(DiskErrorKind::Cancelled, "check", self.storage.root())));
     }
 
     /// Takes the next step, if there is one left.
@@ -133,7 +133,7 @@ impl CheckJob {
         let to = (from + self.per_step).min(self.pieces.len());
         let Some(mine) = self.pieces.get(from..to) else { return };
         for &piece in self.pieces.iter().skip(to).take(self.per_step) {
-            self.volume.will_read(piece);
+            self.storage.will_read(piece);
         }
         match self.good_among(mine, scratch) {
             Ok(good) => {
@@ -172,13 +172,13 @@ impl CheckJob {
 
     /// Those of a few pieces that are right.
     fn good_among(&self, pieces: &[Piece], scratch: &mut Vec<u8>) -> Result<Vec<Piece>, DiskError> {
-        let layout = self.volume.layout();
+        let layout = self.storage.layout();
         let geometry = &layout.geometry;
         let right = |piece: Piece, digest: &PieceDigest| layout.hashes.verify(piece, digest);
         let mut good = Vec::new();
         let mut to_read = Vec::new();
         for &piece in pieces {
-            match self.volume.presence(piece)? {
+            match self.storage.presence(piece)? {
                 Presence::Absent => {}
                 Presence::Hole => {
                     if right(piece, &self.digest_of_zeros(geometry.len_of(piece))) {
@@ -201,7 +201,7 @@ impl CheckJob {
         let mut read = Vec::with_capacity(to_read.len());
         for (piece, place) in to_read.into_iter().zip(scratch.chunks_exact_mut(piece_len)) {
             let place = &mut place[..geometry.len_of(piece) as usize];
-            if present(self.volume.read(geometry.piece_range(piece).start, &mut [place]))? {
+            if present(self.storage.read(geometry.piece_range(piece).start, &mut [place]))? {
                 read.push((piece, &*place));
             }
         }
@@ -216,12 +216,12 @@ impl CheckJob {
     /// The digest of a piece too long to be held in memory.
     fn stream(&self, piece: Piece, scratch: &mut Vec<u8>) -> Result<Option<PieceDigest>, DiskError> {
         scratch.resize(scratch.len().max(RUN), 0);
-        let range = self.volume.layout().geometry.piece_range(piece);
+        let range = self.storage.layout().geometry.piece_range(piece);
         let mut hasher = hash::Sha1::new();
         let mut at = range.start;
         while at < range.end {
             let run = &mut scratch[..RUN.min((range.end - at) as usize)];
-            if !present(self.volume.read(at, &mut [run]))? {
+            if !present(self.storage.read(at, &mut [run]))? {
                 return Ok(None);
             }
             hasher.update(run);

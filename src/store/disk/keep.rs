@@ -7,7 +7,7 @@ use crate::proto::metainfo::PieceDigest;
 use crate::store::assembly::Assembly;
 use crate::store::error::{DiskError, DiskErrorKind};
 use crate::store::pool::Buf;
-use crate::store::volume::Volume;
+use crate::store::storage::Storage;
 
 /// What became of a piece that was to be kept.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,7 +36,7 @@ pub enum PieceOutcome {
 }
 
 pub(super) struct KeepJob {
-    pub(super) volume: Volume,
+    pub(super) storage: Storage,
     pub(super) assembly: Assembly,
     pub(super) digests: bool,
     pub(super) done: Done<PieceOutcome>,
@@ -45,7 +45,7 @@ pub(super) struct KeepJob {
 impl KeepJob {
     /// Ends the job without doing it.
     pub(super) fn refuse(self) {
-        let error = DiskError::new(DiskErrorKind::Cancelled, "write to", self.volume.root());
+        let error = DiskError::new(DiskErrorKind::Cancelled, "write to", self.storage.root());
         (self.done)(PieceOutcome::WriteFailed { piece: self.assembly.piece(), error });
     }
 }
@@ -56,28 +56,28 @@ pub(super) fn keep(jobs: Vec<KeepJob>) {
     for job in jobs {
         let piece = job.assembly.piece();
         if let Ok(bufs) = job.assembly.into_bufs() {
-            whole.push((job.volume, piece, bufs, job.digests, job.done));
+            whole.push((job.storage, piece, bufs, job.digests, job.done));
         } else {
-            let error = DiskError::new(DiskErrorKind::Invalid, "write to", job.volume.root());
+            let error = DiskError::new(DiskErrorKind::Invalid, "write to", job.storage.root());
             (job.done)(PieceOutcome::WriteFailed { piece, error: error.with("blocks are missing") });
         }
     }
     let found = hash::sha1_many(whole.iter().map(|(_, _, bufs, ..)| bufs));
-    for ((volume, piece, bufs, digests, done), found) in whole.into_iter().zip(found) {
-        let right = volume.layout().hashes.verify(piece, &PieceDigest::V1(found));
-        let kept = settle(&volume, piece, &bufs, digests, right);
+    for ((storage, piece, bufs, digests, done), found) in whole.into_iter().zip(found) {
+        let right = storage.layout().hashes.verify(piece, &PieceDigest::V1(found));
+        let kept = settle(&storage, piece, &bufs, digests, right);
         // Who hears of the piece may count on its memory.
         drop(bufs);
         done(kept);
     }
 }
 
-fn settle(volume: &Volume, piece: Piece, bufs: &[Buf], digests: bool, right: bool) -> PieceOutcome {
+fn settle(storage: &Storage, piece: Piece, bufs: &[Buf], digests: bool, right: bool) -> PieceOutcome {
     let digests = if digests || !right { hash::sha1_each(bufs) } else { Vec::new() };
     if !right {
         return PieceOutcome::HashFailed { piece, digests };
     }
-    match volume.write(piece, bufs) {
+    match storage.write(piece, bufs) {
         Ok(()) => PieceOutcome::Verified { piece, digests },
         Err(error) => PieceOutcome::WriteFailed { piece, error },
     }

@@ -26,7 +26,7 @@ use super::assembly::{Assembly, Run};
 use super::error::{DiskError, DiskErrorKind};
 use super::pool::{Buf, Pool};
 use super::sigbus;
-use super::volume::Volume;
+use super::storage::Storage;
 use crate::base::{Bitfield, Span};
 use crate::hash;
 
@@ -66,7 +66,7 @@ struct State {
 }
 
 struct FetchJob {
-    volume: Volume,
+    storage: Storage,
     spans: Vec<Span>,
     done: Done<Result<Vec<Buf>, DiskError>>,
 }
@@ -124,12 +124,12 @@ impl Disk {
     /// There is no bound here: who hands over a piece hands over its buffers, and those are bounded.
     pub fn keep(
         &self,
-        volume: &Volume,
+        storage: &Storage,
         assembly: Assembly,
         digests: bool,
         done: impl FnOnce(PieceOutcome) + Send + 'static,
     ) {
-        let job = KeepJob { volume: volume.clone(), assembly, digests, done: Box::new(done) };
+        let job = KeepJob { storage: storage.clone(), assembly, digests, done: Box::new(done) };
         let mut state = self.shared.lock();
         if state.closing {
             drop(state);
@@ -142,8 +142,8 @@ impl Disk {
 
     /// Hashes a run of a piece on from where its front is and writes it early. The last one is written only
     /// if the piece has proved right with it; what was written of a wrong piece must not be claimed.
-    pub fn settle(&self, volume: &Volume, run: Run, done: impl FnOnce(SegmentOutcome) + Send + 'static) {
-        let job = SettleJob { volume: volume.clone(), run, done: Box::new(done) };
+    pub fn settle(&self, storage: &Storage, run: Run, done: impl FnOnce(SegmentOutcome) + Send + 'static) {
+        let job = SettleJob { storage: storage.clone(), run, done: Box::new(done) };
         let mut state = self.shared.lock();
         if state.closing {
             drop(state);
@@ -158,11 +158,11 @@ impl Disk {
     /// than there are buffers, are refused as [`DiskErrorKind::Busy`].
     pub fn fetch(
         &self,
-        volume: &Volume,
+        storage: &Storage,
         spans: Vec<Span>,
         done: impl FnOnce(Result<Vec<Buf>, DiskError>) + Send + 'static,
     ) {
-        let job = FetchJob { volume: volume.clone(), spans, done: Box::new(done) };
+        let job = FetchJob { storage: storage.clone(), spans, done: Box::new(done) };
         let mut state = self.shared.lock();
         let kind = match () {
             () if state.closing => Some(DiskErrorKind::Cancelled),
@@ -183,12 +183,12 @@ impl Disk {
     /// other work, on all threads.
     pub fn check(
         &self,
-        volume: &Volume,
+        storage: &Storage,
         pieces: &Bitfield,
         progress: Progress,
         done: impl FnOnce(Result<Bitfield, DiskError>) + Send + 'static,
     ) {
-        let job = Arc::new(CheckJob::new(volume.clone(), pieces, progress, Box::new(done)));
+        let job = Arc::new(CheckJob::new(storage.clone(), pieces, progress, Box::new(done)));
         let mut state = self.shared.lock();
         if state.closing {
             drop(state);
@@ -200,9 +200,9 @@ impl Disk {
     }
 
     /// Makes durable what was written to a volume before this call.
-    pub fn flush(&self, volume: &Volume, done: impl FnOnce(Result<(), DiskError>) + Send + 'static) {
-        let volume = volume.clone();
-        self.run(move || done(volume.flush()));
+    pub fn flush(&self, storage: &Storage, done: impl FnOnce(Result<(), DiskError>) + Send + 'static) {
+        let storage = storage.clone();
+        self.run(move || done(storage.flush()));
     }
 
     /// Runs anything that touches files. Dropped without a call if the threads are ending.
@@ -347,7 +347,7 @@ fn work(shared: &Shared) {
 
 impl FetchJob {
     fn refuse(self, kind: DiskErrorKind) {
-        let error = DiskError::new(kind, "read from", self.volume.root());
+        let error = DiskError::new(kind, "read from", self.storage.root());
         (self.done)(Err(error));
     }
 
@@ -362,7 +362,7 @@ impl FetchJob {
 
     /// Reads the spans, those that follow one another on the line at once.
     fn read(&self, bufs: &mut [Buf]) -> Result<(), DiskError> {
-        let geometry = &self.volume.layout().geometry;
+        let geometry = &self.storage.layout().geometry;
         let start = |span: &Span| geometry.piece_range(span.piece()).start + u64::from(span.begin());
         let mut at = 0;
         while at < self.spans.len() {
@@ -379,7 +379,7 @@ impl FetchJob {
                 buf.set_len(span.len() as usize);
                 slices.push(&mut buf.whole_mut()[..span.len() as usize]);
             }
-            self.volume.read(first, &mut slices)?;
+            self.storage.read(first, &mut slices)?;
             at += count;
         }
         Ok(())

@@ -13,7 +13,7 @@ use crate::hash::{self, Part};
 use crate::proto::metainfo::PieceDigest;
 use crate::store::assembly::{Front, Run};
 use crate::store::error::{DiskError, DiskErrorKind};
-use crate::store::volume::Volume;
+use crate::store::storage::Storage;
 
 /// What became of a run.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub enum SegmentOutcome {
 }
 
 pub(super) struct SettleJob {
-    pub(super) volume: Volume,
+    pub(super) storage: Storage,
     pub(super) run: Run,
     pub(super) done: Done<SegmentOutcome>,
 }
@@ -35,27 +35,27 @@ pub(super) struct SettleJob {
 impl SettleJob {
     /// Ends the job without doing it.
     pub(super) fn refuse(self) {
-        let error = DiskError::new(DiskErrorKind::Cancelled, "write to", self.volume.root());
+        let error = DiskError::new(DiskErrorKind::Cancelled, "write to", self.storage.root());
         let kept = PieceOutcome::WriteFailed { piece: self.run.piece(), error };
         (self.done)(SegmentOutcome::Ended(self.run.front, kept));
     }
 
     /// Writes what was just hashed, unless it is known to be wrong or its piece is given up.
     fn end(self) {
-        let Self { volume, run: Run { mut front, first, bufs, last }, done } = self;
+        let Self { storage, run: Run { mut front, first, bufs, last }, done } = self;
         let piece = front.piece();
         let settled = if front.is_stale() {
             SegmentOutcome::Stale(front)
         } else if last.is_some()
-            && !volume.layout().hashes.verify(piece, &PieceDigest::V1(front.stream.digest()))
+            && !storage.layout().hashes.verify(piece, &PieceDigest::V1(front.stream.digest()))
         {
             let digests = std::mem::take(&mut front.digests);
             SegmentOutcome::Ended(front, PieceOutcome::HashFailed { piece, digests })
         } else {
             let begin = u64::from(first) * u64::from(BLOCK_LEN);
             let written = match last {
-                None => volume.write_early(piece, begin, &bufs),
-                Some(_) => volume.write_last(piece, begin, &bufs),
+                None => storage.write_unverified(piece, begin, &bufs),
+                Some(_) => storage.write_last_segment(piece, begin, &bufs),
             };
             match (written, last) {
                 (Err(error), _) => SegmentOutcome::Ended(front, PieceOutcome::WriteFailed { piece, error }),

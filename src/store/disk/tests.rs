@@ -5,7 +5,7 @@ use super::*;
 use crate::base::{Block, Piece};
 use crate::proto::metainfo::PieceHashes;
 use crate::store::BUF_LEN;
-use crate::store::testing::{Sample, WAYS};
+use crate::store::testing::{IO_MODES, Sample};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -23,15 +23,15 @@ fn pieces_are_kept_checked_and_fetched() {
     let sample = Sample::new(40_000, &[(1_000_000, false), (7, false), (300_000, false)]);
     let pool = Pool::new(16 << 20);
     let count = sample.geometry().piece_count();
-    for io in WAYS {
+    for io in IO_MODES {
         let folder = tempfile::tempdir().unwrap();
-        let volume = sample.volume(folder.path(), io, &[]);
+        let storage = sample.storage(folder.path(), io, &[]);
         let disk = Disk::start(2, Pool::new(6 * BUF_LEN));
         let (tell, told) = mpsc::channel();
         for index in 0..count {
             let tell = tell.clone();
             let assembly = assembled(&sample, index, &pool);
-            disk.keep(&volume, assembly, index % 2 == 0, move |kept| tell.send(kept).unwrap());
+            disk.keep(&storage, assembly, index % 2 == 0, move |kept| tell.send(kept).unwrap());
         }
         for _ in 0..count {
             match told.recv_timeout(TIMEOUT).unwrap() {
@@ -44,12 +44,12 @@ fn pieces_are_kept_checked_and_fetched() {
         }
         assert_eq!(pool.counters().in_use, 0);
         let (tell, flushed) = mpsc::channel();
-        disk.flush(&volume, move |result| tell.send(result).unwrap());
+        disk.flush(&storage, move |result| tell.send(result).unwrap());
         flushed.recv_timeout(TIMEOUT).unwrap().unwrap();
 
         let (tell, checked) = mpsc::channel();
         let progress = Progress::new();
-        disk.check(&volume, &Bitfield::all(count), progress.clone(), move |result| {
+        disk.check(&storage, &Bitfield::all(count), progress.clone(), move |result| {
             tell.send(result).unwrap();
         });
         assert!(checked.recv_timeout(TIMEOUT).unwrap().unwrap().is_full());
@@ -61,7 +61,7 @@ fn pieces_are_kept_checked_and_fetched() {
             let geometry = sample.geometry();
             let spans: Vec<_> = geometry.blocks(sample.piece(index)).map(Block::span).collect();
             let tell = tell.clone();
-            disk.fetch(&volume, spans, move |result| tell.send((index, result.unwrap())).unwrap());
+            disk.fetch(&storage, spans, move |result| tell.send((index, result.unwrap())).unwrap());
         }
         for _ in 0..4 {
             let (index, bufs) = fetched.recv_timeout(TIMEOUT).unwrap();
@@ -70,7 +70,7 @@ fn pieces_are_kept_checked_and_fetched() {
         }
         let spans = vec![sample.geometry().span_at(0, 1, 5).unwrap(); 7];
         let (tell, refused) = mpsc::channel();
-        disk.fetch(&volume, spans, move |result| tell.send(result).unwrap());
+        disk.fetch(&storage, spans, move |result| tell.send(result).unwrap());
         assert_eq!(refused.recv_timeout(TIMEOUT).unwrap().unwrap_err().kind, DiskErrorKind::Busy);
         disk.shutdown();
     }
@@ -80,7 +80,7 @@ fn pieces_are_kept_checked_and_fetched() {
 fn a_spoiled_piece_does_not_reach_the_files() {
     let sample = Sample::new(40_000, &[(90_000, false)]);
     let folder = tempfile::tempdir().unwrap();
-    let volume = sample.volume(folder.path(), WAYS[0], &[]);
+    let storage = sample.storage(folder.path(), IO_MODES[0], &[]);
     let pool = Pool::new(1 << 20);
     let disk = Disk::start(1, Pool::new(1 << 20));
     let piece = sample.piece(1);
@@ -90,7 +90,7 @@ fn a_spoiled_piece_does_not_reach_the_files() {
         assembly.land(block, buf);
     }
     let (tell, told) = mpsc::channel();
-    disk.keep(&volume, assembly, false, move |kept| tell.send(kept).unwrap());
+    disk.keep(&storage, assembly, false, move |kept| tell.send(kept).unwrap());
     let expected: Vec<_> = sample.bytes(piece).chunks(BUF_LEN).map(hash::sha1).collect();
     match told.recv_timeout(TIMEOUT).unwrap() {
         PieceOutcome::HashFailed { piece: spoiled, digests } => {
@@ -108,17 +108,17 @@ fn a_spoiled_piece_does_not_reach_the_files() {
 fn a_check_knows_missing_short_and_empty_files_and_can_be_called_off() {
     let sample = Sample::new(16_384, &[(50_000, false), (50_000, false), (50_000, false)]);
     let folder = tempfile::tempdir().unwrap();
-    let volume = sample.volume(folder.path(), WAYS[1], &[]);
+    let storage = sample.storage(folder.path(), IO_MODES[1], &[]);
     let disk = Disk::start(2, Pool::new(1 << 20));
     let check = |progress: Progress| {
         let (tell, told) = mpsc::channel();
-        disk.check(&volume, &Bitfield::all(10), progress, move |result| tell.send(result).unwrap());
+        disk.check(&storage, &Bitfield::all(10), progress, move |result| tell.send(result).unwrap());
         told.recv_timeout(TIMEOUT).unwrap()
     };
     assert!(check(Progress::new()).unwrap().is_empty());
     for index in [1, 4, 9] {
         let piece = sample.piece(index);
-        volume.write(piece, &[sample.bytes(piece)]).unwrap();
+        storage.write(piece, &[sample.bytes(piece)]).unwrap();
     }
     let good: Vec<_> = check(Progress::new()).unwrap().iter().map(Piece::index).collect();
     assert_eq!(good, [1, 4, 9]);
@@ -129,7 +129,7 @@ fn a_check_knows_missing_short_and_empty_files_and_can_be_called_off() {
     progress.cancel();
     assert_eq!(check(progress).unwrap_err().kind, DiskErrorKind::Cancelled);
     let (tell, told) = mpsc::channel();
-    disk.check(&volume, &Bitfield::none(10), Progress::new(), move |result| tell.send(result).unwrap());
+    disk.check(&storage, &Bitfield::none(10), Progress::new(), move |result| tell.send(result).unwrap());
     assert!(told.recv_timeout(TIMEOUT).unwrap().unwrap().is_empty());
     disk.shutdown();
 }
@@ -142,12 +142,12 @@ fn zeros_that_were_never_written_are_still_zeros() {
     digests[4] = hash::sha1(&zeros[0]);
     sample.layout.hashes = PieceHashes::from_v1(digests);
     let folder = tempfile::tempdir().unwrap();
-    let volume = sample.volume(folder.path(), WAYS[1], &[]);
+    let storage = sample.storage(folder.path(), IO_MODES[1], &[]);
     let last = sample.piece(6);
-    volume.write(last, &[sample.bytes(last)]).unwrap();
+    storage.write(last, &[sample.bytes(last)]).unwrap();
     let disk = Disk::start(1, Pool::new(1 << 20));
     let (tell, told) = mpsc::channel();
-    disk.check(&volume, &Bitfield::all(7), Progress::new(), move |result| tell.send(result).unwrap());
+    disk.check(&storage, &Bitfield::all(7), Progress::new(), move |result| tell.send(result).unwrap());
     let good: Vec<_> = told.recv_timeout(TIMEOUT).unwrap().unwrap().iter().map(Piece::index).collect();
     assert_eq!(good, [0, 1, 2, 4, 6]);
     disk.shutdown();
@@ -158,7 +158,7 @@ fn the_end_finishes_writes_and_drops_reads() {
     let sample = Sample::new(16_384, &[(500_000, false)]);
     let pool = Pool::new(1 << 20);
     let folder = tempfile::tempdir().unwrap();
-    let volume = sample.volume(folder.path(), WAYS[0], &[]);
+    let storage = sample.storage(folder.path(), IO_MODES[0], &[]);
     let disk = Disk::start(1, pool.clone());
     let (tell, told) = mpsc::channel();
     let (open, gate) = mpsc::channel::<()>();
@@ -171,13 +171,13 @@ fn the_end_finishes_writes_and_drops_reads() {
     for index in 0..5 {
         let tell = tell.clone();
         let assembly = assembled(&sample, index, &pool);
-        disk.keep(&volume, assembly, false, move |kept| {
+        disk.keep(&storage, assembly, false, move |kept| {
             tell.send(matches!(kept, PieceOutcome::Verified { .. })).unwrap();
         });
     }
     let span = sample.geometry().span_at(0, 0, 5).unwrap();
     let (tell_read, read) = mpsc::channel();
-    disk.fetch(&volume, vec![span], move |result| tell_read.send(result.map(drop)).unwrap());
+    disk.fetch(&storage, vec![span], move |result| tell_read.send(result.map(drop)).unwrap());
     std::thread::scope(|scope| {
         let end = scope.spawn(|| disk.shutdown());
         assert_eq!(read.recv_timeout(TIMEOUT).unwrap().unwrap_err().kind, DiskErrorKind::Cancelled);
@@ -185,7 +185,7 @@ fn the_end_finishes_writes_and_drops_reads() {
         end.join().unwrap();
     });
     assert_eq!(told.try_iter().collect::<Vec<_>>(), [true; 5]);
-    disk.keep(&volume, assembled(&sample, 6, &pool), false, move |kept| {
+    disk.keep(&storage, assembled(&sample, 6, &pool), false, move |kept| {
         tell.send(matches!(kept, PieceOutcome::WriteFailed { .. })).unwrap();
     });
     assert!(told.recv_timeout(TIMEOUT).unwrap());

@@ -15,7 +15,7 @@ use redb::{
 
 use self::record::RecordError;
 use super::error::{DiskError, DiskErrorKind};
-use super::volume::{Stamps, Volume};
+use super::storage::{FileStamps, Storage};
 use crate::base::{Bitfield, InfoHashes};
 
 const TORRENTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("torrents");
@@ -34,9 +34,9 @@ pub struct Entry {
     /// The folder in which its files lie.
     pub folder: PathBuf,
     /// By what its files are known again.
-    pub stamps: Stamps,
+    pub stamps: FileStamps,
     /// The pieces whose bytes are verified and written. Who saves without having waited for
-    /// [`Volume::flush`] has to note in `extra` that they may be gone after a power cut.
+    /// [`Storage::flush`] has to note in `extra` that they may be gone after a power cut.
     pub have: Bitfield,
     /// Payload sent, over all runs, in bytes.
     pub uploaded: u64,
@@ -258,10 +258,10 @@ impl Library {
 /// The pieces of an entry that may be believed without hashing: those whose files are as they were
 /// when it was saved. An entry of a process that was still running may be followed by its last
 /// writes, so there a file may be a little younger.
-pub fn trusted(volume: &Volume, entry: &Entry) -> Result<Bitfield, DiskError> {
+pub fn trusted(storage: &Storage, entry: &Entry) -> Result<Bitfield, DiskError> {
     let last = entry.saved.checked_add(GRACE).unwrap_or(entry.saved);
     let last_ns = last.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
-    volume.unchanged(&entry.have, &entry.stamps, |old, new| {
+    storage.unchanged_pieces(&entry.have, &entry.stamps, |old, new| {
         if entry.running {
             new.size >= old.size
                 && new.inode == old.inode

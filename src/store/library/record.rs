@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use super::Entry;
 use crate::base::{Bitfield, InfoHashes, MAX_PIECES};
 use crate::hash;
-use crate::store::volume::{Stamp, Stamps};
+use crate::store::storage::{FileStamp, FileStamps};
 
 /// The version of records this program writes, and the newest it reads.
 const VERSION: u16 = 2;
@@ -103,7 +103,7 @@ impl<'a> Reader<'a> {
             return Err(damaged);
         }
         let files = (0..count).map(|_| self.stamp()).collect::<Result<_, _>>()?;
-        let stamps = Stamps { files, part: self.stamp()? };
+        let stamps = FileStamps { files, part: self.stamp()? };
         let pieces = self.number()?;
         let pieces = u32::try_from(pieces).ok().filter(|&pieces| pieces <= MAX_PIECES).ok_or(damaged)?;
         let have = Bitfield::from_bytes(self.bytes()?, pieces).ok_or(damaged)?;
@@ -148,7 +148,7 @@ impl<'a> Reader<'a> {
         self.take(usize::try_from(len).unwrap_or(usize::MAX))
     }
 
-    fn stamp(&mut self) -> Result<Option<Stamp>, RecordError> {
+    fn stamp(&mut self) -> Result<Option<FileStamp>, RecordError> {
         if !self.flag()? {
             return Ok(None);
         }
@@ -158,7 +158,7 @@ impl<'a> Reader<'a> {
             ..2 => (i64::MAX, 0),
             _ => (self.number()? as i64, self.number()?),
         };
-        Ok(Some(Stamp { size, mtime_ns, ctime_ns, inode }))
+        Ok(Some(FileStamp { size, mtime_ns, ctime_ns, inode }))
     }
 
     fn time(&mut self) -> Result<Option<SystemTime>, RecordError> {

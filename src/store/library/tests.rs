@@ -3,17 +3,17 @@ use std::sync::Arc;
 use super::*;
 use crate::base::Geometry;
 use crate::proto::metainfo::PieceHashes;
-use crate::store::{FileSpec, Handles, Layout, Stamp, VolumeOptions};
+use crate::store::{FilePool, FileSpec, FileStamp, Layout, StorageOptions};
 
 pub(super) fn entry(seed: u8) -> Entry {
     let mut have = Bitfield::none(19);
     have.insert(Geometry::single(1, 19).unwrap().piece(u32::from(seed) % 19).unwrap());
-    let stamp = Stamp { size: 5, mtime_ns: -3, ctime_ns: -2, inode: u64::MAX };
+    let stamp = FileStamp { size: 5, mtime_ns: -3, ctime_ns: -2, inode: u64::MAX };
     let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
     Entry {
         id: InfoHashes::from_v1([seed; 20]),
         folder: PathBuf::from("/home/x/\u{1f600}"),
-        stamps: Stamps { files: vec![Some(stamp), None], part: Some(stamp) },
+        stamps: FileStamps { files: vec![Some(stamp), None], part: Some(stamp) },
         have,
         uploaded: u64::MAX,
         downloaded: 3,
@@ -113,34 +113,35 @@ fn only_unchanged_files_are_believed() {
     let layout =
         Layout::new(id, geometry.clone(), vec![file("a"), file("b")], PieceHashes::from_v1([[0; 20]; 5]))
             .unwrap();
-    let volume = Volume::new(folder.path(), layout, VolumeOptions::default(), &[], &Handles::new(8)).unwrap();
+    let storage =
+        Storage::new(folder.path(), layout, StorageOptions::default(), &[], &FilePool::new(8)).unwrap();
     for piece in geometry.pieces() {
-        volume.write(piece, &[vec![7; geometry.len_of(piece) as usize]]).unwrap();
+        storage.write(piece, &[vec![7; geometry.len_of(piece) as usize]]).unwrap();
     }
-    volume.flush().unwrap();
+    storage.flush().unwrap();
     let saved = SystemTime::now();
     let mut entry = Entry {
         id,
-        stamps: volume.stamps().unwrap(),
+        stamps: storage.file_stamps().unwrap(),
         have: Bitfield::all(5),
         saved,
         running: false,
         ..entry(1)
     };
-    assert!(trusted(&volume, &entry).unwrap().is_full());
+    assert!(trusted(&storage, &entry).unwrap().is_full());
     let touch = |time| {
         let file = std::fs::File::options().write(true).open(folder.path().join("b")).unwrap();
         file.set_modified(time).unwrap();
     };
     touch(saved + Duration::from_secs(5));
-    let left: Vec<_> = trusted(&volume, &entry).unwrap().iter().map(crate::base::Piece::index).collect();
+    let left: Vec<_> = trusted(&storage, &entry).unwrap().iter().map(crate::base::Piece::index).collect();
     assert_eq!(left, [0, 1]);
     entry.running = true;
-    assert!(trusted(&volume, &entry).unwrap().is_full());
+    assert!(trusted(&storage, &entry).unwrap().is_full());
     touch(saved + GRACE + Duration::from_secs(5));
-    assert_eq!(trusted(&volume, &entry).unwrap().count(), 2);
+    assert_eq!(trusted(&storage, &entry).unwrap().count(), 2);
     touch(saved - Duration::from_secs(500));
-    assert_eq!(trusted(&volume, &entry).unwrap().count(), 2);
+    assert_eq!(trusted(&storage, &entry).unwrap().count(), 2);
     std::fs::File::options().write(true).open(folder.path().join("a")).unwrap().set_len(3).unwrap();
-    assert_eq!(trusted(&volume, &entry).unwrap().count(), 0);
+    assert_eq!(trusted(&storage, &entry).unwrap().count(), 0);
 }

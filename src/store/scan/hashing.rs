@@ -11,7 +11,7 @@ use crate::base::{Geometry, Piece, Sha1Digest};
 use crate::hash;
 use crate::store::disk::Progress;
 use crate::store::error::{DiskError, DiskErrorKind};
-use crate::store::place::read_at;
+use crate::store::write_strategy::read_at;
 
 /// How much a thread reads before it hashes, in bytes. More would not stay in the cache.
 const BATCH: usize = 4 << 20;

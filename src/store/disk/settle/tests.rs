@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::base::{Block, FileIndex, RUN_BLOCKS, Rng};
-use crate::store::testing::{Sample, WAYS};
+use crate::store::testing::{IO_MODES, Sample};
 use crate::store::{Assembly, BUF_LEN, Buf, Disk, DiskIo, Pool};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -16,7 +16,7 @@ const MIB: u64 = 1 << 20;
 /// One long piece on its way through a disk, with a pool of little more than a run.
 struct Way<'a> {
     sample: &'a Sample,
-    volume: Volume,
+    storage: Storage,
     disk: Disk,
     pool: Pool,
     assembly: Assembly,
@@ -29,7 +29,7 @@ impl<'a> Way<'a> {
         let (tell, settled) = mpsc::channel();
         Self {
             sample,
-            volume: sample.volume(root, io, wanted),
+            storage: sample.storage(root, io, wanted),
             disk: Disk::start(2, Pool::new(MIB as usize)),
             pool: Pool::new((RUN_BLOCKS as usize + 9) * BUF_LEN),
             assembly: Assembly::in_runs(sample.geometry(), sample.piece(0)),
@@ -48,7 +48,7 @@ impl<'a> Way<'a> {
     fn go_on(&mut self, verify: Option<bool>) -> bool {
         let Some(run) = self.assembly.next_run(verify) else { return false };
         let tell = self.tell.clone();
-        self.disk.settle(&self.volume, run, move |settled| tell.send(settled).unwrap());
+        self.disk.settle(&self.storage, run, move |settled| tell.send(settled).unwrap());
         true
     }
 
@@ -103,7 +103,7 @@ proptest! {
     fn a_long_piece_arrives_with_few_buffers_in_whatever_order(seed in any::<u64>(), way in 0_usize..2) {
         let sample = sample();
         let folder = tempfile::tempdir().unwrap();
-        let mut way = Way::new(&sample, folder.path(), WAYS[way], &[]);
+        let mut way = Way::new(&sample, folder.path(), IO_MODES[way], &[]);
         let PieceOutcome::Verified { piece, digests } = way.through(seed, |_| false) else { panic!("it is right") };
         prop_assert_eq!(piece, sample.piece(0));
         let expected: Vec<_> = sample.line.chunks(BUF_LEN).map(hash::sha1).collect();
@@ -120,7 +120,7 @@ proptest! {
 fn a_long_piece_that_proves_wrong_tells_which_block_was() {
     let sample = sample();
     let folder = tempfile::tempdir().unwrap();
-    let mut way = Way::new(&sample, folder.path(), WAYS[1], &[]);
+    let mut way = Way::new(&sample, folder.path(), IO_MODES[1], &[]);
     let PieceOutcome::HashFailed { digests, .. } = way.through(3, |block| block.index() == 70) else {
         panic!("it is wrong")
     };
@@ -134,14 +134,14 @@ fn a_long_piece_that_proves_wrong_tells_which_block_was() {
 fn what_is_shared_with_skipped_files_goes_where_partial_pieces_go() {
     let sample = sample();
     let folder = tempfile::tempdir().unwrap();
-    let mut way = Way::new(&sample, folder.path(), WAYS[0], &[false, true, true, false]);
+    let mut way = Way::new(&sample, folder.path(), IO_MODES[0], &[false, true, true, false]);
     assert!(matches!(way.through(5, |_| false), PieceOutcome::Verified { .. }));
     for (at, there) in [(0, false), (2, true), (3, false)] {
         let path = folder.path().join(&sample.layout.files[at].path);
         assert_eq!(path.exists(), there, "{}", path.display());
     }
     let mut read = vec![0; sample.line.len()];
-    way.volume.read(0, &mut [&mut read]).unwrap();
+    way.storage.read(0, &mut [&mut read]).unwrap();
     assert!(read == sample.line);
 }
 
@@ -151,7 +151,7 @@ fn a_file_that_is_there_and_not_wanted_gets_nothing_but_what_is_right() {
     // A file before the wanted one and one after it, of which one is of another length.
     let before = vec![0xa5; (MIB + 5) as usize];
     let after = vec![0x5a; 200_000];
-    for io in WAYS {
+    for io in IO_MODES {
         let folder = tempfile::tempdir().unwrap();
         let path = |at: usize| folder.path().join(&sample.layout.files[at].path);
         for (at, bytes) in [(0, &before), (3, &after)] {
@@ -162,7 +162,7 @@ fn a_file_that_is_there_and_not_wanted_gets_nothing_but_what_is_right() {
         let part = {
             let mut way = Way::new(&sample, folder.path(), io, &wanted);
             assert!(matches!(way.through(4, |block| block.index() == 3), PieceOutcome::HashFailed { .. }));
-            folder.path().join(way.volume.part_name())
+            folder.path().join(way.storage.part_file_name())
         };
         assert!(std::fs::read(path(0)).unwrap() == before && std::fs::read(path(3)).unwrap() == after);
         let mut way = Way::new(&sample, folder.path(), io, &wanted);
@@ -170,10 +170,10 @@ fn a_file_that_is_there_and_not_wanted_gets_nothing_but_what_is_right() {
         for at in [0, 2, 3] {
             assert!(std::fs::read(path(at)).unwrap() == sample.file(at), "{at}");
         }
-        way.volume.flush().unwrap();
+        way.storage.flush().unwrap();
         assert!(!part.exists(), "nobody needs it any more");
         let mut read = vec![0; sample.line.len()];
-        way.volume.read(0, &mut [&mut read]).unwrap();
+        way.storage.read(0, &mut [&mut read]).unwrap();
         assert!(read == sample.line);
     }
 }
@@ -183,24 +183,24 @@ fn early_writes_stay_within_their_piece() {
     // The second piece begins in the middle of a file, and is held when the first is written early.
     let sample = Sample::new(2 * MIB, &[(MIB, false), (2 * MIB, false), (MIB, false)]);
     let folder = tempfile::tempdir().unwrap();
-    let mut way = Way::new(&sample, folder.path(), WAYS[0], &[true, false, true]);
+    let mut way = Way::new(&sample, folder.path(), IO_MODES[0], &[true, false, true]);
     let second = sample.piece(1);
-    way.volume.write(second, &[sample.bytes(second)]).unwrap();
+    way.storage.write(second, &[sample.bytes(second)]).unwrap();
     assert!(matches!(way.through(8, |_| true), PieceOutcome::HashFailed { .. }));
     let mut read = vec![0; 2 * MIB as usize];
-    way.volume.read(2 * MIB, &mut [&mut read]).unwrap();
+    way.storage.read(2 * MIB, &mut [&mut read]).unwrap();
     assert!(read == sample.bytes(second), "a verified byte was overwritten");
     let range = sample.geometry().file_range(FileIndex(1));
     assert!(range.start < 2 * MIB && range.end > 2 * MIB, "the file in the middle has a share in both");
     let chunk = vec![0; 10];
-    assert!(way.volume.write_early(sample.piece(0), 2 * MIB - 9, &[chunk]).is_err(), "beyond its end");
+    assert!(way.storage.write_unverified(sample.piece(0), 2 * MIB - 9, &[chunk]).is_err(), "beyond its end");
 }
 
 #[test]
 fn a_run_of_a_piece_that_was_given_up_is_not_written() {
     let sample = sample();
     let folder = tempfile::tempdir().unwrap();
-    let mut way = Way::new(&sample, folder.path(), WAYS[1], &[]);
+    let mut way = Way::new(&sample, folder.path(), IO_MODES[1], &[]);
     for block in sample.geometry().blocks(sample.piece(0)).take(RUN_BLOCKS as usize) {
         let buf = way.buf(block);
         way.assembly.land(block, buf);
@@ -208,7 +208,7 @@ fn a_run_of_a_piece_that_was_given_up_is_not_written() {
     let run = way.assembly.next_run(None).unwrap();
     way.assembly = Assembly::in_runs(sample.geometry(), sample.piece(0));
     let tell = way.tell.clone();
-    way.disk.settle(&way.volume, run, move |settled| tell.send(settled).unwrap());
+    way.disk.settle(&way.storage, run, move |settled| tell.send(settled).unwrap());
     assert!(matches!(way.hear(), SegmentOutcome::Stale(_)));
     assert!(!folder.path().join("top").exists());
     assert_eq!(way.pool.counters().in_use, 0);
@@ -220,7 +220,7 @@ fn a_run_that_cannot_be_written_ends_its_piece() {
     let folder = tempfile::tempdir().unwrap();
     // What stands where the first file belongs is no file.
     std::fs::create_dir_all(folder.path().join(&sample.layout.files[0].path)).unwrap();
-    let mut way = Way::new(&sample, folder.path(), WAYS[1], &[]);
+    let mut way = Way::new(&sample, folder.path(), IO_MODES[1], &[]);
     let PieceOutcome::WriteFailed { piece, .. } = way.through(1, |_| false) else {
         panic!("it is written nowhere")
     };

@@ -7,64 +7,66 @@
 use std::io::IoSliceMut;
 use std::sync::PoisonError;
 
-use super::{Inner, PART, Volume};
+use super::{Inner, PART_FILE, Storage};
 use crate::base::{FileIndex, FilePart, Piece};
 use crate::store::error::{DiskError, DiskErrorKind};
-use crate::store::files::Found;
-use crate::store::place::read_at;
+use crate::store::files::FileStatus;
+use crate::store::write_strategy::read_at;
 
 /// How much is copied at once, in bytes.
 const RUN: u64 = 1 << 20;
 
-impl Volume {
+impl Storage {
     /// Puts the first `len` bytes of a verified piece into place, as far as they were laid aside.
-    pub(super) fn take_from_aside(&self, piece: Piece, len: u64) -> Result<(), DiskError> {
+    pub(super) fn move_unverified_into_place(&self, piece: Piece, len: u64) -> Result<(), DiskError> {
         let inner = &*self.inner;
-        let stay = inner.moving.read().unwrap_or_else(PoisonError::into_inner);
-        if !inner.ledger().aside.contains(&piece.index()) {
+        let stay = inner.relocating.read().unwrap_or_else(PoisonError::into_inner);
+        if !inner.write_state().unverified.contains(&piece.index()) {
             return Ok(());
         }
-        let base = inner.base(true)?;
+        let open_root = inner.open_root(true)?;
         let start = inner.layout.geometry.piece_range(piece).start;
         let mut at = start;
         while at < start + len {
             let run = at..(start + len).min(at + RUN);
             let Some(part) = inner.layout.geometry.parts(run).next() else { break };
-            if let Some(offset) = inner.aside(&part, piece.index())? {
+            if let Some(offset) = inner.unverified(&part, piece.index())? {
                 let mut bytes = vec![0; part.len as usize];
-                let open = inner.open_to_read(PART)?;
+                let open = inner.open_to_read(PART_FILE)?;
                 read_at(&open.file, offset, &mut [IoSliceMut::new(&mut bytes)])
-                    .map_err(|error| DiskError::from_io("read", inner.shown(PART), &error))?;
-                inner.put(&base, part.file.0, part.offset, &[&bytes])?;
+                    .map_err(|error| DiskError::from_io("read", inner.full_path(PART_FILE), &error))?;
+                inner.write_slices(&open_root, part.file.0, part.offset, &[&bytes])?;
             }
             at += part.len;
         }
-        let mut ledger = inner.ledger();
-        ledger.aside.remove(&piece.index());
-        let was_last = ledger.aside.is_empty();
-        drop((ledger, stay));
+        let mut write_state = inner.write_state();
+        write_state.unverified.remove(&piece.index());
+        let was_last = write_state.unverified.is_empty();
+        drop((write_state, stay));
         if was_last {
-            self.remove_idle_part()?;
+            self.remove_unused_part_file()?;
         }
         Ok(())
     }
 
     /// Removes the part file where nothing lies in it that is needed.
-    fn remove_idle_part(&self) -> Result<(), DiskError> {
+    fn remove_unused_part_file(&self) -> Result<(), DiskError> {
         let inner = &*self.inner;
-        let _all = inner.moving.write().unwrap_or_else(PoisonError::into_inner);
+        let _all = inner.relocating.write().unwrap_or_else(PoisonError::into_inner);
         let files = (0..inner.layout.files.len() as u32).filter(|&key| !inner.layout.files[key as usize].pad);
         for key in files {
-            if inner.is_in_part(FileIndex(key))? {
+            if inner.is_in_part_file(FileIndex(key))? {
                 return Ok(());
             }
         }
-        let base = match inner.base(false) {
+        let open_root = match inner.open_root(false) {
             Err(error) if error.kind == DiskErrorKind::Missing => return Ok(()),
             other => other?,
         };
-        if inner.ledger().aside.is_empty() && inner.look(&base, PART)? != Found::Missing {
-            inner.remove_part(&base)?;
+        if inner.write_state().unverified.is_empty()
+            && inner.stat(&open_root, PART_FILE)? != FileStatus::Missing
+        {
+            inner.remove_part_file(&open_root)?;
         }
         Ok(())
     }
@@ -72,10 +74,10 @@ impl Volume {
 
 impl Inner {
     /// Where in the part file the bytes of this part of a piece are laid aside, if they have to be.
-    pub(super) fn aside(&self, part: &FilePart, piece: u32) -> Result<Option<u64>, DiskError> {
-        if part.pad || self.is_wanted(part.file.0) || self.is_in_part(part.file)? {
+    pub(super) fn unverified(&self, part: &FilePart, piece: u32) -> Result<Option<u64>, DiskError> {
+        if part.pad || self.is_wanted(part.file.0) || self.is_in_part_file(part.file)? {
             return Ok(None);
         }
-        Ok(self.in_slot(part, piece))
+        Ok(self.slot_offset(part, piece))
     }
 }

@@ -17,7 +17,7 @@ use rustix::io::Errno;
 
 /// What a file is opened for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::store) enum Purpose {
+pub(in crate::store) enum OpenMode {
     /// To be read; it has to exist.
     Read,
     /// To be read and written; it is created, with its folders, if it does not exist.
@@ -29,7 +29,7 @@ pub(in crate::store) enum Purpose {
 
 /// What lies at a path. Only what lies there itself counts, not what a link points to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Found {
+pub enum FileStatus {
     /// Nothing.
     Missing,
     /// A plain file.
@@ -47,7 +47,7 @@ pub enum Found {
     Other,
 }
 
-impl Found {
+impl FileStatus {
     fn of(stat: &Stat) -> Self {
         if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile {
             let ns = |seconds: i64, ns: i64| seconds.saturating_mul(1_000_000_000).saturating_add(ns);
@@ -84,37 +84,37 @@ impl Root {
     }
 
     /// Opens a plain file.
-    pub(in crate::store) fn open_file(&self, path: &Path, purpose: Purpose) -> io::Result<File> {
+    pub(in crate::store) fn open_file(&self, path: &Path, mode: OpenMode) -> io::Result<File> {
         // A pipe at this place must not block us; for plain files the flag means nothing.
         let common = OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = match purpose {
-            Purpose::Read => self.open_at(path, common | OFlags::RDONLY, Mode::empty())?,
-            Purpose::Write { .. } if self.follow => return Err(Errno::ROFS.into()),
-            Purpose::Write { executable } => {
+        let file = match mode {
+            OpenMode::Read => self.open_at(path, common | OFlags::RDONLY, Mode::empty())?,
+            OpenMode::Write { .. } if self.follow => return Err(Errno::ROFS.into()),
+            OpenMode::Write { executable } => {
                 let flags = common | OFlags::RDWR | OFlags::CREATE;
                 let mode = Mode::from_raw_mode(if executable { 0o777 } else { 0o666 });
                 match self.open_at(path, flags, mode) {
                     Err(Errno::NOENT) => {
-                        self.make_folders(path.parent().unwrap_or(Path::new("")))?;
+                        self.create_folders(path.parent().unwrap_or(Path::new("")))?;
                         self.open_at(path, flags, mode)?
                     }
                     other => other?,
                 }
             }
         };
-        match Found::of(&rustix::fs::fstat(&file)?) {
-            Found::Plain { .. } => Ok(file.into()),
+        match FileStatus::of(&rustix::fs::fstat(&file)?) {
+            FileStatus::Plain { .. } => Ok(file.into()),
             _ => Err(Errno::ISDIR.into()),
         }
     }
 
     /// What lies at a path.
-    pub(in crate::store) fn look(&self, path: &Path) -> io::Result<Found> {
+    pub(in crate::store) fn stat(&self, path: &Path) -> io::Result<FileStatus> {
         let last = if self.follow { OFlags::empty() } else { OFlags::NOFOLLOW };
         match self.open_at(path, OFlags::PATH | OFlags::CLOEXEC | last, Mode::empty()) {
-            Ok(place) => Ok(Found::of(&rustix::fs::fstat(&place)?)),
-            Err(Errno::NOENT) => Ok(Found::Missing),
-            Err(Errno::NOTDIR | Errno::LOOP) => Ok(Found::Other),
+            Ok(place) => Ok(FileStatus::of(&rustix::fs::fstat(&place)?)),
+            Err(Errno::NOENT) => Ok(FileStatus::Missing),
+            Err(Errno::NOTDIR | Errno::LOOP) => Ok(FileStatus::Other),
             Err(error) => Err(error.into()),
         }
     }
@@ -138,26 +138,26 @@ impl Root {
         let rules = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
         match rustix::fs::openat2(&self.folder, path, flags, mode, rules) {
             // An old kernel, a sandbox that does not know the call, or a race with a renaming.
-            Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => self.walk(path, flags, mode),
+            Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => self.open_by_components(path, flags, mode),
             other => other,
         }
     }
 
-    fn walk(&self, path: &Path, flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
+    fn open_by_components(&self, path: &Path, flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
         let name = path.file_name().unwrap_or(".".as_ref());
-        let parent = descend(self.folder.as_fd(), path.parent().unwrap_or(Path::new("")), false)?;
+        let parent = open_folder(self.folder.as_fd(), path.parent().unwrap_or(Path::new("")), false)?;
         let parent = parent.as_ref().map_or(self.folder.as_fd(), AsFd::as_fd);
         rustix::fs::openat(parent, name, flags | OFlags::NOFOLLOW, mode)
     }
 
-    fn make_folders(&self, path: &Path) -> rustix::io::Result<()> {
-        descend(self.folder.as_fd(), path, true).map(drop)
+    fn create_folders(&self, path: &Path) -> rustix::io::Result<()> {
+        open_folder(self.folder.as_fd(), path, true).map(drop)
     }
 }
 
 /// Walks down, one plain folder at a time, and makes those that are missing if it may. `None` if there
 /// was nothing to walk.
-fn descend(from: BorrowedFd<'_>, path: &Path, make: bool) -> rustix::io::Result<Option<OwnedFd>> {
+fn open_folder(from: BorrowedFd<'_>, path: &Path, make: bool) -> rustix::io::Result<Option<OwnedFd>> {
     let mut at: Option<OwnedFd> = None;
     for name in path.components() {
         let here = at.as_ref().map_or(from, AsFd::as_fd);
@@ -189,11 +189,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = Root::open(folder.path(), false).unwrap();
         let path = Path::new("a/b/run.sh");
-        assert_eq!(root.look(path).unwrap(), Found::Missing);
-        assert!(root.open_file(path, Purpose::Read).is_err());
-        let file = root.open_file(path, Purpose::Write { executable: true }).unwrap();
+        assert_eq!(root.stat(path).unwrap(), FileStatus::Missing);
+        assert!(root.open_file(path, OpenMode::Read).is_err());
+        let file = root.open_file(path, OpenMode::Write { executable: true }).unwrap();
         file.set_len(7).unwrap();
-        assert!(matches!(root.look(path).unwrap(), Found::Plain { size: 7, .. }));
+        assert!(matches!(root.stat(path).unwrap(), FileStatus::Plain { size: 7, .. }));
         assert_ne!(file.metadata().unwrap().permissions().mode() & 0o100, 0);
         root.sync_folder(Path::new("a/b")).unwrap();
         root.sync_folder(Path::new("")).unwrap();
@@ -207,16 +207,17 @@ mod tests {
         symlink(outside.path(), folder.path().join("dir")).unwrap();
         symlink(outside.path().join("secret"), folder.path().join("file")).unwrap();
         let root = Root::open(folder.path(), false).unwrap();
-        let purpose = Purpose::Write { executable: false };
+        let mode = OpenMode::Write { executable: false };
         for path in ["dir/secret", "file", "dir/new", "../x", "dir"] {
-            assert!(root.open_file(Path::new(path), purpose).is_err(), "{path}");
+            assert!(root.open_file(Path::new(path), mode).is_err(), "{path}");
             assert!(
-                root.walk(Path::new(path), OFlags::RDWR | OFlags::CREATE, Mode::empty()).is_err(),
+                root.open_by_components(Path::new(path), OFlags::RDWR | OFlags::CREATE, Mode::empty())
+                    .is_err(),
                 "{path}"
             );
         }
-        assert_eq!(root.look(Path::new("file")).unwrap(), Found::Other);
-        assert_eq!(root.look(Path::new("dir/secret")).unwrap(), Found::Other);
+        assert_eq!(root.stat(Path::new("file")).unwrap(), FileStatus::Other);
+        assert_eq!(root.stat(Path::new("dir/secret")).unwrap(), FileStatus::Other);
         assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 1);
     }
 
@@ -231,13 +232,13 @@ mod tests {
         symlink("nowhere", folder.path().join("lost")).unwrap();
         let root = Root::open(folder.path(), true).unwrap();
         for path in ["dir/film", "file", "own"] {
-            assert!(root.open_file(Path::new(path), Purpose::Read).is_ok(), "{path}");
-            assert!(matches!(root.look(Path::new(path)).unwrap(), Found::Plain { .. }), "{path}");
-            let purpose = Purpose::Write { executable: false };
-            assert!(root.open_file(Path::new(path), purpose).is_err(), "{path}");
+            assert!(root.open_file(Path::new(path), OpenMode::Read).is_ok(), "{path}");
+            assert!(matches!(root.stat(Path::new(path)).unwrap(), FileStatus::Plain { .. }), "{path}");
+            let mode = OpenMode::Write { executable: false };
+            assert!(root.open_file(Path::new(path), mode).is_err(), "{path}");
         }
-        assert_eq!(root.look(Path::new("lost")).unwrap(), Found::Missing);
-        assert_eq!(root.look(Path::new("dir")).unwrap(), Found::Other);
+        assert_eq!(root.stat(Path::new("lost")).unwrap(), FileStatus::Missing);
+        assert_eq!(root.stat(Path::new("dir")).unwrap(), FileStatus::Other);
     }
 
     #[test]
@@ -246,7 +247,7 @@ mod tests {
         let root = Root::open(folder.path(), false).unwrap();
         let mode = Mode::from_raw_mode(0o600);
         rustix::fs::mknodat(&root.folder, "pipe", FileType::Fifo, mode, 0).unwrap();
-        assert!(root.open_file(Path::new("pipe"), Purpose::Read).is_err());
-        assert_eq!(root.look(Path::new("pipe")).unwrap(), Found::Other);
+        assert!(root.open_file(Path::new("pipe"), OpenMode::Read).is_err());
+        assert_eq!(root.stat(Path::new("pipe")).unwrap(), FileStatus::Other);
     }
 }

@@ -5,63 +5,63 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::sync::PoisonError;
 
-use super::{Base, Inner, PART, Volume};
+use super::{Inner, OpenRoot, PART_FILE, Storage};
 use crate::base::Piece;
 use crate::store::error::{DiskError, DiskErrorKind};
 use crate::store::files::free_space;
 use crate::store::layout::Alloc;
-use crate::store::place::EXTENT;
+use crate::store::write_strategy::EXTENT;
 
-impl Volume {
+impl Storage {
     /// Writes a verified piece, given as chunks end to end.
     pub fn write<B: AsRef<[u8]>>(&self, piece: Piece, chunks: &[B]) -> Result<(), DiskError> {
         if length(chunks) != u64::from(self.inner.layout.geometry.len_of(piece)) {
-            return Err(self.misfit());
+            return Err(self.wrong_length());
         }
-        self.write_run(piece, 0, chunks, true)
+        self.write_range(piece, 0, chunks, true)
     }
 
     /// Writes a run of a piece that is not verified yet, given as chunks end to end, from the byte `begin`
     /// of the piece on. The piece must not be claimed by anybody before it is verified as a whole: until
     /// then its place holds anything, as a hole does. What belongs to a file that is there and not wanted
     /// is only laid aside.
-    pub fn write_early<B: AsRef<[u8]>>(
+    pub fn write_unverified<B: AsRef<[u8]>>(
         &self,
         piece: Piece,
         begin: u64,
         chunks: &[B],
     ) -> Result<(), DiskError> {
-        self.write_run(piece, begin, chunks, false)
+        self.write_range(piece, begin, chunks, false)
     }
 
     /// Writes the last run of a piece that is verified with it, from the byte `begin` of the piece on, and
     /// puts into place what was laid aside of the runs before.
-    pub fn write_last<B: AsRef<[u8]>>(
+    pub fn write_last_segment<B: AsRef<[u8]>>(
         &self,
         piece: Piece,
         begin: u64,
         chunks: &[B],
     ) -> Result<(), DiskError> {
-        self.take_from_aside(piece, begin)?;
-        self.write_run(piece, begin, chunks, true)
+        self.move_unverified_into_place(piece, begin)?;
+        self.write_range(piece, begin, chunks, true)
     }
 
-    fn write_run<B: AsRef<[u8]>>(
+    fn write_range<B: AsRef<[u8]>>(
         &self,
         piece: Piece,
         begin: u64,
         chunks: &[B],
-        proven: bool,
+        verified: bool,
     ) -> Result<(), DiskError> {
         let inner = &*self.inner;
         let whole = inner.layout.geometry.piece_range(piece);
         let start = whole.start.saturating_add(begin);
         let range = start..start.saturating_add(length(chunks));
         if range.end > whole.end {
-            return Err(self.misfit());
+            return Err(self.wrong_length());
         }
-        let base = inner.base(true)?;
-        let _stay = inner.moving.read().unwrap_or_else(PoisonError::into_inner);
+        let open_root = inner.open_root(true)?;
+        let _stay = inner.relocating.read().unwrap_or_else(PoisonError::into_inner);
         let mut chunks = chunks.iter().map(AsRef::as_ref);
         let mut rest: &[u8] = &[];
         let mut slices = Vec::new();
@@ -77,29 +77,29 @@ impl Volume {
                 missing -= now.len();
                 rest = later;
             }
-            let aside = if proven { None } else { inner.aside(&part, piece.index())? };
-            if aside.is_some() {
-                inner.ledger().aside.insert(piece.index());
+            let unverified = if verified { None } else { inner.unverified(&part, piece.index())? };
+            if unverified.is_some() {
+                inner.write_state().unverified.insert(piece.index());
             }
-            let place = match aside {
-                Some(offset) => Some((PART, offset)),
+            let location = match unverified {
+                Some(offset) => Some((PART_FILE, offset)),
                 None => inner.locate(&part, piece.index())?,
             };
-            if let Some((key, offset)) = place {
-                inner.put(&base, key, offset, &slices)?;
+            if let Some((key, offset)) = location {
+                inner.write_slices(&open_root, key, offset, &slices)?;
             }
         }
         Ok(())
     }
 
-    fn misfit(&self) -> DiskError {
+    fn wrong_length(&self) -> DiskError {
         DiskError::new(DiskErrorKind::Invalid, "write a piece of", self.root())
     }
 
     /// Makes everything durable that was written before this call.
     pub fn flush(&self) -> Result<(), DiskError> {
         // The part file goes away only while nobody holds this.
-        let _stay = self.inner.moving.read().unwrap_or_else(PoisonError::into_inner);
+        let _stay = self.inner.relocating.read().unwrap_or_else(PoisonError::into_inner);
         self.flush_now()
     }
 
@@ -107,23 +107,23 @@ impl Volume {
     pub(super) fn flush_now(&self) -> Result<(), DiskError> {
         let inner = &*self.inner;
         let (dirty, folders) = {
-            let mut ledger = inner.ledger();
-            (std::mem::take(&mut ledger.dirty), std::mem::take(&mut ledger.folders))
+            let mut write_state = inner.write_state();
+            (std::mem::take(&mut write_state.dirty), std::mem::take(&mut write_state.folders))
         };
         if dirty.is_empty() && folders.is_empty() {
             return Ok(());
         }
-        let flushed = inner.base(false).and_then(|base| {
+        let flushed = inner.open_root(false).and_then(|open_root| {
             dirty.iter().try_for_each(|&key| inner.flush_file(key))?;
             folders.iter().try_for_each(|folder| {
-                let synced = base.root.sync_folder(folder);
+                let synced = open_root.root.sync_folder(folder);
                 synced.map_err(|error| DiskError::from_io("flush", inner.root.join(folder), &error))
             })
         });
         if flushed.is_err() {
-            let mut ledger = inner.ledger();
-            ledger.dirty.extend(dirty);
-            ledger.folders.extend(folders);
+            let mut write_state = inner.write_state();
+            write_state.dirty.extend(dirty);
+            write_state.folders.extend(folders);
         }
         flushed
     }
@@ -131,19 +131,25 @@ impl Volume {
 
 impl Inner {
     /// Puts bytes at a place of a file of which all is known.
-    pub(super) fn put(&self, base: &Base, key: u32, offset: u64, slices: &[&[u8]]) -> Result<(), DiskError> {
-        let open = self.open_to_write(base, key)?;
+    pub(super) fn write_slices(
+        &self,
+        open_root: &OpenRoot,
+        key: u32,
+        offset: u64,
+        slices: &[&[u8]],
+    ) -> Result<(), DiskError> {
+        let open = self.open_to_write(open_root, key)?;
         self.expect_unchanged(key, &open.file, "write")?;
         let len: u64 = slices.iter().map(|slice| slice.len() as u64).sum();
         // Noted before, so that a flush that comes between is not the last.
-        self.ledger().dirty.insert(key);
+        self.write_state().dirty.insert(key);
         let result = self
-            .reserve(base, key, &open.file, offset, len)
-            .and_then(|reserved| base.ways.put(&open.file, offset, slices, reserved));
+            .reserve(open_root, key, &open.file, offset, len)
+            .and_then(|reserved| open_root.strategy.write(&open.file, offset, slices, reserved));
         result.map_err(|error| {
             // What was reserved or opened may be gone.
-            self.forget(key);
-            let path = self.shown(key);
+            self.close_file(key);
+            let path = self.full_path(key);
             let failed = DiskError::from_io("write", &path, &error);
             match (failed.kind, free_space(&open.file)) {
                 (DiskErrorKind::NoSpace, Ok(free)) => DiskError::no_space("write", path, len, free),
@@ -153,7 +159,14 @@ impl Inner {
     }
 
     /// Reserves the extents that a run touches. `false` if maps must not be used there.
-    fn reserve(&self, base: &Base, key: u32, file: &File, offset: u64, len: u64) -> io::Result<bool> {
+    fn reserve(
+        &self,
+        open_root: &OpenRoot,
+        key: u32,
+        file: &File,
+        offset: u64,
+        len: u64,
+    ) -> io::Result<bool> {
         let Some(spec) = self.layout.files.get(key as usize) else { return Ok(false) };
         if self.options.alloc == Alloc::None {
             // A file that may only grow cannot be mapped ahead of what is written.
@@ -161,43 +174,43 @@ impl Inner {
         }
         for extent in offset / EXTENT..(offset + len).div_ceil(EXTENT) {
             let name = (key, extent as u32);
-            if self.ledger().extents.contains(&name) {
+            if self.write_state().extents.contains(&name) {
                 continue;
             }
             let start = extent * EXTENT;
-            match base.ways.reserve(file, start, EXTENT.min(spec.len - start)) {
+            match open_root.strategy.reserve(file, start, EXTENT.min(spec.len - start)) {
                 Ok(true) => {}
                 Ok(false) => return Ok(false),
                 // The extent does not fit, but perhaps the run does.
                 Err(error) if error.raw_os_error() == Some(libc::ENOSPC) => return Ok(false),
                 Err(error) => return Err(error),
             }
-            self.ledger().extents.insert(name);
+            self.write_state().extents.insert(name);
         }
         Ok(true)
     }
 
-    pub(super) fn forget(&self, key: u32) {
-        self.handles.forget((self.number, key));
-        let mut ledger = self.ledger();
-        let gone: Vec<_> = ledger.extents.range((key, 0)..=(key, u32::MAX)).copied().collect();
+    pub(super) fn close_file(&self, key: u32) {
+        self.file_pool.close((self.number, key));
+        let mut write_state = self.write_state();
+        let gone: Vec<_> = write_state.extents.range((key, 0)..=(key, u32::MAX)).copied().collect();
         for extent in gone {
-            ledger.extents.remove(&extent);
+            write_state.extents.remove(&extent);
         }
     }
 
     /// Makes one file durable, and sees whether it is still the one we write to.
     pub(super) fn flush_file(&self, key: u32) -> Result<(), DiskError> {
         let open = self.open_to_read(key)?;
-        let failed = |error: io::Error| DiskError::from_io("flush", self.shown(key), &error);
+        let failed = |error: io::Error| DiskError::from_io("flush", self.full_path(key), &error);
         open.file.sync_data().map_err(failed)?;
         self.expect_unchanged(key, &open.file, "flush")
     }
 
     /// Refuses a file that somebody removed or cut while it was open here.
     fn expect_unchanged(&self, key: u32, file: &File, what: &'static str) -> Result<(), DiskError> {
-        let now = file.metadata().map_err(|error| DiskError::from_io(what, self.shown(key), &error))?;
-        let short = key != PART
+        let now = file.metadata().map_err(|error| DiskError::from_io(what, self.full_path(key), &error))?;
+        let short = key != PART_FILE
             && self.options.alloc != Alloc::None
             && now.len() < self.layout.files[key as usize].len;
         let how = match (now.nlink(), short) {
@@ -205,8 +218,8 @@ impl Inner {
             (_, true) => "it was cut off",
             _ => return Ok(()),
         };
-        self.forget(key);
-        Err(DiskError::new(DiskErrorKind::Changed, what, self.shown(key)).with(how))
+        self.close_file(key);
+        Err(DiskError::new(DiskErrorKind::Changed, what, self.full_path(key)).with(how))
     }
 }
 

@@ -4,11 +4,11 @@
 //! part file, which holds the bytes of skipped files that share a piece with wanted ones. Files are
 //! opened when they are needed first and closed when others need the descriptor.
 
-mod aside;
-mod moving;
+mod part_file;
 mod reading;
-mod seams;
 mod survey;
+mod unverified;
+mod wanted;
 mod writing;
 
 use std::collections::BTreeSet;
@@ -17,18 +17,18 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use self::part_file::PartFile;
 pub(super) use self::reading::Presence;
-use self::seams::Seams;
-pub use self::survey::{FileFact, Stamp, Stamps};
+pub use self::survey::{FileStamp, FileStamps, SurveyedFile};
 use super::error::{DiskError, DiskErrorKind};
-use super::files::{FileKey, FileSystem, Found, Handles, OpenFile, Purpose, Root};
-use super::layout::{Alloc, FileSpec, Layout, VolumeOptions};
-use super::place::Ways;
+use super::files::{FileKey, FilePool, FileStatus, FileSystem, OpenFile, OpenMode, Root};
+use super::layout::{Alloc, FileSpec, Layout, StorageOptions};
+use super::write_strategy::WriteStrategy;
 use crate::base::{FileIndex, FilePart};
 
 /// The files of one torrent. Cheap to clone; clones share it.
 #[derive(Clone, Debug)]
-pub struct Volume {
+pub struct Storage {
     inner: Arc<Inner>,
 }
 
@@ -37,29 +37,29 @@ struct Inner {
     number: u64,
     root: PathBuf,
     layout: Layout,
-    options: VolumeOptions,
-    handles: Handles,
-    base: Mutex<Option<Arc<Base>>>,
+    options: StorageOptions,
+    file_pool: FilePool,
+    open_root: Mutex<Option<Arc<OpenRoot>>>,
     /// Per file, one of the constants below.
-    places: Box<[AtomicU8]>,
+    locations: Box<[AtomicU8]>,
     /// Per file, whether it is wanted.
     wanted: Box<[AtomicBool]>,
-    seams: Seams,
+    part_file: PartFile,
     /// Held for reading while bytes are read or written, for writing while they change their place.
-    moving: RwLock<()>,
-    ledger: Mutex<Ledger>,
+    relocating: RwLock<()>,
+    write_state: Mutex<WriteState>,
 }
 
 /// The folder and what is known of its file system.
 #[derive(Debug)]
-struct Base {
+struct OpenRoot {
     root: Root,
-    ways: Ways,
+    strategy: WriteStrategy,
 }
 
 /// What was done and is not durable or not repeated.
 #[derive(Default, Debug)]
-struct Ledger {
+struct WriteState {
     /// Runs that are reserved, by file and number.
     extents: BTreeSet<(u32, u32)>,
     /// Files written to since the last flush.
@@ -67,7 +67,7 @@ struct Ledger {
     /// Folders in which something was created since the last flush.
     folders: BTreeSet<PathBuf>,
     /// Pieces of which unproven bytes were laid aside in the part file.
-    aside: BTreeSet<u32>,
+    unverified: BTreeSet<u32>,
 }
 
 /// Not wanted, and nobody has looked yet whether it exists.
@@ -75,42 +75,42 @@ const UNKNOWN: u8 = 0;
 /// The bytes lie in the file itself.
 const IN_FILE: u8 = 1;
 /// Not wanted and not there: the bytes lie in the part file.
-const IN_PART: u8 = 2;
+const IN_PART_FILE: u8 = 2;
 
 /// The number of the part file among the files.
-const PART: u32 = u32::MAX;
+const PART_FILE: u32 = u32::MAX;
 
-impl Volume {
+impl Storage {
     /// The files of `layout` beneath `root`, which need not exist. `wanted` says of each file whether
     /// its bytes are to be stored; empty means all are. A file named as wanted is taken to hold its bytes
     /// itself, so it has to be what it was when the volume was used last: who does not know that names
-    /// none, and then says what is wanted with [`Volume::set_wanted`].
+    /// none, and then says what is wanted with [`Storage::set_wanted`].
     pub fn new(
         root: &Path,
         layout: Layout,
-        options: VolumeOptions,
+        options: StorageOptions,
         wanted: &[bool],
-        handles: &Handles,
+        file_pool: &FilePool,
     ) -> Result<Self, DiskError> {
         if !wanted.is_empty() && wanted.len() != layout.files.len() {
             return Err(DiskError::new(DiskErrorKind::Invalid, "choose the files of", root));
         }
         let is_wanted = |at: usize| wanted.get(at).copied().unwrap_or(true);
-        let place = |at| AtomicU8::new(if is_wanted(at) { IN_FILE } else { UNKNOWN });
-        let places = (0..layout.files.len()).map(place).collect();
+        let location = |at| AtomicU8::new(if is_wanted(at) { IN_FILE } else { UNKNOWN });
+        let locations = (0..layout.files.len()).map(location).collect();
         let wanted = (0..layout.files.len()).map(|at| AtomicBool::new(is_wanted(at))).collect();
         let inner = Inner {
-            number: handles.new_volume(),
+            number: file_pool.next_storage_id(),
             root: root.to_owned(),
-            seams: Seams::of(&layout),
+            part_file: PartFile::of(&layout),
             layout,
             options,
-            handles: handles.clone(),
-            base: Mutex::default(),
-            places,
+            file_pool: file_pool.clone(),
+            open_root: Mutex::default(),
+            locations,
             wanted,
-            moving: RwLock::default(),
-            ledger: Mutex::default(),
+            relocating: RwLock::default(),
+            write_state: Mutex::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -131,24 +131,24 @@ impl Volume {
     /// It holds the bytes of skipped files that lie in a piece together with bytes of another file. Each
     /// piece that more than one file has a share in owns, in the order of pieces, a slot of one piece
     /// length; within its slot a byte lies where it lies in the piece. What was never written is a hole.
-    pub fn part_name(&self) -> &Path {
-        &self.inner.seams.name
+    pub fn part_file_name(&self) -> &Path {
+        &self.inner.part_file.name
     }
 
     /// Whether verified pieces are written through maps now; `false` before the first is written.
     pub fn uses_maps(&self) -> bool {
-        self.inner.lock_base().as_ref().is_some_and(|base| base.ways.uses_maps())
+        self.inner.lock_open_root().as_ref().is_some_and(|open_root| open_root.strategy.uses_maps())
     }
 
     /// Closes every file. They are opened again when needed.
     pub fn close(&self) {
-        self.inner.handles.forget_volume(self.inner.number);
+        self.inner.file_pool.close_storage(self.inner.number);
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.handles.forget_volume(self.number);
+        self.file_pool.close_storage(self.number);
     }
 }
 
@@ -158,30 +158,30 @@ impl Inner {
     }
 
     /// The path of a file beneath the root.
-    fn relative(&self, key: u32) -> &Path {
-        if key == PART { &self.seams.name } else { &self.layout.files[key as usize].path }
+    fn relative_path(&self, key: u32) -> &Path {
+        if key == PART_FILE { &self.part_file.name } else { &self.layout.files[key as usize].path }
     }
 
     /// The whole path of a file, for people.
-    fn shown(&self, key: u32) -> PathBuf {
-        self.root.join(self.relative(key))
+    fn full_path(&self, key: u32) -> PathBuf {
+        self.root.join(self.relative_path(key))
     }
 
-    fn lock_base(&self) -> MutexGuard<'_, Option<Arc<Base>>> {
+    fn lock_open_root(&self) -> MutexGuard<'_, Option<Arc<OpenRoot>>> {
         // The value is set in one step.
-        self.base.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open_root.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+    fn write_state(&self) -> MutexGuard<'_, WriteState> {
         // Sets stay sets whatever panics.
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+        self.write_state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The folder, opened; made before if it may be.
-    fn base(&self, make: bool) -> Result<Arc<Base>, DiskError> {
-        let mut base = self.lock_base();
-        if let Some(base) = &*base {
-            return Ok(base.clone());
+    fn open_root(&self, make: bool) -> Result<Arc<OpenRoot>, DiskError> {
+        let mut open_root = self.lock_open_root();
+        if let Some(open_root) = &*open_root {
+            return Ok(open_root.clone());
         }
         if make {
             std::fs::create_dir_all(&self.root)
@@ -189,11 +189,16 @@ impl Inner {
         }
         let opened = Root::open(&self.root, self.options.follow).and_then(|root| {
             let system = FileSystem::of(std::fs::File::open(root.path())?)?;
-            let ways = Ways::new(self.options.io, system, self.layout.geometry.piece_len(), &self.handles);
-            Ok(Arc::new(Base { root, ways }))
+            let strategy = WriteStrategy::new(
+                self.options.io,
+                system,
+                self.layout.geometry.piece_len(),
+                &self.file_pool,
+            );
+            Ok(Arc::new(OpenRoot { root, strategy }))
         });
         let opened = opened.map_err(|error| DiskError::from_io("open the folder", &self.root, &error))?;
-        *base = Some(opened.clone());
+        *open_root = Some(opened.clone());
         Ok(opened)
     }
 
@@ -203,19 +208,19 @@ impl Inner {
             return Ok(None);
         }
         let file = part.file;
-        let in_part = self.is_in_part(file)?;
+        let in_part = self.is_in_part_file(file)?;
         // A whole piece of a skipped file that came all the same belongs into the file.
-        Ok(Some(match self.in_slot(part, piece).filter(|_| in_part) {
-            Some(offset) => (PART, offset),
+        Ok(Some(match self.slot_offset(part, piece).filter(|_| in_part) {
+            Some(offset) => (PART_FILE, offset),
             None => (file.0, part.offset),
         }))
     }
 
     /// Where in the part file this part of a piece has its place, if the piece has a slot there.
-    fn in_slot(&self, part: &FilePart, piece: u32) -> Option<u64> {
+    fn slot_offset(&self, part: &FilePart, piece: u32) -> Option<u64> {
         let piece_len = u64::from(self.layout.geometry.piece_len());
         let line = self.layout.geometry.file_range(part.file).start + part.offset;
-        self.seams.slot(piece).map(|slot| slot * piece_len + line % piece_len)
+        self.part_file.slot(piece).map(|slot| slot * piece_len + line % piece_len)
     }
 
     fn is_wanted(&self, key: u32) -> bool {
@@ -223,57 +228,58 @@ impl Inner {
     }
 
     /// Whether the bytes of a file that it shares with others lie in the part file.
-    fn is_in_part(&self, file: FileIndex) -> Result<bool, DiskError> {
-        let place = &self.places[file.0 as usize];
-        if place.load(Ordering::Relaxed) == UNKNOWN {
-            let there = match self.base(false) {
-                Ok(base) => self.look(&base, file.0)? != Found::Missing,
+    fn is_in_part_file(&self, file: FileIndex) -> Result<bool, DiskError> {
+        let location = &self.locations[file.0 as usize];
+        if location.load(Ordering::Relaxed) == UNKNOWN {
+            let there = match self.open_root(false) {
+                Ok(open_root) => self.stat(&open_root, file.0)? != FileStatus::Missing,
                 Err(error) if error.kind == DiskErrorKind::Missing => false,
                 Err(error) => return Err(error),
             };
-            place.store(if there { IN_FILE } else { IN_PART }, Ordering::Relaxed);
+            location.store(if there { IN_FILE } else { IN_PART_FILE }, Ordering::Relaxed);
         }
-        Ok(place.load(Ordering::Relaxed) == IN_PART)
+        Ok(location.load(Ordering::Relaxed) == IN_PART_FILE)
     }
 
-    fn look(&self, base: &Base, key: u32) -> Result<Found, DiskError> {
-        let found = base.root.look(self.relative(key));
-        found.map_err(|error| DiskError::from_io("look at", self.shown(key), &error))
+    fn stat(&self, open_root: &OpenRoot, key: u32) -> Result<FileStatus, DiskError> {
+        let status = open_root.root.stat(self.relative_path(key));
+        status.map_err(|error| DiskError::from_io("look at", self.full_path(key), &error))
     }
 
     /// The file, opened for reading only.
     fn open_to_read(&self, key: u32) -> Result<Arc<OpenFile>, DiskError> {
         let handle: FileKey = (self.number, key);
-        if let Some(open) = self.handles.get(handle, false) {
+        if let Some(open) = self.file_pool.get(handle, false) {
             return Ok(open);
         }
-        let base = self.base(false)?;
-        let opened = self.patiently(|| base.root.open_file(self.relative(key), Purpose::Read));
-        let file = opened.map_err(|error| DiskError::from_io("open", self.shown(key), &error))?;
+        let open_root = self.open_root(false)?;
+        let opened = self.retry_open(|| open_root.root.open_file(self.relative_path(key), OpenMode::Read));
+        let file = opened.map_err(|error| DiskError::from_io("open", self.full_path(key), &error))?;
         let open = Arc::new(OpenFile { file, writable: false });
-        self.handles.put(handle, open.clone());
+        self.file_pool.insert(handle, open.clone());
         Ok(open)
     }
 
     /// The file, opened for writing, created if need be, and of its full length where that is asked.
-    fn open_to_write(&self, base: &Base, key: u32) -> Result<Arc<OpenFile>, DiskError> {
+    fn open_to_write(&self, open_root: &OpenRoot, key: u32) -> Result<Arc<OpenFile>, DiskError> {
         let handle: FileKey = (self.number, key);
-        if let Some(open) = self.handles.get(handle, true) {
+        if let Some(open) = self.file_pool.get(handle, true) {
             return Ok(open);
         }
-        let failed = |error: io::Error| DiskError::from_io("open", self.shown(key), &error);
+        let failed = |error: io::Error| DiskError::from_io("open", self.full_path(key), &error);
         let (executable, len) = match self.layout.files.get(key as usize) {
             Some(spec) => (spec.executable, Some(spec.len)),
             None => (false, None),
         };
-        let path = self.relative(key);
-        let file =
-            self.patiently(|| base.root.open_file(path, Purpose::Write { executable })).map_err(failed)?;
+        let path = self.relative_path(key);
+        let file = self
+            .retry_open(|| open_root.root.open_file(path, OpenMode::Write { executable }))
+            .map_err(failed)?;
         let present = file.metadata().map_err(failed)?.len();
         if let Some(len) = len {
             let sized = self.options.alloc != Alloc::None;
             if present > len && !self.options.overwrite {
-                let error = DiskError::new(DiskErrorKind::Foreign, "write", self.shown(key));
+                let error = DiskError::new(DiskErrorKind::Foreign, "write", self.full_path(key));
                 return Err(error.with("it is longer than the torrent's file"));
             }
             // What follows the end of a file that nobody asked for is not in the way.
@@ -283,20 +289,20 @@ impl Inner {
             }
         }
         if present == 0 {
-            let mut ledger = self.ledger();
-            ledger.dirty.insert(key);
-            ledger.folders.extend(path.ancestors().skip(1).map(Path::to_owned));
+            let mut write_state = self.write_state();
+            write_state.dirty.insert(key);
+            write_state.folders.extend(path.ancestors().skip(1).map(Path::to_owned));
         }
         let open = Arc::new(OpenFile { file, writable: true });
-        self.handles.put(handle, open.clone());
+        self.file_pool.insert(handle, open.clone());
         Ok(open)
     }
 
     /// Opens a file, and once more with fewer files open if there were too many.
-    fn patiently<T>(&self, mut open: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    fn retry_open<T>(&self, mut open: impl FnMut() -> io::Result<T>) -> io::Result<T> {
         match open() {
             Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
-                self.handles.shed();
+                self.file_pool.close_half();
                 open()
             }
             other => other,

@@ -4,11 +4,11 @@ use std::io::IoSliceMut;
 use std::ops::Range;
 use std::sync::PoisonError;
 
-use super::{Inner, Volume};
+use super::{Inner, Storage};
 use crate::base::{FilePart, Piece};
 use crate::store::error::{DiskError, DiskErrorKind};
 use crate::store::files::is_hole;
-use crate::store::place::read_at;
+use crate::store::write_strategy::read_at;
 
 /// What is known of a piece without reading it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,11 +21,11 @@ pub(in crate::store) enum Presence {
     There,
 }
 
-impl Volume {
+impl Storage {
     /// Fills `slices`, end to end, with the bytes of the line from `start` on.
     pub fn read(&self, start: u64, slices: &mut [&mut [u8]]) -> Result<(), DiskError> {
         let inner = &*self.inner;
-        let _stay = inner.moving.read().unwrap_or_else(PoisonError::into_inner);
+        let _stay = inner.relocating.read().unwrap_or_else(PoisonError::into_inner);
         let len: u64 = slices.iter().map(|slice| slice.len() as u64).sum();
         let end = start.checked_add(len).filter(|&end| end <= inner.layout.geometry.end());
         let end = end.ok_or_else(|| DiskError::new(DiskErrorKind::Invalid, "read", inner.root.as_path()))?;
@@ -49,7 +49,7 @@ impl Volume {
                 Some((key, offset)) => {
                     let open = inner.open_to_read(key)?;
                     read_at(&open.file, offset, &mut run)
-                        .map_err(|error| DiskError::from_io("read", inner.shown(key), &error))?;
+                        .map_err(|error| DiskError::from_io("read", inner.full_path(key), &error))?;
                 }
             }
         }
@@ -59,7 +59,7 @@ impl Volume {
     /// What is known of a piece without reading it. An error counts as absence only if it says so.
     pub(in crate::store) fn presence(&self, piece: Piece) -> Result<Presence, DiskError> {
         let inner = &*self.inner;
-        let _stay = inner.moving.read().unwrap_or_else(PoisonError::into_inner);
+        let _stay = inner.relocating.read().unwrap_or_else(PoisonError::into_inner);
         let mut presence = Presence::Hole;
         for part in inner.layout.geometry.parts_of(piece) {
             let Some((key, offset)) = inner.locate(&part, piece.index())? else { continue };
@@ -70,7 +70,8 @@ impl Volume {
                 other => other?,
             };
             let present = open.file.metadata();
-            let present = present.map_err(|error| DiskError::from_io("look at", inner.shown(key), &error))?;
+            let present =
+                present.map_err(|error| DiskError::from_io("look at", inner.full_path(key), &error))?;
             if present.len() < offset + part.len {
                 return Ok(Presence::Absent);
             }

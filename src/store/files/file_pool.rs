@@ -18,14 +18,14 @@ pub(in crate::store) struct OpenFile {
 /// The open files of all volumes; the one that was used longest ago is closed for a new one. Clones
 /// share it.
 #[derive(Clone, Debug)]
-pub struct Handles {
+pub struct FilePool {
     shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
 struct Shared {
-    most: usize,
-    next_volume: AtomicU64,
+    max_open: usize,
+    next_storage: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -38,11 +38,13 @@ struct State {
     slow_maps: BTreeSet<u64>,
 }
 
-impl Handles {
+impl FilePool {
     /// At most this many open files, but at least four.
-    pub fn new(most: usize) -> Self {
+    pub fn new(max_open: usize) -> Self {
         let state = Mutex::default();
-        Self { shared: Arc::new(Shared { most: most.max(4), next_volume: AtomicU64::new(0), state }) }
+        Self {
+            shared: Arc::new(Shared { max_open: max_open.max(4), next_storage: AtomicU64::new(0), state }),
+        }
     }
 
     /// A fourth of what the process may open, at most 1024: sockets need the rest.
@@ -52,8 +54,8 @@ impl Handles {
     }
 
     /// A number for a new volume.
-    pub(in crate::store) fn new_volume(&self) -> u64 {
-        self.shared.next_volume.fetch_add(1, Ordering::Relaxed)
+    pub(in crate::store) fn next_storage_id(&self) -> u64 {
+        self.shared.next_storage.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The file, if it is open and, where that is asked, writable.
@@ -71,7 +73,7 @@ impl Handles {
     }
 
     /// Remembers an open file.
-    pub(in crate::store) fn put(&self, key: FileKey, file: Arc<OpenFile>) {
+    pub(in crate::store) fn insert(&self, key: FileKey, file: Arc<OpenFile>) {
         let mut closed = Vec::new();
         let mut guard = self.lock();
         let state = &mut *guard;
@@ -81,7 +83,7 @@ impl Handles {
             closed.push(old);
         }
         state.by_age.insert(state.clock, key);
-        while state.open.len() > self.shared.most
+        while state.open.len() > self.shared.max_open
             && let Some((_, key)) = state.by_age.pop_first()
         {
             closed.extend(state.open.remove(&key).map(|(_, file)| file));
@@ -91,7 +93,7 @@ impl Handles {
     }
 
     /// Forgets one file.
-    pub(in crate::store) fn forget(&self, key: FileKey) {
+    pub(in crate::store) fn close(&self, key: FileKey) {
         let mut state = self.lock();
         let old = state.open.remove(&key);
         if let Some((age, _)) = &old {
@@ -101,7 +103,7 @@ impl Handles {
     }
 
     /// Forgets half of all files, the older ones, when the process has run out of descriptors.
-    pub(in crate::store) fn shed(&self) {
+    pub(in crate::store) fn close_half(&self) {
         let mut state = self.lock();
         let mut closed = Vec::new();
         for _ in 0..state.open.len().div_ceil(2) {
@@ -113,11 +115,11 @@ impl Handles {
     }
 
     /// Forgets all files of a volume.
-    pub(in crate::store) fn forget_volume(&self, volume: u64) {
+    pub(in crate::store) fn close_storage(&self, storage: u64) {
         let keys: Vec<_> =
-            self.lock().open.range((volume, 0)..=(volume, u32::MAX)).map(|(&key, _)| key).collect();
+            self.lock().open.range((storage, 0)..=(storage, u32::MAX)).map(|(&key, _)| key).collect();
         for key in keys {
-            self.forget(key);
+            self.close(key);
         }
     }
 
@@ -127,7 +129,7 @@ impl Handles {
     }
 
     /// Remembers that it did.
-    pub(in crate::store) fn shun_maps_on(&self, device: u64) {
+    pub(in crate::store) fn mark_maps_slow_on(&self, device: u64) {
         self.lock().slow_maps.insert(device);
     }
 
@@ -143,22 +145,22 @@ mod tests {
 
     #[test]
     fn the_file_used_longest_ago_is_closed() {
-        let handles = Handles::new(4);
+        let file_pool = FilePool::new(4);
         let open = |writable| Arc::new(OpenFile { file: tempfile::tempfile().unwrap(), writable });
         for file in 0..4 {
-            handles.put((0, file), open(file != 2));
+            file_pool.insert((0, file), open(file != 2));
         }
-        assert!(handles.get((0, 0), true).is_some());
-        assert!(handles.get((0, 2), true).is_none());
-        handles.put((1, 9), open(true));
-        assert!(handles.get((0, 1), false).is_none());
-        assert!(handles.get((0, 0), false).is_some());
-        handles.forget_volume(0);
-        assert!(handles.get((0, 0), false).is_none());
-        assert!(handles.get((1, 9), true).is_some());
-        handles.shed();
-        assert!(handles.get((1, 9), true).is_none());
-        let state = handles.lock();
+        assert!(file_pool.get((0, 0), true).is_some());
+        assert!(file_pool.get((0, 2), true).is_none());
+        file_pool.insert((1, 9), open(true));
+        assert!(file_pool.get((0, 1), false).is_none());
+        assert!(file_pool.get((0, 0), false).is_some());
+        file_pool.close_storage(0);
+        assert!(file_pool.get((0, 0), false).is_none());
+        assert!(file_pool.get((1, 9), true).is_some());
+        file_pool.close_half();
+        assert!(file_pool.get((1, 9), true).is_none());
+        let state = file_pool.lock();
         assert_eq!(state.by_age.len(), state.open.len());
     }
 }

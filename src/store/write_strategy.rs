@@ -8,16 +8,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 
-use super::files::{FileSystem, Handles};
+use super::files::{FilePool, FileSystem};
 use super::layout::DiskIo;
 use super::map;
 
 /// Space is reserved in runs of this many bytes.
 pub(super) const EXTENT: u64 = 16 << 20;
 /// Shorter runs are written positionally: a map costs more than it saves.
-const MIN_RUN: usize = 256 << 10;
+const MIN_MAPPED: usize = 256 << 10;
 /// How much is written through maps before their faults are judged, in bytes.
-const TRIAL: u64 = 16 << 20;
+const TRIAL_BYTES: u64 = 16 << 20;
 /// More minor faults per MiB than this say that huge pages do not come: with them there are one to
 /// four, without them 256.
 const MAX_FAULTS: u64 = 64;
@@ -26,24 +26,26 @@ const MAX_SLICES: usize = 1024;
 
 /// The ways of writing to one file system, and what was learnt about them.
 #[derive(Debug)]
-pub(super) struct Ways {
+pub(super) struct WriteStrategy {
     io: DiskIo,
     maps: AtomicBool,
     reserves: AtomicBool,
     system: FileSystem,
-    handles: Handles,
+    file_pool: FilePool,
     mapped: AtomicU64,
     faults: AtomicU64,
 }
 
-impl Ways {
+impl WriteStrategy {
     /// The ways on this file system, for pieces of this length.
-    pub(super) fn new(io: DiskIo, system: FileSystem, piece_len: u32, handles: &Handles) -> Self {
+    pub(super) fn new(io: DiskIo, system: FileSystem, piece_len: u32, file_pool: &FilePool) -> Self {
         let maps = match io {
             DiskIo::Mmap => true,
             DiskIo::Pwrite => false,
             DiskIo::Auto => {
-                !system.remote && piece_len as usize >= MIN_RUN && !handles.maps_are_slow_on(system.device)
+                !system.remote
+                    && piece_len as usize >= MIN_MAPPED
+                    && !file_pool.maps_are_slow_on(system.device)
             }
         };
         Self {
@@ -51,7 +53,7 @@ impl Ways {
             maps: AtomicBool::new(maps),
             reserves: AtomicBool::new(!system.remote),
             system,
-            handles: handles.clone(),
+            file_pool: file_pool.clone(),
             mapped: AtomicU64::new(0),
             faults: AtomicU64::new(0),
         }
@@ -63,10 +65,10 @@ impl Ways {
     }
 
     /// Puts `slices`, end to end, at this place. `reserved` says whether the space there is reserved.
-    pub(super) fn put(&self, file: &File, offset: u64, slices: &[&[u8]], reserved: bool) -> io::Result<()> {
+    pub(super) fn write(&self, file: &File, offset: u64, slices: &[&[u8]], reserved: bool) -> io::Result<()> {
         let len: usize = slices.iter().map(|slice| slice.len()).sum();
-        let wanted = reserved && self.uses_maps() && (len >= MIN_RUN || self.io == DiskIo::Mmap);
-        if !wanted {
+        let use_map = reserved && self.uses_maps() && (len >= MIN_MAPPED || self.io == DiskIo::Mmap);
+        if !use_map {
             return write_at(file, offset, slices);
         }
         let before = map::minor_faults();
@@ -78,7 +80,7 @@ impl Ways {
             other => other?,
         }
         if self.io == DiskIo::Auto {
-            self.judge(map::minor_faults().saturating_sub(before), len as u64);
+            self.count_faults(map::minor_faults().saturating_sub(before), len as u64);
         }
         Ok(())
     }
@@ -102,22 +104,22 @@ impl Ways {
     }
 
     /// Counts what a copy cost, and leaves maps when they are slow here.
-    fn judge(&self, faults: u64, bytes: u64) {
+    fn count_faults(&self, faults: u64, bytes: u64) {
         let faults = self.faults.fetch_add(faults, Ordering::Relaxed) + faults;
         let mapped = self.mapped.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if mapped < TRIAL {
+        if mapped < TRIAL_BYTES {
             return;
         }
         let per_mib = faults / (mapped >> 20);
         if per_mib > MAX_FAULTS && self.maps.swap(false, Ordering::Relaxed) {
-            self.handles.shun_maps_on(self.system.device);
+            self.file_pool.mark_maps_slow_on(self.system.device);
             tracing::info!(
                 per_mib,
                 "no huge pages on this file system; files are written positionally from now on"
             );
         }
         // The last few hundred MiB count, not those of yesterday.
-        if mapped > 16 * TRIAL {
+        if mapped > 16 * TRIAL_BYTES {
             self.mapped.store(mapped / 2, Ordering::Relaxed);
             self.faults.store(faults / 2, Ordering::Relaxed);
         }
@@ -168,10 +170,10 @@ mod tests {
 
     use super::*;
 
-    fn ways(io: DiskIo) -> (Ways, File) {
+    fn strategy(io: DiskIo) -> (WriteStrategy, File) {
         let file = tempfile::tempfile().unwrap();
         let system = FileSystem::of(&file).unwrap();
-        (Ways::new(io, system, 1 << 20, &Handles::new(8)), file)
+        (WriteStrategy::new(io, system, 1 << 20, &FilePool::new(8)), file)
     }
 
     #[test]
@@ -179,9 +181,9 @@ mod tests {
         let text: Vec<u8> = (0..700_000_u32).map(|i| (i % 251) as u8).collect();
         let slices: Vec<&[u8]> = text.chunks(16_384).collect();
         for io in [DiskIo::Mmap, DiskIo::Pwrite, DiskIo::Auto] {
-            let (ways, file) = ways(io);
-            let reserved = ways.reserve(&file, 0, 1_000_000).unwrap();
-            ways.put(&file, 12_345, &slices, reserved).unwrap();
+            let (strategy, file) = strategy(io);
+            let reserved = strategy.reserve(&file, 0, 1_000_000).unwrap();
+            strategy.write(&file, 12_345, &slices, reserved).unwrap();
             let mut read = vec![0; text.len()];
             let (front, back) = read.split_at_mut(5_000);
             read_at(&file, 12_345, &mut [IoSliceMut::new(front), IoSliceMut::new(back)]).unwrap();
@@ -195,22 +197,22 @@ mod tests {
 
     #[test]
     fn maps_are_left_when_they_fault_too_often() {
-        let (ways, _file) = ways(DiskIo::Auto);
-        ways.maps.store(true, Ordering::Relaxed);
+        let (strategy, _file) = strategy(DiskIo::Auto);
+        strategy.maps.store(true, Ordering::Relaxed);
         for _ in 0..20 {
-            ways.judge(2, 1 << 20);
+            strategy.count_faults(2, 1 << 20);
         }
-        assert!(ways.uses_maps());
+        assert!(strategy.uses_maps());
         for _ in 0..20 {
-            ways.judge(256, 1 << 20);
+            strategy.count_faults(256, 1 << 20);
         }
-        assert!(!ways.uses_maps());
-        assert!(ways.handles.maps_are_slow_on(ways.system.device));
+        assert!(!strategy.uses_maps());
+        assert!(strategy.file_pool.maps_are_slow_on(strategy.system.device));
     }
 
     #[test]
     fn more_slices_than_one_call_takes() {
-        let (_, file) = ways(DiskIo::Pwrite);
+        let (_, file) = strategy(DiskIo::Pwrite);
         let slices = vec![b"abc".as_slice(); 2 * MAX_SLICES + 1];
         write_at(&file, 5, &slices).unwrap();
         assert_eq!(file.metadata().unwrap().len(), 5 + 3 * slices.len() as u64);

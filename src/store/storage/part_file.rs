@@ -6,17 +6,17 @@ use crate::base::FileIndex;
 use crate::store::layout::Layout;
 
 /// The most bytes of the torrent's name in the name of the part file; names end at 255.
-const LONGEST_NAME: usize = 180;
+const MAX_NAME: usize = 180;
 
 /// The seams of a torrent.
 #[derive(Debug)]
-pub(super) struct Seams {
+pub(super) struct PartFile {
     /// The name of the part file.
     pub(super) name: PathBuf,
     pieces: Vec<u32>,
 }
 
-impl Seams {
+impl PartFile {
     /// The seams of this torrent.
     pub(super) fn of(layout: &Layout) -> Self {
         let mut pieces: Vec<u32> = Vec::new();
@@ -34,7 +34,7 @@ impl Seams {
         let first = layout.files.iter().find(|file| !file.pad);
         let name = first.and_then(|file| file.path.components().next());
         let name = name.map(|name| name.as_os_str().to_string_lossy().into_owned()).unwrap_or_default();
-        let short = &name[..name.floor_char_boundary(LONGEST_NAME)];
+        let short = &name[..name.floor_char_boundary(MAX_NAME)];
         Self { name: PathBuf::from(format!(".{short}.{}.part", layout.id.short())), pieces }
     }
 

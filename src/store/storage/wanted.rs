@@ -3,27 +3,27 @@
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
-use super::{Base, IN_FILE, IN_PART, Inner, PART, UNKNOWN, Volume};
+use super::{IN_FILE, IN_PART_FILE, Inner, OpenRoot, PART_FILE, Storage, UNKNOWN};
 use crate::base::{Bitfield, FileIndex};
 use crate::store::error::{DiskError, DiskErrorKind};
-use crate::store::files::Found;
-use crate::store::place::read_at;
+use crate::store::files::FileStatus;
+use crate::store::write_strategy::read_at;
 
 /// How much is moved at once, in bytes.
 const RUN: u64 = 1 << 20;
 
-impl Volume {
+impl Storage {
     /// Says that these files, which are there and not wanted, are somebody else's: what they share with
     /// wanted ones goes to the part file as if they were not there. Not so where they hold some of it
     /// already, in a piece of `have`.
-    pub fn leave_alone(&self, files: &[FileIndex], have: &Bitfield) {
+    pub fn protect_foreign_files(&self, files: &[FileIndex], have: &Bitfield) {
         let inner = &*self.inner;
-        let _all = inner.moving.write().unwrap_or_else(PoisonError::into_inner);
+        let _all = inner.relocating.write().unwrap_or_else(PoisonError::into_inner);
         for &file in files {
             let mut pieces = inner.layout.geometry.pieces_of(file);
             let holds = |index| inner.layout.geometry.piece(index).is_some_and(|piece| have.has(piece));
-            if !pieces.any(|index| inner.seams.slot(index).is_some() && holds(index)) {
-                inner.places[file.0 as usize].store(IN_PART, Ordering::Relaxed);
+            if !pieces.any(|index| inner.part_file.slot(index).is_some() && holds(index)) {
+                inner.locations[file.0 as usize].store(IN_PART_FILE, Ordering::Relaxed);
             }
         }
     }
@@ -36,9 +36,9 @@ impl Volume {
         if !wanted.is_empty() && wanted.len() != inner.layout.files.len() {
             return Err(DiskError::new(DiskErrorKind::Invalid, "choose the files of", inner.root.as_path()));
         }
-        let _all = inner.moving.write().unwrap_or_else(PoisonError::into_inner);
-        let base = match inner.base(false) {
-            Ok(base) => Some(base),
+        let _all = inner.relocating.write().unwrap_or_else(PoisonError::into_inner);
+        let open_root = match inner.open_root(false) {
+            Ok(open_root) => Some(open_root),
             Err(error) if error.kind == DiskErrorKind::Missing => None,
             Err(error) => return Err(error),
         };
@@ -46,35 +46,35 @@ impl Volume {
         for at in 0..inner.layout.files.len() {
             let file = FileIndex(at as u32);
             let want = wanted.get(at).copied().unwrap_or(true);
-            let place = &inner.places[at];
+            let location = &inner.locations[at];
             inner.wanted[at].store(want, Ordering::Relaxed);
             if inner.layout.files[at].pad {
-                place.store(IN_FILE, Ordering::Relaxed);
+                location.store(IN_FILE, Ordering::Relaxed);
             } else if want {
-                if let Some(base) = &base
-                    && inner.is_in_part(file)?
+                if let Some(open_root) = &open_root
+                    && inner.is_in_part_file(file)?
                 {
-                    inner.move_into_place(base, file, have)?;
+                    inner.move_from_part_file(open_root, file, have)?;
                 }
-                place.store(IN_FILE, Ordering::Relaxed);
+                location.store(IN_FILE, Ordering::Relaxed);
             } else {
-                let there = match &base {
-                    Some(base) => inner.look(base, file.0)? != Found::Missing,
+                let there = match &open_root {
+                    Some(open_root) => inner.stat(open_root, file.0)? != FileStatus::Missing,
                     None => false,
                 };
                 if !there {
-                    place.store(UNKNOWN, Ordering::Relaxed);
+                    location.store(UNKNOWN, Ordering::Relaxed);
                 }
-                part_needed |= inner.is_in_part(file)?;
+                part_needed |= inner.is_in_part_file(file)?;
             }
         }
-        if let Some(base) = base
+        if let Some(open_root) = open_root
             && !part_needed
-            && inner.look(&base, PART)? != Found::Missing
+            && inner.stat(&open_root, PART_FILE)? != FileStatus::Missing
         {
             // Not before what was moved is safe.
             self.flush_now()?;
-            inner.remove_part(&base)?;
+            inner.remove_part_file(&open_root)?;
         }
         Ok(())
     }
@@ -82,18 +82,23 @@ impl Volume {
 
 impl Inner {
     /// Removes the part file, while nobody uses it.
-    pub(super) fn remove_part(&self, base: &Base) -> Result<(), DiskError> {
-        self.forget(PART);
-        let mut ledger = self.ledger();
-        ledger.dirty.remove(&PART);
-        ledger.aside.clear();
-        drop(ledger);
-        let removed = base.root.remove(&self.seams.name);
-        removed.map_err(|error| DiskError::from_io("remove", self.shown(PART), &error))
+    pub(super) fn remove_part_file(&self, open_root: &OpenRoot) -> Result<(), DiskError> {
+        self.close_file(PART_FILE);
+        let mut write_state = self.write_state();
+        write_state.dirty.remove(&PART_FILE);
+        write_state.unverified.clear();
+        drop(write_state);
+        let removed = open_root.root.remove(&self.part_file.name);
+        removed.map_err(|error| DiskError::from_io("remove", self.full_path(PART_FILE), &error))
     }
 
     /// Copies what the part file holds of a file.
-    fn move_into_place(&self, base: &Base, file: FileIndex, have: &Bitfield) -> Result<(), DiskError> {
+    fn move_from_part_file(
+        &self,
+        open_root: &OpenRoot,
+        file: FileIndex,
+        have: &Bitfield,
+    ) -> Result<(), DiskError> {
         let geometry = &self.layout.geometry;
         let range = geometry.file_range(file);
         let pieces = geometry.pieces_of(file).filter_map(|index| geometry.piece(index));
@@ -104,12 +109,12 @@ impl Inner {
             while at < mine.end {
                 let run = at..mine.end.min(at + RUN);
                 let Some(part) = geometry.parts(run.clone()).next() else { break };
-                if let Some((PART, offset)) = self.locate(&part, piece.index())? {
+                if let Some((PART_FILE, offset)) = self.locate(&part, piece.index())? {
                     let mut bytes = vec![0; part.len as usize];
-                    let open = self.open_to_read(PART)?;
+                    let open = self.open_to_read(PART_FILE)?;
                     read_at(&open.file, offset, &mut [std::io::IoSliceMut::new(&mut bytes)])
-                        .map_err(|error| DiskError::from_io("read", self.shown(PART), &error))?;
-                    self.put(base, file.0, part.offset, &[&bytes])?;
+                        .map_err(|error| DiskError::from_io("read", self.full_path(PART_FILE), &error))?;
+                    self.write_slices(open_root, file.0, part.offset, &[&bytes])?;
                 }
                 at += part.len;
             }
