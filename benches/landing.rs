@@ -11,7 +11,7 @@ use torr::base::{Bitfield, FileIndex, Geometry, InfoHashes, Piece, Rng};
 use torr::hash;
 use torr::proto::metainfo::PieceHashes;
 use torr::store::{
-    Alloc, Assembly, BUF_LEN, Buf, Disk, DiskIo, FilePool, FileSpec, Layout, PieceOutcome, Pool, Progress,
+    Alloc, BUF_LEN, Buf, Disk, DiskIo, FilePool, FileSpec, Layout, PieceBuffer, PieceOutcome, Pool, Progress,
     Storage, StorageOptions, hash_pieces,
 };
 
@@ -95,12 +95,12 @@ fn keep(bencher: divan::Bencher, io: DiskIo) {
             let (tell, told) = mpsc::channel();
             for pieces in torrent.order.chunks(16) {
                 for &piece in pieces {
-                    let mut assembly = Assembly::new(&torrent.layout.geometry, piece);
+                    let mut buffer = PieceBuffer::new(&torrent.layout.geometry, piece);
                     for (block, buf) in torrent.layout.geometry.blocks(piece).zip(torrent.bufs()) {
-                        assembly.land(block, buf);
+                        buffer.insert(block, buf);
                     }
                     let tell = tell.clone();
-                    disk.keep(&storage, assembly, false, move |kept| {
+                    disk.verify_and_write(&storage, buffer, false, move |kept| {
                         let _ = tell.send(matches!(kept, PieceOutcome::Verified { .. }));
                     });
                 }

@@ -9,15 +9,15 @@
     reason = "a loud room: it works with threads and with the times of files"
 )]
 
-mod assembly;
 mod atomic;
 mod disk;
 mod error;
 mod files;
-mod hold;
 mod layout;
 mod library;
+mod lock;
 mod map;
+mod piece_buffer;
 mod pool;
 mod remembered;
 mod scan;
@@ -27,14 +27,14 @@ mod storage;
 mod testing;
 mod write_strategy;
 
-pub use assembly::{Assembly, Front, Run};
 pub use atomic::write_atomic;
 pub use disk::{Disk, PieceOutcome, Progress, SegmentOutcome};
 pub use error::{DiskError, DiskErrorKind};
 pub use files::{FilePool, FileStatus};
-pub use hold::{Hold, Holder};
 pub use layout::{Alloc, DiskIo, FileSpec, Layout, StorageOptions};
 pub use library::{Entry, Library, trusted};
+pub use lock::{LockOwner, TorrentLock};
+pub use piece_buffer::{HashState, PieceBuffer, Segment};
 pub use pool::{BUF_LEN, Buf, Pool, PoolCounters};
 pub use remembered::{MAX_REMEMBERED, Remembered};
 pub use scan::{

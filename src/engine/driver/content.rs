@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::deferred::DeferredIo;
 use super::goal::Goal;
 use super::open::Opened;
-use super::pieces::{Pieces, Work};
+use super::piece_buffers::{DiskWork, PieceBuffers};
 use super::reads::Next;
 use super::record::Target;
 use super::saver::Saver;
@@ -16,7 +16,7 @@ use crate::base::{Block, Geometry, Moment, Piece, Span};
 use crate::engine::event::{Event, Fault};
 use crate::engine::shared::{Claim, Shared};
 use crate::net::ToPeer;
-use crate::store::{Buf, DiskError, DiskErrorKind, Hold, PieceOutcome, SegmentOutcome, Storage};
+use crate::store::{Buf, DiskError, DiskErrorKind, PieceOutcome, SegmentOutcome, Storage, TorrentLock};
 use crate::swarm::Summary;
 use crate::swarm::event::{Input, PeerKey};
 
@@ -25,7 +25,7 @@ pub(super) struct Content {
     pub target: Target,
     pub geometry: Arc<Geometry>,
     pub storage: Storage,
-    pub pieces: Pieces,
+    pub pieces: PieceBuffers,
     /// Blocks that have just come, until the machine has said which of them are of use.
     landed: Vec<(Block, Buf)>,
     /// The memory set aside for them.
@@ -33,7 +33,7 @@ pub(super) struct Content {
     /// I/O that waits for the disk to be ready; nothing if it is.
     pub deferred: Option<DeferredIo>,
     /// Pieces and runs that the disk is hashing and writing.
-    pub keeping: usize,
+    pub writes_pending: usize,
     /// The disk looks whether the files of a finished torrent are where they belong.
     pub confirming: bool,
     /// A file that somebody has removed, moved or cut meanwhile: what was verified may be gone with it.
@@ -42,7 +42,7 @@ pub(super) struct Content {
     pub saver: Saver,
     pub stream: Option<Stream>,
     /// The right to keep the torrent's record, until the last word is saved.
-    pub hold: Option<Hold>,
+    pub hold: Option<TorrentLock>,
     began: Moment,
 }
 
@@ -57,11 +57,11 @@ impl Content {
         Self {
             geometry: opened.geometry,
             storage: opened.storage,
-            pieces: Pieces::default(),
+            pieces: PieceBuffers::default(),
             landed: Vec::new(),
             claim: Claim::new(shared),
             deferred: DeferredIo::until(opened.ready, &to.facts),
-            keeping: 0,
+            writes_pending: 0,
             confirming: false,
             changed: None,
             goal: Goal::new(target.options.after),
@@ -162,7 +162,7 @@ impl Driver {
             }
         }
         for piece in in_runs {
-            self.go_on_with(piece);
+            self.advance_piece(piece);
         }
     }
 
@@ -175,7 +175,7 @@ impl Driver {
     pub(super) fn verify(&mut self, piece: Piece, digests: bool) {
         if let Some(content) = &mut self.content {
             content.pieces.verify(piece, digests);
-            self.go_on_with(piece);
+            self.advance_piece(piece);
         }
     }
 
@@ -186,60 +186,62 @@ impl Driver {
     }
 
     /// Hands to the disk threads what is to be done for a piece now.
-    pub(super) fn go_on_with(&mut self, piece: Piece) {
+    pub(super) fn advance_piece(&mut self, piece: Piece) {
         let Some(content) = &mut self.content else { return };
         if let Some(deferred) = &mut content.deferred {
             return deferred.defer(piece);
         }
-        let Some(work) = content.pieces.next(piece) else { return };
-        content.keeping += 1;
+        let Some(work) = content.pieces.next_work(piece) else { return };
+        content.writes_pending += 1;
         let facts = self.to.facts.clone();
         match work {
-            Work::Keep(assembly, digests) => {
-                self.shared.disk.keep(&content.storage, assembly, digests, move |kept| {
-                    let _ = facts.send(Fact::Piece(kept));
+            DiskWork::VerifyAndWrite(buffer, digests) => {
+                self.shared.disk.verify_and_write(&content.storage, buffer, digests, move |outcome| {
+                    let _ = facts.send(Fact::Piece(outcome));
                 });
             }
-            Work::Settle(run) => self.shared.disk.settle(&content.storage, run, move |settled| {
-                let _ = facts.send(Fact::Segment(settled));
-            }),
+            DiskWork::WriteSegment(run) => {
+                self.shared.disk.write_segment(&content.storage, run, move |outcome| {
+                    let _ = facts.send(Fact::Segment(outcome));
+                })
+            }
         }
     }
 
     /// A run of a long piece is hashed and written, or could not be.
-    pub(super) fn segment_done(&mut self, settled: SegmentOutcome) {
+    pub(super) fn segment_done(&mut self, outcome: SegmentOutcome) {
         let Some(content) = &mut self.content else { return };
-        let front = match settled {
-            SegmentOutcome::Written(front) => front,
-            SegmentOutcome::Stale(front) => {
-                content.keeping = content.keeping.saturating_sub(1);
-                let piece = front.piece();
-                content.pieces.back(front);
-                return self.go_on_with(piece);
+        let hash_state = match outcome {
+            SegmentOutcome::Written(hash_state) => hash_state,
+            SegmentOutcome::Stale(hash_state) => {
+                content.writes_pending = content.writes_pending.saturating_sub(1);
+                let piece = hash_state.piece();
+                content.pieces.return_segment(hash_state);
+                return self.advance_piece(piece);
             }
-            SegmentOutcome::Ended(front, kept) => {
-                let piece = front.piece();
-                if content.pieces.back(front).is_some() {
+            SegmentOutcome::Ended(hash_state, outcome) => {
+                let piece = hash_state.piece();
+                if content.pieces.return_segment(hash_state).is_some() {
                     content.pieces.discard(piece);
                 }
-                self.piece_done(kept);
-                return self.go_on_with(piece);
+                self.piece_done(outcome);
+                return self.advance_piece(piece);
             }
         };
-        content.keeping = content.keeping.saturating_sub(1);
+        content.writes_pending = content.writes_pending.saturating_sub(1);
         // The file is younger now than the last record says.
         content.saver.dirty = true;
-        let piece = front.piece();
-        if let Some(blocks) = content.pieces.back(front) {
+        let piece = hash_state.piece();
+        if let Some(blocks) = content.pieces.return_segment(hash_state) {
             self.tell(Input::SegmentWritten { piece, blocks });
         }
-        self.go_on_with(piece);
+        self.advance_piece(piece);
     }
 
-    pub(super) fn piece_done(&mut self, kept: PieceOutcome) {
+    pub(super) fn piece_done(&mut self, outcome: PieceOutcome) {
         let Some(content) = &mut self.content else { return };
-        content.keeping = content.keeping.saturating_sub(1);
-        match kept {
+        content.writes_pending = content.writes_pending.saturating_sub(1);
+        match outcome {
             PieceOutcome::Verified { piece, digests } => {
                 content.saver.dirty = true;
                 self.tell(Input::Verified { piece, digests });
@@ -288,7 +290,7 @@ impl Driver {
             return deferred.defer_read(peer, burst);
         }
         let facts = self.to.facts.clone();
-        self.shared.disk.fetch(&content.storage, burst, move |result| {
+        self.shared.disk.read_spans(&content.storage, burst, move |result| {
             let _ = facts.send(Fact::Fetched { peer, result });
         });
     }

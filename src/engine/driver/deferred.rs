@@ -59,7 +59,7 @@ impl Driver {
         }
         let Some(DeferredIo { pieces, reads }) = content.deferred.take() else { return };
         for piece in pieces {
-            self.go_on_with(piece);
+            self.advance_piece(piece);
         }
         for (peer, burst) in reads {
             if self.peers.contains_key(&peer) {

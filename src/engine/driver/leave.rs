@@ -38,7 +38,7 @@ impl Driver {
         // Before the goodbye, for a machine that has stopped takes in no more pieces. An older record must not
         // come after the last one.
         let _ = time::timeout(WRITE_TIMEOUT, self.facts_while(&mut inbox, Self::is_writing)).await;
-        let writing = self.content.as_ref().is_some_and(|content| content.keeping > 0);
+        let writing = self.content.as_ref().is_some_and(|content| content.writes_pending > 0);
         self.save_at_the_end(writing).await;
 
         self.tell(Input::Wish(Wish::Stop));
@@ -69,7 +69,7 @@ impl Driver {
     fn is_writing(&self) -> bool {
         let busy = |content: &Content| {
             let unready = content.deferred.is_some() && self.fault.is_none();
-            content.keeping > 0 || content.confirming || content.saver.saving || unready
+            content.writes_pending > 0 || content.confirming || content.saver.saving || unready
         };
         self.opening.is_some() || self.content.as_ref().is_some_and(busy)
     }
@@ -219,7 +219,7 @@ mod tests {
             orders.send(ToDriver::Peers(vec![peer])).unwrap();
             let scene =
                 Self { dir, metainfo, shared, orders, task, gate, _seeder: seeder, _published: published };
-            let all = format!("Disk({} to keep,", PIECES - THERE);
+            let all = format!("Disk({} pieces,", PIECES - THERE);
             scene.until_disk(|disk| disk.starts_with(&all)).await;
             scene
         }
@@ -275,7 +275,7 @@ mod tests {
         let scene = Scene::new(None).await;
         scene.orders.send(ToDriver::Stop).unwrap();
         // It has waited as long as it may, and saves.
-        scene.until_disk(|disk| disk.contains(" 1 to run")).await;
+        scene.until_disk(|disk| disk.contains(" 1 jobs")).await;
         scene.gate.send(()).unwrap();
         until(|| scene.task.is_finished().then_some(())).await;
         scene.shared.stop().await;

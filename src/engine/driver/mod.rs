@@ -19,7 +19,7 @@ mod names;
 mod open;
 mod opening;
 mod orders;
-mod pieces;
+mod piece_buffers;
 mod reads;
 mod record;
 mod report;

@@ -14,7 +14,7 @@ use crate::base::{Bitfield, FileIndex, Geometry, TorrentId};
 use crate::engine::command::{ContentOptions, Existing};
 use crate::engine::event::{Event, Fault, FaultKind, Remedy};
 use crate::engine::shared::Shared;
-use crate::store::{DiskError, Hold, Progress, Storage};
+use crate::store::{DiskError, Progress, Storage, TorrentLock};
 use crate::swarm::event::Priority;
 
 /// A torrent whose files have been looked through.
@@ -24,7 +24,7 @@ pub(super) struct Opened {
     pub have: Bitfield,
     pub totals: Totals,
     /// No other process works on this torrent, as far as the state directory tells.
-    pub hold: Option<Hold>,
+    pub hold: Option<TorrentLock>,
     /// Whether the disk is ready to take what comes: nothing may be read or written before.
     pub ready: oneshot::Receiver<Result<(), DiskError>>,
 }
@@ -153,11 +153,12 @@ impl Survey {
 
 /// Takes the torrent, so that no other process works on it in the same folder meanwhile. One that works
 /// on it elsewhere keeps the record of it, and this run keeps none: then there is nothing to hold.
-async fn hold(shared: &Shared, id: TorrentId, target: &Target) -> Result<Option<Hold>, Fault> {
+async fn hold(shared: &Shared, id: TorrentId, target: &Target) -> Result<Option<TorrentLock>, Fault> {
     let Some(library) = shared.library.clone() else { return Ok(None) };
     let Target { metainfo, options } = target;
     let (torrent, folder) = (metainfo.info_hash(), options.folder.clone());
-    let holder = match shared.on_disk(move || Hold::take(library.folder(), &torrent, &folder)).await {
+    let holder = match shared.on_disk(move || TorrentLock::acquire(library.folder(), &torrent, &folder)).await
+    {
         Ok(Ok(hold)) => return Ok(Some(hold)),
         Ok(Err(holder)) => holder,
         Err(error) => {

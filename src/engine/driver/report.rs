@@ -243,7 +243,7 @@ impl Driver {
             up: s.up,
             down_limit: least(session.down.get(), self.add.down),
             up_limit: least(session.up.get(), self.add.up),
-            disk_behind: s.short_of_memory && content.keeping > 4,
+            disk_behind: s.short_of_memory && content.writes_pending > 4,
             disk_rate: s.down,
         }
     }

@@ -160,7 +160,7 @@ async fn fetch(disk: &Disk, storage: &Storage, spans: Vec<Span>) -> Result<Vec<B
     let mut tries = 0;
     loop {
         let (done, result) = oneshot::channel();
-        disk.fetch(storage, spans.clone(), move |result| drop(done.send(result)));
+        disk.read_spans(storage, spans.clone(), move |result| drop(done.send(result)));
         let cancelled = || Err(DiskError::new(DiskErrorKind::Cancelled, "read from", storage.root()));
         match result.await.unwrap_or_else(|_| cancelled()) {
             Err(error) if error.kind.is_transient() && tries < TRIES => {

@@ -12,12 +12,12 @@ use crate::store::error::{DiskError, DiskErrorKind};
 use crate::store::storage::{Presence, Storage};
 
 /// How much is read for one step, in bytes: what stays in the cache until it is hashed.
-const STEP: usize = 4 << 20;
+const STEP_LEN: usize = 4 << 20;
 /// How much more may be read so that several long pieces are hashed at once. A piece that is longer
 /// still is hashed as it is read.
-const MOST: usize = 32 << 20;
+const MAX_STEP: usize = 32 << 20;
 /// How much of such a piece is read at once, in bytes.
-const RUN: usize = 1 << 20;
+const CHUNK_LEN: usize = 1 << 20;
 
 /// How far a check has come, and the way to call it off. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -76,7 +76,7 @@ pub(super) struct CheckJob {
 
 struct Outcome {
     good: Bitfield,
-    settled: usize,
+    outcome: usize,
     /// The digest of so many zeros, by their number: holes are not read.
     zeros: BTreeMap<u32, PieceDigest>,
     error: Option<DiskError>,
@@ -93,11 +93,11 @@ impl CheckJob {
         let geometry = &storage.layout().geometry;
         let count = geometry.piece_count();
         let piece_len = geometry.piece_len() as usize;
-        let per_step = (STEP / piece_len).max(hash::lanes().min(MOST / piece_len)).clamp(1, 1024);
+        let per_step = (STEP_LEN / piece_len).max(hash::lanes().min(MAX_STEP / piece_len)).clamp(1, 1024);
         let pieces = pieces.iter().filter(|piece| piece.index() < count).collect();
         let outcome = Outcome {
             good: Bitfield::none(count),
-            settled: 0,
+            outcome: 0,
             zeros: BTreeMap::new(),
             error: None,
             done: Some(done),
@@ -135,15 +135,15 @@ impl CheckJob {
         for &piece in self.pieces.iter().skip(to).take(self.per_step) {
             self.storage.will_read(piece);
         }
-        match self.good_among(mine, scratch) {
+        match self.verify_pieces(mine, scratch) {
             Ok(good) => {
                 self.progress.count(mine.len() as u32, good.len() as u32);
                 let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-                state.settled += mine.len();
+                state.outcome += mine.len();
                 for piece in good {
                     state.good.insert(piece);
                 }
-                let all = state.settled == self.pieces.len();
+                let all = state.outcome == self.pieces.len();
                 drop(state);
                 if all {
                     self.finish(None);
@@ -171,7 +171,7 @@ impl CheckJob {
     }
 
     /// Those of a few pieces that are right.
-    fn good_among(&self, pieces: &[Piece], scratch: &mut Vec<u8>) -> Result<Vec<Piece>, DiskError> {
+    fn verify_pieces(&self, pieces: &[Piece], scratch: &mut Vec<u8>) -> Result<Vec<Piece>, DiskError> {
         let layout = self.storage.layout();
         let geometry = &layout.geometry;
         let right = |piece: Piece, digest: &PieceDigest| layout.hashes.verify(piece, digest);
@@ -185,12 +185,12 @@ impl CheckJob {
                         good.push(piece);
                     }
                 }
-                Presence::There => to_read.push(piece),
+                Presence::Data => to_read.push(piece),
             }
         }
-        if geometry.piece_len() as usize > MOST {
+        if geometry.piece_len() as usize > MAX_STEP {
             for piece in to_read {
-                if self.stream(piece, scratch)?.is_some_and(|digest| right(piece, &digest)) {
+                if self.hash_in_chunks(piece, scratch)?.is_some_and(|digest| right(piece, &digest)) {
                     good.push(piece);
                 }
             }
@@ -214,18 +214,18 @@ impl CheckJob {
     }
 
     /// The digest of a piece too long to be held in memory.
-    fn stream(&self, piece: Piece, scratch: &mut Vec<u8>) -> Result<Option<PieceDigest>, DiskError> {
-        scratch.resize(scratch.len().max(RUN), 0);
+    fn hash_in_chunks(&self, piece: Piece, scratch: &mut Vec<u8>) -> Result<Option<PieceDigest>, DiskError> {
+        scratch.resize(scratch.len().max(CHUNK_LEN), 0);
         let range = self.storage.layout().geometry.piece_range(piece);
         let mut hasher = hash::Sha1::new();
         let mut at = range.start;
         while at < range.end {
-            let run = &mut scratch[..RUN.min((range.end - at) as usize)];
-            if !present(self.storage.read(at, &mut [run]))? {
+            let chunk = &mut scratch[..CHUNK_LEN.min((range.end - at) as usize)];
+            if !present(self.storage.read(at, &mut [chunk]))? {
                 return Ok(None);
             }
-            hasher.update(run);
-            at += run.len() as u64;
+            hasher.update(chunk);
+            at += chunk.len() as u64;
         }
         Ok(Some(PieceDigest::V1(hasher.finish())))
     }

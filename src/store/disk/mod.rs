@@ -7,8 +7,8 @@
 //! check of many pieces is cut into small steps, so that nothing keeps the others waiting for long.
 
 mod check;
-mod keep;
-mod settle;
+mod verify_and_write;
+mod write_segment;
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
@@ -18,12 +18,12 @@ use std::thread::JoinHandle;
 
 use self::check::CheckJob;
 pub use self::check::Progress;
-use self::keep::KeepJob;
-pub use self::keep::PieceOutcome;
-pub use self::settle::SegmentOutcome;
-use self::settle::SettleJob;
-use super::assembly::{Assembly, Run};
+use self::verify_and_write::PieceJob;
+pub use self::verify_and_write::PieceOutcome;
+use self::write_segment::SegmentJob;
+pub use self::write_segment::SegmentOutcome;
 use super::error::{DiskError, DiskErrorKind};
+use super::piece_buffer::{PieceBuffer, Segment};
 use super::pool::{Buf, Pool};
 use super::sigbus;
 use super::storage::Storage;
@@ -31,7 +31,7 @@ use crate::base::{Bitfield, Span};
 use crate::hash;
 
 /// The most reads that may wait.
-const MAX_FETCHES: usize = 4096;
+const MAX_READS: usize = 4096;
 
 type Done<T> = Box<dyn FnOnce(T) + Send>;
 
@@ -45,47 +45,47 @@ struct Shared {
     serve: Pool,
     state: Mutex<State>,
     work: Condvar,
-    bell: Waker,
+    serve_waker: Waker,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 #[derive(Default)]
 struct State {
-    keeps: VecDeque<KeepJob>,
-    settles: VecDeque<SettleJob>,
-    fetches: VecDeque<FetchJob>,
-    runs: VecDeque<Box<dyn FnOnce() + Send>>,
+    pieces: VecDeque<PieceJob>,
+    segments: VecDeque<SegmentJob>,
+    reads: VecDeque<ReadJob>,
+    jobs: VecDeque<Box<dyn FnOnce() + Send>>,
     checks: VecDeque<Arc<CheckJob>>,
     /// The first read waits for buffers.
-    starved: bool,
+    reads_starved: bool,
     /// Counts jobs, so that the lines take turns.
     turn: u8,
     /// Runs had their turn last, not whole pieces.
-    settled: bool,
+    segments_had_turn: bool,
     closing: bool,
 }
 
-struct FetchJob {
+struct ReadJob {
     storage: Storage,
     spans: Vec<Span>,
     done: Done<Result<Vec<Buf>, DiskError>>,
 }
 
 enum Job {
-    Keep(Vec<KeepJob>),
-    Settle(Vec<SettleJob>),
-    Fetch(FetchJob, Vec<Buf>),
+    Pieces(Vec<PieceJob>),
+    Segments(Vec<SegmentJob>),
+    Read(ReadJob, Vec<Buf>),
     Run(Box<dyn FnOnce() + Send>),
     Check(Arc<CheckJob>),
 }
 
 /// Tells the disk threads that buffers for reading have come back.
-struct Bell(Weak<Shared>);
+struct ServeWaker(Weak<Shared>);
 
-impl Wake for Bell {
+impl Wake for ServeWaker {
     fn wake(self: Arc<Self>) {
         if let Some(shared) = self.0.upgrade() {
-            shared.lock().starved = false;
+            shared.lock().reads_starved = false;
             shared.work.notify_all();
         }
     }
@@ -99,7 +99,7 @@ impl Disk {
             serve,
             state: Mutex::default(),
             work: Condvar::new(),
-            bell: Waker::from(Arc::new(Bell(weak.clone()))),
+            serve_waker: Waker::from(Arc::new(ServeWaker(weak.clone()))),
             threads: Mutex::default(),
         });
         let running = (0..threads.max(1)).filter_map(|_| {
@@ -122,59 +122,64 @@ impl Disk {
     /// the digests of its blocks are wanted even then.
     ///
     /// There is no bound here: who hands over a piece hands over its buffers, and those are bounded.
-    pub fn keep(
+    pub fn verify_and_write(
         &self,
         storage: &Storage,
-        assembly: Assembly,
+        buffer: PieceBuffer,
         digests: bool,
         done: impl FnOnce(PieceOutcome) + Send + 'static,
     ) {
-        let job = KeepJob { storage: storage.clone(), assembly, digests, done: Box::new(done) };
+        let job = PieceJob { storage: storage.clone(), buffer, digests, done: Box::new(done) };
         let mut state = self.shared.lock();
         if state.closing {
             drop(state);
             return job.refuse();
         }
-        state.keeps.push_back(job);
+        state.pieces.push_back(job);
         drop(state);
         self.shared.work.notify_one();
     }
 
     /// Hashes a run of a piece on from where its front is and writes it early. The last one is written only
     /// if the piece has proved right with it; what was written of a wrong piece must not be claimed.
-    pub fn settle(&self, storage: &Storage, run: Run, done: impl FnOnce(SegmentOutcome) + Send + 'static) {
-        let job = SettleJob { storage: storage.clone(), run, done: Box::new(done) };
+    pub fn write_segment(
+        &self,
+        storage: &Storage,
+        segment: Segment,
+        done: impl FnOnce(SegmentOutcome) + Send + 'static,
+    ) {
+        let job = SegmentJob { storage: storage.clone(), segment, done: Box::new(done) };
         let mut state = self.shared.lock();
         if state.closing {
             drop(state);
             return job.refuse();
         }
-        state.settles.push_back(job);
+        state.segments.push_back(job);
         drop(state);
         self.shared.work.notify_one();
     }
 
     /// Reads spans, each into a buffer of its own, in their order. Too many waiting reads, or more spans
     /// than there are buffers, are refused as [`DiskErrorKind::Busy`].
-    pub fn fetch(
+    pub fn read_spans(
         &self,
         storage: &Storage,
         spans: Vec<Span>,
         done: impl FnOnce(Result<Vec<Buf>, DiskError>) + Send + 'static,
     ) {
-        let job = FetchJob { storage: storage.clone(), spans, done: Box::new(done) };
+        let job = ReadJob { storage: storage.clone(), spans, done: Box::new(done) };
         let mut state = self.shared.lock();
         let kind = match () {
             () if state.closing => Some(DiskErrorKind::Cancelled),
             () if job.spans.len() > self.shared.serve.cap() => Some(DiskErrorKind::Busy),
-            () if state.fetches.len() >= MAX_FETCHES => Some(DiskErrorKind::Busy),
+            () if state.reads.len() >= MAX_READS => Some(DiskErrorKind::Busy),
             () => None,
         };
         if let Some(kind) = kind {
             drop(state);
             return job.refuse(kind);
         }
-        state.fetches.push_back(job);
+        state.reads.push_back(job);
         drop(state);
         self.shared.work.notify_one();
     }
@@ -209,7 +214,7 @@ impl Disk {
     pub fn run(&self, job: impl FnOnce() + Send + 'static) {
         let mut state = self.shared.lock();
         if !state.closing {
-            state.runs.push_back(Box::new(job));
+            state.jobs.push_back(Box::new(job));
             drop(state);
             self.shared.work.notify_one();
         }
@@ -220,11 +225,11 @@ impl Disk {
     pub fn shutdown(&self) {
         let mut state = self.shared.lock();
         state.closing = true;
-        let fetches = std::mem::take(&mut state.fetches);
+        let reads = std::mem::take(&mut state.reads);
         let checks = std::mem::take(&mut state.checks);
         drop(state);
         self.shared.work.notify_all();
-        for job in fetches {
+        for job in reads {
             job.refuse(DiskErrorKind::Cancelled);
         }
         for job in checks {
@@ -242,9 +247,9 @@ impl Disk {
 impl std::fmt::Debug for Disk {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let state = self.shared.lock();
-        write!(f, "Disk({} to keep, {} to settle, ", state.keeps.len(), state.settles.len())?;
-        write!(f, "{} to fetch, ", state.fetches.len())?;
-        write!(f, "{} to run, {} to check)", state.runs.len(), state.checks.len())
+        write!(f, "Disk({} pieces, {} segments, ", state.pieces.len(), state.segments.len())?;
+        write!(f, "{} reads, {} jobs, ", state.reads.len(), state.jobs.len())?;
+        write!(f, "{} checks)", state.checks.len())
     }
 }
 
@@ -255,7 +260,7 @@ impl Shared {
     }
 
     /// The next job; waits for one. `None` when there will be no more.
-    fn next(&self) -> Option<Job> {
+    fn next_job(&self) -> Option<Job> {
         let mut state = self.lock();
         loop {
             state.turn = state.turn.wrapping_add(1);
@@ -267,9 +272,9 @@ impl Shared {
             };
             for line in lines {
                 let job = match line {
-                    0 => state.next_landed(),
-                    1 => self.next_fetch(&mut state),
-                    2 => state.runs.pop_front().map(Job::Run),
+                    0 => state.next_to_hash(),
+                    1 => self.next_read(&mut state),
+                    2 => state.jobs.pop_front().map(Job::Run),
                     _ => state.next_check().map(Job::Check),
                 };
                 if job.is_some() {
@@ -283,33 +288,33 @@ impl Shared {
         }
     }
 
-    fn next_fetch(&self, state: &mut State) -> Option<Job> {
-        if state.starved {
+    fn next_read(&self, state: &mut State) -> Option<Job> {
+        if state.reads_starved {
             return None;
         }
-        let count = state.fetches.front()?.spans.len();
-        let bufs = self.serve.take_all_or_wait(count, &self.bell);
-        state.starved = bufs.is_none();
+        let count = state.reads.front()?.spans.len();
+        let bufs = self.serve.take_all_or_wait(count, &self.serve_waker);
+        state.reads_starved = bufs.is_none();
         let bufs = bufs?;
-        state.fetches.pop_front().map(|job| Job::Fetch(job, bufs))
+        state.reads.pop_front().map(|job| Job::Read(job, bufs))
     }
 }
 
 impl State {
     /// Whole pieces or runs, whichever did not have their turn last.
-    fn next_landed(&mut self) -> Option<Job> {
-        let settles = self.settles.len().min(hash::lanes().max(1));
-        if settles > 0 && (!self.settled || self.keeps.is_empty()) {
-            self.settled = true;
-            return Some(Job::Settle(self.settles.drain(..settles).collect()));
+    fn next_to_hash(&mut self) -> Option<Job> {
+        let segments = self.segments.len().min(hash::lanes().max(1));
+        if segments > 0 && (!self.segments_had_turn || self.pieces.is_empty()) {
+            self.segments_had_turn = true;
+            return Some(Job::Segments(self.segments.drain(..segments).collect()));
         }
-        self.settled = false;
-        self.next_keeps()
+        self.segments_had_turn = false;
+        self.next_pieces()
     }
 
-    fn next_keeps(&mut self) -> Option<Job> {
-        let count = self.keeps.len().min(hash::lanes().max(1));
-        (count > 0).then(|| Job::Keep(self.keeps.drain(..count).collect()))
+    fn next_pieces(&mut self) -> Option<Job> {
+        let count = self.pieces.len().min(hash::lanes().max(1));
+        (count > 0).then(|| Job::Pieces(self.pieces.drain(..count).collect()))
     }
 
     /// The next check that has a step left; it stays in line until it has none.
@@ -326,13 +331,13 @@ impl State {
 
 fn work(shared: &Shared) {
     let mut scratch = Vec::new();
-    while let Some(job) = shared.next() {
+    while let Some(job) = shared.next_job() {
         let check = if let Job::Check(job) = &job { Some(job.clone()) } else { None };
         // A panic is a bug, but one torrent's; the threads serve all of them.
         let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match job {
-            Job::Keep(jobs) => keep::keep(jobs),
-            Job::Settle(jobs) => settle::settle(jobs),
-            Job::Fetch(job, bufs) => job.serve(bufs),
+            Job::Pieces(jobs) => verify_and_write::run(jobs),
+            Job::Segments(jobs) => write_segment::run(jobs),
+            Job::Read(job, bufs) => job.serve(bufs),
             Job::Run(run) => run(),
             Job::Check(job) => job.step(&mut scratch),
         }));
@@ -345,7 +350,7 @@ fn work(shared: &Shared) {
     }
 }
 
-impl FetchJob {
+impl ReadJob {
     fn refuse(self, kind: DiskErrorKind) {
         let error = DiskError::new(kind, "read from", self.storage.root());
         (self.done)(Err(error));

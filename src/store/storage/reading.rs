@@ -18,7 +18,7 @@ pub(in crate::store) enum Presence {
     /// Nothing was ever written there: it reads as zeros.
     Hole,
     /// There is something to read.
-    There,
+    Data,
 }
 
 impl Storage {
@@ -76,7 +76,7 @@ impl Storage {
                 return Ok(Presence::Absent);
             }
             if !is_hole(&open.file, offset, part.len) {
-                presence = Presence::There;
+                presence = Presence::Data;
             }
         }
         Ok(presence)

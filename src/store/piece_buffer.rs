@@ -1,7 +1,7 @@
 //! One piece while its blocks come in.
 //!
 //! A piece is held whole until it is verified, or, where memory is too dear for that, in runs: as soon as
-//! the blocks at its front make a run, they leave for the disk threads together with the [`Front`], which
+//! the blocks at its front make a run, they leave for the disk threads together with the [`HashState`], which
 //! hash them and write them early. The front goes out by ownership and comes back, so there is one run of
 //! a piece on its way at a time and they are hashed in order.
 
@@ -14,38 +14,38 @@ use crate::hash::Stream;
 
 /// The blocks of one piece that have landed so far.
 #[derive(Debug)]
-pub struct Assembly {
+pub struct PieceBuffer {
     piece: Piece,
     total: u32,
     missing: u32,
     /// Blocks that have left in runs; those held follow them.
-    left: u32,
+    taken: u32,
     /// The blocks from the first that has not left to the last that has landed.
     blocks: VecDeque<Option<Buf>>,
-    runs: Option<Box<Runs>>,
+    segments: Option<Box<Segments>>,
 }
 
 #[derive(Debug)]
-struct Runs {
+struct Segments {
     /// Away while a run is being hashed.
-    front: Option<Front>,
-    life: Arc<()>,
+    hash_state: Option<HashState>,
+    generation: Arc<()>,
 }
 
 /// How far a piece in runs is hashed, and the digests of its blocks so far.
 #[derive(Debug)]
-pub struct Front {
+pub struct HashState {
     piece: Piece,
     pub(super) stream: Stream,
     pub(super) digests: Vec<Sha1Digest>,
-    life: Weak<()>,
+    generation: Weak<()>,
 }
 
 /// Blocks that follow one another and leave a piece.
 #[derive(Debug)]
-pub struct Run {
+pub struct Segment {
     /// What was hashed before them.
-    pub(super) front: Front,
+    pub(super) hash_state: HashState,
     /// The first of them.
     pub(super) first: u32,
     pub(super) bufs: Vec<Buf>,
@@ -54,7 +54,7 @@ pub struct Run {
     pub(super) last: Option<bool>,
 }
 
-impl Front {
+impl HashState {
     /// The piece.
     pub fn piece(&self) -> Piece {
         self.piece
@@ -68,43 +68,47 @@ impl Front {
     /// Whether the assembly it belongs to is there no more. What it would write might overwrite what came
     /// later.
     pub fn is_stale(&self) -> bool {
-        self.life.strong_count() == 0
+        self.generation.strong_count() == 0
     }
 }
 
-impl Run {
+impl Segment {
     /// The piece it is of.
     pub fn piece(&self) -> Piece {
-        self.front.piece
+        self.hash_state.piece
     }
 
     /// The front it takes with it.
-    pub fn front(&self) -> &Front {
-        &self.front
+    pub fn hash_state(&self) -> &HashState {
+        &self.hash_state
     }
 
     /// Gives the front back without having done anything; the blocks are gone.
-    pub fn into_front(self) -> Front {
-        self.front
+    pub fn into_hash_state(self) -> HashState {
+        self.hash_state
     }
 }
 
-impl Assembly {
+impl PieceBuffer {
     /// An assembly of this piece without any block, to be held whole.
     pub fn new(geometry: &Geometry, piece: Piece) -> Self {
         let total = geometry.blocks_in(piece);
         let blocks = VecDeque::with_capacity(total as usize);
-        Self { piece, total, missing: total, left: 0, blocks, runs: None }
+        Self { piece, total, missing: total, taken: 0, blocks, segments: None }
     }
 
     /// An assembly of this piece without any block, whose blocks leave in runs.
-    pub fn in_runs(geometry: &Geometry, piece: Piece) -> Self {
+    pub fn segmented(geometry: &Geometry, piece: Piece) -> Self {
         let total = geometry.blocks_in(piece);
-        let life = Arc::new(());
-        let front =
-            Front { piece, stream: Stream::default(), digests: Vec::new(), life: Arc::downgrade(&life) };
-        let runs = Some(Box::new(Runs { front: Some(front), life }));
-        Self { piece, total, missing: total, left: 0, blocks: VecDeque::new(), runs }
+        let generation = Arc::new(());
+        let hash_state = HashState {
+            piece,
+            stream: Stream::default(),
+            digests: Vec::new(),
+            generation: Arc::downgrade(&generation),
+        };
+        let segments = Some(Box::new(Segments { hash_state: Some(hash_state), generation }));
+        Self { piece, total, missing: total, taken: 0, blocks: VecDeque::new(), segments }
     }
 
     /// The piece.
@@ -113,17 +117,17 @@ impl Assembly {
     }
 
     /// Whether its blocks leave in runs.
-    pub fn is_in_runs(&self) -> bool {
-        self.runs.is_some()
+    pub fn is_segmented(&self) -> bool {
+        self.segments.is_some()
     }
 
     /// Takes a block; says whether it was new. One of another piece, of the wrong length, or one that
     /// was there already (a twin of the end game) is dropped.
-    pub fn land(&mut self, block: Block, buf: Buf) -> bool {
+    pub fn insert(&mut self, block: Block, buf: Buf) -> bool {
         if block.piece() != self.piece || buf.len() != block.len() as usize || block.index() >= self.total {
             return false;
         }
-        let Some(at) = block.index().checked_sub(self.left) else { return false };
+        let Some(at) = block.index().checked_sub(self.taken) else { return false };
         let at = at as usize;
         if at >= self.blocks.len() {
             self.blocks.resize_with(at + 1, || None);
@@ -139,7 +143,7 @@ impl Assembly {
     /// Whether this block has landed.
     pub fn has(&self, block: Block) -> bool {
         block.piece() == self.piece
-            && block.index().checked_sub(self.left).is_none_or(|at| self.holds(at as usize))
+            && block.index().checked_sub(self.taken).is_none_or(|at| self.holds(at as usize))
     }
 
     fn holds(&self, at: usize) -> bool {
@@ -158,23 +162,25 @@ impl Assembly {
 
     /// The next run, if its blocks have landed and no other is away; the last one only if `verify` is
     /// given, and that says whether the digests of all blocks are wanted even if the piece is right.
-    pub fn next_run(&mut self, verify: Option<bool>) -> Option<Run> {
-        let count = RUN_BLOCKS.min(self.total - self.left);
-        let is_last = self.left + count == self.total;
+    pub fn next_segment(&mut self, verify: Option<bool>) -> Option<Segment> {
+        let count = RUN_BLOCKS.min(self.total - self.taken);
+        let is_last = self.taken + count == self.total;
         let ready =
             count > 0 && (!is_last || verify.is_some()) && (0..count as usize).all(|at| self.holds(at));
-        let front = self.runs.as_mut().filter(|_| ready)?.front.take()?;
+        let hash_state = self.segments.as_mut().filter(|_| ready)?.hash_state.take()?;
         let bufs = self.blocks.drain(..count as usize).flatten().collect();
-        let first = self.left;
-        self.left += count;
-        Some(Run { front, first, bufs, last: verify.filter(|_| is_last) })
+        let first = self.taken;
+        self.taken += count;
+        Some(Segment { hash_state, first, bufs, last: verify.filter(|_| is_last) })
     }
 
     /// Takes the front back; says whether it was its own. One of an earlier life of the piece is dropped.
-    pub fn go_on(&mut self, front: Front) -> bool {
-        match &mut self.runs {
-            Some(runs) if std::ptr::eq(front.life.as_ptr(), Arc::as_ptr(&runs.life)) => {
-                runs.front = Some(front);
+    pub fn restore_hash_state(&mut self, hash_state: HashState) -> bool {
+        match &mut self.segments {
+            Some(segments)
+                if std::ptr::eq(hash_state.generation.as_ptr(), Arc::as_ptr(&segments.generation)) =>
+            {
+                segments.hash_state = Some(hash_state);
                 true
             }
             _ => false,
@@ -183,7 +189,7 @@ impl Assembly {
 
     /// The blocks in order, if all have landed and none has left; else the assembly as it was.
     pub fn into_bufs(self) -> Result<Vec<Buf>, Self> {
-        if self.is_complete() && self.left == 0 {
+        if self.is_complete() && self.taken == 0 {
             Ok(self.blocks.into_iter().flatten().collect())
         } else {
             Err(self)
@@ -210,18 +216,18 @@ mod tests {
         let pool = Pool::new(1 << 20);
         let filled = |block: Block| filled(&pool, block);
         let blocks: Vec<_> = geometry.blocks(piece).collect();
-        let mut assembly = Assembly::new(&geometry, piece);
-        assert!(assembly.land(blocks[2], filled(blocks[2])));
-        assert!(!assembly.land(blocks[2], filled(blocks[2])));
-        assert!(!assembly.land(blocks[0], filled(blocks[2])), "of the wrong length");
+        let mut buffer = PieceBuffer::new(&geometry, piece);
+        assert!(buffer.insert(blocks[2], filled(blocks[2])));
+        assert!(!buffer.insert(blocks[2], filled(blocks[2])));
+        assert!(!buffer.insert(blocks[0], filled(blocks[2])), "of the wrong length");
         let stranger = geometry.block(geometry.piece(0).unwrap(), 0).unwrap();
-        assert!(!assembly.land(stranger, filled(stranger)));
-        assert!(assembly.land(blocks[1], filled(blocks[1])));
-        let mut assembly = assembly.into_bufs().unwrap_err();
-        assert!(!assembly.is_complete());
-        assert!(assembly.land(blocks[0], filled(blocks[0])));
-        assert!(assembly.next_run(Some(false)).is_none(), "it is held whole");
-        let order: Vec<_> = assembly.into_bufs().unwrap().iter().map(|buf| buf[0]).collect();
+        assert!(!buffer.insert(stranger, filled(stranger)));
+        assert!(buffer.insert(blocks[1], filled(blocks[1])));
+        let mut buffer = buffer.into_bufs().unwrap_err();
+        assert!(!buffer.is_complete());
+        assert!(buffer.insert(blocks[0], filled(blocks[0])));
+        assert!(buffer.next_segment(Some(false)).is_none(), "it is held whole");
+        let order: Vec<_> = buffer.into_bufs().unwrap().iter().map(|buf| buf[0]).collect();
         assert_eq!(order, [0, 1, 2]);
         assert_eq!(pool.counters().in_use, 0);
     }
@@ -232,29 +238,29 @@ mod tests {
         let piece = geometry.piece(0).unwrap();
         let pool = Pool::new(4 << 20);
         let blocks: Vec<_> = geometry.blocks(piece).collect();
-        let mut assembly = Assembly::in_runs(&geometry, piece);
+        let mut buffer = PieceBuffer::segmented(&geometry, piece);
         for &block in blocks[1..].iter().rev() {
-            assert!(assembly.land(block, filled(&pool, block)));
-            assert!(assembly.next_run(Some(true)).is_none(), "there is a hole at the front");
+            assert!(buffer.insert(block, filled(&pool, block)));
+            assert!(buffer.next_segment(Some(true)).is_none(), "there is a hole at the front");
         }
-        assert!(assembly.land(blocks[0], filled(&pool, blocks[0])) && assembly.is_complete());
-        let first = assembly.next_run(None).unwrap();
+        assert!(buffer.insert(blocks[0], filled(&pool, blocks[0])) && buffer.is_complete());
+        let first = buffer.next_segment(None).unwrap();
         assert_eq!((first.first, first.bufs.len(), first.last), (0, 64, None));
-        assert!(assembly.next_run(None).is_none(), "one at a time");
-        assert!(!assembly.land(blocks[3], filled(&pool, blocks[3])), "it has left already");
-        assert!(assembly.has(blocks[3]));
-        let mut front = first.front;
-        front.digests = vec![[0; 20]; 64];
-        assert_eq!(front.blocks(), 64);
-        assert!(assembly.go_on(front));
-        let second = assembly.next_run(None).unwrap();
+        assert!(buffer.next_segment(None).is_none(), "one at a time");
+        assert!(!buffer.insert(blocks[3], filled(&pool, blocks[3])), "it has left already");
+        assert!(buffer.has(blocks[3]));
+        let mut hash_state = first.hash_state;
+        hash_state.digests = vec![[0; 20]; 64];
+        assert_eq!(hash_state.blocks(), 64);
+        assert!(buffer.restore_hash_state(hash_state));
+        let second = buffer.next_segment(None).unwrap();
         assert_eq!((second.first, second.bufs[5][0], second.last), (64, 69, None));
-        assert!(assembly.go_on(second.front));
-        assert!(assembly.next_run(None).is_none(), "nobody has said that it is to be verified");
-        let last = assembly.next_run(Some(true)).unwrap();
+        assert!(buffer.restore_hash_state(second.hash_state));
+        assert!(buffer.next_segment(None).is_none(), "nobody has said that it is to be verified");
+        let last = buffer.next_segment(Some(true)).unwrap();
         assert_eq!((last.first, last.bufs.len(), last.last), (128, 1, Some(true)));
-        assert!(assembly.go_on(last.front));
-        assert!(assembly.next_run(Some(true)).is_none() && assembly.into_bufs().is_err());
+        assert!(buffer.restore_hash_state(last.hash_state));
+        assert!(buffer.next_segment(Some(true)).is_none() && buffer.into_bufs().is_err());
     }
 
     #[test]
@@ -262,16 +268,19 @@ mod tests {
         let geometry = Geometry::single(2 << 20, 2 << 20).unwrap();
         let piece = geometry.piece(0).unwrap();
         let pool = Pool::new(4 << 20);
-        let mut old = Assembly::in_runs(&geometry, piece);
+        let mut old = PieceBuffer::segmented(&geometry, piece);
         for block in geometry.blocks(piece) {
-            old.land(block, filled(&pool, block));
+            old.insert(block, filled(&pool, block));
         }
-        let run = old.next_run(None).unwrap();
-        assert!(!run.front.is_stale());
+        let segment = old.next_segment(None).unwrap();
+        assert!(!segment.hash_state.is_stale());
         drop(old);
-        assert!(run.front.is_stale());
-        let mut new = Assembly::in_runs(&geometry, piece);
-        assert!(!new.go_on(run.front));
-        assert!(!Assembly::new(&geometry, piece).go_on(new.runs.take().unwrap().front.unwrap()));
+        assert!(segment.hash_state.is_stale());
+        let mut new = PieceBuffer::segmented(&geometry, piece);
+        assert!(!new.restore_hash_state(segment.hash_state));
+        assert!(
+            !PieceBuffer::new(&geometry, piece)
+                .restore_hash_state(new.segments.take().unwrap().hash_state.unwrap())
+        );
     }
 }

@@ -14,7 +14,7 @@ use crate::base::InfoHashes;
 /// The sole right to work on a torrent among all processes with the same state directory. It ends with this
 /// value, and with the process however that ends.
 #[derive(Debug)]
-pub struct Hold {
+pub struct TorrentLock {
     path: PathBuf,
     /// Locked; nothing else is done with it.
     _file: File,
@@ -22,16 +22,16 @@ pub struct Hold {
 
 /// Who has a torrent, as far as that can be told.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Holder {
+pub struct LockOwner {
     /// The number of its process.
     pub process: Option<u32>,
     /// The folder in which it works.
     pub folder: Option<PathBuf>,
 }
 
-impl Hold {
+impl TorrentLock {
     /// Takes a torrent to work on it in this folder, or says who has it.
-    pub fn take(state: &Path, id: &InfoHashes, work: &Path) -> Result<Result<Self, Holder>, DiskError> {
+    pub fn acquire(state: &Path, id: &InfoHashes, work: &Path) -> Result<Result<Self, LockOwner>, DiskError> {
         let folder = state.join("active");
         let path = folder.join(format!("{id}.lock"));
         let failed = |error: std::io::Error| DiskError::from_io("lock", &path, &error);
@@ -42,7 +42,7 @@ impl Hold {
                 options.read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
             match file.try_lock() {
                 Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Ok(Err(Holder::read(&mut file))),
+                Err(TryLockError::WouldBlock) => return Ok(Err(LockOwner::read(&mut file))),
                 Err(TryLockError::Error(error)) => return Err(failed(error)),
             }
             // Whoever had it may have removed the file between the two steps: then this lock is of a file
@@ -62,7 +62,7 @@ impl Hold {
     }
 }
 
-impl Holder {
+impl LockOwner {
     /// What stands in the file; it may be half written.
     fn read(file: &mut File) -> Self {
         let mut words = Vec::new();
@@ -74,7 +74,7 @@ impl Holder {
     }
 }
 
-impl Drop for Hold {
+impl Drop for TorrentLock {
     fn drop(&mut self) {
         // While it is still locked; a file that stays is only litter.
         let _ = std::fs::remove_file(&self.path);
@@ -89,13 +89,14 @@ mod tests {
     fn a_torrent_is_held_once_and_let_go() {
         let state = tempfile::tempdir().unwrap();
         let (one, other) = (InfoHashes::from_v1([1; 20]), InfoHashes::from_v1([2; 20]));
-        let take = |id: &InfoHashes| Hold::take(state.path(), id, Path::new("/some where")).unwrap();
-        let held = take(&one).unwrap();
-        let holder = Holder { process: Some(std::process::id()), folder: Some("/some where".into()) };
-        assert_eq!(take(&one).unwrap_err(), holder);
-        let beside = take(&other).unwrap();
+        let acquire =
+            |id: &InfoHashes| TorrentLock::acquire(state.path(), id, Path::new("/some where")).unwrap();
+        let held = acquire(&one).unwrap();
+        let holder = LockOwner { process: Some(std::process::id()), folder: Some("/some where".into()) };
+        assert_eq!(acquire(&one).unwrap_err(), holder);
+        let beside = acquire(&other).unwrap();
         drop(held);
-        let again = take(&one).unwrap();
+        let again = acquire(&one).unwrap();
         drop((again, beside));
         assert_eq!(std::fs::read_dir(state.path().join("active")).unwrap().count(), 0);
     }
@@ -111,11 +112,13 @@ mod tests {
                 scope.spawn(|| {
                     let mut times = 0;
                     while times < 50 {
-                        let Ok(hold) = Hold::take(state.path(), &id, state.path()).unwrap() else { continue };
+                        let Ok(lock) = TorrentLock::acquire(state.path(), &id, state.path()).unwrap() else {
+                            continue;
+                        };
                         assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0);
                         times += 1;
                         holders.fetch_sub(1, Ordering::SeqCst);
-                        drop(hold);
+                        drop(lock);
                     }
                 });
             }

@@ -8,34 +8,34 @@
 use std::collections::BTreeMap;
 
 use crate::base::{Block, Geometry, Piece};
-use crate::store::{Assembly, Buf, Front, Run};
+use crate::store::{Buf, HashState, PieceBuffer, Segment};
 
 #[derive(Default)]
-pub(super) struct Pieces(BTreeMap<Piece, Slot>);
+pub(super) struct PieceBuffers(BTreeMap<Piece, Slot>);
 
 /// The place of one piece.
 #[derive(Default)]
 struct Slot {
     /// Nothing once it was given up or has left for the disk threads.
-    buffer: Option<Assembly>,
+    buffer: Option<PieceBuffer>,
     /// All blocks are here and it is to be verified; whether the digests of the blocks are wanted in any case.
     verify: Option<bool>,
     /// A run is with the disk threads, perhaps of an earlier life.
-    away: bool,
+    segment_out: bool,
 }
 
 /// Work for the disk threads.
-pub(super) enum Work {
+pub(super) enum DiskWork {
     /// Hash this piece and write it if it is right; whether the digests of its blocks are wanted then.
-    Keep(Assembly, bool),
+    VerifyAndWrite(PieceBuffer, bool),
     /// Hash this run and write it early.
-    Settle(Run),
+    WriteSegment(Segment),
 }
 
-impl Pieces {
+impl PieceBuffers {
     /// Makes room for the blocks of a piece.
-    pub(super) fn open(&mut self, geometry: &Geometry, piece: Piece, in_runs: bool) {
-        let make = if in_runs { Assembly::in_runs } else { Assembly::new };
+    pub(super) fn open(&mut self, geometry: &Geometry, piece: Piece, segmented: bool) {
+        let make = if segmented { PieceBuffer::segmented } else { PieceBuffer::new };
         let slot = self.0.entry(piece).or_default();
         (slot.buffer, slot.verify) = (Some(make(geometry, piece)), None);
     }
@@ -44,9 +44,9 @@ impl Pieces {
     pub(super) fn accept(&mut self, block: Block, buf: Buf) -> bool {
         let buffer = self.0.get_mut(&block.piece()).and_then(|slot| slot.buffer.as_mut());
         let Some(buffer) = buffer else { return false };
-        let new = buffer.land(block, buf);
+        let new = buffer.insert(block, buf);
         debug_assert!(new, "a block is accepted once, while its piece is open");
-        buffer.is_in_runs()
+        buffer.is_segmented()
     }
 
     /// All blocks of a piece are here, and it is to be verified.
@@ -61,35 +61,35 @@ impl Pieces {
         if let Some(slot) = self.0.get_mut(&piece) {
             (slot.buffer, slot.verify) = (None, None);
         }
-        self.tidy(piece);
+        self.remove_if_idle(piece);
     }
 
     /// Takes what there is to be done for a piece now.
-    pub(super) fn next(&mut self, piece: Piece) -> Option<Work> {
-        let slot = self.0.get_mut(&piece).filter(|slot| !slot.away)?;
+    pub(super) fn next_work(&mut self, piece: Piece) -> Option<DiskWork> {
+        let slot = self.0.get_mut(&piece).filter(|slot| !slot.segment_out)?;
         let buffer = slot.buffer.as_mut()?;
-        if buffer.is_in_runs() {
-            let run = buffer.next_run(slot.verify)?;
-            slot.away = true;
-            return Some(Work::Settle(run));
+        if buffer.is_segmented() {
+            let segment = buffer.next_segment(slot.verify)?;
+            slot.segment_out = true;
+            return Some(DiskWork::WriteSegment(segment));
         }
         let digests = slot.verify?;
-        self.0.remove(&piece)?.buffer.map(|buffer| Work::Keep(buffer, digests))
+        self.0.remove(&piece)?.buffer.map(|buffer| DiskWork::VerifyAndWrite(buffer, digests))
     }
 
     /// Takes the run of a piece back. Says how many blocks of it are hashed, if it was of its present life.
-    pub(super) fn back(&mut self, front: Front) -> Option<u32> {
-        let (piece, blocks) = (front.piece(), front.blocks());
+    pub(super) fn return_segment(&mut self, hash_state: HashState) -> Option<u32> {
+        let (piece, blocks) = (hash_state.piece(), hash_state.blocks());
         let slot = self.0.get_mut(&piece)?;
-        slot.away = false;
-        let present = slot.buffer.as_mut().is_some_and(|buffer| buffer.go_on(front));
-        self.tidy(piece);
+        slot.segment_out = false;
+        let present = slot.buffer.as_mut().is_some_and(|buffer| buffer.restore_hash_state(hash_state));
+        self.remove_if_idle(piece);
         present.then_some(blocks)
     }
 
     /// Forgets a piece of which there is nothing here and nothing away.
-    fn tidy(&mut self, piece: Piece) {
-        if self.0.get(&piece).is_some_and(|slot| slot.buffer.is_none() && !slot.away) {
+    fn remove_if_idle(&mut self, piece: Piece) {
+        if self.0.get(&piece).is_some_and(|slot| slot.buffer.is_none() && !slot.segment_out) {
             self.0.remove(&piece);
         }
     }
@@ -105,31 +105,33 @@ mod tests {
         let geometry = Geometry::single(2 << 20, 2 << 20).expect("a geometry");
         let piece = geometry.piece(0).expect("the first");
         let pool = Pool::new(8 << 20);
-        let mut pieces = Pieces::default();
-        let land = |pieces: &mut Pieces, in_runs| {
-            pieces.open(&geometry, piece, in_runs);
+        let mut pieces = PieceBuffers::default();
+        let insert = |pieces: &mut PieceBuffers, segmented| {
+            pieces.open(&geometry, piece, segmented);
             for block in geometry.blocks(piece) {
                 let mut buf = pool.try_take().expect("there is plenty");
                 buf.set_len(block.len() as usize);
                 pieces.accept(block, buf);
             }
         };
-        land(&mut pieces, true);
-        let Some(Work::Settle(first)) = pieces.next(piece) else { panic!("the first run is there") };
-        assert!(pieces.next(piece).is_none(), "one at a time");
+        insert(&mut pieces, true);
+        let Some(DiskWork::WriteSegment(first)) = pieces.next_work(piece) else {
+            panic!("the first run is there")
+        };
+        assert!(pieces.next_work(piece).is_none(), "one at a time");
         pieces.discard(piece);
         assert_eq!(pool.counters().in_use, 64, "those of the run are not given back yet");
-        for in_runs in [true, false] {
-            land(&mut pieces, in_runs);
+        for segmented in [true, false] {
+            insert(&mut pieces, segmented);
             pieces.verify(piece, false);
-            assert!(pieces.next(piece).is_none(), "the first life is not over");
-            if in_runs {
+            assert!(pieces.next_work(piece).is_none(), "the first life is not over");
+            if segmented {
                 pieces.discard(piece);
             }
         }
-        assert!(first.front().is_stale());
-        assert_eq!(pieces.back(first.into_front()), None);
-        assert!(matches!(pieces.next(piece), Some(Work::Keep(_, false))));
-        assert!(pieces.next(piece).is_none());
+        assert!(first.hash_state().is_stale());
+        assert_eq!(pieces.return_segment(first.into_hash_state()), None);
+        assert!(matches!(pieces.next_work(piece), Some(DiskWork::VerifyAndWrite(_, false))));
+        assert!(pieces.next_work(piece).is_none());
     }
 }

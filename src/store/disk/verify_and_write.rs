@@ -4,8 +4,8 @@ use super::Done;
 use crate::base::{Piece, Sha1Digest};
 use crate::hash;
 use crate::proto::metainfo::PieceDigest;
-use crate::store::assembly::Assembly;
 use crate::store::error::{DiskError, DiskErrorKind};
+use crate::store::piece_buffer::PieceBuffer;
 use crate::store::pool::Buf;
 use crate::store::storage::Storage;
 
@@ -35,27 +35,27 @@ pub enum PieceOutcome {
     },
 }
 
-pub(super) struct KeepJob {
+pub(super) struct PieceJob {
     pub(super) storage: Storage,
-    pub(super) assembly: Assembly,
+    pub(super) buffer: PieceBuffer,
     pub(super) digests: bool,
     pub(super) done: Done<PieceOutcome>,
 }
 
-impl KeepJob {
+impl PieceJob {
     /// Ends the job without doing it.
     pub(super) fn refuse(self) {
         let error = DiskError::new(DiskErrorKind::Cancelled, "write to", self.storage.root());
-        (self.done)(PieceOutcome::WriteFailed { piece: self.assembly.piece(), error });
+        (self.done)(PieceOutcome::WriteFailed { piece: self.buffer.piece(), error });
     }
 }
 
 /// Hashes the pieces side by side, then writes one after the other.
-pub(super) fn keep(jobs: Vec<KeepJob>) {
+pub(super) fn run(jobs: Vec<PieceJob>) {
     let mut whole = Vec::with_capacity(jobs.len());
     for job in jobs {
-        let piece = job.assembly.piece();
-        if let Ok(bufs) = job.assembly.into_bufs() {
+        let piece = job.buffer.piece();
+        if let Ok(bufs) = job.buffer.into_bufs() {
             whole.push((job.storage, piece, bufs, job.digests, job.done));
         } else {
             let error = DiskError::new(DiskErrorKind::Invalid, "write to", job.storage.root());
@@ -65,14 +65,14 @@ pub(super) fn keep(jobs: Vec<KeepJob>) {
     let found = hash::sha1_many(whole.iter().map(|(_, _, bufs, ..)| bufs));
     for ((storage, piece, bufs, digests, done), found) in whole.into_iter().zip(found) {
         let right = storage.layout().hashes.verify(piece, &PieceDigest::V1(found));
-        let kept = settle(&storage, piece, &bufs, digests, right);
+        let outcome = write_if_right(&storage, piece, &bufs, digests, right);
         // Who hears of the piece may count on its memory.
         drop(bufs);
-        done(kept);
+        done(outcome);
     }
 }
 
-fn settle(storage: &Storage, piece: Piece, bufs: &[Buf], digests: bool, right: bool) -> PieceOutcome {
+fn write_if_right(storage: &Storage, piece: Piece, bufs: &[Buf], digests: bool, right: bool) -> PieceOutcome {
     let digests = if digests || !right { hash::sha1_each(bufs) } else { Vec::new() };
     if !right {
         return PieceOutcome::HashFailed { piece, digests };

@@ -8,33 +8,33 @@ use proptest::prelude::*;
 use super::*;
 use crate::base::{Block, FileIndex, RUN_BLOCKS, Rng};
 use crate::store::testing::{IO_MODES, Sample};
-use crate::store::{Assembly, BUF_LEN, Buf, Disk, DiskIo, Pool};
+use crate::store::{BUF_LEN, Buf, Disk, DiskIo, PieceBuffer, Pool};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 const MIB: u64 = 1 << 20;
 
 /// One long piece on its way through a disk, with a pool of little more than a run.
-struct Way<'a> {
+struct LongPiece<'a> {
     sample: &'a Sample,
     storage: Storage,
     disk: Disk,
     pool: Pool,
-    assembly: Assembly,
-    settled: Receiver<SegmentOutcome>,
-    tell: mpsc::Sender<SegmentOutcome>,
+    buffer: PieceBuffer,
+    outcomes: Receiver<SegmentOutcome>,
+    send: mpsc::Sender<SegmentOutcome>,
 }
 
-impl<'a> Way<'a> {
+impl<'a> LongPiece<'a> {
     fn new(sample: &'a Sample, root: &std::path::Path, io: DiskIo, wanted: &[bool]) -> Self {
-        let (tell, settled) = mpsc::channel();
+        let (send, outcomes) = mpsc::channel();
         Self {
             sample,
             storage: sample.storage(root, io, wanted),
             disk: Disk::start(2, Pool::new(MIB as usize)),
             pool: Pool::new((RUN_BLOCKS as usize + 9) * BUF_LEN),
-            assembly: Assembly::in_runs(sample.geometry(), sample.piece(0)),
-            settled,
-            tell,
+            buffer: PieceBuffer::segmented(sample.geometry(), sample.piece(0)),
+            outcomes,
+            send,
         }
     }
 
@@ -45,47 +45,48 @@ impl<'a> Way<'a> {
         buf
     }
 
-    fn go_on(&mut self, verify: Option<bool>) -> bool {
-        let Some(run) = self.assembly.next_run(verify) else { return false };
-        let tell = self.tell.clone();
-        self.disk.settle(&self.storage, run, move |settled| tell.send(settled).unwrap());
+    fn write_next(&mut self, verify: Option<bool>) -> bool {
+        let Some(segment) = self.buffer.next_segment(verify) else { return false };
+        let send = self.send.clone();
+        self.disk.write_segment(&self.storage, segment, move |outcome| send.send(outcome).unwrap());
         true
     }
 
-    fn hear(&self) -> SegmentOutcome {
-        self.settled.recv_timeout(TIMEOUT).expect("the disk answers")
+    fn wait_for_outcome(&self) -> SegmentOutcome {
+        self.outcomes.recv_timeout(TIMEOUT).expect("the disk answers")
     }
 
     /// Lands the blocks of the piece in a random order within reach, spoils those that `spoils` names, and
     /// says what became of the piece.
-    fn through(&mut self, seed: u64, spoils: impl Fn(Block) -> bool) -> PieceOutcome {
+    fn download(&mut self, seed: u64, spoils: impl Fn(Block) -> bool) -> PieceOutcome {
         let mut rng = Rng::new(seed);
         let piece = self.sample.piece(0);
         let mut waiting: Vec<_> = self.sample.geometry().blocks(piece).collect();
-        let mut front = 0;
+        let mut hashed = 0;
         loop {
             while !waiting.is_empty() {
-                let reach = waiting.iter().take_while(|block| block.index() < front + RUN_BLOCKS + 9).count();
+                let reach =
+                    waiting.iter().take_while(|block| block.index() < hashed + RUN_BLOCKS + 9).count();
                 let Some(at) = rng.index(reach) else { break };
                 let block = waiting.remove(at);
                 let mut buf = self.buf(block);
                 buf.whole_mut()[1] ^= u8::from(spoils(block));
-                assert!(self.assembly.land(block, buf));
+                assert!(self.buffer.insert(block, buf));
             }
-            assert!(self.go_on(waiting.is_empty().then_some(true)), "the front can always go on");
-            match self.hear() {
+            assert!(self.write_next(waiting.is_empty().then_some(true)), "the front can always go on");
+            match self.wait_for_outcome() {
                 SegmentOutcome::Written(back) => {
-                    front = back.blocks();
-                    assert!(self.assembly.go_on(back));
+                    hashed = back.blocks();
+                    assert!(self.buffer.restore_hash_state(back));
                 }
-                SegmentOutcome::Ended(_, kept) => return kept,
+                SegmentOutcome::Ended(_, outcome) => return outcome,
                 SegmentOutcome::Stale(_) => panic!("its assembly is there"),
             }
         }
     }
 }
 
-impl Drop for Way<'_> {
+impl Drop for LongPiece<'_> {
     fn drop(&mut self) {
         self.disk.shutdown();
     }
@@ -100,15 +101,15 @@ fn sample() -> Sample {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
     #[test]
-    fn a_long_piece_arrives_with_few_buffers_in_whatever_order(seed in any::<u64>(), way in 0_usize..2) {
+    fn a_long_piece_arrives_with_few_buffers_in_whatever_order(seed in any::<u64>(), long in 0_usize..2) {
         let sample = sample();
         let folder = tempfile::tempdir().unwrap();
-        let mut way = Way::new(&sample, folder.path(), IO_MODES[way], &[]);
-        let PieceOutcome::Verified { piece, digests } = way.through(seed, |_| false) else { panic!("it is right") };
+        let mut long = LongPiece::new(&sample, folder.path(), IO_MODES[long], &[]);
+        let PieceOutcome::Verified { piece, digests } = long.download(seed, |_| false) else { panic!("it is right") };
         prop_assert_eq!(piece, sample.piece(0));
         let expected: Vec<_> = sample.line.chunks(BUF_LEN).map(hash::sha1).collect();
         prop_assert_eq!(digests, expected);
-        prop_assert_eq!(way.pool.counters().in_use, 0);
+        prop_assert_eq!(long.pool.counters().in_use, 0);
         for at in [0, 2, 3] {
             let path = folder.path().join(&sample.layout.files[at].path);
             prop_assert!(std::fs::read(path).unwrap() == sample.file(at));
@@ -120,28 +121,28 @@ proptest! {
 fn a_long_piece_that_proves_wrong_tells_which_block_was() {
     let sample = sample();
     let folder = tempfile::tempdir().unwrap();
-    let mut way = Way::new(&sample, folder.path(), IO_MODES[1], &[]);
-    let PieceOutcome::HashFailed { digests, .. } = way.through(3, |block| block.index() == 70) else {
+    let mut long = LongPiece::new(&sample, folder.path(), IO_MODES[1], &[]);
+    let PieceOutcome::HashFailed { digests, .. } = long.download(3, |block| block.index() == 70) else {
         panic!("it is wrong")
     };
     let expected: Vec<_> = sample.line.chunks(BUF_LEN).map(hash::sha1).collect();
     let wrong: Vec<_> = (0..expected.len()).filter(|&at| digests[at] != expected[at]).collect();
     assert_eq!((digests.len(), wrong), (expected.len(), vec![70]));
-    assert_eq!(way.pool.counters().in_use, 0);
+    assert_eq!(long.pool.counters().in_use, 0);
 }
 
 #[test]
 fn what_is_shared_with_skipped_files_goes_where_partial_pieces_go() {
     let sample = sample();
     let folder = tempfile::tempdir().unwrap();
-    let mut way = Way::new(&sample, folder.path(), IO_MODES[0], &[false, true, true, false]);
-    assert!(matches!(way.through(5, |_| false), PieceOutcome::Verified { .. }));
+    let mut long = LongPiece::new(&sample, folder.path(), IO_MODES[0], &[false, true, true, false]);
+    assert!(matches!(long.download(5, |_| false), PieceOutcome::Verified { .. }));
     for (at, there) in [(0, false), (2, true), (3, false)] {
         let path = folder.path().join(&sample.layout.files[at].path);
         assert_eq!(path.exists(), there, "{}", path.display());
     }
     let mut read = vec![0; sample.line.len()];
-    way.storage.read(0, &mut [&mut read]).unwrap();
+    long.storage.read(0, &mut [&mut read]).unwrap();
     assert!(read == sample.line);
 }
 
@@ -160,20 +161,20 @@ fn a_file_that_is_there_and_not_wanted_gets_nothing_but_what_is_right() {
         }
         let wanted = [false, true, true, false];
         let part = {
-            let mut way = Way::new(&sample, folder.path(), io, &wanted);
-            assert!(matches!(way.through(4, |block| block.index() == 3), PieceOutcome::HashFailed { .. }));
-            folder.path().join(way.storage.part_file_name())
+            let mut long = LongPiece::new(&sample, folder.path(), io, &wanted);
+            assert!(matches!(long.download(4, |block| block.index() == 3), PieceOutcome::HashFailed { .. }));
+            folder.path().join(long.storage.part_file_name())
         };
         assert!(std::fs::read(path(0)).unwrap() == before && std::fs::read(path(3)).unwrap() == after);
-        let mut way = Way::new(&sample, folder.path(), io, &wanted);
-        assert!(matches!(way.through(6, |_| false), PieceOutcome::Verified { .. }));
+        let mut long = LongPiece::new(&sample, folder.path(), io, &wanted);
+        assert!(matches!(long.download(6, |_| false), PieceOutcome::Verified { .. }));
         for at in [0, 2, 3] {
             assert!(std::fs::read(path(at)).unwrap() == sample.file(at), "{at}");
         }
-        way.storage.flush().unwrap();
+        long.storage.flush().unwrap();
         assert!(!part.exists(), "nobody needs it any more");
         let mut read = vec![0; sample.line.len()];
-        way.storage.read(0, &mut [&mut read]).unwrap();
+        long.storage.read(0, &mut [&mut read]).unwrap();
         assert!(read == sample.line);
     }
 }
@@ -183,35 +184,35 @@ fn early_writes_stay_within_their_piece() {
     // The second piece begins in the middle of a file, and is held when the first is written early.
     let sample = Sample::new(2 * MIB, &[(MIB, false), (2 * MIB, false), (MIB, false)]);
     let folder = tempfile::tempdir().unwrap();
-    let mut way = Way::new(&sample, folder.path(), IO_MODES[0], &[true, false, true]);
+    let mut long = LongPiece::new(&sample, folder.path(), IO_MODES[0], &[true, false, true]);
     let second = sample.piece(1);
-    way.storage.write(second, &[sample.bytes(second)]).unwrap();
-    assert!(matches!(way.through(8, |_| true), PieceOutcome::HashFailed { .. }));
+    long.storage.write(second, &[sample.bytes(second)]).unwrap();
+    assert!(matches!(long.download(8, |_| true), PieceOutcome::HashFailed { .. }));
     let mut read = vec![0; 2 * MIB as usize];
-    way.storage.read(2 * MIB, &mut [&mut read]).unwrap();
+    long.storage.read(2 * MIB, &mut [&mut read]).unwrap();
     assert!(read == sample.bytes(second), "a verified byte was overwritten");
     let range = sample.geometry().file_range(FileIndex(1));
     assert!(range.start < 2 * MIB && range.end > 2 * MIB, "the file in the middle has a share in both");
     let chunk = vec![0; 10];
-    assert!(way.storage.write_unverified(sample.piece(0), 2 * MIB - 9, &[chunk]).is_err(), "beyond its end");
+    assert!(long.storage.write_unverified(sample.piece(0), 2 * MIB - 9, &[chunk]).is_err(), "beyond its end");
 }
 
 #[test]
 fn a_run_of_a_piece_that_was_given_up_is_not_written() {
     let sample = sample();
     let folder = tempfile::tempdir().unwrap();
-    let mut way = Way::new(&sample, folder.path(), IO_MODES[1], &[]);
+    let mut long = LongPiece::new(&sample, folder.path(), IO_MODES[1], &[]);
     for block in sample.geometry().blocks(sample.piece(0)).take(RUN_BLOCKS as usize) {
-        let buf = way.buf(block);
-        way.assembly.land(block, buf);
+        let buf = long.buf(block);
+        long.buffer.insert(block, buf);
     }
-    let run = way.assembly.next_run(None).unwrap();
-    way.assembly = Assembly::in_runs(sample.geometry(), sample.piece(0));
-    let tell = way.tell.clone();
-    way.disk.settle(&way.storage, run, move |settled| tell.send(settled).unwrap());
-    assert!(matches!(way.hear(), SegmentOutcome::Stale(_)));
+    let segment = long.buffer.next_segment(None).unwrap();
+    long.buffer = PieceBuffer::segmented(sample.geometry(), sample.piece(0));
+    let send = long.send.clone();
+    long.disk.write_segment(&long.storage, segment, move |outcome| send.send(outcome).unwrap());
+    assert!(matches!(long.wait_for_outcome(), SegmentOutcome::Stale(_)));
     assert!(!folder.path().join("top").exists());
-    assert_eq!(way.pool.counters().in_use, 0);
+    assert_eq!(long.pool.counters().in_use, 0);
 }
 
 #[test]
@@ -220,12 +221,12 @@ fn a_run_that_cannot_be_written_ends_its_piece() {
     let folder = tempfile::tempdir().unwrap();
     // What stands where the first file belongs is no file.
     std::fs::create_dir_all(folder.path().join(&sample.layout.files[0].path)).unwrap();
-    let mut way = Way::new(&sample, folder.path(), IO_MODES[1], &[]);
-    let PieceOutcome::WriteFailed { piece, .. } = way.through(1, |_| false) else {
+    let mut long = LongPiece::new(&sample, folder.path(), IO_MODES[1], &[]);
+    let PieceOutcome::WriteFailed { piece, .. } = long.download(1, |_| false) else {
         panic!("it is written nowhere")
     };
     assert_eq!(
-        (piece, way.pool.counters().in_use),
-        (sample.piece(0), way.assembly.bytes().div_ceil(BUF_LEN as u64) as usize)
+        (piece, long.pool.counters().in_use),
+        (sample.piece(0), long.buffer.bytes().div_ceil(BUF_LEN as u64) as usize)
     );
 }

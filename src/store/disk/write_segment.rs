@@ -7,50 +7,50 @@
 //! alone: its bytes wait in the part file until they are proved right.
 
 use super::Done;
-use super::keep::PieceOutcome;
+use super::verify_and_write::PieceOutcome;
 use crate::base::BLOCK_LEN;
 use crate::hash::{self, Part};
 use crate::proto::metainfo::PieceDigest;
-use crate::store::assembly::{Front, Run};
 use crate::store::error::{DiskError, DiskErrorKind};
+use crate::store::piece_buffer::{HashState, Segment};
 use crate::store::storage::Storage;
 
 /// What became of a run.
 #[derive(Debug)]
 pub enum SegmentOutcome {
     /// It is hashed and in its place, and its buffers are free.
-    Written(Front),
+    Written(HashState),
     /// It was the last, or could not be written: what became of the piece.
-    Ended(Front, PieceOutcome),
+    Ended(HashState, PieceOutcome),
     /// Its piece was given up before it was written.
-    Stale(Front),
+    Stale(HashState),
 }
 
-pub(super) struct SettleJob {
+pub(super) struct SegmentJob {
     pub(super) storage: Storage,
-    pub(super) run: Run,
+    pub(super) segment: Segment,
     pub(super) done: Done<SegmentOutcome>,
 }
 
-impl SettleJob {
+impl SegmentJob {
     /// Ends the job without doing it.
     pub(super) fn refuse(self) {
         let error = DiskError::new(DiskErrorKind::Cancelled, "write to", self.storage.root());
-        let kept = PieceOutcome::WriteFailed { piece: self.run.piece(), error };
-        (self.done)(SegmentOutcome::Ended(self.run.front, kept));
+        let outcome = PieceOutcome::WriteFailed { piece: self.segment.piece(), error };
+        (self.done)(SegmentOutcome::Ended(self.segment.hash_state, outcome));
     }
 
     /// Writes what was just hashed, unless it is known to be wrong or its piece is given up.
-    fn end(self) {
-        let Self { storage, run: Run { mut front, first, bufs, last }, done } = self;
-        let piece = front.piece();
-        let settled = if front.is_stale() {
-            SegmentOutcome::Stale(front)
+    fn write(self) {
+        let Self { storage, segment: Segment { mut hash_state, first, bufs, last }, done } = self;
+        let piece = hash_state.piece();
+        let outcome = if hash_state.is_stale() {
+            SegmentOutcome::Stale(hash_state)
         } else if last.is_some()
-            && !storage.layout().hashes.verify(piece, &PieceDigest::V1(front.stream.digest()))
+            && !storage.layout().hashes.verify(piece, &PieceDigest::V1(hash_state.stream.digest()))
         {
-            let digests = std::mem::take(&mut front.digests);
-            SegmentOutcome::Ended(front, PieceOutcome::HashFailed { piece, digests })
+            let digests = std::mem::take(&mut hash_state.digests);
+            SegmentOutcome::Ended(hash_state, PieceOutcome::HashFailed { piece, digests })
         } else {
             let begin = u64::from(first) * u64::from(BLOCK_LEN);
             let written = match last {
@@ -58,37 +58,39 @@ impl SettleJob {
                 Some(_) => storage.write_last_segment(piece, begin, &bufs),
             };
             match (written, last) {
-                (Err(error), _) => SegmentOutcome::Ended(front, PieceOutcome::WriteFailed { piece, error }),
-                (Ok(()), None) => SegmentOutcome::Written(front),
+                (Err(error), _) => {
+                    SegmentOutcome::Ended(hash_state, PieceOutcome::WriteFailed { piece, error })
+                }
+                (Ok(()), None) => SegmentOutcome::Written(hash_state),
                 (Ok(()), Some(wanted)) => {
-                    let digests = if wanted { std::mem::take(&mut front.digests) } else { Vec::new() };
-                    SegmentOutcome::Ended(front, PieceOutcome::Verified { piece, digests })
+                    let digests = if wanted { std::mem::take(&mut hash_state.digests) } else { Vec::new() };
+                    SegmentOutcome::Ended(hash_state, PieceOutcome::Verified { piece, digests })
                 }
             }
         };
         // Who hears of the run may count on its memory.
         drop(bufs);
-        done(settled);
+        done(outcome);
     }
 }
 
 /// Hashes the runs side by side, each of another piece, then writes one after the other.
-pub(super) fn settle(mut jobs: Vec<SettleJob>) {
+pub(super) fn run(mut jobs: Vec<SegmentJob>) {
     let parts: Vec<Part<'_, _>> = jobs
         .iter()
-        .map(|SettleJob { run, .. }| Part {
-            from: run.front.stream,
-            chunks: &run.bufs,
-            last: run.last.is_some(),
+        .map(|SegmentJob { segment, .. }| Part {
+            from: segment.hash_state.stream,
+            chunks: &segment.bufs,
+            last: segment.last.is_some(),
         })
         .collect();
     let (streams, digests) = hash::sha1_parts(&parts);
     let mut digests = digests.into_iter();
     for (job, stream) in jobs.iter_mut().zip(streams) {
-        job.run.front.stream = stream;
-        job.run.front.digests.extend(digests.by_ref().take(job.run.bufs.len()));
+        job.segment.hash_state.stream = stream;
+        job.segment.hash_state.digests.extend(digests.by_ref().take(job.segment.bufs.len()));
     }
-    jobs.into_iter().for_each(SettleJob::end);
+    jobs.into_iter().for_each(SegmentJob::write);
 }
 
 #[cfg(test)]
