@@ -10,9 +10,9 @@ use crate::engine::{Engine, Handle};
 
 pub use crate::engine::{
     Add, After, Alloc, Command, ContentOptions, Counted, Detail, EngineConfig, Event, Existing, Fault,
-    FaultKind, Link, Order, PeerRow, PeerSource, Priority, Read, Reader, Reason, Recalled,
-    Remedy as FaultRemedy, Row, Source, State, Until, View, content, counts, recall, recall_metainfo,
-    recalled_at, remembered,
+    FaultKind, Link, Order, PeerRow, PeerSource, Priority, Read, Reader, Reason, Remedy as FaultRemedy, Row,
+    Source, State, StoredTorrent, Until, View, content, counts, find_stored_torrents, list_stored_torrents,
+    load_stored_metainfo, load_stored_torrent,
 };
 
 /// Events of a session, in the order in which they happened.

@@ -22,9 +22,9 @@ mod incoming;
 mod lsd;
 mod ports;
 mod reader;
-mod recall;
 mod session;
 mod shared;
+mod stored;
 mod view;
 mod why;
 
@@ -34,7 +34,9 @@ pub use counts::{Counted, counts};
 pub use event::{Event, Fault, FaultKind, Remedy};
 pub use handle::{Engine, Handle};
 pub use reader::{Chunk, Feed, Read, Reader};
-pub use recall::{Recalled, recall, recall_metainfo, recalled_at, remembered};
+pub use stored::{
+    StoredTorrent, find_stored_torrents, list_stored_torrents, load_stored_metainfo, load_stored_torrent,
+};
 pub use view::{Detail, PeerRow, Reason, Row, State, TrackerRow, View};
 
 pub use crate::net::interfaces;

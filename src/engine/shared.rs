@@ -20,7 +20,7 @@ use crate::base::{BLOCK_LEN, InfoHashes, PeerId, Untrusted};
 use crate::net::tracker::{TrackerConfig, Trackers};
 use crate::net::{Bind, Caller, Datagrams, Limits, Listener, Patience, bind_both};
 use crate::proto::handshake::{Handshake, Reserved};
-use crate::store::{Disk, DiskError, DiskErrorKind, DiskIo, FilePool, Library, Pool};
+use crate::store::{Disk, DiskError, DiskErrorKind, DiskIo, FilePool, Pool, TorrentStore};
 use crate::swarm::event::PeerKey;
 
 /// Bytes of unfinished pieces that all downloads together may hold in memory.
@@ -55,7 +55,7 @@ pub(super) struct Shared {
     pub lsd: Option<Lsd>,
     /// The node of the DHT, if it is used.
     dht: Option<Node>,
-    pub library: Option<Library>,
+    pub store: Option<TorrentStore>,
     pub events: mpsc::UnboundedSender<Event>,
     /// Whether peers are told of one another (BEP 11).
     pub pex: bool,
@@ -129,8 +129,8 @@ impl Shared {
             Some(datagrams) => Some(Node::over(datagrams, node_config(&config)).await?),
             None => None,
         };
-        let library = match config.state_dir {
-            Some(place) => Some(library(place).await?),
+        let store = match config.state_dir {
+            Some(place) => Some(store(place).await?),
             None => None,
         };
         let registrations = Registrations::default();
@@ -154,7 +154,7 @@ impl Shared {
             trackers: Trackers::new(TrackerConfig { bind, ..TrackerConfig::default() }),
             lsd,
             dht,
-            library,
+            store,
             events,
             pex: config.pex,
             port,
@@ -290,12 +290,12 @@ fn open(config: &EngineConfig, bind: Bind) -> Result<(Listener, Option<Datagrams
     })
 }
 
-async fn library(state_dir: PathBuf) -> Result<Library, Fault> {
+async fn store(state_dir: PathBuf) -> Result<TorrentStore, Fault> {
     tokio::fs::create_dir_all(&state_dir).await.map_err(|error| {
         let place = Untrusted::new(state_dir.to_string_lossy());
         fault(FaultKind::Permission, format!("cannot use the state directory {place}: {error}"))
     })?;
-    Ok(Library::of(&state_dir))
+    Ok(TorrentStore::in_state_dir(&state_dir))
 }
 
 /// How the session's node of the DHT is set up.

@@ -14,17 +14,17 @@ mod disk;
 mod error;
 mod files;
 mod layout;
-mod library;
 mod lock;
 mod map;
 mod piece_buffer;
 mod pool;
-mod remembered;
 mod scan;
 mod sigbus;
 mod storage;
+mod stored_files;
 #[cfg(test)]
 mod testing;
+mod torrent_store;
 mod write_strategy;
 
 pub use atomic::write_atomic;
@@ -32,13 +32,13 @@ pub use disk::{Disk, PieceOutcome, Progress, SegmentOutcome};
 pub use error::{DiskError, DiskErrorKind};
 pub use files::{FilePool, FileStatus};
 pub use layout::{Alloc, DiskIo, FileSpec, Layout, StorageOptions};
-pub use library::{Entry, Library, trusted};
 pub use lock::{LockOwner, TorrentLock};
 pub use piece_buffer::{HashState, PieceBuffer, Segment};
 pub use pool::{BUF_LEN, Buf, Pool, PoolCounters};
-pub use remembered::{MAX_REMEMBERED, Remembered};
 pub use scan::{
     Hashed, Hashes, Patterns, Scan, ScannedFile, Seen, Skipped, Wishes, changed, hash_pieces,
     hash_some_pieces, same_piece, scan, unreadable,
 };
 pub use storage::{FileStamp, FileStamps, Storage, SurveyedFile};
+pub use stored_files::{MAX_STORED_TORRENTS, StoredTorrentFiles};
+pub use torrent_store::{ResumeRecord, TorrentStore, trusted_pieces};

@@ -10,12 +10,12 @@ use crate::engine::command::{ContentOptions, Existing};
 use crate::engine::event::{Fault, FaultKind, Remedy};
 use crate::proto::metainfo::Metainfo;
 use crate::store::{
-    self, DiskError, DiskIo, Entry, FilePool, FileSpec, FileStatus, Layout, Library, Storage, StorageOptions,
-    SurveyedFile,
+    self, DiskError, DiskIo, FilePool, FileSpec, FileStatus, Layout, ResumeRecord, Storage, StorageOptions,
+    SurveyedFile, TorrentStore,
 };
 use crate::swarm::event::Priority;
 
-pub(super) type Looked = (Storage, Vec<SurveyedFile>, Option<Entry>, Known);
+pub(super) type Looked = (Storage, Vec<SurveyedFile>, Option<ResumeRecord>, Known);
 
 /// Looks which files there are, and what of them is known from earlier runs.
 pub(super) fn look(
@@ -23,7 +23,7 @@ pub(super) fn look(
     layout: Layout,
     io: DiskIo,
     file_pool: &FilePool,
-    library: Option<Library>,
+    store: Option<TorrentStore>,
 ) -> Result<Looked, DiskError> {
     let Target { metainfo, options } = target;
     let root = &options.folder;
@@ -40,9 +40,9 @@ pub(super) fn look(
     let nothing = vec![false; layout.files.len()];
     let storage = Storage::new(root, layout, how, &nothing, file_pool)?;
     let survey = storage.survey()?;
-    let entry = library.and_then(|library| record::load(&library, metainfo, root));
-    let known = Known::from(&storage, &survey, entry.as_ref(), options.existing)?;
-    Ok((storage, survey, entry, known))
+    let record = store.and_then(|store| record::load(&store, metainfo, root));
+    let known = Known::from(&storage, &survey, record.as_ref(), options.existing)?;
+    Ok((storage, survey, record, known))
 }
 
 /// Refuses files that are not ours and in which nothing matches.
@@ -73,27 +73,31 @@ pub(super) fn refuse_foreign(
 }
 
 /// Whether every piece was verified in an earlier run and no file has changed since.
-pub(in crate::engine) fn untouched(library: &Library, torrent: &Metainfo, folder: &Path) -> bool {
+pub(in crate::engine) fn is_untouched(store: &TorrentStore, torrent: &Metainfo, folder: &Path) -> bool {
     let look = || -> Result<bool, DiskError> {
-        let Some(entry) = record::load(library, torrent, folder) else { return Ok(false) };
+        let Some(record) = record::load(store, torrent, folder) else { return Ok(false) };
         let layout = layout(torrent)?;
         let nothing = vec![false; layout.files.len()];
         let storage =
             Storage::new(folder, layout, StorageOptions::default(), &nothing, &FilePool::from_limit())?;
-        Ok(store::trusted(&storage, &entry)?.is_full())
+        Ok(store::trusted_pieces(&storage, &record)?.is_full())
     };
     look().unwrap_or(false)
 }
 
 /// Whether everything is there that is to be given: the whole torrent, or what was chosen of it when it was
 /// fetched.
-pub(super) fn all_is_there(target: &Target, have: &Bitfield, entry: Option<&Entry>) -> Result<(), Fault> {
+pub(super) fn all_is_there(
+    target: &Target,
+    have: &Bitfield,
+    record: Option<&ResumeRecord>,
+) -> Result<(), Fault> {
     let Target { metainfo, options } = target;
-    let chosen = entry.filter(|entry| entry.partial && entry.finished.is_some() && !have.is_empty());
+    let chosen = record.filter(|record| record.partial && record.finished.is_some() && !have.is_empty());
     let (missing, all, what) = match chosen {
-        Some(entry) => {
-            let missing = entry.have.iter().filter(|&piece| !have.has(piece)).count();
-            (missing as u32, entry.have.count(), "that were fetched of ")
+        Some(record) => {
+            let missing = record.have.iter().filter(|&piece| !have.has(piece)).count();
+            (missing as u32, record.have.count(), "that were fetched of ")
         }
         None => (have.len() - have.count(), have.len(), "of "),
     };
@@ -167,7 +171,7 @@ impl Known {
     fn from(
         storage: &Storage,
         survey: &[SurveyedFile],
-        entry: Option<&Entry>,
+        record: Option<&ResumeRecord>,
         existing: Existing,
     ) -> Result<Self, DiskError> {
         let geometry = &*storage.layout().geometry;
@@ -181,7 +185,7 @@ impl Known {
             }
         }
         let begun = |file: usize| {
-            entry.is_some_and(|e| match e.stamps.files.get(file).copied().flatten() {
+            record.is_some_and(|e| match e.stamps.files.get(file).copied().flatten() {
                 Some(stamp) => inodes[file] == Some(stamp.inode),
                 None => e.running,
             })
@@ -196,8 +200,8 @@ impl Known {
             }
             return Ok(Self { have, check: Bitfield::none(count), ours });
         }
-        let (have, unchanged) = match entry {
-            Some(entry) => (store::trusted(storage, entry)?, record::unchanged(storage, entry)?),
+        let (have, unchanged) = match record {
+            Some(record) => (store::trusted_pieces(storage, record)?, record::unchanged(storage, record)?),
             None => (Bitfield::none(count), Vec::new()),
         };
         let mut check = Bitfield::none(count);

@@ -93,7 +93,9 @@ mod tests {
     use crate::engine::shared::Shared;
     use crate::hash::sha1;
     use crate::proto::metainfo::{Attributes, Content, Draft, Extras, Metainfo};
-    use crate::store::{self, Entry, FilePool, FileSpec, Layout, Library, Storage, StorageOptions};
+    use crate::store::{
+        self, FilePool, FileSpec, Layout, ResumeRecord, Storage, StorageOptions, TorrentStore,
+    };
 
     const PIECE: usize = 16 << 10;
     /// More than any processor hashes side by side, several times over.
@@ -229,13 +231,16 @@ mod tests {
             until(|| such(&format!("{:?}", self.shared.disk)).then_some(())).await;
         }
 
-        fn record(dir: &Path, metainfo: &Metainfo) -> Entry {
-            Library::of(&dir.join("leecher")).load(&metainfo.info_hash()).unwrap().expect("it was saved")
+        fn record(dir: &Path, metainfo: &Metainfo) -> ResumeRecord {
+            TorrentStore::in_state_dir(&dir.join("leecher"))
+                .load(&metainfo.info_hash())
+                .unwrap()
+                .expect("it was saved")
         }
 
         /// How many pieces the record claims, and how many of them the next run need not hash.
         fn claimed_and_believed(&self) -> (u32, u32) {
-            let entry = Self::record(self.dir.path(), &self.metainfo);
+            let record = Self::record(self.dir.path(), &self.metainfo);
             let geometry = Arc::new(self.metainfo.geometry().clone());
             let file =
                 FileSpec { path: "x.bin".into(), len: geometry.total(), pad: false, executable: false };
@@ -244,7 +249,7 @@ mod tests {
             let options = StorageOptions::default();
             let root = self.dir.path().join("got");
             let storage = Storage::new(&root, layout, options, &[], &FilePool::new(8)).unwrap();
-            (entry.have.count(), store::trusted(&storage, &entry).unwrap().count())
+            (record.have.count(), store::trusted_pieces(&storage, &record).unwrap().count())
         }
     }
 
@@ -314,8 +319,8 @@ mod tests {
         scene.orders.send(ToDriver::Stop).unwrap();
         scene.gate.send(()).unwrap();
         until(|| scene.task.is_finished().then_some(())).await;
-        let entry = farewell.recv_timeout(TIMEOUT).expect("the tracker hears of it");
-        assert!(!entry.running && entry.have.is_full(), "{} of {PIECES}", entry.have.count());
+        let record = farewell.recv_timeout(TIMEOUT).expect("the tracker hears of it");
+        assert!(!record.running && record.have.is_full(), "{} of {PIECES}", record.have.count());
         assert_eq!(scene.claimed_and_believed(), (PIECES as u32, PIECES as u32));
         scene.shared.stop().await;
     }

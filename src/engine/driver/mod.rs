@@ -37,7 +37,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{self, Instant, MissedTickBehavior};
 
 use self::content::Content;
-pub(super) use self::existing::untouched;
+pub(super) use self::existing::is_untouched;
 pub(super) use self::leave::LEAVE_TIMEOUT;
 use self::metadata::Stall;
 pub(super) use self::metadata::refuse;
@@ -45,7 +45,7 @@ use self::names::{Name, Names};
 use self::open::Opened;
 use self::opening::Opening;
 use self::reads::Reads;
-pub(super) use self::record::name_of;
+pub(super) use self::record::root_name_of;
 use self::report::Reporter;
 use super::command::{Add, ContentOptions, Source as TorrentSource};
 use super::dht::Search;

@@ -57,11 +57,11 @@ impl Survey {
         let geometry = layout.geometry.clone();
         let hold = hold(shared, self.id, target).await?;
         let looked = {
-            let (target, library) = (target.clone(), shared.library.clone());
+            let (target, store) = (target.clone(), shared.store.clone());
             let (io, file_pool) = (shared.disk_io, shared.file_pool.clone());
-            shared.on_disk(move || look(&target, layout, io, &file_pool, library)).await
+            shared.on_disk(move || look(&target, layout, io, &file_pool, store)).await
         };
-        let (storage, survey, entry, known) = looked.map_err(disk)?;
+        let (storage, survey, record, known) = looked.map_err(disk)?;
 
         refuse(options, &geometry, &survey, &known)?;
         let have = self.check(&storage, &known).await?;
@@ -69,10 +69,10 @@ impl Survey {
             refuse_foreign(&storage, &survey, &known, &have)?;
         }
         if options.seed_only {
-            all_is_there(target, &have, entry.as_ref())?;
+            all_is_there(target, &have, record.as_ref())?;
         }
         let strangers = strangers(options, &storage, &survey, &known, &have);
-        let totals = Totals::of(entry.as_ref());
+        let totals = Totals::of(record.as_ref());
         let mut ready = self.prepare(&storage, &have, strangers, totals, hold.is_some());
         if self.waits_for_disk {
             ready.await.unwrap_or_else(|_| Err(cancelled())).map_err(disk)?;
@@ -120,16 +120,16 @@ impl Survey {
         let wanted = wanted_files(options, &storage.layout().geometry);
         let (id, seed_only) = (metainfo.info_hash(), options.seed_only);
         // Without the hold the record is another's.
-        let library = self.shared.library.clone().filter(|_| held);
-        let remembering = library.clone();
+        let store = self.shared.store.clone().filter(|_| held);
+        let remembering = store.clone();
         let beginning = record::beginning(&self.target, have, totals);
         let torrent_file = self.torrent_file.clone();
         let prepare = move || {
             if !seed_only {
                 places.check_free_space(&wanted)?;
             }
-            if let Some(library) = &library {
-                record::first(library, &places, beginning);
+            if let Some(store) = &store {
+                record::first(store, &places, beginning);
             }
             if seed_only {
                 return Ok(());
@@ -143,8 +143,8 @@ impl Survey {
             let remember = prepared.is_ok();
             let _ = tell_ready.send(prepared);
             // Nothing waits for this.
-            if let Some(library) = remembering.filter(|_| remember) {
-                record::remember(&library, id, &torrent_file);
+            if let Some(store) = remembering.filter(|_| remember) {
+                record::remember(&store, id, &torrent_file);
             }
         });
         ready
@@ -154,11 +154,10 @@ impl Survey {
 /// Takes the torrent, so that no other process works on it in the same folder meanwhile. One that works
 /// on it elsewhere keeps the record of it, and this run keeps none: then there is nothing to hold.
 async fn hold(shared: &Shared, id: TorrentId, target: &Target) -> Result<Option<TorrentLock>, Fault> {
-    let Some(library) = shared.library.clone() else { return Ok(None) };
+    let Some(store) = shared.store.clone() else { return Ok(None) };
     let Target { metainfo, options } = target;
     let (torrent, folder) = (metainfo.info_hash(), options.folder.clone());
-    let holder = match shared.on_disk(move || TorrentLock::acquire(library.folder(), &torrent, &folder)).await
-    {
+    let holder = match shared.on_disk(move || TorrentLock::acquire(store.folder(), &torrent, &folder)).await {
         Ok(Ok(hold)) => return Ok(Some(hold)),
         Ok(Err(holder)) => holder,
         Err(error) => {

@@ -12,7 +12,9 @@ use std::time::SystemTime;
 use crate::base::{Bitfield, InfoHashes, Untrusted};
 use crate::engine::command::{Add, ContentOptions, Source};
 use crate::proto::metainfo::Metainfo;
-use crate::store::{DiskError, Entry, FileStamps, Library, MAX_REMEMBERED, Remembered, Storage};
+use crate::store::{
+    DiskError, FileStamps, MAX_STORED_TORRENTS, ResumeRecord, Storage, StoredTorrentFiles, TorrentStore,
+};
 use crate::swarm::event::Priority;
 
 /// A torrent, and what is wanted of its content.
@@ -32,21 +34,21 @@ pub(super) struct Totals {
 }
 
 impl Totals {
-    pub(super) fn of(entry: Option<&Entry>) -> Self {
-        entry.map_or_else(Self::default, |entry| Self {
-            sent: entry.uploaded,
-            received: entry.downloaded,
-            added: Some(entry.added),
-            finished: entry.finished,
+    pub(super) fn of(record: Option<&ResumeRecord>) -> Self {
+        record.map_or_else(Self::default, |record| Self {
+            sent: record.uploaded,
+            received: record.downloaded,
+            added: Some(record.added),
+            finished: record.finished,
         })
     }
 }
 
 /// The record of a torrent before its first byte moves in this session.
-pub(super) fn beginning(target: &Target, have: &Bitfield, totals: Totals) -> Entry {
+pub(super) fn beginning(target: &Target, have: &Bitfield, totals: Totals) -> ResumeRecord {
     let Target { metainfo, options } = target;
     let now = SystemTime::now();
-    Entry {
+    ResumeRecord {
         id: metainfo.info_hash(),
         folder: options.folder.clone(),
         stamps: FileStamps::default(),
@@ -64,8 +66,8 @@ pub(super) fn beginning(target: &Target, have: &Bitfield, totals: Totals) -> Ent
 }
 
 /// Says before the first byte is written that the files of a torrent are ours.
-pub(super) fn first(library: &Library, storage: &Storage, entry: Entry) {
-    if let Err(error) = save(library, storage, entry, false) {
+pub(super) fn first(store: &TorrentStore, storage: &Storage, record: ResumeRecord) {
+    if let Err(error) = save(store, storage, record, false) {
         tracing::warn!(error, "resume data is not saved; the next run will hash the files");
     }
 }
@@ -76,9 +78,9 @@ fn is_partial(Target { options, .. }: &Target, have: &Bitfield) -> bool {
 }
 
 /// Keeps the torrent file, so that the torrent can be gone on with by its info-hash, and forgets what is old.
-pub(super) fn remember(library: &Library, id: InfoHashes, torrent: &[u8]) {
-    let kept = Remembered::of(library.folder()).keep(&id, torrent);
-    if let Err(error) = kept.and_then(|()| library.prune(MAX_REMEMBERED)) {
+pub(super) fn remember(store: &TorrentStore, id: InfoHashes, torrent: &[u8]) {
+    let kept = StoredTorrentFiles::in_state_dir(store.folder()).save(&id, torrent);
+    if let Err(error) = kept.and_then(|()| store.prune(MAX_STORED_TORRENTS)) {
         tracing::warn!(%error, "the torrent may not be remembered; its torrent file is needed to go on");
     }
 }
@@ -99,74 +101,79 @@ pub(super) fn torrent_file(metainfo: &Metainfo, add: &Add) -> Vec<u8> {
 
 /// The entry of the library for a torrent in this folder under this name. Files of another name are not those
 /// that we began.
-pub(super) fn load(library: &Library, torrent: &Metainfo, folder: &Path) -> Option<Entry> {
-    let entry = match library.load(&torrent.info_hash()) {
-        Ok(entry) => entry?,
+pub(super) fn load(store: &TorrentStore, torrent: &Metainfo, folder: &Path) -> Option<ResumeRecord> {
+    let record = match store.load(&torrent.info_hash()) {
+        Ok(record) => record?,
         Err(error) => {
             tracing::warn!(%error, "resume data cannot be read; the files are hashed");
             return None;
         }
     };
-    let mut entry = entry;
-    let named = entry.extra.iter().position(|&byte| byte == NAMED).unwrap_or(entry.extra.len());
-    let name = entry.extra.split_off(named);
-    if entry.folder != folder || name != renamed(torrent) {
+    let mut record = record;
+    let named = record.extra.iter().position(|&byte| byte == NAMED).unwrap_or(record.extra.len());
+    let name = record.extra.split_off(named);
+    if record.folder != folder || name != renamed(torrent) {
         return None;
     }
-    if !entry.extra.is_empty() && entry.extra != boot() {
+    if !record.extra.is_empty() && record.extra != boot() {
         // The machine has started again since, and what it had not written is gone.
-        entry.have = Bitfield::none(entry.have.len());
-        entry.stamps = FileStamps::default();
-        entry.running = true;
+        record.have = Bitfield::none(record.have.len());
+        record.stamps = FileStamps::default();
+        record.running = true;
     }
-    Some(entry)
+    Some(record)
 }
 
 /// Per file of the volume, whether it is exactly as the record left it.
-pub(super) fn unchanged(storage: &Storage, entry: &Entry) -> Result<Vec<bool>, DiskError> {
+pub(super) fn unchanged(storage: &Storage, record: &ResumeRecord) -> Result<Vec<bool>, DiskError> {
     let now = storage.file_stamps()?;
-    Ok(now.files.iter().enumerate().map(|(at, stamp)| entry.stamps.files.get(at) == Some(stamp)).collect())
+    Ok(now.files.iter().enumerate().map(|(at, stamp)| record.stamps.files.get(at) == Some(stamp)).collect())
 }
 
 /// Saves a record, behind a flush if `sync`.
-pub(super) fn save(library: &Library, storage: &Storage, mut entry: Entry, sync: bool) -> Result<(), String> {
+pub(super) fn save(
+    store: &TorrentStore,
+    storage: &Storage,
+    mut record: ResumeRecord,
+    sync: bool,
+) -> Result<(), String> {
     if sync {
         storage.flush().map_err(|error| error.to_string())?;
     } else {
-        entry.extra.splice(..0, boot());
+        record.extra.splice(..0, boot());
     }
     // What is written behind this point may make a file younger than its stamp; what the record claims
     // was written before.
-    entry.stamps = storage.file_stamps().map_err(|error| error.to_string())?;
-    library.save(&[entry]).map_err(|error| error.to_string())
+    record.stamps = storage.file_stamps().map_err(|error| error.to_string())?;
+    store.save(&[record]).map_err(|error| error.to_string())
 }
 
 /// Saves a record behind the news that the file at `path` is not as we left it: no piece is claimed, and whatever lies
 /// there now is another's.
 pub(super) fn save_changed(
-    library: &Library,
+    store: &TorrentStore,
     storage: &Storage,
-    mut entry: Entry,
+    mut record: ResumeRecord,
     path: &Path,
 ) -> Result<(), String> {
-    entry.stamps = storage.file_stamps().map_err(|error| error.to_string())?;
-    for (stamp, spec) in entry.stamps.files.iter_mut().zip(storage.layout().files.iter()) {
+    record.stamps = storage.file_stamps().map_err(|error| error.to_string())?;
+    for (stamp, spec) in record.stamps.files.iter_mut().zip(storage.layout().files.iter()) {
         if storage.root().join(&spec.path) == path {
             *stamp = None;
         }
     }
     // Of a torrent that runs, files without a stamp are ours.
-    (entry.have, entry.running) = (Bitfield::none(entry.have.len()), false);
-    library.save(&[entry]).map_err(|error| error.to_string())
+    (record.have, record.running) = (Bitfield::none(record.have.len()), false);
+    store.save(&[record]).map_err(|error| error.to_string())
 }
 
 /// Stands in a record between the name of a boot and that of the files, neither of which holds it.
 const NAMED: u8 = 0;
 
 /// The name of the torrent's files in a record, where it is not the torrent's own name for them.
-pub(in crate::engine) fn name_of(entry: &Entry) -> Option<&str> {
-    let at = entry.extra.iter().position(|&byte| byte == NAMED)?;
-    std::str::from_utf8(&entry.extra[at + 1..]).ok()
+pub(in crate::engine) fn root_name_of(record: &ResumeRecord) -> Option<&str> {
+    let at = record.extra.iter().position(|&byte| byte == NAMED)?;
+    std::str::from_utf8(&record.extra[at + 1..]).ok()
 }
 
 /// The name of the torrent's files, as a record keeps it: nothing where they bear the torrent's own.

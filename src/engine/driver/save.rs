@@ -7,7 +7,7 @@ use super::record::{beginning, save, save_changed};
 use super::{Driver, Fact};
 use crate::base::{Bitfield, Moment};
 use crate::engine::shared::Shared;
-use crate::store::{Entry, Library};
+use crate::store::{ResumeRecord, TorrentStore};
 use crate::swarm::Summary;
 
 /// How often a changed state is saved.
@@ -17,14 +17,14 @@ const SYNC_EVERY: Duration = Duration::from_secs(60);
 
 impl Content {
     /// Where this torrent's record is kept, if it is ours to keep.
-    fn library(&self, shared: &Shared) -> Option<Library> {
-        shared.library.clone().filter(|_| self.hold.is_some())
+    fn store(&self, shared: &Shared) -> Option<TorrentStore> {
+        shared.store.clone().filter(|_| self.hold.is_some())
     }
 
-    fn entry(&self, have: &Bitfield, summary: &Summary, running: bool) -> Entry {
+    fn record(&self, have: &Bitfield, summary: &Summary, running: bool) -> ResumeRecord {
         let totals = self.saver.totals;
         let now = SystemTime::now();
-        Entry {
+        ResumeRecord {
             uploaded: totals.sent.saturating_add(summary.sent),
             downloaded: totals.received.saturating_add(summary.received),
             finished: totals.finished.or(self.goal.is_finished().then_some(now)),
@@ -44,15 +44,15 @@ impl Driver {
         if content.saver.saving || content.deferred.is_some() || !(due || sync) {
             return;
         }
-        let Some(library) = content.library(&self.shared) else { return };
+        let Some(store) = content.store(&self.shared) else { return };
         (content.saver.saving, content.saver.dirty, content.saver.last) = (true, false, now);
         if sync {
             content.saver.last_sync = now;
         }
         let (storage, facts) = (content.storage.clone(), self.to.facts.clone());
-        let entry = content.entry(self.torrent.have(), summary, true);
+        let record = content.record(self.torrent.have(), summary, true);
         self.shared.disk.run(move || {
-            let error = save(&library, &storage, entry, sync).err();
+            let error = save(&store, &storage, record, sync).err();
             let _ = facts.send(Fact::Saved { synced: sync, error });
         });
     }
@@ -63,12 +63,12 @@ impl Driver {
         let Some(content) = self.content.as_ref().filter(|content| content.deferred.is_none()) else {
             return;
         };
-        let Some(library) = content.library(&self.shared) else { return };
-        let entry = content.entry(self.torrent.have(), &self.summary(), writing);
+        let Some(store) = content.store(&self.shared) else { return };
+        let record = content.record(self.torrent.have(), &self.summary(), writing);
         let (storage, changed) = (content.storage.clone(), content.changed.clone());
         let save = move || match changed {
-            Some(path) => save_changed(&library, &storage, entry, &path),
-            None => save(&library, &storage, entry, false),
+            Some(path) => save_changed(&store, &storage, record, &path),
+            None => save(&store, &storage, record, false),
         };
         let saved = self.shared.on_disk(move || Ok(save())).await;
         if let Ok(Err(error)) = saved {

@@ -102,7 +102,7 @@ impl SubmissionBuilder {
         if !link.magnet.web_seeds.is_empty() {
             tracing::info!("the magnet link names web seeds, which are not used yet");
         }
-        Ok(Some(match link.remembered(self.setup.state_dir()) {
+        Ok(Some(match link.stored(self.setup.state_dir()) {
             Some(metainfo) => Asked::Torrent(Box::new(self.known(link, metainfo))),
             None => Asked::Link(Box::new(link)),
         }))

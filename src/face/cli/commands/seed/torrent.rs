@@ -9,7 +9,7 @@ use crate::app::location::{self, Place, Top};
 use crate::app::making::values::web_seed;
 use crate::app::making::{ScannedFile, Wishes, scan};
 use crate::app::quoted;
-use crate::app::remembered;
+use crate::app::stored_torrent;
 use crate::app::{Error, ErrorKind, shown};
 use crate::base::Untrusted;
 use crate::face::cli::fetching::Fetching;
@@ -23,7 +23,7 @@ use super::{SeedArgs, Share};
 
 /// A torrent file, or one that is remembered, with its data where it lies.
 pub fn share(args: &SeedArgs, setup: &Setup, argument: &Path, output: &Output) -> Result<Share, Error> {
-    let known = remembered::recall(argument, setup.state_dir())?;
+    let known = stored_torrent::find(argument, setup.state_dir())?;
     if known.is_none()
         && let Kind::File(path) = Kind::of(argument)
         && path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
@@ -50,7 +50,7 @@ pub fn share(args: &SeedArgs, setup: &Setup, argument: &Path, output: &Output) -
         (Some(known), None) => {
             let folder =
                 known.folder.as_deref().and_then(|folder| location::within(&torrent.metainfo, folder));
-            folder.ok_or_else(|| remembered::gone(known, argument))?
+            folder.ok_or_else(|| stored_torrent::data_moved(known, argument))?
         }
         _ => {
             location::find(&torrent, args.output.as_deref(), &example).map_err(|failure| failure.about(id))?

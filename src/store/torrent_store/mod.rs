@@ -4,7 +4,7 @@
 //! that several torr can run at once. A file that is damaged or of a newer version is set aside under
 //! another name, never deleted; its torrents are then checked by hashing.
 
-mod record;
+mod encoding;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -13,7 +13,7 @@ use redb::{
     ConcurrencyMode, Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition,
 };
 
-use self::record::RecordError;
+use self::encoding::RecordError;
 use super::error::{DiskError, DiskErrorKind};
 use super::storage::{FileStamps, Storage};
 use crate::base::{Bitfield, InfoHashes};
@@ -28,7 +28,7 @@ const GRACE: Duration = Duration::from_secs(60);
 
 /// What is remembered of one torrent.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Entry {
+pub struct ResumeRecord {
     /// Which.
     pub id: InfoHashes,
     /// The folder in which its files lie.
@@ -56,32 +56,32 @@ pub struct Entry {
     pub extra: Vec<u8>,
 }
 
-impl Entry {
+impl ResumeRecord {
     /// The bytes of the record that keeps it.
     pub fn to_bytes(&self) -> Vec<u8> {
-        record::encode(self)
+        encoding::encode(self)
     }
 
     /// Reads the bytes of a record; nothing for one that is damaged or that a newer torr wrote.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        record::decode(bytes).ok()
+        encoding::decode(bytes).ok()
     }
 }
 
 /// The library file.
 #[derive(Clone, Debug)]
-pub struct Library {
+pub struct TorrentStore {
     path: PathBuf,
 }
 
-impl Library {
+impl TorrentStore {
     /// The library in this file, which need not exist; its folder is made when something is saved.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
     }
 
     /// The library of this state directory.
-    pub fn of(state: &Path) -> Self {
+    pub fn in_state_dir(state: &Path) -> Self {
         Self::new(state.join("library.redb"))
     }
 
@@ -97,17 +97,17 @@ impl Library {
 
     /// Saves these entries, all or none, and durably. [`DiskErrorKind::Busy`] says that another
     /// program holds the file.
-    pub fn save(&self, entries: &[Entry]) -> Result<(), DiskError> {
+    pub fn save(&self, records: &[ResumeRecord]) -> Result<(), DiskError> {
         if let Some(folder) = self.path.parent() {
             std::fs::create_dir_all(folder)
                 .map_err(|error| DiskError::from_io("make the folder", folder, &error))?;
         }
-        self.with(false, |database| {
+        self.with_database(false, |database| {
             let change = database.begin_write()?;
             {
                 let mut table = change.open_table(TORRENTS)?;
-                for entry in entries {
-                    table.insert(entry.id.to_string().as_str(), record::encode(entry).as_slice())?;
+                for record in records {
+                    table.insert(record.id.to_string().as_str(), encoding::encode(record).as_slice())?;
                 }
             }
             Ok(change.commit()?)
@@ -115,16 +115,16 @@ impl Library {
     }
 
     /// What is known of a torrent.
-    pub fn load(&self, id: &InfoHashes) -> Result<Option<Entry>, DiskError> {
+    pub fn load(&self, id: &InfoHashes) -> Result<Option<ResumeRecord>, DiskError> {
         let id = id.to_string();
         self.read(|table| {
             Ok(table.get(id.as_str())?.map(|value| value.value().to_vec()).into_iter().collect())
         })
-        .map(|mut entries| entries.pop())
+        .map(|mut records| records.pop())
     }
 
     /// What is known of all torrents, in the order of their info-hashes.
-    pub fn load_all(&self) -> Result<Vec<Entry>, DiskError> {
+    pub fn load_all(&self) -> Result<Vec<ResumeRecord>, DiskError> {
         self.read(|table| table.iter()?.map(|row| Ok(row?.1.value().to_vec())).collect())
     }
 
@@ -134,26 +134,26 @@ impl Library {
             return Ok(());
         }
         let id = id.to_string();
-        self.with(false, |database| {
+        self.with_database(false, |database| {
             let change = database.begin_write()?;
             change.open_table(TORRENTS)?.remove(id.as_str())?;
             Ok(change.commit()?)
         })
     }
 
-    /// Forgets the torrents saved longest ago where there are more than `most`, and then some more, so that
+    /// Forgets the torrents saved longest ago where there are more than `max`, and then some more, so that
     /// it is seldom done. All a forgotten torrent costs is that its files are hashed when it comes again.
-    pub fn prune(&self, most: usize) -> Result<(), DiskError> {
+    pub fn prune(&self, max: usize) -> Result<(), DiskError> {
         if !self.path.exists() {
             return Ok(());
         }
-        self.with(false, |database| {
+        self.with_database(false, |database| {
             let count = match database.begin_read()?.open_table(TORRENTS) {
                 Ok(table) => table.len()? as usize,
                 Err(redb::TableError::TableDoesNotExist(_)) => 0,
                 Err(error) => return Err(error.into()),
             };
-            if count <= most {
+            if count <= max {
                 return Ok(());
             }
             let change = database.begin_write()?;
@@ -164,14 +164,14 @@ impl Library {
                     let (key, value) = row?;
                     // What cannot be read is no loss.
                     let saved =
-                        record::decode(value.value()).map_or(SystemTime::UNIX_EPOCH, |entry| entry.saved);
+                        encoding::decode(value.value()).map_or(SystemTime::UNIX_EPOCH, |record| record.saved);
                     by_age.push((saved, key.value().to_owned()));
                 }
                 by_age.sort();
-                for (_, key) in by_age.iter().take(by_age.len().saturating_sub(most) + most / 10) {
+                for (_, key) in by_age.iter().take(by_age.len().saturating_sub(max) + max / 10) {
                     table.remove(key.as_str())?;
                 }
-                tracing::info!(most, "torrents saved long ago were forgotten; their files will be hashed");
+                tracing::info!(max, "torrents saved long ago were forgotten; their files will be hashed");
             }
             Ok(change.commit()?)
         })
@@ -180,16 +180,17 @@ impl Library {
     fn read(
         &self,
         rows: impl Fn(&redb::ReadOnlyTable<&'static str, &'static [u8]>) -> Result<Vec<Vec<u8>>, redb::Error>,
-    ) -> Result<Vec<Entry>, DiskError> {
+    ) -> Result<Vec<ResumeRecord>, DiskError> {
         if !self.path.exists() {
             return Ok(Vec::new());
         }
-        let found = self.with(true, |database| match database.begin_read()?.open_table(TORRENTS) {
-            Ok(table) => rows(&table),
-            Err(redb::TableError::TableDoesNotExist(_)) => Ok(Vec::new()),
-            Err(error) => Err(error.into()),
-        })?;
-        let decoded: Result<Vec<_>, _> = found.iter().map(|row| record::decode(row)).collect();
+        let found =
+            self.with_database(true, |database| match database.begin_read()?.open_table(TORRENTS) {
+                Ok(table) => rows(&table),
+                Err(redb::TableError::TableDoesNotExist(_)) => Ok(Vec::new()),
+                Err(error) => Err(error.into()),
+            })?;
+        let decoded: Result<Vec<_>, _> = found.iter().map(|row| encoding::decode(row)).collect();
         decoded.or_else(|error| {
             let why = if error == RecordError::Newer { "written by a newer torr" } else { "damaged" };
             self.set_aside(why)?;
@@ -199,36 +200,36 @@ impl Library {
 
     /// Does something with the file open, and every page of it proven before where that is asked. A file that cannot be understood is set aside, and the work
     /// done with a new one.
-    fn with<T>(
+    fn with_database<T>(
         &self,
-        proven: bool,
+        check_integrity: bool,
         work: impl Fn(&Database) -> Result<T, redb::Error>,
     ) -> Result<T, DiskError> {
-        match self.attempt(proven, &work) {
-            Err(Trouble::Unreadable) => {
+        match self.try_with_database(check_integrity, &work) {
+            Err(StoreError::Unreadable) => {
                 self.set_aside("damaged")?;
-                self.attempt(proven, &work).map_err(|trouble| self.describe(trouble))
+                self.try_with_database(check_integrity, &work).map_err(|error| self.to_disk_error(error))
             }
-            other => other.map_err(|trouble| self.describe(trouble)),
+            other => other.map_err(|error| self.to_disk_error(error)),
         }
     }
 
-    fn attempt<T>(
+    fn try_with_database<T>(
         &self,
-        proven: bool,
+        check_integrity: bool,
         work: impl Fn(&Database) -> Result<T, redb::Error>,
-    ) -> Result<T, Trouble> {
+    ) -> Result<T, StoreError> {
         let opened = || {
             let mut builder = Database::builder();
             builder.set_cache_size(CACHE).set_concurrency_mode(ConcurrencyMode::MultiWriter);
             // What is read is believed, so a file that was altered is to be an error.
-            builder.set_check_integrity_on_open(proven);
+            builder.set_check_integrity_on_open(check_integrity);
             let database = builder.create(&self.path)?;
             work(&database)
         };
         // A database may panic over a file it believed to be in order.
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(opened));
-        result.unwrap_or(Err(redb::Error::Corrupted(String::new()))).map_err(Trouble::of)
+        result.unwrap_or(Err(redb::Error::Corrupted(String::new()))).map_err(StoreError::of)
     }
 
     /// Moves the file to the first free name of `NAME.bad`, `NAME.bad1`, …
@@ -245,12 +246,12 @@ impl Library {
         std::fs::rename(&self.path, aside).map_err(failed)
     }
 
-    fn describe(&self, trouble: Trouble) -> DiskError {
+    fn to_disk_error(&self, error: StoreError) -> DiskError {
         let (what, path) = ("use the library", self.path.as_path());
-        match trouble {
-            Trouble::Busy => DiskError::new(DiskErrorKind::Busy, what, path),
-            Trouble::Io(error) => DiskError::from_io(what, path, &error),
-            Trouble::Unreadable => DiskError::new(DiskErrorKind::Io, what, path).with("it cannot be read"),
+        match error {
+            StoreError::Busy => DiskError::new(DiskErrorKind::Busy, what, path),
+            StoreError::Io(error) => DiskError::from_io(what, path, &error),
+            StoreError::Unreadable => DiskError::new(DiskErrorKind::Io, what, path).with("it cannot be read"),
         }
     }
 }
@@ -258,11 +259,11 @@ impl Library {
 /// The pieces of an entry that may be believed without hashing: those whose files are as they were
 /// when it was saved. An entry of a process that was still running may be followed by its last
 /// writes, so there a file may be a little younger.
-pub fn trusted(storage: &Storage, entry: &Entry) -> Result<Bitfield, DiskError> {
-    let last = entry.saved.checked_add(GRACE).unwrap_or(entry.saved);
+pub fn trusted_pieces(storage: &Storage, record: &ResumeRecord) -> Result<Bitfield, DiskError> {
+    let last = record.saved.checked_add(GRACE).unwrap_or(record.saved);
     let last_ns = last.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
-    storage.unchanged_pieces(&entry.have, &entry.stamps, |old, new| {
-        if entry.running {
+    storage.unchanged_pieces(&record.have, &record.stamps, |old, new| {
+        if record.running {
             new.size >= old.size
                 && new.inode == old.inode
                 && new.mtime_ns >= old.mtime_ns
@@ -275,13 +276,13 @@ pub fn trusted(storage: &Storage, entry: &Entry) -> Result<Bitfield, DiskError> 
 }
 
 /// What can go wrong with the file.
-enum Trouble {
+enum StoreError {
     Busy,
     Io(std::io::Error),
     Unreadable,
 }
 
-impl Trouble {
+impl StoreError {
     fn of(error: redb::Error) -> Self {
         match error {
             redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => Self::Busy,

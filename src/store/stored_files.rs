@@ -12,7 +12,7 @@ use crate::base::InfoHashes;
 
 /// How many torrents are remembered. Looking through more would make every start slow, and who has that
 /// many keeps the torrent files elsewhere.
-pub const MAX_REMEMBERED: usize = 1000;
+pub const MAX_STORED_TORRENTS: usize = 1000;
 /// The most bytes of torrent files that are kept.
 const MAX_BYTES: u64 = 256 << 20;
 /// The largest torrent file, in bytes.
@@ -20,38 +20,38 @@ const MAX_EACH: u64 = 32 << 20;
 
 /// The torrent files that are remembered.
 #[derive(Clone, Debug)]
-pub struct Remembered {
+pub struct StoredTorrentFiles {
     folder: PathBuf,
 }
 
-struct Known {
+struct StoredFile {
     id: InfoHashes,
     used: SystemTime,
     len: u64,
 }
 
-impl Remembered {
+impl StoredTorrentFiles {
     /// Those of this state directory.
-    pub fn of(state: &Path) -> Self {
+    pub fn in_state_dir(state: &Path) -> Self {
         Self { folder: state.join("torrents") }
     }
 
     /// Remembers a torrent as the newest, and forgets the oldest where there are too many.
-    pub fn keep(&self, id: &InfoHashes, torrent: &[u8]) -> Result<(), DiskError> {
+    pub fn save(&self, id: &InfoHashes, torrent: &[u8]) -> Result<(), DiskError> {
         let path = self.path(id);
-        let known = self.read(id).ok().flatten().is_some_and(|known| known == torrent);
+        let is_same = self.load(id).ok().flatten().is_some_and(|bytes| bytes == torrent);
         let touched =
-            known && File::open(&path).and_then(|file| file.set_modified(SystemTime::now())).is_ok();
+            is_same && File::open(&path).and_then(|file| file.set_modified(SystemTime::now())).is_ok();
         if !touched {
             std::fs::create_dir_all(&self.folder)
                 .map_err(|error| DiskError::from_io("make the folder", &self.folder, &error))?;
             write_atomic(&path, torrent, true)?;
         }
-        self.forget_old(MAX_REMEMBERED, MAX_BYTES)
+        self.remove_oldest(MAX_STORED_TORRENTS, MAX_BYTES)
     }
 
     /// The torrent file of this info-hash, if it is remembered.
-    pub fn read(&self, id: &InfoHashes) -> Result<Option<Vec<u8>>, DiskError> {
+    pub fn load(&self, id: &InfoHashes) -> Result<Option<Vec<u8>>, DiskError> {
         let path = self.path(id);
         let failed = |error: io::Error| DiskError::from_io("read", &path, &error);
         let file = match File::open(&path) {
@@ -67,8 +67,8 @@ impl Remembered {
     }
 
     /// All that are remembered, those used last first.
-    pub fn all(&self) -> Result<Vec<InfoHashes>, DiskError> {
-        Ok(self.known()?.into_iter().map(|known| known.id).collect())
+    pub fn list(&self) -> Result<Vec<InfoHashes>, DiskError> {
+        Ok(self.stored_files()?.into_iter().map(|file| file.id).collect())
     }
 
     /// Where the torrent file of this info-hash lies, if it is remembered.
@@ -76,13 +76,13 @@ impl Remembered {
         self.folder.join(format!("{id}.torrent"))
     }
 
-    fn known(&self) -> Result<Vec<Known>, DiskError> {
+    fn stored_files(&self) -> Result<Vec<StoredFile>, DiskError> {
         let failed = |error: io::Error| DiskError::from_io("look into", &self.folder, &error);
         let entries = match std::fs::read_dir(&self.folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             other => other.map_err(failed)?,
         };
-        let mut known = Vec::new();
+        let mut stored_files = Vec::new();
         for entry in entries {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name();
@@ -90,20 +90,20 @@ impl Remembered {
             // Whatever else lies there is not ours.
             if let (Some(id), Ok(meta)) = (id, entry.metadata()) {
                 let used = meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-                known.push(Known { id, used, len: meta.len() });
+                stored_files.push(StoredFile { id, used, len: meta.len() });
             }
         }
-        known.sort_by_key(|known| (std::cmp::Reverse(known.used), known.id));
-        Ok(known)
+        stored_files.sort_by_key(|file| (std::cmp::Reverse(file.used), file.id));
+        Ok(stored_files)
     }
 
-    fn forget_old(&self, most: usize, most_bytes: u64) -> Result<(), DiskError> {
+    fn remove_oldest(&self, max_files: usize, max_bytes: u64) -> Result<(), DiskError> {
         let mut bytes = 0;
-        for (at, known) in self.known()?.iter().enumerate() {
-            bytes += known.len;
-            if at >= most || bytes > most_bytes {
-                tracing::info!(id = %known.id, most, "a torrent not used for long is remembered no more");
-                let path = self.path(&known.id);
+        for (at, file) in self.stored_files()?.iter().enumerate() {
+            bytes += file.len;
+            if at >= max_files || bytes > max_bytes {
+                tracing::info!(id = %file.id, max_files, "a torrent not used for long is remembered no more");
+                let path = self.path(&file.id);
                 std::fs::remove_file(&path).map_err(|error| DiskError::from_io("remove", &path, &error))?;
             }
         }
@@ -124,22 +124,22 @@ mod tests {
     #[test]
     fn what_is_kept_is_found_and_the_last_used_is_first() {
         let state = tempfile::tempdir().unwrap();
-        let remembered = Remembered::of(state.path());
-        assert_eq!((remembered.all().unwrap(), remembered.read(&id(1)).unwrap()), (vec![], None));
+        let stored = StoredTorrentFiles::in_state_dir(state.path());
+        assert_eq!((stored.list().unwrap(), stored.load(&id(1)).unwrap()), (vec![], None));
         for n in 1..=3 {
-            remembered.keep(&id(n), &[n; 10]).unwrap();
+            stored.save(&id(n), &[n; 10]).unwrap();
             let age = SystemTime::now() - Duration::from_secs(100 - u64::from(n));
-            File::open(remembered.path(&id(n))).unwrap().set_modified(age).unwrap();
+            File::open(stored.path(&id(n))).unwrap().set_modified(age).unwrap();
         }
         std::fs::write(state.path().join("torrents/mine.txt"), "not yours").unwrap();
-        assert_eq!(remembered.all().unwrap(), [id(3), id(2), id(1)]);
-        remembered.keep(&id(1), &[1; 10]).unwrap();
-        assert_eq!(remembered.all().unwrap(), [id(1), id(3), id(2)]);
-        assert_eq!(remembered.read(&id(2)).unwrap(), Some(vec![2; 10]));
-        remembered.forget_old(2, 1000).unwrap();
-        assert_eq!(remembered.all().unwrap(), [id(1), id(3)]);
-        remembered.forget_old(9, 15).unwrap();
-        assert_eq!(remembered.all().unwrap(), [id(1)]);
+        assert_eq!(stored.list().unwrap(), [id(3), id(2), id(1)]);
+        stored.save(&id(1), &[1; 10]).unwrap();
+        assert_eq!(stored.list().unwrap(), [id(1), id(3), id(2)]);
+        assert_eq!(stored.load(&id(2)).unwrap(), Some(vec![2; 10]));
+        stored.remove_oldest(2, 1000).unwrap();
+        assert_eq!(stored.list().unwrap(), [id(1), id(3)]);
+        stored.remove_oldest(9, 15).unwrap();
+        assert_eq!(stored.list().unwrap(), [id(1)]);
         assert!(state.path().join("torrents/mine.txt").exists());
     }
 }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::{Error, ErrorKind, Remedy, quoted, shown};
 use crate::base::InfoHashes;
-use crate::engine::{self, Recalled};
-use crate::store::Remembered;
+use crate::engine::{self, StoredTorrent};
+use crate::store::StoredTorrentFiles;
 
 /// With fewer digits too much is meant.
 const MIN_DIGITS: usize = 4;
@@ -14,7 +14,7 @@ const MAX_NAMED: usize = 3;
 
 /// The torrent that is meant by the beginning of its info hash; nothing if this is no such beginning, or if
 /// there is a file of that name.
-pub fn recall(argument: &Path, state: Option<&Path>) -> Result<Option<Recalled>, Error> {
+pub fn find(argument: &Path, state: Option<&Path>) -> Result<Option<StoredTorrent>, Error> {
     let Some(digits) = digits(argument).filter(|_| argument.symlink_metadata().is_err()) else {
         return Ok(None);
     };
@@ -22,11 +22,12 @@ pub fn recall(argument: &Path, state: Option<&Path>) -> Result<Option<Recalled>,
         let message = format!("'{digits}' is not a file, and torr remembers no torrents without HOME");
         return Err(Error::usage(message).remedy(Remedy::NameStateDir));
     };
-    let all = engine::remembered(state).map_err(Error::from)?;
+    let all = engine::list_stored_torrents(state).map_err(Error::from)?;
     let meant: Vec<&InfoHashes> = all.iter().filter(|id| id.to_string().starts_with(&digits)).collect();
     match meant[..] {
         [id] => {
-            let found = engine::recall(state, id).map_err(|error| Error::from(error).about(*id))?;
+            let found =
+                engine::load_stored_torrent(state, id).map_err(|error| Error::from(error).about(*id))?;
             found.map(Some).ok_or_else(|| {
                 let message = format!("the record of '{digits}' in {} is damaged", shown(state));
                 Error::new(ErrorKind::Input, "malformed", message).hint("give the torrent file").about(*id)
@@ -43,7 +44,7 @@ pub fn recall(argument: &Path, state: Option<&Path>) -> Result<Option<Recalled>,
 
 /// Where the torrent file of a remembered torrent lies.
 pub fn torrent_file(state: &Path, torrent: &InfoHashes) -> PathBuf {
-    Remembered::of(state).path(torrent)
+    StoredTorrentFiles::in_state_dir(state).path(torrent)
 }
 
 /// The argument as digits of an info hash, if it can be the beginning of one.
@@ -61,8 +62,9 @@ fn unknown(digits: &str, state: &Path, all: &[InfoHashes]) -> Error {
         return failure.remedy(Remedy::GiveTorrentFile);
     }
     // Those that begin alike, or else those used last.
-    let alike: Vec<&InfoHashes> = all.iter().filter(|id| id.to_string().starts_with(&digits[..2])).collect();
-    let near: Vec<&InfoHashes> = if alike.is_empty() { all.iter().collect() } else { alike };
+    let similar: Vec<&InfoHashes> =
+        all.iter().filter(|id| id.to_string().starts_with(&digits[..2])).collect();
+    let near: Vec<&InfoHashes> = if similar.is_empty() { all.iter().collect() } else { similar };
     let near = &near[..near.len().min(MAX_NAMED)];
     let verb = if all.len() > near.len() { "remembered torrents include" } else { "remembered:" };
     failure.hint(format!("{verb} {}", names(state, near)))
@@ -70,7 +72,10 @@ fn unknown(digits: &str, state: &Path, all: &[InfoHashes]) -> Error {
 
 fn names(state: &Path, ids: &[&InfoHashes]) -> String {
     let name = |id: &&InfoHashes| {
-        let name = engine::recall(state, id).ok().flatten().map(|known| known.metainfo.name().fit(40));
+        let name = engine::load_stored_torrent(state, id)
+            .ok()
+            .flatten()
+            .map(|stored| stored.metainfo.name().fit(40));
         format!("{} {}", &id.to_string()[..10], name.unwrap_or_else(|| "(damaged)".to_owned()))
     };
     let mut names: Vec<String> = ids.iter().take(MAX_NAMED).map(name).collect();
@@ -81,13 +86,13 @@ fn names(state: &Path, ids: &[&InfoHashes]) -> String {
 }
 
 /// The data of a remembered torrent is not where it was.
-pub fn gone(known: &Recalled, argument: &Path) -> Error {
-    let name = known.metainfo.name().fit(100);
-    let id = known.metainfo.info_hash();
-    match &known.folder {
+pub fn data_moved(stored: &StoredTorrent, argument: &Path) -> Error {
+    let name = stored.metainfo.name().fit(100);
+    let id = stored.metainfo.info_hash();
+    match &stored.folder {
         Some(folder) => {
             let message = format!("{name} is no longer in {}", shown(folder));
-            let (argument, torrent_file) = (argument.to_owned(), known.torrent_file.clone());
+            let (argument, torrent_file) = (argument.to_owned(), stored.torrent_file.clone());
             let remedy = Remedy::Moved { argument, torrent_file, folder: folder.clone() };
             Error::new(ErrorKind::Disk, "files_missing", message).remedy(remedy).about(id)
         }
@@ -120,13 +125,13 @@ mod tests {
     #[test]
     fn a_beginning_that_is_unique_is_enough() {
         let state = tempfile::tempdir().unwrap();
-        let find = |text: &str| recall(Path::new(text), Some(state.path()));
+        let find = |text: &str| find(Path::new(text), Some(state.path()));
         let failure = find("abcd").unwrap_err();
         assert_eq!((failure.kind, failure.word), (ErrorKind::Input, "not_found"));
-        let remembered = Remembered::of(state.path());
+        let stored = StoredTorrentFiles::in_state_dir(state.path());
         let mut all: Vec<Metainfo> = (0..300).map(|n| torrent(&format!("film {n}"))).collect();
         for torrent in &all {
-            remembered.keep(&torrent.info_hash(), &torrent.to_bytes()).unwrap();
+            stored.save(&torrent.info_hash(), &torrent.to_bytes()).unwrap();
         }
         all.sort_by_key(Metainfo::info_hash);
         for torrent in all.iter().step_by(50) {
@@ -140,20 +145,20 @@ mod tests {
         assert!(none.sentence().unwrap().starts_with("remembered torrents include "));
         // One file damaged in place: its name is known, what it says is not believed.
         let hash = all[0].info_hash();
-        std::fs::write(remembered.path(&hash), all[1].to_bytes()).unwrap();
+        std::fs::write(stored.path(&hash), all[1].to_bytes()).unwrap();
         assert_eq!(find(&hash.to_string()).unwrap_err().word, "malformed");
     }
 
     #[test]
     fn several_are_listed() {
         let state = tempfile::tempdir().unwrap();
-        let remembered = Remembered::of(state.path());
+        let stored = StoredTorrentFiles::in_state_dir(state.path());
         let names: Vec<String> = (0..9).map(|n| format!("{}{n}", "ab".repeat(19) + "a")).collect();
         for name in &names {
             let id: InfoHashes = name.parse().unwrap();
-            remembered.keep(&id, torrent("x").to_bytes().as_slice()).unwrap();
+            stored.save(&id, torrent("x").to_bytes().as_slice()).unwrap();
         }
-        let failure = recall(Path::new("abab"), Some(state.path())).unwrap_err();
+        let failure = find(Path::new("abab"), Some(state.path())).unwrap_err();
         assert_eq!(
             (failure.kind, failure.message.as_str()),
             (ErrorKind::Usage, "'abab' matches 9 remembered torrents")

@@ -5,12 +5,12 @@ use crate::base::Geometry;
 use crate::proto::metainfo::PieceHashes;
 use crate::store::{FilePool, FileSpec, FileStamp, Layout, StorageOptions};
 
-pub(super) fn entry(seed: u8) -> Entry {
+pub(super) fn record(seed: u8) -> ResumeRecord {
     let mut have = Bitfield::none(19);
     have.insert(Geometry::single(1, 19).unwrap().piece(u32::from(seed) % 19).unwrap());
     let stamp = FileStamp { size: 5, mtime_ns: -3, ctime_ns: -2, inode: u64::MAX };
     let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-    Entry {
+    ResumeRecord {
         id: InfoHashes::from_v1([seed; 20]),
         folder: PathBuf::from("/home/x/\u{1f600}"),
         stamps: FileStamps { files: vec![Some(stamp), None], part: Some(stamp) },
@@ -29,16 +29,16 @@ pub(super) fn entry(seed: u8) -> Entry {
 #[test]
 fn what_was_saved_is_loaded() {
     let folder = tempfile::tempdir().unwrap();
-    let library = Library::new(folder.path().join("state/library.redb"));
-    assert_eq!(library.load_all().unwrap(), []);
-    library.save(&[entry(2), entry(1)]).unwrap();
-    let newer = Entry { running: false, ..entry(1) };
-    library.save(std::slice::from_ref(&newer)).unwrap();
-    assert_eq!(library.load(&entry(2).id).unwrap(), Some(entry(2)));
-    assert_eq!(library.load(&entry(3).id).unwrap(), None);
-    assert_eq!(library.load_all().unwrap(), [newer, entry(2)]);
-    library.remove(&entry(2).id).unwrap();
-    assert_eq!(library.load(&entry(2).id).unwrap(), None);
+    let store = TorrentStore::new(folder.path().join("state/library.redb"));
+    assert_eq!(store.load_all().unwrap(), []);
+    store.save(&[record(2), record(1)]).unwrap();
+    let newer = ResumeRecord { running: false, ..record(1) };
+    store.save(std::slice::from_ref(&newer)).unwrap();
+    assert_eq!(store.load(&record(2).id).unwrap(), Some(record(2)));
+    assert_eq!(store.load(&record(3).id).unwrap(), None);
+    assert_eq!(store.load_all().unwrap(), [newer, record(2)]);
+    store.remove(&record(2).id).unwrap();
+    assert_eq!(store.load(&record(2).id).unwrap(), None);
 }
 
 #[test]
@@ -47,25 +47,26 @@ fn several_may_save_at_once() {
     let path = folder.path().join("library.redb");
     std::thread::scope(|scope| {
         for seed in 0..6 {
-            let library = Library::new(&path);
-            scope.spawn(move || library.save(&[entry(seed)]).unwrap());
+            let store = TorrentStore::new(&path);
+            scope.spawn(move || store.save(&[record(seed)]).unwrap());
         }
     });
-    assert_eq!(Library::new(&path).load_all().unwrap().len(), 6);
+    assert_eq!(TorrentStore::new(&path).load_all().unwrap().len(), 6);
 }
 
 #[test]
 fn those_saved_longest_ago_are_forgotten_and_some_more() {
     let folder = tempfile::tempdir().unwrap();
-    let library = Library::new(folder.path().join("library.redb"));
-    library.prune(20).unwrap();
+    let store = TorrentStore::new(folder.path().join("library.redb"));
+    store.prune(20).unwrap();
     let saved = |seed: u8| SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000 - u64::from(seed));
-    let all: Vec<Entry> = (0..25).map(|seed| Entry { saved: saved(seed), ..entry(seed) }).collect();
-    library.save(&all).unwrap();
-    library.prune(25).unwrap();
-    assert_eq!(library.load_all().unwrap().len(), 25);
-    library.prune(20).unwrap();
-    assert_eq!(library.load_all().unwrap(), all[..18]);
+    let all: Vec<ResumeRecord> =
+        (0..25).map(|seed| ResumeRecord { saved: saved(seed), ..record(seed) }).collect();
+    store.save(&all).unwrap();
+    store.prune(25).unwrap();
+    assert_eq!(store.load_all().unwrap().len(), 25);
+    store.prune(20).unwrap();
+    assert_eq!(store.load_all().unwrap(), all[..18]);
 }
 
 #[test]
@@ -73,11 +74,11 @@ fn a_file_held_by_another_is_busy() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("library.redb");
     let held = Database::create(&path).unwrap();
-    let library = Library::new(&path);
-    assert_eq!(library.save(&[entry(1)]).unwrap_err().kind, DiskErrorKind::Busy);
-    assert_eq!(library.load_all().unwrap_err().kind, DiskErrorKind::Busy);
+    let store = TorrentStore::new(&path);
+    assert_eq!(store.save(&[record(1)]).unwrap_err().kind, DiskErrorKind::Busy);
+    assert_eq!(store.load_all().unwrap_err().kind, DiskErrorKind::Busy);
     drop(held);
-    library.save(&[entry(1)]).unwrap();
+    store.save(&[record(1)]).unwrap();
 }
 
 #[test]
@@ -85,22 +86,22 @@ fn a_file_cut_anywhere_or_bent_is_set_aside_and_never_lost() {
     // In memory, if possible: each of many cases makes its files durable.
     let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let path = folder.path().join("library.redb");
-    Library::new(&path).save(&[entry(1)]).unwrap();
+    TorrentStore::new(&path).save(&[record(1)]).unwrap();
     let whole = std::fs::read(&path).unwrap();
     let cuts = (1..700).step_by(37).chain((700..whole.len()).step_by(whole.len() / 100));
     for cut in cuts {
         let case = tempfile::tempdir_in(folder.path()).unwrap();
-        let library = Library::new(case.path().join("l"));
-        std::fs::write(library.path(), &whole[..cut]).unwrap();
-        let loaded = library.load_all().unwrap_or_else(|error| panic!("cut at {cut}: {error}"));
+        let store = TorrentStore::new(case.path().join("l"));
+        std::fs::write(store.path(), &whole[..cut]).unwrap();
+        let loaded = store.load_all().unwrap_or_else(|error| panic!("cut at {cut}: {error}"));
         let aside = case.path().join("l.bad");
         if loaded.is_empty() {
             assert_eq!(std::fs::metadata(&aside).unwrap().len(), cut as u64, "cut at {cut}");
         } else {
-            assert_eq!(loaded, [entry(1)]);
+            assert_eq!(loaded, [record(1)]);
         }
-        library.save(&[entry(2)]).unwrap();
-        assert!(library.load(&entry(2).id).unwrap().is_some());
+        store.save(&[record(2)]).unwrap();
+        assert!(store.load(&record(2).id).unwrap().is_some());
     }
 }
 
@@ -120,28 +121,29 @@ fn only_unchanged_files_are_believed() {
     }
     storage.flush().unwrap();
     let saved = SystemTime::now();
-    let mut entry = Entry {
+    let mut record = ResumeRecord {
         id,
         stamps: storage.file_stamps().unwrap(),
         have: Bitfield::all(5),
         saved,
         running: false,
-        ..entry(1)
+        ..record(1)
     };
-    assert!(trusted(&storage, &entry).unwrap().is_full());
+    assert!(trusted_pieces(&storage, &record).unwrap().is_full());
     let touch = |time| {
         let file = std::fs::File::options().write(true).open(folder.path().join("b")).unwrap();
         file.set_modified(time).unwrap();
     };
     touch(saved + Duration::from_secs(5));
-    let left: Vec<_> = trusted(&storage, &entry).unwrap().iter().map(crate::base::Piece::index).collect();
+    let left: Vec<_> =
+        trusted_pieces(&storage, &record).unwrap().iter().map(crate::base::Piece::index).collect();
     assert_eq!(left, [0, 1]);
-    entry.running = true;
-    assert!(trusted(&storage, &entry).unwrap().is_full());
+    record.running = true;
+    assert!(trusted_pieces(&storage, &record).unwrap().is_full());
     touch(saved + GRACE + Duration::from_secs(5));
-    assert_eq!(trusted(&storage, &entry).unwrap().count(), 2);
+    assert_eq!(trusted_pieces(&storage, &record).unwrap().count(), 2);
     touch(saved - Duration::from_secs(500));
-    assert_eq!(trusted(&storage, &entry).unwrap().count(), 2);
+    assert_eq!(trusted_pieces(&storage, &record).unwrap().count(), 2);
     std::fs::File::options().write(true).open(folder.path().join("a")).unwrap().set_len(3).unwrap();
-    assert_eq!(trusted(&storage, &entry).unwrap().count(), 0);
+    assert_eq!(trusted_pieces(&storage, &record).unwrap().count(), 0);
 }

@@ -1,6 +1,6 @@
 //! The bytes of one entry of the library.
 //!
-//! A record is a version, the fields in the order of [`Entry`], little-endian and with counts before
+//! A record is a version, the fields in the order of [`ResumeRecord`], little-endian and with counts before
 //! lists, and at the end the SHA-1 digest of all before it.
 
 use std::ffi::OsString;
@@ -8,7 +8,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use super::Entry;
+use super::ResumeRecord;
 use crate::base::{Bitfield, InfoHashes, MAX_PIECES};
 use crate::hash;
 use crate::store::storage::{FileStamp, FileStamps};
@@ -25,13 +25,13 @@ pub(super) enum RecordError {
     Damaged,
 }
 
-pub(super) fn encode(entry: &Entry) -> Vec<u8> {
+pub(super) fn encode(record: &ResumeRecord) -> Vec<u8> {
     let mut out = Vec::new();
     out.extend(VERSION.to_le_bytes());
-    put_bytes(&mut out, entry.id.to_string().as_bytes());
-    put_bytes(&mut out, entry.folder.as_os_str().as_bytes());
-    put_number(&mut out, entry.stamps.files.len() as u64);
-    for stamp in entry.stamps.files.iter().chain([&entry.stamps.part]) {
+    put_bytes(&mut out, record.id.to_string().as_bytes());
+    put_bytes(&mut out, record.folder.as_os_str().as_bytes());
+    put_number(&mut out, record.stamps.files.len() as u64);
+    for stamp in record.stamps.files.iter().chain([&record.stamps.part]) {
         match stamp {
             None => out.push(0),
             Some(stamp) => {
@@ -43,22 +43,22 @@ pub(super) fn encode(entry: &Entry) -> Vec<u8> {
             }
         }
     }
-    put_number(&mut out, u64::from(entry.have.len()));
-    put_bytes(&mut out, entry.have.as_bytes());
-    put_number(&mut out, entry.uploaded);
-    put_number(&mut out, entry.downloaded);
-    put_time(&mut out, Some(entry.added));
-    put_time(&mut out, entry.finished);
-    put_time(&mut out, Some(entry.saved));
-    out.push(u8::from(entry.running));
-    out.push(u8::from(entry.partial));
-    put_bytes(&mut out, &entry.extra);
+    put_number(&mut out, u64::from(record.have.len()));
+    put_bytes(&mut out, record.have.as_bytes());
+    put_number(&mut out, record.uploaded);
+    put_number(&mut out, record.downloaded);
+    put_time(&mut out, Some(record.added));
+    put_time(&mut out, record.finished);
+    put_time(&mut out, Some(record.saved));
+    out.push(u8::from(record.running));
+    out.push(u8::from(record.partial));
+    put_bytes(&mut out, &record.extra);
     let digest = hash::sha1(&out);
     out.extend(digest);
     out
 }
 
-pub(super) fn decode(bytes: &[u8]) -> Result<Entry, RecordError> {
+pub(super) fn decode(bytes: &[u8]) -> Result<ResumeRecord, RecordError> {
     let version = bytes.first_chunk().copied().map(u16::from_le_bytes).ok_or(RecordError::Damaged)?;
     let (body, digest) = bytes.split_last_chunk::<20>().ok_or(RecordError::Damaged)?;
     if hash::sha1(body) != *digest {
@@ -68,8 +68,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Entry, RecordError> {
         return Err(RecordError::Newer);
     }
     let mut reader = Reader { rest: body.get(2..).unwrap_or_default(), version };
-    let entry = reader.entry()?;
-    if reader.rest.is_empty() { Ok(entry) } else { Err(RecordError::Damaged) }
+    let record = reader.record()?;
+    if reader.rest.is_empty() { Ok(record) } else { Err(RecordError::Damaged) }
 }
 
 fn put_number(out: &mut Vec<u8>, number: u64) {
@@ -93,7 +93,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn entry(&mut self) -> Result<Entry, RecordError> {
+    fn record(&mut self) -> Result<ResumeRecord, RecordError> {
         let damaged = RecordError::Damaged;
         let id = std::str::from_utf8(self.bytes()?).map_err(|_| damaged)?;
         let id: InfoHashes = id.parse().map_err(|_| damaged)?;
@@ -107,7 +107,7 @@ impl<'a> Reader<'a> {
         let pieces = self.number()?;
         let pieces = u32::try_from(pieces).ok().filter(|&pieces| pieces <= MAX_PIECES).ok_or(damaged)?;
         let have = Bitfield::from_bytes(self.bytes()?, pieces).ok_or(damaged)?;
-        Ok(Entry {
+        Ok(ResumeRecord {
             id,
             folder,
             stamps,
@@ -175,17 +175,17 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::library::tests::entry;
+    use crate::store::torrent_store::tests::record;
 
     #[test]
     fn a_record_reads_back_what_was_written() {
-        let entry = entry(7);
-        assert_eq!(decode(&encode(&entry)), Ok(entry));
+        let record = record(7);
+        assert_eq!(decode(&encode(&record)), Ok(record));
     }
 
     #[test]
     fn every_cut_and_every_flipped_bit_is_noticed() {
-        let bytes = encode(&entry(1));
+        let bytes = encode(&record(1));
         for cut in 0..bytes.len() {
             assert_eq!(decode(&bytes[..cut]), Err(RecordError::Damaged));
         }
@@ -203,7 +203,7 @@ mod tests {
             body.extend(digest);
             body
         };
-        let good = encode(&entry(1));
+        let good = encode(&record(1));
         let mut newer = good[..good.len() - 20].to_vec();
         newer[0] = 9;
         assert_eq!(decode(&seal(newer)), Err(RecordError::Newer));
