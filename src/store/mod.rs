@@ -36,8 +36,8 @@ pub use lock::{LockOwner, TorrentLock};
 pub use piece_buffer::{HashState, PieceBuffer, Segment};
 pub use pool::{BUF_LEN, Buf, Pool, PoolCounters};
 pub use scan::{
-    Hashed, Hashes, Patterns, Scan, ScannedFile, Seen, Skipped, Wishes, changed, hash_pieces,
-    hash_some_pieces, same_piece, scan, unreadable,
+    CachedHashes, HashCache, Patterns, Scan, ScanOptions, ScanStamp, ScannedFile, Skipped, first_changed,
+    first_unreadable, hash_pieces, hash_some_pieces, matching_piece, scan,
 };
 pub use storage::{FileStamp, FileStamps, Storage, SurveyedFile};
 pub use stored_files::{MAX_STORED_TORRENTS, StoredTorrentFiles};

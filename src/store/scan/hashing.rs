@@ -14,9 +14,9 @@ use crate::store::error::{DiskError, DiskErrorKind};
 use crate::store::write_strategy::read_at;
 
 /// How much a thread reads before it hashes, in bytes. More would not stay in the cache.
-const BATCH: usize = 4 << 20;
+const BATCH_LEN: usize = 4 << 20;
 /// A piece longer than this is hashed as it is read, so that memory does not grow with it.
-const LONG: usize = 16 << 20;
+const MAX_HELD: usize = 16 << 20;
 
 /// The digests of the pieces of files, each a path and its length, end to end. A file of no path is
 /// padding (BEP 47). A file that has another length meanwhile is [`DiskErrorKind::Changed`].
@@ -45,12 +45,13 @@ pub fn hash_some_pieces(
         return Err(DiskError::new(DiskErrorKind::Invalid, "hash", ""));
     }
     let piece_len = geometry.piece_len() as usize;
-    let per_step = (BATCH / piece_len).clamp(hash::lanes().max(1).min((64 << 20) / piece_len).max(1), 1024);
+    let per_step =
+        (BATCH_LEN / piece_len).clamp(hash::lanes().max(1).min((64 << 20) / piece_len).max(1), 1024);
     let next = AtomicUsize::new(0);
     let outcome = Mutex::new((vec![[0; 20]; count], None));
     let work = || {
         let mut reader = Reader { files, geometry, open: None };
-        let room = if piece_len > LONG { BATCH } else { per_step.min(count) * piece_len };
+        let room = if piece_len > MAX_HELD { BATCH_LEN } else { per_step.min(count) * piece_len };
         let mut scratch = vec![0; room];
         loop {
             let from = next.fetch_add(per_step, Ordering::Relaxed);
@@ -98,8 +99,8 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn digests(&mut self, pieces: &[Piece], scratch: &mut [u8]) -> Result<Vec<Sha1Digest>, DiskError> {
-        if self.geometry.piece_len() as usize > LONG {
-            return pieces.iter().map(|&piece| self.digest_of_long(piece, scratch)).collect();
+        if self.geometry.piece_len() as usize > MAX_HELD {
+            return pieces.iter().map(|&piece| self.digest_in_chunks(piece, scratch)).collect();
         }
         let mut rest = &mut *scratch;
         let mut read = Vec::with_capacity(pieces.len());
@@ -112,7 +113,7 @@ impl Reader<'_> {
         Ok(hash::sha1_many(read.iter().map(|bytes| std::iter::once(*bytes))))
     }
 
-    fn digest_of_long(&mut self, piece: Piece, scratch: &mut [u8]) -> Result<Sha1Digest, DiskError> {
+    fn digest_in_chunks(&mut self, piece: Piece, scratch: &mut [u8]) -> Result<Sha1Digest, DiskError> {
         let mut at = self.geometry.piece_range(piece);
         let mut hash = hash::Sha1::new();
         while !at.is_empty() {

@@ -1,18 +1,18 @@
 //! What a new torrent is made of: listing the files under a path, and hashing them.
 
-mod globs;
+mod hash_cache;
 mod hashing;
-mod ignores;
-mod kept;
+mod ignore_files;
+mod patterns;
 mod walk;
 
 use std::fs::Metadata;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-pub use self::globs::Patterns;
+pub use self::hash_cache::{CachedHashes, HashCache, matching_piece};
 pub use self::hashing::{hash_pieces, hash_some_pieces};
-pub use self::kept::{Hashed, Hashes, same_piece};
+pub use self::patterns::Patterns;
 use super::error::{DiskError, DiskErrorKind};
 
 /// One file that was found.
@@ -27,12 +27,12 @@ pub struct ScannedFile {
     /// Whether its owner may execute it.
     pub executable: bool,
     /// By what it is known again.
-    pub seen: Seen,
+    pub stamp: ScanStamp,
 }
 
 /// What tells whether a file is still the one that was looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Seen {
+pub struct ScanStamp {
     len: u64,
     /// When it was written last, in nanoseconds since 1970.
     mtime_ns: i128,
@@ -46,7 +46,7 @@ pub struct Seen {
 /// would leave it out; then `exclude` is heard, then the ignore files, then what is junk or hidden. A
 /// folder that is left out takes with it all that is not included by itself.
 #[derive(Clone, Debug, Default)]
-pub struct Wishes {
+pub struct ScanOptions {
     /// Files and folders that begin with a dot.
     pub hidden: bool,
     /// Files that systems leave behind.
@@ -73,7 +73,7 @@ pub struct Scan {
     /// What was left out.
     pub skipped: Skipped,
     /// Wanted files and folders whose names are not UTF-8.
-    pub unnamed: Vec<PathBuf>,
+    pub non_utf8: Vec<PathBuf>,
 }
 
 /// How many files and folders were left out, by the reason. A folder counts once, with all it holds.
@@ -103,7 +103,7 @@ impl Skipped {
 /// Lists the files under a path, or the one file that it is, to which no wish applies. The path itself
 /// may be a link. A link that leads nowhere or back into a folder it lies in is an error where links
 /// are followed.
-pub fn scan(path: &Path, wishes: &Wishes) -> Result<Scan, DiskError> {
+pub fn scan(path: &Path, options: &ScanOptions) -> Result<Scan, DiskError> {
     let meta = std::fs::metadata(path).map_err(|error| DiskError::from_io("read", path, &error))?;
     if meta.is_file() {
         let file = ScannedFile::new(path.to_owned(), Vec::new(), &meta);
@@ -112,16 +112,16 @@ pub fn scan(path: &Path, wishes: &Wishes) -> Result<Scan, DiskError> {
     if !meta.is_dir() {
         return Err(DiskError::new(DiskErrorKind::NotPlain, "read", path));
     }
-    walk::folder(path, &meta, wishes)
+    walk::folder(path, &meta, options)
 }
 
 /// The first of these files that is not what it was when it was found.
-pub fn changed(files: &[ScannedFile]) -> Option<&ScannedFile> {
-    files.iter().find(|file| std::fs::metadata(&file.path).map_or(true, |meta| !file.seen.is(&meta)))
+pub fn first_changed(files: &[ScannedFile]) -> Option<&ScannedFile> {
+    files.iter().find(|file| std::fs::metadata(&file.path).map_or(true, |meta| !file.stamp.is(&meta)))
 }
 
 /// The first of these files that we may not read.
-pub fn unreadable(files: &[ScannedFile]) -> Option<&ScannedFile> {
+pub fn first_unreadable(files: &[ScannedFile]) -> Option<&ScannedFile> {
     let readable = |path: &Path| rustix::fs::access(path, rustix::fs::Access::READ_OK).is_ok();
     files.iter().find(|file| !readable(&file.path))
 }
@@ -129,11 +129,11 @@ pub fn unreadable(files: &[ScannedFile]) -> Option<&ScannedFile> {
 impl ScannedFile {
     fn new(path: PathBuf, names: Vec<String>, meta: &Metadata) -> Self {
         let executable = meta.permissions().mode() & 0o100 != 0;
-        Self { path, names, len: meta.len(), executable, seen: Seen::of(meta) }
+        Self { path, names, len: meta.len(), executable, stamp: ScanStamp::of(meta) }
     }
 }
 
-impl Seen {
+impl ScanStamp {
     fn of(meta: &Metadata) -> Self {
         let ns = |seconds: i64, ns: i64| i128::from(seconds) * 1_000_000_000 + i128::from(ns);
         Self {
@@ -167,17 +167,21 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
         std::fs::write(&path, "one").unwrap();
-        let files = scan(&path, &Wishes::default()).unwrap().files;
-        assert!(files[0].names.is_empty() && changed(&files).is_none() && unreadable(&files).is_none());
-        let second = (files[0].seen.ctime_ns / 1_000_000_000) as i64;
-        assert!(!files[0].seen.older_than(second) && files[0].seen.older_than(second + 1));
+        let files = scan(&path, &ScanOptions::default()).unwrap().files;
+        assert!(
+            files[0].names.is_empty()
+                && first_changed(&files).is_none()
+                && first_unreadable(&files).is_none()
+        );
+        let second = (files[0].stamp.ctime_ns / 1_000_000_000) as i64;
+        assert!(!files[0].stamp.older_than(second) && files[0].stamp.older_than(second + 1));
         let past = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1000);
         std::fs::File::options().write(true).open(&path).unwrap().set_modified(past).unwrap();
-        assert_eq!(changed(&files), Some(&files[0]));
+        assert_eq!(first_changed(&files), Some(&files[0]));
         // A time that was set back does not make it old.
-        let files = scan(&path, &Wishes::default()).unwrap().files;
-        assert!(!files[0].seen.older_than(second));
+        let files = scan(&path, &ScanOptions::default()).unwrap().files;
+        assert!(!files[0].stamp.older_than(second));
         std::fs::remove_file(&path).unwrap();
-        assert!(changed(&files).is_some() && unreadable(&files).is_some());
+        assert!(first_changed(&files).is_some() && first_unreadable(&files).is_some());
     }
 }

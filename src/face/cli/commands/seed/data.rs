@@ -144,10 +144,10 @@ impl TorrentBuilder<'_> {
 
     /// Hashes what has changed since it was hashed last, and keeps what comes of it.
     fn hash(&self, found: &Found) -> Result<Hashed, Error> {
-        let cache = user_folders::cache().map(|cache| HashCache::of(&cache));
+        let cache = user_folders::cache().map(|cache| HashCache::in_cache_dir(&cache));
         let piece_len = found.shape.piece_len();
         let kept = cache.as_ref().filter(|_| !self.args.making.rehash);
-        let kept = kept.and_then(|cache| cache.read(&found.path, piece_len));
+        let kept = kept.and_then(|cache| cache.load(&found.path, piece_len));
         let files = &found.files.files;
         let known: Vec<Option<Sha1Digest>> = match &kept {
             Some(kept) => kept.digests(files, &found.shape),
@@ -158,7 +158,7 @@ impl TorrentBuilder<'_> {
         hash::check_unchanged(&found.files)?;
         let keep = CachedHashes::new(files, piece_len, hashed.digests.clone(), found.at);
         if let Some(cache) = cache.filter(|_| kept.as_ref() != Some(&keep))
-            && let Err(error) = cache.keep(&found.path, &keep)
+            && let Err(error) = cache.save(&found.path, &keep)
         {
             tracing::warn!(%error, "the next run will hash everything again");
         }

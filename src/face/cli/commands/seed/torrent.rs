@@ -7,7 +7,7 @@ use crate::app::door::{After, ContentOptions, Existing};
 use crate::app::input::{self, Kind, Reading, Torrent};
 use crate::app::location::{self, Place, Top};
 use crate::app::making::values::web_seed;
-use crate::app::making::{ScannedFile, Wishes, scan};
+use crate::app::making::{ScanOptions, ScannedFile, scan};
 use crate::app::quoted;
 use crate::app::stored_torrent;
 use crate::app::{Error, ErrorKind, shown};
@@ -79,7 +79,7 @@ pub fn share(args: &SeedArgs, setup: &Setup, argument: &Path, output: &Output) -
 fn files(torrent: &Metainfo, data: &Path, follow: bool) -> Vec<ScannedFile> {
     let paths = super::known::line(torrent, data).into_iter().filter_map(|(path, _)| path);
     let own = paths.filter(|path| follow || !path.is_symlink());
-    own.filter_map(|path| scan(&path, &Wishes::default()).ok()).flat_map(|scan| scan.files).collect()
+    own.filter_map(|path| scan(&path, &ScanOptions::default()).ok()).flat_map(|scan| scan.files).collect()
 }
 
 /// Makes it ready to be given from this folder; `path` is what the user calls its data.

@@ -8,11 +8,11 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 /// The ignore files of a folder and of those above it, up to the one that is looked through. What lies
 /// above that one has no say: a torrent depends on its own folder alone.
 #[derive(Debug, Default)]
-pub struct Ignores {
+pub struct IgnoreFiles {
     levels: Vec<[Gitignore; 2]>,
 }
 
-impl Ignores {
+impl IgnoreFiles {
     /// Goes into a folder. A line that means nothing is passed over, as git does.
     pub fn enter(&mut self, folder: &Path) {
         let read = |name: &str| {
@@ -62,7 +62,7 @@ mod tests {
         std::fs::write(at(".gitignore"), "*.o\n/top\nbuild/\n[bad\n").unwrap();
         std::fs::write(at("sub/.gitignore"), "!keep.o\n").unwrap();
         std::fs::write(at("sub/.ignore"), "plain\n!*.a\n").unwrap();
-        let mut ignores = Ignores::default();
+        let mut ignores = IgnoreFiles::default();
         ignores.enter(dir.path());
         assert!(ignores.ignored(&at("x.o"), false) && ignores.ignored(&at("top"), false));
         assert!(ignores.ignored(&at("build"), true) && !ignores.ignored(&at("build"), false));

@@ -48,7 +48,7 @@ impl Patterns {
     }
 
     /// Whether one of them means this file or folder itself.
-    pub fn mean(&self, names: &[String], folder: bool) -> bool {
+    pub fn matches(&self, names: &[String], folder: bool) -> bool {
         let name = names.last().map_or("", String::as_str);
         if self.names.is_match(name) || (folder && self.folder_names.is_match(name)) {
             return true;
@@ -69,7 +69,7 @@ mod tests {
     fn patterns_mean_names_or_paths() {
         let means = |pattern: &str, path: &str, folder| {
             let names: Vec<String> = path.split('/').map(str::to_owned).collect();
-            Patterns::new(&[pattern]).unwrap().mean(&names, folder)
+            Patterns::new(&[pattern]).unwrap().matches(&names, folder)
         };
         for (pattern, path, folder, yes) in [
             ("*.txt", "a.txt", false, true),
@@ -98,8 +98,8 @@ mod tests {
     #[test]
     fn a_bad_pattern_is_named() {
         for bad in ["[a", "a{b", "", "/", "./"] {
-            let told = Patterns::new(&["ok", bad]).unwrap_err();
-            assert!(told.contains(&format!("'{bad}'")), "{told}");
+            let message = Patterns::new(&["ok", bad]).unwrap_err();
+            assert!(message.contains(&format!("'{bad}'")), "{message}");
         }
     }
 }
