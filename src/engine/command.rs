@@ -10,11 +10,11 @@ use crate::proto::metainfo::Metainfo;
 use crate::store::Alloc;
 use crate::swarm::event::{Order, Priority};
 
-use super::reader::Feed;
+use super::reader::ChunkSender;
 
 /// The treatment of files that are there already when a torrent is added.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Existing {
+pub enum ExistingFiles {
     /// Hash them and keep the pieces that match; refuse a file that we did not begin and in which
     /// nothing matches.
     #[default]
@@ -29,7 +29,7 @@ pub enum Existing {
 
 /// When to stop seeding; whichever comes first. Nothing set means for ever.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
-pub struct Until {
+pub struct SeedGoal {
     /// When this many times the size was uploaded.
     pub ratio: Option<f64>,
     /// When this long has passed since the torrent was complete.
@@ -45,12 +45,12 @@ pub enum After {
     #[default]
     Stop,
     /// Seeds until then.
-    Seed(Until),
+    Seed(SeedGoal),
 }
 
 /// The source of a torrent that is added: its metadata, or a link to it.
 #[derive(Clone, Debug)]
-pub enum Source {
+pub enum TorrentSource {
     /// Metadata of the torrent, from a torrent file.
     Metainfo(Arc<Metainfo>),
     /// Info-hash of the torrent, from a link: peers are asked for the metadata (BEP 9).
@@ -79,7 +79,7 @@ pub struct ContentOptions {
     /// Name of its file or folder there, where that is not the torrent's own.
     pub root_name: Option<String>,
     /// The treatment of files that are there.
-    pub existing: Existing,
+    pub existing: ExistingFiles,
     /// How space is reserved.
     pub alloc: Alloc,
     /// The priority of each file, by its number; empty for all normal.
@@ -95,7 +95,7 @@ pub struct ContentOptions {
     /// With `seed_only`: files that are reached by links are given, too.
     pub follow: bool,
     /// The reader of a file of it while it comes.
-    pub read: Option<Feed>,
+    pub read: Option<ChunkSender>,
 }
 
 /// A torrent to add, and how.
@@ -106,7 +106,7 @@ pub struct ContentOptions {
 #[derive(Clone, Debug)]
 pub struct Add {
     /// The torrent.
-    pub source: Source,
+    pub source: TorrentSource,
     /// Options for the content; without them the torrent waits for [`Command::Start`].
     pub content: Option<Box<ContentOptions>>,
     /// Announce to trackers at all.
@@ -146,7 +146,7 @@ impl ContentOptions {
         Self {
             folder,
             root_name: None,
-            existing: Existing::default(),
+            existing: ExistingFiles::default(),
             alloc: Alloc::default(),
             priorities: Vec::new(),
             order: Order::default(),
@@ -169,15 +169,15 @@ impl Add {
     /// This torrent, its content by these options or in this folder, with every default.
     pub fn new(metainfo: Metainfo, content: impl Into<ContentOptions>) -> Self {
         let content = Some(Box::new(content.into()));
-        Self { content, ..Self::of(Source::Metainfo(Arc::new(metainfo))) }
+        Self { content, ..Self::of(TorrentSource::Metainfo(Arc::new(metainfo))) }
     }
 
     /// The torrent of a link with every default; nothing is wanted of its content yet.
     pub fn link(link: Link) -> Self {
-        Self::of(Source::Link(Box::new(link)))
+        Self::of(TorrentSource::Link(Box::new(link)))
     }
 
-    const fn of(source: Source) -> Self {
+    const fn of(source: TorrentSource) -> Self {
         Self {
             source,
             content: None,
@@ -195,16 +195,16 @@ impl Add {
     /// The info-hashes of the torrent, as far as they are known.
     pub fn info_hashes(&self) -> InfoHashes {
         match &self.source {
-            Source::Metainfo(metainfo) => metainfo.info_hash(),
-            Source::Link(link) => link.info_hash,
+            TorrentSource::Metainfo(metainfo) => metainfo.info_hash(),
+            TorrentSource::Link(link) => link.info_hash,
         }
     }
 
     /// The name of the torrent, as far as it is known.
     pub fn name(&self) -> Untrusted {
         match &self.source {
-            Source::Metainfo(metainfo) => metainfo.name().clone(),
-            Source::Link(link) => link.name(),
+            TorrentSource::Metainfo(metainfo) => metainfo.name().clone(),
+            TorrentSource::Link(link) => link.name(),
         }
     }
 }
@@ -236,5 +236,5 @@ pub enum Command {
     /// Connect to these peers, known by host and port.
     NamedPeers(TorrentId, Vec<(String, u16)>),
     /// Look at one torrent in detail in every further `View`, or at none.
-    Look(Option<TorrentId>),
+    ShowDetail(Option<TorrentId>),
 }

@@ -12,28 +12,28 @@ mod clock;
 mod command;
 mod config;
 pub mod content;
-mod counts;
 pub mod dht;
 mod driver;
 mod event;
 mod fault;
 mod handle;
 mod incoming;
+mod listen;
 mod lsd;
-mod ports;
 mod reader;
+mod scrape;
 mod session;
 mod shared;
 mod stored;
 mod view;
 mod why;
 
-pub use command::{Add, After, Command, ContentOptions, Existing, Link, Source, Until};
+pub use command::{Add, After, Command, ContentOptions, ExistingFiles, Link, SeedGoal, TorrentSource};
 pub use config::EngineConfig;
-pub use counts::{Counted, counts};
 pub use event::{Event, Fault, FaultKind, Remedy};
 pub use handle::{Engine, Handle};
-pub use reader::{Chunk, Feed, Read, Reader};
+pub use reader::{Chunk, ChunkSender, ReadOutcome, Reader};
+pub use scrape::{ScrapeResult, scrape_trackers};
 pub use stored::{
     StoredTorrent, find_stored_torrents, list_stored_torrents, load_stored_metainfo, load_stored_torrent,
 };

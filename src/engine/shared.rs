@@ -14,8 +14,8 @@ use super::config::EngineConfig;
 use super::dht::{Node, NodeConfig};
 use super::event::{Event, Fault, FaultKind};
 use super::incoming::{IncomingRegistration, Registrations};
+use super::listen;
 use super::lsd::Lsd;
-use super::ports;
 use crate::base::{BLOCK_LEN, InfoHashes, PeerId, Untrusted};
 use crate::net::tracker::{TrackerConfig, Trackers};
 use crate::net::{Bind, Caller, Datagrams, Limits, Listener, Patience, bind_both};
@@ -24,9 +24,9 @@ use crate::store::{Disk, DiskError, DiskErrorKind, DiskIo, FilePool, Pool, Torre
 use crate::swarm::event::PeerKey;
 
 /// Bytes of unfinished pieces that all downloads together may hold in memory.
-const OPEN_PIECES: u64 = 32 << 20;
+const PIECE_MEMORY: u64 = 32 << 20;
 /// Bytes that are read for peers and not sent yet, all torrents together.
-const SERVE_POOL: usize = 16 << 20;
+const SERVE_MEMORY: usize = 16 << 20;
 /// The longest the node of the DHT may take to save its nodes.
 const SAVE_TIMEOUT: Duration = Duration::from_millis(200);
 /// The longest the disk threads may take to end. On a disk that hangs they never do.
@@ -38,14 +38,14 @@ pub(super) struct Shared {
     pub id: PeerId,
     pub announce_key: u32,
     pub bind: Bind,
-    pub patience: Patience,
+    pub timeouts: Patience,
     /// Our own addresses, as far as they are known.
     pub ours: Vec<SocketAddr>,
     pub pool: Pool,
     /// Bytes for the blocks that are just coming in, beside those of unfinished pieces.
     peers_memory: usize,
     /// Bytes that the torrents have set aside for unfinished pieces.
-    claimed: Mutex<u64>,
+    reserved: Mutex<u64>,
     pub disk: Disk,
     pub disk_io: DiskIo,
     pub file_pool: FilePool,
@@ -62,28 +62,28 @@ pub(super) struct Shared {
     port: u16,
     listening: JoinHandle<()>,
     registrations: Registrations,
-    members: Arc<AtomicUsize>,
+    connections: Arc<AtomicUsize>,
     max_peers: usize,
     peers: AtomicU64,
     seeds: AtomicU64,
 }
 
 /// The place of one connection within the session's limit; dropping it makes room.
-pub(super) struct Membership(Arc<AtomicUsize>);
+pub(super) struct ConnectionPermit(Arc<AtomicUsize>);
 
-impl Drop for Membership {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 /// The memory set aside for the unfinished pieces of one torrent; dropping it gives it up.
-pub(super) struct Claim {
+pub(super) struct MemoryReservation {
     shared: Arc<Shared>,
     bytes: u64,
 }
 
-impl Claim {
+impl MemoryReservation {
     /// Nothing is set aside.
     pub(super) fn new(shared: &Arc<Shared>) -> Self {
         Self { shared: shared.clone(), bytes: 0 }
@@ -92,13 +92,13 @@ impl Claim {
     /// So much is set aside from now on.
     pub(super) fn set(&mut self, bytes: u64) {
         if bytes != self.bytes {
-            self.shared.claim(self.bytes, bytes);
+            self.shared.reserve(self.bytes, bytes);
             self.bytes = bytes;
         }
     }
 }
 
-impl Drop for Claim {
+impl Drop for MemoryReservation {
     fn drop(&mut self) {
         self.set(0);
     }
@@ -110,7 +110,7 @@ impl Shared {
         config: EngineConfig,
         events: mpsc::UnboundedSender<Event>,
     ) -> Result<Arc<Self>, Fault> {
-        let bind = ports::bind(config.bind, config.ipv6);
+        let bind = listen::bind_addresses(config.bind, config.ipv6);
         let (listener, datagrams) = open(&config, bind)?;
         let port = listener.port();
         let mut chance = [0_u8; 12 + 4 + 8 + 4];
@@ -134,7 +134,7 @@ impl Shared {
             None => None,
         };
         let registrations = Registrations::default();
-        let patience = Patience::default();
+        let timeouts = Patience::default();
         let peers_memory = config.max_peers.saturating_mul(BLOCK_LEN as usize);
         let ours = config.bind.map(|ip| SocketAddr::new(ip, port)).into_iter().collect();
         Ok(Arc::new(Self {
@@ -142,12 +142,12 @@ impl Shared {
             id,
             announce_key: u32::from_be_bytes(key.try_into().expect("four of the bytes drawn")),
             bind,
-            patience,
+            timeouts,
             ours,
-            pool: Pool::new(OPEN_PIECES as usize + peers_memory),
+            pool: Pool::new(PIECE_MEMORY as usize + peers_memory),
             peers_memory,
-            claimed: Mutex::default(),
-            disk: Disk::start(config.disk_threads.max(1), Pool::new(SERVE_POOL)),
+            reserved: Mutex::default(),
+            disk: Disk::start(config.disk_threads.max(1), Pool::new(SERVE_MEMORY)),
             disk_io: config.disk_io,
             file_pool: FilePool::from_limit(),
             limits: Limits::new(config.down, config.up),
@@ -158,9 +158,9 @@ impl Shared {
             events,
             pex: config.pex,
             port,
-            listening: tokio::spawn(listener.run(registrations.lookup(), patience)),
+            listening: tokio::spawn(listener.run(registrations.lookup(), timeouts)),
             registrations,
-            members: Arc::new(AtomicUsize::new(0)),
+            connections: Arc::new(AtomicUsize::new(0)),
             max_peers: config.max_peers,
             peers: AtomicU64::new(0),
             seeds: AtomicU64::new(seed),
@@ -204,15 +204,15 @@ impl Shared {
     }
 
     /// Peers that connect to a torrent which has proved private hear from now on that nothing but trackers is used.
-    pub(super) fn turn_private(&self, registration: &mut IncomingRegistration) {
+    pub(super) fn make_private(&self, registration: &mut IncomingRegistration) {
         registration.set_reserved(self.reserved(true));
     }
 
     /// A place for one more connection, if there is one.
-    pub(super) fn join(&self) -> Option<Membership> {
+    pub(super) fn connection_permit(&self) -> Option<ConnectionPermit> {
         let room = |n: usize| (n < self.max_peers).then_some(n + 1);
-        let joined = self.members.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok();
-        joined.then(|| Membership(self.members.clone()))
+        let taken = self.connections.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok();
+        taken.then(|| ConnectionPermit(self.connections.clone()))
     }
 
     /// A key that no connection has had before.
@@ -227,7 +227,7 @@ impl Shared {
 
     /// Bytes of unfinished pieces that each of so many downloads may hold.
     pub(super) fn budget_for(downloads: usize) -> u64 {
-        OPEN_PIECES / downloads.max(1) as u64
+        PIECE_MEMORY / downloads.max(1) as u64
     }
 
     /// One torrent has so many bytes set aside, and no longer so many.
@@ -236,13 +236,13 @@ impl Shared {
     /// that became smaller, or where there are so many downloads that a share is less than the run or piece
     /// that each may hold in any case, are the claims more, and the pool follows them: a torrent that waited
     /// for the buffers of another could wait for ever, for the other may wait for its.
-    fn claim(&self, before: u64, after: u64) {
+    fn reserve(&self, before: u64, after: u64) {
         // Held until the pool knows, or an older sum could overtake a newer one.
-        let mut claimed = lock(&self.claimed);
-        let most = *claimed;
-        *claimed = claimed.saturating_sub(before).saturating_add(after);
-        if most.max(*claimed) > OPEN_PIECES {
-            let bytes = usize::try_from(OPEN_PIECES.max(*claimed)).unwrap_or(usize::MAX);
+        let mut reserved = lock(&self.reserved);
+        let most = *reserved;
+        *reserved = reserved.saturating_sub(before).saturating_add(after);
+        if most.max(*reserved) > PIECE_MEMORY {
+            let bytes = usize::try_from(PIECE_MEMORY.max(*reserved)).unwrap_or(usize::MAX);
             self.pool.set_cap(bytes.saturating_add(self.peers_memory));
         }
     }
@@ -281,7 +281,7 @@ impl Shared {
 
 /// Opens the way in for connections, and for datagrams if they are used, both on one port.
 fn open(config: &EngineConfig, bind: Bind) -> Result<(Listener, Option<Datagrams>), Fault> {
-    ports::choose(config.bind, config.port, config.preferred_port, |port| {
+    listen::open_port(config.bind, config.port, config.preferred_port, |port| {
         if config.dht {
             bind_both(bind, port).map(|(listener, datagrams)| (listener, Some(datagrams)))
         } else {
@@ -328,19 +328,19 @@ mod tests {
         let shared = Shared::start(config, events).await.expect("loopback is there");
         let usual = shared.pool.cap();
         let blocks = |bytes: u64| (bytes / u64::from(BLOCK_LEN)) as usize;
-        let (mut one, mut two) = (Claim::new(&shared), Claim::new(&shared));
-        one.set(OPEN_PIECES);
+        let (mut one, mut two) = (MemoryReservation::new(&shared), MemoryReservation::new(&shared));
+        one.set(PIECE_MEMORY);
         assert_eq!(shared.pool.cap(), usual, "that is what there is");
         two.set(5 << 20);
         assert_eq!(shared.pool.cap(), usual + blocks(5 << 20));
-        one.set(OPEN_PIECES - (3 << 20));
+        one.set(PIECE_MEMORY - (3 << 20));
         assert_eq!(shared.pool.cap(), usual + blocks(2 << 20));
         drop(two);
         assert_eq!(shared.pool.cap(), usual);
         let sums: Vec<_> = (0..8)
             .map(|_| {
-                let mut claim = Claim::new(&shared);
-                std::thread::spawn(move || (0..500).for_each(|at| claim.set(at << 20)))
+                let mut reserve = MemoryReservation::new(&shared);
+                std::thread::spawn(move || (0..500).for_each(|at| reserve.set(at << 20)))
             })
             .collect();
         for sum in sums {

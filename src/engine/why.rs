@@ -1,8 +1,8 @@
 //! Why a torrent is as it is: one pure function from its circumstances to a state, a word and a
 //! sentence. The first rule that holds wins.
 
-mod nobody;
-pub mod search;
+pub mod metadata;
+mod no_peers;
 #[cfg(test)]
 mod tests;
 
@@ -148,7 +148,7 @@ fn seeding(c: &Circumstances) -> (State, Reason) {
 fn fetching(c: &Circumstances) -> (State, Reason) {
     let moving = |word, text: String| (State::Downloading, Reason { word, text });
     if c.peers == 0 {
-        return nobody::why(c);
+        return no_peers::why(c);
     }
     let still = c.down < NOTHING;
     if still && c.useful == 0 {

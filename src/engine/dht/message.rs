@@ -10,8 +10,8 @@ use crate::proto::krpc::{ErrorCode, Item};
 
 /// An order to the task.
 #[derive(Debug)]
-pub(super) enum Order {
-    Begin(Goal, mpsc::UnboundedSender<News>),
+pub(super) enum NodeOrder {
+    Begin(Goal, mpsc::UnboundedSender<TaskUpdate>),
     Nodes(Vec<SocketAddr>),
     Names(Vec<String>),
     Stop(oneshot::Sender<()>),
@@ -19,7 +19,7 @@ pub(super) enum Order {
 
 /// News of a task.
 #[derive(Clone, PartialEq, Debug)]
-pub enum News {
+pub enum TaskUpdate {
     /// Peers that were not found before.
     Peers(Vec<SocketAddr>),
     /// Info-hashes (BEP 51); some may come more than once.
@@ -27,14 +27,14 @@ pub enum News {
     /// An item (BEP 44), proven and newer than any before.
     Item(Item),
     /// How far it has come by now.
-    Steps(Steps),
+    Progress(TaskProgress),
     /// The task has ended; nothing follows.
     Ended(Outcome),
 }
 
 /// How far a task has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Steps {
+pub struct TaskProgress {
     /// How many nodes were asked.
     pub asked: u32,
     /// How many of them have answered.
@@ -45,7 +45,7 @@ pub struct Steps {
     pub refused: Option<ErrorCode>,
 }
 
-impl Steps {
+impl TaskProgress {
     pub(super) fn of(outcome: &Outcome) -> Self {
         let &Outcome { asked, answered, stored, refused, .. } = outcome;
         Self { asked, answered, stored, refused }

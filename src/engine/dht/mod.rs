@@ -8,17 +8,17 @@ mod bootstrap;
 mod config;
 mod message;
 mod node;
+mod node_file;
+mod peer_lookup;
 mod run;
-mod saved;
-mod search;
 mod status;
 
 pub use self::bootstrap::{BOOTSTRAP, resolve};
 pub use self::config::NodeConfig;
-pub use self::message::{News, Steps};
+pub use self::message::{TaskProgress, TaskUpdate};
 pub use self::node::Node;
 #[doc(hidden)]
-pub use self::saved::{decode as decode_saved, encode as encode_saved};
-pub(in crate::engine) use self::search::Search;
+pub use self::node_file::{decode as decode_saved, encode as encode_saved};
+pub(in crate::engine) use self::peer_lookup::PeerLookup;
 pub use self::status::{FamilyStatus, Status};
 pub use crate::dht::{Announce, Bloom, Family, Goal, Outcome, fits, node_id};

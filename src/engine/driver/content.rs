@@ -4,17 +4,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::deferred::DeferredIo;
-use super::goal::Goal;
-use super::open::Opened;
+use super::open::OpenedContent;
 use super::piece_buffers::{DiskWork, PieceBuffers};
-use super::reads::Next;
-use super::record::Target;
-use super::saver::Saver;
-use super::stream::Stream;
-use super::{Driver, Fact, Senders};
+use super::resume_record::ContentTarget;
+use super::resume_writer::ResumeWriter;
+use super::seed_goal::GoalTracker;
+use super::stream::FileStream;
+use super::upload_reads::ReadRetry;
+use super::{Driver, DriverEvent, Senders};
 use crate::base::{Block, Geometry, Moment, Piece, Span};
 use crate::engine::event::{Event, Fault};
-use crate::engine::shared::{Claim, Shared};
+use crate::engine::shared::{MemoryReservation, Shared};
 use crate::net::ToPeer;
 use crate::store::{Buf, DiskError, DiskErrorKind, PieceOutcome, SegmentOutcome, Storage, TorrentLock};
 use crate::swarm::Summary;
@@ -22,14 +22,14 @@ use crate::swarm::event::{Input, PeerKey};
 
 /// The parts of a driver that exist once the files of its torrent are open.
 pub(super) struct Content {
-    pub target: Target,
+    pub target: ContentTarget,
     pub geometry: Arc<Geometry>,
     pub storage: Storage,
     pub pieces: PieceBuffers,
     /// Blocks that have just come, until the machine has said which of them are of use.
-    landed: Vec<(Block, Buf)>,
+    received: Vec<(Block, Buf)>,
     /// The memory set aside for them.
-    pub claim: Claim,
+    pub reservation: MemoryReservation,
     /// I/O that waits for the disk to be ready; nothing if it is.
     pub deferred: Option<DeferredIo>,
     /// Pieces and runs that the disk is hashing and writing.
@@ -38,11 +38,11 @@ pub(super) struct Content {
     pub confirming: bool,
     /// A file that somebody has removed, moved or cut meanwhile: what was verified may be gone with it.
     pub changed: Option<PathBuf>,
-    pub goal: Goal,
-    pub saver: Saver,
-    pub stream: Option<Stream>,
+    pub goal: GoalTracker,
+    pub resume_writer: ResumeWriter,
+    pub stream: Option<FileStream>,
     /// The right to keep the torrent's record, until the last word is saved.
-    pub hold: Option<TorrentLock>,
+    pub lock: Option<TorrentLock>,
     began: Moment,
 }
 
@@ -50,24 +50,24 @@ impl Content {
     pub(super) fn new(
         now: Moment,
         shared: &Arc<Shared>,
-        target: Target,
-        opened: Opened,
+        target: ContentTarget,
+        opened: OpenedContent,
         to: &Senders,
     ) -> Self {
         Self {
             geometry: opened.geometry,
             storage: opened.storage,
             pieces: PieceBuffers::default(),
-            landed: Vec::new(),
-            claim: Claim::new(shared),
-            deferred: DeferredIo::until(opened.ready, &to.facts),
+            received: Vec::new(),
+            reservation: MemoryReservation::new(shared),
+            deferred: DeferredIo::until(opened.ready, &to.events),
             writes_pending: 0,
             confirming: false,
             changed: None,
-            goal: Goal::new(target.options.after),
-            saver: Saver::new(now, opened.totals),
+            goal: GoalTracker::new(target.options.after),
+            resume_writer: ResumeWriter::new(now, opened.totals),
             stream: None,
-            hold: opened.hold,
+            lock: opened.lock,
             began: now,
             target,
         }
@@ -75,7 +75,7 @@ impl Content {
 }
 
 impl Driver {
-    pub(super) fn has_reached_its_goal(&self) -> bool {
+    pub(super) fn is_goal_reached(&self) -> bool {
         self.content.as_ref().is_some_and(|content| content.goal.is_reached())
     }
 
@@ -89,14 +89,14 @@ impl Driver {
     pub(super) fn confirm_files(&mut self) {
         let Some(content) = &mut self.content else { return };
         content.confirming = true;
-        let (storage, facts) = (content.storage.clone(), self.to.facts.clone());
+        let (storage, events) = (content.storage.clone(), self.to.events.clone());
         self.shared.disk.run(move || {
-            let _ = facts.send(Fact::Confirmed(storage.confirm_files()));
+            let _ = events.send(DriverEvent::Confirmed(storage.confirm_files()));
         });
     }
 
     /// The files are where they belong, or not.
-    pub(super) fn confirmed(&mut self, confirmed: Result<(), DiskError>) {
+    pub(super) fn files_confirmed(&mut self, confirmed: Result<(), DiskError>) {
         if let Some(content) = &mut self.content {
             content.confirming = false;
         }
@@ -122,7 +122,7 @@ impl Driver {
         let (now, received) = (self.now(), self.summary().received);
         let Some(content) = &mut self.content else { return };
         if content.goal.finish(now) {
-            let Target { metainfo, options } = &content.target;
+            let ContentTarget { metainfo, options } = &content.target;
             let path = options.folder.join(metainfo.top_name());
             let took = now.since(content.began);
             let _ = self.shared.events.send(Event::Finished { id: self.id, path, received, took });
@@ -132,7 +132,7 @@ impl Driver {
     /// Looks whether the goal is reached, and saves; says whether it is.
     pub(super) fn check_goal(&mut self, now: Moment, summary: &Summary) -> bool {
         let Some(content) = &mut self.content else { return false };
-        if content.goal.check(now, summary, content.saver.sent_before()) {
+        if content.goal.check(now, summary, content.resume_writer.sent_before()) {
             return true;
         }
         self.save_if_due(now, summary);
@@ -140,23 +140,23 @@ impl Driver {
     }
 
     /// Blocks have come: the machine says which of them are of use.
-    pub(super) fn landed(&mut self, peer: PeerKey, landed: Vec<(Block, Buf)>) {
+    pub(super) fn handle_blocks(&mut self, peer: PeerKey, received: Vec<(Block, Buf)>) {
         let Some(content) = &mut self.content else { return };
-        let blocks = landed.iter().map(|(block, _)| *block).collect();
-        content.landed = landed;
-        self.tell(Input::Landed { peer, blocks });
+        let blocks = received.iter().map(|(block, _)| *block).collect();
+        content.received = received;
+        self.handle_input(Input::Landed { peer, blocks });
         if let Some(content) = &mut self.content {
-            content.landed.clear();
+            content.received.clear();
         }
     }
 
     /// Puts those of the blocks that have just come into their pieces, and drops the others.
     pub(super) fn accept(&mut self, blocks: Vec<Block>) {
         let Some(content) = &mut self.content else { return };
-        let mut landed = std::mem::take(&mut content.landed).into_iter();
+        let mut received = std::mem::take(&mut content.received).into_iter();
         let mut in_runs: Vec<Piece> = Vec::new();
         for wanted in blocks {
-            let Some((block, buf)) = landed.find(|(block, _)| *block == wanted) else { break };
+            let Some((block, buf)) = received.find(|(block, _)| *block == wanted) else { break };
             if content.pieces.accept(block, buf) && in_runs.last() != Some(&block.piece()) {
                 in_runs.push(block.piece());
             }
@@ -193,23 +193,23 @@ impl Driver {
         }
         let Some(work) = content.pieces.next_work(piece) else { return };
         content.writes_pending += 1;
-        let facts = self.to.facts.clone();
+        let events = self.to.events.clone();
         match work {
             DiskWork::VerifyAndWrite(buffer, digests) => {
                 self.shared.disk.verify_and_write(&content.storage, buffer, digests, move |outcome| {
-                    let _ = facts.send(Fact::Piece(outcome));
+                    let _ = events.send(DriverEvent::Piece(outcome));
                 });
             }
             DiskWork::WriteSegment(run) => {
                 self.shared.disk.write_segment(&content.storage, run, move |outcome| {
-                    let _ = facts.send(Fact::Segment(outcome));
+                    let _ = events.send(DriverEvent::Segment(outcome));
                 })
             }
         }
     }
 
     /// A run of a long piece is hashed and written, or could not be.
-    pub(super) fn segment_done(&mut self, outcome: SegmentOutcome) {
+    pub(super) fn handle_segment_outcome(&mut self, outcome: SegmentOutcome) {
         let Some(content) = &mut self.content else { return };
         let hash_state = match outcome {
             SegmentOutcome::Written(hash_state) => hash_state,
@@ -224,32 +224,34 @@ impl Driver {
                 if content.pieces.return_segment(hash_state).is_some() {
                     content.pieces.discard(piece);
                 }
-                self.piece_done(outcome);
+                self.handle_piece_outcome(outcome);
                 return self.advance_piece(piece);
             }
         };
         content.writes_pending = content.writes_pending.saturating_sub(1);
         // The file is younger now than the last record says.
-        content.saver.dirty = true;
+        content.resume_writer.dirty = true;
         let piece = hash_state.piece();
         if let Some(blocks) = content.pieces.return_segment(hash_state) {
-            self.tell(Input::SegmentWritten { piece, blocks });
+            self.handle_input(Input::SegmentWritten { piece, blocks });
         }
         self.advance_piece(piece);
     }
 
-    pub(super) fn piece_done(&mut self, outcome: PieceOutcome) {
+    pub(super) fn handle_piece_outcome(&mut self, outcome: PieceOutcome) {
         let Some(content) = &mut self.content else { return };
         content.writes_pending = content.writes_pending.saturating_sub(1);
         match outcome {
             PieceOutcome::Verified { piece, digests } => {
-                content.saver.dirty = true;
-                self.tell(Input::Verified { piece, digests });
-                self.more_is_verified();
+                content.resume_writer.dirty = true;
+                self.handle_input(Input::Verified { piece, digests });
+                self.extend_verified();
             }
-            PieceOutcome::HashFailed { piece, digests } => self.tell(Input::HashFailed { piece, digests }),
+            PieceOutcome::HashFailed { piece, digests } => {
+                self.handle_input(Input::HashFailed { piece, digests })
+            }
             PieceOutcome::WriteFailed { piece, error } => {
-                self.tell(Input::WriteFailed { piece });
+                self.handle_input(Input::WriteFailed { piece });
                 self.disk_failed(&error);
             }
         }
@@ -258,65 +260,65 @@ impl Driver {
     pub(super) fn serve(&mut self, peer: PeerKey, spans: Vec<Span>) {
         if let Some(link) = self.peers.get_mut(&peer) {
             link.reads.add(spans);
-            self.read_on(peer);
+            self.start_next_read(peer);
         }
     }
 
-    pub(super) fn unserve(&mut self, peer: PeerKey, spans: Vec<Span>) {
+    pub(super) fn cancel_serve(&mut self, peer: PeerKey, spans: Vec<Span>) {
         let Some(link) = self.peers.get_mut(&peer) else { return };
-        link.reads.call_off(&spans);
-        link.say(ToPeer::Unserve(spans));
+        link.reads.cancel(&spans);
+        link.send(ToPeer::Unserve(spans));
     }
 
     /// Has the disk read the next burst for a peer, unless it is at one.
-    fn read_on(&mut self, peer: PeerKey) {
+    fn start_next_read(&mut self, peer: PeerKey) {
         if let Some(burst) = self.peers.get_mut(&peer).and_then(|link| link.reads.start()) {
-            self.fetch(peer, burst);
+            self.read_burst(peer, burst);
         }
     }
 
     /// Has the disk read a burst once more that it could not read before.
-    pub(super) fn read_again(&mut self, peer: PeerKey) {
-        match self.peers.get_mut(&peer).map(|link| link.reads.again()) {
-            Some(burst) if burst.is_empty() => self.read_on(peer),
-            Some(burst) => self.fetch(peer, burst),
+    pub(super) fn retry_read(&mut self, peer: PeerKey) {
+        match self.peers.get_mut(&peer).map(|link| link.reads.retry()) {
+            Some(burst) if burst.is_empty() => self.start_next_read(peer),
+            Some(burst) => self.read_burst(peer, burst),
             None => {}
         }
     }
 
-    pub(super) fn fetch(&mut self, peer: PeerKey, burst: Vec<Span>) {
+    pub(super) fn read_burst(&mut self, peer: PeerKey, burst: Vec<Span>) {
         let Some(content) = &mut self.content else { return };
         if let Some(deferred) = &mut content.deferred {
             return deferred.defer_read(peer, burst);
         }
-        let facts = self.to.facts.clone();
+        let events = self.to.events.clone();
         self.shared.disk.read_spans(&content.storage, burst, move |result| {
-            let _ = facts.send(Fact::Fetched { peer, result });
+            let _ = events.send(DriverEvent::ReadDone { peer, result });
         });
     }
 
-    pub(super) fn fetched(&mut self, peer: PeerKey, result: Result<Vec<Buf>, DiskError>) {
+    pub(super) fn handle_read_result(&mut self, peer: PeerKey, result: Result<Vec<Buf>, DiskError>) {
         let Some(link) = self.peers.get_mut(&peer) else { return };
         match result {
             Ok(bufs) => {
-                let ready = link.reads.end(bufs);
-                link.say(ToPeer::Serve(ready));
-                self.read_on(peer);
+                let ready = link.reads.finish(bufs);
+                link.send(ToPeer::Serve(ready));
+                self.start_next_read(peer);
             }
             // The disk is well, only too busy: that is no fault of the torrent.
             Err(error) if error.kind.is_transient() => match link.reads.failed() {
-                Next::Again(after) => {
+                ReadRetry::Again(after) => {
                     tracing::debug!(%error, ?after, "a read is tried again");
-                    let facts = self.to.facts.clone();
+                    let events = self.to.events.clone();
                     tokio::spawn(async move {
                         tokio::time::sleep(after).await;
-                        let _ = facts.send(Fact::ReadAgain { peer });
+                        let _ = events.send(DriverEvent::RetryRead { peer });
                     });
                 }
-                Next::GiveUp(spans) => {
+                ReadRetry::GiveUp(spans) => {
                     tracing::debug!(%error, "requests are turned down");
-                    self.tell(Input::Unserved { peer, spans });
-                    self.read_on(peer);
+                    self.handle_input(Input::Unserved { peer, spans });
+                    self.start_next_read(peer);
                 }
             },
             Err(error) => self.disk_failed(&error),

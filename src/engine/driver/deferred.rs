@@ -3,7 +3,7 @@
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Driver, Fact};
+use super::{Driver, DriverEvent};
 use crate::base::{Piece, Span};
 use crate::engine::event::Fault;
 use crate::store::{DiskError, DiskErrorKind};
@@ -20,17 +20,17 @@ impl DeferredIo {
     /// Holds back until this says that the disk is ready; nothing if it is already.
     pub(super) fn until(
         mut ready: oneshot::Receiver<Result<(), DiskError>>,
-        facts: &mpsc::UnboundedSender<Fact>,
+        events: &mpsc::UnboundedSender<DriverEvent>,
     ) -> Option<Self> {
         match ready.try_recv() {
             Ok(Ok(())) => return None,
-            Ok(failed) => drop(facts.send(Fact::Ready(failed))),
-            Err(TryRecvError::Closed) => drop(facts.send(Fact::Ready(Err(cancelled())))),
+            Ok(failed) => drop(events.send(DriverEvent::Ready(failed))),
+            Err(TryRecvError::Closed) => drop(events.send(DriverEvent::Ready(Err(cancelled())))),
             Err(TryRecvError::Empty) => {
-                let facts = facts.clone();
+                let events = events.clone();
                 tokio::spawn(async move {
                     let ready = ready.await.unwrap_or_else(|_| Err(cancelled()));
-                    let _ = facts.send(Fact::Ready(ready));
+                    let _ = events.send(DriverEvent::Ready(ready));
                 });
             }
         }
@@ -50,7 +50,7 @@ impl DeferredIo {
 
 impl Driver {
     /// The disk is ready, or cannot be.
-    pub(super) fn ready(&mut self, ready: Result<(), DiskError>) {
+    pub(super) fn disk_ready(&mut self, ready: Result<(), DiskError>) {
         let Some(content) = &mut self.content else { return };
         if let Err(error) = ready {
             // Nothing may be written from now on either.
@@ -63,7 +63,7 @@ impl Driver {
         }
         for (peer, burst) in reads {
             if self.peers.contains_key(&peer) {
-                self.fetch(peer, burst);
+                self.read_burst(peer, burst);
             }
         }
     }
@@ -80,7 +80,7 @@ mod tests {
     /// What a driver hears where the disk says this, or nothing, before it looks or after.
     async fn heard(says: Option<Result<(), DiskError>>, before: bool) -> Option<Result<(), DiskErrorKind>> {
         let (tell, ready) = oneshot::channel();
-        let (facts, mut inbox) = mpsc::unbounded_channel();
+        let (events, mut inbox) = mpsc::unbounded_channel();
         let mut say = Some(move || {
             if let Some(says) = says {
                 let _ = tell.send(says);
@@ -89,13 +89,13 @@ mod tests {
         if before && let Some(say) = say.take() {
             say();
         }
-        let deferred = DeferredIo::until(ready, &facts);
+        let deferred = DeferredIo::until(ready, &events);
         if let Some(say) = say.take() {
             say();
         }
         deferred?;
         match inbox.recv().await {
-            Some(Fact::Ready(ready)) => Some(ready.map_err(|error| error.kind)),
+            Some(DriverEvent::Ready(ready)) => Some(ready.map_err(|error| error.kind)),
             _ => panic!("nothing else is told"),
         }
     }

@@ -21,32 +21,33 @@ impl Driver {
     /// Leaves the swarm and ends.
     pub(super) async fn leave(mut self, mut inbox: Inbox) {
         let began = Instant::now();
-        let reached = self.has_reached_its_goal();
+        let reached = self.is_goal_reached();
         self.leaving = true;
-        (self.registration, self.presence, self.search) = (None, None, None);
+        (self.registration, self.lsd_registration, self.dht_lookup) = (None, None, None);
         if let Some(opening) = &self.opening {
             opening.cancel();
             // Whatever still comes of the files is no reason to meet anybody.
-            self.tell(Input::Wish(Wish::Pause));
+            self.handle_input(Input::Wish(Wish::Pause));
         }
         // What peers have reported already counts, so that figures add up at the end.
         while let Ok(report) = inbox.reports.try_recv() {
-            self.reported(report);
+            self.handle_report(report);
         }
         // Nothing more comes, so that what is there gets to the disk.
         self.peers.clear();
         // Before the goodbye, for a machine that has stopped takes in no more pieces. An older record must not
         // come after the last one.
-        let _ = time::timeout(WRITE_TIMEOUT, self.facts_while(&mut inbox, Self::is_writing)).await;
+        let _ = time::timeout(WRITE_TIMEOUT, self.handle_events_while(&mut inbox, Self::is_writing)).await;
         let writing = self.content.as_ref().is_some_and(|content| content.writes_pending > 0);
         self.save_at_the_end(writing).await;
 
-        self.tell(Input::Wish(Wish::Stop));
+        self.handle_input(Input::Wish(Wish::Stop));
         self.peers.clear();
         let until = (began + LEAVE_TIMEOUT).min(Instant::now() + ANNOUNCE_TIMEOUT);
-        let _ = time::timeout_at(until, self.facts_while(&mut inbox, |driver| driver.announcing > 0)).await;
+        let _ = time::timeout_at(until, self.handle_events_while(&mut inbox, |driver| driver.announcing > 0))
+            .await;
         let (now, summary) = (self.now(), self.summary());
-        self.reporter.done = reached && self.fault.is_none();
+        self.view_publisher.done = reached && self.fault.is_none();
         self.publish(now, &summary, true);
         let event = match self.fault.take() {
             Some(fault) => Event::Failed { id: self.id, fault },
@@ -57,9 +58,9 @@ impl Driver {
     }
 
     /// Takes in facts as long as this is so.
-    async fn facts_while(&mut self, inbox: &mut Inbox, is_so: impl Fn(&Self) -> bool) {
+    async fn handle_events_while(&mut self, inbox: &mut Inbox, is_so: impl Fn(&Self) -> bool) {
         while is_so(self)
-            && let Some(event) = inbox.facts.recv().await
+            && let Some(event) = inbox.events.recv().await
         {
             self.handle_event(event);
         }
@@ -69,7 +70,7 @@ impl Driver {
     fn is_writing(&self) -> bool {
         let busy = |content: &Content| {
             let unready = content.deferred.is_some() && self.fault.is_none();
-            content.writes_pending > 0 || content.confirming || content.saver.saving || unready
+            content.writes_pending > 0 || content.confirming || content.resume_writer.saving || unready
         };
         self.opening.is_some() || self.content.as_ref().is_some_and(busy)
     }
@@ -86,7 +87,7 @@ mod tests {
 
     use super::*;
     use crate::base::{Rng, TorrentId};
-    use crate::engine::command::{Add, After, ContentOptions, Existing, Until};
+    use crate::engine::command::{Add, After, ContentOptions, ExistingFiles, SeedGoal};
     use crate::engine::config::EngineConfig;
     use crate::engine::driver::{ToDriver, run};
     use crate::engine::handle::{Engine, Handle};
@@ -113,7 +114,7 @@ mod tests {
         task: tokio::task::JoinHandle<()>,
         gate: std_mpsc::Sender<()>,
         _seeder: Handle,
-        _published: watch::Receiver<Option<crate::engine::driver::Published>>,
+        _views: watch::Receiver<Option<crate::engine::driver::TorrentView>>,
     }
 
     fn config(dir: &Path, name: &str) -> EngineConfig {
@@ -186,8 +187,8 @@ mod tests {
             let seeder = Engine::start(config(dir.path(), "seeder")).await.unwrap();
             let options = ContentOptions {
                 seed_only: true,
-                existing: Existing::Trust,
-                after: After::Seed(Until::default()),
+                existing: ExistingFiles::Trust,
+                after: After::Seed(SeedGoal::default()),
                 ..ContentOptions::new(dir.path().join("given"))
             };
             let give = Add { use_trackers: false, ..Add::new(metainfo.clone(), options) };
@@ -199,7 +200,7 @@ mod tests {
             let (events, mut heard) = mpsc::unbounded_channel();
             let shared = Shared::start(config(dir.path(), "leecher"), events).await.unwrap();
             let options = ContentOptions {
-                after: After::Seed(Until::default()),
+                after: After::Seed(SeedGoal::default()),
                 ..ContentOptions::new(dir.path().join("got"))
             };
             let add = Add::new(metainfo.clone(), options);
@@ -220,7 +221,7 @@ mod tests {
             let peer = SocketAddr::from(([127, 0, 0, 1], port));
             orders.send(ToDriver::Peers(vec![peer])).unwrap();
             let scene =
-                Self { dir, metainfo, shared, orders, task, gate, _seeder: seeder, _published: published };
+                Self { dir, metainfo, shared, orders, task, gate, _seeder: seeder, _views: published };
             let all = format!("Disk({} pieces,", PIECES - THERE);
             scene.until_disk(|disk| disk.starts_with(&all)).await;
             scene

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use crate::base::{FileIndex, Geometry, Untrusted};
-use crate::engine::command::{Add, ContentOptions, Source};
+use crate::engine::command::{Add, ContentOptions, TorrentSource};
 use crate::engine::shared::Shared;
 use crate::proto::metainfo::Metainfo;
 use crate::swarm;
 use crate::swarm::event::{Priority, TrackerKey};
 
 /// The settings of the machine, and the trackers' URLs by key.
-pub(super) fn config(shared: &Shared, add: &Add) -> (Vec<String>, swarm::Config) {
+pub(super) fn torrent_config(shared: &Shared, add: &Add) -> (Vec<String>, swarm::Config) {
     let mut urls: Vec<String> = Vec::new();
     let mut tiers = Vec::new();
     let (metainfo, link) = match &add.source {
-        Source::Metainfo(metainfo) => (Some(&**metainfo), None),
-        Source::Link(link) => (None, Some(&**link)),
+        TorrentSource::Metainfo(metainfo) => (Some(&**metainfo), None),
+        TorrentSource::Link(link) => (None, Some(&**link)),
     };
     let of_torrent = metainfo.iter().flat_map(|metainfo| &metainfo.extras().trackers);
     let of_torrent = of_torrent.map(|tier| tier.iter().map(Untrusted::raw).collect());

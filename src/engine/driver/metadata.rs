@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::Driver;
 use crate::base::{InfoHashes, Moment, Untrusted, units};
-use crate::engine::command::{Add, Source};
+use crate::engine::command::{Add, TorrentSource};
 use crate::engine::event::{Fault, FaultKind, Remedy};
-use crate::engine::why::search;
+use crate::engine::why::metadata;
 use crate::proto::metainfo::{self, Metainfo, MetainfoError};
 use crate::swarm::{MetadataSummary, Summary};
 
@@ -17,7 +17,7 @@ use crate::swarm::{MetadataSummary, Summary};
 const MIN_PROGRESS: (f64, Duration) = (16.0 * 1024.0, Duration::from_secs(5));
 
 /// The progress of the metadata, and since when there has been none.
-pub(super) struct Stall {
+pub(super) struct MetadataProgress {
     /// Bytes of it that have come, of the attempt that came farthest: an attempt that was spoiled by a liar is
     /// made up for first.
     pub received: u64,
@@ -26,13 +26,13 @@ pub(super) struct Stall {
     since: Moment,
 }
 
-impl Stall {
+impl MetadataProgress {
     pub(super) const fn new(now: Moment) -> Self {
         Self { received: 0, last: 0, since: now }
     }
 
     /// Looks how much has come, and says for how long there has been no progress.
-    fn look(&mut self, now: Moment, metadata: &MetadataSummary) -> Duration {
+    fn update(&mut self, now: Moment, metadata: &MetadataSummary) -> Duration {
         self.received = self.received.max(metadata.progress.map_or(0, |(have, _)| have));
         let new = self.received - self.last;
         let waited = now.since(self.since);
@@ -50,16 +50,16 @@ impl Stall {
 
 impl Driver {
     /// The info dictionary is here, of use or not.
-    pub(super) fn found(&mut self, result: Result<Box<Metainfo>, MetainfoError>) {
+    pub(super) fn metadata_received(&mut self, result: Result<Box<Metainfo>, MetainfoError>) {
         match result {
             Ok(metainfo) => {
                 if metainfo.is_private() {
-                    (self.presence, self.search) = (None, None);
+                    (self.lsd_registration, self.dht_lookup) = (None, None);
                     if let Some(registration) = &mut self.registration {
-                        self.shared.turn_private(registration);
+                        self.shared.make_private(registration);
                     }
                 }
-                self.reporter.name(metainfo.name().clone());
+                self.view_publisher.name(metainfo.name().clone());
                 let metainfo = Arc::new(*metainfo);
                 self.metainfo = Some(metainfo.clone());
                 let _ = self.to.found.send((self.id, metainfo));
@@ -79,19 +79,19 @@ impl Driver {
         if let Some(registration) = &mut self.registration {
             registration.extend(info_hashes);
         }
-        self.show_up();
+        self.register_lsd();
     }
 
     /// Ends the torrent if its metadata has made no progress for as long as is allowed. Only time in which it
     /// should come counts.
     pub(super) fn watch_metadata(&mut self, now: Moment, summary: &Summary) {
         let (Some(metadata), None) = (&summary.metadata, &self.metainfo) else { return };
-        let waited = self.stall.look(now, metadata);
+        let waited = self.metadata_progress.update(now, metadata);
         if self.paused {
-            return self.stall.restart(now);
+            return self.metadata_progress.restart(now);
         }
         if let Some(limit) = self.add.metadata_timeout.filter(|&limit| waited >= limit) {
-            let asked = search::asked(&self.search(summary));
+            let asked = metadata::asked(&self.metadata_search(summary));
             let asked = if asked.is_empty() { asked } else { format!(": {asked}") };
             let (name, limit) = (self.add.name().fit(100), units::span(limit));
             let message = format!("no file list of {name} came within {limit}{asked}");
@@ -102,8 +102,8 @@ impl Driver {
 }
 
 /// The fault of a torrent that cannot be looked for at all.
-pub(in crate::engine) fn refuse(add: &Add) -> Option<Fault> {
-    let Source::Link(link) = &add.source else { return None };
+pub(in crate::engine) fn refuse_magnet(add: &Add) -> Option<Fault> {
+    let TorrentSource::Link(link) = &add.source else { return None };
     let id = link.info_hash;
     metainfo::downloadable(&id).err().map(|error| cannot_be_used(&id, &error))
 }
@@ -125,12 +125,12 @@ mod tests {
     fn a_file_list_has_to_come_at_some_pace() {
         let longest = |bytes: u64, every: u64| {
             let at = |n: u64| Moment::START + Duration::from_secs(n * every);
-            let mut stall = Stall::new(at(0));
+            let mut metadata_progress = MetadataProgress::new(at(0));
             let mut waited = (0..100).map(|n| {
                 let progress = Some((n * bytes, 1 << 30));
                 let metadata =
                     MetadataSummary { found: false, offering: 1, refusing: 0, too_long: 0, progress };
-                stall.look(at(n), &metadata).as_secs()
+                metadata_progress.update(at(n), &metadata).as_secs()
             });
             waited.by_ref().max().unwrap()
         };

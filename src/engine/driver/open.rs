@@ -6,85 +6,88 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::Fact;
+use super::DriverEvent;
 use super::deferred::cancelled;
-use super::existing::{Known, all_is_there, layout, look, refuse, refuse_foreign, strangers};
-use super::record::{self, Target, Totals};
+use super::existing_files::{
+    KnownPieces, foreign_skipped_files, layout, refuse_existing, refuse_foreign, require_complete,
+    survey_files,
+};
+use super::resume_record::{self, ContentTarget, LifetimeTotals};
 use crate::base::{Bitfield, FileIndex, Geometry, TorrentId};
-use crate::engine::command::{ContentOptions, Existing};
+use crate::engine::command::{ContentOptions, ExistingFiles};
 use crate::engine::event::{Event, Fault, FaultKind, Remedy};
 use crate::engine::shared::Shared;
 use crate::store::{DiskError, Progress, Storage, TorrentLock};
 use crate::swarm::event::Priority;
 
 /// A torrent whose files have been looked through.
-pub(super) struct Opened {
+pub(super) struct OpenedContent {
     pub geometry: Arc<Geometry>,
     pub storage: Storage,
     pub have: Bitfield,
-    pub totals: Totals,
+    pub totals: LifetimeTotals,
     /// No other process works on this torrent, as far as the state directory tells.
-    pub hold: Option<TorrentLock>,
+    pub lock: Option<TorrentLock>,
     /// Whether the disk is ready to take what comes: nothing may be read or written before.
     pub ready: oneshot::Receiver<Result<(), DiskError>>,
 }
 
-/// The looking through the files of a torrent: a task of its own, which ends with [`Fact::Opened`].
-pub(super) struct Survey {
+/// The looking through the files of a torrent: a task of its own, which ends with [`DriverEvent::Opened`].
+pub(super) struct OpenTask {
     pub shared: Arc<Shared>,
     pub id: TorrentId,
-    pub target: Target,
+    pub target: ContentTarget,
     /// The torrent file that is remembered.
     pub torrent_file: Vec<u8>,
     /// How the hashing fares; cancels it.
     pub progress: Progress,
-    pub facts: mpsc::UnboundedSender<Fact>,
+    pub events: mpsc::UnboundedSender<DriverEvent>,
     /// Waits until the disk is ready, too.
     pub waits_for_disk: bool,
 }
 
-impl Survey {
+impl OpenTask {
     pub(super) async fn run(self) {
         let opened = self.open().await;
-        let _ = self.facts.send(Fact::Opened(Box::new(opened)));
+        let _ = self.events.send(DriverEvent::Opened(Box::new(opened)));
     }
 
-    async fn open(&self) -> Result<Opened, Fault> {
+    async fn open(&self) -> Result<OpenedContent, Fault> {
         let disk = |error: DiskError| Fault::from_disk(&error);
         let Self { shared, target, .. } = self;
-        let Target { metainfo, options } = target;
+        let ContentTarget { metainfo, options } = target;
         let layout = layout(metainfo).map_err(disk)?;
         let geometry = layout.geometry.clone();
-        let hold = hold(shared, self.id, target).await?;
+        let lock = lock_torrent(shared, self.id, target).await?;
         let looked = {
             let (target, store) = (target.clone(), shared.store.clone());
             let (io, file_pool) = (shared.disk_io, shared.file_pool.clone());
-            shared.on_disk(move || look(&target, layout, io, &file_pool, store)).await
+            shared.on_disk(move || survey_files(&target, layout, io, &file_pool, store)).await
         };
         let (storage, survey, record, known) = looked.map_err(disk)?;
 
-        refuse(options, &geometry, &survey, &known)?;
+        refuse_existing(options, &geometry, &survey, &known)?;
         let have = self.check(&storage, &known).await?;
-        if options.existing == Existing::Check && !options.seed_only {
+        if options.existing == ExistingFiles::Check && !options.seed_only {
             refuse_foreign(&storage, &survey, &known, &have)?;
         }
         if options.seed_only {
-            all_is_there(target, &have, record.as_ref())?;
+            require_complete(target, &have, record.as_ref())?;
         }
-        let strangers = strangers(options, &storage, &survey, &known, &have);
-        let totals = Totals::of(record.as_ref());
-        let mut ready = self.prepare(&storage, &have, strangers, totals, hold.is_some());
+        let foreign = foreign_skipped_files(options, &storage, &survey, &known, &have);
+        let totals = LifetimeTotals::of(record.as_ref());
+        let mut ready = self.prepare(&storage, &have, foreign, totals, lock.is_some());
         if self.waits_for_disk {
             ready.await.unwrap_or_else(|_| Err(cancelled())).map_err(disk)?;
             let (tell, again) = oneshot::channel();
             let _ = tell.send(Ok(()));
             ready = again;
         }
-        Ok(Opened { geometry, storage, have, totals, hold, ready })
+        Ok(OpenedContent { geometry, storage, have, totals, lock, ready })
     }
 
     /// Hashes what has to be hashed, with progress.
-    async fn check(&self, storage: &Storage, known: &Known) -> Result<Bitfield, Fault> {
+    async fn check(&self, storage: &Storage, known: &KnownPieces) -> Result<Bitfield, Fault> {
         let geometry = &storage.layout().geometry;
         let mut have = known.have.clone();
         if known.check.is_empty() {
@@ -92,7 +95,7 @@ impl Survey {
         }
         let to_check =
             (u64::from(known.check.count()) * u64::from(geometry.piece_len())).min(geometry.total());
-        let _ = self.facts.send(Fact::Checking(to_check));
+        let _ = self.events.send(DriverEvent::Checking(to_check));
         let (done, result) = oneshot::channel();
         self.shared.disk.check(storage, &known.check, self.progress.clone(), move |matching| {
             let _ = done.send(matching);
@@ -110,41 +113,41 @@ impl Survey {
         &self,
         storage: &Storage,
         have: &Bitfield,
-        strangers: Vec<FileIndex>,
-        totals: Totals,
+        foreign: Vec<FileIndex>,
+        totals: LifetimeTotals,
         held: bool,
     ) -> oneshot::Receiver<Result<(), DiskError>> {
-        let Target { metainfo, options } = &self.target;
+        let ContentTarget { metainfo, options } = &self.target;
         let (tell_ready, ready) = oneshot::channel();
-        let (places, state) = (storage.clone(), have.clone());
+        let (target_storage, pieces) = (storage.clone(), have.clone());
         let wanted = wanted_files(options, &storage.layout().geometry);
         let (id, seed_only) = (metainfo.info_hash(), options.seed_only);
         // Without the hold the record is another's.
         let store = self.shared.store.clone().filter(|_| held);
-        let remembering = store.clone();
-        let beginning = record::beginning(&self.target, have, totals);
+        let store_after = store.clone();
+        let initial_record = resume_record::initial_record(&self.target, have, totals);
         let torrent_file = self.torrent_file.clone();
         let prepare = move || {
             if !seed_only {
-                places.check_free_space(&wanted)?;
+                target_storage.check_free_space(&wanted)?;
             }
             if let Some(store) = &store {
-                record::first(store, &places, beginning);
+                resume_record::save_initial(store, &target_storage, initial_record);
             }
             if seed_only {
                 return Ok(());
             }
-            places.protect_foreign_files(&strangers, &state);
-            places.set_wanted(&wanted, &state)?;
-            places.prepare()
+            target_storage.protect_foreign_files(&foreign, &pieces);
+            target_storage.set_wanted(&wanted, &pieces)?;
+            target_storage.prepare()
         };
         self.shared.disk.run(move || {
             let prepared = prepare();
             let remember = prepared.is_ok();
             let _ = tell_ready.send(prepared);
             // Nothing waits for this.
-            if let Some(store) = remembering.filter(|_| remember) {
-                record::remember(&store, id, &torrent_file);
+            if let Some(store) = store_after.filter(|_| remember) {
+                resume_record::store_torrent_file(&store, id, &torrent_file);
             }
         });
         ready
@@ -153,12 +156,16 @@ impl Survey {
 
 /// Takes the torrent, so that no other process works on it in the same folder meanwhile. One that works
 /// on it elsewhere keeps the record of it, and this run keeps none: then there is nothing to hold.
-async fn hold(shared: &Shared, id: TorrentId, target: &Target) -> Result<Option<TorrentLock>, Fault> {
+async fn lock_torrent(
+    shared: &Shared,
+    id: TorrentId,
+    target: &ContentTarget,
+) -> Result<Option<TorrentLock>, Fault> {
     let Some(store) = shared.store.clone() else { return Ok(None) };
-    let Target { metainfo, options } = target;
+    let ContentTarget { metainfo, options } = target;
     let (torrent, folder) = (metainfo.info_hash(), options.folder.clone());
     let holder = match shared.on_disk(move || TorrentLock::acquire(store.folder(), &torrent, &folder)).await {
-        Ok(Ok(hold)) => return Ok(Some(hold)),
+        Ok(Ok(lock)) => return Ok(Some(lock)),
         Ok(Err(holder)) => holder,
         Err(error) => {
             tracing::warn!(%error, "nothing is remembered of this torrent");

@@ -38,7 +38,7 @@ impl Scene {
     }
 
     fn rows(&self) -> Vec<(TorrentId, InfoHashes)> {
-        self.session.torrents.iter().map(|entry| (entry.row.id, entry.row.info_hashes)).collect()
+        self.session.torrents.iter().map(|torrent| (torrent.row.id, torrent.row.info_hashes)).collect()
     }
 
     fn next_is_refusal_of(&mut self, refused: TorrentId) -> bool {

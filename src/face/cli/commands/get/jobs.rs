@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::app::door::{ContentOptions, Order, Source};
+use crate::app::door::{ContentOptions, Order, TorrentSource};
 use crate::app::file_write::{Written, write_file};
 use crate::app::input::{self, Link, Reading, Torrent};
 use crate::app::selection::listed;
@@ -136,7 +136,7 @@ impl SubmissionBuilder {
     fn search(&self, link: Link) -> Result<Work, Error> {
         let (mut add, maker) = (self.setup.lookup(&link)?, self.clone());
         add.metadata_timeout = self.args.patience(self.output.stderr_tty);
-        if let Source::Link(link) = &mut add.source {
+        if let TorrentSource::Link(link) = &mut add.source {
             link.eager = self.args.torrent_only.is_none();
         }
         let then = move |metainfo| maker.begin(maker.known(link, metainfo));

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::app::door::{self, Existing, StoredTorrent};
+use crate::app::door::{self, ExistingFiles, StoredTorrent};
 use crate::app::input::Torrent;
 use crate::app::making::gather::{self, Gathered, Sort};
 use crate::app::making::hash::{self, Hashed};
@@ -108,7 +108,7 @@ impl TorrentBuilder<'_> {
                 );
                 self.output.say(&format!(" note: {text}; --new makes a new torrent"));
             }
-            let existing = if untouched { Existing::Check } else { Existing::Trust };
+            let existing = if untouched { ExistingFiles::Check } else { ExistingFiles::Trust };
             return Ok((self.ready(recalled, existing, found)?, of_known));
         }
         let hashed = match hashed {
@@ -121,7 +121,7 @@ impl TorrentBuilder<'_> {
         let torrent_file = state.map(|state| stored_torrent::torrent_file(state, &metainfo.info_hash()));
         let folder = found.path.parent().map(Path::to_owned);
         let recalled = StoredTorrent { metainfo, torrent_file: torrent_file.unwrap_or_default(), folder };
-        Ok((self.ready(recalled, Existing::Trust, found)?, Some(hashed)))
+        Ok((self.ready(recalled, ExistingFiles::Trust, found)?, Some(hashed)))
     }
 
     /// The torrents of earlier runs whose data this may be: those of the trackers that are given first, then
@@ -165,7 +165,7 @@ impl TorrentBuilder<'_> {
         Ok(hashed)
     }
 
-    fn ready(&self, recalled: StoredTorrent, existing: Existing, found: &Found) -> Result<Share, Error> {
+    fn ready(&self, recalled: StoredTorrent, existing: ExistingFiles, found: &Found) -> Result<Share, Error> {
         let mut metainfo = recalled.metainfo;
         if let Some(comment) = &self.args.making.comment {
             let mut extras = metainfo.extras().clone();

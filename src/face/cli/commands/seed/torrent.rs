@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use crate::app::door::{After, ContentOptions, Existing};
+use crate::app::door::{After, ContentOptions, ExistingFiles};
 use crate::app::input::{self, Kind, Reading, Torrent};
 use crate::app::location::{self, Place, Top};
 use crate::app::making::values::web_seed;
@@ -70,7 +70,7 @@ pub fn share(args: &SeedArgs, setup: &Setup, argument: &Path, output: &Output) -
     let path = place.own(&torrent.metainfo);
     // Before they are checked, so that no change is missed.
     let files = files(&torrent.metainfo, &path, args.follow);
-    let mut share = ready(args, setup, torrent, root, Existing::default(), path)?;
+    let mut share = ready(args, setup, torrent, root, ExistingFiles::default(), path)?;
     share.given.files = files;
     Ok(share)
 }
@@ -88,7 +88,7 @@ pub fn ready(
     setup: &Setup,
     mut torrent: Torrent,
     folder: PathBuf,
-    existing: Existing,
+    existing: ExistingFiles,
     path: PathBuf,
 ) -> Result<Share, Error> {
     let mut extras = torrent.metainfo.extras().clone();

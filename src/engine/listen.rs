@@ -7,7 +7,7 @@ use super::event::{Fault, FaultKind, Remedy};
 use crate::net::Bind;
 
 /// The addresses traffic leaves from.
-pub(super) fn bind(address: Option<IpAddr>, ipv6: bool) -> Bind {
+pub(super) fn bind_addresses(address: Option<IpAddr>, ipv6: bool) -> Bind {
     match address {
         None if ipv6 => Bind::ANY,
         None => Bind { v6: None, ..Bind::ANY },
@@ -17,20 +17,20 @@ pub(super) fn bind(address: Option<IpAddr>, ipv6: bool) -> Bind {
 }
 
 /// Opens the port that was asked for or fails; else the preferred one, else any.
-pub(super) fn choose<T>(
+pub(super) fn open_port<T>(
     address: Option<IpAddr>,
     port: Option<u16>,
     preferred: Option<u16>,
     open: impl Fn(u16) -> io::Result<T>,
 ) -> Result<T, Fault> {
     if let Some(port) = port {
-        return open(port).map_err(|error| refused(address, port, &error));
+        return open(port).map_err(|error| cannot_listen(address, port, &error));
     }
     let preferred = preferred.and_then(|port| open(port).ok());
-    preferred.map_or_else(|| open(0).map_err(|error| refused(address, 0, &error)), Ok)
+    preferred.map_or_else(|| open(0).map_err(|error| cannot_listen(address, 0, &error)), Ok)
 }
 
-fn refused(address: Option<IpAddr>, port: u16, error: &io::Error) -> Fault {
+fn cannot_listen(address: Option<IpAddr>, port: u16, error: &io::Error) -> Fault {
     let place = address.map_or_else(|| format!("port {port}"), |ip| SocketAddr::new(ip, port).to_string());
     let (why, remedy) = match error.kind() {
         io::ErrorKind::AddrInUse => ("another program uses it".to_owned(), Remedy::OtherPort),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::message::News;
+use super::message::TaskUpdate;
 use super::node::Node;
 use crate::base::{InfoHashes, NodeId};
 use crate::dht::{Announce, Goal};
@@ -14,12 +14,12 @@ use crate::swarm::event::{Input, Source};
 
 /// A search under way; dropping it ends it, and nothing is told any more.
 #[derive(Debug)]
-pub(in crate::engine) struct Search {
+pub(in crate::engine) struct PeerLookup {
     task: JoinHandle<()>,
     answered: Arc<AtomicU32>,
 }
 
-impl Search {
+impl PeerLookup {
     /// Searches for the peers of a torrent and tells what is found: `Found` as it comes, `LookedUp` at the end.
     /// `port` is where peers reach us, if it is to be announced, and `seed` whether we have all of it.
     pub(in crate::engine) fn begin(
@@ -30,12 +30,12 @@ impl Search {
         tell: impl Fn(Input) + Clone + Send + Sync + 'static,
     ) -> Self {
         let announce = port.map(|port| Announce { port: Some(port), seed });
-        let so_far = Arc::new(AtomicU32::new(0));
+        let answered_so_far = Arc::new(AtomicU32::new(0));
         // A hybrid torrent has a swarm under each of its names (BEP 52).
         let mut running = JoinSet::new();
         for name in torrent.wire_names() {
             let goal = Goal::Peers { info_hash: NodeId(name), no_seeds: seed, announce };
-            running.spawn(follow(node.begin(goal), tell.clone(), so_far.clone()));
+            running.spawn(follow(node.begin(goal), tell.clone(), answered_so_far.clone()));
         }
         let task = tokio::spawn(async move {
             let (mut answered, mut peers) = (0, 0);
@@ -45,7 +45,7 @@ impl Search {
             }
             tell(Input::LookedUp { answered, peers });
         });
-        Self { task, answered: so_far }
+        Self { task, answered: answered_so_far }
     }
 
     /// Nodes that have answered by now.
@@ -56,23 +56,23 @@ impl Search {
 
 /// Tells what the search under one name finds. Gives how many nodes answered, and how many peers they knew.
 async fn follow(
-    mut news: mpsc::UnboundedReceiver<News>,
+    mut updates: mpsc::UnboundedReceiver<TaskUpdate>,
     tell: impl Fn(Input),
     count: Arc<AtomicU32>,
 ) -> (u32, u32) {
     let (mut answered, mut peers) = (0, 0);
-    while let Some(news) = news.recv().await {
-        match news {
-            News::Peers(addrs) => tell(Input::Found { source: Source::Dht, addrs }),
-            News::Ended(outcome) => (answered, peers) = (outcome.answered, outcome.peers),
-            News::Steps(steps) => _ = count.fetch_max(steps.answered, Ordering::Relaxed),
-            News::Samples(_) | News::Item(_) => {}
+    while let Some(updates) = updates.recv().await {
+        match updates {
+            TaskUpdate::Peers(addrs) => tell(Input::Found { source: Source::Dht, addrs }),
+            TaskUpdate::Ended(outcome) => (answered, peers) = (outcome.answered, outcome.peers),
+            TaskUpdate::Progress(steps) => _ = count.fetch_max(steps.answered, Ordering::Relaxed),
+            TaskUpdate::Samples(_) | TaskUpdate::Item(_) => {}
         }
     }
     (answered, peers)
 }
 
-impl Drop for Search {
+impl Drop for PeerLookup {
     fn drop(&mut self) {
         self.task.abort();
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::base::{Bitfield, InfoHashes, Untrusted};
-use crate::engine::command::{Add, ContentOptions, Source};
+use crate::engine::command::{Add, ContentOptions, TorrentSource};
 use crate::proto::metainfo::Metainfo;
 use crate::store::{
     DiskError, FileStamps, MAX_STORED_TORRENTS, ResumeRecord, Storage, StoredTorrentFiles, TorrentStore,
@@ -19,21 +19,21 @@ use crate::swarm::event::Priority;
 
 /// A torrent, and what is wanted of its content.
 #[derive(Clone)]
-pub(super) struct Target {
+pub(super) struct ContentTarget {
     pub metainfo: Arc<Metainfo>,
     pub options: Arc<ContentOptions>,
 }
 
 /// The bytes that were moved in all earlier runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Totals {
+pub(super) struct LifetimeTotals {
     pub sent: u64,
     pub received: u64,
     pub added: Option<SystemTime>,
     pub finished: Option<SystemTime>,
 }
 
-impl Totals {
+impl LifetimeTotals {
     pub(super) fn of(record: Option<&ResumeRecord>) -> Self {
         record.map_or_else(Self::default, |record| Self {
             sent: record.uploaded,
@@ -45,8 +45,12 @@ impl Totals {
 }
 
 /// The record of a torrent before its first byte moves in this session.
-pub(super) fn beginning(target: &Target, have: &Bitfield, totals: Totals) -> ResumeRecord {
-    let Target { metainfo, options } = target;
+pub(super) fn initial_record(
+    target: &ContentTarget,
+    have: &Bitfield,
+    totals: LifetimeTotals,
+) -> ResumeRecord {
+    let ContentTarget { metainfo, options } = target;
     let now = SystemTime::now();
     ResumeRecord {
         id: metainfo.info_hash(),
@@ -61,24 +65,24 @@ pub(super) fn beginning(target: &Target, have: &Bitfield, totals: Totals) -> Res
         // Who only gives writes to nothing.
         running: !options.seed_only,
         partial: is_partial(target, have),
-        extra: renamed(metainfo),
+        extra: encode_root_name(metainfo),
     }
 }
 
 /// Says before the first byte is written that the files of a torrent are ours.
-pub(super) fn first(store: &TorrentStore, storage: &Storage, record: ResumeRecord) {
+pub(super) fn save_initial(store: &TorrentStore, storage: &Storage, record: ResumeRecord) {
     if let Err(error) = save(store, storage, record, false) {
         tracing::warn!(error, "resume data is not saved; the next run will hash the files");
     }
 }
 
 /// Whether only a part of the torrent is wanted, or was when it was fetched.
-fn is_partial(Target { options, .. }: &Target, have: &Bitfield) -> bool {
+fn is_partial(ContentTarget { options, .. }: &ContentTarget, have: &Bitfield) -> bool {
     options.priorities.contains(&Priority::Skip) || (options.seed_only && !have.is_full())
 }
 
 /// Keeps the torrent file, so that the torrent can be gone on with by its info-hash, and forgets what is old.
-pub(super) fn remember(store: &TorrentStore, id: InfoHashes, torrent: &[u8]) {
+pub(super) fn store_torrent_file(store: &TorrentStore, id: InfoHashes, torrent: &[u8]) {
     let kept = StoredTorrentFiles::in_state_dir(store.folder()).save(&id, torrent);
     if let Err(error) = kept.and_then(|()| store.prune(MAX_STORED_TORRENTS)) {
         tracing::warn!(%error, "the torrent may not be remembered; its torrent file is needed to go on");
@@ -93,7 +97,7 @@ pub(super) fn torrent_file(metainfo: &Metainfo, add: &Add) -> Vec<u8> {
             extras.trackers.push(vec![Untrusted::new(url.as_str())]);
         }
     }
-    if let Source::Link(link) = &add.source {
+    if let TorrentSource::Link(link) = &add.source {
         extras.web_seeds.extend(link.web_seeds.iter().cloned());
     }
     metainfo.clone().with_extras(extras).to_bytes()
@@ -110,12 +114,12 @@ pub(super) fn load(store: &TorrentStore, torrent: &Metainfo, folder: &Path) -> O
         }
     };
     let mut record = record;
-    let named = record.extra.iter().position(|&byte| byte == NAMED).unwrap_or(record.extra.len());
+    let named = record.extra.iter().position(|&byte| byte == NAME_SEPARATOR).unwrap_or(record.extra.len());
     let name = record.extra.split_off(named);
-    if record.folder != folder || name != renamed(torrent) {
+    if record.folder != folder || name != encode_root_name(torrent) {
         return None;
     }
-    if !record.extra.is_empty() && record.extra != boot() {
+    if !record.extra.is_empty() && record.extra != boot_id() {
         // The machine has started again since, and what it had not written is gone.
         record.have = Bitfield::none(record.have.len());
         record.stamps = FileStamps::default();
@@ -140,7 +144,7 @@ pub(super) fn save(
     if sync {
         storage.flush().map_err(|error| error.to_string())?;
     } else {
-        record.extra.splice(..0, boot());
+        record.extra.splice(..0, boot_id());
     }
     // What is written behind this point may make a file younger than its stamp; what the record claims
     // was written before.
@@ -168,21 +172,21 @@ pub(super) fn save_changed(
 }
 
 /// Stands in a record between the name of a boot and that of the files, neither of which holds it.
-const NAMED: u8 = 0;
+const NAME_SEPARATOR: u8 = 0;
 
 /// The name of the torrent's files in a record, where it is not the torrent's own name for them.
 pub(in crate::engine) fn root_name_of(record: &ResumeRecord) -> Option<&str> {
-    let at = record.extra.iter().position(|&byte| byte == NAMED)?;
+    let at = record.extra.iter().position(|&byte| byte == NAME_SEPARATOR)?;
     std::str::from_utf8(&record.extra[at + 1..]).ok()
 }
 
 /// The name of the torrent's files, as a record keeps it: nothing where they bear the torrent's own.
-fn renamed(torrent: &Metainfo) -> Vec<u8> {
-    torrent.root_name().map_or_else(Vec::new, |name| [&[NAMED], name.as_bytes()].concat())
+fn encode_root_name(torrent: &Metainfo) -> Vec<u8> {
+    torrent.root_name().map_or_else(Vec::new, |name| [&[NAME_SEPARATOR], name.as_bytes()].concat())
 }
 
 /// The name of the machine's present boot; empty where it has none, and then only flushed records are made
 /// good use of.
-fn boot() -> Vec<u8> {
+fn boot_id() -> Vec<u8> {
     std::fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_else(|_| b"unknown".to_vec())
 }

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 
 use tokio::sync::oneshot;
 
-use super::names::{self, Name};
-use super::{Driver, Fact};
-use crate::engine::dht::{Node, Search};
+use super::peer_hosts::{HostPort, resolve_host};
+use super::{Driver, DriverEvent};
+use crate::engine::dht::{Node, PeerLookup};
 use crate::engine::event::Event;
 use crate::net::{ToPeer, dial_hybrid};
 use crate::proto::announce::{Announce, AnnounceEvent};
@@ -15,7 +15,7 @@ use crate::swarm::event::{Input, Note, Output, PeerKey, Source, TrackerKey};
 
 impl Driver {
     /// Carries out what lies in `out`. Orders cause no facts by themselves, so there is no recursion.
-    pub(super) fn carry_out(&mut self) {
+    pub(super) fn execute_outputs(&mut self) {
         let mut out = std::mem::take(&mut self.out);
         for order in out.drain(..) {
             match order {
@@ -24,7 +24,7 @@ impl Driver {
                 Output::Ask { peer, blocks } => self.send(peer, ToPeer::Ask(blocks)),
                 Output::Cancel { peer, blocks } => self.send(peer, ToPeer::Cancel(blocks)),
                 Output::Serve { peer, spans } => self.serve(peer, spans),
-                Output::Unserve { peer, spans } => self.unserve(peer, spans),
+                Output::Unserve { peer, spans } => self.cancel_serve(peer, spans),
                 Output::Close { peer, .. } => {
                     self.send(peer, ToPeer::Close);
                     self.peers.remove(&peer);
@@ -37,7 +37,7 @@ impl Driver {
                 Output::Scrape { tracker } => self.scrape(tracker),
                 Output::Lookup { announce, seed } => self.look_up(announce, seed),
                 Output::Node { addr } => self.add_node(addr),
-                Output::Metadata(metadata) => self.found(metadata),
+                Output::Metadata(metadata) => self.metadata_received(metadata),
                 Output::Note(note) => self.note(note),
             }
         }
@@ -46,43 +46,43 @@ impl Driver {
 
     fn send(&self, peer: PeerKey, order: ToPeer) {
         if let Some(link) = self.peers.get(&peer) {
-            link.say(order);
+            link.send(order);
         }
     }
 
     fn dial(&self, addr: SocketAddr) {
-        let (facts, bind, ours) = (self.to.facts.clone(), self.shared.bind, self.handshake());
-        let (other, patience) = (self.info_hashes.wire_names().nth(1), self.shared.patience);
+        let (events, bind, ours) = (self.to.events.clone(), self.shared.bind, self.handshake());
+        let (other, timeouts) = (self.info_hashes.wire_names().nth(1), self.shared.timeouts);
         tokio::spawn(async move {
-            let result = dial_hybrid(addr, bind, &ours, other, patience).await;
-            let _ = facts.send(Fact::Dialled { addr, result });
+            let result = dial_hybrid(addr, bind, &ours, other, timeouts).await;
+            let _ = events.send(DriverEvent::Dialled { addr, result });
         });
     }
 
     /// Looks for peers that are known by name.
-    pub(super) fn look_up_names(&self, names: Vec<Name>) {
+    pub(super) fn look_up_names(&self, names: Vec<HostPort>) {
         if names.is_empty() {
             return;
         }
-        let (facts, events, id) = (self.to.facts.clone(), self.shared.events.clone(), self.id);
+        let (to_driver, events, id) = (self.to.events.clone(), self.shared.events.clone(), self.id);
         let found = move |addrs| {
-            let _ = facts.send(Fact::Heard(Input::Found { source: Source::User, addrs }));
+            let _ = to_driver.send(DriverEvent::Input(Input::Found { source: Source::User, addrs }));
         };
         let note = move |text| {
             let _ = events.send(Event::Note { id, text });
         };
-        tokio::spawn(self.names.clone().look_up(names, names::ask_system, found, note));
+        tokio::spawn(self.peer_hosts.clone().resolve_all(names, resolve_host, found, note));
     }
 
     fn announce(&mut self, tracker: TrackerKey, announce: Announce) {
         let Some(url) = self.urls.get(tracker.0).cloned() else { return };
-        let (facts, shared) = (self.to.facts.clone(), self.shared.clone());
+        let (events, shared) = (self.to.events.clone(), self.shared.clone());
         // Only farewells are waited for when the torrent leaves.
         self.announcing += 1;
         let last = announce.event == AnnounceEvent::Stopped;
         // The turns are given out here: tasks need not start in the order in which they are spawned.
         let (over, next) = oneshot::channel::<()>();
-        let before = self.speaking.insert(tracker, next);
+        let before = self.last_announces.insert(tracker, next);
         tokio::spawn(async move {
             if let Some(before) = before {
                 // It only ever ends by being dropped.
@@ -93,17 +93,17 @@ impl Driver {
                 tracing::debug!(url, ok = answer.is_ok(), "announced");
             }
             drop(over);
-            let _ = facts.send(Fact::Heard(Input::Announced { tracker, answer }));
+            let _ = events.send(DriverEvent::Input(Input::Announced { tracker, answer }));
         });
     }
 
     fn look_up(&mut self, announce: bool, seed: bool) {
         let Some(node) = self.dht() else { return };
-        let (facts, port) = (self.to.facts.clone(), self.shared.port().filter(|_| announce));
+        let (events, port) = (self.to.events.clone(), self.shared.port().filter(|_| announce));
         let tell = move |input| {
-            let _ = facts.send(Fact::Heard(input));
+            let _ = events.send(DriverEvent::Input(input));
         };
-        self.search = Some(Search::begin(node, self.info_hashes, port, seed, tell));
+        self.dht_lookup = Some(PeerLookup::begin(node, self.info_hashes, port, seed, tell));
     }
 
     fn add_node(&self, addr: SocketAddr) {
@@ -113,7 +113,7 @@ impl Driver {
     }
 
     /// The torrent names nodes to begin with (BEP 5).
-    pub(super) fn name_nodes(&self) {
+    pub(super) fn add_torrent_nodes(&self) {
         let Some(metainfo) = &self.metainfo else { return };
         let nodes = &metainfo.extras().nodes;
         if let Some(node) = self.dht().filter(|_| !nodes.is_empty()) {
@@ -132,10 +132,10 @@ impl Driver {
 
     fn scrape(&self, tracker: TrackerKey) {
         let Some(url) = self.urls.get(tracker.0).cloned() else { return };
-        let (facts, shared, torrent) = (self.to.facts.clone(), self.shared.clone(), self.info_hashes);
+        let (events, shared, torrent) = (self.to.events.clone(), self.shared.clone(), self.info_hashes);
         tokio::spawn(async move {
             let answer = shared.trackers.scrape(&url, torrent).await;
-            let _ = facts.send(Fact::Heard(Input::Scraped { tracker, answer }));
+            let _ = events.send(DriverEvent::Input(Input::Scraped { tracker, answer }));
         });
     }
 

@@ -1,17 +1,17 @@
 //! The goal of a torrent: when has it done what it was added for?
 
 use crate::base::Moment;
-use crate::engine::command::{After, Until};
+use crate::engine::command::{After, SeedGoal};
 use crate::swarm::Summary;
 
 /// The way to the goal: first everything wanted, then giving back until enough is given.
-pub(super) struct Goal {
+pub(super) struct GoalTracker {
     after: After,
     finished: Option<Moment>,
     reached: bool,
 }
 
-impl Goal {
+impl GoalTracker {
     pub(super) const fn new(after: After) -> Self {
         Self { after, finished: None, reached: false }
     }
@@ -43,7 +43,7 @@ impl Goal {
     }
 }
 
-fn enough(until: Until, now: Moment, since: Moment, summary: &Summary, sent_before: u64) -> bool {
+fn enough(until: SeedGoal, now: Moment, since: Moment, summary: &Summary, sent_before: u64) -> bool {
     let sent = sent_before.saturating_add(summary.sent) as f64;
     until.ratio.is_some_and(|ratio| sent >= ratio * summary.wanted as f64)
         || until.time.is_some_and(|time| now.since(since) >= time)

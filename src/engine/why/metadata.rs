@@ -2,7 +2,7 @@
 //! file list.
 
 use super::super::view::{Reason, State};
-use super::{nobody, peers};
+use super::{no_peers, peers};
 use crate::base::units;
 
 /// The beginnings of the sentences that say who was asked.
@@ -10,7 +10,7 @@ const STARTS: [&str; 2] = ["looking for anyone who has the file list: ", "nobody
 
 /// The circumstances that the rules look at.
 #[derive(Clone, Debug, Default)]
-pub struct Search {
+pub struct MetadataSearch {
     /// The user paused it.
     pub paused: bool,
     /// Whether the metadata is here.
@@ -56,7 +56,7 @@ pub struct Search {
 }
 
 /// The state of a search, and why.
-pub fn why(s: &Search) -> (State, Reason) {
+pub fn why(s: &MetadataSearch) -> (State, Reason) {
     let say = |word, text: String| (State::Metadata, Reason { word, text });
     if s.paused {
         return (State::Paused, Reason { word: "user", text: "paused by you".into() });
@@ -92,14 +92,14 @@ pub fn why(s: &Search) -> (State, Reason) {
 }
 
 /// The part of the sentence that says who was asked.
-pub fn asked(s: &Search) -> String {
+pub fn asked(s: &MetadataSearch) -> String {
     let (_, Reason { text, .. }) = why(s);
     let told = STARTS.iter().find_map(|start| text.strip_prefix(start));
     told.map_or_else(|| text.clone(), str::to_owned)
 }
 
 /// Connected, and nobody has it.
-fn without(s: &Search) -> String {
+fn without(s: &MetadataSearch) -> String {
     match s.peers {
         1 => "connected to 1 peer, which does not have the file list".into(),
         n => format!("connected to {}, none has the file list", peers(n)),
@@ -107,12 +107,12 @@ fn without(s: &Search) -> String {
 }
 
 /// Nobody is connected: who was asked.
-fn nobody(s: &Search) -> String {
+fn nobody(s: &MetadataSearch) -> String {
     if s.offline && s.trying == 0 {
-        return nobody::OFFLINE.into();
+        return no_peers::OFFLINE.into();
     }
     let mut asked = trackers(s);
-    asked.extend(s.dht.map(|nodes| nobody::nodes(s.dht_searched, nodes)));
+    asked.extend(s.dht.map(|nodes| no_peers::nodes(s.dht_searched, nodes)));
     if asked.is_empty() && s.known == 0 && s.named == 0 {
         let why = if s.trackers_off { "trackers are switched off" } else { "the link names no tracker" };
         let peers = match s.unknown_names {
@@ -143,7 +143,7 @@ fn nobody(s: &Search) -> String {
 }
 
 /// The results of asking trackers. A refusal is in the tracker's own words; a failure is in ours.
-fn trackers(s: &Search) -> Vec<String> {
+fn trackers(s: &MetadataSearch) -> Vec<String> {
     let mut told = Vec::new();
     let trackers = |n: u32| units::plural(u64::from(n), "tracker", "trackers");
     let mut left = s.trackers;
@@ -179,57 +179,57 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn says(s: &Search, word: &str, text: &str) {
+    fn says(s: &MetadataSearch, word: &str, text: &str) {
         let (state, reason) = why(s);
         assert_eq!((state, reason.word, reason.text.as_str()), (State::Metadata, word, text));
     }
 
     #[test]
     fn it_is_told_who_was_asked() {
-        let asked = Search { trackers: 2, dht: Some(312), ..Search::default() };
+        let asked = MetadataSearch { trackers: 2, dht: Some(312), ..MetadataSearch::default() };
         let text =
             "looking for anyone who has the file list: 2 trackers silent, DHT 312 nodes asked, 0 peers";
         says(&asked, "searching_peers", text);
         let text =
             "looking for anyone who has the file list: 1 tracker answered, 1 tracker silent, trying 3 peers";
-        let one = Search { trackers_working: 1, dht: None, known: 3, trying: 2, ..asked.clone() };
+        let one = MetadataSearch { trackers_working: 1, dht: None, known: 3, trying: 2, ..asked.clone() };
         says(&one, "searching_peers", text);
         let text = "looking for anyone who has the file list: the only known peer cannot be reached";
-        says(&Search { known: 1, ..Search::default() }, "searching_peers", text);
+        says(&MetadataSearch { known: 1, ..MetadataSearch::default() }, "searching_peers", text);
         let text = "nobody to ask for the file list: the link names no tracker and no peer is known";
-        says(&Search::default(), "searching_peers", text);
-        let named = Search { unknown_names: 1, ..Search::default() };
+        says(&MetadataSearch::default(), "searching_peers", text);
+        let named = MetadataSearch { unknown_names: 1, ..MetadataSearch::default() };
         let text = "nobody to ask for the file list: the link names no tracker and the host of its \
                     only peer was not found";
         says(&named, "searching_peers", text);
         let text = "looking for anyone who has the file list: looking up the names of 2 peers, the name of \
                     1 peer was not found";
-        says(&Search { named: 2, ..named }, "searching_peers", text);
-        let off = Search { trackers_off: true, ..Search::default() };
+        says(&MetadataSearch { named: 2, ..named }, "searching_peers", text);
+        let off = MetadataSearch { trackers_off: true, ..MetadataSearch::default() };
         let text = "nobody to ask for the file list: trackers are switched off and no peer is known";
         says(&off, "searching_peers", text);
     }
 
     #[test]
     fn trackers_that_refuse_or_fail_are_not_silent() {
-        let looking = |s: &Search, asked: &str| {
+        let looking = |s: &MetadataSearch, asked: &str| {
             says(s, "searching_peers", &format!("looking for anyone who has the file list: {asked}"));
         };
-        let four = Search {
+        let four = MetadataSearch {
             trackers: 4,
             trackers_working: 1,
             trackers_refused: 1,
             refusal: Some("go away".to_owned()),
             trackers_failed: 1,
             failure: Some("the connection was refused".to_owned()),
-            ..Search::default()
+            ..MetadataSearch::default()
         };
         looking(
             &four,
             "1 tracker answered, 1 tracker refuses us: 'go away', 1 tracker fails: the connection was refused, \
              1 tracker silent, 0 peers",
         );
-        let many = Search { trackers_working: 0, trackers_refused: 2, trackers_failed: 2, ..four };
+        let many = MetadataSearch { trackers_working: 0, trackers_refused: 2, trackers_failed: 2, ..four };
         looking(
             &many,
             "2 trackers refuse us, one says 'go away', 2 trackers fail, for example: the connection was refused, \
@@ -239,41 +239,45 @@ mod tests {
 
     #[test]
     fn it_is_told_how_the_dht_fares() {
-        let looking = |s: &Search, asked: &str| {
+        let looking = |s: &MetadataSearch, asked: &str| {
             says(s, "searching_peers", &format!("looking for anyone who has the file list: {asked}"));
         };
-        let begun = Search { dht: Some(0), ..Search::default() };
+        let begun = MetadataSearch { dht: Some(0), ..MetadataSearch::default() };
         looking(&begun, "the DHT is being asked, 0 peers");
-        looking(&Search { dht: Some(7), ..begun.clone() }, "DHT 7 nodes asked, 0 peers");
-        looking(&Search { dht_searched: true, ..begun.clone() }, "no DHT node answered, 0 peers");
-        let offline = Search { offline: true, trackers: 1, ..begun };
+        looking(&MetadataSearch { dht: Some(7), ..begun.clone() }, "DHT 7 nodes asked, 0 peers");
+        looking(&MetadataSearch { dht_searched: true, ..begun.clone() }, "no DHT node answered, 0 peers");
+        let offline = MetadataSearch { offline: true, trackers: 1, ..begun };
         says(&offline, "searching_peers", "this machine is offline: it has no route to the internet");
         // Whoever is near may still be reached.
         looking(
-            &Search { known: 1, trying: 1, ..offline },
+            &MetadataSearch { known: 1, trying: 1, ..offline },
             "1 tracker silent, the DHT is being asked, trying 1 peer",
         );
     }
 
     #[test]
     fn it_is_told_what_peers_have() {
-        let two = Search { peers: 2, known: 2, ..Search::default() };
+        let two = MetadataSearch { peers: 2, known: 2, ..MetadataSearch::default() };
         says(&two, "peers_without_metadata", "connected to 2 peers, none has the file list");
-        let giving = Search { offering: 1, progress: Some((16_384, 65_536)), ..two.clone() };
+        let giving = MetadataSearch { offering: 1, progress: Some((16_384, 65_536)), ..two.clone() };
         says(&giving, "searching_peers", "fetching the file list from 1 peer: 16 KiB of 64 KiB");
-        let refusing = Search { progress: None, refusing: 1, ..giving.clone() };
+        let refusing = MetadataSearch { progress: None, refusing: 1, ..giving.clone() };
         says(
             &refusing,
             "peers_without_metadata",
             "1 peer offers the file list, but does not send it when asked",
         );
-        says(&Search { offering: 2, ..refusing }, "searching_peers", "fetching the file list from 2 peers");
-        let long = Search { too_long: 3, ..Search::default() };
+        says(
+            &MetadataSearch { offering: 2, ..refusing },
+            "searching_peers",
+            "fetching the file list from 2 peers",
+        );
+        let long = MetadataSearch { too_long: 3, ..MetadataSearch::default() };
         let text = "3 peers offered a file list above the limit of 16 MiB";
         says(&long, "peers_without_metadata", text);
-        says(&Search { found: true, ..two.clone() }, "searching_peers", "the file list is here");
+        says(&MetadataSearch { found: true, ..two.clone() }, "searching_peers", "the file list is here");
         assert_eq!(asked(&two), "connected to 2 peers, none has the file list");
-        assert_eq!(asked(&Search::default()), "the link names no tracker and no peer is known");
+        assert_eq!(asked(&MetadataSearch::default()), "the link names no tracker and no peer is known");
     }
 
     proptest! {
@@ -284,7 +288,7 @@ mod tests {
             progress: Option<(u64, u32)>,
             dht: Option<u32>,
         ) {
-            let (state, reason) = why(&Search {
+            let (state, reason) = why(&MetadataSearch {
                 paused: flags[1],
                 found: flags[2],
                 trackers_off: flags[3],

@@ -8,15 +8,15 @@ use std::time::Duration;
 use crate::base::Span;
 
 /// Spans in one burst: 1 MiB of whole blocks.
-const BURST: usize = 64;
+const MAX_BURST: usize = 64;
 /// How often a burst is tried that cannot be read for the moment: for half a minute in all, in which a
 /// peer still waits for it.
-const TRIES: u32 = 20;
+const MAX_TRIES: u32 = 20;
 /// The first and the longest time between two tries.
-const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(2)];
+const RETRY_INTERVALS: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(2)];
 
 #[derive(Default)]
-pub(super) struct Reads {
+pub(super) struct UploadReads {
     /// Spans that wait for the burst under way.
     waiting: VecDeque<Span>,
     /// The burst under way; `None` for a span that was called off.
@@ -27,14 +27,14 @@ pub(super) struct Reads {
 
 /// The next step for a burst that could not be read for the moment.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Next {
+pub(super) enum ReadRetry {
     /// Try it again after this time.
     Again(Duration),
     /// Give up: it has been tried often enough; these of its spans are still wanted.
     GiveUp(Vec<Span>),
 }
 
-impl Reads {
+impl UploadReads {
     /// These spans are to be read, after all others.
     pub(super) fn add(&mut self, spans: Vec<Span>) {
         self.waiting.extend(spans);
@@ -45,39 +45,39 @@ impl Reads {
         if self.burst.is_some() || self.waiting.is_empty() {
             return None;
         }
-        let burst: Vec<Span> = self.waiting.drain(..self.waiting.len().min(BURST)).collect();
+        let burst: Vec<Span> = self.waiting.drain(..self.waiting.len().min(MAX_BURST)).collect();
         self.burst = Some(burst.iter().copied().map(Some).collect());
         Some(burst)
     }
 
     /// Calls off these spans; all if there are none.
-    pub(super) fn call_off(&mut self, spans: &[Span]) {
-        let called_off = |span: &Span| spans.is_empty() || spans.contains(span);
-        self.waiting.retain(|span| !called_off(span));
+    pub(super) fn cancel(&mut self, spans: &[Span]) {
+        let cancelled = |span: &Span| spans.is_empty() || spans.contains(span);
+        self.waiting.retain(|span| !cancelled(span));
         for place in self.burst.iter_mut().flatten() {
-            *place = place.filter(|span| !called_off(span));
+            *place = place.filter(|span| !cancelled(span));
         }
     }
 
     /// The burst under way has ended with these, one for each of its spans: those still wanted.
-    pub(super) fn end<T>(&mut self, read: impl IntoIterator<Item = T>) -> Vec<(Span, T)> {
+    pub(super) fn finish<T>(&mut self, read: impl IntoIterator<Item = T>) -> Vec<(Span, T)> {
         self.tries = 0;
         let burst = self.burst.take().into_iter().flatten();
         burst.zip(read).filter_map(|(span, read)| Some((span?, read))).collect()
     }
 
     /// The burst under way could not be read for the moment.
-    pub(super) fn failed(&mut self) -> Next {
+    pub(super) fn failed(&mut self) -> ReadRetry {
         self.tries += 1;
-        if self.tries < TRIES {
-            let [first, longest] = PAUSES;
-            return Next::Again((first * (1 << (self.tries.min(16) - 1))).min(longest));
+        if self.tries < MAX_TRIES {
+            let [first, longest] = RETRY_INTERVALS;
+            return ReadRetry::Again((first * (1 << (self.tries.min(16) - 1))).min(longest));
         }
-        Next::GiveUp(self.end(std::iter::repeat(())).into_iter().map(|(span, ())| span).collect())
+        ReadRetry::GiveUp(self.finish(std::iter::repeat(())).into_iter().map(|(span, ())| span).collect())
     }
 
     /// The spans of the burst under way that are still wanted, to be read once more; with none it has ended.
-    pub(super) fn again(&mut self) -> Vec<Span> {
+    pub(super) fn retry(&mut self) -> Vec<Span> {
         let wanted: Vec<Span> = self.burst.take().into_iter().flatten().flatten().collect();
         if wanted.is_empty() {
             self.tries = 0;
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn one_burst_is_under_way_and_what_comes_meanwhile_is_the_next() {
         let all = spans(4);
-        let mut reads = Reads::default();
+        let mut reads = UploadReads::default();
         assert_eq!(reads.start(), None);
         reads.add(vec![all[0]]);
         assert_eq!(reads.start(), Some(vec![all[0]]));
@@ -109,62 +109,62 @@ mod tests {
             reads.add(vec![span]);
             assert_eq!(reads.start(), None);
         }
-        assert_eq!(reads.end(["a"]), [(all[0], "a")]);
+        assert_eq!(reads.finish(["a"]), [(all[0], "a")]);
         assert_eq!(reads.start().as_deref(), Some(&all[1..]));
     }
 
     #[test]
     fn a_burst_is_bounded() {
         let all = spans(100);
-        let mut reads = Reads::default();
+        let mut reads = UploadReads::default();
         reads.add(all.clone());
-        assert_eq!(reads.start().as_deref(), Some(&all[..BURST]));
-        assert_eq!(reads.end(0..BURST).len(), BURST);
-        assert_eq!(reads.start().as_deref(), Some(&all[BURST..]));
+        assert_eq!(reads.start().as_deref(), Some(&all[..MAX_BURST]));
+        assert_eq!(reads.finish(0..MAX_BURST).len(), MAX_BURST);
+        assert_eq!(reads.start().as_deref(), Some(&all[MAX_BURST..]));
     }
 
     #[test]
     fn what_is_called_off_is_neither_read_nor_sent() {
         let all = spans(5);
-        let mut reads = Reads::default();
+        let mut reads = UploadReads::default();
         reads.add(all[..3].to_vec());
         reads.start();
         reads.add(all[3..].to_vec());
-        reads.call_off(&[all[1], all[3]]);
+        reads.cancel(&[all[1], all[3]]);
         // Asked for once more: it belongs to the next burst, not to the one under way.
         reads.add(vec![all[1]]);
-        assert_eq!(reads.end([0, 1, 2]), [(all[0], 0), (all[2], 2)]);
+        assert_eq!(reads.finish([0, 1, 2]), [(all[0], 0), (all[2], 2)]);
         assert_eq!(reads.start(), Some(vec![all[4], all[1]]));
-        reads.call_off(&[]);
-        assert_eq!(reads.end([4, 1]), []);
+        reads.cancel(&[]);
+        assert_eq!(reads.finish([4, 1]), []);
         assert_eq!(reads.start(), None);
     }
 
     #[test]
     fn what_cannot_be_read_for_the_moment_is_tried_again_and_given_up_at_last() {
         let all = spans(3);
-        let mut reads = Reads::default();
+        let mut reads = UploadReads::default();
         reads.add(all.clone());
         reads.start();
-        let Next::Again(first) = reads.failed() else { panic!("given up at once") };
-        assert_eq!(first, PAUSES[0]);
-        reads.call_off(&[all[1]]);
-        assert_eq!(reads.again(), [all[0], all[2]]);
+        let ReadRetry::Again(first) = reads.failed() else { panic!("given up at once") };
+        assert_eq!(first, RETRY_INTERVALS[0]);
+        reads.cancel(&[all[1]]);
+        assert_eq!(reads.retry(), [all[0], all[2]]);
         assert_eq!(reads.start(), None, "it is still under way");
         let mut waited = first;
         let given_up = loop {
             match reads.failed() {
-                Next::Again(after) => waited += after,
-                Next::GiveUp(spans) => break spans,
+                ReadRetry::Again(after) => waited += after,
+                ReadRetry::GiveUp(spans) => break spans,
             }
         };
         assert_eq!(given_up, [all[0], all[2]]);
         assert!((20..60).contains(&waited.as_secs()), "{waited:?}");
         reads.add(vec![all[1]]);
         assert_eq!(reads.start(), Some(vec![all[1]]));
-        assert_eq!(reads.failed(), Next::Again(PAUSES[0]), "a new burst begins anew");
-        reads.call_off(&[]);
-        assert_eq!(reads.again(), []);
+        assert_eq!(reads.failed(), ReadRetry::Again(RETRY_INTERVALS[0]), "a new burst begins anew");
+        reads.cancel(&[]);
+        assert_eq!(reads.retry(), []);
         assert_eq!(reads.start(), None);
     }
 }

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::content::Content;
-use super::record::Target;
-use super::{Driver, Published};
+use super::resume_record::ContentTarget;
+use super::{Driver, TorrentView};
 use crate::base::{Moment, TorrentId, Untrusted};
 use crate::engine::command::{Add, After};
 use crate::engine::event::FaultKind;
 use crate::engine::view::{Detail, PeerRow, Reason, Row, State, TrackerRow};
-use crate::engine::why::search::{self, Search};
+use crate::engine::why::metadata::{self, MetadataSearch};
 use crate::engine::why::{Circumstances, why};
 use crate::net::route;
 use crate::swarm::{Summary, TrackerSummary};
@@ -24,13 +24,13 @@ const ETA_WINDOW: Duration = Duration::from_secs(20);
 const SLOWEST: f64 = 1024.0;
 
 /// Keeps the row and publishes it.
-pub(super) struct Reporter {
-    publish: watch::Sender<Option<Published>>,
+pub(super) struct ViewPublisher {
+    publish: watch::Sender<Option<TorrentView>>,
     /// The last row; the fixed parts are filled when they become known. The session adds the info-hashes that the
     /// metadata told.
     row: Row,
     /// Whether somebody looks at the detail.
-    pub look: bool,
+    pub show_detail: bool,
     /// Whether the torrent has reached its goal and left the swarm.
     pub done: bool,
     started: Option<Moment>,
@@ -57,10 +57,10 @@ impl Average {
     }
 }
 
-impl Reporter {
-    pub(super) fn new(publish: watch::Sender<Option<Published>>, id: TorrentId, add: &Add) -> Self {
-        let row = Row::new(id, add.info_hashes(), add.name(), search::why(&Search::default()));
-        Self { publish, row, look: false, done: false, started: None, average: None }
+impl ViewPublisher {
+    pub(super) fn new(publish: watch::Sender<Option<TorrentView>>, id: TorrentId, add: &Add) -> Self {
+        let row = Row::new(id, add.info_hashes(), add.name(), metadata::why(&MetadataSearch::default()));
+        Self { publish, row, show_detail: false, done: false, started: None, average: None }
     }
 
     /// The name is known now.
@@ -69,7 +69,7 @@ impl Reporter {
     }
 
     /// The content is wanted from now on.
-    pub(super) fn content(&mut self, Target { metainfo, options }: &Target) {
+    pub(super) fn content(&mut self, ContentTarget { metainfo, options }: &ContentTarget) {
         let unseen = why(&Circumstances { unseen: true, ..Circumstances::default() });
         self.row = self.row.of_content(metainfo, options, unseen);
         self.row.path = options.folder.join(metainfo.top_name());
@@ -135,7 +135,7 @@ impl Driver {
         let told = match (&self.content, &self.opening, &self.fault) {
             (Some(content), ..) => {
                 let told = why(&self.circumstances(content, now, summary));
-                self.reporter.moved(now, summary, content.saver.sent_before());
+                self.view_publisher.moved(now, summary, content.resume_writer.sent_before());
                 told
             }
             (None, _, Some(fault)) if fault.kind == FaultKind::BadMagnet => {
@@ -149,34 +149,34 @@ impl Driver {
                 (State::Done, Reason { word: "not_seeding", text: "stopped before it began".into() })
             }
             (None, Some(opening), None) => match opening.checked() {
-                Some(checked) => self.reporter.checking(checked),
+                Some(checked) => self.view_publisher.checking(checked),
                 // The session has told that it begins.
                 None => return,
             },
             (None, None, None) => {
-                let told = search::why(&self.search(summary));
-                self.reporter.row.received = self.stall.received;
-                self.reporter.active(now);
+                let told = metadata::why(&self.metadata_search(summary));
+                self.view_publisher.row.received = self.metadata_progress.received;
+                self.view_publisher.active(now);
                 told
             }
         };
-        let detail = self.reporter.look.then(|| self.detail(now));
-        let Reporter { row, publish, .. } = &mut self.reporter;
+        let detail = self.view_publisher.show_detail.then(|| self.detail(now));
+        let ViewPublisher { row, publish, .. } = &mut self.view_publisher;
         (row.state, row.reason) = told;
         row.peers = summary.peers;
         row.swarm_seeds = summary.swarm_seeds;
         row.swarm_leechers = summary.swarm_leechers;
-        publish.send_replace(Some(Published { row: row.clone(), detail, last }));
+        publish.send_replace(Some(TorrentView { row: row.clone(), detail, last }));
     }
 
     /// How the search for the metadata goes.
-    pub(super) fn search(&self, s: &Summary) -> Search {
+    pub(super) fn metadata_search(&self, s: &Summary) -> MetadataSearch {
         let metadata = s.metadata.unwrap_or_default();
         // Nodes that have answered in the search that is under way.
         let answering = |searching: bool| {
-            self.search.as_ref().filter(|_| searching).map_or(0, crate::engine::dht::Search::answered)
+            self.dht_lookup.as_ref().filter(|_| searching).map_or(0, crate::engine::dht::PeerLookup::answered)
         };
-        Search {
+        MetadataSearch {
             paused: self.paused,
             found: metadata.found,
             progress: metadata.progress,
@@ -187,8 +187,8 @@ impl Driver {
             known: s.known,
             trying: s.fresh.saturating_add(s.dialling),
             trackers: s.trackers,
-            named: self.names.open(),
-            unknown_names: self.names.unknown(),
+            named: self.peer_hosts.pending(),
+            unknown_names: self.peer_hosts.unknown(),
             trackers_working: s.trackers_working,
             trackers_refused: s.trackers_refused,
             refusal: s.refused.as_ref().map(|text| text.fit(200)),
@@ -215,11 +215,11 @@ impl Driver {
             checking: false,
             check_left: None,
             finished: content.goal.is_finished(),
-            done: self.reporter.done,
+            done: self.view_publisher.done,
             gives_back: content.target.options.after != After::Stop,
             offline: self.is_offline(s),
             trackers_off: !self.add.use_trackers,
-            young: now.since(self.reporter.started.unwrap_or(now)) < YOUNG,
+            young: now.since(self.view_publisher.started.unwrap_or(now)) < YOUNG,
             private: self.torrent.is_private(),
             trackers: s.trackers,
             trackers_working: s.trackers_working,

@@ -4,9 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::record::{self, Target};
+use super::resume_record::{self, ContentTarget};
 use crate::base::{Bitfield, FileIndex, Geometry, Untrusted};
-use crate::engine::command::{ContentOptions, Existing};
+use crate::engine::command::{ContentOptions, ExistingFiles};
 use crate::engine::event::{Fault, FaultKind, Remedy};
 use crate::proto::metainfo::Metainfo;
 use crate::store::{
@@ -15,17 +15,17 @@ use crate::store::{
 };
 use crate::swarm::event::Priority;
 
-pub(super) type Looked = (Storage, Vec<SurveyedFile>, Option<ResumeRecord>, Known);
+pub(super) type SurveyResult = (Storage, Vec<SurveyedFile>, Option<ResumeRecord>, KnownPieces);
 
 /// Looks which files there are, and what of them is known from earlier runs.
-pub(super) fn look(
-    target: &Target,
+pub(super) fn survey_files(
+    target: &ContentTarget,
     layout: Layout,
     io: DiskIo,
     file_pool: &FilePool,
     store: Option<TorrentStore>,
-) -> Result<Looked, DiskError> {
-    let Target { metainfo, options } = target;
+) -> Result<SurveyResult, DiskError> {
+    let ContentTarget { metainfo, options } = target;
     let root = &options.folder;
     if options.seed_only && !root.is_dir() {
         return Err(DiskError::new(store::DiskErrorKind::Missing, "open", root));
@@ -33,15 +33,15 @@ pub(super) fn look(
     let how = StorageOptions {
         io,
         alloc: options.alloc,
-        overwrite: options.existing == Existing::Overwrite,
+        overwrite: options.existing == ExistingFiles::Overwrite,
         follow: options.seed_only && options.follow,
     };
     // What was wanted the last time is not known: where bytes lie is told by which files are there.
     let nothing = vec![false; layout.files.len()];
     let storage = Storage::new(root, layout, how, &nothing, file_pool)?;
     let survey = storage.survey()?;
-    let record = store.and_then(|store| record::load(&store, metainfo, root));
-    let known = Known::from(&storage, &survey, record.as_ref(), options.existing)?;
+    let record = store.and_then(|store| resume_record::load(&store, metainfo, root));
+    let known = KnownPieces::from(&storage, &survey, record.as_ref(), options.existing)?;
     Ok((storage, survey, record, known))
 }
 
@@ -49,7 +49,7 @@ pub(super) fn look(
 pub(super) fn refuse_foreign(
     storage: &Storage,
     survey: &[SurveyedFile],
-    known: &Known,
+    known: &KnownPieces,
     have: &Bitfield,
 ) -> Result<(), Fault> {
     let geometry = &*storage.layout().geometry;
@@ -66,33 +66,33 @@ pub(super) fn refuse_foreign(
         pieces.into_iter().any(|piece| have.has(piece))
     };
     let long = |path: &PathBuf| {
-        let mut facts = survey.iter().filter(|surveyed| surveyed.path == *path);
-        facts.any(|surveyed| is_too_long(geometry, surveyed) && matches(surveyed))
+        let mut files = survey.iter().filter(|surveyed| surveyed.path == *path);
+        files.any(|surveyed| is_too_long(geometry, surveyed) && matches(surveyed))
     };
     Err(if foreign.iter().all(long) { Fault::too_long(&foreign) } else { Fault::foreign(&foreign) })
 }
 
 /// Whether every piece was verified in an earlier run and no file has changed since.
 pub(in crate::engine) fn is_untouched(store: &TorrentStore, torrent: &Metainfo, folder: &Path) -> bool {
-    let look = || -> Result<bool, DiskError> {
-        let Some(record) = record::load(store, torrent, folder) else { return Ok(false) };
+    let check = || -> Result<bool, DiskError> {
+        let Some(record) = resume_record::load(store, torrent, folder) else { return Ok(false) };
         let layout = layout(torrent)?;
         let nothing = vec![false; layout.files.len()];
         let storage =
             Storage::new(folder, layout, StorageOptions::default(), &nothing, &FilePool::from_limit())?;
         Ok(store::trusted_pieces(&storage, &record)?.is_full())
     };
-    look().unwrap_or(false)
+    check().unwrap_or(false)
 }
 
 /// Whether everything is there that is to be given: the whole torrent, or what was chosen of it when it was
 /// fetched.
-pub(super) fn all_is_there(
-    target: &Target,
+pub(super) fn require_complete(
+    target: &ContentTarget,
     have: &Bitfield,
     record: Option<&ResumeRecord>,
 ) -> Result<(), Fault> {
-    let Target { metainfo, options } = target;
+    let ContentTarget { metainfo, options } = target;
     let chosen = record.filter(|record| record.partial && record.finished.is_some() && !have.is_empty());
     let (missing, all, what) = match chosen {
         Some(record) => {
@@ -116,11 +116,11 @@ pub(super) fn all_is_there(
 }
 
 /// The files that are somebody else's and that nobody asked to be replaced.
-pub(super) fn strangers(
+pub(super) fn foreign_skipped_files(
     options: &ContentOptions,
     storage: &Storage,
     survey: &[SurveyedFile],
-    known: &Known,
+    known: &KnownPieces,
     have: &Bitfield,
 ) -> Vec<FileIndex> {
     let foreign = storage.foreign_files(survey, have);
@@ -130,11 +130,11 @@ pub(super) fn strangers(
 }
 
 /// Refuses files that are in the way whatever their bytes are.
-pub(super) fn refuse(
+pub(super) fn refuse_existing(
     options: &ContentOptions,
     geometry: &Geometry,
     survey: &[SurveyedFile],
-    known: &Known,
+    known: &KnownPieces,
 ) -> Result<(), Fault> {
     let strange =
         |surveyed: &&SurveyedFile| surveyed.status != FileStatus::Missing && !known.is_ours(surveyed.file);
@@ -147,32 +147,32 @@ pub(super) fn refuse(
             .collect()
     };
     match options.existing {
-        Existing::Refuse => match paths(&|_| true) {
+        ExistingFiles::Refuse => match paths(&|_| true) {
             all if all.is_empty() => Ok(()),
             all => Err(Fault::not_begun(&all)),
         },
         // Pieces of these would be fetched and written over what is believed to be right.
-        Existing::Trust => match paths(&|surveyed| !has_its_length(geometry, surveyed)) {
+        ExistingFiles::Trust => match paths(&|surveyed| !has_its_length(geometry, surveyed)) {
             all if all.is_empty() || options.seed_only => Ok(()),
             all => Err(Fault::not_whole(&all)),
         },
-        Existing::Check | Existing::Overwrite => Ok(()),
+        ExistingFiles::Check | ExistingFiles::Overwrite => Ok(()),
     }
 }
 
 /// The pieces, as far as they are known before anything is hashed.
-pub(super) struct Known {
+pub(super) struct KnownPieces {
     pub have: Bitfield,
     pub check: Bitfield,
     ours: Vec<bool>,
 }
 
-impl Known {
+impl KnownPieces {
     fn from(
         storage: &Storage,
         survey: &[SurveyedFile],
         record: Option<&ResumeRecord>,
-        existing: Existing,
+        existing: ExistingFiles,
     ) -> Result<Self, DiskError> {
         let geometry = &*storage.layout().geometry;
         let count = geometry.piece_count();
@@ -191,7 +191,7 @@ impl Known {
             })
         };
         let ours = (0..geometry.file_count() as usize).map(begun).collect();
-        if existing == Existing::Trust {
+        if existing == ExistingFiles::Trust {
             let mut have = Bitfield::all(count);
             for piece in geometry.pieces() {
                 if geometry.parts_of(piece).any(|part| !part.pad && !is_whole(geometry, survey, part.file)) {
@@ -201,7 +201,9 @@ impl Known {
             return Ok(Self { have, check: Bitfield::none(count), ours });
         }
         let (have, unchanged) = match record {
-            Some(record) => (store::trusted_pieces(storage, record)?, record::unchanged(storage, record)?),
+            Some(record) => {
+                (store::trusted_pieces(storage, record)?, resume_record::unchanged(storage, record)?)
+            }
             None => (Bitfield::none(count), Vec::new()),
         };
         let mut check = Bitfield::none(count);

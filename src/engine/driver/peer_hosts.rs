@@ -11,29 +11,29 @@ use tokio::task::JoinSet;
 use crate::base::Untrusted;
 
 /// So many names are looked up at once.
-const AT_ONCE: usize = 8;
+const MAX_LOOKUPS: usize = 8;
 /// The most addresses of one name that are tried.
 const MAX_ADDRESSES: usize = 8;
 /// So many unknown names are told of one by one.
-const MAX_TOLD: usize = 3;
+const MAX_LISTED: usize = 3;
 
 /// A host and a port.
-pub type Name = (String, u16);
+pub type HostPort = (String, u16);
 
 /// How the names of one link fare. Clones are the same.
 #[derive(Clone, Debug, Default)]
-pub struct Names(Arc<Counts>);
+pub struct PeerHosts(Arc<Counts>);
 
 #[derive(Debug, Default)]
 struct Counts {
-    open: AtomicU32,
+    pending: AtomicU32,
     unknown: AtomicU32,
 }
 
-impl Names {
+impl PeerHosts {
     /// How many are still looked up.
-    pub fn open(&self) -> u32 {
-        self.0.open.load(Ordering::Relaxed)
+    pub fn pending(&self) -> u32 {
+        self.0.pending.load(Ordering::Relaxed)
     }
 
     /// How many nobody knows.
@@ -42,28 +42,28 @@ impl Names {
     }
 
     /// Looks all of these up and tells what they lead to; at the end, which of them lead nowhere.
-    pub async fn look_up<F>(
+    pub async fn resolve_all<F>(
         self,
-        names: Vec<Name>,
-        resolve: impl Fn(Name) -> F,
+        names: Vec<HostPort>,
+        resolve: impl Fn(HostPort) -> F,
         found: impl Fn(Vec<SocketAddr>),
         note: impl Fn(String),
     ) where
         F: Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'static,
     {
-        self.0.open.fetch_add(names.len() as u32, Ordering::Relaxed);
+        self.0.pending.fetch_add(names.len() as u32, Ordering::Relaxed);
         let mut names = names.into_iter();
         let mut running = JoinSet::new();
         let mut unknown = Vec::new();
         loop {
-            while running.len() < AT_ONCE
+            while running.len() < MAX_LOOKUPS
                 && let Some(name) = names.next()
             {
                 let answer = resolve(name.clone());
                 running.spawn(async move { (name, answer.await) });
             }
             let Some(ended) = running.join_next().await else { break };
-            self.0.open.fetch_sub(1, Ordering::Relaxed);
+            self.0.pending.fetch_sub(1, Ordering::Relaxed);
             match ended {
                 Ok((_, Ok(mut addrs))) if !addrs.is_empty() => {
                     addrs.truncate(MAX_ADDRESSES);
@@ -79,7 +79,7 @@ impl Names {
             }
         }
         match unknown.as_slice() {
-            few if few.len() <= MAX_TOLD => {
+            few if few.len() <= MAX_LISTED => {
                 for host in few {
                     note(format!("host not found: {host}"));
                 }
@@ -93,7 +93,7 @@ impl Names {
 }
 
 /// Asks the system.
-pub async fn ask_system((host, port): Name) -> io::Result<Vec<SocketAddr>> {
+pub async fn resolve_host((host, port): HostPort) -> io::Result<Vec<SocketAddr>> {
     Ok(tokio::net::lookup_host((host.as_str(), port)).await?.collect())
 }
 
@@ -104,10 +104,10 @@ mod tests {
     use super::*;
 
     /// What is told where every third name is known: addresses, notes, and how many names were asked at once.
-    async fn told(count: usize) -> (usize, Vec<String>, usize) {
-        let names: Vec<Name> = (0..count).map(|n| (format!("n{n}.invalid"), 1)).collect();
+    async fn resolve_names(count: usize) -> (usize, Vec<String>, usize) {
+        let names: Vec<HostPort> = (0..count).map(|n| (format!("n{n}.invalid"), 1)).collect();
         let at_once = Arc::new(Mutex::new((0, 0)));
-        let resolve = |(host, port): Name| {
+        let resolve = |(host, port): HostPort| {
             let at_once = at_once.clone();
             async move {
                 {
@@ -122,25 +122,25 @@ mod tests {
             }
         };
         let (found, notes) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
-        let counts = Names::default();
+        let counts = PeerHosts::default();
         let each = |addrs| found.lock().unwrap().push(addrs);
-        counts.clone().look_up(names, resolve, each, |text| notes.lock().unwrap().push(text)).await;
+        counts.clone().resolve_all(names, resolve, each, |text| notes.lock().unwrap().push(text)).await;
         let found = found.into_inner().unwrap();
         assert!(found.iter().all(|addrs: &Vec<SocketAddr>| addrs.len() == MAX_ADDRESSES));
-        assert_eq!((counts.open(), counts.unknown() as usize), (0, count - found.len()));
+        assert_eq!((counts.pending(), counts.unknown() as usize), (0, count - found.len()));
         let most = at_once.lock().unwrap().1;
         (found.len(), notes.into_inner().unwrap(), most)
     }
 
     #[tokio::test]
     async fn many_names_take_few_threads_and_one_line() {
-        let (found, notes, at_once) = told(200).await;
-        assert_eq!((found, at_once), (67, AT_ONCE));
+        let (found, notes, at_once) = resolve_names(200).await;
+        assert_eq!((found, at_once), (67, MAX_LOOKUPS));
         assert_eq!(notes.len(), 1);
         assert!(notes[0].ends_with(" and 132 others"), "{notes:?}");
-        let (found, notes, _) = told(3).await;
+        let (found, notes, _) = resolve_names(3).await;
         assert_eq!((found, notes.len()), (1, 2));
         assert!(notes.contains(&"host not found: n1.invalid".to_owned()), "{notes:?}");
-        assert_eq!(told(0).await, (0, vec![], 0));
+        assert_eq!(resolve_names(0).await, (0, vec![], 0));
     }
 }

@@ -10,20 +10,24 @@ use crate::proto::announce::ScrapeCounts;
 use crate::swarm::event::TrackerFailure;
 
 /// The counts of a tracker, or why it gave none; a sentence, clean for a terminal.
-pub type Counted = Result<ScrapeCounts, String>;
+pub type ScrapeResult = Result<ScrapeCounts, String>;
 
 /// Asks all trackers at once and waits no longer than this. The answers come in the order of the URLs.
-pub async fn counts(urls: Vec<String>, info_hash: InfoHashes, patience: Duration) -> Vec<Counted> {
+pub async fn scrape_trackers(
+    urls: Vec<String>,
+    info_hash: InfoHashes,
+    timeout: Duration,
+) -> Vec<ScrapeResult> {
     let config = TrackerConfig {
-        deadline: patience,
-        connect_timeout: TrackerConfig::default().connect_timeout.min(patience),
-        stall_timeout: TrackerConfig::default().stall_timeout.min(patience),
+        deadline: timeout,
+        connect_timeout: TrackerConfig::default().connect_timeout.min(timeout),
+        stall_timeout: TrackerConfig::default().stall_timeout.min(timeout),
         // One datagram may be lost without the tracker being taken for dead.
-        udp_first_wait: TrackerConfig::default().udp_first_wait.min(patience / 4),
+        udp_first_wait: TrackerConfig::default().udp_first_wait.min(timeout / 4),
         ..TrackerConfig::default()
     };
     let trackers = std::sync::Arc::new(Trackers::new(config));
-    let mut answers: Vec<Counted> = vec![Err("the tracker was not asked".to_owned()); urls.len()];
+    let mut answers: Vec<ScrapeResult> = vec![Err("the tracker was not asked".to_owned()); urls.len()];
     let mut asking = JoinSet::new();
     for (at, url) in urls.into_iter().enumerate() {
         let trackers = trackers.clone();

@@ -7,14 +7,14 @@ use tokio::task::JoinHandle;
 
 use crate::base::{InfoHashes, TorrentId};
 use crate::engine::command::{Add, ContentOptions};
-use crate::engine::driver::{Published, ToDriver};
+use crate::engine::driver::{ToDriver, TorrentView};
 use crate::engine::event::Event;
 use crate::engine::view::{Reason, Row, State};
 use crate::engine::why::{Circumstances, why};
 use crate::proto::metainfo::Metainfo;
 
 /// One torrent of the session.
-pub(super) struct Entry {
+pub(super) struct SessionTorrent {
     pub id: TorrentId,
     /// Its info-hashes, as far as they are known; no other torrent of the session has one of them.
     pub info_hashes: InfoHashes,
@@ -27,7 +27,7 @@ pub(super) struct Entry {
     pub metainfo: Option<Arc<Metainfo>>,
     /// The options of its content, until that is begun.
     pub content: Option<Box<ContentOptions>>,
-    pub driver: Option<Running>,
+    pub driver: Option<RunningDriver>,
     /// The last row its driver published, or one made for it while it waits.
     pub row: Row,
 }
@@ -40,7 +40,7 @@ pub(super) enum Activity {
     /// Its metadata is looked for.
     LookingUp,
     /// Its metadata is known, and nothing is wanted of its content.
-    Known,
+    Idle,
     /// Its content is fetched or given when its turn comes. Where its metadata was looked for, its driver stays in
     /// the swarm until then.
     Queued,
@@ -50,20 +50,20 @@ pub(super) enum Activity {
     Ended,
 }
 
-pub(super) struct Running {
+pub(super) struct RunningDriver {
     pub orders: mpsc::UnboundedSender<ToDriver>,
-    pub published: watch::Receiver<Option<Published>>,
+    pub published: watch::Receiver<Option<TorrentView>>,
     pub task: JoinHandle<()>,
 }
 
-impl Entry {
+impl SessionTorrent {
     /// Lets it wait for its turn, if it is known what it is and what is wanted of it.
     pub(super) fn queue(&mut self, jobs: usize, events: &mpsc::UnboundedSender<Event>) {
-        let Self { activity: Activity::Known, metainfo: Some(metainfo), content: Some(options), .. } = self
+        let Self { activity: Activity::Idle, metainfo: Some(metainfo), content: Some(options), .. } = self
         else {
             return;
         };
-        let row = self.row.of_content(metainfo, options, waiting(jobs, self.paused));
+        let row = self.row.of_content(metainfo, options, queued_state(jobs, self.paused));
         let _ = events.send(Event::Added {
             id: row.id,
             info_hashes: row.info_hashes,
@@ -76,11 +76,11 @@ impl Entry {
 
     /// Tells it to stop, and gives its task, if anything of it runs.
     pub(super) fn leave(self) -> Option<JoinHandle<()>> {
-        self.tell(ToDriver::Stop);
+        self.send_order(ToDriver::Stop);
         self.driver.map(|running| running.task)
     }
 
-    pub(super) fn tell(&self, order: ToDriver) {
+    pub(super) fn send_order(&self, order: ToDriver) {
         if let Some(running) = &self.driver {
             let _ = running.orders.send(order);
         }
@@ -95,6 +95,6 @@ impl Entry {
 }
 
 /// The state of a torrent that waits for its turn.
-pub(super) fn waiting(jobs: usize, paused: bool) -> (State, Reason) {
+pub(super) fn queued_state(jobs: usize, paused: bool) -> (State, Reason) {
     why(&Circumstances { paused, queued_behind: Some(jobs as u32), ..Circumstances::default() })
 }

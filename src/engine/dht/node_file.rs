@@ -13,17 +13,17 @@ use crate::store::write_atomic;
 /// The most nodes of each family.
 pub(super) const MAX_NODES: usize = 200;
 /// The longest file that is read.
-const LONGEST: u64 = 64 << 10;
+const MAX_FILE_LEN: u64 = 64 << 10;
 
 /// The place of the file. While it is held no other node takes the ids for its own.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct NodeFile {
     path: PathBuf,
     /// Nothing if another node has it: then the nodes may be read, and nothing is written.
     lock: Option<File>,
 }
 
-impl Place {
+impl NodeFile {
     /// Takes the place, if nobody has it, and reads what is there. A damaged file is as good as none.
     pub(super) fn open(path: PathBuf) -> (Self, Saved) {
         let lock = lock(&path);
@@ -56,7 +56,7 @@ fn lock(path: &Path) -> Option<File> {
 
 fn read(path: &Path) -> Option<Saved> {
     let mut bytes = Vec::new();
-    File::open(path).ok()?.take(LONGEST + 1).read_to_end(&mut bytes).ok()?;
+    File::open(path).ok()?.take(MAX_FILE_LEN + 1).read_to_end(&mut bytes).ok()?;
     decode(&bytes)
 }
 
@@ -125,15 +125,15 @@ mod tests {
     fn what_is_kept_is_found_again_by_one_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cache/dht-nodes");
-        let (place, before) = Place::open(path.clone());
+        let (node_file, before) = NodeFile::open(path.clone());
         assert_eq!(before, Saved::default());
-        place.save(&some());
-        place.save(&Saved::default());
-        let (second, seen) = Place::open(path.clone());
+        node_file.save(&some());
+        node_file.save(&Saved::default());
+        let (second, seen) = NodeFile::open(path.clone());
         assert_eq!(seen, Saved { ids: Vec::new(), ..some() });
         second.save(&Saved { nodes: vec!["192.0.2.9:9".parse().unwrap()], ..some() });
-        drop((place, second));
-        assert_eq!(Place::open(path).1, some());
+        drop((node_file, second));
+        assert_eq!(NodeFile::open(path).1, some());
     }
 
     #[test]
@@ -146,9 +146,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dht-nodes");
         fs::write(&path, vec![b'd'; 1 << 20]).unwrap();
-        let (place, seen) = Place::open(path.clone());
+        let (node_file, seen) = NodeFile::open(path.clone());
         assert_eq!(seen, Saved::default());
-        place.save(&some());
+        node_file.save(&some());
         assert_eq!(read(&path), Some(some()));
     }
 
