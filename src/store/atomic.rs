@@ -1,4 +1,4 @@
-//! Writing a small file so that it is there whole or not at all, whatever happens.
+//! Atomic writes of small files: readers find the old file or the new one, never a part.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
@@ -13,8 +13,8 @@ use super::error::{DiskError, DiskErrorKind};
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
-/// Writes a file under a name of its own, makes it durable and puts it in place. A file that is there
-/// already is [`DiskErrorKind::Foreign`] unless it may be replaced.
+/// Writes `bytes` to a temporary file beside `path`, syncs it and renames it to `path`. If `path` exists and
+/// `overwrite` is false, the error is [`DiskErrorKind::Foreign`].
 pub fn write_atomic(path: &Path, bytes: &[u8], overwrite: bool) -> Result<(), DiskError> {
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::AlreadyExists => DiskError::new(DiskErrorKind::Foreign, "write", path),
@@ -34,7 +34,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8], overwrite: bool) -> Result<(), Di
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
 }
 
-/// A name in the same folder that nobody uses.
+/// A temporary name in the same folder, unique within this process.
 fn beside(path: &Path) -> Option<PathBuf> {
     path.file_name()?;
     let number = NEXT.fetch_add(1, Ordering::Relaxed);

@@ -1,5 +1,4 @@
-//! One process at a time keeps the record of a torrent and works in its folder: two that did would undo each
-//! other's work.
+//! The lock of a torrent: only one process at a time writes a torrent's resume record and its files.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -11,26 +10,26 @@ use std::path::{Path, PathBuf};
 use super::error::DiskError;
 use crate::base::InfoHashes;
 
-/// The sole right to work on a torrent among all processes with the same state directory. It ends with this
-/// value, and with the process however that ends.
+/// The exclusive right to work on a torrent, among all processes with the same state directory. Dropping it
+/// or the end of the process releases it.
 #[derive(Debug)]
 pub struct TorrentLock {
     path: PathBuf,
-    /// Locked; nothing else is done with it.
+    /// The locked file.
     _file: File,
 }
 
-/// Who has a torrent, as far as that can be told.
+/// The process that holds a torrent's lock, as far as the lock file tells.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct LockOwner {
-    /// The number of its process.
+    /// The process id.
     pub process: Option<u32>,
-    /// The folder in which it works.
+    /// The download folder of that process.
     pub folder: Option<PathBuf>,
 }
 
 impl TorrentLock {
-    /// Takes a torrent to work on it in this folder, or says who has it.
+    /// Locks a torrent for work in the folder `work`. The inner error names the process that holds the lock.
     pub fn acquire(state: &Path, id: &InfoHashes, work: &Path) -> Result<Result<Self, LockOwner>, DiskError> {
         let folder = state.join("active");
         let path = folder.join(format!("{id}.lock"));
@@ -63,7 +62,7 @@ impl TorrentLock {
 }
 
 impl LockOwner {
-    /// What stands in the file; it may be half written.
+    /// Reads the owner from the lock file, which may be incomplete.
     fn read(file: &mut File) -> Self {
         let mut words = Vec::new();
         let _ = file.take(8192).read_to_end(&mut words);

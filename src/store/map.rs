@@ -1,7 +1,7 @@
-//! Writing through a map of a file: reserve, map with huge pages, fault in, copy, unmap.
+//! Writes through a memory map: reserve, map with huge pages, populate, copy, unmap.
 //!
-//! A map lives for one copy. No slice is ever formed over it, for others may change or cut the file
-//! meanwhile; what a cut does to the copy is the business of [`super::sigbus`].
+//! A map lives for one copy. No slice is ever formed over it, for other processes may change or truncate the
+//! file meanwhile; [`super::sigbus`] handles a truncation during the copy.
 #![allow(unsafe_code)]
 
 use std::fs::File;
@@ -11,12 +11,12 @@ use memmap2::{Advice, MmapOptions};
 
 use super::sigbus::Guard;
 
-/// Maps begin and end at multiples of this: only then one fault maps a huge page of the page cache.
+/// Alignment of maps. Only an aligned map lets one page fault map a huge page of the page cache.
 const HUGE: u64 = 2 << 20;
 
-/// Copies `slices`, end to end, to this place of a file whose space is reserved. An `UnexpectedEof`
-/// says that the file was cut meanwhile, `Unsupported` that nothing was written and the other way is
-/// to be taken.
+/// Copies `slices`, end to end, to `offset` in a file whose space is reserved. `UnexpectedEof` means that the
+/// file was truncated meanwhile; `Unsupported` means that nothing was written and a positional write is
+/// needed.
 pub(super) fn copy_in(file: &File, offset: u64, slices: &[&[u8]]) -> io::Result<()> {
     let len: usize = slices.iter().map(|slice| slice.len()).sum();
     let start = offset & !(HUGE - 1);
@@ -52,7 +52,7 @@ pub(super) fn copy_in(file: &File, offset: u64, slices: &[&[u8]]) -> io::Result<
     if poisoned { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
 }
 
-/// What a failed populating means (madvise(2)).
+/// Translates the error of a failed `MADV_POPULATE_WRITE` (madvise(2)).
 fn populate_error(error: &io::Error) -> io::Error {
     match error.raw_os_error() {
         // A fault would have been a SIGBUS: cut, full, or the device is gone.
@@ -62,7 +62,7 @@ fn populate_error(error: &io::Error) -> io::Error {
     }
 }
 
-/// The page faults of this thread so far that needed no disk.
+/// The number of minor page faults of this thread so far.
 pub(super) fn minor_faults() -> u64 {
     // SAFETY: `rusage` is plain data for which all zeros is a valid value.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };

@@ -1,8 +1,8 @@
-//! Bytes at rest: buffers, files, maps, whole pieces hashed and written by disk threads, and what is
-//! remembered from one run to the next.
+//! Bytes at rest: buffers, files, memory maps, disk threads that hash and write pieces, and the stored
+//! torrents.
 //!
-//! This room acts and does not decide. It knows neither peers nor sockets nor an async runtime: work is
-//! handed to [`Disk`], whose plain threads end each job by calling the closure that came with it.
+//! This room acts and does not decide. It knows neither peers nor sockets nor an async runtime: callers hand
+//! jobs to [`Disk`], whose threads end each job by calling its closure.
 
 #![allow(
     clippy::disallowed_methods,

@@ -1,9 +1,10 @@
-//! One piece while its blocks come in.
+//! Buffers of incomplete pieces.
 //!
-//! A piece is held whole until it is verified, or, where memory is too dear for that, in runs: as soon as
-//! the blocks at its front make a run, they leave for the disk threads together with the [`HashState`], which
-//! hash them and write them early. The front goes out by ownership and comes back, so there is one run of
-//! a piece on its way at a time and they are hashed in order.
+//! A piece is held whole until it is verified. A piece too long for that is held in segments of
+//! [`RUN_BLOCKS`] blocks: as soon as its next segment is complete, the segment leaves for the disk threads
+//! together with the [`HashState`]; they hash it and write it before the whole piece is verified. The hash
+//! state moves by ownership, so at most one segment of a piece is on its way and segments are hashed in
+//! order.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
@@ -12,27 +13,27 @@ use super::pool::Buf;
 use crate::base::{Block, Geometry, Piece, RUN_BLOCKS, Sha1Digest};
 use crate::hash::Stream;
 
-/// The blocks of one piece that have landed so far.
+/// The received blocks of one piece.
 #[derive(Debug)]
 pub struct PieceBuffer {
     piece: Piece,
     total: u32,
     missing: u32,
-    /// Blocks that have left in runs; those held follow them.
+    /// Number of blocks that have left in segments.
     taken: u32,
-    /// The blocks from the first that has not left to the last that has landed.
+    /// The blocks from the first that has not left to the last received.
     blocks: VecDeque<Option<Buf>>,
     segments: Option<Box<Segments>>,
 }
 
 #[derive(Debug)]
 struct Segments {
-    /// Away while a run is being hashed.
+    /// `None` while a segment is being hashed.
     hash_state: Option<HashState>,
     generation: Arc<()>,
 }
 
-/// How far a piece in runs is hashed, and the digests of its blocks so far.
+/// The SHA-1 state of a segmented piece and the digests of its blocks so far.
 #[derive(Debug)]
 pub struct HashState {
     piece: Piece,
@@ -41,63 +42,62 @@ pub struct HashState {
     generation: Weak<()>,
 }
 
-/// Blocks that follow one another and leave a piece.
+/// Consecutive blocks of a segmented piece on their way to the disk threads.
 #[derive(Debug)]
 pub struct Segment {
-    /// What was hashed before them.
+    /// The hash state before this segment.
     pub(super) hash_state: HashState,
-    /// The first of them.
+    /// Index of the first block.
     pub(super) first: u32,
     pub(super) bufs: Vec<Buf>,
-    /// Whether they are the last of the piece, and then whether the digests of its blocks are wanted even
-    /// if it is right.
+    /// Set for the last segment of the piece: whether the digests of all blocks are wanted even if the piece
+    /// is right.
     pub(super) last: Option<bool>,
 }
 
 impl HashState {
-    /// The piece.
+    /// The piece being hashed.
     pub fn piece(&self) -> Piece {
         self.piece
     }
 
-    /// How many blocks of it are hashed.
+    /// Number of blocks hashed so far.
     pub fn blocks(&self) -> u32 {
         self.digests.len() as u32
     }
 
-    /// Whether the assembly it belongs to is there no more. What it would write might overwrite what came
-    /// later.
+    /// Whether the piece was given up since: writing its segment could overwrite newer bytes.
     pub fn is_stale(&self) -> bool {
         self.generation.strong_count() == 0
     }
 }
 
 impl Segment {
-    /// The piece it is of.
+    /// The piece this segment is part of.
     pub fn piece(&self) -> Piece {
         self.hash_state.piece
     }
 
-    /// The front it takes with it.
+    /// The hash state before this segment.
     pub fn hash_state(&self) -> &HashState {
         &self.hash_state
     }
 
-    /// Gives the front back without having done anything; the blocks are gone.
+    /// Drops the blocks and returns the hash state unchanged.
     pub fn into_hash_state(self) -> HashState {
         self.hash_state
     }
 }
 
 impl PieceBuffer {
-    /// An assembly of this piece without any block, to be held whole.
+    /// An empty buffer that holds the whole piece.
     pub fn new(geometry: &Geometry, piece: Piece) -> Self {
         let total = geometry.blocks_in(piece);
         let blocks = VecDeque::with_capacity(total as usize);
         Self { piece, total, missing: total, taken: 0, blocks, segments: None }
     }
 
-    /// An assembly of this piece without any block, whose blocks leave in runs.
+    /// An empty buffer whose blocks leave in segments.
     pub fn segmented(geometry: &Geometry, piece: Piece) -> Self {
         let total = geometry.blocks_in(piece);
         let generation = Arc::new(());
@@ -111,18 +111,18 @@ impl PieceBuffer {
         Self { piece, total, missing: total, taken: 0, blocks: VecDeque::new(), segments }
     }
 
-    /// The piece.
+    /// The piece being buffered.
     pub fn piece(&self) -> Piece {
         self.piece
     }
 
-    /// Whether its blocks leave in runs.
+    /// Whether blocks leave in segments.
     pub fn is_segmented(&self) -> bool {
         self.segments.is_some()
     }
 
-    /// Takes a block; says whether it was new. One of another piece, of the wrong length, or one that
-    /// was there already (a twin of the end game) is dropped.
+    /// Stores a block; returns whether it was new. A block of another piece, a block of the wrong length and
+    /// a duplicate are dropped.
     pub fn insert(&mut self, block: Block, buf: Buf) -> bool {
         if block.piece() != self.piece || buf.len() != block.len() as usize || block.index() >= self.total {
             return false;
@@ -140,7 +140,7 @@ impl PieceBuffer {
         new
     }
 
-    /// Whether this block has landed.
+    /// Whether this block was received.
     pub fn has(&self, block: Block) -> bool {
         block.piece() == self.piece
             && block.index().checked_sub(self.taken).is_none_or(|at| self.holds(at as usize))
@@ -150,18 +150,18 @@ impl PieceBuffer {
         self.blocks.get(at).is_some_and(Option::is_some)
     }
 
-    /// Whether every block has landed.
+    /// Whether every block was received.
     pub fn is_complete(&self) -> bool {
         self.missing == 0
     }
 
-    /// The memory the landed blocks hold, in bytes of payload.
+    /// Payload held in memory, in bytes.
     pub fn bytes(&self) -> u64 {
         self.blocks.iter().flatten().map(|buf| buf.len() as u64).sum()
     }
 
-    /// The next run, if its blocks have landed and no other is away; the last one only if `verify` is
-    /// given, and that says whether the digests of all blocks are wanted even if the piece is right.
+    /// Takes the next segment if its blocks are complete and no other segment is on its way. The last segment
+    /// needs `verify`, which says whether the digests of all blocks are wanted even if the piece is right.
     pub fn next_segment(&mut self, verify: Option<bool>) -> Option<Segment> {
         let count = RUN_BLOCKS.min(self.total - self.taken);
         let is_last = self.taken + count == self.total;
@@ -174,7 +174,8 @@ impl PieceBuffer {
         Some(Segment { hash_state, first, bufs, last: verify.filter(|_| is_last) })
     }
 
-    /// Takes the front back; says whether it was its own. One of an earlier life of the piece is dropped.
+    /// Takes the hash state back after a segment; returns whether it belongs to this buffer. A state of an
+    /// earlier generation is dropped.
     pub fn restore_hash_state(&mut self, hash_state: HashState) -> bool {
         match &mut self.segments {
             Some(segments)
@@ -187,7 +188,7 @@ impl PieceBuffer {
         }
     }
 
-    /// The blocks in order, if all have landed and none has left; else the assembly as it was.
+    /// The blocks in order, if all were received and none has left; otherwise the buffer unchanged.
     pub fn into_bufs(self) -> Result<Vec<Buf>, Self> {
         if self.is_complete() && self.taken == 0 {
             Ok(self.blocks.into_iter().flatten().collect())

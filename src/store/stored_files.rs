@@ -1,5 +1,5 @@
-//! The torrent files of what was fetched or given, by which it is gone on with under its info-hash alone:
-//! one file for each in a folder of the state directory, the newest of them.
+//! The torrent files of torrents that torr has downloaded or seeded: a folder of the state directory holds
+//! the most recent ones, so that a torrent can be resumed by its info-hash alone.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,15 +10,14 @@ use super::atomic::write_atomic;
 use super::error::{DiskError, DiskErrorKind};
 use crate::base::InfoHashes;
 
-/// How many torrents are remembered. Looking through more would make every start slow, and who has that
-/// many keeps the torrent files elsewhere.
+/// Maximum number of stored torrents. More would slow down every start.
 pub const MAX_STORED_TORRENTS: usize = 1000;
-/// The most bytes of torrent files that are kept.
+/// Maximum size of all stored torrent files, in bytes.
 const MAX_BYTES: u64 = 256 << 20;
-/// The largest torrent file, in bytes.
+/// Maximum size of one torrent file, in bytes.
 const MAX_EACH: u64 = 32 << 20;
 
-/// The torrent files that are remembered.
+/// The folder of stored torrent files.
 #[derive(Clone, Debug)]
 pub struct StoredTorrentFiles {
     folder: PathBuf,
@@ -31,12 +30,12 @@ struct StoredFile {
 }
 
 impl StoredTorrentFiles {
-    /// Those of this state directory.
+    /// The stored torrent files of this state directory.
     pub fn in_state_dir(state: &Path) -> Self {
         Self { folder: state.join("torrents") }
     }
 
-    /// Remembers a torrent as the newest, and forgets the oldest where there are too many.
+    /// Stores a torrent file as the most recent, and removes the oldest if there are too many.
     pub fn save(&self, id: &InfoHashes, torrent: &[u8]) -> Result<(), DiskError> {
         let path = self.path(id);
         let is_same = self.load(id).ok().flatten().is_some_and(|bytes| bytes == torrent);
@@ -50,7 +49,7 @@ impl StoredTorrentFiles {
         self.remove_oldest(MAX_STORED_TORRENTS, MAX_BYTES)
     }
 
-    /// The torrent file of this info-hash, if it is remembered.
+    /// The stored torrent file of this info-hash, or `None`.
     pub fn load(&self, id: &InfoHashes) -> Result<Option<Vec<u8>>, DiskError> {
         let path = self.path(id);
         let failed = |error: io::Error| DiskError::from_io("read", &path, &error);
@@ -66,12 +65,12 @@ impl StoredTorrentFiles {
         Ok(Some(bytes))
     }
 
-    /// All that are remembered, those used last first.
+    /// The info-hashes of all stored torrents, most recently used first.
     pub fn list(&self) -> Result<Vec<InfoHashes>, DiskError> {
         Ok(self.stored_files()?.into_iter().map(|file| file.id).collect())
     }
 
-    /// Where the torrent file of this info-hash lies, if it is remembered.
+    /// The path of the torrent file of this info-hash, stored or not.
     pub fn path(&self, id: &InfoHashes) -> PathBuf {
         self.folder.join(format!("{id}.torrent"))
     }

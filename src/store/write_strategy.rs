@@ -1,4 +1,4 @@
-//! *Put this verified run at this place*: the one function behind which both ways of writing stand.
+//! The choice between memory maps and positional writes: one function writes verified bytes either way.
 
 use std::fs::File;
 use std::io;
@@ -12,19 +12,19 @@ use super::files::{FilePool, FileSystem};
 use super::layout::DiskIo;
 use super::map;
 
-/// Space is reserved in runs of this many bytes.
+/// Space is reserved in extents of this many bytes.
 pub(super) const EXTENT: u64 = 16 << 20;
-/// Shorter runs are written positionally: a map costs more than it saves.
+/// Shorter writes are positional: a map would cost more than it saves.
 const MIN_MAPPED: usize = 256 << 10;
-/// How much is written through maps before their faults are judged, in bytes.
+/// Number of bytes written through maps before their page faults are judged.
 const TRIAL_BYTES: u64 = 16 << 20;
-/// More minor faults per MiB than this say that huge pages do not come: with them there are one to
-/// four, without them 256.
+/// Minor page faults per MiB above which huge pages are considered missing: with them there are one to four,
+/// without them 256.
 const MAX_FAULTS: u64 = 64;
-/// The most slices the kernel takes in one call (`IOV_MAX`).
+/// Maximum number of slices in one system call (`IOV_MAX`).
 const MAX_SLICES: usize = 1024;
 
-/// The ways of writing to one file system, and what was learnt about them.
+/// The way of writing to one file system, with statistics of page faults.
 #[derive(Debug)]
 pub(super) struct WriteStrategy {
     io: DiskIo,
@@ -37,7 +37,7 @@ pub(super) struct WriteStrategy {
 }
 
 impl WriteStrategy {
-    /// The ways on this file system, for pieces of this length.
+    /// The initial strategy for a file system and a piece length.
     pub(super) fn new(io: DiskIo, system: FileSystem, piece_len: u32, file_pool: &FilePool) -> Self {
         let maps = match io {
             DiskIo::Mmap => true,
@@ -59,12 +59,12 @@ impl WriteStrategy {
         }
     }
 
-    /// Whether writing goes through maps now.
+    /// Whether memory maps are used now.
     pub(super) fn uses_maps(&self) -> bool {
         self.maps.load(Ordering::Relaxed)
     }
 
-    /// Puts `slices`, end to end, at this place. `reserved` says whether the space there is reserved.
+    /// Writes `slices`, end to end, at `offset`. Maps are used only if the space is `reserved`.
     pub(super) fn write(&self, file: &File, offset: u64, slices: &[&[u8]], reserved: bool) -> io::Result<()> {
         let len: usize = slices.iter().map(|slice| slice.len()).sum();
         let use_map = reserved && self.uses_maps() && (len >= MIN_MAPPED || self.io == DiskIo::Mmap);
@@ -85,7 +85,7 @@ impl WriteStrategy {
         Ok(())
     }
 
-    /// Reserves a run of a file. `false` says that the file system cannot.
+    /// Reserves space in a file. Returns `false` if the file system does not support that.
     pub(super) fn reserve(&self, file: &File, offset: u64, len: u64) -> io::Result<bool> {
         if !self.reserves.load(Ordering::Relaxed) {
             return Ok(false);
@@ -103,7 +103,7 @@ impl WriteStrategy {
         }
     }
 
-    /// Counts what a copy cost, and leaves maps when they are slow here.
+    /// Adds the page faults of a copy to the statistics, and gives up maps if they are slow here.
     fn count_faults(&self, faults: u64, bytes: u64) {
         let faults = self.faults.fetch_add(faults, Ordering::Relaxed) + faults;
         let mapped = self.mapped.fetch_add(bytes, Ordering::Relaxed) + bytes;
@@ -126,7 +126,7 @@ impl WriteStrategy {
     }
 }
 
-/// Writes all slices, end to end, to a place of a file.
+/// Writes all slices, end to end, at `offset`.
 pub(super) fn write_at(file: &File, mut offset: u64, slices: &[&[u8]]) -> io::Result<()> {
     let mut slices: Vec<IoSlice<'_>> = slices.iter().map(|slice| IoSlice::new(slice)).collect();
     let mut rest = slices.as_mut_slice();
@@ -146,7 +146,7 @@ pub(super) fn write_at(file: &File, mut offset: u64, slices: &[&[u8]]) -> io::Re
     Ok(())
 }
 
-/// Fills all slices, end to end, from a place of a file; `UnexpectedEof` if it ends before.
+/// Fills all slices, end to end, from `offset`. `UnexpectedEof` if the file ends before.
 pub(super) fn read_at(file: &File, mut offset: u64, mut rest: &mut [io::IoSliceMut<'_>]) -> io::Result<()> {
     io::IoSliceMut::advance_slices(&mut rest, 0);
     while !rest.is_empty() {

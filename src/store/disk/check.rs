@@ -1,4 +1,4 @@
-//! Hashing what is on the disk.
+//! Rechecks: hashing the pieces that are on disk.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -11,15 +11,14 @@ use crate::proto::metainfo::PieceDigest;
 use crate::store::error::{DiskError, DiskErrorKind};
 use crate::store::storage::{Presence, Storage};
 
-/// How much is read for one step, in bytes: what stays in the cache until it is hashed.
+/// Bytes read in one step: small enough to stay in the cache until they are hashed.
 const STEP_LEN: usize = 4 << 20;
-/// How much more may be read so that several long pieces are hashed at once. A piece that is longer
-/// still is hashed as it is read.
+/// Maximum bytes of a step that hashes several long pieces at once. A longer piece is hashed as it is read.
 const MAX_STEP: usize = 32 << 20;
-/// How much of such a piece is read at once, in bytes.
+/// Bytes read at once of such a piece.
 const CHUNK_LEN: usize = 1 << 20;
 
-/// How far a check has come, and the way to call it off. Clones share it.
+/// The progress of a recheck, and the way to cancel it. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
     shared: Arc<Counts>,
@@ -33,27 +32,27 @@ struct Counts {
 }
 
 impl Progress {
-    /// Nothing done yet.
+    /// No progress yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many pieces have been looked at.
+    /// Number of pieces checked.
     pub fn done(&self) -> u32 {
         self.shared.done.load(Ordering::Relaxed)
     }
 
-    /// How many of them were right.
+    /// Number of checked pieces that are right.
     pub fn good(&self) -> u32 {
         self.shared.good.load(Ordering::Relaxed)
     }
 
-    /// Calls the work off; it ends with [`DiskErrorKind::Cancelled`] soon.
+    /// Cancels the work; it ends with [`DiskErrorKind::Cancelled`] soon.
     pub fn cancel(&self) {
         self.shared.cancelled.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it was called off.
+    /// Whether the work was cancelled.
     pub fn is_cancelled(&self) -> bool {
         self.shared.cancelled.load(Ordering::Relaxed)
     }
@@ -64,7 +63,7 @@ impl Progress {
     }
 }
 
-/// A check that several threads take steps of.
+/// A recheck that several threads work on.
 pub(super) struct CheckJob {
     storage: Storage,
     pieces: Vec<Piece>,
@@ -77,7 +76,7 @@ pub(super) struct CheckJob {
 struct Outcome {
     good: Bitfield,
     outcome: usize,
-    /// The digest of so many zeros, by their number: holes are not read.
+    /// The digests of zeros, by length: holes are hashed without reading them.
     zeros: BTreeMap<u32, PieceDigest>,
     error: Option<DiskError>,
     done: Option<Done<Result<Bitfield, DiskError>>>,
@@ -105,7 +104,7 @@ impl CheckJob {
         Self { storage, pieces, per_step, next: AtomicUsize::new(0), progress, state: Mutex::new(outcome) }
     }
 
-    /// Whether there is a step to take; a check of nothing has one, to say so.
+    /// Whether a step is left. A check of no pieces has one step, which reports the result.
     pub(super) fn has_steps(&self) -> bool {
         let next = self.next.load(Ordering::Relaxed);
         next < self.pieces.len() || (self.pieces.is_empty() && next == 0)
@@ -115,7 +114,7 @@ impl CheckJob {
         self.finish(Some(DiskError::new(DiskErrorKind::Cancelled, "check", self.storage.root())));
     }
 
-    /// Takes the next step, if there is one left.
+    /// Does the next step, if one is left.
     pub(super) fn step(&self, scratch: &mut Vec<u8>) {
         self.take_step(scratch);
         if !self.has_steps() {
@@ -170,7 +169,7 @@ impl CheckJob {
         }
     }
 
-    /// Those of a few pieces that are right.
+    /// Returns the pieces that are right.
     fn verify_pieces(&self, pieces: &[Piece], scratch: &mut Vec<u8>) -> Result<Vec<Piece>, DiskError> {
         let layout = self.storage.layout();
         let geometry = &layout.geometry;
@@ -247,7 +246,7 @@ impl CheckJob {
     }
 }
 
-/// Whether a read found its bytes; a file that went away or shrank meanwhile has none.
+/// Whether a read found its bytes. A file that was removed or truncated meanwhile has none.
 fn present(read: Result<(), DiskError>) -> Result<bool, DiskError> {
     match read {
         Ok(()) => Ok(true),

@@ -1,10 +1,9 @@
-//! The disk threads: plain threads that hash, write, read and flush, so that no thread that serves
-//! sockets or a screen ever waits for a disk.
+//! The disk threads: plain threads that hash, write, read and flush, so that no thread that serves sockets or
+//! a screen waits for a disk.
 //!
-//! Work waits in four lines. Whole pieces are taken several at once, from whichever torrents they are,
-//! for several are hashed in the time of one; so are runs of pieces too long to be held whole, which take
-//! turns with them. Reads wait for buffers of their own bounded pool, and a
-//! check of many pieces is cut into small steps, so that nothing keeps the others waiting for long.
+//! Jobs wait in queues. Whole pieces of any torrents are hashed several at once, for the time of one;
+//! segments of long pieces take turns with them. Reads wait for buffers of their own bounded pool. A recheck
+//! is cut into small steps, so that no job delays the others for long.
 
 mod check;
 mod verify_and_write;
@@ -30,12 +29,12 @@ use super::storage::Storage;
 use crate::base::{Bitfield, Span};
 use crate::hash;
 
-/// The most reads that may wait.
+/// Maximum number of waiting reads.
 const MAX_READS: usize = 4096;
 
 type Done<T> = Box<dyn FnOnce(T) + Send>;
 
-/// The disk threads and their work. Clones share them; [`Disk::shutdown`] ends them.
+/// The disk threads and their queues. Clones share them; [`Disk::shutdown`] ends the threads.
 #[derive(Clone)]
 pub struct Disk {
     shared: Arc<Shared>,
@@ -56,11 +55,11 @@ struct State {
     reads: VecDeque<ReadJob>,
     jobs: VecDeque<Box<dyn FnOnce() + Send>>,
     checks: VecDeque<Arc<CheckJob>>,
-    /// The first read waits for buffers.
+    /// Set while the first read waits for buffers.
     reads_starved: bool,
-    /// Counts jobs, so that the lines take turns.
+    /// Counts jobs: the queues take turns.
     turn: u8,
-    /// Runs had their turn last, not whole pieces.
+    /// Whether segments, not whole pieces, had the last turn.
     segments_had_turn: bool,
     closing: bool,
 }
@@ -79,7 +78,7 @@ enum Job {
     Check(Arc<CheckJob>),
 }
 
-/// Tells the disk threads that buffers for reading have come back.
+/// Wakes the disk threads when read buffers have returned.
 struct ServeWaker(Weak<Shared>);
 
 impl Wake for ServeWaker {
@@ -112,16 +111,15 @@ impl Disk {
         Self { shared }
     }
 
-    /// As many threads as there are processors, at least two, so that a slow read does not hold up
-    /// everything, and at most eight.
+    /// The number of processors, between two, so that a slow read does not block everything, and eight.
     pub fn usual_threads() -> usize {
         std::thread::available_parallelism().map_or(2, NonZeroUsize::get).clamp(2, 8)
     }
 
-    /// Hashes a piece whose blocks have all landed and writes it if it is right. `digests` says whether
-    /// the digests of its blocks are wanted even then.
+    /// Hashes a complete piece and writes it if it is right. `digests` asks for the digests of its blocks
+    /// even then.
     ///
-    /// There is no bound here: who hands over a piece hands over its buffers, and those are bounded.
+    /// The queue has no bound of its own: a piece comes with its buffers, and those are bounded.
     pub fn verify_and_write(
         &self,
         storage: &Storage,
@@ -140,8 +138,8 @@ impl Disk {
         self.shared.work.notify_one();
     }
 
-    /// Hashes a run of a piece on from where its front is and writes it early. The last one is written only
-    /// if the piece has proved right with it; what was written of a wrong piece must not be claimed.
+    /// Continues the hash of a piece with a segment and writes the segment. The last segment is written only
+    /// if the whole piece is right; bytes of a wrong piece must not be claimed.
     pub fn write_segment(
         &self,
         storage: &Storage,
@@ -159,8 +157,8 @@ impl Disk {
         self.shared.work.notify_one();
     }
 
-    /// Reads spans, each into a buffer of its own, in their order. Too many waiting reads, or more spans
-    /// than there are buffers, are refused as [`DiskErrorKind::Busy`].
+    /// Reads spans in order, each into a buffer of its own. Too many waiting reads, or more spans than
+    /// buffers, fail with [`DiskErrorKind::Busy`].
     pub fn read_spans(
         &self,
         storage: &Storage,
@@ -184,8 +182,8 @@ impl Disk {
         self.shared.work.notify_one();
     }
 
-    /// Hashes what is on the disk of these pieces; tells which are right. Steps of it are done between
-    /// other work, on all threads.
+    /// Hashes these pieces on disk and returns those that are right. Its steps run between other jobs, on all
+    /// threads.
     pub fn check(
         &self,
         storage: &Storage,
@@ -204,13 +202,13 @@ impl Disk {
         self.shared.work.notify_all();
     }
 
-    /// Makes durable what was written to a volume before this call.
+    /// Syncs to disk what was written to a storage before this call.
     pub fn flush(&self, storage: &Storage, done: impl FnOnce(Result<(), DiskError>) + Send + 'static) {
         let storage = storage.clone();
         self.run(move || done(storage.flush()));
     }
 
-    /// Runs anything that touches files. Dropped without a call if the threads are ending.
+    /// Runs a closure that works with files. The closure is dropped if the threads are ending.
     pub fn run(&self, job: impl FnOnce() + Send + 'static) {
         let mut state = self.shared.lock();
         if !state.closing {
@@ -220,8 +218,8 @@ impl Disk {
         }
     }
 
-    /// Ends the threads and waits for them: what is to be written or run is done before, reads and
-    /// checks are called off. Must not be called on one of the threads.
+    /// Ends the threads and waits for them. Waiting writes and closures run before; reads and rechecks are
+    /// cancelled. Must not be called on a disk thread.
     pub fn shutdown(&self) {
         let mut state = self.shared.lock();
         state.closing = true;
@@ -259,7 +257,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next job; waits for one. `None` when there will be no more.
+    /// Waits for the next job. `None` if there will be no more.
     fn next_job(&self) -> Option<Job> {
         let mut state = self.lock();
         loop {
@@ -301,7 +299,7 @@ impl Shared {
 }
 
 impl State {
-    /// Whole pieces or runs, whichever did not have their turn last.
+    /// Takes whole pieces or segments, whichever did not have the last turn.
     fn next_to_hash(&mut self) -> Option<Job> {
         let segments = self.segments.len().min(hash::lanes().max(1));
         if segments > 0 && (!self.segments_had_turn || self.pieces.is_empty()) {
@@ -317,7 +315,7 @@ impl State {
         (count > 0).then(|| Job::Pieces(self.pieces.drain(..count).collect()))
     }
 
-    /// The next check that has a step left; it stays in line until it has none.
+    /// The next recheck with a step left; it stays in the queue until it has none.
     fn next_check(&mut self) -> Option<Arc<CheckJob>> {
         while let Some(job) = self.checks.pop_front() {
             if job.has_steps() {
@@ -365,7 +363,7 @@ impl ReadJob {
         (self.done)(result);
     }
 
-    /// Reads the spans, those that follow one another on the line at once.
+    /// Reads the spans; adjacent spans share one read.
     fn read(&self, bufs: &mut [Buf]) -> Result<(), DiskError> {
         let geometry = &self.storage.layout().geometry;
         let start = |span: &Span| geometry.piece_range(span.piece()).start + u64::from(span.begin());

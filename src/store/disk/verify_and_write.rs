@@ -1,4 +1,4 @@
-//! Verify, then write: several whole pieces are hashed at once, and those that are right are written.
+//! Verify, then write: whole pieces are hashed several at once, and the right ones are written.
 
 use super::Done;
 use crate::base::{Piece, Sha1Digest};
@@ -9,28 +9,28 @@ use crate::store::piece_buffer::PieceBuffer;
 use crate::store::pool::Buf;
 use crate::store::storage::Storage;
 
-/// What became of a piece that was to be kept.
+/// The result of verifying and writing a piece.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PieceOutcome {
-    /// It has the right digest and is in the files, if not yet durable.
+    /// The piece has the right hash and is written, though not yet synced.
     Verified {
-        /// Which.
+        /// The verified piece.
         piece: Piece,
-        /// The digest of each of its blocks, where they were asked for; else empty.
+        /// The digests of its blocks if they were asked for; otherwise empty.
         digests: Vec<Sha1Digest>,
     },
-    /// It has another digest; its blocks are gone.
+    /// The piece has the wrong hash; its blocks are dropped.
     HashFailed {
-        /// Which.
+        /// The wrong piece.
         piece: Piece,
-        /// The digest of each of its blocks.
+        /// The digests of its blocks, for the smart ban.
         digests: Vec<Sha1Digest>,
     },
-    /// It could not be written; its blocks are gone.
+    /// The piece could not be written; its blocks are dropped.
     WriteFailed {
-        /// Which.
+        /// The piece that was not written.
         piece: Piece,
-        /// Why.
+        /// The error of the disk.
         error: DiskError,
     },
 }
@@ -50,7 +50,7 @@ impl PieceJob {
     }
 }
 
-/// Hashes the pieces side by side, then writes one after the other.
+/// Hashes the pieces side by side, then writes the right ones.
 pub(super) fn run(jobs: Vec<PieceJob>) {
     let mut whole = Vec::with_capacity(jobs.len());
     for job in jobs {

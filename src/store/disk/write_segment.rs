@@ -1,10 +1,9 @@
-//! Runs of pieces that are too long to be held whole: hashed on from where the front of the piece is, and
-//! written early.
+//! Segments of pieces that are too long to be held whole: each continues the hash of its piece and is written
+//! before the piece is verified.
 //!
-//! What is written early lies at its place in pieces that nobody claims: it is never served and never
-//! named in resume data before the last run has proved the whole piece right. If it proves wrong, its place
-//! holds what a hole may hold: anything. Only the place of a file that is there and not wanted is left
-//! alone: its bytes wait in the part file until they are proved right.
+//! A piece written in this way is never served and never named in resume data before its last segment has
+//! verified it. If it proves wrong, its place may hold anything, as a hole may. Existing files that are not
+//! wanted are never overwritten: their bytes wait in the part file until the piece is verified.
 
 use super::Done;
 use super::verify_and_write::PieceOutcome;
@@ -15,14 +14,14 @@ use crate::store::error::{DiskError, DiskErrorKind};
 use crate::store::piece_buffer::{HashState, Segment};
 use crate::store::storage::Storage;
 
-/// What became of a run.
+/// The result of writing a segment.
 #[derive(Debug)]
 pub enum SegmentOutcome {
-    /// It is hashed and in its place, and its buffers are free.
+    /// The segment is hashed and written, and its buffers are free.
     Written(HashState),
-    /// It was the last, or could not be written: what became of the piece.
+    /// The last segment, or one that could not be written: the result of the whole piece.
     Ended(HashState, PieceOutcome),
-    /// Its piece was given up before it was written.
+    /// The piece was given up before the segment was written.
     Stale(HashState),
 }
 
@@ -40,7 +39,7 @@ impl SegmentJob {
         (self.done)(SegmentOutcome::Ended(self.segment.hash_state, outcome));
     }
 
-    /// Writes what was just hashed, unless it is known to be wrong or its piece is given up.
+    /// Writes the hashed segment, unless its piece is wrong or was given up.
     fn write(self) {
         let Self { storage, segment: Segment { mut hash_state, first, bufs, last }, done } = self;
         let piece = hash_state.piece();
@@ -74,7 +73,7 @@ impl SegmentJob {
     }
 }
 
-/// Hashes the runs side by side, each of another piece, then writes one after the other.
+/// Hashes segments of different pieces side by side, then writes them.
 pub(super) fn run(mut jobs: Vec<SegmentJob>) {
     let parts: Vec<Part<'_, _>> = jobs
         .iter()

@@ -1,22 +1,21 @@
-//! The files that are open now. There may be more files in torrents than a process may hold open.
+//! A pool of open files: torrents may have more files than a process may open.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A file of a volume: the volume's number and the file's.
+/// The key of an open file: the number of its storage and its index there.
 pub(in crate::store) type FileKey = (u64, u32);
 
-/// A file that is open. It stays open while somebody holds it, even if it is forgotten here.
+/// An open file. Stays open while a caller holds it, even after the pool has dropped it.
 #[derive(Debug)]
 pub(in crate::store) struct OpenFile {
     pub(in crate::store) file: File,
     pub(in crate::store) writable: bool,
 }
 
-/// The open files of all volumes; the one that was used longest ago is closed for a new one. Clones
-/// share it.
+/// The open files of all storages. Opening one more closes the least recently used. Clones share the pool.
 #[derive(Clone, Debug)]
 pub struct FilePool {
     shared: Arc<Shared>,
@@ -34,12 +33,12 @@ struct State {
     clock: u64,
     open: BTreeMap<FileKey, (u64, Arc<OpenFile>)>,
     by_age: BTreeMap<u64, FileKey>,
-    /// Devices on which writing through maps proved slow.
+    /// Devices on which memory maps proved slow.
     slow_maps: BTreeSet<u64>,
 }
 
 impl FilePool {
-    /// At most this many open files, but at least four.
+    /// A pool of at most `max_open` files, but at least four.
     pub fn new(max_open: usize) -> Self {
         let state = Mutex::default();
         Self {
@@ -47,18 +46,18 @@ impl FilePool {
         }
     }
 
-    /// A fourth of what the process may open, at most 1024: sockets need the rest.
+    /// A pool of a quarter of the process's file limit, at most 1024: sockets need the rest.
     pub fn from_limit() -> Self {
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
         Self::new((limit.unwrap_or(4096) / 4).min(1024) as usize)
     }
 
-    /// A number for a new volume.
+    /// A number for a new storage.
     pub(in crate::store) fn next_storage_id(&self) -> u64 {
         self.shared.next_storage.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The file, if it is open and, where that is asked, writable.
+    /// The open file; with `writable` only one opened for writing.
     pub(in crate::store) fn get(&self, key: FileKey, writable: bool) -> Option<Arc<OpenFile>> {
         let state = &mut *self.lock();
         let (age, file) = state.open.get_mut(&key)?;
@@ -72,7 +71,7 @@ impl FilePool {
         Some(file.clone())
     }
 
-    /// Remembers an open file.
+    /// Adds an open file and closes the least recently used if there are too many.
     pub(in crate::store) fn insert(&self, key: FileKey, file: Arc<OpenFile>) {
         let mut closed = Vec::new();
         let mut guard = self.lock();
@@ -92,7 +91,7 @@ impl FilePool {
         drop(guard);
     }
 
-    /// Forgets one file.
+    /// Closes one file.
     pub(in crate::store) fn close(&self, key: FileKey) {
         let mut state = self.lock();
         let old = state.open.remove(&key);
@@ -102,7 +101,7 @@ impl FilePool {
         drop(state);
     }
 
-    /// Forgets half of all files, the older ones, when the process has run out of descriptors.
+    /// Closes the less recently used half, when the process has run out of file descriptors.
     pub(in crate::store) fn close_half(&self) {
         let mut state = self.lock();
         let mut closed = Vec::new();
@@ -114,7 +113,7 @@ impl FilePool {
         drop(state);
     }
 
-    /// Forgets all files of a volume.
+    /// Closes all files of a storage.
     pub(in crate::store) fn close_storage(&self, storage: u64) {
         let keys: Vec<_> =
             self.lock().open.range((storage, 0)..=(storage, u32::MAX)).map(|(&key, _)| key).collect();
@@ -123,12 +122,12 @@ impl FilePool {
         }
     }
 
-    /// Whether writing through maps proved slow on this device.
+    /// Whether memory maps proved slow on this device.
     pub(in crate::store) fn maps_are_slow_on(&self, device: u64) -> bool {
         self.lock().slow_maps.contains(&device)
     }
 
-    /// Remembers that it did.
+    /// Records that memory maps are slow on this device.
     pub(in crate::store) fn mark_maps_slow_on(&self, device: u64) {
         self.lock().slow_maps.insert(device);
     }

@@ -1,4 +1,4 @@
-//! What a file system is and has.
+//! Properties of file systems: type, free space, holes.
 
 use std::fs::File;
 use std::io;
@@ -6,16 +6,17 @@ use std::io;
 use rustix::fd::AsFd;
 use rustix::fs::SeekFrom;
 
-/// What matters of a file system.
+/// The relevant properties of a file system.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::store) struct FileSystem {
-    /// Which device.
+    /// The device number.
     pub(in crate::store) device: u64,
-    /// Whether a page fault there may be a round trip to elsewhere, or a partial page be read first.
+    /// Whether memory maps are unsuitable: a page fault may be a round trip over the network, or read a
+    /// partial page first.
     pub(in crate::store) remote: bool,
 }
 
-/// Types of network file systems and those that live in a process (statfs(2)).
+/// Types of network, FUSE and hole-less file systems (statfs(2)).
 const REMOTE: [u64; 17] = [
     0x6969,      // NFS
     0xff53_4d42, // CIFS
@@ -44,13 +45,13 @@ impl FileSystem {
     }
 }
 
-/// The bytes we may still write on the file system of an open file or folder.
+/// Free space in bytes that this user may use, on the file system of an open file or folder.
 pub(in crate::store) fn free_space(place: impl AsFd) -> io::Result<u64> {
     let stat = rustix::fs::fstatvfs(place)?;
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
-/// Whether nothing was ever written to this run of a file, so that it reads as zeros.
+/// Whether this range of a file is a hole, which reads as zeros.
 pub(in crate::store) fn is_hole(file: &File, offset: u64, len: u64) -> bool {
     match rustix::fs::seek(file, SeekFrom::Data(offset)) {
         Ok(data) => data >= offset.saturating_add(len),

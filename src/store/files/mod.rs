@@ -1,4 +1,4 @@
-//! Files beneath a root: opening them safely, keeping few of them open, and asking the file system.
+//! Files beneath a root: safe opening, a bounded pool of open files, properties of the file system.
 
 mod file_pool;
 mod file_system;

@@ -1,11 +1,10 @@
-//! Opening files beneath a root without ever leaving it.
+//! Opens files beneath a root folder without ever leaving it.
 //!
-//! Names come from torrents, and what lies in the folder may change at any moment, so the system is
-//! asked to resolve a path without following any symbolic link and without leaving the root. Where it
-//! cannot, the path is walked name by name.
+//! File names come from torrents, and the contents of the folder may change at any moment. So `openat2`
+//! resolves paths without following symbolic links and without leaving the root; where it is missing, the
+//! path is opened component by component.
 //!
-//! A user may ask that files are given that links of theirs lead to. Then links are followed, and nothing is
-//! opened for writing.
+//! At the user's request symbolic links are followed for seeding; nothing is opened for writing then.
 
 use std::fs::File;
 use std::io;
@@ -15,35 +14,35 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
-/// What a file is opened for.
+/// The access mode for opening a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::store) enum OpenMode {
-    /// To be read; it has to exist.
+    /// Read only; the file must exist.
     Read,
-    /// To be read and written; it is created, with its folders, if it does not exist.
+    /// Read and write; the file and its folders are created if missing.
     Write {
-        /// Whether a new file may be executed.
+        /// Sets the executable bit of a new file.
         executable: bool,
     },
 }
 
-/// What lies at a path. Only what lies there itself counts, not what a link points to.
+/// The state of a path. Symbolic links are not followed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FileStatus {
-    /// Nothing.
+    /// Nothing exists there.
     Missing,
-    /// A plain file.
+    /// A regular file.
     Plain {
-        /// Its length in bytes.
+        /// Length in bytes.
         size: u64,
-        /// When it was last changed, in nanoseconds since 1970.
+        /// Modification time, in nanoseconds since 1970.
         mtime_ns: i64,
-        /// When it or what the system knows of it was last changed, which nobody can set back.
+        /// Status change time, in nanoseconds since 1970; programs cannot set it back.
         ctime_ns: i64,
-        /// Its number on the disk.
+        /// Inode number.
         inode: u64,
     },
-    /// Something else: a folder, a link, a device.
+    /// A folder, a symbolic link, a device.
     Other,
 }
 
@@ -63,7 +62,7 @@ impl FileStatus {
     }
 }
 
-/// A folder beneath which files are opened.
+/// An open root folder.
 #[derive(Debug)]
 pub(in crate::store) struct Root {
     path: PathBuf,
@@ -72,18 +71,19 @@ pub(in crate::store) struct Root {
 }
 
 impl Root {
-    /// Opens the folder, which has to exist. With `follow`, links in it are followed and all is only read.
+    /// Opens the folder, which must exist. With `follow`, symbolic links are followed and files are
+    /// read-only.
     pub(in crate::store) fn open(path: &Path, follow: bool) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(Self { path: path.to_owned(), folder: rustix::fs::open(path, flags, Mode::empty())?, follow })
     }
 
-    /// Where it is.
+    /// The path of the folder.
     pub(in crate::store) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Opens a plain file.
+    /// Opens a regular file.
     pub(in crate::store) fn open_file(&self, path: &Path, mode: OpenMode) -> io::Result<File> {
         // A pipe at this place must not block us; for plain files the flag means nothing.
         let common = OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
@@ -108,7 +108,7 @@ impl Root {
         }
     }
 
-    /// What lies at a path.
+    /// The state of a path.
     pub(in crate::store) fn stat(&self, path: &Path) -> io::Result<FileStatus> {
         let last = if self.follow { OFlags::empty() } else { OFlags::NOFOLLOW };
         match self.open_at(path, OFlags::PATH | OFlags::CLOEXEC | last, Mode::empty()) {
@@ -119,14 +119,14 @@ impl Root {
         }
     }
 
-    /// Makes the entries of a folder durable.
+    /// Syncs the entries of a folder to disk.
     pub(in crate::store) fn sync_folder(&self, path: &Path) -> io::Result<()> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         Ok(rustix::fs::fsync(self.open_at(path, flags, Mode::empty())?)?)
     }
 
-    /// Removes a file in the root itself.
+    /// Removes a file directly in the root.
     pub(in crate::store) fn remove(&self, name: &Path) -> io::Result<()> {
         Ok(rustix::fs::unlinkat(&self.folder, name, AtFlags::empty())?)
     }
@@ -155,8 +155,8 @@ impl Root {
     }
 }
 
-/// Walks down, one plain folder at a time, and makes those that are missing if it may. `None` if there
-/// was nothing to walk.
+/// Opens a folder component by component, and creates missing ones if `make` is set. `None` for an empty
+/// path.
 fn open_folder(from: BorrowedFd<'_>, path: &Path, make: bool) -> rustix::io::Result<Option<OwnedFd>> {
     let mut at: Option<OwnedFd> = None;
     for name in path.components() {

@@ -1,4 +1,4 @@
-//! Hashing files end to end, piece by piece, on all processors and several pieces at once.
+//! Hashes files end to end, piece by piece, on all processors and several pieces at once.
 
 use std::fs::File;
 use std::io::IoSliceMut;
@@ -13,13 +13,13 @@ use crate::store::disk::Progress;
 use crate::store::error::{DiskError, DiskErrorKind};
 use crate::store::write_strategy::read_at;
 
-/// How much a thread reads before it hashes, in bytes. More would not stay in the cache.
+/// Bytes that a thread reads before it hashes them; more would not stay in the cache.
 const BATCH_LEN: usize = 4 << 20;
-/// A piece longer than this is hashed as it is read, so that memory does not grow with it.
+/// Longer pieces are hashed as they are read, so that memory does not grow with the piece length.
 const MAX_HELD: usize = 16 << 20;
 
-/// The digests of the pieces of files, each a path and its length, end to end. A file of no path is
-/// padding (BEP 47). A file that has another length meanwhile is [`DiskErrorKind::Changed`].
+/// Hashes the pieces of these files, each a path and its length, end to end. A file without a path is padding
+/// (BEP 47). If the length of a file has changed, the error is [`DiskErrorKind::Changed`].
 pub fn hash_pieces(
     files: &[(Option<PathBuf>, u64)],
     geometry: &Geometry,
@@ -30,7 +30,7 @@ pub fn hash_pieces(
     hash_some_pieces(files, geometry, &all, threads, progress)
 }
 
-/// The digests of some of the pieces, in the order in which they are given.
+/// Hashes the given pieces and returns their digests in the same order.
 pub fn hash_some_pieces(
     files: &[(Option<PathBuf>, u64)],
     geometry: &Geometry,
@@ -93,7 +93,7 @@ pub fn hash_some_pieces(
 struct Reader<'a> {
     files: &'a [(Option<PathBuf>, u64)],
     geometry: &'a Geometry,
-    /// The file read last; the next piece is most likely in it too.
+    /// The file read last, which the next piece most likely continues.
     open: Option<(u32, File)>,
 }
 
@@ -126,7 +126,7 @@ impl Reader<'_> {
         Ok(hash.finish())
     }
 
-    /// Reads from this place of the whole on.
+    /// Fills `place` from byte `from` of the torrent on.
     fn read(&mut self, from: u64, mut place: &mut [u8]) -> Result<(), DiskError> {
         for part in self.geometry.parts(from..from + place.len() as u64) {
             let (now, later) = std::mem::take(&mut place).split_at_mut(part.len as usize);

@@ -1,19 +1,19 @@
-//! What `.gitignore` and `.ignore` files say.
+//! Rules of `.gitignore` and `.ignore` files.
 
 use std::path::Path;
 
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
-/// The ignore files of a folder and of those above it, up to the one that is looked through. What lies
-/// above that one has no say: a torrent depends on its own folder alone.
+/// The ignore files of the present folder and its parents, up to the scanned folder. Those above it do not
+/// count: a torrent depends on its own folder alone.
 #[derive(Debug, Default)]
 pub struct IgnoreFiles {
     levels: Vec<[Gitignore; 2]>,
 }
 
 impl IgnoreFiles {
-    /// Goes into a folder. A line that means nothing is passed over, as git does.
+    /// Reads the ignore files of a folder. Invalid lines are skipped, as git does.
     pub fn enter(&mut self, folder: &Path) {
         let read = |name: &str| {
             let file = folder.join(name);
@@ -26,13 +26,13 @@ impl IgnoreFiles {
         self.levels.push([read(".ignore"), read(".gitignore")]);
     }
 
-    /// Leaves the folder that was entered last.
+    /// Drops the ignore files of the folder entered last.
     pub fn leave(&mut self) {
         self.levels.pop();
     }
 
-    /// Whether a file or folder is to be left out. A `.ignore` file is heard before any `.gitignore`, an
-    /// inner one before those above it; the repository of git itself is never wanted.
+    /// Whether a file or folder is ignored. `.ignore` files take precedence over `.gitignore` files, inner
+    /// ones over outer ones. `.git` folders are always ignored.
     pub fn ignored(&self, path: &Path, folder: bool) -> bool {
         if folder && path.file_name().is_some_and(|name| name == ".git") {
             return true;

@@ -1,4 +1,4 @@
-//! What a new torrent is made of: listing the files under a path, and hashing them.
+//! Scans the files of a new torrent: lists them, hashes them, caches the hashes.
 
 mod hash_cache;
 mod hashing;
@@ -15,94 +15,93 @@ pub use self::hashing::{hash_pieces, hash_some_pieces};
 pub use self::patterns::Patterns;
 use super::error::{DiskError, DiskErrorKind};
 
-/// One file that was found.
+/// A file found by a scan.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ScannedFile {
-    /// Where it is.
+    /// The path to open.
     pub path: PathBuf,
-    /// Its names beneath the path that was scanned; empty if that is the file itself.
+    /// The names beneath the scanned path; empty if that path is the file itself.
     pub names: Vec<String>,
-    /// Its length in bytes.
+    /// The length in bytes.
     pub len: u64,
-    /// Whether its owner may execute it.
+    /// Set if the owner may execute the file.
     pub executable: bool,
-    /// By what it is known again.
+    /// The stamp by which a change is detected.
     pub stamp: ScanStamp,
 }
 
-/// What tells whether a file is still the one that was looked at.
+/// The length, times and inode of a file: a change of the file changes them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ScanStamp {
     len: u64,
-    /// When it was written last, in nanoseconds since 1970.
+    /// Modification time, in nanoseconds since 1970.
     mtime_ns: i128,
-    /// When it was written, renamed or replaced last; unlike the other it cannot be set to a wish.
+    /// Status change time, in nanoseconds since 1970; programs cannot set it back.
     ctime_ns: i128,
     device: u64,
     inode: u64,
 }
 
-/// Which files are wanted. What is meant by `include` is taken, a folder with all it holds, whatever else
-/// would leave it out; then `exclude` is heard, then the ignore files, then what is junk or hidden. A
-/// folder that is left out takes with it all that is not included by itself.
+/// The selection of files. `include` wins over everything, for a folder with all it holds; then `exclude`
+/// counts, then ignore files, then `junk` and `hidden`. An excluded folder excludes all its contents that are
+/// not included themselves.
 #[derive(Clone, Debug, Default)]
 pub struct ScanOptions {
-    /// Files and folders that begin with a dot.
+    /// Take files and folders whose names begin with a dot.
     pub hidden: bool,
-    /// Files that systems leave behind.
+    /// Take files that operating systems leave behind, such as `.DS_Store`.
     pub junk: bool,
-    /// What links point to.
+    /// Follow symbolic links.
     pub follow: bool,
-    /// Whether `.gitignore` and `.ignore` files are heard.
+    /// Apply `.gitignore` and `.ignore` files.
     pub ignore_files: bool,
-    /// Always taken.
+    /// Patterns of files and folders to take in any case.
     pub include: Patterns,
-    /// Left out.
+    /// Patterns of files and folders to exclude.
     pub exclude: Patterns,
 }
 
-/// What was found under a path.
+/// The result of a scan.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Scan {
-    /// The files, sorted by their names, folder by folder.
+    /// The files, sorted by name, folder by folder.
     pub files: Vec<ScannedFile>,
     /// Whether the path is a folder.
     pub is_folder: bool,
-    /// How many of them were reached by a link.
+    /// Number of files reached through a symbolic link.
     pub linked: u64,
-    /// What was left out.
+    /// The files and folders skipped.
     pub skipped: Skipped,
-    /// Wanted files and folders whose names are not UTF-8.
+    /// Selected files and folders whose names are not UTF-8.
     pub non_utf8: Vec<PathBuf>,
 }
 
-/// How many files and folders were left out, by the reason. A folder counts once, with all it holds.
+/// Numbers of skipped files and folders, by reason. A folder counts once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Skipped {
-    /// They are hidden.
+    /// Hidden files and folders.
     pub hidden: u64,
-    /// Systems leave them behind.
+    /// Files that operating systems leave behind.
     pub junk: u64,
-    /// A pattern excluded them.
+    /// Matches of an exclude pattern.
     pub excluded: u64,
-    /// An ignore file did.
+    /// Matches of an ignore file.
     pub ignored: u64,
-    /// They are links.
+    /// Symbolic links.
     pub links: u64,
-    /// They are devices, sockets and the like.
+    /// Devices, sockets and other special files.
     pub special: u64,
 }
 
 impl Skipped {
-    /// All of them.
+    /// The total number of skipped files and folders.
     pub const fn total(&self) -> u64 {
         self.hidden + self.junk + self.excluded + self.ignored + self.links + self.special
     }
 }
 
-/// Lists the files under a path, or the one file that it is, to which no wish applies. The path itself
-/// may be a link. A link that leads nowhere or back into a folder it lies in is an error where links
-/// are followed.
+/// Lists the files beneath a path. If the path is a file, it is taken whatever the options say. The path
+/// itself may be a symbolic link. With `follow`, a dangling or circular link is an error.
 pub fn scan(path: &Path, options: &ScanOptions) -> Result<Scan, DiskError> {
     let meta = std::fs::metadata(path).map_err(|error| DiskError::from_io("read", path, &error))?;
     if meta.is_file() {
@@ -115,12 +114,12 @@ pub fn scan(path: &Path, options: &ScanOptions) -> Result<Scan, DiskError> {
     walk::folder(path, &meta, options)
 }
 
-/// The first of these files that is not what it was when it was found.
+/// The first file that has changed since the scan.
 pub fn first_changed(files: &[ScannedFile]) -> Option<&ScannedFile> {
     files.iter().find(|file| std::fs::metadata(&file.path).map_or(true, |meta| !file.stamp.is(&meta)))
 }
 
-/// The first of these files that we may not read.
+/// The first file that we have no permission to read.
 pub fn first_unreadable(files: &[ScannedFile]) -> Option<&ScannedFile> {
     let readable = |path: &Path| rustix::fs::access(path, rustix::fs::Access::READ_OK).is_ok();
     files.iter().find(|file| !readable(&file.path))
@@ -145,14 +144,14 @@ impl ScanStamp {
         }
     }
 
-    /// The same file with the same content, as far as its size and time tell. Another name or other
-    /// permissions do not matter.
+    /// Whether the file has the same content, as far as length, modification time and inode tell. Renaming
+    /// and permissions do not matter.
     fn is(&self, meta: &Metadata) -> bool {
         let other = Self::of(meta);
         *self == Self { ctime_ns: self.ctime_ns, ..other }
     }
 
-    /// Whether nothing has happened to the file since the second that began at this time.
+    /// Whether the file was last changed before this second.
     pub fn older_than(&self, unix_seconds: i64) -> bool {
         self.mtime_ns.max(self.ctime_ns) < i128::from(unix_seconds) * 1_000_000_000
     }

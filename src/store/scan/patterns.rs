@@ -1,10 +1,10 @@
-//! Patterns for files and folders, as people write them after `--exclude`.
+//! Glob patterns for files and folders, as in `--exclude`.
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-/// A set of patterns. One without a slash means a name at any depth, one with a slash the whole path
-/// below the folder that is looked through; one with a slash at its end means folders only. `*` and `?`
-/// stand for anything but a slash, `**` for anything at all.
+/// A set of glob patterns. A pattern without a slash matches names at any depth, one with a slash the path
+/// beneath the scanned folder; one that ends with a slash matches folders only. `*` and `?` do not match a
+/// slash, `**` does.
 #[derive(Clone, Debug, Default)]
 pub struct Patterns {
     names: GlobSet,
@@ -14,7 +14,7 @@ pub struct Patterns {
 }
 
 impl Patterns {
-    /// Reads patterns. What is wrong with the first bad one is told in a sentence that names it.
+    /// Compiles patterns. The error is a sentence that names the first invalid pattern.
     pub fn new<S: AsRef<str>>(patterns: &[S]) -> Result<Self, String> {
         let mut sets = [const { Vec::new() }; 4];
         for pattern in patterns {
@@ -41,13 +41,13 @@ impl Patterns {
         Ok(Self { names: next()?, paths: next()?, folder_names: next()?, folder_paths: next()? })
     }
 
-    /// Whether there is none.
+    /// Whether the set is empty.
     pub fn is_empty(&self) -> bool {
         let sets = [&self.names, &self.paths, &self.folder_names, &self.folder_paths];
         sets.iter().all(|set| set.is_empty())
     }
 
-    /// Whether one of them means this file or folder itself.
+    /// Whether a pattern matches this file or folder itself.
     pub fn matches(&self, names: &[String], folder: bool) -> bool {
         let name = names.last().map_or("", String::as_str);
         if self.names.is_match(name) || (folder && self.folder_names.is_match(name)) {

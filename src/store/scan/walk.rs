@@ -1,4 +1,4 @@
-//! The walk through a folder.
+//! The recursive walk of a scan.
 
 use std::fs::{DirEntry, Metadata};
 use std::io;
@@ -9,14 +9,14 @@ use super::ignore_files::IgnoreFiles;
 use super::{Scan, ScanOptions, ScannedFile, Skipped};
 use crate::store::error::{DiskError, DiskErrorKind};
 
-/// Files that systems leave behind and nobody wants in a torrent.
+/// Files that operating systems leave behind and nobody wants in a torrent.
 const JUNK: [&str; 5] = [".DS_Store", "Thumbs.db", "ehthumbs.db", "desktop.ini", "Desktop.ini"];
-/// The most files a torrent is made of.
+/// Maximum number of files in a torrent.
 const MAX_FILES: usize = 1_000_000;
-/// The deepest folder that is looked into.
+/// Maximum depth of folders.
 const MAX_DEPTH: usize = 64;
 
-/// Lists what is wanted of a folder.
+/// Lists the selected files of a folder.
 pub fn folder(path: &Path, meta: &Metadata, options: &ScanOptions) -> Result<Scan, DiskError> {
     let mut walk = Walk {
         options,
@@ -29,7 +29,7 @@ pub fn folder(path: &Path, meta: &Metadata, options: &ScanOptions) -> Result<Sca
     Ok(walk.scan)
 }
 
-/// Why something is left out.
+/// The reason for skipping a file or folder.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum SkipReason {
     Hidden,
@@ -38,29 +38,29 @@ enum SkipReason {
     Ignored,
 }
 
-/// What is known of a file or folder from those above it, and then of itself.
+/// The selection of a file or folder, inherited from its parents or its own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Verdict {
-    /// Each thing in it is looked at.
+    /// Its contents are decided one by one.
     Undecided,
-    /// It is included, with all it holds.
+    /// Included, with all its contents.
     Included,
-    /// It is not wanted, but for what is included by itself.
+    /// Skipped, except for contents that are included themselves.
     LeftOut(SkipReason),
 }
 
 struct Walk<'a> {
     options: &'a ScanOptions,
     scan: Scan,
-    /// The names of the folder that is looked into, below the outermost.
+    /// Names of the present folder, beneath the scanned one.
     names: Vec<String>,
-    /// Device and inode of it and of those above it.
+    /// Device and inode of the present folder and its parents, to detect circular links.
     above: Vec<(u64, u64)>,
     ignores: IgnoreFiles,
 }
 
 impl Walk<'_> {
-    /// Looks into a folder of this standing. One that is not wanted and cannot be read is no loss.
+    /// Walks a folder. An unreadable folder is an error unless it is skipped.
     fn folder(
         &mut self,
         path: &Path,
@@ -131,8 +131,8 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// A folder within one. Where nothing can be included by itself, one that is not wanted is not
-    /// looked into; it counts as one where nothing in it is taken.
+    /// Walks a subfolder. A skipped one is walked only if include patterns exist; it counts as skipped if
+    /// nothing in it is taken.
     fn sub_folder(
         &mut self,
         path: &Path,
@@ -159,7 +159,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// What becomes of the thing that `names` stand for.
+    /// The verdict on the path with the present names.
     fn verdict(&self, path: &Path, folder: bool, above: Verdict) -> Verdict {
         match above {
             Verdict::Included => Verdict::Included,
@@ -196,13 +196,13 @@ impl Skipped {
     }
 }
 
-/// The entries with their names; what is not UTF-8 is told by the entry itself.
+/// The entries of a folder, with their names decoded lossily.
 fn entries(folder: &Path) -> io::Result<Vec<(String, DirEntry)>> {
     let name = |entry: DirEntry| (entry.file_name().to_string_lossy().into_owned(), entry);
     std::fs::read_dir(folder)?.map(|entry| entry.map(name)).collect()
 }
 
-/// What a link points to in the end.
+/// The metadata of the file or folder that a link leads to.
 fn target(link: &Path) -> Result<Metadata, DiskError> {
     std::fs::metadata(link).map_err(|error| match error.raw_os_error() {
         Some(libc::ELOOP) => invalid(link, "this link leads back to itself"),

@@ -1,8 +1,8 @@
-//! One torrent's files beneath a root.
+//! The files of one torrent beneath a root folder.
 //!
-//! A volume knows where each byte of the torrent's line lies: in its file, nowhere (padding), or in the
-//! part file, which holds the bytes of skipped files that share a piece with wanted ones. Files are
-//! opened when they are needed first and closed when others need the descriptor.
+//! The storage knows where each byte of the torrent lies: in its file, nowhere (padding), or in the part
+//! file, which holds the bytes of skipped files that share a piece with wanted ones. Files are opened on
+//! first use and closed when the file pool needs the descriptor.
 
 mod part_file;
 mod reading;
@@ -26,7 +26,7 @@ use super::layout::{Alloc, FileSpec, Layout, StorageOptions};
 use super::write_strategy::WriteStrategy;
 use crate::base::{FileIndex, FilePart};
 
-/// The files of one torrent. Cheap to clone; clones share it.
+/// The files of one torrent. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Storage {
     inner: Arc<Inner>,
@@ -40,51 +40,51 @@ struct Inner {
     options: StorageOptions,
     file_pool: FilePool,
     open_root: Mutex<Option<Arc<OpenRoot>>>,
-    /// Per file, one of the constants below.
+    /// Location of the bytes of each file: `UNKNOWN`, `IN_FILE` or `IN_PART_FILE`.
     locations: Box<[AtomicU8]>,
-    /// Per file, whether it is wanted.
+    /// Whether each file is wanted.
     wanted: Box<[AtomicBool]>,
     part_file: PartFile,
-    /// Held for reading while bytes are read or written, for writing while they change their place.
+    /// Read-locked for I/O, write-locked while bytes move between a file and the part file.
     relocating: RwLock<()>,
     write_state: Mutex<WriteState>,
 }
 
-/// The folder and what is known of its file system.
+/// The open root folder and the write strategy for its file system.
 #[derive(Debug)]
 struct OpenRoot {
     root: Root,
     strategy: WriteStrategy,
 }
 
-/// What was done and is not durable or not repeated.
+/// Writes that are not synced yet, and reservations.
 #[derive(Default, Debug)]
 struct WriteState {
-    /// Runs that are reserved, by file and number.
+    /// Reserved extents, by file and number.
     extents: BTreeSet<(u32, u32)>,
     /// Files written to since the last flush.
     dirty: BTreeSet<u32>,
-    /// Folders in which something was created since the last flush.
+    /// Folders with new entries since the last flush.
     folders: BTreeSet<PathBuf>,
-    /// Pieces of which unproven bytes were laid aside in the part file.
+    /// Pieces with unverified bytes in the part file.
     unverified: BTreeSet<u32>,
 }
 
-/// Not wanted, and nobody has looked yet whether it exists.
+/// The file is not wanted; whether it exists was not checked yet.
 const UNKNOWN: u8 = 0;
 /// The bytes lie in the file itself.
 const IN_FILE: u8 = 1;
-/// Not wanted and not there: the bytes lie in the part file.
+/// The file is not wanted and does not exist: its bytes lie in the part file.
 const IN_PART_FILE: u8 = 2;
 
-/// The number of the part file among the files.
+/// The file index of the part file.
 const PART_FILE: u32 = u32::MAX;
 
 impl Storage {
-    /// The files of `layout` beneath `root`, which need not exist. `wanted` says of each file whether
-    /// its bytes are to be stored; empty means all are. A file named as wanted is taken to hold its bytes
-    /// itself, so it has to be what it was when the volume was used last: who does not know that names
-    /// none, and then says what is wanted with [`Storage::set_wanted`].
+    /// The storage of `layout` beneath `root`, which need not exist. `wanted` says which files are wanted;
+    /// empty means all. A wanted file is expected to hold its own bytes, so `wanted` must be what it was when
+    /// the storage was last used. If that is unknown, pass all `false` and call [`Storage::set_wanted`]
+    /// afterwards.
     pub fn new(
         root: &Path,
         layout: Layout,
@@ -115,32 +115,31 @@ impl Storage {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// What it stores.
+    /// The layout of the torrent.
     pub fn layout(&self) -> &Layout {
         &self.inner.layout
     }
 
-    /// The folder beneath which its files lie.
+    /// The root folder.
     pub fn root(&self) -> &Path {
         &self.inner.root
     }
 
-    /// The name of the part file in the root: hidden, and told apart by the beginning of the
-    /// info-hash.
+    /// The name of the part file in the root: hidden, with the beginning of the info-hash.
     ///
-    /// It holds the bytes of skipped files that lie in a piece together with bytes of another file. Each
-    /// piece that more than one file has a share in owns, in the order of pieces, a slot of one piece
-    /// length; within its slot a byte lies where it lies in the piece. What was never written is a hole.
+    /// The part file holds the bytes of skipped files that share a piece with another file. Each piece that
+    /// covers several files owns a slot of one piece length, in piece order; within the slot, offsets are
+    /// those in the piece. Bytes never written are holes.
     pub fn part_file_name(&self) -> &Path {
         &self.inner.part_file.name
     }
 
-    /// Whether verified pieces are written through maps now; `false` before the first is written.
+    /// Whether pieces are written through memory maps now; `false` before the first write.
     pub fn uses_maps(&self) -> bool {
         self.inner.lock_open_root().as_ref().is_some_and(|open_root| open_root.strategy.uses_maps())
     }
 
-    /// Closes every file. They are opened again when needed.
+    /// Closes all files. They are reopened on demand.
     pub fn close(&self) {
         self.inner.file_pool.close_storage(self.inner.number);
     }
@@ -162,7 +161,7 @@ impl Inner {
         if key == PART_FILE { &self.part_file.name } else { &self.layout.files[key as usize].path }
     }
 
-    /// The whole path of a file, for people.
+    /// The full path of a file, for messages.
     fn full_path(&self, key: u32) -> PathBuf {
         self.root.join(self.relative_path(key))
     }
@@ -177,7 +176,7 @@ impl Inner {
         self.write_state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The folder, opened; made before if it may be.
+    /// Opens the root folder; creates it first if `make` is set.
     fn open_root(&self, make: bool) -> Result<Arc<OpenRoot>, DiskError> {
         let mut open_root = self.lock_open_root();
         if let Some(open_root) = &*open_root {
@@ -202,7 +201,7 @@ impl Inner {
         Ok(opened)
     }
 
-    /// Where a part of a piece lies: which file and where in it. `None` for padding.
+    /// Locates a part of a piece: the file and the offset in it. `None` for padding.
     fn locate(&self, part: &FilePart, piece: u32) -> Result<Option<(u32, u64)>, DiskError> {
         if part.pad {
             return Ok(None);
@@ -216,7 +215,7 @@ impl Inner {
         }))
     }
 
-    /// Where in the part file this part of a piece has its place, if the piece has a slot there.
+    /// The offset of this part of a piece in the part file, if the piece has a slot there.
     fn slot_offset(&self, part: &FilePart, piece: u32) -> Option<u64> {
         let piece_len = u64::from(self.layout.geometry.piece_len());
         let line = self.layout.geometry.file_range(part.file).start + part.offset;
@@ -227,7 +226,7 @@ impl Inner {
         self.wanted[key as usize].load(Ordering::Relaxed)
     }
 
-    /// Whether the bytes of a file that it shares with others lie in the part file.
+    /// Whether the shared bytes of a file lie in the part file.
     fn is_in_part_file(&self, file: FileIndex) -> Result<bool, DiskError> {
         let location = &self.locations[file.0 as usize];
         if location.load(Ordering::Relaxed) == UNKNOWN {
@@ -246,7 +245,7 @@ impl Inner {
         status.map_err(|error| DiskError::from_io("look at", self.full_path(key), &error))
     }
 
-    /// The file, opened for reading only.
+    /// Opens a file for reading.
     fn open_to_read(&self, key: u32) -> Result<Arc<OpenFile>, DiskError> {
         let handle: FileKey = (self.number, key);
         if let Some(open) = self.file_pool.get(handle, false) {
@@ -260,7 +259,8 @@ impl Inner {
         Ok(open)
     }
 
-    /// The file, opened for writing, created if need be, and of its full length where that is asked.
+    /// Opens a file for writing. Creates it if it is missing, and extends it to its full length unless
+    /// allocation is off.
     fn open_to_write(&self, open_root: &OpenRoot, key: u32) -> Result<Arc<OpenFile>, DiskError> {
         let handle: FileKey = (self.number, key);
         if let Some(open) = self.file_pool.get(handle, true) {
@@ -298,7 +298,7 @@ impl Inner {
         Ok(open)
     }
 
-    /// Opens a file, and once more with fewer files open if there were too many.
+    /// Opens a file, and retries with fewer open files if the descriptors have run out.
     fn retry_open<T>(&self, mut open: impl FnMut() -> io::Result<T>) -> io::Result<T> {
         match open() {
             Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {

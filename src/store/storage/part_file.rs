@@ -1,23 +1,23 @@
-//! The pieces that more than one file has a share in, and their slots in the part file.
+//! The part file: its name, and the slots of pieces that cover several files.
 
 use std::path::PathBuf;
 
 use crate::base::FileIndex;
 use crate::store::layout::Layout;
 
-/// The most bytes of the torrent's name in the name of the part file; names end at 255.
+/// Maximum bytes of the torrent's name in the name of the part file; file names are limited to 255 bytes.
 const MAX_NAME: usize = 180;
 
-/// The seams of a torrent.
+/// The name of the part file and its slots.
 #[derive(Debug)]
 pub(super) struct PartFile {
-    /// The name of the part file.
+    /// File name in the root.
     pub(super) name: PathBuf,
     pieces: Vec<u32>,
 }
 
 impl PartFile {
-    /// The seams of this torrent.
+    /// The part file of this torrent.
     pub(super) fn of(layout: &Layout) -> Self {
         let mut pieces: Vec<u32> = Vec::new();
         let mut last = None;
@@ -38,7 +38,7 @@ impl PartFile {
         Self { name: PathBuf::from(format!(".{short}.{}.part", layout.id.short())), pieces }
     }
 
-    /// The slot of a piece, if it has one.
+    /// The slot number of a piece, if it covers several files.
     pub(super) fn slot(&self, piece: u32) -> Option<u64> {
         self.pieces.binary_search(&piece).ok().map(|slot| slot as u64)
     }

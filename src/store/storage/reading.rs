@@ -1,4 +1,4 @@
-//! Reading runs of the torrent's line.
+//! Reads of piece data.
 
 use std::io::IoSliceMut;
 use std::ops::Range;
@@ -10,19 +10,19 @@ use crate::store::error::{DiskError, DiskErrorKind};
 use crate::store::files::is_hole;
 use crate::store::write_strategy::read_at;
 
-/// What is known of a piece without reading it.
+/// The presence of a piece on disk, without reading it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::store) enum Presence {
-    /// A file of it is missing or too short.
+    /// A file of the piece is missing or too short.
     Absent,
-    /// Nothing was ever written there: it reads as zeros.
+    /// A hole: nothing was ever written there, and it reads as zeros.
     Hole,
-    /// There is something to read.
+    /// Data was written.
     Data,
 }
 
 impl Storage {
-    /// Fills `slices`, end to end, with the bytes of the line from `start` on.
+    /// Fills `slices`, end to end, from byte `start` of the torrent on.
     pub fn read(&self, start: u64, slices: &mut [&mut [u8]]) -> Result<(), DiskError> {
         let inner = &*self.inner;
         let _stay = inner.relocating.read().unwrap_or_else(PoisonError::into_inner);
@@ -56,7 +56,7 @@ impl Storage {
         Ok(())
     }
 
-    /// What is known of a piece without reading it. An error counts as absence only if it says so.
+    /// The presence of a piece, without reading it. Errors other than a missing file are returned.
     pub(in crate::store) fn presence(&self, piece: Piece) -> Result<Presence, DiskError> {
         let inner = &*self.inner;
         let _stay = inner.relocating.read().unwrap_or_else(PoisonError::into_inner);
@@ -98,8 +98,7 @@ impl Storage {
 }
 
 impl Inner {
-    /// The parts of files that a range of the line falls into, each with its piece. A part may only
-    /// span several pieces where all of them lie in the file itself.
+    /// The parts of files in a byte range of the torrent, cut at pieces, each with its piece.
     fn located_parts(&self, range: Range<u64>) -> impl Iterator<Item = (u32, FilePart)> + '_ {
         let piece_len = u64::from(self.layout.geometry.piece_len());
         let mut at = range.start;

@@ -1,4 +1,4 @@
-//! Looking at what is there: before anything is written, and to know it again later.
+//! Checks of the files on disk: before a download begins, and later by their stamps.
 
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -11,41 +11,41 @@ use crate::store::error::{DiskError, DiskErrorKind};
 use crate::store::files::{FileStatus, Root, free_space};
 use crate::store::layout::Alloc;
 
-/// What lies where a file of the torrent belongs.
+/// The state on disk of a file of the torrent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SurveyedFile {
-    /// The file.
+    /// The index of the file.
     pub file: FileIndex,
-    /// Its whole path.
+    /// The full path.
     pub path: PathBuf,
-    /// What lies there.
+    /// The state of that path.
     pub status: FileStatus,
 }
 
-/// By what a file is known again.
+/// The size, times and inode of a file: a change of the file changes them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FileStamp {
-    /// Its length in bytes.
+    /// Length in bytes.
     pub size: u64,
-    /// When it was last changed, in nanoseconds since 1970.
+    /// Modification time, in nanoseconds since 1970.
     pub mtime_ns: i64,
-    /// When it or what the system knows of it was last changed: who sets the time above back changes this.
+    /// Status change time, in nanoseconds since 1970; programs cannot set it back.
     pub ctime_ns: i64,
-    /// Its number on the disk.
+    /// Inode number.
     pub inode: u64,
 }
 
-/// By what the files of a volume are known again.
+/// The stamps of all files of a storage.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct FileStamps {
-    /// Each file, in the torrent's order; `None` for padding and what is not there or somebody else's.
+    /// Stamps in the torrent's order; `None` for padding, missing files and files that are not ours.
     pub files: Vec<Option<FileStamp>>,
-    /// The part file.
+    /// Stamp of the part file.
     pub part: Option<FileStamp>,
 }
 
 impl Storage {
-    /// What is there now, file by file, padding left out.
+    /// The present state of each file, padding files excluded.
     pub fn survey(&self) -> Result<Vec<SurveyedFile>, DiskError> {
         let inner = &*self.inner;
         let files = inner.layout.files.iter().enumerate().filter(|(_, spec)| !spec.pad);
@@ -61,8 +61,8 @@ impl Storage {
             .collect()
     }
 
-    /// Of the files of a survey, those that are somebody else's as far as the bytes tell: longer than
-    /// they may be, no plain file, or not empty and without any piece that matches (`have`).
+    /// The surveyed files that do not belong to the torrent: too long, no regular file, or not empty without
+    /// any matching piece (`have`).
     pub fn foreign_files(&self, survey: &[SurveyedFile], have: &Bitfield) -> Vec<PathBuf> {
         let geometry = &self.inner.layout.geometry;
         let is_foreign = |surveyed: &&SurveyedFile| match surveyed.status {
@@ -79,8 +79,8 @@ impl Storage {
         survey.iter().filter(is_foreign).map(|surveyed| surveyed.path.clone()).collect()
     }
 
-    /// Makes ready for writing: the root, the space as far as it can be known and is to be reserved,
-    /// and the wanted files that are empty. Wanted files that are too long are cut, where they may be.
+    /// Prepares the files for writing: creates the root and the empty files, reserves space, and truncates
+    /// files that are too long if that is allowed. Only wanted files are touched.
     pub fn prepare(&self) -> Result<(), DiskError> {
         let inner = &*self.inner;
         let is_wanted = |at: &AtomicBool| at.load(Ordering::Relaxed);
@@ -108,8 +108,8 @@ impl Storage {
         Ok(())
     }
 
-    /// Whether there is room on the disk for what these files still lack (empty means all files).
-    /// Makes the root, to know which disk it is.
+    /// Checks that the missing bytes of the wanted files fit on the disk; empty means all files. Creates the
+    /// root folder to find out which disk it is on.
     pub fn check_free_space(&self, wanted: &[bool]) -> Result<(), DiskError> {
         let inner = &*self.inner;
         inner.open_root(true)?;
@@ -127,8 +127,8 @@ impl Storage {
         Ok(())
     }
 
-    /// Checks that every wanted file lies whole where its path says and is the one that was written to. What is written
-    /// to a file that somebody has moved away goes with it.
+    /// Checks that every wanted file has its full length at its path and is the file we wrote to: writes to a
+    /// file that was moved away went with it.
     pub fn confirm_files(&self) -> Result<(), DiskError> {
         let inner = &*self.inner;
         // Not the folder that is open: that one may have been moved, too.
@@ -158,7 +158,7 @@ impl Storage {
         Ok(())
     }
 
-    /// By what its files are known again. To be taken after [`Storage::flush`].
+    /// The stamps of the files. Call it after [`Storage::flush`].
     pub fn file_stamps(&self) -> Result<FileStamps, DiskError> {
         let inner = &*self.inner;
         let stamp = |key| {
@@ -177,8 +177,7 @@ impl Storage {
         Ok(FileStamps { files: files.collect::<Result<_, DiskError>>()?, part: stamp(PART_FILE)? })
     }
 
-    /// The stamps that decide about each piece are accepted by `same`, which gets the old and the new
-    /// one; the pieces of `have` for which all are.
+    /// The pieces of `have` for which `same` accepts the old and new stamps of every file they cover.
     pub(in crate::store) fn unchanged_pieces(
         &self,
         have: &Bitfield,
@@ -221,7 +220,7 @@ impl Storage {
 }
 
 impl Inner {
-    /// What lies at a file's place; nothing, if there is not even the root.
+    /// The state of a file's path; missing if the root is missing.
     fn status(&self, key: u32) -> Result<FileStatus, DiskError> {
         match self.open_root(false) {
             Ok(open_root) => self.stat(&open_root, key),
@@ -230,13 +229,13 @@ impl Inner {
         }
     }
 
-    /// Whether a file that is open is the one of this number on the disk; one that is not open may be any.
+    /// Whether an open file has this inode. A file that is not open always matches.
     fn is_open_as(&self, key: u32, inode: u64) -> bool {
         let open = self.file_pool.get((self.number, key), false);
         open.is_none_or(|open| open.file.metadata().is_ok_and(|meta| meta.ino() == inode))
     }
 
-    /// How many bytes of the disk a file takes already.
+    /// Allocated bytes of a file on disk.
     fn allocated_bytes(&self, key: u32) -> Result<u64, DiskError> {
         match self.open_to_read(key) {
             Ok(open) => {

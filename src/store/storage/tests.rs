@@ -255,7 +255,7 @@ proptest! {
     }
 }
 
-/// A volume of two files in a folder of its own, with all of the first and the beginning of the second.
+/// A storage of two files with all of the first and the beginning of the second written.
 fn half_written(sample: &Sample, root: &Path, io: DiskIo) -> Storage {
     let storage = sample.storage(root, io, &[]);
     for piece in sample.geometry().pieces().take(5) {

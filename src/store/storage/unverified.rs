@@ -1,8 +1,7 @@
-//! Unproven bytes of files that are there and not wanted.
+//! Unverified bytes of existing files that are not wanted.
 //!
-//! A piece taken in runs is written before it is verified. The bytes that it shares with a file that is
-//! there already and that nobody asked for must not reach that file before they are proved right: until
-//! then they lie in the part file, in the place they would have if the file were not there.
+//! A segmented piece is written before it is verified. Bytes that it shares with an existing file that is not
+//! wanted must not reach that file before: they wait in the part file, in the slot of the piece.
 
 use std::io::IoSliceMut;
 use std::sync::PoisonError;
@@ -13,11 +12,12 @@ use crate::store::error::{DiskError, DiskErrorKind};
 use crate::store::files::FileStatus;
 use crate::store::write_strategy::read_at;
 
-/// How much is copied at once, in bytes.
+/// Bytes copied at once.
 const RUN: u64 = 1 << 20;
 
 impl Storage {
-    /// Puts the first `len` bytes of a verified piece into place, as far as they were laid aside.
+    /// Moves the first `len` bytes of a verified piece from the part file to their files, as far as they wait
+    /// there.
     pub(super) fn move_unverified_into_place(&self, piece: Piece, len: u64) -> Result<(), DiskError> {
         let inner = &*self.inner;
         let stay = inner.relocating.read().unwrap_or_else(PoisonError::into_inner);
@@ -49,7 +49,7 @@ impl Storage {
         Ok(())
     }
 
-    /// Removes the part file where nothing lies in it that is needed.
+    /// Removes the part file if nothing in it is needed.
     fn remove_unused_part_file(&self) -> Result<(), DiskError> {
         let inner = &*self.inner;
         let _all = inner.relocating.write().unwrap_or_else(PoisonError::into_inner);
@@ -73,7 +73,8 @@ impl Storage {
 }
 
 impl Inner {
-    /// Where in the part file the bytes of this part of a piece are laid aside, if they have to be.
+    /// The offset in the part file where unverified bytes of this part of a piece wait; `None` if they go to
+    /// the file directly.
     pub(super) fn unverified(&self, part: &FilePart, piece: u32) -> Result<Option<u64>, DiskError> {
         if part.pad || self.is_wanted(part.file.0) || self.is_in_part_file(part.file)? {
             return Ok(None);

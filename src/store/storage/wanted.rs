@@ -1,4 +1,4 @@
-//! Files that become wanted or are wanted no longer.
+//! Changes of which files are wanted.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -9,13 +9,13 @@ use crate::store::error::{DiskError, DiskErrorKind};
 use crate::store::files::FileStatus;
 use crate::store::write_strategy::read_at;
 
-/// How much is moved at once, in bytes.
+/// Bytes moved at once.
 const RUN: u64 = 1 << 20;
 
 impl Storage {
-    /// Says that these files, which are there and not wanted, are somebody else's: what they share with
-    /// wanted ones goes to the part file as if they were not there. Not so where they hold some of it
-    /// already, in a piece of `have`.
+    /// Protects existing files that are not wanted and not ours: bytes they share with wanted files go to the
+    /// part file, as if the files did not exist. A file that already holds such bytes, in a piece of `have`,
+    /// is not protected.
     pub fn protect_foreign_files(&self, files: &[FileIndex], have: &Bitfield) {
         let inner = &*self.inner;
         let _all = inner.relocating.write().unwrap_or_else(PoisonError::into_inner);
@@ -28,9 +28,9 @@ impl Storage {
         }
     }
 
-    /// Says of each file whether it is wanted from now on (empty means all are). What the part file
-    /// holds of files that become wanted, in pieces of `have`, is moved into place; a part file that
-    /// nobody needs any more is removed. A file that is wanted no longer stays as it is.
+    /// Sets which files are wanted; empty means all. Bytes of newly wanted files in pieces of `have` move
+    /// from the part file to the file; an unused part file is removed. Files that are no longer wanted stay
+    /// unchanged.
     pub fn set_wanted(&self, wanted: &[bool], have: &Bitfield) -> Result<(), DiskError> {
         let inner = &*self.inner;
         if !wanted.is_empty() && wanted.len() != inner.layout.files.len() {
@@ -81,7 +81,7 @@ impl Storage {
 }
 
 impl Inner {
-    /// Removes the part file, while nobody uses it.
+    /// Removes the part file, which nobody may be using.
     pub(super) fn remove_part_file(&self, open_root: &OpenRoot) -> Result<(), DiskError> {
         self.close_file(PART_FILE);
         let mut write_state = self.write_state();
@@ -92,7 +92,7 @@ impl Inner {
         removed.map_err(|error| DiskError::from_io("remove", self.full_path(PART_FILE), &error))
     }
 
-    /// Copies what the part file holds of a file.
+    /// Copies the bytes of a file from the part file into the file.
     fn move_from_part_file(
         &self,
         open_root: &OpenRoot,

@@ -1,4 +1,4 @@
-//! Putting verified pieces into their files, and making files durable.
+//! Writes of pieces, and flushes.
 
 use std::fs::File;
 use std::io;
@@ -21,10 +21,9 @@ impl Storage {
         self.write_range(piece, 0, chunks, true)
     }
 
-    /// Writes a run of a piece that is not verified yet, given as chunks end to end, from the byte `begin`
-    /// of the piece on. The piece must not be claimed by anybody before it is verified as a whole: until
-    /// then its place holds anything, as a hole does. What belongs to a file that is there and not wanted
-    /// is only laid aside.
+    /// Writes a segment of an unverified piece, from byte `begin` of the piece on. The piece must not be
+    /// claimed before the whole of it is verified. Bytes of existing files that are not wanted go to the part
+    /// file.
     pub fn write_unverified<B: AsRef<[u8]>>(
         &self,
         piece: Piece,
@@ -34,8 +33,8 @@ impl Storage {
         self.write_range(piece, begin, chunks, false)
     }
 
-    /// Writes the last run of a piece that is verified with it, from the byte `begin` of the piece on, and
-    /// puts into place what was laid aside of the runs before.
+    /// Writes the last segment of a verified piece, from byte `begin` of the piece on, and moves the bytes of
+    /// earlier segments from the part file to their files.
     pub fn write_last_segment<B: AsRef<[u8]>>(
         &self,
         piece: Piece,
@@ -96,14 +95,14 @@ impl Storage {
         DiskError::new(DiskErrorKind::Invalid, "write a piece of", self.root())
     }
 
-    /// Makes everything durable that was written before this call.
+    /// Syncs to disk everything that was written before this call.
     pub fn flush(&self) -> Result<(), DiskError> {
         // The part file goes away only while nobody holds this.
         let _stay = self.inner.relocating.read().unwrap_or_else(PoisonError::into_inner);
         self.flush_now()
     }
 
-    /// The same for who has seen to it that no bytes change their place meanwhile.
+    /// Flushes like [`Storage::flush`]; the caller holds the lock that keeps bytes in place.
     pub(super) fn flush_now(&self) -> Result<(), DiskError> {
         let inner = &*self.inner;
         let (dirty, folders) = {
@@ -130,7 +129,7 @@ impl Storage {
 }
 
 impl Inner {
-    /// Puts bytes at a place of a file of which all is known.
+    /// Writes slices, end to end, at an offset of a file.
     pub(super) fn write_slices(
         &self,
         open_root: &OpenRoot,
@@ -158,7 +157,7 @@ impl Inner {
         })
     }
 
-    /// Reserves the extents that a run touches. `false` if maps must not be used there.
+    /// Reserves the extents that a write touches. Returns `false` if memory maps must not be used there.
     fn reserve(
         &self,
         open_root: &OpenRoot,
@@ -199,7 +198,7 @@ impl Inner {
         }
     }
 
-    /// Makes one file durable, and sees whether it is still the one we write to.
+    /// Syncs one file, and checks that it is still the file we write to.
     pub(super) fn flush_file(&self, key: u32) -> Result<(), DiskError> {
         let open = self.open_to_read(key)?;
         let failed = |error: io::Error| DiskError::from_io("flush", self.full_path(key), &error);
@@ -207,7 +206,7 @@ impl Inner {
         self.expect_unchanged(key, &open.file, "flush")
     }
 
-    /// Refuses a file that somebody removed or cut while it was open here.
+    /// Fails if somebody removed or truncated the file while it was open.
     fn expect_unchanged(&self, key: u32, file: &File, what: &'static str) -> Result<(), DiskError> {
         let now = file.metadata().map_err(|error| DiskError::from_io(what, self.full_path(key), &error))?;
         let short = key != PART_FILE

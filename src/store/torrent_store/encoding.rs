@@ -1,7 +1,5 @@
-//! The bytes of one entry of the library.
-//!
-//! A record is a version, the fields in the order of [`ResumeRecord`], little-endian and with counts before
-//! lists, and at the end the SHA-1 digest of all before it.
+//! The encoding of resume records: a version, the fields of [`ResumeRecord`] in order, little-endian and with
+//! counts before lists, and the SHA-1 digest of all that.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -13,15 +11,15 @@ use crate::base::{Bitfield, InfoHashes, MAX_PIECES};
 use crate::hash;
 use crate::store::storage::{FileStamp, FileStamps};
 
-/// The version of records this program writes, and the newest it reads.
+/// The version of records that torr writes, and the newest it reads.
 const VERSION: u16 = 2;
 
-/// Why bytes are no record.
+/// An error of decoding.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum RecordError {
-    /// A newer program wrote it.
+    /// A newer version of torr wrote the record.
     Newer,
-    /// It is damaged.
+    /// The record is damaged.
     Damaged,
 }
 
@@ -81,7 +79,7 @@ fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend(bytes);
 }
 
-/// Nanoseconds since 1970, at least 1; 0 is none.
+/// Appends nanoseconds since 1970, at least 1; 0 means none.
 fn put_time(out: &mut Vec<u8>, time: Option<SystemTime>) {
     let since = time.map(|time| time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
     put_number(out, since.map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX).max(1)));

@@ -1,8 +1,7 @@
-//! The library: what is remembered of each torrent from one run to the next, in one transactional file.
+//! The torrent store: the resume record of each torrent, in one transactional file (redb).
 //!
-//! The file is opened for each load or save and closed again, and several processes may have it open, so
-//! that several torr can run at once. A file that is damaged or of a newer version is set aside under
-//! another name, never deleted; its torrents are then checked by hashing.
+//! The file is opened for each load or save and closed again, so several processes can share it. A damaged
+//! file, or one of a newer version, is renamed, never deleted; its torrents are then rechecked.
 
 mod encoding;
 
@@ -20,83 +19,83 @@ use crate::base::{Bitfield, InfoHashes};
 
 const TORRENTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("torrents");
 
-/// Memory for pages of the file; it is open only for moments.
+/// Page cache in bytes; the file is open only for moments.
 const CACHE: usize = 4 << 20;
 
-/// For so long after the last save a process that died may have gone on writing.
+/// Time for which a process that died may have written after its last save.
 const GRACE: Duration = Duration::from_secs(60);
 
-/// What is remembered of one torrent.
+/// The resume record of a torrent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ResumeRecord {
-    /// Which.
+    /// The info-hashes.
     pub id: InfoHashes,
-    /// The folder in which its files lie.
+    /// The download folder.
     pub folder: PathBuf,
-    /// By what its files are known again.
+    /// The stamps by which a change of the files is detected.
     pub stamps: FileStamps,
-    /// The pieces whose bytes are verified and written. Who saves without having waited for
-    /// [`Storage::flush`] has to note in `extra` that they may be gone after a power cut.
+    /// The verified and written pieces. A record saved without [`Storage::flush`] must say in `extra` that
+    /// they may be lost in a power failure.
     pub have: Bitfield,
-    /// Payload sent, over all runs, in bytes.
+    /// Payload uploaded in all runs, in bytes.
     pub uploaded: u64,
-    /// Payload received, over all runs, in bytes.
+    /// Payload downloaded in all runs, in bytes.
     pub downloaded: u64,
-    /// When it was added.
+    /// The time the torrent was added.
     pub added: SystemTime,
-    /// When every wanted piece was there, if they were.
+    /// The time the last wanted piece was verified.
     pub finished: Option<SystemTime>,
-    /// When this was saved.
+    /// The time this record was saved.
     pub saved: SystemTime,
-    /// Whether files may have been written to after this was saved.
+    /// Set while the torrent runs: its files may have been written to since.
     pub running: bool,
-    /// Whether only some of its files are wanted.
+    /// Set if only some of the files are wanted.
     pub partial: bool,
-    /// Whatever else the owner of the entry wants to keep.
+    /// Further data of the caller.
     pub extra: Vec<u8>,
 }
 
 impl ResumeRecord {
-    /// The bytes of the record that keeps it.
+    /// Encodes the record.
     pub fn to_bytes(&self) -> Vec<u8> {
         encoding::encode(self)
     }
 
-    /// Reads the bytes of a record; nothing for one that is damaged or that a newer torr wrote.
+    /// Decodes a record; `None` if it is damaged or written by a newer torr.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         encoding::decode(bytes).ok()
     }
 }
 
-/// The library file.
+/// The torrent store; the file is open only during a call.
 #[derive(Clone, Debug)]
 pub struct TorrentStore {
     path: PathBuf,
 }
 
 impl TorrentStore {
-    /// The library in this file, which need not exist; its folder is made when something is saved.
+    /// The store in this file, which need not exist; a save creates its folder.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
     }
 
-    /// The library of this state directory.
+    /// The store of this state directory.
     pub fn in_state_dir(state: &Path) -> Self {
         Self::new(state.join("library.redb"))
     }
 
-    /// The folder it lies in.
+    /// The folder of the store.
     pub fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new(""))
     }
 
-    /// Where it lies.
+    /// The path of the store's file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Saves these entries, all or none, and durably. [`DiskErrorKind::Busy`] says that another
-    /// program holds the file.
+    /// Saves these records, all or none, and syncs. The error is [`DiskErrorKind::Busy`] if another program
+    /// holds the file.
     pub fn save(&self, records: &[ResumeRecord]) -> Result<(), DiskError> {
         if let Some(folder) = self.path.parent() {
             std::fs::create_dir_all(folder)
@@ -114,7 +113,7 @@ impl TorrentStore {
         })
     }
 
-    /// What is known of a torrent.
+    /// The resume record of a torrent, or `None`.
     pub fn load(&self, id: &InfoHashes) -> Result<Option<ResumeRecord>, DiskError> {
         let id = id.to_string();
         self.read(|table| {
@@ -123,12 +122,12 @@ impl TorrentStore {
         .map(|mut records| records.pop())
     }
 
-    /// What is known of all torrents, in the order of their info-hashes.
+    /// All resume records, in the order of their info-hashes.
     pub fn load_all(&self) -> Result<Vec<ResumeRecord>, DiskError> {
         self.read(|table| table.iter()?.map(|row| Ok(row?.1.value().to_vec())).collect())
     }
 
-    /// Forgets a torrent.
+    /// Removes the record of a torrent.
     pub fn remove(&self, id: &InfoHashes) -> Result<(), DiskError> {
         if !self.path.exists() {
             return Ok(());
@@ -141,8 +140,8 @@ impl TorrentStore {
         })
     }
 
-    /// Forgets the torrents saved longest ago where there are more than `max`, and then some more, so that
-    /// it is seldom done. All a forgotten torrent costs is that its files are hashed when it comes again.
+    /// Removes the records saved longest ago if there are more than `max`, and a tenth of `max` more, so that
+    /// it is seldom needed. A torrent without a record is rechecked when it is added again.
     pub fn prune(&self, max: usize) -> Result<(), DiskError> {
         if !self.path.exists() {
             return Ok(());
@@ -198,8 +197,8 @@ impl TorrentStore {
         })
     }
 
-    /// Does something with the file open, and every page of it proven before where that is asked. A file that cannot be understood is set aside, and the work
-    /// done with a new one.
+    /// Opens the file and does `work`; with `check_integrity`, every page is verified first. A damaged file
+    /// is renamed, and the work is done with a new one.
     fn with_database<T>(
         &self,
         check_integrity: bool,
@@ -232,7 +231,7 @@ impl TorrentStore {
         result.unwrap_or(Err(redb::Error::Corrupted(String::new()))).map_err(StoreError::of)
     }
 
-    /// Moves the file to the first free name of `NAME.bad`, `NAME.bad1`, …
+    /// Renames the file to the first free name of `NAME.bad`, `NAME.bad1`, …
     fn set_aside(&self, why: &str) -> Result<(), DiskError> {
         let names = (0..1000).map(|number| {
             let mut name = self.path.clone().into_os_string();
@@ -256,9 +255,8 @@ impl TorrentStore {
     }
 }
 
-/// The pieces of an entry that may be believed without hashing: those whose files are as they were
-/// when it was saved. An entry of a process that was still running may be followed by its last
-/// writes, so there a file may be a little younger.
+/// The pieces of a record that need no recheck, because their files have the recorded stamps. A record of a
+/// process that was still running may precede its last writes, so there the files may be slightly newer.
 pub fn trusted_pieces(storage: &Storage, record: &ResumeRecord) -> Result<Bitfield, DiskError> {
     let last = record.saved.checked_add(GRACE).unwrap_or(record.saved);
     let last_ns = last.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
@@ -275,7 +273,7 @@ pub fn trusted_pieces(storage: &Storage, record: &ResumeRecord) -> Result<Bitfie
     })
 }
 
-/// What can go wrong with the file.
+/// An error of the store's file.
 enum StoreError {
     Busy,
     Io(std::io::Error),

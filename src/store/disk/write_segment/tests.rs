@@ -1,4 +1,4 @@
-//! Runs of long pieces, from blocks that land in any order to files.
+//! Segments of long pieces, from blocks in any order to files.
 
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::store::{BUF_LEN, Buf, Disk, DiskIo, PieceBuffer, Pool};
 const TIMEOUT: Duration = Duration::from_secs(20);
 const MIB: u64 = 1 << 20;
 
-/// One long piece on its way through a disk, with a pool of little more than a run.
+/// A long piece and its storage, with a buffer pool of little more than a segment.
 struct LongPiece<'a> {
     sample: &'a Sample,
     storage: Storage,
@@ -56,8 +56,8 @@ impl<'a> LongPiece<'a> {
         self.outcomes.recv_timeout(TIMEOUT).expect("the disk answers")
     }
 
-    /// Lands the blocks of the piece in a random order within reach, spoils those that `spoils` names, and
-    /// says what became of the piece.
+    /// Delivers the blocks in random order within the request window, corrupts those that `spoils` names, and
+    /// returns the result of the piece.
     fn download(&mut self, seed: u64, spoils: impl Fn(Block) -> bool) -> PieceOutcome {
         let mut rng = Rng::new(seed);
         let piece = self.sample.piece(0);
@@ -92,7 +92,7 @@ impl Drop for LongPiece<'_> {
     }
 }
 
-/// Two files with padding between them, and a third, in one piece that is no whole number of runs.
+/// Two files with padding between them, and a third, in one piece whose length is no multiple of a segment.
 fn sample() -> Sample {
     let lens = [(MIB + 5, false), (70_001, true), (MIB / 2, false), (300_003, false)];
     Sample::new(4 * MIB, &lens)

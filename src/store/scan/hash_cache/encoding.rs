@@ -1,15 +1,15 @@
-//! The file format of an entry of the hash cache: a magic number, the SHA-1 digest of the rest, then the numbers
-//! of files and digests, the files and the digests, little-endian.
+//! The format of a cache file, little-endian: a magic number, the SHA-1 digest of the rest, piece length,
+//! number of files, number of digests, the files, the digests.
 
 use super::CachedHashes;
 use crate::hash;
 use crate::store::scan::ScanStamp;
 
-/// Magic number at the beginning of each file; it names the version of the format.
+/// Magic number at the beginning of each cache file; names the version of the format.
 pub(super) const MAGIC: &[u8; 16] = b"torr hashes 1\n\0\0";
 
 impl CachedHashes {
-    /// The bytes of the file in which this is kept.
+    /// Encodes a cache file.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut body = Vec::new();
         let number = |body: &mut Vec<u8>, number: u64| body.extend_from_slice(&number.to_le_bytes());
@@ -33,7 +33,7 @@ impl CachedHashes {
         [MAGIC.as_slice(), &hash::sha1(&body), &body].concat()
     }
 
-    /// Reads the bytes of such a file; nothing for what is not whole.
+    /// Decodes a cache file; `None` if it is damaged.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (digest, body) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<20>()?;
         if hash::sha1(body) != *digest {

@@ -1,8 +1,7 @@
-//! Digests of files that were hashed before, so that what has not changed is not read again.
+//! A cache of piece hashes, so that unchanged files are not hashed again for a new torrent.
 //!
-//! For each path that was hashed there is a file: the names of what lay there, by what each is known again,
-//! and the digests of the pieces they made together. It can always be thrown away; one that is damaged is
-//! as good as none.
+//! Each hashed path has a cache file: the names and stamps of the files beneath the path, and the digests of
+//! their pieces. Cache files may be deleted at any time; a damaged one is ignored.
 
 mod encoding;
 
@@ -18,48 +17,47 @@ use crate::hash;
 use crate::store::atomic::write_atomic;
 use crate::store::error::DiskError;
 
-/// The most bytes of one file.
+/// Maximum size of a cache file, in bytes.
 const MAX_EACH: u64 = 64 << 20;
-/// The most bytes of all.
+/// Maximum size of all cache files, in bytes.
 const MAX_BYTES: u64 = 256 << 20;
-/// The most paths that are known.
+/// Maximum number of cached paths.
 const MAX_PATHS: usize = 500;
-/// What the names of our files end with.
+/// File name extension of cache files.
 const EXTENSION: &str = "hashes";
 
-/// A file written to so shortly before it was looked at may be written to again without looking younger:
-/// times of files go on in steps.
+/// The granularity of file times. A file changed within this time before the scan may change again without a
+/// new time stamp.
 const STEP: Duration = Duration::from_millis(20);
-/// The same where times are whole seconds, of which some systems keep only the even ones.
+/// The granularity of file times in whole seconds; some file systems keep only even seconds.
 const COARSE_STEP: Duration = Duration::from_secs(2);
 
-/// What is kept in a folder for caches.
+/// The folder of cache files.
 #[derive(Clone, Debug)]
 pub struct HashCache {
     folder: PathBuf,
 }
 
-/// What was found under a path and what it hashed to.
+/// The hashes of the files beneath a path.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CachedHashes {
-    /// Bytes of a piece.
+    /// Piece length in bytes.
     piece_len: u32,
-    /// The files end to end: the names beneath the path, the length, and by what the file is known again,
-    /// where that can be told.
+    /// The files, end to end: their names beneath the path, their length, and their stamp if it is reliable.
     files: Vec<(Vec<String>, u64, Option<ScanStamp>)>,
-    /// The digests of the pieces they make.
+    /// The digests of their pieces.
     digests: Vec<Sha1Digest>,
 }
 
 impl CachedHashes {
-    /// What these files hash to, which were looked at no earlier than `at`.
+    /// The hashes of these files, which were scanned no earlier than `at`.
     pub fn new(files: &[ScannedFile], piece_len: u32, digests: Vec<Sha1Digest>, at: SystemTime) -> Self {
         let known = |file: &ScannedFile| file.stamp.is_reliable_at(at).then_some(file.stamp);
         let files = files.iter().map(|file| (file.names.clone(), file.len, known(file))).collect();
         Self { piece_len, files, digests }
     }
 
-    /// For each piece of these files its digest, where they are the same as then in all of it.
+    /// The digest of each piece of `files`, as far as all files of the piece are unchanged.
     pub fn digests(&self, files: &[ScannedFile], shape: &Geometry) -> Vec<Option<Sha1Digest>> {
         let none = || vec![None; shape.piece_count() as usize];
         if self.piece_len != shape.piece_len() {
@@ -90,12 +88,12 @@ impl CachedHashes {
 }
 
 impl HashCache {
-    /// What is kept in this folder for caches, which need not exist.
+    /// The hash cache in this cache folder, which need not exist.
     pub fn in_cache_dir(cache: &Path) -> Self {
         Self { folder: cache.join("hashes") }
     }
 
-    /// What was hashed under this path in pieces of this length, if it is known.
+    /// The cached hashes of a path for this piece length, or `None`.
     pub fn load(&self, path: &Path, piece_len: u32) -> Option<CachedHashes> {
         let file = std::fs::File::open(self.entry_path(path, piece_len)).ok()?;
         let mut bytes = Vec::new();
@@ -104,8 +102,8 @@ impl HashCache {
         CachedHashes::from_bytes(&bytes).filter(|cached| whole && cached.piece_len == piece_len)
     }
 
-    /// Keeps what was hashed under this path in place of what was before, and forgets what was kept longest
-    /// ago where it is too much.
+    /// Caches the hashes of a path, replacing older ones, and removes the oldest cache files if there are too
+    /// many.
     pub fn save(&self, path: &Path, cached: &CachedHashes) -> Result<(), DiskError> {
         let bytes = cached.to_bytes();
         if bytes.len() as u64 > MAX_EACH {
@@ -148,7 +146,7 @@ impl HashCache {
 }
 
 impl ScanStamp {
-    /// Whether a change after this moment could not be hidden by the steps in which times go on.
+    /// Whether a change after `at` would alter the stamp, given the granularity of file times.
     fn is_reliable_at(&self, at: SystemTime) -> bool {
         let newest = self.mtime_ns.max(self.ctime_ns);
         let step = if newest % 1_000_000_000 == 0 { COARSE_STEP } else { STEP };
@@ -157,8 +155,8 @@ impl ScanStamp {
     }
 }
 
-/// The piece of `theirs` that consists of the same bytes as this piece of `ours`, where `same` tells for
-/// each of our files which of theirs it is, byte for byte.
+/// The piece of `theirs` that has the same bytes as `piece` of `ours`. `same` maps each of our files to the
+/// identical file of theirs.
 pub fn matching_piece(
     theirs: &Geometry,
     ours: &Geometry,

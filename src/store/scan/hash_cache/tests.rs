@@ -36,7 +36,7 @@ impl Case {
         hash_pieces(&line, &Self::shape(files), 1, &Progress::new()).unwrap()
     }
 
-    /// As it will be seen long after the last change.
+    /// The hashes as of a scan long after the last change.
     fn known(files: &[ScannedFile]) -> CachedHashes {
         let later = SystemTime::now() + Duration::from_secs(9);
         CachedHashes::new(files, K as u32, Self::hashed(files), later)
