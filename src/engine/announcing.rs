@@ -1,12 +1,12 @@
-//! Announces to trackers, to each swarm of a torrent.
+//! Announces to trackers, one for each swarm of a torrent.
 
 use super::shared::Shared;
 use crate::proto::announce::{Announce, AnnounceReply};
 use crate::swarm::event::TrackerFailure;
 
 impl Shared {
-    /// Announces a torrent to a tracker. A hybrid torrent has two swarms there (BEP 52), and belongs to both: the answer
-    /// is that of the first, with the peers of the second.
+    /// Announces a torrent to a tracker. A hybrid torrent belongs to two swarms (BEP 52): the reply is that
+    /// of the first swarm, with the peers of both.
     pub(super) async fn announce(
         &self,
         url: &str,
@@ -49,7 +49,7 @@ mod tests {
     use crate::engine::config::EngineConfig;
     use crate::proto::announce::AnnounceEvent;
 
-    /// A tracker that knows these peers, each in the swarm of one name, and refuses other names.
+    /// A tracker that knows these peers, each under one info-hash, and refuses other info-hashes.
     async fn tracker(known: Vec<(&'static str, u8)>) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/announce", listener.local_addr().unwrap());

@@ -1,4 +1,4 @@
-//! The addresses and the port that a session uses, and the faults when it cannot have them.
+//! Local addresses and the listening port, with the faults of opening it.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::event::{Fault, FaultKind, Remedy};
 use crate::net::Bind;
 
-/// The addresses traffic leaves from.
+/// The local addresses for all traffic.
 pub(super) fn bind_addresses(address: Option<IpAddr>, ipv6: bool) -> Bind {
     match address {
         None if ipv6 => Bind::ANY,
@@ -16,7 +16,7 @@ pub(super) fn bind_addresses(address: Option<IpAddr>, ipv6: bool) -> Bind {
     }
 }
 
-/// Opens the port that was asked for or fails; else the preferred one, else any.
+/// Opens the requested port or fails; without one, opens the preferred port or any free one.
 pub(super) fn open_port<T>(
     address: Option<IpAddr>,
     port: Option<u16>,

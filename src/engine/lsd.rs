@@ -1,4 +1,4 @@
-//! Local Service Discovery: one task that speaks and listens for all torrents of a session.
+//! Local Service Discovery (BEP 14): one task announces and listens for all torrents of a session.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -16,22 +16,23 @@ use crate::net::lsd::Multicast;
 use crate::proto::lsd;
 use crate::swarm::local::{Local, Wire};
 
-/// How often it is looked which interfaces there are.
+/// Interval between checks of the network interfaces.
 const INTERFACE_INTERVAL: Duration = Duration::from_secs(60);
-/// Up to so many torrents are told one by one: not everybody reads more than the first of a datagram.
+/// Up to this many torrents are announced in a datagram each, since some clients read only the first
+/// info-hash of a datagram.
 const MAX_SINGLE: usize = 5;
 
-/// Takes what was found.
+/// The callback for peers found on the local network.
 type OnPeersFound = Box<dyn Fn(Vec<SocketAddr>) + Send + Sync>;
 
-/// The way to the task.
+/// The handle of the LSD task.
 pub(super) struct Lsd {
     orders: mpsc::UnboundedSender<LsdOrder>,
     next_id: AtomicU64,
     task: JoinHandle<()>,
 }
 
-/// As long as it is kept, the local network hears of a torrent, and who has it is told.
+/// The registration of a torrent with LSD; dropping it ends its announces.
 pub(super) struct LsdRegistration {
     id: u64,
     orders: mpsc::UnboundedSender<LsdOrder>,
@@ -43,8 +44,8 @@ enum LsdOrder {
 }
 
 impl Lsd {
-    /// Opens the sockets and starts the task; `port` is where we are called. Nothing where the machine has no
-    /// way to speak to its network.
+    /// Opens the multicast sockets and starts the task; `port` is our listening port. `None` if the machine
+    /// cannot use multicast.
     pub(super) fn start(bind: Bind, port: u16, clock: Clock, cookie: u32, seed: u64) -> Option<Self> {
         let multicast = Multicast::open(bind);
         let multicast =
@@ -55,7 +56,8 @@ impl Lsd {
         Some(Self { orders, next_id: AtomicU64::new(0), task: tokio::spawn(service.run(inbox)) })
     }
 
-    /// Lets the local network hear of a torrent under each of its names. It must not be private.
+    /// Announces a torrent on the local network under each of its info-hashes. The torrent must not be
+    /// private (BEP 27).
     pub(super) fn join(
         &self,
         torrent: InfoHashes,
@@ -88,7 +90,7 @@ struct Service {
     port: u16,
     clock: Clock,
     registered: BTreeMap<u64, (Vec<Wire>, OnPeersFound)>,
-    /// There is no interface to speak on, and that was said.
+    /// Whether the lack of a network interface was logged.
     silent: bool,
 }
 

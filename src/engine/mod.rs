@@ -1,9 +1,9 @@
-//! Puts it together: the public door of torr.
+//! The engine: the public interface of torr as a library.
 //!
-//! A face starts an [`Engine`], sends it [`Command`]s through a [`Handle`], hears [`Event`]s and
-//! looks at [`View`]s. Behind the door one task per torrent drives its state machine, peers are
-//! tasks of their own, and disk threads do whatever touches a file. This room reads the clock and
-//! draws the seeds; it takes no decision about peers and pieces.
+//! A face starts an [`Engine`], sends it [`Command`]s through a [`Handle`], and receives [`Event`]s and
+//! [`View`]s. One task per torrent drives its state machine, each peer has a task of its own, and disk
+//! threads do all file I/O. This room reads the clock and draws the seeds; it takes no decision about peers
+//! and pieces.
 
 #![allow(clippy::disallowed_methods, reason = "a loud room: it is here that the clock is read")]
 

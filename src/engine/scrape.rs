@@ -1,4 +1,4 @@
-//! Scrapes: the size of a swarm, asked of trackers without joining it (BEP 48, BEP 15).
+//! Scrapes: the swarm sizes that trackers report, without joining the swarm (BEP 48, BEP 15).
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use crate::net::tracker::{TrackerConfig, Trackers};
 use crate::proto::announce::ScrapeCounts;
 use crate::swarm::event::TrackerFailure;
 
-/// The counts of a tracker, or why it gave none; a sentence, clean for a terminal.
+/// The counts of a tracker, or the failure as a sentence, clean for a terminal.
 pub type ScrapeResult = Result<ScrapeCounts, String>;
 
-/// Asks all trackers at once and waits no longer than this. The answers come in the order of the URLs.
+/// Scrapes all trackers at once, within `timeout`. The results are in the order of the URLs.
 pub async fn scrape_trackers(
     urls: Vec<String>,
     info_hash: InfoHashes,

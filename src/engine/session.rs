@@ -1,5 +1,5 @@
-//! The session: many torrents under one roof. It starts and ends their drivers, lets look-ups of metadata and
-//! downloads wait their turn, and puts their rows into one view.
+//! The session: starts and stops the drivers of torrents, queues metadata lookups and downloads, and
+//! publishes one view of all torrents.
 
 mod queue;
 #[cfg(test)]
@@ -26,20 +26,20 @@ use super::why::{Circumstances, why};
 use crate::base::{InfoHashes, TorrentId, Untrusted};
 use crate::proto::metainfo::Metainfo;
 
-/// A message to the session from its handle.
+/// A message from the handle to the session.
 #[derive(Debug)]
 pub enum ToSession {
     /// A command of a face.
     Command(Command),
-    /// End, and say when it is done.
+    /// Stop, and confirm it.
     Stop(oneshot::Sender<()>),
 }
 
-/// How often views are made.
+/// Interval between views.
 const VIEW_EVERY: Duration = Duration::from_millis(250);
-/// Peers that are kept for a torrent until its turn comes.
+/// Maximum number of user-supplied peers of a queued torrent.
 const MAX_PEERS: usize = 1000;
-/// The longest drivers may take to end: whichever has not finished by then is left behind.
+/// Timeout for drivers to stop; those still running are abandoned.
 const STOP_TIMEOUT: Duration = driver::LEAVE_TIMEOUT.saturating_add(Duration::from_millis(100));
 
 /// Starts a session.
@@ -64,14 +64,14 @@ struct Session {
     view: watch::Sender<Arc<View>>,
     jobs: usize,
     torrents: Vec<SessionTorrent>,
-    /// Tasks of torrents that were removed, while they take their leave.
+    /// Tasks of removed torrents that are leaving their swarm.
     leaving: Vec<JoinHandle<()>>,
-    /// Where drivers tell of metadata that they found.
+    /// Channel for metadata that drivers have received.
     to_found: mpsc::UnboundedSender<MetadataFound>,
     show_detail: Option<TorrentId>,
-    /// How many views were made.
+    /// Number of views published.
     views: u32,
-    /// Drivers end because they were told to.
+    /// Set while the session stops.
     stopping: bool,
 }
 
@@ -178,7 +178,7 @@ impl Session {
         self.torrents.push(torrent);
     }
 
-    /// The content of a torrent is wanted.
+    /// Downloads or seeds the content of a torrent.
     fn start(&mut self, id: TorrentId, options: Box<ContentOptions>) {
         let Some(torrent) = self.torrents.iter_mut().find(|torrent| torrent.id == id) else { return };
         if matches!(torrent.activity, Activity::LookupQueued | Activity::LookingUp | Activity::Idle) {
@@ -187,20 +187,20 @@ impl Session {
         }
     }
 
-    /// Takes a torrent out of the session.
+    /// Removes a torrent from the session.
     fn remove(&mut self, id: TorrentId) {
         let Some(at) = self.torrents.iter().position(|torrent| torrent.id == id) else { return };
         self.leaving.retain(|task| !task.is_finished());
         self.leaving.extend(self.torrents.remove(at).leave());
     }
 
-    /// Whether a torrent other than this has one of these info-hashes.
+    /// Whether another torrent has one of these info-hashes.
     fn is_taken(&self, id: TorrentId, info_hashes: &InfoHashes) -> bool {
         self.torrents.iter().any(|torrent| torrent.id != id && torrent.info_hashes.overlaps(info_hashes))
     }
 
-    /// The metadata of a torrent was found. Only now may it turn out that the torrent is there already, added by
-    /// its other info-hash: it is refused then.
+    /// Handles the metadata of a link. If another torrent turns out to have the same info-hash, this one is
+    /// refused.
     fn found(&mut self, id: TorrentId, metainfo: Arc<Metainfo>) {
         let Some(torrent) = self.torrents.iter().find(|torrent| torrent.id == id) else { return };
         let info_hashes = torrent.info_hashes.merge(metainfo.info_hash()).unwrap_or(torrent.info_hashes);
@@ -269,7 +269,7 @@ impl Session {
     }
 }
 
-/// Why a torrent is refused that is in the session already.
+/// The fault of a torrent that the session already has.
 fn duplicate(name: &Untrusted) -> Fault {
     Fault { kind: FaultKind::Duplicate, message: format!("{name} is already in this session"), remedy: None }
 }

@@ -1,4 +1,4 @@
-//! The resources that all torrents of a session share: clock, sockets, buffers, disk threads, limits, trackers.
+//! Resources that the torrents of a session share: clock, sockets, buffers, disk threads, limits, trackers.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -23,16 +23,16 @@ use crate::proto::handshake::{Handshake, Reserved};
 use crate::store::{Disk, DiskError, DiskErrorKind, DiskIo, FilePool, Pool, TorrentStore};
 use crate::swarm::event::PeerKey;
 
-/// Bytes of unfinished pieces that all downloads together may hold in memory.
+/// Memory for incomplete pieces of all downloads, in bytes.
 const PIECE_MEMORY: u64 = 32 << 20;
-/// Bytes that are read for peers and not sent yet, all torrents together.
+/// Memory for blocks read from disk and not uploaded yet, in bytes.
 const SERVE_MEMORY: usize = 16 << 20;
-/// The longest the node of the DHT may take to save its nodes.
+/// Timeout for saving the nodes of the DHT.
 const SAVE_TIMEOUT: Duration = Duration::from_millis(200);
-/// The longest the disk threads may take to end. On a disk that hangs they never do.
+/// Timeout for the disk threads to end: on a hanging disk they never do.
 const DISK_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// The shared parts of a session.
+/// Shared resources of a session.
 pub(super) struct Shared {
     pub clock: Clock,
     pub id: PeerId,
@@ -42,22 +42,22 @@ pub(super) struct Shared {
     /// Our own addresses, as far as they are known.
     pub ours: Vec<SocketAddr>,
     pub pool: Pool,
-    /// Bytes for the blocks that are just coming in, beside those of unfinished pieces.
+    /// Memory for blocks being received, in bytes, besides incomplete pieces.
     peers_memory: usize,
-    /// Bytes that the torrents have set aside for unfinished pieces.
+    /// Memory reserved by torrents for incomplete pieces, in bytes.
     reserved: Mutex<u64>,
     pub disk: Disk,
     pub disk_io: DiskIo,
     pub file_pool: FilePool,
     pub limits: Limits,
     pub trackers: Trackers,
-    /// The way to the local network, where it is wished and there is one.
+    /// Local Service Discovery, if it is enabled and the machine supports multicast.
     pub lsd: Option<Lsd>,
-    /// The node of the DHT, if it is used.
+    /// The DHT node, if the DHT is enabled.
     dht: Option<Node>,
     pub store: Option<TorrentStore>,
     pub events: mpsc::UnboundedSender<Event>,
-    /// Whether peers are told of one another (BEP 11).
+    /// Whether peers are exchanged (PEX, BEP 11).
     pub pex: bool,
     port: u16,
     listening: JoinHandle<()>,
@@ -68,7 +68,7 @@ pub(super) struct Shared {
     seeds: AtomicU64,
 }
 
-/// The place of one connection within the session's limit; dropping it makes room.
+/// The permit for one connection within the session's limit; dropping it makes room for another.
 pub(super) struct ConnectionPermit(Arc<AtomicUsize>);
 
 impl Drop for ConnectionPermit {
@@ -77,19 +77,19 @@ impl Drop for ConnectionPermit {
     }
 }
 
-/// The memory set aside for the unfinished pieces of one torrent; dropping it gives it up.
+/// The memory reserved for the incomplete pieces of a torrent; dropping it releases the memory.
 pub(super) struct MemoryReservation {
     shared: Arc<Shared>,
     bytes: u64,
 }
 
 impl MemoryReservation {
-    /// Nothing is set aside.
+    /// A reservation of no memory.
     pub(super) fn new(shared: &Arc<Shared>) -> Self {
         Self { shared: shared.clone(), bytes: 0 }
     }
 
-    /// So much is set aside from now on.
+    /// Sets the reservation, in bytes.
     pub(super) fn set(&mut self, bytes: u64) {
         if bytes != self.bytes {
             self.shared.reserve(self.bytes, bytes);
@@ -167,7 +167,7 @@ impl Shared {
         }))
     }
 
-    /// The port on which peers reach us.
+    /// The port on which we accept connections.
     pub(super) fn port(&self) -> Option<u16> {
         (self.port != 0).then_some(self.port)
     }
@@ -177,23 +177,23 @@ impl Shared {
         self.limits.up.set(up);
     }
 
-    /// The node of the DHT, if there is one and the torrent may use it.
+    /// The DHT node, if there is one and the torrent may use it.
     pub(super) fn dht_for(&self, private: bool) -> Option<&Node> {
         self.dht.as_ref().filter(|_| !private)
     }
 
-    /// The handshake by which we introduce ourselves for a torrent.
+    /// The handshake that we send for a torrent.
     pub(super) fn handshake(&self, torrent: InfoHashes, private: bool) -> Handshake {
         Handshake { info_hash: torrent.wire(), id: self.id, reserved: self.reserved(private) }
     }
 
-    /// The extensions that we support in a torrent.
+    /// The reserved bits of our handshakes.
     fn reserved(&self, private: bool) -> Reserved {
         let usual = Reserved::NONE.with_fast().with_extended();
         if self.dht_for(private).is_some() { usual.with_dht() } else { usual }
     }
 
-    /// Opens a torrent to incoming connections under every name that is known of it.
+    /// Registers a torrent for incoming connections under each of its known info-hashes.
     pub(super) fn register_incoming(
         &self,
         torrent: InfoHashes,
@@ -203,39 +203,39 @@ impl Shared {
         self.registrations.register(torrent, self.id, self.reserved(private), callers)
     }
 
-    /// Peers that connect to a torrent which has proved private hear from now on that nothing but trackers is used.
+    /// Removes the DHT bit from the handshakes of a torrent that turned out to be private (BEP 27).
     pub(super) fn make_private(&self, registration: &mut IncomingRegistration) {
         registration.set_reserved(self.reserved(true));
     }
 
-    /// A place for one more connection, if there is one.
+    /// A permit for one more connection, unless the limit is reached.
     pub(super) fn connection_permit(&self) -> Option<ConnectionPermit> {
         let room = |n: usize| (n < self.max_peers).then_some(n + 1);
         let taken = self.connections.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok();
         taken.then(|| ConnectionPermit(self.connections.clone()))
     }
 
-    /// A key that no connection has had before.
+    /// A new connection key.
     pub(super) fn next_peer(&self) -> PeerKey {
         PeerKey(self.peers.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// A seed for one torrent's chance.
+    /// The seed of a torrent's random decisions.
     pub(super) fn draw_seed(&self) -> u64 {
         crate::base::Rng::new(self.seeds.fetch_add(1, Ordering::Relaxed)).next_u64()
     }
 
-    /// Bytes of unfinished pieces that each of so many downloads may hold.
+    /// Memory for the incomplete pieces of each of this many downloads, in bytes.
     pub(super) fn budget_for(downloads: usize) -> u64 {
         PIECE_MEMORY / downloads.max(1) as u64
     }
 
-    /// One torrent has so many bytes set aside, and no longer so many.
+    /// Changes the reserved memory of a torrent from `before` to `after` bytes.
     ///
-    /// The shares of all torrents make up what the pool has. Only where one has not come down yet to a share
-    /// that became smaller, or where there are so many downloads that a share is less than the run or piece
-    /// that each may hold in any case, are the claims more, and the pool follows them: a torrent that waited
-    /// for the buffers of another could wait for ever, for the other may wait for its.
+    /// The shares of all torrents add up to the pool's size. Reservations can exceed it while a torrent has
+    /// not yet come down to a smaller share, or when a share is less than the segment or piece that each
+    /// torrent may hold in any case. The pool grows with them then: two torrents that waited for each other's
+    /// buffers would wait forever.
     fn reserve(&self, before: u64, after: u64) {
         // Held until the pool knows, or an older sum could overtake a newer one.
         let mut reserved = lock(&self.reserved);
@@ -247,7 +247,7 @@ impl Shared {
         }
     }
 
-    /// Runs something that touches files on a disk thread.
+    /// Runs a closure that works with files on a disk thread.
     pub(super) async fn on_disk<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, DiskError> + Send + 'static,
@@ -259,12 +259,12 @@ impl Shared {
         result.await.unwrap_or_else(|_| Err(DiskError::new(DiskErrorKind::Cancelled, "finish", "")))
     }
 
-    /// How many nodes of the DHT we know, if it is used.
+    /// Number of known DHT nodes, if the DHT is enabled.
     pub(super) fn dht_nodes(&self) -> Option<u32> {
         self.dht.as_ref().map(|node| node.status().nodes() as u32)
     }
 
-    /// Closes the sockets, and ends the disk threads behind what they are writing.
+    /// Closes the sockets, and ends the disk threads after their pending writes.
     pub(super) async fn stop(self: &Arc<Self>) {
         self.listening.abort();
         if let Some(lsd) = &self.lsd {
@@ -279,7 +279,7 @@ impl Shared {
     }
 }
 
-/// Opens the way in for connections, and for datagrams if they are used, both on one port.
+/// Opens the TCP listener and, for the DHT, the UDP socket on the same port.
 fn open(config: &EngineConfig, bind: Bind) -> Result<(Listener, Option<Datagrams>), Fault> {
     listen::open_port(config.bind, config.port, config.preferred_port, |port| {
         if config.dht {
@@ -298,7 +298,7 @@ async fn store(state_dir: PathBuf) -> Result<TorrentStore, Fault> {
     Ok(TorrentStore::in_state_dir(&state_dir))
 }
 
-/// How the session's node of the DHT is set up.
+/// The settings of the DHT node.
 fn node_config(config: &EngineConfig) -> NodeConfig {
     NodeConfig {
         bind: config.bind,

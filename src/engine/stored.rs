@@ -1,4 +1,4 @@
-//! Torrents of earlier runs: what is remembered of them in a state directory.
+//! Torrents of earlier runs, as stored in the state directory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,20 +11,20 @@ use crate::store::{DiskError, StoredTorrentFiles, TorrentStore};
 /// A torrent of an earlier run.
 #[derive(Clone, Debug)]
 pub struct StoredTorrent {
-    /// The torrent.
+    /// The metadata, with the name of the files on disk.
     pub metainfo: Metainfo,
-    /// Where its torrent file is kept.
+    /// The path of its stored torrent file.
     pub torrent_file: PathBuf,
-    /// The folder in which its file or folder lay, if that is known.
+    /// The download folder, if its resume record exists.
     pub folder: Option<PathBuf>,
 }
 
-/// Every torrent that is remembered in this state directory, those used last first.
+/// The info-hashes of all stored torrents, most recently used first.
 pub fn list_stored_torrents(state: &Path) -> Result<Vec<InfoHashes>, DiskError> {
     StoredTorrentFiles::in_state_dir(state).list()
 }
 
-/// The memory of a torrent; nothing if its torrent file is not there, or is not the right one any more.
+/// Loads a stored torrent; `None` if its torrent file is missing, damaged or that of another torrent.
 pub fn load_stored_torrent(state: &Path, id: &InfoHashes) -> Result<Option<StoredTorrent>, DiskError> {
     let Some(metainfo) = load_stored_metainfo(state, id)? else { return Ok(None) };
     let record = TorrentStore::in_state_dir(state).load(id)?;
@@ -39,7 +39,7 @@ pub fn load_stored_torrent(state: &Path, id: &InfoHashes) -> Result<Option<Store
     }))
 }
 
-/// The torrents of earlier runs whose file or folder lay exactly here, those used last first.
+/// The stored torrents whose file or folder was exactly at `path`, most recently used first.
 pub fn find_stored_torrents(state: &Path, path: &Path) -> Result<Vec<StoredTorrent>, DiskError> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(Vec::new()) };
     let mut folders: BTreeMap<PathBuf, bool> = BTreeMap::new();
@@ -65,15 +65,14 @@ pub fn find_stored_torrents(state: &Path, path: &Path) -> Result<Vec<StoredTorre
 }
 
 impl StoredTorrent {
-    /// Whether every piece of it was verified in an earlier run and no file has changed since.
+    /// Whether every piece was verified in an earlier run and no file has changed since.
     pub fn is_untouched(&self, state: &Path) -> bool {
         let folder = self.folder.as_deref();
         folder.is_some_and(|folder| is_untouched(&TorrentStore::in_state_dir(state), &self.metainfo, folder))
     }
 }
 
-/// The torrent that is remembered under an info-hash, as its torrent file has it. One that is v1 and v2 is
-/// remembered by its v1 digits.
+/// Loads the metadata of a stored torrent. A hybrid torrent is stored under its v1 info-hash.
 pub fn load_stored_metainfo(state: &Path, id: &InfoHashes) -> Result<Option<Metainfo>, DiskError> {
     let Some(bytes) = StoredTorrentFiles::in_state_dir(state).load(id)? else { return Ok(None) };
     Ok(Metainfo::parse(&bytes)

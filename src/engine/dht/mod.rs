@@ -1,8 +1,7 @@
-//! A node of the distributed hash table, connected to the world.
+//! A node of the DHT with its sockets, clock and file.
 //!
-//! The [`Node`] is a task that drives one state machine of the room `dht` with the clock, the sockets and the
-//! system's randomness. It needs no session: a session holds one if it may use the DHT, and a command that only
-//! wants to look something up starts its own.
+//! The [`Node`] is a task that drives a state machine of the room `dht`. A session runs one if the DHT is
+//! enabled; commands that only look something up start their own.
 
 mod bootstrap;
 mod config;

@@ -1,4 +1,4 @@
-//! The file in which a node keeps its ids and the addresses of other nodes from one run to the next.
+//! The file that stores a node's ids and known nodes between runs.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -10,21 +10,21 @@ use crate::dht::{Family, Saved};
 use crate::proto::bencode::{self, Limits, Tree, Value};
 use crate::store::write_atomic;
 
-/// The most nodes of each family.
+/// Maximum number of stored nodes of each address family.
 pub(super) const MAX_NODES: usize = 200;
-/// The longest file that is read.
+/// Maximum size of the file, in bytes.
 const MAX_FILE_LEN: u64 = 64 << 10;
 
-/// The place of the file. While it is held no other node takes the ids for its own.
+/// The node file. Its lock keeps other nodes from using the same ids.
 #[derive(Debug)]
 pub(super) struct NodeFile {
     path: PathBuf,
-    /// Nothing if another node has it: then the nodes may be read, and nothing is written.
+    /// `None` if another node holds the lock: the file is read, but not written.
     lock: Option<File>,
 }
 
 impl NodeFile {
-    /// Takes the place, if nobody has it, and reads what is there. A damaged file is as good as none.
+    /// Locks and reads the file. A damaged file counts as empty.
     pub(super) fn open(path: PathBuf) -> (Self, Saved) {
         let lock = lock(&path);
         let mut saved = read(&path).unwrap_or_default();
@@ -35,7 +35,7 @@ impl NodeFile {
         (Self { path, lock }, saved)
     }
 
-    /// Writes what is to be kept. Where nobody is known, what was known before is worth more.
+    /// Saves the nodes, unless there are none: older nodes are better than none.
     pub(super) fn save(&self, saved: &Saved) {
         if self.lock.is_none() || saved.nodes.is_empty() {
             return;
@@ -60,7 +60,7 @@ fn read(path: &Path) -> Option<Saved> {
     decode(&bytes)
 }
 
-/// The bytes of the file.
+/// Encodes the file.
 pub fn encode(saved: &Saved) -> Vec<u8> {
     bencode::dict(|file| {
         for (family, id) in &saved.ids {
@@ -83,7 +83,7 @@ pub fn encode(saved: &Saved) -> Vec<u8> {
     })
 }
 
-/// Reads the bytes of the file; nothing for what is damaged.
+/// Decodes the file; `None` if it is damaged.
 pub fn decode(bytes: &[u8]) -> Option<Saved> {
     let tree = Tree::parse(bytes, Limits::KRPC).ok()?;
     let root = tree.root();

@@ -1,4 +1,4 @@
-//! A search that a torrent has ordered: what the node tells of it, in the words of torrents.
+//! DHT lookups of a torrent's peers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,7 +12,7 @@ use crate::base::{InfoHashes, NodeId};
 use crate::dht::{Announce, Goal};
 use crate::swarm::event::{Input, Source};
 
-/// A search under way; dropping it ends it, and nothing is told any more.
+/// A running lookup; dropping it cancels it.
 #[derive(Debug)]
 pub(in crate::engine) struct PeerLookup {
     task: JoinHandle<()>,
@@ -20,8 +20,8 @@ pub(in crate::engine) struct PeerLookup {
 }
 
 impl PeerLookup {
-    /// Searches for the peers of a torrent and tells what is found: `Found` as it comes, `LookedUp` at the end.
-    /// `port` is where peers reach us, if it is to be announced, and `seed` whether we have all of it.
+    /// Looks up the peers of a torrent. `Found` reports peers as they come, `LookedUp` the end. `port` is
+    /// announced if it is given, and `seed` says whether we are a seed.
     pub(in crate::engine) fn begin(
         node: &Node,
         torrent: InfoHashes,
@@ -48,13 +48,13 @@ impl PeerLookup {
         Self { task, answered: answered_so_far }
     }
 
-    /// Nodes that have answered by now.
+    /// Number of nodes that have replied so far.
     pub(in crate::engine) fn answered(&self) -> u32 {
         self.answered.load(Ordering::Relaxed)
     }
 }
 
-/// Tells what the search under one name finds. Gives how many nodes answered, and how many peers they knew.
+/// Reports the peers found under one info-hash. Returns the numbers of nodes that replied and of peers.
 async fn follow(
     mut updates: mpsc::UnboundedReceiver<TaskUpdate>,
     tell: impl Fn(Input),

@@ -1,4 +1,4 @@
-//! The task that drives a node: facts in, orders out.
+//! The task that drives a node's state machine.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -23,25 +23,25 @@ use crate::engine::listen;
 use crate::net::datagrams::{Kind, MAX_DATAGRAM, Received};
 use crate::net::{Bind, Datagrams};
 
-/// The addresses that names led to.
+/// The addresses of resolved names.
 type ResolvedNodes = Vec<(Origin, Vec<SocketAddr>)>;
 
-/// Searches at once; more would take the places for questions from each other.
+/// Maximum number of concurrent tasks; more would compete for queries in flight.
 const MAX_TASKS: usize = 64;
-/// Datagrams taken at one go before timers and orders get their turn.
+/// Maximum number of datagrams handled before timers and orders get their turn.
 const MAX_DATAGRAMS: usize = 64;
-/// How long a search waits for somebody to ask, where nobody is known.
+/// Time that a task waits for a first node, if none is known.
 const FIRST_NODE_TIMEOUT: Duration = Duration::from_secs(3);
-/// A node that knows fewer than this looks for more by name.
+/// With fewer known nodes than this, bootstrap names are resolved.
 const MIN_NODES: usize = 8;
-/// How long nodes of the last run are given to answer before others are looked for by name. The first searches are
-/// still under way then, even if nobody answers them.
+/// Time for stored nodes to reply before bootstrap names are resolved. The first lookups still run then, even
+/// without any reply.
 const SAVED_NODES_TIMEOUT: Duration = Duration::from_secs(2);
-/// The pauses between two tries to find nodes by name.
+/// The first and the longest interval between resolving bootstrap names.
 const RESOLVE_INTERVALS: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
-/// How often what is known is saved.
+/// Interval between saves of the known nodes.
 const SAVE_INTERVAL: Duration = Duration::from_secs(600);
-/// While tasks are under way, how often it is looked whether somebody still waits for them.
+/// Interval between checks for abandoned tasks.
 const ABANDONED_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(super) struct Runner {
@@ -51,21 +51,21 @@ pub(super) struct Runner {
     clock: Clock,
     status: watch::Sender<Status>,
     out: Vec<Output>,
-    /// Addresses to which there is no way, as sending has just shown.
+    /// Addresses that sending has just proved unreachable.
     unsent: VecDeque<SocketAddr>,
-    /// The node that has just asked, and the address of ours that it asked.
+    /// The address of the node that has just sent a query, and our address that it used.
     asked: Option<(SocketAddr, IpAddr)>,
     tasks: BTreeMap<TaskKey, mpsc::UnboundedSender<TaskUpdate>>,
-    /// How far those have come who were told of it.
+    /// The last reported progress of each task.
     progress: BTreeMap<TaskKey, TaskProgress>,
     next_task: u64,
-    /// Tasks that have not begun, and since when they wait.
+    /// Queued tasks, with the time they were queued.
     queued: VecDeque<(Moment, Goal, mpsc::UnboundedSender<TaskUpdate>)>,
     names: Vec<String>,
-    /// More names, that are looked up once.
+    /// Further names, to be resolved once.
     more_names: Vec<String>,
     resolving: Option<JoinHandle<ResolvedNodes>>,
-    /// When nodes are looked for by name next, and how long the pause after that is.
+    /// The next time to resolve bootstrap names; `pause` is the interval after that.
     resolve_at: Moment,
     pause: Duration,
     node_file: Option<Arc<NodeFile>>,
@@ -74,7 +74,7 @@ pub(super) struct Runner {
 }
 
 impl Runner {
-    /// Opens the file and feeds the node with what is there.
+    /// Opens the node file and adds its nodes to the state machine.
     pub(super) async fn new(
         sockets: Datagrams,
         config: NodeConfig,
@@ -186,7 +186,7 @@ impl Runner {
         }
     }
 
-    /// Sends, saves and looks up whatever is due; called whenever something has happened.
+    /// Sends, saves and resolves what is due. Called after each event.
     fn do_due_work(&mut self) {
         let now = self.clock.now();
         self.drop_abandoned_tasks();
@@ -200,7 +200,7 @@ impl Runner {
         publish(&self.dht, self.resolving.is_some(), &self.status);
     }
 
-    /// Nobody waits for these any more.
+    /// Cancels tasks whose receiver was dropped.
     fn drop_abandoned_tasks(&mut self) {
         self.queued.retain(|(_, _, updates)| !updates.is_closed());
         let gone: Vec<TaskKey> =
@@ -211,7 +211,7 @@ impl Runner {
         }
     }
 
-    /// Tells of the steps that tasks have taken.
+    /// Reports the progress of tasks.
     fn send_progress(&mut self) {
         self.progress.retain(|key, _| self.tasks.contains_key(key));
         for (&key, updates) in &self.tasks {
@@ -222,7 +222,7 @@ impl Runner {
         }
     }
 
-    /// Begins tasks as far as there is room, and somebody to ask.
+    /// Begins queued tasks while there is room and a node to query.
     fn begin_queued(&mut self, now: Moment) {
         let lonely = !Family::ALL.into_iter().any(|family| self.dht.has_anybody(family));
         while self.tasks.len() < MAX_TASKS {
@@ -240,7 +240,7 @@ impl Runner {
         }
     }
 
-    /// Looks for nodes by name while few are known.
+    /// Resolves bootstrap names while few nodes are known.
     fn resolve_names(&mut self, now: Moment) {
         let due = !self.names.is_empty() && now >= self.resolve_at;
         if self.resolving.is_some() || (!due && self.more_names.is_empty()) {
@@ -276,7 +276,7 @@ impl Runner {
         Instant::from_std(self.clock.instant(at))
     }
 
-    /// Tells the machine a fact and carries out what it orders.
+    /// Hands an input to the state machine and executes its outputs.
     fn handle_input(&mut self, input: Input<'_>) {
         self.dht.handle(self.clock.now(), input, &mut self.out);
         self.execute_outputs();
@@ -338,13 +338,13 @@ impl Runner {
     }
 }
 
-/// Shows how the node is doing, if that has changed.
+/// Publishes the status if it has changed.
 fn publish(dht: &Dht, resolving: bool, to: &watch::Sender<Status>) {
     let status = Status::of(dht, resolving);
     to.send_if_modified(|known| std::mem::replace(known, status) != status);
 }
 
-/// The addresses that the names led to; never, if none are being looked up.
+/// The resolved addresses; pending forever if no names are being resolved.
 async fn resolved(resolving: &mut Option<JoinHandle<ResolvedNodes>>) -> ResolvedNodes {
     match resolving {
         Some(resolving) => resolving.await.unwrap_or_default(),
@@ -352,7 +352,7 @@ async fn resolved(resolving: &mut Option<JoinHandle<ResolvedNodes>>) -> Resolved
     }
 }
 
-/// Whether it is only this moment in which nothing can be sent.
+/// Whether a later attempt to send may succeed.
 fn is_transient(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock
         || matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::ENOMEM))

@@ -1,4 +1,5 @@
-//! The content of a torrent, once its files are open: pieces on their way to the disk, and back to peers.
+//! The content of a torrent once its files are open: pieces on their way to disk, blocks on their way to
+//! peers.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,28 +21,28 @@ use crate::store::{Buf, DiskError, DiskErrorKind, PieceOutcome, SegmentOutcome, 
 use crate::swarm::Summary;
 use crate::swarm::event::{Input, PeerKey};
 
-/// The parts of a driver that exist once the files of its torrent are open.
+/// The parts of a driver that exist once the files are open.
 pub(super) struct Content {
     pub target: ContentTarget,
     pub geometry: Arc<Geometry>,
     pub storage: Storage,
     pub pieces: PieceBuffers,
-    /// Blocks that have just come, until the machine has said which of them are of use.
+    /// Received blocks, until the state machine has decided which of them are useful.
     received: Vec<(Block, Buf)>,
-    /// The memory set aside for them.
+    /// The memory reserved for incomplete pieces.
     pub reservation: MemoryReservation,
-    /// I/O that waits for the disk to be ready; nothing if it is.
+    /// I/O that waits for the disk to be ready; `None` once it is.
     pub deferred: Option<DeferredIo>,
-    /// Pieces and runs that the disk is hashing and writing.
+    /// Number of pieces and segments being hashed and written.
     pub writes_pending: usize,
-    /// The disk looks whether the files of a finished torrent are where they belong.
+    /// Set while the disk checks that the files of a finished torrent are in place.
     pub confirming: bool,
-    /// A file that somebody has removed, moved or cut meanwhile: what was verified may be gone with it.
+    /// A file that somebody removed, moved or truncated: verified pieces may be lost.
     pub changed: Option<PathBuf>,
     pub goal: GoalTracker,
     pub resume_writer: ResumeWriter,
     pub stream: Option<FileStream>,
-    /// The right to keep the torrent's record, until the last word is saved.
+    /// The torrent lock, held until the last resume record is saved.
     pub lock: Option<TorrentLock>,
     began: Moment,
 }
@@ -79,13 +80,12 @@ impl Driver {
         self.content.as_ref().is_some_and(|content| content.goal.is_reached())
     }
 
-    /// Whether every wanted piece is there.
+    /// Whether every wanted piece is verified.
     pub(super) fn is_finished(&self) -> bool {
         self.content.as_ref().is_some_and(|content| content.goal.is_finished())
     }
 
-    /// Every wanted piece is verified and written. Whoever hears of it is to find the files, so the disk looks for them
-    /// first.
+    /// Checks on a disk thread that the files of a finished torrent are in place, before that is reported.
     pub(super) fn confirm_files(&mut self) {
         let Some(content) = &mut self.content else { return };
         content.confirming = true;
@@ -95,7 +95,7 @@ impl Driver {
         });
     }
 
-    /// The files are where they belong, or not.
+    /// Handles the result of that check.
     pub(super) fn files_confirmed(&mut self, confirmed: Result<(), DiskError>) {
         if let Some(content) = &mut self.content {
             content.confirming = false;
@@ -107,7 +107,7 @@ impl Driver {
         }
     }
 
-    /// The disk failed, which ends the torrent.
+    /// Stops the torrent with the fault of a disk error.
     fn disk_failed(&mut self, error: &DiskError) {
         if let Some(content) = &mut self.content
             && matches!(error.kind, DiskErrorKind::Changed | DiskErrorKind::Missing)
@@ -117,7 +117,7 @@ impl Driver {
         self.fault.get_or_insert_with(|| Fault::from_disk(error));
     }
 
-    /// Every wanted piece is there.
+    /// Starts seeding or leaving, when every wanted piece is verified.
     pub(super) fn finished(&mut self) {
         let (now, received) = (self.now(), self.summary().received);
         let Some(content) = &mut self.content else { return };
@@ -129,7 +129,7 @@ impl Driver {
         }
     }
 
-    /// Looks whether the goal is reached, and saves; says whether it is.
+    /// Saves resume data if it is due, and returns whether the goal is reached.
     pub(super) fn check_goal(&mut self, now: Moment, summary: &Summary) -> bool {
         let Some(content) = &mut self.content else { return false };
         if content.goal.check(now, summary, content.resume_writer.sent_before()) {
@@ -139,7 +139,7 @@ impl Driver {
         false
     }
 
-    /// Blocks have come: the machine says which of them are of use.
+    /// Handles received blocks: the state machine decides which of them are useful.
     pub(super) fn handle_blocks(&mut self, peer: PeerKey, received: Vec<(Block, Buf)>) {
         let Some(content) = &mut self.content else { return };
         let blocks = received.iter().map(|(block, _)| *block).collect();
@@ -150,7 +150,7 @@ impl Driver {
         }
     }
 
-    /// Puts those of the blocks that have just come into their pieces, and drops the others.
+    /// Stores the useful ones of the received blocks and drops the others.
     pub(super) fn accept(&mut self, blocks: Vec<Block>) {
         let Some(content) = &mut self.content else { return };
         let mut received = std::mem::take(&mut content.received).into_iter();
@@ -185,7 +185,7 @@ impl Driver {
         }
     }
 
-    /// Hands to the disk threads what is to be done for a piece now.
+    /// Hands the next work on a piece to the disk threads.
     pub(super) fn advance_piece(&mut self, piece: Piece) {
         let Some(content) = &mut self.content else { return };
         if let Some(deferred) = &mut content.deferred {
@@ -208,7 +208,7 @@ impl Driver {
         }
     }
 
-    /// A run of a long piece is hashed and written, or could not be.
+    /// Handles the result of a segment.
     pub(super) fn handle_segment_outcome(&mut self, outcome: SegmentOutcome) {
         let Some(content) = &mut self.content else { return };
         let hash_state = match outcome {
@@ -270,14 +270,14 @@ impl Driver {
         link.send(ToPeer::Unserve(spans));
     }
 
-    /// Has the disk read the next burst for a peer, unless it is at one.
+    /// Starts the next read for a peer, unless one is in flight.
     fn start_next_read(&mut self, peer: PeerKey) {
         if let Some(burst) = self.peers.get_mut(&peer).and_then(|link| link.reads.start()) {
             self.read_burst(peer, burst);
         }
     }
 
-    /// Has the disk read a burst once more that it could not read before.
+    /// Repeats a read that failed for the moment.
     pub(super) fn retry_read(&mut self, peer: PeerKey) {
         match self.peers.get_mut(&peer).map(|link| link.reads.retry()) {
             Some(burst) if burst.is_empty() => self.start_next_read(peer),

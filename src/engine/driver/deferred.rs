@@ -1,4 +1,4 @@
-//! Work for the disk that waits until the disk is ready to take a torrent: peers are asked meanwhile.
+//! Disk I/O that is deferred until the files are prepared; meanwhile peers are asked for blocks.
 
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
@@ -9,7 +9,7 @@ use crate::engine::event::Fault;
 use crate::store::{DiskError, DiskErrorKind};
 use crate::swarm::event::PeerKey;
 
-/// Work for the disk that is held back, in the order in which it came.
+/// Deferred disk I/O, in order.
 #[derive(Debug, Default)]
 pub(super) struct DeferredIo {
     pieces: Vec<Piece>,
@@ -17,7 +17,7 @@ pub(super) struct DeferredIo {
 }
 
 impl DeferredIo {
-    /// Holds back until this says that the disk is ready; nothing if it is already.
+    /// Defers I/O until `ready` reports; `None` if the disk is ready already.
     pub(super) fn until(
         mut ready: oneshot::Receiver<Result<(), DiskError>>,
         events: &mpsc::UnboundedSender<DriverEvent>,
@@ -37,19 +37,19 @@ impl DeferredIo {
         Some(Self::default())
     }
 
-    /// Holds back work on a piece.
+    /// Defers work on a piece.
     pub(super) fn defer(&mut self, piece: Piece) {
         self.pieces.push(piece);
     }
 
-    /// Holds back a read.
+    /// Defers a read.
     pub(super) fn defer_read(&mut self, peer: PeerKey, burst: Vec<Span>) {
         self.reads.push((peer, burst));
     }
 }
 
 impl Driver {
-    /// The disk is ready, or cannot be.
+    /// Runs the deferred I/O, or stops the torrent if the disk failed.
     pub(super) fn disk_ready(&mut self, ready: Result<(), DiskError>) {
         let Some(content) = &mut self.content else { return };
         if let Err(error) = ready {
@@ -77,7 +77,7 @@ pub(super) fn cancelled() -> DiskError {
 mod tests {
     use super::*;
 
-    /// What a driver hears where the disk says this, or nothing, before it looks or after.
+    /// The event that reaches the driver for this report of the disk, or none, sent before or after it waits.
     async fn heard(says: Option<Result<(), DiskError>>, before: bool) -> Option<Result<(), DiskErrorKind>> {
         let (tell, ready) = oneshot::channel();
         let (events, mut inbox) = mpsc::unbounded_channel();

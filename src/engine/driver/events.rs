@@ -1,4 +1,4 @@
-//! Reports of peers, disk and trackers, translated into inputs of the state machine.
+//! Reports of peers, disk and trackers, translated to inputs of the state machine.
 
 use std::net::SocketAddr;
 
@@ -12,7 +12,7 @@ use crate::proto::message::Message;
 use crate::swarm::event::{DialFailure, Hello, Input, PeerKey};
 
 impl Driver {
-    /// A report of a peer's task.
+    /// Handles a report of a peer's task.
     pub(super) fn handle_report(&mut self, (peer, report): (PeerKey, FromPeer)) {
         if !self.peers.contains_key(&peer) {
             return;
@@ -36,7 +36,7 @@ impl Driver {
         }
     }
 
-    /// Takes in what comes back from an order.
+    /// Handles the result of an output.
     pub(super) fn handle_event(&mut self, event: DriverEvent) {
         match event {
             DriverEvent::Dialled { addr, result: Ok((stream, hello)) } => {
@@ -87,7 +87,7 @@ impl Driver {
 }
 
 impl PeerLink {
-    /// Orders; a task that has just ended reports that itself.
+    /// Sends an order to the peer's task. A task that has just ended reports that itself.
     pub(super) fn send(&self, order: ToPeer) {
         let _ = self.orders.send(order);
     }

@@ -1,5 +1,5 @@
-//! The files of a torrent before anything is done with them: which there are, what of them is ours, and what is in
-//! the way.
+//! Existing files of a torrent: which of them are ours, which are in the way, and which pieces need no
+//! recheck.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::swarm::event::Priority;
 
 pub(super) type SurveyResult = (Storage, Vec<SurveyedFile>, Option<ResumeRecord>, KnownPieces);
 
-/// Looks which files there are, and what of them is known from earlier runs.
+/// Surveys the files on disk and loads the resume record.
 pub(super) fn survey_files(
     target: &ContentTarget,
     layout: Layout,
@@ -45,7 +45,7 @@ pub(super) fn survey_files(
     Ok((storage, survey, record, known))
 }
 
-/// Refuses files that are not ours and in which nothing matches.
+/// Refuses files that are not ours and contain no matching piece.
 pub(super) fn refuse_foreign(
     storage: &Storage,
     survey: &[SurveyedFile],
@@ -85,8 +85,7 @@ pub(in crate::engine) fn is_untouched(store: &TorrentStore, torrent: &Metainfo, 
     check().unwrap_or(false)
 }
 
-/// Whether everything is there that is to be given: the whole torrent, or what was chosen of it when it was
-/// fetched.
+/// Refuses to seed an incomplete torrent. Of a partial download only its wanted pieces are required.
 pub(super) fn require_complete(
     target: &ContentTarget,
     have: &Bitfield,
@@ -115,7 +114,7 @@ pub(super) fn require_complete(
     })
 }
 
-/// The files that are somebody else's and that nobody asked to be replaced.
+/// The skipped files that are not ours and must not be overwritten.
 pub(super) fn foreign_skipped_files(
     options: &ContentOptions,
     storage: &Storage,
@@ -129,7 +128,7 @@ pub(super) fn foreign_skipped_files(
     strange.filter(|surveyed| foreign.contains(&surveyed.path)).map(|surveyed| surveyed.file).collect()
 }
 
-/// Refuses files that are in the way whatever their bytes are.
+/// Refuses existing files that the options do not allow, whatever they contain.
 pub(super) fn refuse_existing(
     options: &ContentOptions,
     geometry: &Geometry,
@@ -160,7 +159,7 @@ pub(super) fn refuse_existing(
     }
 }
 
-/// The pieces, as far as they are known before anything is hashed.
+/// The pieces as far as they are known before any recheck.
 pub(super) struct KnownPieces {
     pub have: Bitfield,
     pub check: Bitfield,

@@ -1,5 +1,5 @@
-//! Leaving the swarm, within two seconds whatever disk, trackers and peers do: what is whole is written, what
-//! is known is saved, and only then trackers are told.
+//! Leaving the swarm, within two seconds whatever disk, trackers and peers do: complete pieces are written,
+//! the resume record is saved, then trackers are told.
 
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use super::{Driver, Inbox};
 use crate::engine::event::Event;
 use crate::swarm::event::{Input, Wish};
 
-/// The longest the last whole pieces may take to be written.
+/// Timeout for writing the last complete pieces.
 const WRITE_TIMEOUT: Duration = Duration::from_millis(1100);
-/// The longest trackers may take to hear that we leave.
+/// Timeout for the `stopped` announces.
 const ANNOUNCE_TIMEOUT: Duration = Duration::from_millis(900);
-/// The longest a torrent may take to leave. The session waits a little longer, for its last row and event.
+/// Timeout for leaving. The session waits a little longer, for the last row and event.
 pub(in crate::engine) const LEAVE_TIMEOUT: Duration = Duration::from_millis(1500);
 
 impl Driver {
-    /// Leaves the swarm and ends.
+    /// Leaves the swarm and ends the driver.
     pub(super) async fn leave(mut self, mut inbox: Inbox) {
         let began = Instant::now();
         let reached = self.is_goal_reached();
@@ -57,7 +57,7 @@ impl Driver {
         let _ = self.shared.events.send(event);
     }
 
-    /// Takes in facts as long as this is so.
+    /// Handles driver events while the condition holds.
     async fn handle_events_while(&mut self, inbox: &mut Inbox, is_so: impl Fn(&Self) -> bool) {
         while is_so(self)
             && let Some(event) = inbox.events.recv().await
@@ -66,7 +66,7 @@ impl Driver {
         }
     }
 
-    /// Whether the disk has to do with the torrent.
+    /// Whether the disk is working for the torrent.
     fn is_writing(&self) -> bool {
         let busy = |content: &Content| {
             let unready = content.deferred.is_some() && self.fault.is_none();
@@ -99,13 +99,13 @@ mod tests {
     };
 
     const PIECE: usize = 16 << 10;
-    /// More than any processor hashes side by side, several times over.
+    /// Several times the pieces that any processor hashes side by side.
     const PIECES: usize = 160;
-    /// Of these the leecher has the first half already.
+    /// Number of pieces that the leecher already has.
     const THERE: usize = PIECES / 2;
     const TIMEOUT: Duration = Duration::from_secs(60);
 
-    /// Somebody who has everything, and a driver whose disk does nothing yet.
+    /// A seeder, and a driver whose only disk thread is blocked.
     struct Scene {
         dir: tempfile::TempDir,
         metainfo: Metainfo,
@@ -126,7 +126,7 @@ mod tests {
         }
     }
 
-    /// Asks again and again until it is so.
+    /// Polls until there is a result.
     async fn until<T>(mut so: impl FnMut() -> Option<T>) -> T {
         let found = async {
             loop {
@@ -139,7 +139,7 @@ mod tests {
         time::timeout(TIMEOUT, found).await.expect("in time")
     }
 
-    /// A torrent in a folder: all of it in `given`, the first half in `got`.
+    /// A torrent whose files are complete in `given` and half complete in `got`.
     fn torrent(tracker: Option<String>) -> (tempfile::TempDir, Metainfo) {
         let dir = tempfile::tempdir().unwrap();
         let mut rng = Rng::new(7);
@@ -169,7 +169,7 @@ mod tests {
         (listener, url)
     }
 
-    /// Keeps the only disk thread busy until the gate is opened.
+    /// Blocks the only disk thread until the gate is opened.
     async fn keep_busy(shared: &Shared) -> std_mpsc::Sender<()> {
         let (gate, closed) = std_mpsc::channel::<()>();
         let (at_gate, arrived) = std_mpsc::channel();
@@ -227,7 +227,7 @@ mod tests {
             scene
         }
 
-        /// Waits until the disk has such work to do.
+        /// Waits for a state of the disk's queues.
         async fn until_disk(&self, such: impl Fn(&str) -> bool) {
             until(|| such(&format!("{:?}", self.shared.disk)).then_some(())).await;
         }
@@ -239,7 +239,7 @@ mod tests {
                 .expect("it was saved")
         }
 
-        /// How many pieces the record claims, and how many of them the next run need not hash.
+        /// Number of pieces that the record claims, and of those that need no recheck.
         fn claimed_and_believed(&self) -> (u32, u32) {
             let record = Self::record(self.dir.path(), &self.metainfo);
             let geometry = Arc::new(self.metainfo.geometry().clone());

@@ -1,4 +1,4 @@
-//! The settings of a torrent's state machine.
+//! Settings of a torrent's state machine.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::proto::metainfo::Metainfo;
 use crate::swarm;
 use crate::swarm::event::{Priority, TrackerKey};
 
-/// The settings of the machine, and the trackers' URLs by key.
+/// The settings of the state machine, and the trackers' URLs by key.
 pub(super) fn torrent_config(shared: &Shared, add: &Add) -> (Vec<String>, swarm::Config) {
     let mut urls: Vec<String> = Vec::new();
     let mut tiers = Vec::new();
@@ -56,8 +56,8 @@ pub(super) fn torrent_config(shared: &Shared, add: &Add) -> (Vec<String>, swarm:
     (urls, config)
 }
 
-/// The priority of a piece is the highest of the files it holds bytes of; with `ends_first` the first and
-/// last pieces of every wanted file come before the rest.
+/// The priority of each piece: the highest of its files. With `ends_first`, the first and last piece of every
+/// wanted file have high priority.
 pub(super) fn piece_priorities(options: &ContentOptions, geometry: &Geometry) -> Vec<Priority> {
     if options.priorities.is_empty() && !options.ends_first {
         return Vec::new();

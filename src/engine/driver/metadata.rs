@@ -1,5 +1,4 @@
-//! The metadata of a torrent that was added by a link: what is made of it when it is there, and when waiting for it
-//! has been long enough.
+//! The metadata of a link: its progress, its timeout, and what follows once it is complete.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,16 +11,15 @@ use crate::engine::why::metadata;
 use crate::proto::metainfo::{self, Metainfo, MetainfoError};
 use crate::swarm::{MetadataSummary, Summary};
 
-/// The least of the metadata that has to come in so long to be progress: a peer that sends less only wants to be
-/// waited for, and could go on for days.
+/// The least progress, as bytes in a time: a peer that sends less stalls the download.
 const MIN_PROGRESS: (f64, Duration) = (16.0 * 1024.0, Duration::from_secs(5));
 
-/// The progress of the metadata, and since when there has been none.
+/// The progress of the metadata, and the time without any.
 pub(super) struct MetadataProgress {
-    /// Bytes of it that have come, of the attempt that came farthest: an attempt that was spoiled by a liar is
-    /// made up for first.
+    /// Bytes received in the most successful attempt. A new attempt after wrong metadata counts once it has
+    /// got further.
     pub received: u64,
-    /// The bytes at the last progress, and its time.
+    /// Bytes at the last progress.
     last: u64,
     since: Moment,
 }
@@ -31,7 +29,7 @@ impl MetadataProgress {
         Self { received: 0, last: 0, since: now }
     }
 
-    /// Looks how much has come, and says for how long there has been no progress.
+    /// Records the received bytes, and returns the time without progress.
     fn update(&mut self, now: Moment, metadata: &MetadataSummary) -> Duration {
         self.received = self.received.max(metadata.progress.map_or(0, |(have, _)| have));
         let new = self.received - self.last;
@@ -42,14 +40,14 @@ impl MetadataProgress {
         now.since(self.since)
     }
 
-    /// Time counts anew from here.
+    /// Restarts the timeout.
     fn restart(&mut self, now: Moment) {
         (self.last, self.since) = (self.received, now);
     }
 }
 
 impl Driver {
-    /// The info dictionary is here, of use or not.
+    /// Handles the verified metadata, or an info dictionary that cannot be used.
     pub(super) fn metadata_received(&mut self, result: Result<Box<Metainfo>, MetainfoError>) {
         match result {
             Ok(metainfo) => {
@@ -70,7 +68,7 @@ impl Driver {
         }
     }
 
-    /// Goes by these info-hashes from now on, which are those that were known and maybe one more.
+    /// Adds an info-hash that became known with the metadata.
     pub(super) fn set_info_hashes(&mut self, info_hashes: InfoHashes) {
         if info_hashes == self.info_hashes {
             return;
@@ -82,8 +80,8 @@ impl Driver {
         self.register_lsd();
     }
 
-    /// Ends the torrent if its metadata has made no progress for as long as is allowed. Only time in which it
-    /// should come counts.
+    /// Stops the torrent if its metadata has made no progress within the timeout. Time while paused does not
+    /// count.
     pub(super) fn watch_metadata(&mut self, now: Moment, summary: &Summary) {
         let (Some(metadata), None) = (&summary.metadata, &self.metainfo) else { return };
         let waited = self.metadata_progress.update(now, metadata);
@@ -101,7 +99,7 @@ impl Driver {
     }
 }
 
-/// The fault of a torrent that cannot be looked for at all.
+/// The fault of a link whose metadata cannot be fetched.
 pub(in crate::engine) fn refuse_magnet(add: &Add) -> Option<Fault> {
     let TorrentSource::Link(link) = &add.source else { return None };
     let id = link.info_hash;

@@ -1,11 +1,10 @@
-//! The driver of one torrent: the task that feeds its state machine with facts and carries out its
-//! orders, from its info-hash to its last seeded byte.
+//! The driver of one torrent: the task that feeds its state machine with inputs and executes its outputs,
+//! from the info-hash to the last uploaded block.
 //!
-//! The driver owns the machine, the pieces that are being put together, and the ends of the channels to peers and
-//! disk; nothing here is shared, so nothing here is locked. One loop serves every phase. While the metadata is
-//! looked for there is no [`Content`]; when the content is wanted, a task of its own looks through the files
-//! ([`open`]) and reports back like any other fact, while peers go on. A torrent whose metadata is known is heard
-//! of by nobody before that task has ended.
+//! The driver owns the state machine, the piece buffers, and the channels to peers and disk; nothing is
+//! shared, so nothing is locked. One loop serves every phase. During the metadata phase there is no
+//! [`Content`]; when the content is wanted, a task checks the files ([`open`]) and reports back by an event,
+//! while connections stay. A torrent added with its metadata contacts nobody before that task has ended.
 
 mod content;
 mod deferred;
@@ -66,55 +65,55 @@ pub(super) enum ToDriver {
     Resume,
     Peers(Vec<SocketAddr>),
     NamedPeers(Vec<HostPort>),
-    /// The torrent has these info-hashes, and no other torrent of the session has one of them.
+    /// The info-hashes of the torrent, which no other torrent of the session has.
     InfoHashes(InfoHashes),
-    /// Fetch or give the content; the metadata is there.
+    /// Download or seed the content; the metadata is known.
     Start(Box<ContentOptions>),
-    /// Bytes of unfinished pieces that may be held in memory.
+    /// Memory for incomplete pieces, in bytes.
     Budget(u64),
-    /// Whether somebody looks at the detail.
+    /// Publish the details of the torrent.
     ShowDetail(bool),
     Stop,
 }
 
-/// The metadata of a torrent was found and proved right.
+/// The verified metadata of a link.
 pub(super) type MetadataFound = (TorrentId, Arc<Metainfo>);
 
-/// The view that a driver publishes of its torrent.
+/// The view of a torrent that its driver publishes.
 #[derive(Clone, Debug)]
 pub(super) struct TorrentView {
     pub row: Row,
     pub detail: Option<Detail>,
-    /// Nothing follows: the driver has left the swarm.
+    /// The last view: the driver has left the swarm.
     pub last: bool,
 }
 
-/// A result of the tasks and jobs that carry out orders.
+/// Results of the tasks and jobs that execute outputs.
 enum DriverEvent {
     Dialled {
         addr: SocketAddr,
         result: Result<(TcpStream, Hello), DialFailure>,
     },
-    /// Pieces of so many bytes that lay on the disk are hashed from now on.
+    /// A recheck of this many bytes begins.
     Checking(u64),
-    /// The files are looked through, or cannot be.
+    /// The files are checked and open, or failed to open.
     Opened(Box<Result<OpenedContent, Fault>>),
-    /// The disk is ready, or cannot be.
+    /// The disk is ready for I/O, or failed.
     Ready(Result<(), DiskError>),
     Piece(PieceOutcome),
     Segment(SegmentOutcome),
-    /// Every wanted piece is written, and the files are where they belong, or not.
+    /// The files of a finished torrent are in place, or not.
     Confirmed(Result<(), DiskError>),
     ReadDone {
         peer: PeerKey,
         result: Result<Vec<Buf>, DiskError>,
     },
     Input(Input),
-    /// A burst that could not be read for a peer may be tried again.
+    /// A read that failed for the moment is due again.
     RetryRead {
         peer: PeerKey,
     },
-    /// The position of the reader, on the line of bytes.
+    /// The position of the streaming reader, in bytes of the torrent.
     ReaderAt(u64),
     Saved {
         synced: bool,
@@ -122,27 +121,27 @@ enum DriverEvent {
     },
 }
 
-/// The driver's end of one connection.
+/// The driver's end of a connection.
 struct PeerLink {
     orders: mpsc::UnboundedSender<ToPeer>,
     reads: UploadReads,
     _permit: ConnectionPermit,
 }
 
-/// How often rows are published and goals looked at.
+/// Interval between published views and checks of the goal.
 const PUBLISH_EVERY: Duration = Duration::from_millis(250);
-/// Reports of peers that may wait for the driver before peers wait for it.
+/// Number of reports that may wait for the driver; beyond that, peers wait.
 const REPORTS: usize = 256;
-/// Reports taken at one go before timers and orders get their turn.
+/// Number of reports handled before timers and orders get their turn.
 const REPORTS_AT_ONCE: usize = 64;
-/// Callers that may wait for a torrent.
+/// Number of incoming connections that may wait for the driver.
 const CALLERS: usize = 64;
 
 struct Driver {
     shared: Arc<Shared>,
     add: Box<Add>,
     id: TorrentId,
-    /// The info-hashes, as far as they are known.
+    /// The known info-hashes.
     info_hashes: InfoHashes,
     /// The metadata, once it is known.
     metainfo: Option<Arc<Metainfo>>,
@@ -152,35 +151,35 @@ struct Driver {
     out: Vec<Output>,
     peers: BTreeMap<PeerKey, PeerLink>,
     limits: Limits,
-    /// How the names of peers fare.
+    /// Peers known by host name.
     peer_hosts: PeerHosts,
     /// The progress of the metadata.
     metadata_progress: MetadataProgress,
-    /// The files are being looked through.
+    /// The check of the files, while it runs.
     opening: Option<ContentOpening>,
-    /// The content, once the files are looked through.
+    /// The content, once the files are open.
     content: Option<Content>,
-    /// Bytes of unfinished pieces that are allowed, until the machine is told.
+    /// Memory for incomplete pieces, until the state machine runs.
     budget: Option<u64>,
-    /// Announces that are under way.
+    /// Number of announces in flight.
     announcing: usize,
-    /// The end of the last announce to each tracker: the next one waits for it, or a farewell could overtake
-    /// what went before it.
+    /// The end of the last announce to each tracker. The next announce waits for it, or `stopped` could
+    /// overtake an earlier one.
     last_announces: BTreeMap<TrackerKey, oneshot::Receiver<()>>,
     to: Senders,
     view_publisher: ViewPublisher,
-    /// Callers are let in; before, nobody has heard of the torrent.
+    /// The registration for incoming connections; `None` before the torrent has joined the swarm.
     registration: Option<IncomingRegistration>,
-    /// The local network hears of us.
+    /// The registration with Local Service Discovery.
     lsd_registration: Option<LsdRegistration>,
-    /// The search in the DHT that is under way.
+    /// The DHT lookup in flight.
     dht_lookup: Option<PeerLookup>,
     paused: bool,
     leaving: bool,
     fault: Option<Fault>,
 }
 
-/// The ways to the driver, for tasks that it starts, and to the session.
+/// Senders for the tasks that the driver starts, and to the session.
 struct Senders {
     events: mpsc::UnboundedSender<DriverEvent>,
     reports: mpsc::Sender<(PeerKey, FromPeer)>,
@@ -188,7 +187,7 @@ struct Senders {
     found: mpsc::UnboundedSender<MetadataFound>,
 }
 
-/// The channels that the driver listens to.
+/// The channels that the driver receives from.
 struct Inbox {
     orders: mpsc::UnboundedReceiver<ToDriver>,
     events: mpsc::UnboundedReceiver<DriverEvent>,
@@ -196,7 +195,7 @@ struct Inbox {
     callers: mpsc::Receiver<Caller>,
 }
 
-/// Drives a torrent to its end. If its metadata is known, its content must be wanted.
+/// Runs the driver of a torrent to its end. A torrent added with its metadata must have content options.
 pub(super) async fn run(
     shared: Arc<Shared>,
     id: TorrentId,
@@ -289,7 +288,7 @@ impl Driver {
         self.leave(inbox).await;
     }
 
-    /// Lets others hear of the torrent, and begins to look for peers.
+    /// Joins the swarm: accepts incoming connections and looks for peers.
     fn join_swarm(&mut self) {
         let (private, callers) = (self.torrent.is_private(), self.to.callers.clone());
         self.registration = Some(self.shared.register_incoming(self.info_hashes, private, callers));
@@ -304,12 +303,12 @@ impl Driver {
         self.handle_input(Input::Tick);
     }
 
-    /// Whether nobody has heard of the torrent yet: then the machine is told nothing.
+    /// Whether the torrent has not joined the swarm yet. The state machine gets no input before.
     const fn is_unannounced(&self) -> bool {
         self.registration.is_none()
     }
 
-    /// The machine's next deadline, as the runtime's time.
+    /// The next deadline of the state machine.
     fn next_wake(&self) -> Instant {
         let far = Duration::from_secs(3600);
         let deadline = self.torrent.deadline().filter(|_| !self.is_unannounced());
@@ -342,7 +341,7 @@ impl Driver {
         }
     }
 
-    /// Lets the local network hear of this torrent, unless it is private (BEP 27).
+    /// Registers the torrent with Local Service Discovery, unless it is private (BEP 27).
     fn register_lsd(&mut self) {
         let may = !self.paused && !self.is_unannounced() && !self.torrent.is_private();
         if let Some(lsd) = self.shared.lsd.as_ref().filter(|_| may) {
@@ -353,7 +352,7 @@ impl Driver {
         }
     }
 
-    /// Publishes, saves, and looks whether the goal is reached; called four times a second.
+    /// Publishes the view, saves resume data and checks the goal, four times a second.
     fn tick(&mut self) {
         let (now, summary) = (self.now(), self.summary());
         if self.check_goal(now, &summary) {
@@ -363,7 +362,7 @@ impl Driver {
         self.publish(now, &summary, false);
     }
 
-    /// Tells the machine a fact and carries out what it orders.
+    /// Hands an input to the state machine and executes its outputs.
     fn handle_input(&mut self, input: Input) {
         let now = self.now();
         self.torrent.handle(now, input, &mut self.out);

@@ -1,5 +1,4 @@
-//! The opening of the files of a torrent: they are looked through, hashed where nothing is known of them, and the
-//! disk is made ready.
+//! The opening of a torrent's files: survey, recheck of unknown pieces, preparation for writing.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,29 +19,29 @@ use crate::engine::shared::Shared;
 use crate::store::{DiskError, Progress, Storage, TorrentLock};
 use crate::swarm::event::Priority;
 
-/// A torrent whose files have been looked through.
+/// The result of opening a torrent's files.
 pub(super) struct OpenedContent {
     pub geometry: Arc<Geometry>,
     pub storage: Storage,
     pub have: Bitfield,
     pub totals: LifetimeTotals,
-    /// No other process works on this torrent, as far as the state directory tells.
+    /// The torrent lock; `None` without a state directory, or if another process holds it.
     pub lock: Option<TorrentLock>,
-    /// Whether the disk is ready to take what comes: nothing may be read or written before.
+    /// The end of the preparation: no I/O may happen before.
     pub ready: oneshot::Receiver<Result<(), DiskError>>,
 }
 
-/// The looking through the files of a torrent: a task of its own, which ends with [`DriverEvent::Opened`].
+/// The task that opens the files; it reports [`DriverEvent::Opened`].
 pub(super) struct OpenTask {
     pub shared: Arc<Shared>,
     pub id: TorrentId,
     pub target: ContentTarget,
-    /// The torrent file that is remembered.
+    /// The torrent file to store.
     pub torrent_file: Vec<u8>,
-    /// How the hashing fares; cancels it.
+    /// The progress of the recheck, and the way to cancel it.
     pub progress: Progress,
     pub events: mpsc::UnboundedSender<DriverEvent>,
-    /// Waits until the disk is ready, too.
+    /// Wait for the preparation as well.
     pub waits_for_disk: bool,
 }
 
@@ -86,7 +85,7 @@ impl OpenTask {
         Ok(OpenedContent { geometry, storage, have, totals, lock, ready })
     }
 
-    /// Hashes what has to be hashed, with progress.
+    /// Rechecks the pieces that need it.
     async fn check(&self, storage: &Storage, known: &KnownPieces) -> Result<Bitfield, Fault> {
         let geometry = &storage.layout().geometry;
         let mut have = known.have.clone();
@@ -107,8 +106,8 @@ impl OpenTask {
         Ok(have)
     }
 
-    /// Makes the disk ready, on a disk thread. Before anything is made or written the library knows that these files
-    /// are ours. That takes a disk its time, in which peers can be asked already.
+    /// Prepares the files on a disk thread. The resume record is saved before any file is created, so that
+    /// the files are known as ours. Peers can be asked meanwhile.
     fn prepare(
         &self,
         storage: &Storage,
@@ -154,8 +153,8 @@ impl OpenTask {
     }
 }
 
-/// Takes the torrent, so that no other process works on it in the same folder meanwhile. One that works
-/// on it elsewhere keeps the record of it, and this run keeps none: then there is nothing to hold.
+/// Locks the torrent, so that no other process works on it in the same folder. If another process works on it
+/// in a different folder, this run saves no resume data and needs no lock.
 async fn lock_torrent(
     shared: &Shared,
     id: TorrentId,
@@ -185,7 +184,7 @@ async fn lock_torrent(
     })
 }
 
-/// Whether two paths lead to the same folder, by whatever names.
+/// Whether two paths lead to the same folder.
 fn is_same_folder(one: &Path, other: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().ok();
     one == other || real(one).is_some_and(|one| real(other) == Some(one))

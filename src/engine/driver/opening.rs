@@ -1,4 +1,4 @@
-//! The way from metadata to content: the files are looked through in a task of its own, while peers go on.
+//! The transition from metadata to content: a task opens the files while connections stay.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,31 +15,31 @@ use crate::store::Progress;
 use crate::swarm::ContentSetup;
 use crate::swarm::event::{Input, Wish};
 
-/// The files of a torrent while they are looked through.
+/// The opening of a torrent's files.
 pub(super) struct ContentOpening {
     pub target: ContentTarget,
     read: Option<ChunkSender>,
     progress: Progress,
-    /// Since when pieces are hashed, and how many bytes that are, if there are any.
+    /// The start and the size in bytes of the recheck, if there is one.
     checking: Option<(Instant, u64)>,
 }
 
 impl ContentOpening {
-    /// Since when pieces are hashed, how many bytes of them are, and of how many.
+    /// The recheck: its start, the bytes checked, and the bytes to check.
     pub(super) fn checked(&self) -> Option<(Instant, u64, u64)> {
         let (since, of) = self.checking?;
         let piece_len = u64::from(self.target.metainfo.geometry().piece_len());
         Some((since, u64::from(self.progress.done()) * piece_len, of))
     }
 
-    /// Ends the hashing; that it ended is heard as ever.
+    /// Cancels the recheck. The task still reports its end.
     pub(super) fn cancel(&self) {
         self.progress.cancel();
     }
 }
 
 impl Driver {
-    /// Begins to look through the files, if the metadata is there; once.
+    /// Starts to open the files, once the metadata is known; later calls have no effect.
     pub(super) fn open(&mut self, mut options: ContentOptions) {
         let Some(metainfo) = self.metainfo.clone() else { return };
         if self.opening.is_some() || self.content.is_some() {
@@ -67,7 +67,7 @@ impl Driver {
         tokio::spawn(survey.run());
     }
 
-    /// Pieces of so many bytes are hashed from now on.
+    /// Records that a recheck of this many bytes begins.
     pub(super) fn checking_began(&mut self, bytes: u64) {
         if let Some(opening) = &mut self.opening {
             opening.checking = Some((Instant::now(), bytes));
@@ -76,7 +76,7 @@ impl Driver {
         }
     }
 
-    /// The files are looked through, or cannot be.
+    /// Handles the opened files, or the fault.
     pub(super) fn content_opened(&mut self, opened: Result<OpenedContent, Fault>) {
         let Some(ContentOpening { target, read, .. }) = self.opening.take() else { return };
         let opened = match opened {

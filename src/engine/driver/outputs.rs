@@ -1,4 +1,4 @@
-//! The orders of the state machine, carried out: one line per order.
+//! Execution of the state machine's outputs.
 
 use std::net::SocketAddr;
 
@@ -14,7 +14,7 @@ use crate::proto::handshake::Handshake;
 use crate::swarm::event::{Input, Note, Output, PeerKey, Source, TrackerKey};
 
 impl Driver {
-    /// Carries out what lies in `out`. Orders cause no facts by themselves, so there is no recursion.
+    /// Executes the outputs in `out`. They cause no inputs by themselves, so there is no recursion.
     pub(super) fn execute_outputs(&mut self) {
         let mut out = std::mem::take(&mut self.out);
         for order in out.drain(..) {
@@ -59,7 +59,7 @@ impl Driver {
         });
     }
 
-    /// Looks for peers that are known by name.
+    /// Resolves the host names of peers.
     pub(super) fn look_up_names(&self, names: Vec<HostPort>) {
         if names.is_empty() {
             return;
@@ -112,7 +112,7 @@ impl Driver {
         }
     }
 
-    /// The torrent names nodes to begin with (BEP 5).
+    /// Adds the DHT nodes named in the torrent file (BEP 5).
     pub(super) fn add_torrent_nodes(&self) {
         let Some(metainfo) = &self.metainfo else { return };
         let nodes = &metainfo.extras().nodes;
@@ -121,7 +121,7 @@ impl Driver {
         }
     }
 
-    /// The node of the DHT, if this torrent may use it.
+    /// The DHT node, if this torrent may use it.
     fn dht(&self) -> Option<&Node> {
         self.shared.dht_for(self.torrent.is_private())
     }

@@ -1,5 +1,4 @@
-//! Peers that a link knows by name: their addresses are asked of the system, a few names at a time, since each
-//! takes a thread for as long as the system tries.
+//! Peers known by host name. The system resolves a few names at a time, since each occupies a thread.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,17 +9,17 @@ use tokio::task::JoinSet;
 
 use crate::base::Untrusted;
 
-/// So many names are looked up at once.
+/// Maximum number of names resolved at once.
 const MAX_LOOKUPS: usize = 8;
-/// The most addresses of one name that are tried.
+/// Maximum number of addresses of one name.
 const MAX_ADDRESSES: usize = 8;
-/// So many unknown names are told of one by one.
+/// Maximum number of unknown hosts listed one by one.
 const MAX_LISTED: usize = 3;
 
-/// A host and a port.
+/// A host name and a port.
 pub type HostPort = (String, u16);
 
-/// How the names of one link fare. Clones are the same.
+/// Counters of the host names of a torrent. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct PeerHosts(Arc<Counts>);
 
@@ -31,17 +30,17 @@ struct Counts {
 }
 
 impl PeerHosts {
-    /// How many are still looked up.
+    /// Number of names being resolved.
     pub fn pending(&self) -> u32 {
         self.0.pending.load(Ordering::Relaxed)
     }
 
-    /// How many nobody knows.
+    /// Number of hosts not found.
     pub fn unknown(&self) -> u32 {
         self.0.unknown.load(Ordering::Relaxed)
     }
 
-    /// Looks all of these up and tells what they lead to; at the end, which of them lead nowhere.
+    /// Resolves all names and reports their addresses; at the end, a notice lists the hosts not found.
     pub async fn resolve_all<F>(
         self,
         names: Vec<HostPort>,
@@ -92,7 +91,7 @@ impl PeerHosts {
     }
 }
 
-/// Asks the system.
+/// Resolves a host name by the system.
 pub async fn resolve_host((host, port): HostPort) -> io::Result<Vec<SocketAddr>> {
     Ok(tokio::net::lookup_host((host.as_str(), port)).await?.collect())
 }
@@ -103,7 +102,8 @@ mod tests {
 
     use super::*;
 
-    /// What is told where every third name is known: addresses, notes, and how many names were asked at once.
+    /// Resolves names of which every third is known. Returns the numbers of hosts found and of concurrent
+    /// lookups, and the notices.
     async fn resolve_names(count: usize) -> (usize, Vec<String>, usize) {
         let names: Vec<HostPort> = (0..count).map(|n| (format!("n{n}.invalid"), 1)).collect();
         let at_once = Arc::new(Mutex::new((0, 0)));

@@ -1,9 +1,9 @@
-//! The buffers of pieces that are on their way. The state machine knows what has come of which piece; here are the
-//! bytes, put, verified and thrown away as it orders.
+//! Buffers of the incomplete pieces. The state machine knows which blocks were received; this module stores,
+//! verifies and discards them at its orders.
 //!
-//! While a run of a piece is with the disk threads, nothing else of that piece goes there, not even of a
-//! later life of it: a piece that was given up and begun again waits until the run of its first life is
-//! back. So bytes that are written early never come after those that proved right.
+//! While a segment of a piece is with the disk threads, nothing else of that piece goes there. That holds for
+//! a piece that was given up and begun again, too: so late bytes of the first generation never overwrite
+//! verified ones.
 
 use std::collections::BTreeMap;
 
@@ -13,34 +13,34 @@ use crate::store::{Buf, HashState, PieceBuffer, Segment};
 #[derive(Default)]
 pub(super) struct PieceBuffers(BTreeMap<Piece, Slot>);
 
-/// The place of one piece.
+/// The state of one piece.
 #[derive(Default)]
 struct Slot {
-    /// Nothing once it was given up or has left for the disk threads.
+    /// `None` once the piece was given up or has left for the disk threads.
     buffer: Option<PieceBuffer>,
-    /// All blocks are here and it is to be verified; whether the digests of the blocks are wanted in any case.
+    /// Set once the piece is complete: whether the digests of its blocks are wanted in any case.
     verify: Option<bool>,
-    /// A run is with the disk threads, perhaps of an earlier life.
+    /// A segment is with the disk threads, perhaps of an earlier generation.
     segment_out: bool,
 }
 
 /// Work for the disk threads.
 pub(super) enum DiskWork {
-    /// Hash this piece and write it if it is right; whether the digests of its blocks are wanted then.
+    /// Hash the piece and write it if it is right; whether the digests of its blocks are wanted then.
     VerifyAndWrite(PieceBuffer, bool),
-    /// Hash this run and write it early.
+    /// Continue the hash with this segment and write it.
     WriteSegment(Segment),
 }
 
 impl PieceBuffers {
-    /// Makes room for the blocks of a piece.
+    /// Opens an empty buffer for a piece.
     pub(super) fn open(&mut self, geometry: &Geometry, piece: Piece, segmented: bool) {
         let make = if segmented { PieceBuffer::segmented } else { PieceBuffer::new };
         let slot = self.0.entry(piece).or_default();
         (slot.buffer, slot.verify) = (Some(make(geometry, piece)), None);
     }
 
-    /// Puts a block into its piece; says whether that goes in runs.
+    /// Stores a block; returns whether its piece is segmented.
     pub(super) fn accept(&mut self, block: Block, buf: Buf) -> bool {
         let buffer = self.0.get_mut(&block.piece()).and_then(|slot| slot.buffer.as_mut());
         let Some(buffer) = buffer else { return false };
@@ -49,14 +49,14 @@ impl PieceBuffers {
         buffer.is_segmented()
     }
 
-    /// All blocks of a piece are here, and it is to be verified.
+    /// Marks a complete piece to be verified.
     pub(super) fn verify(&mut self, piece: Piece, digests: bool) {
         if let Some(slot) = self.0.get_mut(&piece) {
             slot.verify = Some(digests);
         }
     }
 
-    /// Throws away what has landed of a piece.
+    /// Drops the blocks of a piece.
     pub(super) fn discard(&mut self, piece: Piece) {
         if let Some(slot) = self.0.get_mut(&piece) {
             (slot.buffer, slot.verify) = (None, None);
@@ -64,7 +64,7 @@ impl PieceBuffers {
         self.remove_if_idle(piece);
     }
 
-    /// Takes what there is to be done for a piece now.
+    /// Takes the next work on a piece, if there is any.
     pub(super) fn next_work(&mut self, piece: Piece) -> Option<DiskWork> {
         let slot = self.0.get_mut(&piece).filter(|slot| !slot.segment_out)?;
         let buffer = slot.buffer.as_mut()?;
@@ -77,7 +77,8 @@ impl PieceBuffers {
         self.0.remove(&piece)?.buffer.map(|buffer| DiskWork::VerifyAndWrite(buffer, digests))
     }
 
-    /// Takes the run of a piece back. Says how many blocks of it are hashed, if it was of its present life.
+    /// Takes back the hash state of a segment. Returns the number of hashed blocks, unless the piece was
+    /// given up since.
     pub(super) fn return_segment(&mut self, hash_state: HashState) -> Option<u32> {
         let (piece, blocks) = (hash_state.piece(), hash_state.blocks());
         let slot = self.0.get_mut(&piece)?;
@@ -87,7 +88,7 @@ impl PieceBuffers {
         present.then_some(blocks)
     }
 
-    /// Forgets a piece of which there is nothing here and nothing away.
+    /// Removes a piece that has neither a buffer nor a segment with the disk threads.
     fn remove_if_idle(&mut self, piece: Piece) {
         if self.0.get(&piece).is_some_and(|slot| slot.buffer.is_none() && !slot.segment_out) {
             self.0.remove(&piece);

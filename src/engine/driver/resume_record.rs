@@ -1,9 +1,8 @@
-//! Records: what a later run may believe without hashing.
+//! Resume records: the pieces that a later run need not recheck.
 //!
-//! A record never claims a piece whose bytes could be gone. Bytes that were written survive a crash of
-//! the program but not one of the machine, so a record that was saved without waiting for the disk
-//! carries the name of the machine's present boot, and is believed in that boot only; a record saved
-//! behind a flush carries none.
+//! A record never claims a piece that may be lost. Written bytes survive a crash of the program, but not one
+//! of the machine. So a record saved without a flush carries the boot id of the machine and is trusted until
+//! the next boot only; a record saved after a flush carries none.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,14 +16,14 @@ use crate::store::{
 };
 use crate::swarm::event::Priority;
 
-/// A torrent, and what is wanted of its content.
+/// A torrent and the options of its content.
 #[derive(Clone)]
 pub(super) struct ContentTarget {
     pub metainfo: Arc<Metainfo>,
     pub options: Arc<ContentOptions>,
 }
 
-/// The bytes that were moved in all earlier runs.
+/// Totals over all earlier runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct LifetimeTotals {
     pub sent: u64,
@@ -44,7 +43,7 @@ impl LifetimeTotals {
     }
 }
 
-/// The record of a torrent before its first byte moves in this session.
+/// The resume record before the first transfer of this run.
 pub(super) fn initial_record(
     target: &ContentTarget,
     have: &Bitfield,
@@ -69,19 +68,20 @@ pub(super) fn initial_record(
     }
 }
 
-/// Says before the first byte is written that the files of a torrent are ours.
+/// Saves the record before the first write, so that the files are known as ours.
 pub(super) fn save_initial(store: &TorrentStore, storage: &Storage, record: ResumeRecord) {
     if let Err(error) = save(store, storage, record, false) {
         tracing::warn!(error, "resume data is not saved; the next run will hash the files");
     }
 }
 
-/// Whether only a part of the torrent is wanted, or was when it was fetched.
+/// Whether only a part of the torrent is wanted, or was when it was downloaded.
 fn is_partial(ContentTarget { options, .. }: &ContentTarget, have: &Bitfield) -> bool {
     options.priorities.contains(&Priority::Skip) || (options.seed_only && !have.is_full())
 }
 
-/// Keeps the torrent file, so that the torrent can be gone on with by its info-hash, and forgets what is old.
+/// Stores the torrent file, so that the torrent can be resumed by its info-hash, and removes the oldest
+/// records.
 pub(super) fn store_torrent_file(store: &TorrentStore, id: InfoHashes, torrent: &[u8]) {
     let kept = StoredTorrentFiles::in_state_dir(store.folder()).save(&id, torrent);
     if let Err(error) = kept.and_then(|()| store.prune(MAX_STORED_TORRENTS)) {
@@ -89,7 +89,7 @@ pub(super) fn store_torrent_file(store: &TorrentStore, id: InfoHashes, torrent: 
     }
 }
 
-/// The torrent file that is remembered: with the trackers that were added to it, and what its link says.
+/// The torrent file to store: with the added trackers and the web seeds of the link.
 pub(super) fn torrent_file(metainfo: &Metainfo, add: &Add) -> Vec<u8> {
     let mut extras = metainfo.extras().clone();
     for url in &add.trackers {
@@ -103,8 +103,8 @@ pub(super) fn torrent_file(metainfo: &Metainfo, add: &Add) -> Vec<u8> {
     metainfo.clone().with_extras(extras).to_bytes()
 }
 
-/// The entry of the library for a torrent in this folder under this name. Files of another name are not those
-/// that we began.
+/// Loads the resume record for a torrent in this folder, with this name of its files. A record of other files
+/// is ignored.
 pub(super) fn load(store: &TorrentStore, torrent: &Metainfo, folder: &Path) -> Option<ResumeRecord> {
     let record = match store.load(&torrent.info_hash()) {
         Ok(record) => record?,
@@ -128,13 +128,13 @@ pub(super) fn load(store: &TorrentStore, torrent: &Metainfo, folder: &Path) -> O
     Some(record)
 }
 
-/// Per file of the volume, whether it is exactly as the record left it.
+/// Whether each file of the storage still has the stamp in the record.
 pub(super) fn unchanged(storage: &Storage, record: &ResumeRecord) -> Result<Vec<bool>, DiskError> {
     let now = storage.file_stamps()?;
     Ok(now.files.iter().enumerate().map(|(at, stamp)| record.stamps.files.get(at) == Some(stamp)).collect())
 }
 
-/// Saves a record, behind a flush if `sync`.
+/// Saves a record; with `sync`, flushes the files before.
 pub(super) fn save(
     store: &TorrentStore,
     storage: &Storage,
@@ -152,8 +152,8 @@ pub(super) fn save(
     store.save(&[record]).map_err(|error| error.to_string())
 }
 
-/// Saves a record behind the news that the file at `path` is not as we left it: no piece is claimed, and whatever lies
-/// there now is another's.
+/// Saves a record after the file at `path` has changed unexpectedly: it claims no piece, and that file is not
+/// ours.
 pub(super) fn save_changed(
     store: &TorrentStore,
     storage: &Storage,
@@ -171,22 +171,21 @@ pub(super) fn save_changed(
     store.save(&[record]).map_err(|error| error.to_string())
 }
 
-/// Stands in a record between the name of a boot and that of the files, neither of which holds it.
+/// The separator of boot id and name in a record; neither contains it.
 const NAME_SEPARATOR: u8 = 0;
 
-/// The name of the torrent's files in a record, where it is not the torrent's own name for them.
+/// The name of the torrent's files on disk, if it differs from the torrent's own name.
 pub(in crate::engine) fn root_name_of(record: &ResumeRecord) -> Option<&str> {
     let at = record.extra.iter().position(|&byte| byte == NAME_SEPARATOR)?;
     std::str::from_utf8(&record.extra[at + 1..]).ok()
 }
 
-/// The name of the torrent's files, as a record keeps it: nothing where they bear the torrent's own.
+/// Encodes the name of the files for a record; empty if it is the torrent's own name.
 fn encode_root_name(torrent: &Metainfo) -> Vec<u8> {
     torrent.root_name().map_or_else(Vec::new, |name| [&[NAME_SEPARATOR], name.as_bytes()].concat())
 }
 
-/// The name of the machine's present boot; empty where it has none, and then only flushed records are made
-/// good use of.
+/// The boot id of the machine; a placeholder where the system has none.
 fn boot_id() -> Vec<u8> {
     std::fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_else(|_| b"unknown".to_vec())
 }

@@ -1,4 +1,4 @@
-//! Saving the resume record of a torrent, while it runs and when it stops.
+//! Saving of resume records, during the run and when the torrent stops.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,26 +10,26 @@ use crate::engine::shared::Shared;
 use crate::store::{ResumeRecord, TorrentStore};
 use crate::swarm::Summary;
 
-/// How often a changed state is saved.
+/// Interval between saves of a changed state.
 const SAVE_EVERY: Duration = Duration::from_secs(5);
-/// How often it is saved behind a flush.
+/// Interval between saves with a flush.
 const SYNC_EVERY: Duration = Duration::from_secs(60);
 
-/// When to save, and what is not saved yet.
+/// The schedule of saves.
 pub(super) struct ResumeWriter {
     /// Something changed since the last save.
     pub dirty: bool,
-    /// A save is under way.
+    /// A save is in progress.
     pub saving: bool,
-    /// When it was last saved.
+    /// The time of the last save.
     pub last: Moment,
-    /// When it was last saved behind a flush.
+    /// The time of the last save with a flush.
     pub last_sync: Moment,
-    /// The last save was behind no flush.
+    /// The last save had no flush.
     pub unsynced: bool,
-    /// The bytes that were moved in all earlier runs.
+    /// Totals over all earlier runs.
     pub totals: LifetimeTotals,
-    /// A save that failed was told of.
+    /// A failed save was logged.
     pub complained: bool,
 }
 
@@ -46,14 +46,14 @@ impl ResumeWriter {
         }
     }
 
-    /// Payload sent in all earlier runs, in bytes.
+    /// Payload uploaded in all earlier runs, in bytes.
     pub(super) const fn sent_before(&self) -> u64 {
         self.totals.sent
     }
 }
 
 impl Content {
-    /// Where this torrent's record is kept, if it is ours to keep.
+    /// The torrent store, if we hold the torrent lock.
     fn store(&self, shared: &Shared) -> Option<TorrentStore> {
         shared.store.clone().filter(|_| self.lock.is_some())
     }
@@ -72,7 +72,7 @@ impl Content {
 }
 
 impl Driver {
-    /// Saves if something changed and the last save is long enough ago.
+    /// Saves the record if it is due.
     pub(super) fn save_if_due(&mut self, now: Moment, summary: &Summary) {
         let Some(content) = &mut self.content else { return };
         let sync = content.resume_writer.unsynced && now.since(content.resume_writer.last_sync) >= SYNC_EVERY;
@@ -95,8 +95,8 @@ impl Driver {
         });
     }
 
-    /// Saves at the end of the torrent's life in this session, without waiting for the disk. `writing` says
-    /// that the last writes may come after it: then the record must not hold files to their stamps.
+    /// Saves the last record of this run, without a flush. With `writing`, writes may follow the save, so
+    /// later changes of the files must not invalidate the record.
     pub(super) async fn save_at_the_end(&self, writing: bool) {
         let Some(content) = self.content.as_ref().filter(|content| content.deferred.is_none()) else {
             return;

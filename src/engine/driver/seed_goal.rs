@@ -1,10 +1,10 @@
-//! The goal of a torrent: when has it done what it was added for?
+//! Seed goals: whether a torrent has reached the goal it was added with.
 
 use crate::base::Moment;
 use crate::engine::command::{After, SeedGoal};
 use crate::swarm::Summary;
 
-/// The way to the goal: first everything wanted, then giving back until enough is given.
+/// The progress towards the goal: first the download, then seeding.
 pub(super) struct GoalTracker {
     after: After,
     finished: Option<Moment>,
@@ -16,7 +16,7 @@ impl GoalTracker {
         Self { after, finished: None, reached: false }
     }
 
-    /// Everything wanted is there. Says whether that is news.
+    /// Records that every wanted piece is verified; returns whether that is new.
     pub(super) fn finish(&mut self, now: Moment) -> bool {
         let news = self.finished.is_none();
         self.finished.get_or_insert(now);
@@ -24,7 +24,7 @@ impl GoalTracker {
         news
     }
 
-    /// Whether everything wanted is there.
+    /// Whether every wanted piece is verified.
     pub(super) const fn is_finished(&self) -> bool {
         self.finished.is_some()
     }
@@ -34,7 +34,7 @@ impl GoalTracker {
         self.reached
     }
 
-    /// Looks whether enough is given; says whether it is.
+    /// Checks the seed goal; returns whether it is reached.
     pub(super) fn check(&mut self, now: Moment, summary: &Summary, sent_before: u64) -> bool {
         if let (Some(since), After::Seed(until)) = (self.finished, self.after) {
             self.reached |= enough(until, now, since, summary, sent_before);

@@ -1,8 +1,8 @@
-//! A file that somebody reads while it comes.
+//! Streaming of a file during the download.
 //!
-//! Reading is a task of its own that waits for three things in turn: room with the reader, verified bytes,
-//! the disk. The driver tells it how far the file is verified, and hears from it how far it has read, so that
-//! the machine fetches first what is wanted next.
+//! A task waits in turn for room in the reader's channel, for verified bytes, and for the disk. The driver
+//! tells it how far the file is verified; it reports how far it has read, so that the state machine requests
+//! the next pieces first.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -18,22 +18,22 @@ use crate::engine::reader::{Chunk, ChunkSender, ReaderMessage};
 use crate::store::{Buf, Disk, DiskError, DiskErrorKind, Storage};
 use crate::swarm::event::{Input, Wish};
 
-/// How much of the file is fetched before all else, in bytes from where the reader is.
+/// Bytes after the reader's position that are requested first.
 const READ_AHEAD: u64 = 32 << 20;
-/// The fewest pieces that are.
+/// Minimum number of pieces requested first.
 const MIN_READ_AHEAD: u32 = 2;
-/// Spans that are read at once: 256 KiB.
+/// Spans read at once: 256 KiB.
 const MAX_SPANS: usize = 16;
-/// How often a read is tried that fails for the moment, and the time between.
+/// Number of attempts of a read that fails for the moment.
 const MAX_TRIES: u32 = 100;
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The reading of one file, as the driver knows it. Places are on the torrent's line of bytes.
+/// The driver's state of a stream. Positions are bytes of the torrent.
 pub(super) struct FileStream {
-    /// To here all is verified, from the beginning of the file on.
+    /// End of the verified bytes from the beginning of the file.
     verified: watch::Sender<u64>,
     end: u64,
-    /// The pieces that are fetched first.
+    /// The pieces requested first.
     ahead: Range<u32>,
 }
 
@@ -49,7 +49,7 @@ struct ReadTask {
 }
 
 impl Driver {
-    /// Begins to read a file for somebody.
+    /// Starts to stream a file.
     pub(super) fn start_reading(&mut self, ChunkSender { file, to }: ChunkSender) {
         let Some(content) = &mut self.content else { return };
         let Range { start, end } = content.geometry.file_range(file);
@@ -74,7 +74,7 @@ impl Driver {
         self.extend_verified();
     }
 
-    /// Lets the reader have what is verified now.
+    /// Makes newly verified bytes available to the stream.
     pub(super) fn extend_verified(&self) {
         let Some(content) = &self.content else { return };
         let (Some(stream), geometry) = (&content.stream, &content.geometry) else { return };
@@ -89,7 +89,7 @@ impl Driver {
         stream.verified.send_if_modified(|known| std::mem::replace(known, to) != to);
     }
 
-    /// The reader has come as far as this: the machine is to fetch first what comes next.
+    /// Moves the read-ahead window to the reader's position.
     pub(super) fn read_to(&mut self, at: u64) {
         let Some(content) = &mut self.content else { return };
         let Some(stream) = &mut content.stream else { return };
@@ -101,7 +101,7 @@ impl Driver {
     }
 }
 
-/// The pieces to fetch first for a reader.
+/// The pieces to request first for a reader.
 fn read_ahead_window(geometry: &Geometry, at: u64, end: u64) -> Range<u32> {
     if at >= end {
         return 0..0;
@@ -113,7 +113,7 @@ fn read_ahead_window(geometry: &Geometry, at: u64, end: u64) -> Range<u32> {
     first..last.max(first + MIN_READ_AHEAD).min(most)
 }
 
-/// The bytes from `at`, cut at pieces, as far as they are read at once.
+/// Spans from `at`, cut at pieces, for one read.
 fn spans(geometry: &Geometry, mut at: u64, to: u64) -> Vec<Span> {
     let piece_len = u64::from(geometry.piece_len());
     let mut spans = Vec::new();
@@ -128,7 +128,8 @@ fn spans(geometry: &Geometry, mut at: u64, to: u64) -> Vec<Span> {
 }
 
 impl ReadTask {
-    /// Reads to the end, or until nobody wants more or there is no more; says after each chunk where it is.
+    /// Reads to the end of the file, or until the reader or the torrent is gone. Reports its position after
+    /// each chunk.
     async fn run(mut self, read_to: impl Fn(u64)) {
         while self.at < self.end {
             // Nothing is read before there is room for it.
@@ -155,7 +156,7 @@ impl ReadTask {
     }
 }
 
-/// Reads on a disk thread, and again if it fails only for the moment.
+/// Reads on a disk thread, and retries transient failures.
 async fn read_with_retries(disk: &Disk, storage: &Storage, spans: Vec<Span>) -> Result<Vec<Buf>, DiskError> {
     let mut tries = 0;
     loop {

@@ -1,46 +1,44 @@
-//! Reads from the disk for one peer: one burst at a time, so that blocks go out in the
-//! order they were asked for, however many threads read, and requests that come in meanwhile make
-//! up the next burst.
+//! Disk reads for uploads to one peer: one burst in flight, so that blocks leave in the order they were
+//! requested, however many threads read. Requests that arrive meanwhile make up the next burst.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::base::Span;
 
-/// Spans in one burst: 1 MiB of whole blocks.
+/// Maximum number of spans in a burst: 1 MiB of whole blocks.
 const MAX_BURST: usize = 64;
-/// How often a burst is tried that cannot be read for the moment: for half a minute in all, in which a
-/// peer still waits for it.
+/// Number of attempts of a burst that fails for the moment: half a minute in all, for which peers wait.
 const MAX_TRIES: u32 = 20;
-/// The first and the longest time between two tries.
+/// The first and the longest interval between attempts.
 const RETRY_INTERVALS: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(2)];
 
 #[derive(Default)]
 pub(super) struct UploadReads {
-    /// Spans that wait for the burst under way.
+    /// Spans of the next bursts.
     waiting: VecDeque<Span>,
-    /// The burst under way; `None` for a span that was called off.
+    /// The burst in flight; `None` for a cancelled span.
     burst: Option<Vec<Option<Span>>>,
-    /// How often it could not be read.
+    /// Number of failed attempts.
     tries: u32,
 }
 
-/// The next step for a burst that could not be read for the moment.
+/// The next step after a failed burst.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum ReadRetry {
-    /// Try it again after this time.
+    /// Retry after this time.
     Again(Duration),
-    /// Give up: it has been tried often enough; these of its spans are still wanted.
+    /// Give up these spans, after the last attempt.
     GiveUp(Vec<Span>),
 }
 
 impl UploadReads {
-    /// These spans are to be read, after all others.
+    /// Queues spans.
     pub(super) fn add(&mut self, spans: Vec<Span>) {
         self.waiting.extend(spans);
     }
 
-    /// The next burst, which is under way from now on; nothing while there is one already.
+    /// Starts the next burst, unless one is in flight.
     pub(super) fn start(&mut self) -> Option<Vec<Span>> {
         if self.burst.is_some() || self.waiting.is_empty() {
             return None;
@@ -50,7 +48,7 @@ impl UploadReads {
         Some(burst)
     }
 
-    /// Calls off these spans; all if there are none.
+    /// Cancels these spans; all if the list is empty.
     pub(super) fn cancel(&mut self, spans: &[Span]) {
         let cancelled = |span: &Span| spans.is_empty() || spans.contains(span);
         self.waiting.retain(|span| !cancelled(span));
@@ -59,14 +57,14 @@ impl UploadReads {
         }
     }
 
-    /// The burst under way has ended with these, one for each of its spans: those still wanted.
+    /// Ends the burst; pairs the spans that are still wanted with their results.
     pub(super) fn finish<T>(&mut self, read: impl IntoIterator<Item = T>) -> Vec<(Span, T)> {
         self.tries = 0;
         let burst = self.burst.take().into_iter().flatten();
         burst.zip(read).filter_map(|(span, read)| Some((span?, read))).collect()
     }
 
-    /// The burst under way could not be read for the moment.
+    /// Records a failed attempt.
     pub(super) fn failed(&mut self) -> ReadRetry {
         self.tries += 1;
         if self.tries < MAX_TRIES {
@@ -76,7 +74,7 @@ impl UploadReads {
         ReadRetry::GiveUp(self.finish(std::iter::repeat(())).into_iter().map(|(span, ())| span).collect())
     }
 
-    /// The spans of the burst under way that are still wanted, to be read once more; with none it has ended.
+    /// The spans of the burst that are still wanted, for a retry. If there are none, the burst has ended.
     pub(super) fn retry(&mut self) -> Vec<Span> {
         let wanted: Vec<Span> = self.burst.take().into_iter().flatten().flatten().collect();
         if wanted.is_empty() {

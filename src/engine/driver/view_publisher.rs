@@ -1,4 +1,4 @@
-//! The rows that a driver publishes of its torrent.
+//! The view that a driver publishes of its torrent.
 
 use std::time::{Duration, Instant};
 
@@ -16,29 +16,27 @@ use crate::engine::why::{Circumstances, why};
 use crate::net::route;
 use crate::swarm::{Summary, TrackerSummary};
 
-/// Time after the start in which nothing has to be explained yet.
+/// Time after the start in which a slow torrent needs no explanation.
 const YOUNG: Duration = Duration::from_secs(5);
-/// The window of the average that tells the time to completion.
+/// Window of the average rate for the estimated time to completion.
 const ETA_WINDOW: Duration = Duration::from_secs(20);
-/// Bytes per second below which no time to completion is told.
+/// Rate in bytes per second below which no time to completion is estimated.
 const SLOWEST: f64 = 1024.0;
 
-/// Keeps the row and publishes it.
+/// The publisher of a torrent's row and details.
 pub(super) struct ViewPublisher {
     publish: watch::Sender<Option<TorrentView>>,
-    /// The last row; the fixed parts are filled when they become known. The session adds the info-hashes that the
-    /// metadata told.
+    /// The last row. The session adds the info-hashes that the metadata named.
     row: Row,
-    /// Whether somebody looks at the detail.
+    /// Whether to publish details.
     pub show_detail: bool,
-    /// Whether the torrent has reached its goal and left the swarm.
+    /// The torrent has reached its goal and left the swarm.
     pub done: bool,
     started: Option<Moment>,
     average: Option<Average>,
 }
 
-/// An average of the rate over [`ETA_WINDOW`] that begins when bytes begin to come, and is not held down
-/// by the time before.
+/// The average rate over [`ETA_WINDOW`], counted from the first transfer.
 struct Average {
     began: Moment,
     last: Moment,
@@ -47,7 +45,7 @@ struct Average {
 }
 
 impl Average {
-    /// Takes in the rate at this moment; says the average, in bytes per second.
+    /// Adds the rate of this moment; returns the average in bytes per second.
     fn add(&mut self, now: Moment, rate: f64) -> f64 {
         let keep = (-now.since(self.last).as_secs_f64() / ETA_WINDOW.as_secs_f64()).exp();
         self.last = now;
@@ -63,12 +61,12 @@ impl ViewPublisher {
         Self { publish, row, show_detail: false, done: false, started: None, average: None }
     }
 
-    /// The name is known now.
+    /// Sets the name from the metadata.
     pub(super) fn name(&mut self, name: Untrusted) {
         self.row.name = name;
     }
 
-    /// The content is wanted from now on.
+    /// Resets the row for the wanted content.
     pub(super) fn content(&mut self, ContentTarget { metainfo, options }: &ContentTarget) {
         let unseen = why(&Circumstances { unseen: true, ..Circumstances::default() });
         self.row = self.row.of_content(metainfo, options, unseen);
@@ -76,7 +74,7 @@ impl ViewPublisher {
         self.started = None;
     }
 
-    /// Files are being hashed since then; so many bytes of so many are.
+    /// The state during a recheck, with its progress and estimated time.
     fn checking(&mut self, (since, bytes, of): (Instant, u64, u64)) -> (State, Reason) {
         let took = since.elapsed();
         self.row.checked = bytes.min(of);
@@ -91,7 +89,7 @@ impl ViewPublisher {
         why(&circumstances)
     }
 
-    /// Takes over what has moved.
+    /// Copies the transfer figures to the row.
     fn moved(&mut self, now: Moment, summary: &Summary, sent_before: u64) {
         let eta = self.eta(now, summary.wanted.saturating_sub(summary.done), summary.down);
         self.active(now);
@@ -109,13 +107,12 @@ impl ViewPublisher {
         row.eta = eta;
     }
 
-    /// Counts the time in which bytes move or are waited for.
+    /// Counts the active time.
     fn active(&mut self, now: Moment) {
         self.row.active = now.since(*self.started.get_or_insert(now));
     }
 
-    /// Time to completion at the average of the last seconds; nothing in the first ones, or when
-    /// almost nothing comes.
+    /// The estimated time to completion at the average rate; `None` at first and at very low rates.
     fn eta(&mut self, now: Moment, left: u64, down: f64) -> Option<Duration> {
         if self.average.is_none() && down < SLOWEST {
             return None;
@@ -130,7 +127,7 @@ impl ViewPublisher {
 }
 
 impl Driver {
-    /// Shows the torrent as it is now, or as it has left the swarm.
+    /// Publishes the present view of the torrent; `last` marks the last one.
     pub(super) fn publish(&mut self, now: Moment, summary: &Summary, last: bool) {
         let told = match (&self.content, &self.opening, &self.fault) {
             (Some(content), ..) => {
@@ -169,7 +166,7 @@ impl Driver {
         publish.send_replace(Some(TorrentView { row: row.clone(), detail, last }));
     }
 
-    /// How the search for the metadata goes.
+    /// The circumstances of the metadata search.
     pub(super) fn metadata_search(&self, s: &Summary) -> MetadataSearch {
         let metadata = s.metadata.unwrap_or_default();
         // Nodes that have answered in the search that is under way.
@@ -248,14 +245,14 @@ impl Driver {
         }
     }
 
-    /// Whether nobody can be reached from here. Whoever chose an address may have no more than a part of the
-    /// network in mind.
+    /// Whether the machine is offline. With a bind address the user may reach only a part of the network, so
+    /// that counts as online.
     fn is_offline(&self, s: &Summary) -> bool {
         let nothing = s.peers == 0 && s.trackers_working == 0 && !self.is_finished();
         nothing && self.shared.ours.is_empty() && !route::leads_out()
     }
 
-    /// The failure of the first tracker that fails.
+    /// The error of the first tracker that fails.
     fn failure(&self, now: Moment) -> Option<String> {
         let failing = self.torrent.trackers(now).find(|tracker| tracker.working == Some(false))?;
         failing.said.map(|text| text.fit(200))
@@ -293,7 +290,7 @@ impl Driver {
     }
 }
 
-/// The last answer of a tracker, in a sentence.
+/// The status of a tracker, as a sentence.
 fn tracker_status(tracker: &TrackerSummary) -> String {
     let said = tracker.said.as_ref().map(|text| text.fit(200));
     match (tracker.asking, tracker.working) {

@@ -1,4 +1,4 @@
-//! Turns: how many torrents look for their metadata and how many download at once, while the others wait.
+//! Queues of metadata lookups and downloads.
 
 use tokio::sync::{mpsc, watch};
 
@@ -9,11 +9,11 @@ use crate::engine::shared::Shared;
 use crate::engine::view::{Reason, State};
 use crate::engine::why::{Circumstances, metadata, why};
 
-/// Torrents whose metadata is looked for at once; the others wait until one is found or given up.
+/// Maximum number of concurrent metadata lookups.
 const MAX_LOOKUPS: usize = 64;
 
 impl Session {
-    /// Starts the torrents that wait, as far as there is room for more look-ups and downloads.
+    /// Starts queued torrents while there is room for more lookups and downloads.
     pub(super) fn start_queued(&mut self) {
         let count = |is_so: fn(&SessionTorrent) -> bool| {
             self.torrents.iter().filter(|&torrent| is_so(torrent)).count()
@@ -60,7 +60,7 @@ impl Session {
         self.share_budget();
     }
 
-    /// Divides the memory for unfinished pieces among the downloads that run.
+    /// Divides the memory for incomplete pieces among the running downloads.
     fn share_budget(&self) {
         let downloading: Vec<&SessionTorrent> =
             self.torrents.iter().filter(|torrent| torrent.is_downloading()).collect();
@@ -71,7 +71,7 @@ impl Session {
     }
 }
 
-/// The state of a torrent whose turn has come, before its driver says more.
+/// The state of a torrent that was just started, until its driver publishes one.
 fn starting(seed_only: bool) -> (State, Reason) {
     if seed_only {
         why(&Circumstances { unseen: true, ..Circumstances::default() })
@@ -80,7 +80,7 @@ fn starting(seed_only: bool) -> (State, Reason) {
     }
 }
 
-/// The state of a torrent whose metadata is looked for when its turn comes.
+/// The state of a torrent whose metadata lookup is queued.
 pub(super) fn lookup_queued() -> (State, Reason) {
     let text = format!("waiting its turn: the file lists of {MAX_LOOKUPS} others are looked for");
     (State::Metadata, Reason { word: "too_many_active", text })

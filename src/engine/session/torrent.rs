@@ -1,4 +1,4 @@
-//! One torrent of the session: its driver once its turn has come, and what is kept of it until then.
+//! A torrent of the session: its driver while it runs, and its options until then.
 
 use std::sync::Arc;
 
@@ -13,40 +13,39 @@ use crate::engine::view::{Reason, Row, State};
 use crate::engine::why::{Circumstances, why};
 use crate::proto::metainfo::Metainfo;
 
-/// One torrent of the session.
+/// A torrent of the session.
 pub(super) struct SessionTorrent {
     pub id: TorrentId,
-    /// Its info-hashes, as far as they are known; no other torrent of the session has one of them.
+    /// The known info-hashes; no other torrent of the session has one of them.
     pub info_hashes: InfoHashes,
     pub activity: Activity,
-    /// Whether it is paused; its driver does not start meanwhile.
+    /// Set while the torrent is paused; its driver does not start then.
     pub paused: bool,
-    /// The way it was added, until its driver is started.
+    /// The options of the torrent, until its driver starts.
     pub add: Option<Box<Add>>,
-    /// Its metadata, once that is known.
+    /// The metadata, once it is known.
     pub metainfo: Option<Arc<Metainfo>>,
-    /// The options of its content, until that is begun.
+    /// The options of the content, until it is started.
     pub content: Option<Box<ContentOptions>>,
     pub driver: Option<RunningDriver>,
-    /// The last row its driver published, or one made for it while it waits.
+    /// The last row of its driver, or one made here while it is queued.
     pub row: Row,
 }
 
-/// The activity of the session for a torrent.
+/// The activity of a torrent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Activity {
-    /// Its metadata is looked for when its turn comes.
+    /// The metadata lookup is queued.
     LookupQueued,
-    /// Its metadata is looked for.
+    /// The metadata is being fetched.
     LookingUp,
-    /// Its metadata is known, and nothing is wanted of its content.
+    /// The metadata is known, and no content was requested.
     Idle,
-    /// Its content is fetched or given when its turn comes. Where its metadata was looked for, its driver stays in
-    /// the swarm until then.
+    /// The content is queued. The driver of a metadata lookup stays in the swarm meanwhile.
     Queued,
-    /// Its content is fetched or given.
+    /// The content is being downloaded or seeded.
     Running,
-    /// Its driver has ended.
+    /// The driver has ended.
     Ended,
 }
 
@@ -57,7 +56,7 @@ pub(super) struct RunningDriver {
 }
 
 impl SessionTorrent {
-    /// Lets it wait for its turn, if it is known what it is and what is wanted of it.
+    /// Queues the content if the metadata is known and content was requested.
     pub(super) fn queue(&mut self, jobs: usize, events: &mpsc::UnboundedSender<Event>) {
         let Self { activity: Activity::Idle, metainfo: Some(metainfo), content: Some(options), .. } = self
         else {
@@ -74,7 +73,7 @@ impl SessionTorrent {
         (self.row, self.activity) = (row, Activity::Queued);
     }
 
-    /// Tells it to stop, and gives its task, if anything of it runs.
+    /// Tells the driver to stop and returns its task.
     pub(super) fn leave(self) -> Option<JoinHandle<()>> {
         self.send_order(ToDriver::Stop);
         self.driver.map(|running| running.task)
@@ -86,7 +85,7 @@ impl SessionTorrent {
         }
     }
 
-    /// Whether it takes one of the places for downloads.
+    /// Whether the torrent counts as a running download.
     pub(super) fn is_downloading(&self) -> bool {
         let counts = !matches!(self.row.state, State::Seeding | State::Done | State::Paused | State::Error);
         let runs = self.driver.as_ref().is_some_and(|running| !running.task.is_finished());
@@ -94,7 +93,7 @@ impl SessionTorrent {
     }
 }
 
-/// The state of a torrent that waits for its turn.
+/// The state of a queued torrent.
 pub(super) fn queued_state(jobs: usize, paused: bool) -> (State, Reason) {
     why(&Circumstances { paused, queued_behind: Some(jobs as u32), ..Circumstances::default() })
 }

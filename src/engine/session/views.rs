@@ -1,4 +1,4 @@
-//! Views: the rows that drivers publish, put together.
+//! The view of a session, made of the rows that drivers publish.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use super::torrent::Activity;
 use crate::engine::event::{Event, Fault, FaultKind, Remedy};
 use crate::engine::view::{Row, State, View};
 
-/// After how many views buffers that nobody needed are given back to the system.
+/// Number of views between trims of the buffer pool.
 const TRIM_EVERY: u32 = 20;
 
 impl Session {
-    /// Takes in what the drivers published, and makes one view of it.
+    /// Collects the rows of the drivers and publishes a view.
     pub(super) fn publish_view(&mut self) {
         let mut detail = None;
         let mut ended = false;

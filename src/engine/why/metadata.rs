@@ -1,61 +1,60 @@
-//! Why the metadata of a torrent is not here yet: who was asked, and what did they say? People call it the
-//! file list.
+//! The reason why the metadata of a link is still missing. Users know the metadata as the file list.
 
 use super::super::view::{Reason, State};
 use super::{no_peers, peers};
 use crate::base::units;
 
-/// The beginnings of the sentences that say who was asked.
+/// The beginnings of the sentences about a search.
 const STARTS: [&str; 2] = ["looking for anyone who has the file list: ", "nobody to ask for the file list: "];
 
-/// The circumstances that the rules look at.
+/// The circumstances of a metadata search.
 #[derive(Clone, Debug, Default)]
 pub struct MetadataSearch {
-    /// The user paused it.
+    /// Paused by the user.
     pub paused: bool,
-    /// Whether the metadata is here.
+    /// The metadata is complete and verified.
     pub found: bool,
-    /// Bytes of it that are here, and its length as claimed.
+    /// Received bytes of the metadata, and its size as peers claim it.
     pub progress: Option<(u64, u32)>,
     /// Connected peers.
     pub peers: u32,
-    /// Connected peers that offer it.
+    /// Connected peers that offer the metadata.
     pub offering: u32,
-    /// Of those, how many did not give it when they were asked.
+    /// Offering peers that rejected our requests.
     pub refusing: u32,
-    /// Peers that claimed one longer than is taken.
+    /// Peers whose metadata exceeds the size limit.
     pub too_long: u32,
-    /// Addresses known.
+    /// Known peer addresses.
     pub known: u32,
-    /// Of those, how many have not been tried or are being tried.
+    /// Known addresses not tried yet or being dialled.
     pub trying: u32,
-    /// Trackers that are asked.
+    /// Number of trackers.
     pub trackers: u32,
-    /// Peers that are known by name alone, and whose names are being looked up.
+    /// Peers known by host name whose address is being resolved.
     pub named: u32,
-    /// Peers whose names nobody knows.
+    /// Peers whose host name was not found.
     pub unknown_names: u32,
-    /// Trackers whose last answer was an answer.
+    /// Trackers whose last announce succeeded.
     pub trackers_working: u32,
-    /// Trackers that refused us when last asked, and what one of them said, clean for a terminal.
+    /// Trackers that refused the last announce.
     pub trackers_refused: u32,
-    /// See there.
+    /// The failure reason of one of them, clean for a terminal.
     pub refusal: Option<String>,
-    /// Trackers that could not be asked, and why one of them could not, clean for a terminal.
+    /// Trackers that could not be reached.
     pub trackers_failed: u32,
-    /// See there.
+    /// The error of one of them, clean for a terminal.
     pub failure: Option<String>,
-    /// The user wants no tracker to be asked.
+    /// Trackers are switched off by the user.
     pub trackers_off: bool,
-    /// Nodes of the DHT that answered; nothing where it is not asked.
+    /// DHT nodes that replied; `None` if the DHT is not used.
     pub dht: Option<u32>,
-    /// A search in the DHT has ended.
+    /// A DHT lookup has ended.
     pub dht_searched: bool,
     /// This machine has no route to the internet.
     pub offline: bool,
 }
 
-/// The state of a search, and why.
+/// The state of a metadata search, and the reason.
 pub fn why(s: &MetadataSearch) -> (State, Reason) {
     let say = |word, text: String| (State::Metadata, Reason { word, text });
     if s.paused {
@@ -91,14 +90,14 @@ pub fn why(s: &MetadataSearch) -> (State, Reason) {
     say("searching_peers", nobody(s))
 }
 
-/// The part of the sentence that says who was asked.
+/// The sentence without its beginning: the sources that were asked.
 pub fn asked(s: &MetadataSearch) -> String {
     let (_, Reason { text, .. }) = why(s);
     let told = STARTS.iter().find_map(|start| text.strip_prefix(start));
     told.map_or_else(|| text.clone(), str::to_owned)
 }
 
-/// Connected, and nobody has it.
+/// The sentence for connected peers without the metadata.
 fn without(s: &MetadataSearch) -> String {
     match s.peers {
         1 => "connected to 1 peer, which does not have the file list".into(),
@@ -106,7 +105,7 @@ fn without(s: &MetadataSearch) -> String {
     }
 }
 
-/// Nobody is connected: who was asked.
+/// The sentence for a search without connected peers.
 fn nobody(s: &MetadataSearch) -> String {
     if s.offline && s.trying == 0 {
         return no_peers::OFFLINE.into();
@@ -142,7 +141,7 @@ fn nobody(s: &MetadataSearch) -> String {
     STARTS[0].to_owned() + &asked.join(", ")
 }
 
-/// The results of asking trackers. A refusal is in the tracker's own words; a failure is in ours.
+/// The results of announces, as parts of a sentence. Refusals quote the tracker; errors are in our words.
 fn trackers(s: &MetadataSearch) -> Vec<String> {
     let mut told = Vec::new();
     let trackers = |n: u32| units::plural(u64::from(n), "tracker", "trackers");

@@ -1,13 +1,13 @@
-//! Nobody is connected: who was asked, and what did they say?
+//! The reason why no peer is connected.
 
 use super::super::view::{Reason, State};
 use super::{Circumstances, peers};
 use crate::base::units;
 
-/// The machine has no route.
+/// The sentence for a machine without a route to the internet.
 pub(super) const OFFLINE: &str = "this machine is offline: it has no route to the internet";
 
-/// Why nobody is connected.
+/// The state of a torrent without connected peers, and the reason.
 pub(super) fn why(c: &Circumstances) -> (State, Reason) {
     let waiting = |word, text: String| (State::Waiting, Reason { word, text });
     let starting = |text: String| (State::Downloading, Reason { word: "starting", text });
@@ -41,7 +41,7 @@ pub(super) fn why(c: &Circumstances) -> (State, Reason) {
     waiting("no_peers_known", unknown(c))
 }
 
-/// Addresses are known, and none of them accepts a connection.
+/// The sentence for known addresses that all refuse or time out.
 fn unreachable(c: &Circumstances) -> String {
     let mut how = Vec::new();
     for (count, what) in [(c.timed_out, "did not answer"), (c.refused, "refused")] {
@@ -60,7 +60,7 @@ fn unreachable(c: &Circumstances) -> String {
     found
 }
 
-/// `3 trackers report no seeds`.
+/// The report of the trackers, as in `3 trackers report no seeds`.
 fn answered(c: &Circumstances) -> String {
     match c.trackers_working {
         1 => "its tracker reports no seeds".into(),
@@ -68,7 +68,7 @@ fn answered(c: &Circumstances) -> String {
     }
 }
 
-/// No tracker works. A refusal is in the tracker's own words; a failure is in ours.
+/// The sentence for trackers that all fail. Refusals quote the tracker; errors are in our words.
 fn failing(c: &Circumstances) -> String {
     match (c.trackers, &c.refusal, &c.failure) {
         (1, Some(text), _) => format!("its tracker refuses us: '{text}'"),
@@ -80,7 +80,7 @@ fn failing(c: &Circumstances) -> String {
     }
 }
 
-/// A private torrent may be looked for nowhere but at its trackers.
+/// The sentence for a private torrent, which only its trackers may find peers for.
 fn private(c: &Circumstances) -> String {
     match (c.trackers, c.trackers_working) {
         (0, _) if c.trackers_off => {
@@ -92,7 +92,7 @@ fn private(c: &Circumstances) -> String {
     }
 }
 
-/// Nobody named anybody.
+/// The sentence for a torrent without any known peer.
 fn unknown(c: &Circumstances) -> String {
     if let Some(dht) = dht(c) {
         return match (c.trackers, c.trackers_working) {
@@ -112,14 +112,14 @@ fn unknown(c: &Circumstances) -> String {
     }
 }
 
-/// The result of asking the DHT, where it is used: nobody who was not known.
+/// The result of DHT lookups that found no new peer; `None` if the DHT is not used.
 fn dht(c: &Circumstances) -> Option<String> {
     let asked = if c.dht_searched { c.dht_asked } else { 0 };
     let none = if asked > 0 { ", 0 peers" } else { "" };
     c.dht.then(|| nodes(c.dht_searched, asked) + none)
 }
 
-/// The result of asking the DHT: so many nodes answered. `searched` if a search has ended.
+/// The number of DHT nodes that replied. `searched` is set once a lookup has ended.
 pub(super) fn nodes(searched: bool, answered: u32) -> String {
     match answered {
         0 if !searched => "the DHT is being asked".into(),
