@@ -27,7 +27,7 @@ impl Shared {
                     (first.seeds.max(second.seeds), first.leechers.max(second.leechers));
                 Ok(first)
             }
-            // A tracker need not know both.
+            // A tracker may know only one of the swarms.
             (Err(_), Ok(second)) => Ok(second),
             (first, Err(_)) => first,
         }

@@ -56,7 +56,7 @@ impl Handle {
 
     /// Sends a command; events report its outcome.
     pub fn send(&self, command: Command) {
-        // A session that has ended hears nothing; its last event has said why.
+        // A session that has ended receives nothing; its last event has said why.
         let _ = self.orders.send(ToSession::Command(command));
     }
 

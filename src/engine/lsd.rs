@@ -98,7 +98,7 @@ impl Service {
     async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<LsdOrder>) {
         let mut refresh = time::interval(INTERFACE_INTERVAL);
         refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // So that the first words have a way to go.
+        // Before the first announce, so that it has an interface.
         refresh.tick().await;
         self.refresh_interfaces();
         let mut buf = Vec::new();

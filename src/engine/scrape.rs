@@ -22,7 +22,7 @@ pub async fn scrape_trackers(
         deadline: timeout,
         connect_timeout: TrackerConfig::default().connect_timeout.min(timeout),
         stall_timeout: TrackerConfig::default().stall_timeout.min(timeout),
-        // One datagram may be lost without the tracker being taken for dead.
+        // One lost datagram must not make the tracker fail.
         udp_first_wait: TrackerConfig::default().udp_first_wait.min(timeout / 4),
         ..TrackerConfig::default()
     };

@@ -51,7 +51,7 @@ pub(super) async fn start(
 ) -> Result<(), Fault> {
     let jobs = config.jobs.max(1);
     let shared = Shared::start(config, events.clone()).await?;
-    // Whoever hears of a torrent can tell where it is found.
+    // The listening port is known before any event.
     view.send_replace(Arc::new(View { port: shared.port(), ..View::default() }));
     let (session, found) = Session::new(shared, events, view, jobs);
     tokio::spawn(session.run(inbox, found));
@@ -107,7 +107,7 @@ impl Session {
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let done = loop {
             tokio::select! {
-                // What a driver found is heard before its end is seen.
+                // The metadata of a driver is handled before its end is noticed.
                 biased;
                 Some((id, metainfo)) = found.recv() => self.found(id, metainfo),
                 order = inbox.recv() => match order {
@@ -236,7 +236,7 @@ impl Session {
             _ => {}
         }
         match (&mut torrent.add, order) {
-            // Its driver begins with them.
+            // The driver starts with these peers.
             (Some(add), ToDriver::Peers(addrs)) => {
                 add.peers.extend(addrs);
                 add.peers.truncate(MAX_PEERS);
@@ -263,7 +263,7 @@ impl Session {
             }
         };
         let _ = time::timeout(STOP_TIMEOUT, all).await;
-        // The last view holds what each of them moved in all.
+        // The last view holds the final figures of all torrents.
         self.publish_view();
         self.shared.stop().await;
     }

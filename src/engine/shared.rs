@@ -237,7 +237,7 @@ impl Shared {
     /// torrent may hold in any case. The pool grows with them then: two torrents that waited for each other's
     /// buffers would wait forever.
     fn reserve(&self, before: u64, after: u64) {
-        // Held until the pool knows, or an older sum could overtake a newer one.
+        // The lock is held until the pool is resized, or an older sum could overtake a newer one.
         let mut reserved = lock(&self.reserved);
         let most = *reserved;
         *reserved = reserved.saturating_sub(before).saturating_add(after);

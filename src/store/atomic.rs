@@ -26,7 +26,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8], overwrite: bool) -> Result<(), Di
     let temporary = beside(path).ok_or_else(|| DiskError::new(DiskErrorKind::Name, "write", path))?;
     let written = write_durably(&temporary, bytes).and_then(|()| put(&temporary, path, overwrite));
     if written.is_err() {
-        // The first error is the one to tell.
+        // The first error is the one to report.
         let _ = std::fs::remove_file(&temporary);
     }
     written.map_err(failed)?;
@@ -54,7 +54,7 @@ fn put(from: &Path, to: &Path, overwrite: bool) -> io::Result<()> {
     }
     match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         Err(Errno::INVAL | Errno::NOSYS) => {
-            // A file system that cannot: a second name refuses to replace as well.
+            // A file system without this flag: a hard link does not replace an existing file either.
             std::fs::hard_link(from, to)?;
             std::fs::remove_file(from)
         }

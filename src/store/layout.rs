@@ -43,7 +43,7 @@ impl Layout {
         hashes: PieceHashes,
     ) -> Result<Self, DiskError> {
         let invalid = |path: &Path| DiskError::new(DiskErrorKind::Invalid, "use", path);
-        // Pieces are hashed by SHA-1 alone so far.
+        // Only SHA-1 pieces (v1) are supported so far.
         downloadable(&id).map_err(|error| invalid(Path::new("")).with(error.to_string()))?;
         if hashes.v1().is_none()
             || hashes.count() != geometry.piece_count() as usize

@@ -44,7 +44,7 @@ impl TorrentLock {
                 Err(TryLockError::WouldBlock) => return Ok(Err(LockOwner::read(&mut file))),
                 Err(TryLockError::Error(error)) => return Err(failed(error)),
             }
-            // Whoever had it may have removed the file between the two steps: then this lock is of a file
+            // The previous owner may have removed the file between open and lock: then this lock is on a file
             // that nobody else will find.
             let same = |there: std::fs::Metadata, ours: std::fs::Metadata| {
                 (there.dev(), there.ino()) == (ours.dev(), ours.ino())
@@ -53,7 +53,7 @@ impl TorrentLock {
             {
                 let mut words = format!("{}\n", std::process::id()).into_bytes();
                 words.extend_from_slice(work.as_os_str().as_bytes());
-                // Only to be told; the lock is what counts.
+                // Informational only: the lock is what counts.
                 let _ = file.set_len(0).and_then(|()| file.write_all(&words));
                 return Ok(Ok(Self { path, _file: file }));
             }
@@ -75,7 +75,7 @@ impl LockOwner {
 
 impl Drop for TorrentLock {
     fn drop(&mut self) {
-        // While it is still locked; a file that stays is only litter.
+        // Removed while still locked. A file that stays is harmless.
         let _ = std::fs::remove_file(&self.path);
     }
 }

@@ -21,19 +21,19 @@ pub(super) fn copy_in(file: &File, offset: u64, slices: &[&[u8]]) -> io::Result<
     let len: usize = slices.iter().map(|slice| slice.len()).sum();
     let start = offset & !(HUGE - 1);
     let lead = (offset - start) as usize;
-    // What lies beyond the end of the file, or beyond the run, is mapped but never touched.
+    // Bytes beyond the file or beyond the slices are mapped but never touched.
     let whole = (lead + len).next_multiple_of(HUGE as usize);
     let map = MmapOptions::new()
         .offset(start)
         .len(whole)
         .map_raw(file)
         .map_err(|_| io::Error::from(io::ErrorKind::Unsupported))?;
-    // A map may lie beyond the end of its file; touching it there would fault.
+    // A map may extend beyond its file; touching it there would fault.
     if file.metadata()?.len() < offset + len as u64 {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     let guard = Guard::new(map.as_ptr(), map.len()).ok_or(io::ErrorKind::Unsupported)?;
-    // Advice may be unknown to the kernel or have no effect; the writer watches what it brings.
+    // The kernel may not know the advice or ignore it; the write strategy watches the page faults.
     let _ = map.advise(Advice::HugePage);
     match map.advise_range(Advice::PopulateWrite, lead, len) {
         Ok(()) => {}
@@ -55,7 +55,7 @@ pub(super) fn copy_in(file: &File, offset: u64, slices: &[&[u8]]) -> io::Result<
 /// Translates the error of a failed `MADV_POPULATE_WRITE` (madvise(2)).
 fn populate_error(error: &io::Error) -> io::Error {
     match error.raw_os_error() {
-        // A fault would have been a SIGBUS: cut, full, or the device is gone.
+        // A fault would have raised SIGBUS: the file was truncated, the disk is full, or the device is gone.
         Some(libc::EFAULT) => io::ErrorKind::UnexpectedEof.into(),
         Some(libc::EHWPOISON) => io::Error::from_raw_os_error(libc::EIO),
         _ => io::ErrorKind::Unsupported.into(),

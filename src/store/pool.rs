@@ -161,7 +161,7 @@ impl Shared {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics between two changes that belong together.
+        // No invariant spans a point that can panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -169,7 +169,7 @@ impl Shared {
         let data = if state.in_use >= self.cap() {
             None
         } else {
-            // Without memory from the system the pool is as good as empty.
+            // If the system has no memory, the pool counts as empty.
             state.free.pop().or_else(|| MmapMut::map_anon(BUF_LEN).ok())
         };
         if data.is_some() {
@@ -188,8 +188,8 @@ impl Shared {
         state.in_use -= 1;
         state.returned += 1;
         let released = if state.returned >= PERIOD { state.unneeded() } else { Vec::new() };
-        // One waiter for one buffer; but a waiter that has lost interest must not keep the others
-        // asleep, so all are woken once there is plenty.
+        // One waiter per buffer. But a waiter that has gone must not keep the others asleep, so all are woken
+        // once there is plenty.
         let wake = if state.in_use <= self.cap() / 2 { state.waiting.len() } else { 1 };
         let wake = wake.min(state.waiting.len());
         let woken: Vec<_> = state.waiting.drain(..wake).collect();

@@ -138,8 +138,7 @@ fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::
     let Some(previous) = PREVIOUS.get() else { return };
     match previous.sa_sigaction {
         libc::SIG_DFL | libc::SIG_IGN => {
-            // Ignoring a fault would run into it for ever; so the default: returning faults again.
-            // SAFETY: sets the default action, then returns to the instruction that faulted.
+            // Ignoring the fault would repeat it forever. The default action lets it end the process.
             unsafe {
                 let mut default: libc::sigaction = std::mem::zeroed();
                 default.sa_sigaction = libc::SIG_DFL;

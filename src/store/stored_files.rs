@@ -86,7 +86,7 @@ impl StoredTorrentFiles {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name();
             let id = name.to_str().and_then(|name| name.strip_suffix(".torrent")?.parse().ok());
-            // Whatever else lies there is not ours.
+            // Other files in the folder are not ours.
             if let (Some(id), Ok(meta)) = (id, entry.metadata()) {
                 let used = meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
                 stored_files.push(StoredFile { id, used, len: meta.len() });

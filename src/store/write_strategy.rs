@@ -118,7 +118,7 @@ impl WriteStrategy {
                 "no huge pages on this file system; files are written positionally from now on"
             );
         }
-        // The last few hundred MiB count, not those of yesterday.
+        // Halved now and then, so that recent copies count most.
         if mapped > 16 * TRIAL_BYTES {
             self.mapped.store(mapped / 2, Ordering::Relaxed);
             self.faults.store(faults / 2, Ordering::Relaxed);

@@ -29,7 +29,7 @@ impl NodeFile {
         let lock = lock(&path);
         let mut saved = read(&path).unwrap_or_default();
         if lock.is_none() {
-            // Two nodes of one id are one too many.
+            // Two nodes must not share an id.
             saved.ids.clear();
         }
         (Self { path, lock }, saved)

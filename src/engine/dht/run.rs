@@ -117,7 +117,7 @@ impl Runner {
             names: config.bootstrap.into_iter().take(MAX_NAMES).collect(),
             more_names: Vec::new(),
             resolving: None,
-            // Nodes of the last run get a moment to answer before strangers are asked for others.
+            // Stored nodes get some time to reply before bootstrap names are resolved.
             resolve_at: if saved.nodes.is_empty() { now } else { now + SAVED_NODES_TIMEOUT },
             pause: RESOLVE_INTERVALS.0,
             node_file,
@@ -290,7 +290,7 @@ impl Runner {
         for order in self.out.drain(..) {
             let (key, updates, last) = match order {
                 Output::Send { to, bytes } => {
-                    // An answer leaves from the address that was asked.
+                    // A reply leaves from the address that received the query.
                     let at = self.asked.filter(|(from, _)| *from == to).map(|(_, at)| at);
                     if self.sockets.send(at, to, &bytes).is_err_and(|error| !is_transient(&error)) {
                         self.unsent.push_back(to);
@@ -305,13 +305,13 @@ impl Runner {
                 Output::Samples(key, samples) => (key, TaskUpdate::Samples(samples), false),
                 Output::Item(key, item) => (key, TaskUpdate::Item(item), false),
                 Output::Ended(key, outcome) => {
-                    // Who hears of the end finds what came of it in the status.
+                    // The status must be current when the end is reported.
                     publish(&self.dht, self.resolving.is_some(), &self.status);
                     (key, TaskUpdate::Ended(outcome), true)
                 }
             };
             if let Some(task) = self.tasks.get(&key) {
-                // Who does not listen any more is found when it is next looked for.
+                // A closed receiver is removed by the next check for abandoned tasks.
                 let _ = task.send(updates);
             }
             if last {

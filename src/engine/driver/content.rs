@@ -229,7 +229,7 @@ impl Driver {
             }
         };
         content.writes_pending = content.writes_pending.saturating_sub(1);
-        // The file is younger now than the last record says.
+        // The file is newer now than its stamp in the last record.
         content.resume_writer.dirty = true;
         let piece = hash_state.piece();
         if let Some(blocks) = content.pieces.return_segment(hash_state) {
@@ -305,7 +305,7 @@ impl Driver {
                 link.send(ToPeer::Serve(ready));
                 self.start_next_read(peer);
             }
-            // The disk is well, only too busy: that is no fault of the torrent.
+            // The disk is only busy, which must not stop the torrent.
             Err(error) if error.kind.is_transient() => match link.reads.failed() {
                 ReadRetry::Again(after) => {
                     tracing::debug!(%error, ?after, "a read is tried again");

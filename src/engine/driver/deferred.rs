@@ -53,7 +53,7 @@ impl Driver {
     pub(super) fn disk_ready(&mut self, ready: Result<(), DiskError>) {
         let Some(content) = &mut self.content else { return };
         if let Err(error) = ready {
-            // Nothing may be written from now on either.
+            // Deferred I/O is dropped: nothing may be written after the failure.
             self.fault.get_or_insert_with(|| Fault::from_disk(&error));
             return;
         }

@@ -36,7 +36,7 @@ pub(super) fn survey_files(
         overwrite: options.existing == ExistingFiles::Overwrite,
         follow: options.seed_only && options.follow,
     };
-    // What was wanted the last time is not known: where bytes lie is told by which files are there.
+    // The previous selection is unknown, so the existing files tell where bytes lie.
     let nothing = vec![false; layout.files.len()];
     let storage = Storage::new(root, layout, how, &nothing, file_pool)?;
     let survey = storage.survey()?;
@@ -53,7 +53,7 @@ pub(super) fn refuse_foreign(
     have: &Bitfield,
 ) -> Result<(), Fault> {
     let geometry = &*storage.layout().geometry;
-    // What has bytes after its end was never left like that by us.
+    // torr never leaves bytes after the end of a file.
     let is_ours = |surveyed: &SurveyedFile| known.is_ours(surveyed.file) && !is_too_long(geometry, surveyed);
     let ours = |path: &PathBuf| survey.iter().any(|surveyed| surveyed.path == *path && is_ours(surveyed));
     let foreign: Vec<PathBuf> =
@@ -150,7 +150,7 @@ pub(super) fn refuse_existing(
             all if all.is_empty() => Ok(()),
             all => Err(Fault::not_begun(&all)),
         },
-        // Pieces of these would be fetched and written over what is believed to be right.
+        // Pieces of these files would be downloaded and overwrite trusted data.
         ExistingFiles::Trust => match paths(&|surveyed| !has_its_length(geometry, surveyed)) {
             all if all.is_empty() || options.seed_only => Ok(()),
             all => Err(Fault::not_whole(&all)),
@@ -175,8 +175,8 @@ impl KnownPieces {
     ) -> Result<Self, DiskError> {
         let geometry = &*storage.layout().geometry;
         let count = geometry.piece_count();
-        // A run that was cut off may have begun any file that it has not noted; and what has come in the
-        // place of one that was noted is another's.
+        // An interrupted run may have created files without a stamp. A file that replaced a stamped one is
+        // not ours.
         let mut inodes = vec![None; geometry.file_count() as usize];
         for surveyed in survey {
             if let FileStatus::Plain { inode, .. } = surveyed.status {

@@ -26,17 +26,17 @@ impl Driver {
         (self.registration, self.lsd_registration, self.dht_lookup) = (None, None, None);
         if let Some(opening) = &self.opening {
             opening.cancel();
-            // Whatever still comes of the files is no reason to meet anybody.
+            // The result of the check must not make the torrent join the swarm.
             self.handle_input(Input::Wish(Wish::Pause));
         }
-        // What peers have reported already counts, so that figures add up at the end.
+        // Reports that are already here count, so that the totals add up.
         while let Ok(report) = inbox.reports.try_recv() {
             self.handle_report(report);
         }
-        // Nothing more comes, so that what is there gets to the disk.
+        // No more blocks may arrive: the disk gets time to write the pieces.
         self.peers.clear();
-        // Before the goodbye, for a machine that has stopped takes in no more pieces. An older record must not
-        // come after the last one.
+        // Before the stop, since a stopped state machine accepts no pieces. An older record must not be saved
+        // after the last one.
         let _ = time::timeout(WRITE_TIMEOUT, self.handle_events_while(&mut inbox, Self::is_writing)).await;
         let writing = self.content.as_ref().is_some_and(|content| content.writes_pending > 0);
         self.save_at_the_end(writing).await;

@@ -24,7 +24,7 @@ pub(super) fn torrent_config(shared: &Shared, add: &Add) -> (Vec<String>, swarm:
         let tier: Vec<&str> = tier;
         let mut keys = Vec::new();
         for url in tier {
-            // One that is named twice is one tracker all the same.
+            // A tracker named twice is used once.
             if !urls.iter().any(|known| known == url) {
                 urls.push(url.to_owned());
                 keys.push(TrackerKey(urls.len() - 1));
@@ -36,8 +36,8 @@ pub(super) fn torrent_config(shared: &Shared, add: &Add) -> (Vec<String>, swarm:
     }
     let private = metainfo.is_some_and(Metainfo::is_private);
     let seed_only = add.content.as_ref().is_some_and(|options| options.seed_only);
-    // The info dictionary of a private torrent is for those who know it already, unless it is given with a link,
-    // which says nothing without it.
+    // The metadata of a private torrent is uploaded only if we seed it by a link, which would be useless
+    // without the metadata.
     let lent = metainfo.filter(|_| seed_only || !private);
     let config = swarm::Config {
         port: shared.port().unwrap_or(0),

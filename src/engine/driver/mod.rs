@@ -19,6 +19,7 @@ mod outputs;
 mod peer_hosts;
 mod piece_buffers;
 mod resume_record;
+mod resume_saves;
 mod resume_writer;
 mod seed_goal;
 mod stream;

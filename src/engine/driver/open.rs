@@ -121,7 +121,7 @@ impl OpenTask {
         let (target_storage, pieces) = (storage.clone(), have.clone());
         let wanted = wanted_files(options, &storage.layout().geometry);
         let (id, seed_only) = (metainfo.info_hash(), options.seed_only);
-        // Without the hold the record is another's.
+        // Without the lock, the record belongs to another process.
         let store = self.shared.store.clone().filter(|_| held);
         let store_after = store.clone();
         let initial_record = resume_record::initial_record(&self.target, have, totals);

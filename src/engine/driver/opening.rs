@@ -60,7 +60,8 @@ impl Driver {
             torrent_file: resume_record::torrent_file(&target.metainfo, &self.add),
             progress: progress.clone(),
             events: self.to.events.clone(),
-            // Without a peer to ask nothing is lost by waiting, and nobody hears of a torrent that comes to nothing.
+            // Before the torrent has joined the swarm, waiting costs nothing, and a torrent that fails is
+            // never announced.
             waits_for_disk: self.is_unannounced(),
         };
         self.opening = Some(ContentOpening { target, read, progress, checking: None });
@@ -81,7 +82,7 @@ impl Driver {
         let Some(ContentOpening { target, read, .. }) = self.opening.take() else { return };
         let opened = match opened {
             Ok(opened) => opened,
-            // Whoever leaves has called it off.
+            // The driver is leaving and has cancelled the check.
             Err(_) if self.leaving => return,
             Err(fault) => {
                 self.fault.get_or_insert(fault);

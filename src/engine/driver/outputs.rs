@@ -77,15 +77,15 @@ impl Driver {
     fn announce(&mut self, tracker: TrackerKey, announce: Announce) {
         let Some(url) = self.urls.get(tracker.0).cloned() else { return };
         let (events, shared) = (self.to.events.clone(), self.shared.clone());
-        // Only farewells are waited for when the torrent leaves.
+        // When the torrent leaves, it waits for the announces in flight.
         self.announcing += 1;
         let last = announce.event == AnnounceEvent::Stopped;
-        // The turns are given out here: tasks need not start in the order in which they are spawned.
+        // The order is fixed here: tasks need not start in the order in which they are spawned.
         let (over, next) = oneshot::channel::<()>();
         let before = self.last_announces.insert(tracker, next);
         tokio::spawn(async move {
             if let Some(before) = before {
-                // It only ever ends by being dropped.
+                // The channel only ever ends by being dropped.
                 let _ = before.await;
             }
             let answer = shared.announce(&url, &announce).await;

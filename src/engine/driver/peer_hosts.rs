@@ -73,7 +73,7 @@ impl PeerHosts {
                     self.0.unknown.fetch_add(1, Ordering::Relaxed);
                     unknown.push(Untrusted::new(host).fit(100));
                 }
-                // It broke, and has told of itself.
+                // The task panicked, which is logged elsewhere.
                 Err(_) => {}
             }
         }

@@ -61,7 +61,7 @@ pub(super) fn initial_record(
         added: totals.added.unwrap_or(now),
         finished: totals.finished.or(options.seed_only.then_some(now)),
         saved: now,
-        // Who only gives writes to nothing.
+        // Seeding writes to no file.
         running: !options.seed_only,
         partial: is_partial(target, have),
         extra: encode_root_name(metainfo),
@@ -120,7 +120,7 @@ pub(super) fn load(store: &TorrentStore, torrent: &Metainfo, folder: &Path) -> O
         return None;
     }
     if !record.extra.is_empty() && record.extra != boot_id() {
-        // The machine has started again since, and what it had not written is gone.
+        // The machine was rebooted since, and unsynced bytes are lost.
         record.have = Bitfield::none(record.have.len());
         record.stamps = FileStamps::default();
         record.running = true;
@@ -146,8 +146,7 @@ pub(super) fn save(
     } else {
         record.extra.splice(..0, boot_id());
     }
-    // What is written behind this point may make a file younger than its stamp; what the record claims
-    // was written before.
+    // Later writes may give a file newer times than its stamp, but what the record claims was written before.
     record.stamps = storage.file_stamps().map_err(|error| error.to_string())?;
     store.save(&[record]).map_err(|error| error.to_string())
 }
@@ -166,7 +165,7 @@ pub(super) fn save_changed(
             *stamp = None;
         }
     }
-    // Of a torrent that runs, files without a stamp are ours.
+    // A running torrent owns even files without a stamp.
     (record.have, record.running) = (Bitfield::none(record.have.len()), false);
     store.save(&[record]).map_err(|error| error.to_string())
 }

@@ -66,7 +66,7 @@ impl Driver {
         };
         let events = self.to.events.clone();
         tokio::spawn(async move {
-            // A driver that has left needs to know nothing.
+            // The driver may have left already.
             task.run(|at| drop(events.send(DriverEvent::ReaderAt(at)))).await;
             let _ = events.send(DriverEvent::ReaderAt(end));
         });
@@ -132,14 +132,14 @@ impl ReadTask {
     /// each chunk.
     async fn run(mut self, read_to: impl Fn(u64)) {
         while self.at < self.end {
-            // Nothing is read before there is room for it.
+            // No read before there is room for its result.
             let Ok(room) = self.to.reserve().await else { return };
             let at = self.at;
             let verified = tokio::select! {
                 () = self.to.closed() => return,
                 verified = self.verified.wait_for(|&to| to > at) => match verified {
                     Ok(to) => *to,
-                    // The torrent has ended, and this is as far as it came.
+                    // The torrent has stopped.
                     Err(_) => return,
                 },
             };

@@ -79,7 +79,7 @@ impl ViewPublisher {
         let took = since.elapsed();
         self.row.checked = bytes.min(of);
         self.row.to_check = of;
-        // The first instants say nothing about the rest.
+        // The first second says little about the rest.
         let rate = bytes as f64 / took.as_secs_f64().max(0.001);
         let told = took >= Duration::from_secs(1) && rate >= SLOWEST;
         let left = of.saturating_sub(bytes) as f64 / rate.max(1.0);
@@ -147,7 +147,7 @@ impl Driver {
             }
             (None, Some(opening), None) => match opening.checked() {
                 Some(checked) => self.view_publisher.checking(checked),
-                // The session has told that it begins.
+                // The session has published this state already.
                 None => return,
             },
             (None, None, None) => {
@@ -169,7 +169,7 @@ impl Driver {
     /// The circumstances of the metadata search.
     pub(super) fn metadata_search(&self, s: &Summary) -> MetadataSearch {
         let metadata = s.metadata.unwrap_or_default();
-        // Nodes that have answered in the search that is under way.
+        // DHT nodes that replied to the lookup in flight.
         let answering = |searching: bool| {
             self.dht_lookup.as_ref().filter(|_| searching).map_or(0, crate::engine::dht::PeerLookup::answered)
         };
@@ -200,7 +200,7 @@ impl Driver {
 
     fn circumstances(&self, content: &Content, now: Moment, s: &Summary) -> Circumstances {
         let session = &self.shared.limits;
-        // Addresses that may still answer keep the rest from being called hopeless.
+        // While addresses may still answer, the failed ones do not explain the state.
         let hopeless = if s.fresh == 0 && s.dialling == 0 { s.known } else { 0 };
         let failed = |count: u64| count.min(u64::from(hopeless)) as u32;
         let least = |a: Option<u64>, b: Option<u64>| a.into_iter().chain(b).min();

@@ -52,7 +52,7 @@ impl Session {
             } else if let Some(options) = torrent.content.take()
                 && let Some(running) = &mut torrent.driver
             {
-                // What it has published is of the look-up.
+                // The last published view is that of the metadata lookup.
                 running.published.mark_unchanged();
                 torrent.send_order(ToDriver::Start(options));
             }

@@ -17,11 +17,11 @@ impl Session {
         let mut ended = false;
         for torrent in &mut self.torrents {
             let Some(running) = &mut torrent.driver else { continue };
-            // Looked at before what it published, or its last word could fall between the two.
+            // Checked before the published view is read, or the last view could come in between.
             let over = running.task.is_finished();
             let mut last = false;
-            // One that has ended may have left a word that was not seen. One that waits for its turn has said that it
-            // has found its metadata.
+            // A driver that has ended may have left an unread view. The view of a queued torrent is that of
+            // its metadata lookup.
             if running.published.has_changed().unwrap_or(true)
                 && torrent.activity != Activity::Queued
                 && let Some(published) = running.published.borrow_and_update().clone()
@@ -39,7 +39,7 @@ impl Session {
             (torrent.driver, torrent.activity) = (None, Activity::Ended);
             ended = true;
             if !last && !self.stopping {
-                // The driver ended without its last word: it panicked. The others go on.
+                // The driver panicked, since it ended without its last view. The other torrents go on.
                 torrent.row.state = State::Error;
                 torrent.row.reason.word = FaultKind::Internal.reason();
                 torrent.row.reason.text = "an internal error stopped this torrent".into();

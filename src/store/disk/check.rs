@@ -118,7 +118,7 @@ impl CheckJob {
     pub(super) fn step(&self, scratch: &mut Vec<u8>) {
         self.take_step(scratch);
         if !self.has_steps() {
-            // Nobody knows when the memory will be needed again.
+            // The memory may not be needed again for long.
             *scratch = Vec::new();
         }
     }

@@ -236,7 +236,7 @@ impl Disk {
         let threads =
             std::mem::take(&mut *self.shared.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
-            // A thread catches what its jobs throw; there is nothing to learn from its end.
+            // Threads catch the panics of their jobs, so the result carries nothing.
             let _ = thread.join();
         }
     }
@@ -262,7 +262,7 @@ impl Shared {
         let mut state = self.lock();
         loop {
             state.turn = state.turn.wrapping_add(1);
-            // Reads and writes go first in turns, what runs once comes every third time.
+            // Writes and reads take turns; closures come first every third time.
             let lines = match state.turn % 3 {
                 0 => [0, 1, 2, 3],
                 1 => [1, 0, 2, 3],
@@ -331,7 +331,7 @@ fn work(shared: &Shared) {
     let mut scratch = Vec::new();
     while let Some(job) = shared.next_job() {
         let check = if let Job::Check(job) = &job { Some(job.clone()) } else { None };
-        // A panic is a bug, but one torrent's; the threads serve all of them.
+        // A panic is a bug of one torrent; the threads serve all of them.
         let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match job {
             Job::Pieces(jobs) => verify_and_write::run(jobs),
             Job::Segments(jobs) => write_segment::run(jobs),
@@ -356,7 +356,7 @@ impl ReadJob {
 
     fn serve(self, mut bufs: Vec<Buf>) {
         if bufs.len() < self.spans.len() {
-            // The system has no memory for more.
+            // The system is out of memory.
             return self.refuse(DiskErrorKind::Busy);
         }
         let result = self.read(&mut bufs).map(|()| bufs);

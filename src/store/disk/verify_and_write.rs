@@ -66,7 +66,7 @@ pub(super) fn run(jobs: Vec<PieceJob>) {
     for ((storage, piece, bufs, digests, done), found) in whole.into_iter().zip(found) {
         let right = storage.layout().hashes.verify(piece, &PieceDigest::V1(found));
         let outcome = write_if_right(&storage, piece, &bufs, digests, right);
-        // Who hears of the piece may count on its memory.
+        // The caller may rely on the memory being free.
         drop(bufs);
         done(outcome);
     }

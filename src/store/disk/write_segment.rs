@@ -67,7 +67,7 @@ impl SegmentJob {
                 }
             }
         };
-        // Who hears of the run may count on its memory.
+        // The caller may rely on the memory being free.
         drop(bufs);
         done(outcome);
     }

@@ -87,7 +87,7 @@ impl FilePool {
         {
             closed.extend(state.open.remove(&key).map(|(_, file)| file));
         }
-        // Closing may take time; others need not wait for it.
+        // Closing files may take time, so the lock is released first.
         drop(guard);
     }
 
@@ -133,7 +133,7 @@ impl FilePool {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics between two changes that belong together.
+        // No invariant spans a point that can panic.
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -85,7 +85,7 @@ impl Root {
 
     /// Opens a regular file.
     pub(in crate::store) fn open_file(&self, path: &Path, mode: OpenMode) -> io::Result<File> {
-        // A pipe at this place must not block us; for plain files the flag means nothing.
+        // NONBLOCK, so that opening a pipe does not block; regular files ignore it.
         let common = OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = match mode {
             OpenMode::Read => self.open_at(path, common | OFlags::RDONLY, Mode::empty())?,
@@ -137,7 +137,7 @@ impl Root {
         }
         let rules = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
         match rustix::fs::openat2(&self.folder, path, flags, mode, rules) {
-            // An old kernel, a sandbox that does not know the call, or a race with a renaming.
+            // An old kernel, a sandbox without this call, or a race with a rename.
             Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => self.open_by_components(path, flags, mode),
             other => other,
         }

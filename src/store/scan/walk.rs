@@ -102,7 +102,7 @@ impl Walk<'_> {
         let path = entry.path();
         let mut meta = entry.metadata().map_err(|error| DiskError::from_io("read", &path, &error))?;
         let is_link = meta.is_symlink();
-        // What a link is called decides before what it points to: one that is not wanted may lead nowhere.
+        // The name of a link decides before its target: a skipped link may be dangling.
         let mut verdict = self.verdict(&path, meta.is_dir(), above);
         if is_link && !matches!(verdict, Verdict::LeftOut(_)) {
             if !self.options.follow {

@@ -172,7 +172,7 @@ impl Inner {
     }
 
     fn write_state(&self) -> MutexGuard<'_, WriteState> {
-        // Sets stay sets whatever panics.
+        // No invariant spans the sets.
         self.write_state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -208,7 +208,7 @@ impl Inner {
         }
         let file = part.file;
         let in_part = self.is_in_part_file(file)?;
-        // A whole piece of a skipped file that came all the same belongs into the file.
+        // A piece of a skipped file that is shared with no other file goes into the file itself.
         Ok(Some(match self.slot_offset(part, piece).filter(|_| in_part) {
             Some(offset) => (PART_FILE, offset),
             None => (file.0, part.offset),
@@ -282,7 +282,7 @@ impl Inner {
                 let error = DiskError::new(DiskErrorKind::Foreign, "write", self.full_path(key));
                 return Err(error.with("it is longer than the torrent's file"));
             }
-            // What follows the end of a file that nobody asked for is not in the way.
+            // A file that is not wanted may be longer than the torrent says.
             let cut = present > len && self.is_wanted(key);
             if cut || (present < len && sized) {
                 file.set_len(len).map_err(failed)?;

@@ -90,7 +90,7 @@ impl Storage {
                 && let Ok(open) = inner.open_to_read(key)
             {
                 let advice = rustix::fs::Advice::WillNeed;
-                // Only advice: what it would have said about errors the reading will say.
+                // Only advice: the read itself will report errors.
                 let _ = rustix::fs::fadvise(&open.file, offset, std::num::NonZeroU64::new(part.len), advice);
             }
         }
@@ -106,8 +106,8 @@ impl Inner {
             (at < range.end).then(|| {
                 let piece = at / piece_len;
                 let in_piece = range.end.min((piece + 1) * piece_len);
-                // One step per piece is cheap beside the reading; parts are cut at pieces so that those
-                // in the part file are found.
+                // Parts are cut at pieces, so that those in the part file are found. One step per piece is
+                // cheap beside the read.
                 let part = self.layout.geometry.parts(at..in_piece).next()?;
                 at += part.len;
                 Some((piece as u32, part))

@@ -98,7 +98,7 @@ impl Storage {
             }
             if len > 0 && inner.options.alloc == Alloc::Full {
                 let open = inner.open_to_write(&open_root, key)?;
-                // Where the file system cannot reserve there is nothing better than a hole.
+                // If the file system cannot reserve space, a sparse file has to do.
                 open_root
                     .strategy
                     .reserve(&open.file, 0, len)
@@ -131,7 +131,7 @@ impl Storage {
     /// file that was moved away went with it.
     pub fn confirm_files(&self) -> Result<(), DiskError> {
         let inner = &*self.inner;
-        // Not the folder that is open: that one may have been moved, too.
+        // Opens the root anew: the open one may have been moved, too.
         let changed =
             |path: PathBuf, how: &str| DiskError::new(DiskErrorKind::Changed, "find", path).with(how);
         let root = match Root::open(&inner.root, inner.options.follow) {
@@ -170,7 +170,7 @@ impl Storage {
             })
         };
         let files = inner.layout.files.iter().enumerate();
-        // What lies at the place of a file whose bytes are elsewhere is not ours.
+        // A file at the path of a file whose bytes are in the part file is not ours.
         let is_ours = |at: usize| inner.locations[at].load(Ordering::Relaxed) != IN_PART_FILE;
         let files =
             files.map(|(at, spec)| if !spec.pad && is_ours(at) { stamp(at as u32) } else { Ok(None) });
@@ -201,7 +201,7 @@ impl Storage {
             for file in geometry.parts_of(piece) {
                 all &= match inner.locate(&file, piece.index())? {
                     None => true,
-                    // A file that was there and is gone has taken its bytes with it.
+                    // A removed file has taken its bytes with it.
                     Some((PART_FILE, _)) => {
                         part && old.files.get(file.file.0 as usize).is_some_and(Option::is_none)
                     }

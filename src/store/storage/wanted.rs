@@ -72,7 +72,7 @@ impl Storage {
             && !part_needed
             && inner.stat(&open_root, PART_FILE)? != FileStatus::Missing
         {
-            // Not before what was moved is safe.
+            // The moved bytes must be safe before the part file goes.
             self.flush_now()?;
             inner.remove_part_file(&open_root)?;
         }

@@ -97,7 +97,7 @@ impl Storage {
 
     /// Syncs to disk everything that was written before this call.
     pub fn flush(&self) -> Result<(), DiskError> {
-        // The part file goes away only while nobody holds this.
+        // The part file is removed only under the write lock.
         let _stay = self.inner.relocating.read().unwrap_or_else(PoisonError::into_inner);
         self.flush_now()
     }
@@ -140,13 +140,13 @@ impl Inner {
         let open = self.open_to_write(open_root, key)?;
         self.expect_unchanged(key, &open.file, "write")?;
         let len: u64 = slices.iter().map(|slice| slice.len() as u64).sum();
-        // Noted before, so that a flush that comes between is not the last.
+        // Marked before the write, so that a concurrent flush is not the last one.
         self.write_state().dirty.insert(key);
         let result = self
             .reserve(open_root, key, &open.file, offset, len)
             .and_then(|reserved| open_root.strategy.write(&open.file, offset, slices, reserved));
         result.map_err(|error| {
-            // What was reserved or opened may be gone.
+            // The reserved space or the open file may be gone.
             self.close_file(key);
             let path = self.full_path(key);
             let failed = DiskError::from_io("write", &path, &error);
@@ -168,7 +168,7 @@ impl Inner {
     ) -> io::Result<bool> {
         let Some(spec) = self.layout.files.get(key as usize) else { return Ok(false) };
         if self.options.alloc == Alloc::None {
-            // A file that may only grow cannot be mapped ahead of what is written.
+            // A file that only grows cannot be mapped ahead of its end.
             return Ok(false);
         }
         for extent in offset / EXTENT..(offset + len).div_ceil(EXTENT) {
@@ -180,7 +180,7 @@ impl Inner {
             match open_root.strategy.reserve(file, start, EXTENT.min(spec.len - start)) {
                 Ok(true) => {}
                 Ok(false) => return Ok(false),
-                // The extent does not fit, but perhaps the run does.
+                // The whole extent does not fit, but the write may.
                 Err(error) if error.raw_os_error() == Some(libc::ENOSPC) => return Ok(false),
                 Err(error) => return Err(error),
             }

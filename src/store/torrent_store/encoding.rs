@@ -151,7 +151,7 @@ impl<'a> Reader<'a> {
             return Ok(None);
         }
         let (size, mtime_ns) = (self.number()?, self.number()? as i64);
-        // The first version had no more: then no file has these, and all are looked at again.
+        // Version 1 had neither field: with these values no file matches and all are rechecked.
         let (ctime_ns, inode) = match self.version {
             ..2 => (i64::MAX, 0),
             _ => (self.number()? as i64, self.number()?),

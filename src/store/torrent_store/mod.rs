@@ -161,7 +161,7 @@ impl TorrentStore {
                 let mut by_age = Vec::with_capacity(count);
                 for row in table.iter()? {
                     let (key, value) = row?;
-                    // What cannot be read is no loss.
+                    // An unreadable record counts as the oldest.
                     let saved =
                         encoding::decode(value.value()).map_or(SystemTime::UNIX_EPOCH, |record| record.saved);
                     by_age.push((saved, key.value().to_owned()));
@@ -221,12 +221,12 @@ impl TorrentStore {
         let opened = || {
             let mut builder = Database::builder();
             builder.set_cache_size(CACHE).set_concurrency_mode(ConcurrencyMode::MultiWriter);
-            // What is read is believed, so a file that was altered is to be an error.
+            // Records are trusted, so an altered file must be an error.
             builder.set_check_integrity_on_open(check_integrity);
             let database = builder.create(&self.path)?;
             work(&database)
         };
-        // A database may panic over a file it believed to be in order.
+        // redb may panic over a damaged file.
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(opened));
         result.unwrap_or(Err(redb::Error::Corrupted(String::new()))).map_err(StoreError::of)
     }
@@ -284,7 +284,7 @@ impl StoreError {
     fn of(error: redb::Error) -> Self {
         match error {
             redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => Self::Busy,
-            // Too short, or no database at all, is reported like this.
+            // A truncated file, or one that is no database, is reported like this.
             redb::Error::Io(error)
                 if matches!(
                     error.kind(),

@@ -42,7 +42,7 @@ impl CachedHashes {
         let mut rest = body;
         let piece_len = u32::try_from(u64::from_le_bytes(take(&mut rest)?)).ok()?;
         let [files, digests] = [take(&mut rest)?, take(&mut rest)?].map(u64::from_le_bytes);
-        // Each file takes more than a byte, so that neither number can ask for more than was read.
+        // Each file takes more than a byte, so the counts cannot exceed the input.
         if files > rest.len() as u64 || digests.checked_mul(20)? > rest.len() as u64 {
             return None;
         }
