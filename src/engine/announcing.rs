@@ -1,10 +1,10 @@
 //! Announces to trackers, one for each swarm of a torrent.
 
-use super::shared::Shared;
+use super::network::Network;
 use crate::proto::announce::{Announce, AnnounceReply};
 use crate::swarm::event::TrackerFailure;
 
-impl Shared {
+impl Network {
     /// Announces a torrent to a tracker. A hybrid torrent belongs to two swarms (BEP 52): the reply is that
     /// of the first swarm, with the peers of both.
     pub(super) async fn announce(
@@ -47,6 +47,7 @@ mod tests {
     use super::*;
     use crate::base::{InfoHashes, PeerId};
     use crate::engine::config::EngineConfig;
+    use crate::engine::shared::Shared;
     use crate::proto::announce::AnnounceEvent;
 
     /// A tracker that knows these peers, each under one info-hash, and refuses other info-hashes.
@@ -104,7 +105,8 @@ mod tests {
         ];
         for (known, torrent, right) in cases {
             let url = tracker(known).await;
-            let answer = timeout(Duration::from_secs(20), shared.announce(&url, &announce(torrent))).await;
+            let answer =
+                timeout(Duration::from_secs(20), shared.network.announce(&url, &announce(torrent))).await;
             let answer = answer.expect("in time");
             assert_eq!(answer.is_ok(), !right.is_empty(), "{answer:?}");
             let peers = answer.map(|reply| reply.peers).unwrap_or_default();

@@ -113,7 +113,7 @@ mod tests {
 
     /// The handshake of a peer that is dialled under this info-hash; [`dial`] refuses a reply with another.
     async fn connect(shared: &Shared, name: [u8; 20]) -> Option<Hello> {
-        let addr = SocketAddr::from(([127, 0, 0, 1], shared.port().expect("it listens")));
+        let addr = SocketAddr::from(([127, 0, 0, 1], shared.network.port().expect("it listens")));
         let ours = Handshake { info_hash: name, id: PeerId([9; 20]), reserved: Reserved::NONE };
         dial(addr, Bind::LOOPBACK, &ours, Patience::default()).await.ok().map(|(_, hello)| hello)
     }
@@ -127,8 +127,8 @@ mod tests {
         let shared = shared().await;
         let (to_hybrid, mut hybrid) = mpsc::channel(4);
         let (to_other, mut other) = mpsc::channel(4);
-        let registered = shared.register_incoming(HYBRID, false, to_hybrid);
-        let _other = shared.register_incoming(OTHER, false, to_other);
+        let registered = shared.network.register_incoming(HYBRID, false, to_hybrid);
+        let _other = shared.network.register_incoming(OTHER, false, to_other);
         for name in NAMES {
             assert!(connect(&shared, name).await.is_some());
             assert!(is_handed_over(&mut hybrid).await && other.try_recv().is_err());
@@ -147,7 +147,8 @@ mod tests {
     async fn a_name_that_becomes_known_later_is_registered_and_told_what_the_others_are() {
         let shared = shared().await;
         let (to_torrent, mut torrent) = mpsc::channel(4);
-        let mut registered = shared.register_incoming(InfoHashes::from_v1([1; 20]), false, to_torrent);
+        let mut registered =
+            shared.network.register_incoming(InfoHashes::from_v1([1; 20]), false, to_torrent);
         assert!(connect(&shared, NAMES[1]).await.is_none());
         registered.extend(HYBRID);
         for name in NAMES {

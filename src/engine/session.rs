@@ -52,7 +52,7 @@ pub(super) async fn start(
     let jobs = config.jobs.max(1);
     let shared = Shared::start(config, events.clone()).await?;
     // The listening port is known before any event.
-    view.send_replace(Arc::new(View { port: shared.port(), ..View::default() }));
+    view.send_replace(Arc::new(View { port: shared.network.port(), ..View::default() }));
     let (session, found) = Session::new(shared, events, view, jobs);
     tokio::spawn(session.run(inbox, found));
     Ok(())
@@ -133,7 +133,7 @@ impl Session {
             Command::Peers(id, addrs) => self.send_order(id, ToDriver::Peers(addrs)),
             Command::NamedPeers(id, names) => self.send_order(id, ToDriver::NamedPeers(names)),
             Command::Remove(id) => self.remove(id),
-            Command::Limits { down, up } => self.shared.set_limits(down, up),
+            Command::Limits { down, up } => self.shared.network.set_limits(down, up),
             Command::ShowDetail(id) => {
                 self.show_detail = id;
                 for torrent in &self.torrents {

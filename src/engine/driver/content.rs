@@ -15,7 +15,8 @@ use super::upload_reads::ReadRetry;
 use super::{Driver, DriverEvent, Senders};
 use crate::base::{Block, Geometry, Moment, Piece, Span};
 use crate::engine::event::{Event, Fault};
-use crate::engine::shared::{MemoryReservation, Shared};
+use crate::engine::memory::MemoryReservation;
+use crate::engine::shared::Shared;
 use crate::net::ToPeer;
 use crate::store::{Buf, DiskError, DiskErrorKind, PieceOutcome, SegmentOutcome, Storage, TorrentLock};
 use crate::swarm::Summary;
@@ -60,7 +61,7 @@ impl Content {
             storage: opened.storage,
             pieces: PieceBuffers::default(),
             received: Vec::new(),
-            reservation: MemoryReservation::new(shared),
+            reservation: MemoryReservation::new(&shared.memory),
             deferred: DeferredIo::until(opened.ready, &to.events),
             writes_pending: 0,
             confirming: false,
@@ -90,7 +91,7 @@ impl Driver {
         let Some(content) = &mut self.content else { return };
         content.confirming = true;
         let (storage, events) = (content.storage.clone(), self.to.events.clone());
-        self.shared.disk.run(move || {
+        self.shared.disk.threads.run(move || {
             let _ = events.send(DriverEvent::Confirmed(storage.confirm_files()));
         });
     }
@@ -196,12 +197,17 @@ impl Driver {
         let events = self.to.events.clone();
         match work {
             DiskWork::VerifyAndWrite(buffer, digests) => {
-                self.shared.disk.verify_and_write(&content.storage, buffer, digests, move |outcome| {
-                    let _ = events.send(DriverEvent::Piece(outcome));
-                });
+                self.shared.disk.threads.verify_and_write(
+                    &content.storage,
+                    buffer,
+                    digests,
+                    move |outcome| {
+                        let _ = events.send(DriverEvent::Piece(outcome));
+                    },
+                );
             }
             DiskWork::WriteSegment(run) => {
-                self.shared.disk.write_segment(&content.storage, run, move |outcome| {
+                self.shared.disk.threads.write_segment(&content.storage, run, move |outcome| {
                     let _ = events.send(DriverEvent::Segment(outcome));
                 })
             }
@@ -292,7 +298,7 @@ impl Driver {
             return deferred.defer_read(peer, burst);
         }
         let events = self.to.events.clone();
-        self.shared.disk.read_spans(&content.storage, burst, move |result| {
+        self.shared.disk.threads.read_spans(&content.storage, burst, move |result| {
             let _ = events.send(DriverEvent::ReadDone { peer, result });
         });
     }

@@ -65,7 +65,7 @@ impl Driver {
     }
 
     pub(super) fn add_peer(&mut self, stream: TcpStream, addr: SocketAddr, incoming: bool, hello: Hello) {
-        let Some(permit) = self.shared.connection_permit() else {
+        let Some(permit) = self.shared.permits.acquire() else {
             if !incoming {
                 self.handle_input(Input::DialFailed { addr, why: DialFailure::Local });
             }
@@ -77,8 +77,8 @@ impl Driver {
             key,
             fast: hello.reserved.fast(),
             pieces: self.metainfo.as_ref().map(|metainfo| metainfo.geometry().piece_count()),
-            pool: self.shared.pool.clone(),
-            limits: [self.shared.limits.clone(), self.limits.clone()],
+            pool: self.shared.memory.pool.clone(),
+            limits: [self.shared.network.limits.clone(), self.limits.clone()],
         };
         tokio::spawn(peer::run(stream, terms, inbox, self.to.reports.clone()));
         self.peers.insert(key, PeerLink { orders, reads: UploadReads::default(), _permit: permit });

@@ -173,7 +173,7 @@ mod tests {
     async fn keep_busy(shared: &Shared) -> std_mpsc::Sender<()> {
         let (gate, closed) = std_mpsc::channel::<()>();
         let (at_gate, arrived) = std_mpsc::channel();
-        shared.disk.run(move || {
+        shared.disk.threads.run(move || {
             let _ = at_gate.send(());
             let _ = closed.recv();
         });
@@ -229,7 +229,7 @@ mod tests {
 
         /// Waits for a state of the disk's queues.
         async fn until_disk(&self, such: impl Fn(&str) -> bool) {
-            until(|| such(&format!("{:?}", self.shared.disk)).then_some(())).await;
+            until(|| such(&format!("{:?}", self.shared.disk.threads)).then_some(())).await;
         }
 
         fn record(dir: &Path, metainfo: &Metainfo) -> ResumeRecord {

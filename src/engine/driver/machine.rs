@@ -40,18 +40,18 @@ pub(super) fn torrent_config(shared: &Shared, add: &Add) -> (Vec<String>, swarm:
     // without the metadata.
     let lent = metainfo.filter(|_| seed_only || !private);
     let config = swarm::Config {
-        port: shared.port().unwrap_or(0),
+        port: shared.network.port().unwrap_or(0),
         private,
-        dht: shared.dht_for(private).is_some(),
-        pex: shared.pex,
+        dht: shared.network.dht_for(private).is_some(),
+        pex: shared.network.pex,
         eager: link.is_some_and(|link| link.eager),
         info: lent.map_or_else(Arc::default, |metainfo| metainfo.raw_info().into()),
-        announce_key: shared.announce_key,
+        announce_key: shared.network.announce_key,
         trackers: tiers,
         max_peers: add.max_peers,
-        upload_limit: add.up.or(shared.limits.up.get()),
-        ours: shared.ours.clone(),
-        ..swarm::Config::new(add.info_hashes(), shared.id)
+        upload_limit: add.up.or(shared.network.limits.up.get()),
+        ours: shared.network.ours.clone(),
+        ..swarm::Config::new(add.info_hashes(), shared.network.id)
     };
     (urls, config)
 }

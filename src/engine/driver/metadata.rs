@@ -54,7 +54,7 @@ impl Driver {
                 if metainfo.is_private() {
                     (self.lsd_registration, self.dht_lookup) = (None, None);
                     if let Some(registration) = &mut self.registration {
-                        self.shared.make_private(registration);
+                        self.shared.network.make_private(registration);
                     }
                 }
                 self.view_publisher.name(metainfo.name().clone());

@@ -51,7 +51,8 @@ use super::dht::PeerLookup;
 use super::event::Fault;
 use super::incoming::IncomingRegistration;
 use super::lsd::LsdRegistration;
-use super::shared::{ConnectionPermit, Shared};
+use super::permits::ConnectionPermit;
+use super::shared::Shared;
 use super::view::{Detail, Row};
 use crate::base::{InfoHashes, Moment, TorrentId};
 use crate::net::{Caller, FromPeer, Limits, ToPeer};
@@ -292,7 +293,7 @@ impl Driver {
     /// Joins the swarm: accepts incoming connections and looks for peers.
     fn join_swarm(&mut self) {
         let (private, callers) = (self.torrent.is_private(), self.to.callers.clone());
-        self.registration = Some(self.shared.register_incoming(self.info_hashes, private, callers));
+        self.registration = Some(self.shared.network.register_incoming(self.info_hashes, private, callers));
         self.add_torrent_nodes();
         if !self.add.peers.is_empty() {
             let addrs = std::mem::take(&mut self.add.peers);
@@ -345,7 +346,7 @@ impl Driver {
     /// Registers the torrent with Local Service Discovery, unless it is private (BEP 27).
     fn register_lsd(&mut self) {
         let may = !self.paused && !self.is_unannounced() && !self.torrent.is_private();
-        if let Some(lsd) = self.shared.lsd.as_ref().filter(|_| may) {
+        if let Some(lsd) = self.shared.network.lsd.as_ref().filter(|_| may) {
             let events = self.to.events.clone();
             self.lsd_registration = Some(lsd.join(self.info_hashes, move |addrs| {
                 let _ = events.send(DriverEvent::Input(Input::Found { source: Source::Lsd, addrs }));

@@ -59,9 +59,9 @@ impl OpenTask {
         let geometry = layout.geometry.clone();
         let lock = lock_torrent(shared, self.id, target).await?;
         let looked = {
-            let (target, store) = (target.clone(), shared.store.clone());
-            let (io, file_pool) = (shared.disk_io, shared.file_pool.clone());
-            shared.on_disk(move || survey_files(&target, layout, io, &file_pool, store)).await
+            let (target, store) = (target.clone(), shared.disk.store.clone());
+            let (io, file_pool) = (shared.disk.io, shared.disk.file_pool.clone());
+            shared.disk.run(move || survey_files(&target, layout, io, &file_pool, store)).await
         };
         let (storage, survey, record, known) = looked.map_err(disk)?;
 
@@ -96,7 +96,7 @@ impl OpenTask {
             (u64::from(known.check.count()) * u64::from(geometry.piece_len())).min(geometry.total());
         let _ = self.events.send(DriverEvent::Checking(to_check));
         let (done, result) = oneshot::channel();
-        self.shared.disk.check(storage, &known.check, self.progress.clone(), move |matching| {
+        self.shared.disk.threads.check(storage, &known.check, self.progress.clone(), move |matching| {
             let _ = done.send(matching);
         });
         let found = result.await.unwrap_or_else(|_| Err(cancelled()));
@@ -122,7 +122,7 @@ impl OpenTask {
         let wanted = wanted_files(options, &storage.layout().geometry);
         let (id, seed_only) = (metainfo.info_hash(), options.seed_only);
         // Without the lock, the record belongs to another process.
-        let store = self.shared.store.clone().filter(|_| held);
+        let store = self.shared.disk.store.clone().filter(|_| held);
         let store_after = store.clone();
         let initial_record = resume_record::initial_record(&self.target, have, totals);
         let torrent_file = self.torrent_file.clone();
@@ -140,7 +140,7 @@ impl OpenTask {
             target_storage.set_wanted(&wanted, &pieces)?;
             target_storage.prepare()
         };
-        self.shared.disk.run(move || {
+        self.shared.disk.threads.run(move || {
             let prepared = prepare();
             let remember = prepared.is_ok();
             let _ = tell_ready.send(prepared);
@@ -160,10 +160,11 @@ async fn lock_torrent(
     id: TorrentId,
     target: &ContentTarget,
 ) -> Result<Option<TorrentLock>, Fault> {
-    let Some(store) = shared.store.clone() else { return Ok(None) };
+    let Some(store) = shared.disk.store.clone() else { return Ok(None) };
     let ContentTarget { metainfo, options } = target;
     let (torrent, folder) = (metainfo.info_hash(), options.folder.clone());
-    let holder = match shared.on_disk(move || TorrentLock::acquire(store.folder(), &torrent, &folder)).await {
+    let holder = match shared.disk.run(move || TorrentLock::acquire(store.folder(), &torrent, &folder)).await
+    {
         Ok(Ok(lock)) => return Ok(Some(lock)),
         Ok(Err(holder)) => holder,
         Err(error) => {

@@ -51,8 +51,8 @@ impl Driver {
     }
 
     fn dial(&self, addr: SocketAddr) {
-        let (events, bind, ours) = (self.to.events.clone(), self.shared.bind, self.handshake());
-        let (other, timeouts) = (self.info_hashes.wire_names().nth(1), self.shared.timeouts);
+        let (events, bind, ours) = (self.to.events.clone(), self.shared.network.bind, self.handshake());
+        let (other, timeouts) = (self.info_hashes.wire_names().nth(1), self.shared.network.timeouts);
         tokio::spawn(async move {
             let result = dial_hybrid(addr, bind, &ours, other, timeouts).await;
             let _ = events.send(DriverEvent::Dialled { addr, result });
@@ -88,7 +88,7 @@ impl Driver {
                 // The channel only ever ends by being dropped.
                 let _ = before.await;
             }
-            let answer = shared.announce(&url, &announce).await;
+            let answer = shared.network.announce(&url, &announce).await;
             if !last {
                 tracing::debug!(url, ok = answer.is_ok(), "announced");
             }
@@ -99,7 +99,7 @@ impl Driver {
 
     fn look_up(&mut self, announce: bool, seed: bool) {
         let Some(node) = self.dht() else { return };
-        let (events, port) = (self.to.events.clone(), self.shared.port().filter(|_| announce));
+        let (events, port) = (self.to.events.clone(), self.shared.network.port().filter(|_| announce));
         let tell = move |input| {
             let _ = events.send(DriverEvent::Input(input));
         };
@@ -123,18 +123,18 @@ impl Driver {
 
     /// The DHT node, if this torrent may use it.
     fn dht(&self) -> Option<&Node> {
-        self.shared.dht_for(self.torrent.is_private())
+        self.shared.network.dht_for(self.torrent.is_private())
     }
 
     fn handshake(&self) -> Handshake {
-        self.shared.handshake(self.info_hashes, self.torrent.is_private())
+        self.shared.network.handshake(self.info_hashes, self.torrent.is_private())
     }
 
     fn scrape(&self, tracker: TrackerKey) {
         let Some(url) = self.urls.get(tracker.0).cloned() else { return };
         let (events, shared, torrent) = (self.to.events.clone(), self.shared.clone(), self.info_hashes);
         tokio::spawn(async move {
-            let answer = shared.trackers.scrape(&url, torrent).await;
+            let answer = shared.network.trackers.scrape(&url, torrent).await;
             let _ = events.send(DriverEvent::Input(Input::Scraped { tracker, answer }));
         });
     }

@@ -18,7 +18,7 @@ const SYNC_EVERY: Duration = Duration::from_secs(60);
 impl Content {
     /// The torrent store, if we hold the torrent lock.
     fn store(&self, shared: &Shared) -> Option<TorrentStore> {
-        shared.store.clone().filter(|_| self.lock.is_some())
+        shared.disk.store.clone().filter(|_| self.lock.is_some())
     }
 
     fn record(&self, have: &Bitfield, summary: &Summary, running: bool) -> ResumeRecord {
@@ -52,7 +52,7 @@ impl Driver {
         }
         let (storage, events) = (content.storage.clone(), self.to.events.clone());
         let record = content.record(self.torrent.have(), summary, true);
-        self.shared.disk.run(move || {
+        self.shared.disk.threads.run(move || {
             let error = save(&store, &storage, record, sync).err();
             let _ = events.send(DriverEvent::Saved { synced: sync, error });
         });
@@ -71,7 +71,7 @@ impl Driver {
             Some(path) => save_changed(&store, &storage, record, &path),
             None => save(&store, &storage, record, false),
         };
-        let saved = self.shared.on_disk(move || Ok(save())).await;
+        let saved = self.shared.disk.run(move || Ok(save())).await;
         if let Ok(Err(error)) = saved {
             tracing::warn!(error, "resume data is not saved");
         }

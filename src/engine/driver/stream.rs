@@ -56,7 +56,7 @@ impl Driver {
         let (verified, heard) = watch::channel(start);
         content.stream = Some(FileStream { verified, end, ahead: 0..0 });
         let task = ReadTask {
-            disk: self.shared.disk.clone(),
+            disk: self.shared.disk.threads.clone(),
             storage: content.storage.clone(),
             geometry: content.geometry.clone(),
             at: start,

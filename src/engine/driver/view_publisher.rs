@@ -199,7 +199,7 @@ impl Driver {
     }
 
     fn circumstances(&self, content: &Content, now: Moment, s: &Summary) -> Circumstances {
-        let session = &self.shared.limits;
+        let session = &self.shared.network.limits;
         // While addresses may still answer, the failed ones do not explain the state.
         let hopeless = if s.fresh == 0 && s.dialling == 0 { s.known } else { 0 };
         let failed = |count: u64| count.min(u64::from(hopeless)) as u32;
@@ -249,7 +249,7 @@ impl Driver {
     /// that counts as online.
     fn is_offline(&self, s: &Summary) -> bool {
         let nothing = s.peers == 0 && s.trackers_working == 0 && !self.is_finished();
-        nothing && self.shared.ours.is_empty() && !route::leads_out()
+        nothing && self.shared.network.ours.is_empty() && !route::leads_out()
     }
 
     /// The error of the first tracker that fails.

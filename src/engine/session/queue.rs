@@ -5,7 +5,7 @@ use tokio::sync::{mpsc, watch};
 use super::Session;
 use super::torrent::{Activity, RunningDriver, SessionTorrent};
 use crate::engine::driver::{self, ToDriver};
-use crate::engine::shared::Shared;
+use crate::engine::memory::PieceMemory;
 use crate::engine::view::{Reason, State};
 use crate::engine::why::{Circumstances, metadata, why};
 
@@ -64,7 +64,7 @@ impl Session {
     fn share_budget(&self) {
         let downloading: Vec<&SessionTorrent> =
             self.torrents.iter().filter(|torrent| torrent.is_downloading()).collect();
-        let share = Shared::budget_for(downloading.len());
+        let share = PieceMemory::budget_for(downloading.len());
         for torrent in downloading {
             torrent.send_order(ToDriver::Budget(share));
         }

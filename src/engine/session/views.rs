@@ -56,7 +56,7 @@ impl Session {
         }
         self.views = self.views.wrapping_add(1);
         if self.views.is_multiple_of(TRIM_EVERY) {
-            self.shared.pool.trim();
+            self.shared.memory.pool.trim();
         }
         let kept = self.view.borrow().detail.clone().filter(|d| self.show_detail == Some(d.id));
         let torrents: Vec<Row> = self.torrents.iter().map(|torrent| torrent.row.clone()).collect();
@@ -64,8 +64,8 @@ impl Session {
         let view = View {
             torrents,
             detail: detail.or(kept),
-            port: self.shared.port(),
-            dht_nodes: self.shared.dht_nodes(),
+            port: self.shared.network.port(),
+            dht_nodes: self.shared.network.dht_nodes(),
             down,
             up,
         };
