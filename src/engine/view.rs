@@ -17,7 +17,7 @@ pub enum State {
     Metadata,
     /// Checking existing files.
     Checking,
-    /// Queued.
+    /// Queued behind other torrents.
     Queued,
     /// Downloading pieces.
     Downloading,

@@ -101,38 +101,38 @@ const SLOW: f64 = 1_048_576.0;
 
 /// The state of a torrent, and the reason.
 pub fn why(c: &Circumstances) -> (State, Reason) {
-    let say = |state, word, text: String| (state, Reason { word, text });
+    let because = |state, word, text: String| (state, Reason { word, text });
     if let Some((word, text)) = &c.fault {
-        return say(State::Error, word, text.clone());
+        return because(State::Error, word, text.clone());
     }
     if c.paused {
-        return say(State::Paused, "user", "paused by you".into());
+        return because(State::Paused, "user", "paused by you".into());
     }
     if let Some(active) = c.queued_behind {
         let text = format!("waiting its turn: {active} of {active} downloads active");
-        return say(State::Queued, "too_many_active", text);
+        return because(State::Queued, "too_many_active", text);
     }
     if c.unseen {
-        return say(State::Queued, "waiting_for_check", "its files are about to be checked".into());
+        return because(State::Queued, "waiting_for_check", "its files are about to be checked".into());
     }
     if c.checking {
         let left = c.check_left.map_or_else(String::new, |left| format!(", {} left", units::span(left)));
         let text = format!("checking files that were already there{left}");
-        return say(State::Checking, "added_existing_files", text);
+        return because(State::Checking, "added_existing_files", text);
     }
     if c.done && c.gives_back {
-        return say(State::Done, "goal_reached", "complete; the seed limit is reached".into());
+        return because(State::Done, "goal_reached", "complete; the seed limit is reached".into());
     }
     if c.done {
-        return say(State::Done, "not_seeding", "complete; not seeding".into());
+        return because(State::Done, "not_seeding", "complete; not seeding".into());
     }
     if c.finished { seeding(c) } else { fetching(c) }
 }
 
 fn seeding(c: &Circumstances) -> (State, Reason) {
-    let say = |word, text: String| (State::Seeding, Reason { word, text });
+    let because = |word, text: String| (State::Seeding, Reason { word, text });
     if let Some(limit) = c.up_limit.filter(|&limit| c.up > limit as f64 * AT_LIMIT) {
-        return say("limited_by_you", format!("uploading at your limit of {}/s", units::size(limit)));
+        return because("limited_by_you", format!("uploading at your limit of {}/s", units::size(limit)));
     }
     if c.wanting == 0 {
         let text = match c.peers {
@@ -140,9 +140,9 @@ fn seeding(c: &Circumstances) -> (State, Reason) {
             1 => "connected to 1 peer, which needs nothing from us".into(),
             n => format!("connected to {}, none needs anything from us", peers(n)),
         };
-        return say("nobody_interested", text);
+        return because("nobody_interested", text);
     }
-    say("ok", format!("uploading to {}", peers(c.wanting)))
+    because("ok", format!("uploading to {}", peers(c.wanting)))
 }
 
 fn fetching(c: &Circumstances) -> (State, Reason) {

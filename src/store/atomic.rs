@@ -23,8 +23,9 @@ pub fn write_atomic(path: &Path, bytes: &[u8], overwrite: bool) -> Result<(), Di
     if !overwrite && path.symlink_metadata().is_ok() {
         return Err(failed(io::ErrorKind::AlreadyExists.into()));
     }
-    let temporary = beside(path).ok_or_else(|| DiskError::new(DiskErrorKind::Name, "write", path))?;
-    let written = write_durably(&temporary, bytes).and_then(|()| put(&temporary, path, overwrite));
+    let temporary = temporary_path(path).ok_or_else(|| DiskError::new(DiskErrorKind::Name, "write", path))?;
+    let written =
+        write_durably(&temporary, bytes).and_then(|()| move_into_place(&temporary, path, overwrite));
     if written.is_err() {
         // The first error is the one to report.
         let _ = std::fs::remove_file(&temporary);
@@ -35,7 +36,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8], overwrite: bool) -> Result<(), Di
 }
 
 /// A temporary name in the same folder, unique within this process.
-fn beside(path: &Path) -> Option<PathBuf> {
+fn temporary_path(path: &Path) -> Option<PathBuf> {
     path.file_name()?;
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let name: OsString = format!(".torr-{}-{number}.tmp", std::process::id()).into();
@@ -48,7 +49,7 @@ fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-fn put(from: &Path, to: &Path, overwrite: bool) -> io::Result<()> {
+fn move_into_place(from: &Path, to: &Path, overwrite: bool) -> io::Result<()> {
     if overwrite {
         return std::fs::rename(from, to);
     }

@@ -42,7 +42,7 @@ pub struct DiskError {
     /// The kind of error.
     pub kind: DiskErrorKind,
     /// The action that failed, as an infinitive: `write`, `open`.
-    pub what: &'static str,
+    pub action: &'static str,
     /// The file or folder concerned; empty if there is none.
     pub path: PathBuf,
     /// Further detail, shown in parentheses; may be empty.
@@ -51,27 +51,27 @@ pub struct DiskError {
 
 impl DiskError {
     /// An error of this kind without further detail.
-    pub fn new(kind: DiskErrorKind, what: &'static str, path: impl Into<PathBuf>) -> Self {
-        Self { kind, what, path: path.into(), detail: String::new() }
+    pub fn new(kind: DiskErrorKind, action: &'static str, path: impl Into<PathBuf>) -> Self {
+        Self { kind, action, path: path.into(), detail: String::new() }
     }
 
     /// Adds a detail to the error.
-    pub fn with(mut self, detail: impl Into<String>) -> Self {
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = detail.into();
         self
     }
 
     /// The error for an I/O error that the system reported.
-    pub fn from_io(what: &'static str, path: impl Into<PathBuf>, error: &io::Error) -> Self {
+    pub fn from_io(action: &'static str, path: impl Into<PathBuf>, error: &io::Error) -> Self {
         let kind = kind_of(error);
         let detail = if kind == DiskErrorKind::Io { error.to_string() } else { String::new() };
-        Self { kind, what, path: path.into(), detail }
+        Self { kind, action, path: path.into(), detail }
     }
 
     /// The error for too little space: `needed` and `free` are in bytes.
-    pub fn no_space(what: &'static str, path: impl Into<PathBuf>, needed: u64, free: u64) -> Self {
+    pub fn no_space(action: &'static str, path: impl Into<PathBuf>, needed: u64, free: u64) -> Self {
         let detail = format!("needs {}, {} free", units::size(needed), units::size(free));
-        Self::new(DiskErrorKind::NoSpace, what, path).with(detail)
+        Self::new(DiskErrorKind::NoSpace, action, path).with_detail(detail)
     }
 }
 
@@ -113,9 +113,9 @@ impl fmt::Display for DiskError {
             DiskErrorKind::Cancelled => "cancelled",
             DiskErrorKind::Io => "input/output error",
         };
-        write!(f, "cannot {}", self.what)?;
+        write!(f, "cannot {}", self.action)?;
         if !self.path.as_os_str().is_empty() {
-            write!(f, " {}", shown(&self.path))?;
+            write!(f, " {}", display_path(&self.path))?;
         }
         write!(f, ": {why}")?;
         if self.detail.is_empty() { Ok(()) } else { write!(f, " ({})", Untrusted::new(&*self.detail)) }
@@ -125,7 +125,7 @@ impl fmt::Display for DiskError {
 impl std::error::Error for DiskError {}
 
 /// A path as people write it, with `~` for the home folder, escaped for a terminal.
-fn shown(path: &Path) -> String {
+fn display_path(path: &Path) -> String {
     let home = std::env::var_os("HOME").filter(|home| home.len() > 1);
     let short = home.and_then(|home| path.strip_prefix(home).ok().map(|rest| Path::new("~").join(rest)));
     Untrusted::from_bytes(short.as_deref().unwrap_or(path).as_os_str().as_encoded_bytes()).clean()

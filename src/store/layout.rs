@@ -44,7 +44,7 @@ impl Layout {
     ) -> Result<Self, DiskError> {
         let invalid = |path: &Path| DiskError::new(DiskErrorKind::Invalid, "use", path);
         // Only SHA-1 pieces (v1) are supported so far.
-        downloadable(&id).map_err(|error| invalid(Path::new("")).with(error.to_string()))?;
+        downloadable(&id).map_err(|error| invalid(Path::new("")).with_detail(error.to_string()))?;
         if hashes.v1().is_none()
             || hashes.count() != geometry.piece_count() as usize
             || files.len() != geometry.file_count() as usize

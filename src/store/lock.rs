@@ -91,8 +91,8 @@ mod tests {
         let acquire =
             |id: &InfoHashes| TorrentLock::acquire(state.path(), id, Path::new("/some where")).unwrap();
         let held = acquire(&one).unwrap();
-        let holder = LockOwner { process: Some(std::process::id()), folder: Some("/some where".into()) };
-        assert_eq!(acquire(&one).unwrap_err(), holder);
+        let owner = LockOwner { process: Some(std::process::id()), folder: Some("/some where".into()) };
+        assert_eq!(acquire(&one).unwrap_err(), owner);
         let beside = acquire(&other).unwrap();
         drop(held);
         let again = acquire(&one).unwrap();

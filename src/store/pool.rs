@@ -23,7 +23,7 @@ pub const BUF_LEN: usize = BLOCK_LEN as usize;
 /// Number of free buffers that are always kept: 1 MiB.
 const RESERVE: usize = 64;
 /// Number of returned buffers (256 MiB) after which unneeded ones are released.
-const PERIOD: u32 = 16_384;
+const TRIM_PERIOD: u32 = 16_384;
 
 /// A bounded pool of buffers. Clones share it.
 #[derive(Clone)]
@@ -42,7 +42,7 @@ struct State {
     in_use: usize,
     peak: usize,
     /// The fewest free buffers since the last trim: so many were not needed.
-    least_free: usize,
+    min_free: usize,
     /// Number of buffers returned since the last trim.
     returned: u32,
     waiting: VecDeque<Waker>,
@@ -67,14 +67,14 @@ pub struct PoolCounters {
 impl Pool {
     /// A pool of at most `bytes`, rounded down to whole buffers, but at least one buffer.
     pub fn new(bytes: usize) -> Self {
-        let shared = Shared { cap: AtomicUsize::new(Self::whole(bytes)), state: Mutex::default() };
+        let shared = Shared { cap: AtomicUsize::new(Self::buffers_in(bytes)), state: Mutex::default() };
         Self { shared: Arc::new(shared) }
     }
 
     /// Takes a buffer, if one is free and the cap allows it.
     pub fn try_take(&self) -> Option<Buf> {
         let data = self.shared.take(&mut self.shared.lock())?;
-        Some(Buf { data: Some(data), len: 0, home: self.shared.clone() })
+        Some(Buf { data: Some(data), len: 0, pool: self.shared.clone() })
     }
 
     /// Takes a buffer, or registers the task to be woken when one returns. After a wake-up the buffer may be
@@ -82,7 +82,7 @@ impl Pool {
     pub fn poll_take(&self, context: &mut Context<'_>) -> Poll<Buf> {
         let mut state = self.shared.lock();
         if let Some(data) = self.shared.take(&mut state) {
-            return Poll::Ready(Buf { data: Some(data), len: 0, home: self.shared.clone() });
+            return Poll::Ready(Buf { data: Some(data), len: 0, pool: self.shared.clone() });
         }
         state.wait(context.waker());
         Poll::Pending
@@ -96,7 +96,7 @@ impl Pool {
     fn take_locked(&self, state: &mut State, count: usize) -> Vec<Buf> {
         std::iter::from_fn(|| self.shared.take(state))
             .take(count)
-            .map(|data| Buf { data: Some(data), len: 0, home: self.shared.clone() })
+            .map(|data| Buf { data: Some(data), len: 0, pool: self.shared.clone() })
             .collect()
     }
 
@@ -120,12 +120,12 @@ impl Pool {
     /// Sets the cap to `bytes`, rounded down to whole buffers, but at least one. Buffers in use stay in use;
     /// while they exceed the cap, no buffer is given out.
     pub fn set_cap(&self, bytes: usize) {
-        self.shared.cap.store(Self::whole(bytes), Ordering::Relaxed);
+        self.shared.cap.store(Self::buffers_in(bytes), Ordering::Relaxed);
         let woken = std::mem::take(&mut self.shared.lock().waiting);
         woken.into_iter().for_each(Waker::wake);
     }
 
-    const fn whole(bytes: usize) -> usize {
+    const fn buffers_in(bytes: usize) -> usize {
         if bytes < BUF_LEN { 1 } else { bytes / BUF_LEN }
     }
 
@@ -144,7 +144,7 @@ impl Pool {
     /// Releases the free buffers that were not needed since the last trim, except for a small reserve. A busy
     /// pool trims itself; an idle pool needs two calls to release everything.
     pub fn trim(&self) {
-        let released = self.shared.lock().unneeded();
+        let released = self.shared.lock().take_unneeded();
         drop(released);
     }
 }
@@ -175,19 +175,19 @@ impl Shared {
         if data.is_some() {
             state.in_use += 1;
             state.peak = state.peak.max(state.in_use);
-            state.least_free = state.least_free.min(state.free.len());
+            state.min_free = state.min_free.min(state.free.len());
         } else {
             state.refused += 1;
         }
         data
     }
 
-    fn give_back(&self, data: MmapMut) {
+    fn return_buffer(&self, data: MmapMut) {
         let mut state = self.lock();
         state.free.push(data);
         state.in_use -= 1;
         state.returned += 1;
-        let released = if state.returned >= PERIOD { state.unneeded() } else { Vec::new() };
+        let released = if state.returned >= TRIM_PERIOD { state.take_unneeded() } else { Vec::new() };
         // One waiter per buffer. But a waiter that has gone must not keep the others asleep, so all are woken
         // once there is plenty.
         let wake = if state.in_use <= self.cap() / 2 { state.waiting.len() } else { 1 };
@@ -201,10 +201,10 @@ impl Shared {
 
 impl State {
     /// Takes out the free buffers that were not needed since the last trim.
-    fn unneeded(&mut self) -> Vec<MmapMut> {
-        let idle = self.least_free.min(self.free.len()).saturating_sub(RESERVE);
+    fn take_unneeded(&mut self) -> Vec<MmapMut> {
+        let idle = self.min_free.min(self.free.len()).saturating_sub(RESERVE);
         let keep = self.free.len() - idle;
-        self.least_free = keep;
+        self.min_free = keep;
         self.returned = 0;
         self.free.split_off(keep)
     }
@@ -221,7 +221,7 @@ pub struct Buf {
     /// `None` only during drop.
     data: Option<MmapMut>,
     len: usize,
-    home: Arc<Shared>,
+    pool: Arc<Shared>,
 }
 
 impl Buf {
@@ -288,7 +288,7 @@ impl std::fmt::Debug for Buf {
 impl Drop for Buf {
     fn drop(&mut self) {
         if let Some(data) = self.data.take() {
-            self.home.give_back(data);
+            self.pool.return_buffer(data);
         }
     }
 }
@@ -301,9 +301,9 @@ mod tests {
     use super::*;
 
     #[derive(Default)]
-    struct Bell(AtomicUsize);
+    struct CountingWaker(AtomicUsize);
 
-    impl Wake for Bell {
+    impl Wake for CountingWaker {
         fn wake(self: Arc<Self>) {
             self.0.fetch_add(1, Ordering::SeqCst);
         }
@@ -315,7 +315,7 @@ mod tests {
         let mut held = pool.take_many(10);
         assert_eq!(held.len(), 4);
         assert!(pool.try_take().is_none());
-        let bell = Arc::new(Bell::default());
+        let bell = Arc::new(CountingWaker::default());
         let waker = Waker::from(bell.clone());
         let mut context = Context::from_waker(&waker);
         assert!(pool.poll_take(&mut context).is_pending());
@@ -329,7 +329,7 @@ mod tests {
     fn a_waiter_that_forgot_does_not_keep_the_others_asleep() {
         let pool = Pool::new(4 * BUF_LEN);
         let held = pool.take_many(4);
-        let bells: Vec<_> = (0..6).map(|_| Arc::new(Bell::default())).collect();
+        let bells: Vec<_> = (0..6).map(|_| Arc::new(CountingWaker::default())).collect();
         for bell in &bells {
             let waker = Waker::from(bell.clone());
             assert!(pool.poll_take(&mut Context::from_waker(&waker)).is_pending());

@@ -113,16 +113,16 @@ extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, context: *
             ours = true;
         }
     }
-    if ours && give_zeros(address) {
+    if ours && map_zero_page(address) {
         // SAFETY: as above.
         unsafe { *libc::__errno_location() = errno };
         return;
     }
-    pass_on(signal, info, context);
+    run_previous_handler(signal, info, context);
 }
 
-/// Puts a page of zeros where the page at this address is gone.
-fn give_zeros(address: usize) -> bool {
+/// Maps a page of zeros in place of the missing page at this address.
+fn map_zero_page(address: usize) -> bool {
     // SAFETY: asks for a number.
     let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
@@ -133,12 +133,13 @@ fn give_zeros(address: usize) -> bool {
     at == place
 }
 
-/// Does what would have been done without us.
-fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+/// Runs the handler that was installed before ours, or the default action.
+fn run_previous_handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     let Some(previous) = PREVIOUS.get() else { return };
     match previous.sa_sigaction {
         libc::SIG_DFL | libc::SIG_IGN => {
             // Ignoring the fault would repeat it forever. The default action lets it end the process.
+            // SAFETY: sets the default action, then returns to the instruction that faulted.
             unsafe {
                 let mut default: libc::sigaction = std::mem::zeroed();
                 default.sa_sigaction = libc::SIG_DFL;

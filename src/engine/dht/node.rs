@@ -42,8 +42,8 @@ impl Node {
         })?;
         let port = sockets.port();
         let (orders, inbox) = mpsc::unbounded_channel();
-        let (tell, status) = watch::channel(Status::default());
-        let runner = Runner::new(sockets, config, secret, tell).await;
+        let (status_sender, status) = watch::channel(Status::default());
+        let runner = Runner::new(sockets, config, secret, status_sender).await;
         tokio::spawn(runner.run(inbox));
         Ok(Self { orders, status, port })
     }

@@ -27,7 +27,7 @@ impl PeerLookup {
         torrent: InfoHashes,
         port: Option<u16>,
         seed: bool,
-        tell: impl Fn(Input) + Clone + Send + Sync + 'static,
+        report: impl Fn(Input) + Clone + Send + Sync + 'static,
     ) -> Self {
         let announce = port.map(|port| Announce { port: Some(port), seed });
         let answered_so_far = Arc::new(AtomicU32::new(0));
@@ -35,7 +35,7 @@ impl PeerLookup {
         let mut running = JoinSet::new();
         for name in torrent.wire_names() {
             let goal = Goal::Peers { info_hash: NodeId(name), no_seeds: seed, announce };
-            running.spawn(follow(node.begin(goal), tell.clone(), answered_so_far.clone()));
+            running.spawn(follow(node.begin(goal), report.clone(), answered_so_far.clone()));
         }
         let task = tokio::spawn(async move {
             let (mut answered, mut peers) = (0, 0);
@@ -43,7 +43,7 @@ impl PeerLookup {
                 let (new, more) = ended.unwrap_or_default();
                 (answered, peers) = (new.max(answered), more + peers);
             }
-            tell(Input::LookedUp { answered, peers });
+            report(Input::LookedUp { answered, peers });
         });
         Self { task, answered: answered_so_far }
     }
@@ -57,13 +57,13 @@ impl PeerLookup {
 /// Reports the peers found under one info-hash. Returns the numbers of nodes that replied and of peers.
 async fn follow(
     mut updates: mpsc::UnboundedReceiver<TaskUpdate>,
-    tell: impl Fn(Input),
+    report: impl Fn(Input),
     count: Arc<AtomicU32>,
 ) -> (u32, u32) {
     let (mut answered, mut peers) = (0, 0);
     while let Some(updates) = updates.recv().await {
         match updates {
-            TaskUpdate::Peers(addrs) => tell(Input::Found { source: Source::Dht, addrs }),
+            TaskUpdate::Peers(addrs) => report(Input::Found { source: Source::Dht, addrs }),
             TaskUpdate::Ended(outcome) => (answered, peers) = (outcome.answered, outcome.peers),
             TaskUpdate::Progress(steps) => _ = count.fetch_max(steps.answered, Ordering::Relaxed),
             TaskUpdate::Samples(_) | TaskUpdate::Item(_) => {}

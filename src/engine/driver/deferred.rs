@@ -78,20 +78,23 @@ mod tests {
     use super::*;
 
     /// The event that reaches the driver for this report of the disk, or none, sent before or after it waits.
-    async fn heard(says: Option<Result<(), DiskError>>, before: bool) -> Option<Result<(), DiskErrorKind>> {
-        let (tell, ready) = oneshot::channel();
+    async fn event_for(
+        result: Option<Result<(), DiskError>>,
+        before: bool,
+    ) -> Option<Result<(), DiskErrorKind>> {
+        let (sender, ready) = oneshot::channel();
         let (events, mut inbox) = mpsc::unbounded_channel();
-        let mut say = Some(move || {
-            if let Some(says) = says {
-                let _ = tell.send(says);
+        let mut report = Some(move || {
+            if let Some(result) = result {
+                let _ = sender.send(result);
             }
         });
-        if before && let Some(say) = say.take() {
-            say();
+        if before && let Some(report) = report.take() {
+            report();
         }
         let deferred = DeferredIo::until(ready, &events);
-        if let Some(say) = say.take() {
-            say();
+        if let Some(report) = report.take() {
+            report();
         }
         deferred?;
         match inbox.recv().await {
@@ -103,11 +106,11 @@ mod tests {
     #[tokio::test]
     async fn a_disk_that_cannot_take_it_is_heard_whenever_it_says_so() {
         let full = || Err(DiskError::new(DiskErrorKind::NoSpace, "reserve", ""));
-        assert_eq!(heard(Some(Ok(())), true).await, None, "nothing has to wait");
-        assert_eq!(heard(Some(Ok(())), false).await, Some(Ok(())));
+        assert_eq!(event_for(Some(Ok(())), true).await, None, "nothing has to wait");
+        assert_eq!(event_for(Some(Ok(())), false).await, Some(Ok(())));
         for before in [true, false] {
-            assert_eq!(heard(Some(full()), before).await, Some(Err(DiskErrorKind::NoSpace)));
-            assert_eq!(heard(None, before).await, Some(Err(DiskErrorKind::Cancelled)));
+            assert_eq!(event_for(Some(full()), before).await, Some(Err(DiskErrorKind::NoSpace)));
+            assert_eq!(event_for(None, before).await, Some(Err(DiskErrorKind::Cancelled)));
         }
     }
 }

@@ -78,9 +78,9 @@ impl OpenTask {
         let mut ready = self.prepare(&storage, &have, foreign, totals, lock.is_some());
         if self.waits_for_disk {
             ready.await.unwrap_or_else(|_| Err(cancelled())).map_err(disk)?;
-            let (tell, again) = oneshot::channel();
-            let _ = tell.send(Ok(()));
-            ready = again;
+            let (sender, already_ready) = oneshot::channel();
+            let _ = sender.send(Ok(()));
+            ready = already_ready;
         }
         Ok(OpenedContent { geometry, storage, have, totals, lock, ready })
     }
@@ -117,7 +117,7 @@ impl OpenTask {
         held: bool,
     ) -> oneshot::Receiver<Result<(), DiskError>> {
         let ContentTarget { metainfo, options } = &self.target;
-        let (tell_ready, ready) = oneshot::channel();
+        let (ready_sender, ready) = oneshot::channel();
         let (target_storage, pieces) = (storage.clone(), have.clone());
         let wanted = wanted_files(options, &storage.layout().geometry);
         let (id, seed_only) = (metainfo.info_hash(), options.seed_only);
@@ -143,7 +143,7 @@ impl OpenTask {
         self.shared.disk.threads.run(move || {
             let prepared = prepare();
             let remember = prepared.is_ok();
-            let _ = tell_ready.send(prepared);
+            let _ = ready_sender.send(prepared);
             // Nothing waits for this.
             if let Some(store) = store_after.filter(|_| remember) {
                 resume_record::store_torrent_file(&store, id, &torrent_file);
@@ -163,17 +163,16 @@ async fn lock_torrent(
     let Some(store) = shared.disk.store.clone() else { return Ok(None) };
     let ContentTarget { metainfo, options } = target;
     let (torrent, folder) = (metainfo.info_hash(), options.folder.clone());
-    let holder = match shared.disk.run(move || TorrentLock::acquire(store.folder(), &torrent, &folder)).await
-    {
+    let owner = match shared.disk.run(move || TorrentLock::acquire(store.folder(), &torrent, &folder)).await {
         Ok(Ok(lock)) => return Ok(Some(lock)),
-        Ok(Err(holder)) => holder,
+        Ok(Err(owner)) => owner,
         Err(error) => {
             tracing::warn!(%error, "nothing is remembered of this torrent");
             return Ok(None);
         }
     };
-    let process = holder.process.map(|pid| format!(" (process {pid})")).unwrap_or_default();
-    if holder.folder.is_some_and(|folder| !is_same_folder(&folder, &options.folder)) {
+    let process = owner.process.map(|pid| format!(" (process {pid})")).unwrap_or_default();
+    if owner.folder.is_some_and(|folder| !is_same_folder(&folder, &options.folder)) {
         let text = format!("another torr{process} has this torrent elsewhere; this run is not remembered");
         let _ = shared.events.send(Event::Note { id, text });
         return Ok(None);

@@ -100,10 +100,10 @@ impl Driver {
     fn look_up(&mut self, announce: bool, seed: bool) {
         let Some(node) = self.dht() else { return };
         let (events, port) = (self.to.events.clone(), self.shared.network.port().filter(|_| announce));
-        let tell = move |input| {
+        let report = move |input| {
             let _ = events.send(DriverEvent::Input(input));
         };
-        self.dht_lookup = Some(PeerLookup::begin(node, self.info_hashes, port, seed, tell));
+        self.dht_lookup = Some(PeerLookup::begin(node, self.info_hashes, port, seed, report));
     }
 
     fn add_node(&self, addr: SocketAddr) {

@@ -83,8 +83,8 @@ fn is_partial(ContentTarget { options, .. }: &ContentTarget, have: &Bitfield) ->
 /// Stores the torrent file, so that the torrent can be resumed by its info-hash, and removes the oldest
 /// records.
 pub(super) fn store_torrent_file(store: &TorrentStore, id: InfoHashes, torrent: &[u8]) {
-    let kept = StoredTorrentFiles::in_state_dir(store.folder()).save(&id, torrent);
-    if let Err(error) = kept.and_then(|()| store.prune(MAX_STORED_TORRENTS)) {
+    let saved = StoredTorrentFiles::in_state_dir(store.folder()).save(&id, torrent);
+    if let Err(error) = saved.and_then(|()| store.prune(MAX_STORED_TORRENTS)) {
         tracing::warn!(%error, "the torrent may not be remembered; its torrent file is needed to go on");
     }
 }

@@ -18,10 +18,10 @@ impl GoalTracker {
 
     /// Records that every wanted piece is verified; returns whether that is new.
     pub(super) fn finish(&mut self, now: Moment) -> bool {
-        let news = self.finished.is_none();
+        let is_new = self.finished.is_none();
         self.finished.get_or_insert(now);
         self.reached |= self.after == After::Stop;
-        news
+        is_new
     }
 
     /// Whether every wanted piece is verified.
@@ -36,16 +36,16 @@ impl GoalTracker {
 
     /// Checks the seed goal; returns whether it is reached.
     pub(super) fn check(&mut self, now: Moment, summary: &Summary, sent_before: u64) -> bool {
-        if let (Some(since), After::Seed(until)) = (self.finished, self.after) {
-            self.reached |= enough(until, now, since, summary, sent_before);
+        if let (Some(since), After::Seed(goal)) = (self.finished, self.after) {
+            self.reached |= is_goal_met(goal, now, since, summary, sent_before);
         }
         self.reached
     }
 }
 
-fn enough(until: SeedGoal, now: Moment, since: Moment, summary: &Summary, sent_before: u64) -> bool {
+fn is_goal_met(goal: SeedGoal, now: Moment, since: Moment, summary: &Summary, sent_before: u64) -> bool {
     let sent = sent_before.saturating_add(summary.sent) as f64;
-    until.ratio.is_some_and(|ratio| sent >= ratio * summary.wanted as f64)
-        || until.time.is_some_and(|time| now.since(since) >= time)
-        || until.copies.is_some_and(|copies| summary.copies >= copies)
+    goal.ratio.is_some_and(|ratio| sent >= ratio * summary.wanted as f64)
+        || goal.time.is_some_and(|time| now.since(since) >= time)
+        || goal.copies.is_some_and(|copies| summary.copies >= copies)
 }

@@ -81,9 +81,9 @@ impl ViewPublisher {
         self.row.to_check = of;
         // The first second says little about the rest.
         let rate = bytes as f64 / took.as_secs_f64().max(0.001);
-        let told = took >= Duration::from_secs(1) && rate >= SLOWEST;
+        let is_known = took >= Duration::from_secs(1) && rate >= SLOWEST;
         let left = of.saturating_sub(bytes) as f64 / rate.max(1.0);
-        let check_left = told.then(|| Duration::from_secs_f64(left.clamp(1.0, 1e9)));
+        let check_left = is_known.then(|| Duration::from_secs_f64(left.clamp(1.0, 1e9)));
         let circumstances = Circumstances { checking: true, check_left, ..Circumstances::default() };
         self.row.eta = check_left;
         why(&circumstances)
@@ -129,11 +129,11 @@ impl ViewPublisher {
 impl Driver {
     /// Publishes the present view of the torrent; `last` marks the last one.
     pub(super) fn publish(&mut self, now: Moment, summary: &Summary, last: bool) {
-        let told = match (&self.content, &self.opening, &self.fault) {
+        let state = match (&self.content, &self.opening, &self.fault) {
             (Some(content), ..) => {
-                let told = why(&self.circumstances(content, now, summary));
+                let state = why(&self.circumstances(content, now, summary));
                 self.view_publisher.moved(now, summary, content.resume_writer.sent_before());
-                told
+                state
             }
             (None, _, Some(fault)) if fault.kind == FaultKind::BadMagnet => {
                 (State::Metadata, Reason { word: "bad_magnet", text: fault.message.clone() })
@@ -151,15 +151,15 @@ impl Driver {
                 None => return,
             },
             (None, None, None) => {
-                let told = metadata::why(&self.metadata_search(summary));
+                let state = metadata::why(&self.metadata_search(summary));
                 self.view_publisher.row.received = self.metadata_progress.received;
                 self.view_publisher.active(now);
-                told
+                state
             }
         };
         let detail = self.view_publisher.show_detail.then(|| self.detail(now));
         let ViewPublisher { row, publish, .. } = &mut self.view_publisher;
-        (row.state, row.reason) = told;
+        (row.state, row.reason) = state;
         row.peers = summary.peers;
         row.swarm_seeds = summary.swarm_seeds;
         row.swarm_leechers = summary.swarm_leechers;

@@ -58,12 +58,12 @@ impl Session {
         if self.views.is_multiple_of(TRIM_EVERY) {
             self.shared.memory.pool.trim();
         }
-        let kept = self.view.borrow().detail.clone().filter(|d| self.show_detail == Some(d.id));
+        let previous = self.view.borrow().detail.clone().filter(|d| self.show_detail == Some(d.id));
         let torrents: Vec<Row> = self.torrents.iter().map(|torrent| torrent.row.clone()).collect();
         let (down, up) = torrents.iter().fold((0.0, 0.0), |(d, u), row| (d + row.down, u + row.up));
         let view = View {
             torrents,
-            detail: detail.or(kept),
+            detail: detail.or(previous),
             port: self.shared.network.port(),
             dht_nodes: self.shared.network.dht_nodes(),
             down,

@@ -56,12 +56,12 @@ pub struct MetadataSearch {
 
 /// The state of a metadata search, and the reason.
 pub fn why(s: &MetadataSearch) -> (State, Reason) {
-    let say = |word, text: String| (State::Metadata, Reason { word, text });
+    let because = |word, text: String| (State::Metadata, Reason { word, text });
     if s.paused {
         return (State::Paused, Reason { word: "user", text: "paused by you".into() });
     }
     if s.found {
-        return say("searching_peers", "the file list is here".into());
+        return because("searching_peers", "the file list is here".into());
     }
     let nothing = s.progress.is_none_or(|(have, _)| have == 0);
     if s.offering > 0 && s.refusing >= s.offering && nothing {
@@ -69,7 +69,7 @@ pub fn why(s: &MetadataSearch) -> (State, Reason) {
             1 => "1 peer offers the file list, but does not send it when asked".into(),
             n => format!("{} offer the file list, but none sends it when asked", peers(n)),
         };
-        return say("peers_without_metadata", text);
+        return because("peers_without_metadata", text);
     }
     if s.offering > 0 {
         let part = match s.progress {
@@ -78,23 +78,26 @@ pub fn why(s: &MetadataSearch) -> (State, Reason) {
             }
             _ => String::new(),
         };
-        return say("searching_peers", format!("fetching the file list from {}{part}", peers(s.offering)));
+        return because(
+            "searching_peers",
+            format!("fetching the file list from {}{part}", peers(s.offering)),
+        );
     }
     if s.peers > 0 {
-        return say("peers_without_metadata", without(s));
+        return because("peers_without_metadata", without(s));
     }
     if s.too_long > 0 {
         let text = format!("{} offered a file list above the limit of 16 MiB", peers(s.too_long));
-        return say("peers_without_metadata", text);
+        return because("peers_without_metadata", text);
     }
-    say("searching_peers", nobody(s))
+    because("searching_peers", nobody(s))
 }
 
 /// The sentence without its beginning: the sources that were asked.
 pub fn asked(s: &MetadataSearch) -> String {
     let (_, Reason { text, .. }) = why(s);
-    let told = STARTS.iter().find_map(|start| text.strip_prefix(start));
-    told.map_or_else(|| text.clone(), str::to_owned)
+    let parts = STARTS.iter().find_map(|start| text.strip_prefix(start));
+    parts.map_or_else(|| text.clone(), str::to_owned)
 }
 
 /// The sentence for connected peers without the metadata.
@@ -143,7 +146,7 @@ fn nobody(s: &MetadataSearch) -> String {
 
 /// The results of announces, as parts of a sentence. Refusals quote the tracker; errors are in our words.
 fn trackers(s: &MetadataSearch) -> Vec<String> {
-    let mut told = Vec::new();
+    let mut parts = Vec::new();
     let trackers = |n: u32| units::plural(u64::from(n), "tracker", "trackers");
     let mut left = s.trackers;
     let mut take = |n: u32| {
@@ -153,22 +156,22 @@ fn trackers(s: &MetadataSearch) -> Vec<String> {
     };
     let working = take(s.trackers_working);
     if working > 0 {
-        told.push(format!("{} answered", trackers(working)));
+        parts.push(format!("{} answered", trackers(working)));
     }
     match (take(s.trackers_refused), s.refusal.as_deref().unwrap_or_default()) {
         (0, _) => {}
-        (1, words) => told.push(format!("1 tracker refuses us: '{words}'")),
-        (n, words) => told.push(format!("{} refuse us, one says '{words}'", trackers(n))),
+        (1, words) => parts.push(format!("1 tracker refuses us: '{words}'")),
+        (n, words) => parts.push(format!("{} refuse us, one says '{words}'", trackers(n))),
     }
     match (take(s.trackers_failed), s.failure.as_deref().unwrap_or("it cannot be asked")) {
         (0, _) => {}
-        (1, why) => told.push(format!("1 tracker fails: {why}")),
-        (n, why) => told.push(format!("{} fail, for example: {why}", trackers(n))),
+        (1, why) => parts.push(format!("1 tracker fails: {why}")),
+        (n, why) => parts.push(format!("{} fail, for example: {why}", trackers(n))),
     }
     if left > 0 {
-        told.push(format!("{} silent", trackers(left)));
+        parts.push(format!("{} silent", trackers(left)));
     }
-    told
+    parts
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ pub(super) fn run(jobs: Vec<PieceJob>) {
             whole.push((job.storage, piece, bufs, job.digests, job.done));
         } else {
             let error = DiskError::new(DiskErrorKind::Invalid, "write to", job.storage.root());
-            (job.done)(PieceOutcome::WriteFailed { piece, error: error.with("blocks are missing") });
+            (job.done)(PieceOutcome::WriteFailed { piece, error: error.with_detail("blocks are missing") });
         }
     }
     let found = hash::sha1_many(whole.iter().map(|(_, _, bufs, ..)| bufs));

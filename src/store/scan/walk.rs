@@ -207,14 +207,14 @@ fn target(link: &Path) -> Result<Metadata, DiskError> {
     std::fs::metadata(link).map_err(|error| match error.raw_os_error() {
         Some(libc::ELOOP) => invalid(link, "this link leads back to itself"),
         Some(libc::ENOENT) => {
-            DiskError::new(DiskErrorKind::Missing, "read", link).with("a link that leads nowhere")
+            DiskError::new(DiskErrorKind::Missing, "read", link).with_detail("a link that leads nowhere")
         }
         _ => DiskError::from_io("read", link, &error),
     })
 }
 
 fn invalid(path: &Path, why: &str) -> DiskError {
-    DiskError::new(DiskErrorKind::NotPlain, "read", PathBuf::from(path)).with(why)
+    DiskError::new(DiskErrorKind::NotPlain, "read", PathBuf::from(path)).with_detail(why)
 }
 
 #[cfg(test)]

@@ -280,7 +280,7 @@ impl Inner {
             let sized = self.options.alloc != Alloc::None;
             if present > len && !self.options.overwrite {
                 let error = DiskError::new(DiskErrorKind::Foreign, "write", self.full_path(key));
-                return Err(error.with("it is longer than the torrent's file"));
+                return Err(error.with_detail("it is longer than the torrent's file"));
             }
             // A file that is not wanted may be longer than the torrent says.
             let cut = present > len && self.is_wanted(key);

@@ -133,7 +133,7 @@ impl Storage {
         let inner = &*self.inner;
         // Opens the root anew: the open one may have been moved, too.
         let changed =
-            |path: PathBuf, how: &str| DiskError::new(DiskErrorKind::Changed, "find", path).with(how);
+            |path: PathBuf, how: &str| DiskError::new(DiskErrorKind::Changed, "find", path).with_detail(how);
         let root = match Root::open(&inner.root, inner.options.follow) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(changed(inner.root.clone(), "it was moved or removed"));
@@ -195,7 +195,7 @@ impl Storage {
             .collect();
         let part = accepted(old.part, new.part);
         let geometry = &inner.layout.geometry;
-        let mut kept = Bitfield::none(geometry.piece_count());
+        let mut unchanged = Bitfield::none(geometry.piece_count());
         for piece in have.iter().filter(|piece| piece.index() < geometry.piece_count()) {
             let mut all = true;
             for file in geometry.parts_of(piece) {
@@ -212,10 +212,10 @@ impl Storage {
                 };
             }
             if all {
-                kept.insert(piece);
+                unchanged.insert(piece);
             }
         }
-        Ok(kept)
+        Ok(unchanged)
     }
 }
 

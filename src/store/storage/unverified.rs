@@ -13,7 +13,7 @@ use crate::store::files::FileStatus;
 use crate::store::write_strategy::read_at;
 
 /// Bytes copied at once.
-const RUN: u64 = 1 << 20;
+const CHUNK_LEN: u64 = 1 << 20;
 
 impl Storage {
     /// Moves the first `len` bytes of a verified piece from the part file to their files, as far as they wait
@@ -28,8 +28,8 @@ impl Storage {
         let start = inner.layout.geometry.piece_range(piece).start;
         let mut at = start;
         while at < start + len {
-            let run = at..(start + len).min(at + RUN);
-            let Some(part) = inner.layout.geometry.parts(run).next() else { break };
+            let chunk = at..(start + len).min(at + CHUNK_LEN);
+            let Some(part) = inner.layout.geometry.parts(chunk).next() else { break };
             if let Some(offset) = inner.unverified(&part, piece.index())? {
                 let mut bytes = vec![0; part.len as usize];
                 let open = inner.open_to_read(PART_FILE)?;

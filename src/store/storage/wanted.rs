@@ -10,7 +10,7 @@ use crate::store::files::FileStatus;
 use crate::store::write_strategy::read_at;
 
 /// Bytes moved at once.
-const RUN: u64 = 1 << 20;
+const CHUNK_LEN: u64 = 1 << 20;
 
 impl Storage {
     /// Protects existing files that are not wanted and not ours: bytes they share with wanted files go to the
@@ -107,8 +107,8 @@ impl Inner {
             let mine = mine.start.max(range.start)..mine.end.min(range.end);
             let mut at = mine.start;
             while at < mine.end {
-                let run = at..mine.end.min(at + RUN);
-                let Some(part) = geometry.parts(run.clone()).next() else { break };
+                let chunk = at..mine.end.min(at + CHUNK_LEN);
+                let Some(part) = geometry.parts(chunk.clone()).next() else { break };
                 if let Some((PART_FILE, offset)) = self.locate(&part, piece.index())? {
                     let mut bytes = vec![0; part.len as usize];
                     let open = self.open_to_read(PART_FILE)?;

@@ -218,7 +218,7 @@ impl Inner {
             _ => return Ok(()),
         };
         self.close_file(key);
-        Err(DiskError::new(DiskErrorKind::Changed, what, self.full_path(key)).with(how))
+        Err(DiskError::new(DiskErrorKind::Changed, what, self.full_path(key)).with_detail(how))
     }
 }
 

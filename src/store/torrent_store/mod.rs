@@ -250,7 +250,9 @@ impl TorrentStore {
         match error {
             StoreError::Busy => DiskError::new(DiskErrorKind::Busy, what, path),
             StoreError::Io(error) => DiskError::from_io(what, path, &error),
-            StoreError::Unreadable => DiskError::new(DiskErrorKind::Io, what, path).with("it cannot be read"),
+            StoreError::Unreadable => {
+                DiskError::new(DiskErrorKind::Io, what, path).with_detail("it cannot be read")
+            }
         }
     }
 }
