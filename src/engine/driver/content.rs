@@ -206,8 +206,8 @@ impl Driver {
                     },
                 );
             }
-            DiskWork::WriteSegment(run) => {
-                self.shared.disk.threads.write_segment(&content.storage, run, move |outcome| {
+            DiskWork::WriteSegment(segment) => {
+                self.shared.disk.threads.write_segment(&content.storage, segment, move |outcome| {
                     let _ = events.send(DriverEvent::Segment(outcome));
                 })
             }

@@ -75,7 +75,7 @@ pub(super) struct CheckJob {
 
 struct Outcome {
     good: Bitfield,
-    outcome: usize,
+    checked: usize,
     /// The digests of zeros, by length: holes are hashed without reading them.
     zeros: BTreeMap<u32, PieceDigest>,
     error: Option<DiskError>,
@@ -96,7 +96,7 @@ impl CheckJob {
         let pieces = pieces.iter().filter(|piece| piece.index() < count).collect();
         let outcome = Outcome {
             good: Bitfield::none(count),
-            outcome: 0,
+            checked: 0,
             zeros: BTreeMap::new(),
             error: None,
             done: Some(done),
@@ -138,11 +138,11 @@ impl CheckJob {
             Ok(good) => {
                 self.progress.count(mine.len() as u32, good.len() as u32);
                 let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-                state.outcome += mine.len();
+                state.checked += mine.len();
                 for piece in good {
                     state.good.insert(piece);
                 }
-                let all = state.outcome == self.pieces.len();
+                let all = state.checked == self.pieces.len();
                 drop(state);
                 if all {
                     self.finish(None);

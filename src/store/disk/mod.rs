@@ -333,8 +333,8 @@ fn work(shared: &Shared) {
         let check = if let Job::Check(job) = &job { Some(job.clone()) } else { None };
         // A panic is a bug of one torrent; the threads serve all of them.
         let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match job {
-            Job::Pieces(jobs) => verify_and_write::run(jobs),
-            Job::Segments(jobs) => write_segment::run(jobs),
+            Job::Pieces(jobs) => verify_and_write::write_pieces(jobs),
+            Job::Segments(jobs) => write_segment::write_segments(jobs),
             Job::Read(job, bufs) => job.serve(bufs),
             Job::Run(run) => run(),
             Job::Check(job) => job.step(&mut scratch),

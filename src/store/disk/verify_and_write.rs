@@ -51,7 +51,7 @@ impl PieceJob {
 }
 
 /// Hashes the pieces side by side, then writes the right ones.
-pub(super) fn run(jobs: Vec<PieceJob>) {
+pub(super) fn write_pieces(jobs: Vec<PieceJob>) {
     let mut whole = Vec::with_capacity(jobs.len());
     for job in jobs {
         let piece = job.buffer.piece();

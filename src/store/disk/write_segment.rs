@@ -74,7 +74,7 @@ impl SegmentJob {
 }
 
 /// Hashes segments of different pieces side by side, then writes them.
-pub(super) fn run(mut jobs: Vec<SegmentJob>) {
+pub(super) fn write_segments(mut jobs: Vec<SegmentJob>) {
     let parts: Vec<Part<'_, _>> = jobs
         .iter()
         .map(|SegmentJob { segment, .. }| Part {

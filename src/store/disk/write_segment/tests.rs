@@ -80,7 +80,7 @@ impl<'a> LongPiece<'a> {
                     assert!(self.buffer.restore_hash_state(back));
                 }
                 SegmentOutcome::Ended(_, outcome) => return outcome,
-                SegmentOutcome::Stale(_) => panic!("its assembly is there"),
+                SegmentOutcome::Stale(_) => panic!("its buffer is still there"),
             }
         }
     }
