@@ -209,7 +209,7 @@ impl Driver {
             DiskWork::WriteSegment(segment) => {
                 self.shared.disk.threads.write_segment(&content.storage, segment, move |outcome| {
                     let _ = events.send(DriverEvent::Segment(outcome));
-                })
+                });
             }
         }
     }
@@ -254,7 +254,7 @@ impl Driver {
                 self.extend_verified();
             }
             PieceOutcome::HashFailed { piece, digests } => {
-                self.handle_input(Input::HashFailed { piece, digests })
+                self.handle_input(Input::HashFailed { piece, digests });
             }
             PieceOutcome::WriteFailed { piece, error } => {
                 self.handle_input(Input::WriteFailed { piece });

@@ -40,10 +40,10 @@ impl Driver {
     pub(super) fn handle_event(&mut self, event: DriverEvent) {
         match event {
             DriverEvent::Dialled { addr, result: Ok((stream, hello)) } => {
-                self.add_peer(stream, addr, false, hello)
+                self.add_peer(stream, addr, false, hello);
             }
             DriverEvent::Dialled { addr, result: Err(why) } => {
-                self.handle_input(Input::DialFailed { addr, why })
+                self.handle_input(Input::DialFailed { addr, why });
             }
             DriverEvent::Checking(bytes) => self.checking_began(bytes),
             DriverEvent::Opened(opened) => self.content_opened(*opened),

@@ -32,7 +32,7 @@ fn pieces_are_kept_checked_and_fetched() {
             let send = send.clone();
             let buffer = assembled(&sample, index, &pool);
             disk.verify_and_write(&storage, buffer, index % 2 == 0, move |outcome| {
-                send.send(outcome).unwrap()
+                send.send(outcome).unwrap();
             });
         }
         for _ in 0..count {
