@@ -19,11 +19,11 @@ pub mod interface;
 pub mod location;
 pub mod making;
 pub mod own_addresses;
-pub mod remembered;
 pub mod seed_goal;
 pub mod selection;
 pub mod source_watch;
 pub mod stall;
+pub mod stored_torrent;
 pub mod user_folders;
 pub mod verification;
 

@@ -41,7 +41,7 @@ pub fn torrent(
 ) -> Result<Torrent, Error> {
     let setup = Setup::new(&NetworkArgs::default(), global, output)?.local(who.lan);
     link.can_be_found()?;
-    if let Some(metainfo) = link.remembered(setup.state_dir()) {
+    if let Some(metainfo) = link.stored(setup.state_dir()) {
         return Ok(link.torrent(metainfo));
     }
     let mut add = setup.lookup(&link)?;

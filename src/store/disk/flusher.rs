@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::Done;
 use crate::store::error::{DiskError, DiskErrorKind};
-use crate::store::volume::Volume;
+use crate::store::storage::Storage;
 
 /// A second thread goes on where the first waits for a disk that hangs.
 const THREADS: usize = 2;
@@ -26,7 +26,7 @@ struct Shared {
 }
 
 struct FlushJob {
-    volume: Volume,
+    storage: Storage,
     done: Done<Result<(), DiskError>>,
 }
 
@@ -44,9 +44,9 @@ impl Flusher {
         Self { shared }
     }
 
-    /// Flushes a volume after those that wait already.
-    pub(super) fn flush(&self, volume: &Volume, done: Done<Result<(), DiskError>>) {
-        let job = FlushJob { volume: volume.clone(), done };
+    /// Flushes a storage after those that wait already.
+    pub(super) fn flush(&self, storage: &Storage, done: Done<Result<(), DiskError>>) {
+        let job = FlushJob { storage: storage.clone(), done };
         let mut jobs = self.shared.lock();
         if self.shared.ending.load(Ordering::Relaxed) {
             drop(jobs);
@@ -78,7 +78,7 @@ impl Shared {
     fn run(&self) {
         loop {
             let mut jobs = self.lock();
-            let FlushJob { volume, done } = loop {
+            let FlushJob { storage, done } = loop {
                 if let Some(job) = jobs.pop_front() {
                     break job;
                 }
@@ -88,12 +88,12 @@ impl Shared {
                 jobs = self.work.wait(jobs).unwrap_or_else(PoisonError::into_inner);
             };
             drop(jobs);
-            let flush = std::panic::AssertUnwindSafe(|| volume.flush_unless(&self.ending));
+            let flush = std::panic::AssertUnwindSafe(|| storage.flush_unless(&self.ending));
             // A panic is a bug, but one torrent's; the threads serve all of them.
             let flushed = std::panic::catch_unwind(flush);
             done(flushed.unwrap_or_else(|_| {
                 tracing::error!("a flush panicked");
-                Err(cancelled(&volume))
+                Err(cancelled(&storage))
             }));
         }
     }
@@ -101,10 +101,10 @@ impl Shared {
 
 impl FlushJob {
     fn refuse(self) {
-        (self.done)(Err(cancelled(&self.volume)));
+        (self.done)(Err(cancelled(&self.storage)));
     }
 }
 
-fn cancelled(volume: &Volume) -> DiskError {
-    DiskError::new(DiskErrorKind::Cancelled, "flush", volume.root())
+fn cancelled(storage: &Storage) -> DiskError {
+    DiskError::new(DiskErrorKind::Cancelled, "flush", storage.root())
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::app::door::{Reason, Row, State, Until, View};
+use crate::app::door::{Reason, Row, SeedGoal, State, View};
 use crate::app::{Error, shown};
 use crate::base::{InfoHashes, TorrentId, Untrusted, units};
 use crate::face::cli::exit::Exit;
@@ -271,7 +271,13 @@ impl<'a> Reporter<'a> {
     }
 
     /// A torrent is given to others from here on.
-    pub fn seeding(&mut self, id: TorrentId, job: &Transfer, path: &Path, until: Until) -> Result<(), Error> {
+    pub fn seeding(
+        &mut self,
+        id: TorrentId,
+        job: &Transfer,
+        path: &Path,
+        until: SeedGoal,
+    ) -> Result<(), Error> {
         self.open = self.open.saturating_sub(1);
         self.complete.insert(id, true);
         let until = notices::until_when(until);
@@ -282,7 +288,13 @@ impl<'a> Reporter<'a> {
     }
 
     /// The goal of giving is reached; the row is the last one that was seen.
-    pub fn goal(&self, id: TorrentId, job: &Transfer, until: Until, row: Option<&Row>) -> Result<(), Error> {
+    pub fn goal(
+        &self,
+        id: TorrentId,
+        job: &Transfer,
+        until: SeedGoal,
+        row: Option<&Row>,
+    ) -> Result<(), Error> {
         let text = notices::goal(until, row);
         self.words(job.info_hashes, &text, |text| {
             let sign = self.output.err.paint(Role::Good, self.output.err.ok());

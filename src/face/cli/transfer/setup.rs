@@ -251,7 +251,7 @@ mod tests {
 
     use super::*;
     use crate::app::config::kind::Value;
-    use crate::app::door::Until;
+    use crate::app::door::SeedGoal;
 
     #[derive(Parser)]
     struct Line {
@@ -291,7 +291,7 @@ mod tests {
         assert_eq!((both.jobs(None), both.jobs(Some(2))), (9, 2));
         assert_eq!(
             (both.after(None), both.after(Some(After::Stop))),
-            (After::Seed(Until::default()), After::Stop)
+            (After::Seed(SeedGoal::default()), After::Stop)
         );
         assert_eq!(
             (setup(&[], &[]).unwrap().jobs(None), setup(&[], &[]).unwrap().after(None)),

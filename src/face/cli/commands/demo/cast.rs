@@ -5,8 +5,8 @@ use std::path::Path;
 
 use crate::app::Error;
 use crate::app::door::{
-    Add, After, Command, ContentOptions, Door, EngineConfig, Events, Existing, PeerRow, PeerSource, Row,
-    State, Until, View,
+    Add, After, Command, ContentOptions, Door, EngineConfig, Events, ExistingFiles, PeerRow, PeerSource, Row,
+    SeedGoal, State, View,
 };
 use crate::base::{TorrentId, units};
 use crate::face::cli::progress::amounts::percent;
@@ -94,15 +94,15 @@ impl Member {
             priorities: if takes { content::one_song() } else { Vec::new() },
             seed_only: !takes,
             // They have just been hashed.
-            existing: if takes { Existing::Check } else { Existing::Trust },
-            after: After::Seed(Until::default()),
+            existing: if takes { ExistingFiles::Check } else { ExistingFiles::Trust },
+            after: After::Seed(SeedGoal::default()),
             ..ContentOptions::new(if takes { own } else { given }.to_owned())
         };
         let mut add = Add::new(torrent.clone(), options);
         add.use_trackers = self.knows.is_none();
         add.peers = known.into_iter().collect();
         let id = engine.add(add);
-        engine.send(Command::Look(Some(id)));
+        engine.send(Command::ShowDetail(Some(id)));
         self.engine = Some(engine);
         Ok(())
     }

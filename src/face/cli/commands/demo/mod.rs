@@ -168,7 +168,7 @@ impl<'a> Play<'a> {
         let (downloader, mut events) = cast::engine(None, None, &nodes).await?;
         self.moving = Instant::now();
         let id = downloader.add(Add::new(torrent.clone(), taken.to_owned()));
-        downloader.send(Command::Look(Some(id)));
+        downloader.send(Command::ShowDetail(Some(id)));
         self.downloader = Some(downloader);
         let mut ticks = interval(Duration::from_millis(100));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -8,7 +8,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout, timeout_at};
 
-use crate::app::dht::{Goal, News, Node, NodeConfig, Outcome, Status, Steps};
+use crate::app::dht::{Goal, Node, NodeConfig, Outcome, Status, TaskProgress, TaskUpdate};
 use crate::app::making::values;
 use crate::app::{Error, ErrorKind};
 use crate::base::units;
@@ -90,7 +90,7 @@ impl Asking<'_> {
     pub async fn seek(
         &self,
         goal: Goal,
-        mut each: impl FnMut(News) -> Result<ControlFlow<()>, Error>,
+        mut each: impl FnMut(TaskUpdate) -> Result<ControlFlow<()>, Error>,
     ) -> Result<Sought, Error> {
         let began = Instant::now();
         self.at_once.leave();
@@ -98,16 +98,16 @@ impl Asking<'_> {
         let mut sought = Sought::default();
         loop {
             match self.next(&mut news, &sought, began).await {
-                Some(News::Ended(outcome)) => {
+                Some(TaskUpdate::Ended(outcome)) => {
                     sought.outcome = outcome;
                     break;
                 }
-                Some(News::Steps(Steps { asked, answered, stored, refused })) => {
+                Some(TaskUpdate::Progress(TaskProgress { asked, answered, stored, refused })) => {
                     sought.outcome =
                         Outcome { asked, answered, stored, refused, ..std::mem::take(&mut sought.outcome) };
                 }
                 Some(found) => {
-                    if let News::Peers(peers) = &found {
+                    if let TaskUpdate::Peers(peers) = &found {
                         sought.outcome.peers += peers.len() as u32;
                     }
                     self.output.live.erase();
@@ -130,10 +130,10 @@ impl Asking<'_> {
     /// The next news, with the line at the bottom drawn meanwhile; nothing when the time is up or a signal came.
     async fn next(
         &self,
-        news: &mut UnboundedReceiver<News>,
+        news: &mut UnboundedReceiver<TaskUpdate>,
         sought: &Sought,
         began: Instant,
-    ) -> Option<News> {
+    ) -> Option<TaskUpdate> {
         let mut frames = interval(FRAME);
         frames.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut stop = self.stop.clone();

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args};
 use serde::Serialize;
 
-use crate::app::dht::{Goal, News};
+use crate::app::dht::{Goal, TaskUpdate};
 use crate::app::{Error, ErrorKind, shown};
 use crate::base::{NodeId, units};
 use crate::face::cli::args::global::GlobalArgs;
@@ -129,7 +129,7 @@ async fn next(asking: &Asking<'_>, secret: &Secret, args: &PutArgs) -> Result<i6
     let mut newest = None;
     let sought = asking
         .seek(Goal::Get { target, salt }, |news| {
-            if let News::Item(item) = news {
+            if let TaskUpdate::Item(item) = news {
                 newest = item.seq();
             }
             Ok(ControlFlow::Continue(()))

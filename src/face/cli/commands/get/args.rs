@@ -137,12 +137,12 @@ const UNWATCHED: Duration = Duration::from_secs(600);
 
 impl GetArgs {
     /// What the engine does with files that are there.
-    pub const fn existing(&self) -> door::Existing {
+    pub const fn existing(&self) -> door::ExistingFiles {
         match self.existing {
-            _ if self.overwrite => door::Existing::Overwrite,
-            ExistingArg::Check => door::Existing::Check,
-            ExistingArg::Refuse => door::Existing::Refuse,
-            ExistingArg::Trust => door::Existing::Trust,
+            _ if self.overwrite => door::ExistingFiles::Overwrite,
+            ExistingArg::Check => door::ExistingFiles::Check,
+            ExistingArg::Refuse => door::ExistingFiles::Refuse,
+            ExistingArg::Trust => door::ExistingFiles::Trust,
         }
     }
 

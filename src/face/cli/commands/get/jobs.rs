@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::app::door::{ContentOptions, Order, Source};
+use crate::app::door::{ContentOptions, Order, TorrentSource};
 use crate::app::file_write::{Written, write_file};
 use crate::app::input::{self, Link, Reading, Torrent};
 use crate::app::selection::listed;
@@ -102,7 +102,7 @@ impl SubmissionBuilder {
         if !link.magnet.web_seeds.is_empty() {
             tracing::info!("the magnet link names web seeds, which are not used yet");
         }
-        Ok(Some(match link.remembered(self.setup.state_dir()) {
+        Ok(Some(match link.stored(self.setup.state_dir()) {
             Some(metainfo) => Asked::Torrent(Box::new(self.known(link, metainfo))),
             None => Asked::Link(Box::new(link)),
         }))
@@ -136,7 +136,7 @@ impl SubmissionBuilder {
     fn search(&self, link: Link) -> Result<Work, Error> {
         let (mut add, maker) = (self.setup.lookup(&link)?, self.clone());
         add.metadata_timeout = self.args.patience(self.output.stderr_tty);
-        if let Source::Link(link) = &mut add.source {
+        if let TorrentSource::Link(link) = &mut add.source {
             link.eager = self.args.torrent_only.is_none();
         }
         let then = move |metainfo| maker.begin(maker.known(link, metainfo));

@@ -25,7 +25,7 @@ use super::{
     Arrival, Arrivals, Outcomes, Peers, Plan, RunningEngine, Submission, Transfer, Verb, Work, block_on, on,
 };
 use crate::app::door::{
-    Add, After, Command, ContentOptions, Door, EngineConfig, Events, Existing, Row, Until, View,
+    Add, After, Command, ContentOptions, Door, EngineConfig, Events, ExistingFiles, Row, SeedGoal, View,
 };
 use crate::app::source_watch::Watch;
 use crate::app::stall::Stall;
@@ -161,7 +161,7 @@ struct Running {
 
 impl Running {
     fn new(job: Transfer, content: &ContentOptions) -> Self {
-        let trusting = content.existing == Existing::Trust;
+        let trusting = content.existing == ExistingFiles::Trust;
         Self {
             job,
             after: content.after,
@@ -174,8 +174,8 @@ impl Running {
     }
 
     /// Until when it is given, if it is.
-    fn until(&self) -> Until {
-        if let After::Seed(until) = self.after { until } else { Until::default() }
+    fn until(&self) -> SeedGoal {
+        if let After::Seed(until) = self.after { until } else { SeedGoal::default() }
     }
 }
 
@@ -346,7 +346,7 @@ impl<'a> Session<'a> {
             && let (1, Some((id, running))) = (self.running.len(), self.running.first_key_value())
             && running.job.seeds
         {
-            door.send(Command::Look(Some(*id)));
+            door.send(Command::ShowDetail(Some(*id)));
         }
     }
 
