@@ -1,49 +1,49 @@
-//! Local Service Discovery (BEP 14): the datagrams by which programs on one network ask for others with
-//! the same torrent, and by which they say that they have it.
+//! Local Service Discovery (BEP 14): the multicast datagrams by which clients announce their torrents on the
+//! local network.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use crate::base::InfoHashes;
 
-/// The longest datagram that is sent, in bytes: it fits into one packet nearly everywhere.
+/// The longest datagram that is sent, in bytes; it fits into one packet on nearly every network.
 pub const LONGEST_WRITTEN: usize = 1400;
 /// The longest datagram that is read, in bytes.
 pub const LONGEST_READ: usize = 4096;
-/// The most torrents in one datagram that is sent.
+/// The most torrents that are announced in one datagram.
 pub const MAX_WRITTEN: usize = 25;
-/// The most torrents of one datagram that are read; the rest is left out.
+/// The most torrents that are read from one datagram.
 pub const MAX_READ: usize = 100;
-/// The longest cookie that is looked at, in bytes.
+/// The longest cookie that is read, in bytes.
 const LONGEST_COOKIE: usize = 64;
 
-/// What one datagram says: there is somebody with these torrents.
+/// An announcement (`BT-SEARCH`): the sender has these torrents.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Search {
-    /// On which port it is called. Its address is that of the sender.
+    /// The TCP port on which the sender accepts peers; its address is that of the datagram.
     pub port: u16,
-    /// The torrents as they stand in handshakes: at least one, none twice.
+    /// The info-hashes in the form that handshakes use: at least one, none twice.
     pub torrents: Vec<[u8; 20]>,
-    /// By this a sender knows its own words again. Whatever bytes it likes.
+    /// An opaque value by which the sender recognises its own datagrams.
     pub cookie: Option<Vec<u8>>,
 }
 
-/// Why a datagram says nothing.
+/// Reasons why a datagram is not an announcement.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum SearchError {
-    /// It is something else, or too long.
+    /// The datagram is not a `BT-SEARCH` message, or longer than [`LONGEST_READ`].
     #[error("not a search")]
     NotASearch,
-    /// No port on which somebody could be called.
+    /// The port is missing or 0.
     #[error("no port")]
     Port,
-    /// No info-hash that could be one.
+    /// No valid info-hash is present.
     #[error("no torrent")]
     Torrents,
 }
 
-/// Reads a datagram. Headers may come in any order and case, unknown ones are left out, and of several of one
-/// kind the first counts (of info-hashes all do); lines may end without a carriage return.
+/// Decodes a datagram. Headers may come in any order and case, and lines may end without a carriage return.
+/// Unknown headers are ignored; of a repeated one the first counts, but every `Infohash` is read.
 pub fn read(datagram: &[u8]) -> Result<Search, SearchError> {
     if datagram.len() > LONGEST_READ {
         return Err(SearchError::NotASearch);
@@ -77,7 +77,8 @@ pub fn read(datagram: &[u8]) -> Result<Search, SearchError> {
     Ok(Search { port, torrents, cookie })
 }
 
-/// The datagrams that tell a group of these torrents, so many in each (1 to [`MAX_WRITTEN`]).
+/// Returns the datagrams that announce `torrents` to a multicast group, `each` (1 to [`MAX_WRITTEN`]) in one
+/// datagram.
 pub fn write(group: SocketAddr, port: u16, cookie: u32, torrents: &[[u8; 20]], each: usize) -> Vec<Vec<u8>> {
     let datagram = |torrents: &[[u8; 20]]| {
         let mut text = format!("BT-SEARCH * HTTP/1.1\r\nHost: {group}\r\nPort: {port}\r\n");
@@ -90,7 +91,7 @@ pub fn write(group: SocketAddr, port: u16, cookie: u32, torrents: &[[u8; 20]], e
     torrents.chunks(each.clamp(1, MAX_WRITTEN)).map(datagram).collect()
 }
 
-/// A cookie of ours as it stands in a datagram.
+/// Returns one of our own cookies as it is written in a datagram.
 pub fn cookie_text(cookie: u32) -> String {
     format!("{cookie:08x}")
 }

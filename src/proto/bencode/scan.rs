@@ -1,52 +1,52 @@
-//! The guard: a walk over bencode without recursion.
+//! The bencode scanner: checks grammar and limits without recursion.
 
 use std::ops::Range;
 
 use super::error::{BencodeError, Fault};
 use super::number::{int_end, string_range};
 
-/// What an input may cost.
+/// Limits on the input of the scanner.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
-    /// The most bytes.
+    /// The longest input, in bytes.
     pub len: usize,
-    /// The most lists and dictionaries within one another.
+    /// The deepest nesting of lists and dictionaries.
     pub depth: usize,
-    /// The most values (keys counted too).
+    /// The largest number of values, keys included.
     pub tokens: usize,
 }
 
 impl Limits {
-    /// Torrent files and info dictionaries: 16 MiB, depth 100, 3 000 000 values.
+    /// The limits for torrent files and info dictionaries: 16 MiB, depth 100, 3 000 000 values.
     pub const TORRENT: Self = Self { len: 16 << 20, depth: 100, tokens: 3_000_000 };
-    /// Messages of peers and answers of trackers: 1 MiB, depth 64.
+    /// The limits for messages of peers and answers of trackers: 1 MiB, depth 64.
     pub const MESSAGE: Self = Self { len: 1 << 20, depth: 64, tokens: 3_000_000 };
-    /// DHT packets: one datagram, depth 10.
+    /// The limits for DHT packets: one datagram, depth 10.
     pub const KRPC: Self = Self { len: 1 << 16, depth: 10, tokens: 1 << 16 };
 }
 
-/// What a walk found.
+/// The result of a scan.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Scan {
-    /// The length of the value; bytes after it were not looked at.
+    /// The length of the value in bytes; bytes after it were not looked at.
     pub len: usize,
-    /// The raw range of the value that stands under the wanted key of the outermost dictionary.
+    /// The range of the raw value under the wanted key of the outermost dictionary.
     pub wanted: Option<Range<usize>>,
-    /// The offsets of keys that stand twice in their dictionary, in no particular order.
+    /// The offsets of keys that repeat an earlier key of their dictionary, in no particular order.
     pub duplicates: Vec<usize>,
     /// The offset of the first key that is out of order.
     pub unsorted: Option<usize>,
 }
 
-/// Checks the value that `bytes` begin with and finds the value of the outermost dictionary's key
-/// `wanted` (the first, where there are several). Order and uniqueness of keys are reported, not demanded.
+/// Checks the value at the beginning of `bytes`, and finds the value under the key `wanted` of the outermost
+/// dictionary (the first one, if the key is repeated). Unsorted and repeated keys are reported, not refused.
 pub fn scan(bytes: &[u8], limits: Limits, wanted: &[u8]) -> Result<Scan, BencodeError> {
     let mut walk = Walk::new(bytes, limits)?;
     let mut wanted_begins = None;
     let mut found = None;
     while let Some(step) = walk.step()? {
         if let (Some(begin), true) = (wanted_begins, walk.depth() == 1) {
-            // The value is a scalar, or the step was the end of its container.
+            // This step was a scalar, or closed the list or dictionary that is the value.
             found = Some(begin..walk.at);
             wanted_begins = None;
         }
@@ -57,13 +57,13 @@ pub fn scan(bytes: &[u8], limits: Limits, wanted: &[u8]) -> Result<Scan, Bencode
     Ok(Scan { len: walk.at, wanted: found, duplicates: walk.duplicates, unsorted: walk.unsorted })
 }
 
-/// One step of a walk.
+/// A token that the scanner read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Step {
     pub what: What,
-    /// The first byte of the token.
+    /// The offset of the first byte of the token.
     pub begin: usize,
-    /// Where the content of a string begins; it ends where the token does.
+    /// The offset of the content, if the token is a string; the content ends where the token ends.
     pub text: usize,
     pub end: usize,
 }
@@ -87,14 +87,14 @@ pub(super) enum What {
 /// A list or dictionary that is not closed yet.
 struct Open {
     dict: bool,
-    /// A dictionary whose next token is a value.
+    /// Whether a key was read and its value comes next.
     has_key: bool,
-    /// The number of its first key in [`Walk::keys`].
+    /// The index in [`Walk::keys`] of the first key of this dictionary.
     first_key: usize,
     sorted: bool,
 }
 
-/// The walk itself: grammar and limits.
+/// The state of a scan.
 pub(super) struct Walk<'a> {
     bytes: &'a [u8],
     limits: Limits,
@@ -102,7 +102,7 @@ pub(super) struct Walk<'a> {
     tokens: usize,
     begun: bool,
     open: Vec<Open>,
-    /// The content ranges of the keys of all open dictionaries, outermost first.
+    /// The content ranges of the keys of all open dictionaries, outermost dictionary first.
     keys: Vec<(u32, u32)>,
     pub duplicates: Vec<usize>,
     pub unsorted: Option<usize>,
@@ -110,7 +110,7 @@ pub(super) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     pub fn new(bytes: &'a [u8], limits: Limits) -> Result<Self, BencodeError> {
-        // Offsets are kept in 32 bits.
+        // Offsets are stored in 32 bits.
         let most = limits.len.min(u32::MAX as usize);
         if bytes.len() > most {
             return Err(BencodeError { at: most, fault: Fault::TooLong(most) });
@@ -128,12 +128,12 @@ impl<'a> Walk<'a> {
         })
     }
 
-    /// How many containers are open.
+    /// The number of open lists and dictionaries.
     pub fn depth(&self) -> usize {
         self.open.len()
     }
 
-    /// The next token; `None` after the outermost value.
+    /// Reads the next token; `None` after the outermost value.
     pub fn step(&mut self) -> Result<Option<Step>, BencodeError> {
         if self.begun && self.open.is_empty() {
             return Ok(None);
@@ -185,7 +185,7 @@ impl<'a> Walk<'a> {
         Ok(Some(step))
     }
 
-    /// Keeps the stack of open containers and their keys.
+    /// Updates the stack of open lists and dictionaries, and their keys.
     fn account(&mut self, step: &Step) {
         match step.what {
             What::Key => self.key(step),

@@ -1,4 +1,4 @@
-//! Values into datagrams.
+//! Encoding of UDP tracker datagrams.
 
 use std::net::IpAddr;
 
