@@ -1,4 +1,4 @@
-//! What others ask of us.
+//! Replies to the queries of other nodes.
 
 use std::net::SocketAddr;
 
@@ -10,12 +10,12 @@ use super::fitting::{AMPLIFY, Draft, Nearest, PING};
 use super::node::{Dht, Purpose};
 use super::table::K;
 
-/// With so many questions under way nobody is asked back any more: whoever asks in the names of thousands who do not
-/// exist would else take the places of our own searches.
+/// The number of pending queries from which nodes that query us are no longer pinged. Otherwise queries with
+/// thousands of made-up sender addresses would use up the pending queries of our own searches.
 const ASKED_BACK: usize = 256;
-/// Info-hashes in an answer to a sample.
+/// The most info-hashes in the reply to a sample query (BEP 51).
 const SAMPLES: usize = 20;
-/// Seconds after which another sample is given (BEP 51); it is drawn anew each time.
+/// The seconds after which a node may ask for another sample (BEP 51). Each reply draws a new one.
 const SAMPLE_INTERVAL: u32 = 60;
 
 impl Dht {
@@ -34,7 +34,7 @@ impl Dht {
         if self.read_only || !self.flood.asks(now, from.ip()) {
             return;
         }
-        // What brings something to keep is looked at even if there is nothing left to answer it with.
+        // An announce or put is processed even if there is no budget left for the reply.
         let brings = matches!(query, Query::AnnouncePeer { .. } | Query::Put { .. });
         if !brings && !self.flood.may_answer(now) {
             return;
@@ -44,7 +44,7 @@ impl Dht {
         if id == own {
             return;
         }
-        // Who asks may be worth knowing; whether it is there only its answer shows.
+        // The sender may be worth adding to the table; only a reply to a ping proves that it is there.
         let back = !read_only
             && self.flights.len() < ASKED_BACK
             && side.table.has_room(&id, from)
@@ -60,7 +60,7 @@ impl Dht {
         }
     }
 
-    /// A question of this length came that cannot be read.
+    /// Replies with an error to a malformed query of `len` bytes.
     pub(super) fn garbled(
         &mut self,
         now: Moment,
@@ -74,7 +74,7 @@ impl Dht {
         }
     }
 
-    /// Says that a question cannot be answered. Like [`Self::reply`].
+    /// Sends an error in reply to a query. Length limit and result are those of [`Self::reply`].
     fn refuse(
         &mut self,
         now: Moment,
@@ -97,7 +97,8 @@ impl Dht {
         self.reply(now, from, packet, most, out)
     }
 
-    /// Sends an answer if it is no longer than this, and there is so much left. Says how many bytes were sent.
+    /// Sends a reply if it has at most `most` bytes and the reply budget allows it. Returns the number of
+    /// bytes sent.
     fn reply(
         &mut self,
         now: Moment,
@@ -119,7 +120,7 @@ impl Dht {
         len
     }
 
-    /// Puts the answer together, or says what is wrong with the question.
+    /// Fills in the reply to a query, or returns the error to reply with.
     fn answer(
         &mut self,
         now: Moment,
@@ -182,8 +183,8 @@ impl Dht {
         Ok(())
     }
 
-    /// The nodes nearest to the target, of the families that are wanted (BEP 32) and spoken: their lists belong to the
-    /// answer even if they are empty.
+    /// Returns the nodes nearest to `target` in each address family that is wanted (BEP 32) and supported.
+    /// Their lists are part of the reply even if they are empty.
     fn nearest(
         &self,
         from: SocketAddr,
@@ -199,7 +200,8 @@ impl Dht {
     }
 }
 
-/// What is said of an item to somebody who has one of this number.
+/// Returns the values of an item for a reply, without those that a node with sequence number `newer_than`
+/// already has.
 fn found(item: &Item, newer_than: Option<i64>) -> Found {
     match item {
         Item::Immutable(value) => Found { value: Some(value.clone()), ..Found::default() },

@@ -1,4 +1,4 @@
-//! What we ask of others: tasks and their steps.
+//! Tasks of the node, and the queries that they send.
 
 use std::net::SocketAddr;
 
@@ -46,9 +46,9 @@ impl Dht {
         }
     }
 
-    /// Asks whom there is to ask, and ends the task if there is nobody left.
+    /// Sends the next queries of a task, and ends the task once there are none left.
     pub(super) fn advance(&mut self, now: Moment, key: TaskKey, out: &mut Vec<Output>) {
-        // Nodes of both families take twice the room, so an answer has half as many of each (BEP 32).
+        // Nodes of both families take twice the space, so a reply has half as many of each (BEP 32).
         let lonely = self.sides.iter().any(Side::is_lonely);
         let want = (self.sides.len() > 1 && lonely).then_some(Want::BOTH);
         loop {
@@ -71,7 +71,7 @@ impl Dht {
         }
     }
 
-    /// The search has ended: has the nearest nodes keep what there is to keep.
+    /// Ends the search of a task, and sends the announces or puts to the nearest nodes.
     fn settle(&mut self, now: Moment, key: TaskKey, out: &mut Vec<Output>) {
         let Some(task) = self.tasks.get_mut(&key) else { return };
         task.storing = true;
@@ -111,7 +111,7 @@ impl Dht {
         }
     }
 
-    /// Ends a task and tells how.
+    /// Ends a task and reports its outcome.
     pub(super) fn end(&mut self, key: TaskKey, out: &mut Vec<Output>) {
         let Some(mut task) = self.tasks.remove(&key) else { return };
         task.outcome.scrape = task.filters.take();
@@ -120,7 +120,7 @@ impl Dht {
         }
     }
 
-    /// Sends a question; says whether it went out.
+    /// Sends a query. Returns whether it was sent.
     pub(super) fn ask(
         &mut self,
         now: Moment,
@@ -134,7 +134,7 @@ impl Dht {
         let drawn = self.secrets.draw();
         let chance = u32::from_be_bytes([drawn[0], drawn[1], drawn[2], drawn[3]]);
         let Some(number) = self.flights.begin(now, chance, to, id, purpose) else {
-            // Too much is under way: as if it had not been answered.
+            // Too many queries are pending: the search goes on as if this one had failed.
             if let Purpose::Step(key, _) = purpose
                 && let Some(lookup) = self.tasks.get_mut(&key).and_then(|task| task.lookup(Family::of(&to)))
             {
@@ -146,7 +146,7 @@ impl Dht {
         true
     }
 
-    /// Looks at questions whose answer is late or lost.
+    /// Handles the queries whose reply is late or lost.
     pub(super) fn wait(&mut self, now: Moment, out: &mut Vec<Output>) {
         while let Some((waited, flight)) = self.flights.waited(now) {
             let family = Family::of(&flight.to);
@@ -192,7 +192,7 @@ impl Dht {
     }
 }
 
-/// What one step of a search asks.
+/// Returns the query that a step of a search sends.
 fn step(goal: &Goal, want: Option<Want>) -> Query {
     match goal {
         Goal::Nodes(target) => Query::FindNode { target: *target, want },

@@ -1,7 +1,8 @@
-//! How much goes into an answer.
+//! The length of replies.
 //!
-//! To anybody at most three times as much is sent as came from it, so that nobody can have us flood a third by asking
-//! in its name. That we know a node is no proof that it is the one who asks: who is in our table anybody can find out.
+//! A reply is at most three times as long as its query, so that the node cannot be used to flood a third
+//! party with queries in its name. This also holds for nodes in our table: anyone can find out which nodes
+//! those are, and forge their address.
 
 use std::net::SocketAddr;
 
@@ -11,36 +12,37 @@ use crate::proto::krpc::{Body, Found, Packet, Reply, Transaction, Want};
 use super::node::VERSION;
 use super::table::K;
 
-/// How many times longer than a question all that is sent for it may be.
+/// The most bytes sent because of a query, per byte of the query.
 pub(super) const AMPLIFY: usize = 3;
-/// The longest packet (BEP 32), in bytes.
+/// The longest reply without an item (BEP 32), in bytes.
 const MAX_BYTES: usize = 1024;
-/// The longest with an item, which comes in one piece or not at all: it fits into one frame on any path.
+/// The longest reply with an item, in bytes; it fits into one packet on any path. Items cannot be split.
 const MAX_WITH_ITEM: usize = 1280;
-/// The bytes of the question back whether somebody is there.
+/// The length in bytes of the ping that checks whether the querying node is there.
 pub(super) const PING: usize = 67;
-/// Bytes of a node of IPv4 and of IPv6.
+/// The length in bytes of a node entry for IPv4 and for IPv6.
 const NODE: [usize; 2] = [26, 38];
-/// Bytes of a peer of IPv4 and of IPv6, with its frame.
+/// The length in bytes of a peer entry for IPv4 and for IPv6, with its length prefix.
 const PEER: [usize; 2] = [8, 21];
-/// What a list adds beside what is in it: the key of peers, or two more digits of a length.
+/// The bytes that the list of peers adds besides its entries.
+/// The bytes by which the length prefix of a list can grow.
 const PEERS_FRAME: usize = 10;
 const LENGTH: usize = 2;
-/// Two filters of BEP 33 with their frames.
+/// The length in bytes of both Bloom filters of BEP 33, with keys and length prefixes.
 const FILTERS: usize = 2 * (256 + 10);
-/// Bytes of an info-hash.
+/// The length in bytes of an info-hash.
 const HASH: usize = 20;
 
-/// An answer in the making, and how long it may become.
+/// A reply that is being put together, and its length limit.
 #[derive(Debug)]
 pub(super) struct Draft {
     pub(super) reply: Reply,
     transaction: Transaction,
     to: SocketAddr,
-    /// Whether it tells the asker's address (BEP 42).
+    /// Whether the reply contains the querying node's address (BEP 42).
     tells: bool,
     most: usize,
-    /// What else is to be sent for the same question.
+    /// The bytes reserved for a ping to the same node.
     set_aside: usize,
 }
 
@@ -48,7 +50,7 @@ pub(super) struct Draft {
 pub(super) type Nearest = Vec<(NodeId, SocketAddr)>;
 
 impl Draft {
-    /// An answer to a question of this length, beside which so many bytes are to be sent.
+    /// Begins a reply to a query of `len` bytes, with `set_aside` bytes reserved.
     pub(super) fn new(
         transaction: &Transaction,
         to: SocketAddr,
@@ -60,7 +62,7 @@ impl Draft {
         Self { reply: Reply::new(own), transaction, to, tells: true, most: len * AMPLIFY, set_aside }
     }
 
-    /// The packet. It may be too long where even the shortest answer is.
+    /// Returns the packet, which is too long if even the shortest reply is.
     pub(super) fn packet(self) -> Packet {
         let seen_as = self.tells.then_some(self.to);
         Packet { seen_as, ..Packet::new(self.transaction, Body::Reply(Box::new(self.reply))) }
@@ -73,13 +75,13 @@ impl Draft {
         packet.encode().len()
     }
 
-    /// The bytes that are left for lists.
+    /// The number of bytes that are left for lists.
     fn room(&self) -> usize {
         self.most.saturating_sub(self.set_aside).min(MAX_BYTES).saturating_sub(self.len())
     }
 
-    /// Adds an item. Where it is too long, everything else is left out first; then the value goes with all that proves
-    /// it, and who asked has to ask at more length.
+    /// Adds an item, and leaves out other values if the reply is too long. If it is still too long, only the
+    /// sequence number stays, and the node has to send a longer query.
     pub(super) fn add_item(&mut self, found: Found) {
         let most = self.most.min(MAX_WITH_ITEM);
         let seq = found.seq;
@@ -95,7 +97,8 @@ impl Draft {
         self.reply.item = seq.map(|seq| Found { seq: Some(seq), ..Found::default() });
     }
 
-    /// Adds info-hashes: `some` gives at most so many. Half of the room is for them, half for nodes.
+    /// Adds at most `most` info-hashes, which `some` returns. They get half of the bytes that are left, nodes
+    /// the other half.
     pub(super) fn add_samples(&mut self, most: usize, some: impl FnOnce(usize) -> Vec<NodeId>) {
         let room = self.room().saturating_sub(LENGTH) / 2;
         if let Some(samples) = &mut self.reply.samples {
@@ -103,7 +106,7 @@ impl Draft {
         }
     }
 
-    /// Adds the filters of BEP 33, if there is room.
+    /// Adds the Bloom filters of BEP 33, if they fit.
     pub(super) fn add_filters(&mut self, filters: impl FnOnce() -> Option<[Box<[u8; 256]>; 2]>) {
         if self.room() >= FILTERS
             && let Some([seeds, others]) = filters()
@@ -112,8 +115,8 @@ impl Draft {
         }
     }
 
-    /// Adds peers, of which `some` gives at most so many, and nodes. Peers are what is asked for, nodes lead to more of
-    /// them: half of the room for each, and what one does not need for the other.
+    /// Adds peers, which `some` returns, and nodes. Peers are what was asked for, but nodes lead to more of
+    /// them: each gets half of the bytes that are left, and what the other does not need.
     pub(super) fn add_peers(&mut self, nearest: [Nearest; 2], some: impl FnOnce(usize) -> Vec<SocketAddr>) {
         let room = self.room();
         let size = |at: usize| nearest[at].len() * NODE[at] + LENGTH;
@@ -126,7 +129,8 @@ impl Draft {
         self.fill(nearest, room - taken);
     }
 
-    /// Adds nodes: half of the room for each family, and what one does not need for the other.
+    /// Adds nodes. Each address family gets half of the bytes that are left, and what the other does not
+    /// need.
     pub(super) fn add_nodes(&mut self, nearest: [Nearest; 2]) {
         let room = self.room();
         self.fill(nearest, room);

@@ -1,4 +1,4 @@
-//! What was asked and not yet answered.
+//! Pending queries: sent, and neither answered nor given up.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -6,34 +6,34 @@ use std::time::Duration;
 
 use crate::base::{Moment, NodeId};
 
-/// After this time an answer is late: somebody else is asked meanwhile.
+/// The time after which a reply is late, so that another node is queried meanwhile.
 pub(super) const LATE: Duration = Duration::from_millis(1000);
-/// After this time no answer is expected any more.
+/// The time after which no reply is expected.
 pub(super) const LOST: Duration = Duration::from_secs(6);
-/// The most questions under way.
+/// The most pending queries.
 const MOST: usize = 2000;
 
-/// A question that is under way.
+/// A pending query.
 #[derive(Clone, Debug)]
 pub(super) struct Flight<P> {
-    /// Whom it was asked.
+    /// The address that was queried.
     pub(super) to: SocketAddr,
-    /// Who is there, as far as that is known: an answer under another name does not count.
+    /// The id of the queried node, if known. A reply with another id does not count.
     pub(super) id: Option<NodeId>,
-    /// When.
+    /// The time at which the query was sent.
     pub(super) sent: Moment,
-    /// What for.
+    /// The purpose of the query.
     pub(super) purpose: P,
-    /// Whether its answer has been found to be late.
+    /// Whether the reply is late.
     pub(super) late: bool,
 }
 
-/// How long a question has been waiting.
+/// The state of an overdue query.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Waited {
-    /// The answer is late; the question stays.
+    /// The reply is late; the query is still pending.
     Late,
-    /// The answer will not come; the question is gone.
+    /// The reply is lost; the query is no longer pending.
     Lost,
 }
 
@@ -50,7 +50,8 @@ impl<P> Default for Flights<P> {
 }
 
 impl<P: Clone> Flights<P> {
-    /// Begins one under a free number near `chance`; `None` if too many are under way.
+    /// Adds a query with a free transaction id near `chance`, and returns the id; `None` if too many are
+    /// pending.
     pub(super) fn begin(
         &mut self,
         now: Moment,
@@ -71,7 +72,7 @@ impl<P: Clone> Flights<P> {
         Some(number)
     }
 
-    /// Ends the one that this answer belongs to: the number and the address must be right.
+    /// Removes the query that a reply answers; transaction id and address must match.
     pub(super) fn end(&mut self, number: u32, from: SocketAddr) -> Option<Flight<P>> {
         self.flights.get(&number).filter(|flight| flight.to == from)?;
         let flight = self.flights.remove(&number)?;
@@ -79,14 +80,14 @@ impl<P: Clone> Flights<P> {
         Some(flight)
     }
 
-    /// Ends all that go to this address.
+    /// Removes all queries to an address.
     pub(super) fn end_all(&mut self, to: SocketAddr) -> Vec<Flight<P>> {
         let numbers: Vec<u32> =
             self.flights.iter().filter(|(_, flight)| flight.to == to).map(|(&number, _)| number).collect();
         numbers.into_iter().filter_map(|number| self.end(number, to)).collect()
     }
 
-    /// The next one that is late or lost by now.
+    /// Returns the next query whose reply has become late or lost.
     pub(super) fn waited(&mut self, now: Moment) -> Option<(Waited, Flight<P>)> {
         let &(at, number) = self.due.first()?;
         if at > now {
@@ -102,12 +103,12 @@ impl<P: Clone> Flights<P> {
         Some((Waited::Late, flight.clone()))
     }
 
-    /// When the next one is late or lost.
+    /// The time at which the next reply becomes late or lost.
     pub(super) fn deadline(&self) -> Option<Moment> {
         self.due.first().map(|&(at, _)| at)
     }
 
-    /// Whether somebody at this address is being asked.
+    /// Whether a query to this address is pending.
     pub(super) fn is_asked(&self, addr: SocketAddr) -> bool {
         self.flights.values().any(|flight| flight.to == addr)
     }

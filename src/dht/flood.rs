@@ -1,4 +1,4 @@
-//! Who asks too much, and how much may be answered in all.
+//! Protection from floods: limits per sender, and for all senders together.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -6,48 +6,49 @@ use std::time::Duration;
 
 use crate::base::{Bucket, Moment, network};
 
-/// Over this time questions are counted.
+/// The time over which queries are counted.
 const WINDOW: Duration = Duration::from_secs(10);
-/// So many questions of one who asks within the window are answered: five a second.
+/// The most queries of one sender that are answered within [`WINDOW`]: five a second.
 const MOST: u16 = 50;
-/// So long somebody who asked more is not answered.
+/// The time for which a sender that exceeds [`MOST`] is ignored.
 const SILENCE: Duration = Duration::from_secs(300);
-/// The most who are not answered; the one whose time is up first makes room.
+/// The most senders that are ignored at a time; the one whose time ends first makes room.
 const SILENCED: usize = 1024;
-/// Counters in a row. Within a window far fewer questions are looked at than would fill them.
+/// The number of counters in a row, far more than the queries that are read within [`WINDOW`].
 const COUNTERS: usize = 4096;
-/// Rows of counters.
+/// The number of rows of counters.
 const ROWS: usize = 4;
-/// The bytes of the shortest answer: with fewer left there is none.
+/// The length of the shortest reply, in bytes. With less budget than this, nothing is answered.
 const LEAST: u64 = 64;
 
-/// Keeps one who asks too much, or many together, from using up what is there for all.
+/// The limits on queries, packets and replies.
 ///
-/// Who asks cannot be remembered one by one: whoever asks in the names of thousands would have the list forget the
-/// others. So questions are counted in a sketch: in each row one counter, drawn by digest, is shared by some; the
-/// least of the four is never less than what somebody has asked, and seldom more.
+/// Senders are not counted one by one: queries with thousands of forged addresses would push the others out
+/// of such a list. They are counted in a count-min sketch: a digest selects one counter in each row, which
+/// several senders share, and the least of the four is never below the sender's true count and rarely above
+/// it.
 #[derive(Clone, Debug)]
 pub(super) struct Flood {
     seed: u64,
-    /// The rows one after another.
+    /// The rows, one after another.
     counters: Vec<u16>,
-    /// When the counters were last at zero.
+    /// The time at which the counters were last reset.
     since: Moment,
     silenced: BTreeMap<Asker, Moment>,
-    /// The same by when they are answered again.
+    /// The ignored senders, by the end of that time.
     ends: BTreeSet<(Moment, Asker)>,
     answers: Bucket,
-    /// The most packets in a second, the second that is counted, and how many came in it.
+    /// The most packets per second, the current second, and the packets in it.
     packets: Option<u32>,
     second: u64,
     count: u32,
 }
 
-/// One who asks: an address of IPv4; a network of IPv6, all of whose addresses are one owner's.
+/// A sender: an IPv4 address, or an IPv6 network (64 bits), all of whose addresses have one owner.
 type Asker = (bool, [u8; 8]);
 
 impl Flood {
-    /// Answers take at most so many bytes per second, and so many packets are looked at. Nobody else knows the seed.
+    /// Sets the limits on reply bytes and on received packets, each per second. `seed` must be secret.
     pub(super) fn new(now: Moment, seed: u64, bytes_per_second: Option<u64>, packets: Option<u32>) -> Self {
         Self {
             seed,
@@ -62,7 +63,7 @@ impl Flood {
         }
     }
 
-    /// A packet comes; says whether it may be looked at, whoever sent it.
+    /// Counts a packet. Returns whether it may be read.
     pub(super) fn hears(&mut self, now: Moment) -> bool {
         let second = now.since_start().as_secs();
         if second != self.second {
@@ -72,8 +73,8 @@ impl Flood {
         self.packets.is_none_or(|most| self.count <= most)
     }
 
-    /// Somebody asks; says whether it may be answered. Programs on this machine are not counted: they
-    /// share one address.
+    /// Counts a query. Returns whether it may be answered. Senders on this machine are not limited, since
+    /// they all share one address.
     pub(super) fn asks(&mut self, now: Moment, ip: IpAddr) -> bool {
         if ip.is_loopback() {
             return true;
@@ -102,7 +103,7 @@ impl Flood {
         true
     }
 
-    /// How often this one has asked within the window, this time included.
+    /// Counts a query, and returns the sender's queries within the window.
     fn count(&mut self, (v4, bytes): Asker) -> u16 {
         let mut digest = mixed(u64::from_be_bytes(bytes) ^ self.seed.rotate_left(u32::from(v4)));
         let mut least = u16::MAX;
@@ -125,12 +126,12 @@ impl Flood {
         self.ends.insert((end, asker));
     }
 
-    /// Whether there is anything left to answer with.
+    /// Whether the reply budget allows at least the shortest reply.
     pub(super) fn may_answer(&mut self, now: Moment) -> bool {
         self.answers.wait(now, LEAST).is_zero()
     }
 
-    /// Takes what a packet of this length costs; says whether it may be sent.
+    /// Takes `bytes` from the reply budget. Returns whether they may be sent.
     pub(super) fn pays(&mut self, now: Moment, bytes: usize) -> bool {
         let bytes = bytes as u64;
         let granted = self.answers.take(now, bytes);
@@ -148,7 +149,7 @@ fn asker(ip: IpAddr) -> Asker {
     }
 }
 
-/// Spreads the bits of a number over all of it (the end of splitmix64).
+/// Mixes the bits of a number (the finaliser of splitmix64).
 const fn mixed(number: u64) -> u64 {
     let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,4 +1,4 @@
-//! What others answer us.
+//! Replies to our own queries.
 
 use std::net::SocketAddr;
 
@@ -10,7 +10,7 @@ use super::flights::Flight;
 use super::identity::fits;
 use super::node::{Dht, Purpose, Timer};
 
-/// Nodes that are taken from one answer, in each family: who sends more wants to fill our list.
+/// The most nodes of each address family that are taken from one reply, so that no node fills our list alone.
 const TAKEN: usize = 16;
 
 impl Dht {
@@ -39,8 +39,8 @@ impl Dht {
             Body::Query(..) => return,
         };
         let is_it = flight.id.is_none_or(|of| of == reply.id);
-        // One that was started again has another name. Which one is not for it to choose, or it could answer each
-        // search with one beside its target.
+        // A node that has restarted has a new id. The id must match the address (BEP 42): otherwise the node
+        // could answer each search with an id next to its target.
         let may_be = is_it || fits(&reply.id, from.ip());
         let chance = self.secrets.draw_id();
         let settles_in = self.tasks.values().any(|task| task.own);
@@ -49,7 +49,7 @@ impl Dht {
             side.table.refuted(&old, from);
         }
         if may_be && side.answered(now, reply.id, from) && !settles_in {
-            // The first after a time without anybody: others may be there again, too.
+            // The first reply after a time without any: other nodes may be reachable again, too.
             side.tries = 0;
             self.timers.set(Timer::Round, now);
         }
@@ -60,8 +60,8 @@ impl Dht {
         {
             out.push(Output::Seen(side.family, ip));
         }
-        // A search takes a node under the name it gives itself. Where the question was whether this one is there, or
-        // brought what this one had given, another is none.
+        // A search accepts a node under the id that it claims. A ping or store was meant for one particular
+        // node, so a reply with another id is a failure.
         if is_it || (may_be && matches!(flight.purpose, Purpose::Step(..))) {
             self.replied(now, &flight, reply, out);
         } else {
@@ -69,8 +69,8 @@ impl Dht {
         }
     }
 
-    /// Somebody has answered with an error, which is no answer. Not to know a question, or not to want to keep
-    /// something, is everybody's right.
+    /// Handles an error in reply to a query. Not knowing a query, or refusing to store, is no fault of the
+    /// node.
     fn refused(&mut self, now: Moment, flight: &Flight<Purpose>, code: ErrorCode, out: &mut Vec<Output>) {
         let may = match flight.purpose {
             Purpose::Store(_) => true,
@@ -101,7 +101,7 @@ impl Dht {
                 self.advance(now, key, out);
             }
             Purpose::Step(key, depth) => {
-                // Others tell us of ourselves, too.
+                // Other nodes name ourselves, too.
                 let own = [self.id(Family::V4), self.id(Family::V6)];
                 let Some(task) = self.tasks.get_mut(&key) else { return };
                 task.outcome.answered += 1;
@@ -124,10 +124,10 @@ impl Dht {
         }
     }
 
-    /// Takes out of an answer what the task is looking for.
+    /// Takes the results out of a reply that the task is looking for.
     fn harvest(&mut self, key: TaskKey, from: SocketAddr, mut reply: Reply, out: &mut Vec<Output>) {
         let Some(task) = self.tasks.get_mut(&key) else { return };
-        // Nobody on the Internet points us at our own machine and network.
+        // Peers on our own machine or network are not accepted from nodes on the Internet.
         reply.peers.retain(|peer| is_one(*peer) && means_the_same(peer.ip(), from.ip()));
         match &task.goal {
             Goal::Peers { .. } => {
@@ -159,7 +159,7 @@ impl Dht {
         }
     }
 
-    /// There is no way to an address: whatever was asked there will not be answered.
+    /// Fails the queries to an address to which there is no route.
     pub(super) fn unsent(&mut self, now: Moment, to: SocketAddr, out: &mut Vec<Output>) {
         for flight in self.flights.end_all(to) {
             self.not_answered(now, &flight, out);
@@ -188,7 +188,7 @@ impl Dht {
     }
 }
 
-/// The item of an answer, not yet proven.
+/// Returns the item of a reply, unverified.
 fn item(found: Found, salt: &[u8]) -> Option<Item> {
     let value = found.value?;
     Some(match (found.key, found.signature, found.seq) {

@@ -1,4 +1,4 @@
-//! The items that others have given us to keep (BEP 44).
+//! Items that other nodes have stored with us (BEP 44).
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -9,11 +9,11 @@ use crate::proto::krpc::{ErrorCode, Item, ItemError};
 
 use super::shares::{Holder, gives_way};
 
-/// An item is kept for so long after it was last put.
+/// The time for which an item is kept after its last put.
 const LIFE: Duration = Duration::from_secs(2 * 3600);
 /// The most items.
 const MOST: usize = 1000;
-/// The most items of one network.
+/// The most items from one network.
 const SHARE: usize = 50;
 
 #[derive(Clone, Debug, Default)]
@@ -23,15 +23,15 @@ pub(super) struct Items {
 
 #[derive(Clone, Debug)]
 struct Kept {
-    /// When it was last put.
+    /// The time of the last put.
     at: Moment,
     item: Item,
     holder: Holder,
 }
 
 impl Items {
-    /// Keeps an item that somebody at this address puts, unless it is not what it should be, a newer one is kept or the
-    /// one to be replaced is not there.
+    /// Stores an item that was put from address `by`. Returns an error if the item is invalid, a newer one is
+    /// stored, or the stored one is not the one to be replaced.
     pub(super) fn put(
         &mut self,
         now: Moment,
@@ -51,7 +51,7 @@ impl Items {
                 if instead_of.is_some_and(|seq| seq != old) {
                     return Err(ErrorCode::NOT_THAT_ONE);
                 }
-                // Of equal numbers the same value may come again, to be kept for longer.
+                // A put with the same sequence number and value renews the item.
                 if new < old || (new == old && known.item.value() != item.value()) {
                     return Err(ErrorCode::OUTDATED);
                 }
@@ -68,12 +68,12 @@ impl Items {
         Ok(())
     }
 
-    /// The item that is kept at this place.
+    /// Returns the item with this target.
     pub(super) fn get(&self, target: &NodeId) -> Option<&Item> {
         self.kept.get(target).map(|kept| &kept.item)
     }
 
-    /// Forgets what is too old.
+    /// Drops expired items.
     pub(super) fn forget(&mut self, now: Moment) {
         self.kept.retain(|_, kept| now.since(kept.at) < LIFE);
     }

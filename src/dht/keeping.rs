@@ -1,5 +1,4 @@
-//! How a node looks after itself: it begins, finds its neighbours, asks the silent whether they are still
-//! there, searches where nothing was searched for long, and forgets what is old.
+//! Maintenance of the node: joining the DHT, pinging silent nodes, refreshing buckets, dropping expired data.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,18 +11,18 @@ use super::node::{Dht, Purpose, ROUND, Timer};
 use super::side::Side;
 use super::starts::Origin;
 
-/// A node that knows its neighbours looks for new ones so often.
+/// The time between two searches for neighbours, once the node has some.
 const AGAIN: Duration = Duration::from_secs(15 * 60);
-/// One that knows nearly nobody tries again after this time, then after twice as long, and so on: others may have
-/// begun in the same moment.
+/// The time after which a node with hardly any neighbours searches again. It doubles with each attempt, since
+/// other nodes may just be starting.
 const SOON: Duration = Duration::from_secs(1);
-/// Of those in doubt so many are asked in a round, as long as few are known to be there.
+/// The number of questionable nodes that are pinged in each round while few good ones are known.
 const DOUBTFUL: usize = 4;
-/// The longest time between two tries to find anybody at all.
+/// The longest time between two searches of a node without neighbours.
 const LONGEST: Duration = Duration::from_secs(120);
 
 impl Dht {
-    /// Addresses where nodes may be.
+    /// Adds addresses at which nodes may be, and queries them if few nodes are known.
     pub(super) fn nodes(&mut self, now: Moment, origin: Origin, addrs: &[SocketAddr], out: &mut Vec<Output>) {
         let mut news = Vec::new();
         for addr in addrs {
@@ -47,14 +46,14 @@ impl Dht {
             self.advance(now, key, out);
         }
         if !news.is_empty() && !settling_in {
-            // Who is new here begins at once.
+            // A node without neighbours starts at once.
             let lonely = self.sides.iter_mut().filter(|side| side.is_lonely());
             lonely.for_each(|side| side.tries = 0);
             self.timers.set(Timer::Round, now);
         }
     }
 
-    /// Does what is due.
+    /// Runs the maintenance that is due.
     pub(super) fn keep(&mut self, now: Moment, out: &mut Vec<Output>) {
         while let Some(Timer::Round) = self.timers.expire(now) {
             self.peers.forget(now);
@@ -69,7 +68,7 @@ impl Dht {
         }
     }
 
-    /// Looks for our own neighbours: at the start until there are some, later now and then.
+    /// Searches for our own neighbours: at the start until there are some, later from time to time.
     fn settle_in(&mut self, now: Moment, at: usize, out: &mut Vec<Output>) {
         let side = &mut self.sides[at];
         if side.table.is_empty() && side.starts.is_empty() {
@@ -84,12 +83,12 @@ impl Dht {
         self.begin_own(now, Goal::Nodes(own), out);
     }
 
-    /// Asks the one that was silent longest, and searches where nothing was searched for long.
+    /// Pings the node that has been silent longest, and refreshes a bucket (BEP 5, "Routing Table").
     fn look_after(&mut self, now: Moment, at: usize, out: &mut Vec<Output>) {
         let side = &mut self.sides[at];
         let mut silent: Vec<_> = side.table.quietest(now).into_iter().collect();
         if side.is_lonely() {
-            // Everybody may be back in the next moment.
+            // Any of these may be reachable again at any moment.
             silent.extend(side.table.in_doubt(DOUBTFUL));
         }
         for (id, addr) in silent {
@@ -109,7 +108,7 @@ impl Dht {
     }
 }
 
-/// The time from one look for our own neighbours to the next.
+/// Returns the time between two searches for our own neighbours.
 fn pause(side: &Side) -> Duration {
     if side.is_lonely() {
         LONGEST.min(SOON * 2_u32.saturating_pow(side.tries.saturating_sub(1).min(7)))

@@ -1,18 +1,19 @@
-//! How much of what is kept for others one of them may fill.
+//! Shares of the space for stored items and peers.
 //!
-//! What is kept is bounded, so whoever may fill it all decides what others find here. On the Internet a network (three
-//! bytes of IPv4, eight of IPv6) has a share; the local network, where addresses cost nothing, has no such rule.
+//! The space is bounded, so a sender that filled it all would decide what others find here. On the Internet
+//! each network (24 bits of IPv4, 64 of IPv6) has a share; the local network, where addresses cost nothing,
+//! has no such limit.
 
 use std::net::IpAddr;
 
 use crate::base::{NodeId, is_near, network};
 
-/// Who has filled one place in a store.
+/// The owner of an entry in a store.
 #[derive(Clone, Debug)]
 pub(super) struct Holder {
-    /// The network of who came first; nothing for the local network.
+    /// The network that stored the entry first; `None` for the local network.
     network: Option<[u8; 8]>,
-    /// Another network has brought the same.
+    /// Whether another network has stored the same entry.
     shared: bool,
 }
 
@@ -21,15 +22,16 @@ impl Holder {
         Self { network: of(ip), shared: false }
     }
 
-    /// Somebody brings the same.
+    /// Records that an address stores the same entry again.
     pub(super) fn joined(&mut self, ip: IpAddr) {
         self.shared |= of(ip) != self.network;
     }
 }
 
-/// Which place has to be given up for a new one of somebody at this address. If the share of its network is used up, one
-/// of those, first what nobody else has brought; else, if they are too many, one of all; always the one to which nothing
-/// was brought for longest. `all` are the places with their holders and when something was last brought.
+/// Returns the entry that has to give way to a new one from `ip`. If the share of its network is used up,
+/// that is one of the network's entries, first those that no other network has stored; if all space is used
+/// up, any entry. Among several, the one stored longest ago gives way. `all` lists the entries with their
+/// owner and the time they were last stored.
 pub(super) fn gives_way<'a, T: Ord + Copy>(
     all: impl Iterator<Item = (NodeId, &'a Holder, T)> + Clone,
     ip: IpAddr,
@@ -48,7 +50,7 @@ pub(super) fn gives_way<'a, T: Ord + Copy>(
     place.map(|(key, _, _)| key)
 }
 
-/// The network of an address on the Internet.
+/// Returns the network of an address on the Internet; `None` on the local network.
 pub(super) fn of(ip: IpAddr) -> Option<[u8; 8]> {
     (!is_near(ip)).then(|| network(ip))
 }

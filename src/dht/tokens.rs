@@ -1,4 +1,4 @@
-//! Tokens (BEP 5): only who can receive at an address can announce from it.
+//! Tokens (BEP 5): a node must receive at an address before it can announce from it.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -8,9 +8,9 @@ use crate::hash::sha256;
 
 use super::secrets::Secrets;
 
-/// How long a secret makes tokens; they are good for once more as long.
+/// The time for which a secret makes new tokens; they stay valid for as long again.
 const LIFE: Duration = Duration::from_secs(300);
-/// The bytes of a token.
+/// The length of a token, in bytes.
 pub(super) const LEN: usize = 8;
 
 #[derive(Clone)]
@@ -25,7 +25,7 @@ impl Tokens {
         Self { current: secrets.draw(), last: secrets.draw(), since: now }
     }
 
-    /// Changes the secret when its time has come.
+    /// Changes the secret when it is due.
     pub(super) fn turn(&mut self, now: Moment, secrets: &mut Secrets) {
         let age = now.since(self.since);
         if age >= LIFE {
@@ -35,12 +35,12 @@ impl Tokens {
         }
     }
 
-    /// The token with which somebody at this address may store something at this place.
+    /// Returns the token that allows an address to announce or put at a target.
     pub(super) fn make(&self, ip: IpAddr, target: &NodeId) -> [u8; LEN] {
         digest(&self.current, ip, target)
     }
 
-    /// Whether it is a token that was given to this address for this place within the last minutes.
+    /// Whether the token was issued to this address for this target within the last ten minutes.
     pub(super) fn good(&self, token: &[u8], ip: IpAddr, target: &NodeId) -> bool {
         [&self.current, &self.last].into_iter().any(|secret| digest(secret, ip, target) == token)
     }

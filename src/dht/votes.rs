@@ -1,19 +1,19 @@
-//! What others say our address is (the `ip` of BEP 42), and when to believe it.
+//! Votes of other nodes for our external address (the `ip` of BEP 42).
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::base::network;
 
-/// Networks that must agree.
+/// The number of networks that must agree.
 const ENOUGH: usize = 4;
-/// Of four words so many must agree to take another address for one that is believed: who has two ways out is seen at
-/// either, now here and now there.
+/// The votes out of four that are needed to replace an address that we already believe. A machine with two
+/// routes is seen at either address, now the one and now the other.
 const CLEARLY: usize = 3;
-/// Networks whose words are kept.
+/// The most networks whose votes are kept.
 const MOST: usize = 50;
 
-/// The latest word of each network: one owner has one vote, however many nodes it runs.
+/// The latest vote of each network: an owner has one vote, however many nodes it runs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Votes {
     words: BTreeMap<[u8; 8], (u64, IpAddr)>,
@@ -21,8 +21,8 @@ pub(super) struct Votes {
 }
 
 impl Votes {
-    /// Somebody says this is our address. Says what it is, if enough agree: more than do not, and many more if
-    /// another one is believed by now.
+    /// Counts a vote of a node at `by` for the address `seen`. Returns that address if enough networks agree
+    /// on it: more than half, or three in four if another address is `believed`.
     pub(super) fn vote(&mut self, by: IpAddr, seen: IpAddr, believed: Option<IpAddr>) -> Option<IpAddr> {
         self.count += 1;
         self.words.insert(network(by), (self.count, seen));

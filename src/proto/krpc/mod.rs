@@ -124,7 +124,7 @@ pub enum Query {
         want: Option<Want>,
         /// Leave out seeds (BEP 33).
         no_seeds: bool,
-        /// Send Bloom filters of the peers instead of their addresses (BEP 33).
+        /// Include Bloom filters of the peers (BEP 33).
         scrape: bool,
     },
     /// `announce_peer`: announces the sender as a peer of a torrent (BEP 5).
