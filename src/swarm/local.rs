@@ -1,9 +1,9 @@
-//! When the local network hears of which torrent (BEP 14), and what is believed of what it says.
+//! Local service discovery (BEP 14): when to announce which torrent, and which announcements to believe.
 //!
-//! A torrent is announced when it begins, once more a minute later, for datagrams get lost, and then every
-//! five minutes; sooner where somebody new asks for it. No torrent is announced twice in a minute, and all
-//! of them together take one turn a minute, a few saved up. Whoever hears an announce may call, so most of
-//! the time nobody needs an answer.
+//! A torrent is announced when it starts, again a minute later, since datagrams get lost, then every five
+//! minutes, and sooner when a new neighbour announces it. No torrent is announced more often than once a
+//! minute, and one datagram a minute is sent for all torrents together, with a few saved up. A neighbour that
+//! receives an announcement may connect, so answers are needed rarely.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -12,50 +12,52 @@ use std::time::Duration;
 use crate::base::{Moment, Rng, is_near};
 use crate::proto::lsd::{Search, cookie_text};
 
-/// The info-hash as it stands in handshakes.
+/// The info-hash in its 20-byte wire form.
 pub type Wire = [u8; 20];
 
-/// Between two announces of a torrent.
+/// The time between two announcements of a torrent.
 const EVERY: Duration = Duration::from_secs(300);
-/// The least time between two of them, and that in which a turn is earned.
+/// The shortest time between two announcements of a torrent, and the time in which a turn to send is earned.
 const MINUTE: Duration = Duration::from_secs(60);
-/// Turns that may be saved up.
+/// The most turns that can be saved up.
 const SAVED: u32 = 4;
-/// A torrent that is due within this time goes along with one that is due now.
+/// The time within which a torrent must be due to be announced along with one that is due now.
 const ALONG: Duration = Duration::from_secs(20);
-/// After it begins, so that several which begin together are announced together.
+/// The delay of a torrent's first announcement, so that torrents that start together are announced together.
 const GATHER: Duration = Duration::from_millis(50);
-/// Within this time a newcomer is answered: all who have the torrent do it, but not all at once.
+/// The longest random delay of an answer to a new neighbour: all who have the torrent answer, but not at
+/// once.
 const ANSWER: Duration = Duration::from_millis(1000);
-/// Announces are up to this much late, or all machines that woke up together would speak together for ever.
+/// The longest random delay of an announcement. Without it, machines that woke up together would always send
+/// together.
 const JITTER: Duration = Duration::from_secs(15);
-/// The most datagrams that are listened to within a minute, of all and of one sender.
+/// The most datagrams that are read per minute, in all and from one sender.
 const HEARD: (u32, u32) = (600, 120);
-/// A neighbour heard within this time is no newcomer.
+/// The time for which a neighbour counts as known after its last datagram.
 const KNOWN: Duration = Duration::from_secs(900);
-/// The most neighbours that are known of one torrent; who was heard longest ago makes room.
+/// The most neighbours that are remembered per torrent; the one silent longest is dropped.
 const NEIGHBOURS: usize = 200;
 
-/// See the head of this file.
+/// The local service discovery of all torrents.
 #[derive(Clone, Debug)]
 pub struct Local {
     cookie: u32,
     rng: Rng,
     torrents: BTreeMap<Wire, Listed>,
-    /// When those that have left were announced, as far as that is less than a minute ago.
+    /// When torrents that have left were last announced, if that was less than a minute ago.
     left: BTreeMap<Wire, Moment>,
     networks: Vec<(IpAddr, u8)>,
-    /// The turns taken so far are earned by then.
+    /// The time at which all turns taken so far are earned.
     earned: Moment,
     minute: Moment,
     heard: u32,
     senders: BTreeMap<IpAddr, u32>,
 }
 
-/// A torrent that others may hear of.
+/// A torrent that is announced.
 #[derive(Clone, Debug)]
 struct Listed {
-    /// How many wish it.
+    /// The number of users that announce it.
     wishes: usize,
     next: Moment,
     last: Option<Moment>,
@@ -64,7 +66,7 @@ struct Listed {
 }
 
 impl Local {
-    /// Nothing to tell yet. The cookie, by which we know our own words, is drawn by the caller.
+    /// Makes an empty list. The cookie, by which we recognise our own datagrams, must be random.
     pub fn new(now: Moment, cookie: u32, seed: u64) -> Self {
         Self {
             cookie,
@@ -79,13 +81,13 @@ impl Local {
         }
     }
 
-    /// The mark of our datagrams.
+    /// The cookie in our datagrams.
     pub const fn cookie(&self) -> u32 {
         self.cookie
     }
 
-    /// The networks this machine is in: an address of each, and how many of its bits all members share. Where
-    /// one is new, whoever is in it hears of all torrents as soon as may be.
+    /// Sets the networks of this machine: one address of each, and its prefix length. When one is new, all
+    /// torrents are announced as soon as possible.
     pub fn set_networks(&mut self, now: Moment, networks: Vec<(IpAddr, u8)>) {
         if networks.iter().any(|network| !self.networks.contains(network)) {
             for listed in self.torrents.values_mut() {
@@ -95,7 +97,7 @@ impl Local {
         self.networks = networks;
     }
 
-    /// A torrent that may be talked of begins. One that is wished already goes on as it is.
+    /// Starts to announce a torrent; if it is announced already, nothing changes but the number of its users.
     pub fn join(&mut self, now: Moment, torrent: Wire) {
         self.left.retain(|_, last| now.since(*last) < MINUTE);
         let last = self.left.remove(&torrent);
@@ -106,7 +108,7 @@ impl Local {
         listed.wishes += 1;
     }
 
-    /// One of those who wished it does no longer.
+    /// Ends the announcements of a torrent for one of its users.
     pub fn leave(&mut self, torrent: Wire) {
         if let Some(listed) = self.torrents.get_mut(&torrent) {
             listed.wishes -= 1;
@@ -117,7 +119,7 @@ impl Local {
         }
     }
 
-    /// Somebody spoke: which torrents of ours it has, and where it is called.
+    /// Handles an announcement. Returns the torrents that the sender shares with us, with its address.
     pub fn heard(&mut self, now: Moment, from: SocketAddr, search: &Search) -> Vec<(Wire, SocketAddr)> {
         let ours = search.cookie.as_deref() == Some(cookie_text(self.cookie).as_bytes());
         if ours || !self.is_local(from.ip()) || !self.listens(now, from.ip()) {
@@ -137,7 +139,7 @@ impl Local {
         found
     }
 
-    /// The torrents to announce now; they count as announced.
+    /// Returns the torrents to announce now, and counts them as announced.
     pub fn due(&mut self, now: Moment) -> Vec<Wire> {
         if self.deadline().is_none_or(|at| at > now) {
             return Vec::new();
@@ -156,19 +158,19 @@ impl Local {
         due
     }
 
-    /// When [`Self::due`] will have something to say.
+    /// The time at which [`Self::due`] returns the next torrents.
     pub fn deadline(&self) -> Option<Moment> {
         let first = self.torrents.values().map(|listed| listed.next).min()?;
         Some(first.max(self.earned - MINUTE * (SAVED - 1)))
     }
 
-    /// Whether an address is of a network that this machine is in, or at least of none on the Internet.
+    /// Whether the address belongs to a network of this machine, or is not an Internet address.
     fn is_local(&self, ip: IpAddr) -> bool {
         let ip = ip.to_canonical();
         is_near(ip) || self.networks.iter().any(|&(ours, bits)| same_network(ours, ip, bits))
     }
 
-    /// Counts a datagram, and says whether it is not too many.
+    /// Counts a datagram. Returns whether it is within the limits.
     fn listens(&mut self, now: Moment, ip: IpAddr) -> bool {
         if now.since(self.minute) >= MINUTE {
             (self.minute, self.heard) = (now, 0);
@@ -186,13 +188,13 @@ impl Local {
 }
 
 impl Listed {
-    /// Announces the torrent at this time, or as soon after it as may be.
+    /// Brings the next announcement forward to `at`, or as close to it as allowed.
     fn hurry(&mut self, at: Moment) {
         let allowed = self.last.map_or(at, |last| at.max(last + MINUTE));
         self.next = self.next.min(allowed);
     }
 
-    /// Notes a neighbour; says whether it is new.
+    /// Remembers a neighbour. Returns whether it is new.
     fn meets(&mut self, now: Moment, addr: SocketAddr) -> bool {
         let before = self.neighbours.insert(addr, now);
         if self.neighbours.len() > NEIGHBOURS {

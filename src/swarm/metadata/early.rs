@@ -1,37 +1,36 @@
-//! Messages about pieces that come before the number of pieces is known.
+//! Messages about pieces that arrive before the number of pieces is known.
 //!
-//! They are kept, in no more memory than a bit for each piece there can be, and heard once more when the content of
-//! the torrent is opened.
+//! They are kept, in at most one bit for each possible piece, and replayed once the content is opened.
 
 use std::collections::BTreeSet;
 
 use crate::base::MAX_PIECES;
 use crate::proto::message::Message;
 
-/// The most pieces kept of those a peer suggests or allows.
+/// The most suggested pieces, and the most allowed-fast pieces, that are kept.
 const MAX_HINTS: usize = 32;
-/// The most pieces kept that a peer has said it has lost.
+/// The most lost pieces that are kept.
 const MAX_LOST: usize = 256;
 
-/// The messages of one peer about pieces; see the head of this file.
+/// The messages of one peer about its pieces.
 #[derive(Clone, Debug, Default)]
 pub struct EarlyMessages {
-    /// All its pieces at once, in place of those it named before.
+    /// The peer's last bitfield, have-all or have-none message.
     told: Option<Message>,
-    /// Pieces it named one by one, a bit for each, as far as they do not stand in what it told.
+    /// Pieces of have messages that `told` does not contain, one bit each.
     haves: Vec<u8>,
-    /// Pieces it has no more (BEP 54) of those it told.
+    /// Pieces in `told` that the peer has lost since (BEP 54).
     lost: BTreeSet<u32>,
     suggested: Vec<u32>,
     allowed: Vec<u32>,
 }
 
-/// A message that breaks the protocol, whatever the torrent is.
+/// The error for a message that violates the protocol whatever the torrent is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Broken;
 
 impl EarlyMessages {
-    /// Keeps a message about pieces; says whether it brought anything. Other messages are passed over.
+    /// Keeps a message about pieces and ignores others. Returns whether it was news.
     pub fn heard(&mut self, message: Message, fast: bool) -> Result<bool, Broken> {
         match message {
             Message::Have(piece) if piece >= MAX_PIECES => return Err(Broken),
@@ -45,7 +44,7 @@ impl EarlyMessages {
                 if self.told.is_none() {
                     self.haves.clear();
                 }
-                // aria2 says a second one instead of many `have`.
+                // aria2 sends another bitfield in place of many have messages.
                 let new = self.told.as_ref() != Some(&message);
                 self.told = Some(message);
                 self.lost.clear();
@@ -61,7 +60,7 @@ impl EarlyMessages {
         Ok(true)
     }
 
-    /// The peer has lost a piece (BEP 54).
+    /// Records that the peer has lost a piece (BEP 54).
     pub fn has_not(&mut self, piece: u32) -> Result<(), Broken> {
         if piece >= MAX_PIECES {
             return Err(Broken);
@@ -77,7 +76,7 @@ impl EarlyMessages {
         if self.lost.len() > MAX_LOST { Err(Broken) } else { Ok(()) }
     }
 
-    /// Whether it has any piece, as far as it said.
+    /// Whether the peer has announced any piece.
     pub fn has_any(&self) -> bool {
         let told = match &self.told {
             Some(Message::HaveAll) => true,
@@ -87,8 +86,8 @@ impl EarlyMessages {
         told || self.haves.iter().any(|&byte| byte != 0)
     }
 
-    /// All of it once more, in an order in which it may be said; then the pieces that were lost. There may be millions of
-    /// messages, so they are made one by one.
+    /// Returns all messages in an order that the protocol allows, and the lost pieces. There may be millions
+    /// of messages, so they are produced one by one.
     pub fn again(self) -> (impl Iterator<Item = Message>, BTreeSet<u32>) {
         let bits = self.haves.into_iter().enumerate().filter(|&(_, bits)| bits != 0);
         let pieces = bits.flat_map(|(at, bits)| {
@@ -100,12 +99,12 @@ impl EarlyMessages {
         (all.chain(hints).chain(self.allowed.into_iter().map(Message::AllowedFast)), self.lost)
     }
 
-    /// Notes a piece; says whether that is new.
+    /// Records a piece of a have message. Returns whether it is new.
     fn have(&mut self, piece: u32) -> bool {
         let (at, bit) = (piece as usize / 8, 0x80 >> (piece % 8));
         let bits = match &mut self.told {
             Some(Message::HaveAll) => return self.lost.remove(&piece),
-            // In a bitfield there is room for it.
+            // A bitfield has a bit for the piece.
             Some(Message::Bitfield(bits)) if at < bits.len() => bits,
             _ => {
                 if self.haves.len() <= at {
@@ -120,14 +119,14 @@ impl EarlyMessages {
     }
 }
 
-/// Takes a piece out of a bitfield.
+/// Clears the bit of a piece.
 fn clear(bits: &mut [u8], piece: u32) {
     if let Some(byte) = bits.get_mut(piece as usize / 8) {
         *byte &= !(0x80 >> (piece % 8));
     }
 }
 
-/// Notes a hint, unless there are many.
+/// Adds a hint, up to [`MAX_HINTS`].
 fn hint(hints: &mut Vec<u32>, piece: u32) {
     if !hints.contains(&piece) && hints.len() < MAX_HINTS {
         hints.push(piece);

@@ -1,55 +1,56 @@
 //! When to search for peers in the DHT (BEP 5).
 //!
-//! At once, and then so often that nodes do not forget us: they keep an announce for half an hour or so. A
-//! download with too few peers searches again sooner, with ever longer pauses. Whom no node answered tries every
-//! minute: a search that reaches nobody costs next to nothing, and the network may be back at any time.
+//! The first search is due at once, later ones often enough to stay announced: nodes keep an announce for
+//! about half an hour. A download with too few peers searches sooner, with ever longer pauses. A search that
+//! no node answered is repeated every minute: it costs next to nothing, and the network may be back at any
+//! time.
 
 use std::time::Duration;
 
 use crate::base::{Moment, Rng};
 
-/// The usual time between two searches.
+/// The regular time between two searches.
 const EVERY: Duration = Duration::from_secs(15 * 60);
-/// The first pause where more is wanted than a search has brought; it doubles up to [`EVERY`].
+/// The first pause of a download that needs more peers; it doubles up to [`EVERY`].
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
-/// The longest pause after a search that nobody answered.
+/// The longest pause after a search that no node answered.
 const UNHEARD: Duration = Duration::from_secs(60);
-/// How often a download that has peers enough looks whether it still has.
+/// The time after which a download with enough peers is checked again.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
-/// The results of the searches so far.
+/// The results of all searches so far.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Searched {
-    /// A search is under way.
+    /// Whether a search is in progress.
     pub searching: bool,
-    /// Searches that have ended.
+    /// The number of searches that have ended.
     pub searches: u32,
-    /// Nodes that answered, in all of them.
+    /// The number of nodes that answered, over all searches.
     pub answered: u32,
-    /// Peers they knew when last asked.
+    /// The number of peers found by the last search.
     pub peers: u32,
 }
 
-/// The searches for one torrent; see the head of this file.
+/// The schedule of the DHT searches of a torrent.
 #[derive(Clone, Debug)]
 pub struct Lookups {
     active: bool,
-    /// We have all that is wanted.
+    /// Whether the download is complete.
     complete: bool,
     said: Searched,
-    /// Searches in a row that were not enough.
+    /// The number of consecutive searches that did not find enough peers.
     poor: u32,
-    /// Nobody answered the last one.
+    /// Whether no node answered the last search.
     unheard: bool,
-    /// When the next one is due in any case, and from when on it may be if more peers are wanted.
+    /// The time of the next regular search, and the earliest time of one for more peers.
     next: Moment,
     early: Moment,
-    /// Another is due as soon as the one under way has ended.
+    /// Whether another search is due as soon as the current one ends.
     again: bool,
 }
 
 impl Lookups {
-    /// The first search is due at once. `complete` if nothing is wanted but to be found.
+    /// Makes a schedule whose first search is due at once. `complete` if we only want to be found.
     pub fn new(now: Moment, complete: bool) -> Self {
         Self {
             active: true,
@@ -68,13 +69,13 @@ impl Lookups {
         self.said
     }
 
-    /// When [`Self::due`] is to be asked.
+    /// The time at which to call [`Self::due`].
     pub fn deadline(&self) -> Option<Moment> {
         let at = if self.complete { self.next } else { self.next.min(self.early) };
         (self.active && !self.said.searching).then_some(at)
     }
 
-    /// Whether a search is due; then it counts as begun. `few` if more peers are wanted than there are.
+    /// Whether a search is due, which then counts as started. `few` if the torrent needs more peers.
     pub fn due(&mut self, now: Moment, few: bool) -> bool {
         if self.deadline().is_none_or(|at| at > now) {
             return false;
@@ -86,14 +87,14 @@ impl Lookups {
             return false;
         }
         let first = self.said.searches == 0;
-        // That nobody answered says nothing of the torrent.
+        // A search without answers says nothing about the number of peers.
         let poor = if self.unheard { 1 } else { self.poor + 1 };
         self.poor = if !first && (few || self.unheard) { poor } else { 0 };
         self.said.searching = true;
         true
     }
 
-    /// A search has ended: so many nodes answered, so many peers they knew.
+    /// Records the end of a search: the nodes that answered, and the peers found.
     pub fn ended(&mut self, now: Moment, answered: u32, peers: u32, rng: &mut Rng) {
         if !self.said.searching {
             return;
@@ -105,7 +106,7 @@ impl Lookups {
             peers,
         };
         self.unheard = answered == 0;
-        // Torrents that were begun together do not search together for ever.
+        // The random spread keeps torrents that started together from always searching together.
         let spread = 0.75 + rng.fraction() / 2.0;
         let longest = if self.unheard { UNHEARD } else { EVERY };
         let pause = (FIRST_PAUSE * (1 << self.poor.min(8))).min(longest).mul_f64(spread);
@@ -116,7 +117,7 @@ impl Lookups {
         }
     }
 
-    /// The download has just become complete: whoever looks for seeds is to find us.
+    /// Makes a search due as the download is complete: leechers are to find the new seed.
     pub fn completed(&mut self, now: Moment) {
         if std::mem::replace(&mut self.complete, true) {
             return;
@@ -125,26 +126,26 @@ impl Lookups {
         self.next = now;
     }
 
-    /// More is wanted again of a torrent that was complete.
+    /// Records that a complete torrent is incomplete again.
     pub const fn reopened(&mut self) {
         self.complete = false;
     }
 
-    /// More peers are wanted, and right now.
+    /// Brings the next search forward, as far as the pauses allow.
     pub fn hurry(&mut self, now: Moment) {
         if self.said.searches > 0 {
             self.next = self.next.min(self.early.max(now));
         }
     }
 
-    /// We leave or pause: nothing is due any more, and what is under way has come to nothing.
+    /// Suspends the searches, and forgets the one in progress.
     pub const fn stop(&mut self) {
         self.active = false;
         self.said.searching = false;
         self.again = false;
     }
 
-    /// We come back after a pause.
+    /// Resumes after a pause.
     pub fn resume(&mut self, now: Moment) {
         if !self.active {
             self.active = true;

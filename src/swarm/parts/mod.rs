@@ -1,4 +1,4 @@
-//! Parts of a torrent that know nothing of torrents: each decides one thing, and is tested alone.
+//! Parts of a torrent that know nothing of torrents: each makes one decision and is tested alone.
 
 pub(super) mod allowed_fast;
 pub(super) mod announcer;

@@ -1,8 +1,8 @@
-//! The open pieces: begun, and not yet verified, spoiled or given up.
+//! Partial pieces: opened, and not yet verified, failed or abandoned.
 //!
-//! A block of an open piece is free, asked of somebody, or landed; every method keeps exactly one of
-//! the three. In the end game a block may be asked of several: the first of them is in its cell, the
-//! others are its twins. Of a long piece only what is in [`RequestWindow`] is free to be asked.
+//! Each block of a partial piece is free, requested or received. In the end game a block may be requested
+//! from several peers: its cell has the first one, `twins` the others. Of a long piece only the blocks in the
+//! [`RequestWindow`] can be requested.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -12,7 +12,7 @@ use crate::base::{BLOCK_LEN, Block, Geometry, Moment, Piece};
 use super::request_window::RequestWindow;
 use crate::swarm::event::PeerKey;
 
-/// The most peers of which one block is asked at a time.
+/// The most peers that one block is requested from at a time.
 pub const MAX_ASKERS: usize = 3;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,43 +22,43 @@ enum Cell {
     Landed(PeerKey),
 }
 
-/// One open piece.
+/// A partial piece.
 #[derive(Clone, Debug)]
 pub struct PartialPiece {
     cells: Vec<Cell>,
     free: u32,
     landed: u32,
     window: RequestWindow,
-    /// The fast peer that fetches the whole of it, so that a wrong piece has one sender.
+    /// The fast peer that downloads the whole piece, so that a wrong piece has one sender.
     pub owner: Option<PeerKey>,
-    /// Whether it was wrong before: nobody but the owner fetches it while the owner sends.
+    /// Whether the piece has failed before: while its owner sends, nobody else downloads it.
     pub strict: bool,
-    /// When a block last landed, or when it was opened.
+    /// The time of the last received block, or of opening.
     pub touched: Moment,
 }
 
 impl PartialPiece {
-    /// Blocks in reach that nobody is asked for.
+    /// The number of blocks in the window that are not requested from anyone.
     pub const fn free(&self) -> u32 {
         self.free
     }
 
-    /// How far it is in reach.
+    /// The window of blocks that can be requested.
     pub const fn window(&self) -> &RequestWindow {
         &self.window
     }
 
-    /// Blocks that are in.
+    /// The number of received blocks.
     pub const fn landed(&self) -> u32 {
         self.landed
     }
 
-    /// Bytes that are not in yet, the last block taken for a full one.
+    /// The number of missing bytes, with the last block counted as a full one.
     pub fn missing(&self) -> u64 {
         (self.cells.len() as u64 - u64::from(self.landed)) * u64::from(BLOCK_LEN)
     }
 
-    /// Whether every block is in.
+    /// Whether all blocks are received.
     pub fn is_whole(&self) -> bool {
         self.landed as usize == self.cells.len()
     }
@@ -67,7 +67,7 @@ impl PartialPiece {
         self.window.range().filter_map(|index| Some((index, self.cells.get(index as usize)?)))
     }
 
-    /// The sender of each block, once the piece is whole.
+    /// Returns the sender of each block, once the piece is complete.
     pub fn senders(&self) -> Vec<PeerKey> {
         self.cells
             .iter()
@@ -76,74 +76,74 @@ impl PartialPiece {
     }
 }
 
-/// The meaning of a block's arrival.
+/// The result of receiving a block.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Arrival {
-    /// The block was missing; these others were asked for it too and need not send it.
+    /// The block was missing. These other peers were asked for it, too, and need not send it.
     New(Vec<PeerKey>),
-    /// The block was the last one missing of its piece.
+    /// The block was the last missing one of its piece. These other peers were asked for it, too.
     Last(Vec<PeerKey>),
-    /// The block was in already, or is out of reach and not taken in.
+    /// The block was received before, or is outside the window, and is dropped.
     Twin,
     /// The piece of the block is not open.
     Stray,
 }
 
-/// All open pieces.
+/// All partial pieces of a torrent.
 #[derive(Clone, Debug, Default)]
 pub struct PartialPieces {
     open: BTreeMap<Piece, PartialPiece>,
-    /// Pieces with free blocks: those that are anybody's, and those that have an owner.
+    /// Pieces with free blocks: those without an owner, and those with one.
     shared: BTreeSet<Piece>,
     owned: BTreeSet<Piece>,
-    /// Pieces of which more can be got into reach.
+    /// Pieces whose window can be extended.
     elastic: BTreeSet<Piece>,
     twins: BTreeMap<Block, Vec<PeerKey>>,
     bytes: u64,
 }
 
 impl PartialPieces {
-    /// Bytes that the open pieces hold: of buffers set aside for them, filled or not.
+    /// The memory that the partial pieces hold, in bytes: buffers set aside for them, filled or not.
     pub const fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Whether nothing is open.
+    /// Whether no piece is open.
     pub fn is_empty(&self) -> bool {
         self.open.is_empty()
     }
 
-    /// One open piece.
+    /// Returns a partial piece.
     pub fn get(&self, piece: Piece) -> Option<&PartialPiece> {
         self.open.get(&piece)
     }
 
-    /// All of them, in order.
+    /// Returns all partial pieces, in order.
     pub fn iter(&self) -> impl Iterator<Item = (Piece, &PartialPiece)> {
         self.open.iter().map(|(&piece, open)| (piece, open))
     }
 
-    /// Open pieces with blocks nobody is asked for.
+    /// Returns the pieces with free blocks.
     pub fn with_free(&self) -> impl Iterator<Item = (Piece, &PartialPiece)> {
         self.shared().chain(self.owned())
     }
 
-    /// Of those, the ones that are anybody's.
+    /// Returns the pieces with free blocks and without an owner.
     pub fn shared(&self) -> impl Iterator<Item = (Piece, &PartialPiece)> {
         self.shared.iter().filter_map(|&piece| Some((piece, self.open.get(&piece)?)))
     }
 
-    /// Of those, the ones that have an owner.
+    /// Returns the pieces with free blocks and an owner.
     pub fn owned(&self) -> impl Iterator<Item = (Piece, &PartialPiece)> {
         self.owned.iter().filter_map(|&piece| Some((piece, self.open.get(&piece)?)))
     }
 
-    /// Open pieces of which more can be got into reach.
+    /// Returns the pieces whose window can be extended.
     pub fn elastic(&self) -> impl Iterator<Item = (Piece, &PartialPiece)> {
         self.elastic.iter().filter_map(|&piece| Some((piece, self.open.get(&piece)?)))
     }
 
-    /// Sets right on which list a piece is.
+    /// Puts a piece on the list where it belongs.
     fn list(&mut self, piece: Piece) {
         self.shared.remove(&piece);
         self.owned.remove(&piece);
@@ -153,7 +153,7 @@ impl PartialPieces {
         }
     }
 
-    /// Opens a piece with every block free that is in reach.
+    /// Opens a piece; all blocks in its window are free.
     pub fn open(
         &mut self,
         now: Moment,
@@ -176,12 +176,12 @@ impl PartialPieces {
         self.list(piece);
     }
 
-    /// Gets one run more of a piece into reach, all of it free.
+    /// Extends the window of a piece by one run of free blocks.
     pub fn extend(&mut self, piece: Piece) {
         self.move_window(piece, RequestWindow::extend);
     }
 
-    /// So many blocks of a piece have left memory, and its reach follows.
+    /// Moves the window of a piece after its first `blocks` blocks have left memory.
     pub fn flush(&mut self, piece: Piece, blocks: u32) {
         self.move_window(piece, |window| window.flush(blocks));
     }
@@ -197,7 +197,7 @@ impl PartialPieces {
         self.list(piece);
     }
 
-    /// Closes a piece, whatever became of its blocks.
+    /// Closes a piece, whatever the state of its blocks.
     pub fn close(&mut self, piece: Piece) -> Option<PartialPiece> {
         let open = self.open.remove(&piece)?;
         self.bytes -= open.window.held();
@@ -206,7 +206,7 @@ impl PartialPieces {
         Some(open)
     }
 
-    /// Takes up to `most` free blocks of a piece for a peer, the first ones first.
+    /// Assigns up to `most` free blocks of a piece to a peer, the first ones first.
     pub fn take(&mut self, geometry: &Geometry, piece: Piece, peer: PeerKey, most: usize) -> Vec<Block> {
         let Some(open) = self.open.get_mut(&piece) else { return Vec::new() };
         let mut taken = Vec::with_capacity(most.min(open.free as usize));
@@ -229,8 +229,9 @@ impl PartialPieces {
         taken
     }
 
-    /// The blocks of a piece that may be asked of one more peer: asked already, of fewer than
-    /// [`MAX_ASKERS`], and not of `peer`; each with the first who was asked.
+    /// Returns the blocks of a piece that can be requested from one more peer: requested already, from fewer
+    /// than [`MAX_ASKERS`] peers, and not from `peer`. Each comes with the first peer it was requested from,
+    /// and with the number of peers.
     pub fn twinnable<'a>(
         &'a self,
         geometry: &'a Geometry,
@@ -247,17 +248,17 @@ impl PartialPieces {
         })
     }
 
-    /// Notes that an asked block is asked of one more peer.
+    /// Records that a requested block is requested from another peer, too.
     pub fn add_twin(&mut self, block: Block, peer: PeerKey) {
         self.twins.entry(block).or_default().push(peer);
     }
 
-    /// A block came in from a peer, asked for or not.
+    /// Records a block received from a peer, requested or not.
     pub fn landed(&mut self, now: Moment, block: Block, peer: PeerKey) -> Arrival {
         let Some(open) = self.open.get_mut(&block.piece()) else { return Arrival::Stray };
         let Some(cell) = open.cells.get_mut(block.index() as usize) else { return Arrival::Stray };
         if !open.window.range().contains(&block.index()) {
-            // Asked for in an earlier life of the piece, and on its way already when that ended.
+            // The block was requested before the piece was closed and opened again.
             return Arrival::Twin;
         }
         let mut losers = Vec::new();
@@ -285,7 +286,7 @@ impl PartialPieces {
         if whole { Arrival::Last(losers) } else { Arrival::New(losers) }
     }
 
-    /// A peer will not send a block after all. Says whether the block is free now.
+    /// Records that a peer will not send a block. Returns whether the block is free now.
     pub fn release(&mut self, block: Block, peer: PeerKey) -> bool {
         let Some(open) = self.open.get_mut(&block.piece()) else { return false };
         let Some(cell) = open.cells.get_mut(block.index() as usize) else { return false };
@@ -315,7 +316,7 @@ impl PartialPieces {
         true
     }
 
-    /// Everyone who is asked for a block of this piece, with the block.
+    /// Returns all requested blocks of a piece, each with every peer it is requested from.
     pub fn asked(&self, geometry: &Geometry, piece: Piece) -> Vec<(Block, PeerKey)> {
         let mut asked = Vec::new();
         for (index, cell) in self.open.get(&piece).into_iter().flat_map(PartialPiece::in_window) {
@@ -327,7 +328,7 @@ impl PartialPieces {
         asked
     }
 
-    /// Pieces that this peer owns are anybody's again.
+    /// Gives up the ownership of all pieces that this peer owns.
     pub fn disown(&mut self, peer: PeerKey) {
         for (&piece, open) in self.open.iter_mut().filter(|(_, open)| open.owner == Some(peer)) {
             (open.owner, open.strict) = (None, false);

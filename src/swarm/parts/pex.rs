@@ -1,7 +1,7 @@
-//! Peer exchange with one peer (BEP 11): what it was told of others, and what it may tell us.
+//! Peer exchange with one peer (BEP 11): which addresses to send, and which to accept.
 //!
-//! Only what is new is told, a handful a minute. What comes in is as good as the one who says it: it is
-//! counted by its teller (see `candidates`), and nobody on the Internet can point us at our own network.
+//! Only changes are sent, up to fifty a minute. The addresses that a peer sends count against its share of
+//! the candidates, and no peer on the Internet can send us addresses of our own network.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -10,37 +10,37 @@ use std::time::Duration;
 use crate::base::{Moment, Rng, means_the_same};
 use crate::proto::extended::pex::{PexFlags, PexMessage};
 
-/// A peer is told something at most once in this time.
+/// The shortest time between two messages to a peer.
 const EVERY: Duration = Duration::from_secs(60);
-/// The same for what it tells us, with some grace for its clock and the network.
+/// The shortest time between two messages of a peer, with some grace for its clock and the network.
 const MIN_INTERVAL: Duration = Duration::from_secs(50);
-/// The most peers added, and the most dropped, in one message.
+/// The most added peers, and the most dropped ones, in one message.
 const MAX_PEERS: usize = 50;
-/// News is gathered for this long before it is told, so that peers who come together are told together.
+/// The time for which changes are collected, so that peers that connect together are sent together.
 pub const GATHER: Duration = Duration::from_secs(2);
 
-/// Somebody we are connected to, of whom others may be told.
+/// A connected peer whose address can be sent to others.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Contact {
-    /// Where it listens.
+    /// The peer's listening address.
     pub addr: SocketAddr,
-    /// The flags that are known of it.
+    /// The known flags of the peer.
     pub flags: PexFlags,
 }
 
-/// Somebody who is told.
+/// A peer that addresses are sent to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Listener {
-    /// The address at the other end.
+    /// The remote IP address.
     pub ip: IpAddr,
-    /// Where it listens, if we know.
+    /// The peer's own listening address, if known.
     pub listens: Option<SocketAddr>,
-    /// Whether it wants nothing more, so that others like it are of no use to it.
+    /// Whether the peer is a seed, or wants no more pieces, so that other seeds are of no use to it.
     pub seed: bool,
 }
 
-/// Tells each of these what is new to it and may be told now. Gives the messages, and when there may be more to
-/// tell; nothing if everybody could be told just now.
+/// Returns the messages that can be sent now, and the time of the next ones; `None` if every peer was sent
+/// all it can get.
 pub fn tell_all<'a, K>(
     now: Moment,
     contacts: &[Contact],
@@ -59,7 +59,7 @@ pub fn tell_all<'a, K>(
     (messages, next)
 }
 
-/// Peer exchange with one peer.
+/// The state of the peer exchange with one peer.
 #[derive(Clone, Debug, Default)]
 pub struct Exchange {
     told: BTreeSet<SocketAddr>,
@@ -68,13 +68,13 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// When it may be told something again.
+    /// The time at which the next message may be sent.
     pub fn due(&self) -> Moment {
         self.told_at.map_or(Moment::START, |at| at + EVERY)
     }
 
-    /// The message to send now, where `contacts` are all we are connected to; nothing where there is nothing new,
-    /// or where it was told something a short while ago. It counts as told.
+    /// Returns the message to send now, where `contacts` are all connected peers, and counts it as sent.
+    /// `None` if nothing has changed, or the last message is too recent.
     pub fn tell(
         &mut self,
         now: Moment,
@@ -91,7 +91,7 @@ impl Exchange {
         let mut added: Vec<_> =
             contacts.iter().filter(new).map(|contact| (contact.addr, contact.flags)).collect();
         if added.len() > MAX_PEERS {
-            // Not everybody is to hear of the same few.
+            // The selection is random, so that not all peers get the same addresses.
             rng.shuffle(&mut added);
             added.truncate(MAX_PEERS);
         }
@@ -107,8 +107,8 @@ impl Exchange {
         Some(message)
     }
 
-    /// The addresses that a message of the peer at this address adds and that it can know. Nothing where it came
-    /// too early, which is worth a strike.
+    /// Takes a message of a peer, and returns the added addresses that are plausible. `None` if it came too
+    /// early, which counts as a strike.
     pub fn hear(&mut self, now: Moment, from: IpAddr, message: PexMessage) -> Option<Vec<Contact>> {
         if self.heard_at.is_some_and(|at| now.since(at) < MIN_INTERVAL) {
             return None;
@@ -120,14 +120,14 @@ impl Exchange {
 }
 
 impl Contact {
-    /// Of one that listens there.
+    /// Makes a contact for a listening address.
     pub const fn new(listens: SocketAddr, flags: PexFlags) -> Self {
         Self { addr: SocketAddr::new(listens.ip().to_canonical(), listens.port()), flags }
     }
 }
 
 impl Listener {
-    /// The one at the other end of a connection.
+    /// Makes a listener for the remote address of a connection.
     pub fn new(addr: SocketAddr, listens: Option<SocketAddr>, seed: bool) -> Self {
         let canonical = |addr: SocketAddr| SocketAddr::new(addr.ip().to_canonical(), addr.port());
         Self { ip: addr.ip(), listens: listens.map(canonical), seed }

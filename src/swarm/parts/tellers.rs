@@ -1,13 +1,13 @@
-//! Peers that tell us of others, and how much of our attention each of them has had.
+//! Quotas of the peers that send addresses by peer exchange (BEP 11).
 //!
-//! Whoever tells lies can tell any number of them. So each teller, which is an address on the Internet and not a
-//! connection, has a small share of the list, and tellers take turns when an address is chosen: among so many liars an
-//! honest one is heard once in so many dials, however much the others say.
+//! A lying peer can send any number of addresses. So each sender, identified by its IP address on the
+//! Internet and not by its connection, has a small share of the candidates, and senders take turns when an
+//! address is chosen. Among many liars an honest peer still gets its turn, however much the others send.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-/// The most addresses that are kept of one teller.
+/// The most addresses that are kept per sender.
 pub const PER_TELLER: usize = 50;
 
 #[derive(Clone, Copy, Debug)]
@@ -16,34 +16,34 @@ struct Teller {
     turns: u64,
 }
 
-/// All of them, by whom they are blamed as ([`owner_of`](crate::base::owner_of)).
+/// The quotas by the sender's [`owner_of`](crate::base::owner_of).
 #[derive(Clone, Debug, Default)]
 pub struct Tellers(BTreeMap<SocketAddr, Teller>);
 
 impl Tellers {
-    /// How many addresses of this teller are kept.
+    /// The number of addresses kept from this sender.
     pub fn kept(&self, teller: SocketAddr) -> usize {
         self.0.get(&teller).map_or(0, |known| known.kept)
     }
 
-    /// How many turns this teller has had; the fewer, the sooner is the next.
+    /// The number of turns this sender has had; the sender with the fewest is next.
     pub fn turns(&self, teller: SocketAddr) -> u64 {
         self.0.get(&teller).map_or(0, |known| known.turns)
     }
 
-    /// The one of whom most is kept.
+    /// The sender with the most addresses.
     pub fn loudest(&self) -> Option<(SocketAddr, usize)> {
         self.0.iter().map(|(&teller, known)| (teller, known.kept)).max_by_key(|&(_, kept)| kept)
     }
 
-    /// One more address of a teller is kept. One that is new is served like the one served least, so that it gains
-    /// nothing by coming again under another name.
+    /// Counts another address of a sender. A new sender starts with the fewest turns of all, so that coming
+    /// back under another name gains it nothing.
     pub fn keep(&mut self, teller: SocketAddr) {
         let least = self.0.values().map(|known| known.turns).min().unwrap_or(0);
         self.0.entry(teller).or_insert(Teller { kept: 0, turns: least }).kept += 1;
     }
 
-    /// One address less.
+    /// Counts one address less.
     pub fn drop(&mut self, teller: SocketAddr) {
         if let Some(known) = self.0.get_mut(&teller) {
             known.kept = known.kept.saturating_sub(1);
@@ -53,7 +53,7 @@ impl Tellers {
         }
     }
 
-    /// An address of this teller is tried.
+    /// Counts a dial to an address of this sender.
     pub fn take_turn(&mut self, teller: SocketAddr) {
         if let Some(known) = self.0.get_mut(&teller) {
             known.turns += 1;

@@ -1,4 +1,4 @@
-//! Read-ahead: pieces that a reader waits for are fetched before all others, and nobody holds them up.
+//! Read-ahead: pieces that a reader needs next are downloaded first, and no slow peer holds them up.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use super::swarm::Swarm;
 use crate::swarm::event::{Output, PeerKey};
 
 impl Content {
-    /// The piece from which a peer is asked next among those ahead: the first one begun, else the first
-    /// that can be begun.
+    /// Chooses the next read-ahead piece to request from a peer: the first partial one, or else the first
+    /// that can be opened.
     pub(super) fn choose_ahead(
         &mut self,
         swarm: &mut Swarm,
@@ -33,8 +33,8 @@ impl Content {
         begun.or_else(|| self.begin(swarm, now, key, Some(self.ahead.clone()), out))
     }
 
-    /// Blocks of the piece that is waited for, all of which are asked of others, that this peer would
-    /// bring earlier.
+    /// Chooses blocks of the piece that the reader needs next to request from this peer, too: all are
+    /// requested from others, but this peer would send them sooner.
     pub(super) fn twins_ahead(
         &mut self,
         swarm: &mut Swarm,
@@ -58,7 +58,7 @@ impl Content {
         blocks
     }
 
-    /// The first piece ahead that is not here yet, if this peer could help with it now.
+    /// Returns the first missing read-ahead piece, if this peer could help with it now.
     fn waited_for(&self, swarm: &Swarm, now: Moment, key: PeerKey) -> Option<Piece> {
         let peer = swarm.peers.get(&key).filter(|_| !self.ahead.is_empty())?;
         if now < peer.next_twins || peer.pipeline.is_snubbed() {

@@ -1,4 +1,4 @@
-//! How connections begin and end.
+//! Beginning and end of connections.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,15 +13,15 @@ use crate::proto::extended::{ExtendedHandshake, Extension, HANDSHAKE_ID};
 use crate::proto::message::Message;
 use crate::swarm::event::{Departure, DialFailure, Hello, Output, PeerKey, Source};
 
-/// A peer that calls again after it has been silent for this long has lost the first connection.
+/// The time of silence after which a new connection of the same peer replaces the old one.
 const STALE: Duration = Duration::from_secs(30);
-/// Extension handshakes a peer may send before each counts as a strike.
+/// The most extension handshakes that a peer may send without a strike for each.
 const HANDSHAKES: u32 = 4;
-/// The most callers of one address on the Internet.
+/// The most incoming connections from one Internet address.
 const MAX_CALLERS_OF_ONE: usize = 4;
 
 impl Swarm {
-    /// Takes in addresses that may be peers.
+    /// Adds addresses of possible peers.
     pub fn found(&mut self, now: Moment, source: Source, addrs: &[SocketAddr]) {
         if self.config.private && !source.is_open() {
             return;
@@ -32,13 +32,13 @@ impl Swarm {
         self.redial = true;
     }
 
-    /// Notes that a connection could not be made.
+    /// Records a failed dial.
     pub fn dial_failed(&mut self, now: Moment, addr: SocketAddr, why: DialFailure) {
         self.candidates.failed(now, addr, why);
         self.redial = true;
     }
 
-    /// Notes where a peer that called can be dialled.
+    /// Records the listening port of a peer that connected to us.
     fn learn_address(&mut self, now: Moment, key: PeerKey, port: u16) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         if peer.incoming && peer.listens.is_none() {
@@ -51,7 +51,7 @@ impl Swarm {
 }
 
 impl Torrent {
-    /// A connection has come about.
+    /// Handles a new connection.
     pub(super) fn connected(
         &mut self,
         now: Moment,
@@ -89,7 +89,7 @@ impl Torrent {
         self.greet(now, key, hello, out);
     }
 
-    /// Why a connection that has just come about is not wanted, if it is not.
+    /// Returns the reason why a new connection is refused, if it is.
     fn unwelcome(
         &mut self,
         now: Moment,
@@ -113,9 +113,9 @@ impl Torrent {
             // It was dialled before the torrent proved private (BEP 27).
             return Some(Departure::Useless);
         }
-        // An id proves nothing: it counts only together with the address, else one could keep others away. But who
-        // answers under one id at two addresses that we dialled is taken for one, as long as the first is of use or
-        // new.
+        // A peer id proves nothing, so it counts only together with the address; otherwise one peer could
+        // keep others away. But one id at two addresses that we dialled counts as one peer, as long as the
+        // first connection is useful or new.
         let same = |peer: &Peer| {
             let is_kept = || peer.is_of_use() || now.since(peer.came) < STALE;
             peer.id == hello.id && (peer.addr.ip() == addr.ip() || (!incoming && !peer.incoming && is_kept()))
@@ -123,7 +123,7 @@ impl Torrent {
         let twin = swarm.peers.iter().find(|(_, peer)| same(peer));
         let twin = twin.map(|(&key, peer)| (key, peer.incoming, now.since(peer.heard_at) >= STALE));
         if let Some((twin, twin_incoming, stale)) = twin {
-            // Both ends keep the connection that was made by the one with the greater id.
+            // Both ends keep the connection made by the peer with the greater id.
             let keep_incoming = hello.id > swarm.config.id;
             let second = if twin_incoming == incoming { !stale } else { incoming != keep_incoming };
             if !second {
@@ -132,7 +132,7 @@ impl Torrent {
             }
             let kept = swarm.peers.get_mut(&twin).filter(|peer| !incoming && peer.listens.is_none());
             if let Some(kept) = kept {
-                // The one that is kept can be dialled there, so it need not be.
+                // The peer that is kept can be dialled at this address, so there is no need to.
                 kept.listens = Some(addr);
                 swarm.candidates.connected(addr);
             }
@@ -150,7 +150,7 @@ impl Torrent {
         None
     }
 
-    /// Tells a new peer what we have and can do.
+    /// Sends a new peer our bitfield, extension handshake and DHT port.
     fn greet(&mut self, now: Moment, key: PeerKey, hello: Hello, out: &mut Vec<Output>) {
         let have = self.have();
         let bits = match hello.reserved.fast() {
@@ -169,7 +169,7 @@ impl Torrent {
         }
     }
 
-    /// An extension handshake came.
+    /// Handles an extension handshake (BEP 10).
     pub(super) fn shake(
         &mut self,
         now: Moment,
@@ -205,7 +205,7 @@ impl Torrent {
         if repeated {
             self.phase.strike(&mut self.swarm, now, key, out);
         }
-        // It may have said where it listens, or that it takes part in the exchange.
+        // The handshake may contain the peer's port or support for peer exchange.
         self.swarm.plan_exchange(now);
         match &mut self.phase {
             Phase::Metadata(download) => download.offered_by(&mut self.swarm, now, key, out),
@@ -213,7 +213,7 @@ impl Torrent {
         }
     }
 
-    /// A connection has ended by itself.
+    /// Handles the end of a connection that we did not close.
     pub(super) fn left(&mut self, now: Moment, key: PeerKey, why: Departure, out: &mut Vec<Output>) {
         if !self.phase.forget(&mut self.swarm, now, key, why) {
             return;
@@ -224,7 +224,7 @@ impl Torrent {
         }
     }
 
-    /// Where all places are taken and others wait, lets go of the one that brought least.
+    /// Closes the least useful connection if all are in use and candidates wait.
     pub(super) fn make_room(&mut self, now: Moment, out: &mut Vec<Output>) {
         let swarm = &mut self.swarm;
         if swarm.peers.len() >= swarm.config.max_peers
@@ -237,15 +237,15 @@ impl Torrent {
 }
 
 impl Phase {
-    /// Sends our extension handshake (BEP 10), the first or one that tells what has changed.
+    /// Sends our extension handshake (BEP 10), the first or an update.
     pub(super) fn say_handshake(&self, swarm: &mut Swarm, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
         swarm.say_handshake(now, key, matches!(self, Self::Metadata(_)), out);
     }
 }
 
 impl Swarm {
-    /// Sends our extension handshake (BEP 10). The metadata is talked of (BEP 9) by those who have it to give, and by
-    /// those who lack it.
+    /// Sends our extension handshake (BEP 10). Support for `ut_metadata` (BEP 9) is included if we have the
+    /// metadata to upload, or lack it.
     pub fn say_handshake(&mut self, now: Moment, key: PeerKey, lacks_metadata: bool, out: &mut Vec<Output>) {
         let Some(peer) = self.peers.get(&key).filter(|peer| peer.reserved.extended()) else { return };
         let mut ids = vec![Extension::DontHave, Extension::UploadOnly];
@@ -254,7 +254,7 @@ impl Swarm {
         }
         let mut ids: Vec<_> = ids.into_iter().map(|extension| (extension, extension.our_id())).collect();
         if self.config.pex {
-            // Of a torrent that has proved private it is taken back.
+            // An id of 0 withdraws support after the torrent has proved private.
             ids.push((Extension::Pex, if self.exchanges() { Extension::Pex.our_id() } else { 0 }));
         }
         let handshake = ExtendedHandshake {

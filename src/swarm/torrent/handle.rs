@@ -1,4 +1,4 @@
-//! The inputs of a torrent, one line for each.
+//! The inputs of a torrent, one line each.
 
 use super::Torrent;
 use super::connections::Connections;
@@ -7,8 +7,8 @@ use crate::base::Moment;
 use crate::swarm::event::{Input, Output};
 
 impl Torrent {
-    /// Takes a fact that became known at `now`, and pushes what is to be done about it. Facts about pieces mean
-    /// nothing before `ContentOpened`.
+    /// Handles an input at the time `now`, and pushes the outputs. Inputs about pieces are ignored before
+    /// `ContentOpened`.
     pub fn handle(&mut self, now: Moment, input: Input, out: &mut Vec<Output>) {
         if self.swarm.stopped {
             return;

@@ -1,4 +1,4 @@
-//! Messages of peers.
+//! Handling of peer messages.
 
 use std::net::SocketAddr;
 
@@ -14,7 +14,7 @@ use crate::proto::message::Message;
 use crate::swarm::event::{Departure, Output, PeerKey};
 
 impl Torrent {
-    /// A message came.
+    /// Handles a message of a peer.
     pub(super) fn heard(&mut self, now: Moment, key: PeerKey, message: Message, out: &mut Vec<Output>) {
         let Some(peer) = self.swarm.peers.get_mut(&key) else { return };
         peer.heard_at = now;
@@ -30,7 +30,8 @@ impl Torrent {
         }
     }
 
-    /// A peer told where its node of the DHT is (BEP 5). Once is enough, and no use where the DHT is not used.
+    /// Handles a port message, the address of the peer's DHT node (BEP 5). A second one, or one that we
+    /// cannot use, counts as a strike.
     fn told_port(&mut self, now: Moment, key: PeerKey, port: u16, out: &mut Vec<Output>) {
         let Some(peer) = self.swarm.peers.get_mut(&key) else { return };
         if self.swarm.lookups.is_none() || port == 0 || std::mem::replace(&mut peer.told_port, true) {
@@ -39,11 +40,11 @@ impl Torrent {
         out.push(Output::Node { addr: SocketAddr::new(peer.addr.ip(), port) });
     }
 
-    /// A message of an extension came (BEP 10).
+    /// Handles an extended message (BEP 10).
     fn extended(&mut self, now: Moment, key: PeerKey, id: u8, body: &[u8], out: &mut Vec<Output>) {
         let swarm = &mut self.swarm;
         if !swarm.peers.get(&key).is_some_and(|peer| peer.reserved.extended()) {
-            // It said that it speaks no extensions, so it is answered in none.
+            // The peer's handshake did not offer the extension protocol, so it gets no reply in it.
             return self.phase.strike(swarm, now, key, out);
         }
         let is_fair = match Extended::decode(id, body) {
@@ -75,7 +76,7 @@ impl Torrent {
 }
 
 impl Content {
-    /// A message about pieces came.
+    /// Handles a message about pieces.
     pub(super) fn heard(
         &mut self,
         swarm: &mut Swarm,
@@ -117,7 +118,7 @@ impl Content {
             Message::AllowedFast(index) if fast => {
                 self.hinted(swarm, now, key, index, |peer| &mut peer.allowed_us, out);
             }
-            // These are heard before, whatever the phase.
+            // These were handled before, whatever the phase.
             Message::KeepAlive | Message::Port(_) | Message::Unknown(_) | Message::Extended { .. } => {}
             Message::HaveAll
             | Message::HaveNone
@@ -127,7 +128,7 @@ impl Content {
         }
     }
 
-    /// A peer told which pieces it has, all at once.
+    /// Handles a bitfield, have-all or have-none message.
     fn told(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, bits: Bitfield, out: &mut Vec<Output>) {
         let Some(peer) = swarm.peers.get_mut(&key) else { return };
         peer.told = true;
@@ -135,7 +136,7 @@ impl Content {
             self.rarity.seed_came();
             peer.counted = Counted::Seed;
         } else {
-            // Some clients say `have` first and tell the rest afterwards.
+            // Some clients send have messages first, and the bitfield afterwards.
             for piece in bits.iter().filter(|&piece| !peer.has.has(piece)) {
                 self.rarity.up(piece, &mut swarm.rng);
             }
@@ -151,7 +152,7 @@ impl Content {
         self.close_if_useless(swarm, now, key, out);
     }
 
-    /// A peer told its pieces once more. aria2 does so instead of many `have`, where that is shorter.
+    /// Handles a further bitfield. aria2 sends one in place of many have messages if it is shorter.
     fn told_again(
         &mut self,
         swarm: &mut Swarm,
@@ -170,7 +171,7 @@ impl Content {
         }
     }
 
-    /// A peer has one more piece.
+    /// Handles a have message.
     fn has(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, index: u32, out: &mut Vec<Output>) {
         let Some(piece) = self.geometry.piece(index) else {
             return self.close(swarm, now, key, Departure::Protocol, out);
@@ -184,7 +185,8 @@ impl Content {
         }
         if peer.has.is_full() && peer.was_incomplete {
             peer.was_incomplete = false;
-            // It may be connected twice, and anybody can say that it has all: who took nothing from us counts not.
+            // Peers that downloaded nothing from us do not count: anyone can claim to be complete, or connect
+            // twice.
             if peer.up.total() > 0 {
                 self.completions.made(peer.id);
             }
@@ -197,12 +199,12 @@ impl Content {
         self.close_if_useless(swarm, now, key, out);
     }
 
-    /// A peer lost a piece (BEP 54).
+    /// Records that a peer has lost a piece (BEP 54).
     fn has_not(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, piece: Piece, out: &mut Vec<Output>) {
         let Some(peer) = swarm.peers.get_mut(&key) else { return };
         if peer.has.has(piece) {
             if peer.counted == Counted::Seed {
-                // It is no seed any more: from now on its pieces are counted one by one.
+                // The peer is not a seed any more: from now on its pieces are counted one by one.
                 self.rarity.seed_left();
                 peer.counted = Counted::Each;
                 for held in peer.has.iter() {
@@ -218,7 +220,7 @@ impl Content {
             self.take_back(swarm, key, &owed, out);
             self.show_interest(swarm, now, key, out);
         }
-        // Coming and going costs us work, so it cannot be had for nothing.
+        // Losing and regaining pieces costs us work, so each loss counts as a strike.
         self.strike(swarm, now, key, out);
     }
 
@@ -241,7 +243,7 @@ impl Content {
         }
     }
 
-    /// A message of an extension came that is about pieces, or of no use any more.
+    /// Handles an extended message about pieces, or one that is no longer useful.
     fn extended(
         &mut self,
         swarm: &mut Swarm,
@@ -252,12 +254,12 @@ impl Content {
     ) {
         match message {
             &Extended::DontHave(index) => self.lost_by(swarm, now, key, index, out),
-            // What was asked for before the info dictionary was whole may come twice.
+            // Duplicate metadata pieces may arrive after the download of the info dictionary has ended.
             _ => self.strike(swarm, now, key, out),
         }
     }
 
-    /// A peer lost a piece, if there is such a one (BEP 54).
+    /// Handles an `lt_donthave` message, unless the piece does not exist (BEP 54).
     pub(super) fn lost_by(
         &mut self,
         swarm: &mut Swarm,
@@ -272,7 +274,7 @@ impl Content {
         }
     }
 
-    /// Tells a peer whether we want something of it, if that has changed.
+    /// Sends interested or not interested, if that has changed.
     pub(super) fn show_interest(
         &mut self,
         swarm: &mut Swarm,

@@ -1,5 +1,5 @@
-//! The phase in which the info dictionary is sought (BEP 9): whoever offers it is asked for pieces of it, and what is
-//! said of pieces of content is kept.
+//! The metadata phase (BEP 9): requests for the info dictionary, and messages about pieces that are kept for
+//! later.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use crate::proto::metainfo::Metainfo;
 use crate::swarm::event::{Departure, Note, Output, PeerKey, Source};
 use crate::swarm::metadata::{Got, MetadataDownload};
 
-/// A peer that could not help for this long may make room for another.
+/// The time without a useful contribution after which a peer may make room for another.
 const PROBATION: Duration = Duration::from_secs(10);
-/// How the peer ids of rTorrent begin: by the letters of its library.
+/// The beginning of rTorrent's peer ids: the letters of its library, libtorrent.
 const RTORRENT: &[u8] = b"-lt";
 
 impl MetadataDownload {
-    /// A message about pieces came: it is kept until their number is known.
+    /// Handles a message about pieces, which is kept until their number is known.
     pub(super) fn heard(
         &mut self,
         swarm: &mut Swarm,
@@ -39,7 +39,7 @@ impl MetadataDownload {
                 }
                 return self.strike(swarm, now, key, out);
             }
-            // They cost little, and are never needed often.
+            // These messages are cheap, but never needed often.
             _ => {
                 match message {
                     Message::Choke => peer.chokes_us = true,
@@ -60,7 +60,7 @@ impl MetadataDownload {
         }
     }
 
-    /// A message of an extension came.
+    /// Handles an extended message.
     pub(super) fn extended(
         &mut self,
         swarm: &mut Swarm,
@@ -90,24 +90,24 @@ impl MetadataDownload {
         }
     }
 
-    /// The extension handshake of a peer may offer the dictionary.
+    /// Handles the offer of the info dictionary in a peer's extension handshake.
     pub(super) fn offered_by(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
         let Some(peer) = swarm.peers.get(&key).filter(|peer| peer.metadata_id.is_some()) else { return };
         let Some(size) = peer.metadata_size.filter(|_| !self.found) else { return };
         if !self.offered(now, key, size) {
-            // It lies, or the dictionary is longer than we take from anybody.
+            // The claimed length is false, or the dictionary is too long for us.
             self.too_long = self.too_long.saturating_add(1);
             return self.close(swarm, now, key, Departure::Useless, out);
         }
         self.distrust_accused(key, peer.address_owner());
         if peer.id.0.starts_with(RTORRENT) {
-            // It stops to hear us when it is asked for a piece while it owes another, as rTorrent 0.9 does.
+            // rTorrent 0.9 stops reading from us when it is asked for a piece while another is pending.
             self.one_by_one(key);
         }
         self.request(swarm, now, out);
     }
 
-    /// Asks whoever may be asked for pieces of the dictionary.
+    /// Requests pieces of the info dictionary from all peers that may be asked.
     pub(super) fn request(&mut self, swarm: &mut Swarm, now: Moment, out: &mut Vec<Output>) {
         if self.found || swarm.paused {
             return;
@@ -117,7 +117,7 @@ impl MetadataDownload {
         }
     }
 
-    /// A piece of the dictionary came.
+    /// Handles a received piece of the info dictionary.
     fn received(
         &mut self,
         swarm: &mut Swarm,
@@ -131,7 +131,7 @@ impl MetadataDownload {
         }
         match self.got(now, key, piece, total, bytes) {
             Got::Taken => request_of(swarm, now, key, self.ask_one(now, key), out),
-            // What two were asked for comes twice.
+            // A piece requested from two peers arrives twice.
             Got::Pointless => {
                 if !self.found {
                     request_of(swarm, now, key, self.ask_one(now, key), out);
@@ -157,18 +157,18 @@ impl MetadataDownload {
         }
     }
 
-    /// The dictionary is here.
+    /// Handles the complete and verified info dictionary.
     fn find(&mut self, swarm: &mut Swarm, now: Moment, whole: Vec<u8>, out: &mut Vec<Output>) {
         self.end();
         swarm.timers.stop(Timer::Metadata);
         let metainfo = Metainfo::from_info(&whole).and_then(Metainfo::downloadable);
         if let Ok(metainfo) = &metainfo {
-            // A link may name one of the two swarms of a hybrid torrent.
+            // A link may name only one of the two swarms of a hybrid torrent.
             let known = swarm.config.info_hash;
             swarm.config.info_hash = known.merge(metainfo.info_hash()).unwrap_or(known);
         }
         if metainfo.as_ref().is_ok_and(Metainfo::is_private) {
-            // Whoever knows the name of a private torrent need not be one of those it is for.
+            // A private torrent's metadata is not uploaded: those who know its info-hash need not be members.
             self.turn_private(swarm, now, out);
         } else {
             swarm.config.info = whole.into();
@@ -179,7 +179,7 @@ impl MetadataDownload {
         }
     }
 
-    /// The torrent proves private: from now on peers may come from trackers and the user only (BEP 27).
+    /// Makes the torrent private: from now on peers may come from trackers and the user only (BEP 27).
     fn turn_private(&mut self, swarm: &mut Swarm, now: Moment, out: &mut Vec<Output>) {
         swarm.config.private = true;
         swarm.lookups = None;
@@ -194,9 +194,9 @@ impl MetadataDownload {
         swarm.candidates.keep_open();
     }
 
-    /// The peer that could best be spared, of those that have been here for a while: one that offers nothing; else one
-    /// that has given nothing, the longest claim first; else the one that let us wait most often. Who gives and never
-    /// let us wait stays.
+    /// Returns the connection to close in favour of another, of those old enough: one that offers nothing;
+    /// else one that has sent nothing, the longest claimed dictionary first; else the one with the most
+    /// misses. A peer that has sent pieces without a miss stays.
     pub(super) fn spare(&self, swarm: &Swarm, now: Moment) -> Option<PeerKey> {
         let old = swarm.peers.iter().filter(|(_, peer)| now.since(peer.came) >= PROBATION);
         let worth = |key: PeerKey, peer: &Peer| match self.claim(key) {
@@ -212,7 +212,7 @@ impl MetadataDownload {
 }
 
 impl Connections for MetadataDownload {
-    /// The pieces that it owed may be asked of others.
+    /// Allows the pieces requested from the peer to be requested from others.
     fn peer_left(&mut self, _swarm: &mut Swarm, key: PeerKey, _peer: &mut Peer) -> bool {
         let useful = self.found || self.claim(key).is_some_and(|(_, misses)| misses == 0);
         self.gone(key);
@@ -220,7 +220,8 @@ impl Connections for MetadataDownload {
     }
 }
 
-/// Tells a peer that has pieces that we want some, if we do. Until it lets us in, the dictionary may be here.
+/// Sends interested to a peer that has pieces, if we want the content: by the time it unchokes us, the
+/// metadata may be known.
 fn show_interest(swarm: &mut Swarm, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
     let eager = swarm.config.eager;
     let Some(peer) = swarm.peers.get_mut(&key) else { return };
@@ -239,7 +240,7 @@ fn request_of(swarm: &mut Swarm, now: Moment, key: PeerKey, pieces: Vec<u32>, ou
     }
 }
 
-/// Whether these bytes are the dictionary of this torrent: every digest that is known must be right.
+/// Whether these bytes are the torrent's info dictionary: they must match every known digest.
 fn is_it(wanted: InfoHashes, bytes: &[u8]) -> bool {
     wanted.v1().is_none_or(|digest| sha1(bytes) == digest)
         && wanted.v2().is_none_or(|digest| sha256(bytes) == digest)

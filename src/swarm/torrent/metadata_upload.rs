@@ -1,4 +1,4 @@
-//! Giving the info dictionary to peers that lack it (BEP 9), in every phase.
+//! The upload of the info dictionary to peers (BEP 9), in every phase.
 
 use super::swarm::Swarm;
 use crate::base::Moment;
@@ -7,7 +7,7 @@ use crate::proto::message::Message;
 use crate::swarm::event::{Output, PeerKey};
 
 impl Swarm {
-    /// A peer asks for a piece of the dictionary; says whether it will get it.
+    /// Handles a request for a piece of the info dictionary. Returns whether it is granted.
     pub fn metadata_requested(
         &mut self,
         now: Moment,
@@ -28,7 +28,7 @@ impl Swarm {
         granted
     }
 
-    /// All that was said to a peer has gone out: there is room for more.
+    /// Sends more pieces after everything sent to a peer was written to the socket.
     pub fn drained(&mut self, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
         if let Some(peer) = self.peers.get_mut(&key) {
             peer.metadata_quota.drained();
@@ -36,7 +36,7 @@ impl Swarm {
         }
     }
 
-    /// Sends pieces of the dictionary that a peer waits for, as many as may be under way.
+    /// Sends the pieces that a peer waits for, as many as the quota allows at a time.
     pub fn give_metadata(&mut self, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
         let info = self.config.info.clone();
         let Some(peer) = self.peers.get_mut(&key) else { return };

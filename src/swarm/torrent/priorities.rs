@@ -1,4 +1,4 @@
-//! Changes by the user.
+//! Commands of the user.
 
 use super::Torrent;
 use super::connections::Connections;
@@ -9,7 +9,7 @@ use crate::base::{Moment, Timers};
 use crate::swarm::event::{Departure, Output, Priority, Wish};
 
 impl Torrent {
-    /// The user wishes something. What concerns pieces means nothing before the content is open.
+    /// Executes a command. Those about pieces are ignored before the content is open.
     pub(super) fn wish(&mut self, now: Moment, wish: Wish, out: &mut Vec<Output>) {
         let left = self.phase.left();
         let swarm = &mut self.swarm;
@@ -40,7 +40,7 @@ impl Torrent {
         }
     }
 
-    /// Changes how many bytes of unfinished pieces may be held.
+    /// Changes the memory for unfinished pieces, in bytes.
     pub(super) fn set_budget(&mut self, bytes: u64) {
         if let Phase::Content(content) = &mut self.phase {
             content.freed |= bytes > self.swarm.config.budget;
@@ -48,7 +48,7 @@ impl Torrent {
         self.swarm.config.budget = bytes;
     }
 
-    /// Ends every connection and tells the trackers.
+    /// Closes all connections, and announces `stopped` to the trackers.
     fn leave_swarm(&mut self, now: Moment, out: &mut Vec<Output>) {
         self.swarm.paused = true;
         for key in self.swarm.keys() {
@@ -96,11 +96,11 @@ impl Content {
 }
 
 impl Swarm {
-    /// More may be wanted than was before.
+    /// Resumes the searches for peers, as more pieces may be wanted than before.
     pub fn reopen(&mut self, now: Moment, left: u64, out: &mut Vec<Output>) {
         if let Some(lookups) = self.lookups.as_mut().filter(|_| !self.finished) {
             lookups.reopened();
-            // A seed searches more rarely than a download may, so a search may be due already.
+            // A seed searches less often than a download, so a search may be due already.
             self.look_up(now, left, out);
         }
     }

@@ -1,4 +1,4 @@
-//! Blocks that come in, and pieces that are whole.
+//! Received blocks and complete pieces.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -85,7 +85,7 @@ impl Content {
             if has {
                 peer.interesting -= u32::from(lacking);
             }
-            // Those that have it hear of it too: who seeds wants to know when somebody has a whole copy.
+            // Peers that have the piece get the message, too: seeds need it to count complete copies.
             swarm.say(now, key, Message::Have(piece.index()), out);
             if has {
                 self.show_interest(swarm, now, key, out);
@@ -95,13 +95,14 @@ impl Content {
         self.finish(swarm, now, out);
     }
 
-    /// Closes a piece that was to be verified; a verdict on any other would be about another life of it.
+    /// Closes a piece that was being verified. A result for any other piece belongs to an earlier opening of
+    /// it.
     fn close_whole(&mut self, piece: Piece) -> Option<PartialPiece> {
         self.partial.get(piece).filter(|open| open.is_whole())?;
         self.partial.close(piece)
     }
 
-    /// Notices that nothing is lacking any more.
+    /// Finishes the download once no wanted piece is missing.
     pub(super) fn finish(&mut self, swarm: &mut Swarm, now: Moment, out: &mut Vec<Output>) {
         if swarm.finished || !self.progress.lacking().is_empty() {
             return;
@@ -136,14 +137,14 @@ impl Content {
         out.push(Output::Note(Note::HashFailed(piece)));
         let senders: Option<Vec<SocketAddr>> =
             open.senders().iter().map(|key| self.senders.get(key).copied()).collect();
-        // A sender that is forgotten leaves nothing to compare.
+        // If a sender was forgotten, there is nothing to compare.
         for liar in self.smart_ban.spoiled(piece, &senders.unwrap_or_default(), digests) {
             self.ban(swarm, now, liar, out);
         }
         self.put_back(swarm, piece);
     }
 
-    /// Blocks at the front of a long piece have left memory.
+    /// Handles written runs at the front of a long piece.
     pub(super) fn segment_written(&mut self, piece: Piece, blocks: u32) {
         self.partial.flush(piece, blocks);
         self.freed = true;

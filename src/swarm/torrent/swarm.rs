@@ -1,4 +1,4 @@
-//! The peers that a torrent knows, and how it meets others. Lives as long as the torrent, whatever the phase.
+//! The peers of a torrent, and the ways to find and connect to them. It lives through all phases.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,9 +12,9 @@ use crate::swarm::parts::announcer::Announcer;
 use crate::swarm::parts::candidates::{Candidates, Dialler};
 use crate::swarm::parts::lookups::Lookups;
 
-/// Rates are averaged over about this long.
+/// The time over which rates are averaged.
 const WINDOW: Duration = Duration::from_secs(5);
-/// Fewer peers and addresses than this are too few.
+/// The number of peers and of fresh candidates below which more are needed.
 const FEW: usize = 10;
 
 /// The purpose of a deadline.
@@ -22,67 +22,68 @@ const FEW: usize = 10;
 pub enum Timer {
     /// An announce or a scrape is due.
     Announce,
-    /// A search in the DHT may be due.
+    /// A DHT search may be due.
     Lookup,
-    /// An address may be dialled.
+    /// A candidate may be dialled.
     Dial,
-    /// Pieces of the info dictionary may be asked of others.
+    /// Pieces of the info dictionary may be requested from other peers.
     Metadata,
-    /// Pipelines are looked at, while anyone owes us.
+    /// Pipelines are adjusted, while requests are pending.
     Pulse,
-    /// Slots are given and silence is noticed, while anyone is connected.
+    /// The choker runs and silent peers are closed, while peers are connected.
     Round,
-    /// Peers may be told of one another.
+    /// Peer exchange messages may be sent.
     Exchange,
 }
 
-/// Bytes that moved.
+/// The payload totals of a torrent.
 #[derive(Clone, Debug)]
 pub struct Counters {
-    /// Payload that was of use.
+    /// The useful payload received.
     pub down: Meter,
-    /// Payload that was sent.
+    /// The payload sent.
     pub up: Meter,
-    /// Payload that was of no use.
+    /// The useless payload received, in bytes.
     pub wasted: u64,
 }
 
-/// See the head of this file.
+/// The peers of a torrent, and the ways to find and connect to them.
 #[expect(clippy::struct_excessive_bools, reason = "each says one thing that is so or is not")]
 #[derive(Clone, Debug)]
 pub struct Swarm {
     /// The settings of the torrent.
     pub config: Config,
-    /// The chance of everything the torrent decides.
+    /// The random numbers of all decisions of the torrent.
     pub rng: Rng,
-    /// Every connection.
+    /// The connected peers.
     pub peers: BTreeMap<PeerKey, Peer>,
-    /// Addresses that may be peers.
+    /// Addresses of possible peers.
     pub candidates: Candidates,
-    /// When which tracker is asked.
+    /// The schedule of announces and scrapes.
     pub announcer: Announcer,
-    /// When peers are searched for in the DHT, if it is used.
+    /// The schedule of DHT searches, if the DHT is used.
     pub lookups: Option<Lookups>,
-    /// Bytes that moved.
+    /// The payload totals.
     pub counters: Counters,
-    /// When the torrent wants to be woken, and for what.
+    /// The deadlines and their purposes.
     pub timers: Timers<Timer>,
-    /// Whether it has changed what can be dialled when.
+    /// Whether candidates changed, so that dials must be planned anew.
     pub redial: bool,
-    /// Paused by the user.
+    /// Whether the user paused the torrent.
     pub paused: bool,
-    /// Left for good.
+    /// Whether the torrent has left the swarm for good.
     pub stopped: bool,
-    /// Every wanted piece is verified and written.
+    /// Whether all wanted pieces are verified and written.
     pub finished: bool,
 }
 
 impl Swarm {
-    /// Nobody is known yet.
+    /// Makes a swarm without peers.
     pub fn new(now: Moment, mut config: Config, seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         config.max_peers = config.max_peers.max(1);
-        // Peer exchange is offered, and taken back, only where a torrent may prove private later.
+        // Peer exchange is only offered if the torrent is not private; it is withdrawn if it proves private
+        // later.
         config.pex &= !config.private;
         let announcer = Announcer::new(now, &config.trackers, &mut rng);
         Self {
@@ -101,7 +102,7 @@ impl Swarm {
         }
     }
 
-    /// Sends a message.
+    /// Sends a message to a peer.
     pub fn say(&mut self, now: Moment, peer: PeerKey, message: Message, out: &mut Vec<Output>) {
         if let Some(known) = self.peers.get_mut(&peer) {
             known.said_at = now;
@@ -109,22 +110,22 @@ impl Swarm {
         }
     }
 
-    /// Every connection, so that each can be changed while walking through them.
+    /// Returns all keys, so that peers can be changed or removed while walking over them.
     pub fn keys(&self) -> Vec<PeerKey> {
         self.peers.keys().copied().collect()
     }
 
-    /// Connections that are ended when this address is banned.
+    /// Returns the connections that a ban of this address closes.
     pub fn keys_of(&self, who: std::net::SocketAddr) -> Vec<PeerKey> {
         self.peers.iter().filter(|(_, peer)| peer.address_owner() == who).map(|(&key, _)| key).collect()
     }
 
-    /// Whether there are too few peers, and too few addresses to try.
+    /// Whether there are too few peers, and too few candidates to dial.
     pub fn is_lonely(&self) -> bool {
         self.peers.len() < FEW && self.candidates.fresh() < FEW
     }
 
-    /// For whom addresses are sought now.
+    /// The kind of torrent that dials now.
     pub fn dialler(&self) -> Dialler {
         match (self.finished, self.peers.is_empty()) {
             (true, _) => Dialler::Complete,
@@ -133,7 +134,7 @@ impl Swarm {
         }
     }
 
-    /// Dials whom it may, and sets the deadline for the next.
+    /// Dials all candidates that may be dialled, and sets the deadline for the next.
     pub fn dial(&mut self, now: Moment, out: &mut Vec<Output>) {
         self.redial = false;
         self.timers.stop(Timer::Dial);
@@ -152,7 +153,7 @@ impl Swarm {
         }
     }
 
-    /// Notes that a connection has ended, and whether the peer was of use.
+    /// Records that a connection has ended, and whether the peer was useful.
     pub fn note_left(&mut self, now: Moment, peer: &Peer, useful: bool, why: Departure) {
         self.redial = true;
         self.plan_exchange(now);

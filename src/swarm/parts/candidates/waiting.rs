@@ -1,7 +1,7 @@
-//! When an address may be dialled: not soon after somebody at its machine was, and ever later the more often it failed.
+//! Dial limits: how soon an address may be dialled, after other dials to its machine and after failures.
 //!
-//! Whoever can tell us addresses could have us knock at every door of a machine. On the Internet one door a minute is
-//! tried; nearby, where many peers share an address, a few.
+//! Peers that send addresses could use us to scan all ports of a machine. On the Internet one port a minute
+//! is tried; on the local network, where many peers may share an address, up to thirty.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -12,33 +12,33 @@ use super::{Candidate, Candidates, Dialler, State};
 use crate::base::{Moment, is_near};
 use crate::swarm::event::Source;
 
-/// An address on the Internet is dialled at most once in this time, and one nearby [`MAX_NEAR`] times.
+/// The time in which an Internet address is dialled at most once, and a local one [`MAX_NEAR`] times.
 const PER_ADDRESS: Duration = Duration::from_secs(60);
-/// See [`PER_ADDRESS`].
+/// The most dials to a local address within [`PER_ADDRESS`].
 const MAX_NEAR: u32 = 30;
-/// The same for a local one, and for what the user named.
+/// The wait after a failure of a local address, or of one that the user named.
 const PER_NEAR_ADDRESS: Duration = Duration::from_secs(5);
-/// One that was of use is tried again after this long: perhaps the network was down for a moment.
+/// The wait after a useful connection has ended: the network may have been down for a moment.
 const AFTER_USE: Duration = Duration::from_secs(10);
 /// The longest wait after failures.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
-/// An address that failed this often in a row is forgotten, unless the user named it.
+/// The number of consecutive failures after which an address is dropped, unless the user named it.
 const MAX_FAILURES: u32 = 6;
 
-/// When the machines at which addresses were dialled were last dialled.
+/// The recent dials to each IP address.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Knocks(BTreeMap<IpAddr, Knock>);
 
 #[derive(Clone, Copy, Debug)]
 struct Knock {
-    /// When the time that is counted began.
+    /// The start of the current period.
     since: Moment,
-    /// How often in it.
+    /// The number of dials in it.
     count: u32,
 }
 
 impl Knocks {
-    /// Somebody there is dialled.
+    /// Records a dial.
     pub(super) fn note(&mut self, now: Moment, ip: IpAddr) {
         if self.0.len() >= MAX_CANDIDATES {
             self.0.retain(|_, knock| now.since(knock.since) < PER_ADDRESS);
@@ -50,7 +50,7 @@ impl Knocks {
         knock.count += 1;
     }
 
-    /// When somebody there may be dialled again.
+    /// The time at which the address may be dialled again.
     fn free_at(&self, ip: IpAddr) -> Moment {
         let most = if is_near(ip) { MAX_NEAR } else { 1 };
         self.0
@@ -66,9 +66,8 @@ impl Candidates {
     }
 
     pub(super) fn ready_at(&self, addr: &SocketAddr, c: &Candidate, dialler: Dialler) -> Moment {
-        // What others are guarded against is a list full of lies. What the user named is none; and where a
-        // peer of this torrent answered and was of use there is one, which who has nobody else may try once
-        // more without waiting out the minute.
+        // The limit guards against lists of false addresses. An address of the user is not one, nor is that
+        // of a peer which was useful before: a torrent without any connection may try it again at once.
         let trusted = c.source == Source::User || (c.proven && dialler == Dialler::Alone);
         if trusted { c.next } else { c.next.max(self.knocks.free_at(addr.ip())) }
     }
