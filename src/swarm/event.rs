@@ -12,7 +12,8 @@ use crate::proto::message::Message;
 use crate::proto::metainfo::{Metainfo, MetainfoError};
 
 pub use self::values::{
-    ContentSetup, Departure, DialFailure, Hello, Order, PeerKey, Priority, Source, TrackerFailure, TrackerKey,
+    ContentSetup, DialFailure, DisconnectReason, Hello, Order, PeerKey, Priority, Source, TrackerFailure,
+    TrackerKey,
 };
 
 /// A command of the user to a running torrent.
@@ -108,7 +109,7 @@ pub enum Input {
         /// The peer.
         peer: PeerKey,
         /// The reason.
-        why: Departure,
+        why: DisconnectReason,
     },
     /// A piece has the right hash and is written.
     Verified {
@@ -229,7 +230,7 @@ pub enum Output {
         /// The peer.
         peer: PeerKey,
         /// The reason.
-        why: Departure,
+        why: DisconnectReason,
     },
     /// Prepare buffers for a new piece. If it was open before, `Discard` or `Verify` has closed it.
     Open {

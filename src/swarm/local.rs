@@ -16,34 +16,34 @@ use crate::proto::lsd::{Search, cookie_text};
 pub type Wire = [u8; 20];
 
 /// The time between two announcements of a torrent.
-const EVERY: Duration = Duration::from_secs(300);
+const INTERVAL: Duration = Duration::from_secs(300);
 /// The shortest time between two announcements of a torrent, and the time in which a turn to send is earned.
 const MINUTE: Duration = Duration::from_secs(60);
 /// The most turns that can be saved up.
-const SAVED: u32 = 4;
+const MAX_SAVED_TURNS: u32 = 4;
 /// The time within which a torrent must be due to be announced along with one that is due now.
-const ALONG: Duration = Duration::from_secs(20);
+const JOIN_WITHIN: Duration = Duration::from_secs(20);
 /// The delay of a torrent's first announcement, so that torrents that start together are announced together.
 const GATHER: Duration = Duration::from_millis(50);
 /// The longest random delay of an answer to a new neighbour: all who have the torrent answer, but not at
 /// once.
-const ANSWER: Duration = Duration::from_millis(1000);
+const MAX_ANSWER_DELAY: Duration = Duration::from_millis(1000);
 /// The longest random delay of an announcement. Without it, machines that woke up together would always send
 /// together.
-const JITTER: Duration = Duration::from_secs(15);
+const MAX_JITTER: Duration = Duration::from_secs(15);
 /// The most datagrams that are read per minute, in all and from one sender.
-const HEARD: (u32, u32) = (600, 120);
+const MAX_DATAGRAMS: (u32, u32) = (600, 120);
 /// The time for which a neighbour counts as known after its last datagram.
-const KNOWN: Duration = Duration::from_secs(900);
+const NEIGHBOUR_LIFETIME: Duration = Duration::from_secs(900);
 /// The most neighbours that are remembered per torrent; the one silent longest is dropped.
-const NEIGHBOURS: usize = 200;
+const MAX_NEIGHBOURS: usize = 200;
 
 /// The local service discovery of all torrents.
 #[derive(Clone, Debug)]
 pub struct Local {
     cookie: u32,
     rng: Rng,
-    torrents: BTreeMap<Wire, Listed>,
+    torrents: BTreeMap<Wire, AnnouncedTorrent>,
     /// When torrents that have left were last announced, if that was less than a minute ago.
     left: BTreeMap<Wire, Moment>,
     networks: Vec<(IpAddr, u8)>,
@@ -56,9 +56,9 @@ pub struct Local {
 
 /// A torrent that is announced.
 #[derive(Clone, Debug)]
-struct Listed {
+struct AnnouncedTorrent {
     /// The number of users that announce it.
-    wishes: usize,
+    users: usize,
     next: Moment,
     last: Option<Moment>,
     again: bool,
@@ -103,16 +103,16 @@ impl Local {
         let last = self.left.remove(&torrent);
         let listed = self.torrents.entry(torrent).or_insert_with(|| {
             let next = last.map_or(now + GATHER, |last| last + MINUTE);
-            Listed { wishes: 0, next, last, again: last.is_none(), neighbours: BTreeMap::new() }
+            AnnouncedTorrent { users: 0, next, last, again: last.is_none(), neighbours: BTreeMap::new() }
         });
-        listed.wishes += 1;
+        listed.users += 1;
     }
 
     /// Ends the announcements of a torrent for one of its users.
     pub fn leave(&mut self, torrent: Wire) {
         if let Some(listed) = self.torrents.get_mut(&torrent) {
-            listed.wishes -= 1;
-            if listed.wishes == 0 {
+            listed.users -= 1;
+            if listed.users == 0 {
                 self.left.extend(listed.last.map(|last| (torrent, last)));
                 self.torrents.remove(&torrent);
             }
@@ -122,7 +122,7 @@ impl Local {
     /// Handles an announcement. Returns the torrents that the sender shares with us, with its address.
     pub fn heard(&mut self, now: Moment, from: SocketAddr, search: &Search) -> Vec<(Wire, SocketAddr)> {
         let ours = search.cookie.as_deref() == Some(cookie_text(self.cookie).as_bytes());
-        if ours || !self.is_local(from.ip()) || !self.listens(now, from.ip()) {
+        if ours || !self.is_local(from.ip()) || !self.within_limits(now, from.ip()) {
             return Vec::new();
         }
         let mut addr = from;
@@ -131,8 +131,8 @@ impl Local {
         for torrent in &search.torrents {
             let Some(listed) = self.torrents.get_mut(torrent) else { continue };
             found.push((*torrent, addr));
-            if listed.meets(now, addr) {
-                let soon = now + ANSWER.mul_f64(self.rng.fraction());
+            if listed.add_neighbour(now, addr) {
+                let soon = now + MAX_ANSWER_DELAY.mul_f64(self.rng.fraction());
                 listed.hurry(soon);
             }
         }
@@ -148,9 +148,9 @@ impl Local {
         let mut due = Vec::new();
         for (&torrent, listed) in &mut self.torrents {
             let rested = listed.last.is_none_or(|last| now.since(last) >= MINUTE);
-            if rested && listed.next <= now + ALONG {
-                let pause = if std::mem::take(&mut listed.again) { MINUTE } else { EVERY };
-                listed.next = now + pause + JITTER.mul_f64(self.rng.fraction());
+            if rested && listed.next <= now + JOIN_WITHIN {
+                let pause = if std::mem::take(&mut listed.again) { MINUTE } else { INTERVAL };
+                listed.next = now + pause + MAX_JITTER.mul_f64(self.rng.fraction());
                 listed.last = Some(now);
                 due.push(torrent);
             }
@@ -161,7 +161,7 @@ impl Local {
     /// The time at which [`Self::due`] returns the next torrents.
     pub fn deadline(&self) -> Option<Moment> {
         let first = self.torrents.values().map(|listed| listed.next).min()?;
-        Some(first.max(self.earned - MINUTE * (SAVED - 1)))
+        Some(first.max(self.earned - MINUTE * (MAX_SAVED_TURNS - 1)))
     }
 
     /// Whether the address belongs to a network of this machine, or is not an Internet address.
@@ -171,23 +171,23 @@ impl Local {
     }
 
     /// Counts a datagram. Returns whether it is within the limits.
-    fn listens(&mut self, now: Moment, ip: IpAddr) -> bool {
+    fn within_limits(&mut self, now: Moment, ip: IpAddr) -> bool {
         if now.since(self.minute) >= MINUTE {
             (self.minute, self.heard) = (now, 0);
             self.senders.clear();
         }
-        if self.heard >= HEARD.0 {
+        if self.heard >= MAX_DATAGRAMS.0 {
             return false;
         }
         let of_one = self.senders.entry(ip).or_default();
         *of_one += 1;
-        let listens = *of_one <= HEARD.1;
-        self.heard += u32::from(listens);
-        listens
+        let within_limits = *of_one <= MAX_DATAGRAMS.1;
+        self.heard += u32::from(within_limits);
+        within_limits
     }
 }
 
-impl Listed {
+impl AnnouncedTorrent {
     /// Brings the next announcement forward to `at`, or as close to it as allowed.
     fn hurry(&mut self, at: Moment) {
         let allowed = self.last.map_or(at, |last| at.max(last + MINUTE));
@@ -195,13 +195,13 @@ impl Listed {
     }
 
     /// Remembers a neighbour. Returns whether it is new.
-    fn meets(&mut self, now: Moment, addr: SocketAddr) -> bool {
+    fn add_neighbour(&mut self, now: Moment, addr: SocketAddr) -> bool {
         let before = self.neighbours.insert(addr, now);
-        if self.neighbours.len() > NEIGHBOURS {
+        if self.neighbours.len() > MAX_NEIGHBOURS {
             let oldest = self.neighbours.iter().min_by_key(|(_, at)| **at).map(|(&addr, _)| addr);
             oldest.and_then(|addr| self.neighbours.remove(&addr));
         }
-        before.is_none_or(|at| now.since(at) > KNOWN)
+        before.is_none_or(|at| now.since(at) > NEIGHBOUR_LIFETIME)
     }
 }
 
@@ -285,7 +285,7 @@ mod tests {
             local.join(at(n * 5000), [n as u8; 20]);
             taken.extend(turns(&mut local, n * 5000 + 4999));
         }
-        assert!((17..=17 + SAVED as usize).contains(&taken.len()), "{}", taken.len());
+        assert!((17..=17 + MAX_SAVED_TURNS as usize).contains(&taken.len()), "{}", taken.len());
     }
 
     #[test]
@@ -388,7 +388,7 @@ mod tests {
         let one: usize = (0..1000)
             .map(|n| local.heard(at(100_000 + n), from("10.0.0.2:1"), &search(n as u16 + 1, &[A])).len())
             .sum();
-        assert_eq!(one, HEARD.1 as usize);
+        assert_eq!(one, MAX_DATAGRAMS.1 as usize);
         assert_eq!(local.heard(at(101_000), from("10.0.0.3:1"), &search(1, &[A])).len(), 1);
         let all: usize = (0..5000_u32)
             .map(|n| {
@@ -396,8 +396,11 @@ mod tests {
                 local.heard(at(200_000), SocketAddr::new(ip, 1), &search(9, &[A])).len()
             })
             .sum();
-        assert_eq!(all, HEARD.0 as usize);
-        assert!(local.torrents[&A].neighbours.len() <= NEIGHBOURS && local.senders.len() <= HEARD.0 as usize);
+        assert_eq!(all, MAX_DATAGRAMS.0 as usize);
+        assert!(
+            local.torrents[&A].neighbours.len() <= MAX_NEIGHBOURS
+                && local.senders.len() <= MAX_DATAGRAMS.0 as usize
+        );
         assert!(turns(&mut local, 259_000).len() <= 2);
     }
 
@@ -417,7 +420,7 @@ mod tests {
                 now += wait;
                 for (when, told) in turns(&mut local, now) {
                     taken += 1;
-                    prop_assert!(taken <= u64::from(SAVED) + when / 60_000, "{} turns at {}", taken, when);
+                    prop_assert!(taken <= u64::from(MAX_SAVED_TURNS) + when / 60_000, "{} turns at {}", taken, when);
                     for torrent in told {
                         let before = last.insert(torrent, when);
                         prop_assert!(before.is_none_or(|before| when - before >= 60_000));

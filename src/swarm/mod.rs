@@ -19,5 +19,5 @@ mod scenarios;
 mod torrent;
 
 pub use self::event::ContentSetup;
-pub use self::torrent::summary::{Dials, MetadataSummary, PeerSummary, Searched, Summary, TrackerSummary};
+pub use self::torrent::summary::{DhtResults, Dials, MetadataSummary, PeerSummary, Summary, TrackerSummary};
 pub use self::torrent::{Config, Torrent};

@@ -69,7 +69,7 @@ pub enum DialFailure {
 
 /// Reasons why a connection ended.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Departure {
+pub enum DisconnectReason {
     /// The peer or the network closed the connection.
     Closed,
     /// The peer was silent for too long.

@@ -26,16 +26,16 @@ pub enum Attempt {
 
 /// The state of an attempt.
 #[derive(Clone, Debug)]
-pub(super) struct Work {
+pub(super) struct AttemptState {
     pub(super) size: u32,
     pub(super) began: Moment,
     pub(super) missing: u32,
-    pub(super) pieces: Vec<Place>,
+    pub(super) pieces: Vec<PieceSlot>,
 }
 
 /// The state of a piece of an attempt.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Place {
+pub(super) struct PieceSlot {
     pub(super) bytes: Option<(PeerKey, Box<[u8]>)>,
     /// The peers that were asked for the piece, without slow ones.
     pub(super) askers: u32,
@@ -48,16 +48,20 @@ impl MetadataDownload {
     /// Returns the attempt that a peer contributes to.
     pub(super) fn attempt_of(&self, peer: PeerKey) -> Option<Attempt> {
         let &Offer { size, alone, .. } = self.offers.get(&peer)?;
-        Some(if alone || self.spoiled.contains(&size) { Attempt::Alone(peer) } else { Attempt::Shared(size) })
+        Some(if alone || self.unshared.contains(&size) {
+            Attempt::Alone(peer)
+        } else {
+            Attempt::Shared(size)
+        })
     }
 
     /// Whether the peer could contribute but its attempt has no memory.
-    pub(super) fn waits(&self, peer: PeerKey) -> bool {
+    pub(super) fn waits_for_memory(&self, peer: PeerKey) -> bool {
         self.attempt_of(peer).is_some_and(|attempt| !self.work.contains_key(&attempt))
     }
 
     /// Starts an attempt if there is memory for it. Returns whether it is running.
-    pub(super) fn begin(&mut self, now: Moment, attempt: Attempt, peer: PeerKey) -> bool {
+    pub(super) fn start_attempt(&mut self, now: Moment, attempt: Attempt, peer: PeerKey) -> bool {
         if self.work.contains_key(&attempt) {
             return true;
         }
@@ -84,22 +88,26 @@ impl MetadataDownload {
             }
         }
         let missing = metadata_pieces(size);
-        let pieces = vec![Place::default(); missing as usize];
-        self.work.insert(attempt, Work { size, began: now, missing, pieces });
+        let pieces = vec![PieceSlot::default(); missing as usize];
+        self.work.insert(attempt, AttemptState { size, began: now, missing, pieces });
         true
     }
 
     /// Returns the smallest number of misses among the peers of an attempt.
     pub(super) fn least_misses(&self, attempt: Attempt) -> u32 {
-        self.makers(attempt).filter_map(|peer| self.claim(peer)).map(|(_, misses)| misses).min().unwrap_or(0)
+        self.contributors(attempt)
+            .filter_map(|peer| self.claim(peer))
+            .map(|(_, misses)| misses)
+            .min()
+            .unwrap_or(0)
     }
 
     /// Drops an attempt to free its memory. Returns the peers that contributed.
     pub(super) fn drop_attempt(&mut self, attempt: Attempt) -> Vec<PeerKey> {
-        let makers: Vec<PeerKey> = self.makers(attempt).collect();
+        let contributors: Vec<PeerKey> = self.contributors(attempt).collect();
         self.work.remove(&attempt);
-        self.forget_asked(&makers);
-        makers
+        self.forget_asked(&contributors);
+        contributors
     }
 
     /// Gives up on silent peers, and on attempts that take too long while others wait for memory.
@@ -121,12 +129,13 @@ impl MetadataDownload {
         }
         self.drop_idle();
         let ready = |offer: &Offer| offer.rests.is_none_or(|until| until <= now);
-        let waits = self.offers.iter().any(|(&peer, offer)| ready(offer) && self.waits(peer));
+        let waits = self.offers.iter().any(|(&peer, offer)| ready(offer) && self.waits_for_memory(peer));
         if !waits {
             return;
         }
-        let rests =
-            |attempt: Attempt| self.makers(attempt).all(|peer| !self.offers.get(&peer).is_some_and(ready));
+        let rests = |attempt: Attempt| {
+            self.contributors(attempt).all(|peer| !self.offers.get(&peer).is_some_and(ready))
+        };
         let resting: Vec<Attempt> = self.work.keys().copied().filter(|&attempt| rests(attempt)).collect();
         for attempt in resting {
             self.drop_attempt(attempt);
@@ -147,14 +156,18 @@ impl MetadataDownload {
     }
 
     /// Returns the peers that contribute to an attempt.
-    pub(super) fn makers(&self, attempt: Attempt) -> impl Iterator<Item = PeerKey> + '_ {
+    pub(super) fn contributors(&self, attempt: Attempt) -> impl Iterator<Item = PeerKey> + '_ {
         self.offers.keys().copied().filter(move |&peer| self.attempt_of(peer) == Some(attempt))
     }
 
     /// Drops attempts that no peer contributes to.
     pub(super) fn drop_idle(&mut self) {
-        let idle: Vec<Attempt> =
-            self.work.keys().copied().filter(|&attempt| self.makers(attempt).next().is_none()).collect();
+        let idle: Vec<Attempt> = self
+            .work
+            .keys()
+            .copied()
+            .filter(|&attempt| self.contributors(attempt).next().is_none())
+            .collect();
         for attempt in idle {
             self.work.remove(&attempt);
         }

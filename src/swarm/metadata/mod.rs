@@ -24,7 +24,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use self::attempts::Attempt;
-use self::attempts::{Place, Work};
+use self::attempts::{AttemptState, PieceSlot};
 use crate::base::Moment;
 use crate::proto::extended::{MAX_METADATA, metadata_piece_len};
 use crate::swarm::event::PeerKey;
@@ -42,7 +42,7 @@ const REST: Duration = Duration::from_secs(10);
 /// The most doublings of [`REST`].
 const MAX_DOUBLINGS: u32 = 5;
 /// The most lengths that are remembered as having no shared attempt any more.
-const MAX_SPOILED: usize = 4096;
+const MAX_UNSHARED: usize = 4096;
 
 /// The number of wrong dictionaries from one address after which it is banned.
 const MAX_WRONG: u32 = 5;
@@ -51,16 +51,16 @@ const MAX_ACCUSED: usize = 4096;
 
 /// The result of receiving a piece.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Got {
+pub enum PieceResult {
     /// The piece is useful.
-    Taken,
+    Accepted,
     /// The piece was not requested, or is present already.
-    Pointless,
+    Unneeded,
     /// The piece has an impossible length, or its sender now claims another total length.
-    Absurd,
+    Invalid,
     /// The last missing piece arrived. The caller verifies the dictionary, and calls
-    /// [`MetadataDownload::wrong`] if it is wrong.
-    Whole(Attempt, Vec<u8>),
+    /// [`MetadataDownload::reject_attempt`] if it is wrong.
+    Complete(Attempt, Vec<u8>),
 }
 
 /// A peer that offers the info dictionary.
@@ -92,21 +92,21 @@ pub struct MetadataDownload {
     /// The number of peers that claimed a longer dictionary than [`MAX_METADATA`].
     pub too_long: u32,
     offers: BTreeMap<PeerKey, Offer>,
-    work: BTreeMap<Attempt, Work>,
-    spoiled: BTreeSet<u32>,
+    work: BTreeMap<Attempt, AttemptState>,
+    unshared: BTreeSet<u32>,
     /// The number of wrong dictionaries per address.
     accused: BTreeMap<SocketAddr, u32>,
 }
 
 impl MetadataDownload {
     /// Ends the download: the dictionary was found.
-    pub fn end(&mut self) {
+    pub fn finish(&mut self) {
         *self = Self { found: true, too_long: self.too_long, ..Self::default() };
     }
 
     /// Records that a peer offers a dictionary of this length in bytes. Returns whether the length is
     /// acceptable.
-    pub fn offered(&mut self, now: Moment, peer: PeerKey, size: u32) -> bool {
+    pub fn add_offer(&mut self, now: Moment, peer: PeerKey, size: u32) -> bool {
         if size == 0 || size > MAX_METADATA {
             return false;
         }
@@ -127,7 +127,7 @@ impl MetadataDownload {
     }
 
     /// Limits the peer to one requested piece at a time.
-    pub fn one_by_one(&mut self, peer: PeerKey) {
+    pub fn limit_to_one(&mut self, peer: PeerKey) {
         if let Some(offer) = self.offers.get_mut(&peer) {
             offer.most = 1;
         }
@@ -150,7 +150,9 @@ impl MetadataDownload {
 
     /// The bytes received of the most advanced attempt, and its length.
     pub fn progress(&self) -> Option<(u64, u32)> {
-        let done = |work: &Work| work.pieces.iter().flat_map(|p| &p.bytes).map(|(_, b)| b.len() as u64).sum();
+        let done = |work: &AttemptState| {
+            work.pieces.iter().flat_map(|p| &p.bytes).map(|(_, b)| b.len() as u64).sum()
+        };
         self.work.values().map(|work| (done(work), work.size)).max()
     }
 
@@ -158,11 +160,11 @@ impl MetadataDownload {
     #[cfg(test)]
     pub fn held(&self) -> u64 {
         let places = self.work.values().flat_map(|work| &work.pieces);
-        places.flat_map(|place| &place.bytes).map(|(_, bytes)| bytes.len() as u64).sum()
+        places.flat_map(|slot| &slot.bytes).map(|(_, bytes)| bytes.len() as u64).sum()
     }
 
     /// Removes a peer that has left.
-    pub fn gone(&mut self, peer: PeerKey) {
+    pub fn remove_peer(&mut self, peer: PeerKey) {
         self.release(peer);
         self.offers.remove(&peer);
         self.work.remove(&Attempt::Alone(peer));
@@ -170,7 +172,7 @@ impl MetadataDownload {
     }
 
     /// Chooses the pieces to request now, from all peers.
-    pub fn ask(&mut self, now: Moment) -> Vec<(PeerKey, Vec<u32>)> {
+    pub fn choose_requests(&mut self, now: Moment) -> Vec<(PeerKey, Vec<u32>)> {
         self.give_up(now);
         let mut order: Vec<(u32, u32, PeerKey)> = self
             .offers
@@ -179,16 +181,16 @@ impl MetadataDownload {
             .map(|(&peer, offer)| (offer.misses, offer.size, peer))
             .collect();
         order.sort_unstable();
-        let all = order.into_iter().map(|(_, _, peer)| (peer, self.ask_one(now, peer)));
+        let all = order.into_iter().map(|(_, _, peer)| (peer, self.choose_requests_from(now, peer)));
         let mut all: Vec<_> = all.collect();
         all.retain(|(_, pieces)| !pieces.is_empty());
         all
     }
 
     /// Chooses the pieces to request now from one peer.
-    pub fn ask_one(&mut self, now: Moment, peer: PeerKey) -> Vec<u32> {
+    pub fn choose_requests_from(&mut self, now: Moment, peer: PeerKey) -> Vec<u32> {
         let Some(attempt) = self.attempt_of(peer) else { return Vec::new() };
-        if !self.begin(now, attempt, peer) {
+        if !self.start_attempt(now, attempt, peer) {
             return Vec::new();
         }
         let (Some(offer), Some(work)) = (self.offers.get_mut(&peer), self.work.get_mut(&attempt)) else {
@@ -201,18 +203,17 @@ impl MetadataDownload {
         let small = work.pieces.len() as u32 <= SMALL;
         // Each slow peer of a piece allows one more peer to be asked for it, so the number doubles every
         // second: silent peers delay an honest one by a few seconds only, however many they are.
-        let free = |place: &Place| place.askers <= place.slow;
-        let twin =
-            |place: &Place| place.askers == place.slow + 1 && (small || now.since(place.since) >= SLOW);
+        let free = |slot: &PieceSlot| slot.askers <= slot.slow;
+        let duplicate =
+            |slot: &PieceSlot| slot.askers == slot.slow + 1 && (small || now.since(slot.since) >= SLOW);
         let mut chosen = Vec::new();
-        let may: [&dyn Fn(&Place) -> bool; 2] = [&free, &twin];
+        let may: [&dyn Fn(&PieceSlot) -> bool; 2] = [&free, &duplicate];
         for may in may {
             if !chosen.is_empty() {
                 break;
             }
             let room = offer.most - offer.asked.len();
-            let open =
-                work.pieces.iter().enumerate().filter(|(_, place)| place.bytes.is_none() && may(place));
+            let open = work.pieces.iter().enumerate().filter(|(_, slot)| slot.bytes.is_none() && may(slot));
             let open = open.map(|(piece, _)| piece as u32).filter(|piece| !offer.asked.contains(piece));
             chosen = open.take(room).collect();
         }
@@ -221,65 +222,72 @@ impl MetadataDownload {
         }
         for &piece in &chosen {
             offer.asked.insert(piece);
-            let place = &mut work.pieces[piece as usize];
-            place.askers += 1;
-            place.since = now;
+            let slot = &mut work.pieces[piece as usize];
+            slot.askers += 1;
+            slot.since = now;
         }
         chosen
     }
 
     /// Records a received piece.
-    pub fn got(&mut self, now: Moment, peer: PeerKey, piece: u32, total: Option<u32>, bytes: Vec<u8>) -> Got {
+    pub fn receive_piece(
+        &mut self,
+        now: Moment,
+        peer: PeerKey,
+        piece: u32,
+        total: Option<u32>,
+        bytes: Vec<u8>,
+    ) -> PieceResult {
         let attempt = self.attempt_of(peer);
         let (Some(attempt), Some(offer)) = (attempt, self.offers.get_mut(&peer)) else {
-            return Got::Pointless;
+            return PieceResult::Unneeded;
         };
         let len = metadata_piece_len(offer.size, piece);
         if total.is_some_and(|total| total != offer.size) || len as usize != bytes.len() {
-            return Got::Absurd;
+            return PieceResult::Invalid;
         }
         let owed = offer.asked.remove(&piece);
         if !owed && !offer.late.remove(&piece) {
-            return Got::Pointless;
+            return PieceResult::Unneeded;
         }
         let was_slow = std::mem::take(&mut offer.slow);
         (offer.heard, offer.rests) = (now, None);
-        let Some(work) = self.work.get_mut(&attempt) else { return Got::Pointless };
+        let Some(work) = self.work.get_mut(&attempt) else { return PieceResult::Unneeded };
         if was_slow {
             for &other in &offer.asked {
                 work.pieces[other as usize].askers += 1;
             }
         }
-        let Some(place) = work.pieces.get_mut(piece as usize) else { return Got::Pointless };
-        place.askers -= u32::from(owed && !was_slow);
-        if place.bytes.is_some() {
-            return Got::Pointless;
+        let Some(slot) = work.pieces.get_mut(piece as usize) else { return PieceResult::Unneeded };
+        slot.askers -= u32::from(owed && !was_slow);
+        if slot.bytes.is_some() {
+            return PieceResult::Unneeded;
         }
-        place.bytes = Some((peer, bytes.into()));
+        slot.bytes = Some((peer, bytes.into()));
         work.missing -= 1;
         if work.missing > 0 {
-            return Got::Taken;
+            return PieceResult::Accepted;
         }
-        let places = work.pieces.iter().flat_map(|place| &place.bytes);
+        let places = work.pieces.iter().flat_map(|slot| &slot.bytes);
         let whole = places.fold(Vec::with_capacity(work.size as usize), |mut whole, (_, bytes)| {
             whole.extend_from_slice(bytes);
             whole
         });
-        Got::Whole(attempt, whole)
+        PieceResult::Complete(attempt, whole)
     }
 
     /// Drops a complete attempt that has the wrong hash. Returns the peer that lied, if that is certain.
-    pub fn wrong(&mut self, attempt: Attempt) -> Option<PeerKey> {
-        let makers: Vec<PeerKey> = self.makers(attempt).collect();
+    pub fn reject_attempt(&mut self, attempt: Attempt) -> Option<PeerKey> {
+        let contributors: Vec<PeerKey> = self.contributors(attempt).collect();
         let work = self.work.remove(&attempt)?;
-        self.forget_asked(&makers);
+        self.forget_asked(&contributors);
         let givers: BTreeSet<PeerKey> =
-            work.pieces.iter().flat_map(|place| &place.bytes).map(|&(giver, _)| giver).collect();
+            work.pieces.iter().flat_map(|slot| &slot.bytes).map(|&(giver, _)| giver).collect();
         if givers.len() == 1 {
             return givers.first().copied();
         }
-        if self.spoiled.len() < MAX_SPOILED {
-            self.spoiled.insert(work.size);
+        if self.unshared.len() < MAX_UNSHARED {
+            self.unshared.insert(work.size);
         }
         None
     }
@@ -314,7 +322,7 @@ impl MetadataDownload {
     }
 
     /// Records that a peer refused a piece. Returns whether the piece was requested from it.
-    pub fn refused(&mut self, now: Moment, peer: PeerKey, piece: u32) -> bool {
+    pub fn record_reject(&mut self, now: Moment, peer: PeerKey, piece: u32) -> bool {
         if !self.offers.get(&peer).is_some_and(|offer| offer.asked.contains(&piece)) {
             return false;
         }
@@ -331,7 +339,7 @@ impl MetadataDownload {
         let slow =
             owing.map(|offer| if offer.slow { now + SLOW } else { (offer.heard + SLOW).min(now + SLOW) });
         let rested = self.offers.values().filter_map(|offer| offer.rests).filter(|&until| until > now);
-        let wait = self.offers.keys().any(|&peer| self.waits(peer)).then_some(now + SLOW);
+        let wait = self.offers.keys().any(|&peer| self.waits_for_memory(peer)).then_some(now + SLOW);
         let next = silent.chain(slow).chain(rested).chain(wait).min()?;
         Some(next.max(now + Duration::from_millis(10)))
     }
@@ -355,8 +363,8 @@ impl MetadataDownload {
         let counted = !std::mem::take(&mut offer.slow);
         if let Some(work) = attempt.and_then(|attempt| self.work.get_mut(&attempt)) {
             for &piece in &owed {
-                if let Some(place) = work.pieces.get_mut(piece as usize) {
-                    place.askers = place.askers.saturating_sub(u32::from(counted));
+                if let Some(slot) = work.pieces.get_mut(piece as usize) {
+                    slot.askers = slot.askers.saturating_sub(u32::from(counted));
                 }
             }
         }
@@ -370,9 +378,9 @@ impl MetadataDownload {
         offer.slow = true;
         if let Some(work) = self.work.get_mut(&attempt) {
             for &piece in &offer.asked {
-                let place = &mut work.pieces[piece as usize];
-                place.askers = place.askers.saturating_sub(1);
-                place.slow += 1;
+                let slot = &mut work.pieces[piece as usize];
+                slot.askers = slot.askers.saturating_sub(1);
+                slot.slow += 1;
             }
         }
     }

@@ -242,18 +242,18 @@ impl Announcer {
             return Vec::new();
         }
         self.complete = true;
-        self.tell(AnnounceEvent::Completed)
+        self.announce_to_known(AnnounceEvent::Completed)
     }
 
     /// Returns the `stopped` announces to all trackers that have had our `started`, and suspends the
     /// announcer.
     pub fn stop(&mut self) -> Vec<(TrackerKey, AnnounceEvent)> {
-        let told = if self.active { self.tell(AnnounceEvent::Stopped) } else { Vec::new() };
+        let announces = if self.active { self.announce_to_known(AnnounceEvent::Stopped) } else { Vec::new() };
         self.active = false;
         for tracker in &mut self.trackers {
             (tracker.started, tracker.asking, tracker.scraping) = (false, None, false);
         }
-        told
+        announces
     }
 
     /// Resumes after a pause.
@@ -264,15 +264,15 @@ impl Announcer {
         }
     }
 
-    fn tell(&mut self, event: AnnounceEvent) -> Vec<(TrackerKey, AnnounceEvent)> {
+    fn announce_to_known(&mut self, event: AnnounceEvent) -> Vec<(TrackerKey, AnnounceEvent)> {
         let known = |t: &Tracker| t.started || t.asking == Some(AnnounceEvent::Started);
         let knowing = self.trackers.iter_mut().enumerate().filter(|(_, t)| known(t));
-        let told = knowing.map(|(key, tracker)| {
+        let announces = knowing.map(|(key, tracker)| {
             // An announce in progress stays registered: its answer also sets the next regular announce.
             tracker.asking = tracker.asking.or(Some(event));
             (TrackerKey(key), event)
         });
-        told.collect()
+        announces.collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Partial pieces: opened, and not yet verified, failed or abandoned.
 //!
 //! Each block of a partial piece is free, requested or received. In the end game a block may be requested
-//! from several peers: its cell has the first one, `twins` the others. Of a long piece only the blocks in the
+//! from several peers: its cell has the first one, `duplicates` the others. Of a long piece only the blocks in the
 //! [`RequestWindow`] can be requested.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,8 +18,8 @@ pub const MAX_ASKERS: usize = 3;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Cell {
     Free,
-    Asked(PeerKey),
-    Landed(PeerKey),
+    Requested(PeerKey),
+    Received(PeerKey),
 }
 
 /// A partial piece.
@@ -27,7 +27,7 @@ enum Cell {
 pub struct PartialPiece {
     cells: Vec<Cell>,
     free: u32,
-    landed: u32,
+    received: u32,
     window: RequestWindow,
     /// The fast peer that downloads the whole piece, so that a wrong piece has one sender.
     pub owner: Option<PeerKey>,
@@ -49,18 +49,18 @@ impl PartialPiece {
     }
 
     /// The number of received blocks.
-    pub const fn landed(&self) -> u32 {
-        self.landed
+    pub const fn received(&self) -> u32 {
+        self.received
     }
 
     /// The number of missing bytes, with the last block counted as a full one.
     pub fn missing(&self) -> u64 {
-        (self.cells.len() as u64 - u64::from(self.landed)) * u64::from(BLOCK_LEN)
+        (self.cells.len() as u64 - u64::from(self.received)) * u64::from(BLOCK_LEN)
     }
 
     /// Whether all blocks are received.
     pub fn is_whole(&self) -> bool {
-        self.landed as usize == self.cells.len()
+        self.received as usize == self.cells.len()
     }
 
     fn in_window(&self) -> impl Iterator<Item = (u32, &Cell)> {
@@ -71,7 +71,7 @@ impl PartialPiece {
     pub fn senders(&self) -> Vec<PeerKey> {
         self.cells
             .iter()
-            .filter_map(|c| if let Cell::Landed(peer) = c { Some(*peer) } else { None })
+            .filter_map(|c| if let Cell::Received(peer) = c { Some(*peer) } else { None })
             .collect()
     }
 }
@@ -84,7 +84,7 @@ pub enum Arrival {
     /// The block was the last missing one of its piece. These other peers were asked for it, too.
     Last(Vec<PeerKey>),
     /// The block was received before, or is outside the window, and is dropped.
-    Twin,
+    Duplicate,
     /// The piece of the block is not open.
     Stray,
 }
@@ -98,7 +98,7 @@ pub struct PartialPieces {
     owned: BTreeSet<Piece>,
     /// Pieces whose window can be extended.
     elastic: BTreeSet<Piece>,
-    twins: BTreeMap<Block, Vec<PeerKey>>,
+    duplicates: BTreeMap<Block, Vec<PeerKey>>,
     bytes: u64,
 }
 
@@ -169,7 +169,7 @@ impl PartialPieces {
             self.elastic.insert(piece);
         }
         let held = window.held();
-        let open = PartialPiece { cells, free, landed: 0, window, owner, strict, touched: now };
+        let open = PartialPiece { cells, free, received: 0, window, owner, strict, touched: now };
         if self.open.insert(piece, open).is_none() {
             self.bytes += held;
         }
@@ -218,7 +218,7 @@ impl PartialPieces {
             if *cell == Cell::Free
                 && let Some(block) = geometry.block(piece, index)
             {
-                *cell = Cell::Asked(peer);
+                *cell = Cell::Requested(peer);
                 open.free -= 1;
                 taken.push(block);
             }
@@ -232,7 +232,7 @@ impl PartialPieces {
     /// Returns the blocks of a piece that can be requested from one more peer: requested already, from fewer
     /// than [`MAX_ASKERS`] peers, and not from `peer`. Each comes with the first peer it was requested from,
     /// and with the number of peers.
-    pub fn twinnable<'a>(
+    pub fn duplicate_candidates<'a>(
         &'a self,
         geometry: &'a Geometry,
         piece: Piece,
@@ -240,44 +240,45 @@ impl PartialPieces {
     ) -> impl Iterator<Item = (Block, PeerKey, usize)> + 'a {
         let cells = self.open.get(&piece).into_iter().flat_map(PartialPiece::in_window);
         cells.filter_map(move |(index, cell)| {
-            let Cell::Asked(first) = *cell else { return None };
+            let Cell::Requested(first) = *cell else { return None };
             let block = geometry.block(piece, index)?;
-            let twins = self.twins.get(&block).map_or(&[][..], Vec::as_slice);
-            let askers = 1 + twins.len();
-            (first != peer && !twins.contains(&peer) && askers < MAX_ASKERS).then_some((block, first, askers))
+            let duplicates = self.duplicates.get(&block).map_or(&[][..], Vec::as_slice);
+            let askers = 1 + duplicates.len();
+            (first != peer && !duplicates.contains(&peer) && askers < MAX_ASKERS)
+                .then_some((block, first, askers))
         })
     }
 
     /// Records that a requested block is requested from another peer, too.
-    pub fn add_twin(&mut self, block: Block, peer: PeerKey) {
-        self.twins.entry(block).or_default().push(peer);
+    pub fn add_duplicate(&mut self, block: Block, peer: PeerKey) {
+        self.duplicates.entry(block).or_default().push(peer);
     }
 
     /// Records a block received from a peer, requested or not.
-    pub fn landed(&mut self, now: Moment, block: Block, peer: PeerKey) -> Arrival {
+    pub fn receive(&mut self, now: Moment, block: Block, peer: PeerKey) -> Arrival {
         let Some(open) = self.open.get_mut(&block.piece()) else { return Arrival::Stray };
         let Some(cell) = open.cells.get_mut(block.index() as usize) else { return Arrival::Stray };
         if !open.window.range().contains(&block.index()) {
             // The block was requested before the piece was closed and opened again.
-            return Arrival::Twin;
+            return Arrival::Duplicate;
         }
         let mut losers = Vec::new();
         match *cell {
-            Cell::Landed(_) => return Arrival::Twin,
+            Cell::Received(_) => return Arrival::Duplicate,
             Cell::Free => open.free -= 1,
-            Cell::Asked(first) => {
+            Cell::Requested(first) => {
                 if first != peer {
                     losers.push(first);
                 }
-                if !self.twins.is_empty()
-                    && let Some(twins) = self.twins.remove(&block)
+                if !self.duplicates.is_empty()
+                    && let Some(duplicates) = self.duplicates.remove(&block)
                 {
-                    losers.extend(twins.into_iter().filter(|&twin| twin != peer));
+                    losers.extend(duplicates.into_iter().filter(|&duplicate| duplicate != peer));
                 }
             }
         }
-        *cell = Cell::Landed(peer);
-        open.landed += 1;
+        *cell = Cell::Received(peer);
+        open.received += 1;
         open.touched = now;
         let (whole, all_taken) = (open.is_whole(), open.free == 0);
         if all_taken {
@@ -290,21 +291,21 @@ impl PartialPieces {
     pub fn release(&mut self, block: Block, peer: PeerKey) -> bool {
         let Some(open) = self.open.get_mut(&block.piece()) else { return false };
         let Some(cell) = open.cells.get_mut(block.index() as usize) else { return false };
-        let Cell::Asked(first) = *cell else { return false };
-        let twins = self.twins.get_mut(&block);
+        let Cell::Requested(first) = *cell else { return false };
+        let duplicates = self.duplicates.get_mut(&block);
         if first != peer {
-            if let Some(twins) = twins {
-                twins.retain(|&twin| twin != peer);
-                if twins.is_empty() {
-                    self.twins.remove(&block);
+            if let Some(duplicates) = duplicates {
+                duplicates.retain(|&duplicate| duplicate != peer);
+                if duplicates.is_empty() {
+                    self.duplicates.remove(&block);
                 }
             }
             return false;
         }
-        if let Some(twins) = twins {
-            *cell = Cell::Asked(twins.remove(0));
-            if twins.is_empty() {
-                self.twins.remove(&block);
+        if let Some(duplicates) = duplicates {
+            *cell = Cell::Requested(duplicates.remove(0));
+            if duplicates.is_empty() {
+                self.duplicates.remove(&block);
             }
             return false;
         }
@@ -317,15 +318,17 @@ impl PartialPieces {
     }
 
     /// Returns all requested blocks of a piece, each with every peer it is requested from.
-    pub fn asked(&self, geometry: &Geometry, piece: Piece) -> Vec<(Block, PeerKey)> {
-        let mut asked = Vec::new();
+    pub fn requested(&self, geometry: &Geometry, piece: Piece) -> Vec<(Block, PeerKey)> {
+        let mut requested = Vec::new();
         for (index, cell) in self.open.get(&piece).into_iter().flat_map(PartialPiece::in_window) {
-            if let (Cell::Asked(first), Some(block)) = (cell, geometry.block(piece, index)) {
-                asked.push((block, *first));
-                asked.extend(self.twins.get(&block).into_iter().flatten().map(|&twin| (block, twin)));
+            if let (Cell::Requested(first), Some(block)) = (cell, geometry.block(piece, index)) {
+                requested.push((block, *first));
+                requested.extend(
+                    self.duplicates.get(&block).into_iter().flatten().map(|&duplicate| (block, duplicate)),
+                );
             }
         }
-        asked
+        requested
     }
 
     /// Gives up the ownership of all pieces that this peer owns.

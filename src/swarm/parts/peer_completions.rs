@@ -16,7 +16,7 @@ pub struct PeerCompletions {
 
 impl PeerCompletions {
     /// Records that a peer has all pieces now.
-    pub fn made(&mut self, by: PeerId) {
+    pub fn record(&mut self, by: PeerId) {
         if self.makers.len() >= MAX_REMEMBERED || self.makers.insert(by) {
             self.count = self.count.saturating_add(1);
         }

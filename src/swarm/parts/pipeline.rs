@@ -32,12 +32,12 @@ const MIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// The pipeline of one peer.
 #[derive(Clone, Debug)]
 pub struct Pipeline {
-    owed: VecDeque<Block>,
+    pending: VecDeque<Block>,
     depth: u32,
     cap: u32,
     starting: bool,
     last_rate: f64,
-    asked_empty: Option<Moment>,
+    requested_empty: Option<Moment>,
     latency: Duration,
     gap: Duration,
     progress: Moment,
@@ -48,12 +48,12 @@ impl Pipeline {
     /// Makes an empty pipeline.
     pub fn new(now: Moment) -> Self {
         Self {
-            owed: VecDeque::new(),
+            pending: VecDeque::new(),
             depth: MIN_DEPTH,
             cap: USUAL_DEPTH,
             starting: true,
             last_rate: 0.0,
-            asked_empty: None,
+            requested_empty: None,
             latency: Duration::from_millis(100),
             gap: MAX_TIMEOUT,
             progress: now,
@@ -62,8 +62,8 @@ impl Pipeline {
     }
 
     /// The pending blocks, in the order of their requests.
-    pub const fn owed(&self) -> &VecDeque<Block> {
-        &self.owed
+    pub const fn pending(&self) -> &VecDeque<Block> {
+        &self.pending
     }
 
     /// The number of blocks that should be pending now.
@@ -84,26 +84,26 @@ impl Pipeline {
     /// Returns the number of blocks to request now. It is 0 while little of the depth is free, so that one
     /// order, and one write, carries many requests.
     pub fn room(&self) -> usize {
-        let room = self.depth().saturating_sub(self.owed.len() as u32);
+        let room = self.depth().saturating_sub(self.pending.len() as u32);
         if room >= (self.depth() / 2).clamp(1, RUN) { room as usize } else { 0 }
     }
 
     /// Records requested blocks.
-    pub fn asked(&mut self, now: Moment, blocks: &[Block]) {
-        if self.owed.is_empty() {
+    pub fn record_requests(&mut self, now: Moment, blocks: &[Block]) {
+        if self.pending.is_empty() {
             self.progress = now;
-            self.asked_empty = Some(now);
+            self.requested_empty = Some(now);
         }
-        self.owed.extend(blocks);
+        self.pending.extend(blocks);
     }
 
     /// Records a received block. Returns whether it was pending.
-    pub fn landed(&mut self, now: Moment, block: Block) -> bool {
+    pub fn receive(&mut self, now: Moment, block: Block) -> bool {
         if !self.forget(block) {
             return false;
         }
         let waited = now.since(self.progress);
-        if let Some(asked) = self.asked_empty.take() {
+        if let Some(asked) = self.requested_empty.take() {
             // Only a request into an empty pipeline measures the latency without the queue.
             self.latency = now.since(asked).min(Duration::from_secs(2));
         }
@@ -118,22 +118,22 @@ impl Pipeline {
 
     /// Removes a block that is no longer pending. Returns whether it was.
     pub fn forget(&mut self, block: Block) -> bool {
-        let at = self.owed.iter().position(|&b| b == block);
-        at.and_then(|at| self.owed.remove(at)).is_some()
+        let at = self.pending.iter().position(|&b| b == block);
+        at.and_then(|at| self.pending.remove(at)).is_some()
     }
 
     /// Removes all blocks, and returns them.
     pub fn clear(&mut self) -> Vec<Block> {
-        self.asked_empty = None;
-        self.owed.drain(..).collect()
+        self.requested_empty = None;
+        self.pending.drain(..).collect()
     }
 
     /// Estimates the time until all pending blocks have arrived, at a rate in bytes per second.
     pub fn eta(&self, now: Moment, rate: f64) -> Duration {
-        if self.owed.is_empty() {
+        if self.pending.is_empty() {
             return self.latency;
         }
-        let bytes = f64::from(BLOCK_LEN) * self.owed.len() as f64;
+        let bytes = f64::from(BLOCK_LEN) * self.pending.len() as f64;
         let sending = Duration::from_secs_f64((bytes / rate.max(MIN_RATE)).min(3600.0));
         // A peer that has just paused may continue; the longer it does not, the worse its estimate.
         let silent = now.since(self.progress);
@@ -162,7 +162,7 @@ impl Pipeline {
     /// The time at which the peer will be snubbed, unless a block arrives.
     pub fn deadline(&self) -> Option<Moment> {
         let patience = (self.gap * 20 + self.latency * 4).clamp(MIN_TIMEOUT, MAX_TIMEOUT);
-        (!self.owed.is_empty()).then(|| self.progress + patience)
+        (!self.pending.is_empty()).then(|| self.progress + patience)
     }
 }
 
@@ -188,7 +188,7 @@ mod tests {
             let room = pipeline.room();
             if room > 0 {
                 let ask: Vec<_> = blocks.by_ref().take(room).collect();
-                pipeline.asked(at(ms), &ask);
+                pipeline.record_requests(at(ms), &ask);
                 line.extend(ask.into_iter().map(|block| (ms + latency, block)));
             }
             while let Some(&(arrived, block)) =
@@ -196,7 +196,7 @@ mod tests {
             {
                 free_at = free_at.max(arrived * 1000 / 1000).max(ms) + 1000 / rate.min(1000);
                 line.pop_front();
-                assert!(pipeline.landed(at(ms), block));
+                assert!(pipeline.receive(at(ms), block));
                 meter.add(at(ms), u64::from(BLOCK_LEN));
             }
             if ms % 1000 == 0 {
@@ -221,13 +221,13 @@ mod tests {
         let shape = Geometry::single(65_536, 65_536).unwrap();
         let blocks: Vec<_> = shape.blocks(shape.piece(0).unwrap()).collect();
         let mut pipeline = Pipeline::new(at(0));
-        pipeline.asked(at(0), &blocks[..2]);
+        pipeline.record_requests(at(0), &blocks[..2]);
         assert!(!pipeline.pulse(at(59_000), 0.0));
         assert!(pipeline.pulse(at(60_000), 0.0));
         assert_eq!((pipeline.clear().len(), pipeline.room()), (2, 1));
-        pipeline.asked(at(61_000), &blocks[..1]);
-        assert!(pipeline.landed(at(62_000), blocks[0]));
+        pipeline.record_requests(at(61_000), &blocks[..1]);
+        assert!(pipeline.receive(at(62_000), blocks[0]));
         assert!(!pipeline.is_snubbed());
-        assert!(!pipeline.landed(at(62_000), blocks[0]));
+        assert!(!pipeline.receive(at(62_000), blocks[0]));
     }
 }

@@ -36,7 +36,7 @@ impl SmartBan {
 
     /// Records a failed piece, with the sender and digest of each block. Returns the addresses that are known
     /// to have lied.
-    pub fn spoiled(
+    pub fn piece_failed(
         &mut self,
         piece: Piece,
         senders: &[SocketAddr],
@@ -86,7 +86,7 @@ mod tests {
     fn exactly_those_who_sent_other_bytes_are_found() {
         let piece = Geometry::single(65_536, 65_536).unwrap().piece(0).unwrap();
         let mut ban = SmartBan::default();
-        assert!(ban.spoiled(piece, &[ip(1), ip(2), ip(3)], &[[1; 20], [0xbd; 20], [3; 20]]).is_empty());
+        assert!(ban.piece_failed(piece, &[ip(1), ip(2), ip(3)], &[[1; 20], [0xbd; 20], [3; 20]]).is_empty());
         assert!(
             ban.is_suspect(piece, ip(1)) && ban.is_suspect(piece, ip(2)) && !ban.is_suspect(piece, ip(9))
         );
@@ -98,7 +98,7 @@ mod tests {
     fn who_sent_all_of_a_wrong_piece_is_found_at_once() {
         let piece = Geometry::single(65_536, 65_536).unwrap().piece(0).unwrap();
         let mut ban = SmartBan::default();
-        assert_eq!(ban.spoiled(piece, &[ip(1), ip(1)], &[[1; 20]; 2]), [ip(1)]);
+        assert_eq!(ban.piece_failed(piece, &[ip(1), ip(1)], &[[1; 20]; 2]), [ip(1)]);
         assert!(!ban.has_record(piece));
     }
 
@@ -108,7 +108,7 @@ mod tests {
         let mut ban = SmartBan::default();
         for piece in geometry.pieces() {
             for _ in 0..20 {
-                ban.spoiled(piece, &[ip(1), ip(2)], &[[1; 20]; 2]);
+                ban.piece_failed(piece, &[ip(1), ip(2)], &[[1; 20]; 2]);
             }
         }
         assert_eq!(ban.records.len(), MAX_RECORDS);

@@ -57,7 +57,7 @@ fn offers_pex(stage: &mut Stage) -> bool {
         }
         _ => false,
     });
-    stage.give(Input::Left { peer, why: super::super::event::Departure::Closed });
+    stage.give(Input::Left { peer, why: super::super::event::DisconnectReason::Closed });
     offers
 }
 
@@ -75,7 +75,7 @@ fn those_who_come_together_hear_of_one_another_within_seconds() {
     assert_eq!(added(&out, late), [1, 2, 3].map(addr));
     assert_eq!(told(&out, peers[0]), [], "it was told something a short while ago");
     stage.hear(late, Message::KeepAlive);
-    stage.give(Input::Left { peer: peers[1], why: super::super::event::Departure::Closed });
+    stage.give(Input::Left { peer: peers[1], why: super::super::event::DisconnectReason::Closed });
     let out = stage.pass(60);
     assert_eq!(added(&out, peers[0]), [addr(4)]);
     assert_eq!(told(&out, peers[0])[0].dropped, [addr(2)]);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::stage::{Stage, addr, asked, cancelled, config, modern};
 use crate::base::{BLOCK_LEN, Block, Geometry, Piece, RUN_BLOCKS, Rng};
 use crate::proto::message::Message;
-use crate::swarm::event::{Departure, Input, Note, Output, PeerKey};
+use crate::swarm::event::{DisconnectReason, Input, Note, Output, PeerKey};
 
 const RUN: u64 = 1 << 20;
 
@@ -155,7 +155,7 @@ impl World {
             (120..140, _) => drop(self.disk()),
             (140, Some(peer)) if self.peers.len() > 1 => {
                 self.gone(peer);
-                self.give(Input::Left { peer, why: Departure::Closed });
+                self.give(Input::Left { peer, why: DisconnectReason::Closed });
             }
             (141..144, _) if self.peers.len() < 6 => self.come((n % 200) as u8 + 1),
             (144..146, Some(peer)) => {
@@ -240,7 +240,7 @@ fn a_hole_whose_peer_falls_silent_is_asked_of_another() {
     }
     let front: BTreeSet<u32> = (0..RUN_BLOCKS).collect();
     assert_eq!(landed, front, "all that memory is set aside for, the hole too, and nothing else");
-    assert!(stage.torrent.swarm.peers[&silent].pipeline.owed().is_empty());
+    assert!(stage.torrent.swarm.peers[&silent].pipeline.pending().is_empty());
     let piece = hole[0].piece();
     let out = stage.give(Input::SegmentWritten { piece, blocks: RUN_BLOCKS });
     let on = asked(&out, other);

@@ -9,7 +9,7 @@ use crate::base::{Bitfield, Block, Geometry, InfoHashes, Moment, PeerId, Piece};
 use crate::proto::announce::AnnounceEvent;
 use crate::proto::handshake::Reserved;
 use crate::proto::message::{Message, Wanted};
-use crate::swarm::event::{Departure, Hello, Input, Output, PeerKey, TrackerKey};
+use crate::swarm::event::{DisconnectReason, Hello, Input, Output, PeerKey, TrackerKey};
 use crate::swarm::{Config, ContentSetup, Torrent};
 
 /// A torrent under test.
@@ -188,7 +188,7 @@ pub fn said(out: &[Output], to: PeerKey) -> Vec<Message> {
     messages.collect()
 }
 
-pub fn closed(out: &[Output], key: PeerKey) -> Option<Departure> {
+pub fn closed(out: &[Output], key: PeerKey) -> Option<DisconnectReason> {
     out.iter().find_map(|o| match o {
         Output::Close { peer, why } if *peer == key => Some(*why),
         _ => None,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::base::{Block, Moment, Piece};
 
 use super::content::Content;
-use super::requesting::TWIN_GAIN;
+use super::requesting::DUPLICATE_GAIN;
 use super::swarm::Swarm;
 use crate::swarm::event::{Output, PeerKey};
 
@@ -30,12 +30,12 @@ impl Content {
                 && (open.owner == Some(key) || !swarm.is_reserved(now, open))
         });
         let begun = begun.map(|(piece, _)| piece).min();
-        begun.or_else(|| self.begin(swarm, now, key, Some(self.ahead.clone()), out))
+        begun.or_else(|| self.open_piece(swarm, now, key, Some(self.ahead.clone()), out))
     }
 
     /// Chooses blocks of the piece that the reader needs next to request from this peer, too: all are
     /// requested from others, but this peer would send them sooner.
-    pub(super) fn twins_ahead(
+    pub(super) fn choose_ahead_duplicates(
         &mut self,
         swarm: &mut Swarm,
         now: Moment,
@@ -44,16 +44,16 @@ impl Content {
     ) -> Vec<Block> {
         let Some(piece) = self.waited_for(swarm, now, key) else { return Vec::new() };
         let Some(peer) = swarm.peers.get_mut(&key) else { return Vec::new() };
-        peer.next_twins = now + Duration::from_secs(1);
-        let limit = peer.pipeline.eta(now, peer.down.rate(now)) + TWIN_GAIN;
+        peer.next_duplicates = now + Duration::from_secs(1);
+        let limit = peer.pipeline.eta(now, peer.down.rate(now)) + DUPLICATE_GAIN;
         let late = |first: &PeerKey| {
             swarm.peers.get(first).is_none_or(|peer| peer.pipeline.eta(now, peer.down.rate(now)) > limit)
         };
-        let owed = self.partial.twinnable(&self.geometry, piece, key);
+        let owed = self.partial.duplicate_candidates(&self.geometry, piece, key);
         let blocks: Vec<Block> =
             owed.filter(|(_, first, _)| late(first)).map(|(block, ..)| block).take(most).collect();
         for &block in &blocks {
-            self.partial.add_twin(block, key);
+            self.partial.add_duplicate(block, key);
         }
         blocks
     }
@@ -61,7 +61,7 @@ impl Content {
     /// Returns the first missing read-ahead piece, if this peer could help with it now.
     fn waited_for(&self, swarm: &Swarm, now: Moment, key: PeerKey) -> Option<Piece> {
         let peer = swarm.peers.get(&key).filter(|_| !self.ahead.is_empty())?;
-        if now < peer.next_twins || peer.pipeline.is_snubbed() {
+        if now < peer.next_duplicates || peer.pipeline.is_snubbed() {
             return None;
         }
         let lacking = self.progress.lacking();

@@ -73,8 +73,8 @@ impl Swarm {
     /// Searches for peers in the DHT, if a search is due.
     pub fn look_up(&mut self, now: Moment, left: u64, out: &mut Vec<Output>) {
         let few = self.is_lonely();
-        if let Some(lookups) = &mut self.lookups
-            && lookups.due(now, few)
+        if let Some(dht_schedule) = &mut self.dht_schedule
+            && dht_schedule.due(now, few)
         {
             out.push(Output::Lookup { announce: self.config.port != 0, seed: left == 0 });
         }
@@ -82,24 +82,24 @@ impl Swarm {
 
     /// Handles the end of a DHT search.
     pub fn looked_up(&mut self, now: Moment, answered: u32, peers: u32, left: u64, out: &mut Vec<Output>) {
-        if let Some(lookups) = &mut self.lookups {
-            lookups.ended(now, answered, peers, &mut self.rng);
+        if let Some(dht_schedule) = &mut self.dht_schedule {
+            dht_schedule.ended(now, answered, peers, &mut self.rng);
         }
         self.look_up(now, left, out);
     }
 
     /// Makes a DHT search due as the download is complete: leechers are to find the new seed.
     pub fn look_up_complete(&mut self, now: Moment) {
-        if let Some(lookups) = &mut self.lookups {
-            lookups.completed(now);
+        if let Some(dht_schedule) = &mut self.dht_schedule {
+            dht_schedule.completed(now);
         }
     }
 
     /// Announces and searches now, as far as intervals and pauses allow.
     pub fn hurry(&mut self, now: Moment, left: u64, out: &mut Vec<Output>) {
         self.announcer.hurry(now);
-        if let Some(lookups) = &mut self.lookups {
-            lookups.hurry(now);
+        if let Some(dht_schedule) = &mut self.dht_schedule {
+            dht_schedule.hurry(now);
         }
         self.announce_due(now, left, out);
         self.look_up(now, left, out);
@@ -110,17 +110,17 @@ impl Swarm {
         self.paused = false;
         self.redial = true;
         self.announcer.resume(now);
-        if let Some(lookups) = &mut self.lookups {
-            lookups.resume(now);
+        if let Some(dht_schedule) = &mut self.dht_schedule {
+            dht_schedule.resume(now);
         }
         self.announce_due(now, left, out);
         self.look_up(now, left, out);
     }
 
     /// Announces `stopped` to the trackers, and suspends the searches.
-    pub fn say_goodbye(&mut self, left: u64, out: &mut Vec<Output>) {
-        if let Some(lookups) = &mut self.lookups {
-            lookups.stop();
+    pub fn announce_stopped(&mut self, left: u64, out: &mut Vec<Output>) {
+        if let Some(dht_schedule) = &mut self.dht_schedule {
+            dht_schedule.stop();
         }
         for (tracker, event) in self.announcer.stop() {
             self.announce(tracker, event, left, out);

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::peer::Peer;
 use super::swarm::Swarm;
 use crate::base::Moment;
-use crate::swarm::event::{Departure, Note, Output, PeerKey};
+use crate::swarm::event::{DisconnectReason, Note, Output, PeerKey};
 
 /// Closing connections, with what each phase has to forget about a peer.
 pub trait Connections {
@@ -13,15 +13,22 @@ pub trait Connections {
     fn peer_left(&mut self, swarm: &mut Swarm, key: PeerKey, peer: &mut Peer) -> bool;
 
     /// Forgets a connection that has ended. Returns whether there was one.
-    fn forget(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, why: Departure) -> bool {
+    fn forget(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, why: DisconnectReason) -> bool {
         let Some(mut peer) = swarm.peers.remove(&key) else { return false };
         let useful = self.peer_left(swarm, key, &mut peer);
-        swarm.note_left(now, &peer, useful, why);
+        swarm.record_disconnect(now, &peer, useful, why);
         true
     }
 
     /// Closes a connection.
-    fn close(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, why: Departure, out: &mut Vec<Output>) {
+    fn close(
+        &mut self,
+        swarm: &mut Swarm,
+        now: Moment,
+        key: PeerKey,
+        why: DisconnectReason,
+        out: &mut Vec<Output>,
+    ) {
         if swarm.peers.contains_key(&key) {
             out.push(Output::Close { peer: key, why });
             self.forget(swarm, now, key, why);
@@ -31,7 +38,7 @@ pub trait Connections {
     /// Counts a useless or impossible message; too many of them close the connection.
     fn strike(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
         if swarm.peers.get_mut(&key).is_some_and(Peer::strike) {
-            self.close(swarm, now, key, Departure::Protocol, out);
+            self.close(swarm, now, key, DisconnectReason::Protocol, out);
         }
     }
 
@@ -45,7 +52,7 @@ pub trait Connections {
             if let Some(listens) = peer.listens {
                 swarm.candidates.ban(listens);
             }
-            self.close(swarm, now, key, Departure::Lied, out);
+            self.close(swarm, now, key, DisconnectReason::Lied, out);
         }
         out.push(Output::Note(Note::Banned(known)));
     }

@@ -10,7 +10,7 @@ use super::connections::Connections;
 use super::peer::{Counted, Peer};
 use super::swarm::Swarm;
 use crate::base::{Geometry, Moment};
-use crate::swarm::event::{ContentSetup, Departure, Order, Output, PeerKey, Priority};
+use crate::swarm::event::{ContentSetup, DisconnectReason, Order, Output, PeerKey, Priority};
 use crate::swarm::parts::choker::Choker;
 use crate::swarm::parts::partial_pieces::PartialPieces;
 use crate::swarm::parts::peer_completions::PeerCompletions;
@@ -52,9 +52,9 @@ pub struct Content {
     /// The read-ahead pieces, by index.
     pub ahead: Range<u32>,
     /// Peers that may have room in their pipeline.
-    pub hungry: BTreeSet<PeerKey>,
+    pub wants_requests: BTreeSet<PeerKey>,
     /// Whether blocks or memory became free, so that peers without requests may get some.
-    pub freed: bool,
+    pub reconsider: bool,
 }
 
 impl Content {
@@ -86,8 +86,8 @@ impl Content {
             order,
             seed_only,
             ahead: 0..0,
-            hungry: BTreeSet::new(),
-            freed: false,
+            wants_requests: BTreeSet::new(),
+            reconsider: false,
         }
     }
 
@@ -115,7 +115,7 @@ impl Content {
         let Some(peer) = swarm.peers.get(&key) else { return };
         let wants_nothing = peer.is_seed() || (peer.upload_only && !peer.wants);
         if swarm.finished && wants_nothing {
-            self.close(swarm, now, key, Departure::Useless, out);
+            self.close(swarm, now, key, DisconnectReason::Useless, out);
         }
     }
 }
@@ -135,8 +135,8 @@ impl Connections for Content {
                 }
             }
         }
-        self.hungry.remove(&key);
-        self.freed = true;
+        self.wants_requests.remove(&key);
+        self.reconsider = true;
         peer.down.total() > 0 || peer.up.total() > 0
     }
 }

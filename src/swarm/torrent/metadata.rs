@@ -11,8 +11,8 @@ use crate::hash::{sha1, sha256};
 use crate::proto::extended::{Extended, MetadataMessage};
 use crate::proto::message::Message;
 use crate::proto::metainfo::Metainfo;
-use crate::swarm::event::{Departure, Note, Output, PeerKey, Source};
-use crate::swarm::metadata::{Got, MetadataDownload};
+use crate::swarm::event::{DisconnectReason, Note, Output, PeerKey, Source};
+use crate::swarm::metadata::{MetadataDownload, PieceResult};
 
 /// The time without a useful contribution after which a peer may make room for another.
 const PROBATION: Duration = Duration::from_secs(10);
@@ -21,7 +21,7 @@ const RTORRENT: &[u8] = b"-lt";
 
 impl MetadataDownload {
     /// Handles a message about pieces, which is kept until their number is known.
-    pub(super) fn heard(
+    pub(super) fn handle_message(
         &mut self,
         swarm: &mut Swarm,
         now: Moment,
@@ -35,7 +35,7 @@ impl MetadataDownload {
             Message::Have(_) | Message::Bitfield(_) | Message::HaveAll | Message::HaveNone => {}
             Message::Request(wanted) => {
                 if fast {
-                    swarm.say(now, key, Message::Reject(wanted), out);
+                    swarm.send(now, key, Message::Reject(wanted), out);
                 }
                 return self.strike(swarm, now, key, out);
             }
@@ -52,16 +52,16 @@ impl MetadataDownload {
             }
         }
         let Some(peer) = swarm.peers.get_mut(&key) else { return };
-        match peer.early.as_mut().map(|early| early.heard(message, fast)) {
+        match peer.early.as_mut().map(|early| early.record(message, fast)) {
             Some(Ok(true)) => show_interest(swarm, now, key, out),
             Some(Ok(false)) => self.strike(swarm, now, key, out),
-            Some(Err(_)) => self.close(swarm, now, key, Departure::Protocol, out),
+            Some(Err(_)) => self.close(swarm, now, key, DisconnectReason::Protocol, out),
             None => {}
         }
     }
 
     /// Handles an extended message.
-    pub(super) fn extended(
+    pub(super) fn handle_extended(
         &mut self,
         swarm: &mut Swarm,
         now: Moment,
@@ -71,18 +71,18 @@ impl MetadataDownload {
     ) {
         match message {
             Extended::Metadata(MetadataMessage::Data { piece, total, bytes }) => {
-                self.received(swarm, now, key, (piece, total, bytes), out);
+                self.handle_piece(swarm, now, key, (piece, total, bytes), out);
             }
             Extended::Metadata(MetadataMessage::Reject(piece)) => {
-                if !self.refused(now, key, piece) {
+                if !self.record_reject(now, key, piece) {
                     self.strike(swarm, now, key, out);
                 }
                 self.request(swarm, now, out);
             }
             Extended::DontHave(piece) => {
                 let early = swarm.peers.get_mut(&key).and_then(|peer| peer.early.as_mut());
-                if early.is_some_and(|early| early.has_not(piece).is_err()) {
-                    return self.close(swarm, now, key, Departure::Protocol, out);
+                if early.is_some_and(|early| early.record_lost(piece).is_err()) {
+                    return self.close(swarm, now, key, DisconnectReason::Protocol, out);
                 }
                 self.strike(swarm, now, key, out);
             }
@@ -91,18 +91,24 @@ impl MetadataDownload {
     }
 
     /// Handles the offer of the info dictionary in a peer's extension handshake.
-    pub(super) fn offered_by(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
+    pub(super) fn handle_offer(
+        &mut self,
+        swarm: &mut Swarm,
+        now: Moment,
+        key: PeerKey,
+        out: &mut Vec<Output>,
+    ) {
         let Some(peer) = swarm.peers.get(&key).filter(|peer| peer.metadata_id.is_some()) else { return };
         let Some(size) = peer.metadata_size.filter(|_| !self.found) else { return };
-        if !self.offered(now, key, size) {
+        if !self.add_offer(now, key, size) {
             // The claimed length is false, or the dictionary is too long for us.
             self.too_long = self.too_long.saturating_add(1);
-            return self.close(swarm, now, key, Departure::Useless, out);
+            return self.close(swarm, now, key, DisconnectReason::Useless, out);
         }
         self.distrust_accused(key, peer.address_owner());
         if peer.id.0.starts_with(RTORRENT) {
             // rTorrent 0.9 stops reading from us when it is asked for a piece while another is pending.
-            self.one_by_one(key);
+            self.limit_to_one(key);
         }
         self.request(swarm, now, out);
     }
@@ -112,13 +118,13 @@ impl MetadataDownload {
         if self.found || swarm.paused {
             return;
         }
-        for (key, pieces) in self.ask(now) {
+        for (key, pieces) in self.choose_requests(now) {
             request_of(swarm, now, key, pieces, out);
         }
     }
 
     /// Handles a received piece of the info dictionary.
-    fn received(
+    fn handle_piece(
         &mut self,
         swarm: &mut Swarm,
         now: Moment,
@@ -129,21 +135,21 @@ impl MetadataDownload {
         if let Some(peer) = swarm.peers.get_mut(&key) {
             peer.metadata_received = peer.metadata_received.saturating_add(bytes.len() as u64);
         }
-        match self.got(now, key, piece, total, bytes) {
-            Got::Taken => request_of(swarm, now, key, self.ask_one(now, key), out),
+        match self.receive_piece(now, key, piece, total, bytes) {
+            PieceResult::Accepted => request_of(swarm, now, key, self.choose_requests_from(now, key), out),
             // A piece requested from two peers arrives twice.
-            Got::Pointless => {
+            PieceResult::Unneeded => {
                 if !self.found {
-                    request_of(swarm, now, key, self.ask_one(now, key), out);
+                    request_of(swarm, now, key, self.choose_requests_from(now, key), out);
                 }
                 self.strike(swarm, now, key, out);
             }
-            Got::Absurd => self.close(swarm, now, key, Departure::Protocol, out),
-            Got::Whole(_, whole) if is_it(swarm.config.info_hash, &whole) => {
-                self.find(swarm, now, whole, out);
+            PieceResult::Invalid => self.close(swarm, now, key, DisconnectReason::Protocol, out),
+            PieceResult::Complete(_, whole) if matches_info_hash(swarm.config.info_hash, &whole) => {
+                self.complete(swarm, now, whole, out);
             }
-            Got::Whole(attempt, _) => {
-                if let Some(liar) = self.wrong(attempt)
+            PieceResult::Complete(attempt, _) => {
+                if let Some(liar) = self.reject_attempt(attempt)
                     && let Some(who) = swarm.peers.get(&liar).map(Peer::address_owner)
                 {
                     if self.accuse(now, liar, who) {
@@ -158,8 +164,8 @@ impl MetadataDownload {
     }
 
     /// Handles the complete and verified info dictionary.
-    fn find(&mut self, swarm: &mut Swarm, now: Moment, whole: Vec<u8>, out: &mut Vec<Output>) {
-        self.end();
+    fn complete(&mut self, swarm: &mut Swarm, now: Moment, whole: Vec<u8>, out: &mut Vec<Output>) {
+        self.finish();
         swarm.timers.stop(Timer::Metadata);
         let metainfo = Metainfo::from_info(&whole).and_then(Metainfo::downloadable);
         if let Ok(metainfo) = &metainfo {
@@ -175,23 +181,23 @@ impl MetadataDownload {
         }
         out.push(Output::Metadata(metainfo.map(Box::new)));
         for key in swarm.keys() {
-            swarm.say_handshake(now, key, true, out);
+            swarm.send_handshake(now, key, true, out);
         }
     }
 
     /// Makes the torrent private: from now on peers may come from trackers and the user only (BEP 27).
     fn turn_private(&mut self, swarm: &mut Swarm, now: Moment, out: &mut Vec<Output>) {
         swarm.config.private = true;
-        swarm.lookups = None;
+        swarm.dht_schedule = None;
         for key in swarm.keys() {
             let Some(peer) = swarm.peers.get(&key) else { continue };
             let source = peer.listens.and_then(|addr| swarm.candidates.source_of(addr));
             let open = source.map_or(peer.incoming, Source::is_open);
             if !open {
-                self.close(swarm, now, key, Departure::Useless, out);
+                self.close(swarm, now, key, DisconnectReason::Useless, out);
             }
         }
-        swarm.candidates.keep_open();
+        swarm.candidates.retain_for_private();
     }
 
     /// Returns the connection to close in favour of another, of those old enough: one that offers nothing;
@@ -215,7 +221,7 @@ impl Connections for MetadataDownload {
     /// Allows the pieces requested from the peer to be requested from others.
     fn peer_left(&mut self, _swarm: &mut Swarm, key: PeerKey, _peer: &mut Peer) -> bool {
         let useful = self.found || self.claim(key).is_some_and(|(_, misses)| misses == 0);
-        self.gone(key);
+        self.remove_peer(key);
         useful
     }
 }
@@ -228,7 +234,7 @@ fn show_interest(swarm: &mut Swarm, now: Moment, key: PeerKey, out: &mut Vec<Out
     let has_any = peer.early.as_ref().is_some_and(|early| early.has_any());
     if eager && !peer.interested && has_any {
         (peer.interested, peer.interest_at) = (true, now);
-        swarm.say(now, key, Message::Interested, out);
+        swarm.send(now, key, Message::Interested, out);
     }
 }
 
@@ -236,12 +242,12 @@ fn request_of(swarm: &mut Swarm, now: Moment, key: PeerKey, pieces: Vec<u32>, ou
     let Some(id) = swarm.peers.get(&key).and_then(|peer| peer.metadata_id) else { return };
     for piece in pieces {
         let body = MetadataMessage::Request(piece).encode();
-        swarm.say(now, key, Message::Extended { id, body }, out);
+        swarm.send(now, key, Message::Extended { id, body }, out);
     }
 }
 
 /// Whether these bytes are the torrent's info dictionary: they must match every known digest.
-fn is_it(wanted: InfoHashes, bytes: &[u8]) -> bool {
+fn matches_info_hash(wanted: InfoHashes, bytes: &[u8]) -> bool {
     wanted.v1().is_none_or(|digest| sha1(bytes) == digest)
         && wanted.v2().is_none_or(|digest| sha256(bytes) == digest)
 }

@@ -20,10 +20,10 @@ impl Swarm {
         let Some(id) = peer.metadata_id else { return false };
         let granted = peer.metadata_quota.asked(now, len, piece);
         if granted {
-            self.give_metadata(now, key, out);
+            self.send_metadata(now, key, out);
         } else {
             let body = MetadataMessage::Reject(piece).encode();
-            self.say(now, key, Message::Extended { id, body }, out);
+            self.send(now, key, Message::Extended { id, body }, out);
         }
         granted
     }
@@ -32,19 +32,19 @@ impl Swarm {
     pub fn drained(&mut self, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
         if let Some(peer) = self.peers.get_mut(&key) {
             peer.metadata_quota.drained();
-            self.give_metadata(now, key, out);
+            self.send_metadata(now, key, out);
         }
     }
 
     /// Sends the pieces that a peer waits for, as many as the quota allows at a time.
-    pub fn give_metadata(&mut self, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
+    pub fn send_metadata(&mut self, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
         let info = self.config.info.clone();
         let Some(peer) = self.peers.get_mut(&key) else { return };
         let Some(id) = peer.metadata_id else { return };
         for piece in peer.metadata_quota.next() {
             let bytes = info.chunks(METADATA_PIECE as usize).nth(piece as usize).unwrap_or_default().to_vec();
             let body = MetadataMessage::Data { piece, total: Some(info.len() as u32), bytes }.encode();
-            self.say(now, key, Message::Extended { id, body }, out);
+            self.send(now, key, Message::Extended { id, body }, out);
         }
     }
 }

@@ -48,7 +48,7 @@ impl Torrent {
     /// the same outputs.
     pub fn new(now: Moment, config: Config, seed: u64) -> Self {
         let mut torrent = Self { swarm: Swarm::new(now, config, seed), phase: Phase::default() };
-        torrent.plan(now);
+        torrent.plan_timers(now);
         torrent
     }
 
@@ -58,7 +58,7 @@ impl Torrent {
         let mut torrent = Self::new(now, config, seed);
         // Nobody is connected yet, so there are no outputs.
         torrent.open(now, setup, &mut Vec::new());
-        torrent.plan(now);
+        torrent.plan_timers(now);
         torrent
     }
 

@@ -11,7 +11,7 @@ use super::phase::Phase;
 use super::swarm::{Swarm, Timer};
 use crate::base::{Moment, Piece};
 use crate::proto::message::Message;
-use crate::swarm::event::{ContentSetup, Departure, Output, PeerKey};
+use crate::swarm::event::{ContentSetup, DisconnectReason, Output, PeerKey};
 use crate::swarm::metadata::early::EarlyMessages;
 
 /// The most pieces that are announced one by one. If we have more, closing the connection is cheaper, as a
@@ -39,7 +39,7 @@ impl Torrent {
             swarm.peers.iter_mut().filter_map(|(&key, peer)| Some((key, peer.size(pieces)?))).collect();
         for (key, early) in early {
             content.peer_joined(swarm, key);
-            content.meet_again(swarm, now, key, early, out);
+            content.replay_early(swarm, now, key, early, out);
         }
         swarm.fill_slots(now, out);
         self.phase = Phase::Content(Box::new(content));
@@ -48,7 +48,7 @@ impl Torrent {
 
 impl Content {
     /// Sends a peer what has changed since the connection began, and replays its messages about pieces.
-    fn meet_again(
+    fn replay_early(
         &mut self,
         swarm: &mut Swarm,
         now: Moment,
@@ -57,28 +57,28 @@ impl Content {
         out: &mut Vec<Output>,
     ) {
         if self.progress.have().count() > MAX_HAVES {
-            return self.close(swarm, now, key, Departure::Stopping, out);
+            return self.close(swarm, now, key, DisconnectReason::Stopping, out);
         }
         for piece in self.progress.have().iter().map(Piece::index) {
-            swarm.say(now, key, Message::Have(piece), out);
+            swarm.send(now, key, Message::Have(piece), out);
         }
         if swarm.finished {
             // The peer has been told before that we want pieces.
-            swarm.say_handshake(now, key, false, out);
+            swarm.send_handshake(now, key, false, out);
         }
-        let (said, lost) = early.again();
+        let (said, lost) = early.replay();
         for message in said {
             if !swarm.peers.contains_key(&key) {
                 return;
             }
-            self.heard(swarm, now, key, message, out);
+            self.handle_message(swarm, now, key, message, out);
         }
         for index in lost {
-            self.lost_by(swarm, now, key, index, out);
+            self.handle_dont_have(swarm, now, key, index, out);
         }
         // The peer may have only pieces that we have, too.
         self.show_interest(swarm, now, key, out);
         self.close_if_useless(swarm, now, key, out);
-        self.hungry.insert(key);
+        self.wants_requests.insert(key);
     }
 }

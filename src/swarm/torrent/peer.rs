@@ -57,7 +57,7 @@ pub struct Peer {
     /// The way in which its pieces count in the availability.
     pub counted: Counted,
     /// Whether the peer has sent a bitfield, have-all or have-none message.
-    pub told: bool,
+    pub sent_pieces: bool,
     /// Whether the peer lacked pieces when it connected.
     pub was_incomplete: bool,
     /// The number of its pieces that we want and lack.
@@ -100,11 +100,11 @@ pub struct Peer {
     /// The pending requests to the peer.
     pub pipeline: Pipeline,
     /// Whether the last search found fewer blocks than the pipeline has room for.
-    pub dry: bool,
+    pub starved: bool,
     /// The piece that is reserved for the peer.
     pub own: Option<Piece>,
     /// The earliest time of the next search for duplicate requests.
-    pub next_twins: Moment,
+    pub next_duplicates: Moment,
     /// The peer's requests that wait.
     pub queue: VecDeque<Span>,
     /// Spans that are being served and not yet sent.
@@ -120,11 +120,11 @@ pub struct Peer {
     /// The time of the last message from the peer.
     pub heard_at: Moment,
     /// The time of our last message to the peer.
-    pub said_at: Moment,
+    pub sent_at: Moment,
     /// The number of extension handshakes that the peer sent.
     pub handshakes: u32,
     /// Whether the peer has sent a port message (BEP 5).
-    pub told_port: bool,
+    pub sent_port: bool,
     strikes: u32,
 }
 
@@ -142,7 +142,7 @@ impl Peer {
             has: Bitfield::EMPTY,
             early: Some(Box::default()),
             counted: Counted::Each,
-            told: false,
+            sent_pieces: false,
             was_incomplete: true,
             interesting: 0,
             interested: false,
@@ -163,9 +163,9 @@ impl Peer {
             allowed: Vec::new(),
             suggested: Vec::new(),
             pipeline: Pipeline::new(now),
-            dry: false,
+            starved: false,
             own: None,
-            next_twins: now,
+            next_duplicates: now,
             queue: VecDeque::new(),
             serving: VecDeque::new(),
             serving_bytes: 0,
@@ -173,9 +173,9 @@ impl Peer {
             down: Meter::new(now, WINDOW),
             up: Meter::new(now, WINDOW),
             heard_at: now,
-            said_at: now,
+            sent_at: now,
             handshakes: 0,
-            told_port: false,
+            sent_port: false,
             strikes: 0,
         }
     }

@@ -6,7 +6,7 @@ use crate::base::Moment;
 use crate::proto::extended::pex::{PexFlags, PexMessage};
 use crate::proto::message::Message;
 use crate::swarm::event::{Output, PeerKey};
-use crate::swarm::parts::pex::{Contact, GATHER, Listener, tell_all};
+use crate::swarm::parts::pex::{Contact, GATHER, Recipient, next_messages};
 
 impl Swarm {
     /// Whether addresses are exchanged with peers; never for a private torrent (BEP 27).
@@ -28,13 +28,13 @@ impl Swarm {
             return;
         }
         let contacts: Vec<Contact> = self.peers.values().filter_map(contact).collect();
-        let listeners = self.peers.iter_mut().filter_map(|(&key, peer)| {
-            let to = Listener::new(peer.addr, peer.listens, wants_nothing(peer));
+        let recipients = self.peers.iter_mut().filter_map(|(&key, peer)| {
+            let to = Recipient::new(peer.addr, peer.listens, wants_nothing(peer));
             Some(((key, peer.pex_id?), to, &mut peer.exchange))
         });
-        let (messages, next) = tell_all(now, &contacts, listeners, &mut self.rng);
+        let (messages, next) = next_messages(now, &contacts, recipients, &mut self.rng);
         for ((key, id), message) in messages {
-            self.say(now, key, Message::Extended { id, body: message.encode() }, out);
+            self.send(now, key, Message::Extended { id, body: message.encode() }, out);
         }
         if let Some(next) = next {
             self.timers.set(Timer::Exchange, next);
@@ -42,13 +42,13 @@ impl Swarm {
     }
 
     /// Takes the addresses in a message of a peer. Returns whether the message was acceptable.
-    pub fn told_of(&mut self, now: Moment, key: PeerKey, message: PexMessage) -> bool {
+    pub fn handle_pex(&mut self, now: Moment, key: PeerKey, message: PexMessage) -> bool {
         let exchanges = self.exchanges();
         let Some(peer) = self.peers.get_mut(&key).filter(|_| exchanges) else { return false };
         let addr = peer.addr;
-        let Some(contacts) = peer.exchange.hear(now, addr.ip(), message) else { return false };
+        let Some(contacts) = peer.exchange.accept(now, addr.ip(), message) else { return false };
         for contact in contacts {
-            self.candidates.told(now, addr, contact.addr, contact.flags.has(PexFlags::SEED));
+            self.candidates.add_from_peer(now, addr, contact.addr, contact.flags.has(PexFlags::SEED));
         }
         self.redial = true;
         true

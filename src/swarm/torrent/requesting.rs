@@ -25,7 +25,7 @@ const STRETCHED: u64 = 4;
 /// The time after which a piece that no peer can continue is abandoned when memory is short.
 const STALLED: Duration = Duration::from_secs(30);
 /// The gain in time that is expected of a duplicate request.
-pub(super) const TWIN_GAIN: Duration = Duration::from_secs(1);
+pub(super) const DUPLICATE_GAIN: Duration = Duration::from_secs(1);
 /// The number of partial pieces below which duplicate requests are looked for each time; else once a second
 /// per peer.
 const FEW_OPEN: usize = 32;
@@ -34,32 +34,32 @@ const MAX_LOOKED_AT: usize = 256;
 /// The most peers that are looked at again whenever blocks or memory become free.
 const AWAKENED: usize = 32;
 /// The most duplicate requests in one order.
-const TWINS: usize = 16;
+const MAX_DUPLICATES: usize = 16;
 
 impl Content {
     /// Requests blocks from all peers that have room in their pipeline.
-    pub(super) fn feed(&mut self, swarm: &mut Swarm, now: Moment, out: &mut Vec<Output>) {
+    pub(super) fn request_blocks(&mut self, swarm: &mut Swarm, now: Moment, out: &mut Vec<Output>) {
         if swarm.finished || swarm.paused {
-            self.hungry.clear();
-            self.freed = false;
+            self.wants_requests.clear();
+            self.reconsider = false;
             return;
         }
         // The fastest peers choose first; the others are looked at in the next pulse.
-        if std::mem::take(&mut self.freed) {
-            let dry = swarm.peers.iter().filter(|(_, peer)| peer.dry && peer.may_be_asked());
-            let mut dry: Vec<PeerKey> = dry.map(|(&key, _)| key).collect();
-            if dry.len() > AWAKENED {
-                dry = fastest_first(swarm, now, dry);
+        if std::mem::take(&mut self.reconsider) {
+            let starved = swarm.peers.iter().filter(|(_, peer)| peer.starved && peer.may_be_asked());
+            let mut starved: Vec<PeerKey> = starved.map(|(&key, _)| key).collect();
+            if starved.len() > AWAKENED {
+                starved = fastest_first(swarm, now, starved);
             }
-            self.hungry.extend(dry.into_iter().take(AWAKENED));
+            self.wants_requests.extend(starved.into_iter().take(AWAKENED));
         }
-        let hungry: Vec<_> = std::mem::take(&mut self.hungry).into_iter().collect();
-        for key in fastest_first(swarm, now, hungry) {
-            self.ask(swarm, now, key, out);
+        let wants_requests: Vec<_> = std::mem::take(&mut self.wants_requests).into_iter().collect();
+        for key in fastest_first(swarm, now, wants_requests) {
+            self.request_from(swarm, now, key, out);
         }
     }
 
-    fn ask(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
+    fn request_from(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
         let Some(peer) = swarm.peers.get(&key).filter(|peer| peer.may_be_asked()) else { return };
         let room = peer.pipeline.room();
         if room == 0 {
@@ -67,7 +67,7 @@ impl Content {
         }
         let mut blocks: Vec<Block> = Vec::with_capacity(room);
         let geometry = self.geometry.clone();
-        blocks.extend(self.twins_ahead(swarm, now, key, room.min(TWINS)));
+        blocks.extend(self.choose_ahead_duplicates(swarm, now, key, room.min(MAX_DUPLICATES)));
         while blocks.len() < room {
             let ahead = self.choose_ahead(swarm, now, key, out);
             let next = ahead.or_else(|| self.choose(swarm, now, key, out));
@@ -78,14 +78,14 @@ impl Content {
             }
             blocks.extend(taken);
         }
-        let dry = blocks.len() < room;
+        let starved = blocks.len() < room;
         if blocks.is_empty() {
-            blocks = self.twins(swarm, now, key, room.min(TWINS));
+            blocks = self.choose_duplicates(swarm, now, key, room.min(MAX_DUPLICATES));
         }
         let Some(peer) = swarm.peers.get_mut(&key) else { return };
-        peer.dry = dry;
+        peer.starved = starved;
         if !blocks.is_empty() {
-            peer.pipeline.asked(now, &blocks);
+            peer.pipeline.record_requests(now, &blocks);
             out.push(Output::Ask { peer: key, blocks });
         }
     }
@@ -122,15 +122,15 @@ impl Content {
             return Some(piece);
         }
         let begun = self.extend(swarm, now, key, share, |open| open.owner.is_none());
-        let begun = begun.or_else(|| self.begin(swarm, now, key, None, out));
-        begun.or_else(|| self.help(swarm, now, key)).or_else(|| {
+        let begun = begun.or_else(|| self.open_piece(swarm, now, key, None, out));
+        begun.or_else(|| self.choose_owned(swarm, now, key)).or_else(|| {
             let budget = swarm.config.budget;
             self.extend(swarm, now, key, budget, |_| true)
         })
     }
 
     /// Chooses a piece that another peer owns.
-    fn help(&self, swarm: &Swarm, now: Moment, key: PeerKey) -> Option<Piece> {
+    fn choose_owned(&self, swarm: &Swarm, now: Moment, key: PeerKey) -> Option<Piece> {
         let peer = swarm.peers.get(&key)?;
         let others = self.partial.owned().filter(|(piece, _)| peer.may_give(*piece));
         let open = others.filter(|(_, open)| !swarm.is_kept_from(now, key, open));
@@ -169,7 +169,7 @@ impl Content {
     }
 
     /// Opens a new piece for a peer if memory allows, or the first one of the range `ahead` if given.
-    pub(super) fn begin(
+    pub(super) fn open_piece(
         &mut self,
         swarm: &mut Swarm,
         now: Moment,
@@ -213,24 +213,24 @@ impl Content {
 
     /// Chooses duplicate requests: blocks pending at other peers that this peer would send sooner. In the end
     /// game these can be any blocks; before, only blocks of pieces that hold memory which a new piece needs.
-    fn twins(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, most: usize) -> Vec<Block> {
+    fn choose_duplicates(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, most: usize) -> Vec<Block> {
         let end_game = self.in_end_game();
         let Some(peer) = swarm.peers.get_mut(&key) else { return Vec::new() };
         let few = end_game && self.partial.iter().take(FEW_OPEN).count() < FEW_OPEN;
-        if peer.pipeline.is_snubbed() || (now < peer.next_twins && !few) {
+        if peer.pipeline.is_snubbed() || (now < peer.next_duplicates && !few) {
             return Vec::new();
         }
-        peer.next_twins = now + Duration::from_secs(1);
+        peer.next_duplicates = now + Duration::from_secs(1);
         let Some(peer) = swarm.peers.get(&key) else { return Vec::new() };
         let mine = peer.pipeline.eta(now, peer.down.rate(now));
-        let limit = if end_game { mine + TWIN_GAIN } else { mine + TWIN_GAIN * 10 };
+        let limit = if end_game { mine + DUPLICATE_GAIN } else { mine + DUPLICATE_GAIN * 10 };
         let mut etas: BTreeMap<PeerKey, Duration> = BTreeMap::new();
         let mut found: Vec<(usize, std::cmp::Reverse<Duration>, Block)> = Vec::new();
         let open = self.partial.iter().filter(|(piece, open)| {
             !open.is_whole() && peer.may_give(*piece) && !swarm.is_reserved(now, open)
         });
         for (piece, _) in open.take(MAX_LOOKED_AT) {
-            for (block, first, askers) in self.partial.twinnable(&self.geometry, piece, key) {
+            for (block, first, askers) in self.partial.duplicate_candidates(&self.geometry, piece, key) {
                 let of = |first: &PeerKey| {
                     swarm.peers.get(first).map_or(Duration::ZERO, |p| p.pipeline.eta(now, p.down.rate(now)))
                 };
@@ -244,7 +244,7 @@ impl Content {
         found.truncate(most);
         let blocks: Vec<Block> = found.into_iter().map(|(_, _, block)| block).collect();
         for &block in &blocks {
-            self.partial.add_twin(block, key);
+            self.partial.add_duplicate(block, key);
         }
         blocks
     }
@@ -258,7 +258,7 @@ impl Content {
             for block in peer.pipeline.clear() {
                 self.partial.release(block, key);
             }
-            self.freed = true;
+            self.reconsider = true;
         }
         self.partial.disown(key);
     }
@@ -267,7 +267,7 @@ impl Content {
     pub(super) fn unchoked(&mut self, swarm: &mut Swarm, key: PeerKey) {
         if let Some(peer) = swarm.peers.get_mut(&key) {
             peer.chokes_us = false;
-            self.hungry.insert(key);
+            self.wants_requests.insert(key);
         }
     }
 
@@ -290,29 +290,29 @@ impl Content {
             peer.allowed_us.retain(|&piece| piece != block.piece());
         }
         let angry = !peer.chokes_us && peer.strike();
-        peer.dry = true;
+        peer.starved = true;
         let choked = peer.chokes_us;
         // If it were requested at once it would be rejected at once, so it waits for the next pulse.
-        self.freed |= self.partial.release(block, key) && choked;
+        self.reconsider |= self.partial.release(block, key) && choked;
         if angry {
-            self.close(swarm, now, key, crate::swarm::event::Departure::Protocol, out);
+            self.close(swarm, now, key, crate::swarm::event::DisconnectReason::Protocol, out);
         }
     }
 
     /// Snubs a peer that has not sent requested blocks for too long: they are requested from others.
     pub(super) fn snub(&mut self, swarm: &mut Swarm, key: PeerKey, out: &mut Vec<Output>) {
         let Some(peer) = swarm.peers.get_mut(&key) else { return };
-        let owed: Vec<Block> = peer.pipeline.owed().iter().copied().collect();
+        let owed: Vec<Block> = peer.pipeline.pending().iter().copied().collect();
         // The peer is asked again in the next pulse. If it were asked for the same block at once, its reject
         // of the cancelled request (BEP 6) would be taken for a reject of the new one.
-        peer.dry = false;
+        peer.starved = false;
         self.partial.disown(key);
-        self.take_back(swarm, key, &owed, out);
-        self.hungry.remove(&key);
+        self.cancel_requests(swarm, key, &owed, out);
+        self.wants_requests.remove(&key);
     }
 
     /// Cancels requests to a peer.
-    pub(super) fn take_back(
+    pub(super) fn cancel_requests(
         &mut self,
         swarm: &mut Swarm,
         key: PeerKey,
@@ -322,10 +322,10 @@ impl Content {
         let Some(peer) = swarm.peers.get_mut(&key) else { return };
         let gone: Vec<Block> = blocks.iter().copied().filter(|&block| peer.pipeline.forget(block)).collect();
         for &block in &gone {
-            self.freed |= self.partial.release(block, key);
+            self.reconsider |= self.partial.release(block, key);
         }
         if !gone.is_empty() {
-            self.hungry.insert(key);
+            self.wants_requests.insert(key);
             out.push(Output::Cancel { peer: key, blocks: gone });
         }
     }
@@ -333,32 +333,34 @@ impl Content {
     /// Abandons a partial piece: its received blocks are discarded and its requests cancelled.
     pub(super) fn abandon(&mut self, swarm: &mut Swarm, piece: Piece, out: &mut Vec<Output>) {
         let mut askers: BTreeMap<PeerKey, Vec<Block>> = BTreeMap::new();
-        for (block, key) in self.partial.asked(&self.geometry, piece) {
+        for (block, key) in self.partial.requested(&self.geometry, piece) {
             askers.entry(key).or_default().push(block);
         }
         for (key, blocks) in askers {
-            self.take_back(swarm, key, &blocks, out);
+            self.cancel_requests(swarm, key, &blocks, out);
         }
         if self.partial.close(piece).is_some() {
             out.push(Output::Discard { piece });
-            self.put_back(swarm, piece);
+            self.make_available(swarm, piece);
         }
     }
 
     /// Makes a piece available to be opened again, if it is still wanted.
-    pub(super) fn put_back(&mut self, swarm: &mut Swarm, piece: Piece) {
+    pub(super) fn make_available(&mut self, swarm: &mut Swarm, piece: Piece) {
         if self.progress.lacking().has(piece) {
             self.rarity.put(piece, self.progress.priority(piece), &mut swarm.rng);
         }
-        self.freed = true;
+        self.reconsider = true;
     }
 
     /// Abandons a partial piece that no peer can continue, the one with the fewest blocks, if memory is used
     /// up and peers wait for requests.
     pub(super) fn drop_stalled(&mut self, swarm: &mut Swarm, now: Moment, out: &mut Vec<Output>) {
         let full = self.partial.bytes() + self.least_room(swarm) > swarm.config.budget;
-        let waits =
-            swarm.peers.values().any(|peer| peer.dry && peer.may_be_asked() && !peer.pipeline.is_snubbed());
+        let waits = swarm
+            .peers
+            .values()
+            .any(|peer| peer.starved && peer.may_be_asked() && !peer.pipeline.is_snubbed());
         if !full || !waits || self.rarity.free().is_empty() {
             return;
         }
@@ -366,7 +368,7 @@ impl Content {
             let stuck = now.since(open.touched) >= STALLED;
             stuck && !swarm.peers.values().any(|peer| peer.may_give(*piece) && !peer.pipeline.is_snubbed())
         });
-        if let Some((_, piece)) = stalled.map(|(piece, open)| (open.landed(), piece)).min() {
+        if let Some((_, piece)) = stalled.map(|(piece, open)| (open.received(), piece)).min() {
             self.abandon(swarm, piece, out);
         }
     }
@@ -377,7 +379,7 @@ impl Swarm {
     /// now, or the owner can send the rest within a minute.
     pub fn is_reserved(&self, now: Moment, open: &PartialPiece) -> bool {
         let owner = open.owner.and_then(|key| self.peers.get(&key));
-        let recent = now.since(open.touched) < TWIN_GAIN * 10;
+        let recent = now.since(open.touched) < DUPLICATE_GAIN * 10;
         let soon = |rate: f64| rate * RESERVED >= open.missing() as f64;
         open.strict && owner.is_some_and(|owner| recent || soon(owner.down.rate(now)))
     }

@@ -67,7 +67,7 @@ impl Content {
                 // A request that crossed with our choke is no fault of the peer.
                 let crossed = peer.choked && held.is_some() && now.since(peer.choked_at) < CROSSING;
                 if peer.fast() {
-                    swarm.say(now, key, Message::Reject(wanted), out);
+                    swarm.send(now, key, Message::Reject(wanted), out);
                 }
                 if !crossed {
                     self.strike(swarm, now, key, out);
@@ -98,7 +98,7 @@ impl Content {
             return self.strike(swarm, now, key, out);
         }
         if fast {
-            swarm.say(now, key, Message::Reject(wanted), out);
+            swarm.send(now, key, Message::Reject(wanted), out);
         }
         swarm.serve(key, out);
     }
@@ -114,7 +114,7 @@ impl Content {
         set.retain(|&piece| self.progress.have().has(piece) && !peer.has.has(piece));
         peer.allowed = set.iter().map(|&piece| (piece, 0)).collect();
         for piece in set {
-            swarm.say(now, key, Message::AllowedFast(piece.index()), out);
+            swarm.send(now, key, Message::AllowedFast(piece.index()), out);
         }
     }
 
@@ -162,7 +162,7 @@ impl Swarm {
             peer.up.add(now, u64::from(span.len()));
             self.counters.up.add(now, u64::from(span.len()));
         }
-        peer.said_at = now;
+        peer.sent_at = now;
         self.serve(key, out);
     }
 
@@ -173,7 +173,7 @@ impl Swarm {
         let gone: Vec<Span> = spans.iter().copied().filter(|&span| forget_served(peer, span)).collect();
         if peer.fast() {
             for span in gone {
-                self.say(now, key, Message::Reject(span.into()), out);
+                self.send(now, key, Message::Reject(span.into()), out);
             }
         }
         self.serve(key, out);
@@ -194,7 +194,7 @@ impl Swarm {
             out.push(Output::Unserve { peer: key, spans: served.clone() });
         }
         for span in served.into_iter().chain(waiting).filter(|_| fast) {
-            self.say(now, key, Message::Reject(span.into()), out);
+            self.send(now, key, Message::Reject(span.into()), out);
         }
         self.serve(key, out);
     }
@@ -223,7 +223,7 @@ impl Swarm {
             peer.choked = false;
             peer.choked_at = now;
             peer.sent_before = peer.up.total();
-            self.say(now, key, Message::Unchoke, out);
+            self.send(now, key, Message::Unchoke, out);
         }
     }
 
@@ -235,12 +235,12 @@ impl Swarm {
         let mut void: Vec<Span> = peer.serving.drain(..).collect();
         void.extend(peer.queue.drain(..));
         peer.serving_bytes = 0;
-        self.say(now, key, Message::Choke, out);
+        self.send(now, key, Message::Choke, out);
         if !void.is_empty() {
             out.push(Output::Unserve { peer: key, spans: Vec::new() });
         }
         for span in void.into_iter().filter(|_| fast) {
-            self.say(now, key, Message::Reject(span.into()), out);
+            self.send(now, key, Message::Reject(span.into()), out);
         }
     }
 

@@ -11,9 +11,9 @@ use super::peer::Peer;
 use super::phase::Phase;
 use crate::swarm::event::{PeerKey, Source, TrackerFailure, TrackerKey};
 use crate::swarm::parts::announcer::Tracker;
+pub use crate::swarm::parts::dht_schedule::DhtResults;
+use crate::swarm::parts::dht_schedule::DhtSchedule;
 pub use crate::swarm::parts::dials::Dials;
-use crate::swarm::parts::lookups::Lookups;
-pub use crate::swarm::parts::lookups::Searched;
 
 /// The state of a torrent at one moment.
 #[expect(clippy::struct_excessive_bools, reason = "each says one thing that is so or is not")]
@@ -104,7 +104,7 @@ pub struct Summary {
     /// The failure of one of them.
     pub failure: Option<Untrusted>,
     /// The results of DHT searches; `None` if the DHT is not used.
-    pub dht: Option<Searched>,
+    pub dht: Option<DhtResults>,
     /// The number of seeds in the swarm, the highest that a tracker reports.
     pub swarm_seeds: Option<u32>,
     /// The number of leechers in the swarm, the highest that a tracker reports.
@@ -221,10 +221,10 @@ impl Torrent {
             fresh: swarm.candidates.fresh() as u32,
             dialling: swarm.candidates.dialling() as u32,
             dials: swarm.candidates.dials(),
-            dht: swarm.lookups.as_ref().map(Lookups::searched),
+            dht: swarm.dht_schedule.as_ref().map(DhtSchedule::results),
             ..Summary::default()
         };
-        summary.tell_trackers(swarm.announcer.trackers());
+        summary.set_trackers(swarm.announcer.trackers());
         match &self.phase {
             Phase::Metadata(download) => {
                 summary.metadata = Some(MetadataSummary {
@@ -236,12 +236,12 @@ impl Torrent {
                 });
             }
             Phase::Content(content) => {
-                summary.tell_content(content);
+                summary.set_content(content);
                 let best = swarm.peers.values().map(|peer| peer.has.count()).max().unwrap_or(0);
                 summary.best_share = f64::from(best) / f64::from(summary.pieces);
                 summary.short_of_memory = !content.partial.is_empty()
                     && content.partial.bytes() + content.least_room(swarm) > swarm.config.budget
-                    && swarm.peers.values().any(|peer| peer.dry);
+                    && swarm.peers.values().any(|peer| peer.starved);
                 summary.end_game = !swarm.finished && content.in_end_game();
             }
         }
@@ -271,7 +271,7 @@ impl Torrent {
             wants: peer.wants,
             unchoked_by_us: !peer.choked,
             snubs_us: peer.pipeline.is_snubbed(),
-            owes: peer.pipeline.owed().len() as u32,
+            owes: peer.pipeline.pending().len() as u32,
             depth: peer.pipeline.depth(),
         })
     }
@@ -296,7 +296,7 @@ impl Torrent {
 }
 
 impl Summary {
-    fn tell_trackers(&mut self, trackers: &[Tracker]) {
+    fn set_trackers(&mut self, trackers: &[Tracker]) {
         let failed = || trackers.iter().filter(|tracker| tracker.working == Some(false));
         // A tracker that did not answer in time is not counted as unreachable.
         let is_silent = |said: &Untrusted| said.raw() == TrackerFailure::NO_ANSWER;
@@ -312,7 +312,7 @@ impl Summary {
         self.swarm_leechers = trackers.iter().filter_map(|t| t.leechers).max();
     }
 
-    fn tell_content(&mut self, content: &Content) {
+    fn set_content(&mut self, content: &Content) {
         let (wanted, done, have) = content.progress.bytes();
         let (ours, lacking) = (content.progress.have(), content.progress.lacking());
         let pieces = content.geometry.piece_count();

@@ -7,10 +7,10 @@ use super::config::Config;
 use super::peer::Peer;
 use crate::base::{Meter, Moment, Rng, Timers};
 use crate::proto::message::Message;
-use crate::swarm::event::{Departure, Output, PeerKey};
+use crate::swarm::event::{DisconnectReason, Output, PeerKey};
 use crate::swarm::parts::announcer::Announcer;
-use crate::swarm::parts::candidates::{Candidates, Dialler};
-use crate::swarm::parts::lookups::Lookups;
+use crate::swarm::parts::candidates::{Candidates, DialMode};
+use crate::swarm::parts::dht_schedule::DhtSchedule;
 
 /// The time over which rates are averaged.
 const WINDOW: Duration = Duration::from_secs(5);
@@ -62,7 +62,7 @@ pub struct Swarm {
     /// The schedule of announces and scrapes.
     pub announcer: Announcer,
     /// The schedule of DHT searches, if the DHT is used.
-    pub lookups: Option<Lookups>,
+    pub dht_schedule: Option<DhtSchedule>,
     /// The payload totals.
     pub counters: Counters,
     /// The deadlines and their purposes.
@@ -89,7 +89,7 @@ impl Swarm {
         Self {
             candidates: Candidates::new(now, config.ours.clone()),
             announcer,
-            lookups: (config.dht && !config.private).then(|| Lookups::new(now, false)),
+            dht_schedule: (config.dht && !config.private).then(|| DhtSchedule::new(now, false)),
             counters: Counters { down: Meter::new(now, WINDOW), up: Meter::new(now, WINDOW), wasted: 0 },
             timers: Timers::new(),
             peers: BTreeMap::new(),
@@ -103,9 +103,9 @@ impl Swarm {
     }
 
     /// Sends a message to a peer.
-    pub fn say(&mut self, now: Moment, peer: PeerKey, message: Message, out: &mut Vec<Output>) {
+    pub fn send(&mut self, now: Moment, peer: PeerKey, message: Message, out: &mut Vec<Output>) {
         if let Some(known) = self.peers.get_mut(&peer) {
-            known.said_at = now;
+            known.sent_at = now;
             out.push(Output::Say { peer, message });
         }
     }
@@ -126,11 +126,11 @@ impl Swarm {
     }
 
     /// The kind of torrent that dials now.
-    pub fn dialler(&self) -> Dialler {
+    pub fn dial_mode(&self) -> DialMode {
         match (self.finished, self.peers.is_empty()) {
-            (true, _) => Dialler::Complete,
-            (false, true) => Dialler::Alone,
-            (false, false) => Dialler::InCompany,
+            (true, _) => DialMode::Seeding,
+            (false, true) => DialMode::Isolated,
+            (false, false) => DialMode::Downloading,
         }
     }
 
@@ -141,10 +141,10 @@ impl Swarm {
         if self.paused {
             return;
         }
-        let dialler = self.dialler();
+        let mode = self.dial_mode();
         while self.peers.len() + self.candidates.dialling() < self.config.max_peers {
-            let Some(addr) = self.candidates.next(now, dialler, &mut self.rng) else {
-                if let Some(due) = self.candidates.due(now, dialler) {
+            let Some(addr) = self.candidates.next(now, mode, &mut self.rng) else {
+                if let Some(due) = self.candidates.due(now, mode) {
                     self.timers.set(Timer::Dial, due.max(now + Duration::from_millis(1)));
                 }
                 return;
@@ -154,13 +154,13 @@ impl Swarm {
     }
 
     /// Records that a connection has ended, and whether the peer was useful.
-    pub fn note_left(&mut self, now: Moment, peer: &Peer, useful: bool, why: Departure) {
+    pub fn record_disconnect(&mut self, now: Moment, peer: &Peer, useful: bool, why: DisconnectReason) {
         self.redial = true;
         self.plan_exchange(now);
         if let Some(addr) = peer.listens {
-            let useful = useful && !matches!(why, Departure::Protocol | Departure::Lied);
-            let useful = useful || why == Departure::Stopping;
-            self.candidates.left(now, addr, useful, peer.is_seed());
+            let useful = useful && !matches!(why, DisconnectReason::Protocol | DisconnectReason::Lied);
+            let useful = useful || why == DisconnectReason::Stopping;
+            self.candidates.disconnected(now, addr, useful, peer.is_seed());
         }
     }
 }

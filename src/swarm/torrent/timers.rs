@@ -9,9 +9,9 @@ use super::phase::Phase;
 use super::swarm::{Swarm, Timer};
 use crate::base::Moment;
 use crate::proto::message::Message;
-use crate::swarm::event::{Departure, Output};
+use crate::swarm::event::{DisconnectReason, Output};
 use crate::swarm::parts::choker::ROUND;
-use crate::swarm::parts::lookups::Lookups;
+use crate::swarm::parts::dht_schedule::DhtSchedule;
 
 /// The time between two adjustments of the pipelines.
 const PULSE: Duration = Duration::from_secs(1);
@@ -52,13 +52,13 @@ impl Torrent {
     }
 
     /// Sets the deadlines anew.
-    pub(super) fn plan(&mut self, now: Moment) {
+    pub(super) fn plan_timers(&mut self, now: Moment) {
         let swarm = &mut self.swarm;
         if swarm.stopped {
             return;
         }
         let announce = swarm.announcer.deadline();
-        let lookup = swarm.lookups.as_ref().and_then(Lookups::deadline);
+        let lookup = swarm.dht_schedule.as_ref().and_then(DhtSchedule::deadline);
         for (timer, deadline) in [(Timer::Announce, announce), (Timer::Lookup, lookup)] {
             match deadline {
                 Some(at) => swarm.timers.set(timer, at),
@@ -93,11 +93,11 @@ impl Torrent {
             peer.forgive(ROUND.as_secs() as u32);
             let busy = peer.wants || peer.interested || !moves;
             if now.since(peer.heard_at) >= IDLE {
-                self.phase.close(&mut self.swarm, now, key, Departure::Silent, out);
+                self.phase.close(&mut self.swarm, now, key, DisconnectReason::Silent, out);
             } else if !busy && now.since(peer.interest_at) >= INACTIVE {
-                self.phase.close(&mut self.swarm, now, key, Departure::Useless, out);
-            } else if now.since(peer.said_at) >= KEEP_ALIVE {
-                self.swarm.say(now, key, Message::KeepAlive, out);
+                self.phase.close(&mut self.swarm, now, key, DisconnectReason::Useless, out);
+            } else if now.since(peer.sent_at) >= KEEP_ALIVE {
+                self.swarm.send(now, key, Message::KeepAlive, out);
             }
         }
         self.make_room(now, out);
@@ -115,7 +115,7 @@ impl Swarm {
     /// Plans the next adjustment of the pipelines, while requests are pending.
     fn plan_pulse(&mut self, now: Moment) {
         let owes = |peer: &super::peer::Peer| {
-            peer.dry || peer.pipeline.is_snubbed() || !peer.pipeline.owed().is_empty()
+            peer.starved || peer.pipeline.is_snubbed() || !peer.pipeline.pending().is_empty()
         };
         if self.peers.is_empty() {
             self.timers.stop(Timer::Pulse);
@@ -134,10 +134,10 @@ impl Content {
             if peer.pipeline.pulse(now, rate) {
                 self.snub(swarm, key, out);
             } else {
-                self.hungry.insert(key);
+                self.wants_requests.insert(key);
             }
         }
         self.drop_stalled(swarm, now, out);
-        self.freed |= self.in_end_game();
+        self.reconsider |= self.in_end_game();
     }
 }

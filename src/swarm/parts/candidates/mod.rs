@@ -18,10 +18,10 @@ use std::net::SocketAddr;
 
 use crate::base::{Moment, Rng, owner_of};
 
-use self::waiting::Knocks;
+use self::waiting::DialLimiter;
 use super::dials::{Dials, MAX_DIALS, Pace};
 use super::peer_priority::peer_priority;
-use super::tellers::Tellers;
+use super::peer_source_quota::PeerSourceQuota;
 use crate::swarm::event::{DialFailure, Source};
 
 const SOURCES: [Source; 7] =
@@ -29,13 +29,13 @@ const SOURCES: [Source; 7] =
 
 /// The kind of torrent that dials.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Dialler {
+pub enum DialMode {
     /// An incomplete torrent with connections.
-    InCompany,
+    Downloading,
     /// An incomplete torrent without any connection.
-    Alone,
+    Isolated,
     /// A complete torrent, which does not dial known seeds.
-    Complete,
+    Seeding,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,7 +49,7 @@ enum State {
 struct Candidate {
     source: Source,
     /// The peer that sent the address by peer exchange, if one did.
-    teller: Option<SocketAddr>,
+    sender: Option<SocketAddr>,
     state: State,
     failures: u32,
     next: Moment,
@@ -64,8 +64,8 @@ struct Candidate {
 pub struct Candidates {
     list: BTreeMap<SocketAddr, Candidate>,
     shares: BTreeMap<Source, usize>,
-    tellers: Tellers,
-    knocks: Knocks,
+    quotas: PeerSourceQuota,
+    limiter: DialLimiter,
     banned: BTreeSet<SocketAddr>,
     ours: Vec<SocketAddr>,
     me: Option<SocketAddr>,
@@ -84,8 +84,8 @@ impl Candidates {
         Self {
             list: BTreeMap::new(),
             shares: BTreeMap::new(),
-            tellers: Tellers::default(),
-            knocks: Knocks::default(),
+            quotas: PeerSourceQuota::default(),
+            limiter: DialLimiter::default(),
             banned: BTreeSet::new(),
             ours,
             me: None,
@@ -143,17 +143,16 @@ impl Candidates {
     }
 
     /// Returns the address to dial now, if any.
-    pub fn next(&mut self, now: Moment, dialler: Dialler, rng: &mut Rng) -> Option<SocketAddr> {
+    pub fn next(&mut self, now: Moment, mode: DialMode, rng: &mut Rng) -> Option<SocketAddr> {
         if self.dialling.len() >= MAX_DIALS || !self.pace.wait(now).is_zero() {
             return None;
         }
         let addr = (0..SOURCES.len()).find_map(|step| {
             let source = SOURCES[(self.turn + step) % SOURCES.len()];
             self.shares.get(&source).filter(|&&share| share > 0)?;
-            let of_source =
-                self.list.iter().filter(|(_, c)| c.source == source && Self::may_dial(c, dialler));
-            let ready = of_source.filter(|(addr, c)| self.ready_at(addr, c, dialler) <= now);
-            let turns = |c: &Candidate| c.teller.map_or(0, |teller| self.tellers.turns(teller));
+            let of_source = self.list.iter().filter(|(_, c)| c.source == source && Self::may_dial(c, mode));
+            let ready = of_source.filter(|(addr, c)| self.ready_at(addr, c, mode) <= now);
+            let turns = |c: &Candidate| c.sender.map_or(0, |sender| self.quotas.turns(sender));
             let best = ready.max_by_key(|(addr, c)| (Reverse(c.failures), Reverse(turns(c)), c.rank, **addr));
             best.map(|(&addr, _)| addr)
         })?;
@@ -161,23 +160,23 @@ impl Candidates {
         self.pace.take(now);
         self.dialling.insert(addr);
         self.dials.tried += 1;
-        self.knocks.note(now, addr.ip());
+        self.limiter.record_dial(now, addr.ip());
         if let Some(candidate) = self.list.get_mut(&addr) {
             candidate.state = State::Dialling;
-            if let Some(teller) = candidate.teller {
-                self.tellers.take_turn(teller);
+            if let Some(sender) = candidate.sender {
+                self.quotas.take_turn(sender);
             }
         }
         Some(addr)
     }
 
     /// The time at which [`Self::next`] may return an address.
-    pub fn due(&self, now: Moment, dialler: Dialler) -> Option<Moment> {
+    pub fn due(&self, now: Moment, mode: DialMode) -> Option<Moment> {
         if self.dialling.len() >= MAX_DIALS {
             return None;
         }
-        let able = self.list.iter().filter(|(_, c)| Self::may_dial(c, dialler));
-        let at = able.map(|(addr, c)| self.ready_at(addr, c, dialler)).min()?;
+        let able = self.list.iter().filter(|(_, c)| Self::may_dial(c, mode));
+        let at = able.map(|(addr, c)| self.ready_at(addr, c, mode)).min()?;
         Some(at.max(now + self.pace.wait(now)))
     }
 
@@ -186,14 +185,14 @@ impl Candidates {
         self.dials.failed(why);
         self.end_dial(addr);
         if why == DialFailure::Ourselves {
-            self.is_us(addr);
+            self.mark_ours(addr);
         } else {
             self.wait(now, addr, why != DialFailure::Local);
         }
     }
 
     /// Records that an address is our own.
-    pub fn is_us(&mut self, addr: SocketAddr) {
+    pub fn mark_ours(&mut self, addr: SocketAddr) {
         self.forget(addr);
         if self.ours.len() < 16 && !self.ours.contains(&addr) {
             self.ours.push(addr);
@@ -201,7 +200,7 @@ impl Candidates {
     }
 
     /// Records that a dial connected, whether or not the connection is kept.
-    pub fn answered(&mut self, addr: SocketAddr) {
+    pub fn dial_connected(&mut self, addr: SocketAddr) {
         self.end_dial(addr);
         self.dials.connected += 1;
     }
@@ -214,7 +213,7 @@ impl Candidates {
     }
 
     /// Records that a connection ended: whether it was useful, and whether the peer was a seed.
-    pub fn left(&mut self, now: Moment, addr: SocketAddr, useful: bool, seed: bool) {
+    pub fn disconnected(&mut self, now: Moment, addr: SocketAddr, useful: bool, seed: bool) {
         if let Some(candidate) = self.list.get_mut(&addr) {
             candidate.state = if self.dialling.contains(&addr) { State::Dialling } else { State::Idle };
             candidate.seed = seed;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::super::tellers::PER_TELLER;
+use super::super::peer_source_quota::MAX_PER_PEER;
 use super::{Candidate, Candidates, State};
 use crate::base::{Moment, owner_of};
 use crate::swarm::event::Source;
@@ -40,19 +40,19 @@ impl Candidates {
 
     /// Adds an address that a peer sent by peer exchange (BEP 11), unless it is beyond that peer's share.
     /// `seed` is its seed flag.
-    pub fn told(&mut self, now: Moment, teller: SocketAddr, addr: SocketAddr, seed: bool) {
-        let (source, teller) = (Source::Pex, owner_of(teller));
+    pub fn add_from_peer(&mut self, now: Moment, sender: SocketAddr, addr: SocketAddr, seed: bool) {
+        let (source, sender) = (Source::Pex, owner_of(sender));
         if !self.may_add(now, source, addr) {
             return;
         }
-        let kept = self.tellers.kept(teller);
-        let has_room = if kept >= PER_TELLER {
-            self.evict(|c| c.teller == Some(teller) && c.failures > 0)
+        let kept = self.quotas.kept(sender);
+        let has_room = if kept >= MAX_PER_PEER {
+            self.evict(|c| c.sender == Some(sender) && c.failures > 0)
         } else {
-            self.make_room(source) || self.hush(kept)
+            self.make_room(source) || self.evict_from_largest(kept)
         };
         if has_room {
-            self.put(now, source, Some(teller), seed, addr);
+            self.put(now, source, Some(sender), seed, addr);
         }
     }
 
@@ -82,8 +82,8 @@ impl Candidates {
             return;
         }
         let before = std::mem::replace(&mut known.source, source);
-        if let Some(teller) = known.teller.take() {
-            self.tellers.drop(teller);
+        if let Some(sender) = known.sender.take() {
+            self.quotas.remove(sender);
         }
         if let Some(share) = self.shares.get_mut(&before) {
             *share = share.saturating_sub(1);
@@ -91,16 +91,16 @@ impl Candidates {
         *self.shares.entry(source).or_default() += 1;
     }
 
-    fn put(&mut self, now: Moment, source: Source, teller: Option<SocketAddr>, seed: bool, addr: SocketAddr) {
+    fn put(&mut self, now: Moment, source: Source, sender: Option<SocketAddr>, seed: bool, addr: SocketAddr) {
         let rank = self.rank(addr);
         // The address may have been dialled, and its candidate dropped since.
         let state = if self.dialling.contains(&addr) { State::Dialling } else { State::Idle };
         let failures = 0;
-        let candidate = Candidate { source, teller, state, failures, next: now, rank, seed, proven: false };
+        let candidate = Candidate { source, sender, state, failures, next: now, rank, seed, proven: false };
         self.list.insert(addr, candidate);
         *self.shares.entry(source).or_default() += 1;
-        if let Some(teller) = teller {
-            self.tellers.keep(teller);
+        if let Some(sender) = sender {
+            self.quotas.add(sender);
         }
     }
 
@@ -115,9 +115,9 @@ impl Candidates {
     }
 
     /// Makes room for a peer with `kept` addresses by dropping one of the peer with the most.
-    fn hush(&mut self, kept: usize) -> bool {
-        let loudest = self.tellers.loudest().filter(|&(_, most)| most > kept + 1);
-        loudest.is_some_and(|(loudest, _)| self.evict(|c| c.teller == Some(loudest)))
+    fn evict_from_largest(&mut self, kept: usize) -> bool {
+        let largest = self.quotas.largest().filter(|&(_, most)| most > kept + 1);
+        largest.is_some_and(|(largest, _)| self.evict(|c| c.sender == Some(largest)))
     }
 
     /// Drops the matching idle candidate with the most failures. Returns whether there was one.
@@ -136,8 +136,8 @@ impl Candidates {
         if let Some(share) = self.shares.get_mut(&gone.source) {
             *share = share.saturating_sub(1);
         }
-        if let Some(teller) = gone.teller {
-            self.tellers.drop(teller);
+        if let Some(sender) = gone.sender {
+            self.quotas.remove(sender);
         }
     }
 
@@ -162,7 +162,7 @@ impl Candidates {
     }
 
     /// Drops all addresses that a private torrent may not use (BEP 27).
-    pub fn keep_open(&mut self) {
+    pub fn retain_for_private(&mut self) {
         let closed = self.list.iter().filter(|(_, c)| !c.source.is_open());
         for addr in closed.map(|(&addr, _)| addr).collect::<Vec<_>>() {
             self.forget(addr);

@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::room::MAX_CANDIDATES;
-use super::{Candidate, Candidates, Dialler, State};
+use super::{Candidate, Candidates, DialMode, State};
 use crate::base::{Moment, is_near};
 use crate::swarm::event::Source;
 
@@ -27,27 +27,27 @@ const MAX_FAILURES: u32 = 6;
 
 /// The recent dials to each IP address.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Knocks(BTreeMap<IpAddr, Knock>);
+pub(super) struct DialLimiter(BTreeMap<IpAddr, DialCount>);
 
 #[derive(Clone, Copy, Debug)]
-struct Knock {
+struct DialCount {
     /// The start of the current period.
     since: Moment,
     /// The number of dials in it.
     count: u32,
 }
 
-impl Knocks {
+impl DialLimiter {
     /// Records a dial.
-    pub(super) fn note(&mut self, now: Moment, ip: IpAddr) {
+    pub(super) fn record_dial(&mut self, now: Moment, ip: IpAddr) {
         if self.0.len() >= MAX_CANDIDATES {
-            self.0.retain(|_, knock| now.since(knock.since) < PER_ADDRESS);
+            self.0.retain(|_, dials_to| now.since(dials_to.since) < PER_ADDRESS);
         }
-        let knock = self.0.entry(ip).or_insert(Knock { since: now, count: 0 });
-        if now.since(knock.since) >= PER_ADDRESS || !is_near(ip) {
-            *knock = Knock { since: now, count: 0 };
+        let dials_to = self.0.entry(ip).or_insert(DialCount { since: now, count: 0 });
+        if now.since(dials_to.since) >= PER_ADDRESS || !is_near(ip) {
+            *dials_to = DialCount { since: now, count: 0 };
         }
-        knock.count += 1;
+        dials_to.count += 1;
     }
 
     /// The time at which the address may be dialled again.
@@ -55,21 +55,21 @@ impl Knocks {
         let most = if is_near(ip) { MAX_NEAR } else { 1 };
         self.0
             .get(&ip)
-            .filter(|knock| knock.count >= most)
-            .map_or(Moment::START, |knock| knock.since + PER_ADDRESS)
+            .filter(|dials_to| dials_to.count >= most)
+            .map_or(Moment::START, |dials_to| dials_to.since + PER_ADDRESS)
     }
 }
 
 impl Candidates {
-    pub(super) fn may_dial(c: &Candidate, dialler: Dialler) -> bool {
-        c.state == State::Idle && !(dialler == Dialler::Complete && c.seed)
+    pub(super) fn may_dial(c: &Candidate, mode: DialMode) -> bool {
+        c.state == State::Idle && !(mode == DialMode::Seeding && c.seed)
     }
 
-    pub(super) fn ready_at(&self, addr: &SocketAddr, c: &Candidate, dialler: Dialler) -> Moment {
+    pub(super) fn ready_at(&self, addr: &SocketAddr, c: &Candidate, mode: DialMode) -> Moment {
         // The limit guards against lists of false addresses. An address of the user is not one, nor is that
         // of a peer which was useful before: a torrent without any connection may try it again at once.
-        let trusted = c.source == Source::User || (c.proven && dialler == Dialler::Alone);
-        if trusted { c.next } else { c.next.max(self.knocks.free_at(addr.ip())) }
+        let trusted = c.source == Source::User || (c.proven && mode == DialMode::Isolated);
+        if trusted { c.next } else { c.next.max(self.limiter.free_at(addr.ip())) }
     }
 
     pub(super) fn wait(&mut self, now: Moment, addr: SocketAddr, its_fault: bool) {

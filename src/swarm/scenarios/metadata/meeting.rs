@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::proto::announce::{AnnounceEvent, AnnounceReply};
 use crate::proto::handshake::Reserved;
-use crate::swarm::event::{Departure, Note, Source, TrackerKey, Wish};
+use crate::swarm::event::{DisconnectReason, Note, Source, TrackerKey, Wish};
 
 #[test]
 fn it_says_that_it_has_nothing_and_asks_for_all_pieces_at_once() {
@@ -79,7 +79,7 @@ fn of_a_hybrid_both_digests_must_be_right() {
         }
         closes = closed(&stage.send(peer, &info, &[0]), peer);
     }
-    assert_eq!(closes, Some(Departure::Lied));
+    assert_eq!(closes, Some(DisconnectReason::Lied));
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn absurd_claims_end_the_connection() {
     let mut stage = Stage::with_link(config(torrent(10, false).info_hash()));
     for (n, size) in [1 << 31, u32::MAX, (16 << 20) + 1].into_iter().enumerate() {
         let (peer, out) = stage.offer(n as u8, Some(size));
-        assert_eq!(closed(&out, peer), Some(Departure::Useless));
+        assert_eq!(closed(&out, peer), Some(DisconnectReason::Useless));
     }
     assert_eq!(stage.torrent.summary(stage.now).metadata.unwrap().too_long, 3);
 }
@@ -123,14 +123,14 @@ fn one_that_proves_private_leaves_those_it_may_not_know() {
     out.extend(stage.give(Input::LookedUp { answered: 3, peers: 1 }));
     // One that was dialled before answers only now.
     let (late, answered) = stage.connect_with(3, false, modern());
-    assert_eq!(closed(&answered, late), Some(Departure::Useless));
+    assert_eq!(closed(&answered, late), Some(DisconnectReason::Useless));
     let (of_user, answered) = stage.connect(2);
-    assert_eq!(closed(&answered, of_user), Some(Departure::Duplicate), "it is still there");
+    assert_eq!(closed(&answered, of_user), Some(DisconnectReason::Duplicate), "it is still there");
     // Whoever lacks the dictionary does not get it here.
     let out_of_us = stage.hear(of_tracker, to_us(&MetadataMessage::Request(0)));
     assert!(!asked(&out_of_us, of_tracker).iter().any(|m| matches!(m, MetadataMessage::Data { .. })));
     out.extend(stage.pass(4000));
-    assert_eq!(closed(&out, of_dht), Some(Departure::Useless));
+    assert_eq!(closed(&out, of_dht), Some(DisconnectReason::Useless));
     assert_eq!(stage.torrent.swarm.candidates.len(), 1);
     let of_others = |o: &Output| matches!(o, Output::Lookup { .. }) || *o == Output::Dial { addr: addr(3) };
     assert!(!out.iter().any(of_others));
@@ -157,7 +157,7 @@ fn a_torrent_goes_on_with_what_was_said_before() {
     let to_seed = said(&out, seed);
     assert_eq!(to_seed, [Message::Have(7), Message::Interested], "a bitfield would come too late");
     assert!(out.iter().any(|o| matches!(o, Output::Ask { peer, .. } if *peer == seed)));
-    assert_eq!(closed(&out, short), Some(Departure::Protocol), "eight pieces are not twenty");
+    assert_eq!(closed(&out, short), Some(DisconnectReason::Protocol), "eight pieces are not twenty");
     assert_eq!(said(&out, leech), [Message::Have(7), Message::Unchoke]);
     assert_eq!(stage.torrent.summary(stage.now).peers, 2);
 }
