@@ -3,24 +3,24 @@
 use std::net::SocketAddr;
 
 use crate::base::{Moment, NodeId, Untrusted};
-use crate::proto::krpc::{Body, ErrorCode, Found, Item, Packet, Query, Samples, Transaction, Want};
+use crate::proto::krpc::{Body, ErrorCode, Item, ItemValues, Packet, Query, Samples, Transaction, Want};
 
 use super::event::{Family, Output};
-use super::fitting::{AMPLIFY, Draft, Nearest, PING};
 use super::node::{Dht, Purpose};
+use super::reply_builder::{MAX_AMPLIFICATION, Nearest, PING, ReplyBuilder};
 use super::table::K;
 
 /// The number of pending queries from which nodes that query us are no longer pinged. Otherwise queries with
 /// thousands of made-up sender addresses would use up the pending queries of our own searches.
-const ASKED_BACK: usize = 256;
+const MAX_PENDING_TO_PING: usize = 256;
 /// The most info-hashes in the reply to a sample query (BEP 51).
-const SAMPLES: usize = 20;
+const MAX_SAMPLES: usize = 20;
 /// The seconds after which a node may ask for another sample (BEP 51). Each reply draws a new one.
 const SAMPLE_INTERVAL: u32 = 60;
 
 impl Dht {
     #[expect(clippy::too_many_arguments, reason = "each is one field of the packet")]
-    pub(super) fn asked(
+    pub(super) fn handle_query(
         &mut self,
         now: Moment,
         from: SocketAddr,
@@ -31,7 +31,7 @@ impl Dht {
         read_only: bool,
         out: &mut Vec<Output>,
     ) {
-        if self.read_only || !self.flood.asks(now, from.ip()) {
+        if self.read_only || !self.flood.accept_query(now, from.ip()) {
             return;
         }
         // An announce or put is processed even if there is no budget left for the reply.
@@ -46,22 +46,22 @@ impl Dht {
         }
         // The sender may be worth adding to the table; only a reply to a ping proves that it is there.
         let back = !read_only
-            && self.flights.len() < ASKED_BACK
+            && self.pending.len() < MAX_PENDING_TO_PING
             && side.table.has_room(&id, from)
-            && !self.flights.is_asked(from);
-        let mut draft = Draft::new(transaction, from, own, len, if back { PING } else { 0 });
-        let most = len * AMPLIFY;
-        let sent = match self.answer(now, from, query, &mut draft) {
-            Ok(()) => self.reply(now, from, draft.packet(), most, out),
+            && !self.pending.is_asked(from);
+        let mut builder = ReplyBuilder::new(transaction, from, own, len, if back { PING } else { 0 });
+        let most = len * MAX_AMPLIFICATION;
+        let sent = match self.answer(now, from, query, &mut builder) {
+            Ok(()) => self.reply(now, from, builder.packet(), most, out),
             Err(code) => self.refuse(now, from, transaction.clone(), code, most, out),
         };
-        if back && sent + PING <= most && self.flood.pays(now, PING) {
+        if back && sent + PING <= most && self.flood.take_budget(now, PING) {
             self.ask(now, from, Some(id), Query::Ping, Purpose::Ping, out);
         }
     }
 
     /// Replies with an error to a malformed query of `len` bytes.
-    pub(super) fn garbled(
+    pub(super) fn handle_malformed(
         &mut self,
         now: Moment,
         from: SocketAddr,
@@ -69,8 +69,8 @@ impl Dht {
         (transaction, code): (Transaction, ErrorCode),
         out: &mut Vec<Output>,
     ) {
-        if !self.read_only && self.flood.asks(now, from.ip()) {
-            self.refuse(now, from, transaction, code, len * AMPLIFY, out);
+        if !self.read_only && self.flood.accept_query(now, from.ip()) {
+            self.refuse(now, from, transaction, code, len * MAX_AMPLIFICATION, out);
         }
     }
 
@@ -89,7 +89,7 @@ impl Dht {
             ErrorCode::TOO_LONG => "value too long",
             ErrorCode::BAD_SIGNATURE => "invalid signature",
             ErrorCode::SALT_TOO_LONG => "salt too long",
-            ErrorCode::NOT_THAT_ONE => "cas mismatch",
+            ErrorCode::CAS_MISMATCH => "cas mismatch",
             ErrorCode::OUTDATED => "sequence number is not newer",
             _ => "invalid query",
         };
@@ -113,7 +113,7 @@ impl Dht {
             Some(Output::Send { bytes, .. }) => bytes.len(),
             _ => 0,
         };
-        if len > most || !self.flood.pays(now, len) {
+        if len > most || !self.flood.take_budget(now, len) {
             out.truncate(before);
             return 0;
         }
@@ -126,44 +126,44 @@ impl Dht {
         now: Moment,
         from: SocketAddr,
         query: Query,
-        draft: &mut Draft,
+        builder: &mut ReplyBuilder,
     ) -> Result<(), ErrorCode> {
         match query {
             Query::Ping => {}
             Query::FindNode { target, want } => {
-                let nearest = self.nearest(from, &target, want, draft);
-                draft.add_nodes(nearest);
+                let nearest = self.nearest(from, &target, want, builder);
+                builder.add_nodes(nearest);
             }
             Query::GetPeers { info_hash, want, no_seeds, scrape } => {
-                draft.reply.token = Some(self.tokens.make(from.ip(), &info_hash).to_vec());
-                let nearest = self.nearest(from, &info_hash, want, draft);
+                builder.reply.token = Some(self.tokens.make(from.ip(), &info_hash).to_vec());
+                let nearest = self.nearest(from, &info_hash, want, builder);
                 if scrape {
-                    draft.add_filters(|| {
+                    builder.add_filters(|| {
                         let (seeds, others) = self.peers.scrape(&info_hash)?;
                         Some([seeds, others].map(|filter| Box::new(*filter.bytes())))
                     });
                 }
-                draft.add_peers(nearest, |most| {
+                builder.add_peers(nearest, |most| {
                     self.peers.some(&mut self.rng, &info_hash, from.is_ipv4(), most, no_seeds)
                 });
             }
             Query::AnnouncePeer { info_hash, port, token, seed } => {
-                if !self.tokens.good(&token, from.ip(), &info_hash) {
+                if !self.tokens.is_valid(&token, from.ip(), &info_hash) {
                     return Err(ErrorCode::PROTOCOL);
                 }
                 let peer = SocketAddr::new(from.ip(), port.unwrap_or(from.port()));
                 self.peers.put(now, &mut self.rng, info_hash, peer, seed);
             }
             Query::Get { target, newer_than, want } => {
-                draft.reply.token = Some(self.tokens.make(from.ip(), &target).to_vec());
-                let nearest = self.nearest(from, &target, want, draft);
+                builder.reply.token = Some(self.tokens.make(from.ip(), &target).to_vec());
+                let nearest = self.nearest(from, &target, want, builder);
                 if let Some(item) = self.items.get(&target) {
-                    draft.add_item(found(item, newer_than));
+                    builder.add_item(values_of(item, newer_than));
                 }
-                draft.add_nodes(nearest);
+                builder.add_nodes(nearest);
             }
             Query::Put { token, item, instead_of } => {
-                if !self.tokens.good(&token, from.ip(), &item.target()) {
+                if !self.tokens.is_valid(&token, from.ip(), &item.target()) {
                     return Err(ErrorCode::PROTOCOL);
                 }
                 self.items.put(now, from.ip(), item, instead_of)?;
@@ -174,10 +174,10 @@ impl Dht {
                     interval: SAMPLE_INTERVAL,
                     ..Samples::default()
                 };
-                draft.reply.samples = Some(samples);
-                let nearest = self.nearest(from, &target, want, draft);
-                draft.add_samples(SAMPLES, |most| self.peers.sample(&mut self.rng, most));
-                draft.add_nodes(nearest);
+                builder.reply.samples = Some(samples);
+                let nearest = self.nearest(from, &target, want, builder);
+                builder.add_samples(MAX_SAMPLES, |most| self.peers.sample(&mut self.rng, most));
+                builder.add_nodes(nearest);
             }
         }
         Ok(())
@@ -190,26 +190,26 @@ impl Dht {
         from: SocketAddr,
         target: &NodeId,
         want: Option<Want>,
-        draft: &mut Draft,
+        builder: &mut ReplyBuilder,
     ) -> [Nearest; 2] {
         let want = want.unwrap_or(Want { v4: from.is_ipv4(), v6: !from.is_ipv4() });
         let side = |family, wanted: bool| self.side(family).filter(|_| wanted);
         let sides = [side(Family::V4, want.v4), side(Family::V6, want.v6)];
-        draft.reply.none_in = Want { v4: sides[0].is_some(), v6: sides[1].is_some() };
+        builder.reply.none_in = Want { v4: sides[0].is_some(), v6: sides[1].is_some() };
         sides.map(|side| side.map(|side| side.table.nearest(target, K)).unwrap_or_default())
     }
 }
 
 /// Returns the values of an item for a reply, without those that a node with sequence number `newer_than`
 /// already has.
-fn found(item: &Item, newer_than: Option<i64>) -> Found {
+fn values_of(item: &Item, newer_than: Option<i64>) -> ItemValues {
     match item {
-        Item::Immutable(value) => Found { value: Some(value.clone()), ..Found::default() },
+        Item::Immutable(value) => ItemValues { value: Some(value.clone()), ..ItemValues::default() },
         Item::Mutable { key, seq, signature, value, .. } => {
             if newer_than.is_some_and(|known| *seq <= known) {
-                return Found { seq: Some(*seq), ..Found::default() };
+                return ItemValues { seq: Some(*seq), ..ItemValues::default() };
             }
-            Found {
+            ItemValues {
                 value: Some(value.clone()),
                 key: Some(*key),
                 signature: Some(*signature),

@@ -19,16 +19,16 @@ use super::identity::fits;
 use super::table::K;
 
 /// The most pending queries, not counting late ones.
-const WIDTH: usize = 4;
+const MAX_PENDING: usize = 4;
 /// The most pending queries, late ones included, so that a list of dead nodes costs little.
-const WIDEST: usize = 24;
+const MAX_PENDING_WITH_LATE: usize = 24;
 /// The most queries to mismatched nodes, and the most of those that may stay unanswered.
-const BESIDE: (usize, usize) = (4 * K, K);
+const MAX_MISMATCHED: (usize, usize) = (4 * K, K);
 /// The number of replies from one network after which no other node there is queried: its owner could name
 /// ever nearer ones.
-const TURNS: usize = 3;
+const MAX_REPLIES_PER_NETWORK: usize = 3;
 /// The most addresses that are remembered.
-const MOST: usize = 1000;
+const MAX_SEEN: usize = 1000;
 
 #[derive(Clone, Debug)]
 pub(super) struct Lookup {
@@ -42,7 +42,7 @@ pub(super) struct Lookup {
     under_way: usize,
     late: usize,
     /// The number of queries to mismatched nodes, and the number of those that were not answered in time.
-    beside: (usize, usize),
+    mismatched: (usize, usize),
 }
 
 #[derive(Clone, Debug)]
@@ -51,7 +51,7 @@ struct Candidate {
     addr: SocketAddr,
     depth: u32,
     /// Whether the node was queried as a mismatched one, in addition to the nearest.
-    beside: bool,
+    mismatched: bool,
     /// Whether the id matches the address (BEP 42).
     fits: bool,
     state: State,
@@ -72,7 +72,7 @@ struct Chosen {
     /// The nearest nodes that match; if there are too few, others as well.
     nearest: Vec<usize>,
     /// The mismatched nodes that are nearer than the last of these.
-    beside: Vec<usize>,
+    mismatched: Vec<usize>,
 }
 
 impl Lookup {
@@ -84,7 +84,7 @@ impl Lookup {
             seen: BTreeSet::new(),
             under_way: 0,
             late: 0,
-            beside: (0, 0),
+            mismatched: (0, 0),
         }
     }
 
@@ -99,7 +99,7 @@ impl Lookup {
                 let Candidate { depth, .. } = self.list.remove(at);
                 self.insert(id, addr, depth, State::Fresh);
             }
-        } else if self.seen.len() < MOST {
+        } else if self.seen.len() < MAX_SEEN {
             self.seen.insert(addr);
             self.insert(id, addr, depth, State::Fresh);
         }
@@ -107,14 +107,14 @@ impl Lookup {
 
     /// Adds an address at which a node may be.
     pub(super) fn try_stranger(&mut self, addr: SocketAddr) {
-        if self.seen.len() < MOST && self.seen.insert(addr) {
+        if self.seen.len() < MAX_SEEN && self.seen.insert(addr) {
             self.strangers.push_back(addr);
         }
     }
 
     /// Adds an address at which a node may be, ahead of the others.
     pub(super) fn try_soon(&mut self, addr: SocketAddr) {
-        if self.seen.len() < MOST && self.seen.insert(addr) {
+        if self.seen.len() < MAX_SEEN && self.seen.insert(addr) {
             self.strangers.push_front(addr);
         }
     }
@@ -122,23 +122,24 @@ impl Lookup {
     /// Returns the next node to query now, if any: its id where known, address and depth.
     pub(super) fn next(&mut self) -> Option<(Option<NodeId>, SocketAddr, u32)> {
         let waiting = self.under_way - self.late;
-        if waiting >= K || self.under_way >= WIDEST {
+        if waiting >= K || self.under_way >= MAX_PENDING_WITH_LATE {
             return None;
         }
         let there = self.choose(Candidate::is_there);
         let fresh = |&&at: &&usize| self.list[at].state == State::Fresh;
         let nearest = there.nearest.iter().find(fresh);
         // Mismatched nodes are queried at the end, all at once.
-        let beside = there.beside.iter().find(fresh).filter(|_| nearest.is_none() && self.asks_beside());
-        if let Some(&at) = beside {
-            self.beside.0 += 1;
-            return Some(self.asks(at, true));
+        let mismatched =
+            there.mismatched.iter().find(fresh).filter(|_| nearest.is_none() && self.may_query_mismatched());
+        if let Some(&at) = mismatched {
+            self.mismatched.0 += 1;
+            return Some(self.start_query(at, true));
         }
-        if waiting >= WIDTH {
+        if waiting >= MAX_PENDING {
             return None;
         }
         if let Some(&at) = nearest {
-            return Some(self.asks(at, false));
+            return Some(self.start_query(at, false));
         }
         // Addresses without an id are queried only while too few nodes have replied, as at the very start.
         let short = self.answered_count() < K;
@@ -147,22 +148,22 @@ impl Lookup {
         Some((None, addr, 1))
     }
 
-    fn asks(&mut self, at: usize, beside: bool) -> (Option<NodeId>, SocketAddr, u32) {
+    fn start_query(&mut self, at: usize, mismatched: bool) -> (Option<NodeId>, SocketAddr, u32) {
         self.under_way += 1;
         let known = &mut self.list[at];
-        (known.state, known.beside) = (State::Asked, beside);
+        (known.state, known.mismatched) = (State::Asked, mismatched);
         (Some(known.id), known.addr, known.depth)
     }
 
     /// Whether more mismatched nodes may be queried.
-    const fn asks_beside(&self) -> bool {
-        self.beside.0 < BESIDE.0 && self.beside.1 < BESIDE.1
+    const fn may_query_mismatched(&self) -> bool {
+        self.mismatched.0 < MAX_MISMATCHED.0 && self.mismatched.1 < MAX_MISMATCHED.1
     }
 
     /// Records a reply. The node gets the id that it claims: other nodes may still name it by the id it had
     /// before a restart.
     pub(super) fn answered(&mut self, id: NodeId, addr: SocketAddr, token: Option<Vec<u8>>, was_late: bool) {
-        self.landed(was_late);
+        self.end_query(was_late);
         let known = self.list.iter().position(|known| known.addr == addr);
         let depth = known.map_or(1, |at| self.list.remove(at).depth);
         self.insert(id, addr, depth, State::Answered(token));
@@ -170,17 +171,17 @@ impl Lookup {
 
     /// Records that a node did not reply, or replied with an error.
     pub(super) fn failed(&mut self, addr: SocketAddr, was_late: bool) {
-        self.landed(was_late);
+        self.end_query(was_late);
         self.list.retain(|known| known.addr != addr);
     }
 
     /// Records that the reply of the node at this address is late.
-    pub(super) fn waits(&mut self, addr: SocketAddr) {
+    pub(super) fn mark_late(&mut self, addr: SocketAddr) {
         self.late += 1;
         let asked = |known: &&mut Candidate| known.addr == addr && known.state == State::Asked;
         if let Some(known) = self.list.iter_mut().find(asked) {
             known.state = State::Late;
-            self.beside.1 += usize::from(known.beside);
+            self.mismatched.1 += usize::from(known.mismatched);
         }
     }
 
@@ -188,13 +189,13 @@ impl Lookup {
     pub(super) fn is_done(&self) -> bool {
         let there = self.choose(Candidate::is_there);
         let is_open = |&at: &usize| match self.list[at].state {
-            State::Fresh => self.asks_beside(),
+            State::Fresh => self.may_query_mismatched(),
             State::Asked => true,
             State::Late | State::Answered(_) => false,
         };
         let idle = self.under_way == 0;
         there.nearest.iter().all(|&at| self.list[at].has_answered())
-            && !there.beside.iter().any(is_open)
+            && !there.mismatched.iter().any(is_open)
             && (!there.nearest.is_empty() || (idle && self.strangers.is_empty()))
             && (idle || self.answered_count() >= K)
     }
@@ -214,8 +215,8 @@ impl Lookup {
     }
 
     fn settled(&self) -> impl Iterator<Item = &Candidate> {
-        let Chosen { nearest: mut places, beside } = self.choose(Candidate::has_answered);
-        places.extend(beside);
+        let Chosen { nearest: mut places, mismatched } = self.choose(Candidate::has_answered);
+        places.extend(mismatched);
         places.sort_unstable();
         places.into_iter().map(|at| &self.list[at])
     }
@@ -231,14 +232,14 @@ impl Lookup {
         let mut chosen = Chosen::default();
         let candidates = self.list.iter().enumerate().filter(|(_, known)| kind(known));
         for (at, known) in candidates {
-            let list = if known.fits { &mut chosen.nearest } else { &mut chosen.beside };
+            let list = if known.fits { &mut chosen.nearest } else { &mut chosen.mismatched };
             if list.len() == K {
                 continue;
             }
             let ip = known.addr.ip();
             if !is_near(ip) {
                 let network = network(ip);
-                let had = turns.get(&network).is_some_and(|&turns| turns >= TURNS);
+                let had = turns.get(&network).is_some_and(|&turns| turns >= MAX_REPLIES_PER_NETWORK);
                 if (had && !known.has_answered()) || !networks.insert((known.fits, network)) {
                     continue;
                 }
@@ -248,11 +249,11 @@ impl Lookup {
                 break;
             }
         }
-        let missing = (K - chosen.nearest.len()).min(chosen.beside.len());
-        chosen.nearest.extend(chosen.beside.drain(..missing));
+        let missing = (K - chosen.nearest.len()).min(chosen.mismatched.len());
+        chosen.nearest.extend(chosen.mismatched.drain(..missing));
         chosen.nearest.sort_unstable();
         let last = chosen.nearest.last().copied().unwrap_or_default();
-        chosen.beside.retain(|&at| at < last);
+        chosen.mismatched.retain(|&at| at < last);
         chosen
     }
 
@@ -260,7 +261,7 @@ impl Lookup {
         let distance = self.distance(&id);
         let place = self.list.partition_point(|known| self.distance(&known.id) < distance);
         let fits = fits(&id, addr.ip());
-        self.list.insert(place, Candidate { id, addr, depth, beside: false, fits, state });
+        self.list.insert(place, Candidate { id, addr, depth, mismatched: false, fits, state });
     }
 
     fn distance(&self, id: &NodeId) -> [u8; 20] {
@@ -271,7 +272,7 @@ impl Lookup {
         self.list.iter().filter(|known| known.has_answered()).count()
     }
 
-    fn landed(&mut self, was_late: bool) {
+    fn end_query(&mut self, was_late: bool) {
         self.under_way = self.under_way.saturating_sub(1);
         self.late -= usize::from(was_late && self.late > 0);
     }

@@ -6,10 +6,10 @@
 //! a plain `cargo test`.
 //!
 //! The parts know nothing of packets and are tested alone: `table` (the routing table), `lookup` (iterative
-//! lookups), `flights` (pending queries), `tokens`, `peers` and `items` (stored for other nodes), `shares`
-//! (how much of it one network may use), `flood` (rate limits), `fitting` (the length of replies), `identity`
-//! and `votes` (our id and external address). [`Dht`] holds them. `answering` replies to queries, `asking`
-//! sends them, `hearing` handles their replies, and `keeping` maintains the node.
+//! lookups), `pending` (queries without a reply yet), `tokens`, `peers` and `items` (stored for other nodes),
+//! `shares` (how much of it one network may use), `flood` (rate limits), `reply_builder` (the length of
+//! replies), `identity` and `votes` (our id and external address). [`Dht`] holds them. `answering` replies to
+//! queries, `asking` sends them, `hearing` handles their replies, and `maintenance` maintains the node.
 //!
 //! A node supports IPv4, IPv6 or both (BEP 32). Each address family has its own id and table, but a search
 //! runs in both at once, and each learns from the other's replies.
@@ -18,16 +18,16 @@ mod answering;
 mod asking;
 mod bloom;
 mod event;
-mod fitting;
-mod flights;
 mod flood;
 mod hearing;
 mod identity;
 mod items;
-mod keeping;
 mod lookup;
+mod maintenance;
 mod node;
 mod peers;
+mod pending;
+mod reply_builder;
 mod secrets;
 mod shares;
 mod side;

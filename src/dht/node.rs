@@ -8,10 +8,10 @@ use crate::base::{Moment, NodeId, Rng, Timers};
 use crate::proto::krpc::{self, Body, Packet};
 
 use super::event::{Family, Input, Outcome, Output, TaskKey};
-use super::flights::Flights;
-use super::flood::Flood;
+use super::flood::FloodGuard;
 use super::items::Items;
 use super::peers::Peers;
+use super::pending::PendingQueries;
 use super::secrets::Secrets;
 use super::side::Side;
 use super::task::Task;
@@ -87,11 +87,11 @@ pub struct Dht {
     pub(super) tasks: BTreeMap<TaskKey, Task>,
     /// The key of the next task of the node's own; these count down from the greatest.
     pub(super) next_own: u64,
-    pub(super) flights: Flights<Purpose>,
+    pub(super) pending: PendingQueries<Purpose>,
     pub(super) peers: Peers,
     pub(super) items: Items,
     pub(super) tokens: Tokens,
-    pub(super) flood: Flood,
+    pub(super) flood: FloodGuard,
     pub(super) secrets: Secrets,
     pub(super) rng: Rng,
     pub(super) timers: Timers<Timer>,
@@ -118,11 +118,11 @@ impl Dht {
             read_only: config.read_only,
             tasks: BTreeMap::new(),
             next_own: u64::MAX,
-            flights: Flights::default(),
+            pending: PendingQueries::default(),
             peers: Peers::default(),
             items: Items::default(),
             tokens,
-            flood: Flood::new(now, seed, config.answer_rate, config.packet_rate),
+            flood: FloodGuard::new(now, seed, config.answer_rate, config.packet_rate),
             secrets,
             rng: Rng::new(seed),
             timers,
@@ -131,23 +131,23 @@ impl Dht {
 
     /// Handles an input at the time `now`, and pushes the outputs.
     pub fn handle(&mut self, now: Moment, input: Input<'_>, out: &mut Vec<Output>) {
-        self.tokens.turn(now, &mut self.secrets);
+        self.tokens.rotate(now, &mut self.secrets);
         match input {
             Input::Tick => {}
-            Input::Heard { from, bytes } => self.heard(now, from, bytes, out),
-            Input::Unsent(to) => self.unsent(now, to, out),
-            Input::Nodes(origin, addrs) => self.nodes(now, origin, addrs, out),
-            Input::Begin(key, goal) => self.begin(now, key, goal, false, out),
+            Input::Heard { from, bytes } => self.handle_packet(now, from, bytes, out),
+            Input::Unsent(to) => self.fail_queries_to(now, to, out),
+            Input::Nodes(origin, addrs) => self.add_nodes(now, origin, addrs, out),
+            Input::Begin(key, goal) => self.begin_task(now, key, goal, false, out),
             Input::Drop(key) => drop(self.tasks.remove(&key)),
         }
-        self.wait(now, out);
-        self.keep(now, out);
+        self.handle_overdue(now, out);
+        self.maintain(now, out);
     }
 
     /// The time at which the next `Tick` is due.
     pub fn deadline(&self) -> Option<Moment> {
         let timer = self.timers.next().map(|(at, _)| at);
-        timer.into_iter().chain(self.flights.deadline()).min()
+        timer.into_iter().chain(self.pending.deadline()).min()
     }
 
     /// The node id in an address family, if supported.
@@ -172,7 +172,7 @@ impl Dht {
 
     /// The number of pending queries.
     pub fn under_way(&self) -> usize {
-        self.flights.len()
+        self.pending.len()
     }
 
     /// The number of torrents that peers have announced to us.
@@ -228,11 +228,11 @@ impl Dht {
         out.push(Output::Send { to, bytes: packet.encode() });
     }
 
-    fn heard(&mut self, now: Moment, from: SocketAddr, bytes: &[u8], out: &mut Vec<Output>) {
+    fn handle_packet(&mut self, now: Moment, from: SocketAddr, bytes: &[u8], out: &mut Vec<Output>) {
         // An IPv4-mapped address, on a socket of IPv6, belongs to the IPv4 network.
         let from = SocketAddr::new(from.ip().to_canonical(), from.port());
         // Beyond the packet limit, only packets that may be replies to our own queries are read.
-        if !self.flood.hears(now) && !self.flights.is_asked(from) {
+        if !self.flood.accept_packet(now) && !self.pending.is_asked(from) {
             return;
         }
         if from.port() == 0 || self.side(Family::of(&from)).is_none() {
@@ -240,12 +240,12 @@ impl Dht {
         }
         match krpc::read(bytes) {
             Ok(Packet { transaction, body: Body::Query(id, query), read_only, .. }) => {
-                self.asked(now, from, bytes.len(), &transaction, id, query, read_only, out);
+                self.handle_query(now, from, bytes.len(), &transaction, id, query, read_only, out);
             }
-            Ok(packet) => self.answered(now, from, packet, out),
+            Ok(packet) => self.handle_reply(now, from, packet, out),
             Err(malformed) => {
                 if let Some(answer) = malformed.answer {
-                    self.garbled(now, from, bytes.len(), answer, out);
+                    self.handle_malformed(now, from, bytes.len(), answer, out);
                 }
             }
         }

@@ -7,18 +7,18 @@ use std::time::Duration;
 use crate::base::{Moment, NodeId, Rng};
 
 use super::bloom::Bloom;
-use super::shares::{self, Holder, gives_way};
+use super::shares::{self, Owner, choose_evicted};
 
 /// The time for which an announce is valid.
 const LIFE: Duration = Duration::from_secs(45 * 60);
 /// The most torrents.
 const MAX_TORRENTS: usize = 2000;
 /// The most torrents that were first announced from one network.
-const SHARE: usize = 100;
+const MAX_TORRENTS_PER_NETWORK: usize = 100;
 /// The most peers of one torrent in one address family.
 const MAX_PEERS: usize = 500;
 /// The most of those peers in one network.
-const NEIGHBOURS: usize = 16;
+const MAX_PEERS_PER_NETWORK: usize = 16;
 
 /// The announced peers. An IPv4 peer takes 12 bytes, an IPv6 peer 24.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +30,7 @@ pub(super) struct Peers {
 struct Torrent {
     v4: Vec<Peer<4>>,
     v6: Vec<Peer<16>>,
-    holder: Holder,
+    owner: Owner,
     /// The time of the last announce, and a lower bound for the announce times of all its peers.
     latest: u32,
     earliest: u32,
@@ -58,17 +58,17 @@ impl Peers {
     ) {
         let at = seconds(now);
         if let Some(torrent) = self.torrents.get_mut(&info_hash) {
-            torrent.holder.joined(addr.ip());
+            torrent.owner.record_again(addr.ip());
         } else {
-            let all = self.torrents.iter().map(|(&key, torrent)| (key, &torrent.holder, torrent.latest));
-            if let Some(key) = gives_way(all, addr.ip(), SHARE, MAX_TORRENTS) {
+            let all = self.torrents.iter().map(|(&key, torrent)| (key, &torrent.owner, torrent.latest));
+            if let Some(key) = choose_evicted(all, addr.ip(), MAX_TORRENTS_PER_NETWORK, MAX_TORRENTS) {
                 self.torrents.remove(&key);
             }
         }
         let torrent = self.torrents.entry(info_hash).or_insert_with(|| Torrent {
             v4: Vec::new(),
             v6: Vec::new(),
-            holder: Holder::new(addr.ip()),
+            owner: Owner::new(addr.ip()),
             latest: at,
             earliest: at,
         });
@@ -177,14 +177,14 @@ fn put<const N: usize>(peers: &mut Vec<Peer<N>>, peer: Peer<N>, rng: &mut Rng)
 where
     [u8; N]: Octets,
 {
-    let away = shares::of(peer.ip()).is_some();
+    let away = shares::network_of(peer.ip()).is_some();
     let same = |known: &Peer<N>| known.ip == peer.ip && (away || known.port == peer.port);
     // The lengths of a network's prefix in `base::network`.
     let network = if N == 4 { 3 } else { 8 };
     let neighbour = |known: &Peer<N>| known.ip[..network] == peer.ip[..network];
     let place = if let Some(known) = peers.iter().position(same) {
         Some(known)
-    } else if away && peers.iter().filter(|known| neighbour(known)).count() >= NEIGHBOURS {
+    } else if away && peers.iter().filter(|known| neighbour(known)).count() >= MAX_PEERS_PER_NETWORK {
         let neighbours = peers.iter().enumerate().filter(|(_, known)| neighbour(known));
         neighbours.min_by_key(|(_, known)| known.at).map(|(at, _)| at)
     } else if peers.len() >= MAX_PEERS {
@@ -290,12 +290,12 @@ mod tests {
         for n in 0..=255 {
             peers.put(at(2), &mut rng, hash, SocketAddr::from(([66, 6, 6, n], 1)), false);
         }
-        assert_eq!(all(&peers, true).len(), 100 + NEIGHBOURS);
+        assert_eq!(all(&peers, true).len(), 100 + MAX_PEERS_PER_NETWORK);
         for n in 0..1000 {
             let ip = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, n);
             peers.put(at(2), &mut rng, hash, SocketAddr::from((ip, 1)), false);
         }
-        assert_eq!(all(&peers, false).len(), NEIGHBOURS);
+        assert_eq!(all(&peers, false).len(), MAX_PEERS_PER_NETWORK);
         // Nearby every port is one.
         for port in 1..100 {
             peers.put(at(2), &mut rng, torrent(2), SocketAddr::from(([127, 0, 0, 1], port)), false);

@@ -10,21 +10,21 @@ use crate::base::{NodeId, is_near, network};
 
 /// The owner of an entry in a store.
 #[derive(Clone, Debug)]
-pub(super) struct Holder {
+pub(super) struct Owner {
     /// The network that stored the entry first; `None` for the local network.
     network: Option<[u8; 8]>,
     /// Whether another network has stored the same entry.
     shared: bool,
 }
 
-impl Holder {
+impl Owner {
     pub(super) fn new(ip: IpAddr) -> Self {
-        Self { network: of(ip), shared: false }
+        Self { network: network_of(ip), shared: false }
     }
 
     /// Records that an address stores the same entry again.
-    pub(super) fn joined(&mut self, ip: IpAddr) {
-        self.shared |= of(ip) != self.network;
+    pub(super) fn record_again(&mut self, ip: IpAddr) {
+        self.shared |= network_of(ip) != self.network;
     }
 }
 
@@ -32,16 +32,16 @@ impl Holder {
 /// that is one of the network's entries, first those that no other network has stored; if all space is used
 /// up, any entry. Among several, the one stored longest ago gives way. `all` lists the entries with their
 /// owner and the time they were last stored.
-pub(super) fn gives_way<'a, T: Ord + Copy>(
-    all: impl Iterator<Item = (NodeId, &'a Holder, T)> + Clone,
+pub(super) fn choose_evicted<'a, T: Ord + Copy>(
+    all: impl Iterator<Item = (NodeId, &'a Owner, T)> + Clone,
     ip: IpAddr,
     share: usize,
     most: usize,
 ) -> Option<NodeId> {
-    let network = of(ip);
-    let own = all.clone().filter(|(_, holder, _)| network.is_some() && holder.network == network);
+    let network = network_of(ip);
+    let own = all.clone().filter(|(_, owner, _)| network.is_some() && owner.network == network);
     let place = if own.clone().count() >= share {
-        own.min_by_key(|(_, holder, at)| (holder.shared, *at))
+        own.min_by_key(|(_, owner, at)| (owner.shared, *at))
     } else if all.clone().count() >= most {
         all.min_by_key(|(_, _, at)| *at)
     } else {
@@ -51,7 +51,7 @@ pub(super) fn gives_way<'a, T: Ord + Copy>(
 }
 
 /// Returns the network of an address on the Internet; `None` on the local network.
-pub(super) fn of(ip: IpAddr) -> Option<[u8; 8]> {
+pub(super) fn network_of(ip: IpAddr) -> Option<[u8; 8]> {
     (!is_near(ip)).then(|| network(ip))
 }
 
@@ -62,10 +62,10 @@ mod tests {
     #[test]
     fn who_has_its_share_gives_up_its_own() {
         let ip = |net, host| IpAddr::from([8, 8, net, host]);
-        let mut places: Vec<(NodeId, Holder, u32)> =
-            (0..10).map(|n| (NodeId([n; 20]), Holder::new(ip(n / 5, n)), u32::from(n))).collect();
-        let way = |places: &[(NodeId, Holder, u32)], ip, share, most| {
-            gives_way(places.iter().map(|(key, holder, at)| (*key, holder, *at)), ip, share, most)
+        let mut places: Vec<(NodeId, Owner, u32)> =
+            (0..10).map(|n| (NodeId([n; 20]), Owner::new(ip(n / 5, n)), u32::from(n))).collect();
+        let way = |places: &[(NodeId, Owner, u32)], ip, share, most| {
+            choose_evicted(places.iter().map(|(key, owner, at)| (*key, owner, *at)), ip, share, most)
         };
         let place = |n| Some(NodeId([n; 20]));
         assert_eq!(way(&places, ip(1, 99), 6, 11), None);
@@ -73,8 +73,8 @@ mod tests {
         assert_eq!(way(&places, ip(1, 99), 5, 11), place(5), "the one of its own");
         assert_eq!(way(&places, ip(2, 1), 5, 11), None);
         // What others have brought as well is not given up before the rest.
-        places[5].1.joined(ip(0, 1));
-        places[6].1.joined(ip(1, 50));
+        places[5].1.record_again(ip(0, 1));
+        places[6].1.record_again(ip(1, 50));
         assert_eq!(way(&places, ip(1, 99), 5, 11), place(6));
         assert_eq!(way(&places, IpAddr::from([127, 0, 0, 1]), 0, 11), None, "nearby there are no shares");
     }

@@ -12,7 +12,7 @@ use super::table::{K, Table};
 use super::votes::Votes;
 
 /// The shortest time between two changes of the id, as each means new neighbours.
-const SETTLED: Duration = Duration::from_secs(30 * 60);
+const MIN_ID_AGE: Duration = Duration::from_secs(30 * 60);
 
 #[derive(Clone, Debug)]
 pub(super) struct Side {
@@ -83,7 +83,7 @@ impl Side {
         }
         let ip = self.votes.vote(by.ip(), seen.ip(), self.seen)?;
         self.seen = Some(ip);
-        if fits(&self.table.own(), ip) || self.renamed.is_some_and(|at| now.since(at) < SETTLED) {
+        if fits(&self.table.own(), ip) || self.renamed.is_some_and(|at| now.since(at) < MIN_ID_AGE) {
             return None;
         }
         self.renamed = Some(now);

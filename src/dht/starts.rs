@@ -19,7 +19,7 @@ pub enum Origin {
 }
 
 /// The most addresses of one origin.
-const MOST: usize = 200;
+const MAX_PER_ORIGIN: usize = 200;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Starts {
@@ -41,7 +41,7 @@ impl Starts {
             Origin::Told => self.told.push_front(addr),
         }
         for queue in [&mut self.bootstrap, &mut self.kept, &mut self.told] {
-            queue.truncate(MOST);
+            queue.truncate(MAX_PER_ORIGIN);
         }
         true
     }
@@ -100,7 +100,7 @@ mod tests {
         let order: Vec<_> = starts.in_turn().take(5).collect();
         // The best of the kept, and the newest of the told.
         assert_eq!(order, [5000, 1, 2000, 2, 1999].map(addr));
-        assert_eq!(starts.in_turn().count(), 2 * MOST + 1);
+        assert_eq!(starts.in_turn().count(), 2 * MAX_PER_ORIGIN + 1);
     }
 
     #[test]

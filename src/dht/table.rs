@@ -19,11 +19,11 @@ use super::identity::fits;
 pub(super) const K: usize = 8;
 /// The sizes of the buckets for the farthest nodes, in multiples of [`K`]. Each covers a large part of the id
 /// space, and searches begin there.
-const WIDER: [usize; 4] = [16, 8, 4, 2];
+const WIDTHS: [usize; 4] = [16, 8, 4, 2];
 /// The most spares of a bucket.
-const SPARES: usize = 8;
+const MAX_SPARES: usize = 8;
 /// The time without a reply after which a node is questionable (BEP 5).
-const QUIET: Duration = Duration::from_secs(15 * 60);
+const QUESTIONABLE_AFTER: Duration = Duration::from_secs(15 * 60);
 /// The most consecutive queries that a node may leave unanswered.
 const MAX_UNANSWERED: u8 = 2;
 
@@ -124,7 +124,7 @@ impl Table {
                 self.places.insert(owner_of(node.addr), node.id);
             }
             _ => {
-                if bucket.spares.len() >= SPARES {
+                if bucket.spares.len() >= MAX_SPARES {
                     bucket.spares.remove(0);
                 }
                 bucket.spares.push(node);
@@ -236,7 +236,7 @@ impl Table {
     /// Returns the node that has been silent longest, if it is due for a ping.
     pub(super) fn quietest(&self, now: Moment) -> Option<(NodeId, SocketAddr)> {
         let quietest = self.nodes().min_by_key(|node| node.heard)?;
-        (now.since(quietest.heard) >= QUIET).then_some((quietest.id, quietest.addr))
+        (now.since(quietest.heard) >= QUESTIONABLE_AFTER).then_some((quietest.id, quietest.addr))
     }
 
     /// Returns the questionable nodes, the one pinged longest ago first.
@@ -257,7 +257,7 @@ impl Table {
     /// one that was never searched is due at once.
     pub(super) fn refresh(&mut self, now: Moment, rng: &mut Rng) -> Option<NodeId> {
         let (at, bucket) = self.buckets.iter_mut().enumerate().min_by_key(|(_, bucket)| bucket.searched)?;
-        if bucket.searched.is_some_and(|searched| now.since(searched) < QUIET) {
+        if bucket.searched.is_some_and(|searched| now.since(searched) < QUESTIONABLE_AFTER) {
             return None;
         }
         bucket.searched = Some(now);
@@ -317,7 +317,7 @@ impl Bucket {
 }
 
 fn room(at: usize) -> usize {
-    K * WIDER.get(at).copied().unwrap_or(1)
+    K * WIDTHS.get(at).copied().unwrap_or(1)
 }
 
 /// Returns a random id that shares exactly `bits` leading bits with `own`.

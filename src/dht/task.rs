@@ -48,7 +48,7 @@ impl Task {
     }
 
     /// Records that an announce or put was answered or lost.
-    pub(super) fn store_landed(&mut self, was_late: bool) {
+    pub(super) fn store_ended(&mut self, was_late: bool) {
         self.stores = self.stores.saturating_sub(1);
         self.late_stores = self.late_stores.saturating_sub(usize::from(was_late));
     }

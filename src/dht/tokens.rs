@@ -26,7 +26,7 @@ impl Tokens {
     }
 
     /// Changes the secret when it is due.
-    pub(super) fn turn(&mut self, now: Moment, secrets: &mut Secrets) {
+    pub(super) fn rotate(&mut self, now: Moment, secrets: &mut Secrets) {
         let age = now.since(self.since);
         if age >= LIFE {
             self.last = if age >= 2 * LIFE { secrets.draw() } else { self.current };
@@ -41,7 +41,7 @@ impl Tokens {
     }
 
     /// Whether the token was issued to this address for this target within the last ten minutes.
-    pub(super) fn good(&self, token: &[u8], ip: IpAddr, target: &NodeId) -> bool {
+    pub(super) fn is_valid(&self, token: &[u8], ip: IpAddr, target: &NodeId) -> bool {
         [&self.current, &self.last].into_iter().any(|secret| digest(secret, ip, target) == token)
     }
 }
@@ -76,15 +76,15 @@ mod tests {
         let (ip, other) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
         let (place, elsewhere) = (NodeId([1; 20]), NodeId([2; 20]));
         let token = tokens.make(ip, &place);
-        assert!(tokens.good(&token, ip, &place));
-        assert!(tokens.good(&token, "::ffff:10.0.0.1".parse().unwrap(), &place));
-        assert!(!tokens.good(&token, other, &place) && !tokens.good(&token, ip, &elsewhere));
-        assert!(!tokens.good(b"", ip, &place) && !tokens.good(&[0; 8], ip, &place));
-        tokens.turn(start + LIFE, &mut secrets);
-        assert!(tokens.good(&token, ip, &place));
+        assert!(tokens.is_valid(&token, ip, &place));
+        assert!(tokens.is_valid(&token, "::ffff:10.0.0.1".parse().unwrap(), &place));
+        assert!(!tokens.is_valid(&token, other, &place) && !tokens.is_valid(&token, ip, &elsewhere));
+        assert!(!tokens.is_valid(b"", ip, &place) && !tokens.is_valid(&[0; 8], ip, &place));
+        tokens.rotate(start + LIFE, &mut secrets);
+        assert!(tokens.is_valid(&token, ip, &place));
         assert_ne!(tokens.make(ip, &place), token);
-        tokens.turn(start + 2 * LIFE, &mut secrets);
-        assert!(!tokens.good(&token, ip, &place));
+        tokens.rotate(start + 2 * LIFE, &mut secrets);
+        assert!(!tokens.is_valid(&token, ip, &place));
     }
 
     #[test]
@@ -92,7 +92,7 @@ mod tests {
         let mut secrets = Secrets::new([1; 32]);
         let mut tokens = Tokens::new(Moment::START, &mut secrets);
         let token = tokens.make(IpAddr::from([10, 0, 0, 1]), &NodeId([1; 20]));
-        tokens.turn(Moment::START + 3 * LIFE, &mut secrets);
-        assert!(!tokens.good(&token, IpAddr::from([10, 0, 0, 1]), &NodeId([1; 20])));
+        tokens.rotate(Moment::START + 3 * LIFE, &mut secrets);
+        assert!(!tokens.is_valid(&token, IpAddr::from([10, 0, 0, 1]), &NodeId([1; 20])));
     }
 }

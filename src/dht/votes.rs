@@ -6,17 +6,17 @@ use std::net::IpAddr;
 use crate::base::network;
 
 /// The number of networks that must agree.
-const ENOUGH: usize = 4;
+const MIN_AGREEING: usize = 4;
 /// The votes out of four that are needed to replace an address that we already believe. A machine with two
 /// routes is seen at either address, now the one and now the other.
-const CLEARLY: usize = 3;
+const MIN_OF_FOUR: usize = 3;
 /// The most networks whose votes are kept.
-const MOST: usize = 50;
+const MAX_VOTES: usize = 50;
 
 /// The latest vote of each network: an owner has one vote, however many nodes it runs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Votes {
-    words: BTreeMap<[u8; 8], (u64, IpAddr)>,
+    votes: BTreeMap<[u8; 8], (u64, IpAddr)>,
     count: u64,
 }
 
@@ -25,15 +25,16 @@ impl Votes {
     /// on it: more than half, or three in four if another address is `believed`.
     pub(super) fn vote(&mut self, by: IpAddr, seen: IpAddr, believed: Option<IpAddr>) -> Option<IpAddr> {
         self.count += 1;
-        self.words.insert(network(by), (self.count, seen));
-        if self.words.len() > MOST {
-            let oldest = self.words.iter().min_by_key(|(_, (number, _))| *number).map(|(&key, _)| key);
-            oldest.map(|key| self.words.remove(&key));
+        self.votes.insert(network(by), (self.count, seen));
+        if self.votes.len() > MAX_VOTES {
+            let oldest = self.votes.iter().min_by_key(|(_, (number, _))| *number).map(|(&key, _)| key);
+            oldest.map(|key| self.votes.remove(&key));
         }
-        let agree = self.words.values().filter(|(_, word)| *word == seen).count();
+        let agree = self.votes.values().filter(|(_, word)| *word == seen).count();
         let is_new = believed.is_some_and(|ip| ip != seen);
-        let most = if is_new { agree * 4 > self.words.len() * CLEARLY } else { agree * 2 > self.words.len() };
-        (agree >= ENOUGH && most).then_some(seen)
+        let most =
+            if is_new { agree * 4 > self.votes.len() * MIN_OF_FOUR } else { agree * 2 > self.votes.len() };
+        (agree >= MIN_AGREEING && most).then_some(seen)
     }
 }
 

@@ -128,7 +128,7 @@ pub fn clamp_interval(seconds: Option<i64>) -> Duration {
 
 /// Returns the bytes left as they are sent to a tracker: one block while the size is unknown, since 0 would
 /// announce us as a seed.
-pub(super) fn left_or_something(left: u64) -> u64 {
+pub(super) fn left_or_block(left: u64) -> u64 {
     if left == u64::MAX { u64::from(crate::base::BLOCK_LEN) } else { left }
 }
 

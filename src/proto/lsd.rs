@@ -7,15 +7,15 @@ use std::net::SocketAddr;
 use crate::base::InfoHashes;
 
 /// The longest datagram that is sent, in bytes; it fits into one packet on nearly every network.
-pub const LONGEST_WRITTEN: usize = 1400;
+pub const MAX_WRITTEN_LEN: usize = 1400;
 /// The longest datagram that is read, in bytes.
-pub const LONGEST_READ: usize = 4096;
+pub const MAX_READ_LEN: usize = 4096;
 /// The most torrents that are announced in one datagram.
 pub const MAX_WRITTEN: usize = 25;
 /// The most torrents that are read from one datagram.
 pub const MAX_READ: usize = 100;
 /// The longest cookie that is read, in bytes.
-const LONGEST_COOKIE: usize = 64;
+const MAX_COOKIE_LEN: usize = 64;
 
 /// An announcement (`BT-SEARCH`): the sender has these torrents.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -31,7 +31,7 @@ pub struct Search {
 /// Reasons why a datagram is not an announcement.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum SearchError {
-    /// The datagram is not a `BT-SEARCH` message, or longer than [`LONGEST_READ`].
+    /// The datagram is not a `BT-SEARCH` message, or longer than [`MAX_READ_LEN`].
     #[error("not a search")]
     NotASearch,
     /// The port is missing or 0.
@@ -45,7 +45,7 @@ pub enum SearchError {
 /// Decodes a datagram. Headers may come in any order and case, and lines may end without a carriage return.
 /// Unknown headers are ignored; of a repeated one the first counts, but every `Infohash` is read.
 pub fn read(datagram: &[u8]) -> Result<Search, SearchError> {
-    if datagram.len() > LONGEST_READ {
+    if datagram.len() > MAX_READ_LEN {
         return Err(SearchError::NotASearch);
     }
     let mut lines =
@@ -66,7 +66,7 @@ pub fn read(datagram: &[u8]) -> Result<Search, SearchError> {
         } else if name.eq_ignore_ascii_case(b"infohash") {
             let torrent = info_hash(value).filter(|torrent| !torrents.contains(torrent));
             torrents.extend(torrent.filter(|_| torrents.len() < MAX_READ));
-        } else if name.eq_ignore_ascii_case(b"cookie") && value.len() <= LONGEST_COOKIE {
+        } else if name.eq_ignore_ascii_case(b"cookie") && value.len() <= MAX_COOKIE_LEN {
             cookie = cookie.or_else(|| Some(value.to_vec()));
         }
     }
@@ -156,13 +156,13 @@ mod tests {
             assert_eq!(changed(from, to), Err(why), "{from} -> {to}");
         }
         assert_eq!(read(b""), Err(SearchError::NotASearch));
-        let long = OTHER.replace("cookie", &format!("x: {}\r\ncookie", "y".repeat(LONGEST_READ)));
+        let long = OTHER.replace("cookie", &format!("x: {}\r\ncookie", "y".repeat(MAX_READ_LEN)));
         assert_eq!(read(long.as_bytes()), Err(SearchError::NotASearch));
     }
 
     #[test]
     fn a_long_cookie_is_left_out() {
-        let text = OTHER.replace("1b2c3d4", &"c".repeat(LONGEST_COOKIE + 1));
+        let text = OTHER.replace("1b2c3d4", &"c".repeat(MAX_COOKIE_LEN + 1));
         assert_eq!(read(text.as_bytes()).unwrap().cookie, None);
     }
 
@@ -189,7 +189,7 @@ mod tests {
             for group in [group(), "[ff15::efc0:988f]:6771".parse().unwrap()] {
                 let mut read_back = Vec::new();
                 for datagram in write(group, port, cookie, &torrents, each) {
-                    prop_assert!(datagram.len() <= LONGEST_WRITTEN);
+                    prop_assert!(datagram.len() <= MAX_WRITTEN_LEN);
                     let search = read(&datagram).unwrap();
                     prop_assert_eq!((search.port, search.cookie), (port, Some(cookie_text(cookie).into_bytes())));
                     read_back.extend(search.torrents);
@@ -221,7 +221,7 @@ mod tests {
             bytes.splice(at.min(bytes.len())..at.min(bytes.len()), with);
             if let Ok(search) = read(&bytes) {
                 prop_assert!(search.port != 0 && (1..=MAX_READ).contains(&search.torrents.len()));
-                prop_assert!(search.cookie.is_none_or(|cookie| cookie.len() <= LONGEST_COOKIE));
+                prop_assert!(search.cookie.is_none_or(|cookie| cookie.len() <= MAX_COOKIE_LEN));
             }
         }
     }

@@ -130,7 +130,7 @@ impl Splitter {
 
     /// Whether the stream is between messages and `bytes` are the header of `block`; if so, the payload comes
     /// next. Otherwise nothing changes, and [`Splitter::next`] has to read them.
-    pub fn goes_on_with(&mut self, bytes: &[u8; PIECE_HEADER_LEN], block: Wanted) -> bool {
+    pub fn continues_with(&mut self, bytes: &[u8; PIECE_HEADER_LEN], block: Wanted) -> bool {
         let so = self.at_boundary() && (1..=BLOCK_LEN).contains(&block.len) && *bytes == piece_header(block);
         if so {
             self.state = State::Payload { missing: block.len as usize };
@@ -310,14 +310,14 @@ mod tests {
     fn an_expected_header_is_recognised_at_once() {
         let block = Wanted { piece: 3, begin: BLOCK_LEN, len: BLOCK_LEN };
         let mut splitter = Splitter::new(None);
-        assert!(!splitter.goes_on_with(b"\0\0\0\x05\x04\0\0\0\x01\0\0\0\0", block));
+        assert!(!splitter.continues_with(b"\0\0\0\x05\x04\0\0\0\x01\0\0\0\0", block));
         for other in [Wanted { len: 0, ..block }, Wanted { len: BLOCK_LEN + 1, ..block }] {
-            assert!(!splitter.goes_on_with(&piece_header(other), other));
+            assert!(!splitter.continues_with(&piece_header(other), other));
         }
-        assert!(!splitter.goes_on_with(&piece_header(block), Wanted { piece: 4, ..block }));
-        assert!(splitter.goes_on_with(&piece_header(block), block));
+        assert!(!splitter.continues_with(&piece_header(block), Wanted { piece: 4, ..block }));
+        assert!(splitter.continues_with(&piece_header(block), block));
         assert_eq!(splitter.payload_left(), BLOCK_LEN as usize);
-        assert!(!splitter.goes_on_with(&piece_header(block), block));
+        assert!(!splitter.continues_with(&piece_header(block), block));
         splitter.moved(BLOCK_LEN as usize);
         assert!(splitter.at_boundary());
         let mut half: &[u8] = &[0, 0];

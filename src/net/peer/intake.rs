@@ -192,7 +192,7 @@ impl Intake {
                 return self.untangle(place, blocks, left, reports);
             };
             let expected = Wanted::from(block.span());
-            if !self.splitter.goes_on_with(&self.guess.heads[place], expected) {
+            if !self.splitter.continues_with(&self.guess.heads[place], expected) {
                 return self.untangle(place, blocks, left, reports);
             }
             self.owed.take(expected);

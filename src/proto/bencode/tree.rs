@@ -2,7 +2,7 @@
 
 use super::error::BencodeError;
 use super::number::parse_int;
-use super::scan::{Limits, Step, Walk, What};
+use super::scan::{Limits, Scanner, Token, TokenKind};
 
 /// A checked bencoded value and all values in it, borrowed from the bytes. The nodes are one list in the
 /// order of the bytes, built without recursion, and take 12 bytes each.
@@ -24,25 +24,25 @@ struct Node {
 impl<'a> Tree<'a> {
     /// Parses the value at the beginning of `bytes`.
     pub fn parse(bytes: &'a [u8], limits: Limits) -> Result<Self, BencodeError> {
-        let mut walk = Walk::new(bytes, limits)?;
+        let mut scanner = Scanner::new(bytes, limits)?;
         let mut nodes: Vec<Node> = Vec::new();
         let mut open: Vec<usize> = Vec::new();
-        while let Some(Step { what, begin, end, .. }) = walk.step()? {
+        while let Some(Token { kind, begin, end, .. }) = scanner.next()? {
             let number = nodes.len();
-            match what {
-                What::End => {
+            match kind {
+                TokenKind::End => {
                     if let Some(container) = open.pop() {
                         nodes[container].end = end as u32;
                         nodes[container].next = number as u32;
                     }
                     continue;
                 }
-                What::List | What::Dict => open.push(number),
-                What::Int | What::Bytes | What::Key => {}
+                TokenKind::List | TokenKind::Dict => open.push(number),
+                TokenKind::Int | TokenKind::Bytes | TokenKind::Key => {}
             }
             nodes.push(Node { begin: begin as u32, end: end as u32, next: number as u32 + 1 });
         }
-        Ok(Self { bytes, nodes, len: walk.at })
+        Ok(Self { bytes, nodes, len: scanner.at })
     }
 
     /// Returns the outermost value.

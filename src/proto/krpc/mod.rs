@@ -18,7 +18,7 @@ use crate::base::{NodeId, Untrusted};
 pub use item::{Item, ItemError, MAX_SALT, MAX_VALUE};
 pub use read::{Malformed, read};
 
-/// The longest packet that is read, in bytes. Nodes keep their packets within one Ethernet frame (1500 bytes).
+/// The longest packet that is read, in bytes. Nodes keep theirs within one Ethernet frame (1500 bytes).
 pub const MAX_PACKET: usize = 2048;
 /// The longest token that is accepted, in bytes; tokens in the wild have 4 to 20.
 pub const MAX_TOKEN: usize = 64;
@@ -185,7 +185,7 @@ pub struct Reply {
     /// A Bloom filter of the addresses of the leechers (BEP 33, `BFpe`).
     pub leechers: Option<Box<[u8; BLOOM_LEN]>>,
     /// The values of the item that the query asked for, as far as the reply has them.
-    pub item: Option<Found>,
+    pub item: Option<ItemValues>,
     /// Sampled info-hashes (BEP 51).
     pub samples: Option<Samples>,
 }
@@ -211,7 +211,7 @@ impl Reply {
 /// The values of an item in a reply (BEP 44). They are unverified until the querying node, which knows target
 /// and salt, has checked them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Found {
+pub struct ItemValues {
     /// The bencoded value; missing if the querying node already has the newest.
     pub value: Option<Vec<u8>>,
     /// The public key of a mutable item.
@@ -251,7 +251,7 @@ impl ErrorCode {
     /// 207: the salt of the item is too long.
     pub const SALT_TOO_LONG: Self = Self(207);
     /// 301: the sequence number in `cas` is not that of the stored item.
-    pub const NOT_THAT_ONE: Self = Self(301);
+    pub const CAS_MISMATCH: Self = Self(301);
     /// 302: the stored item has a higher sequence number.
     pub const OUTDATED: Self = Self(302);
 }
@@ -352,7 +352,7 @@ mod tests {
         reply.token = Some(vec![0, 255]);
         reply.seeds = Some(Box::new([3; BLOOM_LEN]));
         reply.leechers = Some(Box::new([0; BLOOM_LEN]));
-        reply.item = Some(Found {
+        reply.item = Some(ItemValues {
             value: Some(b"d1:ai1ee".to_vec()),
             key: Some([4; 32]),
             signature: Some([5; 64]),

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use super::{
-    BLOOM_LEN, Body, ErrorCode, Found, Item, MAX_NODES, MAX_PACKET, MAX_PEERS, MAX_SAMPLES, MAX_TOKEN,
+    BLOOM_LEN, Body, ErrorCode, Item, ItemValues, MAX_NODES, MAX_PACKET, MAX_PEERS, MAX_SAMPLES, MAX_TOKEN,
     Packet, Query, Reply, Samples, Transaction, Want,
 };
 use crate::base::{NodeId, Untrusted};
@@ -143,13 +143,13 @@ fn reply(values: &Value) -> Option<Reply> {
     reply.token = bytes(b"token").filter(|token| token.len() <= MAX_TOKEN).map(<[u8]>::to_vec);
     reply.seeds = filter(b"BFsd");
     reply.leechers = filter(b"BFpe");
-    let found = Found {
+    let found = ItemValues {
         value: values.get(b"v").map(|value| value.raw().to_vec()),
         key: bytes(b"k").and_then(|key| key.try_into().ok()),
         signature: bytes(b"sig").and_then(|signature| signature.try_into().ok()),
         seq: values.get(b"seq").and_then(|seq| seq.int()),
     };
-    reply.item = (found != Found::default()).then_some(found);
+    reply.item = (found != ItemValues::default()).then_some(found);
     reply.samples = bytes(b"samples").map(|samples| Samples {
         hashes: samples.as_chunks::<20>().0.iter().take(MAX_SAMPLES).map(|&hash| NodeId(hash)).collect(),
         known: values.get(b"num").and_then(|num| num.int()).map_or(0, |num| num.max(0) as u64),

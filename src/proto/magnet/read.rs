@@ -104,21 +104,21 @@ pub(super) fn read(link: &str) -> Result<(Magnet, Vec<MagnetNote>), MagnetError>
     }
     let begin = link.get(..8).filter(|begin| begin.eq_ignore_ascii_case("magnet:?"));
     let query = &link[begin.ok_or(MagnetError::NoMagnet)?.len()..];
-    let mut reading = Reading::default();
+    let mut reader = MagnetReader::default();
     let mut end = link.len() - query.len();
     for part in query.split('&') {
         end += part.len();
         // Links are often copied out of web pages with their & still escaped.
         let part = part.strip_prefix("amp;").unwrap_or(part);
         let (key, value) = part.split_once('=').unwrap_or((part, ""));
-        reading.take(key, value, end - value.len())?;
+        reader.read_part(key, value, end - value.len())?;
         end += 1;
     }
-    reading.finish()
+    reader.finish()
 }
 
 /// Percent-decodes a value that must not be damaged and begins at byte `at` of the link.
-fn strictly(value: &str, at: usize) -> Result<Vec<u8>, MagnetError> {
+fn decode_strictly(value: &str, at: usize) -> Result<Vec<u8>, MagnetError> {
     let bytes = value.as_bytes();
     let digit = |n: usize| bytes.get(n).is_some_and(u8::is_ascii_hexdigit);
     let broken = (0..bytes.len()).find(|&n| bytes[n] == b'%' && !(digit(n + 1) && digit(n + 2)));
@@ -129,31 +129,31 @@ fn strictly(value: &str, at: usize) -> Result<Vec<u8>, MagnetError> {
 }
 
 #[derive(Default)]
-struct Reading {
+struct MagnetReader {
     v1: Option<Sha1Digest>,
     v2: Option<Sha256Digest>,
     name: Option<Untrusted>,
-    trackers: Kept<Untrusted>,
-    web_seeds: Kept<Untrusted>,
-    peers: Kept<SocketAddr>,
-    named_peers: Kept<(Untrusted, u16)>,
+    trackers: BoundedList<Untrusted>,
+    web_seeds: BoundedList<Untrusted>,
+    peers: BoundedList<SocketAddr>,
+    named_peers: BoundedList<(Untrusted, u16)>,
     select: Vec<RangeInclusive<u32>>,
     bad_select: usize,
 }
 
 /// A list of at most [`MAX_KEPT`] items, and the number of those that were left out.
-struct Kept<T> {
+struct BoundedList<T> {
     list: Vec<T>,
     left_out: usize,
 }
 
-impl<T> Default for Kept<T> {
+impl<T> Default for BoundedList<T> {
     fn default() -> Self {
         Self { list: Vec::new(), left_out: 0 }
     }
 }
 
-impl<T: PartialEq> Kept<T> {
+impl<T: PartialEq> BoundedList<T> {
     fn add(&mut self, item: Option<T>) {
         match item {
             Some(item) if self.list.contains(&item) => {}
@@ -163,9 +163,9 @@ impl<T: PartialEq> Kept<T> {
     }
 }
 
-impl Reading {
+impl MagnetReader {
     /// Reads one part of the link, whose value begins at byte `at`.
-    fn take(&mut self, key: &str, value: &str, at: usize) -> Result<(), MagnetError> {
+    fn read_part(&mut self, key: &str, value: &str, at: usize) -> Result<(), MagnetError> {
         // Repeated keys may be numbered: tr.1, tr.2.
         let (stem, number) = key.split_once('.').unwrap_or((key, ""));
         let stem = if number.bytes().all(|b| b.is_ascii_digit()) { stem } else { key };
@@ -174,7 +174,7 @@ impl Reading {
         let bytes = || percent::decode(if short { value.as_bytes() } else { b"" });
         let text = || String::from_utf8_lossy(&bytes()).into_owned();
         match stem.to_ascii_lowercase().as_str() {
-            "xt" => self.topic(&String::from_utf8_lossy(&strictly(value, at)?))?,
+            "xt" => self.read_topic(&String::from_utf8_lossy(&decode_strictly(value, at)?))?,
             "dn" if self.name.is_none() && !value.is_empty() && short => {
                 // In names only, + stands for a space, as in HTML forms.
                 let spaced: Cow<'_, str> =
@@ -183,8 +183,8 @@ impl Reading {
             }
             "tr" => self.trackers.add(url(&text(), &["http://", "https://", "udp://"])),
             "ws" => self.web_seeds.add(url(&text(), &["http://", "https://"])),
-            "x.pe" => self.peer(&text()),
-            "so" => self.choose(value),
+            "x.pe" => self.read_peer(&text()),
+            "so" => self.read_ranges(value),
             _ => {}
         }
         Ok(())
@@ -192,7 +192,7 @@ impl Reading {
 
     /// Reads the file ranges of `so`, such as `0,2,4-6` (BEP 53). A malformed range is left out; the others
     /// count.
-    fn choose(&mut self, value: &str) {
+    fn read_ranges(&mut self, value: &str) {
         for part in String::from_utf8_lossy(&percent::decode(value.as_bytes())).split(',') {
             match range(part) {
                 Some(range) if self.select.len() < MAX_RANGES => self.select.push(range),
@@ -201,22 +201,22 @@ impl Reading {
         }
     }
 
-    fn topic(&mut self, urn: &str) -> Result<(), MagnetError> {
+    fn read_topic(&mut self, urn: &str) -> Result<(), MagnetError> {
         let after = |prefix: &str| {
             let begin = urn.get(..prefix.len())?;
             begin.eq_ignore_ascii_case(prefix).then(|| &urn[prefix.len()..])
         };
         if let Some(hash) = after("urn:btih:") {
             let digest = v1(hash).ok_or(MagnetError::BadV1)?;
-            one(&mut self.v1, digest)?;
+            set_once(&mut self.v1, digest)?;
         } else if let Some(hash) = after("urn:btmh:") {
             let digest = hash.strip_prefix("1220").and_then(|hex| hex.parse::<InfoHashes>().ok()?.v2());
-            one(&mut self.v2, digest.ok_or(MagnetError::BadV2)?)?;
+            set_once(&mut self.v2, digest.ok_or(MagnetError::BadV2)?)?;
         }
         Ok(())
     }
 
-    fn peer(&mut self, text: &str) {
+    fn read_peer(&mut self, text: &str) {
         if let Ok(addr) = text.parse::<SocketAddr>() {
             let good = addr.port() != 0 && !addr.ip().is_unspecified() && !addr.ip().is_multicast();
             self.peers.add(good.then(|| super::global(addr)));
@@ -266,7 +266,7 @@ impl Reading {
     }
 }
 
-fn one<T: PartialEq>(slot: &mut Option<T>, value: T) -> Result<(), MagnetError> {
+fn set_once<T: PartialEq>(slot: &mut Option<T>, value: T) -> Result<(), MagnetError> {
     match slot {
         Some(there) if *there != value => Err(MagnetError::TwoTorrents),
         _ => {

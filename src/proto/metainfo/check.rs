@@ -138,7 +138,7 @@ fn read(raw: &[u8], outer: Option<&[u8]>) -> Result<Metainfo, MetainfoError> {
     if let Some(file_tree) = file_tree {
         if version == Version::Hybrid {
             let v1 = hybrid::V1 { name: &name, several: read.files.as_ref(), files: &files, piece_len };
-            hybrid::agree(&v1, file_tree)?;
+            hybrid::compare(&v1, file_tree)?;
         }
         let outer = outer.map(|bytes| Tree::parse(bytes, Limits::TORRENT)).transpose()?;
         let layers = outer.as_ref().and_then(|outer| outer.root().get(b"piece layers"));

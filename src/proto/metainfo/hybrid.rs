@@ -66,13 +66,13 @@ pub(super) struct V1<'a> {
 }
 
 /// Compares the two halves file by file.
-pub(super) fn agree(v1: &V1<'_>, tree: Value<'_, '_>) -> Result<(), HybridError> {
-    let mut left = Line { v1, next: 0, offset: 0 };
+pub(super) fn compare(v1: &V1<'_>, tree: Value<'_, '_>) -> Result<(), HybridError> {
+    let mut position = V1Position { v1, next: 0, offset: 0 };
     let mut number = 0;
     walk(tree, &mut |path, v2| {
         number += 1;
         let v2_path = || shown(path.iter().copied());
-        let Some(at) = left.stored()? else {
+        let Some(at) = position.next_stored()? else {
             return Err(HybridError::Only { half: "v2", path: v2_path() });
         };
         if !v1.is_called(at, path) {
@@ -82,24 +82,24 @@ pub(super) fn agree(v1: &V1<'_>, tree: Value<'_, '_>) -> Result<(), HybridError>
         if len != v2.len {
             return Err(HybridError::Length { path: v2_path(), v1: len, v2: v2.len });
         }
-        left.pass(at)
+        position.advance(at)
     })?;
-    match left.stored()? {
+    match position.next_stored()? {
         Some(at) => Err(HybridError::Only { half: "v1", path: v1.path(at) }),
         None => Ok(()),
     }
 }
 
 /// The position in the v1 list of files.
-struct Line<'a> {
+struct V1Position<'a> {
     v1: &'a V1<'a>,
     next: usize,
     offset: u64,
 }
 
-impl Line<'_> {
+impl V1Position<'_> {
     /// Returns the index of the next file that is not padding, and checks the padding before it.
-    fn stored(&mut self) -> Result<Option<usize>, HybridError> {
+    fn next_stored(&mut self) -> Result<Option<usize>, HybridError> {
         while let Some(file) = self.v1.files.get(self.next) {
             if !file.attributes.is_pad() {
                 return Ok(Some(self.next));
@@ -114,7 +114,7 @@ impl Line<'_> {
         Ok(None)
     }
 
-    fn pass(&mut self, at: usize) -> Result<(), HybridError> {
+    fn advance(&mut self, at: usize) -> Result<(), HybridError> {
         let len = self.v1.files[at].len;
         if len > 0 && !self.offset.is_multiple_of(self.v1.piece_len) {
             return Err(HybridError::Unaligned(self.v1.path(at)));

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use crate::base::{InfoHashes, PeerId};
-use crate::proto::announce::{Announce, AnnounceEvent, left_or_something};
+use crate::proto::announce::{Announce, AnnounceEvent, left_or_block};
 use crate::proto::percent;
 
 /// The most torrents in one scrape.
@@ -56,7 +56,7 @@ pub fn announce_url(tracker: &str, announce: &Announce) -> Result<String, UrlErr
     number_key(&mut url, "port", u64::from(announce.port));
     number_key(&mut url, "uploaded", announce.uploaded);
     number_key(&mut url, "downloaded", announce.downloaded);
-    number_key(&mut url, "left", left_or_something(announce.left));
+    number_key(&mut url, "left", left_or_block(announce.left));
     number_key(&mut url, "compact", 1);
     let _ = write!(url, "key={:08X}&", announce.key);
     match announce.event {

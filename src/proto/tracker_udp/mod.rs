@@ -43,7 +43,7 @@ pub enum Family {
 
 /// Returns how long to wait for a response after `earlier` requests without one: 15 s, doubled each time (BEP
 /// 15, "Time outs"). `None` after the ninth: the tracker does not answer.
-pub fn patience(earlier: u32) -> Option<Duration> {
+pub fn response_timeout(earlier: u32) -> Option<Duration> {
     (earlier <= 8).then(|| Duration::from_secs(15 << earlier))
 }
 

@@ -7,13 +7,13 @@
 use std::net::SocketAddr;
 
 use crate::base::NodeId;
-use crate::proto::krpc::{Body, Found, Packet, Reply, Transaction, Want};
+use crate::proto::krpc::{Body, ItemValues, Packet, Reply, Transaction, Want};
 
 use super::node::VERSION;
 use super::table::K;
 
 /// The most bytes sent because of a query, per byte of the query.
-pub(super) const AMPLIFY: usize = 3;
+pub(super) const MAX_AMPLIFICATION: usize = 3;
 /// The longest reply without an item (BEP 32), in bytes.
 const MAX_BYTES: usize = 1024;
 /// The longest reply with an item, in bytes; it fits into one packet on any path. Items cannot be split.
@@ -35,66 +35,73 @@ const HASH: usize = 20;
 
 /// A reply that is being put together, and its length limit.
 #[derive(Debug)]
-pub(super) struct Draft {
+pub(super) struct ReplyBuilder {
     pub(super) reply: Reply,
     transaction: Transaction,
     to: SocketAddr,
     /// Whether the reply contains the querying node's address (BEP 42).
-    tells: bool,
+    has_address: bool,
     most: usize,
     /// The bytes reserved for a ping to the same node.
-    set_aside: usize,
+    reserved: usize,
 }
 
 /// The nodes nearest to a target, nearest first.
 pub(super) type Nearest = Vec<(NodeId, SocketAddr)>;
 
-impl Draft {
-    /// Begins a reply to a query of `len` bytes, with `set_aside` bytes reserved.
+impl ReplyBuilder {
+    /// Begins a reply to a query of `len` bytes, with `reserved` bytes reserved.
     pub(super) fn new(
         transaction: &Transaction,
         to: SocketAddr,
         own: NodeId,
         len: usize,
-        set_aside: usize,
+        reserved: usize,
     ) -> Self {
         let transaction = transaction.clone();
-        Self { reply: Reply::new(own), transaction, to, tells: true, most: len * AMPLIFY, set_aside }
+        Self {
+            reply: Reply::new(own),
+            transaction,
+            to,
+            has_address: true,
+            most: len * MAX_AMPLIFICATION,
+            reserved,
+        }
     }
 
     /// Returns the packet, which is too long if even the shortest reply is.
     pub(super) fn packet(self) -> Packet {
-        let seen_as = self.tells.then_some(self.to);
+        let seen_as = self.has_address.then_some(self.to);
         Packet { seen_as, ..Packet::new(self.transaction, Body::Reply(Box::new(self.reply))) }
     }
 
     fn len(&self) -> usize {
         let mut packet = Packet::new(self.transaction.clone(), Body::Reply(Box::new(self.reply.clone())));
-        packet.seen_as = self.tells.then_some(self.to);
+        packet.seen_as = self.has_address.then_some(self.to);
         packet.version = Some(VERSION);
         packet.encode().len()
     }
 
     /// The number of bytes that are left for lists.
     fn room(&self) -> usize {
-        self.most.saturating_sub(self.set_aside).min(MAX_BYTES).saturating_sub(self.len())
+        self.most.saturating_sub(self.reserved).min(MAX_BYTES).saturating_sub(self.len())
     }
 
     /// Adds an item, and leaves out other values if the reply is too long. If it is still too long, only the
     /// sequence number stays, and the node has to send a longer query.
-    pub(super) fn add_item(&mut self, found: Found) {
+    pub(super) fn add_item(&mut self, found: ItemValues) {
         let most = self.most.min(MAX_WITH_ITEM);
         let seq = found.seq;
         self.reply.item = Some(found);
         let lists = self.reply.none_in;
-        for (lists, tells) in [(lists, true), (Want::default(), true), (Want::default(), false)] {
-            (self.reply.none_in, self.tells) = (lists, tells);
+        for (lists, has_address) in [(lists, true), (Want::default(), true), (Want::default(), false)] {
+            (self.reply.none_in, self.has_address) = (lists, has_address);
             if self.len() <= most {
                 return;
             }
         }
-        (self.reply.none_in, self.tells) = (lists, true);
-        self.reply.item = seq.map(|seq| Found { seq: Some(seq), ..Found::default() });
+        (self.reply.none_in, self.has_address) = (lists, true);
+        self.reply.item = seq.map(|seq| ItemValues { seq: Some(seq), ..ItemValues::default() });
     }
 
     /// Adds at most `most` info-hashes, which `some` returns. They get half of the bytes that are left, nodes
@@ -175,12 +182,12 @@ mod tests {
         (0..count).map(|n| (NodeId([n; 20]), SocketAddr::new(ip(n.into()), 6881))).collect()
     }
 
-    fn draft(len: usize, want: Want, set_aside: usize) -> Draft {
+    fn builder(len: usize, want: Want, reserved: usize) -> ReplyBuilder {
         let to = SocketAddr::from(([10, 0, 0, 1], 7));
-        let mut draft = Draft::new(&Transaction::from(7), to, NodeId([9; 20]), len, set_aside);
-        draft.reply.none_in = want;
-        draft.reply.token = Some(vec![1; 8]);
-        draft
+        let mut builder = ReplyBuilder::new(&Transaction::from(7), to, NodeId([9; 20]), len, reserved);
+        builder.reply.none_in = want;
+        builder.reply.token = Some(vec![1; 8]);
+        builder
     }
 
     fn reply(packet: &Packet) -> (usize, &Reply) {
@@ -199,13 +206,13 @@ mod tests {
     fn lists_fill_the_room_and_no_more() {
         for len in 80..500 {
             for (counts, peers) in [([8, 8], 0), ([8, 0], 30), ([0, 8], 200), ([3, 8], 1), ([1, 1], 200)] {
-                let mut draft = draft(len, Want::BOTH, PING);
-                draft.add_peers([nearest(false, counts[0]), nearest(true, counts[1])], |most| {
+                let mut builder = builder(len, Want::BOTH, PING);
+                builder.add_peers([nearest(false, counts[0]), nearest(true, counts[1])], |most| {
                     vec!["8.8.8.8:1".parse().unwrap(); most.min(peers)]
                 });
-                let packet = draft.packet();
+                let packet = builder.packet();
                 let (bytes, reply) = reply(&packet);
-                let most = (len * AMPLIFY - PING).min(MAX_BYTES);
+                let most = (len * MAX_AMPLIFICATION - PING).min(MAX_BYTES);
                 assert!(bytes <= most, "{bytes} of {most}");
                 let all = reply.nodes.len() == usize::from(counts[0])
                     && reply.nodes6.len() == usize::from(counts[1])
@@ -218,9 +225,9 @@ mod tests {
     #[test]
     fn what_one_family_does_not_need_the_other_gets() {
         let told = |counts: [u8; 2]| {
-            let mut draft = draft(160, Want::BOTH, 0);
-            draft.add_nodes([nearest(false, counts[0]), nearest(true, counts[1])]);
-            (draft.reply.nodes.len(), draft.reply.nodes6.len())
+            let mut builder = builder(160, Want::BOTH, 0);
+            builder.add_nodes([nearest(false, counts[0]), nearest(true, counts[1])]);
+            (builder.reply.nodes.len(), builder.reply.nodes6.len())
         };
         assert_eq!((told([8, 0]), told([0, 8])), ((8, 0), (0, 8)));
         let (v4, v6) = told([8, 8]);
