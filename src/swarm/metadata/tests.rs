@@ -1,4 +1,4 @@
-//! Scripts of offers and pieces.
+//! Scripted offers and pieces.
 
 use super::attempts::MEMORY;
 use super::*;
@@ -57,7 +57,7 @@ fn long_ones_are_divided() {
     let asked = download.choose_requests(at(0));
     assert_eq!(asked, [(peer(0), (0..32).collect::<Vec<_>>()), (peer(1), (32..64).collect())]);
     assert!(download.choose_requests(at(500)).is_empty());
-    // The second is silent: what it owes is asked of the first, when that has nothing else to do.
+    // The second peer is silent: its pieces are requested from the first once that has none pending.
     for piece in 0..32 {
         download.receive_piece(at(600), peer(0), piece, Some(size), vec![0; 16_384]);
     }
@@ -134,7 +134,7 @@ fn large_claims_hold_no_memory_and_make_room() {
     let first = download.choose_requests(at(0));
     assert_eq!(first.len(), 2);
     assert_eq!(download.held(), 0);
-    // An honest one comes late, and its turn comes at once, for it asks for less.
+    // An honest peer connects late and has its turn at once, since its dictionary is smaller.
     assert!(download.add_offer(at(10), peer(99), SIZE));
     assert_eq!(download.choose_requests(at(10)), [(peer(99), vec![0, 1, 2])]);
 }
@@ -144,7 +144,7 @@ fn the_longest_one_has_its_turn_among_drippers_of_the_same_length() {
     let mut download = MetadataDownload::default();
     let size = MAX_METADATA;
     (0..10).for_each(|n| assert!(download.add_offer(at(0), peer(n), size)));
-    // Once a shared one was wrong, each makes its own.
+    // After a wrong shared attempt, each peer gets its own.
     download.unshared.insert(size);
     assert!(download.add_offer(at(0), peer(10), size));
     let mut owed: BTreeMap<PeerKey, Vec<u32>> = BTreeMap::new();
@@ -179,7 +179,7 @@ fn a_silent_crowd_keeps_an_honest_peer_from_its_turn_for_seconds_only() {
     });
     let second = asked_at.expect("it is asked");
     assert!((4..8).contains(&second), "at first few are asked, then ever more: {second}");
-    // Who was silent so far may send it all the same, and is asked for no more before it does.
+    // A silent peer may still send its pieces, and is asked for no more before it does.
     let now = at(second * 1000);
     assert!(download.choose_requests_from(now, peer(0)).is_empty());
     assert_eq!(send(&mut download, now, peer(0), 0, 7), PieceResult::Accepted);
@@ -207,7 +207,7 @@ fn one_that_was_wrong_works_alone_and_is_asked_again_after_ever_longer_pauses() 
         assert!(download.choose_requests(now + rest / 2).is_empty());
         now += rest;
     }
-    // Another connection does not help it.
+    // A new connection does not reset the count.
     download.remove_peer(peer(0));
     assert!(download.add_offer(now, peer(1), SIZE) && download.add_offer(now, peer(2), SIZE));
     download.distrust_accused(peer(1), who);

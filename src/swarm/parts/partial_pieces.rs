@@ -1,8 +1,8 @@
 //! Partial pieces: opened, and not yet verified, failed or abandoned.
 //!
 //! Each block of a partial piece is free, requested or received. In the end game a block may be requested
-//! from several peers: its cell has the first one, `duplicates` the others. Of a long piece only the blocks in the
-//! [`RequestWindow`] can be requested.
+//! from several peers: its cell has the first one, `duplicates` the others. Of a long piece only the blocks in
+//! the [`RequestWindow`] can be requested.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;

@@ -200,7 +200,7 @@ fn a_piece_that_is_not_wanted_any_more_is_dropped() {
     let out = stage.give(Input::Wish(Wish::Priorities(priorities)));
     assert_eq!(cancelled(&out, peer), first[1..]);
     assert!(out.contains(&Output::Discard { piece }));
-    // One was on its way already.
+    // One block was sent before the cancel arrived.
     let out = stage.land(peer, &first[1..2]);
     assert!(!out.iter().any(|o| matches!(o, Output::Accept { .. })), "{out:?}");
 }

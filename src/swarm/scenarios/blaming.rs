@@ -1,4 +1,4 @@
-//! Peers that send wrong bytes.
+//! Peers that send wrong blocks.
 
 use super::stage::{Stage, addr, asked, closed, dials, verifies};
 use crate::proto::message::Message;
@@ -30,7 +30,7 @@ fn of_several_senders_exactly_the_liar_is_banned_once_the_piece_is_right() {
     let (honest, blocks) = stage.meet_seed(1);
     let (liar, _) = stage.meet_seed(2);
     stage.land(honest, &blocks[..2]);
-    // The first falls silent; the other brings the rest, one block of it wrong.
+    // The first peer falls silent; the other sends the rest, with one wrong block.
     stage.pass(20);
     let rest: Vec<_> = stage.torrent.swarm.peers[&liar].pipeline.pending().iter().copied().collect();
     assert_eq!(rest.len(), 2);

@@ -1,4 +1,4 @@
-//! Peers, disks and users that do anything at any time.
+//! Random behaviour of peers, disks and users.
 
 use std::time::Duration;
 

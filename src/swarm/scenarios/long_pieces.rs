@@ -1,4 +1,4 @@
-//! Pieces too long to be held whole, fetched front first with little memory.
+//! Pieces too long for memory, downloaded front first.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::swarm::event::{DisconnectReason, Input, Note, Output, PeerKey};
 
 const RUN: u64 = 1 << 20;
 
-/// Two pieces of 5 MiB and a shorter one, and so much memory.
+/// Makes a torrent of two pieces of 5 MiB and a shorter one, with `budget` bytes of memory.
 fn stage(budget: u64, seed: u64) -> Stage {
     let geometry = Geometry::single(5 * RUN, 10 * RUN + seed % 3 * 1_000_001 + 7).unwrap();
     let mut stage = Stage::of(Arc::new(geometry), false, config());
@@ -27,7 +27,7 @@ struct Held {
     in_runs: bool,
 }
 
-/// Peers that send in any order, and a disk that takes its time.
+/// A world with peers that send in any order and a slow disk.
 struct World {
     stage: Stage,
     rng: Rng,
@@ -36,7 +36,7 @@ struct World {
     owed: Vec<(PeerKey, Block)>,
     held: BTreeMap<Piece, Held>,
     finished: bool,
-    /// Nothing goes wrong any more.
+    /// Whether faults have stopped.
     calm: bool,
 }
 
@@ -117,7 +117,7 @@ impl World {
         self.follow(&out);
     }
 
-    /// Has the disk do one thing; says whether there was one.
+    /// Completes one disk operation. Returns whether there was one.
     fn disk(&mut self) -> bool {
         let geometry = self.stage.geometry().clone();
         let ready = self.held.iter().find_map(|(&piece, held)| {
@@ -184,7 +184,7 @@ fn whatever_order_blocks_come_in_a_long_piece_is_finished_with_little_memory() {
         for n in 0..2000 {
             world.step(n);
         }
-        // The weather clears: one who has everything comes and stays, and everything is sent.
+        // The faults stop: a seed connects and stays, and sends everything.
         world.calm = true;
         world.come(250);
         let mut steps = 0;

@@ -1,4 +1,4 @@
-//! How connections begin and end.
+//! Beginning and end of connections.
 
 use super::stage::{Stage, addr, closed, config, dials, modern, said};
 use crate::base::PeerId;
@@ -79,7 +79,7 @@ fn who_answers_at_two_addresses_is_one_peer_while_the_first_is_of_use() {
     let (first, _) = stage.connect_as(1, false, hello);
     let (second, out) = stage.connect_as(2, false, hello);
     assert_eq!((closed(&out, second), closed(&out, first)), (Some(DisconnectReason::Duplicate), None));
-    // One that has only taken the name of another keeps it away for a moment at most.
+    // A peer that copies the id of another keeps it away only for a moment.
     let mut stage = Stage::leech(4);
     found(&mut stage);
     stage.connect_as(1, false, hello);
@@ -125,7 +125,7 @@ fn we_do_not_talk_to_ourselves() {
 
 #[test]
 fn of_two_connections_with_one_peer_both_ends_keep_the_same() {
-    // Ours is the id 0x80…: the greater against 1, the smaller against 0xf0.
+    // Our id is 0x80…: greater than 1, less than 0xf0.
     for (id, incoming_first, keeps_new) in
         [(1, true, true), (1, false, false), (0xf0, true, false), (0xf0, false, true)]
     {

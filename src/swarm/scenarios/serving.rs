@@ -1,4 +1,4 @@
-//! Requests of others.
+//! Requests of peers.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Scripts of what is heard and tried.
+//! Scripted addresses and dials.
 
 use std::time::Duration;
 
@@ -91,7 +91,7 @@ fn who_tells_more_is_not_heard_more() {
         }
     }
     assert!(tried.iter().position(|&one| one == truth).is_some_and(|at| at <= 40), "{}", tried.len());
-    // Nobody of whom there is a share gets another one, unless something failed.
+    // A sender with a full share gets no further address in, unless one has failed.
     let kept = list.quotas.kept(owner_of(sender(0)));
     assert!((1..=MAX_PER_PEER).contains(&kept), "{kept}");
 }
@@ -133,7 +133,7 @@ fn what_the_user_named_is_soon_dialled_again() {
             list.failed(at(1), other, DialFailure::Refused);
         }
         list.disconnected(at(2), addr(1), true, true);
-        // When it may be dialled, and again after so many failures.
+        // The times at which the address may be dialled after each failure.
         let mut waits = Vec::new();
         let mut now = 2;
         for _ in 0..3 {
@@ -159,25 +159,25 @@ fn who_has_nobody_else_soon_tries_again_the_one_that_was_of_use() {
     assert_eq!(alone(&mut list, 0), Some(used));
     list.dial_connected(used);
     list.connected(used);
-    // What lies at the same address was of no use yet.
+    // Another port of the same address has not been useful yet.
     list.add(at(1), Source::Pex, beside);
     list.disconnected(at(2), used, true, true);
     assert_eq!(list.due(at(2), DialMode::Isolated), Some(at(12)));
     assert_eq!((alone(&mut list, 11), next(&mut list, 59)), (None, None), "others wait out the minute");
     assert_eq!(alone(&mut list, 12), Some(used));
-    // It does not answer: once was enough.
+    // The dial fails, and the privilege is gone.
     list.failed(at(13), used, DialFailure::Refused);
     assert_eq!(list.due(at(13), DialMode::Isolated), Some(at(72)));
     assert_eq!(alone(&mut list, 72), Some(beside));
     list.failed(at(72), beside, DialFailure::Refused);
     assert_eq!(alone(&mut list, 131), None);
-    // It answers and is of use again: so it goes on.
+    // The next dial connects and is useful, so the privilege is back.
     assert_eq!(alone(&mut list, 132), Some(used));
     list.dial_connected(used);
     list.connected(used);
     list.disconnected(at(140), used, true, true);
     assert_eq!(list.due(at(140), DialMode::Isolated), Some(at(150)));
-    // After a connection that was of no use it waits like any other at its address.
+    // After a useless connection it waits like any other address.
     assert_eq!(alone(&mut list, 150), Some(used));
     list.dial_connected(used);
     list.connected(used);

@@ -1,4 +1,4 @@
-//! Connections while the metadata is fetched, and after it has come.
+//! Connections before and after the metadata is known.
 
 use std::time::Duration;
 
@@ -27,11 +27,11 @@ fn it_says_that_it_has_nothing_and_asks_for_all_pieces_at_once() {
     assert_eq!(found(&out), None);
     let out = stage.send(peer, info, &[2]);
     assert_eq!(found(&out), Some(true));
-    // The old peer hears that we have it now.
+    // Our new handshake tells the old peer that we have the metadata.
     let Message::Extended { id: HANDSHAKE_ID, body } = &said(&out, peer)[0] else { panic!("{out:?}") };
     let later = ExtendedHandshake::decode(body).expect("ours can be read");
     assert_eq!(later.metadata_size, Some(info.len() as u32));
-    // And so does a new one, which is given what it asks for.
+    // A new peer learns it as well, and gets the pieces that it requests.
     let (other, _) = stage.offer(2, None);
     let out = stage.hear(other, to_us(&MetadataMessage::Request(3)));
     let [MetadataMessage::Data { piece: 3, bytes, .. }] = &asked(&out, other)[..] else { panic!("{out:?}") };
@@ -45,7 +45,7 @@ fn one_without_the_fast_extension_hears_no_word_about_pieces() {
     assert!(matches!(said(&out, peer)[..], [Message::Extended { id: HANDSHAKE_ID, .. }]));
     let (plain, out) = stage.connect_with(2, false, Reserved::NONE);
     assert!(said(&out, plain).is_empty());
-    // Who speaks no extensions and uses them all the same is answered in none.
+    // A peer that uses extensions without offering them gets no extended reply.
     for message in [hand(Some(1000)), to_us(&MetadataMessage::Request(0))] {
         assert_eq!(said(&stage.hear(plain, message), plain), []);
     }
@@ -71,7 +71,7 @@ fn of_a_hybrid_both_digests_must_be_right() {
     let out = stage.send(peer, &info, &[0]);
     assert_eq!((found(&out), closed(&out, peer)), (None, None));
     assert!(out.iter().any(|order| matches!(order, Output::Note(Note::WrongMetadata(_)))));
-    // It is asked again now and then, and at last never more.
+    // The peer is asked again from time to time, and is banned in the end.
     let mut closes = None;
     for _ in 0..4 {
         while asked(&stage.pass(1), peer).is_empty() {
@@ -121,12 +121,12 @@ fn one_that_proves_private_leaves_those_it_may_not_know() {
     assert_eq!(found(&out), Some(true));
     out.extend(stage.give(Input::Found { source: Source::Dht, addrs: vec![addr(4)] }));
     out.extend(stage.give(Input::LookedUp { answered: 3, peers: 1 }));
-    // One that was dialled before answers only now.
+    // A peer that was dialled before answers only now.
     let (late, answered) = stage.connect_with(3, false, modern());
     assert_eq!(closed(&answered, late), Some(DisconnectReason::Useless));
     let (of_user, answered) = stage.connect(2);
     assert_eq!(closed(&answered, of_user), Some(DisconnectReason::Duplicate), "it is still there");
-    // Whoever lacks the dictionary does not get it here.
+    // The metadata of a private torrent is not uploaded.
     let out_of_us = stage.hear(of_tracker, to_us(&MetadataMessage::Request(0)));
     assert!(!asked(&out_of_us, of_tracker).iter().any(|m| matches!(m, MetadataMessage::Data { .. })));
     out.extend(stage.pass(4000));
@@ -169,7 +169,7 @@ fn the_first_block_is_asked_for_when_the_last_piece_of_metadata_is_there() {
     let mut stage = Stage::with_link(Config { eager: true, ..config(metainfo.info_hash()) });
     let (seed, out) = stage.connect_with(1, false, modern());
     assert!(!said(&out, seed).contains(&Message::Interested), "nobody knows what it has");
-    // Each of its words is answered at once, with all that can be said by then.
+    // Each message has its effect at once, as far as it can by then.
     let out = stage.hear(seed, Message::HaveAll);
     assert_eq!(said(&out, seed), [Message::Interested]);
     let out = stage.hear(seed, hand(Some(info.len() as u32)));
@@ -182,7 +182,7 @@ fn the_first_block_is_asked_for_when_the_last_piece_of_metadata_is_there() {
     let out = stage.open(&metainfo, Bitfield::none);
     assert!(out.iter().any(|o| matches!(o, Output::Ask { peer, .. } if *peer == seed)));
     assert!(!said(&out, seed).contains(&Message::Interested), "it knows");
-    // All of it was there already: seeds part.
+    // All pieces were there already, so the two seeds disconnect.
     assert!(closed(&other.open(&metainfo, Bitfield::all), seed).is_some());
 }
 
@@ -234,7 +234,7 @@ fn what_a_peer_has_lost_is_not_asked_of_it() {
 fn mute_peers_do_not_keep_us_awake() {
     let mut stage = Stage::with_link(config(torrent(10, false).info_hash()));
     stage.offer(1, Some(400));
-    // Between two deadlines lies some time, also when its rest is over: the stage counts.
+    // Deadlines keep a distance, also after the rest of a peer: `pass` counts the ticks.
     stage.pass(120);
     let mut ticks = 0;
     let end = stage.now + Duration::from_secs(60);
