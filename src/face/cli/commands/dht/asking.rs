@@ -31,22 +31,22 @@ pub struct Asking<'a> {
     output: &'a Output,
     began: Instant,
     end: Instant,
-    /// Until something is sought a signal ends the process.
+    /// Ends the process on a signal, until a search begins.
     at_once: AtOnce,
-    /// What the command ends with, once a signal has asked it to.
+    /// The exit code of the command, once a signal has stopped it.
     stop: watch::Receiver<Option<Exit>>,
 }
 
-/// What came of it.
+/// The result of a search.
 #[derive(Clone, Debug, Default)]
 pub struct Sought {
-    /// How it ended; where time was up, as far as it had come.
+    /// The outcome of the search, or its state when the time ran out.
     pub outcome: Outcome,
-    /// The time was up before it had ended.
+    /// Whether the time ran out before the search had ended.
     pub cut: bool,
-    /// So had a signal; the command ends with this.
+    /// The exit code of the command, if a signal ended the search.
     pub stopped: Option<Exit>,
-    /// How long it took.
+    /// The duration of the search.
     pub time: Duration,
 }
 
@@ -173,7 +173,7 @@ impl Asking<'_> {
         self.node.status()
     }
 
-    /// What the command ends with, if a signal has asked it to.
+    /// Returns the exit code of the command, if a signal has stopped it.
     pub fn stopped(&self) -> Option<Exit> {
         *self.stop.borrow()
     }
@@ -208,7 +208,8 @@ impl Asking<'_> {
 }
 
 impl Sought {
-    /// What the command ends with: whether it was found, or at least somebody answered.
+    /// Returns the exit code of the command, which depends on whether the search found anything and on
+    /// whether any node answered.
     pub fn exit(&self, found: bool) -> Result<Exit, Error> {
         if let Some(exit) = self.stopped {
             return Ok(exit);

@@ -196,7 +196,7 @@ fn tell(item: &Item, exit: Exit, sought: &Sought, output: &Output) -> Result<(),
 const fn why(code: ErrorCode) -> (&'static str, &'static str) {
     match code {
         ErrorCode::OUTDATED => ("outdated", "they store a newer item; set a larger number with --seq N"),
-        ErrorCode::NOT_THAT_ONE => ("cas", "the newest item does not have the number of --cas"),
+        ErrorCode::CAS_MISMATCH => ("cas", "the newest item does not have the number of --cas"),
         ErrorCode::TOO_LONG => ("too_long", "it is too long for them"),
         ErrorCode::BAD_SIGNATURE => ("bad_signature", "they consider the signature invalid"),
         _ => ("refused", "they gave no reason"),

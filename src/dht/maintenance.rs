@@ -1,5 +1,4 @@
-//! How a node looks after itself: it begins, finds its neighbours, asks the silent whether they are still
-//! there, searches where nothing was searched for long, and forgets what is old.
+//! Maintenance of the node: joining the DHT, pinging silent nodes, refreshing buckets, dropping expired data.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,19 +11,25 @@ use super::node::{Dht, Purpose, ROUND, Timer};
 use super::side::Side;
 use super::starts::Origin;
 
-/// A node that knows its neighbours looks for new ones so often.
-const AGAIN: Duration = Duration::from_secs(15 * 60);
-/// One that knows nearly nobody tries again after this time, then after twice as long, and so on: others may have
-/// begun in the same moment.
-const SOON: Duration = Duration::from_secs(1);
-/// Of those in doubt so many are asked in a round, as long as few are known to be there.
-const DOUBTFUL: usize = 4;
-/// The longest time between two tries to find anybody at all.
-const LONGEST: Duration = Duration::from_secs(120);
+/// The time between two searches for neighbours, once the node has some.
+const SEARCH_INTERVAL: Duration = Duration::from_secs(15 * 60);
+/// The time after which a node with hardly any neighbours searches again. It doubles with each attempt, since
+/// other nodes may just be starting.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// The number of questionable nodes that are pinged in each round while few good ones are known.
+const MAX_QUESTIONABLE: usize = 4;
+/// The longest time between two searches of a node without neighbours.
+const MAX_RETRY: Duration = Duration::from_secs(120);
 
 impl Dht {
-    /// Addresses where nodes may be.
-    pub(super) fn nodes(&mut self, now: Moment, origin: Origin, addrs: &[SocketAddr], out: &mut Vec<Output>) {
+    /// Adds addresses at which nodes may be, and queries them if few nodes are known.
+    pub(super) fn add_nodes(
+        &mut self,
+        now: Moment,
+        origin: Origin,
+        addrs: &[SocketAddr],
+        out: &mut Vec<Output>,
+    ) {
         let mut news = Vec::new();
         for addr in addrs {
             let addr = SocketAddr::new(addr.ip().to_canonical(), addr.port());
@@ -47,30 +52,30 @@ impl Dht {
             self.advance(now, key, out);
         }
         if !news.is_empty() && !settling_in {
-            // Who is new here begins at once.
+            // A node without neighbours starts at once.
             let lonely = self.sides.iter_mut().filter(|side| side.is_lonely());
             lonely.for_each(|side| side.tries = 0);
             self.timers.set(Timer::Round, now);
         }
     }
 
-    /// Does what is due.
-    pub(super) fn keep(&mut self, now: Moment, out: &mut Vec<Output>) {
+    /// Runs the maintenance that is due.
+    pub(super) fn maintain(&mut self, now: Moment, out: &mut Vec<Output>) {
         while let Some(Timer::Round) = self.timers.expire(now) {
             self.peers.forget(now);
             self.items.forget(now);
             for at in 0..self.sides.len() {
-                self.settle_in(now, at, out);
-                self.look_after(now, at, out);
+                self.find_neighbours(now, at, out);
+                self.ping_and_refresh(now, at, out);
             }
             let tries = self.sides.iter().filter_map(|side| Some(side.began? + pause(side)));
             let next = tries.min().unwrap_or(now + ROUND);
-            self.timers.set(Timer::Round, next.clamp(now + SOON, now + ROUND));
+            self.timers.set(Timer::Round, next.clamp(now + FIRST_RETRY, now + ROUND));
         }
     }
 
-    /// Looks for our own neighbours: at the start until there are some, later now and then.
-    fn settle_in(&mut self, now: Moment, at: usize, out: &mut Vec<Output>) {
+    /// Searches for our own neighbours: at the start until there are some, later from time to time.
+    fn find_neighbours(&mut self, now: Moment, at: usize, out: &mut Vec<Output>) {
         let side = &mut self.sides[at];
         if side.table.is_empty() && side.starts.is_empty() {
             return;
@@ -84,13 +89,13 @@ impl Dht {
         self.begin_own(now, Goal::Nodes(own), out);
     }
 
-    /// Asks the one that was silent longest, and searches where nothing was searched for long.
-    fn look_after(&mut self, now: Moment, at: usize, out: &mut Vec<Output>) {
+    /// Pings the node that has been silent longest, and refreshes a bucket (BEP 5, "Routing Table").
+    fn ping_and_refresh(&mut self, now: Moment, at: usize, out: &mut Vec<Output>) {
         let side = &mut self.sides[at];
         let mut silent: Vec<_> = side.table.quietest(now).into_iter().collect();
         if side.is_lonely() {
-            // Everybody may be back in the next moment.
-            silent.extend(side.table.in_doubt(DOUBTFUL));
+            // Any of these may be reachable again at any moment.
+            silent.extend(side.table.in_doubt(MAX_QUESTIONABLE));
         }
         for (id, addr) in silent {
             self.sides[at].table.asked(now, &id);
@@ -105,15 +110,15 @@ impl Dht {
     fn begin_own(&mut self, now: Moment, goal: Goal, out: &mut Vec<Output>) {
         let key = TaskKey(self.next_own);
         self.next_own -= 1;
-        self.begin(now, key, goal, true, out);
+        self.begin_task(now, key, goal, true, out);
     }
 }
 
-/// The time from one look for our own neighbours to the next.
+/// Returns the time between two searches for our own neighbours.
 fn pause(side: &Side) -> Duration {
     if side.is_lonely() {
-        LONGEST.min(SOON * 2_u32.saturating_pow(side.tries.saturating_sub(1).min(7)))
+        MAX_RETRY.min(FIRST_RETRY * 2_u32.saturating_pow(side.tries.saturating_sub(1).min(7)))
     } else {
-        AGAIN
+        SEARCH_INTERVAL
     }
 }

@@ -1,101 +1,111 @@
-//! How much goes into an answer.
+//! The length of replies.
 //!
-//! To anybody at most three times as much is sent as came from it, so that nobody can have us flood a third by asking
-//! in its name. That we know a node is no proof that it is the one who asks: who is in our table anybody can find out.
+//! A reply is at most three times as long as its query, so that the node cannot be used to flood a third
+//! party with queries in its name. This also holds for nodes in our table: anyone can find out which nodes
+//! those are, and forge their address.
 
 use std::net::SocketAddr;
 
 use crate::base::NodeId;
-use crate::proto::krpc::{Body, Found, Packet, Reply, Transaction, Want};
+use crate::proto::krpc::{Body, ItemValues, Packet, Reply, Transaction, Want};
 
 use super::node::VERSION;
 use super::table::K;
 
-/// How many times longer than a question all that is sent for it may be.
-pub(super) const AMPLIFY: usize = 3;
-/// The longest packet (BEP 32), in bytes.
+/// The most bytes sent because of a query, per byte of the query.
+pub(super) const MAX_AMPLIFICATION: usize = 3;
+/// The longest reply without an item (BEP 32), in bytes.
 const MAX_BYTES: usize = 1024;
-/// The longest with an item, which comes in one piece or not at all: it fits into one frame on any path.
+/// The longest reply with an item, in bytes; it fits into one packet on any path. Items cannot be split.
 const MAX_WITH_ITEM: usize = 1280;
-/// The bytes of the question back whether somebody is there.
+/// The length in bytes of the ping that checks whether the querying node is there.
 pub(super) const PING: usize = 67;
-/// Bytes of a node of IPv4 and of IPv6.
+/// The length in bytes of a node entry for IPv4 and for IPv6.
 const NODE: [usize; 2] = [26, 38];
-/// Bytes of a peer of IPv4 and of IPv6, with its frame.
+/// The length in bytes of a peer entry for IPv4 and for IPv6, with its length prefix.
 const PEER: [usize; 2] = [8, 21];
-/// What a list adds beside what is in it: the key of peers, or two more digits of a length.
+/// The bytes that the list of peers adds besides its entries.
+/// The bytes by which the length prefix of a list can grow.
 const PEERS_FRAME: usize = 10;
 const LENGTH: usize = 2;
-/// Two filters of BEP 33 with their frames.
+/// The length in bytes of both Bloom filters of BEP 33, with keys and length prefixes.
 const FILTERS: usize = 2 * (256 + 10);
-/// Bytes of an info-hash.
+/// The length in bytes of an info-hash.
 const HASH: usize = 20;
 
-/// An answer in the making, and how long it may become.
+/// A reply that is being put together, and its length limit.
 #[derive(Debug)]
-pub(super) struct Draft {
+pub(super) struct ReplyBuilder {
     pub(super) reply: Reply,
     transaction: Transaction,
     to: SocketAddr,
-    /// Whether it tells the asker's address (BEP 42).
-    tells: bool,
+    /// Whether the reply contains the querying node's address (BEP 42).
+    has_address: bool,
     most: usize,
-    /// What else is to be sent for the same question.
-    set_aside: usize,
+    /// The bytes reserved for a ping to the same node.
+    reserved: usize,
 }
 
 /// The nodes nearest to a target, nearest first.
 pub(super) type Nearest = Vec<(NodeId, SocketAddr)>;
 
-impl Draft {
-    /// An answer to a question of this length, beside which so many bytes are to be sent.
+impl ReplyBuilder {
+    /// Begins a reply to a query of `len` bytes, with `reserved` bytes reserved.
     pub(super) fn new(
         transaction: &Transaction,
         to: SocketAddr,
         own: NodeId,
         len: usize,
-        set_aside: usize,
+        reserved: usize,
     ) -> Self {
         let transaction = transaction.clone();
-        Self { reply: Reply::new(own), transaction, to, tells: true, most: len * AMPLIFY, set_aside }
+        Self {
+            reply: Reply::new(own),
+            transaction,
+            to,
+            has_address: true,
+            most: len * MAX_AMPLIFICATION,
+            reserved,
+        }
     }
 
-    /// The packet. It may be too long where even the shortest answer is.
+    /// Returns the packet, which is too long if even the shortest reply is.
     pub(super) fn packet(self) -> Packet {
-        let seen_as = self.tells.then_some(self.to);
+        let seen_as = self.has_address.then_some(self.to);
         Packet { seen_as, ..Packet::new(self.transaction, Body::Reply(Box::new(self.reply))) }
     }
 
     fn len(&self) -> usize {
         let mut packet = Packet::new(self.transaction.clone(), Body::Reply(Box::new(self.reply.clone())));
-        packet.seen_as = self.tells.then_some(self.to);
+        packet.seen_as = self.has_address.then_some(self.to);
         packet.version = Some(VERSION);
         packet.encode().len()
     }
 
-    /// The bytes that are left for lists.
+    /// The number of bytes that are left for lists.
     fn room(&self) -> usize {
-        self.most.saturating_sub(self.set_aside).min(MAX_BYTES).saturating_sub(self.len())
+        self.most.saturating_sub(self.reserved).min(MAX_BYTES).saturating_sub(self.len())
     }
 
-    /// Adds an item. Where it is too long, everything else is left out first; then the value goes with all that proves
-    /// it, and who asked has to ask at more length.
-    pub(super) fn add_item(&mut self, found: Found) {
+    /// Adds an item, and leaves out other values if the reply is too long. If it is still too long, only the
+    /// sequence number stays, and the node has to send a longer query.
+    pub(super) fn add_item(&mut self, found: ItemValues) {
         let most = self.most.min(MAX_WITH_ITEM);
         let seq = found.seq;
         self.reply.item = Some(found);
         let lists = self.reply.none_in;
-        for (lists, tells) in [(lists, true), (Want::default(), true), (Want::default(), false)] {
-            (self.reply.none_in, self.tells) = (lists, tells);
+        for (lists, has_address) in [(lists, true), (Want::default(), true), (Want::default(), false)] {
+            (self.reply.none_in, self.has_address) = (lists, has_address);
             if self.len() <= most {
                 return;
             }
         }
-        (self.reply.none_in, self.tells) = (lists, true);
-        self.reply.item = seq.map(|seq| Found { seq: Some(seq), ..Found::default() });
+        (self.reply.none_in, self.has_address) = (lists, true);
+        self.reply.item = seq.map(|seq| ItemValues { seq: Some(seq), ..ItemValues::default() });
     }
 
-    /// Adds info-hashes: `some` gives at most so many. Half of the room is for them, half for nodes.
+    /// Adds at most `most` info-hashes, which `some` returns. They get half of the bytes that are left, nodes
+    /// the other half.
     pub(super) fn add_samples(&mut self, most: usize, some: impl FnOnce(usize) -> Vec<NodeId>) {
         let room = self.room().saturating_sub(LENGTH) / 2;
         if let Some(samples) = &mut self.reply.samples {
@@ -103,7 +113,7 @@ impl Draft {
         }
     }
 
-    /// Adds the filters of BEP 33, if there is room.
+    /// Adds the Bloom filters of BEP 33, if they fit.
     pub(super) fn add_filters(&mut self, filters: impl FnOnce() -> Option<[Box<[u8; 256]>; 2]>) {
         if self.room() >= FILTERS
             && let Some([seeds, others]) = filters()
@@ -112,8 +122,8 @@ impl Draft {
         }
     }
 
-    /// Adds peers, of which `some` gives at most so many, and nodes. Peers are what is asked for, nodes lead to more of
-    /// them: half of the room for each, and what one does not need for the other.
+    /// Adds peers, which `some` returns, and nodes. Peers are what was asked for, but nodes lead to more of
+    /// them: each gets half of the bytes that are left, and what the other does not need.
     pub(super) fn add_peers(&mut self, nearest: [Nearest; 2], some: impl FnOnce(usize) -> Vec<SocketAddr>) {
         let room = self.room();
         let size = |at: usize| nearest[at].len() * NODE[at] + LENGTH;
@@ -126,7 +136,8 @@ impl Draft {
         self.fill(nearest, room - taken);
     }
 
-    /// Adds nodes: half of the room for each family, and what one does not need for the other.
+    /// Adds nodes. Each address family gets half of the bytes that are left, and what the other does not
+    /// need.
     pub(super) fn add_nodes(&mut self, nearest: [Nearest; 2]) {
         let room = self.room();
         self.fill(nearest, room);
@@ -171,12 +182,12 @@ mod tests {
         (0..count).map(|n| (NodeId([n; 20]), SocketAddr::new(ip(n.into()), 6881))).collect()
     }
 
-    fn draft(len: usize, want: Want, set_aside: usize) -> Draft {
+    fn builder(len: usize, want: Want, reserved: usize) -> ReplyBuilder {
         let to = SocketAddr::from(([10, 0, 0, 1], 7));
-        let mut draft = Draft::new(&Transaction::from(7), to, NodeId([9; 20]), len, set_aside);
-        draft.reply.none_in = want;
-        draft.reply.token = Some(vec![1; 8]);
-        draft
+        let mut builder = ReplyBuilder::new(&Transaction::from(7), to, NodeId([9; 20]), len, reserved);
+        builder.reply.none_in = want;
+        builder.reply.token = Some(vec![1; 8]);
+        builder
     }
 
     fn reply(packet: &Packet) -> (usize, &Reply) {
@@ -195,13 +206,13 @@ mod tests {
     fn lists_fill_the_room_and_no_more() {
         for len in 80..500 {
             for (counts, peers) in [([8, 8], 0), ([8, 0], 30), ([0, 8], 200), ([3, 8], 1), ([1, 1], 200)] {
-                let mut draft = draft(len, Want::BOTH, PING);
-                draft.add_peers([nearest(false, counts[0]), nearest(true, counts[1])], |most| {
+                let mut builder = builder(len, Want::BOTH, PING);
+                builder.add_peers([nearest(false, counts[0]), nearest(true, counts[1])], |most| {
                     vec!["8.8.8.8:1".parse().unwrap(); most.min(peers)]
                 });
-                let packet = draft.packet();
+                let packet = builder.packet();
                 let (bytes, reply) = reply(&packet);
-                let most = (len * AMPLIFY - PING).min(MAX_BYTES);
+                let most = (len * MAX_AMPLIFICATION - PING).min(MAX_BYTES);
                 assert!(bytes <= most, "{bytes} of {most}");
                 let all = reply.nodes.len() == usize::from(counts[0])
                     && reply.nodes6.len() == usize::from(counts[1])
@@ -214,9 +225,9 @@ mod tests {
     #[test]
     fn what_one_family_does_not_need_the_other_gets() {
         let told = |counts: [u8; 2]| {
-            let mut draft = draft(160, Want::BOTH, 0);
-            draft.add_nodes([nearest(false, counts[0]), nearest(true, counts[1])]);
-            (draft.reply.nodes.len(), draft.reply.nodes6.len())
+            let mut builder = builder(160, Want::BOTH, 0);
+            builder.add_nodes([nearest(false, counts[0]), nearest(true, counts[1])]);
+            (builder.reply.nodes.len(), builder.reply.nodes6.len())
         };
         assert_eq!((told([8, 0]), told([0, 8])), ((8, 0), (0, 8)));
         let (v4, v6) = told([8, 8]);
