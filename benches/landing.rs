@@ -11,8 +11,8 @@ use torr::base::{Bitfield, FileIndex, Geometry, InfoHashes, Piece, Rng};
 use torr::hash;
 use torr::proto::metainfo::PieceHashes;
 use torr::store::{
-    Alloc, Assembly, BUF_LEN, Buf, Disk, DiskIo, FileSpec, Handles, Layout, PieceOutcome, Pool, Progress,
-    Volume, VolumeOptions, hash_pieces,
+    Alloc, BUF_LEN, Buf, Disk, DiskIo, FilePool, FileSpec, Layout, PieceBuffer, PieceOutcome, Pool, Progress,
+    Storage, StorageOptions, hash_pieces,
 };
 
 fn main() {
@@ -47,16 +47,16 @@ impl Torrent {
         Self { folder: tempfile::tempdir_in(".").unwrap(), layout, pool: Pool::new(32 << 20), text, order }
     }
 
-    fn volume(&self, io: DiskIo) -> Volume {
+    fn storage(&self, io: DiskIo) -> Storage {
         let root = self.folder.path().join("root");
         let _ = std::fs::remove_dir_all(&root);
         self.reopen(io)
     }
 
-    fn reopen(&self, io: DiskIo) -> Volume {
-        let options = VolumeOptions { io, alloc: Alloc::Sparse, overwrite: false, follow: false };
+    fn reopen(&self, io: DiskIo) -> Storage {
+        let options = StorageOptions { io, alloc: Alloc::Sparse, overwrite: false, follow: false };
         let root = self.folder.path().join("root");
-        Volume::new(&root, self.layout.clone(), options, &[], &Handles::new(8)).unwrap()
+        Storage::new(&root, self.layout.clone(), options, &[], &FilePool::new(8)).unwrap()
     }
 
     fn bufs(&self) -> Vec<Buf> {
@@ -67,11 +67,11 @@ impl Torrent {
         bufs
     }
 
-    fn written(&self) -> Volume {
-        let volume = self.volume(DiskIo::Pwrite);
+    fn written(&self) -> Storage {
+        let storage = self.storage(DiskIo::Pwrite);
         let bufs = self.bufs();
-        self.order.iter().for_each(|&piece| volume.write(piece, &bufs).unwrap());
-        volume
+        self.order.iter().for_each(|&piece| storage.write(piece, &bufs).unwrap());
+        storage
     }
 }
 
@@ -79,38 +79,42 @@ impl Torrent {
 fn write(bencher: divan::Bencher, io: DiskIo) {
     let torrent = Torrent::new();
     let bufs = torrent.bufs();
-    bencher.counter(BytesCount::new(TOTAL)).with_inputs(|| torrent.volume(io)).bench_local_values(|volume| {
-        torrent.order.iter().for_each(|&piece| volume.write(piece, &bufs).unwrap());
-    });
+    bencher.counter(BytesCount::new(TOTAL)).with_inputs(|| torrent.storage(io)).bench_local_values(
+        |storage| {
+            torrent.order.iter().for_each(|&piece| storage.write(piece, &bufs).unwrap());
+        },
+    );
 }
 
 #[divan::bench(args = [DiskIo::Mmap, DiskIo::Pwrite], sample_count = 8, sample_size = 1)]
 fn keep(bencher: divan::Bencher, io: DiskIo) {
     let torrent = Torrent::new();
     let disk = Disk::start(1, Pool::new(1 << 20));
-    bencher.counter(BytesCount::new(TOTAL)).with_inputs(|| torrent.volume(io)).bench_local_values(|volume| {
-        let (tell, told) = mpsc::channel();
-        for pieces in torrent.order.chunks(16) {
-            for &piece in pieces {
-                let mut assembly = Assembly::new(&torrent.layout.geometry, piece);
-                for (block, buf) in torrent.layout.geometry.blocks(piece).zip(torrent.bufs()) {
-                    assembly.land(block, buf);
+    bencher.counter(BytesCount::new(TOTAL)).with_inputs(|| torrent.storage(io)).bench_local_values(
+        |storage| {
+            let (tell, told) = mpsc::channel();
+            for pieces in torrent.order.chunks(16) {
+                for &piece in pieces {
+                    let mut buffer = PieceBuffer::new(&torrent.layout.geometry, piece);
+                    for (block, buf) in torrent.layout.geometry.blocks(piece).zip(torrent.bufs()) {
+                        buffer.insert(block, buf);
+                    }
+                    let tell = tell.clone();
+                    disk.verify_and_write(&storage, buffer, false, move |kept| {
+                        let _ = tell.send(matches!(kept, PieceOutcome::Verified { .. }));
+                    });
                 }
-                let tell = tell.clone();
-                disk.keep(&volume, assembly, false, move |kept| {
-                    let _ = tell.send(matches!(kept, PieceOutcome::Verified { .. }));
-                });
+                assert!(told.iter().take(pieces.len()).all(|written| written));
             }
-            assert!(told.iter().take(pieces.len()).all(|written| written));
-        }
-    });
+        },
+    );
     disk.shutdown();
 }
 
 #[divan::bench(sample_count = 8, sample_size = 1)]
 fn fetch(bencher: divan::Bencher) {
     let torrent = Torrent::new();
-    let volume = torrent.written();
+    let storage = torrent.written();
     let serve = Pool::new(1 << 20);
     bencher.counter(BytesCount::new(TOTAL)).bench_local(|| {
         for &piece in &torrent.order {
@@ -118,7 +122,7 @@ fn fetch(bencher: divan::Bencher) {
             for run in 0..4_u64 {
                 let mut bufs = serve.take_many(16);
                 let mut slices: Vec<_> = bufs.iter_mut().map(Buf::whole_mut).collect();
-                volume.read(start + run * (PIECE as u64 / 4), &mut slices).unwrap();
+                storage.read(start + run * (PIECE as u64 / 4), &mut slices).unwrap();
             }
         }
     });
@@ -127,11 +131,11 @@ fn fetch(bencher: divan::Bencher) {
 #[divan::bench(args = [1, 2], sample_count = 4, sample_size = 1)]
 fn check(bencher: divan::Bencher, threads: usize) {
     let torrent = Torrent::new();
-    let volume = torrent.written();
+    let storage = torrent.written();
     let disk = Disk::start(threads, Pool::new(1 << 20));
     bencher.counter(BytesCount::new(TOTAL)).bench_local(|| {
         let (tell, told) = mpsc::channel();
-        disk.check(&volume, &Bitfield::all(PIECES as u32), Progress::new(), move |result| {
+        disk.check(&storage, &Bitfield::all(PIECES as u32), Progress::new(), move |result| {
             let _ = tell.send(result);
         });
         assert!(told.recv().unwrap().unwrap().is_full());
@@ -142,8 +146,8 @@ fn check(bencher: divan::Bencher, threads: usize) {
 #[divan::bench(args = [1, 2], sample_count = 4, sample_size = 1)]
 fn create(bencher: divan::Bencher, threads: usize) {
     let torrent = Torrent::new();
-    let volume = torrent.written();
-    let path = volume.root().join(&torrent.layout.files[FileIndex(0).0 as usize].path);
+    let storage = torrent.written();
+    let path = storage.root().join(&torrent.layout.files[FileIndex(0).0 as usize].path);
     let files = [(Some(path), TOTAL as u64)];
     bencher
         .counter(BytesCount::new(TOTAL))

@@ -75,8 +75,9 @@
 //!    hashed on from where the last one ended, and written early, so that its buffers are free again. Its
 //!    place is like a hole that may hold anything until the last run has proved the piece right: it is
 //!    neither claimed nor served before.
-//! 7. The buffers return to the pool. Resume data follows every few seconds, and never claims a piece
-//!    whose bytes are not safe yet.
+//! 7. The buffers return to the pool. Every five seconds threads of their own flush what was written, and the resume
+//!    data says which pieces are flushed and which are only written. Those are hashed again if the program, the
+//!    machine or the disk comes to a bad end.
 //!
 //! Up: a request is checked for choke, limits and range; the order `Serve` names a burst of spans; a
 //! disk thread makes their bytes ready; the peer's task sends header, block, header, block … in one

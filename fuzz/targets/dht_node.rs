@@ -8,7 +8,7 @@ use torr::base::{Moment, NodeId};
 use torr::dht::{Announce, Config, Dht, Family, Goal, Input, Origin, Outcome, Output, TaskKey, node_id};
 use torr::proto::bencode::string;
 use torr::proto::krpc::{
-    self, Body, ErrorCode, Found, Item, Packet, Query, Reply, Samples, Transaction, Want,
+    self, Body, ErrorCode, Item, ItemValues, Packet, Query, Reply, Samples, Transaction, Want,
 };
 
 use super::draws::Draws;
@@ -246,10 +246,13 @@ impl World {
         }
         if matches!(query, Query::Get { .. }) && flags & 32 != 0 {
             reply.item = Some(match item(draws) {
-                Item::Immutable(value) => Found { value: Some(value), ..Found::default() },
-                Item::Mutable { key, seq, signature, value, .. } => {
-                    Found { value: Some(value), key: Some(key), signature: Some(signature), seq: Some(seq) }
-                }
+                Item::Immutable(value) => ItemValues { value: Some(value), ..ItemValues::default() },
+                Item::Mutable { key, seq, signature, value, .. } => ItemValues {
+                    value: Some(value),
+                    key: Some(key),
+                    signature: Some(signature),
+                    seq: Some(seq),
+                },
             });
         }
         let seen_as = draws.one_in(2).then(|| address(draws));

@@ -3,7 +3,7 @@
 use torr::base::NodeId;
 use torr::proto::bencode::{Limits, scan};
 use torr::proto::krpc::{
-    self, Body, Found, Item, MAX_NODES, MAX_PACKET, MAX_PEERS, MAX_SALT, MAX_SAMPLES, MAX_TOKEN,
+    self, Body, Item, ItemValues, MAX_NODES, MAX_PACKET, MAX_PEERS, MAX_SALT, MAX_SAMPLES, MAX_TOKEN,
     MAX_TRANSACTION, MAX_VALUE, Packet, Query, Reply, Transaction,
 };
 
@@ -53,7 +53,7 @@ fn answered(reply: &Reply) {
     assert!(reply.token.as_ref().is_none_or(|token| token.len() <= MAX_TOKEN));
     let samples = reply.samples.as_ref();
     assert!(samples.is_none_or(|samples| samples.hashes.len() <= MAX_SAMPLES && samples.interval <= 21_600));
-    if let Some(Found { value: Some(value), key, signature, seq }) = reply.item.clone() {
+    if let Some(ItemValues { value: Some(value), key, signature, seq }) = reply.item.clone() {
         let item = match (key, signature, seq) {
             (Some(key), Some(signature), Some(seq)) => {
                 Item::Mutable { key, salt: Vec::new(), seq, signature, value }

@@ -1,10 +1,10 @@
 //! The datagrams of Local Service Discovery (BEP 14).
 
-use torr::proto::lsd::{LONGEST_READ, LONGEST_WRITTEN, MAX_READ, MAX_WRITTEN, read, write};
+use torr::proto::lsd::{MAX_READ, MAX_READ_LEN, MAX_WRITTEN, MAX_WRITTEN_LEN, read, write};
 
 pub fn run(data: &[u8]) {
     let Ok(search) = read(data) else { return };
-    assert!(data.len() <= LONGEST_READ && search.port != 0);
+    assert!(data.len() <= MAX_READ_LEN && search.port != 0);
     assert!((1..=MAX_READ).contains(&search.torrents.len()));
     assert!(search.cookie.as_ref().is_none_or(|cookie| cookie.len() <= 64));
     let mut sorted = search.torrents.clone();
@@ -16,7 +16,7 @@ pub fn run(data: &[u8]) {
         let each = 1 + data.len() % MAX_WRITTEN;
         let mut back = Vec::new();
         for datagram in write(group, search.port, 7, &search.torrents, each) {
-            assert!(datagram.len() <= LONGEST_WRITTEN);
+            assert!(datagram.len() <= MAX_WRITTEN_LEN);
             let again = read(&datagram).expect("what is written can be read");
             assert_eq!(again.port, search.port);
             back.extend(again.torrents);

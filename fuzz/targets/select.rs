@@ -24,7 +24,7 @@ pub fn run(data: &[u8]) {
         for names in [vec!["a.mkv"], vec!["sub", "b.jpg"], vec!["x[1]", "d.txt"]] {
             let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
             // What means any file or folder means the folder as well.
-            assert!(patterns.mean(&names, true) || !patterns.mean(&names, false));
+            assert!(patterns.matches(&names, true) || !patterns.matches(&names, false));
         }
     }
 }

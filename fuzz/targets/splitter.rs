@@ -59,7 +59,7 @@ fn split(pieces: Option<u32>, parts: &[&[u8]]) -> (Vec<Result<Split, SplitError>
             let guessed = match splits.last() {
                 Some(Ok(Split::Payload(block))) => rest
                     .first_chunk::<PIECE_HEADER_LEN>()
-                    .filter(|header| splitter.goes_on_with(header, *block))
+                    .filter(|header| splitter.continues_with(header, *block))
                     .map(|_| *block),
                 _ => None,
             };

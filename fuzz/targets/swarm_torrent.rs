@@ -16,7 +16,7 @@ use torr::proto::message::Message;
 use torr::proto::splitter::{Split, Splitter};
 use torr::swarm::Torrent;
 use torr::swarm::event::{
-    Departure, DialFailure, Hello, Input, Order, PeerKey, Priority, Source, TrackerFailure, Wish,
+    DialFailure, DisconnectReason, Hello, Input, Order, PeerKey, Priority, Source, TrackerFailure, Wish,
 };
 
 use self::model::Model;
@@ -171,7 +171,7 @@ impl World {
                 self.give(Input::DialFailed { addr, why });
             }
         } else if let Some(peer) = self.peer(draws) {
-            let why = if draws.one_in(2) { Departure::Protocol } else { Departure::Closed };
+            let why = if draws.one_in(2) { DisconnectReason::Protocol } else { DisconnectReason::Closed };
             self.give(Input::Left { peer, why });
         }
     }

@@ -1,12 +1,12 @@
 //! Seed goals as text: when seeding stops.
 
-use crate::app::door::{After, Until};
+use crate::app::door::{After, SeedGoal};
 use crate::base::units;
 
 /// Reads `forever`, a ratio (`2.0`), a time (`30m`), `copies:1`, or several with commas between,
 /// of which the first to come true counts.
-pub fn parse_until(text: &str) -> Result<Until, String> {
-    let mut until = Until::default();
+pub fn parse_until(text: &str) -> Result<SeedGoal, String> {
+    let mut until = SeedGoal::default();
     if text.trim().eq_ignore_ascii_case("forever") {
         return Ok(until);
     }
@@ -61,17 +61,17 @@ mod tests {
 
     #[test]
     fn goals_are_read_as_people_write_them() {
-        let none = Until::default();
+        let none = SeedGoal::default();
         assert_eq!(parse_until("forever"), Ok(none));
-        assert_eq!(parse_until("2.0"), Ok(Until { ratio: Some(2.0), ..none }));
-        assert_eq!(parse_until("30m"), Ok(Until { time: Some(Duration::from_secs(1800)), ..none }));
+        assert_eq!(parse_until("2.0"), Ok(SeedGoal { ratio: Some(2.0), ..none }));
+        assert_eq!(parse_until("30m"), Ok(SeedGoal { time: Some(Duration::from_secs(1800)), ..none }));
         assert_eq!(
             parse_until("2,7d,copies:3"),
-            Ok(Until { ratio: Some(2.0), time: Some(Duration::from_secs(604_800)), copies: Some(3) })
+            Ok(SeedGoal { ratio: Some(2.0), time: Some(Duration::from_secs(604_800)), copies: Some(3) })
         );
         assert_eq!(parse_after("off"), Ok(After::Stop));
         assert_eq!(parse_after("0"), Ok(After::Stop));
-        assert_eq!(parse_after("1.5"), Ok(After::Seed(Until { ratio: Some(1.5), ..none })));
+        assert_eq!(parse_after("1.5"), Ok(After::Seed(SeedGoal { ratio: Some(1.5), ..none })));
     }
 
     #[test]

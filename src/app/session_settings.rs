@@ -179,7 +179,7 @@ impl SessionSettings {
 mod tests {
     use super::*;
     use crate::app::config::kind::Value;
-    use crate::app::door::Until;
+    use crate::app::door::SeedGoal;
 
     type Keys<'a> = &'a [(KeyId, Value)];
 
@@ -227,7 +227,7 @@ mod tests {
         let config = both.engine_config(1);
         assert_eq!((config.down, config.up, config.ipv6), (None, Some(2 << 20), true));
         assert_eq!((config.port, config.bind), (Some(6000), Some("::1".parse().unwrap())));
-        assert_eq!((both.active_downloads(), both.after_download()), (9, After::Seed(Until::default())));
+        assert_eq!((both.active_downloads(), both.after_download()), (9, After::Seed(SeedGoal::default())));
         let usual = session(&[], &[], NetworkOptions::default());
         assert_eq!((usual.active_downloads(), usual.after_download()), (5, After::Stop));
     }

@@ -49,7 +49,7 @@ impl Watch {
             while !given.is_empty() && !tell.is_closed() {
                 thread::sleep(pause);
                 let begun = Instant::now();
-                given.retain(|(id, files)| match store::changed(files) {
+                given.retain(|(id, files)| match store::first_changed(files) {
                     Some(file) => tell.send((*id, Change::of(&file.path))).is_err(),
                     None => true,
                 });

@@ -12,34 +12,34 @@ use super::{Error, ErrorKind};
 use crate::base::{Bitfield, FileIndex};
 use crate::proto::metainfo::Metainfo;
 use crate::store::{
-    Alloc, Disk, DiskError, FileSpec, Found, Handles, Layout, Pool, Progress, Volume, VolumeOptions,
+    Alloc, Disk, DiskError, FilePool, FileSpec, FileStatus, Layout, Pool, Progress, Storage, StorageOptions,
 };
 
 /// The files of a torrent as they lie on the disk.
 pub struct Files<'a> {
     torrent: &'a Metainfo,
-    volume: Volume,
+    storage: Storage,
 }
 
 impl<'a> Files<'a> {
     /// Those at this place.
     pub fn at(torrent: &'a Metainfo, place: &Place) -> Result<Self, Error> {
         let layout = layout(torrent, place);
-        let volume = layout.and_then(|layout| {
-            Volume::new(&place.root, layout, VolumeOptions::default(), &[], &Handles::from_limit())
+        let storage = layout.and_then(|layout| {
+            Storage::new(&place.root, layout, StorageOptions::default(), &[], &FilePool::from_limit())
         });
-        Ok(Self { torrent, volume: volume.map_err(Error::from)? })
+        Ok(Self { torrent, storage: storage.map_err(Error::from)? })
     }
 
     /// Looks up the entry in the place of each file.
     pub fn survey(&self) -> Result<Vec<There>, Error> {
         let mut there = vec![There::Nothing; self.torrent.files().len()];
-        for fact in self.volume.survey().map_err(Error::from)? {
-            if let Some(slot) = there.get_mut(fact.file.0 as usize) {
-                *slot = match fact.found {
-                    Found::Missing => There::Nothing,
-                    Found::Plain { size, .. } => There::File(size),
-                    Found::Other => There::Other,
+        for surveyed in self.storage.survey().map_err(Error::from)? {
+            if let Some(slot) = there.get_mut(surveyed.file.0 as usize) {
+                *slot = match surveyed.status {
+                    FileStatus::Missing => There::Nothing,
+                    FileStatus::Plain { size, .. } => There::File(size),
+                    FileStatus::Other => There::Other,
                 };
             }
         }
@@ -70,7 +70,7 @@ impl<'a> Files<'a> {
         let disk = Disk::start(threads, Pool::new(4 << 20));
         let progress = Progress::default();
         let (send, done) = mpsc::channel();
-        disk.check(&self.volume, asked, progress.clone(), move |result| {
+        disk.check(&self.storage, asked, progress.clone(), move |result| {
             drop(send.send(result));
         });
         let begun = Instant::now();
@@ -95,10 +95,10 @@ impl<'a> Files<'a> {
 /// Cuts these files to the length they have in the torrent, where they are longer.
 pub fn cut(torrent: &Metainfo, place: &Place, which: &[bool]) -> Result<(), Error> {
     // What is reserved in full is opened and brought to its length before anything is written.
-    let options = VolumeOptions { alloc: Alloc::Full, overwrite: true, ..VolumeOptions::default() };
-    let volume = layout(torrent, place)
-        .and_then(|layout| Volume::new(&place.root, layout, options, which, &Handles::from_limit()));
-    volume.and_then(|volume| volume.prepare()).map_err(Error::from)
+    let options = StorageOptions { alloc: Alloc::Full, overwrite: true, ..StorageOptions::default() };
+    let storage = layout(torrent, place)
+        .and_then(|layout| Storage::new(&place.root, layout, options, which, &FilePool::from_limit()));
+    storage.and_then(|storage| storage.prepare()).map_err(Error::from)
 }
 
 fn layout(torrent: &Metainfo, place: &Place) -> Result<Layout, DiskError> {

@@ -97,6 +97,15 @@ impl Bitfield {
         true
     }
 
+    /// Takes out every piece that `other` does not hold.
+    pub fn retain(&mut self, other: &Self) {
+        self.ones = 0;
+        for (at, mine) in self.bytes.iter_mut().enumerate() {
+            *mine &= other.bytes.get(at).copied().unwrap_or(0);
+            self.ones += mine.count_ones();
+        }
+    }
+
     /// The pieces that are held, in order.
     pub fn iter(&self) -> impl Iterator<Item = Piece> + '_ {
         self.bytes.iter().enumerate().flat_map(|(i, &byte)| {
@@ -143,5 +152,11 @@ mod tests {
         assert_eq!(Bitfield::all(16).count(), 16);
         assert!(set.lacks_some_of(&Bitfield::all(10)));
         assert!(!Bitfield::all(10).lacks_some_of(&set));
+        set.insert(Piece::raw(3));
+        let mut all = Bitfield::all(10);
+        all.retain(&set);
+        assert_eq!(all, set);
+        set.retain(&Bitfield::none(10));
+        assert!(set.is_empty());
     }
 }

@@ -1,26 +1,26 @@
-//! What others ask of us.
+//! Replies to the queries of other nodes.
 
 use std::net::SocketAddr;
 
 use crate::base::{Moment, NodeId, Untrusted};
-use crate::proto::krpc::{Body, ErrorCode, Found, Item, Packet, Query, Samples, Transaction, Want};
+use crate::proto::krpc::{Body, ErrorCode, Item, ItemValues, Packet, Query, Samples, Transaction, Want};
 
 use super::event::{Family, Output};
-use super::fitting::{AMPLIFY, Draft, Nearest, PING};
 use super::node::{Dht, Purpose};
+use super::reply_builder::{MAX_AMPLIFICATION, Nearest, PING, ReplyBuilder};
 use super::table::K;
 
-/// With so many questions under way nobody is asked back any more: whoever asks in the names of thousands who do not
-/// exist would else take the places of our own searches.
-const ASKED_BACK: usize = 256;
-/// Info-hashes in an answer to a sample.
-const SAMPLES: usize = 20;
-/// Seconds after which another sample is given (BEP 51); it is drawn anew each time.
+/// The number of pending queries from which nodes that query us are no longer pinged. Otherwise queries with
+/// thousands of made-up sender addresses would use up the pending queries of our own searches.
+const MAX_PENDING_TO_PING: usize = 256;
+/// The most info-hashes in the reply to a sample query (BEP 51).
+const MAX_SAMPLES: usize = 20;
+/// The seconds after which a node may ask for another sample (BEP 51). Each reply draws a new one.
 const SAMPLE_INTERVAL: u32 = 60;
 
 impl Dht {
     #[expect(clippy::too_many_arguments, reason = "each is one field of the packet")]
-    pub(super) fn asked(
+    pub(super) fn handle_query(
         &mut self,
         now: Moment,
         from: SocketAddr,
@@ -31,10 +31,10 @@ impl Dht {
         read_only: bool,
         out: &mut Vec<Output>,
     ) {
-        if self.read_only || !self.flood.asks(now, from.ip()) {
+        if self.read_only || !self.flood.accept_query(now, from.ip()) {
             return;
         }
-        // What brings something to keep is looked at even if there is nothing left to answer it with.
+        // An announce or put is processed even if there is no budget left for the reply.
         let brings = matches!(query, Query::AnnouncePeer { .. } | Query::Put { .. });
         if !brings && !self.flood.may_answer(now) {
             return;
@@ -44,24 +44,24 @@ impl Dht {
         if id == own {
             return;
         }
-        // Who asks may be worth knowing; whether it is there only its answer shows.
+        // The sender may be worth adding to the table; only a reply to a ping proves that it is there.
         let back = !read_only
-            && self.flights.len() < ASKED_BACK
+            && self.pending.len() < MAX_PENDING_TO_PING
             && side.table.has_room(&id, from)
-            && !self.flights.is_asked(from);
-        let mut draft = Draft::new(transaction, from, own, len, if back { PING } else { 0 });
-        let most = len * AMPLIFY;
-        let sent = match self.answer(now, from, query, &mut draft) {
-            Ok(()) => self.reply(now, from, draft.packet(), most, out),
+            && !self.pending.is_asked(from);
+        let mut builder = ReplyBuilder::new(transaction, from, own, len, if back { PING } else { 0 });
+        let most = len * MAX_AMPLIFICATION;
+        let sent = match self.answer(now, from, query, &mut builder) {
+            Ok(()) => self.reply(now, from, builder.packet(), most, out),
             Err(code) => self.refuse(now, from, transaction.clone(), code, most, out),
         };
-        if back && sent + PING <= most && self.flood.pays(now, PING) {
+        if back && sent + PING <= most && self.flood.take_budget(now, PING) {
             self.ask(now, from, Some(id), Query::Ping, Purpose::Ping, out);
         }
     }
 
-    /// A question of this length came that cannot be read.
-    pub(super) fn garbled(
+    /// Replies with an error to a malformed query of `len` bytes.
+    pub(super) fn handle_malformed(
         &mut self,
         now: Moment,
         from: SocketAddr,
@@ -69,12 +69,12 @@ impl Dht {
         (transaction, code): (Transaction, ErrorCode),
         out: &mut Vec<Output>,
     ) {
-        if !self.read_only && self.flood.asks(now, from.ip()) {
-            self.refuse(now, from, transaction, code, len * AMPLIFY, out);
+        if !self.read_only && self.flood.accept_query(now, from.ip()) {
+            self.refuse(now, from, transaction, code, len * MAX_AMPLIFICATION, out);
         }
     }
 
-    /// Says that a question cannot be answered. Like [`Self::reply`].
+    /// Sends an error in reply to a query. Length limit and result are those of [`Self::reply`].
     fn refuse(
         &mut self,
         now: Moment,
@@ -89,7 +89,7 @@ impl Dht {
             ErrorCode::TOO_LONG => "value too long",
             ErrorCode::BAD_SIGNATURE => "invalid signature",
             ErrorCode::SALT_TOO_LONG => "salt too long",
-            ErrorCode::NOT_THAT_ONE => "cas mismatch",
+            ErrorCode::CAS_MISMATCH => "cas mismatch",
             ErrorCode::OUTDATED => "sequence number is not newer",
             _ => "invalid query",
         };
@@ -97,7 +97,8 @@ impl Dht {
         self.reply(now, from, packet, most, out)
     }
 
-    /// Sends an answer if it is no longer than this, and there is so much left. Says how many bytes were sent.
+    /// Sends a reply if it has at most `most` bytes and the reply budget allows it. Returns the number of
+    /// bytes sent.
     fn reply(
         &mut self,
         now: Moment,
@@ -112,57 +113,57 @@ impl Dht {
             Some(Output::Send { bytes, .. }) => bytes.len(),
             _ => 0,
         };
-        if len > most || !self.flood.pays(now, len) {
+        if len > most || !self.flood.take_budget(now, len) {
             out.truncate(before);
             return 0;
         }
         len
     }
 
-    /// Puts the answer together, or says what is wrong with the question.
+    /// Fills in the reply to a query, or returns the error to reply with.
     fn answer(
         &mut self,
         now: Moment,
         from: SocketAddr,
         query: Query,
-        draft: &mut Draft,
+        builder: &mut ReplyBuilder,
     ) -> Result<(), ErrorCode> {
         match query {
             Query::Ping => {}
             Query::FindNode { target, want } => {
-                let nearest = self.nearest(from, &target, want, draft);
-                draft.add_nodes(nearest);
+                let nearest = self.nearest(from, &target, want, builder);
+                builder.add_nodes(nearest);
             }
             Query::GetPeers { info_hash, want, no_seeds, scrape } => {
-                draft.reply.token = Some(self.tokens.make(from.ip(), &info_hash).to_vec());
-                let nearest = self.nearest(from, &info_hash, want, draft);
+                builder.reply.token = Some(self.tokens.make(from.ip(), &info_hash).to_vec());
+                let nearest = self.nearest(from, &info_hash, want, builder);
                 if scrape {
-                    draft.add_filters(|| {
+                    builder.add_filters(|| {
                         let (seeds, others) = self.peers.scrape(&info_hash)?;
                         Some([seeds, others].map(|filter| Box::new(*filter.bytes())))
                     });
                 }
-                draft.add_peers(nearest, |most| {
+                builder.add_peers(nearest, |most| {
                     self.peers.some(&mut self.rng, &info_hash, from.is_ipv4(), most, no_seeds)
                 });
             }
             Query::AnnouncePeer { info_hash, port, token, seed } => {
-                if !self.tokens.good(&token, from.ip(), &info_hash) {
+                if !self.tokens.is_valid(&token, from.ip(), &info_hash) {
                     return Err(ErrorCode::PROTOCOL);
                 }
                 let peer = SocketAddr::new(from.ip(), port.unwrap_or(from.port()));
                 self.peers.put(now, &mut self.rng, info_hash, peer, seed);
             }
             Query::Get { target, newer_than, want } => {
-                draft.reply.token = Some(self.tokens.make(from.ip(), &target).to_vec());
-                let nearest = self.nearest(from, &target, want, draft);
+                builder.reply.token = Some(self.tokens.make(from.ip(), &target).to_vec());
+                let nearest = self.nearest(from, &target, want, builder);
                 if let Some(item) = self.items.get(&target) {
-                    draft.add_item(found(item, newer_than));
+                    builder.add_item(values_of(item, newer_than));
                 }
-                draft.add_nodes(nearest);
+                builder.add_nodes(nearest);
             }
             Query::Put { token, item, instead_of } => {
-                if !self.tokens.good(&token, from.ip(), &item.target()) {
+                if !self.tokens.is_valid(&token, from.ip(), &item.target()) {
                     return Err(ErrorCode::PROTOCOL);
                 }
                 self.items.put(now, from.ip(), item, instead_of)?;
@@ -173,41 +174,42 @@ impl Dht {
                     interval: SAMPLE_INTERVAL,
                     ..Samples::default()
                 };
-                draft.reply.samples = Some(samples);
-                let nearest = self.nearest(from, &target, want, draft);
-                draft.add_samples(SAMPLES, |most| self.peers.sample(&mut self.rng, most));
-                draft.add_nodes(nearest);
+                builder.reply.samples = Some(samples);
+                let nearest = self.nearest(from, &target, want, builder);
+                builder.add_samples(MAX_SAMPLES, |most| self.peers.sample(&mut self.rng, most));
+                builder.add_nodes(nearest);
             }
         }
         Ok(())
     }
 
-    /// The nodes nearest to the target, of the families that are wanted (BEP 32) and spoken: their lists belong to the
-    /// answer even if they are empty.
+    /// Returns the nodes nearest to `target` in each address family that is wanted (BEP 32) and supported.
+    /// Their lists are part of the reply even if they are empty.
     fn nearest(
         &self,
         from: SocketAddr,
         target: &NodeId,
         want: Option<Want>,
-        draft: &mut Draft,
+        builder: &mut ReplyBuilder,
     ) -> [Nearest; 2] {
         let want = want.unwrap_or(Want { v4: from.is_ipv4(), v6: !from.is_ipv4() });
         let side = |family, wanted: bool| self.side(family).filter(|_| wanted);
         let sides = [side(Family::V4, want.v4), side(Family::V6, want.v6)];
-        draft.reply.none_in = Want { v4: sides[0].is_some(), v6: sides[1].is_some() };
+        builder.reply.none_in = Want { v4: sides[0].is_some(), v6: sides[1].is_some() };
         sides.map(|side| side.map(|side| side.table.nearest(target, K)).unwrap_or_default())
     }
 }
 
-/// What is said of an item to somebody who has one of this number.
-fn found(item: &Item, newer_than: Option<i64>) -> Found {
+/// Returns the values of an item for a reply, without those that a node with sequence number `newer_than`
+/// already has.
+fn values_of(item: &Item, newer_than: Option<i64>) -> ItemValues {
     match item {
-        Item::Immutable(value) => Found { value: Some(value.clone()), ..Found::default() },
+        Item::Immutable(value) => ItemValues { value: Some(value.clone()), ..ItemValues::default() },
         Item::Mutable { key, seq, signature, value, .. } => {
             if newer_than.is_some_and(|known| *seq <= known) {
-                return Found { seq: Some(*seq), ..Found::default() };
+                return ItemValues { seq: Some(*seq), ..ItemValues::default() };
             }
-            Found {
+            ItemValues {
                 value: Some(value.clone()),
                 key: Some(*key),
                 signature: Some(*signature),

@@ -1,4 +1,4 @@
-//! What we ask of others: tasks and their steps.
+//! Tasks of the node, and the queries that they send.
 
 use std::net::SocketAddr;
 
@@ -6,16 +6,23 @@ use crate::base::{Moment, NodeId};
 use crate::proto::krpc::{Body, Packet, Query, Transaction, Want};
 
 use super::event::{Family, Goal, Output, TaskKey};
-use super::flights::Waited;
 use super::lookup::Lookup;
 use super::node::{Dht, Purpose};
+use super::pending::Overdue;
 use super::side::Side;
 use super::table::K;
 use super::task::Task;
 
 impl Dht {
     /// Begins a task.
-    pub(super) fn begin(&mut self, now: Moment, key: TaskKey, goal: Goal, own: bool, out: &mut Vec<Output>) {
+    pub(super) fn begin_task(
+        &mut self,
+        now: Moment,
+        key: TaskKey,
+        goal: Goal,
+        own: bool,
+        out: &mut Vec<Output>,
+    ) {
         let mut task = Task::new(goal, own);
         match task.goal.target() {
             None => {
@@ -25,7 +32,7 @@ impl Dht {
                     self.count_asked(key);
                     self.ask(now, addr, None, Query::Ping, Purpose::Only(key), out);
                 } else {
-                    self.end(key, out);
+                    self.end_task(key, out);
                 }
             }
             Some(target) => {
@@ -46,9 +53,9 @@ impl Dht {
         }
     }
 
-    /// Asks whom there is to ask, and ends the task if there is nobody left.
+    /// Sends the next queries of a task, and ends the task once there are none left.
     pub(super) fn advance(&mut self, now: Moment, key: TaskKey, out: &mut Vec<Output>) {
-        // Nodes of both families take twice the room, so an answer has half as many of each (BEP 32).
+        // Nodes of both families take twice the space, so a reply has half as many of each (BEP 32).
         let lonely = self.sides.iter().any(Side::is_lonely);
         let want = (self.sides.len() > 1 && lonely).then_some(Want::BOTH);
         loop {
@@ -59,20 +66,20 @@ impl Dht {
             let next = task.lookups.iter_mut().find_map(|(_, lookup)| lookup.next());
             let Some((id, addr, depth)) = next else { break };
             task.outcome.asked += 1;
-            let query = step(&task.goal, want);
+            let query = step_query(&task.goal, want);
             self.ask(now, addr, id, query, Purpose::Step(key, depth), out);
         }
         let Some(task) = self.tasks.get(&key) else { return };
         if !task.storing && task.lookups.iter().all(|(_, lookup)| lookup.is_done()) {
-            self.settle(now, key, out);
+            self.store(now, key, out);
         }
         if self.tasks.get(&key).is_some_and(Task::has_stored) {
-            self.end(key, out);
+            self.end_task(key, out);
         }
     }
 
-    /// The search has ended: has the nearest nodes keep what there is to keep.
-    fn settle(&mut self, now: Moment, key: TaskKey, out: &mut Vec<Output>) {
+    /// Ends the search of a task, and sends the announces or puts to the nearest nodes.
+    fn store(&mut self, now: Moment, key: TaskKey, out: &mut Vec<Output>) {
         let Some(task) = self.tasks.get_mut(&key) else { return };
         task.storing = true;
         task.outcome.depth = task.lookups.iter().map(|(_, lookup)| lookup.depth()).max().unwrap_or(0);
@@ -82,7 +89,7 @@ impl Dht {
             .flat_map(|(_, lookup)| lookup.nearest())
             .map(|(id, addr, token)| (id, addr, token.map(<[u8]>::to_vec)))
             .collect();
-        let store: Option<Box<dyn Fn(Vec<u8>) -> Query>> = match &task.goal {
+        let store_query: Option<Box<dyn Fn(Vec<u8>) -> Query>> = match &task.goal {
             Goal::Peers { info_hash, announce: Some(announce), .. } => {
                 let (info_hash, announce) = (*info_hash, *announce);
                 Some(Box::new(move |token| Query::AnnouncePeer {
@@ -99,7 +106,7 @@ impl Dht {
             _ => None,
         };
         for (id, addr, token) in nearest {
-            if let (Some(store), Some(token)) = (&store, token)
+            if let (Some(store), Some(token)) = (&store_query, token)
                 && self.ask(now, addr, Some(id), store(token), Purpose::Store(key), out)
                 && let Some(task) = self.tasks.get_mut(&key)
             {
@@ -111,8 +118,8 @@ impl Dht {
         }
     }
 
-    /// Ends a task and tells how.
-    pub(super) fn end(&mut self, key: TaskKey, out: &mut Vec<Output>) {
+    /// Ends a task and reports its outcome.
+    pub(super) fn end_task(&mut self, key: TaskKey, out: &mut Vec<Output>) {
         let Some(mut task) = self.tasks.remove(&key) else { return };
         task.outcome.scrape = task.filters.take();
         if !task.own {
@@ -120,7 +127,7 @@ impl Dht {
         }
     }
 
-    /// Sends a question; says whether it went out.
+    /// Sends a query. Returns whether it was sent.
     pub(super) fn ask(
         &mut self,
         now: Moment,
@@ -133,8 +140,8 @@ impl Dht {
         let Some(own) = self.id(Family::of(&to)) else { return false };
         let drawn = self.secrets.draw();
         let chance = u32::from_be_bytes([drawn[0], drawn[1], drawn[2], drawn[3]]);
-        let Some(number) = self.flights.begin(now, chance, to, id, purpose) else {
-            // Too much is under way: as if it had not been answered.
+        let Some(number) = self.pending.begin(now, chance, to, id, purpose) else {
+            // Too many queries are pending: the search goes on as if this one had failed.
             if let Purpose::Step(key, _) = purpose
                 && let Some(lookup) = self.tasks.get_mut(&key).and_then(|task| task.lookup(Family::of(&to)))
             {
@@ -146,40 +153,40 @@ impl Dht {
         true
     }
 
-    /// Looks at questions whose answer is late or lost.
-    pub(super) fn wait(&mut self, now: Moment, out: &mut Vec<Output>) {
-        while let Some((waited, flight)) = self.flights.waited(now) {
-            let family = Family::of(&flight.to);
-            match (&waited, &flight.purpose) {
-                (Waited::Late, Purpose::Step(key, _)) => {
+    /// Handles the queries whose reply is late or lost.
+    pub(super) fn handle_overdue(&mut self, now: Moment, out: &mut Vec<Output>) {
+        while let Some((overdue, query)) = self.pending.next_overdue(now) {
+            let family = Family::of(&query.to);
+            match (&overdue, &query.purpose) {
+                (Overdue::Late, Purpose::Step(key, _)) => {
                     if let Some(lookup) = self.tasks.get_mut(key).and_then(|task| task.lookup(family)) {
-                        lookup.waits(flight.to);
+                        lookup.mark_late(query.to);
                     }
                 }
-                (Waited::Lost, Purpose::Step(key, _)) => {
+                (Overdue::Lost, Purpose::Step(key, _)) => {
                     if let Some(lookup) = self.tasks.get_mut(key).and_then(|task| task.lookup(family)) {
-                        lookup.failed(flight.to, true);
+                        lookup.failed(query.to, true);
                     }
                 }
-                (Waited::Late, Purpose::Store(key)) => {
+                (Overdue::Late, Purpose::Store(key)) => {
                     if let Some(task) = self.tasks.get_mut(key) {
                         task.late_stores += 1;
                     }
                 }
-                (Waited::Lost, Purpose::Store(key)) => {
+                (Overdue::Lost, Purpose::Store(key)) => {
                     if let Some(task) = self.tasks.get_mut(key) {
-                        task.store_landed(true);
+                        task.store_ended(true);
                     }
                 }
-                (Waited::Lost, Purpose::Only(key)) => self.end(*key, out),
+                (Overdue::Lost, Purpose::Only(key)) => self.end_task(*key, out),
                 _ => {}
             }
-            if waited == Waited::Lost
+            if overdue == Overdue::Lost
                 && let Some(side) = self.side_mut(family)
             {
-                side.failed(flight.sent, flight.id, flight.to);
+                side.failed(query.sent, query.id, query.to);
             }
-            if let Purpose::Step(key, _) | Purpose::Store(key) = flight.purpose {
+            if let Purpose::Step(key, _) | Purpose::Store(key) = query.purpose {
                 self.advance(now, key, out);
             }
         }
@@ -192,8 +199,8 @@ impl Dht {
     }
 }
 
-/// What one step of a search asks.
-fn step(goal: &Goal, want: Option<Want>) -> Query {
+/// Returns the query that a step of a search sends.
+fn step_query(goal: &Goal, want: Option<Want>) -> Query {
     match goal {
         Goal::Nodes(target) => Query::FindNode { target: *target, want },
         Goal::Peers { info_hash, no_seeds, .. } => {

@@ -1,12 +1,12 @@
-//! A set of addresses in 256 bytes (BEP 33): how many there are can be estimated, and sets that overlap
-//! can be put together.
+//! The Bloom filter of BEP 33: a set of addresses in 256 bytes, whose size can be estimated and which can be
+//! merged with others.
 
 use std::net::IpAddr;
 
 use crate::hash::sha1;
 use crate::proto::krpc::BLOOM_LEN;
 
-/// The filter of BEP 33: 2048 bits, two of them for each address.
+/// A Bloom filter of 2048 bits, two of them for each address (BEP 33).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Bloom(Box<[u8; BLOOM_LEN]>);
 
@@ -19,7 +19,7 @@ impl Default for Bloom {
 impl Bloom {
     const BITS: usize = BLOOM_LEN * 8;
 
-    /// Puts an address in.
+    /// Adds an address.
     pub fn insert(&mut self, ip: IpAddr) {
         let digest = match ip.to_canonical() {
             IpAddr::V4(v4) => sha1(&v4.octets()),
@@ -31,14 +31,14 @@ impl Bloom {
         }
     }
 
-    /// Puts in what another one has.
+    /// Adds all addresses of another filter.
     pub fn merge(&mut self, other: &[u8; BLOOM_LEN]) {
         for (ours, theirs) in self.0.iter_mut().zip(other) {
             *ours |= theirs;
         }
     }
 
-    /// How many addresses it holds, estimated; a few per cent off up to some thousand.
+    /// Estimates the number of addresses, to within a few per cent up to several thousand.
     pub fn estimate(&self) -> f64 {
         let bits = Self::BITS as f64;
         let zeros: u32 = self.0.iter().map(|byte| byte.count_zeros()).sum();
@@ -49,7 +49,7 @@ impl Bloom {
         (zeros / bits).ln() / (2.0 * (1.0 - 1.0 / bits).ln())
     }
 
-    /// Its bytes.
+    /// Returns the filter's bytes.
     pub fn bytes(&self) -> &[u8; BLOOM_LEN] {
         &self.0
     }

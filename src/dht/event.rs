@@ -1,4 +1,4 @@
-//! What a node hears and what it orders.
+//! Inputs and outputs of a DHT node.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -8,138 +8,139 @@ use crate::proto::krpc::{ErrorCode, Item};
 use super::bloom::Bloom;
 use super::starts::Origin;
 
-/// One task that was given to the node. Never used again after it has ended.
+/// The key of a task, chosen by the caller and never reused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct TaskKey(pub u64);
 
-/// A family of addresses: a network of its own.
+/// An address family. Each is a DHT network of its own (BEP 32).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Family {
-    /// IPv4.
+    /// The IPv4 network.
     V4,
-    /// IPv6.
+    /// The IPv6 network.
     V6,
 }
 
 impl Family {
-    /// Both.
+    /// Both address families.
     pub const ALL: [Self; 2] = [Self::V4, Self::V6];
 
-    /// The family an address belongs to.
+    /// Returns the family of an address.
     pub const fn of(addr: &SocketAddr) -> Self {
         if addr.is_ipv4() { Self::V4 } else { Self::V6 }
     }
 }
 
-/// What a task is to find or do.
+/// The goal of a task.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Goal {
-    /// The nodes that are nearest to this place.
+    /// Find the nodes nearest to an id.
     Nodes(NodeId),
-    /// The peers of a torrent.
+    /// Find the peers of a torrent.
     Peers {
-        /// The torrent.
+        /// The info-hash.
         info_hash: NodeId,
-        /// Seeds are of no use (BEP 33).
+        /// Leave out seeds (BEP 33).
         no_seeds: bool,
-        /// Say that we have it, too.
+        /// Announce us as a peer to the nearest nodes, too.
         announce: Option<Announce>,
     },
-    /// How many peers a torrent has (BEP 33).
+    /// Estimate the number of peers of a torrent (BEP 33).
     Scrape(NodeId),
-    /// An item (BEP 44) by its target; a mutable one with its salt.
+    /// Get an item (BEP 44).
     Get {
-        /// The target.
+        /// The item's target.
         target: NodeId,
-        /// The salt of a mutable item.
+        /// The salt, if the item is mutable; otherwise empty.
         salt: Vec<u8>,
     },
-    /// Have an item kept (BEP 44).
+    /// Store an item (BEP 44).
     Put {
-        /// The item.
+        /// The item to store.
         item: Item,
-        /// Only over an item of this number.
+        /// Store the item only if it replaces the one with this sequence number (`cas`).
         instead_of: Option<i64>,
     },
-    /// Info-hashes that nodes near this place know (BEP 51).
+    /// Sample the info-hashes of the nodes near an id (BEP 51).
     Sample(NodeId),
-    /// Whether somebody answers at this address.
+    /// Ping the node at an address.
     Ping(SocketAddr),
 }
 
-/// What we say when we announce a torrent.
+/// The content of an announce.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Announce {
-    /// The port peers reach us at; nothing for the one the node's packets come from.
+    /// The port on which we accept peers; `None` for the port that the node's packets come from.
     pub port: Option<u16>,
-    /// We have all of it (BEP 33).
+    /// Whether we are a seed (BEP 33).
     pub seed: bool,
 }
 
-/// A fact.
+/// An input to the node.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Input<'a> {
-    /// Time has passed.
+    /// The deadline was reached.
     Tick,
-    /// A packet came.
+    /// A packet was received.
     Heard {
-        /// Its sender, as the network says.
+        /// The sender's address.
         from: SocketAddr,
-        /// Its bytes.
+        /// The content of the packet.
         bytes: &'a [u8],
     },
-    /// What was to be sent there cannot be: there is no way to that address.
+    /// A packet could not be sent, since there is no route to its address.
     Unsent(SocketAddr),
-    /// Here may be nodes, as somebody says.
+    /// Nodes may be at these addresses.
     Nodes(Origin, &'a [SocketAddr]),
-    /// A task is given.
+    /// Begin a task.
     Begin(TaskKey, Goal),
-    /// A task is of no interest any more. Nothing is told of it from now on.
+    /// Drop a task; it has no further outputs.
     Drop(TaskKey),
 }
 
-/// An order, or what is known now.
+/// An output of the node: something to send, or a result.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Output {
-    /// Send this packet.
+    /// Send a packet.
     Send {
-        /// Where to.
+        /// The receiver's address.
         to: SocketAddr,
-        /// Its bytes.
+        /// The content of the packet.
         bytes: Vec<u8>,
     },
-    /// A task has found peers that it had not found before.
+    /// A task has found peers, each reported once.
     Peers(TaskKey, Vec<SocketAddr>),
-    /// A task has found info-hashes (BEP 51); some may come more than once.
+    /// A task has found info-hashes (BEP 51), of which some may be repeated.
     Samples(TaskKey, Vec<NodeId>),
-    /// A task has found an item, proven and newer than any it found before.
+    /// A task has found an item that is valid and newer than any it found before.
     Item(TaskKey, Item),
     /// A task has ended.
     Ended(TaskKey, Outcome),
-    /// Others see us at this address now, and the node has an id that fits it (BEP 42).
+    /// Our external address is known or has changed, and the node has a new id that matches it (BEP 42).
     Seen(Family, IpAddr),
 }
 
-/// How a task ended.
+/// The outcome of a task.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Outcome {
-    /// How many nodes were asked.
+    /// The number of nodes queried.
     pub asked: u32,
-    /// How many of them answered.
+    /// The number of nodes that replied.
     pub answered: u32,
-    /// How many have taken what was announced or put, as far as was waited for.
+    /// The number of nodes that confirmed the announce or put, without those that were not waited for.
     pub stored: u32,
-    /// Why one that refused to take it did so.
+    /// The error of a node that refused the announce or put, if one did.
     pub refused: Option<ErrorCode>,
-    /// What the last node that answered runs: two letters and two bytes, where it says so (BEP 5).
+    /// The client of the last node that replied, two letters and two bytes of version (BEP 5, `v`).
     pub version: Option<[u8; 4]>,
-    /// How many peers were found.
+    /// The number of peers found.
     pub peers: u32,
-    /// The nodes nearest to the target that answered, nearest first: those whose id fits their address (BEP 42), and
-    /// others that are nearer.
+    /// The nodes nearest to the target that replied, nearest first: those whose id matches their address (BEP
+    /// 42), and any others that are nearer.
     pub nearest: Vec<(NodeId, SocketAddr)>,
-    /// What a scrape found: seeds and others, estimated.
+    /// The estimated seeds and leechers, if the task was a scrape.
     pub scrape: Option<(Bloom, Bloom)>,
-    /// How many steps away the last node that mattered was: 1 for one we knew, 2 for one it told us of.
+    /// The greatest number of steps to one of the nearest nodes: 1 for a node that we knew, 2 for one that it
+    /// named.
     pub depth: u32,
 }

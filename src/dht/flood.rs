@@ -1,4 +1,4 @@
-//! Who asks too much, and how much may be answered in all.
+//! Protection from floods: limits per sender, and for all senders together.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -6,54 +6,55 @@ use std::time::Duration;
 
 use crate::base::{Bucket, Moment, network};
 
-/// Over this time questions are counted.
+/// The time over which queries are counted.
 const WINDOW: Duration = Duration::from_secs(10);
-/// So many questions of one who asks within the window are answered: five a second.
-const MOST: u16 = 50;
-/// So long somebody who asked more is not answered.
-const SILENCE: Duration = Duration::from_secs(300);
-/// The most who are not answered; the one whose time is up first makes room.
-const SILENCED: usize = 1024;
-/// Counters in a row. Within a window far fewer questions are looked at than would fill them.
+/// The most queries of one sender that are answered within [`WINDOW`]: five a second.
+const MAX_QUERIES: u16 = 50;
+/// The time for which a sender that exceeds [`MAX_QUERIES`] is ignored.
+const IGNORE_TIME: Duration = Duration::from_secs(300);
+/// The most senders that are ignored at a time; the one whose time ends first makes room.
+const MAX_IGNORED: usize = 1024;
+/// The number of counters in a row, far more than the queries that are read within [`WINDOW`].
 const COUNTERS: usize = 4096;
-/// Rows of counters.
+/// The number of rows of counters.
 const ROWS: usize = 4;
-/// The bytes of the shortest answer: with fewer left there is none.
-const LEAST: u64 = 64;
+/// The length of the shortest reply, in bytes. With less budget than this, nothing is answered.
+const MIN_REPLY_LEN: u64 = 64;
 
-/// Keeps one who asks too much, or many together, from using up what is there for all.
+/// The limits on queries, packets and replies.
 ///
-/// Who asks cannot be remembered one by one: whoever asks in the names of thousands would have the list forget the
-/// others. So questions are counted in a sketch: in each row one counter, drawn by digest, is shared by some; the
-/// least of the four is never less than what somebody has asked, and seldom more.
+/// Senders are not counted one by one: queries with thousands of forged addresses would push the others out
+/// of such a list. They are counted in a count-min sketch: a digest selects one counter in each row, which
+/// several senders share, and the least of the four is never below the sender's true count and rarely above
+/// it.
 #[derive(Clone, Debug)]
-pub(super) struct Flood {
+pub(super) struct FloodGuard {
     seed: u64,
-    /// The rows one after another.
+    /// The rows, one after another.
     counters: Vec<u16>,
-    /// When the counters were last at zero.
+    /// The time at which the counters were last reset.
     since: Moment,
-    silenced: BTreeMap<Asker, Moment>,
-    /// The same by when they are answered again.
-    ends: BTreeSet<(Moment, Asker)>,
+    ignored: BTreeMap<Sender, Moment>,
+    /// The ignored senders, by the end of that time.
+    ends: BTreeSet<(Moment, Sender)>,
     answers: Bucket,
-    /// The most packets in a second, the second that is counted, and how many came in it.
+    /// The most packets per second, the current second, and the packets in it.
     packets: Option<u32>,
     second: u64,
     count: u32,
 }
 
-/// One who asks: an address of IPv4; a network of IPv6, all of whose addresses are one owner's.
-type Asker = (bool, [u8; 8]);
+/// A sender: an IPv4 address, or an IPv6 network (64 bits), all of whose addresses have one owner.
+type Sender = (bool, [u8; 8]);
 
-impl Flood {
-    /// Answers take at most so many bytes per second, and so many packets are looked at. Nobody else knows the seed.
+impl FloodGuard {
+    /// Sets the limits on reply bytes and on received packets, each per second. `seed` must be secret.
     pub(super) fn new(now: Moment, seed: u64, bytes_per_second: Option<u64>, packets: Option<u32>) -> Self {
         Self {
             seed,
             counters: vec![0; COUNTERS * ROWS],
             since: now,
-            silenced: BTreeMap::new(),
+            ignored: BTreeMap::new(),
             ends: BTreeSet::new(),
             answers: Bucket::new(now, bytes_per_second),
             packets,
@@ -62,8 +63,8 @@ impl Flood {
         }
     }
 
-    /// A packet comes; says whether it may be looked at, whoever sent it.
-    pub(super) fn hears(&mut self, now: Moment) -> bool {
+    /// Counts a packet. Returns whether it may be read.
+    pub(super) fn accept_packet(&mut self, now: Moment) -> bool {
         let second = now.since_start().as_secs();
         if second != self.second {
             (self.second, self.count) = (second, 0);
@@ -72,38 +73,38 @@ impl Flood {
         self.packets.is_none_or(|most| self.count <= most)
     }
 
-    /// Somebody asks; says whether it may be answered. Programs on this machine are not counted: they
-    /// share one address.
-    pub(super) fn asks(&mut self, now: Moment, ip: IpAddr) -> bool {
+    /// Counts a query. Returns whether it may be answered. Senders on this machine are not limited, since
+    /// they all share one address.
+    pub(super) fn accept_query(&mut self, now: Moment, ip: IpAddr) -> bool {
         if ip.is_loopback() {
             return true;
         }
         if now.since(self.since) >= WINDOW {
             self.since = now;
             self.counters.fill(0);
-            while let Some(&(end, asker)) = self.ends.first().filter(|(end, _)| *end <= now) {
-                self.ends.remove(&(end, asker));
-                self.silenced.remove(&asker);
+            while let Some(&(end, sender)) = self.ends.first().filter(|(end, _)| *end <= now) {
+                self.ends.remove(&(end, sender));
+                self.ignored.remove(&sender);
             }
         }
-        let asker = asker(ip);
-        match self.silenced.get(&asker) {
+        let sender = sender(ip);
+        match self.ignored.get(&sender) {
             Some(&end) if end > now => return false,
             Some(&end) => {
-                self.silenced.remove(&asker);
-                self.ends.remove(&(end, asker));
+                self.ignored.remove(&sender);
+                self.ends.remove(&(end, sender));
             }
             None => {}
         }
-        if self.count(asker) > MOST {
-            self.silence(now + SILENCE, asker);
+        if self.count(sender) > MAX_QUERIES {
+            self.ignore(now + IGNORE_TIME, sender);
             return false;
         }
         true
     }
 
-    /// How often this one has asked within the window, this time included.
-    fn count(&mut self, (v4, bytes): Asker) -> u16 {
+    /// Counts a query, and returns the sender's queries within the window.
+    fn count(&mut self, (v4, bytes): Sender) -> u16 {
         let mut digest = mixed(u64::from_be_bytes(bytes) ^ self.seed.rotate_left(u32::from(v4)));
         let mut least = u16::MAX;
         for row in self.counters.chunks_exact_mut(COUNTERS) {
@@ -115,23 +116,23 @@ impl Flood {
         least
     }
 
-    fn silence(&mut self, end: Moment, asker: Asker) {
-        if self.silenced.len() >= SILENCED
+    fn ignore(&mut self, end: Moment, sender: Sender) {
+        if self.ignored.len() >= MAX_IGNORED
             && let Some((_, first)) = self.ends.pop_first()
         {
-            self.silenced.remove(&first);
+            self.ignored.remove(&first);
         }
-        self.silenced.insert(asker, end);
-        self.ends.insert((end, asker));
+        self.ignored.insert(sender, end);
+        self.ends.insert((end, sender));
     }
 
-    /// Whether there is anything left to answer with.
+    /// Whether the reply budget allows at least the shortest reply.
     pub(super) fn may_answer(&mut self, now: Moment) -> bool {
-        self.answers.wait(now, LEAST).is_zero()
+        self.answers.wait(now, MIN_REPLY_LEN).is_zero()
     }
 
-    /// Takes what a packet of this length costs; says whether it may be sent.
-    pub(super) fn pays(&mut self, now: Moment, bytes: usize) -> bool {
+    /// Takes `bytes` from the reply budget. Returns whether they may be sent.
+    pub(super) fn take_budget(&mut self, now: Moment, bytes: usize) -> bool {
         let bytes = bytes as u64;
         let granted = self.answers.take(now, bytes);
         if granted < bytes {
@@ -141,14 +142,14 @@ impl Flood {
     }
 }
 
-fn asker(ip: IpAddr) -> Asker {
+fn sender(ip: IpAddr) -> Sender {
     match ip.to_canonical() {
         IpAddr::V4(v4) => (true, u64::from(v4.to_bits()).to_be_bytes()),
         v6 @ IpAddr::V6(_) => (false, network(v6)),
     }
 }
 
-/// Spreads the bits of a number over all of it (the end of splitmix64).
+/// Mixes the bits of a number (the finaliser of splitmix64).
 const fn mixed(number: u64) -> u64 {
     let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -164,31 +165,31 @@ mod tests {
         Moment::START + Duration::from_millis(ms)
     }
 
-    fn flood(bytes_per_second: Option<u64>, packets: Option<u32>) -> Flood {
-        Flood::new(at(0), 7, bytes_per_second, packets)
+    fn flood(bytes_per_second: Option<u64>, packets: Option<u32>) -> FloodGuard {
+        FloodGuard::new(at(0), 7, bytes_per_second, packets)
     }
 
     #[test]
     fn who_asks_too_much_is_not_answered_for_a_while() {
         let mut flood = flood(None, None);
         let (loud, calm) = (IpAddr::from([1, 2, 3, 4]), IpAddr::from([5, 6, 7, 8]));
-        let answered = (0..100).filter(|&n| flood.asks(at(n * 10), loud)).count();
+        let answered = (0..100).filter(|&n| flood.accept_query(at(n * 10), loud)).count();
         assert_eq!(answered, 50);
-        assert!(flood.asks(at(1000), calm));
-        assert!(!flood.asks(at(299_000), loud));
-        assert!(flood.asks(at(301_000), loud));
+        assert!(flood.accept_query(at(1000), calm));
+        assert!(!flood.accept_query(at(299_000), loud));
+        assert!(flood.accept_query(at(301_000), loud));
         // Four a second for ever are fine.
-        assert!((0..1000).all(|n| flood.asks(at(400_000 + n * 250), loud)));
-        assert!((0..1000).all(|_| flood.asks(at(0), IpAddr::from([127, 0, 0, 1]))));
+        assert!((0..1000).all(|n| flood.accept_query(at(400_000 + n * 250), loud)));
+        assert!((0..1000).all(|_| flood.accept_query(at(0), IpAddr::from([127, 0, 0, 1]))));
     }
 
     #[test]
     fn a_network_of_ipv6_is_one_who_asks() {
         let mut flood = flood(None, None);
         let ip = |net: u16, host| IpAddr::from([0x2001, 0xdb8, 0, net, 0, 0, 0, host]);
-        let answered = (0..1000_u16).filter(|&n| flood.asks(at(n.into()), ip(1, n))).count();
+        let answered = (0..1000_u16).filter(|&n| flood.accept_query(at(n.into()), ip(1, n))).count();
         assert_eq!(answered, 50);
-        assert!(!flood.asks(at(1000), ip(1, 5000)) && flood.asks(at(1000), ip(2, 1)));
+        assert!(!flood.accept_query(at(1000), ip(1, 5000)) && flood.accept_query(at(1000), ip(2, 1)));
     }
 
     #[test]
@@ -199,8 +200,8 @@ mod tests {
         // Four thousand packets in a second, one in twenty from the same address.
         let answered = (0..40_000_u32).filter(|&n| {
             let other = IpAddr::from((0x0900_0000 + n * 257).to_be_bytes());
-            calm += u32::from(flood.asks(at(u64::from(n) / 4), other));
-            n % 20 == 0 && flood.asks(at(u64::from(n) / 4), loud)
+            calm += u32::from(flood.accept_query(at(u64::from(n) / 4), other));
+            n % 20 == 0 && flood.accept_query(at(u64::from(n) / 4), loud)
         });
         assert_eq!(answered.count(), 50);
         assert!(calm > 39_990, "{calm} of 40000 who asked once are answered");
@@ -209,8 +210,9 @@ mod tests {
     #[test]
     fn a_second_has_room_for_so_many_packets() {
         let mut limited = flood(None, Some(100));
-        let heard =
-            |flood: &mut Flood, from: u64| (0..1000).filter(|n| flood.hears(at(from + n / 2))).count();
+        let heard = |flood: &mut FloodGuard, from: u64| {
+            (0..1000).filter(|n| flood.accept_packet(at(from + n / 2))).count()
+        };
         assert_eq!(
             (heard(&mut limited, 0), heard(&mut limited, 1000), heard(&mut limited, 5400)),
             (100, 100, 100)
@@ -223,24 +225,24 @@ mod tests {
         let mut flood = flood(None, None);
         for n in 0..3000_u32 {
             for _ in 0..60 {
-                flood.asks(at(u64::from(n) * 100), IpAddr::from((n << 8).to_be_bytes()));
+                flood.accept_query(at(u64::from(n) * 100), IpAddr::from((n << 8).to_be_bytes()));
             }
         }
-        assert_eq!((flood.silenced.len(), flood.ends.len()), (SILENCED, SILENCED));
-        for (asker, &end) in &flood.silenced {
-            assert!(flood.ends.contains(&(end, *asker)));
+        assert_eq!((flood.ignored.len(), flood.ends.len()), (MAX_IGNORED, MAX_IGNORED));
+        for (sender, &end) in &flood.ignored {
+            assert!(flood.ends.contains(&(end, *sender)));
         }
         // When their time is up, nothing of them is left.
-        assert!(flood.asks(at(700_000), IpAddr::from([9, 9, 9, 9])));
-        assert_eq!((flood.silenced.len(), flood.ends.len()), (0, 0));
+        assert!(flood.accept_query(at(700_000), IpAddr::from([9, 9, 9, 9])));
+        assert_eq!((flood.ignored.len(), flood.ends.len()), (0, 0));
     }
 
     #[test]
     fn answers_stay_below_their_rate() {
         let mut flood = flood(Some(8000), None);
-        let sent: usize = (0..10_000).filter(|&ms| flood.pays(at(ms), 400)).count() * 400;
+        let sent: usize = (0..10_000).filter(|&ms| flood.take_budget(at(ms), 400)).count() * 400;
         assert!((80_000..130_000).contains(&sent), "{sent}");
-        assert!((0..1000).any(|_| !flood.pays(at(10_000), 64)) && !flood.may_answer(at(10_000)));
+        assert!((0..1000).any(|_| !flood.take_budget(at(10_000), 64)) && !flood.may_answer(at(10_000)));
         assert!(flood.may_answer(at(10_100)));
     }
 }

@@ -1,20 +1,20 @@
-//! What others answer us.
+//! Replies to our own queries.
 
 use std::net::SocketAddr;
 
 use crate::base::{Moment, is_one, means_the_same};
-use crate::proto::krpc::{Body, ErrorCode, Found, Item, Packet, Reply};
+use crate::proto::krpc::{Body, ErrorCode, Item, ItemValues, Packet, Reply};
 
 use super::event::{Family, Goal, Output, TaskKey};
-use super::flights::Flight;
 use super::identity::fits;
 use super::node::{Dht, Purpose, Timer};
+use super::pending::PendingQuery;
 
-/// Nodes that are taken from one answer, in each family: who sends more wants to fill our list.
-const TAKEN: usize = 16;
+/// The most nodes of each address family that are taken from one reply, so that no node fills our list alone.
+const MAX_TAKEN: usize = 16;
 
 impl Dht {
-    pub(super) fn answered(
+    pub(super) fn handle_reply(
         &mut self,
         now: Moment,
         from: SocketAddr,
@@ -22,34 +22,34 @@ impl Dht {
         out: &mut Vec<Output>,
     ) {
         let Ok(number) = transaction.bytes().try_into().map(u32::from_be_bytes) else { return };
-        let Some(flight) = self.flights.end(number, from) else { return };
-        if let Purpose::Only(key) | Purpose::Step(key, _) = flight.purpose
+        let Some(query) = self.pending.end(number, from) else { return };
+        if let Purpose::Only(key) | Purpose::Step(key, _) = query.purpose
             && let Some(task) = self.tasks.get_mut(&key)
         {
             task.outcome.version = version;
         }
-        if let (Purpose::Store(key), Body::Error(code, _)) = (flight.purpose, &body)
+        if let (Purpose::Store(key), Body::Error(code, _)) = (query.purpose, &body)
             && let Some(task) = self.tasks.get_mut(&key)
         {
             task.outcome.refused = Some(*code);
         }
         let reply = match body {
             Body::Reply(reply) => *reply,
-            Body::Error(code, _) => return self.refused(now, &flight, code, out),
+            Body::Error(code, _) => return self.handle_error(now, &query, code, out),
             Body::Query(..) => return,
         };
-        let is_it = flight.id.is_none_or(|of| of == reply.id);
-        // One that was started again has another name. Which one is not for it to choose, or it could answer each
-        // search with one beside its target.
-        let may_be = is_it || fits(&reply.id, from.ip());
+        let is_same = query.id.is_none_or(|of| of == reply.id);
+        // A node that has restarted has a new id. The id must match the address (BEP 42): otherwise the node
+        // could answer each search with an id next to its target.
+        let may_be = is_same || fits(&reply.id, from.ip());
         let chance = self.secrets.draw_id();
         let settles_in = self.tasks.values().any(|task| task.own);
         let Some(side) = self.side_mut(Family::of(&from)) else { return };
-        if let Some(old) = flight.id.filter(|_| !is_it) {
+        if let Some(old) = query.id.filter(|_| !is_same) {
             side.table.refuted(&old, from);
         }
         if may_be && side.answered(now, reply.id, from) && !settles_in {
-            // The first after a time without anybody: others may be there again, too.
+            // The first reply after a time without any: other nodes may be reachable again, too.
             side.tries = 0;
             self.timers.set(Timer::Round, now);
         }
@@ -60,74 +60,86 @@ impl Dht {
         {
             out.push(Output::Seen(side.family, ip));
         }
-        // A search takes a node under the name it gives itself. Where the question was whether this one is there, or
-        // brought what this one had given, another is none.
-        if is_it || (may_be && matches!(flight.purpose, Purpose::Step(..))) {
-            self.replied(now, &flight, reply, out);
+        // A search accepts a node under the id that it claims. A ping or store was meant for one particular
+        // node, so a reply with another id is a failure.
+        if is_same || (may_be && matches!(query.purpose, Purpose::Step(..))) {
+            self.accept_reply(now, &query, reply, out);
         } else {
-            self.not_answered(now, &flight, out);
+            self.fail_query(now, &query, out);
         }
     }
 
-    /// Somebody has answered with an error, which is no answer. Not to know a question, or not to want to keep
-    /// something, is everybody's right.
-    fn refused(&mut self, now: Moment, flight: &Flight<Purpose>, code: ErrorCode, out: &mut Vec<Output>) {
-        let may = match flight.purpose {
+    /// Handles an error in reply to a query. Not knowing a query, or refusing to store, is no fault of the
+    /// node.
+    fn handle_error(
+        &mut self,
+        now: Moment,
+        query: &PendingQuery<Purpose>,
+        code: ErrorCode,
+        out: &mut Vec<Output>,
+    ) {
+        let may = match query.purpose {
             Purpose::Store(_) => true,
             Purpose::Step(..) => code == ErrorCode::UNKNOWN_METHOD,
             Purpose::Ping | Purpose::Only(_) => false,
         };
-        if let (Some(id), Some(side)) = (flight.id.filter(|_| !may), self.side_mut(Family::of(&flight.to))) {
-            side.table.failed(&id, flight.to, true);
+        if let (Some(id), Some(side)) = (query.id.filter(|_| !may), self.side_mut(Family::of(&query.to))) {
+            side.table.failed(&id, query.to, true);
         }
-        self.not_answered(now, flight, out);
+        self.fail_query(now, query, out);
     }
 
-    fn replied(&mut self, now: Moment, flight: &Flight<Purpose>, reply: Reply, out: &mut Vec<Output>) {
-        match flight.purpose {
+    fn accept_reply(
+        &mut self,
+        now: Moment,
+        query: &PendingQuery<Purpose>,
+        reply: Reply,
+        out: &mut Vec<Output>,
+    ) {
+        match query.purpose {
             Purpose::Ping => {}
             Purpose::Only(key) => {
                 if let Some(task) = self.tasks.get_mut(&key) {
                     task.outcome.answered += 1;
-                    task.outcome.nearest.push((reply.id, flight.to));
+                    task.outcome.nearest.push((reply.id, query.to));
                 }
-                self.end(key, out);
+                self.end_task(key, out);
             }
             Purpose::Store(key) => {
                 if let Some(task) = self.tasks.get_mut(&key) {
-                    task.store_landed(flight.late);
+                    task.store_ended(query.late);
                     task.outcome.stored += 1;
                 }
                 self.advance(now, key, out);
             }
             Purpose::Step(key, depth) => {
-                // Others tell us of ourselves, too.
+                // Other nodes name ourselves, too.
                 let own = [self.id(Family::V4), self.id(Family::V6)];
                 let Some(task) = self.tasks.get_mut(&key) else { return };
                 task.outcome.answered += 1;
-                if let Some(lookup) = task.lookup(Family::of(&flight.to)) {
-                    lookup.answered(reply.id, flight.to, reply.token.clone(), flight.late);
+                if let Some(lookup) = task.lookup(Family::of(&query.to)) {
+                    lookup.answered(reply.id, query.to, reply.token.clone(), query.late);
                 }
-                let v4 = reply.nodes.iter().take(TAKEN).map(|&(id, addr)| (id, SocketAddr::from(addr)));
-                let v6 = reply.nodes6.iter().take(TAKEN).map(|&(id, addr)| (id, SocketAddr::from(addr)));
-                let told = v4.chain(v6).filter(|(id, addr)| {
-                    !own.contains(&Some(*id)) && is_one(*addr) && means_the_same(addr.ip(), flight.to.ip())
+                let v4 = reply.nodes.iter().take(MAX_TAKEN).map(|&(id, addr)| (id, SocketAddr::from(addr)));
+                let v6 = reply.nodes6.iter().take(MAX_TAKEN).map(|&(id, addr)| (id, SocketAddr::from(addr)));
+                let named = v4.chain(v6).filter(|(id, addr)| {
+                    !own.contains(&Some(*id)) && is_one(*addr) && means_the_same(addr.ip(), query.to.ip())
                 });
-                for (id, addr) in told {
+                for (id, addr) in named {
                     if let Some(lookup) = task.lookup(Family::of(&addr)) {
                         lookup.learn(id, addr, depth + 1);
                     }
                 }
-                self.harvest(key, flight.to, reply, out);
+                self.take_results(key, query.to, reply, out);
                 self.advance(now, key, out);
             }
         }
     }
 
-    /// Takes out of an answer what the task is looking for.
-    fn harvest(&mut self, key: TaskKey, from: SocketAddr, mut reply: Reply, out: &mut Vec<Output>) {
+    /// Takes the results out of a reply that the task is looking for.
+    fn take_results(&mut self, key: TaskKey, from: SocketAddr, mut reply: Reply, out: &mut Vec<Output>) {
         let Some(task) = self.tasks.get_mut(&key) else { return };
-        // Nobody on the Internet points us at our own machine and network.
+        // Peers on our own machine or network are not accepted from nodes on the Internet.
         reply.peers.retain(|peer| is_one(*peer) && means_the_same(peer.ip(), from.ip()));
         match &task.goal {
             Goal::Peers { .. } => {
@@ -159,28 +171,28 @@ impl Dht {
         }
     }
 
-    /// There is no way to an address: whatever was asked there will not be answered.
-    pub(super) fn unsent(&mut self, now: Moment, to: SocketAddr, out: &mut Vec<Output>) {
-        for flight in self.flights.end_all(to) {
-            self.not_answered(now, &flight, out);
+    /// Fails the queries to an address to which there is no route.
+    pub(super) fn fail_queries_to(&mut self, now: Moment, to: SocketAddr, out: &mut Vec<Output>) {
+        for query in self.pending.end_all(to) {
+            self.fail_query(now, &query, out);
         }
     }
 
-    fn not_answered(&mut self, now: Moment, flight: &Flight<Purpose>, out: &mut Vec<Output>) {
-        match flight.purpose {
+    fn fail_query(&mut self, now: Moment, query: &PendingQuery<Purpose>, out: &mut Vec<Output>) {
+        match query.purpose {
             Purpose::Ping => {}
-            Purpose::Only(key) => self.end(key, out),
+            Purpose::Only(key) => self.end_task(key, out),
             Purpose::Store(key) => {
                 if let Some(task) = self.tasks.get_mut(&key) {
-                    task.store_landed(flight.late);
+                    task.store_ended(query.late);
                 }
                 self.advance(now, key, out);
             }
             Purpose::Step(key, _) => {
                 if let Some(lookup) =
-                    self.tasks.get_mut(&key).and_then(|task| task.lookup(Family::of(&flight.to)))
+                    self.tasks.get_mut(&key).and_then(|task| task.lookup(Family::of(&query.to)))
                 {
-                    lookup.failed(flight.to, flight.late);
+                    lookup.failed(query.to, query.late);
                 }
                 self.advance(now, key, out);
             }
@@ -188,8 +200,8 @@ impl Dht {
     }
 }
 
-/// The item of an answer, not yet proven.
-fn item(found: Found, salt: &[u8]) -> Option<Item> {
+/// Returns the item of a reply, unverified.
+fn item(found: ItemValues, salt: &[u8]) -> Option<Item> {
     let value = found.value?;
     Some(match (found.key, found.signature, found.seq) {
         (Some(key), Some(signature), Some(seq)) => {

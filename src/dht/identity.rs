@@ -1,12 +1,13 @@
-//! Node ids that fit the address they are used at (BEP 42), so that nobody can choose a place in the
-//! table and sit there with many ids.
+//! Node ids that match the node's address (BEP 42), so that nobody can choose ids and occupy a region of the
+//! DHT.
 
 use std::net::IpAddr;
 
 use crate::base::{NodeId, is_near};
 use crate::hash::crc32c;
 
-/// An id for a node that others see at this address. The bytes of `chance` fill what the address leaves free.
+/// Returns a node id that matches an external address. `chance` supplies the bits that the address leaves
+/// free.
 pub fn node_id(ip: IpAddr, chance: [u8; 20]) -> NodeId {
     let mut id = chance;
     let crc = checksum(ip, chance[19]);
@@ -16,7 +17,7 @@ pub fn node_id(ip: IpAddr, chance: [u8; 20]) -> NodeId {
     NodeId(id)
 }
 
-/// Whether a node at this address may have this id. On the local network any fits.
+/// Whether the node id matches the address. On the local network every id does.
 pub fn fits(id: &NodeId, ip: IpAddr) -> bool {
     if is_near(ip) {
         return true;

@@ -1,4 +1,4 @@
-//! The items that others have given us to keep (BEP 44).
+//! Items that other nodes have stored with us (BEP 44).
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -7,31 +7,31 @@ use std::time::Duration;
 use crate::base::{Moment, NodeId};
 use crate::proto::krpc::{ErrorCode, Item, ItemError};
 
-use super::shares::{Holder, gives_way};
+use super::shares::{Owner, choose_evicted};
 
-/// An item is kept for so long after it was last put.
+/// The time for which an item is kept after its last put.
 const LIFE: Duration = Duration::from_secs(2 * 3600);
 /// The most items.
-const MOST: usize = 1000;
-/// The most items of one network.
-const SHARE: usize = 50;
+const MAX_ITEMS: usize = 1000;
+/// The most items from one network.
+const MAX_PER_NETWORK: usize = 50;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Items {
-    kept: BTreeMap<NodeId, Kept>,
+    items: BTreeMap<NodeId, StoredItem>,
 }
 
 #[derive(Clone, Debug)]
-struct Kept {
-    /// When it was last put.
+struct StoredItem {
+    /// The time of the last put.
     at: Moment,
     item: Item,
-    holder: Holder,
+    owner: Owner,
 }
 
 impl Items {
-    /// Keeps an item that somebody at this address puts, unless it is not what it should be, a newer one is kept or the
-    /// one to be replaced is not there.
+    /// Stores an item that was put from address `by`. Returns an error if the item is invalid, a newer one is
+    /// stored, or the stored one is not the one to be replaced.
     pub(super) fn put(
         &mut self,
         now: Moment,
@@ -46,36 +46,36 @@ impl Items {
             ItemError::BadSignature => ErrorCode::BAD_SIGNATURE,
         })?;
         let target = item.target();
-        if let Some(known) = self.kept.get_mut(&target) {
+        if let Some(known) = self.items.get_mut(&target) {
             if let (Some(new), Some(old)) = (item.seq(), known.item.seq()) {
                 if instead_of.is_some_and(|seq| seq != old) {
-                    return Err(ErrorCode::NOT_THAT_ONE);
+                    return Err(ErrorCode::CAS_MISMATCH);
                 }
-                // Of equal numbers the same value may come again, to be kept for longer.
+                // A put with the same sequence number and value renews the item.
                 if new < old || (new == old && known.item.value() != item.value()) {
                     return Err(ErrorCode::OUTDATED);
                 }
             }
             (known.at, known.item) = (now, item);
-            known.holder.joined(by);
+            known.owner.record_again(by);
             return Ok(());
         }
-        let all = self.kept.iter().map(|(&key, kept)| (key, &kept.holder, kept.at));
-        if let Some(key) = gives_way(all, by, SHARE, MOST) {
-            self.kept.remove(&key);
+        let all = self.items.iter().map(|(&key, kept)| (key, &kept.owner, kept.at));
+        if let Some(key) = choose_evicted(all, by, MAX_PER_NETWORK, MAX_ITEMS) {
+            self.items.remove(&key);
         }
-        self.kept.insert(target, Kept { at: now, item, holder: Holder::new(by) });
+        self.items.insert(target, StoredItem { at: now, item, owner: Owner::new(by) });
         Ok(())
     }
 
-    /// The item that is kept at this place.
+    /// Returns the item with this target.
     pub(super) fn get(&self, target: &NodeId) -> Option<&Item> {
-        self.kept.get(target).map(|kept| &kept.item)
+        self.items.get(target).map(|kept| &kept.item)
     }
 
-    /// Forgets what is too old.
+    /// Drops expired items.
     pub(super) fn forget(&mut self, now: Moment) {
-        self.kept.retain(|_, kept| now.since(kept.at) < LIFE);
+        self.items.retain(|_, kept| now.since(kept.at) < LIFE);
     }
 }
 
@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(items.put(now, by(1), mutable(2, b"1:a"), None), Ok(()));
         assert_eq!(items.put(now, by(1), mutable(2, b"1:b"), None), Err(ErrorCode::OUTDATED));
         assert_eq!(items.put(now, by(1), mutable(1, b"1:a"), None), Err(ErrorCode::OUTDATED));
-        assert_eq!(items.put(now, by(1), mutable(3, b"1:c"), Some(1)), Err(ErrorCode::NOT_THAT_ONE));
+        assert_eq!(items.put(now, by(1), mutable(3, b"1:c"), Some(1)), Err(ErrorCode::CAS_MISMATCH));
         assert_eq!(items.put(now, by(1), mutable(3, b"1:c"), Some(2)), Ok(()));
         let target = mutable(3, b"1:c").target();
         assert_eq!(items.get(&target).unwrap().value(), b"1:c");
@@ -134,10 +134,10 @@ mod tests {
     #[test]
     fn there_is_room_for_so_many() {
         let mut items = Items::default();
-        for n in 0..MOST as u64 + 10 {
+        for n in 0..MAX_ITEMS as u64 + 10 {
             items.put(at(n), by(n as u16), number(n), None).unwrap();
         }
-        assert_eq!(items.kept.len(), MOST);
+        assert_eq!(items.items.len(), MAX_ITEMS);
         assert_eq!(items.get(&number(3).target()), None);
         assert_eq!(
             items.put(at(0), by(1), Item::Immutable(b"nonsense".to_vec()), None),
@@ -155,7 +155,7 @@ mod tests {
         for n in 0..5000 {
             items.put(at(1000), loud(n), number(1000 + n), None).unwrap();
         }
-        assert_eq!(items.kept.len(), 900 + SHARE);
+        assert_eq!(items.items.len(), 900 + MAX_PER_NETWORK);
         assert!((0..900).all(|n| items.get(&number(n).target()).is_some()));
     }
 }

@@ -1,34 +1,33 @@
-//! A node of the distributed hash table (BEP 5) as a state machine: how peers are found where nobody
-//! keeps a list of them.
+//! A DHT node (BEP 5) as a state machine, which finds peers without a tracker.
 //!
-//! This room is quiet. A [`Dht`] takes facts with the time at which they became known (a packet came, a
-//! task was given, time passed) and orders what is to be sent and told; it owns no socket, clock or
-//! thread. Its chance and its secrets come from one seed that is given at the start, so whole networks of
-//! nodes run in a simulated world in a plain `cargo test`.
+//! This module is quiet: a [`Dht`] takes inputs with their time (a packet was received, a task begins, a
+//! deadline was reached) and returns outputs (packets to send, results). It owns no socket, clock or thread.
+//! Its random numbers and secrets come from one seed, so whole networks of nodes run in a simulated world in
+//! a plain `cargo test`.
 //!
-//! Below are parts that know nothing of packets and are tested alone: `table` (whom we know), `lookup`
-//! (asking ever nearer nodes), `flights` (what was asked and not answered), `tokens`, `peers` and `items`
-//! (what is kept for others), `shares` (how much of it one may fill), `flood` (who asks too much), `fitting` (how much
-//! goes into an answer), `identity` and `votes` (who we are). In the
-//! middle is [`Dht`], which holds them. Above are the verbs: answering, asking, hearing, keeping.
+//! The parts know nothing of packets and are tested alone: `table` (the routing table), `lookup` (iterative
+//! lookups), `pending` (queries without a reply yet), `tokens`, `peers` and `items` (stored for other nodes),
+//! `shares` (how much of it one network may use), `flood` (rate limits), `reply_builder` (the length of
+//! replies), `identity` and `votes` (our id and external address). [`Dht`] holds them. `answering` replies to
+//! queries, `asking` sends them, `hearing` handles their replies, and `maintenance` maintains the node.
 //!
-//! A node speaks IPv4, IPv6 or both (BEP 32). The families are apart, each with its own id and table,
-//! but a search goes through both at once and each tells the other what it learns.
+//! A node supports IPv4, IPv6 or both (BEP 32). Each address family has its own id and table, but a search
+//! runs in both at once, and each learns from the other's replies.
 
 mod answering;
 mod asking;
 mod bloom;
 mod event;
-mod fitting;
-mod flights;
 mod flood;
 mod hearing;
 mod identity;
 mod items;
-mod keeping;
 mod lookup;
+mod maintenance;
 mod node;
 mod peers;
+mod pending;
+mod reply_builder;
 mod secrets;
 mod shares;
 mod side;

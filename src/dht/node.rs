@@ -1,4 +1,4 @@
-//! The struct that holds the parts of a node, and the list of what it hears.
+//! The node, which holds all parts and dispatches its inputs.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -8,37 +8,37 @@ use crate::base::{Moment, NodeId, Rng, Timers};
 use crate::proto::krpc::{self, Body, Packet};
 
 use super::event::{Family, Input, Outcome, Output, TaskKey};
-use super::flights::Flights;
-use super::flood::Flood;
+use super::flood::FloodGuard;
 use super::items::Items;
 use super::peers::Peers;
+use super::pending::PendingQueries;
 use super::secrets::Secrets;
 use super::side::Side;
 use super::task::Task;
 use super::tokens::Tokens;
 
-/// How often the node looks after itself.
+/// The longest time between two rounds of maintenance.
 pub(super) const ROUND: Duration = Duration::from_secs(5);
-/// What torr calls itself in packets: two letters and a version (BEP 5).
+/// torr's client version in packets: two letters and two bytes (BEP 5, `v`).
 pub(super) const VERSION: [u8; 4] = *b"tR\x00\x01";
 
-/// What a node is told once, at its start.
+/// The configuration of a node.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The families it speaks.
+    /// The address families to support.
     pub families: Vec<Family>,
-    /// Ids of an earlier run. Without one it is drawn.
+    /// The node ids of an earlier run. A family without one gets a random id.
     pub ids: Vec<(Family, NodeId)>,
-    /// Only ask, never answer (BEP 43): for who cannot be reached, or will not be there for long.
+    /// Send queries but do not answer any (BEP 43): for nodes that are unreachable or short-lived.
     pub read_only: bool,
-    /// The most bytes per second of answers.
+    /// The most bytes of replies per second.
     pub answer_rate: Option<u64>,
-    /// The most packets per second that are looked at.
+    /// The most packets per second that are read.
     pub packet_rate: Option<u32>,
 }
 
 impl Default for Config {
-    /// IPv4 and IPv6, answering with 8 kB/s and looking at 4000 packets in a second.
+    /// Both address families, 8 kB of replies and 4000 packets per second.
     fn default() -> Self {
         Self {
             families: Family::ALL.to_vec(),
@@ -50,56 +50,56 @@ impl Default for Config {
     }
 }
 
-/// What is worth keeping of a node when it ends, so that the next one begins warm.
+/// The state to save when a node ends, so that the next one joins quickly.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Saved {
-    /// The id of each family.
+    /// The node id of each address family.
     pub ids: Vec<(Family, NodeId)>,
-    /// Where nodes are, the best first.
+    /// Addresses of nodes, best first.
     pub nodes: Vec<SocketAddr>,
 }
 
-/// What a question was asked for.
+/// The purpose of a query.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Purpose {
-    /// To see whether somebody is there.
+    /// Checks whether a node is alive.
     Ping,
-    /// For a task whose only question it is.
+    /// The only query of a task.
     Only(TaskKey),
-    /// As a step of a search, so many steps from what we knew.
+    /// A step of a lookup, with its depth.
     Step(TaskKey, u32),
-    /// To have something kept.
+    /// An announce or put.
     Store(TaskKey),
 }
 
-/// What a deadline is for.
+/// The purpose of a deadline.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Timer {
-    /// The node looks after itself.
+    /// The next round of maintenance.
     Round,
 }
 
-/// A node: give it facts with [`Dht::handle`], and `Tick` when [`Dht::deadline`] is reached.
+/// A DHT node: give it inputs with [`Dht::handle`], and `Tick` when [`Dht::deadline`] is reached.
 #[derive(Clone, Debug)]
 pub struct Dht {
     pub(super) sides: Vec<Side>,
     pub(super) read_only: bool,
     pub(super) tasks: BTreeMap<TaskKey, Task>,
-    /// The key of the next task of the node's own; they count down from the greatest.
+    /// The key of the next task of the node's own; these count down from the greatest.
     pub(super) next_own: u64,
-    pub(super) flights: Flights<Purpose>,
+    pub(super) pending: PendingQueries<Purpose>,
     pub(super) peers: Peers,
     pub(super) items: Items,
     pub(super) tokens: Tokens,
-    pub(super) flood: Flood,
+    pub(super) flood: FloodGuard,
     pub(super) secrets: Secrets,
     pub(super) rng: Rng,
     pub(super) timers: Timers<Timer>,
 }
 
 impl Dht {
-    /// A node that knows nobody. `secret` comes from the system's randomness; the same secret and facts
-    /// give the same orders.
+    /// Makes a node without neighbours. `secret` must come from the system's randomness. The same secret and
+    /// inputs give the same outputs.
     pub fn new(now: Moment, config: &Config, secret: [u8; 32]) -> Self {
         let mut secrets = Secrets::new(secret);
         let seed = secrets.draw();
@@ -118,89 +118,89 @@ impl Dht {
             read_only: config.read_only,
             tasks: BTreeMap::new(),
             next_own: u64::MAX,
-            flights: Flights::default(),
+            pending: PendingQueries::default(),
             peers: Peers::default(),
             items: Items::default(),
             tokens,
-            flood: Flood::new(now, seed, config.answer_rate, config.packet_rate),
+            flood: FloodGuard::new(now, seed, config.answer_rate, config.packet_rate),
             secrets,
             rng: Rng::new(seed),
             timers,
         }
     }
 
-    /// Takes a fact that became known at `now`, and pushes what is to be done about it.
+    /// Handles an input at the time `now`, and pushes the outputs.
     pub fn handle(&mut self, now: Moment, input: Input<'_>, out: &mut Vec<Output>) {
-        self.tokens.turn(now, &mut self.secrets);
+        self.tokens.rotate(now, &mut self.secrets);
         match input {
             Input::Tick => {}
-            Input::Heard { from, bytes } => self.heard(now, from, bytes, out),
-            Input::Unsent(to) => self.unsent(now, to, out),
-            Input::Nodes(origin, addrs) => self.nodes(now, origin, addrs, out),
-            Input::Begin(key, goal) => self.begin(now, key, goal, false, out),
+            Input::Heard { from, bytes } => self.handle_packet(now, from, bytes, out),
+            Input::Unsent(to) => self.fail_queries_to(now, to, out),
+            Input::Nodes(origin, addrs) => self.add_nodes(now, origin, addrs, out),
+            Input::Begin(key, goal) => self.begin_task(now, key, goal, false, out),
             Input::Drop(key) => drop(self.tasks.remove(&key)),
         }
-        self.wait(now, out);
-        self.keep(now, out);
+        self.handle_overdue(now, out);
+        self.maintain(now, out);
     }
 
-    /// When the next `Tick` is wanted.
+    /// The time at which the next `Tick` is due.
     pub fn deadline(&self) -> Option<Moment> {
         let timer = self.timers.next().map(|(at, _)| at);
-        timer.into_iter().chain(self.flights.deadline()).min()
+        timer.into_iter().chain(self.pending.deadline()).min()
     }
 
-    /// The id in a family, if it is spoken.
+    /// The node id in an address family, if supported.
     pub fn id(&self, family: Family) -> Option<NodeId> {
         self.side(family).map(|side| side.table.own())
     }
 
-    /// How many nodes are known to be there.
+    /// The number of good nodes in the table.
     pub fn node_count(&self, family: Family) -> usize {
         self.side(family).map_or(0, |side| side.table.count())
     }
 
-    /// The address at which others see us in a family, once enough of them agree.
+    /// The external address in an address family, once enough nodes agree on it.
     pub fn seen_as(&self, family: Family) -> Option<IpAddr> {
         self.side(family).and_then(|side| side.seen)
     }
 
-    /// Whether there is anybody in a family who could be asked: a node that is known, or an address where one may be.
+    /// Whether there is a node, or an address at which one may be, in an address family.
     pub fn has_anybody(&self, family: Family) -> bool {
         self.side(family).is_some_and(|side| !side.table.is_empty() || !side.starts.is_empty())
     }
 
-    /// How many questions wait for their answer.
+    /// The number of pending queries.
     pub fn under_way(&self) -> usize {
-        self.flights.len()
+        self.pending.len()
     }
 
-    /// How many torrents others have announced to us.
+    /// The number of torrents that peers have announced to us.
     pub fn torrents_kept(&self) -> usize {
         self.peers.len()
     }
 
-    /// How many peers of them are kept.
+    /// The number of peers that have announced themselves to us.
     pub fn peers_kept(&self) -> usize {
         self.peers.count()
     }
 
-    /// How far a task that is under way has come.
+    /// The outcome so far of a running task.
     pub fn so_far(&self, key: TaskKey) -> Option<&Outcome> {
         self.tasks.get(&key).map(|task| &task.outcome)
     }
 
-    /// Whether an answer to a question of this number may come.
+    /// Whether the task is running.
     pub fn is_busy(&self, key: TaskKey) -> bool {
         self.tasks.contains_key(&key)
     }
 
-    /// What is worth keeping for the next run; at most `most` nodes of each family.
+    /// Returns the state to save for the next run, with at most `most` nodes of each family.
     pub fn saved(&self, most: usize) -> Saved {
         let ids = self.sides.iter().map(|side| (side.family, side.table.own())).collect();
         let mut nodes = Vec::new();
         for side in &self.sides {
-            // What was known before and is not refuted is worth more than an empty place.
+            // Nodes of the last run that were not refuted are better than an empty place.
             let known = side.table.all().into_iter().map(|(_, addr)| addr);
             let mut all: Vec<SocketAddr> = Vec::new();
             for addr in known.chain(side.starts.kept()) {
@@ -221,18 +221,18 @@ impl Dht {
         self.sides.iter_mut().find(|side| side.family == family)
     }
 
-    /// Orders a packet to be sent.
+    /// Outputs a packet to be sent.
     pub(super) fn send(&self, to: SocketAddr, mut packet: Packet, out: &mut Vec<Output>) {
         packet.version = Some(VERSION);
         packet.read_only = self.read_only && matches!(packet.body, Body::Query(..));
         out.push(Output::Send { to, bytes: packet.encode() });
     }
 
-    fn heard(&mut self, now: Moment, from: SocketAddr, bytes: &[u8], out: &mut Vec<Output>) {
-        // What came to a socket of IPv6 from an IPv4 address is of that family.
+    fn handle_packet(&mut self, now: Moment, from: SocketAddr, bytes: &[u8], out: &mut Vec<Output>) {
+        // An IPv4-mapped address, on a socket of IPv6, belongs to the IPv4 network.
         let from = SocketAddr::new(from.ip().to_canonical(), from.port());
-        // Too much comes: what may answer a question of ours is looked at nevertheless.
-        if !self.flood.hears(now) && !self.flights.is_asked(from) {
+        // Beyond the packet limit, only packets that may be replies to our own queries are read.
+        if !self.flood.accept_packet(now) && !self.pending.is_asked(from) {
             return;
         }
         if from.port() == 0 || self.side(Family::of(&from)).is_none() {
@@ -240,12 +240,12 @@ impl Dht {
         }
         match krpc::read(bytes) {
             Ok(Packet { transaction, body: Body::Query(id, query), read_only, .. }) => {
-                self.asked(now, from, bytes.len(), &transaction, id, query, read_only, out);
+                self.handle_query(now, from, bytes.len(), &transaction, id, query, read_only, out);
             }
-            Ok(packet) => self.answered(now, from, packet, out),
+            Ok(packet) => self.handle_reply(now, from, packet, out),
             Err(malformed) => {
                 if let Some(answer) = malformed.answer {
-                    self.garbled(now, from, bytes.len(), answer, out);
+                    self.handle_malformed(now, from, bytes.len(), answer, out);
                 }
             }
         }

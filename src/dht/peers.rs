@@ -1,4 +1,4 @@
-//! The peers that others have announced to us.
+//! Peers that have announced themselves to us.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -7,20 +7,20 @@ use std::time::Duration;
 use crate::base::{Moment, NodeId, Rng};
 
 use super::bloom::Bloom;
-use super::shares::{self, Holder, gives_way};
+use super::shares::{self, Owner, choose_evicted};
 
-/// An announce holds for so long.
+/// The time for which an announce is valid.
 const LIFE: Duration = Duration::from_secs(45 * 60);
 /// The most torrents.
 const MAX_TORRENTS: usize = 2000;
 /// The most torrents that were first announced from one network.
-const SHARE: usize = 100;
-/// The most peers of one torrent and family.
+const MAX_TORRENTS_PER_NETWORK: usize = 100;
+/// The most peers of one torrent in one address family.
 const MAX_PEERS: usize = 500;
-/// The most of them in one network.
-const NEIGHBOURS: usize = 16;
+/// The most of those peers in one network.
+const MAX_PEERS_PER_NETWORK: usize = 16;
 
-/// Kept small: a peer of IPv4 takes 12 bytes, one of IPv6 24.
+/// The announced peers. An IPv4 peer takes 12 bytes, an IPv6 peer 24.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Peers {
     torrents: BTreeMap<NodeId, Torrent>,
@@ -30,13 +30,14 @@ pub(super) struct Peers {
 struct Torrent {
     v4: Vec<Peer<4>>,
     v6: Vec<Peer<16>>,
-    holder: Holder,
-    /// When it was last announced, and a time since when all its peers have been announced.
+    owner: Owner,
+    /// The time of the last announce, and a lower bound for the announce times of all its peers.
     latest: u32,
     earliest: u32,
 }
 
-/// When it was announced is counted in seconds from the start, which lasts for 136 years.
+/// An announced peer. The time of its announce is in seconds since the start, which 32 bits hold for 136
+/// years.
 #[derive(Clone, Copy, Debug)]
 struct Peer<const N: usize> {
     ip: [u8; N],
@@ -46,7 +47,7 @@ struct Peer<const N: usize> {
 }
 
 impl Peers {
-    /// A peer announces that it has a torrent.
+    /// Stores a peer of a torrent.
     pub(super) fn put(
         &mut self,
         now: Moment,
@@ -57,17 +58,17 @@ impl Peers {
     ) {
         let at = seconds(now);
         if let Some(torrent) = self.torrents.get_mut(&info_hash) {
-            torrent.holder.joined(addr.ip());
+            torrent.owner.record_again(addr.ip());
         } else {
-            let all = self.torrents.iter().map(|(&key, torrent)| (key, &torrent.holder, torrent.latest));
-            if let Some(key) = gives_way(all, addr.ip(), SHARE, MAX_TORRENTS) {
+            let all = self.torrents.iter().map(|(&key, torrent)| (key, &torrent.owner, torrent.latest));
+            if let Some(key) = choose_evicted(all, addr.ip(), MAX_TORRENTS_PER_NETWORK, MAX_TORRENTS) {
                 self.torrents.remove(&key);
             }
         }
         let torrent = self.torrents.entry(info_hash).or_insert_with(|| Torrent {
             v4: Vec::new(),
             v6: Vec::new(),
-            holder: Holder::new(addr.ip()),
+            owner: Owner::new(addr.ip()),
             latest: at,
             earliest: at,
         });
@@ -79,7 +80,7 @@ impl Peers {
         }
     }
 
-    /// Some peers of one family, drawn by lot.
+    /// Returns some peers of one address family, at random.
     pub(super) fn some(
         &self,
         rng: &mut Rng,
@@ -92,7 +93,7 @@ impl Peers {
         if v4 { draw(&torrent.v4, rng, most, no_seeds) } else { draw(&torrent.v6, rng, most, no_seeds) }
     }
 
-    /// The addresses of seeds and of the others.
+    /// Returns the Bloom filters of seeds and of leechers (BEP 33).
     pub(super) fn scrape(&self, info_hash: &NodeId) -> Option<(Bloom, Bloom)> {
         let torrent = self.torrents.get(info_hash)?;
         let mut filters = (Bloom::default(), Bloom::default());
@@ -102,7 +103,7 @@ impl Peers {
         Some(filters)
     }
 
-    /// Some info-hashes, drawn by lot.
+    /// Returns some info-hashes, at random.
     pub(super) fn sample(&self, rng: &mut Rng, most: usize) -> Vec<NodeId> {
         let mut all: Vec<NodeId> = self.torrents.keys().copied().collect();
         let count = all.len();
@@ -114,7 +115,7 @@ impl Peers {
         all
     }
 
-    /// Forgets what is too old.
+    /// Drops expired peers.
     pub(super) fn forget(&mut self, now: Moment) {
         let oldest = seconds(now).saturating_sub(LIFE.as_secs() as u32);
         self.torrents.retain(|_, torrent| {
@@ -129,7 +130,7 @@ impl Peers {
         self.torrents.len()
     }
 
-    /// How many peers are kept, of all torrents.
+    /// The number of peers of all torrents.
     pub(super) fn count(&self) -> usize {
         self.torrents.values().map(|torrent| torrent.v4.len() + torrent.v6.len()).sum()
     }
@@ -153,7 +154,7 @@ where
     }
 }
 
-/// The bytes of an address.
+/// An address as bytes.
 trait Octets {
     fn ip(&self) -> IpAddr;
 }
@@ -170,24 +171,24 @@ impl Octets for [u8; 16] {
     }
 }
 
-/// Puts a peer in. On the Internet an address has one place (BEP 33), whatever its port, and a network some; on the
-/// local network, where many share an address, every port has one.
+/// Adds a peer. On the Internet an address has one place (BEP 33), whatever its port, and a network a few; on
+/// the local network, where many peers may share an address, each port has one.
 fn put<const N: usize>(peers: &mut Vec<Peer<N>>, peer: Peer<N>, rng: &mut Rng)
 where
     [u8; N]: Octets,
 {
-    let away = shares::of(peer.ip()).is_some();
+    let away = shares::network_of(peer.ip()).is_some();
     let same = |known: &Peer<N>| known.ip == peer.ip && (away || known.port == peer.port);
-    // As `base::network` has it.
+    // The lengths of a network's prefix in `base::network`.
     let network = if N == 4 { 3 } else { 8 };
     let neighbour = |known: &Peer<N>| known.ip[..network] == peer.ip[..network];
     let place = if let Some(known) = peers.iter().position(same) {
         Some(known)
-    } else if away && peers.iter().filter(|known| neighbour(known)).count() >= NEIGHBOURS {
+    } else if away && peers.iter().filter(|known| neighbour(known)).count() >= MAX_PEERS_PER_NETWORK {
         let neighbours = peers.iter().enumerate().filter(|(_, known)| neighbour(known));
         neighbours.min_by_key(|(_, known)| known.at).map(|(at, _)| at)
     } else if peers.len() >= MAX_PEERS {
-        // Whoever it replaces, a flood of announces cannot push out all others at once.
+        // The replaced peer is random, so a flood of announces cannot push out all others at once.
         rng.index(peers.len())
     } else {
         None
@@ -202,7 +203,7 @@ fn draw<const N: usize>(peers: &[Peer<N>], rng: &mut Rng, most: usize, no_seeds:
 where
     [u8; N]: Octets,
 {
-    // A run from a place drawn by lot costs one draw, and everyone has the same chance.
+    // Consecutive peers from a random position need one random number only, and all have the same chance.
     let count = |peer: &&Peer<N>| !(no_seeds && peer.seed);
     let fit = if no_seeds { peers.iter().filter(count).count() } else { peers.len() };
     let from = rng.index(fit).unwrap_or(0);
@@ -289,12 +290,12 @@ mod tests {
         for n in 0..=255 {
             peers.put(at(2), &mut rng, hash, SocketAddr::from(([66, 6, 6, n], 1)), false);
         }
-        assert_eq!(all(&peers, true).len(), 100 + NEIGHBOURS);
+        assert_eq!(all(&peers, true).len(), 100 + MAX_PEERS_PER_NETWORK);
         for n in 0..1000 {
             let ip = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, n);
             peers.put(at(2), &mut rng, hash, SocketAddr::from((ip, 1)), false);
         }
-        assert_eq!(all(&peers, false).len(), NEIGHBOURS);
+        assert_eq!(all(&peers, false).len(), MAX_PEERS_PER_NETWORK);
         // Nearby every port is one.
         for port in 1..100 {
             peers.put(at(2), &mut rng, torrent(2), SocketAddr::from(([127, 0, 0, 1], port)), false);

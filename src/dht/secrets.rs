@@ -1,8 +1,9 @@
-//! Bytes that nobody else can foresee: ids, transactions, tokens.
+//! Unpredictable bytes for ids, transaction ids and tokens.
 
 use crate::hash::Sha256;
 
-/// A stream of bytes from one secret that came from the system. With a known secret it can be replayed.
+/// A stream of bytes derived from one secret of the system's randomness. The same secret gives the same
+/// stream.
 #[derive(Clone)]
 pub(super) struct Secrets {
     key: [u8; 32],
@@ -14,7 +15,7 @@ impl Secrets {
         Self { key, count: 0 }
     }
 
-    /// The next 32 bytes.
+    /// Returns the next 32 bytes.
     pub(super) fn draw(&mut self) -> [u8; 32] {
         self.count += 1;
         let mut digest = Sha256::new();
@@ -23,7 +24,7 @@ impl Secrets {
         digest.finish()
     }
 
-    /// The next 20 bytes.
+    /// Returns the next 20 bytes.
     pub(super) fn draw_id(&mut self) -> [u8; 20] {
         let drawn = self.draw();
         std::array::from_fn(|at| drawn[at])

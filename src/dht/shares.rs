@@ -1,45 +1,47 @@
-//! How much of what is kept for others one of them may fill.
+//! Shares of the space for stored items and peers.
 //!
-//! What is kept is bounded, so whoever may fill it all decides what others find here. On the Internet a network (three
-//! bytes of IPv4, eight of IPv6) has a share; the local network, where addresses cost nothing, has no such rule.
+//! The space is bounded, so a sender that filled it all would decide what others find here. On the Internet
+//! each network (24 bits of IPv4, 64 of IPv6) has a share; the local network, where addresses cost nothing,
+//! has no such limit.
 
 use std::net::IpAddr;
 
 use crate::base::{NodeId, is_near, network};
 
-/// Who has filled one place in a store.
+/// The owner of an entry in a store.
 #[derive(Clone, Debug)]
-pub(super) struct Holder {
-    /// The network of who came first; nothing for the local network.
+pub(super) struct Owner {
+    /// The network that stored the entry first; `None` for the local network.
     network: Option<[u8; 8]>,
-    /// Another network has brought the same.
+    /// Whether another network has stored the same entry.
     shared: bool,
 }
 
-impl Holder {
+impl Owner {
     pub(super) fn new(ip: IpAddr) -> Self {
-        Self { network: of(ip), shared: false }
+        Self { network: network_of(ip), shared: false }
     }
 
-    /// Somebody brings the same.
-    pub(super) fn joined(&mut self, ip: IpAddr) {
-        self.shared |= of(ip) != self.network;
+    /// Records that an address stores the same entry again.
+    pub(super) fn record_again(&mut self, ip: IpAddr) {
+        self.shared |= network_of(ip) != self.network;
     }
 }
 
-/// Which place has to be given up for a new one of somebody at this address. If the share of its network is used up, one
-/// of those, first what nobody else has brought; else, if they are too many, one of all; always the one to which nothing
-/// was brought for longest. `all` are the places with their holders and when something was last brought.
-pub(super) fn gives_way<'a, T: Ord + Copy>(
-    all: impl Iterator<Item = (NodeId, &'a Holder, T)> + Clone,
+/// Returns the entry that has to give way to a new one from `ip`. If the share of its network is used up,
+/// that is one of the network's entries, first those that no other network has stored; if all space is used
+/// up, any entry. Among several, the one stored longest ago gives way. `all` lists the entries with their
+/// owner and the time they were last stored.
+pub(super) fn choose_evicted<'a, T: Ord + Copy>(
+    all: impl Iterator<Item = (NodeId, &'a Owner, T)> + Clone,
     ip: IpAddr,
     share: usize,
     most: usize,
 ) -> Option<NodeId> {
-    let network = of(ip);
-    let own = all.clone().filter(|(_, holder, _)| network.is_some() && holder.network == network);
+    let network = network_of(ip);
+    let own = all.clone().filter(|(_, owner, _)| network.is_some() && owner.network == network);
     let place = if own.clone().count() >= share {
-        own.min_by_key(|(_, holder, at)| (holder.shared, *at))
+        own.min_by_key(|(_, owner, at)| (owner.shared, *at))
     } else if all.clone().count() >= most {
         all.min_by_key(|(_, _, at)| *at)
     } else {
@@ -48,8 +50,8 @@ pub(super) fn gives_way<'a, T: Ord + Copy>(
     place.map(|(key, _, _)| key)
 }
 
-/// The network of an address on the Internet.
-pub(super) fn of(ip: IpAddr) -> Option<[u8; 8]> {
+/// Returns the network of an address on the Internet; `None` on the local network.
+pub(super) fn network_of(ip: IpAddr) -> Option<[u8; 8]> {
     (!is_near(ip)).then(|| network(ip))
 }
 
@@ -60,10 +62,10 @@ mod tests {
     #[test]
     fn who_has_its_share_gives_up_its_own() {
         let ip = |net, host| IpAddr::from([8, 8, net, host]);
-        let mut places: Vec<(NodeId, Holder, u32)> =
-            (0..10).map(|n| (NodeId([n; 20]), Holder::new(ip(n / 5, n)), u32::from(n))).collect();
-        let way = |places: &[(NodeId, Holder, u32)], ip, share, most| {
-            gives_way(places.iter().map(|(key, holder, at)| (*key, holder, *at)), ip, share, most)
+        let mut places: Vec<(NodeId, Owner, u32)> =
+            (0..10).map(|n| (NodeId([n; 20]), Owner::new(ip(n / 5, n)), u32::from(n))).collect();
+        let way = |places: &[(NodeId, Owner, u32)], ip, share, most| {
+            choose_evicted(places.iter().map(|(key, owner, at)| (*key, owner, *at)), ip, share, most)
         };
         let place = |n| Some(NodeId([n; 20]));
         assert_eq!(way(&places, ip(1, 99), 6, 11), None);
@@ -71,8 +73,8 @@ mod tests {
         assert_eq!(way(&places, ip(1, 99), 5, 11), place(5), "the one of its own");
         assert_eq!(way(&places, ip(2, 1), 5, 11), None);
         // What others have brought as well is not given up before the rest.
-        places[5].1.joined(ip(0, 1));
-        places[6].1.joined(ip(1, 50));
+        places[5].1.record_again(ip(0, 1));
+        places[6].1.record_again(ip(1, 50));
         assert_eq!(way(&places, ip(1, 99), 5, 11), place(6));
         assert_eq!(way(&places, IpAddr::from([127, 0, 0, 1]), 0, 11), None, "nearby there are no shares");
     }

@@ -1,4 +1,4 @@
-//! One family of addresses: an id, a table, and where to begin when nobody is known.
+//! The state of a node in one address family: id, table, and addresses to begin with.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -11,22 +11,22 @@ use super::starts::Starts;
 use super::table::{K, Table};
 use super::votes::Votes;
 
-/// The least time between two changes of the id: a new one means new neighbours.
-const SETTLED: Duration = Duration::from_secs(30 * 60);
+/// The shortest time between two changes of the id, as each means new neighbours.
+const MIN_ID_AGE: Duration = Duration::from_secs(30 * 60);
 
 #[derive(Clone, Debug)]
 pub(super) struct Side {
     pub(super) family: Family,
     pub(super) table: Table,
     votes: Votes,
-    /// Where others see us, if enough agree.
+    /// Our external address, once enough nodes agree on it.
     pub(super) seen: Option<IpAddr>,
     renamed: Option<Moment>,
     /// Addresses at which nodes may be.
     pub(super) starts: Starts,
-    /// When somebody answered last.
+    /// The time of the last reply.
     heard: Option<Moment>,
-    /// When we last looked for our own neighbours, and in how many tries in a row nobody was found.
+    /// The time of the last search for neighbours, and the number of consecutive searches that found too few.
     pub(super) began: Option<Moment>,
     pub(super) tries: u32,
 }
@@ -46,12 +46,12 @@ impl Side {
         }
     }
 
-    /// Whether it knows too few to be found by others, and to find anything.
+    /// Whether the table has too few nodes for others to find this one, or for searches to succeed.
     pub(super) fn is_lonely(&self) -> bool {
         self.table.count() < K
     }
 
-    /// Somebody has answered. Says whether that ends a time in which nobody was known to be there.
+    /// Records a reply. Returns whether it ended a time without any good node.
     pub(super) fn answered(&mut self, now: Moment, id: NodeId, addr: SocketAddr) -> bool {
         let alone = self.table.count() == 0;
         self.heard = Some(now);
@@ -59,8 +59,8 @@ impl Side {
         alone && self.table.count() > 0
     }
 
-    /// A question that was sent then has not been answered. It counts against the one who was asked only if others
-    /// have answered since: where nobody does, it is the network that is away.
+    /// Records a query, sent at `sent`, that was not answered. It counts against the node only if other nodes
+    /// have replied since; otherwise our own network may be down.
     pub(super) fn failed(&mut self, sent: Moment, id: Option<NodeId>, addr: SocketAddr) {
         let others_answer = self.heard.is_some_and(|heard| heard > sent);
         match id {
@@ -69,8 +69,8 @@ impl Side {
         }
     }
 
-    /// Somebody says where we are. If enough agree, the id has to fit that place; then this gives the place, and the
-    /// node has a new id.
+    /// Records the address at which another node sees us. Once enough agree, the node takes a new id if its
+    /// own does not match (BEP 42), and the address is returned.
     pub(super) fn seen(
         &mut self,
         now: Moment,
@@ -83,12 +83,12 @@ impl Side {
         }
         let ip = self.votes.vote(by.ip(), seen.ip(), self.seen)?;
         self.seen = Some(ip);
-        if fits(&self.table.own(), ip) || self.renamed.is_some_and(|at| now.since(at) < SETTLED) {
+        if fits(&self.table.own(), ip) || self.renamed.is_some_and(|at| now.since(at) < MIN_ID_AGE) {
             return None;
         }
         self.renamed = Some(now);
         self.table.rename(node_id(ip, chance));
-        // It has to find those who are near it now.
+        // The node has to find its new neighbours.
         (self.began, self.tries) = (None, 0);
         Some(ip)
     }

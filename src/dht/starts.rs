@@ -1,25 +1,25 @@
-//! Addresses at which nodes may be, for as long as few are known to be there.
+//! Addresses at which nodes may be, to be tried while few nodes are known.
 //!
-//! Each origin has a queue of its own, and they take turns: so neither an old file nor a crowd of peers keeps the
-//! others from being tried. One that is asked and does not answer is forgotten, unless nobody answers at all: then
-//! the network is away, which says nothing against anybody.
+//! Each origin has a queue, and the queues take turns, so that neither an old file nor a crowd of peers can
+//! crowd out the others. An address that does not answer is removed, unless no address answers at all: then
+//! our own network may be down.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-/// Who says that there may be a node.
+/// The origin of an address.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Origin {
-    /// The user or the makers of torr: nodes to begin with.
+    /// A bootstrap node of the user or of torr.
     Bootstrap,
-    /// We ourselves: a node answered there in an earlier run. Given best first.
+    /// A node of an earlier run, best first.
     Kept,
-    /// A torrent, or a peer's PORT message (BEP 5).
+    /// A torrent file, or a peer's port message (BEP 5).
     Told,
 }
 
-/// Addresses of one origin.
-const MOST: usize = 200;
+/// The most addresses of one origin.
+const MAX_PER_ORIGIN: usize = 200;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Starts {
@@ -29,8 +29,8 @@ pub(super) struct Starts {
 }
 
 impl Starts {
-    /// Adds one; says whether it is new. Of those told of the newest comes first. Where there are too many the last
-    /// of its queue goes.
+    /// Adds an address. Returns whether it is new. Addresses of peers and torrents are added in front; if a
+    /// queue is full, its last address is dropped.
     pub(super) fn add(&mut self, origin: Origin, addr: SocketAddr) -> bool {
         if self.queues().into_iter().any(|queue| queue.contains(&addr)) {
             return false;
@@ -41,12 +41,13 @@ impl Starts {
             Origin::Told => self.told.push_front(addr),
         }
         for queue in [&mut self.bootstrap, &mut self.kept, &mut self.told] {
-            queue.truncate(MOST);
+            queue.truncate(MAX_PER_ORIGIN);
         }
         true
     }
 
-    /// One has not answered. It goes to the end of its queue, or for good if others do answer.
+    /// Records that an address has not answered: it moves to the end of its queue, or is removed if other
+    /// nodes do answer.
     pub(super) fn failed(&mut self, addr: SocketAddr, others_answer: bool) {
         for queue in [&mut self.bootstrap, &mut self.kept, &mut self.told] {
             if let Some(at) = queue.iter().position(|known| *known == addr) {
@@ -62,13 +63,13 @@ impl Starts {
         self.queues().into_iter().all(VecDeque::is_empty)
     }
 
-    /// In the order in which they are to be tried.
+    /// Returns the addresses in the order in which to try them.
     pub(super) fn in_turn(&self) -> impl Iterator<Item = SocketAddr> {
         let longest = self.queues().into_iter().map(VecDeque::len).max().unwrap_or(0);
         (0..longest).flat_map(|at| self.queues().into_iter().filter_map(move |queue| queue.get(at).copied()))
     }
 
-    /// Those of an earlier run that may still be there, the best first.
+    /// Returns the addresses of the earlier run that may still be valid, best first.
     pub(super) fn kept(&self) -> impl Iterator<Item = SocketAddr> {
         self.kept.iter().copied()
     }
@@ -99,7 +100,7 @@ mod tests {
         let order: Vec<_> = starts.in_turn().take(5).collect();
         // The best of the kept, and the newest of the told.
         assert_eq!(order, [5000, 1, 2000, 2, 1999].map(addr));
-        assert_eq!(starts.in_turn().count(), 2 * MOST + 1);
+        assert_eq!(starts.in_turn().count(), 2 * MAX_PER_ORIGIN + 1);
     }
 
     #[test]

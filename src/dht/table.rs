@@ -1,10 +1,10 @@
-//! The nodes we know (BEP 5, "Routing Table"): many that are near, few that are far away.
+//! The routing table (BEP 5, "Routing Table"): many nodes near our own id, few far from it.
 //!
-//! Buckets by how many leading bits a node's id has in common with ours. Only nodes that have answered us
-//! are in them, so nobody is told of a node that may not exist. A node that is there and answers is not
-//! pushed out by a newer one; whoever comes to a full bucket waits as a spare. On the Internet an owner
-//! can have one place in the table per address, and one in a bucket per network, however many nodes it
-//! runs; on the local network, where addresses cost nothing, there is no such rule.
+//! A bucket holds the nodes whose id shares a certain number of leading bits with ours. Only nodes that have
+//! replied to us are in it, so we never pass on a node that may not exist. A new node does not push out one
+//! that still replies; it waits as a spare of the full bucket. On the Internet an owner gets one place in the
+//! table per address and one in a bucket per network, however many nodes it runs; on the local network, where
+//! addresses cost nothing, there is no such rule.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -15,22 +15,23 @@ use crate::base::{Moment, NodeId, Rng, is_near, network, owner_of};
 
 use super::identity::fits;
 
-/// Nodes in a bucket (BEP 5), and in an answer.
+/// The number of nodes in a bucket (BEP 5), and in a reply.
 pub(super) const K: usize = 8;
-/// A bucket of far nodes holds as many times [`K`], for it stands for more of them: searches begin there.
-const WIDER: [usize; 4] = [16, 8, 4, 2];
-/// Spares of a bucket.
-const SPARES: usize = 8;
-/// A node that has not been heard of for so long may be gone (BEP 5).
-const QUIET: Duration = Duration::from_secs(15 * 60);
-/// Questions in a row that a node may leave unanswered.
+/// The sizes of the buckets for the farthest nodes, in multiples of [`K`]. Each covers a large part of the id
+/// space, and searches begin there.
+const WIDTHS: [usize; 4] = [16, 8, 4, 2];
+/// The most spares of a bucket.
+const MAX_SPARES: usize = 8;
+/// The time without a reply after which a node is questionable (BEP 5).
+const QUESTIONABLE_AFTER: Duration = Duration::from_secs(15 * 60);
+/// The most consecutive queries that a node may leave unanswered.
 const MAX_UNANSWERED: u8 = 2;
 
 #[derive(Clone, Debug)]
 pub(super) struct Table {
     own: NodeId,
     buckets: Vec<Bucket>,
-    /// Who is where: one node per address on the Internet.
+    /// The node at each address; on the Internet an address has one node.
     places: BTreeMap<SocketAddr, NodeId>,
 }
 
@@ -38,7 +39,7 @@ pub(super) struct Table {
 struct Bucket {
     nodes: Vec<Node>,
     spares: Vec<Node>,
-    /// When something near was last searched for, if it ever was.
+    /// The time of the last search for an id in this bucket, if any.
     searched: Option<Moment>,
 }
 
@@ -48,7 +49,7 @@ struct Node {
     addr: SocketAddr,
     heard: Moment,
     failures: u8,
-    /// Its id fits its address (BEP 42).
+    /// Whether the id matches the address (BEP 42).
     fits: bool,
 }
 
@@ -61,32 +62,31 @@ impl Table {
         self.own
     }
 
-    /// How many nodes are known to be there: without those that are in doubt, for they have left a question
-    /// unanswered.
+    /// The number of good nodes: those that have answered our last query.
     pub(super) fn count(&self) -> usize {
         self.nodes().filter(|node| node.is_there()).count()
     }
 
-    /// Whether there is nobody, not even one in doubt.
+    /// Whether the table has no nodes, good or questionable.
     pub(super) fn is_empty(&self) -> bool {
         self.nodes().next().is_none()
     }
 
-    /// A node has answered us.
+    /// Records a reply, and adds the node if there is a place for it.
     pub(super) fn answered(&mut self, now: Moment, id: NodeId, addr: SocketAddr) {
         if id == self.own {
             return;
         }
         if let Some(&other) = self.places.get(&owner_of(addr)).filter(|&&other| other != id) {
             let Some(known) = self.find(&other) else { return };
-            // Another port of an address that has its node; the same port means the node has a new id.
+            // Another port of an address that already has a node; from the same port, the node has a new id.
             if known.addr != addr && known.failures == 0 {
                 return;
             }
             self.remove(&other);
         }
         if let Some(known) = self.find_mut(&id) {
-            // The id of a node that is there, at another address, is a lie of one of the two.
+            // Two addresses claim the same id; the node that is known and replies keeps it.
             if known.addr == addr {
                 (known.heard, known.failures) = (now, 0);
                 return;
@@ -99,7 +99,7 @@ impl Table {
         self.place(Node { id, addr, heard: now, failures: 0, fits: fits(&id, addr.ip()) });
     }
 
-    /// Gives one that is not in the table the place that is its due: in its bucket, as a spare, or none.
+    /// Adds a new node to its bucket or to the spares, or drops it.
     fn place(&mut self, node: Node) {
         let at = self.own.common_bits(&node.id) as usize;
         if self.buckets.len() <= at {
@@ -115,7 +115,7 @@ impl Table {
             self.places.insert(owner_of(node.addr), node.id);
             return;
         }
-        // One that has left questions unanswered goes, or one whose id is not its own for one whose is.
+        // A node with unanswered queries gives way, or a mismatched one to one whose id matches its address.
         let worst = bucket.nodes.iter().enumerate().max_by_key(|(_, known)| (known.failures, !known.fits));
         match worst.map(|(at, known)| (at, *known)) {
             Some((at, known)) if known.failures > 0 || (node.fits && !known.fits) => {
@@ -124,7 +124,7 @@ impl Table {
                 self.places.insert(owner_of(node.addr), node.id);
             }
             _ => {
-                if bucket.spares.len() >= SPARES {
+                if bucket.spares.len() >= MAX_SPARES {
                     bucket.spares.remove(0);
                 }
                 bucket.spares.push(node);
@@ -132,8 +132,8 @@ impl Table {
         }
     }
 
-    /// A node has left a question unanswered. If nobody else answers either that says little: it is in doubt, and
-    /// stays.
+    /// Records an unanswered query. If no other node replies either, our own network may be down: the node
+    /// becomes questionable and stays.
     pub(super) fn failed(&mut self, id: &NodeId, addr: SocketAddr, others_answer: bool) {
         let Some(node) = self.find_mut(id).filter(|node| node.addr == addr) else { return };
         node.failures = if others_answer { node.failures.saturating_add(1) } else { node.failures.max(1) };
@@ -144,14 +144,14 @@ impl Table {
         }
     }
 
-    /// There is nobody of this name at this address.
+    /// Removes a node after another id has replied from its address.
     pub(super) fn refuted(&mut self, id: &NodeId, addr: SocketAddr) {
         if self.find(id).is_some_and(|node| node.addr == addr) {
             self.replace(id);
         }
     }
 
-    /// Takes a node out; the spare that was heard of last gets its place.
+    /// Removes a node, and puts the most recent spare in its place.
     fn replace(&mut self, id: &NodeId) {
         self.remove(id);
         let at = self.own.common_bits(id) as usize;
@@ -165,7 +165,7 @@ impl Table {
         }
     }
 
-    /// Takes another id for our own: everybody gets the place that is theirs now, the best first.
+    /// Changes our own id, and sorts all nodes into their new buckets, the best first.
     pub(super) fn rename(&mut self, own: NodeId) {
         let mut known = Vec::new();
         for bucket in std::mem::take(&mut self.buckets) {
@@ -181,13 +181,13 @@ impl Table {
         }
     }
 
-    /// Whether this node is known and has answered from this address.
+    /// Whether the node is in the table with this address.
     #[cfg(test)]
     pub(super) fn knows(&self, id: &NodeId, addr: SocketAddr) -> bool {
         self.find(id).is_some_and(|node| node.addr == addr)
     }
 
-    /// Whether a node of this id would find a place.
+    /// Whether a node with this id and address would get a place.
     pub(super) fn has_room(&self, id: &NodeId, addr: SocketAddr) -> bool {
         let at = self.own.common_bits(id) as usize;
         *id != self.own
@@ -195,12 +195,13 @@ impl Table {
             && self.buckets.get(at).is_none_or(|bucket| bucket.nodes.len() < room(at))
     }
 
-    /// The `most` nodes nearest to a place, nearest first, without those that seem to be gone.
+    /// Returns the `most` good nodes nearest to an id, nearest first.
     pub(super) fn nearest(&self, target: &NodeId, most: usize) -> Vec<(NodeId, SocketAddr)> {
         self.nearest_of(target, most, Node::is_there)
     }
 
-    /// Whom to ask for a place: the nearest, and those in doubt where there is nobody else.
+    /// Returns the nodes to query in a search for an id: the nearest good ones, or questionable ones if there
+    /// are none.
     pub(super) fn to_ask(&self, target: &NodeId, most: usize) -> Vec<(NodeId, SocketAddr)> {
         let there = self.nearest(target, most);
         if there.is_empty() { self.nearest_of(target, most, |_| true) } else { there }
@@ -214,8 +215,8 @@ impl Table {
     ) -> Vec<(NodeId, SocketAddr)> {
         let split = self.own.common_bits(target) as usize;
         let mut found: Vec<(NodeId, SocketAddr)> = Vec::with_capacity(most);
-        // Nodes of the bucket of the target are nearer to it than those that are nearer to us, and these
-        // are nearer than all that have less in common with us than the target has.
+        // Nodes in the target's bucket are nearest to it, then those that are nearer to us; all of these are
+        // nearer than the nodes that share fewer bits with us than the target does.
         let own = self.buckets.get(split..split + 1).unwrap_or_default();
         let nearer = self.buckets.get(split + 1..).unwrap_or_default();
         let farther = &self.buckets[..split.min(self.buckets.len())];
@@ -232,38 +233,38 @@ impl Table {
         found
     }
 
-    /// The node that has been silent longest, if it is time to ask whether it is still there.
+    /// Returns the node that has been silent longest, if it is due for a ping.
     pub(super) fn quietest(&self, now: Moment) -> Option<(NodeId, SocketAddr)> {
         let quietest = self.nodes().min_by_key(|node| node.heard)?;
-        (now.since(quietest.heard) >= QUIET).then_some((quietest.id, quietest.addr))
+        (now.since(quietest.heard) >= QUESTIONABLE_AFTER).then_some((quietest.id, quietest.addr))
     }
 
-    /// Those in doubt, the one that was asked longest ago first.
+    /// Returns the questionable nodes, the one pinged longest ago first.
     pub(super) fn in_doubt(&self, most: usize) -> Vec<(NodeId, SocketAddr)> {
         let mut doubtful: Vec<&Node> = self.nodes().filter(|node| !node.is_there()).collect();
         doubtful.sort_by_key(|node| node.heard);
         doubtful.into_iter().take(most).map(|node| (node.id, node.addr)).collect()
     }
 
-    /// A node is being asked: not to be asked again at once.
+    /// Records that a node is being pinged, so that it is not pinged again at once.
     pub(super) fn asked(&mut self, now: Moment, id: &NodeId) {
         if let Some(node) = self.find_mut(id) {
             node.heard = now;
         }
     }
 
-    /// A place in the bucket in which nothing was searched for longest, if it is time to search there: at
-    /// once where nothing ever was.
+    /// Returns a random id in the bucket that was searched longest ago, if the bucket is due for a refresh;
+    /// one that was never searched is due at once.
     pub(super) fn refresh(&mut self, now: Moment, rng: &mut Rng) -> Option<NodeId> {
         let (at, bucket) = self.buckets.iter_mut().enumerate().min_by_key(|(_, bucket)| bucket.searched)?;
-        if bucket.searched.is_some_and(|searched| now.since(searched) < QUIET) {
+        if bucket.searched.is_some_and(|searched| now.since(searched) < QUESTIONABLE_AFTER) {
             return None;
         }
         bucket.searched = Some(now);
         Some(within(&self.own, at as u32, rng))
     }
 
-    /// Something near this place is being searched for.
+    /// Records a search for an id.
     pub(super) fn searched(&mut self, now: Moment, target: &NodeId) {
         let at = self.own.common_bits(target) as usize;
         if let Some(bucket) = self.buckets.get_mut(at) {
@@ -271,7 +272,7 @@ impl Table {
         }
     }
 
-    /// All nodes, those heard of last first.
+    /// Returns all nodes, good ones and recent replies first.
     pub(super) fn all(&self) -> Vec<(NodeId, SocketAddr)> {
         let mut nodes: Vec<&Node> = self.nodes().collect();
         nodes.sort_by_key(|node| (node.failures, Reverse(node.heard)));
@@ -308,7 +309,7 @@ impl Node {
 }
 
 impl Bucket {
-    /// Whether its network has a node here already.
+    /// Whether another node of the same network is in the bucket.
     fn crowded_by(&self, node: &Node) -> bool {
         !is_near(node.addr.ip())
             && self.nodes.iter().any(|known| network(known.addr.ip()) == network(node.addr.ip()))
@@ -316,10 +317,10 @@ impl Bucket {
 }
 
 fn room(at: usize) -> usize {
-    K * WIDER.get(at).copied().unwrap_or(1)
+    K * WIDTHS.get(at).copied().unwrap_or(1)
 }
 
-/// A place that has exactly this many leading bits in common with `own`.
+/// Returns a random id that shares exactly `bits` leading bits with `own`.
 fn within(own: &NodeId, bits: u32, rng: &mut Rng) -> NodeId {
     let mut id = *own;
     for bit in bits..160 {

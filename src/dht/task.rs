@@ -1,4 +1,4 @@
-//! One task under way.
+//! A running task.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -10,20 +10,20 @@ use super::bloom::Bloom;
 use super::event::{Family, Goal, Outcome};
 use super::lookup::Lookup;
 
-/// Peers that one task tells of at most.
+/// The most peers that one task reports.
 const MAX_PEERS: usize = 2000;
 
 #[derive(Clone, Debug)]
 pub(super) struct Task {
     pub(super) goal: Goal,
-    /// One search in each family the node speaks.
+    /// One lookup per address family.
     pub(super) lookups: Vec<(Family, Lookup)>,
-    /// Nobody asked for it but the node itself.
+    /// Whether the node itself began the task.
     pub(super) own: bool,
     pub(super) outcome: Outcome,
-    /// Stores under way, once the search has ended.
+    /// The number of pending announces or puts, once the search has ended.
     pub(super) stores: usize,
-    /// How many of them are late.
+    /// The number of those that are late.
     pub(super) late_stores: usize,
     pub(super) storing: bool,
     pub(super) item: Option<Item>,
@@ -47,14 +47,14 @@ impl Task {
         }
     }
 
-    /// A store has come to its end.
-    pub(super) fn store_landed(&mut self, was_late: bool) {
+    /// Records that an announce or put was answered or lost.
+    pub(super) fn store_ended(&mut self, was_late: bool) {
         self.stores = self.stores.saturating_sub(1);
         self.late_stores = self.late_stores.saturating_sub(usize::from(was_late));
     }
 
-    /// Whether all that matters has been stored. Those that are late may have what they were given: they are waited
-    /// for only where nobody else has it.
+    /// Whether the announce or put is done. Late replies are waited for only if no node has confirmed yet,
+    /// since the late ones may have stored it, too.
     pub(super) const fn has_stored(&self) -> bool {
         let all = self.stores == 0 || (self.outcome.stored > 0 && self.stores == self.late_stores);
         self.storing && all
@@ -64,16 +64,16 @@ impl Task {
         self.lookups.iter_mut().find(|(of, _)| *of == family).map(|(_, lookup)| lookup)
     }
 
-    /// The peers among these that were not found before.
+    /// Returns those of the peers that were not found before.
     pub(super) fn found(&mut self, peers: &[SocketAddr]) -> Vec<SocketAddr> {
-        // One answer may name a peer several times.
+        // One reply may name a peer several times.
         let is_new = |peer: &SocketAddr| self.peers.len() < MAX_PEERS && self.peers.insert(*peer);
         let new: Vec<SocketAddr> = peers.iter().copied().filter(is_new).collect();
         self.outcome.peers = self.peers.len() as u32;
         new
     }
 
-    /// Takes an item if it is what is looked for, proven, and newer than what was found.
+    /// Takes an item if it has the right target, is valid, and is newer than the one found before.
     pub(super) fn take(&mut self, item: Item, target: NodeId) -> bool {
         let newer = match (&self.item, item.seq()) {
             (None, _) => true,
@@ -86,7 +86,7 @@ impl Task {
         good
     }
 
-    /// Counts the filters of one node in.
+    /// Merges the Bloom filters of a reply (BEP 33).
     pub(super) fn count(&mut self, seeds: Option<&[u8; 256]>, others: Option<&[u8; 256]>) {
         let filters = self.filters.get_or_insert_with(Default::default);
         if let Some(seeds) = seeds {
@@ -99,7 +99,7 @@ impl Task {
 }
 
 impl Goal {
-    /// The place the search goes to; nothing for one that asks a single node.
+    /// Returns the target of the search; `None` for a task that queries a single node.
     pub(super) fn target(&self) -> Option<NodeId> {
         Some(match self {
             Self::Nodes(target)

@@ -1,4 +1,4 @@
-//! Tokens (BEP 5): only who can receive at an address can announce from it.
+//! Tokens (BEP 5): a node must receive at an address before it can announce from it.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -8,9 +8,9 @@ use crate::hash::sha256;
 
 use super::secrets::Secrets;
 
-/// How long a secret makes tokens; they are good for once more as long.
+/// The time for which a secret makes new tokens; they stay valid for as long again.
 const LIFE: Duration = Duration::from_secs(300);
-/// The bytes of a token.
+/// The length of a token, in bytes.
 pub(super) const LEN: usize = 8;
 
 #[derive(Clone)]
@@ -25,8 +25,8 @@ impl Tokens {
         Self { current: secrets.draw(), last: secrets.draw(), since: now }
     }
 
-    /// Changes the secret when its time has come.
-    pub(super) fn turn(&mut self, now: Moment, secrets: &mut Secrets) {
+    /// Changes the secret when it is due.
+    pub(super) fn rotate(&mut self, now: Moment, secrets: &mut Secrets) {
         let age = now.since(self.since);
         if age >= LIFE {
             self.last = if age >= 2 * LIFE { secrets.draw() } else { self.current };
@@ -35,13 +35,13 @@ impl Tokens {
         }
     }
 
-    /// The token with which somebody at this address may store something at this place.
+    /// Returns the token that allows an address to announce or put at a target.
     pub(super) fn make(&self, ip: IpAddr, target: &NodeId) -> [u8; LEN] {
         digest(&self.current, ip, target)
     }
 
-    /// Whether it is a token that was given to this address for this place within the last minutes.
-    pub(super) fn good(&self, token: &[u8], ip: IpAddr, target: &NodeId) -> bool {
+    /// Whether the token was issued to this address for this target within the last ten minutes.
+    pub(super) fn is_valid(&self, token: &[u8], ip: IpAddr, target: &NodeId) -> bool {
         [&self.current, &self.last].into_iter().any(|secret| digest(secret, ip, target) == token)
     }
 }
@@ -76,15 +76,15 @@ mod tests {
         let (ip, other) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
         let (place, elsewhere) = (NodeId([1; 20]), NodeId([2; 20]));
         let token = tokens.make(ip, &place);
-        assert!(tokens.good(&token, ip, &place));
-        assert!(tokens.good(&token, "::ffff:10.0.0.1".parse().unwrap(), &place));
-        assert!(!tokens.good(&token, other, &place) && !tokens.good(&token, ip, &elsewhere));
-        assert!(!tokens.good(b"", ip, &place) && !tokens.good(&[0; 8], ip, &place));
-        tokens.turn(start + LIFE, &mut secrets);
-        assert!(tokens.good(&token, ip, &place));
+        assert!(tokens.is_valid(&token, ip, &place));
+        assert!(tokens.is_valid(&token, "::ffff:10.0.0.1".parse().unwrap(), &place));
+        assert!(!tokens.is_valid(&token, other, &place) && !tokens.is_valid(&token, ip, &elsewhere));
+        assert!(!tokens.is_valid(b"", ip, &place) && !tokens.is_valid(&[0; 8], ip, &place));
+        tokens.rotate(start + LIFE, &mut secrets);
+        assert!(tokens.is_valid(&token, ip, &place));
         assert_ne!(tokens.make(ip, &place), token);
-        tokens.turn(start + 2 * LIFE, &mut secrets);
-        assert!(!tokens.good(&token, ip, &place));
+        tokens.rotate(start + 2 * LIFE, &mut secrets);
+        assert!(!tokens.is_valid(&token, ip, &place));
     }
 
     #[test]
@@ -92,7 +92,7 @@ mod tests {
         let mut secrets = Secrets::new([1; 32]);
         let mut tokens = Tokens::new(Moment::START, &mut secrets);
         let token = tokens.make(IpAddr::from([10, 0, 0, 1]), &NodeId([1; 20]));
-        tokens.turn(Moment::START + 3 * LIFE, &mut secrets);
-        assert!(!tokens.good(&token, IpAddr::from([10, 0, 0, 1]), &NodeId([1; 20])));
+        tokens.rotate(Moment::START + 3 * LIFE, &mut secrets);
+        assert!(!tokens.is_valid(&token, IpAddr::from([10, 0, 0, 1]), &NodeId([1; 20])));
     }
 }

@@ -1,39 +1,40 @@
-//! What others say our address is (the `ip` of BEP 42), and when to believe it.
+//! Votes of other nodes for our external address (the `ip` of BEP 42).
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::base::network;
 
-/// Networks that must agree.
-const ENOUGH: usize = 4;
-/// Of four words so many must agree to take another address for one that is believed: who has two ways out is seen at
-/// either, now here and now there.
-const CLEARLY: usize = 3;
-/// Networks whose words are kept.
-const MOST: usize = 50;
+/// The number of networks that must agree.
+const MIN_AGREEING: usize = 4;
+/// The votes out of four that are needed to replace an address that we already believe. A machine with two
+/// routes is seen at either address, now the one and now the other.
+const MIN_OF_FOUR: usize = 3;
+/// The most networks whose votes are kept.
+const MAX_VOTES: usize = 50;
 
-/// The latest word of each network: one owner has one vote, however many nodes it runs.
+/// The latest vote of each network: an owner has one vote, however many nodes it runs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Votes {
-    words: BTreeMap<[u8; 8], (u64, IpAddr)>,
+    votes: BTreeMap<[u8; 8], (u64, IpAddr)>,
     count: u64,
 }
 
 impl Votes {
-    /// Somebody says this is our address. Says what it is, if enough agree: more than do not, and many more if
-    /// another one is believed by now.
+    /// Counts a vote of a node at `by` for the address `seen`. Returns that address if enough networks agree
+    /// on it: more than half, or three in four if another address is `believed`.
     pub(super) fn vote(&mut self, by: IpAddr, seen: IpAddr, believed: Option<IpAddr>) -> Option<IpAddr> {
         self.count += 1;
-        self.words.insert(network(by), (self.count, seen));
-        if self.words.len() > MOST {
-            let oldest = self.words.iter().min_by_key(|(_, (number, _))| *number).map(|(&key, _)| key);
-            oldest.map(|key| self.words.remove(&key));
+        self.votes.insert(network(by), (self.count, seen));
+        if self.votes.len() > MAX_VOTES {
+            let oldest = self.votes.iter().min_by_key(|(_, (number, _))| *number).map(|(&key, _)| key);
+            oldest.map(|key| self.votes.remove(&key));
         }
-        let agree = self.words.values().filter(|(_, word)| *word == seen).count();
+        let agree = self.votes.values().filter(|(_, word)| *word == seen).count();
         let is_new = believed.is_some_and(|ip| ip != seen);
-        let most = if is_new { agree * 4 > self.words.len() * CLEARLY } else { agree * 2 > self.words.len() };
-        (agree >= ENOUGH && most).then_some(seen)
+        let most =
+            if is_new { agree * 4 > self.votes.len() * MIN_OF_FOUR } else { agree * 2 > self.votes.len() };
+        (agree >= MIN_AGREEING && most).then_some(seen)
     }
 }
 

@@ -1,12 +1,12 @@
-//! Announces to trackers, to each swarm of a torrent.
+//! Announces to trackers, one for each swarm of a torrent.
 
-use super::shared::Shared;
+use super::network::Network;
 use crate::proto::announce::{Announce, AnnounceReply};
 use crate::swarm::event::TrackerFailure;
 
-impl Shared {
-    /// Announces a torrent to a tracker. A hybrid torrent has two swarms there (BEP 52), and belongs to both: the answer
-    /// is that of the first, with the peers of the second.
+impl Network {
+    /// Announces a torrent to a tracker. A hybrid torrent belongs to two swarms (BEP 52): the reply is that
+    /// of the first swarm, with the peers of both.
     pub(super) async fn announce(
         &self,
         url: &str,
@@ -27,7 +27,7 @@ impl Shared {
                     (first.seeds.max(second.seeds), first.leechers.max(second.leechers));
                 Ok(first)
             }
-            // A tracker need not know both.
+            // A tracker may know only one of the swarms.
             (Err(_), Ok(second)) => Ok(second),
             (first, Err(_)) => first,
         }
@@ -47,9 +47,10 @@ mod tests {
     use super::*;
     use crate::base::{InfoHashes, PeerId};
     use crate::engine::config::EngineConfig;
+    use crate::engine::shared::Shared;
     use crate::proto::announce::AnnounceEvent;
 
-    /// A tracker that knows these peers, each in the swarm of one name, and refuses other names.
+    /// A tracker that knows these peers, each under one info-hash, and refuses other info-hashes.
     async fn tracker(known: Vec<(&'static str, u8)>) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/announce", listener.local_addr().unwrap());
@@ -104,7 +105,8 @@ mod tests {
         ];
         for (known, torrent, right) in cases {
             let url = tracker(known).await;
-            let answer = timeout(Duration::from_secs(20), shared.announce(&url, &announce(torrent))).await;
+            let answer =
+                timeout(Duration::from_secs(20), shared.network.announce(&url, &announce(torrent))).await;
             let answer = answer.expect("in time");
             assert_eq!(answer.is_ok(), !right.is_empty(), "{answer:?}");
             let peers = answer.map(|reply| reply.peers).unwrap_or_default();

@@ -1,11 +1,11 @@
-//! The one clock of a session.
+//! The clock of a session.
 
 use std::time::Instant;
 
 use crate::base::Moment;
 
-/// Turns the machine's monotonic time into moments. All parts of a session share one, so their
-/// moments can be compared.
+/// Converts the monotonic time of the machine to moments. All parts of a session share one clock, so their
+/// moments are comparable.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock(Instant);
 
@@ -15,12 +15,12 @@ impl Clock {
         Self(Instant::now())
     }
 
-    /// Now.
+    /// The present moment.
     pub fn now(&self) -> Moment {
         Moment::after(self.0.elapsed())
     }
 
-    /// The machine's time of a moment, to sleep until.
+    /// The machine's time at a moment, to sleep until.
     pub fn instant(&self, at: Moment) -> Instant {
         self.0 + at.since_start()
     }

@@ -1,4 +1,4 @@
-//! Commands: what faces may ask of the engine.
+//! Commands from faces to the engine.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,143 +10,143 @@ use crate::proto::metainfo::Metainfo;
 use crate::store::Alloc;
 use crate::swarm::event::{Order, Priority};
 
-use super::reader::Feed;
+use super::reader::ChunkSender;
 
-/// The treatment of files that are there already when a torrent is added.
+/// The treatment of files that already exist when a torrent is added.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Existing {
-    /// Hash them and keep the pieces that match; refuse a file that we did not begin and in which
-    /// nothing matches.
+pub enum ExistingFiles {
+    /// Check their pieces and keep those that match. Refuse a file that torr did not create if none of its
+    /// pieces match.
     #[default]
     Check,
-    /// Refuse any file that we did not begin.
+    /// Refuse files that torr did not create.
     Refuse,
-    /// Believe that they are complete and right.
+    /// Take them as complete and right, without a check.
     Trust,
-    /// Hash them and overwrite whatever does not match, whoever it belongs to.
+    /// Check their pieces and overwrite those that do not match, whoever created the files.
     Overwrite,
 }
 
-/// When to stop seeding; whichever comes first. Nothing set means for ever.
+/// The goal at which seeding stops: whichever part is reached first. An empty goal seeds forever.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
-pub struct Until {
-    /// When this many times the size was uploaded.
+pub struct SeedGoal {
+    /// Ratio of payload uploaded to wanted size.
     pub ratio: Option<f64>,
-    /// When this long has passed since the torrent was complete.
+    /// Seeding time since the torrent was complete.
     pub time: Option<Duration>,
-    /// When this many other peers that were seen incomplete have everything.
+    /// Number of peers that became seeds while connected to us.
     pub copies: Option<u32>,
 }
 
-/// The end of a download: what happens when every wanted piece is there.
+/// The action after a download, when every wanted piece is verified.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub enum After {
-    /// The torrent leaves the swarm and is done.
+    /// Leave the swarm.
     #[default]
     Stop,
-    /// Seeds until then.
-    Seed(Until),
+    /// Seed until the goal is reached.
+    Seed(SeedGoal),
 }
 
-/// The source of a torrent that is added: its metadata, or a link to it.
+/// The source of an added torrent: its metadata or a link.
 #[derive(Clone, Debug)]
-pub enum Source {
-    /// Metadata of the torrent, from a torrent file.
+pub enum TorrentSource {
+    /// The metadata from a torrent file.
     Metainfo(Arc<Metainfo>),
-    /// Info-hash of the torrent, from a link: peers are asked for the metadata (BEP 9).
+    /// The info-hash from a link; peers send the metadata (BEP 9).
     Link(Box<Link>),
 }
 
-/// A torrent of which only its name is known, as a magnet link tells it.
+/// A torrent known by its info-hash alone, as from a magnet link.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Link {
-    /// The info-hashes, as far as the link tells. The metadata may tell more.
+    /// The info-hashes of the link. The metadata may add one.
     pub info_hash: InfoHashes,
-    /// Name of the torrent in the link.
+    /// The display name.
     pub name: Option<Untrusted>,
-    /// Web seeds of the link; the torrent file that is remembered names them.
+    /// Web seeds, which the stored torrent file will name.
     pub web_seeds: Vec<Untrusted>,
-    /// Content will be wanted once the metadata is there: peers are told "interested" at once, and may have
-    /// unchoked us by then.
+    /// Send `interested` before the metadata is known, so that peers may have unchoked us when the download
+    /// begins.
     pub eager: bool,
 }
 
-/// Options for the content of a torrent: which files, where they lie, in which order they come.
+/// Options of a torrent's content: which files, where, in which order.
 #[derive(Clone, Debug)]
 pub struct ContentOptions {
-    /// The directory in which its file or folder lies or will lie.
+    /// The download folder.
     pub folder: PathBuf,
-    /// Name of its file or folder there, where that is not the torrent's own.
+    /// The name of the file or folder in it, if not the torrent's own.
     pub root_name: Option<String>,
-    /// The treatment of files that are there.
-    pub existing: Existing,
-    /// How space is reserved.
+    /// The treatment of existing files.
+    pub existing: ExistingFiles,
+    /// The allocation of disk space.
     pub alloc: Alloc,
-    /// The priority of each file, by its number; empty for all normal.
+    /// The priority of each file by its index; empty if all are normal.
     pub priorities: Vec<Priority>,
     /// The order of pieces.
     pub order: Order,
-    /// Fetch the first and last pieces of each file first.
+    /// Download the first and last piece of each file first.
     pub ends_first: bool,
-    /// The end of the download.
+    /// The action after the download.
     pub after: After,
-    /// Only give, never fetch: what is missing is an error (`torr seed`).
+    /// Only seed, never download: missing pieces are an error (`torr seed`).
     pub seed_only: bool,
-    /// With `seed_only`: files that are reached by links are given, too.
+    /// With `seed_only`: seed files behind symbolic links, too.
     pub follow: bool,
-    /// The reader of a file of it while it comes.
-    pub read: Option<Feed>,
+    /// The channel to a reader that streams a file during the download.
+    pub read: Option<ChunkSender>,
 }
 
-/// A torrent to add, and how.
+/// A torrent to add, with its options.
 ///
-/// The metadata of a torrent that is added by a link is looked for first; [`Event::Metadata`](super::Event::Metadata)
-/// tells that it is there. With `content` the torrent then goes on by itself. Without, it stays in the swarm and
-/// gives the metadata to others until [`Command::Start`] or [`Command::Remove`].
+/// For a link, the metadata is fetched first, which [`Event::Metadata`](super::Event::Metadata) reports. With
+/// `content`, the download then begins by itself. Without it, the torrent stays in the swarm and uploads the
+/// metadata until [`Command::Start`] or [`Command::Remove`].
 #[derive(Clone, Debug)]
 pub struct Add {
-    /// The torrent.
-    pub source: Source,
-    /// Options for the content; without them the torrent waits for [`Command::Start`].
+    /// The metadata or the link.
+    pub source: TorrentSource,
+    /// Options of the content; without them the torrent waits for [`Command::Start`].
     pub content: Option<Box<ContentOptions>>,
-    /// Announce to trackers at all.
+    /// Announce to trackers.
     pub use_trackers: bool,
-    /// More trackers, each a tier of its own behind those of the torrent.
+    /// Additional trackers, each in a tier of its own after those of the torrent.
     pub trackers: Vec<String>,
-    /// Peers to try first.
+    /// Peers to connect to first.
     pub peers: Vec<SocketAddr>,
-    /// Peers to try first that are known by name: host and port.
+    /// Peers to connect to first, by host name and port.
     pub named_peers: Vec<(String, u16)>,
-    /// Limit of this torrent downwards, in bytes per second.
+    /// Download limit of this torrent, in bytes per second.
     pub down: Option<u64>,
-    /// Limit of this torrent upwards, in bytes per second.
+    /// Upload limit of this torrent, in bytes per second.
     pub up: Option<u64>,
-    /// The most connections of this torrent.
+    /// Maximum number of connections of this torrent.
     pub max_peers: usize,
-    /// How long the metadata may make no progress before the torrent fails with
-    /// [`FaultKind::NoMetadata`](super::FaultKind::NoMetadata); nothing for ever.
+    /// Time without progress of the metadata after which the torrent fails with
+    /// [`FaultKind::NoMetadata`](super::FaultKind::NoMetadata); `None` waits forever.
     pub metadata_timeout: Option<Duration>,
 }
 
 impl Link {
-    /// The torrent of this info-hash.
+    /// A link without name and web seeds.
     pub const fn new(info_hash: InfoHashes) -> Self {
         Self { info_hash, name: None, web_seeds: Vec::new(), eager: false }
     }
 
-    /// Name of the torrent until the metadata is known.
+    /// The display name until the metadata is known.
     pub(super) fn name(&self) -> Untrusted {
         self.name.clone().unwrap_or_else(|| Untrusted::new(self.info_hash.to_string()))
     }
 }
 
 impl ContentOptions {
-    /// All of it in this folder, with every default.
+    /// The whole content in this folder, with default options.
     pub fn new(folder: PathBuf) -> Self {
         Self {
             folder,
             root_name: None,
-            existing: Existing::default(),
+            existing: ExistingFiles::default(),
             alloc: Alloc::default(),
             priorities: Vec::new(),
             order: Order::default(),
@@ -166,18 +166,18 @@ impl From<PathBuf> for ContentOptions {
 }
 
 impl Add {
-    /// This torrent, its content by these options or in this folder, with every default.
+    /// A torrent with default options, its content with these options or in this folder.
     pub fn new(metainfo: Metainfo, content: impl Into<ContentOptions>) -> Self {
         let content = Some(Box::new(content.into()));
-        Self { content, ..Self::of(Source::Metainfo(Arc::new(metainfo))) }
+        Self { content, ..Self::of(TorrentSource::Metainfo(Arc::new(metainfo))) }
     }
 
-    /// The torrent of a link with every default; nothing is wanted of its content yet.
+    /// The torrent of a link with default options and without content.
     pub fn link(link: Link) -> Self {
-        Self::of(Source::Link(Box::new(link)))
+        Self::of(TorrentSource::Link(Box::new(link)))
     }
 
-    const fn of(source: Source) -> Self {
+    const fn of(source: TorrentSource) -> Self {
         Self {
             source,
             content: None,
@@ -192,19 +192,19 @@ impl Add {
         }
     }
 
-    /// The info-hashes of the torrent, as far as they are known.
+    /// The known info-hashes of the torrent.
     pub fn info_hashes(&self) -> InfoHashes {
         match &self.source {
-            Source::Metainfo(metainfo) => metainfo.info_hash(),
-            Source::Link(link) => link.info_hash,
+            TorrentSource::Metainfo(metainfo) => metainfo.info_hash(),
+            TorrentSource::Link(link) => link.info_hash,
         }
     }
 
-    /// The name of the torrent, as far as it is known.
+    /// The name of the torrent, from the metadata or the link.
     pub fn name(&self) -> Untrusted {
         match &self.source {
-            Source::Metainfo(metainfo) => metainfo.name().clone(),
-            Source::Link(link) => link.name(),
+            TorrentSource::Metainfo(metainfo) => metainfo.name().clone(),
+            TorrentSource::Link(link) => link.name(),
         }
     }
 }
@@ -212,29 +212,27 @@ impl Add {
 /// A command to a running engine.
 #[derive(Debug)]
 pub enum Command {
-    /// Add a torrent under an id that was never given out before: [`Handle::add`](super::Handle::add) makes
-    /// this command.
+    /// Add a torrent under a new id; [`Handle::add`](super::Handle::add) sends this command.
     Add(TorrentId, Box<Add>),
-    /// Fetch or give the content of a torrent that was added without saying so. It goes on with the
-    /// connections it has.
+    /// Download or seed the content of a torrent added without `content`. Its connections are kept.
     Start(TorrentId, Box<ContentOptions>),
-    /// Stop moving bytes of a torrent.
+    /// Pause a torrent: no payload is transferred.
     Pause(TorrentId),
-    /// Go on with it.
+    /// Resume a paused torrent.
     Resume(TorrentId),
-    /// Take it out of the session; files stay.
+    /// Remove a torrent from the session; its files stay.
     Remove(TorrentId),
-    /// Set the limits of the whole session, bytes per second.
+    /// Set the limits of the session, in bytes per second.
     Limits {
-        /// Downwards.
+        /// Download limit.
         down: Option<u64>,
-        /// Upwards.
+        /// Upload limit.
         up: Option<u64>,
     },
     /// Connect to these peers.
     Peers(TorrentId, Vec<SocketAddr>),
-    /// Connect to these peers, known by host and port.
+    /// Connect to these peers, by host name and port.
     NamedPeers(TorrentId, Vec<(String, u16)>),
-    /// Look at one torrent in detail in every further `View`, or at none.
-    Look(Option<TorrentId>),
+    /// Include the details of one torrent in every further `View`, or of none.
+    ShowDetail(Option<TorrentId>),
 }

@@ -1,47 +1,46 @@
-//! The settings of an engine.
+//! Settings of an engine.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use crate::store::{Disk, DiskIo};
 
-/// The settings of a session. The default downloads and seeds with no limit, listens on any free
-/// port and remembers nothing.
+/// Settings of a session. By default it has no limits, listens on any free port and stores nothing.
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
-    /// The port to listen on. If it is taken the engine does not start.
+    /// The port to listen on. If it is taken, the engine does not start.
     pub port: Option<u16>,
-    /// The port to try first where `port` is not given; if it is taken, any free one serves.
+    /// The port to try first if `port` is not set; if it is taken, any free port is used.
     pub preferred_port: Option<u16>,
-    /// The address all traffic leaves from and arrives at.
+    /// The local address for all traffic.
     pub bind: Option<IpAddr>,
-    /// Use IPv6 as well.
+    /// Use IPv6 as well as IPv4.
     pub ipv6: bool,
-    /// Bytes per second downwards, for the session.
+    /// Download limit of the session, in bytes per second.
     pub down: Option<u64>,
-    /// Bytes per second upwards, for the session.
+    /// Upload limit of the session, in bytes per second.
     pub up: Option<u64>,
-    /// The most connections of the session.
+    /// Maximum number of connections.
     pub max_peers: usize,
-    /// How many torrents may download at once; others wait their turn.
+    /// Maximum number of torrents that download at once; others are queued.
     pub jobs: usize,
-    /// Find peers through the distributed hash table (BEP 5), for torrents that are not private.
+    /// Find peers through the DHT (BEP 5), except for private torrents.
     pub dht: bool,
-    /// Where nodes of the DHT may be, as `host:port`, for the beginning.
+    /// Bootstrap nodes of the DHT, as `host:port`.
     pub dht_bootstrap: Vec<String>,
-    /// Exchange addresses of peers with peers (BEP 11), for torrents that are not private.
+    /// Exchange peers with peers (PEX, BEP 11), except for private torrents.
     pub pex: bool,
-    /// Find peers on the local network (BEP 14), for torrents that are not private.
+    /// Find peers on the local network (LSD, BEP 14), except for private torrents.
     pub lsd: bool,
-    /// Where what can be found again is kept, such as nodes of the DHT.
+    /// The cache folder, for data that can be found again, such as DHT nodes.
     pub cache_dir: Option<PathBuf>,
-    /// Where resume data is kept; without it every run begins by looking at the files.
+    /// The folder for resume data; without it every run begins with a recheck.
     pub state_dir: Option<PathBuf>,
-    /// How verified pieces are written.
+    /// The way verified pieces are written.
     pub disk_io: DiskIo,
-    /// Threads that hash, read and write files; at least one is started.
+    /// Number of disk threads, at least one.
     pub disk_threads: usize,
-    /// The seed of all chance that need not be secret; drawn from the system where not given.
+    /// The seed of all random decisions that need not be secret; drawn from the system by default.
     pub seed: Option<u64>,
 }
 

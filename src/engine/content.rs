@@ -1,15 +1,15 @@
-//! The content of a torrent: its files, without padding and links, as far as they are wanted.
+//! The wanted content of a torrent: its files without padding and symbolic links.
 
 use crate::base::FileIndex;
 use crate::proto::metainfo::{File, Metainfo};
 use crate::swarm::event::Priority;
 
-/// How many files are wanted.
+/// Number of wanted files.
 pub fn file_count(metainfo: &Metainfo, priorities: &[Priority]) -> u32 {
     wanted_files(metainfo, priorities).count() as u32
 }
 
-/// How many bytes of files are wanted.
+/// Size of the wanted files, in bytes.
 pub fn wanted(metainfo: &Metainfo, priorities: &[Priority]) -> u64 {
     wanted_files(metainfo, priorities).map(|(_, file)| file.len()).sum()
 }

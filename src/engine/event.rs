@@ -1,4 +1,4 @@
-//! Events that faces hear: things that happened once.
+//! Events to faces.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,27 +9,27 @@ use crate::proto::metainfo::Metainfo;
 /// The kind of a fault that stopped a torrent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FaultKind {
-    /// No space is left.
+    /// The disk is full.
     NoSpace,
-    /// We may not write or read there.
+    /// No permission to read or write.
     Permission,
-    /// The device failed.
+    /// The disk failed.
     Io,
-    /// Files that should be there are not, or are incomplete (`torr seed`).
+    /// Files are missing or incomplete (`torr seed`).
     FilesMissing,
-    /// Files changed under us.
+    /// Another program changed the files.
     Changed,
-    /// Files that are not ours are in the way.
+    /// Files that do not belong to the torrent are in the way.
     Foreign,
-    /// The torrent is in the session already.
+    /// The session already has the torrent.
     Duplicate,
-    /// The metadata that a link names was found, and cannot be used.
+    /// The metadata of a link is invalid or unsupported.
     BadMagnet,
-    /// The metadata of a link did not come in time.
+    /// The metadata of a link did not arrive in time.
     NoMetadata,
-    /// No socket could be opened.
+    /// A socket could not be opened.
     Network,
-    /// A bug.
+    /// A bug in torr.
     Internal,
 }
 
@@ -51,8 +51,8 @@ impl FaultKind {
         }
     }
 
-    /// The word for a torrent that this fault has stopped: one of [`State::reasons`](super::State::reasons),
-    /// which are fewer. Files that are not ours are a place where we may not write.
+    /// The reason word of a torrent that this fault has stopped, one of
+    /// [`State::reasons`](super::State::reasons).
     pub const fn reason(self) -> &'static str {
         match self {
             Self::NoSpace => "no_space",
@@ -65,50 +65,50 @@ impl FaultKind {
     }
 }
 
-/// A fault, told in a sentence that names no flag and no key.
+/// A fault, described by a sentence that names no flags and no keys.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Fault {
-    /// The kind.
+    /// The kind of fault.
     pub kind: FaultKind,
-    /// What happened, on what; clean for a terminal.
+    /// The sentence, clean for a terminal.
     pub message: String,
-    /// What the user can do about it.
+    /// The remedy for the user.
     pub remedy: Option<Remedy>,
 }
 
-/// What a user can do about a fault. Each face says it with the flags or keys that it has.
+/// A remedy that a user can apply; each face words it with its own flags or keys.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Remedy {
     /// Free some space, or choose another disk.
     FreeSpace,
-    /// Choose a folder that may be written.
+    /// Choose a writable folder.
     WritableFolder,
-    /// Name the folder that the files are in.
+    /// Name the folder that holds the files.
     RightFolder,
-    /// Name the folder that the files are in, or have the missing pieces fetched.
+    /// Name the folder that holds the files, or download the missing pieces.
     RepairData,
-    /// Start the torrent again to have the changed file checked.
+    /// Start the torrent again to check the changed file.
     CheckAgain,
     /// Choose another folder, or have the files replaced.
     ReplaceFiles,
-    /// Choose another folder, or have the files cut to the length that the torrent says.
+    /// Choose another folder, or have the files truncated to the torrent's length.
     CutFiles,
-    /// Choose another folder, or have the files checked instead of refused or believed.
+    /// Choose another folder, or have the files checked instead of refused or trusted.
     CheckFiles,
-    /// Replace links by plain files.
+    /// Replace symbolic links by regular files.
     PlainFiles,
-    /// Choose a file system that takes the name.
+    /// Choose a file system that supports the file name.
     OtherFileSystem,
     /// Start the torrent again.
     RunAgain,
-    /// Stop the other torr that has the torrent.
+    /// Stop the other torr that holds the torrent.
     StopOther,
     /// Choose another port, or let torr choose one.
     OtherPort,
     /// Choose a port that needs no privileges.
     HighPort,
-    /// Choose one of this machine's addresses.
+    /// Choose an address of this machine.
     OwnAddress,
     /// Choose another port or another address.
     OtherPortOrAddress,
@@ -118,67 +118,66 @@ pub enum Remedy {
     Report,
 }
 
-/// Something happened.
+/// An event of the session.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// The content of a torrent is to be fetched or given.
+    /// A torrent's content was added, to be downloaded or seeded.
     Added {
-        /// The torrent.
+        /// The id of the torrent.
         id: TorrentId,
-        /// Its info-hashes.
+        /// The info-hashes.
         info_hashes: InfoHashes,
-        /// Its name.
+        /// The name of the torrent.
         name: Untrusted,
-        /// Its size in bytes.
+        /// Size of the wanted files, in bytes.
         size: u64,
-        /// How many files it has.
+        /// Number of wanted files.
         files: u32,
     },
-    /// The metadata of a torrent that was to be found is here and proved right.
+    /// The metadata of a link was received and verified.
     Metadata {
-        /// The torrent.
+        /// The id of the torrent.
         id: TorrentId,
-        /// Its info-hashes: those of its link, and those that its metadata tells.
+        /// The info-hashes of the link and of the metadata.
         info_hashes: InfoHashes,
-        /// The metadata. It names no trackers: those of the link are the asker's to add.
+        /// The metadata, without trackers: the caller adds those of the link.
         metainfo: Box<Metainfo>,
     },
-    /// The files of a torrent were looked through.
+    /// The existing files of a torrent were checked.
     Checked {
-        /// The torrent.
+        /// The id of the torrent.
         id: TorrentId,
-        /// Bytes found right.
+        /// Bytes of matching pieces.
         have: u64,
     },
     /// Every wanted piece is verified and written.
     Finished {
-        /// The torrent.
+        /// The id of the torrent.
         id: TorrentId,
-        /// Where the file or folder is.
+        /// The path of the file or folder.
         path: PathBuf,
-        /// Bytes that came from peers for it in this session and were of use.
+        /// Useful payload received from peers in this session, in bytes.
         received: u64,
-        /// How long it was on its way in this session.
+        /// Duration of the download in this session.
         took: Duration,
     },
-    /// A torrent has left the swarm after its goal was reached.
+    /// A torrent has reached its goal and left the swarm.
     Done {
-        /// The torrent.
+        /// The id of the torrent.
         id: TorrentId,
     },
-    /// A torrent stopped with a fault, or was refused: it is in the session already, or cannot be used. One that was
-    /// refused is in no view.
+    /// A torrent stopped with a fault or was refused. A refused torrent is in no view.
     Failed {
-        /// The torrent.
+        /// The id of the torrent.
         id: TorrentId,
-        /// Why.
+        /// The fault.
         fault: Fault,
     },
-    /// Something worth a line.
+    /// A notice for the user.
     Note {
-        /// The torrent.
+        /// The id of the torrent.
         id: TorrentId,
-        /// The line, clean for a terminal.
+        /// The text, clean for a terminal.
         text: String,
     },
 }

@@ -1,4 +1,4 @@
-//! Faults of the disk: what happened, on what, and what can be done.
+//! Faults from disk errors, with their remedies.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use crate::base::{Untrusted, units};
 use crate::store::{DiskError, DiskErrorKind};
 
 impl Fault {
-    /// A disk's fault.
+    /// The fault for a disk error.
     pub(super) fn from_disk(error: &DiskError) -> Self {
         let (kind, remedy) = match error.kind {
             DiskErrorKind::NoSpace => (FaultKind::NoSpace, Remedy::FreeSpace),
@@ -26,22 +26,22 @@ impl Fault {
         Self { kind, message: error.to_string(), remedy: Some(remedy) }
     }
 
-    /// Files that are not ours are in the way.
+    /// The fault for files that do not belong to the torrent.
     pub(super) fn foreign(paths: &[PathBuf]) -> Self {
         Self::in_the_way(paths, "there already and holds nothing of this torrent", Remedy::ReplaceFiles)
     }
 
-    /// Files hold what is ours, and something more behind it.
+    /// The fault for matching files that are longer than the torrent says.
     pub(super) fn too_long(paths: &[PathBuf]) -> Self {
         Self::in_the_way(paths, "there already and longer than this torrent's file", Remedy::CutFiles)
     }
 
-    /// Files that we did not begin are in the way, and none may be.
+    /// The fault for files that torr did not create, where none may exist.
     pub(super) fn not_begun(paths: &[PathBuf]) -> Self {
         Self::in_the_way(paths, "there already and was not begun by torr", Remedy::CheckFiles)
     }
 
-    /// Files are to be believed complete, and their length says that they are not.
+    /// The fault for trusted files whose length is wrong.
     pub(super) fn not_whole(paths: &[PathBuf]) -> Self {
         Self::in_the_way(paths, "there already with another length than this torrent's", Remedy::CheckFiles)
     }

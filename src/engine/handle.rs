@@ -1,4 +1,4 @@
-//! The door: what a face holds of a running engine.
+//! The handle by which a face holds a running engine.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,12 +12,13 @@ use super::session::{self, ToSession};
 use super::view::View;
 use crate::base::TorrentId;
 
-/// Starts engines.
+/// The engine; [`Engine::start`] runs one.
 pub struct Engine;
 
 impl Engine {
-    /// Starts a session inside the tokio runtime of the caller. Fails if the port is taken, the bind
-    /// address is not ours, or the state directory cannot be used.
+    /// Starts a session inside the tokio runtime of the caller. Fails if the port is taken, the bind address
+    /// is not ours, or the state directory cannot be used. Raises the soft limit of open files of this process
+    /// to the hard one.
     pub async fn start(config: EngineConfig) -> Result<Handle, Fault> {
         let (events, heard) = mpsc::unbounded_channel();
         let (view, views) = watch::channel(Arc::new(View::default()));
@@ -32,15 +33,15 @@ impl Engine {
 #[derive(Debug)]
 pub struct Handle {
     orders: mpsc::UnboundedSender<ToSession>,
-    /// The next id to give out.
+    /// The id of the next torrent.
     ids: AtomicU32,
     views: watch::Receiver<Arc<View>>,
     events: Option<mpsc::UnboundedReceiver<Event>>,
 }
 
 impl Handle {
-    /// Adds a torrent, and says by which id commands, events and views name it. One that is refused is told as
-    /// [`Event::Failed`] under this id.
+    /// Adds a torrent and returns the id by which commands, events and views name it. A refused torrent is
+    /// reported as [`Event::Failed`] under this id.
     ///
     /// # Panics
     /// After 2^32 - 1 torrents.
@@ -54,29 +55,29 @@ impl Handle {
         id
     }
 
-    /// Sends a command. What comes of it is told by events.
+    /// Sends a command; events report its outcome.
     pub fn send(&self, command: Command) {
-        // A session that has ended hears nothing; its last event has said why.
+        // A session that has ended receives nothing; its last event has said why.
         let _ = self.orders.send(ToSession::Command(command));
     }
 
-    /// The latest snapshot.
+    /// The latest view.
     pub fn view(&self) -> Arc<View> {
         self.views.borrow().clone()
     }
 
-    /// Snapshots as they come, at most four a second.
+    /// Views as they are published, at most four a second.
     pub fn views(&self) -> watch::Receiver<Arc<View>> {
         self.views.clone()
     }
 
-    /// The receiver of events. Can be taken once.
+    /// The receiver of events; `None` after the first call.
     pub fn events(&mut self) -> Option<mpsc::UnboundedReceiver<Event>> {
         self.events.take()
     }
 
-    /// Saves, tells the trackers, ends every connection. Returns within two seconds, whatever
-    /// trackers and peers do.
+    /// Saves resume data, announces `stopped` to the trackers and closes every connection. Returns within two
+    /// seconds, whatever trackers and peers do.
     pub async fn stop(&self) {
         let (done, ended) = oneshot::channel();
         if self.orders.send(ToSession::Stop(done)).is_ok() {

@@ -1,4 +1,4 @@
-//! The torrents that are open to incoming connections, by every name under which peers know them.
+//! Torrents that accept incoming connections, by the info-hash in the handshake.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,20 +9,20 @@ use crate::base::{InfoHashes, PeerId};
 use crate::net::{Caller, Lookup, Registration};
 use crate::proto::handshake::Reserved;
 
-/// The registrations of a session; clones are the same. A hybrid torrent has one for each of its
-/// [`wire_names`](InfoHashes::wire_names), and all of them lead to the same torrent.
+/// The registrations of a session. Clones share them. A hybrid torrent is registered under each of its
+/// [`wire_names`](InfoHashes::wire_names).
 #[derive(Clone, Default)]
 pub(super) struct Registrations(Arc<Mutex<BTreeMap<[u8; 20], Registration>>>);
 
 impl Registrations {
-    /// Finds the torrent that a handshake names.
+    /// The lookup of a torrent by the info-hash of a handshake.
     pub(super) fn lookup(&self) -> Lookup {
         let all = self.clone();
         Arc::new(move |name: &[u8; 20]| all.lock().get(name).cloned())
     }
 
-    /// Opens a torrent to incoming connections. A registration of the same name that is still there is that of a
-    /// torrent which is leaving, and is replaced.
+    /// Registers a torrent. An older registration of the same info-hash belongs to a torrent that is leaving,
+    /// and is replaced.
     pub(super) fn register(
         &self,
         torrent: InfoHashes,
@@ -41,7 +41,7 @@ impl Registrations {
     }
 }
 
-/// Keeps a torrent open to incoming connections; dropping it turns them away.
+/// The registration of a torrent for incoming connections; dropping it ends that.
 pub(super) struct IncomingRegistration {
     names: Vec<[u8; 20]>,
     registration: Registration,
@@ -49,7 +49,7 @@ pub(super) struct IncomingRegistration {
 }
 
 impl IncomingRegistration {
-    /// Registers the names that have become known since, too.
+    /// Registers the info-hashes that became known since, too.
     pub(super) fn extend(&mut self, torrent: InfoHashes) {
         let new: Vec<_> = torrent.wire_names().filter(|name| !self.names.contains(name)).collect();
         let mut all = self.all.lock();
@@ -59,7 +59,7 @@ impl IncomingRegistration {
         }
     }
 
-    /// Answers handshakes with these reserved bits from now on.
+    /// Sets the reserved bits for further handshakes.
     pub(super) fn set_reserved(&mut self, reserved: Reserved) {
         self.registration.reserved = reserved;
         let mut all = self.all.lock();
@@ -70,7 +70,7 @@ impl IncomingRegistration {
         }
     }
 
-    /// Whether an entry is of this registration, and not of one that has replaced it.
+    /// Whether an entry belongs to this registration and was not replaced.
     fn is_ours(&self, entry: &Registration) -> bool {
         entry.callers.same_channel(&self.registration.callers)
     }
@@ -111,9 +111,9 @@ mod tests {
         Shared::start(config, events).await.expect("loopback is there")
     }
 
-    /// What a peer hears that connects under this name; [`dial`] takes no answer with another name.
+    /// The handshake of a peer that is dialled under this info-hash; [`dial`] refuses a reply with another.
     async fn connect(shared: &Shared, name: [u8; 20]) -> Option<Hello> {
-        let addr = SocketAddr::from(([127, 0, 0, 1], shared.port().expect("it listens")));
+        let addr = SocketAddr::from(([127, 0, 0, 1], shared.network.port().expect("it listens")));
         let ours = Handshake { info_hash: name, id: PeerId([9; 20]), reserved: Reserved::NONE };
         dial(addr, Bind::LOOPBACK, &ours, Patience::default()).await.ok().map(|(_, hello)| hello)
     }
@@ -127,8 +127,8 @@ mod tests {
         let shared = shared().await;
         let (to_hybrid, mut hybrid) = mpsc::channel(4);
         let (to_other, mut other) = mpsc::channel(4);
-        let registered = shared.register_incoming(HYBRID, false, to_hybrid);
-        let _other = shared.register_incoming(OTHER, false, to_other);
+        let registered = shared.network.register_incoming(HYBRID, false, to_hybrid);
+        let _other = shared.network.register_incoming(OTHER, false, to_other);
         for name in NAMES {
             assert!(connect(&shared, name).await.is_some());
             assert!(is_handed_over(&mut hybrid).await && other.try_recv().is_err());
@@ -147,7 +147,8 @@ mod tests {
     async fn a_name_that_becomes_known_later_is_registered_and_told_what_the_others_are() {
         let shared = shared().await;
         let (to_torrent, mut torrent) = mpsc::channel(4);
-        let mut registered = shared.register_incoming(InfoHashes::from_v1([1; 20]), false, to_torrent);
+        let mut registered =
+            shared.network.register_incoming(InfoHashes::from_v1([1; 20]), false, to_torrent);
         assert!(connect(&shared, NAMES[1]).await.is_none());
         registered.extend(HYBRID);
         for name in NAMES {

@@ -1,4 +1,4 @@
-//! Local Service Discovery: one task that speaks and listens for all torrents of a session.
+//! Local Service Discovery (BEP 14): one task announces and listens for all torrents of a session.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -16,58 +16,60 @@ use crate::net::lsd::Multicast;
 use crate::proto::lsd;
 use crate::swarm::local::{Local, Wire};
 
-/// How often it is looked which interfaces there are.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
-/// Up to so many torrents are told one by one: not everybody reads more than the first of a datagram.
-const ONE_BY_ONE: usize = 5;
+/// Interval between checks of the network interfaces.
+const INTERFACE_INTERVAL: Duration = Duration::from_secs(60);
+/// Up to this many torrents are announced in a datagram each, since some clients read only the first
+/// info-hash of a datagram.
+const MAX_SINGLE: usize = 5;
 
-/// Takes what was found.
-type Found = Box<dyn Fn(Vec<SocketAddr>) + Send + Sync>;
+/// The callback for peers found on the local network.
+type OnPeersFound = Box<dyn Fn(Vec<SocketAddr>) + Send + Sync>;
 
-/// The way to the task.
+/// The handle of the LSD task.
 pub(super) struct Lsd {
-    wishes: mpsc::UnboundedSender<Wish>,
-    count: AtomicU64,
+    orders: mpsc::UnboundedSender<LsdOrder>,
+    next_id: AtomicU64,
     task: JoinHandle<()>,
 }
 
-/// As long as it is kept, the local network hears of a torrent, and who has it is told.
-pub(super) struct Presence {
-    wish: u64,
-    wishes: mpsc::UnboundedSender<Wish>,
+/// The registration of a torrent with LSD; dropping it ends its announces.
+pub(super) struct LsdRegistration {
+    id: u64,
+    orders: mpsc::UnboundedSender<LsdOrder>,
 }
 
-enum Wish {
-    Join { wish: u64, names: Vec<Wire>, found: Found },
-    Leave { wish: u64 },
+enum LsdOrder {
+    Join { id: u64, names: Vec<Wire>, found: OnPeersFound },
+    Leave { id: u64 },
 }
 
 impl Lsd {
-    /// Opens the sockets and starts the task; `port` is where we are called. Nothing where the machine has no
-    /// way to speak to its network.
+    /// Opens the multicast sockets and starts the task; `port` is our listening port. `None` if the machine
+    /// cannot use multicast.
     pub(super) fn start(bind: Bind, port: u16, clock: Clock, cookie: u32, seed: u64) -> Option<Self> {
         let multicast = Multicast::open(bind);
         let multicast =
             multicast.inspect_err(|error| tracing::info!(%error, "no peers from the local network")).ok()?;
-        let (wishes, inbox) = mpsc::unbounded_channel();
+        let (orders, inbox) = mpsc::unbounded_channel();
         let local = Local::new(clock.now(), cookie, seed);
-        let service = Service { multicast, local, port, clock, wishes: BTreeMap::new(), silent: false };
-        Some(Self { wishes, count: AtomicU64::new(0), task: tokio::spawn(service.run(inbox)) })
+        let service = Service { multicast, local, port, clock, registered: BTreeMap::new(), silent: false };
+        Some(Self { orders, next_id: AtomicU64::new(0), task: tokio::spawn(service.run(inbox)) })
     }
 
-    /// Lets the local network hear of a torrent under each of its names. It must not be private.
+    /// Announces a torrent on the local network under each of its info-hashes. The torrent must not be
+    /// private (BEP 27).
     pub(super) fn join(
         &self,
         torrent: InfoHashes,
         found: impl Fn(Vec<SocketAddr>) + Send + Sync + 'static,
-    ) -> Presence {
-        let wish = self.count.fetch_add(1, Ordering::Relaxed);
-        let _ = self.wishes.send(Wish::Join {
-            wish,
+    ) -> LsdRegistration {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let _ = self.orders.send(LsdOrder::Join {
+            id,
             names: torrent.wire_names().collect(),
             found: Box::new(found),
         });
-        Presence { wish, wishes: self.wishes.clone() }
+        LsdRegistration { id, orders: self.orders.clone() }
     }
 
     /// Ends the task.
@@ -76,9 +78,9 @@ impl Lsd {
     }
 }
 
-impl Drop for Presence {
+impl Drop for LsdRegistration {
     fn drop(&mut self) {
-        let _ = self.wishes.send(Wish::Leave { wish: self.wish });
+        let _ = self.orders.send(LsdOrder::Leave { id: self.id });
     }
 }
 
@@ -87,44 +89,44 @@ struct Service {
     local: Local,
     port: u16,
     clock: Clock,
-    wishes: BTreeMap<u64, (Vec<Wire>, Found)>,
-    /// There is no interface to speak on, and that was said.
+    registered: BTreeMap<u64, (Vec<Wire>, OnPeersFound)>,
+    /// Whether the lack of a network interface was logged.
     silent: bool,
 }
 
 impl Service {
-    async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Wish>) {
-        let mut look = time::interval(LOOK_EVERY);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // So that the first words have a way to go.
-        look.tick().await;
-        self.look_round();
+    async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<LsdOrder>) {
+        let mut refresh = time::interval(INTERFACE_INTERVAL);
+        refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // Before the first announce, so that it has an interface.
+        refresh.tick().await;
+        self.refresh_interfaces();
         let mut buf = Vec::new();
         loop {
-            let far = self.clock.now() + LOOK_EVERY;
+            let far = self.clock.now() + INTERFACE_INTERVAL;
             let wake = self.clock.instant(self.local.deadline().unwrap_or(far));
             tokio::select! {
-                wish = inbox.recv() => match wish {
-                    Some(wish) => self.wish(wish),
+                order = inbox.recv() => match order {
+                    Some(order) => self.handle_order(order),
                     None => return,
                 },
-                (len, from) = self.multicast.hear(&mut buf) => self.heard(&buf[..len], from),
-                () = time::sleep_until(Instant::from_std(wake)) => self.speak(),
-                _ = look.tick() => self.look_round(),
+                (len, from) = self.multicast.hear(&mut buf) => self.handle_datagram(&buf[..len], from),
+                () = time::sleep_until(Instant::from_std(wake)) => self.announce_due(),
+                _ = refresh.tick() => self.refresh_interfaces(),
             }
         }
     }
 
-    fn wish(&mut self, wish: Wish) {
-        match wish {
-            Wish::Join { wish, names, found } => {
+    fn handle_order(&mut self, order: LsdOrder) {
+        match order {
+            LsdOrder::Join { id, names, found } => {
                 for &name in &names {
                     self.local.join(self.clock.now(), name);
                 }
-                self.wishes.insert(wish, (names, found));
+                self.registered.insert(id, (names, found));
             }
-            Wish::Leave { wish } => {
-                let (names, _) = self.wishes.remove(&wish).unzip();
+            LsdOrder::Leave { id } => {
+                let (names, _) = self.registered.remove(&id).unzip();
                 for name in names.into_iter().flatten() {
                     self.local.leave(name);
                 }
@@ -132,27 +134,27 @@ impl Service {
         }
     }
 
-    fn heard(&mut self, datagram: &[u8], from: SocketAddr) {
+    fn handle_datagram(&mut self, datagram: &[u8], from: SocketAddr) {
         let Ok(search) = lsd::read(datagram) else { return };
         for (wire, addr) in self.local.heard(self.clock.now(), from, &search) {
             tracing::debug!(%addr, "found in the local network");
-            for (_, found) in self.wishes.values().filter(|(names, _)| names.contains(&wire)) {
+            for (_, found) in self.registered.values().filter(|(names, _)| names.contains(&wire)) {
                 found(vec![addr]);
             }
         }
     }
 
-    fn speak(&mut self) {
+    fn announce_due(&mut self) {
         let due = self.local.due(self.clock.now());
         if due.is_empty() {
             return;
         }
-        let each = if due.len() > ONE_BY_ONE { lsd::MAX_WRITTEN } else { 1 };
+        let each = if due.len() > MAX_SINGLE { lsd::MAX_WRITTEN } else { 1 };
         let (port, cookie) = (self.port, self.local.cookie());
         self.multicast.say(|group| lsd::write(group, port, cookie, &due, each));
     }
 
-    fn look_round(&mut self) {
+    fn refresh_interfaces(&mut self) {
         let silent = !self.multicast.look_round();
         if silent && !self.silent {
             tracing::info!("no network interface to find peers in the local network");

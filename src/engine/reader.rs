@@ -1,4 +1,4 @@
-//! Reading a file of a torrent while it comes.
+//! Readers that stream a file of a torrent during the download.
 
 use tokio::sync::mpsc;
 
@@ -6,81 +6,82 @@ use super::event::Fault;
 use crate::base::FileIndex;
 use crate::store::Buf;
 
-/// Chunks that lie ready for a reader; with the one that is being read from the disk, and the one in the
-/// reader's hands, at most 1 MiB.
-pub(super) const CHUNKS: usize = 2;
+/// Number of chunks that wait for a reader. With the chunk being read and the one in the reader's hands they
+/// make at most 1 MiB.
+pub(super) const MAX_CHUNKS: usize = 2;
 
-/// Reads a file of a torrent from its beginning to its end: verified bytes, in order, as soon as
-/// they are there. The torrent fetches first what the reader will want next. A reader that takes nothing
-/// holds up nothing but itself: the download goes on into the files.
+/// A reader of a file from its beginning to its end: verified bytes in order, as soon as they are written.
+/// The torrent downloads first what the reader needs next. A slow reader delays only itself, not the
+/// download.
 #[derive(Debug)]
 pub struct Reader {
-    parts: mpsc::Receiver<Part>,
+    messages: mpsc::Receiver<ReaderMessage>,
     ended: bool,
 }
 
-/// The next thing that a reader hears.
+/// The next part of the stream.
 #[derive(Debug)]
-pub enum Read {
-    /// More of the file.
+pub enum ReadOutcome {
+    /// The next bytes of the file.
     Bytes(Chunk),
-    /// The file has ended: every byte of it was read.
+    /// The end of the file.
     End,
-    /// There will be no more although the file has not ended: the torrent stopped, or the disk failed.
+    /// An early end: the torrent stopped or the disk failed.
     Cut(Option<Fault>),
 }
 
-/// Bytes of a file.
+/// A chunk of a file.
 #[derive(Debug)]
 pub struct Chunk(pub(super) Vec<Buf>);
 
 /// A message from the torrent to its reader.
 #[derive(Debug)]
-pub(super) enum Part {
+pub(super) enum ReaderMessage {
     Bytes(Chunk),
     End,
     Failed(Fault),
 }
 
-/// The other end of a [`Reader`], which goes to the engine with the torrent.
+/// The sending half of a [`Reader`], given to the torrent in
+/// [`ContentOptions::read`](super::ContentOptions::read).
 #[derive(Clone, Debug)]
-pub struct Feed {
+pub struct ChunkSender {
     pub(super) file: FileIndex,
-    pub(super) to: mpsc::Sender<Part>,
+    pub(super) to: mpsc::Sender<ReaderMessage>,
 }
 
 impl Reader {
-    /// A reader of this file, and what makes it one: see [`ContentOptions::read`](super::ContentOptions::read).
-    pub fn of(file: FileIndex) -> (Feed, Self) {
-        let (to, parts) = mpsc::channel(CHUNKS);
-        (Feed { file, to }, Self { parts, ended: false })
+    /// A reader of this file and its sending half.
+    pub fn of(file: FileIndex) -> (ChunkSender, Self) {
+        let (to, messages) = mpsc::channel(MAX_CHUNKS);
+        (ChunkSender { file, to }, Self { messages, ended: false })
     }
 
-    /// Waits for what is next.
-    pub async fn next(&mut self) -> Read {
-        let part = self.parts.recv().await;
-        self.take(part)
+    /// Waits for the next part.
+    pub async fn next(&mut self) -> ReadOutcome {
+        let message = self.messages.recv().await;
+        self.take(message)
     }
 
-    /// The same for a plain thread.
+    /// Blocks the thread until the next part.
     ///
     /// # Panics
     /// Within an async runtime.
-    pub fn next_blocking(&mut self) -> Read {
-        let part = self.parts.blocking_recv();
-        self.take(part)
+    pub fn next_blocking(&mut self) -> ReadOutcome {
+        let message = self.messages.blocking_recv();
+        self.take(message)
     }
 
-    fn take(&mut self, part: Option<Part>) -> Read {
-        match part {
-            Some(Part::Bytes(chunk)) => Read::Bytes(chunk),
-            Some(Part::End) => {
+    fn take(&mut self, message: Option<ReaderMessage>) -> ReadOutcome {
+        match message {
+            Some(ReaderMessage::Bytes(chunk)) => ReadOutcome::Bytes(chunk),
+            Some(ReaderMessage::End) => {
                 self.ended = true;
-                Read::End
+                ReadOutcome::End
             }
-            Some(Part::Failed(fault)) => Read::Cut(Some(fault)),
-            None if self.ended => Read::End,
-            None => Read::Cut(None),
+            Some(ReaderMessage::Failed(fault)) => ReadOutcome::Cut(Some(fault)),
+            None if self.ended => ReadOutcome::End,
+            None => ReadOutcome::Cut(None),
         }
     }
 }
@@ -91,7 +92,7 @@ impl Chunk {
         self.0.iter().map(|buf| &**buf)
     }
 
-    /// How many they are.
+    /// The number of bytes.
     #[allow(clippy::len_without_is_empty, reason = "it is never empty")]
     pub fn len(&self) -> usize {
         self.0.iter().map(|buf| buf.len()).sum()

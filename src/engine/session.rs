@@ -1,10 +1,10 @@
-//! The session: many torrents under one roof. It starts and ends their drivers, lets look-ups of metadata and
-//! downloads wait their turn, and puts their rows into one view.
+//! The session: starts and stops the drivers of torrents, queues metadata lookups and downloads, and
+//! publishes one view of all torrents.
 
-mod entry;
+mod queue;
 #[cfg(test)]
 mod tests;
-mod turns;
+mod torrent;
 mod views;
 
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{self, MissedTickBehavior};
 
-use self::entry::{Activity, Entry, waiting};
-use self::turns::waiting_to_look_up;
-use super::command::{Add, Command, ContentOptions, Source};
+use self::queue::lookup_queued;
+use self::torrent::{Activity, SessionTorrent, queued_state};
+use super::command::{Add, Command, ContentOptions, TorrentSource};
 use super::config::EngineConfig;
-use super::driver::{self, Found, ToDriver};
+use super::driver::{self, MetadataFound, ToDriver};
 use super::event::{Event, Fault, FaultKind};
 use super::shared::Shared;
 use super::view::{Reason, Row, State, View};
@@ -26,20 +26,20 @@ use super::why::{Circumstances, why};
 use crate::base::{InfoHashes, TorrentId, Untrusted};
 use crate::proto::metainfo::Metainfo;
 
-/// A message to the session from its handle.
+/// A message from the handle to the session.
 #[derive(Debug)]
 pub enum ToSession {
     /// A command of a face.
     Command(Command),
-    /// End, and say when it is done.
+    /// Stop, and confirm it.
     Stop(oneshot::Sender<()>),
 }
 
-/// How often views are made.
+/// Interval between views.
 const VIEW_EVERY: Duration = Duration::from_millis(250);
-/// Peers that are kept for a torrent until its turn comes.
+/// Maximum number of user-supplied peers of a queued torrent.
 const MAX_PEERS: usize = 1000;
-/// The longest drivers may take to end: whichever has not finished by then is left behind.
+/// Timeout for drivers to stop; those still running are abandoned.
 const STOP_TIMEOUT: Duration = driver::LEAVE_TIMEOUT.saturating_add(Duration::from_millis(100));
 
 /// Starts a session.
@@ -51,8 +51,8 @@ pub(super) async fn start(
 ) -> Result<(), Fault> {
     let jobs = config.jobs.max(1);
     let shared = Shared::start(config, events.clone()).await?;
-    // Whoever hears of a torrent can tell where it is found.
-    view.send_replace(Arc::new(View { port: shared.port(), ..View::default() }));
+    // The listening port is known before any event.
+    view.send_replace(Arc::new(View { port: shared.network.port(), ..View::default() }));
     let (session, found) = Session::new(shared, events, view, jobs);
     tokio::spawn(session.run(inbox, found));
     Ok(())
@@ -63,15 +63,15 @@ struct Session {
     events: mpsc::UnboundedSender<Event>,
     view: watch::Sender<Arc<View>>,
     jobs: usize,
-    torrents: Vec<Entry>,
-    /// Tasks of torrents that were removed, while they take their leave.
+    torrents: Vec<SessionTorrent>,
+    /// Tasks of removed torrents that are leaving their swarm.
     leaving: Vec<JoinHandle<()>>,
-    /// Where drivers tell of metadata that they found.
-    to_found: mpsc::UnboundedSender<Found>,
-    look: Option<TorrentId>,
-    /// How many views were made.
+    /// Channel for metadata that drivers have received.
+    to_found: mpsc::UnboundedSender<MetadataFound>,
+    show_detail: Option<TorrentId>,
+    /// Number of views published.
     views: u32,
-    /// Drivers end because they were told to.
+    /// Set while the session stops.
     stopping: bool,
 }
 
@@ -81,7 +81,7 @@ impl Session {
         events: mpsc::UnboundedSender<Event>,
         view: watch::Sender<Arc<View>>,
         jobs: usize,
-    ) -> (Self, mpsc::UnboundedReceiver<Found>) {
+    ) -> (Self, mpsc::UnboundedReceiver<MetadataFound>) {
         let (to_found, found) = mpsc::unbounded_channel();
         let session = Self {
             shared,
@@ -91,7 +91,7 @@ impl Session {
             torrents: Vec::new(),
             leaving: Vec::new(),
             to_found,
-            look: None,
+            show_detail: None,
             views: 0,
             stopping: false,
         };
@@ -101,13 +101,13 @@ impl Session {
     async fn run(
         mut self,
         mut inbox: mpsc::UnboundedReceiver<ToSession>,
-        mut found: mpsc::UnboundedReceiver<Found>,
+        mut found: mpsc::UnboundedReceiver<MetadataFound>,
     ) {
         let mut tick = time::interval(VIEW_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let done = loop {
             tokio::select! {
-                // What a driver found is heard before its end is seen.
+                // The metadata of a driver is handled before its end is noticed.
                 biased;
                 Some((id, metainfo)) = found.recv() => self.found(id, metainfo),
                 order = inbox.recv() => match order {
@@ -128,42 +128,42 @@ impl Session {
         match command {
             Command::Add(id, add) => self.add(id, add),
             Command::Start(id, options) => self.start(id, options),
-            Command::Pause(id) => self.tell(id, ToDriver::Pause),
-            Command::Resume(id) => self.tell(id, ToDriver::Resume),
-            Command::Peers(id, addrs) => self.tell(id, ToDriver::Peers(addrs)),
-            Command::NamedPeers(id, names) => self.tell(id, ToDriver::NamedPeers(names)),
+            Command::Pause(id) => self.send_order(id, ToDriver::Pause),
+            Command::Resume(id) => self.send_order(id, ToDriver::Resume),
+            Command::Peers(id, addrs) => self.send_order(id, ToDriver::Peers(addrs)),
+            Command::NamedPeers(id, names) => self.send_order(id, ToDriver::NamedPeers(names)),
             Command::Remove(id) => self.remove(id),
-            Command::Limits { down, up } => self.shared.set_limits(down, up),
-            Command::Look(id) => {
-                self.look = id;
-                for entry in &self.torrents {
-                    entry.tell(ToDriver::Look(id == Some(entry.id)));
+            Command::Limits { down, up } => self.shared.network.set_limits(down, up),
+            Command::ShowDetail(id) => {
+                self.show_detail = id;
+                for torrent in &self.torrents {
+                    torrent.send_order(ToDriver::ShowDetail(id == Some(torrent.id)));
                 }
             }
         }
-        self.give_turns();
+        self.start_queued();
     }
 
     fn add(&mut self, id: TorrentId, mut add: Box<Add>) {
         let info_hashes = add.info_hashes();
         let there = self.is_taken(id, &info_hashes).then(|| duplicate(&add.name()));
-        if let Some(fault) = there.or_else(|| driver::refuse(&add)) {
+        if let Some(fault) = there.or_else(|| driver::refuse_magnet(&add)) {
             let _ = self.events.send(Event::Failed { id, fault });
             return;
         }
         let content = add.content.take();
         let (activity, metainfo, row) = match &mut add.source {
-            Source::Metainfo(metainfo) => {
+            TorrentSource::Metainfo(metainfo) => {
                 let row = Row::new(id, info_hashes, metainfo.name().clone(), paused());
-                (Activity::Known, Some(metainfo.clone()), row)
+                (Activity::Idle, Some(metainfo.clone()), row)
             }
-            Source::Link(link) => {
+            TorrentSource::Link(link) => {
                 link.eager |= content.is_some();
-                let row = Row::new(id, info_hashes, link.name(), waiting_to_look_up());
+                let row = Row::new(id, info_hashes, link.name(), lookup_queued());
                 (Activity::LookupQueued, None, row)
             }
         };
-        let mut entry = Entry {
+        let mut torrent = SessionTorrent {
             id,
             info_hashes,
             activity,
@@ -174,69 +174,69 @@ impl Session {
             driver: None,
             row,
         };
-        entry.queue(self.jobs, &self.events);
-        self.torrents.push(entry);
+        torrent.queue(self.jobs, &self.events);
+        self.torrents.push(torrent);
     }
 
-    /// The content of a torrent is wanted.
+    /// Downloads or seeds the content of a torrent.
     fn start(&mut self, id: TorrentId, options: Box<ContentOptions>) {
-        let Some(entry) = self.torrents.iter_mut().find(|entry| entry.id == id) else { return };
-        if matches!(entry.activity, Activity::LookupQueued | Activity::LookingUp | Activity::Known) {
-            entry.content = Some(options);
-            entry.queue(self.jobs, &self.events);
+        let Some(torrent) = self.torrents.iter_mut().find(|torrent| torrent.id == id) else { return };
+        if matches!(torrent.activity, Activity::LookupQueued | Activity::LookingUp | Activity::Idle) {
+            torrent.content = Some(options);
+            torrent.queue(self.jobs, &self.events);
         }
     }
 
-    /// Takes a torrent out of the session.
+    /// Removes a torrent from the session.
     fn remove(&mut self, id: TorrentId) {
-        let Some(at) = self.torrents.iter().position(|entry| entry.id == id) else { return };
+        let Some(at) = self.torrents.iter().position(|torrent| torrent.id == id) else { return };
         self.leaving.retain(|task| !task.is_finished());
         self.leaving.extend(self.torrents.remove(at).leave());
     }
 
-    /// Whether a torrent other than this has one of these info-hashes.
+    /// Whether another torrent has one of these info-hashes.
     fn is_taken(&self, id: TorrentId, info_hashes: &InfoHashes) -> bool {
-        self.torrents.iter().any(|entry| entry.id != id && entry.info_hashes.overlaps(info_hashes))
+        self.torrents.iter().any(|torrent| torrent.id != id && torrent.info_hashes.overlaps(info_hashes))
     }
 
-    /// The metadata of a torrent was found. Only now may it turn out that the torrent is there already, added by
-    /// its other info-hash: it is refused then.
+    /// Handles the metadata of a link. If another torrent turns out to have the same info-hash, this one is
+    /// refused.
     fn found(&mut self, id: TorrentId, metainfo: Arc<Metainfo>) {
-        let Some(entry) = self.torrents.iter().find(|entry| entry.id == id) else { return };
-        let info_hashes = entry.info_hashes.merge(metainfo.info_hash()).unwrap_or(entry.info_hashes);
+        let Some(torrent) = self.torrents.iter().find(|torrent| torrent.id == id) else { return };
+        let info_hashes = torrent.info_hashes.merge(metainfo.info_hash()).unwrap_or(torrent.info_hashes);
         if self.is_taken(id, &info_hashes) {
             let fault = duplicate(metainfo.name());
             let _ = self.events.send(Event::Failed { id, fault });
             self.remove(id);
-            return self.give_turns();
+            return self.start_queued();
         }
-        let Some(entry) = self.torrents.iter_mut().find(|entry| entry.id == id) else { return };
-        entry.info_hashes = info_hashes;
-        entry.row.info_hashes = info_hashes;
-        entry.tell(ToDriver::InfoHashes(info_hashes));
+        let Some(torrent) = self.torrents.iter_mut().find(|torrent| torrent.id == id) else { return };
+        torrent.info_hashes = info_hashes;
+        torrent.row.info_hashes = info_hashes;
+        torrent.send_order(ToDriver::InfoHashes(info_hashes));
         let event = Event::Metadata { id, info_hashes, metainfo: Box::new((*metainfo).clone()) };
         let _ = self.events.send(event);
-        (entry.metainfo, entry.activity) = (Some(metainfo), Activity::Known);
-        entry.queue(self.jobs, &self.events);
-        self.give_turns();
+        (torrent.metainfo, torrent.activity) = (Some(metainfo), Activity::Idle);
+        torrent.queue(self.jobs, &self.events);
+        self.start_queued();
     }
 
-    fn tell(&mut self, id: TorrentId, order: ToDriver) {
+    fn send_order(&mut self, id: TorrentId, order: ToDriver) {
         let jobs = self.jobs;
-        let Some(entry) = self.torrents.iter_mut().find(|entry| entry.id == id) else { return };
+        let Some(torrent) = self.torrents.iter_mut().find(|torrent| torrent.id == id) else { return };
         match &order {
-            ToDriver::Pause => entry.paused = true,
-            ToDriver::Resume => entry.paused = false,
+            ToDriver::Pause => torrent.paused = true,
+            ToDriver::Resume => torrent.paused = false,
             _ => {}
         }
-        match entry.activity {
-            Activity::Queued => (entry.row.state, entry.row.reason) = waiting(jobs, entry.paused),
-            Activity::LookupQueued if entry.paused => (entry.row.state, entry.row.reason) = paused(),
-            Activity::LookupQueued => (entry.row.state, entry.row.reason) = waiting_to_look_up(),
+        match torrent.activity {
+            Activity::Queued => (torrent.row.state, torrent.row.reason) = queued_state(jobs, torrent.paused),
+            Activity::LookupQueued if torrent.paused => (torrent.row.state, torrent.row.reason) = paused(),
+            Activity::LookupQueued => (torrent.row.state, torrent.row.reason) = lookup_queued(),
             _ => {}
         }
-        match (&mut entry.add, order) {
-            // Its driver begins with them.
+        match (&mut torrent.add, order) {
+            // The driver starts with these peers.
             (Some(add), ToDriver::Peers(addrs)) => {
                 add.peers.extend(addrs);
                 add.peers.truncate(MAX_PEERS);
@@ -245,7 +245,7 @@ impl Session {
                 add.named_peers.extend(names);
                 add.named_peers.truncate(MAX_PEERS);
             }
-            (_, order) => entry.tell(order),
+            (_, order) => torrent.send_order(order),
         }
     }
 
@@ -253,9 +253,9 @@ impl Session {
         let mut leaving = std::mem::take(&mut self.leaving);
         let mut tasks: Vec<&mut JoinHandle<()>> = leaving.iter_mut().collect();
         self.stopping = true;
-        for entry in &mut self.torrents {
-            entry.tell(ToDriver::Stop);
-            tasks.extend(entry.driver.as_mut().map(|running| &mut running.task));
+        for torrent in &mut self.torrents {
+            torrent.send_order(ToDriver::Stop);
+            tasks.extend(torrent.driver.as_mut().map(|running| &mut running.task));
         }
         let all = async {
             for task in tasks {
@@ -263,13 +263,13 @@ impl Session {
             }
         };
         let _ = time::timeout(STOP_TIMEOUT, all).await;
-        // The last view holds what each of them moved in all.
+        // The last view holds the final figures of all torrents.
         self.publish_view();
         self.shared.stop().await;
     }
 }
 
-/// Why a torrent is refused that is in the session already.
+/// The fault of a torrent that the session already has.
 fn duplicate(name: &Untrusted) -> Fault {
     Fault { kind: FaultKind::Duplicate, message: format!("{name} is already in this session"), remedy: None }
 }

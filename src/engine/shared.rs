@@ -1,107 +1,34 @@
-//! The resources that all torrents of a session share: clock, sockets, buffers, disk threads, limits, trackers.
+//! Resources that the torrents of a session share.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::sync::mpsc;
 
 use super::clock::Clock;
 use super::config::EngineConfig;
-use super::dht::{Node, NodeConfig};
+use super::disk::DiskAccess;
 use super::event::{Event, Fault, FaultKind};
-use super::incoming::{IncomingRegistration, Registrations};
-use super::lsd::Lsd;
-use super::ports;
-use crate::base::{BLOCK_LEN, InfoHashes, PeerId, Untrusted};
-use crate::net::tracker::{TrackerConfig, Trackers};
-use crate::net::{Bind, Caller, Datagrams, Limits, Listener, Patience, bind_both};
-use crate::proto::handshake::{Handshake, Reserved};
-use crate::store::{Disk, DiskError, DiskErrorKind, DiskIo, Handles, Library, Pool};
+use super::memory::PieceMemory;
+use super::network::{Identity, Network};
+use super::permits::ConnectionPermits;
+use crate::base::{PeerId, Rng};
 use crate::swarm::event::PeerKey;
 
-/// Bytes of unfinished pieces that all downloads together may hold in memory.
-const OPEN_PIECES: u64 = 32 << 20;
-/// Bytes that are read for peers and not sent yet, all torrents together.
-const SERVE_POOL: usize = 16 << 20;
-/// The longest the node of the DHT may take to save its nodes.
-const SAVE_TIMEOUT: Duration = Duration::from_millis(200);
-/// The longest the disk threads may take to end. On a disk that hangs they never do.
+/// Timeout for the disk threads to end: on a hanging disk they never do.
 const DISK_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// The shared parts of a session.
+/// Shared resources of a session.
 pub(super) struct Shared {
     pub clock: Clock,
-    pub id: PeerId,
-    pub announce_key: u32,
-    pub bind: Bind,
-    pub patience: Patience,
-    /// Our own addresses, as far as they are known.
-    pub ours: Vec<SocketAddr>,
-    pub pool: Pool,
-    /// Bytes for the blocks that are just coming in, beside those of unfinished pieces.
-    peers_memory: usize,
-    /// Bytes that the torrents have set aside for unfinished pieces.
-    claimed: Mutex<u64>,
-    pub disk: Disk,
-    pub disk_io: DiskIo,
-    pub handles: Handles,
-    pub limits: Limits,
-    pub trackers: Trackers,
-    /// The way to the local network, where it is wished and there is one.
-    pub lsd: Option<Lsd>,
-    /// The node of the DHT, if it is used.
-    dht: Option<Node>,
-    pub library: Option<Library>,
+    pub network: Network,
+    pub disk: DiskAccess,
+    pub memory: Arc<PieceMemory>,
+    pub permits: ConnectionPermits,
     pub events: mpsc::UnboundedSender<Event>,
-    /// Whether peers are told of one another (BEP 11).
-    pub pex: bool,
-    port: u16,
-    listening: JoinHandle<()>,
-    registrations: Registrations,
-    members: Arc<AtomicUsize>,
-    max_peers: usize,
     peers: AtomicU64,
     seeds: AtomicU64,
-}
-
-/// The place of one connection within the session's limit; dropping it makes room.
-pub(super) struct Membership(Arc<AtomicUsize>);
-
-impl Drop for Membership {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// The memory set aside for the unfinished pieces of one torrent; dropping it gives it up.
-pub(super) struct Claim {
-    shared: Arc<Shared>,
-    bytes: u64,
-}
-
-impl Claim {
-    /// Nothing is set aside.
-    pub(super) fn new(shared: &Arc<Shared>) -> Self {
-        Self { shared: shared.clone(), bytes: 0 }
-    }
-
-    /// So much is set aside from now on.
-    pub(super) fn set(&mut self, bytes: u64) {
-        if bytes != self.bytes {
-            self.shared.claim(self.bytes, bytes);
-            self.bytes = bytes;
-        }
-    }
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        self.set(0);
-    }
 }
 
 impl Shared {
@@ -110,243 +37,63 @@ impl Shared {
         config: EngineConfig,
         events: mpsc::UnboundedSender<Event>,
     ) -> Result<Arc<Self>, Fault> {
-        let bind = ports::bind(config.bind, config.ipv6);
-        let (listener, datagrams) = open(&config, bind)?;
-        let port = listener.port();
-        let mut chance = [0_u8; 12 + 4 + 8 + 4];
-        getrandom::fill(&mut chance)
-            .map_err(|error| fault(FaultKind::Internal, format!("no randomness: {error}")))?;
-        let (name, rest) = chance.split_at(12);
-        let id = PeerId::new(name.try_into().expect("twelve of the bytes drawn"));
-        let (key, rest) = rest.split_at(4);
-        let (seed, cookie) = rest.split_at(8);
-        let seed = u64::from_be_bytes(seed.try_into().expect("eight of the bytes drawn"));
-        let cookie = u32::from_be_bytes(cookie.try_into().expect("four of the bytes drawn"));
+        let (identity, seed) = draw_identity()?;
         let seed = config.seed.unwrap_or(seed);
         let clock = Clock::start();
-        let lsd = config.lsd.then(|| Lsd::start(bind, port, clock, cookie, seed)).flatten();
-        let dht = match datagrams {
-            Some(datagrams) => Some(Node::over(datagrams, node_config(&config)).await?),
-            None => None,
+        let network = Network::start(&config, identity, clock, seed).await?;
+        let disk = match DiskAccess::start(&config).await {
+            Ok(disk) => disk,
+            Err(fault) => {
+                network.stop().await;
+                return Err(fault);
+            }
         };
-        let library = match config.state_dir {
-            Some(place) => Some(library(place).await?),
-            None => None,
-        };
-        let registrations = Registrations::default();
-        let patience = Patience::default();
-        let peers_memory = config.max_peers.saturating_mul(BLOCK_LEN as usize);
-        let ours = config.bind.map(|ip| SocketAddr::new(ip, port)).into_iter().collect();
         Ok(Arc::new(Self {
             clock,
-            id,
-            announce_key: u32::from_be_bytes(key.try_into().expect("four of the bytes drawn")),
-            bind,
-            patience,
-            ours,
-            pool: Pool::new(OPEN_PIECES as usize + peers_memory),
-            peers_memory,
-            claimed: Mutex::default(),
-            disk: Disk::start(config.disk_threads.max(1), Pool::new(SERVE_POOL)),
-            disk_io: config.disk_io,
-            handles: Handles::from_limit(),
-            limits: Limits::new(config.down, config.up),
-            trackers: Trackers::new(TrackerConfig { bind, ..TrackerConfig::default() }),
-            lsd,
-            dht,
-            library,
+            network,
+            disk,
+            memory: Arc::new(PieceMemory::new(config.max_peers)),
+            permits: ConnectionPermits::new(config.max_peers),
             events,
-            pex: config.pex,
-            port,
-            listening: tokio::spawn(listener.run(registrations.lookup(), patience)),
-            registrations,
-            members: Arc::new(AtomicUsize::new(0)),
-            max_peers: config.max_peers,
             peers: AtomicU64::new(0),
             seeds: AtomicU64::new(seed),
         }))
     }
 
-    /// The port on which peers reach us.
-    pub(super) fn port(&self) -> Option<u16> {
-        (self.port != 0).then_some(self.port)
-    }
-
-    pub(super) fn set_limits(&self, down: Option<u64>, up: Option<u64>) {
-        self.limits.down.set(down);
-        self.limits.up.set(up);
-    }
-
-    /// The node of the DHT, if there is one and the torrent may use it.
-    pub(super) fn dht_for(&self, private: bool) -> Option<&Node> {
-        self.dht.as_ref().filter(|_| !private)
-    }
-
-    /// The handshake by which we introduce ourselves for a torrent.
-    pub(super) fn handshake(&self, torrent: InfoHashes, private: bool) -> Handshake {
-        Handshake { info_hash: torrent.wire(), id: self.id, reserved: self.reserved(private) }
-    }
-
-    /// The extensions that we support in a torrent.
-    fn reserved(&self, private: bool) -> Reserved {
-        let usual = Reserved::NONE.with_fast().with_extended();
-        if self.dht_for(private).is_some() { usual.with_dht() } else { usual }
-    }
-
-    /// Opens a torrent to incoming connections under every name that is known of it.
-    pub(super) fn register_incoming(
-        &self,
-        torrent: InfoHashes,
-        private: bool,
-        callers: mpsc::Sender<Caller>,
-    ) -> IncomingRegistration {
-        self.registrations.register(torrent, self.id, self.reserved(private), callers)
-    }
-
-    /// Peers that connect to a torrent which has proved private hear from now on that nothing but trackers is used.
-    pub(super) fn turn_private(&self, registration: &mut IncomingRegistration) {
-        registration.set_reserved(self.reserved(true));
-    }
-
-    /// A place for one more connection, if there is one.
-    pub(super) fn join(&self) -> Option<Membership> {
-        let room = |n: usize| (n < self.max_peers).then_some(n + 1);
-        let joined = self.members.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok();
-        joined.then(|| Membership(self.members.clone()))
-    }
-
-    /// A key that no connection has had before.
+    /// A new connection key.
     pub(super) fn next_peer(&self) -> PeerKey {
         PeerKey(self.peers.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// A seed for one torrent's chance.
+    /// The seed of a torrent's random decisions.
     pub(super) fn draw_seed(&self) -> u64 {
-        crate::base::Rng::new(self.seeds.fetch_add(1, Ordering::Relaxed)).next_u64()
+        Rng::new(self.seeds.fetch_add(1, Ordering::Relaxed)).next_u64()
     }
 
-    /// Bytes of unfinished pieces that each of so many downloads may hold.
-    pub(super) fn budget_for(downloads: usize) -> u64 {
-        OPEN_PIECES / downloads.max(1) as u64
-    }
-
-    /// One torrent has so many bytes set aside, and no longer so many.
-    ///
-    /// The shares of all torrents make up what the pool has. Only where one has not come down yet to a share
-    /// that became smaller, or where there are so many downloads that a share is less than the run or piece
-    /// that each may hold in any case, are the claims more, and the pool follows them: a torrent that waited
-    /// for the buffers of another could wait for ever, for the other may wait for its.
-    fn claim(&self, before: u64, after: u64) {
-        // Held until the pool knows, or an older sum could overtake a newer one.
-        let mut claimed = lock(&self.claimed);
-        let most = *claimed;
-        *claimed = claimed.saturating_sub(before).saturating_add(after);
-        if most.max(*claimed) > OPEN_PIECES {
-            let bytes = usize::try_from(OPEN_PIECES.max(*claimed)).unwrap_or(usize::MAX);
-            self.pool.set_cap(bytes.saturating_add(self.peers_memory));
-        }
-    }
-
-    /// Runs something that touches files on a disk thread.
-    pub(super) async fn on_disk<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> Result<T, DiskError> + Send + 'static,
-    ) -> Result<T, DiskError> {
-        let (done, result) = oneshot::channel();
-        self.disk.run(move || {
-            let _ = done.send(work());
-        });
-        result.await.unwrap_or_else(|_| Err(DiskError::new(DiskErrorKind::Cancelled, "finish", "")))
-    }
-
-    /// How many nodes of the DHT we know, if it is used.
-    pub(super) fn dht_nodes(&self) -> Option<u32> {
-        self.dht.as_ref().map(|node| node.status().nodes() as u32)
-    }
-
-    /// Closes the sockets, and ends the disk threads behind what they are writing.
+    /// Closes the sockets, and ends the disk threads after their pending writes.
     pub(super) async fn stop(self: &Arc<Self>) {
-        self.listening.abort();
-        if let Some(lsd) = &self.lsd {
-            lsd.stop();
-        }
-        if let Some(node) = &self.dht {
-            let _ = tokio::time::timeout(SAVE_TIMEOUT, node.stop()).await;
-        }
+        self.network.stop().await;
         let shared = self.clone();
-        let ended = tokio::task::spawn_blocking(move || shared.disk.shutdown());
+        let ended = tokio::task::spawn_blocking(move || shared.disk.threads.shutdown());
         let _ = tokio::time::timeout(DISK_TIMEOUT, ended).await;
     }
 }
 
-/// Opens the way in for connections, and for datagrams if they are used, both on one port.
-fn open(config: &EngineConfig, bind: Bind) -> Result<(Listener, Option<Datagrams>), Fault> {
-    ports::choose(config.bind, config.port, config.preferred_port, |port| {
-        if config.dht {
-            bind_both(bind, port).map(|(listener, datagrams)| (listener, Some(datagrams)))
-        } else {
-            Listener::bind(bind, port).map(|listener| (listener, None))
-        }
-    })
-}
-
-async fn library(state_dir: PathBuf) -> Result<Library, Fault> {
-    tokio::fs::create_dir_all(&state_dir).await.map_err(|error| {
-        let place = Untrusted::new(state_dir.to_string_lossy());
-        fault(FaultKind::Permission, format!("cannot use the state directory {place}: {error}"))
+/// Draws the identity of a session, and a seed, from the system's randomness.
+fn draw_identity() -> Result<(Identity, u64), Fault> {
+    let mut random = [0_u8; 12 + 4 + 8 + 4];
+    getrandom::fill(&mut random).map_err(|error| Fault {
+        kind: FaultKind::Internal,
+        message: format!("no randomness: {error}"),
+        remedy: None,
     })?;
-    Ok(Library::of(&state_dir))
-}
-
-/// How the session's node of the DHT is set up.
-fn node_config(config: &EngineConfig) -> NodeConfig {
-    NodeConfig {
-        bind: config.bind,
-        ipv6: config.ipv6,
-        bootstrap: config.dht_bootstrap.clone(),
-        file: config.cache_dir.as_ref().map(|folder| folder.join("dht-nodes")),
-        ..NodeConfig::default()
-    }
-}
-
-fn fault(kind: FaultKind, message: String) -> Fault {
-    Fault { kind, message, remedy: None }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn the_pool_follows_claims_beyond_what_there_is_usually() {
-        let config = EngineConfig { bind: Some([127, 0, 0, 1].into()), ..EngineConfig::default() };
-        let (events, _kept) = mpsc::unbounded_channel();
-        let shared = Shared::start(config, events).await.expect("loopback is there");
-        let usual = shared.pool.cap();
-        let blocks = |bytes: u64| (bytes / u64::from(BLOCK_LEN)) as usize;
-        let (mut one, mut two) = (Claim::new(&shared), Claim::new(&shared));
-        one.set(OPEN_PIECES);
-        assert_eq!(shared.pool.cap(), usual, "that is what there is");
-        two.set(5 << 20);
-        assert_eq!(shared.pool.cap(), usual + blocks(5 << 20));
-        one.set(OPEN_PIECES - (3 << 20));
-        assert_eq!(shared.pool.cap(), usual + blocks(2 << 20));
-        drop(two);
-        assert_eq!(shared.pool.cap(), usual);
-        let sums: Vec<_> = (0..8)
-            .map(|_| {
-                let mut claim = Claim::new(&shared);
-                std::thread::spawn(move || (0..500).for_each(|at| claim.set(at << 20)))
-            })
-            .collect();
-        for sum in sums {
-            sum.join().expect("claims do not panic");
-        }
-        assert_eq!(shared.pool.cap(), usual, "all is given up");
-        shared.stop().await;
-    }
+    let (name, rest) = random.split_at(12);
+    let (key, rest) = rest.split_at(4);
+    let (seed, cookie) = rest.split_at(8);
+    let identity = Identity {
+        id: PeerId::new(name.try_into().expect("twelve of the bytes drawn")),
+        announce_key: u32::from_be_bytes(key.try_into().expect("four of the bytes drawn")),
+        lsd_cookie: u32::from_be_bytes(cookie.try_into().expect("four of the bytes drawn")),
+    };
+    Ok((identity, u64::from_be_bytes(seed.try_into().expect("eight of the bytes drawn"))))
 }

@@ -1,4 +1,4 @@
-//! Views: immutable snapshots for faces.
+//! Views: immutable snapshots of the session for faces.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,24 +10,24 @@ use crate::base::{Bitfield, InfoHashes, TorrentId, Untrusted};
 use crate::proto::metainfo::Metainfo;
 use crate::swarm::event::Source;
 
-/// The state of a torrent, by the words people and scripts see.
+/// The state of a torrent, named as in JSON and text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum State {
-    /// Only its name is known; its metadata is being looked for.
+    /// Fetching the metadata of a link.
     Metadata,
-    /// Hashing what is on the disk.
+    /// Checking existing files.
     Checking,
-    /// Waiting its turn.
+    /// Queued behind other torrents.
     Queued,
-    /// Fetching pieces.
+    /// Downloading pieces.
     Downloading,
-    /// Would fetch pieces, and nothing moves; `reason` says why.
+    /// Incomplete and stalled; `reason` says why.
     Waiting,
-    /// Everything wanted is here and is given to others.
+    /// Complete and seeding.
     Seeding,
-    /// Everything wanted is here and the torrent has left the swarm.
+    /// Complete, out of the swarm.
     Done,
-    /// Stopped by the user.
+    /// Paused by the user.
     Paused,
     /// Stopped by a fault; `reason` says which.
     Error,
@@ -49,7 +49,7 @@ impl State {
         }
     }
 
-    /// Every word that [`Reason::word`] may have in this state. Words are only ever added.
+    /// All values of [`Reason::word`] in this state. Words are only ever added.
     pub const fn reasons(self) -> &'static [&'static str] {
         match self {
             Self::Metadata => &["searching_peers", "peers_without_metadata", "bad_magnet", "too_many_active"],
@@ -76,7 +76,7 @@ impl State {
     }
 }
 
-/// Why a torrent is in its state: a word for scripts and a sentence for people.
+/// The reason for a torrent's state: a word for scripts and a sentence for people.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Reason {
     /// The word, e.g. `choked_by_all`.
@@ -85,78 +85,78 @@ pub struct Reason {
     pub text: String,
 }
 
-/// The whole session at one moment.
+/// A snapshot of the session.
 #[derive(Clone, Debug, Default)]
 pub struct View {
-    /// One row per torrent, in the order they were added.
+    /// The torrents, in the order they were added.
     pub torrents: Vec<Row>,
-    /// The detail of the torrent looked at.
+    /// The details of the torrent chosen by [`Command::ShowDetail`](super::Command::ShowDetail).
     pub detail: Option<Detail>,
-    /// The port on which peers reach us, if we listen.
+    /// The listening port.
     pub port: Option<u16>,
-    /// How many nodes of the DHT we know; nothing where it is off.
+    /// Number of known DHT nodes; `None` if the DHT is off.
     pub dht_nodes: Option<u32>,
-    /// Bytes per second downwards, all torrents.
+    /// Download rate of all torrents, in bytes per second.
     pub down: f64,
-    /// Bytes per second upwards, all torrents.
+    /// Upload rate of all torrents, in bytes per second.
     pub up: f64,
 }
 
-/// One torrent.
+/// A torrent in a view.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// Its id.
+    /// The id of the torrent.
     pub id: TorrentId,
-    /// Its info-hashes, as far as they are known: the metadata of a link may tell one more.
+    /// The known info-hashes: the metadata of a link may add one.
     pub info_hashes: InfoHashes,
-    /// Its name.
+    /// The name of the torrent.
     pub name: Untrusted,
-    /// Its state.
+    /// The state of the torrent.
     pub state: State,
-    /// Why.
+    /// The reason for the state.
     pub reason: Reason,
-    /// Bytes that are wanted (padding not counted).
+    /// Size of the wanted files in bytes, without padding.
     pub wanted: u64,
-    /// Wanted bytes that are verified and written.
+    /// Verified and written bytes of the wanted files.
     pub done: u64,
-    /// Bytes hashed so far while checking.
+    /// Bytes checked so far, in state `checking`.
     pub checked: u64,
-    /// Bytes to hash while checking.
+    /// Bytes to check, in state `checking`.
     pub to_check: u64,
-    /// How many files are wanted.
+    /// Number of wanted files.
     pub files: u32,
-    /// Payload per second downwards.
+    /// Download rate of payload, in bytes per second.
     pub down: f64,
-    /// Payload per second upwards.
+    /// Upload rate of payload, in bytes per second.
     pub up: f64,
-    /// Payload received in this run that was of use.
+    /// Useful payload received in this run, in bytes.
     pub received: u64,
-    /// Payload received in this run that was of no use.
+    /// Useless payload received in this run, in bytes.
     pub wasted: u64,
-    /// Payload sent in this run.
+    /// Payload uploaded in this run, in bytes.
     pub sent: u64,
-    /// Payload sent over all runs.
+    /// Payload uploaded in all runs, in bytes.
     pub sent_ever: u64,
-    /// Connected peers.
+    /// Number of connected peers.
     pub peers: u32,
-    /// Connected peers that have everything.
+    /// Number of connected seeds.
     pub seeds: u32,
-    /// Seeds in the swarm, as far as the trackers know.
+    /// Number of seeds in the swarm, as reported by trackers.
     pub swarm_seeds: Option<u32>,
-    /// Leechers in the swarm, as far as the trackers know.
+    /// Number of leechers in the swarm, as reported by trackers.
     pub swarm_leechers: Option<u32>,
-    /// How many other peers completed while connected to us.
+    /// Number of peers that became seeds while connected to us.
     pub copies: u32,
-    /// Time to completion at the present average, if it can be told; while checking, time to its end.
+    /// Estimated time to completion, or to the end of the check.
     pub eta: Option<Duration>,
-    /// Time spent moving bytes or waiting for them, checking not counted.
+    /// Time spent downloading, seeding or waiting for peers; checking does not count.
     pub active: Duration,
-    /// Where the file or folder is.
+    /// The path of the file or folder.
     pub path: PathBuf,
 }
 
 impl Row {
-    /// A torrent of which nothing is known and nothing has moved.
+    /// A row without any figures.
     pub fn new(
         id: TorrentId,
         info_hashes: InfoHashes,
@@ -191,7 +191,7 @@ impl Row {
         }
     }
 
-    /// The same torrent when its metadata is known and nothing has moved yet, as far as its content is wanted.
+    /// The row after the metadata is known, for the wanted content and before any transfer.
     pub(super) fn of_content(
         &self,
         metainfo: &Metainfo,
@@ -206,12 +206,12 @@ impl Row {
         }
     }
 
-    /// Uploaded by wanted bytes.
+    /// The share ratio: payload uploaded in all runs, divided by the wanted size.
     pub fn ratio(&self) -> f64 {
         if self.wanted == 0 { 0.0 } else { self.sent_ever as f64 / self.wanted as f64 }
     }
 
-    /// From 0 to 1; 0 while it is not known what there is.
+    /// The progress, from 0 to 1; 0 while the metadata is missing.
     pub fn progress(&self) -> f64 {
         if self.state == State::Metadata {
             return 0.0;
@@ -220,61 +220,61 @@ impl Row {
     }
 }
 
-/// One torrent in detail.
+/// The details of a torrent.
 #[derive(Clone, Debug)]
 pub struct Detail {
-    /// The torrent.
+    /// The id of the torrent.
     pub id: TorrentId,
     /// The pieces we have.
     pub have: Bitfield,
-    /// Its connections.
+    /// The connected peers.
     pub peers: Vec<PeerRow>,
-    /// Its trackers.
+    /// The trackers of the torrent.
     pub trackers: Vec<TrackerRow>,
 }
 
-/// One connection.
+/// A connected peer in the details of a torrent.
 #[derive(Clone, Debug)]
 pub struct PeerRow {
-    /// The address at the other end.
+    /// The remote address.
     pub addr: SocketAddr,
-    /// The name of its client.
+    /// The name of the client software.
     pub client: Untrusted,
-    /// Whether it connected to us.
+    /// Set for an incoming connection.
     pub incoming: bool,
-    /// The source of its address, if it is known.
+    /// The source of the address, if it is known.
     pub source: Option<Source>,
-    /// From 0 to 1.
+    /// The peer's progress, from 0 to 1.
     pub progress: f64,
-    /// Payload per second from it.
+    /// Download rate from the peer, in bytes per second.
     pub down: f64,
-    /// Payload per second to it.
+    /// Upload rate to the peer, in bytes per second.
     pub up: f64,
-    /// We want something it has.
+    /// Whether we are interested in the peer.
     pub interested: bool,
-    /// Whether it answers our requests.
+    /// Whether the peer has unchoked us.
     pub unchoked_us: bool,
-    /// Whether it wants something we have.
+    /// Whether the peer is interested in us.
     pub wants: bool,
-    /// We answer its requests.
+    /// Whether we have unchoked the peer.
     pub unchoked_by_us: bool,
 }
 
-/// One tracker.
+/// A tracker in the details of a torrent.
 #[derive(Clone, Debug)]
 pub struct TrackerRow {
-    /// Its announce URL.
+    /// The announce URL.
     pub url: Untrusted,
-    /// Its tier, counted from 0.
+    /// The tier, counted from 0.
     pub tier: usize,
-    /// Its last answer, in a sentence.
+    /// The last reply, as a sentence.
     pub status: String,
-    /// Whether it answered when last asked; unknown before the first answer.
+    /// Whether the last announce succeeded; `None` before the first reply.
     pub working: Option<bool>,
-    /// Until the next announce.
+    /// Time until the next announce.
     pub next: Option<Duration>,
-    /// Seeds it knows.
+    /// Number of seeds the tracker reports.
     pub seeds: Option<u32>,
-    /// Leechers it knows.
+    /// Number of leechers the tracker reports.
     pub leechers: Option<u32>,
 }

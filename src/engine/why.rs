@@ -1,8 +1,8 @@
-//! Why a torrent is as it is: one pure function from its circumstances to a state, a word and a
-//! sentence. The first rule that holds wins.
+//! The reason for a torrent's state: one pure function from circumstances to a state, a word and a sentence.
+//! The first matching rule wins.
 
-mod nobody;
-pub mod search;
+pub mod metadata;
+mod no_peers;
 #[cfg(test)]
 mod tests;
 
@@ -14,125 +14,125 @@ use crate::base::units;
 /// The circumstances that the rules look at.
 #[derive(Clone, Debug, Default)]
 pub struct Circumstances {
-    /// A fault that stopped the torrent: its word and sentence.
+    /// The fault that stopped the torrent: its word and sentence.
     pub fault: Option<(&'static str, String)>,
-    /// The user paused it.
+    /// Paused by the user.
     pub paused: bool,
-    /// It waits behind this many running downloads.
+    /// Queued behind this many running downloads.
     pub queued_behind: Option<u32>,
-    /// Its files have not been looked at yet.
+    /// The existing files were not checked yet.
     pub unseen: bool,
-    /// Files that were there are being hashed.
+    /// Existing files are being checked.
     pub checking: bool,
-    /// How long hashing them will take, where that can be told.
+    /// Estimated time to the end of the check.
     pub check_left: Option<Duration>,
-    /// Everything wanted is here.
+    /// Every wanted piece is verified.
     pub finished: bool,
-    /// It has left the swarm.
+    /// The torrent has left the swarm.
     pub done: bool,
-    /// It gives to others when it is complete, until a goal.
+    /// The torrent seeds after the download, until a goal.
     pub gives_back: bool,
-    /// It was started less than a few seconds ago.
+    /// The torrent was started a few seconds ago.
     pub young: bool,
     /// This machine has no route to the internet.
     pub offline: bool,
-    /// BEP 27: only trackers may find peers.
+    /// The torrent is private (BEP 27): only trackers may find peers.
     pub private: bool,
-    /// The user wants no tracker to be asked.
+    /// Trackers are switched off by the user.
     pub trackers_off: bool,
-    /// Trackers it has.
+    /// Number of trackers.
     pub trackers: u32,
-    /// Trackers whose last answer was an answer.
+    /// Number of trackers whose last announce succeeded.
     pub trackers_working: u32,
-    /// Trackers whose last answer was a failure.
+    /// Number of trackers whose last announce failed.
     pub trackers_failing: u32,
-    /// The reason of a tracker that refused, clean for a terminal.
+    /// The failure reason of a tracker, clean for a terminal.
     pub refusal: Option<String>,
-    /// Why a tracker could not be asked, clean for a terminal.
+    /// The error of a tracker that could not be reached, clean for a terminal.
     pub failure: Option<String>,
     /// The DHT is used for this torrent.
     pub dht: bool,
-    /// A search in the DHT has ended.
+    /// A DHT lookup has ended.
     pub dht_searched: bool,
-    /// Nodes of the DHT that answered when they were asked for peers, in all searches.
+    /// DHT nodes that replied, in all lookups.
     pub dht_asked: u32,
-    /// Seeds in the swarm, as the trackers say.
+    /// Seeds in the swarm, as reported by trackers.
     pub swarm_seeds: Option<u32>,
-    /// Addresses known, connected ones included.
+    /// Known peer addresses, connected ones included.
     pub known: u32,
-    /// Dials that timed out, per address.
+    /// Addresses whose dial timed out.
     pub timed_out: u32,
-    /// Dials that were refused or failed otherwise, per address.
+    /// Addresses whose dial was refused or failed otherwise.
     pub refused: u32,
     /// Connected peers.
     pub peers: u32,
-    /// Connected peers that have something we want.
+    /// Connected peers that have pieces we want.
     pub useful: u32,
-    /// Of those, the ones that do not answer our requests.
+    /// Useful peers that choke us.
     pub choking: u32,
-    /// Connected peers that want something of us.
+    /// Connected peers that are interested in us.
     pub wanting: u32,
     /// Wanted pieces that no connected peer has.
     pub missing: u32,
-    /// The share of the torrent that all connected peers have together with us, from 0 to 1.
+    /// The share of the torrent that connected peers and we have together, from 0 to 1.
     pub best_copy: f64,
-    /// Bytes per second downwards.
+    /// Download rate, in bytes per second.
     pub down: f64,
-    /// Bytes per second upwards.
+    /// Upload rate, in bytes per second.
     pub up: f64,
-    /// The limit downwards that holds, in bytes per second.
+    /// The effective download limit, in bytes per second.
     pub down_limit: Option<u64>,
-    /// The limit upwards that holds, in bytes per second.
+    /// The effective upload limit, in bytes per second.
     pub up_limit: Option<u64>,
-    /// The disk is behind: finished pieces queue up before it.
+    /// Verified pieces queue up for the disk.
     pub disk_behind: bool,
-    /// How many bytes per second the disk takes.
+    /// Write rate of the disk, in bytes per second.
     pub disk_rate: f64,
 }
 
-/// A share of a limit above which it is the limit that holds us.
+/// Share of a limit above which the limit is what slows the torrent down.
 const AT_LIMIT: f64 = 0.9;
-/// Bytes per second below which nothing moves.
+/// Rate in bytes per second below which a torrent counts as stalled.
 const NOTHING: f64 = 1024.0;
-/// Fewer senders than this are few enough to be what holds a download up…
+/// With fewer uploading peers than this, they are what slows the download down…
 const FEW: u32 = 8;
 /// … if each of them sends less than this, in bytes per second.
 const SLOW: f64 = 1_048_576.0;
 
-/// The state of a torrent, and why.
+/// The state of a torrent, and the reason.
 pub fn why(c: &Circumstances) -> (State, Reason) {
-    let say = |state, word, text: String| (state, Reason { word, text });
+    let because = |state, word, text: String| (state, Reason { word, text });
     if let Some((word, text)) = &c.fault {
-        return say(State::Error, word, text.clone());
+        return because(State::Error, word, text.clone());
     }
     if c.paused {
-        return say(State::Paused, "user", "paused by you".into());
+        return because(State::Paused, "user", "paused by you".into());
     }
     if let Some(active) = c.queued_behind {
         let text = format!("waiting its turn: {active} of {active} downloads active");
-        return say(State::Queued, "too_many_active", text);
+        return because(State::Queued, "too_many_active", text);
     }
     if c.unseen {
-        return say(State::Queued, "waiting_for_check", "its files are about to be checked".into());
+        return because(State::Queued, "waiting_for_check", "its files are about to be checked".into());
     }
     if c.checking {
         let left = c.check_left.map_or_else(String::new, |left| format!(", {} left", units::span(left)));
         let text = format!("checking files that were already there{left}");
-        return say(State::Checking, "added_existing_files", text);
+        return because(State::Checking, "added_existing_files", text);
     }
     if c.done && c.gives_back {
-        return say(State::Done, "goal_reached", "complete; the seed limit is reached".into());
+        return because(State::Done, "goal_reached", "complete; the seed limit is reached".into());
     }
     if c.done {
-        return say(State::Done, "not_seeding", "complete; not seeding".into());
+        return because(State::Done, "not_seeding", "complete; not seeding".into());
     }
     if c.finished { seeding(c) } else { fetching(c) }
 }
 
 fn seeding(c: &Circumstances) -> (State, Reason) {
-    let say = |word, text: String| (State::Seeding, Reason { word, text });
+    let because = |word, text: String| (State::Seeding, Reason { word, text });
     if let Some(limit) = c.up_limit.filter(|&limit| c.up > limit as f64 * AT_LIMIT) {
-        return say("limited_by_you", format!("uploading at your limit of {}/s", units::size(limit)));
+        return because("limited_by_you", format!("uploading at your limit of {}/s", units::size(limit)));
     }
     if c.wanting == 0 {
         let text = match c.peers {
@@ -140,15 +140,15 @@ fn seeding(c: &Circumstances) -> (State, Reason) {
             1 => "connected to 1 peer, which needs nothing from us".into(),
             n => format!("connected to {}, none needs anything from us", peers(n)),
         };
-        return say("nobody_interested", text);
+        return because("nobody_interested", text);
     }
-    say("ok", format!("uploading to {}", peers(c.wanting)))
+    because("ok", format!("uploading to {}", peers(c.wanting)))
 }
 
 fn fetching(c: &Circumstances) -> (State, Reason) {
     let moving = |word, text: String| (State::Downloading, Reason { word, text });
     if c.peers == 0 {
-        return nobody::why(c);
+        return no_peers::why(c);
     }
     let still = c.down < NOTHING;
     if still && c.useful == 0 {
@@ -190,7 +190,7 @@ fn fetching(c: &Circumstances) -> (State, Reason) {
     moving("ok", format!("downloading from {}", peers(givers)))
 }
 
-/// Connected, and nobody has what is still wanted.
+/// The sentence for connected peers without any piece we want.
 fn lacking(c: &Circumstances) -> String {
     if c.best_copy <= 0.0 || c.missing == 0 {
         return match c.peers {
@@ -209,7 +209,7 @@ fn lacking(c: &Circumstances) -> String {
     format!("{who} {pieces}; best copy {}", percent(c.best_copy))
 }
 
-/// Connected, and nobody answers our requests.
+/// The sentence for useful peers that all choke us.
 fn busy(c: &Circumstances) -> String {
     let hint = match c.up_limit {
         Some(limit) => format!("; uploading more helps: your limit is {}/s", units::size(limit)),
@@ -225,7 +225,7 @@ fn peers(n: u32) -> String {
     units::plural(u64::from(n), "peer", "peers")
 }
 
-/// Rounded down, so that nothing incomplete is called 100 %.
+/// A percentage, rounded down so that nothing incomplete shows as 100 %.
 fn percent(share: f64) -> String {
     format!("{:.1} %", (share * 1000.0).floor() / 10.0)
 }

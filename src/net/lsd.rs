@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use super::dial::Bind;
 use super::interfaces::{self, Address, Interface};
-use crate::proto::lsd::LONGEST_READ;
+use crate::proto::lsd::MAX_READ_LEN;
 
 /// The port of both groups.
 const PORT: u16 = 6771;
@@ -100,7 +100,7 @@ impl Multicast {
     /// Waits for the next datagram: its length, and from whom.
     pub async fn hear(&self, buf: &mut Vec<u8>) -> (usize, SocketAddr) {
         // One byte more than is read, so that a longer one is told from one that fits.
-        buf.resize(LONGEST_READ + 1, 0);
+        buf.resize(MAX_READ_LEN + 1, 0);
         loop {
             match self.hear_either(buf).await {
                 Ok(heard) => return heard,

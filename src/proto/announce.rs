@@ -1,123 +1,124 @@
-//! What is said to a tracker and what it answers, whatever the way it travels (HTTP or UDP).
+//! Announces, scrapes and their answers, the same for HTTP and UDP trackers.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::base::{InfoHashes, PeerId, Untrusted};
 
-/// The shortest time between two announces that a tracker can make us keep to.
+/// The shortest announce interval that a tracker can impose on us.
 pub const MIN_INTERVAL: Duration = Duration::from_secs(60);
-/// The longest time between two announces that a tracker can make us keep to.
+/// The longest announce interval that a tracker can impose on us.
 pub const MAX_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
-/// The time between two announces where the tracker names none.
+/// The announce interval where the tracker names none.
 pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(30 * 60);
-/// The most characters of a tracker's text that are kept.
+/// The longest text of a tracker that is kept, in characters.
 pub const MAX_TEXT: usize = 200;
 
-/// Why an announce is made (BEP 3, "event").
+/// The reason for an announce (BEP 3, "event").
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 pub enum AnnounceEvent {
-    /// A regular one.
+    /// A regular announce, with no event.
     #[default]
     None,
-    /// The first of a session.
+    /// The first announce of a session.
     Started,
-    /// The download has just become complete.
+    /// The announce made when the download has just been completed.
     Completed,
-    /// The last of a session.
+    /// The last announce of a session.
     Stopped,
 }
 
-/// One announce (BEP 3, 7, 15, 23).
+/// An announce (BEP 3, 7, 15, 23).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Announce {
-    /// Which torrent; its 20 wire bytes are sent.
+    /// The info-hash; its 20-byte wire form is sent.
     pub info_hash: InfoHashes,
-    /// Who we say we are.
+    /// Our peer id.
     pub peer_id: PeerId,
-    /// The port on which we listen.
+    /// The port on which we accept peers.
     pub port: u16,
-    /// Bytes sent since `Started`.
+    /// Bytes uploaded since `Started`.
     pub uploaded: u64,
-    /// Bytes received since `Started`.
+    /// Bytes downloaded since `Started`.
     pub downloaded: u64,
-    /// Bytes that are still missing; [`u64::MAX`] where the size is not known yet.
+    /// Bytes that we still lack; [`u64::MAX`] while the size of the torrent is unknown.
     pub left: u64,
-    /// Why.
+    /// The reason for the announce.
     pub event: AnnounceEvent,
-    /// A number that only we and the tracker know, by which it knows us again after an address change.
+    /// A secret that we share with the tracker, so that it can identify us after our address has changed.
     pub key: u32,
-    /// How many peers are wanted; the tracker's default where `None`.
+    /// The number of peers to ask for; `None` leaves it to the tracker.
     pub numwant: Option<u32>,
-    /// The address to be announced instead of the one the tracker sees.
+    /// The address to announce instead of the one the tracker sees.
     pub ip: Option<IpAddr>,
-    /// What the tracker asked us to send back ([`AnnounceReply::tracker_id`]).
+    /// The tracker id of an earlier answer ([`AnnounceReply::tracker_id`]), sent back to the tracker.
     pub tracker_id: Option<Vec<u8>>,
 }
 
-/// The answer to an announce.
+/// A tracker's answer to an announce.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct AnnounceReply {
-    /// When to announce again, within [`MIN_INTERVAL`] and [`MAX_INTERVAL`].
+    /// The time until the next regular announce, from [`MIN_INTERVAL`] to [`MAX_INTERVAL`].
     pub interval: Duration,
-    /// The interval as the tracker gave it, in seconds; `None` where it gave none. Shown, never waited for.
+    /// The interval as the tracker gave it, in seconds, or `None`. Shown to users; announces never wait for
+    /// it.
     pub claimed_interval: Option<i64>,
-    /// The shortest time to an announce out of turn, within the same bounds.
+    /// The shortest time until an announce out of turn, within the same bounds.
     pub min_interval: Option<Duration>,
-    /// Addresses of peers; never with port 0 or an unspecified address.
+    /// Addresses of peers; none has port 0 or an unspecified address.
     pub peers: Vec<SocketAddr>,
-    /// How many peers have everything.
+    /// The number of seeds in the swarm.
     pub seeds: Option<u32>,
-    /// How many peers lack something.
+    /// The number of leechers in the swarm.
     pub leechers: Option<u32>,
-    /// How often the torrent has been completed.
+    /// The number of times the torrent was downloaded completely.
     pub downloaded: Option<u32>,
-    /// Our address as the tracker sees it (BEP 24).
+    /// Our own address as the tracker sees it (BEP 24).
     pub external_ip: Option<IpAddr>,
-    /// A text for the user; the announce was accepted none the less.
+    /// A warning for the user; the announce was accepted all the same.
     pub warning: Option<Untrusted>,
-    /// To be sent back with each later announce.
+    /// An id to send back with every later announce.
     pub tracker_id: Option<Vec<u8>>,
 }
 
-/// When a refused announce may be tried again (BEP 31).
+/// The time at which a refused announce may be retried (BEP 31, `retry in`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Retry {
     /// After this time at the earliest.
     After(Duration),
-    /// Not at all.
+    /// No retry: the refusal is final.
     Never,
 }
 
-/// A tracker understood and said no.
+/// A refusal by a tracker (BEP 3, `failure reason`).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Refusal {
-    /// The tracker's words, at most [`MAX_TEXT`] characters.
+    /// The tracker's reason, cut to [`MAX_TEXT`] characters.
     pub reason: Untrusted,
-    /// When to try again, if the tracker says so.
+    /// When to try again, if the tracker says so (BEP 31).
     pub retry: Option<Retry>,
 }
 
-/// How many peers a tracker knows of a torrent (BEP 48).
+/// The counts that a scrape returns for one torrent (BEP 48).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ScrapeCounts {
-    /// How many have everything.
+    /// The number of seeds (`complete`).
     pub seeds: Option<u32>,
-    /// How often it has been completed.
+    /// The number of times the torrent was downloaded completely.
     pub downloaded: Option<u32>,
-    /// How many lack something.
+    /// The number of leechers (`incomplete`).
     pub leechers: Option<u32>,
 }
 
-/// The answer to a scrape.
+/// A tracker's answer to a scrape.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ScrapeReply {
-    /// The counts by info-hash (as v1 values: the wire has 20 bytes), in the order of the answer.
+    /// The counts by info-hash, in the order of the answer. The wire has 20 bytes only, so all are v1 values.
     pub torrents: Vec<(InfoHashes, ScrapeCounts)>,
 }
 
-/// The time to wait for an interval given in seconds: within [`MIN_INTERVAL`] and [`MAX_INTERVAL`], and
-/// [`DEFAULT_INTERVAL`] where there is none.
+/// Converts an interval in seconds to the time to wait: within [`MIN_INTERVAL`] and [`MAX_INTERVAL`], or
+/// [`DEFAULT_INTERVAL`] where the tracker gave none.
 pub fn clamp_interval(seconds: Option<i64>) -> Duration {
     match seconds {
         None => DEFAULT_INTERVAL,
@@ -125,25 +126,25 @@ pub fn clamp_interval(seconds: Option<i64>) -> Duration {
     }
 }
 
-/// The bytes left as they are told to a tracker: where nobody knows yet, a block's worth, since 0 would
-/// make us a seed.
-pub(super) fn left_or_something(left: u64) -> u64 {
+/// Returns the bytes left as they are sent to a tracker: one block while the size is unknown, since 0 would
+/// announce us as a seed.
+pub(super) fn left_or_block(left: u64) -> u64 {
     if left == u64::MAX { u64::from(crate::base::BLOCK_LEN) } else { left }
 }
 
-/// A count as a tracker gave it: nothing where it is negative or absurd.
+/// Converts a tracker's count; `None` where it is negative or above `i32::MAX`.
 pub(super) fn count(number: i64) -> Option<u32> {
     i32::try_from(number).ok().and_then(|n| u32::try_from(n).ok())
 }
 
-/// A tracker's text, cut to [`MAX_TEXT`] characters.
+/// Converts a tracker's text, cut to [`MAX_TEXT`] characters.
 pub(super) fn text(bytes: &[u8]) -> Untrusted {
-    // A character has four bytes at most, so nothing that is kept lies beyond this cut.
+    // UTF-8 needs at most four bytes per character, so no character that is kept lies beyond this cut.
     let head = &bytes[..bytes.len().min(MAX_TEXT * 4)];
     Untrusted::new(String::from_utf8_lossy(head).chars().take(MAX_TEXT).collect::<String>())
 }
 
-/// Whether a connection to this address could ever succeed.
+/// Whether the address can be connected to: it has a port and is neither unspecified nor multicast.
 pub(super) fn is_dialable(address: &SocketAddr) -> bool {
     address.port() != 0 && !address.ip().is_unspecified() && !address.ip().is_multicast()
 }

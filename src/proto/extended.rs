@@ -1,6 +1,6 @@
-//! The extension protocol (BEP 10): its handshake, and the small extensions that need no file of
-//! their own, which are `lt_donthave` (BEP 54) and `upload_only` (BEP 21). Those of `ut_metadata` (BEP 9)
-//! are in `metadata.rs`.
+//! The extension protocol (BEP 10): its handshake, and the extensions too small for a file of their own,
+//! `lt_donthave` (BEP 54) and `upload_only` (BEP 21). `ut_metadata` (BEP 9) is in `metadata.rs`, `ut_pex`
+//! (BEP 11) in `pex.rs`.
 
 mod metadata;
 pub mod pex;
@@ -14,29 +14,29 @@ pub use self::metadata::{
 use self::reader::Reader;
 use crate::base::Untrusted;
 
-/// The number of the extension handshake itself.
+/// The message id of the extension handshake (BEP 10).
 pub const HANDSHAKE_ID: u8 = 0;
-/// The most characters kept of what a peer calls its client.
+/// The longest client name that is kept, in characters.
 pub const MAX_CLIENT_CHARS: usize = 100;
 
-/// An extension torr knows.
+/// The extensions that torr supports.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Extension {
-    /// A piece is ours no longer (BEP 54).
+    /// `lt_donthave`: the sender no longer has a piece (BEP 54).
     DontHave,
-    /// The sender wants no more pieces (BEP 21).
+    /// `upload_only`: the sender wants no more pieces (BEP 21).
     UploadOnly,
-    /// The info dictionary in blocks (BEP 9).
+    /// `ut_metadata`: the info dictionary, in pieces (BEP 9).
     Metadata,
-    /// Addresses of other peers (BEP 11).
+    /// `ut_pex`: addresses of other peers (BEP 11).
     Pex,
 }
 
 impl Extension {
-    /// All of them, in the order of their names.
+    /// All extensions, in the order of their names.
     pub const ALL: [Self; 4] = [Self::DontHave, Self::UploadOnly, Self::Metadata, Self::Pex];
 
-    /// Its name in the handshake.
+    /// Returns the extension's name in the handshake.
     pub const fn name(self) -> &'static str {
         match self {
             Self::DontHave => "lt_donthave",
@@ -46,7 +46,7 @@ impl Extension {
         }
     }
 
-    /// The number we give it: what a peer has to send so that we understand it.
+    /// Returns our message id for the extension: the id that a peer has to use in messages to us.
     pub const fn our_id(self) -> u8 {
         match self {
             Self::DontHave => 1,
@@ -56,7 +56,7 @@ impl Extension {
         }
     }
 
-    /// The extension to which we gave this number.
+    /// Returns the extension that has this message id of ours.
     pub fn from_our_id(id: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|extension| extension.our_id() == id)
     }
@@ -66,24 +66,23 @@ impl Extension {
     }
 }
 
-/// A message of the extension protocol as it came in.
+/// A decoded message of the extension protocol.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Extended {
-    /// What the sender can do.
+    /// The extension handshake (BEP 10).
     Handshake(Box<ExtendedHandshake>),
     /// A message of `ut_metadata` (BEP 9).
     Metadata(MetadataMessage),
     /// A message of `ut_pex` (BEP 11).
     Pex(pex::PexMessage),
-    /// The sender has lost the piece of this number (BEP 54).
+    /// The sender no longer has this piece (BEP 54).
     DontHave(u32),
     /// Whether the sender wants no more pieces (BEP 21).
     UploadOnly(bool),
 }
 
 impl Extended {
-    /// Reads the message that came under this number, one of those we gave out. Fails where the body cannot be read,
-    /// or the number is none of ours.
+    /// Decodes a message with one of our message ids. Fails if the body is malformed or the id is not ours.
     pub fn decode(id: u8, body: &[u8]) -> Result<Self, ExtendedError> {
         if id == HANDSHAKE_ID {
             return ExtendedHandshake::decode(body).map(Box::new).map(Self::Handshake);
@@ -97,39 +96,39 @@ impl Extended {
     }
 }
 
-/// An extension handshake. What a peer left out, or sent in a form that cannot be, is `None`: a
-/// later handshake changes only what it mentions.
+/// An extension handshake (BEP 10). A field that the peer left out or sent malformed is `None`, so a later
+/// handshake changes only what it mentions.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ExtendedHandshake {
-    /// The number the sender gave each extension it supports, 0 for one it supports no longer; only
-    /// extensions torr knows, each once.
+    /// The sender's message id for each extension that torr supports, once each; 0 for one that the sender no
+    /// longer supports.
     pub ids: Vec<(Extension, u8)>,
-    /// The length of the info dictionary in bytes (BEP 9), as claimed.
+    /// The length of the info dictionary in bytes (BEP 9), as claimed by the sender.
     pub metadata_size: Option<u32>,
-    /// The TCP port on which the sender listens.
+    /// The TCP port on which the sender accepts peers.
     pub port: Option<u16>,
-    /// How many requests the sender keeps without dropping any.
+    /// The number of requests that the sender queues without dropping any.
     pub reqq: Option<u32>,
     /// Whether the sender wants no more pieces (BEP 21).
     pub upload_only: Option<bool>,
-    /// The name and version of the sender's client, cut to [`MAX_CLIENT_CHARS`].
+    /// The name and version of the sender's client, cut to [`MAX_CLIENT_CHARS`] characters.
     pub client: Option<Untrusted>,
     /// The receiver's address as the sender sees it.
     pub your_ip: Option<IpAddr>,
 }
 
-/// The body is no bencoded dictionary, or nests too deep.
+/// The error for a body that is malformed or nested too deep.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the extension handshake cannot be read")]
 pub struct ExtendedError;
 
 impl ExtendedHandshake {
-    /// The number the sender gave this extension, if it supports it.
+    /// Returns the sender's message id for the extension, if the sender supports it.
     pub fn id_of(&self, extension: Extension) -> Option<u8> {
         self.ids.iter().find(|(known, id)| *known == extension && *id != 0).map(|&(_, id)| id)
     }
 
-    /// The body of the message, to be sent as [`HANDSHAKE_ID`].
+    /// Returns the body of the message, to be sent with the id [`HANDSHAKE_ID`].
     pub fn encode(&self) -> Vec<u8> {
         let mut ids = self.ids.clone();
         ids.sort_by_key(|(extension, _)| extension.name());
@@ -164,8 +163,8 @@ impl ExtendedHandshake {
         out
     }
 
-    /// Reads the body of a handshake. Keys may come in any order, unknown ones are skipped, and of a
-    /// key that comes twice the last counts; what follows the dictionary is ignored.
+    /// Decodes the body of a handshake. Keys may come in any order and unknown ones are skipped; the last of
+    /// a repeated key counts, and bytes after the dictionary are ignored.
     pub fn decode(body: &[u8]) -> Result<Self, ExtendedError> {
         let mut reader = Reader::new(body);
         let mut read = Self::default();
@@ -186,12 +185,12 @@ impl ExtendedHandshake {
     }
 }
 
-/// The body of an `lt_donthave` message (BEP 54).
+/// Returns the body of an `lt_donthave` message (BEP 54).
 pub fn encode_dont_have(piece: u32) -> Vec<u8> {
     piece.to_be_bytes().to_vec()
 }
 
-/// The piece number in the body of an `lt_donthave` message (BEP 54).
+/// Returns the piece number in the body of an `lt_donthave` message (BEP 54).
 pub fn decode_dont_have(body: &[u8]) -> Option<u32> {
     body.try_into().ok().map(u32::from_be_bytes)
 }
@@ -218,7 +217,7 @@ fn narrow<T: TryFrom<i64>>(value: Option<i64>) -> Option<T> {
 }
 
 fn client(name: &[u8]) -> Untrusted {
-    // A character has at most four bytes, so nothing beyond this can be kept.
+    // UTF-8 needs at most four bytes per character, so no character that is kept lies beyond this cut.
     let name = String::from_utf8_lossy(&name[..name.len().min(4 * MAX_CLIENT_CHARS)]);
     Untrusted::new(name.chars().take(MAX_CLIENT_CHARS).collect::<String>())
 }

@@ -1,4 +1,4 @@
-//! The first 68 bytes of a connection (BEP 3) and what its reserved bits say (BEP 4).
+//! The handshake, the first 68 bytes of a connection (BEP 3), and its reserved bits (BEP 4).
 
 use std::fmt;
 
@@ -9,59 +9,59 @@ pub const HANDSHAKE_LEN: usize = 68;
 
 const PROTOCOL: &[u8; 20] = b"\x13BitTorrent protocol";
 
-/// The eight reserved bytes of a handshake: what a peer can do beyond BEP 3.
+/// The eight reserved bytes of a handshake: the extensions that a peer supports (BEP 4).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Reserved(pub [u8; 8]);
 
 impl Reserved {
-    /// Nothing beyond BEP 3.
+    /// No extension at all.
     pub const NONE: Self = Self([0; 8]);
 
     const EXTENDED: (usize, u8) = (5, 0x10);
     const DHT: (usize, u8) = (7, 0x01);
     const FAST: (usize, u8) = (7, 0x04);
 
-    /// The bits as they came.
+    /// Makes a value from the bytes of a handshake.
     pub const fn from_bytes(bytes: [u8; 8]) -> Self {
         Self(bytes)
     }
 
-    /// The bits as they are sent.
+    /// Returns the bytes to send in a handshake.
     pub const fn bytes(self) -> [u8; 8] {
         self.0
     }
 
-    /// Whether it speaks the fast extension (BEP 6). It is in force only if both sides say so.
+    /// Whether the fast extension (BEP 6) is supported. It takes effect only if both sides support it.
     pub const fn fast(self) -> bool {
         self.has(Self::FAST)
     }
 
-    /// Whether it speaks the extension protocol (BEP 10).
+    /// Whether the extension protocol (BEP 10) is supported.
     pub const fn extended(self) -> bool {
         self.has(Self::EXTENDED)
     }
 
-    /// Whether it has a DHT node (BEP 5).
+    /// Whether the peer has a DHT node (BEP 5).
     pub const fn dht(self) -> bool {
         self.has(Self::DHT)
     }
 
-    /// The same and the fast extension (BEP 6).
+    /// Adds support for the fast extension (BEP 6).
     pub const fn with_fast(self) -> Self {
         self.with(Self::FAST)
     }
 
-    /// The same and the extension protocol (BEP 10).
+    /// Adds support for the extension protocol (BEP 10).
     pub const fn with_extended(self) -> Self {
         self.with(Self::EXTENDED)
     }
 
-    /// The same and a DHT node (BEP 5).
+    /// Adds support for the DHT (BEP 5).
     pub const fn with_dht(self) -> Self {
         self.with(Self::DHT)
     }
 
-    /// What both can do.
+    /// Returns the extensions that both sides support.
     pub const fn and(self, other: Self) -> Self {
         Self((u64::from_ne_bytes(self.0) & u64::from_ne_bytes(other.0)).to_ne_bytes())
     }
@@ -82,24 +82,24 @@ impl fmt::Debug for Reserved {
     }
 }
 
-/// A handshake: which torrent, who speaks, and what it can do.
+/// A BitTorrent handshake (BEP 3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Handshake {
-    /// The torrent, as [`crate::base::InfoHashes::wire`] gives it.
+    /// The info-hash, in the form of [`crate::base::InfoHashes::wire`].
     pub info_hash: [u8; 20],
-    /// Who speaks.
+    /// The sender's peer id.
     pub id: PeerId,
-    /// What it can do.
+    /// The extensions that the sender supports.
     pub reserved: Reserved,
 }
 
-/// The bytes are no handshake: they do not begin with the name of the protocol.
+/// The error for bytes that do not begin with the name of the protocol.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the first bytes are no BitTorrent handshake")]
 pub struct HandshakeError;
 
 impl Handshake {
-    /// The bytes to send.
+    /// Returns the handshake's bytes.
     pub fn encode(&self) -> [u8; HANDSHAKE_LEN] {
         let mut bytes = [0; HANDSHAKE_LEN];
         bytes[..20].copy_from_slice(PROTOCOL);
@@ -109,7 +109,7 @@ impl Handshake {
         bytes
     }
 
-    /// Reads the bytes of a handshake.
+    /// Decodes a handshake.
     pub fn decode(bytes: &[u8; HANDSHAKE_LEN]) -> Result<Self, HandshakeError> {
         fn part<const N: usize>(bytes: &[u8; HANDSHAKE_LEN], at: usize) -> [u8; N] {
             std::array::from_fn(|i| bytes[at + i])

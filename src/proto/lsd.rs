@@ -1,51 +1,51 @@
-//! Local Service Discovery (BEP 14): the datagrams by which programs on one network ask for others with
-//! the same torrent, and by which they say that they have it.
+//! Local Service Discovery (BEP 14): the multicast datagrams by which clients announce their torrents on the
+//! local network.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use crate::base::InfoHashes;
 
-/// The longest datagram that is sent, in bytes: it fits into one packet nearly everywhere.
-pub const LONGEST_WRITTEN: usize = 1400;
+/// The longest datagram that is sent, in bytes; it fits into one packet on nearly every network.
+pub const MAX_WRITTEN_LEN: usize = 1400;
 /// The longest datagram that is read, in bytes.
-pub const LONGEST_READ: usize = 4096;
-/// The most torrents in one datagram that is sent.
+pub const MAX_READ_LEN: usize = 4096;
+/// The most torrents that are announced in one datagram.
 pub const MAX_WRITTEN: usize = 25;
-/// The most torrents of one datagram that are read; the rest is left out.
+/// The most torrents that are read from one datagram.
 pub const MAX_READ: usize = 100;
-/// The longest cookie that is looked at, in bytes.
-const LONGEST_COOKIE: usize = 64;
+/// The longest cookie that is read, in bytes.
+const MAX_COOKIE_LEN: usize = 64;
 
-/// What one datagram says: there is somebody with these torrents.
+/// An announcement (`BT-SEARCH`): the sender has these torrents.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Search {
-    /// On which port it is called. Its address is that of the sender.
+    /// The TCP port on which the sender accepts peers; its address is that of the datagram.
     pub port: u16,
-    /// The torrents as they stand in handshakes: at least one, none twice.
+    /// The info-hashes in the form that handshakes use: at least one, none twice.
     pub torrents: Vec<[u8; 20]>,
-    /// By this a sender knows its own words again. Whatever bytes it likes.
+    /// An opaque value by which the sender recognises its own datagrams.
     pub cookie: Option<Vec<u8>>,
 }
 
-/// Why a datagram says nothing.
+/// Reasons why a datagram is not an announcement.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum SearchError {
-    /// It is something else, or too long.
+    /// The datagram is not a `BT-SEARCH` message, or longer than [`MAX_READ_LEN`].
     #[error("not a search")]
     NotASearch,
-    /// No port on which somebody could be called.
+    /// The port is missing or 0.
     #[error("no port")]
     Port,
-    /// No info-hash that could be one.
+    /// No valid info-hash is present.
     #[error("no torrent")]
     Torrents,
 }
 
-/// Reads a datagram. Headers may come in any order and case, unknown ones are left out, and of several of one
-/// kind the first counts (of info-hashes all do); lines may end without a carriage return.
+/// Decodes a datagram. Headers may come in any order and case, and lines may end without a carriage return.
+/// Unknown headers are ignored; of a repeated one the first counts, but every `Infohash` is read.
 pub fn read(datagram: &[u8]) -> Result<Search, SearchError> {
-    if datagram.len() > LONGEST_READ {
+    if datagram.len() > MAX_READ_LEN {
         return Err(SearchError::NotASearch);
     }
     let mut lines =
@@ -66,7 +66,7 @@ pub fn read(datagram: &[u8]) -> Result<Search, SearchError> {
         } else if name.eq_ignore_ascii_case(b"infohash") {
             let torrent = info_hash(value).filter(|torrent| !torrents.contains(torrent));
             torrents.extend(torrent.filter(|_| torrents.len() < MAX_READ));
-        } else if name.eq_ignore_ascii_case(b"cookie") && value.len() <= LONGEST_COOKIE {
+        } else if name.eq_ignore_ascii_case(b"cookie") && value.len() <= MAX_COOKIE_LEN {
             cookie = cookie.or_else(|| Some(value.to_vec()));
         }
     }
@@ -77,7 +77,8 @@ pub fn read(datagram: &[u8]) -> Result<Search, SearchError> {
     Ok(Search { port, torrents, cookie })
 }
 
-/// The datagrams that tell a group of these torrents, so many in each (1 to [`MAX_WRITTEN`]).
+/// Returns the datagrams that announce `torrents` to a multicast group, `each` (1 to [`MAX_WRITTEN`]) in one
+/// datagram.
 pub fn write(group: SocketAddr, port: u16, cookie: u32, torrents: &[[u8; 20]], each: usize) -> Vec<Vec<u8>> {
     let datagram = |torrents: &[[u8; 20]]| {
         let mut text = format!("BT-SEARCH * HTTP/1.1\r\nHost: {group}\r\nPort: {port}\r\n");
@@ -90,7 +91,7 @@ pub fn write(group: SocketAddr, port: u16, cookie: u32, torrents: &[[u8; 20]], e
     torrents.chunks(each.clamp(1, MAX_WRITTEN)).map(datagram).collect()
 }
 
-/// A cookie of ours as it stands in a datagram.
+/// Returns one of our own cookies as it is written in a datagram.
 pub fn cookie_text(cookie: u32) -> String {
     format!("{cookie:08x}")
 }
@@ -155,13 +156,13 @@ mod tests {
             assert_eq!(changed(from, to), Err(why), "{from} -> {to}");
         }
         assert_eq!(read(b""), Err(SearchError::NotASearch));
-        let long = OTHER.replace("cookie", &format!("x: {}\r\ncookie", "y".repeat(LONGEST_READ)));
+        let long = OTHER.replace("cookie", &format!("x: {}\r\ncookie", "y".repeat(MAX_READ_LEN)));
         assert_eq!(read(long.as_bytes()), Err(SearchError::NotASearch));
     }
 
     #[test]
     fn a_long_cookie_is_left_out() {
-        let text = OTHER.replace("1b2c3d4", &"c".repeat(LONGEST_COOKIE + 1));
+        let text = OTHER.replace("1b2c3d4", &"c".repeat(MAX_COOKIE_LEN + 1));
         assert_eq!(read(text.as_bytes()).unwrap().cookie, None);
     }
 
@@ -188,7 +189,7 @@ mod tests {
             for group in [group(), "[ff15::efc0:988f]:6771".parse().unwrap()] {
                 let mut read_back = Vec::new();
                 for datagram in write(group, port, cookie, &torrents, each) {
-                    prop_assert!(datagram.len() <= LONGEST_WRITTEN);
+                    prop_assert!(datagram.len() <= MAX_WRITTEN_LEN);
                     let search = read(&datagram).unwrap();
                     prop_assert_eq!((search.port, search.cookie), (port, Some(cookie_text(cookie).into_bytes())));
                     read_back.extend(search.torrents);
@@ -220,7 +221,7 @@ mod tests {
             bytes.splice(at.min(bytes.len())..at.min(bytes.len()), with);
             if let Ok(search) = read(&bytes) {
                 prop_assert!(search.port != 0 && (1..=MAX_READ).contains(&search.torrents.len()));
-                prop_assert!(search.cookie.is_none_or(|cookie| cookie.len() <= LONGEST_COOKIE));
+                prop_assert!(search.cookie.is_none_or(|cookie| cookie.len() <= MAX_COOKIE_LEN));
             }
         }
     }

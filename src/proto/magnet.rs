@@ -1,4 +1,4 @@
-//! Magnet links (BEP 9, 53), written and read.
+//! Magnet links (BEP 9, BEP 53): parsing and writing.
 
 mod read;
 
@@ -12,7 +12,7 @@ use crate::base::{InfoHashes, Untrusted};
 
 pub use read::{MagnetError, MagnetNote};
 
-/// What a magnet link tells. Its [`Display`](fmt::Display) is the link: printable ASCII whatever is in it.
+/// A magnet link. Its [`Display`](fmt::Display) form is the link, which is always printable ASCII.
 ///
 /// ```
 /// use torr::{base::InfoHashes, proto::magnet::Magnet};
@@ -22,24 +22,24 @@ pub use read::{MagnetError, MagnetNote};
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Magnet {
-    /// Which torrent; one that is v1 and v2 is named by both (BEP 52).
+    /// The info-hash; that of a hybrid torrent has both versions (BEP 52).
     pub info_hash: InfoHashes,
-    /// What to call it until its metadata is there.
+    /// The name to show until the metadata is downloaded.
     pub name: Option<Untrusted>,
     /// Tracker URLs, none twice.
     pub trackers: Vec<Untrusted>,
-    /// Web seeds of BEP 19.
+    /// Web seed URLs (BEP 19).
     pub web_seeds: Vec<Untrusted>,
     /// Addresses of peers.
     pub peers: Vec<SocketAddr>,
-    /// Peers that are known by name: host and port.
+    /// Peers given by host name and port.
     pub named_peers: Vec<(Untrusted, u16)>,
-    /// Which files are wanted, by their numbers counted from 0 (BEP 53); all of them where empty.
+    /// The numbers of the files to download, counted from 0 (BEP 53); all files if empty.
     pub select: Vec<RangeInclusive<u32>>,
 }
 
 impl Magnet {
-    /// The shortest link: the info-hash alone.
+    /// Makes a link with an info-hash alone.
     pub const fn new(info_hash: InfoHashes) -> Self {
         Self {
             info_hash,
@@ -52,7 +52,7 @@ impl Magnet {
         }
     }
 
-    /// A link with the name, all trackers and all web seeds of a torrent.
+    /// Makes a link with a torrent's name, trackers and web seeds.
     pub fn of(torrent: &Metainfo) -> Self {
         Self {
             name: Some(torrent.name().clone()),
@@ -62,12 +62,12 @@ impl Magnet {
         }
     }
 
-    /// Reads a link. What is not vital and cannot be used is passed over.
+    /// Parses a link. Parts that are unusable and not vital are left out.
     pub fn parse(link: &str) -> Result<Self, MagnetError> {
         Self::parse_with_notes(link).map(|(magnet, _)| magnet)
     }
 
-    /// Reads a link and tells what was passed over.
+    /// Parses a link, and reports the parts that were left out.
     pub fn parse_with_notes(link: &str) -> Result<(Self, Vec<MagnetNote>), MagnetError> {
         read::read(link)
     }
@@ -119,7 +119,7 @@ impl fmt::Display for Magnet {
     }
 }
 
-/// The address without what means something on this machine alone.
+/// Removes the scope and flow label of an IPv6 address, which mean nothing on other machines.
 fn global(peer: SocketAddr) -> SocketAddr {
     match peer {
         SocketAddr::V4(_) => peer,

@@ -1,18 +1,18 @@
-//! Peer messages as values (BEP 3, BEP 5, BEP 6, BEP 10). Numbers are as they came: only the torrent
-//! they are for can say whether they are in range.
+//! Peer messages (BEP 3, BEP 5, BEP 6, BEP 10). Piece numbers and offsets are not checked: their range
+//! depends on the torrent.
 
 pub(in crate::proto) mod codec;
 
 pub use codec::{MAX_EXTENDED_LEN, PIECE_HEADER_LEN, piece_header};
 
-/// The numbers of a request, a cancel, a reject or the header of a block.
+/// A block as a request, cancel, reject or piece message states it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Wanted {
     /// The piece number.
     pub piece: u32,
-    /// The first byte, counted from the start of the piece.
+    /// The offset of the block in the piece, in bytes.
     pub begin: u32,
-    /// The number of bytes.
+    /// The length of the block in bytes.
     pub len: u32,
 }
 
@@ -22,46 +22,46 @@ impl From<crate::base::Span> for Wanted {
     }
 }
 
-/// A message between peers, without the payload of blocks, which never takes this way.
+/// A peer message. The payload of a block is never part of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Message {
-    /// An empty message that keeps the connection open (BEP 3).
+    /// Keep-alive: an empty message that keeps the connection open (BEP 3).
     KeepAlive,
-    /// We shall answer no requests (BEP 3).
+    /// Choke: the sender will not serve requests (BEP 3).
     Choke,
-    /// We shall answer requests (BEP 3).
+    /// Unchoke: the sender will serve requests (BEP 3).
     Unchoke,
-    /// You have pieces we want (BEP 3).
+    /// Interested: the sender wants pieces that the receiver has (BEP 3).
     Interested,
-    /// You have nothing we want (BEP 3).
+    /// Not interested: the sender wants no piece that the receiver has (BEP 3).
     NotInterested,
-    /// We have this piece (BEP 3).
+    /// Have: the sender has this piece (BEP 3).
     Have(u32),
-    /// The pieces we have, one bit each (BEP 3).
+    /// Bitfield: the pieces that the sender has, one bit each (BEP 3).
     Bitfield(Vec<u8>),
-    /// Send us this block (BEP 3).
+    /// Request: asks for a block (BEP 3).
     Request(Wanted),
-    /// Do not send us this block (BEP 3).
+    /// Cancel: withdraws a request (BEP 3).
     Cancel(Wanted),
-    /// Our DHT node listens on this UDP port (BEP 5).
+    /// Port: the UDP port of the sender's DHT node (BEP 5).
     Port(u16),
-    /// This piece would be cheap for us to send (BEP 6).
+    /// Suggest piece: a piece that the sender can send cheaply (BEP 6).
     Suggest(u32),
-    /// We have every piece (BEP 6).
+    /// Have all: the sender is a seed (BEP 6).
     HaveAll,
-    /// We have no piece (BEP 6).
+    /// Have none: the sender has no piece (BEP 6).
     HaveNone,
-    /// We shall not send this block (BEP 6).
+    /// Reject request: the sender will not serve this request (BEP 6).
     Reject(Wanted),
-    /// You may ask for blocks of this piece even while choked (BEP 6).
+    /// Allowed fast: the receiver may request blocks of this piece while choked (BEP 6).
     AllowedFast(u32),
-    /// A message of an extension by the number its receiver gave it; 0 is the handshake (BEP 10).
+    /// Extended: a message of an extension, under the receiver's id for it; id 0 is the handshake (BEP 10).
     Extended {
-        /// The number.
+        /// The extended message id.
         id: u8,
-        /// Everything behind the number.
+        /// The message after its id.
         body: Vec<u8>,
     },
-    /// A message of a kind we do not know; its content is skipped.
+    /// A message of an unknown type; its body is skipped.
     Unknown(u8),
 }

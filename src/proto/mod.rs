@@ -1,7 +1,7 @@
-//! Bytes to values and back: bencode, torrent files, handshakes, peer messages, what trackers say.
+//! Encoding and decoding: bencode, torrent files, magnet links, peer messages, tracker messages, DHT packets.
 //!
-//! Everything that comes from outside is bounded and checked here, once. The room remembers at most
-//! half a message; it has no clock and opens nothing.
+//! All input from outside is checked and bounded here, once. Nothing here has a clock or opens a file or
+//! socket, and a decoder stores at most part of one message.
 
 pub mod announce;
 pub mod bencode;

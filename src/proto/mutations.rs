@@ -1,6 +1,6 @@
-//! Every small damage to one valid example of each message from outside: one byte replaced by each of a few that
-//! mean something in these languages, and every cut. Whatever comes of it, nothing panics, and what is made of a
-//! few bytes is not much.
+//! A test that damages a valid example of each message in every small way: each byte replaced by each of a
+//! few bytes with a meaning in these formats, and the example cut at each length. No decoder may panic, or
+//! make much of a few bytes.
 
 use std::fmt::Debug;
 
@@ -13,13 +13,13 @@ use super::splitter::{Split, Splitter};
 use super::tracker_udp::{Family, Request, Response};
 use super::{Metainfo, krpc, lsd, tracker_http};
 
-/// What a byte is replaced by.
+/// Replacement bytes.
 const BYTES: [u8; 9] = [0, b'0', b'9', b'd', b'e', b'i', b'l', b':', 0xff];
 
-/// Reads bytes and says how long what it made of them is when it is spelled out; nothing where it refuses them.
+/// A decoder that returns the length of its result's debug form, or `None` where it refuses the input.
 type Read = fn(&[u8]) -> Option<usize>;
 
-/// Each decoder with an example of what it reads.
+/// The decoders, each with its name and a valid example.
 const DECODERS: [(&str, &[u8], Read); 20] = [
     ("bencode", b"d1:ai-5e1:bl2:xyd1:ci0eeee", |bytes| {
         let tree = Tree::parse(bytes, Limits::MESSAGE).ok()?;
@@ -139,7 +139,7 @@ fn len(made: Option<impl Debug>) -> Option<usize> {
     made.map(|made| format!("{made:?}").len())
 }
 
-/// Calls `with` for each damaged form of these bytes.
+/// Calls `with` for each damaged form of `valid`.
 fn damage(valid: &[u8], mut with: impl FnMut(&[u8])) {
     let mut bytes = valid.to_vec();
     for at in 0..valid.len() {

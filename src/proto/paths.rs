@@ -1,63 +1,63 @@
-//! Hostile names into safe relative paths.
+//! Safe relative paths for the file names of a torrent.
 //!
-//! The names in a torrent are chosen by a stranger. [`resolve`] turns them into paths that stay below
-//! the folder they are joined to, can be created on every file system, and differ from one another even
-//! where letter case or Unicode composition does not count. It depends on nothing but the names and
-//! their order, so a torrent has the same paths however it was obtained.
+//! The names in a torrent are chosen by a stranger. [`resolve`] turns them into paths that stay below the
+//! directory they are joined to, can be created on every file system, and stay distinct on file systems that
+//! ignore letter case or Unicode composition. The result depends only on the names and their order, so a
+//! torrent has the same paths however it was obtained.
 //!
-//! Characters that are merely unwelcome on other systems (`?`, `*`, `|`, a colon after more than one
-//! letter) are kept: data that another client has stored under them is still found.
+//! Characters that are merely inconvenient on other systems (`?`, `*`, `|`, a colon after more than one
+//! letter) are kept, so that data stored by other clients is found.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use unicode_normalization::UnicodeNormalization;
 
-/// The most bytes of one component.
+/// The longest path component, in bytes.
 pub const MAX_COMPONENT: usize = 255;
 /// The most components of a path.
 pub const MAX_DEPTH: usize = 100;
 /// The most directories of a torrent.
 pub const MAX_DIRECTORIES: usize = 1 << 19;
-/// An extension is kept when a name is cut, up to this many bytes with its dot.
+/// The longest extension that is preserved when a name is cut, in bytes with its dot.
 const MAX_EXTENSION: usize = 32;
-/// What a number that tells equal names apart may need, as in ` (4294967295)`.
+/// The longest number that distinguishes equal names, as in ` (4294967295)`, in bytes.
 const ROOM_FOR_NUMBER: usize = 13;
 
-/// A relative path of a torrent's file: non-empty components, none of them `.` or `..`, joined by `/`.
-/// Only this module makes them.
+/// The relative path of a file of a torrent: components joined by `/`, none of them empty, `.` or `..`. Only
+/// this module creates them.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct SafePath(Box<str>);
 
 impl SafePath {
-    /// A path of one component made from any name.
+    /// Makes a path of one component from any name.
     pub fn single(name: &[u8]) -> Self {
         Self(safe_name(name).into())
     }
 
-    /// The path as text, with `/` between components. Still a stranger's words: to be printed as
+    /// Returns the path as text, with `/` between components. The text comes from a stranger: print it as
     /// [`Untrusted`](crate::base::Untrusted).
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The path, to be joined to a folder.
+    /// Returns the path, to be joined to a directory.
     pub fn as_path(&self) -> &Path {
         Path::new(&*self.0)
     }
 
-    /// Its components, outermost first; at least one.
+    /// Returns the components, outermost first; at least one.
     pub fn components(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.split('/')
     }
 
-    /// The last component.
+    /// Returns the last component.
     pub fn file_name(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or(&self.0)
     }
 
-    /// The same path with its outermost component replaced by a name made safe. Used for all paths of a
-    /// torrent alike, it keeps them different.
+    /// Replaces the outermost component with a safe form of `name`. Applied to all paths of a torrent, it
+    /// keeps them distinct.
     pub fn with_root(&self, name: &[u8]) -> Self {
         let root = safe_name(name);
         Self(match self.0.split_once('/') {
@@ -67,14 +67,14 @@ impl SafePath {
     }
 }
 
-/// There are more than [`MAX_DIRECTORIES`].
+/// The error for more than [`MAX_DIRECTORIES`] directories.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the files lie in more than {MAX_DIRECTORIES} directories")]
 pub struct TooManyDirectories;
 
-/// The paths of files, in their order, from the components of each. Directories that differ only in
-/// letter case or composition become one, spelled as it first appears. The first file of a name keeps
-/// it unless a directory has it; others get a number. Takes time n log n in the bytes of the names.
+/// Returns a safe path for each file, in order. Directories whose names differ only in letter case or
+/// composition become one, spelled as it first occurs. The first file with a name keeps it unless a directory
+/// has it; later ones get a number. Takes time n log n in the length of all names.
 pub fn resolve<'a, F, C>(files: F) -> Result<Vec<SafePath>, TooManyDirectories>
 where
     F: IntoIterator<Item = C>,
@@ -113,8 +113,8 @@ where
         }
     }
     tell_apart(&mut places, &equal, &mut taken);
-    // Files of one directory mostly follow one another. The paths of all directories together could be
-    // far longer than those of all files.
+    // The prefix is cached, as files of one directory mostly follow one another. The paths of all directories
+    // together could be far longer than those of all files.
     let (mut last, mut prefix) = (ROOT, String::new());
     let join = |(dir, name)| {
         if dir != last {
@@ -125,8 +125,8 @@ where
     Ok(places.into_iter().map(join).collect())
 }
 
-/// One safe component from any bytes: UTF-8, 1 to [`MAX_COMPONENT`] bytes, no separator, control or
-/// bidirectional character, no drive letter, no name that a system reserves, no dot or space at the end.
+/// Makes a safe component from any bytes: UTF-8 of 1 to [`MAX_COMPONENT`] bytes, without separators, control
+/// and bidirectional characters, drive letters, reserved names, and dots or spaces at the end.
 pub fn safe_name(raw: &[u8]) -> String {
     let text = String::from_utf8_lossy(raw);
     let mut name: String = text.chars().map(|c| if is_bad(c) { '_' } else { c }).collect();
@@ -149,24 +149,24 @@ pub fn safe_name(raw: &[u8]) -> String {
     name
 }
 
-/// What two names have in common that some file system takes for one.
+/// Returns a form that is equal for all names that some file system treats as equal.
 fn fold(name: &str) -> String {
     if name.is_ascii() {
         return name.to_ascii_lowercase();
     }
-    // Upper case first joins letters that have several lower forms, as the final sigma.
+    // Converting to upper case first unites letters that have several lower-case forms, such as final sigma.
     name.nfd().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfd().collect()
 }
 
-/// The number of the directory in which all paths begin.
+/// The index of the root directory.
 const ROOT: u32 = 0;
-/// Stands for a file where a directory would have its number.
+/// A marker for a file, in place of a directory's index.
 const FILE: u32 = u32::MAX;
 
-/// The directories of a torrent as a tree.
+/// The directories of a torrent, as a tree.
 struct Directories {
     most: usize,
-    /// The parent and spelling of each but the root; a parent stands before its children.
+    /// The parent and name of each directory except the root; parents come before their children.
     list: Vec<(u32, String)>,
     by_name: BTreeMap<(u32, String), u32>,
 }
@@ -186,7 +186,7 @@ impl Directories {
         Ok(number)
     }
 
-    /// The path of one with a `/` at its end; the root's is empty.
+    /// Returns the path of a directory, with `/` at its end; empty for the root.
     fn prefix(&self, mut dir: u32) -> String {
         let mut names = Vec::new();
         while dir != ROOT {
@@ -198,8 +198,8 @@ impl Directories {
     }
 }
 
-/// Gives the places with these numbers names that nobody has. Numbers are counted on per shape of name,
-/// hence no name is tried twice for one shape.
+/// Adds numbers to the names at these indices until they are unique. Numbers continue per name, so that no
+/// candidate is tried twice.
 fn tell_apart(places: &mut [(u32, String)], equal: &[usize], taken: &mut BTreeMap<(u32, String), u32>) {
     let mut last_number: BTreeMap<(u32, String), u32> = BTreeMap::new();
     for &number in equal {
@@ -218,7 +218,7 @@ fn tell_apart(places: &mut [(u32, String)], equal: &[usize], taken: &mut BTreeMa
     }
 }
 
-/// A name in front of and from its last dot; the extension is empty where it is too long or all there is.
+/// Splits a name before its last dot; the extension is empty if it is too long or the whole name.
 fn split_extension(name: &str) -> (&str, &str) {
     match name.rfind('.') {
         Some(dot) if dot > 0 && name.len() - dot <= MAX_EXTENSION => name.split_at(dot),
@@ -226,12 +226,12 @@ fn split_extension(name: &str) -> (&str, &str) {
     }
 }
 
-/// The beginning of a text, at most this many bytes of it.
+/// Cuts a text to at most `most` bytes, between characters.
 fn cut(text: &str, most: usize) -> &str {
     &text[..text.floor_char_boundary(most)]
 }
 
-/// Characters that separate, control, or change how others are shown.
+/// Whether a character separates components, controls the terminal or changes how others are shown.
 fn is_bad(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -239,7 +239,7 @@ fn is_bad(c: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Whether Windows takes a name for a device, whatever its extension.
+/// Whether Windows reserves the name for a device, whatever its extension.
 fn is_reserved(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
     match stem.as_str() {

@@ -2,15 +2,15 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
 
-/// All but the unreserved characters (section 2.3).
+/// All characters except the unreserved ones (RFC 3986, section 2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Appends bytes so that any of them may stand in a query: letters, digits and `-._~` as they are.
+/// Appends percent-encoded bytes; letters, digits and `-._~` are not encoded.
 pub fn encode(bytes: &[u8], out: &mut String) {
     out.extend(percent_encode(bytes, RESERVED));
 }
 
-/// The bytes that an encoded text stands for; a `%` without two digits stands for itself, and so does `+`.
+/// Decodes percent-encoded text. A `%` without two digits stands for itself, and so does `+`.
 pub fn decode(text: &[u8]) -> Vec<u8> {
     percent_decode(text).collect()
 }

@@ -1,37 +1,37 @@
-//! Cuts the stream of a peer into messages (BEP 3).
+//! The splitter, which cuts a peer's byte stream into messages (BEP 3).
 //!
-//! The payload of blocks is announced and never gathered: the one who reads the socket puts it where
-//! it belongs and says so with [`Splitter::moved`]. Everything else is gathered as its bytes come in,
-//! so that a length that was only claimed costs no memory.
+//! The payload of a block is announced but never gathered: the task that reads the socket puts it directly
+//! where it belongs, and reports it with [`Splitter::moved`]. Other messages are gathered as their bytes
+//! arrive, so that a claimed length costs no memory.
 
 use crate::base::BLOCK_LEN;
 use crate::proto::message::codec::{Shape, read, shape};
 use crate::proto::message::{Message, PIECE_HEADER_LEN, Wanted, piece_header};
 
-/// What the stream holds next.
+/// The next part of the stream.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Split {
-    /// A message.
+    /// A complete message.
     Message(Message),
-    /// The header of a block, whose payload of `len` bytes (1 to 16 KiB) is next in the stream.
+    /// The header of a block, whose payload of `len` bytes (1 to 16 KiB) comes next in the stream.
     Payload(Wanted),
 }
 
-/// The stream is none of BitTorrent messages, or one that torr does not put up with.
+/// The error for a length that no message of its kind can have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("a message of kind {kind} cannot have {len} bytes")]
 pub struct SplitError {
-    /// The kind of the message.
+    /// The message id.
     pub kind: u8,
-    /// The bytes it claims behind its kind.
+    /// The claimed length of the body, in bytes.
     pub len: u32,
 }
 
-/// Remembers at most half a message.
+/// The state between the bytes of a stream: at most part of one message.
 #[derive(Debug)]
 pub struct Splitter {
     pieces: Option<u32>,
-    /// The beginning of a message whose header is not whole yet: all of it but a payload.
+    /// The gathered prefix of the next message, up to the whole header of a block.
     head: [u8; PIECE_HEADER_LEN],
     head_len: usize,
     state: State,
@@ -39,34 +39,34 @@ pub struct Splitter {
 
 #[derive(Debug)]
 enum State {
-    /// Between two messages, or within a header.
+    /// Between messages, or inside a prefix.
     Head,
-    /// Gathering the rest of a message; so many bytes are missing.
+    /// Inside a message whose body is gathered; `missing` is in bytes.
     Body { kind: u8, missing: usize, body: Vec<u8> },
-    /// Skipping the rest of a message.
+    /// Inside a message whose body is skipped.
     Skip { kind: u8, missing: usize },
-    /// The payload of a block is next; so many bytes are missing.
+    /// Before or inside the payload of a block.
     Payload { missing: usize },
 }
 
-/// The bytes of length and kind.
+/// The length of length prefix and message id, in bytes.
 const PREFIX_LEN: usize = 5;
-/// Reserved at once for a message; the rest as its bytes come in.
+/// The memory reserved at first for a message, in bytes; more is reserved as its bytes arrive.
 const FIRST_RESERVE: usize = 4096;
 
 impl Splitter {
-    /// A splitter at the beginning of a stream, just behind the handshake, for a torrent of this many
-    /// pieces, if that is known.
+    /// Makes a splitter for a stream just after the handshake. `pieces` is the torrent's number of pieces, if
+    /// known.
     pub const fn new(pieces: Option<u32>) -> Self {
         Self { pieces, head: [0; PIECE_HEADER_LEN], head_len: 0, state: State::Head }
     }
 
-    /// Whether the next byte is the first of a message.
+    /// Whether the next byte begins a message.
     pub const fn at_boundary(&self) -> bool {
         matches!(self.state, State::Head) && self.head_len == 0
     }
 
-    /// How many bytes of payload are next in the stream.
+    /// The number of bytes of payload that come next in the stream.
     pub const fn payload_left(&self) -> usize {
         match self.state {
             State::Payload { missing } => missing,
@@ -74,10 +74,11 @@ impl Splitter {
         }
     }
 
-    /// Says that so many bytes of payload were taken out of the stream.
+    /// Reports that `count` bytes of payload were taken from the stream.
     ///
     /// # Panics
-    /// If fewer were left.
+    ///
+    /// Panics if fewer were left.
     pub fn moved(&mut self, count: usize) {
         let left = self.payload_left();
         assert!(count <= left, "{count} bytes of payload moved, {left} were there");
@@ -89,8 +90,8 @@ impl Splitter {
         }
     }
 
-    /// Takes bytes from the front of `input` up to the end of the next message or block header;
-    /// `None` when more bytes are needed. While payload is next nothing is taken.
+    /// Takes bytes from the front of `input` up to the end of the next message or block header. Returns
+    /// `None` when more bytes are needed. Before payload, nothing is taken.
     pub fn next(&mut self, input: &mut &[u8]) -> Result<Option<Split>, SplitError> {
         loop {
             match &mut self.state {
@@ -127,10 +128,9 @@ impl Splitter {
         }
     }
 
-    /// Whether the stream is at the beginning of a message and these are the bytes of the header of
-    /// this block; then its payload is next. Otherwise nothing changes, and [`Splitter::next`] has to
-    /// look at them.
-    pub fn goes_on_with(&mut self, bytes: &[u8; PIECE_HEADER_LEN], block: Wanted) -> bool {
+    /// Whether the stream is between messages and `bytes` are the header of `block`; if so, the payload comes
+    /// next. Otherwise nothing changes, and [`Splitter::next`] has to read them.
+    pub fn continues_with(&mut self, bytes: &[u8; PIECE_HEADER_LEN], block: Wanted) -> bool {
         let so = self.at_boundary() && (1..=BLOCK_LEN).contains(&block.len) && *bytes == piece_header(block);
         if so {
             self.state = State::Payload { missing: block.len as usize };
@@ -138,7 +138,7 @@ impl Splitter {
         so
     }
 
-    /// Goes on with a header; changes the state when it is whole.
+    /// Continues a message's prefix, and changes the state once it is complete.
     fn header(&mut self, input: &mut &[u8]) -> Result<Option<Split>, SplitError> {
         self.gather(input, 4);
         if self.head_len < 4 {
@@ -310,14 +310,14 @@ mod tests {
     fn an_expected_header_is_recognised_at_once() {
         let block = Wanted { piece: 3, begin: BLOCK_LEN, len: BLOCK_LEN };
         let mut splitter = Splitter::new(None);
-        assert!(!splitter.goes_on_with(b"\0\0\0\x05\x04\0\0\0\x01\0\0\0\0", block));
+        assert!(!splitter.continues_with(b"\0\0\0\x05\x04\0\0\0\x01\0\0\0\0", block));
         for other in [Wanted { len: 0, ..block }, Wanted { len: BLOCK_LEN + 1, ..block }] {
-            assert!(!splitter.goes_on_with(&piece_header(other), other));
+            assert!(!splitter.continues_with(&piece_header(other), other));
         }
-        assert!(!splitter.goes_on_with(&piece_header(block), Wanted { piece: 4, ..block }));
-        assert!(splitter.goes_on_with(&piece_header(block), block));
+        assert!(!splitter.continues_with(&piece_header(block), Wanted { piece: 4, ..block }));
+        assert!(splitter.continues_with(&piece_header(block), block));
         assert_eq!(splitter.payload_left(), BLOCK_LEN as usize);
-        assert!(!splitter.goes_on_with(&piece_header(block), block));
+        assert!(!splitter.continues_with(&piece_header(block), block));
         splitter.moved(BLOCK_LEN as usize);
         assert!(splitter.at_boundary());
         let mut half: &[u8] = &[0, 0];

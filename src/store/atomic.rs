@@ -1,4 +1,4 @@
-//! Writing a small file so that it is there whole or not at all, whatever happens.
+//! Atomic writes of small files: readers find the old file or the new one, never a part.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
@@ -13,8 +13,8 @@ use super::error::{DiskError, DiskErrorKind};
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
-/// Writes a file under a name of its own, makes it durable and puts it in place. A file that is there
-/// already is [`DiskErrorKind::Foreign`] unless it may be replaced.
+/// Writes `bytes` to a temporary file beside `path`, syncs it and renames it to `path`. If `path` exists and
+/// `overwrite` is false, the error is [`DiskErrorKind::Foreign`].
 pub fn write_atomic(path: &Path, bytes: &[u8], overwrite: bool) -> Result<(), DiskError> {
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::AlreadyExists => DiskError::new(DiskErrorKind::Foreign, "write", path),
@@ -23,10 +23,11 @@ pub fn write_atomic(path: &Path, bytes: &[u8], overwrite: bool) -> Result<(), Di
     if !overwrite && path.symlink_metadata().is_ok() {
         return Err(failed(io::ErrorKind::AlreadyExists.into()));
     }
-    let temporary = beside(path).ok_or_else(|| DiskError::new(DiskErrorKind::Name, "write", path))?;
-    let written = write_durably(&temporary, bytes).and_then(|()| put(&temporary, path, overwrite));
+    let temporary = temporary_path(path).ok_or_else(|| DiskError::new(DiskErrorKind::Name, "write", path))?;
+    let written =
+        write_durably(&temporary, bytes).and_then(|()| move_into_place(&temporary, path, overwrite));
     if written.is_err() {
-        // The first error is the one to tell.
+        // The first error is the one to report.
         let _ = std::fs::remove_file(&temporary);
     }
     written.map_err(failed)?;
@@ -34,8 +35,8 @@ pub fn write_atomic(path: &Path, bytes: &[u8], overwrite: bool) -> Result<(), Di
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
 }
 
-/// A name in the same folder that nobody uses.
-fn beside(path: &Path) -> Option<PathBuf> {
+/// A temporary name in the same folder, unique within this process.
+fn temporary_path(path: &Path) -> Option<PathBuf> {
     path.file_name()?;
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let name: OsString = format!(".torr-{}-{number}.tmp", std::process::id()).into();
@@ -48,13 +49,13 @@ fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-fn put(from: &Path, to: &Path, overwrite: bool) -> io::Result<()> {
+fn move_into_place(from: &Path, to: &Path, overwrite: bool) -> io::Result<()> {
     if overwrite {
         return std::fs::rename(from, to);
     }
     match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         Err(Errno::INVAL | Errno::NOSYS) => {
-            // A file system that cannot: a second name refuses to replace as well.
+            // A file system without this flag: a hard link does not replace an existing file either.
             std::fs::hard_link(from, to)?;
             std::fs::remove_file(from)
         }

@@ -1,4 +1,4 @@
-//! What can go wrong with bytes at rest, in one sentence.
+//! Errors of the disk, each displayed as one sentence.
 
 use std::fmt;
 use std::io;
@@ -6,78 +6,78 @@ use std::path::{Path, PathBuf};
 
 use crate::base::{Untrusted, units};
 
-/// The kind of a disk's fault, for those who decide what to do.
+/// The kind of a disk error: callers decide by it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum DiskErrorKind {
-    /// The file system or the quota is full, or a limit of file sizes is reached.
+    /// The file system or quota is full, or the file size limit is reached.
     NoSpace,
-    /// We may not.
+    /// Permission denied.
     Permission,
     /// The file system is read-only.
     ReadOnly,
     /// The file or folder is not there.
     Missing,
-    /// A file is not as we left it: truncated, replaced or removed by somebody else.
+    /// A file differs from what we wrote: somebody truncated, replaced or removed it.
     Changed,
-    /// A file is in the way that we did not begin.
+    /// A file that torr did not create is in the way.
     Foreign,
-    /// A symbolic link or something else that is no plain file or folder is in the way.
+    /// A symbolic link, a device or another special file is in the way.
     NotPlain,
-    /// A name the file system does not take.
+    /// The file system rejects the name.
     Name,
-    /// Another process holds it, or too much is asked at once.
+    /// Another process holds the file, or too many requests are waiting.
     Busy,
-    /// What was asked for makes no sense for this torrent.
+    /// The request does not fit this torrent.
     Invalid,
-    /// The work was called off.
+    /// The work was cancelled.
     Cancelled,
-    /// The device failed, or anything else.
+    /// An I/O error of the device, or any other error.
     Io,
 }
 
-/// A disk's fault. Displays as one sentence without a full stop, cleaned of what a file's name could
-/// do to a terminal.
+/// An error of the disk. Displays as one sentence without a full stop; control characters in file names are
+/// escaped.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DiskError {
-    /// The kind.
+    /// The kind of error.
     pub kind: DiskErrorKind,
-    /// What was being done, as an infinitive: `write`, `open`.
-    pub what: &'static str,
-    /// To which file or folder; empty if to none.
+    /// The action that failed, as an infinitive: `write`, `open`.
+    pub action: &'static str,
+    /// The file or folder concerned; empty if there is none.
     pub path: PathBuf,
-    /// What more there is to say; may be empty.
+    /// Further detail, shown in parentheses; may be empty.
     pub detail: String,
 }
 
 impl DiskError {
-    /// A fault of this kind.
-    pub fn new(kind: DiskErrorKind, what: &'static str, path: impl Into<PathBuf>) -> Self {
-        Self { kind, what, path: path.into(), detail: String::new() }
+    /// An error of this kind without further detail.
+    pub fn new(kind: DiskErrorKind, action: &'static str, path: impl Into<PathBuf>) -> Self {
+        Self { kind, action, path: path.into(), detail: String::new() }
     }
 
-    /// The same with something more to say.
-    pub fn with(mut self, detail: impl Into<String>) -> Self {
+    /// Adds a detail to the error.
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = detail.into();
         self
     }
 
-    /// A fault the system reported.
-    pub fn from_io(what: &'static str, path: impl Into<PathBuf>, error: &io::Error) -> Self {
+    /// The error for an I/O error that the system reported.
+    pub fn from_io(action: &'static str, path: impl Into<PathBuf>, error: &io::Error) -> Self {
         let kind = kind_of(error);
         let detail = if kind == DiskErrorKind::Io { error.to_string() } else { String::new() };
-        Self { kind, what, path: path.into(), detail }
+        Self { kind, action, path: path.into(), detail }
     }
 
-    /// Too little space: what is needed and what there is, in bytes.
-    pub fn no_space(what: &'static str, path: impl Into<PathBuf>, needed: u64, free: u64) -> Self {
+    /// The error for too little space: `needed` and `free` are in bytes.
+    pub fn no_space(action: &'static str, path: impl Into<PathBuf>, needed: u64, free: u64) -> Self {
         let detail = format!("needs {}, {} free", units::size(needed), units::size(free));
-        Self::new(DiskErrorKind::NoSpace, what, path).with(detail)
+        Self::new(DiskErrorKind::NoSpace, action, path).with_detail(detail)
     }
 }
 
 impl DiskErrorKind {
-    /// Whether the same may well succeed a little later.
-    pub const fn is_passing(self) -> bool {
+    /// Whether a retry a little later may succeed.
+    pub const fn is_transient(self) -> bool {
         matches!(self, Self::Busy)
     }
 }
@@ -113,9 +113,9 @@ impl fmt::Display for DiskError {
             DiskErrorKind::Cancelled => "cancelled",
             DiskErrorKind::Io => "input/output error",
         };
-        write!(f, "cannot {}", self.what)?;
+        write!(f, "cannot {}", self.action)?;
         if !self.path.as_os_str().is_empty() {
-            write!(f, " {}", shown(&self.path))?;
+            write!(f, " {}", display_path(&self.path))?;
         }
         write!(f, ": {why}")?;
         if self.detail.is_empty() { Ok(()) } else { write!(f, " ({})", Untrusted::new(&*self.detail)) }
@@ -124,8 +124,8 @@ impl fmt::Display for DiskError {
 
 impl std::error::Error for DiskError {}
 
-/// A path as people write it, with `~` for the home folder, and cleaned.
-fn shown(path: &Path) -> String {
+/// A path as people write it, with `~` for the home folder, escaped for a terminal.
+fn display_path(path: &Path) -> String {
     let home = std::env::var_os("HOME").filter(|home| home.len() > 1);
     let short = home.and_then(|home| path.strip_prefix(home).ok().map(|rest| Path::new("~").join(rest)));
     Untrusted::from_bytes(short.as_deref().unwrap_or(path).as_os_str().as_encoded_bytes()).clean()
@@ -137,10 +137,10 @@ mod tests {
 
     #[test]
     fn what_passes_is_told_from_what_is_broken() {
-        let passes = |code| kind_of(&io::Error::from_raw_os_error(code)).is_passing();
+        let passes = |code| kind_of(&io::Error::from_raw_os_error(code)).is_transient();
         assert!([libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::EBUSY].into_iter().all(passes));
         assert!(![libc::EIO, libc::ENOSPC, libc::ENOENT, libc::EACCES, libc::EROFS].into_iter().any(passes));
-        assert!(!kind_of(&io::ErrorKind::UnexpectedEof.into()).is_passing());
+        assert!(!kind_of(&io::ErrorKind::UnexpectedEof.into()).is_transient());
     }
 
     #[test]

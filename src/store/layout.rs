@@ -1,4 +1,4 @@
-//! What the store has to know of a torrent.
+//! The layout of a torrent on disk: its files, its pieces, and how they are written.
 
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -7,34 +7,35 @@ use super::error::{DiskError, DiskErrorKind};
 use crate::base::{FileIndex, Geometry, InfoHashes};
 use crate::proto::metainfo::{PieceHashes, downloadable};
 
-/// One file of a torrent.
+/// A file of a torrent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FileSpec {
-    /// Where it lies beneath the root; plain names only.
+    /// The path beneath the root; plain names only.
     pub path: PathBuf,
-    /// Its length in bytes.
+    /// The length in bytes.
     pub len: u64,
-    /// Whether it is padding (BEP 47), which is never stored.
+    /// Marks a padding file (BEP 47), which is never stored.
     pub pad: bool,
-    /// Whether it is to be executable (BEP 47).
+    /// Sets the executable bit of the file (BEP 47).
     pub executable: bool,
 }
 
 /// The files of a torrent and the hashes of its pieces. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Layout {
-    /// The shape; its files are `files`.
+    /// The geometry of pieces and files; its files are `files`.
     pub geometry: Arc<Geometry>,
-    /// The files in the torrent's order, padding included.
+    /// The files in the torrent's order, padding files included.
     pub files: Arc<[FileSpec]>,
-    /// The hashes of its pieces.
+    /// The piece hashes.
     pub hashes: PieceHashes,
-    /// The identity of the torrent.
+    /// The info-hashes of the torrent.
     pub id: InfoHashes,
 }
 
 impl Layout {
-    /// A layout, if its parts fit one another and no path leads out of the root or is there twice.
+    /// A layout of consistent parts. Geometry, files and hashes must match, and every path must be unique and
+    /// stay beneath the root; otherwise the error is [`DiskErrorKind::Invalid`].
     pub fn new(
         id: InfoHashes,
         geometry: Arc<Geometry>,
@@ -42,8 +43,8 @@ impl Layout {
         hashes: PieceHashes,
     ) -> Result<Self, DiskError> {
         let invalid = |path: &Path| DiskError::new(DiskErrorKind::Invalid, "use", path);
-        // Pieces are hashed by SHA-1 alone so far.
-        downloadable(&id).map_err(|error| invalid(Path::new("")).with(error.to_string()))?;
+        // Only SHA-1 pieces (v1) are supported so far.
+        downloadable(&id).map_err(|error| invalid(Path::new("")).with_detail(error.to_string()))?;
         if hashes.v1().is_none()
             || hashes.count() != geometry.piece_count() as usize
             || files.len() != geometry.file_count() as usize
@@ -66,41 +67,41 @@ impl Layout {
     }
 }
 
-/// How bytes get into files.
+/// The way bytes are written to files.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum DiskIo {
-    /// Through maps where they are good, else by positional writes.
+    /// Memory maps where they are fast, positional writes elsewhere.
     #[default]
     Auto,
-    /// Through maps wherever possible.
+    /// Memory maps wherever possible.
     Mmap,
-    /// By positional writes.
+    /// Positional writes (`pwritev`).
     Pwrite,
 }
 
-/// How the space of files is reserved.
+/// The allocation of disk space.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Alloc {
-    /// Not at all: a file grows as pieces come.
+    /// No allocation: a file grows as pieces arrive.
     None,
-    /// As a hole of the full length that is filled as pieces come.
+    /// A sparse file of the full length.
     #[default]
     Sparse,
-    /// All of it at once.
+    /// All space is allocated before the download begins.
     Full,
 }
 
-/// How a volume behaves.
+/// Options of a [`Storage`](super::Storage).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct VolumeOptions {
-    /// How bytes get into files.
+pub struct StorageOptions {
+    /// The way bytes are written.
     pub io: DiskIo,
-    /// How space is reserved.
+    /// The allocation of disk space.
     pub alloc: Alloc,
-    /// Whether files that are too long may be cut.
+    /// Allows to truncate files that are longer than the torrent says.
     pub overwrite: bool,
-    /// Whether files that are reached by links are read, wherever they lie. Nothing is ever written through a link:
-    /// such a volume is only read.
+    /// Follows symbolic links when reading. Such a storage is read-only: nothing is ever written through a
+    /// link.
     pub follow: bool,
 }
 

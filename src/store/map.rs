@@ -1,7 +1,7 @@
-//! Writing through a map of a file: reserve, map with huge pages, fault in, copy, unmap.
+//! Writes through a memory map: reserve, map with huge pages, populate, copy, unmap.
 //!
-//! A map lives for one copy. No slice is ever formed over it, for others may change or cut the file
-//! meanwhile; what a cut does to the copy is the business of [`super::sigbus`].
+//! A map lives for one copy. No slice is ever formed over it, for other processes may change or truncate the
+//! file meanwhile; [`super::sigbus`] handles a truncation during the copy.
 #![allow(unsafe_code)]
 
 use std::fs::File;
@@ -11,29 +11,29 @@ use memmap2::{Advice, MmapOptions};
 
 use super::sigbus::Guard;
 
-/// Maps begin and end at multiples of this: only then one fault maps a huge page of the page cache.
+/// Alignment of maps. Only an aligned map lets one page fault map a huge page of the page cache.
 const HUGE: u64 = 2 << 20;
 
-/// Copies `slices`, end to end, to this place of a file whose space is reserved. An `UnexpectedEof`
-/// says that the file was cut meanwhile, `Unsupported` that nothing was written and the other way is
-/// to be taken.
+/// Copies `slices`, end to end, to `offset` in a file whose space is reserved. `UnexpectedEof` means that the
+/// file was truncated meanwhile; `Unsupported` means that nothing was written and a positional write is
+/// needed.
 pub(super) fn copy_in(file: &File, offset: u64, slices: &[&[u8]]) -> io::Result<()> {
     let len: usize = slices.iter().map(|slice| slice.len()).sum();
     let start = offset & !(HUGE - 1);
     let lead = (offset - start) as usize;
-    // What lies beyond the end of the file, or beyond the run, is mapped but never touched.
+    // Bytes beyond the file or beyond the slices are mapped but never touched.
     let whole = (lead + len).next_multiple_of(HUGE as usize);
     let map = MmapOptions::new()
         .offset(start)
         .len(whole)
         .map_raw(file)
         .map_err(|_| io::Error::from(io::ErrorKind::Unsupported))?;
-    // A map may lie beyond the end of its file; touching it there would fault.
+    // A map may extend beyond its file; touching it there would fault.
     if file.metadata()?.len() < offset + len as u64 {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     let guard = Guard::new(map.as_ptr(), map.len()).ok_or(io::ErrorKind::Unsupported)?;
-    // Advice may be unknown to the kernel or have no effect; the writer watches what it brings.
+    // The kernel may not know the advice or ignore it; the write strategy watches the page faults.
     let _ = map.advise(Advice::HugePage);
     match map.advise_range(Advice::PopulateWrite, lead, len) {
         Ok(()) => {}
@@ -52,17 +52,26 @@ pub(super) fn copy_in(file: &File, offset: u64, slices: &[&[u8]]) -> io::Result<
     if poisoned { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
 }
 
-/// What a failed populating means (madvise(2)).
+/// Syncs a range of a file that is open for writing, however it was written.
+pub(super) fn flush(file: &File, offset: u64, len: u64) -> io::Result<()> {
+    // No page is touched, so this costs no fault, and the range may reach beyond the end of the file.
+    match MmapOptions::new().offset(offset).len(len as usize).map_raw(file) {
+        Ok(map) => map.flush(),
+        Err(_) => file.sync_data(),
+    }
+}
+
+/// Translates the error of a failed `MADV_POPULATE_WRITE` (madvise(2)).
 fn populate_error(error: &io::Error) -> io::Error {
     match error.raw_os_error() {
-        // A fault would have been a SIGBUS: cut, full, or the device is gone.
+        // A fault would have raised SIGBUS: the file was truncated, the disk is full, or the device is gone.
         Some(libc::EFAULT) => io::ErrorKind::UnexpectedEof.into(),
         Some(libc::EHWPOISON) => io::Error::from_raw_os_error(libc::EIO),
         _ => io::ErrorKind::Unsupported.into(),
     }
 }
 
-/// The page faults of this thread so far that needed no disk.
+/// The number of minor page faults of this thread so far.
 pub(super) fn minor_faults() -> u64 {
     // SAFETY: `rusage` is plain data for which all zeros is a valid value.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };

@@ -1,44 +1,44 @@
-//! Bytes at rest: buffers, files, maps, whole pieces hashed and written by disk threads, and what is
-//! remembered from one run to the next.
+//! Bytes at rest: buffers, files, memory maps, disk threads that hash and write pieces, and the stored
+//! torrents.
 //!
-//! This room acts and does not decide. It knows neither peers nor sockets nor an async runtime: work is
-//! handed to [`Disk`], whose plain threads end each job by calling the closure that came with it.
+//! This room acts and does not decide. It knows neither peers nor sockets nor an async runtime: callers hand
+//! jobs to [`Disk`], whose threads end each job by calling its closure.
 
 #![allow(
     clippy::disallowed_methods,
     reason = "a loud room: it works with threads and with the times of files"
 )]
 
-mod assembly;
 mod atomic;
 mod disk;
 mod error;
 mod files;
-mod hold;
 mod layout;
-mod library;
+mod lock;
 mod map;
-mod place;
+mod piece_buffer;
 mod pool;
-mod remembered;
 mod scan;
 mod sigbus;
+mod storage;
+mod stored_files;
 #[cfg(test)]
 mod testing;
-mod volume;
+mod torrent_store;
+mod write_strategy;
 
-pub use assembly::{Assembly, Front, Run};
 pub use atomic::write_atomic;
 pub use disk::{Disk, PieceOutcome, Progress, SegmentOutcome};
 pub use error::{DiskError, DiskErrorKind};
-pub use files::{Found, Handles};
-pub use hold::{Hold, Holder};
-pub use layout::{Alloc, DiskIo, FileSpec, Layout, VolumeOptions};
-pub use library::{Entry, Library, trusted};
+pub use files::{FilePool, FileStatus};
+pub use layout::{Alloc, DiskIo, FileSpec, Layout, StorageOptions};
+pub use lock::{LockOwner, TorrentLock};
+pub use piece_buffer::{HashState, PieceBuffer, Segment};
 pub use pool::{BUF_LEN, Buf, Pool, PoolCounters};
-pub use remembered::{MAX_REMEMBERED, Remembered};
 pub use scan::{
-    Hashed, Hashes, Patterns, Scan, ScannedFile, Seen, Skipped, Wishes, changed, hash_pieces,
-    hash_some_pieces, same_piece, scan, unreadable,
+    CachedHashes, HashCache, Patterns, Scan, ScanOptions, ScanStamp, ScannedFile, Skipped, first_changed,
+    first_unreadable, hash_pieces, hash_some_pieces, matching_piece, scan,
 };
-pub use volume::{FileFact, Stamp, Stamps, Volume};
+pub use storage::{FileStamp, FileStamps, Storage, SurveyedFile};
+pub use stored_files::{MAX_STORED_TORRENTS, StoredTorrentFiles};
+pub use torrent_store::{ResumeRecord, TorrentStore, mount_of, trusted_pieces};

@@ -1,11 +1,11 @@
-//! A bounded supply of 16 KiB buffers.
+//! A bounded pool of 16 KiB buffers.
 //!
-//! Payload moves by ownership: a [`Buf`] is filled by whoever reads the socket, handed on to the
-//! assembly of its piece, to a disk thread, and comes back here when it is dropped. The cap is hard:
-//! when it is reached, who wants a buffer waits, and with it the peer that would have filled it.
+//! Payload moves by ownership: a peer's task fills a [`Buf`] from its socket, the buffer moves to its piece
+//! and to a disk thread, and returns to the pool when it is dropped. The cap is hard: at the cap a caller
+//! waits, and with it the peer that would have filled the buffer.
 //!
-//! Every buffer is a mapping of its own, so what is released goes back to the system at once instead
-//! of into the holes of a heap.
+//! Every buffer is a mapping of its own, so released memory goes back to the system at once and leaves no
+//! holes in a heap.
 
 use std::collections::VecDeque;
 use std::ops::Deref;
@@ -17,15 +17,15 @@ use memmap2::MmapMut;
 
 use crate::base::BLOCK_LEN;
 
-/// The capacity of every buffer in bytes: one block.
+/// Capacity of a buffer in bytes: one block.
 pub const BUF_LEN: usize = BLOCK_LEN as usize;
 
-/// Free buffers that are always kept: 1 MiB.
+/// Number of free buffers that are always kept: 1 MiB.
 const RESERVE: usize = 64;
-/// After so many have come back (256 MiB), those that were not needed meanwhile are released.
-const PERIOD: u32 = 16_384;
+/// Number of returned buffers (256 MiB) after which unneeded ones are released.
+const TRIM_PERIOD: u32 = 16_384;
 
-/// A bounded supply of buffers. Clones share it.
+/// A bounded pool of buffers. Clones share it.
 #[derive(Clone)]
 pub struct Pool {
     shared: Arc<Shared>,
@@ -42,52 +42,53 @@ struct State {
     in_use: usize,
     peak: usize,
     /// The fewest free buffers since the last trim: so many were not needed.
-    least_free: usize,
-    /// How many have come back since then.
+    min_free: usize,
+    /// Number of buffers returned since the last trim.
     returned: u32,
     waiting: VecDeque<Waker>,
     refused: u64,
 }
 
-/// What a pool has and had, in buffers.
+/// Counters of a pool, in buffers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct PoolCounters {
-    /// The most there may be.
+    /// The maximum number of buffers.
     pub cap: usize,
-    /// How many are out.
+    /// Buffers in use.
     pub in_use: usize,
-    /// How many lie ready.
+    /// Free buffers.
     pub free: usize,
-    /// The most that were ever out at once.
+    /// The highest number in use at any time.
     pub peak: usize,
-    /// How often somebody had to wait or go without.
+    /// Number of requests that found no buffer.
     pub refused: u64,
 }
 
 impl Pool {
-    /// A pool of at most this many bytes, rounded down to whole buffers, but at least one.
+    /// A pool of at most `bytes`, rounded down to whole buffers, but at least one buffer.
     pub fn new(bytes: usize) -> Self {
-        let shared = Shared { cap: AtomicUsize::new(Self::whole(bytes)), state: Mutex::default() };
+        let shared = Shared { cap: AtomicUsize::new(Self::buffers_in(bytes)), state: Mutex::default() };
         Self { shared: Arc::new(shared) }
     }
 
-    /// A buffer, if there is one.
+    /// Takes a buffer, if one is free and the cap allows it.
     pub fn try_take(&self) -> Option<Buf> {
         let data = self.shared.take(&mut self.shared.lock())?;
-        Some(Buf { data: Some(data), len: 0, home: self.shared.clone() })
+        Some(Buf { data: Some(data), len: 0, pool: self.shared.clone() })
     }
 
-    /// A buffer as soon as there is one; the task is woken then. A wake-up is no promise: ask again.
+    /// Takes a buffer, or registers the task to be woken when one returns. After a wake-up the buffer may be
+    /// gone again: poll once more.
     pub fn poll_take(&self, context: &mut Context<'_>) -> Poll<Buf> {
         let mut state = self.shared.lock();
         if let Some(data) = self.shared.take(&mut state) {
-            return Poll::Ready(Buf { data: Some(data), len: 0, home: self.shared.clone() });
+            return Poll::Ready(Buf { data: Some(data), len: 0, pool: self.shared.clone() });
         }
         state.wait(context.waker());
         Poll::Pending
     }
 
-    /// Up to this many buffers, as many as there are.
+    /// Takes up to `count` buffers.
     pub fn take_many(&self, count: usize) -> Vec<Buf> {
         self.take_locked(&mut self.shared.lock(), count)
     }
@@ -95,12 +96,12 @@ impl Pool {
     fn take_locked(&self, state: &mut State, count: usize) -> Vec<Buf> {
         std::iter::from_fn(|| self.shared.take(state))
             .take(count)
-            .map(|data| Buf { data: Some(data), len: 0, home: self.shared.clone() })
+            .map(|data| Buf { data: Some(data), len: 0, pool: self.shared.clone() })
             .collect()
     }
 
-    /// This many buffers at once, or none, and the waker is called when some come back. Fewer if the
-    /// system has no memory for them.
+    /// Takes `count` buffers at once, or none and registers `waker`. Returns fewer if the system is out of
+    /// memory.
     pub(super) fn take_all_or_wait(&self, count: usize, waker: &Waker) -> Option<Vec<Buf>> {
         let mut state = self.shared.lock();
         if self.shared.cap().saturating_sub(state.in_use) < count {
@@ -111,25 +112,24 @@ impl Pool {
         Some(self.take_locked(&mut state, count))
     }
 
-    /// The most buffers there may be.
+    /// The maximum number of buffers.
     pub fn cap(&self) -> usize {
         self.shared.cap()
     }
 
-    /// Changes how many bytes there may be, rounded down to whole buffers, but at least one. Buffers that
-    /// are out stay out; where there are more of them than there may be, none is given until enough
-    /// have come back.
+    /// Sets the cap to `bytes`, rounded down to whole buffers, but at least one. Buffers in use stay in use;
+    /// while they exceed the cap, no buffer is given out.
     pub fn set_cap(&self, bytes: usize) {
-        self.shared.cap.store(Self::whole(bytes), Ordering::Relaxed);
+        self.shared.cap.store(Self::buffers_in(bytes), Ordering::Relaxed);
         let woken = std::mem::take(&mut self.shared.lock().waiting);
         woken.into_iter().for_each(Waker::wake);
     }
 
-    const fn whole(bytes: usize) -> usize {
+    const fn buffers_in(bytes: usize) -> usize {
         if bytes < BUF_LEN { 1 } else { bytes / BUF_LEN }
     }
 
-    /// What the pool has and had.
+    /// The present counters.
     pub fn counters(&self) -> PoolCounters {
         let state = self.shared.lock();
         PoolCounters {
@@ -141,11 +141,10 @@ impl Pool {
         }
     }
 
-    /// Releases the free buffers that nobody needed since they were last released, but for a small
-    /// reserve. While buffers come and go that happens by itself; whoever wants memory to fall when all is
-    /// quiet calls this now and then: the second call in quiet releases all.
+    /// Releases the free buffers that were not needed since the last trim, except for a small reserve. A busy
+    /// pool trims itself; an idle pool needs two calls to release everything.
     pub fn trim(&self) {
-        let released = self.shared.lock().unneeded();
+        let released = self.shared.lock().take_unneeded();
         drop(released);
     }
 }
@@ -162,7 +161,7 @@ impl Shared {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics between two changes that belong together.
+        // No invariant spans a point that can panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -170,27 +169,27 @@ impl Shared {
         let data = if state.in_use >= self.cap() {
             None
         } else {
-            // Without memory from the system the pool is as good as empty.
+            // If the system has no memory, the pool counts as empty.
             state.free.pop().or_else(|| MmapMut::map_anon(BUF_LEN).ok())
         };
         if data.is_some() {
             state.in_use += 1;
             state.peak = state.peak.max(state.in_use);
-            state.least_free = state.least_free.min(state.free.len());
+            state.min_free = state.min_free.min(state.free.len());
         } else {
             state.refused += 1;
         }
         data
     }
 
-    fn give_back(&self, data: MmapMut) {
+    fn return_buffer(&self, data: MmapMut) {
         let mut state = self.lock();
         state.free.push(data);
         state.in_use -= 1;
         state.returned += 1;
-        let released = if state.returned >= PERIOD { state.unneeded() } else { Vec::new() };
-        // One waiter for one buffer; but a waiter that has lost interest must not keep the others
-        // asleep, so all are woken once there is plenty.
+        let released = if state.returned >= TRIM_PERIOD { state.take_unneeded() } else { Vec::new() };
+        // One waiter per buffer. But a waiter that has gone must not keep the others asleep, so all are woken
+        // once there is plenty.
         let wake = if state.in_use <= self.cap() / 2 { state.waiting.len() } else { 1 };
         let wake = wake.min(state.waiting.len());
         let woken: Vec<_> = state.waiting.drain(..wake).collect();
@@ -201,11 +200,11 @@ impl Shared {
 }
 
 impl State {
-    /// Takes the free buffers out that nobody needed since the last time.
-    fn unneeded(&mut self) -> Vec<MmapMut> {
-        let idle = self.least_free.min(self.free.len()).saturating_sub(RESERVE);
+    /// Takes out the free buffers that were not needed since the last trim.
+    fn take_unneeded(&mut self) -> Vec<MmapMut> {
+        let idle = self.min_free.min(self.free.len()).saturating_sub(RESERVE);
         let keep = self.free.len() - idle;
-        self.least_free = keep;
+        self.min_free = keep;
         self.returned = 0;
         self.free.split_off(keep)
     }
@@ -217,48 +216,48 @@ impl State {
     }
 }
 
-/// A buffer of [`BUF_LEN`] bytes of which the first `len` are filled. Goes back to its pool on drop.
+/// A buffer of [`BUF_LEN`] bytes, the first `len` of them filled. Returns to its pool on drop.
 pub struct Buf {
-    /// Only missing while it is dropped.
+    /// `None` only during drop.
     data: Option<MmapMut>,
     len: usize,
-    home: Arc<Shared>,
+    pool: Arc<Shared>,
 }
 
 impl Buf {
-    /// The part that is not filled yet; what is written there counts after [`Buf::advance`].
+    /// The unfilled part; call [`Buf::advance`] after writing to it.
     pub fn spare_mut(&mut self) -> &mut [u8] {
         let len = self.len;
         &mut self.whole_mut()[len..]
     }
 
-    /// Says that this many more bytes are filled.
+    /// Marks `count` more bytes as filled.
     ///
     /// # Panics
-    /// If there is no room for so many.
+    /// If the capacity is exceeded.
     pub fn advance(&mut self, count: usize) {
         assert!(count <= BUF_LEN - self.len, "a buffer holds no more than {BUF_LEN} bytes");
         self.len += count;
     }
 
-    /// Sets how many bytes are filled, at most [`BUF_LEN`].
+    /// Sets the number of filled bytes, at most [`BUF_LEN`].
     ///
     /// # Panics
-    /// If there is no room for so many.
+    /// If the capacity is exceeded.
     pub fn set_len(&mut self, len: usize) {
         assert!(len <= BUF_LEN, "a buffer holds no more than {BUF_LEN} bytes");
         self.len = len;
     }
 
-    /// All of the buffer, filled or not.
+    /// The whole capacity, filled or not.
     pub fn whole_mut(&mut self) -> &mut [u8] {
         self.data.as_mut().expect("a buffer has its memory until it is dropped")
     }
 
-    /// Fills the buffer with a copy of these bytes.
+    /// Fills the buffer with a copy of `bytes`.
     ///
     /// # Panics
-    /// If there are more than [`BUF_LEN`].
+    /// If there are more than [`BUF_LEN`] bytes.
     pub fn fill(&mut self, bytes: &[u8]) {
         self.whole_mut()[..bytes.len()].copy_from_slice(bytes);
         self.len = bytes.len();
@@ -289,7 +288,7 @@ impl std::fmt::Debug for Buf {
 impl Drop for Buf {
     fn drop(&mut self) {
         if let Some(data) = self.data.take() {
-            self.home.give_back(data);
+            self.pool.return_buffer(data);
         }
     }
 }
@@ -302,9 +301,9 @@ mod tests {
     use super::*;
 
     #[derive(Default)]
-    struct Bell(AtomicUsize);
+    struct CountingWaker(AtomicUsize);
 
-    impl Wake for Bell {
+    impl Wake for CountingWaker {
         fn wake(self: Arc<Self>) {
             self.0.fetch_add(1, Ordering::SeqCst);
         }
@@ -316,7 +315,7 @@ mod tests {
         let mut held = pool.take_many(10);
         assert_eq!(held.len(), 4);
         assert!(pool.try_take().is_none());
-        let bell = Arc::new(Bell::default());
+        let bell = Arc::new(CountingWaker::default());
         let waker = Waker::from(bell.clone());
         let mut context = Context::from_waker(&waker);
         assert!(pool.poll_take(&mut context).is_pending());
@@ -330,7 +329,7 @@ mod tests {
     fn a_waiter_that_forgot_does_not_keep_the_others_asleep() {
         let pool = Pool::new(4 * BUF_LEN);
         let held = pool.take_many(4);
-        let bells: Vec<_> = (0..6).map(|_| Arc::new(Bell::default())).collect();
+        let bells: Vec<_> = (0..6).map(|_| Arc::new(CountingWaker::default())).collect();
         for bell in &bells {
             let waker = Waker::from(bell.clone());
             assert!(pool.poll_take(&mut Context::from_waker(&waker)).is_pending());

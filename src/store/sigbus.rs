@@ -1,15 +1,15 @@
-//! A guard against SIGBUS: what happens when a mapped page of a file is gone.
+//! A guard against SIGBUS on mapped pages that no longer exist.
 //!
-//! A file that is truncated under a map, or a device that is lost, turns a plain store into a signal
-//! that ends the process. The guard knows the ranges that are mapped now. A fault inside one of them
-//! gets an anonymous page of zeros, and the range is marked as poisoned, so that whoever copies can
-//! throw the result away. Any other fault takes its course as if the guard were not there.
+//! A file truncated under a map, or a lost device, turns a plain store into a signal that ends the process.
+//! The guard knows the ranges that are mapped now. A fault inside one of them maps a page of zeros there and
+//! marks the range as poisoned, so that the caller discards the copy. Any other fault runs the previous
+//! handler.
 #![allow(unsafe_code)]
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// The most ranges that can be guarded at once: far more than there are disk threads.
+/// Number of ranges that can be guarded at once, far more than there are disk threads.
 const SLOTS: usize = 128;
 
 struct Slot {
@@ -26,7 +26,7 @@ static TABLE: [Slot; SLOTS] = [const {
     Slot { start: AtomicUsize::new(FREE), end: AtomicUsize::new(0), poisoned: AtomicBool::new(false) }
 }; SLOTS];
 
-/// What was there before; written once, before the handler is installed.
+/// The handler that was installed before ours.
 static PREVIOUS: OnceLock<libc::sigaction> = OnceLock::new();
 static INSTALLED: OnceLock<bool> = OnceLock::new();
 
@@ -36,8 +36,8 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    /// Guards the pages from `start` on for `len` bytes. `None` if the guard cannot be installed or
-    /// too many ranges are guarded already: then nothing may be touched.
+    /// Guards `len` bytes from `start`. Returns `None` if the handler cannot be installed or all slots are
+    /// taken: the range must not be touched then.
     pub(super) fn new(start: *const u8, len: usize) -> Option<Self> {
         if !*INSTALLED.get_or_init(install) {
             return None;
@@ -51,7 +51,7 @@ impl Guard {
         Some(Self { slot })
     }
 
-    /// Whether a page of the range was gone when it was touched.
+    /// Whether a page of the range was missing when it was touched.
     pub(super) fn is_poisoned(&self) -> bool {
         self.slot.poisoned.load(Ordering::Acquire)
     }
@@ -63,8 +63,8 @@ impl Drop for Guard {
     }
 }
 
-/// Has a write beyond the limit of file sizes (`RLIMIT_FSIZE`) fail with EFBIG, an error like others,
-/// instead of ending the process, unless somebody has decided otherwise.
+/// Ignores SIGXFSZ unless the program handles it, so that a write beyond the file size limit (`RLIMIT_FSIZE`)
+/// fails with EFBIG instead of ending the process.
 pub(super) fn survive_size_limits() {
     // SAFETY: `sigaction` is plain data for which all zeros is a valid value; the calls get pointers
     // that are valid, and ignoring a signal runs no code of ours.
@@ -99,7 +99,7 @@ fn install() -> bool {
     }
 }
 
-/// Runs on the thread that faulted, between two of its instructions: atomics and system calls only.
+/// The signal handler. Runs on the faulting thread: atomics and system calls only.
 extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     // SAFETY: errno belongs to this thread; the interrupted code must find it as it was.
     let errno = unsafe { *libc::__errno_location() };
@@ -113,16 +113,16 @@ extern "C" fn handle(signal: libc::c_int, info: *mut libc::siginfo_t, context: *
             ours = true;
         }
     }
-    if ours && give_zeros(address) {
+    if ours && map_zero_page(address) {
         // SAFETY: as above.
         unsafe { *libc::__errno_location() = errno };
         return;
     }
-    pass_on(signal, info, context);
+    run_previous_handler(signal, info, context);
 }
 
-/// Puts a page of zeros where the page at this address is gone.
-fn give_zeros(address: usize) -> bool {
+/// Maps a page of zeros in place of the missing page at this address.
+fn map_zero_page(address: usize) -> bool {
     // SAFETY: asks for a number.
     let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
@@ -133,12 +133,12 @@ fn give_zeros(address: usize) -> bool {
     at == place
 }
 
-/// Does what would have been done without us.
-fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+/// Runs the handler that was installed before ours, or the default action.
+fn run_previous_handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     let Some(previous) = PREVIOUS.get() else { return };
     match previous.sa_sigaction {
         libc::SIG_DFL | libc::SIG_IGN => {
-            // Ignoring a fault would run into it for ever; so the default: returning faults again.
+            // Ignoring the fault would repeat it forever. The default action lets it end the process.
             // SAFETY: sets the default action, then returns to the instruction that faulted.
             unsafe {
                 let mut default: libc::sigaction = std::mem::zeroed();

@@ -3,22 +3,22 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Alloc, BUF_LEN, Buf, DiskIo, FileSpec, Handles, Layout, Pool, Volume, VolumeOptions};
+use super::{Alloc, BUF_LEN, Buf, DiskIo, FilePool, FileSpec, Layout, Pool, Storage, StorageOptions};
 use crate::base::{FileIndex, Geometry, InfoHashes, Piece};
 use crate::hash;
 use crate::proto::metainfo::PieceHashes;
 
-/// The ways of writing that every storage test runs on.
-pub(super) const WAYS: [DiskIo; 2] = [DiskIo::Mmap, DiskIo::Pwrite];
+/// The modes of writing that every storage test runs on.
+pub(super) const IO_MODES: [DiskIo; 2] = [DiskIo::Mmap, DiskIo::Pwrite];
 
-/// A torrent with its bytes.
+/// A torrent and its bytes.
 pub(super) struct Sample {
     pub(super) layout: Layout,
     pub(super) line: Vec<u8>,
 }
 
 impl Sample {
-    /// Files of these lengths (with whether each is padding) with bytes that differ everywhere.
+    /// A torrent with files of these lengths, each with whether it is a padding file.
     pub(super) fn new(piece_len: u64, lens: &[(u64, bool)]) -> Self {
         let geometry = Arc::new(Geometry::new(piece_len, lens.iter().copied()).unwrap());
         let mut line: Vec<u8> = (0..geometry.total()).map(|i| (i ^ (i >> 8) ^ (i >> 13)) as u8 | 1).collect();
@@ -45,19 +45,19 @@ impl Sample {
         self.geometry().piece(index).unwrap()
     }
 
-    /// The bytes of a piece.
+    /// The payload of a piece.
     pub(super) fn bytes(&self, piece: Piece) -> &[u8] {
         let range = self.geometry().piece_range(piece);
         &self.line[range.start as usize..range.end as usize]
     }
 
-    /// The bytes of a file.
+    /// The payload of a file.
     pub(super) fn file(&self, at: usize) -> &[u8] {
         let range = self.geometry().file_range(FileIndex(at as u32));
         &self.line[range.start as usize..range.end as usize]
     }
 
-    /// The bytes of a piece as blocks.
+    /// The payload of a piece, a buffer for each block.
     pub(super) fn bufs(&self, piece: Piece, pool: &Pool) -> Vec<Buf> {
         let chunks = self.bytes(piece).chunks(BUF_LEN);
         chunks
@@ -69,8 +69,8 @@ impl Sample {
             .collect()
     }
 
-    pub(super) fn volume(&self, root: &Path, io: DiskIo, wanted: &[bool]) -> Volume {
-        let options = VolumeOptions { io, alloc: Alloc::Sparse, overwrite: false, follow: false };
-        Volume::new(root, self.layout.clone(), options, wanted, &Handles::new(4)).unwrap()
+    pub(super) fn storage(&self, root: &Path, io: DiskIo, wanted: &[bool]) -> Storage {
+        let options = StorageOptions { io, alloc: Alloc::Sparse, overwrite: false, follow: false };
+        Storage::new(root, self.layout.clone(), options, wanted, &FilePool::new(4)).unwrap()
     }
 }

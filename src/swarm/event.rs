@@ -1,6 +1,5 @@
-//! Inputs and outputs of a torrent: facts in the past tense come in, orders in the
-//! imperative go out. Those who exchange them (`net`, `engine`, the simulated world) all import them
-//! from here, and from nowhere else.
+//! Inputs and outputs of a torrent. Inputs are facts in the past tense, outputs are orders in the imperative.
+//! All users (`net`, `engine`, the simulated world) import them from here.
 
 mod values;
 
@@ -13,178 +12,180 @@ use crate::proto::message::Message;
 use crate::proto::metainfo::{Metainfo, MetainfoError};
 
 pub use self::values::{
-    ContentSetup, Departure, DialFailure, Hello, Order, PeerKey, Priority, Source, TrackerFailure, TrackerKey,
+    ContentSetup, DialFailure, DisconnectReason, Hello, Order, PeerKey, Priority, Source, TrackerFailure,
+    TrackerKey,
 };
 
-/// A change of a running torrent by the user.
+/// A command of the user to a running torrent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Wish {
-    /// Stop moving bytes; connections end.
+    /// Stop all transfers and close all connections.
     Pause,
-    /// Go on after a pause.
+    /// Resume after a pause.
     Resume,
-    /// The priority of each piece from now on, one per piece.
+    /// Set the priority of each piece, one entry per piece.
     Priorities(Vec<Priority>),
-    /// The order of pieces from now on.
+    /// Set the order in which pieces are picked.
     Order(Order),
-    /// Somebody reads these pieces as they come: they are fetched first and in order, and nobody may hold
-    /// up the first of them. Numbers beyond the last piece mean nothing; an empty range ends it.
+    /// Read ahead: these pieces are needed next, so they are requested before all others and in order, and no
+    /// slow peer may hold up the first of them. Numbers beyond the last piece are ignored; an empty range
+    /// ends the read-ahead.
     Ahead(Range<u32>),
-    /// Announce now, as far as the trackers' min interval allows.
+    /// Announce now, as far as the min interval of each tracker allows.
     Announce,
-    /// The user's upload limit in bytes per second, from which the number of upload slots follows.
+    /// Set the upload limit in bytes per second, which determines the number of upload slots.
     UploadLimit(Option<u64>),
-    /// Leave the swarm: tell the trackers, end every connection, order nothing more.
+    /// Leave the swarm for good: announce `stopped` and close all connections. No outputs follow.
     Stop,
 }
 
-/// A fact.
+/// An input to the torrent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Input {
-    /// Time has passed; the deadline was reached.
+    /// The deadline was reached.
     Tick,
-    /// Addresses that may be peers.
+    /// Addresses of possible peers were found.
     Found {
         /// The source of the addresses.
         source: Source,
-        /// The addresses, in the order they came.
+        /// The addresses, in the order of their source.
         addrs: Vec<SocketAddr>,
     },
-    /// A connection stands and both handshakes are exchanged.
+    /// A connection was established and both handshakes were exchanged.
     Connected {
-        /// The key of the connection from now on.
+        /// The key of the connection.
         peer: PeerKey,
-        /// The address at the other end.
+        /// The remote address.
         addr: SocketAddr,
-        /// Whether the other side made it.
+        /// Whether the peer connected to us.
         incoming: bool,
-        /// The handshake of the peer.
+        /// The peer's handshake.
         hello: Hello,
     },
-    /// A connection that was ordered could not be made.
+    /// A dial failed.
     DialFailed {
-        /// The address that was tried.
+        /// The address that was dialled.
         addr: SocketAddr,
-        /// Why.
+        /// The reason.
         why: DialFailure,
     },
-    /// The metadata is known and the files have been looked through: pieces may move from now on. Told once.
+    /// The metadata is known and the files were checked, so pieces can be transferred. Happens once.
     ContentOpened(Box<ContentSetup>),
-    /// A message came in. Blocks come as `Landed`.
+    /// A message was received. Blocks are reported with `Landed` instead.
     Heard {
         /// The sender.
         peer: PeerKey,
         /// The message.
         message: Message,
     },
-    /// Blocks that were asked for came in; `Accept` says which of them are of use.
+    /// Requested blocks were received. `Accept` tells which of them are useful.
     Landed {
         /// The sender.
         peer: PeerKey,
-        /// The blocks, in the order they came.
+        /// The blocks, in the order of their arrival.
         blocks: Vec<Block>,
     },
-    /// Payload came in that nobody had asked for (any more).
+    /// Payload was received that was not requested, or no longer.
     Wasted {
         /// The sender.
         peer: PeerKey,
-        /// How much, in bytes.
+        /// The amount, in bytes.
         bytes: u64,
     },
-    /// Payload went out.
+    /// Payload was sent.
     Sent {
         /// The receiver.
         peer: PeerKey,
-        /// Spans of those ordered by `Serve`; they no longer count against its queue.
+        /// Spans of a `Serve`, which no longer count against its queue.
         spans: Vec<Span>,
     },
-    /// Messages of extensions were said, and everything said so far has gone out.
+    /// The extension messages to a peer were sent, and everything before them.
     Drained {
         /// The receiver.
         peer: PeerKey,
     },
-    /// A connection ended, for whatever reason but our own `Close`.
+    /// A connection has ended, other than by our own `Close`.
     Left {
         /// The peer.
         peer: PeerKey,
-        /// Why.
-        why: Departure,
+        /// The reason.
+        why: DisconnectReason,
     },
-    /// A piece has the digest the torrent promises, and its bytes are in the files.
+    /// A piece has the right hash and is written.
     Verified {
         /// The piece.
         piece: Piece,
-        /// The digest of each of its blocks, where `Verify` asked for them; else empty.
+        /// The digest of each block if `Verify` asked for them, else empty.
         digests: Vec<Sha1Digest>,
     },
-    /// A piece has another digest than the torrent promises; its blocks are gone.
+    /// A piece has the wrong hash; its blocks were discarded.
     HashFailed {
         /// The piece.
         piece: Piece,
         /// The digest of each of its blocks.
         digests: Vec<Sha1Digest>,
     },
-    /// So many blocks at the front of a piece that is taken in runs are hashed and written, and hold no
-    /// memory any more.
+    /// Blocks at the front of a piece that is taken in runs were hashed and written, and no longer use
+    /// memory.
     SegmentWritten {
         /// The piece.
         piece: Piece,
-        /// How many blocks, counted from the first.
+        /// The number of blocks, counted from the first.
         blocks: u32,
     },
-    /// A piece whose blocks had all come in, or a run of one that is taken in runs, could not be written;
-    /// its blocks are gone.
+    /// A complete piece, or a run of a piece that is taken in runs, could not be written; its blocks were
+    /// discarded.
     WriteFailed {
         /// The piece.
         piece: Piece,
     },
-    /// Spans ordered by `Serve` could not be read for the moment; they are not sent.
+    /// Spans of a `Serve` could not be read at the moment, and are not sent.
     Unserved {
-        /// The peer that they were for.
+        /// The peer that requested them.
         peer: PeerKey,
         /// The spans.
         spans: Vec<Span>,
     },
-    /// A piece we claimed could not be read, or proved wrong on the disk; it is ours no longer.
+    /// A piece that we have could not be read, or is damaged on disk; we no longer have it.
     Lost {
         /// The piece.
         piece: Piece,
     },
-    /// A tracker answered an announce, or did not.
+    /// A tracker answered an announce, or failed to.
     Announced {
         /// The tracker.
         tracker: TrackerKey,
         /// The answer.
         answer: Result<AnnounceReply, TrackerFailure>,
     },
-    /// A tracker answered a scrape, or did not.
+    /// A tracker answered a scrape, or failed to.
     Scraped {
         /// The tracker.
         tracker: TrackerKey,
         /// The answer.
         answer: Result<ScrapeReply, TrackerFailure>,
     },
-    /// A search for peers in the DHT has ended. What it found came as `Found`.
+    /// A DHT search for peers has ended. The peers were reported with `Found`.
     LookedUp {
-        /// How many nodes answered.
+        /// The number of nodes that answered.
         answered: u32,
-        /// How many peers they knew.
+        /// The number of peers they returned.
         peers: u32,
     },
-    /// How many bytes of unfinished pieces may be held in memory from now on. One piece is always allowed, or
-    /// one run of a piece that is longer.
+    /// The memory for unfinished pieces has changed. One piece is always allowed, or one run of a longer
+    /// piece.
     Budget {
-        /// Bytes.
+        /// The new limit, in bytes.
         bytes: u64,
     },
-    /// The user wishes something.
+    /// The user gave a command.
     Wish(Wish),
 }
 
-/// An order.
+/// An output of the torrent: an order to its driver.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Output {
-    /// Connect to this address; `Connected` or `DialFailed` follows.
+    /// Dial this address. `Connected` or `DialFailed` follows.
     Dial {
         /// The address.
         addr: SocketAddr,
@@ -196,112 +197,112 @@ pub enum Output {
         /// The message.
         message: Message,
     },
-    /// Request these blocks and expect them.
+    /// Request these blocks.
     Ask {
-        /// The peer that is asked.
+        /// The peer to request them from.
         peer: PeerKey,
-        /// The blocks, in this order; of one piece as far as possible.
+        /// The blocks in order, from one piece if possible.
         blocks: Vec<Block>,
     },
-    /// Take back requests.
+    /// Cancel requests.
     Cancel {
-        /// The peer that is asked.
+        /// The peer that they were sent to.
         peer: PeerKey,
-        /// The blocks.
+        /// The requested blocks.
         blocks: Vec<Block>,
     },
-    /// Send these spans of verified pieces; `Sent` follows for each that went out.
+    /// Send these spans of verified pieces. `Sent` follows for each.
     Serve {
         /// The receiver.
         peer: PeerKey,
         /// The spans, in this order.
         spans: Vec<Span>,
     },
-    /// Do not send these spans if they have not gone out yet; they are not reported as `Sent`.
+    /// Do not send these spans if they are not sent yet. No `Sent` follows for them.
     Unserve {
         /// The receiver.
         peer: PeerKey,
-        /// The spans; empty for all that wait.
+        /// The spans; empty for all that are queued.
         spans: Vec<Span>,
     },
-    /// End a connection. No `Left` follows.
+    /// Close a connection. No `Left` follows.
     Close {
         /// The peer.
         peer: PeerKey,
-        /// Why.
-        why: Departure,
+        /// The reason.
+        why: DisconnectReason,
     },
-    /// A piece is begun: make room for its blocks. Its last life, if there was one, has ended by `Discard` or
-    /// `Verify`.
+    /// Prepare buffers for a new piece. If it was open before, `Discard` or `Verify` has closed it.
     Open {
         /// The piece.
         piece: Piece,
-        /// The piece is too long to be held whole: it is taken in runs. Each is hashed and written as soon as its
-        /// blocks are there and those before it have been; `SegmentWritten` follows for each but the last.
+        /// Whether the piece is too long for memory and is taken in runs. Each run is hashed and written once
+        /// its blocks and all runs before it are complete; `SegmentWritten` follows for each run but the
+        /// last.
         in_runs: bool,
     },
-    /// Put these blocks, all of them just landed and in this order, into their pieces. Others that have landed with
-    /// them are of no use.
+    /// Store these blocks, which were just received, in their pieces. Other blocks of the same report are
+    /// useless.
     Accept {
-        /// The blocks, in the order they came.
+        /// The blocks, in the order of their arrival.
         blocks: Vec<Block>,
     },
-    /// All blocks of a piece are in: hash it, and write it if it is right. `Verified`, `HashFailed` or
-    /// `WriteFailed` follows.
+    /// Hash a complete piece, and write it if the hash is right. `Verified`, `HashFailed` or `WriteFailed`
+    /// follows.
     Verify {
         /// The piece.
         piece: Piece,
-        /// Whether to report the digests of its blocks even if it is right.
+        /// Whether to report the digests of the blocks even if the hash is right.
         digests: bool,
     },
-    /// Throw away the blocks of a piece that have landed; nobody wants it any more.
+    /// Discard the blocks of a piece that is no longer wanted.
     Discard {
         /// The piece.
         piece: Piece,
     },
-    /// Announce; `Announced` follows.
+    /// Announce to a tracker. `Announced` follows.
     Announce {
-        /// To which tracker.
+        /// The tracker.
         tracker: TrackerKey,
         /// The content of the announce.
         announce: Announce,
     },
-    /// Scrape; `Scraped` follows.
+    /// Scrape a tracker. `Scraped` follows.
     Scrape {
         /// The tracker.
         tracker: TrackerKey,
     },
-    /// Search for peers in the DHT (BEP 5), in place of any search under way. `Found` follows as they are found, and
+    /// Search for peers in the DHT (BEP 5), and end any search in progress. `Found` follows for the peers,
     /// `LookedUp` at the end.
     Lookup {
-        /// Say that we have it, too.
+        /// Announce us as a peer, too.
         announce: bool,
-        /// We have all of it (BEP 33).
+        /// Whether we are a seed (BEP 33).
         seed: bool,
     },
-    /// A node of the DHT may be there: a peer's PORT message says so.
+    /// Add a DHT node: a peer's port message named it (BEP 5).
     Node {
-        /// Where.
+        /// The address of the node.
         addr: SocketAddr,
     },
-    /// The info dictionary is here and has the digest that was asked for (BEP 9): what it says, or why it
-    /// cannot be used.
+    /// Take the info dictionary, which matches the info-hash (BEP 9): parsed, or the error if it is unusable.
     Metadata(Result<Box<Metainfo>, MetainfoError>),
-    /// Something happened that people may want to know.
+    /// Report an event to the user.
     Note(Note),
 }
 
-/// An event that people may want to know of.
+/// An event of interest to the user.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Note {
-    /// Every wanted piece is verified and written.
+    /// All wanted pieces are verified and written.
     Finished,
-    /// A piece came out wrong and is fetched again.
+    /// A piece had the wrong hash and is downloaded again.
     HashFailed(Piece),
-    /// This peer sent a wrong info dictionary. It is asked again after a pause, for a bit may flip on any way.
+    /// A peer sent a wrong info dictionary. It is asked again after a pause, since the bytes may have been
+    /// damaged on the way.
     WrongMetadata(SocketAddr),
-    /// This peer sent wrong bytes and is not talked to again.
+    /// A peer sent wrong blocks and was banned.
     Banned(SocketAddr),
-    /// A tracker answered with a warning.
+    /// A tracker sent a warning.
     TrackerWarning(TrackerKey, Untrusted),
 }

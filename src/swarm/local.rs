@@ -1,9 +1,9 @@
-//! When the local network hears of which torrent (BEP 14), and what is believed of what it says.
+//! Local service discovery (BEP 14): when to announce which torrent, and which announcements to believe.
 //!
-//! A torrent is announced when it begins, once more a minute later, for datagrams get lost, and then every
-//! five minutes; sooner where somebody new asks for it. No torrent is announced twice in a minute, and all
-//! of them together take one turn a minute, a few saved up. Whoever hears an announce may call, so most of
-//! the time nobody needs an answer.
+//! A torrent is announced when it starts, again a minute later, since datagrams get lost, then every five
+//! minutes, and sooner when a new neighbour announces it. No torrent is announced more often than once a
+//! minute, and one datagram a minute is sent for all torrents together, with a few saved up. A neighbour that
+//! receives an announcement may connect, so answers are needed rarely.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -12,51 +12,53 @@ use std::time::Duration;
 use crate::base::{Moment, Rng, is_near};
 use crate::proto::lsd::{Search, cookie_text};
 
-/// The info-hash as it stands in handshakes.
+/// The info-hash in its 20-byte wire form.
 pub type Wire = [u8; 20];
 
-/// Between two announces of a torrent.
-const EVERY: Duration = Duration::from_secs(300);
-/// The least time between two of them, and that in which a turn is earned.
+/// The time between two announcements of a torrent.
+const INTERVAL: Duration = Duration::from_secs(300);
+/// The shortest time between two announcements of a torrent, and the time in which a turn to send is earned.
 const MINUTE: Duration = Duration::from_secs(60);
-/// Turns that may be saved up.
-const SAVED: u32 = 4;
-/// A torrent that is due within this time goes along with one that is due now.
-const ALONG: Duration = Duration::from_secs(20);
-/// After it begins, so that several which begin together are announced together.
+/// The most turns that can be saved up.
+const MAX_SAVED_TURNS: u32 = 4;
+/// The time within which a torrent must be due to be announced along with one that is due now.
+const JOIN_WITHIN: Duration = Duration::from_secs(20);
+/// The delay of a torrent's first announcement, so that torrents that start together are announced together.
 const GATHER: Duration = Duration::from_millis(50);
-/// Within this time a newcomer is answered: all who have the torrent do it, but not all at once.
-const ANSWER: Duration = Duration::from_millis(1000);
-/// Announces are up to this much late, or all machines that woke up together would speak together for ever.
-const JITTER: Duration = Duration::from_secs(15);
-/// The most datagrams that are listened to within a minute, of all and of one sender.
-const HEARD: (u32, u32) = (600, 120);
-/// A neighbour heard within this time is no newcomer.
-const KNOWN: Duration = Duration::from_secs(900);
-/// The most neighbours that are known of one torrent; who was heard longest ago makes room.
-const NEIGHBOURS: usize = 200;
+/// The longest random delay of an answer to a new neighbour: all who have the torrent answer, but not at
+/// once.
+const MAX_ANSWER_DELAY: Duration = Duration::from_millis(1000);
+/// The longest random delay of an announcement. Without it, machines that woke up together would always send
+/// together.
+const MAX_JITTER: Duration = Duration::from_secs(15);
+/// The most datagrams that are read per minute, in all and from one sender.
+const MAX_DATAGRAMS: (u32, u32) = (600, 120);
+/// The time for which a neighbour counts as known after its last datagram.
+const NEIGHBOUR_LIFETIME: Duration = Duration::from_secs(900);
+/// The most neighbours that are remembered per torrent; the one silent longest is dropped.
+const MAX_NEIGHBOURS: usize = 200;
 
-/// See the head of this file.
+/// The local service discovery of all torrents.
 #[derive(Clone, Debug)]
 pub struct Local {
     cookie: u32,
     rng: Rng,
-    torrents: BTreeMap<Wire, Listed>,
-    /// When those that have left were announced, as far as that is less than a minute ago.
+    torrents: BTreeMap<Wire, AnnouncedTorrent>,
+    /// When torrents that have left were last announced, if that was less than a minute ago.
     left: BTreeMap<Wire, Moment>,
     networks: Vec<(IpAddr, u8)>,
-    /// The turns taken so far are earned by then.
+    /// The time at which all turns taken so far are earned.
     earned: Moment,
     minute: Moment,
     heard: u32,
     senders: BTreeMap<IpAddr, u32>,
 }
 
-/// A torrent that others may hear of.
+/// A torrent that is announced.
 #[derive(Clone, Debug)]
-struct Listed {
-    /// How many wish it.
-    wishes: usize,
+struct AnnouncedTorrent {
+    /// The number of users that announce it.
+    users: usize,
     next: Moment,
     last: Option<Moment>,
     again: bool,
@@ -64,7 +66,7 @@ struct Listed {
 }
 
 impl Local {
-    /// Nothing to tell yet. The cookie, by which we know our own words, is drawn by the caller.
+    /// Makes an empty list. The cookie, by which we recognise our own datagrams, must be random.
     pub fn new(now: Moment, cookie: u32, seed: u64) -> Self {
         Self {
             cookie,
@@ -79,13 +81,13 @@ impl Local {
         }
     }
 
-    /// The mark of our datagrams.
+    /// The cookie in our datagrams.
     pub const fn cookie(&self) -> u32 {
         self.cookie
     }
 
-    /// The networks this machine is in: an address of each, and how many of its bits all members share. Where
-    /// one is new, whoever is in it hears of all torrents as soon as may be.
+    /// Sets the networks of this machine: one address of each, and its prefix length. When one is new, all
+    /// torrents are announced as soon as possible.
     pub fn set_networks(&mut self, now: Moment, networks: Vec<(IpAddr, u8)>) {
         if networks.iter().any(|network| !self.networks.contains(network)) {
             for listed in self.torrents.values_mut() {
@@ -95,32 +97,32 @@ impl Local {
         self.networks = networks;
     }
 
-    /// A torrent that may be talked of begins. One that is wished already goes on as it is.
+    /// Starts to announce a torrent; if it is announced already, nothing changes but the number of its users.
     pub fn join(&mut self, now: Moment, torrent: Wire) {
         self.left.retain(|_, last| now.since(*last) < MINUTE);
         let last = self.left.remove(&torrent);
         let listed = self.torrents.entry(torrent).or_insert_with(|| {
             let next = last.map_or(now + GATHER, |last| last + MINUTE);
-            Listed { wishes: 0, next, last, again: last.is_none(), neighbours: BTreeMap::new() }
+            AnnouncedTorrent { users: 0, next, last, again: last.is_none(), neighbours: BTreeMap::new() }
         });
-        listed.wishes += 1;
+        listed.users += 1;
     }
 
-    /// One of those who wished it does no longer.
+    /// Ends the announcements of a torrent for one of its users.
     pub fn leave(&mut self, torrent: Wire) {
         if let Some(listed) = self.torrents.get_mut(&torrent) {
-            listed.wishes -= 1;
-            if listed.wishes == 0 {
+            listed.users -= 1;
+            if listed.users == 0 {
                 self.left.extend(listed.last.map(|last| (torrent, last)));
                 self.torrents.remove(&torrent);
             }
         }
     }
 
-    /// Somebody spoke: which torrents of ours it has, and where it is called.
+    /// Handles an announcement. Returns the torrents that the sender shares with us, with its address.
     pub fn heard(&mut self, now: Moment, from: SocketAddr, search: &Search) -> Vec<(Wire, SocketAddr)> {
         let ours = search.cookie.as_deref() == Some(cookie_text(self.cookie).as_bytes());
-        if ours || !self.is_local(from.ip()) || !self.listens(now, from.ip()) {
+        if ours || !self.is_local(from.ip()) || !self.within_limits(now, from.ip()) {
             return Vec::new();
         }
         let mut addr = from;
@@ -129,15 +131,15 @@ impl Local {
         for torrent in &search.torrents {
             let Some(listed) = self.torrents.get_mut(torrent) else { continue };
             found.push((*torrent, addr));
-            if listed.meets(now, addr) {
-                let soon = now + ANSWER.mul_f64(self.rng.fraction());
+            if listed.add_neighbour(now, addr) {
+                let soon = now + MAX_ANSWER_DELAY.mul_f64(self.rng.fraction());
                 listed.hurry(soon);
             }
         }
         found
     }
 
-    /// The torrents to announce now; they count as announced.
+    /// Returns the torrents to announce now, and counts them as announced.
     pub fn due(&mut self, now: Moment) -> Vec<Wire> {
         if self.deadline().is_none_or(|at| at > now) {
             return Vec::new();
@@ -146,9 +148,9 @@ impl Local {
         let mut due = Vec::new();
         for (&torrent, listed) in &mut self.torrents {
             let rested = listed.last.is_none_or(|last| now.since(last) >= MINUTE);
-            if rested && listed.next <= now + ALONG {
-                let pause = if std::mem::take(&mut listed.again) { MINUTE } else { EVERY };
-                listed.next = now + pause + JITTER.mul_f64(self.rng.fraction());
+            if rested && listed.next <= now + JOIN_WITHIN {
+                let pause = if std::mem::take(&mut listed.again) { MINUTE } else { INTERVAL };
+                listed.next = now + pause + MAX_JITTER.mul_f64(self.rng.fraction());
                 listed.last = Some(now);
                 due.push(torrent);
             }
@@ -156,50 +158,50 @@ impl Local {
         due
     }
 
-    /// When [`Self::due`] will have something to say.
+    /// The time at which [`Self::due`] returns the next torrents.
     pub fn deadline(&self) -> Option<Moment> {
         let first = self.torrents.values().map(|listed| listed.next).min()?;
-        Some(first.max(self.earned - MINUTE * (SAVED - 1)))
+        Some(first.max(self.earned - MINUTE * (MAX_SAVED_TURNS - 1)))
     }
 
-    /// Whether an address is of a network that this machine is in, or at least of none on the Internet.
+    /// Whether the address belongs to a network of this machine, or is not an Internet address.
     fn is_local(&self, ip: IpAddr) -> bool {
         let ip = ip.to_canonical();
         is_near(ip) || self.networks.iter().any(|&(ours, bits)| same_network(ours, ip, bits))
     }
 
-    /// Counts a datagram, and says whether it is not too many.
-    fn listens(&mut self, now: Moment, ip: IpAddr) -> bool {
+    /// Counts a datagram. Returns whether it is within the limits.
+    fn within_limits(&mut self, now: Moment, ip: IpAddr) -> bool {
         if now.since(self.minute) >= MINUTE {
             (self.minute, self.heard) = (now, 0);
             self.senders.clear();
         }
-        if self.heard >= HEARD.0 {
+        if self.heard >= MAX_DATAGRAMS.0 {
             return false;
         }
         let of_one = self.senders.entry(ip).or_default();
         *of_one += 1;
-        let listens = *of_one <= HEARD.1;
-        self.heard += u32::from(listens);
-        listens
+        let within_limits = *of_one <= MAX_DATAGRAMS.1;
+        self.heard += u32::from(within_limits);
+        within_limits
     }
 }
 
-impl Listed {
-    /// Announces the torrent at this time, or as soon after it as may be.
+impl AnnouncedTorrent {
+    /// Brings the next announcement forward to `at`, or as close to it as allowed.
     fn hurry(&mut self, at: Moment) {
         let allowed = self.last.map_or(at, |last| at.max(last + MINUTE));
         self.next = self.next.min(allowed);
     }
 
-    /// Notes a neighbour; says whether it is new.
-    fn meets(&mut self, now: Moment, addr: SocketAddr) -> bool {
+    /// Remembers a neighbour. Returns whether it is new.
+    fn add_neighbour(&mut self, now: Moment, addr: SocketAddr) -> bool {
         let before = self.neighbours.insert(addr, now);
-        if self.neighbours.len() > NEIGHBOURS {
+        if self.neighbours.len() > MAX_NEIGHBOURS {
             let oldest = self.neighbours.iter().min_by_key(|(_, at)| **at).map(|(&addr, _)| addr);
             oldest.and_then(|addr| self.neighbours.remove(&addr));
         }
-        before.is_none_or(|at| now.since(at) > KNOWN)
+        before.is_none_or(|at| now.since(at) > NEIGHBOUR_LIFETIME)
     }
 }
 
@@ -283,7 +285,7 @@ mod tests {
             local.join(at(n * 5000), [n as u8; 20]);
             taken.extend(turns(&mut local, n * 5000 + 4999));
         }
-        assert!((17..=17 + SAVED as usize).contains(&taken.len()), "{}", taken.len());
+        assert!((17..=17 + MAX_SAVED_TURNS as usize).contains(&taken.len()), "{}", taken.len());
     }
 
     #[test]
@@ -386,7 +388,7 @@ mod tests {
         let one: usize = (0..1000)
             .map(|n| local.heard(at(100_000 + n), from("10.0.0.2:1"), &search(n as u16 + 1, &[A])).len())
             .sum();
-        assert_eq!(one, HEARD.1 as usize);
+        assert_eq!(one, MAX_DATAGRAMS.1 as usize);
         assert_eq!(local.heard(at(101_000), from("10.0.0.3:1"), &search(1, &[A])).len(), 1);
         let all: usize = (0..5000_u32)
             .map(|n| {
@@ -394,8 +396,11 @@ mod tests {
                 local.heard(at(200_000), SocketAddr::new(ip, 1), &search(9, &[A])).len()
             })
             .sum();
-        assert_eq!(all, HEARD.0 as usize);
-        assert!(local.torrents[&A].neighbours.len() <= NEIGHBOURS && local.senders.len() <= HEARD.0 as usize);
+        assert_eq!(all, MAX_DATAGRAMS.0 as usize);
+        assert!(
+            local.torrents[&A].neighbours.len() <= MAX_NEIGHBOURS
+                && local.senders.len() <= MAX_DATAGRAMS.0 as usize
+        );
         assert!(turns(&mut local, 259_000).len() <= 2);
     }
 
@@ -415,7 +420,7 @@ mod tests {
                 now += wait;
                 for (when, told) in turns(&mut local, now) {
                     taken += 1;
-                    prop_assert!(taken <= u64::from(SAVED) + when / 60_000, "{} turns at {}", taken, when);
+                    prop_assert!(taken <= u64::from(MAX_SAVED_TURNS) + when / 60_000, "{} turns at {}", taken, when);
                     for torrent in told {
                         let before = last.insert(torrent, when);
                         prop_assert!(before.is_none_or(|before| when - before >= 60_000));

@@ -210,3 +210,28 @@ fn hostile_names_stay_within_the_folder() {
     let only = |folder: &str| std::fs::read_dir(party.path(folder)).unwrap().count();
     assert_eq!((only("deep"), only("deep/er"), only("deep/er/got")), (1, 1, 1));
 }
+
+#[test]
+fn many_torrents_are_seeded_under_a_low_limit_of_open_files() {
+    const TORRENTS: usize = 40;
+    let scene = Scene::new();
+    let mut torrents = Vec::new();
+    for number in 0..TORRENTS {
+        let (data, torrent) = (format!("given/{number}"), format!("{number}.torrent"));
+        scene.write(&data, bytes(20_000 + number));
+        let made = scene.run(&["create", &data, "-o", &torrent, "--no-date", "-q"]);
+        assert_eq!(made.code, 0, "{}", made.err);
+        torrents.push(torrent);
+    }
+    let mut command = Command::new("sh");
+    let limited =
+        ["-c", "ulimit -Sn 64 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_torr"), "seed", "--until", "3s"];
+    command.args(limited).args(["-o", "given", "--bind", "127.0.0.1", "--json"]).args(&torrents);
+    let ours = scene.command(&[] as &[&str]);
+    command.current_dir(scene.path()).env_clear();
+    command.envs(ours.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    let ran = Scene::ran(&mut command);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert_eq!(ran.json().iter().filter(|event| event["event"] == "done").count(), TORRENTS);
+}

@@ -386,7 +386,7 @@ fn a_seeder_that_runs_out_of_files_for_a_moment_goes_on() {
     party.torrent("many");
     // So few descriptors that files are closed and opened again all the time.
     let mut command = Command::new("sh");
-    let script = r#"ulimit -S -n 64 && exec "$0" "$@""#;
+    let script = r#"ulimit -n 64 && exec "$0" "$@""#;
     command.args(["-c", script, env!("CARGO_BIN_EXE_torr"), "seed", "many.torrent", "-o", "given", "--json"]);
     command.args(["--bind", "127.0.0.1", "--state-dir", "state-few", "--no-trackers", "-vv"]);
     command.current_dir(party.scene.path()).env("HOME", party.scene.path()).env("LANG", "C.UTF-8");
@@ -404,8 +404,7 @@ fn a_seeder_that_runs_out_of_files_for_a_moment_goes_on() {
     // No file can be opened any more, and what others have of it is of no use here.
     let pid = rustix::process::Pid::from_raw(seeder.id() as i32);
     let limit = |files| {
-        let most = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
-        let limit = rustix::process::Rlimit { current: Some(files), maximum: most };
+        let limit = rustix::process::Rlimit { current: Some(files), maximum: Some(64) };
         rustix::process::prlimit(pid, rustix::process::Resource::Nofile, limit).unwrap();
     };
     limit(3);

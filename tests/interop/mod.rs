@@ -6,6 +6,7 @@
 
 mod aria2;
 mod client;
+mod device;
 mod dht;
 mod http;
 mod libtorrent;

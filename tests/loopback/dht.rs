@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use torr::base::NodeId;
-use torr::engine::dht::{Goal, News, Node, NodeConfig};
-use torr::engine::{Add, After, ContentOptions, Engine, EngineConfig, State, Until};
+use torr::engine::dht::{Goal, Node, NodeConfig, TaskUpdate};
+use torr::engine::{Add, After, ContentOptions, Engine, EngineConfig, SeedGoal, State};
 
 use super::nodes::{addr, config, network, told, until};
 use super::world::{Client, TIMEOUT, World};
@@ -35,8 +35,9 @@ async fn seeder(world: &World, node: &Node) -> Client {
 async fn announced(node: &Node, world: &World) -> Vec<SocketAddr> {
     let info_hash = NodeId(world.metainfo.info_hash().wire());
     let (news, _) = told(node.begin(Goal::Peers { info_hash, no_seeds: false, announce: None })).await;
-    let each =
-        news.into_iter().filter_map(|news| if let News::Peers(peers) = news { Some(peers) } else { None });
+    let each = news
+        .into_iter()
+        .filter_map(|news| if let TaskUpdate::Peers(peers) = news { Some(peers) } else { None });
     each.flatten().collect()
 }
 
@@ -78,7 +79,7 @@ async fn a_peer_tells_of_its_node() {
     let leecher = client(&world, "other", world.empty("other"), &alone).await;
     alone.stop().await;
     let options = ContentOptions {
-        after: After::Seed(Until::default()),
+        after: After::Seed(SeedGoal::default()),
         ..ContentOptions::new(leecher.folder.clone())
     };
     let add = Add { peers: vec![seeder.addr().await], ..Add::new(world.metainfo.clone(), options) };

@@ -7,7 +7,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
 use torr::base::NodeId;
 use torr::engine::FaultKind;
-use torr::engine::dht::{Announce, Goal, News, Node, NodeConfig, Outcome, Status};
+use torr::engine::dht::{Announce, Goal, Node, NodeConfig, Outcome, Status, TaskUpdate};
 use torr::proto::krpc::Item;
 
 use super::world::TIMEOUT;
@@ -48,19 +48,20 @@ pub async fn network(count: usize) -> Vec<Node> {
 }
 
 /// All that a task tells.
-pub async fn told(mut news: UnboundedReceiver<News>) -> (Vec<News>, Outcome) {
+pub async fn told(mut news: UnboundedReceiver<TaskUpdate>) -> (Vec<TaskUpdate>, Outcome) {
     let mut all = Vec::new();
     loop {
         match timeout(TIMEOUT, news.recv()).await.expect("in time").expect("every task ends") {
-            News::Ended(outcome) => return (all, outcome),
-            News::Steps(_) => {}
+            TaskUpdate::Ended(outcome) => return (all, outcome),
+            TaskUpdate::Progress(_) => {}
             news => all.push(news),
         }
     }
 }
 
-fn peers(news: &[News]) -> Vec<SocketAddr> {
-    let each = news.iter().filter_map(|news| if let News::Peers(peers) = news { Some(peers) } else { None });
+fn peers(news: &[TaskUpdate]) -> Vec<SocketAddr> {
+    let each =
+        news.iter().filter_map(|news| if let TaskUpdate::Peers(peers) = news { Some(peers) } else { None });
     each.flatten().copied().collect()
 }
 
@@ -85,7 +86,7 @@ async fn what_one_announces_another_finds() {
     let (_, outcome) = told(nodes[1].begin(Goal::Put { item: item.clone(), instead_of: None })).await;
     assert!(outcome.stored >= 3, "{outcome:?}");
     let get = Goal::Get { target: item.target(), salt: Vec::new() };
-    assert_eq!(told(nodes[8].begin(get)).await.0.first(), Some(&News::Item(item)));
+    assert_eq!(told(nodes[8].begin(get)).await.0.first(), Some(&TaskUpdate::Item(item)));
     let (_, outcome) = told(nodes[0].begin(Goal::Ping(addr(&nodes[5])))).await;
     assert_eq!(outcome.nearest, [(nodes[5].status().v4.unwrap().id, addr(&nodes[5]))]);
     assert!(nodes.iter().any(|node| node.status().torrents_kept == 1));

@@ -1,7 +1,7 @@
 //! A file is read while it comes.
 
 use torr::base::FileIndex;
-use torr::engine::{Add, Command, ContentOptions, Feed, Read, Reader};
+use torr::engine::{Add, ChunkSender, Command, ContentOptions, ReadOutcome, Reader};
 
 use super::world::{Client, TIMEOUT, World};
 
@@ -15,17 +15,17 @@ async fn seeder(world: &World) -> Client {
 }
 
 /// The torrent in that client's folder, read while it comes.
-fn read_by(world: &World, client: &Client, feed: Feed) -> Add {
+fn read_by(world: &World, client: &Client, feed: ChunkSender) -> Add {
     let options = ContentOptions { read: Some(feed), ..ContentOptions::new(client.folder.clone()) };
     Add::new(world.metainfo.clone(), options)
 }
 
 /// Everything that comes, and how it ends.
-async fn read(reader: &mut Reader) -> (Vec<u8>, Read) {
+async fn read(reader: &mut Reader) -> (Vec<u8>, ReadOutcome) {
     let mut bytes = Vec::new();
     loop {
         match tokio::time::timeout(TIMEOUT, reader.next()).await.expect("in time") {
-            Read::Bytes(chunk) => {
+            ReadOutcome::Bytes(chunk) => {
                 assert!(chunk.len() <= 256 << 10);
                 chunk.slices().for_each(|slice| bytes.extend_from_slice(slice));
             }
@@ -43,9 +43,9 @@ async fn every_byte_is_read_once_and_in_order() {
     let add = Add { peers: vec![seeder.addr().await], ..read_by(&world, &leecher, feed) };
     leecher.handle.add(add);
     let (bytes, end) = read(&mut reader).await;
-    assert!(matches!(end, Read::End), "{end:?}");
+    assert!(matches!(end, ReadOutcome::End), "{end:?}");
     assert!(bytes == std::fs::read(seeder.folder.join("content/file-2.bin")).expect("is there"));
-    assert!(matches!(reader.next().await, Read::End), "the end stays the end");
+    assert!(matches!(reader.next().await, ReadOutcome::End), "the end stays the end");
     leecher.handle.stop().await;
 
     // All is there: it is read without anybody, and an empty file is at its end at once.
@@ -54,7 +54,7 @@ async fn every_byte_is_read_once_and_in_order() {
         let (feed, mut reader) = Reader::of(FileIndex(file));
         again.handle.add(read_by(&world, &again, feed));
         let (bytes, end) = read(&mut reader).await;
-        assert!(matches!(end, Read::End) && bytes.len() == len, "{end:?}");
+        assert!(matches!(end, ReadOutcome::End) && bytes.len() == len, "{end:?}");
         again.handle.stop().await;
     }
 }
@@ -67,5 +67,5 @@ async fn a_reader_is_cut_off_when_the_torrent_ends_before_the_file() {
     let id = leecher.handle.add(read_by(&world, &leecher, feed));
     leecher.handle.send(Command::Remove(id));
     let (bytes, end) = read(&mut reader).await;
-    assert!(bytes.is_empty() && matches!(end, Read::Cut(None)), "{end:?}");
+    assert!(bytes.is_empty() && matches!(end, ReadOutcome::Cut(None)), "{end:?}");
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::mpsc::UnboundedReceiver;
 use torr::base::Rng;
-use torr::engine::{Add, After, ContentOptions, Engine, EngineConfig, Event, Existing, Handle, Until};
+use torr::engine::{
+    Add, After, ContentOptions, Engine, EngineConfig, Event, ExistingFiles, Handle, SeedGoal,
+};
 use torr::hash::sha1;
 use torr::proto::metainfo::{Attributes, Content, Draft, DraftFile, Extras, Metainfo};
 
@@ -128,7 +130,7 @@ impl World {
 
     /// The same where the files are believed to be right.
     pub fn seed_trusting(&self, client: &Client) -> Add {
-        let options = ContentOptions { existing: Existing::Trust, ..client.seeding() };
+        let options = ContentOptions { existing: ExistingFiles::Trust, ..client.seeding() };
         Add::new(self.metainfo.clone(), options)
     }
 }
@@ -138,7 +140,7 @@ impl Client {
     pub fn seeding(&self) -> ContentOptions {
         ContentOptions {
             seed_only: true,
-            after: After::Seed(Until::default()),
+            after: After::Seed(SeedGoal::default()),
             ..ContentOptions::new(self.folder.clone())
         }
     }

@@ -3,7 +3,7 @@
 use torr::proto::announce::AnnounceEvent;
 use torr::proto::message::Message;
 use torr::swarm::Torrent;
-use torr::swarm::event::{Departure, Input, Note, Output, PeerKey, Wish};
+use torr::swarm::event::{DisconnectReason, Input, Note, Output, PeerKey, Wish};
 
 use super::disk::Outcome;
 use super::plan::address_of;
@@ -140,7 +140,7 @@ impl World {
                 let side = conn.side(at);
                 conn.ways[side].queue.retain(|span| !spans.is_empty() && !spans.contains(span));
             }
-            Output::Close { peer, .. } => self.close(peer.0 as usize, at, Departure::Closed),
+            Output::Close { peer, .. } => self.close(peer.0 as usize, at, DisconnectReason::Closed),
             Output::Open { piece, in_runs } => self.nodes[at].disk.open(piece, in_runs),
             Output::Accept { blocks } => {
                 for block in blocks {
@@ -216,7 +216,7 @@ impl World {
         let Some(script) = node.plan.script else { return };
         match script.react(&mut node.rng, self.metainfo.raw_info(), message) {
             Reaction::Say(messages) => messages.into_iter().for_each(|message| self.say(at, peer, message)),
-            Reaction::Leave => self.close(peer.0 as usize, at, Departure::Closed),
+            Reaction::Leave => self.close(peer.0 as usize, at, DisconnectReason::Closed),
         }
     }
 

@@ -82,7 +82,7 @@ impl World {
         let hello = Hello { id: self.nodes[other].id(conn_life), reserved };
         self.hear(at, Input::Connected { peer, addr, incoming: side == 1, hello });
         if dead {
-            self.ends(number, side, torr::swarm::event::Departure::Closed);
+            self.ends(number, side, torr::swarm::event::DisconnectReason::Closed);
         }
     }
 

@@ -11,7 +11,7 @@ use torr::base::{Bitfield, Geometry, Moment, Rng};
 use torr::dht::{Outcome, TaskKey};
 use torr::hash::sha1;
 use torr::proto::metainfo::{Attributes, Content, Draft, Extras, Metainfo};
-use torr::swarm::event::{Departure, Input, Output, PeerKey, Wish};
+use torr::swarm::event::{DisconnectReason, Input, Output, PeerKey, Wish};
 use torr::swarm::local::Local;
 
 use super::datagrams::Kind;
@@ -53,7 +53,7 @@ pub enum Event {
     /// A parcel is through.
     Through(usize, usize),
     /// An end notices that its connection is no more.
-    Ends(usize, usize, Departure),
+    Ends(usize, usize, DisconnectReason),
     /// A disk has finished a piece.
     Disk(usize, u64, torr::base::Piece),
     /// A disk has written a run of a long piece, by its number.
@@ -339,20 +339,20 @@ impl World {
         self.nodes[at].end(&self.geometry, &self.liars);
         for conn in 0..self.conns.len() {
             if self.conns[conn].ends.contains(&at) && !self.conns[conn].dead {
-                self.close(conn, at, Departure::Silent);
+                self.close(conn, at, DisconnectReason::Silent);
             }
         }
         self.changed = true;
     }
 
     /// One end is no more; the other will notice.
-    pub(super) fn close(&mut self, number: usize, at: usize, why: Departure) {
+    pub(super) fn close(&mut self, number: usize, at: usize, why: DisconnectReason) {
         let conn = &mut self.conns[number];
         let side = conn.side(at);
         conn.known[side] = false;
         if !conn.dead {
             conn.dead = true;
-            let notice = if why == Departure::Silent { SILENCE } else { conn.ways[side].latency() };
+            let notice = if why == DisconnectReason::Silent { SILENCE } else { conn.ways[side].latency() };
             self.heap.put(self.now + notice, Event::Ends(number, 1 - side, why));
         }
     }
@@ -362,11 +362,14 @@ impl World {
         let conn = &mut self.conns[number];
         conn.dead = true;
         for side in 0..2 {
-            self.heap.put(self.now + conn.ways[side].latency(), Event::Ends(number, side, Departure::Closed));
+            self.heap.put(
+                self.now + conn.ways[side].latency(),
+                Event::Ends(number, side, DisconnectReason::Closed),
+            );
         }
     }
 
-    pub(super) fn ends(&mut self, number: usize, side: usize, why: Departure) {
+    pub(super) fn ends(&mut self, number: usize, side: usize, why: DisconnectReason) {
         let conn = &mut self.conns[number];
         let at = conn.ends[side];
         if std::mem::take(&mut conn.known[side]) {

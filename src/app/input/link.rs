@@ -53,12 +53,12 @@ impl Link {
     }
 
     /// The torrent, if it is remembered from an earlier run. What cannot be read is not remembered.
-    pub fn remembered(&self, state: Option<&Path>) -> Option<Metainfo> {
+    pub fn stored(&self, state: Option<&Path>) -> Option<Metainfo> {
         let wire = self.magnet.info_hash.wire();
         let state = state?;
         // A torrent of both versions is remembered by the same digits as by its v1 hash alone.
-        let known = engine::recall_metainfo(state, &InfoHashes::from_v1(wire)).ok()??;
-        agrees(&self.magnet.info_hash, &known.info_hash()).then_some(known)
+        let stored = engine::load_stored_metainfo(state, &InfoHashes::from_v1(wire)).ok()??;
+        agrees(&self.magnet.info_hash, &stored.info_hash()).then_some(stored)
     }
 
     /// The torrent with its metadata: the trackers and web seeds of the link are its own from here on.
@@ -111,7 +111,7 @@ fn spelled_out(hash: &str) -> String {
 mod tests {
     use super::*;
     use crate::proto::metainfo::{Attributes, Content, Draft, Extras};
-    use crate::store::Remembered;
+    use crate::store::StoredTorrentFiles;
 
     fn link(text: &str) -> Link {
         Link::of(Path::new(text)).unwrap().unwrap()
@@ -184,13 +184,13 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let torrent = torrent();
         let (v1, hash) = (torrent.info_hash().v1().unwrap(), torrent.info_hash().to_string());
-        assert!(
-            link(&hash).remembered(Some(state.path())).is_none() && link(&hash).remembered(None).is_none()
-        );
-        Remembered::of(state.path()).keep(&torrent.info_hash(), &torrent.to_bytes()).unwrap();
-        assert_eq!(link(&hash).remembered(Some(state.path())).as_ref(), Some(&torrent));
+        assert!(link(&hash).stored(Some(state.path())).is_none() && link(&hash).stored(None).is_none());
+        StoredTorrentFiles::in_state_dir(state.path())
+            .save(&torrent.info_hash(), &torrent.to_bytes())
+            .unwrap();
+        assert_eq!(link(&hash).stored(Some(state.path())).as_ref(), Some(&torrent));
         let both = Magnet::new(InfoHashes::hybrid(v1, [7; 32])).to_string();
-        assert_eq!(link(&both).remembered(Some(state.path())).as_ref(), Some(&torrent));
-        assert!(link(&"ab".repeat(20)).remembered(Some(state.path())).is_none());
+        assert_eq!(link(&both).stored(Some(state.path())).as_ref(), Some(&torrent));
+        assert!(link(&"ab".repeat(20)).stored(Some(state.path())).is_none());
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::app::{Error, ErrorKind, Remedy, shown};
-use crate::store::{self, ScannedFile, Skipped, Wishes};
+use crate::store::{self, ScanOptions, ScannedFile, Skipped};
 
 /// The order of the files.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,9 +35,9 @@ impl Gathered {
 }
 
 /// Looks under a path. The torrent file that is to be written is never part of itself.
-pub fn gather(path: &Path, wishes: &Wishes, sort: Sort, own: Option<&Path>) -> Result<Gathered, Error> {
+pub fn gather(path: &Path, wishes: &ScanOptions, sort: Sort, own: Option<&Path>) -> Result<Gathered, Error> {
     let scan = store::scan(path, wishes).map_err(Error::from)?;
-    if let Some(first) = scan.unnamed.first() {
+    if let Some(first) = scan.non_utf8.first() {
         let message = format!("the name of {} is not UTF-8, so a torrent cannot contain it", shown(first));
         return Err(Error::new(ErrorKind::Disk, "not_utf8", message).remedy(Remedy::ExcludeUnnamed));
     }
@@ -58,7 +58,7 @@ pub fn gather(path: &Path, wishes: &Wishes, sort: Sort, own: Option<&Path>) -> R
 
 /// The first file that cannot be read ends the work before it begins.
 pub fn check_readable(found: &Gathered) -> Result<(), Error> {
-    let Some(file) = store::unreadable(&found.files) else { return Ok(()) };
+    let Some(file) = store::first_unreadable(&found.files) else { return Ok(()) };
     let opened = std::fs::File::open(&file.path);
     let error = opened.err().unwrap_or_else(|| std::io::ErrorKind::PermissionDenied.into());
     Err(Error::disk("read", &file.path, &error).remedy(Remedy::ExcludeUnreadable))
@@ -103,7 +103,7 @@ mod tests {
         for (name, len) in [("a", 1), ("b", 3), ("c", 2), ("d", 3)] {
             fs::write(dir.path().join(name), "x".repeat(len)).unwrap();
         }
-        let of = |sort| names(&gather(dir.path(), &Wishes::default(), sort, None).unwrap());
+        let of = |sort| names(&gather(dir.path(), &ScanOptions::default(), sort, None).unwrap());
         assert_eq!((of(Sort::Path).concat(), of(Sort::Size).concat()), ("abcd".into(), "bdca".into()));
     }
 
@@ -114,14 +114,14 @@ mod tests {
         for name in ["a", "d.torrent"] {
             fs::write(at(name), "x").unwrap();
         }
-        let found = gather(dir.path(), &Wishes::default(), Sort::Path, Some(&at("d.torrent"))).unwrap();
+        let found = gather(dir.path(), &ScanOptions::default(), Sort::Path, Some(&at("d.torrent"))).unwrap();
         assert_eq!((names(&found), found.skipped.excluded), (vec!["a".into()], 1));
-        let refused = gather(&at("a"), &Wishes::default(), Sort::Path, Some(&at("a"))).unwrap_err();
+        let refused = gather(&at("a"), &ScanOptions::default(), Sort::Path, Some(&at("a"))).unwrap_err();
         assert_eq!(refused.kind, ErrorKind::Usage);
-        let refused = gather(dir.path(), &Wishes::default(), Sort::Path, Some(&at("a"))).unwrap_err();
+        let refused = gather(dir.path(), &ScanOptions::default(), Sort::Path, Some(&at("a"))).unwrap_err();
         assert_eq!(refused.kind, ErrorKind::Usage, "content is not given up for a torrent");
         std::os::unix::fs::symlink("a", at("link")).unwrap();
-        let refused = gather(&at("link"), &Wishes::default(), Sort::Path, Some(&at("a"))).unwrap_err();
+        let refused = gather(&at("link"), &ScanOptions::default(), Sort::Path, Some(&at("a"))).unwrap_err();
         assert_eq!(refused.kind, ErrorKind::Usage, "it leads to the same file");
     }
 }

@@ -80,7 +80,7 @@ pub fn hash(
 
 /// A file that is not what it was when it was found is an error: its digests are of neither.
 pub fn check_unchanged(found: &Gathered) -> Result<(), Error> {
-    store::changed(&found.files).map_or(Ok(()), |file| Err(changed(&file.path)))
+    store::first_changed(&found.files).map_or(Ok(()), |file| Err(changed(&file.path)))
 }
 
 fn changed(path: &Path) -> Error {

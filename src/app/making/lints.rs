@@ -163,7 +163,7 @@ fn collisions(files: &[ScannedFile]) -> Vec<&ScannedFile> {
 mod tests {
     use super::*;
     use crate::proto::metainfo::{Content, Extras};
-    use crate::store::Seen;
+    use crate::store::ScanStamp;
 
     fn found(paths: &[&str]) -> Gathered {
         let file = |path: &&str| ScannedFile {
@@ -171,7 +171,7 @@ mod tests {
             names: path.split('/').map(str::to_owned).collect(),
             len: 1,
             executable: false,
-            seen: Seen::default(),
+            stamp: ScanStamp::default(),
         };
         Gathered { files: paths.iter().map(file).collect(), is_folder: true, ..Gathered::default() }
     }

@@ -8,6 +8,4 @@ pub mod portable;
 pub mod reuse;
 pub mod values;
 
-pub use crate::store::{
-    Hashed as CachedHashes, Hashes as HashCache, Patterns, ScannedFile, Skipped, Wishes, scan,
-};
+pub use crate::store::{CachedHashes, HashCache, Patterns, ScanOptions, ScannedFile, Skipped, scan};

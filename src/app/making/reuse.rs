@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::gather::Gathered;
 use crate::base::{FileIndex, Geometry, Sha1Digest, units};
 use crate::proto::metainfo::{File, Metainfo};
-use crate::store::{ScannedFile, same_piece};
+use crate::store::{ScannedFile, matching_piece};
 
 /// Reusable hashes: a digest for each piece that need not be hashed.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -53,7 +53,9 @@ pub fn find(old: &Metainfo, name: &str, found: &Gathered, shape: &Geometry, now:
     }
     let digests: Vec<_> = ours
         .pieces()
-        .map(|piece| same_piece(theirs, ours, &same, piece).and_then(|piece| old.piece_hashes().sha1(piece)))
+        .map(|piece| {
+            matching_piece(theirs, ours, &same, piece).and_then(|piece| old.piece_hashes().sha1(piece))
+        })
         .collect();
     if digests.iter().all(Option::is_none) {
         return none("its files start at other offsets within their pieces".to_owned());
@@ -74,7 +76,7 @@ fn unchanged(old: &Metainfo, name: &str, found: &Gathered, date: i64) -> Vec<Opt
         // A single file has no path but its name.
         let names = if found.is_folder { &file.names } else { &vec![name.to_owned()] };
         let at = *by_path.get(names).filter(|_| found.is_folder != old.is_single_file())?;
-        let same = old.files()[at].len() == file.len && file.seen.older_than(date);
+        let same = old.files()[at].len() == file.len && file.stamp.older_than(date);
         same.then_some(FileIndex(at as u32))
     };
     found.files.iter().map(of).collect()
@@ -93,7 +95,7 @@ fn names(old: &Metainfo, file: &File) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::proto::metainfo::{Attributes, Content, Draft, DraftFile, Extras};
-    use crate::store::{Wishes, scan};
+    use crate::store::{ScanOptions, scan};
 
     const K: usize = 16 << 10;
 
@@ -113,7 +115,7 @@ mod tests {
         }
 
         fn gathered(&self) -> Gathered {
-            let scan = scan(self.dir.path(), &Wishes::default()).unwrap();
+            let scan = scan(self.dir.path(), &ScanOptions::default()).unwrap();
             Gathered { files: scan.files, is_folder: true, ..Gathered::default() }
         }
 

@@ -12,7 +12,7 @@ use super::torrent_file::{self, SavedTorrentFile, torrent_file_name};
 use super::transfer::Transfer;
 use super::{MorePeers, Submission, SubmissionWatch};
 use crate::app::config::Origin;
-use crate::app::door::{Add, ContentOptions, Existing, Priority, Reader, Source};
+use crate::app::door::{Add, ContentOptions, ExistingFiles, Priority, Reader, TorrentSource};
 use crate::app::input::{self, Input, Link, Reading, Torrent};
 use crate::app::selection::{listed, priorities, wanted, wanted_by_link};
 use crate::app::session_settings::SessionSettings;
@@ -103,7 +103,7 @@ impl SubmissionBuilder {
         if !link.magnet.web_seeds.is_empty() {
             tracing::info!("the magnet link names web seeds, which are not used yet");
         }
-        Ok(Some(match link.remembered(self.settings.state_dir()) {
+        Ok(Some(match link.stored(self.settings.state_dir()) {
             Some(metainfo) => Input::Torrent(Box::new(self.torrent_of(link, metainfo))),
             None => Input::Link(Box::new(link)),
         }))
@@ -154,7 +154,7 @@ impl SubmissionBuilder {
     fn search(self: &Arc<Self>, link: Link) -> Result<Submission, Error> {
         let mut add = self.settings.link_to_add(&link)?;
         add.metadata_timeout = self.options.metadata_timeout;
-        if let Source::Link(link) = &mut add.source {
+        if let TorrentSource::Link(link) = &mut add.source {
             link.eager = !matches!(self.options.torrent_file, TorrentFileMode::FileOnly(_));
         }
         let search = MetadataSearch { add, link, builder: self.clone() };
@@ -204,7 +204,7 @@ impl SubmissionBuilder {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(|error| Error::disk("create", folder, &error))?;
         }
-        let overwrite = self.options.existing == Existing::Overwrite;
+        let overwrite = self.options.existing == ExistingFiles::Overwrite;
         torrent_file::save(&path, &torrent.bytes, overwrite, Remedy::ReplaceTorrentFile)?;
         let path = std::path::absolute(&path).map_err(|error| Error::disk("use", &path, &error))?;
         Ok(SavedTorrentFile {

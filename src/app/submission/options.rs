@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::app::config::Origin;
-use crate::app::door::{After, Alloc, Existing, Order};
+use crate::app::door::{After, Alloc, ExistingFiles, Order};
 use crate::app::selection::Select;
 
 /// The use of a torrent file that was read or found.
@@ -29,7 +29,7 @@ pub struct SubmissionOptions {
     /// The files that are wanted; empty for the choice of the link, or all.
     pub select: Vec<Select>,
     /// The treatment of files that are there. `Overwrite` also allows to replace a torrent file.
-    pub existing: Existing,
+    pub existing: ExistingFiles,
     /// How space is reserved.
     pub alloc: Alloc,
     /// The order of pieces.
@@ -53,7 +53,7 @@ impl SubmissionOptions {
             folder,
             root_name: None,
             select: Vec::new(),
-            existing: Existing::default(),
+            existing: ExistingFiles::default(),
             alloc: Alloc::default(),
             order: Order::default(),
             ends_first: false,

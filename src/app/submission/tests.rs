@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::app::config::{Config, Origin};
-use crate::app::door::{Existing, Source};
+use crate::app::door::{ExistingFiles, TorrentSource};
 use crate::app::input::{FetchWatch, Input};
 use crate::app::session_settings::{NetworkOptions, SessionSettings};
 use crate::app::{Error, Remedy};
 use crate::proto::metainfo::{Attributes, Content, Draft, DraftFile, Extras, Metainfo};
-use crate::store::Remembered;
+use crate::store::StoredTorrentFiles;
 
 /// The warnings that were given.
 #[derive(Clone, Default)]
@@ -84,7 +84,7 @@ fn transfer(submission: Option<Submission>) -> Transfer {
 #[test]
 fn a_torrent_file_is_a_transfer_and_only_once() {
     let request = Request::new();
-    let builder = request.builder(|options| options.existing = Existing::Trust);
+    let builder = request.builder(|options| options.existing = ExistingFiles::Trust);
     let (path, metainfo) = request.write("a.torrent", "films", &["a", "b"]);
     let Transfer { add, torrent, reader } = transfer(builder.build(&path).unwrap());
     assert_eq!((torrent.info_hashes, torrent.is_seeded()), (metainfo.info_hash(), false));
@@ -93,7 +93,7 @@ fn a_torrent_file_is_a_transfer_and_only_once() {
     let content = add.content.unwrap();
     assert_eq!(
         (content.existing, content.folder, content.priorities.len()),
-        (Existing::Trust, torrent.folder, 0)
+        (ExistingFiles::Trust, torrent.folder, 0)
     );
     assert!(builder.build(&path).unwrap().is_none());
     let link = PathBuf::from(format!("magnet:?xt=urn:btih:{}&x.pe=192.0.2.1:5", metainfo.info_hash()));
@@ -110,13 +110,13 @@ fn a_link_is_looked_for_unless_its_metadata_is_recorded() {
     let link = PathBuf::from(format!("magnet:?xt=urn:btih:{}&so=1", metainfo.info_hash()));
     let builder = request.builder(|_| {});
     let Some(Submission::MetadataSearch(search)) = builder.build(&link).unwrap() else { panic!("no search") };
-    let Source::Link(wanted) = &search.add.source else { panic!("no link") };
+    let TorrentSource::Link(wanted) = &search.add.source else { panic!("no link") };
     assert!(wanted.eager && search.add.content.is_none());
     let found = transfer(search.resolve(metainfo.clone()).map(Some).unwrap());
     assert_eq!(found.add.content.unwrap().priorities.len(), 2, "the link chooses files");
 
     let state = request.dir.path().join("state");
-    Remembered::of(&state).keep(&metainfo.info_hash(), &metainfo.to_bytes()).unwrap();
+    StoredTorrentFiles::in_state_dir(&state).save(&metainfo.info_hash(), &metainfo.to_bytes()).unwrap();
     let known = request.builder(|_| {}).build(&link).unwrap();
     assert_eq!(transfer(known).torrent.info_hashes, metainfo.info_hash());
     let read = request.builder(|_| {}).read(&link).unwrap();

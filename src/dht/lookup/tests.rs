@@ -19,7 +19,7 @@ fn the_nearest_are_asked_first_and_few_at_a_time() {
     let mut lookup = lookup([9, 3, 5, 1, 7, 8]);
     let asked: Vec<_> = std::iter::from_fn(|| lookup.next()).map(|(id, ..)| id.unwrap().0[0]).collect();
     assert_eq!(asked, [1, 3, 5, 7]);
-    lookup.waits(addr(1));
+    lookup.mark_late(addr(1));
     assert_eq!(lookup.next().unwrap().1, addr(8));
     assert_eq!(lookup.next(), None);
     lookup.answered(id(1), addr(1), Some(vec![1]), true);
@@ -70,7 +70,7 @@ fn one_that_is_late_holds_up_nothing_but_counts_if_it_answers_after_all() {
     while let Some((id, at, _)) = lookup.next() {
         asked.push(at);
         if at == addr(3) || at == addr(4) {
-            lookup.waits(at);
+            lookup.mark_late(at);
         } else {
             lookup.answered(id.unwrap(), at, None, false);
         }
@@ -80,12 +80,12 @@ fn one_that_is_late_holds_up_nothing_but_counts_if_it_answers_after_all() {
     lookup.answered(id(3), addr(3), None, true);
     let nearest: Vec<_> = lookup.nearest().map(|(id, ..)| id).collect();
     assert_eq!(nearest, [1, 2, 3, 5, 6, 7, 8, 9].map(id));
-    // Where there is nobody else the search waits for it.
+    // If there is no other node, the search waits for the late one.
     let mut few = self::lookup([1, 2]);
     few.next();
     few.next();
     few.answered(id(1), addr(1), None, false);
-    few.waits(addr(2));
+    few.mark_late(addr(2));
     assert!(!few.is_done());
     few.failed(addr(2), true);
     assert!(few.is_done());
@@ -101,12 +101,12 @@ fn a_node_has_the_name_it_gives_itself() {
     assert_eq!(lookup.next().unwrap().1, addr(2));
 }
 
-/// The n-th network of the Internet, and a node in it that fits: beside the zero as far as its address allows.
+/// Returns an address in the n-th network of the Internet.
 fn away(n: u8) -> SocketAddr {
     ([8, 8, n, 1], 1).into()
 }
 
-fn fitting(addr: SocketAddr) -> NodeId {
+fn matching_id(addr: SocketAddr) -> NodeId {
     crate::dht::node_id(addr.ip(), [0; 20])
 }
 
@@ -134,14 +134,14 @@ fn a_network_on_the_internet_has_one_place() {
     assert_eq!(lookup.next(), None);
     lookup.answered(id(1), of(1), None, false);
     assert!(lookup.is_done() && lookup.next().is_none());
-    // Nobody walks ever nearer inside a network of his own.
+    // No owner can draw the search ever nearer inside its own network.
     for n in 1..=50 {
         let mut nearer = id(0);
         nearer.0[2] = 100 - n;
         lookup.learn(nearer, of(100 + n), 2);
         ask_all(&mut lookup, |_| true);
     }
-    assert_eq!(lookup.answered_count(), TURNS);
+    assert_eq!(lookup.answered_count(), MAX_REPLIES_PER_NETWORK);
     assert_eq!(lookup.nearest().count(), 1);
 }
 
@@ -150,11 +150,11 @@ fn what_is_made_up_drives_nobody_out() {
     let mut lookup = Lookup::new(id(0));
     let honest: Vec<_> = (1..=8).map(away).collect();
     for &at in &honest {
-        lookup.learn(fitting(at), at, 1);
+        lookup.learn(matching_id(at), at, 1);
         // Nearer ones in the same network, some of which fit, and the same address under another port.
         let beside = SocketAddr::from(([8, 8, honest.len() as u8, 77], 1));
         lookup.learn(id(0), SocketAddr::new(at.ip(), 9), 1);
-        lookup.learn(fitting(beside), beside, 1);
+        lookup.learn(matching_id(beside), beside, 1);
     }
     for n in 0..200 {
         lookup.learn(id(0), ([9, 9, n, 1], 1).into(), 1);
@@ -171,7 +171,7 @@ fn the_end_is_with_those_that_fit_and_nearer_ones_are_beside() {
     let mut lookup = Lookup::new(id(0));
     let honest: Vec<_> = (1..=40).map(away).collect();
     for &at in &honest {
-        lookup.learn(fitting(at), at, 1);
+        lookup.learn(matching_id(at), at, 1);
     }
     let own_choice = SocketAddr::from(([9, 9, 9, 1], 1));
     lookup.learn(id(0), own_choice, 1);
@@ -179,7 +179,7 @@ fn the_end_is_with_those_that_fit_and_nearer_ones_are_beside() {
     let nearest: Vec<_> = lookup.nearest().map(|(_, at, _)| at).collect();
     assert_eq!((nearest.len(), nearest[0]), (K + 1, own_choice));
     let mut by_distance = honest.clone();
-    by_distance.sort_by_key(|&at| fitting(at).distance(&id(0)));
+    by_distance.sort_by_key(|&at| matching_id(at).distance(&id(0)));
     assert_eq!(nearest[1..], by_distance[..K]);
     // However many follow that do not fit, the end comes.
     let mut asked = 0;
@@ -190,13 +190,13 @@ fn the_end_is_with_those_that_fit_and_nearer_ones_are_beside() {
         asked += ask_all(&mut lookup, |_| true).len();
     }
     assert!(lookup.is_done());
-    assert_eq!(asked, BESIDE.0 - 1);
+    assert_eq!(asked, MAX_MISMATCHED.0 - 1);
 }
 
 #[test]
 fn made_up_ones_keep_a_search_from_its_end_for_a_moment_only() {
     let mut lookup = Lookup::new(id(0));
-    (1..=40).for_each(|n| lookup.learn(fitting(away(n)), away(n), 1));
+    (1..=40).for_each(|n| lookup.learn(matching_id(away(n)), away(n), 1));
     for n in 1..=100 {
         lookup.learn(id(0), ([9, 9, n, 1], 1).into(), 1);
     }
@@ -212,7 +212,7 @@ fn made_up_ones_keep_a_search_from_its_end_for_a_moment_only() {
     assert_eq!((honest, silent.len()), (K, K));
     assert!(!lookup.is_done());
     for at in silent {
-        lookup.waits(at);
+        lookup.mark_late(at);
     }
     assert!(lookup.is_done() && lookup.next().is_none());
 }
@@ -246,5 +246,5 @@ fn its_memory_is_bounded() {
         lookup.learn(far, SocketAddr::from(([10, 1, high, low], 1)), 1);
         lookup.try_stranger(SocketAddr::from(([10, 2, high, low], 1)));
     }
-    assert!(lookup.list.len() + lookup.strangers.len() <= MOST && lookup.seen.len() <= MOST);
+    assert!(lookup.list.len() + lookup.strangers.len() <= MAX_SEEN && lookup.seen.len() <= MAX_SEEN);
 }

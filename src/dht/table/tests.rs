@@ -10,7 +10,7 @@ fn id(rng: &mut Rng) -> NodeId {
     NodeId(std::array::from_fn(|_| rng.next_u64() as u8))
 }
 
-/// An address on the Internet in a network of its own.
+/// Returns an Internet address in a network of its own.
 fn away(n: u32) -> SocketAddr {
     (Ipv4Addr::from(0x0800_0000 + (n << 8) + 1), 6881).into()
 }
@@ -54,8 +54,8 @@ fn buckets_are_wide_where_nodes_are_far() {
     let (table, nodes) = full();
     assert_eq!(table.buckets[0].nodes.len(), 128);
     assert_eq!(table.buckets[4].nodes.len(), K);
-    assert!(table.buckets.iter().all(|bucket| bucket.spares.len() <= SPARES));
-    // Whoever came first has stayed.
+    assert!(table.buckets.iter().all(|bucket| bucket.spares.len() <= MAX_SPARES));
+    // The first nodes have stayed.
     assert!(table.knows(&nodes[0].0, nodes[0].1));
     assert!(!table.knows(&nodes[0].0, nearby(9)));
 }
@@ -78,7 +78,7 @@ fn the_silent_make_room_for_spares() {
     let nine = NodeId([9; 20]);
     small.failed(&nine, nearby(1), true);
     assert_eq!((small.count(), small.nearest(&nine, 8)), (0, vec![]));
-    // Nobody is told of it, but we ask it where there is nobody else.
+    // The node is not passed on, but it is queried if there is no other.
     assert_eq!(
         (small.to_ask(&nine, 8), small.in_doubt(8)),
         (vec![(nine, nearby(1))], vec![(nine, nearby(1))])
@@ -132,16 +132,16 @@ fn an_owner_on_the_internet_has_one_place() {
     table.answered(at(0), id(&mut rng), one(1));
     table.answered(at(0), id(&mut rng), one(2));
     assert_eq!(table.count(), 1);
-    // The same socket under a new name: it was started again.
+    // The same socket with a new id: the node has restarted.
     let renamed = id(&mut rng);
     table.answered(at(0), renamed, one(1));
     assert!(table.count() == 1 && table.knows(&renamed, one(1)));
-    // A network gets one node into a bucket.
+    // A network gets one node in a bucket.
     for n in 0..250 {
         table.answered(at(0), id(&mut rng), SocketAddr::from(([9, 9, 9, n], 1)));
     }
     assert!(table.count() < 12, "{}", table.count());
-    // Somebody else's name, while that one is there.
+    // The id of another node that still replies.
     table.answered(at(0), renamed, away(77));
     assert!(table.knows(&renamed, one(1)));
     table.answered(at(0), table.own(), away(78));
@@ -178,7 +178,7 @@ fn what_is_quiet_is_asked_and_what_is_stale_is_searched() {
     let mut refresh = |table: &mut Table, secs| {
         table.refresh(at(secs), &mut rng).map(|target| target.common_bits(&NodeId([0; 20])))
     };
-    // What was never searched at once, then nothing for a while.
+    // A bucket that was never searched is due at once, then none for a while.
     assert_eq!(
         [refresh(&mut table, 1), refresh(&mut table, 2), refresh(&mut table, 3)],
         [Some(0), Some(1), None]

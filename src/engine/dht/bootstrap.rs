@@ -1,4 +1,4 @@
-//! Where to begin: nodes that are known by name.
+//! Bootstrap nodes of the DHT, known by host name.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use crate::net::Bind;
 
-/// The nodes that everybody may begin with: those of the makers of the usual clients.
+/// Bootstrap nodes of the makers of common clients.
 pub const BOOTSTRAP: [&str; 4] = [
     "router.bittorrent.com:6881",
     "dht.transmissionbt.com:6881",
@@ -16,15 +16,15 @@ pub const BOOTSTRAP: [&str; 4] = [
     "router.utorrent.com:6881",
 ];
 
-/// The most names of one origin that are looked at.
+/// Maximum number of names of one origin.
 pub(super) const MAX_NAMES: usize = 32;
-/// The most addresses that are taken of one name.
+/// Maximum number of addresses of one name.
 const MAX_ADDRESSES: usize = 16;
-/// How long the system may take to resolve a name.
+/// Timeout for resolving a name.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The addresses behind `host:port`, as far as they can be reached from these addresses of ours; none if the name
-/// is not known. A node that is bound to this machine asks nobody for names.
+/// Resolves `host:port` to the addresses that are reachable from our local addresses; empty if the host is
+/// not found. A node bound to loopback does not query the name server.
 pub async fn resolve(name: &str, bind: Bind) -> Vec<SocketAddr> {
     let literal = name.parse::<SocketAddr>().ok();
     let found: Vec<SocketAddr> = match (literal, split(name)) {
@@ -44,7 +44,7 @@ pub async fn resolve(name: &str, bind: Bind) -> Vec<SocketAddr> {
     found.into_iter().filter(|addr| addr.port() != 0).filter(reachable).take(MAX_ADDRESSES).collect()
 }
 
-/// The addresses behind all of these names, looked up at once.
+/// Resolves all names at once.
 pub(super) async fn resolve_all(names: Vec<String>, bind: Bind) -> Vec<SocketAddr> {
     let each = names.iter().take(MAX_NAMES).map(|name| resolve(name, bind));
     let found = join_all(each).await;
@@ -58,7 +58,7 @@ fn split(name: &str) -> Option<(&str, u16)> {
     (!host.is_empty()).then_some((host, port))
 }
 
-/// Whether nothing but this machine can be reached.
+/// Whether only this machine is reachable.
 fn is_local(bind: Bind) -> bool {
     let ips = [bind.v4.map(IpAddr::V4), bind.v6.map(IpAddr::V6)];
     ips.into_iter().flatten().all(|ip| ip.is_loopback())

@@ -1,28 +1,28 @@
-//! The settings of a node.
+//! Settings of a DHT node.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-/// How a node is set up. The default listens on any free port, knows nobody and keeps nothing.
+/// Settings of a DHT node. By default it listens on any free port, has no bootstrap nodes and stores nothing.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NodeConfig {
-    /// The address all traffic leaves from and arrives at.
+    /// The local address for all traffic.
     pub bind: Option<IpAddr>,
-    /// Use IPv6 as well.
+    /// Use IPv6 as well as IPv4.
     pub ipv6: bool,
-    /// The port to listen on. If it is taken the node does not start.
+    /// The port to listen on. If it is taken, the node does not start.
     pub port: Option<u16>,
-    /// The port to try first where `port` is not given; if it is taken, any free one serves.
+    /// The port to try first if `port` is not set; if it is taken, any free port is used.
     pub preferred_port: Option<u16>,
-    /// Where nodes may be, as `host:port`, for as long as few others are known.
+    /// Bootstrap nodes as `host:port`, used while few nodes are known.
     pub bootstrap: Vec<String>,
-    /// The file in which ids and nodes are kept from one run to the next. Only one node at a time keeps its own.
+    /// The file for node ids and known nodes. Only one node at a time writes to it.
     pub file: Option<PathBuf>,
-    /// Only ask, never answer (BEP 43).
+    /// Send queries but never reply to any (read-only node, BEP 43).
     pub read_only: bool,
-    /// The most bytes per second of answers.
+    /// Limit of replies, in bytes per second.
     pub answer_rate: Option<u64>,
-    /// The most packets per second that are looked at.
+    /// Limit of received packets, per second.
     pub packet_rate: Option<u32>,
 }
 

@@ -1,4 +1,4 @@
-//! The messages between a node and the task that drives it.
+//! Messages between a node's handle and its task.
 
 use std::net::SocketAddr;
 
@@ -8,44 +8,44 @@ use crate::base::NodeId;
 use crate::dht::{Goal, Outcome};
 use crate::proto::krpc::{ErrorCode, Item};
 
-/// An order to the task.
+/// An order to the node's task.
 #[derive(Debug)]
-pub(super) enum Order {
-    Begin(Goal, mpsc::UnboundedSender<News>),
+pub(super) enum NodeOrder {
+    Begin(Goal, mpsc::UnboundedSender<TaskUpdate>),
     Nodes(Vec<SocketAddr>),
     Names(Vec<String>),
     Stop(oneshot::Sender<()>),
 }
 
-/// News of a task.
+/// An update of a running task.
 #[derive(Clone, PartialEq, Debug)]
-pub enum News {
-    /// Peers that were not found before.
+pub enum TaskUpdate {
+    /// New peers.
     Peers(Vec<SocketAddr>),
-    /// Info-hashes (BEP 51); some may come more than once.
+    /// Sampled info-hashes (BEP 51), possibly repeated.
     Samples(Vec<NodeId>),
-    /// An item (BEP 44), proven and newer than any before.
+    /// A verified item (BEP 44), newer than all before.
     Item(Item),
-    /// How far it has come by now.
-    Steps(Steps),
-    /// The task has ended; nothing follows.
+    /// The progress of the task.
+    Progress(TaskProgress),
+    /// The end of the task; the last update.
     Ended(Outcome),
 }
 
-/// How far a task has come.
+/// The progress of a task.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Steps {
-    /// How many nodes were asked.
+pub struct TaskProgress {
+    /// Number of nodes queried.
     pub asked: u32,
-    /// How many of them have answered.
+    /// Number of nodes that replied.
     pub answered: u32,
-    /// How many have taken what was announced or put.
+    /// Number of nodes that accepted an announce or an item.
     pub stored: u32,
-    /// Why one that refused to take it did so.
+    /// The error of a node that did not accept it.
     pub refused: Option<ErrorCode>,
 }
 
-impl Steps {
+impl TaskProgress {
     pub(super) fn of(outcome: &Outcome) -> Self {
         let &Outcome { asked, answered, stored, refused, .. } = outcome;
         Self { asked, answered, stored, refused }

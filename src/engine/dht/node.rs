@@ -1,38 +1,38 @@
-//! The door: how a node is started, asked and stopped.
+//! The handle of a DHT node.
 
 use std::net::SocketAddr;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::config::NodeConfig;
-use super::message::{News, Order};
+use super::message::{NodeOrder, TaskUpdate};
 use super::run::Runner;
 use super::status::Status;
 use crate::dht::Goal;
 use crate::engine::event::{Fault, FaultKind};
-use crate::engine::ports;
+use crate::engine::listen;
 use crate::net::Datagrams;
 
-/// A running node. Dropping it ends it, and what it knows is saved behind the dropper's back; [`Node::stop`]
-/// waits for that.
+/// A running node. Dropping it stops the node and saves its nodes in the background; [`Node::stop`] waits for
+/// that.
 #[derive(Debug)]
 pub struct Node {
-    orders: mpsc::UnboundedSender<Order>,
+    orders: mpsc::UnboundedSender<NodeOrder>,
     status: watch::Receiver<Status>,
     port: u16,
 }
 
 impl Node {
-    /// Starts a node with sockets of its own inside the tokio runtime of the caller. Fails if the port is taken
+    /// Starts a node with its own sockets inside the tokio runtime of the caller. Fails if the port is taken
     /// or the bind address is not ours.
     pub async fn start(config: NodeConfig) -> Result<Self, Fault> {
-        let bind = ports::bind(config.bind, config.ipv6);
+        let bind = listen::bind_addresses(config.bind, config.ipv6);
         let open = |port| Datagrams::bind(bind, port);
-        let sockets = ports::choose(config.bind, config.port, config.preferred_port, open)?;
+        let sockets = listen::open_port(config.bind, config.port, config.preferred_port, open)?;
         Self::over(sockets, config).await
     }
 
-    /// Starts a node with sockets that are open already.
+    /// Starts a node on open sockets.
     pub(in crate::engine) async fn over(sockets: Datagrams, config: NodeConfig) -> Result<Self, Fault> {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).map_err(|error| Fault {
@@ -42,50 +42,50 @@ impl Node {
         })?;
         let port = sockets.port();
         let (orders, inbox) = mpsc::unbounded_channel();
-        let (tell, status) = watch::channel(Status::default());
-        let runner = Runner::new(sockets, config, secret, tell).await;
+        let (status_sender, status) = watch::channel(Status::default());
+        let runner = Runner::new(sockets, config, secret, status_sender).await;
         tokio::spawn(runner.run(inbox));
         Ok(Self { orders, status, port })
     }
 
-    /// Begins a task. Its last news is [`News::Ended`]; who drops the receiver ends the task before that. Searches
-    /// wait for the first nodes to be found, for some seconds, and for their turn where many are under way.
-    pub fn begin(&self, goal: Goal) -> mpsc::UnboundedReceiver<News> {
-        let (news, heard) = mpsc::unbounded_channel();
+    /// Begins a task. [`TaskUpdate::Ended`] is its last update; dropping the receiver cancels it. A task
+    /// waits some seconds for the first known nodes, and for its turn if many tasks run.
+    pub fn begin(&self, goal: Goal) -> mpsc::UnboundedReceiver<TaskUpdate> {
+        let (updates, heard) = mpsc::unbounded_channel();
         // A node that has ended drops the sender.
-        let _ = self.orders.send(Order::Begin(goal, news));
+        let _ = self.orders.send(NodeOrder::Begin(goal, updates));
         heard
     }
 
-    /// Nodes may be at these addresses.
+    /// Adds addresses that may be nodes.
     pub fn add_nodes(&self, addrs: &[SocketAddr]) {
-        let _ = self.orders.send(Order::Nodes(addrs.to_vec()));
+        let _ = self.orders.send(NodeOrder::Nodes(addrs.to_vec()));
     }
 
-    /// Nodes may be behind these names, each `host:port`; they are looked up once, if few nodes are known.
+    /// Adds names, each `host:port`, that may be nodes. They are resolved once, if few nodes are known.
     pub fn add_names(&self, names: Vec<String>) {
-        let _ = self.orders.send(Order::Names(names));
+        let _ = self.orders.send(NodeOrder::Names(names));
     }
 
-    /// How it is doing now.
+    /// The present status.
     pub fn status(&self) -> Status {
         *self.status.borrow()
     }
 
-    /// How it is doing, as that changes.
+    /// The status, as it changes.
     pub fn watch(&self) -> watch::Receiver<Status> {
         self.status.clone()
     }
 
-    /// The port it hears and speaks on.
+    /// The UDP port of the node.
     pub const fn port(&self) -> u16 {
         self.port
     }
 
-    /// Ends every task, saves what it knows and closes the sockets.
+    /// Ends all tasks, saves the known nodes and closes the sockets.
     pub async fn stop(&self) {
         let (done, ended) = oneshot::channel();
-        if self.orders.send(Order::Stop(done)).is_ok() {
+        if self.orders.send(NodeOrder::Stop(done)).is_ok() {
             let _ = ended.await;
         }
     }

@@ -1,4 +1,4 @@
-//! The task that drives a node: facts in, orders out.
+//! The task that drives a node's state machine.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -13,36 +13,36 @@ use tokio::time::{Instant, sleep_until};
 
 use super::bootstrap::{MAX_NAMES, resolve_all};
 use super::config::NodeConfig;
-use super::message::{News, Order, Steps};
-use super::saved::{MAX_NODES, Place};
+use super::message::{NodeOrder, TaskProgress, TaskUpdate};
+use super::node_file::{MAX_NODES, NodeFile};
 use super::status::Status;
 use crate::base::Moment;
 use crate::dht::{Config, Dht, Family, Goal, Input, Origin, Output, Saved, TaskKey};
 use crate::engine::clock::Clock;
-use crate::engine::ports;
+use crate::engine::listen;
 use crate::net::datagrams::{Kind, MAX_DATAGRAM, Received};
 use crate::net::{Bind, Datagrams};
 
-/// The addresses that names led to.
-type Found = Vec<(Origin, Vec<SocketAddr>)>;
+/// The addresses of resolved names.
+type ResolvedNodes = Vec<(Origin, Vec<SocketAddr>)>;
 
-/// Searches at once; more would take the places for questions from each other.
-const SEARCHES: usize = 64;
-/// Datagrams taken at one go before timers and orders get their turn.
-const AT_ONCE: usize = 64;
-/// How long a search waits for somebody to ask, where nobody is known.
-const HOPE: Duration = Duration::from_secs(3);
-/// A node that knows fewer than this looks for more by name.
-const FEW: usize = 8;
-/// How long nodes of the last run are given to answer before others are looked for by name. The first searches are
-/// still under way then, even if nobody answers them.
-const MOMENT: Duration = Duration::from_secs(2);
-/// The pauses between two tries to find nodes by name.
-const AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
-/// How often what is known is saved.
-const SAVE_EVERY: Duration = Duration::from_secs(600);
-/// While tasks are under way, how often it is looked whether somebody still waits for them.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Maximum number of concurrent tasks; more would compete for queries in flight.
+const MAX_TASKS: usize = 64;
+/// Maximum number of datagrams handled before timers and orders get their turn.
+const MAX_DATAGRAMS: usize = 64;
+/// Time that a task waits for a first node, if none is known.
+const FIRST_NODE_TIMEOUT: Duration = Duration::from_secs(3);
+/// With fewer known nodes than this, bootstrap names are resolved.
+const MIN_NODES: usize = 8;
+/// Time for stored nodes to reply before bootstrap names are resolved. The first lookups still run then, even
+/// without any reply.
+const SAVED_NODES_TIMEOUT: Duration = Duration::from_secs(2);
+/// The first and the longest interval between resolving bootstrap names.
+const RESOLVE_INTERVALS: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
+/// Interval between saves of the known nodes.
+const SAVE_INTERVAL: Duration = Duration::from_secs(600);
+/// Interval between checks for abandoned tasks.
+const ABANDONED_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(super) struct Runner {
     dht: Dht,
@@ -51,30 +51,30 @@ pub(super) struct Runner {
     clock: Clock,
     status: watch::Sender<Status>,
     out: Vec<Output>,
-    /// Addresses to which there is no way, as sending has just shown.
+    /// Addresses that sending has just proved unreachable.
     unsent: VecDeque<SocketAddr>,
-    /// The node that has just asked, and the address of ours that it asked.
+    /// The address of the node that has just sent a query, and our address that it used.
     asked: Option<(SocketAddr, IpAddr)>,
-    tasks: BTreeMap<TaskKey, mpsc::UnboundedSender<News>>,
-    /// How far those have come who were told of it.
-    steps: BTreeMap<TaskKey, Steps>,
+    tasks: BTreeMap<TaskKey, mpsc::UnboundedSender<TaskUpdate>>,
+    /// The last reported progress of each task.
+    progress: BTreeMap<TaskKey, TaskProgress>,
     next_task: u64,
-    /// Tasks that have not begun, and since when they wait.
-    waiting: VecDeque<(Moment, Goal, mpsc::UnboundedSender<News>)>,
+    /// Queued tasks, with the time they were queued.
+    queued: VecDeque<(Moment, Goal, mpsc::UnboundedSender<TaskUpdate>)>,
     names: Vec<String>,
-    /// More names, that are looked up once.
+    /// Further names, to be resolved once.
     more_names: Vec<String>,
-    resolving: Option<JoinHandle<Found>>,
-    /// When nodes are looked for by name next, and how long the pause after that is.
+    resolving: Option<JoinHandle<ResolvedNodes>>,
+    /// The next time to resolve bootstrap names; `pause` is the interval after that.
     resolve_at: Moment,
     pause: Duration,
-    place: Option<Arc<Place>>,
+    node_file: Option<Arc<NodeFile>>,
     saving: Option<JoinHandle<()>>,
     save_at: Moment,
 }
 
 impl Runner {
-    /// Opens the file and feeds the node with what is there.
+    /// Opens the node file and adds its nodes to the state machine.
     pub(super) async fn new(
         sockets: Datagrams,
         config: NodeConfig,
@@ -83,9 +83,9 @@ impl Runner {
     ) -> Self {
         let clock = Clock::start();
         let now = clock.now();
-        let (place, saved) = match config.file {
-            Some(path) => match spawn_blocking(move || Place::open(path)).await {
-                Ok((place, saved)) => (Some(Arc::new(place)), saved),
+        let (node_file, saved) = match config.file {
+            Some(path) => match spawn_blocking(move || NodeFile::open(path)).await {
+                Ok((node_file, saved)) => (Some(Arc::new(node_file)), saved),
                 Err(_) => (None, Saved::default()),
             },
             None => (None, Saved::default()),
@@ -104,57 +104,57 @@ impl Runner {
         let mut runner = Self {
             dht: Dht::new(now, &quiet, secret),
             sockets,
-            bind: ports::bind(config.bind, config.ipv6),
+            bind: listen::bind_addresses(config.bind, config.ipv6),
             clock,
             status,
             out: Vec::new(),
             unsent: VecDeque::new(),
             asked: None,
             tasks: BTreeMap::new(),
-            steps: BTreeMap::new(),
+            progress: BTreeMap::new(),
             next_task: 0,
-            waiting: VecDeque::new(),
+            queued: VecDeque::new(),
             names: config.bootstrap.into_iter().take(MAX_NAMES).collect(),
             more_names: Vec::new(),
             resolving: None,
-            // Nodes of the last run get a moment to answer before strangers are asked for others.
-            resolve_at: if saved.nodes.is_empty() { now } else { now + MOMENT },
-            pause: AGAIN.0,
-            place,
+            // Stored nodes get some time to reply before bootstrap names are resolved.
+            resolve_at: if saved.nodes.is_empty() { now } else { now + SAVED_NODES_TIMEOUT },
+            pause: RESOLVE_INTERVALS.0,
+            node_file,
             saving: None,
-            save_at: now + SAVE_EVERY,
+            save_at: now + SAVE_INTERVAL,
         };
-        runner.tell(Input::Nodes(Origin::Kept, &saved.nodes));
-        runner.look_after();
+        runner.handle_input(Input::Nodes(Origin::Kept, &saved.nodes));
+        runner.do_due_work();
         runner
     }
 
-    pub(super) async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Order>) {
+    pub(super) async fn run(mut self, mut orders: mpsc::UnboundedReceiver<NodeOrder>) {
         let mut buffer = vec![0; MAX_DATAGRAM];
         let done = loop {
-            let wake = self.wake_up();
+            let wake = self.next_wake();
             tokio::select! {
                 order = orders.recv() => match order {
                     None => break None,
-                    Some(Order::Stop(done)) => break Some(done),
-                    Some(order) => self.ordered(order),
+                    Some(NodeOrder::Stop(done)) => break Some(done),
+                    Some(order) => self.handle_order(order),
                 },
                 received = self.sockets.next(&mut buffer) => {
-                    self.heard(received, &buffer);
-                    for _ in 1..AT_ONCE {
+                    self.handle_datagram(received, &buffer);
+                    for _ in 1..MAX_DATAGRAMS {
                         let Some(received) = self.sockets.try_next(&mut buffer) else { break };
-                        self.heard(received, &buffer);
+                        self.handle_datagram(received, &buffer);
                     }
                 }
-                found = finished(&mut self.resolving) => {
+                found = resolved(&mut self.resolving) => {
                     self.resolving = None;
                     for (origin, addrs) in found {
-                        self.tell(Input::Nodes(origin, &addrs));
+                        self.handle_input(Input::Nodes(origin, &addrs));
                     }
                 }
-                () = sleep_until(wake) => self.tell(Input::Tick),
+                () = sleep_until(wake) => self.handle_input(Input::Tick),
             }
-            self.look_after();
+            self.do_due_work();
         };
         self.leave().await;
         if let Some(done) = done {
@@ -162,99 +162,99 @@ impl Runner {
         }
     }
 
-    fn ordered(&mut self, order: Order) {
+    fn handle_order(&mut self, order: NodeOrder) {
         match order {
-            Order::Begin(goal, news) => self.waiting.push_back((self.clock.now(), goal, news)),
-            Order::Nodes(addrs) => self.tell(Input::Nodes(Origin::Told, &addrs)),
-            Order::Names(names) => {
+            NodeOrder::Begin(goal, updates) => self.queued.push_back((self.clock.now(), goal, updates)),
+            NodeOrder::Nodes(addrs) => self.handle_input(Input::Nodes(Origin::Told, &addrs)),
+            NodeOrder::Names(names) => {
                 let room = MAX_NAMES.saturating_sub(self.more_names.len());
                 self.more_names.extend(names.into_iter().take(room));
             }
-            Order::Stop(_) => {}
+            NodeOrder::Stop(_) => {}
         }
     }
 
-    fn heard(&mut self, Received { length, from, at }: Received, buffer: &[u8]) {
+    fn handle_datagram(&mut self, Received { length, from, at }: Received, buffer: &[u8]) {
         let bytes = &buffer[..length];
         match Kind::of(bytes) {
             Kind::Dht => {
                 self.asked = at.map(|at| (SocketAddr::new(from.ip(), from.port()), at));
-                self.tell(Input::Heard { from, bytes });
+                self.handle_input(Input::Heard { from, bytes });
                 self.asked = None;
             }
             Kind::Unknown => {}
         }
     }
 
-    /// Sends, saves and looks up whatever is due; called whenever something has happened.
-    fn look_after(&mut self) {
+    /// Sends, saves and resolves what is due. Called after each event.
+    fn do_due_work(&mut self) {
         let now = self.clock.now();
-        self.drop_the_forgotten();
-        self.begin_waiting(now);
-        self.tell_steps();
-        self.find_names(now);
+        self.drop_abandoned_tasks();
+        self.begin_queued(now);
+        self.send_progress();
+        self.resolve_names(now);
         if now >= self.save_at && self.saving.as_ref().is_none_or(JoinHandle::is_finished) {
-            self.save_at = now + SAVE_EVERY;
+            self.save_at = now + SAVE_INTERVAL;
             self.saving = self.save();
         }
         publish(&self.dht, self.resolving.is_some(), &self.status);
     }
 
-    /// Nobody waits for these any more.
-    fn drop_the_forgotten(&mut self) {
-        self.waiting.retain(|(_, _, news)| !news.is_closed());
+    /// Cancels tasks whose receiver was dropped.
+    fn drop_abandoned_tasks(&mut self) {
+        self.queued.retain(|(_, _, updates)| !updates.is_closed());
         let gone: Vec<TaskKey> =
-            self.tasks.iter().filter(|(_, news)| news.is_closed()).map(|(&key, _)| key).collect();
+            self.tasks.iter().filter(|(_, updates)| updates.is_closed()).map(|(&key, _)| key).collect();
         for key in gone {
             self.tasks.remove(&key);
-            self.tell(Input::Drop(key));
+            self.handle_input(Input::Drop(key));
         }
     }
 
-    /// Tells of the steps that tasks have taken.
-    fn tell_steps(&mut self) {
-        self.steps.retain(|key, _| self.tasks.contains_key(key));
-        for (&key, news) in &self.tasks {
-            let Some(steps) = self.dht.so_far(key).map(Steps::of) else { continue };
-            if self.steps.insert(key, steps) != Some(steps) {
-                let _ = news.send(News::Steps(steps));
+    /// Reports the progress of tasks.
+    fn send_progress(&mut self) {
+        self.progress.retain(|key, _| self.tasks.contains_key(key));
+        for (&key, updates) in &self.tasks {
+            let Some(progress) = self.dht.so_far(key).map(TaskProgress::of) else { continue };
+            if self.progress.insert(key, progress) != Some(progress) {
+                let _ = updates.send(TaskUpdate::Progress(progress));
             }
         }
     }
 
-    /// Begins tasks as far as there is room, and somebody to ask.
-    fn begin_waiting(&mut self, now: Moment) {
+    /// Begins queued tasks while there is room and a node to query.
+    fn begin_queued(&mut self, now: Moment) {
         let lonely = !Family::ALL.into_iter().any(|family| self.dht.has_anybody(family));
-        while self.tasks.len() < SEARCHES {
+        while self.tasks.len() < MAX_TASKS {
             let resolving = self.resolving.is_some() || (self.resolve_at <= now && !self.names.is_empty());
             let can = |(since, goal, _): &(Moment, Goal, _)| {
-                let hopes = lonely && (resolving || now.since(*since) < HOPE);
+                let hopes = lonely && (resolving || now.since(*since) < FIRST_NODE_TIMEOUT);
                 matches!(goal, Goal::Ping(_)) || !hopes
             };
-            let Some(at) = self.waiting.iter().position(can) else { break };
-            let Some((_, goal, news)) = self.waiting.remove(at) else { break };
+            let Some(at) = self.queued.iter().position(can) else { break };
+            let Some((_, goal, updates)) = self.queued.remove(at) else { break };
             let key = TaskKey(self.next_task);
             self.next_task += 1;
-            self.tasks.insert(key, news);
-            self.tell(Input::Begin(key, goal));
+            self.tasks.insert(key, updates);
+            self.handle_input(Input::Begin(key, goal));
         }
     }
 
-    /// Looks for nodes by name while few are known.
-    fn find_names(&mut self, now: Moment) {
+    /// Resolves bootstrap names while few nodes are known.
+    fn resolve_names(&mut self, now: Moment) {
         let due = !self.names.is_empty() && now >= self.resolve_at;
         if self.resolving.is_some() || (!due && self.more_names.is_empty()) {
             return;
         }
         let more = std::mem::take(&mut self.more_names);
-        if Status::of(&self.dht, false).nodes() >= FEW {
-            (self.pause, self.resolve_at) = (AGAIN.0, now + AGAIN.1);
+        if Status::of(&self.dht, false).nodes() >= MIN_NODES {
+            (self.pause, self.resolve_at) = (RESOLVE_INTERVALS.0, now + RESOLVE_INTERVALS.1);
             return;
         }
         let mut names = vec![(Origin::Told, more)];
         if due {
             self.resolve_at = now + self.pause;
-            self.pause = (self.pause * 2).min(AGAIN.1);
+            self.pause = (self.pause * 2).min(RESOLVE_INTERVALS.1);
             names.push((Origin::Bootstrap, self.names.clone()));
         }
         let bind = self.bind;
@@ -264,35 +264,35 @@ impl Runner {
         self.resolving = Some(tokio::spawn(join_all(resolved)));
     }
 
-    fn wake_up(&self) -> Instant {
+    fn next_wake(&self) -> Instant {
         let now = self.clock.now();
         let mut at = self.save_at.min(self.dht.deadline().unwrap_or(self.save_at));
         if !self.names.is_empty() && self.resolving.is_none() {
             at = at.min(self.resolve_at);
         }
-        if !self.tasks.is_empty() || !self.waiting.is_empty() {
-            at = at.min(now + LOOK_EVERY);
+        if !self.tasks.is_empty() || !self.queued.is_empty() {
+            at = at.min(now + ABANDONED_INTERVAL);
         }
         Instant::from_std(self.clock.instant(at))
     }
 
-    /// Tells the machine a fact and carries out what it orders.
-    fn tell(&mut self, input: Input<'_>) {
+    /// Hands an input to the state machine and executes its outputs.
+    fn handle_input(&mut self, input: Input<'_>) {
         self.dht.handle(self.clock.now(), input, &mut self.out);
-        self.carry_out();
+        self.execute_outputs();
         while let Some(to) = self.unsent.pop_front() {
             self.dht.handle(self.clock.now(), Input::Unsent(to), &mut self.out);
-            self.carry_out();
+            self.execute_outputs();
         }
     }
 
-    fn carry_out(&mut self) {
+    fn execute_outputs(&mut self) {
         for order in self.out.drain(..) {
-            let (key, news, last) = match order {
+            let (key, updates, last) = match order {
                 Output::Send { to, bytes } => {
-                    // An answer leaves from the address that was asked.
+                    // A reply leaves from the address that received the query.
                     let at = self.asked.filter(|(from, _)| *from == to).map(|(_, at)| at);
-                    if self.sockets.send(at, to, &bytes).is_err_and(|error| !passes(&error)) {
+                    if self.sockets.send(at, to, &bytes).is_err_and(|error| !is_transient(&error)) {
                         self.unsent.push_back(to);
                     }
                     continue;
@@ -301,18 +301,18 @@ impl Runner {
                     tracing::debug!(?family, %ip, "others see this node there");
                     continue;
                 }
-                Output::Peers(key, peers) => (key, News::Peers(peers), false),
-                Output::Samples(key, samples) => (key, News::Samples(samples), false),
-                Output::Item(key, item) => (key, News::Item(item), false),
+                Output::Peers(key, peers) => (key, TaskUpdate::Peers(peers), false),
+                Output::Samples(key, samples) => (key, TaskUpdate::Samples(samples), false),
+                Output::Item(key, item) => (key, TaskUpdate::Item(item), false),
                 Output::Ended(key, outcome) => {
-                    // Who hears of the end finds what came of it in the status.
+                    // The status must be current when the end is reported.
                     publish(&self.dht, self.resolving.is_some(), &self.status);
-                    (key, News::Ended(outcome), true)
+                    (key, TaskUpdate::Ended(outcome), true)
                 }
             };
             if let Some(task) = self.tasks.get(&key) {
-                // Who does not listen any more is found when it is next looked for.
-                let _ = task.send(news);
+                // A closed receiver is removed by the next check for abandoned tasks.
+                let _ = task.send(updates);
             }
             if last {
                 self.tasks.remove(&key);
@@ -321,8 +321,8 @@ impl Runner {
     }
 
     fn save(&self) -> Option<JoinHandle<()>> {
-        let (place, saved) = (self.place.clone()?, self.dht.saved(MAX_NODES));
-        Some(spawn_blocking(move || place.save(&saved)))
+        let (node_file, saved) = (self.node_file.clone()?, self.dht.saved(MAX_NODES));
+        Some(spawn_blocking(move || node_file.save(&saved)))
     }
 
     async fn leave(mut self) {
@@ -338,22 +338,22 @@ impl Runner {
     }
 }
 
-/// Shows how the node is doing, if that has changed.
+/// Publishes the status if it has changed.
 fn publish(dht: &Dht, resolving: bool, to: &watch::Sender<Status>) {
     let status = Status::of(dht, resolving);
     to.send_if_modified(|known| std::mem::replace(known, status) != status);
 }
 
-/// The addresses that the names led to; never, if none are being looked up.
-async fn finished(resolving: &mut Option<JoinHandle<Found>>) -> Found {
+/// The resolved addresses; pending forever if no names are being resolved.
+async fn resolved(resolving: &mut Option<JoinHandle<ResolvedNodes>>) -> ResolvedNodes {
     match resolving {
         Some(resolving) => resolving.await.unwrap_or_default(),
         None => std::future::pending().await,
     }
 }
 
-/// Whether it is only this moment in which nothing can be sent.
-fn passes(error: &io::Error) -> bool {
+/// Whether a later attempt to send may succeed.
+fn is_transient(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock
         || matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::ENOMEM))
 }

@@ -1,33 +1,33 @@
-//! The status of a node.
+//! The status of a DHT node.
 
 use std::net::IpAddr;
 
 use crate::base::NodeId;
 use crate::dht::{Dht, Family};
 
-/// How a node is doing.
+/// The status of a DHT node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Status {
-    /// IPv4, if it is spoken.
+    /// IPv4, if it is used.
     pub v4: Option<FamilyStatus>,
-    /// IPv6, if it is spoken.
+    /// IPv6, if it is used.
     pub v6: Option<FamilyStatus>,
-    /// Questions that wait for their answer.
+    /// Number of queries in flight.
     pub under_way: usize,
-    /// Torrents that others have announced to us.
+    /// Number of torrents announced to this node.
     pub torrents_kept: usize,
-    /// Whether names of first nodes are being resolved.
+    /// Set while bootstrap names are being resolved.
     pub resolving: bool,
 }
 
-/// How a node is doing in one family of addresses.
+/// The status of a node in one address family.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FamilyStatus {
-    /// The node's id there.
+    /// The node id.
     pub id: NodeId,
-    /// How many nodes it knows to be there.
+    /// Number of good nodes in the routing table.
     pub nodes: usize,
-    /// At which address others see it, once enough of them agree.
+    /// Our external address as other nodes see it (BEP 42), once enough of them agree.
     pub seen_as: Option<IpAddr>,
 }
 
@@ -46,7 +46,7 @@ impl Status {
         }
     }
 
-    /// How the node is doing in a family, if it is spoken.
+    /// The status in an address family, if it is used.
     pub const fn family(&self, family: Family) -> Option<FamilyStatus> {
         match family {
             Family::V4 => self.v4,
@@ -54,7 +54,7 @@ impl Status {
         }
     }
 
-    /// How many nodes it knows to be there, in all.
+    /// Number of good nodes of both families.
     pub fn nodes(&self) -> usize {
         [self.v4, self.v6].iter().flatten().map(|family| family.nodes).sum()
     }

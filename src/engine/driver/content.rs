@@ -1,48 +1,50 @@
-//! The content of a torrent, once its files are open: pieces on their way to the disk, and back to peers.
+//! The content of a torrent once its files are open: pieces on their way to disk, blocks on their way to
+//! peers.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::deferred::DeferredIo;
-use super::goal::Goal;
-use super::open::Opened;
-use super::pieces::{Pieces, Work};
-use super::reads::Next;
-use super::record::Target;
-use super::saver::Saver;
-use super::stream::Stream;
-use super::{Driver, Fact, Senders};
+use super::open::OpenedContent;
+use super::piece_buffers::{DiskWork, PieceBuffers};
+use super::resume_record::ContentTarget;
+use super::resume_writer::ResumeWriter;
+use super::seed_goal::GoalTracker;
+use super::stream::FileStream;
+use super::upload_reads::ReadRetry;
+use super::{Driver, DriverEvent, Senders};
 use crate::base::{Block, Geometry, Moment, Piece, Span};
 use crate::engine::event::{Event, Fault};
-use crate::engine::shared::{Claim, Shared};
+use crate::engine::memory::MemoryReservation;
+use crate::engine::shared::Shared;
 use crate::net::ToPeer;
-use crate::store::{Buf, DiskError, DiskErrorKind, Hold, PieceOutcome, SegmentOutcome, Volume};
+use crate::store::{Buf, DiskError, DiskErrorKind, PieceOutcome, SegmentOutcome, Storage, TorrentLock};
 use crate::swarm::Summary;
 use crate::swarm::event::{Input, PeerKey};
 
-/// The parts of a driver that exist once the files of its torrent are open.
+/// The parts of a driver that exist once the files are open.
 pub(super) struct Content {
-    pub target: Target,
+    pub target: ContentTarget,
     pub geometry: Arc<Geometry>,
-    pub volume: Volume,
-    pub pieces: Pieces,
-    /// Blocks that have just come, until the machine has said which of them are of use.
-    landed: Vec<(Block, Buf)>,
-    /// The memory set aside for them.
-    pub claim: Claim,
-    /// I/O that waits for the disk to be ready; nothing if it is.
+    pub storage: Storage,
+    pub pieces: PieceBuffers,
+    /// Received blocks, until the state machine has decided which of them are useful.
+    received: Vec<(Block, Buf)>,
+    /// The memory reserved for incomplete pieces.
+    pub reservation: MemoryReservation,
+    /// I/O that waits for the disk to be ready; `None` once it is.
     pub deferred: Option<DeferredIo>,
-    /// Pieces and runs that the disk is hashing and writing.
-    pub keeping: usize,
-    /// The disk looks whether the files of a finished torrent are where they belong.
+    /// Number of pieces and segments being hashed and written.
+    pub writes_pending: usize,
+    /// Set while the disk checks that the files of a finished torrent are in place.
     pub confirming: bool,
-    /// A file that somebody has removed, moved or cut meanwhile: what was verified may be gone with it.
+    /// A file that somebody removed, moved or truncated: verified pieces may be lost.
     pub changed: Option<PathBuf>,
-    pub goal: Goal,
-    pub saver: Saver,
-    pub stream: Option<Stream>,
-    /// The right to keep the torrent's record, until the last word is saved.
-    pub hold: Option<Hold>,
+    pub goal: GoalTracker,
+    pub resume_writer: ResumeWriter,
+    pub stream: Option<FileStream>,
+    /// The torrent lock, held until the last resume record is saved.
+    pub lock: Option<TorrentLock>,
     began: Moment,
 }
 
@@ -50,24 +52,24 @@ impl Content {
     pub(super) fn new(
         now: Moment,
         shared: &Arc<Shared>,
-        target: Target,
-        opened: Opened,
+        target: ContentTarget,
+        opened: OpenedContent,
         to: &Senders,
     ) -> Self {
         Self {
             geometry: opened.geometry,
-            volume: opened.volume,
-            pieces: Pieces::default(),
-            landed: Vec::new(),
-            claim: Claim::new(shared),
-            deferred: DeferredIo::until(opened.ready, &to.facts),
-            keeping: 0,
+            storage: opened.storage,
+            pieces: PieceBuffers::default(),
+            received: Vec::new(),
+            reservation: MemoryReservation::new(&shared.memory),
+            deferred: DeferredIo::until(opened.ready, &to.events),
+            writes_pending: 0,
             confirming: false,
             changed: None,
-            goal: Goal::new(target.options.after),
-            saver: Saver::new(now, opened.totals),
+            goal: GoalTracker::new(target.options.after),
+            resume_writer: ResumeWriter::new(now, opened.flushed, opened.totals),
             stream: None,
-            hold: opened.hold,
+            lock: opened.lock,
             began: now,
             target,
         }
@@ -75,28 +77,27 @@ impl Content {
 }
 
 impl Driver {
-    pub(super) fn has_reached_its_goal(&self) -> bool {
+    pub(super) fn is_goal_reached(&self) -> bool {
         self.content.as_ref().is_some_and(|content| content.goal.is_reached())
     }
 
-    /// Whether every wanted piece is there.
+    /// Whether every wanted piece is verified.
     pub(super) fn is_finished(&self) -> bool {
         self.content.as_ref().is_some_and(|content| content.goal.is_finished())
     }
 
-    /// Every wanted piece is verified and written. Whoever hears of it is to find the files, so the disk looks for them
-    /// first.
+    /// Checks on a disk thread that the files of a finished torrent are in place, before that is reported.
     pub(super) fn confirm_files(&mut self) {
         let Some(content) = &mut self.content else { return };
         content.confirming = true;
-        let (volume, facts) = (content.volume.clone(), self.to.facts.clone());
-        self.shared.disk.run(move || {
-            let _ = facts.send(Fact::Confirmed(volume.confirm()));
+        let (storage, events) = (content.storage.clone(), self.to.events.clone());
+        self.shared.disk.threads.run(move || {
+            let _ = events.send(DriverEvent::Confirmed(storage.confirm_files()));
         });
     }
 
-    /// The files are where they belong, or not.
-    pub(super) fn confirmed(&mut self, confirmed: Result<(), DiskError>) {
+    /// Handles the result of that check.
+    pub(super) fn files_confirmed(&mut self, confirmed: Result<(), DiskError>) {
         if let Some(content) = &mut self.content {
             content.confirming = false;
         }
@@ -107,8 +108,8 @@ impl Driver {
         }
     }
 
-    /// The disk failed, which ends the torrent.
-    fn disk_failed(&mut self, error: &DiskError) {
+    /// Stops the torrent with the fault of a disk error.
+    pub(super) fn disk_failed(&mut self, error: &DiskError) {
         if let Some(content) = &mut self.content
             && matches!(error.kind, DiskErrorKind::Changed | DiskErrorKind::Missing)
         {
@@ -117,52 +118,53 @@ impl Driver {
         self.fault.get_or_insert_with(|| Fault::from_disk(error));
     }
 
-    /// Every wanted piece is there.
+    /// Starts seeding or leaving, when every wanted piece is verified.
     pub(super) fn finished(&mut self) {
         let (now, received) = (self.now(), self.summary().received);
         let Some(content) = &mut self.content else { return };
         if content.goal.finish(now) {
-            let Target { metainfo, options } = &content.target;
+            let ContentTarget { metainfo, options } = &content.target;
             let path = options.folder.join(metainfo.top_name());
             let took = now.since(content.began);
             let _ = self.shared.events.send(Event::Finished { id: self.id, path, received, took });
         }
     }
 
-    /// Looks whether the goal is reached, and saves; says whether it is.
+    /// Saves resume data if it is due, and returns whether the goal is reached.
     pub(super) fn check_goal(&mut self, now: Moment, summary: &Summary) -> bool {
         let Some(content) = &mut self.content else { return false };
-        if content.goal.check(now, summary, content.saver.sent_before()) {
+        if content.goal.check(now, summary, content.resume_writer.sent_before()) {
             return true;
         }
+        self.flush_if_due(now);
         self.save_if_due(now, summary);
         false
     }
 
-    /// Blocks have come: the machine says which of them are of use.
-    pub(super) fn landed(&mut self, peer: PeerKey, landed: Vec<(Block, Buf)>) {
+    /// Handles received blocks: the state machine decides which of them are useful.
+    pub(super) fn handle_blocks(&mut self, peer: PeerKey, received: Vec<(Block, Buf)>) {
         let Some(content) = &mut self.content else { return };
-        let blocks = landed.iter().map(|(block, _)| *block).collect();
-        content.landed = landed;
-        self.tell(Input::Landed { peer, blocks });
+        let blocks = received.iter().map(|(block, _)| *block).collect();
+        content.received = received;
+        self.handle_input(Input::Landed { peer, blocks });
         if let Some(content) = &mut self.content {
-            content.landed.clear();
+            content.received.clear();
         }
     }
 
-    /// Puts those of the blocks that have just come into their pieces, and drops the others.
+    /// Stores the useful ones of the received blocks and drops the others.
     pub(super) fn accept(&mut self, blocks: Vec<Block>) {
         let Some(content) = &mut self.content else { return };
-        let mut landed = std::mem::take(&mut content.landed).into_iter();
+        let mut received = std::mem::take(&mut content.received).into_iter();
         let mut in_runs: Vec<Piece> = Vec::new();
         for wanted in blocks {
-            let Some((block, buf)) = landed.find(|(block, _)| *block == wanted) else { break };
+            let Some((block, buf)) = received.find(|(block, _)| *block == wanted) else { break };
             if content.pieces.accept(block, buf) && in_runs.last() != Some(&block.piece()) {
                 in_runs.push(block.piece());
             }
         }
         for piece in in_runs {
-            self.go_on_with(piece);
+            self.advance_piece(piece);
         }
     }
 
@@ -175,7 +177,7 @@ impl Driver {
     pub(super) fn verify(&mut self, piece: Piece, digests: bool) {
         if let Some(content) = &mut self.content {
             content.pieces.verify(piece, digests);
-            self.go_on_with(piece);
+            self.advance_piece(piece);
         }
     }
 
@@ -185,69 +187,78 @@ impl Driver {
         }
     }
 
-    /// Hands to the disk threads what is to be done for a piece now.
-    pub(super) fn go_on_with(&mut self, piece: Piece) {
+    /// Hands the next work on a piece to the disk threads.
+    pub(super) fn advance_piece(&mut self, piece: Piece) {
         let Some(content) = &mut self.content else { return };
         if let Some(deferred) = &mut content.deferred {
             return deferred.defer(piece);
         }
-        let Some(work) = content.pieces.next(piece) else { return };
-        content.keeping += 1;
-        let facts = self.to.facts.clone();
+        let Some(work) = content.pieces.next_work(piece) else { return };
+        content.writes_pending += 1;
+        let events = self.to.events.clone();
         match work {
-            Work::Keep(assembly, digests) => {
-                self.shared.disk.keep(&content.volume, assembly, digests, move |kept| {
-                    let _ = facts.send(Fact::Piece(kept));
+            DiskWork::VerifyAndWrite(buffer, digests) => {
+                self.shared.disk.threads.verify_and_write(
+                    &content.storage,
+                    buffer,
+                    digests,
+                    move |outcome| {
+                        let _ = events.send(DriverEvent::Piece(outcome));
+                    },
+                );
+            }
+            DiskWork::WriteSegment(segment) => {
+                self.shared.disk.threads.write_segment(&content.storage, segment, move |outcome| {
+                    let _ = events.send(DriverEvent::Segment(outcome));
                 });
             }
-            Work::Settle(run) => self.shared.disk.settle(&content.volume, run, move |settled| {
-                let _ = facts.send(Fact::Segment(settled));
-            }),
         }
     }
 
-    /// A run of a long piece is hashed and written, or could not be.
-    pub(super) fn segment_done(&mut self, settled: SegmentOutcome) {
+    /// Handles the result of a segment.
+    pub(super) fn handle_segment_outcome(&mut self, outcome: SegmentOutcome) {
         let Some(content) = &mut self.content else { return };
-        let front = match settled {
-            SegmentOutcome::Written(front) => front,
-            SegmentOutcome::Stale(front) => {
-                content.keeping = content.keeping.saturating_sub(1);
-                let piece = front.piece();
-                content.pieces.back(front);
-                return self.go_on_with(piece);
+        let hash_state = match outcome {
+            SegmentOutcome::Written(hash_state) => hash_state,
+            SegmentOutcome::Stale(hash_state) => {
+                content.writes_pending = content.writes_pending.saturating_sub(1);
+                let piece = hash_state.piece();
+                content.pieces.return_segment(hash_state);
+                return self.advance_piece(piece);
             }
-            SegmentOutcome::Ended(front, kept) => {
-                let piece = front.piece();
-                if content.pieces.back(front).is_some() {
+            SegmentOutcome::Ended(hash_state, outcome) => {
+                let piece = hash_state.piece();
+                if content.pieces.return_segment(hash_state).is_some() {
                     content.pieces.discard(piece);
                 }
-                self.piece_done(kept);
-                return self.go_on_with(piece);
+                self.handle_piece_outcome(outcome);
+                return self.advance_piece(piece);
             }
         };
-        content.keeping = content.keeping.saturating_sub(1);
-        // The file is younger now than the last record says.
-        content.saver.dirty = true;
-        let piece = front.piece();
-        if let Some(blocks) = content.pieces.back(front) {
-            self.tell(Input::SegmentWritten { piece, blocks });
+        content.writes_pending = content.writes_pending.saturating_sub(1);
+        // The file is newer now than its stamp in the last record.
+        content.resume_writer.dirty = true;
+        let piece = hash_state.piece();
+        if let Some(blocks) = content.pieces.return_segment(hash_state) {
+            self.handle_input(Input::SegmentWritten { piece, blocks });
         }
-        self.go_on_with(piece);
+        self.advance_piece(piece);
     }
 
-    pub(super) fn piece_done(&mut self, kept: PieceOutcome) {
+    pub(super) fn handle_piece_outcome(&mut self, outcome: PieceOutcome) {
         let Some(content) = &mut self.content else { return };
-        content.keeping = content.keeping.saturating_sub(1);
-        match kept {
+        content.writes_pending = content.writes_pending.saturating_sub(1);
+        match outcome {
             PieceOutcome::Verified { piece, digests } => {
-                content.saver.dirty = true;
-                self.tell(Input::Verified { piece, digests });
-                self.more_is_verified();
+                content.resume_writer.dirty = true;
+                self.handle_input(Input::Verified { piece, digests });
+                self.extend_verified();
             }
-            PieceOutcome::HashFailed { piece, digests } => self.tell(Input::HashFailed { piece, digests }),
+            PieceOutcome::HashFailed { piece, digests } => {
+                self.handle_input(Input::HashFailed { piece, digests });
+            }
             PieceOutcome::WriteFailed { piece, error } => {
-                self.tell(Input::WriteFailed { piece });
+                self.handle_input(Input::WriteFailed { piece });
                 self.disk_failed(&error);
             }
         }
@@ -256,65 +267,65 @@ impl Driver {
     pub(super) fn serve(&mut self, peer: PeerKey, spans: Vec<Span>) {
         if let Some(link) = self.peers.get_mut(&peer) {
             link.reads.add(spans);
-            self.read_on(peer);
+            self.start_next_read(peer);
         }
     }
 
-    pub(super) fn unserve(&mut self, peer: PeerKey, spans: Vec<Span>) {
+    pub(super) fn cancel_serve(&mut self, peer: PeerKey, spans: Vec<Span>) {
         let Some(link) = self.peers.get_mut(&peer) else { return };
-        link.reads.call_off(&spans);
-        link.say(ToPeer::Unserve(spans));
+        link.reads.cancel(&spans);
+        link.send(ToPeer::Unserve(spans));
     }
 
-    /// Has the disk read the next burst for a peer, unless it is at one.
-    fn read_on(&mut self, peer: PeerKey) {
+    /// Starts the next read for a peer, unless one is in flight.
+    fn start_next_read(&mut self, peer: PeerKey) {
         if let Some(burst) = self.peers.get_mut(&peer).and_then(|link| link.reads.start()) {
-            self.fetch(peer, burst);
+            self.read_burst(peer, burst);
         }
     }
 
-    /// Has the disk read a burst once more that it could not read before.
-    pub(super) fn read_again(&mut self, peer: PeerKey) {
-        match self.peers.get_mut(&peer).map(|link| link.reads.again()) {
-            Some(burst) if burst.is_empty() => self.read_on(peer),
-            Some(burst) => self.fetch(peer, burst),
+    /// Repeats a read that failed for the moment.
+    pub(super) fn retry_read(&mut self, peer: PeerKey) {
+        match self.peers.get_mut(&peer).map(|link| link.reads.retry()) {
+            Some(burst) if burst.is_empty() => self.start_next_read(peer),
+            Some(burst) => self.read_burst(peer, burst),
             None => {}
         }
     }
 
-    pub(super) fn fetch(&mut self, peer: PeerKey, burst: Vec<Span>) {
+    pub(super) fn read_burst(&mut self, peer: PeerKey, burst: Vec<Span>) {
         let Some(content) = &mut self.content else { return };
         if let Some(deferred) = &mut content.deferred {
             return deferred.defer_read(peer, burst);
         }
-        let facts = self.to.facts.clone();
-        self.shared.disk.fetch(&content.volume, burst, move |result| {
-            let _ = facts.send(Fact::Fetched { peer, result });
+        let events = self.to.events.clone();
+        self.shared.disk.threads.read_spans(&content.storage, burst, move |result| {
+            let _ = events.send(DriverEvent::ReadDone { peer, result });
         });
     }
 
-    pub(super) fn fetched(&mut self, peer: PeerKey, result: Result<Vec<Buf>, DiskError>) {
+    pub(super) fn handle_read_result(&mut self, peer: PeerKey, result: Result<Vec<Buf>, DiskError>) {
         let Some(link) = self.peers.get_mut(&peer) else { return };
         match result {
             Ok(bufs) => {
-                let ready = link.reads.end(bufs);
-                link.say(ToPeer::Serve(ready));
-                self.read_on(peer);
+                let ready = link.reads.finish(bufs);
+                link.send(ToPeer::Serve(ready));
+                self.start_next_read(peer);
             }
-            // The disk is well, only too busy: that is no fault of the torrent.
-            Err(error) if error.kind.is_passing() => match link.reads.failed() {
-                Next::Again(after) => {
+            // The disk is only busy, which must not stop the torrent.
+            Err(error) if error.kind.is_transient() => match link.reads.failed() {
+                ReadRetry::Again(after) => {
                     tracing::debug!(%error, ?after, "a read is tried again");
-                    let facts = self.to.facts.clone();
+                    let events = self.to.events.clone();
                     tokio::spawn(async move {
                         tokio::time::sleep(after).await;
-                        let _ = facts.send(Fact::ReadAgain { peer });
+                        let _ = events.send(DriverEvent::RetryRead { peer });
                     });
                 }
-                Next::GiveUp(spans) => {
+                ReadRetry::GiveUp(spans) => {
                     tracing::debug!(%error, "requests are turned down");
-                    self.tell(Input::Unserved { peer, spans });
-                    self.read_on(peer);
+                    self.handle_input(Input::Unserved { peer, spans });
+                    self.start_next_read(peer);
                 }
             },
             Err(error) => self.disk_failed(&error),

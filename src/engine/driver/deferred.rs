@@ -1,15 +1,15 @@
-//! Work for the disk that waits until the disk is ready to take a torrent: peers are asked meanwhile.
+//! Disk I/O that is deferred until the files are prepared; meanwhile peers are asked for blocks.
 
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Driver, Fact};
+use super::{Driver, DriverEvent};
 use crate::base::{Piece, Span};
 use crate::engine::event::Fault;
 use crate::store::{DiskError, DiskErrorKind};
 use crate::swarm::event::PeerKey;
 
-/// Work for the disk that is held back, in the order in which it came.
+/// Deferred disk I/O, in order.
 #[derive(Debug, Default)]
 pub(super) struct DeferredIo {
     pieces: Vec<Piece>,
@@ -17,53 +17,53 @@ pub(super) struct DeferredIo {
 }
 
 impl DeferredIo {
-    /// Holds back until this says that the disk is ready; nothing if it is already.
+    /// Defers I/O until `ready` reports; `None` if the disk is ready already.
     pub(super) fn until(
         mut ready: oneshot::Receiver<Result<(), DiskError>>,
-        facts: &mpsc::UnboundedSender<Fact>,
+        events: &mpsc::UnboundedSender<DriverEvent>,
     ) -> Option<Self> {
         match ready.try_recv() {
             Ok(Ok(())) => return None,
-            Ok(failed) => drop(facts.send(Fact::Ready(failed))),
-            Err(TryRecvError::Closed) => drop(facts.send(Fact::Ready(Err(cancelled())))),
+            Ok(failed) => drop(events.send(DriverEvent::Ready(failed))),
+            Err(TryRecvError::Closed) => drop(events.send(DriverEvent::Ready(Err(cancelled())))),
             Err(TryRecvError::Empty) => {
-                let facts = facts.clone();
+                let events = events.clone();
                 tokio::spawn(async move {
                     let ready = ready.await.unwrap_or_else(|_| Err(cancelled()));
-                    let _ = facts.send(Fact::Ready(ready));
+                    let _ = events.send(DriverEvent::Ready(ready));
                 });
             }
         }
         Some(Self::default())
     }
 
-    /// Holds back work on a piece.
+    /// Defers work on a piece.
     pub(super) fn defer(&mut self, piece: Piece) {
         self.pieces.push(piece);
     }
 
-    /// Holds back a read.
+    /// Defers a read.
     pub(super) fn defer_read(&mut self, peer: PeerKey, burst: Vec<Span>) {
         self.reads.push((peer, burst));
     }
 }
 
 impl Driver {
-    /// The disk is ready, or cannot be.
-    pub(super) fn ready(&mut self, ready: Result<(), DiskError>) {
+    /// Runs the deferred I/O, or stops the torrent if the disk failed.
+    pub(super) fn disk_ready(&mut self, ready: Result<(), DiskError>) {
         let Some(content) = &mut self.content else { return };
         if let Err(error) = ready {
-            // Nothing may be written from now on either.
+            // Deferred I/O is dropped: nothing may be written after the failure.
             self.fault.get_or_insert_with(|| Fault::from_disk(&error));
             return;
         }
         let Some(DeferredIo { pieces, reads }) = content.deferred.take() else { return };
         for piece in pieces {
-            self.go_on_with(piece);
+            self.advance_piece(piece);
         }
         for (peer, burst) in reads {
             if self.peers.contains_key(&peer) {
-                self.fetch(peer, burst);
+                self.read_burst(peer, burst);
             }
         }
     }
@@ -77,25 +77,28 @@ pub(super) fn cancelled() -> DiskError {
 mod tests {
     use super::*;
 
-    /// What a driver hears where the disk says this, or nothing, before it looks or after.
-    async fn heard(says: Option<Result<(), DiskError>>, before: bool) -> Option<Result<(), DiskErrorKind>> {
-        let (tell, ready) = oneshot::channel();
-        let (facts, mut inbox) = mpsc::unbounded_channel();
-        let mut say = Some(move || {
-            if let Some(says) = says {
-                let _ = tell.send(says);
+    /// The event that reaches the driver for this report of the disk, or none, sent before or after it waits.
+    async fn event_for(
+        result: Option<Result<(), DiskError>>,
+        before: bool,
+    ) -> Option<Result<(), DiskErrorKind>> {
+        let (sender, ready) = oneshot::channel();
+        let (events, mut inbox) = mpsc::unbounded_channel();
+        let mut report = Some(move || {
+            if let Some(result) = result {
+                let _ = sender.send(result);
             }
         });
-        if before && let Some(say) = say.take() {
-            say();
+        if before && let Some(report) = report.take() {
+            report();
         }
-        let deferred = DeferredIo::until(ready, &facts);
-        if let Some(say) = say.take() {
-            say();
+        let deferred = DeferredIo::until(ready, &events);
+        if let Some(report) = report.take() {
+            report();
         }
         deferred?;
         match inbox.recv().await {
-            Some(Fact::Ready(ready)) => Some(ready.map_err(|error| error.kind)),
+            Some(DriverEvent::Ready(ready)) => Some(ready.map_err(|error| error.kind)),
             _ => panic!("nothing else is told"),
         }
     }
@@ -103,11 +106,11 @@ mod tests {
     #[tokio::test]
     async fn a_disk_that_cannot_take_it_is_heard_whenever_it_says_so() {
         let full = || Err(DiskError::new(DiskErrorKind::NoSpace, "reserve", ""));
-        assert_eq!(heard(Some(Ok(())), true).await, None, "nothing has to wait");
-        assert_eq!(heard(Some(Ok(())), false).await, Some(Ok(())));
+        assert_eq!(event_for(Some(Ok(())), true).await, None, "nothing has to wait");
+        assert_eq!(event_for(Some(Ok(())), false).await, Some(Ok(())));
         for before in [true, false] {
-            assert_eq!(heard(Some(full()), before).await, Some(Err(DiskErrorKind::NoSpace)));
-            assert_eq!(heard(None, before).await, Some(Err(DiskErrorKind::Cancelled)));
+            assert_eq!(event_for(Some(full()), before).await, Some(Err(DiskErrorKind::NoSpace)));
+            assert_eq!(event_for(None, before).await, Some(Err(DiskErrorKind::Cancelled)));
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Leaving the swarm, within two seconds whatever disk, trackers and peers do: what is whole is written, what
-//! is known is saved, and only then trackers are told.
+//! Leaving the swarm, within two seconds whatever disk, trackers and peers do: complete pieces are written,
+//! the resume record is saved, then trackers are told.
 
 use std::time::Duration;
 
@@ -10,43 +10,49 @@ use super::{Driver, Inbox};
 use crate::engine::event::Event;
 use crate::swarm::event::{Input, Wish};
 
-/// The longest the last whole pieces may take to be written.
+/// Timeout for writing the last complete pieces.
 const WRITE_TIMEOUT: Duration = Duration::from_millis(1100);
-/// The longest trackers may take to hear that we leave.
+/// Timeout for the `stopped` announces.
 const ANNOUNCE_TIMEOUT: Duration = Duration::from_millis(900);
-/// The longest a torrent may take to leave. The session waits a little longer, for its last row and event.
+/// Timeout for leaving. The session waits a little longer, for the last row and event.
 pub(in crate::engine) const LEAVE_TIMEOUT: Duration = Duration::from_millis(1500);
 
 impl Driver {
-    /// Leaves the swarm and ends.
+    /// Leaves the swarm and ends the driver.
     pub(super) async fn leave(mut self, mut inbox: Inbox) {
         let began = Instant::now();
-        let reached = self.has_reached_its_goal();
+        let reached = self.is_goal_reached();
         self.leaving = true;
-        (self.registration, self.presence, self.search) = (None, None, None);
+        (self.registration, self.lsd_registration, self.dht_lookup) = (None, None, None);
         if let Some(opening) = &self.opening {
             opening.cancel();
-            // Whatever still comes of the files is no reason to meet anybody.
-            self.tell(Input::Wish(Wish::Pause));
+            // The result of the check must not make the torrent join the swarm.
+            self.handle_input(Input::Wish(Wish::Pause));
         }
-        // What peers have reported already counts, so that figures add up at the end.
+        // Reports that are already here count, so that the totals add up.
         while let Ok(report) = inbox.reports.try_recv() {
-            self.reported(report);
+            self.handle_report(report);
         }
-        // Nothing more comes, so that what is there gets to the disk.
+        // No more blocks may arrive: the disk gets time to write the pieces.
         self.peers.clear();
-        // Before the goodbye, for a machine that has stopped takes in no more pieces. An older record must not
-        // come after the last one.
-        let _ = time::timeout(WRITE_TIMEOUT, self.facts_while(&mut inbox, Self::is_writing)).await;
-        let writing = self.content.as_ref().is_some_and(|content| content.keeping > 0);
+        // Before the stop, since a stopped state machine accepts no pieces. An older record must not be saved
+        // after the last one.
+        let _ = time::timeout(WRITE_TIMEOUT, self.handle_events_while(&mut inbox, Self::is_writing)).await;
+        let writing = self.content.as_ref().is_some_and(|content| content.writes_pending > 0);
         self.save_at_the_end(writing).await;
 
-        self.tell(Input::Wish(Wish::Stop));
+        self.handle_input(Input::Wish(Wish::Stop));
         self.peers.clear();
+        // The disk has the time that trackers take.
+        let flushing = self.announcing > 0 && !writing && self.flush();
         let until = (began + LEAVE_TIMEOUT).min(Instant::now() + ANNOUNCE_TIMEOUT);
-        let _ = time::timeout_at(until, self.facts_while(&mut inbox, |driver| driver.announcing > 0)).await;
+        let _ = time::timeout_at(until, self.handle_events_while(&mut inbox, |driver| driver.announcing > 0))
+            .await;
+        if flushing && !self.is_flushing() && self.fault.is_none() {
+            self.save_at_the_end(false).await;
+        }
         let (now, summary) = (self.now(), self.summary());
-        self.reporter.done = reached && self.fault.is_none();
+        self.view_publisher.done = reached && self.fault.is_none();
         self.publish(now, &summary, true);
         let event = match self.fault.take() {
             Some(fault) => Event::Failed { id: self.id, fault },
@@ -56,20 +62,20 @@ impl Driver {
         let _ = self.shared.events.send(event);
     }
 
-    /// Takes in facts as long as this is so.
-    async fn facts_while(&mut self, inbox: &mut Inbox, is_so: impl Fn(&Self) -> bool) {
+    /// Handles driver events while the condition holds.
+    async fn handle_events_while(&mut self, inbox: &mut Inbox, is_so: impl Fn(&Self) -> bool) {
         while is_so(self)
-            && let Some(fact) = inbox.facts.recv().await
+            && let Some(event) = inbox.events.recv().await
         {
-            self.fact(fact);
+            self.handle_event(event);
         }
     }
 
-    /// Whether the disk has to do with the torrent.
+    /// Whether the disk is working for the torrent.
     fn is_writing(&self) -> bool {
         let busy = |content: &Content| {
             let unready = content.deferred.is_some() && self.fault.is_none();
-            content.keeping > 0 || content.confirming || content.saver.saving || unready
+            content.writes_pending > 0 || content.confirming || content.resume_writer.saving || unready
         };
         self.opening.is_some() || self.content.as_ref().is_some_and(busy)
     }
@@ -86,23 +92,25 @@ mod tests {
 
     use super::*;
     use crate::base::{Rng, TorrentId};
-    use crate::engine::command::{Add, After, ContentOptions, Existing, Until};
+    use crate::engine::command::{Add, After, ContentOptions, ExistingFiles, SeedGoal};
     use crate::engine::config::EngineConfig;
     use crate::engine::driver::{ToDriver, run};
     use crate::engine::handle::{Engine, Handle};
     use crate::engine::shared::Shared;
     use crate::hash::sha1;
     use crate::proto::metainfo::{Attributes, Content, Draft, Extras, Metainfo};
-    use crate::store::{self, Entry, FileSpec, Handles, Layout, Library, Volume, VolumeOptions};
+    use crate::store::{
+        self, FilePool, FileSpec, Layout, ResumeRecord, Storage, StorageOptions, TorrentStore,
+    };
 
     const PIECE: usize = 16 << 10;
-    /// More than any processor hashes side by side, several times over.
+    /// Several times the pieces that any processor hashes side by side.
     const PIECES: usize = 160;
-    /// Of these the leecher has the first half already.
+    /// Number of pieces that the leecher already has.
     const THERE: usize = PIECES / 2;
     const TIMEOUT: Duration = Duration::from_secs(60);
 
-    /// Somebody who has everything, and a driver whose disk does nothing yet.
+    /// A seeder, and a driver whose only disk thread is blocked.
     struct Scene {
         dir: tempfile::TempDir,
         metainfo: Metainfo,
@@ -111,7 +119,7 @@ mod tests {
         task: tokio::task::JoinHandle<()>,
         gate: std_mpsc::Sender<()>,
         _seeder: Handle,
-        _published: watch::Receiver<Option<crate::engine::driver::Published>>,
+        _views: watch::Receiver<Option<crate::engine::driver::TorrentView>>,
     }
 
     fn config(dir: &Path, name: &str) -> EngineConfig {
@@ -123,7 +131,7 @@ mod tests {
         }
     }
 
-    /// Asks again and again until it is so.
+    /// Polls until there is a result.
     async fn until<T>(mut so: impl FnMut() -> Option<T>) -> T {
         let found = async {
             loop {
@@ -136,7 +144,7 @@ mod tests {
         time::timeout(TIMEOUT, found).await.expect("in time")
     }
 
-    /// A torrent in a folder: all of it in `given`, the first half in `got`.
+    /// A torrent whose files are complete in `given` and half complete in `got`.
     fn torrent(tracker: Option<String>) -> (tempfile::TempDir, Metainfo) {
         let dir = tempfile::tempdir().unwrap();
         let mut rng = Rng::new(7);
@@ -166,11 +174,11 @@ mod tests {
         (listener, url)
     }
 
-    /// Keeps the only disk thread busy until the gate is opened.
+    /// Blocks the only disk thread until the gate is opened.
     async fn keep_busy(shared: &Shared) -> std_mpsc::Sender<()> {
         let (gate, closed) = std_mpsc::channel::<()>();
         let (at_gate, arrived) = std_mpsc::channel();
-        shared.disk.run(move || {
+        shared.disk.threads.run(move || {
             let _ = at_gate.send(());
             let _ = closed.recv();
         });
@@ -184,8 +192,8 @@ mod tests {
             let seeder = Engine::start(config(dir.path(), "seeder")).await.unwrap();
             let options = ContentOptions {
                 seed_only: true,
-                existing: Existing::Trust,
-                after: After::Seed(Until::default()),
+                existing: ExistingFiles::Trust,
+                after: After::Seed(SeedGoal::default()),
                 ..ContentOptions::new(dir.path().join("given"))
             };
             let give = Add { use_trackers: false, ..Add::new(metainfo.clone(), options) };
@@ -197,7 +205,7 @@ mod tests {
             let (events, mut heard) = mpsc::unbounded_channel();
             let shared = Shared::start(config(dir.path(), "leecher"), events).await.unwrap();
             let options = ContentOptions {
-                after: After::Seed(Until::default()),
+                after: After::Seed(SeedGoal::default()),
                 ..ContentOptions::new(dir.path().join("got"))
             };
             let add = Add::new(metainfo.clone(), options);
@@ -218,33 +226,36 @@ mod tests {
             let peer = SocketAddr::from(([127, 0, 0, 1], port));
             orders.send(ToDriver::Peers(vec![peer])).unwrap();
             let scene =
-                Self { dir, metainfo, shared, orders, task, gate, _seeder: seeder, _published: published };
-            let all = format!("Disk({} to keep,", PIECES - THERE);
+                Self { dir, metainfo, shared, orders, task, gate, _seeder: seeder, _views: published };
+            let all = format!("Disk({} pieces,", PIECES - THERE);
             scene.until_disk(|disk| disk.starts_with(&all)).await;
             scene
         }
 
-        /// Waits until the disk has such work to do.
+        /// Waits for a state of the disk's queues.
         async fn until_disk(&self, such: impl Fn(&str) -> bool) {
-            until(|| such(&format!("{:?}", self.shared.disk)).then_some(())).await;
+            until(|| such(&format!("{:?}", self.shared.disk.threads)).then_some(())).await;
         }
 
-        fn record(dir: &Path, metainfo: &Metainfo) -> Entry {
-            Library::of(&dir.join("leecher")).load(&metainfo.info_hash()).unwrap().expect("it was saved")
+        fn record(dir: &Path, metainfo: &Metainfo) -> ResumeRecord {
+            TorrentStore::in_state_dir(&dir.join("leecher"))
+                .load(&metainfo.info_hash())
+                .unwrap()
+                .expect("it was saved")
         }
 
-        /// How many pieces the record claims, and how many of them the next run need not hash.
+        /// Number of pieces that the record claims, and of those that need no recheck.
         fn claimed_and_believed(&self) -> (u32, u32) {
-            let entry = Self::record(self.dir.path(), &self.metainfo);
+            let record = Self::record(self.dir.path(), &self.metainfo);
             let geometry = Arc::new(self.metainfo.geometry().clone());
             let file =
                 FileSpec { path: "x.bin".into(), len: geometry.total(), pad: false, executable: false };
             let hashes = self.metainfo.piece_hashes().clone();
             let layout = Layout::new(self.metainfo.info_hash(), geometry, vec![file], hashes).unwrap();
-            let options = VolumeOptions::default();
+            let options = StorageOptions::default();
             let root = self.dir.path().join("got");
-            let volume = Volume::new(&root, layout, options, &[], &Handles::new(8)).unwrap();
-            (entry.have.count(), store::trusted(&volume, &entry).unwrap().count())
+            let storage = Storage::new(&root, layout, options, &[], &FilePool::new(8)).unwrap();
+            (record.written.count(), store::trusted_pieces(&storage, &record).unwrap().count())
         }
     }
 
@@ -275,11 +286,12 @@ mod tests {
         let scene = Scene::new(None).await;
         scene.orders.send(ToDriver::Stop).unwrap();
         // It has waited as long as it may, and saves.
-        scene.until_disk(|disk| disk.contains(" 1 to run")).await;
+        scene.until_disk(|disk| disk.contains(" 1 jobs")).await;
         scene.gate.send(()).unwrap();
         until(|| scene.task.is_finished().then_some(())).await;
         scene.shared.stop().await;
-        assert_eq!(scene.claimed_and_believed(), (THERE as u32, THERE as u32));
+        // None of it was flushed, and later writes may be anywhere in the file.
+        assert_eq!(scene.claimed_and_believed(), (THERE as u32, 0));
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -314,8 +326,8 @@ mod tests {
         scene.orders.send(ToDriver::Stop).unwrap();
         scene.gate.send(()).unwrap();
         until(|| scene.task.is_finished().then_some(())).await;
-        let entry = farewell.recv_timeout(TIMEOUT).expect("the tracker hears of it");
-        assert!(!entry.running && entry.have.is_full(), "{} of {PIECES}", entry.have.count());
+        let record = farewell.recv_timeout(TIMEOUT).expect("the tracker hears of it");
+        assert!(!record.running && record.written.is_full(), "{} of {PIECES}", record.written.count());
         assert_eq!(scene.claimed_and_believed(), (PIECES as u32, PIECES as u32));
         scene.shared.stop().await;
     }

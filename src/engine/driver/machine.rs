@@ -1,21 +1,21 @@
-//! The settings of a torrent's state machine.
+//! Settings of a torrent's state machine.
 
 use std::sync::Arc;
 
 use crate::base::{FileIndex, Geometry, Untrusted};
-use crate::engine::command::{Add, ContentOptions, Source};
+use crate::engine::command::{Add, ContentOptions, TorrentSource};
 use crate::engine::shared::Shared;
 use crate::proto::metainfo::Metainfo;
 use crate::swarm;
 use crate::swarm::event::{Priority, TrackerKey};
 
-/// The settings of the machine, and the trackers' URLs by key.
-pub(super) fn config(shared: &Shared, add: &Add) -> (Vec<String>, swarm::Config) {
+/// The settings of the state machine, and the trackers' URLs by key.
+pub(super) fn torrent_config(shared: &Shared, add: &Add) -> (Vec<String>, swarm::Config) {
     let mut urls: Vec<String> = Vec::new();
     let mut tiers = Vec::new();
     let (metainfo, link) = match &add.source {
-        Source::Metainfo(metainfo) => (Some(&**metainfo), None),
-        Source::Link(link) => (None, Some(&**link)),
+        TorrentSource::Metainfo(metainfo) => (Some(&**metainfo), None),
+        TorrentSource::Link(link) => (None, Some(&**link)),
     };
     let of_torrent = metainfo.iter().flat_map(|metainfo| &metainfo.extras().trackers);
     let of_torrent = of_torrent.map(|tier| tier.iter().map(Untrusted::raw).collect());
@@ -24,7 +24,7 @@ pub(super) fn config(shared: &Shared, add: &Add) -> (Vec<String>, swarm::Config)
         let tier: Vec<&str> = tier;
         let mut keys = Vec::new();
         for url in tier {
-            // One that is named twice is one tracker all the same.
+            // A tracker named twice is used once.
             if !urls.iter().any(|known| known == url) {
                 urls.push(url.to_owned());
                 keys.push(TrackerKey(urls.len() - 1));
@@ -36,28 +36,28 @@ pub(super) fn config(shared: &Shared, add: &Add) -> (Vec<String>, swarm::Config)
     }
     let private = metainfo.is_some_and(Metainfo::is_private);
     let seed_only = add.content.as_ref().is_some_and(|options| options.seed_only);
-    // The info dictionary of a private torrent is for those who know it already, unless it is given with a link,
-    // which says nothing without it.
+    // The metadata of a private torrent is uploaded only if we seed it by a link, which would be useless
+    // without the metadata.
     let lent = metainfo.filter(|_| seed_only || !private);
     let config = swarm::Config {
-        port: shared.port().unwrap_or(0),
+        port: shared.network.port().unwrap_or(0),
         private,
-        dht: shared.dht_for(private).is_some(),
-        pex: shared.pex,
+        dht: shared.network.dht_for(private).is_some(),
+        pex: shared.network.pex,
         eager: link.is_some_and(|link| link.eager),
         info: lent.map_or_else(Arc::default, |metainfo| metainfo.raw_info().into()),
-        announce_key: shared.announce_key,
+        announce_key: shared.network.announce_key,
         trackers: tiers,
         max_peers: add.max_peers,
-        upload_limit: add.up.or(shared.limits.up.get()),
-        ours: shared.ours.clone(),
-        ..swarm::Config::new(add.info_hashes(), shared.id)
+        upload_limit: add.up.or(shared.network.limits.up.get()),
+        ours: shared.network.ours.clone(),
+        ..swarm::Config::new(add.info_hashes(), shared.network.id)
     };
     (urls, config)
 }
 
-/// The priority of a piece is the highest of the files it holds bytes of; with `ends_first` the first and
-/// last pieces of every wanted file come before the rest.
+/// The priority of each piece: the highest of its files. With `ends_first`, the first and last piece of every
+/// wanted file have high priority.
 pub(super) fn piece_priorities(options: &ContentOptions, geometry: &Geometry) -> Vec<Priority> {
     if options.priorities.is_empty() && !options.ends_first {
         return Vec::new();

@@ -1,38 +1,36 @@
-//! The metadata of a torrent that was added by a link: what is made of it when it is there, and when waiting for it
-//! has been long enough.
+//! The metadata of a link: its progress, its timeout, and what follows once it is complete.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Driver;
 use crate::base::{InfoHashes, Moment, Untrusted, units};
-use crate::engine::command::{Add, Source};
+use crate::engine::command::{Add, TorrentSource};
 use crate::engine::event::{Fault, FaultKind, Remedy};
-use crate::engine::why::search;
+use crate::engine::why::metadata;
 use crate::proto::metainfo::{self, Metainfo, MetainfoError};
 use crate::swarm::{MetadataSummary, Summary};
 
-/// The least of the metadata that has to come in so long to be progress: a peer that sends less only wants to be
-/// waited for, and could go on for days.
+/// The least progress, as bytes in a time: a peer that sends less stalls the download.
 const MIN_PROGRESS: (f64, Duration) = (16.0 * 1024.0, Duration::from_secs(5));
 
-/// The progress of the metadata, and since when there has been none.
-pub(super) struct Stall {
-    /// Bytes of it that have come, of the attempt that came farthest: an attempt that was spoiled by a liar is
-    /// made up for first.
+/// The progress of the metadata, and the time without any.
+pub(super) struct MetadataProgress {
+    /// Bytes received in the most successful attempt. A new attempt after wrong metadata counts once it has
+    /// got further.
     pub received: u64,
-    /// The bytes at the last progress, and its time.
+    /// Bytes at the last progress.
     last: u64,
     since: Moment,
 }
 
-impl Stall {
+impl MetadataProgress {
     pub(super) const fn new(now: Moment) -> Self {
         Self { received: 0, last: 0, since: now }
     }
 
-    /// Looks how much has come, and says for how long there has been no progress.
-    fn look(&mut self, now: Moment, metadata: &MetadataSummary) -> Duration {
+    /// Records the received bytes, and returns the time without progress.
+    fn update(&mut self, now: Moment, metadata: &MetadataSummary) -> Duration {
         self.received = self.received.max(metadata.progress.map_or(0, |(have, _)| have));
         let new = self.received - self.last;
         let waited = now.since(self.since);
@@ -42,24 +40,24 @@ impl Stall {
         now.since(self.since)
     }
 
-    /// Time counts anew from here.
+    /// Restarts the timeout.
     fn restart(&mut self, now: Moment) {
         (self.last, self.since) = (self.received, now);
     }
 }
 
 impl Driver {
-    /// The info dictionary is here, of use or not.
-    pub(super) fn found(&mut self, result: Result<Box<Metainfo>, MetainfoError>) {
+    /// Handles the verified metadata, or an info dictionary that cannot be used.
+    pub(super) fn metadata_received(&mut self, result: Result<Box<Metainfo>, MetainfoError>) {
         match result {
             Ok(metainfo) => {
                 if metainfo.is_private() {
-                    (self.presence, self.search) = (None, None);
+                    (self.lsd_registration, self.dht_lookup) = (None, None);
                     if let Some(registration) = &mut self.registration {
-                        self.shared.turn_private(registration);
+                        self.shared.network.make_private(registration);
                     }
                 }
-                self.reporter.name(metainfo.name().clone());
+                self.view_publisher.name(metainfo.name().clone());
                 let metainfo = Arc::new(*metainfo);
                 self.metainfo = Some(metainfo.clone());
                 let _ = self.to.found.send((self.id, metainfo));
@@ -70,7 +68,7 @@ impl Driver {
         }
     }
 
-    /// Goes by these info-hashes from now on, which are those that were known and maybe one more.
+    /// Adds an info-hash that became known with the metadata.
     pub(super) fn set_info_hashes(&mut self, info_hashes: InfoHashes) {
         if info_hashes == self.info_hashes {
             return;
@@ -79,19 +77,19 @@ impl Driver {
         if let Some(registration) = &mut self.registration {
             registration.extend(info_hashes);
         }
-        self.show_up();
+        self.register_lsd();
     }
 
-    /// Ends the torrent if its metadata has made no progress for as long as is allowed. Only time in which it
-    /// should come counts.
+    /// Stops the torrent if its metadata has made no progress within the timeout. Time while paused does not
+    /// count.
     pub(super) fn watch_metadata(&mut self, now: Moment, summary: &Summary) {
         let (Some(metadata), None) = (&summary.metadata, &self.metainfo) else { return };
-        let waited = self.stall.look(now, metadata);
+        let waited = self.metadata_progress.update(now, metadata);
         if self.paused {
-            return self.stall.restart(now);
+            return self.metadata_progress.restart(now);
         }
         if let Some(limit) = self.add.metadata_timeout.filter(|&limit| waited >= limit) {
-            let asked = search::asked(&self.search(summary));
+            let asked = metadata::asked(&self.metadata_search(summary));
             let asked = if asked.is_empty() { asked } else { format!(": {asked}") };
             let (name, limit) = (self.add.name().fit(100), units::span(limit));
             let message = format!("no file list of {name} came within {limit}{asked}");
@@ -101,9 +99,9 @@ impl Driver {
     }
 }
 
-/// The fault of a torrent that cannot be looked for at all.
-pub(in crate::engine) fn refuse(add: &Add) -> Option<Fault> {
-    let Source::Link(link) = &add.source else { return None };
+/// The fault of a link whose metadata cannot be fetched.
+pub(in crate::engine) fn refuse_magnet(add: &Add) -> Option<Fault> {
+    let TorrentSource::Link(link) = &add.source else { return None };
     let id = link.info_hash;
     metainfo::downloadable(&id).err().map(|error| cannot_be_used(&id, &error))
 }
@@ -125,12 +123,12 @@ mod tests {
     fn a_file_list_has_to_come_at_some_pace() {
         let longest = |bytes: u64, every: u64| {
             let at = |n: u64| Moment::START + Duration::from_secs(n * every);
-            let mut stall = Stall::new(at(0));
+            let mut metadata_progress = MetadataProgress::new(at(0));
             let mut waited = (0..100).map(|n| {
                 let progress = Some((n * bytes, 1 << 30));
                 let metadata =
                     MetadataSummary { found: false, offering: 1, refusing: 0, too_long: 0, progress };
-                stall.look(at(n), &metadata).as_secs()
+                metadata_progress.update(at(n), &metadata).as_secs()
             });
             waited.by_ref().max().unwrap()
         };

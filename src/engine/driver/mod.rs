@@ -1,31 +1,30 @@
-//! The driver of one torrent: the task that feeds its state machine with facts and carries out its
-//! orders, from its info-hash to its last seeded byte.
+//! The driver of one torrent: the task that feeds its state machine with inputs and executes its outputs,
+//! from the info-hash to the last uploaded block.
 //!
-//! The driver owns the machine, the pieces that are being put together, and the ends of the channels to peers and
-//! disk; nothing here is shared, so nothing here is locked. One loop serves every phase. While the metadata is
-//! looked for there is no [`Content`]; when the content is wanted, a task of its own looks through the files
-//! ([`open`]) and reports back like any other fact, while peers go on. A torrent whose metadata is known is heard
-//! of by nobody before that task has ended.
+//! The driver owns the state machine, the piece buffers, and the channels to peers and disk; nothing is
+//! shared, so nothing is locked. One loop serves every phase. During the metadata phase there is no
+//! [`Content`]; when the content is wanted, a task checks the files ([`open`]) and reports back by an event,
+//! while connections stay. A torrent added with its metadata contacts nobody before that task has ended.
 
 mod content;
 mod deferred;
-mod existing;
-mod facts;
-mod goal;
+mod events;
+mod existing_files;
 mod leave;
 mod machine;
 mod metadata;
-mod names;
 mod open;
 mod opening;
-mod orders;
-mod pieces;
-mod reads;
-mod record;
-mod report;
-mod save;
-mod saver;
+mod outputs;
+mod peer_hosts;
+mod piece_buffers;
+mod resume_record;
+mod resume_saves;
+mod resume_writer;
+mod seed_goal;
 mod stream;
+mod upload_reads;
+mod view_publisher;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -37,24 +36,24 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{self, Instant, MissedTickBehavior};
 
 use self::content::Content;
-pub(super) use self::existing::untouched;
+pub(super) use self::existing_files::is_untouched;
 pub(super) use self::leave::LEAVE_TIMEOUT;
-use self::metadata::Stall;
-pub(super) use self::metadata::refuse;
-use self::names::{Name, Names};
-use self::open::Opened;
-use self::opening::Opening;
-use self::reads::Reads;
-pub(super) use self::record::name_of;
-use self::report::Reporter;
-use super::command::{Add, ContentOptions, Source as TorrentSource};
-use super::dht::Search;
+use self::metadata::MetadataProgress;
+pub(super) use self::metadata::refuse_magnet;
+use self::open::OpenedContent;
+use self::opening::ContentOpening;
+use self::peer_hosts::{HostPort, PeerHosts};
+use self::upload_reads::UploadReads;
+use self::view_publisher::ViewPublisher;
+use super::command::{Add, ContentOptions, TorrentSource};
+use super::dht::PeerLookup;
 use super::event::Fault;
 use super::incoming::IncomingRegistration;
-use super::lsd::Presence;
-use super::shared::{Membership, Shared};
+use super::lsd::LsdRegistration;
+use super::permits::ConnectionPermit;
+use super::shared::Shared;
 use super::view::{Detail, Row};
-use crate::base::{InfoHashes, Moment, TorrentId};
+use crate::base::{Bitfield, InfoHashes, Moment, TorrentId};
 use crate::net::{Caller, FromPeer, Limits, ToPeer};
 use crate::proto::metainfo::Metainfo;
 use crate::store::{Buf, DiskError, PieceOutcome, SegmentOutcome};
@@ -66,84 +65,84 @@ pub(super) enum ToDriver {
     Pause,
     Resume,
     Peers(Vec<SocketAddr>),
-    NamedPeers(Vec<Name>),
-    /// The torrent has these info-hashes, and no other torrent of the session has one of them.
+    NamedPeers(Vec<HostPort>),
+    /// The info-hashes of the torrent, which no other torrent of the session has.
     InfoHashes(InfoHashes),
-    /// Fetch or give the content; the metadata is there.
+    /// Download or seed the content; the metadata is known.
     Start(Box<ContentOptions>),
-    /// Bytes of unfinished pieces that may be held in memory.
+    /// Memory for incomplete pieces, in bytes.
     Budget(u64),
-    /// Whether somebody looks at the detail.
-    Look(bool),
+    /// Publish the details of the torrent.
+    ShowDetail(bool),
     Stop,
 }
 
-/// The metadata of a torrent was found and proved right.
-pub(super) type Found = (TorrentId, Arc<Metainfo>);
+/// The verified metadata of a link.
+pub(super) type MetadataFound = (TorrentId, Arc<Metainfo>);
 
-/// The view that a driver publishes of its torrent.
+/// The view of a torrent that its driver publishes.
 #[derive(Clone, Debug)]
-pub(super) struct Published {
+pub(super) struct TorrentView {
     pub row: Row,
     pub detail: Option<Detail>,
-    /// Nothing follows: the driver has left the swarm.
+    /// The last view: the driver has left the swarm.
     pub last: bool,
 }
 
-/// A result of the tasks and jobs that carry out orders.
-enum Fact {
+/// Results of the tasks and jobs that execute outputs.
+enum DriverEvent {
     Dialled {
         addr: SocketAddr,
         result: Result<(TcpStream, Hello), DialFailure>,
     },
-    /// Pieces of so many bytes that lay on the disk are hashed from now on.
+    /// A recheck of this many bytes begins.
     Checking(u64),
-    /// The files are looked through, or cannot be.
-    Opened(Box<Result<Opened, Fault>>),
-    /// The disk is ready, or cannot be.
+    /// The files are checked and open, or failed to open.
+    Opened(Box<Result<OpenedContent, Fault>>),
+    /// The disk is ready for I/O, or failed.
     Ready(Result<(), DiskError>),
     Piece(PieceOutcome),
     Segment(SegmentOutcome),
-    /// Every wanted piece is written, and the files are where they belong, or not.
+    /// The files of a finished torrent are in place, or not.
     Confirmed(Result<(), DiskError>),
-    Fetched {
+    ReadDone {
         peer: PeerKey,
         result: Result<Vec<Buf>, DiskError>,
     },
-    Heard(Input),
-    /// A burst that could not be read for a peer may be tried again.
-    ReadAgain {
+    Input(Input),
+    /// A read that failed for the moment is due again.
+    RetryRead {
         peer: PeerKey,
     },
-    /// The position of the reader, on the line of bytes.
-    ReadTo(u64),
-    Saved {
-        synced: bool,
-        error: Option<String>,
-    },
+    /// The position of the streaming reader, in bytes of the torrent.
+    ReaderAt(u64),
+    /// The resume record is saved, or the save failed.
+    Saved(Option<String>),
+    /// These pieces are flushed, or the flush failed.
+    Flushed(Result<Bitfield, DiskError>),
 }
 
-/// The driver's end of one connection.
-struct Link {
+/// The driver's end of a connection.
+struct PeerLink {
     orders: mpsc::UnboundedSender<ToPeer>,
-    reads: Reads,
-    _member: Membership,
+    reads: UploadReads,
+    _permit: ConnectionPermit,
 }
 
-/// How often rows are published and goals looked at.
+/// Interval between published views and checks of the goal.
 const PUBLISH_EVERY: Duration = Duration::from_millis(250);
-/// Reports of peers that may wait for the driver before peers wait for it.
+/// Number of reports that may wait for the driver; beyond that, peers wait.
 const REPORTS: usize = 256;
-/// Reports taken at one go before timers and orders get their turn.
+/// Number of reports handled before timers and orders get their turn.
 const REPORTS_AT_ONCE: usize = 64;
-/// Callers that may wait for a torrent.
+/// Number of incoming connections that may wait for the driver.
 const CALLERS: usize = 64;
 
 struct Driver {
     shared: Arc<Shared>,
     add: Box<Add>,
     id: TorrentId,
-    /// The info-hashes, as far as they are known.
+    /// The known info-hashes.
     info_hashes: InfoHashes,
     /// The metadata, once it is known.
     metainfo: Option<Arc<Metainfo>>,
@@ -151,66 +150,66 @@ struct Driver {
     /// The trackers' URLs by key.
     urls: Vec<String>,
     out: Vec<Output>,
-    peers: BTreeMap<PeerKey, Link>,
+    peers: BTreeMap<PeerKey, PeerLink>,
     limits: Limits,
-    /// How the names of peers fare.
-    names: Names,
+    /// Peers known by host name.
+    peer_hosts: PeerHosts,
     /// The progress of the metadata.
-    stall: Stall,
-    /// The files are being looked through.
-    opening: Option<Opening>,
-    /// The content, once the files are looked through.
+    metadata_progress: MetadataProgress,
+    /// The check of the files, while it runs.
+    opening: Option<ContentOpening>,
+    /// The content, once the files are open.
     content: Option<Content>,
-    /// Bytes of unfinished pieces that are allowed, until the machine is told.
+    /// Memory for incomplete pieces, until the state machine runs.
     budget: Option<u64>,
-    /// Announces that are under way.
+    /// Number of announces in flight.
     announcing: usize,
-    /// The end of the last announce to each tracker: the next one waits for it, or a farewell could overtake
-    /// what went before it.
-    speaking: BTreeMap<TrackerKey, oneshot::Receiver<()>>,
+    /// The end of the last announce to each tracker. The next announce waits for it, or `stopped` could
+    /// overtake an earlier one.
+    last_announces: BTreeMap<TrackerKey, oneshot::Receiver<()>>,
     to: Senders,
-    reporter: Reporter,
-    /// Callers are let in; before, nobody has heard of the torrent.
+    view_publisher: ViewPublisher,
+    /// The registration for incoming connections; `None` before the torrent has joined the swarm.
     registration: Option<IncomingRegistration>,
-    /// The local network hears of us.
-    presence: Option<Presence>,
-    /// The search in the DHT that is under way.
-    search: Option<Search>,
+    /// The registration with Local Service Discovery.
+    lsd_registration: Option<LsdRegistration>,
+    /// The DHT lookup in flight.
+    dht_lookup: Option<PeerLookup>,
     paused: bool,
     leaving: bool,
     fault: Option<Fault>,
 }
 
-/// The ways to the driver, for tasks that it starts, and to the session.
+/// Senders for the tasks that the driver starts, and to the session.
 struct Senders {
-    facts: mpsc::UnboundedSender<Fact>,
+    events: mpsc::UnboundedSender<DriverEvent>,
     reports: mpsc::Sender<(PeerKey, FromPeer)>,
     callers: mpsc::Sender<Caller>,
-    found: mpsc::UnboundedSender<Found>,
+    found: mpsc::UnboundedSender<MetadataFound>,
 }
 
-/// The channels that the driver listens to.
+/// The channels that the driver receives from.
 struct Inbox {
     orders: mpsc::UnboundedReceiver<ToDriver>,
-    facts: mpsc::UnboundedReceiver<Fact>,
+    events: mpsc::UnboundedReceiver<DriverEvent>,
     reports: mpsc::Receiver<(PeerKey, FromPeer)>,
     callers: mpsc::Receiver<Caller>,
 }
 
-/// Drives a torrent to its end. If its metadata is known, its content must be wanted.
+/// Runs the driver of a torrent to its end. A torrent added with its metadata must have content options.
 pub(super) async fn run(
     shared: Arc<Shared>,
     id: TorrentId,
     add: Box<Add>,
     orders: mpsc::UnboundedReceiver<ToDriver>,
-    found: mpsc::UnboundedSender<Found>,
-    publish: watch::Sender<Option<Published>>,
+    found: mpsc::UnboundedSender<MetadataFound>,
+    publish: watch::Sender<Option<TorrentView>>,
 ) {
-    let (facts, facts_in) = mpsc::unbounded_channel();
+    let (events, events_in) = mpsc::unbounded_channel();
     let (reports, reports_in) = mpsc::channel(REPORTS);
     let (callers, callers_in) = mpsc::channel(CALLERS);
-    let inbox = Inbox { orders, facts: facts_in, reports: reports_in, callers: callers_in };
-    let to = Senders { facts, reports, callers, found };
+    let inbox = Inbox { orders, events: events_in, reports: reports_in, callers: callers_in };
+    let to = Senders { events, reports, callers, found };
     Driver::new(shared, id, add, to, publish).run(inbox).await;
 }
 
@@ -220,14 +219,14 @@ impl Driver {
         id: TorrentId,
         add: Box<Add>,
         to: Senders,
-        publish: watch::Sender<Option<Published>>,
+        publish: watch::Sender<Option<TorrentView>>,
     ) -> Self {
         let now = shared.clock.now();
         let metainfo = match &add.source {
             TorrentSource::Metainfo(metainfo) => Some(metainfo.clone()),
             TorrentSource::Link(_) => None,
         };
-        let (urls, config) = machine::config(&shared, &add);
+        let (urls, config) = machine::torrent_config(&shared, &add);
         Self {
             id,
             info_hashes: add.info_hashes(),
@@ -237,18 +236,18 @@ impl Driver {
             out: Vec::new(),
             peers: BTreeMap::new(),
             limits: Limits::new(add.down, add.up),
-            names: Names::default(),
-            stall: Stall::new(now),
+            peer_hosts: PeerHosts::default(),
+            metadata_progress: MetadataProgress::new(now),
             opening: None,
             content: None,
             budget: None,
             announcing: 0,
-            speaking: BTreeMap::new(),
+            last_announces: BTreeMap::new(),
             to,
-            reporter: Reporter::new(publish, id, &add),
+            view_publisher: ViewPublisher::new(publish, id, &add),
             registration: None,
-            presence: None,
-            search: None,
+            lsd_registration: None,
+            dht_lookup: None,
             paused: false,
             leaving: false,
             fault: None,
@@ -260,102 +259,102 @@ impl Driver {
     async fn run(mut self, mut inbox: Inbox) {
         match self.add.content.take() {
             Some(options) => self.open(*options),
-            None => self.appear(),
+            None => self.join_swarm(),
         }
         let mut tick = time::interval(PUBLISH_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        while self.fault.is_none() && !self.has_reached_its_goal() {
-            let wake = self.wake_up();
+        while self.fault.is_none() && !self.is_goal_reached() {
+            let wake = self.next_wake();
             tokio::select! {
                 report = inbox.reports.recv() => {
                     let Some(report) = report else { break };
-                    self.reported(report);
+                    self.handle_report(report);
                     for _ in 1..REPORTS_AT_ONCE {
                         let Ok(report) = inbox.reports.try_recv() else { break };
-                        self.reported(report);
+                        self.handle_report(report);
                     }
                 }
-                Some(fact) = inbox.facts.recv() => self.fact(fact),
+                Some(event) = inbox.events.recv() => self.handle_event(event),
                 Some(Caller { stream, addr, hello }) = inbox.callers.recv() => {
-                    self.connected(stream, addr, true, hello);
+                    self.add_peer(stream, addr, true, hello);
                 }
                 order = inbox.orders.recv() => match order {
                     None | Some(ToDriver::Stop) => break,
-                    Some(order) => self.ordered(order),
+                    Some(order) => self.handle_order(order),
                 },
-                () = time::sleep_until(wake) => self.tell(Input::Tick),
-                _ = tick.tick() => self.look_round(),
+                () = time::sleep_until(wake) => self.handle_input(Input::Tick),
+                _ = tick.tick() => self.tick(),
             }
         }
         self.leave(inbox).await;
     }
 
-    /// Lets others hear of the torrent, and begins to look for peers.
-    fn appear(&mut self) {
+    /// Joins the swarm: accepts incoming connections and looks for peers.
+    fn join_swarm(&mut self) {
         let (private, callers) = (self.torrent.is_private(), self.to.callers.clone());
-        self.registration = Some(self.shared.register_incoming(self.info_hashes, private, callers));
-        self.name_nodes();
+        self.registration = Some(self.shared.network.register_incoming(self.info_hashes, private, callers));
+        self.add_torrent_nodes();
         if !self.add.peers.is_empty() {
             let addrs = std::mem::take(&mut self.add.peers);
-            self.tell(Input::Found { source: Source::User, addrs });
+            self.handle_input(Input::Found { source: Source::User, addrs });
         }
         let named = std::mem::take(&mut self.add.named_peers);
         self.look_up_names(named);
-        self.show_up();
-        self.tell(Input::Tick);
+        self.register_lsd();
+        self.handle_input(Input::Tick);
     }
 
-    /// Whether nobody has heard of the torrent yet: then the machine is told nothing.
-    const fn is_hidden(&self) -> bool {
+    /// Whether the torrent has not joined the swarm yet. The state machine gets no input before.
+    const fn is_unannounced(&self) -> bool {
         self.registration.is_none()
     }
 
-    /// The machine's next deadline, as the runtime's time.
-    fn wake_up(&self) -> Instant {
+    /// The next deadline of the state machine.
+    fn next_wake(&self) -> Instant {
         let far = Duration::from_secs(3600);
-        let deadline = self.torrent.deadline().filter(|_| !self.is_hidden());
+        let deadline = self.torrent.deadline().filter(|_| !self.is_unannounced());
         let at = deadline.unwrap_or(self.now() + far);
         Instant::from_std(self.shared.clock.instant(at))
     }
 
-    fn ordered(&mut self, order: ToDriver) {
+    fn handle_order(&mut self, order: ToDriver) {
         match order {
             ToDriver::Pause => {
                 self.paused = true;
-                (self.presence, self.search) = (None, None);
-                self.tell_unless_hidden(Input::Wish(Wish::Pause));
+                (self.lsd_registration, self.dht_lookup) = (None, None);
+                self.handle_input_if_announced(Input::Wish(Wish::Pause));
             }
             ToDriver::Resume => {
                 self.paused = false;
-                self.show_up();
-                self.tell_unless_hidden(Input::Wish(Wish::Resume));
+                self.register_lsd();
+                self.handle_input_if_announced(Input::Wish(Wish::Resume));
             }
-            ToDriver::Peers(addrs) if self.is_hidden() => self.add.peers.extend(addrs),
-            ToDriver::Peers(addrs) => self.tell(Input::Found { source: Source::User, addrs }),
-            ToDriver::NamedPeers(names) if self.is_hidden() => self.add.named_peers.extend(names),
+            ToDriver::Peers(addrs) if self.is_unannounced() => self.add.peers.extend(addrs),
+            ToDriver::Peers(addrs) => self.handle_input(Input::Found { source: Source::User, addrs }),
+            ToDriver::NamedPeers(names) if self.is_unannounced() => self.add.named_peers.extend(names),
             ToDriver::NamedPeers(names) => self.look_up_names(names),
             ToDriver::InfoHashes(info_hashes) => self.set_info_hashes(info_hashes),
             ToDriver::Start(options) => self.open(*options),
-            ToDriver::Budget(bytes) if self.is_hidden() => self.budget = Some(bytes),
-            ToDriver::Budget(bytes) => self.tell(Input::Budget { bytes }),
-            ToDriver::Look(look) => self.reporter.look = look,
+            ToDriver::Budget(bytes) if self.is_unannounced() => self.budget = Some(bytes),
+            ToDriver::Budget(bytes) => self.handle_input(Input::Budget { bytes }),
+            ToDriver::ShowDetail(show_detail) => self.view_publisher.show_detail = show_detail,
             ToDriver::Stop => {}
         }
     }
 
-    /// Lets the local network hear of this torrent, unless it is private (BEP 27).
-    fn show_up(&mut self) {
-        let may = !self.paused && !self.is_hidden() && !self.torrent.is_private();
-        if let Some(lsd) = self.shared.lsd.as_ref().filter(|_| may) {
-            let facts = self.to.facts.clone();
-            self.presence = Some(lsd.join(self.info_hashes, move |addrs| {
-                let _ = facts.send(Fact::Heard(Input::Found { source: Source::Lsd, addrs }));
+    /// Registers the torrent with Local Service Discovery, unless it is private (BEP 27).
+    fn register_lsd(&mut self) {
+        let may = !self.paused && !self.is_unannounced() && !self.torrent.is_private();
+        if let Some(lsd) = self.shared.network.lsd.as_ref().filter(|_| may) {
+            let events = self.to.events.clone();
+            self.lsd_registration = Some(lsd.join(self.info_hashes, move |addrs| {
+                let _ = events.send(DriverEvent::Input(Input::Found { source: Source::Lsd, addrs }));
             }));
         }
     }
 
-    /// Publishes, saves, and looks whether the goal is reached; called four times a second.
-    fn look_round(&mut self) {
+    /// Publishes the view, saves resume data and checks the goal, four times a second.
+    fn tick(&mut self) {
         let (now, summary) = (self.now(), self.summary());
         if self.check_goal(now, &summary) {
             return;
@@ -364,19 +363,19 @@ impl Driver {
         self.publish(now, &summary, false);
     }
 
-    /// Tells the machine a fact and carries out what it orders.
-    fn tell(&mut self, input: Input) {
+    /// Hands an input to the state machine and executes its outputs.
+    fn handle_input(&mut self, input: Input) {
         let now = self.now();
         self.torrent.handle(now, input, &mut self.out);
         if let Some(content) = &mut self.content {
-            content.claim.set(self.torrent.held());
+            content.reservation.set(self.torrent.held());
         }
-        self.carry_out();
+        self.execute_outputs();
     }
 
-    fn tell_unless_hidden(&mut self, input: Input) {
-        if !self.is_hidden() {
-            self.tell(input);
+    fn handle_input_if_announced(&mut self, input: Input) {
+        if !self.is_unannounced() {
+            self.handle_input(input);
         }
     }
 

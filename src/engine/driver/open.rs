@@ -1,100 +1,110 @@
-//! The opening of the files of a torrent: they are looked through, hashed where nothing is known of them, and the
-//! disk is made ready.
+//! The opening of a torrent's files: survey, recheck of unknown pieces, preparation for writing.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::Fact;
+use super::DriverEvent;
 use super::deferred::cancelled;
-use super::existing::{Known, all_is_there, layout, look, refuse, refuse_foreign, strangers};
-use super::record::{self, Target, Totals};
+use super::existing_files::{
+    KnownPieces, foreign_skipped_files, layout, refuse_existing, refuse_foreign, require_complete,
+    survey_files,
+};
+use super::resume_record::{self, ContentTarget, LifetimeTotals};
 use crate::base::{Bitfield, FileIndex, Geometry, TorrentId};
-use crate::engine::command::{ContentOptions, Existing};
+use crate::engine::command::{ContentOptions, ExistingFiles};
 use crate::engine::event::{Event, Fault, FaultKind, Remedy};
 use crate::engine::shared::Shared;
-use crate::store::{DiskError, Hold, Progress, Volume};
+use crate::store::{DiskError, Progress, ResumeRecord, Storage, TorrentLock};
 use crate::swarm::event::Priority;
 
-/// A torrent whose files have been looked through.
-pub(super) struct Opened {
+/// The result of opening a torrent's files.
+pub(super) struct OpenedContent {
     pub geometry: Arc<Geometry>,
-    pub volume: Volume,
+    pub storage: Storage,
     pub have: Bitfield,
-    pub totals: Totals,
-    /// No other process works on this torrent, as far as the state directory tells.
-    pub hold: Option<Hold>,
-    /// Whether the disk is ready to take what comes: nothing may be read or written before.
+    /// The pieces of `have` that are flushed.
+    pub flushed: Bitfield,
+    pub totals: LifetimeTotals,
+    /// The torrent lock; `None` without a state directory, or if another process holds it.
+    pub lock: Option<TorrentLock>,
+    /// The end of the preparation: no I/O may happen before.
     pub ready: oneshot::Receiver<Result<(), DiskError>>,
 }
 
-/// The looking through the files of a torrent: a task of its own, which ends with [`Fact::Opened`].
-pub(super) struct Survey {
+/// The task that opens the files; it reports [`DriverEvent::Opened`].
+pub(super) struct OpenTask {
     pub shared: Arc<Shared>,
     pub id: TorrentId,
-    pub target: Target,
-    /// The torrent file that is remembered.
+    pub target: ContentTarget,
+    /// The torrent file to store.
     pub torrent_file: Vec<u8>,
-    /// How the hashing fares; cancels it.
+    /// The progress of the recheck, and the way to cancel it.
     pub progress: Progress,
-    pub facts: mpsc::UnboundedSender<Fact>,
-    /// Waits until the disk is ready, too.
+    pub events: mpsc::UnboundedSender<DriverEvent>,
+    /// Wait for the preparation as well.
     pub waits_for_disk: bool,
 }
 
-impl Survey {
+impl OpenTask {
     pub(super) async fn run(self) {
         let opened = self.open().await;
-        let _ = self.facts.send(Fact::Opened(Box::new(opened)));
+        let _ = self.events.send(DriverEvent::Opened(Box::new(opened)));
     }
 
-    async fn open(&self) -> Result<Opened, Fault> {
+    async fn open(&self) -> Result<OpenedContent, Fault> {
         let disk = |error: DiskError| Fault::from_disk(&error);
         let Self { shared, target, .. } = self;
-        let Target { metainfo, options } = target;
+        let ContentTarget { metainfo, options } = target;
         let layout = layout(metainfo).map_err(disk)?;
         let geometry = layout.geometry.clone();
-        let hold = hold(shared, self.id, target).await?;
+        let lock = lock_torrent(shared, self.id, target).await?;
         let looked = {
-            let (target, library) = (target.clone(), shared.library.clone());
-            let (io, handles) = (shared.disk_io, shared.handles.clone());
-            shared.on_disk(move || look(&target, layout, io, &handles, library)).await
+            let (target, store) = (target.clone(), shared.disk.store.clone());
+            let (io, file_pool) = (shared.disk.io, shared.disk.file_pool.clone());
+            shared.disk.run(move || survey_files(&target, layout, io, &file_pool, store)).await
         };
-        let (volume, survey, entry, known) = looked.map_err(disk)?;
+        let (storage, survey, record, known) = looked.map_err(disk)?;
 
-        refuse(options, &geometry, &survey, &known)?;
-        let have = self.check(&volume, &known).await?;
-        if options.existing == Existing::Check && !options.seed_only {
-            refuse_foreign(&volume, &survey, &known, &have)?;
+        refuse_existing(options, &geometry, &survey, &known)?;
+        let have = self.check(&storage, &known).await?;
+        if options.existing == ExistingFiles::Check && !options.seed_only {
+            refuse_foreign(&storage, &survey, &known, &have)?;
         }
         if options.seed_only {
-            all_is_there(target, &have, entry.as_ref())?;
+            require_complete(target, &have, record.as_ref())?;
         }
-        let strangers = strangers(options, &volume, &survey, &known, &have);
-        let totals = Totals::of(entry.as_ref());
-        let mut ready = self.prepare(&volume, &have, strangers, totals, hold.is_some());
+        let foreign = foreign_skipped_files(options, &storage, &survey, &known, &have);
+        let totals = LifetimeTotals::of(record.as_ref());
+        let initial_record = resume_record::initial_record(target, &have, &known.flushed, totals);
+        let mut ready = self.prepare(&storage, &have, foreign, initial_record, lock.is_some());
         if self.waits_for_disk {
             ready.await.unwrap_or_else(|_| Err(cancelled())).map_err(disk)?;
-            let (tell, again) = oneshot::channel();
-            let _ = tell.send(Ok(()));
-            ready = again;
+            let (sender, already_ready) = oneshot::channel();
+            let _ = sender.send(Ok(()));
+            ready = already_ready;
         }
-        Ok(Opened { geometry, volume, have, totals, hold, ready })
+        Ok(OpenedContent { geometry, storage, have, flushed: known.flushed, totals, lock, ready })
     }
 
-    /// Hashes what has to be hashed, with progress.
-    async fn check(&self, volume: &Volume, known: &Known) -> Result<Bitfield, Fault> {
-        let geometry = &volume.layout().geometry;
+    /// Rechecks the pieces that need it.
+    async fn check(&self, storage: &Storage, known: &KnownPieces) -> Result<Bitfield, Fault> {
+        let geometry = &storage.layout().geometry;
         let mut have = known.have.clone();
         if known.check.is_empty() {
             return Ok(have);
         }
         let to_check =
             (u64::from(known.check.count()) * u64::from(geometry.piece_len())).min(geometry.total());
-        let _ = self.facts.send(Fact::Checking(to_check));
+        let _ = self.events.send(DriverEvent::Checking(to_check));
+        if known.recheck_from_disk {
+            let (storage, pieces) = (storage.clone(), known.check.clone());
+            let dropped = self.shared.disk.run(move || storage.forget_cached(&pieces)).await;
+            dropped.map_err(|error| Fault::from_disk(&error))?;
+        }
         let (done, result) = oneshot::channel();
-        self.shared.disk.check(volume, &known.check, self.progress.clone(), move |matching| {
+        self.shared.disk.threads.check(storage, &known.check, self.progress.clone(), move |matching| {
             let _ = done.send(matching);
         });
         let found = result.await.unwrap_or_else(|_| Err(cancelled()));
@@ -104,69 +114,79 @@ impl Survey {
         Ok(have)
     }
 
-    /// Makes the disk ready, on a disk thread. Before anything is made or written the library knows that these files
-    /// are ours. That takes a disk its time, in which peers can be asked already.
+    /// Prepares the files on a disk thread. The resume record is saved before any file is created, so that
+    /// the files are known as ours. Peers can be asked meanwhile.
     fn prepare(
         &self,
-        volume: &Volume,
+        storage: &Storage,
         have: &Bitfield,
-        strangers: Vec<FileIndex>,
-        totals: Totals,
+        foreign: Vec<FileIndex>,
+        initial_record: ResumeRecord,
         held: bool,
     ) -> oneshot::Receiver<Result<(), DiskError>> {
-        let Target { metainfo, options } = &self.target;
-        let (tell_ready, ready) = oneshot::channel();
-        let (places, state) = (volume.clone(), have.clone());
-        let wanted = wanted_files(options, &volume.layout().geometry);
+        let ContentTarget { metainfo, options } = &self.target;
+        let (ready_sender, ready) = oneshot::channel();
+        let (target_storage, pieces) = (storage.clone(), have.clone());
+        let mut unflushed = have.clone();
+        for piece in initial_record.flushed.iter() {
+            unflushed.remove(piece);
+        }
+        let wanted = wanted_files(options, &storage.layout().geometry);
         let (id, seed_only) = (metainfo.info_hash(), options.seed_only);
-        // Without the hold the record is another's.
-        let library = self.shared.library.clone().filter(|_| held);
-        let remembering = library.clone();
-        let beginning = record::beginning(&self.target, have, totals);
+        // Without the lock, the record belongs to another process.
+        let store = self.shared.disk.store.clone().filter(|_| held);
+        let store_after = store.clone();
         let torrent_file = self.torrent_file.clone();
         let prepare = move || {
             if !seed_only {
-                places.room_for(&wanted)?;
+                target_storage.check_free_space(&wanted)?;
             }
-            if let Some(library) = &library {
-                record::first(library, &places, beginning);
+            if let Some(store) = &store {
+                resume_record::save_initial(store, &target_storage, initial_record);
             }
             if seed_only {
+                target_storage.mark_unflushed(&unflushed);
                 return Ok(());
             }
-            places.leave_alone(&strangers, &state);
-            places.set_wanted(&wanted, &state)?;
-            places.prepare()
+            target_storage.protect_foreign_files(&foreign, &pieces);
+            target_storage.set_wanted(&wanted, &pieces)?;
+            target_storage.prepare()?;
+            target_storage.mark_unflushed(&unflushed);
+            Ok(())
         };
-        self.shared.disk.run(move || {
+        self.shared.disk.threads.run(move || {
             let prepared = prepare();
             let remember = prepared.is_ok();
-            let _ = tell_ready.send(prepared);
+            let _ = ready_sender.send(prepared);
             // Nothing waits for this.
-            if let Some(library) = remembering.filter(|_| remember) {
-                record::remember(&library, id, &torrent_file);
+            if let Some(store) = store_after.filter(|_| remember) {
+                resume_record::store_torrent_file(&store, id, &torrent_file);
             }
         });
         ready
     }
 }
 
-/// Takes the torrent, so that no other process works on it in the same folder meanwhile. One that works
-/// on it elsewhere keeps the record of it, and this run keeps none: then there is nothing to hold.
-async fn hold(shared: &Shared, id: TorrentId, target: &Target) -> Result<Option<Hold>, Fault> {
-    let Some(library) = shared.library.clone() else { return Ok(None) };
-    let Target { metainfo, options } = target;
+/// Locks the torrent, so that no other process works on it in the same folder. If another process works on it
+/// in a different folder, this run saves no resume data and needs no lock.
+async fn lock_torrent(
+    shared: &Shared,
+    id: TorrentId,
+    target: &ContentTarget,
+) -> Result<Option<TorrentLock>, Fault> {
+    let Some(store) = shared.disk.store.clone() else { return Ok(None) };
+    let ContentTarget { metainfo, options } = target;
     let (torrent, folder) = (metainfo.info_hash(), options.folder.clone());
-    let holder = match shared.on_disk(move || Hold::take(library.folder(), &torrent, &folder)).await {
-        Ok(Ok(hold)) => return Ok(Some(hold)),
-        Ok(Err(holder)) => holder,
+    let owner = match shared.disk.run(move || TorrentLock::acquire(store.folder(), &torrent, &folder)).await {
+        Ok(Ok(lock)) => return Ok(Some(lock)),
+        Ok(Err(owner)) => owner,
         Err(error) => {
             tracing::warn!(%error, "nothing is remembered of this torrent");
             return Ok(None);
         }
     };
-    let process = holder.process.map(|pid| format!(" (process {pid})")).unwrap_or_default();
-    if holder.folder.is_some_and(|folder| !is_same_folder(&folder, &options.folder)) {
+    let process = owner.process.map(|pid| format!(" (process {pid})")).unwrap_or_default();
+    if owner.folder.is_some_and(|folder| !is_same_folder(&folder, &options.folder)) {
         let text = format!("another torr{process} has this torrent elsewhere; this run is not remembered");
         let _ = shared.events.send(Event::Note { id, text });
         return Ok(None);
@@ -178,7 +198,7 @@ async fn hold(shared: &Shared, id: TorrentId, target: &Target) -> Result<Option<
     })
 }
 
-/// Whether two paths lead to the same folder, by whatever names.
+/// Whether two paths lead to the same folder.
 fn is_same_folder(one: &Path, other: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().ok();
     one == other || real(one).is_some_and(|one| real(other) == Some(one))

@@ -1,4 +1,4 @@
-//! The way from metadata to content: the files are looked through in a task of its own, while peers go on.
+//! The transition from metadata to content: a task opens the files while connections stay.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -6,40 +6,40 @@ use std::time::Instant;
 use super::Driver;
 use super::content::Content;
 use super::machine;
-use super::open::{Opened, Survey};
-use super::record::{self, Target};
+use super::open::{OpenTask, OpenedContent};
+use super::resume_record::{self, ContentTarget};
 use crate::engine::command::ContentOptions;
 use crate::engine::event::{Event, Fault};
-use crate::engine::reader::Feed;
+use crate::engine::reader::ChunkSender;
 use crate::store::Progress;
 use crate::swarm::ContentSetup;
 use crate::swarm::event::{Input, Wish};
 
-/// The files of a torrent while they are looked through.
-pub(super) struct Opening {
-    pub target: Target,
-    read: Option<Feed>,
+/// The opening of a torrent's files.
+pub(super) struct ContentOpening {
+    pub target: ContentTarget,
+    read: Option<ChunkSender>,
     progress: Progress,
-    /// Since when pieces are hashed, and how many bytes that are, if there are any.
+    /// The start and the size in bytes of the recheck, if there is one.
     checking: Option<(Instant, u64)>,
 }
 
-impl Opening {
-    /// Since when pieces are hashed, how many bytes of them are, and of how many.
+impl ContentOpening {
+    /// The recheck: its start, the bytes checked, and the bytes to check.
     pub(super) fn checked(&self) -> Option<(Instant, u64, u64)> {
         let (since, of) = self.checking?;
         let piece_len = u64::from(self.target.metainfo.geometry().piece_len());
         Some((since, u64::from(self.progress.done()) * piece_len, of))
     }
 
-    /// Ends the hashing; that it ended is heard as ever.
+    /// Cancels the recheck. The task still reports its end.
     pub(super) fn cancel(&self) {
         self.progress.cancel();
     }
 }
 
 impl Driver {
-    /// Begins to look through the files, if the metadata is there; once.
+    /// Starts to open the files, once the metadata is known; later calls have no effect.
     pub(super) fn open(&mut self, mut options: ContentOptions) {
         let Some(metainfo) = self.metainfo.clone() else { return };
         if self.opening.is_some() || self.content.is_some() {
@@ -50,25 +50,26 @@ impl Driver {
             None => metainfo,
         };
         let read = options.read.take();
-        let target = Target { metainfo, options: Arc::new(options) };
-        self.reporter.content(&target);
+        let target = ContentTarget { metainfo, options: Arc::new(options) };
+        self.view_publisher.content(&target);
         let progress = Progress::default();
-        let survey = Survey {
+        let survey = OpenTask {
             shared: self.shared.clone(),
             id: self.id,
             target: target.clone(),
-            torrent_file: record::torrent_file(&target.metainfo, &self.add),
+            torrent_file: resume_record::torrent_file(&target.metainfo, &self.add),
             progress: progress.clone(),
-            facts: self.to.facts.clone(),
-            // Without a peer to ask nothing is lost by waiting, and nobody hears of a torrent that comes to nothing.
-            waits_for_disk: self.is_hidden(),
+            events: self.to.events.clone(),
+            // Before the torrent has joined the swarm, waiting costs nothing, and a torrent that fails is
+            // never announced.
+            waits_for_disk: self.is_unannounced(),
         };
-        self.opening = Some(Opening { target, read, progress, checking: None });
+        self.opening = Some(ContentOpening { target, read, progress, checking: None });
         tokio::spawn(survey.run());
     }
 
-    /// Pieces of so many bytes are hashed from now on.
-    pub(super) fn checking(&mut self, bytes: u64) {
+    /// Records that a recheck of this many bytes begins.
+    pub(super) fn checking_began(&mut self, bytes: u64) {
         if let Some(opening) = &mut self.opening {
             opening.checking = Some((Instant::now(), bytes));
             let (now, summary) = (self.now(), self.summary());
@@ -76,12 +77,12 @@ impl Driver {
         }
     }
 
-    /// The files are looked through, or cannot be.
-    pub(super) fn opened(&mut self, opened: Result<Opened, Fault>) {
-        let Some(Opening { target, read, .. }) = self.opening.take() else { return };
+    /// Handles the opened files, or the fault.
+    pub(super) fn content_opened(&mut self, opened: Result<OpenedContent, Fault>) {
+        let Some(ContentOpening { target, read, .. }) = self.opening.take() else { return };
         let opened = match opened {
             Ok(opened) => opened,
-            // Whoever leaves has called it off.
+            // The driver is leaving and has cancelled the check.
             Err(_) if self.leaving => return,
             Err(fault) => {
                 self.fault.get_or_insert(fault);
@@ -95,22 +96,22 @@ impl Driver {
             ..ContentSetup::new(opened.geometry.clone(), opened.have.clone())
         };
         self.content = Some(Content::new(self.now(), &self.shared, target, opened, &self.to));
-        if self.paused && self.is_hidden() {
-            self.tell(Input::Wish(Wish::Pause));
+        if self.paused && self.is_unannounced() {
+            self.handle_input(Input::Wish(Wish::Pause));
         }
-        self.tell(Input::ContentOpened(Box::new(setup)));
+        self.handle_input(Input::ContentOpened(Box::new(setup)));
         if let Some(bytes) = self.budget.take() {
-            self.tell(Input::Budget { bytes });
+            self.handle_input(Input::Budget { bytes });
         }
         if self.leaving {
             return;
         }
         let _ = self.shared.events.send(Event::Checked { id: self.id, have: self.summary().done });
-        if let Some(feed) = read {
-            self.read(feed);
+        if let Some(sender) = read {
+            self.start_reading(sender);
         }
-        if self.is_hidden() {
-            self.appear();
+        if self.is_unannounced() {
+            self.join_swarm();
         }
         if self.torrent.is_finished() {
             self.finished();

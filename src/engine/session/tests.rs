@@ -1,4 +1,4 @@
-//! Torrents that turn out to be the same, by whichever of their info-hashes they are added.
+//! Duplicate torrents, added by any of their info-hashes.
 
 use super::*;
 use crate::engine::command::Link;
@@ -24,7 +24,7 @@ impl Scene {
         Self { session, heard, hybrid: Arc::new(hybrid) }
     }
 
-    /// The half of the hybrid torrent that a link of v1 names.
+    /// The v1 info-hash of the hybrid torrent.
     fn v1(&self) -> InfoHashes {
         InfoHashes::from_v1(self.hybrid.info_hash().v1().expect("it is hybrid"))
     }
@@ -38,7 +38,7 @@ impl Scene {
     }
 
     fn rows(&self) -> Vec<(TorrentId, InfoHashes)> {
-        self.session.torrents.iter().map(|entry| (entry.row.id, entry.row.info_hashes)).collect()
+        self.session.torrents.iter().map(|torrent| (torrent.row.id, torrent.row.info_hashes)).collect()
     }
 
     fn next_is_refusal_of(&mut self, refused: TorrentId) -> bool {

@@ -1,71 +1,71 @@
-//! Views: the rows that drivers publish, put together.
+//! The view of a session, made of the rows that drivers publish.
 
 use std::sync::Arc;
 
 use super::Session;
-use super::entry::Activity;
+use super::torrent::Activity;
 use crate::engine::event::{Event, Fault, FaultKind, Remedy};
 use crate::engine::view::{Row, State, View};
 
-/// After how many views buffers that nobody needed are given back to the system.
+/// Number of views between trims of the buffer pool.
 const TRIM_EVERY: u32 = 20;
 
 impl Session {
-    /// Takes in what the drivers published, and makes one view of it.
+    /// Collects the rows of the drivers and publishes a view.
     pub(super) fn publish_view(&mut self) {
         let mut detail = None;
         let mut ended = false;
-        for entry in &mut self.torrents {
-            let Some(running) = &mut entry.driver else { continue };
-            // Looked at before what it published, or its last word could fall between the two.
+        for torrent in &mut self.torrents {
+            let Some(running) = &mut torrent.driver else { continue };
+            // Checked before the published view is read, or the last view could come in between.
             let over = running.task.is_finished();
             let mut last = false;
-            // One that has ended may have left a word that was not seen. One that waits for its turn has said that it
-            // has found its metadata.
+            // A driver that has ended may have left an unread view. The view of a queued torrent is that of
+            // its metadata lookup.
             if running.published.has_changed().unwrap_or(true)
-                && entry.activity != Activity::Queued
+                && torrent.activity != Activity::Queued
                 && let Some(published) = running.published.borrow_and_update().clone()
             {
-                ended |= entry.row.state != published.row.state;
-                entry.row = Row { info_hashes: entry.info_hashes, ..published.row };
+                ended |= torrent.row.state != published.row.state;
+                torrent.row = Row { info_hashes: torrent.info_hashes, ..published.row };
                 last = published.last;
-                if self.look == Some(entry.id) {
+                if self.show_detail == Some(torrent.id) {
                     detail = published.detail;
                 }
             }
             if !over {
                 continue;
             }
-            (entry.driver, entry.activity) = (None, Activity::Ended);
+            (torrent.driver, torrent.activity) = (None, Activity::Ended);
             ended = true;
             if !last && !self.stopping {
-                // The driver ended without its last word: it panicked. The others go on.
-                entry.row.state = State::Error;
-                entry.row.reason.word = FaultKind::Internal.reason();
-                entry.row.reason.text = "an internal error stopped this torrent".into();
+                // The driver panicked, since it ended without its last view. The other torrents go on.
+                torrent.row.state = State::Error;
+                torrent.row.reason.word = FaultKind::Internal.reason();
+                torrent.row.reason.text = "an internal error stopped this torrent".into();
                 let fault = Fault {
                     kind: FaultKind::Internal,
-                    message: entry.row.reason.text.clone(),
+                    message: torrent.row.reason.text.clone(),
                     remedy: Some(Remedy::Report),
                 };
-                let _ = self.events.send(Event::Failed { id: entry.id, fault });
+                let _ = self.events.send(Event::Failed { id: torrent.id, fault });
             }
         }
         if ended && !self.stopping {
-            self.give_turns();
+            self.start_queued();
         }
         self.views = self.views.wrapping_add(1);
         if self.views.is_multiple_of(TRIM_EVERY) {
-            self.shared.pool.trim();
+            self.shared.memory.pool.trim();
         }
-        let kept = self.view.borrow().detail.clone().filter(|d| self.look == Some(d.id));
-        let torrents: Vec<Row> = self.torrents.iter().map(|entry| entry.row.clone()).collect();
+        let previous = self.view.borrow().detail.clone().filter(|d| self.show_detail == Some(d.id));
+        let torrents: Vec<Row> = self.torrents.iter().map(|torrent| torrent.row.clone()).collect();
         let (down, up) = torrents.iter().fold((0.0, 0.0), |(d, u), row| (d + row.down, u + row.up));
         let view = View {
             torrents,
-            detail: detail.or(kept),
-            port: self.shared.port(),
-            dht_nodes: self.shared.dht_nodes(),
+            detail: detail.or(previous),
+            port: self.shared.network.port(),
+            dht_nodes: self.shared.network.dht_nodes(),
             down,
             up,
         };

@@ -1,4 +1,4 @@
-//! One case per rule, one per neighbour of it, and what holds for all of them.
+//! Cases for each rule and its neighbours, and properties of all rules.
 
 use proptest::prelude::*;
 
@@ -15,7 +15,7 @@ fn says(c: &Circumstances, state: State, word: &str, text: &str) {
     assert_eq!(told(c).1, word);
 }
 
-/// A download that runs well; each case changes what it is about.
+/// A healthy download; each case changes one circumstance.
 fn well() -> Circumstances {
     Circumstances {
         trackers: 2,
@@ -29,17 +29,17 @@ fn well() -> Circumstances {
     }
 }
 
-/// The same, and nothing comes.
+/// A stalled download.
 fn quiet() -> Circumstances {
     Circumstances { down: 0.0, ..well() }
 }
 
-/// The same, and nobody is there.
+/// A stalled download without peers.
 fn alone() -> Circumstances {
     Circumstances { peers: 0, useful: 0, known: 0, ..quiet() }
 }
 
-/// The same, with one tracker that does not work.
+/// A stalled download without peers, whose only tracker fails.
 fn deaf() -> Circumstances {
     Circumstances { trackers: 1, trackers_working: 0, trackers_failing: 1, ..alone() }
 }

@@ -32,7 +32,7 @@ pub fn torrent(
     let config = config::load(global, output)?;
     let settings = SessionSettings::new(&config, network, global.state_dir())?;
     link.can_be_found()?;
-    if let Some(metainfo) = link.remembered(settings.state_dir()) {
+    if let Some(metainfo) = link.stored(settings.state_dir()) {
         return Ok(link.torrent(metainfo));
     }
     let add = Add { metadata_timeout: Some(patience), ..settings.link_to_add(&link)? };

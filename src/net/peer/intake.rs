@@ -22,7 +22,7 @@ use crate::net::limit::Throttle;
 use crate::proto::message::{Message, Wanted};
 use crate::proto::splitter::{Split, SplitError, Splitter};
 use crate::store::{Buf, Pool};
-use crate::swarm::event::Departure;
+use crate::swarm::event::DisconnectReason;
 
 /// Bytes of payload that one report holds at most.
 const BURST: usize = 256 * 1024;
@@ -101,14 +101,14 @@ impl Intake {
         context: &mut Context<'_>,
         stream: &TcpStream,
         reports: &mut Reports,
-    ) -> Poll<Result<(), Departure>> {
+    ) -> Poll<Result<(), DisconnectReason>> {
         if !self.pending.is_empty() {
             ready!(self.poll_buffer(context));
             let pending = std::mem::take(&mut self.pending);
-            self.walk(&pending, reports).map_err(|_| Departure::Protocol)?;
+            self.walk(&pending, reports).map_err(|_| DisconnectReason::Protocol)?;
             return Poll::Ready(Ok(()));
         }
-        ready!(stream.poll_read_ready(context)).map_err(|_| Departure::Closed)?;
+        ready!(stream.poll_read_ready(context)).map_err(|_| DisconnectReason::Closed)?;
         ready!(self.poll_buffer(context));
         let blocks = self.reach();
         let room = guess::room(self.rest(), &self.owed, blocks);
@@ -118,13 +118,13 @@ impl Intake {
             current.buf.as_mut().map(|buf| &mut buf.spare_mut()[..missing])
         });
         let moved = self.guess.read(stream, rest, &self.owed, blocks, granted);
-        let moved = moved.map_err(|_| Departure::Closed)?;
+        let moved = moved.map_err(|_| DisconnectReason::Closed)?;
         self.throttle.give_back((granted - moved.bytes) as u64);
         if moved.bytes == 0 && !moved.dry {
-            return Poll::Ready(Err(Departure::Closed));
+            return Poll::Ready(Err(DisconnectReason::Closed));
         }
         self.burst.bytes += moved.bytes;
-        self.sort(moved.bytes, blocks, reports).map_err(|_| Departure::Protocol)?;
+        self.sort(moved.bytes, blocks, reports).map_err(|_| DisconnectReason::Protocol)?;
         self.guess.learn(moved.bytes, room);
         if moved.dry || self.burst.bytes >= BURST {
             self.report(reports);
@@ -192,7 +192,7 @@ impl Intake {
                 return self.untangle(place, blocks, left, reports);
             };
             let expected = Wanted::from(block.span());
-            if !self.splitter.goes_on_with(&self.guess.heads[place], expected) {
+            if !self.splitter.continues_with(&self.guess.heads[place], expected) {
                 return self.untangle(place, blocks, left, reports);
             }
             self.owed.take(expected);

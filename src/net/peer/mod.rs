@@ -19,7 +19,7 @@ use super::limit::Limits;
 use crate::base::{Block, Span};
 use crate::proto::message::Message;
 use crate::store::{Buf, Pool};
-use crate::swarm::event::{Departure, PeerKey};
+use crate::swarm::event::{DisconnectReason, PeerKey};
 
 /// An order to a connection.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ pub enum FromPeer {
     /// Messages of extensions were said, and all that was said so far has gone out.
     Drained,
     /// The connection ended by itself; the last report of this peer.
-    Left(Departure),
+    Left(DisconnectReason),
 }
 
 /// The settings of a connection.

@@ -15,7 +15,7 @@ use super::reports::Reports;
 use super::{FromPeer, Terms, ToPeer};
 use crate::net::limit::Throttle;
 use crate::proto::message::Message;
-use crate::swarm::event::{Departure, PeerKey};
+use crate::swarm::event::{DisconnectReason, PeerKey};
 
 /// Turns before other tasks of the runtime have theirs: about 2 MiB in each direction.
 const TURNS: usize = 8;
@@ -33,7 +33,7 @@ enum End {
     /// The driver wants no report of it.
     Quiet,
     /// The driver is told why.
-    Told(Departure),
+    Told(DisconnectReason),
 }
 
 impl Task {
@@ -80,7 +80,7 @@ impl Task {
         let mut busy = false;
         match self.outbox.poll_write(context, &self.stream) {
             Poll::Ready(Ok(())) => busy = true,
-            Poll::Ready(Err(_)) => return Err(End::Told(Departure::Closed)),
+            Poll::Ready(Err(_)) => return Err(End::Told(DisconnectReason::Closed)),
             Poll::Pending => {}
         }
         let sent = self.outbox.take_sent();
@@ -142,7 +142,7 @@ impl Task {
                 Some(ToPeer::ChokeSeen) => self.intake.choke_seen(),
             }
             if self.outbox.is_stuffed() {
-                return Err(End::Told(Departure::Silent));
+                return Err(End::Told(DisconnectReason::Silent));
             }
         }
         Ok(())

@@ -60,7 +60,7 @@ impl Ends {
     }
 
     /// Hears messages and drops what lands until something else is reported.
-    async fn end(&mut self) -> Departure {
+    async fn end(&mut self) -> DisconnectReason {
         loop {
             if let FromPeer::Left(why) = self.next().await {
                 return why;

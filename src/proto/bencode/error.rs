@@ -1,37 +1,37 @@
-//! The errors of the guard.
+//! Errors of the bencode scanner.
 
-/// Where bencode is wrong, and how.
+/// A fault in bencode, and its position.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("at byte {at}: {fault}")]
 pub struct BencodeError {
-    /// The offset, counted from 0.
+    /// The offset of the fault in bytes, counted from 0.
     pub at: usize,
-    /// What is wrong there.
+    /// The kind of fault.
     pub fault: Fault,
 }
 
-/// What can be wrong with bencode.
+/// The kinds of faults in bencode (BEP 3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Fault {
-    /// The input stops within a value.
+    /// The input ends inside a value.
     #[error("the data ends too early")]
     EndsEarly,
-    /// No value begins with this byte.
+    /// A byte that begins no value.
     #[error("a value cannot begin with the byte 0x{0:02x}")]
     NoValue(u8),
-    /// A number with something that is no digit, or without any.
+    /// A number that contains something other than digits, or no digit at all.
     #[error("this is not a number")]
     NoNumber,
-    /// A number with a needless zero in front.
+    /// A number with a leading zero.
     #[error("a number has a leading zero")]
     LeadingZero,
-    /// `-0`.
+    /// The integer `-0`.
     #[error("a number is minus zero")]
     MinusZero,
-    /// A number outside 64 signed bits.
+    /// A number that does not fit into a signed 64-bit integer.
     #[error("a number is too large")]
     TooLarge,
-    /// A string that is longer than what is left.
+    /// A string whose length exceeds the remaining input.
     #[error("a string is longer than the data")]
     StringTooLong,
     /// A dictionary key that is not a string.
@@ -40,13 +40,13 @@ pub enum Fault {
     /// A dictionary that ends after a key.
     #[error("a dictionary key has no value")]
     KeyWithoutValue,
-    /// More nesting than allowed.
+    /// Lists and dictionaries nested deeper than [`Limits::depth`](super::Limits::depth).
     #[error("lists and dictionaries are nested deeper than {0}")]
     TooDeep(usize),
-    /// More values than allowed.
+    /// More values than [`Limits::tokens`](super::Limits::tokens).
     #[error("there are more than {0} values")]
     TooMany(usize),
-    /// More bytes than allowed.
+    /// More bytes than [`Limits::len`](super::Limits::len).
     #[error("there are more than {0} bytes")]
     TooLong(usize),
 }

@@ -1,8 +1,8 @@
-//! Bencode (BEP 3) from outside, bounded before anything else sees it.
+//! Bencode (BEP 3), checked before any other code reads it.
 //!
-//! [`scan`] walks bytes without recursion and checks grammar, depth and count; only bytes that passed
-//! it are given to a recursive reader. [`Tree`] is a flat view for messages whose shape is not known
-//! beforehand. [`DictWriter`] writes, and its output is canonical whatever the order of the calls.
+//! [`scan`] walks the bytes without recursion and checks grammar, nesting and the number of values; only
+//! bytes that passed it reach a recursive reader. [`Tree`] is a flat view for messages of unknown shape.
+//! [`DictWriter`] writes canonical bencode whatever the order of the calls.
 
 mod error;
 mod number;

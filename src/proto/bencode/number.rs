@@ -1,10 +1,10 @@
-//! The numbers of bencode: canonical or refused.
+//! Integers and string lengths of bencode, which must be canonical.
 
 use std::ops::Range;
 
 use super::error::{BencodeError, Fault};
 
-/// Where the integer that begins at `begin` (with its `i`) ends.
+/// Returns the end of the integer that begins at `begin` (with its `i`).
 pub(super) fn int_end(bytes: &[u8], begin: usize) -> Result<usize, BencodeError> {
     let negative = bytes.get(begin + 1) == Some(&b'-');
     let first = begin + 1 + usize::from(negative);
@@ -21,7 +21,7 @@ pub(super) fn int_end(bytes: &[u8], begin: usize) -> Result<usize, BencodeError>
     Ok(end + 1)
 }
 
-/// The content of the string that begins at `begin` with its length.
+/// Returns the range of the content of the string whose length begins at `begin`.
 pub(super) fn string_range(bytes: &[u8], begin: usize) -> Result<Range<usize>, BencodeError> {
     let colon = number_end(bytes, begin, begin, b':')?;
     let fail = |fault| Err(BencodeError { at: begin, fault });
@@ -37,9 +37,9 @@ pub(super) fn string_range(bytes: &[u8], begin: usize) -> Result<Range<usize>, B
     }
 }
 
-/// Where the digits from `first` on end, which must be at the byte `stop`.
+/// Returns the end of the digits that begin at `first`; the byte there must be `stop`.
 fn number_end(bytes: &[u8], first: usize, token: usize, stop: u8) -> Result<usize, BencodeError> {
-    // No number that fits has more digits; an endless one is not read to its end.
+    // No number that fits into 64 bits has more digits, so a longer run need not be read to its end.
     const MAX_DIGITS: usize = 19;
     let rest = bytes.get(first..).unwrap_or_default();
     let digits = rest.iter().take(MAX_DIGITS + 1).take_while(|b| b.is_ascii_digit()).count();
@@ -52,7 +52,7 @@ fn number_end(bytes: &[u8], first: usize, token: usize, stop: u8) -> Result<usiz
     Err(BencodeError { at: token, fault })
 }
 
-/// The value of digits with an optional sign, where it fits.
+/// Parses digits with an optional minus sign; `None` where the number does not fit.
 pub(super) fn parse_int(digits: &[u8]) -> Option<i64> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }

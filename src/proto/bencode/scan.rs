@@ -1,81 +1,85 @@
-//! The guard: a walk over bencode without recursion.
+//! The bencode scanner: checks grammar and limits without recursion.
 
 use std::ops::Range;
 
 use super::error::{BencodeError, Fault};
 use super::number::{int_end, string_range};
 
-/// What an input may cost.
+/// Limits on the input of the scanner.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
-    /// The most bytes.
+    /// The longest input, in bytes.
     pub len: usize,
-    /// The most lists and dictionaries within one another.
+    /// The deepest nesting of lists and dictionaries.
     pub depth: usize,
-    /// The most values (keys counted too).
+    /// The largest number of values, keys included.
     pub tokens: usize,
 }
 
 impl Limits {
-    /// Torrent files and info dictionaries: 16 MiB, depth 100, 3 000 000 values.
+    /// The limits for torrent files and info dictionaries: 16 MiB, depth 100, 3 000 000 values.
     pub const TORRENT: Self = Self { len: 16 << 20, depth: 100, tokens: 3_000_000 };
-    /// Messages of peers and answers of trackers: 1 MiB, depth 64.
+    /// The limits for messages of peers and answers of trackers: 1 MiB, depth 64.
     pub const MESSAGE: Self = Self { len: 1 << 20, depth: 64, tokens: 3_000_000 };
-    /// DHT packets: one datagram, depth 10.
+    /// The limits for DHT packets: one datagram, depth 10.
     pub const KRPC: Self = Self { len: 1 << 16, depth: 10, tokens: 1 << 16 };
 }
 
-/// What a walk found.
+/// The result of a scan.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Scan {
-    /// The length of the value; bytes after it were not looked at.
+    /// The length of the value in bytes; bytes after it were not looked at.
     pub len: usize,
-    /// The raw range of the value that stands under the wanted key of the outermost dictionary.
+    /// The range of the raw value under the wanted key of the outermost dictionary.
     pub wanted: Option<Range<usize>>,
-    /// The offsets of keys that stand twice in their dictionary, in no particular order.
+    /// The offsets of keys that repeat an earlier key of their dictionary, in no particular order.
     pub duplicates: Vec<usize>,
     /// The offset of the first key that is out of order.
     pub unsorted: Option<usize>,
 }
 
-/// Checks the value that `bytes` begin with and finds the value of the outermost dictionary's key
-/// `wanted` (the first, where there are several). Order and uniqueness of keys are reported, not demanded.
+/// Checks the value at the beginning of `bytes`, and finds the value under the key `wanted` of the outermost
+/// dictionary (the first one, if the key is repeated). Unsorted and repeated keys are reported, not refused.
 pub fn scan(bytes: &[u8], limits: Limits, wanted: &[u8]) -> Result<Scan, BencodeError> {
-    let mut walk = Walk::new(bytes, limits)?;
+    let mut scanner = Scanner::new(bytes, limits)?;
     let mut wanted_begins = None;
     let mut found = None;
-    while let Some(step) = walk.step()? {
-        if let (Some(begin), true) = (wanted_begins, walk.depth() == 1) {
-            // The value is a scalar, or the step was the end of its container.
-            found = Some(begin..walk.at);
+    while let Some(token) = scanner.next()? {
+        if let (Some(begin), true) = (wanted_begins, scanner.depth() == 1) {
+            // This token was a scalar, or closed the list or dictionary that is the value.
+            found = Some(begin..scanner.at);
             wanted_begins = None;
         }
-        if step.what == What::Key && walk.depth() == 1 && found.is_none() && step.content(bytes) == wanted {
-            wanted_begins = Some(walk.at);
+        if token.kind == TokenKind::Key
+            && scanner.depth() == 1
+            && found.is_none()
+            && token.content(bytes) == wanted
+        {
+            wanted_begins = Some(scanner.at);
         }
     }
-    Ok(Scan { len: walk.at, wanted: found, duplicates: walk.duplicates, unsorted: walk.unsorted })
+    Ok(Scan { len: scanner.at, wanted: found, duplicates: scanner.duplicates, unsorted: scanner.unsorted })
 }
 
-/// One step of a walk.
+/// A token that the scanner read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Step {
-    pub what: What,
-    /// The first byte of the token.
+pub(super) struct Token {
+    pub kind: TokenKind,
+    /// The offset of the first byte of the token.
     pub begin: usize,
-    /// Where the content of a string begins; it ends where the token does.
+    /// The offset of the content, if the token is a string; the content ends where the token ends.
     pub text: usize,
     pub end: usize,
 }
 
-impl Step {
+impl Token {
     fn content<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
         &bytes[self.text..self.end]
     }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum What {
+pub(super) enum TokenKind {
     Int,
     Bytes,
     Key,
@@ -85,32 +89,32 @@ pub(super) enum What {
 }
 
 /// A list or dictionary that is not closed yet.
-struct Open {
+struct Container {
     dict: bool,
-    /// A dictionary whose next token is a value.
+    /// Whether a key was read and its value comes next.
     has_key: bool,
-    /// The number of its first key in [`Walk::keys`].
+    /// The index in [`Scanner::keys`] of the first key of this dictionary.
     first_key: usize,
     sorted: bool,
 }
 
-/// The walk itself: grammar and limits.
-pub(super) struct Walk<'a> {
+/// The state of a scan.
+pub(super) struct Scanner<'a> {
     bytes: &'a [u8],
     limits: Limits,
     pub at: usize,
     tokens: usize,
     begun: bool,
-    open: Vec<Open>,
-    /// The content ranges of the keys of all open dictionaries, outermost first.
+    open: Vec<Container>,
+    /// The content ranges of the keys of all open dictionaries, outermost dictionary first.
     keys: Vec<(u32, u32)>,
     pub duplicates: Vec<usize>,
     pub unsorted: Option<usize>,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> Scanner<'a> {
     pub fn new(bytes: &'a [u8], limits: Limits) -> Result<Self, BencodeError> {
-        // Offsets are kept in 32 bits.
+        // Offsets are stored in 32 bits.
         let most = limits.len.min(u32::MAX as usize);
         if bytes.len() > most {
             return Err(BencodeError { at: most, fault: Fault::TooLong(most) });
@@ -128,13 +132,13 @@ impl<'a> Walk<'a> {
         })
     }
 
-    /// How many containers are open.
+    /// The number of open lists and dictionaries.
     pub fn depth(&self) -> usize {
         self.open.len()
     }
 
-    /// The next token; `None` after the outermost value.
-    pub fn step(&mut self) -> Result<Option<Step>, BencodeError> {
+    /// Reads the next token; `None` after the outermost value.
+    pub fn next(&mut self) -> Result<Option<Token>, BencodeError> {
         if self.begun && self.open.is_empty() {
             return Ok(None);
         }
@@ -154,51 +158,51 @@ impl<'a> Walk<'a> {
             }
         }
         let mut text = begin;
-        let what = match first {
+        let kind = match first {
             b'i' => {
                 self.at = int_end(self.bytes, begin)?;
-                What::Int
+                TokenKind::Int
             }
             b'0'..=b'9' => {
                 let content = string_range(self.bytes, begin)?;
                 text = content.start;
                 self.at = content.end;
-                if wants_key { What::Key } else { What::Bytes }
+                if wants_key { TokenKind::Key } else { TokenKind::Bytes }
             }
             b'l' | b'd' => {
                 if self.open.len() >= self.limits.depth {
                     return fail(Fault::TooDeep(self.limits.depth));
                 }
                 self.at += 1;
-                if first == b'd' { What::Dict } else { What::List }
+                if first == b'd' { TokenKind::Dict } else { TokenKind::List }
             }
             b'e' if self.open.is_empty() => return fail(Fault::NoValue(b'e')),
             b'e' if in_dict && !wants_key => return fail(Fault::KeyWithoutValue),
             b'e' => {
                 self.at += 1;
-                What::End
+                TokenKind::End
             }
             other => return fail(Fault::NoValue(other)),
         };
-        let step = Step { what, begin, text, end: self.at };
-        self.account(&step);
-        Ok(Some(step))
+        let token = Token { kind, begin, text, end: self.at };
+        self.account(&token);
+        Ok(Some(token))
     }
 
-    /// Keeps the stack of open containers and their keys.
-    fn account(&mut self, step: &Step) {
-        match step.what {
-            What::Key => self.key(step),
-            What::End => self.close(),
+    /// Updates the stack of open lists and dictionaries, and their keys.
+    fn account(&mut self, token: &Token) {
+        match token.kind {
+            TokenKind::Key => self.key(token),
+            TokenKind::End => self.close(),
             _ => {
                 if let Some(open) = self.open.last_mut() {
                     open.has_key = false;
                 }
             }
         }
-        if let What::List | What::Dict = step.what {
-            self.open.push(Open {
-                dict: step.what == What::Dict,
+        if let TokenKind::List | TokenKind::Dict = token.kind {
+            self.open.push(Container {
+                dict: token.kind == TokenKind::Dict,
                 has_key: false,
                 first_key: self.keys.len(),
                 sorted: true,
@@ -206,21 +210,21 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn key(&mut self, step: &Step) {
+    fn key(&mut self, token: &Token) {
         let Some(open) = self.open.last_mut() else { return };
         open.has_key = true;
         if self.keys.len() > open.first_key {
             let (start, end) = self.keys[self.keys.len() - 1];
             let before = &self.bytes[start as usize..end as usize];
-            match before.cmp(step.content(self.bytes)) {
+            match before.cmp(token.content(self.bytes)) {
                 std::cmp::Ordering::Less => {}
                 std::cmp::Ordering::Equal | std::cmp::Ordering::Greater => {
                     open.sorted = false;
-                    self.unsorted.get_or_insert(step.begin);
+                    self.unsorted.get_or_insert(token.begin);
                 }
             }
         }
-        self.keys.push((step.text as u32, step.end as u32));
+        self.keys.push((token.text as u32, token.end as u32));
     }
 
     fn close(&mut self) {

@@ -1,11 +1,11 @@
-//! A flat view of bencode.
+//! A flat view of a bencoded value.
 
 use super::error::BencodeError;
 use super::number::parse_int;
-use super::scan::{Limits, Step, Walk, What};
+use super::scan::{Limits, Scanner, Token, TokenKind};
 
-/// A checked value with everything in it, borrowed from the bytes it was read from. It is one list of
-/// nodes in the order of the bytes, built without recursion; 12 bytes per value.
+/// A checked bencoded value and all values in it, borrowed from the bytes. The nodes are one list in the
+/// order of the bytes, built without recursion, and take 12 bytes each.
 #[derive(Clone, Debug)]
 pub struct Tree<'a> {
     bytes: &'a [u8],
@@ -17,46 +17,46 @@ pub struct Tree<'a> {
 struct Node {
     begin: u32,
     end: u32,
-    /// The number of the node after this one and all it contains.
+    /// The index of the node after this one and everything inside it.
     next: u32,
 }
 
 impl<'a> Tree<'a> {
-    /// Reads the value that `bytes` begin with.
+    /// Parses the value at the beginning of `bytes`.
     pub fn parse(bytes: &'a [u8], limits: Limits) -> Result<Self, BencodeError> {
-        let mut walk = Walk::new(bytes, limits)?;
+        let mut scanner = Scanner::new(bytes, limits)?;
         let mut nodes: Vec<Node> = Vec::new();
         let mut open: Vec<usize> = Vec::new();
-        while let Some(Step { what, begin, end, .. }) = walk.step()? {
+        while let Some(Token { kind, begin, end, .. }) = scanner.next()? {
             let number = nodes.len();
-            match what {
-                What::End => {
+            match kind {
+                TokenKind::End => {
                     if let Some(container) = open.pop() {
                         nodes[container].end = end as u32;
                         nodes[container].next = number as u32;
                     }
                     continue;
                 }
-                What::List | What::Dict => open.push(number),
-                What::Int | What::Bytes | What::Key => {}
+                TokenKind::List | TokenKind::Dict => open.push(number),
+                TokenKind::Int | TokenKind::Bytes | TokenKind::Key => {}
             }
             nodes.push(Node { begin: begin as u32, end: end as u32, next: number as u32 + 1 });
         }
-        Ok(Self { bytes, nodes, len: walk.at })
+        Ok(Self { bytes, nodes, len: scanner.at })
     }
 
-    /// The outermost value.
+    /// Returns the outermost value.
     pub fn root(&self) -> Value<'a, '_> {
         Value { tree: self, at: 0 }
     }
 
-    /// The bytes after the value.
+    /// Returns the bytes after the outermost value.
     pub fn rest(&self) -> &'a [u8] {
         &self.bytes[self.len..]
     }
 }
 
-/// One value of a [`Tree`].
+/// A value of a [`Tree`].
 #[derive(Clone, Copy, Debug)]
 pub struct Value<'a, 't> {
     tree: &'t Tree<'a>,
@@ -64,18 +64,18 @@ pub struct Value<'a, 't> {
 }
 
 impl<'a, 't> Value<'a, 't> {
-    /// The bytes of the value as they stand.
+    /// Returns the bencoded bytes of the value.
     pub fn raw(&self) -> &'a [u8] {
         let node = self.node();
         &self.tree.bytes[node.begin as usize..node.end as usize]
     }
 
-    /// The offset of its first byte.
+    /// Returns the offset of the value's first byte.
     pub fn offset(&self) -> usize {
         self.node().begin as usize
     }
 
-    /// The number, if it is one.
+    /// Returns the number, if the value is an integer.
     pub fn int(&self) -> Option<i64> {
         match self.raw() {
             [b'i', digits @ .., b'e'] => parse_int(digits),
@@ -83,7 +83,7 @@ impl<'a, 't> Value<'a, 't> {
         }
     }
 
-    /// The content, if it is a string.
+    /// Returns the content, if the value is a string.
     pub fn bytes(&self) -> Option<&'a [u8]> {
         let raw = self.raw();
         if !raw.first()?.is_ascii_digit() {
@@ -93,28 +93,30 @@ impl<'a, 't> Value<'a, 't> {
         raw.get(colon + 1..)
     }
 
-    /// The items, if it is a list; nothing otherwise.
+    /// Returns the items, if the value is a list; otherwise nothing.
     pub fn list(&self) -> impl Iterator<Item = Value<'a, 't>> + use<'a, 't> {
         self.children(b'l')
     }
 
-    /// The keys and values in the order of the bytes, if it is a dictionary; nothing otherwise.
+    /// Returns the keys and values in the order of the bytes, if the value is a dictionary; otherwise
+    /// nothing.
     pub fn dict(&self) -> impl Iterator<Item = (&'a [u8], Value<'a, 't>)> + use<'a, 't> {
         let mut children = self.children(b'd');
         std::iter::from_fn(move || Some((children.next()?.bytes()?, children.next()?)))
     }
 
-    /// The value under a key, if this is a dictionary that has it; the first, where there are several.
+    /// Returns the value under `key`, if the value is a dictionary that has it (the first, if it is
+    /// repeated).
     pub fn get(&self, key: &[u8]) -> Option<Value<'a, 't>> {
         self.dict().find(|(name, _)| *name == key).map(|(_, value)| value)
     }
 
-    /// Whether it is a list.
+    /// Whether the value is a list.
     pub fn is_list(&self) -> bool {
         self.raw().first() == Some(&b'l')
     }
 
-    /// Whether it is a dictionary.
+    /// Whether the value is a dictionary.
     pub fn is_dict(&self) -> bool {
         self.raw().first() == Some(&b'd')
     }
@@ -123,7 +125,7 @@ impl<'a, 't> Value<'a, 't> {
         self.tree.nodes[self.at as usize]
     }
 
-    /// What lies directly within it, where it begins with this byte.
+    /// Returns the values directly inside a list or dictionary whose first byte is `kind`; otherwise nothing.
     fn children(&self, kind: u8) -> impl Iterator<Item = Value<'a, 't>> + use<'a, 't> {
         let tree = self.tree;
         let end = if self.raw().first() == Some(&kind) { self.node().next } else { 0 };

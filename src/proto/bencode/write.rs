@@ -1,8 +1,8 @@
-//! Bencode that is canonical by construction.
+//! Writers of canonical bencode.
 
 use std::collections::BTreeMap;
 
-/// The bytes of a dictionary.
+/// Returns the bencoded form of a dictionary.
 ///
 /// ```
 /// let bytes = torr::proto::bencode::dict(|d| {
@@ -16,36 +16,35 @@ pub fn dict(fill: impl FnOnce(&mut DictWriter)) -> Vec<u8> {
     out
 }
 
-/// The bytes of a list.
+/// Returns the bencoded form of a list.
 pub fn list(fill: impl FnOnce(&mut ListWriter)) -> Vec<u8> {
     let mut out = Vec::new();
     ListWriter::write(fill, &mut out);
     out
 }
 
-/// The bytes of a string.
+/// Returns the bencoded form of a string.
 pub fn string(content: impl AsRef<[u8]>) -> Vec<u8> {
     let mut out = Vec::new();
     put_bytes(&mut out, content.as_ref());
     out
 }
 
-/// The bytes of a number.
+/// Returns the bencoded form of an integer.
 pub fn int(number: i64) -> Vec<u8> {
     let mut out = Vec::new();
     put_int(&mut out, number);
     out
 }
 
-/// Collects the entries of a dictionary and writes them in the order of their keys. A key that is given
-/// twice keeps the later value.
+/// Writes a dictionary with its keys in order. Of a key that is added twice the later value counts.
 #[derive(Debug, Default)]
 pub struct DictWriter {
     entries: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 impl DictWriter {
-    /// Adds a number.
+    /// Adds an integer.
     pub fn int(&mut self, key: impl AsRef<[u8]>, number: i64) -> &mut Self {
         self.add(key, |out| put_int(out, number))
     }
@@ -55,7 +54,7 @@ impl DictWriter {
         self.add(key, |out| put_bytes(out, content.as_ref()))
     }
 
-    /// Adds a value that is bencode already.
+    /// Adds a value that is already bencoded.
     pub fn raw(&mut self, key: impl AsRef<[u8]>, value: impl Into<Vec<u8>>) -> &mut Self {
         self.add(key, |out| *out = value.into())
     }
@@ -96,7 +95,7 @@ pub struct ListWriter<'a> {
 }
 
 impl ListWriter<'_> {
-    /// Adds a number.
+    /// Adds an integer.
     pub fn int(&mut self, number: i64) -> &mut Self {
         put_int(self.out, number);
         self

@@ -1,50 +1,51 @@
-//! The messages of `ut_metadata` (BEP 9): the info dictionary, fetched from peers in pieces.
+//! The messages of `ut_metadata` (BEP 9), by which peers send the info dictionary in pieces.
 //!
-//! A message is a small dictionary; behind that of a piece stand its bytes, uncoded.
+//! A message is a small dictionary. In a data message the bytes of the piece follow it, not bencoded.
 
 use super::reader::Reader;
 use super::{ExtendedError, integer, string};
 
 /// The length of a piece of an info dictionary, in bytes; only the last may be shorter.
 pub const METADATA_PIECE: u32 = 16 * 1024;
-/// The longest info dictionary that is fetched or given, in bytes: the limit for torrent files.
+/// The longest info dictionary that is downloaded or uploaded, in bytes: the limit for torrent files.
 pub const MAX_METADATA: u32 = 16 * 1024 * 1024;
-/// The longest dictionary in front of a piece. Ours has some forty bytes; what is longer hides something.
+/// The longest dictionary in front of a piece, in bytes. Ours has about forty; a longer one is refused.
 const MAX_HEAD: usize = 1024;
 
-/// One message of `ut_metadata`. Piece numbers are as they came.
+/// A message of `ut_metadata` (BEP 9). Piece numbers are not checked against the length of the dictionary.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum MetadataMessage {
-    /// Send this piece.
+    /// A request for this piece.
     Request(u32),
-    /// This is the piece.
+    /// A piece.
     Data {
-        /// Which.
+        /// The piece number.
         piece: u32,
-        /// The length of the whole, as the sender says now.
+        /// The length of the whole info dictionary in bytes, as claimed in this message.
         total: Option<u32>,
-        /// Its bytes: 1 to [`METADATA_PIECE`].
+        /// The content of the piece: 1 to [`METADATA_PIECE`] bytes.
         bytes: Vec<u8>,
     },
-    /// This piece will not be sent.
+    /// A refusal to send this piece.
     Reject(u32),
-    /// A kind of message that is not known, to be passed over.
+    /// A message of an unknown type, which BEP 9 wants ignored.
     Unknown,
 }
 
-/// How many pieces an info dictionary of this many bytes has.
+/// Returns the number of pieces of an info dictionary of `len` bytes.
 pub const fn metadata_pieces(len: u32) -> u32 {
     len.div_ceil(METADATA_PIECE)
 }
 
-/// The length of one piece of an info dictionary of this many bytes; 0 for a piece it does not have.
+/// Returns the length in bytes of one piece of an info dictionary of `len` bytes; 0 for a piece beyond its
+/// end.
 pub const fn metadata_piece_len(len: u32, piece: u32) -> u32 {
     let rest = len.saturating_sub(piece.saturating_mul(METADATA_PIECE));
     if rest < METADATA_PIECE { rest } else { METADATA_PIECE }
 }
 
 impl MetadataMessage {
-    /// The body of the message, to be sent under the number its receiver gave `ut_metadata`.
+    /// Returns the body of the message, to be sent with the receiver's message id for `ut_metadata`.
     pub fn encode(&self) -> Vec<u8> {
         let (kind, piece, total, bytes) = match self {
             Self::Request(piece) => (0, *piece, None, &[][..]),
@@ -67,7 +68,7 @@ impl MetadataMessage {
         out
     }
 
-    /// Reads the body of a message.
+    /// Decodes the body of a message.
     pub fn decode(body: &[u8]) -> Result<Self, ExtendedError> {
         let head = &body[..body.len().min(MAX_HEAD)];
         let mut reader = Reader::new(head);

@@ -1,4 +1,4 @@
-//! Peer exchange (BEP 11): the addresses of those a peer has met, and of those it has left.
+//! Peer exchange (BEP 11): the peers that the sender has connected to or lost since its last message.
 
 use std::net::SocketAddr;
 
@@ -8,53 +8,53 @@ use crate::proto::announce::is_dialable;
 use crate::proto::bencode::dict;
 use crate::proto::tracker_http::{compact_v4, compact_v6, put_compact};
 
-/// The most addresses of each family that are taken from one list of a message.
+/// The most addresses of each family that are read from one list of a message.
 pub const MAX_TAKEN: usize = 100;
 
-/// What is said about a peer that is added.
+/// The flags of an added peer (BEP 11).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct PexFlags(pub u8);
 
 impl PexFlags {
-    /// It would rather speak encrypted.
+    /// The peer prefers encrypted connections.
     pub const ENCRYPTION: Self = Self(0x01);
-    /// It has everything, or wants nothing more (BEP 21).
+    /// The peer is a seed, or wants no more pieces (BEP 21).
     pub const SEED: Self = Self(0x02);
-    /// It speaks uTP (BEP 29).
+    /// The peer supports uTP (BEP 29).
     pub const UTP: Self = Self(0x04);
-    /// It helps others to meet (BEP 55).
+    /// The peer supports hole punching (BEP 55).
     pub const HOLEPUNCH: Self = Self(0x08);
-    /// The sender connected to it, so it can be reached.
+    /// The sender connected to the peer itself, so the peer is reachable.
     pub const OUTGOING: Self = Self(0x10);
 
-    /// Whether all of these are set.
+    /// Whether all of `flags` are set.
     pub const fn has(self, flags: Self) -> bool {
         self.0 & flags.0 == flags.0
     }
 
-    /// These, and those as well where `set`.
+    /// Returns these flags, with `flags` added if `set`.
     #[must_use]
     pub const fn with(self, flags: Self, set: bool) -> Self {
         if set { Self(self.0 | flags.0) } else { self }
     }
 }
 
-/// One message. A peer stands in one of the lists only.
+/// A peer exchange message. Each peer is in one of the lists only.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct PexMessage {
-    /// Peers the sender is connected to since its last message.
+    /// Peers that the sender has connected to since its last message.
     pub added: Vec<(SocketAddr, PexFlags)>,
-    /// Peers it is connected to no longer.
+    /// Peers that the sender is no longer connected to.
     pub dropped: Vec<SocketAddr>,
 }
 
 impl PexMessage {
-    /// Whether it says nothing, and so is better not sent.
+    /// Whether both lists are empty; such a message is not sent.
     pub const fn is_empty(&self) -> bool {
         self.added.is_empty() && self.dropped.is_empty()
     }
 
-    /// The body of the message. Lists of which there is nothing to say are left out.
+    /// Returns the body of the message, without the keys of empty lists.
     pub fn encode(&self) -> Vec<u8> {
         let mut lists: [Vec<u8>; 6] = Default::default();
         let [added, flags, added6, flags6, dropped, dropped6] = &mut lists;
@@ -75,8 +75,8 @@ impl PexMessage {
         })
     }
 
-    /// Reads the body: at most [`MAX_TAKEN`] addresses of each list and family, without those nobody could
-    /// dial. Flags that are missing are not set, and unknown keys are skipped.
+    /// Decodes the body of a message: at most [`MAX_TAKEN`] addresses of each list and family, without those
+    /// that cannot be connected to. Missing flags count as unset, and unknown keys are skipped.
     pub fn decode(body: &[u8]) -> Result<Self, ExtendedError> {
         let mut reader = Reader::new(body);
         let mut lists: [&[u8]; 6] = [&[]; 6];

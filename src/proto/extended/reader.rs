@@ -1,11 +1,11 @@
-//! A reader of bencode (BEP 3) that walks over the bytes and keeps nothing: enough for small
-//! dictionaries of which only a few keys are wanted.
+//! A bencode reader (BEP 3) that walks over the bytes and stores nothing, for small dictionaries of which
+//! only a few keys are needed.
 
 use super::ExtendedError;
 
-/// How deep lists and dictionaries may nest in a message.
+/// The deepest nesting of lists and dictionaries in a message.
 const MAX_DEPTH: u32 = 64;
-/// The most digits of a number: every `i64` fits.
+/// The longest integer, in digits; every `i64` fits.
 const MAX_DIGITS: usize = 20;
 
 pub(super) struct Reader<'a> {
@@ -17,7 +17,7 @@ impl<'a> Reader<'a> {
         Self { rest: bytes }
     }
 
-    /// How many bytes have not been walked over.
+    /// The number of bytes that have not been read.
     pub(super) const fn left(&self) -> usize {
         self.rest.len()
     }
@@ -26,12 +26,12 @@ impl<'a> Reader<'a> {
         self.rest.first() == Some(&b'd')
     }
 
-    /// Steps into a dictionary.
+    /// Reads the beginning of a dictionary.
     pub(super) fn dictionary(&mut self) -> Result<(), ExtendedError> {
         if self.byte()? == b'd' { Ok(()) } else { Err(ExtendedError) }
     }
 
-    /// The next key of the dictionary, or `None` at its end, which is stepped over.
+    /// Reads the next key of a dictionary; `None` at its end, which is consumed.
     pub(super) fn key(&mut self) -> Result<Option<&'a [u8]>, ExtendedError> {
         if self.rest.first() == Some(&b'e') {
             self.byte()?;
@@ -40,7 +40,7 @@ impl<'a> Reader<'a> {
         self.text().map(Some)
     }
 
-    /// The next value if it is an integer that fits; any other is skipped.
+    /// Reads the next value; `None` if it is not an integer.
     pub(super) fn integer(&mut self) -> Result<Option<i64>, ExtendedError> {
         if self.rest.first() != Some(&b'i') {
             return self.skip().map(|()| None);
@@ -49,7 +49,7 @@ impl<'a> Reader<'a> {
         self.digits(b'e').map(Some)
     }
 
-    /// The next value if it is a string; any other is skipped.
+    /// Reads the next value; `None` if it is not a string.
     pub(super) fn string(&mut self) -> Result<Option<&'a [u8]>, ExtendedError> {
         if self.rest.first().is_some_and(u8::is_ascii_digit) {
             return self.text().map(Some);
@@ -57,7 +57,7 @@ impl<'a> Reader<'a> {
         self.skip().map(|()| None)
     }
 
-    /// Skips the next value, however deep, without recursion.
+    /// Skips the next value, without recursion.
     pub(super) fn skip(&mut self) -> Result<(), ExtendedError> {
         let mut depth = 0_u32;
         loop {

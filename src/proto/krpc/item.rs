@@ -1,4 +1,4 @@
-//! Items that nodes keep for others (BEP 44).
+//! Items stored in the DHT (BEP 44).
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
@@ -6,32 +6,33 @@ use crate::base::NodeId;
 use crate::hash::{Sha1, sha1};
 use crate::proto::bencode::{Limits, scan};
 
-/// The most bytes of a value in its bencoded form.
+/// The longest value, in bytes of bencode.
 pub const MAX_VALUE: usize = 1000;
-/// The most bytes of a salt.
+/// The longest salt, in bytes.
 pub const MAX_SALT: usize = 64;
 
-/// An item: a value that proves itself by its digest, or one that its owner has signed and may replace.
+/// An item stored in the DHT: immutable, with the SHA-1 of its value as its target, or mutable, signed by its
+/// owner and replaceable by a later version.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Item {
-    /// Raw bencode.
+    /// A bencoded value.
     Immutable(Vec<u8>),
-    /// Raw bencode with a signature.
+    /// A bencoded value with its owner's signature.
     Mutable {
         /// The owner's public key (ed25519).
         key: [u8; 32],
-        /// What tells several items of one owner apart.
+        /// The salt, which distinguishes the items of one owner.
         salt: Vec<u8>,
-        /// The larger, the newer.
+        /// The sequence number; a higher one replaces a lower one.
         seq: i64,
-        /// The owner's signature of salt, number and value.
+        /// The owner's signature of salt, sequence number and value.
         signature: [u8; 64],
-        /// Raw bencode.
+        /// The bencoded value.
         value: Vec<u8>,
     },
 }
 
-/// What is wrong with an item.
+/// Reasons why an item is invalid.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ItemError {
     /// The value has more than [`MAX_VALUE`] bytes.
@@ -40,28 +41,28 @@ pub enum ItemError {
     /// The salt has more than [`MAX_SALT`] bytes.
     #[error("the salt is longer than {MAX_SALT} bytes")]
     SaltTooLong,
-    /// The value is no bencode, or not in the one form that can be signed.
+    /// The value is not bencode, or its dictionary keys are not sorted.
     #[error("the value is not canonical bencode")]
     NotCanonical,
-    /// The owner did not sign this.
+    /// The signature does not match the public key.
     #[error("the signature is wrong")]
     BadSignature,
 }
 
 impl Item {
-    /// A mutable item that its owner has signed. `secret` is the owner's (an ed25519 seed).
+    /// Makes a signed mutable item. `secret` is the owner's ed25519 seed.
     pub fn signed(secret: &[u8; 32], salt: &[u8], seq: i64, value: Vec<u8>) -> Self {
         let owner = SigningKey::from_bytes(secret);
         let signature = owner.sign(&signed(salt, seq, &value)).to_bytes();
         Self::Mutable { key: owner.verifying_key().to_bytes(), salt: salt.to_vec(), seq, signature, value }
     }
 
-    /// The public key of an owner with this secret.
+    /// Returns the public key that belongs to an ed25519 seed.
     pub fn key_of(secret: &[u8; 32]) -> [u8; 32] {
         SigningKey::from_bytes(secret).verifying_key().to_bytes()
     }
 
-    /// Where it is kept: near the digest of the value, or of key and salt.
+    /// Returns the item's target: the SHA-1 of the value, or of public key and salt.
     pub fn target(&self) -> NodeId {
         match self {
             Self::Immutable(value) => NodeId(sha1(value)),
@@ -69,7 +70,7 @@ impl Item {
         }
     }
 
-    /// Where the items of this owner under this salt are kept.
+    /// Returns the target of a mutable item: the SHA-1 of public key and salt.
     pub fn target_of(key: &[u8; 32], salt: &[u8]) -> NodeId {
         let mut digest = Sha1::new();
         digest.update(key);
@@ -77,14 +78,14 @@ impl Item {
         NodeId(digest.finish())
     }
 
-    /// The raw bencode.
+    /// Returns the bencoded value.
     pub fn value(&self) -> &[u8] {
         match self {
             Self::Immutable(value) | Self::Mutable { value, .. } => value,
         }
     }
 
-    /// The number of a mutable item.
+    /// Returns the sequence number of a mutable item.
     pub const fn seq(&self) -> Option<i64> {
         match self {
             Self::Immutable(_) => None,
@@ -92,7 +93,7 @@ impl Item {
         }
     }
 
-    /// Whether it may be kept and given on: lengths, form and signature.
+    /// Checks length, form and signature. Only an item that passes may be stored or passed on.
     pub fn check(&self) -> Result<(), ItemError> {
         let value = self.value();
         if value.len() > MAX_VALUE {
@@ -112,7 +113,7 @@ impl Item {
     }
 }
 
-/// The bytes an owner signs.
+/// Returns the bytes that the owner of a mutable item signs (BEP 44, "signature").
 pub(super) fn signed(salt: &[u8], seq: i64, value: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(value.len() + salt.len() + 48);
     if !salt.is_empty() {

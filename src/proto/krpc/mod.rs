@@ -1,11 +1,11 @@
-//! KRPC, what the nodes of the distributed hash table say to one another in single UDP packets
-//! (BEP 5, with both address families of BEP 32, scrapes of BEP 33, the `ip` of BEP 42, read-only
-//! nodes of BEP 43, items of BEP 44 and samples of BEP 51).
+//! KRPC, the messages between DHT nodes, each one UDP packet (BEP 5, with both address families of BEP 32,
+//! the scrapes of BEP 33, the `ip` of BEP 42, the read-only nodes of BEP 43, the items of BEP 44 and the
+//! samples of BEP 51).
 //!
-//! A packet is a question, an answer or an error. An answer does not say what it answers: it is read
-//! as a bag of everything an answer may bring, and who asked knows what to look for. What does not
-//! have the form of its kind is left out where the rest can be used without it, else the packet is
-//! refused with what a well-meaning node says to such a question.
+//! A packet is a query, a reply or an error. A reply does not say which query it answers, so [`Reply`] has a
+//! field for every value that a reply can contain, and the querying node takes those it asked for. A
+//! malformed value is left out where the rest is usable without it; otherwise the packet is refused, with the
+//! error code that a well-behaved node returns for it.
 
 mod item;
 mod read;
@@ -18,179 +18,180 @@ use crate::base::{NodeId, Untrusted};
 pub use item::{Item, ItemError, MAX_SALT, MAX_VALUE};
 pub use read::{Malformed, read};
 
-/// The most bytes of a packet that are looked at; the longest that nodes send fit into one Ethernet frame.
+/// The longest packet that is read, in bytes. Nodes keep theirs within one Ethernet frame (1500 bytes).
 pub const MAX_PACKET: usize = 2048;
-/// The most bytes of a token that is kept; those seen in the wild have 4 to 20.
+/// The longest token that is accepted, in bytes; tokens in the wild have 4 to 20.
 pub const MAX_TOKEN: usize = 64;
-/// The most bytes of a transaction id that is sent back.
+/// The longest transaction id that is accepted, in bytes.
 pub const MAX_TRANSACTION: usize = 32;
-/// The most nodes of one family that are read from an answer; BEP 5 has 8.
+/// The most nodes of one address family that are read from a reply; BEP 5 sends 8.
 pub const MAX_NODES: usize = 20;
-/// The most peers that are read from an answer.
+/// The most peers that are read from a reply.
 pub const MAX_PEERS: usize = 200;
-/// The most info-hashes that are read from an answer to a sample.
+/// The most info-hashes that are read from the reply to a sample query (BEP 51).
 pub const MAX_SAMPLES: usize = 80;
-/// The bytes of a Bloom filter of BEP 33.
+/// The length of a Bloom filter of BEP 33, in bytes.
 pub const BLOOM_LEN: usize = 256;
 
-/// The number by which who asks knows the answer again. Only who chose it knows what it means.
+/// A transaction id: chosen by the querying node and returned in the reply, opaque to everyone else.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Transaction(Box<[u8]>);
 
 impl Transaction {
-    /// Takes at most [`MAX_TRANSACTION`] bytes.
+    /// Makes a transaction id; `None` for more than [`MAX_TRANSACTION`] bytes.
     pub fn new(bytes: &[u8]) -> Option<Self> {
         (bytes.len() <= MAX_TRANSACTION).then(|| Self(bytes.into()))
     }
 
-    /// The bytes as they were chosen.
+    /// Returns the transaction id's bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
 }
 
-/// Four bytes: some nodes answer to no other length.
+/// Makes a transaction id of four bytes, the only length that some nodes answer.
 impl From<u32> for Transaction {
     fn from(number: u32) -> Self {
         Self(number.to_be_bytes().into())
     }
 }
 
-/// One packet.
+/// A KRPC packet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Packet {
-    /// Which question it asks or answers.
+    /// The transaction id.
     pub transaction: Transaction,
-    /// What it says.
+    /// The content: a query, a reply or an error.
     pub body: Body,
-    /// Two letters for the client and two bytes for its version, where it says so (BEP 5).
+    /// The sender's client, two letters and two bytes of version, if it is stated (BEP 5, `v`).
     pub version: Option<[u8; 4]>,
-    /// In an answer: the address from which the question came (BEP 42).
+    /// In a reply, the address from which the query came (BEP 42, `ip`).
     pub seen_as: Option<SocketAddr>,
-    /// The sender answers no questions and belongs into no table (BEP 43).
+    /// The sender does not answer queries and must not enter a routing table (BEP 43, `ro`).
     pub read_only: bool,
 }
 
 impl Packet {
-    /// A packet that says only this.
+    /// Makes a packet with only a transaction id and a body.
     pub const fn new(transaction: Transaction, body: Body) -> Self {
         Self { transaction, body, version: None, seen_as: None, read_only: false }
     }
 }
 
-/// What a packet says.
+/// The content of a packet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Body {
-    /// A question of this node.
+    /// A query, with the id of the node that sent it.
     Query(NodeId, Query),
-    /// An answer.
+    /// A reply.
     Reply(Box<Reply>),
-    /// A refusal.
+    /// An error, with its message.
     Error(ErrorCode, Untrusted),
 }
 
-/// Which families of nodes are wanted in an answer (BEP 32). Without a wish it is that of the packet.
+/// The address families of the nodes wanted in a reply (BEP 32, `want`). Without it, a reply has those of the
+/// family over which the query came.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Want {
-    /// IPv4.
+    /// Nodes with an IPv4 address.
     pub v4: bool,
-    /// IPv6.
+    /// Nodes with an IPv6 address.
     pub v6: bool,
 }
 
 impl Want {
-    /// Both families.
+    /// Nodes of both address families.
     pub const BOTH: Self = Self { v4: true, v6: true };
 }
 
-/// A question.
+/// The queries of KRPC.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Query {
-    /// Are you there? (BEP 5)
+    /// `ping`: checks that the node is alive (BEP 5).
     Ping,
-    /// Which nodes do you know near here? (BEP 5)
+    /// `find_node`: asks for the nodes closest to an id (BEP 5).
     FindNode {
-        /// Near what.
+        /// The id to which the nodes are to be close.
         target: NodeId,
-        /// Which families.
+        /// The address families of the nodes wanted.
         want: Option<Want>,
     },
-    /// Who has this torrent, or which nodes are near it? (BEP 5)
+    /// `get_peers`: asks for the peers of a torrent, and for the nodes closest to its info-hash (BEP 5).
     GetPeers {
-        /// The torrent.
+        /// The info-hash.
         info_hash: NodeId,
-        /// Which families of nodes.
+        /// The address families of the nodes wanted.
         want: Option<Want>,
-        /// Seeds are of no use (BEP 33).
+        /// Leave out seeds (BEP 33).
         no_seeds: bool,
-        /// How many are there? (BEP 33)
+        /// Include Bloom filters of the peers (BEP 33).
         scrape: bool,
     },
-    /// I have this torrent. (BEP 5)
+    /// `announce_peer`: announces the sender as a peer of a torrent (BEP 5).
     AnnouncePeer {
-        /// The torrent.
+        /// The info-hash.
         info_hash: NodeId,
-        /// The port peers reach me at; nothing for the one this packet came from.
+        /// The port on which the peer accepts connections; `None` for the port from which the packet came.
         port: Option<u16>,
-        /// What an answer to [`Query::GetPeers`] brought.
+        /// The token of the node's reply to [`Query::GetPeers`].
         token: Vec<u8>,
-        /// I have all of it (BEP 33).
+        /// The peer is a seed (BEP 33).
         seed: bool,
     },
-    /// Do you keep this item? (BEP 44)
+    /// `get`: asks for an item (BEP 44).
     Get {
-        /// Its target.
+        /// The item's target.
         target: NodeId,
-        /// Of a mutable item: only if it is newer than this.
+        /// Leave out a mutable item's value unless its sequence number is higher than this.
         newer_than: Option<i64>,
-        /// Which families of nodes.
+        /// The address families of the nodes wanted.
         want: Option<Want>,
     },
-    /// Keep this item. (BEP 44)
+    /// `put`: asks the node to store an item (BEP 44).
     Put {
-        /// What an answer to [`Query::Get`] brought.
+        /// The token of the node's reply to [`Query::Get`].
         token: Vec<u8>,
         /// The item.
         item: Item,
-        /// Only over an item of this number.
+        /// Store the item only if it replaces the one with this sequence number (BEP 44, `cas`).
         instead_of: Option<i64>,
     },
-    /// Which torrents do you know? (BEP 51)
+    /// `sample_infohashes`: asks for some of the info-hashes that the node stores peers for (BEP 51).
     Sample {
-        /// Near what the nodes shall be.
+        /// The id to which the nodes in the reply are to be close.
         target: NodeId,
-        /// Which families of nodes.
+        /// The address families of the nodes wanted.
         want: Option<Want>,
     },
 }
 
-/// All that an answer may bring.
+/// A reply, with a field for every value that the reply to some query contains.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Reply {
-    /// Who answers.
+    /// The id of the node that replies.
     pub id: NodeId,
-    /// Nodes of IPv4.
+    /// Nodes with IPv4 addresses.
     pub nodes: Vec<(NodeId, SocketAddrV4)>,
-    /// Nodes of IPv6.
+    /// Nodes with IPv6 addresses.
     pub nodes6: Vec<(NodeId, SocketAddrV6)>,
-    /// The families whose list of nodes is there and has nothing in it.
+    /// The address families whose list of nodes is present and empty.
     pub none_in: Want,
-    /// Peers of the torrent that was asked for.
+    /// The torrent's peers (BEP 5, `values`).
     pub peers: Vec<SocketAddr>,
-    /// What has to be shown to announce or put.
+    /// The token to send with an announce or a put.
     pub token: Option<Vec<u8>>,
-    /// A filter of the addresses of seeds (BEP 33).
+    /// A Bloom filter of the addresses of the seeds (BEP 33, `BFsd`).
     pub seeds: Option<Box<[u8; BLOOM_LEN]>>,
-    /// A filter of the addresses of the others (BEP 33).
+    /// A Bloom filter of the addresses of the leechers (BEP 33, `BFpe`).
     pub leechers: Option<Box<[u8; BLOOM_LEN]>>,
-    /// The item that was asked for, or what there is of it.
-    pub item: Option<Found>,
-    /// Info-hashes (BEP 51), with how many there are, and the seconds after which others are given.
+    /// The values of the item that the query asked for, as far as the reply has them.
+    pub item: Option<ItemValues>,
+    /// Sampled info-hashes (BEP 51).
     pub samples: Option<Samples>,
 }
 
 impl Reply {
-    /// An answer that says no more than who gives it.
+    /// Makes a reply that contains only the sender's id.
     pub const fn new(id: NodeId) -> Self {
         Self {
             id,
@@ -207,51 +208,51 @@ impl Reply {
     }
 }
 
-/// What an answer says about an item of BEP 44. Nothing of it is proven before the asker, who knows the
-/// target and the salt, has checked it.
+/// The values of an item in a reply (BEP 44). They are unverified until the querying node, which knows target
+/// and salt, has checked them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Found {
-    /// The value as raw bencode; missing where the asker has the newest already.
+pub struct ItemValues {
+    /// The bencoded value; missing if the querying node already has the newest.
     pub value: Option<Vec<u8>>,
     /// The public key of a mutable item.
     pub key: Option<[u8; 32]>,
-    /// Its signature.
+    /// The signature of a mutable item.
     pub signature: Option<[u8; 64]>,
-    /// Its number.
+    /// The sequence number of a mutable item.
     pub seq: Option<i64>,
 }
 
-/// Info-hashes a node knows (BEP 51).
+/// A sample of the info-hashes that a node stores peers for (BEP 51).
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Samples {
-    /// Some of them, drawn by lot.
+    /// The sampled info-hashes.
     pub hashes: Vec<NodeId>,
-    /// How many it knows.
+    /// The number of info-hashes that the node stores.
     pub known: u64,
-    /// Seconds after which it gives others, 0 to 21600.
+    /// The time in seconds until the node draws another sample, 0 to 21600.
     pub interval: u32,
 }
 
-/// What kind of error (BEP 5, BEP 44).
+/// The code of an error (BEP 5, "errors"; BEP 44).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ErrorCode(pub i64);
 
 impl ErrorCode {
-    /// Something went wrong.
+    /// 201: an error of no particular kind.
     pub const GENERIC: Self = Self(201);
-    /// The packet is malformed, or its token is wrong.
+    /// 203: the packet is malformed, or its token is wrong.
     pub const PROTOCOL: Self = Self(203);
-    /// No such question is known.
+    /// 204: the query is unknown.
     pub const UNKNOWN_METHOD: Self = Self(204);
-    /// The value of an item is too long.
+    /// 205: the value of the item is too long.
     pub const TOO_LONG: Self = Self(205);
-    /// The signature of an item is wrong.
+    /// 206: the signature of the item is wrong.
     pub const BAD_SIGNATURE: Self = Self(206);
-    /// The salt of an item is too long.
+    /// 207: the salt of the item is too long.
     pub const SALT_TOO_LONG: Self = Self(207);
-    /// The item is not the one that was to be replaced.
-    pub const NOT_THAT_ONE: Self = Self(301);
-    /// A newer item is kept.
+    /// 301: the sequence number in `cas` is not that of the stored item.
+    pub const CAS_MISMATCH: Self = Self(301);
+    /// 302: the stored item has a higher sequence number.
     pub const OUTDATED: Self = Self(302);
 }
 
@@ -351,7 +352,7 @@ mod tests {
         reply.token = Some(vec![0, 255]);
         reply.seeds = Some(Box::new([3; BLOOM_LEN]));
         reply.leechers = Some(Box::new([0; BLOOM_LEN]));
-        reply.item = Some(Found {
+        reply.item = Some(ItemValues {
             value: Some(b"d1:ai1ee".to_vec()),
             key: Some([4; 32]),
             signature: Some([5; 64]),

@@ -1,29 +1,29 @@
-//! Bytes to packets.
+//! Decoding of KRPC packets.
 
 use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use super::{
-    BLOOM_LEN, Body, ErrorCode, Found, Item, MAX_NODES, MAX_PACKET, MAX_PEERS, MAX_SAMPLES, MAX_TOKEN,
+    BLOOM_LEN, Body, ErrorCode, Item, ItemValues, MAX_NODES, MAX_PACKET, MAX_PEERS, MAX_SAMPLES, MAX_TOKEN,
     Packet, Query, Reply, Samples, Transaction, Want,
 };
 use crate::base::{NodeId, Untrusted};
 use crate::proto::bencode::{Limits, Tree, Value};
 use crate::proto::tracker_http::{compact_v4, compact_v6};
 
-/// The most characters kept of the text of an error.
+/// The longest message of an error that is kept, in characters.
 const MAX_ERROR_CHARS: usize = 200;
-/// The longest interval between two samples (BEP 51), in seconds.
+/// The longest interval between two samples, in seconds (BEP 51).
 const MAX_INTERVAL: i64 = 21600;
 
-/// A packet that cannot be read.
+/// The error for a packet that cannot be read.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the packet cannot be read")]
 pub struct Malformed {
-    /// What a well-meaning node says to it: nothing, unless it is a question that can be told from others.
+    /// The error to send back, if the packet is a query with a usable transaction id.
     pub answer: Option<(Transaction, ErrorCode)>,
 }
 
-/// Reads a packet. What follows its dictionary is ignored.
+/// Decodes a packet. Bytes after its dictionary are ignored.
 pub fn read(bytes: &[u8]) -> Result<Packet, Malformed> {
     const SILENT: Malformed = Malformed { answer: None };
     let bytes = &bytes[..bytes.len().min(MAX_PACKET)];
@@ -98,8 +98,8 @@ fn query(method: &[u8], arguments: &Value) -> Result<Query, ErrorCode> {
             instead_of: arguments.get(b"cas").and_then(|value| value.int()),
         },
         b"sample_infohashes" => Query::Sample { target: need(b"target")?, want },
-        // A question nobody knows yet may still be led to nodes that do know it (BEP 5 allows an
-        // error; other clients answer with nodes).
+        // An unknown query that names a target is treated as `find_node`, as other clients do, so that the
+        // sender reaches nodes that know the query. BEP 5 would also allow an error.
         _ => match id(arguments, b"target").or_else(|| id(arguments, b"info_hash")) {
             Some(target) => Query::FindNode { target, want },
             None => return Err(ErrorCode::UNKNOWN_METHOD),
@@ -143,13 +143,13 @@ fn reply(values: &Value) -> Option<Reply> {
     reply.token = bytes(b"token").filter(|token| token.len() <= MAX_TOKEN).map(<[u8]>::to_vec);
     reply.seeds = filter(b"BFsd");
     reply.leechers = filter(b"BFpe");
-    let found = Found {
+    let found = ItemValues {
         value: values.get(b"v").map(|value| value.raw().to_vec()),
         key: bytes(b"k").and_then(|key| key.try_into().ok()),
         signature: bytes(b"sig").and_then(|signature| signature.try_into().ok()),
         seq: values.get(b"seq").and_then(|seq| seq.int()),
     };
-    reply.item = (found != Found::default()).then_some(found);
+    reply.item = (found != ItemValues::default()).then_some(found);
     reply.samples = bytes(b"samples").map(|samples| Samples {
         hashes: samples.as_chunks::<20>().0.iter().take(MAX_SAMPLES).map(|&hash| NodeId(hash)).collect(),
         known: values.get(b"num").and_then(|num| num.int()).map_or(0, |num| num.max(0) as u64),
@@ -180,7 +180,7 @@ fn want(arguments: &Value) -> Option<Want> {
     (want != Want::default()).then_some(want)
 }
 
-/// An address of 6 or 18 bytes.
+/// Decodes an address and port of 6 (IPv4) or 18 bytes (IPv6).
 fn addr(bytes: &[u8]) -> Option<SocketAddr> {
     match bytes.len() {
         6 => compact_v4(bytes).next(),
@@ -201,7 +201,7 @@ fn node_v6(bytes: &[u8]) -> Option<(NodeId, SocketAddrV6)> {
     let (id, rest) = bytes.split_first_chunk()?;
     let addr = addr(rest)?;
     match addr.ip() {
-        // An IPv4 address in the clothes of IPv6 belongs to the other family.
+        // An IPv4-mapped IPv6 address belongs in the other list.
         IpAddr::V6(ip) if addr.port() != 0 => Some((NodeId(*id), SocketAddrV6::new(ip, addr.port(), 0, 0))),
         _ => None,
     }

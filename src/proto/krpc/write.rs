@@ -1,4 +1,4 @@
-//! Packets to bytes, with their keys in order.
+//! Encoding of KRPC packets, with their keys in order.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use crate::base::NodeId;
 use crate::proto::tracker_http::put_compact;
 
 impl Packet {
-    /// The bytes of the packet: canonical bencode.
+    /// Returns the packet as canonical bencode.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Out(Vec::with_capacity(256));
         out.0.push(b'd');
@@ -59,12 +59,13 @@ impl Packet {
     }
 }
 
-/// Bytes that a question for something long carries for nothing: a node that keeps its answer to a stranger
-/// below three times the question, so that nobody can have it flood a third, then has room for the answer.
+/// The padding of queries whose reply is long. A node may keep its replies to a stranger below three times
+/// the length of the query, so that it cannot be used to flood a third party; the padding leaves room for the
+/// whole reply.
 const PADDING: [u8; 330] = [b'0'; 330];
 
 impl Query {
-    /// The name of the question.
+    /// Returns the name of the query (`q`).
     pub const fn method(&self) -> &'static str {
         match self {
             Self::Ping => "ping",
@@ -109,7 +110,7 @@ fn arguments(id: NodeId, query: &Query, out: &mut Out) {
             out.key("info_hash");
             out.bytes(&info_hash.0);
             out.key("port");
-            // Nodes that know nothing of an implied port want some number here.
+            // Nodes that do not support `implied_port` require some port here.
             out.int(port.unwrap_or(1).into());
             out.flag("seed", *seed);
             out.key("token");

@@ -1,7 +1,7 @@
-//! Magnet links from strangers.
+//! Parsing of magnet links.
 //!
-//! What names the torrent is read strictly: a link that is damaged there would lead to another torrent or
-//! to none. All else is help on the way, and what of it cannot be used is passed over and counted.
+//! The info-hash is parsed strictly, since a damaged one would lead to another torrent or to none. All other
+//! parts are optional; those that are unusable are left out and counted.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,61 +16,61 @@ use crate::proto::percent;
 
 /// The longest link, in bytes.
 const MAX_BYTES: usize = 4 << 20;
-/// The longest part of a link of which any use is made, in bytes.
+/// The longest part of a link that is read, in bytes.
 const MAX_PART: usize = 8 << 10;
-/// The most trackers, web seeds and peers that are kept, of each.
+/// The most trackers, web seeds and peers that are kept, each.
 const MAX_KEPT: usize = 200;
-/// The most ranges of files that are kept.
+/// The most file ranges that are kept.
 const MAX_RANGES: usize = 2000;
-/// The longest name of a host (RFC 1035).
+/// The longest host name, in bytes (RFC 1035, section 2.3.4).
 const MAX_HOST: usize = 253;
 
-/// Why a text is no link to a torrent.
+/// Reasons why a text is not a usable magnet link.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum MagnetError {
-    /// It does not begin as one.
+    /// The text does not begin with `magnet:?`.
     #[error("a magnet link begins with magnet:?")]
     NoMagnet,
-    /// It is longer than anyone needs.
+    /// The link is longer than 4 MiB.
     #[error("the magnet link is longer than 4 MiB")]
     TooLong,
-    /// A `%` without two hexadecimal digits in the name of the torrent: the link was damaged on its way.
+    /// A `%` in the info-hash is not followed by two hexadecimal digits, so the link was damaged.
     #[error("at byte {at} of the magnet link: % in the info hash must be followed by two hexadecimal digits")]
     Percent {
-        /// The offset of the `%`.
+        /// The offset of the `%`, in bytes.
         at: usize,
     },
-    /// No info-hash: it is a link to something else, or it is cut off.
+    /// No info-hash is present: the link is cut off, or names something other than a torrent.
     #[error("the magnet link names no torrent: it has no xt=urn:btih: or xt=urn:btmh:")]
     NoHash,
-    /// An info-hash of v1 that is none.
+    /// The v1 info-hash is malformed.
     #[error("the info hash after urn:btih: must have 40 hexadecimal digits or 32 of base32")]
     BadV1,
-    /// An info-hash of v2 that is none, or made with another function than SHA-256.
+    /// The v2 info-hash is malformed, or its multihash is not SHA-256.
     #[error("the info hash after urn:btmh: must be 1220 and 64 hexadecimal digits")]
     BadV2,
-    /// Two different info-hashes of the same version.
+    /// The link has two different info-hashes of the same version.
     #[error("the magnet link names two different torrents")]
     TwoTorrents,
 }
 
-/// Something that was passed over in a link that can be used.
+/// A part of a usable link that was left out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MagnetNote {
-    /// So many trackers that are not http, https or udp, or beyond the first 200.
+    /// The number of trackers that are not http, https or udp, or beyond the first 200.
     Trackers(usize),
-    /// So many web seeds that are not http or https, or beyond the first 200.
+    /// The number of web seeds that are not http or https, or beyond the first 200.
     WebSeeds(usize),
-    /// So many peers whose address is none, or beyond the first 200.
+    /// The number of peers with an unusable address, or beyond the first 200.
     Peers(usize),
-    /// So many parts of the choice of files that cannot be read, or beyond the first 2000; others can.
+    /// The number of file ranges that are malformed, or beyond the first 2000, where other ranges are usable.
     Select(usize),
-    /// A choice of files of which nothing can be read.
+    /// A selection of files without a usable range, so that all files are selected.
     NoSelect,
 }
 
 impl MagnetNote {
-    /// Whether something else is fetched than was meant.
+    /// Whether other files are downloaded than the link asked for.
     pub const fn changes_the_choice(&self) -> bool {
         matches!(self, Self::Select(_) | Self::NoSelect)
     }
@@ -96,7 +96,7 @@ impl fmt::Display for MagnetNote {
     }
 }
 
-/// Reads a link.
+/// Parses a link.
 pub(super) fn read(link: &str) -> Result<(Magnet, Vec<MagnetNote>), MagnetError> {
     let link = link.trim();
     if link.len() > MAX_BYTES {
@@ -104,21 +104,21 @@ pub(super) fn read(link: &str) -> Result<(Magnet, Vec<MagnetNote>), MagnetError>
     }
     let begin = link.get(..8).filter(|begin| begin.eq_ignore_ascii_case("magnet:?"));
     let query = &link[begin.ok_or(MagnetError::NoMagnet)?.len()..];
-    let mut reading = Reading::default();
+    let mut reader = MagnetReader::default();
     let mut end = link.len() - query.len();
     for part in query.split('&') {
         end += part.len();
         // Links are often copied out of web pages with their & still escaped.
         let part = part.strip_prefix("amp;").unwrap_or(part);
         let (key, value) = part.split_once('=').unwrap_or((part, ""));
-        reading.take(key, value, end - value.len())?;
+        reader.read_part(key, value, end - value.len())?;
         end += 1;
     }
-    reading.finish()
+    reader.finish()
 }
 
-/// The bytes a value stands for that may not be damaged.
-fn strictly(value: &str, at: usize) -> Result<Vec<u8>, MagnetError> {
+/// Percent-decodes a value that must not be damaged and begins at byte `at` of the link.
+fn decode_strictly(value: &str, at: usize) -> Result<Vec<u8>, MagnetError> {
     let bytes = value.as_bytes();
     let digit = |n: usize| bytes.get(n).is_some_and(u8::is_ascii_hexdigit);
     let broken = (0..bytes.len()).find(|&n| bytes[n] == b'%' && !(digit(n + 1) && digit(n + 2)));
@@ -129,31 +129,31 @@ fn strictly(value: &str, at: usize) -> Result<Vec<u8>, MagnetError> {
 }
 
 #[derive(Default)]
-struct Reading {
+struct MagnetReader {
     v1: Option<Sha1Digest>,
     v2: Option<Sha256Digest>,
     name: Option<Untrusted>,
-    trackers: Kept<Untrusted>,
-    web_seeds: Kept<Untrusted>,
-    peers: Kept<SocketAddr>,
-    named_peers: Kept<(Untrusted, u16)>,
+    trackers: BoundedList<Untrusted>,
+    web_seeds: BoundedList<Untrusted>,
+    peers: BoundedList<SocketAddr>,
+    named_peers: BoundedList<(Untrusted, u16)>,
     select: Vec<RangeInclusive<u32>>,
     bad_select: usize,
 }
 
-/// A list that does not grow for ever, and how many did not get into it.
-struct Kept<T> {
+/// A list of at most [`MAX_KEPT`] items, and the number of those that were left out.
+struct BoundedList<T> {
     list: Vec<T>,
     left_out: usize,
 }
 
-impl<T> Default for Kept<T> {
+impl<T> Default for BoundedList<T> {
     fn default() -> Self {
         Self { list: Vec::new(), left_out: 0 }
     }
 }
 
-impl<T: PartialEq> Kept<T> {
+impl<T: PartialEq> BoundedList<T> {
     fn add(&mut self, item: Option<T>) {
         match item {
             Some(item) if self.list.contains(&item) => {}
@@ -163,36 +163,36 @@ impl<T: PartialEq> Kept<T> {
     }
 }
 
-impl Reading {
-    /// Takes in one part, whose value begins at this byte of the link.
-    fn take(&mut self, key: &str, value: &str, at: usize) -> Result<(), MagnetError> {
-        // Several of a kind may be numbered: tr.1, tr.2.
+impl MagnetReader {
+    /// Reads one part of the link, whose value begins at byte `at`.
+    fn read_part(&mut self, key: &str, value: &str, at: usize) -> Result<(), MagnetError> {
+        // Repeated keys may be numbered: tr.1, tr.2.
         let (stem, number) = key.split_once('.').unwrap_or((key, ""));
         let stem = if number.bytes().all(|b| b.is_ascii_digit()) { stem } else { key };
         let short = value.len() <= MAX_PART;
-        // A % that encodes nothing stands for itself: people write 100% into names.
+        // A % that is not followed by two digits stands for itself: people write 100% in names.
         let bytes = || percent::decode(if short { value.as_bytes() } else { b"" });
         let text = || String::from_utf8_lossy(&bytes()).into_owned();
         match stem.to_ascii_lowercase().as_str() {
-            "xt" => self.topic(&String::from_utf8_lossy(&strictly(value, at)?))?,
+            "xt" => self.read_topic(&String::from_utf8_lossy(&decode_strictly(value, at)?))?,
             "dn" if self.name.is_none() && !value.is_empty() && short => {
-                // In names, and there alone, + is how forms write a blank.
+                // In names only, + stands for a space, as in HTML forms.
                 let spaced: Cow<'_, str> =
                     if value.contains('+') { value.replace('+', "%20").into() } else { value.into() };
                 self.name = Some(Untrusted::from_bytes(&percent::decode(spaced.as_bytes())));
             }
             "tr" => self.trackers.add(url(&text(), &["http://", "https://", "udp://"])),
             "ws" => self.web_seeds.add(url(&text(), &["http://", "https://"])),
-            "x.pe" => self.peer(&text()),
-            "so" => self.choose(value),
+            "x.pe" => self.read_peer(&text()),
+            "so" => self.read_ranges(value),
             _ => {}
         }
         Ok(())
     }
 
-    /// Takes in a choice of files: `0,2,4-6` (BEP 53). As elsewhere, what cannot be read of it does not keep
-    /// the rest from being chosen.
-    fn choose(&mut self, value: &str) {
+    /// Reads the file ranges of `so`, such as `0,2,4-6` (BEP 53). A malformed range is left out; the others
+    /// count.
+    fn read_ranges(&mut self, value: &str) {
         for part in String::from_utf8_lossy(&percent::decode(value.as_bytes())).split(',') {
             match range(part) {
                 Some(range) if self.select.len() < MAX_RANGES => self.select.push(range),
@@ -201,22 +201,22 @@ impl Reading {
         }
     }
 
-    fn topic(&mut self, urn: &str) -> Result<(), MagnetError> {
+    fn read_topic(&mut self, urn: &str) -> Result<(), MagnetError> {
         let after = |prefix: &str| {
             let begin = urn.get(..prefix.len())?;
             begin.eq_ignore_ascii_case(prefix).then(|| &urn[prefix.len()..])
         };
         if let Some(hash) = after("urn:btih:") {
             let digest = v1(hash).ok_or(MagnetError::BadV1)?;
-            one(&mut self.v1, digest)?;
+            set_once(&mut self.v1, digest)?;
         } else if let Some(hash) = after("urn:btmh:") {
             let digest = hash.strip_prefix("1220").and_then(|hex| hex.parse::<InfoHashes>().ok()?.v2());
-            one(&mut self.v2, digest.ok_or(MagnetError::BadV2)?)?;
+            set_once(&mut self.v2, digest.ok_or(MagnetError::BadV2)?)?;
         }
         Ok(())
     }
 
-    fn peer(&mut self, text: &str) {
+    fn read_peer(&mut self, text: &str) {
         if let Ok(addr) = text.parse::<SocketAddr>() {
             let good = addr.port() != 0 && !addr.ip().is_unspecified() && !addr.ip().is_multicast();
             self.peers.add(good.then(|| super::global(addr)));
@@ -266,7 +266,7 @@ impl Reading {
     }
 }
 
-fn one<T: PartialEq>(slot: &mut Option<T>, value: T) -> Result<(), MagnetError> {
+fn set_once<T: PartialEq>(slot: &mut Option<T>, value: T) -> Result<(), MagnetError> {
     match slot {
         Some(there) if *there != value => Err(MagnetError::TwoTorrents),
         _ => {
@@ -276,7 +276,7 @@ fn one<T: PartialEq>(slot: &mut Option<T>, value: T) -> Result<(), MagnetError> 
     }
 }
 
-/// The v1 digest: 40 hexadecimal digits, or 32 of base32 (RFC 4648) as older links have it.
+/// Parses a v1 info-hash: 40 hexadecimal digits, or 32 of base32 (RFC 4648, section 6) in older links.
 fn v1(text: &str) -> Option<Sha1Digest> {
     if text.len() != 32 {
         return text.parse::<InfoHashes>().ok()?.v1();
@@ -284,7 +284,7 @@ fn v1(text: &str) -> Option<Sha1Digest> {
     BASE32_NOPAD.decode(text.to_ascii_uppercase().as_bytes()).ok()?.try_into().ok()
 }
 
-/// An address of one of these schemes that names a host.
+/// Returns the text if it is a URL with one of the schemes and a host.
 fn url(text: &str, schemes: &[&str]) -> Option<Untrusted> {
     let text = text.trim();
     let scheme = schemes
@@ -296,7 +296,7 @@ fn url(text: &str, schemes: &[&str]) -> Option<Untrusted> {
     good.then(|| Untrusted::new(text))
 }
 
-/// `2` or `4-6`.
+/// Parses a file range, such as `2` or `4-6`.
 fn range(text: &str) -> Option<RangeInclusive<u32>> {
     let number = |text: &str| -> Option<u32> {
         text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten()

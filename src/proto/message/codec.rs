@@ -1,13 +1,14 @@
-//! The bytes of peer messages (BEP 3, BEP 5, BEP 6, BEP 10).
+//! Encoding and decoding of peer messages (BEP 3, BEP 5, BEP 6, BEP 10).
 use super::{Message, Wanted};
 use crate::base::{BLOCK_LEN, MAX_PIECES};
 
-/// The bytes in front of the payload of a block: length, kind, piece and begin (BEP 3).
+/// The length of everything in front of a block's payload: length prefix, message id, piece and offset (BEP
+/// 3).
 pub const PIECE_HEADER_LEN: usize = 13;
-/// The longest message of an extension, its number included.
+/// The longest extended message, in bytes, its extended message id included.
 pub const MAX_EXTENDED_LEN: u32 = 256 * 1024;
 
-/// Kinds of messages by their number.
+/// The message ids.
 pub(in crate::proto) mod kind {
     pub(in crate::proto) const CHOKE: u8 = 0;
     pub(in crate::proto) const UNCHOKE: u8 = 1;
@@ -28,7 +29,7 @@ pub(in crate::proto) mod kind {
 }
 
 impl Message {
-    /// Appends the bytes of the message to `out`. Nothing is sent for [`Message::Unknown`].
+    /// Appends the message to `out`. [`Message::Unknown`] appends nothing.
     pub fn encode(&self, out: &mut Vec<u8>) {
         match self {
             Self::KeepAlive => out.extend_from_slice(&[0; 4]),
@@ -52,7 +53,7 @@ impl Message {
     }
 }
 
-/// The bytes in front of the payload of a block.
+/// Returns the bytes in front of a block's payload.
 pub fn piece_header(block: Wanted) -> [u8; PIECE_HEADER_LEN] {
     let mut header = [0; PIECE_HEADER_LEN];
     header[..4].copy_from_slice(&block.len.saturating_add(9).to_be_bytes());
@@ -62,19 +63,19 @@ pub fn piece_header(block: Wanted) -> [u8; PIECE_HEADER_LEN] {
     header
 }
 
-/// What the length and kind in front of a message promise.
+/// The way to read the rest of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::proto) enum Shape {
-    /// The rest is gathered, and read by [`read`] once it is whole.
+    /// Gather the body, then decode it with [`read`].
     Gathered,
-    /// Eight bytes of header and then payload follow.
+    /// Read eight bytes of header, then hand over the payload of the block.
     Piece,
-    /// The rest is skipped.
+    /// Skip the body.
     Skipped,
 }
 
-/// Whether a message of this kind may have `len` bytes behind its kind, and what to do with them.
-/// `pieces` is the number of pieces of the torrent, if it is known.
+/// Returns how to read the body of a message with this id, or `None` if such a message cannot have `len`
+/// bytes. `pieces` is the torrent's number of pieces, if known.
 pub(in crate::proto) fn shape(kind: u8, len: u32, pieces: Option<u32>) -> Option<Shape> {
     let (allowed, shape) = match kind {
         kind::CHOKE..=kind::NOT_INTERESTED | kind::HAVE_ALL | kind::HAVE_NONE => (0..=0, Shape::Gathered),
@@ -92,7 +93,7 @@ pub(in crate::proto) fn shape(kind: u8, len: u32, pieces: Option<u32>) -> Option
     allowed.contains(&len).then_some(shape)
 }
 
-/// The message of this kind whose body was gathered; its length was checked by [`shape`].
+/// Decodes a gathered message, whose length [`shape`] has checked.
 pub(in crate::proto) fn read(kind: u8, mut body: Vec<u8>) -> Message {
     let number = |at: usize| {
         let mut bytes = [0; 4];

@@ -1,4 +1,4 @@
-//! From what stands in a file to what can be relied on.
+//! Validation of torrent files and info dictionaries.
 
 use super::extras::{extras, text};
 use super::naming::{original, resolve};
@@ -9,7 +9,7 @@ use crate::hash::{sha1, sha256};
 use crate::proto::bencode::{Limits, Scan, Tree, scan};
 use crate::proto::paths::{self, SafePath};
 
-/// The versions of a torrent.
+/// The BitTorrent versions of a torrent (BEP 52).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Version {
     V1,
@@ -17,7 +17,7 @@ pub(super) enum Version {
     Hybrid,
 }
 
-/// Checks a torrent file.
+/// Validates a torrent file.
 pub(super) fn file(bytes: &[u8]) -> Result<Metainfo, MetainfoError> {
     let (found, raw_info) = outer(bytes)?;
     let torrent = read(&bytes[raw_info.clone()], Some(&bytes[..found.len]));
@@ -34,19 +34,19 @@ pub(super) fn file(bytes: &[u8]) -> Result<Metainfo, MetainfoError> {
     Ok(Metainfo { extras, notes, ..torrent })
 }
 
-/// Checks an info dictionary.
+/// Validates an info dictionary.
 pub(super) fn info(raw: &[u8]) -> Result<Metainfo, MetainfoError> {
     read(raw, None)
 }
 
-/// The versions that a torrent file claims to be of; the rest of it is not checked.
+/// Returns the version that a torrent file claims, without validating anything else.
 pub(super) fn version(bytes: &[u8]) -> Result<Version, MetainfoError> {
     let (_, raw_info) = outer(bytes)?;
     let info = Info::new(&bytes[raw_info.clone()]).map_err(|error| error.shifted(raw_info.start))?;
     Ok(info.version)
 }
 
-/// The outermost dictionary, and where the info dictionary lies in it.
+/// Scans the outermost dictionary, and returns the range of the info dictionary in it.
 fn outer(bytes: &[u8]) -> Result<(Scan, std::ops::Range<usize>), MetainfoError> {
     let mut found = scan(bytes, Limits::TORRENT, b"info")?;
     if bytes.first() != Some(&b'd') {
@@ -56,7 +56,7 @@ fn outer(bytes: &[u8]) -> Result<(Scan, std::ops::Range<usize>), MetainfoError> 
     Ok((found, raw_info))
 }
 
-/// An info dictionary that is well-formed.
+/// An info dictionary that is well-formed bencode.
 struct Info {
     found: Scan,
     read: RawInfo,
@@ -86,7 +86,8 @@ impl Info {
         Ok(Self { found, read, version })
     }
 
-    /// The info-hashes. Keys of a v2 part that are out of order would have other hashes in other programs.
+    /// Computes the info-hashes. A v2 part with unsorted keys is refused, as other clients would hash it in
+    /// another form.
     fn hashes(&self, raw: &[u8]) -> Result<InfoHashes, MetainfoError> {
         let v2 = || match self.found.unsorted {
             _ if self.read.meta_version.int() != Some(2) => Err(MetainfoError::Missing("meta version")),
@@ -102,7 +103,7 @@ impl Info {
     }
 }
 
-/// Checks an info dictionary, and the piece layers in the torrent file around it where there is one.
+/// Validates an info dictionary, and the piece layers of the torrent file around it, if there is one.
 fn read(raw: &[u8], outer: Option<&[u8]>) -> Result<Metainfo, MetainfoError> {
     let info = Info::new(raw)?;
     let info_hash = info.hashes(raw)?;
@@ -111,7 +112,7 @@ fn read(raw: &[u8], outer: Option<&[u8]>) -> Result<Metainfo, MetainfoError> {
         None if version == Version::V2 => &[],
         name => name.ok_or(lacks(&read.name, "name"))?,
     };
-    // A torrent must be called something.
+    // Without a name, the torrent is called by its info-hash.
     let name = if name.is_empty() { info_hash.to_string().into_bytes() } else { name.to_vec() };
     let tree = (version != Version::V1).then(|| Tree::parse(raw, Limits::TORRENT)).transpose()?;
     let file_tree = tree.as_ref().and_then(|tree| tree.root().get(b"file tree"));
@@ -137,7 +138,7 @@ fn read(raw: &[u8], outer: Option<&[u8]>) -> Result<Metainfo, MetainfoError> {
     if let Some(file_tree) = file_tree {
         if version == Version::Hybrid {
             let v1 = hybrid::V1 { name: &name, several: read.files.as_ref(), files: &files, piece_len };
-            hybrid::agree(&v1, file_tree)?;
+            hybrid::compare(&v1, file_tree)?;
         }
         let outer = outer.map(|bytes| Tree::parse(bytes, Limits::TORRENT)).transpose()?;
         let layers = outer.as_ref().and_then(|outer| outer.root().get(b"piece layers"));
@@ -150,7 +151,7 @@ fn read(raw: &[u8], outer: Option<&[u8]>) -> Result<Metainfo, MetainfoError> {
     Ok(Metainfo {
         info_hash,
         raw_info: raw.into(),
-        // Only pieces of a power of two of blocks have trees, so that of others the v1 half alone can be used.
+        // Merkle trees need a piece length that is a power of two; any other leaves only the v1 half usable.
         piece_hashes: PieceHashes::new(digests, roots.filter(|_| geometry.has_trees())),
         piece_layers,
         name: Untrusted::from_bytes(&name),
@@ -165,7 +166,7 @@ fn read(raw: &[u8], outer: Option<&[u8]>) -> Result<Metainfo, MetainfoError> {
     })
 }
 
-/// The SHA-1 digests in `pieces`, if they fit the geometry.
+/// Returns the SHA-1 digests in `pieces`, if their number fits the geometry.
 fn digests(raw: &[u8], found: &Scan, geometry: &Geometry) -> Result<Vec<Sha1Digest>, MetainfoError> {
     let value = found.wanted.clone().ok_or(MetainfoError::Missing("pieces"))?;
     if !raw[value.start].is_ascii_digit() {
@@ -183,7 +184,7 @@ fn one_file(length: &Loose, attr: &Loose, name: &[u8]) -> Result<File, MetainfoE
     let len = length.int().ok_or(lacks(length, "length"))?;
     let len = u64::try_from(len).map_err(|_| MetainfoError::NegativeLength { file: 1, len })?;
     let path = SafePath::single(name);
-    // A torrent that is nothing but padding or a link would have nothing to store.
+    // A torrent with padding or a link as its only file would have nothing to store.
     let attributes = Attributes::from_letters(attr.bytes().unwrap_or_default());
     let attributes = attributes.without(Attributes::PAD).without(Attributes::LINK);
     let original = original(&path, std::iter::once(name));
@@ -199,7 +200,7 @@ fn files(raw: &RawFiles, name: &[u8], notes: &mut Vec<Note>) -> Result<Vec<File>
     Ok(files)
 }
 
-/// One of several files, with a path that may still be that of another.
+/// Reads a file of a multi-file torrent. Its path is provisional: it may equal that of another file.
 fn several_file(raw: &RawFiles, number: usize, one: &RawFile, name: &[u8]) -> Result<File, MetainfoError> {
     let mut attributes = Attributes::from_letters(&one.attr);
     let len = match one.len {
@@ -208,7 +209,7 @@ fn several_file(raw: &RawFiles, number: usize, one: &RawFile, name: &[u8]) -> Re
         None => return Err(MetainfoError::NoLength { file: number }),
     };
     if len > 0 {
-        // Bytes that are in the pieces must be stored somewhere.
+        // A link with content is stored as a file, since its bytes are part of pieces.
         attributes = attributes.without(Attributes::LINK);
     }
     let has_path = raw.path(one).is_some();
@@ -221,7 +222,7 @@ fn several_file(raw: &RawFiles, number: usize, one: &RawFile, name: &[u8]) -> Re
     Ok(File { path, len, attributes, original: None, link })
 }
 
-/// What to say of a value that is not as it must be.
+/// Returns the error for a value that is missing or of the wrong type.
 fn lacks(value: &Loose, key: &'static str) -> MetainfoError {
     if value.is_absent() { MetainfoError::Missing(key) } else { MetainfoError::WrongType(key) }
 }

@@ -1,55 +1,55 @@
-//! Torrent files that torr writes (v1).
+//! Writing of v1 torrent files.
 
 use super::{Attributes, Extras, Metainfo};
 use crate::base::Untrusted;
 use crate::proto::bencode::{DictWriter, dict};
 
-/// A torrent to be written.
+/// The content of a torrent file that is to be written.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Draft {
     /// The name of the file, or of the directory that holds the files.
     pub name: String,
-    /// What it consists of.
+    /// The files, or the single file.
     pub content: Content,
-    /// The length of a piece in bytes; see [`auto_piece_len`].
+    /// The piece length in bytes; see [`auto_piece_len`].
     pub piece_len: u32,
-    /// The SHA-1 of each piece, end to end.
+    /// The SHA-1 digests of all pieces, concatenated.
     pub digests: Vec<u8>,
-    /// Whether peers may come from the trackers only (BEP 27).
+    /// Whether peers may come from trackers only (BEP 27).
     pub private: bool,
-    /// Where it is first published; changes the info-hash.
+    /// The site that the torrent is published on; part of the info dictionary, so it changes the info-hash.
     pub source: Option<String>,
-    /// What is not covered by the info-hash.
+    /// The keys outside the info dictionary, which do not change the info-hash.
     pub extras: Extras,
 }
 
-/// What a torrent consists of.
+/// The files of a torrent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Content {
-    /// One file of this many bytes, named as the torrent.
+    /// A single file of this length in bytes, with the torrent's name.
     Single(u64, Attributes),
-    /// Files below a directory that is named as the torrent.
+    /// Files in a directory with the torrent's name.
     Several(Vec<DraftFile>),
 }
 
-/// One of several files.
+/// A file of a multi-file torrent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DraftFile {
-    /// The components of its path below the torrent's directory; at least one.
+    /// The components of the path inside the torrent's directory; at least one.
     pub path: Vec<String>,
-    /// Its length in bytes.
+    /// The length of the file in bytes.
     pub len: u64,
-    /// What it is besides.
+    /// The attributes of the file (BEP 47).
     pub attributes: Attributes,
 }
 
 impl Draft {
-    /// The torrent file.
+    /// Returns the torrent file.
     pub fn to_bytes(&self) -> Vec<u8> {
         torrent_file(self.info_bytes(), None, &self.extras)
     }
 
-    /// The info dictionary, over which the info-hash is taken.
+    /// Returns the info dictionary, from which the info-hash is computed.
     pub fn info_bytes(&self) -> Vec<u8> {
         dict(|info| {
             info.bytes("name", &self.name)
@@ -85,14 +85,15 @@ impl Draft {
 }
 
 impl Metainfo {
-    /// A torrent file with this torrent's info dictionary and piece layers, untouched, and its present extras.
+    /// Returns a torrent file with this torrent's unchanged info dictionary and piece layers, and its current
+    /// extras.
     pub fn to_bytes(&self) -> Vec<u8> {
         torrent_file(self.raw_info().to_vec(), self.piece_layers.as_deref(), self.extras())
     }
 }
 
-/// A piece length for this many bytes: a power of two from 16 KiB to 16 MiB that makes 1000 to 2000
-/// pieces where it can.
+/// Chooses a piece length for a torrent of `total` bytes: the power of two from 16 KiB to 16 MiB that makes
+/// 1000 to 2000 pieces, if one does.
 pub fn auto_piece_len(total: u64) -> u32 {
     let at_least = total.div_ceil(2000).clamp(16 << 10, 16 << 20);
     at_least.next_power_of_two() as u32
@@ -157,7 +158,7 @@ fn torrent_file(info: Vec<u8>, piece_layers: Option<&[u8]>, extras: &Extras) -> 
 }
 
 fn length(out: &mut DictWriter, len: u64, attributes: Attributes) {
-    // Lengths above 2^63 make no torrent anyway.
+    // Lengths above 2^63 make no valid torrent anyway.
     out.int("length", i64::try_from(len).unwrap_or(i64::MAX));
     if attributes != Attributes::NONE {
         out.bytes("attr", attributes.letters());

@@ -1,8 +1,7 @@
-//! Changing single values of a torrent file and nothing else.
+//! Editing of torrent files.
 //!
-//! Both dictionaries are taken apart and put together again entry by entry: keys nobody knows, odd
-//! values and the order of the keys stay as they are, and an info dictionary of which nothing was
-//! changed is the same to the byte, and so is the info-hash.
+//! Only the edited values change. Unknown keys, malformed values and the order of keys stay as they are; an
+//! info dictionary without edits stays identical byte for byte, and so does the info-hash.
 
 use super::check::{self, Version};
 use super::entries::{Entries, number, text, texts, tiers};
@@ -12,39 +11,39 @@ use crate::base::{InfoHashes, Untrusted};
 use crate::hash::{sha1, sha256};
 use crate::proto::bencode::{self, Limits, Tree, scan};
 
-/// A torrent file, to be changed.
+/// A torrent file that is being edited.
 #[derive(Clone, Debug)]
 pub struct Edit {
     outer: Entries,
     info: Entries,
     raw_info: Vec<u8>,
     version: Version,
-    /// What the values say that can be changed.
+    /// The current values of all fields that can be edited.
     fields: Fields,
-    /// Texts that are not UTF-8, by what they are shown as.
+    /// The original bytes of texts that are not UTF-8, by the form in which they are shown.
     odd: Vec<(Untrusted, Vec<u8>)>,
     trailing: usize,
 }
 
-/// Why a change cannot be made.
+/// Reasons why an edit fails.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum EditError {
-    /// The file is no torrent, or would be none afterwards.
+    /// The file is not a valid torrent, or would not be one after the edit.
     #[error("{0}")]
     Malformed(#[from] MetainfoError),
-    /// A v2 info dictionary whose keys are out of order has no agreed hash.
+    /// The keys of the v2 info dictionary are out of order, so clients disagree about its hash.
     #[error("the keys of its v2 info dictionary are out of order, so a change of it has no agreed hash")]
     Unsorted,
-    /// The name stands in the file tree as well, but not as it must.
+    /// The name of the single file in the file tree differs from the torrent's name.
     #[error("the name in its v2 part is not that of its v1 part, so it cannot be renamed")]
     NamesDiffer,
 }
 
 impl Edit {
-    /// Takes a torrent file apart, v2 or not.
+    /// Opens a torrent file of any version.
     pub fn new(bytes: &[u8]) -> Result<Self, EditError> {
         let version = check::version(bytes)?;
-        // One that is v2 alone is changed without being understood.
+        // A v2-only torrent is edited without being validated.
         if version != Version::V2 {
             Metainfo::parse(bytes)?;
         }
@@ -63,12 +62,12 @@ impl Edit {
         Ok(edit)
     }
 
-    /// What the file says.
+    /// Returns the current values of all fields that can be edited.
     pub const fn fields(&self) -> &Fields {
         &self.fields
     }
 
-    /// What identifies the torrent.
+    /// Returns the info-hash.
     pub fn info_hash(&self) -> InfoHashes {
         match self.version {
             Version::V1 => InfoHashes::from_v1(sha1(&self.raw_info)),
@@ -77,12 +76,12 @@ impl Edit {
         }
     }
 
-    /// How many bytes after the end of the torrent are left out.
+    /// The number of bytes after the end of the torrent; they are not written.
     pub const fn trailing(&self) -> usize {
         self.trailing
     }
 
-    /// Changes what differs from what the file says, and tells which fields that were.
+    /// Sets all fields to `wanted`, and returns those that changed. After an error nothing has changed.
     pub fn apply(&mut self, wanted: &Fields) -> Result<Vec<Field>, EditError> {
         let mut next = self.clone();
         let changed = next.change(wanted)?;
@@ -94,7 +93,7 @@ impl Edit {
                 return Err(EditError::Unsorted);
             }
         }
-        // What is written must be the torrent that was meant, whatever stood in the file before.
+        // The result is parsed again: the edits must not have changed what kind of torrent it is.
         let again = Self::new(&next.to_bytes())?;
         if again.version != self.version {
             return Err(MetainfoError::NoInfo.into());
@@ -104,7 +103,7 @@ impl Edit {
         Ok(changed)
     }
 
-    /// The torrent file.
+    /// Returns the torrent file.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut outer = self.outer.clone();
         outer.put("info", Some(self.raw_info.clone()));
@@ -172,7 +171,7 @@ impl Edit {
         self.outer.put("announce", first);
     }
 
-    /// The name of a single file is also the only name at the top of its file tree (BEP 52).
+    /// Sets the name. That of a single file is also the only name at the top of its file tree (BEP 52).
     fn put_name(&mut self, name: &Untrusted) -> Result<(), EditError> {
         let one_file = match self.version {
             Version::V1 => false,
@@ -193,7 +192,7 @@ impl Edit {
         Ok(())
     }
 
-    /// Whether the file tree consists of one file of the torrent's name.
+    /// Whether the file tree consists of a single file with the torrent's name.
     fn is_v2_file(&self) -> bool {
         let name = self.info.get("name").and_then(text).unwrap_or_default();
         let tree = self.info.get("file tree").unwrap_or_default();
@@ -237,7 +236,7 @@ impl Edit {
         }
     }
 
-    /// The bytes a text stands for: those of the file, where it is one of them.
+    /// Returns the bytes of a text: the original ones, if it came from the file.
     fn bytes_of(&self, text: &Untrusted) -> Vec<u8> {
         let odd = self.odd.iter().find(|(shown, _)| shown == text);
         odd.map_or_else(|| text.raw().as_bytes().to_vec(), |(_, bytes)| bytes.clone())
@@ -248,7 +247,7 @@ impl Edit {
     }
 }
 
-/// Puts a text under its key, and under that of old clients for texts in UTF-8 where that is in use.
+/// Sets a text, and its copy under the `.utf-8` key of old clients if the file has that key.
 fn put_text(entries: &mut Entries, key: &str, utf8_key: &str, value: Option<Vec<u8>>) {
     if entries.has(utf8_key) {
         entries.put(utf8_key, value.clone());

@@ -1,30 +1,30 @@
-//! A dictionary of a torrent file as it stands, entry by entry, to be changed in single places.
+//! A dictionary of a torrent file as a list of entries that can be changed one by one.
 
 use crate::proto::bencode::{Limits, Tree, Value, string};
 
-/// The keys of a dictionary and the raw bytes of their values, in the order of the file. What is not
-/// touched is written as it was read.
+/// The keys of a dictionary and their raw values, in the order of the file. Unchanged entries are written
+/// exactly as they were read.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Entries(Vec<(Vec<u8>, Vec<u8>)>);
 
 impl Entries {
-    /// The entries of a dictionary; none where it is something else.
+    /// Returns the entries of a dictionary; none if the value is not a dictionary.
     pub fn of(value: &Value<'_, '_>) -> Self {
         Self(value.dict().map(|(key, value)| (key.to_vec(), value.raw().to_vec())).collect())
     }
 
-    /// The raw value under a key; the first, where there are several.
+    /// Returns the raw value under a key (the first, if the key is repeated).
     pub fn get(&self, key: &str) -> Option<&[u8]> {
         self.0.iter().find(|(name, _)| name == key.as_bytes()).map(|(_, value)| value.as_slice())
     }
 
-    /// Whether there is such a key.
+    /// Whether the key is present.
     pub fn has(&self, key: &str) -> bool {
         self.get(key).is_some()
     }
 
-    /// Puts a raw value under a key, or takes the key away. A key that was there keeps its place, and a
-    /// repeated one stands once afterwards; a new one stands before the first that is greater.
+    /// Sets or removes the value under a key. An existing key keeps its position and loses its repetitions; a
+    /// new one is inserted before the first greater key.
     pub fn put(&mut self, key: &str, value: Option<Vec<u8>>) {
         let key = key.as_bytes();
         let place = self.0.iter().position(|(name, _)| name == key);
@@ -36,7 +36,7 @@ impl Entries {
         }
     }
 
-    /// Gives the only entry another key. Whether there is exactly one entry and it had this key.
+    /// Renames the only entry. Returns `false` if there are several, or if it is not called `from`.
     pub fn rename_only(&mut self, from: &[u8], to: &[u8]) -> bool {
         match self.0.as_mut_slice() {
             [(name, _)] if name == from => {
@@ -47,7 +47,7 @@ impl Entries {
         }
     }
 
-    /// The dictionary.
+    /// Returns the dictionary as bencode.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = vec![b'd'];
         for (key, value) in &self.0 {
@@ -59,19 +59,19 @@ impl Entries {
     }
 }
 
-/// A text with something in it.
+/// Returns the content of a string that is not empty.
 pub(super) fn text(raw: &[u8]) -> Option<Vec<u8>> {
     let tree = Tree::parse(raw, Limits::TORRENT).ok()?;
     let bytes = tree.root().bytes()?;
     (!bytes.is_empty()).then(|| bytes.to_vec())
 }
 
-/// A number.
+/// Returns the value of an integer.
 pub(super) fn number(raw: &[u8]) -> Option<i64> {
     Tree::parse(raw, Limits::TORRENT).ok()?.root().int()
 }
 
-/// The texts of a list, or a text alone.
+/// Returns the strings of a list, or a string alone as a list of one.
 pub(super) fn texts(raw: &[u8]) -> Vec<Vec<u8>> {
     let Ok(tree) = Tree::parse(raw, Limits::TORRENT) else { return Vec::new() };
     let url = |bytes: &[u8]| (!bytes.trim_ascii().is_empty()).then(|| bytes.trim_ascii().to_vec());
@@ -82,7 +82,7 @@ pub(super) fn texts(raw: &[u8]) -> Vec<Vec<u8>> {
     }
 }
 
-/// The tiers of a list of lists; a text in place of a list is a tier of one.
+/// Returns the tracker tiers of an `announce-list` (BEP 12); a string in place of a list is a tier of one.
 pub(super) fn tiers(raw: &[u8]) -> Vec<Vec<Vec<u8>>> {
     let Ok(tree) = Tree::parse(raw, Limits::TORRENT) else { return Vec::new() };
     tree.root().list().map(|tier| texts(tier.raw())).filter(|tier| !tier.is_empty()).collect()

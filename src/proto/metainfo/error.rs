@@ -1,4 +1,4 @@
-//! What can be wrong with a torrent file, and what was passed over.
+//! Errors of torrent files, and notes about the parts that were left out.
 
 use std::fmt;
 
@@ -7,91 +7,92 @@ use crate::base::{Geometry, GeometryError, Untrusted, units};
 use crate::proto::bencode::BencodeError;
 use crate::proto::paths::TooManyDirectories;
 
-/// Why bytes are no torrent that can be used.
+/// Reasons why bytes are not a usable torrent.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum MetainfoError {
-    /// The bytes are no bencode, or too much of it.
+    /// The bytes are not bencode, or exceed its limits.
     #[error("the file is not well-formed: {0}")]
     Bencode(#[from] BencodeError),
-    /// The outermost value is no dictionary.
+    /// The outermost value is not a dictionary.
     #[error("the file is not a torrent: it holds no dictionary")]
     NoDictionary,
     /// There is no info dictionary.
     #[error("the file is not a torrent: it has no info dictionary")]
     NoInfo,
-    /// An info dictionary that stands alone is followed by something.
+    /// More bytes follow a separate info dictionary.
     #[error("at byte {at}: the info dictionary is followed by more bytes")]
     BytesAfter {
-        /// The offset of the first.
+        /// The offset of the first of these bytes.
         at: usize,
     },
-    /// A key stands twice in a dictionary of the info dictionary.
+    /// A key occurs twice in a dictionary inside the info dictionary.
     #[error("at byte {at}: a key of the info dictionary is repeated")]
     RepeatedKey {
-        /// The offset, counted from the start of the file, or of the info dictionary where that is all there is.
+        /// The offset of the second key, from the start of the file, or of the info dictionary if it came
+        /// alone.
         at: usize,
     },
-    /// A hybrid torrent whose info dictionary has keys out of order.
+    /// The keys of a v2 or hybrid info dictionary are out of order.
     #[error("at byte {at}: keys of a hybrid info dictionary are out of order")]
     OutOfOrder {
-        /// The offset, as above.
+        /// The offset of the first such key, from the same start.
         at: usize,
     },
-    /// A key that must be there is not.
+    /// A required key is missing.
     #[error("the info dictionary has no '{0}'")]
     Missing(&'static str),
-    /// A value is of the wrong type.
+    /// A value has the wrong type.
     #[error("'{0}' in the info dictionary has the wrong type")]
     WrongType(&'static str),
-    /// There is `length` and `files`.
+    /// Both `length` and `files` are present.
     #[error("the info dictionary describes one file and several at once")]
     OneAndSeveral,
-    /// There is no v1 part.
+    /// The torrent is v2 only, without a v1 part.
     #[error("v2-only torrents are not supported yet")]
     V2Only,
-    /// A `meta version` nobody knows.
+    /// The `meta version` is unknown.
     #[error("the torrent has the unknown version {0}")]
     UnknownVersion(i64),
-    /// A length below zero.
+    /// A file has a negative length.
     #[error("file {file} has the negative length {len}")]
     NegativeLength {
-        /// Which file, counted from 1.
+        /// The number of the file, counted from 1.
         file: usize,
-        /// Its length.
+        /// The length of the file.
         len: i64,
     },
-    /// A file without a length.
+    /// A file has no length.
     #[error("file {file} has no length")]
     NoLength {
-        /// Which file, counted from 1.
+        /// The number of the file, counted from 1.
         file: usize,
     },
-    /// A file without a path.
+    /// A file has no path.
     #[error("file {file} has no path")]
     NoPath {
-        /// Which file, counted from 1.
+        /// The number of the file, counted from 1.
         file: usize,
     },
-    /// Lengths that make no torrent.
+    /// Piece length and file lengths do not make a valid geometry.
     #[error("{0}")]
     Geometry(#[from] GeometryError),
-    /// The piece digests do not fit the content.
+    /// The length of `pieces` does not match the content.
     #[error("'pieces' has {bytes} bytes, but {pieces} pieces need {needed}")]
     Digests {
-        /// How many bytes there are.
+        /// The length of `pieces`, in bytes.
         bytes: usize,
-        /// How many pieces the content has.
+        /// The number of pieces of the content.
         pieces: u32,
-        /// How many bytes they need.
+        /// The length of `pieces` that this number needs, in bytes.
         needed: u64,
     },
-    /// More directories than anyone needs.
+    /// The torrent has more directories than are allowed.
     #[error("{0}")]
     Directories(#[from] TooManyDirectories),
-    /// A file tree that is none, or a v1 half that means other files.
+    /// The file tree is malformed, or its files differ from those of the v1 half.
     #[error("{0}")]
     Hybrid(#[from] HybridError),
-    /// Piece layers that cannot be right.
+    /// The piece layers are invalid.
     #[error("{0}")]
     Layers(#[from] LayersError),
 }
@@ -102,7 +103,7 @@ impl MetainfoError {
         Self::Digests { bytes, pieces, needed: u64::from(pieces) * 20 }
     }
 
-    /// The same fault in a part of a file that begins at this offset.
+    /// Moves the offset of the error by `by` bytes, the start of the checked part in its file.
     pub(super) fn shifted(self, by: usize) -> Self {
         match self {
             Self::RepeatedKey { at } => Self::RepeatedKey { at: at + by },
@@ -113,22 +114,22 @@ impl MetainfoError {
     }
 }
 
-/// Something that was passed over in a torrent that can be used.
+/// A part of a usable torrent that was left out or changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Note {
-    /// So many trackers beyond the first 200.
+    /// The number of trackers beyond the first 200.
     TrackersDropped(usize),
-    /// So many web seeds beyond the first 200.
+    /// The number of web seeds beyond the first 200.
     WebSeedsDropped(usize),
-    /// So many DHT nodes beyond the first 200, or that were none.
+    /// The number of DHT nodes that are malformed or beyond the first 200.
     NodesDropped(usize),
-    /// So many files whose path could not be used as it was.
+    /// The number of files that are stored under another path, since theirs is unsafe.
     Renamed(usize),
-    /// So many symbolic links that are not made.
+    /// The number of symbolic links, which are never created.
     LinksSkipped(usize),
-    /// So many bytes after the end.
+    /// The number of bytes after the end of the torrent.
     TrailingBytes(usize),
-    /// Keys of a dictionary are not in order.
+    /// The keys of a dictionary are out of order.
     OutOfOrder,
 }
 
@@ -153,28 +154,28 @@ impl fmt::Display for Note {
     }
 }
 
-/// Why piece layers are refused.
+/// Reasons why piece layers are invalid (BEP 52).
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum LayersError {
-    /// They are no dictionary of strings.
+    /// The piece layers are not a dictionary of strings.
     #[error("the piece layers have the wrong type")]
     WrongType,
-    /// A layer of no file.
+    /// A layer belongs to no file.
     #[error("a piece layer belongs to no file")]
     Unknown,
-    /// A layer with too few or too many digests.
+    /// A layer has too few or too many digests.
     #[error("the piece layer of '{path}' has {bytes} bytes, but its {pieces} pieces need {needed}")]
     Length {
-        /// Which file.
+        /// The path of the file.
         path: Untrusted,
-        /// The bytes there are.
+        /// The length of the layer, in bytes.
         bytes: usize,
-        /// The pieces of the file.
+        /// The number of pieces of the file.
         pieces: u64,
-        /// The bytes these need.
+        /// The length that this number of pieces needs, in bytes.
         needed: u64,
     },
-    /// A layer that leads to another root.
+    /// A layer does not hash to the root of its file.
     #[error("the piece layer of '{0}' does not match its pieces root")]
     Root(Untrusted),
 }

@@ -1,4 +1,4 @@
-//! What lies outside the info dictionary: nothing of it is vital, so nothing of it is refused.
+//! The keys of a torrent file outside its info dictionary. All are optional, so a malformed one is left out.
 
 use std::collections::BTreeSet;
 
@@ -6,31 +6,31 @@ use super::Note;
 use super::wire::{Loose, RawOuter};
 use crate::base::Untrusted;
 
-/// What a torrent file says outside its info dictionary: not covered by the info-hash.
+/// The keys of a torrent file outside its info dictionary, not covered by the info-hash.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Extras {
     /// Tracker URLs in tiers (BEP 12), at most 200, none twice.
     pub trackers: Vec<Vec<Untrusted>>,
-    /// Web seeds of BEP 19 (`url-list`), at most 200.
+    /// Web seed URLs of BEP 19 (`url-list`), at most 200.
     pub web_seeds: Vec<Untrusted>,
-    /// Web seeds of BEP 17 (`httpseeds`), at most 200; only shown.
+    /// Web seed URLs of BEP 17 (`httpseeds`), at most 200; shown but not used.
     pub http_seeds: Vec<Untrusted>,
-    /// DHT nodes (BEP 5), host and port, at most 200.
+    /// DHT nodes (BEP 5) by host and port, at most 200.
     pub nodes: Vec<(Untrusted, u16)>,
-    /// A comment.
+    /// The author's comment.
     pub comment: Option<Untrusted>,
-    /// The program that made it.
+    /// The program that made the torrent.
     pub created_by: Option<Untrusted>,
-    /// When it was made, in seconds since 1970: 0 to the end of the year 9999.
+    /// The creation date in seconds since 1970, from 0 to the end of the year 9999.
     pub creation_date: Option<i64>,
-    /// The encoding of texts that are not UTF-8; only shown.
+    /// The encoding of texts that are not UTF-8; shown but not used.
     pub encoding: Option<Untrusted>,
 }
 
-/// The end of the year 9999, beyond which no calendar of ours reaches.
+/// The end of the year 9999 in seconds since 1970, the last date that is shown.
 const LAST_DATE: i64 = 253_402_300_799;
 
-/// Picks what can be used.
+/// Validates the keys outside the info dictionary, and notes those that are left out.
 pub(super) fn extras(outer: &RawOuter, notes: &mut Vec<Note>) -> Extras {
     let mut seen = BTreeSet::new();
     let mut fresh = |url: &Vec<u8>| -> Option<Untrusted> {

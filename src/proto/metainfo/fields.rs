@@ -1,29 +1,29 @@
-//! What can be changed of a torrent file.
+//! The values of a torrent file that can be edited.
 
 use crate::base::Untrusted;
 
-/// What can be changed of a torrent file.
+/// The values of a torrent file that can be edited.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Fields {
-    /// Trackers in tiers. One that stands in `announce` alone is a tier of its own, the first.
+    /// Trackers in tiers (BEP 12). A tracker that is only in `announce` is the first tier.
     pub trackers: Vec<Vec<Untrusted>>,
-    /// Web seeds (BEP 19).
+    /// Web seed URLs (BEP 19).
     pub web_seeds: Vec<Untrusted>,
-    /// A comment.
+    /// The author's comment.
     pub comment: Option<Untrusted>,
-    /// The program that made it.
+    /// The program that made the torrent.
     pub created_by: Option<Untrusted>,
-    /// When it was made, in seconds since 1970.
+    /// The creation date, in seconds since 1970.
     pub creation_date: Option<i64>,
-    /// The name; part of the info dictionary, as are those below.
+    /// The name; part of the info dictionary, like the fields below.
     pub name: Untrusted,
-    /// Peers come from the trackers only (BEP 27).
+    /// Whether peers may come from trackers only (BEP 27).
     pub private: bool,
-    /// Where it is first published.
+    /// The site that the torrent is published on.
     pub source: Option<Untrusted>,
 }
 
-/// The name of one of them.
+/// A field of [`Fields`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs, reason = "they are those of Fields")]
 pub enum Field {
@@ -38,7 +38,7 @@ pub enum Field {
 }
 
 impl Field {
-    /// Its name for scripts.
+    /// Returns the field's name for scripts.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Trackers => "trackers",
@@ -52,7 +52,7 @@ impl Field {
         }
     }
 
-    /// Whether it is part of the info dictionary, so that a change of it changes the info-hash.
+    /// Whether the field is part of the info dictionary, so that editing it changes the info-hash.
     pub const fn is_of_info(self) -> bool {
         matches!(self, Self::Name | Self::Private | Self::Source)
     }

@@ -1,39 +1,40 @@
-//! The `file tree` of BEP 52: directories as dictionaries, a file as the entry without a name.
+//! The `file tree` of BEP 52, in which a directory is a dictionary and a file is the entry with an empty
+//! name.
 
 use super::Attributes;
 use crate::base::{Sha256Digest, Untrusted};
 use crate::proto::bencode::Value;
 
-/// A file of a tree. Its path is told apart from it, for paths share their beginnings.
+/// A file of a file tree. Its path is passed separately, since files share the beginnings of their paths.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct TreeFile {
-    /// Its length in bytes.
+    /// The length in bytes.
     pub len: u64,
-    /// The root of its hash tree; nothing where it has no bytes.
+    /// The root of the file's Merkle tree (`pieces root`); `None` for an empty file.
     pub root: Option<Sha256Digest>,
-    /// What it is besides.
+    /// The attributes (BEP 47).
     pub attributes: Attributes,
 }
 
-/// Why a tree is none.
+/// Reasons why a file tree is invalid.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum FileTreeError {
-    /// Something is no dictionary where one must be.
+    /// An entry is not a dictionary.
     #[error("'{0}' in the file tree is neither a file nor a directory")]
     NoEntry(Untrusted),
-    /// A dictionary is a file and a directory at once.
+    /// An entry is a file and a directory at once.
     #[error("'{0}' in the file tree is a file and a directory at once")]
     Both(Untrusted),
-    /// A file without a length, or with one below zero.
+    /// A file has no length, or a negative one.
     #[error("'{0}' in the file tree has no length")]
     NoLength(Untrusted),
-    /// A file with bytes and without the root of its hash tree.
+    /// A file with content has no `pieces root`.
     #[error("'{0}' in the file tree has no pieces root")]
     NoRoot(Untrusted),
 }
 
-/// Calls `visit` with the path and the facts of every file, in the order of the tree. The value must come
-/// from a [`Tree`](crate::proto::bencode::Tree), whose limit of depth is also the limit here.
+/// Calls `visit` for each file, with its path, in the order of the tree. The value must come from a
+/// [`Tree`](crate::proto::bencode::Tree), whose depth limit bounds the recursion here.
 pub(super) fn walk<'a, E: From<FileTreeError>>(
     tree: Value<'a, '_>,
     visit: &mut impl FnMut(&[&'a [u8]], TreeFile) -> Result<(), E>,
@@ -41,7 +42,7 @@ pub(super) fn walk<'a, E: From<FileTreeError>>(
     directory(tree, &mut Vec::new(), visit)
 }
 
-/// A path for people.
+/// Joins a path for messages.
 pub(super) fn shown<'a>(path: impl IntoIterator<Item = &'a [u8]>) -> Untrusted {
     let parts: Vec<&[u8]> = path.into_iter().collect();
     Untrusted::from_bytes(&parts.join(&b'/'))

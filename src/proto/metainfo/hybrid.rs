@@ -1,7 +1,7 @@
-//! Torrents that are v1 and v2 at once (BEP 52): both halves must mean the same files.
+//! The comparison of the v1 and v2 halves of a hybrid torrent (BEP 52), which must describe the same files.
 //!
-//! Who fetches by one half and trusts the other would else be given other content than the rest of the
-//! swarm, under the same name.
+//! If they differed, clients that use one half would get other content than clients that use the other, in
+//! the same swarm.
 
 use super::File;
 use super::file_tree::{self, FileTreeError, shown, walk};
@@ -9,70 +9,70 @@ use super::wire::RawFiles;
 use crate::base::Untrusted;
 use crate::proto::bencode::Value;
 
-/// The first difference between the halves.
+/// A difference between the v1 and v2 halves.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum HybridError {
-    /// The v2 half is malformed in itself.
+    /// The file tree is invalid in itself.
     #[error("{0}")]
     Tree(#[from] FileTreeError),
-    /// Files of different names at the same place.
+    /// The files at the same position have different paths.
     #[error("the two halves of this hybrid torrent differ: file {number} is '{v1}' in v1 and '{v2}' in v2")]
     Path {
-        /// Which file, counted from 1 without padding.
+        /// The number of the file, counted from 1 without padding.
         number: usize,
-        /// Its path in the v1 half.
+        /// The path in the v1 half.
         v1: Untrusted,
-        /// Its path in the v2 half.
+        /// The path in the v2 half.
         v2: Untrusted,
     },
-    /// A file of different lengths.
+    /// A file has different lengths.
     #[error("the two halves of this hybrid torrent differ: '{path}' has {v1} bytes in v1 and {v2} in v2")]
     Length {
-        /// Which file.
+        /// The path of the file.
         path: Untrusted,
-        /// Its length in the v1 half.
+        /// The length in the v1 half, in bytes.
         v1: u64,
-        /// Its length in the v2 half.
+        /// The length in the v2 half, in bytes.
         v2: u64,
     },
-    /// A file that only one half has.
+    /// A file is in one half only.
     #[error("the two halves of this hybrid torrent differ: only {half} has '{path}'")]
     Only {
-        /// The half that has it.
+        /// The half that has the file, `v1` or `v2`.
         half: &'static str,
-        /// Which file.
+        /// The path of the file.
         path: Untrusted,
     },
-    /// A file of v1 that does not begin where a piece does.
+    /// A file of the v1 half does not begin at a piece boundary.
     #[error("the two halves of this hybrid torrent differ: '{0}' does not begin with a piece in v1")]
     Unaligned(Untrusted),
-    /// Padding that is not there to bring a file to the beginning of a piece.
+    /// A pad file of the v1 half does not end at a piece boundary.
     #[error(
         "the two halves of this hybrid torrent differ: v1 has padding of {0} bytes that leads to no piece"
     )]
     Padding(u64),
 }
 
-/// The v1 half as it stands.
+/// The v1 half of a hybrid torrent.
 pub(super) struct V1<'a> {
     /// The name of the torrent.
     pub name: &'a [u8],
-    /// The list of files, where there are several.
+    /// The raw `files` of a multi-file torrent.
     pub several: Option<&'a RawFiles>,
-    /// The files as they were understood.
+    /// The validated files.
     pub files: &'a [File],
-    /// Bytes of a piece.
+    /// The piece length in bytes.
     pub piece_len: u64,
 }
 
-/// Compares the halves file by file.
-pub(super) fn agree(v1: &V1<'_>, tree: Value<'_, '_>) -> Result<(), HybridError> {
-    let mut left = Line { v1, next: 0, offset: 0 };
+/// Compares the two halves file by file.
+pub(super) fn compare(v1: &V1<'_>, tree: Value<'_, '_>) -> Result<(), HybridError> {
+    let mut position = V1Position { v1, next: 0, offset: 0 };
     let mut number = 0;
     walk(tree, &mut |path, v2| {
         number += 1;
         let v2_path = || shown(path.iter().copied());
-        let Some(at) = left.stored()? else {
+        let Some(at) = position.next_stored()? else {
             return Err(HybridError::Only { half: "v2", path: v2_path() });
         };
         if !v1.is_called(at, path) {
@@ -82,24 +82,24 @@ pub(super) fn agree(v1: &V1<'_>, tree: Value<'_, '_>) -> Result<(), HybridError>
         if len != v2.len {
             return Err(HybridError::Length { path: v2_path(), v1: len, v2: v2.len });
         }
-        left.pass(at)
+        position.advance(at)
     })?;
-    match left.stored()? {
+    match position.next_stored()? {
         Some(at) => Err(HybridError::Only { half: "v1", path: v1.path(at) }),
         None => Ok(()),
     }
 }
 
-/// How far the v1 list has been read.
-struct Line<'a> {
+/// The position in the v1 list of files.
+struct V1Position<'a> {
     v1: &'a V1<'a>,
     next: usize,
     offset: u64,
 }
 
-impl Line<'_> {
-    /// The next file that is no padding; the padding before it is checked.
-    fn stored(&mut self) -> Result<Option<usize>, HybridError> {
+impl V1Position<'_> {
+    /// Returns the index of the next file that is not padding, and checks the padding before it.
+    fn next_stored(&mut self) -> Result<Option<usize>, HybridError> {
         while let Some(file) = self.v1.files.get(self.next) {
             if !file.attributes.is_pad() {
                 return Ok(Some(self.next));
@@ -114,7 +114,7 @@ impl Line<'_> {
         Ok(None)
     }
 
-    fn pass(&mut self, at: usize) -> Result<(), HybridError> {
+    fn advance(&mut self, at: usize) -> Result<(), HybridError> {
         let len = self.v1.files[at].len;
         if len > 0 && !self.offset.is_multiple_of(self.v1.piece_len) {
             return Err(HybridError::Unaligned(self.v1.path(at)));

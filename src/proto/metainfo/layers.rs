@@ -1,5 +1,5 @@
-//! The hashes of the pieces of BEP 52. For each file longer than a piece they stand in the `piece layers`, and
-//! must lead to the root that the info dictionary promises; for a shorter one they are that root.
+//! The v2 hashes of pieces (BEP 52). Those of a file longer than a piece are in its piece layer, which must
+//! hash to the file's root in the info dictionary; the hash of a shorter file is that root.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +10,9 @@ use crate::base::{BLOCK_LEN, Sha256Digest, Untrusted};
 use crate::hash::{merkle_root, raise_root, zero_tree};
 use crate::proto::bencode::Value;
 
-/// The root of each piece, in their order, from checked layers. Layers that are missing can be asked of peers, so
-/// they are no fault; the roots of their pieces are not known. The pieces of the tree must be few enough for a
-/// [`Geometry`](crate::base::Geometry).
+/// Returns the hash of each v2 piece, in order, after validating the layers. A missing layer is no error,
+/// since peers can supply it; the hashes of its pieces are `None`. The caller must have checked that a
+/// [`Geometry`](crate::base::Geometry) can have this number of pieces.
 pub(super) fn roots(
     layers: Option<Value<'_, '_>>,
     file_tree: Value<'_, '_>,
@@ -39,7 +39,7 @@ pub(super) fn roots(
                 let height = tree_height(len.div_ceil(u64::from(BLOCK_LEN)));
                 roots.push(Some(raise_root(root, height, piece_height(piece_len))));
             }
-            // Files of different lengths that promise the same root are not both honest.
+            // Two files of different lengths can claim the same root, but a layer can fit only one of them.
             Some(layer) if layer.len() as u64 == pieces => roots.extend(layer.iter().copied().map(Some)),
             _ => roots.extend((0..pieces).map(|_| None)),
         }
@@ -47,7 +47,7 @@ pub(super) fn roots(
     Ok(roots)
 }
 
-/// Checks the layers that are there against the files longer than a piece.
+/// Validates the layers against the files longer than a piece.
 fn check<'a>(
     layers: Value<'a, '_>,
     long: &BTreeMap<Sha256Digest, (Untrusted, u64)>,

@@ -1,11 +1,11 @@
-//! The paths under which the files of a torrent are stored.
+//! The choice of paths under which the files of a torrent are stored.
 
 use super::{File, MetainfoError, Note};
 use crate::base::Untrusted;
 use crate::proto::paths::{self, SafePath};
 
-/// Gives each stored file the path that it is stored under, from the components that were given for the file of
-/// this number. Padding and links are never stored, so they take no name from anybody.
+/// Sets the path of each stored file, from the components that `given` returns for its index. Padding and
+/// links are never stored, so they take no name from other files.
 pub(super) fn resolve<'a, P: Iterator<Item = &'a [u8]> + Clone>(
     files: &mut [File],
     given: impl Fn(usize) -> Option<P>,
@@ -31,7 +31,7 @@ pub(super) fn resolve<'a, P: Iterator<Item = &'a [u8]> + Clone>(
     Ok(())
 }
 
-/// The components as they were given, where the path has others.
+/// Returns the torrent's own components, if the path differs from them.
 pub(super) fn original<'a>(
     path: &SafePath,
     given: impl Iterator<Item = &'a [u8]> + Clone,

@@ -1,33 +1,33 @@
-//! The hashes of pieces, and the only place where those of v1 and v2 are told apart.
+//! The hashes of pieces, and the only code that distinguishes v1 and v2 hashes.
 
 use std::sync::Arc;
 
 use crate::base::{BLOCK_LEN, Piece, Sha1Digest, Sha256Digest};
 use crate::hash::{merkle_root, raise_root};
 
-/// The hashes of all pieces of a torrent: of v1, of v2 or, in a hybrid torrent, of both. Cheap to clone.
+/// The hashes of all pieces of a torrent: v1, v2, or both in a hybrid torrent. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PieceHashes {
     /// The SHA-1 digest of each piece (BEP 3, `pieces`).
     v1: Option<Arc<[Sha1Digest]>>,
-    /// The root of each piece, as [`PieceDigest::V2`] has it. Those of a file longer than a piece are not known
-    /// where its piece layer is missing, as in an info dictionary that came from peers.
+    /// The v2 hash of each piece, as in [`PieceDigest::V2`]. `None` for the pieces of a file whose piece
+    /// layer is missing, as it is in an info dictionary from peers.
     v2: Option<Arc<[Option<Sha256Digest>]>>,
 }
 
-/// A digest of the bytes of a piece, as it was computed.
+/// The computed hash of a piece's bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PieceDigest {
-    /// The SHA-1 digest of all its bytes, padding included (BEP 3).
+    /// The SHA-1 of all bytes of the piece, including padding (BEP 3).
     V1(Sha1Digest),
-    /// The root of the hash tree over its blocks of 16 KiB (BEP 52, "metainfo files", `piece layers`). The tree
-    /// is as high as that of a whole piece, also for the short last piece of a file: leaves beyond the end of
-    /// the file are zero. Padding behind the file is not hashed.
+    /// The root of the Merkle tree over the piece's blocks of 16 KiB (BEP 52, "metainfo files", `piece
+    /// layers`). The tree of the short last piece of a file is as high as that of a whole piece, with zero
+    /// leaves beyond the end of the file. Padding after the file is not hashed.
     V2(Sha256Digest),
 }
 
 impl PieceDigest {
-    /// The v2 digest of a piece, from the SHA-256 digest of each of its blocks.
+    /// Computes the v2 digest of a piece from the SHA-256 digests of its blocks.
     pub fn from_blocks(piece_len: u32, blocks: impl ExactSizeIterator<Item = Sha256Digest>) -> Self {
         let height = tree_height(blocks.len() as u64);
         Self::V2(raise_root(merkle_root(blocks, [0; 32]), height, piece_height(piece_len)))
@@ -35,24 +35,24 @@ impl PieceDigest {
 }
 
 impl PieceHashes {
-    /// The hashes of a v1 torrent, in the order of its pieces.
+    /// Makes the hashes of a v1 torrent from digests in piece order.
     pub fn from_v1(digests: impl Into<Arc<[Sha1Digest]>>) -> Self {
         Self { v1: Some(digests.into()), v2: None }
     }
 
-    /// The hashes of a v2 torrent, in the order of its pieces.
+    /// Makes the hashes of a v2 torrent from Merkle roots in piece order.
     pub fn from_v2(roots: impl Into<Arc<[Option<Sha256Digest>]>>) -> Self {
         Self { v1: None, v2: Some(roots.into()) }
     }
 
-    /// The hashes of the halves that there are. Those of a hybrid torrent number their pieces alike (BEP 52,
-    /// "upgrade path").
+    /// Makes the hashes of a torrent from those of its halves. Both halves of a hybrid torrent have the same
+    /// piece numbers (BEP 52, "upgrade path").
     pub(super) fn new(v1: Option<Vec<Sha1Digest>>, v2: Option<Vec<Option<Sha256Digest>>>) -> Self {
         Self { v1: v1.map(Into::into), v2: v2.map(Into::into) }
     }
 
-    /// Whether the piece is right: whether its hash is known and this digest is the same. A piece of a hybrid
-    /// torrent is verified by the digest of either version.
+    /// Whether the digest is the known hash of the piece. For a hybrid torrent a match in either version is
+    /// enough.
     pub fn verify(&self, piece: Piece, digest: &PieceDigest) -> bool {
         match digest {
             PieceDigest::V1(found) => self.sha1(piece).as_ref() == Some(found),
@@ -65,28 +65,29 @@ impl PieceHashes {
         self.v1.as_ref().map_or_else(|| self.v2.as_ref().map_or(0, |v2| v2.len()), |v1| v1.len())
     }
 
-    /// The SHA-1 digests of all pieces, where there is a v1 half.
+    /// The SHA-1 digests of all pieces, if the torrent has a v1 half.
     pub fn v1(&self) -> Option<&[Sha1Digest]> {
         self.v1.as_deref()
     }
 
-    /// The SHA-1 digest of a piece, where there is a v1 half.
+    /// The SHA-1 digest of a piece, if the torrent has a v1 half.
     pub fn sha1(&self, piece: Piece) -> Option<Sha1Digest> {
         self.v1.as_ref()?.get(piece.index() as usize).copied()
     }
 
-    /// The root of a piece, where there is a v2 half and the root is known.
+    /// The Merkle root of a piece, if the torrent has a v2 half and the root is known.
     pub fn root(&self, piece: Piece) -> Option<Sha256Digest> {
         self.v2.as_ref()?.get(piece.index() as usize).copied().flatten()
     }
 }
 
-/// The levels above the leaves of a tree over so many blocks.
+/// Returns the number of levels above the leaves in a Merkle tree over this number of blocks.
 pub(super) fn tree_height(blocks: u64) -> u32 {
     blocks.max(1).next_power_of_two().ilog2()
 }
 
-/// The levels above the leaves of the tree of a whole piece, whose length is a power of two.
+/// Returns the number of levels above the leaves in the tree of a whole piece, whose length is a power of
+/// two.
 pub(super) fn piece_height(piece_len: u32) -> u32 {
     (piece_len / BLOCK_LEN).max(1).ilog2()
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::base::GeometryError;
 use crate::proto::bencode::{DictWriter, Fault, dict};
 
-/// An info dictionary of one file of 5 bytes, changed.
+/// Returns the info dictionary of a single file of 5 bytes, after `change`.
 fn info(change: impl FnOnce(&mut DictWriter)) -> Vec<u8> {
     dict(|d| {
         d.bytes("name", "n").int("piece length", 16_384).int("length", 5).bytes("pieces", [1; 20]);
@@ -20,7 +20,7 @@ fn torrent(change: impl FnOnce(&mut DictWriter)) -> Vec<u8> {
     })
 }
 
-/// A torrent of files with these paths, a byte each; attributes behind a `|`.
+/// Parses a torrent of files with these paths, of a byte each; attributes follow a `|`.
 fn with_files(paths: &[&str]) -> Result<Metainfo, MetainfoError> {
     let raw = dict(|d| {
         d.bytes("name", "root").int("piece length", 1 << 20).bytes("pieces", [1; 20]);
@@ -67,7 +67,7 @@ fn a_plain_torrent_is_read() {
     assert_eq!(Metainfo::from_info(read.raw_info()).unwrap().info_hash(), read.info_hash());
 }
 
-/// As another program computes it.
+/// The info-hash of the unchanged dictionary, as another program computes it.
 const SHA1_OF_PLAIN: &str = "654d603452b946e6b29e314a6d615a3d40cebe50";
 
 #[test]

@@ -1,4 +1,4 @@
-//! The files of torrents that are v2 alone (BEP 52).
+//! The files of v2-only torrents (BEP 52).
 
 use super::file_tree::{FileTreeError, walk};
 use super::naming::resolve;
@@ -6,11 +6,12 @@ use super::{Attributes, File, MetainfoError, Note};
 use crate::proto::bencode::Value;
 use crate::proto::paths::{SafePath, TooManyDirectories};
 
-/// The most components of all paths together. A tree can name a deep directory once and put many files
-/// into it, so its paths may be far longer than the bytes they are read from.
+/// The most path components of all files together. A tree names a directory once for all the files in it, so
+/// the paths can be far longer than the bytes they are read from.
 const MAX_COMPONENTS: usize = 3_000_000;
 
-/// The files of a tree in its order, and whether it is a single file, which lies in no directory of its own.
+/// Returns the files in the order of the tree, and whether the torrent is a single file without a directory
+/// of its own.
 pub(super) fn files(
     file_tree: Value<'_, '_>,
     name: &[u8],
@@ -23,7 +24,7 @@ pub(super) fn files(
         if components > MAX_COMPONENTS {
             return Err(MetainfoError::Directories(TooManyDirectories));
         }
-        // Bytes that are in the pieces must be stored somewhere.
+        // A link with content is stored as a file, since its bytes are part of pieces.
         let attributes =
             if file.len > 0 { file.attributes.without(Attributes::LINK) } else { file.attributes };
         let path: Vec<&[u8]> = path.to_vec();

@@ -1,9 +1,9 @@
-//! What stands in a torrent file, read by serde_bencode and not yet judged.
+//! The raw values of a torrent file, read by serde_bencode and not validated.
 //!
-//! Nothing here refuses: a value of the wrong type becomes [`Loose::Other`], unknown keys are skipped, of
-//! repeated keys the first counts, keys need not be text. The input must have passed
-//! [`scan`](crate::proto::bencode::scan), for serde_bencode recurses. File lists are gathered as they are
-//! read into a few long buffers, since a value for every string would need several times the memory.
+//! Reading never fails: a value of the wrong type becomes [`Loose::Other`], unknown keys are skipped, the
+//! first of a repeated key counts, and keys need not be text. The input must have passed
+//! [`scan`](crate::proto::bencode::scan), since serde_bencode recurses. File lists are gathered in a few
+//! large buffers as they are read, since a value for each string would need several times the memory.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -13,13 +13,13 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_bytes::ByteBuf;
 
-/// Reads a value that passed the guard.
+/// Reads a value that has passed [`scan`](crate::proto::bencode::scan).
 pub(super) fn read<T: Lenient>(checked: &[u8]) -> T {
-    // With no type demanded anywhere, checked bencode leaves serde_bencode nothing to refuse.
+    // No type here demands anything of its value, so serde_bencode has nothing to refuse in valid bencode.
     serde_bencode::from_bytes(checked).map(|As(value)| value).unwrap_or_default()
 }
 
-/// A torrent file without its info dictionary.
+/// The raw values of a torrent file outside its info dictionary.
 #[derive(Default, Debug)]
 pub(super) struct RawOuter {
     pub announce: Loose,
@@ -34,7 +34,7 @@ pub(super) struct RawOuter {
     pub encoding: Loose,
 }
 
-/// An info dictionary without its piece digests.
+/// The raw values of an info dictionary, without its piece digests.
 #[derive(Default, Debug)]
 pub(super) struct RawInfo {
     pub name: Loose,
@@ -49,14 +49,14 @@ pub(super) struct RawInfo {
     pub file_tree: Loose,
 }
 
-/// Any value.
+/// A value of any type.
 #[derive(Default, Debug, PartialEq, Eq)]
 pub(super) enum Loose {
     #[default]
     Absent,
     Int(i64),
     Bytes(Vec<u8>),
-    /// A list or a dictionary.
+    /// A list or dictionary.
     Other,
 }
 
@@ -74,58 +74,58 @@ impl Loose {
     }
 }
 
-/// The most trackers, web seeds and nodes that are kept, of each.
+/// The most trackers, web seeds and DHT nodes that are kept, each.
 const MAX_KEPT: usize = 200;
 
-/// Texts in tiers, with how many there were beyond those that are kept.
+/// Tracker tiers, and the number of trackers beyond [`MAX_KEPT`].
 #[derive(Default, Debug)]
 pub(super) struct Tiers {
     pub kept: Vec<Vec<Vec<u8>>>,
     pub dropped: usize,
 }
 
-/// A list of texts; a bare text counts as a list of one.
+/// A list of strings, and the number beyond [`MAX_KEPT`]; a bare string counts as a list of one.
 #[derive(Default, Debug)]
 pub(super) struct Texts {
     pub kept: Vec<Vec<u8>>,
     pub dropped: usize,
 }
 
-/// DHT nodes (BEP 5): host and port.
+/// DHT nodes by host and port (BEP 5), and the number beyond [`MAX_KEPT`].
 #[derive(Default, Debug)]
 pub(super) struct Nodes {
     pub kept: Vec<(Vec<u8>, i64)>,
     pub dropped: usize,
 }
 
-/// The files of a torrent.
+/// The files of a multi-file torrent.
 #[derive(Default, Debug)]
 pub(super) struct RawFiles {
     pub list: Vec<RawFile>,
-    /// The components of all paths.
+    /// The components of all paths, concatenated.
     texts: Vec<u8>,
-    /// Where each component ends in `texts`.
+    /// The offset in `texts` at which each component ends.
     ends: Vec<u32>,
 }
 
-/// One file.
+/// A file of a multi-file torrent.
 #[derive(Debug)]
 pub(super) struct RawFile {
-    /// Nothing where it is missing or no number.
+    /// The length; `None` if it is missing or not an integer.
     pub len: Option<i64>,
-    /// Nothing where there is no path of texts.
+    /// The components of the path in [`RawFiles`]; `None` if it is missing or not a list of strings.
     path: Option<Range<u32>>,
     link: Option<Range<u32>>,
     pub attr: Vec<u8>,
 }
 
 impl RawFiles {
-    /// The components of a file's path, if it has one.
+    /// Returns the components of a file's path.
     pub fn path(&self, file: &RawFile) -> Option<impl Iterator<Item = &[u8]> + Clone> {
         self.components(file.path.clone()?)
     }
 
-    /// The components of what a symbolic link points to.
+    /// Returns the components of a symbolic link's target.
     pub fn link(&self, file: &RawFile) -> Option<impl Iterator<Item = &[u8]> + Clone> {
         self.components(file.link.clone()?)
     }
@@ -158,7 +158,7 @@ impl RawFiles {
     }
 }
 
-/// A file while it is read.
+/// A file that is being read.
 #[derive(Default)]
 struct OneFile {
     len: Loose,
@@ -169,7 +169,7 @@ struct OneFile {
     attr: Loose,
 }
 
-/// A type that can be made from any value: what it does not expect is read to its end and becomes the
+/// A type that can be read from any value. A value that it does not expect is skipped and becomes the
 /// default.
 pub(super) trait Lenient: Default {
     fn int(_number: i64) -> Self {
@@ -188,7 +188,7 @@ pub(super) trait Lenient: Default {
     }
 }
 
-/// Gives a lenient type to serde.
+/// An adapter that lets serde read a [`Lenient`] type.
 struct As<T>(T);
 
 impl<'de, T: Lenient> Deserialize<'de> for As<T> {
@@ -216,10 +216,10 @@ impl<'de, T: Lenient> Deserialize<'de> for As<T> {
     }
 }
 
-/// Reads a dictionary: the first value of each named key goes to its field.
+/// Reads a dictionary: the first value of each listed key goes into its field.
 macro_rules! entries {
     ($entries:ident into $target:ident { $($key:literal => $field:ident),+ $(,)? }) => {{
-        // One bit for each key that was seen.
+        // One bit per listed key that was seen.
         let mut seen = 0_u32;
         while let Some(key) = $entries.next_key::<ByteBuf>()? {
             let mut bit = 1_u32;
@@ -343,7 +343,7 @@ impl Lenient for Nodes {
     }
 }
 
-/// One node, if it is a list of a text and a number.
+/// A DHT node; `None` unless it is a list of a string and an integer.
 #[derive(Default)]
 struct OneNode(Option<(Vec<u8>, i64)>);
 
@@ -386,7 +386,7 @@ impl Lenient for OneFile {
     }
 }
 
-/// The components of a path; nothing if it is no list of texts.
+/// The components of a path; `None` unless it is a list of strings.
 impl Lenient for Option<Vec<Vec<u8>>> {
     fn seq<'de, A: SeqAccess<'de>>(mut items: A) -> Result<Self, A::Error> {
         let mut path = Some(Vec::new());

@@ -1,4 +1,4 @@
-//! HTTP trackers, both sides of the talk: queries (BEP 3, 7, 23, 48) and replies (BEP 3, 7, 23, 24, 31, 48).
+//! HTTP trackers, for client and tracker: queries (BEP 3, 7, 23, 48) and replies (BEP 3, 7, 23, 24, 31, 48).
 
 mod query;
 mod reply;

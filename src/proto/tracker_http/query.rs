@@ -1,30 +1,30 @@
-//! What a client asks an HTTP tracker.
+//! Queries to HTTP trackers.
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use crate::base::{InfoHashes, PeerId};
-use crate::proto::announce::{Announce, AnnounceEvent, left_or_something};
+use crate::proto::announce::{Announce, AnnounceEvent, left_or_block};
 use crate::proto::percent;
 
-/// The most torrents of one scrape.
+/// The most torrents in one scrape.
 pub const MAX_SCRAPED: usize = 100;
 
-/// Why a tracker's URL cannot be used.
+/// Reasons why a tracker's URL cannot be used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum UrlError {
-    /// It begins neither with `http://` nor with `https://`.
+    /// The scheme is neither `http` nor `https`.
     #[error("the tracker's URL is neither http nor https")]
     Scheme,
-    /// It brings a key that only the client may set, and so could forge requests to others.
+    /// The URL sets a key of the query that only the client may set, and could forge announces with it.
     #[error("the tracker's URL sets a key that is the client's")]
     ClientKey,
-    /// By its name it cannot be scraped (BEP 48).
+    /// The path does not have the form that allows scraping (BEP 48).
     #[error("the tracker has no scrape address")]
     NoScrape,
 }
 
-/// Keys of the query that only the client sets.
+/// The keys of the query that only the client may set.
 const CLIENT_KEYS: [&[u8]; 20] = [
     b"info_hash",
     b"peer_id",
@@ -48,7 +48,7 @@ const CLIENT_KEYS: [&[u8]; 20] = [
     b"cryptoport",
 ];
 
-/// The URL of an announce at the tracker with this URL.
+/// Returns the URL of an announce to a tracker.
 pub fn announce_url(tracker: &str, announce: &Announce) -> Result<String, UrlError> {
     let mut url = begin_query(tracker)?;
     bytes_key(&mut url, "info_hash", &announce.info_hash.wire());
@@ -56,7 +56,7 @@ pub fn announce_url(tracker: &str, announce: &Announce) -> Result<String, UrlErr
     number_key(&mut url, "port", u64::from(announce.port));
     number_key(&mut url, "uploaded", announce.uploaded);
     number_key(&mut url, "downloaded", announce.downloaded);
-    number_key(&mut url, "left", left_or_something(announce.left));
+    number_key(&mut url, "left", left_or_block(announce.left));
     number_key(&mut url, "compact", 1);
     let _ = write!(url, "key={:08X}&", announce.key);
     match announce.event {
@@ -80,8 +80,8 @@ pub fn announce_url(tracker: &str, announce: &Announce) -> Result<String, UrlErr
     Ok(url)
 }
 
-/// The URL of a scrape of these torrents, at most [`MAX_SCRAPED`], at the tracker with this announce
-/// URL: where the last part of the path begins with `announce`, that becomes `scrape` (BEP 48).
+/// Returns the URL of a scrape of at most [`MAX_SCRAPED`] torrents. `tracker` is the announce URL; the
+/// `announce` that begins the last part of its path becomes `scrape` (BEP 48).
 pub fn scrape_url(tracker: &str, torrents: &[InfoHashes]) -> Result<String, UrlError> {
     let path_end = tracker.find(['?', '#']).unwrap_or(tracker.len());
     let (path, query) = tracker.split_at(path_end);
@@ -95,7 +95,7 @@ pub fn scrape_url(tracker: &str, torrents: &[InfoHashes]) -> Result<String, UrlE
     Ok(url)
 }
 
-/// The URL, ready for a key to be appended.
+/// Returns the URL, ready for a key to be appended.
 fn begin_query(tracker: &str) -> Result<String, UrlError> {
     let has_scheme =
         |scheme: &str| tracker.get(..scheme.len()).is_some_and(|s| s.eq_ignore_ascii_case(scheme));
@@ -130,28 +130,28 @@ fn number_key(url: &mut String, key: &str, value: u64) {
     let _ = write!(url, "{key}={value}&");
 }
 
-/// An announce as it comes to a tracker.
+/// An announce as a tracker receives it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AnnounceQuery {
-    /// What is announced. Its `ip` is what the client claims and to be taken with care.
+    /// The announce. Its `ip` is claimed by the client and must not be trusted.
     pub announce: Announce,
-    /// Whether peers are wanted in the compact form (BEP 23); true unless the client declines it.
+    /// Whether peers are to be in compact form (BEP 23): true unless the client declines it.
     pub compact: bool,
 }
 
-/// Why a query is no announce.
+/// Reasons why a query is not a valid announce.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum QueryError {
-    /// A key is missing.
+    /// A required key is missing.
     #[error("{0} is missing")]
     Missing(&'static str),
-    /// A value is not what it should be.
+    /// A value is malformed.
     #[error("{0} is not valid")]
     Bad(&'static str),
 }
 
-/// Reads the query of an announce: what follows the `?`, as it came. Unknown keys are ignored, of repeated
-/// ones the first counts, and amounts that are missing are 0.
+/// Parses the query of an announce: the undecoded text after `?`. Unknown keys are ignored, the first of a
+/// repeated key counts, and missing amounts are 0.
 pub fn parse_announce(query: &[u8]) -> Result<AnnounceQuery, QueryError> {
     let get = |name: &str| {
         pairs(query).find(|(key, _)| *key == name.as_bytes()).map(|(_, value)| percent::decode(value))
@@ -196,7 +196,7 @@ pub fn parse_announce(query: &[u8]) -> Result<AnnounceQuery, QueryError> {
     Ok(AnnounceQuery { announce, compact: get("compact").as_deref() != Some(b"0") })
 }
 
-/// Reads the query of a scrape: the torrents asked for, at most [`MAX_SCRAPED`].
+/// Parses the query of a scrape, and returns at most [`MAX_SCRAPED`] torrents.
 pub fn parse_scrape(query: &[u8]) -> Result<Vec<InfoHashes>, QueryError> {
     let asked = pairs(query).filter(|(key, _)| *key == b"info_hash").take(MAX_SCRAPED);
     asked
@@ -208,7 +208,7 @@ pub fn parse_scrape(query: &[u8]) -> Result<Vec<InfoHashes>, QueryError> {
         .collect()
 }
 
-/// The keys and values of a query, still encoded.
+/// Returns the keys and values of a query, not decoded.
 fn pairs(query: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     query.split(|&b| b == b'&').filter(|part| !part.is_empty()).map(|part| {
         match part.iter().position(|&b| b == b'=') {

@@ -1,4 +1,4 @@
-//! What an HTTP tracker answers.
+//! Replies of HTTP trackers.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -9,27 +9,27 @@ use crate::proto::announce::{
 };
 use crate::proto::bencode::{BencodeError, Limits, Tree, Value, dict};
 
-/// The most peers that are taken from one reply.
+/// The most peers that are read from one reply.
 pub const MAX_PEERS: usize = 3000;
-/// The longest tracker id that is sent back.
+/// The longest tracker id that is sent back, in bytes.
 const MAX_TRACKER_ID: usize = 1024;
 
-/// Why a reply brings nothing.
+/// Reasons why a reply yields nothing.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ReplyError {
-    /// It is no bencode.
+    /// The reply is not bencode.
     #[error("the tracker's answer is not well-formed: {0}")]
     Bencode(#[from] BencodeError),
-    /// It is no dictionary, or a scrape without torrents.
+    /// The reply is not a dictionary, or a scrape without `files`.
     #[error("the tracker's answer is not of the expected kind")]
     Kind,
-    /// The tracker said no.
+    /// The tracker refused the request.
     #[error("the tracker refused: {}", .0.reason)]
     Refused(Refusal),
 }
 
-/// Reads the body of the answer to an announce, at most 1 MiB. Values of a wrong type count as absent; peers
-/// that nobody could dial are left out.
+/// Decodes the reply to an announce, at most 1 MiB. Values of the wrong type count as absent, and peers that
+/// cannot be connected to are left out.
 pub fn read_announce(body: &[u8]) -> Result<AnnounceReply, ReplyError> {
     let tree = Tree::parse(body, Limits::MESSAGE)?;
     let root = accepted(&tree)?;
@@ -60,7 +60,7 @@ pub fn read_announce(body: &[u8]) -> Result<AnnounceReply, ReplyError> {
     })
 }
 
-/// Reads the body of the answer to a scrape, at most 1 MiB.
+/// Decodes the reply to a scrape, at most 1 MiB.
 pub fn read_scrape(body: &[u8]) -> Result<ScrapeReply, ReplyError> {
     let tree = Tree::parse(body, Limits::MESSAGE)?;
     let root = accepted(&tree)?;
@@ -74,7 +74,7 @@ pub fn read_scrape(body: &[u8]) -> Result<ScrapeReply, ReplyError> {
     Ok(ScrapeReply { torrents: torrents.collect() })
 }
 
-/// The outermost dictionary of an answer that is no refusal.
+/// Returns the dictionary of a reply, unless it is a refusal.
 fn accepted<'a, 't>(tree: &'t Tree<'a>) -> Result<Value<'a, 't>, ReplyError> {
     let root = tree.root();
     if !root.is_dict() {
@@ -92,21 +92,21 @@ fn accepted<'a, 't>(tree: &'t Tree<'a>) -> Result<Value<'a, 't>, ReplyError> {
     Err(ReplyError::Refused(Refusal { reason: text(reason.bytes().unwrap_or_default()), retry }))
 }
 
-/// A peer as a dictionary (BEP 3). Host names are not resolved.
+/// Decodes a peer in dictionary form (BEP 3). Host names are not resolved.
 fn long_form(peer: &Value) -> Option<SocketAddr> {
     let host = std::str::from_utf8(peer.get(b"ip")?.bytes()?).ok()?;
     let port = u16::try_from(peer.get(b"port")?.int()?).ok()?;
     Some(SocketAddr::new(host.parse::<IpAddr>().ok()?.to_canonical(), port))
 }
 
-/// Peers of six bytes each (BEP 23); a rest is ignored.
+/// Decodes peers of six bytes each (BEP 23); an incomplete one at the end is ignored.
 pub(in crate::proto) fn compact_v4(bytes: &[u8]) -> impl Iterator<Item = SocketAddr> {
     bytes.as_chunks::<6>().0.iter().map(|&[a, b, c, d, high, low]| {
         SocketAddr::new(Ipv4Addr::new(a, b, c, d).into(), u16::from_be_bytes([high, low]))
     })
 }
 
-/// Peers of eighteen bytes each (BEP 7); a rest is ignored.
+/// Decodes peers of eighteen bytes each (BEP 7); an incomplete one at the end is ignored.
 pub(in crate::proto) fn compact_v6(bytes: &[u8]) -> impl Iterator<Item = SocketAddr> {
     bytes.as_chunks::<18>().0.iter().map(|chunk| {
         let mut ip = [0; 16];
@@ -116,7 +116,7 @@ pub(in crate::proto) fn compact_v6(bytes: &[u8]) -> impl Iterator<Item = SocketA
     })
 }
 
-/// An address as 4 or 16 bytes (BEP 24).
+/// Decodes an address of 4 or 16 bytes (BEP 24).
 fn address(bytes: &[u8]) -> Option<IpAddr> {
     if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
         return Some(v4.into());
@@ -124,7 +124,7 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
     <[u8; 16]>::try_from(bytes).ok().map(|v6| IpAddr::from(v6).to_canonical())
 }
 
-/// The body of an accepting answer, with its peers in the compact form (BEP 23, 7) or as dictionaries.
+/// Returns the reply to an announce, with its peers in compact form (BEP 23, 7) or as dictionaries (BEP 3).
 pub fn write_announce(reply: &AnnounceReply, compact: bool) -> Vec<u8> {
     let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
     dict(|out| {
@@ -175,7 +175,7 @@ pub fn write_announce(reply: &AnnounceReply, compact: bool) -> Vec<u8> {
     })
 }
 
-/// Appends a peer as 6 or 18 bytes.
+/// Appends an address and port as 6 or 18 bytes.
 pub(in crate::proto) fn put_compact(peer: SocketAddr, out: &mut Vec<u8>) {
     match peer.ip() {
         IpAddr::V4(ip) => out.extend(ip.octets()),
@@ -184,7 +184,7 @@ pub(in crate::proto) fn put_compact(peer: SocketAddr, out: &mut Vec<u8>) {
     out.extend(peer.port().to_be_bytes());
 }
 
-/// The body of a refusal (BEP 3, BEP 31).
+/// Returns the reply that refuses a request (BEP 3, BEP 31).
 pub fn write_failure(refusal: &Refusal) -> Vec<u8> {
     dict(|out| {
         out.bytes("failure reason", refusal.reason.raw());
@@ -200,7 +200,7 @@ pub fn write_failure(refusal: &Refusal) -> Vec<u8> {
     })
 }
 
-/// The body of the answer to a scrape (BEP 48).
+/// Returns the reply to a scrape (BEP 48).
 pub fn write_scrape(reply: &ScrapeReply) -> Vec<u8> {
     dict(|out| {
         out.dict("files", |files| {
@@ -219,7 +219,7 @@ pub fn write_scrape(reply: &ScrapeReply) -> Vec<u8> {
     })
 }
 
-/// A refusal for a reason of our own.
+/// A refusal with one of torr's own reasons.
 impl From<&str> for Refusal {
     fn from(reason: &str) -> Self {
         Self { reason: Untrusted::new(reason), retry: None }

@@ -1,7 +1,7 @@
-//! UDP trackers (BEP 15, with the URL data of BEP 41), both sides of the talk.
+//! UDP trackers (BEP 15, with the URL data of BEP 41), for client and tracker.
 //!
-//! A datagram is taken only if its length is exactly what its kind demands. Whether an answer belongs to a
-//! question is for the caller to see, by its source address and [`Response::transaction`].
+//! A datagram is accepted only if it has exactly the length that its action requires. The caller matches a
+//! response to its request, by source address and [`Response::transaction`].
 
 mod read;
 #[cfg(test)]
@@ -16,119 +16,119 @@ use super::announce::{Announce, AnnounceReply, Refusal, ScrapeCounts, text};
 use super::tracker_http::{MAX_PEERS, put_compact};
 use crate::base::InfoHashes;
 
-/// How long a connection id may be used.
+/// The time for which a connection id may be used (BEP 15).
 pub const CONNECTION_LIFE: Duration = Duration::from_secs(60);
-/// The most torrents of one scrape.
+/// The most torrents in one scrape.
 pub const MAX_SCRAPED: usize = 74;
-/// The largest datagram worth receiving: [`MAX_PEERS`] over IPv6.
+/// The longest datagram that is received, in bytes: [`MAX_PEERS`] over IPv6.
 pub const MAX_DATAGRAM: usize = 20 + 18 * MAX_PEERS;
 
-/// The connection id of a request for a connection.
+/// The connection id of a connect request (BEP 15).
 const MAGIC: u64 = 0x0417_2710_1980;
 const CONNECT: u32 = 0;
 const ANNOUNCE: u32 = 1;
 const SCRAPE: u32 = 2;
 const ERROR: u32 = 3;
-/// The length of an announce without options.
+/// The length of an announce without options, in bytes.
 const ANNOUNCE_LEN: usize = 98;
 
-/// The kind of addresses that an answer holds: that of the socket's other end.
+/// The address family of the peers in a response: that of the socket it came through.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Family {
-    /// Six bytes per peer.
+    /// IPv4, six bytes per peer.
     V4,
-    /// Eighteen bytes per peer.
+    /// IPv6, eighteen bytes per peer.
     V6,
 }
 
-/// How long to wait for an answer after having asked `earlier` times without one: 15 s, doubled each
-/// time; `None` when it is time to give up (after the ninth, an hour later).
-pub fn patience(earlier: u32) -> Option<Duration> {
+/// Returns how long to wait for a response after `earlier` requests without one: 15 s, doubled each time (BEP
+/// 15, "Time outs"). `None` after the ninth: the tracker does not answer.
+pub fn response_timeout(earlier: u32) -> Option<Duration> {
     (earlier <= 8).then(|| Duration::from_secs(15 << earlier))
 }
 
-/// What a client sends.
+/// A request to a UDP tracker.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Request {
-    /// Asks for a connection id.
+    /// A request for a connection id.
     Connect {
-        /// Chosen by the client and returned with the answer.
+        /// The transaction id, chosen by the client and returned in the response.
         transaction: u32,
     },
-    /// Announces.
+    /// An announce.
     Announce {
-        /// From the answer to [`Connect`](Self::Connect).
+        /// The connection id of the response to [`Connect`](Self::Connect).
         connection: u64,
-        /// As above.
+        /// The transaction id.
         transaction: u32,
-        /// What is announced; `tracker_id` does not travel, nor does an IPv6 address.
+        /// The announce, of which `tracker_id` and IPv6 addresses are not transmitted.
         announce: Announce,
         /// Path and query of the tracker's URL (BEP 41); may be empty.
         url_data: Vec<u8>,
     },
-    /// Asks for the counts of torrents, at most [`MAX_SCRAPED`].
+    /// A scrape of at most [`MAX_SCRAPED`] torrents.
     Scrape {
-        /// As above.
+        /// The connection id.
         connection: u64,
-        /// As above.
+        /// The transaction id.
         transaction: u32,
-        /// Which ones.
+        /// The torrents to scrape.
         torrents: Vec<InfoHashes>,
     },
 }
 
-/// What a tracker answers.
+/// A response of a UDP tracker.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Response {
-    /// A connection id, good for [`CONNECTION_LIFE`].
+    /// A connection id, valid for [`CONNECTION_LIFE`].
     Connect {
-        /// That of the request.
+        /// The transaction id of the request.
         transaction: u32,
-        /// The id.
+        /// The connection id.
         connection: u64,
     },
     /// The announce was accepted.
     Announce {
-        /// As above.
+        /// The transaction id of the request.
         transaction: u32,
-        /// Intervals, counts and peers; the rest does not travel.
+        /// The interval, counts and peers; the other fields are not transmitted.
         reply: AnnounceReply,
     },
-    /// The counts, in the order of the request.
+    /// The counts of a scrape, in the order of the request.
     Scrape {
-        /// As above.
+        /// The transaction id of the request.
         transaction: u32,
-        /// One per torrent asked for.
+        /// The counts, one entry per torrent.
         counts: Vec<ScrapeCounts>,
     },
-    /// The tracker said no.
+    /// The tracker refused the request.
     Error {
-        /// As above.
+        /// The transaction id of the request.
         transaction: u32,
-        /// Why.
+        /// The tracker's reason.
         refusal: Refusal,
     },
 }
 
-/// Why a datagram is nothing.
+/// Reasons why a datagram cannot be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum DatagramError {
-    /// It is shorter or longer than its kind demands.
+    /// The datagram is shorter or longer than its action requires.
     #[error("a datagram of {0} bytes has the wrong length")]
     Length(usize),
-    /// Nobody knows this action.
+    /// The action is unknown.
     #[error("the action {0} is unknown")]
     Action(u32),
-    /// A request for a connection without the number that marks it.
+    /// A connect request does not have the protocol's connection id.
     #[error("the request lacks the protocol's mark")]
     Magic,
-    /// An announce of port 0.
+    /// An announce has port 0.
     #[error("the announce names no port")]
     Announce,
 }
 
 impl Request {
-    /// The datagram.
+    /// Returns the request as a datagram.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(ANNOUNCE_LEN);
         match self {
@@ -146,7 +146,7 @@ impl Request {
         out
     }
 
-    /// Reads a datagram that came to a tracker.
+    /// Decodes a datagram that a tracker has received.
     pub fn decode(datagram: &[u8]) -> Result<Self, DatagramError> {
         let length = DatagramError::Length(datagram.len());
         let mut read = Reader(datagram);
@@ -176,7 +176,7 @@ impl Request {
         }
     }
 
-    /// The number that the answer must bring.
+    /// The transaction id, which the response must repeat.
     pub fn transaction(&self) -> u32 {
         match self {
             Self::Connect { transaction }
@@ -187,7 +187,7 @@ impl Request {
 }
 
 impl Response {
-    /// The datagram; of an announce's peers only those of the family are told.
+    /// Returns the response as a datagram, with the peers of this address family only.
     pub fn encode(&self, family: Family) -> Vec<u8> {
         let mut out = Vec::new();
         let action = match self {
@@ -220,7 +220,7 @@ impl Response {
         out
     }
 
-    /// Reads a datagram that came to a client.
+    /// Decodes a datagram that a client has received.
     pub fn decode(datagram: &[u8], family: Family) -> Result<Self, DatagramError> {
         let length = DatagramError::Length(datagram.len());
         let mut read = Reader(datagram);
@@ -247,7 +247,7 @@ impl Response {
         }
     }
 
-    /// That of the request it answers.
+    /// The transaction id of the request that this response answers.
     pub fn transaction(&self) -> u32 {
         match self {
             Self::Connect { transaction, .. }
@@ -258,6 +258,6 @@ impl Response {
     }
 }
 
-/// Options of an announce (BEP 41): a kind byte, and for URL data a length byte and as many bytes.
+/// The options of an announce (BEP 41): a type byte, and for URL data a length byte and the data.
 const NOTHING: u8 = 1;
 const URL_DATA: u8 = 2;

@@ -1,4 +1,4 @@
-//! Datagrams into values.
+//! Decoding of UDP tracker datagrams.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -9,7 +9,7 @@ use crate::proto::announce::{
 };
 use crate::proto::tracker_http::{MAX_PEERS, compact_v4, compact_v6};
 
-/// Takes numbers from the front.
+/// A reader that takes values from the front of a datagram.
 pub(super) struct Reader<'a>(pub &'a [u8]);
 
 impl Reader<'_> {
@@ -40,7 +40,7 @@ impl Reader<'_> {
         Some(ScrapeCounts { seeds, downloaded, leechers })
     }
 
-    /// An announce; nothing if it is too short. An unknown event is none.
+    /// Reads an announce; `None` if it is too short. An unknown event counts as none.
     pub fn announce(&mut self) -> Option<Announce> {
         let info_hash: Sha1Digest = self.take()?;
         let peer_id = PeerId(self.take()?);
@@ -70,8 +70,8 @@ impl Reader<'_> {
         })
     }
 
-    /// The URL data of all options; nothing if one is cut off. After the end mark (0) or an unknown option,
-    /// whose length nobody can tell, nothing is read.
+    /// Reads the URL data of all options (BEP 41); `None` if an option is cut off. Reading stops at the end
+    /// mark (0) or at an unknown option, whose length cannot be known.
     pub fn url_data(&mut self) -> Option<Vec<u8>> {
         let mut data = Vec::new();
         while let Some(kind) = self.take::<1>() {

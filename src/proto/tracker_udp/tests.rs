@@ -1,4 +1,4 @@
-//! Datagrams there and back.
+//! Encoding and decoding of datagrams.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -101,8 +101,11 @@ fn answers_are_tamed() {
 
 #[test]
 fn patience_doubles_and_ends() {
-    assert_eq!((patience(0).unwrap().as_secs(), patience(1).unwrap().as_secs()), (15, 30));
-    assert_eq!((patience(8).unwrap().as_secs(), patience(9), patience(u32::MAX)), (3840, None, None));
+    assert_eq!((response_timeout(0).unwrap().as_secs(), response_timeout(1).unwrap().as_secs()), (15, 30));
+    assert_eq!(
+        (response_timeout(8).unwrap().as_secs(), response_timeout(9), response_timeout(u32::MAX)),
+        (3840, None, None)
+    );
 }
 
 proptest! {

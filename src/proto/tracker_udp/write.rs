@@ -1,9 +1,9 @@
-//! Values into datagrams.
+//! Encoding of UDP tracker datagrams.
 
 use std::net::IpAddr;
 
 use super::URL_DATA;
-use crate::proto::announce::{Announce, AnnounceEvent, left_or_something};
+use crate::proto::announce::{Announce, AnnounceEvent, left_or_block};
 
 pub(super) fn head(out: &mut Vec<u8>, connection: u64, action: u32, transaction: u32) {
     out.extend(connection.to_be_bytes());
@@ -15,7 +15,7 @@ pub(super) fn put_announce(out: &mut Vec<u8>, announce: &Announce) {
     out.extend(announce.info_hash.wire());
     out.extend(announce.peer_id.0);
     out.extend(announce.downloaded.to_be_bytes());
-    out.extend(left_or_something(announce.left).to_be_bytes());
+    out.extend(left_or_block(announce.left).to_be_bytes());
     out.extend(announce.uploaded.to_be_bytes());
     let event: u32 = match announce.event {
         AnnounceEvent::None => 0,

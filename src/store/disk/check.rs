@@ -1,4 +1,4 @@
-//! Hashing what is on the disk.
+//! Rechecks: hashing the pieces that are on disk.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -9,17 +9,16 @@ use crate::base::{Bitfield, Piece};
 use crate::hash;
 use crate::proto::metainfo::PieceDigest;
 use crate::store::error::{DiskError, DiskErrorKind};
-use crate::store::volume::{Presence, Volume};
+use crate::store::storage::{Presence, Storage};
 
-/// How much is read for one step, in bytes: what stays in the cache until it is hashed.
-const STEP: usize = 4 << 20;
-/// How much more may be read so that several long pieces are hashed at once. A piece that is longer
-/// still is hashed as it is read.
-const MOST: usize = 32 << 20;
-/// How much of such a piece is read at once, in bytes.
-const RUN: usize = 1 << 20;
+/// Bytes read in one step: small enough to stay in the cache until they are hashed.
+const STEP_LEN: usize = 4 << 20;
+/// Maximum bytes of a step that hashes several long pieces at once. A longer piece is hashed as it is read.
+const MAX_STEP: usize = 32 << 20;
+/// Bytes read at once of such a piece.
+const CHUNK_LEN: usize = 1 << 20;
 
-/// How far a check has come, and the way to call it off. Clones share it.
+/// The progress of a recheck, and the way to cancel it. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
     shared: Arc<Counts>,
@@ -33,27 +32,27 @@ struct Counts {
 }
 
 impl Progress {
-    /// Nothing done yet.
+    /// No progress yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many pieces have been looked at.
+    /// Number of pieces checked.
     pub fn done(&self) -> u32 {
         self.shared.done.load(Ordering::Relaxed)
     }
 
-    /// How many of them were right.
+    /// Number of checked pieces that are right.
     pub fn good(&self) -> u32 {
         self.shared.good.load(Ordering::Relaxed)
     }
 
-    /// Calls the work off; it ends with [`DiskErrorKind::Cancelled`] soon.
+    /// Cancels the work; it ends with [`DiskErrorKind::Cancelled`] soon.
     pub fn cancel(&self) {
         self.shared.cancelled.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it was called off.
+    /// Whether the work was cancelled.
     pub fn is_cancelled(&self) -> bool {
         self.shared.cancelled.load(Ordering::Relaxed)
     }
@@ -64,9 +63,9 @@ impl Progress {
     }
 }
 
-/// A check that several threads take steps of.
+/// A recheck that several threads work on.
 pub(super) struct CheckJob {
-    volume: Volume,
+    storage: Storage,
     pieces: Vec<Piece>,
     per_step: usize,
     next: AtomicUsize,
@@ -76,8 +75,8 @@ pub(super) struct CheckJob {
 
 struct Outcome {
     good: Bitfield,
-    settled: usize,
-    /// The digest of so many zeros, by their number: holes are not read.
+    checked: usize,
+    /// The digests of zeros, by length: holes are hashed without reading them.
     zeros: BTreeMap<u32, PieceDigest>,
     error: Option<DiskError>,
     done: Option<Done<Result<Bitfield, DiskError>>>,
@@ -85,41 +84,41 @@ struct Outcome {
 
 impl CheckJob {
     pub(super) fn new(
-        volume: Volume,
+        storage: Storage,
         pieces: &Bitfield,
         progress: Progress,
         done: Done<Result<Bitfield, DiskError>>,
     ) -> Self {
-        let geometry = &volume.layout().geometry;
+        let geometry = &storage.layout().geometry;
         let count = geometry.piece_count();
         let piece_len = geometry.piece_len() as usize;
-        let per_step = (STEP / piece_len).max(hash::lanes().min(MOST / piece_len)).clamp(1, 1024);
+        let per_step = (STEP_LEN / piece_len).max(hash::lanes().min(MAX_STEP / piece_len)).clamp(1, 1024);
         let pieces = pieces.iter().filter(|piece| piece.index() < count).collect();
         let outcome = Outcome {
             good: Bitfield::none(count),
-            settled: 0,
+            checked: 0,
             zeros: BTreeMap::new(),
             error: None,
             done: Some(done),
         };
-        Self { volume, pieces, per_step, next: AtomicUsize::new(0), progress, state: Mutex::new(outcome) }
+        Self { storage, pieces, per_step, next: AtomicUsize::new(0), progress, state: Mutex::new(outcome) }
     }
 
-    /// Whether there is a step to take; a check of nothing has one, to say so.
+    /// Whether a step is left. A check of no pieces has one step, which reports the result.
     pub(super) fn has_steps(&self) -> bool {
         let next = self.next.load(Ordering::Relaxed);
         next < self.pieces.len() || (self.pieces.is_empty() && next == 0)
     }
 
     pub(super) fn cancel(&self) {
-        self.finish(Some(DiskError::new(DiskErrorKind::Cancelled, "check", self.volume.root())));
+        self.finish(Some(DiskError::new(DiskErrorKind::Cancelled, "check", self.storage.root())));
     }
 
-    /// Takes the next step, if there is one left.
+    /// Does the next step, if one is left.
     pub(super) fn step(&self, scratch: &mut Vec<u8>) {
         self.take_step(scratch);
         if !self.has_steps() {
-            // Nobody knows when the memory will be needed again.
+            // The memory may not be needed again for long.
             *scratch = Vec::new();
         }
     }
@@ -133,17 +132,17 @@ impl CheckJob {
         let to = (from + self.per_step).min(self.pieces.len());
         let Some(mine) = self.pieces.get(from..to) else { return };
         for &piece in self.pieces.iter().skip(to).take(self.per_step) {
-            self.volume.will_read(piece);
+            self.storage.will_read(piece);
         }
-        match self.good_among(mine, scratch) {
+        match self.verify_pieces(mine, scratch) {
             Ok(good) => {
                 self.progress.count(mine.len() as u32, good.len() as u32);
                 let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-                state.settled += mine.len();
+                state.checked += mine.len();
                 for piece in good {
                     state.good.insert(piece);
                 }
-                let all = state.settled == self.pieces.len();
+                let all = state.checked == self.pieces.len();
                 drop(state);
                 if all {
                     self.finish(None);
@@ -170,27 +169,27 @@ impl CheckJob {
         }
     }
 
-    /// Those of a few pieces that are right.
-    fn good_among(&self, pieces: &[Piece], scratch: &mut Vec<u8>) -> Result<Vec<Piece>, DiskError> {
-        let layout = self.volume.layout();
+    /// Returns the pieces that are right.
+    fn verify_pieces(&self, pieces: &[Piece], scratch: &mut Vec<u8>) -> Result<Vec<Piece>, DiskError> {
+        let layout = self.storage.layout();
         let geometry = &layout.geometry;
         let right = |piece: Piece, digest: &PieceDigest| layout.hashes.verify(piece, digest);
         let mut good = Vec::new();
         let mut to_read = Vec::new();
         for &piece in pieces {
-            match self.volume.presence(piece)? {
+            match self.storage.presence(piece)? {
                 Presence::Absent => {}
                 Presence::Hole => {
                     if right(piece, &self.digest_of_zeros(geometry.len_of(piece))) {
                         good.push(piece);
                     }
                 }
-                Presence::There => to_read.push(piece),
+                Presence::Data => to_read.push(piece),
             }
         }
-        if geometry.piece_len() as usize > MOST {
+        if geometry.piece_len() as usize > MAX_STEP {
             for piece in to_read {
-                if self.stream(piece, scratch)?.is_some_and(|digest| right(piece, &digest)) {
+                if self.hash_in_chunks(piece, scratch)?.is_some_and(|digest| right(piece, &digest)) {
                     good.push(piece);
                 }
             }
@@ -201,7 +200,7 @@ impl CheckJob {
         let mut read = Vec::with_capacity(to_read.len());
         for (piece, place) in to_read.into_iter().zip(scratch.chunks_exact_mut(piece_len)) {
             let place = &mut place[..geometry.len_of(piece) as usize];
-            if present(self.volume.read(geometry.piece_range(piece).start, &mut [place]))? {
+            if present(self.storage.read(geometry.piece_range(piece).start, &mut [place]))? {
                 read.push((piece, &*place));
             }
         }
@@ -214,18 +213,18 @@ impl CheckJob {
     }
 
     /// The digest of a piece too long to be held in memory.
-    fn stream(&self, piece: Piece, scratch: &mut Vec<u8>) -> Result<Option<PieceDigest>, DiskError> {
-        scratch.resize(scratch.len().max(RUN), 0);
-        let range = self.volume.layout().geometry.piece_range(piece);
+    fn hash_in_chunks(&self, piece: Piece, scratch: &mut Vec<u8>) -> Result<Option<PieceDigest>, DiskError> {
+        scratch.resize(scratch.len().max(CHUNK_LEN), 0);
+        let range = self.storage.layout().geometry.piece_range(piece);
         let mut hasher = hash::Sha1::new();
         let mut at = range.start;
         while at < range.end {
-            let run = &mut scratch[..RUN.min((range.end - at) as usize)];
-            if !present(self.volume.read(at, &mut [run]))? {
+            let chunk = &mut scratch[..CHUNK_LEN.min((range.end - at) as usize)];
+            if !present(self.storage.read(at, &mut [chunk]))? {
                 return Ok(None);
             }
-            hasher.update(run);
-            at += run.len() as u64;
+            hasher.update(chunk);
+            at += chunk.len() as u64;
         }
         Ok(Some(PieceDigest::V1(hasher.finish())))
     }
@@ -247,7 +246,7 @@ impl CheckJob {
     }
 }
 
-/// Whether a read found its bytes; a file that went away or shrank meanwhile has none.
+/// Whether a read found its bytes. A file that was removed or truncated meanwhile has none.
 fn present(read: Result<(), DiskError>) -> Result<bool, DiskError> {
     match read {
         Ok(()) => Ok(true),

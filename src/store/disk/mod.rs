@@ -1,14 +1,14 @@
-//! The disk threads: plain threads that hash, write, read and flush, so that no thread that serves
-//! sockets or a screen ever waits for a disk.
+//! The disk threads: plain threads that hash, write, read and flush, so that no thread that serves sockets or
+//! a screen waits for a disk.
 //!
-//! Work waits in four lines. Whole pieces are taken several at once, from whichever torrents they are,
-//! for several are hashed in the time of one; so are runs of pieces too long to be held whole, which take
-//! turns with them. Reads wait for buffers of their own bounded pool, and a
-//! check of many pieces is cut into small steps, so that nothing keeps the others waiting for long.
+//! Jobs wait in queues. Whole pieces of any torrents are hashed several at once, for the time of one;
+//! segments of long pieces take turns with them. Reads wait for buffers of their own bounded pool. A recheck
+//! is cut into small steps, so that no job delays the others for long.
 
 mod check;
-mod keep;
-mod settle;
+mod flusher;
+mod verify_and_write;
+mod write_segment;
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
@@ -18,74 +18,76 @@ use std::thread::JoinHandle;
 
 use self::check::CheckJob;
 pub use self::check::Progress;
-use self::keep::KeepJob;
-pub use self::keep::PieceOutcome;
-pub use self::settle::SegmentOutcome;
-use self::settle::SettleJob;
-use super::assembly::{Assembly, Run};
+use self::flusher::Flusher;
+use self::verify_and_write::PieceJob;
+pub use self::verify_and_write::PieceOutcome;
+use self::write_segment::SegmentJob;
+pub use self::write_segment::SegmentOutcome;
 use super::error::{DiskError, DiskErrorKind};
+use super::piece_buffer::{PieceBuffer, Segment};
 use super::pool::{Buf, Pool};
 use super::sigbus;
-use super::volume::Volume;
+use super::storage::Storage;
 use crate::base::{Bitfield, Span};
 use crate::hash;
 
-/// The most reads that may wait.
-const MAX_FETCHES: usize = 4096;
+/// Maximum number of waiting reads.
+const MAX_READS: usize = 4096;
 
 type Done<T> = Box<dyn FnOnce(T) + Send>;
 
-/// The disk threads and their work. Clones share them; [`Disk::shutdown`] ends them.
+/// The disk threads and their queues. Clones share them; [`Disk::shutdown`] ends the threads.
 #[derive(Clone)]
 pub struct Disk {
     shared: Arc<Shared>,
+    flusher: Flusher,
 }
 
 struct Shared {
     serve: Pool,
     state: Mutex<State>,
     work: Condvar,
-    bell: Waker,
+    serve_waker: Waker,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 #[derive(Default)]
 struct State {
-    keeps: VecDeque<KeepJob>,
-    settles: VecDeque<SettleJob>,
-    fetches: VecDeque<FetchJob>,
-    runs: VecDeque<Box<dyn FnOnce() + Send>>,
+    pieces: VecDeque<PieceJob>,
+    segments: VecDeque<SegmentJob>,
+    reads: VecDeque<ReadJob>,
+    jobs: VecDeque<Box<dyn FnOnce() + Send>>,
     checks: VecDeque<Arc<CheckJob>>,
-    /// The first read waits for buffers.
-    starved: bool,
-    /// Counts jobs, so that the lines take turns.
+    /// Set while the first read waits for buffers.
+    reads_starved: bool,
+    /// Counts jobs: the queues take turns.
     turn: u8,
-    /// Runs had their turn last, not whole pieces.
-    settled: bool,
+    /// Whether segments, not whole pieces, had the last turn.
+    segments_had_turn: bool,
     closing: bool,
 }
 
-struct FetchJob {
-    volume: Volume,
+struct ReadJob {
+    storage: Storage,
     spans: Vec<Span>,
     done: Done<Result<Vec<Buf>, DiskError>>,
 }
 
 enum Job {
-    Keep(Vec<KeepJob>),
-    Settle(Vec<SettleJob>),
-    Fetch(FetchJob, Vec<Buf>),
+    Pieces(Vec<PieceJob>),
+    Segments(Vec<SegmentJob>),
+    Read(ReadJob, Vec<Buf>),
     Run(Box<dyn FnOnce() + Send>),
     Check(Arc<CheckJob>),
 }
 
-/// Tells the disk threads that buffers for reading have come back.
-struct Bell(Weak<Shared>);
+/// Wakes the disk threads when read buffers have returned.
+struct ServeWaker(Weak<Shared>);
 
-impl Wake for Bell {
+impl Wake for ServeWaker {
     fn wake(self: Arc<Self>) {
         if let Some(shared) = self.0.upgrade() {
-            shared.lock().starved = false;
+            shared.lock().reads_starved = false;
             shared.work.notify_all();
         }
     }
@@ -99,7 +101,7 @@ impl Disk {
             serve,
             state: Mutex::default(),
             work: Condvar::new(),
-            bell: Waker::from(Arc::new(Bell(weak.clone()))),
+            serve_waker: Waker::from(Arc::new(ServeWaker(weak.clone()))),
             threads: Mutex::default(),
         });
         let running = (0..threads.max(1)).filter_map(|_| {
@@ -109,86 +111,90 @@ impl Disk {
         let running: Vec<_> = running.collect();
         assert!(!running.is_empty(), "the system gives no thread to a process that only begins");
         *shared.threads.lock().unwrap_or_else(PoisonError::into_inner) = running;
-        Self { shared }
+        Self { shared, flusher: Flusher::start() }
     }
 
-    /// As many threads as there are processors, at least two, so that a slow read does not hold up
-    /// everything, and at most eight.
+    /// The number of processors, between two, so that a slow read does not block everything, and eight.
     pub fn usual_threads() -> usize {
         std::thread::available_parallelism().map_or(2, NonZeroUsize::get).clamp(2, 8)
     }
 
-    /// Hashes a piece whose blocks have all landed and writes it if it is right. `digests` says whether
-    /// the digests of its blocks are wanted even then.
+    /// Hashes a complete piece and writes it if it is right. `digests` asks for the digests of its blocks
+    /// even then.
     ///
-    /// There is no bound here: who hands over a piece hands over its buffers, and those are bounded.
-    pub fn keep(
+    /// The queue has no bound of its own: a piece comes with its buffers, and those are bounded.
+    pub fn verify_and_write(
         &self,
-        volume: &Volume,
-        assembly: Assembly,
+        storage: &Storage,
+        buffer: PieceBuffer,
         digests: bool,
         done: impl FnOnce(PieceOutcome) + Send + 'static,
     ) {
-        let job = KeepJob { volume: volume.clone(), assembly, digests, done: Box::new(done) };
+        let job = PieceJob { storage: storage.clone(), buffer, digests, done: Box::new(done) };
         let mut state = self.shared.lock();
         if state.closing {
             drop(state);
             return job.refuse();
         }
-        state.keeps.push_back(job);
+        state.pieces.push_back(job);
         drop(state);
         self.shared.work.notify_one();
     }
 
-    /// Hashes a run of a piece on from where its front is and writes it early. The last one is written only
-    /// if the piece has proved right with it; what was written of a wrong piece must not be claimed.
-    pub fn settle(&self, volume: &Volume, run: Run, done: impl FnOnce(SegmentOutcome) + Send + 'static) {
-        let job = SettleJob { volume: volume.clone(), run, done: Box::new(done) };
-        let mut state = self.shared.lock();
-        if state.closing {
-            drop(state);
-            return job.refuse();
-        }
-        state.settles.push_back(job);
-        drop(state);
-        self.shared.work.notify_one();
-    }
-
-    /// Reads spans, each into a buffer of its own, in their order. Too many waiting reads, or more spans
-    /// than there are buffers, are refused as [`DiskErrorKind::Busy`].
-    pub fn fetch(
+    /// Continues the hash of a piece with a segment and writes the segment. The last segment is written only
+    /// if the whole piece is right; bytes of a wrong piece must not be claimed.
+    pub fn write_segment(
         &self,
-        volume: &Volume,
+        storage: &Storage,
+        segment: Segment,
+        done: impl FnOnce(SegmentOutcome) + Send + 'static,
+    ) {
+        let job = SegmentJob { storage: storage.clone(), segment, done: Box::new(done) };
+        let mut state = self.shared.lock();
+        if state.closing {
+            drop(state);
+            return job.refuse();
+        }
+        state.segments.push_back(job);
+        drop(state);
+        self.shared.work.notify_one();
+    }
+
+    /// Reads spans in order, each into a buffer of its own. Too many waiting reads, or more spans than
+    /// buffers, fail with [`DiskErrorKind::Busy`].
+    pub fn read_spans(
+        &self,
+        storage: &Storage,
         spans: Vec<Span>,
         done: impl FnOnce(Result<Vec<Buf>, DiskError>) + Send + 'static,
     ) {
-        let job = FetchJob { volume: volume.clone(), spans, done: Box::new(done) };
+        let job = ReadJob { storage: storage.clone(), spans, done: Box::new(done) };
         let mut state = self.shared.lock();
         let kind = match () {
             () if state.closing => Some(DiskErrorKind::Cancelled),
             () if job.spans.len() > self.shared.serve.cap() => Some(DiskErrorKind::Busy),
-            () if state.fetches.len() >= MAX_FETCHES => Some(DiskErrorKind::Busy),
+            () if state.reads.len() >= MAX_READS => Some(DiskErrorKind::Busy),
             () => None,
         };
         if let Some(kind) = kind {
             drop(state);
             return job.refuse(kind);
         }
-        state.fetches.push_back(job);
+        state.reads.push_back(job);
         drop(state);
         self.shared.work.notify_one();
     }
 
-    /// Hashes what is on the disk of these pieces; tells which are right. Steps of it are done between
-    /// other work, on all threads.
+    /// Hashes these pieces on disk and returns those that are right. Its steps run between other jobs, on all
+    /// threads.
     pub fn check(
         &self,
-        volume: &Volume,
+        storage: &Storage,
         pieces: &Bitfield,
         progress: Progress,
         done: impl FnOnce(Result<Bitfield, DiskError>) + Send + 'static,
     ) {
-        let job = Arc::new(CheckJob::new(volume.clone(), pieces, progress, Box::new(done)));
+        let job = Arc::new(CheckJob::new(storage.clone(), pieces, progress, Box::new(done)));
         let mut state = self.shared.lock();
         if state.closing {
             drop(state);
@@ -199,32 +205,33 @@ impl Disk {
         self.shared.work.notify_all();
     }
 
-    /// Makes durable what was written to a volume before this call.
-    pub fn flush(&self, volume: &Volume, done: impl FnOnce(Result<(), DiskError>) + Send + 'static) {
-        let volume = volume.clone();
-        self.run(move || done(volume.flush()));
+    /// Syncs to disk what was written to a storage before this call, on threads of their own: it may take as long as
+    /// the disk needs for everything that is in memory.
+    pub fn flush(&self, storage: &Storage, done: impl FnOnce(Result<(), DiskError>) + Send + 'static) {
+        self.flusher.flush(storage, Box::new(done));
     }
 
-    /// Runs anything that touches files. Dropped without a call if the threads are ending.
+    /// Runs a closure that works with files. The closure is dropped if the threads are ending.
     pub fn run(&self, job: impl FnOnce() + Send + 'static) {
         let mut state = self.shared.lock();
         if !state.closing {
-            state.runs.push_back(Box::new(job));
+            state.jobs.push_back(Box::new(job));
             drop(state);
             self.shared.work.notify_one();
         }
     }
 
-    /// Ends the threads and waits for them: what is to be written or run is done before, reads and
-    /// checks are called off. Must not be called on one of the threads.
+    /// Ends the threads and waits for them. Waiting writes and closures run before; reads and rechecks are
+    /// cancelled. Must not be called on a disk thread.
     pub fn shutdown(&self) {
+        self.flusher.shutdown();
         let mut state = self.shared.lock();
         state.closing = true;
-        let fetches = std::mem::take(&mut state.fetches);
+        let reads = std::mem::take(&mut state.reads);
         let checks = std::mem::take(&mut state.checks);
         drop(state);
         self.shared.work.notify_all();
-        for job in fetches {
+        for job in reads {
             job.refuse(DiskErrorKind::Cancelled);
         }
         for job in checks {
@@ -233,7 +240,7 @@ impl Disk {
         let threads =
             std::mem::take(&mut *self.shared.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
-            // A thread catches what its jobs throw; there is nothing to learn from its end.
+            // Threads catch the panics of their jobs, so the result carries nothing.
             let _ = thread.join();
         }
     }
@@ -242,9 +249,9 @@ impl Disk {
 impl std::fmt::Debug for Disk {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let state = self.shared.lock();
-        write!(f, "Disk({} to keep, {} to settle, ", state.keeps.len(), state.settles.len())?;
-        write!(f, "{} to fetch, ", state.fetches.len())?;
-        write!(f, "{} to run, {} to check)", state.runs.len(), state.checks.len())
+        write!(f, "Disk({} pieces, {} segments, ", state.pieces.len(), state.segments.len())?;
+        write!(f, "{} reads, {} jobs, ", state.reads.len(), state.jobs.len())?;
+        write!(f, "{} checks)", state.checks.len())
     }
 }
 
@@ -254,12 +261,12 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next job; waits for one. `None` when there will be no more.
-    fn next(&self) -> Option<Job> {
+    /// Waits for the next job. `None` if there will be no more.
+    fn next_job(&self) -> Option<Job> {
         let mut state = self.lock();
         loop {
             state.turn = state.turn.wrapping_add(1);
-            // Reads and writes go first in turns, what runs once comes every third time.
+            // Writes and reads take turns; closures come first every third time.
             let lines = match state.turn % 3 {
                 0 => [0, 1, 2, 3],
                 1 => [1, 0, 2, 3],
@@ -267,9 +274,9 @@ impl Shared {
             };
             for line in lines {
                 let job = match line {
-                    0 => state.next_landed(),
-                    1 => self.next_fetch(&mut state),
-                    2 => state.runs.pop_front().map(Job::Run),
+                    0 => state.next_to_hash(),
+                    1 => self.next_read(&mut state),
+                    2 => state.jobs.pop_front().map(Job::Run),
                     _ => state.next_check().map(Job::Check),
                 };
                 if job.is_some() {
@@ -283,36 +290,36 @@ impl Shared {
         }
     }
 
-    fn next_fetch(&self, state: &mut State) -> Option<Job> {
-        if state.starved {
+    fn next_read(&self, state: &mut State) -> Option<Job> {
+        if state.reads_starved {
             return None;
         }
-        let count = state.fetches.front()?.spans.len();
-        let bufs = self.serve.take_all_or_wait(count, &self.bell);
-        state.starved = bufs.is_none();
+        let count = state.reads.front()?.spans.len();
+        let bufs = self.serve.take_all_or_wait(count, &self.serve_waker);
+        state.reads_starved = bufs.is_none();
         let bufs = bufs?;
-        state.fetches.pop_front().map(|job| Job::Fetch(job, bufs))
+        state.reads.pop_front().map(|job| Job::Read(job, bufs))
     }
 }
 
 impl State {
-    /// Whole pieces or runs, whichever did not have their turn last.
-    fn next_landed(&mut self) -> Option<Job> {
-        let settles = self.settles.len().min(hash::lanes().max(1));
-        if settles > 0 && (!self.settled || self.keeps.is_empty()) {
-            self.settled = true;
-            return Some(Job::Settle(self.settles.drain(..settles).collect()));
+    /// Takes whole pieces or segments, whichever did not have the last turn.
+    fn next_to_hash(&mut self) -> Option<Job> {
+        let segments = self.segments.len().min(hash::lanes().max(1));
+        if segments > 0 && (!self.segments_had_turn || self.pieces.is_empty()) {
+            self.segments_had_turn = true;
+            return Some(Job::Segments(self.segments.drain(..segments).collect()));
         }
-        self.settled = false;
-        self.next_keeps()
+        self.segments_had_turn = false;
+        self.next_pieces()
     }
 
-    fn next_keeps(&mut self) -> Option<Job> {
-        let count = self.keeps.len().min(hash::lanes().max(1));
-        (count > 0).then(|| Job::Keep(self.keeps.drain(..count).collect()))
+    fn next_pieces(&mut self) -> Option<Job> {
+        let count = self.pieces.len().min(hash::lanes().max(1));
+        (count > 0).then(|| Job::Pieces(self.pieces.drain(..count).collect()))
     }
 
-    /// The next check that has a step left; it stays in line until it has none.
+    /// The next recheck with a step left; it stays in the queue until it has none.
     fn next_check(&mut self) -> Option<Arc<CheckJob>> {
         while let Some(job) = self.checks.pop_front() {
             if job.has_steps() {
@@ -326,13 +333,13 @@ impl State {
 
 fn work(shared: &Shared) {
     let mut scratch = Vec::new();
-    while let Some(job) = shared.next() {
+    while let Some(job) = shared.next_job() {
         let check = if let Job::Check(job) = &job { Some(job.clone()) } else { None };
-        // A panic is a bug, but one torrent's; the threads serve all of them.
+        // A panic is a bug of one torrent; the threads serve all of them.
         let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match job {
-            Job::Keep(jobs) => keep::keep(jobs),
-            Job::Settle(jobs) => settle::settle(jobs),
-            Job::Fetch(job, bufs) => job.serve(bufs),
+            Job::Pieces(jobs) => verify_and_write::write_pieces(jobs),
+            Job::Segments(jobs) => write_segment::write_segments(jobs),
+            Job::Read(job, bufs) => job.serve(bufs),
             Job::Run(run) => run(),
             Job::Check(job) => job.step(&mut scratch),
         }));
@@ -345,24 +352,24 @@ fn work(shared: &Shared) {
     }
 }
 
-impl FetchJob {
+impl ReadJob {
     fn refuse(self, kind: DiskErrorKind) {
-        let error = DiskError::new(kind, "read from", self.volume.root());
+        let error = DiskError::new(kind, "read from", self.storage.root());
         (self.done)(Err(error));
     }
 
     fn serve(self, mut bufs: Vec<Buf>) {
         if bufs.len() < self.spans.len() {
-            // The system has no memory for more.
+            // The system is out of memory.
             return self.refuse(DiskErrorKind::Busy);
         }
         let result = self.read(&mut bufs).map(|()| bufs);
         (self.done)(result);
     }
 
-    /// Reads the spans, those that follow one another on the line at once.
+    /// Reads the spans; adjacent spans share one read.
     fn read(&self, bufs: &mut [Buf]) -> Result<(), DiskError> {
-        let geometry = &self.volume.layout().geometry;
+        let geometry = &self.storage.layout().geometry;
         let start = |span: &Span| geometry.piece_range(span.piece()).start + u64::from(span.begin());
         let mut at = 0;
         while at < self.spans.len() {
@@ -379,7 +386,7 @@ impl FetchJob {
                 buf.set_len(span.len() as usize);
                 slices.push(&mut buf.whole_mut()[..span.len() as usize]);
             }
-            self.volume.read(first, &mut slices)?;
+            self.storage.read(first, &mut slices)?;
             at += count;
         }
         Ok(())

@@ -5,17 +5,17 @@ use super::*;
 use crate::base::{Block, Piece};
 use crate::proto::metainfo::PieceHashes;
 use crate::store::BUF_LEN;
-use crate::store::testing::{Sample, WAYS};
+use crate::store::testing::{IO_MODES, Sample};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-fn assembled(sample: &Sample, index: u32, pool: &Pool) -> Assembly {
+fn assembled(sample: &Sample, index: u32, pool: &Pool) -> PieceBuffer {
     let piece = sample.piece(index);
-    let mut assembly = Assembly::new(sample.geometry(), piece);
+    let mut buffer = PieceBuffer::new(sample.geometry(), piece);
     for (block, buf) in sample.geometry().blocks(piece).zip(sample.bufs(piece, pool)) {
-        assert!(assembly.land(block, buf));
+        assert!(buffer.insert(block, buf));
     }
-    assembly
+    buffer
 }
 
 #[test]
@@ -23,18 +23,20 @@ fn pieces_are_kept_checked_and_fetched() {
     let sample = Sample::new(40_000, &[(1_000_000, false), (7, false), (300_000, false)]);
     let pool = Pool::new(16 << 20);
     let count = sample.geometry().piece_count();
-    for io in WAYS {
+    for io in IO_MODES {
         let folder = tempfile::tempdir().unwrap();
-        let volume = sample.volume(folder.path(), io, &[]);
+        let storage = sample.storage(folder.path(), io, &[]);
         let disk = Disk::start(2, Pool::new(6 * BUF_LEN));
-        let (tell, told) = mpsc::channel();
+        let (send, outcomes) = mpsc::channel();
         for index in 0..count {
-            let tell = tell.clone();
-            let assembly = assembled(&sample, index, &pool);
-            disk.keep(&volume, assembly, index % 2 == 0, move |kept| tell.send(kept).unwrap());
+            let send = send.clone();
+            let buffer = assembled(&sample, index, &pool);
+            disk.verify_and_write(&storage, buffer, index % 2 == 0, move |outcome| {
+                send.send(outcome).unwrap();
+            });
         }
         for _ in 0..count {
-            match told.recv_timeout(TIMEOUT).unwrap() {
+            match outcomes.recv_timeout(TIMEOUT).unwrap() {
                 PieceOutcome::Verified { piece, digests } => {
                     let blocks = sample.geometry().blocks_in(piece) as usize;
                     assert_eq!(digests.len(), if piece.index() % 2 == 0 { blocks } else { 0 });
@@ -43,25 +45,25 @@ fn pieces_are_kept_checked_and_fetched() {
             }
         }
         assert_eq!(pool.counters().in_use, 0);
-        let (tell, flushed) = mpsc::channel();
-        disk.flush(&volume, move |result| tell.send(result).unwrap());
+        let (send, flushed) = mpsc::channel();
+        disk.flush(&storage, move |result| send.send(result).unwrap());
         flushed.recv_timeout(TIMEOUT).unwrap().unwrap();
 
-        let (tell, checked) = mpsc::channel();
+        let (send, checked) = mpsc::channel();
         let progress = Progress::new();
-        disk.check(&volume, &Bitfield::all(count), progress.clone(), move |result| {
-            tell.send(result).unwrap();
+        disk.check(&storage, &Bitfield::all(count), progress.clone(), move |result| {
+            send.send(result).unwrap();
         });
         assert!(checked.recv_timeout(TIMEOUT).unwrap().unwrap().is_full());
         assert_eq!((progress.done(), progress.good()), (count, count));
 
         // Four reads of three buffers each out of a pool of six.
-        let (tell, fetched) = mpsc::channel();
+        let (send, fetched) = mpsc::channel();
         for index in 0..4 {
             let geometry = sample.geometry();
             let spans: Vec<_> = geometry.blocks(sample.piece(index)).map(Block::span).collect();
-            let tell = tell.clone();
-            disk.fetch(&volume, spans, move |result| tell.send((index, result.unwrap())).unwrap());
+            let send = send.clone();
+            disk.read_spans(&storage, spans, move |result| send.send((index, result.unwrap())).unwrap());
         }
         for _ in 0..4 {
             let (index, bufs) = fetched.recv_timeout(TIMEOUT).unwrap();
@@ -69,8 +71,8 @@ fn pieces_are_kept_checked_and_fetched() {
             assert!(bytes == sample.bytes(sample.piece(index)));
         }
         let spans = vec![sample.geometry().span_at(0, 1, 5).unwrap(); 7];
-        let (tell, refused) = mpsc::channel();
-        disk.fetch(&volume, spans, move |result| tell.send(result).unwrap());
+        let (send, refused) = mpsc::channel();
+        disk.read_spans(&storage, spans, move |result| send.send(result).unwrap());
         assert_eq!(refused.recv_timeout(TIMEOUT).unwrap().unwrap_err().kind, DiskErrorKind::Busy);
         disk.shutdown();
     }
@@ -80,19 +82,19 @@ fn pieces_are_kept_checked_and_fetched() {
 fn a_spoiled_piece_does_not_reach_the_files() {
     let sample = Sample::new(40_000, &[(90_000, false)]);
     let folder = tempfile::tempdir().unwrap();
-    let volume = sample.volume(folder.path(), WAYS[0], &[]);
+    let storage = sample.storage(folder.path(), IO_MODES[0], &[]);
     let pool = Pool::new(1 << 20);
     let disk = Disk::start(1, Pool::new(1 << 20));
     let piece = sample.piece(1);
-    let mut assembly = Assembly::new(sample.geometry(), piece);
+    let mut buffer = PieceBuffer::new(sample.geometry(), piece);
     for (block, mut buf) in sample.geometry().blocks(piece).zip(sample.bufs(piece, &pool)) {
         buf.whole_mut()[3] ^= u8::from(block.index() == 1);
-        assembly.land(block, buf);
+        buffer.insert(block, buf);
     }
-    let (tell, told) = mpsc::channel();
-    disk.keep(&volume, assembly, false, move |kept| tell.send(kept).unwrap());
+    let (send, outcomes) = mpsc::channel();
+    disk.verify_and_write(&storage, buffer, false, move |outcome| send.send(outcome).unwrap());
     let expected: Vec<_> = sample.bytes(piece).chunks(BUF_LEN).map(hash::sha1).collect();
-    match told.recv_timeout(TIMEOUT).unwrap() {
+    match outcomes.recv_timeout(TIMEOUT).unwrap() {
         PieceOutcome::HashFailed { piece: spoiled, digests } => {
             assert_eq!(spoiled, piece);
             assert_ne!(digests[1], expected[1]);
@@ -108,17 +110,17 @@ fn a_spoiled_piece_does_not_reach_the_files() {
 fn a_check_knows_missing_short_and_empty_files_and_can_be_called_off() {
     let sample = Sample::new(16_384, &[(50_000, false), (50_000, false), (50_000, false)]);
     let folder = tempfile::tempdir().unwrap();
-    let volume = sample.volume(folder.path(), WAYS[1], &[]);
+    let storage = sample.storage(folder.path(), IO_MODES[1], &[]);
     let disk = Disk::start(2, Pool::new(1 << 20));
     let check = |progress: Progress| {
-        let (tell, told) = mpsc::channel();
-        disk.check(&volume, &Bitfield::all(10), progress, move |result| tell.send(result).unwrap());
-        told.recv_timeout(TIMEOUT).unwrap()
+        let (send, outcomes) = mpsc::channel();
+        disk.check(&storage, &Bitfield::all(10), progress, move |result| send.send(result).unwrap());
+        outcomes.recv_timeout(TIMEOUT).unwrap()
     };
     assert!(check(Progress::new()).unwrap().is_empty());
     for index in [1, 4, 9] {
         let piece = sample.piece(index);
-        volume.write(piece, &[sample.bytes(piece)]).unwrap();
+        storage.write(piece, &[sample.bytes(piece)]).unwrap();
     }
     let good: Vec<_> = check(Progress::new()).unwrap().iter().map(Piece::index).collect();
     assert_eq!(good, [1, 4, 9]);
@@ -128,9 +130,9 @@ fn a_check_knows_missing_short_and_empty_files_and_can_be_called_off() {
     let progress = Progress::new();
     progress.cancel();
     assert_eq!(check(progress).unwrap_err().kind, DiskErrorKind::Cancelled);
-    let (tell, told) = mpsc::channel();
-    disk.check(&volume, &Bitfield::none(10), Progress::new(), move |result| tell.send(result).unwrap());
-    assert!(told.recv_timeout(TIMEOUT).unwrap().unwrap().is_empty());
+    let (send, outcomes) = mpsc::channel();
+    disk.check(&storage, &Bitfield::none(10), Progress::new(), move |result| send.send(result).unwrap());
+    assert!(outcomes.recv_timeout(TIMEOUT).unwrap().unwrap().is_empty());
     disk.shutdown();
 }
 
@@ -142,13 +144,13 @@ fn zeros_that_were_never_written_are_still_zeros() {
     digests[4] = hash::sha1(&zeros[0]);
     sample.layout.hashes = PieceHashes::from_v1(digests);
     let folder = tempfile::tempdir().unwrap();
-    let volume = sample.volume(folder.path(), WAYS[1], &[]);
+    let storage = sample.storage(folder.path(), IO_MODES[1], &[]);
     let last = sample.piece(6);
-    volume.write(last, &[sample.bytes(last)]).unwrap();
+    storage.write(last, &[sample.bytes(last)]).unwrap();
     let disk = Disk::start(1, Pool::new(1 << 20));
-    let (tell, told) = mpsc::channel();
-    disk.check(&volume, &Bitfield::all(7), Progress::new(), move |result| tell.send(result).unwrap());
-    let good: Vec<_> = told.recv_timeout(TIMEOUT).unwrap().unwrap().iter().map(Piece::index).collect();
+    let (send, outcomes) = mpsc::channel();
+    disk.check(&storage, &Bitfield::all(7), Progress::new(), move |result| send.send(result).unwrap());
+    let good: Vec<_> = outcomes.recv_timeout(TIMEOUT).unwrap().unwrap().iter().map(Piece::index).collect();
     assert_eq!(good, [0, 1, 2, 4, 6]);
     disk.shutdown();
 }
@@ -158,9 +160,9 @@ fn the_end_finishes_writes_and_drops_reads() {
     let sample = Sample::new(16_384, &[(500_000, false)]);
     let pool = Pool::new(1 << 20);
     let folder = tempfile::tempdir().unwrap();
-    let volume = sample.volume(folder.path(), WAYS[0], &[]);
+    let storage = sample.storage(folder.path(), IO_MODES[0], &[]);
     let disk = Disk::start(1, pool.clone());
-    let (tell, told) = mpsc::channel();
+    let (send, outcomes) = mpsc::channel();
     let (open, gate) = mpsc::channel::<()>();
     let (tell_begun, begun) = mpsc::channel();
     disk.run(move || {
@@ -169,34 +171,34 @@ fn the_end_finishes_writes_and_drops_reads() {
     });
     begun.recv_timeout(TIMEOUT).unwrap();
     for index in 0..5 {
-        let tell = tell.clone();
-        let assembly = assembled(&sample, index, &pool);
-        disk.keep(&volume, assembly, false, move |kept| {
-            tell.send(matches!(kept, PieceOutcome::Verified { .. })).unwrap();
+        let send = send.clone();
+        let buffer = assembled(&sample, index, &pool);
+        disk.verify_and_write(&storage, buffer, false, move |outcome| {
+            send.send(matches!(outcome, PieceOutcome::Verified { .. })).unwrap();
         });
     }
     let span = sample.geometry().span_at(0, 0, 5).unwrap();
     let (tell_read, read) = mpsc::channel();
-    disk.fetch(&volume, vec![span], move |result| tell_read.send(result.map(drop)).unwrap());
+    disk.read_spans(&storage, vec![span], move |result| tell_read.send(result.map(drop)).unwrap());
     std::thread::scope(|scope| {
         let end = scope.spawn(|| disk.shutdown());
         assert_eq!(read.recv_timeout(TIMEOUT).unwrap().unwrap_err().kind, DiskErrorKind::Cancelled);
         open.send(()).unwrap();
         end.join().unwrap();
     });
-    assert_eq!(told.try_iter().collect::<Vec<_>>(), [true; 5]);
-    disk.keep(&volume, assembled(&sample, 6, &pool), false, move |kept| {
-        tell.send(matches!(kept, PieceOutcome::WriteFailed { .. })).unwrap();
+    assert_eq!(outcomes.try_iter().collect::<Vec<_>>(), [true; 5]);
+    disk.verify_and_write(&storage, assembled(&sample, 6, &pool), false, move |outcome| {
+        send.send(matches!(outcome, PieceOutcome::WriteFailed { .. })).unwrap();
     });
-    assert!(told.recv_timeout(TIMEOUT).unwrap());
+    assert!(outcomes.recv_timeout(TIMEOUT).unwrap());
 }
 
 #[test]
 fn a_job_that_panics_does_not_end_the_thread() {
     let disk = Disk::start(1, Pool::new(1 << 20));
-    let (tell, told) = mpsc::channel();
+    let (send, outcomes) = mpsc::channel();
     disk.run(|| panic!("as this test wishes"));
-    disk.run(move || tell.send(()).unwrap());
-    told.recv_timeout(TIMEOUT).unwrap();
+    disk.run(move || send.send(()).unwrap());
+    outcomes.recv_timeout(TIMEOUT).unwrap();
     disk.shutdown();
 }

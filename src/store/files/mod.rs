@@ -1,11 +1,11 @@
-//! Files beneath a root: opening them safely, keeping few of them open, and asking the file system.
+//! Files beneath a root: safe opening, a bounded pool of open files, properties of the file system.
 
-mod beneath;
-mod handles;
-mod system;
+mod file_pool;
+mod file_system;
+mod root;
 
-pub use beneath::Found;
-pub(super) use beneath::{Purpose, Root};
-pub use handles::Handles;
-pub(super) use handles::{FileKey, OpenFile};
-pub(super) use system::{FileSystem, free_space, is_hole};
+pub use file_pool::FilePool;
+pub(super) use file_pool::{FileKey, OpenFile};
+pub(super) use file_system::{FileSystem, free_space, is_hole};
+pub use root::FileStatus;
+pub(super) use root::{OpenMode, Root};

@@ -1,4 +1,4 @@
-//! Hashing files end to end, piece by piece, on all processors and several pieces at once.
+//! Hashes files end to end, piece by piece, on all processors and several pieces at once.
 
 use std::fs::File;
 use std::io::IoSliceMut;
@@ -11,15 +11,15 @@ use crate::base::{Geometry, Piece, Sha1Digest};
 use crate::hash;
 use crate::store::disk::Progress;
 use crate::store::error::{DiskError, DiskErrorKind};
-use crate::store::place::read_at;
+use crate::store::write_strategy::read_at;
 
-/// How much a thread reads before it hashes, in bytes. More would not stay in the cache.
-const BATCH: usize = 4 << 20;
-/// A piece longer than this is hashed as it is read, so that memory does not grow with it.
-const LONG: usize = 16 << 20;
+/// Bytes that a thread reads before it hashes them; more would not stay in the cache.
+const BATCH_LEN: usize = 4 << 20;
+/// Longer pieces are hashed as they are read, so that memory does not grow with the piece length.
+const MAX_HELD: usize = 16 << 20;
 
-/// The digests of the pieces of files, each a path and its length, end to end. A file of no path is
-/// padding (BEP 47). A file that has another length meanwhile is [`DiskErrorKind::Changed`].
+/// Hashes the pieces of these files, each a path and its length, end to end. A file without a path is padding
+/// (BEP 47). If the length of a file has changed, the error is [`DiskErrorKind::Changed`].
 pub fn hash_pieces(
     files: &[(Option<PathBuf>, u64)],
     geometry: &Geometry,
@@ -30,7 +30,7 @@ pub fn hash_pieces(
     hash_some_pieces(files, geometry, &all, threads, progress)
 }
 
-/// The digests of some of the pieces, in the order in which they are given.
+/// Hashes the given pieces and returns their digests in the same order.
 pub fn hash_some_pieces(
     files: &[(Option<PathBuf>, u64)],
     geometry: &Geometry,
@@ -45,12 +45,13 @@ pub fn hash_some_pieces(
         return Err(DiskError::new(DiskErrorKind::Invalid, "hash", ""));
     }
     let piece_len = geometry.piece_len() as usize;
-    let per_step = (BATCH / piece_len).clamp(hash::lanes().max(1).min((64 << 20) / piece_len).max(1), 1024);
+    let per_step =
+        (BATCH_LEN / piece_len).clamp(hash::lanes().max(1).min((64 << 20) / piece_len).max(1), 1024);
     let next = AtomicUsize::new(0);
     let outcome = Mutex::new((vec![[0; 20]; count], None));
     let work = || {
         let mut reader = Reader { files, geometry, open: None };
-        let room = if piece_len > LONG { BATCH } else { per_step.min(count) * piece_len };
+        let room = if piece_len > MAX_HELD { BATCH_LEN } else { per_step.min(count) * piece_len };
         let mut scratch = vec![0; room];
         loop {
             let from = next.fetch_add(per_step, Ordering::Relaxed);
@@ -92,14 +93,14 @@ pub fn hash_some_pieces(
 struct Reader<'a> {
     files: &'a [(Option<PathBuf>, u64)],
     geometry: &'a Geometry,
-    /// The file read last; the next piece is most likely in it too.
+    /// The file read last, which the next piece most likely continues.
     open: Option<(u32, File)>,
 }
 
 impl Reader<'_> {
     fn digests(&mut self, pieces: &[Piece], scratch: &mut [u8]) -> Result<Vec<Sha1Digest>, DiskError> {
-        if self.geometry.piece_len() as usize > LONG {
-            return pieces.iter().map(|&piece| self.digest_of_long(piece, scratch)).collect();
+        if self.geometry.piece_len() as usize > MAX_HELD {
+            return pieces.iter().map(|&piece| self.digest_in_chunks(piece, scratch)).collect();
         }
         let mut rest = &mut *scratch;
         let mut read = Vec::with_capacity(pieces.len());
@@ -112,7 +113,7 @@ impl Reader<'_> {
         Ok(hash::sha1_many(read.iter().map(|bytes| std::iter::once(*bytes))))
     }
 
-    fn digest_of_long(&mut self, piece: Piece, scratch: &mut [u8]) -> Result<Sha1Digest, DiskError> {
+    fn digest_in_chunks(&mut self, piece: Piece, scratch: &mut [u8]) -> Result<Sha1Digest, DiskError> {
         let mut at = self.geometry.piece_range(piece);
         let mut hash = hash::Sha1::new();
         while !at.is_empty() {
@@ -125,7 +126,7 @@ impl Reader<'_> {
         Ok(hash.finish())
     }
 
-    /// Reads from this place of the whole on.
+    /// Fills `place` from byte `from` of the torrent on.
     fn read(&mut self, from: u64, mut place: &mut [u8]) -> Result<(), DiskError> {
         for part in self.geometry.parts(from..from + place.len() as u64) {
             let (now, later) = std::mem::take(&mut place).split_at_mut(part.len as usize);

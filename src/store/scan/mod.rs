@@ -1,109 +1,108 @@
-//! What a new torrent is made of: listing the files under a path, and hashing them.
+//! Scans the files of a new torrent: lists them, hashes them, caches the hashes.
 
-mod globs;
+mod hash_cache;
 mod hashing;
-mod ignores;
-mod kept;
+mod ignore_files;
+mod patterns;
 mod walk;
 
 use std::fs::Metadata;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-pub use self::globs::Patterns;
+pub use self::hash_cache::{CachedHashes, HashCache, matching_piece};
 pub use self::hashing::{hash_pieces, hash_some_pieces};
-pub use self::kept::{Hashed, Hashes, same_piece};
+pub use self::patterns::Patterns;
 use super::error::{DiskError, DiskErrorKind};
 
-/// One file that was found.
+/// A file found by a scan.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ScannedFile {
-    /// Where it is.
+    /// The path to open.
     pub path: PathBuf,
-    /// Its names beneath the path that was scanned; empty if that is the file itself.
+    /// The names beneath the scanned path; empty if that path is the file itself.
     pub names: Vec<String>,
-    /// Its length in bytes.
+    /// The length in bytes.
     pub len: u64,
-    /// Whether its owner may execute it.
+    /// Set if the owner may execute the file.
     pub executable: bool,
-    /// By what it is known again.
-    pub seen: Seen,
+    /// The stamp by which a change is detected.
+    pub stamp: ScanStamp,
 }
 
-/// What tells whether a file is still the one that was looked at.
+/// The length, times and inode of a file: a change of the file changes them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Seen {
+pub struct ScanStamp {
     len: u64,
-    /// When it was written last, in nanoseconds since 1970.
+    /// Modification time, in nanoseconds since 1970.
     mtime_ns: i128,
-    /// When it was written, renamed or replaced last; unlike the other it cannot be set to a wish.
+    /// Status change time, in nanoseconds since 1970; programs cannot set it back.
     ctime_ns: i128,
     device: u64,
     inode: u64,
 }
 
-/// Which files are wanted. What is meant by `include` is taken, a folder with all it holds, whatever else
-/// would leave it out; then `exclude` is heard, then the ignore files, then what is junk or hidden. A
-/// folder that is left out takes with it all that is not included by itself.
+/// The selection of files. `include` wins over everything, for a folder with all it holds; then `exclude`
+/// counts, then ignore files, then `junk` and `hidden`. An excluded folder excludes all its contents that are
+/// not included themselves.
 #[derive(Clone, Debug, Default)]
-pub struct Wishes {
-    /// Files and folders that begin with a dot.
+pub struct ScanOptions {
+    /// Take files and folders whose names begin with a dot.
     pub hidden: bool,
-    /// Files that systems leave behind.
+    /// Take files that operating systems leave behind, such as `.DS_Store`.
     pub junk: bool,
-    /// What links point to.
+    /// Follow symbolic links.
     pub follow: bool,
-    /// Whether `.gitignore` and `.ignore` files are heard.
+    /// Apply `.gitignore` and `.ignore` files.
     pub ignore_files: bool,
-    /// Always taken.
+    /// Patterns of files and folders to take in any case.
     pub include: Patterns,
-    /// Left out.
+    /// Patterns of files and folders to exclude.
     pub exclude: Patterns,
 }
 
-/// What was found under a path.
+/// The result of a scan.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Scan {
-    /// The files, sorted by their names, folder by folder.
+    /// The files, sorted by name, folder by folder.
     pub files: Vec<ScannedFile>,
     /// Whether the path is a folder.
     pub is_folder: bool,
-    /// How many of them were reached by a link.
+    /// Number of files reached through a symbolic link.
     pub linked: u64,
-    /// What was left out.
+    /// The files and folders skipped.
     pub skipped: Skipped,
-    /// Wanted files and folders whose names are not UTF-8.
-    pub unnamed: Vec<PathBuf>,
+    /// Selected files and folders whose names are not UTF-8.
+    pub non_utf8: Vec<PathBuf>,
 }
 
-/// How many files and folders were left out, by the reason. A folder counts once, with all it holds.
+/// Numbers of skipped files and folders, by reason. A folder counts once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Skipped {
-    /// They are hidden.
+    /// Hidden files and folders.
     pub hidden: u64,
-    /// Systems leave them behind.
+    /// Files that operating systems leave behind.
     pub junk: u64,
-    /// A pattern excluded them.
+    /// Matches of an exclude pattern.
     pub excluded: u64,
-    /// An ignore file did.
+    /// Matches of an ignore file.
     pub ignored: u64,
-    /// They are links.
+    /// Symbolic links.
     pub links: u64,
-    /// They are devices, sockets and the like.
+    /// Devices, sockets and other special files.
     pub special: u64,
 }
 
 impl Skipped {
-    /// All of them.
+    /// The total number of skipped files and folders.
     pub const fn total(&self) -> u64 {
         self.hidden + self.junk + self.excluded + self.ignored + self.links + self.special
     }
 }
 
-/// Lists the files under a path, or the one file that it is, to which no wish applies. The path itself
-/// may be a link. A link that leads nowhere or back into a folder it lies in is an error where links
-/// are followed.
-pub fn scan(path: &Path, wishes: &Wishes) -> Result<Scan, DiskError> {
+/// Lists the files beneath a path. If the path is a file, it is taken whatever the options say. The path
+/// itself may be a symbolic link. With `follow`, a dangling or circular link is an error.
+pub fn scan(path: &Path, options: &ScanOptions) -> Result<Scan, DiskError> {
     let meta = std::fs::metadata(path).map_err(|error| DiskError::from_io("read", path, &error))?;
     if meta.is_file() {
         let file = ScannedFile::new(path.to_owned(), Vec::new(), &meta);
@@ -112,16 +111,16 @@ pub fn scan(path: &Path, wishes: &Wishes) -> Result<Scan, DiskError> {
     if !meta.is_dir() {
         return Err(DiskError::new(DiskErrorKind::NotPlain, "read", path));
     }
-    walk::folder(path, &meta, wishes)
+    walk::folder(path, &meta, options)
 }
 
-/// The first of these files that is not what it was when it was found.
-pub fn changed(files: &[ScannedFile]) -> Option<&ScannedFile> {
-    files.iter().find(|file| std::fs::metadata(&file.path).map_or(true, |meta| !file.seen.is(&meta)))
+/// The first file that has changed since the scan.
+pub fn first_changed(files: &[ScannedFile]) -> Option<&ScannedFile> {
+    files.iter().find(|file| std::fs::metadata(&file.path).map_or(true, |meta| !file.stamp.is(&meta)))
 }
 
-/// The first of these files that we may not read.
-pub fn unreadable(files: &[ScannedFile]) -> Option<&ScannedFile> {
+/// The first file that we have no permission to read.
+pub fn first_unreadable(files: &[ScannedFile]) -> Option<&ScannedFile> {
     let readable = |path: &Path| rustix::fs::access(path, rustix::fs::Access::READ_OK).is_ok();
     files.iter().find(|file| !readable(&file.path))
 }
@@ -129,11 +128,11 @@ pub fn unreadable(files: &[ScannedFile]) -> Option<&ScannedFile> {
 impl ScannedFile {
     fn new(path: PathBuf, names: Vec<String>, meta: &Metadata) -> Self {
         let executable = meta.permissions().mode() & 0o100 != 0;
-        Self { path, names, len: meta.len(), executable, seen: Seen::of(meta) }
+        Self { path, names, len: meta.len(), executable, stamp: ScanStamp::of(meta) }
     }
 }
 
-impl Seen {
+impl ScanStamp {
     fn of(meta: &Metadata) -> Self {
         let ns = |seconds: i64, ns: i64| i128::from(seconds) * 1_000_000_000 + i128::from(ns);
         Self {
@@ -145,14 +144,14 @@ impl Seen {
         }
     }
 
-    /// The same file with the same content, as far as its size and time tell. Another name or other
-    /// permissions do not matter.
+    /// Whether the file has the same content, as far as length, modification time and inode tell. Renaming
+    /// and permissions do not matter.
     fn is(&self, meta: &Metadata) -> bool {
         let other = Self::of(meta);
         *self == Self { ctime_ns: self.ctime_ns, ..other }
     }
 
-    /// Whether nothing has happened to the file since the second that began at this time.
+    /// Whether the file was last changed before this second.
     pub fn older_than(&self, unix_seconds: i64) -> bool {
         self.mtime_ns.max(self.ctime_ns) < i128::from(unix_seconds) * 1_000_000_000
     }
@@ -167,17 +166,21 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
         std::fs::write(&path, "one").unwrap();
-        let files = scan(&path, &Wishes::default()).unwrap().files;
-        assert!(files[0].names.is_empty() && changed(&files).is_none() && unreadable(&files).is_none());
-        let second = (files[0].seen.ctime_ns / 1_000_000_000) as i64;
-        assert!(!files[0].seen.older_than(second) && files[0].seen.older_than(second + 1));
+        let files = scan(&path, &ScanOptions::default()).unwrap().files;
+        assert!(
+            files[0].names.is_empty()
+                && first_changed(&files).is_none()
+                && first_unreadable(&files).is_none()
+        );
+        let second = (files[0].stamp.ctime_ns / 1_000_000_000) as i64;
+        assert!(!files[0].stamp.older_than(second) && files[0].stamp.older_than(second + 1));
         let past = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1000);
         std::fs::File::options().write(true).open(&path).unwrap().set_modified(past).unwrap();
-        assert_eq!(changed(&files), Some(&files[0]));
+        assert_eq!(first_changed(&files), Some(&files[0]));
         // A time that was set back does not make it old.
-        let files = scan(&path, &Wishes::default()).unwrap().files;
-        assert!(!files[0].seen.older_than(second));
+        let files = scan(&path, &ScanOptions::default()).unwrap().files;
+        assert!(!files[0].stamp.older_than(second));
         std::fs::remove_file(&path).unwrap();
-        assert!(changed(&files).is_some() && unreadable(&files).is_some());
+        assert!(first_changed(&files).is_some() && first_unreadable(&files).is_some());
     }
 }

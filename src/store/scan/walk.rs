@@ -1,76 +1,76 @@
-//! The walk through a folder.
+//! The recursive walk of a scan.
 
 use std::fs::{DirEntry, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::ignores::Ignores;
-use super::{Scan, ScannedFile, Skipped, Wishes};
+use super::ignore_files::IgnoreFiles;
+use super::{Scan, ScanOptions, ScannedFile, Skipped};
 use crate::store::error::{DiskError, DiskErrorKind};
 
-/// Files that systems leave behind and nobody wants in a torrent.
+/// Files that operating systems leave behind and nobody wants in a torrent.
 const JUNK: [&str; 5] = [".DS_Store", "Thumbs.db", "ehthumbs.db", "desktop.ini", "Desktop.ini"];
-/// The most files a torrent is made of.
+/// Maximum number of files in a torrent.
 const MAX_FILES: usize = 1_000_000;
-/// The deepest folder that is looked into.
-const DEEPEST: usize = 64;
+/// Maximum depth of folders.
+const MAX_DEPTH: usize = 64;
 
-/// Lists what is wanted of a folder.
-pub fn folder(path: &Path, meta: &Metadata, wishes: &Wishes) -> Result<Scan, DiskError> {
+/// Lists the selected files of a folder.
+pub fn folder(path: &Path, meta: &Metadata, options: &ScanOptions) -> Result<Scan, DiskError> {
     let mut walk = Walk {
-        wishes,
+        options,
         scan: Scan { is_folder: true, ..Scan::default() },
         names: Vec::new(),
         above: Vec::new(),
-        ignores: Ignores::default(),
+        ignores: IgnoreFiles::default(),
     };
-    walk.folder(path, meta, Standing::Open, false)?;
+    walk.folder(path, meta, Verdict::Undecided, false)?;
     Ok(walk.scan)
 }
 
-/// Why something is left out.
+/// The reason for skipping a file or folder.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Reason {
+enum SkipReason {
     Hidden,
     Junk,
     Excluded,
     Ignored,
 }
 
-/// What is known of a file or folder from those above it, and then of itself.
+/// The selection of a file or folder, inherited from its parents or its own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Standing {
-    /// Each thing in it is looked at.
-    Open,
-    /// It is included, with all it holds.
+enum Verdict {
+    /// Its contents are decided one by one.
+    Undecided,
+    /// Included, with all its contents.
     Included,
-    /// It is not wanted, but for what is included by itself.
-    LeftOut(Reason),
+    /// Skipped, except for contents that are included themselves.
+    LeftOut(SkipReason),
 }
 
 struct Walk<'a> {
-    wishes: &'a Wishes,
+    options: &'a ScanOptions,
     scan: Scan,
-    /// The names of the folder that is looked into, below the outermost.
+    /// Names of the present folder, beneath the scanned one.
     names: Vec<String>,
-    /// Device and inode of it and of those above it.
+    /// Device and inode of the present folder and its parents, to detect circular links.
     above: Vec<(u64, u64)>,
-    ignores: Ignores,
+    ignores: IgnoreFiles,
 }
 
 impl Walk<'_> {
-    /// Looks into a folder of this standing. One that is not wanted and cannot be read is no loss.
+    /// Walks a folder. An unreadable folder is an error unless it is skipped.
     fn folder(
         &mut self,
         path: &Path,
         meta: &Metadata,
-        standing: Standing,
+        verdict: Verdict,
         linked: bool,
     ) -> Result<(), DiskError> {
-        let unwanted = matches!(standing, Standing::LeftOut(_));
+        let unwanted = matches!(verdict, Verdict::LeftOut(_));
         let id = (meta.dev(), meta.ino());
-        if self.names.len() >= DEEPEST {
+        if self.names.len() >= MAX_DEPTH {
             return if unwanted { Ok(()) } else { Err(invalid(path, "folders are nested too deep")) };
         }
         if self.above.contains(&id) {
@@ -82,46 +82,46 @@ impl Walk<'_> {
         };
         entries.sort_by(|(a, _), (b, _)| a.cmp(b));
         self.above.push(id);
-        if self.wishes.ignore_files {
+        if self.options.ignore_files {
             self.ignores.enter(path);
         }
         for (name, entry) in entries {
             self.names.push(name);
-            let done = self.entry(&entry, standing, linked);
+            let done = self.entry(&entry, verdict, linked);
             self.names.pop();
             done?;
         }
-        if self.wishes.ignore_files {
+        if self.options.ignore_files {
             self.ignores.leave();
         }
         self.above.pop();
         Ok(())
     }
 
-    fn entry(&mut self, entry: &DirEntry, above: Standing, linked: bool) -> Result<(), DiskError> {
+    fn entry(&mut self, entry: &DirEntry, above: Verdict, linked: bool) -> Result<(), DiskError> {
         let path = entry.path();
         let mut meta = entry.metadata().map_err(|error| DiskError::from_io("read", &path, &error))?;
         let is_link = meta.is_symlink();
-        // What a link is called decides before what it points to: one that is not wanted may lead nowhere.
-        let mut standing = self.standing(&path, meta.is_dir(), above);
-        if is_link && !matches!(standing, Standing::LeftOut(_)) {
-            if !self.wishes.follow {
+        // The name of a link decides before its target: a skipped link may be dangling.
+        let mut verdict = self.verdict(&path, meta.is_dir(), above);
+        if is_link && !matches!(verdict, Verdict::LeftOut(_)) {
+            if !self.options.follow {
                 self.scan.skipped.links += 1;
                 return Ok(());
             }
             meta = target(&path)?;
-            standing = self.standing(&path, meta.is_dir(), above);
+            verdict = self.verdict(&path, meta.is_dir(), above);
         }
         let linked = linked || is_link;
         if meta.is_dir() {
-            return self.sub_folder(&path, &meta, standing, above, linked);
+            return self.sub_folder(&path, &meta, verdict, above, linked);
         }
-        if let Standing::LeftOut(reason) = standing {
+        if let Verdict::LeftOut(reason) = verdict {
             self.scan.skipped.count(reason);
         } else if !meta.is_file() {
             self.scan.skipped.special += 1;
         } else if entry.file_name().to_str().is_none() {
-            self.scan.unnamed.push(path);
+            self.scan.non_utf8.push(path);
         } else if self.scan.files.len() >= MAX_FILES {
             return Err(invalid(&path, "there are more than a million files"));
         } else {
@@ -131,54 +131,54 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// A folder within one. Where nothing can be included by itself, one that is not wanted is not
-    /// looked into; it counts as one where nothing in it is taken.
+    /// Walks a subfolder. A skipped one is walked only if include patterns exist; it counts as skipped if
+    /// nothing in it is taken.
     fn sub_folder(
         &mut self,
         path: &Path,
         meta: &Metadata,
-        standing: Standing,
-        above: Standing,
+        verdict: Verdict,
+        above: Verdict,
         linked: bool,
     ) -> Result<(), DiskError> {
-        let Standing::LeftOut(reason) = standing else {
+        let Verdict::LeftOut(reason) = verdict else {
             if path.file_name().is_some_and(|name| name.to_str().is_none()) {
-                self.scan.unnamed.push(path.to_owned());
+                self.scan.non_utf8.push(path.to_owned());
                 return Ok(());
             }
-            return self.folder(path, meta, standing, linked);
+            return self.folder(path, meta, verdict, linked);
         };
         let before = (self.scan.files.len(), self.scan.skipped);
-        if !self.wishes.include.is_empty() {
-            self.folder(path, meta, standing, linked)?;
+        if !self.options.include.is_empty() {
+            self.folder(path, meta, verdict, linked)?;
         }
-        if self.scan.files.len() == before.0 && standing != above {
+        if self.scan.files.len() == before.0 && verdict != above {
             self.scan.skipped = before.1;
             self.scan.skipped.count(reason);
         }
         Ok(())
     }
 
-    /// What becomes of the thing that `names` stand for.
-    fn standing(&self, path: &Path, folder: bool, above: Standing) -> Standing {
+    /// The verdict on the path with the present names.
+    fn verdict(&self, path: &Path, folder: bool, above: Verdict) -> Verdict {
         match above {
-            Standing::Included => Standing::Included,
-            _ if self.wishes.include.mean(&self.names, folder) => Standing::Included,
-            Standing::LeftOut(reason) => Standing::LeftOut(reason),
-            Standing::Open => self.reason(path, folder).map_or(Standing::Open, Standing::LeftOut),
+            Verdict::Included => Verdict::Included,
+            _ if self.options.include.matches(&self.names, folder) => Verdict::Included,
+            Verdict::LeftOut(reason) => Verdict::LeftOut(reason),
+            Verdict::Undecided => self.reason(path, folder).map_or(Verdict::Undecided, Verdict::LeftOut),
         }
     }
 
-    fn reason(&self, path: &Path, folder: bool) -> Option<Reason> {
+    fn reason(&self, path: &Path, folder: bool) -> Option<SkipReason> {
         let name = self.names.last().map_or("", String::as_str);
-        if self.wishes.exclude.mean(&self.names, folder) {
-            Some(Reason::Excluded)
-        } else if self.wishes.ignore_files && self.ignores.ignored(path, folder) {
-            Some(Reason::Ignored)
+        if self.options.exclude.matches(&self.names, folder) {
+            Some(SkipReason::Excluded)
+        } else if self.options.ignore_files && self.ignores.ignored(path, folder) {
+            Some(SkipReason::Ignored)
         } else if JUNK.contains(&name) {
-            (!self.wishes.junk).then_some(Reason::Junk)
+            (!self.options.junk).then_some(SkipReason::Junk)
         } else if name.starts_with('.') {
-            (!self.wishes.hidden).then_some(Reason::Hidden)
+            (!self.options.hidden).then_some(SkipReason::Hidden)
         } else {
             None
         }
@@ -186,35 +186,35 @@ impl Walk<'_> {
 }
 
 impl Skipped {
-    fn count(&mut self, reason: Reason) {
+    fn count(&mut self, reason: SkipReason) {
         *match reason {
-            Reason::Hidden => &mut self.hidden,
-            Reason::Junk => &mut self.junk,
-            Reason::Excluded => &mut self.excluded,
-            Reason::Ignored => &mut self.ignored,
+            SkipReason::Hidden => &mut self.hidden,
+            SkipReason::Junk => &mut self.junk,
+            SkipReason::Excluded => &mut self.excluded,
+            SkipReason::Ignored => &mut self.ignored,
         } += 1;
     }
 }
 
-/// The entries with their names; what is not UTF-8 is told by the entry itself.
+/// The entries of a folder, with their names decoded lossily.
 fn entries(folder: &Path) -> io::Result<Vec<(String, DirEntry)>> {
     let name = |entry: DirEntry| (entry.file_name().to_string_lossy().into_owned(), entry);
     std::fs::read_dir(folder)?.map(|entry| entry.map(name)).collect()
 }
 
-/// What a link points to in the end.
+/// The metadata of the file or folder that a link leads to.
 fn target(link: &Path) -> Result<Metadata, DiskError> {
     std::fs::metadata(link).map_err(|error| match error.raw_os_error() {
         Some(libc::ELOOP) => invalid(link, "this link leads back to itself"),
         Some(libc::ENOENT) => {
-            DiskError::new(DiskErrorKind::Missing, "read", link).with("a link that leads nowhere")
+            DiskError::new(DiskErrorKind::Missing, "read", link).with_detail("a link that leads nowhere")
         }
         _ => DiskError::from_io("read", link, &error),
     })
 }
 
 fn invalid(path: &Path, why: &str) -> DiskError {
-    DiskError::new(DiskErrorKind::NotPlain, "read", PathBuf::from(path)).with(why)
+    DiskError::new(DiskErrorKind::NotPlain, "read", PathBuf::from(path)).with_detail(why)
 }
 
 #[cfg(test)]
@@ -243,8 +243,8 @@ mod tests {
             self.0.path().join(name)
         }
 
-        fn scan(&self, wishes: &Wishes) -> (Vec<String>, Skipped) {
-            let found = scan(self.0.path(), wishes).unwrap();
+        fn scan(&self, options: &ScanOptions) -> (Vec<String>, Skipped) {
+            let found = scan(self.0.path(), options).unwrap();
             (found.files.iter().map(|file| file.names.join("/")).collect(), found.skipped)
         }
     }
@@ -259,39 +259,46 @@ mod tests {
         std::fs::write(folder.0.path().join(OsStr::from_bytes(b"\xff")), "x").unwrap();
         symlink("a", folder.at("link")).unwrap();
         rustix::fs::mkfifoat(rustix::fs::CWD, folder.at("pipe"), rustix::fs::Mode::RUSR).unwrap();
-        let (names, skipped) = folder.scan(&Wishes::default());
+        let (names, skipped) = folder.scan(&ScanOptions::default());
         assert_eq!(names, ["a", "b/a", "b/c/z"]);
         assert_eq!(skipped, Skipped { hidden: 2, junk: 2, links: 1, special: 1, ..Skipped::default() });
-        assert_eq!(scan(folder.0.path(), &Wishes::default()).unwrap().unnamed.len(), 1);
-        let (names, skipped) = folder.scan(&Wishes { hidden: true, ..Wishes::default() });
+        assert_eq!(scan(folder.0.path(), &ScanOptions::default()).unwrap().non_utf8.len(), 1);
+        let (names, skipped) = folder.scan(&ScanOptions { hidden: true, ..ScanOptions::default() });
         assert_eq!(names, [".git/x", ".git/y", ".x", "a", "b/a", "b/c/z"]);
         assert_eq!((skipped.hidden, skipped.junk), (0, 2));
-        let (names, skipped) = folder.scan(&Wishes { junk: true, ..Wishes::default() });
+        let (names, skipped) = folder.scan(&ScanOptions { junk: true, ..ScanOptions::default() });
         assert_eq!(names, [".DS_Store", "Thumbs.db", "a", "b/a", "b/c/z"]);
         assert_eq!((skipped.hidden, skipped.junk, skipped.total()), (2, 0, 4));
-        assert_eq!(scan(&folder.at("none"), &Wishes::default()).unwrap_err().kind, DiskErrorKind::Missing);
+        assert_eq!(
+            scan(&folder.at("none"), &ScanOptions::default()).unwrap_err().kind,
+            DiskErrorKind::Missing
+        );
     }
 
     #[test]
     fn include_beats_exclude_beats_ignore_files_beats_hidden() {
         let folder = Folder::new(&["a.txt", "b.log", "build/keep/x", "build/y", "build/z", ".env", "c.o"]);
         std::fs::write(folder.at(".gitignore"), "*.log\n*.o\n").unwrap();
-        let wishes = Wishes { exclude: globs(&["build", "*.o"]), ignore_files: true, ..Wishes::default() };
-        let (names, skipped) = folder.scan(&wishes);
+        let options =
+            ScanOptions { exclude: globs(&["build", "*.o"]), ignore_files: true, ..ScanOptions::default() };
+        let (names, skipped) = folder.scan(&options);
         assert_eq!(names, ["a.txt"]);
         assert_eq!(skipped, Skipped { hidden: 2, excluded: 2, ignored: 1, ..Skipped::default() });
-        let wishes = Wishes { include: globs(&["build/keep", ".env", "*.log"]), ..wishes };
-        let (names, skipped) = folder.scan(&wishes);
+        let options = ScanOptions { include: globs(&["build/keep", ".env", "*.log"]), ..options };
+        let (names, skipped) = folder.scan(&options);
         assert_eq!(names, [".env", "a.txt", "b.log", "build/keep/x"]);
         assert_eq!(skipped, Skipped { hidden: 1, excluded: 3, ..Skipped::default() });
         // Only what is meant.
-        let wishes = Wishes { exclude: globs(&["*"]), include: globs(&["x"]), ..Wishes::default() };
-        assert_eq!(folder.scan(&wishes).0, ["build/keep/x"]);
-        let wishes = Wishes { exclude: globs(&["*"]), include: globs(&["build"]), ..Wishes::default() };
-        assert_eq!(folder.scan(&wishes).0, ["build/keep/x", "build/y", "build/z"]);
+        let options =
+            ScanOptions { exclude: globs(&["*"]), include: globs(&["x"]), ..ScanOptions::default() };
+        assert_eq!(folder.scan(&options).0, ["build/keep/x"]);
+        let options =
+            ScanOptions { exclude: globs(&["*"]), include: globs(&["build"]), ..ScanOptions::default() };
+        assert_eq!(folder.scan(&options).0, ["build/keep/x", "build/y", "build/z"]);
         // A folder in which nothing is meant counts once, however much it holds.
-        let wishes = Wishes { exclude: globs(&["build/"]), include: globs(&["q"]), ..Wishes::default() };
-        assert_eq!(folder.scan(&wishes).1.excluded, 1);
+        let options =
+            ScanOptions { exclude: globs(&["build/"]), include: globs(&["q"]), ..ScanOptions::default() };
+        assert_eq!(folder.scan(&options).1.excluded, 1);
     }
 
     #[test]
@@ -300,20 +307,20 @@ mod tests {
         symlink("../d", folder.at("e/to-d")).unwrap();
         symlink("d/x", folder.at("to-x")).unwrap();
         assert_eq!(
-            (folder.scan(&Wishes::default()).0, folder.scan(&Wishes::default()).1.links),
+            (folder.scan(&ScanOptions::default()).0, folder.scan(&ScanOptions::default()).1.links),
             (vec!["d/x".into(), "e/a".into()], 2)
         );
-        let follow = Wishes { follow: true, ..Wishes::default() };
+        let follow = ScanOptions { follow: true, ..ScanOptions::default() };
         assert_eq!(folder.scan(&follow).0, ["d/x", "e/a", "e/to-d/x", "to-x"]);
         assert_eq!(scan(folder.0.path(), &follow).unwrap().linked, 2);
         let refused = |link: &str, target: &str| {
             symlink(target, folder.at(link)).unwrap();
-            let told = scan(folder.0.path(), &follow).unwrap_err().to_string();
+            let message = scan(folder.0.path(), &follow).unwrap_err().to_string();
             // One that is not wanted does no harm.
-            let wishes = Wishes { exclude: globs(&[link]), ..follow.clone() };
-            assert_eq!(folder.scan(&wishes).1.excluded, 1);
+            let options = ScanOptions { exclude: globs(&[link]), ..follow.clone() };
+            assert_eq!(folder.scan(&options).1.excluded, 1);
             std::fs::remove_file(folder.at(link)).unwrap();
-            told
+            message
         };
         assert!(refused("circle", "e/..").contains("leads back to a folder"));
         assert!(refused("self", "self").contains("leads back to itself"));

@@ -1,5 +1,5 @@
-//! The values that inputs and outputs are made of: keys of peers and trackers, sources of addresses, reasons of
-//! failures, what is wanted of the content.
+//! Values of inputs and outputs: peer and tracker keys, address sources, reasons of failures, content
+//! settings.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,11 +7,11 @@ use std::time::Duration;
 use crate::base::{Bitfield, Geometry, PeerId, Untrusted};
 use crate::proto::handshake::Reserved;
 
-/// One connection to a peer. Never used again after it has ended.
+/// The key of a connection to a peer, never reused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct PeerKey(pub u64);
 
-/// The place of a tracker in the torrent's list, counted over all tiers.
+/// The index of a tracker in the torrent's list, over all tiers.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct TrackerKey(pub usize);
 
@@ -22,20 +22,20 @@ pub enum Source {
     User,
     /// A tracker.
     Tracker,
-    /// The distributed hash table (BEP 5).
+    /// The DHT (BEP 5).
     Dht,
-    /// Another peer (BEP 11).
+    /// Peer exchange (BEP 11).
     Pex,
-    /// The local network (BEP 14).
+    /// Local service discovery (BEP 14).
     Lsd,
-    /// We were connected in an earlier run.
+    /// The resume data: we were connected in an earlier run.
     Resume,
-    /// The peer itself: it connected to us.
+    /// The peer itself, which connected to us.
     Incoming,
 }
 
 impl Source {
-    /// Whether peers of a private torrent may come from there (BEP 27).
+    /// Whether a private torrent may use peers of this source (BEP 27).
     pub const fn is_open(self) -> bool {
         matches!(self, Self::User | Self::Tracker | Self::Resume | Self::Incoming)
     }
@@ -44,107 +44,107 @@ impl Source {
 /// The handshake of a peer (BEP 3, BEP 10).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Hello {
-    /// The name it gave itself.
+    /// The peer id.
     pub id: PeerId,
     /// The extensions it supports.
     pub reserved: Reserved,
 }
 
-/// Why a connection could not be made.
+/// Reasons why a dial failed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum DialFailure {
-    /// Nothing answered in time.
+    /// Timeout: there was no answer in time.
     TimedOut,
-    /// The other side refused.
+    /// The connection was refused.
     Refused,
-    /// There is no way there.
+    /// No route leads to the address.
     Unreachable,
-    /// The answer was no handshake for this torrent.
+    /// The answer was not a handshake for this torrent.
     BadHandshake,
-    /// The peer turned out to be ourselves.
+    /// The address is our own.
     Ourselves,
-    /// Our own side could not: no descriptors or no address.
+    /// The failure is local: no file descriptor or no local address.
     Local,
 }
 
-/// Why a connection ended.
+/// Reasons why a connection ended.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Departure {
-    /// The other side closed, or the network did.
+pub enum DisconnectReason {
+    /// The peer or the network closed the connection.
     Closed,
     /// The peer was silent for too long.
     Silent,
-    /// The peer broke the protocol.
+    /// The peer violated the protocol.
     Protocol,
-    /// The peer sent bytes that do not match the torrent.
+    /// The peer sent blocks with a wrong hash.
     Lied,
-    /// Neither side has anything the other wants.
+    /// Neither side has anything that the other wants.
     Useless,
-    /// There are better ones.
+    /// A better peer takes the connection's place.
     Replaced,
-    /// We are connected to it already.
+    /// Another connection to the same peer exists.
     Duplicate,
-    /// The peer turned out to be ourselves.
+    /// The peer is ourselves.
     Ourselves,
-    /// The torrent stops or pauses.
+    /// The torrent is stopped or paused.
     Stopping,
 }
 
-/// Why an announce or a scrape brought nothing.
+/// Reasons why an announce or scrape failed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum TrackerFailure {
-    /// The tracker said why, in its own words; and when to come again, if it said so (BEP 31).
+    /// The tracker refused it, with its own reason and the time of the next try, if given (BEP 31).
     Refused(Untrusted, Option<Duration>),
-    /// The tracker could not be asked, or its answer not be read; a sentence of ours.
+    /// The tracker was unreachable or its answer unreadable; the sentence is for the user.
     Unreachable(String),
 }
 
 impl TrackerFailure {
-    /// The sentence of a tracker that was asked and said nothing.
+    /// The sentence for a tracker that did not answer.
     pub const NO_ANSWER: &'static str = "the tracker did not answer in time";
 }
 
-/// How much a file, and so its pieces, is wanted.
+/// The priority of a file, and of its pieces.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum Priority {
-    /// Not at all.
+    /// Do not download.
     Skip,
-    /// After everything else.
+    /// Download after everything else.
     Low,
-    /// As usual.
+    /// Download in the usual order.
     #[default]
     Normal,
-    /// Before everything else.
+    /// Download before everything else.
     High,
 }
 
-/// In which order pieces are chosen.
+/// The order in which pieces are picked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Order {
-    /// The rarest first.
+    /// Rarest first.
     #[default]
     RarestFirst,
-    /// From the beginning to the end.
+    /// From the first piece to the last.
     InOrder,
 }
 
-/// The content of a torrent when it is opened: its metadata is known, and its files have been looked through.
+/// The content of a torrent whose metadata is known and whose files were checked.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ContentSetup {
-    /// Pieces, blocks and files.
+    /// The geometry of pieces, blocks and files.
     pub geometry: Arc<Geometry>,
-    /// The pieces that are in the files and right.
+    /// The verified pieces.
     pub have: Bitfield,
-    /// The priority of each piece; empty for all normal.
+    /// The priority of each piece; empty if all are normal.
     pub priorities: Vec<Priority>,
-    /// In which order pieces are chosen.
+    /// The order in which pieces are picked.
     pub order: Order,
-    /// Only give, never fetch.
+    /// Only upload, never download.
     pub seed_only: bool,
 }
 
 impl ContentSetup {
-    /// All pieces are wanted alike, the rarest first.
+    /// Makes a setup with normal priority for all pieces, rarest first.
     pub fn new(geometry: Arc<Geometry>, have: Bitfield) -> Self {
         Self { geometry, have, priorities: Vec::new(), order: Order::default(), seed_only: false }
     }

@@ -1,4 +1,4 @@
-//! Drafts: which there are, how much room they have, and whose turn it is.
+//! Attempts at assembling the info dictionary: their memory, and the order in which they get it.
 
 use std::time::Duration;
 
@@ -7,56 +7,61 @@ use crate::base::Moment;
 use crate::proto::extended::{MAX_METADATA, metadata_pieces};
 use crate::swarm::event::PeerKey;
 
-/// Bytes that all attempts may have together when they are whole: two of the longest.
+/// The memory of all attempts together when complete, in bytes: two of the longest dictionaries.
 pub(super) const MEMORY: u64 = 2 * MAX_METADATA as u64;
-/// A attempt may take this long, and longer by its length at [`MIN_RATE`], while others wait for room.
+/// The time that an attempt may take while others wait for memory, plus the time its length takes at
+/// [`MIN_RATE`].
 const TURN: Duration = Duration::from_secs(20);
-/// Bytes per second.
+/// The slowest rate that an attempt is allowed, in bytes per second.
 const MIN_RATE: u32 = 256 * 1024;
 
-/// Whose attempt it is.
+/// The key of an attempt.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Attempt {
-    /// Of all who claim this length.
+    /// The attempt of all peers that claim this length, in bytes.
     Shared(u32),
-    /// Of one peer alone.
+    /// The attempt of one peer alone.
     Alone(PeerKey),
 }
 
-/// One way to the whole.
+/// The state of an attempt.
 #[derive(Clone, Debug)]
-pub(super) struct Work {
+pub(super) struct AttemptState {
     pub(super) size: u32,
     pub(super) began: Moment,
     pub(super) missing: u32,
-    pub(super) pieces: Vec<Place>,
+    pub(super) pieces: Vec<PieceSlot>,
 }
 
-/// The place of one piece.
+/// The state of a piece of an attempt.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Place {
+pub(super) struct PieceSlot {
     pub(super) bytes: Option<(PeerKey, Box<[u8]>)>,
-    /// Peers that owe it, without those that let us wait.
+    /// The peers that were asked for the piece, without slow ones.
     pub(super) askers: u32,
-    /// How many have let us wait for it.
+    /// The number of peers that were asked for it and were slow.
     pub(super) slow: u32,
     pub(super) since: Moment,
 }
 
 impl MetadataDownload {
-    /// The attempt that this peer works on.
+    /// Returns the attempt that a peer contributes to.
     pub(super) fn attempt_of(&self, peer: PeerKey) -> Option<Attempt> {
         let &Offer { size, alone, .. } = self.offers.get(&peer)?;
-        Some(if alone || self.spoiled.contains(&size) { Attempt::Alone(peer) } else { Attempt::Shared(size) })
+        Some(if alone || self.unshared.contains(&size) {
+            Attempt::Alone(peer)
+        } else {
+            Attempt::Shared(size)
+        })
     }
 
-    /// Whether this peer could give and its attempt has no room.
-    pub(super) fn waits(&self, peer: PeerKey) -> bool {
+    /// Whether the peer could contribute but its attempt has no memory.
+    pub(super) fn waits_for_memory(&self, peer: PeerKey) -> bool {
         self.attempt_of(peer).is_some_and(|attempt| !self.work.contains_key(&attempt))
     }
 
-    /// Whether a attempt has room, which it is given if there is some.
-    pub(super) fn begin(&mut self, now: Moment, attempt: Attempt, peer: PeerKey) -> bool {
+    /// Starts an attempt if there is memory for it. Returns whether it is running.
+    pub(super) fn start_attempt(&mut self, now: Moment, attempt: Attempt, peer: PeerKey) -> bool {
         if self.work.contains_key(&attempt) {
             return true;
         }
@@ -83,25 +88,29 @@ impl MetadataDownload {
             }
         }
         let missing = metadata_pieces(size);
-        let pieces = vec![Place::default(); missing as usize];
-        self.work.insert(attempt, Work { size, began: now, missing, pieces });
+        let pieces = vec![PieceSlot::default(); missing as usize];
+        self.work.insert(attempt, AttemptState { size, began: now, missing, pieces });
         true
     }
 
-    /// How often the best of those who work on a attempt let us wait.
+    /// Returns the smallest number of misses among the peers of an attempt.
     pub(super) fn least_misses(&self, attempt: Attempt) -> u32 {
-        self.makers(attempt).filter_map(|peer| self.claim(peer)).map(|(_, misses)| misses).min().unwrap_or(0)
+        self.contributors(attempt)
+            .filter_map(|peer| self.claim(peer))
+            .map(|(_, misses)| misses)
+            .min()
+            .unwrap_or(0)
     }
 
-    /// A attempt loses its room; says who worked on it.
+    /// Drops an attempt to free its memory. Returns the peers that contributed.
     pub(super) fn drop_attempt(&mut self, attempt: Attempt) -> Vec<PeerKey> {
-        let makers: Vec<PeerKey> = self.makers(attempt).collect();
+        let contributors: Vec<PeerKey> = self.contributors(attempt).collect();
         self.work.remove(&attempt);
-        self.forget_asked(&makers);
-        makers
+        self.forget_asked(&contributors);
+        contributors
     }
 
-    /// Gives up those who do not answer, and attempts that take too long while others wait for room.
+    /// Gives up on silent peers, and on attempts that take too long while others wait for memory.
     pub(super) fn give_up(&mut self, now: Moment) {
         let silent = self
             .offers
@@ -120,12 +129,13 @@ impl MetadataDownload {
         }
         self.drop_idle();
         let ready = |offer: &Offer| offer.rests.is_none_or(|until| until <= now);
-        let waits = self.offers.iter().any(|(&peer, offer)| ready(offer) && self.waits(peer));
+        let waits = self.offers.iter().any(|(&peer, offer)| ready(offer) && self.waits_for_memory(peer));
         if !waits {
             return;
         }
-        let rests =
-            |attempt: Attempt| self.makers(attempt).all(|peer| !self.offers.get(&peer).is_some_and(ready));
+        let rests = |attempt: Attempt| {
+            self.contributors(attempt).all(|peer| !self.offers.get(&peer).is_some_and(ready))
+        };
         let resting: Vec<Attempt> = self.work.keys().copied().filter(|&attempt| rests(attempt)).collect();
         for attempt in resting {
             self.drop_attempt(attempt);
@@ -138,22 +148,26 @@ impl MetadataDownload {
         for attempt in late {
             for peer in self.drop_attempt(attempt) {
                 if let Some(offer) = self.offers.get_mut(&peer) {
-                    // It goes behind those who wait, and need not rest when there is room again.
+                    // The peer goes behind those that wait, but is asked again as soon as there is memory.
                     offer.misses += 1;
                 }
             }
         }
     }
 
-    /// The peers that work on an attempt.
-    pub(super) fn makers(&self, attempt: Attempt) -> impl Iterator<Item = PeerKey> + '_ {
+    /// Returns the peers that contribute to an attempt.
+    pub(super) fn contributors(&self, attempt: Attempt) -> impl Iterator<Item = PeerKey> + '_ {
         self.offers.keys().copied().filter(move |&peer| self.attempt_of(peer) == Some(attempt))
     }
 
-    /// Drafts on which nobody works any more are dropped.
+    /// Drops attempts that no peer contributes to.
     pub(super) fn drop_idle(&mut self) {
-        let idle: Vec<Attempt> =
-            self.work.keys().copied().filter(|&attempt| self.makers(attempt).next().is_none()).collect();
+        let idle: Vec<Attempt> = self
+            .work
+            .keys()
+            .copied()
+            .filter(|&attempt| self.contributors(attempt).next().is_none())
+            .collect();
         for attempt in idle {
             self.work.remove(&attempt);
         }

@@ -1,53 +1,52 @@
-//! Messages about pieces that come before the number of pieces is known.
+//! Messages about pieces that arrive before the number of pieces is known.
 //!
-//! They are kept, in no more memory than a bit for each piece there can be, and heard once more when the content of
-//! the torrent is opened.
+//! They are kept, in at most one bit for each possible piece, and replayed once the content is opened.
 
 use std::collections::BTreeSet;
 
 use crate::base::MAX_PIECES;
 use crate::proto::message::Message;
 
-/// The most pieces kept of those a peer suggests or allows.
+/// The most suggested pieces, and the most allowed-fast pieces, that are kept.
 const MAX_HINTS: usize = 32;
-/// The most pieces kept that a peer has said it has lost.
+/// The most lost pieces that are kept.
 const MAX_LOST: usize = 256;
 
-/// The messages of one peer about pieces; see the head of this file.
+/// The messages of one peer about its pieces.
 #[derive(Clone, Debug, Default)]
 pub struct EarlyMessages {
-    /// All its pieces at once, in place of those it named before.
-    told: Option<Message>,
-    /// Pieces it named one by one, a bit for each, as far as they do not stand in what it told.
+    /// The peer's last bitfield, have-all or have-none message.
+    all: Option<Message>,
+    /// Pieces of have messages that `all` does not contain, one bit each.
     haves: Vec<u8>,
-    /// Pieces it has no more (BEP 54) of those it told.
+    /// Pieces in `all` that the peer has lost since (BEP 54).
     lost: BTreeSet<u32>,
     suggested: Vec<u32>,
     allowed: Vec<u32>,
 }
 
-/// A message that breaks the protocol, whatever the torrent is.
+/// The error for a message that violates the protocol whatever the torrent is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Broken;
 
 impl EarlyMessages {
-    /// Keeps a message about pieces; says whether it brought anything. Other messages are passed over.
-    pub fn heard(&mut self, message: Message, fast: bool) -> Result<bool, Broken> {
+    /// Keeps a message about pieces and ignores others. Returns whether it was news.
+    pub fn record(&mut self, message: Message, fast: bool) -> Result<bool, Broken> {
         match message {
             Message::Have(piece) if piece >= MAX_PIECES => return Err(Broken),
             Message::Have(piece) => return Ok(self.have(piece)),
-            Message::HaveAll | Message::HaveNone if !fast || self.told.is_some() => return Err(Broken),
+            Message::HaveAll | Message::HaveNone if !fast || self.all.is_some() => return Err(Broken),
             Message::HaveAll | Message::HaveNone => {
                 self.haves.clear();
-                self.told = Some(message);
+                self.all = Some(message);
             }
             Message::Bitfield(_) => {
-                if self.told.is_none() {
+                if self.all.is_none() {
                     self.haves.clear();
                 }
-                // aria2 says a second one instead of many `have`.
-                let new = self.told.as_ref() != Some(&message);
-                self.told = Some(message);
+                // aria2 sends another bitfield in place of many have messages.
+                let new = self.all.as_ref() != Some(&message);
+                self.all = Some(message);
                 self.lost.clear();
                 return Ok(new);
             }
@@ -61,13 +60,13 @@ impl EarlyMessages {
         Ok(true)
     }
 
-    /// The peer has lost a piece (BEP 54).
-    pub fn has_not(&mut self, piece: u32) -> Result<(), Broken> {
+    /// Records that the peer has lost a piece (BEP 54).
+    pub fn record_lost(&mut self, piece: u32) -> Result<(), Broken> {
         if piece >= MAX_PIECES {
             return Err(Broken);
         }
         clear(&mut self.haves, piece);
-        match &mut self.told {
+        match &mut self.all {
             Some(Message::Bitfield(bits)) => clear(bits, piece),
             Some(Message::HaveAll) => {
                 self.lost.insert(piece);
@@ -77,9 +76,9 @@ impl EarlyMessages {
         if self.lost.len() > MAX_LOST { Err(Broken) } else { Ok(()) }
     }
 
-    /// Whether it has any piece, as far as it said.
+    /// Whether the peer has announced any piece.
     pub fn has_any(&self) -> bool {
-        let told = match &self.told {
+        let told = match &self.all {
             Some(Message::HaveAll) => true,
             Some(Message::Bitfield(bits)) => bits.iter().any(|&byte| byte != 0),
             _ => false,
@@ -87,25 +86,25 @@ impl EarlyMessages {
         told || self.haves.iter().any(|&byte| byte != 0)
     }
 
-    /// All of it once more, in an order in which it may be said; then the pieces that were lost. There may be millions of
-    /// messages, so they are made one by one.
-    pub fn again(self) -> (impl Iterator<Item = Message>, BTreeSet<u32>) {
+    /// Returns all messages in an order that the protocol allows, and the lost pieces. There may be millions
+    /// of messages, so they are produced one by one.
+    pub fn replay(self) -> (impl Iterator<Item = Message>, BTreeSet<u32>) {
         let bits = self.haves.into_iter().enumerate().filter(|&(_, bits)| bits != 0);
         let pieces = bits.flat_map(|(at, bits)| {
             let of_byte = (0..8_u32).filter(move |bit| bits & (0x80 >> bit) != 0);
             of_byte.map(move |bit| at as u32 * 8 + bit)
         });
-        let all = self.told.into_iter().chain(pieces.map(Message::Have));
+        let all = self.all.into_iter().chain(pieces.map(Message::Have));
         let hints = self.suggested.into_iter().map(Message::Suggest);
         (all.chain(hints).chain(self.allowed.into_iter().map(Message::AllowedFast)), self.lost)
     }
 
-    /// Notes a piece; says whether that is new.
+    /// Records a piece of a have message. Returns whether it is new.
     fn have(&mut self, piece: u32) -> bool {
         let (at, bit) = (piece as usize / 8, 0x80 >> (piece % 8));
-        let bits = match &mut self.told {
+        let bits = match &mut self.all {
             Some(Message::HaveAll) => return self.lost.remove(&piece),
-            // In a bitfield there is room for it.
+            // A bitfield has a bit for the piece.
             Some(Message::Bitfield(bits)) if at < bits.len() => bits,
             _ => {
                 if self.haves.len() <= at {
@@ -120,14 +119,14 @@ impl EarlyMessages {
     }
 }
 
-/// Takes a piece out of a bitfield.
+/// Clears the bit of a piece.
 fn clear(bits: &mut [u8], piece: u32) {
     if let Some(byte) = bits.get_mut(piece as usize / 8) {
         *byte &= !(0x80 >> (piece % 8));
     }
 }
 
-/// Notes a hint, unless there are many.
+/// Adds a hint, up to [`MAX_HINTS`].
 fn hint(hints: &mut Vec<u32>, piece: u32) {
     if !hints.contains(&piece) && hints.len() < MAX_HINTS {
         hints.push(piece);
@@ -143,9 +142,9 @@ mod tests {
     fn said(messages: &[Message]) -> Vec<Message> {
         let mut early = EarlyMessages::default();
         for message in messages {
-            early.heard(message.clone(), true).expect("allowed");
+            early.record(message.clone(), true).expect("allowed");
         }
-        early.again().0.collect()
+        early.replay().0.collect()
     }
 
     #[test]
@@ -166,39 +165,42 @@ mod tests {
     #[test]
     fn what_breaks_the_protocol_in_any_torrent_is_told() {
         let mut early = EarlyMessages::default();
-        assert_eq!(early.heard(Message::HaveAll, false), Err(Broken));
-        assert_eq!(early.heard(Message::AllowedFast(1), false), Err(Broken));
-        assert_eq!(early.heard(Message::Have(MAX_PIECES), true), Err(Broken));
+        assert_eq!(early.record(Message::HaveAll, false), Err(Broken));
+        assert_eq!(early.record(Message::AllowedFast(1), false), Err(Broken));
+        assert_eq!(early.record(Message::Have(MAX_PIECES), true), Err(Broken));
     }
 
     #[test]
     fn pieces_take_a_bit_each_and_what_brings_nothing_is_told() {
         let mut early = EarlyMessages::default();
         let new =
-            (0..MAX_PIECES).filter(|&piece| early.heard(Message::Have(piece), true) == Ok(true)).count();
+            (0..MAX_PIECES).filter(|&piece| early.record(Message::Have(piece), true) == Ok(true)).count();
         assert_eq!((new, early.haves.len()), (MAX_PIECES as usize, MAX_PIECES as usize / 8));
-        assert_eq!(early.heard(Message::Have(7), true), Ok(false));
-        assert_eq!(early.heard(Message::Bitfield(vec![3]), true), Ok(true));
-        assert_eq!(early.heard(Message::Bitfield(vec![3]), true), Ok(false));
+        assert_eq!(early.record(Message::Have(7), true), Ok(false));
+        assert_eq!(early.record(Message::Bitfield(vec![3]), true), Ok(true));
+        assert_eq!(early.record(Message::Bitfield(vec![3]), true), Ok(false));
         let bitfield = Message::Bitfield(vec![3]);
-        assert!(early.again().0.eq([bitfield]), "the first one takes the place of what was named before");
+        assert!(early.replay().0.eq([bitfield]), "the first one takes the place of what was named before");
     }
 
     #[test]
     fn what_was_lost_is_lost_and_may_come_back() {
         let mut seed = EarlyMessages::default();
-        assert_eq!(seed.heard(Message::HaveAll, true), Ok(true));
-        assert_eq!((seed.has_not(3), seed.has_not(4)), (Ok(()), Ok(())));
-        assert_eq!(seed.heard(Message::Have(4), true), Ok(true));
-        let (said, lost) = seed.clone().again();
+        assert_eq!(seed.record(Message::HaveAll, true), Ok(true));
+        assert_eq!((seed.record_lost(3), seed.record_lost(4)), (Ok(()), Ok(())));
+        assert_eq!(seed.record(Message::Have(4), true), Ok(true));
+        let (said, lost) = seed.clone().replay();
         assert_eq!((said.collect(), lost), (vec![Message::HaveAll], BTreeSet::from([3])));
-        assert!((0..MAX_PIECES).try_for_each(|piece| seed.has_not(piece)).is_err(), "nobody loses so much");
+        assert!(
+            (0..MAX_PIECES).try_for_each(|piece| seed.record_lost(piece)).is_err(),
+            "nobody loses so much"
+        );
         let mut leech = EarlyMessages::default();
         for message in [Message::Bitfield(vec![0xff]), Message::Have(9)] {
-            assert_eq!(leech.heard(message, true), Ok(true));
+            assert_eq!(leech.record(message, true), Ok(true));
         }
-        assert_eq!((leech.has_not(0), leech.has_not(9)), (Ok(()), Ok(())));
-        assert!(leech.again().0.eq([Message::Bitfield(vec![0x7f])]));
+        assert_eq!((leech.record_lost(0), leech.record_lost(9)), (Ok(()), Ok(())));
+        assert!(leech.replay().0.eq([Message::Bitfield(vec![0x7f])]));
     }
 
     proptest! {
@@ -206,10 +208,10 @@ mod tests {
         fn hints_stay_few(pieces in prop::collection::vec(any::<u32>(), 0..500)) {
             let mut early = EarlyMessages::default();
             for piece in pieces {
-                let _ = early.heard(Message::Suggest(piece), true);
-                let _ = early.heard(Message::AllowedFast(piece), true);
+                let _ = early.record(Message::Suggest(piece), true);
+                let _ = early.record(Message::AllowedFast(piece), true);
             }
-            prop_assert!(early.again().0.count() <= 2 * MAX_HINTS);
+            prop_assert!(early.replay().0.count() <= 2 * MAX_HINTS);
         }
     }
 }

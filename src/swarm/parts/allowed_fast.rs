@@ -1,4 +1,4 @@
-//! The pieces a choked peer may ask for (BEP 6, "Allowed Fast Set Generation").
+//! The pieces that a choked peer may request (BEP 6, "Allowed Fast Set Generation").
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -6,11 +6,11 @@ use sha1::{Digest, Sha1};
 
 use crate::base::{Geometry, Piece};
 
-/// How many pieces are allowed to each peer.
+/// The number of allowed-fast pieces per peer.
 pub const ALLOWED: usize = 5;
 
-/// The first `count` pieces allowed to a peer of this address: they follow from the address and the
-/// info-hash, so that a peer gets no more by coming again. Empty for IPv6, for which BEP 6 says nothing.
+/// Returns the first `count` allowed-fast pieces of a peer. They depend only on address and info-hash, so
+/// reconnecting gains a peer nothing. Empty for IPv6, which BEP 6 does not cover.
 pub fn allowed_fast(addr: IpAddr, info_hash: [u8; 20], geometry: &Geometry, count: usize) -> Vec<Piece> {
     let v4 = match addr {
         IpAddr::V4(v4) => v4,
@@ -23,7 +23,7 @@ pub fn allowed_fast(addr: IpAddr, info_hash: [u8; 20], geometry: &Geometry, coun
     let network = u32::from(v4) & 0xffff_ff00;
     let mut set: Vec<Piece> = Vec::with_capacity(count);
     let mut state = [&Ipv4Addr::from(network).octets()[..], &info_hash[..]].concat();
-    // Each round gives five numbers, so a small torrent is covered long before this many.
+    // Each round yields five numbers, so even a small torrent is covered after far fewer rounds.
     for _ in 0..1000 {
         state = Sha1::digest(&state).to_vec();
         for word in state.as_chunks::<4>().0 {

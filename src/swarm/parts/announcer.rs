@@ -1,9 +1,9 @@
 //! When to announce to which tracker (BEP 3, BEP 12, BEP 31, BEP 48).
 //!
-//! Every tier is announced to, in each tier one tracker: the first that works. BEP 12 would have the
-//! second tier wait until the first has failed altogether; torrents in the wild put trackers of
-//! different swarms into tiers of their own, so the common clients ask all tiers, and so do we.
-//! Within a tier the order is one of chance, and who answers moves to the front.
+//! Each tier announces to one tracker, the first that works. BEP 12 would use the second tier only when the
+//! whole first tier has failed; but many torrents put trackers of different swarms into separate tiers, so
+//! the common clients use all tiers, and so does torr. The order within a tier is random, and a tracker that
+//! answers moves to the front.
 
 use std::time::Duration;
 
@@ -12,40 +12,42 @@ use crate::proto::announce::{AnnounceEvent, AnnounceReply, ScrapeReply};
 
 use crate::swarm::event::{TrackerFailure, TrackerKey};
 
+/// The wait after the first round of failures in a tier; doubled after each further round.
 const FIRST_WAIT: Duration = Duration::from_secs(30);
+/// The longest wait after failures.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
-/// The shortest time between announces out of turn where the tracker names none.
+/// The shortest time between early announces where the tracker names none.
 const USUAL_MIN_INTERVAL: Duration = Duration::from_secs(300);
-/// No tracker makes us come more often or more rarely than this.
+/// The shortest and longest interval that a tracker can impose on us.
 const INTERVALS: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(24 * 3600));
-/// The time between two scrapes of a tracker whose announces do not tell how many peers there are.
+/// The time between two scrapes of a tracker whose announces do not return the counts.
 const SCRAPE: Duration = Duration::from_secs(30 * 60);
 
-/// One tracker, as far as it is known.
+/// The state of a tracker.
 #[derive(Clone, Debug, Default)]
 pub struct Tracker {
-    /// Its tier, counted from 0.
+    /// The tracker's tier, counted from 0.
     pub tier: usize,
-    /// An announce is under way, for this reason.
+    /// The event of the announce in progress, if any.
     pub asking: Option<AnnounceEvent>,
-    /// Whether it answered when last asked; unknown before the first answer.
+    /// Whether the last announce succeeded; unknown before the first answer.
     pub working: Option<bool>,
-    /// Failures in a row.
+    /// The number of consecutive failures.
     pub failures: u32,
-    /// The last failure or warning it sent.
+    /// The last failure or warning.
     pub said: Option<Untrusted>,
-    /// Whether it refused rather than being out of reach.
+    /// Whether the last failure was a refusal, not a network error.
     pub refused: bool,
-    /// Seeds it knows.
+    /// The number of seeds, as the tracker reported it.
     pub seeds: Option<u32>,
-    /// Leechers it knows.
+    /// The number of leechers, as the tracker reported it.
     pub leechers: Option<u32>,
-    /// Addresses it gave when last asked.
+    /// The number of peers in the last answer.
     pub peers: usize,
-    /// To be sent back to it.
+    /// The tracker id to send back with the next announce.
     pub id: Option<Vec<u8>>,
     started: bool,
-    /// The tracker was out of reach when it was to hear that we are complete.
+    /// Whether a `completed` event still has to be sent, after the tracker was unreachable.
     owed_completed: bool,
     answered: Moment,
     min_interval: Duration,
@@ -61,7 +63,7 @@ struct Tier {
     next: Moment,
 }
 
-/// All tiers; see the head of this file.
+/// The trackers of a torrent, in tiers.
 #[derive(Clone, Debug)]
 pub struct Announcer {
     trackers: Vec<Tracker>,
@@ -73,14 +75,14 @@ pub struct Announcer {
 /// An action that is due.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Due {
-    /// Announce for this reason.
+    /// An announce with this event.
     Announce(TrackerKey, AnnounceEvent),
-    /// Scrape.
+    /// A scrape.
     Scrape(TrackerKey),
 }
 
 impl Announcer {
-    /// Announces begin at once.
+    /// Makes an announcer whose first announces are due at once.
     pub fn new(now: Moment, tiers: &[Vec<TrackerKey>], rng: &mut Rng) -> Self {
         let count = tiers.iter().flatten().map(|key| key.0 + 1).max().unwrap_or(0);
         let mut trackers = vec![Tracker::default(); count];
@@ -98,25 +100,25 @@ impl Announcer {
         Self { trackers, tiers: built, active: true, complete: false }
     }
 
-    /// All trackers, in the order of keys.
+    /// The state of all trackers, in the order of their keys.
     pub fn trackers(&self) -> &[Tracker] {
         &self.trackers
     }
 
-    /// When a tracker is announced to next.
+    /// The time of the next announce to a tracker.
     pub fn next_of(&self, tracker: TrackerKey) -> Option<Moment> {
         let tier = self.tiers.iter().find(|tier| tier.order.get(tier.at) == Some(&tracker.0))?;
         (self.active && self.trackers[tracker.0].asking.is_none()).then_some(tier.next)
     }
 
-    /// When [`Self::due`] will have something to do.
+    /// The time at which [`Self::due`] returns the next action.
     pub fn deadline(&self) -> Option<Moment> {
         let idle = self.tiers.iter().filter(|tier| !self.is_asking(tier)).map(|tier| tier.next);
         let scrapes = self.trackers.iter().filter_map(|t| t.next_scrape.filter(|_| !t.scraping));
         self.active.then(|| idle.chain(scrapes).min()).flatten()
     }
 
-    /// The actions that are due now; they count as begun.
+    /// Returns the actions that are due now, and counts them as started.
     pub fn due(&mut self, now: Moment) -> Vec<Due> {
         let mut due = Vec::new();
         if !self.active {
@@ -149,7 +151,7 @@ impl Announcer {
         tier.order.iter().any(|&key| self.trackers[key].asking.is_some())
     }
 
-    /// A tracker answered, or did not.
+    /// Records the answer to an announce, or its failure.
     pub fn announced(
         &mut self,
         now: Moment,
@@ -205,7 +207,7 @@ impl Announcer {
         }
     }
 
-    /// A tracker answered a scrape, or did not.
+    /// Records the answer to a scrape, or its failure.
     pub fn scraped(
         &mut self,
         now: Moment,
@@ -224,8 +226,7 @@ impl Announcer {
         }
     }
 
-    /// More peers are wanted: announce as soon as the trackers' min interval allows. Says whether that
-    /// changed anything.
+    /// Brings the next announces forward, as far as each tracker's min interval allows, to get more peers.
     pub fn hurry(&mut self, now: Moment) {
         for tier in &mut self.tiers {
             let tracker = &self.trackers[tier.order[tier.at]];
@@ -235,26 +236,27 @@ impl Announcer {
         }
     }
 
-    /// The download has just become complete: those that know us are told, once.
+    /// Returns the `completed` announces, once, to all trackers that have had our `started`.
     pub fn completed(&mut self) -> Vec<(TrackerKey, AnnounceEvent)> {
         if self.complete || !self.active {
             return Vec::new();
         }
         self.complete = true;
-        self.tell(AnnounceEvent::Completed)
+        self.announce_to_known(AnnounceEvent::Completed)
     }
 
-    /// We leave or pause: those that know us are told, and nothing is due any more.
+    /// Returns the `stopped` announces to all trackers that have had our `started`, and suspends the
+    /// announcer.
     pub fn stop(&mut self) -> Vec<(TrackerKey, AnnounceEvent)> {
-        let told = if self.active { self.tell(AnnounceEvent::Stopped) } else { Vec::new() };
+        let announces = if self.active { self.announce_to_known(AnnounceEvent::Stopped) } else { Vec::new() };
         self.active = false;
         for tracker in &mut self.trackers {
             (tracker.started, tracker.asking, tracker.scraping) = (false, None, false);
         }
-        told
+        announces
     }
 
-    /// We come back after a pause.
+    /// Resumes after a pause.
     pub fn resume(&mut self, now: Moment) {
         if !self.active {
             self.active = true;
@@ -262,15 +264,15 @@ impl Announcer {
         }
     }
 
-    fn tell(&mut self, event: AnnounceEvent) -> Vec<(TrackerKey, AnnounceEvent)> {
+    fn announce_to_known(&mut self, event: AnnounceEvent) -> Vec<(TrackerKey, AnnounceEvent)> {
         let known = |t: &Tracker| t.started || t.asking == Some(AnnounceEvent::Started);
         let knowing = self.trackers.iter_mut().enumerate().filter(|(_, t)| known(t));
-        let told = knowing.map(|(key, tracker)| {
-            // What is under way stays first: its answer also sets the next regular announce.
+        let announces = knowing.map(|(key, tracker)| {
+            // An announce in progress stays registered: its answer also sets the next regular announce.
             tracker.asking = tracker.asking.or(Some(event));
             (TrackerKey(key), event)
         });
-        told.collect()
+        announces.collect()
     }
 }
 

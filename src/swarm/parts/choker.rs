@@ -1,9 +1,9 @@
-//! The choker: which peers have an upload slot.
+//! The choker, which assigns the upload slots.
 //!
-//! While we fetch, those who give most get most (tit for tat), and one slot goes by chance for half
-//! a minute, so that strangers can show what they give. While we only give, slots go round: who has
-//! had its quantum makes room for who waited longest. A free slot is given at once; only taking one
-//! away waits for the round of ten seconds, since a choke costs the other side what was under way.
+//! While downloading, the peers that upload most to us get the slots (tit for tat), and one optimistic slot
+//! goes to a random peer for 30 s, so that new peers can show their rate. While seeding, the slots rotate: a
+//! peer that has had its quantum gives way to the one that waited longest. A free slot is assigned at once; a
+//! slot is taken away only in the rounds of 10 s, since a choke costs the peer its pending requests.
 
 use std::time::Duration;
 
@@ -13,38 +13,38 @@ use crate::swarm::event::PeerKey;
 
 /// The time between two rounds.
 pub const ROUND: Duration = Duration::from_secs(10);
-/// How long a peer keeps the slot of chance.
+/// The time for which a peer keeps the optimistic slot.
 const OPTIMISTIC: Duration = Duration::from_secs(30);
-/// The shortest time a peer keeps a slot while we only give.
+/// The shortest time for which a peer keeps a slot while we seed.
 const TURN: Duration = Duration::from_secs(30);
-/// Bytes that a peer may get in its turn before it makes room.
+/// The bytes that a peer receives in its turn before it gives way to others, while we seed.
 const QUANTUM: u64 = 16 << 20;
-/// A peer as new as this has three tickets in the draw for the slot of chance.
+/// The age up to which a peer has three chances instead of one to get the optimistic slot.
 const NEW: Duration = Duration::from_secs(60);
 
-/// A peer that wants something of us.
+/// An interested peer.
 #[derive(Clone, Copy, Debug)]
 pub struct Contender {
     /// The peer.
     pub peer: PeerKey,
-    /// Whether it has a slot.
+    /// Whether the peer has a slot.
     pub unchoked: bool,
-    /// When it got or lost its slot, or came.
+    /// The time at which the peer was last choked or unchoked, or else connected.
     pub since: Moment,
-    /// When it came.
+    /// The time at which the peer connected.
     pub came: Moment,
-    /// Payload from it, bytes per second.
+    /// The payload rate from the peer, in bytes per second.
     pub gives: f64,
-    /// Payload to it, bytes per second.
+    /// The payload rate to the peer, in bytes per second.
     pub takes: f64,
-    /// Bytes it got since it has its slot.
+    /// The bytes sent to the peer since it was unchoked.
     pub got: u64,
-    /// Whether it has owed us blocks for too long.
+    /// Whether the peer is snubbed: it has not sent requested blocks for too long.
     pub snubbed: bool,
 }
 
-/// The number of slots for an upload limit and the present upload rate, in bytes per second: enough
-/// to fill the line, few enough that each is worth having.
+/// Returns the number of upload slots for an upload limit and the current upload rate, in bytes per second:
+/// enough to use the line, few enough for a useful rate per slot.
 pub fn slots(limit: Option<u64>, rate: f64) -> usize {
     let root = |bytes: f64| (bytes / 1024.0 * 0.6).max(0.0).sqrt() as usize;
     match limit {
@@ -58,14 +58,14 @@ pub fn slots(limit: Option<u64>, rate: f64) -> usize {
     }
 }
 
-/// Chooses who has a slot.
+/// The choice of the peers that have an upload slot.
 #[derive(Clone, Debug, Default)]
 pub struct Choker {
     chance: Option<(PeerKey, Moment)>,
 }
 
 impl Choker {
-    /// Chooses the peers that have a slot from now on, of those that want one.
+    /// Returns the peers that have a slot from now on.
     pub fn round(
         &mut self,
         now: Moment,
@@ -95,7 +95,7 @@ impl Choker {
         chosen
     }
 
-    /// The next peer for a slot that is free, of those who have none.
+    /// Returns the next peer for a free slot.
     pub fn next(now: Moment, seeding: bool, contenders: &[Contender]) -> Option<PeerKey> {
         let waiting = contenders.iter().filter(|c| !c.unchoked);
         let best = if seeding {
@@ -109,7 +109,7 @@ impl Choker {
         best.map(|c| c.peer)
     }
 
-    /// The peer of the optimistic slot: the same for half a minute, then another, preferably a new one.
+    /// Returns the peer of the optimistic slot: the same for 30 s, then another, preferably a new one.
     fn draw(&mut self, now: Moment, rest: &[Contender], rng: &mut Rng) -> Option<PeerKey> {
         if let Some((peer, since)) = self.chance
             && now.since(since) < OPTIMISTIC
@@ -129,8 +129,8 @@ impl Choker {
     }
 }
 
-/// The order of turns while we only give: first those amid their turn, the better takers first; then
-/// those who wait, the longest first; then those who had their turn.
+/// Returns the sort key while seeding: first the peers in the middle of their turn, the fastest first; then
+/// those that wait, the longest first; then those that had their turn.
 fn turn_key(now: Moment, c: &Contender) -> (u8, u64, Moment) {
     let had_its_turn = now.since(c.since) >= TURN && (c.got >= QUANTUM || now.since(c.since) >= TURN * 4);
     let idle = now.since(c.since) >= TURN && c.takes < 1024.0;

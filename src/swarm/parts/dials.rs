@@ -1,4 +1,4 @@
-//! How many dials are made, and how they end.
+//! The rate of dials, and the counts of their results.
 
 use std::time::Duration;
 
@@ -6,34 +6,34 @@ use crate::base::Moment;
 
 use crate::swarm::event::DialFailure;
 
-/// The most dials under way at a time.
+/// The most dials in progress at a time.
 pub const MAX_DIALS: usize = 30;
-/// Dials per second once the first [`MAX_DIALS`] have been made.
+/// The rate of dials per second after the first [`MAX_DIALS`].
 const PER_SECOND: f64 = 10.0;
 
-/// How dials ended so far.
+/// The counts of dials and their results.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Dials {
-    /// Begun.
+    /// Dials that were started.
     pub tried: u64,
-    /// Connections that stood.
+    /// Dials that connected.
     pub connected: u64,
-    /// Nothing answered.
+    /// Dials that timed out.
     pub timed_out: u64,
-    /// The other side refused.
+    /// Dials that were refused.
     pub refused: u64,
-    /// There was no way.
+    /// Dials without a route.
     pub unreachable: u64,
     /// Dials that reached no peer of this torrent.
     pub bad_handshake: u64,
     /// Dials that reached ourselves.
     pub ourselves: u64,
-    /// We could not.
+    /// Dials that failed on our own side.
     pub local: u64,
 }
 
 impl Dials {
-    /// A dial failed.
+    /// Counts a failed dial.
     pub const fn failed(&mut self, why: DialFailure) {
         *match why {
             DialFailure::TimedOut => &mut self.timed_out,
@@ -46,7 +46,7 @@ impl Dials {
     }
 }
 
-/// When another dial may be made: the first [`MAX_DIALS`] at once, later ones at a rate.
+/// The rate limit of dials: the first [`MAX_DIALS`] at once, then [`PER_SECOND`].
 #[derive(Clone, Debug)]
 pub struct Pace {
     tokens: f64,
@@ -54,22 +54,22 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Nothing has been dialled yet.
+    /// Makes a full bucket.
     pub const fn new(now: Moment) -> Self {
         Self { tokens: MAX_DIALS as f64, filled: now }
     }
 
-    /// How long until one may be dialled.
+    /// The time until the next dial is allowed.
     pub fn wait(&self, now: Moment) -> Duration {
         let missing = 1.0 - self.tokens_at(now);
         if missing <= 0.0 {
             return Duration::ZERO;
         }
-        // The grain of a millisecond keeps rounding from waking us a little too early for ever.
+        // An extra millisecond keeps rounding from waking us slightly too early again and again.
         Duration::from_secs_f64(missing / PER_SECOND) + Duration::from_millis(1)
     }
 
-    /// One is dialled.
+    /// Counts a dial.
     pub fn take(&mut self, now: Moment) {
         self.tokens = self.tokens_at(now) - 1.0;
         self.filled = now;

@@ -1,8 +1,8 @@
-//! The upload of the info dictionary to one peer (BEP 9), and its bound.
+//! The upload of the info dictionary to one peer (BEP 9), and its limit.
 //!
-//! Pieces go out a few at a time, the next ones when those are on their way: a dictionary may be longer than
-//! all that may wait for a peer that reads slowly. Each peer may have it a few times over; one that asks
-//! on and on is turned down.
+//! Pieces are sent a few at a time, the next ones once those are written to the socket: a dictionary can be
+//! longer than the send queue of a slow peer. Each peer may download it a few times; further requests are
+//! rejected.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,18 +10,18 @@ use std::time::Duration;
 use crate::base::Moment;
 use crate::proto::extended::metadata_pieces;
 
-/// Pieces that are sent and may not be out yet.
+/// The most pieces that are in the send queue at a time.
 const AT_ONCE: usize = 16;
-/// Requests of a peer that wait.
+/// The most waiting requests of a peer.
 const MAX_WAITING: usize = 1024;
-/// So many times over a peer may have the whole.
+/// The number of times that a peer may download the whole dictionary.
 const COPIES: u32 = 3;
-/// Pieces that a peer may have in any case, for dictionaries of few pieces.
+/// The smallest quota in pieces, for dictionaries of few pieces.
 const MIN_PIECES: u32 = 16;
-/// After this long it may have it once more.
+/// The time after which a peer may download the dictionary once more.
 const REFILL: Duration = Duration::from_secs(120);
 
-/// Requests of one peer for the info dictionary; see the head of this file.
+/// The requests of one peer for the info dictionary.
 #[derive(Clone, Debug)]
 pub struct MetadataQuota {
     waiting: VecDeque<u32>,
@@ -31,12 +31,12 @@ pub struct MetadataQuota {
 }
 
 impl MetadataQuota {
-    /// A peer that has not asked for anything.
+    /// Makes a full quota.
     pub const fn new(now: Moment) -> Self {
         Self { waiting: VecDeque::new(), under_way: false, given: 0, since: now }
     }
 
-    /// Takes a request for a piece of a dictionary of `len` bytes. Says whether it is granted.
+    /// Takes a request for a piece of a dictionary of `len` bytes. Returns whether it is granted.
     pub fn asked(&mut self, now: Moment, len: u32, piece: u32) -> bool {
         let pieces = metadata_pieces(len);
         if now.since(self.since) >= REFILL {
@@ -54,7 +54,7 @@ impl MetadataQuota {
         true
     }
 
-    /// The pieces to send now. Nothing more is sent before [`Self::drained`].
+    /// Returns the pieces to send now. No more are sent before [`Self::drained`].
     pub fn next(&mut self) -> Vec<u32> {
         if self.under_way || self.waiting.is_empty() {
             return Vec::new();
@@ -63,7 +63,7 @@ impl MetadataQuota {
         self.waiting.drain(..self.waiting.len().min(AT_ONCE)).collect()
     }
 
-    /// All pieces that were sent are out.
+    /// Records that all pieces were written to the socket.
     pub const fn drained(&mut self) {
         self.under_way = false;
     }

@@ -1,8 +1,8 @@
-//! The open pieces: begun, and not yet verified, spoiled or given up.
+//! Partial pieces: opened, and not yet verified, failed or abandoned.
 //!
-//! A block of an open piece is free, asked of somebody, or landed; every method keeps exactly one of
-//! the three. In the end game a block may be asked of several: the first of them is in its cell, the
-//! others are its twins. Of a long piece only what is in [`RequestWindow`] is free to be asked.
+//! Each block of a partial piece is free, requested or received. In the end game a block may be requested
+//! from several peers: its cell has the first one, `duplicates` the others. Of a long piece only the blocks in
+//! the [`RequestWindow`] can be requested.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -12,138 +12,138 @@ use crate::base::{BLOCK_LEN, Block, Geometry, Moment, Piece};
 use super::request_window::RequestWindow;
 use crate::swarm::event::PeerKey;
 
-/// The most peers of which one block is asked at a time.
+/// The most peers that one block is requested from at a time.
 pub const MAX_ASKERS: usize = 3;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Cell {
     Free,
-    Asked(PeerKey),
-    Landed(PeerKey),
+    Requested(PeerKey),
+    Received(PeerKey),
 }
 
-/// One open piece.
+/// A partial piece.
 #[derive(Clone, Debug)]
 pub struct PartialPiece {
     cells: Vec<Cell>,
     free: u32,
-    landed: u32,
+    received: u32,
     window: RequestWindow,
-    /// The fast peer that fetches the whole of it, so that a wrong piece has one sender.
+    /// The fast peer that downloads the whole piece, so that a wrong piece has one sender.
     pub owner: Option<PeerKey>,
-    /// Whether it was wrong before: nobody but the owner fetches it while the owner sends.
+    /// Whether the piece has failed before: while its owner sends, nobody else downloads it.
     pub strict: bool,
-    /// When a block last landed, or when it was opened.
+    /// The time of the last received block, or of opening.
     pub touched: Moment,
 }
 
 impl PartialPiece {
-    /// Blocks in reach that nobody is asked for.
+    /// The number of blocks in the window that are not requested from anyone.
     pub const fn free(&self) -> u32 {
         self.free
     }
 
-    /// How far it is in reach.
+    /// The window of blocks that can be requested.
     pub const fn window(&self) -> &RequestWindow {
         &self.window
     }
 
-    /// Blocks that are in.
-    pub const fn landed(&self) -> u32 {
-        self.landed
+    /// The number of received blocks.
+    pub const fn received(&self) -> u32 {
+        self.received
     }
 
-    /// Bytes that are not in yet, the last block taken for a full one.
+    /// The number of missing bytes, with the last block counted as a full one.
     pub fn missing(&self) -> u64 {
-        (self.cells.len() as u64 - u64::from(self.landed)) * u64::from(BLOCK_LEN)
+        (self.cells.len() as u64 - u64::from(self.received)) * u64::from(BLOCK_LEN)
     }
 
-    /// Whether every block is in.
+    /// Whether all blocks are received.
     pub fn is_whole(&self) -> bool {
-        self.landed as usize == self.cells.len()
+        self.received as usize == self.cells.len()
     }
 
     fn in_window(&self) -> impl Iterator<Item = (u32, &Cell)> {
         self.window.range().filter_map(|index| Some((index, self.cells.get(index as usize)?)))
     }
 
-    /// The sender of each block, once the piece is whole.
+    /// Returns the sender of each block, once the piece is complete.
     pub fn senders(&self) -> Vec<PeerKey> {
         self.cells
             .iter()
-            .filter_map(|c| if let Cell::Landed(peer) = c { Some(*peer) } else { None })
+            .filter_map(|c| if let Cell::Received(peer) = c { Some(*peer) } else { None })
             .collect()
     }
 }
 
-/// The meaning of a block's arrival.
+/// The result of receiving a block.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Arrival {
-    /// The block was missing; these others were asked for it too and need not send it.
+    /// The block was missing. These other peers were asked for it, too, and need not send it.
     New(Vec<PeerKey>),
-    /// The block was the last one missing of its piece.
+    /// The block was the last missing one of its piece. These other peers were asked for it, too.
     Last(Vec<PeerKey>),
-    /// The block was in already, or is out of reach and not taken in.
-    Twin,
+    /// The block was received before, or is outside the window, and is dropped.
+    Duplicate,
     /// The piece of the block is not open.
     Stray,
 }
 
-/// All open pieces.
+/// All partial pieces of a torrent.
 #[derive(Clone, Debug, Default)]
 pub struct PartialPieces {
     open: BTreeMap<Piece, PartialPiece>,
-    /// Pieces with free blocks: those that are anybody's, and those that have an owner.
+    /// Pieces with free blocks: those without an owner, and those with one.
     shared: BTreeSet<Piece>,
     owned: BTreeSet<Piece>,
-    /// Pieces of which more can be got into reach.
+    /// Pieces whose window can be extended.
     elastic: BTreeSet<Piece>,
-    twins: BTreeMap<Block, Vec<PeerKey>>,
+    duplicates: BTreeMap<Block, Vec<PeerKey>>,
     bytes: u64,
 }
 
 impl PartialPieces {
-    /// Bytes that the open pieces hold: of buffers set aside for them, filled or not.
+    /// The memory that the partial pieces hold, in bytes: buffers set aside for them, filled or not.
     pub const fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Whether nothing is open.
+    /// Whether no piece is open.
     pub fn is_empty(&self) -> bool {
         self.open.is_empty()
     }
 
-    /// One open piece.
+    /// Returns a partial piece.
     pub fn get(&self, piece: Piece) -> Option<&PartialPiece> {
         self.open.get(&piece)
     }
 
-    /// All of them, in order.
+    /// Returns all partial pieces, in order.
     pub fn iter(&self) -> impl Iterator<Item = (Piece, &PartialPiece)> {
         self.open.iter().map(|(&piece, open)| (piece, open))
     }
 
-    /// Open pieces with blocks nobody is asked for.
+    /// Returns the pieces with free blocks.
     pub fn with_free(&self) -> impl Iterator<Item = (Piece, &PartialPiece)> {
         self.shared().chain(self.owned())
     }
 
-    /// Of those, the ones that are anybody's.
+    /// Returns the pieces with free blocks and without an owner.
     pub fn shared(&self) -> impl Iterator<Item = (Piece, &PartialPiece)> {
         self.shared.iter().filter_map(|&piece| Some((piece, self.open.get(&piece)?)))
     }
 
-    /// Of those, the ones that have an owner.
+    /// Returns the pieces with free blocks and an owner.
     pub fn owned(&self) -> impl Iterator<Item = (Piece, &PartialPiece)> {
         self.owned.iter().filter_map(|&piece| Some((piece, self.open.get(&piece)?)))
     }
 
-    /// Open pieces of which more can be got into reach.
+    /// Returns the pieces whose window can be extended.
     pub fn elastic(&self) -> impl Iterator<Item = (Piece, &PartialPiece)> {
         self.elastic.iter().filter_map(|&piece| Some((piece, self.open.get(&piece)?)))
     }
 
-    /// Sets right on which list a piece is.
+    /// Puts a piece on the list where it belongs.
     fn list(&mut self, piece: Piece) {
         self.shared.remove(&piece);
         self.owned.remove(&piece);
@@ -153,7 +153,7 @@ impl PartialPieces {
         }
     }
 
-    /// Opens a piece with every block free that is in reach.
+    /// Opens a piece; all blocks in its window are free.
     pub fn open(
         &mut self,
         now: Moment,
@@ -169,19 +169,19 @@ impl PartialPieces {
             self.elastic.insert(piece);
         }
         let held = window.held();
-        let open = PartialPiece { cells, free, landed: 0, window, owner, strict, touched: now };
+        let open = PartialPiece { cells, free, received: 0, window, owner, strict, touched: now };
         if self.open.insert(piece, open).is_none() {
             self.bytes += held;
         }
         self.list(piece);
     }
 
-    /// Gets one run more of a piece into reach, all of it free.
+    /// Extends the window of a piece by one run of free blocks.
     pub fn extend(&mut self, piece: Piece) {
         self.move_window(piece, RequestWindow::extend);
     }
 
-    /// So many blocks of a piece have left memory, and its reach follows.
+    /// Moves the window of a piece after its first `blocks` blocks have left memory.
     pub fn flush(&mut self, piece: Piece, blocks: u32) {
         self.move_window(piece, |window| window.flush(blocks));
     }
@@ -197,7 +197,7 @@ impl PartialPieces {
         self.list(piece);
     }
 
-    /// Closes a piece, whatever became of its blocks.
+    /// Closes a piece, whatever the state of its blocks.
     pub fn close(&mut self, piece: Piece) -> Option<PartialPiece> {
         let open = self.open.remove(&piece)?;
         self.bytes -= open.window.held();
@@ -206,7 +206,7 @@ impl PartialPieces {
         Some(open)
     }
 
-    /// Takes up to `most` free blocks of a piece for a peer, the first ones first.
+    /// Assigns up to `most` free blocks of a piece to a peer, the first ones first.
     pub fn take(&mut self, geometry: &Geometry, piece: Piece, peer: PeerKey, most: usize) -> Vec<Block> {
         let Some(open) = self.open.get_mut(&piece) else { return Vec::new() };
         let mut taken = Vec::with_capacity(most.min(open.free as usize));
@@ -218,7 +218,7 @@ impl PartialPieces {
             if *cell == Cell::Free
                 && let Some(block) = geometry.block(piece, index)
             {
-                *cell = Cell::Asked(peer);
+                *cell = Cell::Requested(peer);
                 open.free -= 1;
                 taken.push(block);
             }
@@ -229,9 +229,10 @@ impl PartialPieces {
         taken
     }
 
-    /// The blocks of a piece that may be asked of one more peer: asked already, of fewer than
-    /// [`MAX_ASKERS`], and not of `peer`; each with the first who was asked.
-    pub fn twinnable<'a>(
+    /// Returns the blocks of a piece that can be requested from one more peer: requested already, from fewer
+    /// than [`MAX_ASKERS`] peers, and not from `peer`. Each comes with the first peer it was requested from,
+    /// and with the number of peers.
+    pub fn duplicate_candidates<'a>(
         &'a self,
         geometry: &'a Geometry,
         piece: Piece,
@@ -239,44 +240,45 @@ impl PartialPieces {
     ) -> impl Iterator<Item = (Block, PeerKey, usize)> + 'a {
         let cells = self.open.get(&piece).into_iter().flat_map(PartialPiece::in_window);
         cells.filter_map(move |(index, cell)| {
-            let Cell::Asked(first) = *cell else { return None };
+            let Cell::Requested(first) = *cell else { return None };
             let block = geometry.block(piece, index)?;
-            let twins = self.twins.get(&block).map_or(&[][..], Vec::as_slice);
-            let askers = 1 + twins.len();
-            (first != peer && !twins.contains(&peer) && askers < MAX_ASKERS).then_some((block, first, askers))
+            let duplicates = self.duplicates.get(&block).map_or(&[][..], Vec::as_slice);
+            let askers = 1 + duplicates.len();
+            (first != peer && !duplicates.contains(&peer) && askers < MAX_ASKERS)
+                .then_some((block, first, askers))
         })
     }
 
-    /// Notes that an asked block is asked of one more peer.
-    pub fn add_twin(&mut self, block: Block, peer: PeerKey) {
-        self.twins.entry(block).or_default().push(peer);
+    /// Records that a requested block is requested from another peer, too.
+    pub fn add_duplicate(&mut self, block: Block, peer: PeerKey) {
+        self.duplicates.entry(block).or_default().push(peer);
     }
 
-    /// A block came in from a peer, asked for or not.
-    pub fn landed(&mut self, now: Moment, block: Block, peer: PeerKey) -> Arrival {
+    /// Records a block received from a peer, requested or not.
+    pub fn receive(&mut self, now: Moment, block: Block, peer: PeerKey) -> Arrival {
         let Some(open) = self.open.get_mut(&block.piece()) else { return Arrival::Stray };
         let Some(cell) = open.cells.get_mut(block.index() as usize) else { return Arrival::Stray };
         if !open.window.range().contains(&block.index()) {
-            // Asked for in an earlier life of the piece, and on its way already when that ended.
-            return Arrival::Twin;
+            // The block was requested before the piece was closed and opened again.
+            return Arrival::Duplicate;
         }
         let mut losers = Vec::new();
         match *cell {
-            Cell::Landed(_) => return Arrival::Twin,
+            Cell::Received(_) => return Arrival::Duplicate,
             Cell::Free => open.free -= 1,
-            Cell::Asked(first) => {
+            Cell::Requested(first) => {
                 if first != peer {
                     losers.push(first);
                 }
-                if !self.twins.is_empty()
-                    && let Some(twins) = self.twins.remove(&block)
+                if !self.duplicates.is_empty()
+                    && let Some(duplicates) = self.duplicates.remove(&block)
                 {
-                    losers.extend(twins.into_iter().filter(|&twin| twin != peer));
+                    losers.extend(duplicates.into_iter().filter(|&duplicate| duplicate != peer));
                 }
             }
         }
-        *cell = Cell::Landed(peer);
-        open.landed += 1;
+        *cell = Cell::Received(peer);
+        open.received += 1;
         open.touched = now;
         let (whole, all_taken) = (open.is_whole(), open.free == 0);
         if all_taken {
@@ -285,25 +287,25 @@ impl PartialPieces {
         if whole { Arrival::Last(losers) } else { Arrival::New(losers) }
     }
 
-    /// A peer will not send a block after all. Says whether the block is free now.
+    /// Records that a peer will not send a block. Returns whether the block is free now.
     pub fn release(&mut self, block: Block, peer: PeerKey) -> bool {
         let Some(open) = self.open.get_mut(&block.piece()) else { return false };
         let Some(cell) = open.cells.get_mut(block.index() as usize) else { return false };
-        let Cell::Asked(first) = *cell else { return false };
-        let twins = self.twins.get_mut(&block);
+        let Cell::Requested(first) = *cell else { return false };
+        let duplicates = self.duplicates.get_mut(&block);
         if first != peer {
-            if let Some(twins) = twins {
-                twins.retain(|&twin| twin != peer);
-                if twins.is_empty() {
-                    self.twins.remove(&block);
+            if let Some(duplicates) = duplicates {
+                duplicates.retain(|&duplicate| duplicate != peer);
+                if duplicates.is_empty() {
+                    self.duplicates.remove(&block);
                 }
             }
             return false;
         }
-        if let Some(twins) = twins {
-            *cell = Cell::Asked(twins.remove(0));
-            if twins.is_empty() {
-                self.twins.remove(&block);
+        if let Some(duplicates) = duplicates {
+            *cell = Cell::Requested(duplicates.remove(0));
+            if duplicates.is_empty() {
+                self.duplicates.remove(&block);
             }
             return false;
         }
@@ -315,19 +317,21 @@ impl PartialPieces {
         true
     }
 
-    /// Everyone who is asked for a block of this piece, with the block.
-    pub fn asked(&self, geometry: &Geometry, piece: Piece) -> Vec<(Block, PeerKey)> {
-        let mut asked = Vec::new();
+    /// Returns all requested blocks of a piece, each with every peer it is requested from.
+    pub fn requested(&self, geometry: &Geometry, piece: Piece) -> Vec<(Block, PeerKey)> {
+        let mut requested = Vec::new();
         for (index, cell) in self.open.get(&piece).into_iter().flat_map(PartialPiece::in_window) {
-            if let (Cell::Asked(first), Some(block)) = (cell, geometry.block(piece, index)) {
-                asked.push((block, *first));
-                asked.extend(self.twins.get(&block).into_iter().flatten().map(|&twin| (block, twin)));
+            if let (Cell::Requested(first), Some(block)) = (cell, geometry.block(piece, index)) {
+                requested.push((block, *first));
+                requested.extend(
+                    self.duplicates.get(&block).into_iter().flatten().map(|&duplicate| (block, duplicate)),
+                );
             }
         }
-        asked
+        requested
     }
 
-    /// Pieces that this peer owns are anybody's again.
+    /// Gives up the ownership of all pieces that this peer owns.
     pub fn disown(&mut self, peer: PeerKey) {
         for (&piece, open) in self.open.iter_mut().filter(|(_, open)| open.owner == Some(peer)) {
             (open.owner, open.strict) = (None, false);

@@ -1,13 +1,13 @@
-//! Whole copies that others have made with our help.
+//! The count of peers that completed the download with our help.
 
 use std::collections::BTreeSet;
 
 use crate::base::PeerId;
 
-/// Makers that are remembered, so that one who is connected twice, or comes again, counts once.
+/// The most peers that are remembered, so that one that connects again counts once.
 const MAX_REMEMBERED: usize = 10_000;
 
-/// How many others have come to have everything and took something of it from us.
+/// The number of peers that became seeds and downloaded some of it from us.
 #[derive(Clone, Debug, Default)]
 pub struct PeerCompletions {
     makers: BTreeSet<PeerId>,
@@ -15,14 +15,14 @@ pub struct PeerCompletions {
 }
 
 impl PeerCompletions {
-    /// This peer has everything now.
-    pub fn made(&mut self, by: PeerId) {
+    /// Records that a peer has all pieces now.
+    pub fn record(&mut self, by: PeerId) {
         if self.makers.len() >= MAX_REMEMBERED || self.makers.insert(by) {
             self.count = self.count.saturating_add(1);
         }
     }
 
-    /// How many there are.
+    /// The number of such peers.
     pub const fn count(&self) -> u32 {
         self.count
     }

@@ -1,11 +1,11 @@
-//! The priority of a connection (BEP 40, "Canonical Peer Priority"): both of its ends come to
-//! the same number, and nobody can choose a good one for all.
+//! The priority of a connection (BEP 40, "Canonical Peer Priority"). Both ends compute the same number, and
+//! no address has a high priority with all others.
 
 use std::net::{IpAddr, SocketAddr};
 
 use crate::hash::crc32c;
 
-/// The priority of a connection between two addresses; the greater is kept.
+/// Returns the priority of a connection between two addresses; the higher one is kept.
 pub fn peer_priority(a: SocketAddr, b: SocketAddr) -> u32 {
     let (ip_a, ip_b) = (a.ip().to_canonical(), b.ip().to_canonical());
     if ip_a == ip_b {
@@ -16,7 +16,8 @@ pub fn peer_priority(a: SocketAddr, b: SocketAddr) -> u32 {
         (IpAddr::V4(a), IpAddr::V4(b)) => (a.octets().to_vec(), b.octets().to_vec()),
         _ => (v6(ip_a).to_vec(), v6(ip_b).to_vec()),
     };
-    // The network is kept whole: two bytes (six of IPv6), and one more for each that is the same.
+    // The network part is kept whole: two bytes (six of IPv6), and one more for each further byte that is
+    // equal.
     let network = if bytes_a.len() == 4 { 2 } else { 6 };
     let same = |n: usize| bytes_a[..n] == bytes_b[..n];
     let whole = if same(network + 1) {

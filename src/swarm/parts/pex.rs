@@ -1,7 +1,7 @@
-//! Peer exchange with one peer (BEP 11): what it was told of others, and what it may tell us.
+//! Peer exchange with one peer (BEP 11): which addresses to send, and which to accept.
 //!
-//! Only what is new is told, a handful a minute. What comes in is as good as the one who says it: it is
-//! counted by its teller (see `candidates`), and nobody on the Internet can point us at our own network.
+//! Only changes are sent, up to fifty a minute. The addresses that a peer sends count against its share of
+//! the candidates, and no peer on the Internet can send us addresses of our own network.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -10,47 +10,47 @@ use std::time::Duration;
 use crate::base::{Moment, Rng, means_the_same};
 use crate::proto::extended::pex::{PexFlags, PexMessage};
 
-/// A peer is told something at most once in this time.
+/// The shortest time between two messages to a peer.
 const EVERY: Duration = Duration::from_secs(60);
-/// The same for what it tells us, with some grace for its clock and the network.
+/// The shortest time between two messages of a peer, with some grace for its clock and the network.
 const MIN_INTERVAL: Duration = Duration::from_secs(50);
-/// The most peers added, and the most dropped, in one message.
+/// The most added peers, and the most dropped ones, in one message.
 const MAX_PEERS: usize = 50;
-/// News is gathered for this long before it is told, so that peers who come together are told together.
+/// The time for which changes are collected, so that peers that connect together are sent together.
 pub const GATHER: Duration = Duration::from_secs(2);
 
-/// Somebody we are connected to, of whom others may be told.
+/// A connected peer whose address can be sent to others.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Contact {
-    /// Where it listens.
+    /// The peer's listening address.
     pub addr: SocketAddr,
-    /// The flags that are known of it.
+    /// The known flags of the peer.
     pub flags: PexFlags,
 }
 
-/// Somebody who is told.
+/// A peer that addresses are sent to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Listener {
-    /// The address at the other end.
+pub struct Recipient {
+    /// The remote IP address.
     pub ip: IpAddr,
-    /// Where it listens, if we know.
+    /// The peer's own listening address, if known.
     pub listens: Option<SocketAddr>,
-    /// Whether it wants nothing more, so that others like it are of no use to it.
+    /// Whether the peer is a seed, or wants no more pieces, so that other seeds are of no use to it.
     pub seed: bool,
 }
 
-/// Tells each of these what is new to it and may be told now. Gives the messages, and when there may be more to
-/// tell; nothing if everybody could be told just now.
-pub fn tell_all<'a, K>(
+/// Returns the messages that can be sent now, and the time of the next ones; `None` if every peer was sent
+/// all it can get.
+pub fn next_messages<'a, K>(
     now: Moment,
     contacts: &[Contact],
-    listeners: impl IntoIterator<Item = (K, Listener, &'a mut Exchange)>,
+    recipients: impl IntoIterator<Item = (K, Recipient, &'a mut Exchange)>,
     rng: &mut Rng,
 ) -> (Vec<(K, PexMessage)>, Option<Moment>) {
     let mut messages = Vec::new();
     let mut next: Option<Moment> = None;
-    for (key, to, exchange) in listeners {
-        messages.extend(exchange.tell(now, to, contacts, rng).map(|message| (key, message)));
+    for (key, to, exchange) in recipients {
+        messages.extend(exchange.next_message(now, to, contacts, rng).map(|message| (key, message)));
         let due = exchange.due();
         if due > now {
             next = Some(next.map_or(due, |next| next.min(due)));
@@ -59,26 +59,26 @@ pub fn tell_all<'a, K>(
     (messages, next)
 }
 
-/// Peer exchange with one peer.
+/// The state of the peer exchange with one peer.
 #[derive(Clone, Debug, Default)]
 pub struct Exchange {
-    told: BTreeSet<SocketAddr>,
-    told_at: Option<Moment>,
-    heard_at: Option<Moment>,
+    sent: BTreeSet<SocketAddr>,
+    sent_at: Option<Moment>,
+    received_at: Option<Moment>,
 }
 
 impl Exchange {
-    /// When it may be told something again.
+    /// The time at which the next message may be sent.
     pub fn due(&self) -> Moment {
-        self.told_at.map_or(Moment::START, |at| at + EVERY)
+        self.sent_at.map_or(Moment::START, |at| at + EVERY)
     }
 
-    /// The message to send now, where `contacts` are all we are connected to; nothing where there is nothing new,
-    /// or where it was told something a short while ago. It counts as told.
-    pub fn tell(
+    /// Returns the message to send now, where `contacts` are all connected peers, and counts it as sent.
+    /// `None` if nothing has changed, or the last message is too recent.
+    pub fn next_message(
         &mut self,
         now: Moment,
-        to: Listener,
+        to: Recipient,
         contacts: &[Contact],
         rng: &mut Rng,
     ) -> Option<PexMessage> {
@@ -86,12 +86,12 @@ impl Exchange {
             return None;
         }
         let there: BTreeSet<SocketAddr> = contacts.iter().map(|contact| contact.addr).collect();
-        let dropped: Vec<_> = self.told.difference(&there).copied().take(MAX_PEERS).collect();
-        let new = |contact: &&Contact| !self.told.contains(&contact.addr) && to.is_served_by(contact);
+        let dropped: Vec<_> = self.sent.difference(&there).copied().take(MAX_PEERS).collect();
+        let new = |contact: &&Contact| !self.sent.contains(&contact.addr) && to.is_served_by(contact);
         let mut added: Vec<_> =
             contacts.iter().filter(new).map(|contact| (contact.addr, contact.flags)).collect();
         if added.len() > MAX_PEERS {
-            // Not everybody is to hear of the same few.
+            // The selection is random, so that not all peers get the same addresses.
             rng.shuffle(&mut added);
             added.truncate(MAX_PEERS);
         }
@@ -99,35 +99,35 @@ impl Exchange {
         if message.is_empty() {
             return None;
         }
-        self.told.extend(message.added.iter().map(|(addr, _)| addr));
+        self.sent.extend(message.added.iter().map(|(addr, _)| addr));
         for gone in &message.dropped {
-            self.told.remove(gone);
+            self.sent.remove(gone);
         }
-        self.told_at = Some(now);
+        self.sent_at = Some(now);
         Some(message)
     }
 
-    /// The addresses that a message of the peer at this address adds and that it can know. Nothing where it came
-    /// too early, which is worth a strike.
-    pub fn hear(&mut self, now: Moment, from: IpAddr, message: PexMessage) -> Option<Vec<Contact>> {
-        if self.heard_at.is_some_and(|at| now.since(at) < MIN_INTERVAL) {
+    /// Takes a message of a peer, and returns the added addresses that are plausible. `None` if it came too
+    /// early, which counts as a strike.
+    pub fn accept(&mut self, now: Moment, from: IpAddr, message: PexMessage) -> Option<Vec<Contact>> {
+        if self.received_at.is_some_and(|at| now.since(at) < MIN_INTERVAL) {
             return None;
         }
-        self.heard_at = Some(now);
+        self.received_at = Some(now);
         let added = message.added.into_iter().map(|(addr, flags)| Contact { addr, flags });
         Some(added.filter(|contact| means_the_same(contact.addr.ip(), from)).collect())
     }
 }
 
 impl Contact {
-    /// Of one that listens there.
+    /// Makes a contact for a listening address.
     pub const fn new(listens: SocketAddr, flags: PexFlags) -> Self {
         Self { addr: SocketAddr::new(listens.ip().to_canonical(), listens.port()), flags }
     }
 }
 
-impl Listener {
-    /// The one at the other end of a connection.
+impl Recipient {
+    /// Makes a listener for the remote address of a connection.
     pub fn new(addr: SocketAddr, listens: Option<SocketAddr>, seed: bool) -> Self {
         let canonical = |addr: SocketAddr| SocketAddr::new(addr.ip().to_canonical(), addr.port());
         Self { ip: addr.ip(), listens: listens.map(canonical), seed }
@@ -153,12 +153,12 @@ mod tests {
         Contact { addr, flags: PexFlags::default() }
     }
 
-    const STRANGER: Listener =
-        Listener { ip: IpAddr::V4(std::net::Ipv4Addr::new(8, 8, 8, 8)), listens: None, seed: false };
+    const STRANGER: Recipient =
+        Recipient { ip: IpAddr::V4(std::net::Ipv4Addr::new(8, 8, 8, 8)), listens: None, seed: false };
 
     fn tell(exchange: &mut Exchange, s: u64, contacts: impl IntoIterator<Item = u32>) -> Option<PexMessage> {
         let contacts: Vec<_> = contacts.into_iter().map(contact).collect();
-        exchange.tell(at(s), STRANGER, &contacts, &mut Rng::new(1))
+        exchange.next_message(at(s), STRANGER, &contacts, &mut Rng::new(1))
     }
 
     fn addrs(numbers: impl IntoIterator<Item = u32>) -> Vec<SocketAddr> {
@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(tell(&mut exchange, 200, [1, 3]), None);
         assert_eq!(exchange.due(), at(125), "silence costs no turn");
         let back = tell(&mut exchange, 200, [1, 2, 3]).unwrap();
-        assert_eq!(added(&back), addrs([2]), "one that came back is told again");
+        assert_eq!(added(&back), addrs([2]), "one that came back is sent again");
     }
 
     #[test]
@@ -197,7 +197,7 @@ mod tests {
         assert_eq!(tell(&mut exchange, 180, 0..120), None);
         let gone = [180, 240, 300].map(|s| tell(&mut exchange, s, []).unwrap().dropped.len());
         assert_eq!(gone, [50, 50, 20]);
-        assert_eq!(exchange.told.len(), 0);
+        assert_eq!(exchange.sent.len(), 0);
     }
 
     #[test]
@@ -206,16 +206,16 @@ mod tests {
         let seed = Contact { flags: PexFlags::SEED, ..contact(1) };
         let near = ["127.0.0.1:1", "192.168.1.2:2", "[fe80::1]:3", "[fd00::1]:4", "[::1]:5"].map(of);
         let contacts = [&[contact(2), seed][..], &near].concat();
-        let told = |ip: &str, listens, seed| {
-            let to = Listener { ip: ip.parse().unwrap(), listens, seed };
-            let message = Exchange::default().tell(at(0), to, &contacts, &mut Rng::new(1));
+        let sent = |ip: &str, listens, seed| {
+            let to = Recipient { ip: ip.parse().unwrap(), listens, seed };
+            let message = Exchange::default().next_message(at(0), to, &contacts, &mut Rng::new(1));
             message.map(|message| added(&message)).unwrap_or_default()
         };
-        assert_eq!(told("8.8.8.8", None, false), addrs([2, 1]));
-        assert_eq!(told("8.8.8.8", None, true), addrs([2]));
-        assert_eq!(told("8.8.8.8", Some(contact(2).addr), true), []);
-        assert_eq!(told("192.168.1.9", Some(contact(2).addr), true), [near[1].addr, near[3].addr]);
-        let here = told("127.0.0.1", Some(near[0].addr), true);
+        assert_eq!(sent("8.8.8.8", None, false), addrs([2, 1]));
+        assert_eq!(sent("8.8.8.8", None, true), addrs([2]));
+        assert_eq!(sent("8.8.8.8", Some(contact(2).addr), true), []);
+        assert_eq!(sent("192.168.1.9", Some(contact(2).addr), true), [near[1].addr, near[3].addr]);
+        let here = sent("127.0.0.1", Some(near[0].addr), true);
         assert_eq!(here, [contact(2).addr, near[1].addr, near[3].addr, near[4].addr]);
     }
 
@@ -228,11 +228,11 @@ mod tests {
         let mut exchange = Exchange::default();
         let stranger: IpAddr = "8.8.8.8".parse().unwrap();
         let heard =
-            exchange.hear(at(0), stranger, body(&["9.9.9.9:1", "10.0.0.1:22", "127.0.0.1:80"])).unwrap();
+            exchange.accept(at(0), stranger, body(&["9.9.9.9:1", "10.0.0.1:22", "127.0.0.1:80"])).unwrap();
         assert_eq!(heard, [Contact { addr: "9.9.9.9:1".parse().unwrap(), flags: PexFlags::SEED }]);
-        assert_eq!(exchange.hear(at(30), stranger, body(&["9.9.9.8:1"])), None);
-        assert_eq!(exchange.hear(at(60), stranger, body(&["9.9.9.8:1"])).unwrap().len(), 1);
-        let neighbour = Exchange::default().hear(
+        assert_eq!(exchange.accept(at(30), stranger, body(&["9.9.9.8:1"])), None);
+        assert_eq!(exchange.accept(at(60), stranger, body(&["9.9.9.8:1"])).unwrap().len(), 1);
+        let neighbour = Exchange::default().accept(
             at(0),
             "10.0.0.9".parse().unwrap(),
             body(&["10.0.0.1:22", "127.0.0.1:80"]),

@@ -1,4 +1,4 @@
-//! The picker: which piece to begin next for a peer.
+//! The piece picker, which chooses the next piece to open for a peer.
 
 use std::ops::Range;
 
@@ -7,35 +7,37 @@ use crate::base::{Bitfield, Geometry, Piece, Rng};
 use super::rarity::{CLASSES, Rarity};
 use crate::swarm::event::{Order, Priority};
 
-/// Pieces are picked at random until this many are ours: with something to give, one is unchoked sooner.
+/// The number of pieces below which random ones are picked: with something to upload, a peer is unchoked
+/// sooner.
 pub const RANDOM_FIRST: u32 = 4;
-/// Neighbouring pieces are written to the disk together; so is what lies in one extent of this many bytes.
+/// The length of an extent in bytes. Pieces in one extent are written to the disk together, so they are
+/// picked together.
 const EXTENT: u64 = 4 << 20;
-/// How many extents are kept in mind.
+/// The number of recent extents that are remembered.
 const EXTENTS: usize = 8;
-/// A piece in a begun extent is preferred while no more peers have it than have the rarest, and one in
-/// this many: what is truly rare comes first.
+/// The tolerance for a piece in a recent extent: it is preferred to the rarest piece if it is at most one
+/// part in this many more common.
 const NEARLY: u32 = 8;
 
-/// A peer and the pieces it can give.
+/// The pieces that a peer offers.
 #[derive(Clone, Copy, Debug)]
 pub struct Offer<'a> {
-    /// The pieces it has.
+    /// The pieces that the peer has.
     pub has: &'a Bitfield,
-    /// How many of them we want and lack, open ones included.
+    /// The number of those that we want and lack, partial ones included.
     pub interesting: u32,
-    /// The pieces it suggested (BEP 6).
+    /// The pieces that the peer suggested (BEP 6).
     pub suggested: &'a [Piece],
 }
 
-/// Chooses pieces; remembers only where it has begun lately.
+/// The choice of pieces; it remembers only the extents of recent picks.
 #[derive(Clone, Debug, Default)]
 pub struct Picker {
     extents: Vec<u64>,
 }
 
 impl Picker {
-    /// The piece to begin for this peer, if it has one that can be begun.
+    /// Picks the piece to open for a peer.
     pub fn pick(
         &mut self,
         rarity: &Rarity,
@@ -62,7 +64,7 @@ impl Picker {
         picked
     }
 
-    /// The first piece of a range that can be begun for a peer that has these.
+    /// Picks the first piece of a range that the peer has and that can be opened.
     pub fn first_of(
         &mut self,
         rarity: &Rarity,
@@ -78,7 +80,8 @@ impl Picker {
         picked
     }
 
-    /// A piece in an extent already begun, if one is nearly as rare as `piece` and no less wanted.
+    /// Returns a piece in a recent extent that is nearly as rare as `piece` and has the same priority, or
+    /// else `piece`.
     fn beside(
         &self,
         piece: Piece,
@@ -92,7 +95,7 @@ impl Picker {
         let fits = |&p: &Piece| {
             rarity.free().has(p) && has.has(p) && rarity.class(p) == class && rarity.count(p) <= limit
         };
-        // Any of them, not the first: those who fetch the same from one seed must not fetch it in one order.
+        // The start is random: peers that download from the same seed must not do so in the same order.
         let found = self.extents.iter().find_map(|&extent| {
             let from = rng.below(EXTENT / u64::from(geometry.piece_len()).max(1)) as usize;
             pieces_of(geometry, extent)
@@ -112,7 +115,7 @@ impl Picker {
     }
 }
 
-/// The pieces that begin in an extent.
+/// Returns the pieces that begin in an extent.
 fn pieces_of(geometry: &Geometry, extent: u64) -> impl Iterator<Item = Piece> + '_ {
     let len = u64::from(geometry.piece_len());
     let first = (extent * EXTENT).div_ceil(len);
@@ -120,10 +123,10 @@ fn pieces_of(geometry: &Geometry, extent: u64) -> impl Iterator<Item = Piece> + 
     (first..end).filter_map(|i| geometry.piece(i as u32))
 }
 
-/// The rarest piece the peer has, of the highest priority.
+/// Picks the rarest piece of the highest priority that the peer has.
 fn rarest(rarity: &Rarity, geometry: &Geometry, offer: Offer<'_>) -> Option<Piece> {
     if offer.interesting.saturating_mul(64) < rarity.free().count() {
-        // It has so few of ours that going through its own is shorter than going through the shelves.
+        // The peer has so few of our missing pieces that walking over its own pieces is faster.
         return common(rarity.free(), offer.has)
             .filter_map(|i| geometry.piece(i))
             .min_by_key(|&p| (std::cmp::Reverse(rarity.class(p)), rarity.count(p)));
@@ -133,7 +136,7 @@ fn rarest(rarity: &Rarity, geometry: &Geometry, offer: Offer<'_>) -> Option<Piec
     })
 }
 
-/// Any piece of the highest priority that has a piece the peer has, by a few throws.
+/// Picks a random piece of the highest priority, in a few tries.
 fn anything(rarity: &Rarity, geometry: &Geometry, offer: Offer<'_>, rng: &mut Rng) -> Option<Piece> {
     let shelf = CLASSES.into_iter().map(|class| rarity.rarest(class)).find(|shelf| !shelf.is_empty())?;
     (0..16).find_map(|_| {
@@ -142,7 +145,7 @@ fn anything(rarity: &Rarity, geometry: &Geometry, offer: Offer<'_>, rng: &mut Rn
     })
 }
 
-/// The first piece the peer has, of the highest priority.
+/// Picks the first piece of the highest priority.
 fn lowest(rarity: &Rarity, geometry: &Geometry, has: &Bitfield) -> Option<Piece> {
     let mut best: Option<(Priority, Piece)> = None;
     for piece in common(rarity.free(), has).filter_map(|i| geometry.piece(i)) {
@@ -157,7 +160,7 @@ fn lowest(rarity: &Rarity, geometry: &Geometry, has: &Bitfield) -> Option<Piece>
     best.map(|(_, piece)| piece)
 }
 
-/// The numbers of the pieces in both sets, in order; empty stretches cost one step for 64 pieces.
+/// Returns the indexes of the pieces in both sets, in order, 64 pieces per step.
 fn common<'a>(a: &'a Bitfield, b: &'a Bitfield) -> impl Iterator<Item = u32> + 'a {
     let word = |bytes: &[u8]| {
         let mut eight = [0; 8];

@@ -1,43 +1,43 @@
-//! The requests under way to one peer, and how many there should be.
+//! The pipeline: the pending requests to one peer, and how many there should be.
 //!
-//! The depth is bandwidth times delay. It doubles each round trip while that makes the peer faster
-//! (slow start); then it is what the peer sends in its latency and one second more. One second is
-//! enough to ride over a lost packet or a late wake-up of either side, while less in flight means
-//! fewer twins in the end game and less to take back when the peer goes away.
+//! The depth is bandwidth times delay. It doubles each round trip while that makes the peer faster (slow
+//! start); after that it is what the peer sends in its latency plus one second. One second bridges a lost
+//! packet or a late wake-up on either side; less in flight means fewer duplicates in the end game, and fewer
+//! requests to reassign when the peer leaves.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::base::{BLOCK_LEN, Block, Moment};
 
-/// The least depth of a peer that sends.
+/// The smallest depth, in blocks.
 pub const MIN_DEPTH: u32 = 4;
-/// The greatest depth, whatever the peer says it takes.
+/// The greatest depth in blocks, whatever the peer accepts.
 pub const MAX_DEPTH: u32 = 500;
-/// The depth a peer takes that does not say (`reqq`, BEP 10).
+/// The depth for a peer that does not send `reqq` (BEP 10), in blocks.
 pub const USUAL_DEPTH: u32 = 250;
-/// The most blocks that are gathered into one order.
+/// The most blocks that are collected before an order is sent.
 const RUN: u32 = 16;
-/// The time for which a peer should have requests beyond its latency.
+/// The time that the pending requests should last beyond the latency.
 const QUEUE: Duration = Duration::from_secs(1);
-/// How long a peer may owe without sending.
+/// The longest time without a block after which a peer is snubbed.
 const MAX_TIMEOUT: Duration = Duration::from_secs(60);
-/// A peer of which no rate is known yet is taken to send this much: bytes per second.
+/// The assumed rate of a peer whose rate is unknown, in bytes per second.
 const MIN_RATE: f64 = 65_536.0;
-/// A peer that owes and sends nothing for this long is doubted.
+/// The time without a block after which the estimate of a peer gets worse.
 const SILENCE: Duration = Duration::from_secs(2);
-/// Even a peer known to be fast may stop for this long.
+/// The shortest time without a block after which a peer is snubbed, however fast it was.
 const MIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The pipeline of one peer.
 #[derive(Clone, Debug)]
 pub struct Pipeline {
-    owed: VecDeque<Block>,
+    pending: VecDeque<Block>,
     depth: u32,
     cap: u32,
     starting: bool,
     last_rate: f64,
-    asked_empty: Option<Moment>,
+    requested_empty: Option<Moment>,
     latency: Duration,
     gap: Duration,
     progress: Moment,
@@ -45,15 +45,15 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Owing nothing.
+    /// Makes an empty pipeline.
     pub fn new(now: Moment) -> Self {
         Self {
-            owed: VecDeque::new(),
+            pending: VecDeque::new(),
             depth: MIN_DEPTH,
             cap: USUAL_DEPTH,
             starting: true,
             last_rate: 0.0,
-            asked_empty: None,
+            requested_empty: None,
             latency: Duration::from_millis(100),
             gap: MAX_TIMEOUT,
             progress: now,
@@ -61,50 +61,50 @@ impl Pipeline {
         }
     }
 
-    /// The blocks it owes, in the order it was asked.
-    pub const fn owed(&self) -> &VecDeque<Block> {
-        &self.owed
+    /// The pending blocks, in the order of their requests.
+    pub const fn pending(&self) -> &VecDeque<Block> {
+        &self.pending
     }
 
-    /// How many blocks it should owe now.
+    /// The number of blocks that should be pending now.
     pub fn depth(&self) -> u32 {
         if self.snubbed { 1 } else { self.depth.min(self.cap) }
     }
 
-    /// Whether it has owed for too long without sending.
+    /// Whether the peer is snubbed: it has not sent a requested block for too long.
     pub const fn is_snubbed(&self) -> bool {
         self.snubbed
     }
 
-    /// Takes the number of requests that the peer accepts (`reqq`).
+    /// Sets the number of requests that the peer accepts (`reqq`, BEP 10).
     pub fn limit(&mut self, reqq: u32) {
         self.cap = reqq.clamp(1, MAX_DEPTH);
     }
 
-    /// How many blocks to ask now. Nothing while the room is small against the depth, so that one
+    /// Returns the number of blocks to request now. It is 0 while little of the depth is free, so that one
     /// order, and one write, carries many requests.
     pub fn room(&self) -> usize {
-        let room = self.depth().saturating_sub(self.owed.len() as u32);
+        let room = self.depth().saturating_sub(self.pending.len() as u32);
         if room >= (self.depth() / 2).clamp(1, RUN) { room as usize } else { 0 }
     }
 
-    /// Notes that it was asked for these blocks.
-    pub fn asked(&mut self, now: Moment, blocks: &[Block]) {
-        if self.owed.is_empty() {
+    /// Records requested blocks.
+    pub fn record_requests(&mut self, now: Moment, blocks: &[Block]) {
+        if self.pending.is_empty() {
             self.progress = now;
-            self.asked_empty = Some(now);
+            self.requested_empty = Some(now);
         }
-        self.owed.extend(blocks);
+        self.pending.extend(blocks);
     }
 
-    /// A block came from it. Says whether it was owed.
-    pub fn landed(&mut self, now: Moment, block: Block) -> bool {
+    /// Records a received block. Returns whether it was pending.
+    pub fn receive(&mut self, now: Moment, block: Block) -> bool {
         if !self.forget(block) {
             return false;
         }
         let waited = now.since(self.progress);
-        if let Some(asked) = self.asked_empty.take() {
-            // Only a request into an empty pipeline measures the way and not the queue.
+        if let Some(asked) = self.requested_empty.take() {
+            // Only a request into an empty pipeline measures the latency without the queue.
             self.latency = now.since(asked).min(Duration::from_secs(2));
         }
         self.gap = if self.gap == MAX_TIMEOUT { waited } else { (self.gap * 7 + waited) / 8 };
@@ -116,34 +116,34 @@ impl Pipeline {
         true
     }
 
-    /// Removes a block that it does not owe any more. Says whether it did.
+    /// Removes a block that is no longer pending. Returns whether it was.
     pub fn forget(&mut self, block: Block) -> bool {
-        let at = self.owed.iter().position(|&b| b == block);
-        at.and_then(|at| self.owed.remove(at)).is_some()
+        let at = self.pending.iter().position(|&b| b == block);
+        at.and_then(|at| self.pending.remove(at)).is_some()
     }
 
-    /// Removes all blocks, and gives those that it owed.
+    /// Removes all blocks, and returns them.
     pub fn clear(&mut self) -> Vec<Block> {
-        self.asked_empty = None;
-        self.owed.drain(..).collect()
+        self.requested_empty = None;
+        self.pending.drain(..).collect()
     }
 
-    /// How long until it has sent what it owes, at this rate in bytes per second.
+    /// Estimates the time until all pending blocks have arrived, at a rate in bytes per second.
     pub fn eta(&self, now: Moment, rate: f64) -> Duration {
-        if self.owed.is_empty() {
+        if self.pending.is_empty() {
             return self.latency;
         }
-        let bytes = f64::from(BLOCK_LEN) * self.owed.len() as f64;
+        let bytes = f64::from(BLOCK_LEN) * self.pending.len() as f64;
         let sending = Duration::from_secs_f64((bytes / rate.max(MIN_RATE)).min(3600.0));
-        // One that has just stopped may go on; the longer it does not, the less it is believed.
+        // A peer that has just paused may continue; the longer it does not, the worse its estimate.
         let silent = now.since(self.progress);
         let doubt = if silent > SILENCE { silent * 2 } else { Duration::ZERO };
         let snubbed = if self.snubbed { MAX_TIMEOUT } else { Duration::ZERO };
         self.latency + sending + doubt + snubbed
     }
 
-    /// Adjusts the depth to the rate in bytes per second, about once a second; says whether the peer
-    /// has just run out of patience with us.
+    /// Adjusts the depth to the rate in bytes per second, about once a second. Returns whether the peer is
+    /// now to be snubbed.
     pub fn pulse(&mut self, now: Moment, rate: f64) -> bool {
         if self.starting && rate > 0.0 {
             self.starting = rate > self.last_rate * 1.1;
@@ -159,10 +159,10 @@ impl Pipeline {
         late
     }
 
-    /// When its debt becomes too old.
+    /// The time at which the peer will be snubbed, unless a block arrives.
     pub fn deadline(&self) -> Option<Moment> {
         let patience = (self.gap * 20 + self.latency * 4).clamp(MIN_TIMEOUT, MAX_TIMEOUT);
-        (!self.owed.is_empty()).then(|| self.progress + patience)
+        (!self.pending.is_empty()).then(|| self.progress + patience)
     }
 }
 
@@ -188,7 +188,7 @@ mod tests {
             let room = pipeline.room();
             if room > 0 {
                 let ask: Vec<_> = blocks.by_ref().take(room).collect();
-                pipeline.asked(at(ms), &ask);
+                pipeline.record_requests(at(ms), &ask);
                 line.extend(ask.into_iter().map(|block| (ms + latency, block)));
             }
             while let Some(&(arrived, block)) =
@@ -196,7 +196,7 @@ mod tests {
             {
                 free_at = free_at.max(arrived * 1000 / 1000).max(ms) + 1000 / rate.min(1000);
                 line.pop_front();
-                assert!(pipeline.landed(at(ms), block));
+                assert!(pipeline.receive(at(ms), block));
                 meter.add(at(ms), u64::from(BLOCK_LEN));
             }
             if ms % 1000 == 0 {
@@ -221,13 +221,13 @@ mod tests {
         let shape = Geometry::single(65_536, 65_536).unwrap();
         let blocks: Vec<_> = shape.blocks(shape.piece(0).unwrap()).collect();
         let mut pipeline = Pipeline::new(at(0));
-        pipeline.asked(at(0), &blocks[..2]);
+        pipeline.record_requests(at(0), &blocks[..2]);
         assert!(!pipeline.pulse(at(59_000), 0.0));
         assert!(pipeline.pulse(at(60_000), 0.0));
         assert_eq!((pipeline.clear().len(), pipeline.room()), (2, 1));
-        pipeline.asked(at(61_000), &blocks[..1]);
-        assert!(pipeline.landed(at(62_000), blocks[0]));
+        pipeline.record_requests(at(61_000), &blocks[..1]);
+        assert!(pipeline.receive(at(62_000), blocks[0]));
         assert!(!pipeline.is_snubbed());
-        assert!(!pipeline.landed(at(62_000), blocks[0]));
+        assert!(!pipeline.receive(at(62_000), blocks[0]));
     }
 }

@@ -1,10 +1,10 @@
-//! Progress: which pieces are ours, which are wanted, and how many bytes that is.
+//! Progress: the pieces we have and the pieces we want, and their bytes.
 
 use crate::base::{Bitfield, Geometry, Piece};
 
 use crate::swarm::event::Priority;
 
-/// Pieces held, wanted and lacking; see the head of this file.
+/// The pieces we have, want and lack.
 #[derive(Clone, Debug)]
 pub struct Progress {
     have: Bitfield,
@@ -16,7 +16,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// These pieces are held; `priorities` has one for each piece, or none for all normal.
+    /// Makes the progress of a torrent; `priorities` has one entry per piece, or none if all are normal.
     pub fn new(geometry: &Geometry, have: Bitfield, priorities: Vec<Priority>) -> Self {
         let pieces = geometry.piece_count();
         let have = if have.len() == pieces { have } else { Bitfield::none(pieces) };
@@ -33,7 +33,7 @@ impl Progress {
         progress
     }
 
-    /// Changes what is wanted.
+    /// Changes the priorities.
     pub fn prioritise(&mut self, geometry: &Geometry, mut priorities: Vec<Priority>) {
         priorities.resize(geometry.piece_count() as usize, Priority::Normal);
         self.priorities = priorities;
@@ -52,27 +52,27 @@ impl Progress {
         }
     }
 
-    /// The pieces held.
+    /// The pieces that we have.
     pub const fn have(&self) -> &Bitfield {
         &self.have
     }
 
-    /// The pieces wanted and not held.
+    /// The pieces that we want and do not have.
     pub const fn lacking(&self) -> &Bitfield {
         &self.lacking
     }
 
-    /// How much a piece is wanted.
+    /// The priority of a piece.
     pub fn priority(&self, piece: Piece) -> Priority {
         self.priorities[piece.index() as usize]
     }
 
-    /// Bytes wanted, wanted bytes held, and bytes held; padding is not counted.
+    /// The bytes wanted, the wanted bytes we have, and all bytes we have; padding does not count.
     pub const fn bytes(&self) -> (u64, u64, u64) {
         (self.wanted_bytes, self.done_bytes, self.have_bytes)
     }
 
-    /// A piece is ours. Says whether it was not before.
+    /// Adds a piece. Returns whether it is new.
     pub fn gain(&mut self, geometry: &Geometry, piece: Piece) -> bool {
         let new = self.have.insert(piece);
         if new {
@@ -85,7 +85,7 @@ impl Progress {
         new
     }
 
-    /// A piece is ours no longer. Says whether it was.
+    /// Removes a piece. Returns whether we had it.
     pub fn lose(&mut self, geometry: &Geometry, piece: Piece) -> bool {
         let lost = self.have.remove(piece);
         if lost {
@@ -99,14 +99,14 @@ impl Progress {
         lost
     }
 
-    /// How many lacking pieces are in this set.
+    /// The number of missing pieces in this set.
     pub fn interesting(&self, theirs: &Bitfield) -> u32 {
         let both = self.lacking.as_bytes().iter().zip(theirs.as_bytes());
         both.map(|(a, b)| (a & b).count_ones()).sum()
     }
 }
 
-/// The bytes of a piece without padding.
+/// The number of bytes of a piece without padding.
 fn payload(geometry: &Geometry, piece: Piece) -> u64 {
     geometry.parts_of(piece).filter(|part| !part.pad).map(|part| part.len).sum()
 }

@@ -1,13 +1,14 @@
-//! How many peers have each piece, with the pieces that can be started kept in order of it.
+//! The availability of each piece: the number of peers that have it. Pieces that can be opened are sorted by
+//! it.
 //!
-//! Pieces of one priority stand on one shelf, rarest first, and the shelf knows where each count
-//! begins. A piece that gains or loses a peer moves by one swap over that border, so counting costs
-//! the same for ten pieces and for a hundred thousand. Equals stand in an order of chance.
+//! The pieces of one priority are on one shelf, rarest first, and the shelf knows where each count begins. A
+//! piece whose count changes by one moves by one swap over that border, so an update costs the same for ten
+//! pieces as for a hundred thousand. Pieces of the same count are in random order.
 
 use crate::base::{Bitfield, Piece, Rng};
 use crate::swarm::event::Priority;
 
-/// The shelves, in the order in which they are picked from.
+/// The shelves, in the order in which pieces are picked from them.
 pub const CLASSES: [Priority; 3] = [Priority::High, Priority::Normal, Priority::Low];
 
 const NOWHERE: u8 = u8::MAX;
@@ -15,11 +16,11 @@ const NOWHERE: u8 = u8::MAX;
 #[derive(Clone, Debug)]
 struct Shelf {
     order: Vec<u32>,
-    /// Pieces of count `c` stand at `borders[c]..borders[c + 1]`.
+    /// The borders: pieces of count `c` are at `borders[c]..borders[c + 1]`.
     borders: Vec<u32>,
 }
 
-/// Counts and shelves; see the head of this file.
+/// The counts and shelves of a torrent.
 #[derive(Clone, Debug)]
 pub struct Rarity {
     shelves: [Shelf; 3],
@@ -31,7 +32,7 @@ pub struct Rarity {
 }
 
 impl Rarity {
-    /// No peers, and no piece that can be started yet.
+    /// Makes counts of zero, and empty shelves.
     pub fn new(pieces: u32) -> Self {
         let shelf = Shelf { order: Vec::new(), borders: vec![0, 0] };
         let n = pieces as usize;
@@ -45,22 +46,22 @@ impl Rarity {
         }
     }
 
-    /// How many connected peers have this piece.
+    /// The number of connected peers that have a piece.
     pub fn count(&self, piece: Piece) -> u32 {
         u32::from(self.counts[piece.index() as usize]) + self.seeds
     }
 
-    /// The pieces that can be started: wanted, lacking, and not open.
+    /// The pieces that can be opened: wanted, missing, and not open.
     pub const fn free(&self) -> &Bitfield {
         &self.free
     }
 
-    /// The priority under which a piece can be started, if it can.
+    /// The priority under which a piece can be opened; `None` if it cannot.
     pub fn class(&self, piece: Piece) -> Option<Priority> {
         CLASSES.get(usize::from(self.shelf[piece.index() as usize])).copied()
     }
 
-    /// The pieces of a priority that somebody has and that can be started, rarest first.
+    /// The pieces of a priority that some peer has and that can be opened, rarest first.
     pub fn rarest(&self, class: Priority) -> &[u32] {
         let Some(at) = CLASSES.iter().position(|&c| c == class) else { return &[] };
         let shelf = &self.shelves[at];
@@ -68,7 +69,7 @@ impl Rarity {
         &shelf.order[from as usize..]
     }
 
-    /// Puts a piece on the shelf of its priority, or moves it there; `Skip` takes it off.
+    /// Puts a piece on the shelf of its priority; `Skip` takes it off.
     pub fn put(&mut self, piece: Piece, class: Priority, rng: &mut Rng) {
         self.take(piece);
         let Some(at) = CLASSES.iter().position(|&c| c == class) else { return };
@@ -94,7 +95,7 @@ impl Rarity {
         self.mix(at, i, count, rng);
     }
 
-    /// Takes a piece off its shelf: it cannot be started any more.
+    /// Takes a piece off its shelf, so that it can no longer be opened.
     pub fn take(&mut self, piece: Piece) {
         let i = piece.index();
         let at = usize::from(self.shelf[i as usize]);
@@ -112,7 +113,7 @@ impl Rarity {
         self.free.remove(piece);
     }
 
-    /// One more peer has this piece.
+    /// Counts one more peer for a piece.
     pub fn up(&mut self, piece: Piece, rng: &mut Rng) {
         let i = piece.index();
         let count = usize::from(self.counts[i as usize]);
@@ -128,7 +129,7 @@ impl Rarity {
         self.mix(at, i, count + 1, rng);
     }
 
-    /// One peer less has this piece.
+    /// Counts one peer less for a piece.
     pub fn down(&mut self, piece: Piece, rng: &mut Rng) {
         let i = piece.index();
         let count = usize::from(self.counts[i as usize]);
@@ -142,17 +143,17 @@ impl Rarity {
         self.mix(at, i, less, rng);
     }
 
-    /// A peer that has everything came. It changes no order, hence costs nothing.
+    /// Counts a seed. It changes no order, so it costs nothing.
     pub fn seed_came(&mut self) {
         self.seeds += 1;
     }
 
-    /// A peer that was counted by [`Self::seed_came`] left.
+    /// Removes a seed that was counted with [`Self::seed_came`].
     pub fn seed_left(&mut self) {
         self.seeds = self.seeds.saturating_sub(1);
     }
 
-    /// Exchanges a piece with whatever stands at `place` of the same shelf.
+    /// Swaps a piece with the one at `place` on the same shelf.
     fn swap(&mut self, at: usize, i: u32, place: u32) {
         let order = &mut self.shelves[at].order;
         let from = self.place[i as usize];
@@ -162,7 +163,7 @@ impl Rarity {
         self.place[i as usize] = place;
     }
 
-    /// Gives a piece a place of chance among those of its count.
+    /// Moves a piece to a random position among those of its count.
     fn mix(&mut self, at: usize, i: u32, count: usize, rng: &mut Rng) {
         let borders = &self.shelves[at].borders;
         let (from, to) = (borders[count], borders[count + 1]);

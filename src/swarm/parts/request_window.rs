@@ -1,29 +1,29 @@
-//! How far an open piece may be asked for, and so how much memory it may take.
+//! The window of a partial piece: the blocks that can be requested, and so the memory it may take.
 //!
-//! A piece that memory affords is in reach as a whole. A longer one is fetched front first: its blocks are
-//! in reach up to an end that follows the front, where runs are hashed and written and leave memory. What
-//! is in reach and has not left is *held*: a buffer is set aside for each block of it, landed or not.
+//! A piece that fits into memory is in the window as a whole. A longer one is downloaded front first: the end
+//! of the window follows the front, where runs are hashed and written and leave memory. The blocks in the
+//! window that have not left are *held*: a buffer is set aside for each of them, received or not.
 //!
-//! Why the buffers never run out behind a hole nobody may ask for:
+//! The buffers never run out behind a missing block that cannot be requested:
 //!
-//! 1. Only blocks in reach are asked for and taken in, so a piece never has more buffers than it holds
-//!    ([`RequestWindow::held`]), and all pieces together never have more than the torrent holds. The pool has as
-//!    many as all torrents hold, and one more for each connection, for the block that is just coming in.
-//!    So a peer that sends what was asked always finds a buffer, whatever else is missing.
-//! 2. The reach of a piece never ends less than a run behind its front, unless the piece does
-//!    ([`RequestWindow::flush`]). So the first block that is missing is always in reach: it is free, and asked
-//!    of the next peer that may give it, or asked, and free again when that peer leaves, rejects it or is
-//!    out of patience, or asked of a second peer that will bring it earlier.
-//! 3. When it lands its run becomes whole sooner or later, for the same holds for every block before the
-//!    end of the run. A whole run waits for nothing but the disk, so the front moves on, to the end.
+//! 1. Only blocks in the window are requested and accepted, so a piece never has more buffers than it holds
+//!    ([`RequestWindow::held`]), and all pieces together never have more than the torrent holds. The pool has
+//!    as many buffers as all torrents hold, and one more for each connection, for the block that is just
+//!    arriving. So a peer that sends a requested block always finds a buffer, whatever else is missing.
+//! 2. The window never ends less than a run behind its front, unless the piece does
+//!    ([`RequestWindow::flush`]). So the first missing block is always in the window. Either it is free and
+//!    requested from the next peer that has it, or it is requested, and becomes free again when that peer
+//!    leaves, rejects it or is snubbed, or is requested from a second peer that sends it earlier.
+//! 3. When it arrives its run becomes complete sooner or later, since the same holds for every block before
+//!    the end of the run. A complete run waits for nothing but the disk, so the front moves on, to the end.
 //!
-//! Only the reach beyond that first run depends on free memory ([`RequestWindow::extend`]).
+//! Only the part of the window beyond that first run depends on free memory ([`RequestWindow::extend`]).
 
 use std::ops::Range;
 
 use crate::base::{BLOCK_LEN, RUN_BLOCKS, RUN_LEN};
 
-/// How far one open piece is in reach; see the head of this file.
+/// The window of one partial piece.
 #[derive(Clone, Debug)]
 pub struct RequestWindow {
     blocks: u32,
@@ -33,11 +33,11 @@ pub struct RequestWindow {
 }
 
 impl RequestWindow {
-    /// The reach of a piece of so many blocks, where `budget` bytes may be held by all pieces together: it is
-    /// whole where it is no longer than a run, or where several like it may be held.
+    /// Makes the window of a piece of `blocks` blocks, where all pieces together may hold `budget` bytes. It
+    /// covers the whole piece if that is no longer than a run, or if several like it fit into the budget.
     pub fn new(blocks: u32, budget: u64) -> Self {
-        /// Pieces of one length that must fit the budget to be held whole: so many are hashed side by side,
-        /// and the digests of their blocks are spared.
+        /// The number of pieces of this length that must fit into the budget for one to be held whole. Whole
+        /// pieces are hashed side by side, and without digests of their blocks.
         const WHOLE: u64 = 4;
         let len = u64::from(blocks) * u64::from(BLOCK_LEN);
         let in_runs = blocks > RUN_BLOCKS && len * WHOLE > budget;
@@ -45,33 +45,33 @@ impl RequestWindow {
         Self { blocks, flushed: 0, end, in_runs }
     }
 
-    /// Whether it is hashed and written in runs.
+    /// Whether the piece is hashed and written in runs.
     pub const fn is_in_runs(&self) -> bool {
         self.in_runs
     }
 
-    /// The blocks that are in reach and have not left memory.
+    /// The blocks in the window that have not left memory.
     pub const fn range(&self) -> Range<u32> {
         self.flushed..self.end
     }
 
-    /// Bytes of the buffers set aside for them.
+    /// The bytes of the buffers set aside for these blocks.
     pub fn held(&self) -> u64 {
         u64::from(self.end - self.flushed) * u64::from(BLOCK_LEN)
     }
 
-    /// Whether there is more to get into reach.
+    /// Whether the window can be extended.
     pub const fn can_extend(&self) -> bool {
         self.end < self.blocks
     }
 
-    /// One run more is in reach; the blocks that are new there. Memory for it must be free.
+    /// Extends the window by one run, for which memory must be free. Returns the new blocks.
     pub fn extend(&mut self) -> Range<u32> {
         self.extend_to(self.end + RUN_BLOCKS)
     }
 
-    /// So many blocks have left memory; the blocks that are new in reach, for which the place of those
-    /// that left is enough.
+    /// Moves the front after the first `blocks` blocks have left memory. Returns the new blocks at the end,
+    /// which use the memory of those that left.
     pub fn flush(&mut self, blocks: u32) -> Range<u32> {
         self.flushed = blocks.clamp(self.flushed, self.end);
         self.extend_to(self.flushed + RUN_BLOCKS)
@@ -84,12 +84,12 @@ impl RequestWindow {
     }
 }
 
-/// The bytes that a piece of this length holds at first.
+/// Returns the bytes that a piece of this length holds at first.
 pub fn at_first(len: u32, budget: u64) -> u64 {
     RequestWindow::new(len.div_ceil(BLOCK_LEN), budget).held()
 }
 
-/// The most bytes that one extension adds.
+/// The most bytes by which one extension increases the held memory.
 pub const STEP: u64 = RUN_LEN;
 
 #[cfg(test)]

@@ -1,41 +1,42 @@
-//! The smart ban: it finds the peer that sent the wrong bytes of a piece.
+//! The smart ban, which finds the peer that sent wrong blocks.
 //!
-//! A spoiled piece leaves a record of what everyone sent: the digest of each block. When the piece
-//! is right at last, whoever sent another digest lied, and nobody else did. A peer that sent a
-//! whole wrong piece alone is found at once.
+//! A failed piece leaves a record of the digest of each block and its sender. When the piece finally
+//! verifies, the peers that sent blocks with other digests lied, and no others did. A peer that sent a whole
+//! wrong piece alone is found at once.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use crate::base::{Piece, Sha1Digest};
 
-/// The most pieces of which records are kept; the records of lower pieces are dropped first.
+/// The most pieces with records; those of the lowest pieces are dropped first.
 const MAX_RECORDS: usize = 256;
-/// The most failures of one piece that are kept.
+/// The most failures of one piece that are recorded.
 const MAX_FAILURES: usize = 8;
 
-/// The sender of a block, and its digest.
+/// The sender of a block, and the block's digest.
 type Sent = (SocketAddr, Sha1Digest);
 
-/// The records; see the head of this file.
+/// The records of failed pieces.
 #[derive(Clone, Debug, Default)]
 pub struct SmartBan {
     records: BTreeMap<Piece, Vec<Vec<Sent>>>,
 }
 
 impl SmartBan {
-    /// Whether a piece was wrong before, so that its digests are wanted.
+    /// Whether the piece has failed before, so that its block digests are needed.
     pub fn has_record(&self, piece: Piece) -> bool {
         self.records.contains_key(&piece)
     }
 
-    /// Whether this address sent a part of the piece when it came out wrong.
+    /// Whether this address sent a block of the piece when it failed.
     pub fn is_suspect(&self, piece: Piece, addr: SocketAddr) -> bool {
         self.records.get(&piece).is_some_and(|r| r.iter().flatten().any(|&(sender, _)| sender == addr))
     }
 
-    /// A piece came out wrong: who sent each block, and its digest. Says who is known to have lied.
-    pub fn spoiled(
+    /// Records a failed piece, with the sender and digest of each block. Returns the addresses that are known
+    /// to have lied.
+    pub fn piece_failed(
         &mut self,
         piece: Piece,
         senders: &[SocketAddr],
@@ -57,7 +58,7 @@ impl SmartBan {
         Vec::new()
     }
 
-    /// A piece is right, and these are the digests of its blocks. Says who had sent others.
+    /// Compares a verified piece with its records. Returns the addresses that sent wrong blocks.
     pub fn verified(&mut self, piece: Piece, digests: &[Sha1Digest]) -> Vec<SocketAddr> {
         let mut liars: Vec<SocketAddr> = Vec::new();
         for failure in self.records.remove(&piece).unwrap_or_default() {
@@ -85,7 +86,7 @@ mod tests {
     fn exactly_those_who_sent_other_bytes_are_found() {
         let piece = Geometry::single(65_536, 65_536).unwrap().piece(0).unwrap();
         let mut ban = SmartBan::default();
-        assert!(ban.spoiled(piece, &[ip(1), ip(2), ip(3)], &[[1; 20], [0xbd; 20], [3; 20]]).is_empty());
+        assert!(ban.piece_failed(piece, &[ip(1), ip(2), ip(3)], &[[1; 20], [0xbd; 20], [3; 20]]).is_empty());
         assert!(
             ban.is_suspect(piece, ip(1)) && ban.is_suspect(piece, ip(2)) && !ban.is_suspect(piece, ip(9))
         );
@@ -97,7 +98,7 @@ mod tests {
     fn who_sent_all_of_a_wrong_piece_is_found_at_once() {
         let piece = Geometry::single(65_536, 65_536).unwrap().piece(0).unwrap();
         let mut ban = SmartBan::default();
-        assert_eq!(ban.spoiled(piece, &[ip(1), ip(1)], &[[1; 20]; 2]), [ip(1)]);
+        assert_eq!(ban.piece_failed(piece, &[ip(1), ip(1)], &[[1; 20]; 2]), [ip(1)]);
         assert!(!ban.has_record(piece));
     }
 
@@ -107,7 +108,7 @@ mod tests {
         let mut ban = SmartBan::default();
         for piece in geometry.pieces() {
             for _ in 0..20 {
-                ban.spoiled(piece, &[ip(1), ip(2)], &[[1; 20]; 2]);
+                ban.piece_failed(piece, &[ip(1), ip(2)], &[[1; 20]; 2]);
             }
         }
         assert_eq!(ban.records.len(), MAX_RECORDS);

@@ -1,4 +1,4 @@
-//! Pieces that a reader waits for.
+//! Read-ahead: pieces that a reader needs next.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn pieces(blocks: &[Block]) -> Vec<u32> {
     pieces
 }
 
-/// Lets a peer send what it owes, and every piece come out right; returns what it is asked then.
+/// Has a peer send its pending blocks and every piece verify. Returns the blocks requested from it next.
 fn serve(stage: &mut Stage, peer: PeerKey, owed: &[Block]) -> Vec<Block> {
     stage.now += Duration::from_millis(20);
     let out = stage.land(peer, owed);
@@ -66,7 +66,7 @@ fn who_is_late_with_what_is_waited_for_is_helped() {
     ahead(&mut stage, 7..9);
     let (slow, owed) = stage.meet_seed(1);
     assert_eq!(pieces(&owed), [7], "it is asked for the piece that is waited for");
-    // It sends nothing; another one comes that is quick.
+    // The first peer sends nothing, and a fast one connects.
     stage.pass(5);
     let (quick, mut owed) = stage.meet_seed(2);
     let mut came: Vec<Block> = Vec::new();

@@ -112,8 +112,8 @@ fn what_a_silent_peer_owes_is_asked_of_others_and_it_gets_one_more_chance() {
     assert_eq!(first.iter().filter(|block| owed.contains(block)).count(), 3);
     assert!(!first.contains(&chance[0]));
     stage.drain(other, first);
-    let twin = asked(&stage.pass(5), other);
-    stage.drain(other, twin);
+    let duplicate = asked(&stage.pass(5), other);
+    stage.drain(other, duplicate);
     assert!(stage.torrent.is_finished(), "in the end that one came from the other too");
 }
 
@@ -125,10 +125,13 @@ fn in_the_end_game_the_last_blocks_are_asked_of_several_and_taken_back() {
     stage.now += Duration::from_millis(50);
     let mut out = stage.land(fast, &first);
     out.extend(stage.pass(20));
-    let twins = asked(&out, fast);
-    assert!(twins.iter().all(|twin| owed.contains(twin)) && !twins.is_empty(), "{twins:?}");
-    let out = stage.land(fast, &twins);
-    assert!(twins.iter().all(|twin| cancelled(&out, slow).contains(twin)));
+    let duplicates = asked(&out, fast);
+    assert!(
+        duplicates.iter().all(|duplicate| owed.contains(duplicate)) && !duplicates.is_empty(),
+        "{duplicates:?}"
+    );
+    let out = stage.land(fast, &duplicates);
+    assert!(duplicates.iter().all(|duplicate| cancelled(&out, slow).contains(duplicate)));
 }
 
 #[test]
@@ -158,7 +161,7 @@ fn a_piece_nobody_can_go_on_with_makes_room_where_memory_is_short() {
     stage.hear(gone, Message::Have(7));
     let first = asked(&stage.hear(gone, Message::Unchoke), gone);
     stage.land(gone, &first[..1]);
-    let why = super::super::event::Departure::Closed;
+    let why = super::super::event::DisconnectReason::Closed;
     stage.give(Input::Left { peer: gone, why });
     let (other, _) = stage.connect(2);
     stage.hear(other, Message::HaveNone);
@@ -197,7 +200,7 @@ fn a_piece_that_is_not_wanted_any_more_is_dropped() {
     let out = stage.give(Input::Wish(Wish::Priorities(priorities)));
     assert_eq!(cancelled(&out, peer), first[1..]);
     assert!(out.contains(&Output::Discard { piece }));
-    // One was on its way already.
+    // One block was sent before the cancel arrived.
     let out = stage.land(peer, &first[1..2]);
     assert!(!out.iter().any(|o| matches!(o, Output::Accept { .. })), "{out:?}");
 }

@@ -1,8 +1,8 @@
-//! Peers that send wrong bytes.
+//! Peers that send wrong blocks.
 
 use super::stage::{Stage, addr, asked, closed, dials, verifies};
 use crate::proto::message::Message;
-use crate::swarm::event::{Departure, Input, Note, Output};
+use crate::swarm::event::{DisconnectReason, Input, Note, Output};
 
 #[test]
 fn the_sole_sender_of_a_wrong_piece_is_banned_at_once() {
@@ -12,11 +12,11 @@ fn the_sole_sender_of_a_wrong_piece_is_banned_at_once() {
     assert_eq!(verifies(&out), [stage.piece(0)]);
     let piece = stage.piece(0);
     let out = stage.give(Input::HashFailed { piece, digests: vec![[9; 20]; 4] });
-    assert_eq!(closed(&out, liar), Some(Departure::Lied));
+    assert_eq!(closed(&out, liar), Some(DisconnectReason::Lied));
     assert!(out.contains(&Output::Note(Note::HashFailed(piece))));
     assert!(out.contains(&Output::Note(Note::Banned(addr(1)))));
     let (again, out) = stage.connect(1);
-    assert_eq!(closed(&out, again), Some(Departure::Lied));
+    assert_eq!(closed(&out, again), Some(DisconnectReason::Lied));
     let source = super::super::event::Source::User;
     assert_eq!(dials(&stage.give(Input::Found { source, addrs: vec![addr(1)] })), []);
     let (honest, blocks) = stage.meet_seed(2);
@@ -30,9 +30,9 @@ fn of_several_senders_exactly_the_liar_is_banned_once_the_piece_is_right() {
     let (honest, blocks) = stage.meet_seed(1);
     let (liar, _) = stage.meet_seed(2);
     stage.land(honest, &blocks[..2]);
-    // The first falls silent; the other brings the rest, one block of it wrong.
+    // The first peer falls silent; the other sends the rest, with one wrong block.
     stage.pass(20);
-    let rest: Vec<_> = stage.torrent.swarm.peers[&liar].pipeline.owed().iter().copied().collect();
+    let rest: Vec<_> = stage.torrent.swarm.peers[&liar].pipeline.pending().iter().copied().collect();
     assert_eq!(rest.len(), 2);
     let out = stage.land(liar, &rest);
     assert_eq!(verifies(&out), [stage.piece(0)]);
@@ -43,7 +43,7 @@ fn of_several_senders_exactly_the_liar_is_banned_once_the_piece_is_right() {
     let owed: Vec<_> = [asked(&out, honest), asked(&out, liar), again].concat();
     assert!(!owed.is_empty());
     for peer in [honest, liar, third] {
-        let blocks: Vec<_> = stage.torrent.swarm.peers[&peer].pipeline.owed().iter().copied().collect();
+        let blocks: Vec<_> = stage.torrent.swarm.peers[&peer].pipeline.pending().iter().copied().collect();
         let out = stage.land(peer, &blocks);
         if !verifies(&out).is_empty() {
             assert!(out.contains(&Output::Verify { piece: stage.piece(0), digests: true }));
@@ -51,16 +51,16 @@ fn of_several_senders_exactly_the_liar_is_banned_once_the_piece_is_right() {
     }
     let mut rest = Vec::new();
     for peer in [honest, liar, third] {
-        rest.extend(stage.torrent.swarm.peers[&peer].pipeline.owed().iter().map(|&b| (peer, b)));
+        rest.extend(stage.torrent.swarm.peers[&peer].pipeline.pending().iter().map(|&b| (peer, b)));
     }
     for (peer, block) in rest {
         stage.land(peer, &[block]);
     }
     digests[3] = [4; 20];
     let out = stage.give(Input::Verified { piece: stage.piece(0), digests });
-    assert!(out.contains(&Output::Close { peer: liar, why: Departure::Lied }));
-    assert_ne!(closed(&out, honest), Some(Departure::Lied));
-    assert_ne!(closed(&out, third), Some(Departure::Lied));
+    assert!(out.contains(&Output::Close { peer: liar, why: DisconnectReason::Lied }));
+    assert_ne!(closed(&out, honest), Some(DisconnectReason::Lied));
+    assert_ne!(closed(&out, third), Some(DisconnectReason::Lied));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Peers, disks and users that do anything at any time.
+//! Random behaviour of peers, disks and users.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::proto::handshake::Reserved;
 use crate::proto::message::{Message, Wanted};
 use crate::swarm::Config;
 use crate::swarm::event::{
-    Departure, DialFailure, Hello, Input, Order, Output, PeerKey, Priority, Source, Wish,
+    DialFailure, DisconnectReason, Hello, Input, Order, Output, PeerKey, Priority, Source, Wish,
 };
 
 const PIECES: u32 = 13;
@@ -103,7 +103,7 @@ impl World {
             }
             (2, Some(peer)) if rng.one_in(3) => {
                 self.gone(peer);
-                self.give(Input::Left { peer, why: Departure::Closed });
+                self.give(Input::Left { peer, why: DisconnectReason::Closed });
             }
             (3..16, Some(peer)) => {
                 let message = message(rng);

@@ -1,4 +1,4 @@
-//! How peers hear of one another.
+//! Peer exchange (BEP 11).
 
 use std::net::SocketAddr;
 
@@ -9,21 +9,21 @@ use crate::proto::message::Message;
 use crate::swarm::Config;
 use crate::swarm::event::{Input, Output, PeerKey, Source};
 
-/// The number the scripted peers give to `ut_pex`.
+/// The scripted peers' message id for `ut_pex`.
 const THEIRS: u8 = 9;
 
 fn stage(complete: bool) -> Stage {
     Stage::with(4, complete, Config { pex: true, ..config() })
 }
 
-/// An extension handshake that names a port, and says whether the peer takes part in the exchange.
+/// Returns an extension handshake with a port and a message id for `ut_pex`, 0 for none.
 fn handshake(port: Option<u16>, pex: u8) -> Message {
     let ids = vec![(Extension::Pex, pex)];
     let body = ExtendedHandshake { ids, port, ..ExtendedHandshake::default() }.encode();
     Message::Extended { id: 0, body }
 }
 
-/// A peer that we called, and that takes part.
+/// Connects a peer that we dialled and that supports peer exchange.
 fn meet(stage: &mut Stage, n: u8) -> PeerKey {
     stage.give(Input::Found { source: Source::Tracker, addrs: vec![addr(n)] });
     let (peer, _) = stage.connect_with(n, false, modern());
@@ -57,7 +57,7 @@ fn offers_pex(stage: &mut Stage) -> bool {
         }
         _ => false,
     });
-    stage.give(Input::Left { peer, why: super::super::event::Departure::Closed });
+    stage.give(Input::Left { peer, why: super::super::event::DisconnectReason::Closed });
     offers
 }
 
@@ -75,7 +75,7 @@ fn those_who_come_together_hear_of_one_another_within_seconds() {
     assert_eq!(added(&out, late), [1, 2, 3].map(addr));
     assert_eq!(told(&out, peers[0]), [], "it was told something a short while ago");
     stage.hear(late, Message::KeepAlive);
-    stage.give(Input::Left { peer: peers[1], why: super::super::event::Departure::Closed });
+    stage.give(Input::Left { peer: peers[1], why: super::super::event::DisconnectReason::Closed });
     let out = stage.pass(60);
     assert_eq!(added(&out, peers[0]), [addr(4)]);
     assert_eq!(told(&out, peers[0])[0].dropped, [addr(2)]);

@@ -15,22 +15,23 @@ pub fn check(torrent: &Torrent, now: Moment, open_before: u64) {
     for (piece, open) in content.partial.iter() {
         assert!(open.is_whole() || content.progress.lacking().has(piece), "an open piece is wanted");
         assert!(!content.rarity.free().has(piece), "an open piece cannot be begun again");
-        let blocks: BTreeSet<_> = content.partial.asked(geometry, piece).iter().map(|(b, _)| *b).collect();
+        let blocks: BTreeSet<_> =
+            content.partial.requested(geometry, piece).iter().map(|(b, _)| *b).collect();
         let all = geometry.blocks_in(piece);
         let window = open.window();
         let beyond = all - window.range().end;
         assert_eq!(
-            open.free() + open.landed() + blocks.len() as u32 + beyond,
+            open.free() + open.received() + blocks.len() as u32 + beyond,
             all,
-            "asked and landed and free are all"
+            "asked and received and free are all"
         );
-        asked.extend(content.partial.asked(geometry, piece));
+        asked.extend(content.partial.requested(geometry, piece));
     }
     let owed: BTreeSet<_> = torrent
         .swarm
         .peers
         .iter()
-        .flat_map(|(&key, peer)| peer.pipeline.owed().iter().map(move |&block| (block, key)))
+        .flat_map(|(&key, peer)| peer.pipeline.pending().iter().map(move |&block| (block, key)))
         .collect();
     assert_eq!(asked, owed, "what is asked is what is owed");
     let one = content.partial.iter().count() <= 1;

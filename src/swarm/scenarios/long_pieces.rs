@@ -1,4 +1,4 @@
-//! Pieces too long to be held whole, fetched front first with little memory.
+//! Pieces too long for memory, downloaded front first.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::stage::{Stage, addr, asked, cancelled, config, modern};
 use crate::base::{BLOCK_LEN, Block, Geometry, Piece, RUN_BLOCKS, Rng};
 use crate::proto::message::Message;
-use crate::swarm::event::{Departure, Input, Note, Output, PeerKey};
+use crate::swarm::event::{DisconnectReason, Input, Note, Output, PeerKey};
 
 const RUN: u64 = 1 << 20;
 
-/// Two pieces of 5 MiB and a shorter one, and so much memory.
+/// Makes a torrent of two pieces of 5 MiB and a shorter one, with `budget` bytes of memory.
 fn stage(budget: u64, seed: u64) -> Stage {
     let geometry = Geometry::single(5 * RUN, 10 * RUN + seed % 3 * 1_000_001 + 7).unwrap();
     let mut stage = Stage::of(Arc::new(geometry), false, config());
@@ -27,7 +27,7 @@ struct Held {
     in_runs: bool,
 }
 
-/// Peers that send in any order, and a disk that takes its time.
+/// A world with peers that send in any order and a slow disk.
 struct World {
     stage: Stage,
     rng: Rng,
@@ -36,7 +36,7 @@ struct World {
     owed: Vec<(PeerKey, Block)>,
     held: BTreeMap<Piece, Held>,
     finished: bool,
-    /// Nothing goes wrong any more.
+    /// Whether faults have stopped.
     calm: bool,
 }
 
@@ -117,7 +117,7 @@ impl World {
         self.follow(&out);
     }
 
-    /// Has the disk do one thing; says whether there was one.
+    /// Completes one disk operation. Returns whether there was one.
     fn disk(&mut self) -> bool {
         let geometry = self.stage.geometry().clone();
         let ready = self.held.iter().find_map(|(&piece, held)| {
@@ -155,7 +155,7 @@ impl World {
             (120..140, _) => drop(self.disk()),
             (140, Some(peer)) if self.peers.len() > 1 => {
                 self.gone(peer);
-                self.give(Input::Left { peer, why: Departure::Closed });
+                self.give(Input::Left { peer, why: DisconnectReason::Closed });
             }
             (141..144, _) if self.peers.len() < 6 => self.come((n % 200) as u8 + 1),
             (144..146, Some(peer)) => {
@@ -184,7 +184,7 @@ fn whatever_order_blocks_come_in_a_long_piece_is_finished_with_little_memory() {
         for n in 0..2000 {
             world.step(n);
         }
-        // The weather clears: one who has everything comes and stays, and everything is sent.
+        // The faults stop: a seed connects and stays, and sends everything.
         world.calm = true;
         world.come(250);
         let mut steps = 0;
@@ -240,7 +240,7 @@ fn a_hole_whose_peer_falls_silent_is_asked_of_another() {
     }
     let front: BTreeSet<u32> = (0..RUN_BLOCKS).collect();
     assert_eq!(landed, front, "all that memory is set aside for, the hole too, and nothing else");
-    assert!(stage.torrent.swarm.peers[&silent].pipeline.owed().is_empty());
+    assert!(stage.torrent.swarm.peers[&silent].pipeline.pending().is_empty());
     let piece = hole[0].piece();
     let out = stage.give(Input::SegmentWritten { piece, blocks: RUN_BLOCKS });
     let on = asked(&out, other);

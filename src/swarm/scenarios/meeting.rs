@@ -1,4 +1,4 @@
-//! How connections begin and end.
+//! Beginning and end of connections.
 
 use super::stage::{Stage, addr, closed, config, dials, modern, said};
 use crate::base::PeerId;
@@ -6,7 +6,7 @@ use crate::proto::extended::ExtendedHandshake;
 use crate::proto::handshake::Reserved;
 use crate::proto::message::Message;
 use crate::swarm::Config;
-use crate::swarm::event::{Departure, DialFailure, Hello, Input, Output, PeerKey, Source, Wish};
+use crate::swarm::event::{DialFailure, DisconnectReason, Hello, Input, Output, PeerKey, Source, Wish};
 
 #[test]
 fn we_say_what_we_have_first_and_what_we_can_do_next() {
@@ -43,7 +43,7 @@ fn no_more_are_dialled_than_there_are_places() {
     let (peer, _) = stage.connect(99);
     let out = stage.give(Input::Found { source: Source::Tracker, addrs: (1..9).map(addr).collect() });
     assert_eq!(dials(&out).len(), 2);
-    let out = stage.give(Input::Left { peer, why: Departure::Closed });
+    let out = stage.give(Input::Left { peer, why: DisconnectReason::Closed });
     assert_eq!(dials(&out).len(), 1);
 }
 
@@ -61,7 +61,8 @@ fn a_private_torrent_keeps_no_connection_that_was_dialled_on_the_word_of_strange
     let mut stage = Stage::with(4, false, Config { private: true, ..config() });
     stage.give(Input::Found { source: Source::User, addrs: vec![addr(1)] });
     let hello = |n| Hello { id: PeerId([n; 20]), reserved: modern() };
-    for (n, incoming, why) in [(1, false, None), (2, false, Some(Departure::Useless)), (3, true, None)] {
+    for (n, incoming, why) in [(1, false, None), (2, false, Some(DisconnectReason::Useless)), (3, true, None)]
+    {
         let (peer, out) = stage.connect_as(n, incoming, hello(n));
         assert_eq!(closed(&out, peer), why, "{n}");
     }
@@ -77,8 +78,8 @@ fn who_answers_at_two_addresses_is_one_peer_while_the_first_is_of_use() {
     found(&mut stage);
     let (first, _) = stage.connect_as(1, false, hello);
     let (second, out) = stage.connect_as(2, false, hello);
-    assert_eq!((closed(&out, second), closed(&out, first)), (Some(Departure::Duplicate), None));
-    // One that has only taken the name of another keeps it away for a moment at most.
+    assert_eq!((closed(&out, second), closed(&out, first)), (Some(DisconnectReason::Duplicate), None));
+    // A peer that copies the id of another keeps it away only for a moment.
     let mut stage = Stage::leech(4);
     found(&mut stage);
     stage.connect_as(1, false, hello);
@@ -117,14 +118,14 @@ fn we_do_not_talk_to_ourselves() {
     let mut stage = Stage::leech(4);
     stage.give(Input::Found { source: Source::Tracker, addrs: vec![addr(1)] });
     let (peer, out) = stage.connect_as(1, false, Hello { id: PeerId([0x80; 20]), reserved: modern() });
-    assert_eq!(closed(&out, peer), Some(Departure::Ourselves));
+    assert_eq!(closed(&out, peer), Some(DisconnectReason::Ourselves));
     stage.give(Input::Found { source: Source::Pex, addrs: vec![addr(1)] });
     assert_eq!(dials(&stage.pass(4000)), []);
 }
 
 #[test]
 fn of_two_connections_with_one_peer_both_ends_keep_the_same() {
-    // Ours is the id 0x80…: the greater against 1, the smaller against 0xf0.
+    // Our id is 0x80…: greater than 1, less than 0xf0.
     for (id, incoming_first, keeps_new) in
         [(1, true, true), (1, false, false), (0xf0, true, false), (0xf0, false, true)]
     {
@@ -133,7 +134,7 @@ fn of_two_connections_with_one_peer_both_ends_keep_the_same() {
         let (first, _) = stage.connect_as(1, incoming_first, hello);
         let (second, out) = stage.connect_as(1, !incoming_first, hello);
         let gone = if keeps_new { first } else { second };
-        assert_eq!(closed(&out, gone), Some(Departure::Duplicate));
+        assert_eq!(closed(&out, gone), Some(DisconnectReason::Duplicate));
         assert_eq!(stage.torrent.swarm.peers.len(), 1);
         assert_eq!(dials(&stage.pass(300)), [], "it is connected");
     }
@@ -144,10 +145,10 @@ fn who_calls_again_after_its_network_was_down_is_let_in() {
     let mut stage = Stage::leech(4);
     let (first, _) = stage.connect(1);
     let (second, out) = stage.connect(1);
-    assert_eq!(closed(&out, second), Some(Departure::Duplicate));
+    assert_eq!(closed(&out, second), Some(DisconnectReason::Duplicate));
     stage.pass(40);
     let (third, out) = stage.connect(1);
-    assert_eq!((closed(&out, first), closed(&out, third)), (Some(Departure::Duplicate), None));
+    assert_eq!((closed(&out, first), closed(&out, third)), (Some(DisconnectReason::Duplicate), None));
 }
 
 #[test]
@@ -163,16 +164,16 @@ fn a_stolen_id_keeps_nobody_away() {
 fn seeds_part_from_seeds() {
     let mut stage = Stage::seed(4);
     let (peer, _) = stage.connect(1);
-    assert_eq!(closed(&stage.hear(peer, Message::HaveAll), peer), Some(Departure::Useless));
+    assert_eq!(closed(&stage.hear(peer, Message::HaveAll), peer), Some(DisconnectReason::Useless));
     let (peer, _) = stage.connect(2);
     stage.hear(peer, Message::HaveNone);
     let body = b"d11:upload_onlyi1ee".to_vec();
     let out = stage.hear(peer, Message::Extended { id: 0, body });
-    assert_eq!(closed(&out, peer), Some(Departure::Useless));
+    assert_eq!(closed(&out, peer), Some(DisconnectReason::Useless));
     let mut stage = Stage::leech(1);
     let (peer, first) = stage.meet_seed(1);
     let out = stage.drain(peer, first);
-    assert_eq!(closed(&out, peer), Some(Departure::Useless));
+    assert_eq!(closed(&out, peer), Some(DisconnectReason::Useless));
     assert!(!stage.torrent.swarm.peers.contains_key(&peer));
 }
 
@@ -190,16 +191,16 @@ fn what_cannot_be_ends_the_connection() {
         let (peer, _) = stage.connect(1);
         assert_eq!(
             closed(&stage.hear(peer, message.clone()), peer),
-            Some(Departure::Protocol),
+            Some(DisconnectReason::Protocol),
             "{message:?}"
         );
     }
     let mut stage = Stage::leech(4);
     let (peer, _) = stage.connect_with(1, true, Reserved::NONE);
-    assert_eq!(closed(&stage.hear(peer, Message::HaveAll), peer), Some(Departure::Protocol));
+    assert_eq!(closed(&stage.hear(peer, Message::HaveAll), peer), Some(DisconnectReason::Protocol));
     let (peer, _) = stage.connect(2);
     stage.hear(peer, Message::HaveNone);
-    assert_eq!(closed(&stage.hear(peer, Message::HaveAll), peer), Some(Departure::Protocol));
+    assert_eq!(closed(&stage.hear(peer, Message::HaveAll), peer), Some(DisconnectReason::Protocol));
 }
 
 #[test]
@@ -210,7 +211,10 @@ fn a_bitfield_may_come_again_and_only_adds() {
         assert_eq!(closed(&stage.hear(peer, Message::Bitfield(vec![bits])), peer), None);
     }
     assert_eq!(stage.torrent.swarm.peers[&peer].has.as_bytes(), [0xe0]);
-    assert_eq!(closed(&stage.hear(peer, Message::Bitfield(vec![0xf0])), peer), Some(Departure::Useless));
+    assert_eq!(
+        closed(&stage.hear(peer, Message::Bitfield(vec![0xf0])), peer),
+        Some(DisconnectReason::Useless)
+    );
 }
 
 #[test]
@@ -243,13 +247,13 @@ fn silence_is_broken_by_us_and_not_borne_from_others() {
         out.extend(stage.pass(10));
         stage.hear(polite, Message::KeepAlive);
     }
-    assert_eq!(closed(&out, quiet), Some(Departure::Silent));
+    assert_eq!(closed(&out, quiet), Some(DisconnectReason::Silent));
     assert_eq!(said(&out, polite), [Message::KeepAlive]);
     for _ in 0..50 {
         out.extend(stage.pass(10));
         stage.hear(polite, Message::KeepAlive);
     }
-    assert_eq!(closed(&out, polite), Some(Departure::Useless));
+    assert_eq!(closed(&out, polite), Some(DisconnectReason::Useless));
 }
 
 #[test]
@@ -258,9 +262,9 @@ fn a_pause_ends_connections_and_a_resume_brings_them_back() {
     stage.give(Input::Found { source: Source::Tracker, addrs: vec![addr(1)] });
     let (peer, _) = stage.connect_with(1, false, modern());
     let out = stage.give(Input::Wish(Wish::Pause));
-    assert_eq!(out, [Output::Close { peer, why: Departure::Stopping }]);
+    assert_eq!(out, [Output::Close { peer, why: DisconnectReason::Stopping }]);
     let (late, out) = stage.connect(2);
-    assert_eq!(closed(&out, late), Some(Departure::Stopping));
+    assert_eq!(closed(&out, late), Some(DisconnectReason::Stopping));
     assert_eq!(dials(&stage.pass(600)), []);
     assert_eq!(dials(&stage.give(Input::Wish(Wish::Resume))), [addr(1)]);
 }
@@ -271,7 +275,11 @@ fn the_idle_make_room_for_callers_of_higher_priority() {
     stage.connect(1);
     stage.connect(2);
     let (third, out) = stage.connect(3);
-    assert_eq!(closed(&out, third), Some(Departure::Replaced), "nobody is replaced right after coming");
+    assert_eq!(
+        closed(&out, third),
+        Some(DisconnectReason::Replaced),
+        "nobody is replaced right after coming"
+    );
     for _ in 0..20 {
         stage.pass(10);
         for key in [PeerKey(1), PeerKey(2)] {
@@ -292,7 +300,7 @@ fn an_idle_torrent_has_no_deadline() {
     assert_eq!(stage.torrent.deadline(), None);
     let mut stage = Stage::seed(4);
     let (peer, _) = stage.connect(1);
-    stage.give(Input::Left { peer, why: Departure::Closed });
+    stage.give(Input::Left { peer, why: DisconnectReason::Closed });
     assert_eq!(stage.torrent.deadline(), None);
 }
 

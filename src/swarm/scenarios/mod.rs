@@ -1,4 +1,4 @@
-//! Whole torrents under test: facts in, orders out, names as sentences.
+//! Tests of a whole torrent: inputs in, outputs out. Their names are sentences.
 
 mod ahead;
 mod announcing;

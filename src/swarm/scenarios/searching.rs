@@ -1,4 +1,4 @@
-//! Searches in the DHT, and the nodes that peers tell of.
+//! DHT searches, and port messages of peers.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! Requests of others.
+//! Requests of peers.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::base::Span;
 use crate::proto::handshake::Reserved;
 use crate::proto::message::{Message, Wanted};
 use crate::swarm::Config;
-use crate::swarm::event::{Departure, Input, Output, PeerKey};
+use crate::swarm::event::{DisconnectReason, Input, Output, PeerKey};
 
 fn served(out: &[Output], to: PeerKey) -> Vec<Span> {
     let spans = out.iter().filter_map(|o| match o {
@@ -95,7 +95,7 @@ fn impossible_requests_are_rejected_and_too_many_end_the_connection() {
     for round in 0..70 {
         for wanted in bad {
             let out = stage.hear(peer, Message::Request(wanted));
-            if closed(&out, peer) == Some(Departure::Protocol) {
+            if closed(&out, peer) == Some(DisconnectReason::Protocol) {
                 assert!(round >= 59);
                 return;
             }

@@ -1,4 +1,4 @@
-//! One torrent, and scripted peers.
+//! The stage: a torrent and its scripted peers.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::base::{Bitfield, Block, Geometry, InfoHashes, Moment, PeerId, Piece};
 use crate::proto::announce::AnnounceEvent;
 use crate::proto::handshake::Reserved;
 use crate::proto::message::{Message, Wanted};
-use crate::swarm::event::{Departure, Hello, Input, Output, PeerKey, TrackerKey};
+use crate::swarm::event::{DisconnectReason, Hello, Input, Output, PeerKey, TrackerKey};
 use crate::swarm::{Config, ContentSetup, Torrent};
 
 /// A torrent under test.
@@ -24,7 +24,7 @@ const SEED: u64 = 42;
 
 pub const HASH: InfoHashes = InfoHashes::from_v1([7; 20]);
 
-/// A config with our id in the middle of all ids.
+/// Makes a configuration whose peer id is in the middle of all ids.
 pub fn config() -> Config {
     Config { port: 51_413, ..Config::new(HASH, PeerId([0x80; 20])) }
 }
@@ -38,7 +38,7 @@ pub fn modern() -> Reserved {
 }
 
 impl Stage {
-    /// A torrent of this many pieces of 64 KiB (four blocks), holding none.
+    /// Makes a torrent of pieces of 64 KiB (four blocks) that has none of them.
     pub fn leech(pieces: u32) -> Self {
         Self::with(pieces, false, config())
     }
@@ -52,26 +52,26 @@ impl Stage {
         Self::of(Arc::new(geometry), complete, config)
     }
 
-    /// A torrent of this geometry, holding all or none.
+    /// Makes a torrent of this geometry that has all pieces or none.
     pub fn of(geometry: Arc<Geometry>, complete: bool, config: Config) -> Self {
         let pieces = geometry.piece_count();
         let have = if complete { Bitfield::all(pieces) } else { Bitfield::none(pieces) };
         Self::with_content(config, ContentSetup::new(geometry, have))
     }
 
-    /// A torrent whose content is known.
+    /// Makes a torrent whose content is open.
     pub fn with_content(config: Config, setup: ContentSetup) -> Self {
         let now = Moment::START + Duration::from_secs(1);
         Self { torrent: Torrent::with_content(now, config, setup, SEED), now, next: 0 }
     }
 
-    /// A torrent of which the info-hashes alone are known.
+    /// Makes a torrent that knows only its info-hashes.
     pub fn with_link(config: Config) -> Self {
         let now = Moment::START + Duration::from_secs(1);
         Self { torrent: Torrent::new(now, config, SEED), now, next: 0 }
     }
 
-    /// Gives a fact and returns the orders.
+    /// Handles an input and returns the outputs.
     pub fn give(&mut self, input: Input) -> Vec<Output> {
         let mut out = Vec::new();
         let before = self.torrent.held();
@@ -80,7 +80,7 @@ impl Stage {
         out
     }
 
-    /// Lets time pass, ticking at every deadline; returns the orders.
+    /// Lets time pass, with a tick at each deadline. Returns the outputs.
     pub fn pass(&mut self, seconds: u64) -> Vec<Output> {
         let end = self.now + Duration::from_secs(seconds);
         let (mut out, mut ticks) = (Vec::new(), 0);
@@ -94,12 +94,12 @@ impl Stage {
         out
     }
 
-    /// Connects a peer that calls us and speaks every extension.
+    /// Connects an incoming peer that supports all extensions.
     pub fn connect(&mut self, n: u8) -> (PeerKey, Vec<Output>) {
         self.connect_with(n, true, modern())
     }
 
-    /// Connects a peer that has these extensions.
+    /// Connects a peer that supports these extensions.
     pub fn connect_with(&mut self, n: u8, incoming: bool, reserved: Reserved) -> (PeerKey, Vec<Output>) {
         self.connect_as(n, incoming, Hello { id: PeerId([n; 20]), reserved })
     }
@@ -115,7 +115,7 @@ impl Stage {
         self.give(Input::Heard { peer, message })
     }
 
-    /// Connects a peer that has everything and unchokes us; returns what it is asked.
+    /// Connects a seed that unchokes us. Returns the blocks requested from it.
     pub fn meet_seed(&mut self, n: u8) -> (PeerKey, Vec<Block>) {
         let (peer, _) = self.connect(n);
         self.hear(peer, Message::HaveAll);
@@ -123,7 +123,7 @@ impl Stage {
         (peer, asked(&out, peer))
     }
 
-    /// Connects a peer that has nothing and is interested.
+    /// Connects an interested peer that has no pieces.
     pub fn meet_leech(&mut self, n: u8) -> (PeerKey, Vec<Output>) {
         let (peer, mut out) = self.connect(n);
         out.extend(self.hear(peer, Message::HaveNone));
@@ -135,7 +135,7 @@ impl Stage {
         self.give(Input::Landed { peer, blocks: blocks.to_vec() })
     }
 
-    /// Lets a peer send all it is asked, and every piece come out right, until nothing is asked.
+    /// Has a peer send all requested blocks and every piece verify, until nothing is requested.
     pub fn drain(&mut self, peer: PeerKey, first: Vec<Block>) -> Vec<Output> {
         let (mut all, mut owed) = (Vec::new(), first);
         while !owed.is_empty() {
@@ -188,7 +188,7 @@ pub fn said(out: &[Output], to: PeerKey) -> Vec<Message> {
     messages.collect()
 }
 
-pub fn closed(out: &[Output], key: PeerKey) -> Option<Departure> {
+pub fn closed(out: &[Output], key: PeerKey) -> Option<DisconnectReason> {
     out.iter().find_map(|o| match o {
         Output::Close { peer, why } if *peer == key => Some(*why),
         _ => None,

@@ -1,17 +1,17 @@
-//! Read-ahead: pieces that a reader waits for are fetched before all others, and nobody holds them up.
+//! Read-ahead: pieces that a reader needs next are downloaded first, and no slow peer holds them up.
 
 use std::time::Duration;
 
 use crate::base::{Block, Moment, Piece};
 
 use super::content::Content;
-use super::requesting::TWIN_GAIN;
+use super::requesting::DUPLICATE_GAIN;
 use super::swarm::Swarm;
 use crate::swarm::event::{Output, PeerKey};
 
 impl Content {
-    /// The piece from which a peer is asked next among those ahead: the first one begun, else the first
-    /// that can be begun.
+    /// Chooses the next read-ahead piece to request from a peer: the first partial one, or else the first
+    /// that can be opened.
     pub(super) fn choose_ahead(
         &mut self,
         swarm: &mut Swarm,
@@ -30,12 +30,12 @@ impl Content {
                 && (open.owner == Some(key) || !swarm.is_reserved(now, open))
         });
         let begun = begun.map(|(piece, _)| piece).min();
-        begun.or_else(|| self.begin(swarm, now, key, Some(self.ahead.clone()), out))
+        begun.or_else(|| self.open_piece(swarm, now, key, Some(self.ahead.clone()), out))
     }
 
-    /// Blocks of the piece that is waited for, all of which are asked of others, that this peer would
-    /// bring earlier.
-    pub(super) fn twins_ahead(
+    /// Chooses blocks of the piece that the reader needs next to request from this peer, too: all are
+    /// requested from others, but this peer would send them sooner.
+    pub(super) fn choose_ahead_duplicates(
         &mut self,
         swarm: &mut Swarm,
         now: Moment,
@@ -44,24 +44,24 @@ impl Content {
     ) -> Vec<Block> {
         let Some(piece) = self.waited_for(swarm, now, key) else { return Vec::new() };
         let Some(peer) = swarm.peers.get_mut(&key) else { return Vec::new() };
-        peer.next_twins = now + Duration::from_secs(1);
-        let limit = peer.pipeline.eta(now, peer.down.rate(now)) + TWIN_GAIN;
+        peer.next_duplicates = now + Duration::from_secs(1);
+        let limit = peer.pipeline.eta(now, peer.down.rate(now)) + DUPLICATE_GAIN;
         let late = |first: &PeerKey| {
             swarm.peers.get(first).is_none_or(|peer| peer.pipeline.eta(now, peer.down.rate(now)) > limit)
         };
-        let owed = self.partial.twinnable(&self.geometry, piece, key);
+        let owed = self.partial.duplicate_candidates(&self.geometry, piece, key);
         let blocks: Vec<Block> =
             owed.filter(|(_, first, _)| late(first)).map(|(block, ..)| block).take(most).collect();
         for &block in &blocks {
-            self.partial.add_twin(block, key);
+            self.partial.add_duplicate(block, key);
         }
         blocks
     }
 
-    /// The first piece ahead that is not here yet, if this peer could help with it now.
+    /// Returns the first missing read-ahead piece, if this peer could help with it now.
     fn waited_for(&self, swarm: &Swarm, now: Moment, key: PeerKey) -> Option<Piece> {
         let peer = swarm.peers.get(&key).filter(|_| !self.ahead.is_empty())?;
-        if now < peer.next_twins || peer.pipeline.is_snubbed() {
+        if now < peer.next_duplicates || peer.pipeline.is_snubbed() {
             return None;
         }
         let lacking = self.progress.lacking();

@@ -1,4 +1,5 @@
-//! Trackers and the DHT: who hears of us, and when. `left` is what is missing, see [`Phase::left`].
+//! Announces to trackers and searches in the DHT. The argument `left` is the number of missing bytes, see
+//! [`Phase::left`].
 //!
 //! [`Phase::left`]: super::phase::Phase::left
 
@@ -9,7 +10,7 @@ use crate::swarm::event::{Note, Output, Source, TrackerFailure, TrackerKey};
 use crate::swarm::parts::announcer::Due;
 
 impl Swarm {
-    /// Announces and scrapes what is due.
+    /// Sends the announces and scrapes that are due.
     pub fn announce_due(&mut self, now: Moment, left: u64, out: &mut Vec<Output>) {
         for due in self.announcer.due(now) {
             match due {
@@ -19,7 +20,7 @@ impl Swarm {
         }
     }
 
-    /// Announces to one tracker.
+    /// Sends an announce to one tracker.
     pub fn announce(&self, tracker: TrackerKey, event: AnnounceEvent, left: u64, out: &mut Vec<Output>) {
         let missing = self.config.max_peers.saturating_sub(self.peers.len() + self.candidates.fresh());
         let announce = Announce {
@@ -38,7 +39,7 @@ impl Swarm {
         out.push(Output::Announce { tracker, announce });
     }
 
-    /// A tracker answered an announce, or did not.
+    /// Handles the answer to an announce, or its failure.
     pub fn announced(
         &mut self,
         now: Moment,
@@ -59,7 +60,7 @@ impl Swarm {
         self.found(now, Source::Tracker, &reply.peers);
     }
 
-    /// A tracker answered a scrape, or did not.
+    /// Handles the answer to a scrape, or its failure.
     pub fn scraped(
         &mut self,
         now: Moment,
@@ -69,57 +70,57 @@ impl Swarm {
         self.announcer.scraped(now, tracker, self.config.info_hash, answer);
     }
 
-    /// Searches for peers in the DHT, if it is time.
+    /// Searches for peers in the DHT, if a search is due.
     pub fn look_up(&mut self, now: Moment, left: u64, out: &mut Vec<Output>) {
         let few = self.is_lonely();
-        if let Some(lookups) = &mut self.lookups
-            && lookups.due(now, few)
+        if let Some(dht_schedule) = &mut self.dht_schedule
+            && dht_schedule.due(now, few)
         {
             out.push(Output::Lookup { announce: self.config.port != 0, seed: left == 0 });
         }
     }
 
-    /// A search in the DHT has ended.
+    /// Handles the end of a DHT search.
     pub fn looked_up(&mut self, now: Moment, answered: u32, peers: u32, left: u64, out: &mut Vec<Output>) {
-        if let Some(lookups) = &mut self.lookups {
-            lookups.ended(now, answered, peers, &mut self.rng);
+        if let Some(dht_schedule) = &mut self.dht_schedule {
+            dht_schedule.ended(now, answered, peers, &mut self.rng);
         }
         self.look_up(now, left, out);
     }
 
-    /// Nothing lacks any more: whoever looks for seeds is to find us.
+    /// Makes a DHT search due as the download is complete: leechers are to find the new seed.
     pub fn look_up_complete(&mut self, now: Moment) {
-        if let Some(lookups) = &mut self.lookups {
-            lookups.completed(now);
+        if let Some(dht_schedule) = &mut self.dht_schedule {
+            dht_schedule.completed(now);
         }
     }
 
-    /// Asks trackers and the DHT now, as far as they allow.
+    /// Announces and searches now, as far as intervals and pauses allow.
     pub fn hurry(&mut self, now: Moment, left: u64, out: &mut Vec<Output>) {
         self.announcer.hurry(now);
-        if let Some(lookups) = &mut self.lookups {
-            lookups.hurry(now);
+        if let Some(dht_schedule) = &mut self.dht_schedule {
+            dht_schedule.hurry(now);
         }
         self.announce_due(now, left, out);
         self.look_up(now, left, out);
     }
 
-    /// Comes back after a pause.
+    /// Resumes after a pause.
     pub fn resume(&mut self, now: Moment, left: u64, out: &mut Vec<Output>) {
         self.paused = false;
         self.redial = true;
         self.announcer.resume(now);
-        if let Some(lookups) = &mut self.lookups {
-            lookups.resume(now);
+        if let Some(dht_schedule) = &mut self.dht_schedule {
+            dht_schedule.resume(now);
         }
         self.announce_due(now, left, out);
         self.look_up(now, left, out);
     }
 
-    /// Tells trackers that we leave, and stops searching.
-    pub fn say_goodbye(&mut self, left: u64, out: &mut Vec<Output>) {
-        if let Some(lookups) = &mut self.lookups {
-            lookups.stop();
+    /// Announces `stopped` to the trackers, and suspends the searches.
+    pub fn announce_stopped(&mut self, left: u64, out: &mut Vec<Output>) {
+        if let Some(dht_schedule) = &mut self.dht_schedule {
+            dht_schedule.stop();
         }
         for (tracker, event) in self.announcer.stop() {
             self.announce(tracker, event, left, out);

@@ -1,4 +1,4 @@
-//! Settings of a torrent from its start.
+//! The initial settings of a torrent.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,44 +6,46 @@ use std::sync::Arc;
 use crate::base::{InfoHashes, PeerId};
 use crate::swarm::event::TrackerKey;
 
-/// Settings of a torrent from its start.
+/// The initial settings of a torrent.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The info-hashes of the torrent.
     pub info_hash: InfoHashes,
-    /// The id that we give ourselves.
+    /// Our peer id.
     pub id: PeerId,
-    /// The port on which we listen; 0 if we do not.
+    /// The port on which we accept peers; 0 if we do not.
     pub port: u16,
-    /// Peers may come from trackers and the user only (BEP 27), as far as that is known: a torrent whose metadata
-    /// proves private turns it on.
+    /// Whether peers may come from trackers and the user only (BEP 27), as far as known. Metadata that proves
+    /// private sets it.
     pub private: bool,
-    /// Search for peers in the DHT; never done where `private` is set.
+    /// Search for peers in the DHT; has no effect with `private`.
     pub dht: bool,
-    /// Exchange addresses with peers (BEP 11); never done where `private` is set.
+    /// Exchange addresses with peers (BEP 11); has no effect with `private`.
     pub pex: bool,
-    /// The content is wanted, too: peers that have pieces hear so before the metadata is here.
+    /// Whether the content is to be downloaded, too: then we tell peers that we are interested before the
+    /// metadata is known.
     pub eager: bool,
-    /// The bytes of the info dictionary, for peers that lack them (BEP 9); empty if they are not to be given.
+    /// The bencoded info dictionary, for peers that request it (BEP 9); empty if it is unknown or not to be
+    /// uploaded.
     pub info: Arc<[u8]>,
-    /// The number by which trackers know us again after an address change.
+    /// The `key` of announces, by which trackers identify us after our address has changed.
     pub announce_key: u32,
-    /// The tiers of trackers (BEP 12), by their place in the whole list.
+    /// The tracker tiers (BEP 12), by index in the whole list.
     pub trackers: Vec<Vec<TrackerKey>>,
-    /// The most connections; at least 1 is taken.
+    /// The most connections; 0 counts as 1.
     pub max_peers: usize,
-    /// The user's upload limit in bytes per second, from which the number of slots follows.
+    /// The upload limit in bytes per second, which determines the number of upload slots.
     pub upload_limit: Option<u64>,
-    /// Bytes of unfinished pieces that may be held in memory.
+    /// The memory for unfinished pieces, in bytes.
     pub budget: u64,
-    /// Our own listening addresses, as far as they are known.
+    /// Our own listening addresses, as far as known.
     pub ours: Vec<SocketAddr>,
-    /// The name and version that peers hear of us.
+    /// The client name and version sent to peers (BEP 10, `v`).
     pub client: String,
 }
 
 impl Config {
-    /// A torrent with every default: no trackers, 100 peers, no limit, 64 MiB of unfinished pieces.
+    /// Makes the default settings: no trackers, 100 peers, no upload limit, 64 MiB for unfinished pieces.
     pub fn new(info_hash: InfoHashes, id: PeerId) -> Self {
         Self {
             info_hash,

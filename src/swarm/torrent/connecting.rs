@@ -1,4 +1,4 @@
-//! How connections begin and end.
+//! Beginning and end of connections.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use super::swarm::Swarm;
 use crate::base::{Moment, is_near};
 use crate::proto::extended::{ExtendedHandshake, Extension, HANDSHAKE_ID};
 use crate::proto::message::Message;
-use crate::swarm::event::{Departure, DialFailure, Hello, Output, PeerKey, Source};
+use crate::swarm::event::{DialFailure, DisconnectReason, Hello, Output, PeerKey, Source};
 
-/// A peer that calls again after it has been silent for this long has lost the first connection.
+/// The time of silence after which a new connection of the same peer replaces the old one.
 const STALE: Duration = Duration::from_secs(30);
-/// Extension handshakes a peer may send before each counts as a strike.
+/// The most extension handshakes that a peer may send without a strike for each.
 const HANDSHAKES: u32 = 4;
-/// The most callers of one address on the Internet.
+/// The most incoming connections from one Internet address.
 const MAX_CALLERS_OF_ONE: usize = 4;
 
 impl Swarm {
-    /// Takes in addresses that may be peers.
+    /// Adds addresses of possible peers.
     pub fn found(&mut self, now: Moment, source: Source, addrs: &[SocketAddr]) {
         if self.config.private && !source.is_open() {
             return;
@@ -32,13 +32,13 @@ impl Swarm {
         self.redial = true;
     }
 
-    /// Notes that a connection could not be made.
+    /// Records a failed dial.
     pub fn dial_failed(&mut self, now: Moment, addr: SocketAddr, why: DialFailure) {
         self.candidates.failed(now, addr, why);
         self.redial = true;
     }
 
-    /// Notes where a peer that called can be dialled.
+    /// Records the listening port of a peer that connected to us.
     fn learn_address(&mut self, now: Moment, key: PeerKey, port: u16) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         if peer.incoming && peer.listens.is_none() {
@@ -51,7 +51,7 @@ impl Swarm {
 }
 
 impl Torrent {
-    /// A connection has come about.
+    /// Handles a new connection.
     pub(super) fn connected(
         &mut self,
         now: Moment,
@@ -63,13 +63,13 @@ impl Torrent {
     ) {
         self.swarm.redial = true;
         if !incoming {
-            self.swarm.candidates.answered(addr);
+            self.swarm.candidates.dial_connected(addr);
         }
         if let Some(why) = self.unwelcome(now, addr, incoming, hello, out) {
-            if why == Departure::Ourselves && !incoming {
-                self.swarm.candidates.is_us(addr);
+            if why == DisconnectReason::Ourselves && !incoming {
+                self.swarm.candidates.mark_ours(addr);
             } else if !incoming && !self.swarm.peers.values().any(|peer| peer.listens == Some(addr)) {
-                self.swarm.candidates.left(now, addr, false, false);
+                self.swarm.candidates.disconnected(now, addr, false, false);
             }
             out.push(Output::Close { peer: key, why });
             return;
@@ -89,7 +89,7 @@ impl Torrent {
         self.greet(now, key, hello, out);
     }
 
-    /// Why a connection that has just come about is not wanted, if it is not.
+    /// Returns the reason why a new connection is refused, if it is.
     fn unwelcome(
         &mut self,
         now: Moment,
@@ -97,60 +97,62 @@ impl Torrent {
         incoming: bool,
         hello: Hello,
         out: &mut Vec<Output>,
-    ) -> Option<Departure> {
+    ) -> Option<DisconnectReason> {
         let swarm = &mut self.swarm;
         if swarm.paused {
-            return Some(Departure::Stopping);
+            return Some(DisconnectReason::Stopping);
         }
         if hello.id == swarm.config.id {
-            return Some(Departure::Ourselves);
+            return Some(DisconnectReason::Ourselves);
         }
         if swarm.candidates.is_banned(addr) {
-            return Some(Departure::Lied);
+            return Some(DisconnectReason::Lied);
         }
         let is_open = swarm.candidates.source_of(addr).is_some_and(Source::is_open);
         if swarm.config.private && !incoming && !is_open {
             // It was dialled before the torrent proved private (BEP 27).
-            return Some(Departure::Useless);
+            return Some(DisconnectReason::Useless);
         }
-        // An id proves nothing: it counts only together with the address, else one could keep others away. But who
-        // answers under one id at two addresses that we dialled is taken for one, as long as the first is of use or
-        // new.
+        // A peer id proves nothing, so it counts only together with the address; otherwise one peer could
+        // keep others away. But one id at two addresses that we dialled counts as one peer, as long as the
+        // first connection is useful or new.
         let same = |peer: &Peer| {
             let is_kept = || peer.is_of_use() || now.since(peer.came) < STALE;
             peer.id == hello.id && (peer.addr.ip() == addr.ip() || (!incoming && !peer.incoming && is_kept()))
         };
-        let twin = swarm.peers.iter().find(|(_, peer)| same(peer));
-        let twin = twin.map(|(&key, peer)| (key, peer.incoming, now.since(peer.heard_at) >= STALE));
-        if let Some((twin, twin_incoming, stale)) = twin {
-            // Both ends keep the connection that was made by the one with the greater id.
+        let other = swarm.peers.iter().find(|(_, peer)| same(peer));
+        let other = other.map(|(&key, peer)| (key, peer.incoming, now.since(peer.heard_at) >= STALE));
+        if let Some((other, other_incoming, stale)) = other {
+            // Both ends keep the connection made by the peer with the greater id.
             let keep_incoming = hello.id > swarm.config.id;
-            let second = if twin_incoming == incoming { !stale } else { incoming != keep_incoming };
+            let second = if other_incoming == incoming { !stale } else { incoming != keep_incoming };
             if !second {
-                self.phase.close(swarm, now, twin, Departure::Duplicate, out);
+                self.phase.close(swarm, now, other, DisconnectReason::Duplicate, out);
                 return None;
             }
-            let kept = swarm.peers.get_mut(&twin).filter(|peer| !incoming && peer.listens.is_none());
+            let kept = swarm.peers.get_mut(&other).filter(|peer| !incoming && peer.listens.is_none());
             if let Some(kept) = kept {
-                // The one that is kept can be dialled there, so it need not be.
+                // The peer that is kept can be dialled at this address, so there is no need to.
                 kept.listens = Some(addr);
                 swarm.candidates.connected(addr);
             }
-            return Some(Departure::Duplicate);
+            return Some(DisconnectReason::Duplicate);
         }
         let neighbours = swarm.peers.values().filter(|peer| peer.addr.ip() == addr.ip()).count();
         if incoming && !is_near(addr.ip()) && neighbours >= MAX_CALLERS_OF_ONE {
-            return Some(Departure::Replaced);
+            return Some(DisconnectReason::Replaced);
         }
         if swarm.peers.len() < swarm.config.max_peers {
             return None;
         }
-        let Some(spare) = self.phase.spare(swarm, now, Some(addr)) else { return Some(Departure::Replaced) };
-        self.phase.close(swarm, now, spare, Departure::Replaced, out);
+        let Some(spare) = self.phase.spare(swarm, now, Some(addr)) else {
+            return Some(DisconnectReason::Replaced);
+        };
+        self.phase.close(swarm, now, spare, DisconnectReason::Replaced, out);
         None
     }
 
-    /// Tells a new peer what we have and can do.
+    /// Sends a new peer our bitfield, extension handshake and DHT port.
     fn greet(&mut self, now: Moment, key: PeerKey, hello: Hello, out: &mut Vec<Output>) {
         let have = self.have();
         let bits = match hello.reserved.fast() {
@@ -160,17 +162,17 @@ impl Torrent {
             _ => Some(Message::Bitfield(have.as_bytes().to_vec())),
         };
         if let Some(bits) = bits {
-            self.swarm.say(now, key, bits, out);
+            self.swarm.send(now, key, bits, out);
         }
-        self.phase.say_handshake(&mut self.swarm, now, key, out);
+        self.phase.send_handshake(&mut self.swarm, now, key, out);
         let port = self.swarm.config.port;
-        if hello.reserved.dht() && self.swarm.lookups.is_some() && port != 0 {
-            self.swarm.say(now, key, Message::Port(port), out);
+        if hello.reserved.dht() && self.swarm.dht_schedule.is_some() && port != 0 {
+            self.swarm.send(now, key, Message::Port(port), out);
         }
     }
 
-    /// An extension handshake came.
-    pub(super) fn shake(
+    /// Handles an extension handshake (BEP 10).
+    pub(super) fn handle_handshake(
         &mut self,
         now: Moment,
         key: PeerKey,
@@ -205,16 +207,22 @@ impl Torrent {
         if repeated {
             self.phase.strike(&mut self.swarm, now, key, out);
         }
-        // It may have said where it listens, or that it takes part in the exchange.
+        // The handshake may contain the peer's port or support for peer exchange.
         self.swarm.plan_exchange(now);
         match &mut self.phase {
-            Phase::Metadata(download) => download.offered_by(&mut self.swarm, now, key, out),
+            Phase::Metadata(download) => download.handle_offer(&mut self.swarm, now, key, out),
             Phase::Content(content) => content.close_if_useless(&mut self.swarm, now, key, out),
         }
     }
 
-    /// A connection has ended by itself.
-    pub(super) fn left(&mut self, now: Moment, key: PeerKey, why: Departure, out: &mut Vec<Output>) {
+    /// Handles the end of a connection that we did not close.
+    pub(super) fn disconnected(
+        &mut self,
+        now: Moment,
+        key: PeerKey,
+        why: DisconnectReason,
+        out: &mut Vec<Output>,
+    ) {
         if !self.phase.forget(&mut self.swarm, now, key, why) {
             return;
         }
@@ -224,29 +232,29 @@ impl Torrent {
         }
     }
 
-    /// Where all places are taken and others wait, lets go of the one that brought least.
+    /// Closes the least useful connection if all are in use and candidates wait.
     pub(super) fn make_room(&mut self, now: Moment, out: &mut Vec<Output>) {
         let swarm = &mut self.swarm;
         if swarm.peers.len() >= swarm.config.max_peers
-            && swarm.candidates.due(now, swarm.dialler()).is_some_and(|at| at <= now)
+            && swarm.candidates.due(now, swarm.dial_mode()).is_some_and(|at| at <= now)
             && let Some(spare) = self.phase.spare(swarm, now, None)
         {
-            self.phase.close(swarm, now, spare, Departure::Replaced, out);
+            self.phase.close(swarm, now, spare, DisconnectReason::Replaced, out);
         }
     }
 }
 
 impl Phase {
-    /// Sends our extension handshake (BEP 10), the first or one that tells what has changed.
-    pub(super) fn say_handshake(&self, swarm: &mut Swarm, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
-        swarm.say_handshake(now, key, matches!(self, Self::Metadata(_)), out);
+    /// Sends our extension handshake (BEP 10), the first or an update.
+    pub(super) fn send_handshake(&self, swarm: &mut Swarm, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
+        swarm.send_handshake(now, key, matches!(self, Self::Metadata(_)), out);
     }
 }
 
 impl Swarm {
-    /// Sends our extension handshake (BEP 10). The metadata is talked of (BEP 9) by those who have it to give, and by
-    /// those who lack it.
-    pub fn say_handshake(&mut self, now: Moment, key: PeerKey, lacks_metadata: bool, out: &mut Vec<Output>) {
+    /// Sends our extension handshake (BEP 10). Support for `ut_metadata` (BEP 9) is included if we have the
+    /// metadata to upload, or lack it.
+    pub fn send_handshake(&mut self, now: Moment, key: PeerKey, lacks_metadata: bool, out: &mut Vec<Output>) {
         let Some(peer) = self.peers.get(&key).filter(|peer| peer.reserved.extended()) else { return };
         let mut ids = vec![Extension::DontHave, Extension::UploadOnly];
         if lacks_metadata || !self.config.info.is_empty() {
@@ -254,7 +262,7 @@ impl Swarm {
         }
         let mut ids: Vec<_> = ids.into_iter().map(|extension| (extension, extension.our_id())).collect();
         if self.config.pex {
-            // Of a torrent that has proved private it is taken back.
+            // An id of 0 withdraws support after the torrent has proved private.
             ids.push((Extension::Pex, if self.exchanges() { Extension::Pex.our_id() } else { 0 }));
         }
         let handshake = ExtendedHandshake {
@@ -266,6 +274,6 @@ impl Swarm {
             client: Some(self.config.client.as_str().into()),
             your_ip: Some(peer.addr.ip().to_canonical()),
         };
-        self.say(now, key, Message::Extended { id: HANDSHAKE_ID, body: handshake.encode() }, out);
+        self.send(now, key, Message::Extended { id: HANDSHAKE_ID, body: handshake.encode() }, out);
     }
 }

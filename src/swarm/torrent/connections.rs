@@ -1,41 +1,48 @@
-//! Connections that end.
+//! The end of connections.
 
 use std::net::SocketAddr;
 
 use super::peer::Peer;
 use super::swarm::Swarm;
 use crate::base::Moment;
-use crate::swarm::event::{Departure, Note, Output, PeerKey};
+use crate::swarm::event::{DisconnectReason, Note, Output, PeerKey};
 
-/// The end of a connection: the same in every phase but for what a peer leaves behind.
+/// Closing connections, with what each phase has to forget about a peer.
 pub trait Connections {
-    /// Forgets what a peer owed and offered; says whether it was of use.
+    /// Forgets the pending requests and offers of a peer. Returns whether it was useful.
     fn peer_left(&mut self, swarm: &mut Swarm, key: PeerKey, peer: &mut Peer) -> bool;
 
-    /// Forgets a connection that has ended; says whether there was one.
-    fn forget(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, why: Departure) -> bool {
+    /// Forgets a connection that has ended. Returns whether there was one.
+    fn forget(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, why: DisconnectReason) -> bool {
         let Some(mut peer) = swarm.peers.remove(&key) else { return false };
         let useful = self.peer_left(swarm, key, &mut peer);
-        swarm.note_left(now, &peer, useful, why);
+        swarm.record_disconnect(now, &peer, useful, why);
         true
     }
 
-    /// Ends a connection.
-    fn close(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, why: Departure, out: &mut Vec<Output>) {
+    /// Closes a connection.
+    fn close(
+        &mut self,
+        swarm: &mut Swarm,
+        now: Moment,
+        key: PeerKey,
+        why: DisconnectReason,
+        out: &mut Vec<Output>,
+    ) {
         if swarm.peers.contains_key(&key) {
             out.push(Output::Close { peer: key, why });
             self.forget(swarm, now, key, why);
         }
     }
 
-    /// Counts a pointless or impossible message; too many end the connection.
+    /// Counts a useless or impossible message; too many of them close the connection.
     fn strike(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
         if swarm.peers.get_mut(&key).is_some_and(Peer::strike) {
-            self.close(swarm, now, key, Departure::Protocol, out);
+            self.close(swarm, now, key, DisconnectReason::Protocol, out);
         }
     }
 
-    /// Never talks to this address again.
+    /// Bans an address and closes its connections.
     fn ban(&mut self, swarm: &mut Swarm, now: Moment, who: SocketAddr, out: &mut Vec<Output>) {
         swarm.candidates.ban(who);
         let mut known = who;
@@ -45,7 +52,7 @@ pub trait Connections {
             if let Some(listens) = peer.listens {
                 swarm.candidates.ban(listens);
             }
-            self.close(swarm, now, key, Departure::Lied, out);
+            self.close(swarm, now, key, DisconnectReason::Lied, out);
         }
         out.push(Output::Note(Note::Banned(known)));
     }

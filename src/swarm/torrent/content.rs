@@ -1,4 +1,4 @@
-//! The content of a torrent: which pieces are ours, which are on their way, and who gets what.
+//! The content of a torrent: its pieces, and the parts that download and upload them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use super::connections::Connections;
 use super::peer::{Counted, Peer};
 use super::swarm::Swarm;
 use crate::base::{Geometry, Moment};
-use crate::swarm::event::{ContentSetup, Departure, Order, Output, PeerKey, Priority};
+use crate::swarm::event::{ContentSetup, DisconnectReason, Order, Output, PeerKey, Priority};
 use crate::swarm::parts::choker::Choker;
 use crate::swarm::parts::partial_pieces::PartialPieces;
 use crate::swarm::parts::peer_completions::PeerCompletions;
@@ -19,50 +19,50 @@ use crate::swarm::parts::progress::Progress;
 use crate::swarm::parts::rarity::Rarity;
 use crate::swarm::parts::smart_ban::SmartBan;
 
-/// A connection that brought nothing for this long may make room for another.
+/// The time without payload after which a connection may make room for another.
 const PROBATION: Duration = Duration::from_secs(180);
-/// Senders that have left are remembered until there are this many.
+/// The most senders that are remembered after they have left.
 const MAX_SENDERS: usize = 4096;
 
-/// See the head of this file.
+/// The content of a torrent whose metadata is known.
 #[derive(Clone, Debug)]
 pub struct Content {
-    /// Pieces, blocks and files.
+    /// The geometry of pieces, blocks and files.
     pub geometry: Arc<Geometry>,
     /// The pieces we have and lack.
     pub progress: Progress,
-    /// How many peers have each lacking piece.
+    /// The availability of each missing piece.
     pub rarity: Rarity,
-    /// The choice of the next piece.
+    /// The piece picker.
     pub picker: Picker,
-    /// Pieces that are on their way.
+    /// The pieces being downloaded.
     pub partial: PartialPieces,
-    /// By what those who sent blocks are blamed, also after they have left.
+    /// The address to blame for the blocks of each peer, also after it has left.
     pub senders: BTreeMap<PeerKey, SocketAddr>,
-    /// The choice of the peers that get upload slots.
+    /// The choker, which assigns the upload slots.
     pub choker: Choker,
-    /// The senders of pieces that came out wrong.
+    /// The smart ban: records of failed pieces.
     pub smart_ban: SmartBan,
-    /// Whole copies that others have made with our help.
+    /// The count of peers that completed the download with our help.
     pub completions: PeerCompletions,
-    /// In which order pieces are chosen.
+    /// The order in which pieces are picked.
     pub order: Order,
-    /// Only give, never fetch.
+    /// Only upload, never download.
     pub seed_only: bool,
-    /// Pieces that somebody reads as they come, by their numbers.
+    /// The read-ahead pieces, by index.
     pub ahead: Range<u32>,
     /// Peers that may have room in their pipeline.
-    pub hungry: BTreeSet<PeerKey>,
-    /// Blocks or budget became free, so peers that found nothing may find something.
-    pub freed: bool,
+    pub wants_requests: BTreeSet<PeerKey>,
+    /// Whether blocks or memory became free, so that peers without requests may get some.
+    pub reconsider: bool,
 }
 
 impl Content {
-    /// Holds the pieces of `have`, all of them in the files and right.
+    /// Makes the content of a torrent, with verified pieces in `have`.
     pub fn new(setup: ContentSetup, swarm: &mut Swarm) -> Self {
         let ContentSetup { geometry, have, priorities, order, seed_only } = setup;
         let priorities = if seed_only {
-            // What is there is what is wanted.
+            // Only the pieces that exist are wanted.
             let wanted = |piece| if have.has(piece) { Priority::Normal } else { Priority::Skip };
             geometry.pieces().map(wanted).collect()
         } else {
@@ -86,12 +86,12 @@ impl Content {
             order,
             seed_only,
             ahead: 0..0,
-            hungry: BTreeSet::new(),
-            freed: false,
+            wants_requests: BTreeSet::new(),
+            reconsider: false,
         }
     }
 
-    /// Bytes that are missing, as trackers hear it (BEP 3): 0 only if all is there.
+    /// The missing bytes, as announced to trackers (BEP 3): 0 only if all pieces are there.
     pub fn left(&self) -> u64 {
         if self.progress.have().is_full() {
             return 0;
@@ -100,7 +100,7 @@ impl Content {
         self.geometry.total().saturating_sub(have).max(1)
     }
 
-    /// Remembers by what a new peer is blamed.
+    /// Remembers the address to blame for the blocks of a new peer.
     pub fn peer_joined(&mut self, swarm: &Swarm, key: PeerKey) {
         self.senders.extend(swarm.peers.get(&key).map(|peer| (key, peer.address_owner())));
         while self.senders.len() > MAX_SENDERS {
@@ -110,18 +110,18 @@ impl Content {
         }
     }
 
-    /// Leaves a peer if neither side can ever have anything for the other.
+    /// Closes the connection if neither side can ever have anything for the other.
     pub fn close_if_useless(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
         let Some(peer) = swarm.peers.get(&key) else { return };
         let wants_nothing = peer.is_seed() || (peer.upload_only && !peer.wants);
         if swarm.finished && wants_nothing {
-            self.close(swarm, now, key, Departure::Useless, out);
+            self.close(swarm, now, key, DisconnectReason::Useless, out);
         }
     }
 }
 
 impl Connections for Content {
-    /// Frees the blocks that the peer owed, and no longer counts the pieces that it had.
+    /// Frees the blocks requested from the peer, and removes its pieces from the availability.
     fn peer_left(&mut self, swarm: &mut Swarm, key: PeerKey, peer: &mut Peer) -> bool {
         for block in peer.pipeline.clear() {
             self.partial.release(block, key);
@@ -135,14 +135,14 @@ impl Connections for Content {
                 }
             }
         }
-        self.hungry.remove(&key);
-        self.freed = true;
+        self.wants_requests.remove(&key);
+        self.reconsider = true;
         peer.down.total() > 0 || peer.up.total() > 0
     }
 }
 
-/// The peer that could best be spared while pieces move: of those that have been here for a while and move nothing
-/// either way, the one of the lowest canonical priority (BEP 40). A caller is to have a higher one.
+/// Returns the connection to close in favour of another: of those old enough and without transfer in either
+/// direction, the one with the lowest canonical peer priority (BEP 40). `caller` must have a higher one.
 pub fn spare(swarm: &Swarm, now: Moment, caller: Option<SocketAddr>) -> Option<PeerKey> {
     let spare = swarm.peers.iter().filter(|(_, peer)| {
         let idle = peer.down.rate(now) < 1.0 && peer.up.rate(now) < 1.0;

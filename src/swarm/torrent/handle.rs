@@ -1,4 +1,4 @@
-//! The inputs of a torrent, one line for each.
+//! The inputs of a torrent, one line each.
 
 use super::Torrent;
 use super::connections::Connections;
@@ -7,8 +7,8 @@ use crate::base::Moment;
 use crate::swarm::event::{Input, Output};
 
 impl Torrent {
-    /// Takes a fact that became known at `now`, and pushes what is to be done about it. Facts about pieces mean
-    /// nothing before `ContentOpened`.
+    /// Handles an input at the time `now`, and pushes the outputs. Inputs about pieces are ignored before
+    /// `ContentOpened`.
     pub fn handle(&mut self, now: Moment, input: Input, out: &mut Vec<Output>) {
         if self.swarm.stopped {
             return;
@@ -21,21 +21,21 @@ impl Torrent {
                 self.connected(now, peer, addr, incoming, hello, out);
             }
             (Input::DialFailed { addr, why }, _) => swarm.dial_failed(now, addr, why),
-            (Input::Heard { peer, message }, _) => self.heard(now, peer, message, out),
+            (Input::Heard { peer, message }, _) => self.handle_message(now, peer, message, out),
             (Input::Drained { peer }, _) => swarm.drained(now, peer, out),
-            (Input::Left { peer, why }, _) => self.left(now, peer, why, out),
+            (Input::Left { peer, why }, _) => self.disconnected(now, peer, why, out),
             (Input::Announced { tracker, answer }, _) => swarm.announced(now, tracker, answer, left, out),
             (Input::Scraped { tracker, answer }, _) => swarm.scraped(now, tracker, &answer),
             (Input::LookedUp { answered, peers }, _) => swarm.looked_up(now, answered, peers, left, out),
             (Input::Budget { bytes }, _) => self.set_budget(bytes),
-            (Input::Wish(wish), _) => self.wish(now, wish, out),
+            (Input::Wish(wish), _) => self.execute(now, wish, out),
             (Input::ContentOpened(setup), _) => self.open(now, *setup, out),
             (Input::Wasted { peer, .. }, Phase::Metadata(download)) => download.strike(swarm, now, peer, out),
             (Input::Wasted { peer, bytes }, Phase::Content(_)) => {
                 swarm.wasted(now, peer, bytes);
             }
             (Input::Landed { peer, blocks }, Phase::Content(content)) => {
-                content.landed(swarm, now, peer, &blocks, out);
+                content.blocks_received(swarm, now, peer, &blocks, out);
             }
             (Input::Sent { peer, spans }, Phase::Content(_)) => {
                 swarm.sent(now, peer, &spans, out);
@@ -55,7 +55,7 @@ impl Torrent {
             (Input::WriteFailed { piece }, Phase::Content(content)) => {
                 content.write_failed(swarm, piece, out);
             }
-            (Input::Lost { piece }, Phase::Content(content)) => content.lost(swarm, now, piece, out),
+            (Input::Lost { piece }, Phase::Content(content)) => content.piece_lost(swarm, now, piece, out),
             (Input::Tick, _)
             | (
                 Input::Landed { .. }
@@ -71,8 +71,8 @@ impl Torrent {
         }
         self.expire(now, out);
         if let Phase::Content(content) = &mut self.phase {
-            content.feed(&mut self.swarm, now, out);
+            content.request_blocks(&mut self.swarm, now, out);
         }
-        self.plan(now);
+        self.plan_timers(now);
     }
 }

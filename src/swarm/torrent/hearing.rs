@@ -1,4 +1,4 @@
-//! Messages of peers.
+//! Handling of peer messages.
 
 use std::net::SocketAddr;
 
@@ -11,44 +11,51 @@ use super::swarm::Swarm;
 use crate::base::{Bitfield, Moment, Piece};
 use crate::proto::extended::{Extended, MetadataMessage};
 use crate::proto::message::Message;
-use crate::swarm::event::{Departure, Output, PeerKey};
+use crate::swarm::event::{DisconnectReason, Output, PeerKey};
 
 impl Torrent {
-    /// A message came.
-    pub(super) fn heard(&mut self, now: Moment, key: PeerKey, message: Message, out: &mut Vec<Output>) {
+    /// Handles a message of a peer.
+    pub(super) fn handle_message(
+        &mut self,
+        now: Moment,
+        key: PeerKey,
+        message: Message,
+        out: &mut Vec<Output>,
+    ) {
         let Some(peer) = self.swarm.peers.get_mut(&key) else { return };
         peer.heard_at = now;
         match message {
             Message::KeepAlive => {}
-            Message::Port(port) => self.told_port(now, key, port, out),
+            Message::Port(port) => self.handle_port(now, key, port, out),
             Message::Unknown(_) => self.phase.strike(&mut self.swarm, now, key, out),
-            Message::Extended { id, body } => self.extended(now, key, id, &body, out),
+            Message::Extended { id, body } => self.handle_extended(now, key, id, &body, out),
             message => match &mut self.phase {
-                Phase::Metadata(download) => download.heard(&mut self.swarm, now, key, message, out),
-                Phase::Content(content) => content.heard(&mut self.swarm, now, key, message, out),
+                Phase::Metadata(download) => download.handle_message(&mut self.swarm, now, key, message, out),
+                Phase::Content(content) => content.handle_message(&mut self.swarm, now, key, message, out),
             },
         }
     }
 
-    /// A peer told where its node of the DHT is (BEP 5). Once is enough, and no use where the DHT is not used.
-    fn told_port(&mut self, now: Moment, key: PeerKey, port: u16, out: &mut Vec<Output>) {
+    /// Handles a port message, the address of the peer's DHT node (BEP 5). A second one, or one that we
+    /// cannot use, counts as a strike.
+    fn handle_port(&mut self, now: Moment, key: PeerKey, port: u16, out: &mut Vec<Output>) {
         let Some(peer) = self.swarm.peers.get_mut(&key) else { return };
-        if self.swarm.lookups.is_none() || port == 0 || std::mem::replace(&mut peer.told_port, true) {
+        if self.swarm.dht_schedule.is_none() || port == 0 || std::mem::replace(&mut peer.sent_port, true) {
             return self.phase.strike(&mut self.swarm, now, key, out);
         }
         out.push(Output::Node { addr: SocketAddr::new(peer.addr.ip(), port) });
     }
 
-    /// A message of an extension came (BEP 10).
-    fn extended(&mut self, now: Moment, key: PeerKey, id: u8, body: &[u8], out: &mut Vec<Output>) {
+    /// Handles an extended message (BEP 10).
+    fn handle_extended(&mut self, now: Moment, key: PeerKey, id: u8, body: &[u8], out: &mut Vec<Output>) {
         let swarm = &mut self.swarm;
         if !swarm.peers.get(&key).is_some_and(|peer| peer.reserved.extended()) {
-            // It said that it speaks no extensions, so it is answered in none.
+            // The peer's handshake did not offer the extension protocol, so it gets no reply in it.
             return self.phase.strike(swarm, now, key, out);
         }
         let is_fair = match Extended::decode(id, body) {
-            Ok(Extended::Handshake(hand)) => return self.shake(now, key, *hand, out),
-            Ok(Extended::Pex(message)) => swarm.told_of(now, key, message),
+            Ok(Extended::Handshake(hand)) => return self.handle_handshake(now, key, *hand, out),
+            Ok(Extended::Pex(message)) => swarm.handle_pex(now, key, message),
             Ok(Extended::Metadata(MetadataMessage::Request(piece))) => {
                 swarm.metadata_requested(now, key, piece, out)
             }
@@ -63,8 +70,8 @@ impl Torrent {
                 return;
             }
             Ok(message) => match &mut self.phase {
-                Phase::Metadata(download) => return download.extended(swarm, now, key, message, out),
-                Phase::Content(content) => return content.extended(swarm, now, key, &message, out),
+                Phase::Metadata(download) => return download.handle_extended(swarm, now, key, message, out),
+                Phase::Content(content) => return content.handle_extended(swarm, now, key, &message, out),
             },
             Err(_) => false,
         };
@@ -75,8 +82,8 @@ impl Torrent {
 }
 
 impl Content {
-    /// A message about pieces came.
-    pub(super) fn heard(
+    /// Handles a message about pieces.
+    pub(super) fn handle_message(
         &mut self,
         swarm: &mut Swarm,
         now: Moment,
@@ -91,51 +98,58 @@ impl Content {
             Message::Unchoke => self.unchoked(swarm, key),
             Message::Interested => self.wanted(swarm, now, key, true, out),
             Message::NotInterested => self.wanted(swarm, now, key, false, out),
-            Message::Have(index) => self.has(swarm, now, key, index, out),
+            Message::Have(index) => self.add_piece(swarm, now, key, index, out),
             Message::Bitfield(bytes) => match Bitfield::from_bytes(&bytes, self.geometry.piece_count()) {
-                Some(bits) if peer.told => self.told_again(swarm, now, key, &bits, out),
-                Some(bits) => self.told(swarm, now, key, bits, out),
-                None => self.close(swarm, now, key, Departure::Protocol, out),
+                Some(bits) if peer.sent_pieces => self.add_pieces(swarm, now, key, &bits, out),
+                Some(bits) => self.set_pieces(swarm, now, key, bits, out),
+                None => self.close(swarm, now, key, DisconnectReason::Protocol, out),
             },
-            Message::HaveAll if fast && !peer.told => {
-                self.told(swarm, now, key, Bitfield::all(self.geometry.piece_count()), out);
+            Message::HaveAll if fast && !peer.sent_pieces => {
+                self.set_pieces(swarm, now, key, Bitfield::all(self.geometry.piece_count()), out);
             }
-            Message::HaveNone if fast && !peer.told => {
-                self.told(swarm, now, key, Bitfield::none(self.geometry.piece_count()), out);
+            Message::HaveNone if fast && !peer.sent_pieces => {
+                self.set_pieces(swarm, now, key, Bitfield::none(self.geometry.piece_count()), out);
             }
             Message::Request(wanted) => self.requested(swarm, now, key, wanted, out),
             Message::Cancel(wanted) => self.cancelled(swarm, now, key, wanted, out),
             Message::Reject(wanted) if fast => {
                 match self.geometry.block_at(wanted.piece, wanted.begin, wanted.len) {
                     Some(block) => self.rejected(swarm, now, key, block, out),
-                    None => self.close(swarm, now, key, Departure::Protocol, out),
+                    None => self.close(swarm, now, key, DisconnectReason::Protocol, out),
                 }
             }
             Message::Suggest(index) if fast => {
-                self.hinted(swarm, now, key, index, |peer| &mut peer.suggested, out);
+                self.add_hint(swarm, now, key, index, |peer| &mut peer.suggested, out);
             }
             Message::AllowedFast(index) if fast => {
-                self.hinted(swarm, now, key, index, |peer| &mut peer.allowed_us, out);
+                self.add_hint(swarm, now, key, index, |peer| &mut peer.allowed_us, out);
             }
-            // These are heard before, whatever the phase.
+            // These were handled before, whatever the phase.
             Message::KeepAlive | Message::Port(_) | Message::Unknown(_) | Message::Extended { .. } => {}
             Message::HaveAll
             | Message::HaveNone
             | Message::Reject(_)
             | Message::Suggest(_)
-            | Message::AllowedFast(_) => self.close(swarm, now, key, Departure::Protocol, out),
+            | Message::AllowedFast(_) => self.close(swarm, now, key, DisconnectReason::Protocol, out),
         }
     }
 
-    /// A peer told which pieces it has, all at once.
-    fn told(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, bits: Bitfield, out: &mut Vec<Output>) {
+    /// Handles a bitfield, have-all or have-none message.
+    fn set_pieces(
+        &mut self,
+        swarm: &mut Swarm,
+        now: Moment,
+        key: PeerKey,
+        bits: Bitfield,
+        out: &mut Vec<Output>,
+    ) {
         let Some(peer) = swarm.peers.get_mut(&key) else { return };
-        peer.told = true;
+        peer.sent_pieces = true;
         if peer.has.is_empty() && bits.is_full() {
             self.rarity.seed_came();
             peer.counted = Counted::Seed;
         } else {
-            // Some clients say `have` first and tell the rest afterwards.
+            // Some clients send have messages first, and the bitfield afterwards.
             for piece in bits.iter().filter(|&piece| !peer.has.has(piece)) {
                 self.rarity.up(piece, &mut swarm.rng);
             }
@@ -151,8 +165,8 @@ impl Content {
         self.close_if_useless(swarm, now, key, out);
     }
 
-    /// A peer told its pieces once more. aria2 does so instead of many `have`, where that is shorter.
-    fn told_again(
+    /// Handles a further bitfield. aria2 sends one in place of many have messages if it is shorter.
+    fn add_pieces(
         &mut self,
         swarm: &mut Swarm,
         now: Moment,
@@ -166,14 +180,14 @@ impl Content {
             return self.strike(swarm, now, key, out);
         }
         for piece in new {
-            self.has(swarm, now, key, piece.index(), out);
+            self.add_piece(swarm, now, key, piece.index(), out);
         }
     }
 
-    /// A peer has one more piece.
-    fn has(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, index: u32, out: &mut Vec<Output>) {
+    /// Handles a have message.
+    fn add_piece(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, index: u32, out: &mut Vec<Output>) {
         let Some(piece) = self.geometry.piece(index) else {
-            return self.close(swarm, now, key, Departure::Protocol, out);
+            return self.close(swarm, now, key, DisconnectReason::Protocol, out);
         };
         let Some(peer) = swarm.peers.get_mut(&key) else { return };
         if !peer.has.insert(piece) {
@@ -184,25 +198,33 @@ impl Content {
         }
         if peer.has.is_full() && peer.was_incomplete {
             peer.was_incomplete = false;
-            // It may be connected twice, and anybody can say that it has all: who took nothing from us counts not.
+            // Peers that downloaded nothing from us do not count: anyone can claim to be complete, or connect
+            // twice.
             if peer.up.total() > 0 {
-                self.completions.made(peer.id);
+                self.completions.record(peer.id);
             }
         }
         if self.progress.lacking().has(piece) {
             peer.interesting += 1;
-            self.hungry.insert(key);
+            self.wants_requests.insert(key);
             self.show_interest(swarm, now, key, out);
         }
         self.close_if_useless(swarm, now, key, out);
     }
 
-    /// A peer lost a piece (BEP 54).
-    fn has_not(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, piece: Piece, out: &mut Vec<Output>) {
+    /// Records that a peer has lost a piece (BEP 54).
+    fn remove_piece(
+        &mut self,
+        swarm: &mut Swarm,
+        now: Moment,
+        key: PeerKey,
+        piece: Piece,
+        out: &mut Vec<Output>,
+    ) {
         let Some(peer) = swarm.peers.get_mut(&key) else { return };
         if peer.has.has(piece) {
             if peer.counted == Counted::Seed {
-                // It is no seed any more: from now on its pieces are counted one by one.
+                // The peer is not a seed any more: from now on its pieces are counted one by one.
                 self.rarity.seed_left();
                 peer.counted = Counted::Each;
                 for held in peer.has.iter() {
@@ -211,18 +233,19 @@ impl Content {
             }
             peer.has.remove(piece);
             self.rarity.down(piece, &mut swarm.rng);
-            let owed: Vec<_> = peer.pipeline.owed().iter().filter(|b| b.piece() == piece).copied().collect();
+            let owed: Vec<_> =
+                peer.pipeline.pending().iter().filter(|b| b.piece() == piece).copied().collect();
             if self.progress.lacking().has(piece) {
                 peer.interesting -= 1;
             }
-            self.take_back(swarm, key, &owed, out);
+            self.cancel_requests(swarm, key, &owed, out);
             self.show_interest(swarm, now, key, out);
         }
-        // Coming and going costs us work, so it cannot be had for nothing.
+        // Losing and regaining pieces costs us work, so each loss counts as a strike.
         self.strike(swarm, now, key, out);
     }
 
-    fn hinted(
+    fn add_hint(
         &mut self,
         swarm: &mut Swarm,
         now: Moment,
@@ -232,17 +255,17 @@ impl Content {
         out: &mut Vec<Output>,
     ) {
         let Some(piece) = self.geometry.piece(index) else {
-            return self.close(swarm, now, key, Departure::Protocol, out);
+            return self.close(swarm, now, key, DisconnectReason::Protocol, out);
         };
         if let Some(peer) = swarm.peers.get_mut(&key) {
             Peer::hint(hints(peer), piece);
-            self.hungry.insert(key);
+            self.wants_requests.insert(key);
             self.strike(swarm, now, key, out);
         }
     }
 
-    /// A message of an extension came that is about pieces, or of no use any more.
-    fn extended(
+    /// Handles an extended message about pieces, or one that is no longer useful.
+    fn handle_extended(
         &mut self,
         swarm: &mut Swarm,
         now: Moment,
@@ -251,14 +274,14 @@ impl Content {
         out: &mut Vec<Output>,
     ) {
         match message {
-            &Extended::DontHave(index) => self.lost_by(swarm, now, key, index, out),
-            // What was asked for before the info dictionary was whole may come twice.
+            &Extended::DontHave(index) => self.handle_dont_have(swarm, now, key, index, out),
+            // Duplicate metadata pieces may arrive after the download of the info dictionary has ended.
             _ => self.strike(swarm, now, key, out),
         }
     }
 
-    /// A peer lost a piece, if there is such a one (BEP 54).
-    pub(super) fn lost_by(
+    /// Handles an `lt_donthave` message, unless the piece does not exist (BEP 54).
+    pub(super) fn handle_dont_have(
         &mut self,
         swarm: &mut Swarm,
         now: Moment,
@@ -267,12 +290,12 @@ impl Content {
         out: &mut Vec<Output>,
     ) {
         match self.geometry.piece(index) {
-            Some(piece) => self.has_not(swarm, now, key, piece, out),
+            Some(piece) => self.remove_piece(swarm, now, key, piece, out),
             None => self.strike(swarm, now, key, out),
         }
     }
 
-    /// Tells a peer whether we want something of it, if that has changed.
+    /// Sends interested or not interested, if that has changed.
     pub(super) fn show_interest(
         &mut self,
         swarm: &mut Swarm,
@@ -288,9 +311,9 @@ impl Content {
         peer.interested = interested;
         peer.interest_at = now;
         if interested {
-            self.hungry.insert(key);
+            self.wants_requests.insert(key);
         }
         let message = if interested { Message::Interested } else { Message::NotInterested };
-        swarm.say(now, key, message, out);
+        swarm.send(now, key, message, out);
     }
 }

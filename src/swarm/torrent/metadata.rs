@@ -1,5 +1,5 @@
-//! The phase in which the info dictionary is sought (BEP 9): whoever offers it is asked for pieces of it, and what is
-//! said of pieces of content is kept.
+//! The metadata phase (BEP 9): requests for the info dictionary, and messages about pieces that are kept for
+//! later.
 
 use std::time::Duration;
 
@@ -11,17 +11,17 @@ use crate::hash::{sha1, sha256};
 use crate::proto::extended::{Extended, MetadataMessage};
 use crate::proto::message::Message;
 use crate::proto::metainfo::Metainfo;
-use crate::swarm::event::{Departure, Note, Output, PeerKey, Source};
-use crate::swarm::metadata::{Got, MetadataDownload};
+use crate::swarm::event::{DisconnectReason, Note, Output, PeerKey, Source};
+use crate::swarm::metadata::{MetadataDownload, PieceResult};
 
-/// A peer that could not help for this long may make room for another.
+/// The time without a useful contribution after which a peer may make room for another.
 const PROBATION: Duration = Duration::from_secs(10);
-/// How the peer ids of rTorrent begin: by the letters of its library.
+/// The beginning of rTorrent's peer ids: the letters of its library, libtorrent.
 const RTORRENT: &[u8] = b"-lt";
 
 impl MetadataDownload {
-    /// A message about pieces came: it is kept until their number is known.
-    pub(super) fn heard(
+    /// Handles a message about pieces, which is kept until their number is known.
+    pub(super) fn handle_message(
         &mut self,
         swarm: &mut Swarm,
         now: Moment,
@@ -35,11 +35,11 @@ impl MetadataDownload {
             Message::Have(_) | Message::Bitfield(_) | Message::HaveAll | Message::HaveNone => {}
             Message::Request(wanted) => {
                 if fast {
-                    swarm.say(now, key, Message::Reject(wanted), out);
+                    swarm.send(now, key, Message::Reject(wanted), out);
                 }
                 return self.strike(swarm, now, key, out);
             }
-            // They cost little, and are never needed often.
+            // These messages are cheap, but never needed often.
             _ => {
                 match message {
                     Message::Choke => peer.chokes_us = true,
@@ -52,16 +52,16 @@ impl MetadataDownload {
             }
         }
         let Some(peer) = swarm.peers.get_mut(&key) else { return };
-        match peer.early.as_mut().map(|early| early.heard(message, fast)) {
+        match peer.early.as_mut().map(|early| early.record(message, fast)) {
             Some(Ok(true)) => show_interest(swarm, now, key, out),
             Some(Ok(false)) => self.strike(swarm, now, key, out),
-            Some(Err(_)) => self.close(swarm, now, key, Departure::Protocol, out),
+            Some(Err(_)) => self.close(swarm, now, key, DisconnectReason::Protocol, out),
             None => {}
         }
     }
 
-    /// A message of an extension came.
-    pub(super) fn extended(
+    /// Handles an extended message.
+    pub(super) fn handle_extended(
         &mut self,
         swarm: &mut Swarm,
         now: Moment,
@@ -71,18 +71,18 @@ impl MetadataDownload {
     ) {
         match message {
             Extended::Metadata(MetadataMessage::Data { piece, total, bytes }) => {
-                self.received(swarm, now, key, (piece, total, bytes), out);
+                self.handle_piece(swarm, now, key, (piece, total, bytes), out);
             }
             Extended::Metadata(MetadataMessage::Reject(piece)) => {
-                if !self.refused(now, key, piece) {
+                if !self.record_reject(now, key, piece) {
                     self.strike(swarm, now, key, out);
                 }
                 self.request(swarm, now, out);
             }
             Extended::DontHave(piece) => {
                 let early = swarm.peers.get_mut(&key).and_then(|peer| peer.early.as_mut());
-                if early.is_some_and(|early| early.has_not(piece).is_err()) {
-                    return self.close(swarm, now, key, Departure::Protocol, out);
+                if early.is_some_and(|early| early.record_lost(piece).is_err()) {
+                    return self.close(swarm, now, key, DisconnectReason::Protocol, out);
                 }
                 self.strike(swarm, now, key, out);
             }
@@ -90,35 +90,41 @@ impl MetadataDownload {
         }
     }
 
-    /// The extension handshake of a peer may offer the dictionary.
-    pub(super) fn offered_by(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
+    /// Handles the offer of the info dictionary in a peer's extension handshake.
+    pub(super) fn handle_offer(
+        &mut self,
+        swarm: &mut Swarm,
+        now: Moment,
+        key: PeerKey,
+        out: &mut Vec<Output>,
+    ) {
         let Some(peer) = swarm.peers.get(&key).filter(|peer| peer.metadata_id.is_some()) else { return };
         let Some(size) = peer.metadata_size.filter(|_| !self.found) else { return };
-        if !self.offered(now, key, size) {
-            // It lies, or the dictionary is longer than we take from anybody.
+        if !self.add_offer(now, key, size) {
+            // The claimed length is false, or the dictionary is too long for us.
             self.too_long = self.too_long.saturating_add(1);
-            return self.close(swarm, now, key, Departure::Useless, out);
+            return self.close(swarm, now, key, DisconnectReason::Useless, out);
         }
         self.distrust_accused(key, peer.address_owner());
         if peer.id.0.starts_with(RTORRENT) {
-            // It stops to hear us when it is asked for a piece while it owes another, as rTorrent 0.9 does.
-            self.one_by_one(key);
+            // rTorrent 0.9 stops reading from us when it is asked for a piece while another is pending.
+            self.limit_to_one(key);
         }
         self.request(swarm, now, out);
     }
 
-    /// Asks whoever may be asked for pieces of the dictionary.
+    /// Requests pieces of the info dictionary from all peers that may be asked.
     pub(super) fn request(&mut self, swarm: &mut Swarm, now: Moment, out: &mut Vec<Output>) {
         if self.found || swarm.paused {
             return;
         }
-        for (key, pieces) in self.ask(now) {
+        for (key, pieces) in self.choose_requests(now) {
             request_of(swarm, now, key, pieces, out);
         }
     }
 
-    /// A piece of the dictionary came.
-    fn received(
+    /// Handles a received piece of the info dictionary.
+    fn handle_piece(
         &mut self,
         swarm: &mut Swarm,
         now: Moment,
@@ -129,21 +135,21 @@ impl MetadataDownload {
         if let Some(peer) = swarm.peers.get_mut(&key) {
             peer.metadata_received = peer.metadata_received.saturating_add(bytes.len() as u64);
         }
-        match self.got(now, key, piece, total, bytes) {
-            Got::Taken => request_of(swarm, now, key, self.ask_one(now, key), out),
-            // What two were asked for comes twice.
-            Got::Pointless => {
+        match self.receive_piece(now, key, piece, total, bytes) {
+            PieceResult::Accepted => request_of(swarm, now, key, self.choose_requests_from(now, key), out),
+            // A piece requested from two peers arrives twice.
+            PieceResult::Unneeded => {
                 if !self.found {
-                    request_of(swarm, now, key, self.ask_one(now, key), out);
+                    request_of(swarm, now, key, self.choose_requests_from(now, key), out);
                 }
                 self.strike(swarm, now, key, out);
             }
-            Got::Absurd => self.close(swarm, now, key, Departure::Protocol, out),
-            Got::Whole(_, whole) if is_it(swarm.config.info_hash, &whole) => {
-                self.find(swarm, now, whole, out);
+            PieceResult::Invalid => self.close(swarm, now, key, DisconnectReason::Protocol, out),
+            PieceResult::Complete(_, whole) if matches_info_hash(swarm.config.info_hash, &whole) => {
+                self.complete(swarm, now, whole, out);
             }
-            Got::Whole(attempt, _) => {
-                if let Some(liar) = self.wrong(attempt)
+            PieceResult::Complete(attempt, _) => {
+                if let Some(liar) = self.reject_attempt(attempt)
                     && let Some(who) = swarm.peers.get(&liar).map(Peer::address_owner)
                 {
                     if self.accuse(now, liar, who) {
@@ -157,46 +163,46 @@ impl MetadataDownload {
         }
     }
 
-    /// The dictionary is here.
-    fn find(&mut self, swarm: &mut Swarm, now: Moment, whole: Vec<u8>, out: &mut Vec<Output>) {
-        self.end();
+    /// Handles the complete and verified info dictionary.
+    fn complete(&mut self, swarm: &mut Swarm, now: Moment, whole: Vec<u8>, out: &mut Vec<Output>) {
+        self.finish();
         swarm.timers.stop(Timer::Metadata);
         let metainfo = Metainfo::from_info(&whole).and_then(Metainfo::downloadable);
         if let Ok(metainfo) = &metainfo {
-            // A link may name one of the two swarms of a hybrid torrent.
+            // A link may name only one of the two swarms of a hybrid torrent.
             let known = swarm.config.info_hash;
             swarm.config.info_hash = known.merge(metainfo.info_hash()).unwrap_or(known);
         }
         if metainfo.as_ref().is_ok_and(Metainfo::is_private) {
-            // Whoever knows the name of a private torrent need not be one of those it is for.
+            // A private torrent's metadata is not uploaded: those who know its info-hash need not be members.
             self.turn_private(swarm, now, out);
         } else {
             swarm.config.info = whole.into();
         }
         out.push(Output::Metadata(metainfo.map(Box::new)));
         for key in swarm.keys() {
-            swarm.say_handshake(now, key, true, out);
+            swarm.send_handshake(now, key, true, out);
         }
     }
 
-    /// The torrent proves private: from now on peers may come from trackers and the user only (BEP 27).
+    /// Makes the torrent private: from now on peers may come from trackers and the user only (BEP 27).
     fn turn_private(&mut self, swarm: &mut Swarm, now: Moment, out: &mut Vec<Output>) {
         swarm.config.private = true;
-        swarm.lookups = None;
+        swarm.dht_schedule = None;
         for key in swarm.keys() {
             let Some(peer) = swarm.peers.get(&key) else { continue };
             let source = peer.listens.and_then(|addr| swarm.candidates.source_of(addr));
             let open = source.map_or(peer.incoming, Source::is_open);
             if !open {
-                self.close(swarm, now, key, Departure::Useless, out);
+                self.close(swarm, now, key, DisconnectReason::Useless, out);
             }
         }
-        swarm.candidates.keep_open();
+        swarm.candidates.retain_for_private();
     }
 
-    /// The peer that could best be spared, of those that have been here for a while: one that offers nothing; else one
-    /// that has given nothing, the longest claim first; else the one that let us wait most often. Who gives and never
-    /// let us wait stays.
+    /// Returns the connection to close in favour of another, of those old enough: one that offers nothing;
+    /// else one that has sent nothing, the longest claimed dictionary first; else the one with the most
+    /// misses. A peer that has sent pieces without a miss stays.
     pub(super) fn spare(&self, swarm: &Swarm, now: Moment) -> Option<PeerKey> {
         let old = swarm.peers.iter().filter(|(_, peer)| now.since(peer.came) >= PROBATION);
         let worth = |key: PeerKey, peer: &Peer| match self.claim(key) {
@@ -212,22 +218,23 @@ impl MetadataDownload {
 }
 
 impl Connections for MetadataDownload {
-    /// The pieces that it owed may be asked of others.
+    /// Allows the pieces requested from the peer to be requested from others.
     fn peer_left(&mut self, _swarm: &mut Swarm, key: PeerKey, _peer: &mut Peer) -> bool {
         let useful = self.found || self.claim(key).is_some_and(|(_, misses)| misses == 0);
-        self.gone(key);
+        self.remove_peer(key);
         useful
     }
 }
 
-/// Tells a peer that has pieces that we want some, if we do. Until it lets us in, the dictionary may be here.
+/// Sends interested to a peer that has pieces, if we want the content: by the time it unchokes us, the
+/// metadata may be known.
 fn show_interest(swarm: &mut Swarm, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
     let eager = swarm.config.eager;
     let Some(peer) = swarm.peers.get_mut(&key) else { return };
     let has_any = peer.early.as_ref().is_some_and(|early| early.has_any());
     if eager && !peer.interested && has_any {
         (peer.interested, peer.interest_at) = (true, now);
-        swarm.say(now, key, Message::Interested, out);
+        swarm.send(now, key, Message::Interested, out);
     }
 }
 
@@ -235,12 +242,12 @@ fn request_of(swarm: &mut Swarm, now: Moment, key: PeerKey, pieces: Vec<u32>, ou
     let Some(id) = swarm.peers.get(&key).and_then(|peer| peer.metadata_id) else { return };
     for piece in pieces {
         let body = MetadataMessage::Request(piece).encode();
-        swarm.say(now, key, Message::Extended { id, body }, out);
+        swarm.send(now, key, Message::Extended { id, body }, out);
     }
 }
 
-/// Whether these bytes are the dictionary of this torrent: every digest that is known must be right.
-fn is_it(wanted: InfoHashes, bytes: &[u8]) -> bool {
+/// Whether these bytes are the torrent's info dictionary: they must match every known digest.
+fn matches_info_hash(wanted: InfoHashes, bytes: &[u8]) -> bool {
     wanted.v1().is_none_or(|digest| sha1(bytes) == digest)
         && wanted.v2().is_none_or(|digest| sha256(bytes) == digest)
 }

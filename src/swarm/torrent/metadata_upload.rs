@@ -1,4 +1,4 @@
-//! Giving the info dictionary to peers that lack it (BEP 9), in every phase.
+//! The upload of the info dictionary to peers (BEP 9), in every phase.
 
 use super::swarm::Swarm;
 use crate::base::Moment;
@@ -7,7 +7,7 @@ use crate::proto::message::Message;
 use crate::swarm::event::{Output, PeerKey};
 
 impl Swarm {
-    /// A peer asks for a piece of the dictionary; says whether it will get it.
+    /// Handles a request for a piece of the info dictionary. Returns whether it is granted.
     pub fn metadata_requested(
         &mut self,
         now: Moment,
@@ -20,31 +20,31 @@ impl Swarm {
         let Some(id) = peer.metadata_id else { return false };
         let granted = peer.metadata_quota.asked(now, len, piece);
         if granted {
-            self.give_metadata(now, key, out);
+            self.send_metadata(now, key, out);
         } else {
             let body = MetadataMessage::Reject(piece).encode();
-            self.say(now, key, Message::Extended { id, body }, out);
+            self.send(now, key, Message::Extended { id, body }, out);
         }
         granted
     }
 
-    /// All that was said to a peer has gone out: there is room for more.
+    /// Sends more pieces after everything sent to a peer was written to the socket.
     pub fn drained(&mut self, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
         if let Some(peer) = self.peers.get_mut(&key) {
             peer.metadata_quota.drained();
-            self.give_metadata(now, key, out);
+            self.send_metadata(now, key, out);
         }
     }
 
-    /// Sends pieces of the dictionary that a peer waits for, as many as may be under way.
-    pub fn give_metadata(&mut self, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
+    /// Sends the pieces that a peer waits for, as many as the quota allows at a time.
+    pub fn send_metadata(&mut self, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
         let info = self.config.info.clone();
         let Some(peer) = self.peers.get_mut(&key) else { return };
         let Some(id) = peer.metadata_id else { return };
         for piece in peer.metadata_quota.next() {
             let bytes = info.chunks(METADATA_PIECE as usize).nth(piece as usize).unwrap_or_default().to_vec();
             let body = MetadataMessage::Data { piece, total: Some(info.len() as u32), bytes }.encode();
-            self.say(now, key, Message::Extended { id, body }, out);
+            self.send(now, key, Message::Extended { id, body }, out);
         }
     }
 }

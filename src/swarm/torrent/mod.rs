@@ -1,9 +1,9 @@
-//! One torrent as a state machine, from its info-hashes to its last seeded byte.
+//! A torrent as a state machine, from its info-hashes to seeding.
 //!
-//! [`Torrent`] has two halves. The [`swarm`] is whom we know and how we meet: peers, candidates, announces, DHT
-//! look-ups, peer exchange, timers. It lives as long as the torrent. The [`phase`] is what passes between us and the
-//! peers: the info dictionary, and once that is known the content. The files beside this one hold the verbs, which
-//! introduce the parts to one another; `handle.rs` lists them.
+//! [`Torrent`] has two halves. The [`swarm`] is everything about peers as such: connections, candidates,
+//! announces, DHT searches, peer exchange, timers. It lives as long as the torrent. The [`phase`] is what is
+//! transferred: the info dictionary, then the content. The other files hold the methods that connect the
+//! parts; `handle.rs` lists them.
 
 mod ahead;
 mod announcing;
@@ -35,7 +35,7 @@ use crate::swarm::event::ContentSetup;
 
 pub use self::config::Config;
 
-/// One torrent: give it inputs with [`Torrent::handle`], and `Tick` when [`Torrent::deadline`] is reached.
+/// A torrent: give it inputs with [`Torrent::handle`], and `Tick` when [`Torrent::deadline`] is reached.
 #[derive(Clone, Debug)]
 pub struct Torrent {
     pub(super) swarm: Swarm,
@@ -43,31 +43,31 @@ pub struct Torrent {
 }
 
 impl Torrent {
-    /// A torrent of which the info-hashes are known: it finds peers and fetches the info dictionary (BEP 9), until
-    /// `ContentOpened` says what there is to move. The first announce is due at once. The same seed and inputs give
+    /// Makes a torrent from its info-hashes. It finds peers and downloads the info dictionary (BEP 9) until
+    /// `ContentOpened` provides the content. The first announce is due at once. The same seed and inputs give
     /// the same outputs.
     pub fn new(now: Moment, config: Config, seed: u64) -> Self {
         let mut torrent = Self { swarm: Swarm::new(now, config, seed), phase: Phase::default() };
-        torrent.plan(now);
+        torrent.plan_timers(now);
         torrent
     }
 
-    /// A torrent whose metadata is known from the start. One that lacks nothing wanted is finished from the start and
-    /// notes nothing.
+    /// Makes a torrent whose metadata is known. If no wanted piece is missing, it is finished from the start,
+    /// without a note.
     pub fn with_content(now: Moment, config: Config, setup: ContentSetup, seed: u64) -> Self {
         let mut torrent = Self::new(now, config, seed);
-        // Nobody is connected yet, so there is nobody to be told.
+        // Nobody is connected yet, so there are no outputs.
         torrent.open(now, setup, &mut Vec::new());
-        torrent.plan(now);
+        torrent.plan_timers(now);
         torrent
     }
 
-    /// When the next `Tick` is wanted.
+    /// The time at which the next `Tick` is due.
     pub fn deadline(&self) -> Option<Moment> {
         self.swarm.timers.next().map(|(at, _)| at)
     }
 
-    /// Whether the content is known, and pieces may move.
+    /// Whether the content is open, so that pieces can be transferred.
     pub const fn is_open(&self) -> bool {
         self.phase.content().is_some()
     }
@@ -78,23 +78,24 @@ impl Torrent {
         self.phase.content().map_or(&NO_PIECES, |content| content.progress.have())
     }
 
-    /// Whether every wanted piece is verified and written.
+    /// Whether all wanted pieces are verified and written.
     pub const fn is_finished(&self) -> bool {
         self.swarm.finished
     }
 
-    /// Whether peers may come from trackers and the user only (BEP 27), as far as that is known.
+    /// Whether peers may come from trackers and the user only (BEP 27), as far as known.
     pub const fn is_private(&self) -> bool {
         self.swarm.config.private
     }
 
-    /// Whether it has left the swarm for good.
+    /// Whether the torrent has left the swarm for good.
     pub const fn is_stopped(&self) -> bool {
         self.swarm.stopped
     }
 
-    /// Bytes of the buffers that are set aside for blocks of open pieces, filled or not. What has landed
-    /// and has not been reported as `Verified`, `HashFailed`, `WriteFailed` or `SegmentWritten` is never more.
+    /// The bytes of the buffers that are set aside for blocks of partial pieces, filled or not. The received
+    /// blocks that were not yet reported as `Verified`, `HashFailed`, `WriteFailed` or `SegmentWritten` are
+    /// never more.
     pub fn held(&self) -> u64 {
         self.phase.content().map_or(0, |content| content.partial.bytes())
     }
@@ -105,7 +106,7 @@ impl Content {
         self.partial.get(piece).is_some_and(|open| open.window().is_in_runs())
     }
 
-    /// Whether nothing that is wanted is left to be asked for a first time.
+    /// Whether every missing block is requested at least once.
     fn in_end_game(&self) -> bool {
         self.rarity.free().is_empty() && self.partial.with_free().next().is_none()
     }

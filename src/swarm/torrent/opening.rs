@@ -1,8 +1,8 @@
-//! The change of phase: the metadata is known, the files have been looked through, and pieces may move.
+//! The change of phase: the metadata is known, the files were checked, and pieces can be transferred.
 //!
-//! Nothing of the swarm is moved or rebuilt. Every peer has heard from us the handshakes and that we have nothing:
-//! `HaveNone`, or no word where it does not speak the fast extension. So a bitfield would come too late; what we have
-//! is told piece by piece. Then what it has said of pieces is heard.
+//! The swarm stays as it is. Every peer has had our handshakes and knows that we have nothing, through
+//! `HaveNone` or, without the fast extension, the absence of a bitfield. It is too late for a bitfield, so
+//! our pieces are announced one by one. Then the peer's own messages about pieces are replayed.
 
 use super::Torrent;
 use super::connections::Connections;
@@ -11,15 +11,15 @@ use super::phase::Phase;
 use super::swarm::{Swarm, Timer};
 use crate::base::{Moment, Piece};
 use crate::proto::message::Message;
-use crate::swarm::event::{ContentSetup, Departure, Output, PeerKey};
+use crate::swarm::event::{ContentSetup, DisconnectReason, Output, PeerKey};
 use crate::swarm::metadata::early::EarlyMessages;
 
-/// Pieces that are told one by one to a peer that has heard before that we have none. Where we have more,
-/// a new connection, which begins with all of them at once, is cheaper.
+/// The most pieces that are announced one by one. If we have more, closing the connection is cheaper, as a
+/// new one begins with a bitfield.
 const MAX_HAVES: u32 = 20_000;
 
 impl Torrent {
-    /// Begins to move pieces; once.
+    /// Opens the content; only the first call has an effect.
     pub(super) fn open(&mut self, now: Moment, setup: ContentSetup, out: &mut Vec<Output>) {
         if self.is_open() {
             return;
@@ -30,7 +30,7 @@ impl Torrent {
         swarm.redial = true;
         swarm.finished = content.progress.lacking().is_empty();
         if swarm.finished {
-            // Those who heard that all is missing are to hear that nothing is.
+            // Trackers and nodes that know us as a leecher are to learn that we are a seed.
             swarm.announcer.hurry(now);
             swarm.look_up_complete(now);
         }
@@ -39,7 +39,7 @@ impl Torrent {
             swarm.peers.iter_mut().filter_map(|(&key, peer)| Some((key, peer.size(pieces)?))).collect();
         for (key, early) in early {
             content.peer_joined(swarm, key);
-            content.meet_again(swarm, now, key, early, out);
+            content.replay_early(swarm, now, key, early, out);
         }
         swarm.fill_slots(now, out);
         self.phase = Phase::Content(Box::new(content));
@@ -47,8 +47,8 @@ impl Torrent {
 }
 
 impl Content {
-    /// Tells a peer what has changed since it was greeted, and hears what it has said so far.
-    fn meet_again(
+    /// Sends a peer what has changed since the connection began, and replays its messages about pieces.
+    fn replay_early(
         &mut self,
         swarm: &mut Swarm,
         now: Moment,
@@ -57,28 +57,28 @@ impl Content {
         out: &mut Vec<Output>,
     ) {
         if self.progress.have().count() > MAX_HAVES {
-            return self.close(swarm, now, key, Departure::Stopping, out);
+            return self.close(swarm, now, key, DisconnectReason::Stopping, out);
         }
         for piece in self.progress.have().iter().map(Piece::index) {
-            swarm.say(now, key, Message::Have(piece), out);
+            swarm.send(now, key, Message::Have(piece), out);
         }
         if swarm.finished {
-            // It has heard before that we want pieces.
-            swarm.say_handshake(now, key, false, out);
+            // The peer has been told before that we want pieces.
+            swarm.send_handshake(now, key, false, out);
         }
-        let (said, lost) = early.again();
+        let (said, lost) = early.replay();
         for message in said {
             if !swarm.peers.contains_key(&key) {
                 return;
             }
-            self.heard(swarm, now, key, message, out);
+            self.handle_message(swarm, now, key, message, out);
         }
         for index in lost {
-            self.lost_by(swarm, now, key, index, out);
+            self.handle_dont_have(swarm, now, key, index, out);
         }
-        // What we have ourselves may be all that it has.
+        // The peer may have only pieces that we have, too.
         self.show_interest(swarm, now, key, out);
         self.close_if_useless(swarm, now, key, out);
-        self.hungry.insert(key);
+        self.wants_requests.insert(key);
     }
 }

@@ -1,4 +1,4 @@
-//! One connected peer, as far as it is known.
+//! The state of a connected peer.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -12,123 +12,124 @@ use crate::swarm::parts::metadata_quota::MetadataQuota;
 use crate::swarm::parts::pex::Exchange;
 use crate::swarm::parts::pipeline::Pipeline;
 
-/// Rates are averaged over about this long.
+/// The time over which rates are averaged.
 const WINDOW: Duration = Duration::from_secs(5);
-/// Strikes after which a peer is left: messages that are pointless, or that cannot be.
+/// The most strikes: useless or impossible messages before the connection is closed.
 const MAX_STRIKES: u32 = 300;
-/// The most requests that wait for one peer; as many are named in our extension handshake.
+/// The most requests that wait for one peer, which our extension handshake states as `reqq` (BEP 10).
 pub const MAX_REQUESTS: usize = 500;
-/// Bytes ordered to be served and not yet sent are filled up to this when half of it is left.
+/// The bytes that are in the send queue at most; it is refilled when half of them are left.
 pub const SERVE_AHEAD: u64 = 1 << 20;
-/// The most pieces kept of those a peer suggests, or allows while it chokes us.
+/// The most suggested pieces, and the most allowed-fast pieces, that are kept.
 pub const MAX_HINTS: usize = 32;
 
-/// How the pieces of a peer are counted in the rarity.
+/// The way in which the pieces of a peer count in the availability.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Counted {
-    /// One by one.
+    /// Each piece counts by itself.
     Each,
-    /// As a seed.
+    /// The peer counts as a seed.
     Seed,
 }
 
-/// One connected peer.
+/// A connected peer.
 #[expect(clippy::struct_excessive_bools, reason = "each says one thing that is so or is not")]
 #[derive(Clone, Debug)]
 pub struct Peer {
-    /// The address at the other end.
+    /// The remote address.
     pub addr: SocketAddr,
-    /// Where it can be dialled, if known.
+    /// The peer's listening address, if known.
     pub listens: Option<SocketAddr>,
-    /// Whether it made the connection.
+    /// Whether the peer connected to us.
     pub incoming: bool,
-    /// The name it gave itself.
+    /// The peer id.
     pub id: PeerId,
-    /// The extensions it supports.
+    /// The extensions that the peer supports.
     pub reserved: Reserved,
-    /// When it came.
+    /// The time at which the peer connected.
     pub came: Moment,
-    /// The name of its client.
+    /// The client name that the peer sent (BEP 10, `v`).
     pub client: Untrusted,
-    /// The pieces it has; a set of no pieces while their number is not known.
+    /// The pieces that the peer has; a set of no pieces while their number is unknown.
     pub has: Bitfield,
-    /// Messages about pieces that came while their number was not known.
+    /// The messages about pieces that arrived while the number of pieces was unknown.
     pub early: Option<Box<EarlyMessages>>,
-    /// How they are counted.
+    /// The way in which its pieces count in the availability.
     pub counted: Counted,
-    /// Whether it has told its pieces.
-    pub told: bool,
-    /// Whether it was incomplete when it came.
+    /// Whether the peer has sent a bitfield, have-all or have-none message.
+    pub sent_pieces: bool,
+    /// Whether the peer lacked pieces when it connected.
     pub was_incomplete: bool,
-    /// How many of its pieces we want and lack.
+    /// The number of its pieces that we want and lack.
     pub interesting: u32,
-    /// We have told it that we are interested.
+    /// Whether we are interested in the peer.
     pub interested: bool,
-    /// Whether it is interested in us.
+    /// Whether the peer is interested in us.
     pub wants: bool,
-    /// Whether it chokes us.
+    /// Whether the peer chokes us.
     pub chokes_us: bool,
-    /// We choke it.
+    /// Whether we choke the peer.
     pub choked: bool,
-    /// When we last choked or unchoked it.
+    /// The time at which we last choked or unchoked the peer.
     pub choked_at: Moment,
-    /// When either side last gained or lost interest.
+    /// The time at which either side last changed its interest.
     pub interest_at: Moment,
-    /// Whether it wants no pieces any more (BEP 21).
+    /// Whether the peer wants no more pieces (BEP 21).
     pub upload_only: bool,
-    /// The number it gave `lt_donthave`.
+    /// The peer's message id for `lt_donthave` (BEP 54).
     pub dont_have_id: Option<u8>,
-    /// The number it gave `ut_pex`.
+    /// The peer's message id for `ut_pex` (BEP 11).
     pub pex_id: Option<u8>,
-    /// Peer exchange with it.
+    /// The state of the peer exchange.
     pub exchange: Exchange,
-    /// The number it gave `ut_metadata`.
+    /// The peer's message id for `ut_metadata` (BEP 9).
     pub metadata_id: Option<u8>,
-    /// The length of the info dictionary, as it claims (BEP 9).
+    /// The length of the info dictionary in bytes, as the peer claims (BEP 9).
     pub metadata_size: Option<u32>,
-    /// Bytes of the info dictionary that it gave.
+    /// The bytes of the info dictionary received from the peer.
     pub metadata_received: u64,
-    /// Its requests for the info dictionary.
+    /// The quota for the peer's requests for the info dictionary.
     pub metadata_quota: MetadataQuota,
-    /// Pieces we may ask for while choked (BEP 6).
+    /// The pieces that we may request while choked (BEP 6).
     pub allowed_us: Vec<Piece>,
-    /// Pieces it may ask for while choked (BEP 6), with how many blocks of each it asked for.
+    /// The pieces that the peer may request while choked (BEP 6), with the number of blocks requested of
+    /// each.
     pub allowed: Vec<(Piece, u32)>,
-    /// Pieces it suggested (BEP 6).
+    /// The pieces that the peer suggested (BEP 6).
     pub suggested: Vec<Piece>,
-    /// The blocks it owes us.
+    /// The pending requests to the peer.
     pub pipeline: Pipeline,
-    /// Whether it could be asked for more than was found for it.
-    pub dry: bool,
-    /// The piece begun for it alone.
+    /// Whether the last search found fewer blocks than the pipeline has room for.
+    pub starved: bool,
+    /// The piece that is reserved for the peer.
     pub own: Option<Piece>,
-    /// When what others owe may be looked through for it again.
-    pub next_twins: Moment,
-    /// Requests of it that wait.
+    /// The earliest time of the next search for duplicate requests.
+    pub next_duplicates: Moment,
+    /// The peer's requests that wait.
     pub queue: VecDeque<Span>,
-    /// Spans ordered to be served and not yet sent.
+    /// Spans that are being served and not yet sent.
     pub serving: VecDeque<Span>,
-    /// Their bytes.
+    /// The number of bytes in `serving`.
     pub serving_bytes: u64,
-    /// Bytes sent to it when we last unchoked it.
+    /// The bytes sent to the peer before we last unchoked it.
     pub sent_before: u64,
-    /// Payload from it.
+    /// The payload received from the peer.
     pub down: Meter,
-    /// Payload to it.
+    /// The payload sent to the peer.
     pub up: Meter,
-    /// When it last said anything.
+    /// The time of the last message from the peer.
     pub heard_at: Moment,
-    /// When we last said anything to it.
-    pub said_at: Moment,
-    /// Extension handshakes it sent.
+    /// The time of our last message to the peer.
+    pub sent_at: Moment,
+    /// The number of extension handshakes that the peer sent.
     pub handshakes: u32,
-    /// Whether it told where its node of the DHT is (BEP 5).
-    pub told_port: bool,
+    /// Whether the peer has sent a port message (BEP 5).
+    pub sent_port: bool,
     strikes: u32,
 }
 
 impl Peer {
-    /// A peer that has just come and has said nothing.
+    /// Makes a peer that has just connected.
     pub fn new(now: Moment, addr: SocketAddr, incoming: bool, id: PeerId, reserved: Reserved) -> Self {
         Self {
             addr,
@@ -141,7 +142,7 @@ impl Peer {
             has: Bitfield::EMPTY,
             early: Some(Box::default()),
             counted: Counted::Each,
-            told: false,
+            sent_pieces: false,
             was_incomplete: true,
             interesting: 0,
             interested: false,
@@ -162,9 +163,9 @@ impl Peer {
             allowed: Vec::new(),
             suggested: Vec::new(),
             pipeline: Pipeline::new(now),
-            dry: false,
+            starved: false,
             own: None,
-            next_twins: now,
+            next_duplicates: now,
             queue: VecDeque::new(),
             serving: VecDeque::new(),
             serving_bytes: 0,
@@ -172,63 +173,63 @@ impl Peer {
             down: Meter::new(now, WINDOW),
             up: Meter::new(now, WINDOW),
             heard_at: now,
-            said_at: now,
+            sent_at: now,
             handshakes: 0,
-            told_port: false,
+            sent_port: false,
             strikes: 0,
         }
     }
 
-    /// The number of pieces is known; gives what it said of pieces before, if that was not known.
+    /// Sets the number of pieces. Returns the messages kept so far, if it was not set before.
     pub fn size(&mut self, pieces: u32) -> Option<EarlyMessages> {
         let early = self.early.take()?;
         self.has = Bitfield::none(pieces);
         Some(*early)
     }
 
-    /// Whether bytes of use have passed between us.
+    /// Whether useful bytes were received from the peer or sent to it.
     pub fn is_of_use(&self) -> bool {
         self.down.total() > 0 || self.up.total() > 0 || self.metadata_received > 0
     }
 
-    /// Whether the fast extension is in force (BEP 6).
+    /// Whether both sides support the fast extension (BEP 6).
     pub const fn fast(&self) -> bool {
         self.reserved.fast()
     }
 
-    /// Whether it has every piece.
+    /// Whether the peer has all pieces.
     pub const fn is_seed(&self) -> bool {
         self.early.is_none() && self.has.is_full()
     }
 
-    /// Counts a pointless or impossible message; says whether there were too many.
+    /// Counts a useless or impossible message. Returns whether there were too many.
     pub const fn strike(&mut self) -> bool {
         self.strikes += 1;
         self.strikes > MAX_STRIKES
     }
 
-    /// Forgives some strikes: about one each second may be chance.
+    /// Forgives some strikes: about one per second can happen by chance.
     pub const fn forgive(&mut self, strikes: u32) {
         self.strikes = self.strikes.saturating_sub(strikes);
     }
 
-    /// By what it is blamed and banned. An address on the Internet is one peer, whatever its port; on a
-    /// local network or this machine many may share an address.
+    /// The address to blame and ban. On the Internet an IP address is one peer, whatever its port; on a local
+    /// network or this machine, peers may share an address.
     pub fn address_owner(&self) -> SocketAddr {
         owner_of(self.addr)
     }
 
-    /// Whether we may ask it for blocks of this piece.
+    /// Whether we may request blocks of this piece from the peer.
     pub fn may_give(&self, piece: Piece) -> bool {
         self.has.has(piece) && (!self.chokes_us || self.allowed_us.contains(&piece))
     }
 
-    /// Whether it could be asked for anything at all.
+    /// Whether we may request anything from the peer.
     pub fn may_be_asked(&self) -> bool {
         self.interesting > 0 && (!self.chokes_us || !self.allowed_us.is_empty())
     }
 
-    /// Notes a hint, forgetting the oldest one.
+    /// Adds a hint, and drops the oldest beyond [`MAX_HINTS`].
     pub fn hint(hints: &mut Vec<Piece>, piece: Piece) {
         if !hints.contains(&piece) {
             hints.truncate(MAX_HINTS - 1);

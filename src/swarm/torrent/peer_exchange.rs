@@ -1,4 +1,4 @@
-//! Peers tell one another of peers (BEP 11): one address in a link is enough to meet the whole swarm.
+//! Peer exchange (BEP 11): one peer's address is enough to find the whole swarm.
 
 use super::peer::Peer;
 use super::swarm::{Swarm, Timer};
@@ -6,15 +6,15 @@ use crate::base::Moment;
 use crate::proto::extended::pex::{PexFlags, PexMessage};
 use crate::proto::message::Message;
 use crate::swarm::event::{Output, PeerKey};
-use crate::swarm::parts::pex::{Contact, GATHER, Listener, tell_all};
+use crate::swarm::parts::pex::{Contact, GATHER, Recipient, next_messages};
 
 impl Swarm {
-    /// Whether addresses are exchanged with peers at all: never those of a private torrent (BEP 27).
+    /// Whether addresses are exchanged with peers; never for a private torrent (BEP 27).
     pub const fn exchanges(&self) -> bool {
         self.config.pex && !self.config.private
     }
 
-    /// Somebody came, went, or said where it listens: others are to hear of it soon.
+    /// Plans a round of messages after a change of the connected peers or their addresses.
     pub fn plan_exchange(&mut self, now: Moment) {
         let soon = now + GATHER;
         if self.exchanges() && self.timers.get(Timer::Exchange).is_none_or(|at| at > soon) {
@@ -22,40 +22,40 @@ impl Swarm {
         }
     }
 
-    /// Tells everybody what is new to them and may be told now.
+    /// Sends each peer the changes that it may get now.
     pub fn exchange(&mut self, now: Moment, out: &mut Vec<Output>) {
         if !self.exchanges() {
             return;
         }
         let contacts: Vec<Contact> = self.peers.values().filter_map(contact).collect();
-        let listeners = self.peers.iter_mut().filter_map(|(&key, peer)| {
-            let to = Listener::new(peer.addr, peer.listens, wants_nothing(peer));
+        let recipients = self.peers.iter_mut().filter_map(|(&key, peer)| {
+            let to = Recipient::new(peer.addr, peer.listens, wants_nothing(peer));
             Some(((key, peer.pex_id?), to, &mut peer.exchange))
         });
-        let (messages, next) = tell_all(now, &contacts, listeners, &mut self.rng);
+        let (messages, next) = next_messages(now, &contacts, recipients, &mut self.rng);
         for ((key, id), message) in messages {
-            self.say(now, key, Message::Extended { id, body: message.encode() }, out);
+            self.send(now, key, Message::Extended { id, body: message.encode() }, out);
         }
         if let Some(next) = next {
             self.timers.set(Timer::Exchange, next);
         }
     }
 
-    /// Takes in what a peer tells of others; says whether it was worth anything.
-    pub fn told_of(&mut self, now: Moment, key: PeerKey, message: PexMessage) -> bool {
+    /// Takes the addresses in a message of a peer. Returns whether the message was acceptable.
+    pub fn handle_pex(&mut self, now: Moment, key: PeerKey, message: PexMessage) -> bool {
         let exchanges = self.exchanges();
         let Some(peer) = self.peers.get_mut(&key).filter(|_| exchanges) else { return false };
         let addr = peer.addr;
-        let Some(contacts) = peer.exchange.hear(now, addr.ip(), message) else { return false };
+        let Some(contacts) = peer.exchange.accept(now, addr.ip(), message) else { return false };
         for contact in contacts {
-            self.candidates.told(now, addr, contact.addr, contact.flags.has(PexFlags::SEED));
+            self.candidates.add_from_peer(now, addr, contact.addr, contact.flags.has(PexFlags::SEED));
         }
         self.redial = true;
         true
     }
 }
 
-/// A peer as others may be told of it; nothing while it is unknown where it listens.
+/// Returns a peer's entry in messages to others; `None` while its listening address is unknown.
 fn contact(peer: &Peer) -> Option<Contact> {
     let flags = PexFlags::default()
         .with(PexFlags::SEED, wants_nothing(peer))

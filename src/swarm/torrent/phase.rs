@@ -1,4 +1,4 @@
-//! The phases of a torrent: first the info dictionary is fetched, then pieces.
+//! The phases of a torrent: first the metadata is downloaded, then the content.
 
 use std::net::SocketAddr;
 
@@ -13,9 +13,9 @@ use crate::swarm::metadata::MetadataDownload;
 /// The phase of a torrent.
 #[derive(Clone, Debug)]
 pub enum Phase {
-    /// The info dictionary is sought, or was found and the files are not looked through yet.
+    /// The info dictionary is being downloaded, or the files are being checked.
     Metadata(Box<MetadataDownload>),
-    /// Pieces move.
+    /// Pieces can be transferred.
     Content(Box<Content>),
 }
 
@@ -26,7 +26,7 @@ impl Default for Phase {
 }
 
 impl Phase {
-    /// The content, once it is known.
+    /// The content, once it is open.
     pub const fn content(&self) -> Option<&Content> {
         match self {
             Self::Metadata(_) => None,
@@ -34,12 +34,13 @@ impl Phase {
         }
     }
 
-    /// Bytes that are missing, as trackers hear it (BEP 3): 0 only if all is there.
+    /// The missing bytes, as announced to trackers (BEP 3): 0 only if all pieces are there, and [`u64::MAX`]
+    /// while the size is unknown.
     pub fn left(&self) -> u64 {
         self.content().map_or(u64::MAX, Content::left)
     }
 
-    /// The peer that could best be spared for `caller`, or for anybody.
+    /// Returns the connection to close in favour of `caller`, or of any other peer.
     pub fn spare(&self, swarm: &Swarm, now: Moment, caller: Option<SocketAddr>) -> Option<PeerKey> {
         match self {
             Self::Metadata(download) => download.spare(swarm, now),

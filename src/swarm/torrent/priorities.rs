@@ -1,4 +1,4 @@
-//! Changes by the user.
+//! Commands of the user.
 
 use super::Torrent;
 use super::connections::Connections;
@@ -6,11 +6,11 @@ use super::content::Content;
 use super::phase::Phase;
 use super::swarm::Swarm;
 use crate::base::{Moment, Timers};
-use crate::swarm::event::{Departure, Output, Priority, Wish};
+use crate::swarm::event::{DisconnectReason, Output, Priority, Wish};
 
 impl Torrent {
-    /// The user wishes something. What concerns pieces means nothing before the content is open.
-    pub(super) fn wish(&mut self, now: Moment, wish: Wish, out: &mut Vec<Output>) {
+    /// Executes a command. Those about pieces are ignored before the content is open.
+    pub(super) fn execute(&mut self, now: Moment, wish: Wish, out: &mut Vec<Output>) {
         let left = self.phase.left();
         let swarm = &mut self.swarm;
         match (wish, &mut self.phase) {
@@ -34,27 +34,27 @@ impl Torrent {
             (Wish::Order(order), Phase::Content(content)) => content.order = order,
             (Wish::Ahead(pieces), Phase::Content(content)) => {
                 content.ahead = pieces.start..pieces.end.min(content.geometry.piece_count());
-                content.freed = true;
+                content.reconsider = true;
             }
             (Wish::Priorities(_) | Wish::Order(_) | Wish::Ahead(_), _) => {}
         }
     }
 
-    /// Changes how many bytes of unfinished pieces may be held.
+    /// Changes the memory for unfinished pieces, in bytes.
     pub(super) fn set_budget(&mut self, bytes: u64) {
         if let Phase::Content(content) = &mut self.phase {
-            content.freed |= bytes > self.swarm.config.budget;
+            content.reconsider |= bytes > self.swarm.config.budget;
         }
         self.swarm.config.budget = bytes;
     }
 
-    /// Ends every connection and tells the trackers.
+    /// Closes all connections, and announces `stopped` to the trackers.
     fn leave_swarm(&mut self, now: Moment, out: &mut Vec<Output>) {
         self.swarm.paused = true;
         for key in self.swarm.keys() {
-            self.phase.close(&mut self.swarm, now, key, Departure::Stopping, out);
+            self.phase.close(&mut self.swarm, now, key, DisconnectReason::Stopping, out);
         }
-        self.swarm.say_goodbye(self.phase.left(), out);
+        self.swarm.announce_stopped(self.phase.left(), out);
     }
 }
 
@@ -87,7 +87,7 @@ impl Content {
             }
             self.show_interest(swarm, now, key, out);
         }
-        self.freed = true;
+        self.reconsider = true;
         swarm.finished = false;
         self.finish(swarm, now, out);
         let left = self.left();
@@ -96,11 +96,11 @@ impl Content {
 }
 
 impl Swarm {
-    /// More may be wanted than was before.
+    /// Resumes the searches for peers, as more pieces may be wanted than before.
     pub fn reopen(&mut self, now: Moment, left: u64, out: &mut Vec<Output>) {
-        if let Some(lookups) = self.lookups.as_mut().filter(|_| !self.finished) {
-            lookups.reopened();
-            // A seed searches more rarely than a download may, so a search may be due already.
+        if let Some(dht_schedule) = self.dht_schedule.as_mut().filter(|_| !self.finished) {
+            dht_schedule.reopened();
+            // A seed searches less often than a download, so a search may be due already.
             self.look_up(now, left, out);
         }
     }

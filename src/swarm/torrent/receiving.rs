@@ -1,4 +1,4 @@
-//! Blocks that come in, and pieces that are whole.
+//! Received blocks and complete pieces.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use crate::swarm::event::{Note, Output, PeerKey};
 use crate::swarm::parts::partial_pieces::{Arrival, PartialPiece};
 
 impl Content {
-    pub(super) fn landed(
+    pub(super) fn blocks_received(
         &mut self,
         swarm: &mut Swarm,
         now: Moment,
@@ -30,13 +30,13 @@ impl Content {
         for &block in blocks {
             let bytes = u64::from(block.len());
             if let Some(peer) = swarm.peers.get_mut(&key) {
-                peer.pipeline.landed(now, block);
+                peer.pipeline.receive(now, block);
                 peer.down.add(now, bytes);
             }
-            let (others, last) = match self.partial.landed(now, block, key) {
+            let (others, last) = match self.partial.receive(now, block, key) {
                 Arrival::New(others) => (others, false),
                 Arrival::Last(others) => (others, true),
-                Arrival::Twin | Arrival::Stray => {
+                Arrival::Duplicate | Arrival::Stray => {
                     swarm.counters.wasted += bytes;
                     continue;
                 }
@@ -55,9 +55,9 @@ impl Content {
             out.push(Output::Verify { piece, digests: self.smart_ban.has_record(piece) });
         }
         for (loser, blocks) in losers {
-            self.take_back(swarm, loser, &blocks, out);
+            self.cancel_requests(swarm, loser, &blocks, out);
         }
-        self.hungry.insert(key);
+        self.wants_requests.insert(key);
     }
 
     pub(super) fn verified(
@@ -85,23 +85,24 @@ impl Content {
             if has {
                 peer.interesting -= u32::from(lacking);
             }
-            // Those that have it hear of it too: who seeds wants to know when somebody has a whole copy.
-            swarm.say(now, key, Message::Have(piece.index()), out);
+            // Peers that have the piece get the message, too: seeds need it to count complete copies.
+            swarm.send(now, key, Message::Have(piece.index()), out);
             if has {
                 self.show_interest(swarm, now, key, out);
             }
         }
-        self.freed = true;
+        self.reconsider = true;
         self.finish(swarm, now, out);
     }
 
-    /// Closes a piece that was to be verified; a verdict on any other would be about another life of it.
+    /// Closes a piece that was being verified. A result for any other piece belongs to an earlier opening of
+    /// it.
     fn close_whole(&mut self, piece: Piece) -> Option<PartialPiece> {
         self.partial.get(piece).filter(|open| open.is_whole())?;
         self.partial.close(piece)
     }
 
-    /// Notices that nothing is lacking any more.
+    /// Finishes the download once no wanted piece is missing.
     pub(super) fn finish(&mut self, swarm: &mut Swarm, now: Moment, out: &mut Vec<Output>) {
         if swarm.finished || !self.progress.lacking().is_empty() {
             return;
@@ -117,7 +118,7 @@ impl Content {
             }
         }
         for key in swarm.keys() {
-            swarm.say_handshake(now, key, false, out);
+            swarm.send_handshake(now, key, false, out);
             self.close_if_useless(swarm, now, key, out);
         }
         self.rechoke(swarm, now, out);
@@ -136,33 +137,33 @@ impl Content {
         out.push(Output::Note(Note::HashFailed(piece)));
         let senders: Option<Vec<SocketAddr>> =
             open.senders().iter().map(|key| self.senders.get(key).copied()).collect();
-        // A sender that is forgotten leaves nothing to compare.
-        for liar in self.smart_ban.spoiled(piece, &senders.unwrap_or_default(), digests) {
+        // If a sender was forgotten, there is nothing to compare.
+        for liar in self.smart_ban.piece_failed(piece, &senders.unwrap_or_default(), digests) {
             self.ban(swarm, now, liar, out);
         }
-        self.put_back(swarm, piece);
+        self.make_available(swarm, piece);
     }
 
-    /// Blocks at the front of a long piece have left memory.
+    /// Handles written runs at the front of a long piece.
     pub(super) fn segment_written(&mut self, piece: Piece, blocks: u32) {
         self.partial.flush(piece, blocks);
-        self.freed = true;
+        self.reconsider = true;
     }
 
     pub(super) fn write_failed(&mut self, swarm: &mut Swarm, piece: Piece, out: &mut Vec<Output>) {
         if self.close_whole(piece).is_some() {
-            self.put_back(swarm, piece);
+            self.make_available(swarm, piece);
         } else if self.is_in_runs(piece) {
             self.abandon(swarm, piece, out);
         }
     }
 
-    pub(super) fn lost(&mut self, swarm: &mut Swarm, now: Moment, piece: Piece, out: &mut Vec<Output>) {
+    pub(super) fn piece_lost(&mut self, swarm: &mut Swarm, now: Moment, piece: Piece, out: &mut Vec<Output>) {
         let geometry = self.geometry.clone();
         if !self.progress.lose(&geometry, piece) {
             return;
         }
-        self.put_back(swarm, piece);
+        self.make_available(swarm, piece);
         swarm.finished = self.progress.lacking().is_empty();
         let left = self.left();
         swarm.reopen(now, left, out);
@@ -173,7 +174,7 @@ impl Content {
                 peer.interesting += 1;
             }
             if let Some(id) = peer.dont_have_id {
-                swarm.say(now, key, Message::Extended { id, body: encode_dont_have(piece.index()) }, out);
+                swarm.send(now, key, Message::Extended { id, body: encode_dont_have(piece.index()) }, out);
             }
             self.show_interest(swarm, now, key, out);
         }

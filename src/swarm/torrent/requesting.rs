@@ -1,4 +1,4 @@
-//! Requests: which blocks are asked of which peer.
+//! Requests: which blocks to request from which peer.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -14,51 +14,52 @@ use crate::swarm::parts::partial_pieces::PartialPiece;
 use crate::swarm::parts::picker::Offer;
 use crate::swarm::parts::request_window::{self, RequestWindow};
 
-/// A peer that sends a whole piece within this time gets it for itself, so that a wrong one has one
-/// sender and a slow neighbour cannot hold it up.
+/// The time in seconds within which a peer must be able to send a whole piece to get it for itself. Then a
+/// wrong piece has one sender, and no slow peer can hold it up.
 const WHOLE_PIECE: f64 = 20.0;
-/// Seconds within which the sole sender of a doubtful piece has to bring it.
+/// The time in seconds within which the only sender of a suspect piece has to send it.
 const RESERVED: f64 = 60.0;
-/// The part of the memory that one long piece may hold while others can be begun: one in so many. A quarter
-/// of the usual memory is what the fastest peer owes.
+/// The part of the memory that one long piece may hold while others can be opened: one in this many. A
+/// quarter of the usual memory is as much as the fastest peer has pending.
 const STRETCHED: u64 = 4;
-/// An open piece that nobody can go on with makes room after this long, where memory is short.
+/// The time after which a piece that no peer can continue is abandoned when memory is short.
 const STALLED: Duration = Duration::from_secs(30);
-/// A twin is asked for only if it is expected to come this much earlier.
-pub(super) const TWIN_GAIN: Duration = Duration::from_secs(1);
-/// With fewer open pieces than this, twins are looked for each time; else once a second for each peer.
+/// The gain in time that is expected of a duplicate request.
+pub(super) const DUPLICATE_GAIN: Duration = Duration::from_secs(1);
+/// The number of partial pieces below which duplicate requests are looked for each time; else once a second
+/// per peer.
 const FEW_OPEN: usize = 32;
-/// The most open pieces looked through for twins.
+/// The most partial pieces that are searched for duplicate requests.
 const MAX_LOOKED_AT: usize = 256;
-/// The most peers that are looked at again whenever something becomes free.
+/// The most peers that are looked at again whenever blocks or memory become free.
 const AWAKENED: usize = 32;
-/// The most twins asked for in one order.
-const TWINS: usize = 16;
+/// The most duplicate requests in one order.
+const MAX_DUPLICATES: usize = 16;
 
 impl Content {
-    /// Asks everyone who has room for more.
-    pub(super) fn feed(&mut self, swarm: &mut Swarm, now: Moment, out: &mut Vec<Output>) {
+    /// Requests blocks from all peers that have room in their pipeline.
+    pub(super) fn request_blocks(&mut self, swarm: &mut Swarm, now: Moment, out: &mut Vec<Output>) {
         if swarm.finished || swarm.paused {
-            self.hungry.clear();
-            self.freed = false;
+            self.wants_requests.clear();
+            self.reconsider = false;
             return;
         }
-        // What is scarce goes to the fastest first; who is left out is looked at in the next pulse.
-        if std::mem::take(&mut self.freed) {
-            let dry = swarm.peers.iter().filter(|(_, peer)| peer.dry && peer.may_be_asked());
-            let mut dry: Vec<PeerKey> = dry.map(|(&key, _)| key).collect();
-            if dry.len() > AWAKENED {
-                dry = fastest_first(swarm, now, dry);
+        // The fastest peers choose first; the others are looked at in the next pulse.
+        if std::mem::take(&mut self.reconsider) {
+            let starved = swarm.peers.iter().filter(|(_, peer)| peer.starved && peer.may_be_asked());
+            let mut starved: Vec<PeerKey> = starved.map(|(&key, _)| key).collect();
+            if starved.len() > AWAKENED {
+                starved = fastest_first(swarm, now, starved);
             }
-            self.hungry.extend(dry.into_iter().take(AWAKENED));
+            self.wants_requests.extend(starved.into_iter().take(AWAKENED));
         }
-        let hungry: Vec<_> = std::mem::take(&mut self.hungry).into_iter().collect();
-        for key in fastest_first(swarm, now, hungry) {
-            self.ask(swarm, now, key, out);
+        let wants_requests: Vec<_> = std::mem::take(&mut self.wants_requests).into_iter().collect();
+        for key in fastest_first(swarm, now, wants_requests) {
+            self.request_from(swarm, now, key, out);
         }
     }
 
-    fn ask(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
+    fn request_from(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
         let Some(peer) = swarm.peers.get(&key).filter(|peer| peer.may_be_asked()) else { return };
         let room = peer.pipeline.room();
         if room == 0 {
@@ -66,7 +67,7 @@ impl Content {
         }
         let mut blocks: Vec<Block> = Vec::with_capacity(room);
         let geometry = self.geometry.clone();
-        blocks.extend(self.twins_ahead(swarm, now, key, room.min(TWINS)));
+        blocks.extend(self.choose_ahead_duplicates(swarm, now, key, room.min(MAX_DUPLICATES)));
         while blocks.len() < room {
             let ahead = self.choose_ahead(swarm, now, key, out);
             let next = ahead.or_else(|| self.choose(swarm, now, key, out));
@@ -77,21 +78,21 @@ impl Content {
             }
             blocks.extend(taken);
         }
-        let dry = blocks.len() < room;
+        let starved = blocks.len() < room;
         if blocks.is_empty() {
-            blocks = self.twins(swarm, now, key, room.min(TWINS));
+            blocks = self.choose_duplicates(swarm, now, key, room.min(MAX_DUPLICATES));
         }
         let Some(peer) = swarm.peers.get_mut(&key) else { return };
-        peer.dry = dry;
+        peer.starved = starved;
         if !blocks.is_empty() {
-            peer.pipeline.asked(now, &blocks);
+            peer.pipeline.record_requests(now, &blocks);
             out.push(Output::Ask { peer: key, blocks });
         }
     }
 
-    /// The piece from which a peer is asked next: what is begun is finished first, then a new one is
-    /// begun if memory allows, and at last others are helped with theirs. Of long pieces that are begun
-    /// more is got into reach, up to a share of memory before a new one is begun, and then up to all.
+    /// Chooses the next piece to request from a peer: partial pieces first, then a new one if memory allows,
+    /// then pieces that other peers own. The windows of long partial pieces are extended, up to a share of
+    /// the memory before a new piece is opened, and up to all of it afterwards.
     fn choose(
         &mut self,
         swarm: &mut Swarm,
@@ -121,23 +122,23 @@ impl Content {
             return Some(piece);
         }
         let begun = self.extend(swarm, now, key, share, |open| open.owner.is_none());
-        let begun = begun.or_else(|| self.begin(swarm, now, key, None, out));
-        begun.or_else(|| self.help(swarm, now, key)).or_else(|| {
+        let begun = begun.or_else(|| self.open_piece(swarm, now, key, None, out));
+        begun.or_else(|| self.choose_owned(swarm, now, key)).or_else(|| {
             let budget = swarm.config.budget;
             self.extend(swarm, now, key, budget, |_| true)
         })
     }
 
-    /// A piece of somebody else.
-    fn help(&self, swarm: &Swarm, now: Moment, key: PeerKey) -> Option<Piece> {
+    /// Chooses a piece that another peer owns.
+    fn choose_owned(&self, swarm: &Swarm, now: Moment, key: PeerKey) -> Option<Piece> {
         let peer = swarm.peers.get(&key)?;
         let others = self.partial.owned().filter(|(piece, _)| peer.may_give(*piece));
         let open = others.filter(|(_, open)| !swarm.is_kept_from(now, key, open));
         open.max_by_key(|(_, open)| open.free()).map(|(piece, _)| piece)
     }
 
-    /// Gets more of a long piece that is begun into reach, one of those that `fits` picks, if memory allows
-    /// and the piece does not hold more than `most` by it.
+    /// Extends the window of a long partial piece that `fits`, if memory allows and the piece then holds at
+    /// most `most` bytes.
     fn extend(
         &mut self,
         swarm: &mut Swarm,
@@ -162,13 +163,13 @@ impl Content {
         Some(piece)
     }
 
-    /// Bytes that must be free for a new piece.
+    /// The bytes of memory that a new piece needs.
     pub(super) fn least_room(&self, swarm: &Swarm) -> u64 {
         request_window::at_first(self.geometry.piece_len(), swarm.config.budget)
     }
 
-    /// Begins a new piece for a peer, if memory allows: the first of those ahead, where there are any.
-    pub(super) fn begin(
+    /// Opens a new piece for a peer if memory allows, or the first one of the range `ahead` if given.
+    pub(super) fn open_piece(
         &mut self,
         swarm: &mut Swarm,
         now: Moment,
@@ -198,7 +199,7 @@ impl Content {
         let len = self.geometry.len_of(piece);
         let fast = peer.down.rate(now) * WHOLE_PIECE >= f64::from(len);
         let strict = self.smart_ban.has_record(piece);
-        // What somebody waits for comes from all who have it.
+        // Read-ahead pieces are downloaded from all peers that have them.
         let owner = ((fast && !is_ahead) || strict).then_some(key);
         self.rarity.take(piece);
         let window = RequestWindow::new(self.geometry.blocks_in(piece), swarm.config.budget);
@@ -210,26 +211,26 @@ impl Content {
         Some(piece)
     }
 
-    /// Blocks that others owe and this peer would bring earlier. In the end game any of them; before
-    /// that only what holds memory while there is none for a new piece.
-    fn twins(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, most: usize) -> Vec<Block> {
+    /// Chooses duplicate requests: blocks pending at other peers that this peer would send sooner. In the end
+    /// game these can be any blocks; before, only blocks of pieces that hold memory which a new piece needs.
+    fn choose_duplicates(&mut self, swarm: &mut Swarm, now: Moment, key: PeerKey, most: usize) -> Vec<Block> {
         let end_game = self.in_end_game();
         let Some(peer) = swarm.peers.get_mut(&key) else { return Vec::new() };
         let few = end_game && self.partial.iter().take(FEW_OPEN).count() < FEW_OPEN;
-        if peer.pipeline.is_snubbed() || (now < peer.next_twins && !few) {
+        if peer.pipeline.is_snubbed() || (now < peer.next_duplicates && !few) {
             return Vec::new();
         }
-        peer.next_twins = now + Duration::from_secs(1);
+        peer.next_duplicates = now + Duration::from_secs(1);
         let Some(peer) = swarm.peers.get(&key) else { return Vec::new() };
         let mine = peer.pipeline.eta(now, peer.down.rate(now));
-        let limit = if end_game { mine + TWIN_GAIN } else { mine + TWIN_GAIN * 10 };
+        let limit = if end_game { mine + DUPLICATE_GAIN } else { mine + DUPLICATE_GAIN * 10 };
         let mut etas: BTreeMap<PeerKey, Duration> = BTreeMap::new();
         let mut found: Vec<(usize, std::cmp::Reverse<Duration>, Block)> = Vec::new();
         let open = self.partial.iter().filter(|(piece, open)| {
             !open.is_whole() && peer.may_give(*piece) && !swarm.is_reserved(now, open)
         });
         for (piece, _) in open.take(MAX_LOOKED_AT) {
-            for (block, first, askers) in self.partial.twinnable(&self.geometry, piece, key) {
+            for (block, first, askers) in self.partial.duplicate_candidates(&self.geometry, piece, key) {
                 let of = |first: &PeerKey| {
                     swarm.peers.get(first).map_or(Duration::ZERO, |p| p.pipeline.eta(now, p.down.rate(now)))
                 };
@@ -243,34 +244,34 @@ impl Content {
         found.truncate(most);
         let blocks: Vec<Block> = found.into_iter().map(|(_, _, block)| block).collect();
         for &block in &blocks {
-            self.partial.add_twin(block, key);
+            self.partial.add_duplicate(block, key);
         }
         blocks
     }
 
-    /// A peer chokes us.
+    /// Handles a choke.
     pub(super) fn choked(&mut self, swarm: &mut Swarm, key: PeerKey) {
         let Some(peer) = swarm.peers.get_mut(&key) else { return };
         peer.chokes_us = true;
-        // With the fast extension each request is answered or rejected (BEP 6); without, all are void.
+        // With the fast extension each request is served or rejected (BEP 6); without it, all are void.
         if !peer.fast() {
             for block in peer.pipeline.clear() {
                 self.partial.release(block, key);
             }
-            self.freed = true;
+            self.reconsider = true;
         }
         self.partial.disown(key);
     }
 
-    /// A peer does not choke us any more.
+    /// Handles an unchoke.
     pub(super) fn unchoked(&mut self, swarm: &mut Swarm, key: PeerKey) {
         if let Some(peer) = swarm.peers.get_mut(&key) {
             peer.chokes_us = false;
-            self.hungry.insert(key);
+            self.wants_requests.insert(key);
         }
     }
 
-    /// A peer will not send a block (BEP 6).
+    /// Handles a rejected request (BEP 6).
     pub(super) fn rejected(
         &mut self,
         swarm: &mut Swarm,
@@ -283,34 +284,35 @@ impl Content {
         if !peer.pipeline.forget(block) {
             return self.strike(swarm, now, key, out);
         }
-        // A rejected piece is not allowed after all, or we would ask for ever.
+        // A piece that is rejected while we are choked is not allowed after all; otherwise we would ask for
+        // ever.
         if peer.chokes_us {
             peer.allowed_us.retain(|&piece| piece != block.piece());
         }
         let angry = !peer.chokes_us && peer.strike();
-        peer.dry = true;
+        peer.starved = true;
         let choked = peer.chokes_us;
-        // Asked again at once it would reject again at once: it waits for the next pulse, and others with it.
-        self.freed |= self.partial.release(block, key) && choked;
+        // If it were requested at once it would be rejected at once, so it waits for the next pulse.
+        self.reconsider |= self.partial.release(block, key) && choked;
         if angry {
-            self.close(swarm, now, key, crate::swarm::event::Departure::Protocol, out);
+            self.close(swarm, now, key, crate::swarm::event::DisconnectReason::Protocol, out);
         }
     }
 
-    /// A peer owes blocks for too long: others are asked for them.
+    /// Snubs a peer that has not sent requested blocks for too long: they are requested from others.
     pub(super) fn snub(&mut self, swarm: &mut Swarm, key: PeerKey, out: &mut Vec<Output>) {
         let Some(peer) = swarm.peers.get_mut(&key) else { return };
-        let owed: Vec<Block> = peer.pipeline.owed().iter().copied().collect();
-        // It is asked anew by the next pulse. Were it asked for the same block at once, its answer to the
-        // cancel (BEP 6) would be taken for the answer to the new request.
-        peer.dry = false;
+        let owed: Vec<Block> = peer.pipeline.pending().iter().copied().collect();
+        // The peer is asked again in the next pulse. If it were asked for the same block at once, its reject
+        // of the cancelled request (BEP 6) would be taken for a reject of the new one.
+        peer.starved = false;
         self.partial.disown(key);
-        self.take_back(swarm, key, &owed, out);
-        self.hungry.remove(&key);
+        self.cancel_requests(swarm, key, &owed, out);
+        self.wants_requests.remove(&key);
     }
 
-    /// Takes back requests from a peer.
-    pub(super) fn take_back(
+    /// Cancels requests to a peer.
+    pub(super) fn cancel_requests(
         &mut self,
         swarm: &mut Swarm,
         key: PeerKey,
@@ -320,43 +322,45 @@ impl Content {
         let Some(peer) = swarm.peers.get_mut(&key) else { return };
         let gone: Vec<Block> = blocks.iter().copied().filter(|&block| peer.pipeline.forget(block)).collect();
         for &block in &gone {
-            self.freed |= self.partial.release(block, key);
+            self.reconsider |= self.partial.release(block, key);
         }
         if !gone.is_empty() {
-            self.hungry.insert(key);
+            self.wants_requests.insert(key);
             out.push(Output::Cancel { peer: key, blocks: gone });
         }
     }
 
-    /// Gives up an open piece: what landed of it is thrown away, what is asked is taken back.
+    /// Abandons a partial piece: its received blocks are discarded and its requests cancelled.
     pub(super) fn abandon(&mut self, swarm: &mut Swarm, piece: Piece, out: &mut Vec<Output>) {
         let mut askers: BTreeMap<PeerKey, Vec<Block>> = BTreeMap::new();
-        for (block, key) in self.partial.asked(&self.geometry, piece) {
+        for (block, key) in self.partial.requested(&self.geometry, piece) {
             askers.entry(key).or_default().push(block);
         }
         for (key, blocks) in askers {
-            self.take_back(swarm, key, &blocks, out);
+            self.cancel_requests(swarm, key, &blocks, out);
         }
         if self.partial.close(piece).is_some() {
             out.push(Output::Discard { piece });
-            self.put_back(swarm, piece);
+            self.make_available(swarm, piece);
         }
     }
 
-    /// A piece can be begun again, if it is still wanted.
-    pub(super) fn put_back(&mut self, swarm: &mut Swarm, piece: Piece) {
+    /// Makes a piece available to be opened again, if it is still wanted.
+    pub(super) fn make_available(&mut self, swarm: &mut Swarm, piece: Piece) {
         if self.progress.lacking().has(piece) {
             self.rarity.put(piece, self.progress.priority(piece), &mut swarm.rng);
         }
-        self.freed = true;
+        self.reconsider = true;
     }
 
-    /// Where memory is used up and peers wait for something to do, gives up the open piece that nobody
-    /// can go on with and that loses least.
+    /// Abandons a partial piece that no peer can continue, the one with the fewest blocks, if memory is used
+    /// up and peers wait for requests.
     pub(super) fn drop_stalled(&mut self, swarm: &mut Swarm, now: Moment, out: &mut Vec<Output>) {
         let full = self.partial.bytes() + self.least_room(swarm) > swarm.config.budget;
-        let waits =
-            swarm.peers.values().any(|peer| peer.dry && peer.may_be_asked() && !peer.pipeline.is_snubbed());
+        let waits = swarm
+            .peers
+            .values()
+            .any(|peer| peer.starved && peer.may_be_asked() && !peer.pipeline.is_snubbed());
         if !full || !waits || self.rarity.free().is_empty() {
             return;
         }
@@ -364,34 +368,34 @@ impl Content {
             let stuck = now.since(open.touched) >= STALLED;
             stuck && !swarm.peers.values().any(|peer| peer.may_give(*piece) && !peer.pipeline.is_snubbed())
         });
-        if let Some((_, piece)) = stalled.map(|(piece, open)| (open.landed(), piece)).min() {
+        if let Some((_, piece)) = stalled.map(|(piece, open)| (open.received(), piece)).min() {
             self.abandon(swarm, piece, out);
         }
     }
 }
 
 impl Swarm {
-    /// Whether a piece that was wrong before is to come from its owner alone: as long as that one has
-    /// just sent a part of it, or is going to bring the rest within a minute.
+    /// Whether a piece that has failed before is reserved for its owner: as long as a block was received just
+    /// now, or the owner can send the rest within a minute.
     pub fn is_reserved(&self, now: Moment, open: &PartialPiece) -> bool {
         let owner = open.owner.and_then(|key| self.peers.get(&key));
-        let recent = now.since(open.touched) < TWIN_GAIN * 10;
+        let recent = now.since(open.touched) < DUPLICATE_GAIN * 10;
         let soon = |rate: f64| rate * RESERVED >= open.missing() as f64;
         open.strict && owner.is_some_and(|owner| recent || soon(owner.down.rate(now)))
     }
 
-    /// Whether a piece is to come from somebody else alone.
+    /// Whether a piece is reserved for another peer.
     fn is_kept_from(&self, now: Moment, key: PeerKey, open: &PartialPiece) -> bool {
         open.owner != Some(key) && self.is_reserved(now, open)
     }
 }
 
-/// Those that may be asked for more, the fastest first; the others come last.
+/// Sorts peers by their rate, fastest first; those that cannot be asked come last.
 fn fastest_first(swarm: &Swarm, now: Moment, keys: Vec<PeerKey>) -> Vec<PeerKey> {
     if keys.len() <= 1 {
         return keys;
     }
-    // A rate costs more than a comparison, and many a peer has no room for a request.
+    // A rate is costly to compute, and many peers have no room for a request.
     let rate = |key: &PeerKey| {
         let able = swarm.peers.get(key).filter(|peer| peer.may_be_asked() && peer.pipeline.room() > 0);
         able.map_or(-1.0, |peer| peer.down.rate(now))

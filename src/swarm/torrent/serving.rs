@@ -1,4 +1,4 @@
-//! Upload: requests of others, and the slots they need.
+//! Uploads: requests of peers, and upload slots.
 
 use std::time::Duration;
 
@@ -13,15 +13,15 @@ use crate::swarm::event::{Output, PeerKey};
 use crate::swarm::parts::allowed_fast::{ALLOWED, allowed_fast};
 use crate::swarm::parts::choker::{Choker, Contender, slots};
 
-/// Requests may arrive for this long after a choke that crossed them.
+/// The time after a choke within which requests may still arrive that were sent before it.
 const CROSSING: Duration = Duration::from_secs(30);
-/// A peer that changes its mind faster than this is struck.
+/// The time within which a second change of interest counts as a strike.
 const FICKLE: Duration = Duration::from_secs(1);
-/// How often a peer may ask for each block of a piece it may have while choked.
+/// The number of times that a peer may request each block of an allowed-fast piece.
 const FAST_TIMES: u32 = 3;
 
 impl Content {
-    /// A peer is interested in us, or is not any more.
+    /// Handles interested and not interested.
     pub(super) fn wanted(
         &mut self,
         swarm: &mut Swarm,
@@ -64,10 +64,10 @@ impl Content {
                 swarm.serve(key, out);
             }
             _ => {
-                // What was under way when we choked it is no fault of its own.
+                // A request that crossed with our choke is no fault of the peer.
                 let crossed = peer.choked && held.is_some() && now.since(peer.choked_at) < CROSSING;
                 if peer.fast() {
-                    swarm.say(now, key, Message::Reject(wanted), out);
+                    swarm.send(now, key, Message::Reject(wanted), out);
                 }
                 if !crossed {
                     self.strike(swarm, now, key, out);
@@ -94,16 +94,16 @@ impl Content {
         } else if forget_served(peer, span) {
             out.push(Output::Unserve { peer: key, spans: vec![span] });
         } else {
-            // It may have crossed with the block on its way.
+            // The cancel may have crossed with the block.
             return self.strike(swarm, now, key, out);
         }
         if fast {
-            swarm.say(now, key, Message::Reject(wanted), out);
+            swarm.send(now, key, Message::Reject(wanted), out);
         }
         swarm.serve(key, out);
     }
 
-    /// Allows a peer that has little the pieces of BEP 6 that we have.
+    /// Sends the allowed-fast pieces (BEP 6) to a peer that has few pieces.
     pub(super) fn allow_fast(&self, swarm: &mut Swarm, now: Moment, key: PeerKey, out: &mut Vec<Output>) {
         let info_hash = swarm.config.info_hash.wire();
         let Some(peer) = swarm.peers.get_mut(&key) else { return };
@@ -114,11 +114,11 @@ impl Content {
         set.retain(|&piece| self.progress.have().has(piece) && !peer.has.has(piece));
         peer.allowed = set.iter().map(|&piece| (piece, 0)).collect();
         for piece in set {
-            swarm.say(now, key, Message::AllowedFast(piece.index()), out);
+            swarm.send(now, key, Message::AllowedFast(piece.index()), out);
         }
     }
 
-    /// The round of the choker.
+    /// Runs a round of the choker.
     pub(super) fn rechoke(&mut self, swarm: &mut Swarm, now: Moment, out: &mut Vec<Output>) {
         if swarm.paused {
             return;
@@ -138,7 +138,7 @@ impl Content {
 }
 
 impl Swarm {
-    /// Orders the next burst, if little of the last is left.
+    /// Orders the next spans to be sent, if few are left in the send queue.
     fn serve(&mut self, key: PeerKey, out: &mut Vec<Output>) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         if peer.serving_bytes >= SERVE_AHEAD / 2 || peer.queue.is_empty() {
@@ -162,23 +162,24 @@ impl Swarm {
             peer.up.add(now, u64::from(span.len()));
             self.counters.up.add(now, u64::from(span.len()));
         }
-        peer.said_at = now;
+        peer.sent_at = now;
         self.serve(key, out);
     }
 
-    /// Spans could not be read for the moment: who asked for them is told, or asks again by itself.
+    /// Handles spans that could not be read at the moment: the requests are rejected, or repeated by the
+    /// peer.
     pub fn unserved(&mut self, now: Moment, key: PeerKey, spans: &[Span], out: &mut Vec<Output>) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         let gone: Vec<Span> = spans.iter().copied().filter(|&span| forget_served(peer, span)).collect();
         if peer.fast() {
             for span in gone {
-                self.say(now, key, Message::Reject(span.into()), out);
+                self.send(now, key, Message::Reject(span.into()), out);
             }
         }
         self.serve(key, out);
     }
 
-    /// Serves nothing of a piece any more.
+    /// Withdraws a piece from a peer: its requests for the piece are rejected.
     pub fn withdraw(&mut self, now: Moment, key: PeerKey, piece: Piece, out: &mut Vec<Output>) {
         let Some(peer) = self.peers.get_mut(&key) else { return };
         peer.allowed.retain(|&(allowed, _)| allowed != piece);
@@ -193,7 +194,7 @@ impl Swarm {
             out.push(Output::Unserve { peer: key, spans: served.clone() });
         }
         for span in served.into_iter().chain(waiting).filter(|_| fast) {
-            self.say(now, key, Message::Reject(span.into()), out);
+            self.send(now, key, Message::Reject(span.into()), out);
         }
         self.serve(key, out);
     }
@@ -222,7 +223,7 @@ impl Swarm {
             peer.choked = false;
             peer.choked_at = now;
             peer.sent_before = peer.up.total();
-            self.say(now, key, Message::Unchoke, out);
+            self.send(now, key, Message::Unchoke, out);
         }
     }
 
@@ -234,16 +235,16 @@ impl Swarm {
         let mut void: Vec<Span> = peer.serving.drain(..).collect();
         void.extend(peer.queue.drain(..));
         peer.serving_bytes = 0;
-        self.say(now, key, Message::Choke, out);
+        self.send(now, key, Message::Choke, out);
         if !void.is_empty() {
             out.push(Output::Unserve { peer: key, spans: Vec::new() });
         }
         for span in void.into_iter().filter(|_| fast) {
-            self.say(now, key, Message::Reject(span.into()), out);
+            self.send(now, key, Message::Reject(span.into()), out);
         }
     }
 
-    /// Gives free slots away at once.
+    /// Assigns free upload slots at once.
     pub fn fill_slots(&mut self, now: Moment, out: &mut Vec<Output>) {
         if self.paused {
             return;
@@ -261,7 +262,7 @@ impl Swarm {
     }
 }
 
-/// Whether a choked peer may have one more block of a piece (BEP 6); it is counted.
+/// Whether a choked peer may request another block of an allowed-fast piece (BEP 6). Counts the request.
 fn allowed(peer: &mut Peer, piece: Piece, blocks: u32) -> bool {
     let entry = peer.allowed.iter_mut().find(|(allowed, _)| *allowed == piece);
     entry.is_some_and(|(_, times)| {

@@ -1,4 +1,4 @@
-//! The summary of a torrent: everything a face needs to say what it does and why.
+//! The summary of a torrent: everything that a face needs to show its state.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,192 +11,192 @@ use super::peer::Peer;
 use super::phase::Phase;
 use crate::swarm::event::{PeerKey, Source, TrackerFailure, TrackerKey};
 use crate::swarm::parts::announcer::Tracker;
+pub use crate::swarm::parts::dht_schedule::DhtResults;
+use crate::swarm::parts::dht_schedule::DhtSchedule;
 pub use crate::swarm::parts::dials::Dials;
-use crate::swarm::parts::lookups::Lookups;
-pub use crate::swarm::parts::lookups::Searched;
 
-/// A torrent at one moment.
+/// The state of a torrent at one moment.
 #[expect(clippy::struct_excessive_bools, reason = "each says one thing that is so or is not")]
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Summary {
-    /// How the search for the info dictionary goes, until the content is open.
+    /// The download of the info dictionary, until the content is open.
     pub metadata: Option<MetadataSummary>,
-    /// Bytes that are wanted; padding is not counted here or below.
+    /// The wanted bytes; padding does not count here or below.
     pub wanted: u64,
-    /// Wanted bytes that are verified and written.
+    /// The wanted bytes that are verified and written.
     pub done: u64,
     /// All bytes that are verified and written.
     pub have: u64,
-    /// Pieces of the torrent.
+    /// The number of pieces.
     pub pieces: u32,
-    /// Pieces that are verified and written.
+    /// The number of pieces that are verified and written.
     pub have_pieces: u32,
-    /// Pieces that are wanted and lacking.
+    /// The number of wanted pieces that are missing.
     pub lacking_pieces: u32,
-    /// Lacking pieces that no connected peer has.
+    /// The number of missing pieces that no connected peer has.
     pub nobody_has: u32,
-    /// Bytes of open pieces, and how many are allowed.
+    /// The bytes of memory held by partial pieces.
     pub open: u64,
-    /// See `open`.
+    /// The most bytes that partial pieces may hold.
     pub budget: u64,
-    /// Peers wait because no more pieces may be open: the disk is slower than the network.
+    /// Whether peers wait because memory is full of partial pieces: the disk is slower than the network.
     pub short_of_memory: bool,
-    /// Every wanted block is asked for.
+    /// Whether every missing block is requested at least once.
     pub end_game: bool,
-    /// Every wanted piece is there.
+    /// Whether all wanted pieces are verified and written.
     pub finished: bool,
-    /// Paused by the user.
+    /// Whether the user paused the torrent.
     pub paused: bool,
-    /// Payload per second downwards.
+    /// The payload download rate, in bytes per second.
     pub down: f64,
-    /// Payload per second upwards.
+    /// The payload upload rate, in bytes per second.
     pub up: f64,
-    /// Payload received that was of use.
+    /// The useful payload received, in bytes.
     pub received: u64,
-    /// Payload received that was of no use.
+    /// The useless payload received, in bytes.
     pub wasted: u64,
-    /// Payload sent.
+    /// The payload sent, in bytes.
     pub sent: u64,
-    /// Connected peers.
+    /// The number of connected peers.
     pub peers: u32,
-    /// Connected peers that have everything.
+    /// The number of connected peers that have all pieces.
     pub seeds: u32,
-    /// Connected peers that have something we want and lack.
+    /// The number of connected peers that have a piece we want and lack.
     pub interesting: u32,
-    /// Of those, how many choke us.
+    /// The number of those that choke us.
     pub choking_us: u32,
-    /// Of those, how many owe us for too long.
+    /// The number of those that are snubbed: they have not sent requested blocks for too long.
     pub snubbing_us: u32,
-    /// Peers that send to us now.
+    /// The number of peers that send payload now.
     pub sending: u32,
-    /// Peers that want something of us.
+    /// The number of peers that are interested in us.
     pub wanting: u32,
-    /// Peers we do not choke and that want something of us.
+    /// The number of interested peers that we do not choke.
     pub served: u32,
-    /// The share the best connected peer has, from 0 to 1.
+    /// The largest share of the pieces that a connected peer has, from 0 to 1.
     pub best_share: f64,
-    /// PeerCompletions of the torrent among connected peers and ourselves: whole ones, and the share of pieces
-    /// that have one more.
+    /// The availability: the number of whole copies among connected peers and ourselves, plus the share of
+    /// pieces with one copy more.
     pub availability: f64,
-    /// Connected peers that were incomplete when they came and have become complete.
+    /// The number of connected peers that completed the download with our help.
     pub copies: u32,
-    /// Addresses known.
+    /// The number of candidates.
     pub known: u32,
-    /// Of those, how many have neither failed nor are connected.
+    /// The number of candidates that are not connected and have not failed.
     pub fresh: u32,
-    /// Dials under way.
+    /// The number of dials in progress.
     pub dialling: u32,
-    /// How dials ended.
+    /// The results of all dials.
     pub dials: Dials,
-    /// Trackers of the torrent.
+    /// The number of trackers.
     pub trackers: u32,
-    /// Trackers that answered when last asked.
+    /// The number of trackers whose last announce succeeded.
     pub trackers_working: u32,
-    /// Trackers that did not.
+    /// The number of trackers whose last announce failed.
     pub trackers_failed: u32,
-    /// Of those, how many refused us.
+    /// The number of those that refused it.
     pub trackers_refused: u32,
     /// The reason that one of them gave.
     pub refused: Option<Untrusted>,
-    /// Of those that failed, how many could not be asked, or gave an answer that could not be read. A tracker that
-    /// says nothing is not among them.
+    /// The number of failed trackers that were unreachable or sent an unreadable answer. Those that did not
+    /// answer in time are not counted.
     pub trackers_broken: u32,
-    /// Why, of one of them.
+    /// The failure of one of them.
     pub failure: Option<Untrusted>,
-    /// The results of searches in the DHT; nothing if it is not used.
-    pub dht: Option<Searched>,
-    /// Seeds in the swarm, as the tracker says that knows most.
+    /// The results of DHT searches; `None` if the DHT is not used.
+    pub dht: Option<DhtResults>,
+    /// The number of seeds in the swarm, the highest that a tracker reports.
     pub swarm_seeds: Option<u32>,
-    /// Leechers in the swarm, as the tracker says that knows most.
+    /// The number of leechers in the swarm, the highest that a tracker reports.
     pub swarm_leechers: Option<u32>,
 }
 
-/// The search for the info dictionary at one moment.
+/// The download of the info dictionary at one moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct MetadataSummary {
-    /// Whether it was found, of use or not.
+    /// Whether the dictionary is complete and has the right hash, usable or not.
     pub found: bool,
-    /// Connected peers that offer it.
+    /// The number of connected peers that offer the dictionary.
     pub offering: u32,
-    /// Those of them that did not give it when they were asked.
+    /// The number of those that were silent or refused.
     pub refusing: u32,
-    /// Peers that claimed a longer dictionary than is taken from anybody.
+    /// The number of peers that claimed a longer dictionary than is allowed.
     pub too_long: u32,
-    /// Bytes of it that are there, of the attempt that has most, and its length.
+    /// The bytes received of the most advanced attempt, and its length.
     pub progress: Option<(u64, u32)>,
 }
 
-/// One connection at one moment.
+/// A connection at one moment.
 #[expect(clippy::struct_excessive_bools, reason = "each says one thing that is so or is not")]
 #[derive(Clone, PartialEq, Debug)]
 pub struct PeerSummary {
-    /// Its key.
+    /// The key of the connection.
     pub key: PeerKey,
-    /// The address at the other end.
+    /// The remote address.
     pub addr: SocketAddr,
-    /// The name of its client.
+    /// The peer's client name.
     pub client: Untrusted,
-    /// Whether it connected to us.
+    /// Whether the peer connected to us.
     pub incoming: bool,
-    /// The source of its address, if it is known.
+    /// The source of the address, if known.
     pub source: Option<Source>,
-    /// How long it has been connected.
+    /// The time since the peer connected.
     pub age: Duration,
-    /// The share it has, from 0 to 1.
+    /// The share of the pieces that the peer has, from 0 to 1.
     pub progress: f64,
-    /// Payload per second from it.
+    /// The payload rate from the peer, in bytes per second.
     pub down: f64,
-    /// Payload per second to it.
+    /// The payload rate to the peer, in bytes per second.
     pub up: f64,
-    /// Payload from it.
+    /// The payload received from the peer, in bytes.
     pub received: u64,
-    /// Payload to it.
+    /// The payload sent to the peer, in bytes.
     pub sent: u64,
-    /// We want something it has.
+    /// Whether we are interested in the peer.
     pub interested: bool,
-    /// Whether it answers our requests.
+    /// Whether the peer has unchoked us.
     pub unchoked_us: bool,
-    /// Whether it wants something we have.
+    /// Whether the peer is interested in us.
     pub wants: bool,
-    /// We answer its requests.
+    /// Whether we have unchoked the peer.
     pub unchoked_by_us: bool,
-    /// Whether it has owed us blocks for too long.
+    /// Whether the peer is snubbed: it has not sent requested blocks for too long.
     pub snubs_us: bool,
-    /// Blocks it owes us.
+    /// The number of blocks pending at the peer.
     pub owes: u32,
-    /// Blocks it should owe us.
+    /// The number of blocks that should be pending.
     pub depth: u32,
 }
 
-/// One tracker at one moment.
+/// A tracker at one moment.
 #[derive(Clone, PartialEq, Debug)]
 pub struct TrackerSummary {
-    /// Its key.
+    /// The key of the tracker.
     pub key: TrackerKey,
-    /// Its tier, counted from 0.
+    /// The tracker's tier, counted from 0.
     pub tier: usize,
-    /// An announce is under way.
+    /// Whether an announce is in progress.
     pub asking: bool,
-    /// Whether it answered when last asked; unknown before the first answer.
+    /// Whether the last announce succeeded; unknown before the first answer.
     pub working: Option<bool>,
-    /// Failures in a row.
+    /// The number of consecutive failures.
     pub failures: u32,
-    /// The last failure or warning it sent.
+    /// The last failure or warning.
     pub said: Option<Untrusted>,
-    /// Whether it refused rather than being out of reach.
+    /// Whether the last failure was a refusal, not a network error.
     pub refused: bool,
-    /// Until the next announce.
+    /// The time until the next announce.
     pub next: Option<Duration>,
-    /// Seeds it knows.
+    /// The number of seeds, as the tracker reported it.
     pub seeds: Option<u32>,
-    /// Leechers it knows.
+    /// The number of leechers, as the tracker reported it.
     pub leechers: Option<u32>,
-    /// Addresses it gave when last asked.
+    /// The number of peers in the last answer.
     pub peers: usize,
 }
 
 impl Torrent {
-    /// The torrent as it is now. It costs a walk over pieces and peers: for snapshots, not for loops.
+    /// Summarises the torrent. The call walks over all pieces and peers: for snapshots, not for loops.
     pub fn summary(&self, now: Moment) -> Summary {
         let swarm = &self.swarm;
         let count = |f: &dyn Fn(&Peer) -> bool| swarm.peers.values().filter(|p| f(p)).count() as u32;
@@ -221,10 +221,10 @@ impl Torrent {
             fresh: swarm.candidates.fresh() as u32,
             dialling: swarm.candidates.dialling() as u32,
             dials: swarm.candidates.dials(),
-            dht: swarm.lookups.as_ref().map(Lookups::searched),
+            dht: swarm.dht_schedule.as_ref().map(DhtSchedule::results),
             ..Summary::default()
         };
-        summary.tell_trackers(swarm.announcer.trackers());
+        summary.set_trackers(swarm.announcer.trackers());
         match &self.phase {
             Phase::Metadata(download) => {
                 summary.metadata = Some(MetadataSummary {
@@ -236,19 +236,19 @@ impl Torrent {
                 });
             }
             Phase::Content(content) => {
-                summary.tell_content(content);
+                summary.set_content(content);
                 let best = swarm.peers.values().map(|peer| peer.has.count()).max().unwrap_or(0);
                 summary.best_share = f64::from(best) / f64::from(summary.pieces);
                 summary.short_of_memory = !content.partial.is_empty()
                     && content.partial.bytes() + content.least_room(swarm) > swarm.config.budget
-                    && swarm.peers.values().any(|peer| peer.dry);
+                    && swarm.peers.values().any(|peer| peer.starved);
                 summary.end_game = !swarm.finished && content.in_end_game();
             }
         }
         summary
     }
 
-    /// Every connection as it is now.
+    /// Returns the state of each connection.
     pub fn peers(&self, now: Moment) -> impl Iterator<Item = PeerSummary> + '_ {
         self.swarm.peers.iter().map(move |(&key, peer)| PeerSummary {
             key,
@@ -271,12 +271,12 @@ impl Torrent {
             wants: peer.wants,
             unchoked_by_us: !peer.choked,
             snubs_us: peer.pipeline.is_snubbed(),
-            owes: peer.pipeline.owed().len() as u32,
+            owes: peer.pipeline.pending().len() as u32,
             depth: peer.pipeline.depth(),
         })
     }
 
-    /// Every tracker as it is now, in the order of keys.
+    /// Returns the state of each tracker, in the order of keys.
     pub fn trackers(&self, now: Moment) -> impl Iterator<Item = TrackerSummary> + '_ {
         let announcer = &self.swarm.announcer;
         announcer.trackers().iter().enumerate().map(move |(at, known)| TrackerSummary {
@@ -296,9 +296,9 @@ impl Torrent {
 }
 
 impl Summary {
-    fn tell_trackers(&mut self, trackers: &[Tracker]) {
+    fn set_trackers(&mut self, trackers: &[Tracker]) {
         let failed = || trackers.iter().filter(|tracker| tracker.working == Some(false));
-        // Who says nothing fails in no other way than by its silence.
+        // A tracker that did not answer in time is not counted as unreachable.
         let is_silent = |said: &Untrusted| said.raw() == TrackerFailure::NO_ANSWER;
         let broken = || failed().filter(|t| !t.refused && !t.said.as_ref().is_some_and(is_silent));
         self.trackers = trackers.len() as u32;
@@ -312,7 +312,7 @@ impl Summary {
         self.swarm_leechers = trackers.iter().filter_map(|t| t.leechers).max();
     }
 
-    fn tell_content(&mut self, content: &Content) {
+    fn set_content(&mut self, content: &Content) {
         let (wanted, done, have) = content.progress.bytes();
         let (ours, lacking) = (content.progress.have(), content.progress.lacking());
         let pieces = content.geometry.piece_count();

@@ -1,4 +1,4 @@
-//! The peers that a torrent knows, and how it meets others. Lives as long as the torrent, whatever the phase.
+//! The peers of a torrent, and the ways to find and connect to them. It lives through all phases.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,14 +7,14 @@ use super::config::Config;
 use super::peer::Peer;
 use crate::base::{Meter, Moment, Rng, Timers};
 use crate::proto::message::Message;
-use crate::swarm::event::{Departure, Output, PeerKey};
+use crate::swarm::event::{DisconnectReason, Output, PeerKey};
 use crate::swarm::parts::announcer::Announcer;
-use crate::swarm::parts::candidates::{Candidates, Dialler};
-use crate::swarm::parts::lookups::Lookups;
+use crate::swarm::parts::candidates::{Candidates, DialMode};
+use crate::swarm::parts::dht_schedule::DhtSchedule;
 
-/// Rates are averaged over about this long.
+/// The time over which rates are averaged.
 const WINDOW: Duration = Duration::from_secs(5);
-/// Fewer peers and addresses than this are too few.
+/// The number of peers and of fresh candidates below which more are needed.
 const FEW: usize = 10;
 
 /// The purpose of a deadline.
@@ -22,73 +22,74 @@ const FEW: usize = 10;
 pub enum Timer {
     /// An announce or a scrape is due.
     Announce,
-    /// A search in the DHT may be due.
+    /// A DHT search may be due.
     Lookup,
-    /// An address may be dialled.
+    /// A candidate may be dialled.
     Dial,
-    /// Pieces of the info dictionary may be asked of others.
+    /// Pieces of the info dictionary may be requested from other peers.
     Metadata,
-    /// Pipelines are looked at, while anyone owes us.
+    /// Pipelines are adjusted, while requests are pending.
     Pulse,
-    /// Slots are given and silence is noticed, while anyone is connected.
+    /// The choker runs and silent peers are closed, while peers are connected.
     Round,
-    /// Peers may be told of one another.
+    /// Peer exchange messages may be sent.
     Exchange,
 }
 
-/// Bytes that moved.
+/// The payload totals of a torrent.
 #[derive(Clone, Debug)]
 pub struct Counters {
-    /// Payload that was of use.
+    /// The useful payload received.
     pub down: Meter,
-    /// Payload that was sent.
+    /// The payload sent.
     pub up: Meter,
-    /// Payload that was of no use.
+    /// The useless payload received, in bytes.
     pub wasted: u64,
 }
 
-/// See the head of this file.
+/// The peers of a torrent, and the ways to find and connect to them.
 #[expect(clippy::struct_excessive_bools, reason = "each says one thing that is so or is not")]
 #[derive(Clone, Debug)]
 pub struct Swarm {
     /// The settings of the torrent.
     pub config: Config,
-    /// The chance of everything the torrent decides.
+    /// The random numbers of all decisions of the torrent.
     pub rng: Rng,
-    /// Every connection.
+    /// The connected peers.
     pub peers: BTreeMap<PeerKey, Peer>,
-    /// Addresses that may be peers.
+    /// Addresses of possible peers.
     pub candidates: Candidates,
-    /// When which tracker is asked.
+    /// The schedule of announces and scrapes.
     pub announcer: Announcer,
-    /// When peers are searched for in the DHT, if it is used.
-    pub lookups: Option<Lookups>,
-    /// Bytes that moved.
+    /// The schedule of DHT searches, if the DHT is used.
+    pub dht_schedule: Option<DhtSchedule>,
+    /// The payload totals.
     pub counters: Counters,
-    /// When the torrent wants to be woken, and for what.
+    /// The deadlines and their purposes.
     pub timers: Timers<Timer>,
-    /// Whether it has changed what can be dialled when.
+    /// Whether candidates changed, so that dials must be planned anew.
     pub redial: bool,
-    /// Paused by the user.
+    /// Whether the user paused the torrent.
     pub paused: bool,
-    /// Left for good.
+    /// Whether the torrent has left the swarm for good.
     pub stopped: bool,
-    /// Every wanted piece is verified and written.
+    /// Whether all wanted pieces are verified and written.
     pub finished: bool,
 }
 
 impl Swarm {
-    /// Nobody is known yet.
+    /// Makes a swarm without peers.
     pub fn new(now: Moment, mut config: Config, seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         config.max_peers = config.max_peers.max(1);
-        // Peer exchange is offered, and taken back, only where a torrent may prove private later.
+        // Peer exchange is only offered if the torrent is not private; it is withdrawn if it proves private
+        // later.
         config.pex &= !config.private;
         let announcer = Announcer::new(now, &config.trackers, &mut rng);
         Self {
             candidates: Candidates::new(now, config.ours.clone()),
             announcer,
-            lookups: (config.dht && !config.private).then(|| Lookups::new(now, false)),
+            dht_schedule: (config.dht && !config.private).then(|| DhtSchedule::new(now, false)),
             counters: Counters { down: Meter::new(now, WINDOW), up: Meter::new(now, WINDOW), wasted: 0 },
             timers: Timers::new(),
             peers: BTreeMap::new(),
@@ -101,49 +102,49 @@ impl Swarm {
         }
     }
 
-    /// Sends a message.
-    pub fn say(&mut self, now: Moment, peer: PeerKey, message: Message, out: &mut Vec<Output>) {
+    /// Sends a message to a peer.
+    pub fn send(&mut self, now: Moment, peer: PeerKey, message: Message, out: &mut Vec<Output>) {
         if let Some(known) = self.peers.get_mut(&peer) {
-            known.said_at = now;
+            known.sent_at = now;
             out.push(Output::Say { peer, message });
         }
     }
 
-    /// Every connection, so that each can be changed while walking through them.
+    /// Returns all keys, so that peers can be changed or removed while walking over them.
     pub fn keys(&self) -> Vec<PeerKey> {
         self.peers.keys().copied().collect()
     }
 
-    /// Connections that are ended when this address is banned.
+    /// Returns the connections that a ban of this address closes.
     pub fn keys_of(&self, who: std::net::SocketAddr) -> Vec<PeerKey> {
         self.peers.iter().filter(|(_, peer)| peer.address_owner() == who).map(|(&key, _)| key).collect()
     }
 
-    /// Whether there are too few peers, and too few addresses to try.
+    /// Whether there are too few peers, and too few candidates to dial.
     pub fn is_lonely(&self) -> bool {
         self.peers.len() < FEW && self.candidates.fresh() < FEW
     }
 
-    /// For whom addresses are sought now.
-    pub fn dialler(&self) -> Dialler {
+    /// The kind of torrent that dials now.
+    pub fn dial_mode(&self) -> DialMode {
         match (self.finished, self.peers.is_empty()) {
-            (true, _) => Dialler::Complete,
-            (false, true) => Dialler::Alone,
-            (false, false) => Dialler::InCompany,
+            (true, _) => DialMode::Seeding,
+            (false, true) => DialMode::Isolated,
+            (false, false) => DialMode::Downloading,
         }
     }
 
-    /// Dials whom it may, and sets the deadline for the next.
+    /// Dials all candidates that may be dialled, and sets the deadline for the next.
     pub fn dial(&mut self, now: Moment, out: &mut Vec<Output>) {
         self.redial = false;
         self.timers.stop(Timer::Dial);
         if self.paused {
             return;
         }
-        let dialler = self.dialler();
+        let mode = self.dial_mode();
         while self.peers.len() + self.candidates.dialling() < self.config.max_peers {
-            let Some(addr) = self.candidates.next(now, dialler, &mut self.rng) else {
-                if let Some(due) = self.candidates.due(now, dialler) {
+            let Some(addr) = self.candidates.next(now, mode, &mut self.rng) else {
+                if let Some(due) = self.candidates.due(now, mode) {
                     self.timers.set(Timer::Dial, due.max(now + Duration::from_millis(1)));
                 }
                 return;
@@ -152,14 +153,14 @@ impl Swarm {
         }
     }
 
-    /// Notes that a connection has ended, and whether the peer was of use.
-    pub fn note_left(&mut self, now: Moment, peer: &Peer, useful: bool, why: Departure) {
+    /// Records that a connection has ended, and whether the peer was useful.
+    pub fn record_disconnect(&mut self, now: Moment, peer: &Peer, useful: bool, why: DisconnectReason) {
         self.redial = true;
         self.plan_exchange(now);
         if let Some(addr) = peer.listens {
-            let useful = useful && !matches!(why, Departure::Protocol | Departure::Lied);
-            let useful = useful || why == Departure::Stopping;
-            self.candidates.left(now, addr, useful, peer.is_seed());
+            let useful = useful && !matches!(why, DisconnectReason::Protocol | DisconnectReason::Lied);
+            let useful = useful || why == DisconnectReason::Stopping;
+            self.candidates.disconnected(now, addr, useful, peer.is_seed());
         }
     }
 }

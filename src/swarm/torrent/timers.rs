@@ -9,22 +9,22 @@ use super::phase::Phase;
 use super::swarm::{Swarm, Timer};
 use crate::base::Moment;
 use crate::proto::message::Message;
-use crate::swarm::event::{Departure, Output};
+use crate::swarm::event::{DisconnectReason, Output};
 use crate::swarm::parts::choker::ROUND;
-use crate::swarm::parts::lookups::Lookups;
+use crate::swarm::parts::dht_schedule::DhtSchedule;
 
-/// The time between two looks at the pipelines.
+/// The time between two adjustments of the pipelines.
 const PULSE: Duration = Duration::from_secs(1);
-/// We are silent for at most this long (BEP 3).
+/// The longest time without a message to a peer (BEP 3, keep-alive).
 const KEEP_ALIVE: Duration = Duration::from_secs(100);
-/// A peer that is silent for this long is left: two minutes, the usual time between keep-alives (BEP 3),
-/// and some grace.
+/// The time without a message after which a peer is closed: the usual two minutes between keep-alives (BEP
+/// 3), and some grace.
 const IDLE: Duration = Duration::from_secs(130);
-/// A connection in which neither side is interested is left after this long.
+/// The time after which a connection is closed in which neither side is interested.
 const INACTIVE: Duration = Duration::from_secs(600);
 
 impl Torrent {
-    /// Does what is due.
+    /// Runs all timers that are due.
     pub(super) fn expire(&mut self, now: Moment, out: &mut Vec<Output>) {
         let left = self.phase.left();
         while let Some(timer) = self.swarm.timers.expire(now) {
@@ -52,13 +52,13 @@ impl Torrent {
     }
 
     /// Sets the deadlines anew.
-    pub(super) fn plan(&mut self, now: Moment) {
+    pub(super) fn plan_timers(&mut self, now: Moment) {
         let swarm = &mut self.swarm;
         if swarm.stopped {
             return;
         }
         let announce = swarm.announcer.deadline();
-        let lookup = swarm.lookups.as_ref().and_then(Lookups::deadline);
+        let lookup = swarm.dht_schedule.as_ref().and_then(DhtSchedule::deadline);
         for (timer, deadline) in [(Timer::Announce, announce), (Timer::Lookup, lookup)] {
             match deadline {
                 Some(at) => swarm.timers.set(timer, at),
@@ -68,7 +68,7 @@ impl Torrent {
         match &self.phase {
             Phase::Metadata(download) => {
                 match download.deadline(now).filter(|_| !download.found && !swarm.paused) {
-                    // It is never put off by what happens meanwhile.
+                    // An earlier deadline is never put off by later events.
                     Some(at) if swarm.timers.get(Timer::Metadata).is_none_or(|set| at < set) => {
                         swarm.timers.set(Timer::Metadata, at);
                     }
@@ -85,7 +85,7 @@ impl Torrent {
         }
     }
 
-    /// Notices silence, keeps connections alive, gives slots away anew.
+    /// Closes silent peers, sends keep-alives, and runs the choker.
     fn round(&mut self, now: Moment, out: &mut Vec<Output>) {
         let moves = self.is_open();
         for key in self.swarm.keys() {
@@ -93,11 +93,11 @@ impl Torrent {
             peer.forgive(ROUND.as_secs() as u32);
             let busy = peer.wants || peer.interested || !moves;
             if now.since(peer.heard_at) >= IDLE {
-                self.phase.close(&mut self.swarm, now, key, Departure::Silent, out);
+                self.phase.close(&mut self.swarm, now, key, DisconnectReason::Silent, out);
             } else if !busy && now.since(peer.interest_at) >= INACTIVE {
-                self.phase.close(&mut self.swarm, now, key, Departure::Useless, out);
-            } else if now.since(peer.said_at) >= KEEP_ALIVE {
-                self.swarm.say(now, key, Message::KeepAlive, out);
+                self.phase.close(&mut self.swarm, now, key, DisconnectReason::Useless, out);
+            } else if now.since(peer.sent_at) >= KEEP_ALIVE {
+                self.swarm.send(now, key, Message::KeepAlive, out);
             }
         }
         self.make_room(now, out);
@@ -112,10 +112,10 @@ impl Torrent {
 }
 
 impl Swarm {
-    /// Pipelines are looked at as long as anyone owes us.
+    /// Plans the next adjustment of the pipelines, while requests are pending.
     fn plan_pulse(&mut self, now: Moment) {
         let owes = |peer: &super::peer::Peer| {
-            peer.dry || peer.pipeline.is_snubbed() || !peer.pipeline.owed().is_empty()
+            peer.starved || peer.pipeline.is_snubbed() || !peer.pipeline.pending().is_empty()
         };
         if self.peers.is_empty() {
             self.timers.stop(Timer::Pulse);
@@ -126,7 +126,7 @@ impl Swarm {
 }
 
 impl Content {
-    /// Looks at the pipelines.
+    /// Adjusts the pipelines, and snubs peers that are late.
     fn pulse(&mut self, swarm: &mut Swarm, now: Moment, out: &mut Vec<Output>) {
         for key in swarm.keys() {
             let Some(peer) = swarm.peers.get_mut(&key) else { continue };
@@ -134,10 +134,10 @@ impl Content {
             if peer.pipeline.pulse(now, rate) {
                 self.snub(swarm, key, out);
             } else {
-                self.hungry.insert(key);
+                self.wants_requests.insert(key);
             }
         }
         self.drop_stalled(swarm, now, out);
-        self.freed |= self.in_end_game();
+        self.reconsider |= self.in_end_game();
     }
 }

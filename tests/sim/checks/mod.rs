@@ -12,7 +12,7 @@ use torr::base::{Bitfield, Block, Geometry, Moment, Piece, RUN_LEN, Span};
 use torr::proto::extended::Extension;
 use torr::proto::extended::pex::{PexFlags, PexMessage};
 use torr::proto::message::{Message, Wanted};
-use torr::swarm::event::{Departure, Input, Note, Output, PeerKey, Priority, Wish};
+use torr::swarm::event::{DisconnectReason, Input, Note, Output, PeerKey, Priority, Wish};
 
 /// The most blocks one peer may owe.
 const MAX_OWED: u32 = 500;
@@ -282,10 +282,10 @@ impl Ledger {
             Output::Unserve { peer, spans } => self.unserves(*peer, spans),
             Output::Close { peer, why } => {
                 let addr = self.side(*peer)?.addr;
-                ensure(*why != Departure::Protocol || self.liars.contains(&addr.ip()), || {
+                ensure(*why != DisconnectReason::Protocol || self.liars.contains(&addr.ip()), || {
                     format!("{addr} is said to break the protocol and never lied")
                 })?;
-                if *why == Departure::Lied {
+                if *why == DisconnectReason::Lied {
                     self.convicts(addr)?;
                 }
                 self.gone(*peer);

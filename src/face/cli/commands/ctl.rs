@@ -70,7 +70,7 @@ impl Verb {
         }
     }
 
-    /// Whether it is about the daemon as a whole.
+    /// Whether the verb concerns the daemon as a whole, not a torrent.
     const fn is_alone(self) -> bool {
         matches!(self, Self::Status | Self::Attach | Self::Reload | Self::Stop)
     }

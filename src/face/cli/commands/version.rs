@@ -8,7 +8,7 @@ use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 
-/// What this program is and what it was built with.
+/// The version of the program, and the facts about its build.
 #[derive(Serialize)]
 struct Version {
     schema: &'static str,
@@ -19,7 +19,7 @@ struct Version {
     rustc: Option<&'static str>,
     target: Option<&'static str>,
     profile: Option<&'static str>,
-    /// What the code has been built to do apart from the usual.
+    /// The optional features of the build.
     features: Vec<&'static str>,
     /// How this processor hashes.
     hashing: String,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::app::door::{After, Row, Until};
+use crate::app::door::{After, Row, SeedGoal};
 use crate::app::submission::{SavedTorrentFile, SubmittedTorrent};
 use crate::app::{quoted, shown};
 use crate::base::units;
@@ -87,7 +87,7 @@ pub fn came(received: u64, took: Duration) -> String {
 }
 
 /// `until it has uploaded 2 times its size or 7 d have passed; Ctrl-C stops`.
-pub fn until_when(until: Until) -> String {
+pub fn until_when(until: SeedGoal) -> String {
     let mut goals = Vec::new();
     if let Some(ratio) = until.ratio {
         goals.push(format!("it has uploaded {}", times_its_size(ratio)));
@@ -109,7 +109,7 @@ pub fn until_when(until: Until) -> String {
 }
 
 /// The seed limit that ended a torrent, behind its name. `row` is the last one that was seen.
-pub fn goal(until: Until, row: Option<&Row>) -> String {
+pub fn goal(until: SeedGoal, row: Option<&Row>) -> String {
     let reached = until.ratio.filter(|&ratio| row.is_some_and(|row| row.ratio() >= ratio));
     let copies = until.copies.map(|copies| row.is_some_and(|row| row.copies >= copies));
     // The row may be older than the event: limits that it shows as reached come first, then those that it cannot show.
@@ -216,7 +216,7 @@ mod tests {
              saved in iso.  Not seeding; to seed:  torr seed 080808"
         );
         torrent.folder = ".".into();
-        torrent.after = After::Seed(Until::default());
+        torrent.after = After::Seed(SeedGoal::default());
         let there = Finish { size: 1024, received: 0, verified: false, ..finish(&torrent) };
         assert_eq!(
             finished(&there, Style::default()),
@@ -238,53 +238,53 @@ mod tests {
 
     #[test]
     fn seeding_says_until_when_and_how_to_stop() {
-        let none = Until::default();
+        let none = SeedGoal::default();
         let week = Some(Duration::from_secs(604_800));
         assert_eq!(
-            until_when(Until { ratio: Some(2.0), time: week, ..none }),
+            until_when(SeedGoal { ratio: Some(2.0), time: week, ..none }),
             "until it has uploaded 2 times its size or 7 d have passed; Ctrl-C stops"
         );
         assert_eq!(
-            until_when(Until { copies: Some(1), ..none }),
+            until_when(SeedGoal { copies: Some(1), ..none }),
             "until another peer has all of it; Ctrl-C stops"
         );
         assert_eq!(
-            until_when(Until { copies: Some(3), ..none }),
+            until_when(SeedGoal { copies: Some(3), ..none }),
             "until 3 other peers have all of it; Ctrl-C stops"
         );
     }
 
     #[test]
     fn one_of_something_is_said_as_people_say_it() {
-        let none = Until::default();
+        let none = SeedGoal::default();
         let said = |until| until_when(until).replace("; Ctrl-C stops", "");
-        assert_eq!(said(Until { ratio: Some(1.0), ..none }), "until it has uploaded its size");
+        assert_eq!(said(SeedGoal { ratio: Some(1.0), ..none }), "until it has uploaded its size");
         for (seconds, words) in
             [(3600, "1 h has passed"), (3660, "1 h 1 min have passed"), (11, "11 s have passed")]
         {
             let time = Some(Duration::from_secs(seconds));
-            assert_eq!(said(Until { time, ..none }), format!("until {words}"));
+            assert_eq!(said(SeedGoal { time, ..none }), format!("until {words}"));
         }
     }
 
     #[test]
     fn the_goal_that_was_reached_is_named() {
-        let none = Until::default();
+        let none = SeedGoal::default();
         let (time, ratio, copies) = (Some(Duration::from_secs(9)), Some(2.0), Some(1));
         let mut row = row("x", State::Seeding);
         (row.wanted, row.sent, row.sent_ever, row.copies) = (100, 0, 0, 0);
         let time_over = "seeded for 9 s, as requested";
-        assert_eq!(goal(Until { time, ..none }, Some(&row)), time_over);
-        assert_eq!(goal(Until { ratio, time, copies }, Some(&row)), time_over);
-        assert_eq!(goal(Until { ratio, time, copies }, None), time_over);
-        assert_eq!(goal(Until { ratio, ..none }, None), "uploaded 2 times its size, as requested");
-        assert_eq!(goal(Until { copies, ..none }, None), "seeded until another peer had all of it");
+        assert_eq!(goal(SeedGoal { time, ..none }, Some(&row)), time_over);
+        assert_eq!(goal(SeedGoal { ratio, time, copies }, Some(&row)), time_over);
+        assert_eq!(goal(SeedGoal { ratio, time, copies }, None), time_over);
+        assert_eq!(goal(SeedGoal { ratio, ..none }, None), "uploaded 2 times its size, as requested");
+        assert_eq!(goal(SeedGoal { copies, ..none }, None), "seeded until another peer had all of it");
         row.copies = 3;
-        let three = Until { time, copies: Some(3), ..none };
+        let three = SeedGoal { time, copies: Some(3), ..none };
         assert_eq!(goal(three, Some(&row)), "seeded until 3 other peers had all of it");
         (row.sent, row.sent_ever) = (200, 200);
         assert_eq!(
-            goal(Until { ratio, time, ..none }, Some(&row)),
+            goal(SeedGoal { ratio, time, ..none }, Some(&row)),
             "uploaded 2 times its size, as requested"
         );
     }

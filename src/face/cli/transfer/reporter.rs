@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::app::door::{Reason, Row, State, Until, View};
+use crate::app::door::{Reason, Row, SeedGoal, State, View};
 use crate::app::submission::{SavedTorrentFile, SubmittedTorrent};
 use crate::app::{Error, shown};
 use crate::base::{InfoHashes, TorrentId, Untrusted, units};
@@ -277,7 +277,7 @@ impl<'a> Reporter<'a> {
         id: TorrentId,
         torrent: &SubmittedTorrent,
         path: &Path,
-        until: Until,
+        until: SeedGoal,
     ) -> Result<(), Error> {
         self.open = self.open.saturating_sub(1);
         self.complete.insert(id, true);
@@ -293,7 +293,7 @@ impl<'a> Reporter<'a> {
         &self,
         id: TorrentId,
         torrent: &SubmittedTorrent,
-        until: Until,
+        until: SeedGoal,
         row: Option<&Row>,
     ) -> Result<(), Error> {
         let text = notices::goal(until, row);

@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::sync::oneshot;
 
-use crate::app::door::{Read, Reader};
+use crate::app::door::{ReadOutcome, Reader};
 use crate::app::{Error, ErrorKind, reason};
 use crate::face::cli::output::Output;
 
@@ -94,16 +94,16 @@ fn has_no_reader(out: BorrowedFd<'_>) -> bool {
 fn pump(mut reader: Reader, out: &mut File) -> Streamed {
     loop {
         match reader.next_blocking() {
-            Read::Bytes(chunk) => {
+            ReadOutcome::Bytes(chunk) => {
                 for slice in chunk.slices() {
                     if let Err(error) = write_all(out, slice) {
                         return Streamed::of(&error);
                     }
                 }
             }
-            Read::End => return Streamed::Whole,
-            Read::Cut(None) => return Streamed::Cut,
-            Read::Cut(Some(fault)) => return Streamed::Failed(Error::from(fault)),
+            ReadOutcome::End => return Streamed::Whole,
+            ReadOutcome::Cut(None) => return Streamed::Cut,
+            ReadOutcome::Cut(Some(fault)) => return Streamed::Failed(Error::from(fault)),
         }
     }
 }

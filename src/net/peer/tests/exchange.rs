@@ -92,6 +92,6 @@ async fn what_is_taken_back_is_not_sent() {
             other => panic!("{other:?}"),
         }
     };
-    assert_eq!(why, Departure::Closed);
+    assert_eq!(why, DisconnectReason::Closed);
     assert!(sent < all.len());
 }

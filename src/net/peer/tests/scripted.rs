@@ -110,7 +110,7 @@ async fn blocks_in_any_order_among_anything_else_land_where_they_belong() {
                 other => panic!("{other:?}"),
             }
         };
-        assert_eq!((heard, wasted, why), (haves, unasked, Departure::Closed));
+        assert_eq!((heard, wasted, why), (haves, unasked, DisconnectReason::Closed));
         until_empty(&ends.pool).await;
     }
 }
@@ -216,7 +216,7 @@ async fn a_connection_that_ends_within_a_block_gives_its_buffer_back() {
             other => panic!("{other:?}"),
         }
     };
-    assert_eq!((landed, why), (vec![all[0]], Departure::Closed));
+    assert_eq!((landed, why), (vec![all[0]], DisconnectReason::Closed));
     assert!(ends.try_next().await.is_none());
     until_empty(&ends.pool).await;
 }
@@ -262,7 +262,7 @@ async fn who_breaks_the_protocol_is_left() {
         let (ours, mut theirs) = pair().await;
         let mut ends = start(ours, terms(10));
         theirs.write_all(stream).await.unwrap();
-        assert_eq!(ends.end().await, Departure::Protocol);
+        assert_eq!(ends.end().await, DisconnectReason::Protocol);
     }
 }
 
@@ -284,6 +284,6 @@ async fn a_peer_that_never_reads_is_left() {
         // Once the connection is given up nobody takes orders any more.
         let _ = ends.orders.send(ToPeer::Say(message.clone()));
     }
-    assert_eq!(ends.end().await, Departure::Silent);
+    assert_eq!(ends.end().await, DisconnectReason::Silent);
     drop(theirs);
 }

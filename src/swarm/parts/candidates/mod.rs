@@ -1,11 +1,11 @@
-//! Addresses that may be peers, and which of them to try next.
+//! Candidates: addresses of possible peers, and the choice of the next one to dial.
 //!
-//! The list is bounded, each source has a share of it, and the sources take turns when one is chosen,
-//! so that a source full of lies cannot hide the one true address of another. Failure makes an
-//! address wait, twice as long each time, and leave at last.
+//! The list is bounded and each source has a share of it. The sources take turns when an address is chosen,
+//! so a source full of false addresses cannot hide the one true address of another. An address that fails
+//! waits, twice as long each time, and is dropped in the end.
 //!
-//! `room` decides who is in the list, `waiting` when one may be dialled; here one is chosen, and what comes of
-//! dials is noted.
+//! `room` decides which addresses are kept, `waiting` when one may be dialled. This file chooses an address
+//! and records the results of dials.
 
 mod room;
 #[cfg(test)]
@@ -18,24 +18,24 @@ use std::net::SocketAddr;
 
 use crate::base::{Moment, Rng, owner_of};
 
-use self::waiting::Knocks;
+use self::waiting::DialLimiter;
 use super::dials::{Dials, MAX_DIALS, Pace};
 use super::peer_priority::peer_priority;
-use super::tellers::Tellers;
+use super::peer_source_quota::PeerSourceQuota;
 use crate::swarm::event::{DialFailure, Source};
 
 const SOURCES: [Source; 7] =
     [Source::User, Source::Lsd, Source::Tracker, Source::Incoming, Source::Resume, Source::Pex, Source::Dht];
 
-/// For whom an address is sought.
+/// The kind of torrent that dials.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Dialler {
-    /// For a torrent that lacks something and has connections.
-    InCompany,
-    /// For a torrent that lacks something and has no connection.
-    Alone,
-    /// For a complete torrent: peers known to be complete are passed over.
-    Complete,
+pub enum DialMode {
+    /// An incomplete torrent with connections.
+    Downloading,
+    /// An incomplete torrent without any connection.
+    Isolated,
+    /// A complete torrent, which does not dial known seeds.
+    Seeding,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,30 +48,30 @@ enum State {
 #[derive(Clone, Debug)]
 struct Candidate {
     source: Source,
-    /// The peer that told us of it, if one did.
-    teller: Option<SocketAddr>,
+    /// The peer that sent the address by peer exchange, if one did.
+    sender: Option<SocketAddr>,
     state: State,
     failures: u32,
     next: Moment,
     rank: u32,
     seed: bool,
-    /// The last connection was of use, and nothing has failed since.
+    /// Whether the last connection was useful and no dial has failed since.
     proven: bool,
 }
 
-/// The list; see the head of this file.
+/// The candidates of a torrent.
 #[derive(Clone, Debug)]
 pub struct Candidates {
     list: BTreeMap<SocketAddr, Candidate>,
     shares: BTreeMap<Source, usize>,
-    tellers: Tellers,
-    knocks: Knocks,
+    quotas: PeerSourceQuota,
+    limiter: DialLimiter,
     banned: BTreeSet<SocketAddr>,
     ours: Vec<SocketAddr>,
     me: Option<SocketAddr>,
-    /// Dials under way. A candidate may become connected, banned or forgotten meanwhile.
+    /// Addresses being dialled. Their candidates may become connected, banned or dropped meanwhile.
     dialling: BTreeSet<SocketAddr>,
-    /// Entries with failures; while there are none, nothing can be dropped.
+    /// The number of candidates with failures; while it is 0, none can be dropped.
     failed: usize,
     pace: Pace,
     turn: usize,
@@ -79,13 +79,13 @@ pub struct Candidates {
 }
 
 impl Candidates {
-    /// No addresses; `ours` are those on which we listen.
+    /// Makes an empty list; `ours` are our own listening addresses.
     pub fn new(now: Moment, ours: Vec<SocketAddr>) -> Self {
         Self {
             list: BTreeMap::new(),
             shares: BTreeMap::new(),
-            tellers: Tellers::default(),
-            knocks: Knocks::default(),
+            quotas: PeerSourceQuota::default(),
+            limiter: DialLimiter::default(),
             banned: BTreeSet::new(),
             ours,
             me: None,
@@ -97,32 +97,32 @@ impl Candidates {
         }
     }
 
-    /// How dials ended so far.
+    /// The results of all dials so far.
     pub const fn dials(&self) -> Dials {
         self.dials
     }
 
-    /// How many addresses are known.
+    /// The number of candidates.
     pub fn len(&self) -> usize {
         self.list.len()
     }
 
-    /// How many dials are under way.
+    /// The number of dials in progress.
     pub fn dialling(&self) -> usize {
         self.dialling.len()
     }
 
-    /// How many addresses have not failed and are not connected.
+    /// The number of candidates that are not connected and have not failed.
     pub fn fresh(&self) -> usize {
         self.list.values().filter(|c| c.state == State::Idle && c.failures == 0).count()
     }
 
-    /// The source of this address.
+    /// The source of an address.
     pub fn source_of(&self, addr: SocketAddr) -> Option<Source> {
         self.list.get(&addr).map(|c| c.source)
     }
 
-    /// Our own address as others see it, by which peers are ranked.
+    /// Sets our own external address, from which the ranks of peers are computed (BEP 40).
     pub fn set_me(&mut self, me: SocketAddr) {
         if self.me != Some(me) {
             self.me = Some(me);
@@ -132,28 +132,27 @@ impl Candidates {
         }
     }
 
-    /// The rank of an address (BEP 40); the greater is better.
+    /// The rank of an address (BEP 40); higher is better.
     pub fn rank(&self, addr: SocketAddr) -> u32 {
         peer_priority(self.me.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0))), addr)
     }
 
-    /// Whether nobody at this address is talked to.
+    /// Whether the address is banned.
     pub fn is_banned(&self, addr: SocketAddr) -> bool {
         self.banned.contains(&owner_of(addr))
     }
 
-    /// The address to dial now, if one may be dialled.
-    pub fn next(&mut self, now: Moment, dialler: Dialler, rng: &mut Rng) -> Option<SocketAddr> {
+    /// Returns the address to dial now, if any.
+    pub fn next(&mut self, now: Moment, mode: DialMode, rng: &mut Rng) -> Option<SocketAddr> {
         if self.dialling.len() >= MAX_DIALS || !self.pace.wait(now).is_zero() {
             return None;
         }
         let addr = (0..SOURCES.len()).find_map(|step| {
             let source = SOURCES[(self.turn + step) % SOURCES.len()];
             self.shares.get(&source).filter(|&&share| share > 0)?;
-            let of_source =
-                self.list.iter().filter(|(_, c)| c.source == source && Self::may_dial(c, dialler));
-            let ready = of_source.filter(|(addr, c)| self.ready_at(addr, c, dialler) <= now);
-            let turns = |c: &Candidate| c.teller.map_or(0, |teller| self.tellers.turns(teller));
+            let of_source = self.list.iter().filter(|(_, c)| c.source == source && Self::may_dial(c, mode));
+            let ready = of_source.filter(|(addr, c)| self.ready_at(addr, c, mode) <= now);
+            let turns = |c: &Candidate| c.sender.map_or(0, |sender| self.quotas.turns(sender));
             let best = ready.max_by_key(|(addr, c)| (Reverse(c.failures), Reverse(turns(c)), c.rank, **addr));
             best.map(|(&addr, _)| addr)
         })?;
@@ -161,60 +160,60 @@ impl Candidates {
         self.pace.take(now);
         self.dialling.insert(addr);
         self.dials.tried += 1;
-        self.knocks.note(now, addr.ip());
+        self.limiter.record_dial(now, addr.ip());
         if let Some(candidate) = self.list.get_mut(&addr) {
             candidate.state = State::Dialling;
-            if let Some(teller) = candidate.teller {
-                self.tellers.take_turn(teller);
+            if let Some(sender) = candidate.sender {
+                self.quotas.take_turn(sender);
             }
         }
         Some(addr)
     }
 
-    /// When [`Self::next`] may have an address, if not now.
-    pub fn due(&self, now: Moment, dialler: Dialler) -> Option<Moment> {
+    /// The time at which [`Self::next`] may return an address.
+    pub fn due(&self, now: Moment, mode: DialMode) -> Option<Moment> {
         if self.dialling.len() >= MAX_DIALS {
             return None;
         }
-        let able = self.list.iter().filter(|(_, c)| Self::may_dial(c, dialler));
-        let at = able.map(|(addr, c)| self.ready_at(addr, c, dialler)).min()?;
+        let able = self.list.iter().filter(|(_, c)| Self::may_dial(c, mode));
+        let at = able.map(|(addr, c)| self.ready_at(addr, c, mode)).min()?;
         Some(at.max(now + self.pace.wait(now)))
     }
 
-    /// A dial failed.
+    /// Records a failed dial.
     pub fn failed(&mut self, now: Moment, addr: SocketAddr, why: DialFailure) {
         self.dials.failed(why);
         self.end_dial(addr);
         if why == DialFailure::Ourselves {
-            self.is_us(addr);
+            self.mark_ours(addr);
         } else {
             self.wait(now, addr, why != DialFailure::Local);
         }
     }
 
-    /// An address turned out to be ours.
-    pub fn is_us(&mut self, addr: SocketAddr) {
+    /// Records that an address is our own.
+    pub fn mark_ours(&mut self, addr: SocketAddr) {
         self.forget(addr);
         if self.ours.len() < 16 && !self.ours.contains(&addr) {
             self.ours.push(addr);
         }
     }
 
-    /// A dial led to a connection; whether it is kept is another question.
-    pub fn answered(&mut self, addr: SocketAddr) {
+    /// Records that a dial connected, whether or not the connection is kept.
+    pub fn dial_connected(&mut self, addr: SocketAddr) {
         self.end_dial(addr);
         self.dials.connected += 1;
     }
 
-    /// A connection to this address is kept, whoever made it.
+    /// Records that a connection to this address is kept, whichever side made it.
     pub fn connected(&mut self, addr: SocketAddr) {
         if let Some(candidate) = self.list.get_mut(&addr) {
             candidate.state = State::Connected;
         }
     }
 
-    /// A connection ended; it was of use or it was not, and the other side was complete or was not.
-    pub fn left(&mut self, now: Moment, addr: SocketAddr, useful: bool, seed: bool) {
+    /// Records that a connection ended: whether it was useful, and whether the peer was a seed.
+    pub fn disconnected(&mut self, now: Moment, addr: SocketAddr, useful: bool, seed: bool) {
         if let Some(candidate) = self.list.get_mut(&addr) {
             candidate.state = if self.dialling.contains(&addr) { State::Dialling } else { State::Idle };
             candidate.seed = seed;

@@ -1,18 +1,18 @@
-//! The bounds of the list: one for all, one for each source, and one for each peer that tells of others.
+//! Limits on the candidates: in all, per source, and per peer that sends addresses.
 
 use std::net::SocketAddr;
 
-use super::super::tellers::PER_TELLER;
+use super::super::peer_source_quota::MAX_PER_PEER;
 use super::{Candidate, Candidates, State};
 use crate::base::{Moment, owner_of};
 use crate::swarm::event::Source;
 
-/// The most addresses kept.
+/// The most candidates.
 pub(super) const MAX_CANDIDATES: usize = 3000;
-/// The most addresses that are banned at a time.
+/// The most banned addresses.
 const MAX_BANNED: usize = 10_000;
 
-/// The most addresses of one source.
+/// The most candidates of one source.
 pub(super) const fn share(source: Source) -> usize {
     match source {
         Source::User | Source::Tracker | Source::Dht => MAX_CANDIDATES / 2,
@@ -21,7 +21,7 @@ pub(super) const fn share(source: Source) -> usize {
     }
 }
 
-/// How much a source is trusted: the user most, those from whom peers of a private torrent may come next.
+/// The trust in a source: the user most, then the sources that a private torrent may use.
 const fn trust(source: Source) -> u8 {
     match source {
         Source::User => 2,
@@ -31,32 +31,32 @@ const fn trust(source: Source) -> u8 {
 }
 
 impl Candidates {
-    /// Adds an address, unless it is none, ours, banned, known, or beyond the share of its source.
+    /// Adds an address, unless it is invalid, our own, banned, known, or beyond the share of its source.
     pub fn add(&mut self, now: Moment, source: Source, addr: SocketAddr) {
         if self.may_add(now, source, addr) && self.make_room(source) {
             self.put(now, source, None, false, addr);
         }
     }
 
-    /// Adds an address a peer told us of (BEP 11), unless it is beyond the share of this peer. It may be one that has
-    /// everything.
-    pub fn told(&mut self, now: Moment, teller: SocketAddr, addr: SocketAddr, seed: bool) {
-        let (source, teller) = (Source::Pex, owner_of(teller));
+    /// Adds an address that a peer sent by peer exchange (BEP 11), unless it is beyond that peer's share.
+    /// `seed` is its seed flag.
+    pub fn add_from_peer(&mut self, now: Moment, sender: SocketAddr, addr: SocketAddr, seed: bool) {
+        let (source, sender) = (Source::Pex, owner_of(sender));
         if !self.may_add(now, source, addr) {
             return;
         }
-        let kept = self.tellers.kept(teller);
-        let has_room = if kept >= PER_TELLER {
-            self.evict(|c| c.teller == Some(teller) && c.failures > 0)
+        let kept = self.quotas.kept(sender);
+        let has_room = if kept >= MAX_PER_PEER {
+            self.evict(|c| c.sender == Some(sender) && c.failures > 0)
         } else {
-            self.make_room(source) || self.hush(kept)
+            self.make_room(source) || self.evict_from_largest(kept)
         };
         if has_room {
-            self.put(now, source, Some(teller), seed, addr);
+            self.put(now, source, Some(sender), seed, addr);
         }
     }
 
-    /// Whether an address can be and is new.
+    /// Whether an address is valid and new.
     fn may_add(&mut self, now: Moment, source: Source, addr: SocketAddr) -> bool {
         let ip = addr.ip();
         let impossible = addr.port() == 0 || ip.is_unspecified() || ip.is_multicast();
@@ -70,8 +70,8 @@ impl Candidates {
         false
     }
 
-    /// One more source tells of an address that is known. It counts as of the one that can be trusted most; what the
-    /// user names may be dialled at once, whatever became of it before.
+    /// Records that another source names a known address. It then counts for the most trusted source. An
+    /// address that the user names may be dialled at once, whatever happened before.
     fn confirm(&mut self, now: Moment, source: Source, addr: SocketAddr) {
         let Some(known) = self.list.get_mut(&addr) else { return };
         if source == Source::User {
@@ -82,8 +82,8 @@ impl Candidates {
             return;
         }
         let before = std::mem::replace(&mut known.source, source);
-        if let Some(teller) = known.teller.take() {
-            self.tellers.drop(teller);
+        if let Some(sender) = known.sender.take() {
+            self.quotas.remove(sender);
         }
         if let Some(share) = self.shares.get_mut(&before) {
             *share = share.saturating_sub(1);
@@ -91,21 +91,21 @@ impl Candidates {
         *self.shares.entry(source).or_default() += 1;
     }
 
-    fn put(&mut self, now: Moment, source: Source, teller: Option<SocketAddr>, seed: bool, addr: SocketAddr) {
+    fn put(&mut self, now: Moment, source: Source, sender: Option<SocketAddr>, seed: bool, addr: SocketAddr) {
         let rank = self.rank(addr);
-        // It may have been dialled and forgotten since.
+        // The address may have been dialled, and its candidate dropped since.
         let state = if self.dialling.contains(&addr) { State::Dialling } else { State::Idle };
         let failures = 0;
-        let candidate = Candidate { source, teller, state, failures, next: now, rank, seed, proven: false };
+        let candidate = Candidate { source, sender, state, failures, next: now, rank, seed, proven: false };
         self.list.insert(addr, candidate);
         *self.shares.entry(source).or_default() += 1;
-        if let Some(teller) = teller {
-            self.tellers.keep(teller);
+        if let Some(sender) = sender {
+            self.quotas.add(sender);
         }
     }
 
-    /// Whether there is room for one more of a source, if need be in place of one that failed: of the same source
-    /// or, where the whole list is full, of any.
+    /// Makes room for a candidate of a source, if needed by dropping one that failed: of the same source, or
+    /// of any if the list is full.
     fn make_room(&mut self, source: Source) -> bool {
         let full = self.list.len() >= MAX_CANDIDATES;
         if !full && self.shares.get(&source).copied().unwrap_or(0) < share(source) {
@@ -114,13 +114,13 @@ impl Candidates {
         self.failed > 0 && self.evict(|c| (full || c.source == source) && c.failures > 0)
     }
 
-    /// Makes room for one who told so much, at the cost of one who told more.
-    fn hush(&mut self, kept: usize) -> bool {
-        let loudest = self.tellers.loudest().filter(|&(_, most)| most > kept + 1);
-        loudest.is_some_and(|(loudest, _)| self.evict(|c| c.teller == Some(loudest)))
+    /// Makes room for a peer with `kept` addresses by dropping one of the peer with the most.
+    fn evict_from_largest(&mut self, kept: usize) -> bool {
+        let largest = self.quotas.largest().filter(|&(_, most)| most > kept + 1);
+        largest.is_some_and(|(largest, _)| self.evict(|c| c.sender == Some(largest)))
     }
 
-    /// Drops the address that failed most of those that fit, and are not in use.
+    /// Drops the matching idle candidate with the most failures. Returns whether there was one.
     fn evict(&mut self, fits: impl Fn(&Candidate) -> bool) -> bool {
         let idle = self.list.iter().filter(|(_, c)| c.state == State::Idle && fits(c));
         let worst = idle.max_by_key(|(_, c)| c.failures).map(|(&addr, _)| addr);
@@ -136,8 +136,8 @@ impl Candidates {
         if let Some(share) = self.shares.get_mut(&gone.source) {
             *share = share.saturating_sub(1);
         }
-        if let Some(teller) = gone.teller {
-            self.tellers.drop(teller);
+        if let Some(sender) = gone.sender {
+            self.quotas.remove(sender);
         }
     }
 
@@ -149,7 +149,7 @@ impl Candidates {
         self.ours.iter().any(same) || self.me == Some(addr)
     }
 
-    /// Talks to nobody at this address any more.
+    /// Bans an address, and drops its candidates.
     pub fn ban(&mut self, addr: SocketAddr) {
         let banned = owner_of(addr);
         if self.banned.len() < MAX_BANNED {
@@ -161,8 +161,8 @@ impl Candidates {
         }
     }
 
-    /// Keeps those addresses only that peers of a private torrent may have (BEP 27).
-    pub fn keep_open(&mut self) {
+    /// Drops all addresses that a private torrent may not use (BEP 27).
+    pub fn retain_for_private(&mut self) {
         let closed = self.list.iter().filter(|(_, c)| !c.source.is_open());
         for addr in closed.map(|(&addr, _)| addr).collect::<Vec<_>>() {
             self.forget(addr);

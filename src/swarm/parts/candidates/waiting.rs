@@ -1,76 +1,75 @@
-//! When an address may be dialled: not soon after somebody at its machine was, and ever later the more often it failed.
+//! Dial limits: how soon an address may be dialled, after other dials to its machine and after failures.
 //!
-//! Whoever can tell us addresses could have us knock at every door of a machine. On the Internet one door a minute is
-//! tried; nearby, where many peers share an address, a few.
+//! Peers that send addresses could use us to scan all ports of a machine. On the Internet one port a minute
+//! is tried; on the local network, where many peers may share an address, up to thirty.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::room::MAX_CANDIDATES;
-use super::{Candidate, Candidates, Dialler, State};
+use super::{Candidate, Candidates, DialMode, State};
 use crate::base::{Moment, is_near};
 use crate::swarm::event::Source;
 
-/// An address on the Internet is dialled at most once in this time, and one nearby [`MAX_NEAR`] times.
+/// The time in which an Internet address is dialled at most once, and a local one [`MAX_NEAR`] times.
 const PER_ADDRESS: Duration = Duration::from_secs(60);
-/// See [`PER_ADDRESS`].
+/// The most dials to a local address within [`PER_ADDRESS`].
 const MAX_NEAR: u32 = 30;
-/// The same for a local one, and for what the user named.
+/// The wait after a failure of a local address, or of one that the user named.
 const PER_NEAR_ADDRESS: Duration = Duration::from_secs(5);
-/// One that was of use is tried again after this long: perhaps the network was down for a moment.
+/// The wait after a useful connection has ended: the network may have been down for a moment.
 const AFTER_USE: Duration = Duration::from_secs(10);
 /// The longest wait after failures.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
-/// An address that failed this often in a row is forgotten, unless the user named it.
+/// The number of consecutive failures after which an address is dropped, unless the user named it.
 const MAX_FAILURES: u32 = 6;
 
-/// When the machines at which addresses were dialled were last dialled.
+/// The recent dials to each IP address.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Knocks(BTreeMap<IpAddr, Knock>);
+pub(super) struct DialLimiter(BTreeMap<IpAddr, DialCount>);
 
 #[derive(Clone, Copy, Debug)]
-struct Knock {
-    /// When the time that is counted began.
+struct DialCount {
+    /// The start of the current period.
     since: Moment,
-    /// How often in it.
+    /// The number of dials in it.
     count: u32,
 }
 
-impl Knocks {
-    /// Somebody there is dialled.
-    pub(super) fn note(&mut self, now: Moment, ip: IpAddr) {
+impl DialLimiter {
+    /// Records a dial.
+    pub(super) fn record_dial(&mut self, now: Moment, ip: IpAddr) {
         if self.0.len() >= MAX_CANDIDATES {
-            self.0.retain(|_, knock| now.since(knock.since) < PER_ADDRESS);
+            self.0.retain(|_, dials_to| now.since(dials_to.since) < PER_ADDRESS);
         }
-        let knock = self.0.entry(ip).or_insert(Knock { since: now, count: 0 });
-        if now.since(knock.since) >= PER_ADDRESS || !is_near(ip) {
-            *knock = Knock { since: now, count: 0 };
+        let dials_to = self.0.entry(ip).or_insert(DialCount { since: now, count: 0 });
+        if now.since(dials_to.since) >= PER_ADDRESS || !is_near(ip) {
+            *dials_to = DialCount { since: now, count: 0 };
         }
-        knock.count += 1;
+        dials_to.count += 1;
     }
 
-    /// When somebody there may be dialled again.
+    /// The time at which the address may be dialled again.
     fn free_at(&self, ip: IpAddr) -> Moment {
         let most = if is_near(ip) { MAX_NEAR } else { 1 };
         self.0
             .get(&ip)
-            .filter(|knock| knock.count >= most)
-            .map_or(Moment::START, |knock| knock.since + PER_ADDRESS)
+            .filter(|dials_to| dials_to.count >= most)
+            .map_or(Moment::START, |dials_to| dials_to.since + PER_ADDRESS)
     }
 }
 
 impl Candidates {
-    pub(super) fn may_dial(c: &Candidate, dialler: Dialler) -> bool {
-        c.state == State::Idle && !(dialler == Dialler::Complete && c.seed)
+    pub(super) fn may_dial(c: &Candidate, mode: DialMode) -> bool {
+        c.state == State::Idle && !(mode == DialMode::Seeding && c.seed)
     }
 
-    pub(super) fn ready_at(&self, addr: &SocketAddr, c: &Candidate, dialler: Dialler) -> Moment {
-        // What others are guarded against is a list full of lies. What the user named is none; and where a
-        // peer of this torrent answered and was of use there is one, which who has nobody else may try once
-        // more without waiting out the minute.
-        let trusted = c.source == Source::User || (c.proven && dialler == Dialler::Alone);
-        if trusted { c.next } else { c.next.max(self.knocks.free_at(addr.ip())) }
+    pub(super) fn ready_at(&self, addr: &SocketAddr, c: &Candidate, mode: DialMode) -> Moment {
+        // The limit guards against lists of false addresses. An address of the user is not one, nor is that
+        // of a peer which was useful before: a torrent without any connection may try it again at once.
+        let trusted = c.source == Source::User || (c.proven && mode == DialMode::Isolated);
+        if trusted { c.next } else { c.next.max(self.limiter.free_at(addr.ip())) }
     }
 
     pub(super) fn wait(&mut self, now: Moment, addr: SocketAddr, its_fault: bool) {

@@ -23,18 +23,18 @@ fn of_a_long_piece_only_what_is_in_window_is_given_and_taken() {
     let blocks = partial.take(&geometry, piece, A, 500);
     assert_eq!((blocks.len(), partial.with_free().count()), (64, 0));
     let beyond = geometry.block(piece, 64).unwrap();
-    assert_eq!(partial.landed(Moment::START, beyond, B), Arrival::Twin);
+    assert_eq!(partial.receive(Moment::START, beyond, B), Arrival::Duplicate);
     partial.extend(piece);
     assert_eq!((partial.bytes(), partial.take(&geometry, piece, B, 500).len()), (2 << 20, 64));
     for &block in &blocks {
-        assert_eq!(partial.landed(Moment::START, block, A), Arrival::New(vec![]));
+        assert_eq!(partial.receive(Moment::START, block, A), Arrival::New(vec![]));
     }
-    assert_eq!(partial.asked(&geometry, piece).len(), 64);
+    assert_eq!(partial.requested(&geometry, piece).len(), 64);
     partial.flush(piece, 64);
     assert_eq!((partial.bytes(), partial.with_free().count()), (1 << 20, 0));
     partial.extend(piece);
     assert_eq!((partial.get(piece).unwrap().free(), partial.elastic().count()), (64, 0));
-    assert_eq!(partial.landed(Moment::START, blocks[0], B), Arrival::Twin);
+    assert_eq!(partial.receive(Moment::START, blocks[0], B), Arrival::Duplicate);
     partial.close(piece);
     assert_eq!(partial.bytes(), 0);
 }
@@ -45,12 +45,12 @@ fn the_last_block_makes_a_piece_whole() {
     let blocks = partial.take(&geometry, piece, A, 9);
     assert_eq!(blocks.len(), 4);
     for &block in &blocks[..3] {
-        assert_eq!(partial.landed(Moment::START, block, A), Arrival::New(vec![]));
+        assert_eq!(partial.receive(Moment::START, block, A), Arrival::New(vec![]));
     }
-    assert_eq!(partial.landed(Moment::START, blocks[0], A), Arrival::Twin);
-    assert_eq!(partial.landed(Moment::START, blocks[3], A), Arrival::Last(vec![]));
+    assert_eq!(partial.receive(Moment::START, blocks[0], A), Arrival::Duplicate);
+    assert_eq!(partial.receive(Moment::START, blocks[3], A), Arrival::Last(vec![]));
     assert_eq!(partial.close(piece).map(|o| o.senders()), Some(vec![A; 4]));
-    assert_eq!(partial.landed(Moment::START, blocks[0], A), Arrival::Stray);
+    assert_eq!(partial.receive(Moment::START, blocks[0], A), Arrival::Stray);
     assert_eq!(partial.bytes(), 0);
 }
 
@@ -58,14 +58,14 @@ fn the_last_block_makes_a_piece_whole() {
 fn the_twin_of_a_block_takes_the_place_of_the_first_asked() {
     let (geometry, piece, mut partial) = one_open();
     let block = partial.take(&geometry, piece, A, 1)[0];
-    assert_eq!(partial.twinnable(&geometry, piece, A).count(), 0);
-    assert_eq!(partial.twinnable(&geometry, piece, B).collect::<Vec<_>>(), [(block, A, 1)]);
-    partial.add_twin(block, B);
+    assert_eq!(partial.duplicate_candidates(&geometry, piece, A).count(), 0);
+    assert_eq!(partial.duplicate_candidates(&geometry, piece, B).collect::<Vec<_>>(), [(block, A, 1)]);
+    partial.add_duplicate(block, B);
     assert!(!partial.release(block, A));
     assert!(partial.release(block, B));
     let block = partial.take(&geometry, piece, A, 1)[0];
-    partial.add_twin(block, B);
-    assert_eq!(partial.landed(Moment::START, block, B), Arrival::New(vec![A]));
+    partial.add_duplicate(block, B);
+    assert_eq!(partial.receive(Moment::START, block, B), Arrival::New(vec![A]));
 }
 
 proptest! {
@@ -78,19 +78,19 @@ proptest! {
             match what {
                 0 => { partial.take(&geometry, piece, peer, 2); }
                 1 => { partial.release(block, peer); }
-                2 => { partial.landed(Moment::START, block, peer); }
-                _ => if partial.twinnable(&geometry, piece, peer).any(|(b, ..)| b == block) {
-                    partial.add_twin(block, peer);
+                2 => { partial.receive(Moment::START, block, peer); }
+                _ => if partial.duplicate_candidates(&geometry, piece, peer).any(|(b, ..)| b == block) {
+                    partial.add_duplicate(block, peer);
                 },
             }
             let open = partial.get(piece).unwrap();
             let count = |f: fn(&Cell) -> bool| open.cells.iter().filter(|&c| f(c)).count() as u32;
             prop_assert_eq!(count(|c| *c == Cell::Free), open.free());
-            prop_assert_eq!(count(|c| matches!(c, Cell::Landed(_))), open.landed());
+            prop_assert_eq!(count(|c| matches!(c, Cell::Received(_))), open.received());
             prop_assert_eq!(partial.with_free().count() == 1, open.free() > 0);
-            for (block, twins) in &partial.twins {
-                prop_assert!(matches!(open.cells[block.index() as usize], Cell::Asked(_)));
-                prop_assert!(!twins.is_empty() && twins.len() < MAX_ASKERS);
+            for (block, duplicates) in &partial.duplicates {
+                prop_assert!(matches!(open.cells[block.index() as usize], Cell::Requested(_)));
+                prop_assert!(!duplicates.is_empty() && duplicates.len() < MAX_ASKERS);
             }
         }
     }

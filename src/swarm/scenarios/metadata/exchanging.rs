@@ -1,4 +1,4 @@
-//! Peers tell a search of other peers, and it tells them.
+//! Peer exchange while the metadata is unknown.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use crate::base::Bitfield;
 use crate::proto::extended::pex::{PexFlags, PexMessage};
 use crate::swarm::event::Source;
 
-/// The number other clients give `ut_pex` here; ours is another.
+/// The scripted peers' message id for `ut_pex`, which differs from ours.
 const PEX: u8 = 8;
 
 fn stage(private: bool) -> (Metainfo, Stage) {
@@ -16,7 +16,7 @@ fn stage(private: bool) -> (Metainfo, Stage) {
     (metainfo, stage)
 }
 
-/// A peer that we called, that takes part in the exchange, and offers a dictionary of this length or none.
+/// Connects a peer that we dialled, with peer exchange and, if `size` is given, an offered info dictionary.
 fn meet(stage: &mut Stage, n: u8, size: Option<u32>) -> PeerKey {
     stage.give(Input::Found { source: Source::Tracker, addrs: vec![addr(n)] });
     let (peer, _) = stage.connect_with(n, false, modern());
@@ -41,7 +41,7 @@ fn told(out: &[Output], to: PeerKey) -> Vec<SocketAddr> {
     messages.flat_map(|message| message.added).map(|(addr, _)| addr).collect()
 }
 
-/// The number `ut_pex` has in our last handshake to this peer.
+/// Returns the message id for `ut_pex` in our last handshake to this peer.
 fn offered(out: &[Output], to: PeerKey) -> Option<u8> {
     let mut hands = said(out, to).into_iter().filter_map(|message| match message {
         Message::Extended { id: HANDSHAKE_ID, body } => ExtendedHandshake::decode(&body).ok(),

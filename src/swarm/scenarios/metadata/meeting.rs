@@ -1,11 +1,11 @@
-//! Connections while the metadata is fetched, and after it has come.
+//! Connections before and after the metadata is known.
 
 use std::time::Duration;
 
 use super::*;
 use crate::proto::announce::{AnnounceEvent, AnnounceReply};
 use crate::proto::handshake::Reserved;
-use crate::swarm::event::{Departure, Note, Source, TrackerKey, Wish};
+use crate::swarm::event::{DisconnectReason, Note, Source, TrackerKey, Wish};
 
 #[test]
 fn it_says_that_it_has_nothing_and_asks_for_all_pieces_at_once() {
@@ -27,11 +27,11 @@ fn it_says_that_it_has_nothing_and_asks_for_all_pieces_at_once() {
     assert_eq!(found(&out), None);
     let out = stage.send(peer, info, &[2]);
     assert_eq!(found(&out), Some(true));
-    // The old peer hears that we have it now.
+    // Our new handshake tells the old peer that we have the metadata.
     let Message::Extended { id: HANDSHAKE_ID, body } = &said(&out, peer)[0] else { panic!("{out:?}") };
     let later = ExtendedHandshake::decode(body).expect("ours can be read");
     assert_eq!(later.metadata_size, Some(info.len() as u32));
-    // And so does a new one, which is given what it asks for.
+    // A new peer learns it as well, and gets the pieces that it requests.
     let (other, _) = stage.offer(2, None);
     let out = stage.hear(other, to_us(&MetadataMessage::Request(3)));
     let [MetadataMessage::Data { piece: 3, bytes, .. }] = &asked(&out, other)[..] else { panic!("{out:?}") };
@@ -45,7 +45,7 @@ fn one_without_the_fast_extension_hears_no_word_about_pieces() {
     assert!(matches!(said(&out, peer)[..], [Message::Extended { id: HANDSHAKE_ID, .. }]));
     let (plain, out) = stage.connect_with(2, false, Reserved::NONE);
     assert!(said(&out, plain).is_empty());
-    // Who speaks no extensions and uses them all the same is answered in none.
+    // A peer that uses extensions without offering them gets no extended reply.
     for message in [hand(Some(1000)), to_us(&MetadataMessage::Request(0))] {
         assert_eq!(said(&stage.hear(plain, message), plain), []);
     }
@@ -71,7 +71,7 @@ fn of_a_hybrid_both_digests_must_be_right() {
     let out = stage.send(peer, &info, &[0]);
     assert_eq!((found(&out), closed(&out, peer)), (None, None));
     assert!(out.iter().any(|order| matches!(order, Output::Note(Note::WrongMetadata(_)))));
-    // It is asked again now and then, and at last never more.
+    // The peer is asked again from time to time, and is banned in the end.
     let mut closes = None;
     for _ in 0..4 {
         while asked(&stage.pass(1), peer).is_empty() {
@@ -79,7 +79,7 @@ fn of_a_hybrid_both_digests_must_be_right() {
         }
         closes = closed(&stage.send(peer, &info, &[0]), peer);
     }
-    assert_eq!(closes, Some(Departure::Lied));
+    assert_eq!(closes, Some(DisconnectReason::Lied));
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn absurd_claims_end_the_connection() {
     let mut stage = Stage::with_link(config(torrent(10, false).info_hash()));
     for (n, size) in [1 << 31, u32::MAX, (16 << 20) + 1].into_iter().enumerate() {
         let (peer, out) = stage.offer(n as u8, Some(size));
-        assert_eq!(closed(&out, peer), Some(Departure::Useless));
+        assert_eq!(closed(&out, peer), Some(DisconnectReason::Useless));
     }
     assert_eq!(stage.torrent.summary(stage.now).metadata.unwrap().too_long, 3);
 }
@@ -121,16 +121,16 @@ fn one_that_proves_private_leaves_those_it_may_not_know() {
     assert_eq!(found(&out), Some(true));
     out.extend(stage.give(Input::Found { source: Source::Dht, addrs: vec![addr(4)] }));
     out.extend(stage.give(Input::LookedUp { answered: 3, peers: 1 }));
-    // One that was dialled before answers only now.
+    // A peer that was dialled before answers only now.
     let (late, answered) = stage.connect_with(3, false, modern());
-    assert_eq!(closed(&answered, late), Some(Departure::Useless));
+    assert_eq!(closed(&answered, late), Some(DisconnectReason::Useless));
     let (of_user, answered) = stage.connect(2);
-    assert_eq!(closed(&answered, of_user), Some(Departure::Duplicate), "it is still there");
-    // Whoever lacks the dictionary does not get it here.
+    assert_eq!(closed(&answered, of_user), Some(DisconnectReason::Duplicate), "it is still there");
+    // The metadata of a private torrent is not uploaded.
     let out_of_us = stage.hear(of_tracker, to_us(&MetadataMessage::Request(0)));
     assert!(!asked(&out_of_us, of_tracker).iter().any(|m| matches!(m, MetadataMessage::Data { .. })));
     out.extend(stage.pass(4000));
-    assert_eq!(closed(&out, of_dht), Some(Departure::Useless));
+    assert_eq!(closed(&out, of_dht), Some(DisconnectReason::Useless));
     assert_eq!(stage.torrent.swarm.candidates.len(), 1);
     let of_others = |o: &Output| matches!(o, Output::Lookup { .. }) || *o == Output::Dial { addr: addr(3) };
     assert!(!out.iter().any(of_others));
@@ -157,7 +157,7 @@ fn a_torrent_goes_on_with_what_was_said_before() {
     let to_seed = said(&out, seed);
     assert_eq!(to_seed, [Message::Have(7), Message::Interested], "a bitfield would come too late");
     assert!(out.iter().any(|o| matches!(o, Output::Ask { peer, .. } if *peer == seed)));
-    assert_eq!(closed(&out, short), Some(Departure::Protocol), "eight pieces are not twenty");
+    assert_eq!(closed(&out, short), Some(DisconnectReason::Protocol), "eight pieces are not twenty");
     assert_eq!(said(&out, leech), [Message::Have(7), Message::Unchoke]);
     assert_eq!(stage.torrent.summary(stage.now).peers, 2);
 }
@@ -169,7 +169,7 @@ fn the_first_block_is_asked_for_when_the_last_piece_of_metadata_is_there() {
     let mut stage = Stage::with_link(Config { eager: true, ..config(metainfo.info_hash()) });
     let (seed, out) = stage.connect_with(1, false, modern());
     assert!(!said(&out, seed).contains(&Message::Interested), "nobody knows what it has");
-    // Each of its words is answered at once, with all that can be said by then.
+    // Each message has its effect at once, as far as it can by then.
     let out = stage.hear(seed, Message::HaveAll);
     assert_eq!(said(&out, seed), [Message::Interested]);
     let out = stage.hear(seed, hand(Some(info.len() as u32)));
@@ -182,7 +182,7 @@ fn the_first_block_is_asked_for_when_the_last_piece_of_metadata_is_there() {
     let out = stage.open(&metainfo, Bitfield::none);
     assert!(out.iter().any(|o| matches!(o, Output::Ask { peer, .. } if *peer == seed)));
     assert!(!said(&out, seed).contains(&Message::Interested), "it knows");
-    // All of it was there already: seeds part.
+    // All pieces were there already, so the two seeds disconnect.
     assert!(closed(&other.open(&metainfo, Bitfield::all), seed).is_some());
 }
 
@@ -234,7 +234,7 @@ fn what_a_peer_has_lost_is_not_asked_of_it() {
 fn mute_peers_do_not_keep_us_awake() {
     let mut stage = Stage::with_link(config(torrent(10, false).info_hash()));
     stage.offer(1, Some(400));
-    // Between two deadlines lies some time, also when its rest is over: the stage counts.
+    // Deadlines keep a distance, also after the rest of a peer: `pass` counts the ticks.
     stage.pass(120);
     let mut ticks = 0;
     let end = stage.now + Duration::from_secs(60);

@@ -1,4 +1,4 @@
-//! Searches for metadata, by script. Whole swarms are in `tests/swarm`.
+//! Scripted downloads of the metadata. Whole swarms are in `tests/swarm`.
 
 mod exchanging;
 mod meeting;
@@ -14,10 +14,10 @@ use crate::proto::metainfo::{Attributes, Content, Draft, Extras, Metainfo};
 use crate::swarm::event::{Input, Output, PeerKey};
 use crate::swarm::{Config, ContentSetup};
 
-/// The number other clients give `ut_metadata` here; ours is another.
+/// The scripted peers' message id for `ut_metadata`, which differs from ours.
 const THEIRS: u8 = 9;
 
-/// A torrent of so many pieces, whose dictionary is some 20 bytes for each.
+/// Makes a torrent of `pieces` pieces; its info dictionary has about 20 bytes for each.
 fn torrent(pieces: u32, private: bool) -> Metainfo {
     let digests = (0..pieces).flat_map(|piece| sha1(&piece.to_be_bytes())).collect();
     let draft = Draft {
@@ -32,41 +32,41 @@ fn torrent(pieces: u32, private: bool) -> Metainfo {
     Metainfo::parse(&draft.to_bytes()).expect("what we write we can read")
 }
 
-/// A config of the torrent with these info-hashes.
+/// Makes the configuration of a torrent.
 fn config(info_hash: InfoHashes) -> Config {
     Config { info_hash, ..stage::config() }
 }
 
 impl Stage {
-    /// Connects a peer that offers a dictionary of this length.
+    /// Connects a peer that offers an info dictionary of `size` bytes.
     fn offer(&mut self, n: u8, size: Option<u32>) -> (PeerKey, Vec<Output>) {
         let (peer, mut out) = self.connect(n);
         out.extend(self.hear(peer, hand(size)));
         (peer, out)
     }
 
-    /// The files of the torrent were looked through, and these pieces are there.
+    /// Opens the content with the pieces of `have`.
     fn open(&mut self, metainfo: &Metainfo, have: impl Fn(u32) -> Bitfield) -> Vec<Output> {
         let geometry = Arc::new(metainfo.geometry().clone());
         let have = have(geometry.piece_count());
         self.give(Input::ContentOpened(Box::new(ContentSetup::new(geometry, have))))
     }
 
-    /// Has a peer send pieces of a dictionary.
+    /// Has a peer send pieces of the info dictionary.
     fn send(&mut self, peer: PeerKey, info: &[u8], pieces: &[u32]) -> Vec<Output> {
         let sent = pieces.iter().flat_map(|&piece| self.hear(peer, data(info, piece)));
         sent.collect()
     }
 }
 
-/// An extension handshake that names this length.
+/// Returns an extension handshake with this `metadata_size`.
 fn hand(size: Option<u32>) -> Message {
     let ids = vec![(Extension::Metadata, THEIRS)];
     let hand = ExtendedHandshake { ids, metadata_size: size, ..ExtendedHandshake::default() };
     Message::Extended { id: HANDSHAKE_ID, body: hand.encode() }
 }
 
-/// A message to us.
+/// Returns a `ut_metadata` message with our message id.
 fn to_us(message: &MetadataMessage) -> Message {
     Message::Extended { id: Extension::Metadata.our_id(), body: message.encode() }
 }
@@ -76,7 +76,7 @@ fn data(info: &[u8], piece: u32) -> Message {
     to_us(&MetadataMessage::Data { piece, total: Some(info.len() as u32), bytes })
 }
 
-/// The messages of `ut_metadata` that a peer was sent.
+/// Returns the `ut_metadata` messages sent to a peer.
 fn asked(out: &[Output], of: PeerKey) -> Vec<MetadataMessage> {
     let bodies = said(out, of).into_iter().filter_map(|message| match message {
         Message::Extended { id: THEIRS, body } => Some(body),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::app::input::Torrent;
-use crate::app::making::Wishes;
+use crate::app::making::ScanOptions;
 use crate::app::making::gather::{self, Gathered, Sort};
 use crate::app::making::hash;
 use crate::app::making::lints::{self, Lint};
@@ -243,8 +243,8 @@ fn name(args: &CreateArgs) -> Result<String, Error> {
     Ok(name)
 }
 
-fn wishes(args: &CreateArgs) -> Result<Wishes, Error> {
-    Ok(Wishes {
+fn wishes(args: &CreateArgs) -> Result<ScanOptions, Error> {
+    Ok(ScanOptions {
         hidden: args.hidden,
         junk: args.junk,
         follow: args.follow,

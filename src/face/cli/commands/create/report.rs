@@ -1,4 +1,4 @@
-//! What is said of a torrent that is made.
+//! The report on a new torrent file.
 
 use serde::Serialize;
 
@@ -30,7 +30,7 @@ pub fn scan(found: &Gathered, output: &Output) -> Result<(), Error> {
     Ok(())
 }
 
-/// What is taken over from an old torrent.
+/// Reports the settings taken over from an old torrent.
 pub fn reuse(reused: &Reused, shape: &Geometry, args: &CreateArgs, output: &Output) -> Result<(), Error> {
     #[derive(Serialize)]
     struct Reuse<'a> {
@@ -69,7 +69,7 @@ pub fn hashed(hashed: &Hashed, reused: &Reused, shape: &Geometry, output: &Outpu
     output.say(&format!("[2/3] hash    {amount}{taken_over}"));
 }
 
-/// What would be made: the files as data, the rest in words.
+/// Reports a dry run: the files on standard output, the rest as messages.
 pub fn plan(
     made: &Metainfo,
     found: &Gathered,

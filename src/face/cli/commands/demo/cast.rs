@@ -1,12 +1,12 @@
-//! Who takes part: those that give, each in their own way, and one that takes a little on a slow line.
+//! The peers of the demo: seeds with different habits, and a leecher on a slow line.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use crate::app::Error;
 use crate::app::door::{
-    Add, After, Command, ContentOptions, Door, EngineConfig, Events, Existing, PeerRow, PeerSource, Row,
-    State, Until, View,
+    Add, After, Command, ContentOptions, Door, EngineConfig, Events, ExistingFiles, PeerRow, PeerSource, Row,
+    SeedGoal, State, View,
 };
 use crate::base::{TorrentId, units};
 use crate::face::cli::progress::amounts::percent;
@@ -15,32 +15,32 @@ use crate::proto::metainfo::Metainfo;
 
 use super::content;
 
-/// One that takes part.
+/// A peer of the demo.
 #[derive(Debug)]
 pub struct Member {
-    /// The name.
+    /// The name of the peer.
     pub name: &'static str,
-    /// What is special.
+    /// The habit of the peer, in a few words.
     pub habit: &'static str,
-    /// Bytes per second it gives.
+    /// The upload rate of the peer, in bytes per second.
     up: u64,
-    /// Bytes per second it takes, if it lacks something.
+    /// The download rate of the peer in bytes per second, if it is not a seed.
     down: Option<u64>,
-    /// Whether it asks the DHT. Those who come while the tracker lives make do with that.
+    /// Whether the peer uses the DHT. Peers that join while the tracker works do without.
     dht: bool,
-    /// The one it knows; then it asks neither the tracker nor the DHT.
+    /// The only peer that it knows, if so; then it uses neither the tracker nor the DHT.
     pub knows: Option<&'static str>,
-    /// The part of the download at which it comes.
+    /// The part of the download at which the peer joins, from 0 to 1.
     pub comes: f64,
-    /// The part of the download at which it goes.
+    /// The part of the download at which the peer leaves, from 0 to 1.
     pub goes: Option<f64>,
-    /// Its engine while it is there.
+    /// The peer's engine, while it is there.
     pub engine: Option<Door>,
-    /// Bytes given.
+    /// The number of bytes uploaded by the peer.
     pub gave: u64,
-    /// It was there and is gone.
+    /// Whether the peer has left.
     pub gone: bool,
-    /// By whom it and the one that downloads heard of one another.
+    /// The source through which the peer and the downloader found each other.
     pub met: Option<PeerSource>,
     rate: f64,
 }
@@ -94,15 +94,15 @@ impl Member {
             priorities: if takes { content::one_song() } else { Vec::new() },
             seed_only: !takes,
             // They have just been hashed.
-            existing: if takes { Existing::Check } else { Existing::Trust },
-            after: After::Seed(Until::default()),
+            existing: if takes { ExistingFiles::Check } else { ExistingFiles::Trust },
+            after: After::Seed(SeedGoal::default()),
             ..ContentOptions::new(if takes { own } else { given }.to_owned())
         };
         let mut add = Add::new(torrent.clone(), options);
         add.use_trackers = self.knows.is_none();
         add.peers = known.into_iter().collect();
         let id = engine.add(add);
-        engine.send(Command::Look(Some(id)));
+        engine.send(Command::ShowDetail(Some(id)));
         self.engine = Some(engine);
         Ok(())
     }

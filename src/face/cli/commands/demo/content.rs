@@ -1,4 +1,4 @@
-//! What the demo moves: files of seeded chance, and proof that they arrived.
+//! The content of the demo: files of seeded random bytes, and the check that they arrived intact.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};

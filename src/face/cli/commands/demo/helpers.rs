@@ -1,4 +1,5 @@
-//! What helps strangers to meet: a tracker that dies, and nodes of the DHT that carry on.
+//! The services that help the peers of the demo find one another: a tracker that fails, and DHT nodes that
+//! take over.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;

@@ -168,7 +168,7 @@ impl<'a> Play<'a> {
         let (downloader, mut events) = cast::engine(None, None, &nodes).await?;
         self.moving = Instant::now();
         let id = downloader.add(Add::new(torrent.clone(), taken.to_owned()));
-        downloader.send(Command::Look(Some(id)));
+        downloader.send(Command::ShowDetail(Some(id)));
         self.downloader = Some(downloader);
         let mut ticks = interval(Duration::from_millis(100));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -210,7 +210,7 @@ impl<'a> Play<'a> {
         Ok(row.wasted)
     }
 
-    /// Who comes and who goes at this point of the download, and who meets whom.
+    /// Has peers join, leave and connect as the download reaches this progress.
     async fn direct(&mut self, progress: f64, torrent: &Metainfo, given: &Path) -> Result<(), Error> {
         if let Some(helpers) = self.helpers.as_mut().filter(|helpers| helpers.died.is_none())
             && progress >= TRACKER_DIES

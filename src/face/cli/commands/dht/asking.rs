@@ -8,7 +8,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout, timeout_at};
 
-use crate::app::dht::{Goal, News, Node, NodeConfig, Outcome, Status, Steps};
+use crate::app::dht::{Goal, Node, NodeConfig, Outcome, Status, TaskProgress, TaskUpdate};
 use crate::app::making::values;
 use crate::app::{Error, ErrorKind};
 use crate::base::units;
@@ -31,22 +31,22 @@ pub struct Asking<'a> {
     output: &'a Output,
     began: Instant,
     end: Instant,
-    /// Until something is sought a signal ends the process.
+    /// Ends the process on a signal, until a search begins.
     at_once: AtOnce,
-    /// What the command ends with, once a signal has asked it to.
+    /// The exit code of the command, once a signal has stopped it.
     stop: watch::Receiver<Option<Exit>>,
 }
 
-/// What came of it.
+/// The result of a search.
 #[derive(Clone, Debug, Default)]
 pub struct Sought {
-    /// How it ended; where time was up, as far as it had come.
+    /// The outcome of the search, or its state when the time ran out.
     pub outcome: Outcome,
-    /// The time was up before it had ended.
+    /// Whether the time ran out before the search had ended.
     pub cut: bool,
-    /// So had a signal; the command ends with this.
+    /// The exit code of the command, if a signal ended the search.
     pub stopped: Option<Exit>,
-    /// How long it took.
+    /// The duration of the search.
     pub time: Duration,
 }
 
@@ -90,7 +90,7 @@ impl Asking<'_> {
     pub async fn seek(
         &self,
         goal: Goal,
-        mut each: impl FnMut(News) -> Result<ControlFlow<()>, Error>,
+        mut each: impl FnMut(TaskUpdate) -> Result<ControlFlow<()>, Error>,
     ) -> Result<Sought, Error> {
         let began = Instant::now();
         self.at_once.leave();
@@ -98,16 +98,16 @@ impl Asking<'_> {
         let mut sought = Sought::default();
         loop {
             match self.next(&mut news, &sought, began).await {
-                Some(News::Ended(outcome)) => {
+                Some(TaskUpdate::Ended(outcome)) => {
                     sought.outcome = outcome;
                     break;
                 }
-                Some(News::Steps(Steps { asked, answered, stored, refused })) => {
+                Some(TaskUpdate::Progress(TaskProgress { asked, answered, stored, refused })) => {
                     sought.outcome =
                         Outcome { asked, answered, stored, refused, ..std::mem::take(&mut sought.outcome) };
                 }
                 Some(found) => {
-                    if let News::Peers(peers) = &found {
+                    if let TaskUpdate::Peers(peers) = &found {
                         sought.outcome.peers += peers.len() as u32;
                     }
                     self.output.live.erase();
@@ -130,10 +130,10 @@ impl Asking<'_> {
     /// The next news, with the line at the bottom drawn meanwhile; nothing when the time is up or a signal came.
     async fn next(
         &self,
-        news: &mut UnboundedReceiver<News>,
+        news: &mut UnboundedReceiver<TaskUpdate>,
         sought: &Sought,
         began: Instant,
-    ) -> Option<News> {
+    ) -> Option<TaskUpdate> {
         let mut frames = interval(FRAME);
         frames.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut stop = self.stop.clone();
@@ -173,7 +173,7 @@ impl Asking<'_> {
         self.node.status()
     }
 
-    /// What the command ends with, if a signal has asked it to.
+    /// Returns the exit code of the command, if a signal has stopped it.
     pub fn stopped(&self) -> Option<Exit> {
         *self.stop.borrow()
     }
@@ -208,7 +208,8 @@ impl Asking<'_> {
 }
 
 impl Sought {
-    /// What the command ends with: whether it was found, or at least somebody answered.
+    /// Returns the exit code of the command, which depends on whether the search found anything and on
+    /// whether any node answered.
     pub fn exit(&self, found: bool) -> Result<Exit, Error> {
         if let Some(exit) = self.stopped {
             return Ok(exit);

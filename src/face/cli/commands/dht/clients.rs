@@ -1,4 +1,4 @@
-//! What a node says it runs: two letters and two bytes (BEP 5, "v").
+//! Names for the client version of a DHT node: two letters and two bytes (BEP 5, "v").
 
 use crate::base::Untrusted;
 use crate::face::cli::json::hex;

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::app::Error;
-use crate::app::dht::{Goal, News};
+use crate::app::dht::{Goal, TaskUpdate};
 use crate::base::Untrusted;
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::commands::show::raw::Raw;
@@ -66,7 +66,7 @@ pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit,
         let mut item: Option<Item> = None;
         let mut sought = asking
             .seek(goal, |news| {
-                if let News::Item(found) = news {
+                if let TaskUpdate::Item(found) = news {
                     let whole = found.seq().is_none();
                     item = Some(found);
                     if whole {

@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::app::Error;
-use crate::app::dht::{Goal, News};
+use crate::app::dht::{Goal, TaskUpdate};
 use crate::base::{InfoHashes, units};
 use crate::face::cli::args::global::GlobalArgs;
 use crate::face::cli::exit::Exit;
@@ -78,7 +78,7 @@ async fn find(asking: &Asking<'_>, torrent: InfoHashes, output: &Output) -> Resu
     let goal = Goal::Peers { info_hash: target::place(&torrent), no_seeds: false, announce: None };
     let sought = asking
         .seek(goal, |news| {
-            if let News::Peers(peers) = news {
+            if let TaskUpdate::Peers(peers) = news {
                 tell(&peers, torrent, output)?;
             }
             Ok(ControlFlow::Continue(()))

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args};
 use serde::Serialize;
 
-use crate::app::dht::{Goal, News};
+use crate::app::dht::{Goal, TaskUpdate};
 use crate::app::{Error, ErrorKind, shown};
 use crate::base::{NodeId, units};
 use crate::face::cli::args::global::GlobalArgs;
@@ -129,7 +129,7 @@ async fn next(asking: &Asking<'_>, secret: &Secret, args: &PutArgs) -> Result<i6
     let mut newest = None;
     let sought = asking
         .seek(Goal::Get { target, salt }, |news| {
-            if let News::Item(item) = news {
+            if let TaskUpdate::Item(item) = news {
                 newest = item.seq();
             }
             Ok(ControlFlow::Continue(()))
@@ -196,7 +196,7 @@ fn tell(item: &Item, exit: Exit, sought: &Sought, output: &Output) -> Result<(),
 const fn why(code: ErrorCode) -> (&'static str, &'static str) {
     match code {
         ErrorCode::OUTDATED => ("outdated", "they store a newer item; set a larger number with --seq N"),
-        ErrorCode::NOT_THAT_ONE => ("cas", "the newest item does not have the number of --cas"),
+        ErrorCode::CAS_MISMATCH => ("cas", "the newest item does not have the number of --cas"),
         ErrorCode::TOO_LONG => ("too_long", "it is too long for them"),
         ErrorCode::BAD_SIGNATURE => ("bad_signature", "they consider the signature invalid"),
         _ => ("refused", "they gave no reason"),

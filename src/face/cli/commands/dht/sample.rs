@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use clap::Args;
 use serde::Serialize;
 
-use crate::app::dht::{Goal, News};
+use crate::app::dht::{Goal, TaskUpdate};
 use crate::app::{Error, ErrorKind};
 use crate::base::{NodeId, units};
 use crate::face::cli::args::global::GlobalArgs;
@@ -56,7 +56,7 @@ pub fn run(args: &SampleArgs, global: &GlobalArgs, output: &Output) -> Result<Ex
     ask(&args.limits, global, output, async |asking| {
         let sought = asking
             .seek(Goal::Sample(place), |news| {
-                if let News::Samples(hashes) = news {
+                if let TaskUpdate::Samples(hashes) = news {
                     let new: Vec<NodeId> = hashes.into_iter().filter(|hash| seen.insert(*hash)).collect();
                     let lines: String = new.iter().map(|hash| format!("{hash}\n")).collect();
                     if !output.json {

@@ -1,4 +1,4 @@
-//! What is looked for: a torrent by any of its names, or a place in the table.
+//! The target of a search: a torrent by any of its names, or an id.
 
 use std::path::Path;
 

@@ -32,7 +32,7 @@ pub fn read(path: &Path, bencoded: bool) -> Result<Vec<u8>, Error> {
     Ok(value)
 }
 
-/// What people and pipes get of a value: the bytes of a string, and all else as it is.
+/// Returns the form of a value for output: the bytes of a string, or any other value as bencode.
 pub fn content(value: &[u8]) -> Vec<u8> {
     let tree = Tree::parse(value, Limits::KRPC).ok();
     let string = tree.as_ref().and_then(|tree| tree.root().bytes());

@@ -1,4 +1,4 @@
-//! What the flags ask for.
+//! The changes that the flags request.
 
 use super::EditArgs;
 use crate::app::{Error, ErrorKind};

@@ -191,7 +191,7 @@ fn refused(source: &Source, error: &EditError) -> Error {
     }
 }
 
-/// What a field is called in a sentence.
+/// Returns the name of a field for messages.
 fn words(field: Field) -> &'static str {
     match field {
         Field::Trackers => "trackers",

@@ -10,7 +10,7 @@ use crate::app::making::values::{plain_name, web_seed};
 use crate::base::Untrusted;
 use crate::proto::metainfo::Fields;
 
-/// What is wrong with a page, and where.
+/// A mistake in a page, with its line.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Wrong {
     line: Option<usize>,

@@ -1,4 +1,4 @@
-//! What is said of a torrent file that was changed.
+//! The report on a changed torrent file.
 
 use std::path::{Path, PathBuf};
 
@@ -13,14 +13,14 @@ use crate::face::cli::output::Output;
 use crate::face::cli::style::Role;
 use crate::proto::metainfo::Field;
 
-/// What was done.
+/// The report on a changed torrent file.
 #[derive(Debug)]
 pub struct Report<'a> {
-    /// What identified the torrent.
+    /// The info-hash before the change.
     pub before: InfoHashes,
-    /// What identifies it.
+    /// The info-hash after the change.
     pub after: InfoHashes,
-    /// What was changed.
+    /// The changed fields.
     pub changed: &'a [Field],
     /// Where the new file is.
     pub target: &'a Target,

@@ -19,13 +19,13 @@ const MAX_BACKUPS: u32 = 1000;
 /// A torrent file as it was read.
 #[derive(Debug)]
 pub struct Source {
-    /// Where it lies, links resolved; nothing for standard input.
+    /// The resolved path of the file; `None` for standard input.
     pub path: Option<PathBuf>,
-    /// The same as it was given.
+    /// The path as the user gave it.
     pub given: PathBuf,
-    /// What it holds.
+    /// The content of the file.
     pub bytes: Vec<u8>,
-    /// Who may read and write it.
+    /// The permissions of the file.
     rights: Option<fs::Permissions>,
 }
 
@@ -62,13 +62,13 @@ impl Source {
         Ok(source)
     }
 
-    /// What it is called in a sentence.
+    /// Returns the name of the source for messages.
     pub fn shown(&self) -> Untrusted {
         let name = self.path.as_deref().and_then(Path::file_name);
         name.map_or_else(|| Untrusted::new("standard input"), |name| shown(Path::new(name)))
     }
 
-    /// That it is no torrent.
+    /// Returns the error for a source that is not a torrent.
     pub fn malformed(&self, error: &EditError) -> Error {
         Error::new(ErrorKind::Input, "malformed", format!("{}: {error}", self.shown()))
     }

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use crate::app::command_line::{Words, words};
 use crate::app::config::Origin;
-use crate::app::door::{After, Alloc, Existing, Order};
+use crate::app::door::{After, Alloc, ExistingFiles, Order};
 use crate::app::hook::Hook;
 use crate::app::seed_goal::parse_after;
 use crate::app::selection::{Select, select};
@@ -146,10 +146,10 @@ impl GetArgs {
             root_name: self.name.clone(),
             select: self.select.clone(),
             existing: match self.existing {
-                _ if self.overwrite => Existing::Overwrite,
-                ExistingArg::Check => Existing::Check,
-                ExistingArg::Refuse => Existing::Refuse,
-                ExistingArg::Trust => Existing::Trust,
+                _ if self.overwrite => ExistingFiles::Overwrite,
+                ExistingArg::Check => ExistingFiles::Check,
+                ExistingArg::Refuse => ExistingFiles::Refuse,
+                ExistingArg::Trust => ExistingFiles::Trust,
             },
             alloc: match self.alloc {
                 AllocArg::None => Alloc::None,

@@ -1,4 +1,4 @@
-//! What there is to know beyond the commands.
+//! Help topics beyond the commands.
 
 use crate::face::cli::exit::MEANINGS;
 
@@ -64,7 +64,7 @@ pub fn names() -> String {
     TOPICS.map(|(name, _)| name).join(", ")
 }
 
-/// What more there is to say about the exit codes.
+/// A note on the exit codes.
 pub const EXIT_CODES_NOTE: &str = "\
 With several inputs, the exit code is that of the most serious error. If some of\n\
 several downloads succeed and others fail, it is 1, and the JSON output has the\n\

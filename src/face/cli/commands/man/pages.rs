@@ -1,4 +1,4 @@
-//! What stands on each page.
+//! The contents of the man pages.
 
 use clap::Command;
 use clap_mangen::Man;
@@ -13,7 +13,7 @@ use crate::face::cli::exit::MEANINGS;
 const DATE: &str = "2026-11-30";
 /// The manual that the pages belong to.
 const MANUAL: &str = "torr manual";
-/// What begins the examples in a help text.
+/// The heading of the examples in a help text.
 const EXAMPLES: &str = "Examples:";
 
 /// A page of the manual.
@@ -204,7 +204,7 @@ fn options(command: Command) -> String {
     text.replace("\n.br\n\n.br\n", "\n.sp\n").replace("\n\n.br\n", "\n").replace("\n.RS 14\n", "\n.RS 4\n")
 }
 
-/// What a command does, as it stands behind its name.
+/// Returns the description of a command, as it follows the name.
 fn about(command: &Command) -> String {
     let text = command.get_about().map(ToString::to_string).unwrap_or_default();
     let mut chars = text.chars();

@@ -6,7 +6,7 @@ use super::desktop::{Entry, Made};
 
 const SECTION: &str = "[Default Applications]";
 
-/// What has to be made in a file before it can hold a default.
+/// Returns the parts that a file lacks for holding a default.
 pub fn find_missing(text: Option<&str>) -> Made {
     match text {
         None => Made::File,

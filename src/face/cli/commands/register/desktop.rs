@@ -1,21 +1,21 @@
 //! Our desktop entry. It also remembers what was before, so that it can be taken back.
 
-/// What says that an entry is ours.
+/// The line that marks a desktop entry as torr's.
 const MARK: &str = "X-Torr-Register=1";
-/// What begins the lines that remember, one for each of the types.
+/// The beginnings of the lines that hold the former defaults, one for each type.
 const BEFORE: [&str; 2] = ["X-Torr-Before-Magnet=", "X-Torr-Before-Torrent="];
 const MADE: &str = "X-Torr-Made=";
 
-/// What our entry remembers.
+/// The values stored in torr's desktop entry.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Entry {
-    /// What was the default for each type.
+    /// The former default for each type, if there was one.
     pub before: [Option<String>; 2],
-    /// What had to be made for the new defaults.
+    /// The parts that were added to set the new defaults.
     pub made: Made,
 }
 
-/// What had to be made in order to set a default.
+/// The parts of a file that were added to set a default.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Made {
     /// The file was not there.
@@ -36,7 +36,7 @@ impl Made {
         }
     }
 
-    /// What a word means.
+    /// Parses the word for a value.
     pub fn parse(word: &str) -> Option<Self> {
         [Self::File, Self::Section, Self::Nothing].into_iter().find(|made| made.word() == word)
     }

@@ -46,7 +46,7 @@ pub struct RegisterArgs {
     dry_run: bool,
 }
 
-/// What torr opens.
+/// The types that torr opens.
 const TYPES: [&str; 2] = ["x-scheme-handler/magnet", "application/x-bittorrent"];
 /// The name of our entry.
 const NAME: &str = "torr.desktop";

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::app::door::{self, Existing, Recalled};
+use crate::app::door::{self, ExistingFiles, StoredTorrent};
 use crate::app::input::Torrent;
 use crate::app::making::gather::{self, Gathered, Sort};
 use crate::app::making::hash::{self, Hashed};
@@ -12,8 +12,8 @@ use crate::app::making::lints::{self, Lint};
 use crate::app::making::plan::{self, Recipe};
 use crate::app::making::values::{Tier, web_seed};
 use crate::app::making::{CachedHashes, HashCache};
-use crate::app::remembered;
 use crate::app::session_settings::SessionSettings;
+use crate::app::stored_torrent;
 use crate::app::user_folders;
 use crate::app::{Error, ErrorKind, shown};
 use crate::base::{Geometry, Sha1Digest};
@@ -109,7 +109,7 @@ impl TorrentBuilder<'_> {
                 );
                 self.output.say(&format!(" note: {text}; --new makes a new torrent"));
             }
-            let existing = if untouched { Existing::Check } else { Existing::Trust };
+            let existing = if untouched { ExistingFiles::Check } else { ExistingFiles::Trust };
             return Ok((self.ready(recalled, existing, found)?, of_known));
         }
         let hashed = match hashed {
@@ -119,24 +119,24 @@ impl TorrentBuilder<'_> {
         draft.digests = hashed.joined();
         let (_, metainfo) = plan::made(&draft)?;
         let state = self.settings.state_dir();
-        let torrent_file = state.map(|state| remembered::torrent_file(state, &metainfo.info_hash()));
+        let torrent_file = state.map(|state| stored_torrent::torrent_file(state, &metainfo.info_hash()));
         let folder = found.path.parent().map(Path::to_owned);
-        let recalled = Recalled { metainfo, torrent_file: torrent_file.unwrap_or_default(), folder };
-        Ok((self.ready(recalled, Existing::Trust, found)?, Some(hashed)))
+        let recalled = StoredTorrent { metainfo, torrent_file: torrent_file.unwrap_or_default(), folder };
+        Ok((self.ready(recalled, ExistingFiles::Trust, found)?, Some(hashed)))
     }
 
     /// The torrents of earlier runs whose data this may be: those of the trackers that are given first, then
     /// those used last.
-    fn candidates(&self, found: &Found) -> Vec<Recalled> {
+    fn candidates(&self, found: &Found) -> Vec<StoredTorrent> {
         let Some(state) = self.settings.state_dir().filter(|_| !self.args.making.new) else {
             return Vec::new();
         };
-        let all = door::recalled_at(state, &found.path).unwrap_or_else(|error| {
+        let all = door::find_stored_torrents(state, &found.path).unwrap_or_else(|error| {
             tracing::warn!(%error, "torr cannot read its records and makes a new torrent");
             Vec::new()
         });
         let (making, trackers) = (&self.args.making, &self.args.network.tracker);
-        let is_it = |Recalled { metainfo, .. }: &Recalled| {
+        let is_it = |StoredTorrent { metainfo, .. }: &StoredTorrent| {
             known::fits(making, trackers, metainfo)
                 && known::is_data_of(metainfo, &found.files, &found.path, making.chooses())
         };
@@ -147,10 +147,10 @@ impl TorrentBuilder<'_> {
 
     /// Hashes what has changed since it was hashed last, and keeps what comes of it.
     fn hash(&self, found: &Found) -> Result<Hashed, Error> {
-        let cache = user_folders::cache().map(|cache| HashCache::of(&cache));
+        let cache = user_folders::cache().map(|cache| HashCache::in_cache_dir(&cache));
         let piece_len = found.shape.piece_len();
         let kept = cache.as_ref().filter(|_| !self.args.making.rehash);
-        let kept = kept.and_then(|cache| cache.read(&found.path, piece_len));
+        let kept = kept.and_then(|cache| cache.load(&found.path, piece_len));
         let files = &found.files.files;
         let known: Vec<Option<Sha1Digest>> = match &kept {
             Some(kept) => kept.digests(files, &found.shape),
@@ -161,14 +161,14 @@ impl TorrentBuilder<'_> {
         hash::check_unchanged(&found.files)?;
         let keep = CachedHashes::new(files, piece_len, hashed.digests.clone(), found.at);
         if let Some(cache) = cache.filter(|_| kept.as_ref() != Some(&keep))
-            && let Err(error) = cache.keep(&found.path, &keep)
+            && let Err(error) = cache.save(&found.path, &keep)
         {
             tracing::warn!(%error, "the next run will hash everything again");
         }
         Ok(hashed)
     }
 
-    fn ready(&self, recalled: Recalled, existing: Existing, found: &Found) -> Result<Share, Error> {
+    fn ready(&self, recalled: StoredTorrent, existing: ExistingFiles, found: &Found) -> Result<Share, Error> {
         let mut metainfo = recalled.metainfo;
         if let Some(comment) = &self.args.making.comment {
             let mut extras = metainfo.extras().clone();

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::app::Error;
-use crate::app::making::Wishes;
+use crate::app::making::ScanOptions;
 use crate::app::making::plan::Format;
 use crate::app::making::values::{PieceSize, piece_size};
 use crate::face::cli::making::patterns;
@@ -62,14 +62,14 @@ impl MakingArgs {
     }
 
     /// Which files are wanted.
-    pub fn wishes(&self, follow: bool) -> Result<Wishes, Error> {
-        Ok(Wishes {
+    pub fn wishes(&self, follow: bool) -> Result<ScanOptions, Error> {
+        Ok(ScanOptions {
             hidden: self.hidden,
             junk: self.junk,
             follow,
             include: patterns("--include", &self.include)?,
             exclude: patterns("--exclude", &self.exclude)?,
-            ..Wishes::default()
+            ..ScanOptions::default()
         })
     }
 

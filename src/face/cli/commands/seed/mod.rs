@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, FromArgMatches};
 
-use crate::app::door::{Existing, Until};
+use crate::app::door::{ExistingFiles, SeedGoal};
 use crate::app::input::{self, Kind, MAX_BYTES, Torrent};
 use crate::app::making::ScannedFile;
 use crate::app::seed_goal::parse_until;
@@ -56,7 +56,7 @@ pub struct SeedArgs {
     output: Option<PathBuf>,
     /// When to stop: a ratio (2.0), a time (1h), copies:1, forever, or several separated by commas
     #[arg(long, value_name = "WHEN", value_parser = parse_until, default_value = "forever")]
-    until: Until,
+    until: SeedGoal,
     /// Stop once another peer has a complete copy; same as --until copies:1
     #[arg(long, conflicts_with = "until")]
     once: bool,
@@ -144,7 +144,7 @@ pub fn go_on(
         .and_then(|found| SeedArgs::from_arg_matches(&found))
         .map_err(|error| Error::new(ErrorKind::Internal, "internal", error.kind().to_string()))?;
     let settings = session_settings(&args.network, args.lan, global, output)?;
-    let mut share = torrent::ready(&args, &settings, torrent, folder.to_owned(), Existing::Trust, data)?;
+    let mut share = torrent::ready(&args, &settings, torrent, folder.to_owned(), ExistingFiles::Trust, data)?;
     share.given.files = files;
     let given = BTreeMap::from([(share.info_hashes(), share.given)]);
     let submissions = vec![Submission::Transfer(Box::new(share.transfer))];
@@ -177,8 +177,8 @@ fn seed(
 
 impl SeedArgs {
     /// When to stop.
-    fn until(&self) -> Until {
-        if self.once { Until { copies: Some(1), ..Until::default() } } else { self.until }
+    fn until(&self) -> SeedGoal {
+        if self.once { SeedGoal { copies: Some(1), ..SeedGoal::default() } } else { self.until }
     }
 }
 

@@ -3,14 +3,14 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use crate::app::door::{After, ContentOptions, Existing};
+use crate::app::door::{After, ContentOptions, ExistingFiles};
 use crate::app::input::{self, Kind, Reading, Torrent};
 use crate::app::location::{self, Place, Top};
 use crate::app::making::values::web_seed;
-use crate::app::making::{ScannedFile, Wishes, scan};
+use crate::app::making::{ScanOptions, ScannedFile, scan};
 use crate::app::quoted;
-use crate::app::remembered;
 use crate::app::session_settings::SessionSettings;
+use crate::app::stored_torrent;
 use crate::app::submission::Transfer;
 use crate::app::{Error, ErrorKind, shown};
 use crate::base::Untrusted;
@@ -29,7 +29,7 @@ pub fn share(
     argument: &Path,
     output: &Output,
 ) -> Result<Share, Error> {
-    let known = remembered::recall(argument, settings.state_dir())?;
+    let known = stored_torrent::find(argument, settings.state_dir())?;
     if known.is_none()
         && let Kind::File(path) = Kind::of(argument)
         && path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
@@ -56,7 +56,7 @@ pub fn share(
         (Some(known), None) => {
             let folder =
                 known.folder.as_deref().and_then(|folder| location::within(&torrent.metainfo, folder));
-            folder.ok_or_else(|| remembered::gone(known, argument))?
+            folder.ok_or_else(|| stored_torrent::data_moved(known, argument))?
         }
         _ => {
             location::find(&torrent, args.output.as_deref(), &example).map_err(|failure| failure.about(id))?
@@ -76,7 +76,7 @@ pub fn share(
     let path = place.own(&torrent.metainfo);
     // Before they are checked, so that no change is missed.
     let files = files(&torrent.metainfo, &path, args.follow);
-    let mut share = ready(args, settings, torrent, root, Existing::default(), path)?;
+    let mut share = ready(args, settings, torrent, root, ExistingFiles::default(), path)?;
     share.given.files = files;
     Ok(share)
 }
@@ -85,7 +85,7 @@ pub fn share(
 fn files(torrent: &Metainfo, data: &Path, follow: bool) -> Vec<ScannedFile> {
     let paths = super::known::line(torrent, data).into_iter().filter_map(|(path, _)| path);
     let own = paths.filter(|path| follow || !path.is_symlink());
-    own.filter_map(|path| scan(&path, &Wishes::default()).ok()).flat_map(|scan| scan.files).collect()
+    own.filter_map(|path| scan(&path, &ScanOptions::default()).ok()).flat_map(|scan| scan.files).collect()
 }
 
 /// Makes it ready to be given from this folder; `path` is what the user calls its data.
@@ -94,7 +94,7 @@ pub fn ready(
     settings: &SessionSettings,
     mut torrent: Torrent,
     folder: PathBuf,
-    existing: Existing,
+    existing: ExistingFiles,
     path: PathBuf,
 ) -> Result<Share, Error> {
     let mut extras = torrent.metainfo.extras().clone();

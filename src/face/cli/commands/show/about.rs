@@ -1,5 +1,5 @@
-//! What is known of a torrent, whatever its version and wherever it was read: a torrent file of v1, v2 or
-//! both, or a link that knows little more than its name.
+//! The facts about a torrent, whatever its version and source: a torrent file of v1, v2 or both, or a link
+//! that contains little more than the name.
 
 use jiff::Timestamp;
 
@@ -9,28 +9,28 @@ use crate::face::cli::json::hex;
 use crate::proto::magnet::{Magnet, MagnetNote};
 use crate::proto::metainfo::{Attributes, Extras, Metainfo, downloadable};
 
-/// What is noted of a torrent without a v1 part, which is no fault of it.
+/// The note on a torrent without a v1 part, which is not a fault of the torrent.
 pub const V2_ALONE: &str = "this torrent is v2 alone: torr can show it, but not download it yet";
 
-/// What is known of a torrent.
+/// The facts about a torrent.
 pub struct About {
-    /// What identifies it.
+    /// The info-hash.
     pub info_hash: InfoHashes,
     /// Its name, as far as it is known.
     pub name: Option<Untrusted>,
-    /// What only its torrent file tells.
+    /// The facts that only a torrent file contains.
     pub content: Option<Content>,
     /// Trackers, web seeds, texts.
     pub extras: Extras,
-    /// What only a link tells.
+    /// The facts that only a link contains.
     pub link: Option<Hints>,
-    /// What was passed over; sentences.
+    /// Notes about the parts that were left out, as sentences.
     pub notes: Vec<String>,
     /// The link to it.
     pub magnet: Magnet,
 }
 
-/// What only a torrent file tells.
+/// The facts that only a torrent file contains.
 pub struct Content {
     /// Bytes of all files, padding not counted.
     pub size: u64,
@@ -38,7 +38,7 @@ pub struct Content {
     pub piece_len: u32,
     /// How many pieces.
     pub pieces: u64,
-    /// It is one file, which lies in no directory of its own.
+    /// Whether the torrent is a single file without a directory of its own.
     pub single: bool,
     /// Peers come from trackers only.
     pub private: bool,
@@ -56,13 +56,13 @@ pub struct Entry {
     pub path: String,
     /// The path as it was given, where it could not be used like that.
     pub given: Option<String>,
-    /// Bytes.
+    /// The length of the file, in bytes.
     pub len: u64,
-    /// What it is besides.
+    /// The attributes of the file (BEP 47).
     pub attributes: Attributes,
 }
 
-/// What only a link tells.
+/// The facts that only a link contains.
 pub struct Hints {
     /// Peers, as `host:port`.
     pub peers: Vec<String>,

@@ -1,4 +1,4 @@
-//! What is known of a torrent as a JSON document: `torr.show/1`.
+//! The facts about a torrent as a JSON document: `torr.show/1`.
 
 use serde::Serialize;
 

@@ -1,5 +1,5 @@
-//! What is allowed in a torrent and seldom meant. Findings that `torr create` warns of too bear the
-//! names they have there.
+//! Findings: properties of a torrent that are allowed but rarely intended. Those that `torr create` also
+//! warns about have the same names there.
 
 use std::collections::BTreeSet;
 

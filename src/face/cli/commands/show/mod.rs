@@ -84,10 +84,10 @@ pub struct ShowArgs {
     lan: bool,
 }
 
-/// What the argument turned out to be.
+/// The torrent that the argument names.
 struct Source {
     about: About,
-    /// The file, unless it is a link.
+    /// The torrent file, unless the argument is a link.
     bytes: Option<Vec<u8>>,
 }
 
@@ -145,7 +145,7 @@ pub fn tell(about: &About, only_files: bool, all: bool, output: &Output) -> Resu
     }
 }
 
-/// What is said by the bytes of a torrent file of whatever version.
+/// Returns the facts in a torrent file of any version.
 pub fn look(bytes: &[u8], argument: &Path) -> Result<About, Error> {
     let torrent = Metainfo::parse(bytes).map_err(|error| input::malformed(argument, &error))?;
     Ok(About::torrent(&torrent))

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::app::door::{self, Counted};
+use crate::app::door::{self, ScrapeResult};
 use crate::app::{Error, ErrorKind};
 use crate::base::Untrusted;
 use crate::face::cli::exit::Exit;
@@ -27,7 +27,7 @@ pub fn ask(about: &About, patience: Duration, output: &Output) -> Result<Exit, E
     let mut answers = Vec::new();
     block_on(output, async {
         let texts = urls.iter().map(|url| url.raw().to_owned()).collect();
-        let asking = door::counts(texts, about.info_hash, patience);
+        let asking = door::scrape_trackers(texts, about.info_hash, patience);
         let mut signals = crate::face::cli::signals::Signals::take().ok();
         let interrupted = async {
             match &mut signals {
@@ -49,7 +49,12 @@ pub fn ask(about: &About, patience: Duration, output: &Output) -> Result<Exit, E
     })
 }
 
-fn tell(about: &About, urls: &[&Untrusted], answers: &[Counted], output: &Output) -> Result<Exit, Error> {
+fn tell(
+    about: &About,
+    urls: &[&Untrusted],
+    answers: &[ScrapeResult],
+    output: &Output,
+) -> Result<Exit, Error> {
     let answered = answers.iter().any(Result::is_ok);
     let exit = if answered { Exit::Done } else { Exit::Network };
     if output.json {
@@ -84,8 +89,8 @@ struct Row {
     error: Option<String>,
 }
 
-fn document(about: &About, urls: &[&Untrusted], answers: &[Counted], ok: bool) -> Document {
-    let row = |(url, answer): (&&Untrusted, &Counted)| {
+fn document(about: &About, urls: &[&Untrusted], answers: &[ScrapeResult], ok: bool) -> Document {
+    let row = |(url, answer): (&&Untrusted, &ScrapeResult)| {
         let counts = answer.clone().unwrap_or_default();
         Row {
             tracker: url.raw().to_owned(),
@@ -105,7 +110,7 @@ fn document(about: &About, urls: &[&Untrusted], answers: &[Counted], ok: bool) -
 }
 
 /// Tracker, seeds, leechers, downloads and what went wrong, with tabs between.
-fn plain(url: &Untrusted, answer: &Counted) -> String {
+fn plain(url: &Untrusted, answer: &ScrapeResult) -> String {
     let number = |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();
     let counts = answer.clone().unwrap_or_default();
     let error = answer.clone().err().unwrap_or_default();
@@ -113,7 +118,7 @@ fn plain(url: &Untrusted, answer: &Counted) -> String {
     format!("{url}\t{seeds}\t{leechers}\t{}\t{error}\n", number(counts.downloaded))
 }
 
-fn table(urls: &[&Untrusted], answers: &[Counted], output: &Output) -> String {
+fn table(urls: &[&Untrusted], answers: &[ScrapeResult], output: &Output) -> String {
     let style = output.out;
     let title = format!("  {:>7}  {:>8}  {:>9}  tracker", "seeds", "leechers", "downloads");
     let mut text = style.paint(Role::Dim, &title) + "\n";

@@ -1,4 +1,4 @@
-//! What was found out, as JSON events.
+//! The results of a check as JSON events.
 
 use serde::Serialize;
 

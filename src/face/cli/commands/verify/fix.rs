@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::app::door::{ContentOptions, Existing, Priority};
+use crate::app::door::{ContentOptions, ExistingFiles, Priority};
 use crate::app::input::Torrent;
 use crate::app::location::Top;
 use crate::app::quoted;
@@ -43,7 +43,7 @@ pub fn fix(
     let settings = session_settings(&args.network, false, global, output)?.without_state();
     let mut content = ContentOptions::new(verdict.place.root.clone());
     // Whatever could be lost by this has been looked at before.
-    content.existing = Existing::Overwrite;
+    content.existing = ExistingFiles::Overwrite;
     if verdict.chosen.iter().zip(torrent.metainfo.files()).any(|(chosen, file)| !chosen && file.is_stored()) {
         let wanted = |chosen: &bool| if *chosen { Priority::Normal } else { Priority::Skip };
         content.priorities = verdict.chosen.iter().map(wanted).collect();

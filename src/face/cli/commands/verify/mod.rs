@@ -84,15 +84,15 @@ pub struct VerifyArgs {
 
 const SCHEMA: &str = "torr.verify/1";
 
-/// What was found out about the whole.
+/// The result for the whole torrent.
 struct Verdict<'a> {
     torrent: &'a Metainfo,
     place: &'a Place,
-    /// The files that were looked at, by their numbers from 0.
+    /// The checked files, by index.
     chosen: Vec<bool>,
     /// The pieces that were hashed.
     asked: Bitfield,
-    /// Those of them that match.
+    /// The hashed pieces that match.
     good: Bitfield,
     files: Vec<FileReport>,
     /// Files that are not the torrent's, if they were looked for.

@@ -1,4 +1,4 @@
-//! What was found out, as text.
+//! The results of a check as text.
 
 use std::fmt::Write as _;
 use std::ops::Range;

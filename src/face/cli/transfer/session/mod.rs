@@ -22,7 +22,9 @@ use super::notices;
 use super::reporter::Reporter;
 use super::stream::{Stream, Streamed};
 use super::{Outcomes, RunningEngine, TransferRequest, Verb, block_on, on};
-use crate::app::door::{Add, After, Command, ContentOptions, Door, Events, Existing, Row, Until, View};
+use crate::app::door::{
+    Add, After, Command, ContentOptions, Door, Events, ExistingFiles, Row, SeedGoal, View,
+};
 use crate::app::hook::{HookOutput, Hooks};
 use crate::app::session_settings::SessionSettings;
 use crate::app::source_watch::Watch;
@@ -164,13 +166,13 @@ struct Running {
 
 impl Running {
     fn new(torrent: SubmittedTorrent, content: &ContentOptions) -> Self {
-        let trusting = content.existing == Existing::Trust;
+        let trusting = content.existing == ExistingFiles::Trust;
         Self { torrent, trusting, found: 0, stall: Stall::default(), path: None, over: false }
     }
 
-    /// Until when it is given, if it is.
-    fn until(&self) -> Until {
-        if let After::Seed(until) = self.torrent.after { until } else { Until::default() }
+    /// SeedGoal when it is given, if it is.
+    fn until(&self) -> SeedGoal {
+        if let After::Seed(until) = self.torrent.after { until } else { SeedGoal::default() }
     }
 }
 
@@ -349,7 +351,7 @@ impl<'a> Session<'a> {
             && let (1, Some((id, running))) = (self.running.len(), self.running.first_key_value())
             && running.torrent.is_seeded()
         {
-            door.send(Command::Look(Some(*id)));
+            door.send(Command::ShowDetail(Some(*id)));
         }
     }
 

@@ -1,0 +1,157 @@
+//! Resume records: the pieces that a later run need not recheck.
+//!
+//! A record says of each verified piece whether it was flushed to the disk or only written. What was only written
+//! survives a crash of the program, but neither one of the machine nor the loss of the disk, and is rechecked.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::base::{Bitfield, InfoHashes, Untrusted};
+use crate::engine::command::{Add, ContentOptions, TorrentSource};
+use crate::proto::metainfo::Metainfo;
+use crate::store::{
+    DiskError, FileStamps, MAX_STORED_TORRENTS, ResumeRecord, Storage, StoredTorrentFiles, TorrentStore,
+    mount_of,
+};
+use crate::swarm::event::Priority;
+
+/// A torrent and the options of its content.
+#[derive(Clone)]
+pub(super) struct ContentTarget {
+    pub metainfo: Arc<Metainfo>,
+    pub options: Arc<ContentOptions>,
+}
+
+/// Totals over all earlier runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct LifetimeTotals {
+    pub sent: u64,
+    pub received: u64,
+    pub added: Option<SystemTime>,
+    pub finished: Option<SystemTime>,
+}
+
+impl LifetimeTotals {
+    pub(super) fn of(record: Option<&ResumeRecord>) -> Self {
+        record.map_or_else(Self::default, |record| Self {
+            sent: record.uploaded,
+            received: record.downloaded,
+            added: Some(record.added),
+            finished: record.finished,
+        })
+    }
+}
+
+/// The resume record before the first transfer of this run.
+pub(super) fn initial_record(
+    target: &ContentTarget,
+    have: &Bitfield,
+    flushed: &Bitfield,
+    totals: LifetimeTotals,
+) -> ResumeRecord {
+    let ContentTarget { metainfo, options } = target;
+    let now = SystemTime::now();
+    let mut flushed = flushed.clone();
+    // A piece that was lost since is no longer claimed.
+    flushed.retain(have);
+    ResumeRecord {
+        id: metainfo.info_hash(),
+        folder: options.folder.clone(),
+        root_name: metainfo.root_name().map(str::to_owned),
+        stamps: FileStamps::default(),
+        flushed,
+        written: have.clone(),
+        mount: None,
+        uploaded: totals.sent,
+        downloaded: totals.received,
+        added: totals.added.unwrap_or(now),
+        finished: totals.finished.or(options.seed_only.then_some(now)),
+        saved: now,
+        // Seeding writes to no file.
+        running: !options.seed_only,
+        partial: is_partial(target, have),
+    }
+}
+
+/// Saves the record before the first write, so that the files are known as ours.
+pub(super) fn save_initial(store: &TorrentStore, storage: &Storage, record: ResumeRecord) {
+    if let Err(error) = save(store, storage, record) {
+        tracing::warn!(error, "resume data is not saved; the next run will hash the files");
+    }
+}
+
+/// Whether only a part of the torrent is wanted, or was when it was downloaded.
+fn is_partial(ContentTarget { options, .. }: &ContentTarget, have: &Bitfield) -> bool {
+    options.priorities.contains(&Priority::Skip) || (options.seed_only && !have.is_full())
+}
+
+/// Stores the torrent file, so that the torrent can be resumed by its info-hash, and removes the oldest
+/// records.
+pub(super) fn store_torrent_file(store: &TorrentStore, id: InfoHashes, torrent: &[u8]) {
+    let saved = StoredTorrentFiles::in_state_dir(store.folder()).save(&id, torrent);
+    if let Err(error) = saved.and_then(|()| store.prune(MAX_STORED_TORRENTS)) {
+        tracing::warn!(%error, "the torrent may not be remembered; its torrent file is needed to go on");
+    }
+}
+
+/// The torrent file to store: with the added trackers and the web seeds of the link.
+pub(super) fn torrent_file(metainfo: &Metainfo, add: &Add) -> Vec<u8> {
+    let mut extras = metainfo.extras().clone();
+    for url in &add.trackers {
+        if !extras.trackers.iter().flatten().any(|known| known.raw() == url) {
+            extras.trackers.push(vec![Untrusted::new(url.as_str())]);
+        }
+    }
+    if let TorrentSource::Link(link) = &add.source {
+        extras.web_seeds.extend(link.web_seeds.iter().cloned());
+    }
+    metainfo.clone().with_extras(extras).to_bytes()
+}
+
+/// Loads the resume record for a torrent in this folder, with this name of its files. A record of other files
+/// is ignored.
+pub(super) fn load(store: &TorrentStore, torrent: &Metainfo, folder: &Path) -> Option<ResumeRecord> {
+    let record = match store.load(&torrent.info_hash()) {
+        Ok(record) => record?,
+        Err(error) => {
+            tracing::warn!(%error, "resume data cannot be read; the files are hashed");
+            return None;
+        }
+    };
+    (record.folder == folder && record.root_name.as_deref() == torrent.root_name()).then_some(record)
+}
+
+/// Whether each file of the storage still has the stamp in the record.
+pub(super) fn unchanged(storage: &Storage, record: &ResumeRecord) -> Result<Vec<bool>, DiskError> {
+    let now = storage.file_stamps()?;
+    Ok(now.files.iter().enumerate().map(|(at, stamp)| record.stamps.files.get(at) == Some(stamp)).collect())
+}
+
+/// Saves a record.
+pub(super) fn save(store: &TorrentStore, storage: &Storage, mut record: ResumeRecord) -> Result<(), String> {
+    // Later writes may give a file newer times than its stamp, but what the record claims was written before.
+    record.stamps = storage.file_stamps().map_err(|error| error.to_string())?;
+    record.mount = mount_of(storage.root());
+    store.save(&[record]).map_err(|error| error.to_string())
+}
+
+/// Saves a record after the file at `path` has changed unexpectedly: it claims no piece, and that file is not
+/// ours.
+pub(super) fn save_changed(
+    store: &TorrentStore,
+    storage: &Storage,
+    mut record: ResumeRecord,
+    path: &Path,
+) -> Result<(), String> {
+    record.stamps = storage.file_stamps().map_err(|error| error.to_string())?;
+    for (stamp, spec) in record.stamps.files.iter_mut().zip(storage.layout().files.iter()) {
+        if storage.root().join(&spec.path) == path {
+            *stamp = None;
+        }
+    }
+    // A running torrent owns even files without a stamp.
+    let none = Bitfield::none(record.written.len());
+    (record.flushed, record.written, record.running) = (none.clone(), none, false);
+    store.save(&[record]).map_err(|error| error.to_string())
+}

@@ -1,0 +1,130 @@
+//! Saves of the resume record, during the run and when the torrent stops.
+
+use std::time::{Duration, SystemTime};
+
+use super::content::Content;
+use super::resume_record::{initial_record, save, save_changed};
+use super::{Driver, DriverEvent};
+use crate::base::{Bitfield, Moment};
+use crate::engine::shared::Shared;
+use crate::store::{DiskError, DiskErrorKind, ResumeRecord, TorrentStore};
+use crate::swarm::Summary;
+
+/// Interval between saves of a changed state.
+const SAVE_INTERVAL: Duration = Duration::from_secs(5);
+/// Interval between flushes of written pieces.
+const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
+
+impl Content {
+    /// The torrent store, if we hold the torrent lock.
+    fn store(&self, shared: &Shared) -> Option<TorrentStore> {
+        shared.disk.store.clone().filter(|_| self.lock.is_some())
+    }
+
+    fn record(&self, have: &Bitfield, summary: &Summary, running: bool) -> ResumeRecord {
+        let totals = self.resume_writer.totals;
+        let now = SystemTime::now();
+        ResumeRecord {
+            uploaded: totals.sent.saturating_add(summary.sent),
+            downloaded: totals.received.saturating_add(summary.received),
+            finished: totals.finished.or(self.goal.is_finished().then_some(now)),
+            running,
+            ..initial_record(&self.target, have, &self.resume_writer.flushed, totals)
+        }
+    }
+}
+
+impl Driver {
+    /// Saves the record if it is due.
+    pub(super) fn save_if_due(&mut self, now: Moment, summary: &Summary) {
+        let Some(content) = &mut self.content else { return };
+        let due = content.resume_writer.dirty && now.since(content.resume_writer.last) >= SAVE_INTERVAL;
+        // Not before the initial record is saved.
+        if content.resume_writer.saving || content.deferred.is_some() || !due {
+            return;
+        }
+        let Some(store) = content.store(&self.shared) else { return };
+        (content.resume_writer.saving, content.resume_writer.dirty, content.resume_writer.last) =
+            (true, false, now);
+        let (storage, events) = (content.storage.clone(), self.to.events.clone());
+        let record = content.record(self.torrent.have(), summary, true);
+        self.shared.disk.threads.run(move || {
+            let error = save(&store, &storage, record).err();
+            let _ = events.send(DriverEvent::Saved(error));
+        });
+    }
+
+    /// Flushes written pieces if it is due. The transfer goes on meanwhile.
+    pub(super) fn flush_if_due(&mut self, now: Moment) {
+        let Some(content) = &mut self.content else { return };
+        if now.since(content.resume_writer.last_flush) >= FLUSH_INTERVAL {
+            content.resume_writer.last_flush = now;
+            self.flush();
+        }
+    }
+
+    /// Starts a flush of written pieces unless one is in progress. Returns whether one is now.
+    pub(super) fn flush(&mut self) -> bool {
+        let Some(content) = &mut self.content else { return false };
+        let unflushed = content.resume_writer.flushed.lacks_some_of(self.torrent.have());
+        if !unflushed || content.resume_writer.flushing || content.deferred.is_some() {
+            return content.resume_writer.flushing;
+        }
+        content.resume_writer.flushing = true;
+        let (have, events) = (self.torrent.have().clone(), self.to.events.clone());
+        self.shared.disk.threads.flush(&content.storage, move |flushed| {
+            let _ = events.send(DriverEvent::Flushed(flushed.map(|()| have)));
+        });
+        true
+    }
+
+    pub(super) fn is_flushing(&self) -> bool {
+        self.content.as_ref().is_some_and(|content| content.resume_writer.flushing)
+    }
+
+    /// Handles the end of a flush.
+    pub(super) fn flush_done(&mut self, flushed: Result<Bitfield, DiskError>) {
+        let Some(Content { resume_writer, .. }) = &mut self.content else { return };
+        resume_writer.flushing = false;
+        match flushed {
+            Ok(pieces) => {
+                resume_writer.flushed = pieces;
+                resume_writer.flushed.retain(self.torrent.have());
+                resume_writer.dirty = true;
+            }
+            // The next flush tries again.
+            Err(error) if matches!(error.kind, DiskErrorKind::Cancelled | DiskErrorKind::Busy) => {}
+            Err(error) => self.disk_failed(&error),
+        }
+    }
+
+    /// Saves the last record of this run, without a flush. With `writing`, writes may follow the save, so
+    /// later changes of the files must not invalidate the record.
+    pub(super) async fn save_at_the_end(&self, writing: bool) {
+        let Some(content) = self.content.as_ref().filter(|content| content.deferred.is_none()) else {
+            return;
+        };
+        let Some(store) = content.store(&self.shared) else { return };
+        let record = content.record(self.torrent.have(), &self.summary(), writing);
+        let (storage, changed) = (content.storage.clone(), content.changed.clone());
+        let save = move || match changed {
+            Some(path) => save_changed(&store, &storage, record, &path),
+            None => save(&store, &storage, record),
+        };
+        let saved = self.shared.disk.run(move || Ok(save())).await;
+        if let Ok(Err(error)) = saved {
+            tracing::warn!(error, "resume data is not saved");
+        }
+    }
+
+    pub(super) fn save_done(&mut self, error: Option<String>) {
+        let Some(Content { resume_writer, .. }) = &mut self.content else { return };
+        resume_writer.saving = false;
+        if let Some(error) = error {
+            resume_writer.dirty = true;
+            if !std::mem::replace(&mut resume_writer.complained, true) {
+                tracing::warn!(error, "resume data is not saved; the next run will hash the files");
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Making files durable, and reading them again from the disk itself.
+//!
+//! Only the runs that were written are flushed, one after the other, so that a flush can be called off between two of
+//! them: a thread that waits for a slow disk would hold up the end of the process.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::PathBuf;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::writing::extents;
+use super::{Inner, PART_FILE, Storage};
+use crate::base::Bitfield;
+use crate::store::error::{DiskError, DiskErrorKind};
+use crate::store::map;
+use crate::store::write_strategy::EXTENT;
+
+impl Storage {
+    /// Makes everything durable that was written before this call.
+    pub fn flush(&self) -> Result<(), DiskError> {
+        self.flush_unless(&AtomicBool::new(false))
+    }
+
+    /// Does the same until it is called off, which is a [`DiskErrorKind::Cancelled`].
+    pub fn flush_unless(&self, cancelled: &AtomicBool) -> Result<(), DiskError> {
+        let inner = &*self.inner;
+        inner.flush_dirty(|key| {
+            if cancelled.load(Ordering::Relaxed) {
+                return Err(DiskError::new(DiskErrorKind::Cancelled, "flush", inner.full_path(key)));
+            }
+            // The part file goes away only while nobody holds this.
+            Ok(inner.relocating.read().unwrap_or_else(PoisonError::into_inner))
+        })
+    }
+
+    /// Makes everything durable for a caller who has seen to it that no bytes change their place meanwhile.
+    pub(super) fn flush_now(&self) -> Result<(), DiskError> {
+        self.inner.flush_dirty(|_| Ok(()))
+    }
+
+    /// Has the next flush make these pieces durable, whoever wrote them.
+    pub fn mark_unflushed(&self, pieces: &Bitfield) {
+        let inner = &*self.inner;
+        let _stay = inner.relocating.read().unwrap_or_else(PoisonError::into_inner);
+        for piece in pieces.iter() {
+            for part in inner.layout.geometry.parts_of(piece) {
+                // A place that is not known holds nothing to flush.
+                if let Ok(Some((key, offset))) = inner.locate(&part, piece.index()) {
+                    inner.write_state().dirty.extend(extents(offset, part.len).map(|extent| (key, extent)));
+                }
+            }
+        }
+    }
+
+    /// Has these pieces read from the disk itself when they are read next: after a failed write the page cache may
+    /// hold bytes that never got there.
+    pub fn forget_cached(&self, pieces: &Bitfield) -> Result<(), DiskError> {
+        let inner = &*self.inner;
+        let _stay = inner.relocating.read().unwrap_or_else(PoisonError::into_inner);
+        let mut files = BTreeSet::new();
+        for piece in pieces.iter() {
+            for part in inner.layout.geometry.parts_of(piece) {
+                files.extend(inner.locate(&part, piece.index())?.map(|(key, _)| key));
+            }
+        }
+        for key in files {
+            let open = match inner.open_to_read(key) {
+                Err(error) if matches!(error.kind, DiskErrorKind::Missing | DiskErrorKind::NotPlain) => {
+                    continue;
+                }
+                other => other?,
+            };
+            // Only pages that are written back are forgotten.
+            tolerate(open.file.sync_data())
+                .map_err(|error| DiskError::from_io("flush", inner.full_path(key), &error))?;
+            // Advice: a file system that has no page cache has nothing to forget.
+            let _ = rustix::fs::fadvise(&open.file, 0, None, rustix::fs::Advice::DontNeed);
+        }
+        Ok(())
+    }
+}
+
+impl Inner {
+    /// Flushes what was written since the last flush. Each step begins with `enter`, and lasts as long as what that
+    /// returns. What is not flushed in the end is left to the next flush.
+    fn flush_dirty<T>(&self, enter: impl Fn(u32) -> Result<T, DiskError>) -> Result<(), DiskError> {
+        let (dirty, folders) = {
+            let mut write_state = self.write_state();
+            (std::mem::take(&mut write_state.dirty), std::mem::take(&mut write_state.folders))
+        };
+        let mut whole = None;
+        let flushed = dirty.iter().try_for_each(|&(key, extent)| {
+            if whole != Some(key) {
+                let _step = enter(key)?;
+                whole = self.flush_extent(key, extent)?.then_some(key);
+            }
+            Ok(())
+        });
+        let flushed = flushed.and_then(|()| self.flush_folders(&folders));
+        if flushed.is_err() {
+            let mut write_state = self.write_state();
+            write_state.dirty.extend(dirty);
+            write_state.folders.extend(folders);
+        }
+        flushed
+    }
+
+    /// Makes one extent of a file durable, and sees whether it is still the file we write to. Says whether it flushed the
+    /// whole file: through a file that is open for reading alone the system flushes no map.
+    fn flush_extent(&self, key: u32, extent: u32) -> Result<bool, DiskError> {
+        let open = match self.open_to_read(key) {
+            // It has gone away since, and what was needed of it with it into the files.
+            Err(error) if key == PART_FILE && error.kind == DiskErrorKind::Missing => return Ok(true),
+            other => other?,
+        };
+        let start = u64::from(extent) * EXTENT;
+        let flushed =
+            if open.writable { map::flush(&open.file, start, EXTENT) } else { open.file.sync_data() };
+        tolerate(flushed).map_err(|error| DiskError::from_io("flush", self.full_path(key), &error))?;
+        self.expect_unchanged(key, &open.file, "flush")?;
+        Ok(!open.writable)
+    }
+
+    fn flush_folders(&self, folders: &BTreeSet<PathBuf>) -> Result<(), DiskError> {
+        if folders.is_empty() {
+            return Ok(());
+        }
+        let open_root = self.open_root(false)?;
+        folders.iter().try_for_each(|folder| {
+            let synced = open_root.root.sync_folder(folder);
+            synced.map_err(|error| DiskError::from_io("flush", self.root.join(folder), &error))
+        })
+    }
+}
+
+/// Takes a file system that flushes nothing as it is.
+fn tolerate(flushed: io::Result<()>) -> io::Result<()> {
+    match flushed {
+        Err(error)
+            if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS | libc::EOPNOTSUPP)) =>
+        {
+            Ok(())
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,251 @@
+//! Checks of the files on disk: before a download begins, and later by their stamps.
+
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::{IN_PART_FILE, Inner, PART_FILE, Storage};
+use crate::base::{Bitfield, FileIndex};
+use crate::store::error::{DiskError, DiskErrorKind};
+use crate::store::files::{FileStatus, Root, free_space};
+use crate::store::layout::Alloc;
+
+/// The state on disk of a file of the torrent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SurveyedFile {
+    /// The index of the file.
+    pub file: FileIndex,
+    /// The full path.
+    pub path: PathBuf,
+    /// The state of that path.
+    pub status: FileStatus,
+}
+
+/// The size, times and inode of a file: a change of the file changes them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FileStamp {
+    /// Length in bytes.
+    pub size: u64,
+    /// Modification time, in nanoseconds since 1970.
+    pub mtime_ns: i64,
+    /// Status change time, in nanoseconds since 1970; programs cannot set it back.
+    pub ctime_ns: i64,
+    /// Inode number.
+    pub inode: u64,
+}
+
+/// The stamps of all files of a storage.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct FileStamps {
+    /// Stamps in the torrent's order; `None` for padding, missing files and files that are not ours.
+    pub files: Vec<Option<FileStamp>>,
+    /// Stamp of the part file.
+    pub part: Option<FileStamp>,
+}
+
+impl Storage {
+    /// The present state of each file, padding files excluded.
+    pub fn survey(&self) -> Result<Vec<SurveyedFile>, DiskError> {
+        let inner = &*self.inner;
+        let files = inner.layout.files.iter().enumerate().filter(|(_, spec)| !spec.pad);
+        files
+            .map(|(at, _)| {
+                let key = at as u32;
+                Ok(SurveyedFile {
+                    file: FileIndex(key),
+                    path: inner.full_path(key),
+                    status: inner.status(key)?,
+                })
+            })
+            .collect()
+    }
+
+    /// The surveyed files that do not belong to the torrent: too long, no regular file, or not empty without
+    /// any matching piece (`have`).
+    pub fn foreign_files(&self, survey: &[SurveyedFile], have: &Bitfield) -> Vec<PathBuf> {
+        let geometry = &self.inner.layout.geometry;
+        let is_foreign = |surveyed: &&SurveyedFile| match surveyed.status {
+            FileStatus::Missing => false,
+            FileStatus::Other => true,
+            FileStatus::Plain { size, .. } => {
+                let matches = geometry
+                    .pieces_of(surveyed.file)
+                    .filter_map(|index| geometry.piece(index))
+                    .any(|piece| have.has(piece));
+                size > self.inner.spec(surveyed.file).len || (size > 0 && !matches)
+            }
+        };
+        survey.iter().filter(is_foreign).map(|surveyed| surveyed.path.clone()).collect()
+    }
+
+    /// Prepares the files for writing: creates the root and the empty files, reserves space, and truncates
+    /// files that are too long if that is allowed. Only wanted files are touched.
+    pub fn prepare(&self) -> Result<(), DiskError> {
+        let inner = &*self.inner;
+        let is_wanted = |at: &AtomicBool| at.load(Ordering::Relaxed);
+        let wanted: Vec<bool> = inner.wanted.iter().map(is_wanted).collect();
+        self.check_free_space(&wanted)?;
+        let open_root = inner.open_root(true)?;
+        for (at, spec) in inner.layout.files.iter().enumerate() {
+            let (key, len) = (at as u32, spec.len);
+            if spec.pad || !wanted[at] {
+                continue;
+            }
+            let long = || matches!(inner.status(key), Ok(FileStatus::Plain { size, .. }) if size > len);
+            if len == 0 || (inner.options.overwrite && long()) {
+                inner.open_to_write(&open_root, key)?;
+            }
+            if len > 0 && inner.options.alloc == Alloc::Full {
+                let open = inner.open_to_write(&open_root, key)?;
+                // If the file system cannot reserve space, a sparse file has to do.
+                open_root
+                    .strategy
+                    .reserve(&open.file, 0, len)
+                    .map_err(|error| DiskError::from_io("reserve", inner.full_path(key), &error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that the missing bytes of the wanted files fit on the disk; empty means all files. Creates the
+    /// root folder to find out which disk it is on.
+    pub fn check_free_space(&self, wanted: &[bool]) -> Result<(), DiskError> {
+        let inner = &*self.inner;
+        inner.open_root(true)?;
+        let mut needed = 0_u64;
+        for (at, spec) in inner.layout.files.iter().enumerate() {
+            if !spec.pad && wanted.get(at).copied().unwrap_or(true) {
+                needed = needed.saturating_add(spec.len - inner.allocated_bytes(at as u32)?.min(spec.len));
+            }
+        }
+        let folder = std::fs::File::open(&inner.root).and_then(free_space);
+        let free = folder.map_err(|error| DiskError::from_io("look at", inner.root.as_path(), &error))?;
+        if needed > free {
+            return Err(DiskError::no_space("download to", inner.root.as_path(), needed, free));
+        }
+        Ok(())
+    }
+
+    /// Checks that every wanted file has its full length at its path and is the file we wrote to: writes to a
+    /// file that was moved away went with it.
+    pub fn confirm_files(&self) -> Result<(), DiskError> {
+        let inner = &*self.inner;
+        // Opens the root anew: the open one may have been moved, too.
+        let changed =
+            |path: PathBuf, how: &str| DiskError::new(DiskErrorKind::Changed, "find", path).with_detail(how);
+        let root = match Root::open(&inner.root, inner.options.follow) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(changed(inner.root.clone(), "it was moved or removed"));
+            }
+            other => other.map_err(|error| DiskError::from_io("find", inner.root.as_path(), &error))?,
+        };
+        for (at, spec) in inner.layout.files.iter().enumerate() {
+            let key = at as u32;
+            if spec.pad || !inner.is_wanted(key) {
+                continue;
+            }
+            let failed = |error: io::Error| DiskError::from_io("find", inner.full_path(key), &error);
+            let how = match root.stat(&spec.path).map_err(failed)? {
+                FileStatus::Plain { size, inode, .. } if size == spec.len && inner.is_open_as(key, inode) => {
+                    continue;
+                }
+                FileStatus::Missing => "it was moved or removed",
+                FileStatus::Plain { .. } | FileStatus::Other => "it was cut off or replaced",
+            };
+            return Err(changed(inner.full_path(key), how));
+        }
+        Ok(())
+    }
+
+    /// The stamps of the files. Call it after [`Storage::flush`].
+    pub fn file_stamps(&self) -> Result<FileStamps, DiskError> {
+        let inner = &*self.inner;
+        let stamp = |key| {
+            Ok(match inner.status(key)? {
+                FileStatus::Plain { size, mtime_ns, ctime_ns, inode } => {
+                    Some(FileStamp { size, mtime_ns, ctime_ns, inode })
+                }
+                _ => None,
+            })
+        };
+        let files = inner.layout.files.iter().enumerate();
+        // A file at the path of a file whose bytes are in the part file is not ours.
+        let is_ours = |at: usize| inner.locations[at].load(Ordering::Relaxed) != IN_PART_FILE;
+        let files =
+            files.map(|(at, spec)| if !spec.pad && is_ours(at) { stamp(at as u32) } else { Ok(None) });
+        Ok(FileStamps { files: files.collect::<Result<_, DiskError>>()?, part: stamp(PART_FILE)? })
+    }
+
+    /// The pieces of `have` for which `same` accepts the old and new stamps of every file they cover.
+    pub(in crate::store) fn unchanged_pieces(
+        &self,
+        have: &Bitfield,
+        old: &FileStamps,
+        same: impl Fn(FileStamp, FileStamp) -> bool,
+    ) -> Result<Bitfield, DiskError> {
+        let inner = &*self.inner;
+        let new = self.file_stamps()?;
+        let accepted = |old: Option<FileStamp>, new: Option<FileStamp>| match (old, new) {
+            (Some(old), Some(new)) => same(old, new),
+            _ => false,
+        };
+        let files: Vec<bool> = (0..inner.layout.files.len())
+            .map(|at| accepted(old.files.get(at).copied().flatten(), new.files[at]))
+            .collect();
+        let part = accepted(old.part, new.part);
+        let geometry = &inner.layout.geometry;
+        let mut unchanged = Bitfield::none(geometry.piece_count());
+        for piece in have.iter().filter(|piece| piece.index() < geometry.piece_count()) {
+            let mut all = true;
+            for file in geometry.parts_of(piece) {
+                all &= match inner.locate(&file, piece.index())? {
+                    None => true,
+                    // A removed file has taken its bytes with it.
+                    Some((PART_FILE, _)) => {
+                        part && old.files.get(file.file.0 as usize).is_some_and(Option::is_none)
+                    }
+                    Some((key, offset)) => {
+                        let long = new.files[key as usize].is_some_and(|now| now.size >= offset + file.len);
+                        files[key as usize] && long
+                    }
+                };
+            }
+            if all {
+                unchanged.insert(piece);
+            }
+        }
+        Ok(unchanged)
+    }
+}
+
+impl Inner {
+    /// The state of a file's path; missing if the root is missing.
+    fn status(&self, key: u32) -> Result<FileStatus, DiskError> {
+        match self.open_root(false) {
+            Ok(open_root) => self.stat(&open_root, key),
+            Err(error) if error.kind == DiskErrorKind::Missing => Ok(FileStatus::Missing),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether an open file has this inode. A file that is not open always matches.
+    fn is_open_as(&self, key: u32, inode: u64) -> bool {
+        let open = self.file_pool.get((self.number, key), false);
+        open.is_none_or(|open| open.file.metadata().is_ok_and(|meta| meta.ino() == inode))
+    }
+
+    /// Allocated bytes of a file on disk.
+    fn allocated_bytes(&self, key: u32) -> Result<u64, DiskError> {
+        match self.open_to_read(key) {
+            Ok(open) => {
+                let meta = open.file.metadata();
+                let meta =
+                    meta.map_err(|error| DiskError::from_io("look at", self.full_path(key), &error))?;
+                Ok(meta.blocks().saturating_mul(512))
+            }
+            Err(error) if error.kind == DiskErrorKind::Missing => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Unverified bytes of existing files that are not wanted.
+//!
+//! A segmented piece is written before it is verified. Bytes that it shares with an existing file that is not
+//! wanted must not reach that file before: they wait in the part file, in the slot of the piece.
+
+use std::io::IoSliceMut;
+use std::sync::PoisonError;
+
+use super::{Inner, PART_FILE, Storage};
+use crate::base::{FileIndex, FilePart, Piece};
+use crate::store::error::{DiskError, DiskErrorKind};
+use crate::store::files::FileStatus;
+use crate::store::write_strategy::read_at;
+
+/// Bytes copied at once.
+const CHUNK_LEN: u64 = 1 << 20;
+
+impl Storage {
+    /// Moves the first `len` bytes of a verified piece from the part file to their files, as far as they wait
+    /// there.
+    pub(super) fn move_unverified_into_place(&self, piece: Piece, len: u64) -> Result<(), DiskError> {
+        let inner = &*self.inner;
+        let stay = inner.relocating.read().unwrap_or_else(PoisonError::into_inner);
+        if !inner.write_state().unverified.contains(&piece.index()) {
+            return Ok(());
+        }
+        let open_root = inner.open_root(true)?;
+        let start = inner.layout.geometry.piece_range(piece).start;
+        let mut at = start;
+        while at < start + len {
+            let chunk = at..(start + len).min(at + CHUNK_LEN);
+            let Some(part) = inner.layout.geometry.parts(chunk).next() else { break };
+            if let Some(offset) = inner.unverified(&part, piece.index())? {
+                let mut bytes = vec![0; part.len as usize];
+                let open = inner.open_to_read(PART_FILE)?;
+                read_at(&open.file, offset, &mut [IoSliceMut::new(&mut bytes)])
+                    .map_err(|error| DiskError::from_io("read", inner.full_path(PART_FILE), &error))?;
+                inner.write_slices(&open_root, part.file.0, part.offset, &[&bytes])?;
+            }
+            at += part.len;
+        }
+        let mut write_state = inner.write_state();
+        write_state.unverified.remove(&piece.index());
+        let was_last = write_state.unverified.is_empty();
+        drop((write_state, stay));
+        if was_last {
+            self.remove_unused_part_file()?;
+        }
+        Ok(())
+    }
+
+    /// Removes the part file if nothing in it is needed.
+    fn remove_unused_part_file(&self) -> Result<(), DiskError> {
+        let inner = &*self.inner;
+        let _all = inner.relocating.write().unwrap_or_else(PoisonError::into_inner);
+        let files = (0..inner.layout.files.len() as u32).filter(|&key| !inner.layout.files[key as usize].pad);
+        for key in files {
+            if inner.is_in_part_file(FileIndex(key))? {
+                return Ok(());
+            }
+        }
+        let open_root = match inner.open_root(false) {
+            Err(error) if error.kind == DiskErrorKind::Missing => return Ok(()),
+            other => other?,
+        };
+        if inner.write_state().unverified.is_empty()
+            && inner.stat(&open_root, PART_FILE)? != FileStatus::Missing
+        {
+            inner.remove_part_file(&open_root)?;
+        }
+        Ok(())
+    }
+}
+
+impl Inner {
+    /// The offset in the part file where unverified bytes of this part of a piece wait; `None` if they go to
+    /// the file directly.
+    pub(super) fn unverified(&self, part: &FilePart, piece: u32) -> Result<Option<u64>, DiskError> {
+        if part.pad || self.is_wanted(part.file.0) || self.is_in_part_file(part.file)? {
+            return Ok(None);
+        }
+        Ok(self.slot_offset(part, piece))
+    }
+}
