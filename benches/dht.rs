@@ -50,7 +50,7 @@ fn node(families: &[Family]) -> Dht {
                 })
                 .collect();
             let reply = Packet::new(transaction, Body::Reply(Box::new(reply))).encode();
-            dht.handle(at(u64::from(round) * 5), Input::Heard { from: to, bytes: &reply }, &mut out);
+            dht.handle(at(u64::from(round) * 5), Input::Received { from: to, bytes: &reply }, &mut out);
         }
     }
     dht
@@ -72,7 +72,7 @@ fn answer(bencher: Bencher, mut dht: Dht, questions: &[(SocketAddr, Vec<u8>)]) {
         secs += 60;
         let mut bytes_out = 0;
         for (from, bytes) in questions {
-            dht.handle(at(secs), Input::Heard { from: *from, bytes }, &mut out);
+            dht.handle(at(secs), Input::Received { from: *from, bytes }, &mut out);
             bytes_out += out.len();
             out.clear();
         }
@@ -126,7 +126,7 @@ fn announce(dht: &mut Dht, secs: u64, info_hash: NodeId, from: SocketAddr) {
     let mut out = Vec::new();
     let mut tell = |query| {
         let bytes = Packet::new(Transaction::from(1), Body::Query(NodeId([3; 20]), query)).encode();
-        dht.handle(at(secs), Input::Heard { from, bytes: &bytes }, &mut out);
+        dht.handle(at(secs), Input::Received { from, bytes: &bytes }, &mut out);
         let mut replies = out.drain(..).filter_map(|output| match output {
             Output::Send { to, bytes } if to == from => match krpc::read(&bytes).ok()?.body {
                 Body::Reply(reply) => Some(reply),

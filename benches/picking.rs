@@ -10,7 +10,7 @@ use divan::{Bencher, black_box};
 use torr::base::{Bitfield, Block, Geometry, InfoHashes, Moment, PeerId, Piece, Rng};
 use torr::proto::handshake::Reserved;
 use torr::proto::message::Message;
-use torr::swarm::event::{Hello, Input, Order, Output, PeerKey, Priority};
+use torr::swarm::event::{Input, Order, Output, PeerHandshake, PeerKey, Priority};
 use torr::swarm::parts::picker::{Offer, Picker};
 use torr::swarm::parts::rarity::Rarity;
 use torr::swarm::{Config, ContentSetup, Torrent};
@@ -95,23 +95,27 @@ fn land_one_block(bencher: Bencher<'_, '_>) {
     for n in 0..PEERS {
         let peer = PeerKey(n);
         let addr: SocketAddr = (Ipv4Addr::from(0x0b00_0000 + n as u32), 6881).into();
-        let hello = Hello { id: PeerId([n as u8; 20]), reserved: Reserved::NONE.with_fast() };
+        let hello = PeerHandshake { id: PeerId([n as u8; 20]), reserved: Reserved::NONE.with_fast() };
         torrent.handle(now, Input::Connected { peer, addr, incoming: true, hello }, &mut out);
-        torrent.handle(now, Input::Heard { peer, message: Message::HaveAll }, &mut out);
-        torrent.handle(now, Input::Heard { peer, message: Message::Unchoke }, &mut out);
+        torrent.handle(now, Input::MessageReceived { peer, message: Message::HaveAll }, &mut out);
+        torrent.handle(now, Input::MessageReceived { peer, message: Message::Unchoke }, &mut out);
     }
     bencher.bench_local(|| {
         for order in out.drain(..) {
             match order {
-                Output::Ask { peer, blocks } => owed.extend(blocks.into_iter().map(|block| (peer, block))),
+                Output::Request { peer, blocks } => {
+                    owed.extend(blocks.into_iter().map(|block| (peer, block)))
+                }
                 Output::Verify { piece, .. } => owed.push_front((PeerKey(u64::MAX), block_of(piece))),
                 _ => {}
             }
         }
         now += Duration::from_micros(160);
         let input = match owed.pop_front() {
-            Some((PeerKey(u64::MAX), block)) => Input::Verified { piece: block.piece(), digests: Vec::new() },
-            Some((peer, block)) => Input::Landed { peer, blocks: vec![block] },
+            Some((PeerKey(u64::MAX), block)) => {
+                Input::PieceVerified { piece: block.piece(), digests: Vec::new() }
+            }
+            Some((peer, block)) => Input::BlocksReceived { peer, blocks: vec![block] },
             None => Input::Tick,
         };
         torrent.handle(now, input, &mut out);

@@ -9,7 +9,7 @@ use divan::{Bencher, Divan};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{Receiver, UnboundedSender, channel, unbounded_channel};
 use torr::base::{BLOCK_LEN, Block, Geometry};
-use torr::net::{FromPeer, Limits, Terms, ToPeer, peer};
+use torr::net::{FromPeer, Limits, PeerConfig, ToPeer, peer};
 use torr::proto::message::{Message, Wanted, piece_header};
 use torr::proto::splitter::{Split, Splitter};
 use torr::store::{BUF_LEN, Pool};
@@ -68,8 +68,8 @@ fn start(stream: TcpStream, pool: &Pool, pieces: u32) -> Ends {
     let (orders, heard) = unbounded_channel();
     let (told, reports) = channel(256);
     let limits = [Limits::new(None, None), Limits::new(None, None)];
-    let terms = Terms { key: PeerKey(0), fast: true, pieces: Some(pieces), pool: pool.clone(), limits };
-    tokio::spawn(peer::run(stream, terms, heard, told));
+    let config = PeerConfig { key: PeerKey(0), fast: true, pieces: Some(pieces), pool: pool.clone(), limits };
+    tokio::spawn(peer::run(stream, config, heard, told));
     Ends { orders, reports }
 }
 
@@ -78,17 +78,17 @@ async fn fetch(mut ends: Ends, all: &[Block]) {
     let mut runs = all.chunks(16);
     let mut left = all.len();
     for run in runs.by_ref().take(16) {
-        let _ = ends.orders.send(ToPeer::Ask(run.to_vec()));
+        let _ = ends.orders.send(ToPeer::Request(run.to_vec()));
     }
     let mut spare = 0;
     while left > 0 {
-        if let Some((_, FromPeer::Landed(burst))) = ends.reports.recv().await {
+        if let Some((_, FromPeer::BlocksReceived(burst))) = ends.reports.recv().await {
             left -= burst.len();
             spare += burst.len();
             while spare >= 16 {
                 spare -= 16;
                 if let Some(run) = runs.next() {
-                    let _ = ends.orders.send(ToPeer::Ask(run.to_vec()));
+                    let _ = ends.orders.send(ToPeer::Request(run.to_vec()));
                 }
             }
         }
@@ -99,7 +99,7 @@ async fn fetch(mut ends: Ends, all: &[Block]) {
 async fn serve(mut ends: Ends, pool: Pool, shape: Geometry) {
     let mut waiting = Vec::new();
     while let Some((_, report)) = ends.reports.recv().await {
-        if let FromPeer::Heard(Message::Request(wanted)) = report {
+        if let FromPeer::MessageReceived(Message::Request(wanted)) = report {
             waiting.extend(shape.span_at(wanted.piece, wanted.begin, wanted.len));
         }
         if waiting.len() >= 16 || ends.reports.is_empty() {

@@ -148,7 +148,7 @@ impl World {
     fn hear(&mut self, from: SocketAddr, bytes: &[u8]) {
         self.give(Input::Tick);
         let answers = matches!(krpc::read(bytes), Ok(Packet { body: Body::Reply(_) | Body::Error(..), .. }));
-        let sent = self.give(Input::Heard { from, bytes });
+        let sent = self.give(Input::Received { from, bytes });
         let all: usize = sent.values().sum();
         assert!(answers || all <= 3 * bytes.len(), "{all} bytes for {}", bytes.len());
     }

@@ -16,7 +16,8 @@ use torr::proto::message::Message;
 use torr::proto::splitter::{Split, Splitter};
 use torr::swarm::Torrent;
 use torr::swarm::event::{
-    DialFailure, DisconnectReason, Hello, Input, Order, PeerKey, Priority, Source, TrackerFailure, Wish,
+    DialFailure, DisconnectReason, Input, Order, PeerHandshake, PeerKey, Priority, Source, TorrentCommand,
+    TrackerFailure,
 };
 
 use self::model::Model;
@@ -44,7 +45,7 @@ pub fn run(data: &[u8]) {
     if world.model.setup.rescued && !world.model.is_open && !world.model.metadata.is_found {
         world.rescue();
     }
-    world.give(Input::Wish(Wish::Stop));
+    world.give(Input::Command(TorrentCommand::Stop));
     assert!(world.model.peers.is_empty(), "nobody is left");
     assert!(world.torrent.is_stopped() && world.torrent.deadline().is_none());
     let mut out = Vec::new();
@@ -88,7 +89,7 @@ impl World {
             3..7 => {
                 let Some(peer) = self.peer(draws) else { return };
                 let message = self.model.message(peer, draws);
-                self.give(Input::Heard { peer, message });
+                self.give(Input::MessageReceived { peer, message });
             }
             7 => self.raw(draws),
             8 | 9 => self.land(draws),
@@ -111,7 +112,7 @@ impl World {
     /// An honest peer comes and all others are silent: the metadata is found, whatever has happened before.
     fn rescue(&mut self) {
         let sought = self.model.setup.sought.expect("it lacks the metadata");
-        self.give(Input::Wish(Wish::Resume));
+        self.give(Input::Command(TorrentCommand::Resume));
         let end = self.now + RESCUE_TIME;
         let mut honest = PeerKey(0);
         while !self.model.metadata.is_found {
@@ -119,15 +120,15 @@ impl World {
             if !self.model.peers.contains_key(&honest) {
                 self.next += 1;
                 honest = PeerKey(self.next);
-                let hello = Hello { id: PeerId([9; 20]), reserved: Reserved::NONE.with_extended() };
+                let hello = PeerHandshake { id: PeerId([9; 20]), reserved: Reserved::NONE.with_extended() };
                 let addr = ([12, 0, 0, 1], 6881).into();
                 self.give(Input::Connected { peer: honest, addr, incoming: true, hello });
-                self.give(Input::Heard { peer: honest, message: talk::offer(sought.len() as u32) });
+                self.give(Input::MessageReceived { peer: honest, message: talk::offer(sought.len() as u32) });
             }
-            self.give(Input::Heard { peer: honest, message: Message::KeepAlive });
+            self.give(Input::MessageReceived { peer: honest, message: Message::KeepAlive });
             while let Some(piece) = self.model.peers.get(&honest).and_then(|peer| peer.offer.asked.first()) {
                 let message = talk::metadata_piece(sought, *piece);
-                self.give(Input::Heard { peer: honest, message });
+                self.give(Input::MessageReceived { peer: honest, message });
             }
             self.now += Duration::from_secs(1);
             self.tick();
@@ -150,7 +151,7 @@ impl World {
             Reserved::NONE.with_extended(),
             Reserved::NONE.with_fast().with_extended().with_dht(),
         ][usize::from(byte >> 3 & 3)];
-        let hello = Hello { id, reserved };
+        let hello = PeerHandshake { id, reserved };
         let dialled = (byte & 0x80 == 0).then(|| self.model.dials.pop()).flatten();
         let incoming = dialled.is_none();
         let addr = dialled.unwrap_or_else(|| address(draws));
@@ -172,7 +173,7 @@ impl World {
             }
         } else if let Some(peer) = self.peer(draws) {
             let why = if draws.one_in(2) { DisconnectReason::Protocol } else { DisconnectReason::Closed };
-            self.give(Input::Left { peer, why });
+            self.give(Input::Disconnected { peer, why });
         }
     }
 
@@ -182,7 +183,7 @@ impl World {
         let mut splitter = Splitter::new(self.model.known_pieces());
         let mut bytes = draws.string();
         while let Ok(Some(Split::Message(message))) = splitter.next(&mut bytes) {
-            self.give(Input::Heard { peer, message });
+            self.give(Input::MessageReceived { peer, message });
         }
     }
 
@@ -200,9 +201,9 @@ impl World {
             // As many as came in one burst.
             0..200 => {
                 let blocks = self.model.owed_of(peer, block, 1 + usize::from(how) / 8);
-                self.give(Input::Landed { peer, blocks });
+                self.give(Input::BlocksReceived { peer, blocks });
             }
-            200..254 => self.give(Input::Landed { peer, blocks: vec![block] }),
+            200..254 => self.give(Input::BlocksReceived { peer, blocks: vec![block] }),
             _ => self.give(Input::Wasted { peer, bytes: block.len().into() }),
         }
     }
@@ -211,7 +212,7 @@ impl World {
         let how = draws.byte();
         match self.model.served_span(draws) {
             Some((peer, span)) if how < 230 => self.give(Input::Sent { peer, spans: vec![span] }),
-            Some((peer, span)) => self.give(Input::Unserved { peer, spans: vec![span] }),
+            Some((peer, span)) => self.give(Input::ReadFailed { peer, spans: vec![span] }),
             None => {
                 if let Some(peer) = self.peer(draws) {
                     self.give(Input::Drained { peer });
@@ -248,41 +249,41 @@ impl World {
         self.give(match wrong {
             12 => Input::WriteFailed { piece },
             13.. => Input::HashFailed { piece, digests: each.collect() },
-            _ if digests => Input::Verified { piece, digests: each.collect() },
-            _ => Input::Verified { piece, digests: Vec::new() },
+            _ if digests => Input::PieceVerified { piece, digests: each.collect() },
+            _ => Input::PieceVerified { piece, digests: Vec::new() },
         });
     }
 
     fn wish(&mut self, draws: &mut Draws<'_>) -> Option<Input> {
         let byte = u32::from(draws.byte());
         let wish = match draws.below(12) {
-            0 => Wish::Pause,
-            1 | 2 => Wish::Resume,
+            0 => TorrentCommand::Pause,
+            1 | 2 => TorrentCommand::Resume,
             3 => {
                 let all = [Priority::Normal, Priority::Skip, Priority::Low, Priority::High];
                 let pieces = 0..self.model.pieces();
-                Wish::Priorities(pieces.map(|_| all[draws.below(4)]).collect())
+                TorrentCommand::Priorities(pieces.map(|_| all[draws.below(4)]).collect())
             }
-            4 => Wish::Order(if byte < 128 { Order::InOrder } else { Order::RarestFirst }),
-            5 => Wish::Ahead(byte % 16..byte / 8),
-            6 => Wish::Announce,
-            7 => Wish::UploadLimit((byte > 0).then_some(u64::from(byte) * 1000)),
+            4 => TorrentCommand::Order(if byte < 128 { Order::InOrder } else { Order::RarestFirst }),
+            5 => TorrentCommand::Ahead(byte % 16..byte / 8),
+            6 => TorrentCommand::Announce,
+            7 => TorrentCommand::UploadLimit((byte > 0).then_some(u64::from(byte) * 1000)),
             8 => return Some(Input::Budget { bytes: u64::from(byte) << 15 }),
             9 => {
                 let held: Vec<_> = self.model.have.iter().collect();
-                return held.get(draws.below(held.len())).map(|&piece| Input::Lost { piece });
+                return held.get(draws.below(held.len())).map(|&piece| Input::PieceLost { piece });
             }
             10 => return Some(Input::LookedUp { answered: byte % 4, peers: byte / 64 }),
             _ => return Some(Input::Tick),
         };
-        Some(Input::Wish(wish))
+        Some(Input::Command(wish))
     }
 
     fn find(&mut self, draws: &mut Draws<'_>) {
         let source = [Source::User, Source::Tracker, Source::Dht, Source::Pex, Source::Lsd, Source::Resume];
         let source = source[draws.below(6)];
         let addrs = (0..draws.below(12)).map(|_| address(draws)).collect();
-        self.give(Input::Found { source, addrs });
+        self.give(Input::PeersFound { source, addrs });
     }
 
     fn track(&mut self, draws: &mut Draws<'_>) {

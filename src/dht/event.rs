@@ -82,7 +82,7 @@ pub enum Input<'a> {
     /// The deadline was reached.
     Tick,
     /// A packet was received.
-    Heard {
+    Received {
         /// The sender's address.
         from: SocketAddr,
         /// The content of the packet.

@@ -134,7 +134,7 @@ impl Dht {
         self.tokens.rotate(now, &mut self.secrets);
         match input {
             Input::Tick => {}
-            Input::Heard { from, bytes } => self.handle_packet(now, from, bytes, out),
+            Input::Received { from, bytes } => self.handle_packet(now, from, bytes, out),
             Input::Unsent(to) => self.fail_queries_to(now, to, out),
             Input::Nodes(origin, addrs) => self.add_nodes(now, origin, addrs, out),
             Input::Begin(key, goal) => self.begin_task(now, key, goal, false, out),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 
 use crate::base::{InfoHashes, PeerId};
-use crate::net::{Caller, Lookup, Registration};
+use crate::net::{IncomingPeer, Lookup, Registration};
 use crate::proto::handshake::Reserved;
 
 /// The registrations of a session. Clones share them. A hybrid torrent is registered under each of its
@@ -28,7 +28,7 @@ impl Registrations {
         torrent: InfoHashes,
         id: PeerId,
         reserved: Reserved,
-        callers: mpsc::Sender<Caller>,
+        callers: mpsc::Sender<IncomingPeer>,
     ) -> IncomingRegistration {
         let registration = Registration { id, reserved, callers };
         let mut registered = IncomingRegistration { names: Vec::new(), registration, all: self.clone() };
@@ -97,9 +97,9 @@ mod tests {
     use super::*;
     use crate::engine::config::EngineConfig;
     use crate::engine::shared::Shared;
-    use crate::net::{Bind, Patience, dial};
+    use crate::net::{Bind, Timeouts, dial};
     use crate::proto::handshake::Handshake;
-    use crate::swarm::event::Hello;
+    use crate::swarm::event::PeerHandshake;
 
     const HYBRID: InfoHashes = InfoHashes::hybrid([1; 20], [2; 32]);
     const OTHER: InfoHashes = InfoHashes::from_v1([3; 20]);
@@ -112,13 +112,13 @@ mod tests {
     }
 
     /// The handshake of a peer that is dialled under this info-hash; [`dial`] refuses a reply with another.
-    async fn connect(shared: &Shared, name: [u8; 20]) -> Option<Hello> {
+    async fn connect(shared: &Shared, name: [u8; 20]) -> Option<PeerHandshake> {
         let addr = SocketAddr::from(([127, 0, 0, 1], shared.network.port().expect("it listens")));
         let ours = Handshake { info_hash: name, id: PeerId([9; 20]), reserved: Reserved::NONE };
-        dial(addr, Bind::LOOPBACK, &ours, Patience::default()).await.ok().map(|(_, hello)| hello)
+        dial(addr, Bind::LOOPBACK, &ours, Timeouts::default()).await.ok().map(|(_, hello)| hello)
     }
 
-    async fn is_handed_over(callers: &mut mpsc::Receiver<Caller>) -> bool {
+    async fn is_handed_over(callers: &mut mpsc::Receiver<IncomingPeer>) -> bool {
         timeout(Duration::from_secs(10), callers.recv()).await.is_ok_and(|caller| caller.is_some())
     }
 
@@ -174,7 +174,7 @@ mod tests {
             let (callers, kept) = mpsc::channel(1);
             (all.register(torrent, PeerId([9; 20]), Reserved::NONE, callers.clone()), callers, kept)
         };
-        let leads_to = |name: [u8; 20], callers: &mpsc::Sender<Caller>| {
+        let leads_to = |name: [u8; 20], callers: &mpsc::Sender<IncomingPeer>| {
             lookup(&name).is_some_and(|found| found.callers.same_channel(callers))
         };
         let (leaving, before, _kept) = register(HYBRID);

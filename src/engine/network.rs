@@ -15,7 +15,7 @@ use super::listen;
 use super::lsd::Lsd;
 use crate::base::{InfoHashes, PeerId};
 use crate::net::tracker::{TrackerConfig, Trackers};
-use crate::net::{Bind, Caller, Datagrams, Limits, Listener, Patience, bind_both};
+use crate::net::{Bind, Datagrams, IncomingPeer, Limits, Listener, Timeouts, bind_both};
 use crate::proto::handshake::{Handshake, Reserved};
 
 /// Timeout for saving the nodes of the DHT.
@@ -27,7 +27,7 @@ pub(super) struct Network {
     /// The key by which trackers recognise us after a change of address.
     pub announce_key: u32,
     pub bind: Bind,
-    pub timeouts: Patience,
+    pub timeouts: Timeouts,
     /// Our own addresses, as far as they are known.
     pub ours: Vec<SocketAddr>,
     pub limits: Limits,
@@ -68,7 +68,7 @@ impl Network {
             None => None,
         };
         let registrations = Registrations::default();
-        let timeouts = Patience::default();
+        let timeouts = Timeouts::default();
         Ok(Self {
             id: identity.id,
             announce_key: identity.announce_key,
@@ -117,7 +117,7 @@ impl Network {
         &self,
         torrent: InfoHashes,
         private: bool,
-        callers: mpsc::Sender<Caller>,
+        callers: mpsc::Sender<IncomingPeer>,
     ) -> IncomingRegistration {
         self.registrations.register(torrent, self.id, self.reserved(private), callers)
     }

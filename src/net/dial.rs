@@ -6,9 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use super::hello::{Patience, exchange};
+use super::handshake::{Timeouts, exchange};
 use crate::proto::handshake::Handshake;
-use crate::swarm::event::{DialFailure, Hello};
+use crate::swarm::event::{DialFailure, PeerHandshake};
 
 /// The local addresses that are used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,9 +38,9 @@ pub async fn dial(
     addr: SocketAddr,
     bind: Bind,
     ours: &Handshake,
-    patience: Patience,
-) -> Result<(TcpStream, Hello), DialFailure> {
-    dial_by(addr, bind, ours, None, patience).await
+    timeouts: Timeouts,
+) -> Result<(TcpStream, PeerHandshake), DialFailure> {
+    dial_by(addr, bind, ours, None, timeouts).await
 }
 
 /// Connects to a peer of a torrent that may have two names; one that does not know it by the first is asked by the
@@ -50,12 +50,12 @@ pub async fn dial_hybrid(
     bind: Bind,
     ours: &Handshake,
     other: Option<[u8; 20]>,
-    patience: Patience,
-) -> Result<(TcpStream, Hello), DialFailure> {
-    match (dial_by(addr, bind, ours, other, patience).await, other) {
+    timeouts: Timeouts,
+) -> Result<(TcpStream, PeerHandshake), DialFailure> {
+    match (dial_by(addr, bind, ours, other, timeouts).await, other) {
         (Err(DialFailure::BadHandshake), Some(info_hash)) => {
             let second = Handshake { info_hash, ..*ours };
-            dial_by(addr, bind, &second, Some(ours.info_hash), patience).await
+            dial_by(addr, bind, &second, Some(ours.info_hash), timeouts).await
         }
         (dialled, _) => dialled,
     }
@@ -66,13 +66,13 @@ async fn dial_by(
     bind: Bind,
     ours: &Handshake,
     other: Option<[u8; 20]>,
-    patience: Patience,
-) -> Result<(TcpStream, Hello), DialFailure> {
+    timeouts: Timeouts,
+) -> Result<(TcpStream, PeerHandshake), DialFailure> {
     let local = bind.towards(addr).ok_or(DialFailure::Unreachable)?;
     let socket = open(addr, local).map_err(|_| DialFailure::Local)?;
-    let connected = timeout(patience.connect, socket.connect(addr)).await;
+    let connected = timeout(timeouts.connect, socket.connect(addr)).await;
     let mut stream = connected.map_err(|_| DialFailure::TimedOut)?.map_err(|error| reason(&error))?;
-    match timeout(patience.handshake, exchange(&mut stream, ours, other)).await {
+    match timeout(timeouts.handshake, exchange(&mut stream, ours, other)).await {
         Err(_) => Err(DialFailure::TimedOut),
         Ok(Err(_)) => Err(DialFailure::BadHandshake),
         Ok(Ok(theirs)) if theirs.id == ours.id => Err(DialFailure::Ourselves),

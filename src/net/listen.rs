@@ -1,6 +1,6 @@
-//! Being called by peers.
+//! Incoming connections of peers.
 
-mod doorway;
+mod handshake_limiter;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -14,13 +14,13 @@ use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use self::doorway::{Doorway, Place};
+use self::handshake_limiter::{HandshakeLimiter, HandshakeSlot};
 use super::datagrams::Datagrams;
 use super::dial::Bind;
-use super::hello::{Patience, hear};
+use super::handshake::{Timeouts, hear};
 use crate::base::PeerId;
 use crate::proto::handshake::{Handshake, Reserved};
-use crate::swarm::event::Hello;
+use crate::swarm::event::PeerHandshake;
 
 /// A torrent that the listener answers for.
 #[derive(Clone, Debug)]
@@ -30,18 +30,18 @@ pub struct Registration {
     /// The extensions that we support in it.
     pub reserved: Reserved,
     /// Where connections go. One that finds it full is closed.
-    pub callers: Sender<Caller>,
+    pub callers: Sender<IncomingPeer>,
 }
 
 /// A peer that called and with which handshakes were exchanged.
 #[derive(Debug)]
-pub struct Caller {
+pub struct IncomingPeer {
     /// The connection, just behind the handshakes.
     pub stream: TcpStream,
     /// The address it called from.
     pub addr: SocketAddr,
     /// The handshake of the peer.
-    pub hello: Hello,
+    pub hello: PeerHandshake,
 }
 
 /// Finds the torrent with these bytes in a handshake, if we serve it.
@@ -124,13 +124,13 @@ impl Listener {
     }
 
     /// Accepts until it is dropped; then calls that are not finished are closed.
-    pub async fn run(self, lookup: Lookup, patience: Patience) {
-        let doorway = Arc::new(Doorway::default());
-        let mut doors = JoinSet::new();
+    pub async fn run(self, lookup: Lookup, timeouts: Timeouts) {
+        let limiter = Arc::new(HandshakeLimiter::default());
+        let mut sockets = JoinSet::new();
         for socket in self.sockets {
-            doors.spawn(attend(socket, lookup.clone(), patience, doorway.clone()));
+            sockets.spawn(accept_peers(socket, lookup.clone(), timeouts, limiter.clone()));
         }
-        while doors.join_next().await.is_some() {}
+        while sockets.join_next().await.is_some() {}
     }
 }
 
@@ -146,7 +146,12 @@ fn open(addr: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Accepts on one socket and never waits for a caller.
-async fn attend(socket: TcpListener, lookup: Lookup, patience: Patience, doorway: Arc<Doorway>) {
+async fn accept_peers(
+    socket: TcpListener,
+    lookup: Lookup,
+    timeouts: Timeouts,
+    limiter: Arc<HandshakeLimiter>,
+) {
     let mut handshakes = JoinSet::new();
     let mut reserve = SockRef::from(&socket).try_clone().ok();
     loop {
@@ -156,8 +161,8 @@ async fn attend(socket: TcpListener, lookup: Lookup, patience: Patience, doorway
         };
         match accepted {
             Ok((stream, addr)) => {
-                if let Some(place) = doorway.enter(addr.ip()) {
-                    handshakes.spawn(greet(stream, addr, lookup.clone(), patience, place));
+                if let Some(slot) = limiter.enter(addr.ip()) {
+                    handshakes.spawn(shake_hands(stream, addr, lookup.clone(), timeouts, slot));
                 }
             }
             Err(error) if out_of_descriptors(&error) => {
@@ -184,20 +189,26 @@ fn out_of_descriptors(error: &io::Error) -> bool {
 }
 
 /// Exchanges handshakes with a caller, who speaks first, and passes it on.
-async fn greet(mut stream: TcpStream, addr: SocketAddr, lookup: Lookup, patience: Patience, place: Place) {
+async fn shake_hands(
+    mut stream: TcpStream,
+    addr: SocketAddr,
+    lookup: Lookup,
+    timeouts: Timeouts,
+    slot: HandshakeSlot,
+) {
     let greeting = async {
-        let theirs = hear(&mut stream).await?;
-        let Some(torrent) = lookup(&theirs.info_hash) else { return Ok(None) };
-        let ours = Handshake { info_hash: theirs.info_hash, id: torrent.id, reserved: torrent.reserved };
+        let handshake = hear(&mut stream).await?;
+        let Some(torrent) = lookup(&handshake.info_hash) else { return Ok(None) };
+        let ours = Handshake { info_hash: handshake.info_hash, id: torrent.id, reserved: torrent.reserved };
         stream.write_all(&ours.encode()).await?;
         // If we called ourselves, the calling end hears our id as well and remembers the address.
-        Ok::<_, io::Error>((theirs.id != torrent.id).then_some((torrent, theirs)))
+        Ok::<_, io::Error>((handshake.id != torrent.id).then_some((torrent, handshake)))
     };
-    let Ok(Ok(Some((torrent, theirs)))) = timeout(patience.handshake, greeting).await else { return };
-    drop(place);
+    let Ok(Ok(Some((torrent, handshake)))) = timeout(timeouts.handshake, greeting).await else { return };
+    drop(slot);
     if stream.set_nodelay(true).is_ok() {
-        let hello = Hello { id: theirs.id, reserved: theirs.reserved };
+        let hello = PeerHandshake { id: handshake.id, reserved: handshake.reserved };
         // A torrent that does not keep up with its callers can do without this one.
-        let _ = torrent.callers.try_send(Caller { stream, addr, hello });
+        let _ = torrent.callers.try_send(IncomingPeer { stream, addr, hello });
     }
 }

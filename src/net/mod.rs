@@ -8,7 +8,7 @@
 
 pub mod datagrams;
 mod dial;
-mod hello;
+mod handshake;
 pub mod interfaces;
 pub mod limit;
 mod listen;
@@ -24,7 +24,7 @@ pub mod web;
 
 pub use datagrams::Datagrams;
 pub use dial::{Bind, dial, dial_hybrid};
-pub use hello::Patience;
+pub use handshake::Timeouts;
 pub use limit::{Limit, Limits};
-pub use listen::{Caller, Listener, Lookup, Registration, bind_both};
-pub use peer::{FromPeer, Terms, ToPeer};
+pub use listen::{IncomingPeer, Listener, Lookup, Registration, bind_both};
+pub use peer::{FromPeer, PeerConfig, ToPeer};

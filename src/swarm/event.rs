@@ -12,13 +12,13 @@ use crate::proto::message::Message;
 use crate::proto::metainfo::{Metainfo, MetainfoError};
 
 pub use self::values::{
-    ContentSetup, DialFailure, DisconnectReason, Hello, Order, PeerKey, Priority, Source, TrackerFailure,
-    TrackerKey,
+    ContentSetup, DialFailure, DisconnectReason, Order, PeerHandshake, PeerKey, Priority, Source,
+    TrackerFailure, TrackerKey,
 };
 
 /// A command of the user to a running torrent.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Wish {
+pub enum TorrentCommand {
     /// Stop all transfers and close all connections.
     Pause,
     /// Resume after a pause.
@@ -45,7 +45,7 @@ pub enum Input {
     /// The deadline was reached.
     Tick,
     /// Addresses of possible peers were found.
-    Found {
+    PeersFound {
         /// The source of the addresses.
         source: Source,
         /// The addresses, in the order of their source.
@@ -60,7 +60,7 @@ pub enum Input {
         /// Whether the peer connected to us.
         incoming: bool,
         /// The peer's handshake.
-        hello: Hello,
+        hello: PeerHandshake,
     },
     /// A dial failed.
     DialFailed {
@@ -72,14 +72,14 @@ pub enum Input {
     /// The metadata is known and the files were checked, so pieces can be transferred. Happens once.
     ContentOpened(Box<ContentSetup>),
     /// A message was received. Blocks are reported with `Landed` instead.
-    Heard {
+    MessageReceived {
         /// The sender.
         peer: PeerKey,
         /// The message.
         message: Message,
     },
     /// Requested blocks were received. `Accept` tells which of them are useful.
-    Landed {
+    BlocksReceived {
         /// The sender.
         peer: PeerKey,
         /// The blocks, in the order of their arrival.
@@ -105,14 +105,14 @@ pub enum Input {
         peer: PeerKey,
     },
     /// A connection has ended, other than by our own `Close`.
-    Left {
+    Disconnected {
         /// The peer.
         peer: PeerKey,
         /// The reason.
         why: DisconnectReason,
     },
     /// A piece has the right hash and is written.
-    Verified {
+    PieceVerified {
         /// The piece.
         piece: Piece,
         /// The digest of each block if `Verify` asked for them, else empty.
@@ -140,14 +140,14 @@ pub enum Input {
         piece: Piece,
     },
     /// Spans of a `Serve` could not be read at the moment, and are not sent.
-    Unserved {
+    ReadFailed {
         /// The peer that requested them.
         peer: PeerKey,
         /// The spans.
         spans: Vec<Span>,
     },
     /// A piece that we have could not be read, or is damaged on disk; we no longer have it.
-    Lost {
+    PieceLost {
         /// The piece.
         piece: Piece,
     },
@@ -179,7 +179,7 @@ pub enum Input {
         bytes: u64,
     },
     /// The user gave a command.
-    Wish(Wish),
+    Command(TorrentCommand),
 }
 
 /// An output of the torrent: an order to its driver.
@@ -191,14 +191,14 @@ pub enum Output {
         addr: SocketAddr,
     },
     /// Send this message.
-    Say {
+    Send {
         /// The receiver.
         peer: PeerKey,
         /// The message.
         message: Message,
     },
     /// Request these blocks.
-    Ask {
+    Request {
         /// The peer to request them from.
         peer: PeerKey,
         /// The blocks in order, from one piece if possible.
@@ -219,7 +219,7 @@ pub enum Output {
         spans: Vec<Span>,
     },
     /// Do not send these spans if they are not sent yet. No `Sent` follows for them.
-    Unserve {
+    CancelServe {
         /// The receiver.
         peer: PeerKey,
         /// The spans; empty for all that are queued.
@@ -281,7 +281,7 @@ pub enum Output {
         seed: bool,
     },
     /// Add a DHT node: a peer's port message named it (BEP 5).
-    Node {
+    AddDhtNode {
         /// The address of the node.
         addr: SocketAddr,
     },

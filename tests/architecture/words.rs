@@ -28,7 +28,10 @@ fn documentation_begins_with_its_subject() {
         let doc = |at: usize| source.lines.get(at).and_then(|line| documentation(line));
         for at in (0..source.lines.len()).filter(|&at| at == 0 || doc(at - 1).is_none()) {
             let Some(first) = doc(at) else { continue };
-            // The help of a flag ends without a full stop.
+            // The help of a flag or an argument, which is one line without a full stop.
+            if !first.ends_with('.') && doc(at + 1).is_none_or(str::is_empty) {
+                continue;
+            }
             let alone = first.ends_with('.') && doc(at + 1).is_none_or(str::is_empty);
             if BEGINNINGS.iter().any(|beginning| first.starts_with(beginning)) {
                 wrong.push(source.complaint(at + 1, "begins without its subject"));

@@ -31,7 +31,7 @@ fn knows(families: &[Family], addrs: &[SocketAddr]) -> Dht {
         let id = fitting(from);
         let ping = Packet::new(Transaction::from(1), Body::Query(id, Query::Ping)).encode();
         let mut out = Vec::new();
-        dht.handle(at(1), Input::Heard { from, bytes: &ping }, &mut out);
+        dht.handle(at(1), Input::Received { from, bytes: &ping }, &mut out);
         for (to, question, _) in questions(&out).into_iter().filter(|(to, ..)| *to == from) {
             answer(&mut dht, 1, to, question, Body::Reply(Box::new(Reply::new(id))));
         }
@@ -62,7 +62,7 @@ fn questions(out: &[Output]) -> Vec<(SocketAddr, Transaction, Query)> {
 fn answer(dht: &mut Dht, ms: u64, from: SocketAddr, question: Transaction, body: Body) -> Vec<Output> {
     let mut out = Vec::new();
     let bytes = Packet::new(question, body).encode();
-    dht.handle(at(ms), Input::Heard { from, bytes: &bytes }, &mut out);
+    dht.handle(at(ms), Input::Received { from, bytes: &bytes }, &mut out);
     out
 }
 

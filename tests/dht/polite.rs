@@ -26,12 +26,12 @@ pub(super) fn busy_node(config: &Config) -> Dht {
         // Who asks is asked back, and who answers that is known.
         let (from, id) = (address(n), place(&mut rng));
         let ping = Packet::new(Transaction::from(1), Body::Query(id, Query::Ping)).encode();
-        dht.handle(at(secs), Input::Heard { from, bytes: &ping }, &mut out);
+        dht.handle(at(secs), Input::Received { from, bytes: &ping }, &mut out);
         for output in std::mem::take(&mut out) {
             let Output::Send { to, bytes } = output else { continue };
             let Ok(Packet { transaction, body: Body::Query(..), .. }) = krpc::read(&bytes) else { continue };
             let reply = Packet::new(transaction, Body::Reply(Box::new(Reply::new(id)))).encode();
-            dht.handle(at(secs), Input::Heard { from: to, bytes: &reply }, &mut Vec::new());
+            dht.handle(at(secs), Input::Received { from: to, bytes: &reply }, &mut Vec::new());
         }
     }
     assert!(dht.node_count(Family::V4) >= 50, "{}", dht.node_count(Family::V4));
@@ -57,7 +57,7 @@ pub(super) fn answer(
 ) -> ((usize, usize), Option<Body>) {
     let question = Packet::new(Transaction::from(7), Body::Query(NodeId([9; 20]), query)).encode();
     let mut out = Vec::new();
-    dht.handle(at(secs), Input::Heard { from, bytes: &question }, &mut out);
+    dht.handle(at(secs), Input::Received { from, bytes: &question }, &mut out);
     let answers = out.into_iter().filter_map(|output| match output {
         Output::Send { to, bytes } if to == from => Some(bytes),
         _ => None,
@@ -76,7 +76,7 @@ pub(super) fn open() -> Config {
 /// What is sent there, in bytes, when these bytes come from there.
 pub(super) fn sent(dht: &mut Dht, secs: u64, from: SocketAddr, bytes: &[u8]) -> usize {
     let mut out = Vec::new();
-    dht.handle(at(secs), Input::Heard { from, bytes }, &mut out);
+    dht.handle(at(secs), Input::Received { from, bytes }, &mut out);
     let sent = out.iter().map(|output| match output {
         Output::Send { to, bytes } if *to == from => bytes.len(),
         _ => 0,
@@ -142,13 +142,13 @@ fn strangers_without_number_do_not_keep_us_from_announcing() {
         let mut id = [0; 20];
         id[..4].copy_from_slice(&n.wrapping_mul(0x9e37_79b9).to_be_bytes());
         let ping = bare("ping", NodeId(id), &[]);
-        dht.handle(now, Input::Heard { from: address(10_000 + n), bytes: &ping }, &mut out);
+        dht.handle(now, Input::Received { from: address(10_000 + n), bytes: &ping }, &mut out);
         if ms == 5000 {
             dht.handle(now, Input::Begin(TaskKey(1), goal.clone()), &mut out);
         }
         while posts.front().is_some_and(|(due, _, _)| *due <= ms) {
             let (_, from, bytes) = posts.pop_front().unwrap();
-            dht.handle(now, Input::Heard { from, bytes: &bytes }, &mut out);
+            dht.handle(now, Input::Received { from, bytes: &bytes }, &mut out);
         }
         dht.handle(now, Input::Tick, &mut out);
         for output in std::mem::take(&mut out) {
@@ -182,11 +182,11 @@ fn answers_to_us_get_through_a_flood() {
     let Some(Output::Send { bytes, .. }) = out.first() else { panic!() };
     let transaction = krpc::read(bytes).unwrap().transaction;
     for n in 0..5000_u32 {
-        dht.handle(at(500), Input::Heard { from: address(10_000 + n), bytes: b"d1:y1:qe" }, &mut out);
+        dht.handle(at(500), Input::Received { from: address(10_000 + n), bytes: b"d1:y1:qe" }, &mut out);
     }
     let reply = Packet::new(transaction, Body::Reply(Box::new(Reply::new(NodeId([3; 20]))))).encode();
     out.clear();
-    dht.handle(at(500), Input::Heard { from: address(6000), bytes: &reply }, &mut out);
+    dht.handle(at(500), Input::Received { from: address(6000), bytes: &reply }, &mut out);
     let ended = |output: &Output| matches!(output, Output::Ended(_, outcome) if outcome.answered == 1);
     assert!(out.iter().any(ended), "{out:?}");
     assert_eq!(answer(&mut dht, 500, address(6001), Query::Ping).0.1, 0, "the second is full");
@@ -243,7 +243,7 @@ fn short_get(dht: &mut Dht, target: NodeId) -> Reply {
     let short = b"d1:ad2:id20:abcdefghij01234567896:target20:".iter().chain(&target.0);
     let short: Vec<u8> = short.chain(b"e1:q3:get1:t4:aaaa1:v4:LT011:y1:qe").copied().collect();
     let mut out = Vec::new();
-    dht.handle(at(501), Input::Heard { from: address(3001), bytes: &short }, &mut out);
+    dht.handle(at(501), Input::Received { from: address(3001), bytes: &short }, &mut out);
     let Some(Output::Send { bytes, .. }) = out.first() else { panic!() };
     let Ok(Packet { body: Body::Reply(reply), .. }) = krpc::read(bytes) else { panic!() };
     *reply
@@ -324,7 +324,7 @@ fn noise_is_passed_over() {
                 Packet::new(Transaction::from(n), Body::Reply(Box::new(Reply::new(place(&mut rng)))));
             bytes = packet.encode();
         }
-        dht.handle(at(600), Input::Heard { from: address(n), bytes: &bytes }, &mut out);
+        dht.handle(at(600), Input::Received { from: address(n), bytes: &bytes }, &mut out);
     }
     assert!(dht.node_count(Family::V4) <= 200);
 }

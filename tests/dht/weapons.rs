@@ -113,7 +113,7 @@ fn a_packet_has_at_most_1024_bytes() {
         // However much is asked with.
         bytes.resize(2000, b'0');
         let mut out = Vec::new();
-        dht.handle(at(500), Input::Heard { from: address(3001), bytes: &bytes }, &mut out);
+        dht.handle(at(500), Input::Received { from: address(3001), bytes: &bytes }, &mut out);
         let Some(Output::Send { bytes, .. }) = out.first() else { panic!() };
         let least = if matches!(krpc::read(bytes), Ok(Packet { body: Body::Reply(reply), .. }) if reply.seeds.is_some())
         {

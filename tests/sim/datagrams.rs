@@ -233,7 +233,7 @@ impl World {
                     self.post(at, ways[way], to, bytes);
                 }
                 Output::Peers(key, addrs) if self.nodes[at].search == Some(key) => {
-                    self.fact(at, Duration::ZERO, event::Input::Found { source: Source::Dht, addrs });
+                    self.fact(at, Duration::ZERO, event::Input::PeersFound { source: Source::Dht, addrs });
                 }
                 Output::Ended(key, outcome) if self.nodes[at].search == Some(key) => {
                     self.nodes[at].search = None;
@@ -288,7 +288,7 @@ impl World {
             }
             Kind::Honest | Kind::Unfit => {}
         }
-        self.tell_dht(at, Input::Heard { from, bytes });
+        self.tell_dht(at, Input::Received { from, bytes });
     }
 
     /// The answer of a liar to a search: made-up neighbours of the target at addresses where nobody is.
@@ -360,7 +360,7 @@ impl World {
         let search = lsd::read(bytes).expect("nodes write what can be read");
         let found = local.heard(self.now, from, &search);
         for (_, addr) in found {
-            self.hear(at, event::Input::Found { source: Source::Lsd, addrs: vec![addr] });
+            self.hear(at, event::Input::PeersFound { source: Source::Lsd, addrs: vec![addr] });
         }
         self.plan_local(at);
     }

@@ -1,6 +1,6 @@
 //! Faults that begin and end at the times that a plan names.
 
-use torr::swarm::event::{Input, Priority, Wish};
+use torr::swarm::event::{Input, Priority, TorrentCommand};
 
 use super::plan::Fault;
 use super::world::World;
@@ -29,31 +29,33 @@ impl World {
             Fault::DiskFull(at) => self.nodes[at].disk.full = true,
             Fault::DiskFreed(at) => {
                 self.nodes[at].disk.full = false;
-                self.hear(at, Input::Wish(Wish::Resume));
+                self.hear(at, Input::Command(TorrentCommand::Resume));
             }
             Fault::PieceLost(at) => {
                 let held: Vec<_> = self.nodes[at].ledger.have().iter().collect();
                 if let Some(i) = self.rng.index(held.len()) {
-                    self.hear(at, Input::Lost { piece: held[i] });
+                    self.hear(at, Input::PieceLost { piece: held[i] });
                 }
             }
             Fault::TrackerDies(at) => self.trackers[at].dead = true,
             Fault::TrackerReturns(at) => self.trackers[at].dead = false,
-            Fault::Pause(at) => self.hear(at, Input::Wish(Wish::Pause)),
-            Fault::Resume(at) => self.hear(at, Input::Wish(Wish::Resume)),
+            Fault::Pause(at) => self.hear(at, Input::Command(TorrentCommand::Pause)),
+            Fault::Resume(at) => self.hear(at, Input::Command(TorrentCommand::Resume)),
             Fault::Skip(at, percent) => {
                 let all = self.geometry.pieces();
                 let skip = |_| if self.rng.below(100) < percent { Priority::Skip } else { Priority::Normal };
                 let priorities: Vec<_> = all.map(skip).collect();
                 self.wish(at, &priorities);
-                self.hear(at, Input::Wish(Wish::Priorities(priorities)));
+                self.hear(at, Input::Command(TorrentCommand::Priorities(priorities)));
             }
             Fault::Unskip(at) => {
                 let priorities = self.nodes[at].priorities.clone();
                 self.wish(at, &priorities);
-                self.hear(at, Input::Wish(Wish::Priorities(priorities)));
+                self.hear(at, Input::Command(TorrentCommand::Priorities(priorities)));
             }
-            Fault::UploadLimit(at, limit) => self.hear(at, Input::Wish(Wish::UploadLimit(limit))),
+            Fault::UploadLimit(at, limit) => {
+                self.hear(at, Input::Command(TorrentCommand::UploadLimit(limit)))
+            }
             Fault::Breaks(often) => self.breaks = often,
         }
     }

@@ -3,7 +3,7 @@
 use torr::proto::announce::AnnounceEvent;
 use torr::proto::message::Message;
 use torr::swarm::Torrent;
-use torr::swarm::event::{DisconnectReason, Input, Note, Output, PeerKey, Wish};
+use torr::swarm::event::{DisconnectReason, Input, Note, Output, PeerKey, TorrentCommand};
 
 use super::disk::Outcome;
 use super::plan::address_of;
@@ -37,9 +37,10 @@ impl World {
         if self.log == Some(at) {
             print(now, &format!("hears {input:?}"));
         }
-        let changed = matches!(input, Input::Verified { .. } | Input::Lost { .. } | Input::Wish(_));
+        let changed =
+            matches!(input, Input::PieceVerified { .. } | Input::PieceLost { .. } | Input::Command(_));
         self.changed |= changed;
-        if let (false, Input::Heard { message: Message::Extended { body, .. }, .. }) =
+        if let (false, Input::MessageReceived { message: Message::Extended { body, .. }, .. }) =
             (node.ledger.is_open(), &input)
         {
             node.tally.early += body.len() as u64;
@@ -131,11 +132,11 @@ impl World {
         let (now, life) = (self.now, self.nodes[at].lives);
         match order {
             Output::Dial { addr } => self.dial(at, addr),
-            Output::Say { peer, message } => self.say(at, peer, message),
-            Output::Ask { peer, blocks } => self.ask(at, peer, &blocks),
+            Output::Send { peer, message } => self.say(at, peer, message),
+            Output::Request { peer, blocks } => self.ask(at, peer, &blocks),
             Output::Cancel { peer, blocks } => self.cancel(at, peer, &blocks),
             Output::Serve { peer, spans } => self.serve(at, peer, &spans),
-            Output::Unserve { peer, spans } => {
+            Output::CancelServe { peer, spans } => {
                 let conn = &mut self.conns[peer.0 as usize];
                 let side = conn.side(at);
                 conn.ways[side].queue.retain(|span| !spans.is_empty() && !spans.contains(span));
@@ -168,7 +169,7 @@ impl World {
                 }
             }
             Output::Lookup { announce, seed } => self.look_up(at, announce, seed),
-            Output::Node { addr } => {
+            Output::AddDhtNode { addr } => {
                 self.tell_dht(at, torr::dht::Input::Nodes(torr::dht::Origin::Told, &[addr]));
             }
             Output::Metadata(Ok(metainfo)) => {
@@ -238,7 +239,7 @@ impl World {
             self.run_on(at, piece);
         } else {
             self.hear(at, Input::WriteFailed { piece });
-            self.hear(at, Input::Wish(Wish::Pause));
+            self.hear(at, Input::Command(TorrentCommand::Pause));
         }
     }
 
@@ -247,7 +248,7 @@ impl World {
             return;
         }
         let input = match self.nodes[at].disk.done(piece) {
-            Some(Outcome::Verified(digests)) => Input::Verified { piece, digests },
+            Some(Outcome::Verified(digests)) => Input::PieceVerified { piece, digests },
             Some(Outcome::Spoiled(digests)) => Input::HashFailed { piece, digests },
             Some(Outcome::Unwritten) => Input::WriteFailed { piece },
             None => return,
@@ -255,7 +256,7 @@ impl World {
         let unwritten = matches!(input, Input::WriteFailed { .. });
         self.hear(at, input);
         if unwritten {
-            self.hear(at, Input::Wish(Wish::Pause));
+            self.hear(at, Input::Command(TorrentCommand::Pause));
         }
     }
 }

@@ -23,14 +23,14 @@ impl Trace {
         self.add(node as u64);
         match order {
             Output::Dial { addr } => self.tagged(1, text(&addr.to_string())),
-            Output::Say { peer, message } => {
+            Output::Send { peer, message } => {
                 self.tagged(2, peer.0);
                 self.message(message);
             }
-            Output::Ask { peer, blocks } => self.blocks(3, peer.0, blocks),
+            Output::Request { peer, blocks } => self.blocks(3, peer.0, blocks),
             Output::Cancel { peer, blocks } => self.blocks(4, peer.0, blocks),
             Output::Serve { peer, spans } => self.spans(5, peer.0, spans),
-            Output::Unserve { peer, spans } => self.spans(6, peer.0, spans),
+            Output::CancelServe { peer, spans } => self.spans(6, peer.0, spans),
             Output::Close { peer, why } => {
                 self.tagged(7, peer.0);
                 self.add(*why as u64);
@@ -52,7 +52,7 @@ impl Trace {
                 }
             }
             Output::Lookup { announce, seed } => self.tagged(30, u64::from(*announce) * 2 + u64::from(*seed)),
-            Output::Node { addr } => self.tagged(31, addr.port().into()),
+            Output::AddDhtNode { addr } => self.tagged(31, addr.port().into()),
             Output::Metadata(found) => self.tagged(32, u64::from(found.is_ok())),
             Output::Scrape { tracker } => self.tagged(11, tracker.0 as u64),
             Output::Note(note) => match note {

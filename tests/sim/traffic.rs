@@ -7,7 +7,7 @@ use std::time::Duration;
 use torr::base::{Block, Span};
 use torr::proto::message::Message;
 use torr::swarm::Torrent;
-use torr::swarm::event::{DialFailure, Hello, Input, PeerKey};
+use torr::swarm::event::{DialFailure, Input, PeerHandshake, PeerKey};
 
 use super::liar::Manner;
 use super::link::{Conn, Parcel};
@@ -79,7 +79,7 @@ impl World {
             return self.say(at, peer, script.greeting(self.metainfo.raw_info().len() as u32));
         }
         let reserved = self.nodes[at].reserved(&self.nodes[other]);
-        let hello = Hello { id: self.nodes[other].id(conn_life), reserved };
+        let hello = PeerHandshake { id: self.nodes[other].id(conn_life), reserved };
         self.hear(at, Input::Connected { peer, addr, incoming: side == 1, hello });
         if dead {
             self.ends(number, side, torr::swarm::event::DisconnectReason::Closed);
@@ -290,7 +290,7 @@ impl World {
                         }
                         _ => {}
                     }
-                    self.hear(to, Input::Heard { peer, message });
+                    self.hear(to, Input::MessageReceived { peer, message });
                 }
             }
         }
@@ -309,7 +309,7 @@ impl World {
         node.tally.first_block.get_or_insert(PeerKey(number as u64));
         let blocks = burst.iter().map(|(block, _)| *block).collect();
         node.landed = burst;
-        self.hear(to, Input::Landed { peer: PeerKey(number as u64), blocks });
+        self.hear(to, Input::BlocksReceived { peer: PeerKey(number as u64), blocks });
         let node = &mut self.nodes[to];
         node.landed.clear();
         let held = node.torrent.as_ref().map_or(0, Torrent::held);

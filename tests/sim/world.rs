@@ -11,7 +11,7 @@ use torr::base::{Bitfield, Geometry, Moment, Rng};
 use torr::dht::{Outcome, TaskKey};
 use torr::hash::sha1;
 use torr::proto::metainfo::{Attributes, Content, Draft, Extras, Metainfo};
-use torr::swarm::event::{DisconnectReason, Input, Output, PeerKey, Wish};
+use torr::swarm::event::{DisconnectReason, Input, Output, PeerKey, TorrentCommand};
 use torr::swarm::local::Local;
 
 use super::datagrams::Kind;
@@ -327,7 +327,7 @@ impl World {
 
     /// A node says goodbye and goes for good.
     pub fn leave(&mut self, at: usize) {
-        self.hear(at, Input::Wish(Wish::Stop));
+        self.hear(at, Input::Command(TorrentCommand::Stop));
         if self.nodes[at].is_on() && self.nodes[at].ledger.peer_count() > 0 {
             self.fail(at, "it stops and keeps connections");
         }
@@ -373,7 +373,7 @@ impl World {
         let conn = &mut self.conns[number];
         let at = conn.ends[side];
         if std::mem::take(&mut conn.known[side]) {
-            self.hear(at, Input::Left { peer: PeerKey(number as u64), why });
+            self.hear(at, Input::Disconnected { peer: PeerKey(number as u64), why });
         }
     }
 

@@ -28,7 +28,7 @@ fn swarm(seed: u64, pieces: u64, rates: &[u64], seeds: usize, liars: usize) -> W
     world.pass(Duration::from_millis(1));
     let addrs: Vec<_> = (0..rates.len()).map(address_of).collect();
     for node in 0..rates.len() {
-        world.hear(node, Input::Found { source: Source::Tracker, addrs: addrs.clone() });
+        world.hear(node, Input::PeersFound { source: Source::Tracker, addrs: addrs.clone() });
     }
     world
 }
@@ -113,7 +113,7 @@ fn whoever_comes_and_goes_everyone_finishes() {
                 && rng.one_in(3)
                 && let Some(at) = rng.index(have.len())
             {
-                world.hear(node, Input::Lost { piece: have[at] });
+                world.hear(node, Input::PieceLost { piece: have[at] });
             }
         }
         seconds(&mut world, 400);

@@ -35,7 +35,7 @@ fn with_one_address(seed: u64) -> Trace {
         let arrives = world.nodes[node].plan.arrives;
         world.run(arrives + Duration::from_secs(1), |_| false);
         let addrs = vec![address_of(if node <= LINKS - 5 { 0 } else { node - 1 })];
-        world.hear(node, Input::Found { source: Source::User, addrs });
+        world.hear(node, Input::PeersFound { source: Source::User, addrs });
     }
     play(seed, world)
 }

@@ -31,7 +31,7 @@ fn one_true_peer_among_fifty_thousand_false_ones_is_found() {
         let mut world = World::new(plan.silent());
         world.run(Duration::from_secs(1), |_| false);
         let liars = (0..LIARS).map(|liar| address_of(3 + liar)).collect();
-        world.hear(LEECH, Input::Found { source: Source::User, addrs: liars });
+        world.hear(LEECH, Input::PeersFound { source: Source::User, addrs: liars });
         world.run(Duration::from_secs(3), |_| false);
         let keys = world.connections_of(LEECH);
         assert_eq!(keys.len(), LIARS);
@@ -44,7 +44,7 @@ fn one_true_peer_among_fifty_thousand_false_ones_is_found() {
         let tried = world.nodes[LEECH].tally.dials;
         // Now somebody comes who tells the truth, and the liars go on.
         let late = world.now.since_start();
-        world.hear(HONEST, Input::Found { source: Source::User, addrs: vec![address_of(LEECH)] });
+        world.hear(HONEST, Input::PeersFound { source: Source::User, addrs: vec![address_of(LEECH)] });
         world.run(late + Duration::from_secs(2), |_| false);
         let honest = *world.connections_of(LEECH).last().expect("the honest one came");
         assert!(!keys.contains(&honest));
@@ -64,5 +64,8 @@ fn tells(peer: PeerKey, numbers: impl Iterator<Item = u64>) -> Input {
 }
 
 fn heard(peer: PeerKey, message: &PexMessage) -> Input {
-    Input::Heard { peer, message: Message::Extended { id: Extension::Pex.our_id(), body: message.encode() } }
+    Input::MessageReceived {
+        peer,
+        message: Message::Extended { id: Extension::Pex.our_id(), body: message.encode() },
+    }
 }

@@ -38,7 +38,7 @@ impl Search {
         let come = self.world.nodes.iter().filter(|node| node.plan.arrives <= now).map(|node| node.number);
         let addrs = come.filter(|&number| number >= self.heard_of).map(address_of).collect();
         self.heard_of = self.world.nodes.iter().filter(|node| node.plan.arrives <= now).count();
-        self.world.hear(0, Input::Found { source: Source::Tracker, addrs });
+        self.world.hear(0, Input::PeersFound { source: Source::Tracker, addrs });
     }
 
     /// Lets time pass until the metadata is there or the time is over. Says whether it is.

@@ -18,7 +18,7 @@ fn chain(seed: u64, pex: bool) -> World {
     let mut world = World::new(plan.silent());
     world.run(Duration::from_secs(1), |_| false);
     for node in 1..NODES {
-        world.hear(node, Input::Found { source: Source::User, addrs: vec![address_of(node - 1)] });
+        world.hear(node, Input::PeersFound { source: Source::User, addrs: vec![address_of(node - 1)] });
     }
     world
 }
@@ -59,10 +59,10 @@ fn who_knows_the_seed_leads_a_late_comer_to_it_and_to_the_others() {
     let mut world = World::new(plan.silent());
     world.run(Duration::from_secs(1), |_| false);
     for node in 1..9 {
-        world.hear(node, Input::Found { source: Source::User, addrs: vec![address_of(0)] });
+        world.hear(node, Input::PeersFound { source: Source::User, addrs: vec![address_of(0)] });
     }
     world.run(Duration::from_secs(21), |_| false);
-    world.hear(9, Input::Found { source: Source::User, addrs: vec![address_of(5)] });
+    world.hear(9, Input::PeersFound { source: Source::User, addrs: vec![address_of(5)] });
     // It calls one, is told of the others at the next opportunity, and calls them.
     world.run(Duration::from_secs(30), |_| false);
     assert!(world.nodes[9].ledger.peer_count() >= 8, "{}", world.report());

@@ -10,7 +10,7 @@ use torr::base::{Bitfield, Block, Moment, Piece, RUN_BLOCKS, Span, is_one};
 use torr::proto::extended::{ExtendedHandshake, Extension, decode_dont_have};
 use torr::proto::message::Message;
 use torr::swarm::Torrent;
-use torr::swarm::event::{Input, Note, Output, PeerKey, TrackerKey, Wish};
+use torr::swarm::event::{Input, Note, Output, PeerKey, TorrentCommand, TrackerKey};
 
 use self::metadata::{Metadata, Offer};
 use super::super::draws::Draws;
@@ -159,19 +159,19 @@ impl Model {
                     },
                 );
             }
-            Input::Left { peer, .. } => self.gone(*peer),
+            Input::Disconnected { peer, .. } => self.gone(*peer),
             Input::ContentOpened(content) => {
                 self.is_open = true;
                 self.have = content.have.clone();
             }
-            Input::Heard { peer, message } => self.said(*peer, message),
-            Input::Landed { peer, blocks } => self.landed(*peer, blocks),
-            Input::Sent { peer, spans } | Input::Unserved { peer, spans } => {
+            Input::MessageReceived { peer, message } => self.said(*peer, message),
+            Input::BlocksReceived { peer, blocks } => self.landed(*peer, blocks),
+            Input::Sent { peer, spans } | Input::ReadFailed { peer, spans } => {
                 if let Some(peer) = self.peers.get_mut(peer) {
                     peer.serving.retain(|span| !spans.contains(span));
                 }
             }
-            Input::Verified { piece, .. } => {
+            Input::PieceVerified { piece, .. } => {
                 self.have.insert(*piece);
                 self.done(*piece);
             }
@@ -185,17 +185,17 @@ impl Model {
                     *settled = *blocks;
                 }
             }
-            Input::Lost { piece } => {
+            Input::PieceLost { piece } => {
                 self.have.remove(*piece);
                 for peer in self.peers.values_mut() {
                     peer.allowed.remove(&piece.index());
                 }
             }
-            Input::Found { source, addrs } if source.is_open() => self.open.extend(addrs),
+            Input::PeersFound { source, addrs } if source.is_open() => self.open.extend(addrs),
             Input::Announced { answer: Ok(reply), .. } => self.open.extend(&reply.peers),
             Input::Budget { bytes } => self.budget = *bytes,
-            Input::Wish(Wish::Pause | Wish::Stop) => self.paused = true,
-            Input::Wish(Wish::Resume) => self.paused = false,
+            Input::Command(TorrentCommand::Pause | TorrentCommand::Stop) => self.paused = true,
+            Input::Command(TorrentCommand::Resume) => self.paused = false,
             _ => {}
         }
     }
@@ -298,8 +298,8 @@ impl Model {
                 );
                 self.dials.push(addr);
             }
-            Output::Say { peer, message } => self.say(peer, &message),
-            Output::Ask { peer, blocks } => self.ask(peer, &blocks),
+            Output::Send { peer, message } => self.say(peer, &message),
+            Output::Request { peer, blocks } => self.ask(peer, &blocks),
             Output::Cancel { peer: key, blocks } => {
                 let peer = self.peers.get_mut(&key).expect("a cancel goes to a peer");
                 for block in blocks {
@@ -309,7 +309,7 @@ impl Model {
                 }
             }
             Output::Serve { peer, spans } => self.serve(peer, spans),
-            Output::Unserve { peer, spans } => {
+            Output::CancelServe { peer, spans } => {
                 let peer = self.peers.get_mut(&peer).expect("an unserve goes to a peer");
                 peer.serving.retain(|span| !(spans.is_empty() || spans.contains(span)));
             }
@@ -350,7 +350,7 @@ impl Model {
                 assert!(tracker.0 < 3);
                 self.scrapes.push(tracker);
             }
-            Output::Lookup { .. } | Output::Node { .. } => {
+            Output::Lookup { .. } | Output::AddDhtNode { .. } => {
                 assert!(self.setup.config.dht && !self.private, "the DHT is not used");
             }
             Output::Metadata(found) => {
@@ -426,10 +426,10 @@ impl Model {
 fn is_about_pieces(order: &Output) -> bool {
     matches!(
         order,
-        Output::Ask { .. }
+        Output::Request { .. }
             | Output::Cancel { .. }
             | Output::Serve { .. }
-            | Output::Unserve { .. }
+            | Output::CancelServe { .. }
             | Output::Open { .. }
             | Output::Accept { .. }
             | Output::Verify { .. }

@@ -63,7 +63,7 @@ async fn follow(
     let (mut answered, mut peers) = (0, 0);
     while let Some(updates) = updates.recv().await {
         match updates {
-            TaskUpdate::Peers(addrs) => report(Input::Found { source: Source::Dht, addrs }),
+            TaskUpdate::Peers(addrs) => report(Input::PeersFound { source: Source::Dht, addrs }),
             TaskUpdate::Ended(outcome) => (answered, peers) = (outcome.answered, outcome.peers),
             TaskUpdate::Progress(steps) => _ = count.fetch_max(steps.answered, Ordering::Relaxed),
             TaskUpdate::Samples(_) | TaskUpdate::Item(_) => {}

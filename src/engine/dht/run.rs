@@ -179,7 +179,7 @@ impl Runner {
         match Kind::of(bytes) {
             Kind::Dht => {
                 self.asked = at.map(|at| (SocketAddr::new(from.ip(), from.port()), at));
-                self.handle_input(Input::Heard { from, bytes });
+                self.handle_input(Input::Received { from, bytes });
                 self.asked = None;
             }
             Kind::Unknown => {}

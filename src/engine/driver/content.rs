@@ -146,7 +146,7 @@ impl Driver {
         let Some(content) = &mut self.content else { return };
         let blocks = received.iter().map(|(block, _)| *block).collect();
         content.received = received;
-        self.handle_input(Input::Landed { peer, blocks });
+        self.handle_input(Input::BlocksReceived { peer, blocks });
         if let Some(content) = &mut self.content {
             content.received.clear();
         }
@@ -251,7 +251,7 @@ impl Driver {
         match outcome {
             PieceOutcome::Verified { piece, digests } => {
                 content.resume_writer.dirty = true;
-                self.handle_input(Input::Verified { piece, digests });
+                self.handle_input(Input::PieceVerified { piece, digests });
                 self.extend_verified();
             }
             PieceOutcome::HashFailed { piece, digests } => {
@@ -274,7 +274,7 @@ impl Driver {
     pub(super) fn cancel_serve(&mut self, peer: PeerKey, spans: Vec<Span>) {
         let Some(link) = self.peers.get_mut(&peer) else { return };
         link.reads.cancel(&spans);
-        link.send(ToPeer::Unserve(spans));
+        link.send(ToPeer::CancelServe(spans));
     }
 
     /// Starts the next read for a peer, unless one is in flight.
@@ -324,7 +324,7 @@ impl Driver {
                 }
                 ReadRetry::GiveUp(spans) => {
                     tracing::debug!(%error, "requests are turned down");
-                    self.handle_input(Input::Unserved { peer, spans });
+                    self.handle_input(Input::ReadFailed { peer, spans });
                     self.start_next_read(peer);
                 }
             },

@@ -7,9 +7,9 @@ use tokio::sync::mpsc;
 
 use super::upload_reads::UploadReads;
 use super::{Driver, DriverEvent, PeerLink};
-use crate::net::{FromPeer, Terms, ToPeer, peer};
+use crate::net::{FromPeer, PeerConfig, ToPeer, peer};
 use crate::proto::message::Message;
-use crate::swarm::event::{DialFailure, Hello, Input, PeerKey};
+use crate::swarm::event::{DialFailure, Input, PeerHandshake, PeerKey};
 
 impl Driver {
     /// Handles a report of a peer's task.
@@ -18,20 +18,20 @@ impl Driver {
             return;
         }
         match report {
-            FromPeer::Heard(message) => {
+            FromPeer::MessageReceived(message) => {
                 let choked = message == Message::Choke;
-                self.handle_input(Input::Heard { peer, message });
+                self.handle_input(Input::MessageReceived { peer, message });
                 if choked && let Some(link) = self.peers.get(&peer) {
                     link.send(ToPeer::ChokeSeen);
                 }
             }
-            FromPeer::Landed(blocks) => self.handle_blocks(peer, blocks),
+            FromPeer::BlocksReceived(blocks) => self.handle_blocks(peer, blocks),
             FromPeer::Wasted(bytes) => self.handle_input(Input::Wasted { peer, bytes }),
             FromPeer::Sent(spans) => self.handle_input(Input::Sent { peer, spans }),
             FromPeer::Drained => self.handle_input(Input::Drained { peer }),
-            FromPeer::Left(why) => {
+            FromPeer::Disconnected(why) => {
                 self.peers.remove(&peer);
-                self.handle_input(Input::Left { peer, why });
+                self.handle_input(Input::Disconnected { peer, why });
             }
         }
     }
@@ -65,7 +65,13 @@ impl Driver {
         }
     }
 
-    pub(super) fn add_peer(&mut self, stream: TcpStream, addr: SocketAddr, incoming: bool, hello: Hello) {
+    pub(super) fn add_peer(
+        &mut self,
+        stream: TcpStream,
+        addr: SocketAddr,
+        incoming: bool,
+        hello: PeerHandshake,
+    ) {
         let Some(permit) = self.shared.permits.acquire() else {
             if !incoming {
                 self.handle_input(Input::DialFailed { addr, why: DialFailure::Local });
@@ -74,14 +80,14 @@ impl Driver {
         };
         let key = self.shared.next_peer();
         let (orders, inbox) = mpsc::unbounded_channel();
-        let terms = Terms {
+        let config = PeerConfig {
             key,
             fast: hello.reserved.fast(),
             pieces: self.metainfo.as_ref().map(|metainfo| metainfo.geometry().piece_count()),
             pool: self.shared.memory.pool.clone(),
             limits: [self.shared.network.limits.clone(), self.limits.clone()],
         };
-        tokio::spawn(peer::run(stream, terms, inbox, self.to.reports.clone()));
+        tokio::spawn(peer::run(stream, config, inbox, self.to.reports.clone()));
         self.peers.insert(key, PeerLink { orders, reads: UploadReads::default(), _permit: permit });
         self.handle_input(Input::Connected { peer: key, addr, incoming, hello });
     }

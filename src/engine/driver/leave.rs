@@ -8,7 +8,7 @@ use tokio::time::{self, Instant};
 use super::content::Content;
 use super::{Driver, Inbox};
 use crate::engine::event::Event;
-use crate::swarm::event::{Input, Wish};
+use crate::swarm::event::{Input, TorrentCommand};
 
 /// Timeout for writing the last complete pieces.
 const WRITE_TIMEOUT: Duration = Duration::from_millis(1100);
@@ -27,7 +27,7 @@ impl Driver {
         if let Some(opening) = &self.opening {
             opening.cancel();
             // The result of the check must not make the torrent join the swarm.
-            self.handle_input(Input::Wish(Wish::Pause));
+            self.handle_input(Input::Command(TorrentCommand::Pause));
         }
         // Reports that are already here count, so that the totals add up.
         while let Ok(report) = inbox.reports.try_recv() {
@@ -41,7 +41,7 @@ impl Driver {
         let writing = self.content.as_ref().is_some_and(|content| content.writes_pending > 0);
         self.save_at_the_end(writing).await;
 
-        self.handle_input(Input::Wish(Wish::Stop));
+        self.handle_input(Input::Command(TorrentCommand::Stop));
         self.peers.clear();
         // The disk has the time that trackers take.
         let flushing = self.announcing > 0 && !writing && self.flush();

@@ -54,10 +54,12 @@ use super::permits::ConnectionPermit;
 use super::shared::Shared;
 use super::view::{Detail, Row};
 use crate::base::{Bitfield, InfoHashes, Moment, TorrentId};
-use crate::net::{Caller, FromPeer, Limits, ToPeer};
+use crate::net::{FromPeer, IncomingPeer, Limits, ToPeer};
 use crate::proto::metainfo::Metainfo;
 use crate::store::{Buf, DiskError, PieceOutcome, SegmentOutcome};
-use crate::swarm::event::{DialFailure, Hello, Input, Output, PeerKey, Source, TrackerKey, Wish};
+use crate::swarm::event::{
+    DialFailure, Input, Output, PeerHandshake, PeerKey, Source, TorrentCommand, TrackerKey,
+};
 use crate::swarm::{Summary, Torrent};
 
 /// Orders of the session to a driver.
@@ -93,7 +95,7 @@ pub(super) struct TorrentView {
 enum DriverEvent {
     Dialled {
         addr: SocketAddr,
-        result: Result<(TcpStream, Hello), DialFailure>,
+        result: Result<(TcpStream, PeerHandshake), DialFailure>,
     },
     /// A recheck of this many bytes begins.
     Checking(u64),
@@ -184,7 +186,7 @@ struct Driver {
 struct Senders {
     events: mpsc::UnboundedSender<DriverEvent>,
     reports: mpsc::Sender<(PeerKey, FromPeer)>,
-    callers: mpsc::Sender<Caller>,
+    callers: mpsc::Sender<IncomingPeer>,
     found: mpsc::UnboundedSender<MetadataFound>,
 }
 
@@ -193,7 +195,7 @@ struct Inbox {
     orders: mpsc::UnboundedReceiver<ToDriver>,
     events: mpsc::UnboundedReceiver<DriverEvent>,
     reports: mpsc::Receiver<(PeerKey, FromPeer)>,
-    callers: mpsc::Receiver<Caller>,
+    callers: mpsc::Receiver<IncomingPeer>,
 }
 
 /// Runs the driver of a torrent to its end. A torrent added with its metadata must have content options.
@@ -275,7 +277,7 @@ impl Driver {
                     }
                 }
                 Some(event) = inbox.events.recv() => self.handle_event(event),
-                Some(Caller { stream, addr, hello }) = inbox.callers.recv() => {
+                Some(IncomingPeer { stream, addr, hello }) = inbox.callers.recv() => {
                     self.add_peer(stream, addr, true, hello);
                 }
                 order = inbox.orders.recv() => match order {
@@ -296,7 +298,7 @@ impl Driver {
         self.add_torrent_nodes();
         if !self.add.peers.is_empty() {
             let addrs = std::mem::take(&mut self.add.peers);
-            self.handle_input(Input::Found { source: Source::User, addrs });
+            self.handle_input(Input::PeersFound { source: Source::User, addrs });
         }
         let named = std::mem::take(&mut self.add.named_peers);
         self.look_up_names(named);
@@ -322,15 +324,15 @@ impl Driver {
             ToDriver::Pause => {
                 self.paused = true;
                 (self.lsd_registration, self.dht_lookup) = (None, None);
-                self.handle_input_if_announced(Input::Wish(Wish::Pause));
+                self.handle_input_if_announced(Input::Command(TorrentCommand::Pause));
             }
             ToDriver::Resume => {
                 self.paused = false;
                 self.register_lsd();
-                self.handle_input_if_announced(Input::Wish(Wish::Resume));
+                self.handle_input_if_announced(Input::Command(TorrentCommand::Resume));
             }
             ToDriver::Peers(addrs) if self.is_unannounced() => self.add.peers.extend(addrs),
-            ToDriver::Peers(addrs) => self.handle_input(Input::Found { source: Source::User, addrs }),
+            ToDriver::Peers(addrs) => self.handle_input(Input::PeersFound { source: Source::User, addrs }),
             ToDriver::NamedPeers(names) if self.is_unannounced() => self.add.named_peers.extend(names),
             ToDriver::NamedPeers(names) => self.look_up_names(names),
             ToDriver::InfoHashes(info_hashes) => self.set_info_hashes(info_hashes),
@@ -348,7 +350,7 @@ impl Driver {
         if let Some(lsd) = self.shared.network.lsd.as_ref().filter(|_| may) {
             let events = self.to.events.clone();
             self.lsd_registration = Some(lsd.join(self.info_hashes, move |addrs| {
-                let _ = events.send(DriverEvent::Input(Input::Found { source: Source::Lsd, addrs }));
+                let _ = events.send(DriverEvent::Input(Input::PeersFound { source: Source::Lsd, addrs }));
             }));
         }
     }

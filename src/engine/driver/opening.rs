@@ -13,7 +13,7 @@ use crate::engine::event::{Event, Fault};
 use crate::engine::reader::ChunkSender;
 use crate::store::Progress;
 use crate::swarm::ContentSetup;
-use crate::swarm::event::{Input, Wish};
+use crate::swarm::event::{Input, TorrentCommand};
 
 /// The opening of a torrent's files.
 pub(super) struct ContentOpening {
@@ -97,7 +97,7 @@ impl Driver {
         };
         self.content = Some(Content::new(self.now(), &self.shared, target, opened, &self.to));
         if self.paused && self.is_unannounced() {
-            self.handle_input(Input::Wish(Wish::Pause));
+            self.handle_input(Input::Command(TorrentCommand::Pause));
         }
         self.handle_input(Input::ContentOpened(Box::new(setup)));
         if let Some(bytes) = self.budget.take() {

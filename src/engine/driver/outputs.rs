@@ -20,11 +20,11 @@ impl Driver {
         for order in out.drain(..) {
             match order {
                 Output::Dial { addr } => self.dial(addr),
-                Output::Say { peer, message } => self.send(peer, ToPeer::Say(message)),
-                Output::Ask { peer, blocks } => self.send(peer, ToPeer::Ask(blocks)),
+                Output::Send { peer, message } => self.send(peer, ToPeer::Send(message)),
+                Output::Request { peer, blocks } => self.send(peer, ToPeer::Request(blocks)),
                 Output::Cancel { peer, blocks } => self.send(peer, ToPeer::Cancel(blocks)),
                 Output::Serve { peer, spans } => self.serve(peer, spans),
-                Output::Unserve { peer, spans } => self.cancel_serve(peer, spans),
+                Output::CancelServe { peer, spans } => self.cancel_serve(peer, spans),
                 Output::Close { peer, .. } => {
                     self.send(peer, ToPeer::Close);
                     self.peers.remove(&peer);
@@ -36,7 +36,7 @@ impl Driver {
                 Output::Announce { tracker, announce } => self.announce(tracker, announce),
                 Output::Scrape { tracker } => self.scrape(tracker),
                 Output::Lookup { announce, seed } => self.look_up(announce, seed),
-                Output::Node { addr } => self.add_node(addr),
+                Output::AddDhtNode { addr } => self.add_node(addr),
                 Output::Metadata(metadata) => self.metadata_received(metadata),
                 Output::Note(note) => self.note(note),
             }
@@ -66,7 +66,7 @@ impl Driver {
         }
         let (to_driver, events, id) = (self.to.events.clone(), self.shared.events.clone(), self.id);
         let found = move |addrs| {
-            let _ = to_driver.send(DriverEvent::Input(Input::Found { source: Source::User, addrs }));
+            let _ = to_driver.send(DriverEvent::Input(Input::PeersFound { source: Source::User, addrs }));
         };
         let note = move |text| {
             let _ = events.send(Event::Note { id, text });

@@ -16,7 +16,7 @@ use crate::base::{BLOCK_LEN, Geometry, Span};
 use crate::engine::event::Fault;
 use crate::engine::reader::{Chunk, ChunkSender, ReaderMessage};
 use crate::store::{Buf, Disk, DiskError, DiskErrorKind, Storage};
-use crate::swarm::event::{Input, Wish};
+use crate::swarm::event::{Input, TorrentCommand};
 
 /// Bytes after the reader's position that are requested first.
 const READ_AHEAD: u64 = 32 << 20;
@@ -96,7 +96,7 @@ impl Driver {
         let ahead = read_ahead_window(&content.geometry, at, stream.end);
         if stream.ahead != ahead {
             stream.ahead.clone_from(&ahead);
-            self.handle_input(Input::Wish(Wish::Ahead(ahead)));
+            self.handle_input(Input::Command(TorrentCommand::Ahead(ahead)));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a bug looks like: one line that says where, and exit code 70.
+//! The report of a panic: one line that says where the bug is, and exit code 70.
 
 use std::panic::{self, PanicHookInfo};
 

@@ -3,7 +3,8 @@
 use std::env;
 use std::io::{self, IsTerminal};
 
-/// What decides how the output looks. Plain data, so that every case can be tested.
+/// The facts about terminals and variables that decide how the output looks. Plain data, so that every case can be
+/// tested.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Environment {
     /// Standard output is a terminal.

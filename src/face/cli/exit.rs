@@ -1,4 +1,4 @@
-//! What the process says when it ends.
+//! Exit codes of the process.
 
 use std::process::ExitCode;
 
@@ -10,7 +10,7 @@ use crate::app::{Error, ErrorKind};
 pub enum Exit {
     /// Everything asked for is done and verified.
     Done = 0,
-    /// It ran well and the answer is no.
+    /// The run succeeded and the answer is no.
     No = 1,
     /// Wrong usage or configuration.
     Usage = 2,
@@ -26,11 +26,11 @@ pub enum Exit {
     Busy = 7,
     /// A bug.
     Internal = 70,
-    /// SIGINT.
+    /// SIGINT ended the run.
     Interrupted = 130,
     /// SIGPIPE: nobody reads our output any more.
     Pipe = 141,
-    /// SIGTERM.
+    /// SIGTERM ended the run.
     Terminated = 143,
 }
 
@@ -69,8 +69,8 @@ impl Exit {
         if other.seriousness() > self.seriousness() { other } else { self }
     }
 
-    /// What needs the user most comes last: the network may be better tomorrow, a malformed file
-    /// will not, a failing disk endangers what is there already, and a bug or a signal beats all.
+    /// The rank of a code, higher for what needs the user more: the network may be better tomorrow, a malformed file
+    /// will not, a failing disk endangers existing data, and a bug or a signal beats everything.
     const fn seriousness(self) -> u8 {
         match self {
             Self::Done => 0,

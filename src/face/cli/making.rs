@@ -1,4 +1,4 @@
-//! What `create` and `seed` tell while a torrent is made.
+//! The progress and the warnings of `create` and `seed` while they make a torrent.
 
 use std::time::Duration;
 
@@ -81,9 +81,9 @@ pub fn warn(findings: &[Finding], schema: &'static str, output: &Output) -> Resu
 pub struct HashStyle {
     /// The schema of its events.
     pub schema: &'static str,
-    /// What they are called.
+    /// The name of its events.
     pub event: &'static str,
-    /// What stands in front of the line.
+    /// The label in front of the progress bar.
     pub label: &'static str,
 }
 

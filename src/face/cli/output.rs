@@ -60,7 +60,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// What the flags and the environment come to.
+    /// The output for these flags in this environment.
     pub fn new(flags: &GlobalArgs, around: &Environment) -> Self {
         let ascii = flags.ascii || around.ascii || !around.utf8;
         let style = |tty| Style { ascii, colour: colour(flags.color, around, tty) };

@@ -10,7 +10,7 @@ use super::output::Output;
 use super::style::width;
 use crate::app::Error;
 
-/// What shows long texts where `PAGER` does not say.
+/// The pager for long texts if `PAGER` is not set.
 const USUAL: &str = "less";
 
 /// Writes text to standard output. On a terminal that it does not fit it goes through `$PAGER`, unless

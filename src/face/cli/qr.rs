@@ -75,7 +75,7 @@ pub fn draw(text: &str, style: Style, columns: usize) -> Result<Vec<String>, NoQ
     Ok((0..width).step_by(2).map(|y| paint(row(y))).collect())
 }
 
-/// What of a link goes into a QR code: every byte makes it larger, so it is one hash and the best address.
+/// The short link for a QR code: every byte makes the code larger, so it has one info-hash and the best address.
 pub fn short_link(link: &Magnet) -> String {
     let hash = link.info_hash.v1().map_or(link.info_hash, InfoHashes::from_v1);
     let peers = link.peers.iter().take(1).copied().collect();

@@ -93,7 +93,7 @@ impl Resizes {
 /// Held while something is put in place; an end at once waits for it.
 static PUTTING: Mutex<()> = Mutex::new(());
 
-/// That a signal ends the process. Clones are the same.
+/// A guard during which a signal ends the process at once. Clones share it.
 #[derive(Clone, Debug)]
 pub struct AtOnce {
     whose: Arc<AtomicU8>,
@@ -212,7 +212,7 @@ struct Seen {
     exit: OnceLock<Exit>,
     /// No screen is there, and Ctrl-C ends a part of the work only.
     away: AtomicBool,
-    /// It was pressed meanwhile.
+    /// Ctrl-C was pressed meanwhile.
     pressed: AtomicBool,
 }
 
@@ -235,7 +235,7 @@ impl Watch {
         Self(seen)
     }
 
-    /// What the process ends with, if a signal has asked it to.
+    /// The exit code, if a signal has asked the process to end.
     pub fn seen(&self) -> Option<Exit> {
         self.0.exit.get().copied()
     }

@@ -4,13 +4,12 @@ use unicode_width::UnicodeWidthChar;
 
 use crate::base::Untrusted;
 
-/// What a run of text means; its colour is one of the sixteen of the terminal and never carries
-/// the meaning alone.
+/// The meaning of a run of text. Its colour is one of the terminal's sixteen and never carries the meaning alone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Role {
-    /// It went well.
+    /// A success.
     Good,
-    /// It went wrong.
+    /// A failure.
     Bad,
     /// Look at this.
     Warn,
@@ -141,7 +140,7 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-/// What of a line lies beyond so many columns, taken off it.
+/// Takes off the end of a line that lies beyond so many columns, and returns it.
 fn take_beyond(line: &mut String, columns: usize) -> Option<String> {
     let mut used = 0;
     let (at, _) = line.char_indices().find(|(at, c)| {

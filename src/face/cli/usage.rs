@@ -1,4 +1,4 @@
-//! What is wrong with a command line, in our words, and the answers to `--help` and `--version`.
+//! Errors of the command line in our words, and the answers to `--help` and `--version`.
 
 mod listed;
 
@@ -106,7 +106,7 @@ fn failure(error: &clap::Error, used: Option<&str>) -> Error {
     }
 }
 
-/// What clap says of this kind; empty where it says nothing.
+/// The context of a clap error of this kind; empty if it has none.
 fn told(error: &clap::Error, kind: ContextKind) -> String {
     match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),

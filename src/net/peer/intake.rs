@@ -7,16 +7,16 @@
 //! the guess reaches follows what the last reads brought, so that a slow peer holds one buffer and a
 //! fast one needs a call per 256 KiB.
 
-mod guess;
+mod read_plan;
 
 use std::task::{Context, Poll, ready};
 
 use tokio::net::TcpStream;
 
-use self::guess::Guess;
-use super::owed::Owed;
+use self::read_plan::ReadPlan;
+use super::outstanding::Outstanding;
 use super::reports::Reports;
-use super::{FromPeer, Terms};
+use super::{FromPeer, PeerConfig};
 use crate::base::Block;
 use crate::net::limit::Throttle;
 use crate::proto::message::{Message, Wanted};
@@ -32,10 +32,10 @@ pub(super) struct Intake {
     pool: Pool,
     throttle: Throttle,
     splitter: Splitter,
-    owed: Owed,
+    outstanding: Outstanding,
     /// The block whose payload the splitter has announced, if it is owed. Else payload is waste.
     current: Option<Current>,
-    guess: Guess,
+    plan: ReadPlan,
     /// Bytes that were read and cannot be walked through before there is a buffer.
     pending: Vec<u8>,
     /// Chokes that were heard and not yet seen by the torrent.
@@ -57,15 +57,15 @@ struct Burst {
 }
 
 impl Intake {
-    pub(super) fn new(terms: &Terms, throttle: Throttle) -> Self {
+    pub(super) fn new(config: &PeerConfig, throttle: Throttle) -> Self {
         Self {
-            fast: terms.fast,
-            pool: terms.pool.clone(),
+            fast: config.fast,
+            pool: config.pool.clone(),
             throttle,
-            splitter: Splitter::new(terms.pieces),
-            owed: Owed::default(),
+            splitter: Splitter::new(config.pieces),
+            outstanding: Outstanding::default(),
             current: None,
-            guess: Guess::default(),
+            plan: ReadPlan::default(),
             pending: Vec::new(),
             unseen_chokes: 0,
             burst: Burst::default(),
@@ -76,7 +76,7 @@ impl Intake {
     pub(super) fn ask(&mut self, blocks: &[Block]) -> bool {
         let heeded = self.unseen_chokes == 0;
         if heeded {
-            self.owed.add(blocks);
+            self.outstanding.add(blocks);
         }
         heeded
     }
@@ -87,7 +87,7 @@ impl Intake {
             self.burst.wasted += current.buf.map_or(0, |buf| buf.len() as u64);
             return false;
         }
-        self.owed.take(block.span().into()).is_some()
+        self.outstanding.take(block.span().into()).is_some()
     }
 
     pub(super) fn choke_seen(&mut self) {
@@ -111,13 +111,13 @@ impl Intake {
         ready!(stream.poll_read_ready(context)).map_err(|_| DisconnectReason::Closed)?;
         ready!(self.poll_buffer(context));
         let blocks = self.reach();
-        let room = guess::room(self.rest(), &self.owed, blocks);
+        let room = read_plan::room(self.rest(), &self.outstanding, blocks);
         let granted = ready!(self.throttle.poll_grant(context, room as u64)) as usize;
         let rest = self.current.as_mut().and_then(|current| {
             let missing = self.splitter.payload_left();
             current.buf.as_mut().map(|buf| &mut buf.spare_mut()[..missing])
         });
-        let moved = self.guess.read(stream, rest, &self.owed, blocks, granted);
+        let moved = self.plan.read(stream, rest, &self.outstanding, blocks, granted);
         let moved = moved.map_err(|_| DisconnectReason::Closed)?;
         self.throttle.give_back((granted - moved.bytes) as u64);
         if moved.bytes == 0 && !moved.dry {
@@ -125,7 +125,7 @@ impl Intake {
         }
         self.burst.bytes += moved.bytes;
         self.sort(moved.bytes, blocks, reports).map_err(|_| DisconnectReason::Protocol)?;
-        self.guess.learn(moved.bytes, room);
+        self.plan.learn(moved.bytes, room);
         if moved.dry || self.burst.bytes >= BURST {
             self.report(reports);
         }
@@ -135,7 +135,7 @@ impl Intake {
     /// Reports the burst, and gives back the buffers of the guess.
     pub(super) fn pause(&mut self, reports: &mut Reports) {
         self.report(reports);
-        self.guess.bufs.clear();
+        self.plan.bufs.clear();
     }
 
     /// Has a buffer for the block that is coming in, or for the next one if none is.
@@ -144,18 +144,18 @@ impl Intake {
             Some(current) => current.buf.is_none(),
             None => self.guesses(),
         };
-        if missing && self.guess.bufs.is_empty() {
-            self.guess.bufs.push_back(ready!(self.pool.poll_take(context)));
+        if missing && self.plan.bufs.is_empty() {
+            self.plan.bufs.push_back(ready!(self.pool.poll_take(context)));
         }
         if let Some(current) = self.current.as_mut().filter(|current| current.buf.is_none()) {
-            current.buf = self.guess.bufs.pop_front();
+            current.buf = self.plan.bufs.pop_front();
         }
         Poll::Ready(())
     }
 
     /// Whether the next message begins where the block that is coming in ends, or now.
     fn guesses(&self) -> bool {
-        self.owed.len() > 0 && (self.current.is_some() || self.splitter.at_boundary())
+        self.outstanding.len() > 0 && (self.current.is_some() || self.splitter.at_boundary())
     }
 
     /// Bytes missing of the block that is coming in.
@@ -169,12 +169,12 @@ impl Intake {
             return 0;
         }
         let least = usize::from(self.current.is_none());
-        let blocks = self.guess.reach.max(least).min(self.owed.len());
-        let missing = blocks.saturating_sub(self.guess.bufs.len());
+        let blocks = self.plan.reach.max(least).min(self.outstanding.len());
+        let missing = blocks.saturating_sub(self.plan.bufs.len());
         if missing > 0 {
-            self.guess.bufs.extend(self.pool.take_many(missing));
+            self.plan.bufs.extend(self.pool.take_many(missing));
         }
-        blocks.min(self.guess.bufs.len())
+        blocks.min(self.plan.bufs.len())
     }
 
     /// Deals with `bytes` that a read put into the block that is coming in, then into the places of
@@ -188,16 +188,17 @@ impl Intake {
             self.moved(moved);
         }
         for place in 0..blocks {
-            let Some(block) = self.owed.peek(0).filter(|_| left >= self.guess.heads[place].len()) else {
+            let Some(block) = self.outstanding.peek(0).filter(|_| left >= self.plan.heads[place].len())
+            else {
                 return self.untangle(place, blocks, left, reports);
             };
             let expected = Wanted::from(block.span());
-            if !self.splitter.continues_with(&self.guess.heads[place], expected) {
+            if !self.splitter.continues_with(&self.plan.heads[place], expected) {
                 return self.untangle(place, blocks, left, reports);
             }
-            self.owed.take(expected);
-            left -= self.guess.heads[place].len();
-            let mut buf = self.guess.bufs.pop_front().expect("every guessed block has a buffer");
+            self.outstanding.take(expected);
+            left -= self.plan.heads[place].len();
+            let mut buf = self.plan.bufs.pop_front().expect("every guessed block has a buffer");
             let moved = left.min(block.len() as usize);
             buf.set_len(moved);
             left -= moved;
@@ -219,9 +220,9 @@ impl Intake {
         if left == 0 {
             return Ok(());
         }
-        let gathered = self.guess.gather(place, blocks, left, &self.owed);
+        let gathered = self.plan.gather(place, blocks, left, &self.outstanding);
         let result = self.walk(&gathered, reports);
-        guess::keep(gathered);
+        read_plan::keep(gathered);
         result
     }
 
@@ -233,7 +234,8 @@ impl Intake {
                 match self.splitter.next(&mut input)? {
                     Some(Split::Message(message)) => self.heard(message, reports),
                     Some(Split::Payload(wanted)) => {
-                        self.current = self.owed.take(wanted).map(|block| Current { block, buf: None });
+                        self.current =
+                            self.outstanding.take(wanted).map(|block| Current { block, buf: None });
                     }
                     None => {}
                 }
@@ -242,7 +244,7 @@ impl Intake {
             match &mut self.current {
                 None => self.burst.wasted += payload as u64,
                 Some(current) => {
-                    let buf = current.buf.take().or_else(|| self.guess.bufs.pop_front());
+                    let buf = current.buf.take().or_else(|| self.plan.bufs.pop_front());
                     let Some(mut buf) = buf.or_else(|| self.pool.try_take()) else {
                         self.pending = input.to_vec();
                         return Ok(());
@@ -272,10 +274,10 @@ impl Intake {
         match message {
             Message::Choke if !self.fast => {
                 self.unseen_chokes = self.unseen_chokes.saturating_add(1);
-                self.owed.clear();
+                self.outstanding.clear();
             }
             Message::Reject(wanted) if self.fast => {
-                self.owed.take(wanted);
+                self.outstanding.take(wanted);
             }
             _ => {}
         }
@@ -283,13 +285,13 @@ impl Intake {
             // What landed before a choke has to be known before the choke is.
             self.report(reports);
         }
-        reports.push(FromPeer::Heard(message));
+        reports.push(FromPeer::MessageReceived(message));
     }
 
     fn report(&mut self, reports: &mut Reports) {
         let Burst { landed, wasted, .. } = std::mem::take(&mut self.burst);
         if !landed.is_empty() {
-            reports.push(FromPeer::Landed(landed));
+            reports.push(FromPeer::BlocksReceived(landed));
         }
         if wasted > 0 {
             reports.push(FromPeer::Wasted(wasted));

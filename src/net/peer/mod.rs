@@ -6,7 +6,7 @@
 
 mod intake;
 mod outbox;
-mod owed;
+mod outstanding;
 mod reports;
 mod task;
 #[cfg(test)]
@@ -25,16 +25,16 @@ use crate::swarm::event::{DisconnectReason, PeerKey};
 #[derive(Debug)]
 pub enum ToPeer {
     /// Send this message.
-    Say(Message),
+    Send(Message),
     /// Request these blocks and expect them, in this order.
-    Ask(Vec<Block>),
+    Request(Vec<Block>),
     /// Take back these requests. Whatever still comes of them is waste.
     Cancel(Vec<Block>),
     /// Send these bytes, whose length is that of the span; `Sent` follows for each that went out.
     Serve(Vec<(Span, Buf)>),
     /// Do not send these spans if they have not begun to go out; empty for all. They are not
     /// reported as `Sent`.
-    Unserve(Vec<Span>),
+    CancelServe(Vec<Span>),
     /// The torrent knows of a choke that was heard. To be sent once for each `Heard(Choke)`, after the
     /// orders that were given in ignorance of it: until then `Ask` is ignored, because without the
     /// fast extension a choke forgets all requests (BEP 3). With it this order means nothing.
@@ -47,9 +47,9 @@ pub enum ToPeer {
 #[derive(Debug)]
 pub enum FromPeer {
     /// A message came in.
-    Heard(Message),
+    MessageReceived(Message),
     /// Blocks that were asked for came in, in this order; each buffer holds exactly its block.
-    Landed(Vec<(Block, Buf)>),
+    BlocksReceived(Vec<(Block, Buf)>),
     /// So many bytes of payload came in that nobody had asked for (any more).
     Wasted(u64),
     /// These spans went out.
@@ -57,12 +57,12 @@ pub enum FromPeer {
     /// Messages of extensions were said, and all that was said so far has gone out.
     Drained,
     /// The connection ended by itself; the last report of this peer.
-    Left(DisconnectReason),
+    Disconnected(DisconnectReason),
 }
 
 /// The settings of a connection.
 #[derive(Clone, Debug)]
-pub struct Terms {
+pub struct PeerConfig {
     /// The name under which it reports.
     pub key: PeerKey,
     /// Whether both sides speak the fast extension (BEP 6).
@@ -78,9 +78,9 @@ pub struct Terms {
 /// Serves a connection, just behind the handshakes, until it ends or the driver closes it or goes away.
 pub async fn run(
     stream: TcpStream,
-    terms: Terms,
+    config: PeerConfig,
     orders: UnboundedReceiver<ToPeer>,
     reports: Sender<(PeerKey, FromPeer)>,
 ) {
-    task::Task::new(stream, &terms, orders, reports).run().await;
+    task::Task::new(stream, &config, orders, reports).run().await;
 }

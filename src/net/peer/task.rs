@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{Sender, UnboundedReceiver};
 use super::intake::Intake;
 use super::outbox::Outbox;
 use super::reports::Reports;
-use super::{FromPeer, Terms, ToPeer};
+use super::{FromPeer, PeerConfig, ToPeer};
 use crate::net::limit::Throttle;
 use crate::proto::message::Message;
 use crate::swarm::event::{DisconnectReason, PeerKey};
@@ -39,14 +39,14 @@ enum End {
 impl Task {
     pub(super) fn new(
         stream: TcpStream,
-        terms: &Terms,
+        config: &PeerConfig,
         orders: UnboundedReceiver<ToPeer>,
         reports: Sender<(PeerKey, FromPeer)>,
     ) -> Self {
-        let down = Throttle::new(terms.limits.each_ref().map(|limits| limits.down.clone()));
-        let up = Throttle::new(terms.limits.each_ref().map(|limits| limits.up.clone()));
-        let reports = Reports::new(terms.key, reports);
-        Self { stream, orders, reports, intake: Intake::new(terms, down), outbox: Outbox::new(up) }
+        let down = Throttle::new(config.limits.each_ref().map(|limits| limits.down.clone()));
+        let up = Throttle::new(config.limits.each_ref().map(|limits| limits.up.clone()));
+        let reports = Reports::new(config.key, reports);
+        Self { stream, orders, reports, intake: Intake::new(config, down), outbox: Outbox::new(up) }
     }
 
     pub(super) async fn run(mut self) {
@@ -57,7 +57,7 @@ impl Task {
         if let End::Told(why) = end {
             intake.pause(&mut reports);
             drop(intake);
-            reports.finish(FromPeer::Left(why)).await;
+            reports.finish(FromPeer::Disconnected(why)).await;
         }
     }
 
@@ -122,8 +122,8 @@ impl Task {
                     let _ = self.outbox.poll_write(context, &self.stream);
                     return Err(End::Quiet);
                 }
-                Some(ToPeer::Say(message)) => self.outbox.say(&message),
-                Some(ToPeer::Ask(blocks)) => {
+                Some(ToPeer::Send(message)) => self.outbox.say(&message),
+                Some(ToPeer::Request(blocks)) => {
                     if self.intake.ask(&blocks) {
                         for block in blocks {
                             self.outbox.say(&Message::Request(block.span().into()));
@@ -138,7 +138,7 @@ impl Task {
                     }
                 }
                 Some(ToPeer::Serve(blocks)) => self.outbox.serve(blocks),
-                Some(ToPeer::Unserve(spans)) => self.outbox.unserve(&spans),
+                Some(ToPeer::CancelServe(spans)) => self.outbox.unserve(&spans),
                 Some(ToPeer::ChokeSeen) => self.intake.choke_seen(),
             }
             if self.outbox.is_stuffed() {

@@ -62,27 +62,27 @@ impl Ends {
     /// Hears messages and drops what lands until something else is reported.
     async fn end(&mut self) -> DisconnectReason {
         loop {
-            if let FromPeer::Left(why) = self.next().await {
+            if let FromPeer::Disconnected(why) = self.next().await {
                 return why;
             }
         }
     }
 }
 
-fn start(stream: TcpStream, terms: Terms) -> Ends {
-    start_with_room(stream, terms, 64)
+fn start(stream: TcpStream, config: PeerConfig) -> Ends {
+    start_with_room(stream, config, 64)
 }
 
-fn start_with_room(stream: TcpStream, terms: Terms, room: usize) -> Ends {
+fn start_with_room(stream: TcpStream, config: PeerConfig, room: usize) -> Ends {
     let (orders, heard) = unbounded_channel();
     let (told, reports) = channel(room);
-    let pool = terms.pool.clone();
-    tokio::spawn(run(stream, terms, heard, told));
+    let pool = config.pool.clone();
+    tokio::spawn(run(stream, config, heard, told));
     Ends { orders, reports, pool }
 }
 
-fn terms(pool_bufs: usize) -> Terms {
-    Terms {
+fn config(pool_bufs: usize) -> PeerConfig {
+    PeerConfig {
         key: PeerKey(1),
         fast: false,
         pieces: Some(16),

@@ -43,7 +43,7 @@ impl Source {
 
 /// The handshake of a peer (BEP 3, BEP 10).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Hello {
+pub struct PeerHandshake {
     /// The peer id.
     pub id: PeerId,
     /// The extensions it supports.

@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::stage::{Stage, asked, cancelled, said};
 use crate::base::Block;
 use crate::proto::message::Message;
-use crate::swarm::event::{Input, Output, PeerKey, Wish};
+use crate::swarm::event::{Input, Output, PeerKey, TorrentCommand};
 
 fn ahead(stage: &mut Stage, pieces: std::ops::Range<u32>) -> Vec<Output> {
-    stage.give(Input::Wish(Wish::Ahead(pieces)))
+    stage.give(Input::Command(TorrentCommand::Ahead(pieces)))
 }
 
 fn pieces(blocks: &[Block]) -> Vec<u32> {
@@ -23,7 +23,7 @@ fn serve(stage: &mut Stage, peer: PeerKey, owed: &[Block]) -> Vec<Block> {
     let out = stage.land(peer, owed);
     let mut next = asked(&out, peer);
     for piece in super::stage::verifies(&out) {
-        next.extend(asked(&stage.give(Input::Verified { piece, digests: vec![] }), peer));
+        next.extend(asked(&stage.give(Input::PieceVerified { piece, digests: vec![] }), peer));
     }
     next
 }
@@ -81,7 +81,7 @@ fn who_is_late_with_what_is_waited_for_is_helped() {
         taken_back.extend(cancelled(&out, slow));
         owed = asked(&out, quick);
         for piece in super::stage::verifies(&out) {
-            owed.extend(asked(&stage.give(Input::Verified { piece, digests: vec![] }), quick));
+            owed.extend(asked(&stage.give(Input::PieceVerified { piece, digests: vec![] }), quick));
         }
     }
     assert!(stage.torrent.have().has(stage.piece(7)), "{came:?}");
@@ -102,7 +102,7 @@ fn what_cannot_be_read_now_is_rejected_and_may_be_asked_again() {
         spans.unwrap_or_default()
     };
     let spans = served(&stage.hear(peer, Message::Request(wanted)));
-    let out = stage.give(Input::Unserved { peer, spans: spans.clone() });
+    let out = stage.give(Input::ReadFailed { peer, spans: spans.clone() });
     assert_eq!(said(&out, peer), [Message::Reject(wanted)]);
     assert_eq!(served(&stage.hear(peer, Message::Request(wanted))), spans);
     assert_eq!(said(&stage.give(Input::Sent { peer, spans }), peer), []);

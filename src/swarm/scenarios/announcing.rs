@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::stage::{Stage, addr, announces, config, dials};
 use crate::proto::announce::{AnnounceEvent, AnnounceReply};
 use crate::swarm::Config;
-use crate::swarm::event::{Input, Note, Output, TrackerFailure, TrackerKey, Wish};
+use crate::swarm::event::{Input, Note, Output, TorrentCommand, TrackerFailure, TrackerKey};
 
 const T: TrackerKey = TrackerKey(0);
 
@@ -56,11 +56,11 @@ fn completion_is_announced_once_and_only_if_it_happened_here() {
 #[test]
 fn leaving_is_announced_to_those_who_know_us() {
     let mut fresh = stage(false);
-    assert_eq!(fresh.give(Input::Wish(Wish::Stop)), []);
+    assert_eq!(fresh.give(Input::Command(TorrentCommand::Stop)), []);
     let mut stage = stage(false);
     stage.give(Input::Tick);
     stage.give(answer(0));
-    let out = stage.give(Input::Wish(Wish::Stop));
+    let out = stage.give(Input::Command(TorrentCommand::Stop));
     assert_eq!(announces(&out), [(T, AnnounceEvent::Stopped)]);
     assert_eq!((stage.torrent.deadline(), stage.torrent.is_stopped()), (None, true));
 }

@@ -10,7 +10,7 @@ use crate::base::{Bitfield, Geometry, Piece};
 use crate::proto::handshake::Reserved;
 use crate::proto::message::Message;
 use crate::swarm::ContentSetup;
-use crate::swarm::event::{Input, Order, Output, Priority, Wish};
+use crate::swarm::event::{Input, Order, Output, Priority, TorrentCommand};
 
 #[test]
 fn interest_is_told_as_soon_as_there_is_a_reason() {
@@ -147,7 +147,7 @@ fn the_budget_bounds_what_is_open_but_always_allows_one_piece() {
     let out = stage.land(a, &first);
     assert_eq!(verifies(&out), [first[0].piece()]);
     assert_eq!(asked(&out, a), [], "a piece is open until it is written");
-    let out = stage.give(Input::Verified { piece: first[0].piece(), digests: vec![] });
+    let out = stage.give(Input::PieceVerified { piece: first[0].piece(), digests: vec![] });
     assert!(!asked(&out, a).is_empty());
 }
 
@@ -162,7 +162,7 @@ fn a_piece_nobody_can_go_on_with_makes_room_where_memory_is_short() {
     let first = asked(&stage.hear(gone, Message::Unchoke), gone);
     stage.land(gone, &first[..1]);
     let why = super::super::event::DisconnectReason::Closed;
-    stage.give(Input::Left { peer: gone, why });
+    stage.give(Input::Disconnected { peer: gone, why });
     let (other, _) = stage.connect(2);
     stage.hear(other, Message::HaveNone);
     stage.hear(other, Message::Have(9));
@@ -197,7 +197,7 @@ fn a_piece_that_is_not_wanted_any_more_is_dropped() {
     stage.land(peer, &first[..1]);
     let mut priorities = vec![Priority::Normal; 4];
     priorities[piece.index() as usize] = Priority::Skip;
-    let out = stage.give(Input::Wish(Wish::Priorities(priorities)));
+    let out = stage.give(Input::Command(TorrentCommand::Priorities(priorities)));
     assert_eq!(cancelled(&out, peer), first[1..]);
     assert!(out.contains(&Output::Discard { piece }));
     // One block was sent before the cancel arrived.
@@ -223,7 +223,7 @@ fn a_deep_pipeline_is_filled_in_runs() {
     let out = stage.drain(peer, first);
     let runs: Vec<usize> = out
         .iter()
-        .filter_map(|o| if let Output::Ask { blocks, .. } = o { Some(blocks.len()) } else { None })
+        .filter_map(|o| if let Output::Request { blocks, .. } = o { Some(blocks.len()) } else { None })
         .collect();
     assert!(runs.iter().filter(|&&run| run >= 8).count() > runs.len() * 3 / 4, "{runs:?}");
 }
@@ -235,7 +235,7 @@ fn a_lost_piece_is_fetched_again_and_taken_back_from_those_who_believe_in_it() {
     let body = b"d1:md11:lt_donthavei7eee".to_vec();
     stage.hear(peer, Message::Extended { id: 0, body });
     let piece = stage.piece(2);
-    let out = stage.give(Input::Lost { piece });
+    let out = stage.give(Input::PieceLost { piece });
     assert!(said(&out, peer).contains(&Message::Extended { id: 7, body: vec![0, 0, 0, 2] }));
     assert!(!stage.torrent.is_finished() && !stage.torrent.have().has(piece));
     let (seed, first) = stage.meet_seed(2);

@@ -18,7 +18,7 @@ fn the_sole_sender_of_a_wrong_piece_is_banned_at_once() {
     let (again, out) = stage.connect(1);
     assert_eq!(closed(&out, again), Some(DisconnectReason::Lied));
     let source = super::super::event::Source::User;
-    assert_eq!(dials(&stage.give(Input::Found { source, addrs: vec![addr(1)] })), []);
+    assert_eq!(dials(&stage.give(Input::PeersFound { source, addrs: vec![addr(1)] })), []);
     let (honest, blocks) = stage.meet_seed(2);
     stage.drain(honest, blocks);
     assert!(stage.torrent.is_finished());
@@ -57,7 +57,7 @@ fn of_several_senders_exactly_the_liar_is_banned_once_the_piece_is_right() {
         stage.land(peer, &[block]);
     }
     digests[3] = [4; 20];
-    let out = stage.give(Input::Verified { piece: stage.piece(0), digests });
+    let out = stage.give(Input::PieceVerified { piece: stage.piece(0), digests });
     assert!(out.contains(&Output::Close { peer: liar, why: DisconnectReason::Lied }));
     assert_ne!(closed(&out, honest), Some(DisconnectReason::Lied));
     assert_ne!(closed(&out, third), Some(DisconnectReason::Lied));

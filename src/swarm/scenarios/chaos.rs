@@ -8,7 +8,8 @@ use crate::proto::handshake::Reserved;
 use crate::proto::message::{Message, Wanted};
 use crate::swarm::Config;
 use crate::swarm::event::{
-    DialFailure, DisconnectReason, Hello, Input, Order, Output, PeerKey, Priority, Source, Wish,
+    DialFailure, DisconnectReason, Input, Order, Output, PeerHandshake, PeerKey, Priority, Source,
+    TorrentCommand,
 };
 
 const PIECES: u32 = 13;
@@ -59,12 +60,12 @@ impl World {
     fn follow(&mut self, out: &[Output]) {
         for order in out {
             match order {
-                Output::Ask { peer, blocks } => self.owed.extend(blocks.iter().map(|&b| (*peer, b))),
+                Output::Request { peer, blocks } => self.owed.extend(blocks.iter().map(|&b| (*peer, b))),
                 Output::Cancel { peer, blocks } => {
                     self.owed.retain(|(p, b)| p != peer || !blocks.contains(b));
                 }
                 Output::Serve { peer, spans } => self.served.extend(spans.iter().map(|&s| (*peer, s))),
-                Output::Unserve { peer, spans } => {
+                Output::CancelServe { peer, spans } => {
                     self.served.retain(|(p, s)| p != peer || !(spans.is_empty() || spans.contains(s)));
                 }
                 Output::Close { peer, .. } => self.gone(*peer),
@@ -94,7 +95,7 @@ impl World {
                 let reserved = if rng.one_in(3) { Reserved::NONE } else { modern() };
                 let key = PeerKey(1000 + n);
                 self.peers.push(key);
-                let hello = Hello { id, reserved };
+                let hello = PeerHandshake { id, reserved };
                 let (addr, incoming) = match self.dials.pop().filter(|_| rng.one_in(2)) {
                     Some(addr) => (addr, false),
                     None => (addr(rng.below(12) as u8), true),
@@ -103,7 +104,7 @@ impl World {
             }
             (2, Some(peer)) if rng.one_in(3) => {
                 self.gone(peer);
-                self.give(Input::Left { peer, why: DisconnectReason::Closed });
+                self.give(Input::Disconnected { peer, why: DisconnectReason::Closed });
             }
             (3..16, Some(peer)) => {
                 let message = message(rng);
@@ -114,11 +115,11 @@ impl World {
                 if message == Message::Choke {
                     self.owed.retain(|&(p, _)| p != peer || rng.one_in(2));
                 }
-                self.give(Input::Heard { peer, message });
+                self.give(Input::MessageReceived { peer, message });
             }
             (16..22, _) if !self.owed.is_empty() => {
                 let (peer, block) = self.owed.swap_remove(rng.index(self.owed.len()).unwrap());
-                self.give(Input::Landed { peer, blocks: vec![block] });
+                self.give(Input::BlocksReceived { peer, blocks: vec![block] });
             }
             (22 | 23, _) if !self.served.is_empty() => {
                 let (peer, span) = self.served.swap_remove(rng.index(self.served.len()).unwrap());
@@ -130,7 +131,7 @@ impl World {
                 let fact = match rng.below(9) {
                     0 => Input::WriteFailed { piece },
                     1 => Input::HashFailed { piece, digests },
-                    _ => Input::Verified { piece, digests },
+                    _ => Input::PieceVerified { piece, digests },
                 };
                 self.give(fact);
             }
@@ -140,22 +141,25 @@ impl World {
             }
             (28, _) => {
                 let fact = match rng.below(9) {
-                    0 => Input::Wish(Wish::Pause),
-                    1 | 2 => Input::Wish(Wish::Resume),
+                    0 => Input::Command(TorrentCommand::Pause),
+                    1 | 2 => Input::Command(TorrentCommand::Resume),
                     3 => {
                         let all = [Priority::Skip, Priority::Low, Priority::Normal, Priority::High];
-                        Input::Wish(Wish::Priorities(
+                        Input::Command(TorrentCommand::Priorities(
                             (0..PIECES).map(|_| all[rng.below(4) as usize]).collect(),
                         ))
                     }
-                    4 => Input::Wish(Wish::Order(if rng.one_in(2) {
+                    4 => Input::Command(TorrentCommand::Order(if rng.one_in(2) {
                         Order::InOrder
                     } else {
                         Order::RarestFirst
                     })),
                     5 => Input::Budget { bytes: 65_536 * (1 + rng.below(6)) },
-                    6 => Input::Lost { piece: self.stage.piece(rng.below(u64::from(PIECES)) as u32) },
-                    7 => Input::Found { source: Source::Pex, addrs: (0..9).map(|i| addr(i * 9)).collect() },
+                    6 => Input::PieceLost { piece: self.stage.piece(rng.below(u64::from(PIECES)) as u32) },
+                    7 => Input::PeersFound {
+                        source: Source::Pex,
+                        addrs: (0..9).map(|i| addr(i * 9)).collect(),
+                    },
                     _ => match self.dials.pop() {
                         Some(addr) => Input::DialFailed { addr, why: DialFailure::Refused },
                         None => Input::Tick,
@@ -183,7 +187,7 @@ fn nothing_breaks_whatever_happens() {
         for n in 0..400 {
             world.step(&mut rng, n);
         }
-        let out = world.stage.give(Input::Wish(Wish::Stop));
+        let out = world.stage.give(Input::Command(TorrentCommand::Stop));
         world.follow(&out);
         assert!(world.peers.is_empty() && world.stage.torrent.deadline().is_none());
         assert!(world.stage.give(Input::Tick).is_empty());

@@ -25,7 +25,7 @@ fn handshake(port: Option<u16>, pex: u8) -> Message {
 
 /// Connects a peer that we dialled and that supports peer exchange.
 fn meet(stage: &mut Stage, n: u8) -> PeerKey {
-    stage.give(Input::Found { source: Source::Tracker, addrs: vec![addr(n)] });
+    stage.give(Input::PeersFound { source: Source::Tracker, addrs: vec![addr(n)] });
     let (peer, _) = stage.connect_with(n, false, modern());
     stage.hear(peer, handshake(None, THEIRS));
     peer
@@ -46,7 +46,7 @@ fn added(out: &[Output], to: PeerKey) -> Vec<SocketAddr> {
 fn tells(peer: PeerKey, addrs: impl IntoIterator<Item = SocketAddr>) -> Input {
     let added = addrs.into_iter().map(|addr| (addr, PexFlags::default())).collect();
     let body = PexMessage { added, dropped: vec![] }.encode();
-    Input::Heard { peer, message: Message::Extended { id: Extension::Pex.our_id(), body } }
+    Input::MessageReceived { peer, message: Message::Extended { id: Extension::Pex.our_id(), body } }
 }
 
 fn offers_pex(stage: &mut Stage) -> bool {
@@ -57,7 +57,7 @@ fn offers_pex(stage: &mut Stage) -> bool {
         }
         _ => false,
     });
-    stage.give(Input::Left { peer, why: super::super::event::DisconnectReason::Closed });
+    stage.give(Input::Disconnected { peer, why: super::super::event::DisconnectReason::Closed });
     offers
 }
 
@@ -75,7 +75,7 @@ fn those_who_come_together_hear_of_one_another_within_seconds() {
     assert_eq!(added(&out, late), [1, 2, 3].map(addr));
     assert_eq!(told(&out, peers[0]), [], "it was told something a short while ago");
     stage.hear(late, Message::KeepAlive);
-    stage.give(Input::Left { peer: peers[1], why: super::super::event::DisconnectReason::Closed });
+    stage.give(Input::Disconnected { peer: peers[1], why: super::super::event::DisconnectReason::Closed });
     let out = stage.pass(60);
     assert_eq!(added(&out, peers[0]), [addr(4)]);
     assert_eq!(told(&out, peers[0])[0].dropped, [addr(2)]);

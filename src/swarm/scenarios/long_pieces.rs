@@ -63,7 +63,9 @@ impl World {
     fn follow(&mut self, out: &[Output]) {
         for order in out {
             match order {
-                Output::Ask { peer, blocks } => self.owed.extend(blocks.iter().map(|&block| (*peer, block))),
+                Output::Request { peer, blocks } => {
+                    self.owed.extend(blocks.iter().map(|&block| (*peer, block)))
+                }
                 Output::Cancel { peer, blocks } => {
                     self.owed.retain(|(of, block)| of != peer || !blocks.contains(block));
                 }
@@ -105,14 +107,14 @@ impl World {
         let all = n == 0 || self.calm || self.rng.one_in(2);
         let has =
             if all { Message::HaveAll } else { Message::Bitfield(vec![(self.rng.below(8) << 5) as u8]) };
-        self.give(Input::Heard { peer, message: has });
-        self.give(Input::Heard { peer, message: Message::Unchoke });
+        self.give(Input::MessageReceived { peer, message: has });
+        self.give(Input::MessageReceived { peer, message: Message::Unchoke });
     }
 
     fn land(&mut self) {
         let Some(at) = self.rng.index(self.owed.len()) else { return };
         let (peer, block) = self.owed.swap_remove(at);
-        let out = self.stage.give(Input::Landed { peer, blocks: vec![block] });
+        let out = self.stage.give(Input::BlocksReceived { peer, blocks: vec![block] });
         assert!(out.contains(&Output::Accept { blocks: vec![block] }), "what is asked is in reach");
         self.follow(&out);
     }
@@ -133,7 +135,7 @@ impl World {
             let fact = match self.rng.below(12) {
                 0 if !self.calm => Input::HashFailed { piece, digests },
                 1 if !self.calm => Input::WriteFailed { piece },
-                _ => Input::Verified { piece, digests },
+                _ => Input::PieceVerified { piece, digests },
             };
             self.give(fact);
         } else if !self.calm && self.rng.one_in(40) {
@@ -155,15 +157,15 @@ impl World {
             (120..140, _) => drop(self.disk()),
             (140, Some(peer)) if self.peers.len() > 1 => {
                 self.gone(peer);
-                self.give(Input::Left { peer, why: DisconnectReason::Closed });
+                self.give(Input::Disconnected { peer, why: DisconnectReason::Closed });
             }
             (141..144, _) if self.peers.len() < 6 => self.come((n % 200) as u8 + 1),
             (144..146, Some(peer)) => {
-                self.give(Input::Heard { peer, message: Message::Choke });
+                self.give(Input::MessageReceived { peer, message: Message::Choke });
                 for (_, block) in self.owed.extract_if(.., |(of, _)| *of == peer).collect::<Vec<_>>() {
-                    self.give(Input::Heard { peer, message: Message::Reject(block.span().into()) });
+                    self.give(Input::MessageReceived { peer, message: Message::Reject(block.span().into()) });
                 }
-                self.give(Input::Heard { peer, message: Message::Unchoke });
+                self.give(Input::MessageReceived { peer, message: Message::Unchoke });
             }
             (146, _) => {
                 let seconds = self.rng.below(15);
@@ -221,7 +223,7 @@ fn one_peer_brings_a_long_piece_from_its_front_to_its_end() {
         }
     }
     let piece = stage.piece(0);
-    stage.give(Input::Verified { piece, digests: vec![] });
+    stage.give(Input::PieceVerified { piece, digests: vec![] });
     assert!(stage.torrent.is_finished());
 }
 

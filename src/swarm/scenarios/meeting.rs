@@ -6,7 +6,9 @@ use crate::proto::extended::ExtendedHandshake;
 use crate::proto::handshake::Reserved;
 use crate::proto::message::Message;
 use crate::swarm::Config;
-use crate::swarm::event::{DialFailure, DisconnectReason, Hello, Input, Output, PeerKey, Source, Wish};
+use crate::swarm::event::{
+    DialFailure, DisconnectReason, Input, Output, PeerHandshake, PeerKey, Source, TorrentCommand,
+};
 
 #[test]
 fn we_say_what_we_have_first_and_what_we_can_do_next() {
@@ -17,7 +19,7 @@ fn we_say_what_we_have_first_and_what_we_can_do_next() {
     assert_eq!((hand.port, hand.reqq, hand.upload_only), (Some(51_413), Some(500), Some(true)));
     let (peer, out) = Stage::leech(9).connect(1);
     assert_eq!(said(&out, peer)[0], Message::HaveNone);
-    let plain = Hello { id: PeerId([1; 20]), reserved: Reserved::NONE };
+    let plain = PeerHandshake { id: PeerId([1; 20]), reserved: Reserved::NONE };
     let (peer, out) = Stage::seed(9).connect_as(1, true, plain);
     assert_eq!(said(&out, peer), [Message::Bitfield(vec![0xff, 0x80])]);
     let (peer, out) = Stage::leech(9).connect_as(1, true, plain);
@@ -27,7 +29,7 @@ fn we_say_what_we_have_first_and_what_we_can_do_next() {
 #[test]
 fn found_addresses_are_dialled_at_once_and_failures_later_again() {
     let mut stage = Stage::leech(4);
-    let out = stage.give(Input::Found { source: Source::Tracker, addrs: (1..5).map(addr).collect() });
+    let out = stage.give(Input::PeersFound { source: Source::Tracker, addrs: (1..5).map(addr).collect() });
     assert_eq!(dials(&out).len(), 4);
     let why = DialFailure::Refused;
     assert_eq!(dials(&stage.give(Input::DialFailed { addr: addr(1), why })), []);
@@ -41,9 +43,9 @@ fn found_addresses_are_dialled_at_once_and_failures_later_again() {
 fn no_more_are_dialled_than_there_are_places() {
     let mut stage = Stage::with(4, false, Config { max_peers: 3, ..config() });
     let (peer, _) = stage.connect(99);
-    let out = stage.give(Input::Found { source: Source::Tracker, addrs: (1..9).map(addr).collect() });
+    let out = stage.give(Input::PeersFound { source: Source::Tracker, addrs: (1..9).map(addr).collect() });
     assert_eq!(dials(&out).len(), 2);
-    let out = stage.give(Input::Left { peer, why: DisconnectReason::Closed });
+    let out = stage.give(Input::Disconnected { peer, why: DisconnectReason::Closed });
     assert_eq!(dials(&out).len(), 1);
 }
 
@@ -51,16 +53,19 @@ fn no_more_are_dialled_than_there_are_places() {
 fn a_private_torrent_takes_no_address_from_strangers() {
     let mut stage = Stage::with(4, false, Config { private: true, ..config() });
     for source in [Source::Dht, Source::Pex, Source::Lsd] {
-        assert_eq!(stage.give(Input::Found { source, addrs: vec![addr(1)] }), []);
+        assert_eq!(stage.give(Input::PeersFound { source, addrs: vec![addr(1)] }), []);
     }
-    assert_eq!(dials(&stage.give(Input::Found { source: Source::Tracker, addrs: vec![addr(1)] })).len(), 1);
+    assert_eq!(
+        dials(&stage.give(Input::PeersFound { source: Source::Tracker, addrs: vec![addr(1)] })).len(),
+        1
+    );
 }
 
 #[test]
 fn a_private_torrent_keeps_no_connection_that_was_dialled_on_the_word_of_strangers() {
     let mut stage = Stage::with(4, false, Config { private: true, ..config() });
-    stage.give(Input::Found { source: Source::User, addrs: vec![addr(1)] });
-    let hello = |n| Hello { id: PeerId([n; 20]), reserved: modern() };
+    stage.give(Input::PeersFound { source: Source::User, addrs: vec![addr(1)] });
+    let hello = |n| PeerHandshake { id: PeerId([n; 20]), reserved: modern() };
     for (n, incoming, why) in [(1, false, None), (2, false, Some(DisconnectReason::Useless)), (3, true, None)]
     {
         let (peer, out) = stage.connect_as(n, incoming, hello(n));
@@ -70,9 +75,9 @@ fn a_private_torrent_keeps_no_connection_that_was_dialled_on_the_word_of_strange
 
 #[test]
 fn who_answers_at_two_addresses_is_one_peer_while_the_first_is_of_use() {
-    let hello = Hello { id: PeerId([9; 20]), reserved: modern() };
+    let hello = PeerHandshake { id: PeerId([9; 20]), reserved: modern() };
     let found = |stage: &mut Stage| {
-        stage.give(Input::Found { source: Source::User, addrs: vec![addr(1), addr(2)] });
+        stage.give(Input::PeersFound { source: Source::User, addrs: vec![addr(1), addr(2)] });
     };
     let mut stage = Stage::leech(4);
     found(&mut stage);
@@ -96,7 +101,7 @@ fn a_copy_is_counted_once_and_only_where_something_of_it_is_ours() {
     let (liar, _) = stage.meet_leech(1);
     complete(&mut stage, liar);
     assert_eq!(copies(&stage), 0, "it took nothing");
-    let hello = Hello { id: PeerId([7; 20]), reserved: modern() };
+    let hello = PeerHandshake { id: PeerId([7; 20]), reserved: modern() };
     for n in [2, 3] {
         let (peer, _) = stage.connect_as(n, true, hello);
         stage.hear(peer, Message::HaveNone);
@@ -116,10 +121,11 @@ fn a_copy_is_counted_once_and_only_where_something_of_it_is_ours() {
 #[test]
 fn we_do_not_talk_to_ourselves() {
     let mut stage = Stage::leech(4);
-    stage.give(Input::Found { source: Source::Tracker, addrs: vec![addr(1)] });
-    let (peer, out) = stage.connect_as(1, false, Hello { id: PeerId([0x80; 20]), reserved: modern() });
+    stage.give(Input::PeersFound { source: Source::Tracker, addrs: vec![addr(1)] });
+    let (peer, out) =
+        stage.connect_as(1, false, PeerHandshake { id: PeerId([0x80; 20]), reserved: modern() });
     assert_eq!(closed(&out, peer), Some(DisconnectReason::Ourselves));
-    stage.give(Input::Found { source: Source::Pex, addrs: vec![addr(1)] });
+    stage.give(Input::PeersFound { source: Source::Pex, addrs: vec![addr(1)] });
     assert_eq!(dials(&stage.pass(4000)), []);
 }
 
@@ -130,7 +136,7 @@ fn of_two_connections_with_one_peer_both_ends_keep_the_same() {
         [(1, true, true), (1, false, false), (0xf0, true, false), (0xf0, false, true)]
     {
         let mut stage = Stage::leech(4);
-        let hello = Hello { id: PeerId([id; 20]), reserved: modern() };
+        let hello = PeerHandshake { id: PeerId([id; 20]), reserved: modern() };
         let (first, _) = stage.connect_as(1, incoming_first, hello);
         let (second, out) = stage.connect_as(1, !incoming_first, hello);
         let gone = if keeps_new { first } else { second };
@@ -154,7 +160,7 @@ fn who_calls_again_after_its_network_was_down_is_let_in() {
 #[test]
 fn a_stolen_id_keeps_nobody_away() {
     let mut stage = Stage::leech(4);
-    let hello = Hello { id: PeerId([9; 20]), reserved: modern() };
+    let hello = PeerHandshake { id: PeerId([9; 20]), reserved: modern() };
     stage.connect_as(1, true, hello);
     let (peer, out) = stage.connect_as(2, true, hello);
     assert_eq!(closed(&out, peer), None);
@@ -259,14 +265,14 @@ fn silence_is_broken_by_us_and_not_borne_from_others() {
 #[test]
 fn a_pause_ends_connections_and_a_resume_brings_them_back() {
     let mut stage = Stage::leech(4);
-    stage.give(Input::Found { source: Source::Tracker, addrs: vec![addr(1)] });
+    stage.give(Input::PeersFound { source: Source::Tracker, addrs: vec![addr(1)] });
     let (peer, _) = stage.connect_with(1, false, modern());
-    let out = stage.give(Input::Wish(Wish::Pause));
+    let out = stage.give(Input::Command(TorrentCommand::Pause));
     assert_eq!(out, [Output::Close { peer, why: DisconnectReason::Stopping }]);
     let (late, out) = stage.connect(2);
     assert_eq!(closed(&out, late), Some(DisconnectReason::Stopping));
     assert_eq!(dials(&stage.pass(600)), []);
-    assert_eq!(dials(&stage.give(Input::Wish(Wish::Resume))), [addr(1)]);
+    assert_eq!(dials(&stage.give(Input::Command(TorrentCommand::Resume))), [addr(1)]);
 }
 
 #[test]
@@ -300,7 +306,7 @@ fn an_idle_torrent_has_no_deadline() {
     assert_eq!(stage.torrent.deadline(), None);
     let mut stage = Stage::seed(4);
     let (peer, _) = stage.connect(1);
-    stage.give(Input::Left { peer, why: DisconnectReason::Closed });
+    stage.give(Input::Disconnected { peer, why: DisconnectReason::Closed });
     assert_eq!(stage.torrent.deadline(), None);
 }
 

@@ -6,14 +6,14 @@ use super::stage::{Stage, addr, closed, config, modern, said};
 use crate::base::PeerId;
 use crate::proto::message::Message;
 use crate::swarm::Config;
-use crate::swarm::event::{Hello, Input, Output, Source, Wish};
+use crate::swarm::event::{Input, Output, PeerHandshake, Source, TorrentCommand};
 
 fn with_dht() -> Config {
     Config { dht: true, ..config() }
 }
 
-fn hello(n: u8) -> Hello {
-    Hello { id: PeerId([n; 20]), reserved: modern().with_dht() }
+fn hello(n: u8) -> PeerHandshake {
+    PeerHandshake { id: PeerId([n; 20]), reserved: modern().with_dht() }
 }
 
 fn lookups(out: &[Output]) -> Vec<(bool, bool)> {
@@ -25,8 +25,9 @@ fn lookups(out: &[Output]) -> Vec<(bool, bool)> {
 }
 
 fn nodes(out: &[Output]) -> Vec<SocketAddr> {
-    let each =
-        out.iter().filter_map(|order| if let Output::Node { addr } = order { Some(*addr) } else { None });
+    let each = out
+        .iter()
+        .filter_map(|order| if let Output::AddDhtNode { addr } = order { Some(*addr) } else { None });
     each.collect()
 }
 
@@ -35,7 +36,7 @@ fn a_download_searches_at_once_and_dials_whom_it_finds() {
     let mut stage = Stage::with(4, false, with_dht());
     assert_eq!(lookups(&stage.pass(0)), [(true, false)]);
     assert_eq!(lookups(&stage.pass(3600)), [], "one at a time");
-    let out = stage.give(Input::Found { source: Source::Dht, addrs: vec![addr(9)] });
+    let out = stage.give(Input::PeersFound { source: Source::Dht, addrs: vec![addr(9)] });
     assert!(out.contains(&Output::Dial { addr: addr(9) }));
     stage.give(Input::LookedUp { answered: 30, peers: 1 });
     assert_eq!(lookups(&stage.pass(60)), [(true, false)], "one peer is few");
@@ -68,7 +69,7 @@ fn private_and_paused_torrents_search_for_nobody() {
     let (peer, out) = private.connect_as(1, true, hello(1));
     assert!(!said(&out, peer).iter().any(|message| matches!(message, Message::Port(_))));
     assert_eq!(nodes(&private.hear(peer, Message::Port(7))), []);
-    private.give(Input::Found { source: Source::Dht, addrs: vec![addr(9)] });
+    private.give(Input::PeersFound { source: Source::Dht, addrs: vec![addr(9)] });
     assert_eq!(
         (private.torrent.summary(private.now).known, private.torrent.summary(private.now).dht),
         (0, None)
@@ -76,10 +77,10 @@ fn private_and_paused_torrents_search_for_nobody() {
     assert_eq!(lookups(&Stage::leech(4).pass(7200)), [], "it is off");
 
     let mut stage = Stage::with(4, false, with_dht());
-    stage.give(Input::Wish(Wish::Pause));
+    stage.give(Input::Command(TorrentCommand::Pause));
     assert_eq!(lookups(&stage.pass(7200)), []);
-    assert_eq!(lookups(&stage.give(Input::Wish(Wish::Resume))), [(true, false)]);
-    stage.give(Input::Wish(Wish::Stop));
+    assert_eq!(lookups(&stage.give(Input::Command(TorrentCommand::Resume))), [(true, false)]);
+    stage.give(Input::Command(TorrentCommand::Stop));
     assert_eq!(lookups(&stage.pass(7200)), []);
 }
 
@@ -111,7 +112,7 @@ fn a_seed_that_loses_a_piece_searches_at_once_or_when_it_is_time() {
         }
         assert_eq!(lookups(&stage.pass(120)), []);
         let piece = stage.piece(0);
-        let out = stage.give(Input::Lost { piece });
+        let out = stage.give(Input::PieceLost { piece });
         assert_eq!(lookups(&out), if few { vec![(true, false)] } else { vec![] });
         assert!(stage.torrent.deadline().is_none_or(|at| at > stage.now), "nothing is left to be done");
     }

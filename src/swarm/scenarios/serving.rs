@@ -140,7 +140,7 @@ fn a_cancelled_request_is_not_served() {
     }
     let (ordered, waiting) = (stage.wanted(0, 1), stage.wanted(20, 1));
     let out = stage.hear(peer, Message::Cancel(ordered));
-    assert!(out.iter().any(|o| matches!(o, Output::Unserve { spans, .. } if spans.len() == 1)));
+    assert!(out.iter().any(|o| matches!(o, Output::CancelServe { spans, .. } if spans.len() == 1)));
     assert_eq!(said(&out, peer), [Message::Reject(ordered)]);
     let out = stage.hear(peer, Message::Cancel(waiting));
     assert_eq!(said(&out, peer), [Message::Reject(waiting)]);
@@ -158,7 +158,7 @@ fn a_choke_voids_what_waits() {
             stage.hear(peer, Message::KeepAlive);
         }
         if said(&out, peers[0]).contains(&Message::Choke) {
-            assert!(out.contains(&Output::Unserve { peer: peers[0], spans: vec![] }));
+            assert!(out.contains(&Output::CancelServe { peer: peers[0], spans: vec![] }));
             assert!(said(&out, peers[0]).contains(&Message::Reject(wanted)));
             return;
         }

@@ -9,7 +9,7 @@ use crate::base::{Bitfield, Block, Geometry, InfoHashes, Moment, PeerId, Piece};
 use crate::proto::announce::AnnounceEvent;
 use crate::proto::handshake::Reserved;
 use crate::proto::message::{Message, Wanted};
-use crate::swarm::event::{DisconnectReason, Hello, Input, Output, PeerKey, TrackerKey};
+use crate::swarm::event::{DisconnectReason, Input, Output, PeerHandshake, PeerKey, TrackerKey};
 use crate::swarm::{Config, ContentSetup, Torrent};
 
 /// A torrent under test.
@@ -101,10 +101,10 @@ impl Stage {
 
     /// Connects a peer that supports these extensions.
     pub fn connect_with(&mut self, n: u8, incoming: bool, reserved: Reserved) -> (PeerKey, Vec<Output>) {
-        self.connect_as(n, incoming, Hello { id: PeerId([n; 20]), reserved })
+        self.connect_as(n, incoming, PeerHandshake { id: PeerId([n; 20]), reserved })
     }
 
-    pub fn connect_as(&mut self, n: u8, incoming: bool, hello: Hello) -> (PeerKey, Vec<Output>) {
+    pub fn connect_as(&mut self, n: u8, incoming: bool, hello: PeerHandshake) -> (PeerKey, Vec<Output>) {
         self.next += 1;
         let peer = PeerKey(self.next);
         let out = self.give(Input::Connected { peer, addr: addr(n), incoming, hello });
@@ -112,7 +112,7 @@ impl Stage {
     }
 
     pub fn hear(&mut self, peer: PeerKey, message: Message) -> Vec<Output> {
-        self.give(Input::Heard { peer, message })
+        self.give(Input::MessageReceived { peer, message })
     }
 
     /// Connects a seed that unchokes us. Returns the blocks requested from it.
@@ -132,7 +132,7 @@ impl Stage {
     }
 
     pub fn land(&mut self, peer: PeerKey, blocks: &[Block]) -> Vec<Output> {
-        self.give(Input::Landed { peer, blocks: blocks.to_vec() })
+        self.give(Input::BlocksReceived { peer, blocks: blocks.to_vec() })
     }
 
     /// Has a peer send all requested blocks and every piece verify, until nothing is requested.
@@ -142,7 +142,7 @@ impl Stage {
             self.now += Duration::from_millis(20);
             let mut out = self.land(peer, &std::mem::take(&mut owed));
             for piece in verifies(&out) {
-                out.extend(self.give(Input::Verified { piece, digests: vec![] }));
+                out.extend(self.give(Input::PieceVerified { piece, digests: vec![] }));
             }
             owed = asked(&out, peer);
             all.extend(out);
@@ -166,7 +166,7 @@ impl Stage {
 
 pub fn asked(out: &[Output], of: PeerKey) -> Vec<Block> {
     let blocks = out.iter().filter_map(|o| match o {
-        Output::Ask { peer, blocks } if *peer == of => Some(blocks.clone()),
+        Output::Request { peer, blocks } if *peer == of => Some(blocks.clone()),
         _ => None,
     });
     blocks.flatten().collect()
@@ -182,7 +182,7 @@ pub fn cancelled(out: &[Output], of: PeerKey) -> Vec<Block> {
 
 pub fn said(out: &[Output], to: PeerKey) -> Vec<Message> {
     let messages = out.iter().filter_map(|o| match o {
-        Output::Say { peer, message } if *peer == to => Some(message.clone()),
+        Output::Send { peer, message } if *peer == to => Some(message.clone()),
         _ => None,
     });
     messages.collect()

@@ -11,7 +11,7 @@ use super::swarm::Swarm;
 use crate::base::{Moment, is_near};
 use crate::proto::extended::{ExtendedHandshake, Extension, HANDSHAKE_ID};
 use crate::proto::message::Message;
-use crate::swarm::event::{DialFailure, DisconnectReason, Hello, Output, PeerKey, Source};
+use crate::swarm::event::{DialFailure, DisconnectReason, Output, PeerHandshake, PeerKey, Source};
 
 /// The time of silence after which a new connection of the same peer replaces the old one.
 const STALE: Duration = Duration::from_secs(30);
@@ -58,7 +58,7 @@ impl Torrent {
         key: PeerKey,
         addr: SocketAddr,
         incoming: bool,
-        hello: Hello,
+        hello: PeerHandshake,
         out: &mut Vec<Output>,
     ) {
         self.swarm.redial = true;
@@ -95,7 +95,7 @@ impl Torrent {
         now: Moment,
         addr: SocketAddr,
         incoming: bool,
-        hello: Hello,
+        hello: PeerHandshake,
         out: &mut Vec<Output>,
     ) -> Option<DisconnectReason> {
         let swarm = &mut self.swarm;
@@ -153,7 +153,7 @@ impl Torrent {
     }
 
     /// Sends a new peer our bitfield, extension handshake and DHT port.
-    fn greet(&mut self, now: Moment, key: PeerKey, hello: Hello, out: &mut Vec<Output>) {
+    fn greet(&mut self, now: Moment, key: PeerKey, hello: PeerHandshake, out: &mut Vec<Output>) {
         let have = self.have();
         let bits = match hello.reserved.fast() {
             true if have.is_empty() => Some(Message::HaveNone),

@@ -16,34 +16,34 @@ impl Torrent {
         let left = self.phase.left();
         let swarm = &mut self.swarm;
         match (input, &mut self.phase) {
-            (Input::Found { source, addrs }, _) => swarm.found(now, source, &addrs),
+            (Input::PeersFound { source, addrs }, _) => swarm.found(now, source, &addrs),
             (Input::Connected { peer, addr, incoming, hello }, _) => {
                 self.connected(now, peer, addr, incoming, hello, out);
             }
             (Input::DialFailed { addr, why }, _) => swarm.dial_failed(now, addr, why),
-            (Input::Heard { peer, message }, _) => self.handle_message(now, peer, message, out),
+            (Input::MessageReceived { peer, message }, _) => self.handle_message(now, peer, message, out),
             (Input::Drained { peer }, _) => swarm.drained(now, peer, out),
-            (Input::Left { peer, why }, _) => self.disconnected(now, peer, why, out),
+            (Input::Disconnected { peer, why }, _) => self.disconnected(now, peer, why, out),
             (Input::Announced { tracker, answer }, _) => swarm.announced(now, tracker, answer, left, out),
             (Input::Scraped { tracker, answer }, _) => swarm.scraped(now, tracker, &answer),
             (Input::LookedUp { answered, peers }, _) => swarm.looked_up(now, answered, peers, left, out),
             (Input::Budget { bytes }, _) => self.set_budget(bytes),
-            (Input::Wish(wish), _) => self.execute(now, wish, out),
+            (Input::Command(wish), _) => self.execute(now, wish, out),
             (Input::ContentOpened(setup), _) => self.open(now, *setup, out),
             (Input::Wasted { peer, .. }, Phase::Metadata(download)) => download.strike(swarm, now, peer, out),
             (Input::Wasted { peer, bytes }, Phase::Content(_)) => {
                 swarm.wasted(now, peer, bytes);
             }
-            (Input::Landed { peer, blocks }, Phase::Content(content)) => {
+            (Input::BlocksReceived { peer, blocks }, Phase::Content(content)) => {
                 content.blocks_received(swarm, now, peer, &blocks, out);
             }
             (Input::Sent { peer, spans }, Phase::Content(_)) => {
                 swarm.sent(now, peer, &spans, out);
             }
-            (Input::Unserved { peer, spans }, Phase::Content(_)) => {
+            (Input::ReadFailed { peer, spans }, Phase::Content(_)) => {
                 swarm.unserved(now, peer, &spans, out);
             }
-            (Input::Verified { piece, digests }, Phase::Content(content)) => {
+            (Input::PieceVerified { piece, digests }, Phase::Content(content)) => {
                 content.verified(swarm, now, piece, &digests, out);
             }
             (Input::HashFailed { piece, digests }, Phase::Content(content)) => {
@@ -55,17 +55,19 @@ impl Torrent {
             (Input::WriteFailed { piece }, Phase::Content(content)) => {
                 content.write_failed(swarm, piece, out);
             }
-            (Input::Lost { piece }, Phase::Content(content)) => content.piece_lost(swarm, now, piece, out),
+            (Input::PieceLost { piece }, Phase::Content(content)) => {
+                content.piece_lost(swarm, now, piece, out)
+            }
             (Input::Tick, _)
             | (
-                Input::Landed { .. }
+                Input::BlocksReceived { .. }
                 | Input::Sent { .. }
-                | Input::Unserved { .. }
-                | Input::Verified { .. }
+                | Input::ReadFailed { .. }
+                | Input::PieceVerified { .. }
                 | Input::HashFailed { .. }
                 | Input::SegmentWritten { .. }
                 | Input::WriteFailed { .. }
-                | Input::Lost { .. },
+                | Input::PieceLost { .. },
                 Phase::Metadata(_),
             ) => {}
         }

@@ -43,7 +43,7 @@ impl Torrent {
         if self.swarm.dht_schedule.is_none() || port == 0 || std::mem::replace(&mut peer.sent_port, true) {
             return self.phase.strike(&mut self.swarm, now, key, out);
         }
-        out.push(Output::Node { addr: SocketAddr::new(peer.addr.ip(), port) });
+        out.push(Output::AddDhtNode { addr: SocketAddr::new(peer.addr.ip(), port) });
     }
 
     /// Handles an extended message (BEP 10).

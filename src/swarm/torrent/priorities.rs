@@ -6,37 +6,37 @@ use super::content::Content;
 use super::phase::Phase;
 use super::swarm::Swarm;
 use crate::base::{Moment, Timers};
-use crate::swarm::event::{DisconnectReason, Output, Priority, Wish};
+use crate::swarm::event::{DisconnectReason, Output, Priority, TorrentCommand};
 
 impl Torrent {
     /// Executes a command. Those about pieces are ignored before the content is open.
-    pub(super) fn execute(&mut self, now: Moment, wish: Wish, out: &mut Vec<Output>) {
+    pub(super) fn execute(&mut self, now: Moment, wish: TorrentCommand, out: &mut Vec<Output>) {
         let left = self.phase.left();
         let swarm = &mut self.swarm;
         match (wish, &mut self.phase) {
-            (Wish::Pause, _) => self.leave_swarm(now, out),
-            (Wish::Resume, _) => swarm.resume(now, left, out),
-            (Wish::Announce, _) => swarm.hurry(now, left, out),
-            (Wish::Stop, _) => {
+            (TorrentCommand::Pause, _) => self.leave_swarm(now, out),
+            (TorrentCommand::Resume, _) => swarm.resume(now, left, out),
+            (TorrentCommand::Announce, _) => swarm.hurry(now, left, out),
+            (TorrentCommand::Stop, _) => {
                 self.leave_swarm(now, out);
                 self.swarm.stopped = true;
                 self.swarm.timers = Timers::new();
             }
-            (Wish::UploadLimit(limit), phase) => {
+            (TorrentCommand::UploadLimit(limit), phase) => {
                 swarm.config.upload_limit = limit;
                 if let Phase::Content(content) = phase {
                     content.rechoke(swarm, now, out);
                 }
             }
-            (Wish::Priorities(priorities), Phase::Content(content)) if !content.seed_only => {
+            (TorrentCommand::Priorities(priorities), Phase::Content(content)) if !content.seed_only => {
                 content.prioritise(swarm, now, priorities, out);
             }
-            (Wish::Order(order), Phase::Content(content)) => content.order = order,
-            (Wish::Ahead(pieces), Phase::Content(content)) => {
+            (TorrentCommand::Order(order), Phase::Content(content)) => content.order = order,
+            (TorrentCommand::Ahead(pieces), Phase::Content(content)) => {
                 content.ahead = pieces.start..pieces.end.min(content.geometry.piece_count());
                 content.reconsider = true;
             }
-            (Wish::Priorities(_) | Wish::Order(_) | Wish::Ahead(_), _) => {}
+            (TorrentCommand::Priorities(_) | TorrentCommand::Order(_) | TorrentCommand::Ahead(_), _) => {}
         }
     }
 

@@ -86,7 +86,7 @@ impl Content {
         peer.starved = starved;
         if !blocks.is_empty() {
             peer.pipeline.record_requests(now, &blocks);
-            out.push(Output::Ask { peer: key, blocks });
+            out.push(Output::Request { peer: key, blocks });
         }
     }
 

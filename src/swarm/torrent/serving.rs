@@ -92,7 +92,7 @@ impl Content {
         if let Some(at) = peer.queue.iter().position(|&waiting| waiting == span) {
             peer.queue.remove(at);
         } else if forget_served(peer, span) {
-            out.push(Output::Unserve { peer: key, spans: vec![span] });
+            out.push(Output::CancelServe { peer: key, spans: vec![span] });
         } else {
             // The cancel may have crossed with the block.
             return self.strike(swarm, now, key, out);
@@ -191,7 +191,7 @@ impl Swarm {
         }
         let fast = peer.fast();
         if !served.is_empty() {
-            out.push(Output::Unserve { peer: key, spans: served.clone() });
+            out.push(Output::CancelServe { peer: key, spans: served.clone() });
         }
         for span in served.into_iter().chain(waiting).filter(|_| fast) {
             self.send(now, key, Message::Reject(span.into()), out);
@@ -237,7 +237,7 @@ impl Swarm {
         peer.serving_bytes = 0;
         self.send(now, key, Message::Choke, out);
         if !void.is_empty() {
-            out.push(Output::Unserve { peer: key, spans: Vec::new() });
+            out.push(Output::CancelServe { peer: key, spans: Vec::new() });
         }
         for span in void.into_iter().filter(|_| fast) {
             self.send(now, key, Message::Reject(span.into()), out);

@@ -106,7 +106,7 @@ impl Swarm {
     pub fn send(&mut self, now: Moment, peer: PeerKey, message: Message, out: &mut Vec<Output>) {
         if let Some(known) = self.peers.get_mut(&peer) {
             known.sent_at = now;
-            out.push(Output::Say { peer, message });
+            out.push(Output::Send { peer, message });
         }
     }
 

@@ -12,7 +12,7 @@ use torr::base::{Bitfield, Block, Geometry, Moment, Piece, RUN_LEN, Span};
 use torr::proto::extended::Extension;
 use torr::proto::extended::pex::{PexFlags, PexMessage};
 use torr::proto::message::{Message, Wanted};
-use torr::swarm::event::{DisconnectReason, Input, Note, Output, PeerKey, Priority, Wish};
+use torr::swarm::event::{DisconnectReason, Input, Note, Output, PeerKey, Priority, TorrentCommand};
 
 /// The most blocks one peer may owe.
 const MAX_OWED: u32 = 500;
@@ -187,8 +187,8 @@ impl Ledger {
             Input::DialFailed { addr, .. } => {
                 self.dialling.remove(addr);
             }
-            Input::Heard { peer, message } => self.heard(*peer, message),
-            Input::Landed { peer, blocks } => {
+            Input::MessageReceived { peer, message } => self.heard(*peer, message),
+            Input::BlocksReceived { peer, blocks } => {
                 for &block in blocks {
                     self.unask(*peer, block);
                     self.fresh.push(block);
@@ -199,8 +199,8 @@ impl Ledger {
                     side.serving.retain(|span| !spans.contains(span));
                 }
             }
-            Input::Left { peer, .. } => self.gone(*peer),
-            Input::Verified { piece, .. } => {
+            Input::Disconnected { peer, .. } => self.gone(*peer),
+            Input::PieceVerified { piece, .. } => {
                 self.have.insert(*piece);
                 self.open(*piece, |open| *open = Open::default());
             }
@@ -210,11 +210,11 @@ impl Ledger {
                     open.landed.clear();
                 });
             }
-            Input::Lost { piece } => {
+            Input::PieceLost { piece } => {
                 self.have.remove(*piece);
             }
             Input::Budget { bytes } => self.budget = *bytes,
-            Input::Wish(Wish::Priorities(priorities)) => {
+            Input::Command(TorrentCommand::Priorities(priorities)) => {
                 for (piece, priority) in self.geometry.pieces().zip(priorities) {
                     if *priority == Priority::Skip {
                         self.wanted.remove(piece);
@@ -269,8 +269,8 @@ impl Ledger {
     pub fn order(&mut self, now: Moment, order: &Output) -> Verdict {
         match order {
             Output::Dial { addr } => self.dials(now, *addr),
-            Output::Say { peer, message } => self.says(now, *peer, message),
-            Output::Ask { peer, blocks } => blocks.iter().try_for_each(|&block| self.asks(*peer, block)),
+            Output::Send { peer, message } => self.says(now, *peer, message),
+            Output::Request { peer, blocks } => blocks.iter().try_for_each(|&block| self.asks(*peer, block)),
             Output::Cancel { peer, blocks } => {
                 self.side(*peer)?;
                 for &block in blocks {
@@ -279,7 +279,7 @@ impl Ledger {
                 Ok(())
             }
             Output::Serve { peer, spans } => spans.iter().try_for_each(|&span| self.serves(*peer, span)),
-            Output::Unserve { peer, spans } => self.unserves(*peer, spans),
+            Output::CancelServe { peer, spans } => self.unserves(*peer, spans),
             Output::Close { peer, why } => {
                 let addr = self.side(*peer)?.addr;
                 ensure(*why != DisconnectReason::Protocol || self.liars.contains(&addr.ip()), || {
@@ -334,7 +334,7 @@ impl Ledger {
             }
             Output::Scrape { .. }
             | Output::Lookup { .. }
-            | Output::Node { .. }
+            | Output::AddDhtNode { .. }
             | Output::Metadata(_)
             | Output::Note(_) => Ok(()),
         }

@@ -92,7 +92,7 @@ impl Metadata {
     /// Takes note of a fact before the torrent hears it.
     pub fn hear(&mut self, input: &Input) {
         self.just_received = false;
-        if let Input::Heard { message: Message::Extended { id, body }, .. } = input
+        if let Input::MessageReceived { message: Message::Extended { id, body }, .. } = input
             && *id == Extension::Metadata.our_id()
             && let Ok(MetadataMessage::Data { bytes, .. }) = MetadataMessage::decode(body)
         {

@@ -1,5 +1,5 @@
-//! What can be switched on and off: each has a flag for either, and the last one given wins, so that both
-//! the configuration and an alias of the shell can be overridden.
+//! Switches: each has a flag for on and one for off, and the last one given wins, so that both the configuration and an
+//! alias of the shell can be overridden.
 
 use clap::Args;
 

@@ -27,7 +27,7 @@ use super::exit::Exit;
 use super::output::Output;
 use crate::app::Error;
 
-/// What torr can be told to do.
+/// The commands of torr.
 #[derive(Subcommand, Debug)]
 pub enum Command {
     Get(Box<get::GetArgs>),

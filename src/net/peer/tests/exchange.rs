@@ -6,16 +6,16 @@ use super::*;
 async fn exchange(mut ends: Ends, shape: Geometry) {
     let all = blocks(&shape);
     for run in all.chunks(16) {
-        ends.order(ToPeer::Ask(run.to_vec()));
+        ends.order(ToPeer::Request(run.to_vec()));
     }
     let (mut landed, mut sent) = (Vec::new(), 0);
     let mut waiting = Vec::new();
     while landed.len() < all.len() || sent < all.len() {
         match ends.next().await {
-            FromPeer::Heard(Message::Request(wanted)) => {
+            FromPeer::MessageReceived(Message::Request(wanted)) => {
                 waiting.push(shape.span_at(wanted.piece, wanted.begin, wanted.len).unwrap());
             }
-            FromPeer::Landed(burst) => {
+            FromPeer::BlocksReceived(burst) => {
                 assert_right(&burst);
                 landed.extend(burst.into_iter().map(|(block, _)| block));
             }
@@ -38,7 +38,7 @@ async fn exchange(mut ends: Ends, shape: Geometry) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_peers_send_each_other_everything_at_once() {
     let (left, right) = pair().await;
-    let (left, right) = (start(left, terms(1000)), start(right, terms(1000)));
+    let (left, right) = (start(left, config(1000)), start(right, config(1000)));
     let tasks = [tokio::spawn(exchange(left, shape(16))), tokio::spawn(exchange(right, shape(16)))];
     for task in tasks {
         task.await.unwrap();
@@ -49,7 +49,7 @@ async fn two_peers_send_each_other_everything_at_once() {
 async fn a_limit_holds_nothing_up_for_ever() {
     let (left, right) = pair().await;
     let limits = [Limits::new(Some(4 << 20), None), Limits::new(None, Some(8 << 20))];
-    let (left, right) = (start(left, Terms { limits, ..terms(1000) }), start(right, terms(1000)));
+    let (left, right) = (start(left, PeerConfig { limits, ..config(1000) }), start(right, config(1000)));
     let tasks = [tokio::spawn(exchange(left, shape(4))), tokio::spawn(exchange(right, shape(4)))];
     for task in tasks {
         task.await.unwrap();
@@ -59,7 +59,7 @@ async fn a_limit_holds_nothing_up_for_ever() {
 #[tokio::test]
 async fn a_full_channel_stops_reading_and_loses_nothing() {
     let (left, right) = pair().await;
-    let (left, right) = (start_with_room(left, terms(1000), 1), start_with_room(right, terms(1000), 1));
+    let (left, right) = (start_with_room(left, config(1000), 1), start_with_room(right, config(1000), 1));
     let tasks = [tokio::spawn(exchange(left, shape(4))), tokio::spawn(exchange(right, shape(4)))];
     for task in tasks {
         task.await.unwrap();
@@ -69,7 +69,7 @@ async fn a_full_channel_stops_reading_and_loses_nothing() {
 #[tokio::test]
 async fn what_is_taken_back_is_not_sent() {
     let (left, right) = pair().await;
-    let mut left = start(left, terms(100));
+    let mut left = start(left, config(100));
     let shape = shape(8);
     // The other side reads nothing, so that most of this stays here.
     let all = blocks(&shape);
@@ -81,14 +81,14 @@ async fn what_is_taken_back_is_not_sent() {
         };
         left.order(ToPeer::Serve(run.iter().map(fill).collect()));
     }
-    left.order(ToPeer::Unserve(Vec::new()));
-    left.order(ToPeer::Say(Message::Choke));
+    left.order(ToPeer::CancelServe(Vec::new()));
+    left.order(ToPeer::Send(Message::Choke));
     drop(right);
     let mut sent = 0;
     let why = loop {
         match left.next().await {
             FromPeer::Sent(spans) => sent += spans.len(),
-            FromPeer::Left(why) => break why,
+            FromPeer::Disconnected(why) => break why,
             other => panic!("{other:?}"),
         }
     };

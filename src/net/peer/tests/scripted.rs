@@ -50,10 +50,10 @@ async fn blocks_in_any_order_among_anything_else_land_where_they_belong() {
     for seed in 0..6 {
         let mut rng = Rng::new(seed);
         let (ours, mut theirs) = pair().await;
-        let mut ends = start(ours, terms(500));
+        let mut ends = start(ours, config(500));
         let shape = shape(4);
         let asked = blocks(&shape);
-        ends.order(ToPeer::Ask(asked.clone()));
+        ends.order(ToPeer::Request(asked.clone()));
         let mut answers = asked.clone();
         // Mostly in order, as peers answer, with some out of order.
         for _ in 0..seed * 4 {
@@ -88,11 +88,11 @@ async fn blocks_in_any_order_among_anything_else_land_where_they_belong() {
             let (mut landed, mut heard, mut wasted) = (Vec::new(), Vec::new(), 0);
             while landed.len() < asked.len() {
                 match ends.next().await {
-                    FromPeer::Landed(burst) => {
+                    FromPeer::BlocksReceived(burst) => {
                         assert_right(&burst);
                         landed.extend(burst.into_iter().map(|(block, _)| block));
                     }
-                    FromPeer::Heard(message) => heard.push(message),
+                    FromPeer::MessageReceived(message) => heard.push(message),
                     FromPeer::Wasted(bytes) => wasted += bytes,
                     other => panic!("{other:?}"),
                 }
@@ -104,9 +104,9 @@ async fn blocks_in_any_order_among_anything_else_land_where_they_belong() {
         drop(theirs);
         let why = loop {
             match ends.next().await {
-                FromPeer::Heard(message) => heard.push(message),
+                FromPeer::MessageReceived(message) => heard.push(message),
                 FromPeer::Wasted(bytes) => wasted += bytes,
-                FromPeer::Left(why) => break why,
+                FromPeer::Disconnected(why) => break why,
                 other => panic!("{other:?}"),
             }
         };
@@ -118,29 +118,29 @@ async fn blocks_in_any_order_among_anything_else_land_where_they_belong() {
 #[tokio::test]
 async fn a_choke_forgets_what_was_asked_before_it_was_seen() {
     let (ours, mut theirs) = pair().await;
-    let mut ends = start(ours, terms(100));
+    let mut ends = start(ours, config(100));
     let all = blocks(&shape(2));
-    ends.order(ToPeer::Ask(all[..2].to_vec()));
+    ends.order(ToPeer::Request(all[..2].to_vec()));
     read_wants(&mut theirs, 2).await;
     let first = block_bytes(all[0].span().into());
     theirs
         .write_all(&[first, message_bytes(&Message::Choke), message_bytes(&Message::Unchoke)].concat())
         .await
         .unwrap();
-    assert!(matches!(ends.next().await, FromPeer::Landed(burst) if burst.len() == 1));
-    assert!(matches!(ends.next().await, FromPeer::Heard(Message::Choke)));
-    assert!(matches!(ends.next().await, FromPeer::Heard(Message::Unchoke)));
+    assert!(matches!(ends.next().await, FromPeer::BlocksReceived(burst) if burst.len() == 1));
+    assert!(matches!(ends.next().await, FromPeer::MessageReceived(Message::Choke)));
+    assert!(matches!(ends.next().await, FromPeer::MessageReceived(Message::Unchoke)));
     // Asked in ignorance of the choke: forgotten. Asked after it: requested and expected.
-    ends.order(ToPeer::Ask(all[2..4].to_vec()));
+    ends.order(ToPeer::Request(all[2..4].to_vec()));
     ends.order(ToPeer::ChokeSeen);
-    ends.order(ToPeer::Ask(all[4..5].to_vec()));
+    ends.order(ToPeer::Request(all[4..5].to_vec()));
     assert_eq!(read_wants(&mut theirs, 1).await, [Message::Request(all[4].span().into())]);
     let late = [block_bytes(all[1].span().into()), block_bytes(all[4].span().into())].concat();
     theirs.write_all(&late).await.unwrap();
     let (mut landed, mut wasted) = (Vec::new(), 0);
     while landed.is_empty() || wasted < u64::from(BLOCK_LEN) {
         match ends.next().await {
-            FromPeer::Landed(burst) => landed.extend(burst.into_iter().map(|(block, _)| block)),
+            FromPeer::BlocksReceived(burst) => landed.extend(burst.into_iter().map(|(block, _)| block)),
             FromPeer::Wasted(bytes) => wasted += bytes,
             other => panic!("{other:?}"),
         }
@@ -151,9 +151,9 @@ async fn a_choke_forgets_what_was_asked_before_it_was_seen() {
 #[tokio::test]
 async fn with_the_fast_extension_only_a_reject_forgets() {
     let (ours, mut theirs) = pair().await;
-    let mut ends = start(ours, Terms { fast: true, ..terms(100) });
+    let mut ends = start(ours, PeerConfig { fast: true, ..config(100) });
     let all = blocks(&shape(2));
-    ends.order(ToPeer::Ask(all[..2].to_vec()));
+    ends.order(ToPeer::Request(all[..2].to_vec()));
     read_wants(&mut theirs, 2).await;
     let reject = Message::Reject(all[0].span().into());
     let stream = [
@@ -163,18 +163,18 @@ async fn with_the_fast_extension_only_a_reject_forgets() {
         block_bytes(all[0].span().into()),
     ];
     theirs.write_all(&stream.concat()).await.unwrap();
-    assert!(matches!(ends.next().await, FromPeer::Heard(Message::Choke)));
-    assert!(matches!(ends.next().await, FromPeer::Heard(message) if message == reject));
-    assert!(matches!(ends.next().await, FromPeer::Landed(burst) if burst[0].0 == all[1]));
+    assert!(matches!(ends.next().await, FromPeer::MessageReceived(Message::Choke)));
+    assert!(matches!(ends.next().await, FromPeer::MessageReceived(message) if message == reject));
+    assert!(matches!(ends.next().await, FromPeer::BlocksReceived(burst) if burst[0].0 == all[1]));
     assert!(matches!(ends.next().await, FromPeer::Wasted(_)));
 }
 
 #[tokio::test]
 async fn a_dry_pool_stops_reading_until_a_buffer_is_free() {
     let (ours, mut theirs) = pair().await;
-    let mut ends = start(ours, terms(3));
+    let mut ends = start(ours, config(3));
     let all = blocks(&shape(4));
-    ends.order(ToPeer::Ask(all.clone()));
+    ends.order(ToPeer::Request(all.clone()));
     let answers: Vec<u8> = all.iter().flat_map(|block| block_bytes(block.span().into())).collect();
     let writer = async {
         read_wants(&mut theirs, all.len()).await;
@@ -183,7 +183,7 @@ async fn a_dry_pool_stops_reading_until_a_buffer_is_free() {
     let reader = async {
         let (mut landed, mut held) = (Vec::new(), Vec::new());
         while landed.len() < all.len() {
-            let FromPeer::Landed(burst) = ends.next().await else { panic!("only blocks are sent") };
+            let FromPeer::BlocksReceived(burst) = ends.next().await else { panic!("only blocks are sent") };
             assert_right(&burst);
             landed.extend(burst.iter().map(|(block, _)| *block));
             held.extend(burst);
@@ -201,9 +201,9 @@ async fn a_dry_pool_stops_reading_until_a_buffer_is_free() {
 #[tokio::test]
 async fn a_connection_that_ends_within_a_block_gives_its_buffer_back() {
     let (ours, mut theirs) = pair().await;
-    let mut ends = start(ours, terms(10));
+    let mut ends = start(ours, config(10));
     let all = blocks(&shape(1));
-    ends.order(ToPeer::Ask(all[..3].to_vec()));
+    ends.order(ToPeer::Request(all[..3].to_vec()));
     read_wants(&mut theirs, 3).await;
     let answers = [block_bytes(all[0].span().into()), block_bytes(all[1].span().into())].concat();
     theirs.write_all(&answers[..answers.len() - 1]).await.unwrap();
@@ -211,8 +211,8 @@ async fn a_connection_that_ends_within_a_block_gives_its_buffer_back() {
     let mut landed = Vec::new();
     let why = loop {
         match ends.next().await {
-            FromPeer::Landed(burst) => landed.extend(burst.into_iter().map(|(block, _)| block)),
-            FromPeer::Left(why) => break why,
+            FromPeer::BlocksReceived(burst) => landed.extend(burst.into_iter().map(|(block, _)| block)),
+            FromPeer::Disconnected(why) => break why,
             other => panic!("{other:?}"),
         }
     };
@@ -224,13 +224,13 @@ async fn a_connection_that_ends_within_a_block_gives_its_buffer_back() {
 #[tokio::test]
 async fn what_is_cancelled_is_waste_when_it_comes() {
     let (ours, mut theirs) = pair().await;
-    let mut ends = start(ours, terms(10));
+    let mut ends = start(ours, config(10));
     let all = blocks(&shape(1));
-    ends.order(ToPeer::Ask(all[..3].to_vec()));
+    ends.order(ToPeer::Request(all[..3].to_vec()));
     read_wants(&mut theirs, 3).await;
     let first = block_bytes(all[0].span().into());
     theirs.write_all(&[&message_bytes(&Message::Have(1))[..], &first[..1000]].concat()).await.unwrap();
-    assert!(matches!(ends.next().await, FromPeer::Heard(Message::Have(1))));
+    assert!(matches!(ends.next().await, FromPeer::MessageReceived(Message::Have(1))));
     ends.order(ToPeer::Cancel(all[..2].to_vec()));
     // The first is under way, so there is no use in taking it back.
     assert_eq!(read_wants(&mut theirs, 1).await, [Message::Cancel(all[1].span().into())]);
@@ -240,7 +240,7 @@ async fn what_is_cancelled_is_waste_when_it_comes() {
     let mut wasted = 0;
     let landed = loop {
         match ends.next().await {
-            FromPeer::Landed(burst) => break burst,
+            FromPeer::BlocksReceived(burst) => break burst,
             FromPeer::Wasted(bytes) => wasted += bytes,
             other => panic!("{other:?}"),
         }
@@ -260,7 +260,7 @@ async fn who_breaks_the_protocol_is_left() {
         [&b"\xff\xff\xff\xff\x07"[..], b"\0\0\0\x02\x05\0", b"\0\0\0\x02\x00\0", b"\0\0\x40\x0a\x07"]
     {
         let (ours, mut theirs) = pair().await;
-        let mut ends = start(ours, terms(10));
+        let mut ends = start(ours, config(10));
         theirs.write_all(stream).await.unwrap();
         assert_eq!(ends.end().await, DisconnectReason::Protocol);
     }
@@ -269,7 +269,7 @@ async fn who_breaks_the_protocol_is_left() {
 #[tokio::test]
 async fn closing_is_not_reported() {
     let (ours, mut theirs) = pair().await;
-    let mut ends = start(ours, terms(10));
+    let mut ends = start(ours, config(10));
     ends.order(ToPeer::Close);
     assert_eq!(theirs.read(&mut [0; 10]).await.unwrap(), 0);
     assert!(ends.try_next().await.is_none());
@@ -278,11 +278,11 @@ async fn closing_is_not_reported() {
 #[tokio::test]
 async fn a_peer_that_never_reads_is_left() {
     let (ours, theirs) = pair().await;
-    let mut ends = start(ours, terms(10));
+    let mut ends = start(ours, config(10));
     let message = Message::Extended { id: 1, body: vec![0; 200_000] };
     for _ in 0..100 {
         // Once the connection is given up nobody takes orders any more.
-        let _ = ends.orders.send(ToPeer::Say(message.clone()));
+        let _ = ends.orders.send(ToPeer::Send(message.clone()));
     }
     assert_eq!(ends.end().await, DisconnectReason::Silent);
     drop(theirs);

@@ -18,7 +18,7 @@ fn stage(private: bool) -> (Metainfo, Stage) {
 
 /// Connects a peer that we dialled, with peer exchange and, if `size` is given, an offered info dictionary.
 fn meet(stage: &mut Stage, n: u8, size: Option<u32>) -> PeerKey {
-    stage.give(Input::Found { source: Source::Tracker, addrs: vec![addr(n)] });
+    stage.give(Input::PeersFound { source: Source::Tracker, addrs: vec![addr(n)] });
     let (peer, _) = stage.connect_with(n, false, modern());
     let ids = vec![(Extension::Metadata, THEIRS), (Extension::Pex, PEX)];
     let hand = ExtendedHandshake { ids, metadata_size: size, ..ExtendedHandshake::default() };
@@ -29,7 +29,7 @@ fn meet(stage: &mut Stage, n: u8, size: Option<u32>) -> PeerKey {
 fn tells(peer: PeerKey, of: &[u8]) -> Input {
     let added = of.iter().map(|&n| (addr(n), PexFlags::default())).collect();
     let body = PexMessage { added, dropped: vec![] }.encode();
-    Input::Heard { peer, message: Message::Extended { id: Extension::Pex.our_id(), body } }
+    Input::MessageReceived { peer, message: Message::Extended { id: Extension::Pex.our_id(), body } }
 }
 
 fn told(out: &[Output], to: PeerKey) -> Vec<SocketAddr> {

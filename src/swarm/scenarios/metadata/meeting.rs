@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::proto::announce::{AnnounceEvent, AnnounceReply};
 use crate::proto::handshake::Reserved;
-use crate::swarm::event::{DisconnectReason, Note, Source, TrackerKey, Wish};
+use crate::swarm::event::{DisconnectReason, Note, Source, TorrentCommand, TrackerKey};
 
 #[test]
 fn it_says_that_it_has_nothing_and_asks_for_all_pieces_at_once() {
@@ -101,7 +101,7 @@ fn trackers_hear_that_the_size_is_not_known() {
     let Some(Output::Announce { announce, .. }) = out.first() else { panic!("{out:?}") };
     assert_eq!((announce.left, announce.event), (u64::MAX, AnnounceEvent::Started));
     stage.give(Input::Announced { tracker: TrackerKey(0), answer: Ok(AnnounceReply::default()) });
-    let out = stage.give(Input::Wish(Wish::Stop));
+    let out = stage.give(Input::Command(TorrentCommand::Stop));
     let Some(Output::Announce { announce, .. }) = out.first() else { panic!("{out:?}") };
     assert_eq!((announce.left, announce.event), (u64::MAX, AnnounceEvent::Stopped));
 }
@@ -111,15 +111,15 @@ fn one_that_proves_private_leaves_those_it_may_not_know() {
     let metainfo = torrent(10, true);
     let mut stage = Stage::with_link(Config { dht: true, ..config(metainfo.info_hash()) });
     assert!(stage.give(Input::Tick).iter().any(|o| matches!(o, Output::Lookup { .. })));
-    stage.give(Input::Found { source: Source::Dht, addrs: vec![addr(1), addr(3)] });
-    stage.give(Input::Found { source: Source::Tracker, addrs: vec![addr(2)] });
+    stage.give(Input::PeersFound { source: Source::Dht, addrs: vec![addr(1), addr(3)] });
+    stage.give(Input::PeersFound { source: Source::Tracker, addrs: vec![addr(2)] });
     let (of_dht, _) = stage.connect_with(1, false, modern());
     let (of_tracker, _) = stage.connect_with(2, false, modern());
     let info = metainfo.raw_info();
     stage.hear(of_dht, hand(Some(info.len() as u32)));
     let mut out = stage.send(of_dht, info, &[0]);
     assert_eq!(found(&out), Some(true));
-    out.extend(stage.give(Input::Found { source: Source::Dht, addrs: vec![addr(4)] }));
+    out.extend(stage.give(Input::PeersFound { source: Source::Dht, addrs: vec![addr(4)] }));
     out.extend(stage.give(Input::LookedUp { answered: 3, peers: 1 }));
     // A peer that was dialled before answers only now.
     let (late, answered) = stage.connect_with(3, false, modern());
@@ -156,7 +156,7 @@ fn a_torrent_goes_on_with_what_was_said_before() {
     });
     let to_seed = said(&out, seed);
     assert_eq!(to_seed, [Message::Have(7), Message::Interested], "a bitfield would come too late");
-    assert!(out.iter().any(|o| matches!(o, Output::Ask { peer, .. } if *peer == seed)));
+    assert!(out.iter().any(|o| matches!(o, Output::Request { peer, .. } if *peer == seed)));
     assert_eq!(closed(&out, short), Some(DisconnectReason::Protocol), "eight pieces are not twenty");
     assert_eq!(said(&out, leech), [Message::Have(7), Message::Unchoke]);
     assert_eq!(stage.torrent.summary(stage.now).peers, 2);
@@ -180,7 +180,7 @@ fn the_first_block_is_asked_for_when_the_last_piece_of_metadata_is_there() {
     assert_eq!(found(&stage.send(seed, info, &[0])), Some(true));
     let mut other = stage.clone();
     let out = stage.open(&metainfo, Bitfield::none);
-    assert!(out.iter().any(|o| matches!(o, Output::Ask { peer, .. } if *peer == seed)));
+    assert!(out.iter().any(|o| matches!(o, Output::Request { peer, .. } if *peer == seed)));
     assert!(!said(&out, seed).contains(&Message::Interested), "it knows");
     // All pieces were there already, so the two seeds disconnect.
     assert!(closed(&other.open(&metainfo, Bitfield::all), seed).is_some());
@@ -225,8 +225,9 @@ fn what_a_peer_has_lost_is_not_asked_of_it() {
     stage.hear(seed, Message::Unchoke);
     assert_eq!(found(&stage.send(seed, info, &[0])), Some(true));
     let out = stage.open(&metainfo, Bitfield::none);
-    let asked =
-        out.iter().find_map(|o| if let Output::Ask { blocks, .. } = o { Some(blocks.clone()) } else { None });
+    let asked = out
+        .iter()
+        .find_map(|o| if let Output::Request { blocks, .. } = o { Some(blocks.clone()) } else { None });
     assert!(asked.expect("it has one piece").iter().all(|block| block.piece().index() == 1));
 }
 

@@ -1,17 +1,17 @@
-//! How many callers may stand in the doorway: connected, but their handshake not heard yet.
+//! A limit on incoming connections whose handshake is not complete.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The most callers at once.
+/// The most incomplete handshakes at once.
 const MAX_HANDSHAKES: usize = 512;
-/// The most of one address, or of one /64 network of IPv6.
+/// The most from one address, or from one /64 network of IPv6.
 const MAX_FROM_ONE: usize = 32;
 
-/// The callers in the doorway.
+/// The incomplete handshakes of all sockets.
 #[derive(Debug, Default)]
-pub(super) struct Doorway {
+pub(super) struct HandshakeLimiter {
     waiting: Mutex<Waiting>,
 }
 
@@ -21,17 +21,17 @@ struct Waiting {
     by_origin: BTreeMap<IpAddr, usize>,
 }
 
-/// A place in the doorway, until it is dropped.
+/// The right to one incomplete handshake, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
-    doorway: Arc<Doorway>,
+pub(super) struct HandshakeSlot {
+    limiter: Arc<HandshakeLimiter>,
     origin: IpAddr,
 }
 
-impl Doorway {
-    /// A place for a caller from this address, if there is one left. This machine has as many as there
-    /// are: whoever can call from here needs no flood to do harm.
-    pub(super) fn enter(self: &Arc<Self>, ip: IpAddr) -> Option<Place> {
+impl HandshakeLimiter {
+    /// Takes a slot for a connection from this address, if one is left. Loopback addresses have no limit of their
+    /// own: a local attacker needs no flood to do harm.
+    pub(super) fn enter(self: &Arc<Self>, ip: IpAddr) -> Option<HandshakeSlot> {
         let origin = origin(ip);
         let most = if ip.is_loopback() { MAX_HANDSHAKES } else { MAX_FROM_ONE };
         let mut waiting = self.lock();
@@ -41,7 +41,7 @@ impl Doorway {
         }
         waiting.total += 1;
         waiting.by_origin.insert(origin, same + 1);
-        Some(Place { doorway: self.clone(), origin })
+        Some(HandshakeSlot { limiter: self.clone(), origin })
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -50,9 +50,9 @@ impl Doorway {
     }
 }
 
-impl Drop for Place {
+impl Drop for HandshakeSlot {
     fn drop(&mut self) {
-        let mut waiting = self.doorway.lock();
+        let mut waiting = self.limiter.lock();
         waiting.total -= 1;
         if let Some(same) = waiting.by_origin.get_mut(&self.origin) {
             *same -= 1;
@@ -80,28 +80,28 @@ mod tests {
 
     #[test]
     fn one_address_cannot_fill_the_doorway() {
-        let doorway = Arc::new(Doorway::default());
-        let mut places: Vec<Place> =
-            (0..).map_while(|_| doorway.enter("203.0.113.7".parse().unwrap())).collect();
+        let limiter = Arc::new(HandshakeLimiter::default());
+        let mut places: Vec<HandshakeSlot> =
+            (0..).map_while(|_| limiter.enter("203.0.113.7".parse().unwrap())).collect();
         assert_eq!(places.len(), MAX_FROM_ONE);
         places.pop();
-        assert!(doorway.enter("203.0.113.7".parse().unwrap()).is_some());
-        let v6: Vec<Place> =
-            (0_u16..).map_while(|i| doorway.enter(IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, i]))).collect();
+        assert!(limiter.enter("203.0.113.7".parse().unwrap()).is_some());
+        let v6: Vec<HandshakeSlot> =
+            (0_u16..).map_while(|i| limiter.enter(IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, i]))).collect();
         assert_eq!(v6.len(), MAX_FROM_ONE);
-        assert!(doorway.enter("2001:db8:0:2::1".parse().unwrap()).is_some());
+        assert!(limiter.enter("2001:db8:0:2::1".parse().unwrap()).is_some());
         drop((places, v6));
-        let waiting = doorway.lock();
+        let waiting = limiter.lock();
         assert_eq!((waiting.total, waiting.by_origin.len()), (0, 0));
     }
 
     #[test]
     fn all_together_cannot_either() {
-        let doorway = Arc::new(Doorway::default());
-        let places: Vec<Place> =
-            (0_u32..).map_while(|i| doorway.enter(IpAddr::from(i.to_be_bytes()))).collect();
+        let limiter = Arc::new(HandshakeLimiter::default());
+        let places: Vec<HandshakeSlot> =
+            (0_u32..).map_while(|i| limiter.enter(IpAddr::from(i.to_be_bytes()))).collect();
         assert_eq!(places.len(), MAX_HANDSHAKES);
         drop(places);
-        assert!(doorway.enter(IpAddr::from([127, 0, 0, 1])).is_some());
+        assert!(limiter.enter(IpAddr::from([127, 0, 0, 1])).is_some());
     }
 }

@@ -7,18 +7,18 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::proto::handshake::{HANDSHAKE_LEN, Handshake};
-use crate::swarm::event::Hello;
+use crate::swarm::event::PeerHandshake;
 
 /// How long a peer may take before it is one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Patience {
+pub struct Timeouts {
     /// Until the connection stands.
     pub connect: Duration,
     /// From there until its handshake is here.
     pub handshake: Duration,
 }
 
-impl Default for Patience {
+impl Default for Timeouts {
     /// Ten seconds each.
     fn default() -> Self {
         Self { connect: Duration::from_secs(10), handshake: Duration::from_secs(10) }
@@ -31,13 +31,13 @@ pub(super) async fn exchange(
     stream: &mut TcpStream,
     ours: &Handshake,
     other: Option<[u8; 20]>,
-) -> io::Result<Hello> {
+) -> io::Result<PeerHandshake> {
     stream.write_all(&ours.encode()).await?;
     let theirs = hear(stream).await?;
     if theirs.info_hash != ours.info_hash && Some(theirs.info_hash) != other {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "the handshake is for another torrent"));
     }
-    Ok(Hello { id: theirs.id, reserved: theirs.reserved })
+    Ok(PeerHandshake { id: theirs.id, reserved: theirs.reserved })
 }
 
 /// Hears a handshake, for whichever torrent, and takes not a byte more.

@@ -8,9 +8,9 @@ use crate::proto::message::Wanted;
 /// Blocks that were requested and have not begun to come in, in the order of the requests, which is
 /// the order in which nearly every peer answers.
 #[derive(Default)]
-pub(super) struct Owed(VecDeque<Block>);
+pub(super) struct Outstanding(VecDeque<Block>);
 
-impl Owed {
+impl Outstanding {
     pub(super) fn add(&mut self, blocks: &[Block]) {
         self.0.extend(blocks);
     }

@@ -6,7 +6,7 @@ use std::io::{self, IoSliceMut};
 
 use tokio::net::TcpStream;
 
-use crate::net::peer::owed::Owed;
+use crate::net::peer::outstanding::Outstanding;
 use crate::net::socket::{self, Moved};
 use crate::proto::message::PIECE_HEADER_LEN;
 use crate::store::Buf;
@@ -18,7 +18,7 @@ const PLACES: usize = 2 + 2 * FARTHEST;
 /// Bytes that are read beyond the guess, for messages and for whatever comes instead of a guessed block.
 const SPILL: usize = 4096;
 
-pub(super) struct Guess {
+pub(super) struct ReadPlan {
     /// How many blocks the next read should reach over, beyond the one that is coming in.
     pub(super) reach: usize,
     /// Buffers for the guessed blocks.
@@ -28,7 +28,7 @@ pub(super) struct Guess {
     spill: Box<[u8; SPILL]>,
 }
 
-impl Default for Guess {
+impl Default for ReadPlan {
     fn default() -> Self {
         Self {
             reach: 1,
@@ -39,13 +39,13 @@ impl Default for Guess {
     }
 }
 
-impl Guess {
+impl ReadPlan {
     /// Reads at most `most` bytes.
     pub(super) fn read(
         &mut self,
         stream: &TcpStream,
         rest: Option<&mut [u8]>,
-        owed: &Owed,
+        outstanding: &Outstanding,
         blocks: usize,
         most: usize,
     ) -> io::Result<Moved> {
@@ -55,7 +55,7 @@ impl Guess {
             .bufs
             .iter_mut()
             .zip(0..blocks)
-            .map(|(buf, place)| &mut buf.whole_mut()[..len_of(owed, place)]);
+            .map(|(buf, place)| &mut buf.whole_mut()[..len_of(outstanding, place)]);
         let guessed =
             self.heads.iter_mut().map(|head| &mut head[..]).zip(bufs).flat_map(|(head, buf)| [head, buf]);
         for place in rest.into_iter().chain(guessed).chain([&mut self.spill[..]]) {
@@ -71,7 +71,13 @@ impl Guess {
 
     /// The last `left` bytes of a read over this many blocks, beginning with the header at `place`. The
     /// buffers are those from `place` on, and so are the blocks in `owed`.
-    pub(super) fn gather(&mut self, place: usize, blocks: usize, left: usize, owed: &Owed) -> Vec<u8> {
+    pub(super) fn gather(
+        &mut self,
+        place: usize,
+        blocks: usize,
+        left: usize,
+        outstanding: &Outstanding,
+    ) -> Vec<u8> {
         let mut gathered = SCRATCH.take();
         gathered.clear();
         let mut add =
@@ -79,7 +85,7 @@ impl Guess {
         for (behind, head) in self.heads[place..blocks].iter().enumerate() {
             add(head);
             if let Some(buf) = self.bufs.get_mut(behind) {
-                add(&buf.whole_mut()[..len_of(owed, behind)]);
+                add(&buf.whole_mut()[..len_of(outstanding, behind)]);
             }
         }
         add(&self.spill[..]);
@@ -98,8 +104,8 @@ impl Guess {
 }
 
 /// The bytes a read of `rest`, this many blocks and the spill can bring.
-pub(super) fn room(rest: usize, owed: &Owed, blocks: usize) -> usize {
-    rest + (0..blocks).map(|place| PIECE_HEADER_LEN + len_of(owed, place)).sum::<usize>() + SPILL
+pub(super) fn room(rest: usize, outstanding: &Outstanding, blocks: usize) -> usize {
+    rest + (0..blocks).map(|place| PIECE_HEADER_LEN + len_of(outstanding, place)).sum::<usize>() + SPILL
 }
 
 thread_local! {
@@ -107,11 +113,11 @@ thread_local! {
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// Keeps the memory of what [`Guess::gather`] gathered for the next time.
+/// Keeps the memory of what [`ReadPlan::gather`] gathered for the next time.
 pub(super) fn keep(gathered: Vec<u8>) {
     SCRATCH.set(gathered);
 }
 
-fn len_of(owed: &Owed, place: usize) -> usize {
-    owed.peek(place).map_or(0, |block| block.len() as usize)
+fn len_of(outstanding: &Outstanding, place: usize) -> usize {
+    outstanding.peek(place).map_or(0, |block| block.len() as usize)
 }
