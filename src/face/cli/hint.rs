@@ -1,4 +1,4 @@
-//! What to do about an error, with the flags and commands of the command line.
+//! Hints: the remedies of errors in words, with the flags and commands of the command line.
 
 use crate::app::config::Problem;
 use crate::app::door::FaultRemedy;

@@ -8,7 +8,7 @@ use crate::app::making::plan::Format;
 use crate::app::making::values::{PieceSize, piece_size};
 use crate::face::cli::making::patterns;
 
-/// What a file or a folder becomes.
+/// Flags for the torrent that a file or a folder becomes.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "For files and folders")]
 pub struct MakingArgs {

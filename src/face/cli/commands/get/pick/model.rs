@@ -66,7 +66,7 @@ pub struct Row<'a> {
     pub size: u64,
     /// How much of it is chosen.
     pub chosen: Chosen,
-    /// Whether it is a folder, and if so whether it is unfolded.
+    /// Whether the line is a folder, and if so whether it is unfolded.
     pub folder: Option<bool>,
     /// The cursor stands here.
     pub here: bool,
