@@ -64,7 +64,7 @@ impl World {
         for order in out {
             match order {
                 Output::Request { peer, blocks } => {
-                    self.owed.extend(blocks.iter().map(|&block| (*peer, block)))
+                    self.owed.extend(blocks.iter().map(|&block| (*peer, block)));
                 }
                 Output::Cancel { peer, blocks } => {
                     self.owed.retain(|(of, block)| of != peer || !blocks.contains(block));

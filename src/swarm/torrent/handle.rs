@@ -56,7 +56,7 @@ impl Torrent {
                 content.write_failed(swarm, piece, out);
             }
             (Input::PieceLost { piece }, Phase::Content(content)) => {
-                content.piece_lost(swarm, now, piece, out)
+                content.piece_lost(swarm, now, piece, out);
             }
             (Input::Tick, _)
             | (
