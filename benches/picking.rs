@@ -104,7 +104,7 @@ fn land_one_block(bencher: Bencher<'_, '_>) {
         for order in out.drain(..) {
             match order {
                 Output::Request { peer, blocks } => {
-                    owed.extend(blocks.into_iter().map(|block| (peer, block)))
+                    owed.extend(blocks.into_iter().map(|block| (peer, block)));
                 }
                 Output::Verify { piece, .. } => owed.push_front((PeerKey(u64::MAX), block_of(piece))),
                 _ => {}

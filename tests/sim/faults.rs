@@ -54,7 +54,7 @@ impl World {
                 self.hear(at, Input::Command(TorrentCommand::Priorities(priorities)));
             }
             Fault::UploadLimit(at, limit) => {
-                self.hear(at, Input::Command(TorrentCommand::UploadLimit(limit)))
+                self.hear(at, Input::Command(TorrentCommand::UploadLimit(limit)));
             }
             Fault::Breaks(often) => self.breaks = often,
         }
