@@ -67,7 +67,8 @@ fn content() -> Vec<u8> {
 
 /// How much of the torrent is there, from 0 to 1, by the last line that says it.
 fn progress(lines: &str) -> f64 {
-    let mut parsed = lines.lines().rev().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let mut parsed =
+        lines.lines().rev().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     parsed.find_map(|line| line["progress"].as_f64()).unwrap_or(0.0)
 }
 
