@@ -8,7 +8,7 @@ use crate::base::{Untrusted, units};
 use crate::engine::Priority;
 use crate::proto::metainfo::Metainfo;
 
-/// One wish about files. Later ones override earlier ones.
+/// One word about files. Later ones override earlier ones.
 #[derive(Clone, Debug)]
 pub struct Select {
     /// As it was written.
@@ -42,21 +42,21 @@ pub fn select(text: &str) -> Result<Select, String> {
     Ok(Select { text: text.to_owned(), wanted, which })
 }
 
-/// Whether each file is wanted, by its index. If the first wish names what is wanted, nothing else is; if it
+/// Whether each file is wanted, by its index. If the first word names what is wanted, nothing else is; if it
 /// names what is not, or there is none, all else is.
-pub fn wanted(torrent: &Metainfo, wishes: &[Select]) -> Result<Vec<bool>, String> {
-    let mut wanted = vec![wishes.first().is_none_or(|first| !first.wanted); torrent.files().len()];
-    for wish in wishes {
+pub fn wanted(torrent: &Metainfo, words: &[Select]) -> Result<Vec<bool>, String> {
+    let mut wanted = vec![words.first().is_none_or(|first| !first.wanted); torrent.files().len()];
+    for word in words {
         let mut hit = false;
         for file in listed(torrent) {
-            if wish.which.meets(&file) {
-                wanted[file.number - 1] = wish.wanted;
+            if word.which.meets(&file) {
+                wanted[file.number - 1] = word.wanted;
                 hit = true;
             }
         }
         if !hit {
-            let (wish, name) = (Untrusted::new(wish.text.as_str()), torrent.name());
-            return Err(format!("'{}' matches no file of {}", wish.fit(60), name.fit(80)));
+            let (word, name) = (Untrusted::new(word.text.as_str()), torrent.name());
+            return Err(format!("'{}' matches no file of {}", word.fit(60), name.fit(80)));
         }
     }
     if !listed(torrent).any(|file| wanted[file.number - 1]) {
@@ -184,14 +184,14 @@ mod tests {
         Metainfo::parse(&draft.to_bytes()).unwrap()
     }
 
-    fn of(wishes: &[&str]) -> Result<Vec<bool>, String> {
-        let wishes: Vec<Select> = wishes.iter().map(|text| select(text).unwrap()).collect();
-        wanted(&torrent(), &wishes)
+    fn of(words: &[&str]) -> Result<Vec<bool>, String> {
+        let words: Vec<Select> = words.iter().map(|text| select(text).unwrap()).collect();
+        wanted(&torrent(), &words)
     }
 
     #[test]
     fn the_last_wish_wins() {
-        let of = |wishes: &[&str]| of(wishes).unwrap();
+        let of = |words: &[&str]| of(words).unwrap();
         assert_eq!(of(&["1-2"]), [true, true, false]);
         assert_eq!(of(&["*.mkv"]), [true, false, true]);
         assert_eq!(of(&["!*.txt"]), [true, false, true]);
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn patterns_are_those_of_a_shell() {
-        let of = |wishes: &[&str]| of(wishes).unwrap();
+        let of = |words: &[&str]| of(words).unwrap();
         assert_eq!(of(&["*.{mkv,iso}"]), [true, false, true]);
         assert_eq!(of(&["[ab].*"]), [true, true, false]);
         assert_eq!(of(&["?.txt"]), [false, true, false]);
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn sizes_compare_in_every_way() {
-        for (wish, sizes) in [
+        for (word, sizes) in [
             ("size>100", [true, false, false]),
             ("size>=100", [true, false, true]),
             ("size<100", [false, true, false]),
@@ -225,7 +225,7 @@ mod tests {
             ("size=10", [false, true, false]),
             ("!size>4K", [false, true, true]),
         ] {
-            assert_eq!(of(&[wish]).unwrap(), sizes, "{wish}");
+            assert_eq!(of(&[word]).unwrap(), sizes, "{word}");
         }
     }
 

@@ -1,5 +1,4 @@
-//! How people meet torr. A face looks at snapshots of the engine and sends it wishes; it decides
-//! nothing about peers or pieces. Commands that need no engine (create, show, verify) use `proto`
-//! and `store` directly.
+//! Faces: what people and programs use torr through. A face shows snapshots of the engine and sends it commands; it
+//! decides nothing about peers or pieces.
 
 pub mod cli;

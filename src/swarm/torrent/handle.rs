@@ -28,7 +28,7 @@ impl Torrent {
             (Input::Scraped { tracker, answer }, _) => swarm.scraped(now, tracker, &answer),
             (Input::LookedUp { answered, peers }, _) => swarm.looked_up(now, answered, peers, left, out),
             (Input::Budget { bytes }, _) => self.set_budget(bytes),
-            (Input::Command(wish), _) => self.execute(now, wish, out),
+            (Input::Command(command), _) => self.execute(now, command, out),
             (Input::ContentOpened(setup), _) => self.open(now, *setup, out),
             (Input::Wasted { peer, .. }, Phase::Metadata(download)) => download.strike(swarm, now, peer, out),
             (Input::Wasted { peer, bytes }, Phase::Content(_)) => {

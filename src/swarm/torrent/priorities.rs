@@ -10,10 +10,10 @@ use crate::swarm::event::{DisconnectReason, Output, Priority, TorrentCommand};
 
 impl Torrent {
     /// Executes a command. Those about pieces are ignored before the content is open.
-    pub(super) fn execute(&mut self, now: Moment, wish: TorrentCommand, out: &mut Vec<Output>) {
+    pub(super) fn execute(&mut self, now: Moment, command: TorrentCommand, out: &mut Vec<Output>) {
         let left = self.phase.left();
         let swarm = &mut self.swarm;
-        match (wish, &mut self.phase) {
+        match (command, &mut self.phase) {
             (TorrentCommand::Pause, _) => self.leave_swarm(now, out),
             (TorrentCommand::Resume, _) => swarm.resume(now, left, out),
             (TorrentCommand::Announce, _) => swarm.hurry(now, left, out),

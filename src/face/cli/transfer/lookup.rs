@@ -18,19 +18,19 @@ use crate::proto::metainfo::Metainfo;
 
 use super::Host;
 
-/// How often it is looked whether to stop.
+/// Interval between checks whether to stop.
 const TICK: Duration = Duration::from_millis(100);
-/// How long is waited before it is said that one can be skipped.
+/// The wait after which a hint says that a torrent can be skipped.
 const LONG: Duration = Duration::from_secs(5);
 /// The longest an orderly end may take.
 const STOP: Duration = Duration::from_secs(2);
 
-/// An engine that runs.
+/// A running engine with the torrents whose metadata it found.
 #[derive(Debug)]
 pub struct RunningEngine {
     /// The runtime of the engine.
     pub(super) host: Host,
-    /// By which it is told what to do.
+    /// The way to the engine.
     pub(super) door: Door,
     /// The engine's events.
     pub(super) events: mpsc::UnboundedReceiver<Event>,
@@ -47,20 +47,20 @@ pub(super) struct Known {
     pub found: Vec<TorrentId>,
 }
 
-/// The wish of the person who waits.
+/// The next step of a lookup, as the person at the terminal wants it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Wish {
-    /// To go on.
+pub enum LookupAction {
+    /// Continue.
     Wait,
-    /// Not to wait any longer for the one that has been waited for longest.
+    /// Give up the torrent that has been looked up longest.
     Skip,
-    /// To stop.
+    /// Give up all.
     Stop,
 }
 
-/// For whom is waited.
+/// The person or program that waits for lookups.
 pub trait Prompt {
-    /// The waiting begins, or is over. Meanwhile Ctrl-C may have another meaning than before and after.
+    /// Called when waiting begins and when it ends. Ctrl-C may have another meaning in between.
     fn waits(&self, _begins: bool) {}
 
     /// Whether a person can skip a torrent.
@@ -68,32 +68,32 @@ pub trait Prompt {
         false
     }
 
-    /// The latest wish.
-    fn wish(&self) -> Wish {
-        Wish::Wait
+    /// The latest choice.
+    fn action(&self) -> LookupAction {
+        LookupAction::Wait
     }
 }
 
-/// Looks up metadata while somebody waits for it.
+/// Lookups of metadata that somebody waits for.
 pub struct Lookups {
     engine: RunningEngine,
     output: Output,
-    /// Those that are looked for, in the order in which they were begun.
-    sought: Vec<Sought>,
+    /// Torrents that are being looked up, oldest first.
+    pending: Vec<PendingLookup>,
     timer: UpdateTimer,
-    /// For how long was waited so far.
+    /// The time waited so far.
     waited: Duration,
     /// The hint that one can be skipped was printed.
-    told: bool,
+    hint_shown: bool,
 }
 
-/// One that is looked for.
-struct Sought {
+/// A torrent that is being looked up.
+struct PendingLookup {
     id: TorrentId,
     name: Untrusted,
 }
 
-/// One that is not looked for any more, and what came of it.
+/// The result of a lookup.
 pub type Found = (TorrentId, Result<Metainfo, Error>);
 
 impl Lookups {
@@ -104,10 +104,10 @@ impl Lookups {
         Ok(Self {
             engine: RunningEngine { host, door, events, known: Known::default() },
             output: output.clone(),
-            sought: Vec::new(),
+            pending: Vec::new(),
             timer: UpdateTimer::new(output.interval),
             waited: Duration::ZERO,
-            told: false,
+            hint_shown: false,
         })
     }
 
@@ -116,24 +116,30 @@ impl Lookups {
         let (info_hashes, name) = (add.info_hashes(), add.name());
         let id = self.engine.door.add(add);
         self.engine.known.torrents.insert(id, info_hashes);
-        self.sought.push(Sought { id, name });
+        self.pending.push(PendingLookup { id, name });
         id
     }
 
     /// Waits for the next one of which something comes, whichever that is. Nothing once there are no more.
     pub fn next(&mut self, waiter: &dyn Prompt) -> Option<Found> {
-        if self.sought.is_empty() {
+        if self.pending.is_empty() {
             return None;
         }
         let begun = Instant::now();
-        let Self { engine: RunningEngine { host, door, events, known }, output, sought, timer, waited, told } =
-            self;
+        let Self {
+            engine: RunningEngine { host, door, events, known },
+            output,
+            pending,
+            timer,
+            waited,
+            hint_shown,
+        } = self;
         waiter.waits(true);
         let (id, found) = host.block_on(async {
             let mut views = door.views();
             let mut ticks = interval(TICK);
             loop {
-                let first = sought.first().expect("somebody waits only while something is looked for");
+                let first = pending.first().expect("somebody waits only while something is looked for");
                 let given_up = |kind, word, message: String| (first.id, Err(Error::new(kind, word, message)));
                 let about = |failure: Error, id| match known.torrents.get(&id) {
                     Some(&torrent) => failure.about(torrent),
@@ -157,21 +163,21 @@ impl Lookups {
                         }
                     },
                     Ok(()) = views.changed() => {
-                        if !*told && waiter.can_skip() && begun.elapsed() >= LONG {
-                            *told = true;
+                        if !*hint_shown && waiter.can_skip() && begun.elapsed() >= LONG {
+                            *hint_shown = true;
                             output.say("Ctrl-C skips a torrent whose file list is still missing");
                         }
-                        tell(&door.view(), sought, *waited + begun.elapsed(), timer, output);
+                        tell(&door.view(), pending, *waited + begun.elapsed(), timer, output);
                     }
-                    _ = ticks.tick() => match waiter.wish() {
-                        Wish::Wait => {}
-                        Wish::Skip => {
+                    _ = ticks.tick() => match waiter.action() {
+                        LookupAction::Wait => {}
+                        LookupAction::Skip => {
                             let name = first.name.fit(100);
                             let message = format!("skipped {name}, as requested");
                             let (id, failure) = given_up(ErrorKind::Interrupted, "interrupted", message);
                             return (id, failure.map_err(|failure| about(failure, id)));
                         }
-                        Wish::Stop => return given_up(ErrorKind::Interrupted, "interrupted", "stopped".into()),
+                        LookupAction::Stop => return given_up(ErrorKind::Interrupted, "interrupted", "stopped".into()),
                     }
                 }
             }
@@ -186,7 +192,7 @@ impl Lookups {
             }
             Err(_) => self.engine.door.send(Command::Remove(id)),
         }
-        self.sought.retain(|sought| sought.id != id);
+        self.pending.retain(|pending| pending.id != id);
         Some((id, found))
     }
 
@@ -211,8 +217,8 @@ impl Lookups {
 }
 
 /// Says how the searches go: in place where there is a terminal, and otherwise seldom.
-fn tell(view: &View, sought: &[Sought], now: Duration, timer: &mut UpdateTimer, output: &Output) {
-    let rows = || view.torrents.iter().filter(|row| sought.iter().any(|sought| sought.id == row.id));
+fn tell(view: &View, pending: &[PendingLookup], now: Duration, timer: &mut UpdateTimer, output: &Output) {
+    let rows = || view.torrents.iter().filter(|row| pending.iter().any(|pending| pending.id == row.id));
     match output.progress {
         Progress::Bar => {
             let view = View { torrents: rows().cloned().collect(), ..View::default() };

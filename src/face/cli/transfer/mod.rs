@@ -24,7 +24,7 @@ use crate::app::{Error, ErrorKind};
 use super::exit::Exit;
 use super::output::Output;
 
-pub use lookup::{Lookups, Prompt, RunningEngine, Wish};
+pub use lookup::{LookupAction, Lookups, Prompt, RunningEngine};
 pub use outcome::Outcomes;
 pub use reporter::summary;
 pub use settings::session_settings;

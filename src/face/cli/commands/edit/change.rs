@@ -46,9 +46,9 @@ pub fn wanted(args: &EditArgs, old: &Fields, output: &Output) -> Result<Fields, 
             new.web_seeds.push(url);
         }
     }
-    let text = |value: &mut Option<Untrusted>, wish: Option<&str>| {
-        if let Some(wish) = wish {
-            *value = (!wish.is_empty()).then(|| Untrusted::new(wish));
+    let text = |slot: &mut Option<Untrusted>, value: Option<&str>| {
+        if let Some(value) = value {
+            *slot = (!value.is_empty()).then(|| Untrusted::new(value));
         }
     };
     text(&mut new.comment, args.comment.as_deref());
@@ -83,17 +83,17 @@ fn replace(trackers: &mut Vec<Vec<Untrusted>>, from: &str, to: &str) -> Result<(
 }
 
 /// Those that are to go: all of them, or the one of this URL.
-fn meant(what: &str, wish: &str, there: &[&Untrusted]) -> Result<Vec<Untrusted>, Error> {
+fn meant(what: &str, value: &str, there: &[&Untrusted]) -> Result<Vec<Untrusted>, Error> {
     let gone: Vec<Untrusted> =
-        there.iter().filter(|url| wish == "all" || url.raw() == wish).map(|&url| url.clone()).collect();
-    if gone.is_empty() && wish != "all" { Err(missing(what, wish, there)) } else { Ok(gone) }
+        there.iter().filter(|url| value == "all" || url.raw() == value).map(|&url| url.clone()).collect();
+    if gone.is_empty() && value != "all" { Err(missing(what, value, there)) } else { Ok(gone) }
 }
 
-fn missing(what: &str, wish: &str, there: &[&Untrusted]) -> Error {
+fn missing(what: &str, value: &str, there: &[&Untrusted]) -> Error {
     let failure = Error::new(
         ErrorKind::Answer,
         "no_match",
-        format!("the torrent has no {what} {}", Untrusted::new(wish).fit(200)),
+        format!("the torrent has no {what} {}", Untrusted::new(value).fit(200)),
     );
     let list: Vec<String> = there.iter().take(10).map(|url| url.fit(100)).collect();
     let more = if there.len() > 10 { ", …" } else { "" };

@@ -9,7 +9,7 @@ use crate::face::cli::commands::show;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 use crate::face::cli::signals::AtOnce;
-use crate::face::cli::transfer::{Outcomes, Prompt, Wish};
+use crate::face::cli::transfer::{LookupAction, Outcomes, Prompt};
 use crate::face::cli::tree;
 use crate::proto::metainfo::Metainfo;
 
@@ -62,8 +62,8 @@ impl Prompt for Reader<'_> {
         self.watches
     }
 
-    fn wish(&self) -> Wish {
-        if self.ending.was_pressed() { Wish::Skip } else { Wish::Wait }
+    fn action(&self) -> LookupAction {
+        if self.ending.was_pressed() { LookupAction::Skip } else { LookupAction::Wait }
     }
 }
 

@@ -10,26 +10,26 @@ use crate::face::cli::signals;
 
 use super::Share;
 
-/// No file, one beside the data, or this one.
-type Wish = Option<PathBuf>;
+/// The value of `--save`: a path, or none for the place beside the data.
+type SaveOption = Option<PathBuf>;
 
-/// Where the torrent file of this data goes, if it goes anywhere: beside it where no file is named.
-pub fn target(wish: Option<&Wish>, data: &Path) -> Option<PathBuf> {
-    let wish = wish?;
+/// The path of the torrent file for this data, if it is to be saved: beside the data if no path is given.
+pub fn target(option: Option<&SaveOption>, data: &Path) -> Option<PathBuf> {
+    let option = option?;
     let mut name = data.file_name().unwrap_or_default().to_owned();
     name.push(".torrent");
-    Some(match wish {
+    Some(match option {
         None => data.with_file_name(name),
         Some(folder) if folder.is_dir() => folder.join(name),
         Some(file) => file.clone(),
     })
 }
 
-/// Writes it, if that is wanted. A file that is there stays as it is.
-pub fn save(wish: Option<&Wish>, share: &Share, output: &Output) -> Result<(), Error> {
+/// Saves the torrent file if that is asked for. An existing file is left unchanged.
+pub fn save(option: Option<&SaveOption>, share: &Share, output: &Output) -> Result<(), Error> {
     let folder = &share.transfer.torrent.folder;
     let folder = std::path::absolute(folder).map_err(|error| Error::disk("use", folder, &error))?;
-    let Some(path) = target(wish, &folder.join(share.metainfo.top_name())) else { return Ok(()) };
+    let Some(path) = target(option, &folder.join(share.metainfo.top_name())) else { return Ok(()) };
     let bytes = share.metainfo.to_bytes();
     let written = signals::undisturbed(|| write_file(&path, &bytes, false));
     match written.map_err(|error| error.about(share.info_hashes()))? {

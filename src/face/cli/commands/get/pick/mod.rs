@@ -14,7 +14,7 @@ use crate::app::{Error, ErrorKind};
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 use crate::face::cli::signals::Watch;
-use crate::face::cli::transfer::{self, Prompt, TransferRequest, Wish};
+use crate::face::cli::transfer::{self, LookupAction, Prompt, TransferRequest};
 
 use model::Picker;
 use screen::End;
@@ -100,11 +100,11 @@ impl Prompt for Watch {
         true
     }
 
-    fn wish(&self) -> Wish {
+    fn action(&self) -> LookupAction {
         match self.seen() {
-            Some(_) => Wish::Stop,
-            None if self.was_pressed() => Wish::Skip,
-            None => Wish::Wait,
+            Some(_) => LookupAction::Stop,
+            None if self.was_pressed() => LookupAction::Skip,
+            None => LookupAction::Wait,
         }
     }
 }
