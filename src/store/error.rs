@@ -64,7 +64,8 @@ impl DiskError {
     /// The error for an I/O error that the system reported.
     pub fn from_io(action: &'static str, path: impl Into<PathBuf>, error: &io::Error) -> Self {
         let kind = kind_of(error);
-        let detail = if kind == DiskErrorKind::Io { error.to_string() } else { String::new() };
+        let known = kind != DiskErrorKind::Io || error.raw_os_error() == Some(libc::EIO);
+        let detail = if known { String::new() } else { error.to_string() };
         Self { kind, action, path: path.into(), detail }
     }
 

@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd;
 
 use memmap2::{Advice, MmapOptions};
 
@@ -50,6 +51,16 @@ pub(super) fn copy_in(file: &File, offset: u64, slices: &[&[u8]]) -> io::Result<
     let poisoned = guard.is_poisoned();
     drop(guard);
     if poisoned { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+}
+
+/// Writes back a range of a file and waits for it, through a descriptor of any kind (sync_file_range(2)). A sync has to
+/// follow: neither metadata nor the cache of the disk itself are flushed.
+pub(super) fn write_back(file: &File, offset: u64, len: u64) -> io::Result<()> {
+    let flags =
+        libc::SYNC_FILE_RANGE_WAIT_BEFORE | libc::SYNC_FILE_RANGE_WRITE | libc::SYNC_FILE_RANGE_WAIT_AFTER;
+    // SAFETY: a system call on an open descriptor, which touches no memory of ours.
+    let result = unsafe { libc::sync_file_range(file.as_raw_fd(), offset as i64, len as i64, flags) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Syncs a range of a file that is open for writing, however it was written.

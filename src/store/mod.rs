@@ -41,4 +41,4 @@ pub use scan::{
 };
 pub use storage::{FileStamp, FileStamps, Storage, SurveyedFile};
 pub use stored_files::{MAX_STORED_TORRENTS, StoredTorrentFiles};
-pub use torrent_store::{ResumeRecord, TorrentStore, mount_of, trusted_pieces};
+pub use torrent_store::{ResumeRecord, TorrentStore, trusted_pieces};

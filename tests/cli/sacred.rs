@@ -6,7 +6,9 @@ use std::os::unix::fs::FileExt;
 use std::time::{Duration, SystemTime};
 
 use super::Scene;
-use super::party::{Party, bytes};
+use super::party::{Party, TIMEOUT, bytes, end};
+use crate::support::program::Program;
+use crate::support::wait::wait_for;
 
 #[test]
 fn a_file_that_was_changed_is_noticed_whatever_its_time_says() {
@@ -159,4 +161,39 @@ fn lies_do_not_reach_a_file_that_nobody_asked_for() {
     assert!(party.read("got/t/a") == mine, "it holds what nobody has proved");
     let names = std::fs::read_dir(party.path("got")).unwrap().map(|entry| entry.unwrap().file_name());
     assert_eq!(names.count(), 2, "the bytes came, and lie aside");
+}
+
+#[test]
+fn a_file_that_is_shorter_than_its_place_waits_for_peers() {
+    let scene = Scene::new();
+    let bytes = bytes(300_000);
+    scene.write("given/x.bin", &bytes);
+    let made = scene.run(&["create", "given/x.bin", "-o", "x.torrent", "--piece-size", "32K", "-q"]);
+    assert_eq!(made.code, 0, "{}", made.err);
+    // Another program began it. Nobody has the rest for longer than torr takes to flush what it found.
+    scene.write("got/x.bin", &bytes[..100_000]);
+    let arguments = ["get", "x.torrent", "-o", "got", "--bind", "127.0.0.1", "--timeout", "7s"];
+    let ran = scene.run(&arguments);
+    assert_eq!(ran.code, 4, "{}", ran.err);
+    assert!(std::fs::read(scene.path().join("got/x.bin")).unwrap()[..98_304] == bytes[..98_304]);
+}
+
+#[test]
+fn a_file_that_is_changed_while_it_is_seeded_is_hashed_again() {
+    let party = Party::new();
+    let bytes = party.make("x.bin", 300_000);
+    let mut seed = Program::start(
+        "seed",
+        &mut party.command("a", &["seed", "x.bin.torrent", "-o", "given", "--json"]),
+        party.scene.path(),
+    );
+    wait_for("it seeds", TIMEOUT, || seed.output().contains("\"seeding\"").then_some(()));
+    let file = File::options().write(true).open(party.path("given/x.bin")).unwrap();
+    file.write_all_at(&[!bytes[40_000]], 40_000).unwrap();
+    let pid = rustix::process::Pid::from_raw(seed.id() as i32).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(end(&mut seed).code(), Some(143));
+    let mut get = party.command("a", &["get", "x.bin.torrent", "-o", "given", "--timeout", "2s"]);
+    let got = Scene::ran(get.arg("--no-trackers"));
+    assert_eq!(got.code, 4, "{}", got.err);
 }

@@ -67,7 +67,7 @@ impl Content {
             confirming: false,
             changed: None,
             goal: GoalTracker::new(target.options.after),
-            resume_writer: ResumeWriter::new(now, opened.flushed, opened.totals),
+            resume_writer: ResumeWriter::new(now, opened.flushed, opened.stamps, opened.totals),
             stream: None,
             lock: opened.lock,
             began: now,

@@ -92,7 +92,9 @@ pub(super) fn require_complete(
     record: Option<&ResumeRecord>,
 ) -> Result<(), Fault> {
     let ContentTarget { metainfo, options } = target;
-    let chosen = record.filter(|record| record.partial && record.finished.is_some() && !have.is_empty());
+    let chosen = record.filter(|record| {
+        record.partial && record.finished.is_some() && !record.written.is_empty() && !have.is_empty()
+    });
     let (missing, all, what) = match chosen {
         Some(record) => {
             let missing = record.written.iter().filter(|&piece| !have.has(piece)).count();

@@ -44,10 +44,16 @@ impl Driver {
         self.handle_input(Input::Command(TorrentCommand::Stop));
         self.peers.clear();
         // The disk has the time that trackers take.
-        let flushing = self.announcing > 0 && !writing && self.flush();
+        let waits = self.is_flushing();
+        let flushing = waits || (self.announcing > 0 && !writing && self.fault.is_none() && self.flush());
         let until = (began + LEAVE_TIMEOUT).min(Instant::now() + ANNOUNCE_TIMEOUT);
-        let _ = time::timeout_at(until, self.handle_events_while(&mut inbox, |driver| driver.announcing > 0))
-            .await;
+        let _ = time::timeout_at(
+            until,
+            self.handle_events_while(&mut inbox, |driver| {
+                driver.announcing > 0 || (waits && driver.is_flushing())
+            }),
+        )
+        .await;
         if flushing && !self.is_flushing() && self.fault.is_none() {
             self.save_at_the_end(false).await;
         }

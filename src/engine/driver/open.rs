@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::task;
 
 use super::DriverEvent;
 use super::deferred::cancelled;
@@ -16,7 +17,7 @@ use crate::base::{Bitfield, FileIndex, Geometry, TorrentId};
 use crate::engine::command::{ContentOptions, ExistingFiles};
 use crate::engine::event::{Event, Fault, FaultKind, Remedy};
 use crate::engine::shared::Shared;
-use crate::store::{DiskError, Progress, ResumeRecord, Storage, TorrentLock};
+use crate::store::{DiskError, FileStamps, Progress, ResumeRecord, Storage, TorrentLock};
 use crate::swarm::event::Priority;
 
 /// The result of opening a torrent's files.
@@ -26,6 +27,8 @@ pub(super) struct OpenedContent {
     pub have: Bitfield,
     /// The pieces of `have` that are flushed.
     pub flushed: Bitfield,
+    /// The stamps of the files as they were checked, if they are only to be seeded; else empty.
+    pub stamps: FileStamps,
     pub totals: LifetimeTotals,
     /// The torrent lock; `None` without a state directory, or if another process holds it.
     pub lock: Option<TorrentLock>,
@@ -66,9 +69,21 @@ impl OpenTask {
             shared.disk.run(move || survey_files(&target, layout, io, &file_pool, store)).await
         };
         let (storage, survey, record, known) = looked.map_err(disk)?;
+        let stamps = if options.seed_only {
+            let storage = storage.clone();
+            shared.disk.run(move || storage.file_stamps()).await.map_err(disk)?
+        } else {
+            FileStamps::default()
+        };
 
         refuse_existing(options, &geometry, &survey, &known)?;
         let have = self.check(&storage, &known).await?;
+        let mut flushed = known.flushed.clone();
+        if known.recheck_from_disk {
+            for piece in known.check.iter().filter(|&piece| have.has(piece)) {
+                flushed.insert(piece);
+            }
+        }
         if options.existing == ExistingFiles::Check && !options.seed_only {
             refuse_foreign(&storage, &survey, &known, &have)?;
         }
@@ -77,7 +92,8 @@ impl OpenTask {
         }
         let foreign = foreign_skipped_files(options, &storage, &survey, &known, &have);
         let totals = LifetimeTotals::of(record.as_ref());
-        let initial_record = resume_record::initial_record(target, &have, &known.flushed, totals);
+        let initial_record = resume_record::initial_record(target, &have, &flushed, totals);
+        let initial_record = ResumeRecord { stamps: stamps.clone(), ..initial_record };
         let mut ready = self.prepare(&storage, &have, foreign, initial_record, lock.is_some());
         if self.waits_for_disk {
             ready.await.unwrap_or_else(|_| Err(cancelled())).map_err(disk)?;
@@ -85,7 +101,7 @@ impl OpenTask {
             let _ = sender.send(Ok(()));
             ready = already_ready;
         }
-        Ok(OpenedContent { geometry, storage, have, flushed: known.flushed, totals, lock, ready })
+        Ok(OpenedContent { geometry, storage, have, flushed, stamps, totals, lock, ready })
     }
 
     /// Rechecks the pieces that need it.
@@ -99,9 +115,11 @@ impl OpenTask {
             (u64::from(known.check.count()) * u64::from(geometry.piece_len())).min(geometry.total());
         let _ = self.events.send(DriverEvent::Checking(to_check));
         if known.recheck_from_disk {
-            let (storage, pieces) = (storage.clone(), known.check.clone());
-            let dropped = self.shared.disk.run(move || storage.forget_cached(&pieces)).await;
-            dropped.map_err(|error| Fault::from_disk(&error))?;
+            let (storage, pieces, progress) = (storage.clone(), known.check.clone(), self.progress.clone());
+            // Not on a disk thread, which others need: this may take long.
+            let forget = move || storage.forget_cached(&pieces, || progress.is_cancelled());
+            let forgotten = task::spawn_blocking(forget).await.unwrap_or_else(|_| Err(cancelled()));
+            forgotten.map_err(|error| Fault::from_disk(&error))?;
         }
         let (done, result) = oneshot::channel();
         self.shared.disk.threads.check(storage, &known.check, self.progress.clone(), move |matching| {

@@ -8,11 +8,10 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::base::{Bitfield, InfoHashes, Untrusted};
-use crate::engine::command::{Add, ContentOptions, TorrentSource};
+use crate::engine::command::{Add, ContentOptions, ExistingFiles, TorrentSource};
 use crate::proto::metainfo::Metainfo;
 use crate::store::{
     DiskError, FileStamps, MAX_STORED_TORRENTS, ResumeRecord, Storage, StoredTorrentFiles, TorrentStore,
-    mount_of,
 };
 use crate::swarm::event::Priority;
 
@@ -52,16 +51,19 @@ pub(super) fn initial_record(
 ) -> ResumeRecord {
     let ContentTarget { metainfo, options } = target;
     let now = SystemTime::now();
+    // Pieces of a download that were trusted unseen are not verified. What is only seeded was hashed before.
+    let unseen = options.existing == ExistingFiles::Trust && !options.seed_only;
+    let written = if unseen { Bitfield::none(have.len()) } else { have.clone() };
     let mut flushed = flushed.clone();
     // A piece that was lost since is no longer claimed.
-    flushed.retain(have);
+    flushed.retain(&written);
     ResumeRecord {
         id: metainfo.info_hash(),
         folder: options.folder.clone(),
         root_name: metainfo.root_name().map(str::to_owned),
         stamps: FileStamps::default(),
         flushed,
-        written: have.clone(),
+        written,
         mount: None,
         uploaded: totals.sent,
         downloaded: totals.received,
@@ -76,7 +78,9 @@ pub(super) fn initial_record(
 
 /// Saves the record before the first write, so that the files are known as ours.
 pub(super) fn save_initial(store: &TorrentStore, storage: &Storage, record: ResumeRecord) {
-    if let Err(error) = save(store, storage, record) {
+    // A run that only seeds writes nothing.
+    let clean = !record.running;
+    if let Err(error) = save(store, storage, record, clean) {
         tracing::warn!(error, "resume data is not saved; the next run will hash the files");
     }
 }
@@ -128,11 +132,19 @@ pub(super) fn unchanged(storage: &Storage, record: &ResumeRecord) -> Result<Vec<
     Ok(now.files.iter().enumerate().map(|(at, stamp)| record.stamps.files.get(at) == Some(stamp)).collect())
 }
 
-/// Saves a record.
-pub(super) fn save(store: &TorrentStore, storage: &Storage, mut record: ResumeRecord) -> Result<(), String> {
-    // Later writes may give a file newer times than its stamp, but what the record claims was written before.
-    record.stamps = storage.file_stamps().map_err(|error| error.to_string())?;
-    record.mount = mount_of(storage.root());
+/// Saves a record, with the present stamps unless it has some. After a `clean` end what was written and not flushed is
+/// safe in the page cache.
+pub(super) fn save(
+    store: &TorrentStore,
+    storage: &Storage,
+    mut record: ResumeRecord,
+    clean: bool,
+) -> Result<(), String> {
+    if record.stamps.files.is_empty() {
+        // Later writes may give a file newer times than its stamp, but what the record claims was written before.
+        record.stamps = storage.file_stamps().map_err(|error| error.to_string())?;
+    }
+    record.mount = if clean { storage.mount() } else { None };
     store.save(&[record]).map_err(|error| error.to_string())
 }
 

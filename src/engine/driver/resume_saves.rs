@@ -28,7 +28,8 @@ impl Content {
             uploaded: totals.sent.saturating_add(summary.sent),
             downloaded: totals.received.saturating_add(summary.received),
             finished: totals.finished.or(self.goal.is_finished().then_some(now)),
-            running,
+            running: running && !self.target.options.seed_only,
+            stamps: self.resume_writer.stamps.clone(),
             ..initial_record(&self.target, have, &self.resume_writer.flushed, totals)
         }
     }
@@ -49,7 +50,7 @@ impl Driver {
         let (storage, events) = (content.storage.clone(), self.to.events.clone());
         let record = content.record(self.torrent.have(), summary, true);
         self.shared.disk.threads.run(move || {
-            let error = save(&store, &storage, record).err();
+            let error = save(&store, &storage, record, false).err();
             let _ = events.send(DriverEvent::Saved(error));
         });
     }
@@ -99,17 +100,19 @@ impl Driver {
     }
 
     /// Saves the last record of this run, without a flush. With `writing`, writes may follow the save, so
-    /// later changes of the files must not invalidate the record.
+    /// later changes of the files must not invalidate the record. After a fault, or during a flush whose result nobody
+    /// will learn, the page cache is not to be relied on.
     pub(super) async fn save_at_the_end(&self, writing: bool) {
         let Some(content) = self.content.as_ref().filter(|content| content.deferred.is_none()) else {
             return;
         };
         let Some(store) = content.store(&self.shared) else { return };
         let record = content.record(self.torrent.have(), &self.summary(), writing);
+        let clean = !writing && self.fault.is_none() && !self.is_flushing();
         let (storage, changed) = (content.storage.clone(), content.changed.clone());
         let save = move || match changed {
             Some(path) => save_changed(&store, &storage, record, &path),
-            None => save(&store, &storage, record),
+            None => save(&store, &storage, record, clean),
         };
         let saved = self.shared.disk.run(move || Ok(save())).await;
         if let Ok(Err(error)) = saved {

@@ -2,6 +2,7 @@
 
 use super::resume_record::LifetimeTotals;
 use crate::base::{Bitfield, Moment};
+use crate::store::FileStamps;
 
 /// The schedule of saves.
 pub(super) struct ResumeWriter {
@@ -17,6 +18,8 @@ pub(super) struct ResumeWriter {
     pub last_flush: Moment,
     /// The pieces that are flushed.
     pub flushed: Bitfield,
+    /// The stamps of the files as they were checked, if this run only seeds them; else empty.
+    pub stamps: FileStamps,
     /// Totals over all earlier runs.
     pub totals: LifetimeTotals,
     /// A failed save was logged.
@@ -24,7 +27,12 @@ pub(super) struct ResumeWriter {
 }
 
 impl ResumeWriter {
-    pub(super) const fn new(now: Moment, flushed: Bitfield, totals: LifetimeTotals) -> Self {
+    pub(super) const fn new(
+        now: Moment,
+        flushed: Bitfield,
+        stamps: FileStamps,
+        totals: LifetimeTotals,
+    ) -> Self {
         Self {
             dirty: false,
             saving: false,
@@ -32,6 +40,7 @@ impl ResumeWriter {
             flushing: false,
             last_flush: now,
             flushed,
+            stamps,
             totals,
             complained: false,
         }

@@ -11,7 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, StatxFlags};
 use rustix::io::Errno;
 
 /// The access mode for opening a file.
@@ -81,6 +81,17 @@ impl Root {
     /// The path of the folder.
     pub(in crate::store) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The number of the mount that a file or folder in it lies on, which is unique within a boot (Linux 6.8). `None` on
+    /// older systems.
+    pub(in crate::store) fn mount_id(&self, place: &Path) -> io::Result<Option<u64>> {
+        /// `STATX_MNT_ID_UNIQUE` (statx(2)).
+        const UNIQUE: StatxFlags = StatxFlags::from_bits_retain(0x4000);
+        let place = if place.as_os_str().is_empty() { Path::new(".") } else { place };
+        let place = self.open_at(place, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+        let found = rustix::fs::statx(&place, "", AtFlags::EMPTY_PATH, UNIQUE)?;
+        Ok((found.stx_mask & UNIQUE.bits() != 0).then_some(found.stx_mnt_id))
     }
 
     /// Opens a regular file.

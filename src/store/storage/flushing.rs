@@ -3,9 +3,9 @@
 //! Only the runs that were written are flushed, one after the other, so that a flush can be called off between two of
 //! them: a thread that waits for a slow disk would hold up the end of the process.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -54,30 +54,57 @@ impl Storage {
     }
 
     /// Has these pieces read from the disk itself when they are read next: after a failed write the page cache may
-    /// hold bytes that never got there.
-    pub fn forget_cached(&self, pieces: &Bitfield) -> Result<(), DiskError> {
+    /// hold bytes that never got there. Can be cancelled, which is a [`DiskErrorKind::Cancelled`].
+    pub fn forget_cached(&self, pieces: &Bitfield, cancelled: impl Fn() -> bool) -> Result<(), DiskError> {
         let inner = &*self.inner;
         let _stay = inner.relocating.read().unwrap_or_else(PoisonError::into_inner);
-        let mut files = BTreeSet::new();
+        let mut files: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
         for piece in pieces.iter() {
             for part in inner.layout.geometry.parts_of(piece) {
-                files.extend(inner.locate(&part, piece.index())?.map(|(key, _)| key));
+                if let Some((key, offset)) = inner.locate(&part, piece.index())? {
+                    files.entry(key).or_default().extend(extents(offset, part.len));
+                }
             }
         }
-        for key in files {
+        for (key, extents) in files {
             let open = match inner.open_to_read(key) {
                 Err(error) if matches!(error.kind, DiskErrorKind::Missing | DiskErrorKind::NotPlain) => {
                     continue;
                 }
                 other => other?,
             };
-            // Only pages that are written back are forgotten.
-            tolerate(open.file.sync_data())
-                .map_err(|error| DiskError::from_io("flush", inner.full_path(key), &error))?;
-            // Advice: a file system that has no page cache has nothing to forget.
+            let failed = |error| DiskError::from_io("flush", inner.full_path(key), &error);
+            // Only pages that are written back can be dropped.
+            for extent in extents {
+                if cancelled() {
+                    return Err(DiskError::new(DiskErrorKind::Cancelled, "flush", inner.full_path(key)));
+                }
+                let start = u64::from(extent) * EXTENT;
+                tolerate(map::write_back(&open.file, start, EXTENT)).map_err(failed)?;
+            }
+            tolerate(open.file.sync_data()).map_err(failed)?;
+            // Advice: a file system without a page cache has nothing to drop.
             let _ = rustix::fs::fadvise(&open.file, 0, None, rustix::fs::Advice::DontNeed);
         }
         Ok(())
+    }
+
+    /// The mount through which all its files are reached: the boot id of the machine and the number of the mount, which
+    /// is unique within a boot (Linux 6.8). `None` on older systems, or if there are several.
+    pub fn mount(&self) -> Option<String> {
+        let inner = &*self.inner;
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        let root = &inner.open_root(false).ok()?.root;
+        let mount = root.mount_id(Path::new("")).ok()??;
+        let files = inner.layout.files.iter().filter(|file| !file.pad).map(|file| file.path.as_path());
+        // A link may lead to any other file system.
+        let places: BTreeSet<&Path> =
+            if inner.options.follow { files.collect() } else { files.filter_map(Path::parent).collect() };
+        let elsewhere = |place: &Path| match root.mount_id(place) {
+            Ok(id) => id != Some(mount),
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        };
+        (!places.into_iter().any(elsewhere)).then(|| format!("{}:{mount}", boot.trim()))
     }
 }
 
@@ -89,15 +116,22 @@ impl Inner {
             let mut write_state = self.write_state();
             (std::mem::take(&mut write_state.dirty), std::mem::take(&mut write_state.folders))
         };
-        let mut whole = None;
+        let mut read_only = BTreeSet::new();
         let flushed = dirty.iter().try_for_each(|&(key, extent)| {
-            if whole != Some(key) {
-                let _step = enter(key)?;
-                whole = self.flush_extent(key, extent)?.then_some(key);
+            let _step = enter(key)?;
+            if !self.flush_extent(key, extent)? {
+                read_only.insert(key);
             }
             Ok(())
         });
-        let flushed = flushed.and_then(|()| self.flush_folders(&folders));
+        let flushed = flushed
+            .and_then(|()| {
+                read_only.iter().try_for_each(|&key| {
+                    let _step = enter(key)?;
+                    self.sync_file(key)
+                })
+            })
+            .and_then(|()| self.flush_folders(&folders));
         if flushed.is_err() {
             let mut write_state = self.write_state();
             write_state.dirty.extend(dirty);
@@ -106,20 +140,28 @@ impl Inner {
         flushed
     }
 
-    /// Makes one extent of a file durable, and sees whether it is still the file we write to. Says whether it flushed the
-    /// whole file: through a file that is open for reading alone the system flushes no map.
+    /// Writes back one extent of a file and checks that it is still the file we write to. Returns whether the extent is
+    /// durable; one of a file that is open for reading alone is not before [`Self::sync_file`].
     fn flush_extent(&self, key: u32, extent: u32) -> Result<bool, DiskError> {
         let open = match self.open_to_read(key) {
-            // It has gone away since, and what was needed of it with it into the files.
+            // The part file is removed after its bytes were moved and flushed.
             Err(error) if key == PART_FILE && error.kind == DiskErrorKind::Missing => return Ok(true),
             other => other?,
         };
         let start = u64::from(extent) * EXTENT;
-        let flushed =
-            if open.writable { map::flush(&open.file, start, EXTENT) } else { open.file.sync_data() };
-        tolerate(flushed).map_err(|error| DiskError::from_io("flush", self.full_path(key), &error))?;
+        // Through a file that is open for reading alone the system flushes no map.
+        let write = if open.writable { map::flush } else { map::write_back };
+        let flushed = tolerate(write(&open.file, start, EXTENT));
+        flushed.map_err(|error| DiskError::from_io("flush", self.full_path(key), &error))?;
         self.expect_unchanged(key, &open.file, "flush")?;
-        Ok(!open.writable)
+        Ok(open.writable)
+    }
+
+    /// Syncs a file that is open for reading alone.
+    fn sync_file(&self, key: u32) -> Result<(), DiskError> {
+        let open = self.open_to_read(key)?;
+        let synced = tolerate(open.file.sync_data());
+        synced.map_err(|error| DiskError::from_io("flush", self.full_path(key), &error))
     }
 
     fn flush_folders(&self, folders: &BTreeSet<PathBuf>) -> Result<(), DiskError> {

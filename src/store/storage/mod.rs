@@ -65,6 +65,8 @@ struct WriteState {
     extents: BTreeSet<(u32, u32)>,
     /// Extents written to since the last flush, by file and number.
     dirty: BTreeSet<(u32, u32)>,
+    /// Files that were opened for writing, and have their full length since.
+    written: BTreeSet<u32>,
     /// Folders with new entries since the last flush.
     folders: BTreeSet<PathBuf>,
     /// Pieces with unverified bytes in the part file.
@@ -294,6 +296,7 @@ impl Inner {
             write_state.dirty.insert((key, 0));
             write_state.folders.extend(path.ancestors().skip(1).map(Path::to_owned));
         }
+        self.write_state().written.insert(key);
         let open = Arc::new(OpenFile { file, writable: true });
         self.file_pool.insert(handle, open.clone());
         Ok(open)

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{IN_PART_FILE, Inner, PART_FILE, Storage};
@@ -140,6 +140,12 @@ impl Storage {
             }
             other => other.map_err(|error| DiskError::from_io("find", inner.root.as_path(), &error))?,
         };
+        let folder = Path::new("");
+        if let Some(open) = inner.lock_open_root().clone()
+            && root.mount_id(folder).ok() != open.root.mount_id(folder).ok()
+        {
+            return Err(changed(inner.root.clone(), "another file system is mounted there now"));
+        }
         for (at, spec) in inner.layout.files.iter().enumerate() {
             let key = at as u32;
             if spec.pad || !inner.is_wanted(key) {

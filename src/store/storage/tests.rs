@@ -177,7 +177,7 @@ fn what_another_run_wrote_is_flushed_and_read_from_the_disk() {
     drop(storage);
     let storage = sample.storage(folder.path(), DiskIo::Auto, &wanted);
     let all = Bitfield::all(sample.geometry().piece_count());
-    storage.forget_cached(&all).unwrap();
+    storage.forget_cached(&all, || false).unwrap();
     read_back(&sample, &storage);
     storage.mark_unflushed(&all);
     assert_eq!(
@@ -190,7 +190,7 @@ fn what_another_run_wrote_is_flushed_and_read_from_the_disk() {
         std::fs::remove_file(folder.path().join(&sample.layout.files[file].path)).unwrap();
     }
     let storage = sample.storage(folder.path(), DiskIo::Auto, &wanted);
-    storage.forget_cached(&all).unwrap();
+    storage.forget_cached(&all, || false).unwrap();
 }
 
 #[test]
@@ -352,4 +352,20 @@ fn files_that_somebody_took_away_are_missed() {
             }
         }
     }
+}
+
+#[test]
+fn what_leaves_the_part_file_is_flushed_at_once() {
+    let sample = Sample::new(1 << 20, &[(300_000, false), (200_000, false), (300_000, false)]);
+    let folder = tempfile::tempdir().unwrap();
+    let storage = sample.storage(folder.path(), DiskIo::Auto, &[true, false, false]);
+    for piece in sample.geometry().pieces() {
+        storage.write(piece, &[sample.bytes(piece)]).unwrap();
+    }
+    storage.flush().unwrap();
+    let have = Bitfield::all(sample.geometry().piece_count());
+    storage.set_wanted(&[true, true, false], &have).unwrap();
+    assert!(folder.path().join(storage.part_file_name()).exists(), "the third file still needs it");
+    assert!(storage.inner.write_state().dirty.is_empty(), "its piece counts as flushed");
+    assert!(std::fs::read(folder.path().join(&sample.layout.files[1].path)).unwrap() == sample.file(1));
 }

@@ -42,7 +42,7 @@ impl Storage {
             Err(error) if error.kind == DiskErrorKind::Missing => None,
             Err(error) => return Err(error),
         };
-        let mut part_needed = false;
+        let (mut part_needed, mut moved) = (false, false);
         for at in 0..inner.layout.files.len() {
             let file = FileIndex(at as u32);
             let want = wanted.get(at).copied().unwrap_or(true);
@@ -55,6 +55,7 @@ impl Storage {
                     && inner.is_in_part_file(file)?
                 {
                     inner.move_from_part_file(open_root, file, have)?;
+                    moved = true;
                 }
                 location.store(IN_FILE, Ordering::Relaxed);
             } else {
@@ -68,12 +69,14 @@ impl Storage {
                 part_needed |= inner.is_in_part_file(file)?;
             }
         }
+        if moved {
+            // Their pieces may count as flushed, and the part file may go.
+            self.flush_now()?;
+        }
         if let Some(open_root) = open_root
             && !part_needed
             && inner.stat(&open_root, PART_FILE)? != FileStatus::Missing
         {
-            // The moved bytes must be safe before the part file goes.
-            self.flush_now()?;
             inner.remove_part_file(&open_root)?;
         }
         Ok(())

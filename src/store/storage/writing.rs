@@ -108,11 +108,11 @@ impl Inner {
         let open = self.open_to_write(open_root, key)?;
         self.expect_unchanged(key, &open.file, "write")?;
         let len: u64 = slices.iter().map(|slice| slice.len() as u64).sum();
-        // Marked before the write, so that a concurrent flush is not the last one.
-        self.write_state().dirty.extend(extents(offset, len).map(|extent| (key, extent)));
         let result = self
             .reserve(open_root, key, &open.file, offset, len)
             .and_then(|reserved| open_root.strategy.write(&open.file, offset, slices, reserved));
+        // After the write: a flush that comes in between must not take the mark and miss the bytes.
+        self.write_state().dirty.extend(extents(offset, len).map(|extent| (key, extent)));
         result.map_err(|error| {
             // The reserved space or the open file may be gone.
             self.close_file(key);
@@ -174,8 +174,10 @@ impl Inner {
         what: &'static str,
     ) -> Result<(), DiskError> {
         let now = file.metadata().map_err(|error| DiskError::from_io(what, self.full_path(key), &error))?;
+        // A file that we have not written to may be as short as it was found.
         let short = key != PART_FILE
             && self.options.alloc != Alloc::None
+            && self.write_state().written.contains(&key)
             && now.len() < self.layout.files[key as usize].len;
         let how = match (now.nlink(), short) {
             (0, _) => "it was removed",

@@ -11,7 +11,6 @@ use std::time::{Duration, SystemTime};
 use redb::{
     ConcurrencyMode, Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition,
 };
-use rustix::fs::{AtFlags, StatxFlags};
 
 use self::encoding::RecordError;
 use super::error::{DiskError, DiskErrorKind};
@@ -42,7 +41,7 @@ pub struct ResumeRecord {
     /// The verified pieces that were written, including all flushed ones. The others are rechecked after any end,
     /// except a clean one after which the page cache lives on (`mount`).
     pub written: Bitfield,
-    /// The mount through which the files were written, see [`mount_of`]; `None` if unknown.
+    /// The mount through which the files were written, see [`Storage::mount`]; `None` if unknown.
     pub mount: Option<String>,
     /// Payload uploaded in all runs, in bytes.
     pub uploaded: u64,
@@ -267,7 +266,7 @@ impl TorrentStore {
 /// After a clean end written pieces count like flushed ones while the files are reached through the same mount: the
 /// page cache holds them until they are on the disk.
 pub fn trusted_pieces(storage: &Storage, record: &ResumeRecord) -> Result<Bitfield, DiskError> {
-    let cached = !record.running && record.mount.is_some() && record.mount == mount_of(storage.root());
+    let cached = !record.running && record.mount.is_some() && record.mount == storage.mount();
     let claimed = if cached { &record.written } else { &record.flushed };
     let last = record.saved.checked_add(GRACE).unwrap_or(record.saved);
     let last_ns = last.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
@@ -282,17 +281,6 @@ pub fn trusted_pieces(storage: &Storage, record: &ResumeRecord) -> Result<Bitfie
             old == new
         }
     })
-}
-
-/// The mount of a folder: the boot id of the machine and the number of the mount, which is unique within a boot (Linux
-/// 6.8). `None` on older systems, or if the folder does not exist.
-pub fn mount_of(folder: &Path) -> Option<String> {
-    /// `STATX_MNT_ID_UNIQUE` (statx(2)).
-    const UNIQUE: StatxFlags = StatxFlags::from_bits_retain(0x4000);
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    let found = rustix::fs::statx(rustix::fs::CWD, folder, AtFlags::empty(), UNIQUE).ok()?;
-    let known = found.stx_mask & UNIQUE.bits() != 0;
-    known.then(|| format!("{}:{}", boot.trim(), found.stx_mnt_id))
 }
 
 /// An error of the store's file.

@@ -134,8 +134,7 @@ fn only_unchanged_files_are_believed() {
     };
     assert!(trusted_pieces(&storage, &record).unwrap().is_full());
     // Pieces that were only written are trusted after a clean end, as long as the page cache lives on.
-    let mut written =
-        ResumeRecord { flushed: Bitfield::none(5), mount: mount_of(folder.path()), ..record.clone() };
+    let mut written = ResumeRecord { flushed: Bitfield::none(5), mount: storage.mount(), ..record.clone() };
     assert_eq!(trusted_pieces(&storage, &written).unwrap().is_full(), written.mount.is_some());
     written.running = true;
     assert!(trusted_pieces(&storage, &written).unwrap().is_empty());

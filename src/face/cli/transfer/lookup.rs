@@ -50,7 +50,7 @@ pub(super) struct Known {
 /// The next step of a lookup, as the person at the terminal wants it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LookupAction {
-    /// Continue.
+    /// Continue all lookups.
     Wait,
     /// Give up the torrent that has been looked up longest.
     Skip,
