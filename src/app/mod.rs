@@ -39,6 +39,8 @@ pub mod verification;
 mod error;
 mod fault;
 mod remedy;
+#[cfg(test)]
+mod testing;
 
 pub use error::{Error, ErrorKind, quoted, reason, shown};
 pub use remedy::Remedy;

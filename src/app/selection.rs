@@ -164,7 +164,8 @@ fn numbers(part: &str) -> Result<(usize, usize), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::metainfo::{Attributes, Content, Draft, DraftFile, Extras};
+    use crate::app::testing;
+    use crate::proto::metainfo::{Attributes, Content, DraftFile};
 
     fn torrent() -> Metainfo {
         let file = |path: &str, len| DraftFile {
@@ -172,16 +173,8 @@ mod tests {
             len,
             attributes: Attributes::NONE,
         };
-        let draft = Draft {
-            name: "t".into(),
-            content: Content::Several(vec![file("a.mkv", 5000), file("b.txt", 10), file("sub/C.MKV", 100)]),
-            piece_len: 16 << 10,
-            digests: vec![0; 20],
-            private: false,
-            source: None,
-            extras: Extras::default(),
-        };
-        Metainfo::parse(&draft.to_bytes()).unwrap()
+        let files = vec![file("a.mkv", 5000), file("b.txt", 10), file("sub/C.MKV", 100)];
+        testing::torrent("t", Content::Several(files))
     }
 
     fn of(words: &[&str]) -> Result<Vec<bool>, String> {

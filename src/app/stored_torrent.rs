@@ -107,20 +107,8 @@ pub fn data_moved(stored: &StoredTorrent, argument: &Path) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::metainfo::{Attributes, Content, Draft, Extras, Metainfo};
-
-    fn torrent(name: &str) -> Metainfo {
-        let draft = Draft {
-            name: name.into(),
-            content: Content::Single(1, Attributes::NONE),
-            piece_len: 16 << 10,
-            digests: vec![0; 20],
-            private: false,
-            source: None,
-            extras: Extras::default(),
-        };
-        Metainfo::parse(&draft.to_bytes()).unwrap()
-    }
+    use crate::app::testing::single_file;
+    use crate::proto::metainfo::Metainfo;
 
     #[test]
     fn a_beginning_that_is_unique_is_enough() {
@@ -129,7 +117,7 @@ mod tests {
         let failure = find("abcd").unwrap_err();
         assert_eq!((failure.kind, failure.word), (ErrorKind::Input, "not_found"));
         let stored = StoredTorrentFiles::in_state_dir(state.path());
-        let mut all: Vec<Metainfo> = (0..300).map(|n| torrent(&format!("film {n}"))).collect();
+        let mut all: Vec<Metainfo> = (0..300).map(|n| single_file(&format!("film {n}"))).collect();
         for torrent in &all {
             stored.save(&torrent.info_hash(), &torrent.to_bytes()).unwrap();
         }
@@ -156,7 +144,7 @@ mod tests {
         let names: Vec<String> = (0..9).map(|n| format!("{}{n}", "ab".repeat(19) + "a")).collect();
         for name in &names {
             let id: InfoHashes = name.parse().unwrap();
-            stored.save(&id, torrent("x").to_bytes().as_slice()).unwrap();
+            stored.save(&id, single_file("x").to_bytes().as_slice()).unwrap();
         }
         let failure = find(Path::new("abab"), Some(state.path())).unwrap_err();
         assert_eq!(

@@ -1,8 +1,11 @@
 //! Ctrl-C, termination and sudden death.
 
 use std::net::TcpListener;
+use std::os::unix::fs::FileExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
+
+use torr::proto::metainfo::{Attributes, Content, Draft, Extras};
 
 use super::Scene;
 use super::party::{Party, TIMEOUT};
@@ -156,4 +159,34 @@ fn a_demo_cleans_up_when_it_is_interrupted() {
     assert!(demo.errors().contains("stopping, cleaning up"), "{}", demo.errors());
     let left: Vec<_> = std::fs::read_dir(scene.path().join("tmp")).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_check_that_is_cut_off_says_so() {
+    const PIECE: u64 = 16 << 20;
+    const PIECES: u64 = 512;
+    let scene = Scene::new();
+    // One byte in each piece, so that none is a hole that need not be hashed.
+    scene.write("got/x.bin", "");
+    let file = std::fs::File::options().write(true).open(scene.path().join("got/x.bin")).unwrap();
+    file.set_len(PIECE * PIECES).unwrap();
+    for piece in 0..PIECES {
+        file.write_all_at(b"x", piece * PIECE).unwrap();
+    }
+    let draft = Draft {
+        name: "x.bin".into(),
+        content: Content::Single(PIECE * PIECES, Attributes::NONE),
+        piece_len: PIECE as u32,
+        digests: vec![0; 20 * PIECES as usize],
+        private: false,
+        source: None,
+        extras: Extras::default(),
+    };
+    scene.write("x.torrent", draft.to_bytes());
+    let mut command = scene.command(&["get", "x.torrent", "-o", "got", "--bind", "127.0.0.1"]);
+    let mut get = Program::start("get", &mut command, scene.path());
+    wait_for("it checks", TIMEOUT, || get.errors().contains("checking files").then_some(()));
+    assert_eq!(stop(&mut get, "-INT"), Some(130));
+    let errors = get.errors();
+    assert!(errors.contains("stopped while checking existing files, which are unchanged"), "{errors}");
 }

@@ -110,24 +110,11 @@ fn spelled_out(hash: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::metainfo::{Attributes, Content, Draft, Extras};
+    use crate::app::testing::single_file;
     use crate::store::StoredTorrentFiles;
 
     fn link(text: &str) -> Link {
         Link::of(Path::new(text)).unwrap().unwrap()
-    }
-
-    fn torrent() -> Metainfo {
-        let draft = Draft {
-            name: "x".into(),
-            content: Content::Single(1, Attributes::NONE),
-            piece_len: 16 << 10,
-            digests: vec![0; 20],
-            private: false,
-            source: None,
-            extras: Extras::default(),
-        };
-        Metainfo::parse(&draft.to_bytes()).unwrap()
     }
 
     #[test]
@@ -163,7 +150,7 @@ mod tests {
 
     #[test]
     fn what_the_link_knows_goes_into_the_torrent() {
-        let torrent = torrent();
+        let torrent = single_file("x");
         let text = format!(
             "magnet:?xt=urn:btih:{}&tr=udp://a:1&tr=udp://b:1&ws=http://w/&so=0&x.pe=1.2.3.4:5",
             torrent.info_hash()
@@ -182,7 +169,7 @@ mod tests {
     #[test]
     fn what_was_had_before_is_remembered() {
         let state = tempfile::tempdir().unwrap();
-        let torrent = torrent();
+        let torrent = single_file("x");
         let (v1, hash) = (torrent.info_hash().v1().unwrap(), torrent.info_hash().to_string());
         assert!(link(&hash).stored(Some(state.path())).is_none() && link(&hash).stored(None).is_none());
         StoredTorrentFiles::in_state_dir(state.path())

@@ -30,16 +30,16 @@ pub use options::{SubmissionOptions, TorrentFileMode};
 pub use torrent_file::{SavedTorrentFile, torrent_file_name};
 pub use transfer::{SubmittedTorrent, Transfer};
 
-/// The next thing to be done for a torrent.
+/// The next step for a torrent.
 #[derive(Debug)]
 pub enum Submission {
-    /// Its data is to be downloaded or seeded.
+    /// A download, or seeding.
     Transfer(Box<Transfer>),
-    /// Its metadata is to be found first.
+    /// A search for the metadata, which has to be found first.
     MetadataSearch(Box<MetadataSearch>),
-    /// Nothing: only its torrent file was wanted, and is saved.
+    /// A saved torrent file; nothing else was asked for.
     TorrentFile(SavedTorrentFile),
-    /// Peers are to be added to a torrent that was submitted before.
+    /// Peers to add to a torrent that was submitted before.
     MorePeers(Box<MorePeers>),
 }
 
@@ -54,7 +54,7 @@ pub struct MorePeers {
     pub named_peers: Vec<(String, u16)>,
 }
 
-/// The face's ear while submissions are built; several threads may speak at once.
+/// The way from the builder of submissions to the face. Several threads may call it at once.
 pub trait SubmissionWatch: Send + Sync {
     /// A warning about a torrent, clean for a terminal.
     fn warn(&self, text: &str);

@@ -1,4 +1,4 @@
-//! Options of submissions: the wishes of the user that hold for all torrents of a request.
+//! Options of submissions, which hold for all torrents of a request.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub enum TorrentFileMode {
     FileOnly(Option<PathBuf>),
 }
 
-/// The wishes of the user for the torrents of a request.
+/// The options for the torrents of a request.
 #[derive(Clone, Debug)]
 pub struct SubmissionOptions {
     /// The folder of downloads, as the user names it.
@@ -42,7 +42,7 @@ pub struct SubmissionOptions {
     pub torrent_file: TorrentFileMode,
     /// How long the metadata of a link may make no progress; nothing for ever.
     pub metadata_timeout: Option<Duration>,
-    /// The only wanted file is read as a stream while it comes; errors name the origin of this wish.
+    /// The only wanted file is read as a stream while it comes; errors name the origin of this option.
     pub stream: Option<Origin>,
 }
 

@@ -43,7 +43,7 @@ impl Driver {
 
         self.handle_input(Input::Command(TorrentCommand::Stop));
         self.peers.clear();
-        // The disk has the time that trackers take.
+        // A flush gets the time that trackers take, and one in progress a moment to report its result.
         let waits = self.is_flushing();
         let flushing = waits || (self.announcing > 0 && !writing && self.fault.is_none() && self.flush());
         let until = (began + LEAVE_TIMEOUT).min(Instant::now() + ANNOUNCE_TIMEOUT);

@@ -1,4 +1,4 @@
-//! The threads that flush: nothing else waits for them, and their end is not waited for.
+//! The flush threads. No other thread waits for them, not even at the end.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +8,7 @@ use super::Done;
 use crate::store::error::{DiskError, DiskErrorKind};
 use crate::store::storage::Storage;
 
-/// A second thread goes on where the first waits for a disk that hangs.
+/// Number of threads: the second goes on while the first waits for a disk that hangs.
 const THREADS: usize = 2;
 
 /// The threads and their work. Clones share them.
@@ -21,7 +21,7 @@ pub(super) struct Flusher {
 struct Shared {
     jobs: Mutex<VecDeque<FlushJob>>,
     work: Condvar,
-    /// Ends the threads, and calls off the flushes that are under way.
+    /// Ends the threads and cancels flushes in progress.
     ending: AtomicBool,
 }
 
@@ -31,7 +31,7 @@ struct FlushJob {
 }
 
 impl Flusher {
-    /// Starts the threads. Where the system gives none, every flush is refused.
+    /// Starts the threads. If the system gives none, every flush is refused.
     pub(super) fn start() -> Self {
         let shared = Arc::new(Shared::default());
         let start = |_: &usize| {
@@ -44,7 +44,7 @@ impl Flusher {
         Self { shared }
     }
 
-    /// Flushes a storage after those that wait already.
+    /// Queues a flush.
     pub(super) fn flush(&self, storage: &Storage, done: Done<Result<(), DiskError>>) {
         let job = FlushJob { storage: storage.clone(), done };
         let mut jobs = self.shared.lock();
@@ -57,7 +57,7 @@ impl Flusher {
         self.shared.work.notify_one();
     }
 
-    /// Calls off all flushes and ends the threads, without waiting for them.
+    /// Cancels all flushes and ends the threads, without waiting for them.
     pub(super) fn shutdown(&self) {
         let jobs = {
             let mut jobs = self.shared.lock();

@@ -1,7 +1,7 @@
-//! Making files durable, and reading them again from the disk itself.
+//! Flushes of files to the disk, and rereading them from the disk itself.
 //!
-//! Only the runs that were written are flushed, one after the other, so that a flush can be called off between two of
-//! them: a thread that waits for a slow disk would hold up the end of the process.
+//! Only written extents are flushed, one after the other, so that a flush can be cancelled between two of them: a
+//! thread that waits for a slow disk would delay the end of the process.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -17,35 +17,35 @@ use crate::store::map;
 use crate::store::write_strategy::EXTENT;
 
 impl Storage {
-    /// Makes everything durable that was written before this call.
+    /// Flushes everything that was written before this call.
     pub fn flush(&self) -> Result<(), DiskError> {
         self.flush_unless(&AtomicBool::new(false))
     }
 
-    /// Does the same until it is called off, which is a [`DiskErrorKind::Cancelled`].
+    /// Flushes until it is cancelled, which is a [`DiskErrorKind::Cancelled`].
     pub fn flush_unless(&self, cancelled: &AtomicBool) -> Result<(), DiskError> {
         let inner = &*self.inner;
         inner.flush_dirty(|key| {
             if cancelled.load(Ordering::Relaxed) {
                 return Err(DiskError::new(DiskErrorKind::Cancelled, "flush", inner.full_path(key)));
             }
-            // The part file goes away only while nobody holds this.
+            // The part file is removed only under the write lock.
             Ok(inner.relocating.read().unwrap_or_else(PoisonError::into_inner))
         })
     }
 
-    /// Makes everything durable for a caller who has seen to it that no bytes change their place meanwhile.
+    /// Flushes everything; the caller holds the lock that keeps bytes in place.
     pub(super) fn flush_now(&self) -> Result<(), DiskError> {
         self.inner.flush_dirty(|_| Ok(()))
     }
 
-    /// Has the next flush make these pieces durable, whoever wrote them.
+    /// Marks pieces for the next flush, whichever program wrote them.
     pub fn mark_unflushed(&self, pieces: &Bitfield) {
         let inner = &*self.inner;
         let _stay = inner.relocating.read().unwrap_or_else(PoisonError::into_inner);
         for piece in pieces.iter() {
             for part in inner.layout.geometry.parts_of(piece) {
-                // A place that is not known holds nothing to flush.
+                // A location that cannot be determined holds nothing to flush.
                 if let Ok(Some((key, offset))) = inner.locate(&part, piece.index()) {
                     inner.write_state().dirty.extend(extents(offset, part.len).map(|extent| (key, extent)));
                 }
@@ -53,8 +53,9 @@ impl Storage {
         }
     }
 
-    /// Has these pieces read from the disk itself when they are read next: after a failed write the page cache may
-    /// hold bytes that never got there. Can be cancelled, which is a [`DiskErrorKind::Cancelled`].
+    /// Drops the files of these pieces from the page cache, so that the next read comes from the disk itself: after a
+    /// failed write the page cache may hold bytes that never reached it. Can be cancelled, which is a
+    /// [`DiskErrorKind::Cancelled`].
     pub fn forget_cached(&self, pieces: &Bitfield, cancelled: impl Fn() -> bool) -> Result<(), DiskError> {
         let inner = &*self.inner;
         let _stay = inner.relocating.read().unwrap_or_else(PoisonError::into_inner);
@@ -109,8 +110,8 @@ impl Storage {
 }
 
 impl Inner {
-    /// Flushes what was written since the last flush. Each step begins with `enter`, and lasts as long as what that
-    /// returns. What is not flushed in the end is left to the next flush.
+    /// Flushes what was written since the last flush, and leaves it to the next one after an error. `enter` is called
+    /// before each step, and its result is held during the step.
     fn flush_dirty<T>(&self, enter: impl Fn(u32) -> Result<T, DiskError>) -> Result<(), DiskError> {
         let (dirty, folders) = {
             let mut write_state = self.write_state();
@@ -176,7 +177,7 @@ impl Inner {
     }
 }
 
-/// Takes a file system that flushes nothing as it is.
+/// Accepts that a file system does not support flushes.
 fn tolerate(flushed: io::Result<()>) -> io::Result<()> {
     match flushed {
         Err(error)

@@ -31,8 +31,8 @@ impl Session<'_> {
         Ok(exit)
     }
 
-    /// Says what was kept, and how to go on.
-    pub(super) fn interrupted(&mut self, exit: Exit, view: &View) -> Result<Exit, Error> {
+    /// Says what was kept, and how to go on, by the views `before` the engine was stopped and after.
+    pub(super) fn interrupted(&mut self, exit: Exit, before: &View, view: &View) -> Result<Exit, Error> {
         let done = |id: &TorrentId| row(view, *id).map_or(0, |row| row.done);
         let open = self.running.iter().filter(|(_, running)| !running.over && running.path.is_none());
         let mut unfinished: Vec<_> = open.map(|(id, _)| (done(id), self.reporter.size(*id))).collect();
@@ -45,7 +45,7 @@ impl Session<'_> {
                 self.outcomes.done();
             }
         }
-        let checking = |id: &TorrentId| row(view, *id).is_some_and(|row| row.state == State::Checking);
+        let checking = |id: &TorrentId| row(before, *id).is_some_and(|row| row.state == State::Checking);
         let checked_only = self.running.iter().any(|(id, running)| !running.over && checking(id));
         if exit == Exit::Pipe {
             // Nobody is there to be told.

@@ -1,11 +1,12 @@
 //! From the start of the engine to the end of the last torrent.
 //!
-//! Here is the loop that waits for whatever happens next; `hearing` is what is made of what the engine tells,
-//! `ending` how it ends in good order.
+//! Here is the loop that waits for the next event of any kind; `submitting` hands submissions to the engine, `hearing`
+//! handles its events, and `ending` ends a session in good order.
 
 mod ending;
 mod hearing;
 mod metadata_searches;
+mod submitting;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,16 +23,14 @@ use super::notices;
 use super::reporter::Reporter;
 use super::stream::{Stream, Streamed};
 use super::{Outcomes, RunningEngine, TransferRequest, Verb, block_on, on};
-use crate::app::door::{
-    Add, After, Command, ContentOptions, Door, Events, ExistingFiles, Row, SeedGoal, View,
-};
+use crate::app::door::{After, Command, ContentOptions, Door, Events, ExistingFiles, Row, SeedGoal, View};
 use crate::app::hook::{HookOutput, Hooks};
 use crate::app::session_settings::SessionSettings;
 use crate::app::source_watch::Watch;
 use crate::app::stall::Stall;
-use crate::app::submission::{MorePeers, Submission, Submissions, SubmittedTorrent, Transfer};
+use crate::app::submission::{Submission, Submissions, SubmittedTorrent};
 use crate::app::{Error, ErrorKind};
-use crate::base::{InfoHashes, TorrentId};
+use crate::base::TorrentId;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::output::{Output, Progress};
 use crate::face::cli::signals::{Resizes, Signals};
@@ -84,9 +83,11 @@ async fn run_session(
         }
     }
     output.live.erase();
+    // A torrent that has stopped no longer says that its files were being checked.
+    let before = door.view();
     stop(&door, &mut signals).await;
     match result? {
-        Some(signal) => session.interrupted(signal, &door.view()),
+        Some(signal) => session.interrupted(signal, &before, &door.view()),
         None => session.ended(),
     }
 }
@@ -170,7 +171,7 @@ impl Running {
         Self { torrent, trusting, found: 0, stall: Stall::default(), path: None, over: false }
     }
 
-    /// SeedGoal when it is given, if it is.
+    /// The goal of seeding, if it is seeded.
     fn until(&self) -> SeedGoal {
         if let After::Seed(until) = self.torrent.after { until } else { SeedGoal::default() }
     }
@@ -289,61 +290,6 @@ impl<'a> Session<'a> {
         Ok(None)
     }
 
-    fn count(&mut self, submission: &Submission) {
-        if !matches!(submission, Submission::MorePeers(_)) {
-            self.reporter.one_more();
-        }
-    }
-
-    /// Does the next thing for a torrent, which is in the engine under this id if it has one.
-    fn begin(&mut self, submission: Submission, id: Option<TorrentId>, door: &Door) -> Result<(), Error> {
-        match submission {
-            Submission::MetadataSearch(search) => {
-                let id = door.add(search.add.clone());
-                self.reporter.set_info_hashes(id, search.add.info_hashes());
-                self.searches.add(id, *search);
-            }
-            Submission::Transfer(transfer) => {
-                let Transfer { mut add, torrent, reader } = *transfer;
-                let (info_hashes, content) = (torrent.info_hashes, add.content.take());
-                let running = content.as_ref().map(|content| Running::new(torrent, content));
-                let id = match (id.or_else(|| self.take_found(&info_hashes)), content) {
-                    (Some(id), Some(content)) => {
-                        door.send(Command::Start(id, content));
-                        id
-                    }
-                    (_, content) => door.add(Add { content, ..add }),
-                };
-                self.reporter.set_info_hashes(id, info_hashes);
-                self.running.extend(running.map(|running| (id, running)));
-                if let Some(reader) = reader {
-                    self.stream = Some(Stream::start(reader)?);
-                }
-            }
-            Submission::MorePeers(more) => {
-                let MorePeers { info_hashes, peers, named_peers } = *more;
-                if let Some(id) = self.reporter.id_of(&info_hashes) {
-                    door.send(Command::Peers(id, peers));
-                    door.send(Command::NamedPeers(id, named_peers));
-                }
-            }
-            Submission::TorrentFile(saved) => {
-                let view = door.view();
-                let row = view.torrents.iter().find(|row| row.info_hashes.overlaps(&saved.info_hashes));
-                self.reporter.saved(id.or(row.map(|row| row.id)), &saved, row, self.begun.elapsed())?;
-                self.outcomes.done();
-            }
-        }
-        Ok(())
-    }
-
-    /// The torrent of these info-hashes that waits to be started; it does so no longer.
-    fn take_found(&mut self, info_hashes: &InfoHashes) -> Option<TorrentId> {
-        let is_it = |id: &TorrentId| self.reporter.info_hashes(*id).as_ref() == Some(info_hashes);
-        let at = self.found.iter().position(is_it)?;
-        Some(self.found.swap_remove(at))
-    }
-
     /// Asks for details of a single seeding torrent: its peers are shown beside it.
     fn look_closer(&self, door: &Door) {
         if self.output.progress == Progress::Bar
@@ -353,41 +299,6 @@ impl<'a> Session<'a> {
         {
             door.send(Command::ShowDetail(Some(*id)));
         }
-    }
-
-    /// One more submission was built, or could not be, or all are.
-    fn built(&mut self, submission: Option<Result<Submission, Error>>, door: &Door) -> Result<(), Error> {
-        match submission {
-            None => self.more = None,
-            Some(Ok(submission)) => {
-                self.count(&submission);
-                self.begin(submission, None, door)?;
-            }
-            Some(Err(failure)) => {
-                self.output.fail(&failure);
-                self.outcomes.failed(&failure);
-                self.reporter.one_less();
-            }
-        }
-        Ok(())
-    }
-
-    /// The metadata of the torrent with this id was found, and this is to be done next.
-    fn resolved(
-        &mut self,
-        id: TorrentId,
-        submission: Result<Submission, Error>,
-        door: &Door,
-    ) -> Result<(), Error> {
-        if !matches!(submission, Ok(Submission::Transfer(_))) {
-            door.send(Command::Remove(id));
-        }
-        match submission {
-            Ok(submission) => self.begin(submission, Some(id), door)?,
-            Err(failure) => self.lost(id, &failure),
-        }
-        self.look_closer(door);
-        Ok(())
     }
 
     fn hook_ended(&mut self, ended: Result<(), Error>) {
