@@ -23,6 +23,8 @@ impl From<&DiskError> for Error {
             K::NotPlain => (ErrorKind::Disk, "not_plain", None),
             K::Name => (ErrorKind::Disk, "name", None),
             K::Busy => (ErrorKind::Busy, "busy", None),
+            K::InUse => (ErrorKind::Busy, "busy", Some(R::StopOther)),
+            K::Newer => (ErrorKind::Disk, "newer_state", Some(R::UpdateTorr)),
             K::Invalid => (ErrorKind::Input, "malformed", None),
             K::Cancelled => (ErrorKind::Interrupted, "cancelled", None),
             K::Io => (ErrorKind::Disk, "io", None),

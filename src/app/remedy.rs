@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::base::InfoHashes;
 use crate::engine;
 use crate::store::Skipped;
 
@@ -28,8 +29,8 @@ pub enum Remedy {
     Moved {
         /// How the torrent was named.
         argument: PathBuf,
-        /// Torrent file of the torrent.
-        torrent_file: PathBuf,
+        /// The info-hashes of the torrent.
+        torrent: InfoHashes,
         /// The folder its data was in.
         folder: PathBuf,
     },

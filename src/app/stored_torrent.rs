@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use super::{Error, ErrorKind, Remedy, quoted, shown};
 use crate::base::InfoHashes;
 use crate::engine::{self, StoredTorrent};
-use crate::store::StoredTorrentFiles;
 
 /// With fewer digits too much is meant.
 const MIN_DIGITS: usize = 4;
@@ -42,9 +41,9 @@ pub fn find(argument: &Path, state: Option<&Path>) -> Result<Option<StoredTorren
     }
 }
 
-/// Where the torrent file of a remembered torrent lies.
-pub fn torrent_file(state: &Path, torrent: &InfoHashes) -> PathBuf {
-    StoredTorrentFiles::in_state_dir(state).path(torrent)
+/// A remembered torrent as it is written on a command line.
+pub fn argument(torrent: &InfoHashes) -> PathBuf {
+    PathBuf::from(torrent.to_string())
 }
 
 /// The argument as digits of an info hash, if it can be the beginning of one.
@@ -92,8 +91,7 @@ pub fn data_moved(stored: &StoredTorrent, argument: &Path) -> Error {
     match &stored.folder {
         Some(folder) => {
             let message = format!("{name} is no longer in {}", shown(folder));
-            let (argument, torrent_file) = (argument.to_owned(), stored.torrent_file.clone());
-            let remedy = Remedy::Moved { argument, torrent_file, folder: folder.clone() };
+            let remedy = Remedy::Moved { argument: argument.to_owned(), torrent: id, folder: folder.clone() };
             Error::new(ErrorKind::Disk, "files_missing", message).remedy(remedy).about(id)
         }
         None => {
@@ -109,6 +107,7 @@ mod tests {
     use super::*;
     use crate::app::testing::single_file;
     use crate::proto::metainfo::Metainfo;
+    use crate::store::{Change, TorrentStore};
 
     #[test]
     fn a_beginning_that_is_unique_is_enough() {
@@ -116,11 +115,11 @@ mod tests {
         let find = |text: &str| find(Path::new(text), Some(state.path()));
         let failure = find("abcd").unwrap_err();
         assert_eq!((failure.kind, failure.word), (ErrorKind::Input, "not_found"));
-        let stored = StoredTorrentFiles::in_state_dir(state.path());
+        let store = TorrentStore::in_state_dir(state.path());
         let mut all: Vec<Metainfo> = (0..300).map(|n| single_file(&format!("film {n}"))).collect();
-        for torrent in &all {
-            stored.save(&torrent.info_hash(), &torrent.to_bytes()).unwrap();
-        }
+        let remember = |id: InfoHashes, torrent: &Metainfo| Change::TorrentFile(id, torrent.to_bytes());
+        let changes: Vec<_> = all.iter().map(|torrent| remember(torrent.info_hash(), torrent)).collect();
+        store.save(&changes).unwrap();
         all.sort_by_key(Metainfo::info_hash);
         for torrent in all.iter().step_by(50) {
             let hash = torrent.info_hash().to_string();
@@ -131,21 +130,20 @@ mod tests {
         assert!(find("abc").unwrap().is_none() && find("film.torrent").unwrap().is_none());
         let none = find("0000000000000000").unwrap_err();
         assert!(none.sentence().unwrap().starts_with("remembered torrents include "));
-        // One file damaged in place: its name is known, what it says is not believed.
+        // One that is not what its name says.
         let hash = all[0].info_hash();
-        std::fs::write(stored.path(&hash), all[1].to_bytes()).unwrap();
+        store.save(&[remember(hash, &all[1])]).unwrap();
         assert_eq!(find(&hash.to_string()).unwrap_err().word, "malformed");
     }
 
     #[test]
     fn several_are_listed() {
         let state = tempfile::tempdir().unwrap();
-        let stored = StoredTorrentFiles::in_state_dir(state.path());
         let names: Vec<String> = (0..9).map(|n| format!("{}{n}", "ab".repeat(19) + "a")).collect();
-        for name in &names {
-            let id: InfoHashes = name.parse().unwrap();
-            stored.save(&id, single_file("x").to_bytes().as_slice()).unwrap();
-        }
+        let remember =
+            |name: &String| Change::TorrentFile(name.parse().unwrap(), single_file("x").to_bytes());
+        let changes: Vec<_> = names.iter().map(remember).collect();
+        TorrentStore::in_state_dir(state.path()).save(&changes).unwrap();
         let failure = find(Path::new("abab"), Some(state.path())).unwrap_err();
         assert_eq!(
             (failure.kind, failure.message.as_str()),

@@ -104,6 +104,8 @@ pub enum Remedy {
     RunAgain,
     /// Stop the other torr that holds the torrent.
     StopOther,
+    /// Update torr, or choose another state directory.
+    UpdateTorr,
     /// Choose another port, or let torr choose one.
     OtherPort,
     /// Choose a port that needs no privileges.

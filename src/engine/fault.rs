@@ -19,6 +19,8 @@ impl Fault {
             DiskErrorKind::Foreign => return Self::foreign(std::slice::from_ref(&error.path)),
             DiskErrorKind::NotPlain => (FaultKind::Foreign, Remedy::PlainFiles),
             DiskErrorKind::Name => (FaultKind::Io, Remedy::OtherFileSystem),
+            DiskErrorKind::InUse => (FaultKind::Duplicate, Remedy::StopOther),
+            DiskErrorKind::Newer => (FaultKind::Io, Remedy::UpdateTorr),
             DiskErrorKind::Busy | DiskErrorKind::Cancelled | DiskErrorKind::Invalid | DiskErrorKind::Io => {
                 (FaultKind::Io, Remedy::RunAgain)
             }

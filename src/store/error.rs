@@ -27,6 +27,10 @@ pub enum DiskErrorKind {
     Name,
     /// Another process holds the file, or too many requests are waiting.
     Busy,
+    /// Another process is writing to the file.
+    InUse,
+    /// A newer version of torr wrote the file.
+    Newer,
     /// The request does not fit this torrent.
     Invalid,
     /// The work was cancelled.
@@ -110,6 +114,8 @@ impl fmt::Display for DiskError {
             DiskErrorKind::NotPlain => "something other than a plain file or folder is in the way",
             DiskErrorKind::Name => "the file system rejects this name or request",
             DiskErrorKind::Busy => "it is in use, or too many files are open",
+            DiskErrorKind::InUse => "another program is writing to it",
+            DiskErrorKind::Newer => "a newer torr wrote it",
             DiskErrorKind::Invalid => "it does not fit the torrent",
             DiskErrorKind::Cancelled => "cancelled",
             DiskErrorKind::Io => "input/output error",

@@ -1,82 +1,100 @@
-//! The lock of a torrent: only one process at a time writes a torrent's resume record and its files.
+//! The locks of torrents: only one session at a time changes what is stored of a torrent.
+//!
+//! All locks of a state directory are ranges of one file, so that a session needs one descriptor for any number of
+//! torrents. They belong to the open file (`F_OFD_SETLK`, fcntl(2)): the system releases them when a process ends,
+//! however it ends.
 
-use std::ffi::OsString;
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::MetadataExt;
+use std::collections::BTreeSet;
+use std::fs::{File, OpenOptions};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use nix::fcntl::{FcntlArg, fcntl};
 
 use super::error::DiskError;
 use crate::base::InfoHashes;
 
-/// The exclusive right to work on a torrent, among all processes with the same state directory. Dropping it
-/// or the end of the process releases it.
+/// The locks that a session holds in its state directory.
+#[derive(Clone, Debug)]
+pub struct TorrentLocks {
+    shared: Arc<LockFile>,
+}
+
+#[derive(Debug)]
+struct LockFile {
+    path: PathBuf,
+    file: File,
+    /// The bytes that this session has locked. The system does not tell apart two locks of one open file.
+    held: Mutex<BTreeSet<i64>>,
+}
+
+/// The exclusive right to change what is stored of a torrent, among all sessions with the same state directory.
+/// Dropping it or the end of the process releases it.
 #[derive(Debug)]
 pub struct TorrentLock {
-    path: PathBuf,
-    /// The locked file.
-    _file: File,
+    shared: Arc<LockFile>,
+    at: i64,
 }
 
-/// The process that holds a torrent's lock, as far as the lock file tells.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct LockOwner {
-    /// The process id.
-    pub process: Option<u32>,
-    /// The download folder of that process.
-    pub folder: Option<PathBuf>,
-}
+impl TorrentLocks {
+    /// Opens the lock file of a state directory; creates both if they are missing.
+    pub fn open(state: &Path) -> Result<Self, DiskError> {
+        let path = state.join("torrents.lock");
+        std::fs::create_dir_all(state)
+            .map_err(|error| DiskError::from_io("make the folder", state, &error))?;
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let file = file.map_err(|error| DiskError::from_io("open", &path, &error))?;
+        Ok(Self { shared: Arc::new(LockFile { path, file, held: Mutex::default() }) })
+    }
 
-impl TorrentLock {
-    /// Locks a torrent for work in the folder `work`. The inner error names the process that holds the lock.
-    pub fn acquire(state: &Path, id: &InfoHashes, work: &Path) -> Result<Result<Self, LockOwner>, DiskError> {
-        let folder = state.join("active");
-        let path = folder.join(format!("{id}.lock"));
-        let failed = |error: std::io::Error| DiskError::from_io("lock", &path, &error);
-        std::fs::create_dir_all(&folder).map_err(failed)?;
-        loop {
-            let mut options = OpenOptions::new();
-            let mut file =
-                options.read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Ok(Err(LockOwner::read(&mut file))),
-                Err(TryLockError::Error(error)) => return Err(failed(error)),
-            }
-            // The previous owner may have removed the file between open and lock: then this lock is on a file
-            // that nobody else will find.
-            let same = |there: std::fs::Metadata, ours: std::fs::Metadata| {
-                (there.dev(), there.ino()) == (ours.dev(), ours.ino())
-            };
-            if std::fs::metadata(&path).is_ok_and(|there| file.metadata().is_ok_and(|ours| same(there, ours)))
-            {
-                let mut words = format!("{}\n", std::process::id()).into_bytes();
-                words.extend_from_slice(work.as_os_str().as_bytes());
-                // Informational only: the lock is what counts.
-                let _ = file.set_len(0).and_then(|()| file.write_all(&words));
-                return Ok(Ok(Self { path, _file: file }));
-            }
+    /// Locks a torrent; `None` if it is locked already.
+    pub fn acquire(&self, id: &InfoHashes) -> Result<Option<TorrentLock>, DiskError> {
+        let wire = id.wire();
+        let number = wire.first_chunk().map_or(0, |bytes| i64::from_le_bytes(*bytes));
+        // Not negative, and with room for the length of the range.
+        let at = number & (i64::MAX >> 1);
+        let mut held = self.shared.held();
+        if held.contains(&at) {
+            return Ok(None);
         }
+        match self.shared.set(at, libc::F_WRLCK) {
+            Ok(()) => {}
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(DiskError::from_io("lock", &self.shared.path, &error)),
+        }
+        held.insert(at);
+        Ok(Some(TorrentLock { shared: self.shared.clone(), at }))
     }
 }
 
-impl LockOwner {
-    /// Reads the owner from the lock file, which may be incomplete.
-    fn read(file: &mut File) -> Self {
-        let mut words = Vec::new();
-        let _ = file.take(8192).read_to_end(&mut words);
-        let Some(end) = words.iter().position(|&byte| byte == b'\n') else { return Self::default() };
-        let process = std::str::from_utf8(&words[..end]).ok().and_then(|text| text.parse().ok());
-        let folder = PathBuf::from(OsString::from_vec(words.split_off(end + 1)));
-        Self { process, folder: (!folder.as_os_str().is_empty()).then_some(folder) }
+impl LockFile {
+    fn set(&self, at: i64, kind: libc::c_int) -> io::Result<()> {
+        let range = libc::flock {
+            l_type: kind as libc::c_short,
+            l_whence: libc::SEEK_SET as libc::c_short,
+            l_start: at,
+            l_len: 1,
+            l_pid: 0,
+        };
+        fcntl(&self.file, FcntlArg::F_OFD_SETLK(&range))?;
+        Ok(())
+    }
+
+    fn held(&self) -> MutexGuard<'_, BTreeSet<i64>> {
+        // No invariant spans a point that can panic.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for TorrentLock {
     fn drop(&mut self) {
-        // Removed while still locked. A file that stays is harmless.
-        let _ = std::fs::remove_file(&self.path);
+        let mut held = self.shared.held();
+        held.remove(&self.at);
+        // A lock that stays is released with the process.
+        let _ = self.shared.set(self.at, libc::F_UNLCK);
     }
 }
 
@@ -85,19 +103,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_torrent_is_held_once_and_let_go() {
+    fn a_torrent_is_held_once_and_released() {
         let state = tempfile::tempdir().unwrap();
         let (one, other) = (InfoHashes::from_v1([1; 20]), InfoHashes::from_v1([2; 20]));
-        let acquire =
-            |id: &InfoHashes| TorrentLock::acquire(state.path(), id, Path::new("/some where")).unwrap();
-        let held = acquire(&one).unwrap();
-        let owner = LockOwner { process: Some(std::process::id()), folder: Some("/some where".into()) };
-        assert_eq!(acquire(&one).unwrap_err(), owner);
-        let beside = acquire(&other).unwrap();
+        let sessions = [0, 1].map(|_| TorrentLocks::open(state.path()).unwrap());
+        let held = sessions[0].acquire(&one).unwrap().unwrap();
+        for session in &sessions {
+            assert!(session.acquire(&one).unwrap().is_none());
+        }
+        let beside = sessions[1].acquire(&other).unwrap().unwrap();
         drop(held);
-        let again = acquire(&one).unwrap();
+        let again = sessions[1].acquire(&one).unwrap().unwrap();
+        assert!(sessions[0].acquire(&one).unwrap().is_none());
         drop((again, beside));
-        assert_eq!(std::fs::read_dir(state.path().join("active")).unwrap().count(), 0);
+        assert!(sessions[0].acquire(&other).unwrap().is_some());
     }
 
     #[test]
@@ -109,11 +128,10 @@ mod tests {
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
+                    let locks = TorrentLocks::open(state.path()).unwrap();
                     let mut times = 0;
                     while times < 50 {
-                        let Ok(lock) = TorrentLock::acquire(state.path(), &id, state.path()).unwrap() else {
-                            continue;
-                        };
+                        let Some(lock) = locks.acquire(&id).unwrap() else { continue };
                         assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0);
                         times += 1;
                         holders.fetch_sub(1, Ordering::SeqCst);

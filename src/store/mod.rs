@@ -21,7 +21,6 @@ mod pool;
 mod scan;
 mod sigbus;
 mod storage;
-mod stored_files;
 #[cfg(test)]
 mod testing;
 mod torrent_store;
@@ -32,7 +31,7 @@ pub use disk::{Disk, PieceOutcome, Progress, SegmentOutcome};
 pub use error::{DiskError, DiskErrorKind};
 pub use files::{FilePool, FileStatus};
 pub use layout::{Alloc, DiskIo, FileSpec, Layout, StorageOptions};
-pub use lock::{LockOwner, TorrentLock};
+pub use lock::{TorrentLock, TorrentLocks};
 pub use piece_buffer::{HashState, PieceBuffer, Segment};
 pub use pool::{BUF_LEN, Buf, Pool, PoolCounters};
 pub use scan::{
@@ -40,5 +39,4 @@ pub use scan::{
     first_unreadable, hash_pieces, hash_some_pieces, matching_piece, scan,
 };
 pub use storage::{FileStamp, FileStamps, Storage, SurveyedFile};
-pub use stored_files::{MAX_STORED_TORRENTS, StoredTorrentFiles};
-pub use torrent_store::{ResumeRecord, TorrentStore, trusted_pieces};
+pub use torrent_store::{Change, Owner, ResumeRecord, StoreWriter, TorrentStore, trusted_pieces};

@@ -31,6 +31,7 @@ mod share;
 mod share_screen;
 mod shell;
 mod show;
+mod side_by_side;
 mod signals;
 mod snapshots;
 mod stream;

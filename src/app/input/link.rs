@@ -111,7 +111,7 @@ fn spelled_out(hash: &str) -> String {
 mod tests {
     use super::*;
     use crate::app::testing::single_file;
-    use crate::store::StoredTorrentFiles;
+    use crate::store::{Change, TorrentStore};
 
     fn link(text: &str) -> Link {
         Link::of(Path::new(text)).unwrap().unwrap()
@@ -172,9 +172,8 @@ mod tests {
         let torrent = single_file("x");
         let (v1, hash) = (torrent.info_hash().v1().unwrap(), torrent.info_hash().to_string());
         assert!(link(&hash).stored(Some(state.path())).is_none() && link(&hash).stored(None).is_none());
-        StoredTorrentFiles::in_state_dir(state.path())
-            .save(&torrent.info_hash(), &torrent.to_bytes())
-            .unwrap();
+        let remember = Change::TorrentFile(torrent.info_hash(), torrent.to_bytes());
+        TorrentStore::in_state_dir(state.path()).save(&[remember]).unwrap();
         assert_eq!(link(&hash).stored(Some(state.path())).as_ref(), Some(&torrent));
         let both = Magnet::new(InfoHashes::hybrid(v1, [7; 32])).to_string();
         assert_eq!(link(&both).stored(Some(state.path())).as_ref(), Some(&torrent));

@@ -11,7 +11,7 @@ use crate::app::input::{FetchWatch, Input};
 use crate::app::session_settings::{NetworkOptions, SessionSettings};
 use crate::app::{Error, Remedy};
 use crate::proto::metainfo::{Attributes, Content, Draft, DraftFile, Extras, Metainfo};
-use crate::store::StoredTorrentFiles;
+use crate::store::{Change, TorrentStore};
 
 /// The warnings that were given.
 #[derive(Clone, Default)]
@@ -116,7 +116,8 @@ fn a_link_is_looked_for_unless_its_metadata_is_recorded() {
     assert_eq!(found.add.content.unwrap().priorities.len(), 2, "the link chooses files");
 
     let state = request.dir.path().join("state");
-    StoredTorrentFiles::in_state_dir(&state).save(&metainfo.info_hash(), &metainfo.to_bytes()).unwrap();
+    let remember = Change::TorrentFile(metainfo.info_hash(), metainfo.to_bytes());
+    TorrentStore::in_state_dir(&state).save(&[remember]).unwrap();
     let known = request.builder(|_| {}).build(&link).unwrap();
     assert_eq!(transfer(known).torrent.info_hashes, metainfo.info_hash());
     let read = request.builder(|_| {}).read(&link).unwrap();

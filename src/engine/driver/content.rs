@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::deferred::DeferredIo;
+use super::file_watch::FileWatch;
 use super::open::OpenedContent;
 use super::piece_buffers::{DiskWork, PieceBuffers};
 use super::resume_record::ContentTarget;
@@ -41,6 +42,7 @@ pub(super) struct Content {
     /// A file that somebody removed, moved or truncated: verified pieces may be lost.
     pub changed: Option<PathBuf>,
     pub goal: GoalTracker,
+    pub file_watch: FileWatch,
     pub resume_writer: ResumeWriter,
     pub stream: Option<FileStream>,
     /// The torrent lock, held until the last resume record is saved.
@@ -67,6 +69,7 @@ impl Content {
             confirming: false,
             changed: None,
             goal: GoalTracker::new(target.options.after),
+            file_watch: FileWatch::new(now),
             resume_writer: ResumeWriter::new(now, opened.flushed, opened.stamps, opened.totals),
             stream: None,
             lock: opened.lock,
@@ -138,6 +141,7 @@ impl Driver {
         }
         self.flush_if_due(now);
         self.save_if_due(now, summary);
+        self.watch_files(now);
         false
     }
 

@@ -40,6 +40,9 @@ pub(super) fn survey_files(
     let nothing = vec![false; layout.files.len()];
     let storage = Storage::new(root, layout, how, &nothing, file_pool)?;
     let survey = storage.survey()?;
+    if !options.seed_only {
+        storage.refuse_locked(&survey)?;
+    }
     let record = store.and_then(|store| resume_record::load(&store, metainfo, root));
     let known = KnownPieces::from(&storage, &survey, record.as_ref(), options.existing)?;
     Ok((storage, survey, record, known))

@@ -10,6 +10,7 @@ mod content;
 mod deferred;
 mod events;
 mod existing_files;
+mod file_watch;
 mod leave;
 mod machine;
 mod metadata;
@@ -119,7 +120,9 @@ enum DriverEvent {
     /// The position of the streaming reader, in bytes of the torrent.
     ReaderAt(u64),
     /// The resume record is saved, or the save failed.
-    Saved(Option<String>),
+    Saved(Result<(), DiskError>),
+    /// The files in use are as they were, or not.
+    Looked(Result<(), DiskError>),
     /// These pieces are flushed, or the flush failed.
     Flushed(Result<Bitfield, DiskError>),
 }

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task;
+use tokio::time::{self, Instant};
 
 use super::DriverEvent;
 use super::deferred::cancelled;
@@ -13,11 +15,12 @@ use super::existing_files::{
     survey_files,
 };
 use super::resume_record::{self, ContentTarget, LifetimeTotals};
-use crate::base::{Bitfield, FileIndex, Geometry, TorrentId};
+use crate::base::{Bitfield, FileIndex, Geometry, InfoHashes, TorrentId};
 use crate::engine::command::{ContentOptions, ExistingFiles};
+use crate::engine::disk::SessionStore;
 use crate::engine::event::{Event, Fault, FaultKind, Remedy};
 use crate::engine::shared::Shared;
-use crate::store::{DiskError, FileStamps, Progress, ResumeRecord, Storage, TorrentLock};
+use crate::store::{Change, DiskError, FileStamps, Owner, Progress, ResumeRecord, Storage, TorrentLock};
 use crate::swarm::event::Priority;
 
 /// The result of opening a torrent's files.
@@ -63,8 +66,10 @@ impl OpenTask {
         let layout = layout(metainfo).map_err(disk)?;
         let geometry = layout.geometry.clone();
         let lock = lock_torrent(shared, self.id, target).await?;
+        let surveying = shared.disk.surveys.acquire().await;
         let looked = {
-            let (target, store) = (target.clone(), shared.disk.store.clone());
+            let store = shared.disk.store.as_ref().map(|store| store.reader().clone());
+            let target = target.clone();
             let (io, file_pool) = (shared.disk.io, shared.disk.file_pool.clone());
             shared.disk.run(move || survey_files(&target, layout, io, &file_pool, store)).await
         };
@@ -75,6 +80,10 @@ impl OpenTask {
         } else {
             FileStamps::default()
         };
+        if options.seed_only {
+            storage.close();
+        }
+        drop(surveying);
 
         refuse_existing(options, &geometry, &survey, &known)?;
         let have = self.check(&storage, &known).await?;
@@ -132,8 +141,8 @@ impl OpenTask {
         Ok(have)
     }
 
-    /// Prepares the files on a disk thread. The resume record is saved before any file is created, so that
-    /// the files are known as ours. Peers can be asked meanwhile.
+    /// Prepares the files. The resume record is saved before any file is created, so that the files are known as ours.
+    /// Peers can be asked meanwhile.
     fn prepare(
         &self,
         storage: &Storage,
@@ -144,46 +153,72 @@ impl OpenTask {
     ) -> oneshot::Receiver<Result<(), DiskError>> {
         let ContentTarget { metainfo, options } = &self.target;
         let (ready_sender, ready) = oneshot::channel();
-        let (target_storage, pieces) = (storage.clone(), have.clone());
         let mut unflushed = have.clone();
         for piece in initial_record.flushed.iter() {
             unflushed.remove(piece);
         }
         let wanted = wanted_files(options, &storage.layout().geometry);
+        let (shared, storage, have) = (self.shared.clone(), storage.clone(), have.clone());
         let (id, seed_only) = (metainfo.info_hash(), options.seed_only);
         // Without the lock, the record belongs to another process.
         let store = self.shared.disk.store.clone().filter(|_| held);
-        let store_after = store.clone();
+        let stamps = initial_record.stamps.clone();
         let torrent_file = self.torrent_file.clone();
-        let prepare = move || {
-            if !seed_only {
-                target_storage.check_free_space(&wanted)?;
+        let prepare = async move {
+            let (target, needed) = (storage.clone(), wanted.clone());
+            let check = move || {
+                if !seed_only {
+                    target.check_free_space(&needed)?;
+                }
+                // A run that only seeds writes nothing.
+                Ok(resume_record::change(&target, initial_record, seed_only))
+            };
+            let record = shared.disk.run(check).await?;
+            if let Some(store) = store {
+                let process = Change::Owner(id, Some(std::process::id()));
+                let changes = |record| vec![record, process, Change::TorrentFile(id, torrent_file)];
+                let saved = match record {
+                    Ok(record) if seed_only => {
+                        store.writer.save(changes(record), |saved| warn_if_lost(&saved));
+                        Ok(())
+                    }
+                    Ok(record) => store.save(changes(record)).await,
+                    Err(error) => Err(error),
+                };
+                warn_if_lost(&saved);
             }
-            if let Some(store) = &store {
-                resume_record::save_initial(store, &target_storage, initial_record);
-            }
-            if seed_only {
-                target_storage.mark_unflushed(&unflushed);
-                return Ok(());
-            }
-            target_storage.protect_foreign_files(&foreign, &pieces);
-            target_storage.set_wanted(&wanted, &pieces)?;
-            target_storage.prepare()?;
-            target_storage.mark_unflushed(&unflushed);
-            Ok(())
+            let finish = move || {
+                if !seed_only {
+                    storage.protect_foreign_files(&foreign, &have);
+                    storage.set_wanted(&wanted, &have)?;
+                    storage.prepare()?;
+                }
+                storage.mark_unflushed(&unflushed);
+                if seed_only {
+                    storage.seal(stamps);
+                    storage.close();
+                }
+                Ok(())
+            };
+            shared.disk.run(finish).await
         };
-        self.shared.disk.threads.run(move || {
-            let prepared = prepare();
-            let remember = prepared.is_ok();
-            let _ = ready_sender.send(prepared);
-            // Nothing waits for this.
-            if let Some(store) = store_after.filter(|_| remember) {
-                resume_record::store_torrent_file(&store, id, &torrent_file);
-            }
+        tokio::spawn(async move {
+            let _ = ready_sender.send(prepare.await);
         });
         ready
     }
 }
+
+fn warn_if_lost(saved: &Result<(), DiskError>) {
+    if let Err(error) = saved {
+        tracing::warn!(%error, "resume data is not saved; the next run will hash the files");
+    }
+}
+
+/// Time for the holder of a torrent's lock to save who it is.
+const OWNER_TIMEOUT: Duration = Duration::from_secs(1);
+/// Interval between looks at what it has saved.
+const OWNER_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Locks the torrent, so that no other process works on it in the same folder. If another process works on it
 /// in a different folder, this run saves no resume data and needs no lock.
@@ -194,15 +229,17 @@ async fn lock_torrent(
 ) -> Result<Option<TorrentLock>, Fault> {
     let Some(store) = shared.disk.store.clone() else { return Ok(None) };
     let ContentTarget { metainfo, options } = target;
-    let (torrent, folder) = (metainfo.info_hash(), options.folder.clone());
-    let owner = match shared.disk.run(move || TorrentLock::acquire(store.folder(), &torrent, &folder)).await {
-        Ok(Ok(lock)) => return Ok(Some(lock)),
-        Ok(Err(owner)) => owner,
+    let torrent = metainfo.info_hash();
+    let locks = store.locks.clone();
+    match shared.disk.run(move || locks.acquire(&torrent)).await {
+        Ok(Some(lock)) => return Ok(Some(lock)),
+        Ok(None) => {}
         Err(error) => {
             tracing::warn!(%error, "nothing is remembered of this torrent");
             return Ok(None);
         }
-    };
+    }
+    let owner = find_owner(shared, &store, torrent).await;
     let process = owner.process.map(|pid| format!(" (process {pid})")).unwrap_or_default();
     if owner.folder.is_some_and(|folder| !is_same_folder(&folder, &options.folder)) {
         let text = format!("another torr{process} has this torrent elsewhere; this run is not remembered");
@@ -214,6 +251,19 @@ async fn lock_torrent(
         message: format!("{} is active in another torr{process}", metainfo.name()),
         remedy: Some(Remedy::StopOther),
     })
+}
+
+/// The holder of a torrent's lock. It saves who it is when it has checked its files.
+async fn find_owner(shared: &Shared, store: &SessionStore, torrent: InfoHashes) -> Owner {
+    let until = Instant::now() + OWNER_TIMEOUT;
+    loop {
+        let reader = store.reader().clone();
+        let owner = shared.disk.run(move || reader.owner(&torrent)).await;
+        match owner {
+            Ok(None) if Instant::now() < until => time::sleep(OWNER_INTERVAL).await,
+            owner => return owner.ok().flatten().unwrap_or_default(),
+        }
+    }
 }
 
 /// Whether two paths lead to the same folder.

@@ -7,12 +7,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::base::{Bitfield, InfoHashes, Untrusted};
+use crate::base::{Bitfield, Untrusted};
 use crate::engine::command::{Add, ContentOptions, ExistingFiles, TorrentSource};
 use crate::proto::metainfo::Metainfo;
-use crate::store::{
-    DiskError, FileStamps, MAX_STORED_TORRENTS, ResumeRecord, Storage, StoredTorrentFiles, TorrentStore,
-};
+use crate::store::{Change, DiskError, FileStamps, ResumeRecord, Storage, TorrentStore};
 use crate::swarm::event::Priority;
 
 /// A torrent and the options of its content.
@@ -76,27 +74,9 @@ pub(super) fn initial_record(
     }
 }
 
-/// Saves the record before the first write, so that the files are known as ours.
-pub(super) fn save_initial(store: &TorrentStore, storage: &Storage, record: ResumeRecord) {
-    // A run that only seeds writes nothing.
-    let clean = !record.running;
-    if let Err(error) = save(store, storage, record, clean) {
-        tracing::warn!(error, "resume data is not saved; the next run will hash the files");
-    }
-}
-
 /// Whether only a part of the torrent is wanted, or was when it was downloaded.
 fn is_partial(ContentTarget { options, .. }: &ContentTarget, have: &Bitfield) -> bool {
     options.priorities.contains(&Priority::Skip) || (options.seed_only && !have.is_full())
-}
-
-/// Stores the torrent file, so that the torrent can be resumed by its info-hash, and removes the oldest
-/// records.
-pub(super) fn store_torrent_file(store: &TorrentStore, id: InfoHashes, torrent: &[u8]) {
-    let saved = StoredTorrentFiles::in_state_dir(store.folder()).save(&id, torrent);
-    if let Err(error) = saved.and_then(|()| store.prune(MAX_STORED_TORRENTS)) {
-        tracing::warn!(%error, "the torrent may not be remembered; its torrent file is needed to go on");
-    }
 }
 
 /// The torrent file to store: with the added trackers and the web seeds of the link.
@@ -132,31 +112,25 @@ pub(super) fn unchanged(storage: &Storage, record: &ResumeRecord) -> Result<Vec<
     Ok(now.files.iter().enumerate().map(|(at, stamp)| record.stamps.files.get(at) == Some(stamp)).collect())
 }
 
-/// Saves a record, with the present stamps unless it has some. After a `clean` end what was written and not flushed is
-/// safe in the page cache.
-pub(super) fn save(
-    store: &TorrentStore,
-    storage: &Storage,
-    mut record: ResumeRecord,
-    clean: bool,
-) -> Result<(), String> {
+/// The change that saves a record, with the present stamps unless it has some. After a `clean` end what was written and
+/// not flushed is safe in the page cache.
+pub(super) fn change(storage: &Storage, mut record: ResumeRecord, clean: bool) -> Result<Change, DiskError> {
     if record.stamps.files.is_empty() {
         // Later writes may give a file newer times than its stamp, but what the record claims was written before.
-        record.stamps = storage.file_stamps().map_err(|error| error.to_string())?;
+        record.stamps = storage.file_stamps()?;
     }
     record.mount = if clean { storage.mount() } else { None };
-    store.save(&[record]).map_err(|error| error.to_string())
+    Ok(Change::Record(Box::new(record)))
 }
 
-/// Saves a record after the file at `path` has changed unexpectedly: it claims no piece, and that file is not
-/// ours.
-pub(super) fn save_changed(
-    store: &TorrentStore,
+/// The change that saves a record after the file at `path` has changed unexpectedly: it claims no piece, and that file
+/// is not ours.
+pub(super) fn change_without(
     storage: &Storage,
     mut record: ResumeRecord,
     path: &Path,
-) -> Result<(), String> {
-    record.stamps = storage.file_stamps().map_err(|error| error.to_string())?;
+) -> Result<Change, DiskError> {
+    record.stamps = storage.file_stamps()?;
     for (stamp, spec) in record.stamps.files.iter_mut().zip(storage.layout().files.iter()) {
         if storage.root().join(&spec.path) == path {
             *stamp = None;
@@ -165,5 +139,5 @@ pub(super) fn save_changed(
     // A running torrent owns even files without a stamp.
     let none = Bitfield::none(record.written.len());
     (record.flushed, record.written, record.running) = (none.clone(), none, false);
-    store.save(&[record]).map_err(|error| error.to_string())
+    Ok(Change::Record(Box::new(record)))
 }

@@ -3,11 +3,12 @@
 use std::time::{Duration, SystemTime};
 
 use super::content::Content;
-use super::resume_record::{initial_record, save, save_changed};
+use super::resume_record::{change, change_without, initial_record};
 use super::{Driver, DriverEvent};
 use crate::base::{Bitfield, Moment};
+use crate::engine::disk::SessionStore;
 use crate::engine::shared::Shared;
-use crate::store::{DiskError, DiskErrorKind, ResumeRecord, TorrentStore};
+use crate::store::{Change, DiskError, DiskErrorKind, ResumeRecord};
 use crate::swarm::Summary;
 
 /// Interval between saves of a changed state.
@@ -17,7 +18,7 @@ const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
 
 impl Content {
     /// The torrent store, if we hold the torrent lock.
-    fn store(&self, shared: &Shared) -> Option<TorrentStore> {
+    fn store(&self, shared: &Shared) -> Option<SessionStore> {
         shared.disk.store.clone().filter(|_| self.lock.is_some())
     }
 
@@ -50,8 +51,13 @@ impl Driver {
         let (storage, events) = (content.storage.clone(), self.to.events.clone());
         let record = content.record(self.torrent.have(), summary, true);
         self.shared.disk.threads.run(move || {
-            let error = save(&store, &storage, record, false).err();
-            let _ = events.send(DriverEvent::Saved(error));
+            let saved = move |result: Result<(), DiskError>| {
+                let _ = events.send(DriverEvent::Saved(result));
+            };
+            match change(&storage, record, false) {
+                Ok(change) => store.writer.save(vec![change], saved),
+                Err(error) => saved(Err(error)),
+            }
         });
     }
 
@@ -110,23 +116,27 @@ impl Driver {
         let record = content.record(self.torrent.have(), &self.summary(), writing);
         let clean = !writing && self.fault.is_none() && !self.is_flushing();
         let (storage, changed) = (content.storage.clone(), content.changed.clone());
-        let save = move || match changed {
-            Some(path) => save_changed(&store, &storage, record, &path),
-            None => save(&store, &storage, record, clean),
+        let id = record.id;
+        let change = move || match changed {
+            Some(path) => change_without(&storage, record, &path),
+            None => change(&storage, record, clean),
         };
-        let saved = self.shared.disk.run(move || Ok(save())).await;
-        if let Ok(Err(error)) = saved {
-            tracing::warn!(error, "resume data is not saved");
+        let saved = match self.shared.disk.run(change).await {
+            Ok(change) => store.save(vec![change, Change::Owner(id, None)]).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = saved {
+            tracing::warn!(%error, "resume data is not saved");
         }
     }
 
-    pub(super) fn save_done(&mut self, error: Option<String>) {
+    pub(super) fn save_done(&mut self, saved: Result<(), DiskError>) {
         let Some(Content { resume_writer, .. }) = &mut self.content else { return };
         resume_writer.saving = false;
-        if let Some(error) = error {
+        if let Err(error) = saved {
             resume_writer.dirty = true;
             if !std::mem::replace(&mut resume_writer.complained, true) {
-                tracing::warn!(error, "resume data is not saved; the next run will hash the files");
+                tracing::warn!(%error, "resume data is not saved; the next run will hash the files");
             }
         }
     }

@@ -32,10 +32,10 @@ pub fn remedied(remedy: &Remedy) -> Option<String> {
         }
         Remedy::NameStateDir => "set a folder with --state-dir".to_owned(),
         Remedy::SayWhere(argument) => format!("give the folder: torr seed {argument} -o FOLDER"),
-        Remedy::Moved { argument, torrent_file, folder } => format!(
+        Remedy::Moved { argument, torrent, folder } => format!(
             "if it was moved: torr seed {} -o FOLDER; to download it again: torr get {} -o {}",
             quoted(argument),
-            quoted(torrent_file),
+            torrent,
             quoted(folder)
         ),
         Remedy::ShareAnew(place) => {
@@ -95,6 +95,7 @@ fn fault(remedy: FaultRemedy) -> &'static str {
         Remedy::OtherFileSystem => "the file system does not allow this name; choose another one with -o DIR",
         Remedy::RunAgain => "run the command again to resume; torr keeps verified pieces",
         Remedy::StopOther => "wait until it ends, or stop it",
+        Remedy::UpdateTorr => "update torr, or choose another folder with --state-dir",
         Remedy::OtherPort => "choose another port with -p, or leave out -p for any free one",
         Remedy::HighPort => "ports below 1024 need privileges; choose a higher one with -p",
         Remedy::OwnAddress => "'ip addr' lists the addresses of this machine",

@@ -131,12 +131,15 @@ impl FilePool {
         drop(state);
     }
 
+    /// The open files of a storage.
+    pub(in crate::store) fn keys_of(&self, storage: u64) -> Vec<u32> {
+        self.lock().open.range((storage, 0)..=(storage, u32::MAX)).map(|(&(_, key), _)| key).collect()
+    }
+
     /// Closes all files of a storage.
     pub(in crate::store) fn close_storage(&self, storage: u64) {
-        let keys: Vec<_> =
-            self.lock().open.range((storage, 0)..=(storage, u32::MAX)).map(|(&key, _)| key).collect();
-        for key in keys {
-            self.close(key);
+        for key in self.keys_of(storage) {
+            self.close((storage, key));
         }
     }
 

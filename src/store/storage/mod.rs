@@ -12,11 +12,15 @@ mod unverified;
 mod wanted;
 mod writing;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{File, TryLockError};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use self::part_file::PartFile;
 pub(super) use self::reading::Presence;
@@ -49,6 +53,12 @@ struct Inner {
     /// Read-locked for I/O, write-locked while bytes move between a file and the part file.
     relocating: RwLock<()>,
     write_state: Mutex<WriteState>,
+    /// Held while a file is opened for writing.
+    opening: Mutex<()>,
+    /// The stamps of files that nobody may change, see [`Storage::seal`].
+    sealed: Mutex<FileStamps>,
+    /// Set by each access to the files, see [`Storage::take_used`].
+    used: AtomicBool,
 }
 
 /// The open root folder and the write strategy for its file system.
@@ -65,8 +75,8 @@ struct WriteState {
     extents: BTreeSet<(u32, u32)>,
     /// Extents written to since the last flush, by file and number.
     dirty: BTreeSet<(u32, u32)>,
-    /// Files that were opened for writing, and have their full length since.
-    written: BTreeSet<u32>,
+    /// Files that were opened for writing, with their inodes. They have their full length since.
+    written: BTreeMap<u32, u64>,
     /// Folders with new entries since the last flush.
     folders: BTreeSet<PathBuf>,
     /// Pieces with unverified bytes in the part file.
@@ -82,6 +92,11 @@ const IN_PART_FILE: u8 = 2;
 
 /// The file index of the part file.
 const PART_FILE: u32 = u32::MAX;
+
+/// Time to wait for the lock of a file.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
+/// Pause before the next attempt.
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
 impl Storage {
     /// The storage of `layout` beneath `root`, which need not exist. `wanted` says which files are wanted;
@@ -114,6 +129,9 @@ impl Storage {
             wanted,
             relocating: RwLock::default(),
             write_state: Mutex::default(),
+            opening: Mutex::default(),
+            sealed: Mutex::default(),
+            used: AtomicBool::new(false),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -142,9 +160,21 @@ impl Storage {
         self.inner.lock_open_root().as_ref().is_some_and(|open_root| open_root.strategy.uses_maps())
     }
 
-    /// Closes all files. They are reopened on demand.
+    /// Closes all files and the root folder, which releases the locks on the files. They are reopened on demand.
     pub fn close(&self) {
         self.inner.file_pool.close_storage(self.inner.number);
+        *self.inner.lock_open_root() = None;
+    }
+
+    /// Whether the files were read or written since the last call.
+    pub fn take_used(&self) -> bool {
+        self.inner.used.swap(false, Ordering::Relaxed)
+    }
+
+    /// Sets the stamps of the files as they were checked, if they are only read from now on. A file that differs when
+    /// it is opened again was changed by another program.
+    pub fn seal(&self, stamps: FileStamps) {
+        *self.inner.sealed() = stamps;
     }
 }
 
@@ -179,8 +209,14 @@ impl Inner {
         self.write_state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn sealed(&self) -> MutexGuard<'_, FileStamps> {
+        // The value is set in one step.
+        self.sealed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Opens the root folder; creates it first if `make` is set.
     fn open_root(&self, make: bool) -> Result<Arc<OpenRoot>, DiskError> {
+        self.used.store(true, Ordering::Relaxed);
         let mut open_root = self.lock_open_root();
         if let Some(open_root) = &*open_root {
             return Ok(open_root.clone());
@@ -189,7 +225,7 @@ impl Inner {
             std::fs::create_dir_all(&self.root)
                 .map_err(|error| DiskError::from_io("make the folder", &self.root, &error))?;
         }
-        let opened = Root::open(&self.root, self.options.follow).and_then(|root| {
+        let opened = self.retry_open(|| Root::open(&self.root, self.options.follow)).and_then(|root| {
             let system = FileSystem::of(std::fs::File::open(root.path())?)?;
             let strategy = WriteStrategy::new(
                 self.options.io,
@@ -251,12 +287,15 @@ impl Inner {
     /// Opens a file for reading.
     fn open_to_read(&self, key: u32) -> Result<Arc<OpenFile>, DiskError> {
         let handle: FileKey = (self.number, key);
+        self.used.store(true, Ordering::Relaxed);
         if let Some(open) = self.file_pool.get(handle, false) {
             return Ok(open);
         }
         let open_root = self.open_root(false)?;
         let opened = self.retry_open(|| open_root.root.open_file(self.relative_path(key), OpenMode::Read));
-        let file = opened.map_err(|error| DiskError::from_io("open", self.full_path(key), &error))?;
+        let failed = |error: io::Error| DiskError::from_io("open", self.full_path(key), &error);
+        let file = opened.map_err(failed)?;
+        self.expect_known(key, &file)?;
         let open = Arc::new(OpenFile { file, writable: false });
         self.file_pool.insert(handle, open.clone());
         Ok(open)
@@ -269,6 +308,11 @@ impl Inner {
         if let Some(open) = self.file_pool.get(handle, true) {
             return Ok(open);
         }
+        // One opens and locks it for all that want it.
+        let _alone = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = self.file_pool.get(handle, true) {
+            return Ok(open);
+        }
         let failed = |error: io::Error| DiskError::from_io("open", self.full_path(key), &error);
         let (executable, len) = match self.layout.files.get(key as usize) {
             Some(spec) => (spec.executable, Some(spec.len)),
@@ -278,7 +322,9 @@ impl Inner {
         let file = self
             .retry_open(|| open_root.root.open_file(path, OpenMode::Write { executable }))
             .map_err(failed)?;
-        let present = file.metadata().map_err(failed)?.len();
+        lock(&file).map_err(|()| DiskError::new(DiskErrorKind::InUse, "write", self.full_path(key)))?;
+        let found = file.metadata().map_err(failed)?;
+        let present = found.len();
         if let Some(len) = len {
             let sized = self.options.alloc != Alloc::None;
             if present > len && !self.options.overwrite {
@@ -296,10 +342,20 @@ impl Inner {
             write_state.dirty.insert((key, 0));
             write_state.folders.extend(path.ancestors().skip(1).map(Path::to_owned));
         }
-        self.write_state().written.insert(key);
+        self.write_state().written.insert(key, found.ino());
         let open = Arc::new(OpenFile { file, writable: true });
         self.file_pool.insert(handle, open.clone());
         Ok(open)
+    }
+
+    /// Fails if a file that was just opened is not the one we wrote to, or differs from the one that was checked.
+    fn expect_known(&self, key: u32, file: &File) -> Result<(), DiskError> {
+        let found =
+            file.metadata().map_err(|error| DiskError::from_io("open", self.full_path(key), &error))?;
+        if self.is_ours(key, found.ino()) && self.is_as_sealed(key, &FileStamp::of(&found)) {
+            return Ok(());
+        }
+        Err(DiskError::new(DiskErrorKind::Changed, "read", self.full_path(key)))
     }
 
     /// Opens a file, and retries with fewer open files if the descriptors have run out.
@@ -310,6 +366,20 @@ impl Inner {
                 open()
             }
             other => other,
+        }
+    }
+}
+
+/// Locks a file that is opened for writing, so that no two processes write to it. Fails if another one holds it. Where
+/// the file system has no locks, there is none.
+fn lock(file: &File) -> Result<(), ()> {
+    let until = Instant::now() + LOCK_TIMEOUT;
+    loop {
+        match file.try_lock() {
+            // It may be ours: a write that is under way while the pool has closed the file.
+            Err(TryLockError::WouldBlock) if Instant::now() < until => thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::WouldBlock) => return Err(()),
+            Ok(()) | Err(TryLockError::Error(_)) => return Ok(()),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Checks of the files on disk: before a download begins, and later by their stamps.
 
+use std::fs::{Metadata, TryLockError};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -35,6 +36,19 @@ pub struct FileStamp {
     pub inode: u64,
 }
 
+impl FileStamp {
+    /// The stamp of a file with this metadata.
+    pub(super) fn of(meta: &Metadata) -> Self {
+        let ns = |seconds: i64, ns: i64| seconds.saturating_mul(1_000_000_000).saturating_add(ns);
+        Self {
+            size: meta.len(),
+            mtime_ns: ns(meta.mtime(), meta.mtime_nsec()),
+            ctime_ns: ns(meta.ctime(), meta.ctime_nsec()),
+            inode: meta.ino(),
+        }
+    }
+}
+
 /// The stamps of all files of a storage.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct FileStamps {
@@ -59,6 +73,21 @@ impl Storage {
                 })
             })
             .collect()
+    }
+
+    /// Fails if another process is writing to one of the files.
+    pub fn refuse_locked(&self, survey: &[SurveyedFile]) -> Result<(), DiskError> {
+        let inner = &*self.inner;
+        for surveyed in survey.iter().filter(|surveyed| matches!(surveyed.status, FileStatus::Plain { .. })) {
+            let Ok(open) = inner.open_to_read(surveyed.file.0) else { continue };
+            match open.file.try_lock_shared() {
+                Err(TryLockError::WouldBlock) => {
+                    return Err(DiskError::new(DiskErrorKind::InUse, "write", surveyed.path.as_path()));
+                }
+                _ => drop(open.file.unlock()),
+            }
+        }
+        Ok(())
     }
 
     /// The surveyed files that do not belong to the torrent: too long, no regular file, or not empty without
@@ -131,37 +160,27 @@ impl Storage {
     /// file that was moved away went with it.
     pub fn confirm_files(&self) -> Result<(), DiskError> {
         let inner = &*self.inner;
-        // Opens the root anew: the open one may have been moved, too.
-        let changed =
-            |path: PathBuf, how: &str| DiskError::new(DiskErrorKind::Changed, "find", path).with_detail(how);
-        let root = match Root::open(&inner.root, inner.options.follow) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(changed(inner.root.clone(), "it was moved or removed"));
-            }
-            other => other.map_err(|error| DiskError::from_io("find", inner.root.as_path(), &error))?,
-        };
-        let folder = Path::new("");
-        if let Some(open) = inner.lock_open_root().clone()
-            && root.mount_id(folder).ok() != open.root.mount_id(folder).ok()
-        {
-            return Err(changed(inner.root.clone(), "another file system is mounted there now"));
-        }
+        let root = inner.confirm_root()?;
         for (at, spec) in inner.layout.files.iter().enumerate() {
             let key = at as u32;
-            if spec.pad || !inner.is_wanted(key) {
-                continue;
+            if !spec.pad && inner.is_wanted(key) {
+                inner.confirm_file(&root, key, Some(spec.len))?;
             }
-            let failed = |error: io::Error| DiskError::from_io("find", inner.full_path(key), &error);
-            let how = match root.stat(&spec.path).map_err(failed)? {
-                FileStatus::Plain { size, inode, .. } if size == spec.len && inner.is_open_as(key, inode) => {
-                    continue;
-                }
-                FileStatus::Missing => "it was moved or removed",
-                FileStatus::Plain { .. } | FileStatus::Other => "it was cut off or replaced",
-            };
-            return Err(changed(inner.full_path(key), how));
         }
         Ok(())
+    }
+
+    /// Checks that every open file is the one at its path, and that nobody else has changed one that is only read.
+    pub fn confirm_open_files(&self) -> Result<(), DiskError> {
+        let inner = &*self.inner;
+        let open = inner.file_pool.keys_of(inner.number);
+        if open.is_empty() {
+            return Ok(());
+        }
+        let root = inner.confirm_root()?;
+        open.into_iter()
+            .filter(|&key| key != PART_FILE)
+            .try_for_each(|key| inner.confirm_file(&root, key, None))
     }
 
     /// The stamps of the files. Call it after [`Storage::flush`].
@@ -226,6 +245,60 @@ impl Storage {
 }
 
 impl Inner {
+    /// Opens the root anew, since the open one may have been moved.
+    fn confirm_root(&self) -> Result<Root, DiskError> {
+        let changed = |how: &str| DiskError::new(DiskErrorKind::Changed, "find", &self.root).with_detail(how);
+        let root = match Root::open(&self.root, self.options.follow) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(changed("it was moved or removed"));
+            }
+            other => other.map_err(|error| DiskError::from_io("find", self.root.as_path(), &error))?,
+        };
+        let folder = Path::new("");
+        if let Some(open) = self.lock_open_root().clone()
+            && root.mount_id(folder).ok() != open.root.mount_id(folder).ok()
+        {
+            return Err(changed("another file system is mounted there now"));
+        }
+        Ok(root)
+    }
+
+    /// Checks the file at a path; `len` is the length it must have, if that is known.
+    fn confirm_file(&self, root: &Root, key: u32, len: Option<u64>) -> Result<(), DiskError> {
+        let path = self.full_path(key);
+        let found = root.stat(self.relative_path(key));
+        let how = match found.map_err(|error| DiskError::from_io("find", &path, &error))? {
+            FileStatus::Missing => "it was moved or removed",
+            FileStatus::Plain { size, mtime_ns, ctime_ns, inode } => {
+                let stamp = FileStamp { size, mtime_ns, ctime_ns, inode };
+                let open = self.file_pool.get((self.number, key), false);
+                let is_open =
+                    open.is_none_or(|open| open.file.metadata().is_ok_and(|meta| meta.ino() == inode));
+                if !is_open || !self.is_ours(key, inode) || len.is_some_and(|len| len != size) {
+                    "it was cut off or replaced"
+                } else if self.is_as_sealed(key, &stamp) {
+                    return Ok(());
+                } else {
+                    ""
+                }
+            }
+            FileStatus::Other => "it was cut off or replaced",
+        };
+        Err(DiskError::new(DiskErrorKind::Changed, "find", path).with_detail(how))
+    }
+
+    /// Whether a file with this inode is the one that we wrote to, if we did.
+    pub(super) fn is_ours(&self, key: u32, inode: u64) -> bool {
+        self.write_state().written.get(&key).is_none_or(|&ours| ours == inode)
+    }
+
+    /// Whether a file is as it was checked, if it is only read since. A new link to it changes only its status change
+    /// time.
+    pub(super) fn is_as_sealed(&self, key: u32, stamp: &FileStamp) -> bool {
+        let sealed = self.sealed().files.get(key as usize).copied().flatten();
+        sealed.is_none_or(|sealed| FileStamp { ctime_ns: sealed.ctime_ns, ..*stamp } == sealed)
+    }
+
     /// The state of a file's path; missing if the root is missing.
     fn status(&self, key: u32) -> Result<FileStatus, DiskError> {
         match self.open_root(false) {
@@ -233,12 +306,6 @@ impl Inner {
             Err(error) if error.kind == DiskErrorKind::Missing => Ok(FileStatus::Missing),
             Err(error) => Err(error),
         }
-    }
-
-    /// Whether an open file has this inode. A file that is not open always matches.
-    fn is_open_as(&self, key: u32, inode: u64) -> bool {
-        let open = self.file_pool.get((self.number, key), false);
-        open.is_none_or(|open| open.file.metadata().is_ok_and(|meta| meta.ino() == inode))
     }
 
     /// Allocated bytes of a file on disk.

@@ -177,7 +177,7 @@ impl Inner {
         // A file that we have not written to may be as short as it was found.
         let short = key != PART_FILE
             && self.options.alloc != Alloc::None
-            && self.write_state().written.contains(&key)
+            && self.write_state().written.contains_key(&key)
             && now.len() < self.layout.files[key as usize].len;
         let how = match (now.nlink(), short) {
             (0, _) => "it was removed",

@@ -6,7 +6,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use super::ResumeRecord;
+use super::record::ResumeRecord;
 use crate::base::{Bitfield, InfoHashes, MAX_PIECES};
 use crate::hash;
 use crate::store::storage::{FileStamp, FileStamps};
@@ -18,14 +18,26 @@ const OLD: u16 = 2;
 
 /// An error of decoding.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum RecordError {
+enum RecordError {
     /// A newer version of torr wrote the record.
     Newer,
     /// The record is damaged.
     Damaged,
 }
 
-pub(super) fn encode(record: &ResumeRecord) -> Vec<u8> {
+impl ResumeRecord {
+    /// Encodes the record.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// Decodes a record; `None` if it is damaged or written by a newer torr.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        decode(bytes).ok()
+    }
+}
+
+fn encode(record: &ResumeRecord) -> Vec<u8> {
     let mut out = Vec::new();
     out.extend(VERSION.to_le_bytes());
     put_bytes(&mut out, record.id.to_string().as_bytes());
@@ -60,7 +72,7 @@ pub(super) fn encode(record: &ResumeRecord) -> Vec<u8> {
     out
 }
 
-pub(super) fn decode(bytes: &[u8]) -> Result<ResumeRecord, RecordError> {
+fn decode(bytes: &[u8]) -> Result<ResumeRecord, RecordError> {
     let version = bytes.first_chunk().copied().map(u16::from_le_bytes).ok_or(RecordError::Damaged)?;
     let (body, digest) = bytes.split_last_chunk::<20>().ok_or(RecordError::Damaged)?;
     if hash::sha1(body) != *digest {

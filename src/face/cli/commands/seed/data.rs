@@ -118,10 +118,7 @@ impl TorrentBuilder<'_> {
         };
         draft.digests = hashed.joined();
         let (_, metainfo) = plan::made(&draft)?;
-        let state = self.settings.state_dir();
-        let torrent_file = state.map(|state| stored_torrent::torrent_file(state, &metainfo.info_hash()));
-        let folder = found.path.parent().map(Path::to_owned);
-        let recalled = StoredTorrent { metainfo, torrent_file: torrent_file.unwrap_or_default(), folder };
+        let recalled = StoredTorrent { metainfo, folder: found.path.parent().map(Path::to_owned) };
         Ok((self.ready(recalled, ExistingFiles::Trust, found)?, Some(hashed)))
     }
 
@@ -175,7 +172,8 @@ impl TorrentBuilder<'_> {
             extras.comment = (!comment.is_empty()).then(|| comment.as_str().into());
             metainfo = metainfo.with_extras(extras);
         }
-        let path = (!recalled.torrent_file.as_os_str().is_empty()).then_some(recalled.torrent_file);
+        // It is remembered from now on.
+        let path = self.settings.state_dir().map(|_| stored_torrent::argument(&metainfo.info_hash()));
         let torrent = Torrent { bytes: metainfo.to_bytes(), metainfo, path, link: None };
         let folder = recalled.folder.unwrap_or_default();
         let mut share =

@@ -42,7 +42,7 @@ pub fn share(
         Some(known) => Torrent {
             metainfo: known.metainfo.clone(),
             bytes: known.metainfo.to_bytes(),
-            path: Some(known.torrent_file.clone()),
+            path: Some(stored_torrent::argument(&known.metainfo.info_hash())),
             link: None,
         },
         None => {

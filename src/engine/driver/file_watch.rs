@@ -1,0 +1,66 @@
+//! The watch over the files of a torrent: those in use are looked at every few seconds, so that one that was removed,
+//! replaced or edited is noticed. Files that are not used are closed, which releases their locks and descriptors.
+
+use std::time::Duration;
+
+use super::{Driver, DriverEvent};
+use crate::base::Moment;
+use crate::store::{DiskError, DiskErrorKind};
+
+/// Interval between looks.
+const INTERVAL: Duration = Duration::from_secs(3);
+/// Number of intervals without use after which the files are closed.
+const IDLE_INTERVALS: u32 = 10;
+
+/// The state of the watch.
+#[derive(Debug)]
+pub(super) struct FileWatch {
+    last: Moment,
+    /// Number of intervals since the last use.
+    idle: u32,
+    /// A look is in progress.
+    looking: bool,
+}
+
+impl FileWatch {
+    pub(super) const fn new(now: Moment) -> Self {
+        Self { last: now, idle: 0, looking: false }
+    }
+}
+
+impl Driver {
+    /// Looks at the files if it is due.
+    pub(super) fn watch_files(&mut self, now: Moment) {
+        let Some(content) = &mut self.content else { return };
+        let watch = &mut content.file_watch;
+        if watch.looking || content.deferred.is_some() || now.since(watch.last) < INTERVAL {
+            return;
+        }
+        watch.last = now;
+        let storage = content.storage.clone();
+        if storage.take_used() {
+            (watch.idle, watch.looking) = (0, true);
+            let events = self.to.events.clone();
+            self.shared.disk.threads.run(move || {
+                let _ = events.send(DriverEvent::Looked(storage.confirm_open_files()));
+            });
+        } else if watch.idle < IDLE_INTERVALS {
+            watch.idle += 1;
+            if watch.idle == IDLE_INTERVALS {
+                self.shared.disk.threads.run(move || storage.close());
+            }
+        }
+    }
+
+    /// Handles the end of a look.
+    pub(super) fn files_looked_at(&mut self, found: Result<(), DiskError>) {
+        if let Some(content) = &mut self.content {
+            content.file_watch.looking = false;
+        }
+        match found {
+            Err(error) if error.kind == DiskErrorKind::Changed => self.disk_failed(&error),
+            // Other errors show when the files are used.
+            _ => {}
+        }
+    }
+}
