@@ -1,4 +1,8 @@
 //! The choice between memory maps and positional writes: one function writes verified bytes either way.
+//!
+//! A map costs more processor time: each fault in reserved space clears a page that is overwritten right away. That
+//! matters only if the machine, and not the network, is the limit: then pieces wait for the disk threads, and files are
+//! written positionally until none waits.
 
 use std::fs::File;
 use std::io;
@@ -67,7 +71,12 @@ impl WriteStrategy {
     /// Writes `slices`, end to end, at `offset`. Maps are used only if the space is `reserved`.
     pub(super) fn write(&self, file: &File, offset: u64, slices: &[&[u8]], reserved: bool) -> io::Result<()> {
         let len: usize = slices.iter().map(|slice| slice.len()).sum();
-        let use_map = reserved && self.uses_maps() && (len >= MIN_MAPPED || self.io == DiskIo::Mmap);
+        let worth_it = match self.io {
+            DiskIo::Auto => len >= MIN_MAPPED && !self.file_pool.is_behind(),
+            DiskIo::Mmap => true,
+            DiskIo::Pwrite => false,
+        };
+        let use_map = reserved && worth_it && self.uses_maps();
         if !use_map {
             return write_at(file, offset, slices);
         }

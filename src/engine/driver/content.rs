@@ -69,7 +69,7 @@ impl Content {
             confirming: false,
             changed: None,
             goal: GoalTracker::new(target.options.after),
-            file_watch: FileWatch::new(now),
+            file_watch: FileWatch::new(now, target.options.seed_only),
             resume_writer: ResumeWriter::new(now, opened.flushed, opened.stamps, opened.totals),
             stream: None,
             lock: opened.lock,

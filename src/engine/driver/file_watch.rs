@@ -20,11 +20,14 @@ pub(super) struct FileWatch {
     idle: u32,
     /// A look is in progress.
     looking: bool,
+    /// The files are only read from now on, and their stamps are known.
+    sealed: bool,
 }
 
 impl FileWatch {
-    pub(super) const fn new(now: Moment) -> Self {
-        Self { last: now, idle: 0, looking: false }
+    /// The watch over files that are only read (`sealed`), or also written.
+    pub(super) const fn new(now: Moment, sealed: bool) -> Self {
+        Self { last: now, idle: 0, looking: false, sealed }
     }
 }
 
@@ -38,7 +41,15 @@ impl Driver {
         }
         watch.last = now;
         let storage = content.storage.clone();
-        if storage.take_used() {
+        let written = content.goal.is_finished() && content.writes_pending == 0;
+        if written && !watch.sealed && !content.resume_writer.flushed.lacks_some_of(self.torrent.have()) {
+            watch.sealed = true;
+            self.shared.disk.threads.run(move || {
+                // Releases the locks. Should the stamps not be known, nothing is compared with them.
+                storage.close();
+                storage.seal(storage.file_stamps().unwrap_or_default());
+            });
+        } else if storage.take_used() {
             (watch.idle, watch.looking) = (0, true);
             let events = self.to.events.clone();
             self.shared.disk.threads.run(move || {

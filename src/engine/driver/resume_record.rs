@@ -116,6 +116,9 @@ pub(super) fn unchanged(storage: &Storage, record: &ResumeRecord) -> Result<Vec<
 /// not flushed is safe in the page cache.
 pub(super) fn change(storage: &Storage, mut record: ResumeRecord, clean: bool) -> Result<Change, DiskError> {
     if record.stamps.files.is_empty() {
+        record.stamps = storage.sealed_stamps();
+    }
+    if record.stamps.files.is_empty() {
         // Later writes may give a file newer times than its stamp, but what the record claims was written before.
         record.stamps = storage.file_stamps()?;
     }

@@ -5,6 +5,7 @@
 //! segments of long pieces take turns with them. Reads wait for buffers of their own bounded pool. A recheck
 //! is cut into small steps, so that no job delays the others for long.
 
+mod backlog;
 mod check;
 mod flusher;
 mod verify_and_write;
@@ -16,6 +17,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Wake, Waker};
 use std::thread::JoinHandle;
 
+use self::backlog::Backlog;
 use self::check::CheckJob;
 pub use self::check::Progress;
 use self::flusher::Flusher;
@@ -64,6 +66,7 @@ struct State {
     turn: u8,
     /// Whether segments, not whole pieces, had the last turn.
     segments_had_turn: bool,
+    backlog: Backlog,
     closing: bool,
 }
 
@@ -74,8 +77,9 @@ struct ReadJob {
 }
 
 enum Job {
-    Pieces(Vec<PieceJob>),
-    Segments(Vec<SegmentJob>),
+    /// Pieces to hash and write, and whether the threads are behind.
+    Pieces(Vec<PieceJob>, bool),
+    Segments(Vec<SegmentJob>, bool),
     Read(ReadJob, Vec<Buf>),
     Run(Box<dyn FnOnce() + Send>),
     Check(Arc<CheckJob>),
@@ -308,15 +312,20 @@ impl State {
         let segments = self.segments.len().min(hash::lanes().max(1));
         if segments > 0 && (!self.segments_had_turn || self.pieces.is_empty()) {
             self.segments_had_turn = true;
-            return Some(Job::Segments(self.segments.drain(..segments).collect()));
+            let jobs = self.segments.drain(..segments).collect();
+            return Some(Job::Segments(jobs, self.is_behind()));
         }
         self.segments_had_turn = false;
-        self.next_pieces()
+        let count = self.pieces.len().min(hash::lanes().max(1));
+        if count == 0 {
+            return None;
+        }
+        let jobs = self.pieces.drain(..count).collect();
+        Some(Job::Pieces(jobs, self.is_behind()))
     }
 
-    fn next_pieces(&mut self) -> Option<Job> {
-        let count = self.pieces.len().min(hash::lanes().max(1));
-        (count > 0).then(|| Job::Pieces(self.pieces.drain(..count).collect()))
+    fn is_behind(&mut self) -> bool {
+        self.backlog.update(self.pieces.len() + self.segments.len())
     }
 
     /// The next recheck with a step left; it stays in the queue until it has none.
@@ -337,8 +346,14 @@ fn work(shared: &Shared) {
         let check = if let Job::Check(job) = &job { Some(job.clone()) } else { None };
         // A panic is a bug of one torrent; the threads serve all of them.
         let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match job {
-            Job::Pieces(jobs) => verify_and_write::write_pieces(jobs),
-            Job::Segments(jobs) => write_segment::write_segments(jobs),
+            Job::Pieces(jobs, behind) => {
+                jobs[0].storage.set_behind(behind);
+                verify_and_write::write_pieces(jobs);
+            }
+            Job::Segments(jobs, behind) => {
+                jobs[0].storage.set_behind(behind);
+                write_segment::write_segments(jobs);
+            }
             Job::Read(job, bufs) => job.serve(bufs),
             Job::Run(run) => run(),
             Job::Check(job) => job.step(&mut scratch),

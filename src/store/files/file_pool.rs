@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -30,6 +30,7 @@ pub struct FilePool {
 struct Shared {
     max_open: usize,
     next_storage: AtomicU64,
+    behind: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -47,7 +48,12 @@ impl FilePool {
     pub fn new(max_open: usize) -> Self {
         let state = Mutex::default();
         Self {
-            shared: Arc::new(Shared { max_open: max_open.max(4), next_storage: AtomicU64::new(0), state }),
+            shared: Arc::new(Shared {
+                max_open: max_open.max(4),
+                next_storage: AtomicU64::new(0),
+                behind: AtomicBool::new(false),
+                state,
+            }),
         }
     }
 
@@ -140,6 +146,18 @@ impl FilePool {
     pub(in crate::store) fn close_storage(&self, storage: u64) {
         for key in self.keys_of(storage) {
             self.close((storage, key));
+        }
+    }
+
+    /// Whether the disk threads cannot keep up with the pieces that arrive.
+    pub(in crate::store) fn is_behind(&self) -> bool {
+        self.shared.behind.load(Ordering::Relaxed)
+    }
+
+    /// Sets whether the disk threads cannot keep up.
+    pub(in crate::store) fn set_behind(&self, behind: bool) {
+        if self.shared.behind.swap(behind, Ordering::Relaxed) != behind {
+            tracing::debug!(behind, "files are written positionally while the disk threads cannot keep up");
         }
     }
 

@@ -160,6 +160,11 @@ impl Storage {
         self.inner.lock_open_root().as_ref().is_some_and(|open_root| open_root.strategy.uses_maps())
     }
 
+    /// Says whether the disk threads cannot keep up with the pieces that arrive, for all storages of the file pool.
+    pub(super) fn set_behind(&self, behind: bool) {
+        self.inner.file_pool.set_behind(behind);
+    }
+
     /// Closes all files and the root folder, which releases the locks on the files. They are reopened on demand.
     pub fn close(&self) {
         self.inner.file_pool.close_storage(self.inner.number);
@@ -175,6 +180,11 @@ impl Storage {
     /// it is opened again was changed by another program.
     pub fn seal(&self, stamps: FileStamps) {
         *self.inner.sealed() = stamps;
+    }
+
+    /// The stamps that were set; empty if none were.
+    pub fn sealed_stamps(&self) -> FileStamps {
+        self.inner.sealed().clone()
     }
 }
 

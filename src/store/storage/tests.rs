@@ -369,3 +369,69 @@ fn what_leaves_the_part_file_is_flushed_at_once() {
     assert!(storage.inner.write_state().dirty.is_empty(), "its piece counts as flushed");
     assert!(std::fs::read(folder.path().join(&sample.layout.files[1].path)).unwrap() == sample.file(1));
 }
+
+#[test]
+fn what_others_do_to_files_in_use_is_noticed() {
+    type Change = fn(&Path, &Path);
+
+    let sample = Sample::new(1 << 20, &[(2 << 20, false), (6 << 20, false)]);
+    let edit = |file: &Path| {
+        let file = std::fs::File::options().write(true).open(file).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, b"x", 7).unwrap();
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    };
+    let changes: [(Change, bool); 6] = [
+        (|_, _| {}, true),
+        (|_, file| std::fs::hard_link(file, file.with_extension("link")).unwrap(), true),
+        (|_, file| std::fs::remove_file(file).unwrap(), false),
+        (|_, file| std::fs::rename(file, file.with_extension("moved")).unwrap(), false),
+        (|root, _| std::fs::rename(root, root.with_extension("moved")).unwrap(), false),
+        (
+            |root, file| {
+                std::fs::copy(file, root.join("copy")).unwrap();
+                std::fs::rename(root.join("copy"), file).unwrap();
+            },
+            false,
+        ),
+    ];
+    let kind = |result: Result<(), DiskError>| result.map_err(|error| error.kind);
+    for (at, (change, fine)) in changes.into_iter().enumerate() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("root");
+        let storage = half_written(&sample, &root, DiskIo::Auto);
+        change(&root, &root.join(&sample.layout.files[1].path));
+        let right = if fine { Ok(()) } else { Err(DiskErrorKind::Changed) };
+        assert_eq!(kind(storage.confirm_open_files()), right, "change {at}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let storage = half_written(&sample, folder.path(), DiskIo::Auto);
+    storage.close();
+    storage.seal(storage.file_stamps().unwrap());
+    let read = || kind(storage.read(0, &mut [&mut [0; 1000]]));
+    assert_eq!((read(), kind(storage.confirm_open_files())), (Ok(()), Ok(())));
+    edit(&folder.path().join(&sample.layout.files[0].path));
+    assert_eq!((read(), kind(storage.confirm_open_files())), (Ok(()), Err(DiskErrorKind::Changed)));
+    storage.close();
+    assert_eq!(read(), Err(DiskErrorKind::Changed), "it was looked at when it was opened again");
+}
+
+#[test]
+fn no_two_write_to_one_file() {
+    let sample = Sample::new(1 << 20, &[(2 << 20, false)]);
+    let folder = tempfile::tempdir().unwrap();
+    let [one, other] = [0, 1].map(|_| sample.storage(folder.path(), DiskIo::Auto, &[]));
+    let write = |storage: &Storage, piece: u32| {
+        let piece = sample.piece(piece);
+        storage.write(piece, &[sample.bytes(piece)]).map_err(|error| error.kind)
+    };
+    write(&one, 0).unwrap();
+    let survey = other.survey().unwrap();
+    assert_eq!(other.refuse_locked(&survey).unwrap_err().kind, DiskErrorKind::InUse);
+    assert_eq!(write(&other, 1), Err(DiskErrorKind::InUse));
+    // Whoever is idle releases it.
+    one.close();
+    other.refuse_locked(&survey).unwrap();
+    write(&other, 1).unwrap();
+    assert_eq!(write(&one, 0), Err(DiskErrorKind::InUse));
+    read_back(&sample, &one);
+}

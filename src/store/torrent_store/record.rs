@@ -7,8 +7,8 @@ use crate::base::{Bitfield, InfoHashes};
 use crate::store::error::DiskError;
 use crate::store::storage::{FileStamps, Storage};
 
-/// Time for which a process that died may have written after its last save.
-pub(super) const GRACE: Duration = Duration::from_secs(60);
+/// Time for which a process that died may have written after its last save, and a slow save delay the next.
+pub(super) const GRACE: Duration = Duration::from_secs(15);
 
 /// The resume record of a torrent.
 #[derive(Clone, PartialEq, Eq, Debug)]
