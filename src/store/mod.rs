@@ -25,6 +25,7 @@ mod stored_files;
 #[cfg(test)]
 mod testing;
 mod torrent_store;
+mod unfinished;
 mod write_strategy;
 
 pub use atomic::write_atomic;
@@ -33,7 +34,7 @@ pub use error::{DiskError, DiskErrorKind};
 pub use files::{FilePool, FileStatus};
 pub use layout::{Alloc, DiskIo, FileSpec, Layout, StorageOptions};
 pub use lock::{LockOwner, TorrentLock};
-pub use piece_buffer::{HashState, PieceBuffer, Segment};
+pub use piece_buffer::{HashState, LentBlocks, PieceBuffer, Segment};
 pub use pool::{BUF_LEN, Buf, Pool, PoolCounters};
 pub use scan::{
     CachedHashes, HashCache, Patterns, Scan, ScanOptions, ScanStamp, ScannedFile, Skipped, first_changed,
@@ -42,3 +43,4 @@ pub use scan::{
 pub use storage::{FileStamp, FileStamps, Storage, SurveyedFile};
 pub use stored_files::{MAX_STORED_TORRENTS, StoredTorrentFiles};
 pub use torrent_store::{ResumeRecord, TorrentStore, trusted_pieces};
+pub use unfinished::{RestoreMemory, restore_unfinished};

@@ -3,6 +3,7 @@
 //! A record says of each verified piece whether it was flushed to the disk or only written. What was only written
 //! survives a crash of the program, but neither one of the machine nor the loss of the disk, and is rechecked.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -73,6 +74,7 @@ pub(super) fn initial_record(
         // Seeding writes to no file.
         running: !options.seed_only,
         partial: is_partial(target, have),
+        unfinished: BTreeMap::new(),
     }
 }
 

@@ -5,6 +5,8 @@
 
 mod encoding;
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -14,7 +16,7 @@ use redb::{
 
 use self::encoding::RecordError;
 use super::error::{DiskError, DiskErrorKind};
-use super::storage::{FileStamps, Storage};
+use super::storage::{FileStamp, FileStamps, Storage};
 use crate::base::{Bitfield, InfoHashes};
 
 const TORRENTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("torrents");
@@ -57,6 +59,9 @@ pub struct ResumeRecord {
     pub running: bool,
     /// Set if only some of the files are wanted.
     pub partial: bool,
+    /// The blocks on the disk of pieces that are not verified, as ranges in order, by piece. They may be wrong or
+    /// missing after any end but a clean one: only the hash of the whole piece decides.
+    pub unfinished: BTreeMap<u32, Vec<Range<u32>>>,
 }
 
 impl ResumeRecord {
@@ -68,6 +73,22 @@ impl ResumeRecord {
     /// Decodes a record; `None` if it is damaged or written by a newer torr.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         encoding::decode(bytes).ok()
+    }
+
+    /// Whether a file with these stamps, in the record and now, holds what the record claims of it. A record of a
+    /// process that was still running may precede its last writes, so there the file may be slightly newer.
+    pub(super) fn is_unchanged(&self, old: FileStamp, new: FileStamp) -> bool {
+        let last = self.saved.checked_add(GRACE).unwrap_or(self.saved);
+        let last_ns = last.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
+        if self.running {
+            new.size >= old.size
+                && new.inode == old.inode
+                && new.mtime_ns >= old.mtime_ns
+                && new.ctime_ns >= old.ctime_ns
+                && i128::from(new.mtime_ns.max(new.ctime_ns)) <= last_ns as i128
+        } else {
+            old == new
+        }
     }
 }
 
@@ -261,26 +282,12 @@ impl TorrentStore {
     }
 }
 
-/// The pieces of a record that need no recheck, because they were flushed and their files have the recorded stamps. A
-/// record of a process that was still running may precede its last writes, so there the files may be slightly newer.
-/// After a clean end written pieces count like flushed ones while the files are reached through the same mount: the
+/// The pieces of a record that need no recheck, because they were flushed and their files are unchanged. After a clean end written pieces count like flushed ones while the files are reached through the same mount: the
 /// page cache holds them until they are on the disk.
 pub fn trusted_pieces(storage: &Storage, record: &ResumeRecord) -> Result<Bitfield, DiskError> {
     let cached = !record.running && record.mount.is_some() && record.mount == storage.mount();
     let claimed = if cached { &record.written } else { &record.flushed };
-    let last = record.saved.checked_add(GRACE).unwrap_or(record.saved);
-    let last_ns = last.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
-    storage.unchanged_pieces(claimed, &record.stamps, |old, new| {
-        if record.running {
-            new.size >= old.size
-                && new.inode == old.inode
-                && new.mtime_ns >= old.mtime_ns
-                && new.ctime_ns >= old.ctime_ns
-                && i128::from(new.mtime_ns.max(new.ctime_ns)) <= last_ns as i128
-        } else {
-            old == new
-        }
-    })
+    storage.unchanged_pieces(claimed, &record.stamps, |old, new| record.is_unchanged(old, new))
 }
 
 /// An error of the store's file.
@@ -310,4 +317,4 @@ impl StoreError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

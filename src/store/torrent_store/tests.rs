@@ -5,7 +5,7 @@ use crate::base::Geometry;
 use crate::proto::metainfo::PieceHashes;
 use crate::store::{FilePool, FileSpec, FileStamp, Layout, StorageOptions};
 
-pub(super) fn record(seed: u8) -> ResumeRecord {
+pub(in crate::store) fn record(seed: u8) -> ResumeRecord {
     let mut have = Bitfield::none(19);
     have.insert(Geometry::single(1, 19).unwrap().piece(u32::from(seed) % 19).unwrap());
     let stamp = FileStamp { size: 5, mtime_ns: -3, ctime_ns: -2, inode: u64::MAX };
@@ -25,6 +25,7 @@ pub(super) fn record(seed: u8) -> ResumeRecord {
         saved: at(2_000_000_000),
         running: true,
         partial: false,
+        unfinished: BTreeMap::from([(3, vec![0..5, 7..8]), (18, std::iter::once(2..32_767).collect())]),
     }
 }
 
