@@ -4,6 +4,7 @@
 //! survives a crash of the program, but neither one of the machine nor the loss of the disk, and is rechecked.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -12,7 +13,8 @@ use crate::base::{Bitfield, InfoHashes, Untrusted};
 use crate::engine::command::{Add, ContentOptions, ExistingFiles, TorrentSource};
 use crate::proto::metainfo::Metainfo;
 use crate::store::{
-    DiskError, FileStamps, MAX_STORED_TORRENTS, ResumeRecord, Storage, StoredTorrentFiles, TorrentStore,
+    DiskError, FileStamps, MAX_STORED_TORRENTS, PieceBuffer, ResumeRecord, Storage, StoredTorrentFiles,
+    TorrentStore,
 };
 use crate::swarm::event::Priority;
 
@@ -76,6 +78,14 @@ pub(super) fn initial_record(
         partial: is_partial(target, have),
         unfinished: BTreeMap::new(),
     }
+}
+
+/// The blocks of unfinished pieces that are on the disk, for a record.
+pub(super) fn unfinished<'a>(
+    buffers: impl Iterator<Item = &'a PieceBuffer>,
+) -> BTreeMap<u32, Vec<Range<u32>>> {
+    let saved = buffers.map(|buffer| (buffer.piece().index(), buffer.saved_blocks()));
+    saved.filter(|(_, ranges)| !ranges.is_empty()).collect()
 }
 
 /// Saves the record before the first write, so that the files are known as ours.
@@ -166,6 +176,7 @@ pub(super) fn save_changed(
     }
     // A running torrent owns even files without a stamp.
     let none = Bitfield::none(record.written.len());
+    record.unfinished.clear();
     (record.flushed, record.written, record.running) = (none.clone(), none, false);
     store.save(&[record]).map_err(|error| error.to_string())
 }
