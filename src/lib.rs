@@ -78,6 +78,11 @@
 //!    which pieces are flushed and which are only written; the latter are rechecked after a crash of the program
 //!    or the machine, or the loss of the disk.
 //!
+//!    A piece that stays unfinished has its blocks written to their places as well, each once, every five seconds and
+//!    at the end. The resume data names them, and the next run reads them back into buffers. Nobody may claim or serve
+//!    them: they are received blocks whose sender is unknown, and only the hash of their piece decides. If it does not
+//!    match, nobody is blamed and the piece is downloaded anew.
+//!
 //! On the way up, a request is checked for choke, limits and range; the output `Serve` names a burst of spans; a disk
 //! thread makes their bytes ready; the peer's task sends header, block, header, block … in one vectored write.
 //!

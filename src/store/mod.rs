@@ -24,6 +24,7 @@ mod storage;
 #[cfg(test)]
 mod testing;
 mod torrent_store;
+mod unfinished;
 mod write_strategy;
 
 pub use atomic::write_atomic;
@@ -32,7 +33,7 @@ pub use error::{DiskError, DiskErrorKind};
 pub use files::{FilePool, FileStatus};
 pub use layout::{Alloc, DiskIo, FileSpec, Layout, StorageOptions};
 pub use lock::{TorrentLock, TorrentLocks};
-pub use piece_buffer::{HashState, PieceBuffer, Segment};
+pub use piece_buffer::{HashState, LentBlocks, PieceBuffer, Segment};
 pub use pool::{BUF_LEN, Buf, Pool, PoolCounters};
 pub use scan::{
     CachedHashes, HashCache, Patterns, Scan, ScanOptions, ScanStamp, ScannedFile, Skipped, first_changed,
@@ -40,3 +41,4 @@ pub use scan::{
 };
 pub use storage::{FileStamp, FileStamps, Storage, SurveyedFile};
 pub use torrent_store::{Change, Owner, ResumeRecord, StoreWriter, TorrentStore, trusted_pieces};
+pub use unfinished::{RestoreMemory, restore_unfinished};

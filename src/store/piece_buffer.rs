@@ -7,6 +7,7 @@
 //! order.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::{Arc, Weak};
 
 use super::pool::Buf;
@@ -22,15 +23,30 @@ pub struct PieceBuffer {
     /// Number of blocks that have left in segments.
     taken: u32,
     /// The blocks from the first that has not left to the last received.
-    blocks: VecDeque<Option<Buf>>,
+    blocks: VecDeque<BlockState>,
+    generation: Arc<()>,
     segments: Option<Box<Segments>>,
+}
+
+#[derive(Debug, Default)]
+enum BlockState {
+    #[default]
+    Missing,
+    Held {
+        buf: Buf,
+        /// Whether the block is on the disk, too, though its piece is not verified.
+        saved: bool,
+    },
+    /// The block is with the disk threads, see [`PieceBuffer::lend_unsaved`].
+    Lent,
 }
 
 #[derive(Debug)]
 struct Segments {
     /// `None` while a segment is being hashed.
     hash_state: Option<HashState>,
-    generation: Arc<()>,
+    /// Number of blocks in written segments.
+    written: u32,
 }
 
 /// The SHA-1 state of a segmented piece and the digests of its blocks so far.
@@ -53,6 +69,15 @@ pub struct Segment {
     /// Set for the last segment of the piece: whether the digests of all blocks are wanted even if the piece
     /// is right.
     pub(super) last: Option<bool>,
+}
+
+/// Blocks of an unfinished piece that the disk threads save and give back.
+#[derive(Debug)]
+pub struct LentBlocks {
+    piece: Piece,
+    /// The blocks by index, in order.
+    pub(super) bufs: Vec<(u32, Buf)>,
+    generation: Weak<()>,
 }
 
 impl HashState {
@@ -89,26 +114,46 @@ impl Segment {
     }
 }
 
+impl LentBlocks {
+    /// The piece of the blocks.
+    pub fn piece(&self) -> Piece {
+        self.piece
+    }
+
+    /// Whether the piece was given up since.
+    pub fn is_stale(&self) -> bool {
+        self.generation.strong_count() == 0
+    }
+}
+
 impl PieceBuffer {
     /// An empty buffer that holds the whole piece.
     pub fn new(geometry: &Geometry, piece: Piece) -> Self {
         let total = geometry.blocks_in(piece);
         let blocks = VecDeque::with_capacity(total as usize);
-        Self { piece, total, missing: total, taken: 0, blocks, segments: None }
+        let generation = Arc::default();
+        Self { piece, total, missing: total, taken: 0, blocks, generation, segments: None }
     }
 
     /// An empty buffer whose blocks leave in segments.
     pub fn segmented(geometry: &Geometry, piece: Piece) -> Self {
-        let total = geometry.blocks_in(piece);
+        Self::segmented_after(geometry, piece, Stream::default(), Vec::new())
+    }
+
+    /// A buffer whose blocks leave in segments. Those that `digests` belong to have left already; `stream` is
+    /// the hash state after them.
+    pub(super) fn segmented_after(
+        geometry: &Geometry,
+        piece: Piece,
+        stream: Stream,
+        digests: Vec<Sha1Digest>,
+    ) -> Self {
+        let (total, taken) = (geometry.blocks_in(piece), digests.len() as u32);
         let generation = Arc::new(());
-        let hash_state = HashState {
-            piece,
-            stream: Stream::default(),
-            digests: Vec::new(),
-            generation: Arc::downgrade(&generation),
-        };
-        let segments = Some(Box::new(Segments { hash_state: Some(hash_state), generation }));
-        Self { piece, total, missing: total, taken: 0, blocks: VecDeque::new(), segments }
+        let hash_state = HashState { piece, stream, digests, generation: Arc::downgrade(&generation) };
+        let segments = Some(Box::new(Segments { hash_state: Some(hash_state), written: taken }));
+        let blocks = VecDeque::new();
+        Self { piece, total, missing: total - taken, taken, blocks, generation, segments }
     }
 
     /// The piece being buffered.
@@ -124,17 +169,26 @@ impl PieceBuffer {
     /// Stores a block; returns whether it was new. A block of another piece, a block of the wrong length and
     /// a duplicate are dropped.
     pub fn insert(&mut self, block: Block, buf: Buf) -> bool {
+        self.insert_as(block, buf, false)
+    }
+
+    /// Stores a block that was read from its place on the disk; returns whether it was new.
+    pub(super) fn insert_saved(&mut self, block: Block, buf: Buf) -> bool {
+        self.insert_as(block, buf, true)
+    }
+
+    fn insert_as(&mut self, block: Block, buf: Buf, saved: bool) -> bool {
         if block.piece() != self.piece || buf.len() != block.len() as usize || block.index() >= self.total {
             return false;
         }
         let Some(at) = block.index().checked_sub(self.taken) else { return false };
         let at = at as usize;
         if at >= self.blocks.len() {
-            self.blocks.resize_with(at + 1, || None);
+            self.blocks.resize_with(at + 1, BlockState::default);
         }
-        let new = self.blocks[at].is_none();
+        let new = matches!(self.blocks[at], BlockState::Missing);
         if new {
-            self.blocks[at] = Some(buf);
+            self.blocks[at] = BlockState::Held { buf, saved };
             self.missing -= 1;
         }
         new
@@ -142,12 +196,12 @@ impl PieceBuffer {
 
     /// Whether this block was received.
     pub fn has(&self, block: Block) -> bool {
-        block.piece() == self.piece
-            && block.index().checked_sub(self.taken).is_none_or(|at| self.holds(at as usize))
+        let received = |at| !matches!(self.blocks.get(at as usize), None | Some(BlockState::Missing));
+        block.piece() == self.piece && block.index().checked_sub(self.taken).is_none_or(received)
     }
 
     fn holds(&self, at: usize) -> bool {
-        self.blocks.get(at).is_some_and(Option::is_some)
+        matches!(self.blocks.get(at), Some(BlockState::Held { .. }))
     }
 
     /// Whether every block was received.
@@ -155,9 +209,14 @@ impl PieceBuffer {
         self.missing == 0
     }
 
+    /// Number of blocks that have left in segments.
+    pub fn taken(&self) -> u32 {
+        self.taken
+    }
+
     /// Payload held in memory, in bytes.
     pub fn bytes(&self) -> u64 {
-        self.blocks.iter().flatten().map(|buf| buf.len() as u64).sum()
+        self.blocks.iter().filter_map(BlockState::buf).map(|buf| buf.len() as u64).sum()
     }
 
     /// Takes the next segment if its blocks are complete and no other segment is on its way. The last segment
@@ -168,7 +227,7 @@ impl PieceBuffer {
         let ready =
             count > 0 && (!is_last || verify.is_some()) && (0..count as usize).all(|at| self.holds(at));
         let hash_state = self.segments.as_mut().filter(|_| ready)?.hash_state.take()?;
-        let bufs = self.blocks.drain(..count as usize).flatten().collect();
+        let bufs = self.blocks.drain(..count as usize).filter_map(BlockState::into_buf).collect();
         let first = self.taken;
         self.taken += count;
         Some(Segment { hash_state, first, bufs, last: verify.filter(|_| is_last) })
@@ -178,9 +237,8 @@ impl PieceBuffer {
     /// earlier generation is dropped.
     pub fn restore_hash_state(&mut self, hash_state: HashState) -> bool {
         match &mut self.segments {
-            Some(segments)
-                if std::ptr::eq(hash_state.generation.as_ptr(), Arc::as_ptr(&segments.generation)) =>
-            {
+            Some(segments) if is_of(&self.generation, &hash_state.generation) => {
+                segments.written = hash_state.blocks();
                 segments.hash_state = Some(hash_state);
                 true
             }
@@ -188,100 +246,80 @@ impl PieceBuffer {
         }
     }
 
+    /// Lends the blocks that are not on the disk, so that they can be saved; `None` if there are none. Until
+    /// they are back, the piece must not be verified and no segment of it may leave.
+    pub fn lend_unsaved(&mut self) -> Option<LentBlocks> {
+        let mut bufs = Vec::new();
+        for (index, block) in (self.taken..).zip(&mut self.blocks) {
+            if let BlockState::Held { saved: false, .. } = block {
+                let lent = std::mem::replace(block, BlockState::Lent).into_buf();
+                bufs.extend(lent.map(|buf| (index, buf)));
+            }
+        }
+        let generation = Arc::downgrade(&self.generation);
+        (!bufs.is_empty()).then_some(LentBlocks { piece: self.piece, bufs, generation })
+    }
+
+    /// Takes lent blocks back, `saved` or not; returns whether they belong to this buffer. Blocks of an earlier
+    /// generation are dropped.
+    pub fn take_back(&mut self, lent: LentBlocks, saved: bool) -> bool {
+        let ours = is_of(&self.generation, &lent.generation);
+        for (index, buf) in lent.bufs.into_iter().filter(|_| ours) {
+            let at = index.checked_sub(self.taken).map(|at| at as usize);
+            if let Some(block @ BlockState::Lent) = at.and_then(|at| self.blocks.get_mut(at)) {
+                *block = BlockState::Held { buf, saved };
+            }
+        }
+        ours
+    }
+
+    /// The blocks that are on the disk, though the piece is not verified, as ranges in order.
+    pub fn saved_blocks(&self) -> Vec<Range<u32>> {
+        let written = self.segments.as_ref().map_or(0, |segments| segments.written);
+        let saved = (self.taken..)
+            .zip(&self.blocks)
+            .filter(|(_, block)| matches!(block, BlockState::Held { saved: true, .. }))
+            .map(|(index, _)| index..index + 1);
+        let mut ranges: Vec<Range<u32>> = Vec::new();
+        for range in std::iter::once(0..written).filter(|front| !front.is_empty()).chain(saved) {
+            match ranges.last_mut() {
+                Some(last) if last.end == range.start => last.end = range.end,
+                _ => ranges.push(range),
+            }
+        }
+        ranges
+    }
+
+    /// The indices of the received blocks that have not left in segments, in order.
+    pub fn received(&self) -> impl Iterator<Item = u32> + '_ {
+        let blocks = (self.taken..).zip(&self.blocks);
+        blocks.filter(|(_, block)| !matches!(block, BlockState::Missing)).map(|(index, _)| index)
+    }
+
     /// The blocks in order, if all were received and none has left; otherwise the buffer unchanged.
     pub fn into_bufs(self) -> Result<Vec<Buf>, Self> {
-        if self.is_complete() && self.taken == 0 {
-            Ok(self.blocks.into_iter().flatten().collect())
+        if (0..self.total as usize).all(|at| self.holds(at)) && self.taken == 0 {
+            Ok(self.blocks.into_iter().filter_map(BlockState::into_buf).collect())
         } else {
             Err(self)
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::Pool;
-
-    fn filled(pool: &Pool, block: Block) -> Buf {
-        let mut buf = pool.try_take().unwrap();
-        buf.set_len(block.len() as usize);
-        buf.whole_mut()[0] = block.index() as u8;
-        buf
+impl BlockState {
+    fn buf(&self) -> Option<&Buf> {
+        if let Self::Held { buf, .. } = self { Some(buf) } else { None }
     }
 
-    #[test]
-    fn blocks_land_in_any_order_and_twins_are_dropped() {
-        let geometry = Geometry::single(40_000, 90_001).unwrap();
-        let piece = geometry.piece(1).unwrap();
-        let pool = Pool::new(1 << 20);
-        let filled = |block: Block| filled(&pool, block);
-        let blocks: Vec<_> = geometry.blocks(piece).collect();
-        let mut buffer = PieceBuffer::new(&geometry, piece);
-        assert!(buffer.insert(blocks[2], filled(blocks[2])));
-        assert!(!buffer.insert(blocks[2], filled(blocks[2])));
-        assert!(!buffer.insert(blocks[0], filled(blocks[2])), "of the wrong length");
-        let stranger = geometry.block(geometry.piece(0).unwrap(), 0).unwrap();
-        assert!(!buffer.insert(stranger, filled(stranger)));
-        assert!(buffer.insert(blocks[1], filled(blocks[1])));
-        let mut buffer = buffer.into_bufs().unwrap_err();
-        assert!(!buffer.is_complete());
-        assert!(buffer.insert(blocks[0], filled(blocks[0])));
-        assert!(buffer.next_segment(Some(false)).is_none(), "it is held whole");
-        let order: Vec<_> = buffer.into_bufs().unwrap().iter().map(|buf| buf[0]).collect();
-        assert_eq!(order, [0, 1, 2]);
-        assert_eq!(pool.counters().in_use, 0);
-    }
-
-    #[test]
-    fn runs_leave_in_order_one_at_a_time_and_the_last_when_it_is_to_be_verified() {
-        let geometry = Geometry::single(3 << 20, (2 << 20) + 5).unwrap();
-        let piece = geometry.piece(0).unwrap();
-        let pool = Pool::new(4 << 20);
-        let blocks: Vec<_> = geometry.blocks(piece).collect();
-        let mut buffer = PieceBuffer::segmented(&geometry, piece);
-        for &block in blocks[1..].iter().rev() {
-            assert!(buffer.insert(block, filled(&pool, block)));
-            assert!(buffer.next_segment(Some(true)).is_none(), "there is a hole at the front");
-        }
-        assert!(buffer.insert(blocks[0], filled(&pool, blocks[0])) && buffer.is_complete());
-        let first = buffer.next_segment(None).unwrap();
-        assert_eq!((first.first, first.bufs.len(), first.last), (0, 64, None));
-        assert!(buffer.next_segment(None).is_none(), "one at a time");
-        assert!(!buffer.insert(blocks[3], filled(&pool, blocks[3])), "it has left already");
-        assert!(buffer.has(blocks[3]));
-        let mut hash_state = first.hash_state;
-        hash_state.digests = vec![[0; 20]; 64];
-        assert_eq!(hash_state.blocks(), 64);
-        assert!(buffer.restore_hash_state(hash_state));
-        let second = buffer.next_segment(None).unwrap();
-        assert_eq!((second.first, second.bufs[5][0], second.last), (64, 69, None));
-        assert!(buffer.restore_hash_state(second.hash_state));
-        assert!(buffer.next_segment(None).is_none(), "nobody has said that it is to be verified");
-        let last = buffer.next_segment(Some(true)).unwrap();
-        assert_eq!((last.first, last.bufs.len(), last.last), (128, 1, Some(true)));
-        assert!(buffer.restore_hash_state(last.hash_state));
-        assert!(buffer.next_segment(Some(true)).is_none() && buffer.into_bufs().is_err());
-    }
-
-    #[test]
-    fn the_front_of_an_earlier_life_is_known() {
-        let geometry = Geometry::single(2 << 20, 2 << 20).unwrap();
-        let piece = geometry.piece(0).unwrap();
-        let pool = Pool::new(4 << 20);
-        let mut old = PieceBuffer::segmented(&geometry, piece);
-        for block in geometry.blocks(piece) {
-            old.insert(block, filled(&pool, block));
-        }
-        let segment = old.next_segment(None).unwrap();
-        assert!(!segment.hash_state.is_stale());
-        drop(old);
-        assert!(segment.hash_state.is_stale());
-        let mut new = PieceBuffer::segmented(&geometry, piece);
-        assert!(!new.restore_hash_state(segment.hash_state));
-        assert!(
-            !PieceBuffer::new(&geometry, piece)
-                .restore_hash_state(new.segments.take().unwrap().hash_state.unwrap())
-        );
+    fn into_buf(self) -> Option<Buf> {
+        if let Self::Held { buf, .. } = self { Some(buf) } else { None }
     }
 }
+
+/// Whether what has left a buffer belongs to this generation of it.
+fn is_of(generation: &Arc<()>, of: &Weak<()>) -> bool {
+    std::ptr::eq(of.as_ptr(), Arc::as_ptr(generation))
+}
+
+#[cfg(test)]
+mod tests;

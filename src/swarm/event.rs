@@ -13,7 +13,7 @@ use crate::proto::metainfo::{Metainfo, MetainfoError};
 
 pub use self::values::{
     ContentSetup, DialFailure, DisconnectReason, Order, PeerHandshake, PeerKey, Priority, Source,
-    TrackerFailure, TrackerKey,
+    TrackerFailure, TrackerKey, UnfinishedPiece,
 };
 
 /// A command of the user to a running torrent.

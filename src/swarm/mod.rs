@@ -19,5 +19,6 @@ mod scenarios;
 mod torrent;
 
 pub use self::event::ContentSetup;
+pub use self::parts::request_window::RequestWindow;
 pub use self::torrent::summary::{DhtResults, Dials, MetadataSummary, PeerSummary, Summary, TrackerSummary};
 pub use self::torrent::{Config, Torrent};

@@ -40,6 +40,7 @@ mod terminal;
 mod tracker;
 mod transfers;
 mod typed;
+mod unfinished;
 mod verify;
 
 use std::ffi::OsStr;

@@ -69,7 +69,8 @@ impl Party {
         self.share(&trusting, &[torrent.to_owned()], &[name]);
     }
 
-    fn share(&mut self, how: &[&str], torrents: &[String], names: &[&str]) {
+    /// Gives in this way what these torrents name, and waits until it does.
+    pub fn share(&mut self, how: &[&str], torrents: &[String], names: &[&str]) {
         let mut arguments = how.to_vec();
         arguments.extend(["--json", "-o", "given"]);
         arguments.extend(torrents.iter().map(String::as_str));
@@ -87,6 +88,15 @@ impl Party {
             seeder.output().contains(r#""state":"seeding""#).then_some(())
         });
         self.seeders.push(seeder);
+    }
+
+    /// What the first who gives has sent, in bytes, and the number of its peers, as it last said.
+    pub fn sent(&self) -> (u64, u64) {
+        let output = self.seeders[0].output();
+        let mut lines = output.lines().rev().filter(|line| line.ends_with('}'));
+        let last = lines.find(|line| line.contains(r#""event":"progress""#)).expect("it says how it goes");
+        let event: serde_json::Value = serde_json::from_str(last).expect("an event");
+        (event["sent"].as_u64().expect("a number"), event["peers"].as_u64().expect("a number"))
     }
 
     /// The program with a state of its own, on loopback only.

@@ -15,13 +15,13 @@ use crate::support::wait::wait_for;
 /// An end that is put off until a tracker answers would take its whole patience, a minute.
 const SOON: Duration = Duration::from_secs(10);
 
-fn send(program: &Program, signal: &str) {
+pub fn send(program: &Program, signal: &str) {
     let sent = Command::new("kill").args([signal, &program.id().to_string()]).status().unwrap();
     assert!(sent.success());
 }
 
 /// Sends a signal and waits for the end; says the code.
-fn stop(program: &mut Program, signal: &str) -> Option<i32> {
+pub fn stop(program: &mut Program, signal: &str) -> Option<i32> {
     send(program, signal);
     wait_for("the program ends", SOON, || program.ended()).code()
 }

@@ -188,6 +188,7 @@ impl Node {
             priorities: self.wishes.clone(),
             order: if self.plan.in_order { Order::InOrder } else { Order::RarestFirst },
             seed_only: false,
+            unfinished: Vec::new(),
         }
     }
 

@@ -14,7 +14,7 @@ use super::seed_goal::GoalTracker;
 use super::stream::FileStream;
 use super::upload_reads::ReadRetry;
 use super::{Driver, DriverEvent, Senders};
-use crate::base::{Block, Geometry, Moment, Piece, Span};
+use crate::base::{Bitfield, Block, Geometry, Moment, Piece, Span};
 use crate::engine::event::{Event, Fault};
 use crate::engine::memory::MemoryReservation;
 use crate::engine::shared::Shared;
@@ -29,6 +29,8 @@ pub(super) struct Content {
     pub geometry: Arc<Geometry>,
     pub storage: Storage,
     pub pieces: PieceBuffers,
+    /// The pieces in existing files that are not ours, where nothing may be written before it is verified.
+    pub not_ours: Bitfield,
     /// Received blocks, until the state machine has decided which of them are useful.
     received: Vec<(Block, Buf)>,
     /// The memory reserved for incomplete pieces.
@@ -61,7 +63,8 @@ impl Content {
         Self {
             geometry: opened.geometry,
             storage: opened.storage,
-            pieces: PieceBuffers::default(),
+            pieces: PieceBuffers::new(opened.restored),
+            not_ours: opened.not_ours,
             received: Vec::new(),
             reservation: MemoryReservation::new(&shared.memory),
             deferred: DeferredIo::until(opened.ready, &to.events),
@@ -140,6 +143,7 @@ impl Driver {
             return true;
         }
         self.flush_if_due(now);
+        self.save_blocks_if_due(now);
         self.save_if_due(now, summary);
         self.watch_files(now);
         false
@@ -173,8 +177,17 @@ impl Driver {
     }
 
     pub(super) fn open_piece(&mut self, piece: Piece, in_runs: bool) {
+        let now = self.now();
         if let Some(content) = &mut self.content {
-            content.pieces.open(&content.geometry, piece, in_runs);
+            content.pieces.open(now, &content.geometry, piece, in_runs);
+        }
+    }
+
+    /// Drops the restored pieces that the state machine did not open, and goes on with the others.
+    pub(super) fn advance_restored(&mut self) {
+        let Some(content) = &mut self.content else { return };
+        for piece in content.pieces.end_restoring() {
+            self.advance_piece(piece);
         }
     }
 

@@ -50,6 +50,7 @@ impl Driver {
             DriverEvent::Ready(ready) => self.disk_ready(ready),
             DriverEvent::Piece(outcome) => self.handle_piece_outcome(outcome),
             DriverEvent::Segment(outcome) => self.handle_segment_outcome(outcome),
+            DriverEvent::BlocksSaved(lent, saved) => self.blocks_saved(lent, &saved),
             DriverEvent::Confirmed(confirmed) => self.files_confirmed(confirmed),
             DriverEvent::ReadDone { peer, result } => self.handle_read_result(peer, result),
             DriverEvent::Input(input) => {

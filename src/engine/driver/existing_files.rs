@@ -133,6 +133,18 @@ pub(super) fn foreign_skipped_files(
     strange.filter(|surveyed| foreign.contains(&surveyed.path)).map(|surveyed| surveyed.file).collect()
 }
 
+/// The pieces in existing files that are not ours.
+pub(super) fn pieces_not_ours(geometry: &Geometry, survey: &[SurveyedFile], known: &KnownPieces) -> Bitfield {
+    let strange =
+        |surveyed: &&SurveyedFile| surveyed.status != FileStatus::Missing && !known.is_ours(surveyed.file);
+    let files = survey.iter().filter(strange);
+    let mut pieces = Bitfield::none(geometry.piece_count());
+    for piece in files.flat_map(|file| geometry.pieces_of(file.file)).filter_map(|at| geometry.piece(at)) {
+        pieces.insert(piece);
+    }
+    pieces
+}
+
 /// Refuses existing files that the options do not allow, whatever they contain.
 pub(super) fn refuse_existing(
     options: &ContentOptions,

@@ -37,8 +37,19 @@ impl Driver {
         self.peers.clear();
         // Before the stop, since a stopped state machine accepts no pieces. An older record must not be saved
         // after the last one.
-        let _ = time::timeout(WRITE_TIMEOUT, self.handle_events_while(&mut inbox, Self::is_writing)).await;
-        let writing = self.content.as_ref().is_some_and(|content| content.writes_pending > 0);
+        let written = time::timeout(WRITE_TIMEOUT, async {
+            // The blocks of unfinished pieces, too. The second time it is those of pieces of which something was with
+            // the disk before.
+            for _ in 0..2 {
+                self.save_blocks(self.now(), Duration::ZERO);
+                self.handle_events_while(&mut inbox, Self::is_writing).await;
+            }
+        });
+        let _ = written.await;
+        let writing = self
+            .content
+            .as_ref()
+            .is_some_and(|content| content.writes_pending > 0 || content.resume_writer.saving_blocks > 0);
         self.save_at_the_end(writing).await;
 
         self.handle_input(Input::Command(TorrentCommand::Stop));
@@ -81,7 +92,8 @@ impl Driver {
     fn is_writing(&self) -> bool {
         let busy = |content: &Content| {
             let unready = content.deferred.is_some() && self.fault.is_none();
-            content.writes_pending > 0 || content.confirming || content.resume_writer.saving || unready
+            let saving = content.resume_writer.saving || content.resume_writer.saving_blocks > 0;
+            content.writes_pending > 0 || content.confirming || saving || unready
         };
         self.opening.is_some() || self.content.as_ref().is_some_and(busy)
     }

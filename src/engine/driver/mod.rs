@@ -57,7 +57,7 @@ use super::view::{Detail, Row};
 use crate::base::{Bitfield, InfoHashes, Moment, TorrentId};
 use crate::net::{FromPeer, IncomingPeer, Limits, ToPeer};
 use crate::proto::metainfo::Metainfo;
-use crate::store::{Buf, DiskError, PieceOutcome, SegmentOutcome};
+use crate::store::{Buf, DiskError, LentBlocks, PieceOutcome, SegmentOutcome};
 use crate::swarm::event::{
     DialFailure, Input, Output, PeerHandshake, PeerKey, Source, TorrentCommand, TrackerKey,
 };
@@ -106,6 +106,8 @@ enum DriverEvent {
     Ready(Result<(), DiskError>),
     Piece(PieceOutcome),
     Segment(SegmentOutcome),
+    /// Blocks of an unfinished piece are saved, or the save failed.
+    BlocksSaved(LentBlocks, Result<(), DiskError>),
     /// The files of a finished torrent are in place, or not.
     Confirmed(Result<(), DiskError>),
     ReadDone {

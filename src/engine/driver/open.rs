@@ -11,8 +11,8 @@ use tokio::time::{self, Instant};
 use super::DriverEvent;
 use super::deferred::cancelled;
 use super::existing_files::{
-    KnownPieces, foreign_skipped_files, layout, refuse_existing, refuse_foreign, require_complete,
-    survey_files,
+    KnownPieces, foreign_skipped_files, layout, pieces_not_ours, refuse_existing, refuse_foreign,
+    require_complete, survey_files,
 };
 use super::resume_record::{self, ContentTarget, LifetimeTotals};
 use crate::base::{Bitfield, FileIndex, Geometry, InfoHashes, TorrentId};
@@ -20,7 +20,11 @@ use crate::engine::command::{ContentOptions, ExistingFiles};
 use crate::engine::disk::SessionStore;
 use crate::engine::event::{Event, Fault, FaultKind, Remedy};
 use crate::engine::shared::Shared;
-use crate::store::{Change, DiskError, FileStamps, Owner, Progress, ResumeRecord, Storage, TorrentLock};
+use crate::store::{
+    Change, DiskError, FileStamps, Owner, PieceBuffer, Progress, RestoreMemory, ResumeRecord, Storage,
+    TorrentLock, restore_unfinished,
+};
+use crate::swarm::RequestWindow;
 use crate::swarm::event::Priority;
 
 /// The result of opening a torrent's files.
@@ -33,6 +37,10 @@ pub(super) struct OpenedContent {
     /// The stamps of the files as they were checked, if they are only to be seeded; else empty.
     pub stamps: FileStamps,
     pub totals: LifetimeTotals,
+    /// The unfinished pieces of an earlier run.
+    pub restored: Vec<PieceBuffer>,
+    /// The pieces in existing files that are not ours, where nothing may be written before it is verified.
+    pub not_ours: Bitfield,
     /// The torrent lock; `None` without a state directory, or if another process holds it.
     pub lock: Option<TorrentLock>,
     /// The end of the preparation: no I/O may happen before.
@@ -51,6 +59,8 @@ pub(super) struct OpenTask {
     pub events: mpsc::UnboundedSender<DriverEvent>,
     /// Wait for the preparation as well.
     pub waits_for_disk: bool,
+    /// Memory for incomplete pieces, in bytes.
+    pub budget: u64,
 }
 
 impl OpenTask {
@@ -100,9 +110,15 @@ impl OpenTask {
             require_complete(target, &have, record.as_ref())?;
         }
         let foreign = foreign_skipped_files(options, &storage, &survey, &known, &have);
+        let restored = match record.as_ref().filter(|_| lock.is_some() && !options.seed_only) {
+            Some(record) => self.restore(&storage, record, &have).await,
+            None => Vec::new(),
+        };
+        let not_ours = pieces_not_ours(&geometry, &survey, &known);
         let totals = LifetimeTotals::of(record.as_ref());
         let initial_record = resume_record::initial_record(target, &have, &flushed, totals);
-        let initial_record = ResumeRecord { stamps: stamps.clone(), ..initial_record };
+        let unfinished = resume_record::unfinished(restored.iter());
+        let initial_record = ResumeRecord { stamps: stamps.clone(), unfinished, ..initial_record };
         let mut ready = self.prepare(&storage, &have, foreign, initial_record, lock.is_some());
         if self.waits_for_disk {
             ready.await.unwrap_or_else(|_| Err(cancelled())).map_err(disk)?;
@@ -110,7 +126,42 @@ impl OpenTask {
             let _ = sender.send(Ok(()));
             ready = already_ready;
         }
-        Ok(OpenedContent { geometry, storage, have, flushed, stamps, totals, lock, ready })
+        Ok(OpenedContent {
+            geometry,
+            storage,
+            have,
+            flushed,
+            stamps,
+            totals,
+            restored,
+            not_ours,
+            lock,
+            ready,
+        })
+    }
+
+    /// Reads the blocks of unfinished pieces back. Any failure costs only these blocks.
+    async fn restore(&self, storage: &Storage, record: &ResumeRecord, have: &Bitfield) -> Vec<PieceBuffer> {
+        if record.unfinished.is_empty() {
+            return Vec::new();
+        }
+        let (storage, record, have) = (storage.clone(), record.clone(), have.clone());
+        let wanted = wanted_files(&self.target.options, &storage.layout().geometry);
+        let (shared, budget, progress) = (self.shared.clone(), self.budget, self.progress.clone());
+        // Not on a disk thread, which others need: long pieces may take long.
+        let restore = move || {
+            let is_segmented = |blocks| RequestWindow::new(blocks, budget).is_in_runs();
+            let memory = RestoreMemory { pool: &shared.memory.pool, budget, is_segmented: &is_segmented };
+            restore_unfinished(&storage, &record, &have, &wanted, &memory, || progress.is_cancelled())
+        };
+        match task::spawn_blocking(restore).await {
+            Ok(Ok(restored)) => restored,
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "no unfinished piece is restored");
+                Vec::new()
+            }
+            Err(_) => Vec::new(),
+        }
     }
 
     /// Rechecks the pieces that need it.
@@ -157,7 +208,12 @@ impl OpenTask {
         for piece in initial_record.flushed.iter() {
             unflushed.remove(piece);
         }
-        let wanted = wanted_files(options, &storage.layout().geometry);
+        let geometry = &storage.layout().geometry;
+        // The blocks at the front of a restored piece were written by an earlier run, perhaps without a flush.
+        for piece in initial_record.unfinished.keys().filter_map(|&index| geometry.piece(index)) {
+            unflushed.insert(piece);
+        }
+        let wanted = wanted_files(options, geometry);
         let (shared, storage, have) = (self.shared.clone(), storage.clone(), have.clone());
         let (id, seed_only) = (metainfo.info_hash(), options.seed_only);
         // Without the lock, the record belongs to another process.

@@ -8,12 +8,14 @@ use super::content::Content;
 use super::machine;
 use super::open::{OpenTask, OpenedContent};
 use super::resume_record::{self, ContentTarget};
+use crate::base::Geometry;
 use crate::engine::command::ContentOptions;
 use crate::engine::event::{Event, Fault};
+use crate::engine::memory::PieceMemory;
 use crate::engine::reader::ChunkSender;
-use crate::store::Progress;
+use crate::store::{PieceBuffer, Progress};
 use crate::swarm::ContentSetup;
-use crate::swarm::event::{Input, TorrentCommand};
+use crate::swarm::event::{Input, TorrentCommand, UnfinishedPiece};
 
 /// The opening of a torrent's files.
 pub(super) struct ContentOpening {
@@ -63,6 +65,7 @@ impl Driver {
             // Before the torrent has joined the swarm, waiting costs nothing, and a torrent that fails is
             // never announced.
             waits_for_disk: self.is_unannounced(),
+            budget: self.budget.unwrap_or_else(|| PieceMemory::budget_for(1)),
         };
         self.opening = Some(ContentOpening { target, read, progress, checking: None });
         tokio::spawn(survey.run());
@@ -93,6 +96,7 @@ impl Driver {
             priorities: machine::piece_priorities(&target.options, &opened.geometry),
             order: target.options.order,
             seed_only: target.options.seed_only,
+            unfinished: unfinished_pieces(&opened.geometry, &opened.restored),
             ..ContentSetup::new(opened.geometry.clone(), opened.have.clone())
         };
         self.content = Some(Content::new(self.now(), &self.shared, target, opened, &self.to));
@@ -100,6 +104,7 @@ impl Driver {
             self.handle_input(Input::Command(TorrentCommand::Pause));
         }
         self.handle_input(Input::ContentOpened(Box::new(setup)));
+        self.advance_restored();
         if let Some(bytes) = self.budget.take() {
             self.handle_input(Input::Budget { bytes });
         }
@@ -117,4 +122,18 @@ impl Driver {
             self.finished();
         }
     }
+}
+
+/// The restored blocks, for the state machine.
+fn unfinished_pieces(geometry: &Geometry, restored: &[PieceBuffer]) -> Vec<UnfinishedPiece> {
+    let blocks = |buffer: &PieceBuffer| {
+        buffer.received().filter_map(|index| geometry.block(buffer.piece(), index)).collect()
+    };
+    let unfinished = restored.iter().map(|buffer| UnfinishedPiece {
+        piece: buffer.piece(),
+        in_runs: buffer.is_segmented(),
+        written: buffer.taken(),
+        blocks: blocks(buffer),
+    });
+    unfinished.collect()
 }

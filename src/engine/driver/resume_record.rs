@@ -3,6 +3,8 @@
 //! A record says of each verified piece whether it was flushed to the disk or only written. What was only written
 //! survives a crash of the program, but neither one of the machine nor the loss of the disk, and is rechecked.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -10,7 +12,7 @@ use std::time::SystemTime;
 use crate::base::{Bitfield, Untrusted};
 use crate::engine::command::{Add, ContentOptions, ExistingFiles, TorrentSource};
 use crate::proto::metainfo::Metainfo;
-use crate::store::{Change, DiskError, FileStamps, ResumeRecord, Storage, TorrentStore};
+use crate::store::{Change, DiskError, FileStamps, PieceBuffer, ResumeRecord, Storage, TorrentStore};
 use crate::swarm::event::Priority;
 
 /// A torrent and the options of its content.
@@ -71,7 +73,16 @@ pub(super) fn initial_record(
         // Seeding writes to no file.
         running: !options.seed_only,
         partial: is_partial(target, have),
+        unfinished: BTreeMap::new(),
     }
+}
+
+/// The blocks of unfinished pieces that are on the disk, for a record.
+pub(super) fn unfinished<'a>(
+    buffers: impl Iterator<Item = &'a PieceBuffer>,
+) -> BTreeMap<u32, Vec<Range<u32>>> {
+    let saved = buffers.map(|buffer| (buffer.piece().index(), buffer.saved_blocks()));
+    saved.filter(|(_, ranges)| !ranges.is_empty()).collect()
 }
 
 /// Whether only a part of the torrent is wanted, or was when it was downloaded.
@@ -141,6 +152,7 @@ pub(super) fn change_without(
     }
     // A running torrent owns even files without a stamp.
     let none = Bitfield::none(record.written.len());
+    record.unfinished.clear();
     (record.flushed, record.written, record.running) = (none.clone(), none, false);
     Ok(Change::Record(Box::new(record)))
 }

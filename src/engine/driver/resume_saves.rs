@@ -3,16 +3,19 @@
 use std::time::{Duration, SystemTime};
 
 use super::content::Content;
-use super::resume_record::{change, change_without, initial_record};
+use super::resume_record::{change, change_without, initial_record, unfinished};
 use super::{Driver, DriverEvent};
 use crate::base::{Bitfield, Moment};
 use crate::engine::disk::SessionStore;
 use crate::engine::shared::Shared;
-use crate::store::{Change, DiskError, DiskErrorKind, ResumeRecord};
+use crate::store::{Change, DiskError, DiskErrorKind, LentBlocks, ResumeRecord};
 use crate::swarm::Summary;
 
 /// Interval between saves of a changed state.
 const SAVE_INTERVAL: Duration = Duration::from_secs(5);
+/// Age of a piece from which on its blocks are saved. Most pieces of a fast download are verified earlier, and writing
+/// their blocks twice would be in vain.
+const MIN_SAVED_AGE: Duration = Duration::from_secs(1);
 /// Interval between flushes of written pieces.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -31,6 +34,7 @@ impl Content {
             finished: totals.finished.or(self.goal.is_finished().then_some(now)),
             running: running && !self.target.options.seed_only,
             stamps: self.resume_writer.stamps.clone(),
+            unfinished: unfinished(self.pieces.buffers()),
             ..initial_record(&self.target, have, &self.resume_writer.flushed, totals)
         }
     }
@@ -41,8 +45,9 @@ impl Driver {
     pub(super) fn save_if_due(&mut self, now: Moment, summary: &Summary) {
         let Some(content) = &mut self.content else { return };
         let due = content.resume_writer.dirty && now.since(content.resume_writer.last) >= SAVE_INTERVAL;
-        // Not before the initial record is saved.
-        if content.resume_writer.saving || content.deferred.is_some() || !due {
+        // Not before the initial record is saved, and rather after the blocks of unfinished pieces than before them.
+        let waits = content.resume_writer.saving || content.resume_writer.saving_blocks > 0;
+        if waits || content.deferred.is_some() || !due {
             return;
         }
         let Some(store) = content.store(&self.shared) else { return };
@@ -59,6 +64,50 @@ impl Driver {
                 Err(error) => saved(Err(error)),
             }
         });
+    }
+
+    /// Saves the blocks of unfinished pieces if it is due. The next record names them.
+    pub(super) fn save_blocks_if_due(&mut self, now: Moment) {
+        let Some(content) = &mut self.content else { return };
+        if now.since(content.resume_writer.last_blocks) >= SAVE_INTERVAL {
+            content.resume_writer.last_blocks = now;
+            self.save_blocks(now, MIN_SAVED_AGE);
+        }
+    }
+
+    /// Saves the blocks of unfinished pieces that are open for `age` and not saved yet: they are written to their
+    /// places, once each. Nothing waits for it but their own pieces. Without a record to name them it would be in vain.
+    pub(super) fn save_blocks(&mut self, now: Moment, age: Duration) {
+        let Some(content) = &mut self.content else { return };
+        let failed = content.changed.is_some() || self.fault.is_some();
+        if failed || content.deferred.is_some() || content.store(&self.shared).is_none() {
+            return;
+        }
+        let Content { pieces, not_ours, storage, resume_writer, .. } = content;
+        let due = |opened: Moment| now.since(opened) >= age;
+        for lent in pieces.lend_unsaved(due, |piece| !not_ours.has(piece)) {
+            resume_writer.saving_blocks += 1;
+            let (storage, events) = (storage.clone(), self.to.events.clone());
+            self.shared.disk.threads.run(move || {
+                let saved = lent.save(&storage);
+                let _ = events.send(DriverEvent::BlocksSaved(lent, saved));
+            });
+        }
+    }
+
+    /// Handles the end of a save of blocks. A failure costs only these blocks, and only if this run ends before their
+    /// piece is verified; an error of the disk that matters comes back when the piece is written.
+    pub(super) fn blocks_saved(&mut self, lent: LentBlocks, saved: &Result<(), DiskError>) {
+        let Some(content) = &mut self.content else { return };
+        let Content { pieces, resume_writer, .. } = content;
+        resume_writer.saving_blocks = resume_writer.saving_blocks.saturating_sub(1);
+        resume_writer.dirty = true;
+        if let Err(error) = saved {
+            tracing::debug!(%error, "blocks of an unfinished piece are not saved");
+        }
+        let piece = lent.piece();
+        pieces.take_back(lent, saved.is_ok());
+        self.advance_piece(piece);
     }
 
     /// Flushes written pieces if it is due. The transfer goes on meanwhile.

@@ -12,6 +12,10 @@ pub(super) struct ResumeWriter {
     pub saving: bool,
     /// The time of the last save.
     pub last: Moment,
+    /// The time of the last save of unfinished pieces' blocks.
+    pub last_blocks: Moment,
+    /// Number of pieces whose blocks are being saved.
+    pub saving_blocks: usize,
     /// A flush is in progress.
     pub flushing: bool,
     /// The time of the last flush.
@@ -37,6 +41,8 @@ impl ResumeWriter {
             dirty: false,
             saving: false,
             last: now,
+            last_blocks: now,
+            saving_blocks: 0,
             flushing: false,
             last_flush: now,
             flushed,

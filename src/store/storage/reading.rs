@@ -26,34 +26,7 @@ impl Storage {
     pub fn read(&self, start: u64, slices: &mut [&mut [u8]]) -> Result<(), DiskError> {
         let inner = &*self.inner;
         let _stay = inner.relocating.read().unwrap_or_else(PoisonError::into_inner);
-        let len: u64 = slices.iter().map(|slice| slice.len() as u64).sum();
-        let end = start.checked_add(len).filter(|&end| end <= inner.layout.geometry.end());
-        let end = end.ok_or_else(|| DiskError::new(DiskErrorKind::Invalid, "read", inner.root.as_path()))?;
-        let mut slices = slices.iter_mut();
-        let mut rest: &mut [u8] = &mut [];
-        for (piece, part) in inner.located_parts(start..end) {
-            let mut run = Vec::new();
-            let mut missing = part.len as usize;
-            while missing > 0 {
-                if rest.is_empty() {
-                    rest = slices.next().expect("the slices are as long as the parts, see above");
-                }
-                let count = missing.min(rest.len());
-                let (now, later) = std::mem::take(&mut rest).split_at_mut(count);
-                missing -= count;
-                run.push(IoSliceMut::new(now));
-                rest = later;
-            }
-            match inner.locate(&part, piece)? {
-                None => run.iter_mut().for_each(|slice| slice.fill(0)),
-                Some((key, offset)) => {
-                    let open = inner.open_to_read(key)?;
-                    read_at(&open.file, offset, &mut run)
-                        .map_err(|error| DiskError::from_io("read", inner.full_path(key), &error))?;
-                }
-            }
-        }
-        Ok(())
+        inner.read_from(start, slices, |part, piece| inner.locate(part, piece))
     }
 
     /// The presence of a piece, without reading it. Errors other than a missing file are returned.
@@ -98,6 +71,44 @@ impl Storage {
 }
 
 impl Inner {
+    /// Fills `slices`, end to end, from byte `start` of the torrent on. `locate` says where the bytes of a part
+    /// lie.
+    pub(super) fn read_from(
+        &self,
+        start: u64,
+        slices: &mut [&mut [u8]],
+        locate: impl Fn(&FilePart, u32) -> Result<Option<(u32, u64)>, DiskError>,
+    ) -> Result<(), DiskError> {
+        let len: u64 = slices.iter().map(|slice| slice.len() as u64).sum();
+        let end = start.checked_add(len).filter(|&end| end <= self.layout.geometry.end());
+        let end = end.ok_or_else(|| DiskError::new(DiskErrorKind::Invalid, "read", self.root.as_path()))?;
+        let mut slices = slices.iter_mut();
+        let mut rest: &mut [u8] = &mut [];
+        for (piece, part) in self.located_parts(start..end) {
+            let mut run = Vec::new();
+            let mut missing = part.len as usize;
+            while missing > 0 {
+                if rest.is_empty() {
+                    rest = slices.next().expect("the slices are as long as the parts, see above");
+                }
+                let count = missing.min(rest.len());
+                let (now, later) = std::mem::take(&mut rest).split_at_mut(count);
+                missing -= count;
+                run.push(IoSliceMut::new(now));
+                rest = later;
+            }
+            match locate(&part, piece)? {
+                None => run.iter_mut().for_each(|slice| slice.fill(0)),
+                Some((key, offset)) => {
+                    let open = self.open_to_read(key)?;
+                    read_at(&open.file, offset, &mut run)
+                        .map_err(|error| DiskError::from_io("read", self.full_path(key), &error))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The parts of files in a byte range of the torrent, cut at pieces, each with its piece.
     fn located_parts(&self, range: Range<u64>) -> impl Iterator<Item = (u32, FilePart)> + '_ {
         let piece_len = u64::from(self.layout.geometry.piece_len());

@@ -1,9 +1,11 @@
 //! Unverified bytes of existing files that are not wanted.
 //!
-//! A segmented piece is written before it is verified. Bytes that it shares with an existing file that is not
-//! wanted must not reach that file before: they wait in the part file, in the slot of the piece.
+//! A segmented piece is written before it is verified, and so are the blocks of a piece that stays unfinished for
+//! some time. Bytes that it shares with an existing file that is not wanted must not reach that file before: they
+//! wait in the part file, in the slot of the piece.
 
 use std::io::IoSliceMut;
+use std::ops::Range;
 use std::sync::PoisonError;
 
 use super::{Inner, PART_FILE, Storage};
@@ -39,14 +41,57 @@ impl Storage {
             }
             at += part.len;
         }
-        let mut write_state = inner.write_state();
-        write_state.unverified.remove(&piece.index());
-        let was_last = write_state.unverified.is_empty();
-        drop((write_state, stay));
-        if was_last {
-            self.remove_unused_part_file()?;
-        }
-        Ok(())
+        drop(stay);
+        self.forget_unverified(piece)
+    }
+
+    /// Forgets the bytes of a verified piece that wait in the part file, and removes the part file after the last
+    /// ones.
+    pub(super) fn forget_unverified(&self, piece: Piece) -> Result<(), DiskError> {
+        let mut write_state = self.inner.write_state();
+        let was_last = write_state.unverified.remove(&piece.index()) && write_state.unverified.is_empty();
+        drop(write_state);
+        if was_last { self.remove_unused_part_file() } else { Ok(()) }
+    }
+
+    /// Reads unverified bytes of a piece, from byte `begin` of the piece on, from where an earlier run has written
+    /// them if the same files were `wanted` then. The part file is kept for those that wait there.
+    pub(in crate::store) fn read_unverified(
+        &self,
+        piece: Piece,
+        begin: u64,
+        slices: &mut [&mut [u8]],
+        wanted: &[bool],
+    ) -> Result<(), DiskError> {
+        let inner = &*self.inner;
+        let _stay = inner.relocating.read().unwrap_or_else(PoisonError::into_inner);
+        let start = inner.layout.geometry.piece_range(piece).start.saturating_add(begin);
+        inner.read_from(start, slices, |part, index| {
+            let place = inner.unverified_place(part, index, wanted);
+            if let Some((PART_FILE, _)) = place {
+                inner.write_state().unverified.insert(index);
+            }
+            Ok(place)
+        })
+    }
+
+    /// Whether unverified bytes of a piece, from byte `begin` of the piece to `end`, lie in files that `unchanged`
+    /// accepts; `None` stands for the part file.
+    pub(in crate::store) fn unverified_bytes_lie_in(
+        &self,
+        piece: Piece,
+        Range { start, end }: Range<u64>,
+        wanted: &[bool],
+        unchanged: impl Fn(Option<FileIndex>) -> bool,
+    ) -> bool {
+        let geometry = &self.inner.layout.geometry;
+        let whole = geometry.piece_range(piece);
+        let bytes = whole.start + start..whole.end.min(whole.start + end);
+        geometry.parts(bytes).all(|part| match self.inner.unverified_place(&part, piece.index(), wanted) {
+            None => true,
+            Some((PART_FILE, _)) => unchanged(None),
+            Some((key, _)) => unchanged(Some(FileIndex(key))),
+        })
     }
 
     /// Removes the part file if nothing in it is needed.
@@ -73,6 +118,17 @@ impl Storage {
 }
 
 impl Inner {
+    /// The file and the offset in it where unverified bytes of this part of a piece are written when these files
+    /// are wanted. `None` for padding.
+    fn unverified_place(&self, part: &FilePart, piece: u32, wanted: &[bool]) -> Option<(u32, u64)> {
+        if part.pad {
+            return None;
+        }
+        let is_wanted = wanted.get(part.file.0 as usize).copied().unwrap_or(true);
+        let slot = if is_wanted { None } else { self.slot_offset(part, piece) };
+        Some(slot.map_or((part.file.0, part.offset), |offset| (PART_FILE, offset)))
+    }
+
     /// The offset in the part file where unverified bytes of this part of a piece wait; `None` if they go to
     /// the file directly.
     pub(super) fn unverified(&self, part: &FilePart, piece: u32) -> Result<Option<u64>, DiskError> {

@@ -75,6 +75,7 @@ impl Storage {
         }
         if let Some(open_root) = open_root
             && !part_needed
+            && inner.write_state().unverified.is_empty()
             && inner.stat(&open_root, PART_FILE)? != FileStatus::Missing
         {
             inner.remove_part_file(&open_root)?;

@@ -18,12 +18,12 @@ impl Storage {
         if length(chunks) != u64::from(self.inner.layout.geometry.len_of(piece)) {
             return Err(self.wrong_length());
         }
-        self.write_range(piece, 0, chunks, true)
+        self.write_range(piece, 0, chunks, true)?;
+        self.forget_unverified(piece)
     }
 
-    /// Writes a segment of an unverified piece, from byte `begin` of the piece on. The piece must not be
-    /// claimed before the whole of it is verified. Bytes of existing files that are not wanted go to the part
-    /// file.
+    /// Writes bytes of an unverified piece, from byte `begin` of the piece on. The piece must not be claimed
+    /// before the whole of it is verified. Bytes of existing files that are not wanted go to the part file.
     pub fn write_unverified<B: AsRef<[u8]>>(
         &self,
         piece: Piece,

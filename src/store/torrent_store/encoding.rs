@@ -1,20 +1,29 @@
 //! The encoding of resume records: a version, the fields of [`ResumeRecord`] in order, little-endian and with
 //! counts before lists, and the SHA-1 digest of all that.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::ops::Range;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use super::record::ResumeRecord;
-use crate::base::{Bitfield, InfoHashes, MAX_PIECES};
+use crate::base::{BLOCK_LEN, Bitfield, InfoHashes, MAX_PIECE_LEN, MAX_PIECES};
 use crate::hash;
 use crate::store::storage::{FileStamp, FileStamps};
 
 /// The version of records that torr writes, and the newest it reads.
-const VERSION: u16 = 3;
+const VERSION: u16 = 4;
+/// The last version whose records name no unfinished pieces.
+const WITHOUT_UNFINISHED: u16 = 3;
 /// The last version whose records end with boot id and name, see [`Reader::old`].
 const OLD: u16 = 2;
+
+/// Maximum number of unfinished pieces: many times those whose blocks fit into memory.
+const MAX_UNFINISHED: usize = 1 << 16;
+/// Maximum number of blocks in a piece.
+const MAX_BLOCKS: u32 = MAX_PIECE_LEN / BLOCK_LEN;
 
 /// An error of decoding.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,6 +76,7 @@ fn encode(record: &ResumeRecord) -> Vec<u8> {
     put_time(&mut out, Some(record.saved));
     out.push(u8::from(record.running));
     out.push(u8::from(record.partial));
+    put_unfinished(&mut out, &record.unfinished);
     let digest = hash::sha1(&out);
     out.extend(digest);
     out
@@ -93,6 +103,19 @@ fn put_number(out: &mut Vec<u8>, number: u64) {
 fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     put_number(out, bytes.len() as u64);
     out.extend(bytes);
+}
+
+/// Appends the number of pieces, and of each its index, the number of its ranges, and their starts and ends.
+fn put_unfinished(out: &mut Vec<u8>, unfinished: &BTreeMap<u32, Vec<Range<u32>>>) {
+    put_number(out, unfinished.len().min(MAX_UNFINISHED) as u64);
+    for (&piece, ranges) in unfinished.iter().take(MAX_UNFINISHED) {
+        put_number(out, u64::from(piece));
+        put_number(out, ranges.len() as u64);
+        for range in ranges {
+            put_number(out, u64::from(range.start));
+            put_number(out, u64::from(range.end));
+        }
+    }
 }
 
 /// Appends nanoseconds since 1970, at least 1; 0 means none.
@@ -141,6 +164,11 @@ impl<'a> Reader<'a> {
             saved: self.time()?.ok_or(damaged)?,
             running: self.flag()?,
             partial: self.flag()?,
+            unfinished: if self.version <= WITHOUT_UNFINISHED {
+                BTreeMap::new()
+            } else {
+                self.unfinished(pieces)?
+            },
         };
         if self.is_old() { self.old(record) } else { Ok(record) }
     }
@@ -166,6 +194,36 @@ impl<'a> Reader<'a> {
 
     fn pieces(&mut self, count: u32) -> Result<Bitfield, RecordError> {
         Bitfield::from_bytes(self.bytes()?, count).ok_or(RecordError::Damaged)
+    }
+
+    /// Reads the unfinished pieces of a torrent of this many pieces. Nothing is set aside for a count before the
+    /// bytes that it counts are there.
+    fn unfinished(&mut self, pieces: u32) -> Result<BTreeMap<u32, Vec<Range<u32>>>, RecordError> {
+        let mut unfinished = BTreeMap::new();
+        let count = self.number()?;
+        if count > MAX_UNFINISHED as u64 {
+            return Err(RecordError::Damaged);
+        }
+        let mut next = 0;
+        for _ in 0..count {
+            let piece = self.number_in(next..pieces)?;
+            next = piece + 1;
+            let (ranges, mut end) = (self.number()?, 0);
+            let mut blocks = Vec::new();
+            for _ in 0..ranges {
+                let start = self.number_in(end..MAX_BLOCKS)?;
+                end = self.number_in(start + 1..MAX_BLOCKS + 1)?;
+                blocks.push(start..end);
+            }
+            unfinished.insert(piece, blocks);
+        }
+        Ok(unfinished)
+    }
+
+    /// Reads a number of this range.
+    fn number_in(&mut self, range: Range<u32>) -> Result<u32, RecordError> {
+        let number = u32::try_from(self.number()?).ok();
+        number.filter(|number| range.contains(number)).ok_or(RecordError::Damaged)
     }
 
     /// Reads a text; `None` if it is empty.
@@ -225,6 +283,8 @@ impl<'a> Reader<'a> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::store::torrent_store::tests::record;
 
@@ -263,6 +323,63 @@ mod tests {
         assert_eq!((written.root_name, written.mount, written.running), (None, None, true));
     }
 
+    fn seal(mut body: Vec<u8>) -> Vec<u8> {
+        let digest = hash::sha1(&body);
+        body.extend(digest);
+        body
+    }
+
+    #[test]
+    fn a_record_without_unfinished_pieces_is_read_as_one_that_has_none() {
+        let record = ResumeRecord { unfinished: BTreeMap::new(), ..record(1) };
+        let mut body = encode(&record);
+        body.truncate(body.len() - 20 - 8);
+        body[0] = WITHOUT_UNFINISHED as u8;
+        assert_eq!(decode(&seal(body)), Ok(record));
+    }
+
+    #[test]
+    fn unfinished_pieces_that_cannot_be_are_damage() {
+        let body = encode(&ResumeRecord { unfinished: BTreeMap::new(), ..record(1) });
+        let with = |numbers: &[u64]| {
+            let mut body = body[..body.len() - 20 - 8].to_vec();
+            for &number in numbers {
+                put_number(&mut body, number);
+            }
+            decode(&seal(body)).map(|record| record.unfinished.len())
+        };
+        let (last, most) = (18, u64::from(MAX_BLOCKS));
+        assert_eq!(with(&[2, 0, 1, 4, 5, last, 2, 0, 1, 1, most]), Ok(2));
+        let wrong: [&[u64]; 11] = [
+            &[],
+            &[1],
+            &[u64::MAX],
+            &[1, 19, 1, 0, 1],
+            &[1, 1 << 32, 1, 0, 1],
+            &[2, 4, 1, 0, 1, 4, 1, 0, 1],
+            &[2, 4, 1, 0, 1, 3, 1, 0, 1],
+            &[1, 4, u64::MAX, 0, 1],
+            &[1, 4, 1, 5, 5],
+            &[1, 4, 2, 5, 8, 7, 9],
+            &[1, 4, 1, 0, most + 1],
+        ];
+        for numbers in wrong {
+            assert_eq!(with(numbers), Err(RecordError::Damaged), "{numbers:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_follows_is_read_or_damaged(tail in prop::collection::vec(any::<u8>(), 0..200)) {
+            let mut body = encode(&ResumeRecord { unfinished: BTreeMap::new(), ..record(1) });
+            body.truncate(body.len() - 20 - 8);
+            body.extend(&tail);
+            if let Ok(read) = decode(&seal(body)) {
+                prop_assert_eq!(decode(&encode(&read)), Ok(read));
+            }
+        }
+    }
+
     #[test]
     fn every_cut_and_every_flipped_bit_is_noticed() {
         let bytes = encode(&record(1));
@@ -278,11 +395,6 @@ mod tests {
 
     #[test]
     fn a_newer_version_is_told_apart_and_bad_counts_do_no_harm() {
-        let seal = |mut body: Vec<u8>| {
-            let digest = hash::sha1(&body);
-            body.extend(digest);
-            body
-        };
         let good = encode(&record(1));
         let mut newer = good[..good.len() - 20].to_vec();
         newer[0] = 9;

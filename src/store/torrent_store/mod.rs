@@ -143,4 +143,4 @@ impl TorrentStore {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

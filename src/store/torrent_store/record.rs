@@ -1,11 +1,13 @@
 //! The resume record of a torrent, and how much of it is trusted.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use crate::base::{Bitfield, InfoHashes};
 use crate::store::error::DiskError;
-use crate::store::storage::{FileStamps, Storage};
+use crate::store::storage::{FileStamp, FileStamps, Storage};
 
 /// Time for which a process that died may have written after its last save, and a slow save delay the next.
 pub(super) const GRACE: Duration = Duration::from_secs(15);
@@ -42,19 +44,18 @@ pub struct ResumeRecord {
     pub running: bool,
     /// Set if only some of the files are wanted.
     pub partial: bool,
+    /// The blocks on the disk of pieces that are not verified, as ranges in order, by piece. They may be wrong or
+    /// missing after any end but a clean one: only the hash of the whole piece decides.
+    pub unfinished: BTreeMap<u32, Vec<Range<u32>>>,
 }
 
-/// The pieces of a record that need no recheck, because they were flushed and their files have the recorded stamps. A
-/// record of a process that was still running may precede its last writes, so there the files may be slightly newer.
-/// After a clean end written pieces count like flushed ones while the files are reached through the same mount: the
-/// page cache holds them until they are on the disk.
-pub fn trusted_pieces(storage: &Storage, record: &ResumeRecord) -> Result<Bitfield, DiskError> {
-    let cached = !record.running && record.mount.is_some() && record.mount == storage.mount();
-    let claimed = if cached { &record.written } else { &record.flushed };
-    let last = record.saved.checked_add(GRACE).unwrap_or(record.saved);
-    let last_ns = last.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
-    storage.unchanged_pieces(claimed, &record.stamps, |old, new| {
-        if record.running {
+impl ResumeRecord {
+    /// Whether a file with these stamps, in the record and now, holds what the record claims of it. A record of a
+    /// process that was still running may precede its last writes, so there the file may be slightly newer.
+    pub(in crate::store) fn is_unchanged(&self, old: FileStamp, new: FileStamp) -> bool {
+        let last = self.saved.checked_add(GRACE).unwrap_or(self.saved);
+        let last_ns = last.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
+        if self.running {
             new.size >= old.size
                 && new.inode == old.inode
                 && new.mtime_ns >= old.mtime_ns
@@ -63,5 +64,14 @@ pub fn trusted_pieces(storage: &Storage, record: &ResumeRecord) -> Result<Bitfie
         } else {
             old == new
         }
-    })
+    }
+}
+
+/// The pieces of a record that need no recheck, because they were flushed and their files are unchanged. After a clean
+/// end written pieces count like flushed ones while the files are reached through the same mount: the page cache holds
+/// them until they are on the disk.
+pub fn trusted_pieces(storage: &Storage, record: &ResumeRecord) -> Result<Bitfield, DiskError> {
+    let cached = !record.running && record.mount.is_some() && record.mount == storage.mount();
+    let claimed = if cached { &record.written } else { &record.flushed };
+    storage.unchanged_pieces(claimed, &record.stamps, |old, new| record.is_unchanged(old, new))
 }

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -11,7 +12,7 @@ use crate::store::{
     DiskErrorKind, FilePool, FileSpec, FileStamp, FileStamps, Layout, Storage, StorageOptions,
 };
 
-pub(super) fn record(seed: u8) -> ResumeRecord {
+pub(in crate::store) fn record(seed: u8) -> ResumeRecord {
     let mut have = Bitfield::none(19);
     have.insert(Geometry::single(1, 19).unwrap().piece(u32::from(seed) % 19).unwrap());
     let stamp = FileStamp { size: 5, mtime_ns: -3, ctime_ns: -2, inode: u64::MAX };
@@ -31,6 +32,7 @@ pub(super) fn record(seed: u8) -> ResumeRecord {
         saved: at(2_000_000_000),
         running: true,
         partial: false,
+        unfinished: BTreeMap::from([(3, vec![0..5, 7..8]), (18, std::iter::once(2..32_767).collect())]),
     }
 }
 

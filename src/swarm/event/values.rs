@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::{Bitfield, Geometry, PeerId, Untrusted};
+use crate::base::{Bitfield, Block, Geometry, PeerId, Piece, Untrusted};
 use crate::proto::handshake::Reserved;
 
 /// The key of a connection to a peer, never reused.
@@ -141,11 +141,34 @@ pub struct ContentSetup {
     pub order: Order,
     /// Only upload, never download.
     pub seed_only: bool,
+    /// The missing pieces of which an earlier run has received blocks that are still there.
+    pub unfinished: Vec<UnfinishedPiece>,
+}
+
+/// A piece of which an earlier run has received blocks. They may be wrong, which is nobody's fault.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UnfinishedPiece {
+    /// The piece.
+    pub piece: Piece,
+    /// Whether the piece is taken in runs.
+    pub in_runs: bool,
+    /// The number of blocks at its front that were hashed and written and use no memory; 0 if it is not taken in
+    /// runs.
+    pub written: u32,
+    /// The blocks behind them that are in memory, in order.
+    pub blocks: Vec<Block>,
 }
 
 impl ContentSetup {
     /// Makes a setup with normal priority for all pieces, rarest first.
     pub fn new(geometry: Arc<Geometry>, have: Bitfield) -> Self {
-        Self { geometry, have, priorities: Vec::new(), order: Order::default(), seed_only: false }
+        Self {
+            geometry,
+            have,
+            priorities: Vec::new(),
+            order: Order::default(),
+            seed_only: false,
+            unfinished: Vec::new(),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Partial pieces: opened, and not yet verified, failed or abandoned.
 //!
-//! Each block of a partial piece is free, requested or received. In the end game a block may be requested
+//! Each block of a partial piece is free, requested, received, or restored: received in an earlier run. In the end game a block may be requested
 //! from several peers: its cell has the first one, `duplicates` the others. Of a long piece only the blocks in
 //! the [`RequestWindow`] can be requested.
 
@@ -20,6 +20,7 @@ enum Cell {
     Free,
     Requested(PeerKey),
     Received(PeerKey),
+    Restored,
 }
 
 /// A partial piece.
@@ -67,12 +68,15 @@ impl PartialPiece {
         self.window.range().filter_map(|index| Some((index, self.cells.get(index as usize)?)))
     }
 
-    /// Returns the sender of each block, once the piece is complete.
-    pub fn senders(&self) -> Vec<PeerKey> {
-        self.cells
-            .iter()
-            .filter_map(|c| if let Cell::Received(peer) = c { Some(*peer) } else { None })
-            .collect()
+    /// Returns the sender of each block of a complete piece; `None` if a block was restored, as its sender is
+    /// unknown.
+    pub fn senders(&self) -> Option<Vec<PeerKey>> {
+        self.cells.iter().map(|c| if let Cell::Received(peer) = c { Some(*peer) } else { None }).collect()
+    }
+
+    /// The number of restored blocks.
+    pub fn restored(&self) -> u32 {
+        self.cells.iter().filter(|&cell| *cell == Cell::Restored).count() as u32
     }
 }
 
@@ -176,6 +180,25 @@ impl PartialPieces {
         self.list(piece);
     }
 
+    /// Marks blocks of a piece that was just opened as restored: those that have left memory, and these. Returns
+    /// whether the piece is complete.
+    pub fn restore(&mut self, piece: Piece, blocks: &[Block]) -> bool {
+        let Some(open) = self.open.get_mut(&piece) else { return false };
+        let range = open.window.range();
+        let mine = blocks.iter().map(|block| block.index()).filter(|index| range.contains(index));
+        for index in (0..range.start).chain(mine) {
+            let Some(cell) = open.cells.get_mut(index as usize).filter(|cell| **cell == Cell::Free) else {
+                continue;
+            };
+            *cell = Cell::Restored;
+            open.received += 1;
+            open.free -= u32::from(range.contains(&index));
+        }
+        let whole = open.is_whole();
+        self.list(piece);
+        whole
+    }
+
     /// Extends the window of a piece by one run of free blocks.
     pub fn extend(&mut self, piece: Piece) {
         self.move_window(piece, RequestWindow::extend);
@@ -264,7 +287,7 @@ impl PartialPieces {
         }
         let mut losers = Vec::new();
         match *cell {
-            Cell::Received(_) => return Arrival::Duplicate,
+            Cell::Received(_) | Cell::Restored => return Arrival::Duplicate,
             Cell::Free => open.free -= 1,
             Cell::Requested(first) => {
                 if first != peer {

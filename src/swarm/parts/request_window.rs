@@ -45,6 +45,21 @@ impl RequestWindow {
         Self { blocks, flushed: 0, end, in_runs }
     }
 
+    /// Makes the window of a piece whose first `flushed` blocks have left memory and of which no block from `end`
+    /// on was received.
+    pub fn restored(blocks: u32, in_runs: bool, flushed: u32, end: u32) -> Self {
+        if !in_runs {
+            return Self { blocks, flushed: 0, end: blocks, in_runs };
+        }
+        let flushed = flushed.min(blocks);
+        let mut window = Self { blocks, flushed, end: flushed, in_runs };
+        window.extend();
+        while window.end < end && window.can_extend() {
+            window.extend();
+        }
+        window
+    }
+
     /// Whether the piece is hashed and written in runs.
     pub const fn is_in_runs(&self) -> bool {
         self.in_runs

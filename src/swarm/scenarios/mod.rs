@@ -10,6 +10,7 @@ mod invariants;
 mod long_pieces;
 mod meeting;
 mod metadata;
+mod restoring;
 mod searching;
 mod serving;
 mod stage;

@@ -58,9 +58,9 @@ pub struct Content {
 }
 
 impl Content {
-    /// Makes the content of a torrent, with verified pieces in `have`.
+    /// Makes the content of a torrent, with verified pieces in `have`. Its unfinished pieces are not open yet.
     pub fn new(setup: ContentSetup, swarm: &mut Swarm) -> Self {
-        let ContentSetup { geometry, have, priorities, order, seed_only } = setup;
+        let ContentSetup { geometry, have, priorities, order, seed_only, unfinished: _ } = setup;
         let priorities = if seed_only {
             // Only the pieces that exist are wanted.
             let wanted = |piece| if have.has(piece) { Priority::Normal } else { Priority::Skip };

@@ -56,7 +56,7 @@ impl Torrent {
     /// without a note.
     pub fn with_content(now: Moment, config: Config, setup: ContentSetup, seed: u64) -> Self {
         let mut torrent = Self::new(now, config, seed);
-        // Nobody is connected yet, so there are no outputs.
+        // Nobody is connected yet, so there are no outputs; unfinished pieces need `ContentOpened`.
         torrent.open(now, setup, &mut Vec::new());
         torrent.plan_timers(now);
         torrent

@@ -11,8 +11,9 @@ use super::phase::Phase;
 use super::swarm::{Swarm, Timer};
 use crate::base::{Moment, Piece};
 use crate::proto::message::Message;
-use crate::swarm::event::{ContentSetup, DisconnectReason, Output, PeerKey};
+use crate::swarm::event::{ContentSetup, DisconnectReason, Output, PeerKey, UnfinishedPiece};
 use crate::swarm::metadata::early::EarlyMessages;
+use crate::swarm::parts::request_window::RequestWindow;
 
 /// The most pieces that are announced one by one. If we have more, closing the connection is cheaper, as a
 /// new one begins with a bitfield.
@@ -20,12 +21,14 @@ const MAX_HAVES: u32 = 20_000;
 
 impl Torrent {
     /// Opens the content; only the first call has an effect.
-    pub(super) fn open(&mut self, now: Moment, setup: ContentSetup, out: &mut Vec<Output>) {
+    pub(super) fn open(&mut self, now: Moment, mut setup: ContentSetup, out: &mut Vec<Output>) {
         if self.is_open() {
             return;
         }
         let swarm = &mut self.swarm;
+        let unfinished = std::mem::take(&mut setup.unfinished);
         let mut content = Content::new(setup, swarm);
+        content.restore(swarm, now, unfinished, out);
         swarm.timers.stop(Timer::Metadata);
         swarm.redial = true;
         swarm.finished = content.progress.lacking().is_empty();
@@ -47,6 +50,33 @@ impl Torrent {
 }
 
 impl Content {
+    /// Opens the pieces of which an earlier run has received blocks, as far as they are still wanted and memory
+    /// allows.
+    fn restore(
+        &mut self,
+        swarm: &Swarm,
+        now: Moment,
+        unfinished: Vec<UnfinishedPiece>,
+        out: &mut Vec<Output>,
+    ) {
+        let geometry = self.geometry.clone();
+        for UnfinishedPiece { piece, in_runs, written, blocks } in unfinished {
+            let end = blocks.last().map_or(written, |block| block.index() + 1);
+            let window = RequestWindow::restored(geometry.blocks_in(piece), in_runs, written, end);
+            let held = self.partial.bytes().saturating_add(window.held());
+            let fits = self.partial.is_empty() || held <= swarm.config.budget;
+            if !fits || !self.rarity.free().has(piece) {
+                continue;
+            }
+            self.rarity.take(piece);
+            out.push(Output::Open { piece, in_runs });
+            self.partial.open(now, &geometry, piece, window, None, false);
+            if self.partial.restore(piece, &blocks) {
+                out.push(Output::Verify { piece, digests: false });
+            }
+        }
+    }
+
     /// Sends a peer what has changed since the connection began, and replays its messages about pieces.
     fn replay_early(
         &mut self,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use crate::base::{Block, Moment, Piece, Sha1Digest};
+use crate::base::{BLOCK_LEN, Block, Moment, Piece, Sha1Digest};
 use crate::proto::extended::encode_dont_have;
 use crate::proto::message::Message;
 
@@ -133,11 +133,12 @@ impl Content {
         out: &mut Vec<Output>,
     ) {
         let Some(open) = self.close_whole(piece) else { return };
-        swarm.counters.wasted += u64::from(self.geometry.len_of(piece));
+        let restored = u64::from(open.restored()) * u64::from(BLOCK_LEN);
+        swarm.counters.wasted += u64::from(self.geometry.len_of(piece)).saturating_sub(restored);
         out.push(Output::Note(Note::HashFailed(piece)));
-        let senders: Option<Vec<SocketAddr>> =
-            open.senders().iter().map(|key| self.senders.get(key).copied()).collect();
-        // If a sender was forgotten, there is nothing to compare.
+        let addresses = |keys: Vec<PeerKey>| keys.iter().map(|key| self.senders.get(key).copied()).collect();
+        let senders: Option<Vec<SocketAddr>> = open.senders().and_then(addresses);
+        // If a sender was forgotten or a block was restored, there is nothing to compare.
         for liar in self.smart_ban.piece_failed(piece, &senders.unwrap_or_default(), digests) {
             self.ban(swarm, now, liar, out);
         }

@@ -49,7 +49,7 @@ fn the_last_block_makes_a_piece_whole() {
     }
     assert_eq!(partial.receive(Moment::START, blocks[0], A), Arrival::Duplicate);
     assert_eq!(partial.receive(Moment::START, blocks[3], A), Arrival::Last(vec![]));
-    assert_eq!(partial.close(piece).map(|o| o.senders()), Some(vec![A; 4]));
+    assert_eq!(partial.close(piece).map(|o| o.senders()), Some(Some(vec![A; 4])));
     assert_eq!(partial.receive(Moment::START, blocks[0], A), Arrival::Stray);
     assert_eq!(partial.bytes(), 0);
 }
