@@ -137,3 +137,36 @@ fn a_saved_block_that_has_changed_costs_its_piece_and_nobody_is_blamed() {
     let tail = rest.tail();
     assert!(tail.contains(&format!("piece {piece} came out wrong")) && !tail.contains("banned"), "{tail}");
 }
+
+#[test]
+fn a_file_that_was_there_before_gets_nothing_unverified() {
+    const PIECE: usize = 8 * MIB;
+    let (party, bytes) = party(3 * PIECE, "8M", "4M");
+    // The first piece is right, so the file is accepted.
+    let mut theirs = vec![0xa5; bytes.len()];
+    theirs[..PIECE].copy_from_slice(&bytes[..PIECE]);
+    party.scene.write("got/x.bin", &theirs);
+    let mut part = start(&party, "part");
+    wait_for("a part is there", TIMEOUT, || (party.sent().0 >= 2 * MIB as u64).then_some(()));
+    assert_eq!(stop(&mut part, "-INT"), Some(130), "{}", part.tail());
+    let now = party.read("got/x.bin");
+    for (at, piece) in now.chunks(PIECE).enumerate() {
+        let of = |bytes: &[u8]| piece == &bytes[at * PIECE..(at + 1) * PIECE];
+        assert!(of(&bytes) || of(&theirs), "unverified bytes in piece {at}");
+    }
+    assert!(now[PIECE..] != bytes[PIECE..], "it was stopped in the midst of it");
+}
+
+#[test]
+fn a_file_that_is_replaced_is_noticed_when_unfinished_blocks_are_saved() {
+    let (party, _) = party(24 * MIB, "8M", "1M");
+    let mut part = start(&party, "part");
+    wait_for("blocks are saved", TIMEOUT, || {
+        part.assert_running();
+        record(&party).filter(|record| unfinished_bytes(record) > 0)
+    });
+    std::fs::remove_file(party.path("got/x.bin")).unwrap();
+    assert_eq!(end(&mut part).code(), Some(5), "{}", part.tail());
+    assert!(part.errors().contains("it was removed"), "{}", part.tail());
+    assert!(!party.path("got/x.bin").exists(), "no other is begun in its place");
+}

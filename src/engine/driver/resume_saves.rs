@@ -96,17 +96,22 @@ impl Driver {
     }
 
     /// Handles the end of a save of blocks. A failure costs only these blocks, and only if this run ends before their
-    /// piece is verified; an error of the disk that matters comes back when the piece is written.
+    /// piece is verified; if the disk is full, say, the piece will report it. A file that was replaced or removed is
+    /// opened anew by the next write, so only the first one can report that.
     pub(super) fn blocks_saved(&mut self, lent: LentBlocks, saved: &Result<(), DiskError>) {
         let Some(content) = &mut self.content else { return };
         let Content { pieces, resume_writer, .. } = content;
         resume_writer.saving_blocks = resume_writer.saving_blocks.saturating_sub(1);
         resume_writer.dirty = true;
-        if let Err(error) = saved {
-            tracing::debug!(%error, "blocks of an unfinished piece are not saved");
-        }
         let piece = lent.piece();
         pieces.take_back(lent, saved.is_ok());
+        match saved {
+            Ok(()) => {}
+            Err(error) if matches!(error.kind, DiskErrorKind::Changed | DiskErrorKind::Missing) => {
+                return self.disk_failed(error);
+            }
+            Err(error) => tracing::debug!(%error, "blocks of an unfinished piece are not saved"),
+        }
         self.advance_piece(piece);
     }
 
