@@ -10,6 +10,8 @@ mod content;
 mod deferred;
 mod events;
 mod existing_files;
+mod file_class;
+mod known_pieces;
 mod leave;
 mod machine;
 mod metadata;

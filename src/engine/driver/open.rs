@@ -8,16 +8,14 @@ use tokio::task;
 
 use super::DriverEvent;
 use super::deferred::cancelled;
-use super::existing_files::{
-    KnownPieces, foreign_skipped_files, layout, refuse_existing, refuse_foreign, require_complete,
-    survey_files,
-};
+use super::existing_files::{Plan, Refusal, layout, refuse_existing, require_complete};
+use super::known_pieces::{KnownPieces, survey_files};
 use super::resume_record::{self, ContentTarget, LifetimeTotals};
-use crate::base::{Bitfield, FileIndex, Geometry, TorrentId};
-use crate::engine::command::{ContentOptions, ExistingFiles};
-use crate::engine::event::{Event, Fault, FaultKind, Remedy};
+use crate::base::{Bitfield, Geometry, TorrentId};
+use crate::engine::command::ContentOptions;
+use crate::engine::event::{Event, Fault, FaultKind, Remedy, Treatment};
 use crate::engine::shared::Shared;
-use crate::store::{DiskError, FileStamps, Progress, ResumeRecord, Storage, TorrentLock};
+use crate::store::{Checked, DiskError, FileStamps, Progress, ResumeRecord, Storage, TorrentLock};
 use crate::swarm::event::Priority;
 
 /// The result of opening a torrent's files.
@@ -77,24 +75,28 @@ impl OpenTask {
         };
 
         refuse_existing(options, &geometry, &survey, &known)?;
-        let have = self.check(&storage, &known).await?;
+        let Checked { good: mut have, filled } = self.check(&storage, &known).await?;
         let mut flushed = known.flushed.clone();
         if known.recheck_from_disk {
             for piece in known.check.iter().filter(|&piece| have.has(piece)) {
                 flushed.insert(piece);
             }
         }
-        if options.existing == ExistingFiles::Check && !options.seed_only {
-            refuse_foreign(&storage, &survey, &known, &have)?;
-        }
-        if options.seed_only {
+        let plan = if options.seed_only {
             require_complete(target, &have, record.as_ref())?;
-        }
-        let foreign = foreign_skipped_files(options, &storage, &survey, &known, &have);
+            None
+        } else {
+            let plan = Plan::new(options, &storage, &survey, &known, &have, &filled);
+            let plan = plan.map_err(|refusal| self.refuse(refusal))?;
+            let (plan, pieces) = self.treat_different(plan, &storage, have).await?;
+            have = pieces;
+            flushed.retain(&have);
+            Some(plan)
+        };
         let totals = LifetimeTotals::of(record.as_ref());
         let initial_record = resume_record::initial_record(target, &have, &flushed, totals);
         let initial_record = ResumeRecord { stamps: stamps.clone(), ..initial_record };
-        let mut ready = self.prepare(&storage, &have, foreign, initial_record, lock.is_some());
+        let mut ready = self.prepare(&storage, &have, plan, initial_record, lock.is_some());
         if self.waits_for_disk {
             ready.await.unwrap_or_else(|_| Err(cancelled())).map_err(disk)?;
             let (sender, already_ready) = oneshot::channel();
@@ -104,12 +106,12 @@ impl OpenTask {
         Ok(OpenedContent { geometry, storage, have, flushed, stamps, totals, lock, ready })
     }
 
-    /// Rechecks the pieces that need it.
-    async fn check(&self, storage: &Storage, known: &KnownPieces) -> Result<Bitfield, Fault> {
+    /// Rechecks the pieces that need it. The result names all pieces that we have.
+    async fn check(&self, storage: &Storage, known: &KnownPieces) -> Result<Checked, Fault> {
         let geometry = &storage.layout().geometry;
-        let mut have = known.have.clone();
+        let good = known.have.clone();
         if known.check.is_empty() {
-            return Ok(have);
+            return Ok(Checked { good, filled: Vec::new() });
         }
         let to_check =
             (u64::from(known.check.count()) * u64::from(geometry.piece_len())).min(geometry.total());
@@ -126,10 +128,43 @@ impl OpenTask {
             let _ = done.send(matching);
         });
         let found = result.await.unwrap_or_else(|_| Err(cancelled()));
-        for piece in found.map_err(|error| Fault::from_disk(&error))?.iter() {
-            have.insert(piece);
+        let mut checked = found.map_err(|error| Fault::from_disk(&error))?;
+        for piece in good.iter() {
+            checked.good.insert(piece);
         }
-        Ok(have)
+        Ok(checked)
+    }
+
+    /// Reports the files that are refused.
+    fn refuse(&self, refusal: Refusal) -> Fault {
+        for file in refusal.different {
+            let event = Event::Different { id: self.id, file, treatment: Treatment::Refused };
+            let _ = self.shared.events.send(event);
+        }
+        refusal.fault
+    }
+
+    /// Treats the files that differ as the options say, and reports it. Returns the pieces that are left.
+    async fn treat_different(
+        &self,
+        mut plan: Plan,
+        storage: &Storage,
+        mut have: Bitfield,
+    ) -> Result<(Plan, Bitfield), Fault> {
+        if plan.different.is_empty() {
+            return Ok((plan, have));
+        }
+        let storage = storage.clone();
+        let treat = move || {
+            let treated = plan.treat(&storage, &mut have)?;
+            Ok((plan, have, treated))
+        };
+        let treated = self.shared.disk.run(treat).await;
+        let (plan, have, treated) = treated.map_err(|error| Fault::from_disk(&error))?;
+        for (file, treatment) in treated {
+            let _ = self.shared.events.send(Event::Different { id: self.id, file, treatment });
+        }
+        Ok((plan, have))
     }
 
     /// Prepares the files on a disk thread. The resume record is saved before any file is created, so that
@@ -138,7 +173,7 @@ impl OpenTask {
         &self,
         storage: &Storage,
         have: &Bitfield,
-        foreign: Vec<FileIndex>,
+        plan: Option<Plan>,
         initial_record: ResumeRecord,
         held: bool,
     ) -> oneshot::Receiver<Result<(), DiskError>> {
@@ -159,6 +194,10 @@ impl OpenTask {
             if !seed_only {
                 target_storage.check_free_space(&wanted)?;
             }
+            // Before the record is saved: it must not claim what is foreign.
+            if let Some(plan) = plan {
+                plan.protect(&target_storage, &pieces);
+            }
             if let Some(store) = &store {
                 resume_record::save_initial(store, &target_storage, initial_record);
             }
@@ -166,7 +205,6 @@ impl OpenTask {
                 target_storage.mark_unflushed(&unflushed);
                 return Ok(());
             }
-            target_storage.protect_foreign_files(&foreign, &pieces);
             target_storage.set_wanted(&wanted, &pieces)?;
             target_storage.prepare()?;
             target_storage.mark_unflushed(&unflushed);

@@ -87,6 +87,10 @@ fn fault(remedy: FaultRemedy) -> &'static str {
         Remedy::ReplaceFiles => {
             "choose another folder with -o DIR, or replace the existing files with --overwrite"
         }
+        Remedy::TreatDifferent => {
+            "--existing repair replaces only the bytes that differ, --existing backup keeps the old file as \
+             NAME.before-torr, and -o DIR chooses another folder"
+        }
         Remedy::CutFiles => "choose another folder with -o DIR, or cut them off with --overwrite",
         Remedy::CheckFiles => {
             "leave out --existing so that torr checks the files, or choose another folder with -o DIR"

@@ -4,10 +4,13 @@
 //! file, which holds the bytes of skipped files that share a piece with wanted ones. Files are opened on
 //! first use and closed when the file pool needs the descriptor.
 
+mod backup;
+mod filled_parts;
 mod flushing;
 mod part_file;
 mod reading;
 mod survey;
+mod unproven;
 mod unverified;
 mod wanted;
 mod writing;
@@ -18,9 +21,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+pub(super) use self::filled_parts::FilledParts;
+pub use self::filled_parts::FilledPart;
 use self::part_file::PartFile;
 pub(super) use self::reading::Presence;
 pub use self::survey::{FileStamp, FileStamps, SurveyedFile};
+use self::unproven::UnprovenParts;
+pub use self::unproven::{Difference, IfDifferent};
 use super::error::{DiskError, DiskErrorKind};
 use super::files::{FileKey, FilePool, FileStatus, FileSystem, OpenFile, OpenMode, Root};
 use super::layout::{Alloc, FileSpec, Layout, StorageOptions};
@@ -46,6 +53,7 @@ struct Inner {
     /// Whether each file is wanted.
     wanted: Box<[AtomicBool]>,
     part_file: PartFile,
+    unproven_parts: UnprovenParts,
     /// Read-locked for I/O, write-locked while bytes move between a file and the part file.
     relocating: RwLock<()>,
     write_state: Mutex<WriteState>,
@@ -112,6 +120,7 @@ impl Storage {
             open_root: Mutex::default(),
             locations,
             wanted,
+            unproven_parts: UnprovenParts::default(),
             relocating: RwLock::default(),
             write_state: Mutex::default(),
         };
@@ -210,7 +219,7 @@ impl Inner {
             return Ok(None);
         }
         let file = part.file;
-        let in_part = self.is_in_part_file(file)?;
+        let in_part = self.is_in_part_file(file)? || self.is_kept_aside(part, piece);
         // A piece of a skipped file that is shared with no other file goes into the file itself.
         Ok(Some(match self.slot_offset(part, piece).filter(|_| in_part) {
             Some(offset) => (PART_FILE, offset),

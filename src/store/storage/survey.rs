@@ -35,10 +35,17 @@ pub struct FileStamp {
     pub inode: u64,
 }
 
+impl FileStamp {
+    /// The stamp of no file. It stands for an existing file that is not known to hold this torrent's bytes alone: a
+    /// later run must not take it for ours.
+    pub const FOREIGN: Self = Self { size: 0, mtime_ns: 0, ctime_ns: 0, inode: 0 };
+}
+
 /// The stamps of all files of a storage.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct FileStamps {
-    /// Stamps in the torrent's order; `None` for padding, missing files and files that are not ours.
+    /// Stamps in the torrent's order; `None` for padding and missing files, [`FileStamp::FOREIGN`] for files that are
+    /// not ours.
     pub files: Vec<Option<FileStamp>>,
     /// Stamp of the part file.
     pub part: Option<FileStamp>,
@@ -175,11 +182,15 @@ impl Storage {
                 _ => None,
             })
         };
-        let files = inner.layout.files.iter().enumerate();
+        let unproven = inner.unproven_parts.files();
         // A file at the path of a file whose bytes are in the part file is not ours.
-        let is_ours = |at: usize| inner.locations[at].load(Ordering::Relaxed) != IN_PART_FILE;
-        let files =
-            files.map(|(at, spec)| if !spec.pad && is_ours(at) { stamp(at as u32) } else { Ok(None) });
+        let is_ours = |at: usize| {
+            inner.locations[at].load(Ordering::Relaxed) != IN_PART_FILE && !unproven.contains(&(at as u32))
+        };
+        let files = inner.layout.files.iter().enumerate().map(|(at, spec)| {
+            let stamp = if spec.pad { None } else { stamp(at as u32)? };
+            Ok(stamp.map(|stamp| if is_ours(at) { stamp } else { FileStamp::FOREIGN }))
+        });
         Ok(FileStamps { files: files.collect::<Result<_, DiskError>>()?, part: stamp(PART_FILE)? })
     }
 
@@ -226,6 +237,14 @@ impl Storage {
 }
 
 impl Inner {
+    /// The length of a regular file; `None` if there is none.
+    pub(super) fn plain_size(&self, key: u32) -> Option<u64> {
+        match self.status(key) {
+            Ok(FileStatus::Plain { size, .. }) => Some(size),
+            _ => None,
+        }
+    }
+
     /// The state of a file's path; missing if the root is missing.
     fn status(&self, key: u32) -> Result<FileStatus, DiskError> {
         match self.open_root(false) {

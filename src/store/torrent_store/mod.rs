@@ -14,7 +14,7 @@ use redb::{
 
 use self::encoding::RecordError;
 use super::error::{DiskError, DiskErrorKind};
-use super::storage::{FileStamps, Storage};
+use super::storage::{FileStamp, FileStamps, Storage};
 use crate::base::{Bitfield, InfoHashes};
 
 const TORRENTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("torrents");
@@ -63,6 +63,26 @@ impl ResumeRecord {
     /// Encodes the record.
     pub fn to_bytes(&self) -> Vec<u8> {
         encoding::encode(self)
+    }
+
+    /// Whether a file with the stamp `old` in this record may have the stamp `new` if only torr wrote to it.
+    pub fn accepts(&self, old: FileStamp, new: FileStamp) -> bool {
+        if self.running {
+            new.size >= old.size
+                && new.inode == old.inode
+                && new.mtime_ns >= old.mtime_ns
+                && new.ctime_ns >= old.ctime_ns
+                && self.may_have_written(new)
+        } else {
+            old == new
+        }
+    }
+
+    /// Whether a process that was running when this record was saved may have written to a file last, by its times.
+    pub fn may_have_written(&self, new: FileStamp) -> bool {
+        let last = self.saved.checked_add(GRACE).unwrap_or(self.saved);
+        let last_ns = last.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
+        self.running && i128::from(new.mtime_ns.max(new.ctime_ns)) <= last_ns as i128
     }
 
     /// Decodes a record; `None` if it is damaged or written by a newer torr.
@@ -268,19 +288,7 @@ impl TorrentStore {
 pub fn trusted_pieces(storage: &Storage, record: &ResumeRecord) -> Result<Bitfield, DiskError> {
     let cached = !record.running && record.mount.is_some() && record.mount == storage.mount();
     let claimed = if cached { &record.written } else { &record.flushed };
-    let last = record.saved.checked_add(GRACE).unwrap_or(record.saved);
-    let last_ns = last.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
-    storage.unchanged_pieces(claimed, &record.stamps, |old, new| {
-        if record.running {
-            new.size >= old.size
-                && new.inode == old.inode
-                && new.mtime_ns >= old.mtime_ns
-                && new.ctime_ns >= old.ctime_ns
-                && i128::from(new.mtime_ns.max(new.ctime_ns)) <= last_ns as i128
-        } else {
-            old == new
-        }
-    })
+    storage.unchanged_pieces(claimed, &record.stamps, |old, new| record.accepts(old, new))
 }
 
 /// An error of the store's file.

@@ -34,6 +34,7 @@ impl Session<'_> {
                 }
                 Ok(())
             }
+            Event::Different { id, file, treatment } => self.reporter.different(id, &file, &treatment),
             Event::Finished { id, path, received, took } => {
                 self.complete(id, &path, received, took)?;
                 match self.running.get(&id) {

@@ -1,0 +1,120 @@
+//! The rule for files that are there already: the class of each, from what the recheck found.
+//!
+//! | class | means | under `check` |
+//! | --- | --- | --- |
+//! | ours | by the resume record, nobody else has written to it | goes on |
+//! | whole | every piece matches | is kept |
+//! | blank | missing, holes, zeros: nothing to lose | is filled |
+//! | partly | pieces match, the rest is blank | is filled |
+//! | unproven | its bytes cannot be checked before their piece was received | is kept and compared |
+//! | different | holds bytes that are not the torrent's, or may be something else altogether | is refused |
+
+use std::ops::Range;
+
+use crate::base::{Bitfield, FileIndex, Geometry, Piece};
+use crate::store::{FileStatus, FilledPart};
+
+/// The class of an existing file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum FileClass {
+    /// By the resume record, nobody else has written to it.
+    Ours,
+    /// Every piece matches.
+    Whole,
+    /// It holds nothing but zeros, or nothing.
+    Blank,
+    /// Some of its pieces match, and the rest is blank.
+    Partly,
+    /// It holds bytes whose piece also covers blank space or other files and does not match.
+    Unproven,
+    /// It holds bytes that differ, in these ranges.
+    Different(Vec<Range<u64>>),
+    /// No byte is known to differ, and there are more after the last one, in this range.
+    TooLong(Range<u64>),
+    /// It ends before its first piece does, so nothing of it can be checked; it has this many bytes. Filling it up
+    /// would mix what may be another file with the torrent's.
+    TooShort(u64),
+    /// A folder, a link or a device is in its place.
+    Blocked,
+}
+
+/// The classes of the files, and the parts that have to be protected.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Classes {
+    /// The class of each file of the torrent.
+    pub files: Vec<FileClass>,
+    /// The parts that hold data of unknown origin, in pieces that also cover other things.
+    pub unproven: Vec<(Piece, FileIndex)>,
+    /// The parts that differ.
+    pub different: Vec<(Piece, FileIndex)>,
+}
+
+/// Classifies the files of a torrent. `statuses` are their states on disk and `ours` tells which are ours; both have an
+/// entry for each file. Of the pieces of existing files `have` match; `filled` are the parts of the others that hold
+/// data.
+pub(super) fn classify(
+    geometry: &Geometry,
+    statuses: &[FileStatus],
+    ours: &[bool],
+    have: &Bitfield,
+    filled: &[FilledPart],
+) -> Classes {
+    let files = statuses.len();
+    let (mut ranges, mut is_unproven) = (vec![Vec::new(); files], vec![false; files]);
+    let (mut unproven, mut different) = (Vec::new(), Vec::new());
+    for part in filled.iter().filter(|part| !ours[part.file.0 as usize]) {
+        let at = part.file.0 as usize;
+        if part.whole && is_alone(geometry, part.piece) {
+            different.push((part.piece, part.file));
+            for bytes in geometry.parts_of(part.piece) {
+                add_range(&mut ranges[at], bytes.offset..bytes.offset + bytes.len);
+            }
+        } else {
+            unproven.push((part.piece, part.file));
+            is_unproven[at] = true;
+        }
+    }
+    let files = (0..files).zip(ranges).map(|(at, ranges)| {
+        let file = FileIndex(at as u32);
+        let range = geometry.file_range(file);
+        let len = range.end - range.start;
+        let mut pieces = geometry.pieces_of(file).filter_map(|index| geometry.piece(index));
+        let matches = pieces.clone().any(|piece| have.has(piece));
+        match statuses[at] {
+            FileStatus::Missing => FileClass::Blank,
+            FileStatus::Other => FileClass::Blocked,
+            FileStatus::Plain { size, .. } if size > len => {
+                if ranges.is_empty() {
+                    return FileClass::TooLong(len..size);
+                }
+                let mut ranges = ranges;
+                add_range(&mut ranges, len..size);
+                FileClass::Different(ranges)
+            }
+            _ if ours[at] => FileClass::Ours,
+            _ if !ranges.is_empty() => FileClass::Different(ranges),
+            FileStatus::Plain { size, .. } if is_unproven[at] => {
+                if size < len && !matches { FileClass::TooShort(size) } else { FileClass::Unproven }
+            }
+            FileStatus::Plain { size, .. } => match matches || size == len && len == 0 {
+                true if pieces.all(|piece| have.has(piece)) => FileClass::Whole,
+                true => FileClass::Partly,
+                false => FileClass::Blank,
+            },
+        }
+    });
+    Classes { files: files.collect(), unproven, different }
+}
+
+/// Whether a piece covers one file and nothing else.
+fn is_alone(geometry: &Geometry, piece: Piece) -> bool {
+    geometry.parts_of(piece).filter(|part| !part.pad).count() == 1
+}
+
+/// Adds a range behind the others; adjacent ones become one.
+fn add_range(ranges: &mut Vec<Range<u64>>, next: Range<u64>) {
+    match ranges.last_mut() {
+        Some(last) if last.end == next.start => last.end = next.end,
+        _ => ranges.push(next),
+    }
+}
