@@ -169,7 +169,8 @@ impl Plan {
 impl Driver {
     /// Reports the bytes of existing files that a verified piece has replaced.
     pub(super) fn report_replaced(&mut self) {
-        for Difference { path, ranges, backup, .. } in self.take_differences() {
+        let replaced = self.content.as_ref().map(|content| content.storage.take_replaced());
+        for Difference { path, ranges, backup, .. } in replaced.into_iter().flatten() {
             let treatment = backup.map_or(Treatment::Replaced, Treatment::BackedUp);
             self.report_different(DifferentFile { path, ranges }, treatment);
         }
@@ -178,7 +179,8 @@ impl Driver {
     /// Stops the torrent because bytes of existing files differ from a verified piece.
     pub(super) fn refuse_different(&mut self) {
         let mut files: Vec<DifferentFile> = Vec::new();
-        for Difference { path, ranges, .. } in self.take_differences() {
+        let refused = self.content.as_ref().map(|content| content.storage.take_refused());
+        for Difference { path, ranges, .. } in refused.into_iter().flatten() {
             match files.iter_mut().find(|file| file.path == path) {
                 Some(file) => file.ranges.extend(ranges),
                 None => files.push(DifferentFile { path, ranges }),
@@ -192,10 +194,6 @@ impl Driver {
         for file in files {
             self.report_different(file, Treatment::Refused);
         }
-    }
-
-    fn take_differences(&self) -> Vec<Difference> {
-        self.content.as_ref().map_or_else(Vec::new, |content| content.storage.take_differences())
     }
 
     fn report_different(&self, file: DifferentFile, treatment: Treatment) {

@@ -164,6 +164,6 @@ pub(super) fn pages(range: Range<u64>) -> impl Iterator<Item = Range<u64>> {
 }
 
 /// Whether bytes are all zeros.
-pub(super) fn is_blank(bytes: &[u8]) -> bool {
+fn is_blank(bytes: &[u8]) -> bool {
     bytes.iter().all(|&byte| byte == 0)
 }

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::filled_parts::{is_blank, pages};
+use super::filled_parts::pages;
 use super::writing::extents;
 use super::{Inner, OpenRoot, Storage};
 use crate::base::{FileIndex, FilePart, Piece};
@@ -62,7 +62,10 @@ struct State {
     sizes: BTreeMap<u32, u64>,
     /// The copies that were made.
     backups: BTreeMap<u32, PathBuf>,
-    differences: Vec<Difference>,
+    /// What was replaced and not reported yet.
+    replaced: Vec<Difference>,
+    /// What was refused and not reported yet.
+    refused: Vec<Difference>,
 }
 
 impl Storage {
@@ -80,12 +83,14 @@ impl Storage {
         unproven.any.store(!state.parts.is_empty(), Ordering::Release);
     }
 
-    /// The differences that were found since the last call.
-    pub fn take_differences(&self) -> Vec<Difference> {
-        if !self.inner.unproven_parts.any.load(Ordering::Acquire) {
-            return Vec::new();
-        }
-        std::mem::take(&mut self.inner.unproven_parts.state().differences)
+    /// The bytes that were replaced since the last call.
+    pub fn take_replaced(&self) -> Vec<Difference> {
+        self.inner.unproven_parts.take(|state| &mut state.replaced)
+    }
+
+    /// The differences that were found since the last call and failed a write.
+    pub fn take_refused(&self) -> Vec<Difference> {
+        self.inner.unproven_parts.take(|state| &mut state.refused)
     }
 }
 
@@ -93,6 +98,13 @@ impl UnprovenParts {
     fn state(&self) -> MutexGuard<'_, State> {
         // No invariant spans the fields.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, which: impl FnOnce(&mut State) -> &mut Vec<Difference>) -> Vec<Difference> {
+        if !self.any.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        std::mem::take(which(&mut self.state()))
     }
 
     /// Whether a part of a piece is unproven.
@@ -148,7 +160,13 @@ impl Inner {
                 IfDifferent::Refuse | IfDifferent::Replace => None,
                 IfDifferent::Backup => Some(self.back_up_once(open_root, key)?),
             };
-            self.note_difference(part.file, &compared.different, backup);
+            let (file, path, ranges) = (part.file, self.full_path(key), compared.different);
+            let difference = Difference { file, path, ranges, backup };
+            let mut state = self.unproven_parts.state();
+            match if_different {
+                IfDifferent::Refuse => state.refused.push(difference),
+                IfDifferent::Replace | IfDifferent::Backup => state.replaced.push(difference),
+            }
             if if_different == IfDifferent::Refuse {
                 return Ok(false);
             }
@@ -172,6 +190,8 @@ impl Inner {
         };
         let failed = |error: io::Error| DiskError::from_io("read", self.full_path(key), &error);
         let size = open.file.metadata().map_err(failed)?.len();
+        // Other pieces may have extended the file since.
+        let size = self.unproven_parts.state().sizes.get(&key).map_or(size, |&before| size.min(before));
         let in_piece = self.range_in_piece(part, piece);
         let mut received = Slices { slices, at: 0 };
         let mut compared = Compared::default();
@@ -186,21 +206,12 @@ impl Inner {
             if old == wanted && present == old.len() {
                 continue;
             }
-            // What lies after the end of the file is blank.
-            if !is_blank(&old)
-                && let Some(range) = differing(&old[..present], &wanted)
-            {
+            if let Some(range) = differing(&old, &wanted) {
                 compared.add_difference(offset + range.start..offset + range.end);
             }
             compared.add_write(offset, wanted);
         }
         Ok(compared)
-    }
-
-    fn note_difference(&self, file: FileIndex, ranges: &[Range<u64>], backup: Option<PathBuf>) {
-        let path = self.full_path(file.0);
-        let mut state = self.unproven_parts.state();
-        state.differences.push(Difference { file, path, ranges: ranges.to_vec(), backup });
     }
 
     /// Copies a file, as long as it was when it was found, unless that was done.
@@ -264,10 +275,12 @@ impl Slices<'_> {
     }
 }
 
-/// The bytes from the first that differs to the last.
+/// The bytes from the first that differs to the last. The zeros at both ends of the old page are blank.
 fn differing(old: &[u8], new: &[u8]) -> Option<Range<u64>> {
+    let start = old.iter().position(|&byte| byte != 0)?;
+    let end = old.iter().rposition(|&byte| byte != 0)? + 1;
     let differs = |at: &usize| old[*at] != new[*at];
-    let first = (0..old.len().min(new.len())).find(differs)?;
-    let last = (0..old.len().min(new.len())).rev().find(differs)?;
+    let first = (start..end).find(differs)?;
+    let last = (start..end).rev().find(differs)?;
     Some(first as u64..last as u64 + 1)
 }
