@@ -5,6 +5,7 @@ use std::fs::File;
 use std::os::unix::fs::{FileExt, MetadataExt};
 
 use super::party::{Party, TIMEOUT, bytes};
+use super::pty::Terminal;
 use super::{Ran, Scene};
 use crate::support::program::Program;
 use crate::support::schema::check_lines;
@@ -296,4 +297,36 @@ fn verify_fix_follows_the_same_rule() {
     let got = fix(&["--existing", "backup"]);
     assert!(got.code == 0 && party.read("a/set/02") == files[2], "{}", got.err);
     assert!(party.read("a/set/02.before-torr") == wrong);
+}
+
+#[test]
+fn on_a_terminal_the_person_decides() {
+    let (party, bytes) = single(300_000);
+    let mut edited = bytes.clone();
+    edited[PIECE..PIECE + 9].fill(b'x');
+    let ask = |folder: &str, answer: &str| {
+        party.scene.write(&format!("{folder}/x.bin"), &edited);
+        let state = format!("state-{folder}");
+        let arguments =
+            ["get", "x.bin.torrent", "-o", folder, "--bind", "127.0.0.1", "--state-dir", &state, "--timeout", "30s"];
+        let mut terminal = Terminal::torr(&party.scene, &arguments, 24, 100);
+        terminal.wait_for("What to do? [K/r/b]");
+        assert!(terminal.contents().contains("differs from the torrent in"), "{}", terminal.contents());
+        terminal.press(answer);
+        (terminal.end(), party.read(&format!("{folder}/x.bin")))
+    };
+    assert!(ask("keep", "\n") == (5, edited.clone()));
+    assert!(ask("repair", "r\n") == (0, bytes.clone()));
+    assert!(ask("backup", "b\n") == (0, bytes.clone()));
+    assert!(party.read("backup/x.bin.before-torr") == edited);
+    // Nobody is asked who said yes to everything, or wants quiet.
+    for flag in ["-y", "-q", "--no-input", "--json"] {
+        party.scene.write("none/x.bin", &edited);
+        let arguments =
+            ["get", "x.bin.torrent", "-o", "none", "--bind", "127.0.0.1", "--state-dir", "state-none", flag];
+        let mut terminal = Terminal::torr(&party.scene, &arguments, 24, 100);
+        assert_eq!(terminal.end(), 5, "{flag}");
+        assert!(!terminal.frames.iter().any(|frame| frame.contains("What to do?")), "{flag}");
+        assert!(party.read("none/x.bin") == edited, "{flag}");
+    }
 }

@@ -198,5 +198,6 @@ fn a_file_that_is_changed_while_it_is_seeded_is_hashed_again() {
     assert_eq!(end(&mut seed).code(), Some(143));
     let mut get = party.command("a", &["get", "x.bin.torrent", "-o", "given", "--timeout", "2s"]);
     let got = Scene::ran(get.arg("--no-trackers"));
-    assert_eq!(got.code, 4, "{}", got.err);
+    assert_eq!(got.code, 5, "{}", got.err);
+    assert!(got.err.contains("differs from the torrent in bytes 32768-65535"), "{}", got.err);
 }

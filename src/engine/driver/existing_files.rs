@@ -289,3 +289,6 @@ pub(super) fn layout(metainfo: &Metainfo) -> Result<Layout, DiskError> {
     let (geometry, hashes) = (Arc::new(metainfo.geometry().clone()), metainfo.piece_hashes().clone());
     Layout::new(metainfo.info_hash(), geometry, files.collect(), hashes)
 }
+
+#[cfg(test)]
+mod tests;

@@ -118,3 +118,65 @@ fn add_range(ranges: &mut Vec<Range<u64>>, next: Range<u64>) {
         _ => ranges.push(next),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Files of 25, 10 and 10 bytes in pieces of 10: piece 2 covers the first two, pieces 3 and 4 the last two.
+    fn geometry() -> Geometry {
+        Geometry::new(10, [(25, false), (10, false), (10, false)]).unwrap()
+    }
+
+    fn plain(size: u64) -> FileStatus {
+        FileStatus::Plain { size, mtime_ns: 1, ctime_ns: 1, inode: 1 }
+    }
+
+    fn class(sizes: [FileStatus; 3], ours: [bool; 3], good: &[u32], filled: &[(u32, u32, bool)]) -> Classes {
+        let geometry = geometry();
+        let mut have = Bitfield::none(5);
+        for &piece in good {
+            have.insert(geometry.piece(piece).unwrap());
+        }
+        let part = |&(piece, file, whole): &(u32, u32, bool)| FilledPart {
+            piece: geometry.piece(piece).unwrap(),
+            file: FileIndex(file),
+            whole,
+        };
+        let filled: Vec<FilledPart> = filled.iter().map(part).collect();
+        classify(&geometry, &sizes, &ours, &have, &filled)
+    }
+
+    #[test]
+    fn each_class_has_its_case() {
+        use FileClass as C;
+        let all = [plain(25), plain(10), plain(10)];
+        let nobody = [false; 3];
+        let files = |classes: Classes| classes.files;
+        assert_eq!(files(class(all, nobody, &[0, 1, 2, 3, 4], &[])), [C::Whole, C::Whole, C::Whole]);
+        assert_eq!(files(class(all, nobody, &[], &[])), [C::Blank, C::Blank, C::Blank]);
+        assert_eq!(files(class(all, nobody, &[0], &[])), [C::Partly, C::Blank, C::Blank]);
+        let edited = class(all, nobody, &[0, 2, 3, 4], &[(1, 0, true)]);
+        assert_eq!(edited.files, [C::Different(vec![10..20]), C::Whole, C::Whole]);
+        // A part of a piece that covers more may be right, and so may one beside blank space.
+        let shared = class(all, nobody, &[0], &[(2, 0, true), (1, 0, false), (3, 1, true)]);
+        assert_eq!(shared.files, [C::Unproven, C::Unproven, C::Blank]);
+        assert_eq!(shared.unproven.len(), 3);
+        let torn = class(all, [true, false, false], &[], &[(1, 0, true), (2, 0, true)]);
+        assert_eq!((torn.files[0].clone(), torn.unproven.len()), (C::Ours, 0));
+    }
+
+    #[test]
+    fn lengths_count_too() {
+        use FileClass as C;
+        let nobody = [false; 3];
+        let long = class([plain(27), plain(10), FileStatus::Other], [true; 3], &[0, 1, 2, 3, 4], &[]);
+        assert_eq!(long.files, [C::TooLong(25..27), C::Ours, C::Blocked]);
+        let long = class([plain(27), plain(10), FileStatus::Missing], nobody, &[], &[(0, 0, true)]);
+        assert_eq!(long.files, [C::Different(vec![0..10, 25..27]), C::Blank, C::Blank]);
+        let short = class([plain(4), plain(10), plain(10)], nobody, &[], &[(0, 0, false)]);
+        assert_eq!(short.files[0], C::TooShort(4));
+        let begun = class([plain(14), plain(10), plain(10)], nobody, &[0], &[(1, 0, false)]);
+        assert_eq!(begun.files[0], C::Unproven);
+    }
+}

@@ -54,7 +54,7 @@ pub(super) struct KnownPieces {
 }
 
 impl KnownPieces {
-    fn from(
+    pub(super) fn from(
         storage: &Storage,
         survey: &[SurveyedFile],
         record: Option<&ResumeRecord>,

@@ -81,7 +81,8 @@ fn fault(remedy: FaultRemedy) -> &'static str {
         Remedy::WritableFolder => "choose a folder you may write to with -o DIR",
         Remedy::RightFolder => "check the folder; -o DIR names another one",
         Remedy::RepairData => {
-            "name the folder with -o DIR; 'torr verify' lists the damage, 'torr get' downloads it again"
+            "name the folder with -o DIR; 'torr verify' lists the damage, 'torr get --existing repair' downloads it \
+             again"
         }
         Remedy::CheckAgain => "another program changed the file; run the command again to check it",
         Remedy::ReplaceFiles => {

@@ -284,20 +284,17 @@ fn repair(verdict: &Verdict<'_>, torrent: &Torrent) -> Option<String> {
         here if here == Path::new(".") => String::new(),
         folder => format!(" -o {}", quoted(folder)),
     };
-    // A file without a single good piece could be anybody's.
-    let unknown = |file: &FileReport| file.found.is_some_and(|len| len > 0) && !file.some_good;
-    let foreign = !verdict.quick && verdict.files.iter().any(unknown);
-    let overwrite = if foreign || verdict.files.iter().any(|file| file.status == Status::Long) {
-        " --overwrite"
-    } else {
-        ""
+    let differs = |file: &FileReport| {
+        let there = file.found.is_some_and(|len| len > 0);
+        there && matches!(file.status, Status::Damaged | Status::Either | Status::Long | Status::Short)
     };
+    let existing = if verdict.files.iter().any(differs) { " --existing repair" } else { "" };
     let fetch = if verdict.quick {
         String::new()
     } else {
         format!("        (will fetch {})", units::size(verdict.bad_bytes()))
     };
-    Some(format!("torr get {}{folder}{overwrite}{fetch}", torrent.argument()))
+    Some(format!("torr get {}{folder}{existing}{fetch}", torrent.argument()))
 }
 
 /// A path of the torrent for people: below the torrent's own folder, where it has one.
