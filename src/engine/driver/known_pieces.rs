@@ -64,7 +64,11 @@ impl KnownPieces {
         let count = geometry.piece_count();
         let statuses = statuses(geometry, survey);
         let begun = statuses.iter().enumerate().map(|(at, status)| is_begun(record, at, *status)).collect();
-        let ours = statuses.iter().enumerate().map(|(at, status)| is_ours(record, at, *status)).collect();
+        let ours: Vec<bool> = statuses
+            .iter()
+            .enumerate()
+            .map(|(at, status)| is_ours(record, at, *status) && !is_too_long(geometry, at, *status))
+            .collect();
         if existing == ExistingFiles::Trust {
             let mut have = Bitfield::all(count);
             for piece in geometry.pieces() {
@@ -89,7 +93,8 @@ impl KnownPieces {
             check.insert(piece);
         }
         for surveyed in survey.iter().filter(|surveyed| matches!(surveyed.status, FileStatus::Plain { .. })) {
-            if unchanged.get(surveyed.file.0 as usize).copied().unwrap_or(false) {
+            let at = surveyed.file.0 as usize;
+            if ours[at] && unchanged.get(at).copied().unwrap_or(false) {
                 continue;
             }
             for piece in geometry.pieces_of(surveyed.file).filter_map(|index| geometry.piece(index)) {
@@ -139,7 +144,8 @@ fn is_ours(record: Option<&ResumeRecord>, at: usize, status: FileStatus) -> bool
     };
     let now = FileStamp { size, mtime_ns, ctime_ns, inode };
     match record.stamps.files.get(at).copied().flatten() {
-        Some(stamp) => record.accepts(stamp, now),
+        // A file that is as the record has it was not written to by anybody.
+        Some(stamp) => stamp == now || record.accepts(stamp, now),
         None => record.may_have_written(now),
     }
 }
@@ -151,4 +157,10 @@ fn is_whole(geometry: &Geometry, survey: &[SurveyedFile], file: FileIndex) -> bo
 pub(super) fn has_its_length(geometry: &Geometry, surveyed: &SurveyedFile) -> bool {
     let range = geometry.file_range(surveyed.file);
     matches!(surveyed.status, FileStatus::Plain { size, .. } if size == range.end - range.start)
+}
+
+/// Whether a file has bytes after its end, where torr never leaves any.
+fn is_too_long(geometry: &Geometry, at: usize, status: FileStatus) -> bool {
+    let range = geometry.file_range(FileIndex(at as u32));
+    matches!(status, FileStatus::Plain { size, .. } if size > range.end - range.start)
 }
