@@ -48,7 +48,8 @@ impl Fault {
         }
         let more = files.len().saturating_sub(MAX_NAMED);
         if more > 0 {
-            message += &format!("; and {}", units::plural(more as u64, "more file differs", "more files differ"));
+            message +=
+                &format!("; and {}", units::plural(more as u64, "more file differs", "more files differ"));
         }
         Self { kind: FaultKind::Foreign, message, remedy: Some(Remedy::TreatDifferent) }
     }
@@ -80,8 +81,11 @@ impl Fault {
     }
 
     fn in_the_way(paths: &[PathBuf], what: &str, remedy: Remedy) -> Self {
-        let names: Vec<String> =
-            paths.iter().take(MAX_NAMED).map(|path| Untrusted::new(path.to_string_lossy()).to_string()).collect();
+        let names: Vec<String> = paths
+            .iter()
+            .take(MAX_NAMED)
+            .map(|path| Untrusted::new(path.to_string_lossy()).to_string())
+            .collect();
         let more = match paths.len().saturating_sub(names.len()) {
             0 => String::new(),
             n => format!(" and {}", units::plural(n as u64, "more", "more")),

@@ -24,7 +24,8 @@ fn single(len: usize) -> (Party, Vec<u8>) {
 /// A torrent of twelve files of 9000 bytes in pieces of 32 KiB, seeded.
 fn small_files() -> (Party, Vec<Vec<u8>>) {
     let mut party = Party::new();
-    let files: Vec<Vec<u8>> = (0..12).map(|at| bytes(9000 + at)).map(|bytes| bytes[..9000].to_vec()).collect();
+    let files: Vec<Vec<u8>> =
+        (0..12).map(|at| bytes(9000 + at)).map(|bytes| bytes[..9000].to_vec()).collect();
     for (at, bytes) in files.iter().enumerate() {
         party.scene.write(&format!("given/set/{at:02}"), bytes);
     }
@@ -71,7 +72,8 @@ fn an_edited_file_is_not_touched_unasked() {
     edited[2 * PIECE + 7] ^= 1;
     edited[4 * PIECE..6 * PIECE].fill(b'x');
     let place = |folder: &str| party.scene.write(&format!("{folder}/x.bin"), &edited);
-    let said = "x.bin is there already and differs from the torrent in bytes 65536-98303, 131072-196607 (96 KiB)";
+    let said =
+        "x.bin is there already and differs from the torrent in bytes 65536-98303, 131072-196607 (96 KiB)";
 
     place("check");
     let before = party.path("check/x.bin").metadata().unwrap();
@@ -80,7 +82,11 @@ fn an_edited_file_is_not_touched_unasked() {
         let got = get(&party, "check", more);
         assert_eq!(got.code, 5, "{}", got.err);
         assert!(got.err.contains(said), "{}", got.err);
-        assert!(got.err.contains("--existing repair") && got.err.contains("--existing backup"), "{}", got.err);
+        assert!(
+            got.err.contains("--existing repair") && got.err.contains("--existing backup"),
+            "{}",
+            got.err
+        );
     }
     let after = party.path("check/x.bin").metadata().unwrap();
     assert!(party.read("check/x.bin") == edited);
@@ -104,7 +110,11 @@ fn an_edited_file_is_not_touched_unasked() {
     place("backup");
     let got = get(&party, "backup", &["--existing", "backup"]);
     assert_eq!(got.code, 0, "{}", got.err);
-    assert!(got.err.contains("x.bin: kept the old file as ") && got.err.contains("x.bin.before-torr1"), "{}", got.err);
+    assert!(
+        got.err.contains("x.bin: kept the old file as ") && got.err.contains("x.bin.before-torr1"),
+        "{}",
+        got.err
+    );
     assert!(party.read("backup/x.bin") == bytes && party.read("backup/x.bin.before-torr1") == edited);
     assert_eq!(party.read("backup/x.bin.before-torr"), b"older");
 
@@ -133,7 +143,11 @@ fn a_file_that_ends_too_early_to_be_checked_is_compared_where_that_is_asked_for(
     party.scene.write("a/x.bin", &bytes[..100]);
     let got = get(&party, "a", &[]);
     assert_eq!(got.code, 5, "{}", got.err);
-    assert!(got.err.contains("x.bin is there already and has only 100 of 300 000 bytes, too few to check"), "{}", got.err);
+    assert!(
+        got.err.contains("x.bin is there already and has only 100 of 300 000 bytes, too few to check"),
+        "{}",
+        got.err
+    );
     assert_eq!(party.read("a/x.bin").len(), 100);
     let got = get(&party, "a", &["--existing", "repair"]);
     assert!(got.code == 0 && party.read("a/x.bin") == bytes, "{}", got.err);
@@ -178,7 +192,11 @@ fn an_unproven_file_that_differs_is_found_when_its_piece_has_come() {
     place("check");
     let got = party.get("check", &["set.torrent", "-o", "check", "--json"]);
     assert_eq!(got.code, 5, "{}", got.err);
-    assert!(got.out.contains("set/02 is there already and differs from the torrent in bytes 100-199 (100 B)"), "{}", got.out);
+    assert!(
+        got.out.contains("set/02 is there already and differs from the torrent in bytes 100-199 (100 B)"),
+        "{}",
+        got.out
+    );
     let events = check_lines(&got.out);
     let different = events.iter().find(|event| event["event"] == "different").expect("it is told");
     assert_eq!((&different["bytes"], &different["ranges"][0]["first"]), (&100.into(), &100.into()));
@@ -195,7 +213,12 @@ fn an_unproven_file_that_differs_is_found_when_its_piece_has_come() {
         for (at, bytes) in files.iter().enumerate() {
             assert!(party.read(&format!("{folder}/set/{at:02}")) == *bytes, "{folder} {at}");
         }
-        assert_eq!(got.err.contains("set/02: replacing bytes 100-199 (100 B)"), mode == "repair", "{}", got.err);
+        assert_eq!(
+            got.err.contains("set/02: replacing bytes 100-199 (100 B)"),
+            mode == "repair",
+            "{}",
+            got.err
+        );
         let backup = party.path(&format!("{folder}/set/02.before-torr"));
         assert_eq!(backup.exists(), mode == "backup", "{folder}");
         if mode == "backup" {
@@ -287,7 +310,11 @@ fn verify_fix_follows_the_same_rule() {
     };
     let got = fix(&["--existing", "check"]);
     assert_eq!(got.code, 5, "{}", got.err);
-    assert!(got.err.contains("set/02 is there already and differs from the torrent in bytes 100-199"), "{}", got.err);
+    assert!(
+        got.err.contains("set/02 is there already and differs from the torrent in bytes 100-199"),
+        "{}",
+        got.err
+    );
     assert!(party.read("a/set/02") == wrong);
     let got = fix(&[]);
     assert_eq!(got.code, 0, "{}", got.err);
@@ -307,8 +334,18 @@ fn on_a_terminal_the_person_decides() {
     let ask = |folder: &str, answer: &str| {
         party.scene.write(&format!("{folder}/x.bin"), &edited);
         let state = format!("state-{folder}");
-        let arguments =
-            ["get", "x.bin.torrent", "-o", folder, "--bind", "127.0.0.1", "--state-dir", &state, "--timeout", "30s"];
+        let arguments = [
+            "get",
+            "x.bin.torrent",
+            "-o",
+            folder,
+            "--bind",
+            "127.0.0.1",
+            "--state-dir",
+            &state,
+            "--timeout",
+            "30s",
+        ];
         let mut terminal = Terminal::torr(&party.scene, &arguments, 24, 100);
         terminal.wait_for("What to do? [K/r/b]");
         assert!(terminal.contents().contains("differs from the torrent in"), "{}", terminal.contents());

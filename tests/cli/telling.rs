@@ -120,7 +120,10 @@ fn a_torrent_that_fails_says_in_which_state() {
     let state =
         events.iter().find(|event| event["state"] == "error").unwrap_or_else(|| panic!("{}", got.out));
     assert_eq!(state["reason"], "permission");
-    assert!(state["reason_text"].as_str().unwrap().contains("differs from the torrent in bytes 0-699999"), "{state}");
+    assert!(
+        state["reason_text"].as_str().unwrap().contains("differs from the torrent in bytes 0-699999"),
+        "{state}"
+    );
     assert!(events.iter().any(|event| event["kind"] == "foreign_data"), "{}", got.out);
     // In words it is said once.
     let told = party.get("f", &["a.bin.torrent", "-o", "foreign"]);

@@ -12,8 +12,8 @@ use crate::engine::command::{ContentOptions, ExistingFiles};
 use crate::engine::event::{DifferentFile, Event, Fault, FaultKind, Remedy, Treatment};
 use crate::proto::metainfo::Metainfo;
 use crate::store::{
-    self, Difference, DiskError, FilePool, FileSpec, FileStatus, FilledPart, IfDifferent, Layout, ResumeRecord, Storage,
-    StorageOptions, SurveyedFile, TorrentStore,
+    self, Difference, DiskError, FilePool, FileSpec, FileStatus, FilledPart, IfDifferent, Layout,
+    ResumeRecord, Storage, StorageOptions, SurveyedFile, TorrentStore,
 };
 use crate::swarm::event::Priority;
 
@@ -94,12 +94,20 @@ impl Plan {
             ExistingFiles::Overwrite => None,
             ExistingFiles::Trust => return Ok(plan),
         };
+        // Their blank space is theirs, too. Only their first and last piece may cover other files.
+        for &file in &plan.foreign {
+            let pieces = geometry.pieces_of(file);
+            let ends = [pieces.start, pieces.end.saturating_sub(1)];
+            let ends = ends.into_iter().filter(|index| pieces.contains(index));
+            let ends = ends.filter_map(|index| geometry.piece(index)).filter(|&piece| !have.has(piece));
+            plan.unproven.extend(ends.map(|piece| (piece, file)));
+        }
         let statuses = statuses(geometry, survey);
         let Classes { files, unproven, different } =
             classify(geometry, &statuses, known.ours(), have, filled);
         // Nobody asked for a skipped file: it is left alone, whatever it holds.
         let skipped = |file: FileIndex| is_skipped(options, file);
-        plan.unproven = different.into_iter().filter(|&(_, file)| skipped(file)).collect();
+        plan.unproven.extend(different.into_iter().filter(|&(_, file)| skipped(file)));
         let Some(if_different) = treats_different else {
             plan.unproven.extend(unproven.into_iter().filter(|&(_, file)| skipped(file)));
             return Ok(plan);
@@ -151,6 +159,11 @@ impl Plan {
             let backup = storage.move_to_backup(file)?;
             let geometry = &*storage.layout().geometry;
             for piece in geometry.pieces_of(file).filter_map(|index| geometry.piece(index)) {
+                if have.has(piece) {
+                    // The other files of the piece hold the right bytes, which nothing unverified may replace.
+                    let others = geometry.parts_of(piece).filter(|part| !part.pad && part.file != file);
+                    self.unproven.extend(others.map(|part| (piece, part.file)));
+                }
                 have.remove(piece);
             }
             self.unproven.retain(|&(_, of)| of != file);

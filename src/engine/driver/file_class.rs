@@ -94,7 +94,11 @@ pub(super) fn classify(
             _ if ours[at] => FileClass::Ours,
             _ if !ranges.is_empty() => FileClass::Different(ranges),
             FileStatus::Plain { size, .. } if is_unproven[at] => {
-                if size < len && !matches { FileClass::TooShort(size) } else { FileClass::Unproven }
+                if size < len && !matches {
+                    FileClass::TooShort(size)
+                } else {
+                    FileClass::Unproven
+                }
             }
             FileStatus::Plain { size, .. } => match matches || size == len && len == 0 {
                 true if pieces.all(|piece| have.has(piece)) => FileClass::Whole,

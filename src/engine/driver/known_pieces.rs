@@ -77,7 +77,14 @@ impl KnownPieces {
                 }
             }
             let none = Bitfield::none(count);
-            return Ok(Self { have, flushed: none.clone(), check: none, recheck_from_disk: false, begun, ours });
+            return Ok(Self {
+                have,
+                flushed: none.clone(),
+                check: none,
+                recheck_from_disk: false,
+                begun,
+                ours,
+            });
         }
         let (have, unchanged) = match record {
             Some(record) => {

@@ -150,7 +150,8 @@ fn zeros_that_were_never_written_are_still_zeros() {
     let disk = Disk::start(1, Pool::new(1 << 20));
     let (send, outcomes) = mpsc::channel();
     disk.check(&storage, &Bitfield::all(7), Progress::new(), move |result| send.send(result).unwrap());
-    let good: Vec<_> = outcomes.recv_timeout(TIMEOUT).unwrap().unwrap().good.iter().map(Piece::index).collect();
+    let good: Vec<_> =
+        outcomes.recv_timeout(TIMEOUT).unwrap().unwrap().good.iter().map(Piece::index).collect();
     assert_eq!(good, [0, 1, 2, 4, 6]);
     disk.shutdown();
 }

@@ -21,8 +21,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-pub(super) use self::filled_parts::FilledParts;
 pub use self::filled_parts::FilledPart;
+pub(super) use self::filled_parts::FilledParts;
 use self::part_file::PartFile;
 pub(super) use self::reading::Presence;
 pub use self::survey::{FileStamp, FileStamps, SurveyedFile};

@@ -72,10 +72,8 @@ impl Storage {
     /// Protects unproven parts. Call it before anything is written.
     pub fn protect_unproven(&self, parts: &[(Piece, FileIndex)], if_different: IfDifferent) {
         let unproven = &self.inner.unproven_parts;
-        let sizes: BTreeMap<u32, u64> = parts
-            .iter()
-            .filter_map(|(_, file)| Some((file.0, self.inner.plain_size(file.0)?)))
-            .collect();
+        let sizes: BTreeMap<u32, u64> =
+            parts.iter().filter_map(|(_, file)| Some((file.0, self.inner.plain_size(file.0)?))).collect();
         let mut state = unproven.state();
         state.parts = parts.iter().map(|(piece, file)| (piece.index(), file.0)).collect();
         state.if_different = if_different;

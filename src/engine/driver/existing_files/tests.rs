@@ -62,19 +62,18 @@ fn there() -> impl Strategy<Value = There> {
 }
 
 fn stamped() -> impl Strategy<Value = Stamped> {
-    prop_oneof![
-        Just(Stamped::Exactly),
-        Just(Stamped::Earlier),
-        Just(Stamped::Foreign),
-        Just(Stamped::Never)
-    ]
+    prop_oneof![Just(Stamped::Exactly), Just(Stamped::Earlier), Just(Stamped::Foreign), Just(Stamped::Never)]
 }
 
 fn case() -> impl Strategy<Value = Case> {
     let file = (0..90_000u64, there(), stamped(), proptest::bool::weighted(0.2));
     let files = prop::collection::vec(file, 1..6);
-    (any::<u64>(), files, any::<Option<bool>>(), any::<bool>())
-        .prop_map(|(seed, files, record, mmap)| Case { seed, files, record, mmap })
+    (any::<u64>(), files, any::<Option<bool>>(), any::<bool>()).prop_map(|(seed, files, record, mmap)| Case {
+        seed,
+        files,
+        record,
+        mmap,
+    })
 }
 
 /// A torrent, its folder, and what lay there before.
@@ -261,7 +260,8 @@ fn nothing_is_lost_without_consent(case: &Case, existing: ExistingFiles) {
         if file.3 { Priority::Skip } else { Priority::Normal }
     };
     let priorities: Vec<Priority> = case.files.iter().map(priority).collect();
-    let options = ContentOptions { priorities, existing, ..ContentOptions::new(world.root.path().to_owned()) };
+    let options =
+        ContentOptions { priorities, existing, ..ContentOptions::new(world.root.path().to_owned()) };
     let geometry = world.layout.geometry.clone();
     let Ok(mut plan) = Plan::new(&options, &storage, &survey, &known, &have, &filled) else {
         assert_eq!(existing, ExistingFiles::Check);

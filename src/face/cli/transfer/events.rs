@@ -158,7 +158,11 @@ pub fn different(
         torrent: torrent.to_string(),
         path: file.path.to_string_lossy().into_owned(),
         path_hex: path_hex(&file.path),
-        ranges: file.ranges.iter().map(|range| ByteRange { first: range.start, last: range.end - 1 }).collect(),
+        ranges: file
+            .ranges
+            .iter()
+            .map(|range| ByteRange { first: range.start, last: range.end - 1 })
+            .collect(),
         bytes: file.bytes(),
         treatment,
         backup,

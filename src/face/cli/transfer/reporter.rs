@@ -319,12 +319,7 @@ impl<'a> Reporter<'a> {
     }
 
     /// An existing file differs from its torrent. That it was refused is what the torrent's error says.
-    pub fn different(
-        &self,
-        id: TorrentId,
-        file: &DifferentFile,
-        treatment: &Treatment,
-    ) -> Result<(), Error> {
+    pub fn different(&self, id: TorrentId, file: &DifferentFile, treatment: &Treatment) -> Result<(), Error> {
         let Some(torrent) = self.info_hashes(id) else { return Ok(()) };
         if let Some(text) = notices::different(file, treatment) {
             self.words(torrent, &text, |text| format!("  {text}"));
