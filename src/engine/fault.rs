@@ -39,18 +39,19 @@ impl Fault {
     /// The fault for files that differ from the torrent, each with how it differs.
     pub(super) fn different(files: &[(&Path, String)]) -> Self {
         let name = |path: &Path| Untrusted::new(path.to_string_lossy()).to_string();
-        let mut message = String::new();
-        for (at, (path, how)) in files.iter().take(MAX_NAMED).enumerate() {
-            message += &match at {
-                0 => format!("{} is there already and {how}", name(path)),
-                _ => format!("; {} {how}", name(path)),
-            };
+        let mut clauses: Vec<String> =
+            files.iter().take(MAX_NAMED).map(|(path, how)| format!("{} {how}", name(path))).collect();
+        if let (Some(clause), Some((path, how))) = (clauses.first_mut(), files.first()) {
+            *clause = format!("{} is there already and {how}", name(path));
         }
         let more = files.len().saturating_sub(MAX_NAMED);
         if more > 0 {
-            message +=
-                &format!("; and {}", units::plural(more as u64, "more file differs", "more files differ"));
+            clauses.push(format!(
+                "and {}",
+                units::plural(more as u64, "more file differs", "more files differ")
+            ));
         }
+        let message = clauses.join("; ");
         Self { kind: FaultKind::Foreign, message, remedy: Some(Remedy::TreatDifferent) }
     }
 

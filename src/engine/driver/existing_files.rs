@@ -127,8 +127,10 @@ impl Plan {
             .filter_map(|&(class, file)| {
                 let ranges = match class {
                     FileClass::Different(ranges) => ranges.clone(),
-                    FileClass::TooLong(range) => vec![range.clone()],
-                    FileClass::TooShort(size) if if_different != IfDifferent::Replace => vec![0..*size],
+                    FileClass::TooShort(_) if if_different == IfDifferent::Replace => return None,
+                    FileClass::TooLong(range) | FileClass::TooShort(range) => {
+                        std::iter::once(range.clone()).collect()
+                    }
                     _ => return None,
                 };
                 let different = DifferentFile { path: path(file), ranges };
@@ -234,7 +236,7 @@ fn refusal(
         let range = geometry.file_range(*index);
         let len = range.end - range.start;
         let how = match class {
-            FileClass::TooShort(size) => Fault::too_few_bytes(*size, len),
+            FileClass::TooShort(range) => Fault::too_few_bytes(range.end, len),
             _ => Fault::differing_bytes(&file.ranges),
         };
         (file.path.as_path(), how)

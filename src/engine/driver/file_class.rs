@@ -31,9 +31,9 @@ pub(super) enum FileClass {
     Different(Vec<Range<u64>>),
     /// No byte is known to differ, and there are more after the last one, in this range.
     TooLong(Range<u64>),
-    /// It ends before its first piece does, so nothing of it can be checked; it has this many bytes. Filling it up
-    /// would mix what may be another file with the torrent's.
-    TooShort(u64),
+    /// It ends before its first piece does, so nothing of it can be checked; it has these bytes. Filling it up would
+    /// mix what may be another file with the torrent's.
+    TooShort(Range<u64>),
     /// A folder, a link or a device is in its place.
     Blocked,
 }
@@ -95,7 +95,7 @@ pub(super) fn classify(
             _ if !ranges.is_empty() => FileClass::Different(ranges),
             FileStatus::Plain { size, .. } if is_unproven[at] => {
                 if size < len && !matches {
-                    FileClass::TooShort(size)
+                    FileClass::TooShort(0..size)
                 } else {
                     FileClass::Unproven
                 }
@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(files(class(all, nobody, &[], &[])), [C::Blank, C::Blank, C::Blank]);
         assert_eq!(files(class(all, nobody, &[0], &[])), [C::Partly, C::Blank, C::Blank]);
         let edited = class(all, nobody, &[0, 2, 3, 4], &[(1, 0, true)]);
-        assert_eq!(edited.files, [C::Different(vec![10..20]), C::Whole, C::Whole]);
+        assert_eq!(edited.files, [C::Different(std::iter::once(10..20).collect()), C::Whole, C::Whole]);
         // A part of a piece that covers more may be right, and so may one beside blank space.
         let shared = class(all, nobody, &[0], &[(2, 0, true), (1, 0, false), (3, 1, true)]);
         assert_eq!(shared.files, [C::Unproven, C::Unproven, C::Blank]);
@@ -179,7 +179,7 @@ mod tests {
         let long = class([plain(27), plain(10), FileStatus::Missing], nobody, &[], &[(0, 0, true)]);
         assert_eq!(long.files, [C::Different(vec![0..10, 25..27]), C::Blank, C::Blank]);
         let short = class([plain(4), plain(10), plain(10)], nobody, &[], &[(0, 0, false)]);
-        assert_eq!(short.files[0], C::TooShort(4));
+        assert_eq!(short.files[0], C::TooShort(0..4));
         let begun = class([plain(14), plain(10), plain(10)], nobody, &[0], &[(1, 0, false)]);
         assert_eq!(begun.files[0], C::Unproven);
     }

@@ -170,13 +170,12 @@ impl CheckJob {
     fn finish(&self, error: Option<DiskError>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.error = state.error.take().or(error);
-        let result = match &state.error {
-            Some(error) => Err(error.clone()),
-            None => {
-                let mut filled = std::mem::take(&mut state.filled);
-                filled.sort_unstable();
-                Ok(Checked { good: state.good.clone(), filled })
-            }
+        let result = if let Some(error) = &state.error {
+            Err(error.clone())
+        } else {
+            let mut filled = std::mem::take(&mut state.filled);
+            filled.sort_unstable();
+            Ok(Checked { good: state.good.clone(), filled })
         };
         let done = state.done.take();
         drop(state);

@@ -212,15 +212,6 @@ impl World {
         data
     }
 
-    fn check(&self, storage: &Storage, pieces: &Bitfield) -> Checked {
-        let disk = Disk::start(1, Pool::new(1 << 20));
-        let (send, result) = mpsc::channel();
-        disk.check(storage, pieces, Progress::new(), move |checked| send.send(checked).unwrap());
-        let checked = result.recv().unwrap().unwrap();
-        disk.shutdown();
-        checked
-    }
-
     /// Writes a verified piece, whole or in segments.
     fn write(&mut self, storage: &Storage, piece: Piece) -> Result<(), DiskError> {
         let range = self.layout.geometry.piece_range(piece);
@@ -233,6 +224,15 @@ impl World {
             storage.write(piece, &[bytes])
         }
     }
+}
+
+fn check(storage: &Storage, pieces: &Bitfield) -> Checked {
+    let disk = Disk::start(1, Pool::new(1 << 20));
+    let (send, result) = mpsc::channel();
+    disk.check(storage, pieces, Progress::new(), move |checked| send.send(checked).unwrap());
+    let checked = result.recv().unwrap().unwrap();
+    disk.shutdown();
+    checked
 }
 
 /// The files with `.before-torr` in their names, which belong to a file of the torrent.
@@ -255,13 +255,13 @@ fn nothing_is_lost_without_consent(case: &Case, existing: ExistingFiles) {
     let survey = storage.survey().unwrap();
     let record = world.record(case);
     let known = KnownPieces::from(&storage, &survey, record.as_ref(), existing).unwrap();
-    let Checked { good: mut have, filled } = world.check(&storage, &known.check);
+    let Checked { good: mut have, filled } = check(&storage, &known.check);
     let priority = |file: &(u64, There, Stamped, bool)| {
         if file.3 { Priority::Skip } else { Priority::Normal }
     };
     let priorities: Vec<Priority> = case.files.iter().map(priority).collect();
     let options =
-        ContentOptions { priorities, existing, ..ContentOptions::new(world.root.path().to_owned()) };
+        ContentOptions { existing, priorities, ..ContentOptions::new(world.root.path().to_owned()) };
     let geometry = world.layout.geometry.clone();
     let Ok(mut plan) = Plan::new(&options, &storage, &survey, &known, &have, &filled) else {
         assert_eq!(existing, ExistingFiles::Check);
@@ -287,8 +287,8 @@ fn nothing_is_lost_without_consent(case: &Case, existing: ExistingFiles) {
         }
     }
     assert_eq!(refused, !storage.take_refused().is_empty());
-    for at in 0..case.files.len() {
-        let may_change = wanted[at] && existing == ExistingFiles::Repair;
+    for (at, &is_wanted) in wanted.iter().enumerate() {
+        let may_change = is_wanted && existing == ExistingFiles::Repair;
         if known.ours()[at] || may_change {
             continue;
         }
@@ -300,7 +300,7 @@ fn nothing_is_lost_without_consent(case: &Case, existing: ExistingFiles) {
         let backups = backups(&world, at);
         assert!(existing == ExistingFiles::Backup || backups.is_empty());
         if let [backup] = &backups[..] {
-            assert!(wanted[at] && kept(backup), "file {at} is not what was kept of it");
+            assert!(is_wanted && kept(backup), "file {at} is not what was kept of it");
             continue;
         }
         let now = world.now(at).expect("no file is removed");

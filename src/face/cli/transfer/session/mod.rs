@@ -287,7 +287,7 @@ impl<'a> Session<'a> {
                         return Ok(Some(Exit::Pipe));
                     }
                 }
-                answer = self.questions.answered() => self.treat_different(answer, door)?,
+                answer = self.questions.answered() => self.treat_different(answer, door),
                 // Nothing may be drawn over a question.
                 Ok(()) = views.changed(), if !self.questions.is_asking() => self.look(&door.view(), door)?,
                 () = resizes.next(), if !self.questions.is_asking() => self.reporter.progress(&door.view(), self.begun.elapsed())?,

@@ -75,7 +75,7 @@ impl Session<'_> {
         &mut self,
         (id, failure, answer): (TorrentId, Error, Different),
         door: &Door,
-    ) -> Result<(), Error> {
+    ) {
         let known = self.questions.torrents.remove(&id);
         let existing = match answer {
             Different::Keep => None,
@@ -99,6 +99,5 @@ impl Session<'_> {
         }
         self.output.live.erase();
         self.questions.ask_next();
-        Ok(())
     }
 }
