@@ -186,7 +186,7 @@ pub enum Event {
         id: TorrentId,
         /// The file and the bytes.
         file: DifferentFile,
-        /// What happens to them.
+        /// The treatment of these bytes.
         treatment: Treatment,
     },
     /// Every wanted piece is verified and written.

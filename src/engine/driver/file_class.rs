@@ -21,18 +21,18 @@ pub(super) enum FileClass {
     Ours,
     /// Every piece matches.
     Whole,
-    /// It holds nothing but zeros, or nothing.
+    /// Nothing but zeros, or nothing at all.
     Blank,
     /// Some of its pieces match, and the rest is blank.
     Partly,
-    /// It holds bytes whose piece also covers blank space or other files and does not match.
+    /// Bytes whose piece also covers blank space or other files and does not match.
     Unproven,
-    /// It holds bytes that differ, in these ranges.
+    /// Bytes that differ, in these ranges.
     Different(Vec<Range<u64>>),
     /// No byte is known to differ, and there are more after the last one, in this range.
     TooLong(Range<u64>),
-    /// It ends before its first piece does, so nothing of it can be checked; it has these bytes. Filling it up would
-    /// mix what may be another file with the torrent's.
+    /// The file ends before its first piece does, so nothing of it can be checked; it has these bytes. Filling it up
+    /// would mix what may be another file with the torrent's.
     TooShort(Range<u64>),
     /// A folder, a link or a device is in its place.
     Blocked,

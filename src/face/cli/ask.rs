@@ -29,7 +29,7 @@ pub fn mild(question: &str, global: &GlobalArgs, output: &Output) -> Result<bool
     Ok(is_yes(&answer))
 }
 
-/// What to do with files that differ from their torrent.
+/// The treatment of files that differ from their torrent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Different {
     /// Keep them and stop.

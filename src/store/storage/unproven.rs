@@ -62,9 +62,9 @@ struct State {
     sizes: BTreeMap<u32, u64>,
     /// The copies that were made.
     backups: BTreeMap<u32, PathBuf>,
-    /// What was replaced and not reported yet.
+    /// Replaced bytes that were not reported yet.
     replaced: Vec<Difference>,
-    /// What was refused and not reported yet.
+    /// Refused bytes that were not reported yet.
     refused: Vec<Difference>,
 }
 
@@ -230,7 +230,7 @@ impl Inner {
 #[derive(Default)]
 struct Compared {
     different: Vec<Range<u64>>,
-    /// What a write has to change, with the offset in the file.
+    /// Bytes that a write has to change, each with the offset in the file.
     to_write: Vec<(u64, Vec<u8>)>,
 }
 

@@ -16,7 +16,7 @@ use crate::face::cli::ask::{self, Different};
 pub(super) struct Questions {
     /// Somebody can answer.
     asks: bool,
-    /// What to add again after an answer.
+    /// Torrents as they are added again after an answer.
     torrents: BTreeMap<TorrentId, (Add, SubmittedTorrent)>,
     waiting: VecDeque<(TorrentId, Error)>,
     asked: Option<(TorrentId, Error, oneshot::Receiver<Different>)>,
