@@ -138,7 +138,7 @@ fn check(bencher: divan::Bencher, threads: usize) {
         disk.check(&storage, &Bitfield::all(PIECES as u32), Progress::new(), move |result| {
             let _ = tell.send(result);
         });
-        assert!(told.recv().unwrap().unwrap().is_full());
+        assert!(told.recv().unwrap().unwrap().good.is_full());
     });
     disk.shutdown();
 }

@@ -9,10 +9,11 @@ use crate::base::TorrentId;
 use crate::engine::{Engine, Handle};
 
 pub use crate::engine::{
-    Add, After, Alloc, Command, ContentOptions, Detail, EngineConfig, Event, ExistingFiles, Fault, FaultKind,
-    Link, Order, PeerRow, PeerSource, Priority, ReadOutcome, Reader, Reason, Remedy as FaultRemedy, Row,
-    ScrapeResult, SeedGoal, State, StoredTorrent, TorrentSource, View, content, find_stored_torrents,
-    list_stored_torrents, load_stored_metainfo, load_stored_torrent, scrape_trackers,
+    Add, After, Alloc, Command, ContentOptions, Detail, DifferentFile, EngineConfig, Event, ExistingFiles,
+    Fault, FaultKind, Link, Order, PeerRow, PeerSource, Priority, ReadOutcome, Reader, Reason,
+    Remedy as FaultRemedy, Row, ScrapeResult, SeedGoal, State, StoredTorrent, TorrentSource, Treatment, View,
+    content, find_stored_torrents, list_stored_torrents, load_stored_metainfo, load_stored_torrent,
+    scrape_trackers,
 };
 
 /// Events of a session, in the order in which they happened.

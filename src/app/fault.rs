@@ -20,6 +20,7 @@ impl From<&DiskError> for Error {
             K::Missing => (ErrorKind::Disk, "not_found", None),
             K::Changed => (ErrorKind::Disk, "changed_on_disk", Some(R::CheckAgain)),
             K::Foreign => (ErrorKind::Disk, "foreign_data", Some(R::ReplaceFiles)),
+            K::Different => (ErrorKind::Disk, "foreign_data", Some(R::TreatDifferent)),
             K::NotPlain => (ErrorKind::Disk, "not_plain", None),
             K::Name => (ErrorKind::Disk, "name", None),
             K::Busy => (ErrorKind::Busy, "busy", None),

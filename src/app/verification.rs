@@ -78,7 +78,7 @@ impl<'a> Files<'a> {
             match done.recv_timeout(Duration::from_millis(100)) {
                 Ok(result) => {
                     disk.shutdown();
-                    return result.map_err(Error::from);
+                    return result.map(|checked| checked.good).map_err(Error::from);
                 }
                 Err(RecvTimeoutError::Disconnected) => {
                     let message = "checking ended without a result";

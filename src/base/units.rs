@@ -1,6 +1,10 @@
 //! Sizes, rates and spans of time, as people write and read them.
 
+use std::ops::Range;
 use std::time::Duration;
+
+/// Maximum number of ranges that are written out.
+const MAX_RANGES: usize = 3;
 
 /// A size in binary units, three significant digits at most: `999 B`, `4.2 MiB`, `5.64 GiB`.
 pub fn size(bytes: u64) -> String {
@@ -62,6 +66,19 @@ pub fn count(number: u64) -> String {
 /// `1 file`, `2 files`.
 pub fn plural(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
+}
+
+/// Ranges of numbers with their last numbers: "0-16383, 40000". After the first three the others are counted.
+pub fn ranges(ranges: &[Range<u64>]) -> String {
+    let shown = ranges.iter().take(MAX_RANGES).map(|range| match range.end - range.start {
+        1 => range.start.to_string(),
+        _ => format!("{}-{}", range.start, range.end - 1),
+    });
+    let text = shown.collect::<Vec<_>>().join(", ");
+    match ranges.len().saturating_sub(MAX_RANGES) {
+        0 => text,
+        more => format!("{text} and {more} more"),
+    }
 }
 
 /// Why a text is no size, rate or time; the text says it in one sentence.

@@ -12,13 +12,18 @@ use crate::swarm::event::{Order, Priority};
 
 use super::reader::ChunkSender;
 
-/// The treatment of files that already exist when a torrent is added.
+/// The treatment of files that already exist when a torrent is added. Except under `Overwrite` and `Trust`, bytes that
+/// cannot be checked before their piece was received are compared with it then.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum ExistingFiles {
-    /// Check their pieces and keep those that match. Refuse a file that torr did not create if none of its
-    /// pieces match.
+    /// Check their pieces, keep those that match, and fill blank space. Refuse a file with other bytes that torr did
+    /// not write.
     #[default]
     Check,
+    /// As `Check`, but replace the bytes that differ.
+    Repair,
+    /// As `Check`, but rename a file with other bytes to `NAME.before-torr` and download it again.
+    Backup,
     /// Refuse files that torr did not create.
     Refuse,
     /// Take them as complete and right, without a check.

@@ -1,5 +1,6 @@
 //! Events to faces.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -92,6 +93,8 @@ pub enum Remedy {
     CheckAgain,
     /// Choose another folder, or have the files replaced.
     ReplaceFiles,
+    /// Choose another folder, or have the bytes that differ replaced, or the old files kept under another name.
+    TreatDifferent,
     /// Choose another folder, or have the files truncated to the torrent's length.
     CutFiles,
     /// Choose another folder, or have the files checked instead of refused or trusted.
@@ -118,6 +121,33 @@ pub enum Remedy {
     MorePeers,
     /// Report a bug.
     Report,
+}
+
+/// An existing file with bytes that differ from the torrent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DifferentFile {
+    /// The full path.
+    pub path: PathBuf,
+    /// The bytes in the file that differ, or that may belong to something else.
+    pub ranges: Vec<Range<u64>>,
+}
+
+impl DifferentFile {
+    /// Number of bytes in the ranges.
+    pub fn bytes(&self) -> u64 {
+        self.ranges.iter().map(|range| range.end - range.start).sum()
+    }
+}
+
+/// The treatment of an existing file that differs from the torrent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Treatment {
+    /// Nothing is written to it; the torrent fails.
+    Refused,
+    /// The bytes that differ are replaced.
+    Replaced,
+    /// The old file is kept at this path.
+    BackedUp(PathBuf),
 }
 
 /// An event of the session.
@@ -151,6 +181,15 @@ pub enum Event {
         id: TorrentId,
         /// Bytes of matching pieces.
         have: u64,
+    },
+    /// An existing file differs from the torrent.
+    Different {
+        /// The id of the torrent.
+        id: TorrentId,
+        /// The file and the bytes.
+        file: DifferentFile,
+        /// The treatment of these bytes.
+        treatment: Treatment,
     },
     /// Every wanted piece is verified and written.
     Finished {

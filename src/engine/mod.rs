@@ -34,7 +34,7 @@ mod why;
 
 pub use command::{Add, After, Command, ContentOptions, ExistingFiles, Link, SeedGoal, TorrentSource};
 pub use config::EngineConfig;
-pub use event::{Event, Fault, FaultKind, Remedy};
+pub use event::{DifferentFile, Event, Fault, FaultKind, Remedy, Treatment};
 pub use handle::{Engine, Handle};
 pub use reader::{Chunk, ChunkSender, ReadOutcome, Reader};
 pub use scrape::{ScrapeResult, scrape_trackers};

@@ -21,6 +21,8 @@ pub enum DiskErrorKind {
     Changed,
     /// A file that torr did not create is in the way.
     Foreign,
+    /// A file that torr did not create differs from the torrent.
+    Different,
     /// A symbolic link, a device or another special file is in the way.
     NotPlain,
     /// The file system rejects the name.
@@ -111,6 +113,7 @@ impl fmt::Display for DiskError {
             DiskErrorKind::Missing => "not found",
             DiskErrorKind::Changed => "another program changed it",
             DiskErrorKind::Foreign => "a file that torr did not create is in the way",
+            DiskErrorKind::Different => "it differs from the torrent",
             DiskErrorKind::NotPlain => "something other than a plain file or folder is in the way",
             DiskErrorKind::Name => "the file system rejects this name or request",
             DiskErrorKind::Busy => "it is in use, or too many files are open",

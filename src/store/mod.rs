@@ -28,7 +28,7 @@ mod unfinished;
 mod write_strategy;
 
 pub use atomic::write_atomic;
-pub use disk::{Disk, PieceOutcome, Progress, SegmentOutcome};
+pub use disk::{Checked, Disk, PieceOutcome, Progress, SegmentOutcome};
 pub use error::{DiskError, DiskErrorKind};
 pub use files::{FilePool, FileStatus};
 pub use layout::{Alloc, DiskIo, FileSpec, Layout, StorageOptions};
@@ -39,6 +39,6 @@ pub use scan::{
     CachedHashes, HashCache, Patterns, Scan, ScanOptions, ScanStamp, ScannedFile, Skipped, first_changed,
     first_unreadable, hash_pieces, hash_some_pieces, matching_piece, scan,
 };
-pub use storage::{FileStamp, FileStamps, Storage, SurveyedFile};
+pub use storage::{Difference, FileStamp, FileStamps, FilledPart, IfDifferent, Storage, SurveyedFile};
 pub use torrent_store::{Change, Owner, ResumeRecord, StoreWriter, TorrentStore, trusted_pieces};
 pub use unfinished::{RestoreMemory, restore_unfinished};

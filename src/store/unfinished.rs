@@ -51,7 +51,7 @@ pub fn restore_unfinished(
             None => stamps.part,
             Some(FileIndex(at)) => stamps.files.get(at as usize).copied().flatten(),
         };
-        of(&record.stamps).zip(of(&stamps)).is_some_and(|(old, new)| record.is_unchanged(old, new))
+        of(&record.stamps).zip(of(&stamps)).is_some_and(|(old, new)| record.accepts(old, new))
     };
     let is_wanted = |piece| {
         let mut parts = geometry.parts_of(piece);

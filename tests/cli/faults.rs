@@ -79,10 +79,14 @@ fn damaged_and_missing_data_is_not_given() {
 #[test]
 fn what_is_not_ours_is_kept() {
     let (scene, _) = scene();
-    for (name, foreign) in [("short", vec![1; 5]), ("same", vec![2; 100_000]), ("long", vec![3; 200_000])] {
+    for (name, foreign, how) in [
+        ("short", vec![1; 5], "has only 5 of 100 000 bytes, too few to check"),
+        ("same", vec![2; 100_000], "differs from the torrent in bytes 0-99999 (97.7 KiB)"),
+        ("long", vec![3; 200_000], "differs from the torrent in bytes 0-199999 (195 KiB)"),
+    ] {
         scene.write(&format!("{name}/x.bin"), &foreign);
         let ran = run(&scene, &["get", "x.torrent", "-o", name, "--timeout", "5s"]);
-        assert_refused(&ran, 5, "x.bin is there already and holds nothing of this torrent");
+        assert_refused(&ran, 5, &format!("x.bin is there already and {how}"));
         let ran = run(&scene, &["get", "x.torrent", "-o", name, "--timeout", "5s", "--json"]);
         assert_document(&ran, 5, "foreign_data");
         assert!(std::fs::read(scene.path().join(name).join("x.bin")).unwrap() == foreign, "{name}");

@@ -11,6 +11,7 @@ mod dht;
 mod dht_cut;
 mod edit;
 mod examples;
+mod existing;
 mod faults;
 mod finding;
 mod get;

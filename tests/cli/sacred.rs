@@ -29,17 +29,22 @@ fn a_file_that_was_changed_is_noticed_whatever_its_time_says() {
     file.write_all_at(&[!bytes[40_000]], 40_000).unwrap();
     file.set_modified(before).unwrap();
     assert_eq!(modified(), before);
+    let refused = party.get("a", &["x.bin.torrent", "-o", "got"]);
+    assert_eq!(refused.code, 5, "{}", refused.err);
+    assert!(party.read("got/x.bin")[40_000] == !bytes[40_000], "it is somebody's edit");
+    let repaired = party.get("a", &["x.bin.torrent", "-o", "got", "--existing", "repair"]);
+    assert_eq!(repaired.code, 0, "{}", repaired.err);
     get(&party);
     // Another file of the same length and time takes its place.
     let before = modified();
     let other = party.path("other");
-    std::fs::write(&other, vec![0; bytes.len()]).unwrap();
+    std::fs::write(&other, vec![1; bytes.len()]).unwrap();
     File::options().write(true).open(&other).unwrap().set_modified(before).unwrap();
     std::fs::rename(&other, &path).unwrap();
     let refused = party.get("a", &["x.bin.torrent", "-o", "got"]);
     assert_eq!(refused.code, 5, "{}", refused.err);
     assert!(refused.err.contains("x.bin is there already"), "{}", refused.err);
-    assert!(party.read("got/x.bin") == vec![0; bytes.len()], "it was never ours");
+    assert!(party.read("got/x.bin") == vec![1; bytes.len()], "it was never ours");
 }
 
 #[test]
@@ -100,10 +105,8 @@ fn a_stranger_that_was_not_asked_for_is_left_alone() {
         let mine = vec![7; len];
         party.scene.write(&format!("{name}/two/b"), &mine);
         let arguments = ["two.torrent", "-o", name, "--select", "a"];
-        let refused = party.get("a", &arguments);
-        assert_eq!(refused.code, 5, "{name}: {}", refused.err);
-        for _ in 0..2 {
-            let got = party.get("a", &[&arguments[..], &["--overwrite"]].concat());
+        for more in [&[][..], &["--overwrite"], &["--existing", "repair"], &["--existing", "backup"]] {
+            let got = party.get("a", &[&arguments[..], more].concat());
             assert_eq!(got.code, 0, "{name}: {}", got.err);
             assert!(party.read(&format!("{name}/two/a")) == a);
             assert!(party.read(&format!("{name}/two/b")) == mine, "{name}: nobody asked for it");
@@ -195,5 +198,6 @@ fn a_file_that_is_changed_while_it_is_seeded_is_hashed_again() {
     assert_eq!(end(&mut seed).code(), Some(143));
     let mut get = party.command("a", &["get", "x.bin.torrent", "-o", "given", "--timeout", "2s"]);
     let got = Scene::ran(get.arg("--no-trackers"));
-    assert_eq!(got.code, 4, "{}", got.err);
+    assert_eq!(got.code, 5, "{}", got.err);
+    assert!(got.err.contains("differs from the torrent in bytes 32768-65535"), "{}", got.err);
 }

@@ -217,5 +217,5 @@ const WHOLE_STORY: [&str; 7] = [
     "  missing   c",
     "  extra     new",
     "4 of 6 pieces",
-    "  Repair:  torr get t.torrent        (will fetch 32 KiB)",
+    "  Repair:  torr get t.torrent --existing repair        (will fetch 32 KiB)",
 ];

@@ -268,6 +268,7 @@ impl Driver {
         match outcome {
             PieceOutcome::Verified { piece, digests } => {
                 content.resume_writer.dirty = true;
+                self.report_replaced();
                 self.handle_input(Input::PieceVerified { piece, digests });
                 self.extend_verified();
             }
@@ -276,6 +277,9 @@ impl Driver {
             }
             PieceOutcome::WriteFailed { piece, error } => {
                 self.handle_input(Input::WriteFailed { piece });
+                if error.kind == DiskErrorKind::Different {
+                    self.refuse_different();
+                }
                 self.disk_failed(&error);
             }
         }

@@ -1,79 +1,21 @@
-//! Existing files of a torrent: which of them are ours, which are in the way, and which pieces need no
-//! recheck.
+//! Existing files of a torrent: which of them are in the way, and what happens to those that differ.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::Driver;
+use super::file_class::{Classes, FileClass, classify};
+use super::known_pieces::{KnownPieces, has_its_length, statuses};
 use super::resume_record::{self, ContentTarget};
-use crate::base::{Bitfield, FileIndex, Geometry, Untrusted};
+use crate::base::{Bitfield, FileIndex, Geometry, Piece, Untrusted};
 use crate::engine::command::{ContentOptions, ExistingFiles};
-use crate::engine::event::{Fault, FaultKind, Remedy};
+use crate::engine::event::{DifferentFile, Event, Fault, FaultKind, Remedy, Treatment};
 use crate::proto::metainfo::Metainfo;
 use crate::store::{
-    self, DiskError, DiskIo, FilePool, FileSpec, FileStatus, Layout, ResumeRecord, Storage, StorageOptions,
-    SurveyedFile, TorrentStore,
+    self, Difference, DiskError, FilePool, FileSpec, FileStatus, FilledPart, IfDifferent, Layout,
+    ResumeRecord, Storage, StorageOptions, SurveyedFile, TorrentStore,
 };
 use crate::swarm::event::Priority;
-
-pub(super) type SurveyResult = (Storage, Vec<SurveyedFile>, Option<ResumeRecord>, KnownPieces);
-
-/// Surveys the files on disk and loads the resume record.
-pub(super) fn survey_files(
-    target: &ContentTarget,
-    layout: Layout,
-    io: DiskIo,
-    file_pool: &FilePool,
-    store: Option<TorrentStore>,
-) -> Result<SurveyResult, DiskError> {
-    let ContentTarget { metainfo, options } = target;
-    let root = &options.folder;
-    if options.seed_only && !root.is_dir() {
-        return Err(DiskError::new(store::DiskErrorKind::Missing, "open", root));
-    }
-    let how = StorageOptions {
-        io,
-        alloc: options.alloc,
-        overwrite: options.existing == ExistingFiles::Overwrite,
-        follow: options.seed_only && options.follow,
-    };
-    // The previous selection is unknown, so the existing files tell where bytes lie.
-    let nothing = vec![false; layout.files.len()];
-    let storage = Storage::new(root, layout, how, &nothing, file_pool)?;
-    let survey = storage.survey()?;
-    if !options.seed_only {
-        storage.refuse_locked(&survey)?;
-    }
-    let record = store.and_then(|store| resume_record::load(&store, metainfo, root));
-    let known = KnownPieces::from(&storage, &survey, record.as_ref(), options.existing)?;
-    Ok((storage, survey, record, known))
-}
-
-/// Refuses files that are not ours and contain no matching piece.
-pub(super) fn refuse_foreign(
-    storage: &Storage,
-    survey: &[SurveyedFile],
-    known: &KnownPieces,
-    have: &Bitfield,
-) -> Result<(), Fault> {
-    let geometry = &*storage.layout().geometry;
-    // torr never leaves bytes after the end of a file.
-    let is_ours = |surveyed: &SurveyedFile| known.is_ours(surveyed.file) && !is_too_long(geometry, surveyed);
-    let ours = |path: &PathBuf| survey.iter().any(|surveyed| surveyed.path == *path && is_ours(surveyed));
-    let foreign: Vec<PathBuf> =
-        storage.foreign_files(survey, have).into_iter().filter(|path| !ours(path)).collect();
-    if foreign.is_empty() {
-        return Ok(());
-    }
-    let matches = |surveyed: &SurveyedFile| {
-        let pieces = geometry.pieces_of(surveyed.file).filter_map(|index| geometry.piece(index));
-        pieces.into_iter().any(|piece| have.has(piece))
-    };
-    let long = |path: &PathBuf| {
-        let mut files = survey.iter().filter(|surveyed| surveyed.path == *path);
-        files.any(|surveyed| is_too_long(geometry, surveyed) && matches(surveyed))
-    };
-    Err(if foreign.iter().all(long) { Fault::too_long(&foreign) } else { Fault::foreign(&foreign) })
-}
 
 /// Whether every piece was verified in an earlier run and no file has changed since.
 pub(in crate::engine) fn is_untouched(store: &TorrentStore, torrent: &Metainfo, folder: &Path) -> bool {
@@ -119,8 +61,195 @@ pub(super) fn require_complete(
     })
 }
 
+/// The existing files as the options let a download treat them.
+pub(super) struct Plan {
+    /// The parts of pieces that must be compared before they are written.
+    pub unproven: Vec<(Piece, FileIndex)>,
+    /// The treatment of those that turn out to differ.
+    pub if_different: IfDifferent,
+    /// The skipped files that are not ours: their shares of pieces go to the part file.
+    pub foreign: Vec<FileIndex>,
+    /// The files that differ.
+    pub different: Vec<(FileIndex, DifferentFile)>,
+}
+
+impl Plan {
+    /// Plans for the files of a download. The fault is for files that are refused.
+    pub(super) fn new(
+        options: &ContentOptions,
+        storage: &Storage,
+        survey: &[SurveyedFile],
+        known: &KnownPieces,
+        have: &Bitfield,
+        filled: &[FilledPart],
+    ) -> Result<Self, Refusal> {
+        let geometry = &*storage.layout().geometry;
+        let foreign = foreign_skipped_files(options, storage, survey, known, have);
+        let mut plan =
+            Self { unproven: Vec::new(), if_different: IfDifferent::Refuse, foreign, different: Vec::new() };
+        let treats_different = match options.existing {
+            ExistingFiles::Check | ExistingFiles::Refuse => Some(IfDifferent::Refuse),
+            ExistingFiles::Repair => Some(IfDifferent::Replace),
+            ExistingFiles::Backup => Some(IfDifferent::Backup),
+            ExistingFiles::Overwrite => None,
+            ExistingFiles::Trust => return Ok(plan),
+        };
+        // Their blank space is theirs, too. Only their first and last piece may cover other files.
+        for &file in &plan.foreign {
+            let pieces = geometry.pieces_of(file);
+            let ends = [pieces.start, pieces.end.saturating_sub(1)];
+            let ends = ends.into_iter().filter(|index| pieces.contains(index));
+            let ends = ends.filter_map(|index| geometry.piece(index)).filter(|&piece| !have.has(piece));
+            plan.unproven.extend(ends.map(|piece| (piece, file)));
+        }
+        let statuses = statuses(geometry, survey);
+        let Classes { files, unproven, different } =
+            classify(geometry, &statuses, known.ours(), have, filled);
+        // Nobody asked for a skipped file: it is left alone, whatever it holds.
+        let skipped = |file: FileIndex| is_skipped(options, file);
+        plan.unproven.extend(different.into_iter().filter(|&(_, file)| skipped(file)));
+        let Some(if_different) = treats_different else {
+            plan.unproven.extend(unproven.into_iter().filter(|&(_, file)| skipped(file)));
+            return Ok(plan);
+        };
+        plan.unproven.extend(unproven);
+        plan.if_different = if_different;
+        let path = |file: FileIndex| storage.root().join(&storage.layout().files[file.0 as usize].path);
+        let wanted = files.iter().zip(0..).map(|(class, at)| (class, FileIndex(at)));
+        let wanted: Vec<_> = wanted.filter(|&(_, file)| !skipped(file)).collect();
+        let blocked = wanted.iter().filter(|(class, _)| **class == FileClass::Blocked);
+        let blocked: Vec<PathBuf> = blocked.map(|&(_, file)| path(file)).collect();
+        if !blocked.is_empty() {
+            return Err(Refusal { fault: Fault::blocked(&blocked), different: Vec::new() });
+        }
+        let refused: Vec<(DifferentFile, &FileClass)> = wanted
+            .iter()
+            .filter_map(|&(class, file)| {
+                let ranges = match class {
+                    FileClass::Different(ranges) => ranges.clone(),
+                    FileClass::TooShort(_) if if_different == IfDifferent::Replace => return None,
+                    FileClass::TooLong(range) | FileClass::TooShort(range) => {
+                        std::iter::once(range.clone()).collect()
+                    }
+                    _ => return None,
+                };
+                let different = DifferentFile { path: path(file), ranges };
+                plan.different.push((file, different.clone()));
+                Some((different, class))
+            })
+            .collect();
+        if if_different == IfDifferent::Refuse && !refused.is_empty() {
+            let fault = refusal(geometry, &refused, &plan.different);
+            return Err(Refusal { fault, different: refused.into_iter().map(|(file, _)| file).collect() });
+        }
+        Ok(plan)
+    }
+
+    /// Moves the files that differ out of the way, if the options say so, and returns how each was treated. Their
+    /// pieces are removed from those that we have.
+    pub(super) fn treat(
+        &mut self,
+        storage: &Storage,
+        have: &mut Bitfield,
+    ) -> Result<Vec<(DifferentFile, Treatment)>, DiskError> {
+        let mut treated = Vec::new();
+        for (file, different) in std::mem::take(&mut self.different) {
+            if self.if_different != IfDifferent::Backup {
+                treated.push((different, Treatment::Replaced));
+                continue;
+            }
+            let backup = storage.move_to_backup(file)?;
+            let geometry = &*storage.layout().geometry;
+            for piece in geometry.pieces_of(file).filter_map(|index| geometry.piece(index)) {
+                if have.has(piece) {
+                    // The other files of the piece hold the right bytes, which nothing unverified may replace.
+                    let others = geometry.parts_of(piece).filter(|part| !part.pad && part.file != file);
+                    self.unproven.extend(others.map(|part| (piece, part.file)));
+                }
+                have.remove(piece);
+            }
+            self.unproven.retain(|&(_, of)| of != file);
+            treated.push((different, Treatment::BackedUp(backup)));
+        }
+        Ok(treated)
+    }
+
+    /// Protects what the plan says. Call it before anything is written.
+    pub(super) fn protect(&self, storage: &Storage, have: &Bitfield) {
+        storage.protect_foreign_files(&self.foreign, have);
+        storage.protect_unproven(&self.unproven, self.if_different);
+    }
+}
+
+impl Driver {
+    /// Reports the bytes of existing files that a verified piece has replaced.
+    pub(super) fn report_replaced(&mut self) {
+        let replaced = self.content.as_ref().map(|content| content.storage.take_replaced());
+        for Difference { path, ranges, backup, .. } in replaced.into_iter().flatten() {
+            let treatment = backup.map_or(Treatment::Replaced, Treatment::BackedUp);
+            self.report_different(DifferentFile { path, ranges }, treatment);
+        }
+    }
+
+    /// Stops the torrent because bytes of existing files differ from a verified piece.
+    pub(super) fn refuse_different(&mut self) {
+        let mut files: Vec<DifferentFile> = Vec::new();
+        let refused = self.content.as_ref().map(|content| content.storage.take_refused());
+        for Difference { path, ranges, .. } in refused.into_iter().flatten() {
+            match files.iter_mut().find(|file| file.path == path) {
+                Some(file) => file.ranges.extend(ranges),
+                None => files.push(DifferentFile { path, ranges }),
+            }
+        }
+        if files.is_empty() {
+            return;
+        }
+        let described = files.iter().map(|file| (file.path.as_path(), Fault::differing_bytes(&file.ranges)));
+        self.fault.get_or_insert(Fault::different(&described.collect::<Vec<_>>()));
+        for file in files {
+            self.report_different(file, Treatment::Refused);
+        }
+    }
+
+    fn report_different(&self, file: DifferentFile, treatment: Treatment) {
+        let _ = self.shared.events.send(Event::Different { id: self.id, file, treatment });
+    }
+}
+
+/// A fault, and the files that it is about, as far as they differ.
+pub(super) struct Refusal {
+    pub fault: Fault,
+    pub different: Vec<DifferentFile>,
+}
+
+/// The fault for files that differ.
+fn refusal(
+    geometry: &Geometry,
+    refused: &[(DifferentFile, &FileClass)],
+    files: &[(FileIndex, DifferentFile)],
+) -> Fault {
+    if refused.iter().all(|(_, class)| matches!(class, FileClass::TooLong(_))) {
+        let paths: Vec<PathBuf> = refused.iter().map(|(file, _)| file.path.clone()).collect();
+        return Fault::too_long(&paths);
+    }
+    let described = refused.iter().zip(files).map(|((file, class), (index, _))| {
+        let range = geometry.file_range(*index);
+        let len = range.end - range.start;
+        let how = match class {
+            FileClass::TooShort(range) => Fault::too_few_bytes(range.end, len),
+            _ => Fault::differing_bytes(&file.ranges),
+        };
+        (file.path.as_path(), how)
+    });
+    Fault::different(&described.collect::<Vec<_>>())
+}
+
+fn is_skipped(options: &ContentOptions, file: FileIndex) -> bool {
+    options.priorities.get(file.0 as usize) == Some(&Priority::Skip)
+}
+
 /// The skipped files that are not ours and must not be overwritten.
-pub(super) fn foreign_skipped_files(
+fn foreign_skipped_files(
     options: &ContentOptions,
     storage: &Storage,
     survey: &[SurveyedFile],
@@ -128,21 +257,10 @@ pub(super) fn foreign_skipped_files(
     have: &Bitfield,
 ) -> Vec<FileIndex> {
     let foreign = storage.foreign_files(survey, have);
-    let is_skipped = |file: FileIndex| options.priorities.get(file.0 as usize) == Some(&Priority::Skip);
-    let strange = survey.iter().filter(|surveyed| is_skipped(surveyed.file) && !known.is_ours(surveyed.file));
-    strange.filter(|surveyed| foreign.contains(&surveyed.path)).map(|surveyed| surveyed.file).collect()
-}
-
-/// The pieces in existing files that are not ours.
-pub(super) fn pieces_not_ours(geometry: &Geometry, survey: &[SurveyedFile], known: &KnownPieces) -> Bitfield {
+    let is_ours = |file: FileIndex| known.ours().get(file.0 as usize).copied().unwrap_or(false);
     let strange =
-        |surveyed: &&SurveyedFile| surveyed.status != FileStatus::Missing && !known.is_ours(surveyed.file);
-    let files = survey.iter().filter(strange);
-    let mut pieces = Bitfield::none(geometry.piece_count());
-    for piece in files.flat_map(|file| geometry.pieces_of(file.file)).filter_map(|at| geometry.piece(at)) {
-        pieces.insert(piece);
-    }
-    pieces
+        survey.iter().filter(|surveyed| is_skipped(options, surveyed.file) && !is_ours(surveyed.file));
+    strange.filter(|surveyed| foreign.contains(&surveyed.path)).map(|surveyed| surveyed.file).collect()
 }
 
 /// Refuses existing files that the options do not allow, whatever they contain.
@@ -153,7 +271,7 @@ pub(super) fn refuse_existing(
     known: &KnownPieces,
 ) -> Result<(), Fault> {
     let strange =
-        |surveyed: &&SurveyedFile| surveyed.status != FileStatus::Missing && !known.is_ours(surveyed.file);
+        |surveyed: &&SurveyedFile| surveyed.status != FileStatus::Missing && !known.is_begun(surveyed.file);
     let paths = |wrong: &dyn Fn(&SurveyedFile) -> bool| -> Vec<PathBuf> {
         survey
             .iter()
@@ -172,101 +290,8 @@ pub(super) fn refuse_existing(
             all if all.is_empty() || options.seed_only => Ok(()),
             all => Err(Fault::not_whole(&all)),
         },
-        ExistingFiles::Check | ExistingFiles::Overwrite => Ok(()),
+        _ => Ok(()),
     }
-}
-
-/// The pieces as far as they are known before any recheck.
-pub(super) struct KnownPieces {
-    pub have: Bitfield,
-    /// Those of them that are flushed.
-    pub flushed: Bitfield,
-    pub check: Bitfield,
-    /// The pieces to check may be in the page cache and not on the disk: the last run did not end cleanly, or did not
-    /// flush everything.
-    pub recheck_from_disk: bool,
-    ours: Vec<bool>,
-}
-
-impl KnownPieces {
-    fn from(
-        storage: &Storage,
-        survey: &[SurveyedFile],
-        record: Option<&ResumeRecord>,
-        existing: ExistingFiles,
-    ) -> Result<Self, DiskError> {
-        let geometry = &*storage.layout().geometry;
-        let count = geometry.piece_count();
-        // An interrupted run may have created files without a stamp. A file that replaced a stamped one is
-        // not ours.
-        let mut inodes = vec![None; geometry.file_count() as usize];
-        for surveyed in survey {
-            if let FileStatus::Plain { inode, .. } = surveyed.status {
-                inodes[surveyed.file.0 as usize] = Some(inode);
-            }
-        }
-        let begun = |file: usize| {
-            record.is_some_and(|e| match e.stamps.files.get(file).copied().flatten() {
-                Some(stamp) => inodes[file] == Some(stamp.inode),
-                None => e.running,
-            })
-        };
-        let ours = (0..geometry.file_count() as usize).map(begun).collect();
-        if existing == ExistingFiles::Trust {
-            let mut have = Bitfield::all(count);
-            for piece in geometry.pieces() {
-                if geometry.parts_of(piece).any(|part| !part.pad && !is_whole(geometry, survey, part.file)) {
-                    have.remove(piece);
-                }
-            }
-            let none = Bitfield::none(count);
-            return Ok(Self { have, flushed: none.clone(), check: none, recheck_from_disk: false, ours });
-        }
-        let (have, unchanged) = match record {
-            Some(record) => {
-                (store::trusted_pieces(storage, record)?, resume_record::unchanged(storage, record)?)
-            }
-            None => (Bitfield::none(count), Vec::new()),
-        };
-        let mut flushed = record.map_or_else(|| Bitfield::none(count), |record| record.flushed.clone());
-        flushed.retain(&have);
-        let mut check = Bitfield::none(count);
-        for piece in record.iter().flat_map(|record| record.written.iter()).filter(|&piece| !have.has(piece))
-        {
-            check.insert(piece);
-        }
-        for surveyed in survey.iter().filter(|surveyed| matches!(surveyed.status, FileStatus::Plain { .. })) {
-            if unchanged.get(surveyed.file.0 as usize).copied().unwrap_or(false) {
-                continue;
-            }
-            for piece in geometry.pieces_of(surveyed.file).filter_map(|index| geometry.piece(index)) {
-                if !have.has(piece) {
-                    check.insert(piece);
-                }
-            }
-        }
-        let recheck_from_disk =
-            record.is_some_and(|record| record.running || record.written != record.flushed);
-        Ok(Self { have, flushed, check, recheck_from_disk, ours })
-    }
-
-    fn is_ours(&self, file: FileIndex) -> bool {
-        self.ours.get(file.0 as usize).copied().unwrap_or(false)
-    }
-}
-
-fn is_whole(geometry: &Geometry, survey: &[SurveyedFile], file: FileIndex) -> bool {
-    survey.iter().any(|surveyed| surveyed.file == file && has_its_length(geometry, surveyed))
-}
-
-fn has_its_length(geometry: &Geometry, surveyed: &SurveyedFile) -> bool {
-    let range = geometry.file_range(surveyed.file);
-    matches!(surveyed.status, FileStatus::Plain { size, .. } if size == range.end - range.start)
-}
-
-fn is_too_long(geometry: &Geometry, surveyed: &SurveyedFile) -> bool {
-    let range = geometry.file_range(surveyed.file);
-    matches!(surveyed.status, FileStatus::Plain { size, .. } if size > range.end - range.start)
 }
 
 pub(super) fn layout(metainfo: &Metainfo) -> Result<Layout, DiskError> {
@@ -279,3 +304,6 @@ pub(super) fn layout(metainfo: &Metainfo) -> Result<Layout, DiskError> {
     let (geometry, hashes) = (Arc::new(metainfo.geometry().clone()), metainfo.piece_hashes().clone());
     Layout::new(metainfo.info_hash(), geometry, files.collect(), hashes)
 }
+
+#[cfg(test)]
+mod tests;

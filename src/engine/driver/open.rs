@@ -10,19 +10,17 @@ use tokio::time::{self, Instant};
 
 use super::DriverEvent;
 use super::deferred::cancelled;
-use super::existing_files::{
-    KnownPieces, foreign_skipped_files, layout, pieces_not_ours, refuse_existing, refuse_foreign,
-    require_complete, survey_files,
-};
+use super::existing_files::{Plan, Refusal, layout, refuse_existing, require_complete};
+use super::known_pieces::{KnownPieces, pieces_not_ours, survey_files};
 use super::resume_record::{self, ContentTarget, LifetimeTotals};
-use crate::base::{Bitfield, FileIndex, Geometry, InfoHashes, TorrentId};
-use crate::engine::command::{ContentOptions, ExistingFiles};
+use crate::base::{Bitfield, Geometry, InfoHashes, TorrentId};
+use crate::engine::command::ContentOptions;
 use crate::engine::disk::SessionStore;
-use crate::engine::event::{Event, Fault, FaultKind, Remedy};
+use crate::engine::event::{Event, Fault, FaultKind, Remedy, Treatment};
 use crate::engine::shared::Shared;
 use crate::store::{
-    Change, DiskError, FileStamps, Owner, PieceBuffer, Progress, RestoreMemory, ResumeRecord, Storage,
-    TorrentLock, restore_unfinished,
+    Change, Checked, DiskError, FileStamps, Owner, PieceBuffer, Progress, RestoreMemory, ResumeRecord,
+    Storage, TorrentLock, restore_unfinished,
 };
 use crate::swarm::RequestWindow;
 use crate::swarm::event::Priority;
@@ -96,20 +94,24 @@ impl OpenTask {
         drop(surveying);
 
         refuse_existing(options, &geometry, &survey, &known)?;
-        let have = self.check(&storage, &known).await?;
+        let Checked { good: mut have, filled } = self.check(&storage, &known).await?;
         let mut flushed = known.flushed.clone();
         if known.recheck_from_disk {
             for piece in known.check.iter().filter(|&piece| have.has(piece)) {
                 flushed.insert(piece);
             }
         }
-        if options.existing == ExistingFiles::Check && !options.seed_only {
-            refuse_foreign(&storage, &survey, &known, &have)?;
-        }
-        if options.seed_only {
+        let plan = if options.seed_only {
             require_complete(target, &have, record.as_ref())?;
-        }
-        let foreign = foreign_skipped_files(options, &storage, &survey, &known, &have);
+            None
+        } else {
+            let plan = Plan::new(options, &storage, &survey, &known, &have, &filled);
+            let plan = plan.map_err(|refusal| self.refuse(refusal))?;
+            let (plan, pieces) = self.treat_different(plan, &storage, have).await?;
+            have = pieces;
+            flushed.retain(&have);
+            Some(plan)
+        };
         let restored = match record.as_ref().filter(|_| lock.is_some() && !options.seed_only) {
             Some(record) => self.restore(&storage, record, &have).await,
             None => Vec::new(),
@@ -119,7 +121,7 @@ impl OpenTask {
         let initial_record = resume_record::initial_record(target, &have, &flushed, totals);
         let unfinished = resume_record::unfinished(restored.iter());
         let initial_record = ResumeRecord { stamps: stamps.clone(), unfinished, ..initial_record };
-        let mut ready = self.prepare(&storage, &have, foreign, initial_record, lock.is_some());
+        let mut ready = self.prepare(&storage, &have, plan, initial_record, lock.is_some());
         if self.waits_for_disk {
             ready.await.unwrap_or_else(|_| Err(cancelled())).map_err(disk)?;
             let (sender, already_ready) = oneshot::channel();
@@ -164,12 +166,12 @@ impl OpenTask {
         }
     }
 
-    /// Rechecks the pieces that need it.
-    async fn check(&self, storage: &Storage, known: &KnownPieces) -> Result<Bitfield, Fault> {
+    /// Rechecks the pieces that need it. The result names all pieces that we have.
+    async fn check(&self, storage: &Storage, known: &KnownPieces) -> Result<Checked, Fault> {
         let geometry = &storage.layout().geometry;
-        let mut have = known.have.clone();
+        let good = known.have.clone();
         if known.check.is_empty() {
-            return Ok(have);
+            return Ok(Checked { good, filled: Vec::new() });
         }
         let to_check =
             (u64::from(known.check.count()) * u64::from(geometry.piece_len())).min(geometry.total());
@@ -186,10 +188,43 @@ impl OpenTask {
             let _ = done.send(matching);
         });
         let found = result.await.unwrap_or_else(|_| Err(cancelled()));
-        for piece in found.map_err(|error| Fault::from_disk(&error))?.iter() {
-            have.insert(piece);
+        let mut checked = found.map_err(|error| Fault::from_disk(&error))?;
+        for piece in good.iter() {
+            checked.good.insert(piece);
         }
-        Ok(have)
+        Ok(checked)
+    }
+
+    /// Reports the files that are refused.
+    fn refuse(&self, refusal: Refusal) -> Fault {
+        for file in refusal.different {
+            let event = Event::Different { id: self.id, file, treatment: Treatment::Refused };
+            let _ = self.shared.events.send(event);
+        }
+        refusal.fault
+    }
+
+    /// Treats the files that differ as the options say, and reports it. Returns the pieces that are left.
+    async fn treat_different(
+        &self,
+        mut plan: Plan,
+        storage: &Storage,
+        mut have: Bitfield,
+    ) -> Result<(Plan, Bitfield), Fault> {
+        if plan.different.is_empty() {
+            return Ok((plan, have));
+        }
+        let storage = storage.clone();
+        let treat = move || {
+            let treated = plan.treat(&storage, &mut have)?;
+            Ok((plan, have, treated))
+        };
+        let treated = self.shared.disk.run(treat).await;
+        let (plan, have, treated) = treated.map_err(|error| Fault::from_disk(&error))?;
+        for (file, treatment) in treated {
+            let _ = self.shared.events.send(Event::Different { id: self.id, file, treatment });
+        }
+        Ok((plan, have))
     }
 
     /// Prepares the files. The resume record is saved before any file is created, so that the files are known as ours.
@@ -198,7 +233,7 @@ impl OpenTask {
         &self,
         storage: &Storage,
         have: &Bitfield,
-        foreign: Vec<FileIndex>,
+        plan: Option<Plan>,
         initial_record: ResumeRecord,
         held: bool,
     ) -> oneshot::Receiver<Result<(), DiskError>> {
@@ -221,10 +256,14 @@ impl OpenTask {
         let stamps = initial_record.stamps.clone();
         let torrent_file = self.torrent_file.clone();
         let prepare = async move {
-            let (target, needed) = (storage.clone(), wanted.clone());
+            let (target, needed, pieces) = (storage.clone(), wanted.clone(), have.clone());
             let check = move || {
                 if !seed_only {
                     target.check_free_space(&needed)?;
+                }
+                // Before the record is made: it must not claim what is foreign.
+                if let Some(plan) = plan {
+                    plan.protect(&target, &pieces);
                 }
                 // A run that only seeds writes nothing.
                 Ok(resume_record::change(&target, initial_record, seed_only))
@@ -245,7 +284,6 @@ impl OpenTask {
             }
             let finish = move || {
                 if !seed_only {
-                    storage.protect_foreign_files(&foreign, &have);
                     storage.set_wanted(&wanted, &have)?;
                     storage.prepare()?;
                 }

@@ -1,6 +1,9 @@
-//! Questions that can be answered with yes or no.
+//! Questions to the person at the terminal.
 
 use std::io::{self, BufRead, IsTerminal};
+use std::thread;
+
+use tokio::sync::oneshot;
 
 use super::args::global::GlobalArgs;
 use super::output::Output;
@@ -26,6 +29,50 @@ pub fn mild(question: &str, global: &GlobalArgs, output: &Output) -> Result<bool
     Ok(is_yes(&answer))
 }
 
+/// The treatment of files that differ from their torrent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Different {
+    /// Keep them and stop.
+    Keep,
+    /// Replace the bytes that differ.
+    Repair,
+    /// Keep the old files under another name.
+    Backup,
+}
+
+/// Whether somebody can be asked something that risks data: `-y` does not answer that.
+pub fn can_ask(global: &GlobalArgs, output: &Output) -> bool {
+    let wanted = !(global.yes || global.no_input || output.json || output.quiet > 0);
+    wanted && output.stderr_tty && io::stdin().is_terminal()
+}
+
+/// Asks what to do with files that differ, and waits for the answer on a thread of its own. Without a clear answer
+/// everything is kept.
+pub fn different(what: &str) -> oneshot::Receiver<Different> {
+    stderr::write(&format!(
+        "{what}\n  k  keep it as it is and stop\n  r  repair: replace only the bytes that differ\n  b  backup: keep the \
+         old file as NAME.before-torr and download it again\nWhat to do? [K/r/b] "
+    ));
+    let (send, answer) = oneshot::channel();
+    thread::spawn(move || {
+        let mut line = String::new();
+        let answer = match io::stdin().lock().read_line(&mut line) {
+            Ok(_) => choice(&line),
+            Err(_) => Different::Keep,
+        };
+        let _ = send.send(answer);
+    });
+    answer
+}
+
+fn choice(answer: &str) -> Different {
+    match answer.trim().to_ascii_lowercase().as_str() {
+        "r" | "repair" => Different::Repair,
+        "b" | "backup" => Different::Backup,
+        _ => Different::Keep,
+    }
+}
+
 fn nobody(question: &str) -> Error {
     Error::usage(format!("cannot ask without a terminal: {question}")).hint("-y answers yes")
 }
@@ -44,6 +91,20 @@ mod tests {
     fn only_yes_is_yes() {
         for (answer, yes) in [("y\n", true), ("YES\n", true), ("\n", false), ("", false), ("yeah\n", false)] {
             assert_eq!(is_yes(answer), yes, "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_clear_answer_files_that_differ_are_kept() {
+        for (answer, wanted) in [
+            ("r\n", Different::Repair),
+            (" Backup \n", Different::Backup),
+            ("k\n", Different::Keep),
+            ("y\n", Different::Keep),
+            ("\n", Different::Keep),
+            ("", Different::Keep),
+        ] {
+            assert_eq!(choice(answer), wanted, "{answer:?}");
         }
     }
 

@@ -81,11 +81,16 @@ fn fault(remedy: FaultRemedy) -> &'static str {
         Remedy::WritableFolder => "choose a folder you may write to with -o DIR",
         Remedy::RightFolder => "check the folder; -o DIR names another one",
         Remedy::RepairData => {
-            "name the folder with -o DIR; 'torr verify' lists the damage, 'torr get' downloads it again"
+            "name the folder with -o DIR; 'torr verify' lists the damage, 'torr get --existing repair' downloads it \
+             again"
         }
         Remedy::CheckAgain => "another program changed the file; run the command again to check it",
         Remedy::ReplaceFiles => {
             "choose another folder with -o DIR, or replace the existing files with --overwrite"
+        }
+        Remedy::TreatDifferent => {
+            "--existing repair replaces only the bytes that differ, --existing backup keeps the old file as \
+             NAME.before-torr, and -o DIR chooses another folder"
         }
         Remedy::CutFiles => "choose another folder with -o DIR, or cut them off with --overwrite",
         Remedy::CheckFiles => {

@@ -9,7 +9,7 @@ use crate::base::{Bitfield, Piece};
 use crate::hash;
 use crate::proto::metainfo::PieceDigest;
 use crate::store::error::{DiskError, DiskErrorKind};
-use crate::store::storage::{Presence, Storage};
+use crate::store::storage::{FilledPart, FilledParts, Presence, Storage};
 
 /// Bytes read in one step: small enough to stay in the cache until they are hashed.
 const STEP_LEN: usize = 4 << 20;
@@ -63,6 +63,15 @@ impl Progress {
     }
 }
 
+/// The result of a recheck.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Checked {
+    /// The pieces that are right.
+    pub good: Bitfield,
+    /// The parts of wrong pieces that hold more than zeros, in the order of pieces.
+    pub filled: Vec<FilledPart>,
+}
+
 /// A recheck that several threads work on.
 pub(super) struct CheckJob {
     storage: Storage,
@@ -75,11 +84,12 @@ pub(super) struct CheckJob {
 
 struct Outcome {
     good: Bitfield,
+    filled: Vec<FilledPart>,
     checked: usize,
     /// The digests of zeros, by length: holes are hashed without reading them.
     zeros: BTreeMap<u32, PieceDigest>,
     error: Option<DiskError>,
-    done: Option<Done<Result<Bitfield, DiskError>>>,
+    done: Option<Done<Result<Checked, DiskError>>>,
 }
 
 impl CheckJob {
@@ -87,7 +97,7 @@ impl CheckJob {
         storage: Storage,
         pieces: &Bitfield,
         progress: Progress,
-        done: Done<Result<Bitfield, DiskError>>,
+        done: Done<Result<Checked, DiskError>>,
     ) -> Self {
         let geometry = &storage.layout().geometry;
         let count = geometry.piece_count();
@@ -96,6 +106,7 @@ impl CheckJob {
         let pieces = pieces.iter().filter(|piece| piece.index() < count).collect();
         let outcome = Outcome {
             good: Bitfield::none(count),
+            filled: Vec::new(),
             checked: 0,
             zeros: BTreeMap::new(),
             error: None,
@@ -135,13 +146,14 @@ impl CheckJob {
             self.storage.will_read(piece);
         }
         match self.verify_pieces(mine, scratch) {
-            Ok(good) => {
+            Ok((good, filled)) => {
                 self.progress.count(mine.len() as u32, good.len() as u32);
                 let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
                 state.checked += mine.len();
                 for piece in good {
                     state.good.insert(piece);
                 }
+                state.filled.extend(filled);
                 let all = state.checked == self.pieces.len();
                 drop(state);
                 if all {
@@ -158,9 +170,12 @@ impl CheckJob {
     fn finish(&self, error: Option<DiskError>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.error = state.error.take().or(error);
-        let result = match &state.error {
-            Some(error) => Err(error.clone()),
-            None => Ok(state.good.clone()),
+        let result = if let Some(error) = &state.error {
+            Err(error.clone())
+        } else {
+            let mut filled = std::mem::take(&mut state.filled);
+            filled.sort_unstable();
+            Ok(Checked { good: state.good.clone(), filled })
         };
         let done = state.done.take();
         drop(state);
@@ -169,16 +184,20 @@ impl CheckJob {
         }
     }
 
-    /// Returns the pieces that are right.
-    fn verify_pieces(&self, pieces: &[Piece], scratch: &mut Vec<u8>) -> Result<Vec<Piece>, DiskError> {
+    /// Returns the pieces that are right, and the parts of the others that hold data.
+    fn verify_pieces(
+        &self,
+        pieces: &[Piece],
+        scratch: &mut Vec<u8>,
+    ) -> Result<(Vec<Piece>, Vec<FilledPart>), DiskError> {
         let layout = self.storage.layout();
         let geometry = &layout.geometry;
         let right = |piece: Piece, digest: &PieceDigest| layout.hashes.verify(piece, digest);
-        let mut good = Vec::new();
+        let (mut good, mut filled) = (Vec::new(), Vec::new());
         let mut to_read = Vec::new();
         for &piece in pieces {
             match self.storage.presence(piece)? {
-                Presence::Absent => {}
+                Presence::Absent => filled.extend(self.storage.filled_parts(piece)?),
                 Presence::Hole => {
                     if right(piece, &self.digest_of_zeros(geometry.len_of(piece))) {
                         good.push(piece);
@@ -189,11 +208,14 @@ impl CheckJob {
         }
         if geometry.piece_len() as usize > MAX_STEP {
             for piece in to_read {
-                if self.hash_in_chunks(piece, scratch)?.is_some_and(|digest| right(piece, &digest)) {
-                    good.push(piece);
+                let mut parts = FilledParts::of(&self.storage, piece)?;
+                match self.hash_in_chunks(piece, scratch, &mut parts)? {
+                    Some(digest) if right(piece, &digest) => good.push(piece),
+                    Some(_) => filled.extend(parts.found()),
+                    None => filled.extend(self.storage.filled_parts(piece)?),
                 }
             }
-            return Ok(good);
+            return Ok((good, filled));
         }
         let piece_len = geometry.piece_len() as usize;
         scratch.resize(scratch.len().max(to_read.len() * piece_len), 0);
@@ -202,18 +224,30 @@ impl CheckJob {
             let place = &mut place[..geometry.len_of(piece) as usize];
             if present(self.storage.read(geometry.piece_range(piece).start, &mut [place]))? {
                 read.push((piece, &*place));
+            } else {
+                filled.extend(self.storage.filled_parts(piece)?);
             }
         }
         let digests = hash::sha1_many(read.iter().map(|(_, bytes)| std::iter::once(*bytes)));
-        let digests = digests.into_iter().map(PieceDigest::V1);
-        good.extend(
-            read.iter().zip(digests).filter(|((piece, _), d)| right(*piece, d)).map(|((p, _), _)| *p),
-        );
-        Ok(good)
+        for ((piece, bytes), digest) in read.into_iter().zip(digests) {
+            if right(piece, &PieceDigest::V1(digest)) {
+                good.push(piece);
+            } else {
+                let mut parts = FilledParts::of(&self.storage, piece)?;
+                parts.look(0, bytes);
+                filled.extend(parts.found());
+            }
+        }
+        Ok((good, filled))
     }
 
-    /// The digest of a piece too long to be held in memory.
-    fn hash_in_chunks(&self, piece: Piece, scratch: &mut Vec<u8>) -> Result<Option<PieceDigest>, DiskError> {
+    /// The digest of a piece too long to be held in memory. `parts` sees its bytes, too.
+    fn hash_in_chunks(
+        &self,
+        piece: Piece,
+        scratch: &mut Vec<u8>,
+        parts: &mut FilledParts,
+    ) -> Result<Option<PieceDigest>, DiskError> {
         scratch.resize(scratch.len().max(CHUNK_LEN), 0);
         let range = self.storage.layout().geometry.piece_range(piece);
         let mut hasher = hash::Sha1::new();
@@ -224,6 +258,7 @@ impl CheckJob {
                 return Ok(None);
             }
             hasher.update(chunk);
+            parts.look(at - range.start, chunk);
             at += chunk.len() as u64;
         }
         Ok(Some(PieceDigest::V1(hasher.finish())))

@@ -19,7 +19,7 @@ use std::thread::JoinHandle;
 
 use self::backlog::Backlog;
 use self::check::CheckJob;
-pub use self::check::Progress;
+pub use self::check::{Checked, Progress};
 use self::flusher::Flusher;
 use self::verify_and_write::PieceJob;
 pub use self::verify_and_write::PieceOutcome;
@@ -189,14 +189,14 @@ impl Disk {
         self.shared.work.notify_one();
     }
 
-    /// Hashes these pieces on disk and returns those that are right. Its steps run between other jobs, on all
-    /// threads.
+    /// Hashes these pieces on disk and tells which are right, and what the others hold. Its steps run between other
+    /// jobs, on all threads.
     pub fn check(
         &self,
         storage: &Storage,
         pieces: &Bitfield,
         progress: Progress,
-        done: impl FnOnce(Result<Bitfield, DiskError>) + Send + 'static,
+        done: impl FnOnce(Result<Checked, DiskError>) + Send + 'static,
     ) {
         let job = Arc::new(CheckJob::new(storage.clone(), pieces, progress, Box::new(done)));
         let mut state = self.shared.lock();

@@ -54,7 +54,7 @@ fn pieces_are_kept_checked_and_fetched() {
         disk.check(&storage, &Bitfield::all(count), progress.clone(), move |result| {
             send.send(result).unwrap();
         });
-        assert!(checked.recv_timeout(TIMEOUT).unwrap().unwrap().is_full());
+        assert!(checked.recv_timeout(TIMEOUT).unwrap().unwrap().good.is_full());
         assert_eq!((progress.done(), progress.good()), (count, count));
 
         // Four reads of three buffers each out of a pool of six.
@@ -117,22 +117,22 @@ fn a_check_knows_missing_short_and_empty_files_and_can_be_called_off() {
         disk.check(&storage, &Bitfield::all(10), progress, move |result| send.send(result).unwrap());
         outcomes.recv_timeout(TIMEOUT).unwrap()
     };
-    assert!(check(Progress::new()).unwrap().is_empty());
+    assert!(check(Progress::new()).unwrap().good.is_empty());
     for index in [1, 4, 9] {
         let piece = sample.piece(index);
         storage.write(piece, &[sample.bytes(piece)]).unwrap();
     }
-    let good: Vec<_> = check(Progress::new()).unwrap().iter().map(Piece::index).collect();
+    let good: Vec<_> = check(Progress::new()).unwrap().good.iter().map(Piece::index).collect();
     assert_eq!(good, [1, 4, 9]);
     let last = folder.path().join(&sample.layout.files[2].path);
     std::fs::File::options().write(true).open(last).unwrap().set_len(49_999).unwrap();
-    assert_eq!(check(Progress::new()).unwrap().count(), 2);
+    assert_eq!(check(Progress::new()).unwrap().good.count(), 2);
     let progress = Progress::new();
     progress.cancel();
     assert_eq!(check(progress).unwrap_err().kind, DiskErrorKind::Cancelled);
     let (send, outcomes) = mpsc::channel();
     disk.check(&storage, &Bitfield::none(10), Progress::new(), move |result| send.send(result).unwrap());
-    assert!(outcomes.recv_timeout(TIMEOUT).unwrap().unwrap().is_empty());
+    assert!(outcomes.recv_timeout(TIMEOUT).unwrap().unwrap().good.is_empty());
     disk.shutdown();
 }
 
@@ -150,7 +150,8 @@ fn zeros_that_were_never_written_are_still_zeros() {
     let disk = Disk::start(1, Pool::new(1 << 20));
     let (send, outcomes) = mpsc::channel();
     disk.check(&storage, &Bitfield::all(7), Progress::new(), move |result| send.send(result).unwrap());
-    let good: Vec<_> = outcomes.recv_timeout(TIMEOUT).unwrap().unwrap().iter().map(Piece::index).collect();
+    let good: Vec<_> =
+        outcomes.recv_timeout(TIMEOUT).unwrap().unwrap().good.iter().map(Piece::index).collect();
     assert_eq!(good, [0, 1, 2, 4, 6]);
     disk.shutdown();
 }

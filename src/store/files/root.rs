@@ -142,6 +142,22 @@ impl Root {
         Ok(rustix::fs::unlinkat(&self.folder, name, AtFlags::empty())?)
     }
 
+    /// Creates a regular file that must not exist, in an existing folder.
+    pub(in crate::store) fn create_new(&self, path: &Path) -> io::Result<File> {
+        let flags = OFlags::CLOEXEC | OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
+        Ok(self.open_at(path, flags, Mode::from_raw_mode(0o666))?.into())
+    }
+
+    /// Renames a file within its folder, over `to` if that exists.
+    pub(in crate::store) fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let folder = open_folder(self.folder.as_fd(), from.parent().unwrap_or(Path::new("")), false)?;
+        let folder = folder.as_ref().map_or(self.folder.as_fd(), AsFd::as_fd);
+        let (Some(from), Some(to)) = (from.file_name(), to.file_name()) else {
+            return Err(Errno::INVAL.into());
+        };
+        Ok(rustix::fs::renameat(folder, from, folder, to)?)
+    }
+
     fn open_at(&self, path: &Path, flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
         if self.follow {
             return rustix::fs::openat(&self.folder, path, flags, mode);

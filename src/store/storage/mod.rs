@@ -4,30 +4,33 @@
 //! file, which holds the bytes of skipped files that share a piece with wanted ones. Files are opened on
 //! first use and closed when the file pool needs the descriptor.
 
+mod backup;
+mod filled_parts;
 mod flushing;
+mod opening;
 mod part_file;
 mod reading;
 mod survey;
+mod unproven;
 mod unverified;
 mod wanted;
 mod writing;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{File, TryLockError};
-use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::thread;
-use std::time::{Duration, Instant};
 
+pub use self::filled_parts::FilledPart;
+pub(super) use self::filled_parts::FilledParts;
 use self::part_file::PartFile;
 pub(super) use self::reading::Presence;
 pub use self::survey::{FileStamp, FileStamps, SurveyedFile};
+use self::unproven::UnprovenParts;
+pub use self::unproven::{Difference, IfDifferent};
 use super::error::{DiskError, DiskErrorKind};
-use super::files::{FileKey, FilePool, FileStatus, FileSystem, OpenFile, OpenMode, Root};
-use super::layout::{Alloc, FileSpec, Layout, StorageOptions};
+use super::files::{FilePool, FileStatus, FileSystem, Root};
+use super::layout::{FileSpec, Layout, StorageOptions};
 use super::write_strategy::WriteStrategy;
 use crate::base::{FileIndex, FilePart};
 
@@ -50,6 +53,7 @@ struct Inner {
     /// Whether each file is wanted.
     wanted: Box<[AtomicBool]>,
     part_file: PartFile,
+    unproven_parts: UnprovenParts,
     /// Read-locked for I/O, write-locked while bytes move between a file and the part file.
     relocating: RwLock<()>,
     write_state: Mutex<WriteState>,
@@ -93,11 +97,6 @@ const IN_PART_FILE: u8 = 2;
 /// The file index of the part file.
 const PART_FILE: u32 = u32::MAX;
 
-/// Time to wait for the lock of a file.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
-/// Pause before the next attempt.
-const LOCK_PAUSE: Duration = Duration::from_millis(5);
-
 impl Storage {
     /// The storage of `layout` beneath `root`, which need not exist. `wanted` says which files are wanted;
     /// empty means all. A wanted file is expected to hold its own bytes, so `wanted` must be what it was when
@@ -127,6 +126,7 @@ impl Storage {
             open_root: Mutex::default(),
             locations,
             wanted,
+            unproven_parts: UnprovenParts::default(),
             relocating: RwLock::default(),
             write_state: Mutex::default(),
             opening: Mutex::default(),
@@ -256,7 +256,7 @@ impl Inner {
             return Ok(None);
         }
         let file = part.file;
-        let in_part = self.is_in_part_file(file)?;
+        let in_part = self.is_in_part_file(file)? || self.is_kept_aside(part, piece);
         // A piece of a skipped file that is shared with no other file goes into the file itself.
         Ok(Some(match self.slot_offset(part, piece).filter(|_| in_part) {
             Some(offset) => (PART_FILE, offset),
@@ -292,105 +292,6 @@ impl Inner {
     fn stat(&self, open_root: &OpenRoot, key: u32) -> Result<FileStatus, DiskError> {
         let status = open_root.root.stat(self.relative_path(key));
         status.map_err(|error| DiskError::from_io("look at", self.full_path(key), &error))
-    }
-
-    /// Opens a file for reading.
-    fn open_to_read(&self, key: u32) -> Result<Arc<OpenFile>, DiskError> {
-        let handle: FileKey = (self.number, key);
-        self.used.store(true, Ordering::Relaxed);
-        if let Some(open) = self.file_pool.get(handle, false) {
-            return Ok(open);
-        }
-        let open_root = self.open_root(false)?;
-        let opened = self.retry_open(|| open_root.root.open_file(self.relative_path(key), OpenMode::Read));
-        let failed = |error: io::Error| DiskError::from_io("open", self.full_path(key), &error);
-        let file = opened.map_err(failed)?;
-        self.expect_known(key, &file)?;
-        let open = Arc::new(OpenFile { file, writable: false });
-        self.file_pool.insert(handle, open.clone());
-        Ok(open)
-    }
-
-    /// Opens a file for writing. Creates it if it is missing, and extends it to its full length unless
-    /// allocation is off.
-    fn open_to_write(&self, open_root: &OpenRoot, key: u32) -> Result<Arc<OpenFile>, DiskError> {
-        let handle: FileKey = (self.number, key);
-        if let Some(open) = self.file_pool.get(handle, true) {
-            return Ok(open);
-        }
-        // One opens and locks it for all that want it.
-        let _alone = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(open) = self.file_pool.get(handle, true) {
-            return Ok(open);
-        }
-        let failed = |error: io::Error| DiskError::from_io("open", self.full_path(key), &error);
-        let (executable, len) = match self.layout.files.get(key as usize) {
-            Some(spec) => (spec.executable, Some(spec.len)),
-            None => (false, None),
-        };
-        let path = self.relative_path(key);
-        let file = self
-            .retry_open(|| open_root.root.open_file(path, OpenMode::Write { executable }))
-            .map_err(failed)?;
-        lock(&file).map_err(|()| DiskError::new(DiskErrorKind::InUse, "write", self.full_path(key)))?;
-        let found = file.metadata().map_err(failed)?;
-        let present = found.len();
-        if let Some(len) = len {
-            let sized = self.options.alloc != Alloc::None;
-            if present > len && !self.options.overwrite {
-                let error = DiskError::new(DiskErrorKind::Foreign, "write", self.full_path(key));
-                return Err(error.with_detail("it is longer than the torrent's file"));
-            }
-            // A file that is not wanted may be longer than the torrent says.
-            let cut = present > len && self.is_wanted(key);
-            if cut || (present < len && sized) {
-                file.set_len(len).map_err(failed)?;
-            }
-        }
-        if present == 0 {
-            let mut write_state = self.write_state();
-            write_state.dirty.insert((key, 0));
-            write_state.folders.extend(path.ancestors().skip(1).map(Path::to_owned));
-        }
-        self.write_state().written.insert(key, found.ino());
-        let open = Arc::new(OpenFile { file, writable: true });
-        self.file_pool.insert(handle, open.clone());
-        Ok(open)
-    }
-
-    /// Fails if a file that was just opened is not the one we wrote to, or differs from the one that was checked.
-    fn expect_known(&self, key: u32, file: &File) -> Result<(), DiskError> {
-        let found =
-            file.metadata().map_err(|error| DiskError::from_io("open", self.full_path(key), &error))?;
-        if self.is_ours(key, found.ino()) && self.is_as_sealed(key, &FileStamp::of(&found)) {
-            return Ok(());
-        }
-        Err(DiskError::new(DiskErrorKind::Changed, "read", self.full_path(key)))
-    }
-
-    /// Opens a file, and retries with fewer open files if the descriptors have run out.
-    fn retry_open<T>(&self, mut open: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-        match open() {
-            Err(error) if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
-                self.file_pool.close_half();
-                open()
-            }
-            other => other,
-        }
-    }
-}
-
-/// Locks a file that is opened for writing, so that no two processes write to it. Fails if another one holds it. Where
-/// the file system has no locks, there is none.
-fn lock(file: &File) -> Result<(), ()> {
-    let until = Instant::now() + LOCK_TIMEOUT;
-    loop {
-        match file.try_lock() {
-            // It may be ours: a write that is under way while the pool has closed the file.
-            Err(TryLockError::WouldBlock) if Instant::now() < until => thread::sleep(LOCK_PAUSE),
-            Err(TryLockError::WouldBlock) => return Err(()),
-            Ok(()) | Err(TryLockError::Error(_)) => return Ok(()),
-        }
     }
 }
 

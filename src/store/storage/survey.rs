@@ -37,6 +37,10 @@ pub struct FileStamp {
 }
 
 impl FileStamp {
+    /// The stamp of no file. It stands for an existing file that is not known to hold this torrent's bytes alone: a
+    /// later run must not take it for ours.
+    pub const FOREIGN: Self = Self { size: 0, mtime_ns: 0, ctime_ns: 0, inode: 0 };
+
     /// The stamp of a file with this metadata.
     pub(super) fn of(meta: &Metadata) -> Self {
         let ns = |seconds: i64, ns: i64| seconds.saturating_mul(1_000_000_000).saturating_add(ns);
@@ -52,7 +56,8 @@ impl FileStamp {
 /// The stamps of all files of a storage.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct FileStamps {
-    /// Stamps in the torrent's order; `None` for padding, missing files and files that are not ours.
+    /// Stamps in the torrent's order; `None` for padding and missing files, [`FileStamp::FOREIGN`] for files that are
+    /// not ours.
     pub files: Vec<Option<FileStamp>>,
     /// Stamp of the part file.
     pub part: Option<FileStamp>,
@@ -194,11 +199,15 @@ impl Storage {
                 _ => None,
             })
         };
-        let files = inner.layout.files.iter().enumerate();
+        let unproven = inner.unproven_parts.files();
         // A file at the path of a file whose bytes are in the part file is not ours.
-        let is_ours = |at: usize| inner.locations[at].load(Ordering::Relaxed) != IN_PART_FILE;
-        let files =
-            files.map(|(at, spec)| if !spec.pad && is_ours(at) { stamp(at as u32) } else { Ok(None) });
+        let is_ours = |at: usize| {
+            inner.locations[at].load(Ordering::Relaxed) != IN_PART_FILE && !unproven.contains(&(at as u32))
+        };
+        let files = inner.layout.files.iter().enumerate().map(|(at, spec)| {
+            let stamp = if spec.pad { None } else { stamp(at as u32)? };
+            Ok(stamp.map(|stamp| if is_ours(at) { stamp } else { FileStamp::FOREIGN }))
+        });
         Ok(FileStamps { files: files.collect::<Result<_, DiskError>>()?, part: stamp(PART_FILE)? })
     }
 
@@ -297,6 +306,14 @@ impl Inner {
     pub(super) fn is_as_sealed(&self, key: u32, stamp: &FileStamp) -> bool {
         let sealed = self.sealed().files.get(key as usize).copied().flatten();
         sealed.is_none_or(|sealed| FileStamp { ctime_ns: sealed.ctime_ns, ..*stamp } == sealed)
+    }
+
+    /// The length of a regular file; `None` if there is none.
+    pub(super) fn plain_size(&self, key: u32) -> Option<u64> {
+        match self.status(key) {
+            Ok(FileStatus::Plain { size, .. }) => Some(size),
+            _ => None,
+        }
     }
 
     /// The state of a file's path; missing if the root is missing.

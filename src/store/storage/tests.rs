@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::base::Bitfield;
 use crate::store::testing::{IO_MODES, Sample};
-use crate::store::{DiskIo, Pool};
+use crate::store::{Alloc, DiskIo, Pool};
 
 fn read_back(sample: &Sample, storage: &Storage) {
     for piece in sample.geometry().pieces() {
@@ -212,6 +212,10 @@ fn a_file_that_goes_away_is_noticed() {
         } else {
             assert_eq!(storage.flush().unwrap_err().kind, DiskErrorKind::Changed);
         }
+        let again = storage.write(whole, &[sample.bytes(whole)]);
+        assert_eq!(again.unwrap_err().kind, DiskErrorKind::Changed, "it is not made whole in silence");
+        storage.close();
+        let storage = sample.storage(folder.path(), io, &[]);
         storage.write(whole, &[sample.bytes(whole)]).unwrap();
         std::fs::remove_file(&path).unwrap();
         assert_eq!(storage.flush().unwrap_err().kind, DiskErrorKind::Changed);

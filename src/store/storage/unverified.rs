@@ -1,8 +1,8 @@
-//! Unverified bytes of existing files that are not wanted.
+//! Unverified bytes of existing files that are not wanted, or not proven.
 //!
 //! A segmented piece is written before it is verified, and so are the blocks of a piece that stays unfinished for
-//! some time. Bytes that it shares with an existing file that is not wanted must not reach that file before: they
-//! wait in the part file, in the slot of the piece.
+//! some time. Bytes that it shares with an existing file that is not wanted, or of which this part is unproven, must not
+//! reach that file before: they wait in the part file, in the slot of the piece.
 
 use std::io::IoSliceMut;
 use std::ops::Range;
@@ -28,7 +28,7 @@ impl Storage {
         }
         let open_root = inner.open_root(true)?;
         let start = inner.layout.geometry.piece_range(piece).start;
-        let mut at = start;
+        let (mut at, mut different) = (start, None);
         while at < start + len {
             let chunk = at..(start + len).min(at + CHUNK_LEN);
             let Some(part) = inner.layout.geometry.parts(chunk).next() else { break };
@@ -37,11 +37,18 @@ impl Storage {
                 let open = inner.open_to_read(PART_FILE)?;
                 read_at(&open.file, offset, &mut [IoSliceMut::new(&mut bytes)])
                     .map_err(|error| DiskError::from_io("read", inner.full_path(PART_FILE), &error))?;
-                inner.write_slices(&open_root, part.file.0, part.offset, &[&bytes])?;
+                if !inner.is_unproven(&part, piece.index()) {
+                    inner.write_slices(&open_root, part.file.0, part.offset, &[&bytes])?;
+                } else if !inner.prove(&open_root, &part, piece, &[&bytes])? {
+                    different.get_or_insert(part.file.0);
+                }
             }
             at += part.len;
         }
         drop(stay);
+        if let Some(key) = different {
+            return Err(inner.different(key));
+        }
         self.forget_unverified(piece)
     }
 
@@ -104,6 +111,9 @@ impl Storage {
                 return Ok(());
             }
         }
+        if inner.has_parts_aside() {
+            return Ok(());
+        }
         let open_root = match inner.open_root(false) {
             Err(error) if error.kind == DiskErrorKind::Missing => return Ok(()),
             other => other?,
@@ -132,7 +142,9 @@ impl Inner {
     /// The offset in the part file where unverified bytes of this part of a piece wait; `None` if they go to
     /// the file directly.
     pub(super) fn unverified(&self, part: &FilePart, piece: u32) -> Result<Option<u64>, DiskError> {
-        if part.pad || self.is_wanted(part.file.0) || self.is_in_part_file(part.file)? {
+        let waits = !self.is_wanted(part.file.0) || self.is_unproven(part, piece);
+        // What is kept aside stays in the part file anyway.
+        if part.pad || !waits || self.is_in_part_file(part.file)? || self.is_kept_aside(part, piece) {
             return Ok(None);
         }
         Ok(self.slot_offset(part, piece))

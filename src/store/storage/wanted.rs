@@ -42,7 +42,8 @@ impl Storage {
             Err(error) if error.kind == DiskErrorKind::Missing => None,
             Err(error) => return Err(error),
         };
-        let (mut part_needed, mut moved) = (false, false);
+        let mut moved = false;
+        let mut part_needed = false;
         for at in 0..inner.layout.files.len() {
             let file = FileIndex(at as u32);
             let want = wanted.get(at).copied().unwrap_or(true);
@@ -69,6 +70,7 @@ impl Storage {
                 part_needed |= inner.is_in_part_file(file)?;
             }
         }
+        part_needed |= inner.has_parts_aside();
         if moved {
             // Their pieces may count as flushed, and the part file may go.
             self.flush_now()?;

@@ -19,6 +19,7 @@ impl Storage {
             return Err(self.wrong_length());
         }
         self.write_range(piece, 0, chunks, true)?;
+        self.inner.forget_unproven(piece);
         self.forget_unverified(piece)
     }
 
@@ -42,7 +43,9 @@ impl Storage {
         chunks: &[B],
     ) -> Result<(), DiskError> {
         self.move_unverified_into_place(piece, begin)?;
-        self.write_range(piece, begin, chunks, true)
+        self.write_range(piece, begin, chunks, true)?;
+        self.inner.forget_unproven(piece);
+        Ok(())
     }
 
     fn write_range<B: AsRef<[u8]>>(
@@ -64,6 +67,7 @@ impl Storage {
         let mut chunks = chunks.iter().map(AsRef::as_ref);
         let mut rest: &[u8] = &[];
         let mut slices = Vec::new();
+        let mut different = None;
         for part in inner.layout.geometry.parts(range) {
             slices.clear();
             let mut missing = part.len as usize;
@@ -80,6 +84,12 @@ impl Storage {
             if unverified.is_some() {
                 inner.write_state().unverified.insert(piece.index());
             }
+            if unverified.is_none() && inner.is_unproven(&part, piece.index()) {
+                if !inner.prove(&open_root, &part, piece, &slices)? {
+                    different.get_or_insert(part.file.0);
+                }
+                continue;
+            }
             let location = match unverified {
                 Some(offset) => Some((PART_FILE, offset)),
                 None => inner.locate(&part, piece.index())?,
@@ -88,7 +98,7 @@ impl Storage {
                 inner.write_slices(&open_root, key, offset, &slices)?;
             }
         }
-        Ok(())
+        different.map_or(Ok(()), |key| Err(inner.different(key)))
     }
 
     fn wrong_length(&self) -> DiskError {
@@ -97,6 +107,11 @@ impl Storage {
 }
 
 impl Inner {
+    /// The error for a file whose unproven bytes differ from a verified piece.
+    pub(super) fn different(&self, key: u32) -> DiskError {
+        DiskError::new(DiskErrorKind::Different, "write", self.full_path(key))
+    }
+
     /// Writes slices, end to end, at an offset of a file.
     pub(super) fn write_slices(
         &self,

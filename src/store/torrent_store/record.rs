@@ -50,20 +50,24 @@ pub struct ResumeRecord {
 }
 
 impl ResumeRecord {
-    /// Whether a file with these stamps, in the record and now, holds what the record claims of it. A record of a
-    /// process that was still running may precede its last writes, so there the file may be slightly newer.
-    pub(in crate::store) fn is_unchanged(&self, old: FileStamp, new: FileStamp) -> bool {
-        let last = self.saved.checked_add(GRACE).unwrap_or(self.saved);
-        let last_ns = last.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
+    /// Whether a file with the stamp `old` in this record may have the stamp `new` if only torr wrote to it.
+    pub fn accepts(&self, old: FileStamp, new: FileStamp) -> bool {
         if self.running {
             new.size >= old.size
                 && new.inode == old.inode
                 && new.mtime_ns >= old.mtime_ns
                 && new.ctime_ns >= old.ctime_ns
-                && i128::from(new.mtime_ns.max(new.ctime_ns)) <= last_ns as i128
+                && self.may_have_written(new)
         } else {
             old == new
         }
+    }
+
+    /// Whether a process that was running when this record was saved may have written to a file last, by its times.
+    pub fn may_have_written(&self, new: FileStamp) -> bool {
+        let last = self.saved.checked_add(GRACE).unwrap_or(self.saved);
+        let last_ns = last.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
+        self.running && i128::from(new.mtime_ns.max(new.ctime_ns)) <= last_ns as i128
     }
 }
 
@@ -73,5 +77,5 @@ impl ResumeRecord {
 pub fn trusted_pieces(storage: &Storage, record: &ResumeRecord) -> Result<Bitfield, DiskError> {
     let cached = !record.running && record.mount.is_some() && record.mount == storage.mount();
     let claimed = if cached { &record.written } else { &record.flushed };
-    storage.unchanged_pieces(claimed, &record.stamps, |old, new| record.is_unchanged(old, new))
+    storage.unchanged_pieces(claimed, &record.stamps, |old, new| record.accepts(old, new))
 }

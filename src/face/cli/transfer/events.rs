@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::app::door::{Reason, Row, State};
+use crate::app::door::{DifferentFile, Reason, Row, State, Treatment};
 use crate::base::{InfoHashes, Untrusted};
 use crate::face::cli::json::path_hex;
 use crate::face::cli::progress::amounts::eta_known;
@@ -115,6 +115,57 @@ pub fn last(
         reason_text: reason.text,
         sent: row.map_or(0, |row| row.sent),
         ratio: share(Row::ratio),
+    }
+}
+
+/// An existing file differs from its torrent.
+#[derive(Serialize)]
+pub struct Different {
+    schema: &'static str,
+    event: &'static str,
+    torrent: String,
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_hex: Option<String>,
+    ranges: Vec<ByteRange>,
+    bytes: u64,
+    treatment: &'static str,
+    backup: Option<String>,
+}
+
+/// A range of bytes with its last one.
+#[derive(Serialize)]
+struct ByteRange {
+    first: u64,
+    last: u64,
+}
+
+/// The event of an existing file that differs.
+pub fn different(
+    schema: &'static str,
+    torrent: InfoHashes,
+    file: &DifferentFile,
+    treatment: &Treatment,
+) -> Different {
+    let (treatment, backup) = match treatment {
+        Treatment::Refused => ("refused", None),
+        Treatment::Replaced => ("replaced", None),
+        Treatment::BackedUp(backup) => ("backed_up", Some(backup.to_string_lossy().into_owned())),
+    };
+    Different {
+        schema,
+        event: "different",
+        torrent: torrent.to_string(),
+        path: file.path.to_string_lossy().into_owned(),
+        path_hex: path_hex(&file.path),
+        ranges: file
+            .ranges
+            .iter()
+            .map(|range| ByteRange { first: range.start, last: range.end - 1 })
+            .collect(),
+        bytes: file.bytes(),
+        treatment,
+        backup,
     }
 }
 

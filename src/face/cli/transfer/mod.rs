@@ -71,6 +71,8 @@ pub struct TransferRequest {
     pub path_end: Option<u8>,
     /// The program that runs after each download.
     pub hook: Option<Hook>,
+    /// Ask what to do with existing files that differ.
+    pub asks: bool,
     /// The links by which others find what is seeded.
     pub links: Option<link::Links>,
 }
@@ -89,6 +91,7 @@ impl TransferRequest {
             timeout: None,
             path_end: Some(b'\n'),
             hook: None,
+            asks: false,
             links: None,
         }
     }

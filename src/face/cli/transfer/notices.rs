@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::app::door::{After, Row, SeedGoal};
+use crate::app::door::{After, DifferentFile, Row, SeedGoal, Treatment};
 use crate::app::submission::{SavedTorrentFile, SubmittedTorrent};
 use crate::app::{quoted, shown};
 use crate::base::units;
@@ -134,6 +134,19 @@ fn uploaded(ratio: f64) -> String {
 /// `its size`, or `2 times its size`.
 fn times_its_size(ratio: f64) -> String {
     if (ratio - 1.0).abs() < f64::EPSILON { "its size".to_owned() } else { format!("{ratio} times its size") }
+}
+
+/// The treatment of an existing file that differs from its torrent; nothing where it is refused.
+pub fn different(file: &DifferentFile, treatment: &Treatment) -> Option<String> {
+    let path = shown(&file.path);
+    match treatment {
+        Treatment::Refused => None,
+        Treatment::Replaced => {
+            let (ranges, size) = (units::ranges(&file.ranges), units::size(file.bytes()));
+            Some(format!("{path}: replacing bytes {ranges} ({size}), which differ from the torrent"))
+        }
+        Treatment::BackedUp(backup) => Some(format!("{path}: kept the old file as {}", shown(backup))),
+    }
 }
 
 /// The end of a command that had not yet seen what there is.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::app::door::{Reason, Row, SeedGoal, State, View};
+use crate::app::door::{DifferentFile, Reason, Row, SeedGoal, State, Treatment, View};
 use crate::app::submission::{SavedTorrentFile, SubmittedTorrent};
 use crate::app::{Error, shown};
 use crate::base::{InfoHashes, TorrentId, Untrusted, units};
@@ -316,6 +316,15 @@ impl<'a> Reporter<'a> {
         let size = self.sizes.get(&id).copied();
         let Some(torrent) = self.info_hashes(id) else { return Ok(()) };
         self.event(&events::last(self.verb.schema(), torrent, size, row, state, reason))
+    }
+
+    /// An existing file differs from its torrent. That it was refused is what the torrent's error says.
+    pub fn different(&self, id: TorrentId, file: &DifferentFile, treatment: &Treatment) -> Result<(), Error> {
+        let Some(torrent) = self.info_hashes(id) else { return Ok(()) };
+        if let Some(text) = notices::different(file, treatment) {
+            self.words(torrent, &text, |text| format!("  {text}"));
+        }
+        self.event(&events::different(self.verb.schema(), torrent, file, treatment))
     }
 
     /// Something worth a line.

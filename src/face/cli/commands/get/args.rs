@@ -21,8 +21,11 @@ use crate::proto::paths::safe_name;
 /// Download torrents, verify them, exit
 ///
 /// Runs in the foreground until everything is downloaded and verified. Files that already exist are checked
-/// first and valid data is kept, so running the same command again resumes a download. If standard output is
-/// not a terminal, only the paths of finished downloads are printed.
+/// first: valid data is kept, and missing bytes, holes and zeros are filled, so running the same command again
+/// resumes a download, also one that another program began. A file with other bytes is never changed unless
+/// --existing repair, --existing backup or --overwrite asks for that: torr names the bytes that differ and exits
+/// with code 5. Bytes that cannot be checked before their piece was received are compared with it then. If
+/// standard output is not a terminal, only the paths of finished downloads are printed.
 #[derive(Args, Clone, Debug)]
 #[command(
     visible_alias = "download",
@@ -85,7 +88,7 @@ pub struct GetArgs {
     /// What to do with files that already exist
     #[arg(long, value_name = "HOW", default_value = "check")]
     pub existing: ExistingArg,
-    /// Overwrite files that torr did not create
+    /// Overwrite everything that does not match in files that torr did not create
     #[arg(long, conflicts_with = "existing")]
     pub overwrite: bool,
     /// How to allocate disk space
@@ -113,8 +116,12 @@ pub struct GetArgs {
 /// The treatment of files that are there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum ExistingArg {
-    /// Keep data that matches; refuse files that differ
+    /// Keep data that matches and fill what is missing or zeros; refuse files that differ
     Check,
+    /// As check, but replace the bytes that differ
+    Repair,
+    /// As check, but rename files that differ to NAME.before-torr and download them again
+    Backup,
     /// Refuse files that torr did not create
     Refuse,
     /// Trust that they are complete; check nothing
@@ -148,6 +155,8 @@ impl GetArgs {
             existing: match self.existing {
                 _ if self.overwrite => ExistingFiles::Overwrite,
                 ExistingArg::Check => ExistingFiles::Check,
+                ExistingArg::Repair => ExistingFiles::Repair,
+                ExistingArg::Backup => ExistingFiles::Backup,
                 ExistingArg::Refuse => ExistingFiles::Refuse,
                 ExistingArg::Trust => ExistingFiles::Trust,
             },

@@ -9,6 +9,7 @@ pub mod pick;
 use crate::app::Error;
 use crate::app::submission::SubmissionBuilder;
 use crate::face::cli::args::global::GlobalArgs;
+use crate::face::cli::ask;
 use crate::face::cli::exit::Exit;
 use crate::face::cli::fetching::SubmissionReport;
 use crate::face::cli::output::Output;
@@ -49,6 +50,8 @@ pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit,
         timeout: args.patience(output.stderr_tty),
         path_end: (!args.to_stdout).then_some(if args.print0 { 0 } else { b'\n' }),
         hook: args.hook(),
+        // Standard input may be where the torrents come from.
+        asks: args.input.is_none() && ask::can_ask(global, output),
         ..TransferRequest::new(Verb::Get, settings, Vec::new())
     };
     if args.pick {

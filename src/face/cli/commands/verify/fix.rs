@@ -14,14 +14,15 @@ use crate::face::cli::exit::Exit;
 use crate::face::cli::output::Output;
 use crate::face::cli::transfer::{self, TransferRequest, Verb, session_settings};
 
-use super::{Verdict, VerifyArgs, name};
+use super::{FixArg, Verdict, VerifyArgs, name};
 use crate::app::damage::{FileReport, Status};
 use crate::app::verification::cut;
 
 /// The patience with which a script waits: it must not hang for ever.
 const UNWATCHED: Duration = Duration::from_secs(600);
 
-/// Fetches the pieces that do not match, into the files that are there. What matches stays as it is.
+/// Fetches the pieces that do not match, into the files that are there. What matches stays as it is, and what differs
+/// is treated by the rule for existing files.
 pub fn fix(
     args: &VerifyArgs,
     verdict: &Verdict<'_>,
@@ -34,7 +35,7 @@ pub fn fix(
     for file in verdict.files.iter().filter(|file| is_long(file, verdict.len_of(file))) {
         long[file.file.0 as usize] = true;
     }
-    if long.contains(&true) {
+    if args.overwrite && long.contains(&true) {
         cut(&torrent.metainfo, verdict.place, &long)?;
     }
     output.say(&format!("repairing: {} to fetch", units::size(verdict.bad_bytes())));
@@ -42,8 +43,13 @@ pub fn fix(
     // What is remembered of these files says that they are good, or nobody would have had to look.
     let settings = session_settings(&args.network, false, global, output)?.without_state();
     let mut content = ContentOptions::new(verdict.place.root.clone());
-    // Whatever could be lost by this has been looked at before.
-    content.existing = ExistingFiles::Overwrite;
+    content.existing = match args.existing {
+        // Whatever could be lost by this has been looked at before.
+        _ if args.overwrite => ExistingFiles::Overwrite,
+        FixArg::Check => ExistingFiles::Check,
+        FixArg::Repair => ExistingFiles::Repair,
+        FixArg::Backup => ExistingFiles::Backup,
+    };
     if verdict.chosen.iter().zip(torrent.metainfo.files()).any(|(chosen, file)| !chosen && file.is_stored()) {
         let wanted = |chosen: &bool| if *chosen { Priority::Normal } else { Priority::Skip };
         content.priorities = verdict.chosen.iter().map(wanted).collect();
@@ -73,7 +79,7 @@ fn may(args: &VerifyArgs, verdict: &Verdict<'_>, torrent: &Torrent) -> Result<()
     let doubtful: Vec<&FileReport> =
         verdict.files.iter().filter(|file| doubtful(file, verdict.len_of(file))).collect();
     match doubtful.as_slice() {
-        [first, more @ ..] if !args.overwrite => {
+        [first, more @ ..] if !args.overwrite && args.existing == FixArg::Repair => {
             let and = match more.len() {
                 0 => String::new(),
                 n => format!(" (and {})", units::plural(n as u64, "other file", "other files")),

@@ -7,7 +7,7 @@ mod text;
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use globset::{GlobBuilder, GlobMatcher};
 
 use crate::app::input::{self, Torrent};
@@ -63,8 +63,11 @@ pub struct VerifyArgs {
     /// Download damaged and missing data again. Valid data is kept; nothing is changed if data could be lost
     #[arg(long)]
     fix: bool,
+    /// With --fix: what to do with bytes that differ
+    #[arg(long, value_name = "HOW", default_value = "repair", requires = "fix")]
+    existing: FixArg,
     /// With --fix: also overwrite files in which no piece matches, and truncate files that are too long
-    #[arg(long, requires = "fix")]
+    #[arg(long, requires = "fix", conflicts_with = "existing")]
     overwrite: bool,
     /// With --fix: give up after this long without progress [default: none on a terminal, otherwise 10m]
     #[arg(long, value_name = "TIME", value_parser = units::parse_span, requires = "fix")]
@@ -80,6 +83,17 @@ pub struct VerifyArgs {
     threads: Option<u16>,
     #[command(flatten)]
     network: NetworkArgs,
+}
+
+/// The treatment of files that differ.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum FixArg {
+    /// Fill what is missing or zeros; refuse files that differ
+    Check,
+    /// Also replace the bytes that differ
+    Repair,
+    /// Rename files that differ to NAME.before-torr and download them again
+    Backup,
 }
 
 const SCHEMA: &str = "torr.verify/1";
@@ -270,20 +284,17 @@ fn repair(verdict: &Verdict<'_>, torrent: &Torrent) -> Option<String> {
         here if here == Path::new(".") => String::new(),
         folder => format!(" -o {}", quoted(folder)),
     };
-    // A file without a single good piece could be anybody's.
-    let unknown = |file: &FileReport| file.found.is_some_and(|len| len > 0) && !file.some_good;
-    let foreign = !verdict.quick && verdict.files.iter().any(unknown);
-    let overwrite = if foreign || verdict.files.iter().any(|file| file.status == Status::Long) {
-        " --overwrite"
-    } else {
-        ""
+    let differs = |file: &FileReport| {
+        let there = file.found.is_some_and(|len| len > 0);
+        there && matches!(file.status, Status::Damaged | Status::Either | Status::Long | Status::Short)
     };
+    let existing = if verdict.files.iter().any(differs) { " --existing repair" } else { "" };
     let fetch = if verdict.quick {
         String::new()
     } else {
         format!("        (will fetch {})", units::size(verdict.bad_bytes()))
     };
-    Some(format!("torr get {}{folder}{overwrite}{fetch}", torrent.argument()))
+    Some(format!("torr get {}{folder}{existing}{fetch}", torrent.argument()))
 }
 
 /// A path of the torrent for people: below the torrent's own folder, where it has one.

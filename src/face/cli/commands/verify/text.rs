@@ -11,9 +11,6 @@ use crate::face::cli::style::{Role, Style, pad, pad_left, width};
 use super::{Verdict, name, name_of};
 use crate::app::damage::{FileReport, Status};
 
-/// Ranges that are named before the rest is only counted.
-const MAX_RANGES: usize = 3;
-
 /// Everything, for a terminal.
 pub fn full(verdict: &Verdict<'_>, repair: Option<&str>, style: Style, columns: usize) -> String {
     let mut text = headline(verdict, style);
@@ -203,7 +200,7 @@ fn why(verdict: &Verdict<'_>, file: &FileReport, style: Style) -> String {
 fn pieces(ranges: &[Range<u32>]) -> String {
     let one = piece_count(ranges) == 1;
     let ranges: Vec<Range<u64>> = ranges.iter().map(|range| range.start.into()..range.end.into()).collect();
-    format!("{} {}", if one { "piece" } else { "pieces" }, listed(&ranges))
+    format!("{} {}", if one { "piece" } else { "pieces" }, units::ranges(&ranges))
 }
 
 fn piece_count(ranges: &[Range<u32>]) -> u32 {
@@ -212,19 +209,7 @@ fn piece_count(ranges: &[Range<u32>]) -> u32 {
 
 /// `bytes 262144-1048575`
 fn bytes(ranges: &[Range<u64>]) -> String {
-    format!("bytes {}", listed(ranges))
-}
-
-fn listed(ranges: &[Range<u64>]) -> String {
-    let shown = ranges.iter().take(MAX_RANGES).map(|range| match range.end - range.start {
-        1 => range.start.to_string(),
-        _ => format!("{}-{}", range.start, range.end - 1),
-    });
-    let text = shown.collect::<Vec<_>>().join(", ");
-    match ranges.len().saturating_sub(MAX_RANGES) {
-        0 => text,
-        more => format!("{text} and {more} more"),
-    }
+    format!("bytes {}", units::ranges(ranges))
 }
 
 /// All pieces as one row of signs.

@@ -8,7 +8,7 @@ use super::super::Verb;
 use super::super::notices::Finish;
 use super::super::seed_command::seed_command;
 use super::{Session, row};
-use crate::app::door::{Command, Door, Event, FaultKind, Reason, Row, State, View};
+use crate::app::door::{Command, Door, Event, FaultKind, FaultRemedy, Reason, Row, State, View};
 use crate::app::quoted;
 use crate::app::source_watch::{self, Change};
 use crate::app::submission::SubmittedTorrent;
@@ -34,6 +34,7 @@ impl Session<'_> {
                 }
                 Ok(())
             }
+            Event::Different { id, file, treatment } => self.reporter.different(id, &file, &treatment),
             Event::Finished { id, path, received, took } => {
                 self.complete(id, &path, received, took)?;
                 match self.running.get(&id) {
@@ -51,6 +52,13 @@ impl Session<'_> {
                     && let Some(running) = self.running.get(&id)
                 {
                     failure = failure.hint(repair(&running.torrent));
+                }
+                if fault.remedy == Some(FaultRemedy::TreatDifferent) {
+                    self.output.live.erase();
+                    match self.questions.ask(id, failure) {
+                        Ok(()) => return Ok(()),
+                        Err(back) => failure = back,
+                    }
                 }
                 // A torrent that was waited for in vain has no last state.
                 if fault.kind != FaultKind::NoMetadata {
@@ -168,7 +176,8 @@ fn repair(torrent: &SubmittedTorrent) -> String {
     let place = quoted(&torrent.data_path());
     let argument = &torrent.argument;
     format!(
-        "torr verify {argument} {place} lists the damage, torr get {argument} -o {place} downloads it again"
+        "torr verify {argument} {place} lists the damage, torr get {argument} -o {place} --existing repair downloads \
+         it again"
     )
 }
 

@@ -6,6 +6,7 @@
 mod ending;
 mod hearing;
 mod metadata_searches;
+mod question;
 mod submitting;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use self::ending::stop;
 use self::metadata_searches::MetadataSearches;
+use self::question::Questions;
 use super::link::Links;
 use super::lookup::Known;
 use super::notices;
@@ -151,6 +153,7 @@ struct Session<'a> {
     /// The stream to standard output, if there is one.
     stream: Option<Stream>,
     links: Links,
+    questions: Questions,
     begun: Instant,
 }
 
@@ -220,6 +223,7 @@ impl<'a> Session<'a> {
             hooks: Hooks::new(request.hook, hook_output),
             outcomes: request.outcomes,
             links: request.links.unwrap_or_default(),
+            questions: Questions::new(request.asks),
             timeout: request.timeout,
             stream: None,
             begun: Instant::now(),
@@ -283,8 +287,10 @@ impl<'a> Session<'a> {
                         return Ok(Some(Exit::Pipe));
                     }
                 }
-                Ok(()) = views.changed() => self.look(&door.view(), door)?,
-                () = resizes.next() => self.reporter.progress(&door.view(), self.begun.elapsed())?,
+                answer = self.questions.answered() => self.treat_different(answer, door),
+                // Nothing may be drawn over a question.
+                Ok(()) = views.changed(), if !self.questions.is_asking() => self.look(&door.view(), door)?,
+                () = resizes.next(), if !self.questions.is_asking() => self.reporter.progress(&door.view(), self.begun.elapsed())?,
             }
         }
         Ok(None)

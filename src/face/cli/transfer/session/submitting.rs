@@ -29,6 +29,8 @@ impl Session<'_> {
             }
             Submission::Transfer(transfer) => {
                 let Transfer { mut add, torrent, reader } = *transfer;
+                // What was read as a stream cannot be read again.
+                let asked = reader.is_none().then(|| (add.clone(), torrent.clone()));
                 let (info_hashes, content) = (torrent.info_hashes, add.content.take());
                 let running = content.as_ref().map(|content| Running::new(torrent, content));
                 let id = match (id.or_else(|| self.take_found(&info_hashes)), content) {
@@ -40,6 +42,9 @@ impl Session<'_> {
                 };
                 self.reporter.set_info_hashes(id, info_hashes);
                 self.running.extend(running.map(|running| (id, running)));
+                if let Some((add, torrent)) = asked {
+                    self.questions.remember(id, &add, &torrent);
+                }
                 if let Some(reader) = reader {
                     self.stream = Some(Stream::start(reader)?);
                 }
