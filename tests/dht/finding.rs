@@ -36,6 +36,7 @@ fn trouble(world: &mut World, count: u32) -> Vec<std::net::SocketAddr> {
 }
 
 #[test]
+#[ignore = "long"]
 fn searches_take_few_steps_however_large_the_network() {
     let mut table = String::from("nodes             found   steps   messages   seconds    p90\n");
     let mut row = |name: &str, mut world: World, of: &[std::net::SocketAddr]| {

@@ -192,8 +192,9 @@ fn one_storm() {
 }
 
 macro_rules! storms {
-    ($($name:ident $seeds:expr;)*) => {
+    ($($(#[$attribute:meta])* $name:ident $seeds:expr;)*) => {
         $(#[test]
+        $(#[$attribute])*
         fn $name() {
             survive_twice($seeds);
         })*
@@ -205,8 +206,12 @@ storms! {
     storms_25_to_49_are_weathered 25..50;
     storms_50_to_74_are_weathered 50..75;
     storms_75_to_99_are_weathered 75..100;
+    #[ignore = "long"]
     storms_100_to_124_are_weathered 100..125;
+    #[ignore = "long"]
     storms_125_to_149_are_weathered 125..150;
+    #[ignore = "long"]
     storms_150_to_174_are_weathered 150..175;
+    #[ignore = "long"]
     storms_175_to_199_are_weathered 175..200;
 }

@@ -42,6 +42,7 @@ fn go(plan: Plan) -> [f64; 3] {
 }
 
 #[test]
+#[ignore = "long"]
 fn completion_times_by_peers_latency_and_loss() {
     let mut table = String::from(
         "4 MiB in 64 KiB pieces; the seed sends 512 KiB/s, a leech 256 KiB/s and takes 2 MiB/s.\n\
