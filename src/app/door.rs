@@ -9,8 +9,8 @@ use crate::base::TorrentId;
 use crate::engine::{Engine, Handle};
 
 pub use crate::engine::{
-    Add, After, Alloc, Command, ContentOptions, Detail, DifferentFile, EngineConfig, Event, ExistingFiles,
-    Fault, FaultKind, Link, Order, PeerRow, PeerSource, Priority, ReadOutcome, Reader, Reason,
+    Add, After, Alloc, Command, ContentOptions, Detail, DifferentFile, DiskIo, EngineConfig, Event,
+    ExistingFiles, Fault, FaultKind, Link, Order, PeerRow, PeerSource, Priority, ReadOutcome, Reader, Reason,
     Remedy as FaultRemedy, Row, ScrapeResult, SeedGoal, State, StoredTorrent, TorrentSource, Treatment, View,
     content, find_stored_torrents, list_stored_torrents, load_stored_metainfo, load_stored_torrent,
     scrape_trackers,

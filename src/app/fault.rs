@@ -15,7 +15,8 @@ impl From<&DiskError> for Error {
         use DiskErrorKind as K;
         use engine::Remedy as R;
         let (kind, word, remedy) = match error.kind {
-            K::NoSpace => (ErrorKind::Disk, "no_space", Some(R::FreeSpace)),
+            K::NoSpace | K::Quota => (ErrorKind::Disk, "no_space", Some(R::FreeSpace)),
+            K::TooLarge => (ErrorKind::Disk, "no_space", Some(R::OtherDisk)),
             K::Permission | K::ReadOnly => (ErrorKind::Disk, "permission", Some(R::WritableFolder)),
             K::Missing => (ErrorKind::Disk, "not_found", None),
             K::Changed => (ErrorKind::Disk, "changed_on_disk", Some(R::CheckAgain)),

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use super::config::{Config, KeyId, Origin, Settings};
-use super::door::{self, Add, After, EngineConfig};
+use super::door::{self, Add, After, DiskIo, EngineConfig};
 use super::input::Link;
 use super::state_dir::remembered_port;
 use super::{Error, interface, own_addresses, user_folders};
@@ -47,6 +47,7 @@ pub struct SessionSettings {
     fixed_port: bool,
     bind: Option<IpAddr>,
     state_dir: Option<PathBuf>,
+    disk_io: DiskIo,
 }
 
 impl SessionSettings {
@@ -59,13 +60,19 @@ impl SessionSettings {
         let bind = bind.map(|text| interface::address(text, settings.network.ipv6)).transpose()?;
         // A port of a file serves one run at a time; a second run takes any other.
         let fixed_port = matches!(config.setting(KeyId::NetworkPort).origin, Origin::Flag(_));
-        Ok(Self { settings, options, fixed_port, bind, state_dir })
+        Ok(Self { settings, options, fixed_port, bind, state_dir, disk_io: DiskIo::default() })
     }
 
     /// The same for a session that neither reads nor writes what is remembered of torrents.
     #[must_use]
     pub fn without_state(self) -> Self {
         Self { state_dir: None, ..self }
+    }
+
+    /// The same for a session that writes files in this way.
+    #[must_use]
+    pub fn with_disk_io(self, disk_io: DiskIo) -> Self {
+        Self { disk_io, ..self }
     }
 
     /// The directory in which torrents are remembered.
@@ -122,6 +129,7 @@ impl SessionSettings {
             pex: network.pex,
             lsd: network.lsd,
             state_dir: self.state_dir.clone(),
+            disk_io: self.disk_io,
             ..EngineConfig::default()
         };
         if self.options.lan { EngineConfig { dht: false, pex: false, lsd: true, ..config } } else { config }

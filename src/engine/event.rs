@@ -103,6 +103,8 @@ pub enum Remedy {
     PlainFiles,
     /// Choose a file system that supports the file name.
     OtherFileSystem,
+    /// Choose another disk, or raise the limit of file sizes.
+    OtherDisk,
     /// Start the torrent again.
     RunAgain,
     /// Stop the other torr that holds the torrent.

@@ -14,7 +14,8 @@ impl Fault {
     /// The fault for a disk error.
     pub(super) fn from_disk(error: &DiskError) -> Self {
         let (kind, remedy) = match error.kind {
-            DiskErrorKind::NoSpace => (FaultKind::NoSpace, Remedy::FreeSpace),
+            DiskErrorKind::NoSpace | DiskErrorKind::Quota => (FaultKind::NoSpace, Remedy::FreeSpace),
+            DiskErrorKind::TooLarge => (FaultKind::NoSpace, Remedy::OtherDisk),
             DiskErrorKind::Permission | DiskErrorKind::ReadOnly => {
                 (FaultKind::Permission, Remedy::WritableFolder)
             }

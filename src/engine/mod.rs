@@ -46,5 +46,5 @@ pub use view::{Detail, PeerRow, Reason, Row, State, TrackerRow, View};
 pub use crate::net::interfaces;
 pub use crate::net::tracker_server;
 pub use crate::net::web;
-pub use crate::store::Alloc;
+pub use crate::store::{Alloc, DiskIo};
 pub use crate::swarm::event::{Order, Priority, Source as PeerSource};

@@ -9,8 +9,12 @@ use crate::base::{Untrusted, units};
 /// The kind of a disk error: callers decide by it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum DiskErrorKind {
-    /// The file system or quota is full, or the file size limit is reached.
+    /// The file system is full.
     NoSpace,
+    /// The user's disk quota is used up.
+    Quota,
+    /// The file would exceed the size limit of the file system or of the process.
+    TooLarge,
     /// Permission denied.
     Permission,
     /// The file system is read-only.
@@ -92,7 +96,9 @@ impl DiskErrorKind {
 fn kind_of(error: &io::Error) -> DiskErrorKind {
     use DiskErrorKind as K;
     match error.raw_os_error() {
-        Some(libc::ENOSPC | libc::EDQUOT | libc::EFBIG) => K::NoSpace,
+        Some(libc::ENOSPC) => K::NoSpace,
+        Some(libc::EDQUOT) => K::Quota,
+        Some(libc::EFBIG) => K::TooLarge,
         Some(libc::EACCES | libc::EPERM) => K::Permission,
         Some(libc::EROFS) => K::ReadOnly,
         Some(libc::ENOENT) => K::Missing,
@@ -108,6 +114,10 @@ impl fmt::Display for DiskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let why = match self.kind {
             DiskErrorKind::NoSpace => "no space left",
+            DiskErrorKind::Quota => "the disk quota is used up",
+            DiskErrorKind::TooLarge => {
+                "the file system or a limit of this process allows no file of this size"
+            }
             DiskErrorKind::Permission => "permission denied",
             DiskErrorKind::ReadOnly => "the file system is read-only",
             DiskErrorKind::Missing => "not found",
@@ -157,6 +167,10 @@ mod tests {
     fn a_fault_is_one_clean_sentence() {
         let full = DiskError::no_space("write", "/x/y.mkv", 13 << 30, (2 << 30) + (100 << 20));
         assert_eq!(full.to_string(), "cannot write /x/y.mkv: no space left (needs 13 GiB, 2.1 GiB free)");
+        let of = |code| DiskError::from_io("write", "/x", &io::Error::from_raw_os_error(code)).to_string();
+        assert_eq!(of(libc::EDQUOT), "cannot write /x: the disk quota is used up");
+        assert_eq!(of(libc::EROFS), "cannot write /x: the file system is read-only");
+        assert_eq!(of(libc::EIO), "cannot write /x: input/output error");
         let evil = DiskError::from_io("open", "a\u{1b}[2J", &io::Error::from_raw_os_error(libc::EACCES));
         assert_eq!(evil.to_string(), "cannot open a\\u{1b}[2J: permission denied");
         let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_default());

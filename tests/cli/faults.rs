@@ -163,7 +163,7 @@ fn when_a_file_may_not_grow_what_is_there_is_kept() {
     command.current_dir(party.scene.path()).env("HOME", party.scene.path()).env("LANG", "C.UTF-8");
     command.envs(super::ALONE);
     let full = Scene::ran(command.stdin(Stdio::null()));
-    assert_refused(&full, 5, "no space left");
+    assert_refused(&full, 5, "a limit of this process allows no file of this size");
     let got = party.get("a", &["x.bin.torrent", "-o", "got"]);
     assert_eq!(got.code, 0, "{}", got.err);
     assert!(party.read("got/x.bin") == bytes);

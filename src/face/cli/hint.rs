@@ -98,6 +98,7 @@ fn fault(remedy: FaultRemedy) -> &'static str {
         }
         Remedy::PlainFiles => "torr writes to plain files only, never through links",
         Remedy::OtherFileSystem => "the file system does not allow this name; choose another one with -o DIR",
+        Remedy::OtherDisk => "choose another disk with -o DIR, or raise the limit with ulimit -f",
         Remedy::RunAgain => "run the command again to resume; torr keeps verified pieces",
         Remedy::StopOther => "wait until it ends, or stop it",
         Remedy::UpdateTorr => "update torr, or choose another folder with --state-dir",

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use crate::app::command_line::{Words, words};
 use crate::app::config::Origin;
-use crate::app::door::{After, Alloc, ExistingFiles, Order};
+use crate::app::door::{After, Alloc, DiskIo, ExistingFiles, Order};
 use crate::app::hook::Hook;
 use crate::app::seed_goal::parse_after;
 use crate::app::selection::{Select, select};
@@ -79,7 +79,7 @@ pub struct GetArgs {
     /// Fetch only the torrent file of a magnet link, not the data; save it as FILE or under its own name
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true,
         conflicts_with_all = ["list", "pick", "to_stdout", "save_torrent", "select", "in_order", "ends_first",
-            "seed", "existing", "alloc", "run", "name"])]
+            "seed", "existing", "alloc", "disk_io", "run", "name"])]
     pub torrent_only: Option<Option<PathBuf>>,
     /// Give up after this long without progress; none to wait forever [default: none on a terminal, otherwise
     /// 10m; 60s for a magnet link's file list with --list or --pick]
@@ -94,6 +94,9 @@ pub struct GetArgs {
     /// How to allocate disk space
     #[arg(long, value_name = "HOW", default_value = "sparse")]
     pub alloc: AllocArg,
+    /// How to write files
+    #[arg(long, value_name = "HOW", default_value = "auto")]
+    pub disk_io: DiskIoArg,
     /// Write the only file, or the one chosen by --select, to standard output in order as it arrives; it is
     /// saved as well
     #[arg(long, conflicts_with_all = ["list", "print0", "pick", "input"])]
@@ -139,6 +142,17 @@ pub enum AllocArg {
     Full,
 }
 
+/// How files are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum DiskIoArg {
+    /// Through memory maps; by system calls where maps are slow, and while the disk cannot keep up
+    Auto,
+    /// Through memory maps
+    Mmap,
+    /// By system calls (pwritev)
+    Pwrite,
+}
+
 /// How long to wait without progress.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Patience(Option<Duration>);
@@ -147,6 +161,15 @@ pub struct Patience(Option<Duration>);
 const UNWATCHED: Duration = Duration::from_secs(600);
 
 impl GetArgs {
+    /// How files are written.
+    pub const fn disk_io(&self) -> DiskIo {
+        match self.disk_io {
+            DiskIoArg::Auto => DiskIo::Auto,
+            DiskIoArg::Mmap => DiskIo::Mmap,
+            DiskIoArg::Pwrite => DiskIo::Pwrite,
+        }
+    }
+
     /// The wishes for the torrents; `watched` by a person or not. A wish without a flag is that of the settings.
     pub fn submission_options(&self, settings: &SessionSettings, watched: bool) -> SubmissionOptions {
         SubmissionOptions {

@@ -31,7 +31,7 @@ pub fn run(args: &GetArgs, global: &GlobalArgs, output: &Output) -> Result<Exit,
     }
     let arguments = Arguments::of(args, output)?;
     args.network.refuse_web_seeds()?;
-    let settings = session_settings(&args.network, args.lan, global, output)?;
+    let settings = session_settings(&args.network, args.lan, global, output)?.with_disk_io(args.disk_io());
     let jobs = args.jobs.map_or(settings.active_downloads(), usize::from);
     let alone = arguments.is_one() || args.list || args.pick;
     let report = Box::new(SubmissionReport { output: output.clone(), alone });
