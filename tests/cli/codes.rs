@@ -3,6 +3,9 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use torr::proto::metainfo::Metainfo;
+use torr::store::TorrentStore;
+
 use super::party::{Party, TIMEOUT, end};
 use super::{Ran, Scene, unread};
 use crate::support::program::Program;
@@ -66,10 +69,10 @@ fn a_torrent_that_another_process_has_in_the_same_folder_is_left_to_it() {
     party.make("x.bin", 300_000);
     let arguments = ["get", "x.bin.torrent", "-o", "got", "--timeout", "none"];
     let mut first = Program::start("first", &mut party.command("a", &arguments), party.scene.path());
+    let torrent = Metainfo::parse(&party.read("x.bin.torrent")).unwrap();
     wait_for("the torrent is taken", TIMEOUT, || {
-        let mut locks = std::fs::read_dir(party.path("state-a/active")).ok()?;
-        let lock = std::fs::read(locks.next()?.ok()?.path()).ok()?;
-        (party.path("got").is_dir() && lock.ends_with(b"got")).then_some(())
+        let owner = TorrentStore::in_state_dir(&party.path("state-a")).owner(&torrent.info_hash());
+        owner.ok()?.filter(|owner| owner.process == Some(first.id())).map(drop)
     });
     let ran = party.get("a", &["x.bin.torrent", "-o", "got"]);
     assert_ends(&ran, 7, &format!("active in another torr (process {})", first.id()));

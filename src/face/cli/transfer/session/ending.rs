@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::super::{Verb, notices, summary};
-use super::{Session, row};
+use super::{Running, Session, row};
 use crate::app::Error;
 use crate::app::door::{Door, State, View};
 use crate::base::{TorrentId, units};
@@ -34,7 +34,9 @@ impl Session<'_> {
     /// Says what was kept, and how to go on, by the views `before` the engine was stopped and after.
     pub(super) fn interrupted(&mut self, exit: Exit, before: &View, view: &View) -> Result<Exit, Error> {
         let done = |id: &TorrentId| row(view, *id).map_or(0, |row| row.done);
-        let open = self.running.iter().filter(|(_, running)| !running.over && running.path.is_none());
+        // By its events: a view may be older.
+        let is_open = |running: &Running| !running.over && running.path.is_none();
+        let open = self.running.iter().filter(|(_, running)| is_open(running));
         let mut unfinished: Vec<_> = open.map(|(id, _)| (done(id), self.reporter.size(*id))).collect();
         // Nothing came of those that are still looked for.
         unfinished.extend(std::iter::repeat_n((0, 0), self.searches.count()));
@@ -46,7 +48,7 @@ impl Session<'_> {
             }
         }
         let checking = |id: &TorrentId| row(before, *id).is_some_and(|row| row.state == State::Checking);
-        let checked_only = self.running.iter().any(|(id, running)| !running.over && checking(id));
+        let checked_only = self.running.iter().any(|(id, running)| is_open(running) && checking(id));
         if exit == Exit::Pipe {
             // Nobody is there to be told.
         } else if self.running.is_empty() && self.outcomes.done == 0 {
