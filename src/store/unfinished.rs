@@ -1,13 +1,13 @@
 //! Blocks of unfinished pieces on the disk: written to their places while the download goes on, and read back by a
 //! later run. Only the hash of the whole piece decides whether they are right.
 
+use std::ops::Range;
+
 use super::error::{DiskError, DiskErrorKind};
 use super::piece_buffer::{LentBlocks, PieceBuffer};
 use super::pool::{Buf, Pool};
 use super::storage::Storage;
 use super::torrent_store::ResumeRecord;
-use std::ops::Range;
-
 use crate::base::{BLOCK_LEN, Bitfield, FileIndex, Piece, RUN_BLOCKS, RUN_LEN, Sha1Digest};
 use crate::hash::{Part, Stream, sha1_parts};
 
