@@ -72,7 +72,7 @@ fn a_torrent_that_another_process_has_in_the_same_folder_is_left_to_it() {
     let torrent = Metainfo::parse(&party.read("x.bin.torrent")).unwrap();
     wait_for("the torrent is taken", TIMEOUT, || {
         let owner = TorrentStore::in_state_dir(&party.path("state-a")).owner(&torrent.info_hash());
-        owner.ok()?.filter(|owner| owner.process == Some(first.id())).map(drop)
+        owner.ok()?.filter(|owner| owner.process == first.id()).map(drop)
     });
     let ran = party.get("a", &["x.bin.torrent", "-o", "got"]);
     assert_ends(&ran, 7, &format!("active in another torr (process {})", first.id()));

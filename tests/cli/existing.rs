@@ -367,3 +367,33 @@ fn on_a_terminal_the_person_decides() {
         assert!(party.read("none/x.bin") == edited, "{flag}");
     }
 }
+
+#[test]
+fn what_was_only_trusted_is_not_taken_for_ours() {
+    let (party, bytes) = single(300_000);
+    let mut edited = bytes;
+    edited[100_000..100_100].fill(7);
+    party.scene.write("trusted/x.bin", &edited);
+    let trusted = get(&party, "trusted", &["--existing", "trust"]);
+    assert_eq!(trusted.code, 0, "{}", trusted.err);
+    let refused = get(&party, "trusted", &[]);
+    assert_eq!(refused.code, 5, "{}", refused.err);
+    assert!(party.read("trusted/x.bin") == edited, "nobody allowed to replace it");
+}
+
+#[test]
+fn a_hole_is_blank_wherever_the_file_begins_in_its_piece() {
+    let mut party = Party::new();
+    let (a, b) = (bytes(10_001), bytes(200_000));
+    party.scene.write("given/two/a", &a);
+    party.scene.write("given/two/b", &b);
+    party.torrent("two");
+    party.seed(&["two"]);
+    party.scene.write("got/two/a", &a);
+    let mut there = b.clone();
+    there[81_920..86_016].fill(0);
+    party.scene.write("got/two/b", &there);
+    let got = party.get("a", &["two.torrent", "-o", "got"]);
+    assert_eq!(got.code, 0, "{}", got.err);
+    assert!(party.read("got/two/b") == b);
+}

@@ -139,3 +139,30 @@ fn many_torrents_are_shared_with_few_descriptors() {
     end(&mut seed);
     assert!(!seed.errors().contains("error:"), "{}", seed.tail());
 }
+
+#[test]
+fn a_file_that_vanishes_costs_no_other_file() {
+    const MIB: usize = 1 << 20;
+    let mut party = Party::new();
+    let files = [("a", 4 * MIB), ("b", MIB)].map(|(name, len)| (name, super::party::bytes(len)));
+    for (name, bytes) in &files {
+        party.scene.write(&format!("given/set/{name}"), bytes);
+    }
+    party.torrent("set");
+    party.seed(&["set"]);
+    let arguments =
+        ["get", "set.torrent", "-o", "got", "--in-order", "--down", "2M", "--json", "--interval", "1s"];
+    let mut part = Program::start("part", &mut party.command("a", &arguments), party.scene.path());
+    let path = party.path("got/set/b");
+    wait_for("the second file is begun", TIMEOUT, || path.exists().then_some(()));
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(end(&mut part).code(), Some(5), "{}", part.tail());
+    let before = party.sent().0;
+    let rest = party.get("a", &["set.torrent", "-o", "got"]);
+    assert_eq!(rest.code, 0, "{}", rest.err);
+    for (name, bytes) in &files {
+        assert!(party.read(&format!("got/set/{name}")) == *bytes, "{name}");
+    }
+    wait_for("the seeder has counted", TIMEOUT, || (party.sent().0 >= before + MIB as u64).then_some(()));
+    assert!(party.sent().0 < before + 2 * MIB as u64, "{} after {before}: {}", party.sent().0, rest.err);
+}

@@ -48,7 +48,7 @@ pub(super) struct Content {
     pub resume_writer: ResumeWriter,
     pub stream: Option<FileStream>,
     /// The torrent lock, held until the last resume record is saved.
-    pub lock: Option<TorrentLock>,
+    pub lock: Option<Arc<TorrentLock>>,
     began: Moment,
 }
 
@@ -75,7 +75,7 @@ impl Content {
             file_watch: FileWatch::new(now, target.options.seed_only),
             resume_writer: ResumeWriter::new(now, opened.flushed, opened.stamps, opened.totals),
             stream: None,
-            lock: opened.lock,
+            lock: opened.lock.map(Arc::new),
             began: now,
             target,
         }
@@ -186,7 +186,18 @@ impl Driver {
     /// Drops the restored pieces that the state machine did not open, and goes on with the others.
     pub(super) fn advance_restored(&mut self) {
         let Some(content) = &mut self.content else { return };
-        for piece in content.pieces.end_restoring() {
+        let (dropped, storage) = (content.pieces.end_restoring(), content.storage.clone());
+        if !dropped.is_empty() {
+            self.shared.disk.threads.run(move || {
+                // Else the part file would be kept for them.
+                for piece in dropped {
+                    if let Err(error) = storage.forget_unverified(piece) {
+                        tracing::debug!(%error, "the part file is kept");
+                    }
+                }
+            });
+        }
+        for piece in content.pieces.pieces() {
             self.advance_piece(piece);
         }
     }

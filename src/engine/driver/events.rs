@@ -63,7 +63,7 @@ impl Driver {
             DriverEvent::ReaderAt(at) => self.read_to(at),
             DriverEvent::Saved(error) => self.save_done(error),
             DriverEvent::Flushed(flushed) => self.flush_done(flushed),
-            DriverEvent::Looked(found) => self.files_looked_at(found),
+            DriverEvent::OpenFilesChecked(found) => self.open_files_checked(found),
         }
     }
 

@@ -57,7 +57,7 @@ pub(super) fn pieces_not_ours(geometry: &Geometry, survey: &[SurveyedFile], know
 /// The pieces as far as they are known before any recheck.
 pub(super) struct KnownPieces {
     pub have: Bitfield,
-    /// Those of them that are flushed.
+    /// The pieces of `have` that are flushed.
     pub flushed: Bitfield,
     pub check: Bitfield,
     /// The pieces to check may be in the page cache and not on the disk: the last run did not end cleanly, or did not

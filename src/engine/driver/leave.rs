@@ -38,18 +38,15 @@ impl Driver {
         // Before the stop, since a stopped state machine accepts no pieces. An older record must not be saved
         // after the last one.
         let written = time::timeout(WRITE_TIMEOUT, async {
-            // The blocks of unfinished pieces, too. The second time it is those of pieces of which something was with
-            // the disk before.
+            // The blocks of unfinished pieces as well. A piece of which something is with the disk threads has its turn
+            // in the second round.
             for _ in 0..2 {
                 self.save_blocks(self.now(), Duration::ZERO);
                 self.handle_events_while(&mut inbox, Self::is_writing).await;
             }
         });
         let _ = written.await;
-        let writing = self
-            .content
-            .as_ref()
-            .is_some_and(|content| content.writes_pending > 0 || content.resume_writer.saving_blocks > 0);
+        let writing = self.may_still_write();
         self.save_at_the_end(writing).await;
 
         self.handle_input(Input::Command(TorrentCommand::Stop));
@@ -66,7 +63,7 @@ impl Driver {
         )
         .await;
         if flushing && !self.is_flushing() && self.fault.is_none() {
-            self.save_at_the_end(false).await;
+            self.save_at_the_end(self.may_still_write()).await;
         }
         let (now, summary) = (self.now(), self.summary());
         self.view_publisher.done = reached && self.fault.is_none();
@@ -86,6 +83,13 @@ impl Driver {
         {
             self.handle_event(event);
         }
+    }
+
+    /// Whether the disk threads have not yet written everything.
+    fn may_still_write(&self) -> bool {
+        let writes =
+            |content: &Content| content.writes_pending > 0 || content.resume_writer.saving_blocks > 0;
+        self.content.as_ref().is_some_and(writes)
     }
 
     /// Whether the disk is working for the torrent.

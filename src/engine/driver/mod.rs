@@ -126,7 +126,7 @@ enum DriverEvent {
     /// The resume record is saved, or the save failed.
     Saved(Result<(), DiskError>),
     /// The files in use are as they were, or not.
-    Looked(Result<(), DiskError>),
+    OpenFilesChecked(Result<(), DiskError>),
     /// These pieces are flushed, or the flush failed.
     Flushed(Result<Bitfield, DiskError>),
 }

@@ -14,13 +14,13 @@ use super::existing_files::{Plan, Refusal, layout, refuse_existing, require_comp
 use super::known_pieces::{KnownPieces, pieces_not_ours, survey_files};
 use super::resume_record::{self, ContentTarget, LifetimeTotals};
 use crate::base::{Bitfield, Geometry, InfoHashes, TorrentId};
-use crate::engine::command::ContentOptions;
+use crate::engine::command::{ContentOptions, ExistingFiles};
 use crate::engine::disk::SessionStore;
 use crate::engine::event::{Event, Fault, FaultKind, Remedy, Treatment};
 use crate::engine::shared::Shared;
 use crate::store::{
-    Change, Checked, DiskError, FileStamps, Owner, PieceBuffer, Progress, RestoreMemory, ResumeRecord,
-    Storage, TorrentLock, restore_unfinished,
+    Change, Checked, DiskError, FileStamp, FileStamps, Owner, PieceBuffer, Progress, RestoreMemory,
+    ResumeRecord, Storage, TorrentLock, restore_unfinished,
 };
 use crate::swarm::RequestWindow;
 use crate::swarm::event::Priority;
@@ -85,6 +85,9 @@ impl OpenTask {
         let stamps = if options.seed_only {
             let storage = storage.clone();
             shared.disk.run(move || storage.file_stamps()).await.map_err(disk)?
+        } else if options.existing == ExistingFiles::Trust {
+            // Nobody has checked these files: no later run may take them for ours.
+            FileStamps { files: vec![Some(FileStamp::FOREIGN); geometry.file_count() as usize], part: None }
         } else {
             FileStamps::default()
         };
@@ -270,8 +273,7 @@ impl OpenTask {
             };
             let record = shared.disk.run(check).await?;
             if let Some(store) = store {
-                let process = Change::Owner(id, Some(std::process::id()));
-                let changes = |record| vec![record, process, Change::TorrentFile(id, torrent_file)];
+                let changes = |record| vec![record, Change::TorrentFile(id, torrent_file)];
                 let saved = match record {
                     Ok(record) if seed_only => {
                         store.writer.save(changes(record), |saved| warn_if_lost(&saved));
@@ -326,7 +328,12 @@ async fn lock_torrent(
     let torrent = metainfo.info_hash();
     let locks = store.locks.clone();
     match shared.disk.run(move || locks.acquire(&torrent)).await {
-        Ok(Some(lock)) => return Ok(Some(lock)),
+        Ok(Some(lock)) => {
+            let owner = Owner { process: std::process::id(), folder: options.folder.clone() };
+            // Others only ask for it to explain why they must not begin.
+            store.writer.save(vec![Change::Owner(torrent, Some(owner))], |_| ());
+            return Ok(Some(lock));
+        }
         Ok(None) => {}
         Err(error) => {
             tracing::warn!(%error, "nothing is remembered of this torrent");
@@ -334,8 +341,8 @@ async fn lock_torrent(
         }
     }
     let owner = find_owner(shared, &store, torrent).await;
-    let process = owner.process.map(|pid| format!(" (process {pid})")).unwrap_or_default();
-    if owner.folder.is_some_and(|folder| !is_same_folder(&folder, &options.folder)) {
+    let process = owner.as_ref().map(|owner| format!(" (process {})", owner.process)).unwrap_or_default();
+    if owner.is_some_and(|owner| !is_same_folder(&owner.folder, &options.folder)) {
         let text = format!("another torr{process} has this torrent elsewhere; this run is not remembered");
         let _ = shared.events.send(Event::Note { id, text });
         return Ok(None);
@@ -347,15 +354,15 @@ async fn lock_torrent(
     })
 }
 
-/// The holder of a torrent's lock. It saves who it is when it has checked its files.
-async fn find_owner(shared: &Shared, store: &SessionStore, torrent: InfoHashes) -> Owner {
+/// The holder of a torrent's lock, which saves who it is right after it took the lock.
+async fn find_owner(shared: &Shared, store: &SessionStore, torrent: InfoHashes) -> Option<Owner> {
     let until = Instant::now() + OWNER_TIMEOUT;
     loop {
         let reader = store.reader().clone();
         let owner = shared.disk.run(move || reader.owner(&torrent)).await;
         match owner {
             Ok(None) if Instant::now() < until => time::sleep(OWNER_INTERVAL).await,
-            owner => return owner.ok().flatten().unwrap_or_default(),
+            owner => return owner.ok().flatten(),
         }
     }
 }

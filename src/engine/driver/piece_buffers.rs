@@ -54,9 +54,13 @@ impl PieceBuffers {
         (slot.buffer, slot.verify, slot.opened) = (Some(buffer), None, now);
     }
 
-    /// Drops the restored pieces that were not opened. Returns those that are open.
+    /// Drops the restored pieces that were not opened, and returns them.
     pub(super) fn end_restoring(&mut self) -> Vec<Piece> {
-        self.restored.clear();
+        std::mem::take(&mut self.restored).into_keys().collect()
+    }
+
+    /// The open pieces.
+    pub(super) fn pieces(&self) -> Vec<Piece> {
         self.slots.keys().copied().collect()
     }
 

@@ -137,8 +137,8 @@ pub(super) fn change(storage: &Storage, mut record: ResumeRecord, clean: bool) -
     Ok(Change::Record(Box::new(record)))
 }
 
-/// The change that saves a record after the file at `path` has changed unexpectedly: it claims no piece, and that file
-/// is not ours.
+/// The change that saves a record after the file at `path` has changed unexpectedly: no piece is flushed for sure, so all
+/// of them are rechecked, and that file is not ours.
 pub(super) fn change_without(
     storage: &Storage,
     mut record: ResumeRecord,
@@ -151,8 +151,8 @@ pub(super) fn change_without(
         }
     }
     // A running torrent owns even files without a stamp.
-    let none = Bitfield::none(record.written.len());
+    record.running = false;
+    record.flushed = Bitfield::none(record.written.len());
     record.unfinished.clear();
-    (record.flushed, record.written, record.running) = (none.clone(), none, false);
     Ok(Change::Record(Box::new(record)))
 }

@@ -55,8 +55,11 @@ impl Driver {
             (true, false, now);
         let (storage, events) = (content.storage.clone(), self.to.events.clone());
         let record = content.record(self.torrent.have(), summary, true);
+        // Nobody else may save a record before this one, however long a disk thread takes.
+        let lock = content.lock.clone();
         self.shared.disk.threads.run(move || {
             let saved = move |result: Result<(), DiskError>| {
+                drop(lock);
                 let _ = events.send(DriverEvent::Saved(result));
             };
             match change(&storage, record, false) {
@@ -76,7 +79,7 @@ impl Driver {
     }
 
     /// Saves the blocks of unfinished pieces that are open for `age` and not saved yet: they are written to their
-    /// places, once each. Nothing waits for it but their own pieces. Without a record to name them it would be in vain.
+    /// places, once each. Only their own pieces wait for that. Without a record that names them they are not saved.
     pub(super) fn save_blocks(&mut self, now: Moment, age: Duration) {
         let Some(content) = &mut self.content else { return };
         let failed = content.changed.is_some() || self.fault.is_some();
@@ -159,13 +162,13 @@ impl Driver {
         }
     }
 
-    /// Saves the last record of this run, without a flush. With `writing`, writes may follow the save, so
+    /// Saves the last record of this run, without a flush, unless an earlier save has not ended: it would replace this
+    /// one, and its record is the more careful one. With `writing`, writes may follow the save, so
     /// later changes of the files must not invalidate the record. After a fault, or during a flush whose result nobody
     /// will learn, the page cache is not to be relied on.
     pub(super) async fn save_at_the_end(&self, writing: bool) {
-        let Some(content) = self.content.as_ref().filter(|content| content.deferred.is_none()) else {
-            return;
-        };
+        let ready = |content: &&Content| content.deferred.is_none() && !content.resume_writer.saving;
+        let Some(content) = self.content.as_ref().filter(ready) else { return };
         let Some(store) = content.store(&self.shared) else { return };
         let record = content.record(self.torrent.have(), &self.summary(), writing);
         let clean = !writing && self.fault.is_none() && !self.is_flushing();

@@ -1,8 +1,8 @@
 //! Whether the disk threads keep up with the pieces that arrive.
 
-/// Number of pieces left in the queue, when a thread takes some, from which on the threads are behind.
+/// The threads are behind if a thread that takes pieces leaves at least this many in the queue.
 const BEHIND: usize = 4;
-/// Number of times in a row that a thread has to empty the queue before they are not.
+/// The threads have caught up once the queue was emptied this many times in a row.
 const CAUGHT_UP: u32 = 16;
 
 /// The state, with hysteresis: pieces arrive in bursts.

@@ -234,7 +234,7 @@ impl CheckJob {
                 good.push(piece);
             } else {
                 let mut parts = FilledParts::of(&self.storage, piece)?;
-                parts.look(0, bytes);
+                parts.scan(0, bytes);
                 filled.extend(parts.found());
             }
         }
@@ -258,7 +258,7 @@ impl CheckJob {
                 return Ok(None);
             }
             hasher.update(chunk);
-            parts.look(at - range.start, chunk);
+            parts.scan(at - range.start, chunk);
             at += chunk.len() as u64;
         }
         Ok(Some(PieceDigest::V1(hasher.finish())))

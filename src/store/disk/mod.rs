@@ -8,6 +8,7 @@
 mod backlog;
 mod check;
 mod flusher;
+mod read;
 mod verify_and_write;
 mod write_segment;
 
@@ -21,6 +22,7 @@ use self::backlog::Backlog;
 use self::check::CheckJob;
 pub use self::check::{Checked, Progress};
 use self::flusher::Flusher;
+use self::read::ReadJob;
 use self::verify_and_write::PieceJob;
 pub use self::verify_and_write::PieceOutcome;
 use self::write_segment::SegmentJob;
@@ -68,12 +70,6 @@ struct State {
     segments_had_turn: bool,
     backlog: Backlog,
     closing: bool,
-}
-
-struct ReadJob {
-    storage: Storage,
-    spans: Vec<Span>,
-    done: Done<Result<Vec<Buf>, DiskError>>,
 }
 
 enum Job {
@@ -364,47 +360,6 @@ fn work(shared: &Shared) {
                 check.cancel();
             }
         }
-    }
-}
-
-impl ReadJob {
-    fn refuse(self, kind: DiskErrorKind) {
-        let error = DiskError::new(kind, "read from", self.storage.root());
-        (self.done)(Err(error));
-    }
-
-    fn serve(self, mut bufs: Vec<Buf>) {
-        if bufs.len() < self.spans.len() {
-            // The system is out of memory.
-            return self.refuse(DiskErrorKind::Busy);
-        }
-        let result = self.read(&mut bufs).map(|()| bufs);
-        (self.done)(result);
-    }
-
-    /// Reads the spans; adjacent spans share one read.
-    fn read(&self, bufs: &mut [Buf]) -> Result<(), DiskError> {
-        let geometry = &self.storage.layout().geometry;
-        let start = |span: &Span| geometry.piece_range(span.piece()).start + u64::from(span.begin());
-        let mut at = 0;
-        while at < self.spans.len() {
-            let first = start(&self.spans[at]);
-            let mut end = first;
-            let mut slices: Vec<&mut [u8]> = Vec::new();
-            let mut count = 0;
-            for (span, buf) in self.spans[at..].iter().zip(&mut bufs[at..]) {
-                if start(span) != end {
-                    break;
-                }
-                end += u64::from(span.len());
-                count += 1;
-                buf.set_len(span.len() as usize);
-                slices.push(&mut buf.whole_mut()[..span.len() as usize]);
-            }
-            self.storage.read(first, &mut slices)?;
-            at += count;
-        }
-        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -39,6 +39,8 @@ struct State {
     clock: u64,
     open: BTreeMap<FileKey, (u64, Arc<OpenFile>)>,
     by_age: BTreeMap<u64, FileKey>,
+    /// Writable files that were closed while somebody may still use them. Their locks are held as long.
+    in_use: BTreeMap<FileKey, Weak<OpenFile>>,
     /// Devices on which memory maps proved slow.
     slow_maps: BTreeSet<u64>,
 }
@@ -95,12 +97,25 @@ impl FilePool {
         Some(file.clone())
     }
 
+    /// A writable file that was closed and is still in use: opened a second time, it would be locked out by itself.
+    pub(in crate::store) fn reopen(&self, key: FileKey) -> Option<Arc<OpenFile>> {
+        let file = self.lock().in_use.get(&key)?.upgrade()?;
+        self.insert(key, file.clone());
+        Some(file)
+    }
+
     /// Adds an open file and closes the least recently used if there are too many.
     pub(in crate::store) fn insert(&self, key: FileKey, file: Arc<OpenFile>) {
         let mut closed = Vec::new();
         let mut guard = self.lock();
         let state = &mut *guard;
         state.clock += 1;
+        if file.writable {
+            state.in_use.insert(key, Arc::downgrade(&file));
+        }
+        if state.in_use.len() > 2 * self.shared.max_open {
+            state.in_use.retain(|_, file| file.strong_count() > 0);
+        }
         if let Some((age, old)) = state.open.insert(key, (state.clock, file)) {
             state.by_age.remove(&age);
             closed.push(old);
@@ -195,6 +210,12 @@ mod tests {
         assert!(file_pool.get((0, 0), false).is_some());
         file_pool.close_storage(0);
         assert!(file_pool.get((0, 0), false).is_none());
+        assert!(file_pool.reopen((0, 0)).is_none());
+        let used = file_pool.get((1, 9), true).unwrap();
+        file_pool.close_storage(1);
+        assert!(file_pool.get((1, 9), true).is_none());
+        assert!(Arc::ptr_eq(&file_pool.reopen((1, 9)).unwrap(), &used));
+        drop(used);
         assert!(file_pool.get((1, 9), true).is_some());
         file_pool.close_half();
         assert!(file_pool.get((1, 9), true).is_none());

@@ -1,6 +1,6 @@
 //! Which parts of a piece hold more than zeros in their files.
 //!
-//! The unit is 4 KiB, a page: one that is missing, a hole or all zeros is blank, and nothing in it can be lost. Whole
+//! The unit is 4 KiB of the file, a page: one that is missing, a hole or all zeros is blank, and nothing in it can be lost. Whole
 //! pages are what a client or a power cut leaves unwritten; fewer zeros are data.
 
 use std::io::{self, IoSliceMut};
@@ -41,6 +41,8 @@ struct Part {
     file: FileIndex,
     /// The bytes of the piece.
     range: Range<u64>,
+    /// The offset of the first of them in the file.
+    offset: u64,
     data: bool,
     blank: bool,
 }
@@ -53,20 +55,24 @@ impl FilledParts {
         for part in inner.layout.geometry.parts_of(piece) {
             if !matches!(inner.locate(&part, piece.index())?, None | Some((PART_FILE, _))) {
                 let range = inner.range_in_piece(&part, piece);
-                parts.push(Part { file: part.file, range, data: false, blank: false });
+                parts.push(Part { file: part.file, range, offset: part.offset, data: false, blank: false });
             }
         }
         Ok(Self { piece, parts })
     }
 
-    /// Looks at bytes of the piece from `begin` on, which is a multiple of the page length.
-    pub(in crate::store) fn look(&mut self, begin: u64, bytes: &[u8]) {
+    /// Scans bytes of the piece from `begin` on.
+    pub(in crate::store) fn scan(&mut self, begin: u64, bytes: &[u8]) {
         let seen = begin..begin + bytes.len() as u64;
         for part in &mut self.parts {
             let range = part.range.start.max(seen.start)..part.range.end.min(seen.end);
-            for page in pages(range) {
+            if range.is_empty() {
+                continue;
+            }
+            let offset = part.offset + (range.start - part.range.start);
+            for page in pages(range, offset) {
                 let at = (page.start - begin) as usize..(page.end - begin) as usize;
-                part.look(&bytes[at]);
+                part.scan_page(&bytes[at]);
             }
         }
     }
@@ -80,7 +86,7 @@ impl FilledParts {
 }
 
 impl Part {
-    fn look(&mut self, page: &[u8]) {
+    fn scan_page(&mut self, page: &[u8]) {
         if is_blank(page) {
             self.blank = true;
         } else {
@@ -97,7 +103,7 @@ impl Storage {
         let mut parts = FilledParts::of(self, piece)?;
         let mut bytes = Vec::new();
         for part in &mut parts.parts {
-            inner.fill(part, piece, &mut bytes)?;
+            inner.fill(part, &mut bytes)?;
         }
         Ok(parts.found().collect())
     }
@@ -112,7 +118,7 @@ impl Inner {
     }
 
     /// Reads a part until it is known to hold both data and blank pages, or to its end.
-    fn fill(&self, part: &mut Part, piece: Piece, bytes: &mut Vec<u8>) -> Result<(), DiskError> {
+    fn fill(&self, part: &mut Part, bytes: &mut Vec<u8>) -> Result<(), DiskError> {
         let key = part.file.0;
         let open = match self.open_to_read(key) {
             Err(error) if matches!(error.kind, DiskErrorKind::Missing | DiskErrorKind::NotPlain) => {
@@ -122,14 +128,10 @@ impl Inner {
         };
         let failed = |error| DiskError::from_io("read", self.full_path(key), &error);
         let size = open.file.metadata().map_err(failed)?.len();
-        let geometry = &self.layout.geometry;
-        // Adding this to an offset in the piece gives the offset in the file; the file may begin later.
-        let (piece_start, file_start) =
-            (geometry.piece_range(piece).start, geometry.file_range(part.file).start);
         let mut at = part.range.start;
         while at < part.range.end && !(part.data && part.blank) {
-            let end = part.range.end.min((at / CHUNK_LEN + 1) * CHUNK_LEN);
-            let offset = piece_start + at - file_start;
+            let offset = part.offset + (at - part.range.start);
+            let end = part.range.end.min(at + CHUNK_LEN - offset % PAGE_LEN);
             let present = size.saturating_sub(offset).min(end - at);
             if present < end - at {
                 part.blank = true;
@@ -143,8 +145,8 @@ impl Inner {
                     Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => bytes.fill(0),
                     other => other.map_err(failed)?,
                 }
-                for page in pages(at..at + present) {
-                    part.look(&bytes[(page.start - at) as usize..(page.end - at) as usize]);
+                for page in pages(at..at + present, offset) {
+                    part.scan_page(&bytes[(page.start - at) as usize..(page.end - at) as usize]);
                 }
             }
             at = end;
@@ -153,11 +155,11 @@ impl Inner {
     }
 }
 
-/// The pages that a range of a piece touches, cut to the range.
-pub(super) fn pages(range: Range<u64>) -> impl Iterator<Item = Range<u64>> {
+/// The pages of a file that a range of a piece touches, cut to the range, which begins at `offset` in the file.
+pub(super) fn pages(range: Range<u64>, offset: u64) -> impl Iterator<Item = Range<u64>> {
     let mut at = range.start;
     std::iter::from_fn(move || {
-        let page = at..range.end.min((at / PAGE_LEN + 1) * PAGE_LEN);
+        let page = at..range.end.min(at + PAGE_LEN - (offset + (at - range.start)) % PAGE_LEN);
         at = page.end;
         (page.start < page.end).then_some(page)
     })

@@ -46,7 +46,7 @@ impl Inner {
         }
         // One opens and locks it for all that want it.
         let _alone = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(open) = self.file_pool.get(handle, true) {
+        if let Some(open) = self.file_pool.get(handle, true).or_else(|| self.file_pool.reopen(handle)) {
             return Ok(open);
         }
         let failed = |error: io::Error| DiskError::from_io("open", self.full_path(key), &error);
@@ -125,7 +125,7 @@ fn lock(file: &File) -> Result<(), ()> {
     let until = Instant::now() + LOCK_TIMEOUT;
     loop {
         match file.try_lock() {
-            // It may be ours: a write that is under way while the pool has closed the file.
+            // It may be ours that is being closed at this moment.
             Err(TryLockError::WouldBlock) if Instant::now() < until => thread::sleep(LOCK_PAUSE),
             Err(TryLockError::WouldBlock) => return Err(()),
             Ok(()) | Err(TryLockError::Error(_)) => return Ok(()),

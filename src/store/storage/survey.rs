@@ -305,6 +305,7 @@ impl Inner {
     /// time.
     pub(super) fn is_as_sealed(&self, key: u32, stamp: &FileStamp) -> bool {
         let sealed = self.sealed().files.get(key as usize).copied().flatten();
+        let sealed = sealed.filter(|stamp| *stamp != FileStamp::FOREIGN);
         sealed.is_none_or(|sealed| FileStamp { ctime_ns: sealed.ctime_ns, ..*stamp } == sealed)
     }
 

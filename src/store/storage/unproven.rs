@@ -37,7 +37,7 @@ pub enum IfDifferent {
 pub struct Difference {
     /// The file.
     pub file: FileIndex,
-    /// Its full path.
+    /// The full path of the file.
     pub path: PathBuf,
     /// The bytes in the file.
     pub ranges: Vec<Range<u64>>,
@@ -51,6 +51,8 @@ pub(super) struct UnprovenParts {
     /// Set once there are any, so that others need no lock.
     any: AtomicBool,
     state: Mutex<State>,
+    /// Held while a file is copied.
+    backing_up: Mutex<()>,
 }
 
 #[derive(Default, Debug)]
@@ -153,24 +155,25 @@ impl Inner {
         let key = part.file.0;
         let compared = self.compare(part, piece, slices)?;
         let if_different = self.unproven_parts.state().if_different;
+        let refuses = if_different == IfDifferent::Refuse && !compared.different.is_empty();
+        let backup = match if_different {
+            IfDifferent::Backup if !compared.different.is_empty() => Some(self.back_up_once(open_root, key)?),
+            _ => None,
+        };
+        if !refuses {
+            for (offset, bytes) in compared.to_write {
+                self.write_slices(open_root, key, offset, &[&bytes])?;
+            }
+        }
         if !compared.different.is_empty() {
-            let backup = match if_different {
-                IfDifferent::Refuse | IfDifferent::Replace => None,
-                IfDifferent::Backup => Some(self.back_up_once(open_root, key)?),
-            };
             let (file, path, ranges) = (part.file, self.full_path(key), compared.different);
             let difference = Difference { file, path, ranges, backup };
             let mut state = self.unproven_parts.state();
-            match if_different {
-                IfDifferent::Refuse => state.refused.push(difference),
-                IfDifferent::Replace | IfDifferent::Backup => state.replaced.push(difference),
-            }
-            if if_different == IfDifferent::Refuse {
-                return Ok(false);
-            }
+            let list = if refuses { &mut state.refused } else { &mut state.replaced };
+            list.push(difference);
         }
-        for (offset, bytes) in compared.to_write {
-            self.write_slices(open_root, key, offset, &[&bytes])?;
+        if refuses {
+            return Ok(false);
         }
         // Bytes of another program may be in the page cache alone.
         let dirty = extents(part.offset, part.len).map(|extent| (key, extent));
@@ -193,7 +196,7 @@ impl Inner {
         let in_piece = self.range_in_piece(part, piece);
         let mut received = Slices { slices, at: 0 };
         let mut compared = Compared::default();
-        for page in pages(in_piece.clone()) {
+        for page in pages(in_piece.clone(), part.offset) {
             let offset = part.offset + (page.start - in_piece.start);
             let wanted = received.take((page.end - page.start) as usize);
             let mut old = vec![0; wanted.len()];
@@ -214,6 +217,8 @@ impl Inner {
 
     /// Copies a file, as long as it was when it was found, unless that was done.
     fn back_up_once(&self, open_root: &OpenRoot, key: u32) -> Result<PathBuf, DiskError> {
+        // A second copy would hold bytes that were replaced meanwhile.
+        let _alone = self.unproven_parts.backing_up.lock().unwrap_or_else(PoisonError::into_inner);
         let (known, size) = {
             let state = self.unproven_parts.state();
             (state.backups.get(&key).cloned(), state.sizes.get(&key).copied())

@@ -52,9 +52,9 @@ impl Storage {
         self.forget_unverified(piece)
     }
 
-    /// Forgets the bytes of a verified piece that wait in the part file, and removes the part file after the last
-    /// ones.
-    pub(super) fn forget_unverified(&self, piece: Piece) -> Result<(), DiskError> {
+    /// Forgets the bytes of a piece that wait in the part file: it was verified and written, or is given up. The part
+    /// file is removed if nothing else needs it.
+    pub fn forget_unverified(&self, piece: Piece) -> Result<(), DiskError> {
         let mut write_state = self.inner.write_state();
         let was_last = write_state.unverified.remove(&piece.index()) && write_state.unverified.is_empty();
         drop(write_state);

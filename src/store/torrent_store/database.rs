@@ -2,7 +2,7 @@
 //! damaged.
 
 use std::fs::{File, Metadata};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -22,6 +22,11 @@ use crate::store::error::{DiskError, DiskErrorKind};
 const FORMAT: u64 = 2;
 const FORMAT_KEY: &str = "format";
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+
+/// The format of redb's files, and the offsets of its number in their header, in either commit slot (redb, "File
+/// format").
+const REDB_FORMAT: u8 = 3;
+const REDB_FORMAT_OFFSETS: [usize; 2] = [64, 192];
 
 /// Page cache in bytes.
 const CACHE: usize = 4 << 20;
@@ -58,10 +63,13 @@ impl StoreFile {
         if !self.path.exists() && !early_state::is_there(&self.path) {
             return Ok(None);
         }
-        match self.attempt(&|database| work(&database.begin_read()?)) {
-            Err(StoreError::Unreadable) => self.set_aside().map(|()| None),
-            other => other.map(Some).map_err(|error| self.to_disk_error(error)),
+        let read = |database: &redb::Database| work(&database.begin_read()?);
+        match self.attempt(&read) {
+            Err(StoreError::Unreadable) if self.set_aside_if_damaged()? => Ok(None),
+            Err(StoreError::Unreadable) => self.attempt(&read).map(Some),
+            other => other.map(Some),
         }
+        .map_err(|error| self.to_disk_error(error))
     }
 
     /// Writes in one transaction, and syncs. A damaged file is set aside and a new one written.
@@ -80,11 +88,12 @@ impl StoreFile {
         };
         match self.attempt(&change) {
             Err(StoreError::Unreadable) => {
-                self.set_aside()?;
-                self.attempt(&change).map_err(|error| self.to_disk_error(error))
+                self.set_aside_if_damaged()?;
+                self.attempt(&change)
             }
-            other => other.map_err(|error| self.to_disk_error(error)),
+            other => other,
         }
+        .map_err(|error| self.to_disk_error(error))
     }
 
     fn attempt<T>(&self, work: &dyn Fn(&redb::Database) -> Result<T, redb::Error>) -> Result<T, StoreError> {
@@ -111,18 +120,24 @@ impl StoreFile {
             return Ok(open.clone());
         }
         *open = None;
-        let mut builder = redb::Database::builder();
-        builder.set_cache_size(CACHE).set_concurrency_mode(ConcurrencyMode::MultiWriter);
-        let file = File::options().read(true).write(true).create(true).truncate(false).open(&self.path);
-        let file = file.map_err(StoreError::Io)?;
-        let opened_place = place(&file.metadata().map_err(StoreError::Io)?);
-        let database = BoundedLocks::new(file).and_then(|backend| builder.create_with_backend(backend));
-        let database = database.map_err(|error| StoreError::of(error.into()))?;
+        let (database, place) = self.open_file(false)?;
         check_format(&database)?;
-        early_state::take_over(&self.path, |torrents| take_over(&database, torrents));
-        let opened = OpenFile { database: Arc::new(database), place: opened_place };
+        early_state::take_over(&self.path, |torrents| save_early(&database, torrents));
+        let opened = OpenFile { database: Arc::new(database), place };
         *open = Some(opened.clone());
         Ok(opened)
+    }
+
+    /// Opens the file, and verifies every page of it first if that is asked for.
+    fn open_file(&self, verified: bool) -> Result<(redb::Database, (u64, u64)), StoreError> {
+        let mut builder = redb::Database::builder();
+        builder.set_cache_size(CACHE).set_concurrency_mode(ConcurrencyMode::MultiWriter);
+        builder.set_check_integrity_on_open(verified);
+        let file = File::options().read(true).write(true).create(true).truncate(false).open(&self.path);
+        let file = file.map_err(StoreError::Io)?;
+        let place = place(&file.metadata().map_err(StoreError::Io)?);
+        let database = BoundedLocks::new(file).and_then(|backend| builder.create_with_backend(backend));
+        Ok((database.map_err(|error| StoreError::of(error.into()))?, place))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<OpenFile>> {
@@ -130,8 +145,18 @@ impl StoreFile {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Renames the file to the first free name of `NAME.bad`, `NAME.bad1`, …
-    fn set_aside(&self) -> Result<(), DiskError> {
+    /// Renames the file to the first free name of `NAME.bad`, `NAME.bad1`, … if its pages prove damaged; another process
+    /// may have replaced a damaged one already. Returns whether it was renamed.
+    fn set_aside_if_damaged(&self) -> Result<bool, DiskError> {
+        if is_of_newer_redb(&self.path) {
+            return Err(self.to_disk_error(StoreError::Newer));
+        }
+        let verified = catch_unwind(AssertUnwindSafe(|| self.open_file(true).map(drop)));
+        match verified.unwrap_or(Err(StoreError::Unreadable)) {
+            Ok(()) => return Ok(false),
+            Err(StoreError::Unreadable) => {}
+            Err(error) => return Err(self.to_disk_error(error)),
+        }
         let names = (0..1000).map(|number| {
             let mut name = self.path.clone().into_os_string();
             name.push(if number == 0 { ".bad".to_owned() } else { format!(".bad{number}") });
@@ -141,7 +166,8 @@ impl StoreFile {
         let mut free = names.filter(|name| !name.exists());
         let aside = free.next().ok_or_else(|| failed(io::ErrorKind::AlreadyExists.into()))?;
         tracing::warn!(?aside, "the library is damaged and was set aside; torrents are checked again");
-        std::fs::rename(&self.path, aside).map_err(failed)
+        std::fs::rename(&self.path, aside).map_err(failed)?;
+        Ok(true)
     }
 
     fn to_disk_error(&self, error: StoreError) -> DiskError {
@@ -158,10 +184,12 @@ impl StoreFile {
 }
 
 /// Saves the torrent files of an early version.
-fn take_over(database: &redb::Database, torrents: &[EarlyTorrentFile]) -> Result<(), redb::Error> {
+fn save_early(database: &redb::Database, torrents: &[EarlyTorrentFile]) -> Result<(), redb::Error> {
     let change = begin_write(database)?;
     for EarlyTorrentFile { id, used, bytes, .. } in torrents {
-        rows::save_torrent_file(&change, id, bytes, *used)?;
+        if !rows::has_torrent_file(&change, id)? {
+            rows::save_torrent_file(&change, id, bytes, *used)?;
+        }
     }
     Ok(change.commit()?)
 }
@@ -187,6 +215,15 @@ fn check_format(database: &redb::Database) -> Result<(), StoreError> {
         }
     };
     if read().map_err(StoreError::of)? > FORMAT { Err(StoreError::Newer) } else { Ok(()) }
+}
+
+/// Whether a later redb has written the file, in a format that this one calls damaged.
+fn is_of_newer_redb(path: &Path) -> bool {
+    let mut header = [0; 256];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut header));
+    read.is_ok()
+        && header.starts_with(b"redb")
+        && REDB_FORMAT_OFFSETS.iter().all(|&at| header[at] > REDB_FORMAT)
 }
 
 fn place(meta: &Metadata) -> (u64, u64) {

@@ -30,6 +30,9 @@ pub(super) fn take_over(store: &Path, save: impl FnOnce(&[EarlyTorrentFile]) -> 
     }
     let folder = folder(store);
     let found = torrent_files(&folder);
+    if found.is_empty() {
+        return;
+    }
     match save(&found) {
         Ok(()) => {
             for file in &found {

@@ -15,14 +15,16 @@ mod record;
 mod rows;
 mod writer;
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use redb::{ReadTransaction, ReadableTable};
+use redb::{ReadableTable, TableDefinition, Value};
 
 use self::database::StoreFile;
 pub use self::record::{ResumeRecord, trusted_pieces};
-pub use self::rows::Change;
+pub use self::rows::{Change, Owner};
 use self::rows::{OWNERS, RECORDS, TORRENT_FILES, USED, apply, decode, nothing_if_missing, unseal};
 pub use self::writer::StoreWriter;
 use super::error::DiskError;
@@ -30,15 +32,6 @@ use crate::base::InfoHashes;
 
 /// The name of the file in the state directory.
 const FILE_NAME: &str = "library.redb";
-
-/// The process that works on a torrent.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Owner {
-    /// The process id.
-    pub process: Option<u32>,
-    /// Its download folder.
-    pub folder: Option<PathBuf>,
-}
 
 /// The torrent store. The file is opened on first use and stays open until the last clone is dropped.
 #[derive(Clone, Debug)]
@@ -71,74 +64,74 @@ impl TorrentStore {
     /// The resume record of a torrent; `None` if there is none, or it cannot be read.
     pub fn load(&self, id: &InfoHashes) -> Result<Option<ResumeRecord>, DiskError> {
         let key = id.to_string();
-        let row = self.file.read(|transaction| match transaction.open_table(RECORDS) {
-            Ok(table) => Ok(table.get(key.as_str())?.map(|value| value.value().to_vec())),
-            Err(error) => nothing_if_missing(error),
-        })?;
-        Ok(row.flatten().and_then(|row| decode(&key, &row)))
+        let record = self.get(RECORDS, &key, |row| decode(&key, row))?;
+        Ok(record.flatten())
     }
 
     /// All resume records that can be read, in the order of their info-hashes.
     pub fn load_all(&self) -> Result<Vec<ResumeRecord>, DiskError> {
-        let records = self.file.read(|transaction| {
-            let table = match transaction.open_table(RECORDS) {
-                Ok(table) => table,
-                Err(error) => return nothing_if_missing(error),
-            };
-            let mut records = Vec::new();
-            for row in table.iter()? {
-                let (key, value) = row?;
-                records.extend(decode(key.value(), value.value()));
-            }
-            Ok(records)
-        })?;
-        Ok(records.unwrap_or_default())
+        let records = self.get_all(RECORDS, decode)?;
+        Ok(records.into_iter().flatten().collect())
     }
 
     /// The torrent file of a torrent; `None` if there is none, or it is damaged.
     pub fn torrent_file(&self, id: &InfoHashes) -> Result<Option<Vec<u8>>, DiskError> {
-        let key = id.to_string();
-        let row = self.file.read(|transaction| match transaction.open_table(TORRENT_FILES) {
-            Ok(table) => Ok(table.get(key.as_str())?.and_then(|value| unseal(value.value()))),
-            Err(error) => nothing_if_missing(error),
-        })?;
-        Ok(row.flatten())
+        let bytes = self.get(TORRENT_FILES, &id.to_string(), unseal)?;
+        Ok(bytes.flatten())
     }
 
     /// The info-hashes of all torrents whose torrent file is stored, most recently used first.
     pub fn list(&self) -> Result<Vec<InfoHashes>, DiskError> {
-        let used = self.file.read(|transaction| {
-            let table = match transaction.open_table(USED) {
-                Ok(table) => table,
-                Err(error) => return nothing_if_missing(error),
-            };
-            let mut used = Vec::new();
-            for row in table.iter()? {
-                let (key, time) = row?;
-                used.extend(key.value().parse::<InfoHashes>().map(|id| (time.value(), id)));
-            }
-            Ok(used)
-        })?;
-        let mut used = used.unwrap_or_default();
+        let used = self.get_all(USED, |key, time| Some((time, key.parse::<InfoHashes>().ok()?)))?;
+        let mut used: Vec<_> = used.into_iter().flatten().collect();
         used.sort_by_key(|&(time, id)| (std::cmp::Reverse(time), id));
         Ok(used.into_iter().map(|(_, id)| id).collect())
     }
 
     /// The process that works on a torrent, as far as it has saved that.
     pub fn owner(&self, id: &InfoHashes) -> Result<Option<Owner>, DiskError> {
-        let key = id.to_string();
-        let process = self.file.read(|transaction| match transaction.open_table(OWNERS) {
-            Ok(table) => Ok(table.get(key.as_str())?.map(|value| value.value())),
-            Err(error) => nothing_if_missing(error),
-        })?;
-        let Some(process) = process.flatten() else { return Ok(None) };
-        let folder = self.load(id)?.map(|record| record.folder);
-        Ok(Some(Owner { process: Some(process), folder }))
+        self.get(OWNERS, &id.to_string(), |(process, folder)| Owner {
+            process,
+            folder: PathBuf::from(OsStr::from_bytes(folder)),
+        })
     }
 
     /// Opens the file if it exists, which finds out whether it can be used.
     pub fn check(&self) -> Result<(), DiskError> {
-        self.file.read(|_: &ReadTransaction| Ok(())).map(drop)
+        self.file.read(|_| Ok(())).map(drop)
+    }
+
+    /// The row of a key, as `read` returns it.
+    fn get<V: Value + 'static, T>(
+        &self,
+        table: TableDefinition<'_, &'static str, V>,
+        key: &str,
+        read: impl Fn(V::SelfType<'_>) -> T,
+    ) -> Result<Option<T>, DiskError> {
+        let row = self.file.read(|transaction| match transaction.open_table(table) {
+            Ok(table) => Ok(table.get(key)?.map(|row| read(row.value()))),
+            Err(error) => nothing_if_missing(error),
+        })?;
+        Ok(row.flatten())
+    }
+
+    /// All rows in the order of their keys, as `read` returns them.
+    fn get_all<V: Value + 'static, T>(
+        &self,
+        table: TableDefinition<'_, &'static str, V>,
+        read: impl Fn(&str, V::SelfType<'_>) -> T,
+    ) -> Result<Vec<T>, DiskError> {
+        let rows = self.file.read(|transaction| match transaction.open_table(table) {
+            Ok(table) => table
+                .iter()?
+                .map(|row| {
+                    let (key, row) = row?;
+                    Ok(read(key.value(), row.value()))
+                })
+                .collect(),
+            Err(error) => nothing_if_missing(error),
+        })?;
+        Ok(rows.unwrap_or_default())
     }
 }
 

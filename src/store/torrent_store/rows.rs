@@ -1,5 +1,7 @@
 //! The tables of the torrent store and their rows.
 
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use redb::{ReadableTable, TableDefinition, TableError, WriteTransaction};
@@ -15,7 +17,7 @@ pub(super) const TORRENT_FILES: TableDefinition<'_, &str, &[u8]> = TableDefiniti
 /// The time of the last use of each torrent file, in nanoseconds since 1970.
 pub(super) const USED: TableDefinition<'_, &str, u64> = TableDefinition::new("used");
 /// The processes that hold the torrents' locks.
-pub(super) const OWNERS: TableDefinition<'_, &str, u32> = TableDefinition::new("owners");
+pub(super) const OWNERS: TableDefinition<'_, &str, (u32, &[u8])> = TableDefinition::new("owners");
 
 /// A change of the torrent store.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,7 +27,16 @@ pub enum Change {
     /// Saves a torrent file, as the one used last.
     TorrentFile(InfoHashes, Vec<u8>),
     /// Sets the process that works on a torrent.
-    Owner(InfoHashes, Option<u32>),
+    Owner(InfoHashes, Option<Owner>),
+}
+
+/// The process that works on a torrent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Owner {
+    /// The process id.
+    pub process: u32,
+    /// The download folder of that process.
+    pub folder: PathBuf,
 }
 
 pub(super) fn apply(transaction: &WriteTransaction, change: &Change) -> Result<(), redb::Error> {
@@ -35,16 +46,24 @@ pub(super) fn apply(transaction: &WriteTransaction, change: &Change) -> Result<(
             table.insert(record.id.to_string().as_str(), record.to_bytes().as_slice())?;
         }
         Change::TorrentFile(id, bytes) => save_torrent_file(transaction, id, bytes, SystemTime::now())?,
-        Change::Owner(id, process) => {
+        Change::Owner(id, owner) => {
             let mut table = transaction.open_table(OWNERS)?;
             let key = id.to_string();
-            match process {
-                Some(process) => drop(table.insert(key.as_str(), process)?),
+            match owner {
+                Some(Owner { process, folder }) => {
+                    drop(table.insert(key.as_str(), (*process, folder.as_os_str().as_bytes()))?);
+                }
                 None => drop(table.remove(key.as_str())?),
             }
         }
     }
     Ok(())
+}
+
+pub(super) fn has_torrent_file(transaction: &WriteTransaction, id: &InfoHashes) -> Result<bool, redb::Error> {
+    let table = transaction.open_table(TORRENT_FILES)?;
+    let found = table.get(id.to_string().as_str())?.is_some();
+    Ok(found)
 }
 
 pub(super) fn save_torrent_file(
@@ -58,7 +77,7 @@ pub(super) fn save_torrent_file(
     transaction.open_table(USED)?.insert(key.as_str(), used)?;
     let mut table = transaction.open_table(TORRENT_FILES)?;
     let sealed = [bytes, &hash::sha1(bytes)].concat();
-    // It may be large, and most runs change nothing.
+    // A torrent file may be large, and most runs change nothing.
     if table.get(key.as_str())?.is_none_or(|there| there.value() != sealed) {
         table.insert(key.as_str(), sealed.as_slice())?;
     }

@@ -72,9 +72,8 @@ fn torrent_files_are_found_and_the_last_used_is_first() {
     store.save(&[Change::TorrentFile(id(2), b"edited".to_vec())]).unwrap();
     assert_eq!(store.torrent_file(&id(2)).unwrap(), Some(b"edited".to_vec()));
     // A torrent is owned as long as its owner says so.
-    save(&store, [record(1)]).unwrap();
-    store.save(&[Change::Owner(id(1), Some(7))]).unwrap();
-    let owner = Owner { process: Some(7), folder: Some(record(1).folder) };
+    let owner = Owner { process: 7, folder: "/some where".into() };
+    store.save(&[Change::Owner(id(1), Some(owner.clone()))]).unwrap();
     assert_eq!(store.owner(&id(1)).unwrap(), Some(owner));
     store.save(&[Change::Owner(id(1), None)]).unwrap();
     assert_eq!(store.owner(&id(1)).unwrap(), None);
@@ -205,8 +204,18 @@ fn the_file_of_a_newer_version_is_refused_and_left_as_it_is() {
         assert!(error.to_string().ends_with(": a newer torr wrote it"), "{error}");
     }
     drop(store);
+    let mut later = std::fs::read(state.path().join(FILE_NAME)).unwrap();
     let newer = Database::open(state.path().join(FILE_NAME)).unwrap();
     assert_eq!(newer.begin_read().unwrap().open_table(RECORDS).unwrap().len().unwrap(), 1);
+    drop(newer);
+    // Nor is one that a later redb has written in a format of its own.
+    assert_eq!((later[64], later[192]), (3, 3), "where redb keeps the number of its format");
+    (later[64], later[192]) = (4, 4);
+    std::fs::write(state.path().join(FILE_NAME), &later).unwrap();
+    let store = TorrentStore::in_state_dir(state.path());
+    assert_eq!(store.check().unwrap_err().kind, DiskErrorKind::Newer);
+    assert_eq!(save(&store, [record(2)]).unwrap_err().kind, DiskErrorKind::Newer);
+    assert!(std::fs::read(store.path()).unwrap() == later);
 }
 
 #[test]
